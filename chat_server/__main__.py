@@ -1,0 +1,45 @@
+"""The chat-server command."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from chat_server import actions
+from chat_server.clock import SystemClock
+from chat_server.errors import StartError
+from chat_server.server import Server
+from chat_server.settings import Settings, load
+from chat_server.store.directory import DataDirectory
+
+
+def main() -> None:
+    try:
+        settings = load(sys.argv[1:])
+        clock = SystemClock()
+        log = actions.set_up(clock, level=settings.log_level, json=settings.log_format == "json")
+        directory = DataDirectory(settings.data_dir)
+        try:
+            _loop_runner()(_serve(settings, clock, directory, log))
+        finally:
+            directory.close()
+    except StartError as error:
+        print(f"chat-server: {error}", file=sys.stderr)
+        sys.exit(error.status)
+
+
+def _loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    return uvloop.run
+
+
+async def _serve(settings: Settings, clock: SystemClock, directory: DataDirectory, log: actions.ActionLog) -> None:
+    server = Server(settings, clock, directory, log)
+    await server.run(lambda summary: print(summary, flush=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The log of actions: one line for each command, who, what, with what result, in how long. Never what was written.
+
+Lines are gathered and written once a turn: logging must not cost a message more than storing it does.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import msgspec
+
+from chat_server.clock import Clock
+from chat_server.protocol.times import iso
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ActionLog:
+    def __init__(self, clock: Clock, *, json: bool, enabled: bool, stream: TextIO = sys.stderr) -> None:
+        self._clock = clock
+        self._stream = stream
+        self._render: Callable[..., str] = _as_json if json else _as_text
+        self._enabled = enabled
+        self._lines: list[tuple[str, str, str, float, int]] = []
+
+    def add(self, who: str, what: str, result: str, seconds: float, session: int) -> None:
+        """`what` is the verb, `result` is ok or the code of the refusal. Called on the loop."""
+        if not self._enabled:
+            return
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._lines.append((who, what, result, seconds, session))
+
+    def flush(self) -> None:
+        at = iso(self._clock.now_ms())
+        text = "".join([self._render(at, *line) for line in self._lines])
+        self._lines.clear()
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def _as_text(at: str, who: str, what: str, result: str, seconds: float, session: int) -> str:
+    return f"{at} INFO action user={who or '-'} session={session} do={what} result={result} ms={seconds * 1000:.1f}\n"
+
+
+def _as_json(at: str, who: str, what: str, result: str, seconds: float, session: int) -> str:
+    line = {"at": at, "level": "info", "user": who or None, "session": session, "do": what, "result": result}
+    return _encode({**line, "ms": round(seconds * 1000, 1)}).decode() + "\n"
+
+
+class _Formatter(logging.Formatter):
+    """The same form for all other lines: time, level, where from, what."""
+
+    def __init__(self, clock: Clock, *, json: bool) -> None:
+        super().__init__()
+        self._clock = clock
+        self._json = json
+
+    def format(self, record: logging.LogRecord) -> str:
+        at, text = iso(self._clock.now_ms()), record.getMessage()
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
+        if self._json:
+            fields: dict[str, Any] = {"at": at, "level": record.levelname.lower(), "from": record.name, "text": text}
+            return _encode({**fields, "trace": trace} if trace else fields).decode()
+        return "\n".join(filter(None, (f"{at} {record.levelname} {record.name} {text}", trace)))
+
+
+def set_up(clock: Clock, *, level: str, json: bool) -> ActionLog:
+    """Logging of the whole process goes to stderr in one form."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(clock, json=json))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    return ActionLog(clock, json=json, enabled=level in ("debug", "info"))

@@ -1,0 +1,95 @@
+"""The bytes of one batch, rendered once for each format and shared by all connections that receive the same.
+
+A *channel* is a set of receivers: 0 is everyone, any other number the user of that id. A connection receives the lines
+of its channels in the order of the log, so its block depends on its channels and its format alone. A connection whose
+own commands are in the batch receives the same block with its own lines replaced by the replies (`cut`).
+"""
+
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
+
+from msgspec import Struct
+
+from chat_server.protocol import json, text
+from chat_server.protocol.events import Event, Message
+
+EVERYONE = 0
+
+# A reply and the index of its outcome in the batch.
+IndexedReply = tuple[int, bytes]
+
+
+def render(event: Event, format: str, today: str, label: str | None = None) -> bytes:
+    return json.event(event, label) if format == "json" else text.event(event, today)
+
+
+class Block(Struct, frozen=True):
+    """`data` has the line of outcome `indexes[n]` at `offsets[n]:offsets[n + 1]`."""
+
+    data: bytes
+    indexes: list[int]
+    offsets: list[int]
+
+    def cut(self, replies: list[IndexedReply]) -> bytes:
+        """The block with each reply in its place, and without the lines of the outcomes that they reply to."""
+        parts: list[bytes] = []
+        start = 0
+        for index, reply in replies:
+            first = bisect_left(self.indexes, index, start)
+            parts += (self.data[self.offsets[start] : self.offsets[first]], reply)
+            start = bisect_right(self.indexes, index, first)
+        parts.append(self.data[self.offsets[start] :])
+        return b"".join(parts)
+
+
+class Blocks:
+    """All blocks of one batch, each made when it is first asked for."""
+
+    def __init__(self, today: str) -> None:
+        self._today = today
+        self._channels: dict[int, list[tuple[int, Event]]] = {}
+        self._lines: dict[tuple[int, str], list[bytes]] = {}
+        self._blocks: dict[tuple[tuple[int, ...], str], Block] = {}
+
+    def add(self, channel: int, index: int, event: Event) -> None:
+        """An event of outcome `index`; these MUST come in the order of the batch."""
+        self._channels.setdefault(channel, []).append((index, event))
+
+    @property
+    def users(self) -> list[int]:
+        return [channel for channel in self._channels if channel != EVERYONE]
+
+    def other_events(self, user_id: int) -> list[Event]:
+        """What a connection of this user receives besides messages: it is not in the store to be read there."""
+        channels = {EVERYONE, user_id}
+        events = (event for channel in sorted(channels) for _, event in self._channels.get(channel, []))
+        return [event for event in events if not isinstance(event, Message)]
+
+    def has_lines_for_everyone(self) -> bool:
+        return EVERYONE in self._channels
+
+    def block(self, user_id: int, format: str) -> Block:
+        """What a connection of this user receives; 0: one that nothing but the lines for everyone reaches."""
+        channels = (EVERYONE, user_id) if user_id in self._channels and user_id != EVERYONE else (EVERYONE,)
+        found = self._blocks.get((channels, format))
+        if found is None:
+            found = self._blocks[channels, format] = self._build(channels, format)
+        return found
+
+    def _build(self, channels: tuple[int, ...], format: str) -> Block:
+        indexed: list[tuple[int, bytes]] = []
+        for channel in channels:
+            events = self._channels.get(channel, [])
+            lines = self._render(channel, format)
+            indexed += zip((index for index, _ in events), lines, strict=True)
+        if len(channels) > 1:
+            indexed.sort(key=lambda each: each[0])
+        lines = [line for _, line in indexed]
+        return Block(b"".join(lines), [index for index, _ in indexed], [0, *accumulate(map(len, lines))])
+
+    def _render(self, channel: int, format: str) -> list[bytes]:
+        lines = self._lines.get((channel, format))
+        if lines is None:
+            events = self._channels.get(channel, [])
+            lines = self._lines[channel, format] = [render(event, format, self._today) for _, event in events]
+        return lines

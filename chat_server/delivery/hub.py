@@ -1,0 +1,232 @@
+"""Who is connected, and how a batch reaches all of them.
+
+A batch costs one rendering a format and one write a connection, however many messages it has; a connection that is
+behind costs nothing. The session of a command gets its reply in the command's place, and not the command's own events.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from chat_server.clock import Clock
+from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render
+from chat_server.delivery.outbox import Outbox
+from chat_server.delivery.readers import Readers
+from chat_server.protocol.events import Message, Presence
+from chat_server.protocol.times import iso
+from chat_server.rules.execute import Executed, Outcome
+from chat_server.rules.turn import Push
+
+NO_USER = 0
+
+
+class Receiver(Protocol):
+    """A session, as the hub knows it."""
+
+    number: int
+    outbox: Outbox
+
+    def settle(self, outcome: Outcome) -> bytes:
+        """Take the outcome of the session's oldest command in the log; its reply's bytes."""
+
+    def settled(self) -> None:
+        """The replies of this batch have been written."""
+
+
+class Hub:
+    def __init__(self, clock: Clock, readers: Readers, *, outbox_bytes_max: int, presence_max: int) -> None:
+        self.readers = readers
+        self.delivered = 0
+        self.sessions: dict[int, Receiver] = {}
+        self.online: dict[int, str] = {}  # the names of all who have a connection, by user id
+        # Called with a user and the notices that the user was told just now.
+        self.on_told: Callable[[int, list[int]], None] = lambda user_id, notices: None
+        # Called when the last connection of a user is gone.
+        self.on_departed: Callable[[int], None] = lambda user_id: None
+        self._clock = clock
+        # Half of what an outbox may hold: a live one has less than the other half in its transport.
+        self.block_bytes_max = outbox_bytes_max // 2
+        self._presence_max = presence_max
+        self._numbers = 0
+        self._by_user: dict[int, dict[int, Receiver]] = {}
+        self._live: dict[str, dict[Outbox, None]] = {"text": {}, "json": {}}
+        self._behind: dict[Outbox, None] = {}
+        self._announced: set[int] = set()
+        self._came_or_went: dict[int, str] = {}
+
+    def today(self) -> str:
+        return iso(self._clock.now_ms())[:10]
+
+    # ---- who is connected
+
+    def add(self, receiver: Receiver) -> int:
+        """A new connection; its number, which is never given again."""
+        self._numbers += 1
+        self.sessions[self._numbers] = receiver
+        return self._numbers
+
+    def remove(self, receiver: Receiver) -> None:
+        self.detach(receiver)
+        self.sessions.pop(receiver.number, None)
+
+    def attach(self, receiver: Receiver, user_id: int, name: str, seq: int) -> None:
+        """The connection belongs to the user as of `seq`."""
+        receiver.outbox.attach(user_id, seq)
+        self._behind[receiver.outbox] = None
+        self._by_user.setdefault(user_id, {})[receiver.number] = receiver
+        self.online[user_id] = name
+        self._presence_changed(user_id, name)
+
+    def detach(self, receiver: Receiver) -> None:
+        outbox = receiver.outbox
+        user_id = outbox.user_id
+        if not user_id:
+            return
+        outbox.detach()
+        self._behind.pop(outbox, None)
+        connected = self._by_user[user_id]
+        del connected[receiver.number]
+        if not connected:
+            del self._by_user[user_id]
+            self._presence_changed(user_id, self.online.pop(user_id))
+            self.on_departed(user_id)
+
+    def of_user(self, user_id: int) -> list[Receiver]:
+        """The user's connections, the oldest first."""
+        return list(self._by_user.get(user_id, {}).values())
+
+    def joined(self, outbox: Outbox) -> None:
+        self._behind.pop(outbox, None)
+        self._live[outbox.format][outbox] = None
+
+    def left(self, outbox: Outbox) -> None:
+        self._live[outbox.format].pop(outbox, None)
+        self._behind[outbox] = None
+
+    # ---- a batch
+
+    def deliver(self, executed: Executed) -> None:
+        before, self.delivered = self.delivered, executed.seq
+        blocks = Blocks(self.today())
+        replies: dict[Receiver, list[tuple[int, Outcome]]] = {}
+        told: dict[int, list[int]] = {}
+        for index, outcome in enumerate(executed.outcomes):
+            receiver = self.sessions.get(outcome.entry.session)
+            if receiver is not None:
+                replies.setdefault(receiver, []).append((index, outcome))
+            for push in outcome.pushes:
+                self._route(push, outcome, index, blocks, told)
+        changed_by = {outcome.entry.session for outcome in executed.outcomes if outcome.changed_much}
+        if changed_by:
+            causes = {receiver.outbox for receiver in replies if receiver.number in changed_by}
+            for outbox in [each for each in self._live["json"] if each not in causes]:
+                self._leave_to_store(outbox, blocks, before)
+        # Who waits for an answer first, then those to whom something goes that not everyone gets, then all the others.
+        done: dict[Outbox, None] = {}
+        for receiver, outcomes in replies.items():
+            self._answer(receiver, outcomes, blocks, before)
+            done[receiver.outbox] = None
+        for user_id in blocks.users:
+            for receiver in self.of_user(user_id):
+                if receiver.outbox not in done:
+                    done[receiver.outbox] = None
+                    self._write(receiver.outbox, blocks, before)
+        self._fan_out(blocks, done, before)
+        for outbox in list(self._behind):
+            outbox.join()
+        for receiver in replies:
+            receiver.settled()
+        for user_id, notices in told.items():
+            self.on_told(user_id, notices)
+
+    def _route(self, push: Push, outcome: Outcome, index: int, blocks: Blocks, told: dict[int, list[int]]) -> None:
+        for channel in (EVERYONE,) if push.users is None else push.users:
+            if channel != EVERYONE and channel not in self._by_user:
+                continue
+            blocks.add(channel, index, push.event)
+            if not isinstance(push.event, Message):
+                self._keep_for_behind(push, channel, outcome.entry.session)
+            if push.notice and any(receiver.outbox.live for receiver in self.of_user(channel)):
+                told.setdefault(channel, []).append(push.notice)
+
+    def _keep_for_behind(self, push: Push, channel: int, by_session: int) -> None:
+        by = self.sessions.get(by_session)
+        for outbox in self._behind:
+            if channel in (EVERYONE, outbox.user_id) and not (by and by.outbox is outbox):
+                outbox.keep(push.event)
+
+    def _answer(self, receiver: Receiver, outcomes: list[tuple[int, Outcome]], blocks: Blocks, before: int) -> None:
+        outbox = receiver.outbox
+        if not outbox.live:
+            for _, outcome in outcomes:
+                own = tuple(push.event.seq for push in outcome.pushes if isinstance(push.event, Message))
+                outbox.reply(receiver.settle(outcome), outcome.seq, own)
+            return
+        indexed: list[IndexedReply] = [(index, receiver.settle(outcome)) for index, outcome in outcomes]
+        block = blocks.block(outbox.user_id, outbox.format)
+        if len(block.data) > self.block_bytes_max:
+            self._leave_to_store(outbox, blocks, before)
+            for (_, data), (_, outcome) in zip(indexed, outcomes, strict=True):
+                own = tuple(push.event.seq for push in outcome.pushes if isinstance(push.event, Message))
+                outbox.reply(data, outcome.seq, own)
+            return
+        outbox.write(block.cut(indexed))
+
+    def _write(self, outbox: Outbox, blocks: Blocks, before: int) -> None:
+        if not outbox.live:
+            return
+        data = blocks.block(outbox.user_id, outbox.format).data
+        if len(data) > self.block_bytes_max:
+            self._leave_to_store(outbox, blocks, before)
+        else:
+            outbox.write(data)
+
+    def _leave_to_store(self, outbox: Outbox, blocks: Blocks, before: int) -> None:
+        """A batch that is too much to be written at once is read from the store, page by page."""
+        for event in blocks.other_events(outbox.user_id):
+            outbox.keep(event)
+        outbox.lag(before)
+
+    def _fan_out(self, blocks: Blocks, done: dict[Outbox, None], before: int) -> None:
+        if not blocks.has_lines_for_everyone():
+            return
+        for format, live in self._live.items():
+            receivers = [outbox for outbox in live if outbox not in done] if done else list(live)
+            if not receivers:
+                continue
+            data = blocks.block(NO_USER, format).data
+            if len(data) > self.block_bytes_max:
+                for outbox in receivers:
+                    self._leave_to_store(outbox, blocks, before)
+            elif data:
+                for outbox in receivers:
+                    outbox.write(data)
+
+    # ---- presence
+
+    def _presence_changed(self, user_id: int, name: str) -> None:
+        if not self._came_or_went:
+            asyncio.get_running_loop().call_soon(self._announce_presence)
+        self._came_or_went[user_id] = name
+
+    def _announce_presence(self) -> None:
+        """Tell who came and went in this turn, all at once; who did both is not worth a word."""
+        changed, self._came_or_went = self._came_or_went, {}
+        events: dict[int, Presence] = {}
+        for user_id, name in changed.items():
+            online = user_id in self.online
+            if online != (user_id in self._announced):
+                (self._announced.add if online else self._announced.discard)(user_id)
+                events[user_id] = Presence(name, online)
+        if not events or len(self.online) > self._presence_max:
+            return
+        for format, live in self._live.items():
+            lines = {user_id: render(event, format, self.today()) for user_id, event in events.items()}
+            data = b"".join(lines.values())
+            for outbox in [each for each in live if each.presence]:
+                own = lines.get(outbox.user_id)
+                outbox.write(data if own is None else data.replace(own, b"", 1))
+        for outbox in self._behind:
+            for user_id, event in events.items():
+                if user_id != outbox.user_id:
+                    outbox.keep(event)

@@ -1,0 +1,277 @@
+"""What one connection is sent.
+
+An outbox is *live* when everything that was delivered so far has been written to it, and each new batch is written as
+it comes. It is not live before its user has signed in, while a command returns lines, and after it has been read too
+slowly: then batches pass it by, and it catches up from the store, in pages, as fast as its reader takes them, and is
+live again when it has come as far as the last batch. `position` says how far that is: every message and change with a
+seq up to it has been written. That is the one mechanism behind all of these.
+
+MUST NOT reorder; MUST NOT hold more than `outbox_bytes_max` for a reader who does not read; MUST NOT block.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from chat_server.delivery.blocks import render
+from chat_server.delivery.readers import Readers
+from chat_server.protocol.events import Event, Message, Presence, ReadMarker
+from chat_server.store import chats, messages
+from chat_server.store.database import Database
+from chat_server.store.messages import Range
+
+log = logging.getLogger("chat.delivery")
+
+HELD_EVENTS_MAX = 1000
+
+
+class Feed(Protocol):
+    """What an outbox follows: the batches as they are delivered. `delivered` is the seq of the last one."""
+
+    delivered: int
+    readers: Readers
+
+    def today(self) -> str: ...
+
+    def joined(self, outbox: "Outbox") -> None: ...
+
+    def left(self, outbox: "Outbox") -> None: ...
+
+
+class LateReply(Struct, frozen=True):
+    """A reply that came while its connection was behind: it is said when all up to `seq` is. `own` is its message."""
+
+    seq: int
+    data: bytes
+    own: tuple[int, ...]
+
+
+class Outbox:
+    __slots__ = (
+        "_ahead", "_catching_up", "_held", "_late", "_position", "_resumed", "_write",
+        "closed", "format", "holding", "hub", "live", "on_live", "paused", "presence", "transport", "user_id",
+    )  # fmt: skip
+
+    def __init__(self, hub: Feed, transport: asyncio.Transport, on_live: Callable[[], None]) -> None:
+        """`on_live` is called whenever the connection has come up with the chat."""
+        self.hub = hub
+        self.transport = transport
+        self._write = transport.write
+        self.on_live = on_live
+        self.format = "text"
+        self.user_id = 0
+        self.presence = True
+        self.live = False
+        self.paused = False  # the transport holds enough
+        self.closed = False
+        self.holding = False  # a command is returning lines
+        self._position = 0
+        self._late: deque[LateReply] = deque()
+        self._held: dict[Hashable, Event] = {}
+        # Messages that a page showed in a state that is newer than the position: id and seq of that state.
+        self._ahead: dict[int, int] = {}
+        self._resumed: asyncio.Future[None] | None = None
+        self._catching_up: asyncio.Task[None] | None = None
+
+    @property
+    def position(self) -> int:
+        """Every message and change with a seq up to this has been written."""
+        return self.hub.delivered if self.live else self._position
+
+    @property
+    def idle(self) -> bool:
+        """Nothing that was to be sent waits here (the transport may still hold some of it)."""
+        return not self._late and (self.live or not self.user_id)
+
+    def write(self, data: bytes) -> None:
+        """Write now. What is written while live MUST be the batch that is being delivered, or a reply."""
+        if data and not self.closed:
+            self._write(data)
+
+    # ---- becoming live and not
+
+    def attach(self, user_id: int, position: int) -> None:
+        """The connection is the user's now; it is shown what it missed before it goes live."""
+        self.user_id = user_id
+        self._position = position
+        self.holding = True
+
+    def detach(self) -> None:
+        self._leave(self.hub.delivered)
+        self.user_id = 0
+        self.holding = False
+        self._late.clear()
+        self._held.clear()
+        self._ahead.clear()
+
+    def hold(self) -> None:
+        """A command is going to return lines: what is pushed waits in the store."""
+        self.holding = True
+        self._leave(self.hub.delivered)
+
+    def release(self) -> None:
+        """The command has returned its lines."""
+        self.holding = False
+        self.join()
+
+    def note_shown(self, page: Sequence[Event], up_to: int) -> None:
+        """These were shown by a command, in their newest state, where everything up to `up_to` was to be."""
+        self._ahead.update({each.id: each.seq for each in page if isinstance(each, Message) and each.seq > up_to})
+
+    def set_format(self, format: str) -> None:
+        self._leave(self.hub.delivered)
+        self.format = format
+        self.join()
+
+    def lag(self, position: int) -> None:
+        """Too much at once: leave it to the store from `position` on."""
+        self._leave(position)
+        self.join()
+
+    def _leave(self, position: int) -> None:
+        if self.live:
+            self.live = False
+            self._position = position
+            self.hub.left(self)
+
+    def join(self) -> None:
+        """Go live, at once if nothing was missed, else after catching up."""
+        if self.live or self.holding or self.closed or not self.user_id or self._catching_up:
+            return
+        if self._may_go_live():
+            self._go_live()
+        else:
+            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
+
+    def _may_go_live(self) -> bool:
+        behind = max(self._position, *self._ahead.values()) if self._ahead else self._position
+        return not self.paused and not self._late and self._position >= self.hub.delivered >= behind
+
+    def _go_live(self) -> None:
+        held = b"".join(render(event, self.format, self.hub.today()) for event in self._held.values())
+        self._held.clear()
+        self._ahead.clear()
+        self.live = True
+        self.hub.joined(self)
+        self.write(held)
+        self.on_live()
+
+    # ---- the transport's word on how fast the reader is
+
+    def pause(self) -> None:
+        self.paused = True
+        self._leave(self.hub.delivered)
+
+    def resume(self) -> None:
+        self.paused = False
+        self._wake()
+        self.join()
+
+    def close(self) -> None:
+        """The connection is gone or going."""
+        self._leave(self.hub.delivered)
+        self.closed = True
+        self._late.clear()
+        self._held.clear()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._resumed is not None and not self._resumed.done():
+            self._resumed.set_result(None)
+        self._resumed = None
+
+    async def drained(self) -> bool:
+        """Wait until the reader has taken enough; False if it is gone."""
+        while self.paused and not self.closed:
+            if self._resumed is None:
+                self._resumed = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._resumed)
+        return not self.closed
+
+    # ---- while not live
+
+    def reply(self, data: bytes, seq: int, own: tuple[int, ...]) -> None:
+        """The reply to a logged command, as of `seq`: now, or if the connection fell behind meanwhile, in its place."""
+        if self.holding or not self.user_id:
+            self.write(data)
+        elif data:
+            self._late.append(LateReply(seq, data, own))
+            self.join()
+
+    def keep(self, event: Event) -> None:
+        """An event that is not in the store as a message: kept until live; of what only tells the present, the last."""
+        key: Hashable = len(self._held), event
+        if isinstance(event, Presence):
+            if not self.presence:
+                return
+            key = Presence, event.user
+        elif isinstance(event, ReadMarker):
+            key = ReadMarker, event.chat
+        if key in self._held or len(self._held) < HELD_EVENTS_MAX:
+            self._held[key] = event
+
+    async def _catch_up(self) -> None:
+        try:
+            while await self.drained() and self.user_id and not self.holding:
+                stop = self._late[0].seq if self._late else self.hub.delivered
+                if self._position < stop:
+                    await self._read_up_to(stop)
+                elif self._late:
+                    self.write(self._late.popleft().data)
+                else:
+                    # Only a state shown ahead of its time is left: it is reached with a later batch.
+                    break
+                if self._may_go_live():
+                    break
+        except Exception:
+            # The connection cannot be kept true to the chat any more; its user comes back and is shown the rest.
+            log.exception("catching up failed; the connection is closed")
+            self.transport.abort()
+            return
+        finally:
+            self._catching_up = None
+        if self.user_id and not self.closed and self._may_go_live():
+            self._go_live()
+
+    async def _read_up_to(self, stop: int) -> None:
+        """Write all messages and changes with position < seq <= `stop`."""
+        own = {seq for late in self._late for seq in late.own}
+        start, reader = self._position, self.hub.readers.pick()
+        pages = await reader.run(self._pages, start, stop)
+        while True:
+            page: list[Message] | None = await reader.run(lambda db: next(pages, None))
+            if page is None:
+                break
+            if not await self.drained():
+                return
+            self._write_page(page, start, stop, own)
+        self._position = stop
+        self._ahead = {id_: seq for id_, seq in self._ahead.items() if seq > stop}
+
+    def _pages(self, db: Database, start: int, stop: int) -> Iterator[list[Message]]:
+        """For programs by seq. For people by id, then the changes to what was shown before."""
+        ranges = [Range(each.chat_id, each.name, start, stop) for each in chats.of_user(db, self.user_id)]
+        if self.format == "json":
+            return messages.new_and_changed(db, ranges)
+        return self._for_people(db, ranges, start)
+
+    def _for_people(self, db: Database, ranges: list[Range], start: int) -> Iterator[list[Message]]:
+        again = [Range(each.chat_id, each.name, each.after, each.up_to) for each in ranges]
+        yield from messages.new(db, ranges)
+        for page in messages.changed(db, again):
+            yield [message for message in page if message.id <= start]
+
+    def _write_page(self, page: list[Message], start: int, stop: int, own: set[int]) -> None:
+        today = self.hub.today()
+        lines = []
+        for message in page:
+            if message.seq in own or self._ahead.get(message.id, 0) >= message.seq:
+                continue
+            if message.seq > stop:
+                self._ahead[message.id] = message.seq
+            lines.append(render(message, self.format, today))
+        self.write(b"".join(lines))

@@ -1,0 +1,133 @@
+"""What stands in the log: entries in batches, and the commands that the server itself puts there.
+
+An entry holds everything that its execution depends on besides the store: the time, drawn tokens (their hashes),
+verified passwords (the hash that was seen), folded names, addresses. The same batches give the same database on any
+machine. `VERSION` grows when the meaning of an entry changes.
+
+Nothing here may hold a password or a token: the log is kept, and copied to other machines.
+"""
+
+from msgspec import Struct
+
+from chat_server.protocol import commands as c
+from chat_server.protocol.names import Name
+
+VERSION = 1
+
+
+class Limits(Struct, frozen=True):
+    """The settings that rules depend on. Milliseconds, characters and counts as in `settings`."""
+
+    passwordless: bool
+    replay_messages: int
+    page_messages: int
+    main_rate_count: int | None
+    main_rate_window_ms: int
+    reports_to_ban: int
+    ban_ms: int
+    reports_per_day: int
+    report_min_age_ms: int
+    delayed_max: int
+    delayed_ahead_ms: int
+    token_ttl_ms: int
+
+
+class Internal(Struct, frozen=True, tag_field="cmd"):
+    """A command that no line can say: made by *prepare* from one that a line can, or by the node itself."""
+
+
+class Configure(Internal, frozen=True, tag="configure"):
+    """The limits from here on. `history` becomes the random id of the database if it has none yet."""
+
+    limits: Limits
+    history: str
+
+
+class Enter(Internal, frozen=True, tag="enter"):
+    """A sign-in whose password was looked at already.
+
+    `saw_hash` is the password hash that it was checked against, None where there was no account or no password on it;
+    `new_hash` is that of the password to register with. `token_hash` is None for a session that needs no token.
+    """
+
+    name: Name
+    saw_hash: str | None
+    new_hash: str | None
+    password_given: bool
+    token_hash: bytes | None
+    address: str
+
+
+class EnterByToken(Internal, frozen=True, tag="enter_by_token"):
+    token_hash: bytes
+
+
+class EndTokens(Internal, frozen=True, tag="end_tokens"):
+    """Signing out: ends these tokens of the user's, or (None) every one."""
+
+    hashes: list[bytes] | None
+
+
+class SetPassword(Internal, frozen=True, tag="set_password"):
+    """`saw_hash` was checked against the old password; `keep` is the token of the session that asks."""
+
+    saw_hash: str | None
+    new_hash: str
+    keep: bytes | None
+
+
+class CloseAccount(Internal, frozen=True, tag="close_account"):
+    saw_hash: str | None
+
+
+class Seen(Internal, frozen=True, tag="seen"):
+    """A text session was sent everything up to `seq` and then gave a sign of life: all of it is read."""
+
+    seq: int
+
+
+class MarkRead(Internal, frozen=True, tag="mark_read"):
+    """`/messages` and `/get_chat_with` returned the chat's messages up to `up_to`."""
+
+    chat_id: int
+    up_to: int
+
+
+class Told(Internal, frozen=True, tag="told"):
+    """The user was told these kept events."""
+
+    notices: list[int]
+
+
+class Departed(Internal, frozen=True, tag="departed"):
+    """The user's last connection ended."""
+
+
+class Due(Internal, frozen=True, tag="due"):
+    """The time of the entry has come for whatever waits for it: delayed messages, ends of bans, what has expired."""
+
+
+Logged = (
+    c.SendAll | c.Send | c.SendDelayed | c.CancelDelayed | c.Report | c.Read
+    | Configure | Enter | EnterByToken | EndTokens | SetPassword | CloseAccount
+    | Seen | MarkRead | Told | Departed | Due
+)  # fmt: skip
+
+
+class Entry(Struct, frozen=True):
+    """One command in the log. `session` says where the reply goes, on the node that took it; 0 for nowhere."""
+
+    command: Logged
+    user_id: int = 0
+    session: int = 0
+    address: str = ""
+
+
+class Batch(Struct, frozen=True):
+    """What one turn took. `at_ms` is never before the last batch's; `number` counts the batches of the log from 1."""
+
+    number: int
+    at_ms: int
+    entries: list[Entry]
+    node: str = ""
+    version: int = VERSION

@@ -1,0 +1,40 @@
+"""What can be refused, and how a refusal is said.
+
+    Refusal             a command that is not executed; becomes the one `- code: …` reply
+    StartError          the server cannot start; becomes one line on stderr and an exit status
+
+A refusal is a value with a code from `CODES`: rules and the parser raise it, one place turns it into a reply.
+Everything else that is raised is a bug and answers `internal`.
+"""
+
+from typing import Any
+
+CODES = frozenset((
+    "not_a_command", "unknown_command", "bad_argument", "bad_encoding", "line_too_long",
+    "not_signed_in", "already_signed_in", "wrong_password", "password_required", "bad_token", "bad_name",
+    "unknown_user", "unknown_chat", "unknown_message", "unknown_delayed",
+    "banned", "rate_limited", "too_fast", "too_many", "too_large", "already_reported", "not_yourself",
+    "busy", "unavailable", "internal",
+))  # fmt: skip
+
+
+class Refusal(Exception):
+    """A command that is refused: `code` of the protocol, `text` for a person, `fields` for a program.
+
+    `text` says what happened and what to do; `fields` are further JSON fields (`until`, `retry_at`).
+    """
+
+    def __init__(self, code: str, text: str, **fields: Any) -> None:
+        assert code in CODES, code
+        super().__init__(code, text)
+        self.code = code
+        self.text = text
+        self.fields = fields
+
+
+class StartError(Exception):
+    """The server cannot start (or go on). `status` is the exit status; the message is one line for the operator."""
+
+    def __init__(self, text: str, status: int = 1) -> None:
+        super().__init__(text)
+        self.status = status

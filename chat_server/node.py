@@ -1,0 +1,170 @@
+"""The one owner of state: takes batches from the log, has them executed, delivers them.
+
+One batch is under way at a time: ordered, executed and committed on the writer's thread, delivered on the loop. While
+it is, the next one gathers in the log.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from chat_server.clock import Clock
+from chat_server.delivery.hub import Hub
+from chat_server.delivery.readers import Reader, Readers
+from chat_server.entries import Configure, Departed, Due, Entry, Limits, Logged, Told
+from chat_server.log import Log
+from chat_server.log.local import LocalLog
+from chat_server.passwords import Passwords, SignInGuard
+from chat_server.prepare import Preparer
+from chat_server.protocol.events import Event, Reply
+from chat_server.rules import Executor, read
+from chat_server.rules.turn import Then, View
+from chat_server.settings import Settings
+from chat_server.store.database import DISK_ERRORS, Database, open_writer
+
+log = logging.getLogger("chat.node")
+
+# A timer sleeps at most so long, so that a wall clock that is set forward is noticed.
+TIMER_SECONDS_MAX = 10.0
+# What has expired is removed at least so often.
+TIDY_MS = 3_600_000
+OVERDUE_SECONDS = 0.02
+
+
+class Page(Struct, frozen=True):
+    """A page of a reading; at its end (`events` is None) its reply, or what has to be logged before that is said."""
+
+    events: Sequence[Event] | None
+    end: Reply | Then | None = None
+
+
+class Reading:
+    """A query that is being answered, page by page, on a reader's thread."""
+
+    def __init__(self, node: "Node", reader: Reader, user_id: int, query: Any) -> None:
+        self._node = node
+        self._reader = reader
+        self._user_id = user_id
+        self._query = query
+        self._pages: Generator[Sequence[Event], None, Reply | Then] | None = None
+
+    async def next(self) -> Page:
+        """Raises Refusal."""
+        online = {} if self._pages else dict(self._node.hub.online)
+        return await self._reader.run(self._next, online)
+
+    def _next(self, db: Database, online: dict[int, str]) -> Page:
+        if self._pages is None:
+            node = self._node
+            view = View(db, self._user_id, node.clock.now_ms(), node.limits, online)
+            self._pages = read(view, self._query)
+        try:
+            return Page(next(self._pages))
+        except StopIteration as stop:
+            return Page(None, stop.value)
+
+
+class Node:
+    def __init__(self, settings: Settings, clock: Clock, directory: Path) -> None:
+        """Opens the store. Raises StartError."""
+        self.clock = clock
+        self.limits = _limits(settings)
+        # Set once the disk has failed: why. Nothing is acknowledged after that.
+        self.failure: str | None = None
+        self._executor = Executor(open_writer(directory))
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self.readers = Readers(directory)
+        self.passwords = Passwords()
+        self.preparer = Preparer(self.readers, self.passwords, SignInGuard(clock, settings.sign_in_tries))
+        self.hub = Hub(
+            clock,
+            self.readers,
+            outbox_bytes_max=settings.outbox_bytes_max,
+            presence_max=settings.presence_max,
+        )
+        self.hub.delivered = self._executor.state.seq
+        self.hub.on_told = lambda user_id, notices: self.submit(Told(notices), user_id)
+        self.hub.on_departed = lambda user_id: self.submit(Departed(), user_id)
+        state = self._executor.state
+        self._log: Log = LocalLog(clock, applied=state.applied, at_ms=state.at_ms)
+        self._timer: asyncio.TimerHandle | None = None
+        self._tidy_ms = clock.now_ms() + TIDY_MS
+        self.submit(Configure(self.limits, secrets.token_hex(8)))
+        # What came due while the server was down.
+        self.submit(Due())
+
+    def submit(self, command: Logged, user_id: int = 0, session: int = 0, address: str = "") -> None:
+        """Put a command in the log. The session is told its outcome (`Receiver.settle`) when it is on disk."""
+        self._log.submit(Entry(command, user_id, session, address))
+
+    def read(self, user_id: int, query: Any) -> Reading:
+        return Reading(self, self.readers.pick(), user_id, query)
+
+    async def run(self) -> None:
+        """Until the log is closed and empty, or the disk fails (`failure` says how)."""
+        loop = asyncio.get_running_loop()
+        while (batch := await self._log.next_batch()) is not None:
+            try:
+                executed = await loop.run_in_executor(self._writer, self._executor.execute, batch)
+            except DISK_ERRORS as error:
+                # An fsync that failed is never retried: what the disk holds now is known only after a restart.
+                self.failure = f"the disk failed: {error}"
+                log.critical("%s; nothing more is acknowledged, the server stops", self.failure)
+                break
+            self.hub.deliver(executed)
+            self._arm(executed.next_due_ms)
+        self._log.close()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _arm(self, due_ms: int | None) -> None:
+        """Wait for what is due next; at the latest for the next tidying up."""
+        if self._timer is not None:
+            self._timer.cancel()
+        due_ms = min(due_ms or self._tidy_ms, self._tidy_ms)
+        wait_ms = due_ms - self.clock.now_ms()
+        # What is still due after it has been dealt with is more than one batch takes, or fails: not at full speed.
+        wait = min(wait_ms / 1000, TIMER_SECONDS_MAX) if wait_ms > 0 else OVERDUE_SECONDS
+        self._timer = asyncio.get_running_loop().call_later(wait, self._ring, due_ms)
+
+    def _ring(self, due_ms: int) -> None:
+        now_ms = self.clock.now_ms()
+        if now_ms < due_ms:
+            self._arm(due_ms)
+        else:
+            self._tidy_ms = now_ms + TIDY_MS
+            self.submit(Due())
+
+    def finish(self) -> None:
+        """Take no more commands; `run` ends when those that were submitted are done."""
+        self._log.close()
+
+    def close(self) -> None:
+        self.passwords.close()
+        self.readers.close()
+        self._writer.shutdown(wait=True)
+        self._executor.close()
+
+
+def _limits(settings: Settings) -> Limits:
+    rate = settings.main_rate
+    return Limits(
+        passwordless=settings.passwordless,
+        replay_messages=settings.replay_messages,
+        page_messages=settings.page_messages,
+        main_rate_count=rate.count if rate else None,
+        main_rate_window_ms=rate.window_ms if rate else 0,
+        reports_to_ban=settings.reports_to_ban,
+        ban_ms=settings.ban_ms,
+        reports_per_day=settings.reports_per_day,
+        report_min_age_ms=settings.report_min_age_ms,
+        delayed_max=settings.delayed_max,
+        delayed_ahead_ms=settings.delayed_ahead_ms,
+        token_ttl_ms=settings.token_ttl_ms,
+    )

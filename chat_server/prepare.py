@@ -1,0 +1,116 @@
+"""Prepare: what has to be decided before a command can be ordered, since it takes long or is drawn at random.
+
+The outcome is another command, for the log, that holds what was decided and what it was based on; the rule notices
+when that has changed meanwhile (`Stale`), and the command is prepared again. No password and no token leaves here.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+
+from chat_server.delivery.readers import Readers
+from chat_server.entries import CloseAccount, Enter, EnterByToken, Logged, SetPassword
+from chat_server.errors import Refusal
+from chat_server.passwords import Passwords, SignInGuard
+from chat_server.protocol import commands as c
+from chat_server.protocol.names import fold
+from chat_server.store import accounts
+from chat_server.store.accounts import User
+
+TOKEN_BYTES = 24
+
+
+class Asker(Struct, frozen=True):
+    """The connection that asks. `token` is the one that it is signed in with."""
+
+    user_id: int
+    address: str
+    token: str | None
+    wants_token: bool
+
+
+class Prepared(Struct, frozen=True):
+    """What goes into the log, and the token that only the asker is told."""
+
+    command: Logged
+    token: str | None = None
+
+
+class Preparer:
+    def __init__(self, readers: Readers, passwords: Passwords, guard: SignInGuard) -> None:
+        self._readers = readers
+        self._passwords = passwords
+        self._guard = guard
+
+    async def prepare(self, asker: Asker, command: c.Command) -> Prepared:
+        """Raises Refusal. For the commands in `PREPARED`."""
+        return await PREPARED[type(command)](self, asker, command)
+
+    async def sign_in(self, asker: Asker, command: c.SignIn) -> Prepared:
+        name, password = command.username, command.password
+        user = await self._readers.pick().run(accounts.by_name, name.folded)
+        saw_hash = user.password if user else None
+        new_hash = None
+        if saw_hash is not None:
+            if password is None:
+                raise Refusal("password_required", f"{name.name} has a password: /sign_in {name.name} <password>")
+            await self._verify(name.folded, saw_hash, password, asker.address)
+        elif user is None and password is not None:
+            new_hash = await self._passwords.hash(password)
+        token = secrets.token_urlsafe(TOKEN_BYTES) if asker.wants_token else None
+        token_hash = hash_token(token) if token else None
+        return Prepared(Enter(name, saw_hash, new_hash, password is not None, token_hash, asker.address), token)
+
+    async def resume(self, asker: Asker, command: c.Resume) -> Prepared:
+        return Prepared(EnterByToken(hash_token(command.token)), command.token)
+
+    async def password(self, asker: Asker, command: c.Password) -> Prepared:
+        user = await self._user(asker)
+        if user.password is not None:
+            if command.old is None:
+                raise Refusal(
+                    "password_required", f"say the password that {user.name} has now: {c.Password.spec.usage}"
+                )
+            await self._verify(fold(user.name), user.password, command.old, asker.address)
+        elif command.old is not None:
+            raise Refusal("wrong_password", f"{user.name} has no password yet; /password <new> sets one")
+        new_hash = await self._passwords.hash(command.new)
+        return Prepared(SetPassword(user.password, new_hash, hash_token(asker.token) if asker.token else None))
+
+    async def delete_account(self, asker: Asker, command: c.DeleteAccount) -> Prepared:
+        user = await self._user(asker)
+        if user.password is not None:
+            await self._verify(fold(user.name), user.password, command.password, asker.address)
+        elif fold(command.password) != fold(user.name):
+            raise Refusal(
+                "wrong_password", f"{user.name} has no password; /delete_account {user.name} confirms that it is meant"
+            )
+        return Prepared(CloseAccount(user.password))
+
+    async def _user(self, asker: Asker) -> User:
+        user = await self._readers.pick().run(accounts.by_id, asker.user_id)
+        if user is None:
+            raise Refusal("not_signed_in", "this account has been deleted")
+        return user
+
+    async def _verify(self, account: str, hash: str, password: str, address: str) -> None:
+        self._guard.begin(account, address)
+        if not await self._passwords.verify(hash, password):
+            raise Refusal("wrong_password", "that is not the password; nothing was done")
+        self._guard.succeeded(account, address)
+
+
+def hash_token(token: str) -> bytes:
+    """What is stored of a token: it has more randomness than anybody can try, so a plain digest will do."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+PREPARED: dict[type, Callable[[Preparer, Asker, Any], Awaitable[Prepared]]] = {
+    c.SignIn: Preparer.sign_in,
+    c.Resume: Preparer.resume,
+    c.Password: Preparer.password,
+    c.DeleteAccount: Preparer.delete_account,
+}

@@ -1,0 +1,200 @@
+"""The kinds of argument that commands take: what each is in Python, on a line and in JSON.
+
+A command's fields are annotated with these types; `KINDS` says how a word of a line or a JSON value becomes one. To
+add a kind, add a type and its row in `KINDS`.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, NewType
+
+from msgspec import Struct
+
+from chat_server.errors import Refusal
+from chat_server.protocol.clean import clean
+from chat_server.protocol.names import Name, check, fold
+from chat_server.protocol.times import TIME_MS_MAX, parse_duration, parse_iso
+
+ID_MAX = (1 << 63) - 1
+KEY_CHARS_MAX = 64
+
+Word = NewType("Word", str)
+Text = NewType("Text", str)  # cleaned, not empty
+Reason = NewType("Reason", str)  # cleaned, one line, may be empty
+Secret = NewType("Secret", str)
+Token = NewType("Token", str)
+Id = NewType("Id", int)
+Count = NewType("Count", int)
+Key = NewType("Key", str)
+OnOff = NewType("OnOff", bool)
+Format = Literal["text", "json"]
+
+
+class User(Struct, frozen=True, array_like=True):
+    """A user as named by another: `bob` or `@bob`. `folded` is what names are compared by."""
+
+    name: str
+    folded: str
+
+
+class Target(Struct, frozen=True, array_like=True):
+    """A chat as its name says it: `main`, `#team`, or a user (`@bob`, `bob`) for the one-to-one chat."""
+
+    kind: Literal["main", "room", "user"]
+    name: str
+    folded: str
+
+    def __str__(self) -> str:
+        return {"main": "", "room": "#", "user": "@"}[self.kind] + self.name
+
+
+class Delay(Struct, frozen=True, array_like=True):
+    """When a delayed message is due: so long after its entry's time, or at a time. Milliseconds; one of the two."""
+
+    after_ms: int | None
+    at_ms: int | None
+
+
+class Sessions(Struct, frozen=True, array_like=True):
+    """Which sessions: all of the user's (`number` is None) or one."""
+
+    number: int | None
+
+
+class Kind(Struct, frozen=True):
+    """How one kind of argument is read, and its `name` for programs that complete it.
+
+    `takes_rest`: on a line it takes all that is left of it, as it is.
+    """
+
+    name: str
+    parse: Callable[[Any], Any]
+    json_types: tuple[type, ...] = (str,)
+    takes_rest: bool = False
+
+
+def _text(raw: str) -> Text:
+    text = clean(raw)
+    if not text or text.isspace():
+        raise Refusal("bad_argument", "the text is empty")
+    return Text(text)
+
+
+def _reason(raw: str) -> Reason:
+    return Reason(" ".join(clean(raw).split()))
+
+
+def _word(raw: str) -> Word:
+    return Word(clean(raw).replace("\n", " "))
+
+
+def _secret(raw: str) -> Secret:
+    if not raw or not is_one_line(raw):
+        raise Refusal("bad_argument", "a password is not empty and has no control characters")
+    return Secret(raw)
+
+
+def is_one_line(raw: str) -> bool:
+    return clean(raw) == raw and "\n" not in raw
+
+
+def _token(raw: str) -> Token:
+    return Token(raw)
+
+
+def _user(raw: str) -> User:
+    name = raw.removeprefix("@")
+    if not name:
+        raise Refusal("bad_argument", "a username is missing")
+    return User(clean(name).replace("\n", " "), fold(name))
+
+
+def _name(raw: str) -> Name:
+    return check(raw.removeprefix("@"))
+
+
+def _target(raw: str) -> Target:
+    kind: Literal["room", "user"] = "room" if raw.startswith("#") else "user"
+    bare = raw[1:] if raw[:1] in ("#", "@") else raw
+    if not bare:
+        raise Refusal("bad_argument", "a target is a username, @username, #chat or main")
+    folded = fold(bare)
+    if folded == "main" and raw == bare:
+        return Target("main", "main", "main")
+    return Target(kind, clean(bare).replace("\n", " "), folded)
+
+
+def _number(what: str, least: int) -> Callable[[Any], int]:
+    def parse(raw: str | int) -> int:
+        digits = raw.removeprefix("#") if isinstance(raw, str) else str(raw)
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 19 and least <= int(digits) <= ID_MAX):
+            raise Refusal("bad_argument", f"{what} is a whole number like 42, not {_short(raw)}")
+        return int(digits)
+
+    return parse
+
+
+def _delay(raw: str | int) -> Delay:
+    text = str(raw).strip()
+    after_ms = parse_duration(text)
+    if after_ms is not None:
+        return Delay(after_ms, None)
+    at_ms = parse_iso(text)
+    if at_ms is None or not 0 <= at_ms <= TIME_MS_MAX:
+        raise Refusal(
+            "bad_argument",
+            f"a delay is 90s, 5m, 2h, 1d, seconds, or a UTC time like 2026-12-24T18:00, not {_short(raw)}",
+        )
+    return Delay(None, at_ms)
+
+
+def _format(raw: str) -> Format:
+    match raw.lower():
+        case "text":
+            return "text"
+        case "json":
+            return "json"
+    raise Refusal("bad_argument", f"the format is text or json, not {_short(raw)}")
+
+
+def _on_off(raw: str | bool) -> OnOff:
+    if isinstance(raw, bool):
+        return OnOff(raw)
+    if raw.lower() not in ("on", "off"):
+        raise Refusal("bad_argument", f"it is on or off, not {_short(raw)}")
+    return OnOff(raw.lower() == "on")
+
+
+def _key(raw: str) -> Key:
+    if not 1 <= len(raw) <= KEY_CHARS_MAX or not is_one_line(raw):
+        raise Refusal("bad_argument", f"a key has 1 to {KEY_CHARS_MAX} characters and no control characters")
+    return Key(raw)
+
+
+def _sessions(raw: str | int) -> Sessions:
+    if isinstance(raw, str) and raw.lower() == "all":
+        return Sessions(None)
+    return Sessions(_number("a session", 1)(raw))
+
+
+def _short(raw: object) -> str:
+    shown = clean(str(raw)).replace("\n", " ")
+    return shown if len(shown) <= 40 else shown[:39] + "…"
+
+
+KINDS: dict[Any, Kind] = {
+    Word: Kind("word", _word),
+    Text: Kind("text", _text, takes_rest=True),
+    Reason: Kind("reason", _reason, takes_rest=True),
+    Secret: Kind("secret", _secret),
+    Token: Kind("token", _token),
+    Name: Kind("name", _name),
+    User: Kind("user", _user),
+    Target: Kind("target", _target),
+    Id: Kind("id", _number("an id", 0), (str, int)),
+    Count: Kind("count", _number("a number", 1), (str, int)),
+    Delay: Kind("delay", _delay, (str, int)),
+    Key: Kind("key", _key),
+    Format: Kind("format", _format),
+    OnOff: Kind("on_off", _on_off, (str, bool)),
+    Sessions: Kind("sessions", _sessions, (str, int)),
+}

@@ -1,0 +1,18 @@
+"""Text that users write, made safe for any terminal before it is stored: `nc` has no renderer to protect its user."""
+
+import re
+
+# C0 (but TAB and LF), DEL, C1, and the bidi embeddings, overrides and isolates; lone surrogates, which UTF-8 lacks.
+_REMOVED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LINE_ENDS = re.compile("[\u2028\u2029]")
+
+
+def clean(text: str) -> str:
+    """The text without terminal control; line and paragraph separators become LF."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _REMOVED.sub("", _LINE_ENDS.sub("\n", text))
+
+
+def is_clean(text: str) -> bool:
+    return clean(text) == text

@@ -1,0 +1,392 @@
+"""The one table of commands: it is the grammar, the help, the sign-in check and what a client completes by.
+
+To add a command: a class here, a rule for it in `rules/` (or, for what concerns its connection alone, a method of
+`session.Local`), a test in `tests/conformance/`. A class without help, group or example does not import.
+
+A field's type says how it is read (`arguments.KINDS`); a field with a default may be left out. On a line the fields
+stand in their order; those in `pairs` come after them as `word value`, and those in `json_only` only in the JSON form.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
+
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields as struct_fields
+
+from chat_server.protocol.arguments import (
+    KINDS,
+    Count,
+    Delay,
+    Format,
+    Id,
+    Key,
+    Kind,
+    OnOff,
+    Reason,
+    Secret,
+    Sessions,
+    Target,
+    Text,
+    Token,
+    User,
+    Word,
+)
+from chat_server.protocol.names import Name
+
+
+class Argument(Struct, frozen=True):
+    """One argument of a command: its name, how it is read, and how it stands in the usage line."""
+
+    name: str
+    kind: Kind
+    required: bool
+    usage: str
+    pair: bool
+    json_only: bool
+
+
+class Spec(Struct, frozen=True):
+    """A row of the table."""
+
+    verb: str
+    aliases: tuple[str, ...]
+    group: str
+    help: str
+    example: str
+    before_sign_in: bool
+    arguments: tuple[Argument, ...]
+    build: Callable[..., "Command"]
+
+    @property
+    def usage(self) -> str:
+        return " ".join((f"/{self.verb}", *(argument.usage for argument in self.arguments if argument.usage)))
+
+
+class Command(Struct, frozen=True, tag_field="cmd"):
+    """A parsed command. Frozen: it may wait, be logged, and be executed on another machine."""
+
+    spec: ClassVar[Spec]
+
+
+TABLE: dict[str, Spec] = {}
+VERBS: dict[str, Spec] = {}  # the aliases too
+GROUPS = ("Start", "Write", "Read", "People", "Connection")
+
+_C = TypeVar("_C", bound=type[Command])
+
+
+def command(
+    verb: str,
+    *aliases: str,
+    group: str,
+    help: str,
+    example: str,
+    before_sign_in: bool = False,
+    usage: dict[str, str] | None = None,
+    order: tuple[str, ...] = (),
+    pairs: tuple[str, ...] = (),
+    json_only: tuple[str, ...] = (),
+) -> Callable[[_C], _C]:
+    """Enter a class into the table.
+
+    `usage` words an argument otherwise than `<name>` ("" leaves it to another's); `order` is that of the line where
+    it is not that of the fields.
+    """
+    assert group in GROUPS and help and example, verb
+
+    def enter(cls: _C) -> _C:
+        cls.spec = Spec(
+            verb=verb,
+            aliases=aliases,
+            group=group,
+            help=help,
+            example=example,
+            before_sign_in=before_sign_in,
+            arguments=tuple(sorted(_arguments(cls, usage or {}, pairs, json_only), key=_place(order))),
+            build=cls,
+        )
+        TABLE[verb] = cls.spec
+        for name in (verb, *aliases):
+            assert name not in VERBS, name
+            VERBS[name] = cls.spec
+        return cls
+
+    return enter
+
+
+def _place(order: tuple[str, ...]) -> Callable[[Argument], int]:
+    return lambda argument: order.index(argument.name) if argument.name in order else len(order)
+
+
+def _arguments(
+    cls: type[Command], usage: dict[str, str], pairs: tuple[str, ...], json_only: tuple[str, ...]
+) -> list[Argument]:
+    hints = get_type_hints(cls)
+    arguments = []
+    for field in struct_fields(cls):
+        hint: Any = hints[field.name]
+        if hint not in KINDS:
+            (hint,) = (part for part in get_args(hint) if part is not type(None))
+        required = field.default is NODEFAULT
+        shown = f"<{field.name}>" if required else f"[{field.name}]"
+        if field.name in json_only:
+            shown = ""
+        arguments.append(
+            Argument(
+                name=field.name,
+                kind=KINDS[hint],
+                required=required,
+                usage=usage.get(field.name, shown),
+                pair=field.name in pairs,
+                json_only=field.name in json_only,
+            )
+        )
+    return arguments
+
+
+# ---- Start
+
+
+@command(
+    "sign_in",
+    "connect",
+    group="Start",
+    before_sign_in=True,
+    help="signs in; the first time, registers the name",
+    example="/sign_in anna",
+)
+class SignIn(Command, frozen=True, tag="sign_in"):
+    username: Name
+    password: Secret | None = None
+
+
+@command(
+    "resume",
+    group="Start",
+    before_sign_in=True,
+    help="signs in with the token of an earlier sign-in; with a position, brings all that changed after it",
+    example="/resume 6Yw1Yk3o 120",
+)
+class Resume(Command, frozen=True, tag="resume"):
+    token: Token
+    position: Id | None = None
+
+
+@command(
+    "sign_out",
+    group="Start",
+    usage={"session": "[all|session]"},
+    help="signs out here; with all or a number (see /sessions) there, and ends those tokens",
+    example="/sign_out all",
+)
+class SignOut(Command, frozen=True, tag="sign_out"):
+    session: Sessions | None = None
+
+
+@command(
+    "password",
+    group="Start",
+    order=("old", "new"),
+    help="sets or changes the password; ends this account's other sign-ins",
+    example="/password old-secret new-secret",
+)
+class Password(Command, frozen=True, tag="password"):
+    new: Secret
+    old: Secret | None = None
+
+
+@command(
+    "delete_account",
+    group="Start",
+    help="removes the account and all that it wrote, for ever; without a password, repeat the name instead",
+    example="/delete_account my-password",
+)
+class DeleteAccount(Command, frozen=True, tag="delete_account"):
+    password: Secret
+
+
+# ---- Write
+
+
+@command(
+    "send_all",
+    group="Write",
+    json_only=("key",),
+    help="sends to everyone, in main",
+    example="/send_all hello everybody",
+)
+class SendAll(Command, frozen=True, tag="send_all"):
+    text: Text
+    key: Key | None = None
+
+
+@command(
+    "send",
+    "send_to",
+    "msg",
+    "w",
+    group="Write",
+    json_only=("key",),
+    help="sends to a user, online or not, or to a chat",
+    example="/send bob are you there?",
+)
+class Send(Command, frozen=True, tag="send"):
+    target: Target
+    text: Text
+    key: Key | None = None
+
+
+@command(
+    "talk",
+    group="Write",
+    help="lines without a slash go there from now on; alone, ends that",
+    example="/talk main",
+)
+class Talk(Command, frozen=True, tag="talk"):
+    target: Target | None = None
+
+
+@command(
+    "send_delayed",
+    group="Write",
+    json_only=("key",),
+    help="sends later: after seconds, 90s, 5m, 2h, 1d, or at a UTC time",
+    example="/send_delayed bob 5m the tea is ready",
+)
+class SendDelayed(Command, frozen=True, tag="send_delayed"):
+    target: Target
+    delay: Delay
+    text: Text
+    key: Key | None = None
+
+
+@command("cancel_delayed", group="Write", help="cancels a delayed message of one's own", example="/cancel_delayed 3")
+class CancelDelayed(Command, frozen=True, tag="cancel_delayed"):
+    delayed_id: Id
+
+
+@command("delayed", group="Write", help="lists one's own delayed messages that wait", example="/delayed")
+class ListDelayed(Command, frozen=True, tag="delayed"):
+    pass
+
+
+# ---- Read
+
+
+@command(
+    "get_chat_with",
+    group="Read",
+    help="the last messages with a user, or all the unread ones if they are more; marks them read",
+    example="/get_chat_with bob",
+)
+class GetChatWith(Command, frozen=True, tag="get_chat_with"):
+    username: User
+
+
+@command(
+    "messages",
+    group="Read",
+    help="the next unread messages of a chat, and marks them read; again for more",
+    example="/messages main",
+)
+class Messages(Command, frozen=True, tag="messages"):
+    chat: Target
+
+
+@command(
+    "history",
+    group="Read",
+    usage={"before": "[before|after|around <id>]", "after": "", "around": "", "limit": "[limit <n>]"},
+    pairs=("before", "after", "around", "limit"),
+    help="a page of a chat, old or new; marks nothing",
+    example="/history main before 120 limit 50",
+)
+class History(Command, frozen=True, tag="history"):
+    chat: Target
+    before: Id | None = None
+    after: Id | None = None
+    around: Id | None = None
+    limit: Count | None = None
+
+
+@command("read", group="Read", help="marks a chat read up to a message", example="/read main 42")
+class Read(Command, frozen=True, tag="read"):
+    chat: Target
+    id: Id
+
+
+# ---- People
+
+
+@command("status", group="People", help="who is here, which chats you are in, your limits", example="/status")
+class Status(Command, frozen=True, tag="status"):
+    pass
+
+
+@command("who", "whois", group="People", help="whether a user is online, or when last seen", example="/who bob")
+class Who(Command, frozen=True, tag="who"):
+    username: User
+
+
+@command(
+    "report",
+    group="People",
+    help="reports a user who misbehaves; reports by several users ban for a while",
+    example="/report mallory floods main",
+)
+class Report(Command, frozen=True, tag="report"):
+    username: User
+    reason: Reason | None = None
+
+
+@command(
+    "presence",
+    group="People",
+    usage={"presence": "<on|off>"},
+    help="whether this connection is told who comes and goes",
+    example="/presence off",
+)
+class Presence(Command, frozen=True, tag="presence"):
+    presence: OnOff
+
+
+# ---- Connection
+
+
+@command(
+    "help",
+    group="Connection",
+    before_sign_in=True,
+    help="this list, or one command with an example",
+    example="/help send_delayed",
+)
+class Help(Command, frozen=True, tag="help"):
+    command: Word | None = None
+
+
+@command(
+    "format",
+    group="Connection",
+    before_sign_in=True,
+    usage={"format": "<text|json>"},
+    help="what this connection receives: text for people, JSON lines for programs",
+    example="/format json",
+)
+class SetFormat(Command, frozen=True, tag="format"):
+    format: Format
+    client: Word | None = None
+
+
+@command("ping", group="Connection", before_sign_in=True, help="answers; a barrier for scripts", example="/ping here")
+class Ping(Command, frozen=True, tag="ping"):
+    word: Word | None = None
+
+
+@command("sessions", group="Connection", help="lists your connections", example="/sessions")
+class ListSessions(Command, frozen=True, tag="sessions"):
+    pass
+
+
+@command("quit", "close", "exit", group="Connection", before_sign_in=True, help="says goodbye", example="/quit")
+class Quit(Command, frozen=True, tag="quit"):
+    pass

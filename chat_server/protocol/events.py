@@ -1,0 +1,256 @@
+"""What the server says: events that are pushed or returned, and the replies that end each command.
+
+The fields are those of the JSON form (`json`); how each reads as text is in `text`. Absent fields are None and left
+out. A reply's class is named by what was done; on the wire it is `ok`.
+"""
+
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """A line of its own: pushed, or returned before a reply."""
+
+
+class File(Struct, frozen=True):
+    id: int
+    name: str
+    size: int
+    sha256: str
+
+
+class Message(Event, frozen=True, tag="message"):
+    """A message as one reader sees it: `chat` is named from the reader's side. Times are ISO 8601, UTC."""
+
+    id: int
+    seq: int
+    chat: str
+    from_: str = field(name="from")
+    at: str
+    text: str | None = None
+    reply_to: int | None = None
+    edited: str | None = None
+    deleted: bool = False
+    reactions: dict[str, list[str]] | None = None
+    file: File | None = None
+    delayed: bool = False
+    mentions: list[str] | None = None
+
+
+class Presence(Event, frozen=True, tag="presence"):
+    user: str
+    online: bool
+
+
+class ReadMarker(Event, frozen=True, tag="read"):
+    chat: str
+    id: int
+
+
+class Banned(Event, frozen=True, tag="banned"):
+    until: str
+    reason: str
+
+
+class Unbanned(Event, frozen=True, tag="unbanned"):
+    pass
+
+
+class DelayedSent(Event, frozen=True, tag="delayed_sent"):
+    id: int
+    message_id: int
+
+
+class DelayedFailed(Event, frozen=True, tag="delayed_failed"):
+    id: int
+    code: str
+
+
+class Notice(Event, frozen=True, tag="notice"):
+    text: str
+    unread: dict[str, int] | None = None
+
+
+class Closing(Event, frozen=True, tag="closing"):
+    reason: str
+    code: str
+
+
+AnyEvent = Message | Presence | ReadMarker | Banned | Unbanned | DelayedSent | DelayedFailed | Notice | Closing
+
+
+class Reply(Struct, frozen=True, omit_defaults=True):
+    """The end of a command that was done."""
+
+
+class Chat(Struct, frozen=True, omit_defaults=True):
+    """A chat of the user's. `read` is the marker, an id; `members` is told for one-to-one and private chats."""
+
+    name: str
+    read: int
+    unread: int
+    muted: bool = False
+    owner: str | None = None
+    topic: str | None = None
+    members: list[str] | None = None
+
+
+class Ban(Struct, frozen=True):
+    until: str
+    reason: str
+
+
+class SignedIn(Reply, frozen=True, omit_defaults=True):
+    user: str
+    new: bool
+    seq: int
+    history: str
+    chats: list[Chat]
+    invitations: list[str]
+    join_requests: list[str]
+    token: str | None = None
+    ban: Ban | None = None
+
+
+class SignedOut(Reply, frozen=True, omit_defaults=True):
+    closed: int
+
+
+class PasswordSet(Reply, frozen=True, omit_defaults=True):
+    pass
+
+
+class AccountDeleted(Reply, frozen=True, omit_defaults=True):
+    user: str
+
+
+class Sent(Reply, frozen=True, omit_defaults=True):
+    id: int
+    at: str
+
+
+class Talking(Reply, frozen=True, omit_defaults=True):
+    target: str | None = None
+
+
+class DelayedSet(Reply, frozen=True, omit_defaults=True):
+    delayed_id: int
+    due: str
+
+
+class DelayedCancelled(Reply, frozen=True, omit_defaults=True):
+    delayed_id: int
+
+
+class Waiting(Struct, frozen=True):
+    """A delayed message that waits."""
+
+    delayed_id: int
+    target: str
+    due: str
+    text: str
+
+
+class DelayedList(Reply, frozen=True, omit_defaults=True):
+    delayed: list[Waiting]
+
+
+class Page(Reply, frozen=True, omit_defaults=True):
+    """The end of a page of messages. `more` is the command for the next one; `unread` what is still unread."""
+
+    chat: str
+    count: int
+    unread: int | None = None
+    more: str | None = None
+
+
+class MarkedRead(Reply, frozen=True, omit_defaults=True):
+    chat: str
+    id: int
+
+
+class Limit(Struct, frozen=True, omit_defaults=True):
+    """How much of a limit is used up; `until`: when it starts again."""
+
+    used: int
+    max: int
+    until: str | None = None
+
+
+class StatusReport(Reply, frozen=True, omit_defaults=True):
+    user: str
+    active: list[str]
+    inactive: list[str]
+    chats: list[Chat]
+    invitations: list[str]
+    limits: dict[str, Limit]
+    at: str
+    ban: Ban | None = None
+    more: str | None = None
+
+
+class WhoReport(Reply, frozen=True, omit_defaults=True):
+    user: str
+    online: bool
+    at: str
+    last_seen: str | None = None
+    away: str | None = None
+
+
+class Reported(Reply, frozen=True, omit_defaults=True):
+    user: str
+    reports: int
+    limit: int
+    note: str | None = None
+
+
+class PresenceSet(Reply, frozen=True, omit_defaults=True):
+    presence: bool
+
+
+class HelpText(Reply, frozen=True, omit_defaults=True):
+    help: list[str]
+
+
+class CommandForm(Struct, frozen=True):
+    """A command as `/format json` tells it to a program."""
+
+    verb: str
+    aliases: tuple[str, ...]
+    usage: str
+    help: str
+    group: str
+    example: str
+    arguments: list[dict[str, Any]]
+
+
+class FormatSet(Reply, frozen=True, omit_defaults=True):
+    format: str
+    server: str | None = None
+    version: str | None = None
+    protocol: int | None = None
+    commands: list[CommandForm] | None = None
+    limits: dict[str, Any] | None = None
+
+
+class Pong(Reply, frozen=True, omit_defaults=True):
+    word: str | None = None
+
+
+class Connection(Struct, frozen=True, omit_defaults=True):
+    """One of the user's connections; `this` marks the one that asks."""
+
+    session: int
+    address: str
+    since: str
+    client: str | None = None
+    this: bool = False
+
+
+class SessionList(Reply, frozen=True, omit_defaults=True):
+    sessions: list[Connection]
+
+
+class Goodbye(Reply, frozen=True, omit_defaults=True):
+    pass

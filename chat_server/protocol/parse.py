@@ -1,0 +1,187 @@
+"""A line becomes a `Parsed` command or a Refusal. Pure.
+
+The grammar is the table of `commands`; this module only knows the two forms in which a command may come, a line of
+words and a JSON object, and that both may carry a label.
+"""
+
+import re
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+
+from chat_server.errors import Refusal
+from chat_server.protocol.arguments import Target, Text
+from chat_server.protocol.clean import clean
+from chat_server.protocol.commands import VERBS, Command, Send, SendAll, Spec
+
+LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
+_LABELLED = re.compile(rf"@({LABEL.pattern}) +(?=/)", re.ASCII)
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """What a line asks for. `verb` is the table's own name for it, "" if there is none; `error` replaces `command`."""
+
+    verb: str
+    label: str | None
+    command: Command | None = None
+    error: Refusal | None = None
+
+
+def parse(text: str, *, text_chars_max: int, talk: Target | None = None) -> Parsed:
+    """Read one line that is not empty. `talk` is where a line that is no command goes. Never raises a Refusal."""
+    verb, label = "", None
+    try:
+        if text.startswith("{"):
+            fields = _json_object(text)
+            label = _json_label(fields)
+            spec = _spec(fields.pop("cmd", None))
+            verb = spec.verb
+            command = _from_json(spec, fields)
+        else:
+            match = _LABELLED.match(text)
+            if match:
+                label, text = match[1], text[match.end() :]
+            if text.startswith("/"):
+                word, _, rest = text[1:].partition(" ")
+                spec = _spec(word)
+                verb = spec.verb
+                command = _from_line(spec, rest)
+            else:
+                command = _talk(text, talk)
+                verb = command.spec.verb
+        _check_text(command, text_chars_max)
+    except Refusal as refusal:
+        return Parsed(verb, label, error=refusal)
+    return Parsed(verb, label, command)
+
+
+def _spec(word: object) -> Spec:
+    if not isinstance(word, str):
+        raise Refusal("bad_argument", 'a JSON command has a "cmd", like {"cmd":"send_all","text":"hello"}')
+    verb = word.lower()
+    if verb not in VERBS:
+        shown = clean(word).split("\n", 1)[0][:32]
+        close = get_close_matches(verb[:64], VERBS, n=1, cutoff=0.5)
+        hint = f"did you mean /{close[0]}? " if close else ""
+        raise Refusal("unknown_command", f"there is no /{shown}; {hint}/help lists the commands")
+    return VERBS[verb]
+
+
+def _talk(text: str, talk: Target | None) -> Command:
+    if talk is None:
+        raise Refusal(
+            "not_a_command",
+            "commands start with /; to talk to everyone: /send_all <text>, or /talk main and just type",
+        )
+    body = clean(text)
+    if not body or body.isspace():
+        raise Refusal("bad_argument", "the text is empty")
+    return SendAll(Text(body)) if talk.kind == "main" else Send(talk, Text(body))
+
+
+def _check_text(command: Command, text_chars_max: int) -> None:
+    for name in ("text", "reason"):
+        length = len(getattr(command, name, None) or "")
+        if length > text_chars_max:
+            raise Refusal(
+                "too_large", f"a text has at most {text_chars_max} characters, this one has {length}; send it in parts"
+            )
+
+
+def _usage_refused(spec: Spec, why: str) -> Refusal:
+    return Refusal("bad_argument", f"{why}; usage: {spec.usage}")
+
+
+def _value(spec: Spec, kind: Any, raw: object) -> Any:
+    try:
+        return kind.parse(raw)
+    except Refusal as refusal:
+        if refusal.code != "bad_argument":
+            raise
+        raise _usage_refused(spec, refusal.text) from None
+
+
+def _from_line(spec: Spec, rest: str) -> Command:
+    values: dict[str, Any] = {}
+    positional = [argument for argument in spec.arguments if not (argument.pair or argument.json_only)]
+    for place, argument in enumerate(positional, 1):
+        rest = rest.lstrip(" ")
+        required_after = sum(later.required for later in positional[place:])
+        if required_after and not argument.required and len(rest.split()) <= required_after:
+            continue
+        if not rest:
+            if argument.required:
+                raise _usage_refused(spec, f"<{argument.name}> is missing")
+            break
+        if argument.kind.takes_rest:
+            word, rest = rest, ""
+        else:
+            word, rest = _word(spec, rest)
+        values[argument.name] = _value(spec, argument.kind, word)
+    _pairs(spec, rest, values)
+    return _build(spec, values)
+
+
+def _word(spec: Spec, rest: str) -> tuple[str, str]:
+    if rest.startswith('"'):
+        word, quote, rest = rest[1:].partition('"')
+        if not quote:
+            raise _usage_refused(spec, 'a quote is not closed: "like this"')
+        return word, rest
+    word, _, rest = rest.partition(" ")
+    return word, rest
+
+
+def _pairs(spec: Spec, rest: str, values: dict[str, Any]) -> None:
+    pairs = {argument.name: argument for argument in spec.arguments if argument.pair}
+    words = rest.split()
+    for name, raw in zip(words[::2], (*words[1::2], None), strict=False):
+        argument = pairs.get(name.lower())
+        if argument is None or raw is None or argument.name in values:
+            raise _usage_refused(spec, f"“{clean(name)[:40]}” is not expected here")
+        values[argument.name] = _value(spec, argument.kind, raw)
+
+
+def _build(spec: Spec, values: dict[str, Any]) -> Command:
+    directions = [name for name in ("before", "after", "around") if name in values]
+    if len(directions) > 1:
+        raise _usage_refused(spec, f"{directions[0]} and {directions[1]} do not go together")
+    return spec.build(**values)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        fields = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise Refusal("bad_argument", f"this is not a JSON object: {why}") from None
+    assert isinstance(fields, dict)
+    return fields
+
+
+def _json_label(fields: dict[str, Any]) -> str | None:
+    label = fields.pop("label", None)
+    if label is None or (isinstance(label, str) and LABEL.fullmatch(label)):
+        return label
+    raise Refusal("bad_argument", "a label is 1 to 32 of A-Z a-z 0-9 _ . -")
+
+
+def _from_json(spec: Spec, fields: dict[str, Any]) -> Command:
+    values: dict[str, Any] = {}
+    for argument in spec.arguments:
+        raw = fields.pop(argument.name, None)
+        if raw is None:
+            if argument.required:
+                raise _usage_refused(spec, f'"{argument.name}" is missing')
+            continue
+        if type(raw) not in argument.kind.json_types:
+            names = " or ".join(
+                {str: "a string", int: "a number", bool: "a boolean"}[t] for t in argument.kind.json_types
+            )
+            raise _usage_refused(spec, f'"{argument.name}" is {names}')
+        values[argument.name] = _value(spec, argument.kind, raw)
+    if fields:
+        known = ", ".join(argument.name for argument in spec.arguments) or "none"
+        raise _usage_refused(spec, f"“{clean(min(fields))[:40]}” is no field of it (its fields: {known})")
+    return _build(spec, values)

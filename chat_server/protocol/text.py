@@ -1,0 +1,185 @@
+"""Events and replies as lines for people. The first characters of a line tell its kind:
+
+    `+ ` done    `- ` refused    `[` a message    `* ` an event    two spaces: an item    four and `| `: more of a text
+
+MUST NOT let a text of a user begin a line: every line break in one is followed by the continuation mark.
+`today` is the date in UTC (`2026-11-21`); another day's times carry their date.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from chat_server.errors import Refusal
+from chat_server.protocol import events as e
+from chat_server.protocol.times import clock_time
+
+_CONTINUED = "\n    | "
+
+
+def event(event: e.Event, today: str) -> bytes:
+    """The event's line or lines; nothing for what a person has no use for."""
+    if type(event) is e.Message:
+        return _message(event, today)
+    words = _EVENTS[type(event)](event, today)
+    return b"" if words is None else f"* {_indented(words)}\n".encode()
+
+
+def reply(reply: e.Reply, verb: str, label: str | None, today: str) -> bytes:
+    """The items that the reply lists, then the reply."""
+    items, words = _REPLIES[type(reply)](reply, today)
+    mark = "+" if label is None else f"+ @{label}"
+    return "".join([*(f"  {_indented(item)}\n" for item in items), f"{mark} {_indented(words)}\n"]).encode()
+
+
+def refusal(refusal: Refusal, label: str | None) -> bytes:
+    mark = "-" if label is None else f"- @{label}"
+    return f"{mark} {refusal.code}: {_indented(refusal.text)}\n".encode()
+
+
+def _indented(words: str) -> str:
+    return words.replace("\n", _CONTINUED)
+
+
+def _message(message: e.Message, today: str) -> bytes:
+    chat, sender = message.chat, message.from_
+    if not chat.startswith("@"):
+        where = f"{chat} {sender}"
+    elif chat[1:] == sender:
+        where = chat
+    else:
+        where = f"to {chat}"
+    first, *more = ("(deleted)" if message.deleted else message.text or "").split("\n")
+    marks = f"{' (edited)' if message.edited else ''}{' (delayed)' if message.delayed else ''}"
+    comment = f" (on #{message.reply_to})" if message.reply_to else ""
+    line = f"[{clock_time(message.at, today)}] {where}: {first}{marks}{comment} (#{message.id})\n"
+    return "".join([line, *(f"    | {part}\n" for part in more)]).encode()
+
+
+_EVENTS: dict[type[e.Event], Callable[[Any, str], str | None]] = {
+    e.Presence: lambda event, today: f"{event.user} is {'online' if event.online else 'offline'}",
+    # A person's own other windows: what was read there is no news here.
+    e.ReadMarker: lambda event, today: None,
+    e.Banned: lambda event, today: (
+        f"you are banned until {clock_time(event.until, today)} UTC: {event.reason}; you can still read"
+    ),
+    e.Unbanned: lambda event, today: "your ban is over: you can write again",
+    e.DelayedSent: lambda event, today: f"your delayed message {event.id} was sent (#{event.message_id})",
+    e.DelayedFailed: lambda event, today: f"your delayed message {event.id} was not sent: {event.code}",
+    e.Notice: lambda event, today: event.text,
+    e.Closing: lambda event, today: f"closing: {event.reason}",
+}
+
+_Rendered = tuple[list[str], str]
+
+
+def _signed_in(reply: e.SignedIn, today: str) -> _Rendered:
+    if reply.new:
+        return (
+            [],
+            f"signed in as {reply.user}, for the first time; /send_all <text> talks to everyone, /help shows more",
+        )
+    ban = f"; banned until {clock_time(reply.ban.until, today)} UTC: {reply.ban.reason}" if reply.ban else ""
+    return [], f"signed in as {reply.user}{ban}"
+
+
+def _status(reply: e.StatusReport, today: str) -> _Rendered:
+    items = [
+        f"online: {', '.join(reply.active)}",
+        f"offline: {', '.join(reply.inactive) or 'nobody'}",
+        *(_chat(chat) for chat in reply.chats),
+    ]
+    if reply.invitations:
+        items.append(f"invited to: {', '.join(reply.invitations)}")
+    for name, limit in reply.limits.items():
+        ends = f" until {clock_time(limit.until, today)} UTC" if limit.until else ""
+        items.append(f"{name}: {limit.used} of {limit.max}{ends}")
+    if reply.ban:
+        items.append(f"banned until {clock_time(reply.ban.until, today)} UTC: {reply.ban.reason}")
+    more = f"; {reply.more}" if reply.more else ""
+    return items, f"you are {reply.user}; {len(reply.active)} online, {len(reply.inactive)} offline{more}"
+
+
+def _chat(chat: e.Chat) -> str:
+    owner = f", owned by {chat.owner}" if chat.owner else ""
+    members = f", with {', '.join(chat.members)}" if chat.members and not chat.name.startswith("@") else ""
+    return f"{chat.name}: {f'{chat.unread} unread' if chat.unread else 'all read'}{owner}{members}"
+
+
+def _who(reply: e.WhoReport, today: str) -> _Rendered:
+    away = f" (away: {reply.away})" if reply.away else ""
+    if reply.online:
+        return [], f"{reply.user} is online{away}"
+    seen = f"last seen {clock_time(reply.last_seen, today)} UTC" if reply.last_seen else "not seen yet"
+    return [], f"{reply.user} is offline, {seen}{away}"
+
+
+def _page(reply: e.Page, today: str) -> _Rendered:
+    if not reply.count:
+        words = f"no messages in {reply.chat}" if reply.unread is None else f"nothing unread in {reply.chat}"
+    else:
+        words = f"{reply.count} message{'s' if reply.count > 1 else ''} of {reply.chat}"
+        words += f", {reply.unread} still unread" if reply.unread else ""
+    return [], f"{words}; {reply.more} for more" if reply.more else words
+
+
+def _delayed_list(reply: e.DelayedList, today: str) -> _Rendered:
+    items = [
+        f"{each.delayed_id}  {clock_time(each.due, today)} UTC  {each.target}: {each.text}" for each in reply.delayed
+    ]
+    return items, f"{len(items)} waiting" + ("; /cancel_delayed <delayed_id> cancels one" if items else "")
+
+
+def _reported(reply: e.Reported, today: str) -> _Rendered:
+    note = f"; {reply.note}" if reply.note else ""
+    return [], f"reported {reply.user}: {reply.reports} of the {reply.limit} reports that ban{note}"
+
+
+def _sessions(reply: e.SessionList, today: str) -> _Rendered:
+    items = [
+        f"{each.session}  {each.address}  since {clock_time(each.since, today)} UTC"
+        f"{f'  {each.client}' if each.client else ''}{'  (this one)' if each.this else ''}"
+        for each in reply.sessions
+    ]
+    return items, f"{len(items)} connection{'s' if len(items) != 1 else ''}; /sign_out <session> ends one"
+
+
+def _talking(reply: e.Talking, today: str) -> _Rendered:
+    if reply.target is None:
+        return [], "lines without a slash go nowhere now"
+    return [], f"talking to {reply.target}: just type; /talk alone ends it"
+
+
+_REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
+    e.SignedIn: _signed_in,
+    e.SignedOut: lambda reply, today: (
+        [],
+        f"signed out; {reply.closed} other connection{'s' if reply.closed != 1 else ''} closed"
+        if reply.closed
+        else "signed out; /sign_in <username> signs in again",
+    ),
+    e.PasswordSet: lambda reply, today: ([], "the password is set; your other sign-ins need it from now on"),
+    e.AccountDeleted: lambda reply, today: ([], f"the account {reply.user} and its texts are gone"),
+    e.Sent: lambda reply, today: ([], f"sent #{reply.id}"),
+    e.Talking: _talking,
+    e.DelayedSet: lambda reply, today: (
+        [],
+        f"delayed message {reply.delayed_id} goes out at {clock_time(reply.due, today)} UTC;"
+        f" /cancel_delayed {reply.delayed_id} cancels it",
+    ),
+    e.DelayedCancelled: lambda reply, today: ([], f"delayed message {reply.delayed_id} is cancelled"),
+    e.DelayedList: _delayed_list,
+    e.Page: _page,
+    e.MarkedRead: lambda reply, today: ([], f"{reply.chat} is read up to #{reply.id}"),
+    e.StatusReport: _status,
+    e.WhoReport: _who,
+    e.Reported: _reported,
+    e.PresenceSet: lambda reply, today: (
+        [],
+        "you are told who comes and goes" if reply.presence else "you are no longer told who comes and goes",
+    ),
+    e.HelpText: lambda reply, today: (reply.help[:-1], reply.help[-1]),
+    e.FormatSet: lambda reply, today: ([], f"you receive {reply.format} from now on"),
+    e.Pong: lambda reply, today: ([], "pong" if reply.word is None else f"pong {reply.word}"),
+    e.SessionList: _sessions,
+    e.Goodbye: lambda reply, today: ([], "goodbye"),
+}

@@ -1,0 +1,60 @@
+"""Times, durations and sizes as people and programs read and write them. All times are UTC."""
+
+import re
+from datetime import UTC, datetime
+
+DAY_MS = 86_400_000
+_UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
+_DURATION = re.compile(r"(\d{1,12})([smhd]?)", re.ASCII)
+# Year 9999, so that every time in the log can be written as a date.
+TIME_MS_MAX = 253_402_300_799_999
+
+
+def iso(ms: int) -> str:
+    """`2026-11-21T12:00:01.250Z`"""
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
+
+
+def parse_iso(text: str) -> int | None:
+    """Milliseconds of an ISO 8601 time, one without an offset taken as UTC; None if it is not one."""
+    try:
+        when = datetime.fromisoformat(text)
+        moment = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return round(moment * 1000)
+
+
+def parse_duration(text: str) -> int | None:
+    """Milliseconds of `90s`, `5m`, `2h`, `1d` or plain seconds; None if it is none of these."""
+    match = _DURATION.fullmatch(text.strip())
+    return int(match[1]) * _UNITS_MS[match[2] or "s"] if match else None
+
+
+def duration(ms: int) -> str:
+    """A setting's duration as it is written: `1h`, `90s`, `1500ms`."""
+    for unit in "dhms":
+        if ms and ms % _UNITS_MS[unit] == 0:
+            return f"{ms // _UNITS_MS[unit]}{unit}"
+    return f"{ms}ms" if ms else "0s"
+
+
+def distance(ms: int) -> str:
+    """How far away in words, rounded up to the smaller of the two units: `3 h 59 min`, `45 s`."""
+    seconds = max(1, -(-ms // 1000))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = -(-seconds // 60)
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    named = ((days, "d"), (hours, "h"), (minutes, "min"))
+    return " ".join([f"{number} {unit}" for number, unit in named if number][:2])
+
+
+def clock_time(at: str, today: str) -> str:
+    """`12:00:01` of an ISO time, with the date before it unless it is `today` (`2026-11-21`)."""
+    return at[11:19] if at[:10] == today else f"{at[:10]} {at[11:19]}"
+
+
+def until(ms: int, now_ms: int) -> str:
+    """A limit's end as a time and as a distance: `until 16:00:05 UTC, in 3 h 59 min`."""
+    return f"until {clock_time(iso(ms), iso(now_ms)[:10])} UTC, in {distance(ms - now_ms)}"

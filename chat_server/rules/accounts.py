@@ -1,0 +1,261 @@
+"""Accounts: signing in and out, passwords, deletion; what someone who comes back is shown; who is who."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from chat_server.entries import (
+    CloseAccount,
+    Configure,
+    Departed,
+    EndTokens,
+    Enter,
+    EnterByToken,
+    SetPassword,
+    Told,
+)
+from chat_server.errors import Refusal
+from chat_server.protocol import commands as c
+from chat_server.protocol.arguments import ID_MAX
+from chat_server.protocol.events import (
+    AccountDeleted,
+    AnyEvent,
+    Ban,
+    Chat,
+    Event,
+    Limit,
+    Notice,
+    PasswordSet,
+    SignedIn,
+    SignedOut,
+    StatusReport,
+    WhoReport,
+)
+from chat_server.protocol.times import DAY_MS, iso
+from chat_server.rules.turn import Answer, Entered, Stale, Turn, View, reading, rule, unknown_user
+from chat_server.store import accounts, chats, delayed, messages, moderation, notices, state
+from chat_server.store.accounts import User
+from chat_server.store.chats import MAIN, Membership
+from chat_server.store.messages import Range
+
+LIST_MAX = 1000
+NOTICES_MAX = 1000
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """What a session is shown after its sign-in: see `welcome`. `up_to` is the seq at which it signed in."""
+
+    new: bool
+    up_to: int
+    position: int | None
+    token: str | None
+
+
+@rule(Configure)
+def configure(turn: Turn, command: Configure) -> None:
+    state.configure(turn.db, msgspec.json.encode(command.limits).decode(), command.history)
+
+
+@rule(Enter)
+def enter(turn: Turn, command: Enter) -> Entered:
+    user = accounts.by_name(turn.db, command.name.folded)
+    if user is None:
+        name, user_id, new = command.name.name, _register(turn, command), True
+    else:
+        _check_password(turn, user, command)
+        name, user_id, new = user.name, user.id, False
+        accounts.set_seen(turn.db, user_id, turn.at_ms)
+    if command.token_hash is not None:
+        accounts.insert_token(turn.db, command.token_hash, user_id, turn.at_ms)
+    return Entered(user_id, name, new)
+
+
+def _register(turn: Turn, command: Enter) -> int:
+    name = command.name
+    like = accounts.name_like(turn.db, name.folded, name.lookalike)
+    if like is not None:
+        why = "belonged to an account that was deleted" if like == name.name else f"is too much like {like}"
+        raise Refusal("bad_name", f"the name {name.name} {why}; choose another one")
+    if command.password_given and command.new_hash is None:
+        raise Stale
+    if command.new_hash is None and not turn.limits.passwordless:
+        raise Refusal("password_required", f"an account here needs a password: /sign_in {name.name} <password>")
+    user_id = accounts.insert(turn.db, name.name, name.folded, name.lookalike, command.new_hash, turn.at_ms)
+    chats.insert_member(turn.db, user_id, MAIN, messages.newest(turn.db, MAIN))
+    return user_id
+
+
+def _check_password(turn: Turn, user: User, command: Enter) -> None:
+    if user.password != command.saw_hash:
+        raise Stale
+    if user.password is None and command.password_given:
+        raise Refusal("wrong_password", f"{user.name} has no password; /sign_in {user.name} signs in without one")
+    if user.password is None and not turn.limits.passwordless:
+        raise Refusal(
+            "password_required",
+            f"{user.name} has no password, and here an account needs one; ask who runs the server to set it",
+        )
+
+
+@rule(EnterByToken)
+def enter_by_token(turn: Turn, command: EnterByToken) -> Entered:
+    user_id = accounts.token_user(turn.db, command.token_hash, turn.at_ms - turn.limits.token_ttl_ms)
+    user = user_id and accounts.by_id(turn.db, user_id)
+    if not user:
+        raise Refusal("bad_token", "this token is unknown, ended or too old; sign in with /sign_in <username>")
+    accounts.touch_token(turn.db, command.token_hash, turn.at_ms)
+    accounts.set_seen(turn.db, user.id, turn.at_ms)
+    return Entered(user.id, user.name, False)
+
+
+@rule(EndTokens)
+def end_tokens(turn: Turn, command: EndTokens) -> SignedOut:
+    if command.hashes is None:
+        accounts.delete_tokens(turn.db, turn.user_id)
+    else:
+        for token_hash in command.hashes:
+            accounts.delete_token(turn.db, token_hash, turn.user_id)
+    return SignedOut(0)
+
+
+@rule(SetPassword)
+def set_password(turn: Turn, command: SetPassword) -> PasswordSet:
+    user = turn.user()
+    if user.password != command.saw_hash:
+        raise Stale
+    accounts.set_password(turn.db, user.id, command.new_hash)
+    accounts.delete_tokens(turn.db, user.id, keep=command.keep)
+    return PasswordSet()
+
+
+@rule(CloseAccount)
+def close_account(turn: Turn, command: CloseAccount) -> AccountDeleted:
+    user = turn.user()
+    if user.password != command.saw_hash:
+        raise Stale
+    turn.state.seq = messages.delete_of(turn.db, user.id, turn.state.seq, turn.at_ms)
+    turn.changed_much = True
+    accounts.delete(turn.db, user.id, turn.at_ms)
+    turn.push(Notice(f"{user.name} deleted the account; what {user.name} wrote is gone"))
+    return AccountDeleted(user.name)
+
+
+@rule(Departed)
+def departed(turn: Turn, command: Departed) -> None:
+    accounts.set_seen(turn.db, turn.user_id, turn.at_ms)
+
+
+# ---- reading
+
+
+@reading(Welcome)
+def welcome(view: View, command: Welcome) -> Answer:
+    """Newcomers: the last of main. Others: all that is unread, by id; with a position all above it, by seq."""
+    user = _asker(view)
+    memberships = chats.of_user(view.db, view.user_id)
+    listed = _chats(view, memberships, command.up_to)
+    if command.new:
+        page = messages.page(
+            view.db, MAIN, "main", view.limits.replay_messages, below=command.up_to + 1, newest_first=True
+        )
+        yield [Notice(f"welcome, {user.name}; the last messages of main:"), *page] if page else []
+    elif command.position is not None:
+        ranges = [Range(each.chat_id, each.name, command.position, command.up_to) for each in memberships]
+        yield from messages.new_and_changed(view.db, ranges)
+    else:
+        yield [_unread_notice(listed)]
+        ranges = [Range(each.chat_id, each.name, each.read_id, command.up_to) for each in memberships]
+        yield from messages.new(view.db, ranges, not_by=view.user_id)
+    kept = notices.of_user(view.db, view.user_id, NOTICES_MAX)
+    yield [_decode_event(event) for _, event in kept]
+    history = state.load(view.db).history
+    assert history is not None
+    reply = SignedIn(
+        user=user.name,
+        new=command.new,
+        seq=command.up_to,
+        history=history,
+        chats=listed[:LIST_MAX],
+        invitations=[],
+        join_requests=[],
+        token=command.token,
+        ban=_ban(view, user),
+    )
+    return (Told([notice for notice, _ in kept]), reply) if kept else reply
+
+
+def _asker(view: View) -> User:
+    user = accounts.by_id(view.db, view.user_id)
+    if user is None:
+        raise Refusal("not_signed_in", "this account has been deleted")
+    return user
+
+
+def _decode_event(event: bytes) -> Event:
+    decoded: Event = msgspec.json.decode(event, type=AnyEvent)
+    return decoded
+
+
+def _chats(view: View, memberships: list[Membership], up_to: int) -> list[Chat]:
+    def chat(each: Membership) -> Chat:
+        unread = messages.unread(view.db, view.user_id, each.chat_id, each.read_id, up_to)
+        return Chat(name=each.name, read=each.read_id, unread=unread)
+
+    return [chat(each) for each in memberships]
+
+
+def _unread_notice(listed: list[Chat]) -> Notice:
+    counts = {chat.name: chat.unread for chat in listed if chat.unread}
+    if not counts:
+        return Notice("nothing unread", unread={})
+    named = ", ".join(f"{name} {count}" for name, count in list(counts.items())[:LIST_MAX])
+    return Notice(f"{sum(counts.values())} unread: {named}", unread=counts)
+
+
+def _ban(view: View, user: User) -> Ban | None:
+    if user.ban_until_ms <= view.at_ms:
+        return None
+    return Ban(iso(user.ban_until_ms), user.ban_reason or "")
+
+
+@reading(c.Status)
+def status(view: View, command: c.Status) -> StatusReport:
+    user = _asker(view)
+    active = sorted(view.online.values(), key=str.casefold)[:LIST_MAX]
+    known = accounts.names(view.db, LIST_MAX + len(view.online) + 1)
+    inactive = [name for user_id, name in known if user_id not in view.online]
+    cut = len(inactive) > LIST_MAX - len(active) or len(view.online) > LIST_MAX
+    return StatusReport(
+        user=user.name,
+        active=active,
+        inactive=inactive[: LIST_MAX - len(active)],
+        chats=_chats(view, chats.of_user(view.db, view.user_id), ID_MAX)[:LIST_MAX],
+        invitations=[],
+        limits=dict(_limits(view, user)),
+        at=iso(view.at_ms),
+        ban=_ban(view, user),
+        more=f"only {LIST_MAX} users are listed; /who <username> tells of any" if cut else None,
+    )
+
+
+def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
+    """What the user has used up of each limit that has room to count."""
+    limits = view.limits
+    if limits.main_rate_count is not None:
+        ends_ms = user.rate_start_ms + limits.main_rate_window_ms
+        running = view.at_ms < ends_ms
+        used = user.rate_count if running else 0
+        yield "messages to main", Limit(used, limits.main_rate_count, iso(ends_ms) if running else None)
+    yield "delayed messages", Limit(delayed.count_of(view.db, user.id), limits.delayed_max)
+    yield "reports in 24 h", Limit(moderation.reports_by(view.db, user.id, view.at_ms - DAY_MS), limits.reports_per_day)
+
+
+@reading(c.Who)
+def who(view: View, command: c.Who) -> WhoReport:
+    user = accounts.by_name(view.db, command.username.folded)
+    if user is None:
+        raise unknown_user(command.username.name)
+    seen_ms = accounts.seen_ms(view.db, user.id)
+    online = user.id in view.online
+    last_seen = iso(seen_ms) if seen_ms and not online else None
+    return WhoReport(user.name, online, iso(view.at_ms), last_seen)

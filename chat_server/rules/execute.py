@@ -1,0 +1,121 @@
+"""Execute: a batch of entries in one transaction, each by its rule.
+
+A rule that fails with anything but a Refusal has a bug: the batch is rolled back and executed again entry by entry, so
+that only the faulty one fails. Nothing on the usual path pays for that.
+"""
+
+import logging
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from chat_server.entries import Batch, Configure, Entry, Limits
+from chat_server.errors import Refusal
+from chat_server.protocol.events import Event, Reply
+from chat_server.rules.turn import READINGS, RULES, Push, Result, Stale, Then, Turn, View
+from chat_server.store import state
+from chat_server.store.database import DISK_ERRORS, Database
+
+log = logging.getLogger("chat.rules")
+
+
+class Outcome(Struct, frozen=True):
+    """What became of one entry. `seq` is the last one given out when it was done."""
+
+    entry: Entry
+    result: Result | Refusal | Stale
+    pushes: list[Push]
+    seq: int
+    changed_much: bool = False
+
+
+class Executed(Struct, frozen=True):
+    """A batch that is on disk. `next_due_ms`: when the node has to log the next `Due`, None if nothing waits."""
+
+    outcomes: list[Outcome]
+    seq: int
+    next_due_ms: int | None
+
+
+class Executor:
+    """Runs batches against one database. Used by the writer's thread alone."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._load()
+
+    def _load(self) -> None:
+        self.state = state.load(self._db)
+        self._limits = None
+        if self.state.limits is not None:
+            self._limits = msgspec.json.decode(self.state.limits, type=Limits)
+
+    def execute(self, batch: Batch) -> Executed:
+        """Execute and commit. A batch at or before the last one that was applied changes nothing (a log may repeat).
+
+        Raises one of DISK_ERRORS: then nothing of the batch may be acknowledged.
+        """
+        if batch.number <= self.state.applied:
+            return Executed([], self.state.seq, state.next_due_ms(self._db))
+        try:
+            outcomes = self._commit(batch, batch.entries)
+        except DISK_ERRORS:
+            raise
+        except Exception:
+            log.warning("batch %d failed; it is executed again entry by entry", batch.number, exc_info=True)
+            self._load()
+            outcomes = [self._alone(batch, entry) for entry in batch.entries]
+        return Executed(outcomes, self.state.seq, state.next_due_ms(self._db))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _commit(self, batch: Batch, entries: list[Entry]) -> list[Outcome]:
+        self._db.run("BEGIN IMMEDIATE")
+        try:
+            outcomes = [self._execute_one(entry, batch.at_ms) for entry in entries]
+            self.state.at_ms = batch.at_ms
+            self.state.applied = batch.number
+            state.advance(self._db, self.state)
+            self._db.run("COMMIT")
+        except BaseException:
+            if self._db.connection.in_transaction:
+                self._db.run("ROLLBACK")
+            raise
+        return outcomes
+
+    def _alone(self, batch: Batch, entry: Entry) -> Outcome:
+        try:
+            (outcome,) = self._commit(batch, [entry])
+        except DISK_ERRORS:
+            raise
+        except Exception:
+            self._load()
+            name = type(entry.command).__name__
+            log.error("%s of user %d failed: this is a bug", name, entry.user_id, exc_info=True)
+            refusal = Refusal("internal", "this failed by a mistake of the server, which is logged; nothing was done")
+            return Outcome(entry, refusal, [], self.state.seq)
+        return outcome
+
+    def _execute_one(self, entry: Entry, at_ms: int) -> Outcome:
+        command = entry.command
+        if isinstance(command, Configure):
+            self._limits = command.limits
+        assert self._limits is not None, "a log begins with a Configure entry"
+        turn = Turn(self._db, self.state, self._limits, entry, at_ms)
+        result: Result | Refusal | Stale
+        try:
+            result = RULES[type(command)](turn, command)
+        except (Refusal, Stale) as refused:
+            return Outcome(entry, refused, [], self.state.seq)
+        return Outcome(entry, result, turn.pushes, self.state.seq, turn.changed_much)
+
+
+def read(view: View, query: Any) -> Generator[Sequence[Event], None, Reply | Then]:
+    """Answer a query: pages of events, then what is to be said at the end. Raises Refusal."""
+    answer = READINGS[type(query)](view, query)
+    if isinstance(answer, Generator):
+        return (yield from answer)
+    return answer

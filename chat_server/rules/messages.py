@@ -1,0 +1,227 @@
+"""Messages: sending them, reading them, and how far each user has read."""
+
+import hashlib
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from chat_server.entries import MarkRead, Seen
+from chat_server.errors import Refusal
+from chat_server.protocol import commands as c
+from chat_server.protocol.arguments import Key, Target
+from chat_server.protocol.events import MarkedRead, Message, Page, ReadMarker, Reply, Sent, Talking
+from chat_server.protocol.times import DAY_MS, iso, until
+from chat_server.rules.moderation import refuse_banned
+from chat_server.rules.turn import Answer, Turn, View, find_chat, find_user, reading, rule
+from chat_server.store import chats, keys, messages
+from chat_server.store.accounts import User, set_rate
+from chat_server.store.chats import MAIN
+from chat_server.store.messages import Range
+
+MAIN_TARGET = Target("main", "main", "main")
+KEY_LIFE_MS = DAY_MS
+HISTORY_PAGE_MAX = 200
+
+R = TypeVar("R", bound=Reply)
+
+
+@rule(c.SendAll)
+def send_all(turn: Turn, command: c.SendAll) -> Sent:
+    return once(turn, command.key, (command.text,), Sent, lambda: send_now(turn, MAIN_TARGET, command.text))
+
+
+@rule(c.Send)
+def send(turn: Turn, command: c.Send) -> Sent:
+    asked = (command.target.folded, command.target.kind, command.text)
+    return once(turn, command.key, asked, Sent, lambda: send_now(turn, command.target, command.text))
+
+
+def send_now(turn: Turn, target: Target, text: str) -> Sent:
+    author = turn.user()
+    refuse_banned(turn, author)
+    if target.kind == "main":
+        ends_ms = main_limit_ends_ms(turn, author)
+        if ends_ms is not None:
+            raise _rate_limited(turn, ends_ms)
+        return post(turn, author, None, text)
+    if target.kind == "room":
+        find_chat(turn.db, author.id, target)
+    return post(turn, author, find_user(turn.db, target.name, target.folded, author.id), text)
+
+
+def post(turn: Turn, author: User, receiver: User | None, text: str, *, delayed: bool = False) -> Sent:
+    """Store a message to one user, or to main, and push it; everything was checked already."""
+    seq, at = turn.next_seq(), iso(turn.at_ms)
+    if receiver is None:
+        _count_in_main(turn, author)
+        messages.insert(turn.db, seq, MAIN, author.id, turn.at_ms, text, delayed)
+        turn.push(Message(id=seq, seq=seq, chat="main", from_=author.name, at=at, text=text, delayed=delayed))
+        return Sent(seq, at)
+    chat_id = chats.direct(turn.db, author.id, receiver.id) or chats.insert_direct(turn.db, author.id, receiver.id)
+    messages.insert(turn.db, seq, chat_id, author.id, turn.at_ms, text, delayed)
+    for reader, other in ((receiver, author), (author, receiver)):
+        message = Message(id=seq, seq=seq, chat=f"@{other.name}", from_=author.name, at=at, text=text, delayed=delayed)
+        turn.push(message, reader.id)
+    return Sent(seq, at)
+
+
+def once(turn: Turn, key: Key | None, asked: object, answer: type[R], do: Callable[[], R]) -> R:
+    """Do it, unless the user's same key has done it already: then give the first answer again."""
+    if key is None:
+        return do()
+    digest = hashlib.sha256(msgspec.json.encode((answer.__name__, asked))).digest()
+    found = keys.find(turn.db, turn.user_id, key, turn.at_ms - KEY_LIFE_MS)
+    if found is not None:
+        if found[0] != digest:
+            raise Refusal("bad_argument", "this key was used for something else in the last 24 hours; take a new one")
+        return msgspec.json.decode(found[1], type=answer)
+    reply = do()
+    keys.insert(turn.db, turn.user_id, key, digest, msgspec.json.encode(reply), turn.at_ms)
+    return reply
+
+
+# ---- the rate limit in main
+
+
+def main_limit_ends_ms(turn: Turn, user: User) -> int | None:
+    """When the user may write in main again; None if now."""
+    most, window_ms = turn.limits.main_rate_count, turn.limits.main_rate_window_ms
+    if most is None or turn.at_ms >= user.rate_start_ms + window_ms or user.rate_count < most:
+        return None
+    return user.rate_start_ms + window_ms
+
+
+def _count_in_main(turn: Turn, user: User) -> None:
+    if turn.limits.main_rate_count is None:
+        return
+    if turn.at_ms >= user.rate_start_ms + turn.limits.main_rate_window_ms:
+        set_rate(turn.db, user.id, turn.at_ms, 1)
+    else:
+        set_rate(turn.db, user.id, user.rate_start_ms, user.rate_count + 1)
+
+
+def _rate_limited(turn: Turn, ends_ms: int) -> Refusal:
+    return Refusal(
+        "rate_limited",
+        f"you sent {turn.limits.main_rate_count} messages to main, which is the limit {until(ends_ms, turn.at_ms)};"
+        " nothing was sent",
+        retry_at=iso(ends_ms),
+    )
+
+
+# ---- read markers
+
+
+@rule(c.Read)
+def read(turn: Turn, command: c.Read) -> MarkedRead:
+    chat_id, name = find_chat(turn.db, turn.user_id, command.chat)
+    marker = 0 if chat_id is None else _mark(turn, chat_id, name, command.id)
+    return MarkedRead(name, marker)
+
+
+@rule(MarkRead)
+def mark_read(turn: Turn, command: MarkRead) -> None:
+    membership = chats.membership(turn.db, turn.user_id, command.chat_id)
+    if membership is not None:
+        _mark(turn, command.chat_id, membership.name, command.up_to)
+
+
+@rule(Seen)
+def seen(turn: Turn, command: Seen) -> None:
+    for chat in chats.read_up_to(turn.db, turn.user_id, command.seq):
+        _set_marker(turn, chat.chat_id, chat.name, chat.read_id)
+
+
+def _mark(turn: Turn, chat_id: int, name: str, up_to: int) -> int:
+    """Move the marker forwards, at most to the chat's newest message; where it stands then."""
+    marker = chats.read_id(turn.db, turn.user_id, chat_id)
+    wanted = min(up_to, messages.newest(turn.db, chat_id))
+    if wanted <= marker:
+        return marker
+    _set_marker(turn, chat_id, name, wanted)
+    return wanted
+
+
+def _set_marker(turn: Turn, chat_id: int, name: str, marker: int) -> None:
+    chats.set_read(turn.db, turn.user_id, chat_id, marker)
+    turn.push(ReadMarker(name, marker), turn.user_id)
+
+
+# ---- reading
+
+
+@reading(c.Talk)
+def talk(view: View, command: c.Talk) -> Talking:
+    """Whether one can talk there; that lines without a slash go there is for the session to remember."""
+    if command.target is None:
+        return Talking()
+    _, name = find_chat(view.db, view.user_id, command.target)
+    return Talking(name)
+
+
+@reading(c.GetChatWith)
+def get_chat_with(view: View, command: c.GetChatWith) -> Answer:
+    target = Target("user", command.username.name, command.username.folded)
+    chat_id, name = find_chat(view.db, view.user_id, target)
+    if chat_id is None:
+        return Page(name, 0)
+    marker = chats.read_id(view.db, view.user_id, chat_id)
+    newest = messages.newest(view.db, chat_id)
+    last = messages.page(view.db, chat_id, name, view.limits.page_messages, newest_first=True)
+    count = len(last)
+    if messages.unread(view.db, view.user_id, chat_id, marker) > count:
+        count = 0
+        for page in messages.new(view.db, [Range(chat_id, name, marker, newest)]):
+            count += len(page)
+            yield page
+    else:
+        yield last
+    return MarkRead(chat_id, newest), Page(name, count)
+
+
+@reading(c.Messages)
+def unread_messages(view: View, command: c.Messages) -> Answer:
+    chat_id, name = find_chat(view.db, view.user_id, command.chat)
+    more = f"/history {name}"
+    if chat_id is None:
+        return Page(name, 0, unread=0, more=more)
+    marker = chats.read_id(view.db, view.user_id, chat_id)
+    page = messages.unread_page(view.db, view.user_id, chat_id, name, marker, view.limits.page_messages)
+    if not page:
+        return Page(name, 0, unread=0, more=more)
+    yield page
+    left = messages.unread(view.db, view.user_id, chat_id, page[-1].id)
+    return MarkRead(chat_id, page[-1].id), Page(
+        name, len(page), unread=left, more=f"/messages {name}" if left else None
+    )
+
+
+@reading(c.History)
+def history(view: View, command: c.History) -> Answer:
+    chat_id, name = find_chat(view.db, view.user_id, command.chat)
+    if chat_id is None:
+        return Page(name, 0)
+    limit = command.limit or view.limits.page_messages
+    if limit > HISTORY_PAGE_MAX:
+        raise Refusal("bad_argument", f"a page has at most {HISTORY_PAGE_MAX} messages; usage: {c.History.spec.usage}")
+    page = _history_page(view, command, chat_id, name, limit)
+    yield page
+    if not page:
+        return Page(name, 0)
+    if command.after is not None:
+        more = f"/history {name} after {page[-1].id}" if page[-1].id < messages.newest(view.db, chat_id) else None
+    else:
+        older = messages.page(view.db, chat_id, name, 1, below=page[0].id, newest_first=True)
+        more = f"/history {name} before {page[0].id}" if older else None
+    return Page(name, len(page), more=more)
+
+
+def _history_page(view: View, command: c.History, chat_id: int, name: str, limit: int) -> list[Message]:
+    if command.after is not None:
+        return messages.page(view.db, chat_id, name, limit, above=command.after, newest_first=False)
+    if command.around is not None:
+        before = messages.page(view.db, chat_id, name, limit // 2, below=command.around, newest_first=True)
+        after = messages.page(view.db, chat_id, name, limit - len(before), above=command.around - 1, newest_first=False)
+        return before + after
+    return messages.page(view.db, chat_id, name, limit, below=command.before, newest_first=True)

@@ -1,0 +1,66 @@
+"""Reports, and the bans that they lead to."""
+
+from chat_server.errors import Refusal
+from chat_server.protocol import commands as c
+from chat_server.protocol.events import Banned, Reported, Unbanned
+from chat_server.protocol.times import DAY_MS, distance, iso, until
+from chat_server.rules.turn import Turn, find_user, rule
+from chat_server.settings import is_loopback
+from chat_server.store import moderation
+from chat_server.store.accounts import User
+
+BANS_ENDED_AT_ONCE_MAX = 100
+
+
+def refuse_banned(turn: Turn, user: User) -> None:
+    """MUST be called before any other check by whatever others would see."""
+    if user.ban_until_ms > turn.at_ms:
+        raise Refusal(
+            "banned",
+            f"you are banned {until(user.ban_until_ms, turn.at_ms)} ({user.ban_reason}); you can still read",
+            until=iso(user.ban_until_ms),
+        )
+
+
+@rule(c.Report)
+def report(turn: Turn, command: c.Report) -> Reported:
+    reporter, limits = turn.user(), turn.limits
+    target = find_user(turn.db, command.username.name, command.username.folded, reporter.id)
+    if moderation.report_exists(turn.db, reporter.id, target.id):
+        raise Refusal("already_reported", f"you have reported {target.name} already; a second report does not count")
+    if moderation.reports_by(turn.db, reporter.id, turn.at_ms - DAY_MS) >= limits.reports_per_day:
+        raise Refusal("too_many", f"you may report {limits.reports_per_day} users in 24 hours; try again tomorrow")
+    note = _why_not_counted(turn, reporter, target)
+    moderation.insert_report(
+        turn.db, reporter.id, target.id, turn.at_ms, command.reason or "", turn.address, counted=note is None
+    )
+    count = moderation.counted(turn.db, target.id, target.ban_until_ms)
+    if note is None and count >= limits.reports_to_ban:
+        note = _ban(turn, target)
+    return Reported(target.name, count, limits.reports_to_ban, note)
+
+
+def _why_not_counted(turn: Turn, reporter: User, target: User) -> str | None:
+    if target.ban_until_ms > turn.at_ms:
+        return f"{target.name} is banned already; the report is kept but not counted"
+    age_ms, least_ms = turn.at_ms - reporter.created_ms, turn.limits.report_min_age_ms
+    if age_ms < least_ms:
+        return f"the report is kept but not counted, since your account is younger than {distance(least_ms)}"
+    if not is_loopback(turn.address) and moderation.counted_from(turn.db, target.id, target.ban_until_ms, turn.address):
+        return "the report is kept but not counted, since one from your address counts already"
+    return None
+
+
+def _ban(turn: Turn, target: User) -> str:
+    until_ms = turn.at_ms + turn.limits.ban_ms
+    reason = f"reported by {turn.limits.reports_to_ban} users"
+    moderation.ban(turn.db, target.id, until_ms, reason)
+    turn.push(Banned(iso(until_ms), reason), target.id)
+    return f"{target.name} is banned {until(until_ms, turn.at_ms)}"
+
+
+def end_bans(turn: Turn) -> None:
+    """Tell those whose ban has ended; that it has, every rule sees by the time."""
+    for user_id in moderation.ended(turn.db, turn.at_ms, BANS_ENDED_AT_ONCE_MAX):
+        moderation.close_ban(turn.db, user_id)
+        turn.push(Unbanned(), user_id)

@@ -1,0 +1,189 @@
+"""The server around the sessions: listening, how many may connect, who has stalled, and stopping in order."""
+
+import asyncio
+import errno
+import logging
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable
+
+from chat_server import __version__
+from chat_server.actions import ActionLog
+from chat_server.clock import Clock
+from chat_server.errors import Refusal, StartError
+from chat_server.node import Node
+from chat_server.protocol.times import duration
+from chat_server.session import Session
+from chat_server.settings import Settings, is_loopback
+from chat_server.store.directory import DataDirectory
+
+log = logging.getLogger("chat.server")
+
+BACKLOG = 1024
+# Kept free for the database, the log and what a start needs.
+DESCRIPTORS_RESERVED = 64
+# What the kernel holds of a connection before it says that it is full.
+NOT_SENT_BYTES_MAX = 131_072
+# A peer that vanished is noticed after about 60 + 4 * 15 seconds.
+KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+# The whole of a stop stays under 5 seconds.
+DRAIN_SECONDS = 2.0
+FLUSH_SECONDS = 1.5
+
+
+class Server:
+    def __init__(self, settings: Settings, clock: Clock, directory: DataDirectory, actions: ActionLog) -> None:
+        self.node = Node(settings, clock, directory.path)
+        self._settings = settings
+        self._clock = clock
+        self._directory = directory
+        self._actions = actions
+        self._sessions: set[Session] = set()
+        self._connections_max = _connections_max(settings.connections_max)
+        self._stalled: dict[Session, tuple[int, float]] = {}
+        self._stop = asyncio.Event()
+
+    async def run(self, started: Callable[[str], None]) -> None:
+        """Listen until a signal comes or the disk fails; `started` is told what holds. Raises StartError."""
+        loop = asyncio.get_running_loop()
+        listener = await self._listen()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        running = loop.create_task(self.node.run())
+        running.add_done_callback(lambda _: self._stop.set())
+        watching = loop.create_task(self._watch_stalled())
+        started(self._summary(listener))
+        try:
+            await self._stop.wait()
+            listener.close()
+            await self._close(running)
+        finally:
+            watching.cancel()
+            running.cancel()
+            await asyncio.gather(watching, running, return_exceptions=True)
+            self.node.close()
+            self._actions.flush()
+        if self.node.failure:
+            raise StartError(f"{self.node.failure}; stopped")
+        if not running.cancelled() and (bug := running.exception()):
+            raise bug
+
+    # ---- connections
+
+    async def _listen(self) -> asyncio.Server:
+        settings = self._settings
+        try:
+            listener = await asyncio.get_running_loop().create_server(
+                self._accept, settings.host, settings.port, backlog=BACKLOG, reuse_address=True
+            )
+            for listening in listener.sockets:
+                _set_options(listening.fileno())
+            return listener
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            if error.errno == errno.EADDRINUSE:
+                raise StartError(f"{where} is in use by another program; choose another --port") from None
+            raise StartError(f"cannot listen on {where}: {error.strerror or error}") from None
+
+    def _accept(self) -> asyncio.Protocol:
+        return Session(self.node, self._settings, self._actions, self._sessions, self._no_room)
+
+    def _no_room(self, session: Session) -> str | None:
+        """Why this new connection cannot stay; None if it can."""
+        if len(self._sessions) > self._connections_max:
+            return f"the server has all the {self._connections_max} connections that it takes; try again later"
+        most = self._settings.connections_per_address
+        if most is None or is_loopback(session.address):
+            return None
+        if sum(each.address == session.address for each in self._sessions) > most:
+            return f"your address has all the {most} connections that one may have"
+        return None
+
+    async def _watch_stalled(self) -> None:
+        """Close who has taken nothing at all for `stall_ms` of what waits; slow ones are served."""
+        limit = self._settings.stall_ms / 1000
+        while True:
+            await asyncio.sleep(min(limit / 4, 5.0))
+            now = self._clock.monotonic()
+            seen: dict[Session, tuple[int, float]] = {}
+            for session in list(self._sessions):
+                stuck = session.unsent_bytes_if_stuck()
+                if not stuck:
+                    continue
+                before, since = self._stalled.get(session, (0, now))
+                seen[session] = (stuck, since if stuck == before else now)
+                if now - seen[session][1] >= limit:
+                    log.info("session %d of %s took nothing for %.0f s", session.number, session.name or "-", limit)
+                    session.close("stalled", "you took nothing for too long; come back for the rest")
+            self._stalled = seen
+
+    # ---- stopping
+
+    async def _close(self, running: "asyncio.Task[None]") -> None:
+        """What was taken is finished and answered, everybody is told, then the connections end."""
+        log.info("stopping: %d connections", len(self._sessions))
+        for session in list(self._sessions):
+            session.stop_reading()
+        self.node.finish()
+        await asyncio.wait([running], timeout=DRAIN_SECONDS)
+        for session in list(self._sessions):
+            session.fail(Refusal("unavailable", "the server stops; whether this was done is not known: ask again"))
+            session.close("shutdown", "the server stops; come back in a moment")
+        deadline = self._clock.monotonic() + FLUSH_SECONDS
+        while self._sessions and self._clock.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        for session in list(self._sessions):
+            session.transport.abort()
+        await asyncio.sleep(0)
+        log.info("stopped")
+
+    # ---- what is said at the start
+
+    def _summary(self, listener: asyncio.Server) -> str:
+        settings = self._settings
+        addresses = [sock.getsockname()[:2] for sock in listener.sockets]
+        listening = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in addresses)
+        host, port = addresses[0]
+        where = "a temporary directory, removed at the stop" if self._directory.temporary else str(self._directory.path)
+        rate = f"{settings.main_rate} in main" if settings.main_rate else "no limit in main"
+        log.info("started: listening on %s, data in %s", listening, self._directory.path)
+        return "\n".join(
+            (
+                f"chat-server {__version__} listening on {listening}",
+                f"  data       {where}",
+                f"  messages   {settings.text_chars_max} characters, {rate}",
+                f"  commands   {settings.command_rate or 'any number'} for each connection",
+                f"  reports    {settings.reports_to_ban} ban for {duration(settings.ban_ms)}",
+                f"  accounts   {'with or without' if settings.passwordless else 'with'} a password",
+                f"  connections  {self._connections_max}",
+                f"try it: nc {'localhost' if is_loopback(host) else host} {port}",
+            )
+        )
+
+
+# Linux; the constant is missing in Python before 3.12.
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+
+
+def _set_options(descriptor: int) -> None:
+    """Of a listening socket: those that it accepts have the same."""
+    with socket.socket(fileno=os.dup(descriptor)) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_BYTES_MAX)
+        for option, value in KEEPALIVE:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _connections_max(wanted: int) -> int:
+    """As many as wanted, or as the limit on descriptors leaves room for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + DESCRIPTORS_RESERVED
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    room = soft - DESCRIPTORS_RESERVED
+    if room < wanted:
+        log.warning("only %d connections: the limit on open files (ulimit -n) is %d", room, soft)
+    return min(wanted, room)

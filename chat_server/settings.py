@@ -1,0 +1,269 @@
+"""Every limit of the server with its default and its unit, and where its value comes from.
+
+The command line wins over the environment (`CHAT_MAIN_RATE_LIMIT`), that over the TOML file (`main-rate-limit`), that
+over the default. A wrong value raises StartError with status 2, before anything listens. `off` is None (or 0 where a
+zero says the same). Field names end with their unit.
+"""
+
+import argparse
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
+from typing import Any
+
+import platformdirs
+
+from chat_server import __version__
+from chat_server.errors import StartError
+from chat_server.protocol.times import duration, parse_duration
+
+_SIZE = re.compile(r"(\d{1,12}) ?(KiB|KB|MiB|MB|GiB|GB|B)?", re.ASCII | re.IGNORECASE)
+# MB is 1,048,576 here, as people who share files count.
+_SIZE_UNITS = {
+    "": 1,
+    "b": 1,
+    "kib": 1 << 10,
+    "kb": 1 << 10,
+    "mib": 1 << 20,
+    "mb": 1 << 20,
+    "gib": 1 << 30,
+    "gb": 1 << 30,
+}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many in so long: `20/1h`."""
+
+    count: int
+    window_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.count}/{duration(self.window_ms)}"
+
+
+@dataclass(frozen=True)
+class Option:
+    """How one setting is named, read and explained. `off` is what the word `off` stands for, if it may be said."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: str
+    help: str
+    off: tuple[Any] | None = None
+
+    def read(self, raw: object, source: str) -> Any:
+        text = ("on" if raw else "off") if isinstance(raw, bool) else str(raw).strip()
+        if self.off is not None and text.lower() == "off":
+            return self.off[0]
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            off = " or off" if self.off is not None else ""
+            raise StartError(f"{source}: {self.name} is {error}{off}, not “{text}”", status=2) from None
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("a text")
+    return text
+
+
+def _duration_ms(text: str) -> int:
+    ms = parse_duration(text)
+    if ms is None or ms == 0:
+        raise ValueError("a duration like 90s, 5m, 2h or 1d")
+    return ms
+
+
+def _rate(text: str) -> Rate:
+    count, slash, window = text.partition("/")
+    window_ms = parse_duration(window) if slash else None
+    if not (count.isascii() and count.isdigit() and int(count)) or not window_ms:
+        raise ValueError("a rate like 20/1h")
+    return Rate(int(count), window_ms)
+
+
+def _size_bytes(text: str) -> int:
+    match = _SIZE.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise ValueError("a size like 256KiB or 5MB")
+    return int(match[1]) * _SIZE_UNITS[(match[2] or "").lower()]
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def _on(text: str) -> bool:
+    if text.lower() not in ("on", "true", "yes", "1"):
+        raise ValueError("on")
+    return True
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(" or ".join(words))
+        return text.lower()
+
+    return parse
+
+
+def _option(name: str, parse: Callable[[str], Any], default: str, help: str, off: tuple[Any] | None = None) -> Any:
+    return field(metadata={"option": Option(name, parse, default, help, off)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    host: str = _option("host", _text, "127.0.0.1", "address to listen on")
+    port: int = _option("port", _number(0, 65535), "8000", "port to listen on; 0 takes a free one")
+    data_dir: str = _option("data", _text, "", "directory of the database; :memory: is a temporary one")
+    allow_passwordless: bool = _option(
+        "allow-passwordless", _on, "off", "accounts without a password beyond loopback", (False,)
+    )
+    replay_messages: int = _option("replay", _number(0, 1000), "20", "messages of main that a newcomer sees")
+    page_messages: int = _option("page", _number(1, 200), "20", "messages of a page")
+    main_rate: Rate | None = _option("main-rate-limit", _rate, "off", "messages of one user in main", (None,))
+    reports_to_ban: int = _option("report-limit", _number(1, 1000), "3", "different reporters that ban")
+    ban_ms: int = _option("ban-duration", _duration_ms, "4h", "how long a ban by reports lasts")
+    reports_per_day: int = _option("reports-per-day", _number(1, 100_000), "10", "reports by one user in 24 h")
+    report_min_age_ms: int = _option(
+        "report-min-age", _duration_ms, "1h", "age of an account whose reports count; off while on loopback alone", (0,)
+    )
+    text_chars_max: int = _option("text-max", _number(1, 60_000), "4096", "characters of one text")
+    line_bytes_max: int = _option("line-max", _size_bytes, "64KiB", "bytes of one line after signing in")
+    outbox_bytes_max: int = _option("outbox-max", _size_bytes, "256KiB", "pending output of one connection")
+    stall_ms: int = _option("stall-timeout", _duration_ms, "60s", "a reader that takes nothing for so long is closed")
+    command_rate: Rate | None = _option("command-rate", _rate, "10/1s", "commands of one connection", (None,))
+    command_burst: int = _option("command-burst", _number(1, 100_000), "20", "commands at once, ahead of that rate")
+    sign_in_tries: Rate | None = _option(
+        "sign-in-tries", _rate, "5/10m", "wrong passwords for an account and address", (None,)
+    )
+    connections_max: int = _option("connections-max", _number(1, 1_000_000), "10000", "connections at once")
+    connections_per_address: int | None = _option(
+        "connections-per-address", _number(1, 1_000_000), "64", "of them from one address; loopback is exempt", (None,)
+    )
+    sign_in_timeout_ms: int | None = _option(
+        "sign-in-timeout", _duration_ms, "60s", "time to sign in; loopback is exempt", (None,)
+    )
+    delayed_max: int = _option("delayed-max", _number(1, 100_000), "100", "delayed messages of one user that wait")
+    delayed_ahead_ms: int = _option("delayed-ahead-max", _duration_ms, "365d", "how far ahead one may be")
+    token_ttl_ms: int = _option("token-ttl", _duration_ms, "30d", "life of a sign-in token since its last use")
+    presence_max: int = _option(
+        "presence-max", _number(0, 1_000_000), "500", "users online up to which all are told", (0,)
+    )
+    log_level: str = _option("log-level", _one_of("debug", "info", "warning", "error"), "info", "least level logged")
+    log_format: str = _option("log-format", _one_of("text", "json"), "text", "log lines for people or programs")
+
+    @property
+    def loopback_only(self) -> bool:
+        return is_loopback(self.host)
+
+    @property
+    def passwordless(self) -> bool:
+        return self.allow_passwordless or self.loopback_only
+
+    def told(self) -> dict[str, Any]:
+        """What a program should know: sizes and counts as numbers, durations in seconds, rates as text."""
+        return {
+            "text_max": self.text_chars_max,
+            "line_max": self.line_bytes_max,
+            "page": self.page_messages,
+            "replay": self.replay_messages,
+            "main_rate_limit": str(self.main_rate) if self.main_rate else "off",
+            "command_rate": str(self.command_rate) if self.command_rate else "off",
+            "command_burst": self.command_burst,
+            "report_limit": self.reports_to_ban,
+            "ban_duration": self.ban_ms // 1000,
+            "delayed_max": self.delayed_max,
+            "delayed_ahead_max": self.delayed_ahead_ms // 1000,
+            "outbox_max": self.outbox_bytes_max,
+            "stall_timeout": self.stall_ms // 1000,
+        }
+
+
+OPTIONS: dict[str, Option] = {each.name: each.metadata["option"] for each in fields(Settings)}
+
+
+def is_loopback(address: str) -> bool:
+    if address == "localhost":
+        return True
+    try:
+        return ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def load(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings from all sources. Raises StartError; `--help` and `--version` print and exit, as argparse does."""
+    given = vars(_parser().parse_args(arguments))
+    file = _read_file(given.pop("config") or environment.get("CHAT_CONFIG"))
+    values: dict[str, Any] = {}
+    for name, option in OPTIONS.items():
+        variable = "CHAT_" + option.name.upper().replace("-", "_")
+        if given[name] is not None:
+            values[name] = option.read(given[name], f"--{option.name}")
+        elif environment.get(variable):
+            values[name] = option.read(environment[variable], variable)
+        elif option.name in file:
+            values[name] = option.read(file[option.name], "the configuration file")
+        elif option.default:
+            values[name] = option.read(option.default, "default")
+        else:
+            values[name] = platformdirs.user_data_dir("chat-server", appauthor=False)
+    explicit_age = given["report_min_age_ms"] or environment.get("CHAT_REPORT_MIN_AGE") or "report-min-age" in file
+    if is_loopback(values["host"]) and not explicit_age:
+        values["report_min_age_ms"] = 0
+    return Settings(**values)
+
+
+def _read_file(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        with open(path, "rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise StartError(f"cannot read the configuration file {path}: {error.strerror}", status=2) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StartError(f"the configuration file {path} is not TOML: {error}", status=2) from None
+    unknown = sorted(table.keys() - {option.name for option in OPTIONS.values()})
+    if unknown:
+        raise StartError(f"the configuration file {path} has an unknown key: {unknown[0]}", status=2)
+    return table
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        raise StartError(f"{message}; see chat-server --help", status=2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="chat-server",
+        description="A line-based chat server. Try it with: nc localhost 8000",
+        epilog="Each option is also an environment variable (CHAT_MAIN_RATE_LIMIT) and a key of the TOML file"
+        " (main-rate-limit). Durations: 90s, 5m, 2h, 1d; rates: 20/1h; sizes: 256KiB, 5MB.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"chat-server {__version__}")
+    parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
+    for name, option in OPTIONS.items():
+        default = option.default or "the user's data directory"
+        off = "" if option.off is None or default == "off" else ", or off"
+        if option.off == (False,):
+            parser.add_argument(
+                f"--{option.name}", dest=name, nargs="?", const="on", metavar="on|off", help=option.help
+            )
+        else:
+            parser.add_argument(f"--{option.name}", dest=name, metavar="X", help=f"{option.help} ({default}{off})")
+    return parser

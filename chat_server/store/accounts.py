@@ -1,0 +1,124 @@
+"""Users and their tokens."""
+
+from msgspec import Struct
+
+from chat_server.store.database import Database
+
+_COLUMNS = "id, name, password, created_ms, ban_until_ms, ban_reason, rate_start_ms, rate_count"
+
+
+class User(Struct, frozen=True):
+    """An account that is not deleted. `password` is a hash."""
+
+    id: int
+    name: str
+    password: str | None
+    created_ms: int
+    ban_until_ms: int
+    ban_reason: str | None
+    rate_start_ms: int
+    rate_count: int
+
+    def __repr__(self) -> str:
+        return f"User({self.id}, {self.name!r})"
+
+
+def by_id(db: Database, user_id: int) -> User | None:
+    row = db.one(f"SELECT {_COLUMNS} FROM users WHERE id = ? AND deleted_ms IS NULL", (user_id,))
+    return User(*row) if row else None
+
+
+def by_name(db: Database, folded: str) -> User | None:
+    row = db.one(f"SELECT {_COLUMNS} FROM users WHERE folded = ? AND deleted_ms IS NULL", (folded,))
+    return User(*row) if row else None
+
+
+def id_and_name(db: Database, folded: str) -> tuple[int, str] | None:
+    """An account by its name, deleted ones too: what it said to others stays in their chats."""
+    row = db.one("SELECT id, name FROM users WHERE folded = ?", (folded,))
+    return row and (row[0], row[1])
+
+
+def name_like(db: Database, folded: str, lookalike: str) -> str | None:
+    """The name of an account, deleted or not, that this name is or looks like."""
+    name: str | None = db.value(
+        "SELECT name FROM users WHERE folded = ?1 UNION ALL SELECT name FROM users WHERE lookalike = ?2 LIMIT 1",
+        (folded, lookalike),
+    )
+    return name
+
+
+def insert(db: Database, name: str, folded: str, lookalike: str, password: str | None, at_ms: int) -> int:
+    return db.insert(
+        "INSERT INTO users (name, folded, lookalike, password, created_ms, seen_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        (name, folded, lookalike, password, at_ms, at_ms),
+    )
+
+
+def set_password(db: Database, user_id: int, password: str) -> None:
+    db.run("UPDATE users SET password = ? WHERE id = ?", (password, user_id))
+
+
+def set_seen(db: Database, user_id: int, at_ms: int) -> None:
+    db.run("UPDATE users SET seen_ms = ? WHERE id = ?", (at_ms, user_id))
+
+
+def seen_ms(db: Database, user_id: int) -> int | None:
+    seen: int | None = db.value("SELECT seen_ms FROM users WHERE id = ?", (user_id,))
+    return seen
+
+
+def set_rate(db: Database, user_id: int, start_ms: int, count: int) -> None:
+    db.run("UPDATE users SET rate_start_ms = ?, rate_count = ? WHERE id = ?", (start_ms, count, user_id))
+
+
+def names(db: Database, limit: int) -> list[tuple[int, str]]:
+    """Ids and names by name, at most `limit`."""
+    rows = db.all("SELECT id, name FROM users WHERE deleted_ms IS NULL ORDER BY folded LIMIT ?", (limit,))
+    return [(user_id, name) for user_id, name in rows]
+
+
+def delete(db: Database, user_id: int, at_ms: int) -> None:
+    """The account goes with all that is about it; its name stays taken, its messages are `messages.delete_of`'s."""
+    db.run(
+        "UPDATE users SET deleted_ms = ?, password = NULL, seen_ms = NULL, ban_reason = NULL, ban_open = 0"
+        " WHERE id = ?",
+        (at_ms, user_id),
+    )
+    for table in ("tokens", "keys", "delayed", "notices", "members"):
+        db.run(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
+
+
+# ---- tokens
+
+
+def insert_token(db: Database, token_hash: bytes, user_id: int, at_ms: int) -> None:
+    db.run("INSERT INTO tokens VALUES (?, ?, ?)", (token_hash, user_id, at_ms))
+
+
+def token_user(db: Database, token_hash: bytes, used_after_ms: int) -> int | None:
+    """Whose token it is, if it was used after that time."""
+    user_id: int | None = db.value(
+        "SELECT user_id FROM tokens WHERE hash = ? AND used_ms > ?", (token_hash, used_after_ms)
+    )
+    return user_id
+
+
+def touch_token(db: Database, token_hash: bytes, at_ms: int) -> None:
+    db.run("UPDATE tokens SET used_ms = ? WHERE hash = ?", (at_ms, token_hash))
+
+
+def delete_token(db: Database, token_hash: bytes, user_id: int) -> None:
+    db.run("DELETE FROM tokens WHERE hash = ? AND user_id = ?", (token_hash, user_id))
+
+
+def delete_tokens(db: Database, user_id: int, keep: bytes | None = None) -> None:
+    """All tokens of the user but `keep`."""
+    db.run("DELETE FROM tokens WHERE user_id = ? AND hash IS NOT ?", (user_id, keep))
+
+
+def delete_old_tokens(db: Database, used_before_ms: int, limit: int) -> None:
+    db.run(
+        "DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE used_ms <= ? ORDER BY used_ms LIMIT ?)",
+        (used_before_ms, limit),
+    )

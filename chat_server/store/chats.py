@@ -1,0 +1,80 @@
+"""Chats, who is in them, and how far each has read."""
+
+from msgspec import Struct
+
+from chat_server.store.database import Database
+
+MAIN = 1
+# A chat's name from the side of user ?1: main, or @ and the other one.
+_NAME = """CASE c.kind WHEN 'main' THEN 'main' ELSE
+    '@' || (SELECT name FROM users WHERE id = CASE WHEN c.low_user = ?1 THEN c.high_user ELSE c.low_user END) END"""
+
+
+class Membership(Struct, frozen=True):
+    """A chat of a user: its name from the user's side, and the user's read marker in it."""
+
+    chat_id: int
+    name: str
+    read_id: int
+
+
+def of_user(db: Database, user_id: int) -> list[Membership]:
+    """main first, then by name."""
+    rows = db.all(
+        f"SELECT c.id, {_NAME} AS name, m.read_id FROM members m JOIN chats c ON c.id = m.chat_id"
+        " WHERE m.user_id = ?1 ORDER BY c.id <> 1, name",
+        (user_id,),
+    )
+    return [Membership(*row) for row in rows]
+
+
+def membership(db: Database, user_id: int, chat_id: int) -> Membership | None:
+    row = db.one(
+        f"SELECT c.id, {_NAME}, m.read_id FROM members m JOIN chats c ON c.id = m.chat_id"
+        " WHERE m.user_id = ?1 AND m.chat_id = ?2",
+        (user_id, chat_id),
+    )
+    return Membership(*row) if row else None
+
+
+def direct(db: Database, one: int, other: int) -> int | None:
+    """The chat between two users, None if they have none yet."""
+    chat_id: int | None = db.value(
+        "SELECT id FROM chats WHERE low_user = ? AND high_user = ?", (min(one, other), max(one, other))
+    )
+    return chat_id
+
+
+def insert_direct(db: Database, one: int, other: int) -> int:
+    chat_id = db.insert(
+        "INSERT INTO chats (kind, low_user, high_user) VALUES ('direct', ?, ?)", (min(one, other), max(one, other))
+    )
+    for user_id in (one, other):
+        insert_member(db, user_id, chat_id, 0)
+    return chat_id
+
+
+def insert_member(db: Database, user_id: int, chat_id: int, read_id: int) -> None:
+    db.run("INSERT INTO members VALUES (?, ?, ?)", (user_id, chat_id, read_id))
+
+
+def read_id(db: Database, user_id: int, chat_id: int) -> int:
+    found: int = db.value("SELECT read_id FROM members WHERE user_id = ? AND chat_id = ?", (user_id, chat_id))
+    return found
+
+
+def set_read(db: Database, user_id: int, chat_id: int, read_id: int) -> None:
+    db.run("UPDATE members SET read_id = ? WHERE user_id = ? AND chat_id = ?", (read_id, user_id, chat_id))
+
+
+def read_up_to(db: Database, user_id: int, up_to: int) -> list[Membership]:
+    """The user's chats whose newest message up to there is above the marker, with that message's id as the marker."""
+    rows = db.all(
+        f"""SELECT chat_id, name, newest FROM (
+            SELECT m.chat_id, {_NAME} AS name, m.read_id,
+                (SELECT max(id) FROM messages WHERE chat_id = m.chat_id AND id <= ?2) AS newest
+            FROM members m JOIN chats c ON c.id = m.chat_id WHERE m.user_id = ?1
+        ) WHERE newest > read_id ORDER BY chat_id""",
+        (user_id, up_to),
+    )
+    return [Membership(*row) for row in rows]

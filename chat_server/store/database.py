@@ -1,0 +1,111 @@
+"""One SQLite database: opening it safely, migrating it, and plain access to it.
+
+The node has one writer (`open_writer`) on one thread; readers (`open_reader`) can only read. `synchronous=FULL` in WAL
+mode: a COMMIT returns after its fsync, and a power cut loses nothing that was committed.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from chat_server.errors import StartError
+from chat_server.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
+
+log = logging.getLogger("chat.store")
+
+FILE = "chat.db"
+WAL_BYTES_MAX = 64 << 20
+STATEMENTS_CACHED = 200
+# The disk did not do what was asked: nothing may be promised any more.
+DISK_ERRORS = (
+    apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError, apsw.CantOpenError
+)  # fmt: skip
+
+Row = tuple[Any, ...]
+
+
+class Database:
+    """A connection. Used by one thread at a time."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self.run = connection.execute
+
+    def one(self, sql: str, bindings: Row = ()) -> Row | None:
+        rows = self.run(sql, bindings).fetchall()
+        return rows[0] if rows else None
+
+    def value(self, sql: str, bindings: Row = ()) -> Any:
+        """The first column of the first row, None if there is none."""
+        rows = self.run(sql, bindings).fetchall()
+        return rows[0][0] if rows else None
+
+    def all(self, sql: str, bindings: Row = ()) -> list[Row]:
+        return self.run(sql, bindings).fetchall()
+
+    def insert(self, sql: str, bindings: Row = ()) -> int:
+        """The id of the row that was inserted."""
+        self.run(sql, bindings)
+        return self.connection.last_insert_rowid()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def open_writer(directory: Path) -> Database:
+    """The database in `directory`, created or migrated as needed. Raises StartError."""
+    path = directory / FILE
+    try:
+        connection = apsw.Connection(str(path), statementcachesize=STATEMENTS_CACHED)
+        database = Database(connection)
+        version = _known_version(database, path)
+        if database.value("PRAGMA journal_mode = WAL") != "wal":
+            raise StartError(f"the file system of {path} cannot do SQLite's WAL mode; put --data on a local disk")
+        database.run("PRAGMA synchronous = FULL")
+        if database.value("PRAGMA synchronous") != 2:
+            raise StartError("SQLite refused synchronous=FULL, without which nothing could be promised to be kept")
+        database.run(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
+        _harden(database)
+        _migrate(database, version, path)
+    except apsw.Error as error:
+        raise StartError(f"cannot open the database {path}: {error}") from None
+    path.chmod(0o600)
+    return database
+
+
+def open_reader(directory: Path) -> Database:
+    flags = apsw.SQLITE_OPEN_READONLY
+    database = Database(apsw.Connection(str(directory / FILE), flags=flags, statementcachesize=STATEMENTS_CACHED))
+    database.run("PRAGMA query_only = ON")
+    _harden(database)
+    return database
+
+
+def _harden(database: Database) -> None:
+    database.connection.set_busy_timeout(5_000)
+    database.run("PRAGMA foreign_keys = ON")
+    database.run("PRAGMA trusted_schema = OFF")
+
+
+def _known_version(database: Database, path: Path) -> int:
+    """The version of the schema, 0 for an empty file. Raises StartError for one that is not ours to touch."""
+    version: int = database.value("PRAGMA user_version")
+    foreign = database.value("PRAGMA application_id") != APPLICATION_ID
+    if foreign and (version or database.value("SELECT count(*) FROM sqlite_schema")):
+        raise StartError(f"{path} is a database of another program; choose another --data directory")
+    if version > VERSION:
+        raise StartError(
+            f"the database {path} has version {version}, this program knows up to {VERSION}; use a newer chat-server"
+        )
+    return version
+
+
+def _migrate(database: Database, version: int, path: Path) -> None:
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        with database.connection:
+            database.run(script)
+            database.run(f"PRAGMA user_version = {number}")
+            database.run(f"PRAGMA application_id = {APPLICATION_ID}")
+        log.info("database %s is at version %d now", path, number)

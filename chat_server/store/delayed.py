@@ -1,0 +1,55 @@
+"""Delayed messages that wait."""
+
+from msgspec import Struct
+
+from chat_server.store.database import Database
+
+
+class Delayed(Struct, frozen=True):
+    """`target_user` is None for main; `target_name` is its name then, or the user's."""
+
+    id: int
+    user_id: int
+    target_user: int | None
+    target_name: str
+    due_ms: int
+    text: str
+
+
+_SELECT = """SELECT d.id, d.user_id, d.target_user, coalesce('@' || u.name, 'main'), d.due_ms, d.text
+    FROM delayed d LEFT JOIN users u ON u.id = d.target_user WHERE """
+
+
+def insert(db: Database, user_id: int, target_user: int | None, due_ms: int, text: str) -> int:
+    return db.insert(
+        "INSERT INTO delayed (user_id, target_user, due_ms, text) VALUES (?, ?, ?, ?)",
+        (user_id, target_user, due_ms, text),
+    )
+
+
+def delete(db: Database, delayed_id: int) -> None:
+    db.run("DELETE FROM delayed WHERE id = ?", (delayed_id,))
+
+
+def delete_own(db: Database, delayed_id: int, user_id: int) -> bool:
+    db.run("DELETE FROM delayed WHERE id = ? AND user_id = ?", (delayed_id, user_id))
+    return db.connection.changes() > 0
+
+
+def postpone(db: Database, delayed_id: int, due_ms: int) -> None:
+    db.run("UPDATE delayed SET due_ms = ? WHERE id = ?", (due_ms, delayed_id))
+
+
+def count_of(db: Database, user_id: int) -> int:
+    count: int = db.value("SELECT count(*) FROM delayed WHERE user_id = ?", (user_id,))
+    return count
+
+
+def of_user(db: Database, user_id: int) -> list[Delayed]:
+    """By the time at which they are due."""
+    return [Delayed(*row) for row in db.all(_SELECT + "d.user_id = ? ORDER BY d.due_ms, d.id", (user_id,))]
+
+
+def due(db: Database, at_ms: int, limit: int) -> list[Delayed]:
+    """Those whose time has come, the longest due first."""
+    return [Delayed(*row) for row in db.all(_SELECT + "d.due_ms <= ? ORDER BY d.due_ms, d.id LIMIT ?", (at_ms, limit))]

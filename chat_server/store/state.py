@@ -1,0 +1,39 @@
+"""The one row that says how far this database has come in the log."""
+
+from msgspec import Struct
+
+from chat_server.store.database import Database
+
+
+class State(Struct):
+    """`seq`: the last id or change given out. `at_ms`, `applied`: the last batch. `limits`: JSON of entries.Limits."""
+
+    seq: int
+    at_ms: int
+    applied: int
+    limits: str | None
+    history: str | None
+
+
+def load(db: Database) -> State:
+    row = db.one("SELECT seq, at_ms, applied, limits, history FROM state")
+    assert row is not None
+    return State(*row)
+
+
+def advance(db: Database, state: State) -> None:
+    db.run("UPDATE state SET seq = ?, at_ms = ?, applied = ?", (state.seq, state.at_ms, state.applied))
+
+
+def configure(db: Database, limits: str, history: str) -> None:
+    """Set the limits; `history` counts only where there is none yet."""
+    db.run("UPDATE state SET limits = ?, history = coalesce(history, ?)", (limits, history))
+
+
+def next_due_ms(db: Database) -> int | None:
+    """When the first thing that waits is due: a delayed message or the end of a ban."""
+    due: int | None = db.value(
+        "SELECT min(due) FROM (SELECT min(due_ms) AS due FROM delayed"
+        " UNION ALL SELECT min(ban_until_ms) FROM users WHERE ban_open)"
+    )
+    return due

@@ -13,7 +13,7 @@ from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.readers import Readers
 from chat_server.protocol.events import Message, Presence
-from chat_server.protocol.times import iso
+from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules.execute import Executed, Outcome
 from chat_server.rules.turn import Push
 
@@ -55,7 +55,9 @@ class Hub:
         self._came_or_went: dict[int, str] = {}
 
     def today(self) -> str:
-        return iso(self._clock.now_ms())[:10]
+        """The date in UTC, by which people's times are shown."""
+        day = self._clock.now_ms() // DAY_MS
+        return iso(day * DAY_MS)[:10]
 
     # ---- who is connected
 

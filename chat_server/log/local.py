@@ -31,6 +31,8 @@ class LocalLog:
             self._wake.set()
 
     async def next_batch(self) -> Batch | None:
+        # While the last batch was delivered, more came in: one look at the sockets makes this one larger.
+        await asyncio.sleep(0)
         while not self._waiting:
             if self._closed:
                 return None

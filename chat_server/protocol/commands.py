@@ -54,12 +54,12 @@ class Spec(Struct, frozen=True):
     help: str
     example: str
     before_sign_in: bool
+    usage: str
     arguments: tuple[Argument, ...]
+    # Those that stand on a line in their place, each with how many required ones come after it; and the pairs.
+    positional: tuple[tuple[Argument, int], ...]
+    pairs: dict[str, Argument]
     build: Callable[..., "Command"]
-
-    @property
-    def usage(self) -> str:
-        return " ".join((f"/{self.verb}", *(argument.usage for argument in self.arguments if argument.usage)))
 
 
 class Command(Struct, frozen=True, tag_field="cmd"):
@@ -95,6 +95,8 @@ def command(
     assert group in GROUPS and help and example, verb
 
     def enter(cls: _C) -> _C:
+        arguments = tuple(sorted(_arguments(cls, usage or {}, pairs, json_only), key=_place(order)))
+        positional = [argument for argument in arguments if not (argument.pair or argument.json_only)]
         cls.spec = Spec(
             verb=verb,
             aliases=aliases,
@@ -102,7 +104,13 @@ def command(
             help=help,
             example=example,
             before_sign_in=before_sign_in,
-            arguments=tuple(sorted(_arguments(cls, usage or {}, pairs, json_only), key=_place(order))),
+            usage=" ".join((f"/{verb}", *(argument.usage for argument in arguments if argument.usage))),
+            arguments=arguments,
+            positional=tuple(
+                (argument, sum(later.required for later in positional[place:]))
+                for place, argument in enumerate(positional, 1)
+            ),
+            pairs={argument.name: argument for argument in arguments if argument.pair},
             build=cls,
         )
         TABLE[verb] = cls.spec

@@ -50,7 +50,8 @@ def parse(text: str, *, text_chars_max: int, talk: Target | None = None) -> Pars
             else:
                 command = _talk(text, talk)
                 verb = command.spec.verb
-        _check_text(command, text_chars_max)
+        if len(text) > text_chars_max:
+            _check_text(command, text_chars_max)
     except Refusal as refusal:
         return Parsed(verb, label, error=refusal)
     return Parsed(verb, label, command)
@@ -104,11 +105,9 @@ def _value(spec: Spec, kind: Any, raw: object) -> Any:
 
 def _from_line(spec: Spec, rest: str) -> Command:
     values: dict[str, Any] = {}
-    positional = [argument for argument in spec.arguments if not (argument.pair or argument.json_only)]
-    for place, argument in enumerate(positional, 1):
+    for argument, required_after in spec.positional:
         rest = rest.lstrip(" ")
-        required_after = sum(later.required for later in positional[place:])
-        if required_after and not argument.required and len(rest.split()) <= required_after:
+        if not argument.required and required_after and len(rest.split()) <= required_after:
             continue
         if not rest:
             if argument.required:
@@ -119,7 +118,8 @@ def _from_line(spec: Spec, rest: str) -> Command:
         else:
             word, rest = _word(spec, rest)
         values[argument.name] = _value(spec, argument.kind, word)
-    _pairs(spec, rest, values)
+    if rest:
+        _pairs(spec, rest, values)
     return _build(spec, values)
 
 
@@ -134,19 +134,19 @@ def _word(spec: Spec, rest: str) -> tuple[str, str]:
 
 
 def _pairs(spec: Spec, rest: str, values: dict[str, Any]) -> None:
-    pairs = {argument.name: argument for argument in spec.arguments if argument.pair}
     words = rest.split()
     for name, raw in zip(words[::2], (*words[1::2], None), strict=False):
-        argument = pairs.get(name.lower())
+        argument = spec.pairs.get(name.lower())
         if argument is None or raw is None or argument.name in values:
             raise _usage_refused(spec, f"“{clean(name)[:40]}” is not expected here")
         values[argument.name] = _value(spec, argument.kind, raw)
 
 
 def _build(spec: Spec, values: dict[str, Any]) -> Command:
-    directions = [name for name in ("before", "after", "around") if name in values]
-    if len(directions) > 1:
-        raise _usage_refused(spec, f"{directions[0]} and {directions[1]} do not go together")
+    if spec.pairs:
+        directions = [name for name in ("before", "after", "around") if name in values]
+        if len(directions) > 1:
+            raise _usage_refused(spec, f"{directions[0]} and {directions[1]} do not go together")
     return spec.build(**values)
 
 

@@ -102,7 +102,7 @@ def _status(reply: e.StatusReport, today: str) -> _Rendered:
 def _chat(chat: e.Chat) -> str:
     owner = f", owned by {chat.owner}" if chat.owner else ""
     members = f", with {', '.join(chat.members)}" if chat.members and not chat.name.startswith("@") else ""
-    return f"{chat.name}: {f'{chat.unread} unread' if chat.unread else 'all read'}{owner}{members}"
+    return f"chat {chat.name}: {f'{chat.unread} unread' if chat.unread else 'all read'}{owner}{members}"
 
 
 def _who(reply: e.WhoReport, today: str) -> _Rendered:

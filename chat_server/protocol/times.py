@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 DAY_MS = 86_400_000
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
@@ -10,8 +11,9 @@ _DURATION = re.compile(r"(\d{1,12})([smhd]?)", re.ASCII)
 TIME_MS_MAX = 253_402_300_799_999
 
 
+@lru_cache(maxsize=4096)
 def iso(ms: int) -> str:
-    """`2026-11-21T12:00:01.250Z`"""
+    """`2026-11-21T12:00:01.250Z`; remembered, since all messages of a batch have the same time."""
     return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
 
 

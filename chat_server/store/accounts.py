@@ -5,6 +5,8 @@ from msgspec import Struct
 from chat_server.store.database import Database
 
 _COLUMNS = "id, name, password, created_ms, ban_until_ms, ban_reason, rate_start_ms, rate_count"
+_BY_ID = f"SELECT {_COLUMNS} FROM users WHERE id = ? AND deleted_ms IS NULL"
+_BY_NAME = f"SELECT {_COLUMNS} FROM users WHERE folded = ? AND deleted_ms IS NULL"
 
 
 class User(Struct, frozen=True):
@@ -24,12 +26,12 @@ class User(Struct, frozen=True):
 
 
 def by_id(db: Database, user_id: int) -> User | None:
-    row = db.one(f"SELECT {_COLUMNS} FROM users WHERE id = ? AND deleted_ms IS NULL", (user_id,))
+    row = db.one(_BY_ID, (user_id,))
     return User(*row) if row else None
 
 
 def by_name(db: Database, folded: str) -> User | None:
-    row = db.one(f"SELECT {_COLUMNS} FROM users WHERE folded = ? AND deleted_ms IS NULL", (folded,))
+    row = db.one(_BY_NAME, (folded,))
     return User(*row) if row else None
 
 

@@ -31,7 +31,10 @@ class Database:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
-        self.run = connection.execute
+        # One cursor for all that is read at once; a new one for each statement would cost as much as a small one does.
+        self.run = connection.cursor().execute
+        # A cursor of its own, for rows that are read one by one while other statements run.
+        self.rows = connection.execute
 
     def one(self, sql: str, bindings: Row = ()) -> Row | None:
         rows = self.run(sql, bindings).fetchall()

@@ -93,7 +93,7 @@ def _pages(
     db: Database, queries: tuple[str, ...], bindings: Row, ranges: list[Range], key: int
 ) -> Iterator[list[Message]]:
     def rows(sql: str, each: Range) -> Iterator[Row]:
-        return iter(db.run(sql, (each.chat_id, each.after, each.up_to, *bindings)))
+        return iter(db.rows(sql, (each.chat_id, each.after, each.up_to, *bindings)))
 
     # Chats with nothing in range are left out first: someone may have hundreds of them.
     ranges = [each for each in ranges if any(next(rows(sql, each), None) for sql in queries)]

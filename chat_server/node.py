@@ -56,13 +56,12 @@ class Reading:
 
     async def next(self) -> Page:
         """Raises Refusal."""
-        online = {} if self._pages else dict(self._node.hub.online)
-        return await self._reader.run(self._next, online)
+        return await self._reader.run(self._next)
 
-    def _next(self, db: Database, online: dict[int, str]) -> Page:
+    def _next(self, db: Database) -> Page:
         if self._pages is None:
             node = self._node
-            view = View(db, self._user_id, node.clock.now_ms(), node.limits, online)
+            view = View(db, self._user_id, node.clock.now_ms(), node.limits, node.hub.online)
             self._pages = read(view, self._query)
         try:
             return Page(next(self._pages))

@@ -68,7 +68,8 @@ class Server:
         if self.node.failure:
             raise StartError(f"{self.node.failure}; stopped")
         if not running.cancelled() and (bug := running.exception()):
-            raise bug
+            log.critical("the node failed: this is a bug", exc_info=bug)
+            raise StartError("stopped by a mistake of the server, which is logged above")
 
     # ---- connections
 

@@ -90,6 +90,7 @@ class Session(asyncio.Protocol):
         self._signing_out = False
         self._closing = False
         self._stopping = False
+        self._pumping = False
         self._in_order = False  # whether the end of the connection is its user's own wish
         self._marked = 0  # what a person gave a sign of having seen
         self._last: tuple[int, int] | None = None  # at the end: whose it was, and all that was written
@@ -212,16 +213,22 @@ class Session(asyncio.Protocol):
 
     def pump(self) -> None:
         """Go on with the lines that wait, as far as it may go now."""
-        while not self._closing and self._task is None and self._may_go_on():
-            parsed = self._next or self._take()
-            if parsed is None:
-                break
-            alone = parsed.command is None or type(parsed.command) not in RULES or not self.user_id
-            if alone and self._in_flight:
-                self._next = parsed
-                break
-            self._next = None
-            self._execute(parsed)
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while not self._closing and self._task is None and self._may_go_on():
+                parsed = self._next or self._take()
+                if parsed is None:
+                    break
+                alone = parsed.command is None or type(parsed.command) not in RULES or not self.user_id
+                if alone and self._in_flight:
+                    self._next = parsed
+                    break
+                self._next = None
+                self._execute(parsed)
+        finally:
+            self._pumping = False
         self._throttle()
         if self._eof and not self._closing and self._has_nothing_to_do():
             self.hang_up()
@@ -455,6 +462,8 @@ class Session(asyncio.Protocol):
     # ---- signing in and out
 
     def _enter(self, entered: Entered, seq: int) -> None:
+        if self._closing:
+            return
         self.name = entered.name
         self._marked = 0
         self._node.hub.attach(self, entered.user_id, entered.name, seq)

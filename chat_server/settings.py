@@ -62,8 +62,8 @@ class Option:
         try:
             return self.parse(text)
         except ValueError as error:
-            off = " or off" if self.off is not None else ""
-            raise StartError(f"{source}: {self.name} is {error}{off}, not “{text}”", status=2) from None
+            off = " or off" if self.off is not None and self.parse is not _not_yet else ""
+            raise StartError(f"{source}: expected {error}{off}, got “{text}”", status=2) from None
 
 
 def _text(text: str) -> str:
@@ -118,6 +118,10 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _not_yet(text: str) -> None:
+    raise ValueError("off (messages live for ever in this version)")
+
+
 def _option(name: str, parse: Callable[[str], Any], default: str, help: str, off: tuple[Any] | None = None) -> Any:
     return field(metadata={"option": Option(name, parse, default, help, off)})
 
@@ -133,6 +137,7 @@ class Settings:
     replay_messages: int = _option("replay", _number(0, 1000), "20", "messages of main that a newcomer sees")
     page_messages: int = _option("page", _number(1, 200), "20", "messages of a page")
     main_rate: Rate | None = _option("main-rate-limit", _rate, "off", "messages of one user in main", (None,))
+    message_ttl_ms: None = _option("message-ttl", _not_yet, "off", "life of delivered messages: for ever", (None,))
     reports_to_ban: int = _option("report-limit", _number(1, 1000), "3", "different reporters that ban")
     ban_ms: int = _option("ban-duration", _duration_ms, "4h", "how long a ban by reports lasts")
     reports_per_day: int = _option("reports-per-day", _number(1, 100_000), "10", "reports by one user in 24 h")
@@ -215,7 +220,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) 
         elif environment.get(variable):
             values[name] = option.read(environment[variable], variable)
         elif option.name in file:
-            values[name] = option.read(file[option.name], "the configuration file")
+            values[name] = option.read(file[option.name], f"{option.name} in the configuration file")
         elif option.default:
             values[name] = option.read(option.default, "default")
         else:
@@ -260,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, option in OPTIONS.items():
         default = option.default or "the user's data directory"
         off = "" if option.off is None or default == "off" else ", or off"
-        if option.off == (False,):
+        if option.parse is _on:
             parser.add_argument(
                 f"--{option.name}", dest=name, nargs="?", const="on", metavar="on|off", help=option.help
             )

@@ -221,10 +221,11 @@ def _ban(view: View, user: User) -> Ban | None:
 @reading(c.Status)
 def status(view: View, command: c.Status) -> StatusReport:
     user = _asker(view)
-    active = sorted(view.online.values(), key=str.casefold)[:LIST_MAX]
-    known = accounts.names(view.db, LIST_MAX + len(view.online) + 1)
-    inactive = [name for user_id, name in known if user_id not in view.online]
-    cut = len(inactive) > LIST_MAX - len(active) or len(view.online) > LIST_MAX
+    online = dict(view.online)
+    active = sorted(online.values(), key=str.casefold)[:LIST_MAX]
+    known = accounts.names(view.db, LIST_MAX + len(online) + 1)
+    inactive = [name for user_id, name in known if user_id not in online]
+    cut = len(inactive) > LIST_MAX - len(active) or len(online) > LIST_MAX
     return StatusReport(
         user=user.name,
         active=active,

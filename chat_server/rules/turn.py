@@ -7,7 +7,7 @@ A rule checks first and writes after, so that a Refusal has nothing to undo. It 
 the entry: no clock, no random source, no setting, no order of a set. The same log gives the same database.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -82,13 +82,16 @@ class Turn:
 
 
 class View(Struct, frozen=True):
-    """What a reading sees: a snapshot of the store, who asks, the time, and who is online (names by id)."""
+    """What a reading sees: a snapshot of the store, who asks, the time, and who is online (names by id).
+
+    `online` goes on changing while one reads: copy it, which is one step, before walking it.
+    """
 
     db: Database
     user_id: int
     at_ms: int
     limits: Limits
-    online: dict[int, str]
+    online: Mapping[int, str]
 
 
 RULES: dict[type, Callable[[Turn, Any], Result]] = {}

@@ -5,14 +5,12 @@ argon2id with m = 19,456 KiB, t = 2, p = 1 (OWASP's first choice): about 20 ms a
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
-from msgspec import Struct
-
 from chat_server.clock import Clock
 from chat_server.errors import Refusal
 from chat_server.protocol.times import iso, until
@@ -20,6 +18,7 @@ from chat_server.settings import Rate
 
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
+V = TypeVar("V")
 
 THREADS = 2
 WAITING_MAX = 64
@@ -59,16 +58,18 @@ def _verify(hash: str, password: str) -> bool:
         return False
 
 
-class _Tries(Struct):
-    failures: int
-    last_ms: int
+class _Tries:
+    def __init__(self, now_ms: int) -> None:
+        self.failures = 0
+        self.last_ms = now_ms
+        self.lock = asyncio.Lock()
 
 
 class SignInGuard:
     """Counts wrong passwords for an account, and apart for each address from which it signed in before.
 
-    Past the limit each further try has to wait, twice as long each time, up to the window. A try counts from its start,
-    so that many at once are not all let through.
+    Past the limit each further try has to wait, twice as long each time, up to the window. Tries that count together
+    are made one after the other, so that many at once are not all let through.
     """
 
     def __init__(self, clock: Clock, rate: Rate | None) -> None:
@@ -77,36 +78,44 @@ class SignInGuard:
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
-    def begin(self, account: str, address: str) -> None:
-        """Before a password is looked at. Refusal `too_fast` with the time."""
+    async def check(self, account: str, address: str, verify: Callable[[], Awaitable[bool]]) -> bool:
+        """Whether `verify` finds the password right. Refusal `too_fast` with the time, before it is asked at all."""
         if self._rate is None:
-            return
+            return await verify()
+        tries = self._of(account, address)
+        async with tries.lock:
+            self._refuse_too_fast(account, tries, self._rate)
+            right = await verify()
+            if right:
+                tries.failures = 0
+                _remember(self._known, (account, address), None, KNOWN_MAX)
+            else:
+                tries.failures += 1
+                tries.last_ms = self._clock.now_ms()
+        return right
+
+    def _of(self, account: str, address: str) -> _Tries:
+        key = account, address if (account, address) in self._known else ""
+        return _remember(self._tries, key, self._tries.get(key) or _Tries(self._clock.now_ms()), TRIED_MAX)
+
+    def _refuse_too_fast(self, account: str, tries: _Tries, rate: Rate) -> None:
         now_ms = self._clock.now_ms()
-        key = self._key(account, address)
-        tries = self._tries.get(key)
-        if tries is None or now_ms - tries.last_ms >= self._rate.window_ms:
-            tries = self._tries[key] = _Tries(0, now_ms)
-        over = tries.failures - self._rate.count
-        if over >= 0:
-            retry_ms = tries.last_ms + min(1000 << min(over, 20), self._rate.window_ms)
-            if now_ms < retry_ms:
-                raise Refusal(
-                    "too_fast",
-                    f"too many wrong passwords for {account}: no more tries {until(retry_ms, now_ms)}",
-                    retry_at=iso(retry_ms),
-                )
-        tries.failures += 1
-        tries.last_ms = now_ms
-        self._tries.move_to_end(key)
-        if len(self._tries) > TRIED_MAX:
-            self._tries.popitem(last=False)
+        if now_ms - tries.last_ms >= rate.window_ms:
+            tries.failures = 0
+        over = tries.failures - rate.count
+        retry_ms = tries.last_ms + min(1000 << min(over, 20), rate.window_ms) if over >= 0 else 0
+        if now_ms < retry_ms:
+            raise Refusal(
+                "too_fast",
+                f"too many wrong passwords for {account}: no more tries {until(retry_ms, now_ms)}",
+                retry_at=iso(retry_ms),
+            )
 
-    def succeeded(self, account: str, address: str) -> None:
-        self._tries.pop(self._key(account, address), None)
-        self._known[account, address] = None
-        self._known.move_to_end((account, address))
-        if len(self._known) > KNOWN_MAX:
-            self._known.popitem(last=False)
 
-    def _key(self, account: str, address: str) -> tuple[str, str]:
-        return account, address if (account, address) in self._known else ""
+def _remember(known: OrderedDict[tuple[str, str], V], key: tuple[str, str], value: V, most: int) -> V:
+    """Put it at the end; what has not been used for longest goes."""
+    known[key] = value
+    known.move_to_end(key)
+    if len(known) > most:
+        known.popitem(last=False)
+    return value

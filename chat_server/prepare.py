@@ -97,10 +97,8 @@ class Preparer:
         return user
 
     async def _verify(self, account: str, hash: str, password: str, address: str) -> None:
-        self._guard.begin(account, address)
-        if not await self._passwords.verify(hash, password):
+        if not await self._guard.check(account, address, lambda: self._passwords.verify(hash, password)):
             raise Refusal("wrong_password", "that is not the password; nothing was done")
-        self._guard.succeeded(account, address)
 
 
 def hash_token(token: str) -> bytes:

@@ -10,8 +10,9 @@ from itertools import accumulate
 
 from msgspec import Struct
 
+from chat_server.errors import Refusal
 from chat_server.protocol import json, text
-from chat_server.protocol.events import Event, Message
+from chat_server.protocol.events import Event, Message, Reply
 
 EVERYONE = 0
 
@@ -21,6 +22,12 @@ IndexedReply = tuple[int, bytes]
 
 def render(event: Event, format: str, today: str, label: str | None = None) -> bytes:
     return json.event(event, label) if format == "json" else text.event(event, today)
+
+
+def render_reply(reply: Reply | Refusal, format: str, today: str, verb: str, label: str | None) -> bytes:
+    if isinstance(reply, Refusal):
+        return json.refusal(reply, verb, label) if format == "json" else text.refusal(reply, label)
+    return json.reply(reply, verb, label) if format == "json" else text.reply(reply, verb, label, today)
 
 
 class Block(Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The one table of commands: it is the grammar, the help, the sign-in check and what a client completes by.
 
-To add a command: a class here, a rule for it in `rules/` (or, for what concerns its connection alone, a method of
-`session.Local`), a test in `tests/conformance/`. A class without help, group or example does not import.
+To add a command: a class here, a rule for it in `rules/` (or, for what concerns its connection alone, a function of
+`local`), a test in `tests/conformance/`. A class without help, group or example does not import.
 
 A field's type says how it is read (`arguments.KINDS`); a field with a default may be left out. On a line the fields
 stand in their order; those in `pairs` come after them as `word value`, and those in `json_only` only in the JSON form.

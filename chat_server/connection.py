@@ -1,0 +1,209 @@
+"""A connection: bytes in and out of one socket, bounded both ways, until one side hangs up.
+
+Nothing is read from a connection that has enough to do, or that does not take what it is sent. What the lines mean is
+for `session` to say.
+"""
+
+import asyncio
+import fcntl
+import logging
+import struct
+import termios
+from abc import abstractmethod
+from typing import cast
+
+from chat_server.clock import Clock
+from chat_server.delivery.blocks import render
+from chat_server.delivery.hub import Hub
+from chat_server.delivery.outbox import Outbox
+from chat_server.protocol.events import Closing, Event
+from chat_server.protocol.lines import LineBuffer, UnendedLine
+from chat_server.settings import Settings
+
+log = logging.getLogger("chat.connection")
+
+# What waits to be executed, past which nothing more is read; half of it, and reading goes on.
+WAITING_LINES_MAX = 200
+WAITING_BYTES_MAX = 65_536
+
+
+class Connection(asyncio.Protocol):
+    transport: asyncio.Transport
+    outbox: Outbox
+    number: int
+
+    def __init__(self, hub: Hub, clock: Clock, settings: Settings) -> None:
+        self.hub = hub
+        self._clock = clock
+        self.settings = settings
+        self._lines = LineBuffer(settings.line_bytes_max)
+        self._allowance = float(settings.command_burst)
+        self._allowance_at = clock.monotonic()
+        self._refill: asyncio.TimerHandle | None = None
+        self._abort: asyncio.TimerHandle | None = None
+        self._eof = False
+        self._stopping = False
+        self._in_order = False  # whether the end is the wish of the one at the other side
+        self.closing = False
+        self.address = ""
+        self.since_ms = clock.now_ms()
+        # Whose it is, and what program it says that it is.
+        self.name = ""
+        self.client: str | None = None
+
+    @property
+    def user_id(self) -> int:
+        """0 before signing in."""
+        return self.outbox.user_id
+
+    # ---- what a session makes of it
+
+    @abstractmethod
+    def opened(self) -> None: ...
+
+    @abstractmethod
+    def lines_came(self) -> None:
+        """Whole lines wait, or no more will come."""
+
+    @abstractmethod
+    def go_on(self) -> None:
+        """Whatever held the lines up may be over."""
+
+    @abstractmethod
+    def hanging_up(self) -> None: ...
+
+    @abstractmethod
+    def ended(self, *, in_order: bool) -> None:
+        """`in_order`: the other side wanted it so, and all that was written before went out."""
+
+    # ---- the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        high = self.settings.outbox_bytes_max // 2
+        self.transport.set_write_buffer_limits(high=high, low=high // 4)
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if peer else ""
+        self.outbox = Outbox(self.hub, self.transport, self.go_on)
+        self.opened()
+
+    def data_received(self, data: bytes) -> None:
+        if self.closing:
+            return
+        try:
+            if self._lines.feed(data):
+                self.lines_came()
+        except UnendedLine:
+            self.close("line_too_long", "1 MiB came without a line end")
+        self._throttle()
+
+    def eof_received(self) -> bool:
+        self._eof = self._in_order = True
+        self.lines_came()
+        return not self.closing
+
+    def pause_writing(self) -> None:
+        self.outbox.pause()
+
+    def resume_writing(self) -> None:
+        self.outbox.resume()
+        self.go_on()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The one place where a connection ends."""
+        self.closing = True
+        for timer in (self._abort, self._refill):
+            if timer is not None:
+                timer.cancel()
+        self.ended(in_order=error is None and self._in_order)
+
+    # ---- lines in
+
+    def take_line(self, line_bytes_max: int) -> bytes | None:
+        """The next line that is not empty; None if none waits or the rate of commands leaves no room for one yet.
+
+        Raises Refusal `line_too_long` in place of one that is.
+        """
+        while len(self._lines) and self._allowed():
+            line = self._lines.take(line_bytes_max)
+            if line:
+                return line
+            self._allowance += 1
+        return None
+
+    def _allowed(self) -> bool:
+        """Take one command off what the rate allows. Over it nothing is refused: the lines wait until there is room."""
+        rate = self.settings.command_rate
+        if rate is None:
+            return True
+        now = self._clock.monotonic()
+        refill_per_s = rate.count * 1000 / rate.window_ms
+        earned = (now - self._allowance_at) * refill_per_s
+        self._allowance = min(float(self.settings.command_burst), self._allowance + earned)
+        self._allowance_at = now
+        if self._allowance >= 1:
+            self._allowance -= 1
+            return True
+        if self._refill is None:
+            wait = (1 - self._allowance) / refill_per_s
+            self._refill = asyncio.get_running_loop().call_later(wait, self._refilled)
+        return False
+
+    def _refilled(self) -> None:
+        self._refill = None
+        self.go_on()
+
+    def _throttle(self) -> None:
+        """Read no more than can be executed soon."""
+        if self.closing or self._eof or self._stopping:
+            return
+        lines, size = len(self._lines), self._lines.pending_bytes
+        if lines > WAITING_LINES_MAX or size > WAITING_BYTES_MAX:
+            if self.transport.is_reading():
+                self.transport.pause_reading()
+        elif lines <= WAITING_LINES_MAX // 2 and size <= WAITING_BYTES_MAX // 2 and not self.transport.is_reading():
+            self.transport.resume_reading()
+
+    def stop_reading(self) -> None:
+        """The server stops: what was not taken yet is not taken any more."""
+        self._stopping = True
+        if not self.closing and not self._eof and self.transport.is_reading():
+            self.transport.pause_reading()
+
+    # ---- bytes out
+
+    def say(self, event: Event) -> None:
+        self.outbox.write(render(event, self.outbox.format, self.hub.today()))
+
+    def unsent_bytes(self) -> int:
+        """What was written but is not at the other side yet: in the transport, and in the kernel."""
+        unsent = self.transport.get_write_buffer_size()
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and sock.fileno() >= 0:
+            (queued,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))
+            unsent += queued
+        return unsent
+
+    def unsent_bytes_if_stuck(self) -> int:
+        """What a reader leaves lying who is behind; 0 for one who is not."""
+        return self.unsent_bytes() if self.outbox.paused and not self.closing else 0
+
+    # ---- the end
+
+    def close(self, code: str, reason: str) -> None:
+        """Say why, then hang up."""
+        if not self.closing:
+            self.say(Closing(reason, code))
+            self.hang_up()
+
+    def hang_up(self, *, in_order: bool = False) -> None:
+        """End the connection once what was written has been taken, or after a while. `in_order`: see `ended`."""
+        if self.closing:
+            return
+        self._in_order |= in_order
+        self.hanging_up()
+        self.closing = True
+        self.outbox.close()
+        self.transport.close()
+        # A reader who takes nothing any more would keep the connection for ever.
+        self._abort = asyncio.get_running_loop().call_later(self.settings.stall_ms / 1000, self.transport.abort)

@@ -1,0 +1,67 @@
+"""The commands that concern one connection alone: they touch neither the log nor the store."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from chat_server import __version__
+from chat_server.connection import Connection
+from chat_server.protocol import PROTOCOL_VERSION
+from chat_server.protocol import commands as c
+from chat_server.protocol import events as e
+from chat_server.protocol import help as help_texts
+from chat_server.protocol.times import iso
+
+SESSIONS_MAX = 1000
+CLIENT_CHARS_MAX = 64
+
+
+def show_help(here: Connection, command: c.Help) -> e.Reply:
+    return e.HelpText(help_texts.one(command.command) if command.command else help_texts.overview())
+
+
+def set_format(here: Connection, command: c.SetFormat) -> e.Reply:
+    here.client = (command.client or "")[:CLIENT_CHARS_MAX] or here.client
+    here.outbox.set_format(command.format)
+    if command.format == "text":
+        return e.FormatSet("text")
+    return e.FormatSet(
+        format="json",
+        server="chat-server",
+        version=__version__,
+        protocol=PROTOCOL_VERSION,
+        commands=help_texts.forms(),
+        limits=here.settings.told(),
+    )
+
+
+def ping(here: Connection, command: c.Ping) -> e.Reply:
+    return e.Pong(command.word)
+
+
+def presence(here: Connection, command: c.Presence) -> e.Reply:
+    here.outbox.presence = command.presence
+    return e.PresenceSet(command.presence)
+
+
+def list_sessions(here: Connection, command: c.ListSessions) -> e.Reply:
+    own = [cast(Connection, receiver) for receiver in here.hub.of_user(here.user_id)]
+    return e.SessionList(
+        [
+            e.Connection(each.number, each.address, iso(each.since_ms), each.client, each is here)
+            for each in own[:SESSIONS_MAX]
+        ]
+    )
+
+
+def say_goodbye(here: Connection, command: c.Quit) -> e.Reply:
+    return e.Goodbye()
+
+
+LOCAL: dict[type, Callable[[Connection, Any], e.Reply]] = {
+    c.Help: show_help,
+    c.SetFormat: set_format,
+    c.Ping: ping,
+    c.Presence: presence,
+    c.ListSessions: list_sessions,
+    c.Quit: say_goodbye,
+}

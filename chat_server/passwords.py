@@ -11,6 +11,7 @@ from typing import TypeVar, TypeVarTuple
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
+
 from chat_server.clock import Clock
 from chat_server.errors import Refusal
 from chat_server.protocol.times import iso, until

@@ -16,7 +16,7 @@ from chat_server import __version__
 from chat_server.actions import ActionLog
 from chat_server.connection import Connection
 from chat_server.delivery.blocks import render, render_reply
-from chat_server.entries import EndTokens, Logged, Seen
+from chat_server.entries import EndTokens, Logged, Seen, Told
 from chat_server.errors import Refusal
 from chat_server.local import LOCAL
 from chat_server.node import Node
@@ -40,7 +40,10 @@ PREPARE_TRIES_MAX = 5
 
 
 class Pending(Struct):
-    """A command of this session that is in the log. `reply` is said in place of the rule's own."""
+    """A command of this session that is in the log.
+
+    `reply` is said in place of the rule's own; `silent`: nobody asked for it and nobody is answered.
+    """
 
     verb: str
     label: str | None
@@ -48,6 +51,7 @@ class Pending(Struct):
     reply: e.Reply | None = None
     done: asyncio.Future[Outcome] | None = None
     signs_out: bool = False
+    silent: bool = False
 
 
 class Session(Connection):
@@ -225,7 +229,7 @@ class Session(Connection):
         if isinstance(result, Entered):
             self._enter(result, outcome.seq)
             return b""
-        if isinstance(result, Stale):
+        if isinstance(result, Stale) or pending.silent:
             return b""
         reply = result if isinstance(result, Refusal) else pending.reply or result
         assert reply is not None
@@ -245,11 +249,13 @@ class Session(Connection):
             pending = self._in_flight.popleft()
             if pending.done is not None:
                 pending.done.cancel()
-            self.outbox.write(self._render(refusal, pending.verb, pending.label, pending.started))
+            if not pending.silent:
+                self.outbox.write(self._render(refusal, pending.verb, pending.label, pending.started))
 
     # ---- commands that run alone
 
     async def _run(self, parsed: Parsed, command: c.Command, started: float) -> None:
+        self.outbox.hold()
         try:
             if isinstance(command, c.SignOut):
                 await self._sign_out(parsed, command, started)
@@ -264,13 +270,11 @@ class Session(Connection):
             self._reply(parsed, Refusal("internal", "this failed by a mistake of the server, which is logged"), started)
         finally:
             self._task = None
-            if self.outbox.holding:
-                self.outbox.release()
+            self.outbox.release()
             if not self.closing:
                 self.go_on()
 
     async def _run_reading(self, parsed: Parsed, query: Any, started: float) -> None:
-        self.outbox.hold()
         reply = await self._answer(parsed, query, started)
         if reply is None:
             return
@@ -292,6 +296,8 @@ class Session(Connection):
                 self.outbox.note_shown(page.events, up_to)
         if isinstance(page.end, tuple):
             command, reply = page.end
+            if isinstance(command, Told):
+                self.outbox.note_told(command.notices)
             await self._submitted(parsed, command, started, reply)
             return None
         return page.end
@@ -364,4 +370,6 @@ class Session(Connection):
     def _mark_seen(self, position: int) -> None:
         if self.user_id and position > self._marked:
             self._marked = position
-            self._node.submit(Seen(position), self.user_id)
+            # It stands in line like a command, so that what the line asks for is answered after it.
+            self._in_flight.append(Pending("", None, 0.0, silent=True))
+            self._node.submit(Seen(position), self.user_id, self.number)

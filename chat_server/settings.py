@@ -18,9 +18,11 @@ import platformdirs
 
 from chat_server import __version__
 from chat_server.errors import StartError
-from chat_server.protocol.times import duration, parse_duration
+from chat_server.protocol.times import DAY_MS, duration, parse_duration
 
 _SIZE = re.compile(r"(\d{1,12}) ?(KiB|KB|MiB|MB|GiB|GB|B)?", re.ASCII | re.IGNORECASE)
+DURATION_MS_MAX = 36_500 * DAY_MS
+RATE_COUNT_MAX = 1_000_000_000
 # MB is 1,048,576 here, as people who share files count.
 _SIZE_UNITS = {
     "": 1,
@@ -74,17 +76,19 @@ def _text(text: str) -> str:
 
 def _duration_ms(text: str) -> int:
     ms = parse_duration(text)
-    if ms is None or ms == 0:
-        raise ValueError("a duration like 90s, 5m, 2h or 1d")
+    if ms is None or not 0 < ms <= DURATION_MS_MAX:
+        raise ValueError("a duration like 90s, 5m, 2h or 1d (at most 36500d)")
     return ms
 
 
 def _rate(text: str) -> Rate:
     count, slash, window = text.partition("/")
-    window_ms = parse_duration(window) if slash else None
-    if not (count.isascii() and count.isdigit() and int(count)) or not window_ms:
+    if not (slash and count.isascii() and count.isdigit() and 0 < int(count) <= RATE_COUNT_MAX):
         raise ValueError("a rate like 20/1h")
-    return Rate(int(count), window_ms)
+    try:
+        return Rate(int(count), _duration_ms(window))
+    except ValueError:
+        raise ValueError("a rate like 20/1h") from None
 
 
 def _size_bytes(text: str) -> int:

@@ -7,6 +7,7 @@ own commands are in the batch receives the same block with its own lines replace
 
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -49,28 +50,42 @@ class Block(Struct, frozen=True):
         return b"".join(parts)
 
 
+class _Routed(NamedTuple):
+    """An event on its way to a channel; `order` is its place among all events of the batch."""
+
+    order: int
+    outcome: int
+    event: Event
+    notice: int
+
+
 class Blocks:
     """All blocks of one batch, each made when it is first asked for."""
 
     def __init__(self, today: str) -> None:
         self._today = today
-        self._channels: dict[int, list[tuple[int, Event]]] = {}
+        self._channels: dict[int, list[_Routed]] = {}
+        self._order = 0
         self._lines: dict[tuple[int, str], list[bytes]] = {}
         self._blocks: dict[tuple[tuple[int, ...], str], Block] = {}
 
-    def add(self, channel: int, index: int, event: Event) -> None:
-        """An event of outcome `index`; these MUST come in the order of the batch."""
-        self._channels.setdefault(channel, []).append((index, event))
+    def add(self, channel: int, index: int, event: Event, notice: int = 0) -> None:
+        """An event of outcome `index`; these MUST come in the order of the batch. `notice`: see `turn.Push`."""
+        self._order += 1
+        self._channels.setdefault(channel, []).append(_Routed(self._order, index, event, notice))
 
     @property
     def users(self) -> list[int]:
         return [channel for channel in self._channels if channel != EVERYONE]
 
-    def other_events(self, user_id: int) -> list[Event]:
-        """What a connection of this user receives besides messages: it is not in the store to be read there."""
-        channels = {EVERYONE, user_id}
-        events = (event for channel in sorted(channels) for _, event in self._channels.get(channel, []))
-        return [event for event in events if not isinstance(event, Message)]
+    def other_events(self, user_id: int) -> list[tuple[Event, int]]:
+        """What a connection of this user receives besides messages, with its notice: it cannot be read there again."""
+        return [
+            (routed.event, routed.notice)
+            for channel in sorted({EVERYONE, user_id})
+            for routed in self._channels.get(channel, [])
+            if not isinstance(routed.event, Message)
+        ]
 
     def has_lines_for_everyone(self) -> bool:
         return EVERYONE in self._channels
@@ -84,19 +99,19 @@ class Blocks:
         return found
 
     def _build(self, channels: tuple[int, ...], format: str) -> Block:
-        indexed: list[tuple[int, bytes]] = []
+        numbered: list[tuple[int, int, bytes]] = []
         for channel in channels:
-            events = self._channels.get(channel, [])
             lines = self._render(channel, format)
-            indexed += zip((index for index, _ in events), lines, strict=True)
+            routed = self._channels.get(channel, [])
+            numbered += [(each.order, each.outcome, line) for each, line in zip(routed, lines, strict=True)]
         if len(channels) > 1:
-            indexed.sort(key=lambda each: each[0])
-        lines = [line for _, line in indexed]
-        return Block(b"".join(lines), [index for index, _ in indexed], [0, *accumulate(map(len, lines))])
+            numbered.sort()
+        lines = [line for _, _, line in numbered]
+        return Block(b"".join(lines), [index for _, index, _ in numbered], [0, *accumulate(map(len, lines))])
 
     def _render(self, channel: int, format: str) -> list[bytes]:
         lines = self._lines.get((channel, format))
         if lines is None:
-            events = self._channels.get(channel, [])
-            lines = self._lines[channel, format] = [render(event, format, self._today) for _, event in events]
+            routed = self._channels.get(channel, [])
+            lines = self._lines[channel, format] = [render(each.event, format, self._today) for each in routed]
         return lines

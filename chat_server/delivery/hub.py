@@ -145,7 +145,7 @@ class Hub:
         for channel in (EVERYONE,) if push.users is None else push.users:
             if channel != EVERYONE and channel not in self._by_user:
                 continue
-            blocks.add(channel, index, push.event)
+            blocks.add(channel, index, push.event, push.notice)
             if not isinstance(push.event, Message):
                 self._keep_for_behind(push, channel, outcome.entry.session)
             if push.notice and any(receiver.outbox.live for receiver in self.of_user(channel)):
@@ -155,7 +155,7 @@ class Hub:
         by = self.sessions.get(by_session)
         for outbox in self._behind:
             if channel in (EVERYONE, outbox.user_id) and not (by and by.outbox is outbox):
-                outbox.keep(push.event)
+                outbox.keep(push.event, push.notice)
 
     def _answer(self, receiver: Receiver, outcomes: list[tuple[int, Outcome]], blocks: Blocks, before: int) -> None:
         outbox = receiver.outbox
@@ -185,8 +185,8 @@ class Hub:
 
     def _leave_to_store(self, outbox: Outbox, blocks: Blocks, before: int) -> None:
         """A batch that is too much to be written at once is read from the store, page by page."""
-        for event in blocks.other_events(outbox.user_id):
-            outbox.keep(event)
+        for event, notice in blocks.other_events(outbox.user_id):
+            outbox.keep(event, notice)
         outbox.lag(before)
 
     def _fan_out(self, blocks: Blocks, done: dict[Outbox, None], before: int) -> None:

@@ -30,10 +30,14 @@ HELD_EVENTS_MAX = 1000
 
 
 class Feed(Protocol):
-    """What an outbox follows: the batches as they are delivered. `delivered` is the seq of the last one."""
+    """What an outbox follows: the batches as they are delivered.
+
+    `delivered` is the seq of the last one; `on_told` is called with a user and the notices that the user was told.
+    """
 
     delivered: int
     readers: Readers
+    on_told: Callable[[int, list[int]], None]
 
     def today(self) -> str: ...
 
@@ -71,7 +75,7 @@ class Outbox:
         self.holding = False  # a command is returning lines
         self._position = 0
         self._late: deque[LateReply] = deque()
-        self._held: dict[Hashable, Event] = {}
+        self._held: dict[Hashable, tuple[Event | None, int]] = {}  # None: told already
         # Messages that a page showed in a state that is newer than the position: id and seq of that state.
         self._ahead: dict[int, int] = {}
         self._resumed: asyncio.Future[None] | None = None
@@ -152,12 +156,15 @@ class Outbox:
         return not self.paused and not self._late and self._position >= self.hub.delivered >= behind
 
     def _go_live(self) -> None:
-        held = b"".join(render(event, self.format, self.hub.today()) for event in self._held.values())
+        held = b"".join(render(event, self.format, self.hub.today()) for event, _ in self._held.values() if event)
+        told = [notice for event, notice in self._held.values() if event and notice]
         self._held.clear()
         self._ahead.clear()
         self.live = True
         self.hub.joined(self)
         self.write(held)
+        if told:
+            self.hub.on_told(self.user_id, told)
         self.on_live()
 
     # ---- the transport's word on how fast the reader is
@@ -202,17 +209,24 @@ class Outbox:
             self._late.append(LateReply(seq, data, own))
             self.join()
 
-    def keep(self, event: Event) -> None:
+    def keep(self, event: Event, notice: int = 0) -> None:
         """An event that is not in the store as a message: kept until live; of what only tells the present, the last."""
-        key: Hashable = len(self._held), event
+        key: Hashable = ("notice", notice) if notice else (len(self._held), event)
         if isinstance(event, Presence):
             if not self.presence:
                 return
             key = Presence, event.user
         elif isinstance(event, ReadMarker):
             key = ReadMarker, event.chat
-        if key in self._held or len(self._held) < HELD_EVENTS_MAX:
-            self._held[key] = event
+        kept = self._held.get(key)
+        if kept is None and len(self._held) >= HELD_EVENTS_MAX:
+            return
+        if kept is None or kept[0] is not None:
+            self._held[key] = event, notice
+
+    def note_told(self, notices: Sequence[int]) -> None:
+        """The command that returns lines has told these itself: they are not told again when they are pushed."""
+        self._held.update({("notice", notice): (None, notice) for notice in notices})
 
     async def _catch_up(self) -> None:
         try:

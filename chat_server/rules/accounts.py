@@ -153,7 +153,7 @@ def welcome(view: View, command: Welcome) -> Answer:
     """Newcomers: the last of main. Others: all that is unread, by id; with a position all above it, by seq."""
     user = _asker(view)
     memberships = chats.of_user(view.db, view.user_id)
-    listed = _chats(view, memberships, command.up_to)
+    listed = _chats(view, user, command.up_to)
     if command.new:
         page = messages.page(
             view.db, MAIN, "main", view.limits.replay_messages, below=command.up_to + 1, newest_first=True
@@ -196,12 +196,15 @@ def _decode_event(event: bytes) -> Event:
     return decoded
 
 
-def _chats(view: View, memberships: list[Membership], up_to: int) -> list[Chat]:
-    def chat(each: Membership) -> Chat:
-        unread = messages.unread(view.db, view.user_id, each.chat_id, each.read_id, up_to)
-        return Chat(name=each.name, read=each.read_id, unread=unread)
+def _chats(view: View, user: User, up_to: int = ID_MAX) -> list[Chat]:
+    """The user's chats, with what is unread in them up to that id."""
 
-    return [chat(each) for each in memberships]
+    def chat(each: Membership) -> Chat:
+        unread = messages.unread(view.db, user.id, each.chat_id, each.read_id, up_to)
+        members = [user.name, each.name[1:]] if each.name.startswith("@") else None
+        return Chat(name=each.name, read=each.read_id, unread=unread, members=members)
+
+    return [chat(each) for each in chats.of_user(view.db, user.id)]
 
 
 def _unread_notice(listed: list[Chat]) -> Notice:
@@ -230,7 +233,7 @@ def status(view: View, command: c.Status) -> StatusReport:
         user=user.name,
         active=active,
         inactive=inactive[: LIST_MAX - len(active)],
-        chats=_chats(view, chats.of_user(view.db, view.user_id), ID_MAX)[:LIST_MAX],
+        chats=_chats(view, user)[:LIST_MAX],
         invitations=[],
         limits=dict(_limits(view, user)),
         at=iso(view.at_ms),

@@ -1,0 +1,311 @@
+"""The documents say what the code does: every name of the code stands in them, and no name that it lacks."""
+
+import importlib
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+
+from chat_server.errors import CODES
+from chat_server.protocol import events
+from chat_server.protocol.commands import GROUPS, TABLE, VERBS
+from chat_server.protocol.events import AnyEvent, Message, Reply
+from chat_server.settings import OPTIONS, load
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "chat_server"
+DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
+
+Row = dict[str, str]
+
+# Fields that exist for parts that are not built yet: nothing fills them, so they are not described.
+NOT_FILLED = {
+    "WhoReport": {"away"},
+    "Message": {"reply_to", "edited", "reactions", "file", "mentions"},
+}
+# Fields of a reply that several commands share and these do not fill.
+LEFT_OUT = {"get_chat_with": {"unread", "more"}, "history": {"unread"}}
+REPLIES: dict[str, type[Reply]] = {
+    "sign_in": events.SignedIn,
+    "resume": events.SignedIn,
+    "sign_out": events.SignedOut,
+    "password": events.PasswordSet,
+    "delete_account": events.AccountDeleted,
+    "send_all": events.Sent,
+    "send": events.Sent,
+    "talk": events.Talking,
+    "send_delayed": events.DelayedSet,
+    "cancel_delayed": events.DelayedCancelled,
+    "delayed": events.DelayedList,
+    "get_chat_with": events.Page,
+    "messages": events.Page,
+    "history": events.Page,
+    "read": events.MarkedRead,
+    "status": events.StatusReport,
+    "who": events.WhoReport,
+    "report": events.Reported,
+    "presence": events.PresenceSet,
+    "help": events.HelpText,
+    "format": events.FormatSet,
+    "ping": events.Pong,
+    "sessions": events.SessionList,
+    "quit": events.Goodbye,
+}
+
+
+# ---- reading a document
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def rows(name: str, first: str) -> list[Row]:
+    """The rows of all tables of the document whose first column is headed `first`, by the heads of their columns."""
+    found: list[Row] = []
+    heads: list[str] = []
+    for line in read(name).splitlines():
+        if not line.startswith("|"):
+            heads = []
+            continue
+        cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip()[1:-1])]
+        if not heads:
+            heads = cells
+        elif heads[0] == first and not set(line) <= set("|- "):
+            found.append(dict(zip(heads, cells, strict=True)))
+    return found
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", read(name), re.MULTILINE | re.DOTALL)
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+# ---- docs/protocol.md
+
+
+def command_rows() -> dict[str, Row]:
+    return {quoted(row["usage"])[0].split()[0][1:]: row for row in rows("docs/protocol.md", "usage")}
+
+
+def test_commands() -> None:
+    described = command_rows()
+    assert list(described) == list(TABLE), "every command, in the order of the table"
+    for verb, row in described.items():
+        spec = TABLE[verb]
+        assert quoted(row["usage"]) == [spec.usage]
+        assert quoted(row["aliases"]) == [f"/{alias}" for alias in spec.aliases]
+
+
+def test_groups() -> None:
+    headings = re.findall(r"^### (.*)$", read("docs/protocol.md"), re.MULTILINE)
+    assert [heading for heading in headings if heading in GROUPS] == list(GROUPS)
+
+
+def test_commands_before_the_sign_in() -> None:
+    (line,) = re.findall(r"^These work before signing in: (.*)$", read("docs/protocol.md"), re.MULTILINE)
+    assert quoted(line) == [f"/{spec.verb}" for spec in TABLE.values() if spec.before_sign_in]
+
+
+def fields_of(struct: type[Struct]) -> set[str]:
+    return set(struct.__struct_encode_fields__) - NOT_FILLED.get(struct.__name__, set())
+
+
+def test_fields_of_replies() -> None:
+    assert set(REPLIES) == set(TABLE)
+    for verb, row in command_rows().items():
+        if verb == "resume":
+            assert row["ok"] == "as `/sign_in`"
+            continue
+        reply = REPLIES[verb]
+        fields = fields_of(reply) - LEFT_OUT.get(verb, set())
+        assert set(quoted(row["ok"])) == fields, verb
+        # `?` is for those that may be left out: the ones with a default, which stand last.
+        names = reply.__struct_encode_fields__
+        defaults = set(names[len(names) - len(reply.__struct_defaults__) :])
+        assert set(re.findall(r"`(\w+)`\?", row["ok"])) == fields & defaults - {"unread"}, verb
+
+
+def test_fields_of_events() -> None:
+    described = {quoted(row["event"])[0]: row for row in rows("docs/protocol.md", "event")}
+    assert set(described) == {str(event.__struct_config__.tag) for event in AnyEvent.__args__}
+    for event in AnyEvent.__args__:
+        row = described[str(event.__struct_config__.tag)]
+        assert set(quoted(row["fields"])) == fields_of(event), row
+
+
+def test_the_message_in_the_example() -> None:
+    assert fields_of(Message) >= {"id", "seq", "chat", "from", "at", "text"}
+
+
+def test_error_codes() -> None:
+    described = [quoted(row["code"])[0] for row in rows("docs/protocol.md", "code")]
+    assert sorted(described) == sorted(CODES), "every code once"
+    for row in command_rows().values():
+        assert set(quoted(row["errors"])) <= CODES, row
+
+
+def test_codes_that_no_command_answers_are_marked() -> None:
+    sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py") if path.name != "errors.py")
+    unused = {code for code in CODES if f'"{code}"' not in sources}
+    reserved = {
+        quoted(row["code"])[0] for row in rows("docs/protocol.md", "code") if "Reserved" in row["what it means"]
+    }
+    assert reserved == unused
+
+
+def test_closing_codes() -> None:
+    sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    used = set(re.findall(r'\.close\(\s*"(\w+)",', sources))
+    assert {quoted(row["closing code"])[0] for row in rows("docs/protocol.md", "closing code")} == used
+
+
+@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/protocol.md", "docs/design.md"])
+def test_no_verb_that_does_not_exist(name: str) -> None:
+    text = re.sub(r"\]\([^)]*\)|https?://\S+", "", read(name))
+    named = set(re.findall(r"(?<![\w./~-])/([a-z_]+)(?![\w./-])", text))
+    assert named <= {*VERBS, "verb"}, name
+
+
+def test_limits_of_the_status() -> None:
+    (named,) = re.findall(r"by the name of the limit: (.*?)\.\n", read("docs/protocol.md"), re.DOTALL)
+    assert quoted(named) == re.findall(r'yield "([^"]+)", Limit', read("chat_server/rules/accounts.py"))
+
+
+def test_limits_that_are_told() -> None:
+    (told,) = re.findall(r"^- `limits` has (.*?)\. ", read("docs/protocol.md"), re.MULTILINE | re.DOTALL)
+    assert set(quoted(told)) == set(load([], {}).told())
+
+
+# ---- docs/operations.md
+
+
+def test_options() -> None:
+    described = {quoted(row["option"])[0].removeprefix("--"): row for row in rows("docs/operations.md", "option")}
+    assert list(described) == ["config", *(option.name for option in OPTIONS.values())]
+    for option in OPTIONS.values():
+        row = described[option.name]
+        variable = "CHAT_" + option.name.upper().replace("-", "_")
+        default = f"`{option.default}`" if option.default else "the user's data directory"
+        assert row["default"] == default, option.name
+        assert (row["off"] == "yes") == (option.off is not None), option.name
+        assert (row["environment"], row["TOML key"]) == (f"`{variable}`", f"`{option.name}`")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_no_option_that_does_not_exist(path: Path) -> None:
+    ours = {option.name for option in OPTIONS.values()} | {"config", "help", "version"}
+    named = set(re.findall(r"(?<=`)--([a-z][a-z-]+)", path.read_text()))
+    assert named <= ours
+
+
+def test_the_example_configuration_loads(tmp_path: Path) -> None:
+    (example,) = blocks("docs/operations.md", "toml")
+    file = tmp_path / "chat.toml"
+    file.write_text(example)
+    settings = load(["--config", str(file)], {})
+    assert settings.data_dir == tomllib.loads(example)["data"]
+
+
+# ---- ARCHITECTURE.md
+
+
+def layout() -> list[str]:
+    """The paths of the layout, in its order; a folder ends with `/`."""
+    (tree,) = (block for block in blocks("ARCHITECTURE.md", "text") if block.startswith("chat_server/"))
+    paths: list[str] = []
+    folder = ""
+    for line in tree.splitlines()[1:]:
+        indent, name = len(line) - len(line.lstrip()), line.split()[0]
+        assert len(line.split()) > 1, f"{name} is not explained"
+        if indent == 2:
+            folder = name if name.endswith("/") else ""
+        paths.append(name if indent == 2 else folder + name)
+    return paths
+
+
+def test_every_file_stands_in_the_layout() -> None:
+    files = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"}
+    folders = {
+        f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE
+    }
+    paths = layout()
+    assert len(paths) == len(set(paths))
+    assert set(paths) == files | folders
+
+
+def test_the_layout_has_the_order_of_the_layers() -> None:
+    (contract,) = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    layers = [layer.removeprefix("chat_server.") for layer in reversed(contract["layers"])]
+    tops = [path.rstrip("/").removesuffix(".py") for path in layout() if "/" not in path.rstrip("/")]
+    assert tops == layers
+
+
+def test_every_function_that_is_named_exists() -> None:
+    named = re.findall(r"`([\w/]+)\.py` `([\w.]+)`", read("ARCHITECTURE.md"))
+    assert len(named) > 20
+    for file, name in named:
+        found: object = importlib.import_module(f"chat_server.{file.replace('/', '.')}")
+        for part in name.split("."):
+            assert hasattr(found, part), f"{file}.py has no {name}"
+            found = getattr(found, part)
+
+
+def test_code_that_is_shown_is_the_code() -> None:
+    shown = blocks("ARCHITECTURE.md", "python")
+    assert len(shown) == 2
+    for block in shown:
+        head, _, code = block.partition("\n")
+        assert code in read(head.removeprefix("# ")), head
+
+
+# ---- docs/dependencies.md
+
+
+@pytest.mark.parametrize("section", ["To run", "To test"])
+def test_dependencies(section: str) -> None:
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    wanted = project["dependencies"] if section == "To run" else project["optional-dependencies"]["dev"]
+    (part,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", read("docs/dependencies.md"), re.MULTILINE | re.DOTALL)
+    described = re.findall(r"^\| `([\w-]+)` \|", part, re.MULTILINE)
+    assert described == [re.split(r"[^\w-]", each)[0] for each in wanted]
+
+
+# ---- all documents
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_resolve(path: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        other = (path.parent / file).resolve() if file else path
+        assert other.exists(), f"{path.name}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", other.read_text(), re.MULTILINE)
+            assert anchor in map(slug, headings), f"{path.name}: {target}"
+
+
+def test_every_document_is_named_in_the_readme() -> None:
+    text = read("README.md")
+    for path in DOCUMENTS:
+        assert path.name == "README.md" or f"({path.relative_to(ROOT)})" in text, path.name
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_lines_are_short(path: Path) -> None:
+    outside = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    long = [line for line in outside.splitlines() if len(line) > 120 and not line.startswith("|")]
+    assert long == []

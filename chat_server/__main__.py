@@ -1,6 +1,7 @@
 """The chat-server command."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -16,6 +17,8 @@ from chat_server.store.directory import DataDirectory
 def main() -> None:
     try:
         settings = load(sys.argv[1:])
+        # What is written here is nobody else's to read.
+        os.umask(0o077)
         clock = SystemClock()
         log = actions.set_up(clock, level=settings.log_level, json=settings.log_format == "json")
         directory = DataDirectory(settings.data_dir)

@@ -23,15 +23,15 @@ class ActionLog:
         self._stream = stream
         self._render: Callable[..., str] = _as_json if json else _as_text
         self._enabled = enabled
-        self._lines: list[tuple[str, str, str, float, int]] = []
+        self._lines: list[tuple[str, str, str, float, int, str]] = []
 
-    def add(self, who: str, what: str, result: str, seconds: float, session: int) -> None:
+    def add(self, who: str, what: str, result: str, seconds: float, session: int, address: str) -> None:
         """`what` is the verb, `result` is ok or the code of the refusal. Called on the loop."""
         if not self._enabled:
             return
         if not self._lines:
             asyncio.get_running_loop().call_soon(self.flush)
-        self._lines.append((who, what, result, seconds, session))
+        self._lines.append((who, what, result, seconds, session, address))
 
     def flush(self) -> None:
         at = iso(self._clock.now_ms())
@@ -41,13 +41,14 @@ class ActionLog:
         self._stream.flush()
 
 
-def _as_text(at: str, who: str, what: str, result: str, seconds: float, session: int) -> str:
-    return f"{at} INFO action user={who or '-'} session={session} do={what} result={result} ms={seconds * 1000:.1f}\n"
+def _as_text(at: str, who: str, what: str, result: str, seconds: float, session: int, address: str) -> str:
+    ms = f"{seconds * 1000:.1f}"
+    return f"{at} INFO action user={who or '-'} session={session} address={address} do={what} result={result} ms={ms}\n"
 
 
-def _as_json(at: str, who: str, what: str, result: str, seconds: float, session: int) -> str:
-    line = {"at": at, "level": "info", "user": who or None, "session": session, "do": what, "result": result}
-    return _encode({**line, "ms": round(seconds * 1000, 1)}).decode() + "\n"
+def _as_json(at: str, who: str, what: str, result: str, seconds: float, session: int, address: str) -> str:
+    line: dict[str, Any] = {"at": at, "level": "info", "user": who or None, "session": session, "address": address}
+    return _encode({**line, "do": what, "result": result, "ms": round(seconds * 1000, 1)}).decode() + "\n"
 
 
 class _Formatter(logging.Formatter):

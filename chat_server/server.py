@@ -29,6 +29,9 @@ NOT_SENT_BYTES_MAX = 131_072
 # A peer that vanished is noticed after about 60 + 4 * 15 seconds.
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 # The whole of a stop stays under 5 seconds.
+_UNKNOWN = (
+    "the server stops; whether this was done is not known: look with /history later, or send it with the same key"
+)
 DRAIN_SECONDS = 2.0
 FLUSH_SECONDS = 1.5
 
@@ -49,7 +52,7 @@ class Server:
         """Listen until a signal comes or the disk fails; `started` is told what holds. Raises StartError."""
         loop = asyncio.get_running_loop()
         listener = await self._listen()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop.set)
         running = loop.create_task(self.node.run())
         running.add_done_callback(lambda _: self._stop.set())
@@ -130,7 +133,7 @@ class Server:
         self.node.finish()
         await asyncio.wait([running], timeout=DRAIN_SECONDS)
         for session in list(self._sessions):
-            session.fail(Refusal("unavailable", "the server stops; whether this was done is not known: ask again"))
+            session.fail(Refusal("unavailable", _UNKNOWN))
             session.close("shutdown", "the server stops; come back in a moment")
         deadline = self._clock.monotonic() + FLUSH_SECONDS
         while self._sessions and self._clock.monotonic() < deadline:
@@ -159,7 +162,7 @@ class Server:
                 f"  reports    {settings.reports_to_ban} ban for {duration(settings.ban_ms)}",
                 f"  accounts   {'with or without' if settings.passwordless else 'with'} a password",
                 f"  connections  {self._connections_max}",
-                f"try it: nc {'localhost' if is_loopback(host) else host} {port}",
+                f"try it: nc {'localhost' if is_loopback(host) or host in ('0.0.0.0', '::') else host} {port}",
             )
         )
 

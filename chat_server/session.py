@@ -79,6 +79,7 @@ class Session(Connection):
         self._last: tuple[int, int] | None = None  # at the end: whose it was, and all that was written
         self._talk: Target | None = None
         self._token: str | None = None
+        self._tried = ""  # the name of a sign-in that is under way
 
     # ---- the connection
 
@@ -218,7 +219,7 @@ class Session(Connection):
         """The final reply's bytes; it is also what the log of actions tells."""
         seconds = self._clock.monotonic() - started
         result = reply.code if isinstance(reply, Refusal) else "ok"
-        self._actions.add(self.name, verb or "-", result, seconds, self.number)
+        self._actions.add(self.name or self._tried, verb or "-", result, seconds, self.number, self.address)
         return render_reply(reply, self.outbox.format, self.hub.today(), verb, label)
 
     def settle(self, outcome: Outcome) -> bytes:
@@ -256,6 +257,8 @@ class Session(Connection):
 
     async def _run(self, parsed: Parsed, command: c.Command, started: float) -> None:
         self.outbox.hold()
+        if isinstance(command, c.SignIn):
+            self._tried = command.username.name
         try:
             if isinstance(command, c.SignOut):
                 await self._sign_out(parsed, command, started)
@@ -270,6 +273,7 @@ class Session(Connection):
             self._reply(parsed, Refusal("internal", "this failed by a mistake of the server, which is logged"), started)
         finally:
             self._task = None
+            self._tried = ""
             self.outbox.release()
             if not self.closing:
                 self.go_on()

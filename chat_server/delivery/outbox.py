@@ -105,7 +105,13 @@ class Outbox:
         self.holding = True
 
     def detach(self) -> None:
+        """The connection is nobody's any more: only what was asked over it is still answered."""
         self._leave(self.hub.delivered)
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+            self._catching_up = None
+        for late in self._late:
+            self.write(late.data)
         self.user_id = 0
         self.holding = False
         self._late.clear()
@@ -247,7 +253,8 @@ class Outbox:
             self.transport.abort()
             return
         finally:
-            self._catching_up = None
+            if self._catching_up is asyncio.current_task():
+                self._catching_up = None
         if self.user_id and not self.closed and self._may_go_live():
             self._go_live()
 

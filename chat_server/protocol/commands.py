@@ -195,7 +195,7 @@ class SignOut(Command, frozen=True, tag="sign_out"):
     "password",
     group="Start",
     order=("old", "new"),
-    help="sets or changes the password; ends this account's other sign-ins",
+    help="sets or changes the password; ends this account's other tokens",
     example="/password old-secret new-secret",
 )
 class Password(Command, frozen=True, tag="password"):

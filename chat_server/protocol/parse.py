@@ -18,6 +18,9 @@ from chat_server.protocol.commands import VERBS, Command, Send, SendAll, Spec
 LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
 _LABELLED = re.compile(rf"@({LABEL.pattern}) +(?=/)", re.ASCII)
 
+_NOT_A_COMMAND = "commands start with /; to talk to everyone: /send_all <text>, or /talk main and just type"
+_TO_ONE = "; to one person: /send <username> <text>"
+
 
 class Parsed(msgspec.Struct, frozen=True):
     """What a line asks for. `verb` is the table's own name for it, "" if there is none; `error` replaces `command`."""
@@ -71,10 +74,7 @@ def _spec(word: object) -> Spec:
 
 def _talk(text: str, talk: Target | None) -> Command:
     if talk is None:
-        raise Refusal(
-            "not_a_command",
-            "commands start with /; to talk to everyone: /send_all <text>, or /talk main and just type",
-        )
+        raise Refusal("not_a_command", _NOT_A_COMMAND + (_TO_ONE if text.startswith("@") else ""))
     body = clean(text)
     if not body or body.isspace():
         raise Refusal("bad_argument", "the text is empty")
@@ -111,7 +111,7 @@ def _from_line(spec: Spec, rest: str) -> Command:
             continue
         if not rest:
             if argument.required:
-                raise _usage_refused(spec, f"<{argument.name}> is missing")
+                raise _usage_refused(spec, f"{argument.usage} is missing")
             break
         if argument.kind.takes_rest:
             word, rest = rest, ""
@@ -138,7 +138,8 @@ def _pairs(spec: Spec, rest: str, values: dict[str, Any]) -> None:
     for name, raw in zip(words[::2], (*words[1::2], None), strict=False):
         argument = spec.pairs.get(name.lower())
         if argument is None or raw is None or argument.name in values:
-            raise _usage_refused(spec, f"“{clean(name)[:40]}” is not expected here")
+            why = "is not expected here" if argument is None or raw is not None else "needs a number, like 42"
+            raise _usage_refused(spec, f"“{clean(name)[:40]}” {why}")
         values[argument.name] = _value(spec, argument.kind, raw)
 
 

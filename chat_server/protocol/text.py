@@ -55,6 +55,7 @@ def _message(message: e.Message, today: str) -> bytes:
     return "".join([line, *(f"    | {part}\n" for part in more)]).encode()
 
 
+_WHY_NOT = {"unknown_user": "its receiver is gone (unknown_user)"}
 _EVENTS: dict[type[e.Event], Callable[[Any, str], str | None]] = {
     e.Presence: lambda event, today: f"{event.user} is {'online' if event.online else 'offline'}",
     # A person's own other windows: what was read there is no news here.
@@ -64,7 +65,9 @@ _EVENTS: dict[type[e.Event], Callable[[Any, str], str | None]] = {
     ),
     e.Unbanned: lambda event, today: "your ban is over: you can write again",
     e.DelayedSent: lambda event, today: f"your delayed message {event.id} was sent (#{event.message_id})",
-    e.DelayedFailed: lambda event, today: f"your delayed message {event.id} was not sent: {event.code}",
+    e.DelayedFailed: lambda event, today: (
+        f"your delayed message {event.id} was not sent: {_WHY_NOT.get(event.code, event.code)}"
+    ),
     e.Notice: lambda event, today: event.text,
     e.Closing: lambda event, today: f"closing: {event.reason}",
 }
@@ -90,7 +93,8 @@ def _status(reply: e.StatusReport, today: str) -> _Rendered:
     ]
     if reply.invitations:
         items.append(f"invited to: {', '.join(reply.invitations)}")
-    for name, limit in reply.limits.items():
+    for key, limit in reply.limits.items():
+        name = {"main_messages": "messages to main", "delayed": "delayed messages", "reports": "reports in 24 h"}[key]
         ends = f" until {clock_time(limit.until, today)} UTC" if limit.until else ""
         items.append(f"{name}: {limit.used} of {limit.max}{ends}")
     if reply.ban:
@@ -119,7 +123,9 @@ def _page(reply: e.Page, today: str) -> _Rendered:
     else:
         words = f"{reply.count} message{'s' if reply.count > 1 else ''} of {reply.chat}"
         words += f", {reply.unread} still unread" if reply.unread else ""
-    return [], f"{words}; {reply.more} for more" if reply.more else words
+    if not reply.more:
+        return [], words
+    return [], f"{words}; {reply.more} {'for more' if reply.count else 'shows what was said'}"
 
 
 def _delayed_list(reply: e.DelayedList, today: str) -> _Rendered:
@@ -169,7 +175,10 @@ _REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     e.DelayedCancelled: lambda reply, today: ([], f"delayed message {reply.delayed_id} is cancelled"),
     e.DelayedList: _delayed_list,
     e.Page: _page,
-    e.MarkedRead: lambda reply, today: ([], f"{reply.chat} is read up to #{reply.id}"),
+    e.MarkedRead: lambda reply, today: (
+        [],
+        f"{reply.chat} is read up to #{reply.id}" if reply.id else f"nothing to read in {reply.chat}",
+    ),
     e.StatusReport: _status,
     e.WhoReport: _who,
     e.Reported: _reported,

@@ -93,7 +93,8 @@ def _check_password(turn: Turn, user: User, command: Enter) -> None:
     if user.password is None and not turn.limits.passwordless:
         raise Refusal(
             "password_required",
-            f"{user.name} has no password, and here an account needs one; ask who runs the server to set it",
+            f"{user.name} has no password, and here an account needs one;"
+            " it can be set where the server listens on loopback alone: /password <new>",
         )
 
 
@@ -249,9 +250,9 @@ def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
         ends_ms = user.rate_start_ms + limits.main_rate_window_ms
         running = view.at_ms < ends_ms
         used = user.rate_count if running else 0
-        yield "messages to main", Limit(used, limits.main_rate_count, iso(ends_ms) if running else None)
-    yield "delayed messages", Limit(delayed.count_of(view.db, user.id), limits.delayed_max)
-    yield "reports in 24 h", Limit(moderation.reports_by(view.db, user.id, view.at_ms - DAY_MS), limits.reports_per_day)
+        yield "main_messages", Limit(used, limits.main_rate_count, iso(ends_ms) if running else None)
+    yield "delayed", Limit(delayed.count_of(view.db, user.id), limits.delayed_max)
+    yield "reports", Limit(moderation.reports_by(view.db, user.id, view.at_ms - DAY_MS), limits.reports_per_day)
 
 
 @reading(c.Who)

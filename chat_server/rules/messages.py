@@ -104,8 +104,8 @@ def _count_in_main(turn: Turn, user: User) -> None:
 def _rate_limited(turn: Turn, ends_ms: int) -> Refusal:
     return Refusal(
         "rate_limited",
-        f"you sent {turn.limits.main_rate_count} messages to main, which is the limit {until(ends_ms, turn.at_ms)};"
-        " nothing was sent",
+        f"nothing was sent: you have sent the {turn.limits.main_rate_count} messages to main that one may"
+        f" {until(ends_ms, turn.at_ms)}; after that you can go on",
         retry_at=iso(ends_ms),
     )
 
@@ -115,7 +115,7 @@ def _rate_limited(turn: Turn, ends_ms: int) -> Refusal:
 
 @rule(c.Read)
 def read(turn: Turn, command: c.Read) -> MarkedRead:
-    chat_id, name = find_chat(turn.db, turn.user_id, command.chat)
+    chat_id, name = find_chat(turn.db, turn.user().id, command.chat)
     marker = 0 if chat_id is None else _mark(turn, chat_id, name, command.id)
     return MarkedRead(name, marker)
 

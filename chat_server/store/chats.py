@@ -59,8 +59,8 @@ def insert_member(db: Database, user_id: int, chat_id: int, read_id: int) -> Non
 
 
 def read_id(db: Database, user_id: int, chat_id: int) -> int:
-    found: int = db.value("SELECT read_id FROM members WHERE user_id = ? AND chat_id = ?", (user_id, chat_id))
-    return found
+    """The marker; 0 for who is not in the chat."""
+    return db.value("SELECT read_id FROM members WHERE user_id = ? AND chat_id = ?", (user_id, chat_id)) or 0
 
 
 def set_read(db: Database, user_id: int, chat_id: int, read_id: int) -> None:

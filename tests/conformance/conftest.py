@@ -1,0 +1,46 @@
+"""One server for all tests, and one of its own for a test that needs other options or stops it."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Chat, Server
+
+Start = Callable[..., Chat]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server") / "data", "--command-rate", "off")
+    server.start()
+    yield server
+    server.close()
+    assert "Traceback" not in server.log
+
+
+@pytest.fixture
+async def chat(server: Server) -> AsyncIterator[Chat]:
+    """The server that the tests share: each takes names of its own."""
+    chat = Chat(server)
+    yield chat
+    await chat.close()
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """`start("--replay", "3", CHAT_PAGE="2")`: people at a new server with these options. It may be killed."""
+    chats: list[Chat] = []
+
+    def start(*options: str, **environment: str) -> Chat:
+        data = tmp_path / f"data{len(chats)}"
+        server = Server(data, "--command-rate", "off", *options, environment=environment)
+        chats.append(Chat(server))
+        server.start()
+        return chats[-1]
+
+    yield start
+    for chat in chats:
+        await chat.close()
+        chat.server.close()
+        assert "Traceback" not in chat.server.log

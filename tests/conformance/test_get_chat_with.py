@@ -1,0 +1,87 @@
+"""/get_chat_with: the last messages with a user, or all the unread ones if they are more; marks them read."""
+
+import re
+
+from tests.conformance.conftest import Start
+from tests.harness import Chat, JsonClient, messages, texts
+
+
+async def fill(sender: JsonClient, receiver: str, count: int, first: int = 0) -> list[str]:
+    await sender.pipeline(f"/send {receiver} {number}" for number in range(first, first + count))
+    return [str(number) for number in range(first, first + count)]
+
+
+async def unread(client: JsonClient, chat: str) -> int:
+    (found,) = [each["unread"] for each in (await client.ok("/status"))["chats"] if each["name"] == chat]
+    return int(found)
+
+
+async def test_the_last_20(chat: Chat) -> None:
+    alice, bob = await chat.json(), await chat.json()
+    sent = await fill(bob, alice.name, 25)
+    await alice.ok(f"/read @{bob.name} {(await bob.ok(f'/send {alice.name} last'))['id']}")
+    returned, reply = await alice.command(f"/get_chat_with {bob.name}")
+    assert texts(returned) == [*sent, "last"][-20:]
+    assert (reply["re"], reply["chat"], reply["count"]) == ("get_chat_with", f"@{bob.name}", 20)
+
+
+async def test_all_the_unread_ones_if_they_are_more(chat: Chat) -> None:
+    alice, bob = await chat.json(), await chat.json()
+    sent = await fill(bob, alice.name, 450)
+    returned, reply = await alice.command({"cmd": "get_chat_with", "username": bob.name})
+    assert (texts(returned), reply["count"]) == (sent, 450)
+    assert await unread(alice, f"@{bob.name}") == 0
+
+
+async def test_both_sides_by_id(chat: Chat) -> None:
+    alice, bob = await chat.json(), await chat.json()
+    await bob.ok(f"/send {alice.name} one")
+    await alice.ok(f"/send {bob.name} two")
+    returned, _ = await alice.command(f"/get_chat_with @{bob.name.upper()}")
+    assert [(line["from"], line["chat"]) for line in returned] == [
+        (bob.name, f"@{bob.name}"),
+        (alice.name, f"@{bob.name}"),
+    ]
+    assert returned[0]["id"] < returned[1]["id"]
+
+
+async def test_text(chat: Chat) -> None:
+    alice, bob = await chat.text(), await chat.json()
+    await bob.ok(f"/send {alice.name} one")
+    await alice.ok(f"/send {bob.name} two")
+    returned, reply = await alice.command(f"/get_chat_with {bob.name}")
+    assert [re.sub(r"\[\S+\] |\(#\d+\)", "", line) for line in returned] == [
+        f"@{bob.name}: one ",
+        f"to @{bob.name}: two ",
+    ]
+    assert reply == f"+ 2 messages of @{bob.name}"
+    assert messages(returned) == ["one", "two"]
+
+
+async def test_nothing_yet(chat: Chat) -> None:
+    alice, bob = await chat.json(), await chat.json()
+    returned, reply = await alice.command(f"/get_chat_with {bob.name}")
+    assert (returned, reply["count"]) == ([], 0)
+
+
+async def test_errors(chat: Chat) -> None:
+    alice = await chat.json()
+    assert await alice.code("/get_chat_with nobody") == "unknown_user"
+    assert await alice.code("/get_chat_with main") == "unknown_user"
+    assert await alice.code(f"/get_chat_with {alice.name}") == "not_yourself"
+    assert await alice.code("/get_chat_with") == "bad_argument"
+    assert await (await chat.json_stranger()).code("/get_chat_with bob") == "not_signed_in"
+
+
+async def test_over_a_restart(start: Start) -> None:
+    chat = start()
+    alice, bob = await chat.json("alice"), await chat.json("bob")
+    sent = await fill(bob, "alice", 30)
+    await alice.command("/get_chat_with bob")
+    await chat.close()
+    chat.server.kill()
+    chat.server.start()
+    alice = await chat.json("alice")
+    assert await unread(alice, "@bob") == 0
+    returned, _ = await alice.command("/get_chat_with bob")
+    assert texts(returned) == sent[-20:]

@@ -1,0 +1,38 @@
+"""/quit: says goodbye and closes."""
+
+import pytest
+
+from tests.harness import Chat
+
+
+@pytest.mark.parametrize("verb", ["quit", "close", "exit", "QUIT"])
+async def test_text(chat: Chat, verb: str) -> None:
+    for client in (await chat.text_stranger(), await chat.text()):
+        await client.send(f"/{verb}", "/ping never")
+        assert await client.rest() == ["+ goodbye"]
+
+
+async def test_json(chat: Chat) -> None:
+    client = await chat.json()
+    assert await client.ok({"cmd": "quit"}) == {"type": "ok", "re": "quit"}
+    assert await client.rest() == []
+
+
+async def test_what_was_sent_before_is_done_and_what_comes_after_is_not(chat: Chat) -> None:
+    alice, bob = await chat.json(), await chat.json()
+    await alice.send("/send_all before", "@q /quit", "/send_all after")
+    assert [reply["re"] for reply in await alice.replies(2)] == ["send_all", "quit"]
+    assert await alice.rest() == []
+    assert [line["text"] for line in await bob.roundtrip()] == ["before"]
+
+
+async def test_the_token_stays(chat: Chat) -> None:
+    alice = await chat.json()
+    await alice.ok("/quit")
+    assert await (await chat.json_stranger()).code(f"/resume {alice.token}") == "ok"
+
+
+async def test_errors(chat: Chat) -> None:
+    client = await chat.text_stranger()
+    assert await client.code("/quit now") == "bad_argument"
+    assert await client.ok("/ping") == "pong"

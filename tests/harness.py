@@ -1,0 +1,399 @@
+"""What the conformance tests stand on: the real server in a process of its own, and clients that speak to its socket.
+
+No test sleeps to wait for something: `roundtrip` is the barrier. What the server wrote before its pong has come.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+Json = dict[str, Any]
+Line = TypeVar("Line", str, Json)
+Command = str | Json
+
+# Long enough for a machine that is busy with other things; a test that passes never waits for it.
+TIMEOUT_SECONDS = 20.0
+LINE_BYTES_MAX = 1 << 20
+
+_counter = itertools.count(1)
+
+
+def unique(name: str) -> str:
+    """A name that no other test uses, since tests of one file share a server."""
+    return f"{name}{next(_counter)}"
+
+
+# ---- the server
+
+
+class Server:
+    """The server, on a port of its own. It can be killed, stopped and started again on the same data."""
+
+    def __init__(self, data: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+        self.data = data
+        self.options = options
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
+        self._environment |= environment or {}
+        self._log = data.with_name(data.name + ".log")
+
+    def arguments(self) -> list[str]:
+        return [sys.executable, "-m", "chat_server", "--port", "0", "--data", str(self.data), *self.options]
+
+    def start(self) -> None:
+        """Returns when it listens; the log grows on from the last run."""
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.arguments(), stdout=subprocess.PIPE, stderr=log, env=self._environment, cwd=self.data.parent
+            )
+        assert self.process.stdout is not None
+        first = self.process.stdout.readline().decode()
+        assert " listening on " in first, f"the server did not start: {first}{self.log}"
+        self.port = int(first.rsplit(":", 1)[1])
+
+    def refusal(self) -> tuple[int, str]:
+        """The exit status and all that it says where it cannot start."""
+        done = subprocess.run(
+            self.arguments(), capture_output=True, env=self._environment, cwd=self.data.parent, timeout=TIMEOUT_SECONDS
+        )
+        return done.returncode, (done.stdout + done.stderr).decode()
+
+    def end(self, number: signal.Signals, timeout: float = TIMEOUT_SECONDS) -> int:
+        """Its exit status after this signal."""
+        assert self.process is not None
+        process, self.process = self.process, None
+        process.send_signal(number)
+        try:
+            return process.wait(timeout)
+        finally:
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+    def terminate(self) -> int:
+        return self.end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """In order, on the same data; the port is another one."""
+        assert self.terminate() == 0, self.log
+        self.start()
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.terminate()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def resident_bytes(self) -> int:
+        assert self.process is not None
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+# ---- connections
+
+
+class Connection:
+    """Bytes and lines, as they are."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def open(cls, port: int, receive_buffer: int | None = None) -> "Connection":
+        """With `receive_buffer` the kernel and the reader together hold little of what nobody reads."""
+        sock = socket.socket()
+        limit = LINE_BYTES_MAX
+        if receive_buffer is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            limit = 1 << 14
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+        return cls(*await asyncio.open_connection(sock=sock, limit=limit))
+
+    async def send(self, *lines: str) -> None:
+        await self.send_bytes("".join(f"{line}\n" for line in lines).encode())
+
+    async def send_bytes(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def line(self) -> str:
+        """The next line without its end."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            line = await self.reader.readline()
+        assert line.endswith(b"\n"), f"the connection ended with {line!r}"
+        return line[:-1].decode()
+
+    async def lines(self, count: int) -> list[str]:
+        return [await self.line() for _ in range(count)]
+
+    async def rest(self) -> list[str]:
+        """All lines up to the end of the connection."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return (await self.reader.read()).decode().splitlines()
+
+    async def end(self) -> list[str]:
+        """Say that nothing more comes; all that the server still says."""
+        self.writer.write_eof()
+        return await self.rest()
+
+    def reset(self) -> None:
+        """Gone without a word."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+    async def close(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+
+class Client(Connection, Generic[Line]):
+    """A connection in one of the two forms. `pushed` holds what was pushed to it and not asked for yet."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__(reader, writer)
+        self.pushed: list[Line] = []
+        self.name = ""
+        self._labels = map("c{}".format, itertools.count(1))
+
+    def decode(self, line: str) -> Line:
+        raise NotImplementedError
+
+    def is_final(self, line: Line, label: str) -> bool:
+        raise NotImplementedError
+
+    async def next(self) -> Line:
+        return self.decode(await self.line())
+
+    async def command(self, command: Command) -> tuple[list[Line], Line]:
+        """The lines that it returned, and its final reply."""
+        raise NotImplementedError
+
+    async def code(self, command: Command) -> str:
+        """`ok`, or the code of its refusal."""
+        raise NotImplementedError
+
+    async def roundtrip(self) -> list[Line]:
+        """All that was pushed before this, and not returned yet by another call."""
+        label = await self.send_labelled("/ping")
+        while not self.is_final(line := await self.next(), label):
+            self.pushed.append(line)
+        pushed, self.pushed = self.pushed, []
+        return pushed
+
+    async def send_labelled(self, command: Command) -> str:
+        label = next(self._labels)
+        if isinstance(command, str):
+            await self.send(f"@{label} {command}")
+        else:
+            await self.send(json.dumps({**command, "label": label}))
+        return label
+
+    async def enter(self, line: str) -> list[Line]:
+        """Sign in with this line; what is shown before the reply. Who else comes and goes is not told."""
+        shown, _ = await self.command(line)
+        assert await self.code("/presence off") == "ok", f"{line}: not signed in"
+        return shown
+
+
+class TextClient(Client[str]):
+    def decode(self, line: str) -> str:
+        return line
+
+    def is_final(self, line: str, label: str) -> bool:
+        return line.startswith((f"+ @{label} ", f"- @{label} "))
+
+    async def command(self, command: Command) -> tuple[list[str], str]:
+        """A barrier goes first: what was pushed until then is no line of the command's. The reply has no label."""
+        barrier, label = await self.send_labelled("/ping"), await self.send_labelled(command)
+        while not self.is_final(line := await self.next(), barrier):
+            self.pushed.append(line)
+        returned = []
+        while not self.is_final(line := await self.next(), label):
+            returned.append(line)
+        return returned, line.replace(f" @{label}", "", 1)
+
+    async def code(self, command: Command) -> str:
+        _, reply = await self.command(command)
+        return "ok" if reply.startswith("+ ") else reply[2:].partition(":")[0]
+
+    async def ok(self, command: Command) -> str:
+        """Its reply without the mark; it must be done."""
+        _, reply = await self.command(command)
+        assert reply.startswith("+ "), reply
+        return reply[2:]
+
+
+class JsonClient(Client[Json]):
+    token = ""
+    position = 0
+
+    def decode(self, line: str) -> Json:
+        return cast(Json, json.loads(line))
+
+    def is_final(self, line: Json, label: str) -> bool:
+        return line["type"] in ("ok", "error") and line.get("label") == label
+
+    async def command(self, command: Command) -> tuple[list[Json], Json]:
+        """Neither the returned lines nor the reply has its label any more."""
+        label = await self.send_labelled(command)
+        returned = []
+        while not self.is_final(line := await self.next(), label):
+            if line.get("label") == label:
+                returned.append(_without_label(line))
+            else:
+                self.pushed.append(line)
+        return returned, _without_label(line)
+
+    async def code(self, command: Command) -> str:
+        _, reply = await self.command(command)
+        return "ok" if reply["type"] == "ok" else str(reply["code"])
+
+    async def ok(self, command: Command) -> Json:
+        """Its reply; it must be done."""
+        _, reply = await self.command(command)
+        assert reply["type"] == "ok", reply
+        return reply
+
+    async def refused(self, command: Command) -> Json:
+        _, reply = await self.command(command)
+        assert reply["type"] == "error", reply
+        return reply
+
+    async def enter(self, line: str) -> list[Json]:
+        shown, reply = await self.command(line)
+        assert reply["type"] == "ok", reply
+        self.token, self.position = reply["token"], reply["seq"]
+        await self.ok("/presence off")
+        return shown
+
+    async def event(self, kind: str, **fields: object) -> Json:
+        """The first event of this type, with these fields, that was or will be pushed; others stay in `pushed`."""
+        wanted = {"type": kind, **fields}
+        for place, line in enumerate(self.pushed):
+            if wanted.items() <= line.items():
+                return self.pushed.pop(place)
+        while not wanted.items() <= (line := await self.next()).items():
+            self.pushed.append(line)
+        return line
+
+    async def pipeline(self, commands: Iterable[Command]) -> list[Json]:
+        """The final replies to all of these, which are sent without waiting for any."""
+        lines = [json.dumps(command) if isinstance(command, dict) else command for command in commands]
+        sending = asyncio.ensure_future(self.send(*lines))
+        replies = await self.replies(len(lines))
+        await sending
+        return replies
+
+    async def replies(self, count: int) -> list[Json]:
+        """The next final replies; all that comes between them is in `pushed`."""
+        replies: list[Json] = []
+        while len(replies) < count:
+            line = await self.next()
+            (replies if line["type"] in ("ok", "error") else self.pushed).append(line)
+        return replies
+
+
+def _without_label(line: Json) -> Json:
+    return {name: value for name, value in line.items() if name != "label"}
+
+
+# ---- people at a server
+
+
+class Chat:
+    """A server and the connections of one test to it."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._connections: list[Connection] = []
+
+    async def connection(self, receive_buffer: int | None = None) -> Connection:
+        """Nothing is read from it, not even the greeting."""
+        connection = await Connection.open(self.server.port, receive_buffer)
+        self._connections.append(connection)
+        return connection
+
+    async def text_stranger(self, receive_buffer: int | None = None) -> TextClient:
+        """Who has read the greeting, and did nothing yet."""
+        connection = await self.connection(receive_buffer)
+        client = TextClient(connection.reader, connection.writer)
+        assert (await client.line()).startswith("* ")
+        return client
+
+    async def json_stranger(self, receive_buffer: int | None = None) -> JsonClient:
+        connection = await self.connection(receive_buffer)
+        client = JsonClient(connection.reader, connection.writer)
+        assert (await client.line()).startswith("* ")
+        await client.ok("/format json")
+        return client
+
+    async def text(self, name: str | None = None, *, receive_buffer: int | None = None) -> TextClient:
+        """Signed in; without a name, as somebody new."""
+        client = await self.text_stranger(receive_buffer)
+        client.name = name or unique("somebody")
+        await client.enter(f"/sign_in {client.name}")
+        return client
+
+    async def json(self, name: str | None = None, *, receive_buffer: int | None = None) -> JsonClient:
+        client = await self.json_stranger(receive_buffer)
+        client.name = name or unique("somebody")
+        await client.enter(f"/sign_in {client.name}")
+        return client
+
+    async def resume(self, token: str, position: int | None = None) -> tuple[JsonClient, list[Json], Json]:
+        """The connection, what it was shown, and the reply."""
+        client = await self.json_stranger()
+        shown, reply = await client.command(f"/resume {token}" + ("" if position is None else f" {position}"))
+        client.name = reply.get("user", "")
+        return client, shown, reply
+
+    async def close(self) -> None:
+        """Everybody leaves."""
+        for connection in self._connections:
+            await connection.close()
+        self._connections.clear()
+
+
+# ---- what lines say
+
+
+def soon(seconds: float = 0.4) -> str:
+    """A time a moment ahead, as a delay."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def texts(lines: Iterable[Json]) -> list[str]:
+    """The texts of the messages among them, but for deleted ones."""
+    return [line["text"] for line in lines if line["type"] == "message" and "text" in line]
+
+
+def ids(lines: Iterable[Json]) -> list[int]:
+    return [line["id"] for line in lines if line["type"] == "message"]
+
+
+def messages(lines: Iterable[str]) -> list[str]:
+    """The texts of the messages among lines for people, those in one line each."""
+    return [line.split(": ", 1)[1].rsplit(" (#", 1)[0] for line in lines if line.startswith("[")]

@@ -173,7 +173,7 @@ class Connection(asyncio.Protocol):
     # ---- bytes out
 
     def say(self, event: Event) -> None:
-        self.outbox.write(render(event, self.outbox.format, self.hub.today()))
+        self.outbox.write(render(event, self.outbox.format, self.hub.now()))
 
     def unsent_bytes(self) -> int:
         """What was written but is not at the other side yet: in the transport, and in the kernel."""

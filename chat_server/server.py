@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 from chat_server import __version__
 from chat_server.actions import ActionLog
+from chat_server.addresses import is_loopback
 from chat_server.clock import Clock
 from chat_server.errors import Refusal, StartError
 from chat_server.node import Node
 from chat_server.protocol.times import duration
 from chat_server.session import Session
-from chat_server.settings import Settings, is_loopback
+from chat_server.settings import Settings
 from chat_server.store.directory import DataDirectory
 
 log = logging.getLogger("chat.server")

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from chat_server import __version__
 from chat_server.actions import ActionLog
+from chat_server.addresses import is_loopback
 from chat_server.connection import Connection
 from chat_server.delivery.blocks import render, render_reply
 from chat_server.entries import EndTokens, Logged, Seen, Told
@@ -29,7 +30,7 @@ from chat_server.protocol.parse import Parsed, parse
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.execute import Outcome
 from chat_server.rules.turn import RULES, Entered, Stale
-from chat_server.settings import Settings, is_loopback
+from chat_server.settings import Settings
 
 log = logging.getLogger("chat.session")
 
@@ -220,7 +221,7 @@ class Session(Connection):
         seconds = self._clock.monotonic() - started
         result = reply.code if isinstance(reply, Refusal) else "ok"
         self._actions.add(self.name or self._tried, verb or "-", result, seconds, self.number, self.address)
-        return render_reply(reply, self.outbox.format, self.hub.today(), verb, label)
+        return render_reply(reply, self.outbox.format, self.hub.now(), verb, label)
 
     def settle(self, outcome: Outcome) -> bytes:
         pending = self._in_flight.popleft()
@@ -291,11 +292,10 @@ class Session(Connection):
         reading = self._node.read(self.user_id, query)
         up_to = self.outbox.position
         while (page := await reading.next()).events is not None:
-            if not await self.outbox.drained():
+            now = self.hub.now()
+            lines = (render(event, self.outbox.format, now, parsed.label) for event in page.events)
+            if not await self.outbox.write_paced(lines):
                 raise asyncio.CancelledError
-            today = self.hub.today()
-            lines = [render(event, self.outbox.format, today, parsed.label) for event in page.events]
-            self.outbox.write(b"".join(lines))
             if isinstance(query, Welcome):
                 self.outbox.note_shown(page.events, up_to)
         if isinstance(page.end, tuple):

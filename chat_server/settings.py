@@ -11,12 +11,12 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from ipaddress import ip_address
 from typing import Any
 
 import platformdirs
 
 from chat_server import __version__
+from chat_server.addresses import is_loopback
 from chat_server.errors import StartError
 from chat_server.protocol.times import DAY_MS, duration, parse_duration
 
@@ -91,11 +91,20 @@ def _rate(text: str) -> Rate:
         raise ValueError("a rate like 20/1h") from None
 
 
-def _size_bytes(text: str) -> int:
-    match = _SIZE.fullmatch(text)
-    if match is None or int(match[1]) == 0:
-        raise ValueError("a size like 256KiB or 5MB")
-    return int(match[1]) * _SIZE_UNITS[(match[2] or "").lower()]
+def _size_bytes(least: str, most: str) -> Callable[[str], int]:
+    def size(text: str) -> int | None:
+        match = _SIZE.fullmatch(text)
+        return int(match[1]) * _SIZE_UNITS[(match[2] or "").lower()] if match else None
+
+    least_bytes, most_bytes = size(least) or 0, size(most) or 0
+
+    def parse(text: str) -> int:
+        found = size(text)
+        if found is None or not least_bytes <= found <= most_bytes:
+            raise ValueError(f"a size from {least} to {most}")
+        return found
+
+    return parse
 
 
 def _number(least: int, most: int) -> Callable[[str], int]:
@@ -149,8 +158,12 @@ class Settings:
         "report-min-age", _duration_ms, "1h", "age of an account whose reports count; off while on loopback alone", (0,)
     )
     text_chars_max: int = _option("text-max", _number(1, 60_000), "4096", "characters of one text")
-    line_bytes_max: int = _option("line-max", _size_bytes, "64KiB", "bytes of one line after signing in")
-    outbox_bytes_max: int = _option("outbox-max", _size_bytes, "256KiB", "pending output of one connection")
+    line_bytes_max: int = _option(
+        "line-max", _size_bytes("256B", "1MiB"), "64KiB", "bytes of one line after signing in"
+    )
+    outbox_bytes_max: int = _option(
+        "outbox-max", _size_bytes("4KiB", "1GiB"), "256KiB", "pending output of one connection"
+    )
     stall_ms: int = _option("stall-timeout", _duration_ms, "60s", "a reader that takes nothing for so long is closed")
     command_rate: Rate | None = _option("command-rate", _rate, "10/1s", "commands of one connection", (None,))
     command_burst: int = _option("command-burst", _number(1, 100_000), "20", "commands at once, ahead of that rate")
@@ -201,15 +214,6 @@ class Settings:
 
 
 OPTIONS: dict[str, Option] = {each.name: each.metadata["option"] for each in fields(Settings)}
-
-
-def is_loopback(address: str) -> bool:
-    if address == "localhost":
-        return True
-    try:
-        return ip_address(address.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
 
 
 def load(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:

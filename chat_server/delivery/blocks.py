@@ -6,6 +6,7 @@ own commands are in the batch receives the same block with its own lines replace
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Container
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -21,14 +22,14 @@ EVERYONE = 0
 IndexedReply = tuple[int, bytes]
 
 
-def render(event: Event, format: str, today: str, label: str | None = None) -> bytes:
-    return json.event(event, label) if format == "json" else text.event(event, today)
+def render(event: Event, format: str, now: str, label: str | None = None) -> bytes:
+    return json.event(event, label) if format == "json" else text.event(event, now)
 
 
-def render_reply(reply: Reply | Refusal, format: str, today: str, verb: str, label: str | None) -> bytes:
+def render_reply(reply: Reply | Refusal, format: str, now: str, verb: str, label: str | None) -> bytes:
     if isinstance(reply, Refusal):
         return json.refusal(reply, verb, label) if format == "json" else text.refusal(reply, label)
-    return json.reply(reply, verb, label) if format == "json" else text.reply(reply, verb, label, today)
+    return json.reply(reply, verb, label) if format == "json" else text.reply(reply, verb, label, now)
 
 
 class Block(Struct, frozen=True):
@@ -62,8 +63,8 @@ class _Routed(NamedTuple):
 class Blocks:
     """All blocks of one batch, each made when it is first asked for."""
 
-    def __init__(self, today: str) -> None:
-        self._today = today
+    def __init__(self, now: str) -> None:
+        self._today = now
         self._channels: dict[int, list[_Routed]] = {}
         self._order = 0
         self._lines: dict[tuple[int, str], list[bytes]] = {}
@@ -78,13 +79,16 @@ class Blocks:
     def users(self) -> list[int]:
         return [channel for channel in self._channels if channel != EVERYONE]
 
-    def other_events(self, user_id: int) -> list[tuple[Event, int]]:
-        """What a connection of this user receives besides messages, with its notice: it cannot be read there again."""
+    def other_events(self, user_id: int, not_of: Container[int]) -> list[tuple[Event, int]]:
+        """What a connection of this user receives besides messages, with its notice: the store does not tell it again.
+
+        `not_of` are the outcomes of the connection's own commands.
+        """
         return [
             (routed.event, routed.notice)
             for channel in sorted({EVERYONE, user_id})
             for routed in self._channels.get(channel, [])
-            if not isinstance(routed.event, Message)
+            if not isinstance(routed.event, Message) and routed.outcome not in not_of
         ]
 
     def has_lines_for_everyone(self) -> bool:

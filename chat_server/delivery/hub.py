@@ -5,7 +5,7 @@ behind costs nothing. The session of a command gets its reply in the command's p
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Protocol
 
 from chat_server.clock import Clock
@@ -13,7 +13,7 @@ from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.readers import Readers
 from chat_server.protocol.events import Message, Presence
-from chat_server.protocol.times import DAY_MS, iso
+from chat_server.protocol.times import iso
 from chat_server.rules.execute import Executed, Outcome
 from chat_server.rules.turn import Push
 
@@ -54,10 +54,9 @@ class Hub:
         self._announced: set[int] = set()
         self._came_or_went: dict[int, str] = {}
 
-    def today(self) -> str:
-        """The date in UTC, by which people's times are shown."""
-        day = self._clock.now_ms() // DAY_MS
-        return iso(day * DAY_MS)[:10]
+    def now(self) -> str:
+        """The time in ISO 8601, from which people's times are shown."""
+        return iso(self._clock.now_ms())
 
     # ---- who is connected
 
@@ -109,7 +108,7 @@ class Hub:
 
     def deliver(self, executed: Executed) -> None:
         before, self.delivered = self.delivered, executed.seq
-        blocks = Blocks(self.today())
+        blocks = Blocks(self.now())
         replies: dict[Receiver, list[tuple[int, Outcome]]] = {}
         told: dict[int, list[int]] = {}
         for index, outcome in enumerate(executed.outcomes):
@@ -167,7 +166,7 @@ class Hub:
         indexed: list[IndexedReply] = [(index, receiver.settle(outcome)) for index, outcome in outcomes]
         block = blocks.block(outbox.user_id, outbox.format)
         if len(block.data) > self.block_bytes_max:
-            self._leave_to_store(outbox, blocks, before)
+            self._leave_to_store(outbox, blocks, before, {index for index, _ in outcomes})
             for (_, data), (_, outcome) in zip(indexed, outcomes, strict=True):
                 own = tuple(push.event.seq for push in outcome.pushes if isinstance(push.event, Message))
                 outbox.reply(data, outcome.seq, own)
@@ -183,9 +182,9 @@ class Hub:
         else:
             outbox.write(data)
 
-    def _leave_to_store(self, outbox: Outbox, blocks: Blocks, before: int) -> None:
+    def _leave_to_store(self, outbox: Outbox, blocks: Blocks, before: int, own: Container[int] = ()) -> None:
         """A batch that is too much to be written at once is read from the store, page by page."""
-        for event, notice in blocks.other_events(outbox.user_id):
+        for event, notice in blocks.other_events(outbox.user_id, own):
             outbox.keep(event, notice)
         outbox.lag(before)
 
@@ -223,7 +222,7 @@ class Hub:
         if not events or len(self.online) > self._presence_max:
             return
         for format, live in self._live.items():
-            lines = {user_id: render(event, format, self.today()) for user_id, event in events.items()}
+            lines = {user_id: render(event, format, self.now()) for user_id, event in events.items()}
             data = b"".join(lines.values())
             for outbox in [each for each in live if each.presence]:
                 own = lines.get(outbox.user_id)

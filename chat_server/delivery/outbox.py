@@ -12,7 +12,7 @@ MUST NOT reorder; MUST NOT hold more than `outbox_bytes_max` for a reader who do
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -32,14 +32,16 @@ HELD_EVENTS_MAX = 1000
 class Feed(Protocol):
     """What an outbox follows: the batches as they are delivered.
 
-    `delivered` is the seq of the last one; `on_told` is called with a user and the notices that the user was told.
+    `delivered` is the seq of the last one, `block_bytes_max` what may be written at once to who is not paused;
+    `on_told` is called with a user and the notices that the user was told.
     """
 
     delivered: int
+    block_bytes_max: int
     readers: Readers
     on_told: Callable[[int, list[int]], None]
 
-    def today(self) -> str: ...
+    def now(self) -> str: ...
 
     def joined(self, outbox: "Outbox") -> None: ...
 
@@ -162,7 +164,7 @@ class Outbox:
         return not self.paused and not self._late and self._position >= self.hub.delivered >= behind
 
     def _go_live(self) -> None:
-        held = b"".join(render(event, self.format, self.hub.today()) for event, _ in self._held.values() if event)
+        held = b"".join(render(event, self.format, self.hub.now()) for event, _ in self._held.values() if event)
         told = [notice for event, notice in self._held.values() if event and notice]
         self._held.clear()
         self._ahead.clear()
@@ -204,6 +206,24 @@ class Outbox:
                 self._resumed = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._resumed)
         return not self.closed
+
+    async def write_paced(self, lines: Iterable[bytes]) -> bool:
+        """Write lines as fast as the reader takes them; False if it is gone."""
+        waiting: list[bytes] = []
+        size = 0
+        for line in lines:
+            waiting.append(line)
+            size += len(line)
+            if size >= self.hub.block_bytes_max // 2:
+                if not await self.drained():
+                    return False
+                self.write(b"".join(waiting))
+                waiting.clear()
+                size = 0
+        if not await self.drained():
+            return False
+        self.write(b"".join(waiting))
+        return True
 
     # ---- while not live
 
@@ -267,9 +287,8 @@ class Outbox:
             page: list[Message] | None = await reader.run(lambda db: next(pages, None))
             if page is None:
                 break
-            if not await self.drained():
+            if not await self.write_paced(self._lines(page, stop, own)):
                 return
-            self._write_page(page, start, stop, own)
         self._position = stop
         self._ahead = {id_: seq for id_, seq in self._ahead.items() if seq > stop}
 
@@ -286,13 +305,11 @@ class Outbox:
         for page in messages.changed(db, again):
             yield [message for message in page if message.id <= start]
 
-    def _write_page(self, page: list[Message], start: int, stop: int, own: set[int]) -> None:
-        today = self.hub.today()
-        lines = []
+    def _lines(self, page: list[Message], stop: int, own: set[int]) -> Iterator[bytes]:
+        now = self.hub.now()
         for message in page:
             if message.seq in own or self._ahead.get(message.id, 0) >= message.seq:
                 continue
             if message.seq > stop:
                 self._ahead[message.id] = message.seq
-            lines.append(render(message, self.format, today))
-        self.write(b"".join(lines))
+            yield render(message, self.format, now)

@@ -105,7 +105,7 @@ def _user(raw: str) -> User:
     name = raw.removeprefix("@")
     if not name:
         raise Refusal("bad_argument", "a username is missing")
-    return User(clean(name).replace("\n", " "), fold(name))
+    return User(_short(name), fold(name))
 
 
 def _name(raw: str) -> Name:
@@ -120,7 +120,7 @@ def _target(raw: str) -> Target:
     folded = fold(bare)
     if folded == "main" and raw == bare:
         return Target("main", "main", "main")
-    return Target(kind, clean(bare).replace("\n", " "), folded)
+    return Target(kind, _short(bare), folded)
 
 
 def _number(what: str, least: int) -> Callable[[Any], int]:
@@ -136,15 +136,13 @@ def _number(what: str, least: int) -> Callable[[Any], int]:
 def _delay(raw: str | int) -> Delay:
     text = str(raw).strip()
     after_ms = parse_duration(text)
-    if after_ms is not None:
-        return Delay(after_ms, None)
-    at_ms = parse_iso(text)
-    if at_ms is None or not 0 <= at_ms <= TIME_MS_MAX:
+    at_ms = parse_iso(text) if after_ms is None else None
+    if not any(ms is not None and 0 <= ms <= TIME_MS_MAX for ms in (after_ms, at_ms)):
         raise Refusal(
             "bad_argument",
             f"a delay is 90s, 5m, 2h, 1d, seconds, or a UTC time like 2026-12-24T18:00, not {_short(raw)}",
         )
-    return Delay(None, at_ms)
+    return Delay(after_ms, at_ms)
 
 
 def _format(raw: str) -> Format:

@@ -53,10 +53,10 @@ def check(name: str) -> Name:
     scripts = {categories.alias(char) for char in shown} - {"COMMON", "INHERITED"}
     if len(scripts) > 1 and not any(scripts <= together for together in _WRITTEN_TOGETHER):
         raise Refusal("bad_name", f"a name is written in one script; this one mixes {' and '.join(sorted(scripts))}")
-    folded = fold(shown)
-    if folded in RESERVED:
-        raise Refusal("bad_name", f"the name {folded} is reserved; choose another one")
-    return Name(shown, folded, lookalike(shown))
+    folded, looks = fold(shown), lookalike(shown)
+    if folded in RESERVED or looks in _LIKE_RESERVED:
+        raise Refusal("bad_name", f"the name {shown} is reserved or looks like one that is; choose another one")
+    return Name(shown, folded, looks)
 
 
 def lookalike(name: str) -> str:
@@ -74,3 +74,6 @@ def _prototype(char: str) -> str:
     prototype: str = alike[0]["c"]
     back = confusables.confusables_data.get(prototype, ())
     return min(char, prototype) if len(back) == 1 else prototype
+
+
+_LIKE_RESERVED = frozenset(lookalike(name) for name in RESERVED)

@@ -3,7 +3,7 @@
     `+ ` done    `- ` refused    `[` a message    `* ` an event    two spaces: an item    four and `| `: more of a text
 
 MUST NOT let a text of a user begin a line: every line break in one is followed by the continuation mark.
-`today` is the date in UTC (`2026-11-21`); another day's times carry their date.
+`now` is the time in ISO 8601, UTC; another day's times carry their date.
 """
 
 from collections.abc import Callable
@@ -11,22 +11,22 @@ from typing import Any
 
 from chat_server.errors import Refusal
 from chat_server.protocol import events as e
-from chat_server.protocol.times import clock_time
+from chat_server.protocol.times import clock_time, parse_iso, until
 
 _CONTINUED = "\n    | "
 
 
-def event(event: e.Event, today: str) -> bytes:
+def event(event: e.Event, now: str) -> bytes:
     """The event's line or lines; nothing for what a person has no use for."""
     if type(event) is e.Message:
-        return _message(event, today)
-    words = _EVENTS[type(event)](event, today)
+        return _message(event, now)
+    words = _EVENTS[type(event)](event, now)
     return b"" if words is None else f"* {_indented(words)}\n".encode()
 
 
-def reply(reply: e.Reply, verb: str, label: str | None, today: str) -> bytes:
+def reply(reply: e.Reply, verb: str, label: str | None, now: str) -> bytes:
     """The items that the reply lists, then the reply."""
-    items, words = _REPLIES[type(reply)](reply, today)
+    items, words = _REPLIES[type(reply)](reply, now)
     mark = "+" if label is None else f"+ @{label}"
     return "".join([*(f"  {_indented(item)}\n" for item in items), f"{mark} {_indented(words)}\n"]).encode()
 
@@ -40,7 +40,11 @@ def _indented(words: str) -> str:
     return words.replace("\n", _CONTINUED)
 
 
-def _message(message: e.Message, today: str) -> bytes:
+def _until(end: str, now: str) -> str:
+    return until(parse_iso(end) or 0, parse_iso(now) or 0)
+
+
+def _message(message: e.Message, now: str) -> bytes:
     chat, sender = message.chat, message.from_
     if not chat.startswith("@"):
         where = f"{chat} {sender}"
@@ -51,41 +55,39 @@ def _message(message: e.Message, today: str) -> bytes:
     first, *more = ("(deleted)" if message.deleted else message.text or "").split("\n")
     marks = f"{' (edited)' if message.edited else ''}{' (delayed)' if message.delayed else ''}"
     comment = f" (on #{message.reply_to})" if message.reply_to else ""
-    line = f"[{clock_time(message.at, today)}] {where}: {first}{marks}{comment} (#{message.id})\n"
+    line = f"[{clock_time(message.at, now)}] {where}: {first}{marks}{comment} (#{message.id})\n"
     return "".join([line, *(f"    | {part}\n" for part in more)]).encode()
 
 
 _WHY_NOT = {"unknown_user": "its receiver is gone (unknown_user)"}
 _EVENTS: dict[type[e.Event], Callable[[Any, str], str | None]] = {
-    e.Presence: lambda event, today: f"{event.user} is {'online' if event.online else 'offline'}",
+    e.Presence: lambda event, now: f"{event.user} is {'online' if event.online else 'offline'}",
     # A person's own other windows: what was read there is no news here.
-    e.ReadMarker: lambda event, today: None,
-    e.Banned: lambda event, today: (
-        f"you are banned until {clock_time(event.until, today)} UTC: {event.reason}; you can still read"
-    ),
-    e.Unbanned: lambda event, today: "your ban is over: you can write again",
-    e.DelayedSent: lambda event, today: f"your delayed message {event.id} was sent (#{event.message_id})",
-    e.DelayedFailed: lambda event, today: (
+    e.ReadMarker: lambda event, now: None,
+    e.Banned: lambda event, now: f"you are banned {_until(event.until, now)}: {event.reason}; you can still read",
+    e.Unbanned: lambda event, now: "your ban is over: you can write again",
+    e.DelayedSent: lambda event, now: f"your delayed message {event.id} was sent (#{event.message_id})",
+    e.DelayedFailed: lambda event, now: (
         f"your delayed message {event.id} was not sent: {_WHY_NOT.get(event.code, event.code)}"
     ),
-    e.Notice: lambda event, today: event.text,
-    e.Closing: lambda event, today: f"closing: {event.reason}",
+    e.Notice: lambda event, now: event.text,
+    e.Closing: lambda event, now: f"closing: {event.reason}",
 }
 
 _Rendered = tuple[list[str], str]
 
 
-def _signed_in(reply: e.SignedIn, today: str) -> _Rendered:
+def _signed_in(reply: e.SignedIn, now: str) -> _Rendered:
     if reply.new:
         return (
             [],
             f"signed in as {reply.user}, for the first time; /send_all <text> talks to everyone, /help shows more",
         )
-    ban = f"; banned until {clock_time(reply.ban.until, today)} UTC: {reply.ban.reason}" if reply.ban else ""
+    ban = f"; banned {_until(reply.ban.until, now)}: {reply.ban.reason}" if reply.ban else ""
     return [], f"signed in as {reply.user}{ban}"
 
 
-def _status(reply: e.StatusReport, today: str) -> _Rendered:
+def _status(reply: e.StatusReport, now: str) -> _Rendered:
     items = [
         f"online: {', '.join(reply.active)}",
         f"offline: {', '.join(reply.inactive) or 'nobody'}",
@@ -94,11 +96,13 @@ def _status(reply: e.StatusReport, today: str) -> _Rendered:
     if reply.invitations:
         items.append(f"invited to: {', '.join(reply.invitations)}")
     for key, limit in reply.limits.items():
-        name = {"main_messages": "messages to main", "delayed": "delayed messages", "reports": "reports in 24 h"}[key]
-        ends = f" until {clock_time(limit.until, today)} UTC" if limit.until else ""
+        name = {"main_messages": "messages to main", "delayed": "delayed messages", "reports": "reports in 24 h"}.get(
+            key, key
+        )
+        ends = f" {_until(limit.until, now)}" if limit.until else ""
         items.append(f"{name}: {limit.used} of {limit.max}{ends}")
     if reply.ban:
-        items.append(f"banned until {clock_time(reply.ban.until, today)} UTC: {reply.ban.reason}")
+        items.append(f"banned {_until(reply.ban.until, now)}: {reply.ban.reason}")
     more = f"; {reply.more}" if reply.more else ""
     return items, f"you are {reply.user}; {len(reply.active)} online, {len(reply.inactive)} offline{more}"
 
@@ -109,15 +113,15 @@ def _chat(chat: e.Chat) -> str:
     return f"chat {chat.name}: {f'{chat.unread} unread' if chat.unread else 'all read'}{owner}{members}"
 
 
-def _who(reply: e.WhoReport, today: str) -> _Rendered:
+def _who(reply: e.WhoReport, now: str) -> _Rendered:
     away = f" (away: {reply.away})" if reply.away else ""
     if reply.online:
         return [], f"{reply.user} is online{away}"
-    seen = f"last seen {clock_time(reply.last_seen, today)} UTC" if reply.last_seen else "not seen yet"
+    seen = f"last seen {clock_time(reply.last_seen, now)} UTC" if reply.last_seen else "not seen yet"
     return [], f"{reply.user} is offline, {seen}{away}"
 
 
-def _page(reply: e.Page, today: str) -> _Rendered:
+def _page(reply: e.Page, now: str) -> _Rendered:
     if not reply.count:
         words = f"no messages in {reply.chat}" if reply.unread is None else f"nothing unread in {reply.chat}"
     else:
@@ -128,28 +132,28 @@ def _page(reply: e.Page, today: str) -> _Rendered:
     return [], f"{words}; {reply.more} {'for more' if reply.count else 'shows what was said'}"
 
 
-def _delayed_list(reply: e.DelayedList, today: str) -> _Rendered:
+def _delayed_list(reply: e.DelayedList, now: str) -> _Rendered:
     items = [
-        f"{each.delayed_id}  {clock_time(each.due, today)} UTC  {each.target}: {each.text}" for each in reply.delayed
+        f"{each.delayed_id}  {clock_time(each.due, now)} UTC  {each.target}: {each.text}" for each in reply.delayed
     ]
     return items, f"{len(items)} waiting" + ("; /cancel_delayed <delayed_id> cancels one" if items else "")
 
 
-def _reported(reply: e.Reported, today: str) -> _Rendered:
+def _reported(reply: e.Reported, now: str) -> _Rendered:
     note = f"; {reply.note}" if reply.note else ""
     return [], f"reported {reply.user}: {reply.reports} of the {reply.limit} reports that ban{note}"
 
 
-def _sessions(reply: e.SessionList, today: str) -> _Rendered:
+def _sessions(reply: e.SessionList, now: str) -> _Rendered:
     items = [
-        f"{each.session}  {each.address}  since {clock_time(each.since, today)} UTC"
+        f"{each.session}  {each.address}  since {clock_time(each.since, now)} UTC"
         f"{f'  {each.client}' if each.client else ''}{'  (this one)' if each.this else ''}"
         for each in reply.sessions
     ]
     return items, f"{len(items)} connection{'s' if len(items) != 1 else ''}; /sign_out <session> ends one"
 
 
-def _talking(reply: e.Talking, today: str) -> _Rendered:
+def _talking(reply: e.Talking, now: str) -> _Rendered:
     if reply.target is None:
         return [], "lines without a slash go nowhere now"
     return [], f"talking to {reply.target}: just type; /talk alone ends it"
@@ -157,38 +161,38 @@ def _talking(reply: e.Talking, today: str) -> _Rendered:
 
 _REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     e.SignedIn: _signed_in,
-    e.SignedOut: lambda reply, today: (
+    e.SignedOut: lambda reply, now: (
         [],
         f"signed out; {reply.closed} other connection{'s' if reply.closed != 1 else ''} closed"
         if reply.closed
         else "signed out; /sign_in <username> signs in again",
     ),
-    e.PasswordSet: lambda reply, today: ([], "the password is set; your other sign-ins need it from now on"),
-    e.AccountDeleted: lambda reply, today: ([], f"the account {reply.user} and its texts are gone"),
-    e.Sent: lambda reply, today: ([], f"sent #{reply.id}"),
+    e.PasswordSet: lambda reply, now: ([], "the password is set; your other sign-ins need it from now on"),
+    e.AccountDeleted: lambda reply, now: ([], f"the account {reply.user} and its texts are gone"),
+    e.Sent: lambda reply, now: ([], f"sent #{reply.id}"),
     e.Talking: _talking,
-    e.DelayedSet: lambda reply, today: (
+    e.DelayedSet: lambda reply, now: (
         [],
-        f"delayed message {reply.delayed_id} goes out at {clock_time(reply.due, today)} UTC;"
+        f"delayed message {reply.delayed_id} goes out at {clock_time(reply.due, now)} UTC;"
         f" /cancel_delayed {reply.delayed_id} cancels it",
     ),
-    e.DelayedCancelled: lambda reply, today: ([], f"delayed message {reply.delayed_id} is cancelled"),
+    e.DelayedCancelled: lambda reply, now: ([], f"delayed message {reply.delayed_id} is cancelled"),
     e.DelayedList: _delayed_list,
     e.Page: _page,
-    e.MarkedRead: lambda reply, today: (
+    e.MarkedRead: lambda reply, now: (
         [],
         f"{reply.chat} is read up to #{reply.id}" if reply.id else f"nothing to read in {reply.chat}",
     ),
     e.StatusReport: _status,
     e.WhoReport: _who,
     e.Reported: _reported,
-    e.PresenceSet: lambda reply, today: (
+    e.PresenceSet: lambda reply, now: (
         [],
         "you are told who comes and goes" if reply.presence else "you are no longer told who comes and goes",
     ),
-    e.HelpText: lambda reply, today: (reply.help[:-1], reply.help[-1]),
-    e.FormatSet: lambda reply, today: ([], f"you receive {reply.format} from now on"),
-    e.Pong: lambda reply, today: ([], "pong" if reply.word is None else f"pong {reply.word}"),
+    e.HelpText: lambda reply, now: (reply.help[:-1], reply.help[-1]),
+    e.FormatSet: lambda reply, now: ([], f"you receive {reply.format} from now on"),
+    e.Pong: lambda reply, now: ([], "pong" if reply.word is None else f"pong {reply.word}"),
     e.SessionList: _sessions,
-    e.Goodbye: lambda reply, today: ([], "goodbye"),
+    e.Goodbye: lambda reply, now: ([], "goodbye"),
 }

@@ -43,20 +43,21 @@ def duration(ms: int) -> str:
 
 def distance(ms: int) -> str:
     """How far away in words, rounded up to the smaller of the two units: `3 h 59 min`, `45 s`."""
-    seconds = max(1, -(-ms // 1000))
+    seconds, minutes, hours = (max(1, -(-ms // unit)) for unit in (1_000, 60_000, 3_600_000))
     if seconds < 60:
         return f"{seconds} s"
-    minutes = -(-seconds // 60)
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    named = ((days, "d"), (hours, "h"), (minutes, "min"))
-    return " ".join([f"{number} {unit}" for number, unit in named if number][:2])
+    if minutes < 24 * 60:
+        named = ((minutes // 60, "h"), (minutes % 60, "min"))
+    else:
+        named = ((hours // 24, "d"), (hours % 24, "h"))
+    return " ".join(f"{number} {unit}" for number, unit in named if number)
 
 
-def clock_time(at: str, today: str) -> str:
-    """`12:00:01` of an ISO time, with the date before it unless it is `today` (`2026-11-21`)."""
-    return at[11:19] if at[:10] == today else f"{at[:10]} {at[11:19]}"
+def clock_time(at: str, now: str) -> str:
+    """`12:00:01` of an ISO time, with the date before it unless it is that of `now`."""
+    return at[11:19] if at[:10] == now[:10] else f"{at[:10]} {at[11:19]}"
 
 
 def until(ms: int, now_ms: int) -> str:
     """A limit's end as a time and as a distance: `until 16:00:05 UTC, in 3 h 59 min`."""
-    return f"until {clock_time(iso(ms), iso(now_ms)[:10])} UTC, in {distance(ms - now_ms)}"
+    return f"until {clock_time(iso(ms), iso(now_ms))} UTC, in {distance(ms - now_ms)}"

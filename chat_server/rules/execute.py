@@ -1,11 +1,11 @@
 """Execute: a batch of entries in one transaction, each by its rule.
 
-A rule that fails with anything but a Refusal has a bug: the batch is rolled back and executed again entry by entry, so
-that only the faulty one fails. Nothing on the usual path pays for that.
+A rule that fails with anything but a Refusal has a bug: the batch is rolled back and executed again with a savepoint
+before each entry, so that only the faulty one fails. Nothing on the usual path pays for that.
 """
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol.events import Event, Reply
 from chat_server.rules.turn import READINGS, RULES, Push, Result, Stale, Then, Turn, View
 from chat_server.store import state
-from chat_server.store.database import DISK_ERRORS, Database
+from chat_server.store.database import DISK_ERRORS, LOCKED, Database
 
 log = logging.getLogger("chat.rules")
 
@@ -60,22 +60,26 @@ class Executor:
         if batch.number <= self.state.applied:
             return Executed([], self.state.seq, state.next_due_ms(self._db))
         try:
-            outcomes = self._commit(batch, batch.entries)
+            outcomes = self._commit(batch, self._execute_one)
         except DISK_ERRORS:
             raise
-        except Exception:
-            log.warning("batch %d failed; it is executed again entry by entry", batch.number, exc_info=True)
+        except LOCKED:
+            log.error("another program keeps the database locked; a batch was refused")
             self._load()
-            outcomes = [self._alone(batch, entry) for entry in batch.entries]
+            outcomes = [Outcome(entry, _locked(), [], self.state.seq) for entry in batch.entries]
+        except Exception:
+            log.warning("batch %d failed; it is executed again with each entry on its own", batch.number, exc_info=True)
+            self._load()
+            outcomes = self._commit(batch, self._execute_guarded)
         return Executed(outcomes, self.state.seq, state.next_due_ms(self._db))
 
     def close(self) -> None:
         self._db.close()
 
-    def _commit(self, batch: Batch, entries: list[Entry]) -> list[Outcome]:
+    def _commit(self, batch: Batch, execute: Callable[[Entry, int], Outcome]) -> list[Outcome]:
         self._db.run("BEGIN IMMEDIATE")
         try:
-            outcomes = [self._execute_one(entry, batch.at_ms) for entry in entries]
+            outcomes = [execute(entry, batch.at_ms) for entry in batch.entries]
             self.state.at_ms = batch.at_ms
             self.state.applied = batch.number
             state.advance(self._db, self.state)
@@ -86,17 +90,22 @@ class Executor:
             raise
         return outcomes
 
-    def _alone(self, batch: Batch, entry: Entry) -> Outcome:
+    def _execute_guarded(self, entry: Entry, at_ms: int) -> Outcome:
+        """As `_execute_one`, but a rule that fails leaves no trace, and the rest of the batch alone."""
+        seq, limits = self.state.seq, self._limits
+        self._db.run("SAVEPOINT entry")
         try:
-            (outcome,) = self._commit(batch, [entry])
+            outcome = self._execute_one(entry, at_ms)
         except DISK_ERRORS:
             raise
         except Exception:
-            self._load()
+            self._db.run("ROLLBACK TO entry")
+            self.state.seq, self._limits = seq, limits
             name = type(entry.command).__name__
             log.error("%s of user %d failed: this is a bug", name, entry.user_id, exc_info=True)
             refusal = Refusal("internal", "this failed by a mistake of the server, which is logged; nothing was done")
-            return Outcome(entry, refusal, [], self.state.seq)
+            outcome = Outcome(entry, refusal, [], seq)
+        self._db.run("RELEASE entry")
         return outcome
 
     def _execute_one(self, entry: Entry, at_ms: int) -> Outcome:
@@ -111,6 +120,10 @@ class Executor:
         except (Refusal, Stale) as refused:
             return Outcome(entry, refused, [], self.state.seq)
         return Outcome(entry, result, turn.pushes, self.state.seq, turn.changed_much)
+
+
+def _locked() -> Refusal:
+    return Refusal("unavailable", "another program keeps the database locked; nothing was done, try again in a moment")
 
 
 def read(view: View, query: Any) -> Generator[Sequence[Event], None, Reply | Then]:

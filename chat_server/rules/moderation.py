@@ -1,11 +1,11 @@
 """Reports, and the bans that they lead to."""
 
+from chat_server.addresses import is_loopback
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Banned, Reported, Unbanned
 from chat_server.protocol.times import DAY_MS, distance, iso, until
 from chat_server.rules.turn import Turn, find_user, rule
-from chat_server.settings import is_loopback
 from chat_server.store import moderation
 from chat_server.store.accounts import User
 

@@ -23,6 +23,9 @@ DISK_ERRORS = (
     apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError, apsw.CantOpenError
 )  # fmt: skip
 
+# Another program holds a lock on the database for longer than one waits.
+LOCKED = apsw.BusyError
+
 Row = tuple[Any, ...]
 
 

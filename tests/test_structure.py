@@ -1,0 +1,152 @@
+"""What is true of the tree itself: nothing is without help, rule or test, and files keep their size and their place."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from chat_server.local import LOCAL
+from chat_server.prepare import PREPARED
+from chat_server.protocol import commands as c
+from chat_server.protocol.commands import TABLE, VERBS
+from chat_server.protocol.help import one, overview
+from chat_server.rules.turn import READINGS, RULES
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "chat_server"
+SOURCES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))}
+LINES_MAX, FUNCTION_LINES_MAX = 400, 60
+
+# Those without a file of their own in tests/unit, and what tests them.
+TESTED_ELSEWHERE = {
+    "__main__.py": "tests/conformance",
+    "server.py": "tests/conformance",
+    "connection.py": "tests/conformance",
+    "session.py": "tests/conformance",
+    "local.py": "tests/conformance",
+    "node.py": "tests/conformance",
+    "prepare.py": "tests/conformance",
+    "clock.py": "tests/conformance",
+    "errors.py": "tests/unit/protocol/test_text.py",
+    "delivery/readers.py": "tests/unit/delivery/test_outbox.py",
+    "rules/turn.py": "tests/unit/rules/test_execute.py",
+    "store/schema.py": "tests/unit/store/test_database.py",
+    "store/accounts.py": "tests/unit/rules/test_accounts.py",
+    "store/chats.py": "tests/unit/rules/test_messages.py",
+    "store/delayed.py": "tests/unit/rules/test_delayed.py",
+    "store/keys.py": "tests/unit/rules/test_messages.py",
+    "store/moderation.py": "tests/unit/rules/test_moderation.py",
+    "store/notices.py": "tests/unit/rules/test_delayed.py",
+    "store/state.py": "tests/unit/rules/test_execute.py",
+}
+# Pure, or the same on every machine that replays the log: no time, no chance, no network.
+DETERMINISTIC = ("protocol/", "rules/", "store/")
+FORBIDDEN = {"time", "random", "secrets", "uuid", "socket", "asyncio", "threading"}
+each_source = pytest.mark.parametrize("name", SOURCES)
+
+
+@cache
+def tree(name: str) -> ast.Module:
+    return ast.parse(SOURCES[name].read_text())
+
+
+def imports(name: str) -> Iterator[str]:
+    """The modules that a file imports when it is imported itself."""
+    lazily = {node for function in functions(name) for node in ast.walk(function)}
+    for node in ast.walk(tree(name)):
+        if node in lazily:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None and not node.level, f"{name}: imports are absolute"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def functions(name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree(name)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+# ---- the commands
+
+
+def test_every_verb_and_alias_stands_in_the_help() -> None:
+    listed = " ".join(overview()).split()
+    for name, spec in VERBS.items():
+        assert f"/{spec.verb}" in listed
+        assert any(f"/{name}" in line.replace(",", "").split() for line in one(name)), name
+
+
+def test_every_command_is_executed_somewhere() -> None:
+    # The session runs a sign-out itself: it ends tokens in the log and closes connections.
+    executed = {*RULES, *READINGS, *LOCAL, *PREPARED, c.SignOut}
+    assert {spec.build for spec in TABLE.values()} <= executed
+
+
+def test_a_command_is_executed_in_one_place() -> None:
+    places = [set(place) for place in (RULES, READINGS, LOCAL, PREPARED)]
+    assert sum(map(len, places)) == len(set().union(*places))
+
+
+# ---- the files
+
+
+@each_source
+def test_every_source_file_has_its_test(name: str) -> None:
+    path = Path(name)
+    if path.name == "__init__.py":
+        return
+    own = ROOT / "tests" / "unit" / path.parent / f"test_{path.name}"
+    if name in TESTED_ELSEWHERE:
+        assert not own.exists(), f"{name} has a test of its own: take it off the table"
+        assert (ROOT / TESTED_ELSEWHERE[name]).exists(), f"{TESTED_ELSEWHERE[name]} is to test {name}"
+    else:
+        assert own.exists(), f"{name} has no {own.relative_to(ROOT)} and stands in no table"
+
+
+def test_the_table_names_only_files_that_are_there() -> None:
+    assert TESTED_ELSEWHERE.keys() <= SOURCES.keys()
+
+
+@each_source
+def test_a_file_fits_in_a_head_and_says_what_it_is(name: str) -> None:
+    assert len(SOURCES[name].read_text().splitlines()) <= LINES_MAX
+    assert ast.get_docstring(tree(name)), f"{name} says nothing of itself"
+
+
+@each_source
+def test_a_function_fits_on_a_screen(name: str) -> None:
+    for function in functions(name):
+        assert (function.end_lineno or 0) - function.lineno < FUNCTION_LINES_MAX, function.name
+
+
+@each_source
+def test_only_the_command_itself_prints(name: str) -> None:
+    printing = (
+        node.lineno
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    )
+    assert name == "__main__.py" or not list(printing)
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(DETERMINISTIC)])
+def test_no_time_no_chance_and_no_network_where_a_log_is_replayed(name: str) -> None:
+    assert not {module.split(".")[0] for module in imports(name)} & FORBIDDEN
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    modules = {f"chat_server.{name.removesuffix('.py').replace('/', '.')}".removesuffix(".__init__"): name
+               for name in SOURCES}  # fmt: skip
+    graph = {
+        module: {used for used in imports(name) if used in modules and used != module}
+        for module, name in modules.items()
+    }
+    # A package is imported before its modules; what it takes from them is no circle.
+    for module in graph:
+        graph[module] = {used for used in graph[module] if not module.startswith(f"{used}.")}
+    list(TopologicalSorter(graph).static_order())

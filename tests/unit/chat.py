@@ -1,0 +1,158 @@
+"""The rules and the store without a server around them: who says what, and what comes of it.
+
+chat = Chat(tmp_path)
+chat.sign_in("alice", "bob")
+chat.say("alice", "/send bob hi").reply     the reply; a refusal is raised
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chat_server.entries import Batch, Configure, Due, Enter, Entry, Limits, Logged
+from chat_server.errors import Refusal
+from chat_server.protocol.events import Event, Message, Reply
+from chat_server.protocol.names import check
+from chat_server.protocol.parse import parse
+from chat_server.rules import Executed, Executor, read
+from chat_server.rules.accounts import Welcome
+from chat_server.rules.turn import RULES, Entered, Push, Stale, Then, View
+from chat_server.store.database import Database, open_reader, open_writer
+from tests.unit.fakes import DAY_MS, HOUR_MS, FakeClock
+
+LIMITS = Limits(
+    passwordless=True,
+    replay_messages=20,
+    page_messages=20,
+    main_rate_count=None,
+    main_rate_window_ms=0,
+    reports_to_ban=3,
+    ban_ms=4 * HOUR_MS,
+    reports_per_day=10,
+    report_min_age_ms=0,
+    delayed_max=100,
+    delayed_ahead_ms=365 * DAY_MS,
+    token_ttl_ms=30 * DAY_MS,
+)
+LOOPBACK = "127.0.0.1"
+
+
+class Said(Struct):
+    """What came of a line: the events that it returned, its reply, what was pushed, and what a reading had logged."""
+
+    reply: Any
+    events: list[Event]
+    pushes: list[Push]
+    logged: Logged | None = None
+
+    @property
+    def texts(self) -> list[str | None]:
+        return [event.text for event in self.events if isinstance(event, Message)]
+
+
+class Chat:
+    def __init__(self, path: Path, clock: FakeClock | None = None, **limits: Any) -> None:
+        path.mkdir(exist_ok=True)
+        self.clock = clock or FakeClock()
+        self.executor = Executor(open_writer(path))
+        self.db = open_reader(path)
+        self.number = self.executor.state.applied
+        self.ids: dict[str, int] = {}
+        self.limits = replace(LIMITS, **limits)
+        self.batch(Entry(Configure(self.limits, "history-1")))
+
+    def batch(self, *entries: Entry) -> Executed:
+        self.number += 1
+        return self.executor.execute(Batch(self.number, self.clock.now_ms(), list(entries)))
+
+    def configure(self, **limits: Any) -> None:
+        self.limits = replace(self.limits, **limits)
+        self.batch(Entry(Configure(self.limits, "history-2")))
+
+    def sign_in(self, *names: str, **fields: Any) -> Entered:
+        """The last one's outcome; refusals and Stale are raised."""
+        for name in names:
+            asked = {
+                "saw_hash": None, "new_hash": None, "password_given": False, "token_hash": None, "address": LOOPBACK
+            }  # fmt: skip
+            entered: Entered = self.do(Enter(check(name), **{**asked, **fields})).reply
+            self.ids[name] = entered.user_id
+        return entered
+
+    def entry(self, name: str, line: str, address: str = LOOPBACK) -> Entry:
+        """A line that goes into the log as it is."""
+        command: Any = self.parse(line)
+        return Entry(command, self.ids.get(name, 0), address=address)
+
+    def do(self, command: Logged, name: str = "", address: str = LOOPBACK) -> Said:
+        (outcome,) = self.batch(Entry(command, self.ids.get(name, 0), address=address)).outcomes
+        if isinstance(outcome.result, Refusal | Stale):
+            raise outcome.result
+        return Said(outcome.result, [], outcome.pushes)
+
+    def say(self, name: str, line: str, address: str = LOOPBACK) -> Said:
+        command: Any = self.parse(line)
+        return self.do(command, name, address) if type(command) in RULES else self.ask(name, command)
+
+    def ask(self, name: str, query: Any) -> Said:
+        """Answer a reading, page by page, and log what it asks for."""
+        view = View(self.db, self.ids[name], self.clock.now_ms(), self.limits, {})
+        ends: list[Reply | Then] = []
+
+        def pages() -> Iterator[Sequence[Event]]:
+            ends.append((yield from read(view, query)))
+
+        events = [event for page in pages() for event in page]
+        (end,) = ends
+        if not isinstance(end, tuple):
+            return Said(end, events, [])
+        command, reply = end
+        return Said(reply, events, self.do(command, name).pushes, command)
+
+    def come_back(self, name: str, position: int | None = None) -> Said:
+        """What a user is shown who signs in again (with a position: resumes)."""
+        return self.ask(name, Welcome(False, self.executor.state.seq, position, None))
+
+    def due(self) -> list[Push]:
+        return self.do(Due()).pushes
+
+    def parse(self, line: str) -> object:
+        parsed = parse(line, text_chars_max=4096)
+        if parsed.error is not None:
+            raise parsed.error
+        return parsed.command
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        return dump(self.db)
+
+    def close(self) -> None:
+        self.executor.close()
+        self.db.close()
+
+
+def dump(db: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """The logical content of all tables."""
+    tables = [row[0] for row in db.all("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+    return {table: sorted(db.all(f"SELECT * FROM {table}"), key=repr) for table in tables}
+
+
+def refused(chat: Chat, name: str, line: str, address: str = LOOPBACK) -> Refusal:
+    """The refusal of a line that MUST be refused, and MUST leave the store as it was."""
+    before = _content(chat)
+    try:
+        said = chat.say(name, line, address)
+    except Refusal as refusal:
+        assert _content(chat) == before
+        return refusal
+    raise AssertionError(f"{line} was done: {said.reply}")
+
+
+def _content(chat: Chat) -> dict[str, list[tuple[Any, ...]]]:
+    return {table: rows for table, rows in chat.dump().items() if table != "state"}
+
+
+def events_to(pushes: Sequence[Push], user_id: int) -> list[Event]:
+    return [push.event for push in pushes if push.users is None or user_id in push.users]

@@ -1,0 +1,17 @@
+"""The profile of hypothesis for all unit tests.
+
+`unit` tries the same examples every time, so that a run that was green is green again; `HYPOTHESIS_PROFILE=deep` looks
+further, at random.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_CHECKS = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+
+settings.register_profile(
+    "unit", deadline=None, max_examples=40, derandomize=True, database=None, suppress_health_check=_CHECKS
+)
+settings.register_profile("deep", deadline=None, max_examples=2000, database=None, suppress_health_check=_CHECKS)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "unit"))

@@ -1,0 +1,145 @@
+"""A hub with a real store and connections whose peers read when they are told to. No sockets, no waiting for time."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from chat_server.delivery.hub import Hub
+from chat_server.delivery.outbox import Outbox
+from chat_server.delivery.readers import Readers
+from chat_server.entries import Entry
+from chat_server.errors import Refusal
+from chat_server.protocol import json, text
+from chat_server.protocol.events import Event
+from chat_server.rules.execute import Outcome
+from chat_server.rules.turn import Entered, Stale
+from tests.unit.chat import Chat
+from tests.unit.fakes import FakeTransport
+
+_ID = re.compile(r"^\[.*\(#(\d+)\)$|^\+ sent #(\d+)$")
+
+
+class Peer:
+    """A connection: the hub's receiver on one side, what its user has read on the other."""
+
+    def __init__(self, room: "Room", name: str, format: str) -> None:
+        self.room = room
+        self.name = name
+        self.transport = FakeTransport(high=room.hub.block_bytes_max)
+        self.outbox = Outbox(room.hub, self.transport, room.changed.set)
+        self.outbox.format = format
+        self.transport.on_pause = self._pause
+        self.transport.on_resume = self.outbox.resume
+        self.number = room.hub.add(self)
+        self.batches_settled = 0
+
+    def _pause(self) -> None:
+        self.outbox.pause()
+        self.room.changed.set()
+
+    def settle(self, outcome: Outcome) -> bytes:
+        result = outcome.result
+        assert not isinstance(result, Entered | Stale) and result is not None
+        if isinstance(result, Refusal):
+            return text.refusal(result, None) if self.outbox.format == "text" else json.refusal(result, "x", None)
+        if self.outbox.format == "json":
+            return json.reply(result, "x", None)
+        return text.reply(result, "x", None, self.room.hub.now())
+
+    def settled(self) -> None:
+        self.batches_settled += 1
+
+    def says(self, line: str) -> Entry:
+        entry = self.room.chat.entry(self.name, line)
+        return msgspec.structs.replace(entry, session=self.number)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.transport.lines
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        return [msgspec.json.decode(line) for line in self.transport.taken.splitlines()]
+
+    @property
+    def ids(self) -> list[int]:
+        """Of the messages that it was shown, its own by their replies, in the order in which they came."""
+        if self.outbox.format == "json":
+            return [each["id"] for each in self.objects if each["type"] in ("message", "ok") and "id" in each]
+        found = (_ID.search(line) for line in self.lines)
+        return [int(match[1] or match[2]) for match in found if match]
+
+
+class Room:
+    def __init__(self, path: Path, outbox_bytes_max: int, presence_max: int) -> None:
+        self.chat = Chat(path)
+        self.chat.sign_in("alice", "bob", "carol")
+        self.readers = Readers(path)
+        self.hub = Hub(self.chat.clock, self.readers, outbox_bytes_max=outbox_bytes_max, presence_max=presence_max)
+        self.changed = asyncio.Event()
+        self.told: list[tuple[int, list[int]]] = []
+        self.departed: list[int] = []
+        self.hub.on_told = lambda user_id, notices: self.told.append((user_id, notices))
+        self.hub.on_departed = self.departed.append
+        self.peers: list[Peer] = []
+
+    async def connect(self, name: str, format: str = "text", *, presence: bool = False) -> Peer:
+        """A connection that is live, once who was there before has been told."""
+        peer = Peer(self, name, format)
+        peer.outbox.presence = presence
+        self.peers.append(peer)
+        self.hub.attach(peer, self.chat.ids[name], name, self.hub.delivered)
+        peer.outbox.release()
+        await self.turn()
+        assert peer.outbox.live
+        return peer
+
+    def deliver(self, *entries: Entry) -> None:
+        """Execute a batch and hand it to all."""
+        self.hub.deliver(self.chat.batch(*entries))
+
+    async def turn(self) -> None:
+        """One turn of the loop: what was called soon has been called."""
+        await asyncio.sleep(0)
+
+    async def quiet(self) -> None:
+        """Until whoever is behind has caught up or waits for its reader."""
+        while busy := [peer.outbox for peer in self.peers if peer.outbox._catching_up and not peer.outbox.paused]:
+            self.changed.clear()
+            changed = asyncio.ensure_future(self.changed.wait())
+            tasks = [outbox._catching_up for outbox in busy if outbox._catching_up]
+            await asyncio.wait({changed, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
+
+    async def flow(self) -> None:
+        """Until everyone has read everything."""
+        for peer in self.peers:
+            peer.transport.stuck = False
+            peer.transport.take()
+        await self.quiet()
+
+    async def close(self) -> None:
+        for peer in self.peers:
+            peer.outbox.close()
+        tasks = [peer.outbox._catching_up for peer in self.peers if peer.outbox._catching_up]
+        await asyncio.gather(*tasks)
+        self.readers.close()
+        self.chat.close()
+
+
+@asynccontextmanager
+async def open_room(path: Path, *, outbox_bytes_max: int = 4096, presence_max: int = 100) -> AsyncIterator[Room]:
+    room = Room(path, outbox_bytes_max, presence_max)
+    try:
+        yield room
+    finally:
+        await room.close()
+
+
+def shown(events: Sequence[Event], today: str) -> list[str]:
+    return b"".join(text.event(event, today) for event in events).decode().splitlines()

@@ -1,0 +1,203 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from chat_server.entries import CloseAccount, Due, Entry, Seen, Told
+from chat_server.protocol import events as e
+from chat_server.rules.accounts import Welcome
+from tests.unit.delivery.room import Peer, Room, open_room, shown
+
+FORMATS = pytest.mark.parametrize("format", ["text", "json"])
+
+
+# ---- a batch
+
+
+async def test_everyone_gets_what_goes_to_main_and_the_sender_its_reply_in_its_place(room: Room) -> None:
+    alice, bob, carol = [await room.connect(name) for name in ("alice", "bob", "carol")]
+    room.deliver(bob.says("/send_all one"), alice.says("/send_all two"), bob.says("/send_all three"))
+    assert alice.lines == ["[12:00:00] main bob: one (#1)", "+ sent #2", "[12:00:00] main bob: three (#3)"]
+    assert bob.lines == ["+ sent #1", "[12:00:00] main alice: two (#2)", "+ sent #3"]
+    assert [line.split(": ")[1] for line in carol.lines] == ["one (#1)", "two (#2)", "three (#3)"]
+
+
+@FORMATS
+async def test_a_batch_is_one_write_for_each_connection(room: Room, format: str) -> None:
+    peers = [await room.connect(name, format) for name in ("alice", "alice", "bob")]
+    before = [peer.transport.writes for peer in peers]
+    room.deliver(*(peers[0].says(f"/send_all {number}") for number in range(10)), peers[2].says("/send alice hi"))
+    assert [peer.transport.writes for peer in peers] == [count + 1 for count in before]
+    assert [peer.ids for peer in peers] == [list(range(1, 12))] * 3
+    assert peers[0].batches_settled == peers[2].batches_settled == 1 and peers[1].batches_settled == 0
+
+
+async def test_ones_other_sessions_see_what_one_sent(room: Room) -> None:
+    here, there = await room.connect("alice"), await room.connect("alice", "json")
+    bob = await room.connect("bob")
+    carol = await room.connect("carol")
+    room.deliver(here.says("/send bob hi"))
+    assert here.lines == ["+ sent #1"]
+    assert there.objects[0]["chat"] == "@bob" and there.objects[0]["from"] == "alice"
+    assert bob.lines == ["[12:00:00] @alice: hi (#1)"]
+    assert carol.lines == []
+
+
+async def test_a_refusal_stands_in_its_place(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    room.deliver(bob.says("/send_all one"), alice.says("/send nobody x"), bob.says("/send_all two"))
+    assert [line[:2] for line in alice.lines] == ["[1", "- ", "[1"]
+    assert bob.lines == ["+ sent #1", "+ sent #2"]
+
+
+async def test_read_markers_go_to_the_same_users_other_sessions(room: Room) -> None:
+    here, there, bob = [await room.connect(name, "json") for name in ("alice", "alice", "bob")]
+    room.deliver(bob.says("/send_all one"), here.says("/read main 1"))
+    assert there.objects[1:] == [{"type": "read", "chat": "main", "id": 1}]
+    assert [each["type"] for each in here.objects] == ["message", "ok"]
+    assert [each["type"] for each in bob.objects] == ["ok"]
+
+
+async def test_a_session_that_is_gone_is_passed_over(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    entry = alice.says("/send_all hi")
+    room.hub.remove(alice)
+    room.deliver(entry)
+    assert alice.lines == [] and bob.ids == [1]
+    assert room.departed == [room.chat.ids["alice"]]
+    room.hub.remove(alice)
+
+
+@FORMATS
+async def test_a_batch_that_is_too_much_for_one_write_is_read_from_the_store(room: Room, format: str) -> None:
+    alice, bob = await room.connect("alice", format), await room.connect("bob", format)
+    lines = [bob.says(f"/send_all {number} {'x' * 200}") for number in range(100)]
+    room.deliver(*lines[:50], alice.says("/send_all mine"), *lines[50:], alice.says("/send nobody x"))
+    await room.quiet()
+    assert alice.ids == bob.ids == list(range(1, 102))
+    assert alice.outbox.live and bob.outbox.live
+    assert alice.transport.taken.count(b"mine") == 0 and alice.transport.taken.count(b"unknown_user") == 1
+
+
+async def test_ones_own_events_are_not_shown_to_the_sender_of_a_batch_that_is_too_much(room: Room) -> None:
+    alice, bob = await room.connect("alice", "json"), await room.connect("bob")
+    lines = [bob.says(f"/send_all {number} {'x' * 200}") for number in range(50)]
+    room.deliver(*lines, alice.says("/read main 50"))
+    await room.quiet()
+    assert [each["type"] for each in alice.objects] == ["message"] * 50 + ["ok"]
+
+
+# ---- an account that ends
+
+
+async def test_programs_are_told_of_each_message_that_went_and_people_in_one_line(room: Room) -> None:
+    bob, alice, program = await room.connect("bob"), await room.connect("alice"), await room.connect("alice", "json")
+    room.deliver(bob.says("/send_all one"), bob.says("/send alice two"), bob.says("/send carol three"))
+    room.deliver(Entry(CloseAccount(None), room.chat.ids["bob"], bob.number))
+    room.deliver(alice.says("/send_all after"))
+    await room.quiet()
+    assert alice.lines[2:] == ["* bob deleted the account; what bob wrote is gone", "+ sent #7"]
+    changes = [(each["id"], each["seq"], each.get("deleted")) for each in program.objects if each["type"] == "message"]
+    assert changes == [(1, 1, None), (2, 2, None), (1, 4, True), (2, 5, True), (7, 7, None)]
+
+
+# ---- presence
+
+
+async def test_who_comes_and_goes_is_told_to_others_and_not_to_oneself(room: Room) -> None:
+    alice = await room.connect("alice", presence=True)
+    bob = await room.connect("bob", "json", presence=True)
+    quiet = await room.connect("carol")
+    assert alice.lines == ["* bob is online", "* carol is online"]
+    assert bob.objects == [{"type": "presence", "user": "carol", "online": True}]
+    second = await room.connect("carol")
+    room.hub.remove(quiet)
+    await room.turn()
+    assert len(alice.lines) == 2, "carol is still there"
+    room.hub.remove(second)
+    await room.turn()
+    assert alice.lines[2:] == ["* carol is offline"]
+    assert quiet.lines == second.lines == []
+
+
+async def test_who_comes_and_goes_within_a_turn_is_not_worth_a_word(room: Room) -> None:
+    alice = await room.connect("alice", presence=True)
+    peer = Peer(room, "bob", "text")
+    room.hub.attach(peer, room.chat.ids["bob"], "bob", 0)
+    room.hub.remove(peer)
+    await room.turn()
+    assert alice.lines == []
+
+
+async def test_past_so_many_online_nobody_is_told(tmp_path: Path) -> None:
+    async with open_room(tmp_path, presence_max=1) as room:
+        alice = await room.connect("alice", presence=True)
+        bob = await room.connect("bob")
+        assert alice.lines == []
+        room.hub.remove(bob)
+        await room.turn()
+        assert alice.lines == ["* bob is offline"]
+
+
+# ---- events that are kept until told
+
+
+async def test_what_is_kept_until_told_is_told_to_all_sessions_and_then_forgotten(room: Room) -> None:
+    alice, other = await room.connect("alice"), await room.connect("alice", "json")
+    room.deliver(alice.says("/send_delayed bob 1s tea"), alice.says("/send_delayed bob 2s cake"))
+    room.chat.clock.advance(5000)
+    room.deliver(Entry(Due()))
+    told = ["* your delayed message 1 was sent (#1)", "* your delayed message 2 was sent (#2)"]
+    assert [line for line in alice.lines if line[0] == "*"] == told
+    assert [each["id"] for each in other.objects if each["type"] == "delayed_sent"] == [1, 2]
+    assert room.told == [(room.chat.ids["alice"], [1, 2])]
+
+
+async def test_to_who_is_not_there_nothing_counts_as_told(room: Room) -> None:
+    bob = await room.connect("bob")
+    room.deliver(room.chat.entry("alice", "/send_delayed bob 1s tea"))
+    room.chat.clock.advance(5000)
+    room.deliver(Entry(Due()))
+    assert room.told == [] and len(bob.lines) == 1
+
+
+async def test_who_comes_back_while_it_happens_is_told_once(room: Room) -> None:
+    """The notice is stored between the sign-in and the reading that shows what was missed."""
+    room.deliver(room.chat.entry("alice", "/send_delayed bob 1s tea"))
+    room.chat.clock.advance(5000)
+    peer = Peer(room, "alice", "text")
+    room.peers.append(peer)
+    room.hub.attach(peer, room.chat.ids["alice"], "alice", room.hub.delivered)
+    signed_in_at = room.hub.delivered
+    room.deliver(Entry(Due()))
+    welcome = room.chat.ask("alice", Welcome(False, signed_in_at, None, None))
+    peer.outbox.write("".join(f"{line}\n" for line in shown(welcome.events, room.hub.now())).encode())
+    peer.outbox.note_shown(welcome.events, signed_in_at)
+    assert isinstance(welcome.logged, Told)
+    peer.outbox.note_told(welcome.logged.notices)
+    peer.outbox.release()
+    await room.quiet()
+    assert peer.outbox.live
+    assert peer.lines.count("* your delayed message 1 was sent (#1)") == 1, peer.lines
+
+
+async def test_who_is_told_late_is_told_once_and_then_it_is_forgotten(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    room.deliver(alice.says("/send_delayed bob 1s tea"))
+    room.chat.clock.advance(5000)
+    alice.transport.stuck = True
+    for number in range(60):
+        room.deliver(bob.says(f"/send_all {number} {'x' * 60}"))
+    room.deliver(Entry(Due()))
+    assert room.told == []
+    await room.flow()
+    assert alice.lines.count("* your delayed message 1 was sent (#61)") == 1
+    assert room.told == [(room.chat.ids["alice"], [1])]
+
+
+async def test_a_text_sessions_signs_of_life_move_markers_for_the_others(room: Room) -> None:
+    program, bob = await room.connect("alice", "json"), await room.connect("bob")
+    room.deliver(bob.says("/send_all one"), bob.says("/send alice two"))
+    room.deliver(Entry(Seen(2), room.chat.ids["alice"]))
+    markers = [msgspec.convert(each, e.ReadMarker) for each in program.objects if each["type"] == "read"]
+    assert markers == [e.ReadMarker("main", 1), e.ReadMarker("@bob", 2)]

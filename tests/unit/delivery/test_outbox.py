@@ -1,0 +1,306 @@
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat_server.entries import CloseAccount, EndTokens, Entry
+from chat_server.protocol import events as e
+from chat_server.protocol.commands import History
+from chat_server.rules.accounts import Welcome
+from tests.unit.delivery.room import Peer, Room, open_room, shown
+
+FORMATS = pytest.mark.parametrize("format", ["text", "json"])
+
+
+def stop_reading(peer: Peer) -> None:
+    peer.transport.stuck = True
+
+
+async def fill(room: Room, bob: Peer, count: int) -> None:
+    for number in range(count):
+        room.deliver(bob.says(f"/send_all {number} {'x' * 60}"))
+    await room.quiet()
+
+
+# ---- slow readers
+
+
+@FORMATS
+async def test_who_reads_too_slowly_is_passed_by_and_goes_on_from_the_store(room: Room, format: str) -> None:
+    alice, bob = await room.connect("alice", format), await room.connect("bob")
+    stop_reading(alice)
+    await fill(room, bob, 300)
+    assert alice.outbox.paused and not alice.outbox.live
+    assert alice.transport.most_waiting < 4096
+    assert bob.ids == list(range(1, 301)), "and the others notice nothing"
+    await room.flow()
+    assert alice.outbox.live
+    assert alice.ids == list(range(1, 301))
+    await fill(room, bob, 3)
+    assert alice.ids == list(range(1, 304))
+
+
+@FORMATS
+async def test_a_page_of_the_store_does_not_go_past_the_bound_at_once(room: Room, format: str) -> None:
+    alice, bob = await room.connect("alice", format), await room.connect("bob")
+    stop_reading(alice)
+    await fill(room, bob, 300)
+    steps = 0
+    while alice.outbox._position < 300:
+        alice.transport.take()
+        await room.quiet()
+        steps += 1
+        assert len(alice.transport.waiting) < 64_000
+    assert 1 < steps < 100
+    await room.flow()
+    assert alice.ids == list(range(1, 301))
+
+
+@FORMATS
+async def test_late_replies_stand_in_their_place(room: Room, format: str) -> None:
+    alice, bob = await room.connect("alice", format), await room.connect("bob")
+    stop_reading(alice)
+    await fill(room, bob, 60)
+    assert alice.outbox.paused
+    room.deliver(bob.says("/send_all before"), alice.says("/send_all mine"), bob.says("/send_all between"))
+    room.deliver(alice.says("/send nobody x"), alice.says("/send_all mine too"), bob.says("/send_all after"))
+    assert not alice.outbox.idle
+    await room.flow()
+    assert alice.outbox.idle
+    assert alice.ids == list(range(1, 66))
+    tail = alice.transport.taken.splitlines()[-6:]
+    for line, word in zip(tail, (b"before", b"62", b"between", b"unknown_user", b"64", b"after"), strict=True):
+        assert word in line
+    assert b"mine" not in b"".join(tail), "one's own messages are told by their replies"
+
+
+async def test_what_only_tells_the_present_collapses_to_the_latest(room: Room) -> None:
+    bob, alice = await room.connect("bob"), await room.connect("alice", "json", presence=True)
+    other = await room.connect("alice", "json")
+    stop_reading(alice)
+    await fill(room, bob, 60)
+    for _ in range(5):
+        carol = await room.connect("carol")
+        room.hub.remove(carol)
+        await room.turn()
+    room.deliver(other.says("/read main 10"))
+    room.deliver(other.says("/read main 20"), other.says("/read bob 1"))
+    await room.flow()
+    rest = [each for each in alice.objects if each["type"] not in ("message", "ok")]
+    assert rest == [
+        {"type": "presence", "user": "carol", "online": False},
+        {"type": "read", "chat": "main", "id": 20},
+    ]
+    assert alice.ids == list(range(1, 61))
+
+
+async def test_presence_is_not_kept_for_who_does_not_want_it(room: Room) -> None:
+    alice, bob = await room.connect("alice", presence=False), await room.connect("bob")
+    stop_reading(alice)
+    await fill(room, bob, 60)
+    await room.connect("carol")
+    await room.flow()
+    assert not any(line.startswith("*") for line in alice.lines)
+
+
+async def test_what_is_not_in_the_store_is_kept_until_live(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    room.chat.sign_in("dora", "emil", "fritz")
+    stop_reading(alice)
+    await fill(room, bob, 60)
+    room.deliver(*(room.chat.entry(name, "/report alice") for name in ("dora", "emil", "fritz")))
+    await room.flow()
+    assert alice.lines[-1].startswith("* you are banned until 16:00:00 UTC")
+
+
+async def test_an_account_that_ends_meanwhile(room: Room) -> None:
+    alice, program, bob = (
+        await room.connect("alice"), await room.connect("alice", "json"), await room.connect("bob")
+    )  # fmt: skip
+    room.deliver(bob.says("/send_all seen before"))
+    for peer in (alice, program):
+        stop_reading(peer)
+    await fill(room, bob, 60)
+    room.deliver(Entry(CloseAccount(None), room.chat.ids["bob"], bob.number))
+    await room.flow()
+    notice = "* bob deleted the account; what bob wrote is gone"
+    assert [line for line in alice.lines if line.startswith("*")] == [notice]
+    assert alice.ids == list(range(1, 62)), "each once; what was shown before is not shown again"
+    states = [(each["id"], each["seq"]) for each in program.objects if each["type"] == "message"]
+    assert [seq for _, seq in states] == sorted({seq for _, seq in states})
+    assert {id_ for id_, seq in states if seq > 61} == set(range(1, 62))
+
+
+# ---- whatever happens, in whatever order
+
+steps = st.lists(
+    st.tuples(st.sampled_from(("bob", "bob", "direct", "alice", "alice", "other", "stop", "take", "flow", "hold")),
+              st.integers(1, 12)),
+    max_size=25,
+)  # fmt: skip
+
+
+@FORMATS
+@settings(max_examples=40)
+@given(steps=steps)
+def test_without_a_gap_nothing_twice_all_in_order(format: str, steps: list[tuple[str, int]]) -> None:
+    async def play(path: Path) -> None:
+        async with open_room(path, outbox_bytes_max=2048) as room:
+            alice, bob = await room.connect("alice", format), await room.connect("bob", "json")
+            other = await room.connect("alice", "json")
+            for what, number in steps:
+                await step(room, alice, bob, other, what, number)
+            if alice.outbox.holding:
+                alice.outbox.release()
+            await room.flow()
+            assert alice.outbox.live and alice.outbox.idle
+            assert alice.ids == other.ids == list(range(1, room.hub.delivered + 1))
+
+    path = Path(tempfile.mkdtemp())
+    try:
+        asyncio.run(play(path))
+    finally:
+        shutil.rmtree(path)
+
+
+async def step(room: Room, alice: Peer, bob: Peer, other: Peer, what: str, number: int) -> None:
+    match what:
+        case "bob":
+            room.deliver(*(bob.says(f"/send_all {'x' * 100}") for _ in range(number)))
+        case "direct":
+            room.deliver(bob.says("/send alice hi"), bob.says("/send_all hi"))
+        case "alice" if not alice.outbox.holding:
+            room.deliver(alice.says("/send_all mine"), *(bob.says("/send_all yours") for _ in range(number)))
+        case "other":
+            room.deliver(other.says("/send bob from there"), bob.says("/send_all hi"))
+        case "stop":
+            stop_reading(alice)
+        case "take":
+            alice.transport.take(number * 200)
+            await room.turn()
+        case "flow":
+            await room.flow()
+        case "hold" if alice.outbox.live:
+            alice.outbox.hold()
+        case "hold" if alice.outbox.holding:
+            alice.outbox.release()
+
+
+# ---- commands that return lines
+
+
+@FORMATS
+async def test_what_is_pushed_while_a_command_returns_lines_waits(room: Room, format: str) -> None:
+    alice, bob = await room.connect("alice", format), await room.connect("bob")
+    alice.outbox.hold()
+    await fill(room, bob, 3)
+    assert alice.ids == []
+    alice.outbox.write(b"")
+    assert alice.outbox.position == 0
+    alice.outbox.release()
+    await room.quiet()
+    assert alice.ids == [1, 2, 3] and alice.outbox.position == 3
+
+
+async def test_what_the_welcome_showed_in_a_newer_state_is_not_shown_again(room: Room) -> None:
+    bob, other = await room.connect("bob"), await room.connect("carol")
+    room.deliver(bob.says("/send_all one"), other.says("/send_all two"))
+    alice = Peer(room, "alice", "json")
+    room.peers.append(alice)
+    room.hub.attach(alice, room.chat.ids["alice"], "alice", 2)
+    # Executed but not delivered yet: a reading sees it already.
+    executed = room.chat.batch(Entry(CloseAccount(None), room.chat.ids["bob"]))
+    welcome = room.chat.ask("alice", Welcome(False, 2, None, None))
+    seqs = [event.seq for event in welcome.events if isinstance(event, e.Message)]
+    assert seqs == [3, 2]
+    alice.outbox.note_shown(welcome.events, 2)
+    alice.outbox.release()
+    await room.quiet()
+    assert not alice.outbox.live, "it is ahead of what was delivered"
+    room.hub.deliver(executed)
+    await room.quiet()
+    assert alice.outbox.live and alice.ids == []
+
+
+async def test_the_format_changes_between_two_batches(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    room.deliver(bob.says("/send_all one"))
+    alice.outbox.set_format("json")
+    room.deliver(bob.says("/send_all two"))
+    alice.outbox.set_format("text")
+    room.deliver(bob.says("/send_all three"))
+    assert [line[0] for line in alice.lines] == ["[", "{", "["]
+
+
+# ---- the end
+
+
+async def test_nothing_is_written_to_who_signed_out_while_catching_up(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    stop_reading(alice)
+    await fill(room, bob, 300)
+    alice.transport.take()
+    await room.quiet()
+    room.hub.detach(alice)
+    assert not alice.outbox.user_id
+    seen = alice.transport.taken + alice.transport.waiting
+    await room.flow()
+    assert alice.transport.taken == seen
+
+
+class Leaver(Peer):
+    """Signs out once its command is settled, as a session does."""
+
+    def settled(self) -> None:
+        self.room.hub.detach(self)
+
+
+@FORMATS
+async def test_who_signs_out_while_behind_still_gets_the_reply(room: Room, format: str) -> None:
+    bob, alice = await room.connect("bob"), Leaver(room, "alice", format)
+    room.peers.append(alice)
+    room.hub.attach(alice, room.chat.ids["alice"], "alice", room.hub.delivered)
+    alice.outbox.release()
+    stop_reading(alice)
+    await fill(room, bob, 60)
+    assert alice.outbox.paused
+    room.deliver(Entry(EndTokens(None), room.chat.ids["alice"], alice.number))
+    await room.flow()
+    assert b"signed out" in alice.transport.taken or b'"closed":0' in alice.transport.taken
+
+
+async def test_closing_wakes_who_waits_for_the_reader(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    stop_reading(alice)
+    await fill(room, bob, 60)
+    waiting = asyncio.ensure_future(alice.outbox.drained())
+    await room.turn()
+    alice.outbox.close()
+    assert await waiting is False
+    alice.outbox.write(b"too late")
+    assert b"too late" not in alice.transport.waiting
+
+
+async def test_a_store_that_cannot_be_read_ends_the_connection(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    stop_reading(alice)
+    await fill(room, bob, 60)
+
+    def broken(*args: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("chat_server.delivery.outbox.messages.new", broken)
+    await room.flow()
+    assert alice.transport.aborted
+
+
+async def test_a_page_of_history_is_what_was_pushed(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    await fill(room, bob, 5)
+    command = room.chat.parse("/history main")
+    assert isinstance(command, History)
+    assert shown(room.chat.ask("alice", command).events, room.hub.now()) == alice.lines

@@ -1,0 +1,71 @@
+"""Stand-ins for what a test must hold in its hand: the time, and the peer at the other end of a connection."""
+
+import asyncio
+from collections.abc import Callable
+
+# 2026-11-21T12:00:00Z
+NOON_MS = 1_795_262_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+class FakeClock:
+    """A clock that stands still until it is told to go on (or back)."""
+
+    def __init__(self, now_ms: int = NOON_MS) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def monotonic(self) -> float:
+        return self._now_ms / 1000
+
+    def advance(self, ms: int) -> None:
+        self._now_ms += ms
+
+
+class FakeTransport(asyncio.Transport):
+    """A connection whose peer takes bytes only when it is told to: `stuck` holds them back, as a slow reader does.
+
+    Past `high` bytes it calls `on_pause`, and once they are taken `on_resume`, as asyncio's own transports do.
+    """
+
+    def __init__(self, high: int = 1 << 62) -> None:
+        super().__init__()
+        self.high = high
+        self.stuck = False
+        self.taken = b""
+        self.waiting = b""
+        self.most_waiting = 0
+        self.writes = 0
+        self.aborted = False
+        self.paused = False
+        self.on_pause: Callable[[], None] = lambda: None
+        self.on_resume: Callable[[], None] = lambda: None
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.writes += 1
+        if not self.stuck:
+            self.taken += bytes(data)
+            return
+        self.waiting += bytes(data)
+        self.most_waiting = max(self.most_waiting, len(self.waiting))
+        if len(self.waiting) > self.high and not self.paused:
+            self.paused = True
+            self.on_pause()
+
+    def take(self, size: int | None = None) -> None:
+        """The peer takes so many bytes (all of them)."""
+        size = len(self.waiting) if size is None else size
+        self.taken, self.waiting = self.taken + self.waiting[:size], self.waiting[size:]
+        if self.paused and len(self.waiting) <= self.high // 4:
+            self.paused = False
+            self.on_resume()
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    @property
+    def lines(self) -> list[str]:
+        return self.taken.decode().splitlines()

@@ -1,0 +1,60 @@
+"""Events and replies of every type, drawn from their own declarations: a new type or field is covered by itself.
+
+A text is hostile unless its field holds a time or, in a message, the names that begin its line, which are checked.
+"""
+
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields
+
+from chat_server.protocol.events import Event, HelpText, Limit, Message, Reply, StatusReport
+from tests.unit.strategies import chat_names, cleaned, names, times
+
+EVENTS = Event.__subclasses__()
+REPLIES = Reply.__subclasses__()
+_TIMES = {"at", "until", "due", "since", "last_seen", "edited"}
+
+
+def samples(cls: type[Struct]) -> st.SearchStrategy[Any]:
+    hints = get_type_hints(cls)
+    values = {}
+    for field in fields(cls):
+        value = _value(cls, field.name, hints[field.name])
+        values[field.name] = value if field.default is NODEFAULT else st.just(field.default) | value
+    if cls is StatusReport:
+        keys = st.sampled_from(("main_messages", "delayed", "reports"))
+        values["limits"] = st.dictionaries(keys, samples(Limit))
+    if cls is HelpText:
+        values["help"] = st.lists(cleaned, min_size=1, max_size=3)
+    return st.builds(cls, **values)
+
+
+def _value(cls: type[Struct], name: str, hint: Any) -> st.SearchStrategy[Any]:
+    if hint is str:
+        if name in _TIMES:
+            return times
+        if cls is Message:
+            return {"chat": chat_names, "from_": names}.get(name, cleaned)
+        return cleaned
+    return _of_type(hint)
+
+
+def _of_type(hint: Any) -> st.SearchStrategy[Any]:
+    if get_origin(hint) in (Union, UnionType):
+        (inner,) = (part for part in get_args(hint) if part is not NoneType)
+        return _of_type(inner)
+    match get_origin(hint), get_args(hint):
+        case None, _ if isinstance(hint, type) and issubclass(hint, Struct):
+            return samples(hint)
+        case origin, (item, *_) if origin in (list, tuple):
+            items = st.lists(_of_type(item), max_size=3)
+            return items.map(tuple) if origin is tuple else items
+        case origin, (key, value) if origin is dict:
+            return st.dictionaries(_of_type(key), _of_type(value), max_size=3)
+    plain: dict[Any, st.SearchStrategy[Any]] = {
+        bool: st.booleans(), int: st.integers(0, 2**53), str: cleaned, Any: st.booleans()
+    }  # fmt: skip
+    return plain[hint]

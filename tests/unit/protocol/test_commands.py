@@ -1,0 +1,77 @@
+import msgspec
+import pytest
+
+from chat_server.entries import Entry
+from chat_server.protocol.arguments import KINDS
+from chat_server.protocol.commands import TABLE, VERBS, Command, Spec, command
+from chat_server.protocol.parse import parse
+from chat_server.rules.turn import RULES
+
+SPECS = pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.verb)
+
+PROTOCOL = {
+    "sign_in": ("connect",), "resume": (), "sign_out": (), "password": (), "delete_account": (), "format": (),
+    "ping": (), "help": (), "quit": ("close", "exit"), "status": (), "who": ("whois",), "talk": (), "send_all": (),
+    "send": ("send_to", "msg", "w"), "get_chat_with": (), "messages": (), "history": (), "read": (), "presence": (),
+    "send_delayed": (), "cancel_delayed": (), "delayed": (), "report": (), "sessions": (),
+}  # fmt: skip
+
+
+def test_the_table_has_the_commands_of_the_protocol_page() -> None:
+    assert PROTOCOL.items() <= {spec.verb: spec.aliases for spec in TABLE.values()}.items()
+    assert len(VERBS) == sum(1 + len(spec.aliases) for spec in TABLE.values())
+
+
+def test_these_may_be_used_before_signing_in() -> None:
+    open_to_all = {spec.verb for spec in TABLE.values() if spec.before_sign_in}
+    assert open_to_all == {"sign_in", "resume", "format", "ping", "help", "quit"}
+
+
+@SPECS
+def test_the_example_is_a_command_of_its_kind(spec: Spec) -> None:
+    parsed = parse(spec.example, text_chars_max=100)
+    assert type(parsed.command) is spec.build, parsed.error
+    assert spec.example.startswith(f"/{spec.verb}")
+
+
+@SPECS
+def test_the_usage_shows_every_argument_of_the_line(spec: Spec) -> None:
+    for argument in spec.arguments:
+        if not argument.json_only:
+            assert argument.usage or argument.pair
+            assert argument.pair or argument.usage.startswith("[") != argument.required
+    rest = [argument.kind.takes_rest for argument in spec.arguments if not argument.json_only]
+    assert not any(rest[:-1]), "only the last one may take the rest of the line"
+
+
+@SPECS
+def test_a_command_that_is_logged_reads_back_from_the_log(spec: Spec) -> None:
+    if spec.build not in RULES:
+        return
+    parsed = parse(spec.example, text_chars_max=100)
+    entry = msgspec.convert({"command": msgspec.to_builtins(parsed.command)}, Entry)
+    assert entry.command == parsed.command
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=Entry) == entry
+
+
+def test_every_kind_has_a_name_of_its_own() -> None:
+    assert len({kind.name for kind in KINDS.values()}) == len(KINDS)
+
+
+@pytest.mark.parametrize(("group", "help", "example"), [("Start", "", "/x"), ("Start", "x", ""), ("None", "x", "/x")])
+def test_a_command_without_help_example_or_group_does_not_import(group: str, help: str, example: str) -> None:
+    with pytest.raises(AssertionError):
+        command("x", group=group, help=help, example=example)
+
+
+def test_a_verb_is_given_once() -> None:
+    class Again(Command, frozen=True, tag="again"):
+        pass
+
+    try:
+        with pytest.raises(AssertionError):
+            command("again", "ping", group="Start", help="x", example="/x")(Again)
+    finally:
+        TABLE.pop("again", None)
+        VERBS.pop("again", None)
+    assert VERBS["ping"].verb == "ping"

@@ -1,0 +1,87 @@
+"""The round-trip table: each event, its text line, its JSON line."""
+
+import msgspec
+import pytest
+
+from chat_server.protocol import events as e
+from chat_server.protocol import json, text
+from tests.unit.protocol.samples import EVENTS
+
+TODAY = "2026-11-21"
+AT = "2026-11-21T12:00:01.250Z"
+EARLIER = "2026-11-20T08:09:10.000Z"
+
+
+def message(**more: object) -> e.Message:
+    fields: dict[str, object] = {"id": 42, "seq": 42, "chat": "main", "from": "bob", "at": AT, "text": "hi", **more}
+    return msgspec.convert({"type": "message", **fields}, e.Message)
+
+
+HEAD = '{"type":"message","id":42,"seq":42,"chat":"main","from":"bob","at":"2026-11-21T12:00:01.250Z","text":'
+TABLE: list[tuple[e.Event, str, str]] = [
+    (message(), "[12:00:01] main bob: hi (#42)", HEAD + '"hi"}'),
+    (
+        message(text="one\n\ttwo\n"),
+        "[12:00:01] main bob: one (#42)\n    | \ttwo\n    | ",
+        HEAD + '"one\\n\\ttwo\\n"}',
+    ),
+    (
+        message(chat="@bob", at=EARLIER),
+        "[2026-11-20 08:09:10] @bob: hi (#42)",
+        '{"type":"message","id":42,"seq":42,"chat":"@bob","from":"bob","at":"2026-11-20T08:09:10.000Z","text":"hi"}',
+    ),
+    (
+        message(chat="@bob", **{"from": "anna"}),
+        "[12:00:01] to @bob: hi (#42)",
+        '{"type":"message","id":42,"seq":42,"chat":"@bob","from":"anna","at":"2026-11-21T12:00:01.250Z","text":"hi"}',
+    ),
+    (message(delayed=True), "[12:00:01] main bob: hi (delayed) (#42)", HEAD + '"hi","delayed":true}'),
+    (message(reply_to=7), "[12:00:01] main bob: hi (on #7) (#42)", HEAD + '"hi","reply_to":7}'),
+    (message(edited=AT), "[12:00:01] main bob: hi (edited) (#42)", HEAD + f'"hi","edited":"{AT}"}}'),
+    (
+        message(deleted=True, seq=50, text=None),
+        "[12:00:01] main bob: (deleted) (#42)",
+        '{"type":"message","id":42,"seq":50,"chat":"main","from":"bob","at":"2026-11-21T12:00:01.250Z","deleted":true}',
+    ),
+    (e.Presence("bob", True), "* bob is online", '{"type":"presence","user":"bob","online":true}'),
+    (e.Presence("bob", False), "* bob is offline", '{"type":"presence","user":"bob","online":false}'),
+    (e.ReadMarker("main", 42), "", '{"type":"read","chat":"main","id":42}'),
+    (
+        e.Banned(AT, "spam"),
+        "* you are banned until 12:00:01 UTC, in 12 h 1 min: spam; you can still read",
+        '{"type":"banned","until":"2026-11-21T12:00:01.250Z","reason":"spam"}',
+    ),
+    (e.Unbanned(), "* your ban is over: you can write again", '{"type":"unbanned"}'),
+    (
+        e.DelayedSent(3, 42),
+        "* your delayed message 3 was sent (#42)",
+        '{"type":"delayed_sent","id":3,"message_id":42}',
+    ),
+    (
+        e.DelayedFailed(3, "unknown_user"),
+        "* your delayed message 3 was not sent: its receiver is gone (unknown_user)",
+        '{"type":"delayed_failed","id":3,"code":"unknown_user"}',
+    ),
+    (e.Notice("hello"), "* hello", '{"type":"notice","text":"hello"}'),
+    (
+        e.Notice("3 unread: main 3", unread={"main": 3}),
+        "* 3 unread: main 3",
+        '{"type":"notice","text":"3 unread: main 3","unread":{"main":3}}',
+    ),
+    (e.Closing("bye", "shutdown"), "* closing: bye", '{"type":"closing","reason":"bye","code":"shutdown"}'),
+]
+
+
+@pytest.mark.parametrize(("event", "line", "obj"), TABLE)
+def test_it_reads_as(event: e.Event, line: str, obj: str) -> None:
+    assert text.event(event, TODAY).decode() == (line and line + "\n")
+    assert json.event(event).decode() == obj + "\n"
+    assert msgspec.json.decode(obj, type=e.AnyEvent) == event
+
+
+def test_every_event_stands_in_the_table() -> None:
+    assert {type(event) for event, _, _ in TABLE} == set(EVENTS)
+
+
+def test_any_event_can_be_read_back() -> None:
+    assert set(EVENTS) == set(e.AnyEvent.__args__)

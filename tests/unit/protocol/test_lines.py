@@ -1,0 +1,126 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server.errors import Refusal
+from chat_server.protocol.lines import UNENDED_BYTES_MAX, LineBuffer, UnendedLine, decode
+
+LIMIT = 16
+
+
+def take_all(buffer: LineBuffer, limit: int = LIMIT) -> list[bytes | str]:
+    """The lines that wait; the code of the refusal in place of one that was too long."""
+    taken: list[bytes | str] = []
+    while len(buffer):
+        try:
+            line = buffer.take(limit)
+        except Refusal as refusal:
+            taken.append(refusal.code)
+        else:
+            assert line is not None
+            taken.append(line)
+    return taken
+
+
+def naive(data: bytes, limit: int) -> list[bytes | str]:
+    """What the lines are, said in the plainest way."""
+    lines = data.split(b"\n")[:-1]
+    return [line.removesuffix(b"\r") if len(line) + 1 <= limit else "line_too_long" for line in lines]
+
+
+streams = st.lists(st.sampled_from((b"a", b"\r", b"\n", b"\r\n", b"x" * 7, b"y" * 17)), max_size=40).map(b"".join)
+
+
+@given(streams, st.lists(st.integers(0, 200), max_size=12))
+def test_however_the_bytes_are_cut_the_lines_are_the_same(data: bytes, cuts: list[int]) -> None:
+    buffer = LineBuffer(LIMIT)
+    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    for start, end in pairwise(places):
+        assert buffer.feed(data[start:end]) == (b"\n" in data[start:end])
+    assert take_all(buffer) == naive(data, LIMIT)
+
+
+@given(streams)
+def test_byte_by_byte_is_the_same_as_whole(data: bytes) -> None:
+    whole, bytewise = LineBuffer(LIMIT), LineBuffer(LIMIT)
+    whole.feed(data)
+    for place in range(len(data)):
+        bytewise.feed(data[place : place + 1])
+    assert take_all(whole) == take_all(bytewise)
+
+
+@given(streams, st.integers(1, LIMIT))
+def test_the_limit_is_that_of_the_time_of_taking(data: bytes, limit: int) -> None:
+    buffer = LineBuffer(LIMIT)
+    buffer.feed(data)
+    assert take_all(buffer, limit) == naive(data, limit)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_line_of_exactly_the_limit_with_its_end_passes_and_one_byte_more_does_not(end: bytes) -> None:
+    buffer = LineBuffer(LIMIT)
+    fits = b"x" * (LIMIT - len(end))
+    buffer.feed(fits + end + b"x" + fits + end + b"on" + end)
+    assert take_all(buffer) == [fits, "line_too_long", b"on"]
+
+
+def test_the_refusal_names_the_limit_that_held() -> None:
+    buffer = LineBuffer(LIMIT)
+    buffer.feed(b"x" * 100 + b"\n" + b"x" * 10 + b"\n")
+    with pytest.raises(Refusal, match="at most 16 bytes"):
+        buffer.take(4096)
+    with pytest.raises(Refusal, match="at most 8 bytes"):
+        buffer.take(8)
+
+
+def test_nothing_waits_nothing_is_taken() -> None:
+    buffer = LineBuffer(LIMIT)
+    assert buffer.take(LIMIT) is None
+    assert not buffer.feed(b"not yet")
+    assert buffer.take(LIMIT) is None and len(buffer) == 0
+
+
+@given(st.lists(st.integers(1, 40), max_size=30))
+def test_no_more_than_the_limit_is_held_of_a_line_that_does_not_end(sizes: list[int]) -> None:
+    buffer = LineBuffer(LIMIT)
+    for size in sizes:
+        buffer.feed(b"x" * size)
+        assert sum(map(len, buffer._partial)) < LIMIT
+
+
+@given(streams)
+def test_the_bytes_that_wait_are_counted_and_come_back_to_zero(data: bytes) -> None:
+    buffer = LineBuffer(LIMIT)
+    buffer.feed(data)
+    assert buffer.pending_bytes == sum(len(line) for line in buffer._lines if line is not None)
+    take_all(buffer)
+    assert buffer.pending_bytes == 0
+
+
+def test_one_mebibyte_without_a_line_end_is_the_end() -> None:
+    buffer = LineBuffer(LIMIT)
+    buffer.feed(b"x" * (UNENDED_BYTES_MAX - 1))
+    buffer.feed(b"x")
+    with pytest.raises(UnendedLine):
+        buffer.feed(b"x")
+
+
+def test_a_long_line_that_ended_leaves_nothing_behind() -> None:
+    buffer = LineBuffer(LIMIT)
+    buffer.feed(b"x" * UNENDED_BYTES_MAX)
+    buffer.feed(b"\n" + b"y" * UNENDED_BYTES_MAX)
+    assert take_all(buffer) == ["line_too_long"]
+
+
+@pytest.mark.parametrize("line", [b"\xff", b"caf\xc3", b"a\0b", b"a\rb", b"\xed\xa0\x80", b"\xc0\xaf"])
+def test_what_is_no_text_is_bad_encoding(line: bytes) -> None:
+    with pytest.raises(Refusal) as refused:
+        decode(line)
+    assert refused.value.code == "bad_encoding"
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n")))
+def test_text_comes_through_as_it_is(text: str) -> None:
+    assert decode(text.encode()) == text

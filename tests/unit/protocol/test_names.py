@@ -1,0 +1,109 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server.errors import Refusal
+from chat_server.protocol.names import NAME_CHARS_MAX, RESERVED, check, fold, lookalike
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a",
+        "anna",
+        "Anna_2",
+        "a.b-c_d",
+        "7",
+        "x" * 32,
+        "анна",
+        "Ёлка2",
+        "花子",
+        "はなこ花カ",
+        "김민준",
+        "Ödön",
+        "Σίσυφος",
+    ],
+)
+def test_these_may_be_given(name: str) -> None:
+    assert check(name).name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", "x" * 33, "a b", "a\tb", "a\nb", "a\0b", "a\x1bb", "a\u202eb", "a\u200bb", "a@b", "#team", "a/b",
+        "a:b", '"a"', "👍", "_a", "a_", "-a", "a-", ".a", "a.", "-", "e\u0301\u0323x\u0489",
+        "аnna", "annа", "anna花", "алfа", "αnna",
+        "\ud800", "a\u2028b",
+    ],
+)  # fmt: skip
+def test_these_may_not(name: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        check(name)
+    assert refused.value.code == "bad_name"
+
+
+@pytest.mark.parametrize("name", [*sorted(RESERVED), "MAIN", "Server", "ｍａｉｎ", "ＹＯＵ"])
+def test_reserved_names_are_refused_however_written(name: str) -> None:
+    with pytest.raises(Refusal, match="reserved"):
+        check(name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Anna", "anna"),
+        ("STRASSE", "straße"),
+        ("ＡＮＮＡ", "anna"),
+        ("ﬁn", "fin"),
+        ("Ä", "A\u0308"),
+        ("Σ", "ς"),
+        ("①", "1"),
+    ],
+)
+def test_names_are_compared_after_nfkc_and_case_folding(one: str, other: str) -> None:
+    assert fold(one) == fold(other)
+
+
+@given(st.text())
+def test_folding_twice_is_folding_once(name: str) -> None:
+    assert fold(fold(name)) == fold(name)
+
+
+@given(st.text(max_size=40))
+def test_a_name_is_valid_as_a_whole_or_refused(name: str) -> None:
+    try:
+        valid = check(name)
+    except Refusal as refusal:
+        assert refusal.code == "bad_name"
+        return
+    assert 1 <= len(valid.name) <= NAME_CHARS_MAX
+    assert valid.name == unicodedata.normalize("NFKC", name)
+    assert valid.folded == fold(name) == fold(valid.folded)
+    assert all(char.isalnum() or char in "_-." for char in valid.name)
+    assert check(valid.name) == valid
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("aIice", "alice"), ("user1", "userl"), ("b0b", "bob"), ("B0B", "bob"), ("paypaI", "paypal"), ("Iisa", "lisa"),
+        ("сосо", "coco"), ("АНЕТ", "AHET"), ("ор", "op"), ("ехор", "exop"), ("ΑΝΝΑ", "ANNA"),
+    ],
+)  # fmt: skip
+def test_names_that_look_alike_have_one_skeleton(one: str, other: str) -> None:
+    assert check(one).folded != check(other).folded
+    assert check(one).lookalike == check(other).lookalike
+
+
+@pytest.mark.parametrize(("one", "other"), [("anna", "hanna"), ("bob", "rob"), ("user2", "user3"), ("анна", "алла")])
+def test_names_that_do_not_look_alike_have_two(one: str, other: str) -> None:
+    assert lookalike(one) != lookalike(other)
+
+
+@given(st.text(max_size=12))
+def test_the_same_name_looks_like_itself(name: str) -> None:
+    assert lookalike(name) == lookalike(name)
+    assert fold(lookalike(name)) == lookalike(name)

@@ -1,0 +1,98 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server.errors import CODES, Refusal
+from chat_server.protocol import events as e
+from chat_server.protocol import text
+from tests.unit.protocol.samples import EVENTS, REPLIES, samples
+from tests.unit.strategies import cleaned
+
+TODAY = "2026-11-21"
+KINDS = ("    | ", "  ", "+ ", "- ", "* ", "[")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_MESSAGE = re.compile(r"\[[0-9 :-]{8,19}\] \S+( \S+)?: ")
+
+
+def kinds(data: bytes) -> list[str]:
+    """The kind of each line; there MUST be nothing else."""
+    if not data:
+        return []
+    assert data.endswith(b"\n")
+    assert not _CONTROL.search(data.decode())
+    return [_kind(line) for line in data.decode()[:-1].split("\n")]
+
+
+def _kind(line: str) -> str:
+    kind = next((kind for kind in KINDS if line.startswith(kind)), None)
+    assert kind is not None, line
+    return kind
+
+
+def without_more(data: bytes) -> list[str]:
+    return [kind for kind in kinds(data) if kind != "    | "]
+
+
+@pytest.mark.parametrize("cls", EVENTS, ids=lambda cls: cls.__name__)
+@given(data=st.data())
+def test_no_text_of_a_user_forges_a_line_in_an_event(cls: type[e.Event], data: st.DataObject) -> None:
+    event = data.draw(samples(cls))
+    first = "[" if cls is e.Message else "* "
+    assert without_more(text.event(event, TODAY)) == ([] if cls is e.ReadMarker else [first])
+
+
+@pytest.mark.parametrize("cls", REPLIES, ids=lambda cls: cls.__name__)
+@given(data=st.data(), label=st.none() | st.just("7f"))
+def test_no_text_of_a_user_forges_a_line_in_a_reply(cls: type[e.Reply], data: st.DataObject, label: str | None) -> None:
+    reply = data.draw(samples(cls))
+    *items, last = without_more(text.reply(reply, "verb", label, TODAY))
+    assert last == "+ " and set(items) <= {"  "}
+
+
+@given(cleaned, st.sampled_from(sorted(CODES)), st.none() | st.just("7f"))
+def test_no_text_of_a_user_forges_a_line_in_a_refusal(words: str, code: str, label: str | None) -> None:
+    data = text.refusal(Refusal(code, words), label)
+    assert without_more(data) == ["- "]
+    assert data.startswith(f"- {'@7f ' if label else ''}{code}: ".encode())
+
+
+@given(samples(e.Message))
+def test_a_message_can_be_told_apart_and_its_text_read_back(message: e.Message) -> None:
+    head, *more = text.event(message, TODAY).decode()[:-1].split("\n")
+    assert _MESSAGE.match(head) and head.endswith(f" (#{message.id})")
+    if not (message.deleted or message.edited or message.delayed or message.reply_to):
+        first = _MESSAGE.sub("", head, count=1).removesuffix(f" (#{message.id})")
+        assert "\n".join([first, *(line.removeprefix("    | ") for line in more)]) == (message.text or "")
+
+
+def test_every_event_and_reply_has_a_rendering() -> None:
+    assert {e.Message, *text._EVENTS} == set(EVENTS)
+    assert set(text._REPLIES) == set(REPLIES)
+
+
+@pytest.mark.parametrize(
+    ("reply", "lines"),
+    [
+        (e.Sent(42, "2026-11-21T12:00:01.250Z"), "+ sent #42\n"),
+        (e.Pong(), "+ pong\n"),
+        (e.HelpText(["/x", "last"]), "  /x\n+ last\n"),
+        (e.DelayedList([]), "+ 0 waiting\n"),
+        (e.Talking(), "+ lines without a slash go nowhere now\n"),
+        (e.Page("main", 1), "+ 1 message of main\n"),
+        (e.Page("main", 2, unread=3, more="/messages main"),
+         "+ 2 messages of main, 3 still unread; /messages main for more\n"),
+        (e.Page("@bob", 0, unread=0, more="/history @bob"),
+         "+ nothing unread in @bob; /history @bob shows what was said\n"),
+        (e.DelayedSet(3, "2026-11-22T12:00:01.250Z"),
+         "+ delayed message 3 goes out at 2026-11-22 12:00:01 UTC; /cancel_delayed 3 cancels it\n"),
+    ],
+)  # fmt: skip
+def test_replies_read_as(reply: e.Reply, lines: str) -> None:
+    assert text.reply(reply, "verb", None, TODAY).decode() == lines
+
+
+def test_a_label_stands_after_the_mark() -> None:
+    assert text.reply(e.Pong(), "ping", "7f", TODAY) == b"+ @7f pong\n"
+    assert text.refusal(Refusal("busy", "later"), "7f") == b"- @7f busy: later\n"

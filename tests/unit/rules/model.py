@@ -1,0 +1,240 @@
+"""What the rules mean, in plain Python over plain lists: the chat that the real one is compared with."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from chat_server.protocol import events as e
+from chat_server.protocol.times import iso
+from tests.unit.fakes import DAY_MS
+
+RATE_MOST, RATE_MS = 4, 1_800_000
+REPORTS_TO_BAN, BAN_MS = 2, 3_600_000
+DELAYED_MAX = 3
+REPORTS_PER_DAY = 4
+MAIN = "main"
+Chat = str | frozenset[str]  # main, or the two who write to each other
+
+
+class Refused(Exception):
+    """With the code of the refusal."""
+
+
+@dataclass
+class Message:
+    id: int
+    seq: int
+    chat: Chat
+    author: str
+    text: str | None
+    delayed: bool
+
+
+@dataclass
+class User:
+    deleted: bool = False
+    rate_start_ms: int = -RATE_MS
+    rate_count: int = 0
+    ban_until_ms: int = 0
+    markers: dict[Chat, int] = field(default_factory=dict)
+    notices: list[e.Event] = field(default_factory=list)
+
+
+@dataclass
+class Delayed:
+    id: int
+    author: str
+    target: str
+    due_ms: int
+    text: str
+
+
+class Model:
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self.seq = 0
+        self.users: dict[str, User] = {}
+        self.messages: list[Message] = []
+        self.delayed: list[Delayed] = []
+        self.delayed_ids = 0
+        self.reports: list[tuple[str, str, int, bool]] = []  # by whom, whom, when, counted
+
+    # ---- commands
+
+    def sign_in(self, name: str) -> bool:
+        """Whether it is new."""
+        if name not in self.users:
+            self.users[name] = User(markers={MAIN: self._newest(MAIN)})
+            return True
+        if self.users[name].deleted:
+            raise Refused("bad_name")
+        return False
+
+    def send(self, author: str, target: str, text: str) -> int:
+        self._refuse_banned(author)
+        if target == MAIN:
+            if self._main_free_ms(author) > self.now_ms:
+                raise Refused("rate_limited")
+        else:
+            self._other(author, target)
+        return self._post(author, target, text)
+
+    def send_delayed(self, author: str, target: str, delay_ms: int, text: str) -> int:
+        self._refuse_banned(author)
+        if target != MAIN:
+            self._other(author, target)
+        if sum(each.author == author for each in self.delayed) >= DELAYED_MAX:
+            raise Refused("too_many")
+        self.delayed_ids += 1
+        self.delayed.append(Delayed(self.delayed_ids, author, target, self.now_ms + delay_ms, text))
+        return self.delayed_ids
+
+    def cancel(self, author: str, delayed_id: int) -> None:
+        found = [each for each in self.delayed if (each.id, each.author) == (delayed_id, author)]
+        if not found:
+            raise Refused("unknown_delayed")
+        self.delayed.remove(found[0])
+
+    def read(self, name: str, target: str, up_to: int) -> int:
+        chat = self._chat(name, target)
+        markers = self.users[name].markers
+        if chat not in markers:
+            return 0
+        markers[chat] = max(markers[chat], min(up_to, self._newest(chat)))
+        return markers[chat]
+
+    def seen(self, name: str, up_to: int) -> None:
+        markers = self.users[name].markers
+        for chat in markers:
+            markers[chat] = max(markers[chat], *(each.id for each in self._of(chat) if each.id <= up_to), 0)
+
+    def report(self, reporter: str, target: str) -> int:
+        self._alive(reporter)
+        user = self._other(reporter, target)
+        if any((by, whom) == (reporter, target) for by, whom, _, _ in self.reports):
+            raise Refused("already_reported")
+        if sum(by == reporter and at_ms > self.now_ms - DAY_MS for by, _, at_ms, _ in self.reports) >= REPORTS_PER_DAY:
+            raise Refused("too_many")
+        counts = user.ban_until_ms <= self.now_ms
+        self.reports.append((reporter, target, self.now_ms, counts))
+        count = sum(whom == target and at_ms >= user.ban_until_ms and it for _, whom, at_ms, it in self.reports)
+        if counts and count >= REPORTS_TO_BAN:
+            user.ban_until_ms = self.now_ms + BAN_MS
+        return count
+
+    def delete(self, name: str) -> None:
+        self._alive(name)
+        self.users[name] = User(deleted=True)
+        self.delayed = [each for each in self.delayed if each.author != name]
+        for message in self.messages:
+            if message.author == name:
+                self.seq += 1
+                message.seq, message.text = self.seq, None
+
+    def due(self) -> None:
+        for each in sorted(self.delayed, key=lambda each: (each.due_ms, each.id)):
+            if each.due_ms <= self.now_ms:
+                self._send_delayed(each)
+
+    def _send_delayed(self, each: Delayed) -> None:
+        author = self.users[each.author]
+        if author.ban_until_ms > self.now_ms:
+            each.due_ms = author.ban_until_ms
+        elif each.target == MAIN and self._main_free_ms(each.author) > self.now_ms:
+            each.due_ms = self._main_free_ms(each.author)
+        else:
+            self.delayed.remove(each)
+            if each.target != MAIN and self.users[each.target].deleted:
+                author.notices.append(e.DelayedFailed(each.id, "unknown_user"))
+            else:
+                sent = self._post(each.author, each.target, each.text, delayed=True)
+                author.notices.append(e.DelayedSent(each.id, sent))
+
+    # ---- what a user can see
+
+    def chats(self, name: str) -> list[tuple[str, int, int]]:
+        """Name, marker, unread."""
+        markers = self.users[name].markers
+        listed = [(self.name(chat, name), marker, len(self._unread(name, chat))) for chat, marker in markers.items()]
+        return sorted(listed, key=lambda chat: (chat[0] != MAIN, chat[0]))
+
+    def unread(self, name: str) -> list[Message]:
+        every = [message for chat in self.users[name].markers for message in self._unread(name, chat)]
+        return sorted(every, key=lambda message: message.id)
+
+    def after(self, name: str, position: int) -> list[Message]:
+        mine = [each for each in self.messages if each.chat in self.users[name].markers and each.seq > position]
+        return sorted(mine, key=lambda message: message.seq)
+
+    def history(self, name: str, target: str) -> list[Message]:
+        return list(self._of(self._chat(name, target)))
+
+    def waiting(self, name: str) -> list[e.Waiting]:
+        mine = sorted((each for each in self.delayed if each.author == name), key=lambda each: (each.due_ms, each.id))
+        return [
+            e.Waiting(each.id, each.target if each.target == MAIN else f"@{each.target}", iso(each.due_ms), each.text)
+            for each in mine
+        ]
+
+    def banned_until(self, name: str) -> str | None:
+        until_ms = self.users[name].ban_until_ms
+        return iso(until_ms) if until_ms > self.now_ms else None
+
+    def alive(self) -> list[str]:
+        return [name for name, user in self.users.items() if not user.deleted]
+
+    def name(self, chat: Chat, reader: str) -> str:
+        return chat if isinstance(chat, str) else "@" + min(chat - {reader})
+
+    # ---- parts
+
+    def _alive(self, name: str) -> User:
+        if name not in self.users or self.users[name].deleted:
+            raise Refused("not_signed_in")
+        return self.users[name]
+
+    def _refuse_banned(self, name: str) -> None:
+        if self._alive(name).ban_until_ms > self.now_ms:
+            raise Refused("banned")
+
+    def _other(self, name: str, target: str) -> User:
+        if target not in self.users or self.users[target].deleted:
+            raise Refused("unknown_user")
+        if target == name:
+            raise Refused("not_yourself")
+        return self.users[target]
+
+    def _chat(self, name: str, target: str) -> Chat:
+        if target == MAIN:
+            return MAIN
+        if target not in self.users:
+            raise Refused("unknown_user")
+        if target == name:
+            raise Refused("not_yourself")
+        return frozenset((name, target))
+
+    def _post(self, author: str, target: str, text: str, delayed: bool = False) -> int:
+        chat = self._chat(author, target)
+        user = self.users[author]
+        if chat == MAIN:
+            if self.now_ms >= user.rate_start_ms + RATE_MS:
+                user.rate_start_ms, user.rate_count = self.now_ms, 0
+            user.rate_count += 1
+        elif chat not in user.markers:
+            user.markers[chat] = self.users[target].markers[chat] = 0
+        self.seq += 1
+        self.messages.append(Message(self.seq, self.seq, chat, author, text, delayed))
+        return self.seq
+
+    def _main_free_ms(self, name: str) -> int:
+        user = self.users[name]
+        return user.rate_start_ms + RATE_MS if user.rate_count >= RATE_MOST else 0
+
+    def _of(self, chat: Chat) -> Iterator[Message]:
+        return (message for message in self.messages if message.chat == chat)
+
+    def _unread(self, name: str, chat: Chat) -> list[Message]:
+        marker = self.users[name].markers[chat]
+        return [message for message in self._of(chat) if message.id > marker and message.author != name]
+
+    def _newest(self, chat: Chat) -> int:
+        return max((message.id for message in self._of(chat)), default=0)

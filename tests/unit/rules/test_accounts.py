@@ -1,0 +1,191 @@
+import pytest
+
+from chat_server.entries import CloseAccount, Departed, EndTokens, EnterByToken, SetPassword
+from chat_server.errors import Refusal
+from chat_server.protocol import events as e
+from chat_server.protocol.times import iso
+from chat_server.rules.accounts import Welcome
+from chat_server.rules.turn import Stale
+from tests.unit.chat import Chat, events_to, refused
+from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
+
+
+def code_of(chat: Chat, *names: str, **fields: object) -> str:
+    with pytest.raises(Refusal) as caught:
+        chat.sign_in(*names, **fields)
+    return caught.value.code
+
+
+# ---- signing in
+
+
+def test_the_first_time_registers_and_later_times_do_not(chat: Chat) -> None:
+    assert chat.sign_in("dora").new
+    again = chat.sign_in("DORA")
+    assert (again.new, again.name) == (False, "dora")
+
+
+@pytest.mark.parametrize(("name", "like"), [("lisa", "Iisa"), ("user1", "userl"), ("b0b1", "bobl"), ("coco", "сосо")])
+def test_a_name_that_looks_like_an_existing_one_is_refused(chat: Chat, name: str, like: str) -> None:
+    chat.sign_in(name)
+    assert code_of(chat, like) == "bad_name"
+    assert not chat.sign_in(name).new
+
+
+def test_an_account_needs_a_password_beyond_loopback(chat: Chat) -> None:
+    chat.configure(passwordless=False)
+    assert code_of(chat, "dora") == "password_required"
+    assert code_of(chat, "alice") == "password_required"
+    assert chat.sign_in("dora", new_hash="h1", password_given=True).new
+
+
+def test_a_password_for_an_account_without_one_gets_in_nowhere(chat: Chat) -> None:
+    assert code_of(chat, "alice", password_given=True) == "wrong_password"
+
+
+def test_what_was_prepared_on_another_hash_is_prepared_again(chat: Chat) -> None:
+    chat.do(SetPassword(None, "h1", None), "alice")
+    for stale in ({}, {"saw_hash": "h0", "password_given": True}, {"new_hash": "h2", "password_given": True}):
+        with pytest.raises(Stale):
+            chat.sign_in("alice", **stale)
+    assert not chat.sign_in("alice", saw_hash="h1", password_given=True).new
+    with pytest.raises(Stale):
+        chat.sign_in("newcomer", saw_hash="h1", password_given=True)
+    for command in (SetPassword(None, "h2", None), CloseAccount(None)):
+        with pytest.raises(Stale):
+            chat.do(command, "alice")
+
+
+# ---- tokens
+
+
+def test_a_token_signs_in_until_it_ends(chat: Chat) -> None:
+    chat.sign_in("alice", token_hash=b"t1")
+    assert chat.do(EnterByToken(b"t1")).reply.name == "alice"
+    chat.do(EndTokens([b"t1"]), "bob")
+    chat.do(EnterByToken(b"t1"))
+    chat.do(EndTokens([b"t1"]), "alice")
+    with pytest.raises(Refusal, match="sign in with"):
+        chat.do(EnterByToken(b"t1"))
+
+
+def test_a_token_lives_from_its_last_use(chat: Chat) -> None:
+    chat.sign_in("alice", token_hash=b"t1")
+    for _ in range(2):
+        chat.clock.advance(30 * DAY_MS - 1)
+        chat.do(EnterByToken(b"t1"))
+    chat.clock.advance(30 * DAY_MS)
+    with pytest.raises(Refusal) as caught:
+        chat.do(EnterByToken(b"t1"))
+    assert caught.value.code == "bad_token"
+    assert chat.dump()["tokens"]
+    chat.due()
+    assert not chat.dump()["tokens"]
+
+
+def test_a_new_password_and_signing_out_everywhere_end_the_other_tokens(chat: Chat) -> None:
+    for token in (b"t1", b"t2"):
+        chat.sign_in("alice", token_hash=token)
+    chat.sign_in("bob", token_hash=b"t3")
+    chat.do(SetPassword(None, "h1", b"t2"), "alice")
+    assert {row[0] for row in chat.dump()["tokens"]} == {b"t2", b"t3"}
+    chat.do(EndTokens(None), "alice")
+    assert {row[0] for row in chat.dump()["tokens"]} == {b"t3"}
+
+
+# ---- what one is shown
+
+
+def test_a_newcomer_sees_the_last_messages_of_main_and_nothing_is_unread(chat: Chat) -> None:
+    for number in range(25):
+        chat.say("alice", f"/send_all {number}")
+    chat.sign_in("dora")
+    said = chat.ask("dora", Welcome(True, chat.executor.state.seq, None, "token"))
+    assert said.texts == [None, *map(str, range(5, 25))][1:]
+    assert said.reply.new and said.reply.seq == 25 and said.reply.history == "history-1"
+    assert said.reply.chats == [e.Chat("main", read=25, unread=0)]
+
+
+def test_who_comes_back_gets_all_that_is_unread_by_id_after_the_numbers(chat: Chat) -> None:
+    for number in range(3):
+        chat.say("alice", f"/send_all main {number}")
+        chat.say("bob", f"/send alice direct {number}")
+        chat.say("carol", f"/send bob secret {number}")
+    said = chat.come_back("alice")
+    assert said.events[0] == e.Notice("3 unread: @bob 3", unread={"@bob": 3})
+    assert said.texts == ["direct 0", "direct 1", "direct 2"]
+    said = chat.come_back("carol")
+    assert said.events[0] == e.Notice("3 unread: main 3", unread={"main": 3})
+    assert chat.come_back("bob").texts == [f"{kind} {n}" for n in range(3) for kind in ("main", "secret")]
+
+
+def test_more_than_a_page_comes_whole_in_order_and_once(chat: Chat) -> None:
+    chat.batch(*[chat.entry("bob", f"/send_all {n} {'x' * 500}") for n in range(700)])
+    ids = [event.id for event in chat.come_back("alice").events if isinstance(event, e.Message)]
+    assert ids == list(range(1, 701))
+
+
+def test_resuming_brings_what_is_new_or_changed_after_the_position_by_seq(chat: Chat) -> None:
+    for text in ("one", "two", "three"):
+        chat.say("bob", f"/send_all {text}")
+    chat.say("carol", "/send alice mine")
+    assert chat.come_back("alice", position=2).texts == ["three", "mine"]
+    chat.do(CloseAccount(None), "bob")
+    seqs = [event.seq for event in chat.come_back("alice", position=3).events if isinstance(event, e.Message)]
+    assert seqs == [4, 5, 6, 7]
+    assert chat.come_back("alice", position=7).events == []
+
+
+def test_status_and_who(chat: Chat) -> None:
+    chat.say("bob", "/send_all hi")
+    chat.say("bob", "/send alice hi")
+    status = chat.say("alice", "/status").reply
+    assert [(each.name, each.unread) for each in status.chats] == [("main", 1), ("@bob", 1)]
+    assert status.inactive == ["alice", "bob", "carol"] and status.ban is None
+    assert status.limits["reports"] == e.Limit(0, 10)
+    chat.clock.advance(HOUR_MS)
+    chat.do(Departed(), "bob")
+    chat.clock.advance(HOUR_MS)
+    assert chat.say("alice", "/who @BOB").reply.last_seen == iso(NOON_MS + HOUR_MS)
+    assert refused(chat, "alice", "/who nobody").code == "unknown_user"
+
+
+# ---- the end of an account
+
+
+def test_an_account_goes_with_its_texts_and_its_name_stays_taken(chat: Chat) -> None:
+    chat.sign_in("alice", token_hash=b"t1")
+    chat.say("alice", "/send_all in main")
+    chat.say("alice", "/send bob to bob")
+    chat.say("bob", "/send alice to alice")
+    chat.say("alice", "/send_delayed bob 1h later")
+    said = chat.do(CloseAccount(None), "alice")
+    assert said.reply == e.AccountDeleted("alice")
+    assert [type(event) for event in events_to(said.pushes, chat.ids["bob"])] == [e.Notice]
+    with pytest.raises(Refusal):
+        chat.do(EnterByToken(b"t1"))
+    for name in ("alice", "Alice", "aIice"):
+        assert code_of(chat, name) == "bad_name"
+    assert chat.say("bob", "/history main").texts == [None]
+    page = chat.say("bob", "/get_chat_with alice")
+    assert page.texts == [None, "to alice"] and page.events[0].deleted  # type: ignore[attr-defined]
+    assert refused(chat, "bob", "/send alice hi").code == "unknown_user"
+    assert not any("in main" in repr(rows) or "later" in repr(rows) for rows in chat.dump().values())
+    chat.clock.advance(HOUR_MS)
+    assert chat.due() == []
+
+
+def test_nobody_writes_from_a_deleted_account(chat: Chat) -> None:
+    chat.do(CloseAccount(None), "alice")
+    for line in ("/send_all hi", "/send bob hi", "/send_delayed bob 1h hi", "/report bob", "/status"):
+        assert refused(chat, "alice", line).code == "not_signed_in"
+
+
+def test_reading_from_a_deleted_account_is_refused_or_empty_never_a_failure(chat: Chat) -> None:
+    chat.say("bob", "/send alice hi")
+    chat.do(CloseAccount(None), "alice")
+    for line in ("/read main 1", "/read bob 1", "/messages main", "/get_chat_with bob", "/history main", "/delayed"):
+        try:
+            chat.say("alice", line)
+        except Refusal as refusal:
+            assert refusal.code == "not_signed_in"

@@ -1,0 +1,147 @@
+import msgspec
+import pytest
+
+from chat_server.entries import CloseAccount, Told
+from chat_server.protocol import events as e
+from chat_server.protocol.times import iso
+from tests.unit.chat import Chat, events_to, refused
+from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
+
+MINUTE_MS = 60_000
+
+
+def sent(chat: Chat, name: str) -> list[str | None]:
+    """The texts that the user is sent when what is due is done."""
+    return [event.text for event in events_to(chat.due(), chat.ids[name]) if isinstance(event, e.Message)]
+
+
+def test_it_goes_out_when_it_is_due_and_never_before(chat: Chat) -> None:
+    assert chat.say("alice", "/send_delayed bob 5m tea").reply == e.DelayedSet(1, iso(NOON_MS + 5 * MINUTE_MS))
+    chat.clock.advance(5 * MINUTE_MS - 1)
+    assert chat.batch().next_due_ms == NOON_MS + 5 * MINUTE_MS
+    assert chat.due() == []
+    chat.clock.advance(1)
+    pushes = chat.due()
+    (message,) = events_to(pushes, chat.ids["bob"])
+    assert message == e.Message(
+        id=1, seq=1, chat="@alice", from_="alice", at=iso(chat.clock.now_ms()), text="tea", delayed=True
+    )
+    assert e.DelayedSent(1, 1) in events_to(pushes, chat.ids["alice"])
+    assert chat.due() == [] and chat.batch().next_due_ms is None
+    assert chat.say("alice", "/delayed").reply == e.DelayedList([])
+
+
+def test_many_go_out_in_the_order_in_which_they_are_due(chat: Chat) -> None:
+    chat.configure(delayed_max=1000)
+    for number in range(150):
+        chat.say("alice", f"/send_delayed main {300 - number} {number}")
+    chat.clock.advance(DAY_MS)
+    expected = [str(number) for number in reversed(range(150))]
+    assert sent(chat, "bob") == expected[:100]
+    assert (chat.batch().next_due_ms or 0) <= chat.clock.now_ms()
+    assert sent(chat, "bob") == expected[100:]
+
+
+def test_it_waits_for_the_end_of_a_ban(chat: Chat) -> None:
+    chat.sign_in("mallory")
+    chat.say("mallory", "/send_delayed main 1m spam")
+    for name in ("alice", "bob", "carol"):
+        chat.say(name, "/report mallory")
+    chat.clock.advance(MINUTE_MS)
+    assert chat.due() == []
+    assert chat.batch().next_due_ms == NOON_MS + 4 * HOUR_MS
+    chat.clock.advance(4 * HOUR_MS - MINUTE_MS)
+    assert sent(chat, "bob") == ["spam"]
+
+
+def test_it_waits_for_the_end_of_the_limit_in_main(chat: Chat) -> None:
+    chat.configure(main_rate_count=2, main_rate_window_ms=HOUR_MS)
+    for number in range(3):
+        chat.say("alice", f"/send_delayed main 1m {number}")
+    chat.say("alice", "/send_delayed bob 1m direct")
+    chat.say("alice", "/send_all now")
+    chat.clock.advance(MINUTE_MS)
+    assert sent(chat, "bob") == ["0", "direct"]
+    assert refused(chat, "alice", "/send_all more").code == "rate_limited"
+    chat.clock.advance(HOUR_MS - MINUTE_MS)
+    assert sent(chat, "bob") == ["1", "2"]
+    assert refused(chat, "alice", "/send_all more").code == "rate_limited"
+
+
+def test_it_fails_when_its_receiver_is_gone(chat: Chat) -> None:
+    chat.say("alice", "/send_delayed bob 1m tea")
+    chat.do(CloseAccount(None), "bob")
+    chat.clock.advance(MINUTE_MS)
+    assert events_to(chat.due(), chat.ids["alice"]) == [e.DelayedFailed(1, "unknown_user")]
+    assert chat.say("alice", "/delayed").reply.delayed == []
+
+
+def test_the_outcome_is_kept_until_it_was_told(chat: Chat) -> None:
+    chat.say("alice", "/send_delayed main 1m tea")
+    chat.clock.advance(MINUTE_MS)
+    (push,) = [push for push in chat.due() if push.notice]
+    assert push.users == (chat.ids["alice"],)
+    notice = chat.dump()["notices"][0][-1]
+    assert msgspec.json.decode(notice, type=e.AnyEvent) == push.event
+    chat.do(Told([push.notice]), "bob")
+    assert e.DelayedSent(1, 1) in chat.come_back("alice").events
+    assert e.DelayedSent(1, 1) not in chat.come_back("alice").events
+    assert chat.dump()["notices"] == []
+
+
+def test_only_ones_own_that_wait_can_be_cancelled(chat: Chat) -> None:
+    chat.say("alice", "/send_delayed bob 1m tea")
+    assert refused(chat, "bob", "/cancel_delayed 1").code == "unknown_delayed"
+    assert chat.say("alice", "/cancel_delayed #1").reply == e.DelayedCancelled(1)
+    assert refused(chat, "alice", "/cancel_delayed 1").code == "unknown_delayed"
+    assert chat.say("alice", "/send_delayed bob 1m tea").reply.delayed_id == 2, "an id is not given again"
+    chat.clock.advance(MINUTE_MS)
+    chat.due()
+    assert refused(chat, "alice", "/cancel_delayed 2").code == "unknown_delayed"
+
+
+def test_those_that_wait_are_listed_to_their_author_alone(chat: Chat) -> None:
+    chat.say("alice", "/send_delayed bob 2h later")
+    chat.say("alice", "/send_delayed main 1h sooner")
+    assert chat.say("alice", "/delayed").reply.delayed == [
+        e.Waiting(2, "main", iso(NOON_MS + HOUR_MS), "sooner"),
+        e.Waiting(1, "@bob", iso(NOON_MS + 2 * HOUR_MS), "later"),
+    ]
+    assert chat.say("bob", "/delayed").reply.delayed == []
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("/send_delayed nobody 1m x", "unknown_user"), ("/send_delayed alice 1m x", "not_yourself"),
+        ("/send_delayed #team 1m x", "unknown_chat"), ("/send_delayed bob 366d x", "bad_argument"),
+        ("/send_delayed bob 999999999999d x", "bad_argument"),
+        ("/send_delayed bob 2026-11-21T11:59:59 x", "bad_argument"), ("/send_delayed bob 9999-12-31 x", "bad_argument"),
+    ],
+)  # fmt: skip
+def test_refusals(chat: Chat, line: str, code: str) -> None:
+    assert refused(chat, "alice", line).code == code
+
+
+def test_no_more_than_so_many_wait(chat: Chat) -> None:
+    chat.configure(delayed_max=2)
+    for _ in range(2):
+        chat.say("alice", "/send_delayed bob 1m x")
+    assert refused(chat, "alice", "/send_delayed bob 1m x").code == "too_many"
+    chat.say("alice", "/cancel_delayed 1")
+    chat.say("alice", "/send_delayed bob 1m x")
+
+
+def keyed(delay: str) -> str:
+    return f'{{"cmd":"send_delayed","target":"bob","delay":"{delay}","text":"x","key":"k1"}}'
+
+
+def test_a_key_counts_for_delayed_ones_too(chat: Chat) -> None:
+    first = chat.say("alice", keyed("1m"))
+    chat.clock.advance(1000)
+    assert chat.say("alice", keyed("1m")).reply == first.reply
+    assert len(chat.dump()["delayed"]) == 1
+
+
+def test_a_delay_of_any_length_with_a_key_is_refused_not_a_failure(chat: Chat) -> None:
+    assert refused(chat, "alice", keyed("999999999999d")).code == "bad_argument"

@@ -1,0 +1,201 @@
+"""Several users do whatever they like; after each step one of them, and at the end all, see what the model says."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from chat_server.entries import CloseAccount, Seen
+from chat_server.errors import Refusal
+from chat_server.protocol import events as e
+from chat_server.protocol.times import iso
+from tests.unit.chat import Chat
+from tests.unit.rules.model import (
+    BAN_MS,
+    DELAYED_MAX,
+    MAIN,
+    RATE_MOST,
+    RATE_MS,
+    REPORTS_PER_DAY,
+    REPORTS_TO_BAN,
+    Message,
+    Model,
+    Refused,
+)
+
+# The first ones are drawn more often.
+NAMES = ("anna", "ben", "cora", "dirk", "ella")
+people = st.sampled_from((*NAMES[:3], *NAMES))
+targets = st.sampled_from((MAIN, MAIN, *NAMES))
+texts = st.sampled_from(("hi", "there", "a\tb"))
+
+
+class Everybody(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.path = Path(tempfile.mkdtemp())
+        self.chat = Chat(
+            self.path,
+            main_rate_count=RATE_MOST,
+            main_rate_window_ms=RATE_MS,
+            reports_to_ban=REPORTS_TO_BAN,
+            ban_ms=BAN_MS,
+            delayed_max=DELAYED_MAX,
+            reports_per_day=REPORTS_PER_DAY,
+        )
+        self.model = Model(self.chat.clock.now_ms())
+        self.steps = 0
+
+    def teardown(self) -> None:
+        for name in self.model.alive():
+            self.sees(name)
+        self.chat.close()
+        shutil.rmtree(self.path)
+
+    def both(self, expected: Callable[[], Any], real: Callable[[], Any]) -> None:
+        """Both give the same, or refuse with the same code."""
+        try:
+            wanted = expected()
+        except Refused as refused:
+            try:
+                done = real()
+            except Refusal as refusal:
+                assert refusal.code == str(refused)
+                return
+            raise AssertionError(f"{refused} was expected, but: {done}") from None
+        assert real() == wanted
+
+    def say(self, name: str, line: str) -> Any:
+        return self.chat.say(name, line).reply
+
+    @initialize()
+    def come_in(self) -> None:
+        for name in NAMES[:4]:
+            self.sign_in(name)
+
+    @rule(name=people)
+    def sign_in(self, name: str) -> None:
+        self.both(lambda: self.model.sign_in(name), lambda: self.chat.sign_in(name).new)
+
+    @rule(name=people, text=texts)
+    def send_all(self, name: str, text: str) -> None:
+        self.both(lambda: self.model.send(name, MAIN, text), lambda: self.say(name, f"/send_all {text}").id)
+
+    @rule(name=people, to=targets, text=texts)
+    def send(self, name: str, to: str, text: str) -> None:
+        self.both(lambda: self.model.send(name, to, text), lambda: self.say(name, f"/send {to} {text}").id)
+
+    @rule(name=people, to=targets, minutes=st.integers(0, 200), text=texts)
+    def send_delayed(self, name: str, to: str, minutes: int, text: str) -> None:
+        self.both(
+            lambda: self.model.send_delayed(name, to, minutes * 60_000, text),
+            lambda: self.say(name, f"/send_delayed {to} {minutes}m {text}").delayed_id,
+        )
+
+    @rule(name=people, delayed_id=st.integers(1, 6))
+    def cancel(self, name: str, delayed_id: int) -> None:
+        self.both(
+            lambda: self.model.cancel(name, delayed_id),
+            lambda: self.say(name, f"/cancel_delayed {delayed_id}") and None,
+        )
+
+    @rule(name=people, to=targets, back=st.integers(-1, 6))
+    def read(self, name: str, to: str, back: int) -> None:
+        up_to = max(0, self.model.seq - back)
+        if name in self.model.alive():
+            self.both(lambda: self.model.read(name, to, up_to), lambda: self.say(name, f"/read {to} {up_to}").id)
+
+    @rule(name=people, back=st.integers(0, 5))
+    def seen(self, name: str, back: int) -> None:
+        if name in self.model.alive():
+            up_to = max(0, self.model.seq - back)
+            self.model.seen(name, up_to)
+            self.chat.do(Seen(up_to), name)
+
+    @rule(
+        names=st.permutations(NAMES),
+        count=st.integers(1, 3),
+        to=st.sampled_from(NAMES[:2]),
+        minutes=st.sampled_from((0, 5, 60)),
+    )
+    def report(self, names: list[str], count: int, to: str, minutes: int) -> None:
+        """Several people at once, so that bans are not rare; and some time."""
+        for name in names[:count]:
+            self.both(partial(self.model.report, name, to), partial(self.reported, name, to))
+        self.time_passes(minutes)
+
+    def reported(self, name: str, to: str) -> int:
+        reports: int = self.say(name, f"/report {to}").reports
+        return reports
+
+    @rule(name=st.sampled_from(NAMES[1:]), meant=st.integers(0, 5))
+    def delete_account(self, name: str, meant: int) -> None:
+        if not meant:
+            self.both(lambda: self.model.delete(name), lambda: self.chat.do(CloseAccount(None), name) and None)
+
+    @rule(minutes=st.sampled_from((0, 1, 10, 29, 30, 60, 61, 240, 1440)))
+    def wait(self, minutes: int) -> None:
+        self.time_passes(minutes)
+
+    def time_passes(self, minutes: int) -> None:
+        self.chat.clock.advance(minutes * 60_000)
+        self.model.now_ms = self.chat.clock.now_ms()
+        self.model.due()
+        self.chat.due()
+
+    @rule()
+    def restart(self) -> None:
+        self.chat.executor._load()
+
+    # ---- what each can see
+
+    @invariant()
+    def someone_sees_what_the_model_says(self) -> None:
+        assert self.chat.executor.state.seq == self.model.seq
+        self.steps += 1
+        if alive := self.model.alive():
+            self.sees(alive[self.steps % len(alive)])
+
+    def sees(self, name: str) -> None:
+        model = self.model
+        back = self.chat.come_back(name)
+        notice, *rest = back.events
+        chats = model.chats(name)
+        assert isinstance(notice, e.Notice)
+        assert notice.unread == {chat: unread for chat, _, unread in chats if unread}
+        assert rest == [*self.shown(name, model.unread(name)), *model.users[name].notices]
+        model.users[name].notices.clear()
+        assert [(chat.name, chat.read, chat.unread) for chat in back.reply.chats] == chats
+        assert (back.reply.ban and back.reply.ban.until) == model.banned_until(name)
+        assert self.say(name, "/delayed").delayed == model.waiting(name)
+        for chat, _, _ in chats:
+            page = self.chat.say(name, f"/history {chat} limit 200")
+            assert page.events == self.shown(name, model.history(name, chat.removeprefix("@")))
+        position = max(0, model.seq - 3)
+        assert self.chat.come_back(name, position).events == self.shown(name, model.after(name, position))
+
+    def shown(self, name: str, messages: list[Message]) -> list[e.Event]:
+        at = {event[0]: event[1] for event in self.chat.db.all("SELECT id, at_ms FROM messages")}
+        return [
+            e.Message(
+                id=each.id,
+                seq=each.seq,
+                chat=self.model.name(each.chat, name),
+                from_=each.author,
+                at=iso(at[each.id]),
+                text=each.text,
+                deleted=each.text is None,
+                delayed=each.delayed,
+            )
+            for each in messages
+        ]
+
+
+TestEverybody = Everybody.TestCase
+TestEverybody.settings = settings(max_examples=40, stateful_step_count=60)

@@ -1,0 +1,82 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server.protocol.events import Message
+from chat_server.store import messages
+from chat_server.store.chats import MAIN
+from chat_server.store.messages import PAGE_MESSAGES_MAX, PAGE_TEXT_CHARS_MAX, Range
+from tests.unit.chat import Chat
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
+    """600 messages of alice and bob, in main and between the two, some of them long."""
+    path: Path = tmp_path_factory.mktemp("messages")
+    chat = Chat(path)
+    chat.sign_in("alice", "bob")
+    entries = []
+    for number in range(600):
+        text = "x" * (4000 if number % 50 < 9 else 10)
+        name, line = ("alice", "/send bob") if number % 3 == 0 else ("bob", "/send_all")
+        entries.append(chat.entry(name, f"{line} {number} {text}"))
+    chat.batch(*entries)
+    yield chat
+    chat.close()
+
+
+def ranges(after: int, up_to: int) -> list[Range]:
+    return [Range(MAIN, "main", after, up_to), Range(2, "@bob", after, up_to)]
+
+
+def flat(pages: Iterator[list[Message]]) -> list[int]:
+    found = []
+    for page in pages:
+        assert 0 < len(page) <= PAGE_MESSAGES_MAX
+        assert sum(len(message.text or "") for message in page[:-1]) < PAGE_TEXT_CHARS_MAX
+        found += [message.id for message in page]
+    return found
+
+
+@given(st.integers(0, 610), st.integers(0, 610))
+def test_pages_have_every_message_of_the_range_once_in_order(chat: Chat, after: int, up_to: int) -> None:
+    expected = list(range(after + 1, min(up_to, 600) + 1))
+    assert flat(messages.new(chat.db, ranges(after, up_to))) == expected
+    assert flat(messages.new_and_changed(chat.db, ranges(after, up_to))) == expected
+    assert flat(messages.changed(chat.db, ranges(after, up_to))) == []
+    others = [id_ for id_ in expected if id_ % 3 != 1]
+    assert flat(messages.new(chat.db, ranges(after, up_to), not_by=chat.ids["alice"])) == others
+
+
+def test_between_two_pages_no_snapshot_is_held(chat: Chat) -> None:
+    pages = messages.new(chat.db, ranges(0, 700))
+    assert len(next(pages)) > 0
+    last = chat.say("bob", "/send_all late").reply.id
+    assert flat(pages)[-1] == last
+
+
+@given(st.integers(1, 50), st.integers(0, 610), st.integers(0, 610), st.booleans())
+def test_a_page_is_the_newest_or_the_oldest_between_two_ids(
+    chat: Chat, limit: int, above: int, below: int, newest_first: bool
+) -> None:
+    main = [id_ for id_ in range(1, 601) if id_ % 3 != 1 and above < id_ < min(below, 601)]
+    found = messages.page(chat.db, MAIN, "main", limit, above=above, below=min(below, 601), newest_first=newest_first)
+    assert [message.id for message in found] == (main[-limit:] if newest_first else main[:limit])
+
+
+@given(st.integers(0, 610), st.integers(0, 600))
+def test_unread_are_those_of_others_above_the_marker(chat: Chat, read: int, up_to: int) -> None:
+    main = [id_ for id_ in range(1, 601) if id_ % 3 != 1 and id_ > read]
+    assert messages.unread(chat.db, chat.ids["alice"], MAIN, read, up_to) == len([i for i in main if i <= up_to])
+    assert messages.unread(chat.db, chat.ids["bob"], MAIN, read, up_to) == 0
+    page = messages.unread_page(chat.db, chat.ids["alice"], MAIN, "main", min(read, 500), 20)
+    assert [message.id for message in page] == [i for i in range(1, 601) if i % 3 != 1 and i > min(read, 500)][:20]
+
+
+def test_the_newest_up_to_a_bound(chat: Chat) -> None:
+    assert messages.newest(chat.db, MAIN, 600) == 600
+    assert messages.newest(chat.db, MAIN, 598) == 597
+    assert messages.newest(chat.db, MAIN, 0) == messages.newest(chat.db, 99) == 0

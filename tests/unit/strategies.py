@@ -1,0 +1,80 @@
+"""What hypothesis draws from: hostile text, names, and arguments of every kind in both of their forms."""
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+from chat_server.protocol.clean import clean
+from chat_server.protocol.commands import Argument, Spec
+from chat_server.protocol.times import TIME_MS_MAX, iso
+
+# What a terminal would obey, and what looks like the start of a line of ours.
+HOSTILE = (
+    *"\0\a\b\t\n\v\f\r\x1b\x7f\x85\x9b\u2028\u2029\u202e\u2066\u200b\ufeff\ud800",
+    "\x1b[2J", "\r\n", "\n+ ", "\n- code: ", "\n[12:00:01] main bob: hi (#42)", "\n* bob is online", "\n  ", "\n    | ",
+    "{", '"', "@7f ", "(#44)",
+)  # fmt: skip
+any_text = st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=6)), max_size=8).map("".join)
+cleaned = any_text.map(clean)
+times = st.integers(0, TIME_MS_MAX).map(iso)
+
+names = st.from_regex(r"[a-z]([a-z0-9_.-]{0,12}[a-z0-9])?", fullmatch=True).filter(
+    lambda name: name not in ("main", "all", "server", "system", "me", "you")
+) | st.sampled_from(("Анна", "Ödön", "花子", "bob2"))
+chat_names = st.just("main") | names.map("#{}".format) | names.map("@{}".format)
+
+_line_text = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=20)
+_words = st.text(st.characters(codec="utf-8", exclude_characters='\0\r\n"'), max_size=12)
+_tight_words = st.from_regex(r"[!-~]{1,16}", fullmatch=True).filter(lambda word: '"' not in word)
+_ids = st.integers(1, 2**63 - 1)
+_numbers = _ids | _ids.map(str) | _ids.map("#{}".format)
+
+# For each kind values of the JSON form that a line, if it takes them at all, can say too.
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "word": _words,
+    "text": _line_text.filter(lambda text: not text.startswith(" ") and bool(clean(text).strip())),
+    "reason": _line_text.filter(lambda text: bool(text.strip(" "))),
+    "secret": _tight_words,
+    "token": _tight_words,
+    "name": names,
+    "user": names | names.map("@{}".format),
+    "target": chat_names | names,
+    "id": _numbers,
+    "count": _numbers,
+    "delay": st.integers(0, 10**11)
+    | st.from_regex(r"[0-9]{1,6}[smhd]", fullmatch=True)
+    | st.datetimes().map(lambda when: when.isoformat()).filter(lambda when: when > "1970"),
+    "key": _tight_words,
+    "format": st.sampled_from(("text", "json", "JSON")),
+    "on_off": st.booleans() | st.sampled_from(("on", "OFF")),
+    "sessions": st.sampled_from(("all", "ALL")) | _numbers,
+}
+
+
+def line_word(argument: Argument, value: Any) -> str:
+    """A JSON value as it is written in a line."""
+    word = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+    return word if argument.kind.takes_rest or (word and " " not in word) else f'"{word}"'
+
+
+@st.composite
+def both_forms(draw: st.DrawFn, spec: Spec) -> tuple[str, str, bool]:
+    """A command as a line and as a JSON object; and whether it is one that cannot be refused."""
+    fields: dict[str, Any] = {}
+    words = [f"/{draw(st.sampled_from((spec.verb, *spec.aliases, spec.verb.upper())))}"]
+    arguments = [argument for argument in spec.arguments if not (argument.pair or argument.json_only)]
+    required_left = sum(argument.required for argument in arguments)
+    for argument in arguments:
+        required_left -= argument.required
+        if argument.required or draw(st.booleans()):
+            fields[argument.name] = draw(VALUES[argument.kind.name])
+            words.append(line_word(argument, fields[argument.name]))
+        elif not required_left:
+            break  # those that may be left out at the end of a line are left out from there on
+    pairs = draw(st.permutations([argument for argument in spec.arguments if argument.pair]))
+    chosen = pairs[: draw(st.integers(0, len(pairs)))]
+    for argument in chosen:
+        fields[argument.name] = draw(VALUES[argument.kind.name])
+        words.append(f"{argument.name} {line_word(argument, fields[argument.name])}")
+    return " ".join(words), json.dumps({"cmd": words[0][1:], **fields}), len(chosen) < 2

@@ -1,0 +1,179 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chat_server.errors import StartError
+from chat_server.settings import OPTIONS, Rate, Settings, load
+
+FIELDS = {option.name: field for field, option in OPTIONS.items()}
+SECONDS, MINUTES, HOURS = 1000, 60_000, 3_600_000
+NUMBERS: tuple[tuple[str, Any], ...] = (("3", 3), ("4", 4), ("5", 5))
+TIMES: tuple[tuple[str, Any], ...] = (("3s", 3 * SECONDS), ("4m", 4 * MINUTES), ("5h", 5 * HOURS))
+RATES: tuple[tuple[str, Any], ...] = (
+    ("3/1h", Rate(3, HOURS)), ("4/2m", Rate(4, 2 * MINUTES)), ("5/90s", Rate(5, 90 * SECONDS))
+)  # fmt: skip
+SIZES: tuple[tuple[str, Any], ...] = (("5KiB", 5120), ("1MB", 1 << 20), ("5000", 5000))
+TEXTS: tuple[tuple[str, Any], ...] = (("127.0.0.3", "127.0.0.3"), ("::1", "::1"), ("localhost", "localhost"))
+SWITCHES: tuple[tuple[str, Any], ...] = (("off", False), ("off", False), ("on", True))
+
+# What each option is in the file, in the environment and on the command line, and what that means.
+EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
+    "host": TEXTS, "port": NUMBERS, "data": TEXTS, "allow-passwordless": SWITCHES, "replay": NUMBERS, "page": NUMBERS,
+    "main-rate-limit": RATES, "report-limit": NUMBERS, "ban-duration": TIMES, "reports-per-day": NUMBERS,
+    "report-min-age": TIMES, "text-max": NUMBERS, "line-max": SIZES, "outbox-max": SIZES, "stall-timeout": TIMES,
+    "command-rate": RATES, "command-burst": NUMBERS, "sign-in-tries": RATES, "connections-max": NUMBERS,
+    "connections-per-address": NUMBERS, "sign-in-timeout": TIMES, "delayed-max": NUMBERS, "delayed-ahead-max": TIMES,
+    "token-ttl": TIMES, "presence-max": NUMBERS,
+    "message-ttl": (("off", None),) * 3,
+    "log-level": (("debug", "debug"), ("warning", "warning"), ("ERROR", "error")),
+    "log-format": (("json", "json"), ("text", "text"), ("JSON", "json")),
+}  # fmt: skip
+each_option = pytest.mark.parametrize("name", sorted(FIELDS))
+
+
+def value(name: str, settings: Settings) -> Any:
+    return getattr(settings, FIELDS[name])
+
+
+def variable(name: str) -> str:
+    return "CHAT_" + name.upper().replace("-", "_")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "chat.toml"
+
+
+def failure(arguments: list[str], environment: dict[str, str] | None = None) -> str:
+    with pytest.raises(StartError) as caught:
+        load(arguments, environment or {})
+    assert caught.value.status == 2
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_every_option_has_its_examples() -> None:
+    assert set(EXAMPLES) == set(FIELDS)
+
+
+@each_option
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(name: str, config: Path) -> None:
+    (in_file, first), (in_environment, second), (given, third) = EXAMPLES[name]
+    config.write_text(f'{name} = "{in_file}"\n')
+    by_file = ["--config", str(config)]
+    environment = {variable(name): in_environment}
+    assert value(name, load(by_file, {})) == first
+    assert value(name, load(by_file, environment)) == second
+    assert value(name, load([*by_file, f"--{name}", given], environment)) == third
+    assert value(name, load([f"--{name}={given}"], {})) == third
+
+
+def test_the_defaults_are_those_of_the_protocol_page() -> None:
+    settings = load([], {})
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert (settings.replay_messages, settings.page_messages, settings.text_chars_max) == (20, 20, 4096)
+    assert (settings.reports_to_ban, settings.ban_ms, settings.reports_per_day) == (3, 4 * HOURS, 10)
+    assert (settings.line_bytes_max, settings.outbox_bytes_max, settings.stall_ms) == (65_536, 262_144, 60_000)
+    assert (settings.command_rate, settings.command_burst) == (Rate(10, SECONDS), 20)
+    assert settings.sign_in_tries == Rate(5, 10 * MINUTES)
+    assert (settings.connections_max, settings.connections_per_address) == (10_000, 64)
+    assert (settings.delayed_max, settings.delayed_ahead_ms) == (100, 365 * 24 * HOURS)
+    assert (settings.token_ttl_ms, settings.presence_max, settings.sign_in_timeout_ms) == (720 * HOURS, 500, 60_000)
+    assert (settings.log_level, settings.log_format) == ("info", "text")
+    assert settings.data_dir.endswith("chat-server")
+
+
+@each_option
+def test_a_wrong_value_names_the_option_and_what_is_expected(name: str, config: Path) -> None:
+    if name in ("host", "data"):
+        return
+    wrong = "٣ nonsense"
+    config.write_text(f'{name} = "{wrong}"\n')
+    for text, told in (
+        (failure([f"--{name}", wrong]), f"--{name}"),
+        (failure([], {variable(name): wrong}), variable(name)),
+        (failure(["--config", str(config)]), f"{name} in the configuration file"),
+    ):
+        assert text.startswith(f"{told}: expected ") and text.endswith(f", got “{wrong}”")
+        assert " off" in text or OPTIONS[FIELDS[name]].off is None
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("port", "-1"), ("port", "65536"), ("port", "80.5"), ("page", "0"), ("page", "201"), ("text-max", "60001"),
+        ("ban-duration", "0"), ("ban-duration", "4 hours"), ("main-rate-limit", "20"), ("main-rate-limit", "0/1h"),
+        ("main-rate-limit", "20/0s"), ("command-rate", "1/"), ("line-max", "0"), ("line-max", "64 kilo"),
+        ("log-level", "loud"), ("allow-passwordless", "maybe"), ("port", ""), ("host", ""),
+        ("port", "9" * 5000), ("ban-duration", "999999999999d"), ("token-ttl", "999999999999d"),
+    ],
+)  # fmt: skip
+def test_wrong_values(name: str, wrong: str) -> None:
+    assert name in failure([f"--{name}={wrong}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "off"),
+    [
+        ("main-rate-limit", None), ("command-rate", None), ("sign-in-tries", None), ("connections-per-address", None),
+        ("sign-in-timeout", None), ("message-ttl", None), ("report-min-age", 0), ("presence-max", 0),
+        ("allow-passwordless", False),
+    ],
+)  # fmt: skip
+def test_off_where_it_makes_sense(name: str, off: object) -> None:
+    assert value(name, load([f"--{name}", "off"], {})) == off
+    assert value(name, load([f"--{name}=OFF"], {})) == off
+    assert {each.name for each in OPTIONS.values() if each.off is not None} >= {name}
+
+
+def test_off_elsewhere_is_a_wrong_value() -> None:
+    for option in OPTIONS.values():
+        if option.off is None and option.name not in ("host", "data"):
+            assert option.name in failure([f"--{option.name}", "off"])
+
+
+def test_toml_values_may_be_numbers_and_booleans(config: Path) -> None:
+    config.write_text("port = 9000\nallow-passwordless = true\npage = 30\n")
+    settings = load([], {"CHAT_CONFIG": str(config)})
+    assert (settings.port, settings.allow_passwordless, settings.page_messages) == (9000, True, 30)
+
+
+def test_a_switch_needs_no_value() -> None:
+    assert load(["--allow-passwordless"], {}).allow_passwordless
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [("prot = 1", "prot"), ("port = ", "not TOML"), (b"\xff", "not TOML"), ("port = [1]", "port")]
+)
+def test_a_bad_file_is_one_clear_line(config: Path, content: str | bytes, told: str) -> None:
+    config.write_bytes(content.encode() if isinstance(content, str) else content)
+    assert told in failure(["--config", str(config)])
+
+
+def test_a_file_that_is_not_there_and_an_unknown_option_are_one_clear_line(config: Path) -> None:
+    assert str(config) in failure(["--config", str(config)])
+    assert "--nonsense" in failure(["--nonsense"])
+    assert "--por" in failure(["--por", "1"]), "no abbreviations"
+
+
+def test_beyond_loopback_accounts_need_a_password_and_young_ones_do_not_count() -> None:
+    local, open_to_all = load([], {}), load(["--host", "0.0.0.0"], {})
+    assert (local.passwordless, local.report_min_age_ms) == (True, 0)
+    assert (open_to_all.passwordless, open_to_all.report_min_age_ms) == (False, HOURS)
+    assert load(["--host", "0.0.0.0", "--allow-passwordless"], {}).passwordless
+    assert load(["--report-min-age", "5m"], {}).report_min_age_ms == 5 * MINUTES
+
+
+def test_a_program_is_told_the_limits() -> None:
+    told = load(["--main-rate-limit", "20/1h"], {}).told()
+    assert told["main_rate_limit"] == "20/1h" and told["ban_duration"] == 14_400 and told["text_max"] == 4096
+    assert load([], {"CHAT_COMMAND_RATE": "off"}).told()["command_rate"] == "off"
+
+
+def test_help_and_version_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    for argument, word in (("--help", "--main-rate-limit"), ("--version", "chat-server ")):
+        with pytest.raises(SystemExit) as left:
+            load([argument], {})
+        assert left.value.code == 0
+        assert word in capsys.readouterr().out

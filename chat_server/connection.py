@@ -7,6 +7,7 @@ for `session` to say.
 import asyncio
 import fcntl
 import logging
+import socket
 import struct
 import termios
 from abc import abstractmethod
@@ -22,12 +23,18 @@ from chat_server.settings import Settings
 
 log = logging.getLogger("chat.connection")
 
-# What waits to be executed, past which nothing more is read; half of it, and reading goes on.
-WAITING_LINES_MAX = 200
+# What is read at once; and what may wait to be executed, past which nothing more is read.
+READ_BYTES_MAX = 65_536
 WAITING_BYTES_MAX = 65_536
+# States of a TCP connection (Linux, net/tcp_states.h) in which what was acknowledged is at the other side.
+_ESTABLISHED, _CLOSE_WAIT = 1, 8
+# How often one looks whether the last of what was written has been taken, and for how long.
+TAKEN_SECONDS, TAKEN_SECONDS_MAX = 0.01, 1.0
+# Filled and emptied within one callback of the loop, so one will do for all connections.
+_read_buffer = memoryview(bytearray(READ_BYTES_MAX))
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     transport: asyncio.Transport
     outbox: Outbox
     number: int
@@ -41,6 +48,7 @@ class Connection(asyncio.Protocol):
         self._allowance_at = clock.monotonic()
         self._refill: asyncio.TimerHandle | None = None
         self._abort: asyncio.TimerHandle | None = None
+        self._taken: asyncio.TimerHandle | None = None
         self._eof = False
         self._stopping = False
         self._in_order = False  # whether the end is the wish of the one at the other side
@@ -73,8 +81,11 @@ class Connection(asyncio.Protocol):
     def hanging_up(self) -> None: ...
 
     @abstractmethod
-    def ended(self, *, in_order: bool) -> None:
-        """`in_order`: the other side wanted it so, and all that was written before went out."""
+    def taken(self) -> None:
+        """The other side wanted the end, and has taken all that was written before."""
+
+    @abstractmethod
+    def ended(self) -> None: ...
 
     # ---- the transport
 
@@ -87,11 +98,14 @@ class Connection(asyncio.Protocol):
         self.outbox = Outbox(self.hub, self.transport, self.go_on)
         self.opened()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self.closing:
             return
         try:
-            if self._lines.feed(data):
+            if self._lines.feed(_read_buffer[:nbytes]):
                 self.lines_came()
         except UnendedLine:
             self.close("line_too_long", "1 MiB came without a line end")
@@ -112,10 +126,10 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The one place where a connection ends."""
         self.closing = True
-        for timer in (self._abort, self._refill):
+        for timer in (self._abort, self._refill, self._taken):
             if timer is not None:
                 timer.cancel()
-        self.ended(in_order=error is None and self._in_order)
+        self.ended()
 
     # ---- lines in
 
@@ -124,12 +138,7 @@ class Connection(asyncio.Protocol):
 
         Raises Refusal `line_too_long` in place of one that is.
         """
-        while len(self._lines) and self._allowed():
-            line = self._lines.take(line_bytes_max)
-            if line:
-                return line
-            self._allowance += 1
-        return None
+        return self._lines.take(line_bytes_max) if self._lines.has_line() and self._allowed() else None
 
     def _allowed(self) -> bool:
         """Take one command off what the rate allows. Over it nothing is refused: the lines wait until there is room."""
@@ -157,11 +166,11 @@ class Connection(asyncio.Protocol):
         """Read no more than can be executed soon."""
         if self.closing or self._eof or self._stopping:
             return
-        lines, size = len(self._lines), self._lines.pending_bytes
-        if lines > WAITING_LINES_MAX or size > WAITING_BYTES_MAX:
+        # An unfinished line has its own bound, and is waited for.
+        if self._lines.pending_bytes >= WAITING_BYTES_MAX and self._lines.has_line():
             if self.transport.is_reading():
                 self.transport.pause_reading()
-        elif lines <= WAITING_LINES_MAX // 2 and size <= WAITING_BYTES_MAX // 2 and not self.transport.is_reading():
+        elif not self.transport.is_reading():
             self.transport.resume_reading()
 
     def stop_reading(self) -> None:
@@ -184,6 +193,15 @@ class Connection(asyncio.Protocol):
             unsent += queued
         return unsent
 
+    def all_taken(self) -> bool:
+        """Whether everything that was written is known to be at the other side."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is None or sock.fileno() < 0 or self.unsent_bytes():
+            return False
+        # A connection that was reset has nothing unsent either.
+        state: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        return state in (_ESTABLISHED, _CLOSE_WAIT)
+
     def unsent_bytes_if_stuck(self) -> int:
         """What a reader leaves lying who is behind; 0 for one who is not."""
         return self.unsent_bytes() if self.outbox.paused and not self.closing else 0
@@ -197,13 +215,26 @@ class Connection(asyncio.Protocol):
             self.hang_up()
 
     def hang_up(self, *, in_order: bool = False) -> None:
-        """End the connection once what was written has been taken, or after a while. `in_order`: see `ended`."""
+        """End the connection once what was written has been taken, or after a while. `in_order`: see `taken`."""
         if self.closing:
             return
         self._in_order |= in_order
         self.hanging_up()
         self.closing = True
         self.outbox.close()
-        self.transport.close()
+        if self._in_order:
+            self._wait_until_taken(TAKEN_SECONDS_MAX)
+        else:
+            self.transport.close()
         # A reader who takes nothing any more would keep the connection for ever.
         self._abort = asyncio.get_running_loop().call_later(self.settings.stall_ms / 1000, self.transport.abort)
+
+    def _wait_until_taken(self, seconds: float) -> None:
+        if self.all_taken():
+            self.taken()
+        elif seconds > 0:
+            self._taken = asyncio.get_running_loop().call_later(
+                TAKEN_SECONDS, self._wait_until_taken, seconds - TAKEN_SECONDS
+            )
+            return
+        self.transport.close()

@@ -55,7 +55,6 @@ class Enter(Internal, frozen=True, tag="enter"):
     new_hash: str | None
     password_given: bool
     token_hash: bytes | None
-    address: str
 
 
 class EnterByToken(Internal, frozen=True, tag="enter_by_token"):
@@ -81,9 +80,13 @@ class CloseAccount(Internal, frozen=True, tag="close_account"):
 
 
 class Seen(Internal, frozen=True, tag="seen"):
-    """A text session was sent everything up to `seq` and then gave a sign of life: all of it is read."""
+    """A text session was sent everything up to `seq` and then gave a sign of life: all of it is read.
+
+    What it was not shown, since it said that it knew all up to `shown_from`, stays unread if it was.
+    """
 
     seq: int
+    shown_from: int = 0
 
 
 class MarkRead(Internal, frozen=True, tag="mark_read"):
@@ -115,7 +118,11 @@ Logged = (
 
 
 class Entry(Struct, frozen=True):
-    """One command in the log. `session` says where the reply goes, on the node that took it; 0 for nowhere."""
+    """One command in the log.
+
+    `session` says where the reply goes, on the node that took it, 0 for nowhere; `address` whence it came, "" for the
+    machine itself.
+    """
 
     command: Logged
     user_id: int = 0

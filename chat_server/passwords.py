@@ -22,7 +22,7 @@ R = TypeVar("R")
 V = TypeVar("V")
 
 THREADS = 2
-WAITING_MAX = 64
+WAITING_MAX = 500
 TRIED_MAX = 10_000
 KNOWN_MAX = 10_000
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)

@@ -62,7 +62,7 @@ class Preparer:
             new_hash = await self._passwords.hash(password)
         token = secrets.token_urlsafe(TOKEN_BYTES) if asker.wants_token else None
         token_hash = hash_token(token) if token else None
-        return Prepared(Enter(name, saw_hash, new_hash, password is not None, token_hash, asker.address), token)
+        return Prepared(Enter(name, saw_hash, new_hash, password is not None, token_hash), token)
 
     async def resume(self, asker: Asker, command: c.Resume) -> Prepared:
         return Prepared(EnterByToken(hash_token(command.token)), command.token)

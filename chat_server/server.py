@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import logging
-import os
 import resource
 import signal
 import socket
@@ -39,6 +38,8 @@ FLUSH_SECONDS = 1.5
 
 class Server:
     def __init__(self, settings: Settings, clock: Clock, directory: DataDirectory, actions: ActionLog) -> None:
+        """Raises StartError. The port is taken before the store is opened: who cannot listen changes nothing."""
+        self._sockets = listen(settings.host, settings.port)
         self.node = Node(settings, clock, directory.path)
         self._settings = settings
         self._clock = clock
@@ -52,16 +53,17 @@ class Server:
     async def run(self, started: Callable[[str], None]) -> None:
         """Listen until a signal comes or the disk fails; `started` is told what holds. Raises StartError."""
         loop = asyncio.get_running_loop()
-        listener = await self._listen()
+        listeners = [await loop.create_server(self._accept, sock=sock, backlog=BACKLOG) for sock in self._sockets]
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop.set)
         running = loop.create_task(self.node.run())
         running.add_done_callback(lambda _: self._stop.set())
         watching = loop.create_task(self._watch_stalled())
-        started(self._summary(listener))
+        started(self._summary())
         try:
             await self._stop.wait()
-            listener.close()
+            for listener in listeners:
+                listener.close()
             await self._close(running)
         finally:
             watching.cancel()
@@ -77,22 +79,7 @@ class Server:
 
     # ---- connections
 
-    async def _listen(self) -> asyncio.Server:
-        settings = self._settings
-        try:
-            listener = await asyncio.get_running_loop().create_server(
-                self._accept, settings.host, settings.port, backlog=BACKLOG, reuse_address=True
-            )
-            for listening in listener.sockets:
-                _set_options(listening.fileno())
-            return listener
-        except OSError as error:
-            where = f"{settings.host}:{settings.port}"
-            if error.errno == errno.EADDRINUSE:
-                raise StartError(f"{where} is in use by another program; choose another --port") from None
-            raise StartError(f"cannot listen on {where}: {error.strerror or error}") from None
-
-    def _accept(self) -> asyncio.Protocol:
+    def _accept(self) -> asyncio.BaseProtocol:
         return Session(self.node, self._settings, self._actions, self._sessions, self._no_room)
 
     def _no_room(self, session: Session) -> str | None:
@@ -146,9 +133,9 @@ class Server:
 
     # ---- what is said at the start
 
-    def _summary(self, listener: asyncio.Server) -> str:
+    def _summary(self) -> str:
         settings = self._settings
-        addresses = [sock.getsockname()[:2] for sock in listener.sockets]
+        addresses = [sock.getsockname()[:2] for sock in self._sockets]
         listening = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in addresses)
         host, port = addresses[0]
         where = "a temporary directory, removed at the stop" if self._directory.temporary else str(self._directory.path)
@@ -172,13 +159,36 @@ class Server:
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 
 
-def _set_options(descriptor: int) -> None:
+def listen(host: str, port: int) -> list[socket.socket]:
+    """A listening socket for each address of the host. Raises StartError."""
+    sockets: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, _, _, _, address in dict.fromkeys(found):
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sockets.append(sock)
+            _set_options(sock)
+            sock.bind(address)
+            sock.listen(BACKLOG)
+    except OSError as error:
+        for sock in sockets:
+            sock.close()
+        where = f"{host}:{port}"
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(f"{where} is in use by another program; choose another --port") from None
+        raise StartError(f"cannot listen on {where}: {error.strerror or error}") from None
+    return sockets
+
+
+def _set_options(sock: socket.socket) -> None:
     """Of a listening socket: those that it accepts have the same."""
-    with socket.socket(fileno=os.dup(descriptor)) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_BYTES_MAX)
-        for option, value in KEEPALIVE:
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_BYTES_MAX)
+    for option, value in KEEPALIVE:
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
 
 
 def _connections_max(wanted: int) -> int:

@@ -29,6 +29,7 @@ from chat_server.protocol.lines import decode
 from chat_server.protocol.parse import Parsed, parse
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.execute import Outcome
+from chat_server.rules.moderation import Barred
 from chat_server.rules.turn import RULES, Entered, Stale
 from chat_server.settings import Settings
 
@@ -38,6 +39,7 @@ log = logging.getLogger("chat.session")
 STRANGER_LINE_BYTES_MAX = 4096
 IN_FLIGHT_MAX = 256
 PREPARE_TRIES_MAX = 5
+LINES_A_TURN_MAX = 256
 
 
 class Pending(Struct):
@@ -77,7 +79,8 @@ class Session(Connection):
         self._signing_out = False
         self._sign_in_timer: asyncio.TimerHandle | None = None
         self._marked = 0  # what a person gave a sign of having seen
-        self._last: tuple[int, int] | None = None  # at the end: whose it was, and all that was written
+        self._shown_from = 0  # what is unread up to here was not shown, since a position was given
+        self._last: tuple[int, Seen] | None = None  # at the end: whose it was, and all that was written
         self._talk: Target | None = None
         self._token: str | None = None
         self._tried = ""  # the name of a sign-in that is under way
@@ -106,17 +109,19 @@ class Session(Connection):
         self.go_on()
 
     def hanging_up(self) -> None:
-        if self.outbox.format == "text" and self.outbox.position > self._marked:
-            self._last = self.user_id, self.outbox.position
+        if self.outbox.live and self.outbox.format == "text" and self.outbox.position > self._marked:
+            self._last = self.user_id, Seen(self.outbox.position, self._shown_from)
         self.hub.detach(self)
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
 
-    def ended(self, *, in_order: bool) -> None:
+    def taken(self) -> None:
+        if self._last is not None:
+            user_id, seen = self._last
+            self._node.submit(seen, user_id)
+
+    def ended(self) -> None:
         log.debug("session %d: disconnected", self.number)
-        if in_order and self._last is not None:
-            user_id, position = self._last
-            self._node.submit(Seen(position), user_id)
         self.outbox.close()
         self.hub.remove(self)
         self._sessions.discard(self)
@@ -136,7 +141,13 @@ class Session(Connection):
             return
         self._going_on = True
         try:
+            turns = LINES_A_TURN_MAX
             while not self.closing and self._task is None and self._may_go_on():
+                if not turns:
+                    # The others first.
+                    asyncio.get_running_loop().call_soon(self.go_on)
+                    break
+                turns -= 1
                 parsed = self._next or self._take()
                 if parsed is None:
                     break
@@ -158,7 +169,7 @@ class Session(Connection):
         return self.outbox.live or not self.user_id
 
     def _has_nothing_to_do(self) -> bool:
-        waiting = self._next is not None or len(self._lines) > 0
+        waiting = self._next is not None or self._lines.has_line()
         return not waiting and not self._in_flight and self._task is None and self.outbox.idle
 
     def _take(self) -> Parsed | None:
@@ -173,13 +184,15 @@ class Session(Connection):
             return Parsed("", None, error=refusal)
 
     def _execute(self, parsed: Parsed) -> None:
-        command = parsed.command
+        command: Any = parsed.command
         started = self._clock.monotonic()
         try:
-            if command is None:
-                raise parsed.error or AssertionError
-            self._check_signed_in(command)
-            if type(command) in LOCAL:
+            self._check_signed_in(parsed.verb)
+            if parsed.error is not None:
+                if not parsed.verb or not c.TABLE[parsed.verb].seen_by_others:
+                    raise parsed.error
+                command = Barred(parsed.error)
+            elif type(command) in LOCAL:
                 self._reply(parsed, LOCAL[type(command)](self, command), started)
         except Refusal as refusal:
             self._reply(parsed, refusal, started)
@@ -192,11 +205,12 @@ class Session(Connection):
         elif kind not in LOCAL:
             self._task = asyncio.get_running_loop().create_task(self._run(parsed, command, started))
 
-    def _check_signed_in(self, command: c.Command) -> None:
-        if isinstance(command, c.SignIn | c.Resume):
+    def _check_signed_in(self, verb: str) -> None:
+        """Before anything else that may be wrong with a command; a line without a verb is none."""
+        if verb in (c.SignIn.spec.verb, c.Resume.spec.verb):
             if self.user_id:
                 raise Refusal("already_signed_in", f"you are {self.name} here; /sign_out first")
-        elif not self.user_id and not command.spec.before_sign_in:
+        elif verb and not self.user_id and not c.TABLE[verb].before_sign_in:
             raise Refusal("not_signed_in", "sign in first: /sign_in <username>")
 
     def _submit(
@@ -235,6 +249,9 @@ class Session(Connection):
             return b""
         reply = result if isinstance(result, Refusal) else pending.reply or result
         assert reply is not None
+        if isinstance(result, e.Sent) and result.id == self._marked + 1:
+            # Nothing but one's own message came since: there is nothing new to have seen.
+            self._marked = result.id
         self._signing_out = pending.signs_out and not isinstance(result, Refusal)
         return self._render(reply, pending.verb, pending.label, pending.started)
 
@@ -246,7 +263,8 @@ class Session(Connection):
         self.go_on()
 
     def fail(self, refusal: Refusal) -> None:
-        """Nothing in flight will ever be known to be done."""
+        """Nothing in flight will ever be known to be done, whatever still comes of it."""
+        self.hub.sessions.pop(self.number, None)
         while self._in_flight:
             pending = self._in_flight.popleft()
             if pending.done is not None:
@@ -256,7 +274,7 @@ class Session(Connection):
 
     # ---- commands that run alone
 
-    async def _run(self, parsed: Parsed, command: c.Command, started: float) -> None:
+    async def _run(self, parsed: Parsed, command: Any, started: float) -> None:
         self.outbox.hold()
         if isinstance(command, c.SignIn):
             self._tried = command.username.name
@@ -283,7 +301,7 @@ class Session(Connection):
         reply = await self._answer(parsed, query, started)
         if reply is None:
             return
-        self._reply(parsed, reply, started)
+        await self.outbox.write_paced([self._render(reply, parsed.verb, parsed.label, started)])
         if isinstance(query, c.Talk):
             self._talk = query.target
 
@@ -325,7 +343,7 @@ class Session(Connection):
         if isinstance(outcome.result, Entered):
             await self._welcome(parsed, command, prepared, outcome, started)
         elif isinstance(outcome.result, e.AccountDeleted):
-            for session in self._own_sessions():
+            for session in self._sessions_of(self.user_id):
                 session.close("account_deleted", "this account was deleted")
 
     # ---- signing in and out
@@ -343,32 +361,35 @@ class Session(Connection):
         assert isinstance(outcome.result, Entered)
         self._token = prepared.token
         position = command.position if isinstance(command, c.Resume) else None
+        self._shown_from = min(position or 0, outcome.seq)
         query = Welcome(outcome.result.new, outcome.seq, position, prepared.token)
         reply = await self._answer(parsed, query, started)
         if reply is not None:
             self._reply(parsed, reply, started)
 
-    def _own_sessions(self) -> "list[Session]":
-        return [cast(Session, receiver) for receiver in self.hub.of_user(self.user_id)]
+    def _sessions_of(self, user_id: int) -> "list[Session]":
+        return [cast(Session, receiver) for receiver in self.hub.of_user(user_id)]
 
     async def _sign_out(self, parsed: Parsed, command: c.SignOut, started: float) -> None:
         """Here, or everywhere, or on one of the user's connections: their tokens end, the others are closed."""
         number = command.session.number if command.session else self.number
-        chosen = [session for session in self._own_sessions() if number in (None, session.number)]
+        user_id = self.user_id
+        chosen = [session for session in self._sessions_of(user_id) if number in (None, session.number)]
         if not chosen:
             raise Refusal("bad_argument", f"you have no session {number}; /sessions lists them")
         hashes = None if number is None else [hash_token(each._token) for each in chosen if each._token]
         others = [session for session in chosen if session is not self]
         reply = e.SignedOut(len(others))
         await self._submitted(parsed, EndTokens(hashes), started, reply, signs_out=self in chosen)
-        for session in others:
+        # Who came in meanwhile, before the tokens ended, is meant too.
+        for session in self._sessions_of(user_id) if number is None else others:
             session.close("signed_out", "signed out from another connection")
 
     # ---- what a person has seen
 
     def _sign_of_life(self) -> None:
         """Who types has seen what stands above: a text session's read markers follow."""
-        if self.outbox.live and self.outbox.format == "text" and not self.unsent_bytes():
+        if self.outbox.live and self.outbox.format == "text" and self.all_taken():
             self._mark_seen(self.outbox.position)
 
     def _mark_seen(self, position: int) -> None:
@@ -376,4 +397,4 @@ class Session(Connection):
             self._marked = position
             # It stands in line like a command, so that what the line asks for is answered after it.
             self._in_flight.append(Pending("", None, 0.0, silent=True))
-            self._node.submit(Seen(position), self.user_id, self.number)
+            self._node.submit(Seen(position, self._shown_from), self.user_id, self.number)

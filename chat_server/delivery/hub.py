@@ -5,7 +5,9 @@ behind costs nothing. The session of a command gets its reply in the command's p
 """
 
 import asyncio
-from collections.abc import Callable, Container
+import logging
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from chat_server.clock import Clock
@@ -16,6 +18,8 @@ from chat_server.protocol.events import Message, Presence
 from chat_server.protocol.times import iso
 from chat_server.rules.execute import Executed, Outcome
 from chat_server.rules.turn import Push
+
+log = logging.getLogger("chat.delivery")
 
 NO_USER = 0
 
@@ -117,16 +121,18 @@ class Hub:
                 replies.setdefault(receiver, []).append((index, outcome))
             for push in outcome.pushes:
                 self._route(push, outcome, index, blocks, told)
+        # Who waits for an answer first, then those to whom something goes that not everyone gets, then all the others.
+        done: dict[Outbox, None] = {}
         changed_by = {outcome.entry.session for outcome in executed.outcomes if outcome.changed_much}
         if changed_by:
             causes = {receiver.outbox for receiver in replies if receiver.number in changed_by}
             for outbox in [each for each in self._live["json"] if each not in causes]:
                 self._leave_to_store(outbox, blocks, before)
-        # Who waits for an answer first, then those to whom something goes that not everyone gets, then all the others.
-        done: dict[Outbox, None] = {}
+                done[outbox] = None
         for receiver, outcomes in replies.items():
-            self._answer(receiver, outcomes, blocks, before)
             done[receiver.outbox] = None
+            with self._alone(receiver):
+                self._answer(receiver, outcomes, blocks, before)
         for user_id in blocks.users:
             for receiver in self.of_user(user_id):
                 if receiver.outbox not in done:
@@ -136,9 +142,19 @@ class Hub:
         for outbox in list(self._behind):
             outbox.join()
         for receiver in replies:
-            receiver.settled()
+            with self._alone(receiver):
+                receiver.settled()
         for user_id, notices in told.items():
             self.on_told(user_id, notices)
+
+    @contextmanager
+    def _alone(self, receiver: Receiver) -> Iterator[None]:
+        """A mistake in what concerns one session ends that session, and nothing else."""
+        try:
+            yield
+        except Exception:
+            log.exception("session %d failed: this is a bug; it is closed", receiver.number)
+            receiver.outbox.transport.abort()
 
     def _route(self, push: Push, outcome: Outcome, index: int, blocks: Blocks, told: dict[int, list[int]]) -> None:
         for channel in (EVERYONE,) if push.users is None else push.users:
@@ -152,8 +168,9 @@ class Hub:
 
     def _keep_for_behind(self, push: Push, channel: int, by_session: int) -> None:
         by = self.sessions.get(by_session)
-        for outbox in self._behind:
-            if channel in (EVERYONE, outbox.user_id) and not (by and by.outbox is outbox):
+        outboxes = list(self._behind) if channel == EVERYONE else [each.outbox for each in self.of_user(channel)]
+        for outbox in outboxes:
+            if not outbox.live and not (by and by.outbox is outbox):
                 outbox.keep(push.event, push.notice)
 
     def _answer(self, receiver: Receiver, outcomes: list[tuple[int, Outcome]], blocks: Blocks, before: int) -> None:

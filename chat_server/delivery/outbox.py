@@ -209,27 +209,25 @@ class Outbox:
 
     async def write_paced(self, lines: Iterable[bytes]) -> bool:
         """Write lines as fast as the reader takes them; False if it is gone."""
-        waiting: list[bytes] = []
-        size = 0
+        most = self.hub.block_bytes_max
+        waiting = bytearray()
         for line in lines:
-            waiting.append(line)
-            size += len(line)
-            if size >= self.hub.block_bytes_max // 2:
+            waiting += line
+            while len(waiting) >= most:
                 if not await self.drained():
                     return False
-                self.write(b"".join(waiting))
-                waiting.clear()
-                size = 0
+                self.write(bytes(waiting[:most]))
+                del waiting[:most]
         if not await self.drained():
             return False
-        self.write(b"".join(waiting))
+        self.write(bytes(waiting))
         return True
 
     # ---- while not live
 
     def reply(self, data: bytes, seq: int, own: tuple[int, ...]) -> None:
         """The reply to a logged command, as of `seq`: now, or if the connection fell behind meanwhile, in its place."""
-        if self.holding or not self.user_id:
+        if self.live or self.holding or not self.user_id:
             self.write(data)
         elif data:
             self._late.append(LateReply(seq, data, own))
@@ -275,7 +273,7 @@ class Outbox:
         finally:
             if self._catching_up is asyncio.current_task():
                 self._catching_up = None
-        if self.user_id and not self.closed and self._may_go_live():
+        if self.user_id and not self.closed and not self.holding and self._may_go_live():
             self._go_live()
 
     async def _read_up_to(self, stop: int) -> None:

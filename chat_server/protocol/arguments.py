@@ -10,7 +10,7 @@ from typing import Any, Literal, NewType
 from msgspec import Struct
 
 from chat_server.errors import Refusal
-from chat_server.protocol.clean import clean
+from chat_server.protocol.clean import clean, is_blank
 from chat_server.protocol.names import Name, check, fold
 from chat_server.protocol.times import TIME_MS_MAX, parse_duration, parse_iso
 
@@ -74,7 +74,7 @@ class Kind(Struct, frozen=True):
 
 def _text(raw: str) -> Text:
     text = clean(raw)
-    if not text or text.isspace():
+    if is_blank(text):
         raise Refusal("bad_argument", "the text is empty")
     return Text(text)
 
@@ -124,7 +124,10 @@ def _target(raw: str) -> Target:
 
 
 def _number(what: str, least: int) -> Callable[[Any], int]:
-    def parse(raw: str | int) -> int:
+    def parse(raw: str | float) -> int:
+        if isinstance(raw, float) and raw.is_integer() and abs(raw) < ID_MAX:
+            # As some languages write a whole number in JSON.
+            raw = int(raw)
         digits = raw.removeprefix("#") if isinstance(raw, str) else str(raw)
         if not (digits.isascii() and digits.isdigit() and len(digits) <= 19 and least <= int(digits) <= ID_MAX):
             raise Refusal("bad_argument", f"{what} is a whole number like 42, not {_short(raw)}")
@@ -133,8 +136,8 @@ def _number(what: str, least: int) -> Callable[[Any], int]:
     return parse
 
 
-def _delay(raw: str | int) -> Delay:
-    text = str(raw).strip()
+def _delay(raw: str | float) -> Delay:
+    text = f"{raw:.9f}" if isinstance(raw, float) else raw.strip() if isinstance(raw, str) else str(raw)
     after_ms = parse_duration(text)
     at_ms = parse_iso(text) if after_ms is None else None
     if not any(ms is not None and 0 <= ms <= TIME_MS_MAX for ms in (after_ms, at_ms)):
@@ -188,9 +191,9 @@ KINDS: dict[Any, Kind] = {
     Name: Kind("name", _name),
     User: Kind("user", _user),
     Target: Kind("target", _target),
-    Id: Kind("id", _number("an id", 0), (str, int)),
-    Count: Kind("count", _number("a number", 1), (str, int)),
-    Delay: Kind("delay", _delay, (str, int)),
+    Id: Kind("id", _number("an id", 0), (str, int, float)),
+    Count: Kind("count", _number("a number", 1), (str, int, float)),
+    Delay: Kind("delay", _delay, (str, int, float)),
     Key: Kind("key", _key),
     Format: Kind("format", _format),
     OnOff: Kind("on_off", _on_off, (str, bool)),

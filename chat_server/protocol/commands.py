@@ -8,6 +8,7 @@ stand in their order; those in `pairs` come after them as `word value`, and thos
 """
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
 
 from msgspec import NODEFAULT, Struct
@@ -54,6 +55,8 @@ class Spec(Struct, frozen=True):
     help: str
     example: str
     before_sign_in: bool
+    # What a ban forbids.
+    seen_by_others: bool
     usage: str
     arguments: tuple[Argument, ...]
     # Those that stand on a line in their place, each with how many required ones come after it; and the pairs.
@@ -82,6 +85,7 @@ def command(
     help: str,
     example: str,
     before_sign_in: bool = False,
+    seen_by_others: bool = False,
     usage: dict[str, str] | None = None,
     order: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
@@ -104,6 +108,7 @@ def command(
             help=help,
             example=example,
             before_sign_in=before_sign_in,
+            seen_by_others=seen_by_others,
             usage=" ".join((f"/{verb}", *(argument.usage for argument in arguments if argument.usage))),
             arguments=arguments,
             positional=tuple(
@@ -219,6 +224,7 @@ class DeleteAccount(Command, frozen=True, tag="delete_account"):
 @command(
     "send_all",
     group="Write",
+    seen_by_others=True,
     json_only=("key",),
     help="sends to everyone, in main",
     example="/send_all hello everybody",
@@ -234,6 +240,7 @@ class SendAll(Command, frozen=True, tag="send_all"):
     "msg",
     "w",
     group="Write",
+    seen_by_others=True,
     json_only=("key",),
     help="sends to a user, online or not, or to a chat",
     example="/send bob are you there?",
@@ -257,6 +264,7 @@ class Talk(Command, frozen=True, tag="talk"):
 @command(
     "send_delayed",
     group="Write",
+    seen_by_others=True,
     json_only=("key",),
     help="sends later: after seconds, 90s, 5m, 2h, 1d, or at a UTC time",
     example="/send_delayed bob 5m the tea is ready",
@@ -397,4 +405,11 @@ class ListSessions(Command, frozen=True, tag="sessions"):
 
 @command("quit", "close", "exit", group="Connection", before_sign_in=True, help="says goodbye", example="/quit")
 class Quit(Command, frozen=True, tag="quit"):
-    pass
+    reason: Reason | None = None
+
+
+def nearest(verb: str) -> str | None:
+    """The verb that was probably meant; never one that hangs up."""
+    candidates = [name for name, spec in VERBS.items() if spec is not Quit.spec]
+    close = get_close_matches(verb[:64], candidates, n=1, cutoff=0.65)
+    return close[0] if close else None

@@ -1,9 +1,7 @@
 """`/help` and the list of commands for programs, both made from the one table."""
 
-from difflib import get_close_matches
-
 from chat_server.errors import Refusal
-from chat_server.protocol.commands import GROUPS, TABLE, VERBS, Spec
+from chat_server.protocol.commands import GROUPS, TABLE, VERBS, Spec, nearest
 from chat_server.protocol.events import CommandForm
 
 _WIDTH = 78
@@ -33,8 +31,8 @@ def one(word: str) -> list[str]:
     """A command's usage, meaning, aliases and an example; Refusal `unknown_command`."""
     spec = VERBS.get(word.removeprefix("/").lower())
     if spec is None:
-        close = get_close_matches(word.removeprefix("/").lower()[:64], VERBS, n=1, cutoff=0.5)
-        hint = f"did you mean /help {close[0]}?" if close else "/help lists the commands"
+        close = nearest(word.removeprefix("/").lower())
+        hint = f"did you mean /help {close}?" if close else "/help lists the commands"
         raise Refusal("unknown_command", f"there is no such command; {hint}")
     lines = [spec.usage, f"    {spec.help}"]
     if spec.aliases:

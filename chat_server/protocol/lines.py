@@ -1,15 +1,16 @@
 """Bytes to lines, bounded; and what of a line may be text at all.
 
 `LineBuffer` MUST give the same lines however the bytes are cut, and MUST NOT hold more of an unfinished line than
-`line_bytes_max`. The limit that holds for a line is asked for when the line is taken, not when it came in, since a
-sign-in that is still under way raises it.
+`line_bytes_max`. Lines are cut off when they are taken, not when they come in: what has not been taken costs its bytes
+and nothing else, and the limit on a line is the one that holds then (a sign-in that is still under way raises it).
 """
 
-from collections import deque
+import re
 
 from chat_server.errors import Refusal
 
 UNENDED_BYTES_MAX = 1 << 20
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 
 class UnendedLine(Exception):
@@ -19,55 +20,61 @@ class UnendedLine(Exception):
 class LineBuffer:
     def __init__(self, line_bytes_max: int) -> None:
         self._line_bytes_max = line_bytes_max
-        self._lines: deque[bytes | None] = deque()  # None: one that was too long and thrown away
-        self._partial: list[bytes] = []
-        self._partial_bytes = 0
-        self.pending_bytes = 0
+        self._data = bytearray()
+        self._taken = 0  # so much of the data
+        self._unended_bytes = 0  # of the last, unfinished line; more than the data has of it if it is too long
 
-    def __len__(self) -> int:
-        """How many whole lines wait."""
-        return len(self._lines)
+    @property
+    def pending_bytes(self) -> int:
+        return len(self._data) - self._taken
 
-    def feed(self, data: bytes) -> bool:
+    def has_line(self) -> bool:
+        """Whether a whole line that is not empty waits."""
+        self._skip_empty_lines()
+        return self._data.find(b"\n", self._taken) >= 0
+
+    def feed(self, data: bytes | memoryview) -> bool:
         """Take in what was read; True if it ended a line. Raises UnendedLine."""
-        first, *rest = data.split(b"\n")
-        self._extend(first)
-        for piece in rest:
-            self._end_line()
-            self._extend(piece)
-        if self._partial_bytes > UNENDED_BYTES_MAX:
-            raise UnendedLine
-        return bool(rest)
-
-    def take(self, line_bytes_max: int) -> bytes | None:
-        """The next whole line without its end, None if none waits; Refusal `line_too_long` in place of a longer one."""
-        if not self._lines:
-            return None
-        line = self._lines.popleft()
-        if line is not None:
-            self.pending_bytes -= len(line)
-            if len(line) < line_bytes_max:
-                return line[:-1] if line.endswith(b"\r") else line
-        limit = line_bytes_max if line is not None else min(line_bytes_max, self._line_bytes_max)
-        raise Refusal("line_too_long", f"a line has at most {limit} bytes here; this one was thrown away unread")
+        data = bytes(data)
+        del self._data[: self._taken]
+        self._taken = 0
+        first_end, last_end = data.find(b"\n"), data.rfind(b"\n")
+        if first_end < 0:
+            self._extend(data)
+            return False
+        self._extend(data[:first_end])
+        self._data += data[first_end : last_end + 1]
+        self._unended_bytes = 0
+        self._extend(data[last_end + 1 :])
+        return True
 
     def _extend(self, piece: bytes) -> None:
-        self._partial_bytes += len(piece)
-        if self._partial_bytes < self._line_bytes_max:
-            if piece:
-                self._partial.append(piece)
-        else:
-            self._partial.clear()
+        """More of the unfinished line; what is past its bound is counted, and kept no longer."""
+        self._data += piece[: max(0, self._line_bytes_max - self._unended_bytes)]
+        self._unended_bytes += len(piece)
+        if self._unended_bytes > UNENDED_BYTES_MAX:
+            raise UnendedLine
 
-    def _end_line(self) -> None:
-        if self._partial_bytes < self._line_bytes_max:
-            line = self._partial[0] if len(self._partial) == 1 else b"".join(self._partial)
-            self.pending_bytes += len(line)
-            self._lines.append(line)
-        else:
-            self._lines.append(None)
-        self._partial.clear()
-        self._partial_bytes = 0
+    def take(self, line_bytes_max: int) -> bytes | None:
+        """The next line that is not empty, without its end; None if none waits.
+
+        Raises Refusal `line_too_long` in place of a line of more than `line_bytes_max` bytes with its end.
+        """
+        self._skip_empty_lines()
+        end = self._data.find(b"\n", self._taken)
+        if end < 0:
+            return None
+        line = bytes(self._data[self._taken : end])
+        self._taken = end + 1
+        limit = min(line_bytes_max, self._line_bytes_max)
+        if len(line) >= limit:
+            raise Refusal("line_too_long", f"a line has at most {limit} bytes here; this one was thrown away unread")
+        return line.removesuffix(b"\r")
+
+    def _skip_empty_lines(self) -> None:
+        empty = _EMPTY_LINES.match(self._data, self._taken)
+        if empty is not None:
+            self._taken = empty.end()
 
 
 def decode(line: bytes) -> str:

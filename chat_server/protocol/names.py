@@ -13,6 +13,8 @@ from msgspec import Struct
 from chat_server.errors import Refusal
 
 NAME_CHARS_MAX = 32
+# Of a name before it is normalized, which takes long for text that is made to.
+RAW_CHARS_MAX = 128
 RESERVED = frozenset(("main", "all", "server", "system", "me", "you"))
 # Scripts that are written together in one language (UTS 39, "augmented script sets").
 _WRITTEN_TOGETHER = (
@@ -23,15 +25,25 @@ _WRITTEN_TOGETHER = (
 
 
 class Name(Struct, frozen=True, array_like=True):
-    """A valid name: as written, as compared (`folded`), and as it looks (`lookalike`)."""
+    """A valid name: as written, as compared (`folded`), and as it looks.
+
+    Two names with the same `lookalike` are easily taken for each other; so are two with the same `shape`, which is how
+    they look in capitals, if one of them is not ASCII (МАХ in Cyrillic and max).
+    """
 
     name: str
     folded: str
     lookalike: str
+    shape: str
 
 
 def fold(name: str) -> str:
-    """The form in which names are compared: NFKC and case folding, until nothing changes any more."""
+    """The form in which names are compared: NFKC and case folding, until nothing changes any more.
+
+    "", which is nobody's, for what is too long to be a name.
+    """
+    if len(name) > RAW_CHARS_MAX:
+        return ""
     for _ in range(3):
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
         if folded == name:
@@ -42,7 +54,7 @@ def fold(name: str) -> str:
 
 def check(name: str) -> Name:
     """The name, if it may be given to a user or (after its `#`) to a chat; else Refusal `bad_name`."""
-    shown = unicodedata.normalize("NFKC", name)
+    shown = unicodedata.normalize("NFKC", name) if len(name) <= RAW_CHARS_MAX else name
     if not 1 <= len(shown) <= NAME_CHARS_MAX:
         raise Refusal("bad_name", f"a name has 1 to {NAME_CHARS_MAX} characters, this one has {len(shown)}")
     for char in shown:
@@ -54,9 +66,10 @@ def check(name: str) -> Name:
     if len(scripts) > 1 and not any(scripts <= together for together in _WRITTEN_TOGETHER):
         raise Refusal("bad_name", f"a name is written in one script; this one mixes {' and '.join(sorted(scripts))}")
     folded, looks = fold(shown), lookalike(shown)
-    if folded in RESERVED or looks in _LIKE_RESERVED:
+    shape = lookalike(shown.upper())
+    if folded in RESERVED or looks in _LIKE_RESERVED or (not shown.isascii() and shape in _SHAPED_LIKE_RESERVED):
         raise Refusal("bad_name", f"the name {shown} is reserved or looks like one that is; choose another one")
-    return Name(shown, folded, looks)
+    return Name(shown, folded, looks, shape)
 
 
 def lookalike(name: str) -> str:
@@ -77,3 +90,4 @@ def _prototype(char: str) -> str:
 
 
 _LIKE_RESERVED = frozenset(lookalike(name) for name in RESERVED)
+_SHAPED_LIKE_RESERVED = frozenset(lookalike(name.upper()) for name in RESERVED)

@@ -5,19 +5,19 @@ words and a JSON object, and that both may carry a label.
 """
 
 import re
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target, Text
-from chat_server.protocol.clean import clean
-from chat_server.protocol.commands import VERBS, Command, Send, SendAll, Spec
+from chat_server.protocol.clean import clean, is_blank
+from chat_server.protocol.commands import VERBS, Command, Send, SendAll, Spec, nearest
 
 LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
 _LABELLED = re.compile(rf"@({LABEL.pattern}) +(?=/)", re.ASCII)
 
+_JSON_NAMES = {str: "a string", int: "a number", bool: "a boolean"}
 _NOT_A_COMMAND = "commands start with /; to talk to everyone: /send_all <text>, or /talk main and just type"
 _TO_ONE = "; to one person: /send <username> <text>"
 
@@ -66,8 +66,8 @@ def _spec(word: object) -> Spec:
     verb = word.lower()
     if verb not in VERBS:
         shown = clean(word).split("\n", 1)[0][:32]
-        close = get_close_matches(verb[:64], VERBS, n=1, cutoff=0.5)
-        hint = f"did you mean /{close[0]}? " if close else ""
+        close = nearest(verb)
+        hint = f"did you mean /{close}? " if close else ""
         raise Refusal("unknown_command", f"there is no /{shown}; {hint}/help lists the commands")
     return VERBS[verb]
 
@@ -76,7 +76,7 @@ def _talk(text: str, talk: Target | None) -> Command:
     if talk is None:
         raise Refusal("not_a_command", _NOT_A_COMMAND + (_TO_ONE if text.startswith("@") else ""))
     body = clean(text)
-    if not body or body.isspace():
+    if is_blank(body):
         raise Refusal("bad_argument", "the text is empty")
     return SendAll(Text(body)) if talk.kind == "main" else Send(talk, Text(body))
 
@@ -177,9 +177,7 @@ def _from_json(spec: Spec, fields: dict[str, Any]) -> Command:
                 raise _usage_refused(spec, f'"{argument.name}" is missing')
             continue
         if type(raw) not in argument.kind.json_types:
-            names = " or ".join(
-                {str: "a string", int: "a number", bool: "a boolean"}[t] for t in argument.kind.json_types
-            )
+            names = " or ".join(_JSON_NAMES[each] for each in argument.kind.json_types if each is not float)
             raise _usage_refused(spec, f'"{argument.name}" is {names}')
         values[argument.name] = _value(spec, argument.kind, raw)
     if fields:

@@ -96,6 +96,8 @@ def _status(reply: e.StatusReport, now: str) -> _Rendered:
     if reply.invitations:
         items.append(f"invited to: {', '.join(reply.invitations)}")
     for key, limit in reply.limits.items():
+        if not limit.used:
+            continue
         name = {"main_messages": "messages to main", "delayed": "delayed messages", "reports": "reports in 24 h"}.get(
             key, key
         )

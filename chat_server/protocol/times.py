@@ -2,11 +2,12 @@
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 
 DAY_MS = 86_400_000
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
-_DURATION = re.compile(r"(\d{1,12})([smhd]?)", re.ASCII)
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)([smhd]?)", re.ASCII)
 # Year 9999, so that every time in the log can be written as a date.
 TIME_MS_MAX = 253_402_300_799_999
 
@@ -28,9 +29,9 @@ def parse_iso(text: str) -> int | None:
 
 
 def parse_duration(text: str) -> int | None:
-    """Milliseconds of `90s`, `5m`, `2h`, `1d` or plain seconds; None if it is none of these."""
-    match = _DURATION.fullmatch(text.strip())
-    return int(match[1]) * _UNITS_MS[match[2] or "s"] if match else None
+    """Milliseconds of `90s`, `1.5m`, `2h`, `1d` or plain seconds; None if it is none of these."""
+    match = _DURATION.fullmatch(text.strip().lower())
+    return round(Decimal(match[1]) * _UNITS_MS[match[2] or "s"]) if match else None
 
 
 def duration(ms: int) -> str:

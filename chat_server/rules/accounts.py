@@ -72,7 +72,7 @@ def enter(turn: Turn, command: Enter) -> Entered:
 
 def _register(turn: Turn, command: Enter) -> int:
     name = command.name
-    like = accounts.name_like(turn.db, name.folded, name.lookalike)
+    like = accounts.name_like(turn.db, name)
     if like is not None:
         why = "belonged to an account that was deleted" if like == name.name else f"is too much like {like}"
         raise Refusal("bad_name", f"the name {name.name} {why}; choose another one")
@@ -80,7 +80,7 @@ def _register(turn: Turn, command: Enter) -> int:
         raise Stale
     if command.new_hash is None and not turn.limits.passwordless:
         raise Refusal("password_required", f"an account here needs a password: /sign_in {name.name} <password>")
-    user_id = accounts.insert(turn.db, name.name, name.folded, name.lookalike, command.new_hash, turn.at_ms)
+    user_id = accounts.insert(turn.db, name, command.new_hash, turn.at_ms)
     chats.insert_member(turn.db, user_id, MAIN, messages.newest(turn.db, MAIN))
     return user_id
 

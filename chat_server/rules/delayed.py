@@ -22,7 +22,7 @@ from chat_server.rules.turn import Turn, View, find_chat, find_user, reading, ru
 from chat_server.store import accounts, delayed, keys, notices
 from chat_server.store.delayed import Delayed
 
-SENT_AT_ONCE_MAX = 100
+SENT_AT_ONCE_MAX = 1000
 EXPIRED_AT_ONCE_MAX = 10_000
 
 

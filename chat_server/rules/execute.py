@@ -79,8 +79,8 @@ class Executor:
     def _commit(self, batch: Batch, execute: Callable[[Entry, int], Outcome]) -> list[Outcome]:
         self._db.run("BEGIN IMMEDIATE")
         try:
-            outcomes = [execute(entry, batch.at_ms) for entry in batch.entries]
-            self.state.at_ms = batch.at_ms
+            self.state.at_ms = max(self.state.at_ms, batch.at_ms)
+            outcomes = [execute(entry, self.state.at_ms) for entry in batch.entries]
             self.state.applied = batch.number
             state.advance(self._db, self.state)
             self._db.run("COMMIT")

@@ -28,7 +28,7 @@ R = TypeVar("R", bound=Reply)
 
 @rule(c.SendAll)
 def send_all(turn: Turn, command: c.SendAll) -> Sent:
-    return once(turn, command.key, (command.text,), Sent, lambda: send_now(turn, MAIN_TARGET, command.text))
+    return send(turn, c.Send(MAIN_TARGET, command.text, command.key))
 
 
 @rule(c.Send)
@@ -77,6 +77,8 @@ def once(turn: Turn, key: Key | None, asked: object, answer: type[R], do: Callab
             raise Refusal("bad_argument", "this key was used for something else in the last 24 hours; take a new one")
         return msgspec.json.decode(found[1], type=answer)
     reply = do()
+    # Two go for each that comes, so that however many come, what has expired does not pile up.
+    keys.delete_old(turn.db, turn.at_ms - KEY_LIFE_MS, 2)
     keys.insert(turn.db, turn.user_id, key, digest, msgspec.json.encode(reply), turn.at_ms)
     return reply
 
@@ -129,7 +131,7 @@ def mark_read(turn: Turn, command: MarkRead) -> None:
 
 @rule(Seen)
 def seen(turn: Turn, command: Seen) -> None:
-    for chat in chats.read_up_to(turn.db, turn.user_id, command.seq):
+    for chat in chats.read_up_to(turn.db, turn.user_id, command.seq, command.shown_from):
         _set_marker(turn, chat.chat_id, chat.name, chat.read_id)
 
 

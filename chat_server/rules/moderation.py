@@ -1,23 +1,38 @@
 """Reports, and the bans that they lead to."""
 
-from chat_server.addresses import is_loopback
+from msgspec import Struct
+
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
-from chat_server.protocol.events import Banned, Reported, Unbanned
+from chat_server.protocol.events import Banned, Reply, Reported, Unbanned
 from chat_server.protocol.times import DAY_MS, distance, iso, until
-from chat_server.rules.turn import Turn, find_user, rule
-from chat_server.store import moderation
+from chat_server.rules.turn import Turn, View, find_user, reading, rule
+from chat_server.store import accounts, moderation
 from chat_server.store.accounts import User
 
 BANS_ENDED_AT_ONCE_MAX = 100
 
 
-def refuse_banned(turn: Turn, user: User) -> None:
+class Barred(Struct, frozen=True):
+    """A command that others would see was refused for its form: a banned user is told of the ban first."""
+
+    refusal: Refusal
+
+
+@reading(Barred)
+def refuse_barred(view: View, query: Barred) -> Reply:
+    user = accounts.by_id(view.db, view.user_id)
+    if user is not None:
+        refuse_banned(view, user)
+    raise query.refusal
+
+
+def refuse_banned(asked: Turn | View, user: User) -> None:
     """MUST be called before any other check by whatever others would see."""
-    if user.ban_until_ms > turn.at_ms:
+    if user.ban_until_ms > asked.at_ms:
         raise Refusal(
             "banned",
-            f"you are banned {until(user.ban_until_ms, turn.at_ms)} ({user.ban_reason}); you can still read",
+            f"you are banned {until(user.ban_until_ms, asked.at_ms)} ({user.ban_reason}); you can still read",
             until=iso(user.ban_until_ms),
         )
 
@@ -46,7 +61,7 @@ def _why_not_counted(turn: Turn, reporter: User, target: User) -> str | None:
     age_ms, least_ms = turn.at_ms - reporter.created_ms, turn.limits.report_min_age_ms
     if age_ms < least_ms:
         return f"the report is kept but not counted, since your account is younger than {distance(least_ms)}"
-    if not is_loopback(turn.address) and moderation.counted_from(turn.db, target.id, target.ban_until_ms, turn.address):
+    if turn.address and moderation.counted_from(turn.db, target.id, target.ban_until_ms, turn.address):
         return "the report is kept but not counted, since one from your address counts already"
     return None
 

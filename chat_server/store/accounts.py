@@ -2,8 +2,11 @@
 
 from msgspec import Struct
 
+from chat_server.protocol.names import Name
 from chat_server.store.database import Database
 
+# Of one user.
+TOKENS_MAX = 100
 _COLUMNS = "id, name, password, created_ms, ban_until_ms, ban_reason, rate_start_ms, rate_count"
 _BY_ID = f"SELECT {_COLUMNS} FROM users WHERE id = ? AND deleted_ms IS NULL"
 _BY_NAME = f"SELECT {_COLUMNS} FROM users WHERE folded = ? AND deleted_ms IS NULL"
@@ -41,19 +44,20 @@ def id_and_name(db: Database, folded: str) -> tuple[int, str] | None:
     return row and (row[0], row[1])
 
 
-def name_like(db: Database, folded: str, lookalike: str) -> str | None:
+def name_like(db: Database, name: Name) -> str | None:
     """The name of an account, deleted or not, that this name is or looks like."""
-    name: str | None = db.value(
-        "SELECT name FROM users WHERE folded = ?1 UNION ALL SELECT name FROM users WHERE lookalike = ?2 LIMIT 1",
-        (folded, lookalike),
+    rows = db.all(
+        "SELECT name, folded = ?1 OR lookalike = ?2 FROM users WHERE folded = ?1 OR lookalike = ?2 OR shape = ?3",
+        (name.folded, name.lookalike, name.shape),
     )
-    return name
+    return next((like for like, alike in rows if alike or not (like.isascii() and name.name.isascii())), None)
 
 
-def insert(db: Database, name: str, folded: str, lookalike: str, password: str | None, at_ms: int) -> int:
+def insert(db: Database, name: Name, password: str | None, at_ms: int) -> int:
     return db.insert(
-        "INSERT INTO users (name, folded, lookalike, password, created_ms, seen_ms) VALUES (?, ?, ?, ?, ?, ?)",
-        (name, folded, lookalike, password, at_ms, at_ms),
+        "INSERT INTO users (name, folded, lookalike, shape, password, created_ms, seen_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (name.name, name.folded, name.lookalike, name.shape, password, at_ms, at_ms),
     )
 
 
@@ -95,7 +99,13 @@ def delete(db: Database, user_id: int, at_ms: int) -> None:
 
 
 def insert_token(db: Database, token_hash: bytes, user_id: int, at_ms: int) -> None:
+    """Of more than TOKENS_MAX the one that was not used for longest ends."""
     db.run("INSERT INTO tokens VALUES (?, ?, ?)", (token_hash, user_id, at_ms))
+    db.run(
+        "DELETE FROM tokens WHERE hash IN"
+        " (SELECT hash FROM tokens WHERE user_id = ? ORDER BY used_ms DESC, hash LIMIT -1 OFFSET ?)",
+        (user_id, TOKENS_MAX),
+    )
 
 
 def token_user(db: Database, token_hash: bytes, used_after_ms: int) -> int | None:

@@ -67,14 +67,28 @@ def set_read(db: Database, user_id: int, chat_id: int, read_id: int) -> None:
     db.run("UPDATE members SET read_id = ? WHERE user_id = ? AND chat_id = ?", (read_id, user_id, chat_id))
 
 
-def read_up_to(db: Database, user_id: int, up_to: int) -> list[Membership]:
-    """The user's chats whose newest message up to there is above the marker, with that message's id as the marker."""
+def read_up_to(db: Database, user_id: int, up_to: int, shown_from: int) -> list[Membership]:
+    """The user's chats whose newest message up to there is above the marker, with that message's id as the marker.
+
+    Without the chats that have unread messages up to `shown_from`.
+    """
     rows = db.all(
-        f"""SELECT chat_id, name, newest FROM (
-            SELECT m.chat_id, {_NAME} AS name, m.read_id,
-                (SELECT max(id) FROM messages WHERE chat_id = m.chat_id AND id <= ?2) AS newest
-            FROM members m JOIN chats c ON c.id = m.chat_id WHERE m.user_id = ?1
-        ) WHERE newest > read_id ORDER BY chat_id""",
+        """SELECT m.chat_id, m.read_id, (SELECT id FROM messages WHERE chat_id = m.chat_id AND id <= ?2
+           ORDER BY id DESC LIMIT 1) FROM members m WHERE m.user_id = ?1 ORDER BY m.chat_id""",
         (user_id, up_to),
     )
-    return [Membership(*row) for row in rows]
+    found = []
+    for chat_id, marker, newest in rows:
+        if newest is None or newest <= marker:
+            continue
+        if shown_from > marker and _unread_between(db, user_id, chat_id, marker, shown_from):
+            continue
+        chat = membership(db, user_id, chat_id)
+        assert chat is not None
+        found.append(Membership(chat_id, chat.name, newest))
+    return found
+
+
+def _unread_between(db: Database, user_id: int, chat_id: int, after: int, up_to: int) -> bool:
+    sql = "SELECT 1 FROM messages WHERE chat_id = ? AND id > ? AND id <= ? AND user_id <> ? LIMIT 1"
+    return db.one(sql, (chat_id, after, up_to, user_id)) is not None

@@ -23,7 +23,9 @@ class DataDirectory:
             else:
                 self.path = Path(name).expanduser().absolute()
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self.path.chmod(0o700)
+                # One that holds other things too is not ours to close.
+                if (self.path / LOCK).exists() or not any(self.path.iterdir()):
+                    self.path.chmod(0o700)
             self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StartError(f"cannot use the data directory {name}: {error.strerror}") from None

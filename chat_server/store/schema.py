@@ -15,13 +15,14 @@ MIGRATIONS = (
     -- A deleted account keeps its row, so that its name stays taken.
     CREATE TABLE users (
         id INTEGER PRIMARY KEY,
-        name TEXT NOT NULL, folded TEXT NOT NULL UNIQUE, lookalike TEXT NOT NULL,
+        name TEXT NOT NULL, folded TEXT NOT NULL UNIQUE, lookalike TEXT NOT NULL, shape TEXT NOT NULL,
         password TEXT,
         created_ms INTEGER NOT NULL, seen_ms INTEGER, deleted_ms INTEGER,
         ban_until_ms INTEGER NOT NULL DEFAULT 0, ban_reason TEXT, ban_open INTEGER NOT NULL DEFAULT 0,
         rate_start_ms INTEGER NOT NULL DEFAULT 0, rate_count INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX users_lookalike ON users (lookalike);
+    CREATE INDEX users_shape ON users (shape);
     CREATE INDEX users_banned ON users (ban_until_ms) WHERE ban_open;
 
     CREATE TABLE tokens (
@@ -32,7 +33,7 @@ MIGRATIONS = (
 
     -- kind: main (chat 1), direct (between low_user and high_user).
     CREATE TABLE chats (
-        id INTEGER PRIMARY KEY, kind TEXT NOT NULL,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,
         low_user INTEGER REFERENCES users, high_user INTEGER REFERENCES users,
         UNIQUE (low_user, high_user)
     ) STRICT;
@@ -82,8 +83,9 @@ MIGRATIONS = (
     CREATE INDEX reports_target ON reports (target, at_ms);
 
     -- Events that are kept until their user is told: JSON of protocol.events.
+    -- AUTOINCREMENT here and elsewhere: an id that was told to somebody is never another one's.
     CREATE TABLE notices (
-        id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users, event BLOB NOT NULL
+        id INTEGER PRIMARY KEY AUTOINCREMENT, user_id INTEGER NOT NULL REFERENCES users, event BLOB NOT NULL
     ) STRICT;
     CREATE INDEX notices_user ON notices (user_id, id);
     """,

@@ -92,7 +92,7 @@ async def test_those_due_at_once_go_out_in_their_order(chat: Chat) -> None:
         ("/send_delayed main 1", "bad_argument"),
         ("/send_delayed main soon hi", "bad_argument"),
         ("/send_delayed main -1 hi", "bad_argument"),
-        ("/send_delayed main 1.5 hi", "bad_argument"),
+        ("/send_delayed main 1. hi", "bad_argument"),
         ("/send_delayed main 366d hi", "bad_argument"),
         ("/send_delayed main 999999999999d hi", "bad_argument"),
         ("/send_delayed main 2001-01-01T00:00 hi", "bad_argument"),

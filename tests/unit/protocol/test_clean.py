@@ -4,7 +4,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 
-from chat_server.protocol.clean import clean, is_clean
+from chat_server.protocol.clean import clean, is_blank
 from tests.unit.strategies import any_text
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -19,8 +19,7 @@ def test_no_control_is_left(text: str) -> None:
 @given(any_text)
 def test_what_is_clean_stays_as_it_is(text: str) -> None:
     once = clean(text)
-    assert clean(once) == once and is_clean(once)
-    assert is_clean(text) == (once == text)
+    assert clean(once) == once
 
 
 @given(any_text)
@@ -42,3 +41,9 @@ def test_it_can_always_be_written_as_utf8(text: str) -> None:
 )
 def test_examples(text: str, shown: str) -> None:
     assert clean(text) == shown
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t", "\u200b\ufeff", "\u00ad \u2060"])
+def test_what_does_not_show_is_blank(text: str) -> None:
+    assert is_blank(text)
+    assert not is_blank(text + "x" + text)

@@ -32,14 +32,14 @@ def test_it_goes_out_when_it_is_due_and_never_before(chat: Chat) -> None:
 
 
 def test_many_go_out_in_the_order_in_which_they_are_due(chat: Chat) -> None:
-    chat.configure(delayed_max=1000)
-    for number in range(150):
-        chat.say("alice", f"/send_delayed main {300 - number} {number}")
+    chat.configure(delayed_max=5000)
+    for number in range(1050):
+        chat.say("alice", f"/send_delayed main {3000 - number} {number}")
     chat.clock.advance(DAY_MS)
-    expected = [str(number) for number in reversed(range(150))]
-    assert sent(chat, "bob") == expected[:100]
+    expected = [str(number) for number in reversed(range(1050))]
+    assert sent(chat, "bob") == expected[:1000]
     assert (chat.batch().next_due_ms or 0) <= chat.clock.now_ms()
-    assert sent(chat, "bob") == expected[100:]
+    assert sent(chat, "bob") == expected[1000:]
 
 
 def test_it_waits_for_the_end_of_a_ban(chat: Chat) -> None:

@@ -26,7 +26,7 @@ def story() -> list[Batch]:
     """A log in which a bit of everything happens, several entries a batch."""
     limits = msgspec.structs.replace(LIMITS, main_rate_count=8, main_rate_window_ms=HOUR_MS)
     batches = [[Entry(Configure(limits, "history-1"))]]
-    batches.append([Entry(Enter(check(name), None, None, False, name.encode(), "127.0.0.1")) for name in NAMES])
+    batches.append([Entry(Enter(check(name), None, None, False, name.encode())) for name in NAMES])
     for number in range(40):
         user = number % 7 + 1
         other = NAMES[(number * 3 + 1) % 7]

@@ -3,7 +3,7 @@ import pytest
 from chat_server.entries import CloseAccount
 from chat_server.protocol import events as e
 from chat_server.protocol.times import iso
-from tests.unit.chat import Chat, events_to, refused
+from tests.unit.chat import LOOPBACK, Chat, events_to, refused
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 
 BAN_MS = 4 * HOUR_MS
@@ -110,8 +110,8 @@ def test_one_address_counts_once_loopback_excepted(chat: Chat, mallory: str) -> 
     assert said.reports == 1 and "address" in said.note
     assert chat.say("carol", "/report mallory", "192.0.2.2").reply.reports == 2
     chat.sign_in("dora", "emil")
-    chat.say("dora", "/report alice", "::1")
-    assert chat.say("emil", "/report alice", "::1").reply.reports == 2
+    chat.say("dora", "/report alice", LOOPBACK)
+    assert chat.say("emil", "/report alice", LOOPBACK).reply.reports == 2
 
 
 def test_a_young_account_does_not_count(chat: Chat, mallory: str) -> None:

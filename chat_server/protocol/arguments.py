@@ -16,6 +16,7 @@ from chat_server.protocol.times import TIME_MS_MAX, parse_duration, parse_iso
 
 ID_MAX = (1 << 63) - 1
 KEY_CHARS_MAX = 64
+EMOJI_CHARS_MAX = 16
 
 Word = NewType("Word", str)
 Text = NewType("Text", str)  # cleaned, not empty
@@ -26,6 +27,7 @@ Id = NewType("Id", int)
 Count = NewType("Count", int)
 Key = NewType("Key", str)
 OnOff = NewType("OnOff", bool)
+Emoji = NewType("Emoji", str)
 Format = Literal["text", "json"]
 
 
@@ -168,6 +170,13 @@ def _key(raw: str) -> Key:
     return Key(raw)
 
 
+def _emoji(raw: str) -> Emoji:
+    # Letters and marks of any script would make a second, unlimited channel of text.
+    if not (1 <= len(raw) <= EMOJI_CHARS_MAX and is_one_line(raw) and not any(c.isspace() or c.isalpha() for c in raw)):
+        raise Refusal("bad_argument", f"a reaction is one emoji, like 👍, or a sign, like +1, not {_short(raw)}")
+    return Emoji(raw)
+
+
 def _sessions(raw: str | int) -> Sessions:
     if isinstance(raw, str) and raw.lower() == "all":
         return Sessions(None)
@@ -194,5 +203,6 @@ KINDS: dict[Any, Kind] = {
     Key: Kind("key", _key),
     Format: Kind("format", _format),
     OnOff: Kind("on_off", _on_off, (str, bool)),
+    Emoji: Kind("emoji", _emoji),
     Sessions: Kind("sessions", _sessions, (str, int)),
 }

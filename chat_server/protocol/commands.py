@@ -17,6 +17,7 @@ from chat_server.protocol.arguments import (
     KINDS,
     Count,
     Delay,
+    Emoji,
     Format,
     Id,
     Key,
@@ -245,6 +246,43 @@ class Send(Command, frozen=True, tag="send"):
 
 
 @command(
+    "reply",
+    "comment",
+    group="Write",
+    json_only=("key",),
+    help="comments on a message, in its chat",
+    example="/reply 42 I think so too",
+)
+class Reply(Command, frozen=True, tag="reply"):
+    id: Id
+    text: Text
+    key: Key | None = None
+
+
+@command("edit", group="Write", help="changes the text of a message of one's own", example="/edit 42 what I meant")
+class Edit(Command, frozen=True, tag="edit"):
+    id: Id
+    text: Text
+
+
+@command("delete", group="Write", help="takes a message of one's own away", example="/delete 42")
+class Delete(Command, frozen=True, tag="delete"):
+    id: Id
+
+
+@command("react", group="Write", help="reacts to a message with an emoji", example="/react 42 👍")
+class React(Command, frozen=True, tag="react"):
+    id: Id
+    emoji: Emoji
+
+
+@command("unreact", group="Write", help="takes a reaction of one's own back", example="/unreact 42 👍")
+class Unreact(Command, frozen=True, tag="unreact"):
+    id: Id
+    emoji: Emoji
+
+
+@command(
     "talk",
     group="Write",
     help="lines without a slash go there from now on; alone, ends that",
@@ -315,6 +353,11 @@ class History(Command, frozen=True, tag="history"):
     after: Id | None = None
     around: Id | None = None
     limit: Count | None = None
+
+
+@command("thread", group="Read", help="a message and the comments on it, nested ones too", example="/thread 42")
+class Thread(Command, frozen=True, tag="thread"):
+    id: Id
 
 
 @command("read", group="Read", help="marks a chat read up to a message", example="/read main 42")

@@ -3,8 +3,8 @@
 from difflib import get_close_matches
 
 from chat_server.errors import Refusal
-from chat_server.protocol.commands import GROUPS, TABLE, VERBS, Spec
 from chat_server.protocol.events import CommandForm
+from chat_server.protocol.table import GROUPS, TABLE, VERBS, Spec
 
 _WIDTH = 78
 

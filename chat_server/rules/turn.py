@@ -141,7 +141,7 @@ MAIN_PLACE = Place(chats.MAIN)
 
 
 def find_message(db: Database, asker: int, message_id: int) -> tuple[Stored, Place]:
-    """A message that the asker may read, with its place. Refusal `unknown_message`, also for one that is not for them."""
+    """A message that the asker may read, and its place. Refusal `unknown_message`, also for one that is for others."""
     message = messages.find(db, message_id)
     if message is not None and message.chat_id == chats.MAIN:
         return message, MAIN_PLACE

@@ -48,7 +48,8 @@ def direct(db: Database, one: int, other: int) -> int | None:
 def pair(db: Database, chat_id: int) -> list[tuple[int, str]]:
     """The two users of a one-to-one chat, ids and names; empty for any other chat."""
     rows = db.all(
-        "SELECT u.id, u.name FROM chats c JOIN users u ON u.id IN (c.low_user, c.high_user) WHERE c.id = ? ORDER BY u.id",
+        "SELECT u.id, u.name FROM chats c JOIN users u ON u.id IN (c.low_user, c.high_user)"
+        " WHERE c.id = ? ORDER BY u.id",
         (chat_id,),
     )
     return [(user_id, name) for user_id, name in rows]

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from chat_server.errors import CODES
 from chat_server.protocol import events
-from chat_server.protocol.commands import GROUPS, TABLE, VERBS
 from chat_server.protocol.events import AnyEvent, Message, Reply
+from chat_server.protocol.table import GROUPS, TABLE, VERBS
 from chat_server.settings import OPTIONS, load
 
 ROOT = Path(__file__).parents[2]

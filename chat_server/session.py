@@ -27,6 +27,7 @@ from chat_server.protocol import events as e
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.lines import decode
 from chat_server.protocol.parse import Parsed, parse
+from chat_server.protocol.table import Command
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.execute import Outcome
 from chat_server.rules.turn import RULES, Entered, Stale
@@ -192,7 +193,7 @@ class Session(Connection):
         elif kind not in LOCAL:
             self._task = asyncio.get_running_loop().create_task(self._run(parsed, command, started))
 
-    def _check_signed_in(self, command: c.Command) -> None:
+    def _check_signed_in(self, command: Command) -> None:
         if isinstance(command, c.SignIn | c.Resume):
             if self.user_id:
                 raise Refusal("already_signed_in", f"you are {self.name} here; /sign_out first")
@@ -256,7 +257,7 @@ class Session(Connection):
 
     # ---- commands that run alone
 
-    async def _run(self, parsed: Parsed, command: c.Command, started: float) -> None:
+    async def _run(self, parsed: Parsed, command: Command, started: float) -> None:
         self.outbox.hold()
         if isinstance(command, c.SignIn):
             self._tried = command.username.name
@@ -313,7 +314,7 @@ class Session(Connection):
         self._submit(parsed, command, started, reply, done, signs_out)
         return await done
 
-    async def _run_prepared(self, parsed: Parsed, command: c.Command, started: float) -> None:
+    async def _run_prepared(self, parsed: Parsed, command: Command, started: float) -> None:
         for _ in range(PREPARE_TRIES_MAX):
             asker = Asker(self.user_id, self.address, self._token, self.outbox.format == "json")
             prepared = await self._node.preparer.prepare(asker, command)
@@ -338,7 +339,7 @@ class Session(Connection):
         self.hub.attach(self, entered.user_id, entered.name, seq)
 
     async def _welcome(
-        self, parsed: Parsed, command: c.Command, prepared: Prepared, outcome: Outcome, started: float
+        self, parsed: Parsed, command: Command, prepared: Prepared, outcome: Outcome, started: float
     ) -> None:
         assert isinstance(outcome.result, Entered)
         self._token = prepared.token

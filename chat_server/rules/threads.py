@@ -64,7 +64,7 @@ def react(turn: Turn, command: c.React) -> Changed:
     emojis = messages.emojis(turn.db, message.id)
     if command.emoji not in emojis and len(emojis) >= EMOJIS_MAX:
         raise Refusal("too_many", f"a message has at most {EMOJIS_MAX} different reactions; join one that is there")
-    messages.react(turn.db, message.id, command.emoji, user.id, turn.next_seq(), turn.at_ms)
+    messages.react(turn.db, message.id, command.emoji, user.id, turn.next_seq())
     return _changed(turn, message, place)
 
 

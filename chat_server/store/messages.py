@@ -81,8 +81,8 @@ def emojis(db: Database, message_id: int) -> list[str]:
     return [row[0] for row in db.all("SELECT DISTINCT emoji FROM reactions WHERE message_id = ?", (message_id,))]
 
 
-def react(db: Database, message_id: int, emoji: str, user_id: int, seq: int, at_ms: int) -> None:
-    db.run("INSERT INTO reactions VALUES (?, ?, ?, ?)", (message_id, emoji, user_id, at_ms))
+def react(db: Database, message_id: int, emoji: str, user_id: int, seq: int) -> None:
+    db.run("INSERT INTO reactions VALUES (?, ?, ?, ?)", (message_id, emoji, user_id, seq))
     db.run("UPDATE messages SET reactions = reactions + 1, seq = ? WHERE id = ?", (seq, message_id))
 
 
@@ -241,7 +241,7 @@ def _reactions(db: Database, message_id: int) -> dict[str, list[str]]:
     """Who reacted with what: emojis and names in the order in which they came."""
     rows = db.all(
         "SELECT r.emoji, u.name FROM reactions r JOIN users u ON u.id = r.user_id WHERE r.message_id = ?"
-        " ORDER BY r.at_ms, r.emoji, r.user_id",
+        " ORDER BY r.seq",
         (message_id,),
     )
     reactions: dict[str, list[str]] = {}

@@ -61,7 +61,7 @@ MIGRATIONS = (
 
     CREATE TABLE reactions (
         message_id INTEGER NOT NULL REFERENCES messages, emoji TEXT NOT NULL,
-        user_id INTEGER NOT NULL REFERENCES users, at_ms INTEGER NOT NULL,
+        user_id INTEGER NOT NULL REFERENCES users, seq INTEGER NOT NULL,
         PRIMARY KEY (message_id, emoji, user_id)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX reactions_user ON reactions (user_id);

@@ -172,10 +172,8 @@ def test_reactions_come_in_their_order_and_are_bounded(chat: Chat) -> None:
     id_ = said(chat, "alice", "/send_all hi")
     emojis = [f"+{number}" for number in range(EMOJIS_MAX)]
     for emoji in reversed(emojis):
-        chat.clock.advance(1)
         chat.say("bob", f"/react {id_} {emoji}")
     assert refused(chat, "carol", f"/react {id_} 👍").code == "too_many"
-    chat.clock.advance(1)
     chat.say("carol", f"/react {id_} +3")
     (message,) = chat.say("carol", "/history main").events
     assert isinstance(message, e.Message) and message.reactions is not None

@@ -47,7 +47,8 @@ def test_every_kind_has_a_strategy() -> None:
         (a.Id, "42", 42), (a.Id, "#42", 42), (a.Id, 0, 0), (a.Id, 2**63 - 1, 2**63 - 1), (a.Count, "1", 1),
         (a.Sessions, "ALL", Sessions(None)), (a.Sessions, 3, Sessions(3)), (a.Sessions, "3", Sessions(3)),
         (a.Emoji, "👍", "👍"), (a.Emoji, "+1", "+1"), (a.Emoji, "❤️", "❤️"), (a.Emoji, "1️⃣", "1️⃣"),
-        (a.Emoji, "ℹ️", "ℹ️"), (a.Emoji, "👩🏽‍🚀", "👩🏽‍🚀"), (a.Emoji, "\U0001fae8", "\U0001fae8"), (a.Emoji, "👍" * 16, "👍" * 16),
+        (a.Emoji, "ℹ️", "ℹ️"), (a.Emoji, "👩🏽‍🚀", "👩🏽‍🚀"), (a.Emoji, "\U0001fae8", "\U0001fae8"),
+        (a.Emoji, "👍" * 16, "👍" * 16),
         (a.OnOff, "ON", True), (a.OnOff, False, False), (a.Reason, " a \n b\x07 ", "a b"), (a.Word, "a\u2028b", "a b"),
     ],
 )  # fmt: skip

@@ -111,7 +111,8 @@ class Due(Internal, frozen=True, tag="due"):
 
 
 Logged = (
-    c.SendAll | c.Send | c.SendDelayed | c.CancelDelayed | c.Report | c.Read
+    c.SendAll | c.Send | c.Reply | c.Edit | c.Delete | c.React | c.Unreact | c.SendDelayed | c.CancelDelayed
+    | c.Report | c.Read
     | Configure | Enter | EnterByToken | EndTokens | SetPassword | CloseAccount
     | Seen | MarkRead | Told | Departed | Due
 )  # fmt: skip

@@ -17,6 +17,7 @@ from chat_server.errors import Refusal
 from chat_server.passwords import Passwords, SignInGuard
 from chat_server.protocol import commands as c
 from chat_server.protocol.names import fold
+from chat_server.protocol.table import Command
 from chat_server.store import accounts
 from chat_server.store.accounts import User
 
@@ -45,7 +46,7 @@ class Preparer:
         self._passwords = passwords
         self._guard = guard
 
-    async def prepare(self, asker: Asker, command: c.Command) -> Prepared:
+    async def prepare(self, asker: Asker, command: Command) -> Prepared:
         """Raises Refusal. For the commands in `PREPARED`."""
         return await PREPARED[type(command)](self, asker, command)
 

@@ -27,6 +27,7 @@ from chat_server.protocol import events as e
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.lines import decode
 from chat_server.protocol.parse import Parsed, parse
+from chat_server.protocol.table import TABLE, Command
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.execute import Outcome
 from chat_server.rules.moderation import Barred
@@ -177,9 +178,11 @@ class Session(Connection):
         limit = self.settings.line_bytes_max
         try:
             line = self.take_line(limit if self.user_id else min(limit, STRANGER_LINE_BYTES_MAX))
-            if line is None:
-                return None
-            return parse(decode(line), text_chars_max=self.settings.text_chars_max, talk=self._talk)
+            return (
+                None
+                if line is None
+                else parse(decode(line), text_chars_max=self.settings.text_chars_max, talk=self._talk)
+            )
         except Refusal as refusal:
             return Parsed("", None, error=refusal)
 
@@ -189,7 +192,7 @@ class Session(Connection):
         try:
             self._check_signed_in(parsed.verb)
             if parsed.error is not None:
-                if not parsed.verb or not c.TABLE[parsed.verb].seen_by_others:
+                if not parsed.verb or not TABLE[parsed.verb].seen_by_others:
                     raise parsed.error
                 command = Barred(parsed.error)
             elif type(command) in LOCAL:
@@ -210,7 +213,7 @@ class Session(Connection):
         if verb in (c.SignIn.spec.verb, c.Resume.spec.verb):
             if self.user_id:
                 raise Refusal("already_signed_in", f"you are {self.name} here; /sign_out first")
-        elif verb and not self.user_id and not c.TABLE[verb].before_sign_in:
+        elif verb and not self.user_id and not TABLE[verb].before_sign_in:
             raise Refusal("not_signed_in", "sign in first: /sign_in <username>")
 
     def _submit(
@@ -244,8 +247,7 @@ class Session(Connection):
             pending.done.set_result(outcome)
         if isinstance(result, Entered):
             self._enter(result, outcome.seq)
-            return b""
-        if isinstance(result, Stale) or pending.silent:
+        if isinstance(result, Entered | Stale) or pending.silent:
             return b""
         reply = result if isinstance(result, Refusal) else pending.reply or result
         assert reply is not None
@@ -331,7 +333,7 @@ class Session(Connection):
         self._submit(parsed, command, started, reply, done, signs_out)
         return await done
 
-    async def _run_prepared(self, parsed: Parsed, command: c.Command, started: float) -> None:
+    async def _run_prepared(self, parsed: Parsed, command: Command, started: float) -> None:
         for _ in range(PREPARE_TRIES_MAX):
             asker = Asker(self.user_id, self.address, self._token, self.outbox.format == "json")
             prepared = await self._node.preparer.prepare(asker, command)
@@ -356,7 +358,7 @@ class Session(Connection):
         self.hub.attach(self, entered.user_id, entered.name, seq)
 
     async def _welcome(
-        self, parsed: Parsed, command: c.Command, prepared: Prepared, outcome: Outcome, started: float
+        self, parsed: Parsed, command: Command, prepared: Prepared, outcome: Outcome, started: float
     ) -> None:
         assert isinstance(outcome.result, Entered)
         self._token = prepared.token

@@ -11,8 +11,8 @@ import pytest
 from chat_server.local import LOCAL
 from chat_server.prepare import PREPARED
 from chat_server.protocol import commands as c
-from chat_server.protocol.commands import TABLE, VERBS
 from chat_server.protocol.help import one, overview
+from chat_server.protocol.table import TABLE, VERBS
 from chat_server.rules.turn import READINGS, RULES
 
 ROOT = Path(__file__).parents[1]

@@ -49,7 +49,7 @@ class Feed(Protocol):
 
 
 class LateReply(Struct, frozen=True):
-    """A reply that came while its connection was behind: it is said when all up to `seq` is. `own` is its message."""
+    """A reply that came while its connection was behind: it is said when all up to `seq` is. `own`: what it did."""
 
     seq: int
     data: bytes
@@ -58,7 +58,7 @@ class LateReply(Struct, frozen=True):
 
 class Outbox:
     __slots__ = (
-        "_ahead", "_catching_up", "_held", "_late", "_position", "_resumed", "_write",
+        "_ahead", "_catching_up", "_held", "_late", "_left_at", "_position", "_resumed", "_write",
         "closed", "format", "holding", "hub", "live", "on_live", "paused", "presence", "transport", "user_id",
     )  # fmt: skip
 
@@ -76,6 +76,7 @@ class Outbox:
         self.closed = False
         self.holding = False  # a command is returning lines
         self._position = 0
+        self._left_at = 0  # the position when it was live last
         self._late: deque[LateReply] = deque()
         self._held: dict[Hashable, tuple[Event | None, int]] = {}  # None: told already
         # Messages that a page showed in a state that is newer than the position: id and seq of that state.
@@ -103,7 +104,7 @@ class Outbox:
     def attach(self, user_id: int, position: int) -> None:
         """The connection is the user's now; it is shown what it missed before it goes live."""
         self.user_id = user_id
-        self._position = position
+        self._position = self._left_at = position
         self.holding = True
 
     def detach(self) -> None:
@@ -147,7 +148,7 @@ class Outbox:
     def _leave(self, position: int) -> None:
         if self.live:
             self.live = False
-            self._position = position
+            self._position = self._left_at = position
             self.hub.left(self)
 
     def join(self) -> None:
@@ -305,8 +306,13 @@ class Outbox:
 
     def _lines(self, page: list[Message], stop: int, own: set[int]) -> Iterator[bytes]:
         now = self.hub.now()
+        # A page of messages has shown people all up to its end; programs are shown those that change again later on.
+        shown = self._position if self.format == "text" else self._left_at
         for message in page:
-            if message.seq in own or self._ahead.get(message.id, 0) >= message.seq:
+            # One's own change is told by its reply, but the message itself may not have been shown here yet.
+            if message.seq in own and (message.id <= shown or message.id in own):
+                continue
+            if self._ahead.get(message.id, 0) >= message.seq:
                 continue
             if message.seq > stop:
                 self._ahead[message.id] = message.seq

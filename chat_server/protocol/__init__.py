@@ -3,4 +3,9 @@
 The only part of the server that a client may import.
 """
 
+# So that the table of commands is full for whoever looks into it.
+from chat_server.protocol import commands
+
+__all__ = ["PROTOCOL_VERSION", "commands"]
+
 PROTOCOL_VERSION = 1

@@ -4,6 +4,7 @@ A command's fields are annotated with these types; `KINDS` says how a word of a 
 add a kind, add a type and its row in `KINDS`.
 """
 
+import unicodedata
 from collections.abc import Callable
 from typing import Any, Literal, NewType
 
@@ -16,6 +17,9 @@ from chat_server.protocol.times import TIME_MS_MAX, parse_duration, parse_iso
 
 ID_MAX = (1 << 63) - 1
 KEY_CHARS_MAX = 64
+EMOJI_CHARS_MAX = 16
+# What joins emojis, and chooses how they look: shown of their own they would be nothing.
+_EMOJI_JOINTS = frozenset(map(chr, (0x200D, 0xFE0E, 0xFE0F, 0x20E3, *range(0xE0020, 0xE0080))))
 
 Word = NewType("Word", str)
 Text = NewType("Text", str)  # cleaned, not empty
@@ -26,6 +30,7 @@ Id = NewType("Id", int)
 Count = NewType("Count", int)
 Key = NewType("Key", str)
 OnOff = NewType("OnOff", bool)
+Emoji = NewType("Emoji", str)
 Format = Literal["text", "json"]
 
 
@@ -171,6 +176,23 @@ def _key(raw: str) -> Key:
     return Key(raw)
 
 
+def _emoji(raw: str) -> Emoji:
+    # Letters and marks of any script would make a second, unlimited channel of text; what cannot be seen, a hidden one.
+    if not (
+        1 <= len(raw) <= EMOJI_CHARS_MAX
+        and _is_sign(raw[0])
+        and all(_is_sign(char) or char in _EMOJI_JOINTS for char in raw)
+    ):
+        raise Refusal("bad_argument", f"a reaction is one emoji, like 👍, or a sign, like +1, not {_short(raw)}")
+    return Emoji(raw)
+
+
+def _is_sign(char: str) -> bool:
+    """A symbol, a digit, or punctuation; or what this Python's Unicode does not know yet, as the newest emojis."""
+    category = unicodedata.category(char)
+    return category[0] in "SNP" or category == "Cn" or char == "ℹ"
+
+
 def _sessions(raw: str | int) -> Sessions:
     if isinstance(raw, str) and raw.lower() == "all":
         return Sessions(None)
@@ -197,5 +219,6 @@ KINDS: dict[Any, Kind] = {
     Key: Kind("key", _key),
     Format: Kind("format", _format),
     OnOff: Kind("on_off", _on_off, (str, bool)),
+    Emoji: Kind("emoji", _emoji),
     Sessions: Kind("sessions", _sessions, (str, int)),
 }

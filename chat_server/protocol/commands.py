@@ -1,27 +1,16 @@
-"""The one table of commands: it is the grammar, the help, the sign-in check and what a client completes by.
+"""All commands: they are the grammar, the help, the sign-in check and what a client completes by.
 
 To add a command: a class here, a rule for it in `rules/` (or, for what concerns its connection alone, a function of
-`local`), a test in `tests/conformance/`. A class without help, group or example does not import.
-
-A field's type says how it is read (`arguments.KINDS`); a field with a default may be left out. On a line the fields
-stand in their order; those in `pairs` come after them as `word value`, and those in `json_only` only in the JSON form.
+`local`), a test in `tests/conformance/`. `table` says what a class is made of.
 """
 
-from collections.abc import Callable
-from difflib import get_close_matches
-from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
-
-from msgspec import NODEFAULT, Struct
-from msgspec.structs import fields as struct_fields
-
 from chat_server.protocol.arguments import (
-    KINDS,
     Count,
     Delay,
+    Emoji,
     Format,
     Id,
     Key,
-    Kind,
     OnOff,
     Reason,
     Secret,
@@ -33,129 +22,7 @@ from chat_server.protocol.arguments import (
     Word,
 )
 from chat_server.protocol.names import Name
-
-
-class Argument(Struct, frozen=True):
-    """One argument of a command: its name, how it is read, and how it stands in the usage line."""
-
-    name: str
-    kind: Kind
-    required: bool
-    usage: str
-    pair: bool
-    json_only: bool
-
-
-class Spec(Struct, frozen=True):
-    """A row of the table."""
-
-    verb: str
-    aliases: tuple[str, ...]
-    group: str
-    help: str
-    example: str
-    before_sign_in: bool
-    # What a ban forbids.
-    seen_by_others: bool
-    usage: str
-    arguments: tuple[Argument, ...]
-    # Those that stand on a line in their place, each with how many required ones come after it; and the pairs.
-    positional: tuple[tuple[Argument, int], ...]
-    pairs: dict[str, Argument]
-    build: Callable[..., "Command"]
-
-
-class Command(Struct, frozen=True, tag_field="cmd"):
-    """A parsed command. Frozen: it may wait, be logged, and be executed on another machine."""
-
-    spec: ClassVar[Spec]
-
-
-TABLE: dict[str, Spec] = {}
-VERBS: dict[str, Spec] = {}  # the aliases too
-GROUPS = ("Start", "Write", "Read", "People", "Connection")
-
-_C = TypeVar("_C", bound=type[Command])
-
-
-def command(
-    verb: str,
-    *aliases: str,
-    group: str,
-    help: str,
-    example: str,
-    before_sign_in: bool = False,
-    seen_by_others: bool = False,
-    usage: dict[str, str] | None = None,
-    order: tuple[str, ...] = (),
-    pairs: tuple[str, ...] = (),
-    json_only: tuple[str, ...] = (),
-) -> Callable[[_C], _C]:
-    """Enter a class into the table.
-
-    `usage` words an argument otherwise than `<name>` ("" leaves it to another's); `order` is that of the line where
-    it is not that of the fields.
-    """
-    assert group in GROUPS and help and example, verb
-
-    def enter(cls: _C) -> _C:
-        arguments = tuple(sorted(_arguments(cls, usage or {}, pairs, json_only), key=_place(order)))
-        positional = [argument for argument in arguments if not (argument.pair or argument.json_only)]
-        cls.spec = Spec(
-            verb=verb,
-            aliases=aliases,
-            group=group,
-            help=help,
-            example=example,
-            before_sign_in=before_sign_in,
-            seen_by_others=seen_by_others,
-            usage=" ".join((f"/{verb}", *(argument.usage for argument in arguments if argument.usage))),
-            arguments=arguments,
-            positional=tuple(
-                (argument, sum(later.required for later in positional[place:]))
-                for place, argument in enumerate(positional, 1)
-            ),
-            pairs={argument.name: argument for argument in arguments if argument.pair},
-            build=cls,
-        )
-        TABLE[verb] = cls.spec
-        for name in (verb, *aliases):
-            assert name not in VERBS, name
-            VERBS[name] = cls.spec
-        return cls
-
-    return enter
-
-
-def _place(order: tuple[str, ...]) -> Callable[[Argument], int]:
-    return lambda argument: order.index(argument.name) if argument.name in order else len(order)
-
-
-def _arguments(
-    cls: type[Command], usage: dict[str, str], pairs: tuple[str, ...], json_only: tuple[str, ...]
-) -> list[Argument]:
-    hints = get_type_hints(cls)
-    arguments = []
-    for field in struct_fields(cls):
-        hint: Any = hints[field.name]
-        if hint not in KINDS:
-            (hint,) = (part for part in get_args(hint) if part is not type(None))
-        required = field.default is NODEFAULT
-        shown = f"<{field.name}>" if required else f"[{field.name}]"
-        if field.name in json_only:
-            shown = ""
-        arguments.append(
-            Argument(
-                name=field.name,
-                kind=KINDS[hint],
-                required=required,
-                usage=usage.get(field.name, shown),
-                pair=field.name in pairs,
-                json_only=field.name in json_only,
-            )
-        )
-    return arguments
-
+from chat_server.protocol.table import Command, command
 
 # ---- Start
 
@@ -252,6 +119,52 @@ class Send(Command, frozen=True, tag="send"):
 
 
 @command(
+    "reply",
+    "comment",
+    group="Write",
+    seen_by_others=True,
+    json_only=("key",),
+    help="comments on a message, in its chat",
+    example="/reply 42 I think so too",
+)
+class Reply(Command, frozen=True, tag="reply"):
+    id: Id
+    text: Text
+    key: Key | None = None
+
+
+@command(
+    "edit",
+    group="Write",
+    seen_by_others=True,
+    help="changes the text of a message of one's own",
+    example="/edit 42 what I meant",
+)
+class Edit(Command, frozen=True, tag="edit"):
+    id: Id
+    text: Text
+
+
+@command("delete", group="Write", help="takes a message of one's own away", example="/delete 42")
+class Delete(Command, frozen=True, tag="delete"):
+    id: Id
+
+
+@command("react", group="Write", seen_by_others=True, help="reacts to a message with an emoji", example="/react 42 👍")
+class React(Command, frozen=True, tag="react"):
+    id: Id
+    emoji: Emoji
+
+
+@command(
+    "unreact", group="Write", seen_by_others=True, help="takes a reaction of one's own back", example="/unreact 42 👍"
+)
+class Unreact(Command, frozen=True, tag="unreact"):
+    id: Id
+    emoji: Emoji
+
+
+@command(
     "talk",
     group="Write",
     help="lines without a slash go there from now on; alone, ends that",
@@ -323,6 +236,11 @@ class History(Command, frozen=True, tag="history"):
     after: Id | None = None
     around: Id | None = None
     limit: Count | None = None
+
+
+@command("thread", group="Read", help="a message and the comments on it, nested ones too", example="/thread 42")
+class Thread(Command, frozen=True, tag="thread"):
+    id: Id
 
 
 @command("read", group="Read", help="marks a chat read up to a message", example="/read main 42")
@@ -406,10 +324,3 @@ class ListSessions(Command, frozen=True, tag="sessions"):
 @command("quit", "close", "exit", group="Connection", before_sign_in=True, help="says goodbye", example="/quit")
 class Quit(Command, frozen=True, tag="quit"):
     reason: Reason | None = None
-
-
-def nearest(verb: str) -> str | None:
-    """The verb that was probably meant; never one that hangs up."""
-    candidates = [name for name, spec in VERBS.items() if spec is not Quit.spec]
-    close = get_close_matches(verb[:64], candidates, n=1, cutoff=0.65)
-    return close[0] if close else None

@@ -130,6 +130,21 @@ class Sent(Reply, frozen=True, omit_defaults=True):
     at: str
 
 
+class Changed(Reply, frozen=True, omit_defaults=True):
+    """A message was edited, deleted, or reacted to; `seq` is that of the change."""
+
+    id: int
+    seq: int
+
+
+class Thread(Reply, frozen=True, omit_defaults=True):
+    """The end of a thread that was shown: `id` is the message that it is about."""
+
+    id: int
+    chat: str
+    comments: int
+
+
 class Talking(Reply, frozen=True, omit_defaults=True):
     target: str | None = None
 

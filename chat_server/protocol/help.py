@@ -1,8 +1,8 @@
 """`/help` and the list of commands for programs, both made from the one table."""
 
 from chat_server.errors import Refusal
-from chat_server.protocol.commands import GROUPS, TABLE, VERBS, Spec, nearest
 from chat_server.protocol.events import CommandForm
+from chat_server.protocol.table import GROUPS, TABLE, VERBS, Spec, nearest
 
 _WIDTH = 78
 

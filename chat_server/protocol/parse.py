@@ -12,7 +12,8 @@ import msgspec
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target, Text
 from chat_server.protocol.clean import clean, is_blank
-from chat_server.protocol.commands import VERBS, Command, Send, SendAll, Spec, nearest
+from chat_server.protocol.commands import Send, SendAll
+from chat_server.protocol.table import VERBS, Command, Spec, nearest
 
 LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
 _LABELLED = re.compile(rf"@({LABEL.pattern}) +(?=/)", re.ASCII)

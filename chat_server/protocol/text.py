@@ -40,6 +40,17 @@ def _indented(words: str) -> str:
     return words.replace("\n", _CONTINUED)
 
 
+def _marks(message: e.Message) -> str:
+    """What is to be known of a message besides its text."""
+    words = [
+        f"on #{message.reply_to}" if message.reply_to else "",
+        "edited" if message.edited else "",
+        "delayed" if message.delayed else "",
+        *(f"{emoji} {' '.join(names)}" for emoji, names in (message.reactions or {}).items()),
+    ]
+    return "".join(f" ({word})" for word in words if word)
+
+
 def _until(end: str, now: str) -> str:
     return until(parse_iso(end) or 0, parse_iso(now) or 0)
 
@@ -53,9 +64,7 @@ def _message(message: e.Message, now: str) -> bytes:
     else:
         where = f"to {chat}"
     first, *more = ("(deleted)" if message.deleted else message.text or "").split("\n")
-    marks = f"{' (edited)' if message.edited else ''}{' (delayed)' if message.delayed else ''}"
-    comment = f" (on #{message.reply_to})" if message.reply_to else ""
-    line = f"[{clock_time(message.at, now)}] {where}: {first}{marks}{comment} (#{message.id})\n"
+    line = f"[{clock_time(message.at, now)}] {where}: {first}{_marks(message)} (#{message.id})\n"
     return "".join([line, *(f"    | {part}\n" for part in more)]).encode()
 
 
@@ -172,6 +181,11 @@ _REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     e.PasswordSet: lambda reply, now: ([], "the password is set; your other sign-ins need it from now on"),
     e.AccountDeleted: lambda reply, now: ([], f"the account {reply.user} and its texts are gone"),
     e.Sent: lambda reply, now: ([], f"sent #{reply.id}"),
+    e.Changed: lambda reply, now: ([], f"changed #{reply.id}"),
+    e.Thread: lambda reply, now: (
+        [],
+        f"{reply.comments} comment{'s' if reply.comments != 1 else ''} on #{reply.id} in {reply.chat}",
+    ),
     e.Talking: _talking,
     e.DelayedSet: lambda reply, now: (
         [],

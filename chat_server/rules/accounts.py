@@ -134,6 +134,7 @@ def close_account(turn: Turn, command: CloseAccount) -> AccountDeleted:
     user = turn.user()
     if user.password != command.saw_hash:
         raise Stale
+    turn.state.seq = messages.unreact_of(turn.db, user.id, turn.state.seq)
     turn.state.seq = messages.delete_of(turn.db, user.id, turn.state.seq, turn.at_ms)
     turn.changed_much = True
     accounts.delete(turn.db, user.id, turn.at_ms)

@@ -16,9 +16,9 @@ from chat_server.protocol.events import (
     Waiting,
 )
 from chat_server.protocol.times import TIME_MS_MAX, duration, iso
-from chat_server.rules.messages import KEY_LIFE_MS, main_limit_ends_ms, once, post
+from chat_server.rules.messages import KEY_LIFE_MS, direct_place, main_limit_ends_ms, once, post
 from chat_server.rules.moderation import end_bans, refuse_banned
-from chat_server.rules.turn import Turn, View, find_chat, find_user, reading, rule
+from chat_server.rules.turn import MAIN_PLACE, Turn, View, find_chat, find_user, reading, rule
 from chat_server.store import accounts, delayed, keys, notices
 from chat_server.store.delayed import Delayed
 
@@ -107,7 +107,8 @@ def _send(turn: Turn, each: Delayed) -> None:
         if receiver is None:
             _settle(turn, each, DelayedFailed(each.id, "unknown_user"))
             return
-    sent = post(turn, author, receiver, each.text, delayed=True)
+    place = direct_place(turn, author, receiver) if receiver else MAIN_PLACE
+    sent = post(turn, author, place, each.text, delayed=True)
     _settle(turn, each, DelayedSent(each.id, sent.id))
 
 

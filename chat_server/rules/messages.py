@@ -13,7 +13,7 @@ from chat_server.protocol.arguments import Key, Target
 from chat_server.protocol.events import MarkedRead, Message, Page, ReadMarker, Reply, Sent, Talking
 from chat_server.protocol.times import DAY_MS, iso, until
 from chat_server.rules.moderation import refuse_banned
-from chat_server.rules.turn import Answer, Turn, View, find_chat, find_user, reading, rule
+from chat_server.rules.turn import MAIN_PLACE, Answer, Place, Turn, View, find_chat, find_user, reading, rule
 from chat_server.store import chats, keys, messages
 from chat_server.store.accounts import User, set_rate
 from chat_server.store.chats import MAIN
@@ -41,29 +41,35 @@ def send_now(turn: Turn, target: Target, text: str) -> Sent:
     author = turn.user()
     refuse_banned(turn, author)
     if target.kind == "main":
-        ends_ms = main_limit_ends_ms(turn, author)
-        if ends_ms is not None:
-            raise _rate_limited(turn, ends_ms)
-        return post(turn, author, None, text)
+        return post(turn, author, MAIN_PLACE, text)
     if target.kind == "room":
         find_chat(turn.db, author.id, target)
-    return post(turn, author, find_user(turn.db, target.name, target.folded, author.id), text)
+    receiver = find_user(turn.db, target.name, target.folded, author.id)
+    return post(turn, author, direct_place(turn, author, receiver), text)
 
 
-def post(turn: Turn, author: User, receiver: User | None, text: str, *, delayed: bool = False) -> Sent:
-    """Store a message to one user, or to main, and push it; everything was checked already."""
-    seq, at = turn.next_seq(), iso(turn.at_ms)
-    if receiver is None:
+def post(
+    turn: Turn, author: User, place: Place, text: str, *, delayed: bool = False, reply_to: int | None = None
+) -> Sent:
+    """Store a message and push it. The author may write there; only the limit in main is looked at here."""
+    if place.chat_id == MAIN:
         _count_in_main(turn, author)
-        messages.insert(turn.db, seq, MAIN, author.id, turn.at_ms, text, delayed)
-        turn.push(Message(id=seq, seq=seq, chat="main", from_=author.name, at=at, text=text, delayed=delayed))
-        return Sent(seq, at)
-    chat_id = chats.direct(turn.db, author.id, receiver.id) or chats.insert_direct(turn.db, author.id, receiver.id)
-    messages.insert(turn.db, seq, chat_id, author.id, turn.at_ms, text, delayed)
-    for reader, other in ((receiver, author), (author, receiver)):
-        message = Message(id=seq, seq=seq, chat=f"@{other.name}", from_=author.name, at=at, text=text, delayed=delayed)
-        turn.push(message, reader.id)
+    seq, at = turn.next_seq(), iso(turn.at_ms)
+    messages.insert(turn.db, seq, place.chat_id, author.id, turn.at_ms, text, delayed=delayed, reply_to=reply_to)
+
+    def seen_as(chat: str) -> Message:
+        return Message(
+            id=seq, seq=seq, chat=chat, from_=author.name, at=at, text=text, reply_to=reply_to, delayed=delayed
+        )
+
+    place.push(turn, seen_as)
     return Sent(seq, at)
+
+
+def direct_place(turn: Turn, one: User, other: User) -> Place:
+    """The chat between two users, begun if there is none yet."""
+    chat_id = chats.direct(turn.db, one.id, other.id) or chats.insert_direct(turn.db, one.id, other.id)
+    return Place(chat_id, ((one.id, f"@{other.name}"), (other.id, f"@{one.name}")))
 
 
 def once(turn: Turn, key: Key | None, asked: object, answer: type[R], do: Callable[[], R]) -> R:
@@ -95,6 +101,9 @@ def main_limit_ends_ms(turn: Turn, user: User) -> int | None:
 
 
 def _count_in_main(turn: Turn, user: User) -> None:
+    ends_ms = main_limit_ends_ms(turn, user)
+    if ends_ms is not None:
+        raise _rate_limited(turn, ends_ms)
     if turn.limits.main_rate_count is None:
         return
     if turn.at_ms >= user.rate_start_ms + turn.limits.main_rate_window_ms:

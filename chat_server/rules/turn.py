@@ -16,9 +16,10 @@ from chat_server.entries import Entry, Limits, Logged
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.events import Event, Reply
-from chat_server.store import accounts, chats
+from chat_server.store import accounts, chats, messages
 from chat_server.store.accounts import User
 from chat_server.store.database import Database
+from chat_server.store.messages import Stored
 from chat_server.store.state import State
 
 
@@ -118,7 +119,36 @@ def reading(query: type) -> Callable[[_Rule], _Rule]:
     return enter
 
 
+class Place(Struct, frozen=True):
+    """Where a message goes or stands: its chat, and how each reader names it; no readers: everyone, as main."""
+
+    chat_id: int
+    readers: tuple[tuple[int, str], ...] | None = None
+
+    def push(self, turn: Turn, seen_as: Callable[[str], Event]) -> None:
+        """Push an event to all who are in the chat; `seen_as` makes it for a name of the chat."""
+        if self.readers is None:
+            turn.push(seen_as("main"))
+            return
+        for user_id, name in self.readers:
+            turn.push(seen_as(name), user_id)
+
+
+MAIN_PLACE = Place(chats.MAIN)
+
+
 # ---- what several topics look up
+
+
+def find_message(db: Database, asker: int, message_id: int) -> tuple[Stored, Place]:
+    """A message that the asker may read, and its place. Refusal `unknown_message`, also for one that is for others."""
+    message = messages.find(db, message_id)
+    if message is not None and message.chat_id == chats.MAIN:
+        return message, MAIN_PLACE
+    if message is not None and chats.membership(db, asker, message.chat_id):
+        (one, one_name), (other, other_name) = chats.pair(db, message.chat_id)
+        return message, Place(message.chat_id, ((one, f"@{other_name}"), (other, f"@{one_name}")))
+    raise Refusal("unknown_message", f"there is no message #{message_id} that you can see")
 
 
 def unknown_user(name: str) -> Refusal:

@@ -45,6 +45,16 @@ def direct(db: Database, one: int, other: int) -> int | None:
     return chat_id
 
 
+def pair(db: Database, chat_id: int) -> list[tuple[int, str]]:
+    """The two users of a one-to-one chat, ids and names; empty for any other chat."""
+    rows = db.all(
+        "SELECT u.id, u.name FROM chats c JOIN users u ON u.id IN (c.low_user, c.high_user)"
+        " WHERE c.id = ? ORDER BY u.id",
+        (chat_id,),
+    )
+    return [(user_id, name) for user_id, name in rows]
+
+
 def insert_direct(db: Database, one: int, other: int) -> int:
     chat_id = db.insert(
         "INSERT INTO chats (kind, low_user, high_user) VALUES ('direct', ?, ?)", (min(one, other), max(one, other))

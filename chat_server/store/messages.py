@@ -7,7 +7,6 @@ What comes out are `events.Message`, as the reader sees them. A page ends after 
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from operator import itemgetter
-from typing import Any
 
 from msgspec import Struct
 
@@ -19,8 +18,8 @@ from chat_server.store.database import Database, Row
 PAGE_MESSAGES_MAX = 200
 PAGE_TEXT_CHARS_MAX = 24_576
 
-_SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, m.deleted_ms
-    FROM messages m JOIN users a ON a.id = m.user_id WHERE """
+_SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, m.deleted_ms,
+    m.edited_ms, m.reply_to, m.reactions FROM messages m JOIN users a ON a.id = m.user_id WHERE """
 
 
 class Range(Struct):
@@ -32,22 +31,93 @@ class Range(Struct):
     up_to: int
 
 
-def insert(db: Database, seq: int, chat_id: int, user_id: int, at_ms: int, text: str, delayed: bool) -> None:
+class Stored(Struct, frozen=True):
+    """What rules look at before they change a message."""
+
+    id: int
+    chat_id: int
+    user_id: int
+    deleted: bool
+
+
+def insert(
+    db: Database, seq: int, chat_id: int, user_id: int, at_ms: int, text: str, *, delayed: bool, reply_to: int | None
+) -> None:
     db.run(
-        "INSERT INTO messages (id, seq, chat_id, user_id, at_ms, text, delayed) VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6)",
-        (seq, chat_id, user_id, at_ms, text, delayed),
+        "INSERT INTO messages (id, seq, chat_id, user_id, at_ms, text, delayed, reply_to)"
+        " VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        (seq, chat_id, user_id, at_ms, text, delayed, reply_to),
     )
+
+
+def find(db: Database, message_id: int) -> Stored | None:
+    row = db.one("SELECT id, chat_id, user_id, deleted_ms IS NOT NULL FROM messages WHERE id = ?", (message_id,))
+    return Stored(row[0], row[1], row[2], bool(row[3])) if row else None
+
+
+def seq(db: Database, message_id: int) -> int:
+    found: int = db.value("SELECT seq FROM messages WHERE id = ?", (message_id,))
+    return found
+
+
+def edit(db: Database, message_id: int, seq: int, text: str, at_ms: int) -> None:
+    db.run("UPDATE messages SET text = ?, edited_ms = ?, seq = ? WHERE id = ?", (text, at_ms, seq, message_id))
+
+
+def delete(db: Database, message_id: int, seq: int, at_ms: int) -> None:
+    """The text and the reactions go; the row stays, as long as the message would have lived."""
+    db.run("DELETE FROM reactions WHERE message_id = ?", (message_id,))
+    db.run(
+        "UPDATE messages SET text = NULL, deleted_ms = ?, reactions = 0, seq = ? WHERE id = ?", (at_ms, seq, message_id)
+    )
+
+
+def reacted(db: Database, message_id: int, emoji: str, user_id: int) -> bool:
+    return db.one("SELECT 1 FROM reactions WHERE message_id = ? AND emoji = ? AND user_id = ?",
+                  (message_id, emoji, user_id)) is not None  # fmt: skip
+
+
+def emojis(db: Database, message_id: int) -> list[str]:
+    return [row[0] for row in db.all("SELECT DISTINCT emoji FROM reactions WHERE message_id = ?", (message_id,))]
+
+
+def react(db: Database, message_id: int, emoji: str, user_id: int, seq: int) -> None:
+    db.run("INSERT INTO reactions VALUES (?, ?, ?, ?)", (message_id, emoji, user_id, seq))
+    db.run("UPDATE messages SET reactions = reactions + 1, seq = ? WHERE id = ?", (seq, message_id))
+
+
+def unreact(db: Database, message_id: int, emoji: str, user_id: int, seq: int) -> None:
+    db.run("DELETE FROM reactions WHERE message_id = ? AND emoji = ? AND user_id = ?", (message_id, emoji, user_id))
+    db.run("UPDATE messages SET reactions = reactions - 1, seq = ? WHERE id = ?", (seq, message_id))
 
 
 def delete_of(db: Database, user_id: int, seq: int, at_ms: int) -> int:
     """The texts of all that the user wrote go; each message gets its own seq from `seq` + 1 on. The last one given."""
     db.run(
-        """UPDATE messages SET text = NULL, deleted_ms = ?3, seq = ?2 + numbered.number
+        """UPDATE messages SET text = NULL, deleted_ms = ?3, reactions = 0, seq = ?2 + numbered.number
         FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM messages
               WHERE user_id = ?1 AND deleted_ms IS NULL) AS numbered WHERE messages.id = numbered.id""",
         (user_id, seq, at_ms),
     )
     return seq + db.connection.changes()
+
+
+def unreact_of(db: Database, user_id: int, seq: int) -> int:
+    """The reactions of the user go, and those to what the user wrote; the messages of others get their own seq each."""
+    db.run(
+        "DELETE FROM reactions WHERE message_id IN (SELECT id FROM messages WHERE user_id = ? AND reactions)",
+        (user_id,),
+    )
+    db.run(
+        """UPDATE messages SET reactions = reactions - numbered.gone, seq = ?2 + numbered.number
+        FROM (SELECT message_id, count(*) AS gone, row_number() OVER (ORDER BY message_id) AS number
+              FROM reactions WHERE user_id = ?1 GROUP BY message_id) AS numbered
+        WHERE messages.id = numbered.message_id""",
+        (user_id, seq),
+    )
+    last = seq + db.connection.changes()
+    db.run("DELETE FROM reactions WHERE user_id = ?", (user_id,))
+    return last
 
 
 def newest(db: Database, chat_id: int, up_to: int | None = None) -> int:
@@ -100,21 +170,21 @@ def _pages(
     names = {each.chat_id: each.name for each in ranges}
     while ranges:
         merged = merge(*(rows(sql, each) for each in ranges for sql in queries), key=itemgetter(key))
-        page: list[Message] = []
+        taken: list[Row] = []
         chars = 0
         for row in merged:
-            page.append(_message(row, names[row[2]]))
+            taken.append(row)
             chars += len(row[5] or "")
-            if len(page) >= PAGE_MESSAGES_MAX or chars >= PAGE_TEXT_CHARS_MAX:
+            if len(taken) >= PAGE_MESSAGES_MAX or chars >= PAGE_TEXT_CHARS_MAX:
                 break
         else:
             ranges = []
         # The statements end here: between two pages no snapshot is held, however slow the reader is.
         del merged
         for each in ranges:
-            each.after = page[-1].id if key == _BY_ID else page[-1].seq
-        if page:
-            yield page
+            each.after = taken[-1][key]
+        if taken:
+            yield _messages(db, taken, names)
 
 
 def page(
@@ -126,7 +196,7 @@ def page(
         f"{_SELECT} m.chat_id = ? AND m.id > ? AND m.id < ? ORDER BY m.id {order} LIMIT ?",
         (chat_id, above, below if below is not None else ID_MAX, limit),
     )
-    return [_message(row, name) for row in (reversed(rows) if newest_first else rows)]
+    return _messages(db, rows[::-1] if newest_first else rows, {chat_id: name})
 
 
 def unread_page(db: Database, user_id: int, chat_id: int, name: str, read_id: int, limit: int) -> list[Message]:
@@ -135,11 +205,53 @@ def unread_page(db: Database, user_id: int, chat_id: int, name: str, read_id: in
         f"{_SELECT} m.chat_id = ? AND m.id > ? AND m.user_id <> ? ORDER BY m.id LIMIT ?",
         (chat_id, read_id, user_id, limit),
     )
-    return [_message(row, name) for row in rows]
+    return _messages(db, rows, {chat_id: name})
 
 
-def _message(row: Any, chat: str) -> Message:
-    id_, seq, _, author, at_ms, text, delayed, deleted_ms = row
+def one(db: Database, message_id: int, chat: str) -> Message:
+    """A message that is there, in its newest state; `chat` is its chat's name from the reader's side."""
+    (row,) = db.all(f"{_SELECT} m.id = ?", (message_id,))
+    return _messages(db, [row], {row[2]: chat})[0]
+
+
+def thread(db: Database, root: int, chat: str) -> Iterator[list[Message]]:
+    """Pages of a message and all that comments on it, or on a comment on it, by id."""
+    after = root - 1
+    while page := _thread_page(db, root, chat, after):
+        yield page
+        after = page[-1].id
+
+
+_THREAD = f"""WITH RECURSIVE thread (id) AS (
+    SELECT ?1 UNION SELECT c.id FROM thread JOIN messages c ON c.reply_to = thread.id
+) {_SELECT} m.id IN (SELECT id FROM thread WHERE id > ?2 ORDER BY id LIMIT ?3) ORDER BY m.id"""
+
+
+def _thread_page(db: Database, root: int, chat: str, after: int) -> list[Message]:
+    rows = db.all(_THREAD, (root, after, PAGE_MESSAGES_MAX))
+    return _messages(db, rows, {row[2]: chat for row in rows})
+
+
+def _messages(db: Database, rows: list[Row], names: dict[int, str]) -> list[Message]:
+    """The rows as their reader sees them; `names` are those of their chats by id."""
+    return [_message(row, names[row[2]], _reactions(db, row[0]) if row[10] else None) for row in rows]
+
+
+def _reactions(db: Database, message_id: int) -> dict[str, list[str]]:
+    """Who reacted with what: emojis and names in the order in which they came."""
+    rows = db.all(
+        "SELECT r.emoji, u.name FROM reactions r JOIN users u ON u.id = r.user_id WHERE r.message_id = ?"
+        " ORDER BY r.seq",
+        (message_id,),
+    )
+    reactions: dict[str, list[str]] = {}
+    for emoji, name in rows:
+        reactions.setdefault(emoji, []).append(name)
+    return reactions
+
+
+def _message(row: Row, chat: str, reactions: dict[str, list[str]] | None) -> Message:
+    id_, seq, _, author, at_ms, text, delayed, deleted_ms, edited_ms, reply_to, _ = row
     return Message(
         id=id_,
         seq=seq,
@@ -147,6 +259,9 @@ def _message(row: Any, chat: str) -> Message:
         from_=author,
         at=iso(at_ms),
         text=text,
+        reply_to=reply_to,
+        edited=iso(edited_ms) if edited_ms is not None and deleted_ms is None else None,
         deleted=deleted_ms is not None,
+        reactions=reactions,
         delayed=bool(delayed),
     )

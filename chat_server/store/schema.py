@@ -46,16 +46,26 @@ MIGRATIONS = (
         PRIMARY KEY (user_id, chat_id)
     ) STRICT, WITHOUT ROWID;
 
-    -- seq = id until the message changes. A deleted one keeps its row, without its text.
+    -- seq = id until the message changes. A deleted one keeps its row, without its text. reply_to: what it comments
+    -- on; reactions: how many it has, so that only those that have any are looked up.
     CREATE TABLE messages (
         id INTEGER PRIMARY KEY, seq INTEGER NOT NULL,
         chat_id INTEGER NOT NULL REFERENCES chats, user_id INTEGER NOT NULL REFERENCES users,
         at_ms INTEGER NOT NULL, text TEXT,
-        delayed INTEGER NOT NULL DEFAULT 0, deleted_ms INTEGER
+        delayed INTEGER NOT NULL DEFAULT 0, deleted_ms INTEGER, edited_ms INTEGER,
+        reply_to INTEGER REFERENCES messages, reactions INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     -- The author stands in it so that unread messages are counted without reading them.
     CREATE INDEX messages_chat ON messages (chat_id, id, user_id);
     CREATE INDEX messages_changed ON messages (chat_id, seq) WHERE seq <> id;
+    CREATE INDEX messages_comments ON messages (reply_to, id) WHERE reply_to IS NOT NULL;
+
+    CREATE TABLE reactions (
+        message_id INTEGER NOT NULL REFERENCES messages, emoji TEXT NOT NULL,
+        user_id INTEGER NOT NULL REFERENCES users, seq INTEGER NOT NULL,
+        PRIMARY KEY (message_id, emoji, user_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX reactions_user ON reactions (user_id);
 
     -- A sending command's key, what was asked (a digest) and what was answered.
     CREATE TABLE keys (

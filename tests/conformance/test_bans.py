@@ -11,6 +11,11 @@ FORBIDDEN: list[Json] = [
     {"cmd": "send", "target": "nobody", "text": "hi"},
     {"cmd": "send", "target": "#nowhere", "text": "hi"},
     {"cmd": "send", "target": "mallory", "text": "hi"},
+    {"cmd": "reply", "id": 1, "text": "hi"},
+    {"cmd": "reply", "id": 99999, "text": "hi"},
+    {"cmd": "edit", "id": 1, "text": "hi"},
+    {"cmd": "react", "id": 1, "emoji": "👍"},
+    {"cmd": "unreact", "id": 1, "emoji": "👍"},
     {"cmd": "send_delayed", "target": "main", "delay": "1h", "text": "hi"},
     {"cmd": "send_delayed", "target": "nobody", "delay": "999d", "text": "hi"},
 ]

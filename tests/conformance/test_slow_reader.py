@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 from tests.conformance.conftest import Start
-from tests.harness import Chat, Client, Json, JsonClient, messages
+from tests.harness import Chat, Client, Json, JsonClient, messages, texts
 
 MESSAGES = 30_000
 TEXT_CHARS = 200
@@ -143,3 +143,44 @@ async def test_a_slow_reader_does_not_hold_up_the_same_users_other_session(start
     quick = await chat.text("twice")
     await send_all(sender, numbered(5000))
     assert messages(await quick.roundtrip()) == numbered(5000)
+
+
+async def test_who_reads_slowly_is_shown_what_changed_meanwhile(start: Start) -> None:
+    """For programs all by seq, in its newest state; for people the new ones by id, then the changes to older ones."""
+    chat = start("--log-level", "warning")
+    sender = await chat.json("sender")
+    program = await chat.json("program", receive_buffer=RECEIVE_BUFFER)
+    person = await chat.text("person", receive_buffer=RECEIVE_BUFFER)
+    edited, deleted, liked = [(await sender.ok(f"/send_all {text}"))["id"] for text in ("one", "two", "three")]
+    assert len(await program.roundtrip()) == len(await person.roundtrip()) == 3
+    for first in range(0, 8000, 1000):
+        await send_all(sender, numbered(1000, first))
+    last = (await sender.ok("/send_all the end"))["id"]
+    await sender.ok(f"/edit {edited} not one")
+    await sender.ok(f"/edit {last} the very end")
+    await sender.ok(f"/react {liked} 👍")
+    await sender.ok(f"/delete {deleted}")
+    await sender.ok(f"/edit {edited} first")
+    seen, lines = await asyncio.gather(program.roundtrip(), person.roundtrip())
+    assert [line["seq"] for line in seen] == sorted({line["seq"] for line in seen})
+    assert texts(seen[:8000]) == numbered(8000)
+    assert [(line["id"], line.get("text")) for line in seen[8000:]] == [
+        (last, "the very end"), (liked, "three"), (deleted, None), (edited, "first")
+    ]  # fmt: skip
+    assert messages(lines) == [
+        *numbered(8000), "the very end (edited)", "three (👍 sender)", "(deleted)", "first (edited)"
+    ]  # fmt: skip
+    # Both are up with the chat again.
+    await sender.ok(f"/unreact {liked} 👍")
+    assert texts(await program.roundtrip()) == messages(await person.roundtrip()) == ["three"]
+
+
+async def test_a_change_of_ones_own_does_not_hide_the_message(start: Start) -> None:
+    """Another device has shown it already, the slow one not yet."""
+    chat = start("--log-level", "warning")
+    sender = await chat.json("sender")
+    slow = await chat.json("slow", receive_buffer=RECEIVE_BUFFER)
+    await send_all(sender, numbered(8000))
+    last = (await sender.ok("/send_all the end"))["id"]
+    await slow.send(f"/react {last} 👍")
+    assert texts(await slow.roundtrip()) == [*numbered(8000), "the end"]

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from chat_server.errors import CODES
 from chat_server.protocol import events
-from chat_server.protocol.commands import GROUPS, TABLE, VERBS
 from chat_server.protocol.events import AnyEvent, Message, Reply
+from chat_server.protocol.table import GROUPS, TABLE, VERBS
 from chat_server.settings import OPTIONS, load
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ Row = dict[str, str]
 # Fields that exist for parts that are not built yet: nothing fills them, so they are not described.
 NOT_FILLED = {
     "WhoReport": {"away"},
-    "Message": {"reply_to", "edited", "reactions", "file", "mentions"},
+    "Message": {"file", "mentions"},
 }
 # Fields of a reply that several commands share and these do not fill.
 LEFT_OUT = {"get_chat_with": {"unread", "more"}, "history": {"unread"}}
@@ -35,6 +35,11 @@ REPLIES: dict[str, type[Reply]] = {
     "delete_account": events.AccountDeleted,
     "send_all": events.Sent,
     "send": events.Sent,
+    "reply": events.Sent,
+    "edit": events.Changed,
+    "delete": events.Changed,
+    "react": events.Changed,
+    "unreact": events.Changed,
     "talk": events.Talking,
     "send_delayed": events.DelayedSet,
     "cancel_delayed": events.DelayedCancelled,
@@ -42,6 +47,7 @@ REPLIES: dict[str, type[Reply]] = {
     "get_chat_with": events.Page,
     "messages": events.Page,
     "history": events.Page,
+    "thread": events.Thread,
     "read": events.MarkedRead,
     "status": events.StatusReport,
     "who": events.WhoReport,

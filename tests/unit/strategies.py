@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from chat_server.protocol.clean import clean
-from chat_server.protocol.commands import Argument, Spec
+from chat_server.protocol.table import Argument, Spec
 from chat_server.protocol.times import TIME_MS_MAX, iso
 
 # What a terminal would obey, and what looks like the start of a line of ours.
@@ -23,6 +23,8 @@ names = st.from_regex(r"[a-z]([a-z0-9_.-]{0,12}[a-z0-9])?", fullmatch=True).filt
     lambda name: name not in ("main", "all", "server", "system", "me", "you")
 ) | st.sampled_from(("Анна", "Ödön", "花子", "bob2"))
 chat_names = st.just("main") | names.map("#{}".format) | names.map("@{}".format)
+
+emojis = st.sampled_from(("👍", "❤️", "+1", "👩‍👩‍👧", "1️⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇺🇦", "ℹ️"))
 
 _line_text = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=20)
 _words = st.text(st.characters(codec="utf-8", exclude_characters='\0\r\n"'), max_size=12)
@@ -48,6 +50,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "key": _tight_words,
     "format": st.sampled_from(("text", "json", "JSON")),
     "on_off": st.booleans() | st.sampled_from(("on", "OFF")),
+    "emoji": emojis,
     "sessions": st.sampled_from(("all", "ALL")) | _numbers,
 }
 

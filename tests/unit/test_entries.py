@@ -6,8 +6,8 @@ import pytest
 from chat_server import entries
 from chat_server.entries import Batch, Due, Enter, Entry, Internal, Logged, SetPassword, Told
 from chat_server.protocol.arguments import Secret, Token
-from chat_server.protocol.commands import TABLE
 from chat_server.protocol.names import check
+from chat_server.protocol.table import TABLE
 from chat_server.rules.turn import RULES
 
 LOGGED = get_args(Logged)

@@ -135,6 +135,58 @@ async def test_an_account_that_ends_meanwhile(room: Room) -> None:
     assert {id_ for id_, seq in states if seq > 61} == set(range(1, 62))
 
 
+# ---- changes
+
+
+async def test_people_are_shown_the_new_ones_then_the_changes_to_what_they_had_seen(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    room.deliver(bob.says("/send_all seen"), bob.says("/send_all seen too"))
+    stop_reading(alice)
+    await fill(room, bob, 60)
+    room.deliver(bob.says("/edit 1 changed"), bob.says("/edit 62 late"), bob.says("/react 2 +1"), bob.says("/delete 1"))
+    await room.flow()
+    assert alice.ids == [*range(1, 63), 2, 1]
+    assert [line.split("main bob: ")[1] for line in alice.lines[-3:]] == [
+        "late (edited) (#62)", "seen too (+1 bob) (#2)", "(deleted) (#1)"
+    ]  # fmt: skip
+
+
+async def test_programs_are_shown_each_in_its_newest_state_by_seq(room: Room) -> None:
+    alice, bob = await room.connect("alice", "json"), await room.connect("bob")
+    room.deliver(bob.says("/send_all seen"))
+    stop_reading(alice)
+    await fill(room, bob, 60)
+    room.deliver(bob.says("/edit 1 changed"), bob.says("/edit 61 late"), bob.says("/react 1 +1"))
+    await room.flow()
+    states = [(each["id"], each["seq"]) for each in alice.objects]
+    # What was on its way when she stopped reading is shown as it was then.
+    assert states[-2:] == [(61, 63), (1, 64)]
+    assert [seq for _, seq in states] == sorted({seq for _, seq in states})
+
+
+@FORMATS
+async def test_a_message_that_one_changes_before_it_came_here_still_comes(room: Room, format: str) -> None:
+    """Another window has shown it already; the reply to the change alone would leave a gap here."""
+    alice, bob = await room.connect("alice", format), await room.connect("bob")
+    room.deliver(bob.says("/send_all seen"))
+    stop_reading(alice)
+    await fill(room, bob, 60)
+    room.deliver(alice.says("/send_all mine"), alice.says("/react 61 +1"), alice.says("/react 1 +1"))
+    await room.flow()
+    data = alice.transport.taken.decode()
+    assert set(alice.ids) == set(range(1, 63))
+    assert data.count("(+1 alice)" if format == "text" else '"reactions"') == 1, "what was seen is told by the reply"
+
+
+@FORMATS
+async def test_ones_own_changes_in_too_large_a_batch_leave_no_gap(room: Room, format: str) -> None:
+    alice, bob = await room.connect("alice", format), await room.connect("bob")
+    sent = [bob.says(f"/send_all {number} {'x' * 60}") for number in range(60)]
+    room.deliver(*sent, alice.says("/react 5 +1"))
+    await room.flow()
+    assert set(alice.ids) == set(range(1, 61))
+
+
 # ---- whatever happens, in whatever order
 
 steps = st.lists(

@@ -1,6 +1,6 @@
 """Events and replies of every type, drawn from their own declarations: a new type or field is covered by itself.
 
-A text is hostile unless its field holds a time or, in a message, the names that begin its line, which are checked.
+A text is hostile unless its field holds a time or, in a message, names and emojis, which are checked.
 """
 
 from types import NoneType, UnionType
@@ -11,7 +11,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
 from chat_server.protocol.events import Event, HelpText, Limit, Message, Reply, StatusReport
-from tests.unit.strategies import chat_names, cleaned, names, times
+from tests.unit.strategies import chat_names, cleaned, emojis, names, times
 
 EVENTS = Event.__subclasses__()
 REPLIES = Reply.__subclasses__()
@@ -27,6 +27,8 @@ def samples(cls: type[Struct]) -> st.SearchStrategy[Any]:
     if cls is StatusReport:
         keys = st.sampled_from(("main_messages", "delayed", "reports"))
         values["limits"] = st.dictionaries(keys, samples(Limit))
+    if cls is Message:
+        values["reactions"] = st.none() | st.dictionaries(emojis, st.lists(names, min_size=1, max_size=3), max_size=3)
     if cls is HelpText:
         values["help"] = st.lists(cleaned, min_size=1, max_size=3)
     return st.builds(cls, **values)

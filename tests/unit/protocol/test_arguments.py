@@ -46,6 +46,9 @@ def test_every_kind_has_a_strategy() -> None:
         (a.Delay, "9999-12-31T23:59:59.999", Delay(None, TIME_MS_MAX)),
         (a.Id, "42", 42), (a.Id, "#42", 42), (a.Id, 0, 0), (a.Id, 2**63 - 1, 2**63 - 1), (a.Count, "1", 1),
         (a.Sessions, "ALL", Sessions(None)), (a.Sessions, 3, Sessions(3)), (a.Sessions, "3", Sessions(3)),
+        (a.Emoji, "👍", "👍"), (a.Emoji, "+1", "+1"), (a.Emoji, "❤️", "❤️"), (a.Emoji, "1️⃣", "1️⃣"),
+        (a.Emoji, "ℹ️", "ℹ️"), (a.Emoji, "👩🏽‍🚀", "👩🏽‍🚀"), (a.Emoji, "\U0001fae8", "\U0001fae8"),
+        (a.Emoji, "👍" * 16, "👍" * 16),
         (a.OnOff, "ON", True), (a.OnOff, False, False), (a.Reason, " a \n b\x07 ", "a b"), (a.Word, "a\u2028b", "a b"),
     ],
 )  # fmt: skip
@@ -59,6 +62,9 @@ def test_examples(kind: Any, raw: object, value: object) -> None:
         (a.Id, ""), (a.Id, "##1"), (a.Id, -1), (a.Id, 2**63), (a.Id, "١"), (a.Id, "1_0"), (a.Count, 0), (a.Text, ""),
         (a.Text, "\u2028 \x07"), (a.Secret, ""), (a.Secret, "a\x1bb"), (a.Secret, "a\nb"), (a.Key, "x" * 65),
         (a.Key, "a\tb\n"), (a.Target, "@"), (a.Target, ""), (a.User, "@"), (a.OnOff, "yes"), (a.Sessions, 0),
+        (a.Emoji, ""), (a.Emoji, "👍" * 17), (a.Emoji, "ok"), (a.Emoji, "да"), (a.Emoji, "👍 👍"), (a.Emoji, "👍\n"),
+        (a.Emoji, "\u200b"), (a.Emoji, "\u200d"), (a.Emoji, "\ufe0f"), (a.Emoji, "👍\u0301"), (a.Emoji, "👍\u202e"),
+        (a.Emoji, "👍\u3164"), (a.Emoji, "\x1b👍"), (a.Emoji, "\ud800"),
         (a.Delay, "-1s"), (a.Delay, "1969-12-31"), (a.Delay, "tomorrow"),
     ],
 )  # fmt: skip

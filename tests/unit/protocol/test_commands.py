@@ -3,8 +3,8 @@ import pytest
 
 from chat_server.entries import Entry
 from chat_server.protocol.arguments import KINDS
-from chat_server.protocol.commands import TABLE, VERBS, Command, Spec, command
 from chat_server.protocol.parse import parse
+from chat_server.protocol.table import TABLE, VERBS, Spec
 from chat_server.rules.turn import RULES
 
 SPECS = pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.verb)
@@ -12,7 +12,8 @@ SPECS = pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.ve
 PROTOCOL = {
     "sign_in": ("connect",), "resume": (), "sign_out": (), "password": (), "delete_account": (), "format": (),
     "ping": (), "help": (), "quit": ("close", "exit"), "status": (), "who": ("whois",), "talk": (), "send_all": (),
-    "send": ("send_to", "msg", "w"), "get_chat_with": (), "messages": (), "history": (), "read": (), "presence": (),
+    "send": ("send_to", "msg", "w"), "reply": ("comment",), "thread": (), "edit": (), "delete": (), "react": (),
+    "unreact": (), "get_chat_with": (), "messages": (), "history": (), "read": (), "presence": (),
     "send_delayed": (), "cancel_delayed": (), "delayed": (), "report": (), "sessions": (),
 }  # fmt: skip
 
@@ -56,22 +57,3 @@ def test_a_command_that_is_logged_reads_back_from_the_log(spec: Spec) -> None:
 
 def test_every_kind_has_a_name_of_its_own() -> None:
     assert len({kind.name for kind in KINDS.values()}) == len(KINDS)
-
-
-@pytest.mark.parametrize(("group", "help", "example"), [("Start", "", "/x"), ("Start", "x", ""), ("None", "x", "/x")])
-def test_a_command_without_help_example_or_group_does_not_import(group: str, help: str, example: str) -> None:
-    with pytest.raises(AssertionError):
-        command("x", group=group, help=help, example=example)
-
-
-def test_a_verb_is_given_once() -> None:
-    class Again(Command, frozen=True, tag="again"):
-        pass
-
-    try:
-        with pytest.raises(AssertionError):
-            command("again", "ping", group="Start", help="x", example="/x")(Again)
-    finally:
-        TABLE.pop("again", None)
-        VERBS.pop("again", None)
-    assert VERBS["ping"].verb == "ping"

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from chat_server.protocol import arguments as a
 from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.commands import TABLE, VERBS, Spec
 from chat_server.protocol.parse import Parsed, parse
+from chat_server.protocol.table import TABLE, VERBS, Spec
 from tests.unit.strategies import HOSTILE, both_forms
 
 TALK = Target("user", "bob", "bob")

@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -62,7 +63,7 @@ def test_no_text_of_a_user_forges_a_line_in_a_refusal(words: str, code: str, lab
 def test_a_message_can_be_told_apart_and_its_text_read_back(message: e.Message) -> None:
     head, *more = text.event(message, TODAY).decode()[:-1].split("\n")
     assert _MESSAGE.match(head) and head.endswith(f" (#{message.id})")
-    if not (message.deleted or message.edited or message.delayed or message.reply_to):
+    if not (message.deleted or message.edited or message.delayed or message.reply_to or message.reactions):
         first = _MESSAGE.sub("", head, count=1).removesuffix(f" (#{message.id})")
         assert "\n".join([first, *(line.removeprefix("    | ") for line in more)]) == (message.text or "")
 
@@ -76,6 +77,9 @@ def test_every_event_and_reply_has_a_rendering() -> None:
     ("reply", "lines"),
     [
         (e.Sent(42, "2026-11-21T12:00:01.250Z"), "+ sent #42\n"),
+        (e.Changed(42, 50), "+ changed #42\n"),
+        (e.Thread(42, "main", 0), "+ 0 comments on #42 in main\n"),
+        (e.Thread(42, "@bob", 1), "+ 1 comment on #42 in @bob\n"),
         (e.Pong(), "+ pong\n"),
         (e.HelpText(["/x", "last"]), "  /x\n+ last\n"),
         (e.DelayedList([]), "+ 0 waiting\n"),
@@ -91,6 +95,24 @@ def test_every_event_and_reply_has_a_rendering() -> None:
 )  # fmt: skip
 def test_replies_read_as(reply: e.Reply, lines: str) -> None:
     assert text.reply(reply, "verb", None, TODAY).decode() == lines
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({}, "hi (#7)"),
+        ({"reply_to": 5}, "hi (on #5) (#7)"),
+        ({"edited": "2026-11-21T12:00:02.000Z"}, "hi (edited) (#7)"),
+        ({"reactions": {"👍": ["bob", "carol"], "+1": ["dave"]}}, "hi (👍 bob carol) (+1 dave) (#7)"),
+        ({"reply_to": 5, "edited": "2026-11-21T12:00:02.000Z", "delayed": True, "reactions": {"👍": ["bob"]}},
+         "hi (on #5) (edited) (delayed) (👍 bob) (#7)"),
+        ({"reply_to": 5, "deleted": True, "text": None}, "(deleted) (on #5) (#7)"),
+        ({"text": "hi\nthere", "reply_to": 5}, "hi (on #5) (#7)\n    | there"),
+    ],
+)  # fmt: skip
+def test_a_message_shows_what_came_of_it(fields: dict[str, Any], line: str) -> None:
+    message = {"id": 7, "seq": 9, "chat": "main", "from_": "al", "at": "2026-11-21T12:00:01.250Z", "text": "hi"}
+    assert text.event(e.Message(**{**message, **fields}), TODAY).decode() == f"[12:00:01] main al: {line}\n"
 
 
 def test_a_label_stands_after_the_mark() -> None:

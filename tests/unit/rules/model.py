@@ -27,6 +27,16 @@ class Message:
     author: str
     text: str | None
     delayed: bool
+    reply_to: int | None = None
+    edited_ms: int | None = None
+    # Emojis with who reacted, in the order in which they came.
+    reactions: list[tuple[str, str]] = field(default_factory=list)
+
+    def reactions_shown(self) -> dict[str, list[str]] | None:
+        shown: dict[str, list[str]] = {}
+        for emoji, name in self.reactions:
+            shown.setdefault(emoji, []).append(name)
+        return shown or None
 
 
 @dataclass
@@ -69,14 +79,14 @@ class Model:
             raise Refused("bad_name")
         return False
 
-    def send(self, author: str, target: str, text: str) -> int:
+    def send(self, author: str, target: str, text: str, reply_to: int | None = None) -> int:
         self._refuse_banned(author)
         if target == MAIN:
             if self._main_free_ms(author) > self.now_ms:
                 raise Refused("rate_limited")
         else:
             self._other(author, target)
-        return self._post(author, target, text)
+        return self._post(author, target, text, reply_to=reply_to)
 
     def send_delayed(self, author: str, target: str, delay_ms: int, text: str) -> int:
         self._refuse_banned(author)
@@ -126,9 +136,44 @@ class Model:
         self.users[name] = User(deleted=True)
         self.delayed = [each for each in self.delayed if each.author != name]
         for message in self.messages:
-            if message.author == name:
-                self.seq += 1
-                message.seq, message.text = self.seq, None
+            if message.author != name and self._take_reactions(message, name):
+                self._changed(message)
+        for message in self.messages:
+            if message.author == name and message.text is not None:
+                self._delete(message)
+
+    def reply(self, author: str, id_: int, text: str) -> int:
+        self._refuse_banned(author)
+        on = self._undeleted(author, id_)
+        if on.chat == MAIN:
+            return self.send(author, MAIN, text, on.id)
+        return self._post(author, self._reader_besides(author, on), text, reply_to=on.id)
+
+    def edit(self, name: str, id_: int, text: str) -> int:
+        self._refuse_banned(name)
+        message = self._own(name, id_)
+        message.text, message.edited_ms = text, self.now_ms
+        return self._changed(message)
+
+    def delete_message(self, name: str, id_: int) -> int:
+        self._alive(name)
+        return self._delete(self._own(name, id_))
+
+    def react(self, name: str, id_: int, emoji: str) -> int:
+        self._refuse_banned(name)
+        message = self._undeleted(name, id_)
+        if (emoji, name) in message.reactions:
+            return message.seq
+        message.reactions.append((emoji, name))
+        return self._changed(message)
+
+    def unreact(self, name: str, id_: int, emoji: str) -> int:
+        self._refuse_banned(name)
+        message = self._undeleted(name, id_)
+        if (emoji, name) not in message.reactions:
+            return message.seq
+        message.reactions.remove((emoji, name))
+        return self._changed(message)
 
     def due(self) -> None:
         for each in sorted(self.delayed, key=lambda each: (each.due_ms, each.id)):
@@ -167,6 +212,15 @@ class Model:
 
     def history(self, name: str, target: str) -> list[Message]:
         return list(self._of(self._chat(name, target)))
+
+    def thread(self, name: str, id_: int) -> list[Message]:
+        """All comments come after what they comment on, so that one pass finds them."""
+        self._alive(name)
+        found = [self._visible(name, id_)]
+        for message in self.messages:
+            if message.reply_to in [each.id for each in found]:
+                found.append(message)
+        return found
 
     def waiting(self, name: str) -> list[e.Waiting]:
         mine = sorted((each for each in self.delayed if each.author == name), key=lambda each: (each.due_ms, each.id))
@@ -212,7 +266,45 @@ class Model:
             raise Refused("not_yourself")
         return frozenset((name, target))
 
-    def _post(self, author: str, target: str, text: str, delayed: bool = False) -> int:
+    def _visible(self, name: str, id_: int) -> Message:
+        for message in self.messages:
+            if message.id == id_ and (message.chat == MAIN or name in message.chat):
+                return message
+        raise Refused("unknown_message")
+
+    def _undeleted(self, name: str, id_: int) -> Message:
+        message = self._visible(name, id_)
+        if message.text is None:
+            raise Refused("unknown_message")
+        return message
+
+    def _own(self, name: str, id_: int) -> Message:
+        message = self._undeleted(name, id_)
+        if message.author != name:
+            raise Refused("forbidden")
+        return message
+
+    def _reader_besides(self, name: str, message: Message) -> str:
+        other = self.name(message.chat, name).removeprefix("@")
+        self._other(name, other)
+        return other
+
+    def _changed(self, message: Message) -> int:
+        self.seq += 1
+        message.seq = self.seq
+        return self.seq
+
+    def _delete(self, message: Message) -> int:
+        message.text, message.edited_ms = None, None
+        message.reactions.clear()
+        return self._changed(message)
+
+    def _take_reactions(self, message: Message, name: str) -> bool:
+        """Whether there were any."""
+        before, message.reactions = message.reactions, [each for each in message.reactions if each[1] != name]
+        return before != message.reactions
+
+    def _post(self, author: str, target: str, text: str, delayed: bool = False, reply_to: int | None = None) -> int:
         chat = self._chat(author, target)
         user = self.users[author]
         if chat == MAIN:
@@ -222,7 +314,7 @@ class Model:
         elif chat not in user.markers:
             user.markers[chat] = self.users[target].markers[chat] = 0
         self.seq += 1
-        self.messages.append(Message(self.seq, self.seq, chat, author, text, delayed))
+        self.messages.append(Message(self.seq, self.seq, chat, author, text, delayed, reply_to))
         return self.seq
 
     def _main_free_ms(self, name: str) -> int:

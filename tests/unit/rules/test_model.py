@@ -34,6 +34,8 @@ NAMES = ("anna", "ben", "cora", "dirk", "ella")
 people = st.sampled_from((*NAMES[:3], *NAMES))
 targets = st.sampled_from((MAIN, MAIN, *NAMES))
 texts = st.sampled_from(("hi", "there", "a\tb"))
+backs = st.integers(0, 8)
+emojis = st.sampled_from(("👍", "+1"))
 
 
 class Everybody(RuleBasedStateMachine):
@@ -90,6 +92,45 @@ class Everybody(RuleBasedStateMachine):
     @rule(name=people, to=targets, text=texts)
     def send(self, name: str, to: str, text: str) -> None:
         self.both(lambda: self.model.send(name, to, text), lambda: self.say(name, f"/send {to} {text}").id)
+
+    def recent(self, back: int) -> int:
+        """An id, mostly of a message."""
+        ids = [message.id for message in self.model.messages[-8:]]
+        return ids[-back % len(ids)] if ids and back else 99_999
+
+    @rule(name=people, back=backs, text=texts)
+    def reply(self, name: str, back: int, text: str) -> None:
+        id_ = self.recent(back)
+        self.both(lambda: self.model.reply(name, id_, text), lambda: self.say(name, f"/reply {id_} {text}").id)
+
+    @rule(name=people, back=backs, text=texts)
+    def edit(self, name: str, back: int, text: str) -> None:
+        id_ = self.recent(back)
+        self.both(lambda: self.model.edit(name, id_, text), lambda: self.say(name, f"/edit {id_} {text}").seq)
+
+    @rule(name=people, back=backs)
+    def delete_message(self, name: str, back: int) -> None:
+        id_ = self.recent(back)
+        self.both(lambda: self.model.delete_message(name, id_), lambda: self.say(name, f"/delete {id_}").seq)
+
+    @rule(name=people, back=backs, emoji=emojis)
+    def react(self, name: str, back: int, emoji: str) -> None:
+        id_ = self.recent(back)
+        self.both(lambda: self.model.react(name, id_, emoji), lambda: self.say(name, f"/react {id_} {emoji}").seq)
+
+    @rule(name=people, back=backs, emoji=emojis)
+    def unreact(self, name: str, back: int, emoji: str) -> None:
+        id_ = self.recent(back)
+        self.both(lambda: self.model.unreact(name, id_, emoji), lambda: self.say(name, f"/unreact {id_} {emoji}").seq)
+
+    @rule(name=people, back=backs)
+    def thread(self, name: str, back: int) -> None:
+        id_ = self.recent(back)
+        if name in self.model.alive():
+            self.both(
+                lambda: self.shown(name, self.model.thread(name, id_)),
+                lambda: self.chat.say(name, f"/thread {id_}").events,
+            )
 
     @rule(name=people, to=targets, minutes=st.integers(0, 200), text=texts)
     def send_delayed(self, name: str, to: str, minutes: int, text: str) -> None:
@@ -190,7 +231,10 @@ class Everybody(RuleBasedStateMachine):
                 from_=each.author,
                 at=iso(at[each.id]),
                 text=each.text,
+                reply_to=each.reply_to,
+                edited=None if each.edited_ms is None else iso(each.edited_ms),
                 deleted=each.text is None,
+                reactions=each.reactions_shown(),
                 delayed=each.delayed,
             )
             for each in messages

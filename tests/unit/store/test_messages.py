@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chat_server.protocol.events import Message
 from chat_server.store import messages
 from chat_server.store.chats import MAIN
-from chat_server.store.messages import PAGE_MESSAGES_MAX, PAGE_TEXT_CHARS_MAX, Range
+from chat_server.store.messages import PAGE_MESSAGES_MAX, PAGE_TEXT_CHARS_MAX, Range, Stored
 from tests.unit.chat import Chat
 
 
@@ -80,3 +80,74 @@ def test_the_newest_up_to_a_bound(chat: Chat) -> None:
     assert messages.newest(chat.db, MAIN, 600) == 600
     assert messages.newest(chat.db, MAIN, 598) == 597
     assert messages.newest(chat.db, MAIN, 0) == messages.newest(chat.db, 99) == 0
+
+
+# ---- what changes
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> Iterator[Chat]:
+    """Messages 1 to 5 of alice, in main; 3 comments on 1, 5 on 3."""
+    chat = Chat(tmp_path)
+    chat.sign_in("alice", "bob", "carol")
+    for line in ("/send_all 1", "/send_all 2", "/reply 1 3", "/send_all 4", "/reply 3 5"):
+        chat.say("alice", line)
+    yield chat
+    chat.close()
+
+
+def states(pages: Iterator[list[Message]]) -> list[tuple[int, int]]:
+    return [(message.id, message.seq) for page in pages for message in page]
+
+
+def test_what_changed_comes_by_seq_and_what_is_new_by_id(few: Chat) -> None:
+    for line in ("/edit 4 x", "/react 1 +1", "/delete 2", "/react 4 +1"):
+        few.say("alice", line)
+    assert states(messages.changed(few.db, ranges(5, 9))) == [(1, 7), (2, 8), (4, 9)]
+    assert states(messages.changed(few.db, ranges(7, 8))) == [(2, 8)]
+    assert states(messages.new(few.db, ranges(0, 5))) == [(1, 7), (2, 8), (3, 3), (4, 9), (5, 5)]
+    assert states(messages.new_and_changed(few.db, ranges(2, 9))) == [(3, 3), (5, 5), (1, 7), (2, 8), (4, 9)]
+
+
+def test_reactions_are_counted_where_they_are_looked_up(few: Chat) -> None:
+    for name, line in (
+        ("bob", "/react 1 +1"),
+        ("alice", "/react 1 +1"),
+        ("alice", "/react 1 +2"),
+        ("bob", "/react 2 x"),
+    ):
+        few.say(name, line.replace("x", "+3"))
+    few.say("alice", "/unreact 1 +1")
+    few.say("alice", "/delete 2")
+    for id_ in range(1, 6):
+        counted = few.db.value("SELECT count(*) FROM reactions WHERE message_id = ?", (id_,))
+        assert few.db.value("SELECT reactions FROM messages WHERE id = ?", (id_,)) == counted
+    assert messages.one(few.db, 1, "main").reactions == {"+1": ["bob"], "+2": ["alice"]}
+    assert messages.emojis(few.db, 1) == ["+1", "+2"]
+    assert messages.reacted(few.db, 1, "+1", few.ids["bob"])
+    assert not messages.reacted(few.db, 1, "+1", few.ids["alice"])
+
+
+def test_the_reactions_of_one_user_go_at_once(few: Chat) -> None:
+    for name, line in (
+        ("bob", "/react 1 +1"),
+        ("bob", "/react 1 +2"),
+        ("bob", "/react 4 +1"),
+        ("carol", "/react 4 +1"),
+    ):
+        few.say(name, line)
+    db = few.executor._db
+    assert messages.unreact_of(db, few.ids["bob"], 100) == 102
+    first, second = messages.one(db, 1, "main"), messages.one(db, 4, "main")
+    assert (first.seq, first.reactions) == (101, None)
+    assert (second.seq, second.reactions) == (102, {"+1": ["carol"]})
+    assert messages.unreact_of(db, few.ids["bob"], 102) == 102
+
+
+def test_a_thread_and_what_is_known_of_a_message(few: Chat) -> None:
+    assert [message.id for page in messages.thread(few.db, 1, "main") for message in page] == [1, 3, 5]
+    assert [message.id for page in messages.thread(few.db, 5, "main") for message in page] == [5]
+    few.say("alice", "/delete 3")
+    assert messages.find(few.db, 3) == Stored(3, MAIN, few.ids["alice"], True)
+    assert messages.find(few.db, 99) is None
+    assert messages.seq(few.db, 3) == 6

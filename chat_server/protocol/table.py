@@ -1,0 +1,144 @@
+"""The table of commands and how a class comes into it.
+
+A field's type says how it is read (`arguments.KINDS`); a field with a default may be left out. On a line the fields
+stand in their order; those in `pairs` come after them as `word value`, and those in `json_only` only in the JSON form.
+A class without help, group or example does not import.
+"""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
+
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields as struct_fields
+
+from chat_server.protocol.arguments import KINDS, Kind
+
+
+class Argument(Struct, frozen=True):
+    """One argument of a command: its name, how it is read, and how it stands in the usage line."""
+
+    name: str
+    kind: Kind
+    required: bool
+    usage: str
+    pair: bool
+    json_only: bool
+
+
+class Spec(Struct, frozen=True):
+    """A row of the table."""
+
+    verb: str
+    aliases: tuple[str, ...]
+    group: str
+    help: str
+    example: str
+    before_sign_in: bool
+    # What a ban forbids.
+    seen_by_others: bool
+    usage: str
+    arguments: tuple[Argument, ...]
+    # Those that stand on a line in their place, each with how many required ones come after it; and the pairs.
+    positional: tuple[tuple[Argument, int], ...]
+    pairs: dict[str, Argument]
+    build: Callable[..., "Command"]
+
+
+class Command(Struct, frozen=True, tag_field="cmd"):
+    """A parsed command. Frozen: it may wait, be logged, and be executed on another machine."""
+
+    spec: ClassVar[Spec]
+
+
+TABLE: dict[str, Spec] = {}
+VERBS: dict[str, Spec] = {}  # the aliases too
+GROUPS = ("Start", "Write", "Read", "People", "Connection")
+
+_C = TypeVar("_C", bound=type[Command])
+
+
+def command(
+    verb: str,
+    *aliases: str,
+    group: str,
+    help: str,
+    example: str,
+    before_sign_in: bool = False,
+    seen_by_others: bool = False,
+    usage: dict[str, str] | None = None,
+    order: tuple[str, ...] = (),
+    pairs: tuple[str, ...] = (),
+    json_only: tuple[str, ...] = (),
+) -> Callable[[_C], _C]:
+    """Enter a class into the table.
+
+    `usage` words an argument otherwise than `<name>` ("" leaves it to another's); `order` is that of the line where
+    it is not that of the fields.
+    """
+    assert group in GROUPS and help and example, verb
+
+    def enter(cls: _C) -> _C:
+        arguments = tuple(sorted(_arguments(cls, usage or {}, pairs, json_only), key=_place(order)))
+        positional = [argument for argument in arguments if not (argument.pair or argument.json_only)]
+        cls.spec = Spec(
+            verb=verb,
+            aliases=aliases,
+            group=group,
+            help=help,
+            example=example,
+            before_sign_in=before_sign_in,
+            seen_by_others=seen_by_others,
+            usage=" ".join((f"/{verb}", *(argument.usage for argument in arguments if argument.usage))),
+            arguments=arguments,
+            positional=tuple(
+                (argument, sum(later.required for later in positional[place:]))
+                for place, argument in enumerate(positional, 1)
+            ),
+            pairs={argument.name: argument for argument in arguments if argument.pair},
+            build=cls,
+        )
+        TABLE[verb] = cls.spec
+        for name in (verb, *aliases):
+            assert name not in VERBS, name
+            VERBS[name] = cls.spec
+        return cls
+
+    return enter
+
+
+def _place(order: tuple[str, ...]) -> Callable[[Argument], int]:
+    return lambda argument: order.index(argument.name) if argument.name in order else len(order)
+
+
+def _arguments(
+    cls: type[Command], usage: dict[str, str], pairs: tuple[str, ...], json_only: tuple[str, ...]
+) -> list[Argument]:
+    hints = get_type_hints(cls)
+    arguments = []
+    for field in struct_fields(cls):
+        hint: Any = hints[field.name]
+        if hint not in KINDS:
+            (hint,) = (part for part in get_args(hint) if part is not type(None))
+        required = field.default is NODEFAULT
+        shown = f"<{field.name}>" if required else f"[{field.name}]"
+        if field.name in json_only:
+            shown = ""
+        arguments.append(
+            Argument(
+                name=field.name,
+                kind=KINDS[hint],
+                required=required,
+                usage=usage.get(field.name, shown),
+                pair=field.name in pairs,
+                json_only=field.name in json_only,
+            )
+        )
+    return arguments
+
+
+def nearest(verb: str) -> str | None:
+    """The verb that was probably meant; never one that hangs up."""
+    candidates = [name for name, spec in VERBS.items() if spec.verb != "quit"]
+    close = get_close_matches(verb[:64], candidates, n=1, cutoff=0.65)
+    return close[0] if close else None

@@ -1,0 +1,112 @@
+"""Comments on messages, and threads of them; edits, deletions and reactions.
+
+A change gives the message a new seq, so that who was away finds it; the event is the message itself, as it is now.
+"""
+
+from chat_server.errors import Refusal
+from chat_server.protocol import commands as c
+from chat_server.protocol.events import Changed, Sent, Thread
+from chat_server.rules.messages import once, post
+from chat_server.rules.moderation import refuse_banned
+from chat_server.rules.turn import Answer, Place, Turn, View, find_message, reading, rule
+from chat_server.store import accounts, messages
+from chat_server.store.accounts import User
+from chat_server.store.chats import MAIN
+from chat_server.store.messages import Stored
+
+# Different ones on one message.
+EMOJIS_MAX = 20
+
+
+@rule(c.Reply)
+def reply(turn: Turn, command: c.Reply) -> Sent:
+    return once(turn, command.key, (command.id, command.text), Sent, lambda: _comment(turn, command))
+
+
+def _comment(turn: Turn, command: c.Reply) -> Sent:
+    author = turn.user()
+    refuse_banned(turn, author)
+    on, place = _undeleted(turn, author, command.id)
+    if place.readers is not None:
+        _refuse_lonely(turn, author, place)
+    return post(turn, author, place, command.text, reply_to=on.id)
+
+
+def _refuse_lonely(turn: Turn, author: User, place: Place) -> None:
+    (other,) = (user_id for user_id, _ in place.readers or () if user_id != author.id)
+    if accounts.by_id(turn.db, other) is None:
+        raise Refusal("unknown_user", "the other one has deleted the account; nobody would read this")
+
+
+@rule(c.Edit)
+def edit(turn: Turn, command: c.Edit) -> Changed:
+    author = turn.user()
+    refuse_banned(turn, author)
+    message, place = _own(turn, author, command.id)
+    messages.edit(turn.db, message.id, turn.next_seq(), command.text, turn.at_ms)
+    return _changed(turn, message, place)
+
+
+@rule(c.Delete)
+def delete(turn: Turn, command: c.Delete) -> Changed:
+    message, place = _own(turn, turn.user(), command.id)
+    messages.delete(turn.db, message.id, turn.next_seq(), turn.at_ms)
+    return _changed(turn, message, place)
+
+
+@rule(c.React)
+def react(turn: Turn, command: c.React) -> Changed:
+    user = turn.user()
+    refuse_banned(turn, user)
+    message, place = _undeleted(turn, user, command.id)
+    if messages.reacted(turn.db, message.id, command.emoji, user.id):
+        return Changed(message.id, messages.seq(turn.db, message.id))
+    emojis = messages.emojis(turn.db, message.id)
+    if command.emoji not in emojis and len(emojis) >= EMOJIS_MAX:
+        raise Refusal("too_many", f"a message has at most {EMOJIS_MAX} different reactions; join one that is there")
+    messages.react(turn.db, message.id, command.emoji, user.id, turn.next_seq())
+    return _changed(turn, message, place)
+
+
+@rule(c.Unreact)
+def unreact(turn: Turn, command: c.Unreact) -> Changed:
+    user = turn.user()
+    refuse_banned(turn, user)
+    message, place = _undeleted(turn, user, command.id)
+    if not messages.reacted(turn.db, message.id, command.emoji, user.id):
+        return Changed(message.id, messages.seq(turn.db, message.id))
+    messages.unreact(turn.db, message.id, command.emoji, user.id, turn.next_seq())
+    return _changed(turn, message, place)
+
+
+def _undeleted(turn: Turn, user: User, message_id: int) -> tuple[Stored, Place]:
+    message, place = find_message(turn.db, user.id, message_id)
+    if message.deleted:
+        raise Refusal("unknown_message", f"message #{message_id} was deleted")
+    return message, place
+
+
+def _own(turn: Turn, user: User, message_id: int) -> tuple[Stored, Place]:
+    message, place = _undeleted(turn, user, message_id)
+    if message.user_id != user.id:
+        raise Refusal("forbidden", f"message #{message_id} is not yours; /reply {message_id} <text> comments on it")
+    return message, place
+
+
+def _changed(turn: Turn, message: Stored, place: Place) -> Changed:
+    place.push(turn, lambda chat: messages.one(turn.db, message.id, chat))
+    return Changed(message.id, turn.state.seq)
+
+
+# ---- reading
+
+
+@reading(c.Thread)
+def thread(view: View, command: c.Thread) -> Answer:
+    message, place = find_message(view.db, view.user_id, command.id)
+    name = "main" if message.chat_id == MAIN else dict(place.readers or ())[view.user_id]
+    count = 0
+    for page in messages.thread(view.db, message.id, name):
+        count += len(page)
+        yield page
+    return Thread(message.id, name, count - 1)

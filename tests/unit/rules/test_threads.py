@@ -1,0 +1,229 @@
+"""Comments, threads, edits, deletions and reactions, as rules."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from chat_server.entries import CloseAccount
+from chat_server.errors import Refusal
+from chat_server.protocol import events as e
+from chat_server.protocol.commands import Reply
+from chat_server.protocol.times import iso
+from chat_server.rules.threads import EMOJIS_MAX
+from tests.unit.chat import Chat, events_to, refused
+from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
+
+CHANGES = ("/reply {} hi", "/edit {} hi", "/delete {}", "/react {} +1", "/unreact {} +1", "/thread {}")
+
+
+def said(chat: Chat, name: str, line: str) -> int:
+    id_: int = chat.say(name, line).reply.id
+    return id_
+
+
+def ban(chat: Chat, name: str) -> None:
+    chat.configure(reports_to_ban=1)
+    chat.say("carol", f"/report {name}")
+
+
+# ---- comments
+
+
+def test_a_comment_goes_to_the_chat_of_its_message(chat: Chat) -> None:
+    on = said(chat, "alice", "/send_all hi")
+    comment = chat.say("bob", f"/reply {on} there")
+    assert comment.reply == e.Sent(2, iso(NOON_MS))
+    (push,) = comment.pushes
+    assert push.users is None
+    assert push.event == e.Message(2, 2, "main", "bob", iso(NOON_MS), text="there", reply_to=on)
+
+
+def test_a_comment_between_two_goes_to_both_named_from_each_side(chat: Chat) -> None:
+    on = said(chat, "alice", "/send bob hi")
+    comment = chat.say("alice", f"/reply {on} and more")
+    for name, other in (("alice", "@bob"), ("bob", "@alice")):
+        (event,) = events_to(comment.pushes, chat.ids[name])
+        assert isinstance(event, e.Message) and (event.chat, event.reply_to) == (other, on)
+    assert events_to(comment.pushes, chat.ids["carol"]) == []
+
+
+def test_a_comment_counts_in_main(chat: Chat) -> None:
+    chat.configure(main_rate_count=2, main_rate_window_ms=HOUR_MS)
+    on, direct = said(chat, "alice", "/send_all hi"), said(chat, "bob", "/send alice hi")
+    said(chat, "alice", f"/reply {on} one")
+    assert refused(chat, "alice", f"/reply {on} two").code == "rate_limited"
+    said(chat, "alice", f"/reply {direct} as many as one likes")
+    chat.clock.advance(HOUR_MS)
+    said(chat, "alice", f"/reply {on} two")
+
+
+def keyed(on: int, text: str) -> Reply:
+    return Reply(on, text, "k1")  # type: ignore[arg-type]
+
+
+def test_the_same_key_comments_once(chat: Chat) -> None:
+    on, other = said(chat, "alice", "/send_all hi"), said(chat, "alice", "/send_all there")
+    first = chat.do(keyed(on, "yes"), "bob")
+    ban(chat, "bob")
+    again = chat.do(keyed(on, "yes"), "bob")
+    assert again.reply == first.reply and again.pushes == []
+    for command in (keyed(other, "yes"), keyed(on, "no")):
+        with pytest.raises(Refusal, match="key"):
+            chat.do(command, "bob")
+    chat.clock.advance(DAY_MS)
+    assert chat.do(keyed(on, "yes"), "bob").reply.id > first.reply.id
+
+
+def test_nobody_comments_where_nobody_reads(chat: Chat) -> None:
+    on = said(chat, "alice", "/send bob hi")
+    close(chat, "bob")
+    assert refused(chat, "alice", f"/reply {on} still there?").code == "unknown_user"
+    chat.say("alice", f"/edit {on} bye")
+
+
+def close(chat: Chat, name: str) -> Any:
+    return chat.do(CloseAccount(None), name)
+
+
+# ---- who may
+
+
+@pytest.mark.parametrize("line", CHANGES)
+def test_what_one_may_not_see_is_not_there(chat: Chat, line: str) -> None:
+    secret = said(chat, "alice", "/send bob psst")
+    hidden, nothing = refused(chat, "carol", line.format(secret)), refused(chat, "carol", line.format(99))
+    assert hidden.code == nothing.code == "unknown_message"
+    assert hidden.text.replace(str(secret), "99") == nothing.text
+    assert hidden.fields == nothing.fields
+
+
+@pytest.mark.parametrize("line", CHANGES[1:3])
+def test_only_the_author_edits_and_deletes(chat: Chat, line: str) -> None:
+    main, direct = said(chat, "alice", "/send_all hi"), said(chat, "alice", "/send bob hi")
+    for id_ in (main, direct):
+        assert refused(chat, "bob", line.format(id_)).code == "forbidden"
+        chat.say("alice", line.format(id_))
+
+
+@pytest.mark.parametrize("line", CHANGES[:5])
+def test_what_was_deleted_does_not_change_any_more(chat: Chat, line: str) -> None:
+    id_ = said(chat, "alice", "/send_all hi")
+    chat.say("alice", f"/delete {id_}")
+    assert refused(chat, "alice", line.format(id_)).code == "unknown_message"
+    assert refused(chat, "bob", line.format(id_)).code == "unknown_message"
+
+
+def test_a_ban_comes_first_but_one_may_take_away_and_read(chat: Chat) -> None:
+    own, other = said(chat, "alice", "/send_all hi"), said(chat, "bob", "/send_all hi")
+    ban(chat, "alice")
+    for line in ("/reply {} hi", "/edit {} hi", "/react {} +1", "/unreact {} +1"):
+        for id_ in (own, other, 99):
+            assert refused(chat, "alice", line.format(id_)).code == "banned"
+    chat.say("alice", f"/thread {other}")
+    chat.say("alice", f"/delete {own}")
+
+
+# ---- changes
+
+
+def test_each_change_has_a_seq_and_is_the_message_as_it_is_now(chat: Chat) -> None:
+    id_ = said(chat, "alice", "/send_all hi")
+    at = iso(NOON_MS)
+    chat.clock.advance(1000)
+    edit, expected = chat.say("alice", f"/edit {id_} there"), e.Message(id_, 2, "main", "alice", at, text="there")
+    assert edit.reply == e.Changed(id_, 2)
+    assert [push.event for push in edit.pushes] == [_with(expected, edited=iso(NOON_MS + 1000))]
+    expected = _with(expected, edited=iso(NOON_MS + 1000))
+    react = chat.say("bob", f"/react {id_} 👍")
+    assert react.reply == e.Changed(id_, 3)
+    assert [push.event for push in react.pushes] == [_with(expected, seq=3, reactions={"👍": ["bob"]})]
+    unreact = chat.say("bob", f"/unreact {id_} 👍")
+    assert [push.event for push in unreact.pushes] == [_with(expected, seq=4)]
+    delete = chat.say("alice", f"/delete {id_}")
+    assert delete.reply == e.Changed(id_, 5)
+    assert [push.event for push in delete.pushes] == [e.Message(id_, 5, "main", "alice", at, deleted=True)]
+    assert chat.dump()["reactions"] == []
+
+
+def _with(message: e.Message, **fields: Any) -> e.Message:
+    return replace(message, **fields)
+
+
+def test_a_change_between_two_goes_to_both_named_from_each_side(chat: Chat) -> None:
+    id_ = said(chat, "alice", "/send bob hi")
+    change = chat.say("bob", f"/react {id_} +1")
+    for name, other in (("alice", "@bob"), ("bob", "@alice")):
+        (event,) = events_to(change.pushes, chat.ids[name])
+        assert isinstance(event, e.Message) and (event.chat, event.from_) == (other, "alice")
+    assert events_to(change.pushes, chat.ids["carol"]) == []
+
+
+def test_what_changes_nothing_is_told_to_nobody(chat: Chat) -> None:
+    id_ = said(chat, "alice", "/send_all hi")
+    nothing = chat.say("bob", f"/unreact {id_} +1")
+    assert (nothing.reply, nothing.pushes) == (e.Changed(id_, 1), [])
+    first = chat.say("bob", f"/react {id_} +1")
+    again = chat.say("bob", f"/react {id_} +1")
+    assert again.reply == first.reply == e.Changed(id_, 2) and again.pushes == []
+
+
+def test_reactions_come_in_their_order_and_are_bounded(chat: Chat) -> None:
+    id_ = said(chat, "alice", "/send_all hi")
+    emojis = [f"+{number}" for number in range(EMOJIS_MAX)]
+    for emoji in reversed(emojis):
+        chat.say("bob", f"/react {id_} {emoji}")
+    assert refused(chat, "carol", f"/react {id_} 👍").code == "too_many"
+    chat.say("carol", f"/react {id_} +3")
+    (message,) = chat.say("carol", "/history main").events
+    assert isinstance(message, e.Message) and message.reactions is not None
+    assert list(message.reactions) == list(reversed(emojis))
+    assert message.reactions["+3"] == ["bob", "carol"]
+    chat.say("bob", f"/unreact {id_} +7")
+    chat.say("carol", f"/react {id_} 👍")
+
+
+def test_an_account_takes_its_reactions_along(chat: Chat) -> None:
+    kept, going = said(chat, "alice", "/send_all hi"), said(chat, "bob", "/send_all bye")
+    comment = said(chat, "alice", f"/reply {going} why?")
+    for name, id_ in (("bob", kept), ("carol", kept), ("bob", comment), ("bob", going), ("carol", going)):
+        chat.say(name, f"/react {id_} +1")
+    before = chat.executor.state.seq
+    close(chat, "bob")
+    events = chat.say("carol", "/history main").events
+    states = {event.id: event for event in events if isinstance(event, e.Message)}
+    assert states[kept].reactions == {"+1": ["carol"]}
+    assert states[comment].reactions is None and states[comment].text == "why?"
+    assert states[going].deleted and states[going].reactions is None
+    assert sorted(state.seq for state in states.values()) == [before + 1, before + 2, before + 3]
+    assert chat.executor.state.seq == before + 3
+    assert [row[0] for row in chat.dump()["reactions"]] == [kept]
+
+
+# ---- threads
+
+
+def test_a_thread_has_all_that_hangs_on_its_message(chat: Chat) -> None:
+    root = said(chat, "alice", "/send_all root")
+    said(chat, "alice", "/send_all another")
+    one = said(chat, "bob", f"/reply {root} one")
+    nested = said(chat, "carol", f"/reply {one} nested")
+    said(chat, "alice", f"/reply {root} two")
+    chat.say("bob", f"/delete {one}")
+    chat.say("carol", f"/edit {nested} nested, and edited")
+    thread = chat.say("alice", f"/thread {root}")
+    assert thread.texts == ["root", None, "nested, and edited", "two"]
+    assert thread.reply == e.Thread(root, "main", 3)
+    assert chat.say("alice", f"/thread {one}").texts == [None, "nested, and edited"]
+    assert chat.say("alice", f"/thread {nested}").reply == e.Thread(nested, "main", 0)
+    direct = said(chat, "alice", "/send bob hi")
+    assert chat.say("bob", f"/thread {direct}").reply == e.Thread(direct, "@alice", 0)
+
+
+def test_a_long_thread_comes_in_pages(chat: Chat) -> None:
+    last = root = said(chat, "alice", "/send_all 0")
+    for number in range(1, 450):
+        last = said(chat, "bob", f"/reply {last if number % 2 else root} {number}")
+    thread = chat.say("alice", f"/thread {root}")
+    assert thread.texts == [str(number) for number in range(450)]
+    assert thread.reply.comments == 449

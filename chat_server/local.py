@@ -5,14 +5,25 @@ from typing import Any, cast
 
 from chat_server import __version__
 from chat_server.connection import Connection
+from chat_server.errors import Refusal
 from chat_server.protocol import PROTOCOL_VERSION
 from chat_server.protocol import commands as c
 from chat_server.protocol import events as e
 from chat_server.protocol import help as help_texts
+from chat_server.protocol.table import TABLE
 from chat_server.protocol.times import iso
 
 SESSIONS_MAX = 1000
 CLIENT_CHARS_MAX = 64
+
+
+def check_signed_in(here: Connection, verb: str) -> None:
+    """Before anything else that may be wrong with a command; a line without a verb is none."""
+    if verb in (c.SignIn.spec.verb, c.Resume.spec.verb):
+        if here.user_id:
+            raise Refusal("already_signed_in", f"you are {here.name} here; /sign_out first")
+    elif verb and not here.user_id and not TABLE[verb].before_sign_in:
+        raise Refusal("not_signed_in", "sign in first: /sign_in <username>")
 
 
 def show_help(here: Connection, command: c.Help) -> e.Reply:

@@ -19,7 +19,7 @@ from chat_server.connection import Connection
 from chat_server.delivery.blocks import render, render_reply
 from chat_server.entries import EndTokens, Logged, Seen, Told
 from chat_server.errors import Refusal
-from chat_server.local import LOCAL
+from chat_server.local import LOCAL, check_signed_in
 from chat_server.node import Node
 from chat_server.prepare import PREPARED, Asker, Prepared, hash_token
 from chat_server.protocol import commands as c
@@ -190,7 +190,7 @@ class Session(Connection):
         command: Any = parsed.command
         started = self._clock.monotonic()
         try:
-            self._check_signed_in(parsed.verb)
+            check_signed_in(self, parsed.verb)
             if parsed.error is not None:
                 if not parsed.verb or not TABLE[parsed.verb].seen_by_others:
                     raise parsed.error
@@ -207,14 +207,6 @@ class Session(Connection):
             self.hang_up(in_order=True)
         elif kind not in LOCAL:
             self._task = asyncio.get_running_loop().create_task(self._run(parsed, command, started))
-
-    def _check_signed_in(self, verb: str) -> None:
-        """Before anything else that may be wrong with a command; a line without a verb is none."""
-        if verb in (c.SignIn.spec.verb, c.Resume.spec.verb):
-            if self.user_id:
-                raise Refusal("already_signed_in", f"you are {self.name} here; /sign_out first")
-        elif verb and not self.user_id and not TABLE[verb].before_sign_in:
-            raise Refusal("not_signed_in", "sign in first: /sign_in <username>")
 
     def _submit(
         self,

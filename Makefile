@@ -1,5 +1,6 @@
 # make run    installs into .venv what the server needs, and starts it (options: make run ARGS="--port 9000")
 # make test   installs what the checks need too, and runs them all
+# make bench  measures the fan-out against bare write() calls (needs a C compiler)
 # make format writes the code as the formatter wants it
 
 PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
@@ -27,6 +28,9 @@ unit: $(VENV)/installed
 format: $(VENV)/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/fanout.py
 
 clean:
 	rm -rf $(VENV)

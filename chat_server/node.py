@@ -14,7 +14,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from chat_server.addresses import is_loopback
 from chat_server.clock import Clock
 from chat_server.delivery.hub import Hub
 from chat_server.delivery.readers import Reader, Readers
@@ -100,8 +99,11 @@ class Node:
         self.submit(Due())
 
     def submit(self, command: Logged, user_id: int = 0, session: int = 0, address: str = "") -> None:
-        """Put a command in the log. The session is told its outcome (`Receiver.settle`) when it is on disk."""
-        self._log.submit(Entry(command, user_id, session, "" if is_loopback(address) else address))
+        """Put a command in the log. The session is told its outcome (`Receiver.settle`) when it is on disk.
+
+        `address` is "" for the machine itself.
+        """
+        self._log.submit(Entry(command, user_id, session, address))
 
     def read(self, user_id: int, query: Any) -> Reading:
         return Reading(self, self.readers.pick(), user_id, query)

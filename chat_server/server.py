@@ -87,7 +87,7 @@ class Server:
         if len(self._sessions) > self._connections_max:
             return f"the server has all the {self._connections_max} connections that it takes; try again later"
         most = self._settings.connections_per_address
-        if most is None or is_loopback(session.address):
+        if most is None or session.local:
             return None
         if sum(each.address == session.address for each in self._sessions) > most:
             return f"your address has all the {most} connections that one may have"

@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from chat_server import __version__
 from chat_server.actions import ActionLog
-from chat_server.addresses import is_loopback
 from chat_server.connection import Connection
 from chat_server.delivery.blocks import render, render_reply
 from chat_server.entries import EndTokens, Logged, Seen, Told
@@ -98,7 +97,7 @@ class Session(Connection):
             return
         self.say(e.Notice(f"chat-server {__version__}: /sign_in <name> to come in, /help for all commands"))
         timeout_ms = self.settings.sign_in_timeout_ms
-        if timeout_ms is not None and not is_loopback(self.address):
+        if timeout_ms is not None and not self.local:
             self._sign_in_timer = asyncio.get_running_loop().call_later(timeout_ms / 1000, self._sign_in_timeout)
 
     def _sign_in_timeout(self) -> None:
@@ -218,7 +217,7 @@ class Session(Connection):
         signs_out: bool = False,
     ) -> None:
         self._in_flight.append(Pending(parsed.verb, parsed.label, started, reply, done, signs_out))
-        self._node.submit(command, self.user_id, self.number, self.address)
+        self._node.submit(command, self.user_id, self.number, "" if self.local else self.address)
 
     # ---- replies out
 

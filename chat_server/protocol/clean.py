@@ -18,4 +18,4 @@ def clean(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether nothing of it shows: white space and characters without width."""
-    return not text.translate(_NO_WIDTH).strip()
+    return not text or text.isspace() or not (text.isascii() or text.translate(_NO_WIDTH).strip())

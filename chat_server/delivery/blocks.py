@@ -64,7 +64,7 @@ class Blocks:
     """All blocks of one batch, each made when it is first asked for."""
 
     def __init__(self, now: str) -> None:
-        self._today = now
+        self._now = now
         self._channels: dict[int, list[_Routed]] = {}
         self._order = 0
         self._lines: dict[tuple[int, str], list[bytes]] = {}
@@ -117,5 +117,5 @@ class Blocks:
         lines = self._lines.get((channel, format))
         if lines is None:
             routed = self._channels.get(channel, [])
-            lines = self._lines[channel, format] = [render(each.event, format, self._today) for each in routed]
+            lines = self._lines[channel, format] = [render(each.event, format, self._now) for each in routed]
         return lines

@@ -218,7 +218,7 @@ class Hub:
                     self._leave_to_store(outbox, blocks, before)
             elif data:
                 for outbox in receivers:
-                    outbox.write(data)
+                    outbox.send(data)
 
     # ---- presence
 

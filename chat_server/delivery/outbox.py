@@ -58,15 +58,15 @@ class LateReply(Struct, frozen=True):
 
 class Outbox:
     __slots__ = (
-        "_ahead", "_catching_up", "_held", "_late", "_left_at", "_position", "_resumed", "_write",
-        "closed", "format", "holding", "hub", "live", "on_live", "paused", "presence", "transport", "user_id",
+        "_ahead", "_catching_up", "_held", "_late", "_left_at", "_position", "_resumed",
+        "closed", "format", "holding", "hub", "live", "on_live", "paused", "presence", "send", "transport", "user_id",
     )  # fmt: skip
 
     def __init__(self, hub: Feed, transport: asyncio.Transport, on_live: Callable[[], None]) -> None:
         """`on_live` is called whenever the connection has come up with the chat."""
         self.hub = hub
         self.transport = transport
-        self._write = transport.write
+        self.send = transport.write  # for one that is live, whose connection is open
         self.on_live = on_live
         self.format = "text"
         self.user_id = 0
@@ -97,7 +97,7 @@ class Outbox:
     def write(self, data: bytes) -> None:
         """Write now. What is written while live MUST be the batch that is being delivered, or a reply."""
         if data and not self.closed:
-            self._write(data)
+            self.send(data)
 
     # ---- becoming live and not
 

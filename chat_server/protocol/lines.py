@@ -1,15 +1,17 @@
 """Bytes to lines, bounded; and what of a line may be text at all.
 
 `LineBuffer` MUST give the same lines however the bytes are cut, and MUST NOT hold more of an unfinished line than
-`line_bytes_max`. Lines are cut off when they are taken, not when they come in: what has not been taken costs its bytes
-and nothing else, and the limit on a line is the one that holds then (a sign-in that is still under way raises it).
+`line_bytes_max`. Lines are cut off a few at a time when they are taken, not when they come in: what has not been taken
+costs its bytes and little else, and the limit on a line is the one that holds then (a sign-in under way raises it).
 """
 
 import re
+from collections import deque
 
 from chat_server.errors import Refusal
 
 UNENDED_BYTES_MAX = 1 << 20
+LINES_CUT_AT_ONCE = 256
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 
@@ -21,23 +23,28 @@ class LineBuffer:
     def __init__(self, line_bytes_max: int) -> None:
         self._line_bytes_max = line_bytes_max
         self._data = bytearray()
-        self._taken = 0  # so much of the data
+        self._cut: deque[bytes] = deque()
         self._unended_bytes = 0  # of the last, unfinished line; more than the data has of it if it is too long
 
     @property
     def pending_bytes(self) -> int:
-        return len(self._data) - self._taken
+        """What waits to be cut into lines."""
+        return len(self._data)
 
     def has_line(self) -> bool:
         """Whether a whole line that is not empty waits."""
-        self._skip_empty_lines()
-        return self._data.find(b"\n", self._taken) >= 0
+        while not self._cut and b"\n" in self._data:
+            empty = _EMPTY_LINES.match(self._data)
+            if empty is not None:
+                del self._data[: empty.end()]
+            else:
+                *lines, self._data = self._data.split(b"\n", LINES_CUT_AT_ONCE)
+                self._cut.extend(bytes(line) for line in lines if line and line != b"\r")
+        return bool(self._cut)
 
     def feed(self, data: bytes | memoryview) -> bool:
         """Take in what was read; True if it ended a line. Raises UnendedLine."""
         data = bytes(data)
-        del self._data[: self._taken]
-        self._taken = 0
         first_end, last_end = data.find(b"\n"), data.rfind(b"\n")
         if first_end < 0:
             self._extend(data)
@@ -60,21 +67,13 @@ class LineBuffer:
 
         Raises Refusal `line_too_long` in place of a line of more than `line_bytes_max` bytes with its end.
         """
-        self._skip_empty_lines()
-        end = self._data.find(b"\n", self._taken)
-        if end < 0:
+        if not self._cut and not self.has_line():
             return None
-        line = bytes(self._data[self._taken : end])
-        self._taken = end + 1
+        line = self._cut.popleft()
         limit = min(line_bytes_max, self._line_bytes_max)
         if len(line) >= limit:
             raise Refusal("line_too_long", f"a line has at most {limit} bytes here; this one was thrown away unread")
         return line.removesuffix(b"\r")
-
-    def _skip_empty_lines(self) -> None:
-        empty = _EMPTY_LINES.match(self._data, self._taken)
-        if empty is not None:
-            self._taken = empty.end()
 
 
 def decode(line: bytes) -> str:

@@ -26,6 +26,8 @@ def event(event: e.Event, now: str) -> bytes:
 
 def reply(reply: e.Reply, verb: str, label: str | None, now: str) -> bytes:
     """The items that the reply lists, then the reply."""
+    if type(reply) is e.Sent and label is None:
+        return b"+ sent #%d\n" % reply.id
     items, words = _REPLIES[type(reply)](reply, now)
     mark = "+" if label is None else f"+ @{label}"
     return "".join([*(f"  {_indented(item)}\n" for item in items), f"{mark} {_indented(words)}\n"]).encode()
@@ -42,6 +44,8 @@ def _indented(words: str) -> str:
 
 def _marks(message: e.Message) -> str:
     """What is to be known of a message besides its text."""
+    if not (message.reply_to or message.edited or message.delayed or message.reactions):
+        return ""
     words = [
         f"on #{message.reply_to}" if message.reply_to else "",
         "edited" if message.edited else "",

@@ -149,7 +149,7 @@ class Server:
                 f"  commands   {settings.command_rate or 'any number'} for each connection",
                 f"  reports    {settings.reports_to_ban} ban for {duration(settings.ban_ms)}",
                 f"  accounts   {'with or without' if settings.passwordless else 'with'} a password",
-                f"  connections  {self._connections_max}",
+                f"  open       up to {self._connections_max} connections",
                 f"try it: nc {'localhost' if is_loopback(host) or host in ('0.0.0.0', '::') else host} {port}",
             )
         )

@@ -3,7 +3,7 @@
 One sender in main keeps W messages in flight; N readers receive each of them. Both servers run on one core, the load on
 another; each round measures both in turn, and the ratio of each round counts, since a machine's speed varies.
 
-    python benchmarks/fanout.py [--connections 400] [--in-flight 1 10 100] [--rounds 3]
+    [LOAD=python] python benchmarks/fanout.py [--connections 400] [--in-flight 1 10 100] [--rounds 3]
 """
 
 import argparse
@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 BUILD = HERE / "build"
 SERVER_CORE, LOAD_CORE = "0", "1"
 MESSAGE_BYTES = 64
+LOAD = os.environ.get("LOAD", "c")  # or python: load.c or load.py
 
 
 def build(name: str) -> str:
@@ -50,11 +51,10 @@ def running(command: list[str]) -> Iterator[str]:
 
 def rate(port: int, connections: int, in_flight: int, messages: int, *, bare: bool) -> float:
     """Deliveries a second."""
+    load = [build("load")] if LOAD == "c" else [sys.executable, str(HERE / "load.py")]
     sizes = [str(number) for number in (port, connections, in_flight, messages, MESSAGE_BYTES)]
     environment = {**os.environ, **({"BARE": "1"} if bare else {})}
-    done = subprocess.run(
-        pinned(LOAD_CORE, build("load"), *sizes), env=environment, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run(pinned(LOAD_CORE, *load, *sizes), env=environment, check=True, capture_output=True, text=True)
     deliveries, seconds = done.stdout.split()
     return float(deliveries) / float(seconds)
 

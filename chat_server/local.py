@@ -15,11 +15,12 @@ from chat_server.protocol.times import iso
 
 SESSIONS_MAX = 1000
 CLIENT_CHARS_MAX = 64
+_SIGN_IN = (c.SignIn.spec.verb, c.Resume.spec.verb)
 
 
 def check_signed_in(here: Connection, verb: str) -> None:
     """Before anything else that may be wrong with a command; a line without a verb is none."""
-    if verb in (c.SignIn.spec.verb, c.Resume.spec.verb):
+    if verb in _SIGN_IN:
         if here.user_id:
             raise Refusal("already_signed_in", f"you are {here.name} here; /sign_out first")
     elif verb and not here.user_id and not TABLE[verb].before_sign_in:

@@ -229,7 +229,9 @@ class Session(Connection):
         seconds = self._clock.monotonic() - started
         result = reply.code if isinstance(reply, Refusal) else "ok"
         self._actions.add(self.name or self._tried, verb or "-", result, seconds, self.number, self.address)
-        return render_reply(reply, self.outbox.format, self.hub.now(), verb, label)
+        # The commonest reply says no time that depends on today's date.
+        now = "" if type(reply) is e.Sent else self.hub.now()
+        return render_reply(reply, self.outbox.format, now, verb, label)
 
     def settle(self, outcome: Outcome) -> bytes:
         pending = self._in_flight.popleft()

@@ -44,7 +44,7 @@ def _indented(words: str) -> str:
 
 def _marks(message: e.Message) -> str:
     """What is to be known of a message besides its text."""
-    if not (message.reply_to or message.edited or message.delayed or message.reactions):
+    if message.reply_to is None and message.edited is None and not message.delayed and not message.reactions:
         return ""
     words = [
         f"on #{message.reply_to}" if message.reply_to else "",

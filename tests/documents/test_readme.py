@@ -39,7 +39,7 @@ _MASKS = (
 _SERVER_MASKS = (
     (re.compile(r"(listening on 127\.0\.0\.1:|nc localhost )\d+"), r"\1<port>"),
     (re.compile(r"^  data       .*"), "  data       <directory>"),
-    (re.compile(r"^  connections  \d+"), "  connections  <number>"),
+    (re.compile(r"up to \d+ connections"), "up to <number> connections"),
 )
 
 

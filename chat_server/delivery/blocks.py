@@ -8,7 +8,6 @@ own commands are in the batch receives the same block with its own lines replace
 from bisect import bisect_left, bisect_right
 from collections.abc import Container
 from itertools import accumulate
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -51,13 +50,8 @@ class Block(Struct, frozen=True):
         return b"".join(parts)
 
 
-class _Routed(NamedTuple):
-    """An event on its way to a channel; `order` is its place among all events of the batch."""
-
-    order: int
-    outcome: int
-    event: Event
-    notice: int
+# An event on its way to a channel: its place among all events of the batch, its outcome, itself, its notice.
+_Routed = tuple[int, int, Event, int]
 
 
 class Blocks:
@@ -73,7 +67,7 @@ class Blocks:
     def add(self, channel: int, index: int, event: Event, notice: int = 0) -> None:
         """An event of outcome `index`; these MUST come in the order of the batch. `notice`: see `turn.Push`."""
         self._order += 1
-        self._channels.setdefault(channel, []).append(_Routed(self._order, index, event, notice))
+        self._channels.setdefault(channel, []).append((self._order, index, event, notice))
 
     @property
     def users(self) -> list[int]:
@@ -85,10 +79,10 @@ class Blocks:
         `not_of` are the outcomes of the connection's own commands.
         """
         return [
-            (routed.event, routed.notice)
+            (event, notice)
             for channel in sorted({EVERYONE, user_id})
-            for routed in self._channels.get(channel, [])
-            if not isinstance(routed.event, Message) and routed.outcome not in not_of
+            for _, outcome, event, notice in self._channels.get(channel, [])
+            if not isinstance(event, Message) and outcome not in not_of
         ]
 
     def has_lines_for_everyone(self) -> bool:
@@ -103,19 +97,17 @@ class Blocks:
         return found
 
     def _build(self, channels: tuple[int, ...], format: str) -> Block:
-        numbered: list[tuple[int, int, bytes]] = []
-        for channel in channels:
-            lines = self._render(channel, format)
-            routed = self._channels.get(channel, [])
-            numbered += [(each.order, each.outcome, line) for each, line in zip(routed, lines, strict=True)]
-        if len(channels) > 1:
-            numbered.sort()
-        lines = [line for _, _, line in numbered]
-        return Block(b"".join(lines), [index for _, index, _ in numbered], [0, *accumulate(map(len, lines))])
+        lines = self._render(channels[0], format)
+        routed = self._channels.get(channels[0], [])
+        for channel in channels[1:]:
+            both = zip((*routed, *self._channels[channel]), (*lines, *self._render(channel, format)), strict=True)
+            # The order is every event's own, so that no two are compared any further.
+            routed, lines = map(list, zip(*sorted(both), strict=True))
+        return Block(b"".join(lines), [outcome for _, outcome, _, _ in routed], [0, *accumulate(map(len, lines))])
 
     def _render(self, channel: int, format: str) -> list[bytes]:
         lines = self._lines.get((channel, format))
         if lines is None:
             routed = self._channels.get(channel, [])
-            lines = self._lines[channel, format] = [render(each.event, format, self._now) for each in routed]
+            lines = self._lines[channel, format] = [render(event, format, self._now) for _, _, event, _ in routed]
         return lines

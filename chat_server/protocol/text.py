@@ -61,15 +61,18 @@ def _until(end: str, now: str) -> str:
 
 def _message(message: e.Message, now: str) -> bytes:
     chat, sender = message.chat, message.from_
-    if not chat.startswith("@"):
+    if chat[0] != "@":
         where = f"{chat} {sender}"
     elif chat[1:] == sender:
         where = chat
     else:
         where = f"to {chat}"
-    first, *more = ("(deleted)" if message.deleted else message.text or "").split("\n")
-    line = f"[{clock_time(message.at, now)}] {where}: {first}{_marks(message)} (#{message.id})\n"
-    return "".join([line, *(f"    | {part}\n" for part in more)]).encode()
+    first = "(deleted)" if message.deleted else message.text or ""
+    more = ""
+    if "\n" in first:
+        first, *parts = first.split("\n")
+        more = "".join([f"    | {part}\n" for part in parts])
+    return f"[{clock_time(message.at, now)}] {where}: {first}{_marks(message)} (#{message.id})\n{more}".encode()
 
 
 _WHY_NOT = {"unknown_user": "its receiver is gone (unknown_user)"}

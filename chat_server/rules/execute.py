@@ -76,11 +76,13 @@ class Executor:
     def close(self) -> None:
         self._db.close()
 
-    def _commit(self, batch: Batch, execute: Callable[[Entry, int], Outcome]) -> list[Outcome]:
+    def _commit(self, batch: Batch, execute: Callable[[Turn, Entry], Outcome]) -> list[Outcome]:
         self._db.run("BEGIN IMMEDIATE")
+        self._db.users = {}
         try:
             self.state.at_ms = max(self.state.at_ms, batch.at_ms)
-            outcomes = [execute(entry, self.state.at_ms) for entry in batch.entries]
+            turn = Turn(self._db, self.state, self._limits, self.state.at_ms)
+            outcomes = [execute(turn, entry) for entry in batch.entries]
             self.state.applied = batch.number
             state.advance(self._db, self.state)
             self._db.run("COMMIT")
@@ -90,17 +92,20 @@ class Executor:
             raise
         return outcomes
 
-    def _execute_guarded(self, entry: Entry, at_ms: int) -> Outcome:
+    def _execute_guarded(self, turn: Turn, entry: Entry) -> Outcome:
         """As `_execute_one`, but a rule that fails leaves no trace, and the rest of the batch alone."""
         seq, limits = self.state.seq, self._limits
         self._db.run("SAVEPOINT entry")
         try:
-            outcome = self._execute_one(entry, at_ms)
+            outcome = self._execute_one(turn, entry)
         except DISK_ERRORS:
             raise
         except Exception:
             self._db.run("ROLLBACK TO entry")
+            self._db.users = {}
             self.state.seq, self._limits = seq, limits
+            if limits is not None:
+                turn.limits = limits
             name = type(entry.command).__name__
             log.error("%s of user %d failed: this is a bug", name, entry.user_id, exc_info=True)
             refusal = Refusal("internal", "this failed by a mistake of the server, which is logged; nothing was done")
@@ -108,13 +113,12 @@ class Executor:
         self._db.run("RELEASE entry")
         return outcome
 
-    def _execute_one(self, entry: Entry, at_ms: int) -> Outcome:
+    def _execute_one(self, turn: Turn, entry: Entry) -> Outcome:
         command = entry.command
-        if isinstance(command, Configure):
-            self._limits = command.limits
+        if type(command) is Configure:
+            self._limits = turn.limits = command.limits
         assert self._limits is not None, "a log begins with a Configure entry"
-        turn = Turn(self._db, self.state, self._limits, entry, at_ms)
-        result: Result | Refusal | Stale
+        turn.take(entry)
         try:
             result = RULES[type(command)](turn, command)
         except (Refusal, Stale) as refused:

@@ -28,13 +28,19 @@ R = TypeVar("R", bound=Reply)
 
 @rule(c.SendAll)
 def send_all(turn: Turn, command: c.SendAll) -> Sent:
-    return send(turn, c.Send(MAIN_TARGET, command.text, command.key))
+    return _send(turn, MAIN_TARGET, command.text, command.key)
 
 
 @rule(c.Send)
 def send(turn: Turn, command: c.Send) -> Sent:
-    asked = (command.target.folded, command.target.kind, command.text)
-    return once(turn, command.key, asked, Sent, lambda: send_now(turn, command.target, command.text))
+    return _send(turn, command.target, command.text, command.key)
+
+
+def _send(turn: Turn, target: Target, text: str, key: Key | None) -> Sent:
+    if key is None:
+        return send_now(turn, target, text)
+    asked = (target.folded, target.kind, text)
+    return once(turn, key, asked, Sent, lambda: send_now(turn, target, text))
 
 
 def send_now(turn: Turn, target: Target, text: str) -> Sent:
@@ -54,7 +60,7 @@ def post(
     """Store a message and push it. The author may write there; only the limit in main is looked at here."""
     if place.chat_id == MAIN:
         _count_in_main(turn, author)
-    seq, at = turn.next_seq(), iso(turn.at_ms)
+    seq, at = turn.next_seq(), turn.at
     messages.insert(turn.db, seq, place.chat_id, author.id, turn.at_ms, text, delayed=delayed, reply_to=reply_to)
 
     def seen_as(chat: str) -> Message:

@@ -16,6 +16,7 @@ from chat_server.entries import Entry, Limits, Logged
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.events import Event, Reply
+from chat_server.protocol.times import iso
 from chat_server.store import accounts, chats, messages
 from chat_server.store.accounts import User
 from chat_server.store.database import Database
@@ -53,18 +54,22 @@ Answer = Generator[Sequence[Event], None, Reply | Then]
 
 
 class Turn:
-    """One entry, as its rule sees it."""
+    """What the rules of a batch are handed, one entry after the other (`take`)."""
 
-    def __init__(self, db: Database, state: State, limits: Limits, entry: Entry, at_ms: int) -> None:
+    def __init__(self, db: Database, state: State, limits: Limits | None, at_ms: int) -> None:
         self.db = db
-        self.limits = limits
+        self.state = state
         self.at_ms = at_ms
+        self.at = iso(at_ms)
+        if limits is not None:
+            self.limits = limits
+
+    def take(self, entry: Entry) -> None:
         self.user_id = entry.user_id
         self.address = entry.address
         self.pushes: list[Push] = []
         # Whether more changed than was pushed: programs then read the changes from the store.
         self.changed_much = False
-        self.state = state
 
     def user(self) -> User:
         """Who asks."""

@@ -29,8 +29,13 @@ class User(Struct, frozen=True):
 
 
 def by_id(db: Database, user_id: int) -> User | None:
-    row = db.one(_BY_ID, (user_id,))
-    return User(*row) if row else None
+    if db.users is None:
+        row = db.one(_BY_ID, (user_id,))
+        return User(*row) if row else None
+    user: User | None = db.users.get(user_id)
+    if user is None and (row := db.one(_BY_ID, (user_id,))):
+        user = db.users[user_id] = User(*row)
+    return user
 
 
 def by_name(db: Database, folded: str) -> User | None:
@@ -61,12 +66,19 @@ def insert(db: Database, name: Name, password: str | None, at_ms: int) -> int:
     )
 
 
+def update(db: Database, user_id: int, changes: str, *values: object) -> None:
+    """The one way in which a user's row is changed, so that what was read of it in this batch is read again."""
+    db.run(f"UPDATE users SET {changes} WHERE id = ?", (*values, user_id))
+    if db.users is not None:
+        db.users.pop(user_id, None)
+
+
 def set_password(db: Database, user_id: int, password: str) -> None:
-    db.run("UPDATE users SET password = ? WHERE id = ?", (password, user_id))
+    update(db, user_id, "password = ?", password)
 
 
 def set_seen(db: Database, user_id: int, at_ms: int) -> None:
-    db.run("UPDATE users SET seen_ms = ? WHERE id = ?", (at_ms, user_id))
+    update(db, user_id, "seen_ms = ?", at_ms)
 
 
 def seen_ms(db: Database, user_id: int) -> int | None:
@@ -75,7 +87,7 @@ def seen_ms(db: Database, user_id: int) -> int | None:
 
 
 def set_rate(db: Database, user_id: int, start_ms: int, count: int) -> None:
-    db.run("UPDATE users SET rate_start_ms = ?, rate_count = ? WHERE id = ?", (start_ms, count, user_id))
+    update(db, user_id, "rate_start_ms = ?, rate_count = ?", start_ms, count)
 
 
 def names(db: Database, limit: int) -> list[tuple[int, str]]:
@@ -86,11 +98,7 @@ def names(db: Database, limit: int) -> list[tuple[int, str]]:
 
 def delete(db: Database, user_id: int, at_ms: int) -> None:
     """The account goes with all that is about it; its name stays taken, its messages are `messages.delete_of`'s."""
-    db.run(
-        "UPDATE users SET deleted_ms = ?, password = NULL, seen_ms = NULL, ban_reason = NULL, ban_open = 0"
-        " WHERE id = ?",
-        (at_ms, user_id),
-    )
+    update(db, user_id, "deleted_ms = ?, password = NULL, seen_ms = NULL, ban_reason = NULL, ban_open = 0", at_ms)
     for table in ("tokens", "keys", "delayed", "notices", "members"):
         db.run(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
 

@@ -38,6 +38,8 @@ class Database:
         self.run = connection.cursor().execute
         # A cursor of its own, for rows that are read one by one while other statements run.
         self.rows = connection.execute
+        # What the writer has read of users in this transaction, by id: see `accounts`. Readers keep nothing.
+        self.users: dict[int, Any] | None = None
 
     def one(self, sql: str, bindings: Row = ()) -> Row | None:
         rows = self.run(sql, bindings).fetchall()
@@ -66,6 +68,7 @@ def open_writer(directory: Path) -> Database:
     try:
         connection = apsw.Connection(str(path), statementcachesize=STATEMENTS_CACHED)
         database = Database(connection)
+        database.users = {}
         version = _known_version(database, path)
         if database.value("PRAGMA journal_mode = WAL") != "wal":
             raise StartError(f"the file system of {path} cannot do SQLite's WAL mode; put --data on a local disk")

@@ -1,5 +1,6 @@
 """Reports and bans."""
 
+from chat_server.store import accounts
 from chat_server.store.database import Database
 
 
@@ -34,7 +35,7 @@ def insert_report(
 
 
 def ban(db: Database, user_id: int, until_ms: int, reason: str) -> None:
-    db.run("UPDATE users SET ban_until_ms = ?, ban_reason = ?, ban_open = 1 WHERE id = ?", (until_ms, reason, user_id))
+    accounts.update(db, user_id, "ban_until_ms = ?, ban_reason = ?, ban_open = 1", until_ms, reason)
 
 
 def ended(db: Database, at_ms: int, limit: int) -> list[int]:
@@ -46,4 +47,4 @@ def ended(db: Database, at_ms: int, limit: int) -> list[int]:
 
 
 def close_ban(db: Database, user_id: int) -> None:
-    db.run("UPDATE users SET ban_open = 0 WHERE id = ?", (user_id,))
+    accounts.update(db, user_id, "ban_open = 0")

@@ -1,6 +1,7 @@
 import pytest
 
 from chat_server.entries import CloseAccount
+from chat_server.errors import Refusal
 from chat_server.protocol import events as e
 from chat_server.protocol.times import iso
 from tests.unit.chat import LOOPBACK, Chat, events_to, refused
@@ -30,6 +31,15 @@ def test_the_third_reporter_bans(chat: Chat, mallory: str) -> None:
     assert said.reply.reports == 3 and "banned until 16:00:00 UTC, in 4 h" in said.reply.note
     assert events_to(said.pushes, chat.ids[mallory]) == [e.Banned(iso(NOON_MS + BAN_MS), "reported by 3 users")]
     assert events_to(said.pushes, chat.ids["alice"]) == []
+
+
+def test_a_ban_holds_from_the_next_entry_of_the_same_batch_on(chat: Chat, mallory: str) -> None:
+    entries = [chat.entry(mallory, "/send_all before")]
+    for reporter in REPORTERS:
+        entries += [chat.entry(reporter, "/report mallory"), chat.entry(mallory, "/send_all meanwhile")]
+    results = [outcome.result for outcome in chat.batch(*entries).outcomes]
+    assert isinstance(results[-1], Refusal) and results[-1].code == "banned"
+    assert all(isinstance(result, e.Sent | e.Reported) for result in results[:-1])
 
 
 def test_who_is_banned_reads_but_writes_nothing_and_is_told_until_when(chat: Chat, mallory: str) -> None:

@@ -1,11 +1,11 @@
 """The server around the sessions: listening, how many may connect, who has stalled, and stopping in order."""
 
 import asyncio
-import errno
 import logging
 import resource
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 
 from chat_server import __version__
@@ -13,6 +13,7 @@ from chat_server.actions import ActionLog
 from chat_server.addresses import is_loopback
 from chat_server.clock import Clock
 from chat_server.errors import Refusal, StartError
+from chat_server.listening import BACKLOG, listen, renew, tls_context
 from chat_server.node import Node
 from chat_server.protocol.times import duration
 from chat_server.session import Session
@@ -21,13 +22,8 @@ from chat_server.store.directory import DataDirectory
 
 log = logging.getLogger("chat.server")
 
-BACKLOG = 1024
 # Kept free for the database, the log and what a start needs.
 DESCRIPTORS_RESERVED = 64
-# What the kernel holds of a connection before it says that it is full.
-NOT_SENT_BYTES_MAX = 131_072
-# A peer that vanished is noticed after about 60 + 4 * 15 seconds.
-KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 # The whole of a stop stays under 5 seconds.
 _UNKNOWN = (
     "the server stops; whether this was done is not known: look with /history later, or send it with the same key"
@@ -39,7 +35,9 @@ FLUSH_SECONDS = 1.5
 class Server:
     def __init__(self, settings: Settings, clock: Clock, directory: DataDirectory, actions: ActionLog) -> None:
         """Raises StartError. The port is taken before the store is opened: who cannot listen changes nothing."""
-        self._sockets = listen(settings.host, settings.port)
+        self._plain = [] if settings.port is None else listen(settings.host, settings.port)
+        self._tls = [] if settings.tls_port is None else listen(settings.host, settings.tls_port)
+        self._tls_context = _tls_context(settings)
         self.node = Node(settings, clock, directory.path)
         self._settings = settings
         self._clock = clock
@@ -53,9 +51,14 @@ class Server:
     async def run(self, started: Callable[[str], None]) -> None:
         """Listen until a signal comes or the disk fails; `started` is told what holds. Raises StartError."""
         loop = asyncio.get_running_loop()
-        listeners = [await loop.create_server(self._accept, sock=sock, backlog=BACKLOG) for sock in self._sockets]
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        listening = [(sock, None) for sock in self._plain] + [(sock, self._tls_context) for sock in self._tls]
+        listeners = [
+            await loop.create_server(self._accept, sock=sock, ssl=context, backlog=BACKLOG)
+            for sock, context in listening
+        ]
+        for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         running = loop.create_task(self.node.run())
         running.add_done_callback(lambda _: self._stop.set())
         watching = loop.create_task(self._watch_stalled())
@@ -76,6 +79,18 @@ class Server:
         if not running.cancelled() and (bug := running.exception()):
             log.critical("the node failed: this is a bug", exc_info=bug)
             raise StartError("stopped by a mistake of the server, which is logged above")
+
+    def _hang_up(self) -> None:
+        """The terminal is gone; or, where there is TLS, there may be a new certificate."""
+        settings, context = self._settings, self._tls_context
+        if context is None or settings.tls_cert is None or settings.tls_key is None:
+            self._stop.set()
+            return
+        try:
+            renew(context, settings.tls_cert, settings.tls_key)
+            log.info("the certificate was read again; new connections are shown it")
+        except StartError as error:
+            log.error("%s; the old certificate stays", error)
 
     # ---- connections
 
@@ -135,9 +150,10 @@ class Server:
 
     def _summary(self) -> str:
         settings = self._settings
-        addresses = [sock.getsockname()[:2] for sock in self._sockets]
-        listening = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in addresses)
-        host, port = addresses[0]
+        listening = ", ".join(filter(None, (_addresses(self._plain), _addresses(self._tls, " (TLS)"))))
+        host, port = (self._plain or self._tls)[0].getsockname()[:2]
+        host = "localhost" if is_loopback(host) or host in ("0.0.0.0", "::") else host
+        try_it = f"nc {host} {port}" if self._plain else f"openssl s_client -quiet -connect {host}:{port}"
         where = "a temporary directory, removed at the stop" if self._directory.temporary else str(self._directory.path)
         rate = f"{settings.main_rate} in main" if settings.main_rate else "no limit in main"
         log.info("started: listening on %s, data in %s", listening, self._directory.path)
@@ -150,45 +166,20 @@ class Server:
                 f"  reports    {settings.reports_to_ban} ban for {duration(settings.ban_ms)}",
                 f"  accounts   {'with or without' if settings.passwordless else 'with'} a password",
                 f"  open       up to {self._connections_max} connections",
-                f"try it: nc {'localhost' if is_loopback(host) or host in ('0.0.0.0', '::') else host} {port}",
+                f"try it: {try_it}",
             )
         )
 
 
-# Linux; the constant is missing in Python before 3.12.
-_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+def _tls_context(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return tls_context(settings.tls_cert, settings.tls_key)
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
-    """A listening socket for each address of the host. Raises StartError."""
-    sockets: list[socket.socket] = []
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, _, _, _, address in dict.fromkeys(found):
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            sockets.append(sock)
-            _set_options(sock)
-            sock.bind(address)
-            sock.listen(BACKLOG)
-    except OSError as error:
-        for sock in sockets:
-            sock.close()
-        where = f"{host}:{port}"
-        if error.errno == errno.EADDRINUSE:
-            raise StartError(f"{where} is in use by another program; choose another --port") from None
-        raise StartError(f"cannot listen on {where}: {error.strerror or error}") from None
-    return sockets
-
-
-def _set_options(sock: socket.socket) -> None:
-    """Of a listening socket: those that it accepts have the same."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_BYTES_MAX)
-    for option, value in KEEPALIVE:
-        sock.setsockopt(socket.IPPROTO_TCP, option, value)
-    if sock.family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+def _addresses(sockets: list[socket.socket], suffix: str = "") -> str:
+    named = (sock.getsockname()[:2] for sock in sockets)
+    return ", ".join(f"{f'[{host}]' if ':' in host else host}:{port}{suffix}" for host, port in named)
 
 
 def _connections_max(wanted: int) -> int:

@@ -142,8 +142,13 @@ def _option(name: str, parse: Callable[[str], Any], default: str, help: str, off
 @dataclass(frozen=True)
 class Settings:
     host: str = _option("host", _text, "127.0.0.1", "address to listen on")
-    port: int = _option("port", _number(0, 65535), "8000", "port to listen on; 0 takes a free one")
+    port: int | None = _option(
+        "port", _number(0, 65535), "8000", "port to listen on; 0 takes a free one, off leaves TLS alone", (None,)
+    )
     data_dir: str = _option("data", _text, "", "directory of the database; :memory: is a temporary one")
+    tls_cert: str | None = _option("tls-cert", _text, "off", "certificate for TLS with its chain, a PEM file", (None,))
+    tls_key: str | None = _option("tls-key", _text, "off", "its key, a PEM file without a password", (None,))
+    tls_port: int | None = _option("tls-port", _number(0, 65535), "off", "port for TLS 1.2 and up", (None,))
     allow_passwordless: bool = _option(
         "allow-passwordless", _on, "off", "accounts without a password beyond loopback", (False,)
     )
@@ -236,7 +241,19 @@ def load(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) 
     explicit_age = given["report_min_age_ms"] or environment.get("CHAT_REPORT_MIN_AGE") or "report-min-age" in file
     if is_loopback(values["host"]) and not explicit_age:
         values["report_min_age_ms"] = 0
-    return Settings(**values)
+    settings = Settings(**values)
+    _check_ports(settings)
+    return settings
+
+
+def _check_ports(settings: Settings) -> None:
+    """Raises StartError for a half of TLS, and for no port at all."""
+    parts = {"--tls-cert": settings.tls_cert, "--tls-key": settings.tls_key, "--tls-port": settings.tls_port}
+    missing = [name for name, value in parts.items() if value is None]
+    if missing and len(missing) < len(parts):
+        raise StartError(f"TLS needs all of {', '.join(parts)}; {missing[0]} is missing", status=2)
+    if missing and settings.port is None:
+        raise StartError("--port off leaves TLS alone, but there is no --tls-port: nobody could connect", status=2)
 
 
 def _read_file(path: str | None) -> dict[str, Any]:

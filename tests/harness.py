@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -60,8 +61,9 @@ class Server:
             )
         assert self.process.stdout is not None
         first = self.process.stdout.readline().decode()
-        assert " listening on " in first, f"the server did not start: {first}{self.log}"
-        self.port = int(first.rsplit(":", 1)[1])
+        found = re.search(r" listening on [^,]*:(\d+)", first)
+        assert found, f"the server did not start: {first}{self.log}"
+        self.port = int(found[1])
 
     def refusal(self) -> tuple[int, str]:
         """The exit status and all that it says where it cannot start."""

@@ -24,6 +24,7 @@ LINES_MAX, FUNCTION_LINES_MAX = 400, 60
 TESTED_ELSEWHERE = {
     "__main__.py": "tests/conformance",
     "server.py": "tests/conformance",
+    "listening.py": "tests/conformance/test_tls.py",
     "connection.py": "tests/conformance",
     "session.py": "tests/conformance",
     "local.py": "tests/conformance",

@@ -26,9 +26,12 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
     "connections-per-address": NUMBERS, "sign-in-timeout": TIMES, "delayed-max": NUMBERS, "delayed-ahead-max": TIMES,
     "token-ttl": TIMES, "presence-max": NUMBERS,
     "message-ttl": (("off", None),) * 3,
+    "tls-cert": TEXTS, "tls-key": TEXTS, "tls-port": NUMBERS,
     "log-level": (("debug", "debug"), ("warning", "warning"), ("ERROR", "error")),
     "log-format": (("json", "json"), ("text", "text"), ("JSON", "json")),
 }  # fmt: skip
+# What goes with an option that is refused on its own.
+TLS = {"tls-cert": "cert.pem", "tls-key": "key.pem", "tls-port": "8443"}
 each_option = pytest.mark.parametrize("name", sorted(FIELDS))
 
 
@@ -61,12 +64,13 @@ def test_every_option_has_its_examples() -> None:
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(name: str, config: Path) -> None:
     (in_file, first), (in_environment, second), (given, third) = EXAMPLES[name]
     config.write_text(f'{name} = "{in_file}"\n')
-    by_file = ["--config", str(config)]
+    others = [f"--{each}={TLS[each]}" for each in TLS if name in TLS and each != name]
+    by_file = ["--config", str(config), *others]
     environment = {variable(name): in_environment}
     assert value(name, load(by_file, {})) == first
     assert value(name, load(by_file, environment)) == second
     assert value(name, load([*by_file, f"--{name}", given], environment)) == third
-    assert value(name, load([f"--{name}={given}"], {})) == third
+    assert value(name, load([f"--{name}={given}", *others], {})) == third
 
 
 def test_the_defaults_are_those_of_the_protocol_page() -> None:
@@ -86,7 +90,7 @@ def test_the_defaults_are_those_of_the_protocol_page() -> None:
 
 @each_option
 def test_a_wrong_value_names_the_option_and_what_is_expected(name: str, config: Path) -> None:
-    if name in ("host", "data"):
+    if name in ("host", "data", "tls-cert", "tls-key"):
         return
     wrong = "٣ nonsense"
     config.write_text(f'{name} = "{wrong}"\n')
@@ -97,6 +101,17 @@ def test_a_wrong_value_names_the_option_and_what_is_expected(name: str, config: 
     ):
         assert text.startswith(f"{told}: expected ") and text.endswith(f", got “{wrong}”")
         assert " off" in text or OPTIONS[FIELDS[name]].off is None
+
+
+@pytest.mark.parametrize("missing", TLS)
+def test_a_part_of_tls_is_refused(missing: str) -> None:
+    said = failure([f"--{name}={value}" for name, value in TLS.items() if name != missing])
+    assert said.endswith(f"--{missing} is missing")
+
+
+def test_without_any_port_nobody_could_connect() -> None:
+    assert "nobody could connect" in failure(["--port", "off"])
+    assert load(["--port", "off", *(f"--{name}={value}" for name, value in TLS.items())], {}).port is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""The sockets that listen, and the certificate with which some of them speak TLS."""
+
+import errno
+import socket
+import ssl
+
+from chat_server.errors import StartError
+
+BACKLOG = 1024
+# What the kernel holds of a connection before it says that it is full.
+NOT_SENT_BYTES_MAX = 131_072
+# A peer that vanished is noticed after about 60 + 4 * 15 seconds.
+KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+
+
+# Linux; the constant is missing in Python before 3.12.
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """A listening socket for each address of the host. Raises StartError."""
+    sockets: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, _, _, _, address in dict.fromkeys(found):
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sockets.append(sock)
+            _set_options(sock)
+            sock.bind(address)
+            sock.listen(BACKLOG)
+    except OSError as error:
+        for sock in sockets:
+            sock.close()
+        where = f"{host}:{port}"
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(f"{where} is in use by another program; choose another --port") from None
+        raise StartError(f"cannot listen on {where}: {error.strerror or error}") from None
+    return sockets
+
+
+def _set_options(sock: socket.socket) -> None:
+    """Of a listening socket: those that it accepts have the same."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_BYTES_MAX)
+    for option, value in KEEPALIVE:
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+
+
+def tls_context(certificate: str, key: str) -> ssl.SSLContext:
+    """For TLS 1.2 and up. Raises StartError."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, certificate, key)
+    return context
+
+
+def renew(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """Show this one to the connections that come from here on. Raises StartError, and then nothing has changed."""
+    tls_context(certificate, key)
+    _load(context, certificate, key)
+
+
+def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
+        raise StartError(
+            f"cannot use --tls-cert {certificate} with --tls-key {key}: {why or error}; both are PEM files,"
+            " the certificate with its chain, the key without a password",
+            status=2,
+        ) from None
+
+
+def _no_password() -> str:
+    """Instead of asking for one on the terminal."""
+    raise ValueError("the key has a password")

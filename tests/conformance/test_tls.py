@@ -1,0 +1,142 @@
+"""TLS beside the plain port, or alone; a certificate that is renewed, and ones that cannot be used."""
+
+import asyncio
+import re
+import signal
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.conformance.conftest import Start
+from tests.harness import Server, TextClient
+
+HOST = "localhost"
+
+
+class Certificate:
+    """A certificate of an authority of its own, as files."""
+
+    def __init__(self, directory: Path) -> None:
+        self.cert, self.key = directory / "cert.pem", directory / "key.pem"
+        self.renew()
+
+    def renew(self) -> None:
+        self.authority = trustme.CA()
+        issued = self.authority.issue_cert(HOST)
+        self.cert.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+        self.key.write_bytes(issued.private_key_pem.bytes())
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return "--tls-cert", str(self.cert), "--tls-key", str(self.key), "--tls-port", "0"
+
+    def trusted(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        self.authority.configure_trust(context)
+        return context
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Certificate:
+    return Certificate(tmp_path)
+
+
+def tls_port(server: Server) -> int:
+    return int(re.findall(r"listening on .*:(\d+) \(TLS\)", server.log)[-1])
+
+
+async def connect(server: Server, context: ssl.SSLContext) -> TextClient:
+    """Past the greeting. Raises ssl.SSLError where the two do not agree."""
+    streams = await asyncio.open_connection(HOST, tls_port(server), ssl=context, family=socket.AF_INET)
+    client = TextClient(*streams)
+    assert (await client.line()).startswith("* chat-server ")
+    return client
+
+
+async def test_it_is_the_same_chat_on_both_ports(start: Start, certificate: Certificate) -> None:
+    chat = start(*certificate.options)
+    plain = await chat.text("plain")
+    over_tls = await connect(chat.server, certificate.trusted())
+    await over_tls.command("/sign_in secret")
+    await plain.roundtrip()
+    big = "x" * 4000
+    for _ in range(50):
+        await over_tls.command(f"/send_all {big}")
+    told = await plain.roundtrip()
+    assert sum(big in line for line in told) == 50
+    await plain.command("/send_all привет")
+    assert "привет" in (await over_tls.roundtrip())[-1]
+    assert over_tls.writer.get_extra_info("ssl_object").version() in ("TLSv1.2", "TLSv1.3")
+
+
+async def test_quit_is_answered_before_the_end(start: Start, certificate: Certificate) -> None:
+    chat = start(*certificate.options)
+    client = await connect(chat.server, certificate.trusted())
+    await client.send("/sign_in secret", "/send_all hi", "/quit")
+    assert (await client.rest())[-2:] == ["+ sent #1", "+ goodbye"]
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+async def test_an_old_version_is_refused_and_nobody_else_is_bothered(start: Start, certificate: Certificate) -> None:
+    chat = start(*certificate.options)
+    old = certificate.trusted()
+    old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError):
+        await connect(chat.server, old)
+    reader, writer = await asyncio.open_connection("127.0.0.1", tls_port(chat.server))
+    writer.write(b"/sign_in plain_words_to_the_wrong_port\n" * 10)
+    while await reader.read(1000):
+        pass
+    writer.close()
+    await (await connect(chat.server, certificate.trusted())).command("/ping")
+    assert "Traceback" not in chat.server.log
+
+
+async def test_tls_alone(start: Start, certificate: Certificate) -> None:
+    chat = start("--port", "off", *certificate.options)
+    assert f"listening on 127.0.0.1:{tls_port(chat.server)} (TLS)," in chat.server.log
+    client = await connect(chat.server, certificate.trusted())
+    await client.command("/sign_in secret")
+
+
+async def test_a_new_certificate_is_shown_after_a_hang_up_and_a_bad_one_never(
+    start: Start, certificate: Certificate
+) -> None:
+    chat = start(*certificate.options)
+    before = certificate.trusted()
+    stays = await connect(chat.server, before)
+    certificate.renew()
+    await _hang_up(chat.server, "the certificate was read again")
+    await connect(chat.server, certificate.trusted())
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await connect(chat.server, before)
+    certificate.key.write_text("no key")
+    await _hang_up(chat.server, "the old certificate stays")
+    await connect(chat.server, certificate.trusted())
+    await stays.command("/ping")
+
+
+async def _hang_up(server: Server, logged: str) -> None:
+    assert server.process is not None
+    server.process.send_signal(signal.SIGHUP)
+    async with asyncio.timeout(20):
+        while logged not in server.log:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("part", ["cert", "key"])
+@pytest.mark.parametrize("content", [None, "nonsense"])
+def test_what_cannot_be_used_is_one_clear_line(
+    tmp_path: Path, certificate: Certificate, part: str, content: str | None
+) -> None:
+    path: Path = getattr(certificate, part)
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    status, said = Server(tmp_path / "data", *certificate.options).refusal()
+    assert status == 2 and said.startswith("chat-server: cannot use --tls-cert") and said.count("\n") == 1

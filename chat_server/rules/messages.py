@@ -113,9 +113,9 @@ def _count_in_main(turn: Turn, user: User) -> None:
     if turn.limits.main_rate_count is None:
         return
     if turn.at_ms >= user.rate_start_ms + turn.limits.main_rate_window_ms:
-        set_rate(turn.db, user.id, turn.at_ms, 1)
+        set_rate(turn.db, user, turn.at_ms, 1)
     else:
-        set_rate(turn.db, user.id, user.rate_start_ms, user.rate_count + 1)
+        set_rate(turn.db, user, user.rate_start_ms, user.rate_count + 1)
 
 
 def _rate_limited(turn: Turn, ends_ms: int) -> Refusal:

@@ -1,6 +1,7 @@
 """Users and their tokens."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chat_server.protocol.names import Name
 from chat_server.store.database import Database
@@ -86,8 +87,11 @@ def seen_ms(db: Database, user_id: int) -> int | None:
     return seen
 
 
-def set_rate(db: Database, user_id: int, start_ms: int, count: int) -> None:
-    update(db, user_id, "rate_start_ms = ?, rate_count = ?", start_ms, count)
+def set_rate(db: Database, user: User, start_ms: int, count: int) -> None:
+    update(db, user.id, "rate_start_ms = ?, rate_count = ?", start_ms, count)
+    if db.users is not None:
+        # Whoever writes in main writes again: the row is known without reading it.
+        db.users[user.id] = replace(user, rate_start_ms=start_ms, rate_count=count)
 
 
 def names(db: Database, limit: int) -> list[tuple[int, str]]:

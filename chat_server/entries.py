@@ -10,6 +10,7 @@ Nothing here may hold a password or a token: the log is kept, and copied to othe
 from msgspec import Struct
 
 from chat_server.protocol import commands as c
+from chat_server.protocol.arguments import Room, Target
 from chat_server.protocol.names import Name
 
 VERSION = 1
@@ -30,6 +31,8 @@ class Limits(Struct, frozen=True):
     delayed_max: int
     delayed_ahead_ms: int
     token_ttl_ms: int
+    chats_max: int = 100
+    link_ttl_ms: int = 24 * 3_600_000
 
 
 class Internal(Struct, frozen=True, tag_field="cmd"):
@@ -79,6 +82,25 @@ class CloseAccount(Internal, frozen=True, tag="close_account"):
     saw_hash: str | None
 
 
+class MakeLink(Internal, frozen=True, tag="make_link"):
+    """A link into a private chat; `hash` is the SHA-256 of its code."""
+
+    chat: Room
+    hash: bytes
+
+
+class Accept(Internal, frozen=True, tag="accept"):
+    """Joins a private chat by invitation."""
+
+    chat: Target
+
+
+class Ask(Internal, frozen=True, tag="ask"):
+    """Asks to be let into the private chat of the link with this hash."""
+
+    hash: bytes
+
+
 class Seen(Internal, frozen=True, tag="seen"):
     """A text session was sent everything up to `seq` and then gave a sign of life: all of it is read.
 
@@ -113,7 +135,8 @@ class Due(Internal, frozen=True, tag="due"):
 Logged = (
     c.SendAll | c.Send | c.Reply | c.Edit | c.Delete | c.React | c.Unreact | c.SendDelayed | c.CancelDelayed
     | c.Report | c.Read
-    | Configure | Enter | EnterByToken | EndTokens | SetPassword | CloseAccount
+    | c.CreateChat | c.Invite | c.RevokeLink | c.Decline | c.Approve | c.Deny | c.Leave | c.Remove | c.Give | c.SetTopic
+    | Configure | Enter | EnterByToken | EndTokens | SetPassword | CloseAccount | MakeLink | Accept | Ask
     | Seen | MarkRead | Told | Departed | Due
 )  # fmt: skip
 

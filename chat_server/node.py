@@ -169,4 +169,6 @@ def _limits(settings: Settings) -> Limits:
         delayed_max=settings.delayed_max,
         delayed_ahead_ms=settings.delayed_ahead_ms,
         token_ttl_ms=settings.token_ttl_ms,
+        chats_max=settings.chats_max,
+        link_ttl_ms=settings.link_ttl_ms,
     )

@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chat_server.delivery.readers import Readers
-from chat_server.entries import CloseAccount, Enter, EnterByToken, Logged, SetPassword
+from chat_server.entries import Accept, Ask, CloseAccount, Enter, EnterByToken, Logged, MakeLink, SetPassword
 from chat_server.errors import Refusal
 from chat_server.passwords import Passwords, SignInGuard
 from chat_server.protocol import commands as c
+from chat_server.protocol.events import Reply
 from chat_server.protocol.names import fold
 from chat_server.protocol.table import Command
 from chat_server.store import accounts
@@ -34,10 +36,11 @@ class Asker(Struct, frozen=True):
 
 
 class Prepared(Struct, frozen=True):
-    """What goes into the log, and the token that only the asker is told."""
+    """What goes into the log, and what only the asker is told: a token, or what `reply` adds to the rule's reply."""
 
     command: Logged
     token: str | None = None
+    reply: Callable[[Any], Reply] | None = None
 
 
 class Preparer:
@@ -91,6 +94,14 @@ class Preparer:
             )
         return Prepared(CloseAccount(user.password))
 
+    async def invite_link(self, asker: Asker, command: c.InviteLink) -> Prepared:
+        code = secrets.token_urlsafe(TOKEN_BYTES)
+        return Prepared(MakeLink(command.chat, hash_token(code)), reply=lambda made: replace(made, code=code))
+
+    async def join(self, asker: Asker, command: c.Join) -> Prepared:
+        room, code = command.chat.room, command.chat.code
+        return Prepared(Accept(room) if room else Ask(hash_token(code or "")))
+
     async def _user(self, asker: Asker) -> User:
         user = await self._readers.pick().run(accounts.by_id, asker.user_id)
         if user is None:
@@ -112,4 +123,6 @@ PREPARED: dict[type, Callable[[Preparer, Asker, Any], Awaitable[Prepared]]] = {
     c.Resume: Preparer.resume,
     c.Password: Preparer.password,
     c.DeleteAccount: Preparer.delete_account,
+    c.InviteLink: Preparer.invite_link,
+    c.Join: Preparer.join,
 }

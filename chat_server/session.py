@@ -42,16 +42,19 @@ PREPARE_TRIES_MAX = 5
 LINES_A_TURN_MAX = 256
 
 
+Finish = Callable[[Any], e.Reply]
+
+
 class Pending(Struct):
     """A command of this session that is in the log.
 
-    `reply` is said in place of the rule's own; `silent`: nobody asked for it and nobody is answered.
+    `reply` makes what is said out of the rule's own; `silent`: nobody asked for it and nobody is answered.
     """
 
     verb: str
     label: str | None
     started: float
-    reply: e.Reply | None = None
+    reply: Finish | None = None
     done: asyncio.Future[Outcome] | None = None
     signs_out: bool = False
     silent: bool = False
@@ -212,7 +215,7 @@ class Session(Connection):
         parsed: Parsed,
         command: Any,
         started: float,
-        reply: e.Reply | None = None,
+        reply: Finish | None = None,
         done: "asyncio.Future[Outcome] | None" = None,
         signs_out: bool = False,
     ) -> None:
@@ -242,7 +245,7 @@ class Session(Connection):
             self._enter(result, outcome.seq)
         if isinstance(result, Entered | Stale) or pending.silent:
             return b""
-        reply = result if isinstance(result, Refusal) else pending.reply or result
+        reply = result if isinstance(result, Refusal) or pending.reply is None else pending.reply(result)
         assert reply is not None
         if isinstance(result, e.Sent) and result.id == self._marked + 1:
             # Nothing but one's own message came since: there is nothing new to have seen.
@@ -306,7 +309,8 @@ class Session(Connection):
         up_to = self.outbox.position
         while (page := await reading.next()).events is not None:
             now = self.hub.now()
-            lines = (render(event, self.outbox.format, now, parsed.label) for event in page.events)
+            events = filter(self.outbox.may_show, page.events)
+            lines = (render(event, self.outbox.format, now, parsed.label) for event in events)
             if not await self.outbox.write_paced(lines):
                 raise asyncio.CancelledError
             if isinstance(query, Welcome):
@@ -315,12 +319,12 @@ class Session(Connection):
             command, reply = page.end
             if isinstance(command, Told):
                 self.outbox.note_told(command.notices)
-            await self._submitted(parsed, command, started, reply)
+            await self._submitted(parsed, command, started, lambda _: reply)
             return None
         return page.end
 
     async def _submitted(
-        self, parsed: Parsed, command: Logged, started: float, reply: e.Reply | None = None, *, signs_out: bool = False
+        self, parsed: Parsed, command: Logged, started: float, reply: Finish | None = None, *, signs_out: bool = False
     ) -> Outcome:
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._submit(parsed, command, started, reply, done, signs_out)
@@ -330,7 +334,7 @@ class Session(Connection):
         for _ in range(PREPARE_TRIES_MAX):
             asker = Asker(self.user_id, self.address, self._token, self.outbox.format == "json")
             prepared = await self._node.preparer.prepare(asker, command)
-            outcome = await self._submitted(parsed, prepared.command, started)
+            outcome = await self._submitted(parsed, prepared.command, started, prepared.reply)
             if not isinstance(outcome.result, Stale):
                 break
         else:
@@ -375,7 +379,7 @@ class Session(Connection):
         hashes = None if number is None else [hash_token(each._token) for each in chosen if each._token]
         others = [session for session in chosen if session is not self]
         reply = e.SignedOut(len(others))
-        await self._submitted(parsed, EndTokens(hashes), started, reply, signs_out=self in chosen)
+        await self._submitted(parsed, EndTokens(hashes), started, lambda _: reply, signs_out=self in chosen)
         # Who came in meanwhile, before the tokens ended, is meant too.
         for session in self._sessions_of(user_id) if number is None else others:
             session.close("signed_out", "signed out from another connection")

@@ -184,6 +184,8 @@ class Settings:
     )
     delayed_max: int = _option("delayed-max", _number(1, 100_000), "100", "delayed messages of one user that wait")
     delayed_ahead_ms: int = _option("delayed-ahead-max", _duration_ms, "365d", "how far ahead one may be")
+    chats_max: int = _option("chats-max", _number(1, 10_000), "100", "private chats of one user")
+    link_ttl_ms: int = _option("link-ttl", _duration_ms, "24h", "life of a code of /invite_link")
     token_ttl_ms: int = _option("token-ttl", _duration_ms, "30d", "life of a sign-in token since its last use")
     presence_max: int = _option(
         "presence-max", _number(0, 1_000_000), "500", "users online up to which all are told", (0,)
@@ -213,6 +215,8 @@ class Settings:
             "ban_duration": self.ban_ms // 1000,
             "delayed_max": self.delayed_max,
             "delayed_ahead_max": self.delayed_ahead_ms // 1000,
+            "chats_max": self.chats_max,
+            "link_ttl": self.link_ttl_ms // 1000,
             "outbox_max": self.outbox_bytes_max,
             "stall_timeout": self.stall_ms // 1000,
         }

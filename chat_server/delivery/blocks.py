@@ -1,12 +1,15 @@
 """The bytes of one batch, rendered once for each format and shared by all connections that receive the same.
 
-A *channel* is a set of receivers: 0 is everyone, any other number the user of that id. A connection receives the lines
-of its channels in the order of the log, so its block depends on its channels and its format alone. A connection whose
-own commands are in the batch receives the same block with its own lines replaced by the replies (`cut`).
+A *channel* is a set of receivers: 0 is everyone, a number above it the user of that id, one below it (`room_channel`)
+who is in a private chat. A connection receives the lines of its channels in the order of the log, so its block depends
+on those of its channels that the batch has lines for, and on its format alone. A connection whose own commands are in
+the batch receives the same block with its own lines replaced by the replies (`cut`).
 """
 
+import operator
 from bisect import bisect_left, bisect_right
-from collections.abc import Container
+from collections.abc import Container, Set
+from functools import cached_property
 from itertools import accumulate
 
 from msgspec import Struct
@@ -16,6 +19,12 @@ from chat_server.protocol import json, text
 from chat_server.protocol.events import Event, Message, Reply
 
 EVERYONE = 0
+
+
+def room_channel(room: int) -> int:
+    """And back: the chat of a channel."""
+    return -room
+
 
 # A reply and the index of its outcome in the batch.
 IndexedReply = tuple[int, bytes]
@@ -71,26 +80,37 @@ class Blocks:
 
     @property
     def users(self) -> list[int]:
-        return [channel for channel in self._channels if channel != EVERYONE]
+        return [channel for channel in self._channels if channel > EVERYONE]
 
-    def other_events(self, user_id: int, not_of: Container[int]) -> list[tuple[Event, int]]:
-        """What a connection of this user receives besides messages, with its notice: the store does not tell it again.
+    @cached_property
+    def rooms(self) -> frozenset[int]:
+        """The private chats for all of whose members there is something; asked for once everything has been added."""
+        return frozenset(room_channel(channel) for channel in self._channels if channel < EVERYONE)
+
+    def channels(self, user_id: int, rooms: Set[int]) -> tuple[int, ...]:
+        """Those that reach this user, who is in these private chats; everyone's is always one."""
+        own = (user_id,) if user_id != EVERYONE and user_id in self._channels else ()
+        return (EVERYONE, *own, *map(room_channel, sorted(self.rooms & rooms)))
+
+    def other_events(self, channels: tuple[int, ...], not_of: Container[int]) -> list[tuple[Event, int]]:
+        """What these channels have besides messages, with its notice: the store does not tell it again.
 
         `not_of` are the outcomes of the connection's own commands.
         """
+        routed = sorted(
+            (each for channel in channels for each in self._channels.get(channel, [])), key=operator.itemgetter(0)
+        )
         return [
             (event, notice)
-            for channel in sorted({EVERYONE, user_id})
-            for _, outcome, event, notice in self._channels.get(channel, [])
+            for _, outcome, event, notice in routed
             if not isinstance(event, Message) and outcome not in not_of
         ]
 
     def has_lines_for_everyone(self) -> bool:
         return EVERYONE in self._channels
 
-    def block(self, user_id: int, format: str) -> Block:
-        """What a connection of this user receives; 0: one that nothing but the lines for everyone reaches."""
-        channels = (EVERYONE, user_id) if user_id in self._channels and user_id != EVERYONE else (EVERYONE,)
+    def block(self, channels: tuple[int, ...], format: str) -> Block:
+        """What a connection receives that these channels reach (`channels` gives them)."""
         found = self._blocks.get((channels, format))
         if found is None:
             found = self._blocks[channels, format] = self._build(channels, format)

@@ -6,22 +6,21 @@ behind costs nothing. The session of a command gets its reply in the command's p
 
 import asyncio
 import logging
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Set
 from contextlib import contextmanager
 from typing import Protocol
 
 from chat_server.clock import Clock
-from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render
+from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render, room_channel
+from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.readers import Readers
 from chat_server.protocol.events import Message, Presence
 from chat_server.protocol.times import iso
 from chat_server.rules.execute import Executed, Outcome
-from chat_server.rules.turn import Push
+from chat_server.rules.turn import Entered, Push
 
 log = logging.getLogger("chat.delivery")
-
-NO_USER = 0
 
 
 class Receiver(Protocol):
@@ -43,6 +42,7 @@ class Hub:
         self.delivered = 0
         self.sessions: dict[int, Receiver] = {}
         self.online: dict[int, str] = {}  # the names of all who have a connection, by user id
+        self.memberships = Memberships()
         # Called with a user and the notices that the user was told just now.
         self.on_told: Callable[[int, list[int]], None] = lambda user_id, notices: None
         # Called when the last connection of a user is gone.
@@ -93,6 +93,7 @@ class Hub:
         del connected[receiver.number]
         if not connected:
             del self._by_user[user_id]
+            self.memberships.forget(user_id)
             self._presence_changed(user_id, self.online.pop(user_id))
             self.on_departed(user_id)
 
@@ -115,12 +116,19 @@ class Hub:
         blocks = Blocks(self.now())
         replies: dict[Receiver, list[tuple[int, Outcome]]] = {}
         told: dict[int, list[int]] = {}
+        moving = {move.room for outcome in executed.outcomes for move in outcome.moves}
         for index, outcome in enumerate(executed.outcomes):
             receiver = self.sessions.get(outcome.entry.session)
             if receiver is not None:
                 replies.setdefault(receiver, []).append((index, outcome))
+            if type(outcome.result) is Entered:
+                self.memberships.enter(outcome.result)
+            if outcome.moves:
+                self._move(outcome, came=False)
             for push in outcome.pushes:
-                self._route(push, outcome, index, blocks, told)
+                self._route(push, outcome, index, blocks, told, moving)
+            if outcome.moves:
+                self._move(outcome, came=True)
         # Who waits for an answer first, then those to whom something goes that not everyone gets, then all the others.
         done: dict[Outbox, None] = {}
         changed_by = {outcome.entry.session for outcome in executed.outcomes if outcome.changed_much}
@@ -133,7 +141,8 @@ class Hub:
             done[receiver.outbox] = None
             with self._alone(receiver):
                 self._answer(receiver, outcomes, blocks, before)
-        for user_id in blocks.users:
+        in_rooms = (user_id for room in sorted(blocks.rooms) for user_id in self.memberships.users(room))
+        for user_id in dict.fromkeys((*blocks.users, *in_rooms)):
             for receiver in self.of_user(user_id):
                 if receiver.outbox not in done:
                     done[receiver.outbox] = None
@@ -146,6 +155,16 @@ class Hub:
                 receiver.settled()
         for user_id, notices in told.items():
             self.on_told(user_id, notices)
+        for outcome in executed.outcomes:
+            if type(outcome.result) is Entered and outcome.result.user_id not in self._by_user:
+                self.memberships.forget(outcome.result.user_id)
+
+    def _move(self, outcome: Outcome, *, came: bool) -> None:
+        for move in outcome.moves:
+            if move.came == came:
+                self.memberships.move(move)
+                for receiver in self.of_user(move.user_id):
+                    receiver.outbox.move(move.name, came=came)
 
     @contextmanager
     def _alone(self, receiver: Receiver) -> Iterator[None]:
@@ -156,9 +175,12 @@ class Hub:
             log.exception("session %d failed: this is a bug; it is closed", receiver.number)
             receiver.outbox.transport.abort()
 
-    def _route(self, push: Push, outcome: Outcome, index: int, blocks: Blocks, told: dict[int, list[int]]) -> None:
-        for channel in (EVERYONE,) if push.users is None else push.users:
-            if channel != EVERYONE and channel not in self._by_user:
+    def _route(
+        self, push: Push, outcome: Outcome, index: int, blocks: Blocks, told: dict[int, list[int]], moving: Set[int]
+    ) -> None:
+        everyone = (EVERYONE,) if push.users is None else push.users
+        for channel in self._room_channels(push.room, moving) if push.room else everyone:
+            if channel > EVERYONE and channel not in self._by_user:
                 continue
             blocks.add(channel, index, push.event, push.notice)
             if not isinstance(push.event, Message):
@@ -166,12 +188,26 @@ class Hub:
             if push.notice and any(receiver.outbox.live for receiver in self.of_user(channel)):
                 told.setdefault(channel, []).append(push.notice)
 
+    def _room_channels(self, room: int, moving: Set[int]) -> tuple[int, ...]:
+        """Where somebody comes or goes in this batch, the chat's events go to those who are in it at this moment."""
+        users = self.memberships.users(room)
+        return tuple(users) if room in moving else (room_channel(room),) if users else ()
+
     def _keep_for_behind(self, push: Push, channel: int, by_session: int) -> None:
         by = self.sessions.get(by_session)
-        outboxes = list(self._behind) if channel == EVERYONE else [each.outbox for each in self.of_user(channel)]
+        if channel > EVERYONE:
+            outboxes = [each.outbox for each in self.of_user(channel)]
+        else:
+            outboxes = [each for each in self._behind if channel == EVERYONE or self._is_in(each, channel)]
         for outbox in outboxes:
             if not outbox.live and not (by and by.outbox is outbox):
                 outbox.keep(push.event, push.notice)
+
+    def _is_in(self, outbox: Outbox, channel: int) -> bool:
+        return outbox.user_id in self.memberships.users(room_channel(channel))
+
+    def _channels(self, outbox: Outbox, blocks: Blocks) -> tuple[int, ...]:
+        return blocks.channels(outbox.user_id, self.memberships.rooms(outbox.user_id))
 
     def _answer(self, receiver: Receiver, outcomes: list[tuple[int, Outcome]], blocks: Blocks, before: int) -> None:
         outbox = receiver.outbox
@@ -181,7 +217,7 @@ class Hub:
                 outbox.reply(receiver.settle(outcome), outcome.seq, own)
             return
         indexed: list[IndexedReply] = [(index, receiver.settle(outcome)) for index, outcome in outcomes]
-        block = blocks.block(outbox.user_id, outbox.format)
+        block = blocks.block(self._channels(outbox, blocks), outbox.format)
         if len(block.data) > self.block_bytes_max:
             self._leave_to_store(outbox, blocks, before, {index for index, _ in outcomes})
             for (_, data), (_, outcome) in zip(indexed, outcomes, strict=True):
@@ -193,7 +229,7 @@ class Hub:
     def _write(self, outbox: Outbox, blocks: Blocks, before: int) -> None:
         if not outbox.live:
             return
-        data = blocks.block(outbox.user_id, outbox.format).data
+        data = blocks.block(self._channels(outbox, blocks), outbox.format).data
         if len(data) > self.block_bytes_max:
             self._leave_to_store(outbox, blocks, before)
         else:
@@ -201,7 +237,7 @@ class Hub:
 
     def _leave_to_store(self, outbox: Outbox, blocks: Blocks, before: int, own: Container[int] = ()) -> None:
         """A batch that is too much to be written at once is read from the store, page by page."""
-        for event, notice in blocks.other_events(outbox.user_id, own):
+        for event, notice in blocks.other_events(self._channels(outbox, blocks), own):
             outbox.keep(event, notice)
         outbox.lag(before)
 
@@ -212,7 +248,7 @@ class Hub:
             receivers = [outbox for outbox in live if outbox not in done] if done else list(live)
             if not receivers:
                 continue
-            data = blocks.block(NO_USER, format).data
+            data = blocks.block((EVERYONE,), format).data
             if len(data) > self.block_bytes_max:
                 for outbox in receivers:
                     self._leave_to_store(outbox, blocks, before)

@@ -58,7 +58,7 @@ class LateReply(Struct, frozen=True):
 
 class Outbox:
     __slots__ = (
-        "_ahead", "_catching_up", "_held", "_late", "_left_at", "_position", "_resumed",
+        "_ahead", "_catching_up", "_gone", "_held", "_late", "_left_at", "_position", "_resumed",
         "closed", "format", "holding", "hub", "live", "on_live", "paused", "presence", "send", "transport", "user_id",
     )  # fmt: skip
 
@@ -79,6 +79,8 @@ class Outbox:
         self._left_at = 0  # the position when it was live last
         self._late: deque[LateReply] = deque()
         self._held: dict[Hashable, tuple[Event | None, int]] = {}  # None: told already
+        # Private chats that the user went from since it was live last: what was read of them before is not shown.
+        self._gone: set[str] = set()
         # Messages that a page showed in a state that is newer than the position: id and seq of that state.
         self._ahead: dict[int, int] = {}
         self._resumed: asyncio.Future[None] | None = None
@@ -120,6 +122,7 @@ class Outbox:
         self._late.clear()
         self._held.clear()
         self._ahead.clear()
+        self._gone.clear()
 
     def hold(self) -> None:
         """A command is going to return lines: what is pushed waits in the store."""
@@ -169,6 +172,7 @@ class Outbox:
         told = [notice for event, notice in self._held.values() if event and notice]
         self._held.clear()
         self._ahead.clear()
+        self._gone.clear()
         self.live = True
         self.hub.joined(self)
         self.write(held)
@@ -249,6 +253,20 @@ class Outbox:
         if kept is None or kept[0] is not None:
             self._held[key] = event, notice
 
+    def move(self, chat: str, *, came: bool) -> None:
+        """The user came into a private chat or went: from here on nothing of it is shown, whenever it was read."""
+        if came:
+            self._gone.discard(chat)
+        elif not self.live:
+            self._gone.add(chat)
+            gone = [key for key, (event, notice) in self._held.items()
+                    if not notice and getattr(event, "chat", None) == chat]  # fmt: skip
+            for key in gone:
+                del self._held[key]
+
+    def may_show(self, event: Event) -> bool:
+        return not self._gone or type(event) is not Message or event.chat not in self._gone
+
     def note_told(self, notices: Sequence[int]) -> None:
         """The command that returns lines has told these itself: they are not told again when they are pushed."""
         self._held.update({("notice", notice): (None, notice) for notice in notices})
@@ -309,6 +327,8 @@ class Outbox:
         # A page of messages has shown people all up to its end; programs are shown those that change again later on.
         shown = self._position if self.format == "text" else self._left_at
         for message in page:
+            if not self.may_show(message):
+                continue
             # One's own change is told by its reply, but the message itself may not have been shown here yet.
             if message.seq in own and (message.id <= shown or message.id in own):
                 continue

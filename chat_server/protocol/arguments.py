@@ -18,6 +18,7 @@ from chat_server.protocol.times import TIME_MS_MAX, parse_duration, parse_iso
 ID_MAX = (1 << 63) - 1
 KEY_CHARS_MAX = 64
 EMOJI_CHARS_MAX = 16
+TOPIC_CHARS_MAX = 300
 # What joins emojis, and chooses how they look: shown of their own they would be nothing.
 _EMOJI_JOINTS = frozenset(map(chr, (0x200D, 0xFE0E, 0xFE0F, 0x20E3, *range(0xE0020, 0xE0080))))
 
@@ -31,6 +32,7 @@ Count = NewType("Count", int)
 Key = NewType("Key", str)
 OnOff = NewType("OnOff", bool)
 Emoji = NewType("Emoji", str)
+Topic = NewType("Topic", str)  # cleaned, one line; empty: none
 Format = Literal["text", "json"]
 
 
@@ -50,6 +52,24 @@ class Target(Struct, frozen=True, array_like=True):
 
     def __str__(self) -> str:
         return {"main": "", "room": "#", "user": "@"}[self.kind] + self.name
+
+
+class Room(Target, frozen=True, array_like=True):
+    """A target that is a private chat."""
+
+
+class RoomName(Name, frozen=True, array_like=True):
+    """That of a private chat that is to be, without its #."""
+
+
+class Entrance(Struct, frozen=True):
+    """How one comes into a private chat: invited, by its name, or by the code of a link, which is a secret."""
+
+    room: Target | None
+    code: str | None
+
+    def __repr__(self) -> str:
+        return f"Entrance({self.room or '...'})"
 
 
 class Delay(Struct, frozen=True, array_like=True):
@@ -126,6 +146,34 @@ def _target(raw: str) -> Target:
     if folded == "main" and raw == bare:
         return Target("main", "main", "main")
     return Target(kind, _short(bare), folded)
+
+
+def _room(raw: str) -> Room:
+    if not raw.startswith("#"):
+        raise Refusal("bad_argument", f"a private chat is written with its #, like #team, not {_short(raw)}")
+    target = _target(raw)
+    return Room(target.kind, target.name, target.folded)
+
+
+def _room_name(raw: str) -> RoomName:
+    _room(raw)
+    name = check(raw[1:])
+    return RoomName(name.name, name.folded, name.lookalike, name.shape)
+
+
+def _entrance(raw: str) -> Entrance:
+    return Entrance(_room(raw), None) if raw.startswith("#") else Entrance(None, raw)
+
+
+def _topic(raw: str) -> Topic:
+    topic = " ".join(clean(raw).split())
+    if len(topic) > TOPIC_CHARS_MAX:
+        raise Refusal("too_large", f"a topic has at most {TOPIC_CHARS_MAX} characters, this one has {len(topic)}")
+    if raw in ("", '""'):
+        return Topic("")
+    if is_blank(topic):
+        raise Refusal("bad_argument", 'the topic is empty; "" takes it away')
+    return Topic(topic)
 
 
 def _number(what: str, least: int) -> Callable[[Any], int]:
@@ -213,6 +261,10 @@ KINDS: dict[Any, Kind] = {
     Name: Kind("name", _name),
     User: Kind("user", _user),
     Target: Kind("target", _target),
+    Room: Kind("room", _room),
+    RoomName: Kind("room_name", _room_name),
+    Entrance: Kind("entrance", _entrance),
+    Topic: Kind("topic", _topic, takes_rest=True),
     Id: Kind("id", _number("an id", 0), (str, int, float)),
     Count: Kind("count", _number("a number", 1), (str, int, float)),
     Delay: Kind("delay", _delay, (str, int, float)),

@@ -1,7 +1,8 @@
 """All commands: they are the grammar, the help, the sign-in check and what a client completes by.
 
-To add a command: a class here, a rule for it in `rules/` (or, for what concerns its connection alone, a function of
-`local`), a test in `tests/conformance/`. `table` says what a class is made of.
+Those of private chats are in `room_commands` and belong here too. To add a command: a class here, a rule for it in
+`rules/` (or, for what concerns its connection alone, a function of `local`), a test in `tests/conformance/`. `table`
+says what a class is made of.
 """
 
 from chat_server.protocol.arguments import (
@@ -22,6 +23,19 @@ from chat_server.protocol.arguments import (
     Word,
 )
 from chat_server.protocol.names import Name
+from chat_server.protocol.room_commands import Approve as Approve
+from chat_server.protocol.room_commands import CreateChat as CreateChat
+from chat_server.protocol.room_commands import Decline as Decline
+from chat_server.protocol.room_commands import Deny as Deny
+from chat_server.protocol.room_commands import Give as Give
+from chat_server.protocol.room_commands import Invite as Invite
+from chat_server.protocol.room_commands import InviteLink as InviteLink
+from chat_server.protocol.room_commands import Join as Join
+from chat_server.protocol.room_commands import Leave as Leave
+from chat_server.protocol.room_commands import Members as Members
+from chat_server.protocol.room_commands import Remove as Remove
+from chat_server.protocol.room_commands import RevokeLink as RevokeLink
+from chat_server.protocol.room_commands import SetTopic as SetTopic
 from chat_server.protocol.table import Command, command
 
 # ---- Start

@@ -1,7 +1,8 @@
 """What the server says: events that are pushed or returned, and the replies that end each command.
 
 The fields are those of the JSON form (`json`); how each reads as text is in `text`. Absent fields are None and left
-out. A reply's class is named by what was done; on the wire it is `ok`.
+out. A reply's class is named by what was done; on the wire it is `ok`. The replies of private chats are in
+`room_replies`.
 """
 
 from typing import Any
@@ -67,9 +68,52 @@ class DelayedFailed(Event, frozen=True, tag="delayed_failed"):
     code: str
 
 
+class Invited(Event, frozen=True, tag="invited"):
+    chat: str
+    by: str
+
+
+class JoinRequest(Event, frozen=True, tag="join_request"):
+    chat: str
+    user: str
+
+
+class Joined(Event, frozen=True, tag="joined"):
+    chat: str
+    user: str
+
+
+class Left(Event, frozen=True, tag="left"):
+    """`by`: who removed the user, None for who left."""
+
+    chat: str
+    user: str
+    by: str | None = None
+
+
+class Approved(Event, frozen=True, tag="approved"):
+    chat: str
+
+
+class Denied(Event, frozen=True, tag="denied"):
+    chat: str
+
+
+class TopicChanged(Event, frozen=True, tag="topic"):
+    """An empty topic: there is none any more."""
+
+    chat: str
+    topic: str
+    by: str
+
+
 class Notice(Event, frozen=True, tag="notice"):
+    """`unread`: the numbers that it tells; `chat` and `owner`: a private chat has a new owner."""
+
     text: str
     unread: dict[str, int] | None = None
+    chat: str | None = None
+    owner: str | None = None
 
 
 class Closing(Event, frozen=True, tag="closing"):
@@ -77,7 +121,10 @@ class Closing(Event, frozen=True, tag="closing"):
     code: str
 
 
-AnyEvent = Message | Presence | ReadMarker | Banned | Unbanned | DelayedSent | DelayedFailed | Notice | Closing
+AnyEvent = (
+    Message | Presence | ReadMarker | Banned | Unbanned | DelayedSent | DelayedFailed
+    | Invited | JoinRequest | Joined | Left | Approved | Denied | TopicChanged | Notice | Closing
+)  # fmt: skip
 
 
 class Reply(Struct, frozen=True, omit_defaults=True):
@@ -85,7 +132,10 @@ class Reply(Struct, frozen=True, omit_defaults=True):
 
 
 class Chat(Struct, frozen=True, omit_defaults=True):
-    """A chat of the user's. `read` is the marker, an id; `members` is told for one-to-one and private chats."""
+    """A chat of the user's. `read` is the marker, an id; `members` is told for one-to-one and private chats.
+
+    `more` is the command that lists the members who are not in it.
+    """
 
     name: str
     read: int
@@ -94,6 +144,19 @@ class Chat(Struct, frozen=True, omit_defaults=True):
     owner: str | None = None
     topic: str | None = None
     members: list[str] | None = None
+    more: str | None = None
+
+
+class Invitation(Struct, frozen=True):
+    chat: str
+    by: str
+
+
+class Request(Struct, frozen=True):
+    """Somebody asks to be let into a chat of the user's."""
+
+    chat: str
+    user: str
 
 
 class Ban(Struct, frozen=True):
@@ -107,8 +170,8 @@ class SignedIn(Reply, frozen=True, omit_defaults=True):
     seq: int
     history: str
     chats: list[Chat]
-    invitations: list[str]
-    join_requests: list[str]
+    invitations: list[Invitation]
+    join_requests: list[Request]
     token: str | None = None
     ban: Ban | None = None
 
@@ -198,7 +261,8 @@ class StatusReport(Reply, frozen=True, omit_defaults=True):
     active: list[str]
     inactive: list[str]
     chats: list[Chat]
-    invitations: list[str]
+    invitations: list[Invitation]
+    join_requests: list[Request]
     limits: dict[str, Limit]
     at: str
     ban: Ban | None = None

@@ -54,6 +54,7 @@ def _form(spec: Spec) -> CommandForm:
             **({"rest": True} if argument.kind.takes_rest else {}),
             **({"pair": True} if argument.pair else {}),
             **({"json_only": True} if argument.json_only else {}),
+            **({"also": argument.also} if argument.also else {}),
         }
         for argument in spec.arguments
     ]

@@ -173,6 +173,8 @@ def _from_json(spec: Spec, fields: dict[str, Any]) -> Command:
     values: dict[str, Any] = {}
     for argument in spec.arguments:
         raw = fields.pop(argument.name, None)
+        if raw is None and argument.also:
+            raw = fields.pop(argument.also, None)
         if raw is None:
             if argument.required:
                 raise _usage_refused(spec, f'"{argument.name}" is missing')
@@ -182,6 +184,6 @@ def _from_json(spec: Spec, fields: dict[str, Any]) -> Command:
             raise _usage_refused(spec, f'"{argument.name}" is {names}')
         values[argument.name] = _value(spec, argument.kind, raw)
     if fields:
-        known = ", ".join(argument.name for argument in spec.arguments) or "none"
+        known = ", ".join(name for each in spec.arguments for name in (each.name, each.also) if name) or "none"
         raise _usage_refused(spec, f"“{clean(min(fields))[:40]}” is no field of it (its fields: {known})")
     return _build(spec, values)

@@ -24,6 +24,8 @@ class Argument(Struct, frozen=True):
     usage: str
     pair: bool
     json_only: bool
+    # Another name for it in the JSON form.
+    also: str | None = None
 
 
 class Spec(Struct, frozen=True):
@@ -53,7 +55,7 @@ class Command(Struct, frozen=True, tag_field="cmd"):
 
 TABLE: dict[str, Spec] = {}
 VERBS: dict[str, Spec] = {}  # the aliases too
-GROUPS = ("Start", "Write", "Read", "People", "Connection")
+GROUPS = ("Start", "Write", "Read", "Chats", "People", "Connection")
 
 _C = TypeVar("_C", bound=type[Command])
 
@@ -70,16 +72,17 @@ def command(
     order: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
     json_only: tuple[str, ...] = (),
+    also: dict[str, str] | None = None,
 ) -> Callable[[_C], _C]:
     """Enter a class into the table.
 
     `usage` words an argument otherwise than `<name>` ("" leaves it to another's); `order` is that of the line where
-    it is not that of the fields.
+    it is not that of the fields; `also` gives an argument a second name in the JSON form.
     """
     assert group in GROUPS and help and example, verb
 
     def enter(cls: _C) -> _C:
-        arguments = tuple(sorted(_arguments(cls, usage or {}, pairs, json_only), key=_place(order)))
+        arguments = tuple(sorted(_arguments(cls, usage or {}, pairs, json_only, also or {}), key=_place(order)))
         positional = [argument for argument in arguments if not (argument.pair or argument.json_only)]
         cls.spec = Spec(
             verb=verb,
@@ -112,7 +115,11 @@ def _place(order: tuple[str, ...]) -> Callable[[Argument], int]:
 
 
 def _arguments(
-    cls: type[Command], usage: dict[str, str], pairs: tuple[str, ...], json_only: tuple[str, ...]
+    cls: type[Command],
+    usage: dict[str, str],
+    pairs: tuple[str, ...],
+    json_only: tuple[str, ...],
+    also: dict[str, str],
 ) -> list[Argument]:
     hints = get_type_hints(cls)
     arguments = []
@@ -132,6 +139,7 @@ def _arguments(
                 usage=usage.get(field.name, shown),
                 pair=field.name in pairs,
                 json_only=field.name in json_only,
+                also=also.get(field.name),
             )
         )
     return arguments

@@ -11,6 +11,7 @@ from typing import Any
 
 from chat_server.errors import Refusal
 from chat_server.protocol import events as e
+from chat_server.protocol import room_replies as r
 from chat_server.protocol.times import clock_time, parse_iso, until
 
 _CONTINUED = "\n    | "
@@ -75,7 +76,10 @@ def _message(message: e.Message, now: str) -> bytes:
     return f"[{clock_time(message.at, now)}] {where}: {first}{_marks(message)} (#{message.id})\n{more}".encode()
 
 
-_WHY_NOT = {"unknown_user": "its receiver is gone (unknown_user)"}
+_WHY_NOT = {
+    "unknown_user": "its receiver is gone (unknown_user)",
+    "unknown_chat": "you are no longer in its chat (unknown_chat)",
+}
 _EVENTS: dict[type[e.Event], Callable[[Any, str], str | None]] = {
     e.Presence: lambda event, now: f"{event.user} is {'online' if event.online else 'offline'}",
     # A person's own other windows: what was read there is no news here.
@@ -85,6 +89,26 @@ _EVENTS: dict[type[e.Event], Callable[[Any, str], str | None]] = {
     e.DelayedSent: lambda event, now: f"your delayed message {event.id} was sent (#{event.message_id})",
     e.DelayedFailed: lambda event, now: (
         f"your delayed message {event.id} was not sent: {_WHY_NOT.get(event.code, event.code)}"
+    ),
+    e.Invited: lambda event, now: (
+        f"{event.by} invites you to {event.chat}; /join {event.chat} accepts, /decline {event.chat} refuses"
+    ),
+    e.JoinRequest: lambda event, now: (
+        f"{event.user} asks to join {event.chat}; /approve {event.chat} {event.user} lets them in,"
+        f" /deny {event.chat} {event.user} refuses"
+    ),
+    e.Joined: lambda event, now: f"{event.user} joined {event.chat}",
+    e.Left: lambda event, now: (
+        f"{event.by} removed {event.user} from {event.chat}" if event.by else f"{event.user} left {event.chat}"
+    ),
+    e.Approved: lambda event, now: (
+        f"you are in {event.chat} now, its owner let you in; /history {event.chat} shows what was said"
+    ),
+    e.Denied: lambda event, now: f"the owner of {event.chat} does not let you in",
+    e.TopicChanged: lambda event, now: (
+        f"{event.by} set the topic of {event.chat}: {event.topic}"
+        if event.topic
+        else f"{event.by} took the topic of {event.chat} away"
     ),
     e.Notice: lambda event, now: event.text,
     e.Closing: lambda event, now: f"closing: {event.reason}",
@@ -109,8 +133,11 @@ def _status(reply: e.StatusReport, now: str) -> _Rendered:
         f"offline: {', '.join(reply.inactive) or 'nobody'}",
         *(_chat(chat) for chat in reply.chats),
     ]
-    if reply.invitations:
-        items.append(f"invited to: {', '.join(reply.invitations)}")
+    items += [f"invited to {each.chat} by {each.by}; /join or /decline {each.chat}" for each in reply.invitations]
+    items += [
+        f"{each.user} asks to join {each.chat}; /approve or /deny {each.chat} {each.user}"
+        for each in reply.join_requests
+    ]
     for key, limit in reply.limits.items():
         if not limit.used:
             continue
@@ -128,7 +155,10 @@ def _status(reply: e.StatusReport, now: str) -> _Rendered:
 def _chat(chat: e.Chat) -> str:
     owner = f", owned by {chat.owner}" if chat.owner else ""
     members = f", with {', '.join(chat.members)}" if chat.members and not chat.name.startswith("@") else ""
-    return f"chat {chat.name}: {f'{chat.unread} unread' if chat.unread else 'all read'}{owner}{members}"
+    more = f" and others ({chat.more})" if chat.more else ""
+    topic = f", about: {chat.topic}" if chat.topic else ""
+    unread = f"{chat.unread} unread" if chat.unread else "all read"
+    return f"chat {chat.name}: {unread}{owner}{members}{more}{topic}"
 
 
 def _who(reply: e.WhoReport, now: str) -> _Rendered:
@@ -177,6 +207,11 @@ def _talking(reply: e.Talking, now: str) -> _Rendered:
     return [], f"talking to {reply.target}: just type; /talk alone ends it"
 
 
+def _members(reply: r.MemberList, now: str) -> _Rendered:
+    items = [f"{name} (the owner)" if name == reply.owner else name for name in reply.members]
+    return items, f"{len(items)} in {reply.chat}" + (f"; {reply.more} for more" if reply.more else "")
+
+
 _REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     e.SignedIn: _signed_in,
     e.SignedOut: lambda reply, now: (
@@ -205,6 +240,36 @@ _REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     e.MarkedRead: lambda reply, now: (
         [],
         f"{reply.chat} is read up to #{reply.id}" if reply.id else f"nothing to read in {reply.chat}",
+    ),
+    r.ChatCreated: lambda reply, now: (
+        [],
+        f"{reply.chat} is yours; /invite {reply.chat} <username> brings others in, /talk {reply.chat} and just type",
+    ),
+    r.UserInvited: lambda reply, now: ([], f"{reply.user} is invited to {reply.chat}"),
+    r.LinkMade: lambda reply, now: (
+        [],
+        f"until {clock_time(reply.expires, now)} UTC anybody may ask to join {reply.chat}: /join {reply.code}",
+    ),
+    r.LinksRevoked: lambda reply, now: (
+        [],
+        f"{reply.revoked} code{'s' if reply.revoked != 1 else ''} of {reply.chat} ended",
+    ),
+    r.Entering: lambda reply, now: (
+        [],
+        f"asked to join {reply.chat}; you will be told what its owner decides"
+        if reply.asked
+        else f"you are in {reply.chat}; /history {reply.chat} shows what was said, /talk {reply.chat} and just type",
+    ),
+    r.InvitationDeclined: lambda reply, now: ([], f"the invitation to {reply.chat} is declined"),
+    r.RequestApproved: lambda reply, now: ([], f"{reply.user} is in {reply.chat} now"),
+    r.RequestDenied: lambda reply, now: ([], f"{reply.user} is not let into {reply.chat}"),
+    r.MemberList: _members,
+    r.ChatLeft: lambda reply, now: ([], f"you left {reply.chat}"),
+    r.MemberRemoved: lambda reply, now: ([], f"{reply.user} is no longer in {reply.chat}"),
+    r.OwnerSet: lambda reply, now: ([], f"{reply.owner} owns {reply.chat} now"),
+    r.TopicShown: lambda reply, now: (
+        [],
+        f"the topic of {reply.chat}: {reply.topic}" if reply.topic else f"{reply.chat} has no topic",
     ),
     e.StatusReport: _status,
     e.WhoReport: _who,

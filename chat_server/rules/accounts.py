@@ -23,17 +23,20 @@ from chat_server.protocol.events import (
     Ban,
     Chat,
     Event,
+    Invitation,
     Limit,
     Notice,
     PasswordSet,
+    Request,
     SignedIn,
     SignedOut,
     StatusReport,
     WhoReport,
 )
 from chat_server.protocol.times import DAY_MS, iso
+from chat_server.rules.rooms import leave_all
 from chat_server.rules.turn import Answer, Entered, Stale, Turn, View, reading, rule, unknown_user
-from chat_server.store import accounts, chats, delayed, messages, moderation, notices, state
+from chat_server.store import accounts, chats, delayed, messages, moderation, notices, rooms, state
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN, Membership
 from chat_server.store.messages import Range
@@ -67,7 +70,11 @@ def enter(turn: Turn, command: Enter) -> Entered:
         accounts.set_seen(turn.db, user_id, turn.at_ms)
     if command.token_hash is not None:
         accounts.insert_token(turn.db, command.token_hash, user_id, turn.at_ms)
-    return Entered(user_id, name, new)
+    return _entered(turn, user_id, name, new)
+
+
+def _entered(turn: Turn, user_id: int, name: str, new: bool) -> Entered:
+    return Entered(user_id, name, new, tuple(rooms.ids_of_user(turn.db, user_id)))
 
 
 def _register(turn: Turn, command: Enter) -> int:
@@ -106,7 +113,7 @@ def enter_by_token(turn: Turn, command: EnterByToken) -> Entered:
         raise Refusal("bad_token", "this token is unknown, ended or too old; sign in with /sign_in <username>")
     accounts.touch_token(turn.db, command.token_hash, turn.at_ms)
     accounts.set_seen(turn.db, user.id, turn.at_ms)
-    return Entered(user.id, user.name, False)
+    return _entered(turn, user.id, user.name, False)
 
 
 @rule(EndTokens)
@@ -134,6 +141,7 @@ def close_account(turn: Turn, command: CloseAccount) -> AccountDeleted:
     user = turn.user()
     if user.password != command.saw_hash:
         raise Stale
+    leave_all(turn, user)
     turn.state.seq = messages.unreact_of(turn.db, user.id, turn.state.seq)
     turn.state.seq = messages.delete_of(turn.db, user.id, turn.state.seq, turn.at_ms)
     turn.changed_much = True
@@ -178,8 +186,8 @@ def welcome(view: View, command: Welcome) -> Answer:
         seq=command.up_to,
         history=history,
         chats=listed[:LIST_MAX],
-        invitations=[],
-        join_requests=[],
+        invitations=_invitations(view),
+        join_requests=_requests(view),
         token=command.token,
         ban=_ban(view, user),
     )
@@ -199,14 +207,40 @@ def _decode_event(event: bytes) -> Event:
 
 
 def _chats(view: View, user: User, up_to: int = ID_MAX) -> list[Chat]:
-    """The user's chats, with what is unread in them up to that id."""
+    """The user's chats, with what is unread in them up to that id; at most LIST_MAX members of private ones in all."""
+    private = {room.id: room for room in rooms.of_user(view.db, user.id)}
+    left = LIST_MAX
 
     def chat(each: Membership) -> Chat:
+        nonlocal left
         unread = messages.unread(view.db, user.id, each.chat_id, each.read_id, up_to)
-        members = [user.name, each.name[1:]] if each.name.startswith("@") else None
-        return Chat(name=each.name, read=each.read_id, unread=unread, members=members)
+        room = private.get(each.chat_id)
+        if room is None:
+            members = [user.name, each.name[1:]] if each.name.startswith("@") else None
+            return Chat(name=each.name, read=each.read_id, unread=unread, members=members)
+        owner = accounts.by_id(view.db, room.owner)
+        names = rooms.member_names(view.db, room.id, left + 1)
+        more = f"/members {room.name}" if len(names) > left else None
+        members, left = names[:left], left - len(names[:left])
+        return Chat(
+            name=each.name,
+            read=each.read_id,
+            unread=unread,
+            owner=owner.name if owner else None,
+            topic=room.topic,
+            members=members,
+            more=more,
+        )
 
     return [chat(each) for each in chats.of_user(view.db, user.id)]
+
+
+def _invitations(view: View) -> list[Invitation]:
+    return [Invitation(chat, by) for chat, by in rooms.invitations(view.db, view.user_id, LIST_MAX)]
+
+
+def _requests(view: View) -> list[Request]:
+    return [Request(chat, asker) for chat, asker in rooms.requests_to(view.db, view.user_id, LIST_MAX)]
 
 
 def _unread_notice(listed: list[Chat]) -> Notice:
@@ -236,7 +270,8 @@ def status(view: View, command: c.Status) -> StatusReport:
         active=active,
         inactive=inactive[: LIST_MAX - len(active)],
         chats=_chats(view, user)[:LIST_MAX],
-        invitations=[],
+        invitations=_invitations(view),
+        join_requests=_requests(view),
         limits=dict(_limits(view, user)),
         at=iso(view.at_ms),
         ban=_ban(view, user),
@@ -252,6 +287,7 @@ def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
         running = view.at_ms < ends_ms
         used = user.rate_count if running else 0
         yield "main_messages", Limit(used, limits.main_rate_count, iso(ends_ms) if running else None)
+    yield "chats", Limit(rooms.count_of_user(view.db, user.id), limits.chats_max)
     yield "delayed", Limit(delayed.count_of(view.db, user.id), limits.delayed_max)
     yield "reports", Limit(moderation.reports_by(view.db, user.id, view.at_ms - DAY_MS), limits.reports_per_day)
 

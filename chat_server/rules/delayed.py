@@ -1,7 +1,5 @@
 """Delayed messages: setting, cancelling, and what is done when something is due."""
 
-import msgspec
-
 from chat_server.entries import Due, Told
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
@@ -18,12 +16,16 @@ from chat_server.protocol.events import (
 from chat_server.protocol.times import TIME_MS_MAX, duration, iso
 from chat_server.rules.messages import KEY_LIFE_MS, direct_place, main_limit_ends_ms, once, post
 from chat_server.rules.moderation import end_bans, refuse_banned
-from chat_server.rules.turn import MAIN_PLACE, Turn, View, find_chat, find_user, reading, rule
-from chat_server.store import accounts, delayed, keys, notices
+from chat_server.rules.turn import MAIN_PLACE, Place, Turn, View, find_room, find_user, place_of, reading, rule
+from chat_server.store import accounts, delayed, keys, notices, rooms
+from chat_server.store.accounts import User
+from chat_server.store.chats import MAIN
 from chat_server.store.delayed import Delayed
 
 SENT_AT_ONCE_MAX = 1000
 EXPIRED_AT_ONCE_MAX = 10_000
+# Messages of private chats that have ended: a batch of them takes a few milliseconds.
+CLEARED_AT_ONCE_MAX = 1000
 
 
 @rule(c.SendDelayed)
@@ -35,19 +37,21 @@ def send_delayed(turn: Turn, command: c.SendDelayed) -> DelayedSet:
 def _set(turn: Turn, command: c.SendDelayed) -> DelayedSet:
     author, limits = turn.user(), turn.limits
     refuse_banned(turn, author)
-    receiver = _receiver(turn, author.id, command.target)
+    receiver, room = _receiver(turn, author.id, command.target)
     due_ms = _due_ms(turn, command.delay)
     if delayed.count_of(turn.db, author.id) >= limits.delayed_max:
         raise Refusal("too_many", f"you have {limits.delayed_max} delayed messages waiting; cancel one or wait for one")
-    return DelayedSet(delayed.insert(turn.db, author.id, receiver, due_ms, command.text), iso(due_ms))
+    return DelayedSet(delayed.insert(turn.db, author.id, receiver, room, due_ms, command.text), iso(due_ms))
 
 
-def _receiver(turn: Turn, author: int, target: Target) -> int | None:
+def _receiver(turn: Turn, author: int, target: Target) -> tuple[int | None, tuple[int, str] | None]:
+    """The user or the private chat that it goes to, neither for main."""
     if target.kind == "main":
-        return None
+        return None, None
     if target.kind == "room":
-        find_chat(turn.db, author, target)
-    return find_user(turn.db, target.name, target.folded, author).id
+        room = find_room(turn.db, author, target)
+        return None, (room.id, room.name)
+    return find_user(turn.db, target.name, target.folded, author).id, None
 
 
 def _due_ms(turn: Turn, delay: Delay) -> int:
@@ -86,6 +90,8 @@ def due(turn: Turn, command: Due) -> None:
         _send(turn, each)
     end_bans(turn)
     keys.delete_old(turn.db, turn.at_ms - KEY_LIFE_MS, EXPIRED_AT_ONCE_MAX)
+    rooms.delete_old_links(turn.db, turn.at_ms, EXPIRED_AT_ONCE_MAX)
+    rooms.clear_ended(turn.db, CLEARED_AT_ONCE_MAX)
     accounts.delete_old_tokens(turn.db, turn.at_ms - turn.limits.token_ttl_ms, EXPIRED_AT_ONCE_MAX)
 
 
@@ -96,26 +102,31 @@ def _send(turn: Turn, each: Delayed) -> None:
     if author.ban_until_ms > turn.at_ms:
         delayed.postpone(turn.db, each.id, author.ban_until_ms)
         return
-    receiver = None
-    if each.target_user is None:
-        free_ms = main_limit_ends_ms(turn, author)
-        if free_ms is not None:
-            delayed.postpone(turn.db, each.id, free_ms)
-            return
-    else:
-        receiver = accounts.by_id(turn.db, each.target_user)
-        if receiver is None:
-            _settle(turn, each, DelayedFailed(each.id, "unknown_user"))
-            return
-    place = direct_place(turn, author, receiver) if receiver else MAIN_PLACE
+    place = _place(turn, author, each)
+    if isinstance(place, str):
+        _settle(turn, each, DelayedFailed(each.id, place))
+        return
+    free_ms = main_limit_ends_ms(turn, author) if place.chat_id == MAIN else None
+    if free_ms is not None:
+        delayed.postpone(turn.db, each.id, free_ms)
+        return
     sent = post(turn, author, place, each.text, delayed=True)
     _settle(turn, each, DelayedSent(each.id, sent.id))
 
 
+def _place(turn: Turn, author: User, each: Delayed) -> Place | str:
+    """Where it goes now, or the code that says why it cannot."""
+    if each.room_id is not None:
+        return place_of(turn.db, author.id, each.room_id) or "unknown_chat"
+    if each.target_user is None:
+        return MAIN_PLACE
+    receiver = accounts.by_id(turn.db, each.target_user)
+    return direct_place(turn, author, receiver) if receiver else "unknown_user"
+
+
 def _settle(turn: Turn, each: Delayed, event: Event) -> None:
     delayed.delete(turn.db, each.id)
-    notice = notices.insert(turn.db, each.user_id, msgspec.json.encode(event))
-    turn.push(event, each.user_id, notice=notice)
+    turn.push_kept(event, each.user_id)
 
 
 @rule(Told)

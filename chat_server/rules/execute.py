@@ -14,7 +14,7 @@ from msgspec import Struct
 from chat_server.entries import Batch, Configure, Entry, Limits
 from chat_server.errors import Refusal
 from chat_server.protocol.events import Event, Reply
-from chat_server.rules.turn import READINGS, RULES, Push, Result, Stale, Then, Turn, View
+from chat_server.rules.turn import READINGS, RULES, Move, Push, Result, Stale, Then, Turn, View
 from chat_server.store import state
 from chat_server.store.database import DISK_ERRORS, LOCKED, Database
 
@@ -22,13 +22,14 @@ log = logging.getLogger("chat.rules")
 
 
 class Outcome(Struct, frozen=True):
-    """What became of one entry. `seq` is the last one given out when it was done."""
+    """What became of one entry. `seq` is the last one given out when it was done; `moves`: see `turn.Move`."""
 
     entry: Entry
     result: Result | Refusal | Stale
     pushes: list[Push]
     seq: int
     changed_much: bool = False
+    moves: Sequence[Move] = ()
 
 
 class Executed(Struct, frozen=True):
@@ -123,7 +124,7 @@ class Executor:
             result = RULES[type(command)](turn, command)
         except (Refusal, Stale) as refused:
             return Outcome(entry, refused, [], self.state.seq)
-        return Outcome(entry, result, turn.pushes, self.state.seq, turn.changed_much)
+        return Outcome(entry, result, turn.pushes, self.state.seq, turn.changed_much, turn.moves)
 
 
 def _locked() -> Refusal:

@@ -13,7 +13,19 @@ from chat_server.protocol.arguments import Key, Target
 from chat_server.protocol.events import MarkedRead, Message, Page, ReadMarker, Reply, Sent, Talking
 from chat_server.protocol.times import DAY_MS, iso, until
 from chat_server.rules.moderation import refuse_banned
-from chat_server.rules.turn import MAIN_PLACE, Answer, Place, Turn, View, find_chat, find_user, reading, rule
+from chat_server.rules.turn import (
+    MAIN_PLACE,
+    Answer,
+    Place,
+    Turn,
+    View,
+    find_chat,
+    find_room,
+    find_user,
+    place_between,
+    reading,
+    rule,
+)
 from chat_server.store import chats, keys, messages
 from chat_server.store.accounts import User, set_rate
 from chat_server.store.chats import MAIN
@@ -46,12 +58,17 @@ def _send(turn: Turn, target: Target, text: str, key: Key | None) -> Sent:
 def send_now(turn: Turn, target: Target, text: str) -> Sent:
     author = turn.user()
     refuse_banned(turn, author)
+    return post(turn, author, find_place(turn, author, target), text)
+
+
+def find_place(turn: Turn, author: User, target: Target) -> Place:
+    """Where the author may write. Refusals `unknown_chat`, `unknown_user`, `not_yourself`."""
     if target.kind == "main":
-        return post(turn, author, MAIN_PLACE, text)
+        return MAIN_PLACE
     if target.kind == "room":
-        find_chat(turn.db, author.id, target)
-    receiver = find_user(turn.db, target.name, target.folded, author.id)
-    return post(turn, author, direct_place(turn, author, receiver), text)
+        room = find_room(turn.db, author.id, target)
+        return Place(room.id, room.name)
+    return direct_place(turn, author, find_user(turn.db, target.name, target.folded, author.id))
 
 
 def post(
@@ -75,7 +92,7 @@ def post(
 def direct_place(turn: Turn, one: User, other: User) -> Place:
     """The chat between two users, begun if there is none yet."""
     chat_id = chats.direct(turn.db, one.id, other.id) or chats.insert_direct(turn.db, one.id, other.id)
-    return Place(chat_id, ((one.id, f"@{other.name}"), (other.id, f"@{one.name}")))
+    return place_between(chat_id, (one.id, one.name), (other.id, other.name))
 
 
 def once(turn: Turn, key: Key | None, asked: object, answer: type[R], do: Callable[[], R]) -> R:

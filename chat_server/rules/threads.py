@@ -11,7 +11,6 @@ from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.turn import Answer, Place, Turn, View, find_message, reading, rule
 from chat_server.store import accounts, messages
 from chat_server.store.accounts import User
-from chat_server.store.chats import MAIN
 from chat_server.store.messages import Stored
 
 # Different ones on one message.
@@ -27,14 +26,13 @@ def _comment(turn: Turn, command: c.Reply) -> Sent:
     author = turn.user()
     refuse_banned(turn, author)
     on, place = _undeleted(turn, author, command.id)
-    if place.readers is not None:
-        _refuse_lonely(turn, author, place)
+    _refuse_lonely(turn, author, place)
     return post(turn, author, place, command.text, reply_to=on.id)
 
 
 def _refuse_lonely(turn: Turn, author: User, place: Place) -> None:
-    (other,) = (user_id for user_id, _ in place.readers or () if user_id != author.id)
-    if accounts.by_id(turn.db, other) is None:
+    """In a one-to-one chat."""
+    if any(accounts.by_id(turn.db, user_id) is None for user_id, _ in place.readers):
         raise Refusal("unknown_user", "the other one has deleted the account; nobody would read this")
 
 
@@ -104,8 +102,7 @@ def _changed(turn: Turn, message: Stored, place: Place) -> Changed:
 @reading(c.Thread)
 def thread(view: View, command: c.Thread) -> Answer:
     message, place = find_message(view.db, view.user_id, command.id)
-    name = "main" if message.chat_id == MAIN else dict(place.readers or ())[view.user_id]
-    count = 0
+    name, count = place.name_for(view.user_id), 0
     for page in messages.thread(view.db, message.id, name):
         count += len(page)
         yield page

@@ -10,6 +10,7 @@ the entry: no clock, no random source, no setting, no order of a set. The same l
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from chat_server.entries import Entry, Limits, Logged
@@ -17,30 +18,50 @@ from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.events import Event, Reply
 from chat_server.protocol.times import iso
-from chat_server.store import accounts, chats, messages
+from chat_server.store import accounts, chats, messages, notices, rooms
 from chat_server.store.accounts import User
 from chat_server.store.database import Database
 from chat_server.store.messages import Stored
+from chat_server.store.rooms import Room
 from chat_server.store.state import State
 
 
 class Push(Struct, frozen=True):
-    """An event for everyone, or for these users, on all their sessions but the one whose command it came from.
+    """An event for everyone, for these users, or for all who are in a private chat (`room`, its id).
 
-    `notice` is the id under which the event is kept until the user is told, 0 if it is not.
+    It goes to all their sessions but the one whose command it came from. `notice` is the id under which the event is
+    kept until the user is told, 0 if it is not.
     """
 
     event: Event
     users: tuple[int, ...] | None = None
     notice: int = 0
+    room: int = 0
+
+
+class Move(Struct, frozen=True):
+    """A user came into a private chat, or went.
+
+    Who comes is not yet in the chat for the pushes of the same entry, and who goes is in it no more: what they are told
+    is pushed to them.
+    """
+
+    user_id: int
+    room: int
+    name: str
+    came: bool
 
 
 class Entered(Struct, frozen=True):
-    """Who a session belongs to from here on. Its reply follows once it has been shown what it missed."""
+    """Who a session belongs to from here on, and which private chats that user is in.
+
+    Its reply follows once it has been shown what it missed.
+    """
 
     user_id: int
     name: str
     new: bool
+    rooms: tuple[int, ...] = ()
 
 
 class Stale(Exception):
@@ -68,6 +89,7 @@ class Turn:
         self.user_id = entry.user_id
         self.address = entry.address
         self.pushes: list[Push] = []
+        self.moves: list[Move] = []
         # Whether more changed than was pushed: programs then read the changes from the store.
         self.changed_much = False
 
@@ -85,6 +107,16 @@ class Turn:
     def push(self, event: Event, *users: int, notice: int = 0) -> None:
         """To these users, or without any to everyone."""
         self.pushes.append(Push(event, users or None, notice))
+
+    def push_room(self, room: int, event: Event) -> None:
+        """To all who are in this private chat."""
+        self.pushes.append(Push(event, (), room=room))
+
+    def push_kept(self, event: Event, user_id: int) -> int:
+        """To a user, kept until told; the id of the notice."""
+        notice = notices.insert(self.db, user_id, msgspec.json.encode(event))
+        self.push(event, user_id, notice=notice)
+        return notice
 
 
 class View(Struct, frozen=True):
@@ -125,21 +157,35 @@ def reading(query: type) -> Callable[[_Rule], _Rule]:
 
 
 class Place(Struct, frozen=True):
-    """Where a message goes or stands: its chat, and how each reader names it; no readers: everyone, as main."""
+    """Where a message goes or stands: a chat, and how its readers name it.
+
+    `readers` are the two of a one-to-one chat, each with the chat's name from that side; all others have one `name`.
+    """
 
     chat_id: int
-    readers: tuple[tuple[int, str], ...] | None = None
+    name: str = ""
+    readers: tuple[tuple[int, str], ...] = ()
+
+    def name_for(self, reader: int) -> str:
+        return self.name or dict(self.readers)[reader]
 
     def push(self, turn: Turn, seen_as: Callable[[str], Event]) -> None:
         """Push an event to all who are in the chat; `seen_as` makes it for a name of the chat."""
-        if self.readers is None:
-            turn.push(seen_as("main"))
-            return
-        for user_id, name in self.readers:
-            turn.push(seen_as(name), user_id)
+        if self.chat_id == chats.MAIN:
+            turn.push(seen_as(self.name))
+        elif self.name:
+            turn.push_room(self.chat_id, seen_as(self.name))
+        else:
+            for user_id, name in self.readers:
+                turn.push(seen_as(name), user_id)
 
 
-MAIN_PLACE = Place(chats.MAIN)
+MAIN_PLACE = Place(chats.MAIN, "main")
+
+
+def place_between(chat_id: int, one: tuple[int, str], other: tuple[int, str]) -> Place:
+    """A one-to-one chat of these two, ids and names."""
+    return Place(chat_id, readers=((one[0], f"@{other[1]}"), (other[0], f"@{one[1]}")))
 
 
 # ---- what several topics look up
@@ -148,12 +194,20 @@ MAIN_PLACE = Place(chats.MAIN)
 def find_message(db: Database, asker: int, message_id: int) -> tuple[Stored, Place]:
     """A message that the asker may read, and its place. Refusal `unknown_message`, also for one that is for others."""
     message = messages.find(db, message_id)
-    if message is not None and message.chat_id == chats.MAIN:
-        return message, MAIN_PLACE
-    if message is not None and chats.membership(db, asker, message.chat_id):
-        (one, one_name), (other, other_name) = chats.pair(db, message.chat_id)
-        return message, Place(message.chat_id, ((one, f"@{other_name}"), (other, f"@{one_name}")))
-    raise Refusal("unknown_message", f"there is no message #{message_id} that you can see")
+    place = place_of(db, asker, message.chat_id) if message else None
+    if message is None or place is None:
+        raise Refusal("unknown_message", f"there is no message #{message_id} that you can see")
+    return message, place
+
+
+def place_of(db: Database, asker: int, chat_id: int) -> Place | None:
+    """A chat that the asker is in; None for any other."""
+    if chat_id == chats.MAIN:
+        return MAIN_PLACE
+    chat = chats.membership(db, asker, chat_id)
+    if chat is None:
+        return None
+    return place_between(chat_id, *chats.pair(db, chat_id)) if chat.name.startswith("@") else Place(chat_id, chat.name)
 
 
 def unknown_user(name: str) -> Refusal:
@@ -161,7 +215,16 @@ def unknown_user(name: str) -> Refusal:
 
 
 def unknown_chat(name: str) -> Refusal:
-    return Refusal("unknown_chat", f"you are in no chat {name}; /status lists your chats")
+    """For a private chat that one is not in, whether there is one of this name or not."""
+    return Refusal("unknown_chat", f"you are in no chat {name}; /status lists your chats and invitations")
+
+
+def find_room(db: Database, asker: int, target: Target) -> Room:
+    """A private chat that the asker is in. Refusal `unknown_chat`."""
+    room = rooms.of_member(db, asker, target.folded)
+    if room is None:
+        raise unknown_chat(str(target))
+    return room
 
 
 def find_user(db: Database, name: str, folded: str, asker: int) -> User:
@@ -179,7 +242,8 @@ def find_chat(db: Database, asker: int, target: Target) -> tuple[int | None, str
     if target.kind == "main":
         return chats.MAIN, "main"
     if target.kind == "room":
-        raise unknown_chat(str(target))
+        room = find_room(db, asker, target)
+        return room.id, room.name
     known = accounts.id_and_name(db, target.folded)
     if known is None:
         raise unknown_user(target.name)

@@ -5,8 +5,8 @@ from msgspec import Struct
 from chat_server.store.database import Database
 
 MAIN = 1
-# A chat's name from the side of user ?1: main, or @ and the other one.
-_NAME = """CASE c.kind WHEN 'main' THEN 'main' ELSE
+# A chat's name from the side of user ?1: main, # and its name, or @ and the other one.
+_NAME = """CASE c.kind WHEN 'main' THEN 'main' WHEN 'room' THEN c.name ELSE
     '@' || (SELECT name FROM users WHERE id = CASE WHEN c.low_user = ?1 THEN c.high_user ELSE c.low_user END) END"""
 
 
@@ -65,7 +65,7 @@ def insert_direct(db: Database, one: int, other: int) -> int:
 
 
 def insert_member(db: Database, user_id: int, chat_id: int, read_id: int) -> None:
-    db.run("INSERT INTO members VALUES (?, ?, ?)", (user_id, chat_id, read_id))
+    db.run("INSERT INTO members (user_id, chat_id, read_id) VALUES (?, ?, ?)", (user_id, chat_id, read_id))
 
 
 def read_id(db: Database, user_id: int, chat_id: int) -> int:

@@ -6,24 +6,30 @@ from chat_server.store.database import Database
 
 
 class Delayed(Struct, frozen=True):
-    """`target_user` is None for main; `target_name` is its name then, or the user's."""
+    """`target_user` is None for main and private chats, `room_id` for main and users; `target_name` is the chat's."""
 
     id: int
     user_id: int
     target_user: int | None
+    room_id: int | None
     target_name: str
     due_ms: int
     text: str
 
 
-_SELECT = """SELECT d.id, d.user_id, d.target_user, coalesce('@' || u.name, 'main'), d.due_ms, d.text
+_SELECT = """SELECT d.id, d.user_id, d.target_user, d.room_id, coalesce('@' || u.name, d.room_name, 'main'), d.due_ms,
+    d.text
     FROM delayed d LEFT JOIN users u ON u.id = d.target_user WHERE """
 
 
-def insert(db: Database, user_id: int, target_user: int | None, due_ms: int, text: str) -> int:
+def insert(
+    db: Database, user_id: int, target_user: int | None, room: tuple[int, str] | None, due_ms: int, text: str
+) -> int:
+    """`room`: id and name of the private chat that it goes to."""
+    room_id, room_name = room or (None, None)
     return db.insert(
-        "INSERT INTO delayed (user_id, target_user, due_ms, text) VALUES (?, ?, ?, ?)",
-        (user_id, target_user, due_ms, text),
+        "INSERT INTO delayed (user_id, target_user, room_id, room_name, due_ms, text) VALUES (?, ?, ?, ?, ?, ?)",
+        (user_id, target_user, room_id, room_name, due_ms, text),
     )
 
 

@@ -120,6 +120,14 @@ def unreact_of(db: Database, user_id: int, seq: int) -> int:
     return last
 
 
+def clear(db: Database, chat_id: int, limit: int) -> int:
+    """At most so many messages of a chat go for good, the newest first: comments before what they are on. How many."""
+    ids = "(SELECT id FROM messages WHERE chat_id = ? ORDER BY id DESC LIMIT ?)"
+    db.run(f"DELETE FROM reactions WHERE message_id IN {ids}", (chat_id, limit))
+    db.run(f"DELETE FROM messages WHERE id IN {ids}", (chat_id, limit))
+    return db.connection.changes()
+
+
 def newest(db: Database, chat_id: int, up_to: int | None = None) -> int:
     """The id of the chat's newest message (not above `up_to`), 0 if it has none."""
     bound = "" if up_to is None else " AND id <= ?2"

@@ -1,6 +1,6 @@
 """Events that are kept until their user is told."""
 
-from chat_server.store.database import Database
+from chat_server.store.database import Database, Row
 
 
 def insert(db: Database, user_id: int, event: bytes) -> int:
@@ -14,3 +14,8 @@ def of_user(db: Database, user_id: int, limit: int) -> list[tuple[int, bytes]]:
 
 def delete(db: Database, user_id: int, notice_id: int) -> None:
     db.run("DELETE FROM notices WHERE id = ? AND user_id = ?", (notice_id, user_id))
+
+
+def drop(db: Database, select: str, bindings: Row) -> None:
+    """What these notices would tell is no longer so; `select` gives their ids."""
+    db.run(f"DELETE FROM notices WHERE id IN ({select})", bindings)

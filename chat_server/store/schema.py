@@ -99,6 +99,55 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX notices_user ON notices (user_id, id);
     """,
+    """
+    -- kind 'room': a private chat. name with its #; one that has ended has no folded name any more, so that the name is
+    -- free, and its row goes after its messages.
+    ALTER TABLE chats ADD COLUMN name TEXT;
+    ALTER TABLE chats ADD COLUMN folded TEXT;
+    ALTER TABLE chats ADD COLUMN lookalike TEXT;
+    ALTER TABLE chats ADD COLUMN shape TEXT;
+    ALTER TABLE chats ADD COLUMN owner INTEGER REFERENCES users;
+    ALTER TABLE chats ADD COLUMN topic TEXT;
+    CREATE UNIQUE INDEX chats_folded ON chats (folded) WHERE folded IS NOT NULL;
+    CREATE INDEX chats_lookalike ON chats (lookalike) WHERE folded IS NOT NULL;
+    CREATE INDEX chats_shape ON chats (shape) WHERE folded IS NOT NULL;
+    CREATE INDEX chats_owner ON chats (owner) WHERE owner IS NOT NULL;
+    CREATE INDEX chats_ended ON chats (id) WHERE kind = 'ended';
+
+    -- Of a private chat. room: its folded name, so that a chat is looked up among one's own alone; joined: its members
+    -- are numbered as they come.
+    ALTER TABLE members ADD COLUMN room TEXT;
+    ALTER TABLE members ADD COLUMN joined INTEGER;
+    CREATE UNIQUE INDEX members_room ON members (user_id, room) WHERE room IS NOT NULL;
+    CREATE UNIQUE INDEX members_joined ON members (chat_id, joined);
+
+    -- notice: under which the user (of a request: the owner) is told, while that waits.
+    CREATE TABLE invitations (
+        user_id INTEGER NOT NULL REFERENCES users, room TEXT NOT NULL,
+        chat_id INTEGER NOT NULL REFERENCES chats, by_user INTEGER NOT NULL REFERENCES users, notice INTEGER NOT NULL,
+        PRIMARY KEY (user_id, chat_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX invitations_room ON invitations (user_id, room);
+    CREATE INDEX invitations_chat ON invitations (chat_id);
+    CREATE INDEX invitations_by ON invitations (by_user);
+
+    CREATE TABLE join_requests (
+        id INTEGER PRIMARY KEY, chat_id INTEGER NOT NULL REFERENCES chats, user_id INTEGER NOT NULL REFERENCES users,
+        notice INTEGER NOT NULL, UNIQUE (chat_id, user_id)
+    ) STRICT;
+    CREATE INDEX join_requests_user ON join_requests (user_id);
+
+    -- hash: SHA-256 of the code, which only who made the link was told.
+    CREATE TABLE links (
+        hash BLOB PRIMARY KEY, chat_id INTEGER NOT NULL REFERENCES chats, expires_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX links_chat ON links (chat_id, expires_ms);
+    CREATE INDEX links_expires ON links (expires_ms);
+
+    -- To a private chat: its id, of a chat that may be gone when the message is due, and its name.
+    ALTER TABLE delayed ADD COLUMN room_id INTEGER;
+    ALTER TABLE delayed ADD COLUMN room_name TEXT;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -31,9 +31,10 @@ def configure(db: Database, limits: str, history: str) -> None:
 
 
 def next_due_ms(db: Database) -> int | None:
-    """When the first thing that waits is due: a delayed message or the end of a ban."""
+    """When the first thing that waits is due: a delayed message, the end of a ban, what a chat left behind."""
     due: int | None = db.value(
         "SELECT min(due) FROM (SELECT min(due_ms) AS due FROM delayed"
-        " UNION ALL SELECT min(ban_until_ms) FROM users WHERE ban_open)"
+        " UNION ALL SELECT min(ban_until_ms) FROM users WHERE ban_open"
+        " UNION ALL SELECT 0 FROM chats WHERE kind = 'ended')"
     )
     return due

@@ -9,7 +9,7 @@ import pytest
 from msgspec import Struct
 
 from chat_server.errors import CODES
-from chat_server.protocol import events
+from chat_server.protocol import events, room_replies
 from chat_server.protocol.events import AnyEvent, Message, Reply
 from chat_server.protocol.table import GROUPS, TABLE, VERBS
 from chat_server.settings import OPTIONS, load
@@ -49,6 +49,19 @@ REPLIES: dict[str, type[Reply]] = {
     "history": events.Page,
     "thread": events.Thread,
     "read": events.MarkedRead,
+    "create_chat": room_replies.ChatCreated,
+    "invite": room_replies.UserInvited,
+    "invite_link": room_replies.LinkMade,
+    "revoke_link": room_replies.LinksRevoked,
+    "join": room_replies.Entering,
+    "decline": room_replies.InvitationDeclined,
+    "approve": room_replies.RequestApproved,
+    "deny": room_replies.RequestDenied,
+    "members": room_replies.MemberList,
+    "leave": room_replies.ChatLeft,
+    "remove": room_replies.MemberRemoved,
+    "give": room_replies.OwnerSet,
+    "topic": room_replies.TopicShown,
     "status": events.StatusReport,
     "who": events.WhoReport,
     "report": events.Reported,
@@ -106,7 +119,8 @@ def command_rows() -> dict[str, Row]:
 
 def test_commands() -> None:
     described = command_rows()
-    assert list(described) == list(TABLE), "every command, in the order of the table"
+    in_order = [verb for group in GROUPS for verb, spec in TABLE.items() if spec.group == group]
+    assert list(described) == in_order, "every command, by group, in the order of the table"
     for verb, row in described.items():
         spec = TABLE[verb]
         assert quoted(row["usage"]) == [spec.usage]

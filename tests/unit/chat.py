@@ -12,14 +12,16 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chat_server.entries import Batch, Configure, Due, Enter, Entry, Limits, Logged
+from chat_server.entries import Accept, Ask, Batch, Configure, Due, Enter, Entry, Limits, Logged, MakeLink
 from chat_server.errors import Refusal
+from chat_server.prepare import hash_token
+from chat_server.protocol import commands as c
 from chat_server.protocol.events import Event, Message, Reply
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
 from chat_server.rules import Executed, Executor, read
 from chat_server.rules.accounts import Welcome
-from chat_server.rules.turn import RULES, Entered, Push, Stale, Then, View
+from chat_server.rules.turn import RULES, Entered, Move, Push, Stale, Then, View
 from chat_server.store.database import Database, open_reader, open_writer
 from tests.unit.fakes import DAY_MS, HOUR_MS, FakeClock
 
@@ -47,6 +49,7 @@ class Said(Struct):
     events: list[Event]
     pushes: list[Push]
     logged: Logged | None = None
+    moves: Sequence[Move] = ()
 
     @property
     def texts(self) -> list[str | None]:
@@ -61,6 +64,7 @@ class Chat:
         self.db = open_reader(path)
         self.number = self.executor.state.applied
         self.ids: dict[str, int] = {}
+        self.links = 0
         self.limits = replace(LIMITS, **limits)
         self.batch(Entry(Configure(self.limits, "history-1")))
 
@@ -91,10 +95,18 @@ class Chat:
         (outcome,) = self.batch(Entry(command, self.ids.get(name, 0), address=address)).outcomes
         if isinstance(outcome.result, Refusal | Stale):
             raise outcome.result
-        return Said(outcome.result, [], outcome.pushes)
+        return Said(outcome.result, [], outcome.pushes, moves=outcome.moves)
 
     def say(self, name: str, line: str, address: str = LOOPBACK) -> Said:
         command: Any = self.parse(line)
+        if isinstance(command, c.InviteLink):
+            # Drawn as `prepare` draws it, but not at random.
+            self.links += 1
+            said = self.do(MakeLink(command.chat, hash_token(f"code-{self.links}")), name, address)
+            return replace(said, reply=replace(said.reply, code=f"code-{self.links}"))
+        if isinstance(command, c.Join):
+            room, code = command.chat.room, command.chat.code
+            return self.do(Accept(room) if room else Ask(hash_token(code or "")), name, address)
         return self.do(command, name, address) if type(command) in RULES else self.ask(name, command)
 
     def ask(self, name: str, query: Any) -> Said:
@@ -155,4 +167,10 @@ def _content(chat: Chat) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def events_to(pushes: Sequence[Push], user_id: int) -> list[Event]:
+    """Those of private chats, which depend on who is in them, are not among them: see `events_in`."""
     return [push.event for push in pushes if push.users is None or user_id in push.users]
+
+
+def events_in(pushes: Sequence[Push]) -> list[Event]:
+    """Those for all who are in a private chat."""
+    return [push.event for push in pushes if push.room]

@@ -42,6 +42,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "name": names,
     "user": names | names.map("@{}".format),
     "target": chat_names | names,
+    "room": names.map("#{}".format),
+    "room_name": names.map("#{}".format),
+    "entrance": names.map("#{}".format) | _tight_words.filter(lambda word: word[0] != "#"),
+    "topic": _line_text.filter(lambda text: not text.startswith(" ") and bool(clean(text).strip())) | st.just('""'),
     "id": _numbers,
     "count": _numbers,
     "delay": st.integers(0, 10**11)

@@ -24,7 +24,7 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
     "report-min-age": TIMES, "text-max": NUMBERS, "line-max": SIZES, "outbox-max": SIZES, "stall-timeout": TIMES,
     "command-rate": RATES, "command-burst": NUMBERS, "sign-in-tries": RATES, "connections-max": NUMBERS,
     "connections-per-address": NUMBERS, "sign-in-timeout": TIMES, "delayed-max": NUMBERS, "delayed-ahead-max": TIMES,
-    "token-ttl": TIMES, "presence-max": NUMBERS,
+    "chats-max": NUMBERS, "link-ttl": TIMES, "token-ttl": TIMES, "presence-max": NUMBERS,
     "message-ttl": (("off", None),) * 3,
     "tls-cert": TEXTS, "tls-key": TEXTS, "tls-port": NUMBERS,
     "log-level": (("debug", "debug"), ("warning", "warning"), ("ERROR", "error")),

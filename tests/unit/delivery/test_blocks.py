@@ -2,17 +2,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.delivery.blocks import EVERYONE, Blocks, render
+from chat_server.delivery.blocks import EVERYONE, Block, Blocks, render, room_channel
 from chat_server.protocol.events import Event, Notice, Presence
 from tests.unit.protocol.test_events import TABLE, message
 
 TODAY = "2026-11-21"
 ALICE, BOB = 7, 8
+# Private chats: who is in which.
+TEAM, OTHER = 3, 4
+IN = {ALICE: {TEAM, OTHER}, BOB: {TEAM}}
+CHANNELS = (EVERYONE, ALICE, BOB, room_channel(TEAM), room_channel(OTHER))
 
 # Each outcome of a batch: its events, each with its channel.
-outcomes = st.lists(
-    st.lists(st.tuples(st.sampled_from((EVERYONE, ALICE, BOB)), st.text("abcé", min_size=1)), max_size=3), max_size=8
-)
+outcomes = st.lists(st.lists(st.tuples(st.sampled_from(CHANNELS), st.text("abcé", min_size=1)), max_size=3), max_size=8)
 
 
 def filled(batch: list[list[tuple[int, str]]]) -> Blocks:
@@ -23,19 +25,19 @@ def filled(batch: list[list[tuple[int, str]]]) -> Blocks:
     return blocks
 
 
-def naive(
-    batch: list[list[tuple[int, str]]], user_id: int, format: str, replies: dict[int, bytes], everyone_first: bool
-) -> bytes:
+def block_of(blocks: Blocks, user_id: int, format: str) -> Block:
+    return blocks.block(blocks.channels(user_id, IN.get(user_id, set())), format)
+
+
+def naive(batch: list[list[tuple[int, str]]], user_id: int, format: str, replies: dict[int, bytes]) -> bytes:
     """What a connection receives, said in the plainest way."""
     parts = []
     for index, events in enumerate(batch):
         if index in replies:
             parts.append(replies[index])
             continue
-        mine = [(channel, text) for channel, text in events if channel in (EVERYONE, user_id)]
-        if everyone_first:
-            mine.sort(key=lambda each: each[0])
-        parts += [render(Notice(text), format, TODAY) for _, text in mine]
+        channels = (EVERYONE, user_id, *map(room_channel, IN.get(user_id, ())))
+        parts += [render(Notice(text), format, TODAY) for channel, text in events if channel in channels]
     return b"".join(parts)
 
 
@@ -45,14 +47,14 @@ def test_a_block_is_cut_as_if_it_had_been_made_for_one(
     format: str, batch: list[list[tuple[int, str]]], user_id: int, own: set[int]
 ) -> None:
     replies = {index: f"+ reply {index}\n".encode() for index in sorted(own) if index < len(batch)}
-    block = filled(batch).block(user_id, format)
-    assert block.cut(list(replies.items())) == naive(batch, user_id, format, replies, everyone_first=True)
+    block = block_of(filled(batch), user_id, format)
+    assert block.cut(list(replies.items())) == naive(batch, user_id, format, replies)
     assert block.data == block.cut([])
 
 
 @given(outcomes)
 def test_the_offsets_are_those_of_the_lines(batch: list[list[tuple[int, str]]]) -> None:
-    block = filled(batch).block(ALICE, "json")
+    block = block_of(filled(batch), ALICE, "json")
     assert block.indexes == sorted(block.indexes)
     assert len(block.offsets) == len(block.indexes) + 1
     for start, end in zip(block.offsets, block.offsets[1:], strict=False):
@@ -61,22 +63,26 @@ def test_the_offsets_are_those_of_the_lines(batch: list[list[tuple[int, str]]]) 
 
 
 def test_the_same_receivers_share_one_block() -> None:
-    blocks = filled([[(EVERYONE, "all")], [(ALICE, "alice")]])
-    assert blocks.block(BOB, "text") is blocks.block(99, "text") is blocks.block(EVERYONE, "text")
-    assert blocks.block(ALICE, "text") is blocks.block(ALICE, "text")
-    assert blocks.block(ALICE, "text") is not blocks.block(ALICE, "json")
-    assert blocks.users == [ALICE] and blocks.has_lines_for_everyone()
-    assert not filled([[(ALICE, "x")]]).has_lines_for_everyone()
+    team = room_channel(TEAM)
+    blocks = filled([[(EVERYONE, "all")], [(ALICE, "alice")], [(team, "team")]])
+    assert block_of(blocks, 99, "text") is block_of(blocks, 98, "text") is block_of(blocks, EVERYONE, "text")
+    assert blocks.block(blocks.channels(BOB, {TEAM}), "text") is blocks.block(blocks.channels(99, {TEAM, 12}), "text")
+    assert block_of(blocks, ALICE, "text") is block_of(blocks, ALICE, "text")
+    assert block_of(blocks, ALICE, "text") is not block_of(blocks, ALICE, "json")
+    assert blocks.users == [ALICE] and blocks.rooms == {TEAM} and blocks.has_lines_for_everyone()
+    assert not filled([[(ALICE, "x")], [(team, "x")]]).has_lines_for_everyone()
 
 
-def test_what_is_no_message_is_told_apart_with_its_notice() -> None:
+def test_what_is_no_message_is_told_apart_with_its_notice_in_the_order_of_the_batch() -> None:
     blocks = Blocks(TODAY)
     events: list[Event] = [message(), Presence("bob", True)]
-    for channel in (EVERYONE, ALICE):
-        for index, event in enumerate(events):
+    for index, channel in enumerate((ALICE, EVERYONE, room_channel(TEAM), BOB)):
+        for event in events:
             blocks.add(channel, index, event, channel)
-    assert blocks.other_events(ALICE, ()) == [(Presence("bob", True), 0), (Presence("bob", True), ALICE)]
-    assert blocks.other_events(BOB, ()) == [(Presence("bob", True), 0)]
+    notices = [notice for _, notice in blocks.other_events(blocks.channels(ALICE, {TEAM}), ())]
+    assert notices == [ALICE, EVERYONE, room_channel(TEAM)]
+    assert blocks.other_events(blocks.channels(ALICE, {TEAM}), {0, 2}) == [(Presence("bob", True), EVERYONE)]
+    assert blocks.other_events(blocks.channels(99, set()), ()) == [(Presence("bob", True), EVERYONE)]
 
 
 @pytest.mark.parametrize(("event", "line", "obj"), TABLE)

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
+import chat_server.protocol.room_replies  # noqa: F401 (its classes are replies too)
 from chat_server.protocol.events import Event, HelpText, Limit, Message, Reply, StatusReport
 from tests.unit.strategies import chat_names, cleaned, emojis, names, times
 
 EVENTS = Event.__subclasses__()
 REPLIES = Reply.__subclasses__()
-_TIMES = {"at", "until", "due", "since", "last_seen", "edited"}
+_TIMES = {"at", "until", "due", "since", "last_seen", "edited", "expires"}
 
 
 def samples(cls: type[Struct]) -> st.SearchStrategy[Any]:

@@ -62,6 +62,49 @@ TABLE: list[tuple[e.Event, str, str]] = [
         "* your delayed message 3 was not sent: its receiver is gone (unknown_user)",
         '{"type":"delayed_failed","id":3,"code":"unknown_user"}',
     ),
+    (
+        e.DelayedFailed(3, "unknown_chat"),
+        "* your delayed message 3 was not sent: you are no longer in its chat (unknown_chat)",
+        '{"type":"delayed_failed","id":3,"code":"unknown_chat"}',
+    ),
+    (
+        e.Invited("#team", "bob"),
+        "* bob invites you to #team; /join #team accepts, /decline #team refuses",
+        '{"type":"invited","chat":"#team","by":"bob"}',
+    ),
+    (
+        e.JoinRequest("#team", "bob"),
+        "* bob asks to join #team; /approve #team bob lets them in, /deny #team bob refuses",
+        '{"type":"join_request","chat":"#team","user":"bob"}',
+    ),
+    (e.Joined("#team", "bob"), "* bob joined #team", '{"type":"joined","chat":"#team","user":"bob"}'),
+    (e.Left("#team", "bob"), "* bob left #team", '{"type":"left","chat":"#team","user":"bob"}'),
+    (
+        e.Left("#team", "bob", "anna"),
+        "* anna removed bob from #team",
+        '{"type":"left","chat":"#team","user":"bob","by":"anna"}',
+    ),
+    (
+        e.Approved("#team"),
+        "* you are in #team now, its owner let you in; /history #team shows what was said",
+        '{"type":"approved","chat":"#team"}',
+    ),
+    (e.Denied("#team"), "* the owner of #team does not let you in", '{"type":"denied","chat":"#team"}'),
+    (
+        e.TopicChanged("#team", "plans", "bob"),
+        "* bob set the topic of #team: plans",
+        '{"type":"topic","chat":"#team","topic":"plans","by":"bob"}',
+    ),
+    (
+        e.TopicChanged("#team", "", "bob"),
+        "* bob took the topic of #team away",
+        '{"type":"topic","chat":"#team","topic":"","by":"bob"}',
+    ),
+    (
+        e.Notice("bob owns #team now", chat="#team", owner="bob"),
+        "* bob owns #team now",
+        '{"type":"notice","text":"bob owns #team now","chat":"#team","owner":"bob"}',
+    ),
     (e.Notice("hello"), "* hello", '{"type":"notice","text":"hello"}'),
     (
         e.Notice("3 unread: main 3", unread={"main": 3}),

@@ -1,0 +1,60 @@
+"""Which private chats the users are in who have a connection, as of the outcome that is being delivered.
+
+A user's chats come with the sign-in (`turn.Entered`) and change by what rules say (`turn.Move`), both in the order of
+the log; what the store says meanwhile is newer and MUST NOT be mixed in.
+"""
+
+from collections.abc import Collection, Set
+
+from chat_server.rules.turn import Entered, Move
+
+_NONE: frozenset[int] = frozenset()
+
+
+class Memberships:
+    def __init__(self) -> None:
+        self._rooms: dict[int, set[int]] = {}
+        # The users in each chat, in the order in which they came here: what goes to them goes in a defined order.
+        self._users: dict[int, dict[int, None]] = {}
+
+    def enter(self, entered: Entered) -> None:
+        """Somebody signed in; on another connection perhaps, then this says nothing new."""
+        if entered.user_id not in self._rooms:
+            self._rooms[entered.user_id] = set()
+            for room in entered.rooms:
+                self._add(entered.user_id, room)
+
+    def move(self, move: Move) -> None:
+        """Who has no connection is not known here."""
+        if move.user_id not in self._rooms:
+            return
+        if move.came:
+            self._add(move.user_id, move.room)
+        else:
+            self._take(move.user_id, move.room)
+
+    def forget(self, user_id: int) -> None:
+        """The user's last connection is gone."""
+        for room in self._rooms.pop(user_id, _NONE):
+            self._drop(user_id, room)
+
+    def rooms(self, user_id: int) -> Set[int]:
+        return self._rooms.get(user_id, _NONE)
+
+    def users(self, room: int) -> Collection[int]:
+        return self._users.get(room, ())
+
+    def _add(self, user_id: int, room: int) -> None:
+        self._rooms[user_id].add(room)
+        self._users.setdefault(room, {})[user_id] = None
+
+    def _take(self, user_id: int, room: int) -> None:
+        if room in self._rooms[user_id]:
+            self._rooms[user_id].discard(room)
+            self._drop(user_id, room)
+
+    def _drop(self, user_id: int, room: int) -> None:
+        users = self._users[room]
+        del users[user_id]
+        if not users:
+            del self._users[room]

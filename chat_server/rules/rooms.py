@@ -1,0 +1,323 @@
+"""Private chats: making them, inviting, asking to be let in, leaving, and who owns them.
+
+Who is not in a chat is refused with the same words as if there were none: every rule finds it among the asker's own
+first. A chat ends with its last member.
+"""
+
+from chat_server.entries import Accept, Ask, MakeLink
+from chat_server.errors import Refusal
+from chat_server.protocol import commands as c
+from chat_server.protocol.arguments import Target
+from chat_server.protocol.arguments import User as UserName
+from chat_server.protocol.events import (
+    Approved,
+    Denied,
+    Event,
+    Invited,
+    Joined,
+    JoinRequest,
+    Left,
+    Notice,
+    TopicChanged,
+)
+from chat_server.protocol.room_replies import (
+    ChatCreated,
+    ChatLeft,
+    Entering,
+    InvitationDeclined,
+    LinkMade,
+    LinksRevoked,
+    MemberList,
+    MemberRemoved,
+    OwnerSet,
+    RequestApproved,
+    RequestDenied,
+    TopicShown,
+    UserInvited,
+)
+from chat_server.protocol.times import iso
+from chat_server.rules.moderation import refuse_banned
+from chat_server.rules.turn import Move, Turn, View, find_room, find_user, reading, rule, unknown_chat, unknown_user
+from chat_server.store import accounts, rooms
+from chat_server.store.accounts import User
+from chat_server.store.rooms import Room
+
+MEMBERS_LISTED_MAX = 1000
+# Of one user, and of one chat, that wait for an answer.
+INVITATIONS_MAX = 100
+REQUESTS_MAX = 100
+
+
+@rule(c.CreateChat)
+def create_chat(turn: Turn, command: c.CreateChat) -> ChatCreated:
+    user = turn.user()
+    refuse_banned(turn, user)
+    like = rooms.name_like(turn.db, command.name)
+    if like is not None:
+        name, same = like
+        if same:
+            raise Refusal("exists", f"there is a chat {name} already; choose another name")
+        raise Refusal(
+            "bad_name", f"the name #{command.name.name} is too much like that of another chat; choose another"
+        )
+    _refuse_too_many(turn, user, user)
+    room = rooms.insert(turn.db, command.name, user.id)
+    _come(turn, room, user)
+    turn.push(Joined(room.name, user.name), user.id)
+    return ChatCreated(room.name)
+
+
+# ---- by invitation
+
+
+@rule(c.Invite)
+def invite(turn: Turn, command: c.Invite) -> UserInvited:
+    user = turn.user()
+    refuse_banned(turn, user)
+    room = find_room(turn.db, user.id, command.chat)
+    guest = find_user(turn.db, command.username.name, command.username.folded, user.id)
+    if rooms.is_member(turn.db, room.id, guest.id):
+        raise Refusal("exists", f"{guest.name} is in {room.name} already")
+    if not rooms.is_invited(turn.db, room.id, guest.id):
+        if rooms.count_invitations(turn.db, guest.id) >= INVITATIONS_MAX:
+            raise Refusal(
+                "too_many", f"{guest.name} has {INVITATIONS_MAX} invitations that wait for an answer; try again later"
+            )
+        notice = turn.push_kept(Invited(room.name, user.name), guest.id)
+        rooms.invite(turn.db, room.id, guest.id, user.id, notice)
+    return UserInvited(room.name, guest.name)
+
+
+@rule(Accept)
+def accept(turn: Turn, command: Accept) -> Entering:
+    user = turn.user()
+    refuse_banned(turn, user)
+    room = rooms.of_member(turn.db, user.id, command.chat.folded)
+    if room is not None:
+        return Entering(room.name)
+    return _accept(turn, _invited_to(turn, user, command.chat), user)
+
+
+def _accept(turn: Turn, room: Room, user: User) -> Entering:
+    _refuse_too_many(turn, user, user)
+    _come(turn, room, user)
+    turn.push_room(room.id, Joined(room.name, user.name))
+    turn.push(Joined(room.name, user.name), user.id)
+    return Entering(room.name)
+
+
+@rule(c.Decline)
+def decline(turn: Turn, command: c.Decline) -> InvitationDeclined:
+    user = turn.user()
+    room = _invited_to(turn, user, command.chat)
+    rooms.end_invitation(turn.db, room.id, user.id)
+    return InvitationDeclined(room.name)
+
+
+def _invited_to(turn: Turn, user: User, target: Target) -> Room:
+    room = rooms.invited_to(turn.db, user.id, target.folded)
+    if room is None:
+        raise unknown_chat(str(target))
+    return room
+
+
+# ---- by a link, and the owner's word
+
+
+@rule(MakeLink)
+def make_link(turn: Turn, command: MakeLink) -> LinkMade:
+    user = turn.user()
+    refuse_banned(turn, user)
+    room = find_room(turn.db, user.id, command.chat)
+    expires_ms = turn.at_ms + turn.limits.link_ttl_ms
+    rooms.insert_link(turn.db, room.id, command.hash, expires_ms)
+    return LinkMade(room.name, "", iso(expires_ms))
+
+
+@rule(c.RevokeLink)
+def revoke_link(turn: Turn, command: c.RevokeLink) -> LinksRevoked:
+    room = find_room(turn.db, turn.user().id, command.chat)
+    return LinksRevoked(room.name, rooms.delete_links(turn.db, room.id, turn.at_ms))
+
+
+@rule(Ask)
+def ask(turn: Turn, command: Ask) -> Entering:
+    user = turn.user()
+    refuse_banned(turn, user)
+    room = rooms.by_link(turn.db, command.hash, turn.at_ms)
+    if room is None:
+        raise Refusal(
+            "unknown_chat", "this code leads to no chat: it is not known, has expired or was revoked; ask for a new one"
+        )
+    if rooms.is_member(turn.db, room.id, user.id):
+        return Entering(room.name)
+    if rooms.is_invited(turn.db, room.id, user.id):
+        return _accept(turn, room, user)
+    if not rooms.has_asked(turn.db, room.id, user.id):
+        if rooms.count_requests(turn.db, room.id) >= REQUESTS_MAX:
+            raise Refusal("too_many", f"{REQUESTS_MAX} people wait for the word of the owner; try again later")
+        rooms.ask(turn.db, room.id, user.id, turn.push_kept(JoinRequest(room.name, user.name), room.owner))
+    return Entering(room.name, asked=True)
+
+
+@rule(c.Approve)
+def approve(turn: Turn, command: c.Approve) -> RequestApproved:
+    user = turn.user()
+    refuse_banned(turn, user)
+    room, asker = _asked(turn, user, command.chat, command.username)
+    _refuse_too_many(turn, asker, user)
+    _come(turn, room, asker)
+    turn.push_room(room.id, Joined(room.name, asker.name))
+    turn.push_kept(Approved(room.name), asker.id)
+    return RequestApproved(room.name, asker.name)
+
+
+@rule(c.Deny)
+def deny(turn: Turn, command: c.Deny) -> RequestDenied:
+    room, asker = _asked(turn, turn.user(), command.chat, command.username)
+    rooms.end_request(turn.db, room.id, asker.id)
+    turn.push_kept(Denied(room.name), asker.id)
+    return RequestDenied(room.name, asker.name)
+
+
+def _asked(turn: Turn, owner: User, target: Target, name: UserName) -> tuple[Room, User]:
+    room = _own_room(turn, owner, target)
+    asker = accounts.by_name(turn.db, name.folded)
+    if asker is None:
+        raise unknown_user(name.name)
+    if not rooms.has_asked(turn.db, room.id, asker.id):
+        raise Refusal("unknown_user", f"{asker.name} does not ask to join {room.name}; /status lists who does")
+    return room, asker
+
+
+# ---- members
+
+
+@reading(c.Members)
+def members(view: View, command: c.Members) -> MemberList:
+    room = find_room(view.db, view.user_id, command.chat)
+    after = 0
+    if command.after is not None:
+        known = accounts.id_and_name(view.db, command.after.folded)
+        if known is None or not rooms.is_member(view.db, room.id, known[0]):
+            raise _no_member(room, command.after.name)
+        after = known[0]
+    names = rooms.member_names(view.db, room.id, MEMBERS_LISTED_MAX + 1, after)
+    owner = accounts.by_id(view.db, room.owner)
+    assert owner is not None, "an owner who deletes the account leaves first"
+    listed = names[:MEMBERS_LISTED_MAX]
+    return MemberList(
+        room.name, owner.name, listed, f"/members {room.name} {listed[-1]}" if len(names) > len(listed) else None
+    )
+
+
+@rule(c.Leave)
+def leave(turn: Turn, command: c.Leave) -> ChatLeft:
+    user = turn.user()
+    room = find_room(turn.db, user.id, command.chat)
+    _go(turn, room, user, Left(room.name, user.name))
+    turn.push(Left(room.name, user.name), user.id)
+    return ChatLeft(room.name)
+
+
+def leave_all(turn: Turn, user: User) -> None:
+    """The account ends: nothing of private chats knows it any more."""
+    for room in rooms.of_user(turn.db, user.id):
+        _go(turn, room, user, Left(room.name, user.name))
+    rooms.forget_user(turn.db, user.id)
+
+
+@rule(c.Remove)
+def remove(turn: Turn, command: c.Remove) -> MemberRemoved:
+    user = turn.user()
+    room, member = _member(turn, user, command.chat, command.username)
+    left = Left(room.name, member.name, user.name)
+    _go(turn, room, member, left)
+    rooms.end_invitations_by(turn.db, room.id, member.id)
+    turn.push_kept(left, member.id)
+    return MemberRemoved(room.name, member.name)
+
+
+@rule(c.Give)
+def give(turn: Turn, command: c.Give) -> OwnerSet:
+    room, member = _member(turn, turn.user(), command.chat, command.username)
+    _hand_on(turn, room, member.id)
+    return OwnerSet(room.name, member.name)
+
+
+def _member(turn: Turn, owner: User, target: Target, name: UserName) -> tuple[Room, User]:
+    """A chat of the owner's and another member of it."""
+    room = _own_room(turn, owner, target)
+    member = accounts.by_name(turn.db, name.folded)
+    if member is None or not rooms.is_member(turn.db, room.id, member.id):
+        raise _no_member(room, name.name)
+    if member.id == owner.id:
+        raise Refusal("not_yourself", f"that is you, and {room.name} is yours; /leave {room.name} leaves it")
+    return room, member
+
+
+def _no_member(room: Room, name: str) -> Refusal:
+    return Refusal("unknown_user", f"there is no {name} in {room.name}; /members {room.name} lists who is")
+
+
+@rule(c.SetTopic)
+def topic(turn: Turn, command: c.SetTopic) -> TopicShown:
+    user = turn.user()
+    if command.text is not None:
+        refuse_banned(turn, user)
+    room = find_room(turn.db, user.id, command.chat)
+    if command.text is None or command.text == (room.topic or ""):
+        return TopicShown(room.name, room.topic)
+    rooms.set_topic(turn.db, room.id, command.text or None)
+    turn.push_room(room.id, TopicChanged(room.name, command.text, user.name))
+    return TopicShown(room.name, command.text or None)
+
+
+# ---- parts
+
+
+def _own_room(turn: Turn, user: User, target: Target) -> Room:
+    room = find_room(turn.db, user.id, target)
+    if room.owner != user.id:
+        owner = accounts.by_id(turn.db, room.owner)
+        raise Refusal("forbidden", f"only its owner may do that in {room.name}: ask {owner.name if owner else 'them'}")
+    return room
+
+
+def _refuse_too_many(turn: Turn, user: User, asker: User) -> None:
+    most = turn.limits.chats_max
+    if rooms.count_of_user(turn.db, user.id) >= most:
+        who = f"you are in {most} private chats, the most there may be; /leave one first"
+        if user.id != asker.id:
+            who = f"{user.name} is in {most} private chats, the most there may be, and has to leave one first"
+        raise Refusal("too_many", who)
+
+
+def _come(turn: Turn, room: Room, user: User) -> None:
+    rooms.join(turn.db, room.id, user.id)
+    rooms.end_invitation(turn.db, room.id, user.id)
+    rooms.end_request(turn.db, room.id, user.id)
+    turn.moves.append(Move(user.id, room.id, room.name, True))
+
+
+def _go(turn: Turn, room: Room, user: User, told: Event) -> None:
+    """The user loses all of the chat; the others are told. An owner hands it on, the last one ends it."""
+    rooms.leave(turn.db, room.id, user.id)
+    turn.moves.append(Move(user.id, room.id, room.name, False))
+    heir = rooms.longest_member(turn.db, room.id)
+    if heir is None:
+        rooms.end(turn.db, room.id)
+        return
+    turn.push_room(room.id, told)
+    if room.owner == user.id:
+        _hand_on(turn, room, heir)
+
+
+def _hand_on(turn: Turn, room: Room, owner: int) -> None:
+    """To another owner, who is told of the requests that wait."""
+    rooms.set_owner(turn.db, room.id, owner)
+    user = accounts.by_id(turn.db, owner)
+    assert user is not None
+    turn.push_room(room.id, Notice(f"{user.name} owns {room.name} now", chat=room.name, owner=user.name))
+    for asker, name in rooms.requests(turn.db, room.id):
+        rooms.set_request_notice(turn.db, room.id, asker, turn.push_kept(JoinRequest(room.name, name), owner))

@@ -1,0 +1,284 @@
+"""Private chats: who is in them, who is invited, who asks to be let in, and the links by which one asks."""
+
+from msgspec import Struct
+
+from chat_server.protocol.names import Name
+from chat_server.store import messages, notices
+from chat_server.store.database import Database
+
+# Of one chat that were not used up by their time; the oldest ends.
+LINKS_MAX = 100
+_COLUMNS = "c.id, c.name, c.owner, c.topic"
+
+
+class Room(Struct, frozen=True):
+    """`name` has its #; `owner` is a user's id."""
+
+    id: int
+    name: str
+    owner: int
+    topic: str | None
+
+
+def of_member(db: Database, user_id: int, folded: str) -> Room | None:
+    """A chat that the user is in. It takes the same whether there is one of this name or not: it looks at one's own."""
+    row = db.one(
+        f"SELECT {_COLUMNS} FROM members m JOIN chats c ON c.id = m.chat_id WHERE m.user_id = ? AND m.room = ?",
+        (user_id, folded),
+    )
+    return Room(*row) if row else None
+
+
+def by_id(db: Database, chat_id: int) -> Room:
+    """One that has not ended."""
+    row = db.one(f"SELECT {_COLUMNS} FROM chats c WHERE c.id = ?", (chat_id,))
+    assert row is not None
+    return Room(*row)
+
+
+def of_user(db: Database, user_id: int) -> list[Room]:
+    """All that the user is in, by id."""
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM members m JOIN chats c ON c.id = m.chat_id"
+        " WHERE m.user_id = ? AND m.room IS NOT NULL ORDER BY c.id",
+        (user_id,),
+    )
+    return [Room(*row) for row in rows]
+
+
+def ids_of_user(db: Database, user_id: int) -> list[int]:
+    return [row[0] for row in db.all("SELECT chat_id FROM members WHERE user_id = ? AND room IS NOT NULL", (user_id,))]
+
+
+def count_of_user(db: Database, user_id: int) -> int:
+    count: int = db.value("SELECT count(*) FROM members WHERE user_id = ? AND room IS NOT NULL", (user_id,))
+    return count
+
+
+def name_like(db: Database, name: Name) -> tuple[str, bool] | None:
+    """The name of a chat that this name is or looks like, and whether it is the same."""
+    rows = db.all(
+        "SELECT name, folded = ?1, lookalike = ?2 FROM chats WHERE folded IS NOT NULL"
+        " AND (folded = ?1 OR lookalike = ?2 OR shape = ?3) ORDER BY folded <> ?1, id",
+        (name.folded, name.lookalike, name.shape),
+    )
+    return next(
+        ((like, bool(same)) for like, same, alike in rows
+         if same or alike or not (like.isascii() and name.name.isascii())),
+        None,
+    )  # fmt: skip
+
+
+def insert(db: Database, name: Name, owner: int) -> Room:
+    shown = f"#{name.name}"
+    chat_id = db.insert(
+        "INSERT INTO chats (kind, name, folded, lookalike, shape, owner) VALUES ('room', ?, ?, ?, ?, ?)",
+        (shown, name.folded, name.lookalike, name.shape, owner),
+    )
+    return Room(chat_id, shown, owner, None)
+
+
+def set_owner(db: Database, chat_id: int, owner: int) -> None:
+    db.run("UPDATE chats SET owner = ? WHERE id = ?", (owner, chat_id))
+
+
+def set_topic(db: Database, chat_id: int, topic: str | None) -> None:
+    db.run("UPDATE chats SET topic = ? WHERE id = ?", (topic, chat_id))
+
+
+# ---- members
+
+
+def join(db: Database, chat_id: int, user_id: int) -> None:
+    """As its last member, with the marker at the newest message."""
+    db.run(
+        "INSERT INTO members (user_id, chat_id, read_id, room, joined) SELECT ?1, id, ?2, folded,"
+        " (SELECT coalesce(max(joined), 0) + 1 FROM members WHERE chat_id = ?3)"
+        " FROM chats WHERE id = ?3",
+        (user_id, messages.newest(db, chat_id), chat_id),
+    )
+
+
+def leave(db: Database, chat_id: int, user_id: int) -> None:
+    db.run("DELETE FROM members WHERE user_id = ? AND chat_id = ?", (user_id, chat_id))
+
+
+def is_member(db: Database, chat_id: int, user_id: int) -> bool:
+    return db.one("SELECT 1 FROM members WHERE user_id = ? AND chat_id = ?", (user_id, chat_id)) is not None
+
+
+def longest_member(db: Database, chat_id: int) -> int | None:
+    user_id: int | None = db.value("SELECT user_id FROM members WHERE chat_id = ? ORDER BY joined LIMIT 1", (chat_id,))
+    return user_id
+
+
+def member_names(db: Database, chat_id: int, limit: int, after: int = 0) -> list[str]:
+    """As they came; those who came after the user `after`."""
+    rows = db.all(
+        "SELECT u.name FROM members m JOIN users u ON u.id = m.user_id WHERE m.chat_id = ?1 AND m.joined >"
+        " coalesce((SELECT joined FROM members WHERE chat_id = ?1 AND user_id = ?2), 0) ORDER BY m.joined LIMIT ?3",
+        (chat_id, after, limit),
+    )
+    return [row[0] for row in rows]
+
+
+# ---- invitations
+
+
+def invite(db: Database, chat_id: int, user_id: int, by_user: int, notice: int) -> None:
+    db.run(
+        "INSERT INTO invitations (user_id, room, chat_id, by_user, notice)"
+        " SELECT ?, folded, id, ?, ? FROM chats WHERE id = ?",
+        (user_id, by_user, notice, chat_id),
+    )
+
+
+def invited_to(db: Database, user_id: int, folded: str) -> Room | None:
+    row = db.one(
+        f"SELECT {_COLUMNS} FROM invitations i JOIN chats c ON c.id = i.chat_id WHERE i.user_id = ? AND i.room = ?",
+        (user_id, folded),
+    )
+    return Room(*row) if row else None
+
+
+def is_invited(db: Database, chat_id: int, user_id: int) -> bool:
+    return db.one("SELECT 1 FROM invitations WHERE user_id = ? AND chat_id = ?", (user_id, chat_id)) is not None
+
+
+def invitations(db: Database, user_id: int, limit: int) -> list[tuple[str, str]]:
+    """Chats and who invited the user there, by the chat's name."""
+    rows = db.all(
+        "SELECT c.name, u.name FROM invitations i JOIN chats c ON c.id = i.chat_id JOIN users u ON u.id = i.by_user"
+        " WHERE i.user_id = ? ORDER BY i.room LIMIT ?",
+        (user_id, limit),
+    )
+    return [(chat, by) for chat, by in rows]
+
+
+def count_invitations(db: Database, user_id: int) -> int:
+    count: int = db.value("SELECT count(*) FROM invitations WHERE user_id = ?", (user_id,))
+    return count
+
+
+def end_invitation(db: Database, chat_id: int, user_id: int) -> None:
+    """With what would still tell of it."""
+    _end(db, "invitations", "user_id = ? AND chat_id = ?", (user_id, chat_id))
+
+
+def end_invitations_by(db: Database, chat_id: int, by_user: int) -> None:
+    _end(db, "invitations", "chat_id = ? AND by_user = ?", (chat_id, by_user))
+
+
+# ---- requests to be let in
+
+
+def ask(db: Database, chat_id: int, user_id: int, notice: int) -> None:
+    db.run("INSERT INTO join_requests (chat_id, user_id, notice) VALUES (?, ?, ?)", (chat_id, user_id, notice))
+
+
+def has_asked(db: Database, chat_id: int, user_id: int) -> bool:
+    return db.one("SELECT 1 FROM join_requests WHERE chat_id = ? AND user_id = ?", (chat_id, user_id)) is not None
+
+
+def count_requests(db: Database, chat_id: int) -> int:
+    count: int = db.value("SELECT count(*) FROM join_requests WHERE chat_id = ?", (chat_id,))
+    return count
+
+
+def requests(db: Database, chat_id: int) -> list[tuple[int, str]]:
+    """Who asks, ids and names, the first one first."""
+    rows = db.all(
+        "SELECT u.id, u.name FROM join_requests r JOIN users u ON u.id = r.user_id WHERE r.chat_id = ? ORDER BY r.id",
+        (chat_id,),
+    )
+    return [(user_id, name) for user_id, name in rows]
+
+
+def requests_to(db: Database, owner: int, limit: int) -> list[tuple[str, str]]:
+    """The chats of this owner and who asks to be let in there, the first one first."""
+    rows = db.all(
+        "SELECT c.name, u.name FROM chats c JOIN join_requests r ON r.chat_id = c.id JOIN users u ON u.id = r.user_id"
+        " WHERE c.owner = ? ORDER BY r.id LIMIT ?",
+        (owner, limit),
+    )
+    return [(chat, user) for chat, user in rows]
+
+
+def end_request(db: Database, chat_id: int, user_id: int) -> None:
+    """With what would still tell of it."""
+    _end(db, "join_requests", "chat_id = ? AND user_id = ?", (chat_id, user_id))
+
+
+def set_request_notice(db: Database, chat_id: int, user_id: int, notice: int) -> None:
+    """The owner is told under this notice, and no longer under the last one."""
+    notices.drop(db, "SELECT notice FROM join_requests WHERE chat_id = ? AND user_id = ?", (chat_id, user_id))
+    db.run("UPDATE join_requests SET notice = ? WHERE chat_id = ? AND user_id = ?", (notice, chat_id, user_id))
+
+
+# ---- links
+
+
+def insert_link(db: Database, chat_id: int, code_hash: bytes, expires_ms: int) -> None:
+    """Of more than LINKS_MAX the one that would expire first ends."""
+    db.run("INSERT INTO links VALUES (?, ?, ?)", (code_hash, chat_id, expires_ms))
+    db.run(
+        "DELETE FROM links WHERE hash IN"
+        " (SELECT hash FROM links WHERE chat_id = ? ORDER BY expires_ms DESC, hash LIMIT -1 OFFSET ?)",
+        (chat_id, LINKS_MAX),
+    )
+
+
+def by_link(db: Database, code_hash: bytes, at_ms: int) -> Room | None:
+    row = db.one(
+        f"SELECT {_COLUMNS} FROM links l JOIN chats c ON c.id = l.chat_id WHERE l.hash = ? AND l.expires_ms > ?",
+        (code_hash, at_ms),
+    )
+    return Room(*row) if row else None
+
+
+def delete_links(db: Database, chat_id: int, at_ms: int = 0) -> int:
+    """How many of them were still good then."""
+    good: int = db.value("SELECT count(*) FROM links WHERE chat_id = ? AND expires_ms > ?", (chat_id, at_ms))
+    db.run("DELETE FROM links WHERE chat_id = ?", (chat_id,))
+    return good
+
+
+def delete_old_links(db: Database, at_ms: int, limit: int) -> None:
+    db.run(
+        "DELETE FROM links WHERE hash IN (SELECT hash FROM links WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?)",
+        (at_ms, limit),
+    )
+
+
+# ---- the end
+
+
+def end(db: Database, chat_id: int) -> None:
+    """Its last member has left: from here on nobody finds it. Its messages go with `clear_ended`."""
+    delete_links(db, chat_id)
+    _end(db, "invitations", "chat_id = ?", (chat_id,))
+    _end(db, "join_requests", "chat_id = ?", (chat_id,))
+    db.run(
+        "UPDATE chats SET kind = 'ended', name = NULL, folded = NULL, lookalike = NULL, shape = NULL, owner = NULL,"
+        " topic = NULL WHERE id = ?",
+        (chat_id,),
+    )
+
+
+def clear_ended(db: Database, limit: int) -> None:
+    """At most so many messages of chats that have ended; a chat's row goes once it has none."""
+    chat_id = db.value("SELECT id FROM chats WHERE kind = 'ended' ORDER BY id LIMIT 1")
+    if chat_id is not None and messages.clear(db, chat_id, limit) < limit:
+        db.run("DELETE FROM chats WHERE id = ?", (chat_id,))
+
+
+def forget_user(db: Database, user_id: int) -> None:
+    """An account that ends: what it was invited to, where it asked, whom it invited."""
+    for by in ("user_id", "by_user"):
+        _end(db, "invitations", f"{by} = ?", (user_id,))
+    _end(db, "join_requests", "user_id = ?", (user_id,))
+
+
+def _end(db: Database, table: str, where: str, bindings: tuple[int, ...]) -> None:
+    notices.drop(db, f"SELECT notice FROM {table} WHERE {where}", bindings)
+    db.run(f"DELETE FROM {table} WHERE {where}", bindings)

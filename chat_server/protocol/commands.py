@@ -23,19 +23,7 @@ from chat_server.protocol.arguments import (
     Word,
 )
 from chat_server.protocol.names import Name
-from chat_server.protocol.room_commands import Approve as Approve
-from chat_server.protocol.room_commands import CreateChat as CreateChat
-from chat_server.protocol.room_commands import Decline as Decline
-from chat_server.protocol.room_commands import Deny as Deny
-from chat_server.protocol.room_commands import Give as Give
-from chat_server.protocol.room_commands import Invite as Invite
-from chat_server.protocol.room_commands import InviteLink as InviteLink
-from chat_server.protocol.room_commands import Join as Join
-from chat_server.protocol.room_commands import Leave as Leave
-from chat_server.protocol.room_commands import Members as Members
-from chat_server.protocol.room_commands import Remove as Remove
-from chat_server.protocol.room_commands import RevokeLink as RevokeLink
-from chat_server.protocol.room_commands import SetTopic as SetTopic
+from chat_server.protocol.room_commands import *  # noqa: F403
 from chat_server.protocol.table import Command, command
 
 # ---- Start

@@ -3,6 +3,22 @@
 from chat_server.protocol.arguments import Entrance, Room, RoomName, Topic, User
 from chat_server.protocol.table import Command, command
 
+__all__ = [
+    "Approve",
+    "CreateChat",
+    "Decline",
+    "Deny",
+    "Give",
+    "Invite",
+    "InviteLink",
+    "Join",
+    "Leave",
+    "Members",
+    "Remove",
+    "RevokeLink",
+    "SetTopic",
+]
+
 
 @command(
     "create_chat",

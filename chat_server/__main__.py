@@ -7,17 +7,20 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from chat_server import actions
+from chat_server import actions, cli
 from chat_server.clock import SystemClock
 from chat_server.errors import StartError
 from chat_server.server import Server
-from chat_server.settings import Settings, load
+from chat_server.settings import Settings, resolve
 from chat_server.store.directory import DataDirectory
 
 
 def main() -> None:
     try:
-        settings = load(sys.argv[1:])
+        word, given = cli.parse(sys.argv[1:])
+        if word is not None:
+            sys.exit(cli.run(word, given))
+        settings = resolve(given)
         # What is written here is nobody else's to read.
         os.umask(0o077)
         clock = SystemClock()
@@ -33,6 +36,12 @@ def main() -> None:
     except StartError as error:
         print(f"chat-server: {error}", file=sys.stderr)
         sys.exit(error.status)
+    except BrokenPipeError:
+        # Who read what we print has seen enough; nothing more can be said, not even by Python at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:

@@ -6,6 +6,7 @@ Lines are gathered and written once a turn: logging must not cost a message more
 import asyncio
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -24,9 +25,12 @@ class ActionLog:
         self._render: Callable[..., str] = _as_json if json else _as_text
         self._enabled = enabled
         self._lines: list[tuple[str, str, str, float, int, str]] = []
+        self.refusals: Counter[str] = Counter()  # by code, since the start
 
     def add(self, who: str, what: str, result: str, seconds: float, session: int, address: str) -> None:
         """`what` is the verb, `result` is ok or the code of the refusal. Called on the loop."""
+        if result != "ok":
+            self.refusals[result] += 1
         if not self._enabled:
             return
         if not self._lines:

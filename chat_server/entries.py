@@ -10,10 +10,13 @@ Nothing here may hold a password or a token: the log is kept, and copied to othe
 from msgspec import Struct
 
 from chat_server.protocol import commands as c
+from chat_server.protocol import operators as o
 from chat_server.protocol.arguments import Room, Target
 from chat_server.protocol.names import Name
 
 VERSION = 1
+# Who asks, where it is the machine itself and no user: over the control socket. It may do what operators may.
+MACHINE = -1
 
 
 class Limits(Struct, frozen=True):
@@ -40,10 +43,14 @@ class Internal(Struct, frozen=True, tag_field="cmd"):
 
 
 class Configure(Internal, frozen=True, tag="configure"):
-    """The limits from here on. `history` becomes the random id of the database if it has none yet."""
+    """The limits from here on, and whom the settings name as operators.
+
+    `history` becomes the random id of the database if it has none yet.
+    """
 
     limits: Limits
     history: str
+    operators: list[Name] = []
 
 
 class Enter(Internal, frozen=True, tag="enter"):
@@ -136,6 +143,7 @@ Logged = (
     c.SendAll | c.Send | c.Reply | c.Edit | c.Delete | c.React | c.Unreact | c.SendDelayed | c.CancelDelayed
     | c.Report | c.Read
     | c.CreateChat | c.Invite | c.RevokeLink | c.Decline | c.Approve | c.Deny | c.Leave | c.Remove | c.Give | c.SetTopic
+    | o.Ban | o.Unban | o.Kick | o.Announce | o.Appoint | o.Dismiss | o.SetPasswordOf | o.Forget
     | Configure | Enter | EnterByToken | EndTokens | SetPassword | CloseAccount | MakeLink | Accept | Ask
     | Seen | MarkRead | Told | Departed | Due
 )  # fmt: skip

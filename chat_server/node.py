@@ -7,7 +7,7 @@ it is, the next one gathers in the log.
 import asyncio
 import logging
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from chat_server.delivery.readers import Reader, Readers
 from chat_server.entries import Configure, Departed, Due, Entry, Limits, Logged, Told
 from chat_server.log import Log
 from chat_server.log.local import LocalLog
+from chat_server.metrics import Metrics
 from chat_server.passwords import Passwords, SignInGuard
 from chat_server.prepare import Preparer
 from chat_server.protocol.events import Event, Reply
@@ -61,7 +62,7 @@ class Reading:
     def _next(self, db: Database) -> Page:
         if self._pages is None:
             node = self._node
-            view = View(db, self._user_id, node.clock.now_ms(), node.limits, node.hub.online)
+            view = View(db, self._user_id, node.clock.now_ms(), node.limits, node.hub.online, node.live)
             self._pages = read(view, self._query)
         try:
             return Page(next(self._pages))
@@ -76,7 +77,10 @@ class Node:
         self.limits = _limits(settings)
         # Set once the disk has failed: why. Nothing is acknowledged after that.
         self.failure: str | None = None
-        self._executor = Executor(open_writer(directory))
+        self.metrics = Metrics(clock.now_ms())
+        # What the running server counts, for /stats; the server around the node adds what it knows.
+        self.live: Callable[[], dict[str, int]] = dict
+        self._executor = Executor(open_writer(directory), clock.monotonic)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self.readers = Readers(directory)
         self.passwords = Passwords()
@@ -94,7 +98,7 @@ class Node:
         self._log: Log = LocalLog(clock, applied=state.applied, at_ms=state.at_ms)
         self._timer: asyncio.TimerHandle | None = None
         self._tidy_ms = clock.now_ms() + TIDY_MS
-        self.submit(Configure(self.limits, secrets.token_hex(8)))
+        self.submit(Configure(self.limits, secrets.token_hex(8), list(settings.operators)))
         # What came due while the server was down.
         self.submit(Due())
 
@@ -112,6 +116,7 @@ class Node:
         """Until the log is closed and empty, or the disk fails (`failure` says how)."""
         loop = asyncio.get_running_loop()
         while (batch := await self._log.next_batch()) is not None:
+            begun = self.clock.monotonic()
             try:
                 executed = await loop.run_in_executor(self._writer, self._executor.execute, batch)
             except DISK_ERRORS as error:
@@ -119,6 +124,8 @@ class Node:
                 self.failure = f"the disk failed: {error}"
                 log.critical("%s; nothing more is acknowledged, the server stops", self.failure)
                 break
+            seconds = self.clock.monotonic() - begun
+            self.metrics.batch(len(batch.entries), seconds, executed.commit_seconds, executed.seq - self.hub.delivered)
             self.hub.deliver(executed)
             self._arm(executed.next_due_ms)
         self._log.close()

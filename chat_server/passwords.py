@@ -52,6 +52,11 @@ class Passwords:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
 
+def hash_now(password: str) -> str:
+    """The hash, at once: for a program that has nothing else to do."""
+    return _HASHER.hash(password)
+
+
 def _verify(hash: str, password: str) -> bool:
     try:
         return _HASHER.verify(hash, password)

@@ -7,17 +7,20 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 
-from chat_server import __version__
+from chat_server import __version__, metrics
 from chat_server.actions import ActionLog
 from chat_server.addresses import is_loopback
 from chat_server.clock import Clock
+from chat_server.control import ControlSocket
 from chat_server.errors import Refusal, StartError
 from chat_server.listening import BACKLOG, listen, renew, tls_context
 from chat_server.node import Node
 from chat_server.protocol.times import duration
 from chat_server.session import Session
 from chat_server.settings import Settings
+from chat_server.store import accounts
 from chat_server.store.directory import DataDirectory
 
 log = logging.getLogger("chat.server")
@@ -47,6 +50,13 @@ class Server:
         self._connections_max = _connections_max(settings.connections_max)
         self._stalled: dict[Session, tuple[int, float]] = {}
         self._stop = asyncio.Event()
+        self._control = ControlSocket(self.node, directory.path, settings.text_chars_max, actions)
+        self.node.live = self._live
+        if settings.metrics_file is not None:
+            try:
+                metrics.write(Path(settings.metrics_file), self._metrics())
+            except OSError as error:
+                raise StartError(f"cannot write the metrics file {settings.metrics_file}: {error.strerror}") from None
 
     async def run(self, started: Callable[[str], None]) -> None:
         """Listen until a signal comes or the disk fails; `started` is told what holds. Raises StartError."""
@@ -56,24 +66,29 @@ class Server:
             await loop.create_server(self._accept, sock=sock, ssl=context, backlog=BACKLOG)
             for sock, context in listening
         ]
+        await self._control.open()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         running = loop.create_task(self.node.run())
         running.add_done_callback(lambda _: self._stop.set())
-        watching = loop.create_task(self._watch_stalled())
-        started(self._summary())
+        tasks = [running, loop.create_task(self._watch_stalled()), loop.create_task(self._go_on_writing_metrics())]
+        started(self._summary(await self._operators()))
         try:
             await self._stop.wait()
             for listener in listeners:
                 listener.close()
             await self._close(running)
         finally:
-            watching.cancel()
-            running.cancel()
-            await asyncio.gather(watching, running, return_exceptions=True)
+            self._control.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self.node.close()
             self._actions.flush()
+            # The last numbers stay.
+            if self._settings.metrics_file is not None:
+                self._write_metrics(self._metrics())
         if self.node.failure:
             raise StartError(f"{self.node.failure}; stopped")
         if not running.cancelled() and (bug := running.exception()):
@@ -126,6 +141,41 @@ class Server:
                     session.close("stalled", "you took nothing for too long; come back for the rest")
             self._stalled = seen
 
+    # ---- numbers
+
+    def _live(self) -> dict[str, int]:
+        """What /stats tells of the running server."""
+        return {
+            "connections": len(self._sessions),
+            "users_online": len(self.node.hub.online),
+            "messages": self.node.metrics.counters["messages"],
+            "deliveries": self.node.hub.deliveries,
+            "uptime_seconds": (self._clock.now_ms() - self.node.metrics.start_ms) // 1000,
+        }
+
+    def _metrics(self) -> bytes:
+        waiting = [session.transport.get_write_buffer_size() for session in self._sessions]
+        gauges = {
+            "connections": len(self._sessions),
+            "users_online": len(self.node.hub.online),
+            "outbox_bytes": sum(waiting),
+            "outbox_bytes_most": max(waiting, default=0),
+        }
+        counters = {"deliveries": self.node.hub.deliveries}
+        return self.node.metrics.text(gauges, counters, self._actions.refusals)
+
+    def _write_metrics(self, text: bytes) -> None:
+        path = self._settings.metrics_file
+        try:
+            metrics.write(Path(path or ""), text)
+        except OSError as error:
+            log.error("cannot write the metrics file %s: %s", path, error.strerror)
+
+    async def _go_on_writing_metrics(self) -> None:
+        while self._settings.metrics_file is not None:
+            await asyncio.sleep(metrics.WRITE_SECONDS)
+            await asyncio.to_thread(self._write_metrics, self._metrics())
+
     # ---- stopping
 
     async def _close(self, running: "asyncio.Task[None]") -> None:
@@ -148,7 +198,20 @@ class Server:
 
     # ---- what is said at the start
 
-    def _summary(self) -> str:
+    async def _operators(self) -> str:
+        """Whom the settings name; who has no account, or none with a password, is not one yet."""
+        told = []
+        for name in self._settings.operators:
+            user = await self.node.readers.pick().run(accounts.by_name, name.folded)
+            missing = "" if user and user.password else " (has no password yet)" if user else " (has no account yet)"
+            told.append(name.name + missing)
+            if user is None:
+                log.warning(
+                    "the operator %s has no account: whoever registers that name first is the operator", name.name
+                )
+        return ", ".join(told)
+
+    def _summary(self, operators: str) -> str:
         settings = self._settings
         listening = ", ".join(filter(None, (_addresses(self._plain), _addresses(self._tls, " (TLS)"))))
         host, port = (self._plain or self._tls)[0].getsockname()[:2]
@@ -165,6 +228,7 @@ class Server:
                 f"  commands   {settings.command_rate or 'any number'} for each connection",
                 f"  reports    {settings.reports_to_ban} ban for {duration(settings.ban_ms)}",
                 f"  accounts   {'with or without' if settings.passwordless else 'with'} a password",
+                *([f"  operators  {operators}"] if operators else []),
                 f"  open       up to {self._connections_max} connections",
                 f"try it: {try_it}",
             )

@@ -11,17 +11,18 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import platformdirs
 
 from chat_server import __version__
 from chat_server.addresses import is_loopback
-from chat_server.errors import StartError
-from chat_server.protocol.times import DAY_MS, duration, parse_duration
+from chat_server.errors import Refusal, StartError
+from chat_server.protocol.arguments import DURATION_MS_MAX
+from chat_server.protocol.names import Name, check
+from chat_server.protocol.times import duration, parse_duration
 
 _SIZE = re.compile(r"(\d{1,12}) ?(KiB|KB|MiB|MB|GiB|GB|B)?", re.ASCII | re.IGNORECASE)
-DURATION_MS_MAX = 36_500 * DAY_MS
 RATE_COUNT_MAX = 1_000_000_000
 # MB is 1,048,576 here, as people who share files count.
 _SIZE_UNITS = {
@@ -56,8 +57,15 @@ class Option:
     default: str
     help: str
     off: tuple[Any] | None = None
+    many: bool = False  # may be said again and again; or with commas, and in the file as a list
 
     def read(self, raw: object, source: str) -> Any:
+        if self.many:
+            given = raw if isinstance(raw, list) else [raw]
+            return tuple(self._read(word, source) for each in given for word in str(each).split(","))
+        return self._read(raw, source)
+
+    def _read(self, raw: object, source: str) -> Any:
         text = ("on" if raw else "off") if isinstance(raw, bool) else str(raw).strip()
         if self.off is not None and text.lower() == "off":
             return self.off[0]
@@ -135,8 +143,22 @@ def _not_yet(text: str) -> None:
     raise ValueError("off (messages live for ever in this version)")
 
 
-def _option(name: str, parse: Callable[[str], Any], default: str, help: str, off: tuple[Any] | None = None) -> Any:
-    return field(metadata={"option": Option(name, parse, default, help, off)})
+def _username(text: str) -> Name:
+    try:
+        return check(text)
+    except Refusal as refusal:
+        raise ValueError(f"a username ({refusal.text})") from None
+
+
+def _option(
+    name: str,
+    parse: Callable[[str], Any],
+    default: str,
+    help: str,
+    off: tuple[Any] | None = None,
+    many: bool = False,
+) -> Any:
+    return field(metadata={"option": Option(name, parse, default, help, off, many)})
 
 
 @dataclass(frozen=True)
@@ -149,6 +171,9 @@ class Settings:
     tls_cert: str | None = _option("tls-cert", _text, "off", "certificate for TLS with its chain, a PEM file", (None,))
     tls_key: str | None = _option("tls-key", _text, "off", "its key, a PEM file without a password", (None,))
     tls_port: int | None = _option("tls-port", _number(0, 65535), "off", "port for TLS 1.2 and up", (None,))
+    operators: tuple[Name, ...] = _option(
+        "operator", _username, "none", "an operator; again for more of them", many=True
+    )
     allow_passwordless: bool = _option(
         "allow-passwordless", _on, "off", "accounts without a password beyond loopback", (False,)
     )
@@ -192,6 +217,7 @@ class Settings:
     )
     log_level: str = _option("log-level", _one_of("debug", "info", "warning", "error"), "info", "least level logged")
     log_format: str = _option("log-format", _one_of("text", "json"), "text", "log lines for people or programs")
+    metrics_file: str | None = _option("metrics-file", _text, "off", "numbers for Prometheus, every 15 s", (None,))
 
     @property
     def loopback_only(self) -> bool:
@@ -227,25 +253,21 @@ OPTIONS: dict[str, Option] = {each.name: each.metadata["option"] for each in fie
 
 def load(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings from all sources. Raises StartError; `--help` and `--version` print and exit, as argparse does."""
-    given = vars(_parser().parse_args(arguments))
-    file = _read_file(given.pop("config") or environment.get("CHAT_CONFIG"))
-    values: dict[str, Any] = {}
-    for name, option in OPTIONS.items():
-        variable = "CHAT_" + option.name.upper().replace("-", "_")
-        if given[name] is not None:
-            values[name] = option.read(given[name], f"--{option.name}")
-        elif environment.get(variable):
-            values[name] = option.read(environment[variable], variable)
-        elif option.name in file:
-            values[name] = option.read(file[option.name], f"{option.name} in the configuration file")
-        elif option.default:
-            values[name] = option.read(option.default, "default")
-        else:
-            values[name] = platformdirs.user_data_dir("chat-server", appauthor=False)
-    explicit_age = given["report_min_age_ms"] or environment.get("CHAT_REPORT_MIN_AGE") or "report-min-age" in file
-    if is_loopback(values["host"]) and not explicit_age:
-        values["report_min_age_ms"] = 0
-    settings = Settings(**values)
+    return resolve(vars(parser().parse_args(arguments)), environment)
+
+
+class Choice(NamedTuple):
+    """What an option was set to, in the words of its source; `value` is what that means."""
+
+    option: Option
+    said: str
+    source: str
+    value: Any
+
+
+def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings, where `given` are those of the command line by the names of their fields. Raises StartError."""
+    settings = Settings(**{name: choice.value for name, choice in choices(given, environment).items()})
     _check_ports(settings)
     return settings
 
@@ -258,6 +280,40 @@ def _check_ports(settings: Settings) -> None:
         raise StartError(f"TLS needs all of {', '.join(parts)}; {missing[0]} is missing", status=2)
     if missing and settings.port is None:
         raise StartError("--port off leaves TLS alone, but there is no --tls-port: nobody could connect", status=2)
+
+
+def choices(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Choice]:
+    """As `resolve`, with whence each value comes, by the name of its field."""
+    file = _read_file(given.get("config") or environment.get("CHAT_CONFIG"))
+    chosen = {name: _choose(name, option, given, environment, file) for name, option in OPTIONS.items()}
+    age = chosen["report_min_age_ms"]
+    if is_loopback(chosen["host"].value) and age.source == DEFAULT:
+        chosen["report_min_age_ms"] = Choice(age.option, "off", "since only loopback is listened on", 0)
+    return chosen
+
+
+DEFAULT = "default"
+
+
+def _choose(
+    name: str, option: Option, given: Mapping[str, Any], environment: Mapping[str, str], file: Mapping[str, Any]
+) -> Choice:
+    variable = "CHAT_" + option.name.upper().replace("-", "_")
+    raw: object
+    if given.get(name) is not None:
+        raw, source = given[name], f"--{option.name}"
+    elif environment.get(variable):
+        raw, source = environment[variable], variable
+    elif option.name in file:
+        raw, source = file[option.name], f"{option.name} in the configuration file"
+    elif option.many:
+        return Choice(option, option.default, DEFAULT, ())
+    elif option.default:
+        raw, source = option.default, DEFAULT
+    else:
+        raw, source = platformdirs.user_data_dir("chat-server", appauthor=False), DEFAULT
+    said = ",".join(map(str, raw)) if isinstance(raw, list) else str(raw)
+    return Choice(option, said, source, option.read(raw, source))
 
 
 def _read_file(path: str | None) -> dict[str, Any]:
@@ -281,7 +337,8 @@ class _Parser(argparse.ArgumentParser):
         raise StartError(f"{message}; see chat-server --help", status=2)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The command line, as far as it is settings."""
     parser = _Parser(
         prog="chat-server",
         description="A line-based chat server. Try it with: nc localhost 8000",
@@ -290,14 +347,23 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"chat-server {__version__}")
-    parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
-    for name, option in OPTIONS.items():
-        default = option.default or "the user's data directory"
-        off = "" if option.off is None or default == "off" else ", or off"
-        if option.parse is _on:
-            parser.add_argument(
-                f"--{option.name}", dest=name, nargs="?", const="on", metavar="on|off", help=option.help
-            )
-        else:
-            parser.add_argument(f"--{option.name}", dest=name, metavar="X", help=f"{option.help} ({default}{off})")
+    add_options(parser)
     return parser
+
+
+def add_options(parser: argparse.ArgumentParser, *, default: str | None = None, shown: bool = True) -> None:
+    """All options; `default` is what stands for one that is not given."""
+
+    def add(name: str, help: str, **more: Any) -> None:
+        parser.add_argument(f"--{name}", default=default, help=help if shown else argparse.SUPPRESS, **more)
+
+    add("config", "TOML file with settings", metavar="FILE")
+    for name, option in OPTIONS.items():
+        said = option.default or "the user's data directory"
+        off = "" if option.off is None or said == "off" else ", or off"
+        if option.parse is _on:
+            add(option.name, option.help, dest=name, nargs="?", const="on", metavar="on|off")
+        elif option.many:
+            add(option.name, option.help, dest=name, action="append", metavar="X")
+        else:
+            add(option.name, f"{option.help} ({said}{off})", dest=name, metavar="X")

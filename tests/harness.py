@@ -46,8 +46,8 @@ class Server:
         self.options = options
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
-        self._environment |= environment or {}
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
+        self.environment |= environment or {}
         self._log = data.with_name(data.name + ".log")
 
     def arguments(self) -> list[str]:
@@ -57,7 +57,7 @@ class Server:
         """Returns when it listens; the log grows on from the last run."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.arguments(), stdout=subprocess.PIPE, stderr=log, env=self._environment, cwd=self.data.parent
+                self.arguments(), stdout=subprocess.PIPE, stderr=log, env=self.environment, cwd=self.data.parent
             )
         assert self.process.stdout is not None
         first = self.process.stdout.readline().decode()
@@ -68,7 +68,7 @@ class Server:
     def refusal(self) -> tuple[int, str]:
         """The exit status and all that it says where it cannot start."""
         done = subprocess.run(
-            self.arguments(), capture_output=True, env=self._environment, cwd=self.data.parent, timeout=TIMEOUT_SECONDS
+            self.arguments(), capture_output=True, env=self.environment, cwd=self.data.parent, timeout=TIMEOUT_SECONDS
         )
         return done.returncode, (done.stdout + done.stderr).decode()
 

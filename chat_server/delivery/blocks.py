@@ -106,6 +106,10 @@ class Blocks:
             if not isinstance(event, Message) and outcome not in not_of
         ]
 
+    def count(self, channel: int) -> int:
+        """How many lines the channel has."""
+        return len(self._channels.get(channel, ()))
+
     def has_lines_for_everyone(self) -> bool:
         return EVERYONE in self._channels
 

@@ -15,7 +15,7 @@ from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render, 
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.readers import Readers
-from chat_server.protocol.events import Message, Presence
+from chat_server.protocol.events import Closing, Message, Presence
 from chat_server.protocol.times import iso
 from chat_server.rules.execute import Executed, Outcome
 from chat_server.rules.turn import Entered, Push
@@ -35,11 +35,15 @@ class Receiver(Protocol):
     def settled(self) -> None:
         """The replies of this batch have been written."""
 
+    def close(self, code: str, reason: str) -> None:
+        """Say why, then hang up."""
+
 
 class Hub:
     def __init__(self, clock: Clock, readers: Readers, *, outbox_bytes_max: int, presence_max: int) -> None:
         self.readers = readers
         self.delivered = 0
+        self.deliveries = 0  # lines of events that connections got, counted a batch at a time: own ones are in it
         self.sessions: dict[int, Receiver] = {}
         self.online: dict[int, str] = {}  # the names of all who have a connection, by user id
         self.memberships = Memberships()
@@ -57,6 +61,8 @@ class Hub:
         self._behind: dict[Outbox, None] = {}
         self._announced: set[int] = set()
         self._came_or_went: dict[int, str] = {}
+        # Whose connections are closed at the end of the batch, and what they are told.
+        self._hang_up: list[tuple[int, Closing]] = []
 
     def now(self) -> str:
         """The time in ISO 8601, from which people's times are shown."""
@@ -148,6 +154,7 @@ class Hub:
                     done[receiver.outbox] = None
                     self._write(receiver.outbox, blocks, before)
         self._fan_out(blocks, done, before)
+        self._count(blocks)
         for outbox in list(self._behind):
             outbox.join()
         for receiver in replies:
@@ -158,6 +165,19 @@ class Hub:
         for outcome in executed.outcomes:
             if type(outcome.result) is Entered and outcome.result.user_id not in self._by_user:
                 self.memberships.forget(outcome.result.user_id)
+        while self._hang_up:
+            user_id, closing = self._hang_up.pop()
+            for receiver in self.of_user(user_id):
+                with self._alone(receiver):
+                    receiver.close(closing.code, closing.reason)
+
+    def _count(self, blocks: Blocks) -> None:
+        """Of a batch at once, so about: in a private chat who is behind is counted, a second device is not."""
+        self.deliveries += blocks.count(EVERYONE) * sum(map(len, self._live.values()))
+        for user_id in blocks.users:
+            self.deliveries += blocks.count(user_id) * len(self._by_user.get(user_id, ()))
+        for room in blocks.rooms:
+            self.deliveries += blocks.count(room_channel(room)) * len(self.memberships.users(room))
 
     def _move(self, outcome: Outcome, *, came: bool) -> None:
         for move in outcome.moves:
@@ -180,6 +200,9 @@ class Hub:
     ) -> None:
         everyone = (EVERYONE,) if push.users is None else push.users
         for channel in self._room_channels(push.room, moving) if push.room else everyone:
+            if type(push.event) is Closing:
+                self._hang_up.append((channel, push.event))
+                continue
             if channel > EVERYONE and channel not in self._by_user:
                 continue
             blocks.add(channel, index, push.event, push.notice)

@@ -13,10 +13,11 @@ from msgspec import Struct
 from chat_server.errors import Refusal
 from chat_server.protocol.clean import clean, is_blank
 from chat_server.protocol.names import Name, check, fold
-from chat_server.protocol.times import TIME_MS_MAX, parse_duration, parse_iso
+from chat_server.protocol.times import DAY_MS, TIME_MS_MAX, parse_duration, parse_iso
 
 ID_MAX = (1 << 63) - 1
 KEY_CHARS_MAX = 64
+DURATION_MS_MAX = 36_500 * DAY_MS
 EMOJI_CHARS_MAX = 16
 TOPIC_CHARS_MAX = 300
 # What joins emojis, and chooses how they look: shown of their own they would be nothing.
@@ -33,6 +34,7 @@ Key = NewType("Key", str)
 OnOff = NewType("OnOff", bool)
 Emoji = NewType("Emoji", str)
 Topic = NewType("Topic", str)  # cleaned, one line; empty: none
+Duration = NewType("Duration", int)  # milliseconds
 Format = Literal["text", "json"]
 
 
@@ -88,13 +90,15 @@ class Sessions(Struct, frozen=True, array_like=True):
 class Kind(Struct, frozen=True):
     """How one kind of argument is read, and its `name` for programs that complete it.
 
-    `takes_rest`: on a line it takes all that is left of it, as it is.
+    `takes_rest`: on a line it takes all that is left of it, as it is. `starts`: what a word begins with that is meant
+    to be one; where one may be left out, another word is taken for the next argument.
     """
 
     name: str
     parse: Callable[[Any], Any]
     json_types: tuple[type, ...] = (str,)
     takes_rest: bool = False
+    starts: str | None = None
 
 
 def _text(raw: str) -> Text:
@@ -201,6 +205,14 @@ def _delay(raw: str | float) -> Delay:
     return Delay(after_ms, at_ms)
 
 
+def _length(raw: str | float) -> Duration:
+    text = f"{raw:.9f}" if isinstance(raw, float) else str(raw)
+    ms = parse_duration(text)
+    if ms is None or not 0 < ms <= DURATION_MS_MAX:
+        raise Refusal("bad_argument", f"a duration is 90s, 5m, 2h, 1d or seconds, up to 36500d, not {_short(raw)}")
+    return Duration(ms)
+
+
 def _format(raw: str) -> Format:
     match raw.lower():
         case "text":
@@ -268,6 +280,7 @@ KINDS: dict[Any, Kind] = {
     Id: Kind("id", _number("an id", 0), (str, int, float)),
     Count: Kind("count", _number("a number", 1), (str, int, float)),
     Delay: Kind("delay", _delay, (str, int, float)),
+    Duration: Kind("duration", _length, (str, int, float), starts="0123456789"),
     Key: Kind("key", _key),
     Format: Kind("format", _format),
     OnOff: Kind("on_off", _on_off, (str, bool)),

@@ -147,7 +147,7 @@ class Edit(Command, frozen=True, tag="edit"):
     text: Text
 
 
-@command("delete", group="Write", help="takes a message of one's own away", example="/delete 42")
+@command("delete", group="Write", help="takes a message of one's own away; for an operator, any", example="/delete 42")
 class Delete(Command, frozen=True, tag="delete"):
     id: Id
 

@@ -108,12 +108,15 @@ class TopicChanged(Event, frozen=True, tag="topic"):
 
 
 class Notice(Event, frozen=True, tag="notice"):
-    """`unread`: the numbers that it tells; `chat` and `owner`: a private chat has a new owner."""
+    """`unread`: the numbers that it tells; `chat` and `owner`: a private chat has a new owner; `by`:
+    the operator who announces it.
+    """
 
     text: str
     unread: dict[str, int] | None = None
     chat: str | None = None
     owner: str | None = None
+    by: str | None = None
 
 
 class Closing(Event, frozen=True, tag="closing"):
@@ -121,9 +124,27 @@ class Closing(Event, frozen=True, tag="closing"):
     code: str
 
 
+class Act(Event, frozen=True, tag="act"):
+    """What an operator did, as the log of their acts has it; over the control socket alone."""
+
+    id: int
+    at: str
+    who: str
+    act: str
+    whom: str | None = None
+    why: str | None = None
+
+
+class Record(Event, frozen=True, tag="record"):
+    """One thing that is kept of a user; over the control socket alone."""
+
+    kind: str
+    data: dict[str, Any]
+
+
 AnyEvent = (
     Message | Presence | ReadMarker | Banned | Unbanned | DelayedSent | DelayedFailed
-    | Invited | JoinRequest | Joined | Left | Approved | Denied | TopicChanged | Notice | Closing
+    | Invited | JoinRequest | Joined | Left | Approved | Denied | TopicChanged | Notice | Closing | Act | Record
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ words and a JSON object, and that both may carry a label.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target, Text
 from chat_server.protocol.clean import clean, is_blank
 from chat_server.protocol.commands import Send, SendAll
-from chat_server.protocol.table import VERBS, Command, Spec, nearest
+from chat_server.protocol.table import VERBS, Argument, Command, Spec, nearest
 
 LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
 _LABELLED = re.compile(rf"@({LABEL.pattern}) +(?=/)", re.ASCII)
@@ -32,14 +33,17 @@ class Parsed(msgspec.Struct, frozen=True):
     error: Refusal | None = None
 
 
-def parse(text: str, *, text_chars_max: int, talk: Target | None = None) -> Parsed:
-    """Read one line that is not empty. `talk` is where a line that is no command goes. Never raises a Refusal."""
+def parse(text: str, *, text_chars_max: int, talk: Target | None = None, verbs: Mapping[str, Spec] = VERBS) -> Parsed:
+    """Read one line that is not empty. Never raises a Refusal.
+
+    `talk` is where a line that is no command goes; `verbs` are the commands that may be said.
+    """
     verb, label = "", None
     try:
         if text.startswith("{"):
             fields = _json_object(text)
             label = _json_label(fields)
-            spec = _spec(fields.pop("cmd", None))
+            spec = _spec(fields.pop("cmd", None), verbs)
             verb = spec.verb
             command = _from_json(spec, fields)
         else:
@@ -48,7 +52,7 @@ def parse(text: str, *, text_chars_max: int, talk: Target | None = None) -> Pars
                 label, text = match[1], text[match.end() :]
             if text.startswith("/"):
                 word, _, rest = text[1:].partition(" ")
-                spec = _spec(word)
+                spec = _spec(word, verbs)
                 verb = spec.verb
                 command = _from_line(spec, rest)
             else:
@@ -61,16 +65,16 @@ def parse(text: str, *, text_chars_max: int, talk: Target | None = None) -> Pars
     return Parsed(verb, label, command)
 
 
-def _spec(word: object) -> Spec:
+def _spec(word: object, verbs: Mapping[str, Spec]) -> Spec:
     if not isinstance(word, str):
         raise Refusal("bad_argument", 'a JSON command has a "cmd", like {"cmd":"send_all","text":"hello"}')
     verb = word.lower()
-    if verb not in VERBS:
+    if verb not in verbs:
         shown = clean(word).split("\n", 1)[0][:32]
-        close = nearest(verb)
+        close = nearest(verb, verbs)
         hint = f"did you mean /{close}? " if close else ""
         raise Refusal("unknown_command", f"there is no /{shown}; {hint}/help lists the commands")
-    return VERBS[verb]
+    return verbs[verb]
 
 
 def _talk(text: str, talk: Target | None) -> Command:
@@ -108,7 +112,7 @@ def _from_line(spec: Spec, rest: str) -> Command:
     values: dict[str, Any] = {}
     for argument, required_after in spec.positional:
         rest = rest.lstrip(" ")
-        if not argument.required and required_after and len(rest.split()) <= required_after:
+        if not argument.required and _left_out(argument, rest, required_after):
             continue
         if not rest:
             if argument.required:
@@ -122,6 +126,14 @@ def _from_line(spec: Spec, rest: str) -> Command:
     if rest:
         _pairs(spec, rest, values)
     return _build(spec, values)
+
+
+def _left_out(argument: Argument, rest: str, required_after: int) -> bool:
+    """Whether what is left of the line is for the arguments after this one."""
+    if required_after and len(rest.split()) <= required_after:
+        return True
+    starts = argument.kind.starts
+    return starts is not None and bool(rest) and rest[0] not in starts
 
 
 def _word(spec: Spec, rest: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ stand in their order; those in `pairs` come after them as `word value`, and thos
 A class without help, group or example does not import.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
 
@@ -39,6 +39,8 @@ class Spec(Struct, frozen=True):
     before_sign_in: bool
     # What a ban forbids.
     seen_by_others: bool
+    # Checked where rules and readings are entered (`rules.turn`).
+    operators_only: bool
     usage: str
     arguments: tuple[Argument, ...]
     # Those that stand on a line in their place, each with how many required ones come after it; and the pairs.
@@ -55,7 +57,9 @@ class Command(Struct, frozen=True, tag_field="cmd"):
 
 TABLE: dict[str, Spec] = {}
 VERBS: dict[str, Spec] = {}  # the aliases too
-GROUPS = ("Start", "Write", "Read", "Chats", "People", "Connection")
+GROUPS = ("Start", "Write", "Read", "Chats", "People", "Connection", "Operators")
+# What only the machine itself may say, over the control socket.
+CONTROL: dict[str, Spec] = {}
 
 _C = TypeVar("_C", bound=type[Command])
 
@@ -68,6 +72,8 @@ def command(
     example: str,
     before_sign_in: bool = False,
     seen_by_others: bool = False,
+    operators_only: bool = False,
+    control: bool = False,
     usage: dict[str, str] | None = None,
     order: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
@@ -77,7 +83,8 @@ def command(
     """Enter a class into the table.
 
     `usage` words an argument otherwise than `<name>` ("" leaves it to another's); `order` is that of the line where
-    it is not that of the fields; `also` gives an argument a second name in the JSON form.
+    it is not that of the fields; `also` gives an argument a second name in the JSON form. With `control` it comes
+    into the table `CONTROL` instead.
     """
     assert group in GROUPS and help and example, verb
 
@@ -92,6 +99,7 @@ def command(
             example=example,
             before_sign_in=before_sign_in,
             seen_by_others=seen_by_others,
+            operators_only=operators_only or control,
             usage=" ".join((f"/{verb}", *(argument.usage for argument in arguments if argument.usage))),
             arguments=arguments,
             positional=tuple(
@@ -101,6 +109,9 @@ def command(
             pairs={argument.name: argument for argument in arguments if argument.pair},
             build=cls,
         )
+        if control:
+            CONTROL[verb] = cls.spec
+            return cls
         TABLE[verb] = cls.spec
         for name in (verb, *aliases):
             assert name not in VERBS, name
@@ -145,8 +156,8 @@ def _arguments(
     return arguments
 
 
-def nearest(verb: str) -> str | None:
+def nearest(verb: str, verbs: Mapping[str, Spec] = VERBS) -> str | None:
     """The verb that was probably meant; never one that hangs up."""
-    candidates = [name for name, spec in VERBS.items() if spec.verb != "quit"]
+    candidates = [name for name, spec in verbs.items() if spec.verb != "quit"]
     close = get_close_matches(verb[:64], candidates, n=1, cutoff=0.65)
     return close[0] if close else None

@@ -11,6 +11,7 @@ from typing import Any
 
 from chat_server.errors import Refusal
 from chat_server.protocol import events as e
+from chat_server.protocol import operator_replies as o
 from chat_server.protocol import room_replies as r
 from chat_server.protocol.times import clock_time, parse_iso, until
 
@@ -110,8 +111,12 @@ _EVENTS: dict[type[e.Event], Callable[[Any, str], str | None]] = {
         if event.topic
         else f"{event.by} took the topic of {event.chat} away"
     ),
-    e.Notice: lambda event, now: event.text,
+    e.Notice: lambda event, now: f"announcement by {event.by}: {event.text}" if event.by else event.text,
     e.Closing: lambda event, now: f"closing: {event.reason}",
+    e.Act: lambda event, now: " ".join(
+        filter(None, (event.at, event.who, event.act, event.whom, event.why and f"({event.why})"))
+    ),
+    e.Record: lambda event, now: f"{event.kind}: {', '.join(f'{name} {value}' for name, value in event.data.items())}",
 }
 
 _Rendered = tuple[list[str], str]
@@ -212,6 +217,40 @@ def _members(reply: r.MemberList, now: str) -> _Rendered:
     return items, f"{len(items)} in {reply.chat}" + (f"; {reply.more} for more" if reply.more else "")
 
 
+def _report_list(reply: o.ReportList, now: str) -> _Rendered:
+    items = [
+        f"{clock_time(each.at, now)} UTC  {each.user} by {each.by}{'' if each.counted else ' (not counted)'}"
+        f"{f': {each.reason}' if each.reason else ''}"
+        for each in reply.reports
+    ]
+    for each in reply.users:
+        ban = f"; banned {_until(each.ban.until, now)}: {each.ban.reason}" if each.ban else ""
+        items.append(f"{each.user}: {_counted(each.reports, 'report')}, {each.counting} of them count now{ban}")
+    more = f"; {reply.more}" if reply.more else ""
+    return items, f"{_counted(len(reply.reports), 'report')}{more}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _stats(reply: o.Stats, now: str) -> _Rendered:
+    items = [
+        f"accounts ever registered: {reply.users}",
+        f"banned now: {reply.banned}",
+        f"reports in 24 h: {reply.reports}",
+        f"last id or change: {reply.seq}",
+        f"size of the database: {reply.database / (1 << 20):.1f} MB",
+        *(f"{name.replace('_', ' ')}: {value}" for name, value in (reply.live or {}).items()),
+    ]
+    return items, f"as of {clock_time(reply.at, now)} UTC"
+
+
+def _operator_list(reply: o.OperatorList, now: str) -> _Rendered:
+    items = [f"{each.user}  by {each.by}{f'  ({each.note})' if each.note else ''}" for each in reply.operators]
+    return items, _counted(len(items), "operator")
+
+
 _REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     e.SignedIn: _signed_in,
     e.SignedOut: lambda reply, now: (
@@ -283,4 +322,18 @@ _REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     e.Pong: lambda reply, now: ([], "pong" if reply.word is None else f"pong {reply.word}"),
     e.SessionList: _sessions,
     e.Goodbye: lambda reply, now: ([], "goodbye"),
+    o.UserBanned: lambda reply, now: ([], f"{reply.user} is banned {_until(reply.until, now)}: {reply.reason}"),
+    o.UserUnbanned: lambda reply, now: ([], reply.note or f"the ban of {reply.user} is over"),
+    o.Kicked: lambda reply, now: ([], f"the connections of {reply.user} are closed"),
+    o.Announced: lambda reply, now: ([], "everybody who is connected is told"),
+    o.ReportList: _report_list,
+    o.Stats: _stats,
+    o.OperatorSet: lambda reply, now: (
+        [],
+        f"{reply.user} is {'an' if reply.operator else 'no'} operator now",
+    ),
+    o.OperatorList: _operator_list,
+    o.UserPasswordSet: lambda reply, now: ([], f"{reply.user} has a new password; all sign-ins of before have ended"),
+    o.Exported: lambda reply, now: ([], f"{_counted(reply.records, 'record')} of {reply.user}"),
+    o.Acts: lambda reply, now: ([], _counted(reply.count, "act")),
 }

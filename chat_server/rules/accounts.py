@@ -36,7 +36,7 @@ from chat_server.protocol.events import (
 from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules.rooms import leave_all
 from chat_server.rules.turn import Answer, Entered, Stale, Turn, View, reading, rule, unknown_user
-from chat_server.store import accounts, chats, delayed, messages, moderation, notices, rooms, state
+from chat_server.store import accounts, chats, delayed, messages, moderation, notices, operators, rooms, state
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN, Membership
 from chat_server.store.messages import Range
@@ -57,6 +57,7 @@ class Welcome(msgspec.Struct, frozen=True):
 @rule(Configure)
 def configure(turn: Turn, command: Configure) -> None:
     state.configure(turn.db, msgspec.json.encode(command.limits).decode(), command.history)
+    operators.configure(turn.db, [(name.name, name.folded) for name in command.operators])
 
 
 @rule(Enter)
@@ -141,10 +142,17 @@ def close_account(turn: Turn, command: CloseAccount) -> AccountDeleted:
     user = turn.user()
     if user.password != command.saw_hash:
         raise Stale
+    return remove(turn, user)
+
+
+def remove(turn: Turn, user: User) -> AccountDeleted:
+    """The account and its texts go; the threads of others stay whole."""
     leave_all(turn, user)
     turn.state.seq = messages.unreact_of(turn.db, user.id, turn.state.seq)
     turn.state.seq = messages.delete_of(turn.db, user.id, turn.state.seq, turn.at_ms)
     turn.changed_much = True
+    moderation.forget_reasons(turn.db, user.id)
+    operators.remove(turn.db, accounts.folded(turn.db, user.id))
     accounts.delete(turn.db, user.id, turn.at_ms)
     turn.push(Notice(f"{user.name} deleted the account; what {user.name} wrote is gone"))
     return AccountDeleted(user.name)

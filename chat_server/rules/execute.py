@@ -33,18 +33,25 @@ class Outcome(Struct, frozen=True):
 
 
 class Executed(Struct, frozen=True):
-    """A batch that is on disk. `next_due_ms`: when the node has to log the next `Due`, None if nothing waits."""
+    """A batch that is on disk. `next_due_ms`: when the node has to log the next `Due`, None if nothing waits.
+
+    `commit_seconds`: how long its commit took, with the fsync.
+    """
 
     outcomes: list[Outcome]
     seq: int
     next_due_ms: int | None
+    commit_seconds: float = 0.0
 
 
 class Executor:
     """Runs batches against one database. Used by the writer's thread alone."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, monotonic: Callable[[], float] = lambda: 0.0) -> None:
+        """`monotonic` only measures; nothing that is executed depends on it."""
         self._db = db
+        self._monotonic = monotonic
+        self._commit_seconds = 0.0
         self._load()
 
     def _load(self) -> None:
@@ -72,7 +79,7 @@ class Executor:
             log.warning("batch %d failed; it is executed again with each entry on its own", batch.number, exc_info=True)
             self._load()
             outcomes = self._commit(batch, self._execute_guarded)
-        return Executed(outcomes, self.state.seq, state.next_due_ms(self._db))
+        return Executed(outcomes, self.state.seq, state.next_due_ms(self._db), self._commit_seconds)
 
     def close(self) -> None:
         self._db.close()
@@ -86,7 +93,9 @@ class Executor:
             outcomes = [execute(turn, entry) for entry in batch.entries]
             self.state.applied = batch.number
             state.advance(self._db, self.state)
+            begun = self._monotonic()
             self._db.run("COMMIT")
+            self._commit_seconds = self._monotonic() - begun
         except BaseException:
             if self._db.connection.in_transaction:
                 self._db.run("ROLLBACK")

@@ -6,7 +6,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Banned, Reply, Reported, Unbanned
 from chat_server.protocol.times import DAY_MS, distance, iso, until
-from chat_server.rules.turn import Turn, View, find_user, reading, rule
+from chat_server.rules.turn import Turn, View, find_user, is_operator, reading, rule
 from chat_server.store import accounts, moderation
 from chat_server.store.accounts import User
 
@@ -56,6 +56,8 @@ def report(turn: Turn, command: c.Report) -> Reported:
 
 
 def _why_not_counted(turn: Turn, reporter: User, target: User) -> str | None:
+    if is_operator(turn.db, target.id):
+        return f"the report is kept but not counted, since {target.name} is an operator; the other operators see it"
     if target.ban_until_ms > turn.at_ms:
         return f"{target.name} is banned already; the report is kept but not counted"
     age_ms, least_ms = turn.at_ms - reporter.created_ms, turn.limits.report_min_age_ms
@@ -68,10 +70,13 @@ def _why_not_counted(turn: Turn, reporter: User, target: User) -> str | None:
 
 def _ban(turn: Turn, target: User) -> str:
     until_ms = turn.at_ms + turn.limits.ban_ms
-    reason = f"reported by {turn.limits.reports_to_ban} users"
+    ban(turn, target, until_ms, f"reported by {turn.limits.reports_to_ban} users")
+    return f"{target.name} is banned {until(until_ms, turn.at_ms)}"
+
+
+def ban(turn: Turn, target: User, until_ms: int, reason: str) -> None:
     moderation.ban(turn.db, target.id, until_ms, reason)
     turn.push(Banned(iso(until_ms), reason), target.id)
-    return f"{target.name} is banned {until(until_ms, turn.at_ms)}"
 
 
 def end_bans(turn: Turn) -> None:

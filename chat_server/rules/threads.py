@@ -8,8 +8,8 @@ from chat_server.protocol import commands as c
 from chat_server.protocol.events import Changed, Sent, Thread
 from chat_server.rules.messages import once, post
 from chat_server.rules.moderation import refuse_banned
-from chat_server.rules.turn import Answer, Place, Turn, View, find_message, reading, rule
-from chat_server.store import accounts, messages
+from chat_server.rules.turn import Answer, Place, Turn, View, find_message, is_operator, place_anywhere, reading, rule
+from chat_server.store import accounts, messages, operators
 from chat_server.store.accounts import User
 from chat_server.store.messages import Stored
 
@@ -47,7 +47,11 @@ def edit(turn: Turn, command: c.Edit) -> Changed:
 
 @rule(c.Delete)
 def delete(turn: Turn, command: c.Delete) -> Changed:
-    message, place = _own(turn, turn.user(), command.id)
+    user = turn.user()
+    if is_operator(turn.db, user.id):
+        message, place = _anyones(turn, user, command.id)
+    else:
+        message, place = _own(turn, user, command.id)
     messages.delete(turn.db, message.id, turn.next_seq(), turn.at_ms)
     return _changed(turn, message, place)
 
@@ -88,6 +92,18 @@ def _own(turn: Turn, user: User, message_id: int) -> tuple[Stored, Place]:
     message, place = _undeleted(turn, user, message_id)
     if message.user_id != user.id:
         raise Refusal("forbidden", f"message #{message_id} is not yours; /reply {message_id} <text> comments on it")
+    return message, place
+
+
+def _anyones(turn: Turn, operator: User, message_id: int) -> tuple[Stored, Place]:
+    """A message in whatever chat, for an operator to take away. Of what it says the operator is told nothing."""
+    message = messages.find(turn.db, message_id)
+    place = place_anywhere(turn.db, message.chat_id) if message else None
+    if message is None or place is None or message.deleted:
+        raise Refusal("unknown_message", f"there is no message #{message_id}, or it was deleted")
+    if message.user_id != operator.id:
+        author = accounts.name_of(turn.db, message.user_id)
+        operators.record(turn.db, turn.at_ms, operator.name, "delete", author, f"#{message_id}")
     return message, place
 
 

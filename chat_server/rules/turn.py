@@ -8,17 +8,19 @@ the entry: no clock, no random source, no setting, no order of a set. The same l
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import wraps
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from chat_server.entries import Entry, Limits, Logged
+from chat_server.entries import MACHINE, Entry, Limits, Logged
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.events import Event, Reply
+from chat_server.protocol.events import Closing, Event, Reply
+from chat_server.protocol.table import Command
 from chat_server.protocol.times import iso
-from chat_server.store import accounts, chats, messages, notices, rooms
+from chat_server.store import accounts, chats, messages, notices, operators, rooms
 from chat_server.store.accounts import User
 from chat_server.store.database import Database
 from chat_server.store.messages import Stored
@@ -118,6 +120,10 @@ class Turn:
         self.push(event, user_id, notice=notice)
         return notice
 
+    def hang_up(self, user_id: int, code: str, reason: str) -> None:
+        """Close all connections of this user, once everything of this batch has been said."""
+        self.pushes.append(Push(Closing(reason, code), (user_id,)))
+
 
 class View(Struct, frozen=True):
     """What a reading sees: a snapshot of the store, who asks, the time, and who is online (names by id).
@@ -130,6 +136,8 @@ class View(Struct, frozen=True):
     at_ms: int
     limits: Limits
     online: Mapping[int, str]
+    # What the running server has counted since its start; None where none runs.
+    live: Callable[[], dict[str, int]] | None = None
 
 
 RULES: dict[type, Callable[[Turn, Any], Result]] = {}
@@ -141,7 +149,7 @@ _Rule = TypeVar("_Rule", bound=Callable[..., Any])
 def rule(command: type) -> Callable[[_Rule], _Rule]:
     def enter(function: _Rule) -> _Rule:
         assert command not in RULES
-        RULES[command] = function
+        RULES[command] = _for_operators(function) if _is_for_operators(command) else function
         return function
 
     return enter
@@ -150,10 +158,42 @@ def rule(command: type) -> Callable[[_Rule], _Rule]:
 def reading(query: type) -> Callable[[_Rule], _Rule]:
     def enter(function: _Rule) -> _Rule:
         assert query not in READINGS
-        READINGS[query] = function
+        READINGS[query] = _for_operators(function) if _is_for_operators(query) else function
         return function
 
     return enter
+
+
+def _is_for_operators(command: type) -> bool:
+    return issubclass(command, Command) and command.spec.operators_only
+
+
+def _for_operators(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The one place where it is looked at whether who asks is an operator."""
+
+    @wraps(function)
+    def guarded(asked: Turn | View, command: Any) -> Any:
+        refuse_others(asked)
+        return function(asked, command)
+
+    return guarded
+
+
+def refuse_others(asked: "Turn | View") -> None:
+    """Refuse who is no operator."""
+    if asked.user_id != MACHINE and not is_operator(asked.db, asked.user_id):
+        if operators.is_named(asked.db, asked.user_id):
+            raise Refusal(
+                "password_required",
+                "you are named as an operator, but an operator must have a password: /password <new>, then try again",
+            )
+        raise Refusal("forbidden", "this is for operators, and you are none; whoever runs the server names them")
+
+
+def is_operator(db: Database, user_id: int) -> bool:
+    """Named as one, and with a password: without one anybody could be it."""
+    user = accounts.by_id(db, user_id)
+    return user is not None and user.password is not None and operators.is_named(db, user_id)
 
 
 class Place(Struct, frozen=True):
@@ -208,6 +248,14 @@ def place_of(db: Database, asker: int, chat_id: int) -> Place | None:
     if chat is None:
         return None
     return place_between(chat_id, *chats.pair(db, chat_id)) if chat.name.startswith("@") else Place(chat_id, chat.name)
+
+
+def place_anywhere(db: Database, chat_id: int) -> Place | None:
+    """A chat, whoever is in it; None for one that has ended."""
+    if chat_id == chats.MAIN:
+        return MAIN_PLACE
+    pair, name = chats.pair(db, chat_id), chats.room_name(db, chat_id)
+    return place_between(chat_id, *pair) if pair else Place(chat_id, name) if name else None
 
 
 def unknown_user(name: str) -> Refusal:

@@ -50,6 +50,22 @@ def id_and_name(db: Database, folded: str) -> tuple[int, str] | None:
     return row and (row[0], row[1])
 
 
+def newest(db: Database) -> int:
+    """The id of the last account that was registered: as many as there ever were, since rows stay."""
+    return db.value("SELECT max(id) FROM users") or 0
+
+
+def name_of(db: Database, user_id: int) -> str:
+    """Of an account that is there or was."""
+    name: str = db.value("SELECT name FROM users WHERE id = ?", (user_id,))
+    return name
+
+
+def folded(db: Database, user_id: int) -> str:
+    name: str = db.value("SELECT folded FROM users WHERE id = ?", (user_id,))
+    return name
+
+
 def name_like(db: Database, name: Name) -> str | None:
     """The name of an account, deleted or not, that this name is or looks like."""
     rows = db.all(

@@ -55,6 +55,12 @@ def pair(db: Database, chat_id: int) -> list[tuple[int, str]]:
     return [(user_id, name) for user_id, name in rows]
 
 
+def room_name(db: Database, chat_id: int) -> str | None:
+    """Of a private chat that has not ended."""
+    name: str | None = db.value("SELECT name FROM chats WHERE id = ? AND kind = 'room'", (chat_id,))
+    return name
+
+
 def insert_direct(db: Database, one: int, other: int) -> int:
     chat_id = db.insert(
         "INSERT INTO chats (kind, low_user, high_user) VALUES ('direct', ?, ?)", (min(one, other), max(one, other))

@@ -59,3 +59,8 @@ def of_user(db: Database, user_id: int) -> list[Delayed]:
 def due(db: Database, at_ms: int, limit: int) -> list[Delayed]:
     """Those whose time has come, the longest due first."""
     return [Delayed(*row) for row in db.all(_SELECT + "d.due_ms <= ? ORDER BY d.due_ms, d.id LIMIT ?", (at_ms, limit))]
+
+
+def move(db: Database, user_id: int, from_ms: int, to_ms: int) -> None:
+    """Those that wait for the end of a ban wait for another time: the ban ends otherwise."""
+    db.run("UPDATE delayed SET due_ms = ? WHERE user_id = ? AND due_ms = ?", (to_ms, user_id, from_ms))

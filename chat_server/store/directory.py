@@ -9,13 +9,16 @@ from pathlib import Path
 from chat_server.errors import StartError
 
 LOCK = "lock"
+# Is there while a backup is put in the place of what was in the directory.
+RESTORING = "restoring"
 TEMPORARY = ":memory:"
 
 
 class DataDirectory:
     """The directory, held by a lock for as long as this object is not closed. Raises StartError."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, restoring: bool = False) -> None:
+        """With `restoring` also one whose last restore was interrupted."""
         self.temporary = name == TEMPORARY
         try:
             if self.temporary:
@@ -38,6 +41,11 @@ class DataDirectory:
                 f"the data directory {self.path} is in use by another chat-server (process {owner});"
                 " stop that one, or give this one its own --data"
             ) from None
+        if (self.path / RESTORING).exists() and not restoring:
+            os.close(self._lock)
+            raise StartError(
+                f"a restore into {self.path} was interrupted: do it again with chat-server restore FILE --force"
+            )
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 

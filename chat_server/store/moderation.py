@@ -38,6 +38,45 @@ def ban(db: Database, user_id: int, until_ms: int, reason: str) -> None:
     accounts.update(db, user_id, "ban_until_ms = ?, ban_reason = ?, ban_open = 1", until_ms, reason)
 
 
+def unban(db: Database, user_id: int, at_ms: int) -> None:
+    """The ban ends now, and the count of reports starts again."""
+    accounts.update(db, user_id, "ban_until_ms = ?, ban_open = 0", at_ms)
+
+
+def forget_reasons(db: Database, reporter: int) -> None:
+    """The reports stay, without what the reporter wrote in them."""
+    db.run("UPDATE reports SET reason = '' WHERE reporter = ?", (reporter,))
+
+
+def last_reports(db: Database, target: int | None, limit: int) -> list[tuple[int, str, str, int, str, bool]]:
+    """The last ones, the newest first; those about one user if one is named.
+
+    Of each the target's id, the names of target and reporter, the time, the reason, and whether it counted.
+    """
+    where = "" if target is None else "WHERE r.target = ?2"
+    rows = db.all(
+        "SELECT r.target, t.name, b.name, r.at_ms, r.reason, r.counted FROM reports r JOIN users t ON t.id = r.target"
+        f" JOIN users b ON b.id = r.reporter {where} ORDER BY r.at_ms DESC, r.reporter LIMIT ?1",
+        (limit,) if target is None else (limit, target),
+    )
+    return [(id_, name, by, at_ms, reason, bool(counted)) for id_, name, by, at_ms, reason, counted in rows]
+
+
+def reports_of(db: Database, target: int) -> int:
+    count: int = db.value("SELECT count(*) FROM reports WHERE target = ?", (target,))
+    return count
+
+
+def reports_since(db: Database, at_ms: int) -> int:
+    count: int = db.value("SELECT count(*) FROM reports WHERE at_ms > ?", (at_ms,))
+    return count
+
+
+def banned(db: Database, at_ms: int) -> int:
+    count: int = db.value("SELECT count(*) FROM users WHERE ban_open AND ban_until_ms > ?", (at_ms,))
+    return count
+
+
 def ended(db: Database, at_ms: int, limit: int) -> list[int]:
     """The users whose ban has ended and who were not told yet; the longest ended first."""
     rows = db.all(

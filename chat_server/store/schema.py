@@ -148,6 +148,20 @@ MIGRATIONS = (
     ALTER TABLE delayed ADD COLUMN room_id INTEGER;
     ALTER TABLE delayed ADD COLUMN room_name TEXT;
     """,
+    """
+    -- by_option: named by the configuration, which each start names anew; else by the command, for good.
+    CREATE TABLE operators (
+        folded TEXT NOT NULL, by_option INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (folded, by_option)
+    ) STRICT, WITHOUT ROWID;
+
+    -- What operators did; names as they were then. Nothing is ever removed from it.
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL,
+        who TEXT NOT NULL, act TEXT NOT NULL, whom TEXT, why TEXT
+    ) STRICT;
+
+    CREATE INDEX reports_at ON reports (at_ms);
+    """,
 )
 
 VERSION = len(MIGRATIONS)

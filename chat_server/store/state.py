@@ -30,6 +30,11 @@ def configure(db: Database, limits: str, history: str) -> None:
     db.run("UPDATE state SET limits = ?, history = coalesce(history, ?)", (limits, history))
 
 
+def database_bytes(db: Database) -> int:
+    size: int = db.value("PRAGMA page_count") * db.value("PRAGMA page_size")
+    return size
+
+
 def next_due_ms(db: Database) -> int | None:
     """When the first thing that waits is due: a delayed message, the end of a ban, what a chat left behind."""
     due: int | None = db.value(

@@ -9,7 +9,7 @@ import pytest
 from msgspec import Struct
 
 from chat_server.errors import CODES
-from chat_server.protocol import events, room_replies
+from chat_server.protocol import events, operator_replies, room_replies
 from chat_server.protocol.events import AnyEvent, Message, Reply
 from chat_server.protocol.table import GROUPS, TABLE, VERBS
 from chat_server.settings import OPTIONS, load
@@ -71,6 +71,12 @@ REPLIES: dict[str, type[Reply]] = {
     "ping": events.Pong,
     "sessions": events.SessionList,
     "quit": events.Goodbye,
+    "ban": operator_replies.UserBanned,
+    "unban": operator_replies.UserUnbanned,
+    "kick": operator_replies.Kicked,
+    "reports": operator_replies.ReportList,
+    "announce": operator_replies.Announced,
+    "stats": operator_replies.Stats,
 }
 
 
@@ -186,7 +192,7 @@ def test_codes_that_no_command_answers_are_marked() -> None:
 
 def test_closing_codes() -> None:
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
-    used = set(re.findall(r'\.close\(\s*"(\w+)",', sources))
+    used = set(re.findall(r'\.(?:close\(|hang_up\([\w.]+,)\s*"(\w+)",', sources))
     assert {quoted(row["closing code"])[0] for row in rows("docs/protocol.md", "closing code")} == used
 
 
@@ -224,7 +230,7 @@ def test_options() -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_no_option_that_does_not_exist(path: Path) -> None:
-    ours = {option.name for option in OPTIONS.values()} | {"config", "help", "version"}
+    ours = {option.name for option in OPTIONS.values()} | {"config", "help", "version", "yes", "force"}
     named = set(re.findall(r"(?<=`)--([a-z][a-z-]+)", path.read_text()))
     assert named <= ours
 

@@ -91,8 +91,10 @@ class Chat:
         command: Any = self.parse(line)
         return Entry(command, self.ids.get(name, 0), address=address)
 
-    def do(self, command: Logged, name: str = "", address: str = LOOPBACK) -> Said:
-        (outcome,) = self.batch(Entry(command, self.ids.get(name, 0), address=address)).outcomes
+    def do(self, command: Logged, name: str = "", address: str = LOOPBACK, user_id: int | None = None) -> Said:
+        """As the user of this name, or of this id: the machine itself has one too."""
+        asker = self.ids.get(name, 0) if user_id is None else user_id
+        (outcome,) = self.batch(Entry(command, asker, address=address)).outcomes
         if isinstance(outcome.result, Refusal | Stale):
             raise outcome.result
         return Said(outcome.result, [], outcome.pushes, moves=outcome.moves)
@@ -111,7 +113,10 @@ class Chat:
 
     def ask(self, name: str, query: Any) -> Said:
         """Answer a reading, page by page, and log what it asks for."""
-        view = View(self.db, self.ids[name], self.clock.now_ms(), self.limits, {})
+        return self.ask_as(self.ids[name], query, name)
+
+    def ask_as(self, user_id: int, query: Any, name: str = "") -> Said:
+        view = View(self.db, user_id, self.clock.now_ms(), self.limits, {})
         ends: list[Reply | Then] = []
 
         def pages() -> Iterator[Sequence[Event]]:

@@ -51,6 +51,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "delay": st.integers(0, 10**11)
     | st.from_regex(r"[0-9]{1,6}[smhd]", fullmatch=True)
     | st.datetimes().map(lambda when: when.isoformat()).filter(lambda when: when > "1970"),
+    "duration": st.integers(1, 10**9) | st.from_regex(r"[1-9][0-9]{0,3}[smhd]", fullmatch=True),
     "key": _tight_words,
     "format": st.sampled_from(("text", "json", "JSON")),
     "on_off": st.booleans() | st.sampled_from(("on", "OFF")),

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from chat_server.errors import StartError
+from chat_server.protocol.names import check
 from chat_server.settings import OPTIONS, Rate, Settings, load
 
 FIELDS = {option.name: field for field, option in OPTIONS.items()}
@@ -19,6 +20,8 @@ SWITCHES: tuple[tuple[str, Any], ...] = (("off", False), ("off", False), ("on", 
 
 # What each option is in the file, in the environment and on the command line, and what that means.
 EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
+    "operator": (("anna", (check("anna"),)), ("ben, cora", (check("ben"), check("cora"))), ("Dirk", (check("Dirk"),))),
+    "metrics-file": TEXTS,
     "host": TEXTS, "port": NUMBERS, "data": TEXTS, "allow-passwordless": SWITCHES, "replay": NUMBERS, "page": NUMBERS,
     "main-rate-limit": RATES, "report-limit": NUMBERS, "ban-duration": TIMES, "reports-per-day": NUMBERS,
     "report-min-age": TIMES, "text-max": NUMBERS, "line-max": SIZES, "outbox-max": SIZES, "stall-timeout": TIMES,
@@ -90,7 +93,7 @@ def test_the_defaults_are_those_of_the_protocol_page() -> None:
 
 @each_option
 def test_a_wrong_value_names_the_option_and_what_is_expected(name: str, config: Path) -> None:
-    if name in ("host", "data", "tls-cert", "tls-key"):
+    if name in ("host", "data", "tls-cert", "tls-key", "metrics-file"):
         return
     wrong = "٣ nonsense"
     config.write_text(f'{name} = "{wrong}"\n')
@@ -133,7 +136,7 @@ def test_wrong_values(name: str, wrong: str) -> None:
     [
         ("main-rate-limit", None), ("command-rate", None), ("sign-in-tries", None), ("connections-per-address", None),
         ("sign-in-timeout", None), ("message-ttl", None), ("report-min-age", 0), ("presence-max", 0),
-        ("allow-passwordless", False),
+        ("allow-passwordless", False), ("metrics-file", None),
     ],
 )  # fmt: skip
 def test_off_where_it_makes_sense(name: str, off: object) -> None:
@@ -144,7 +147,7 @@ def test_off_where_it_makes_sense(name: str, off: object) -> None:
 
 def test_off_elsewhere_is_a_wrong_value() -> None:
     for option in OPTIONS.values():
-        if option.off is None and option.name not in ("host", "data"):
+        if option.off is None and option.name not in ("host", "data", "operator"):
             assert option.name in failure([f"--{option.name}", "off"])
 
 
@@ -152,6 +155,15 @@ def test_toml_values_may_be_numbers_and_booleans(config: Path) -> None:
     config.write_text("port = 9000\nallow-passwordless = true\npage = 30\n")
     settings = load([], {"CHAT_CONFIG": str(config)})
     assert (settings.port, settings.allow_passwordless, settings.page_messages) == (9000, True, 30)
+
+
+def test_operators_may_be_named_again_and_again(config: Path) -> None:
+    config.write_text('operator = ["anna", "ben"]')
+    named = [each.name for each in load(["--config", str(config)], {}).operators]
+    assert named == ["anna", "ben"]
+    assert [each.name for each in load(["--operator", "cora", "--operator=dirk"], {}).operators] == ["cora", "dirk"]
+    assert load([], {}).operators == ()
+    assert "username" in failure(["--operator", "me"])
 
 
 def test_a_switch_needs_no_value() -> None:

@@ -37,10 +37,14 @@ class Peer:
         self.transport.on_resume = self.outbox.resume
         self.number = room.hub.add(self)
         self.batches_settled = 0
+        self.closed = ""
 
     def _pause(self) -> None:
         self.outbox.pause()
         self.room.changed.set()
+
+    def close(self, code: str, reason: str) -> None:
+        self.closed = code
 
     def settle(self, outcome: Outcome) -> bytes:
         result = outcome.result

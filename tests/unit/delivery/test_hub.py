@@ -3,8 +3,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from chat_server.entries import CloseAccount, Due, Entry, Seen, Told
+from chat_server.entries import MACHINE, CloseAccount, Due, Entry, Seen, Told
 from chat_server.protocol import events as e
+from chat_server.protocol.arguments import User
+from chat_server.protocol.operators import Kick
 from chat_server.rules.accounts import Welcome
 from tests.unit.delivery.room import Peer, Room, open_room, shown
 
@@ -193,6 +195,22 @@ async def test_who_is_told_late_is_told_once_and_then_it_is_forgotten(room: Room
     await room.flow()
     assert alice.lines.count("* your delayed message 1 was sent (#61)") == 1
     assert room.told == [(room.chat.ids["alice"], [1])]
+
+
+async def test_who_is_hung_up_on_is_closed_after_the_batch_and_nobody_else(room: Room) -> None:
+    alice, one, two = await room.connect("alice"), await room.connect("bob"), await room.connect("bob", "json")
+    kick = Entry(Kick(User("bob", "bob"), None), MACHINE)
+    room.deliver(alice.says("/send_all hi"), kick, alice.says("/send_all there"))
+    assert (alice.closed, one.closed, two.closed) == ("", "kicked", "kicked")
+    assert one.ids == two.ids == alice.ids == [1, 2]
+
+
+async def test_deliveries_are_counted(room: Room) -> None:
+    alice, _, _ = await room.connect("alice"), await room.connect("bob"), await room.connect("bob", "json")
+    room.deliver(alice.says("/send_all hi"))
+    assert room.hub.deliveries == 3
+    room.deliver(alice.says("/send bob hi"))
+    assert room.hub.deliveries == 6
 
 
 async def test_a_text_sessions_signs_of_life_move_markers_for_the_others(room: Room) -> None:

@@ -53,6 +53,21 @@ TABLE: list[tuple[e.Event, str, str]] = [
     ),
     (e.Unbanned(), "* your ban is over: you can write again", '{"type":"unbanned"}'),
     (
+        e.Act(3, AT, "boss", "ban", "bob", "rude"),
+        f"* {AT} boss ban bob (rude)",
+        f'{{"type":"act","id":3,"at":"{AT}","who":"boss","act":"ban","whom":"bob","why":"rude"}}',
+    ),
+    (
+        e.Record("message", {"id": 42, "text": "hi"}),
+        "* message: id 42, text hi",
+        '{"type":"record","kind":"message","data":{"id":42,"text":"hi"}}',
+    ),
+    (
+        e.Notice("down at noon", by="boss"),
+        "* announcement by boss: down at noon",
+        '{"type":"notice","text":"down at noon","by":"boss"}',
+    ),
+    (
         e.DelayedSent(3, 42),
         "* your delayed message 3 was sent (#42)",
         '{"type":"delayed_sent","id":3,"message_id":42}',

@@ -1,0 +1,240 @@
+"""The other words of the chat-server command, for whoever runs the server.
+
+Beside a running server they are said to it over `control.sock`; with none running they are executed here, with the
+directory's lock held. Either way it is `control.answer` that answers. `backup` reads from a snapshot of its own.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from chat_server import archive, settings
+from chat_server.clock import SystemClock
+from chat_server.control import SOCKET, answer, short
+from chat_server.errors import StartError
+from chat_server.offline import Offline
+from chat_server.passwords import hash_now
+from chat_server.protocol.arguments import is_one_line
+from chat_server.protocol.clean import clean
+from chat_server.settings import Settings
+from chat_server.store.database import DISK_ERRORS, LOCKED
+from chat_server.store.directory import TEMPORARY, DataDirectory
+
+ANSWER_SECONDS = 600.0
+_BAR_CHARS = 30
+NICER = 10
+
+_WORDS = {
+    "check": "shows the settings that would hold, and whether they can",
+    "backup": "saves everything into FILE, also while people chat",
+    "restore": "puts a backup into an empty data directory, of a server that does not run",
+    "export": "writes all that is kept of a user, as JSON lines",
+    "forget": "removes an account and its texts, for ever",
+    "password": "sets a user's password; asks for it, or reads it from stdin",
+    "operator": "names operators, or takes the name away, or lists them",
+    "unban": "ends a user's ban",
+    "audit": "lists what operators did",
+    "stats": "tells how much there is and goes on",
+}
+
+
+def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
+    """The word, None where the server is to be started, and all that was given with it. Raises StartError."""
+    parser = settings.parser()
+    words = parser.add_subparsers(dest="word", metavar="WORD", title="other words than none, which starts the server")
+    of: dict[str, argparse.ArgumentParser] = {}
+    for word, help in _WORDS.items():
+        of[word] = words.add_parser(word, help=help, description=f"chat-server {word}: {help}.", allow_abbrev=False)
+        settings.add_options(of[word], default=argparse.SUPPRESS, shown=word == "check")
+    of["backup"].add_argument("file", metavar="FILE", help="where to; one that is there is replaced")
+    of["restore"].add_argument("file", metavar="FILE", help="a backup")
+    of["restore"].add_argument("--force", action="store_true", help="replaces what is in the data directory")
+    for word in ("export", "forget", "password", "unban"):
+        of[word].add_argument("user", metavar="USER")
+    of["forget"].add_argument("--yes", action="store_true", help="does not ask whether it is meant")
+    of["operator"].add_argument("act", choices=("add", "remove", "list"))
+    of["operator"].add_argument("user", metavar="NAME", nargs="?")
+    given = vars(parser.parse_args(arguments))
+    return given.pop("word"), given
+
+
+def run(word: str, given: dict[str, Any]) -> int:
+    """Do what the word says; the exit status. Raises StartError."""
+    try:
+        return _run(word, given)
+    except (*DISK_ERRORS, LOCKED) as error:
+        raise StartError(f"the database cannot be used: {error}") from None
+
+
+def _run(word: str, given: dict[str, Any]) -> int:
+    if word == "check":
+        return _check(given)
+    chosen = settings.resolve(given)
+    if chosen.data_dir == TEMPORARY:
+        raise StartError("the data of --data :memory: is gone when its server stops; name a directory", status=2)
+    os.umask(0o077)
+    if word == "backup":
+        # The server first.
+        os.nice(NICER)
+        data = Path(chosen.data_dir).expanduser().absolute()
+        size = archive.save(data, Path(given["file"]), _progress())
+        return _done(f"saved {data} into {given['file']}: {size / (1 << 20):.1f} MB, checked")
+    if word == "restore":
+        path = archive.restore(Path(given["file"]), chosen.data_dir, given["force"], _progress())
+        return _done(f"restored {given['file']} into {path}; start the server")
+    return _tell(chosen, _LINES[word](given), json=word == "export")
+
+
+def _done(text: str) -> int:
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+def _check(given: dict[str, Any]) -> int:
+    settings.resolve(given)
+    for choice in settings.choices(given).values():
+        sys.stdout.write(f"{choice.option.name} = {choice.said}  ({choice.source})\n")
+    return 0
+
+
+def _progress() -> archive.Progress:
+    """A bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda what, done, total: None
+
+    def show(what: str, done: int, total: int) -> None:
+        full = _BAR_CHARS * done // max(total, 1)
+        bar = "#" * full + "." * (_BAR_CHARS - full)
+        sys.stderr.write(f"\r[{bar}] {100 * done // max(total, 1):3} % {what:<24}" + ("\n" if done == total else ""))
+        sys.stderr.flush()
+
+    return show
+
+
+# ---- lines for the control socket
+
+
+def _name(given: dict[str, Any]) -> str:
+    """A user's name as one argument of a line."""
+    name: str = given["user"] or ""
+    if not name or '"' in name or not is_one_line(name):
+        raise StartError(f"“{' '.join(clean(name).split())}” is no username", status=2)
+    return f'"{name}"'
+
+
+def _forget(given: dict[str, Any]) -> str:
+    name = _name(given)
+    if not given["yes"]:
+        if not sys.stdin.isatty():
+            raise StartError("forgetting cannot be undone; say --yes where there is no terminal to ask on", status=2)
+        sys.stderr.write(f"This removes the account {name} and all that it wrote, for ever. Type its name to go on: ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip() != given["user"]:
+            raise StartError("nothing was done")
+    return f"/forget {name}"
+
+
+def _password(given: dict[str, Any]) -> str:
+    name = _name(given)
+    if sys.stdin.isatty():
+        secret = getpass.getpass(f"new password for {given['user']}: ")
+        if getpass.getpass("again: ") != secret:
+            raise StartError("the two are not the same; nothing was done")
+    else:
+        secret = sys.stdin.readline().rstrip("\r\n")
+    if not secret or " " in secret or not is_one_line(secret):
+        raise StartError("a password is not empty and has no spaces and no control characters; nothing was done")
+    return f"/set_password {name} {hash_now(secret)}"
+
+
+def _operator(given: dict[str, Any]) -> str:
+    if given["act"] == "list":
+        return "/operators"
+    if given["user"] is None:
+        raise StartError(f"operator {given['act']} needs the NAME of an account; see chat-server --help", status=2)
+    return f"/{'appoint' if given['act'] == 'add' else 'dismiss'} {_name(given)}"
+
+
+_LINES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "export": lambda given: f'{{"cmd":"export","username":{_name(given)}}}',
+    "forget": _forget,
+    "password": _password,
+    "operator": _operator,
+    "unban": lambda given: f"/unban {_name(given)}",
+    "audit": lambda given: "/audit",
+    "stats": lambda given: "/stats",
+}
+
+
+def _tell(chosen: Settings, line: str, *, json: bool) -> int:
+    """Say the line to whoever has the data, and show the answer."""
+    with contextlib.closing(_answers(chosen, line.encode())) as lines:
+        for answer_line in lines:
+            text = answer_line.decode().rstrip("\n")
+            if text.startswith("- "):
+                raise StartError(text[2:])
+            if json and text.startswith('{"type":"error"'):
+                refused = msgspec.json.decode(text)
+                raise StartError(f"{refused['code']}: {refused['text']}")
+            if json and text.startswith('{"type":"ok"'):
+                return 0
+            sys.stdout.write((text if json else text[2:]) + "\n")
+            if text.startswith("+ "):
+                return 0
+    raise StartError("the server ended before it answered; whether it was done is not known")
+
+
+def _answers(chosen: Settings, line: bytes) -> Generator[bytes, None, None]:
+    """The lines of the answer, as they come."""
+    path = Path(chosen.data_dir).expanduser().absolute()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(ANSWER_SECONDS)
+        try:
+            with short(path / SOCKET) as address:
+                sock.connect(address)
+        except (FileNotFoundError, ConnectionRefusedError):
+            yield from _answers_offline(path, chosen, line)
+            return
+        except OSError as error:
+            raise StartError(f"cannot speak to the server over {path / SOCKET}: {error.strerror or error}") from None
+        try:
+            sock.sendall(line + b"\n")
+            with sock.makefile("rb") as file:
+                yield from file
+        except OSError as error:
+            raise StartError(f"the server does not answer: {error}; whether it was done is not known") from None
+
+
+def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[bytes, None, None]:
+    if not path.is_dir():
+        raise StartError(f"there is no chat in {path}; name its directory with --data")
+    directory = DataDirectory(str(path))
+    try:
+        home = Offline(SystemClock(), directory)
+        try:
+            answers = answer(home, line, chosen.text_chars_max)
+            with asyncio.Runner() as runner:
+                while True:
+                    try:
+                        data, _, _ = runner.run(_next(answers))
+                    except StopAsyncIteration:
+                        return
+                    yield from data.splitlines(keepends=True)
+        finally:
+            home.close()
+    finally:
+        directory.close()
+
+
+async def _next(answers: Any) -> tuple[bytes, str, str]:
+    found: tuple[bytes, str, str] = await anext(answers)
+    return found

@@ -1,0 +1,123 @@
+"""What is counted while the server runs, and how that is written for Prometheus.
+
+Counting is plain numbers, a few for each batch and none for a message or a receiver; the families of the text format
+are only made when a file is written. To add a counter: a row in `COUNTERS`, and `counters[name] += n` on the loop.
+"""
+
+import os
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from chat_server import __version__
+
+WRITE_SECONDS = 15.0
+
+COUNTERS: dict[str, str] = {
+    "batches": "Batches that were executed.",
+    "messages": "New messages, and changes of messages: edits, deletions, reactions.",
+    "deliveries": "Lines of events that connections got; own messages, told by the reply, are in it.",
+}
+GAUGES: dict[str, str] = {
+    "connections": "Open connections.",
+    "users_online": "Users who have a connection.",
+    "outbox_bytes": "Output that waits in the server for readers.",
+    "outbox_bytes_most": "Of this, that of the connection that has most.",
+    "start_time_seconds": "When the server started, seconds since 1970.",
+}
+_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+
+class Histogram:
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def add(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """As Prometheus has them: how many were at most as large as each bound."""
+        total, buckets = 0, []
+        for bound, count in zip((*self.bounds, "+Inf"), self.counts, strict=True):
+            total += count
+            buckets.append((str(bound), float(total)))
+        return buckets
+
+
+class Metrics:
+    def __init__(self, start_ms: int) -> None:
+        self.start_ms = start_ms
+        self.counters: Counter[str] = Counter()
+        self.batch_entries = Histogram(_SIZES)
+        self.batch_seconds = Histogram(_SECONDS)
+        self.commit_seconds = Histogram(_SECONDS)
+
+    def batch(self, entries: int, seconds: float, commit_seconds: float, messages: int) -> None:
+        """A batch was executed: in so long, its commit (with the fsync) alone in so long."""
+        counters = self.counters
+        counters["batches"] += 1
+        counters["messages"] += messages
+        self.batch_entries.add(entries)
+        self.batch_seconds.add(seconds)
+        self.commit_seconds.add(commit_seconds)
+
+    def text(self, gauges: Mapping[str, float], counters: Mapping[str, int], refusals: Mapping[str, int]) -> bytes:
+        """Everything in the Prometheus text format; `counters` are those that others count."""
+        from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+
+        registry = CollectorRegistry()
+        registry.register(_Collector(self, gauges, {**self.counters, **counters}, refusals))
+        ProcessCollector(registry=registry)
+        return generate_latest(registry)
+
+
+class _Collector:
+    """Makes the families; prometheus_client asks for them."""
+
+    def __init__(
+        self, metrics: Metrics, gauges: Mapping[str, float], counters: Mapping[str, int], refusals: Mapping[str, int]
+    ) -> None:
+        self._metrics = metrics
+        self._gauges = gauges
+        self._counters = counters
+        self._refusals = refusals
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+        yield GaugeMetricFamily("chat_start_time_seconds", GAUGES["start_time_seconds"], self._metrics.start_ms / 1000)
+        info = GaugeMetricFamily("chat_info", "The server; always 1.", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
+        for name, value in self._gauges.items():
+            yield GaugeMetricFamily(f"chat_{name}", GAUGES[name], value)
+        for name, help in COUNTERS.items():
+            yield CounterMetricFamily(f"chat_{name}", help, self._counters.get(name, 0))
+        refused = CounterMetricFamily("chat_refusals", "Commands that were refused, by code.", labels=["code"])
+        for code, count in sorted(self._refusals.items()):
+            refused.add_metric([code], count)
+        yield refused
+        for name, help, histogram in (
+            ("batch_entries", "Commands in a batch.", self._metrics.batch_entries),
+            ("batch_seconds", "From handing a batch to the writer to having it on disk.", self._metrics.batch_seconds),
+            ("commit_seconds", "The commit of a batch alone, with its fsync.", self._metrics.commit_seconds),
+        ):
+            yield HistogramMetricFamily(f"chat_{name}", help, histogram.buckets(), histogram.sum)
+
+
+def write(path: Path, text: bytes) -> None:
+    """Put it in place of the last one, so that who reads finds one or the other. Readable by all. Raises OSError."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_bytes(text)
+        part.chmod(0o644)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

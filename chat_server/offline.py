@@ -1,0 +1,64 @@
+"""A home for the machine's own commands where no server runs: the store itself, held by the directory's lock.
+
+The same rules, executed by the same `Executor`: what a running server would do, but that nobody is connected. Nothing
+else is done: no settings are logged, and nothing that is due is sent.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from chat_server.clock import Clock
+from chat_server.entries import MACHINE, Batch, Entry, Limits
+from chat_server.errors import Refusal, StartError
+from chat_server.node import Page
+from chat_server.protocol.events import Reply
+from chat_server.protocol.times import iso
+from chat_server.rules import Executor, read
+from chat_server.rules.turn import View
+from chat_server.store.database import DISK_ERRORS, FILE, open_reader, open_writer
+from chat_server.store.directory import DataDirectory
+
+
+class Offline:
+    def __init__(self, clock: Clock, directory: DataDirectory) -> None:
+        """Raises StartError."""
+        if not (directory.path / FILE).exists():
+            raise StartError(f"there is no chat in {directory.path}; name its directory with --data")
+        self._clock = clock
+        self._executor = Executor(open_writer(directory.path))
+        self._db = open_reader(directory.path)
+        limits = self._executor.state.limits
+        if limits is None:
+            self.close()
+            raise StartError(f"the chat in {directory.path} has never been used; start the server first")
+        self._limits = msgspec.json.decode(limits, type=Limits)
+
+    def now(self) -> str:
+        return iso(self._clock.now_ms())
+
+    async def order(self, command: Any) -> Reply:
+        """Raises Refusal, and StartError if the disk fails."""
+        batch = Batch(self._executor.state.applied + 1, self._clock.now_ms(), [Entry(command, MACHINE)])
+        try:
+            (outcome,) = self._executor.execute(batch).outcomes
+        except DISK_ERRORS as error:
+            raise StartError(f"the disk failed: {error}; nothing was done") from None
+        if isinstance(outcome.result, Refusal):
+            raise outcome.result
+        assert isinstance(outcome.result, Reply)
+        return outcome.result
+
+    async def read(self, query: Any) -> AsyncIterator[Page]:
+        pages = read(View(self._db, MACHINE, self._clock.now_ms(), self._limits, {}), query)
+        while True:
+            try:
+                yield Page(next(pages))
+            except StopIteration as stop:
+                yield Page(None, stop.value)
+                return
+
+    def close(self) -> None:
+        self._db.close()
+        self._executor.close()

@@ -1,0 +1,109 @@
+"""The commands of operators, and those that only the machine itself may say (`control`).
+
+The latter come over the control socket, from the other words of the chat-server command; they are in no help.
+"""
+
+from chat_server.protocol.arguments import Duration, Id, Reason, Text, User, Word
+from chat_server.protocol.table import Command, command
+
+
+@command(
+    "ban",
+    group="Operators",
+    operators_only=True,
+    help="forbids a user to write, for a while; reading goes on",
+    example="/ban mallory 2d floods main",
+)
+class Ban(Command, frozen=True, tag="ban"):
+    username: User
+    duration: Duration | None = None
+    reason: Reason | None = None
+
+
+@command("unban", group="Operators", operators_only=True, help="ends a user's ban", example="/unban mallory")
+class Unban(Command, frozen=True, tag="unban"):
+    username: User
+
+
+@command(
+    "kick",
+    group="Operators",
+    operators_only=True,
+    help="closes a user's connections; the user may come back",
+    example="/kick mallory calm down",
+)
+class Kick(Command, frozen=True, tag="kick"):
+    username: User
+    reason: Reason | None = None
+
+
+@command(
+    "reports",
+    group="Operators",
+    operators_only=True,
+    help="who reported whom, when and why; the last ones, or those about one user",
+    example="/reports mallory",
+)
+class Reports(Command, frozen=True, tag="reports"):
+    username: User | None = None
+
+
+@command(
+    "announce",
+    group="Operators",
+    operators_only=True,
+    help="tells everybody who is connected",
+    example="/announce the server restarts at noon",
+)
+class Announce(Command, frozen=True, tag="announce"):
+    text: Text
+
+
+@command("stats", group="Operators", operators_only=True, help="how much there is and goes on", example="/stats")
+class Stats(Command, frozen=True, tag="stats"):
+    pass
+
+
+# ---- what only the machine itself may say
+
+
+@command("appoint", group="Operators", control=True, help="makes an account an operator", example="/appoint bob")
+class Appoint(Command, frozen=True, tag="appoint"):
+    username: User
+
+
+@command("dismiss", group="Operators", control=True, help="makes it an ordinary account", example="/dismiss bob")
+class Dismiss(Command, frozen=True, tag="dismiss"):
+    username: User
+
+
+@command("operators", group="Operators", control=True, help="lists the operators", example="/operators")
+class ListOperators(Command, frozen=True, tag="operators"):
+    pass
+
+
+@command(
+    "set_password",
+    group="Operators",
+    control=True,
+    help="sets an account's password by its hash, ends its tokens and closes its connections",
+    example="/set_password bob $argon2id$...",
+)
+class SetPasswordOf(Command, frozen=True, tag="set_password_of"):
+    username: User
+    hash: Word
+
+
+@command("forget", group="Operators", control=True, help="removes an account and its texts", example="/forget bob")
+class Forget(Command, frozen=True, tag="forget"):
+    username: User
+
+
+@command("export", group="Operators", control=True, help="all that is kept of a user", example="/export bob")
+class Export(Command, frozen=True, tag="export"):
+    username: User
+
+
+@command("audit", group="Operators", control=True, help="what operators did, oldest first", example="/audit 120")
+class Audit(Command, frozen=True, tag="audit"):
+    after: Id | None = None

@@ -1,0 +1,95 @@
+"""What only the machine itself may ask for, over the control socket: operators, accounts, exports, the log of acts."""
+
+from chat_server.errors import Refusal
+from chat_server.protocol import events as e
+from chat_server.protocol import operator_replies as r
+from chat_server.protocol import operators as o
+from chat_server.protocol.times import iso
+from chat_server.rules.accounts import remove
+from chat_server.rules.operators import record
+from chat_server.rules.turn import Answer, Turn, View, find_user, reading, rule, unknown_user
+from chat_server.store import accounts, export, operators
+
+ACTS_PAGE_MAX = 200
+
+
+@rule(o.Appoint)
+def appoint(turn: Turn, command: o.Appoint) -> r.OperatorSet:
+    user = find_user(turn.db, command.username.name, command.username.folded, turn.user_id)
+    if user.password is None:
+        raise Refusal(
+            "password_required",
+            f"an operator must have a password; {user.name} has none: chat-server password {user.name}",
+        )
+    operators.add(turn.db, command.username.folded, user.name)
+    record(turn, "appoint", user.name)
+    return r.OperatorSet(user.name, True)
+
+
+@rule(o.Dismiss)
+def dismiss(turn: Turn, command: o.Dismiss) -> r.OperatorSet:
+    user = find_user(turn.db, command.username.name, command.username.folded, turn.user_id)
+    if operators.is_configured(turn.db, command.username.folded):
+        raise Refusal(
+            "forbidden",
+            f"{user.name} is an operator by the settings (--operator); take the name out there and restart the server",
+        )
+    if not operators.is_named(turn.db, user.id):
+        raise Refusal("bad_argument", f"{user.name} is no operator; chat-server operator list shows them")
+    operators.remove(turn.db, command.username.folded)
+    record(turn, "dismiss", user.name)
+    return r.OperatorSet(user.name, False)
+
+
+@rule(o.SetPasswordOf)
+def set_password_of(turn: Turn, command: o.SetPasswordOf) -> r.UserPasswordSet:
+    user = find_user(turn.db, command.username.name, command.username.folded, turn.user_id)
+    accounts.set_password(turn.db, user.id, command.hash)
+    accounts.delete_tokens(turn.db, user.id)
+    turn.hang_up(user.id, "signed_out", "the password was changed; sign in with the new one")
+    record(turn, "password", user.name)
+    return r.UserPasswordSet(user.name)
+
+
+@rule(o.Forget)
+def forget(turn: Turn, command: o.Forget) -> e.AccountDeleted:
+    user = find_user(turn.db, command.username.name, command.username.folded, turn.user_id)
+    reply = remove(turn, user)
+    turn.hang_up(user.id, "account_deleted", "this account was deleted")
+    record(turn, "forget", user.name)
+    return reply
+
+
+# ---- reading
+
+
+@reading(o.ListOperators)
+def list_operators(view: View, command: o.ListOperators) -> r.OperatorList:
+    def operator(each: operators.Named) -> r.Operator:
+        note = None if each.has_password else "has no password yet: may do nothing"
+        if not each.has_account:
+            note = "has no account yet: whoever registers the name is the operator"
+        return r.Operator(each.name, "the settings" if each.by_option else "the command", note)
+
+    return r.OperatorList([operator(each) for each in operators.everyone(view.db)])
+
+
+@reading(o.Export)
+def export_user(view: View, command: o.Export) -> Answer:
+    user = accounts.by_name(view.db, command.username.folded)
+    if user is None:
+        raise unknown_user(command.username.name)
+    count = 0
+    for page in export.of_user(view.db, user.id):
+        count += len(page)
+        yield [e.Record(kind, fields) for kind, fields in page]
+    return r.Exported(user.name, count)
+
+
+@reading(o.Audit)
+def audit(view: View, command: o.Audit) -> Answer:
+    after, count = command.after or 0, 0
+    while page := operators.acts(view.db, after, ACTS_PAGE_MAX):
+        after, count = page[-1].id, count + len(page)
+        yield [e.Act(each.id, iso(each.at_ms), each.who, each.act, each.whom, each.why) for each in page]
+    return r.Acts(count)

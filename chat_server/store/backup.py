@@ -1,0 +1,81 @@
+"""Copying a database while it is used, checking a copy, and making one the start of a new history."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+
+from chat_server.store.database import FILE
+from chat_server.store.schema import APPLICATION_ID, VERSION
+
+# 1 MiB: how much is copied in one step.
+STEP_PAGES = 256
+
+
+class Unusable(Exception):
+    """A file that is no sound database of ours; the message says why."""
+
+
+def copy(directory: Path, to: Path) -> Iterator[tuple[int, int]]:
+    """Copy the database in `directory` into a new file, in steps; after each, how many pages are done, of how many.
+
+    Raises Unusable.
+
+    It is one state of the database, that of the first step: the source is read in one snapshot, so that neither does a
+    step wait for those who write nor has it to begin again after them.
+    """
+    source = apsw.Connection(str(directory / FILE), flags=apsw.SQLITE_OPEN_READONLY)
+    target = apsw.Connection(str(to))
+    try:
+        source.set_busy_timeout(5_000)
+        # What is on disk in the end is for the caller to see to; a flush of all at once would hold up the server's.
+        target.execute("PRAGMA synchronous = OFF")
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        with target.backup("main", source, "main") as backup:
+            while not backup.done:
+                backup.step(STEP_PAGES)
+                yield backup.page_count - backup.remaining, backup.page_count
+        # One file, without a log beside it.
+        target.execute("PRAGMA journal_mode = DELETE")
+    except apsw.Error as error:
+        raise Unusable(f"the database cannot be copied: {error}") from None
+    finally:
+        target.close()
+        source.close()
+
+
+def check(path: Path) -> None:
+    """Raises Unusable."""
+    try:
+        with _opened(path, apsw.SQLITE_OPEN_READONLY) as connection:
+            found = connection.execute("PRAGMA application_id").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone() or (0,)
+            if found != (APPLICATION_ID,):
+                raise Unusable("it holds no database of chat-server")
+            if version > VERSION:
+                raise Unusable(f"its database has version {version}, this program knows up to {VERSION}")
+            problems = connection.execute("PRAGMA integrity_check(1)").fetchall()
+            if problems != [("ok",)]:
+                raise Unusable(f"its database is damaged: {problems[0][0]}")
+    except apsw.Error as error:
+        raise Unusable(f"its database is damaged: {error}") from None
+
+
+def begin_history(path: Path, history: str) -> None:
+    """Programs that see another history forget what they kept: time went back."""
+    with _opened(path, apsw.SQLITE_OPEN_READWRITE) as connection:
+        connection.execute("UPDATE state SET history = ?", (history,))
+
+
+class _opened:
+    """A connection that is closed at the end, whatever comes."""
+
+    def __init__(self, path: Path, flags: int) -> None:
+        self._connection = apsw.Connection(str(path), flags=flags)
+
+    def __enter__(self) -> apsw.Connection:
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()

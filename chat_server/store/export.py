@@ -1,0 +1,86 @@
+"""All that is kept of one user, a bounded page at a time. Passwords, tokens and keys are not told, only that they are.
+
+A new table that says something of a user MUST stand in `RECORDS` or in `UNTOLD`; a test compares them with the schema.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from chat_server.protocol.times import iso
+from chat_server.store.database import Database
+
+PAGE_RECORDS_MAX = 200
+# Messages are looked through so many ids at a time: there is no index by author.
+WINDOW_IDS = 20_000
+
+_CHAT = """CASE c.kind WHEN 'main' THEN 'main' WHEN 'room' THEN c.name ELSE
+    '@' || (SELECT name FROM users WHERE id = CASE WHEN c.low_user = ?1 THEN c.high_user ELSE c.low_user END) END"""
+
+# What is told of user ?1, kind by kind; a column that ends with `_ms` is told as a time.
+RECORDS = {
+    "account": """SELECT name, created_ms, seen_ms, password IS NOT NULL AS has_password, ban_until_ms, ban_reason,
+        rate_start_ms, rate_count FROM users WHERE id = ?1""",
+    "operator": "SELECT o.by_option FROM operators o JOIN users u ON u.folded = o.folded WHERE u.id = ?1",
+    "token": "SELECT used_ms FROM tokens WHERE user_id = ?1 ORDER BY used_ms, hash",
+    "membership": f"""SELECT {_CHAT} AS chat, m.read_id AS read FROM members m JOIN chats c ON c.id = m.chat_id
+        WHERE m.user_id = ?1 ORDER BY c.id""",
+    "owned_chat": "SELECT name, topic FROM chats WHERE owner = ?1 ORDER BY id",
+    "invitation": """SELECT c.name AS chat, b.name AS by FROM invitations i JOIN chats c ON c.id = i.chat_id
+        JOIN users b ON b.id = i.by_user WHERE i.user_id = ?1 ORDER BY c.id""",
+    "invited": """SELECT c.name AS chat, u.name AS user FROM invitations i JOIN chats c ON c.id = i.chat_id
+        JOIN users u ON u.id = i.user_id WHERE i.by_user = ?1 ORDER BY c.id, u.id""",
+    "join_request": """SELECT c.name AS chat FROM join_requests j JOIN chats c ON c.id = j.chat_id
+        WHERE j.user_id = ?1 ORDER BY j.id""",
+    "reaction": "SELECT message_id, emoji FROM reactions WHERE user_id = ?1 ORDER BY message_id, emoji",
+    "delayed": """SELECT d.id, coalesce('@' || u.name, d.room_name, 'main') AS target, d.due_ms, d.text FROM delayed d
+        LEFT JOIN users u ON u.id = d.target_user WHERE d.user_id = ?1 ORDER BY d.id""",
+    "report": """SELECT u.name AS user, r.at_ms, r.reason, r.address, r.counted FROM reports r
+        JOIN users u ON u.id = r.target WHERE r.reporter = ?1 ORDER BY r.at_ms, u.id""",
+    "key": "SELECT at_ms FROM keys WHERE user_id = ?1 ORDER BY at_ms, key",
+    "notice": "SELECT id, CAST(event AS TEXT) AS event FROM notices WHERE user_id = ?1 ORDER BY id",
+    "act": """SELECT a.id, a.at_ms, a.act, a.whom, a.why FROM audit a JOIN users u ON u.name = a.who
+        WHERE u.id = ?1 ORDER BY a.id""",
+}
+# Columns that name a user and are not told: the other side's, told above from this side, or of others alone.
+UNTOLD = {
+    "chats.low_user", "chats.high_user",  # told as memberships
+    "delayed.target_user", "reports.target",  # what others wrote and did
+}  # fmt: skip
+_MESSAGES = f"""SELECT m.id, m.seq, {_CHAT} AS chat, m.at_ms, m.text, m.delayed, m.edited_ms, m.deleted_ms, m.reply_to
+    FROM messages m JOIN chats c ON c.id = m.chat_id
+    WHERE m.id > ?2 AND m.id <= ?3 AND m.user_id = ?1 ORDER BY m.id LIMIT ?4"""
+
+Record = tuple[str, dict[str, Any]]
+
+
+def of_user(db: Database, user_id: int) -> Iterator[list[Record]]:
+    for kind, sql in RECORDS.items():
+        offset = 0
+        while page := _told(db, kind, f"{sql} LIMIT ?2 OFFSET ?3", user_id, PAGE_RECORDS_MAX, offset):
+            yield page
+            offset += len(page)
+    newest: int = db.value("SELECT max(id) FROM messages") or 0
+    after = 0
+    while after < newest:
+        end = after + WINDOW_IDS
+        page = _told(db, "message", _MESSAGES, user_id, after, end, PAGE_RECORDS_MAX)
+        yield page
+        after = page[-1][1]["id"] if len(page) == PAGE_RECORDS_MAX else end
+
+
+def _told(db: Database, kind: str, sql: str, *bindings: int) -> list[Record]:
+    cursor = db.rows(sql, bindings)
+    names: list[str] = []
+    records = []
+    for row in cursor:
+        names = names or [column[0] for column in cursor.description]
+        records.append((kind, _fields(names, row)))
+    return records
+
+
+def _fields(names: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
+    return {
+        name.removesuffix("_ms"): iso(value) if name.endswith("_ms") else value
+        for name, value in zip(names, row, strict=True)
+        if value is not None and not (name.endswith("_ms") and value == 0)
+    }

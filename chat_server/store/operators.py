@@ -1,0 +1,68 @@
+"""Who is an operator, and the log of what operators did."""
+
+from msgspec import Struct
+
+from chat_server.store.database import Database
+
+
+class Named(Struct, frozen=True):
+    """An operator as named, by the configuration or by the command. Of no account yet, `has_account` is False."""
+
+    name: str
+    by_option: bool
+    has_account: bool
+    has_password: bool
+
+
+class Act(Struct, frozen=True):
+    id: int
+    at_ms: int
+    who: str
+    act: str
+    whom: str | None
+    why: str | None
+
+
+def configure(db: Database, names: list[tuple[str, str]]) -> None:
+    """Those that the configuration names, as names and folded names, in place of those that it named before."""
+    db.run("DELETE FROM operators WHERE by_option")
+    for name, folded in names:
+        db.run("INSERT INTO operators VALUES (?, 1, ?)", (folded, name))
+
+
+def add(db: Database, folded: str, name: str) -> None:
+    db.run("INSERT OR IGNORE INTO operators VALUES (?, 0, ?)", (folded, name))
+
+
+def remove(db: Database, folded: str) -> None:
+    db.run("DELETE FROM operators WHERE folded = ? AND NOT by_option", (folded,))
+
+
+def is_configured(db: Database, folded: str) -> bool:
+    return db.one("SELECT 1 FROM operators WHERE folded = ? AND by_option", (folded,)) is not None
+
+
+def is_named(db: Database, user_id: int) -> bool:
+    """Whether the user is named as an operator; without a password that makes none."""
+    sql = (
+        "SELECT 1 FROM users u JOIN operators o ON o.folded = u.folded WHERE u.id = ? AND u.deleted_ms IS NULL LIMIT 1"
+    )
+    return db.one(sql, (user_id,)) is not None
+
+
+def everyone(db: Database) -> list[Named]:
+    rows = db.all(
+        "SELECT coalesce(u.name, o.name), o.by_option, u.id IS NOT NULL, u.password IS NOT NULL FROM operators o"
+        " LEFT JOIN users u ON u.folded = o.folded AND u.deleted_ms IS NULL ORDER BY o.folded, o.by_option DESC"
+    )
+    return [Named(name, bool(option), bool(account), bool(password)) for name, option, account, password in rows]
+
+
+def record(db: Database, at_ms: int, who: str, act: str, whom: str | None, why: str | None) -> None:
+    db.run("INSERT INTO audit (at_ms, who, act, whom, why) VALUES (?, ?, ?, ?, ?)", (at_ms, who, act, whom, why))
+
+
+def acts(db: Database, after: int, limit: int) -> list[Act]:
+    """The first `limit` of those with a higher id."""
+    rows = db.all("SELECT id, at_ms, who, act, whom, why FROM audit WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+    return [Act(*row) for row in rows]

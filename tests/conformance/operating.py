@@ -1,0 +1,45 @@
+"""Operators in the tests, and the other words of the chat-server command as processes of their own."""
+
+import subprocess
+import sys
+
+from tests.harness import TIMEOUT_SECONDS, Chat, JsonClient, Server, TextClient
+
+SECRET = "s3cret"
+
+
+async def json_operator(chat: Chat, name: str = "boss") -> JsonClient:
+    client = await chat.json_stranger()
+    client.name = name
+    await client.enter(f"/sign_in {name} {SECRET}")
+    return client
+
+
+async def text_operator(chat: Chat, name: str = "boss") -> TextClient:
+    client = await chat.text_stranger()
+    client.name = name
+    await client.enter(f"/sign_in {name} {SECRET}")
+    return client
+
+
+def word(server: Server, *words: str, said: str = "") -> subprocess.CompletedProcess[str]:
+    """`chat-server` with these words on the server's data; `said` is its stdin."""
+    return subprocess.run(
+        [sys.executable, "-m", "chat_server", "--data", str(server.data), *words],
+        capture_output=True, input=said, text=True, env=server.environment, timeout=TIMEOUT_SECONDS,
+    )  # fmt: skip
+
+
+def done(server: Server, *words: str, said: str = "") -> str:
+    """What it printed; it must have done it."""
+    ended = word(server, *words, said=said)
+    assert (ended.returncode, ended.stderr) == (0, ""), ended
+    return ended.stdout
+
+
+def refused(server: Server, *words: str, said: str = "", status: int = 1) -> str:
+    """The one line that says why not."""
+    ended = word(server, *words, said=said)
+    assert ended.returncode == status, ended
+    assert ended.stderr.startswith("chat-server: ") and ended.stderr.count("\n") == 1, ended
+    return ended.stderr.removeprefix("chat-server: ").rstrip("\n")

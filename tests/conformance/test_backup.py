@@ -1,0 +1,212 @@
+"""`chat-server backup` and `restore`: while people chat, whole or not at all, and into another directory."""
+
+import asyncio
+import contextlib
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+from chat_server.store.database import open_reader
+from tests.conformance.conftest import Start
+from tests.conformance.operating import done, json_operator, refused, word
+from tests.harness import Chat, JsonClient, Server, texts
+from tests.unit.chat import dump
+
+MESSAGES_A_SECOND = 200
+
+
+async def chatter(chat: Chat, name: str, stop: asyncio.Event) -> list[tuple[int, str]]:
+    """Somebody who writes all the time; what was acknowledged."""
+    client = await chat.json(name)
+    said: list[tuple[int, str]] = []
+    while not stop.is_set():
+        texts = [f"{name} {len(said) + number} {'x' * 500}" for number in range(20)]
+        replies = await client.pipeline({"cmd": "send_all", "text": text} for text in texts)
+        said += [(reply["id"], text) for reply, text in zip(replies, texts, strict=True)]
+        await asyncio.sleep(20 / MESSAGES_A_SECOND)
+    return said
+
+
+def hidden(directory: Path) -> list[Path]:
+    """What a backup leaves that was not ended."""
+    return list(directory.glob(".*"))
+
+
+async def in_thread(server: Server, *words: str) -> str:
+    return await asyncio.to_thread(done, server, *words)
+
+
+async def everything(client: JsonClient) -> list[str]:
+    found: list[str] = []
+    more: str | None = "/history main after 0"
+    while more:
+        page, reply = await client.command(f"{more} limit 200")
+        found += texts(page)
+        more = reply.get("more")
+    return found
+
+
+async def test_while_people_chat(start: Start, tmp_path: Path) -> None:
+    chat = start("--operator", "boss")
+    filler = await chat.json("filler")
+    await filler.pipeline({"cmd": "send_all", "text": "y" * 3000} for _ in range(2000))
+    stop = asyncio.Event()
+    writing = asyncio.create_task(chatter(chat, "bob", stop))
+    file = tmp_path / "chat.tar"
+    early = (await filler.ok("/send_all before the backup"))["id"]
+    for _ in range(2):
+        assert "checked" in await in_thread(chat.server, "backup", str(file))
+    late = (await filler.ok("/send_all after the backup"))["id"]
+    stop.set()
+    said = await writing
+    history = (await json_operator(chat)).token and await history_of(chat)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert hidden(tmp_path) == []
+
+    copied = Server(tmp_path / "another")
+    assert "start the server" in done(copied, "restore", str(file))
+    assert (tmp_path / "another").stat().st_mode & 0o777 == 0o700
+    copied.start()
+    try:
+        other = Chat(copied)
+        stored = await everything(await other.json("filler"))
+        assert await history_of(other) != history
+        await other.close()
+    finally:
+        copied.close()
+    bobs = [text for text in stored if text.startswith("bob ")]
+    assert bobs == [text for _, text in said[: len(bobs)]], "a beginning of what was said, without a gap"
+    assert len(bobs) >= sum(id_ < early for id_, _ in said)
+    assert "before the backup" in stored and "after the backup" not in stored
+    assert late > early
+
+
+async def history_of(chat: Chat) -> str:
+    stranger = await chat.json_stranger()
+    _, reply = await stranger.command("/sign_in filler")
+    return str(reply["history"])
+
+
+async def test_a_restored_chat_is_the_same_but_for_its_history(start: Start, tmp_path: Path) -> None:
+    chat = start()
+    bob = await chat.json("bob")
+    await bob.pipeline(f"/send_all {number}" for number in range(50))
+    await bob.ok("/send_delayed main 1d later")
+    await chat.close()
+    assert chat.server.terminate() == 0
+    blob = chat.server.data / "files" / "ab" / "abcdef"
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(b"\0\xff" * 3_000_000)
+    done(chat.server, "backup", str(tmp_path / "b.tar"))
+    copy = Server(tmp_path / "copy")
+    done(copy, "restore", str(tmp_path / "b.tar"))
+    assert (copy.data / "files" / "ab" / "abcdef").read_bytes() == blob.read_bytes()
+    before, after = (dump(open_reader(server.data)) for server in (chat.server, copy))
+    (state,), (restored,) = before.pop("state"), after.pop("state")
+    assert before == after
+    assert state[:-1] == restored[:-1] and state[-1] != restored[-1]
+
+
+async def test_a_kill_in_the_middle_leaves_no_half_file(start: Start, tmp_path: Path) -> None:
+    chat = start("--command-burst", "100000")
+    bob = await chat.json("bob")
+    await bob.pipeline({"cmd": "send_all", "text": "y" * 4000} for _ in range(3000))
+    target = tmp_path / "backups"
+    target.mkdir()
+    file = target / "chat.tar"
+    for _ in range(5):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "chat_server", "backup", str(file), "--data", str(chat.server.data),
+            stdout=subprocess.DEVNULL, env=chat.server.environment,
+        )  # fmt: skip
+        # Killed as soon as it has begun to write.
+        while not (begun := list(target.glob(".*/*"))) and process.returncode is None:
+            await bob.roundtrip()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        if not file.exists():
+            assert begun
+        for part in target.glob(".*"):
+            shutil.rmtree(part)
+        file.unlink(missing_ok=True)
+    done(chat.server, "backup", str(file))
+    assert await bob.code("/send_all still here") == "ok"
+    assert [path.name for path in target.iterdir()] == ["chat.tar"]
+
+
+async def test_a_backup_that_fails_leaves_the_last_one(start: Start, tmp_path: Path) -> None:
+    chat = start()
+    file = tmp_path / "chat.tar"
+    done(chat.server, "backup", str(file))
+    before = file.read_bytes()
+    assert chat.server.terminate() == 0
+    database = chat.server.data / "chat.db"
+    whole = database.read_bytes()
+    database.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    assert "nothing was saved" in refused(chat.server, "backup", str(file))
+    assert file.read_bytes() == before
+    database.write_bytes(whole)
+    assert "cannot write the backup" in refused(chat.server, "backup", str(tmp_path / "none" / "x"))
+
+
+async def test_restore_refuses_what_it_must(start: Start, tmp_path: Path) -> None:
+    chat = start()
+    await (await chat.json("bob")).ok("/send_all first")
+    file = tmp_path / "chat.tar"
+    done(chat.server, "backup", str(file))
+    await chat.close()
+    assert "in use" in refused(chat.server, "restore", str(file), "--force")
+    assert chat.server.terminate() == 0
+    assert "not empty" in refused(chat.server, "restore", str(file))
+    empty = Server(tmp_path / "empty")
+    assert "there is no backup" in refused(empty, "restore", str(tmp_path / "none.tar"))
+    for name, data in damaged(file).items():
+        (tmp_path / name).write_bytes(data)
+        assert "nothing was restored" in refused(empty, "restore", str(tmp_path / name)), name
+        assert [path.name for path in empty.data.iterdir()] == ["lock"], name
+    chat.server.start()
+    await (await chat.json("bob")).ok("/send_all second")
+    await chat.close()
+    assert chat.server.terminate() == 0
+    done(chat.server, "restore", str(file), "--force")
+    chat.server.start()
+    assert await everything(await chat.json("bob")) == ["first"]
+
+
+def damaged(file: Path) -> dict[str, bytes]:
+    whole = file.read_bytes()
+    with tarfile.open(file) as tar:
+        sums = tar.getmember("SHA256SUMS")
+    flipped = bytearray(whole)
+    flipped[sums.offset // 2] ^= 1
+    evil = file.with_name("evil")
+    with tarfile.open(evil, "w") as tar:
+        for name in ("chat.db", "files/../../escaped"):
+            tar.addfile(tarfile.TarInfo(name))
+    return {
+        "cut": whole[: len(whole) // 2], "without-sums": whole[: sums.offset] + b"\0" * 1024, "flipped": bytes(flipped),
+        "text": b"hello\n" * 1000, "nothing": b"", "evil": evil.read_bytes(),
+    }  # fmt: skip
+
+
+async def test_an_interrupted_restore_is_noticed_at_the_start(start: Start, tmp_path: Path) -> None:
+    chat = start()
+    done(chat.server, "backup", str(tmp_path / "b.tar"))
+    assert chat.server.terminate() == 0
+    (chat.server.data / "restoring").touch()
+    status, said = chat.server.refusal()
+    assert status == 1 and "a restore into" in said
+    done(chat.server, "restore", str(tmp_path / "b.tar"), "--force")
+    chat.server.start()
+
+
+async def test_a_bar_is_shown_on_a_terminal_alone(start: Start, tmp_path: Path) -> None:
+    from tests.conformance.test_command_line import on_a_terminal
+
+    chat = start()
+    status, screen = await asyncio.to_thread(on_a_terminal, chat.server, ["backup", str(tmp_path / "b.tar")])
+    assert status == 0 and "100 % copying the database" in screen and "###" in screen
+    assert word(chat.server, "backup", str(tmp_path / "b.tar")).stderr == ""

@@ -1,0 +1,303 @@
+"""The other words of `chat-server`: beside a running server and without one they do the same."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.conftest import Start
+from tests.conformance.operating import SECRET, done, json_operator, refused, word
+from tests.harness import TIMEOUT_SECONDS, Chat, Server
+
+Ready = Callable[[Chat], Server]
+
+
+@pytest.fixture(params=["beside a running server", "without one"])
+def ready(request: pytest.FixtureRequest) -> Iterator[Ready]:
+    """The server of a chat, running or stopped; in the end it runs."""
+
+    def ready(chat: Chat) -> Server:
+        if request.param == "without one":
+            assert chat.server.terminate() == 0
+        return chat.server
+
+    yield ready
+
+
+def running(server: Server) -> None:
+    if server.process is None:
+        server.start()
+
+
+async def some_people(start: Start) -> Chat:
+    chat = start("--operator", "boss")
+    bob, alice = await chat.json("bob"), await chat.json("alice")
+    first = (await bob.ok("/send_all from bob"))["id"]
+    await alice.ok(f"/reply {first} from alice")
+    await bob.ok("/send alice for you")
+    await alice.ok("/send bob not yours")
+    await bob.ok("/send_delayed main 1h later")
+    await bob.ok("/report alice rude")
+    return chat
+
+
+async def test_unban(start: Start, ready: Ready) -> None:
+    chat = start("--operator", "boss")
+    boss, _ = await json_operator(chat), await chat.json("bob")
+    await boss.ok("/ban bob 1d")
+    await chat.close()
+    server = ready(chat)
+    assert done(server, "unban", "bob") == "the ban of bob is over\n"
+    assert done(server, "unban", "@BOB") == "bob is not banned\n"
+    assert refused(server, "unban", "nobody").startswith("unknown_user: ")
+    running(server)
+    assert await (await chat.json("bob")).code("/send_all back") == "ok"
+    assert done(server, "audit").splitlines()[-2].endswith(" server unban bob")
+
+
+async def test_password(start: Start, ready: Ready) -> None:
+    chat = start()
+    bob = await chat.json("bob")
+    token = bob.token
+    server = ready(chat)
+    assert refused(server, "password", "nobody", said="x\n").startswith("unknown_user: ")
+    for wrong in ("", "\n", "two words\n"):
+        assert "nothing was done" in refused(server, "password", "bob", said=wrong)
+    assert done(server, "password", "bob", said=f"{SECRET}\n").startswith("bob has a new password")
+    told = await bob.event("closing")
+    assert told["code"] in ("signed_out", "shutdown")
+    running(server)
+    stranger = await chat.json_stranger()
+    assert await stranger.code(f"/resume {token}") == "bad_token"
+    assert await stranger.code("/sign_in bob") == "password_required"
+    assert await stranger.code("/sign_in bob wrong") == "wrong_password"
+    assert await stranger.code(f"/sign_in bob {SECRET}") == "ok"
+    assert SECRET not in server.log and "argon2" not in server.log
+
+
+async def test_forget(start: Start, ready: Ready) -> None:
+    chat = await some_people(start)
+    await chat.close()
+    bob = await chat.json("bob")
+    server = ready(chat)
+    assert "--yes" in refused(server, "forget", "bob", status=2)
+    assert done(server, "forget", "bob", "--yes") == "the account bob and its texts are gone\n"
+    assert (await bob.event("closing"))["code"] in ("account_deleted", "shutdown")
+    assert refused(server, "forget", "bob", "--yes").startswith("unknown_user: ")
+    running(server)
+    alice = await chat.json("alice")
+    page, _ = await alice.command("/history main")
+    assert [line.get("text") for line in page] == [None, "from alice"]
+    assert await (await chat.json_stranger()).code("/sign_in bob") == "bad_name"
+
+
+async def test_export(start: Start, ready: Ready) -> None:
+    chat = await some_people(start)
+    await chat.close()
+    server = ready(chat)
+    records = [json.loads(line) for line in done(server, "export", "bob").splitlines()]
+    kinds = [record["kind"] for record in records]
+    assert kinds.count("message") == 2 and {"account", "membership", "delayed", "report"} <= set(kinds)
+    texts = [record["data"].get("text") for record in records]
+    assert {"from bob", "for you", "later"} <= set(texts)
+    assert not {"from alice", "not yours"} & set(texts)
+    assert refused(server, "export", "nobody").startswith("unknown_user: ")
+    running(server)
+
+
+async def test_operator(start: Start, ready: Ready) -> None:
+    chat = start("--operator", "boss")
+    await json_operator(chat, "bob")
+    await chat.close()
+    server = ready(chat)
+    assert done(server, "operator", "add", "bob") == "bob is an operator now\n"
+    assert done(server, "operator", "list").splitlines()[0] == "bob  by the command"
+    assert refused(server, "operator", "add", "nobody").startswith("unknown_user: ")
+    running(server)
+    assert await (await json_operator(chat, "bob")).code("/stats") == "ok"
+
+
+async def test_stats_and_audit(start: Start, ready: Ready) -> None:
+    chat = await some_people(start)
+    await chat.close()
+    server = ready(chat)
+    told = done(server, "stats").splitlines()
+    assert "accounts ever registered: 2" in told
+    assert any(line.startswith("deliveries: ") for line in told) == (server.process is not None)
+    assert done(server, "audit") == "0 acts\n"
+    running(server)
+
+
+async def test_nothing_else_is_done_without_a_server(start: Start) -> None:
+    """What is due stays so, settings stay, and the socket and the lock leave no trace."""
+    chat = start("--operator", "boss")
+    bob = await chat.json("bob")
+    await bob.ok("/send_delayed main 1 tea")
+    assert chat.server.terminate() == 0
+    await asyncio.to_thread(done, chat.server, "stats")
+    assert done(chat.server, "operator", "list").splitlines()[0].startswith("boss  by the settings")
+    assert not (chat.server.data / "control.sock").exists()
+    chat.server.start()
+    bob = await chat.json("bob")
+    _, reply = await bob.command("/history main")
+    assert reply["count"] + len((await bob.ok("/delayed"))["delayed"]) == 1
+
+
+async def test_the_socket_is_the_servers_alone_and_survives_a_kill(start: Start) -> None:
+    chat = start()
+    path = chat.server.data / "control.sock"
+    assert stat.S_ISSOCK(path.stat().st_mode) and stat.S_IMODE(path.stat().st_mode) == 0o600
+    await chat.json("bob")
+    await chat.close()
+    chat.server.kill()
+    assert path.exists()
+    assert "accounts ever registered: 1" in done(chat.server, "stats")
+    chat.server.start()
+    assert "connections: 0" in done(chat.server, "stats")
+    assert chat.server.terminate() == 0
+    assert not path.exists()
+
+
+async def test_a_data_directory_with_a_long_name(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 100) / ("y" * 100)
+    deep.parent.mkdir()
+    server = Server(deep)
+    server.start()
+    try:
+        assert "connections: 0" in done(server, "stats")
+    finally:
+        server.close()
+
+
+async def test_both_forms_over_the_socket_and_what_is_not_said_there(start: Start) -> None:
+    chat = start()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(TIMEOUT_SECONDS)
+        sock.connect(str(chat.server.data / "control.sock"))
+        sock.sendall(b'/stats\n{"cmd":"audit"}\n\n/send_all hi\n{"cmd":"unban"}\n\xff\n/announce hi\n')
+        sock.shutdown(socket.SHUT_WR)
+        with sock.makefile() as lines:
+            said = lines.read().splitlines()
+    (stats, audit, send, unban, garbage, announce) = [line for line in said if line[:1] in "+-{"]
+    assert stats.startswith("+ as of ")
+    assert json.loads(audit) == {"type": "ok", "re": "audit", "count": 0}
+    assert send.startswith("- unknown_command: ")
+    assert json.loads(unban)["code"] == "bad_argument"
+    assert garbage.startswith("- bad_encoding: ")
+    assert announce.startswith("+ ")
+    assert "do=unban result=bad_argument" in chat.server.log
+
+
+async def test_a_stop_does_not_wait_for_who_is_connected_there(start: Start) -> None:
+    chat = start()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(chat.server.data / "control.sock"))
+        assert chat.server.end(signal.SIGTERM, timeout=5) == 0
+
+
+async def test_on_a_terminal_forgetting_asks(start: Start) -> None:
+    chat = start()
+    await (await chat.json("bob")).close()
+    for typed, status in (("no", 1), ("bob", 0)):
+        ended, said = await asyncio.to_thread(on_a_terminal, chat.server, ["forget", "bob"], f"{typed}\n")
+        assert "Type its name" in said
+        assert ended == status, said
+
+
+async def test_on_a_terminal_a_password_is_asked_twice_and_not_shown(start: Start) -> None:
+    chat = start()
+    await (await chat.json("bob")).close()
+    for second, status in (("other", 1), (SECRET, 0)):
+        ended, said = await asyncio.to_thread(
+            on_a_terminal, chat.server, ["password", "bob"], f"{SECRET}\n", f"{second}\n"
+        )
+        assert ended == status, said
+        assert "again: " in said and SECRET not in said
+    assert await (await chat.json_stranger()).code(f"/sign_in bob {SECRET}") == "ok"
+
+
+def on_a_terminal(server: Server, words: list[str], *typed: str) -> tuple[int, str]:
+    """Its exit status and all that stood on the screen; each line is typed once it is asked for."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chat_server", "--data", str(server.data), *words],
+        stdin=theirs, stdout=theirs, stderr=theirs, env=server.environment, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    screen = ""
+    waiting = list(typed)
+    while True:
+        try:
+            piece = os.read(ours, 4096).decode()
+        except OSError:
+            break
+        screen += piece
+        if waiting and piece.endswith(": "):
+            os.write(ours, waiting.pop(0).encode())
+    os.close(ours)
+    return process.wait(TIMEOUT_SECONDS), screen
+
+
+# ---- what is wrong before anything is done
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("nonsense",), "nonsense"),
+        (("export",), "USER"),
+        (("operator",), "act"),
+        (("operator", "add"), "NAME"),
+        (("unban", 'a"b'), "no username"),
+        (("unban", "a\nb"), "no username"),
+        (("backup",), "FILE"),
+        (("check", "--port", "x"), "--port"),
+        (("stats", "--prot", "1"), "--prot"),
+    ],
+)
+def test_what_is_said_wrongly_is_one_line_and_status_2(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+    assert told in refused(Server(tmp_path / "none"), *words, status=2)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("stats",), ("unban", "bob"), ("backup", "/dev/null"), ("export", "bob"), ("operator", "list")]
+)
+def test_where_there_is_no_chat_none_is_made(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert "there is no chat in" in refused(Server(tmp_path / "none"), *words)
+    assert not (tmp_path / "none").exists()
+
+
+def test_check_says_what_would_hold_and_whence(tmp_path: Path) -> None:
+    config = tmp_path / "chat.toml"
+    config.write_text('page = 30\noperator = ["anna"]\n')
+    server = Server(tmp_path / "none", environment={"CHAT_REPLAY": "3"})
+    told = done(server, "check", "--config", str(config), "--ban-duration", "2h").splitlines()
+    assert f"data = {tmp_path / 'none'}  (--data)" in told
+    assert "page = 30  (page in the configuration file)" in told
+    assert "operator = anna  (operator in the configuration file)" in told
+    assert "replay = 3  (CHAT_REPLAY)" in told
+    assert "ban-duration = 2h  (--ban-duration)" in told
+    assert "port = 8000  (default)" in told
+    config.write_text("pages = 30\n")
+    assert "unknown key: pages" in refused(server, "check", "--config", str(config), status=2)
+    assert not (tmp_path / "none").exists()
+
+
+def test_options_stand_before_or_after_the_word(tmp_path: Path) -> None:
+    config = tmp_path / "chat.toml"
+    config.write_text("page = 30\n")
+    before, after = (
+        word(Server(tmp_path / "none"), *words).stdout
+        for words in (("--config", str(config), "check"), ("check", "--config", str(config)))
+    )
+    assert before == after and "page = 30" in before

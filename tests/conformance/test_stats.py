@@ -1,0 +1,35 @@
+"""/stats: how much there is, and what the running server has counted."""
+
+from tests.conformance.conftest import Start
+from tests.conformance.operating import json_operator, text_operator
+
+
+async def test_json(start: Start) -> None:
+    chat = start("--operator", "boss")
+    boss, bob = await json_operator(chat), await chat.json("bob")
+    await bob.ok("/send_all hi")
+    await boss.ok("/ban bob")
+    reply = await boss.ok("/stats")
+    assert reply.keys() == {"type", "re", "users", "banned", "reports", "seq", "database", "at", "live"}
+    assert (reply["users"], reply["banned"], reply["reports"], reply["seq"]) == (2, 1, 0, 1)
+    assert reply["database"] > 0
+    live = reply["live"]
+    assert live.keys() == {"connections", "users_online", "messages", "deliveries", "uptime_seconds"}
+    assert (live["connections"], live["users_online"], live["messages"]) == (2, 2, 1)
+    await chat.close()
+    chat.server.restart()
+    again = await (await json_operator(chat)).ok("/stats")
+    assert (again["users"], again["banned"], again["live"]["messages"]) == (2, 1, 0)
+
+
+async def test_text(start: Start) -> None:
+    chat = start("--operator", "boss")
+    items, reply = await (await text_operator(chat)).command("/stats")
+    assert "  connections: 1" in items and "  accounts ever registered: 1" in items
+    assert reply.startswith("+ as of ")
+
+
+async def test_errors(start: Start) -> None:
+    chat = start("--operator", "boss")
+    assert await (await chat.json("bob")).code("/stats") == "forbidden"
+    assert await (await chat.json_stranger()).code("/stats") == "not_signed_in"

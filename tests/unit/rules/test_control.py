@@ -1,0 +1,113 @@
+import pytest
+
+from chat_server.entries import MACHINE, Configure, Entry, Logged
+from chat_server.errors import Refusal
+from chat_server.protocol import events as e
+from chat_server.protocol import operator_replies as r
+from chat_server.protocol import operators as o
+from chat_server.protocol.arguments import User, Word
+from chat_server.protocol.names import check
+from chat_server.protocol.table import CONTROL, TABLE
+from tests.unit.chat import LIMITS, Chat, Said, events_to
+
+BOB = User("bob", "bob")
+
+
+def control(chat: Chat, command: Logged) -> Said:
+    return chat.do(command, user_id=MACHINE)
+
+
+def code(chat: Chat, command: Logged) -> str:
+    with pytest.raises(Refusal) as refused:
+        control(chat, command)
+    return refused.value.code
+
+
+def test_nobody_can_say_them_over_a_connection(chat: Chat) -> None:
+    assert not CONTROL.keys() & TABLE.keys()
+    with pytest.raises(Refusal, match="there is no /appoint"):
+        chat.say("alice", "/appoint alice")
+    for command in (o.Appoint(BOB), o.Forget(BOB), o.SetPasswordOf(BOB, Word("h"))):
+        with pytest.raises(Refusal) as refused:
+            chat.do(command, "alice")
+        assert refused.value.code == "forbidden"
+    for query in (o.Audit(), o.Export(BOB), o.ListOperators()):
+        with pytest.raises(Refusal, match="for operators"):
+            chat.ask("alice", query)
+
+
+def test_an_operator_of_the_chat_may_not_say_them_either(chat: Chat) -> None:
+    """They stand in a table of their own; what an operator's entry would do is looked at with the machine's."""
+    control(chat, o.SetPasswordOf(BOB, Word("argon")))
+    control(chat, o.Appoint(BOB))
+    with pytest.raises(Refusal, match="there is no /forget"):
+        chat.say("bob", "/forget alice")
+
+
+def test_appointed_and_dismissed(chat: Chat) -> None:
+    assert code(chat, o.Appoint(BOB)) == "password_required"
+    assert code(chat, o.Appoint(User("nobody", "nobody"))) == "unknown_user"
+    control(chat, o.SetPasswordOf(BOB, Word("argon")))
+    assert control(chat, o.Appoint(BOB)).reply == r.OperatorSet("bob", True)
+    chat.configure()
+    chat.say("bob", "/stats")
+    assert control(chat, o.Dismiss(BOB)).reply == r.OperatorSet("bob", False)
+    assert code(chat, o.Dismiss(BOB)) == "bad_argument"
+    chat.batch(Entry(Configure(LIMITS, "h", [check("bob")])))
+    assert code(chat, o.Dismiss(BOB)) == "forbidden"
+
+
+def test_a_new_password_ends_all_that_was_signed_in(chat: Chat) -> None:
+    chat.sign_in("dora", token_hash=b"t")
+    (push,) = control(chat, o.SetPasswordOf(User("dora", "dora"), Word("argon"))).pushes
+    assert isinstance(push.event, e.Closing) and push.event.code == "signed_out"
+    assert chat.db.value("SELECT count(*) FROM tokens") == 0
+    assert chat.db.value("SELECT password FROM users WHERE name = 'dora'") == "argon"
+
+
+def test_forgetting_is_deleting_the_account(chat: Chat) -> None:
+    control(chat, o.SetPasswordOf(BOB, Word("argon")))
+    control(chat, o.Appoint(BOB))
+    said = chat.say("bob", "/send_all hello").reply
+    chat.say("alice", f"/reply {said.id} yes")
+    chat.say("bob", "/report carol for private reasons")
+    gone = control(chat, o.Forget(BOB))
+    assert gone.reply == e.AccountDeleted("bob")
+    assert e.Closing("this account was deleted", "account_deleted") in events_to(gone.pushes, chat.ids["bob"])
+    assert chat.say("alice", f"/thread {said.id}").texts == [None, "yes"]
+    assert code(chat, o.Forget(BOB)) == "unknown_user"
+    assert all("hello" not in str(rows) and "private" not in str(rows) for rows in chat.dump().values())
+    assert chat.dump()["operators"] == []
+
+
+def test_an_export_has_all_that_is_the_users_and_nothing_else(chat: Chat) -> None:
+    control(chat, o.SetPasswordOf(BOB, Word("$argon2id$hash")))
+    chat.sign_in("bob", token_hash=b"tokenhash", saw_hash="$argon2id$hash")
+    first = chat.say("alice", "/send bob not his").reply
+    chat.say("bob", "/send alice mine")
+    chat.say("bob", f"/react {first.id} 👍")
+    chat.say("bob", "/send_delayed main 1h later")
+    chat.say("bob", "/report carol rude")
+    chat.say("alice", "/report bob secretly")
+    said = chat.ask_as(MACHINE, o.Export(BOB))
+    told = [(event.kind, event.data) for event in said.events if isinstance(event, e.Record)]
+    assert said.reply == r.Exported("bob", len(told))
+    assert [kind for kind, _ in told] == [
+        "account", "token", "membership", "membership", "reaction", "delayed", "report", "message"
+    ]  # fmt: skip
+    data = dict(told)
+    assert data["account"]["has_password"] == 1 and data["account"]["created"].endswith("Z")
+    assert (data["message"]["text"], data["message"]["chat"]) == ("mine", "@alice")
+    assert (data["delayed"]["text"], data["report"]["user"]) == ("later", "carol")
+    assert not any(word in str(told) for word in ("argon", "tokenhash", "not his", "secretly"))
+
+
+def test_the_audit_goes_on_where_one_was(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat_server.rules.control.ACTS_PAGE_MAX", 2)
+    for text in "abcde":
+        control(chat, o.Announce(text))  # type: ignore[arg-type]
+    said = chat.ask_as(MACHINE, o.Audit())
+    assert [event.why for event in said.events if isinstance(event, e.Act)] == list("abcde")
+    assert said.reply == r.Acts(5)
+    rest = chat.ask_as(MACHINE, o.Audit(3))  # type: ignore[arg-type]
+    assert [event.id for event in rest.events if isinstance(event, e.Act)] == [4, 5]

@@ -1,0 +1,199 @@
+import pytest
+
+from chat_server.entries import MACHINE, Configure, Entry
+from chat_server.errors import Refusal
+from chat_server.protocol import events as e
+from chat_server.protocol import operator_replies as r
+from chat_server.protocol import operators as o
+from chat_server.protocol.arguments import Duration, User
+from chat_server.protocol.names import check
+from chat_server.protocol.table import TABLE
+from chat_server.protocol.times import iso
+from chat_server.rules.turn import READINGS, RULES
+from chat_server.store import operators
+from tests.unit.chat import LIMITS, Chat, events_to, refused
+from tests.unit.fakes import HOUR_MS, NOON_MS
+
+
+@pytest.fixture
+def boss(chat: Chat) -> str:
+    """An operator, named by the settings before there was an account."""
+    chat.batch(Entry(Configure(LIMITS, "h", [check("boss")])))
+    chat.sign_in("boss", new_hash="argon", password_given=True)
+    return "boss"
+
+
+def acts(chat: Chat) -> list[tuple[str, str, str | None, str | None]]:
+    return [(act.who, act.act, act.whom, act.why) for act in operators.acts(chat.db, 0, 100)]
+
+
+LINES = ("/ban bob", "/unban bob", "/kick bob", "/announce hi", "/reports", "/stats", "/ban nobody", "/kick alice")
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_nobody_else_may(chat: Chat, line: str) -> None:
+    assert refused(chat, "alice", line).code == "forbidden"
+    assert acts(chat) == []
+
+
+def test_the_guard_stands_before_every_command_of_operators() -> None:
+    for spec in TABLE.values():
+        where = RULES.get(spec.build) or READINGS.get(spec.build)  # type: ignore[call-overload]
+        guarded = where is not None and hasattr(where, "__wrapped__")
+        assert guarded == spec.operators_only, spec.verb
+
+
+def test_an_operator_without_a_password_is_none(chat: Chat) -> None:
+    chat.batch(Entry(Configure(LIMITS, "h", [check("Alice")])))
+    assert refused(chat, "alice", "/ban bob").code == "password_required"
+    for reporter in ("bob", "carol"):
+        assert chat.say(reporter, "/report alice").reply.note is None
+
+
+def test_names_are_compared_folded_and_each_start_names_anew(chat: Chat, boss: str) -> None:
+    chat.batch(Entry(Configure(LIMITS, "h", [check("BOSS")])))
+    chat.say(boss, "/stats")
+    chat.batch(Entry(Configure(LIMITS, "h", [check("alice")])))
+    assert refused(chat, boss, "/stats").code == "forbidden"
+
+
+def test_a_ban_of_an_operator_is_one_as_any_other(chat: Chat, boss: str) -> None:
+    said = chat.say(boss, "/ban bob 1h rude")
+    until = iso(NOON_MS + HOUR_MS)
+    assert said.reply == r.UserBanned("bob", until, "rude")
+    assert events_to(said.pushes, chat.ids["bob"]) == [e.Banned(until, "rude")]
+    assert events_to(said.pushes, chat.ids["alice"]) == []
+    assert refused(chat, "bob", "/send_all hi").fields == {"until": until}
+    chat.clock.advance(HOUR_MS)
+    assert events_to(chat.due(), chat.ids["bob"]) == [e.Unbanned()]
+    assert acts(chat) == [("boss", "ban", "bob", f"until {until}: rude")]
+
+
+def test_without_a_duration_it_is_that_of_the_settings(chat: Chat, boss: str) -> None:
+    assert chat.say(boss, "/ban bob").reply.until == iso(NOON_MS + LIMITS.ban_ms)
+
+
+def test_unban_ends_a_ban_and_the_count(chat: Chat, boss: str) -> None:
+    for reporter in ("alice", "carol", "boss"):
+        chat.say(reporter, "/report bob")
+    assert refused(chat, "bob", "/send_all hi").code == "banned"
+    chat.clock.advance(1000)
+    assert events_to(chat.say(boss, "/unban bob").pushes, chat.ids["bob"]) == [e.Unbanned()]
+    chat.say("bob", "/send_all hi")
+    assert chat.due() == [] and chat.batch().next_due_ms is None
+    chat.clock.advance(1000)
+    chat.sign_in("dora")
+    assert chat.say("dora", "/report bob").reply == e.Reported("bob", 1, 3)
+
+
+def test_unban_of_who_is_not_banned_does_nothing(chat: Chat, boss: str) -> None:
+    said = chat.say(boss, "/unban bob")
+    assert said.reply.note and not said.pushes and acts(chat) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "after_ms"), [("/unban bob", 0), ("/ban bob 10s", 10_000), ("/ban bob 9h", 9 * HOUR_MS)]
+)
+def test_what_waits_for_the_end_of_a_ban_waits_for_the_new_one(chat: Chat, boss: str, line: str, after_ms: int) -> None:
+    chat.say("bob", "/send_delayed main 5 tea")
+    chat.say(boss, "/ban bob 4h")
+    chat.clock.advance(5000)
+    assert chat.due() == []
+    chat.say(boss, line)
+    for wait in (after_ms - 1, 1) if after_ms else (0,):
+        chat.clock.advance(wait)
+        sent = [push.event for push in chat.due() if isinstance(push.event, e.Message)]
+    assert [message.text for message in sent] == ["tea"]
+
+
+def test_a_kick_hangs_up_on_the_user_alone(chat: Chat, boss: str) -> None:
+    (push,) = chat.say(boss, "/kick bob calm down").pushes
+    assert push.users == (chat.ids["bob"],)
+    assert push.event == e.Closing("an operator closed this connection: calm down", "kicked")
+    assert acts(chat) == [("boss", "kick", "bob", "calm down")]
+
+
+def test_operators_are_safe_from_each_other_and_from_reports(chat: Chat, boss: str) -> None:
+    chat.batch(Entry(Configure(LIMITS, "h", [check("boss"), check("chief")])))
+    chat.sign_in("chief", new_hash="argon", password_given=True)
+    for line in ("/ban chief", "/kick chief"):
+        assert refused(chat, boss, line).code == "forbidden"
+    for line in ("/ban boss", "/kick boss", "/unban boss"):
+        assert refused(chat, boss, line).code == "not_yourself"
+    for reporter in ("alice", "bob", "carol"):
+        reply = chat.say(reporter, "/report boss").reply
+        assert reply.reports == 0 and "is an operator" in reply.note
+    chat.say(boss, "/send_all hi")
+
+
+def test_an_announcement_goes_to_everyone(chat: Chat, boss: str) -> None:
+    (push,) = chat.say(boss, "/announce noon").pushes
+    assert (push.event, push.users) == (e.Notice("noon", by="boss"), None)
+    assert acts(chat) == [("boss", "announce", None, "noon")]
+
+
+def test_who_was_banned_before_announces_nothing(chat: Chat, boss: str) -> None:
+    chat.say(boss, "/ban alice")
+    chat.sign_in("dora")
+    chat.do(o.SetPasswordOf(User("alice", "alice"), "argon2"), user_id=MACHINE)  # type: ignore[arg-type]
+    chat.do(o.Appoint(User("alice", "alice")), user_id=MACHINE)
+    assert refused(chat, "alice", "/announce hi").code == "banned"
+
+
+def test_any_message_may_be_deleted(chat: Chat, boss: str) -> None:
+    private = chat.say("alice", "/send bob secret").reply.id
+    said = chat.say(boss, f"/delete {private}")
+    assert said.reply == e.Changed(private, chat.executor.state.seq)
+    assert events_to(said.pushes, chat.ids[boss]) == []
+    (seen,) = events_to(said.pushes, chat.ids["bob"])
+    assert isinstance(seen, e.Message) and seen.deleted and seen.text is None
+    assert refused(chat, boss, f"/delete {private}").code == "unknown_message"
+    own = chat.say(boss, "/send_all own").reply.id
+    chat.say(boss, f"/delete {own}")
+    assert acts(chat) == [("boss", "delete", "alice", f"#{private}")]
+
+
+def test_a_message_of_a_private_chat_too(chat: Chat, boss: str) -> None:
+    chat.say("alice", "/create_chat #team")
+    id_ = chat.say("alice", "/send #team secret").reply.id
+    assert refused(chat, boss, f"/edit {id_} x").code == "unknown_message"
+    said = chat.say(boss, f"/delete {id_}")
+    (push,) = said.pushes
+    assert push.room and isinstance(push.event, e.Message) and push.event.deleted
+    assert said.reply == r_changed(id_, chat)
+    other = chat.say("alice", "/send #team more").reply.id
+    chat.say("alice", "/leave #team")
+    assert refused(chat, boss, f"/delete {other}").code == "unknown_message"
+
+
+def r_changed(id_: int, chat: Chat) -> e.Changed:
+    return e.Changed(id_, chat.executor.state.seq)
+
+
+def test_reports_are_told_with_how_often(chat: Chat, boss: str) -> None:
+    chat.say("alice", "/report bob rude")
+    chat.clock.advance(1000)
+    chat.say("carol", "/report bob")
+    reply = chat.say(boss, "/reports").reply
+    assert [(each.user, each.by, each.reason) for each in reply.reports] == [
+        ("bob", "carol", ""),
+        ("bob", "alice", "rude"),
+    ]
+    assert reply.users == [r.Accused("bob", 2, 2)]
+    assert chat.say(boss, "/reports carol").reply == r.ReportList([], [])
+    with pytest.raises(Refusal, match="nobody"):
+        chat.say(boss, "/reports nobody")
+
+
+def test_a_long_list_says_how_to_go_on(chat: Chat, boss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat_server.rules.operators.REPORTS_MAX", 1)
+    chat.say("alice", "/report bob")
+    chat.say("alice", "/report carol")
+    reply = chat.say(boss, "/reports").reply
+    assert len(reply.reports) == 1 and "/reports <username>" in reply.more
+
+
+def test_the_machine_itself_may_all_of_it(chat: Chat) -> None:
+    chat.do(o.Ban(User("bob", "bob"), Duration(1000), None), user_id=MACHINE)
+    chat.do(o.Announce("hi"), user_id=MACHINE)  # type: ignore[arg-type]
+    assert [act[:3] for act in acts(chat)] == [("server", "ban", "bob"), ("server", "announce", None)]

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from chat_server.store import backup
+from chat_server.store.database import open_reader, open_writer
+from tests.unit.chat import Chat, dump
+
+
+def copy(directory: Path, to: Path) -> list[tuple[int, int]]:
+    return list(backup.copy(directory, to))
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Chat:
+    chat = Chat(tmp_path / "data")
+    chat.sign_in("alice")
+    return chat
+
+
+def test_a_copy_is_the_state_of_its_first_step(chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup, "STEP_PAGES", 1)
+    for number in range(50):
+        chat.say("alice", f"/send_all {number} {'x' * 2000}")
+    before = chat.dump()
+    (tmp_path / "to").mkdir()
+    steps = backup.copy(tmp_path / "data", tmp_path / "to" / "chat.db")
+    seen = [next(steps)]
+    for number, step in enumerate(steps):
+        seen.append(step)
+        if number % 5 == 0:
+            chat.say("alice", "/send_all meanwhile")
+    assert [done for done, _ in seen] == list(range(1, len(seen) + 1)), "it never begins again"
+    assert seen[-1][0] == seen[-1][1]
+    copied = open_reader(tmp_path / "to")
+    assert dump(copied) == before
+    copied.close()
+    backup.check(tmp_path / "to" / "chat.db")
+
+
+def test_what_is_not_sound_is_not_taken(chat: Chat, tmp_path: Path) -> None:
+    file = tmp_path / "copy.db"
+    chat.say("alice", "/send_all hi")
+    copy(tmp_path / "data", file)
+    whole = file.read_bytes()
+    for damaged in (
+        whole[: len(whole) // 2],
+        b"no database at all",
+        whole[:8192] + b"\xff" * 4096 + whole[12288:],
+        b"",
+    ):
+        file.write_bytes(damaged)
+        with pytest.raises(backup.Unusable, match="database"):
+            backup.check(file)
+    file.write_bytes(whole)
+    backup.check(file)
+
+
+def test_one_of_a_newer_version_is_not_taken(chat: Chat, tmp_path: Path) -> None:
+    file = tmp_path / "copy.db"
+    chat.executor._db.run("PRAGMA user_version = 999")
+    copy(tmp_path / "data", file)
+    with pytest.raises(backup.Unusable, match="999"):
+        backup.check(file)
+
+
+def test_another_history(chat: Chat, tmp_path: Path) -> None:
+    (tmp_path / "to").mkdir()
+    copy(tmp_path / "data", tmp_path / "to" / "chat.db")
+    backup.begin_history(tmp_path / "to" / "chat.db", "another")
+    db = open_writer(tmp_path / "to")
+    assert db.value("SELECT history FROM state") == "another"
+    db.close()

@@ -1,0 +1,37 @@
+import re
+
+import pytest
+
+from chat_server.store.export import _MESSAGES, RECORDS, UNTOLD, of_user
+from tests.unit.chat import Chat
+
+
+@pytest.fixture
+def chat(tmp_path_factory: pytest.TempPathFactory) -> Chat:
+    chat = Chat(tmp_path_factory.mktemp("chat"))
+    chat.sign_in("alice", "bob")
+    return chat
+
+
+def test_every_column_that_names_a_user_is_told_or_left_out_on_purpose(chat: Chat) -> None:
+    queries = [*RECORDS.values(), _MESSAGES]
+    for (table,) in chat.db.all("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+        for row in chat.db.all(f"PRAGMA foreign_key_list({table})"):
+            if row[2] == "users":
+                column = row[3]
+                told = any(re.search(rf"FROM {table}\b.*\b{column} = \?1", sql, re.DOTALL) for sql in queries)
+                assert told != (f"{table}.{column}" in UNTOLD), f"{table}.{column}"
+
+
+def test_messages_are_found_however_far_apart(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat_server.store.export.WINDOW_IDS", 3)
+    monkeypatch.setattr("chat_server.store.export.PAGE_RECORDS_MAX", 2)
+    wanted = []
+    for number in range(20):
+        name = "alice" if number in (0, 1, 2, 3, 9, 19) else "bob"
+        id_ = chat.say(name, f"/send_all {number}").reply.id
+        if name == "alice":
+            wanted.append(id_)
+    pages = list(of_user(chat.db, chat.ids["alice"]))
+    assert all(len(page) <= 2 for page in pages)
+    assert [fields["id"] for page in pages for kind, fields in page if kind == "message"] == wanted

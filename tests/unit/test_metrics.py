@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from chat_server.metrics import COUNTERS, GAUGES, Histogram, Metrics, write
+from tests.unit.fakes import NOON_MS
+
+
+def samples(text: bytes) -> dict[str, float]:
+    """By name and labels, as they stand in the text."""
+    return {
+        sample.name + "".join(f"{{{name}={value}}}" for name, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+def test_what_is_counted_is_what_the_client_library_reads() -> None:
+    metrics = Metrics(NOON_MS)
+    metrics.batch(1, 0.0004, 0.0002, 1)
+    metrics.batch(100, 0.006, 0.0007, 99)
+    gauges = {name: 7.0 for name in GAUGES if name != "start_time_seconds"}
+    found = samples(metrics.text(gauges, {"deliveries": 400}, {"banned": 2, "too_fast": 1}))
+    assert found["chat_start_time_seconds"] == NOON_MS / 1000
+    assert all(found[f"chat_{name}"] == 7 for name in gauges)
+    assert all(f"chat_{name}_total" in found for name in COUNTERS)
+    assert (found["chat_batches_total"], found["chat_messages_total"], found["chat_deliveries_total"]) == (2, 100, 400)
+    assert found["chat_batch_entries_bucket{le=1}"] == 1 and found["chat_batch_entries_bucket{le=+Inf}"] == 2
+    assert found["chat_batch_entries_sum"] == 101
+    assert found["chat_commit_seconds_bucket{le=0.0002}"] == 1 and found["chat_batch_seconds_count"] == 2
+    assert (found["chat_refusals_total{code=banned}"], found["chat_refusals_total{code=too_fast}"]) == (2, 1)
+    assert found["process_resident_memory_bytes"] > 0
+
+
+@pytest.mark.parametrize(("value", "buckets"), [(0, [1, 1, 1]), (1, [1, 1, 1]), (1.5, [0, 1, 1]), (3, [0, 0, 1])])
+def test_a_bucket_has_all_that_is_at_most_its_bound(value: float, buckets: list[int]) -> None:
+    histogram = Histogram((1, 2))
+    histogram.add(value)
+    assert [count for _, count in histogram.buckets()] == buckets
+
+
+def test_a_file_is_replaced_whole_and_may_be_read_by_others(tmp_path: Path) -> None:
+    file = tmp_path / "chat.prom"
+    write(file, b"one\n")
+    with file.open() as reader:
+        write(file, b"two\n")
+        assert reader.read() == "one\n"
+    assert file.read_text() == "two\n" and file.stat().st_mode & 0o777 == 0o644
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "chat.prom").mkdir()
+    with pytest.raises(OSError):
+        write(tmp_path / "chat.prom", b"one\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["chat.prom"]

@@ -66,7 +66,7 @@ def bare_rate(port: int, connections: int, in_flight: int, messages: int) -> flo
 
 def server_rate(connections: int, in_flight: int, messages: int) -> float:
     with tempfile.TemporaryDirectory() as data:
-        options = ["--port", "0", "--data", data, "--command-rate", "off"]
+        options = ["--port", "0", "--data", data, "--command-rate", "off", "--main-rate-limit", "off"]
         with running(pinned(SERVER_CORE, sys.executable, "-m", "chat_server", *options)) as said:
             found = re.search(r":(\d+)$", said.strip())
             assert found, said

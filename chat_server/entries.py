@@ -36,6 +36,9 @@ class Limits(Struct, frozen=True):
     token_ttl_ms: int
     chats_max: int = 100
     link_ttl_ms: int = 24 * 3_600_000
+    # With defaults, since a database may hold limits from before they were there.
+    message_ttl_ms: int | None = None
+    absent_after_ms: int | None = None
 
 
 class Internal(Struct, frozen=True, tag_field="cmd"):

@@ -35,7 +35,10 @@ log = logging.getLogger("chat.node")
 TIMER_SECONDS_MAX = 10.0
 # What has expired is removed at least so often.
 TIDY_MS = 3_600_000
-OVERDUE_SECONDS = 0.02
+OVERDUE_SECONDS = 0.01
+# Texts that were erased stand in SQLite's log for at most about so long; a reader that needs it is waited for.
+SCRUB_SECONDS = 2.0
+SCRUB_AGAIN_SECONDS = 0.2
 
 
 class Page(Struct, frozen=True):
@@ -97,6 +100,7 @@ class Node:
         state = self._executor.state
         self._log: Log = LocalLog(clock, applied=state.applied, at_ms=state.at_ms)
         self._timer: asyncio.TimerHandle | None = None
+        self._scrubbing: asyncio.Task[None] | None = None
         self._tidy_ms = clock.now_ms() + TIDY_MS
         self.submit(Configure(self.limits, secrets.token_hex(8), list(settings.operators)))
         # What came due while the server was down.
@@ -120,17 +124,41 @@ class Node:
             try:
                 executed = await loop.run_in_executor(self._writer, self._executor.execute, batch)
             except DISK_ERRORS as error:
-                # An fsync that failed is never retried: what the disk holds now is known only after a restart.
-                self.failure = f"the disk failed: {error}"
-                log.critical("%s; nothing more is acknowledged, the server stops", self.failure)
+                self._fail(error)
                 break
             seconds = self.clock.monotonic() - begun
             self.metrics.batch(len(batch.entries), seconds, executed.commit_seconds, executed.seq - self.hub.delivered)
             self.hub.deliver(executed)
             self._arm(executed.next_due_ms)
+            self._scrub_soon()
         self._log.close()
         if self._timer is not None:
             self._timer.cancel()
+        if self._scrubbing is not None:
+            self._scrubbing.cancel()
+
+    def _fail(self, error: Exception) -> None:
+        # An fsync that failed is never retried: what the disk holds now is known only after a restart.
+        self.failure = f"the disk failed: {error}"
+        log.critical("%s; nothing more is acknowledged, the server stops", self.failure)
+        self._log.close()
+
+    def _scrub_soon(self) -> None:
+        if self._executor.unclean and self._scrubbing is None:
+            self._scrubbing = asyncio.get_running_loop().create_task(self._scrub())
+
+    async def _scrub(self) -> None:
+        """What was erased is soon in no file any more; many erasures together cost one."""
+        loop, wait = asyncio.get_running_loop(), SCRUB_SECONDS
+        try:
+            while self._executor.unclean:
+                await asyncio.sleep(wait)
+                done = await loop.run_in_executor(self._writer, self._executor.scrub)
+                wait = SCRUB_SECONDS if done else SCRUB_AGAIN_SECONDS
+        except DISK_ERRORS as error:
+            self._fail(error)
+        finally:
+            self._scrubbing = None
 
     def _arm(self, due_ms: int | None) -> None:
         """Wait for what is due next; at the latest for the next tidying up."""
@@ -178,4 +206,6 @@ def _limits(settings: Settings) -> Limits:
         token_ttl_ms=settings.token_ttl_ms,
         chats_max=settings.chats_max,
         link_ttl_ms=settings.link_ttl_ms,
+        message_ttl_ms=settings.message_ttl_ms,
+        absent_after_ms=settings.absent_after_ms,
     )

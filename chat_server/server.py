@@ -219,12 +219,14 @@ class Server:
         try_it = f"nc {host} {port}" if self._plain else f"openssl s_client -quiet -connect {host}:{port}"
         where = "a temporary directory, removed at the stop" if self._directory.temporary else str(self._directory.path)
         rate = f"{settings.main_rate} in main" if settings.main_rate else "no limit in main"
+        ttl_ms = settings.message_ttl_ms
+        life = f"removed {duration(ttl_ms)} after all have read them" if ttl_ms else "kept for ever"
         log.info("started: listening on %s, data in %s", listening, self._directory.path)
         return "\n".join(
             (
                 f"chat-server {__version__} listening on {listening}",
                 f"  data       {where}",
-                f"  messages   {settings.text_chars_max} characters, {rate}",
+                f"  messages   {settings.text_chars_max} characters, {rate}, {life}",
                 f"  commands   {settings.command_rate or 'any number'} for each connection",
                 f"  reports    {settings.reports_to_ban} ban for {duration(settings.ban_ms)}",
                 f"  accounts   {'with or without' if settings.passwordless else 'with'} a password",

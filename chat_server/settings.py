@@ -72,7 +72,7 @@ class Option:
         try:
             return self.parse(text)
         except ValueError as error:
-            off = " or off" if self.off is not None and self.parse is not _not_yet else ""
+            off = " or off" if self.off is not None else ""
             raise StartError(f"{source}: expected {error}{off}, got “{text}”", status=2) from None
 
 
@@ -139,10 +139,6 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
-def _not_yet(text: str) -> None:
-    raise ValueError("off (messages live for ever in this version)")
-
-
 def _username(text: str) -> Name:
     try:
         return check(text)
@@ -179,8 +175,13 @@ class Settings:
     )
     replay_messages: int = _option("replay", _number(0, 1000), "20", "messages of main that a newcomer sees")
     page_messages: int = _option("page", _number(1, 200), "20", "messages of a page")
-    main_rate: Rate | None = _option("main-rate-limit", _rate, "off", "messages of one user in main", (None,))
-    message_ttl_ms: None = _option("message-ttl", _not_yet, "off", "life of delivered messages: for ever", (None,))
+    main_rate: Rate | None = _option("main-rate-limit", _rate, "20/1h", "messages of one user in main", (None,))
+    message_ttl_ms: int | None = _option(
+        "message-ttl", _duration_ms, "1h", "life of a message once all have read it", (None,)
+    )
+    absent_after_ms: int | None = _option(
+        "absent-after", _duration_ms, "30d", "a message waits for so long for who does not read it", (None,)
+    )
     reports_to_ban: int = _option("report-limit", _number(1, 1000), "3", "different reporters that ban")
     ban_ms: int = _option("ban-duration", _duration_ms, "4h", "how long a ban by reports lasts")
     reports_per_day: int = _option("reports-per-day", _number(1, 100_000), "10", "reports by one user in 24 h")
@@ -234,6 +235,8 @@ class Settings:
             "line_max": self.line_bytes_max,
             "page": self.page_messages,
             "replay": self.replay_messages,
+            "message_ttl": self.message_ttl_ms // 1000 if self.message_ttl_ms else "off",
+            "absent_after": self.absent_after_ms // 1000 if self.absent_after_ms else "off",
             "main_rate_limit": str(self.main_rate) if self.main_rate else "off",
             "command_rate": str(self.command_rate) if self.command_rate else "off",
             "command_burst": self.command_burst,

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from chat_server.delivery.blocks import render
 from chat_server.delivery.readers import Readers
-from chat_server.protocol.events import Event, Message, Presence, ReadMarker
+from chat_server.protocol.events import EXPIRED_IDS_MAX, Event, Expired, Message, Presence, ReadMarker
 from chat_server.store import chats, messages
 from chat_server.store.database import Database
 from chat_server.store.messages import Range
@@ -239,7 +239,10 @@ class Outbox:
             self.join()
 
     def keep(self, event: Event, notice: int = 0) -> None:
-        """An event that is not in the store as a message: kept until live; of what only tells the present, the last."""
+        """An event that is not in the store as a message: kept until live; of what only tells the present, the last.
+
+        Of what has expired in a chat the last EXPIRED_IDS_MAX.
+        """
         key: Hashable = ("notice", notice) if notice else (len(self._held), event)
         if isinstance(event, Presence):
             if not self.presence:
@@ -247,6 +250,11 @@ class Outbox:
             key = Presence, event.user
         elif isinstance(event, ReadMarker):
             key = ReadMarker, event.chat
+        elif isinstance(event, Expired):
+            key = Expired, event.chat
+            before, _ = self._held.get(key, (None, 0))
+            if isinstance(before, Expired):
+                event = Expired(event.chat, [*before.ids, *event.ids][-EXPIRED_IDS_MAX:])
         kept = self._held.get(key)
         if kept is None and len(self._held) >= HELD_EVENTS_MAX:
             return

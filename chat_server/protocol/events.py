@@ -9,6 +9,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+# Of one `expired` event.
+EXPIRED_IDS_MAX = 500
+
 
 class Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
     """A line of its own: pushed, or returned before a reply."""
@@ -66,6 +69,13 @@ class DelayedSent(Event, frozen=True, tag="delayed_sent"):
 class DelayedFailed(Event, frozen=True, tag="delayed_failed"):
     id: int
     code: str
+
+
+class Expired(Event, frozen=True, tag="expired"):
+    """These messages have lived their time: they are gone."""
+
+    chat: str
+    ids: list[int]
 
 
 class Invited(Event, frozen=True, tag="invited"):
@@ -143,7 +153,7 @@ class Record(Event, frozen=True, tag="record"):
 
 
 AnyEvent = (
-    Message | Presence | ReadMarker | Banned | Unbanned | DelayedSent | DelayedFailed
+    Message | Presence | ReadMarker | Banned | Unbanned | DelayedSent | DelayedFailed | Expired
     | Invited | JoinRequest | Joined | Left | Approved | Denied | TopicChanged | Notice | Closing | Act | Record
 )  # fmt: skip
 

@@ -111,6 +111,8 @@ _EVENTS: dict[type[e.Event], Callable[[Any, str], str | None]] = {
         if event.topic
         else f"{event.by} took the topic of {event.chat} away"
     ),
+    # What was read long ago scrolls away by itself.
+    e.Expired: lambda event, now: None,
     e.Notice: lambda event, now: f"announcement by {event.by}: {event.text}" if event.by else event.text,
     e.Closing: lambda event, now: f"closing: {event.reason}",
     e.Act: lambda event, now: " ".join(

@@ -34,9 +34,21 @@ from chat_server.protocol.events import (
     WhoReport,
 )
 from chat_server.protocol.times import DAY_MS, iso
+from chat_server.rules.retention import passed
 from chat_server.rules.rooms import leave_all
 from chat_server.rules.turn import Answer, Entered, Stale, Turn, View, reading, rule, unknown_user
-from chat_server.store import accounts, chats, delayed, messages, moderation, notices, operators, rooms, state
+from chat_server.store import (
+    accounts,
+    chats,
+    delayed,
+    messages,
+    moderation,
+    notices,
+    operators,
+    retention,
+    rooms,
+    state,
+)
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN, Membership
 from chat_server.store.messages import Range
@@ -68,7 +80,7 @@ def enter(turn: Turn, command: Enter) -> Entered:
     else:
         _check_password(turn, user, command)
         name, user_id, new = user.name, user.id, False
-        accounts.set_seen(turn.db, user_id, turn.at_ms)
+        _is_here(turn, user_id)
     if command.token_hash is not None:
         accounts.insert_token(turn.db, command.token_hash, user_id, turn.at_ms)
     return _entered(turn, user_id, name, new)
@@ -89,7 +101,7 @@ def _register(turn: Turn, command: Enter) -> int:
     if command.new_hash is None and not turn.limits.passwordless:
         raise Refusal("password_required", f"an account here needs a password: /sign_in {name.name} <password>")
     user_id = accounts.insert(turn.db, name, command.new_hash, turn.at_ms)
-    chats.insert_member(turn.db, user_id, MAIN, messages.newest(turn.db, MAIN))
+    chats.insert_member(turn.db, user_id, MAIN, messages.newest(turn.db, MAIN), turn.at_ms)
     return user_id
 
 
@@ -113,8 +125,13 @@ def enter_by_token(turn: Turn, command: EnterByToken) -> Entered:
     if not user:
         raise Refusal("bad_token", "this token is unknown, ended or too old; sign in with /sign_in <username>")
     accounts.touch_token(turn.db, command.token_hash, turn.at_ms)
-    accounts.set_seen(turn.db, user.id, turn.at_ms)
+    _is_here(turn, user.id)
     return _entered(turn, user.id, user.name, False)
+
+
+def _is_here(turn: Turn, user_id: int) -> None:
+    accounts.set_seen(turn.db, user_id, turn.at_ms)
+    retention.set_present(turn.db, user_id, turn.at_ms)
 
 
 @rule(EndTokens)
@@ -153,7 +170,10 @@ def remove(turn: Turn, user: User) -> AccountDeleted:
     turn.changed_much = True
     moderation.forget_reasons(turn.db, user.id)
     operators.remove(turn.db, accounts.folded(turn.db, user.id))
+    left = chats.of_user(turn.db, user.id)
     accounts.delete(turn.db, user.id, turn.at_ms)
+    for each in left:
+        passed(turn, each.chat_id, user.id, each.read_id)
     turn.push(Notice(f"{user.name} deleted the account; what {user.name} wrote is gone"))
     return AccountDeleted(user.name)
 

@@ -16,6 +16,7 @@ from chat_server.protocol.events import (
 from chat_server.protocol.times import TIME_MS_MAX, duration, iso
 from chat_server.rules.messages import KEY_LIFE_MS, direct_place, main_limit_ends_ms, once, post
 from chat_server.rules.moderation import end_bans, refuse_banned
+from chat_server.rules.retention import expire, find_absent
 from chat_server.rules.turn import MAIN_PLACE, Place, Turn, View, find_room, find_user, place_of, reading, rule
 from chat_server.store import accounts, delayed, keys, notices, rooms
 from chat_server.store.accounts import User
@@ -89,6 +90,8 @@ def due(turn: Turn, command: Due) -> None:
     for each in delayed.due(turn.db, turn.at_ms, SENT_AT_ONCE_MAX):
         _send(turn, each)
     end_bans(turn)
+    find_absent(turn)
+    expire(turn)
     keys.delete_old(turn.db, turn.at_ms - KEY_LIFE_MS, EXPIRED_AT_ONCE_MAX)
     rooms.delete_old_links(turn.db, turn.at_ms, EXPIRED_AT_ONCE_MAX)
     rooms.clear_ended(turn.db, CLEARED_AT_ONCE_MAX)

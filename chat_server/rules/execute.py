@@ -66,7 +66,7 @@ class Executor:
         Raises one of DISK_ERRORS: then nothing of the batch may be acknowledged.
         """
         if batch.number <= self.state.applied:
-            return Executed([], self.state.seq, state.next_due_ms(self._db))
+            return Executed([], self.state.seq, self._next_due_ms())
         try:
             outcomes = self._commit(batch, self._execute_one)
         except DISK_ERRORS:
@@ -79,7 +79,22 @@ class Executor:
             log.warning("batch %d failed; it is executed again with each entry on its own", batch.number, exc_info=True)
             self._load()
             outcomes = self._commit(batch, self._execute_guarded)
-        return Executed(outcomes, self.state.seq, state.next_due_ms(self._db), self._commit_seconds)
+        return Executed(outcomes, self.state.seq, self._next_due_ms(), self._commit_seconds)
+
+    def _next_due_ms(self) -> int | None:
+        limits = self._limits
+        if limits is None:
+            return None
+        return state.next_due_ms(self._db, limits.message_ttl_ms, limits.absent_after_ms)
+
+    @property
+    def unclean(self) -> bool:
+        """Whether texts were erased that may still stand in SQLite's log."""
+        return self._db.unclean
+
+    def scrub(self) -> bool:
+        """Take them away there too; False if that has to be tried again. Raises one of DISK_ERRORS."""
+        return self._db.scrub()
 
     def close(self) -> None:
         self._db.close()

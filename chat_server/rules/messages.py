@@ -13,6 +13,7 @@ from chat_server.protocol.arguments import Key, Target
 from chat_server.protocol.events import MarkedRead, Message, Page, ReadMarker, Reply, Sent, Talking
 from chat_server.protocol.times import DAY_MS, iso, until
 from chat_server.rules.moderation import refuse_banned
+from chat_server.rules.retention import passed
 from chat_server.rules.turn import (
     MAIN_PLACE,
     Answer,
@@ -91,7 +92,7 @@ def post(
 
 def direct_place(turn: Turn, one: User, other: User) -> Place:
     """The chat between two users, begun if there is none yet."""
-    chat_id = chats.direct(turn.db, one.id, other.id) or chats.insert_direct(turn.db, one.id, other.id)
+    chat_id = chats.direct(turn.db, one.id, other.id) or chats.insert_direct(turn.db, one.id, other.id, turn.at_ms)
     return place_between(chat_id, (one.id, one.name), (other.id, other.name))
 
 
@@ -163,8 +164,8 @@ def mark_read(turn: Turn, command: MarkRead) -> None:
 
 @rule(Seen)
 def seen(turn: Turn, command: Seen) -> None:
-    for chat in chats.read_up_to(turn.db, turn.user_id, command.seq, command.shown_from):
-        _set_marker(turn, chat.chat_id, chat.name, chat.read_id)
+    for chat, newest in chats.read_up_to(turn.db, turn.user_id, command.seq, command.shown_from):
+        _set_marker(turn, chat.chat_id, chat.name, chat.read_id, newest)
 
 
 def _mark(turn: Turn, chat_id: int, name: str, up_to: int) -> int:
@@ -173,12 +174,13 @@ def _mark(turn: Turn, chat_id: int, name: str, up_to: int) -> int:
     wanted = min(up_to, messages.newest(turn.db, chat_id))
     if wanted <= marker:
         return marker
-    _set_marker(turn, chat_id, name, wanted)
+    _set_marker(turn, chat_id, name, marker, wanted)
     return wanted
 
 
-def _set_marker(turn: Turn, chat_id: int, name: str, marker: int) -> None:
-    chats.set_read(turn.db, turn.user_id, chat_id, marker)
+def _set_marker(turn: Turn, chat_id: int, name: str, before: int, marker: int) -> None:
+    chats.set_read(turn.db, turn.user_id, chat_id, marker, turn.at_ms)
+    passed(turn, chat_id, turn.user_id, before)
     turn.push(ReadMarker(name, marker), turn.user_id)
 
 

@@ -37,8 +37,9 @@ from chat_server.protocol.room_replies import (
 )
 from chat_server.protocol.times import iso
 from chat_server.rules.moderation import refuse_banned
+from chat_server.rules.retention import passed
 from chat_server.rules.turn import Move, Turn, View, find_room, find_user, reading, rule, unknown_chat, unknown_user
-from chat_server.store import accounts, rooms
+from chat_server.store import accounts, chats, rooms
 from chat_server.store.accounts import User
 from chat_server.store.rooms import Room
 
@@ -294,7 +295,7 @@ def _refuse_too_many(turn: Turn, user: User, asker: User) -> None:
 
 
 def _come(turn: Turn, room: Room, user: User) -> None:
-    rooms.join(turn.db, room.id, user.id)
+    rooms.join(turn.db, room.id, user.id, turn.at_ms)
     rooms.end_invitation(turn.db, room.id, user.id)
     rooms.end_request(turn.db, room.id, user.id)
     turn.moves.append(Move(user.id, room.id, room.name, True))
@@ -302,12 +303,14 @@ def _come(turn: Turn, room: Room, user: User) -> None:
 
 def _go(turn: Turn, room: Room, user: User, told: Event) -> None:
     """The user loses all of the chat; the others are told. An owner hands it on, the last one ends it."""
+    marker = chats.read_id(turn.db, user.id, room.id)
     rooms.leave(turn.db, room.id, user.id)
     turn.moves.append(Move(user.id, room.id, room.name, False))
     heir = rooms.longest_member(turn.db, room.id)
     if heir is None:
         rooms.end(turn.db, room.id)
         return
+    passed(turn, room.id, user.id, marker)
     turn.push_room(room.id, told)
     if room.owner == user.id:
         _hand_on(turn, room, heir)

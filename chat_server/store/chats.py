@@ -61,17 +61,20 @@ def room_name(db: Database, chat_id: int) -> str | None:
     return name
 
 
-def insert_direct(db: Database, one: int, other: int) -> int:
+def insert_direct(db: Database, one: int, other: int, at_ms: int) -> int:
     chat_id = db.insert(
         "INSERT INTO chats (kind, low_user, high_user) VALUES ('direct', ?, ?)", (min(one, other), max(one, other))
     )
     for user_id in (one, other):
-        insert_member(db, user_id, chat_id, 0)
+        insert_member(db, user_id, chat_id, 0, at_ms)
     return chat_id
 
 
-def insert_member(db: Database, user_id: int, chat_id: int, read_id: int) -> None:
-    db.run("INSERT INTO members (user_id, chat_id, read_id) VALUES (?, ?, ?)", (user_id, chat_id, read_id))
+def insert_member(db: Database, user_id: int, chat_id: int, read_id: int, at_ms: int) -> None:
+    db.run(
+        "INSERT INTO members (user_id, chat_id, read_id, moved_ms) VALUES (?, ?, ?, ?)",
+        (user_id, chat_id, read_id, at_ms),
+    )
 
 
 def read_id(db: Database, user_id: int, chat_id: int) -> int:
@@ -79,12 +82,16 @@ def read_id(db: Database, user_id: int, chat_id: int) -> int:
     return db.value("SELECT read_id FROM members WHERE user_id = ? AND chat_id = ?", (user_id, chat_id)) or 0
 
 
-def set_read(db: Database, user_id: int, chat_id: int, read_id: int) -> None:
-    db.run("UPDATE members SET read_id = ? WHERE user_id = ? AND chat_id = ?", (read_id, user_id, chat_id))
+def set_read(db: Database, user_id: int, chat_id: int, read_id: int, at_ms: int) -> None:
+    """The marker has moved: its user is there."""
+    db.run(
+        "UPDATE members SET read_id = ?, moved_ms = ?, absent = 0 WHERE user_id = ? AND chat_id = ?",
+        (read_id, at_ms, user_id, chat_id),
+    )
 
 
-def read_up_to(db: Database, user_id: int, up_to: int, shown_from: int) -> list[Membership]:
-    """The user's chats whose newest message up to there is above the marker, with that message's id as the marker.
+def read_up_to(db: Database, user_id: int, up_to: int, shown_from: int) -> list[tuple[Membership, int]]:
+    """The user's chats whose newest message up to there is above the marker, each with that message's id.
 
     Without the chats that have unread messages up to `shown_from`.
     """
@@ -101,7 +108,7 @@ def read_up_to(db: Database, user_id: int, up_to: int, shown_from: int) -> list[
             continue
         chat = membership(db, user_id, chat_id)
         assert chat is not None
-        found.append(Membership(chat_id, chat.name, newest))
+        found.append((chat, newest))
     return found
 
 

@@ -17,6 +17,9 @@ log = logging.getLogger("chat.store")
 
 FILE = "chat.db"
 WAL_BYTES_MAX = 64 << 20
+BUSY_MS_MAX = 5_000
+# For so long the writer may wait for readers in order to empty the log.
+SCRUB_BUSY_MS_MAX = 20
 STATEMENTS_CACHED = 200
 # The disk did not do what was asked: nothing may be promised any more.
 DISK_ERRORS = (
@@ -30,10 +33,14 @@ Row = tuple[Any, ...]
 
 
 class Database:
-    """A connection. Used by one thread at a time."""
+    """A connection. Used by one thread at a time.
+
+    `unclean`: texts were erased whose bytes may still stand in SQLite's log; `scrub` takes them away there too.
+    """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
+        self.unclean = False
         # One cursor for all that is read at once; a new one for each statement would cost as much as a small one does.
         self.run = connection.cursor().execute
         # A cursor of its own, for rows that are read one by one while other statements run.
@@ -58,6 +65,18 @@ class Database:
         self.run(sql, bindings)
         return self.connection.last_insert_rowid()
 
+    def scrub(self) -> bool:
+        """Empty SQLite's log; False if a reader still needs it. What was erased is in no file after that."""
+        self.connection.set_busy_timeout(SCRUB_BUSY_MS_MAX)
+        try:
+            busy = bool(self.value("PRAGMA wal_checkpoint(TRUNCATE)"))
+        except LOCKED:
+            busy = True
+        finally:
+            self.connection.set_busy_timeout(BUSY_MS_MAX)
+        self.unclean = busy
+        return not busy
+
     def close(self) -> None:
         self.connection.close()
 
@@ -76,8 +95,12 @@ def open_writer(directory: Path) -> Database:
         if database.value("PRAGMA synchronous") != 2:
             raise StartError("SQLite refused synchronous=FULL, without which nothing could be promised to be kept")
         database.run(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
+        # What is erased is overwritten; its pages are used again.
+        database.run("PRAGMA secure_delete = ON")
         _harden(database)
         _migrate(database, version, path)
+        # The log of the last run may hold what that run has erased.
+        database.unclean = True
     except apsw.Error as error:
         raise StartError(f"cannot open the database {path}: {error}") from None
     path.chmod(0o600)
@@ -93,7 +116,7 @@ def open_reader(directory: Path) -> Database:
 
 
 def _harden(database: Database) -> None:
-    database.connection.set_busy_timeout(5_000)
+    database.connection.set_busy_timeout(BUSY_MS_MAX)
     database.run("PRAGMA foreign_keys = ON")
     database.run("PRAGMA trusted_schema = OFF")
 

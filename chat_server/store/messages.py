@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from heapq import merge
 from operator import itemgetter
 
+import msgspec
 from msgspec import Struct
 
 from chat_server.protocol.arguments import ID_MAX
@@ -40,14 +41,15 @@ class Stored(Struct, frozen=True):
     deleted: bool
 
 
+_INSERT = """INSERT INTO messages (id, seq, chat_id, user_id, at_ms, text, delayed, reply_to, alone)
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7,
+    NOT EXISTS (SELECT 1 FROM members WHERE chat_id = ?2 AND absent = 0 AND user_id <> ?3))"""
+
+
 def insert(
     db: Database, seq: int, chat_id: int, user_id: int, at_ms: int, text: str, *, delayed: bool, reply_to: int | None
 ) -> None:
-    db.run(
-        "INSERT INTO messages (id, seq, chat_id, user_id, at_ms, text, delayed, reply_to)"
-        " VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        (seq, chat_id, user_id, at_ms, text, delayed, reply_to),
-    )
+    db.run(_INSERT, (seq, chat_id, user_id, at_ms, text, delayed, reply_to))
 
 
 def find(db: Database, message_id: int) -> Stored | None:
@@ -62,6 +64,7 @@ def seq(db: Database, message_id: int) -> int:
 
 def edit(db: Database, message_id: int, seq: int, text: str, at_ms: int) -> None:
     db.run("UPDATE messages SET text = ?, edited_ms = ?, seq = ? WHERE id = ?", (text, at_ms, seq, message_id))
+    db.unclean = True
 
 
 def delete(db: Database, message_id: int, seq: int, at_ms: int) -> None:
@@ -70,6 +73,17 @@ def delete(db: Database, message_id: int, seq: int, at_ms: int) -> None:
     db.run(
         "UPDATE messages SET text = NULL, deleted_ms = ?, reactions = 0, seq = ? WHERE id = ?", (at_ms, seq, message_id)
     )
+    db.unclean = True
+
+
+def remove(db: Database, ids: list[int]) -> None:
+    """They are gone, with all that is only about them. What comments on one of them stays as it is."""
+    if not ids:
+        return
+    listed = (msgspec.json.encode(ids).decode(),)
+    db.run("DELETE FROM reactions WHERE message_id IN (SELECT value FROM json_each(?))", listed)
+    db.run("DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))", listed)
+    db.unclean = True
 
 
 def reacted(db: Database, message_id: int, emoji: str, user_id: int) -> bool:
@@ -99,6 +113,7 @@ def delete_of(db: Database, user_id: int, seq: int, at_ms: int) -> int:
               WHERE user_id = ?1 AND deleted_ms IS NULL) AS numbered WHERE messages.id = numbered.id""",
         (user_id, seq, at_ms),
     )
+    db.unclean = True
     return seq + db.connection.changes()
 
 
@@ -121,11 +136,10 @@ def unreact_of(db: Database, user_id: int, seq: int) -> int:
 
 
 def clear(db: Database, chat_id: int, limit: int) -> int:
-    """At most so many messages of a chat go for good, the newest first: comments before what they are on. How many."""
-    ids = "(SELECT id FROM messages WHERE chat_id = ? ORDER BY id DESC LIMIT ?)"
-    db.run(f"DELETE FROM reactions WHERE message_id IN {ids}", (chat_id, limit))
-    db.run(f"DELETE FROM messages WHERE id IN {ids}", (chat_id, limit))
-    return db.connection.changes()
+    """At most so many messages of a chat go for good. How many."""
+    ids = [row[0] for row in db.all("SELECT id FROM messages WHERE chat_id = ? ORDER BY id LIMIT ?", (chat_id, limit))]
+    remove(db, ids)
+    return len(ids)
 
 
 def newest(db: Database, chat_id: int, up_to: int | None = None) -> int:

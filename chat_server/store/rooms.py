@@ -89,13 +89,13 @@ def set_topic(db: Database, chat_id: int, topic: str | None) -> None:
 # ---- members
 
 
-def join(db: Database, chat_id: int, user_id: int) -> None:
+def join(db: Database, chat_id: int, user_id: int, at_ms: int) -> None:
     """As its last member, with the marker at the newest message."""
     db.run(
-        "INSERT INTO members (user_id, chat_id, read_id, room, joined) SELECT ?1, id, ?2, folded,"
+        "INSERT INTO members (user_id, chat_id, read_id, moved_ms, room, joined) SELECT ?1, id, ?2, ?4, folded,"
         " (SELECT coalesce(max(joined), 0) + 1 FROM members WHERE chat_id = ?3)"
         " FROM chats WHERE id = ?3",
-        (user_id, messages.newest(db, chat_id), chat_id),
+        (user_id, messages.newest(db, chat_id), chat_id, at_ms),
     )
 
 

@@ -162,6 +162,41 @@ MIGRATIONS = (
 
     CREATE INDEX reports_at ON reports (at_ms);
     """,
+    """
+    -- moved_ms: when the marker moved, or a later time before which nothing unread waited; absent: it did not move for
+    -- so long that nothing waits for it any more.
+    ALTER TABLE members ADD COLUMN moved_ms INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE members ADD COLUMN absent INTEGER NOT NULL DEFAULT 0;
+    UPDATE members SET moved_ms = (SELECT at_ms FROM state);
+    CREATE INDEX members_lowest ON members (chat_id, absent, read_id);
+    CREATE INDEX members_moved ON members (moved_ms) WHERE NOT absent;
+
+    -- alone: nobody but its author was there when it was sent, so that all have read it.
+    ALTER TABLE messages ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX messages_alone ON messages (at_ms) WHERE alone;
+
+    -- What all have read at that time: the messages of the chat with above < id <= up_to, of one author (0: of all).
+    -- No references: the chat may end before its messages are removed.
+    CREATE TABLE read_ranges (
+        read_ms INTEGER NOT NULL, chat_id INTEGER NOT NULL, user_id INTEGER NOT NULL,
+        above INTEGER NOT NULL, up_to INTEGER NOT NULL,
+        PRIMARY KEY (read_ms, chat_id, user_id)
+    ) STRICT, WITHOUT ROWID;
+    WITH ranked AS (
+        SELECT chat_id, user_id, read_id,
+            lead(read_id, 1, (SELECT seq FROM state)) OVER chat AS next, row_number() OVER chat AS place
+        FROM members WINDOW chat AS (PARTITION BY chat_id ORDER BY read_id, user_id)
+    )
+    INSERT INTO read_ranges SELECT at_ms, chat_id, 0, 0, read_id FROM ranked, state WHERE place = 1 AND read_id > 0
+        UNION ALL SELECT at_ms, chat_id, user_id, read_id, next FROM ranked, state WHERE place = 1 AND next > read_id;
+
+    -- A comment outlives what it comments on, and keeps its id: that reference goes, as SQLite's documentation of
+    -- ALTER TABLE has it for constraints, without copying the table.
+    PRAGMA writable_schema = ON;
+    UPDATE sqlite_schema SET sql = replace(sql, 'reply_to INTEGER REFERENCES messages', 'reply_to INTEGER')
+        WHERE type = 'table' AND name = 'messages';
+    PRAGMA writable_schema = RESET;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

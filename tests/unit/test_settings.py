@@ -28,8 +28,7 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
     "command-rate": RATES, "command-burst": NUMBERS, "sign-in-tries": RATES, "connections-max": NUMBERS,
     "connections-per-address": NUMBERS, "sign-in-timeout": TIMES, "delayed-max": NUMBERS, "delayed-ahead-max": TIMES,
     "chats-max": NUMBERS, "link-ttl": TIMES, "token-ttl": TIMES, "presence-max": NUMBERS,
-    "message-ttl": (("off", None),) * 3,
-    "tls-cert": TEXTS, "tls-key": TEXTS, "tls-port": NUMBERS,
+    "message-ttl": TIMES, "absent-after": TIMES, "tls-cert": TEXTS, "tls-key": TEXTS, "tls-port": NUMBERS,
     "log-level": (("debug", "debug"), ("warning", "warning"), ("ERROR", "error")),
     "log-format": (("json", "json"), ("text", "text"), ("JSON", "json")),
 }  # fmt: skip
@@ -135,8 +134,8 @@ def test_wrong_values(name: str, wrong: str) -> None:
     ("name", "off"),
     [
         ("main-rate-limit", None), ("command-rate", None), ("sign-in-tries", None), ("connections-per-address", None),
-        ("sign-in-timeout", None), ("message-ttl", None), ("report-min-age", 0), ("presence-max", 0),
-        ("allow-passwordless", False), ("metrics-file", None),
+        ("sign-in-timeout", None), ("message-ttl", None), ("absent-after", None), ("report-min-age", 0),
+        ("presence-max", 0), ("allow-passwordless", False), ("metrics-file", None),
     ],
 )  # fmt: skip
 def test_off_where_it_makes_sense(name: str, off: object) -> None:
@@ -193,9 +192,11 @@ def test_beyond_loopback_accounts_need_a_password_and_young_ones_do_not_count() 
 
 
 def test_a_program_is_told_the_limits() -> None:
-    told = load(["--main-rate-limit", "20/1h"], {}).told()
+    told = load([], {}).told()
     assert told["main_rate_limit"] == "20/1h" and told["ban_duration"] == 14_400 and told["text_max"] == 4096
-    assert load([], {"CHAT_COMMAND_RATE": "off"}).told()["command_rate"] == "off"
+    assert (told["message_ttl"], told["absent_after"]) == (3600, 30 * 86_400)
+    off = load(["--message-ttl", "off"], {"CHAT_COMMAND_RATE": "off"}).told()
+    assert off["command_rate"] == off["message_ttl"] == "off"
 
 
 def test_help_and_version_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,6 +98,20 @@ async def test_what_only_tells_the_present_collapses_to_the_latest(room: Room) -
     assert alice.ids == list(range(1, 61))
 
 
+async def test_what_has_expired_is_one_event_for_a_chat_and_bounded(room: Room) -> None:
+    alice, bob = await room.connect("alice", "json"), await room.connect("bob")
+    stop_reading(alice)
+    await fill(room, bob, 60)
+    for number in range(0, 3000, 100):
+        alice.outbox.keep(e.Expired("main", list(range(number, number + 100))))
+    alice.outbox.keep(e.Expired("@bob", [5000]))
+    await room.flow()
+    assert [each for each in alice.objects if each["type"] == "expired"] == [
+        {"type": "expired", "chat": "main", "ids": list(range(3000 - e.EXPIRED_IDS_MAX, 3000))},
+        {"type": "expired", "chat": "@bob", "ids": [5000]},
+    ]
+
+
 async def test_presence_is_not_kept_for_who_does_not_want_it(room: Room) -> None:
     alice, bob = await room.connect("alice", presence=False), await room.connect("bob")
     stop_reading(alice)

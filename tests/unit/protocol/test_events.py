@@ -120,6 +120,7 @@ TABLE: list[tuple[e.Event, str, str]] = [
         "* bob owns #team now",
         '{"type":"notice","text":"bob owns #team now","chat":"#team","owner":"bob"}',
     ),
+    (e.Expired("@bob", [41, 42]), "", '{"type":"expired","chat":"@bob","ids":[41,42]}'),
     (e.Notice("hello"), "* hello", '{"type":"notice","text":"hello"}'),
     (
         e.Notice("3 unread: main 3", unread={"main": 3}),

@@ -10,6 +10,7 @@ from tests.unit.fakes import DAY_MS
 RATE_MOST, RATE_MS = 4, 1_800_000
 REPORTS_TO_BAN, BAN_MS = 2, 3_600_000
 DELAYED_MAX = 3
+TTL_MS, ABSENT_MS = 3_600_000, 86_400_000
 REPORTS_PER_DAY = 4
 MAIN = "main"
 Chat = str | frozenset[str]  # main, or the two who write to each other
@@ -31,6 +32,9 @@ class Message:
     edited_ms: int | None = None
     # Emojis with who reacted, in the order in which they came.
     reactions: list[tuple[str, str]] = field(default_factory=list)
+    at_ms: int = 0
+    readers: set[str] = field(default_factory=set)  # who was in the chat when it was sent
+    read_ms: int | None = None  # when they had all read it
 
     def reactions_shown(self) -> dict[str, list[str]] | None:
         shown: dict[str, list[str]] = {}
@@ -46,6 +50,8 @@ class User:
     rate_count: int = 0
     ban_until_ms: int = 0
     markers: dict[Chat, int] = field(default_factory=dict)
+    moved_ms: dict[Chat, int] = field(default_factory=dict)  # when each marker moved
+    absent: set[Chat] = field(default_factory=set)
     notices: list[e.Event] = field(default_factory=list)
 
 
@@ -73,10 +79,14 @@ class Model:
     def sign_in(self, name: str) -> bool:
         """Whether it is new."""
         if name not in self.users:
-            self.users[name] = User(markers={MAIN: self._newest(MAIN)})
+            self.users[name] = User(markers={MAIN: self._newest(MAIN)}, moved_ms={MAIN: self.now_ms})
             return True
-        if self.users[name].deleted:
+        user = self.users[name]
+        if user.deleted:
             raise Refused("bad_name")
+        for chat in [chat for chat in user.absent if not self._unread(name, chat)]:
+            user.absent.remove(chat)
+            user.moved_ms[chat] = self.now_ms
         return False
 
     def send(self, author: str, target: str, text: str, reply_to: int | None = None) -> int:
@@ -109,13 +119,19 @@ class Model:
         markers = self.users[name].markers
         if chat not in markers:
             return 0
-        markers[chat] = max(markers[chat], min(up_to, self._newest(chat)))
+        self._move(name, chat, min(up_to, self._newest(chat)))
         return markers[chat]
 
     def seen(self, name: str, up_to: int) -> None:
-        markers = self.users[name].markers
-        for chat in markers:
-            markers[chat] = max(markers[chat], *(each.id for each in self._of(chat) if each.id <= up_to), 0)
+        for chat in self.users[name].markers:
+            self._move(name, chat, max((each.id for each in self._of(chat) if each.id <= up_to), default=0))
+
+    def _move(self, name: str, chat: Chat, marker: int) -> None:
+        user = self.users[name]
+        if marker > user.markers[chat]:
+            user.markers[chat], user.moved_ms[chat] = marker, self.now_ms
+            user.absent.discard(chat)
+            self._note_read()
 
     def report(self, reporter: str, target: str) -> int:
         self._alive(reporter)
@@ -141,6 +157,7 @@ class Model:
         for message in self.messages:
             if message.author == name and message.text is not None:
                 self._delete(message)
+        self._note_read()
 
     def reply(self, author: str, id_: int, text: str) -> int:
         self._refuse_banned(author)
@@ -175,10 +192,34 @@ class Model:
         message.reactions.remove((emoji, name))
         return self._changed(message)
 
-    def due(self) -> None:
+    def due(self) -> list[Message]:
+        """What is gone now."""
         for each in sorted(self.delayed, key=lambda each: (each.due_ms, each.id)):
             if each.due_ms <= self.now_ms:
                 self._send_delayed(each)
+        self._find_absent()
+        gone = [each for each in self.messages if each.read_ms is not None and each.read_ms <= self.now_ms - TTL_MS]
+        self.messages = [each for each in self.messages if each not in gone]
+        return gone
+
+    def _find_absent(self) -> None:
+        """Who has had something unread for long, and did not move the marker."""
+        for name, user in self.users.items():
+            for chat in user.markers:
+                unread = self._unread(name, chat)
+                if unread and max(user.moved_ms[chat], unread[0].at_ms) <= self.now_ms - ABSENT_MS:
+                    user.absent.add(chat)
+        self._note_read()
+
+    def _note_read(self) -> None:
+        for message in self.messages:
+            waiting = (name for name in message.readers - {message.author} if self._holds_back(name, message))
+            if message.read_ms is None and not any(waiting):
+                message.read_ms = self.now_ms
+
+    def _holds_back(self, name: str, message: Message) -> bool:
+        user = self.users[name]
+        return not user.deleted and message.chat not in user.absent and user.markers[message.chat] < message.id
 
     def _send_delayed(self, each: Delayed) -> None:
         author = self.users[each.author]
@@ -312,9 +353,13 @@ class Model:
                 user.rate_start_ms, user.rate_count = self.now_ms, 0
             user.rate_count += 1
         elif chat not in user.markers:
-            user.markers[chat] = self.users[target].markers[chat] = 0
+            for each in (user, self.users[target]):
+                each.markers[chat], each.moved_ms[chat] = 0, self.now_ms
         self.seq += 1
-        self.messages.append(Message(self.seq, self.seq, chat, author, text, delayed, reply_to))
+        readers = {name for name, each in self.users.items() if chat in each.markers}
+        sent = Message(self.seq, self.seq, chat, author, text, delayed, reply_to, at_ms=self.now_ms, readers=readers)
+        self.messages.append(sent)
+        self._note_read()
         return self.seq
 
     def _main_free_ms(self, name: str) -> int:

@@ -15,8 +15,9 @@ from chat_server.entries import CloseAccount, Seen
 from chat_server.errors import Refusal
 from chat_server.protocol import events as e
 from chat_server.protocol.times import iso
-from tests.unit.chat import Chat
+from tests.unit.chat import Chat, events_to
 from tests.unit.rules.model import (
+    ABSENT_MS,
     BAN_MS,
     DELAYED_MAX,
     MAIN,
@@ -24,6 +25,7 @@ from tests.unit.rules.model import (
     RATE_MS,
     REPORTS_PER_DAY,
     REPORTS_TO_BAN,
+    TTL_MS,
     Message,
     Model,
     Refused,
@@ -50,6 +52,8 @@ class Everybody(RuleBasedStateMachine):
             ban_ms=BAN_MS,
             delayed_max=DELAYED_MAX,
             reports_per_day=REPORTS_PER_DAY,
+            message_ttl_ms=TTL_MS,
+            absent_after_ms=ABSENT_MS,
         )
         self.model = Model(self.chat.clock.now_ms())
         self.steps = 0
@@ -159,6 +163,14 @@ class Everybody(RuleBasedStateMachine):
             self.model.seen(name, up_to)
             self.chat.do(Seen(up_to), name)
 
+    @rule(but=st.sampled_from((*NAMES, "nobody")), minutes=st.sampled_from((0, 59, 61)))
+    def all_but_one_read(self, but: str, minutes: int) -> None:
+        """And some time, so that messages live their life and go."""
+        for name in self.model.alive():
+            if name != but:
+                self.seen(name, 0)
+        self.time_passes(minutes)
+
     @rule(
         names=st.permutations(NAMES),
         count=st.integers(1, 3),
@@ -187,8 +199,15 @@ class Everybody(RuleBasedStateMachine):
     def time_passes(self, minutes: int) -> None:
         self.chat.clock.advance(minutes * 60_000)
         self.model.now_ms = self.chat.clock.now_ms()
-        self.model.due()
-        self.chat.due()
+        gone = self.model.due()
+        told = [event for event in self.chat.due() if isinstance(event.event, e.Expired)]
+        for name in self.model.alive():
+            expected: dict[str, list[int]] = {}
+            for message in gone:
+                if message.chat in self.model.users[name].markers:
+                    expected.setdefault(self.model.name(message.chat, name), []).append(message.id)
+            events = events_to(told, self.chat.ids[name])
+            assert {event.chat: event.ids for event in events if isinstance(event, e.Expired)} == expected
 
     @rule()
     def restart(self) -> None:

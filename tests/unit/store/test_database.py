@@ -83,3 +83,49 @@ def test_access(tmp_path: Path) -> None:
     inserted = db.insert("INSERT INTO chats (kind) VALUES ('main')")
     assert db.value("SELECT max(id) FROM chats") == inserted
     db.close()
+
+
+def test_an_older_database_is_brought_up_to_date_with_what_is_in_it(tmp_path: Path) -> None:
+    prepared(tmp_path, MIGRATIONS[0] + f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1")
+    prepared(
+        tmp_path,
+        """UPDATE state SET seq = 6, at_ms = 5000;
+        INSERT INTO users (id, name, folded, lookalike, shape, created_ms) VALUES
+            (1, 'a', 'a', 'a', 'a', 0), (2, 'b', 'b', 'b', 'b', 0), (3, 'c', 'c', 'c', 'c', 0);
+        INSERT INTO chats (id, kind, low_user, high_user) VALUES (2, 'direct', 1, 2);
+        INSERT INTO members VALUES (1, 1, 2), (2, 1, 3), (3, 1, 5), (1, 2, 0);
+        INSERT INTO messages (id, seq, chat_id, user_id, at_ms, text) VALUES
+            (1, 1, 1, 1, 0, 'x'), (2, 2, 1, 1, 0, 'x'), (3, 3, 1, 1, 0, 'x'), (4, 4, 1, 1, 0, 'x'),
+            (6, 6, 2, 1, 0, 'x');
+        INSERT INTO messages (id, seq, chat_id, user_id, at_ms, text, reply_to) VALUES (5, 5, 1, 2, 0, 'x', 4)""",
+    )
+    db = open_writer(tmp_path)
+    assert db.value("PRAGMA user_version") == VERSION
+    assert db.value("PRAGMA integrity_check") == "ok" and db.all("PRAGMA foreign_key_check") == []
+    assert {row[2] for row in db.all("PRAGMA foreign_key_list(messages)")} == {"users", "chats"}
+    # Time, chat, author, above, up to: what all of main have read, what else of the slowest, and who is left alone.
+    assert db.all("SELECT * FROM read_ranges") == [(5000, 1, 0, 0, 2), (5000, 1, 1, 2, 3), (5000, 2, 1, 0, 6)]
+    assert db.value("SELECT count(*) FROM members WHERE moved_ms = 5000 AND NOT absent") == 4
+    db.run("DELETE FROM messages WHERE id = 4")
+    assert db.value("SELECT reply_to FROM messages WHERE id = 5") == 4
+    db.close()
+
+
+def test_what_is_erased_is_in_no_file_once_no_reader_needs_it(tmp_path: Path) -> None:
+    def found() -> bool:
+        return any(b"SECRET" in path.read_bytes() for path in tmp_path.iterdir())
+
+    writer, reader = open_writer(tmp_path), open_reader(tmp_path)
+    writer.run("UPDATE state SET limits = 'SECRET'")
+    writer.scrub()
+    writer.run("UPDATE state SET limits = NULL")
+    reader.run("BEGIN")
+    reader.value("SELECT limits FROM state")
+    writer.run("UPDATE state SET seq = 1")
+    assert not writer.scrub() and writer.unclean
+    assert found()
+    reader.run("END")
+    assert writer.scrub() and not writer.unclean
+    assert not found()
+    for db in (writer, reader):
+        db.close()

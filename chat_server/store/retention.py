@@ -1,0 +1,117 @@
+"""What all have read and when, and whose read markers have not moved for long.
+
+A range of messages is noted when it has been read by all; no message is touched until it is removed.
+"""
+
+from msgspec import Struct
+
+from chat_server.store.database import Database
+
+
+class ReadRange(Struct, frozen=True):
+    """The messages of a chat with above < id <= up_to, of one author (0: of all), which all have read at `read_ms`."""
+
+    read_ms: int
+    chat_id: int
+    user_id: int
+    above: int
+    up_to: int
+
+
+def insert(db: Database, each: ReadRange) -> None:
+    """Ranges of one chat and time become one: what lies between them was read before."""
+    db.run(
+        "INSERT INTO read_ranges VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+        " SET above = min(above, excluded.above), up_to = max(up_to, excluded.up_to)",
+        (each.read_ms, each.chat_id, each.user_id, each.above, each.up_to),
+    )
+
+
+def ranges(db: Database, read_ms: int, limit: int) -> list[ReadRange]:
+    """Those read at that time or before, the first ones first."""
+    rows = db.all(
+        "SELECT read_ms, chat_id, user_id, above, up_to FROM read_ranges WHERE read_ms <= ?"
+        " ORDER BY read_ms, chat_id, user_id LIMIT ?",
+        (read_ms, limit),
+    )
+    return [ReadRange(*row) for row in rows]
+
+
+def messages(db: Database, each: ReadRange, limit: int) -> list[tuple[int, int]]:
+    """Ids and authors of the first messages in the range, of all authors."""
+    rows = db.all(
+        "SELECT id, user_id FROM messages WHERE chat_id = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
+        (each.chat_id, each.above, each.up_to, limit),
+    )
+    return [(message_id, author) for message_id, author in rows]
+
+
+def shorten(db: Database, each: ReadRange, above: int) -> None:
+    db.run(
+        "UPDATE read_ranges SET above = ? WHERE read_ms = ? AND chat_id = ? AND user_id = ?",
+        (above, each.read_ms, each.chat_id, each.user_id),
+    )
+
+
+def delete(db: Database, each: ReadRange) -> None:
+    db.run(
+        "DELETE FROM read_ranges WHERE read_ms = ? AND chat_id = ? AND user_id = ?",
+        (each.read_ms, each.chat_id, each.user_id),
+    )
+
+
+def alone(db: Database, sent_ms: int, limit: int) -> list[tuple[int, int]]:
+    """Ids and chats of messages that nobody but their author could read, sent at that time or before."""
+    rows = db.all(
+        "SELECT id, chat_id FROM messages WHERE alone AND at_ms <= ? ORDER BY at_ms, id LIMIT ?", (sent_ms, limit)
+    )
+    return [(message_id, chat_id) for message_id, chat_id in rows]
+
+
+# ---- members
+
+
+def lowest(db: Database, chat_id: int) -> list[tuple[int, int]]:
+    """The two members (or fewer) with the lowest markers, of those who are not absent: users and markers."""
+    rows = db.all(
+        "SELECT user_id, read_id FROM members WHERE chat_id = ? AND absent = 0 ORDER BY read_id, user_id LIMIT 2",
+        (chat_id,),
+    )
+    return [(user_id, read_id) for user_id, read_id in rows]
+
+
+def unmoved(db: Database, moved_ms: int, limit: int) -> list[tuple[int, int, int]]:
+    """Users, chats and markers of those whose marker did not move after that time, the longest first."""
+    rows = db.all(
+        "SELECT user_id, chat_id, read_id FROM members WHERE moved_ms <= ? AND NOT absent"
+        " ORDER BY moved_ms, user_id, chat_id LIMIT ?",
+        (moved_ms, limit),
+    )
+    return [(user_id, chat_id, read_id) for user_id, chat_id, read_id in rows]
+
+
+def unread_since_ms(db: Database, user_id: int, chat_id: int, read_id: int) -> int | None:
+    """When the first message above the marker was sent that another one wrote."""
+    since: int | None = db.value(
+        "SELECT at_ms FROM messages WHERE chat_id = ? AND id > ? AND user_id <> ? ORDER BY id LIMIT 1",
+        (chat_id, read_id, user_id),
+    )
+    return since
+
+
+def set_moved(db: Database, user_id: int, chat_id: int, moved_ms: int) -> None:
+    db.run("UPDATE members SET moved_ms = ? WHERE user_id = ? AND chat_id = ?", (moved_ms, user_id, chat_id))
+
+
+def set_absent(db: Database, user_id: int, chat_id: int) -> None:
+    db.run("UPDATE members SET absent = 1 WHERE user_id = ? AND chat_id = ?", (user_id, chat_id))
+
+
+def set_present(db: Database, user_id: int, at_ms: int) -> None:
+    """The user is there again in every chat where nothing is unread, where the marker cannot show it by moving."""
+    db.run(
+        """UPDATE members SET absent = 0, moved_ms = ?2 WHERE user_id = ?1 AND absent AND NOT EXISTS (
+            SELECT 1 FROM messages m
+            WHERE m.chat_id = members.chat_id AND m.id > members.read_id AND m.user_id <> ?1)""",
+        (user_id, at_ms),
+    )

@@ -1,0 +1,404 @@
+"""The life of messages: from the moment all have read them, and who is not waited for."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server.entries import Accept, CloseAccount, Seen
+from chat_server.protocol import events as e
+from chat_server.protocol.arguments import Target
+from chat_server.rules.retention import LOOKED_AT_MAX, MEMBERS_MAX, RANGES_MAX
+from chat_server.store.chats import MAIN
+from tests.unit.chat import Chat, events_to, refused
+from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
+
+MINUTE_MS = 60_000
+
+
+@pytest.fixture
+def chat(chat: Chat) -> Chat:
+    """alice, bob and carol, and messages that live an hour."""
+    chat.configure(message_ttl_ms=HOUR_MS, absent_after_ms=30 * DAY_MS)
+    return chat
+
+
+def stored(chat: Chat) -> list[int]:
+    return [row[0] for row in chat.db.all("SELECT id FROM messages ORDER BY id")]
+
+
+def read(chat: Chat, *names: str, line: str = "/read main 999999") -> None:
+    for name in names:
+        chat.say(name, line)
+
+
+def after(chat: Chat, ms: int) -> list[int]:
+    """What is there when so much more time has passed and what was due is done."""
+    chat.clock.advance(ms)
+    chat.due()
+    return stored(chat)
+
+
+def test_a_message_lives_an_hour_from_when_all_have_read_it(chat: Chat) -> None:
+    chat.say("alice", "/send_all hi")
+    read(chat, "bob")
+    assert after(chat, 5 * HOUR_MS) == [1], "carol has not read it"
+    read(chat, "carol")
+    assert chat.batch().next_due_ms == NOON_MS + 6 * HOUR_MS
+    assert after(chat, HOUR_MS - 1) == [1]
+    chat.clock.advance(1)
+    (push,) = chat.due()
+    assert (push.event, push.users) == (e.Expired("main", [1]), None)
+    assert stored(chat) == [] and chat.due() == []
+    assert chat.batch().next_due_ms is not None, "whoever does not read is looked at in a month"
+    assert chat.say("carol", "/history main").reply == e.Page("main", 0)
+    assert refused(chat, "carol", "/reply 1 late").code == "unknown_message"
+
+
+def test_who_wrote_it_has_read_it(chat: Chat) -> None:
+    chat.say("bob", "/send_all of bob")
+    chat.say("alice", "/send_all of alice")
+    read(chat, "bob", "carol")
+    assert after(chat, HOUR_MS) == [1], "alice has not read bob's"
+    read(chat, "alice")
+    assert after(chat, HOUR_MS) == []
+
+
+def test_what_is_unread_waits_for_each_of_those_who_were_there(chat: Chat) -> None:
+    for _ in range(3):
+        chat.say("alice", "/send_all hi")
+    read(chat, "bob")
+    read(chat, "carol", line="/read main 2")
+    assert after(chat, HOUR_MS) == [3]
+    assert chat.say("carol", "/messages main").reply.count == 1
+    chat.sign_in("dora")
+    assert after(chat, HOUR_MS) == [], "dora came later"
+    assert chat.come_back("carol").events[0] == e.Notice("nothing unread", unread={})
+
+
+def test_both_sides_of_a_chat_are_told_by_their_names_for_it(chat: Chat) -> None:
+    chat.say("alice", "/send bob hi")
+    chat.do(Seen(1), "bob")
+    chat.clock.advance(HOUR_MS)
+    pushes = chat.due()
+    assert events_to(pushes, chat.ids["alice"]) == [e.Expired("@bob", [1])]
+    assert events_to(pushes, chat.ids["bob"]) == [e.Expired("@alice", [1])]
+    assert events_to(pushes, chat.ids["carol"]) == []
+    assert chat.say("alice", "/get_chat_with bob").reply == e.Page("@bob", 0)
+    assert chat.say("bob", "/read alice 1").reply == e.MarkedRead("@alice", 1)
+    assert chat.say("alice", "/send bob again").reply.id == 2, "an id is not given again"
+
+
+def test_what_one_reads_within_a_second_goes_together(chat: Chat) -> None:
+    chat.clock.advance(1)
+    for _ in range(3):
+        chat.say("alice", "/send bob hi")
+        chat.clock.advance(300)
+        chat.do(Seen(chat.executor.state.seq), "bob")
+    assert chat.db.all("SELECT read_ms, above, up_to FROM read_ranges WHERE user_id = 0 OR chat_id <> 1") == [
+        (NOON_MS + 1000, 0, 3)
+    ]
+    assert chat.batch().next_due_ms == NOON_MS + 1000 + HOUR_MS
+
+
+def test_who_is_alone_reads_what_is_sent_at_once(tmp_path: Path) -> None:
+    chat = Chat(tmp_path / "alone", message_ttl_ms=HOUR_MS)
+    chat.sign_in("alice")
+    chat.say("alice", "/send_all hello?")
+    assert chat.batch().next_due_ms == NOON_MS + HOUR_MS
+    chat.sign_in("bob")
+    chat.say("alice", "/send_all bob!")
+    assert after(chat, HOUR_MS - 1) == [1, 2]
+    assert after(chat, 1) == [2]
+    chat.close()
+
+
+def test_an_account_that_is_gone_holds_nothing_back(chat: Chat) -> None:
+    for line in ("/send_all one", "/send carol two"):
+        chat.say("alice", line)
+    chat.say("carol", "/send alice three")
+    read(chat, "bob")
+    chat.do(CloseAccount(None), "carol")
+    assert after(chat, HOUR_MS) == [3], "what carol wrote is marked as deleted, and unread by alice"
+    assert after(chat, HOUR_MS) == [3]
+    read(chat, "alice", line="/read carol 9")
+    assert after(chat, HOUR_MS) == []
+
+
+def room(chat: Chat, *guests: str) -> None:
+    chat.say("alice", "/create_chat #team")
+    for name in guests:
+        chat.say("alice", f"/invite #team {name}")
+        chat.do(Accept(Target("room", "team", "team")), name)
+
+
+@pytest.mark.parametrize("end", ["leaves", "is removed", "ends the account"])
+def test_who_is_in_a_private_chat_no_more_holds_nothing_back_there(chat: Chat, end: str) -> None:
+    room(chat, "bob", "carol")
+    sent = chat.say("alice", "/send #team hi").reply.id
+    read(chat, "bob", line="/read #team 99")
+    assert after(chat, HOUR_MS) == [sent]
+    if end == "leaves":
+        chat.say("carol", "/leave #team")
+    elif end == "is removed":
+        chat.say("alice", "/remove #team carol")
+    else:
+        chat.do(CloseAccount(None), "carol")
+    chat.clock.advance(HOUR_MS)
+    pushes = [push for push in chat.due() if isinstance(push.event, e.Expired)]
+    assert [push.event for push in pushes] == [e.Expired("#team", [sent])]
+    assert stored(chat) == []
+
+
+def test_who_is_alone_in_a_private_chat_reads_at_once_and_who_joins_later_is_not_waited_for(chat: Chat) -> None:
+    room(chat)
+    first = chat.say("alice", "/send #team first").reply.id
+    chat.say("alice", "/invite #team bob")
+    chat.do(Accept(Target("room", "team", "team")), "bob")
+    second = chat.say("alice", "/send #team second").reply.id
+    assert stored(chat) == [first, second]
+    assert after(chat, HOUR_MS) == [second]
+    chat.say("alice", "/leave #team")
+    chat.say("bob", "/leave #team")
+    chat.executor._db.unclean = False
+    assert after(chat, 0) == [] and chat.executor.unclean, "a chat that has ended is gone with all that it had"
+    after(chat, HOUR_MS)
+    assert chat.dump()["read_ranges"] == []
+
+
+def test_a_deletions_mark_lives_as_long_as_its_message_would_have(chat: Chat) -> None:
+    chat.say("alice", "/send_all hi")
+    chat.say("alice", "/delete 1")
+    assert after(chat, HOUR_MS) == [1]
+    read(chat, "bob", "carol")
+    assert after(chat, HOUR_MS - 1) == [1]
+    assert after(chat, 1) == []
+
+
+def test_what_is_about_a_message_goes_with_it_but_for_what_others_said(chat: Chat) -> None:
+    chat.say("alice", "/send_all root")
+    chat.say("bob", "/react 1 +1")
+    chat.say("alice", "/edit 1 root, edited")
+    read(chat, "bob", "carol")
+    chat.say("bob", "/reply 1 comment")
+    comment = chat.executor.state.seq
+    chat.say("carol", f"/reply {comment} nested")
+    assert after(chat, HOUR_MS) == [comment, comment + 1]
+    assert chat.dump()["reactions"] == []
+    thread = chat.say("alice", f"/thread {comment}")
+    shown = [(event.id, event.reply_to) for event in thread.events if isinstance(event, e.Message)]
+    assert shown == [(comment, 1), (comment + 1, comment)]
+    assert refused(chat, "alice", "/thread 1").code == "unknown_message"
+    chat.say("alice", f"/edit {chat.say('alice', '/send_all later').reply.id} on")
+    assert chat.come_back("alice", 0).texts == ["comment", "nested", "on"]
+
+
+def test_off_removes_nothing_and_on_again_what_was_read_meanwhile(chat: Chat) -> None:
+    chat.configure(message_ttl_ms=None)
+    chat.say("alice", "/send_all hi")
+    read(chat, "bob", "carol")
+    chat.clock.advance(10 * HOUR_MS)
+    chat.say("alice", "/send_all unread")
+    chat.due()
+    assert stored(chat) == [1, 2]
+    chat.configure(message_ttl_ms=HOUR_MS)
+    assert after(chat, 0) == [2]
+
+
+def test_a_restart_changes_nothing(chat: Chat) -> None:
+    chat.say("alice", "/send_all hi")
+    read(chat, "bob", "carol")
+    chat.clock.advance(HOUR_MS)
+    chat.executor._load()
+    assert after(chat, 0) == []
+
+
+# ---- portions
+
+
+def test_many_go_in_portions(chat: Chat) -> None:
+    entries = [chat.entry("alice", f"/send_all {number}") for number in range(2 * LOOKED_AT_MAX + 100)]
+    chat.batch(*entries)
+    read(chat, "bob", "carol")
+    assert len(chat.dump()["read_ranges"]) <= 3
+    chat.clock.advance(HOUR_MS)
+    for left in (LOOKED_AT_MAX + 100, 100, 0):
+        pushes = chat.due()
+        assert len(stored(chat)) == left
+        assert all(isinstance(push.event, e.Expired) and len(push.event.ids) <= 500 for push in pushes)
+        if left:
+            assert (chat.batch().next_due_ms or 0) <= chat.clock.now_ms()
+    assert (chat.batch().next_due_ms or 0) > chat.clock.now_ms()
+
+
+def test_what_others_wrote_costs_a_portion_too_but_stays(chat: Chat) -> None:
+    """alice reads nothing; what she wrote is read by the others, between much that she has not read."""
+    chat.batch(*(chat.entry("bob", f"/send_all {number}") for number in range(LOOKED_AT_MAX + 10)))
+    mine = chat.say("alice", "/send_all mine").reply.id
+    read(chat, "bob", "carol")
+    assert len(after(chat, HOUR_MS)) == LOOKED_AT_MAX + 11
+    assert mine not in after(chat, 0)
+    assert len(stored(chat)) == LOOKED_AT_MAX + 10
+    assert [row[:3] for row in chat.dump()["read_ranges"]] == []
+
+
+def test_many_chats_go_in_portions(chat: Chat) -> None:
+    names = [f"user{number}" for number in range(RANGES_MAX // 2 + 20)]
+    chat.sign_in(*names)
+    chat.batch(*(chat.entry(name, line) for name in names for line in ("/send alice hi", "/send bob hi")))
+    seq = chat.executor.state.seq
+    chat.do(Seen(seq), "alice")
+    chat.do(Seen(seq), "bob")
+    after(chat, HOUR_MS)
+    assert 0 < len(stored(chat)) <= 40
+    assert after(chat, 0) == []
+
+
+# ---- who is absent
+
+
+def test_who_has_not_read_for_a_month_holds_nothing_back(chat: Chat) -> None:
+    chat.say("alice", "/send_all hi")
+    read(chat, "bob")
+    assert chat.batch().next_due_ms == NOON_MS + 30 * DAY_MS
+    assert after(chat, 30 * DAY_MS - 1) == [1]
+    assert after(chat, 1) == [1]
+    assert after(chat, HOUR_MS) == []
+    chat.say("bob", "/send_all without carol")
+    read(chat, "alice")
+    assert after(chat, HOUR_MS) == []
+
+
+def test_the_month_begins_with_the_first_unread_message(chat: Chat) -> None:
+    after(chat, 20 * DAY_MS)
+    chat.say("alice", "/send_all hi")
+    read(chat, "bob")
+    after(chat, 10 * DAY_MS)
+    assert after(chat, 20 * DAY_MS - 1) == [1]
+    assert chat.batch().next_due_ms == chat.clock.now_ms() + 1
+    after(chat, 1)
+    assert after(chat, HOUR_MS) == []
+
+
+def test_a_month_in_which_nothing_was_said_makes_nobody_absent(chat: Chat) -> None:
+    assert after(chat, 40 * DAY_MS) == []
+    chat.say("alice", "/send_all hello again")
+    assert after(chat, 30 * DAY_MS - 1) == [1]
+    assert after(chat, 1) == [1], "bob and carol are absent now"
+    assert after(chat, HOUR_MS) == []
+
+
+def test_a_marker_that_moves_brings_one_back(chat: Chat) -> None:
+    chat.say("alice", "/send_all one")
+    chat.say("alice", "/send_all two")
+    read(chat, "carol", line="/read main 1")
+    read(chat, "bob")
+    after(chat, 30 * DAY_MS)
+    read(chat, "carol")
+    chat.say("alice", "/send_all three")
+    read(chat, "bob")
+    assert after(chat, HOUR_MS) == [3], "carol is waited for again"
+
+
+def test_who_signs_in_and_finds_nothing_unread_is_back(chat: Chat) -> None:
+    chat.say("alice", "/send_all one")
+    read(chat, "bob")
+    after(chat, 30 * DAY_MS)
+    chat.sign_in("carol")
+    assert [row[-1] for row in chat.db.all("SELECT absent FROM members WHERE absent")] == [1], "it is unread still"
+    after(chat, HOUR_MS)
+    chat.sign_in("carol")
+    chat.say("alice", "/send_all two")
+    read(chat, "bob")
+    assert after(chat, HOUR_MS) == [2]
+
+
+def test_where_all_are_absent_nothing_is_held_back(chat: Chat) -> None:
+    for name in ("alice", "bob", "carol"):
+        chat.say(name, "/send_all hi")
+    after(chat, 30 * DAY_MS)
+    chat.say("alice", "/send_all anybody?")
+    assert after(chat, HOUR_MS) == []
+
+
+def test_off_waits_for_ever(chat: Chat) -> None:
+    chat.configure(absent_after_ms=None)
+    chat.say("alice", "/send_all hi")
+    read(chat, "bob")
+    assert chat.batch().next_due_ms is None
+    assert after(chat, 400 * DAY_MS) == [1]
+
+
+def test_many_become_absent_in_portions(chat: Chat) -> None:
+    chat.sign_in(*(f"user{number}" for number in range(MEMBERS_MAX + 10)))
+    chat.say("alice", "/send_all hi")
+    chat.clock.advance(30 * DAY_MS)
+    for left in (14, 1, 1):
+        chat.due()
+        assert chat.db.value("SELECT count(*) FROM members WHERE NOT absent") in (left - 1, left)
+
+
+# ---- the two lowest markers, against the plain meaning
+
+NAMES = ("alice", "bob", "carol", "dora")
+people = st.sampled_from(NAMES)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("send"), people, st.just(0)),
+        st.tuples(st.just("send"), people, st.just(0)),
+        st.tuples(st.just("read"), people, st.integers(1, 25)),
+        st.tuples(st.just("read"), people, st.integers(1, 25)),
+        st.tuples(st.sampled_from(("leave", "absent")), people, st.just(0)),
+    ),
+    max_size=30,
+)
+
+
+@given(steps)
+def test_what_is_noted_as_read_is_what_all_others_have_read(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, int]]
+) -> None:
+    chat = Chat(tmp_path_factory.mktemp("ranges"), absent_after_ms=DAY_MS)
+    chat.sign_in(*NAMES)
+    markers = dict.fromkeys(NAMES, 0)
+    present, there = set(NAMES), set(NAMES)
+    authors: dict[int, str] = {}
+    by_all: set[int] = set()
+    for what, name, number in steps:
+        if name not in there:
+            continue
+        if what == "send":
+            authors[chat.say(name, "/send_all hi").reply.id] = name
+        elif what == "read":
+            before = markers[name]
+            markers[name] = max(before, min(number, max(authors, default=0)))
+            assert chat.say(name, f"/read main {number}").reply.id == markers[name]
+            if markers[name] > before:
+                present.add(name)
+        elif what == "leave":
+            # Its messages get new states, but no new ids; the next message has a higher one.
+            chat.do(CloseAccount(None), name)
+            there.remove(name)
+            present.discard(name)
+        elif any(author != name and id_ > markers[name] for id_, author in authors.items()):
+            chat.executor._db.run("UPDATE members SET moved_ms = moved_ms + ?", (10 * DAY_MS,))
+            chat.executor._db.run("UPDATE members SET moved_ms = 0 WHERE user_id = ? AND NOT absent", (chat.ids[name],))
+            chat.executor._db.run("UPDATE messages SET at_ms = 0")
+            chat.due()
+            present.discard(name)
+        for id_, author in authors.items():
+            if all(markers[other] >= id_ for other in present - {author}):
+                by_all.add(id_)
+        assert noted(chat) == by_all
+    chat.close()
+
+
+def noted(chat: Chat) -> set[int]:
+    """All messages that stand in a range or were sent to nobody."""
+    rows = chat.db.all(
+        "SELECT m.id FROM messages m WHERE m.alone OR EXISTS (SELECT 1 FROM read_ranges r WHERE r.chat_id = ?"
+        " AND m.id > r.above AND m.id <= r.up_to AND r.user_id IN (0, m.user_id))",
+        (MAIN,),
+    )
+    return {row[0] for row in rows}

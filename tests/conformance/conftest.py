@@ -9,10 +9,13 @@ from tests.harness import Chat, Server
 
 Start = Callable[..., Chat]
 
+# Tests send more than a person would, and look at it for longer.
+UNLIMITED = ("--command-rate", "off", "--main-rate-limit", "off", "--message-ttl", "off")
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server") / "data", "--command-rate", "off")
+    server = Server(tmp_path_factory.mktemp("server") / "data", *UNLIMITED)
     server.start()
     yield server
     server.close()
@@ -34,7 +37,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 
     def start(*options: str, **environment: str) -> Chat:
         data = tmp_path / f"data{len(chats)}"
-        server = Server(data, "--command-rate", "off", *options, environment=environment)
+        server = Server(data, *UNLIMITED, *options, environment=environment)
         chats.append(Chat(server))
         server.start()
         return chats[-1]

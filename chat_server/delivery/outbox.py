@@ -213,20 +213,23 @@ class Outbox:
         return not self.closed
 
     async def write_paced(self, lines: Iterable[bytes]) -> bool:
-        """Write lines as fast as the reader takes them; False if it is gone."""
+        """Write lines as fast as the reader takes them; False if it is gone.
+
+        A line is made when it can be written, not before: until then it may come to be one that must not be shown.
+        """
         most = self.hub.block_bytes_max
         waiting = bytearray()
-        for line in lines:
-            waiting += line
-            while len(waiting) >= most:
-                if not await self.drained():
-                    return False
-                self.write(bytes(waiting[:most]))
-                del waiting[:most]
-        if not await self.drained():
-            return False
-        self.write(bytes(waiting))
-        return True
+        lines, more = iter(lines), True
+        while await self.drained():
+            while more and len(waiting) < most:
+                line = next(lines, None)
+                more = line is not None
+                waiting += line or b""
+            self.write(bytes(waiting[:most]))
+            del waiting[:most]
+            if not more and not waiting:
+                return True
+        return False
 
     # ---- while not live
 

@@ -19,6 +19,7 @@ from chat_server.protocol import commands as c
 from chat_server.protocol.events import Event, Message, Reply
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
+from chat_server.protocol.room_replies import LinkMade
 from chat_server.rules import Executed, Executor, read
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.turn import RULES, Entered, Move, Push, Stale, Then, View
@@ -87,9 +88,8 @@ class Chat:
         return entered
 
     def entry(self, name: str, line: str, address: str = LOOPBACK) -> Entry:
-        """A line that goes into the log as it is."""
-        command: Any = self.parse(line)
-        return Entry(command, self.ids.get(name, 0), address=address)
+        """A line that goes into the log."""
+        return Entry(self.prepared(line), self.ids.get(name, 0), address=address)
 
     def do(self, command: Logged, name: str = "", address: str = LOOPBACK, user_id: int | None = None) -> Said:
         """As the user of this name, or of this id: the machine itself has one too."""
@@ -100,16 +100,24 @@ class Chat:
         return Said(outcome.result, [], outcome.pushes, moves=outcome.moves)
 
     def say(self, name: str, line: str, address: str = LOOPBACK) -> Said:
+        command = self.prepared(line)
+        if type(command) not in RULES:
+            return self.ask(name, command)
+        said = self.do(command, name, address)
+        if isinstance(said.reply, LinkMade):
+            said.reply = replace(said.reply, code=f"code-{self.links}")
+        return said
+
+    def prepared(self, line: str) -> Any:
+        """The command as it goes into the log (or to a reading). Codes are not drawn at random here."""
         command: Any = self.parse(line)
         if isinstance(command, c.InviteLink):
-            # Drawn as `prepare` draws it, but not at random.
             self.links += 1
-            said = self.do(MakeLink(command.chat, hash_token(f"code-{self.links}")), name, address)
-            return replace(said, reply=replace(said.reply, code=f"code-{self.links}"))
+            return MakeLink(command.chat, hash_token(f"code-{self.links}"))
         if isinstance(command, c.Join):
             room, code = command.chat.room, command.chat.code
-            return self.do(Accept(room) if room else Ask(hash_token(code or "")), name, address)
-        return self.do(command, name, address) if type(command) in RULES else self.ask(name, command)
+            return Accept(room) if room else Ask(hash_token(code or ""))
+        return command
 
     def ask(self, name: str, query: Any) -> Said:
         """Answer a reading, page by page, and log what it asks for."""

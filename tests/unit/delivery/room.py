@@ -18,6 +18,7 @@ from chat_server.protocol import json, text
 from chat_server.protocol.events import Event
 from chat_server.rules.execute import Outcome
 from chat_server.rules.turn import Entered, Stale
+from chat_server.store.rooms import ids_of_user
 from tests.unit.chat import Chat
 from tests.unit.fakes import FakeTransport
 
@@ -97,6 +98,8 @@ class Room:
         peer = Peer(self, name, format)
         peer.outbox.presence = presence
         self.peers.append(peer)
+        rooms = tuple(ids_of_user(self.chat.db, self.chat.ids[name]))
+        self.hub.memberships.enter(Entered(self.chat.ids[name], name, False, rooms))
         self.hub.attach(peer, self.chat.ids[name], name, self.hub.delivered)
         peer.outbox.release()
         await self.turn()

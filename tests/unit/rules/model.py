@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from chat_server.protocol import events as e
 from chat_server.protocol.times import iso
 from tests.unit.fakes import DAY_MS
+from tests.unit.rules.model_rooms import Refused, Room, Rooms
 
 RATE_MOST, RATE_MS = 4, 1_800_000
 REPORTS_TO_BAN, BAN_MS = 2, 3_600_000
@@ -13,11 +14,8 @@ DELAYED_MAX = 3
 TTL_MS, ABSENT_MS = 3_600_000, 86_400_000
 REPORTS_PER_DAY = 4
 MAIN = "main"
-Chat = str | frozenset[str]  # main, or the two who write to each other
-
-
-class Refused(Exception):
-    """With the code of the refusal."""
+Chat = str | frozenset[str]  # main, a private chat, or the two who write to each other
+__all__ = ["Refused"]
 
 
 @dataclass
@@ -62,10 +60,12 @@ class Delayed:
     target: str
     due_ms: int
     text: str
+    room: Room | None = None
 
 
-class Model:
+class Model(Rooms):
     def __init__(self, now_ms: int) -> None:
+        super().__init__()
         self.now_ms = now_ms
         self.seq = 0
         self.users: dict[str, User] = {}
@@ -94,18 +94,21 @@ class Model:
         if target == MAIN:
             if self._main_free_ms(author) > self.now_ms:
                 raise Refused("rate_limited")
+        elif target.startswith("#"):
+            self._room(author, target)
         else:
             self._other(author, target)
         return self._post(author, target, text, reply_to=reply_to)
 
     def send_delayed(self, author: str, target: str, delay_ms: int, text: str) -> int:
         self._refuse_banned(author)
-        if target != MAIN:
+        room = self._room(author, target) if target.startswith("#") else None
+        if target != MAIN and not room:
             self._other(author, target)
         if sum(each.author == author for each in self.delayed) >= DELAYED_MAX:
             raise Refused("too_many")
         self.delayed_ids += 1
-        self.delayed.append(Delayed(self.delayed_ids, author, target, self.now_ms + delay_ms, text))
+        self.delayed.append(Delayed(self.delayed_ids, author, target, self.now_ms + delay_ms, text, room))
         return self.delayed_ids
 
     def cancel(self, author: str, delayed_id: int) -> None:
@@ -149,12 +152,14 @@ class Model:
 
     def delete(self, name: str) -> None:
         self._alive(name)
+        self.leave_all(name)
         self.users[name] = User(deleted=True)
         self.delayed = [each for each in self.delayed if each.author != name]
-        for message in self.messages:
+        stored = sorted((*self.messages, *(each for _, left in self.ended for each in left)), key=lambda each: each.id)
+        for message in stored:
             if message.author != name and self._take_reactions(message, name):
                 self._changed(message)
-        for message in self.messages:
+        for message in stored:
             if message.author == name and message.text is not None:
                 self._delete(message)
         self._note_read()
@@ -164,17 +169,19 @@ class Model:
         on = self._undeleted(author, id_)
         if on.chat == MAIN:
             return self.send(author, MAIN, text, on.id)
+        if isinstance(on.chat, str):
+            return self._post(author, on.chat, text, reply_to=on.id)
         return self._post(author, self._reader_besides(author, on), text, reply_to=on.id)
 
     def edit(self, name: str, id_: int, text: str) -> int:
         self._refuse_banned(name)
-        message = self._own(name, id_)
+        message = self._own_message(name, id_)
         message.text, message.edited_ms = text, self.now_ms
         return self._changed(message)
 
     def delete_message(self, name: str, id_: int) -> int:
         self._alive(name)
-        return self._delete(self._own(name, id_))
+        return self._delete(self._own_message(name, id_))
 
     def react(self, name: str, id_: int, emoji: str) -> int:
         self._refuse_banned(name)
@@ -200,6 +207,7 @@ class Model:
         self._find_absent()
         gone = [each for each in self.messages if each.read_ms is not None and each.read_ms <= self.now_ms - TTL_MS]
         self.messages = [each for each in self.messages if each not in gone]
+        self.clear_ended()
         return gone
 
     def _find_absent(self) -> None:
@@ -219,7 +227,9 @@ class Model:
 
     def _holds_back(self, name: str, message: Message) -> bool:
         user = self.users[name]
-        return not user.deleted and message.chat not in user.absent and user.markers[message.chat] < message.id
+        if user.deleted or message.chat in user.absent:
+            return False
+        return message.chat in user.markers and user.markers[message.chat] < message.id
 
     def _send_delayed(self, each: Delayed) -> None:
         author = self.users[each.author]
@@ -229,7 +239,9 @@ class Model:
             each.due_ms = self._main_free_ms(each.author)
         else:
             self.delayed.remove(each)
-            if each.target != MAIN and self.users[each.target].deleted:
+            if each.room and each.author not in each.room.members:
+                author.notices.append(e.DelayedFailed(each.id, "unknown_chat"))
+            elif each.target != MAIN and not each.room and self.users[each.target].deleted:
                 author.notices.append(e.DelayedFailed(each.id, "unknown_user"))
             else:
                 sent = self._post(each.author, each.target, each.text, delayed=True)
@@ -266,7 +278,12 @@ class Model:
     def waiting(self, name: str) -> list[e.Waiting]:
         mine = sorted((each for each in self.delayed if each.author == name), key=lambda each: (each.due_ms, each.id))
         return [
-            e.Waiting(each.id, each.target if each.target == MAIN else f"@{each.target}", iso(each.due_ms), each.text)
+            e.Waiting(
+                each.id,
+                each.target if each.target == MAIN or each.room else f"@{each.target}",
+                iso(each.due_ms),
+                each.text,
+            )
             for each in mine
         ]
 
@@ -301,6 +318,8 @@ class Model:
     def _chat(self, name: str, target: str) -> Chat:
         if target == MAIN:
             return MAIN
+        if target.startswith("#"):
+            return self._room(name, target).name
         if target not in self.users:
             raise Refused("unknown_user")
         if target == name:
@@ -309,9 +328,14 @@ class Model:
 
     def _visible(self, name: str, id_: int) -> Message:
         for message in self.messages:
-            if message.id == id_ and (message.chat == MAIN or name in message.chat):
+            if message.id == id_ and self._sees(name, message.chat):
                 return message
         raise Refused("unknown_message")
+
+    def _sees(self, name: str, chat: Chat) -> bool:
+        if isinstance(chat, str):
+            return chat == MAIN or self.is_in(name, chat)
+        return name in chat
 
     def _undeleted(self, name: str, id_: int) -> Message:
         message = self._visible(name, id_)
@@ -319,7 +343,7 @@ class Model:
             raise Refused("unknown_message")
         return message
 
-    def _own(self, name: str, id_: int) -> Message:
+    def _own_message(self, name: str, id_: int) -> Message:
         message = self._undeleted(name, id_)
         if message.author != name:
             raise Refused("forbidden")
@@ -352,7 +376,7 @@ class Model:
             if self.now_ms >= user.rate_start_ms + RATE_MS:
                 user.rate_start_ms, user.rate_count = self.now_ms, 0
             user.rate_count += 1
-        elif chat not in user.markers:
+        elif chat not in user.markers:  # of a one-to-one chat
             for each in (user, self.users[target]):
                 each.markers[chat], each.moved_ms[chat] = 0, self.now_ms
         self.seq += 1

@@ -30,11 +30,14 @@ from tests.unit.rules.model import (
     Model,
     Refused,
 )
+from tests.unit.rules.model_rooms import CHATS_MAX
 
 # The first ones are drawn more often.
 NAMES = ("anna", "ben", "cora", "dirk", "ella")
 people = st.sampled_from((*NAMES[:3], *NAMES))
-targets = st.sampled_from((MAIN, MAIN, *NAMES))
+ROOMS = ("#one", "#two", "#zwei")
+rooms = st.sampled_from((ROOMS[0], *ROOMS))
+targets = st.sampled_from((MAIN, MAIN, *NAMES, *ROOMS, "#one", "#one"))
 texts = st.sampled_from(("hi", "there", "a\tb"))
 backs = st.integers(0, 8)
 emojis = st.sampled_from(("👍", "+1"))
@@ -54,6 +57,7 @@ class Everybody(RuleBasedStateMachine):
             reports_per_day=REPORTS_PER_DAY,
             message_ttl_ms=TTL_MS,
             absent_after_ms=ABSENT_MS,
+            chats_max=CHATS_MAX,
         )
         self.model = Model(self.chat.clock.now_ms())
         self.steps = 0
@@ -84,6 +88,9 @@ class Everybody(RuleBasedStateMachine):
     def come_in(self) -> None:
         for name in NAMES[:4]:
             self.sign_in(name)
+        self.create(NAMES[0], ROOMS[0])
+        self.invite(NAMES[0], ROOMS[0], NAMES[1])
+        self.join(NAMES[1], ROOMS[0])
 
     @rule(name=people)
     def sign_in(self, name: str) -> None:
@@ -192,6 +199,67 @@ class Everybody(RuleBasedStateMachine):
         if not meant:
             self.both(lambda: self.model.delete(name), lambda: self.chat.do(CloseAccount(None), name) and None)
 
+    # ---- private chats
+
+    @rule(name=people, room=rooms)
+    def create(self, name: str, room: str) -> None:
+        self.both(lambda: self.model.create(name, room), lambda: self.say(name, f"/create_chat {room}").chat)
+
+    @rule(name=people, room=rooms, guest=people)
+    def invite(self, name: str, room: str, guest: str) -> None:
+        self.both(lambda: self.model.invite(name, room, guest), lambda: self.say(name, f"/invite {room} {guest}").user)
+
+    @rule(name=people, room=rooms)
+    def join(self, name: str, room: str) -> None:
+        self.both(lambda: self.model.join(name, room), lambda: self.say(name, f"/join {room}").asked)
+
+    @rule(name=people, room=rooms)
+    def decline(self, name: str, room: str) -> None:
+        self.both(lambda: self.model.decline(name, room), lambda: self.say(name, f"/decline {room}").chat)
+
+    @rule(name=people, room=rooms, revoke=st.integers(0, 3))
+    def link(self, name: str, room: str, revoke: int) -> None:
+        if revoke:
+            self.both(lambda: self.model.link(name, room), lambda: self.say(name, f"/invite_link {room}").code)
+        else:
+            self.both(lambda: self.model.revoke(name, room), lambda: self.say(name, f"/revoke_link {room}").revoked)
+
+    @rule(names=st.permutations(NAMES), back=st.integers(0, 2))
+    def ask(self, names: list[str], back: int) -> None:
+        code = f"code-{self.model.codes_drawn - back}"
+        for name in names[:2]:
+            self.both(partial(self.model.join_by_code, name, code), partial(self.asks, name, code))
+
+    def asks(self, name: str, code: str) -> bool:
+        asked: bool = self.say(name, f"/join {code}").asked
+        return asked
+
+    @rule(name=people, room=rooms, asker=people, yes=st.booleans())
+    def decide(self, name: str, room: str, asker: str, yes: bool) -> None:
+        waiting = self.model.rooms[room].asked if room in self.model.rooms else []
+        asker = waiting[0] if waiting else asker
+        word = self.model.approve if yes else self.model.deny
+        self.both(
+            lambda: word(name, room, asker),
+            lambda: self.say(name, f"/{'approve' if yes else 'deny'} {room} {asker}").user,
+        )
+
+    @rule(name=people, room=rooms)
+    def leave(self, name: str, room: str) -> None:
+        self.both(lambda: self.model.leave(name, room), lambda: self.say(name, f"/leave {room}").chat)
+
+    @rule(name=people, room=rooms, member=people)
+    def remove(self, name: str, room: str, member: str) -> None:
+        self.both(
+            lambda: self.model.remove(name, room, member), lambda: self.say(name, f"/remove {room} {member}").user
+        )
+
+    @rule(name=people, room=rooms, member=people)
+    def give(self, name: str, room: str, member: str) -> None:
+        self.both(lambda: self.model.give(name, room, member), lambda: self.say(name, f"/give {room} {member}").owner)
+
+    # ---- time
+
     @rule(minutes=st.sampled_from((0, 1, 10, 29, 30, 60, 61, 240, 1440)))
     def wait(self, minutes: int) -> None:
         self.time_passes(minutes)
@@ -232,6 +300,10 @@ class Everybody(RuleBasedStateMachine):
         assert rest == [*self.shown(name, model.unread(name)), *model.users[name].notices]
         model.users[name].notices.clear()
         assert [(chat.name, chat.read, chat.unread) for chat in back.reply.chats] == chats
+        assert back.reply.invitations == model.invitations(name)
+        assert {(each.chat, each.user) for each in back.reply.join_requests} == model.requests_to(name)
+        for room in ROOMS:
+            self.sees_room(name, room)
         assert (back.reply.ban and back.reply.ban.until) == model.banned_until(name)
         assert self.say(name, "/delayed").delayed == model.waiting(name)
         for chat, _, _ in chats:
@@ -239,6 +311,18 @@ class Everybody(RuleBasedStateMachine):
             assert page.events == self.shown(name, model.history(name, chat.removeprefix("@")))
         position = max(0, model.seq - 3)
         assert self.chat.come_back(name, position).events == self.shown(name, model.after(name, position))
+
+    def sees_room(self, name: str, room: str) -> None:
+        if self.model.is_in(name, room):
+            chat, listed = self.model.rooms[room], self.say(name, f"/members {room}")
+            assert (listed.owner, listed.members) == (chat.owner, chat.members)
+            return
+        words = f"you are in no chat {room}; /status lists your chats and invitations"
+        for line in (f"/members {room}", f"/history {room}"):
+            try:
+                raise AssertionError(f"{line}: {self.say(name, line)}")
+            except Refusal as refusal:
+                assert (refusal.code, refusal.text) == ("unknown_chat", words)
 
     def shown(self, name: str, messages: list[Message]) -> list[e.Event]:
         at = {event[0]: event[1] for event in self.chat.db.all("SELECT id, at_ms FROM messages")}
@@ -261,4 +345,4 @@ class Everybody(RuleBasedStateMachine):
 
 
 TestEverybody = Everybody.TestCase
-TestEverybody.settings = settings(max_examples=40, stateful_step_count=60)
+TestEverybody.settings = settings(max_examples=30, stateful_step_count=50)

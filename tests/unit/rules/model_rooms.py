@@ -1,0 +1,263 @@
+"""What the rules of private chats mean: the part of the model (`model`) that knows them."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from chat_server.protocol import events as e
+from tests.unit.fakes import DAY_MS
+
+if TYPE_CHECKING:
+    from tests.unit.rules.model import Message, User
+
+CHATS_MAX = 2
+
+
+class Refused(Exception):
+    """With the code of the refusal."""
+
+
+@dataclass
+class Room:
+    number: int
+    name: str
+    owner: str
+    members: list[str]  # as they came
+    invited: dict[str, str] = field(default_factory=dict)  # and by whom
+    asked: list[str] = field(default_factory=list)
+
+
+class Rooms:
+    """A mixin of `Model`."""
+
+    if TYPE_CHECKING:
+        now_ms: int
+        users: dict[str, User]
+        messages: list[Message]
+
+        def _alive(self, name: str) -> User: ...
+        def _refuse_banned(self, name: str) -> None: ...
+        def _other(self, name: str, target: str) -> User: ...
+        def _newest(self, chat: str) -> int: ...
+        def _note_read(self) -> None: ...
+
+    def __init__(self) -> None:
+        self.rooms: dict[str, Room] = {}
+        self.room_numbers = 0
+        self.requests = 0
+        # Rooms that have ended, with their messages, until those are removed.
+        self.ended: list[tuple[int, list[Message]]] = []
+        self.codes: dict[str, tuple[Room, int]] = {}
+        self.codes_drawn = 0
+
+    # ---- commands
+
+    def create(self, name: str, room: str) -> str:
+        self._refuse_banned(name)
+        if room in self.rooms:
+            raise Refused("exists")
+        self._refuse_too_many(name)
+        self.room_numbers += 1
+        self.rooms[room] = Room(self.room_numbers, room, name, [])
+        self._come(self.rooms[room], name)
+        return room
+
+    def invite(self, name: str, room: str, guest: str) -> str:
+        self._refuse_banned(name)
+        chat = self._room(name, room)
+        user = self._other(name, guest)
+        if guest in chat.members:
+            raise Refused("exists")
+        if guest not in chat.invited:
+            chat.invited[guest] = name
+            user.notices.append(e.Invited(room, name))
+        return guest
+
+    def join(self, name: str, room: str) -> bool:
+        self._refuse_banned(name)
+        chat = self.rooms.get(room)
+        if chat is None or name not in (*chat.members, *chat.invited):
+            raise Refused("unknown_chat")
+        return self._accept(chat, name)
+
+    def join_by_code(self, name: str, code: str) -> bool:
+        """Whether one has only asked."""
+        self._refuse_banned(name)
+        chat, expires_ms = self.codes.get(code, (None, 0))
+        if chat is None or expires_ms <= self.now_ms:
+            raise Refused("unknown_chat")
+        if name in (*chat.members, *chat.invited):
+            return self._accept(chat, name)
+        if name not in chat.asked:
+            chat.asked.append(name)
+            self.users[chat.owner].notices.append(e.JoinRequest(chat.name, name))
+        return True
+
+    def _accept(self, chat: Room, name: str) -> bool:
+        if name not in chat.members:
+            self._refuse_too_many(name)
+            self._come(chat, name)
+        return False
+
+    def decline(self, name: str, room: str) -> str:
+        self._alive(name)
+        chat = self.rooms.get(room)
+        if chat is None or name not in chat.invited:
+            raise Refused("unknown_chat")
+        self._end_invitation(chat, name)
+        return room
+
+    def link(self, name: str, room: str) -> str:
+        """Refused or not, a code is drawn."""
+        self.codes_drawn += 1
+        self._refuse_banned(name)
+        code = f"code-{self.codes_drawn}"
+        self.codes[code] = self._room(name, room), self.now_ms + DAY_MS
+        return code
+
+    def revoke(self, name: str, room: str) -> int:
+        self._alive(name)
+        chat = self._room(name, room)
+        good = [code for code, (of, expires_ms) in self.codes.items() if of is chat and expires_ms > self.now_ms]
+        self._end_codes(chat)
+        return len(good)
+
+    def approve(self, name: str, room: str, asker: str) -> str:
+        self._refuse_banned(name)
+        chat = self._asked(name, room, asker)
+        self._refuse_too_many(asker)
+        self._come(chat, asker)
+        self.users[asker].notices.append(e.Approved(room))
+        return asker
+
+    def deny(self, name: str, room: str, asker: str) -> str:
+        self._alive(name)
+        self._end_request(self._asked(name, room, asker), asker)
+        self.users[asker].notices.append(e.Denied(room))
+        return asker
+
+    def leave(self, name: str, room: str) -> str:
+        self._alive(name)
+        self._go(self._room(name, room), name)
+        return room
+
+    def remove(self, name: str, room: str, member: str) -> str:
+        self._alive(name)
+        chat = self._member(name, room, member)
+        self._go(chat, member)
+        for guest in [guest for guest, by in chat.invited.items() if by == member]:
+            self._end_invitation(chat, guest)
+        self.users[member].notices.append(e.Left(room, member, name))
+        return member
+
+    def give(self, name: str, room: str, member: str) -> str:
+        self._alive(name)
+        self._hand_on(self._member(name, room, member), member)
+        return member
+
+    # ---- what a user can see
+
+    def is_in(self, name: str, room: str) -> bool:
+        return room in self.rooms and name in self.rooms[room].members
+
+    def invitations(self, name: str) -> list[e.Invitation]:
+        found = [e.Invitation(chat.name, chat.invited[name]) for chat in self.rooms.values() if name in chat.invited]
+        return sorted(found, key=lambda invitation: invitation.chat)
+
+    def requests_to(self, name: str) -> set[tuple[str, str]]:
+        return {(chat.name, asker) for chat in self.rooms.values() if chat.owner == name for asker in chat.asked}
+
+    # ---- parts
+
+    def leave_all(self, name: str) -> None:
+        for chat in sorted(self.rooms.values(), key=lambda chat: chat.number):
+            if name in chat.members:
+                self._go(chat, name)
+        for chat in self.rooms.values():
+            for guest in [guest for guest, by in chat.invited.items() if name in (guest, by)]:
+                self._end_invitation(chat, guest)
+            if name in chat.asked:
+                self._end_request(chat, name)
+
+    def clear_ended(self) -> None:
+        if self.ended:
+            self.ended.remove(min(self.ended, key=lambda ended: ended[0]))
+
+    def _room(self, name: str, room: str) -> Room:
+        if not self.is_in(name, room):
+            raise Refused("unknown_chat")
+        return self.rooms[room]
+
+    def _own(self, name: str, room: str) -> Room:
+        chat = self._room(name, room)
+        if chat.owner != name:
+            raise Refused("forbidden")
+        return chat
+
+    def _asked(self, name: str, room: str, asker: str) -> Room:
+        chat = self._own(name, room)
+        if asker not in chat.asked:
+            raise Refused("unknown_user")
+        return chat
+
+    def _member(self, name: str, room: str, member: str) -> Room:
+        chat = self._own(name, room)
+        if member not in chat.members:
+            raise Refused("unknown_user")
+        if member == name:
+            raise Refused("not_yourself")
+        return chat
+
+    def _refuse_too_many(self, name: str) -> None:
+        if sum(name in chat.members for chat in self.rooms.values()) >= CHATS_MAX:
+            raise Refused("too_many")
+
+    def _come(self, chat: Room, name: str) -> None:
+        chat.members.append(name)
+        user = self.users[name]
+        user.markers[chat.name], user.moved_ms[chat.name] = self._newest(chat.name), self.now_ms
+        self._end_invitation(chat, name)
+        self._end_request(chat, name)
+
+    def _go(self, chat: Room, name: str) -> None:
+        chat.members.remove(name)
+        user = self.users[name]
+        del user.markers[chat.name], user.moved_ms[chat.name]
+        user.absent.discard(chat.name)
+        self._note_read()
+        if not chat.members:
+            self._end(chat)
+        elif chat.owner == name:
+            self._hand_on(chat, chat.members[0])
+
+    def _end(self, chat: Room) -> None:
+        for guest in list(chat.invited):
+            self._end_invitation(chat, guest)
+        for asker in list(chat.asked):
+            self._end_request(chat, asker)
+        self._end_codes(chat)
+        del self.rooms[chat.name]
+        self.ended.append((chat.number, [each for each in self.messages if each.chat == chat.name]))
+        self.messages = [each for each in self.messages if each.chat != chat.name]
+
+    def _hand_on(self, chat: Room, owner: str) -> None:
+        for asker in chat.asked:
+            self._untell(chat.owner, e.JoinRequest(chat.name, asker))
+        chat.owner = owner
+        self.users[owner].notices += [e.JoinRequest(chat.name, asker) for asker in chat.asked]
+
+    def _end_codes(self, chat: Room) -> None:
+        self.codes = {code: link for code, link in self.codes.items() if link[0] is not chat}
+
+    def _end_invitation(self, chat: Room, guest: str) -> None:
+        if guest in chat.invited:
+            self._untell(guest, e.Invited(chat.name, chat.invited.pop(guest)))
+
+    def _end_request(self, chat: Room, asker: str) -> None:
+        if asker in chat.asked:
+            chat.asked.remove(asker)
+            self._untell(chat.owner, e.JoinRequest(chat.name, asker))
+
+    def _untell(self, name: str, event: e.Event) -> None:
+        notices = self.users[name].notices
+        if event in notices:
+            notices.remove(event)

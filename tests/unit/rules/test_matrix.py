@@ -1,0 +1,221 @@
+"""Roles times commands times chats: who may do what, where, and what it is refused with.
+
+The rows are checked against the table of commands: a new command without a row, or a place among those that name no
+chat, fails here.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chat_server.errors import Refusal
+from chat_server.protocol.table import TABLE
+from tests.unit.chat import Chat, refused
+
+# Each is also the name of a user. mate is a member with whom the owner writes one to one; guest is nobody's.
+ROLES = ("stranger", "asked", "invited", "removed", "member", "owner", "banned")
+INSIDE = ("member", "owner", "banned")
+CHATS = {"main": "main", "room": "#room", "direct": "@mate", "none": "#none"}
+NO_MESSAGE = 99_999
+
+# Commands that name neither a chat nor a message. Those about users alone are here too.
+NO_CHAT = {
+    "sign_in", "resume", "sign_out", "password", "delete_account", "cancel_delayed", "delayed", "status", "who",
+    "report", "presence", "help", "format", "ping", "sessions", "quit",
+}  # fmt: skip
+
+Codes = dict[str, str]  # by role
+
+
+def all_get(code: str) -> Codes:
+    return dict.fromkeys(ROLES, code)
+
+
+def inside(code: str, outside: str, **others: str) -> Codes:
+    return {role: code if role in INSIDE else outside for role in ROLES} | others
+
+
+def owner_gets(code: str, others: str) -> Codes:
+    return inside(others, others, owner=code)
+
+
+ANY = all_get("ok")
+NO_ROOM = all_get("bad_argument")
+IN_ROOM = inside("ok", "unknown_chat")
+OWNERS = inside("forbidden", "unknown_chat", owner="ok")
+IN_ROOM_MESSAGE = inside("ok", "unknown_message")
+DIRECT_MESSAGE = owner_gets("ok", "unknown_message")
+# A line and what each role gets for it in main, the private chat and the one-to-one chat; None: it does not apply.
+# {id} is a message of mate's there, {own} one of the asker's. Who is banned gets `banned` for what others would see.
+Row = tuple[str, Codes | None, Codes | None, Codes | None]
+ROWS: dict[str, list[Row]] = {
+    "send_all": [("/send_all hi", ANY, None, None)],
+    "send": [("/send {chat} hi", ANY, IN_ROOM, ANY)],
+    "reply": [("/reply {id} hi", ANY, IN_ROOM_MESSAGE, DIRECT_MESSAGE)],
+    "edit": [
+        ("/edit {id} x", all_get("forbidden"), inside("forbidden", "unknown_message"),
+         owner_gets("forbidden", "unknown_message")),
+        ("/edit {own} x", ANY, inside("ok", "unknown_message"), None),
+    ],
+    "delete": [
+        ("/delete {id}", all_get("forbidden"), inside("forbidden", "unknown_message"),
+         owner_gets("forbidden", "unknown_message")),
+        ("/delete {own}", ANY, inside("ok", "unknown_message"), None),
+    ],
+    "react": [("/react {id} 👍", ANY, IN_ROOM_MESSAGE, DIRECT_MESSAGE)],
+    "unreact": [("/unreact {id} 👍", ANY, IN_ROOM_MESSAGE, DIRECT_MESSAGE)],
+    "talk": [("/talk {chat}", ANY, IN_ROOM, ANY)],
+    "send_delayed": [("/send_delayed {chat} 5m hi", ANY, IN_ROOM, ANY)],
+    "get_chat_with": [("/get_chat_with mate", None, None, ANY)],
+    "messages": [("/messages {chat}", ANY, IN_ROOM, ANY)],
+    "history": [("/history {chat}", ANY, IN_ROOM, ANY)],
+    "thread": [("/thread {id}", ANY, IN_ROOM_MESSAGE, DIRECT_MESSAGE)],
+    "read": [("/read {chat} 1", ANY, IN_ROOM, ANY)],
+    "create_chat": [("/create_chat {chat}", NO_ROOM, all_get("exists"), NO_ROOM)],
+    "invite": [
+        ("/invite {chat} guest", NO_ROOM, IN_ROOM, NO_ROOM),
+        ("/invite {chat} mate", NO_ROOM, inside("exists", "unknown_chat"), NO_ROOM),
+        ("/invite {chat} nobody", NO_ROOM, inside("unknown_user", "unknown_chat"), NO_ROOM),
+    ],
+    "invite_link": [("/invite_link {chat}", NO_ROOM, IN_ROOM, NO_ROOM)],
+    "revoke_link": [("/revoke_link {chat}", NO_ROOM, IN_ROOM, NO_ROOM)],
+    "join": [
+        # Without its # it is taken for a code.
+        ("/join {chat}", all_get("unknown_chat"), inside("ok", "unknown_chat", invited="ok"), all_get("unknown_chat")),
+        ("/join code-1", None, ANY, None),
+        ("/join nonsense", None, all_get("unknown_chat"), None),
+    ],
+    "decline": [("/decline {chat}", NO_ROOM, inside("unknown_chat", "unknown_chat", invited="ok"), NO_ROOM)],
+    "approve": [("/approve {chat} asked", NO_ROOM, OWNERS, NO_ROOM)],
+    "deny": [("/deny {chat} asked", NO_ROOM, OWNERS, NO_ROOM)],
+    "members": [("/members {chat}", NO_ROOM, IN_ROOM, NO_ROOM)],
+    "leave": [("/leave {chat}", NO_ROOM, IN_ROOM, NO_ROOM)],
+    "remove": [
+        ("/remove {chat} mate", NO_ROOM, OWNERS, NO_ROOM),
+        ("/remove {chat} stranger", NO_ROOM, inside("forbidden", "unknown_chat", owner="unknown_user"), NO_ROOM),
+    ],
+    "give": [("/give {chat} mate", NO_ROOM, OWNERS, NO_ROOM)],
+    "topic": [
+        ("/topic {chat}", NO_ROOM, IN_ROOM | {"banned": "ok"}, NO_ROOM),
+        ("/topic {chat} new", NO_ROOM, IN_ROOM, NO_ROOM),
+    ],
+}  # fmt: skip
+SHOWS_ALONE = "/topic {chat}"  # a line of a command that others see otherwise
+
+
+class World:
+    """The chat in which the roles are played. `fresh` brings it back to how it was."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.chat = Chat(path / "start")
+        say = self.chat.say
+        self.chat.sign_in(*ROLES, "mate", "guest")
+        say("owner", "/create_chat #room")
+        code = say("owner", "/invite_link #room").reply.code
+        for name in ("mate", "member", "banned", "removed", "invited"):
+            say("owner", f"/invite #room {name}")
+            if name != "invited":
+                say(name, "/join #room")
+        say("asked", f"/join {code}")
+        self.ids = {
+            (chat, "mate"): say("mate", f"/send {target} hello").reply.id
+            for chat, target in (("main", "main"), ("room", "#room"), ("direct", "@owner"))
+        }
+        for role in ROLES:
+            self.ids["main", role] = say(role, "/send_all mine").reply.id
+        for role in (*INSIDE, "removed"):
+            self.ids["room", role] = say(role, "/send #room mine").reply.id
+        say("owner", "/remove #room removed")
+        self.chat.configure(reports_to_ban=1)
+        say("mate", "/report banned")
+        self.chat.close()
+        self.names, self.times = self.chat.ids, 0
+
+    def fresh(self) -> Chat:
+        self.chat.close()
+        self.times += 1
+        path = self.path / str(self.times)
+        shutil.copytree(self.path / "start", path)
+        self.chat = Chat(path, self.chat.clock, reports_to_ban=1)
+        self.chat.ids, self.chat.links = self.names, 1
+        return self.chat
+
+    def line(self, line: str, chat: str, role: str) -> str:
+        id_ = self.ids.get((chat, "mate"), NO_MESSAGE)
+        # Who was never in the chat has nothing there: somebody else's will do.
+        return line.format(chat=CHATS[chat], id=id_, own=self.ids.get((chat, role), id_))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    world = World(tmp_path_factory.mktemp("world"))
+    yield world
+    world.chat.close()
+
+
+def test_every_command_stands_here() -> None:
+    assert set(ROWS) | NO_CHAT == set(TABLE)
+    assert not set(ROWS) & NO_CHAT
+
+
+@pytest.mark.parametrize("verb", ROWS)
+def test_each_role_in_each_chat(world: World, verb: str) -> None:
+    chat = world.fresh()
+    for line, *expected in ROWS[verb]:
+        assert line.split()[0] == f"/{verb}"
+        for place, codes in zip(("main", "room", "direct"), expected, strict=True):
+            for role, code in (codes or {}).items():
+                said = world.line(line, place, role)
+                if role == "banned" and TABLE[verb].seen_by_others and code != "bad_argument" and line != SHOWS_ALONE:
+                    code = "banned"
+                assert outcome(chat, role, said) == code, f"{said} by {role}"
+                if code == "ok":
+                    chat = world.fresh()
+
+
+def outcome(chat: Chat, role: str, line: str) -> str:
+    """`ok`, or the code of a refusal, which left everything as it was."""
+    try:
+        chat.parse(line)
+    except Refusal as refusal:
+        return refusal.code
+    try:
+        return refused(chat, role, line).code
+    except AssertionError as done:
+        assert "was done" in str(done), done
+        return "ok"
+
+
+def test_to_who_is_outside_the_chat_and_none_look_the_same(world: World) -> None:
+    """Word for word, but for the name or the id."""
+    chat = world.fresh()
+    compared = 0
+    for rows in ROWS.values():
+        for line, _, codes, _ in rows:
+            for role, code in (codes or {}).items():
+                if code not in ("unknown_chat", "unknown_message"):
+                    continue
+                there, none = (world.line(line, place, role) for place in ("room", "none"))
+                id_ = str(world.ids["room", "mate"] if "{id}" in line else world.ids.get(("room", role), 0))
+                id_ = id_ if id_ != "0" else str(world.ids["room", "mate"])
+                assert _told(chat, role, there).replace(f"#{id_} ", f"#{NO_MESSAGE} ") == _told(
+                    chat, role, none
+                ).replace("#none", "#room"), f"{there} by {role}"
+                compared += 1
+    assert compared > 100
+
+
+def _told(chat: Chat, role: str, line: str) -> str:
+    refusal = refused(chat, role, line)
+    return f"{refusal.code}: {refusal.text} {refusal.fields}"
+
+
+def test_nothing_of_the_chat_is_in_anything_that_who_is_outside_is_shown(world: World) -> None:
+    chat = world.fresh()
+    for role in ("stranger", "asked", "removed"):
+        shown = str((chat.come_back(role, 0), chat.come_back(role), chat.say(role, "/status")))
+        told = shown.replace("Left(chat='#room', user='removed', by='owner')", "")
+        assert "#room" not in told and "hello" in told, "of main there is a hello"

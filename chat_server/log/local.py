@@ -49,7 +49,7 @@ class LocalLog:
         while self._waiting and len(entries) < ENTRIES_MAX and chars < TEXT_CHARS_MAX:
             entry = self._waiting.popleft()
             entries.append(entry)
-            chars += len(getattr(entry.command, "text", ""))
+            chars += len(getattr(entry.command, "text", None) or "")
         return entries
 
     def close(self) -> None:

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from chat_server.entries import Batch, Due, Entry
 from chat_server.log import Log
 from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX, LocalLog
-from chat_server.protocol.arguments import Text
-from chat_server.protocol.commands import SendAll
+from chat_server.protocol.arguments import Room, Text, Topic
+from chat_server.protocol.commands import SendAll, SetTopic
 from tests.unit.fakes import NOON_MS, FakeClock
 
 
@@ -95,6 +95,15 @@ def test_each_entry_comes_once_in_order_whenever_it_is_taken(sizes: list[int], c
         return taken
 
     assert len(asyncio.run(play())) == len(sizes)
+
+
+async def test_a_command_whose_text_was_left_out_is_given_out() -> None:
+    log = start()
+    room = Room("room", "team", "team")
+    log.submit(Entry(SetTopic(room)))
+    log.submit(Entry(SetTopic(room, Topic("plans"))))
+    log.close()
+    assert [len(batch.entries) for batch in await drain(log)] == [2]
 
 
 async def test_after_the_close_what_waits_is_given_out_and_nothing_more_taken() -> None:

@@ -42,6 +42,8 @@ texts = st.sampled_from(("hi", "there", "a\tb"))
 
 
 class Machine(RuleBasedStateMachine):
+    signed_in = 4  # at the start
+
     def __init__(self) -> None:
         super().__init__()
         self.path = Path(tempfile.mkdtemp())
@@ -57,6 +59,8 @@ class Machine(RuleBasedStateMachine):
             message_ttl_ms=TTL_MS,
             absent_after_ms=ABSENT_MS,
         )
+        # That things stay is not what is tested here.
+        self.chat.executor._db.run("PRAGMA synchronous = OFF")
         self.model = Model(self.chat.clock.now_ms())
         self.steps = 0
 
@@ -84,7 +88,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize()
     def come_in(self) -> None:
-        for name in NAMES[:4]:
+        for name in NAMES[: self.signed_in]:
             self.sign_in(name)
 
     @rule(name=people)
@@ -204,7 +208,10 @@ class RoomRules(Machine):
         return among[which % len(among)] if among and which else other
 
     def room(self, room: str) -> Room:
-        return self.model.rooms.get(room) or Room(0, room, "nobody", [])
+        return self.model.rooms.get(room) or Room(0, room, "", [])
+
+    def owner_of(self, room: str, which: int, other: str) -> str:
+        return self.one_of(filter(None, [self.room(room).owner]), which, other)
 
     @rule(name=people, room=rooms)
     def create(self, name: str, room: str) -> None:
@@ -246,7 +253,7 @@ class RoomRules(Machine):
 
     @rule(name=people, room=rooms, which=whiches, asker=people, yes=st.booleans())
     def decide(self, name: str, room: str, which: int, asker: str, yes: bool) -> None:
-        name, asker = self.one_of([self.room(room).owner], which, name), self.one_of(self.room(room).asked, 1, asker)
+        name, asker = self.owner_of(room, which, name), self.one_of(self.room(room).asked, 1, asker)
         word, verb = (self.model.approve, "approve") if yes else (self.model.deny, "deny")
         self.both(lambda: word(name, room, asker), lambda: self.say(name, f"/{verb} {room} {asker}").user)
 
@@ -257,12 +264,12 @@ class RoomRules(Machine):
 
     @rule(name=people, room=rooms, which=whiches, member=people)
     def remove(self, name: str, room: str, which: int, member: str) -> None:
-        name = self.one_of([self.room(room).owner], which, name)
+        name = self.owner_of(room, which, name)
         self.both(
             lambda: self.model.remove(name, room, member), lambda: self.say(name, f"/remove {room} {member}").user
         )
 
     @rule(name=people, room=rooms, which=whiches, member=people)
     def give(self, name: str, room: str, which: int, member: str) -> None:
-        name = self.one_of([self.room(room).owner], which, name)
+        name = self.owner_of(room, which, name)
         self.both(lambda: self.model.give(name, room, member), lambda: self.say(name, f"/give {room} {member}").owner)

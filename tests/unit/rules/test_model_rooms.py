@@ -2,12 +2,12 @@
 
 from hypothesis import settings
 
-from tests.unit.rules.machine import RoomRules
+from tests.unit.rules.machine import NAMES, RoomRules
 
 
 class InRooms(RoomRules):
-    pass
+    signed_in = len(NAMES)
 
 
 TestInRooms = InRooms.TestCase
-TestInRooms.settings = settings(max_examples=25, stateful_step_count=60)
+TestInRooms.settings = settings(max_examples=40, stateful_step_count=80)

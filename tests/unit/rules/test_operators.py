@@ -160,14 +160,10 @@ def test_a_message_of_a_private_chat_too(chat: Chat, boss: str) -> None:
     said = chat.say(boss, f"/delete {id_}")
     (push,) = said.pushes
     assert push.room and isinstance(push.event, e.Message) and push.event.deleted
-    assert said.reply == r_changed(id_, chat)
+    assert said.reply == e.Changed(id_, chat.executor.state.seq)
     other = chat.say("alice", "/send #team more").reply.id
     chat.say("alice", "/leave #team")
     assert refused(chat, boss, f"/delete {other}").code == "unknown_message"
-
-
-def r_changed(id_: int, chat: Chat) -> e.Changed:
-    return e.Changed(id_, chat.executor.state.seq)
 
 
 def test_reports_are_told_with_how_often(chat: Chat, boss: str) -> None:

@@ -144,7 +144,7 @@ class Due(Internal, frozen=True, tag="due"):
 
 Logged = (
     c.SendAll | c.Send | c.Reply | c.Edit | c.Delete | c.React | c.Unreact | c.SendDelayed | c.CancelDelayed
-    | c.Report | c.Read
+    | c.Report | c.Read | c.Mute | c.Unmute | c.Away | c.Block | c.Unblock
     | c.CreateChat | c.Invite | c.RevokeLink | c.Decline | c.Approve | c.Deny | c.Leave | c.Remove | c.Give | c.SetTopic
     | o.Ban | o.Unban | o.Kick | o.Announce | o.Appoint | o.Dismiss | o.SetPasswordOf | o.Forget
     | Configure | Enter | EnterByToken | EndTokens | SetPassword | CloseAccount | MakeLink | Accept | Ask

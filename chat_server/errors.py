@@ -14,7 +14,7 @@ CODES = frozenset((
     "not_signed_in", "already_signed_in", "wrong_password", "password_required", "bad_token", "bad_name",
     "unknown_user", "unknown_chat", "unknown_message", "unknown_delayed",
     "forbidden", "banned", "rate_limited", "too_fast", "too_many", "too_large", "already_reported", "not_yourself",
-    "exists", "busy", "unavailable", "internal",
+    "blocked", "exists", "busy", "unavailable", "internal",
 ))  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from chat_server.log.local import LocalLog
 from chat_server.metrics import Metrics
 from chat_server.passwords import Passwords, SignInGuard
 from chat_server.prepare import Preparer
+from chat_server.protocol.commands import Search
 from chat_server.protocol.events import Event, Reply
 from chat_server.rules import Executor, read
 from chat_server.rules.turn import Then, View
@@ -65,7 +66,8 @@ class Reading:
     def _next(self, db: Database) -> Page:
         if self._pages is None:
             node = self._node
-            view = View(db, self._user_id, node.clock.now_ms(), node.limits, node.hub.online, node.live)
+            clock, hub = node.clock, node.hub
+            view = View(db, self._user_id, clock.now_ms(), node.limits, hub.online, node.live, clock.monotonic)
             self._pages = read(view, self._query)
         try:
             return Page(next(self._pages))
@@ -114,7 +116,8 @@ class Node:
         self._log.submit(Entry(command, user_id, session, address))
 
     def read(self, user_id: int, query: Any) -> Reading:
-        return Reading(self, self.readers.pick(), user_id, query)
+        reader = self.readers.searcher if isinstance(query, Search) else self.readers.pick()
+        return Reading(self, reader, user_id, query)
 
     async def run(self) -> None:
         """Until the log is closed and empty, or the disk fails (`failure` says how)."""

@@ -352,7 +352,7 @@ class Session(Connection):
             return
         self.name = entered.name
         self._marked = 0
-        self.hub.attach(self, entered.user_id, entered.name, seq)
+        self.hub.attach(self, entered.user_id, entered.name, seq, entered.away)
 
     async def _welcome(
         self, parsed: Parsed, command: Command, prepared: Prepared, outcome: Outcome, started: float

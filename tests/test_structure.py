@@ -41,6 +41,8 @@ TESTED_ELSEWHERE = {
     "delivery/readers.py": "tests/unit/delivery/test_outbox.py",
     "rules/turn.py": "tests/unit/rules/test_execute.py",
     "store/schema.py": "tests/unit/store/test_database.py",
+    "store/blocks.py": "tests/unit/rules/test_blocks.py",
+    "store/search.py": "tests/unit/rules/test_search.py",
     "store/accounts.py": "tests/unit/rules/test_accounts.py",
     "protocol/room_commands.py": "tests/unit/protocol/test_commands.py",
     "protocol/room_replies.py": "tests/unit/protocol/test_text.py",

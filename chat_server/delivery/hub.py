@@ -59,7 +59,8 @@ class Hub:
         self._by_user: dict[int, dict[int, Receiver]] = {}
         self._live: dict[str, dict[Outbox, None]] = {"text": {}, "json": {}}
         self._behind: dict[Outbox, None] = {}
-        self._announced: set[int] = set()
+        self._away: dict[int, str] = {}  # why they are, of those online
+        self._announced: dict[int, str] = {}  # who was told to be online, and why away ("" for who is not)
         self._came_or_went: dict[int, str] = {}
         # Whose connections are closed at the end of the batch, and what they are told.
         self._hang_up: list[tuple[int, Closing]] = []
@@ -80,13 +81,13 @@ class Hub:
         self.detach(receiver)
         self.sessions.pop(receiver.number, None)
 
-    def attach(self, receiver: Receiver, user_id: int, name: str, seq: int) -> None:
+    def attach(self, receiver: Receiver, user_id: int, name: str, seq: int, away: str | None = None) -> None:
         """The connection belongs to the user as of `seq`."""
         receiver.outbox.attach(user_id, seq)
         self._behind[receiver.outbox] = None
         self._by_user.setdefault(user_id, {})[receiver.number] = receiver
         self.online[user_id] = name
-        self._presence_changed(user_id, name)
+        self._away_changed(user_id, Presence(name, True, away))
 
     def detach(self, receiver: Receiver) -> None:
         outbox = receiver.outbox
@@ -100,6 +101,7 @@ class Hub:
         if not connected:
             del self._by_user[user_id]
             self.memberships.forget(user_id)
+            self._away.pop(user_id, None)
             self._presence_changed(user_id, self.online.pop(user_id))
             self.on_departed(user_id)
 
@@ -205,9 +207,12 @@ class Hub:
                 continue
             if channel > EVERYONE and channel not in self._by_user:
                 continue
-            blocks.add(channel, index, push.event, push.notice)
             if not isinstance(push.event, Message):
+                if isinstance(push.event, Presence):
+                    self._away_changed(outcome.entry.user_id, push.event)
+                    continue
                 self._keep_for_behind(push, channel, outcome.entry.session)
+            blocks.add(channel, index, push.event, push.notice)
             if push.notice and any(receiver.outbox.live for receiver in self.of_user(channel)):
                 told.setdefault(channel, []).append(push.notice)
 
@@ -281,6 +286,16 @@ class Hub:
 
     # ---- presence
 
+    def _away_changed(self, user_id: int, now: Presence) -> None:
+        """It is told as all presence is: to those who want to know, and while there are not too many to tell."""
+        if user_id not in self.online:
+            return
+        if now.away:
+            self._away[user_id] = now.away
+        else:
+            self._away.pop(user_id, None)
+        self._presence_changed(user_id, now.user)
+
     def _presence_changed(self, user_id: int, name: str) -> None:
         if not self._came_or_went:
             asyncio.get_running_loop().call_soon(self._announce_presence)
@@ -291,10 +306,14 @@ class Hub:
         changed, self._came_or_went = self._came_or_went, {}
         events: dict[int, Presence] = {}
         for user_id, name in changed.items():
-            online = user_id in self.online
-            if online != (user_id in self._announced):
-                (self._announced.add if online else self._announced.discard)(user_id)
-                events[user_id] = Presence(name, online)
+            now = self._away.get(user_id, "") if user_id in self.online else None
+            if now == self._announced.get(user_id):
+                continue
+            if now is None:
+                del self._announced[user_id]
+            else:
+                self._announced[user_id] = now
+            events[user_id] = Presence(name, now is not None, now or None)
         if not events or len(self.online) > self._presence_max:
             return
         for format, live in self._live.items():

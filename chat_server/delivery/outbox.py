@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from chat_server.delivery.blocks import render
 from chat_server.delivery.readers import Readers
-from chat_server.protocol.events import EXPIRED_IDS_MAX, Event, Expired, Message, Presence, ReadMarker
+from chat_server.protocol.events import EXPIRED_IDS_MAX, Event, Expired, Message, Muted, Presence, ReadMarker
 from chat_server.store import chats, messages
 from chat_server.store.database import Database
 from chat_server.store.messages import Range
@@ -251,8 +251,8 @@ class Outbox:
             if not self.presence:
                 return
             key = Presence, event.user
-        elif isinstance(event, ReadMarker):
-            key = ReadMarker, event.chat
+        elif isinstance(event, ReadMarker | Muted):
+            key = type(event), event.chat
         elif isinstance(event, Expired):
             key = Expired, event.chat
             before, _ = self._held.get(key, (None, 0))

@@ -39,13 +39,16 @@ class Reader:
 
 
 class Readers:
+    """`searcher` is for searches alone, so that nobody who reads waits for what somebody seeks."""
+
     def __init__(self, directory: Path, count: int = 2) -> None:
-        self._readers = [Reader(directory, number) for number in range(count)]
+        self._readers = [Reader(directory, number) for number in range(count + 1)]
+        self.searcher = self._readers.pop()
         self._turn = itertools.cycle(self._readers)
 
     def pick(self) -> Reader:
         return next(self._turn)
 
     def close(self) -> None:
-        for reader in self._readers:
+        for reader in (*self._readers, self.searcher):
             reader.close()

@@ -36,6 +36,7 @@ Emoji = NewType("Emoji", str)
 Topic = NewType("Topic", str)  # cleaned, one line; empty: none
 Duration = NewType("Duration", int)  # milliseconds
 Format = Literal["text", "json"]
+Names = tuple[str, ...]  # folded; whom a text names after an @
 
 
 class User(Struct, frozen=True, array_like=True):

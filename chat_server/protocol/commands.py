@@ -5,6 +5,8 @@ Those of private chats are in `room_commands` and belong here too. To add a comm
 says what a class is made of.
 """
 
+from msgspec import field
+
 from chat_server.protocol.arguments import (
     Count,
     Delay,
@@ -12,6 +14,7 @@ from chat_server.protocol.arguments import (
     Format,
     Id,
     Key,
+    Names,
     OnOff,
     Reason,
     Secret,
@@ -95,12 +98,14 @@ class DeleteAccount(Command, frozen=True, tag="delete_account"):
     group="Write",
     seen_by_others=True,
     json_only=("key",),
+    derived=("mentions",),
     help="sends to everyone, in main",
     example="/send_all hello everybody",
 )
 class SendAll(Command, frozen=True, tag="send_all"):
     text: Text
     key: Key | None = None
+    mentions: Names = ()
 
 
 @command(
@@ -111,6 +116,7 @@ class SendAll(Command, frozen=True, tag="send_all"):
     group="Write",
     seen_by_others=True,
     json_only=("key",),
+    derived=("mentions",),
     help="sends to a user, online or not, or to a chat",
     example="/send bob are you there?",
 )
@@ -118,6 +124,7 @@ class Send(Command, frozen=True, tag="send"):
     target: Target
     text: Text
     key: Key | None = None
+    mentions: Names = ()
 
 
 @command(
@@ -126,6 +133,7 @@ class Send(Command, frozen=True, tag="send"):
     group="Write",
     seen_by_others=True,
     json_only=("key",),
+    derived=("mentions",),
     help="comments on a message, in its chat",
     example="/reply 42 I think so too",
 )
@@ -133,18 +141,21 @@ class Reply(Command, frozen=True, tag="reply"):
     id: Id
     text: Text
     key: Key | None = None
+    mentions: Names = ()
 
 
 @command(
     "edit",
     group="Write",
     seen_by_others=True,
+    derived=("mentions",),
     help="changes the text of a message of one's own",
     example="/edit 42 what I meant",
 )
 class Edit(Command, frozen=True, tag="edit"):
     id: Id
     text: Text
+    mentions: Names = ()
 
 
 @command("delete", group="Write", help="takes a message of one's own away; for an operator, any", example="/delete 42")
@@ -181,6 +192,7 @@ class Talk(Command, frozen=True, tag="talk"):
     group="Write",
     seen_by_others=True,
     json_only=("key",),
+    derived=("mentions",),
     help="sends later: after seconds, 90s, 5m, 2h, 1d, or at a UTC time",
     example="/send_delayed bob 5m the tea is ready",
 )
@@ -189,6 +201,7 @@ class SendDelayed(Command, frozen=True, tag="send_delayed"):
     delay: Delay
     text: Text
     key: Key | None = None
+    mentions: Names = ()
 
 
 @command("cancel_delayed", group="Write", help="cancels a delayed message of one's own", example="/cancel_delayed 3")
@@ -245,10 +258,35 @@ class Thread(Command, frozen=True, tag="thread"):
     id: Id
 
 
+@command(
+    "search",
+    group="Read",
+    usage={"in": "[in:<chat>]", "from": "[from:<user>]", "before": "[before:<id>]"},
+    marked=("in", "from", "before"),
+    help='finds messages, the newest first: words, "phrases", beginnings like wor*; in a chat, from a user',
+    example='/search lunch "the old mill" in:main from:bob',
+)
+class Search(Command, frozen=True, tag="search"):
+    words: Text
+    in_: Target | None = field(default=None, name="in")
+    from_: User | None = field(default=None, name="from")
+    before: Id | None = None
+
+
 @command("read", group="Read", help="marks a chat read up to a message", example="/read main 42")
 class Read(Command, frozen=True, tag="read"):
     chat: Target
     id: Id
+
+
+@command("mute", group="Read", help="marks a chat as one that does not call, on all your devices", example="/mute main")
+class Mute(Command, frozen=True, tag="mute"):
+    chat: Target
+
+
+@command("unmute", group="Read", help="ends /mute", example="/unmute main")
+class Unmute(Command, frozen=True, tag="unmute"):
+    chat: Target
 
 
 # ---- People
@@ -262,6 +300,39 @@ class Status(Command, frozen=True, tag="status"):
 @command("who", "whois", group="People", help="whether a user is online, or when last seen", example="/who bob")
 class Who(Command, frozen=True, tag="who"):
     username: User
+
+
+@command(
+    "away",
+    "back",
+    group="People",
+    seen_by_others=True,
+    help="says why you are away, until /back; without a text it ends that",
+    example="/away having lunch",
+)
+class Away(Command, frozen=True, tag="away"):
+    text: Reason | None = None
+
+
+@command(
+    "block",
+    "ignore",
+    group="People",
+    help="nothing goes between the two of you any more, and the other's mentions do not call you",
+    example="/block mallory",
+)
+class Block(Command, frozen=True, tag="block"):
+    username: User
+
+
+@command("unblock", group="People", help="ends /block", example="/unblock mallory")
+class Unblock(Command, frozen=True, tag="unblock"):
+    username: User
+
+
+@command("blocked", group="People", help="lists whom you have blocked", example="/blocked")
+class ListBlocked(Command, frozen=True, tag="blocked"):
+    pass
 
 
 @command(

@@ -45,11 +45,17 @@ class Message(Event, frozen=True, tag="message"):
 class Presence(Event, frozen=True, tag="presence"):
     user: str
     online: bool
+    away: str | None = None
 
 
 class ReadMarker(Event, frozen=True, tag="read"):
     chat: str
     id: int
+
+
+class Muted(Event, frozen=True, tag="muted"):
+    chat: str
+    muted: bool
 
 
 class Banned(Event, frozen=True, tag="banned"):
@@ -153,7 +159,7 @@ class Record(Event, frozen=True, tag="record"):
 
 
 AnyEvent = (
-    Message | Presence | ReadMarker | Banned | Unbanned | DelayedSent | DelayedFailed | Expired
+    Message | Presence | ReadMarker | Muted | Banned | Unbanned | DelayedSent | DelayedFailed | Expired
     | Invited | JoinRequest | Joined | Left | Approved | Denied | TopicChanged | Notice | Closing | Act | Record
 )  # fmt: skip
 
@@ -171,7 +177,7 @@ class Chat(Struct, frozen=True, omit_defaults=True):
     name: str
     read: int
     unread: int
-    muted: bool = False
+    muted: bool
     owner: str | None = None
     topic: str | None = None
     members: list[str] | None = None
@@ -274,6 +280,13 @@ class Page(Reply, frozen=True, omit_defaults=True):
     more: str | None = None
 
 
+class Found(Reply, frozen=True, omit_defaults=True):
+    """The end of a page of what was sought. `more` goes on where this one ends, which may be before it is full."""
+
+    count: int
+    more: str | None = None
+
+
 class MarkedRead(Reply, frozen=True, omit_defaults=True):
     chat: str
     id: int
@@ -296,6 +309,7 @@ class StatusReport(Reply, frozen=True, omit_defaults=True):
     join_requests: list[Request]
     limits: dict[str, Limit]
     at: str
+    away: dict[str, str] | None = None
     ban: Ban | None = None
     more: str | None = None
 
@@ -306,6 +320,24 @@ class WhoReport(Reply, frozen=True, omit_defaults=True):
     at: str
     last_seen: str | None = None
     away: str | None = None
+
+
+class AwaySet(Reply, frozen=True, omit_defaults=True):
+    away: str | None = None
+
+
+class MuteSet(Reply, frozen=True, omit_defaults=True):
+    chat: str
+    muted: bool
+
+
+class BlockSet(Reply, frozen=True, omit_defaults=True):
+    user: str
+    blocked: bool
+
+
+class BlockList(Reply, frozen=True, omit_defaults=True):
+    blocked: list[str]
 
 
 class Reported(Reply, frozen=True, omit_defaults=True):

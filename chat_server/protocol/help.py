@@ -53,6 +53,7 @@ def _form(spec: Spec) -> CommandForm:
             "required": argument.required,
             **({"rest": True} if argument.kind.takes_rest else {}),
             **({"pair": True} if argument.pair else {}),
+            **({"marked": True} if argument.marked else {}),
             **({"json_only": True} if argument.json_only else {}),
             **({"also": argument.also} if argument.also else {}),
         }

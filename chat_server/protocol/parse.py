@@ -14,6 +14,8 @@ from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target, Text
 from chat_server.protocol.clean import clean, is_blank
 from chat_server.protocol.commands import Send, SendAll
+from chat_server.protocol.mentions import with_mentions
+from chat_server.protocol.query import PIECE
 from chat_server.protocol.table import VERBS, Argument, Command, Spec, nearest
 
 LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
@@ -60,6 +62,8 @@ def parse(text: str, *, text_chars_max: int, talk: Target | None = None, verbs: 
                 verb = command.spec.verb
         if len(text) > text_chars_max:
             _check_text(command, text_chars_max)
+        if "@" in text:
+            command = with_mentions(command)
     except Refusal as refusal:
         return Parsed(verb, label, error=refusal)
     return Parsed(verb, label, command)
@@ -110,6 +114,8 @@ def _value(spec: Spec, kind: Any, raw: object) -> Any:
 
 def _from_line(spec: Spec, rest: str) -> Command:
     values: dict[str, Any] = {}
+    if spec.marked:
+        rest = _marked(spec, rest, values)
     for argument, required_after in spec.positional:
         rest = rest.lstrip(" ")
         if not argument.required and _left_out(argument, rest, required_after):
@@ -122,7 +128,7 @@ def _from_line(spec: Spec, rest: str) -> Command:
             word, rest = rest, ""
         else:
             word, rest = _word(spec, rest)
-        values[argument.name] = _value(spec, argument.kind, word)
+        values[argument.field] = _value(spec, argument.kind, word)
     if rest:
         _pairs(spec, rest, values)
     return _build(spec, values)
@@ -146,14 +152,29 @@ def _word(spec: Spec, rest: str) -> tuple[str, str]:
     return word, rest
 
 
+def _marked(spec: Spec, rest: str, values: dict[str, Any]) -> str:
+    """Take what is marked, `in:main`, out of the words; what is in quotes is not."""
+    left, end = "", 0
+    for piece in PIECE.finditer(rest):
+        name, mark, raw = piece[0].partition(":")
+        argument = spec.marked.get(name.lower()) if mark else None
+        if argument is None:
+            continue
+        left, end = left + rest[end : piece.start()], piece.end()
+        if argument.field in values:
+            raise _usage_refused(spec, f"{argument.name}: is said twice")
+        values[argument.field] = _value(spec, argument.kind, raw)
+    return left + rest[end:]
+
+
 def _pairs(spec: Spec, rest: str, values: dict[str, Any]) -> None:
     words = rest.split()
     for name, raw in zip(words[::2], (*words[1::2], None), strict=False):
         argument = spec.pairs.get(name.lower())
-        if argument is None or raw is None or argument.name in values:
+        if argument is None or raw is None or argument.field in values:
             why = "is not expected here" if argument is None or raw is not None else "needs a number, like 42"
             raise _usage_refused(spec, f"“{clean(name)[:40]}” {why}")
-        values[argument.name] = _value(spec, argument.kind, raw)
+        values[argument.field] = _value(spec, argument.kind, raw)
 
 
 def _build(spec: Spec, values: dict[str, Any]) -> Command:
@@ -194,7 +215,7 @@ def _from_json(spec: Spec, fields: dict[str, Any]) -> Command:
         if type(raw) not in argument.kind.json_types:
             names = " or ".join(_JSON_NAMES[each] for each in argument.kind.json_types if each is not float)
             raise _usage_refused(spec, f'"{argument.name}" is {names}')
-        values[argument.name] = _value(spec, argument.kind, raw)
+        values[argument.field] = _value(spec, argument.kind, raw)
     if fields:
         known = ", ".join(name for each in spec.arguments for name in (each.name, each.also) if name) or "none"
         raise _usage_refused(spec, f"“{clean(min(fields))[:40]}” is no field of it (its fields: {known})")

@@ -1,7 +1,8 @@
 """The table of commands and how a class comes into it.
 
 A field's type says how it is read (`arguments.KINDS`); a field with a default may be left out. On a line the fields
-stand in their order; those in `pairs` come after them as `word value`, and those in `json_only` only in the JSON form.
+stand in their order; those in `pairs` come after them as `word value`, those in `marked` anywhere as `word:value`, and
+those in `json_only` only in the JSON form. What is in `derived` nobody says: the parser makes it of the other fields.
 A class without help, group or example does not import.
 """
 
@@ -16,13 +17,18 @@ from chat_server.protocol.arguments import KINDS, Kind
 
 
 class Argument(Struct, frozen=True):
-    """One argument of a command: its name, how it is read, and how it stands in the usage line."""
+    """One argument of a command: its name, how it is read, and how it stands in the usage line.
+
+    `field` is that of the class: a name that is a word of Python has an underscore there.
+    """
 
     name: str
+    field: str
     kind: Kind
     required: bool
     usage: str
     pair: bool
+    marked: bool
     json_only: bool
     # Another name for it in the JSON form.
     also: str | None = None
@@ -43,9 +49,10 @@ class Spec(Struct, frozen=True):
     operators_only: bool
     usage: str
     arguments: tuple[Argument, ...]
-    # Those that stand on a line in their place, each with how many required ones come after it; and the pairs.
+    # Those that stand on a line in their place, each with how many required ones come after it; the pairs; the marked.
     positional: tuple[tuple[Argument, int], ...]
     pairs: dict[str, Argument]
+    marked: dict[str, Argument]
     build: Callable[..., "Command"]
 
 
@@ -77,8 +84,10 @@ def command(
     usage: dict[str, str] | None = None,
     order: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
+    marked: tuple[str, ...] = (),
     json_only: tuple[str, ...] = (),
     also: dict[str, str] | None = None,
+    derived: tuple[str, ...] = (),
 ) -> Callable[[_C], _C]:
     """Enter a class into the table.
 
@@ -89,8 +98,9 @@ def command(
     assert group in GROUPS and help and example, verb
 
     def enter(cls: _C) -> _C:
-        arguments = tuple(sorted(_arguments(cls, usage or {}, pairs, json_only, also or {}), key=_place(order)))
-        positional = [argument for argument in arguments if not (argument.pair or argument.json_only)]
+        ways = {"pair": pairs, "marked": marked, "json_only": json_only}
+        arguments = tuple(sorted(_arguments(cls, usage or {}, ways, derived, also or {}), key=_place(order)))
+        positional = [each for each in arguments if not (each.pair or each.marked or each.json_only)]
         cls.spec = Spec(
             verb=verb,
             aliases=aliases,
@@ -107,6 +117,7 @@ def command(
                 for place, argument in enumerate(positional, 1)
             ),
             pairs={argument.name: argument for argument in arguments if argument.pair},
+            marked={argument.name: argument for argument in arguments if argument.marked},
             build=cls,
         )
         if control:
@@ -128,29 +139,31 @@ def _place(order: tuple[str, ...]) -> Callable[[Argument], int]:
 def _arguments(
     cls: type[Command],
     usage: dict[str, str],
-    pairs: tuple[str, ...],
-    json_only: tuple[str, ...],
+    ways: dict[str, tuple[str, ...]],
+    derived: tuple[str, ...],
     also: dict[str, str],
 ) -> list[Argument]:
     hints = get_type_hints(cls)
     arguments = []
     for field in struct_fields(cls):
+        if field.name in derived:
+            continue
         hint: Any = hints[field.name]
         if hint not in KINDS:
             (hint,) = (part for part in get_args(hint) if part is not type(None))
-        required = field.default is NODEFAULT
-        shown = f"<{field.name}>" if required else f"[{field.name}]"
-        if field.name in json_only:
+        name, required = field.encode_name, field.default is NODEFAULT
+        shown = f"<{name}>" if required else f"[{name}]"
+        if name in ways["json_only"]:
             shown = ""
         arguments.append(
             Argument(
-                name=field.name,
+                name=name,
+                field=field.name,
                 kind=KINDS[hint],
                 required=required,
-                usage=usage.get(field.name, shown),
-                pair=field.name in pairs,
-                json_only=field.name in json_only,
-                also=also.get(field.name),
+                usage=usage.get(name, shown),
+                also=also.get(name),
+                **{way: name in names for way, names in ways.items()},
             )
         )
     return arguments

@@ -82,9 +82,14 @@ _WHY_NOT = {
     "unknown_chat": "you are no longer in its chat (unknown_chat)",
 }
 _EVENTS: dict[type[e.Event], Callable[[Any, str], str | None]] = {
-    e.Presence: lambda event, now: f"{event.user} is {'online' if event.online else 'offline'}",
+    e.Presence: lambda event, now: (
+        f"{event.user} is away: {event.away}"
+        if event.away
+        else f"{event.user} is {'online' if event.online else 'offline'}"
+    ),
     # A person's own other windows: what was read there is no news here.
     e.ReadMarker: lambda event, now: None,
+    e.Muted: lambda event, now: f"{event.chat} is {'muted now' if event.muted else 'no longer muted'}",
     e.Banned: lambda event, now: f"you are banned {_until(event.until, now)}: {event.reason}; you can still read",
     e.Unbanned: lambda event, now: "your ban is over: you can write again",
     e.DelayedSent: lambda event, now: f"your delayed message {event.id} was sent (#{event.message_id})",
@@ -136,8 +141,8 @@ def _signed_in(reply: e.SignedIn, now: str) -> _Rendered:
 
 def _status(reply: e.StatusReport, now: str) -> _Rendered:
     items = [
-        f"online: {', '.join(reply.active)}",
-        f"offline: {', '.join(reply.inactive) or 'nobody'}",
+        f"online: {', '.join(_with_away(reply, reply.active))}",
+        f"offline: {', '.join(_with_away(reply, reply.inactive)) or 'nobody'}",
         *(_chat(chat) for chat in reply.chats),
     ]
     items += [f"invited to {each.chat} by {each.by}; /join or /decline {each.chat}" for each in reply.invitations]
@@ -159,13 +164,19 @@ def _status(reply: e.StatusReport, now: str) -> _Rendered:
     return items, f"you are {reply.user}; {len(reply.active)} online, {len(reply.inactive)} offline{more}"
 
 
+def _with_away(reply: e.StatusReport, names: list[str]) -> list[str]:
+    away = reply.away or {}
+    return [f"{name} (away: {away[name]})" if name in away else name for name in names]
+
+
 def _chat(chat: e.Chat) -> str:
+    muted = ", muted" if chat.muted else ""
     owner = f", owned by {chat.owner}" if chat.owner else ""
     members = f", with {', '.join(chat.members)}" if chat.members and not chat.name.startswith("@") else ""
     more = f" and others ({chat.more})" if chat.more else ""
     topic = f", about: {chat.topic}" if chat.topic else ""
     unread = f"{chat.unread} unread" if chat.unread else "all read"
-    return f"chat {chat.name}: {unread}{owner}{members}{more}{topic}"
+    return f"chat {chat.name}: {unread}{muted}{owner}{members}{more}{topic}"
 
 
 def _who(reply: e.WhoReport, now: str) -> _Rendered:
@@ -185,6 +196,21 @@ def _page(reply: e.Page, now: str) -> _Rendered:
     if not reply.more:
         return [], words
     return [], f"{words}; {reply.more} {'for more' if reply.count else 'shows what was said'}"
+
+
+def _found(reply: e.Found, now: str) -> _Rendered:
+    words = f"{reply.count or 'nothing'} found"
+    return [], f"{words}; {reply.more} goes on" if reply.more else words
+
+
+def _away(reply: e.AwaySet, now: str) -> _Rendered:
+    if reply.away is None:
+        return [], "you are not away; /away <text> tells others why you are"
+    return [], f"you are away: {reply.away}; /back ends it"
+
+
+def _blocked(reply: e.BlockList, now: str) -> _Rendered:
+    return reply.blocked, f"{len(reply.blocked)} blocked" + ("; /unblock <username> ends it" if reply.blocked else "")
 
 
 def _delayed_list(reply: e.DelayedList, now: str) -> _Rendered:
@@ -312,6 +338,19 @@ _REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
         [],
         f"the topic of {reply.chat}: {reply.topic}" if reply.topic else f"{reply.chat} has no topic",
     ),
+    e.Found: _found,
+    e.MuteSet: lambda reply, now: (
+        [],
+        f"{reply.chat} is muted; /unmute {reply.chat} ends it" if reply.muted else f"{reply.chat} is not muted",
+    ),
+    e.AwaySet: _away,
+    e.BlockSet: lambda reply, now: (
+        [],
+        f"nothing goes between you and {reply.user} any more; /unblock {reply.user} ends it"
+        if reply.blocked
+        else f"{reply.user} is not blocked by you",
+    ),
+    e.BlockList: _blocked,
     e.StatusReport: _status,
     e.WhoReport: _who,
     e.Reported: _reported,

@@ -3,10 +3,23 @@
 `execute` runs a batch of the log against the store; `read` answers a query from a snapshot.
 """
 
-from chat_server.rules import accounts, control, delayed, messages, moderation, operators, retention, rooms, threads
+from chat_server.rules import (
+    accounts,
+    attention,
+    blocks,
+    control,
+    delayed,
+    messages,
+    moderation,
+    operators,
+    retention,
+    rooms,
+    search,
+    threads,
+)  # fmt: skip
 from chat_server.rules.execute import Executed, Executor, Outcome, read
 
 __all__ = [
-    "Executed", "Executor", "Outcome", "accounts", "control", "delayed", "messages", "moderation", "operators", "read",
-    "retention", "rooms", "threads",
+    "Executed", "Executor", "Outcome", "accounts", "attention", "blocks", "control", "delayed", "messages",
+    "moderation", "operators", "read", "retention", "rooms", "search", "threads",
 ]  # fmt: skip

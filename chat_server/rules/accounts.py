@@ -39,6 +39,7 @@ from chat_server.rules.rooms import leave_all
 from chat_server.rules.turn import Answer, Entered, Stale, Turn, View, reading, rule, unknown_user
 from chat_server.store import (
     accounts,
+    blocks,
     chats,
     delayed,
     messages,
@@ -87,7 +88,7 @@ def enter(turn: Turn, command: Enter) -> Entered:
 
 
 def _entered(turn: Turn, user_id: int, name: str, new: bool) -> Entered:
-    return Entered(user_id, name, new, tuple(rooms.ids_of_user(turn.db, user_id)))
+    return Entered(user_id, name, new, tuple(rooms.ids_of_user(turn.db, user_id)), accounts.away(turn.db, user_id))
 
 
 def _register(turn: Turn, command: Enter) -> int:
@@ -174,6 +175,7 @@ def remove(turn: Turn, user: User) -> AccountDeleted:
     accounts.delete(turn.db, user.id, turn.at_ms)
     for each in left:
         passed(turn, each.chat_id, user.id, each.read_id)
+    blocks.delete_of(turn.db, user.id)
     turn.push(Notice(f"{user.name} deleted the account; what {user.name} wrote is gone"))
     return AccountDeleted(user.name)
 
@@ -245,7 +247,7 @@ def _chats(view: View, user: User, up_to: int = ID_MAX) -> list[Chat]:
         room = private.get(each.chat_id)
         if room is None:
             members = [user.name, each.name[1:]] if each.name.startswith("@") else None
-            return Chat(name=each.name, read=each.read_id, unread=unread, members=members)
+            return Chat(name=each.name, read=each.read_id, unread=unread, muted=each.muted, members=members)
         owner = accounts.by_id(view.db, room.owner)
         names = rooms.member_names(view.db, room.id, left + 1)
         more = f"/members {room.name}" if len(names) > left else None
@@ -254,6 +256,7 @@ def _chats(view: View, user: User, up_to: int = ID_MAX) -> list[Chat]:
             name=each.name,
             read=each.read_id,
             unread=unread,
+            muted=each.muted,
             owner=owner.name if owner else None,
             topic=room.topic,
             members=members,
@@ -302,6 +305,7 @@ def status(view: View, command: c.Status) -> StatusReport:
         join_requests=_requests(view),
         limits=dict(_limits(view, user)),
         at=iso(view.at_ms),
+        away=accounts.all_away(view.db, LIST_MAX) or None,
         ban=_ban(view, user),
         more=f"only {LIST_MAX} users are listed; /who <username> tells of any" if cut else None,
     )
@@ -328,4 +332,4 @@ def who(view: View, command: c.Who) -> WhoReport:
     seen_ms = accounts.seen_ms(view.db, user.id)
     online = user.id in view.online
     last_seen = iso(seen_ms) if seen_ms and not online else None
-    return WhoReport(user.name, online, iso(view.at_ms), last_seen)
+    return WhoReport(user.name, online, iso(view.at_ms), last_seen, accounts.away(view.db, user.id))

@@ -14,11 +14,13 @@ from chat_server.protocol.events import (
     Waiting,
 )
 from chat_server.protocol.times import TIME_MS_MAX, duration, iso
+from chat_server.rules import search
+from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.messages import KEY_LIFE_MS, direct_place, main_limit_ends_ms, once, post
 from chat_server.rules.moderation import end_bans, refuse_banned
 from chat_server.rules.retention import expire, find_absent
 from chat_server.rules.turn import MAIN_PLACE, Place, Turn, View, find_room, find_user, place_of, reading, rule
-from chat_server.store import accounts, delayed, keys, notices, rooms
+from chat_server.store import accounts, blocks, delayed, keys, notices, rooms
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN
 from chat_server.store.delayed import Delayed
@@ -38,21 +40,24 @@ def send_delayed(turn: Turn, command: c.SendDelayed) -> DelayedSet:
 def _set(turn: Turn, command: c.SendDelayed) -> DelayedSet:
     author, limits = turn.user(), turn.limits
     refuse_banned(turn, author)
-    receiver, room = _receiver(turn, author.id, command.target)
+    receiver, room = _receiver(turn, author, command.target)
     due_ms = _due_ms(turn, command.delay)
     if delayed.count_of(turn.db, author.id) >= limits.delayed_max:
         raise Refusal("too_many", f"you have {limits.delayed_max} delayed messages waiting; cancel one or wait for one")
-    return DelayedSet(delayed.insert(turn.db, author.id, receiver, room, due_ms, command.text), iso(due_ms))
+    delayed_id = delayed.insert(turn.db, author.id, receiver, room, due_ms, command.text, command.mentions)
+    return DelayedSet(delayed_id, iso(due_ms))
 
 
-def _receiver(turn: Turn, author: int, target: Target) -> tuple[int | None, tuple[int, str] | None]:
+def _receiver(turn: Turn, author: User, target: Target) -> tuple[int | None, tuple[int, str] | None]:
     """The user or the private chat that it goes to, neither for main."""
     if target.kind == "main":
         return None, None
     if target.kind == "room":
-        room = find_room(turn.db, author, target)
+        room = find_room(turn.db, author.id, target)
         return None, (room.id, room.name)
-    return find_user(turn.db, target.name, target.folded, author).id, None
+    receiver = find_user(turn.db, target.name, target.folded, author.id)
+    refuse_blocked(turn, author, receiver)
+    return receiver.id, None
 
 
 def _due_ms(turn: Turn, delay: Delay) -> int:
@@ -96,6 +101,7 @@ def due(turn: Turn, command: Due) -> None:
     rooms.delete_old_links(turn.db, turn.at_ms, EXPIRED_AT_ONCE_MAX)
     rooms.clear_ended(turn.db, CLEARED_AT_ONCE_MAX)
     accounts.delete_old_tokens(turn.db, turn.at_ms - turn.limits.token_ttl_ms, EXPIRED_AT_ONCE_MAX)
+    search.go_on(turn)
 
 
 def _send(turn: Turn, each: Delayed) -> None:
@@ -113,7 +119,7 @@ def _send(turn: Turn, each: Delayed) -> None:
     if free_ms is not None:
         delayed.postpone(turn.db, each.id, free_ms)
         return
-    sent = post(turn, author, place, each.text, delayed=True)
+    sent = post(turn, author, place, each.text, each.named, delayed=True)
     _settle(turn, each, DelayedSent(each.id, sent.id))
 
 
@@ -124,7 +130,9 @@ def _place(turn: Turn, author: User, each: Delayed) -> Place | str:
     if each.target_user is None:
         return MAIN_PLACE
     receiver = accounts.by_id(turn.db, each.target_user)
-    return direct_place(turn, author, receiver) if receiver else "unknown_user"
+    if receiver is None:
+        return "unknown_user"
+    return "blocked" if blocks.between(turn.db, author.id, receiver.id) else direct_place(turn, author, receiver)
 
 
 def _settle(turn: Turn, each: Delayed, event: Event) -> None:

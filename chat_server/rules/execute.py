@@ -14,6 +14,7 @@ from msgspec import Struct
 from chat_server.entries import Batch, Configure, Entry, Limits
 from chat_server.errors import Refusal
 from chat_server.protocol.events import Event, Reply
+from chat_server.rules.search import keep_up
 from chat_server.rules.turn import READINGS, RULES, Move, Push, Result, Stale, Then, Turn, View
 from chat_server.store import state
 from chat_server.store.database import DISK_ERRORS, LOCKED, Database
@@ -85,7 +86,8 @@ class Executor:
         limits = self._limits
         if limits is None:
             return None
-        return state.next_due_ms(self._db, limits.message_ttl_ms, limits.absent_after_ms)
+        waits = state.next_due_ms(self._db, limits.message_ttl_ms, limits.absent_after_ms)
+        return min((each for each in (waits, self.state.index_due_ms) if each is not None), default=None)
 
     @property
     def unclean(self) -> bool:
@@ -106,6 +108,7 @@ class Executor:
             self.state.at_ms = max(self.state.at_ms, batch.at_ms)
             turn = Turn(self._db, self.state, self._limits, self.state.at_ms)
             outcomes = [execute(turn, entry) for entry in batch.entries]
+            keep_up(turn)
             self.state.applied = batch.number
             state.advance(self._db, self.state)
             begun = self._monotonic()
@@ -119,7 +122,7 @@ class Executor:
 
     def _execute_guarded(self, turn: Turn, entry: Entry) -> Outcome:
         """As `_execute_one`, but a rule that fails leaves no trace, and the rest of the batch alone."""
-        seq, limits = self.state.seq, self._limits
+        seq, indexed, limits = self.state.seq, self.state.indexed, self._limits
         self._db.run("SAVEPOINT entry")
         try:
             outcome = self._execute_one(turn, entry)
@@ -128,7 +131,7 @@ class Executor:
         except Exception:
             self._db.run("ROLLBACK TO entry")
             self._db.users = {}
-            self.state.seq, self._limits = seq, limits
+            self.state.seq, self.state.indexed, self._limits = seq, indexed, limits
             if limits is not None:
                 turn.limits = limits
             name = type(entry.command).__name__

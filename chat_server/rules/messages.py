@@ -9,9 +9,10 @@ import msgspec
 from chat_server.entries import MarkRead, Seen
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
-from chat_server.protocol.arguments import Key, Target
+from chat_server.protocol.arguments import Key, Names, Target
 from chat_server.protocol.events import MarkedRead, Message, Page, ReadMarker, Reply, Sent, Talking
 from chat_server.protocol.times import DAY_MS, iso, until
+from chat_server.rules.blocks import blocked, called
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.retention import passed
 from chat_server.rules.turn import (
@@ -41,29 +42,29 @@ R = TypeVar("R", bound=Reply)
 
 @rule(c.SendAll)
 def send_all(turn: Turn, command: c.SendAll) -> Sent:
-    return _send(turn, MAIN_TARGET, command.text, command.key)
+    return _send(turn, MAIN_TARGET, command.text, command.mentions, command.key)
 
 
 @rule(c.Send)
 def send(turn: Turn, command: c.Send) -> Sent:
-    return _send(turn, command.target, command.text, command.key)
+    return _send(turn, command.target, command.text, command.mentions, command.key)
 
 
-def _send(turn: Turn, target: Target, text: str, key: Key | None) -> Sent:
+def _send(turn: Turn, target: Target, text: str, named: Names, key: Key | None) -> Sent:
     if key is None:
-        return send_now(turn, target, text)
+        return send_now(turn, target, text, named)
     asked = (target.folded, target.kind, text)
-    return once(turn, key, asked, Sent, lambda: send_now(turn, target, text))
+    return once(turn, key, asked, Sent, lambda: send_now(turn, target, text, named))
 
 
-def send_now(turn: Turn, target: Target, text: str) -> Sent:
+def send_now(turn: Turn, target: Target, text: str, named: Names) -> Sent:
     author = turn.user()
     refuse_banned(turn, author)
-    return post(turn, author, find_place(turn, author, target), text)
+    return post(turn, author, find_place(turn, author, target), text, named)
 
 
 def find_place(turn: Turn, author: User, target: Target) -> Place:
-    """Where the author may write. Refusals `unknown_chat`, `unknown_user`, `not_yourself`."""
+    """Where the author may write. Refusals `unknown_chat`, `unknown_user`, `not_yourself`, `blocked`."""
     if target.kind == "main":
         return MAIN_PLACE
     if target.kind == "room":
@@ -73,17 +74,21 @@ def find_place(turn: Turn, author: User, target: Target) -> Place:
 
 
 def post(
-    turn: Turn, author: User, place: Place, text: str, *, delayed: bool = False, reply_to: int | None = None
+    turn: Turn, author: User, place: Place, text: str, named: Names, delayed: bool = False, reply_to: int | None = None
 ) -> Sent:
-    """Store a message and push it. The author may write there; only the limit in main is looked at here."""
+    """Store a message and push it. The author may write there; only the limit in main is looked at here.
+
+    `named` are those whom the text names.
+    """
     if place.chat_id == MAIN:
         _count_in_main(turn, author)
     seq, at = turn.next_seq(), turn.at
-    messages.insert(turn.db, seq, place.chat_id, author.id, turn.at_ms, text, delayed=delayed, reply_to=reply_to)
+    mentions = called(turn, author, place.chat_id, named) if named else None
+    messages.insert(turn.db, seq, place.chat_id, author.id, turn.at_ms, text, delayed, reply_to, mentions)
 
     def seen_as(chat: str) -> Message:
         return Message(
-            id=seq, seq=seq, chat=chat, from_=author.name, at=at, text=text, reply_to=reply_to, delayed=delayed
+            seq, seq, chat, author.name, at, text=text, reply_to=reply_to, delayed=delayed, mentions=mentions
         )
 
     place.push(turn, seen_as)
@@ -91,8 +96,12 @@ def post(
 
 
 def direct_place(turn: Turn, one: User, other: User) -> Place:
-    """The chat between two users, begun if there is none yet."""
-    chat_id = chats.direct(turn.db, one.id, other.id) or chats.insert_direct(turn.db, one.id, other.id, turn.at_ms)
+    """The chat between two users, begun if there is none yet. Refusal `blocked`."""
+    chat_id, is_open = chats.direct_if_open(turn.db, one.id, other.id)
+    if not is_open:
+        raise blocked(other.name)
+    if chat_id is None:
+        chat_id = chats.insert_direct(turn.db, one.id, other.id, turn.at_ms)
     return place_between(chat_id, (one.id, one.name), (other.id, other.name))
 
 

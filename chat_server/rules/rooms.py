@@ -36,6 +36,7 @@ from chat_server.protocol.room_replies import (
     UserInvited,
 )
 from chat_server.protocol.times import iso
+from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.retention import passed
 from chat_server.rules.turn import Move, Turn, View, find_room, find_user, reading, rule, unknown_chat, unknown_user
@@ -79,6 +80,7 @@ def invite(turn: Turn, command: c.Invite) -> UserInvited:
     guest = find_user(turn.db, command.username.name, command.username.folded, user.id)
     if rooms.is_member(turn.db, room.id, guest.id):
         raise Refusal("exists", f"{guest.name} is in {room.name} already")
+    refuse_blocked(turn, user, guest)
     if not rooms.is_invited(turn.db, room.id, guest.id):
         if rooms.count_invitations(turn.db, guest.id) >= INVITATIONS_MAX:
             raise Refusal(

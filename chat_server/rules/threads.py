@@ -6,6 +6,7 @@ A change gives the message a new seq, so that who was away finds it; the event i
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Changed, Sent, Thread
+from chat_server.rules.blocks import called, refuse_blocked_at
 from chat_server.rules.messages import once, post
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.turn import Answer, Place, Turn, View, find_message, is_operator, place_anywhere, reading, rule
@@ -27,7 +28,8 @@ def _comment(turn: Turn, command: c.Reply) -> Sent:
     refuse_banned(turn, author)
     on, place = _undeleted(turn, author, command.id)
     _refuse_lonely(turn, author, place)
-    return post(turn, author, place, command.text, reply_to=on.id)
+    refuse_blocked_at(turn, author, place)
+    return post(turn, author, place, command.text, command.mentions, reply_to=on.id)
 
 
 def _refuse_lonely(turn: Turn, author: User, place: Place) -> None:
@@ -41,7 +43,9 @@ def edit(turn: Turn, command: c.Edit) -> Changed:
     author = turn.user()
     refuse_banned(turn, author)
     message, place = _own(turn, author, command.id)
-    messages.edit(turn.db, message.id, turn.next_seq(), command.text, turn.at_ms)
+    refuse_blocked_at(turn, author, place)
+    mentions = called(turn, author, place.chat_id, command.mentions)
+    messages.edit(turn.db, message.id, turn.next_seq(), command.text, turn.at_ms, mentions)
     return _changed(turn, message, place)
 
 
@@ -61,6 +65,7 @@ def react(turn: Turn, command: c.React) -> Changed:
     user = turn.user()
     refuse_banned(turn, user)
     message, place = _undeleted(turn, user, command.id)
+    refuse_blocked_at(turn, user, place)
     if messages.reacted(turn.db, message.id, command.emoji, user.id):
         return Changed(message.id, messages.seq(turn.db, message.id))
     emojis = messages.emojis(turn.db, message.id)

@@ -64,6 +64,7 @@ class Entered(Struct, frozen=True):
     name: str
     new: bool
     rooms: tuple[int, ...] = ()
+    away: str | None = None
 
 
 class Stale(Exception):
@@ -128,7 +129,8 @@ class Turn:
 class View(Struct, frozen=True):
     """What a reading sees: a snapshot of the store, who asks, the time, and who is online (names by id).
 
-    `online` goes on changing while one reads: copy it, which is one step, before walking it.
+    `online` goes on changing while one reads: copy it, which is one step, before walking it. `clock` counts seconds,
+    for who stops before it takes too long.
     """
 
     db: Database
@@ -138,6 +140,7 @@ class View(Struct, frozen=True):
     online: Mapping[int, str]
     # What the running server has counted since its start; None where none runs.
     live: Callable[[], dict[str, int]] | None = None
+    clock: Callable[[], float] = lambda: 0.0
 
 
 RULES: dict[type, Callable[[Turn, Any], Result]] = {}

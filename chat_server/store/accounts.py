@@ -110,6 +110,21 @@ def set_rate(db: Database, user: User, start_ms: int, count: int) -> None:
         db.users[user.id] = replace(user, rate_start_ms=start_ms, rate_count=count)
 
 
+def away(db: Database, user_id: int) -> str | None:
+    """Why the user is away, None if not."""
+    text: str | None = db.value("SELECT away FROM users WHERE id = ?", (user_id,))
+    return text
+
+
+def set_away(db: Database, user_id: int, text: str | None) -> None:
+    update(db, user_id, "away = ?", text)
+
+
+def all_away(db: Database, limit: int) -> dict[str, str]:
+    """Why those who are away are, by name."""
+    return dict(db.all("SELECT name, away FROM users WHERE away IS NOT NULL ORDER BY folded LIMIT ?", (limit,)))
+
+
 def names(db: Database, limit: int) -> list[tuple[int, str]]:
     """Ids and names by name, at most `limit`."""
     rows = db.all("SELECT id, name FROM users WHERE deleted_ms IS NULL ORDER BY folded LIMIT ?", (limit,))
@@ -118,7 +133,8 @@ def names(db: Database, limit: int) -> list[tuple[int, str]]:
 
 def delete(db: Database, user_id: int, at_ms: int) -> None:
     """The account goes with all that is about it; its name stays taken, its messages are `messages.delete_of`'s."""
-    update(db, user_id, "deleted_ms = ?, password = NULL, seen_ms = NULL, ban_reason = NULL, ban_open = 0", at_ms)
+    gone = "password = NULL, seen_ms = NULL, ban_reason = NULL, ban_open = 0, away = NULL"
+    update(db, user_id, f"deleted_ms = ?, {gone}", at_ms)
     for table in ("tokens", "keys", "delayed", "notices", "members"):
         db.run(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
 

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from chat_server.store.database import Database
+from chat_server.store.database import Database, Row
 
 MAIN = 1
 # A chat's name from the side of user ?1: main, # and its name, or @ and the other one.
@@ -11,30 +11,36 @@ _NAME = """CASE c.kind WHEN 'main' THEN 'main' WHEN 'room' THEN c.name ELSE
 
 
 class Membership(Struct, frozen=True):
-    """A chat of a user: its name from the user's side, and the user's read marker in it."""
+    """A chat of a user: its name from the user's side, the user's read marker in it, and whether it is muted."""
 
     chat_id: int
     name: str
     read_id: int
+    muted: bool
 
 
 def of_user(db: Database, user_id: int) -> list[Membership]:
     """main first, then by name."""
     rows = db.all(
-        f"SELECT c.id, {_NAME} AS name, m.read_id FROM members m JOIN chats c ON c.id = m.chat_id"
+        f"SELECT c.id, {_NAME} AS name, m.read_id, m.muted <> 0 FROM members m JOIN chats c ON c.id = m.chat_id"
         " WHERE m.user_id = ?1 ORDER BY c.id <> 1, name",
         (user_id,),
     )
-    return [Membership(*row) for row in rows]
+    return [_membership(row) for row in rows]
 
 
 def membership(db: Database, user_id: int, chat_id: int) -> Membership | None:
     row = db.one(
-        f"SELECT c.id, {_NAME}, m.read_id FROM members m JOIN chats c ON c.id = m.chat_id"
+        f"SELECT c.id, {_NAME}, m.read_id, m.muted <> 0 FROM members m JOIN chats c ON c.id = m.chat_id"
         " WHERE m.user_id = ?1 AND m.chat_id = ?2",
         (user_id, chat_id),
     )
-    return Membership(*row) if row else None
+    return _membership(row) if row else None
+
+
+def _membership(row: Row) -> Membership:
+    chat_id, name, read_id, muted = row
+    return Membership(chat_id, name, read_id, bool(muted))
 
 
 def direct(db: Database, one: int, other: int) -> int | None:
@@ -43,6 +49,28 @@ def direct(db: Database, one: int, other: int) -> int | None:
         "SELECT id FROM chats WHERE low_user = ? AND high_user = ?", (min(one, other), max(one, other))
     )
     return chat_id
+
+
+def shared(db: Database, user_id: int) -> list[int]:
+    """The chats of the user's that are not one to one."""
+    rows = db.all(
+        "SELECT c.id FROM members m JOIN chats c ON c.id = m.chat_id WHERE m.user_id = ? AND c.kind <> 'direct'"
+        " ORDER BY c.id",
+        (user_id,),
+    )
+    return [row[0] for row in rows]
+
+
+def direct_if_open(db: Database, one: int, other: int) -> tuple[int | None, bool]:
+    """As `direct`; and whether none of the two has blocked the other."""
+    row = db.one(
+        "SELECT (SELECT id FROM chats WHERE low_user = ?1 AND high_user = ?2),"
+        " NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND blocked_id = ?2)"
+        " AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?2 AND blocked_id = ?1)",
+        (min(one, other), max(one, other)),
+    )
+    assert row is not None
+    return row[0], bool(row[1])
 
 
 def pair(db: Database, chat_id: int) -> list[tuple[int, str]]:
@@ -88,6 +116,14 @@ def set_read(db: Database, user_id: int, chat_id: int, read_id: int, at_ms: int)
         "UPDATE members SET read_id = ?, moved_ms = ?, absent = 0 WHERE user_id = ? AND chat_id = ?",
         (read_id, at_ms, user_id, chat_id),
     )
+
+
+def set_muted(db: Database, user_id: int, chat_id: int, muted: bool) -> bool:
+    """Whether that changed anything."""
+    db.run(
+        "UPDATE members SET muted = ?3 WHERE user_id = ?1 AND chat_id = ?2 AND muted <> ?3", (user_id, chat_id, muted)
+    )
+    return db.connection.changes() > 0
 
 
 def read_up_to(db: Database, user_id: int, up_to: int, shown_from: int) -> list[tuple[Membership, int]]:

@@ -2,11 +2,14 @@
 
 from msgspec import Struct
 
-from chat_server.store.database import Database
+from chat_server.store.database import Database, Row
 
 
 class Delayed(Struct, frozen=True):
-    """`target_user` is None for main and private chats, `room_id` for main and users; `target_name` is the chat's."""
+    """`target_user` is None for main and private chats, `room_id` for main and users; `target_name` is the chat's.
+
+    `named` are those whom the text names, folded.
+    """
 
     id: int
     user_id: int
@@ -15,21 +18,29 @@ class Delayed(Struct, frozen=True):
     target_name: str
     due_ms: int
     text: str
+    named: tuple[str, ...]
 
 
 _SELECT = """SELECT d.id, d.user_id, d.target_user, d.room_id, coalesce('@' || u.name, d.room_name, 'main'), d.due_ms,
-    d.text
+    d.text, d.mentions
     FROM delayed d LEFT JOIN users u ON u.id = d.target_user WHERE """
 
 
 def insert(
-    db: Database, user_id: int, target_user: int | None, room: tuple[int, str] | None, due_ms: int, text: str
+    db: Database,
+    user_id: int,
+    target_user: int | None,
+    room: tuple[int, str] | None,
+    due_ms: int,
+    text: str,
+    named: tuple[str, ...],
 ) -> int:
     """`room`: id and name of the private chat that it goes to."""
     room_id, room_name = room or (None, None)
     return db.insert(
-        "INSERT INTO delayed (user_id, target_user, room_id, room_name, due_ms, text) VALUES (?, ?, ?, ?, ?, ?)",
-        (user_id, target_user, room_id, room_name, due_ms, text),
+        "INSERT INTO delayed (user_id, target_user, room_id, room_name, due_ms, text, mentions)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (user_id, target_user, room_id, room_name, due_ms, text, " ".join(named) or None),
     )
 
 
@@ -53,12 +64,16 @@ def count_of(db: Database, user_id: int) -> int:
 
 def of_user(db: Database, user_id: int) -> list[Delayed]:
     """By the time at which they are due."""
-    return [Delayed(*row) for row in db.all(_SELECT + "d.user_id = ? ORDER BY d.due_ms, d.id", (user_id,))]
+    return [_delayed(row) for row in db.all(_SELECT + "d.user_id = ? ORDER BY d.due_ms, d.id", (user_id,))]
 
 
 def due(db: Database, at_ms: int, limit: int) -> list[Delayed]:
     """Those whose time has come, the longest due first."""
-    return [Delayed(*row) for row in db.all(_SELECT + "d.due_ms <= ? ORDER BY d.due_ms, d.id LIMIT ?", (at_ms, limit))]
+    return [_delayed(row) for row in db.all(_SELECT + "d.due_ms <= ? ORDER BY d.due_ms, d.id LIMIT ?", (at_ms, limit))]
+
+
+def _delayed(row: Row) -> Delayed:
+    return Delayed(*(*row[:-1], tuple((row[-1] or "").split())))
 
 
 def move(db: Database, user_id: int, from_ms: int, to_ms: int) -> None:

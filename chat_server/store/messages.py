@@ -14,13 +14,14 @@ from msgspec import Struct
 from chat_server.protocol.arguments import ID_MAX
 from chat_server.protocol.events import Message
 from chat_server.protocol.times import iso
+from chat_server.store import search
 from chat_server.store.database import Database, Row
 
 PAGE_MESSAGES_MAX = 200
 PAGE_TEXT_CHARS_MAX = 24_576
 
 _SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, m.deleted_ms,
-    m.edited_ms, m.reply_to, m.reactions FROM messages m JOIN users a ON a.id = m.user_id WHERE """
+    m.edited_ms, m.reply_to, m.reactions, m.mentions FROM messages m JOIN users a ON a.id = m.user_id WHERE """
 
 
 class Range(Struct):
@@ -41,15 +42,27 @@ class Stored(Struct, frozen=True):
     deleted: bool
 
 
-_INSERT = """INSERT INTO messages (id, seq, chat_id, user_id, at_ms, text, delayed, reply_to, alone)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7,
+_INSERT = """INSERT INTO messages (id, seq, chat_id, user_id, at_ms, text, delayed, reply_to, mentions, alone)
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
     NOT EXISTS (SELECT 1 FROM members WHERE chat_id = ?2 AND absent = 0 AND user_id <> ?3))"""
 
 
 def insert(
-    db: Database, seq: int, chat_id: int, user_id: int, at_ms: int, text: str, *, delayed: bool, reply_to: int | None
+    db: Database,
+    seq: int,
+    chat_id: int,
+    user_id: int,
+    at_ms: int,
+    text: str,
+    delayed: bool = False,
+    reply_to: int | None = None,
+    mentions: list[str] | None = None,
 ) -> None:
-    db.run(_INSERT, (seq, chat_id, user_id, at_ms, text, delayed, reply_to))
+    db.run(_INSERT, (seq, chat_id, user_id, at_ms, text, delayed, reply_to, mentions and _names(mentions)))
+
+
+def _names(mentions: list[str]) -> str:
+    return msgspec.json.encode(mentions).decode()
 
 
 def find(db: Database, message_id: int) -> Stored | None:
@@ -62,8 +75,12 @@ def seq(db: Database, message_id: int) -> int:
     return found
 
 
-def edit(db: Database, message_id: int, seq: int, text: str, at_ms: int) -> None:
-    db.run("UPDATE messages SET text = ?, edited_ms = ?, seq = ? WHERE id = ?", (text, at_ms, seq, message_id))
+def edit(db: Database, message_id: int, seq: int, text: str, at_ms: int, mentions: list[str] | None) -> None:
+    db.run(
+        "UPDATE messages SET text = ?, mentions = ?, edited_ms = ?, seq = ? WHERE id = ?",
+        (text, mentions and _names(mentions), at_ms, seq, message_id),
+    )
+    search.replace(db, message_id)
     db.unclean = True
 
 
@@ -71,8 +88,10 @@ def delete(db: Database, message_id: int, seq: int, at_ms: int) -> None:
     """The text and the reactions go; the row stays, as long as the message would have lived."""
     db.run("DELETE FROM reactions WHERE message_id = ?", (message_id,))
     db.run(
-        "UPDATE messages SET text = NULL, deleted_ms = ?, reactions = 0, seq = ? WHERE id = ?", (at_ms, seq, message_id)
+        "UPDATE messages SET text = NULL, mentions = NULL, deleted_ms = ?, reactions = 0, seq = ? WHERE id = ?",
+        (at_ms, seq, message_id),
     )
+    search.remove(db, [message_id])
     db.unclean = True
 
 
@@ -80,6 +99,7 @@ def remove(db: Database, ids: list[int]) -> None:
     """They are gone, with all that is only about them. What comments on one of them stays as it is."""
     if not ids:
         return
+    search.remove(db, ids)
     listed = (msgspec.json.encode(ids).decode(),)
     db.run("DELETE FROM reactions WHERE message_id IN (SELECT value FROM json_each(?))", listed)
     db.run("DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))", listed)
@@ -107,8 +127,9 @@ def unreact(db: Database, message_id: int, emoji: str, user_id: int, seq: int) -
 
 def delete_of(db: Database, user_id: int, seq: int, at_ms: int) -> int:
     """The texts of all that the user wrote go; each message gets its own seq from `seq` + 1 on. The last one given."""
+    search.remove_of(db, user_id)
     db.run(
-        """UPDATE messages SET text = NULL, deleted_ms = ?3, reactions = 0, seq = ?2 + numbered.number
+        """UPDATE messages SET text = NULL, mentions = NULL, deleted_ms = ?3, reactions = 0, seq = ?2 + numbered.number
         FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM messages
               WHERE user_id = ?1 AND deleted_ms IS NULL) AS numbered WHERE messages.id = numbered.id""",
         (user_id, seq, at_ms),
@@ -273,7 +294,7 @@ def _reactions(db: Database, message_id: int) -> dict[str, list[str]]:
 
 
 def _message(row: Row, chat: str, reactions: dict[str, list[str]] | None) -> Message:
-    id_, seq, _, author, at_ms, text, delayed, deleted_ms, edited_ms, reply_to, _ = row
+    id_, seq, _, author, at_ms, text, delayed, deleted_ms, edited_ms, reply_to, _, mentions = row
     return Message(
         id=id_,
         seq=seq,
@@ -286,4 +307,5 @@ def _message(row: Row, chat: str, reactions: dict[str, list[str]] | None) -> Mes
         deleted=deleted_ms is not None,
         reactions=reactions,
         delayed=bool(delayed),
+        mentions=mentions and msgspec.json.decode(mentions),
     )

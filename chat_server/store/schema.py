@@ -197,6 +197,30 @@ MIGRATIONS = (
         WHERE type = 'table' AND name = 'messages';
     PRAGMA writable_schema = RESET;
     """,
+    """
+    -- What `/search` looks in: see `search`. indexed: up to which id it has the messages.
+    CREATE VIRTUAL TABLE words USING fts5(
+        text, scope, content='', contentless_delete=1, prefix='2 3',
+        tokenize="unicode61 remove_diacritics 2 categories 'L* M* N* Co'"
+    );
+    ALTER TABLE state ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
+
+    -- Who is called by name in the text: names as JSON; of a delayed one folded names, parted by spaces.
+    ALTER TABLE messages ADD COLUMN mentions TEXT;
+    ALTER TABLE delayed ADD COLUMN mentions TEXT;
+
+    CREATE TABLE blocks (
+        user_id INTEGER NOT NULL REFERENCES users, blocked_id INTEGER NOT NULL REFERENCES users,
+        PRIMARY KEY (user_id, blocked_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX blocks_blocked ON blocks (blocked_id);
+
+    ALTER TABLE members ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
+
+    -- away: why the user is, NULL for who is not.
+    ALTER TABLE users ADD COLUMN away TEXT;
+    CREATE INDEX users_away ON users (folded) WHERE away IS NOT NULL;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -23,7 +23,7 @@ async def test_json(chat: Chat) -> None:
     assert {key: reply[key] for key in expected} == expected
     assert reply.keys() - expected.keys() == {"token", "seq", "history", "chats"}
     assert len(reply["token"]) >= 22
-    assert reply["chats"] == [{"name": "main", "read": reply["chats"][0]["read"], "unread": 0}]
+    assert reply["chats"] == [{"name": "main", "read": reply["chats"][0]["read"], "unread": 0, "muted": False}]
     again = await chat.json_stranger()
     second = await again.ok(f"/sign_in {name}")
     assert (second["new"], second["history"]) == (False, reply["history"])
@@ -41,7 +41,7 @@ async def test_a_newcomers_marker_stands_at_the_newest_message(chat: Chat) -> No
     sent = await alice.ok("/send_all before")
     shown, reply = await bob.command(f"/sign_in {unique('bob')}")
     assert texts(shown)[-1] == "before"
-    assert reply["chats"] == [{"name": "main", "read": sent["id"], "unread": 0}]
+    assert reply["chats"] == [{"name": "main", "read": sent["id"], "unread": 0, "muted": False}]
     assert reply["seq"] >= sent["id"]
 
 

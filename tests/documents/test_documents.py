@@ -22,8 +22,7 @@ Row = dict[str, str]
 
 # Fields that exist for parts that are not built yet: nothing fills them, so they are not described.
 NOT_FILLED = {
-    "WhoReport": {"away"},
-    "Message": {"file", "mentions"},
+    "Message": {"file"},
 }
 # Fields of a reply that several commands share and these do not fill.
 LEFT_OUT = {"get_chat_with": {"unread", "more"}, "history": {"unread"}}
@@ -48,6 +47,13 @@ REPLIES: dict[str, type[Reply]] = {
     "messages": events.Page,
     "history": events.Page,
     "thread": events.Thread,
+    "search": events.Found,
+    "mute": events.MuteSet,
+    "unmute": events.MuteSet,
+    "away": events.AwaySet,
+    "block": events.BlockSet,
+    "unblock": events.BlockSet,
+    "blocked": events.BlockList,
     "read": events.MarkedRead,
     "create_chat": room_replies.ChatCreated,
     "invite": room_replies.UserInvited,

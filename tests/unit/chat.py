@@ -159,8 +159,13 @@ class Chat:
 
 
 def dump(db: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """The logical content of all tables."""
-    tables = [row[0] for row in db.all("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+    """The logical content of all tables; not the index of words, which lies as it was cut into transactions."""
+    tables = [
+        row[0]
+        for row in db.all(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'words*' ORDER BY name"
+        )
+    ]
     return {table: sorted(db.all(f"SELECT * FROM {table}"), key=repr) for table in tables}
 
 

@@ -71,7 +71,7 @@ def both_forms(draw: st.DrawFn, spec: Spec) -> tuple[str, str, bool]:
     """A command as a line and as a JSON object; and whether it is one that cannot be refused."""
     fields: dict[str, Any] = {}
     words = [f"/{draw(st.sampled_from((spec.verb, *spec.aliases, spec.verb.upper())))}"]
-    arguments = [argument for argument in spec.arguments if not (argument.pair or argument.json_only)]
+    arguments = [argument for argument, _ in spec.positional]
     required_left = sum(argument.required for argument in arguments)
     for argument in arguments:
         required_left -= argument.required
@@ -85,4 +85,8 @@ def both_forms(draw: st.DrawFn, spec: Spec) -> tuple[str, str, bool]:
     for argument in chosen:
         fields[argument.name] = draw(VALUES[argument.kind.name])
         words.append(f"{argument.name} {line_word(argument, fields[argument.name])}")
+    for name, argument in spec.marked.items():
+        if draw(st.booleans()):
+            fields[name] = draw(VALUES[argument.kind.name])
+            words.insert(1, f"{name}:{fields[name]}")
     return " ".join(words), json.dumps({"cmd": words[0][1:], **fields}), len(chosen) < 2

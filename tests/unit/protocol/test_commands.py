@@ -14,6 +14,7 @@ PROTOCOL = {
     "ping": (), "help": (), "quit": ("close", "exit"), "status": (), "who": ("whois",), "talk": (), "send_all": (),
     "send": ("send_to", "msg", "w"), "reply": ("comment",), "thread": (), "edit": (), "delete": (), "react": (),
     "unreact": (), "get_chat_with": (), "messages": (), "history": (), "read": (), "presence": (),
+    "search": (), "mute": (), "unmute": (), "away": ("back",), "block": ("ignore",), "unblock": (), "blocked": (),
     "send_delayed": (), "cancel_delayed": (), "delayed": (), "report": (), "sessions": (),
 }  # fmt: skip
 
@@ -41,7 +42,7 @@ def test_the_usage_shows_every_argument_of_the_line(spec: Spec) -> None:
         if not argument.json_only:
             assert argument.usage or argument.pair
             assert argument.pair or argument.usage.startswith("[") != argument.required
-    rest = [argument.kind.takes_rest for argument in spec.arguments if not argument.json_only]
+    rest = [argument.kind.takes_rest for argument in spec.arguments if not (argument.json_only or argument.marked)]
     assert not any(rest[:-1]), "only the last one may take the rest of the line"
 
 

@@ -45,6 +45,13 @@ TABLE: list[tuple[e.Event, str, str]] = [
     ),
     (e.Presence("bob", True), "* bob is online", '{"type":"presence","user":"bob","online":true}'),
     (e.Presence("bob", False), "* bob is offline", '{"type":"presence","user":"bob","online":false}'),
+    (
+        e.Presence("bob", True, "at lunch"),
+        "* bob is away: at lunch",
+        '{"type":"presence","user":"bob","online":true,"away":"at lunch"}',
+    ),
+    (e.Muted("main", True), "* main is muted now", '{"type":"muted","chat":"main","muted":true}'),
+    (e.Muted("@bob", False), "* @bob is no longer muted", '{"type":"muted","chat":"@bob","muted":false}'),
     (e.ReadMarker("main", 42), "", '{"type":"read","chat":"main","id":42}'),
     (
         e.Banned(AT, "spam"),

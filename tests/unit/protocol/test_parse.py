@@ -211,7 +211,7 @@ def test_the_old_password_stands_before_the_new_one() -> None:
 
 def test_talk_sends_what_is_no_command() -> None:
     assert read("hello", MAIN).command == c.SendAll(a.Text("hello"))
-    assert read("@7f hi \x1b", TALK).command == c.Send(TALK, a.Text("@7f hi "))
+    assert read("@7f hi \x1b", TALK).command == c.Send(TALK, a.Text("@7f hi "), mentions=("7f",))
     assert read("/ping", TALK).command == c.Ping()
 
 

@@ -103,7 +103,7 @@ def test_a_newcomer_sees_the_last_messages_of_main_and_nothing_is_unread(chat: C
     said = chat.ask("dora", Welcome(True, chat.executor.state.seq, None, "token"))
     assert said.texts == [None, *map(str, range(5, 25))][1:]
     assert said.reply.new and said.reply.seq == 25 and said.reply.history == "history-1"
-    assert said.reply.chats == [e.Chat("main", read=25, unread=0)]
+    assert said.reply.chats == [e.Chat("main", read=25, unread=0, muted=False)]
 
 
 def test_who_comes_back_gets_all_that_is_unread_by_id_after_the_numbers(chat: Chat) -> None:

@@ -155,6 +155,6 @@ def test_a_log_begins_with_its_limits(tmp_path: Path) -> None:
 def test_the_limits_are_kept_and_the_history_stays_that_of_the_first(tmp_path: Path) -> None:
     chat = Chat(tmp_path)
     chat.configure(ban_ms=5)
-    ((_, _, _, _, limits, history),) = chat.dump()["state"]
+    ((_, _, _, _, limits, history, _),) = chat.dump()["state"]
     assert json.loads(limits)["ban_ms"] == 5 and history == "history-1"
     assert msgspec.json.decode(limits, type=Limits) == chat.limits

@@ -421,6 +421,7 @@ def test_what_an_ended_chat_leaves_goes_little_by_little(chat: Chat, monkeypatch
     for number in range(1, 10):
         chat.say("alice", f"/reply {first} {number}")
     chat.say("alice", "/send_all hi")
+    chat.due()
     assert chat.batch().next_due_ms is None
     chat.say("alice", "/leave #team")
     left = []

@@ -1,0 +1,35 @@
+"""Who may be meant by `@name` in a text. Names are folded here, since rules know no Unicode; they know who there is."""
+
+import re
+from typing import Any
+
+from msgspec.structs import replace
+
+from chat_server.protocol.commands import Edit, Reply, Send, SendAll, SendDelayed
+from chat_server.protocol.names import NAME_CHARS_MAX, fold
+from chat_server.protocol.table import Command
+
+MENTIONS_MAX = 20
+# Not within a word or an address (anna@example.org). What follows a name, as a full stop does, is no part of it.
+_MENTION = re.compile(rf"(?<![\w.@-])@([\w.-]{{1,{2 * NAME_CHARS_MAX}}})")
+_WITH_TEXT = (SendAll, Send, Reply, Edit, SendDelayed)
+
+
+def named(text: str) -> tuple[str, ...]:
+    """The first names that stand in a text after an `@`, folded, each once."""
+    found: dict[str, None] = {}
+    for match in _MENTION.finditer(text):
+        name = match[1].rstrip("._-")
+        if name:
+            found[fold(name)] = None
+        if len(found) == MENTIONS_MAX:
+            break
+    return tuple(found)
+
+
+def with_mentions(command: Command) -> Command:
+    """The command with whom its text names."""
+    if not isinstance(command, _WITH_TEXT):
+        return command
+    names: Any = named(command.text)
+    return replace(command, mentions=names) if names else command

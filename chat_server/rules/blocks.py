@@ -1,0 +1,68 @@
+"""Who has blocked whom: nothing new goes between the two, in either direction, and the other's mentions do not call."""
+
+from chat_server.errors import Refusal
+from chat_server.protocol import commands as c
+from chat_server.protocol.events import BlockList, BlockSet
+from chat_server.rules.turn import Place, Turn, View, find_user, reading, rule, unknown_user
+from chat_server.store import accounts, blocks, chats
+from chat_server.store.accounts import User
+
+# Of one user.
+BLOCKED_MAX = 1000
+
+
+def refuse_blocked(turn: Turn, one: User, other: User) -> None:
+    """MUST be called before anything new goes from one user to the other alone: messages, files, invitations."""
+    if blocks.between(turn.db, one.id, other.id):
+        raise blocked(other.name)
+
+
+def blocked(name: str) -> Refusal:
+    """The same to both, whoever has blocked the other."""
+    return Refusal("blocked", f"nothing goes between you and {name}: one of you has blocked the other; see /blocked")
+
+
+def refuse_blocked_at(turn: Turn, user: User, place: Place) -> None:
+    """As `refuse_blocked`, for what happens to a message of a chat, which may be one to one."""
+    if any(blocks.between(turn.db, user.id, other) for other, _ in place.readers if other != user.id):
+        raise blocked(place.name_for(user.id).removeprefix("@"))
+
+
+def called(turn: Turn, author: User, chat_id: int, named: tuple[str, ...]) -> list[str] | None:
+    """Who of those that a text names is called by it: who is in the chat and has not blocked the author."""
+    found = [accounts.by_name(turn.db, folded) for folded in named]
+    names = [
+        user.name
+        for user in found
+        if user is not None
+        and chats.membership(turn.db, user.id, chat_id) is not None
+        and not blocks.has_blocked(turn.db, user.id, author.id)
+    ]
+    return names or None
+
+
+@rule(c.Block)
+def block(turn: Turn, command: c.Block) -> BlockSet:
+    user = turn.user()
+    other = find_user(turn.db, command.username.name, command.username.folded, user.id)
+    if not blocks.has_blocked(turn.db, user.id, other.id) and blocks.count_of(turn.db, user.id) >= BLOCKED_MAX:
+        raise Refusal("too_many", f"you have blocked {BLOCKED_MAX} users already; /unblock one of them first")
+    blocks.insert(turn.db, user.id, other.id)
+    return BlockSet(other.name, True)
+
+
+@rule(c.Unblock)
+def unblock(turn: Turn, command: c.Unblock) -> BlockSet:
+    user = turn.user()
+    other = accounts.id_and_name(turn.db, command.username.folded)
+    if other is None:
+        raise unknown_user(command.username.name)
+    if other[0] == user.id:
+        raise Refusal("not_yourself", "that is you; name somebody else")
+    blocks.delete(turn.db, user.id, other[0])
+    return BlockSet(other[1], False)
+
+
+@reading(c.ListBlocked)
+def list_blocked(view: View, command: c.ListBlocked) -> BlockList:
+    return BlockList(blocks.names_of(view.db, view.user_id))

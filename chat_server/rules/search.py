@@ -1,0 +1,156 @@
+"""Searching what was written, and keeping the index that this looks in.
+
+The index is behind the messages, so that no message waits for it: `Due` takes it on, step by step, and a batch itself
+only where it would fall too far behind. A search reads what is not indexed yet from the messages. It looks at a bounded
+part of them at a time, so that others who read come in between, and ends its page early where it would take too long.
+"""
+
+from collections.abc import Iterable
+
+from chat_server.errors import Refusal
+from chat_server.protocol import commands as c
+from chat_server.protocol.arguments import ID_MAX
+from chat_server.protocol.events import Found, Message
+from chat_server.protocol.query import Piece, pieces
+from chat_server.rules.turn import Answer, Turn, View, find_chat, reading, unknown_user
+from chat_server.store import accounts, chats, messages, search
+from chat_server.store.database import Database
+
+# A message is indexed about so long after it was sent.
+INDEX_AFTER_MS = 250
+# Past so many ids behind the messages, the index goes on in every batch.
+BEHIND_IDS_MAX = 32_768
+# Of one search.
+TOKENS_MAX = 64
+PREFIX_CHARS_MIN = 2
+# Past so long a page ends where it is: `more` goes on from there.
+SECONDS_MAX = 0.03
+# One look takes in so many blocks of the index, and four times as many the next time while looks are quick.
+BLOCKS_MAX = 32
+QUICK_SECONDS = 0.005
+
+
+def go_on(turn: Turn) -> None:
+    """Index the next messages; for `Due`."""
+    state = turn.state
+    if state.indexed < state.seq:
+        state.indexed = search.step(turn.db, state.indexed, state.seq)
+    state.index_due_ms = None
+
+
+def keep_up(turn: Turn) -> None:
+    """At the end of each batch: see to it that the index goes on."""
+    state = turn.state
+    while state.seq - state.indexed > BEHIND_IDS_MAX:
+        state.indexed = search.step(turn.db, state.indexed, state.seq)
+    if state.indexed == state.seq:
+        state.index_due_ms = None
+    elif state.index_due_ms is None:
+        state.index_due_ms = turn.at_ms + INDEX_AFTER_MS
+
+
+# ---- searching
+
+
+@reading(c.Search)
+def search_messages(view: View, command: c.Search) -> Answer:
+    sought = list(pieces(command.words))
+    match, all_at_once = _words(view.db, sought)
+    scope = _scope(view, command)
+    if scope is None:
+        return Found(0)
+    match = f"{match} AND {scope}"
+    ends, blocks = view.clock() + SECONDS_MAX, 1
+    count, below = 0, command.before if command.before is not None else ID_MAX
+    while below > search.oldest(view.db):
+        started, wanted = view.clock(), view.limits.page_messages - count
+        ids, looked_down_to = _look(view.db, match, below, blocks if not all_at_once else below, wanted + 1)
+        page = _shown(view, ids[:wanted])
+        yield page
+        count += len(page)
+        if len(ids) > wanted:
+            return Found(count, _more(command, sought, ids[wanted - 1] if wanted else below))
+        below, now = looked_down_to, view.clock()
+        if now >= ends and below > search.oldest(view.db):
+            return Found(count, _more(command, sought, below))
+        if now - started < QUICK_SECONDS:
+            blocks = min(4 * blocks, BLOCKS_MAX)
+    return Found(count)
+
+
+def _words(db: Database, sought: list[Piece]) -> tuple[str, bool]:
+    """The words as FTS5 takes them, all of them quoted; and whether they cost the same however little is looked at."""
+    quoted, count, costly = [], 0, False
+    for piece in sought:
+        tokens = search.tokens(db, piece.text)
+        count += len(tokens)
+        if count > TOKENS_MAX:
+            raise _refused(f"a search has at most {TOKENS_MAX} words")
+        if not tokens:
+            continue
+        prefix = piece.prefix and search.spaced(tokens[-1]) == tokens[-1]
+        if prefix and len(tokens[-1]) < PREFIX_CHARS_MIN:
+            raise _refused(f"before a * there are at least {PREFIX_CHARS_MIN} letters")
+        costly = costly or (prefix and len(tokens[-1]) not in search.PREFIXES)
+        quoted.append(f'"{search.spaced(piece.text)}"' + " *" * prefix)
+    if not quoted:
+        raise _refused("there is no word in this: words have letters or digits")
+    return f"text : ({' AND '.join(quoted)})", costly
+
+
+def _refused(why: str) -> Refusal:
+    return Refusal("bad_argument", f"{why}; usage: {c.Search.spec.usage}")
+
+
+def _scope(view: View, command: c.Search) -> str | None:
+    """Where and by whom, in the words of the index; None where nothing was ever said."""
+    db, words = view.db, []
+    if command.in_ is not None:
+        chat_id, _ = find_chat(db, view.user_id, command.in_)
+        if chat_id is None:
+            return None
+        words.append(f"c{chat_id}")
+    else:
+        words += [f"s{view.user_id}", *(f"c{chat_id}" for chat_id in chats.shared(db, view.user_id))]
+    scope = _any_of(words)
+    if command.from_ is not None:
+        author = accounts.id_and_name(db, command.from_.folded)
+        if author is None:
+            raise unknown_user(command.from_.name)
+        scope += f" AND {_any_of([f'u{author[0]}'])}"
+    return scope
+
+
+def _any_of(words: Iterable[str]) -> str:
+    return f"scope : ({' OR '.join(words)})"
+
+
+def _look(db: Database, match: str, below: int, blocks: int, limit: int) -> tuple[list[int], int]:
+    """Ids of what matches, the newest first; and down to which id all was looked at."""
+    indexed, newest = search.position(db)
+    below = min(below, newest + 1)
+    if below > indexed + 1:
+        first = search.first_of_step(db, indexed, below)
+        return search.find_unindexed(db, match, first - 1, below, limit), first
+    top = (below - 1) // search.BLOCK_IDS
+    bottom = max(0, top - blocks + 1)
+    if bottom:
+        match += f" AND {_any_of(f'b{number}' for number in range(bottom, top + 1))}"
+    return search.find(db, match, below, limit), bottom * search.BLOCK_IDS
+
+
+def _shown(view: View, ids: list[int]) -> list[Message]:
+    """The messages in chats that the asker is (still) in."""
+    found = [message for message in (messages.find(view.db, id_) for id_ in ids) if message is not None]
+    memberships = {id_: chats.membership(view.db, view.user_id, id_) for id_ in {each.chat_id for each in found}}
+    names = {id_: membership.name for id_, membership in memberships.items() if membership is not None}
+    return [messages.one(view.db, each.id, names[each.chat_id]) for each in found if each.chat_id in names]
+
+
+def _more(command: c.Search, sought: list[Piece], below: int) -> str:
+    parts = ["/search", *map(str, sought)]
+    if command.in_ is not None:
+        parts.append(f"in:{command.in_}")
+    if command.from_ is not None:
+        parts.append(f"from:{command.from_.name}")
+    return " ".join([*parts, f"before:{below}"])

@@ -1,0 +1,39 @@
+"""Who has blocked whom."""
+
+from chat_server.store.database import Database
+
+
+def insert(db: Database, user_id: int, blocked_id: int) -> None:
+    db.run("INSERT OR IGNORE INTO blocks VALUES (?, ?)", (user_id, blocked_id))
+
+
+def delete(db: Database, user_id: int, blocked_id: int) -> None:
+    db.run("DELETE FROM blocks WHERE user_id = ? AND blocked_id = ?", (user_id, blocked_id))
+
+
+def delete_of(db: Database, user_id: int) -> None:
+    """What the user blocked, and who blocked the user."""
+    db.run("DELETE FROM blocks WHERE user_id = ?1 OR blocked_id = ?1", (user_id,))
+
+
+def has_blocked(db: Database, user_id: int, blocked_id: int) -> bool:
+    return db.one("SELECT 1 FROM blocks WHERE user_id = ? AND blocked_id = ?", (user_id, blocked_id)) is not None
+
+
+def between(db: Database, one: int, other: int) -> bool:
+    """Whether one of the two has blocked the other."""
+    return has_blocked(db, one, other) or has_blocked(db, other, one)
+
+
+def count_of(db: Database, user_id: int) -> int:
+    count: int = db.value("SELECT count(*) FROM blocks WHERE user_id = ?", (user_id,))
+    return count
+
+
+def names_of(db: Database, user_id: int) -> list[str]:
+    """Whom the user has blocked, by name."""
+    rows = db.all(
+        "SELECT u.name FROM blocks b JOIN users u ON u.id = b.blocked_id WHERE b.user_id = ? ORDER BY u.folded",
+        (user_id,),
+    )
+    return [row[0] for row in rows]

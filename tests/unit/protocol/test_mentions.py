@@ -1,0 +1,52 @@
+import pytest
+from hypothesis import given
+
+from chat_server.protocol import commands as c
+from chat_server.protocol.mentions import MENTIONS_MAX, named
+from chat_server.protocol.names import fold
+from chat_server.protocol.parse import parse
+from tests.unit.strategies import any_text, names
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("@bob hi", ("bob",)),
+        ("hi @Bob, @CAROL! (@dave) @bob", ("bob", "carol", "dave")),
+        ("see @a.b. and @c-d_", ("a.b", "c-d")),
+        ("привет @Анна", ("анна",)),
+        ("@ＢＯＢ", ("bob",)),
+        ("write to bob@example.org", ()),
+        ("@@bob a@bob @ bob @. @-", ()),
+        ("@bob's\n@carol", ("bob", "carol")),
+        ("no one", ()),
+        ("@" + "x" * 5000, ("x" * 64,)),
+    ],
+)
+def test_whom_a_text_names(text: str, found: tuple[str, ...]) -> None:
+    assert named(text) == found
+
+
+def test_no_more_than_so_many() -> None:
+    assert named(" ".join(f"@u{number}" for number in range(100))) == tuple(f"u{n}" for n in range(MENTIONS_MAX))
+
+
+@given(names, any_text)
+def test_a_name_is_found_whatever_stands_around_it(name: str, text: str) -> None:
+    assert named(f"@{name} {text}")[0] == fold(name)
+    assert len(named(text)) <= MENTIONS_MAX
+
+
+@pytest.mark.parametrize(
+    "line", ["/send_all {}", "/send bob {}", "/reply 3 {}", "/edit 3 {}", "/send_delayed bob 5 {}", "@7f /w bob {}"]
+)
+def test_the_parser_puts_them_into_what_has_a_text(line: str) -> None:
+    command = parse(line.format("hi @Bob"), text_chars_max=100).command
+    assert isinstance(command, c.SendAll | c.Send | c.Reply | c.Edit | c.SendDelayed)
+    assert command.mentions == ("bob",)
+
+
+def test_nobody_says_them_otherwise() -> None:
+    error = parse('{"cmd":"send_all","text":"hi","mentions":["bob"]}', text_chars_max=100).error
+    assert error is not None and error.code == "bad_argument"
+    assert parse("/report @bob he wrote @carol", text_chars_max=100).error is None

@@ -1,0 +1,62 @@
+from chat_server.entries import CloseAccount
+from chat_server.protocol import events as e
+from chat_server.rules.attention import AWAY_CHARS_MAX
+from tests.unit.chat import Chat, refused
+
+
+def muted(chat: Chat, name: str) -> dict[str, bool]:
+    return {each.name: each.muted for each in chat.come_back(name).reply.chats}
+
+
+def test_muted_chats_are_kept_and_told_to_the_users_other_sessions(chat: Chat) -> None:
+    chat.say("bob", "/send alice hi")
+    said = chat.say("alice", "/mute @BOB")
+    assert said.reply == e.MuteSet("@bob", True)
+    assert [(push.event, push.users) for push in said.pushes] == [(e.Muted("@bob", True), (chat.ids["alice"],))]
+    assert chat.say("alice", "/mute bob").pushes == []
+    assert muted(chat, "alice") == {"main": False, "@bob": True}
+    assert muted(chat, "bob") == {"main": False, "@alice": False}
+    assert {each.name: each.muted for each in chat.say("alice", "/status").reply.chats}["@bob"]
+    said = chat.say("alice", "/unmute bob")
+    assert (said.reply, [push.event for push in said.pushes]) == (e.MuteSet("@bob", False), [e.Muted("@bob", False)])
+    chat.say("alice", "/mute main")
+    assert muted(chat, "alice") == {"main": True, "@bob": False}
+
+
+def test_what_cannot_be_muted(chat: Chat) -> None:
+    for verb in ("mute", "unmute"):
+        assert refused(chat, "alice", f"/{verb} bob").code == "unknown_chat"
+        assert refused(chat, "alice", f"/{verb} #no").code == "unknown_chat"
+        assert refused(chat, "alice", f"/{verb} nobody").code == "unknown_user"
+        assert refused(chat, "alice", f"/{verb} alice").code == "not_yourself"
+
+
+def test_away_and_back(chat: Chat) -> None:
+    said = chat.say("alice", "/away  at\tlunch ")
+    assert said.reply == e.AwaySet("at lunch")
+    assert [(push.event, push.users) for push in said.pushes] == [(e.Presence("alice", True, "at lunch"), None)]
+    assert chat.say("alice", "/away at lunch").pushes == [], "nothing new"
+    assert chat.say("bob", "/who alice").reply.away == "at lunch"
+    assert chat.say("bob", "/status").reply.away == {"alice": "at lunch"}
+    assert chat.sign_in("alice").away == "at lunch"
+    for line in ("/back", "/away", '{"cmd":"away","text":" "}'):
+        chat.say("alice", "/away again")
+        said = chat.say("alice", line)
+        assert (said.reply, [push.event for push in said.pushes]) == (e.AwaySet(), [e.Presence("alice", True)])
+    assert chat.say("alice", "/back").pushes == []
+    assert (chat.say("bob", "/who alice").reply.away, chat.say("bob", "/status").reply.away) == (None, None)
+
+
+def test_limits_of_away(chat: Chat) -> None:
+    chat.say("alice", "/away " + "x" * AWAY_CHARS_MAX)
+    assert refused(chat, "alice", "/away " + "x" * (AWAY_CHARS_MAX + 1)).code == "too_large"
+    chat.configure(reports_to_ban=1)
+    chat.say("bob", "/report alice")
+    assert refused(chat, "alice", "/away shouting").code == "banned"
+    chat.say("alice", "/back")
+
+
+def test_it_goes_with_the_account(chat: Chat) -> None:
+    chat.say("bob", "/away for ever")
+    chat.do(CloseAccount(None), "bob")
+    assert chat.say("alice", "/status").reply.away is None

@@ -1,0 +1,157 @@
+from typing import Any
+
+import pytest
+
+from chat_server.entries import CloseAccount
+from chat_server.protocol import events as e
+from chat_server.rules import blocks as rules
+from tests.unit.chat import Chat, events_to, refused
+from tests.unit.fakes import HOUR_MS
+
+NEW = ("/send {other} hi", "/msg @{other} hi", "/send_delayed {other} 5 hi", "/reply {id} hi", "/edit {own} hi",
+       "/react {id} +1")  # fmt: skip
+
+
+def said(chat: Chat, name: str, line: str) -> int:
+    sent: int = chat.say(name, line).reply.id
+    return sent
+
+
+@pytest.mark.parametrize("line", NEW)
+def test_nothing_new_goes_between_the_two(chat: Chat, line: str) -> None:
+    ids = {"alice": said(chat, "alice", "/send bob one"), "bob": said(chat, "bob", "/send alice two")}
+    chat.say("alice", "/block bob")
+    for name, other in (("alice", "bob"), ("bob", "alice")):
+        refusal = refused(chat, name, line.format(other=other, id=ids[other], own=ids[name]))
+        assert refusal.code == "blocked" and other in refusal.text
+    chat.say("alice", "/unblock bob")
+    for name, other in (("alice", "bob"), ("bob", "alice")):
+        chat.say(name, line.format(other=other, id=ids[other], own=ids[name]))
+
+
+def test_no_invitations_between_the_two(chat: Chat) -> None:
+    chat.say("alice", "/create_chat #team")
+    chat.say("bob", "/block alice")
+    assert refused(chat, "alice", "/invite #team bob").code == "blocked"
+    chat.say("alice", "/invite #team carol")
+
+
+def test_the_rest_goes_on(chat: Chat) -> None:
+    id_ = said(chat, "bob", "/send alice hi")
+    main = said(chat, "bob", "/send_all hi")
+    chat.say("bob", f"/react {id_} +1")
+    chat.say("alice", "/block bob")
+    chat.say("bob", f"/unreact {id_} +1")
+    chat.say("bob", f"/delete {id_}")
+    for line in ("/send_all hi", f"/reply {main} hi", f"/react {main} +1", "/send carol hi", "/history alice"):
+        chat.say("bob", line)
+    chat.say("alice", "/send carol hi")
+
+
+def test_what_comes_first(chat: Chat) -> None:
+    first = said(chat, "bob", '{"cmd":"send","target":"alice","text":"hi","key":"k"}')
+    chat.say("alice", "/block bob")
+    assert said(chat, "bob", '{"cmd":"send","target":"alice","text":"hi","key":"k"}') == first
+    assert refused(chat, "bob", "/send nobody hi").code == "unknown_user"
+    assert refused(chat, "carol", f"/reply {first} hi").code == "unknown_message"
+    chat.configure(reports_to_ban=1)
+    chat.say("carol", "/report bob")
+    assert refused(chat, "bob", "/send alice hi").code == "banned"
+
+
+@pytest.mark.parametrize(("by", "whom"), [("alice", "bob"), ("bob", "alice")])
+def test_a_delayed_message_fails(chat: Chat, by: str, whom: str) -> None:
+    chat.say("alice", "/send_delayed bob 5 hi")
+    chat.say(by, f"/block {whom}")
+    chat.clock.advance(6000)
+    pushes = chat.due()
+    assert events_to(pushes, chat.ids["alice"]) == [e.DelayedFailed(1, "blocked")]
+    assert events_to(pushes, chat.ids["bob"]) == []
+    assert chat.say("alice", "/delayed").reply.delayed == []
+    assert chat.say("bob", "/history alice").events == []
+
+
+def test_the_list(chat: Chat) -> None:
+    for name in ("carol", "bob", "bob"):
+        assert chat.say("alice", f"/ignore {name.upper()}").reply == e.BlockSet(name, True)
+    assert chat.say("alice", "/blocked").reply.blocked == ["bob", "carol"]
+    assert chat.say("bob", "/blocked").reply.blocked == []
+    for _ in range(2):
+        assert chat.say("alice", "/unblock bob").reply == e.BlockSet("bob", False)
+    assert chat.say("alice", "/blocked").reply.blocked == ["carol"]
+
+
+@pytest.mark.parametrize("verb", ["block", "unblock"])
+def test_errors(chat: Chat, verb: str) -> None:
+    assert refused(chat, "alice", f"/{verb} nobody").code == "unknown_user"
+    assert refused(chat, "alice", f"/{verb} alice").code == "not_yourself"
+
+
+def test_so_many(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "BLOCKED_MAX", 1)
+    chat.say("alice", "/block bob")
+    chat.say("alice", "/block bob")
+    assert refused(chat, "alice", "/block carol").code == "too_many"
+
+
+def test_they_go_with_either_account(chat: Chat) -> None:
+    chat.say("alice", "/block bob")
+    chat.say("bob", "/block alice")
+    chat.say("bob", "/block carol")
+    chat.do(CloseAccount(None), "bob")
+    assert chat.dump()["blocks"] == []
+    assert chat.say("alice", "/unblock bob").reply == e.BlockSet("bob", False)
+
+
+# ---- mentions
+
+
+def mentions(chat: Chat, name: str, id_: int) -> Any:
+    for chat_name in ("main", "@alice", "@bob"):
+        if chat_name[1:] != name:
+            for event in chat.say(name, f"/history {chat_name}").events:
+                if isinstance(event, e.Message) and event.id == id_:
+                    return event.mentions
+    raise AssertionError
+
+
+def test_who_is_called(chat: Chat) -> None:
+    said_ = chat.say("alice", "/send_all @BOB and @carol: @nobody @main @all @bob a@alice")
+    assert [push.event.mentions for push in said_.pushes if isinstance(push.event, e.Message)] == [["bob", "carol"]]
+    assert mentions(chat, "carol", said_.reply.id) == ["bob", "carol"]
+    assert mentions(chat, "alice", said(chat, "alice", "/send_all hi")) is None
+
+
+def test_only_who_sees_it(chat: Chat) -> None:
+    assert mentions(chat, "bob", said(chat, "alice", "/send bob @carol @bob @alice")) == ["bob", "alice"]
+    assert mentions(chat, "bob", said(chat, "alice", "/send bob @carol")) is None
+
+
+def test_not_who_has_blocked_the_author(chat: Chat) -> None:
+    chat.say("bob", "/block alice")
+    assert mentions(chat, "bob", said(chat, "alice", "/send_all @bob @carol")) == ["carol"]
+    assert mentions(chat, "bob", said(chat, "bob", "/send_all @alice")) == ["alice"]
+
+
+def test_edits_and_deletions_change_them(chat: Chat) -> None:
+    id_ = said(chat, "alice", "/send_all @bob")
+    chat.say("alice", f"/edit {id_} @carol")
+    assert mentions(chat, "bob", id_) == ["carol"]
+    chat.say("alice", f"/edit {id_} nobody")
+    assert mentions(chat, "bob", id_) is None
+    chat.say("alice", f"/edit {id_} @carol")
+    chat.say("alice", f"/delete {id_}")
+    assert mentions(chat, "bob", id_) is None
+    comment = said(chat, "bob", f"/reply {said(chat, 'alice', '/send_all hi')} @alice look")
+    assert mentions(chat, "carol", comment) == ["alice"]
+    chat.do(CloseAccount(None), "bob")
+    assert mentions(chat, "carol", comment) is None
+
+
+def test_a_delayed_one_calls_who_is_there_when_it_is_sent(chat: Chat) -> None:
+    chat.say("alice", "/send_delayed main 1h @dora @bob")
+    chat.sign_in("dora")
+    chat.say("bob", "/block alice")
+    chat.clock.advance(HOUR_MS)
+    chat.due()
+    assert mentions(chat, "carol", 1) == ["dora"]

@@ -1,0 +1,312 @@
+import json
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server.entries import CloseAccount
+from chat_server.errors import Refusal
+from chat_server.protocol.events import Event, Message
+from chat_server.protocol.query import pieces
+from chat_server.rules import read
+from chat_server.rules import search as rules
+from chat_server.rules.search import TOKENS_MAX
+from chat_server.rules.turn import View
+from chat_server.store import search
+from tests.unit.chat import Chat, refused
+from tests.unit.strategies import cleaned
+
+BOTH = pytest.mark.parametrize("indexed", [False, True], ids=["not indexed yet", "indexed"])
+
+
+def found(chat: Chat, name: str, line: str) -> list[str | None]:
+    """All that is found, page by page."""
+    texts: list[str | None] = []
+    more: str | None = line
+    while more:
+        said = chat.say(name, more)
+        assert said.reply.count == len(said.events)
+        texts += said.texts
+        more = said.reply.more
+    return texts
+
+
+def index(chat: Chat) -> None:
+    chat.clock.advance(1000)
+    chat.due()
+    assert chat.executor.state.indexed == chat.executor.state.seq
+
+
+TEXTS = (
+    "Hello, world", "Привет, МИР", "Café", "don't", "今日は天気がいい", "สวัสดีครับ", "학교에 간다", "हिन्दी", "ΣΊΣΥΦΟΣ"
+)  # fmt: skip
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("words", "texts"),
+    [
+        ("hello", ["Hello, world"]), ("WORLD hello", ["Hello, world"]), ('"world hello"', []), ("hell", []),
+        ("hell*", ["Hello, world"]), ('"hello wor"*', ["Hello, world"]), ("he* wo*", ["Hello, world"]),
+        ("мир", ["Привет, МИР"]), ("ПРИВ*", ["Привет, МИР"]), ("cafe", ["Café"]), ("don't", ["don't"]), ("dont", []),
+        ("天気", ["今日は天気がいい"]), ("気天", []), ("天* いい", ["今日は天気がいい"]), ("ครับ", ["สวัสดีครับ"]),
+        ("학교", ["학교에 간다"]), ("हिन्दी", ["हिन्दी"]), ("σίσυφος", ["ΣΊΣΥΦΟΣ"]),
+        ("NOT hello", []), ("hello OR café", []), ("text:hello", []), ("scope:c1", []), ("c1", []), ("u1 b0", []),
+        ('"hello', ["Hello, world"]), ("hello ... 👍", ["Hello, world"]), ("{hello}", ["Hello, world"]),
+    ],
+)  # fmt: skip
+def test_what_is_found(chat: Chat, indexed: bool, words: str, texts: list[str]) -> None:
+    for text in TEXTS:
+        chat.say("alice", f"/send_all {text}")
+    if indexed:
+        index(chat)
+    assert found(chat, "bob", f"/search {words}") == texts
+
+
+@BOTH
+def test_only_what_one_may_see_newest_first(chat: Chat, indexed: bool) -> None:
+    for name, line in (("alice", "/send_all hi 1"), ("alice", "/send bob hi 2"), ("bob", "/send carol hi 3"),
+                       ("carol", "/send_all hi 4"), ("carol", "/send alice hi 5")):  # fmt: skip
+        chat.say(name, line)
+    if indexed:
+        index(chat)
+    assert found(chat, "alice", "/search hi") == ["hi 5", "hi 4", "hi 2", "hi 1"]
+    assert found(chat, "bob", "/search hi") == ["hi 4", "hi 3", "hi 2", "hi 1"]
+    assert found(chat, "bob", "/search hi in:@carol") == found(chat, "carol", "/search in:bob hi") == ["hi 3"]
+    assert found(chat, "bob", "/search hi in:main") == ["hi 4", "hi 1"]
+    assert found(chat, "alice", "/search hi from:carol") == ["hi 5", "hi 4"]
+    assert found(chat, "alice", "/search hi from:alice in:main") == ["hi 1"]
+    assert found(chat, "alice", "/search hi before:4") == ["hi 2", "hi 1"]
+    assert found(chat, "alice", "/search hi before:0") == found(chat, "alice", "/search hi before:1") == []
+    (two,) = chat.say("bob", "/search 2").events
+    assert isinstance(two, Message) and two.chat == "@alice"
+
+
+def test_nothing_was_ever_said_there(chat: Chat) -> None:
+    chat.say("alice", "/send_all hi")
+    assert found(chat, "alice", "/search hi in:@carol") == []
+
+
+@BOTH
+def test_page_by_page(tmp_path: Path, indexed: bool) -> None:
+    chat = Chat(tmp_path, page_messages=3)
+    chat.sign_in("alice")
+    for number in range(7):
+        chat.say("alice", f'{{"cmd":"send_all","text":"hi {number}"}}')
+    if indexed:
+        index(chat)
+    first = chat.say("alice", '/search in:main HI* "hi" from:ALICE')
+    assert first.texts == ["hi 6", "hi 5", "hi 4"]
+    assert first.reply.more == "/search HI* hi in:main from:ALICE before:5"
+    assert found(chat, "alice", "/search hi in:main") == [f"hi {number}" for number in reversed(range(7))]
+    assert chat.say("alice", "/search hi before:4").reply.more is None
+    chat.close()
+
+
+@BOTH
+def test_the_index_follows_edits_and_deletions_at_once(chat: Chat, indexed: bool) -> None:
+    for number in range(1, 5):
+        chat.say("bob", f"/send_all old{number}")
+    if indexed:
+        index(chat)
+    chat.say("bob", "/edit 1 new")
+    chat.say("bob", "/delete 2")
+    assert found(chat, "alice", "/search old*") == ["old4", "old3"]
+    assert found(chat, "alice", "/search new") == ["new"]
+    index(chat)
+    assert found(chat, "alice", "/search old*") == ["old4", "old3"]
+    assert found(chat, "alice", "/search new") == ["new"]
+    chat.say("bob", "/edit 1 newer")
+    assert found(chat, "alice", "/search new") == [] and found(chat, "alice", "/search newer") == ["newer"]
+    chat.executor._db.run("BEGIN")
+    search.remove(chat.executor._db, [1, 3, 99])
+    chat.executor._db.run("COMMIT")
+    assert found(chat, "alice", "/search old* ") == ["old4"] and found(chat, "alice", "/search newer") == []
+
+
+def test_an_account_takes_its_words_along(chat: Chat) -> None:
+    for number in range(3):
+        chat.say("bob", f"/send_all gone {number}")
+        chat.say("alice", f"/send_all here {number}")
+    index(chat)
+    chat.do(CloseAccount(None), "bob")
+    assert found(chat, "alice", "/search gone") == []
+    assert len(found(chat, "alice", "/search here")) == 3
+
+
+@BOTH
+def test_a_private_chat_is_searched_by_its_members_of_now(chat: Chat, indexed: bool) -> None:
+    chat.say("alice", "/create_chat #team")
+    chat.say("alice", "/send #team hi team")
+    if indexed:
+        index(chat)
+    assert found(chat, "alice", "/search hi") == found(chat, "alice", "/search hi in:#TEAM") == ["hi team"]
+    assert found(chat, "bob", "/search hi") == []
+    assert refused(chat, "bob", "/search hi in:#team").code == refused(chat, "bob", "/search hi in:#no").code
+    chat.say("alice", "/invite #team bob")
+    assert found(chat, "bob", "/search hi") == [], "who is only invited"
+    chat.say("alice", "/leave #team")
+    assert found(chat, "alice", "/search hi") == []
+    index(chat)
+    assert chat.db.one("SELECT 1 FROM words WHERE rowid = 1") is None
+
+
+@pytest.mark.parametrize("words", ["...", "👍", '""', "*", "-", "( ) !", "w*", '"a b"*', "x" + " x" * TOKENS_MAX])
+def test_what_is_no_search(chat: Chat, words: str) -> None:
+    refusal = refused(chat, "alice", f"/search {words}")
+    assert refusal.code == "bad_argument" and "usage: /search" in refusal.text
+
+
+def test_errors(chat: Chat) -> None:
+    assert refused(chat, "alice", "/search x in:#no").code == "unknown_chat"
+    assert refused(chat, "alice", "/search x in:nobody").code == "unknown_user"
+    assert refused(chat, "alice", "/search x from:nobody").code == "unknown_user"
+    assert refused(chat, "alice", "/search x in:alice").code == "not_yourself"
+
+
+# ---- against a naive search over the same words
+
+WORDS = ("ab", "Ab", "abc", "b", "b-c", "é", "e", "天", "天気", "気", "ไทย", "мир", "МИРУ", '"', "*", "OR", "'")
+texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
+queries = st.lists(
+    st.sampled_from((*WORDS, "ab*", "мир*", '"ab b"', '"b c"*', '"天気', "気*", "(", "^ab", "+", "scope:u1", "{b}:")),
+    min_size=1, max_size=4,
+).map(" ".join)  # fmt: skip
+
+
+def naive(chat: Chat, query: str, text: str) -> bool:
+    there = search.tokens(chat.db, text)
+    for piece in pieces(query):
+        sought = search.tokens(chat.db, piece.text)
+        prefix = piece.prefix and sought and search.spaced(sought[-1]) == sought[-1]
+
+        def at(place: int, sought: list[str] = sought, prefix: object = prefix) -> bool:
+            window = there[place : place + len(sought)]
+            same = window == sought
+            return same or bool(
+                prefix
+                and len(window) == len(sought)
+                and window[:-1] == sought[:-1]
+                and window[-1].startswith(sought[-1])
+            )
+
+        if sought and not any(at(place) for place in range(len(there))):
+            return False
+    return True
+
+
+@given(said=st.lists(texts, max_size=8), query=queries, some=st.integers(0, 8))
+def test_it_finds_what_a_naive_search_finds(tmp_path: Path, said: list[str], query: str, some: int) -> None:
+    for path in tmp_path.glob("chat.db*"):
+        path.unlink()
+    chat = Chat(tmp_path, page_messages=2)
+    chat.sign_in("alice")
+    for number, text in enumerate(said):
+        if number == some:
+            index(chat)
+        chat.say("alice", f'{{"cmd":"send_all","text":{json.dumps(text)}}}')
+    try:
+        result = found(chat, "alice", f"/search {query}")
+    except Refusal as refusal:
+        assert refusal.code == "bad_argument"
+    else:
+        assert result == [text for text in reversed(said) if naive(chat, query, text)]
+    finally:
+        chat.close()
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
+    chat = Chat(tmp_path_factory.mktemp("empty"))
+    chat.sign_in("alice")
+    yield chat
+    chat.close()
+
+
+@given(cleaned | st.text(st.sampled_from("ab\"'*^+-:(){}[]\\, \n天ก"), max_size=15))
+def test_no_words_of_a_user_are_syntax(empty: Chat, words: str) -> None:
+    try:
+        match, _ = rules._words(empty.db, list(pieces(words)))
+    except Refusal as refusal:
+        assert refusal.code == "bad_argument"
+        return
+    try:
+        assert search.find(empty.db, match, 1 << 60, 10) == []
+    except apsw.SQLError as error:
+        raise AssertionError(f"{words!r} leaks: {error}") from None
+
+
+# ---- how far the index is, and how much is looked at
+
+
+def test_it_goes_on_a_while_after_and_step_by_step(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "STEP_MESSAGES_MAX", 3)
+    assert chat.batch().next_due_ms is None
+    executed = chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(7)))
+    assert executed.next_due_ms == chat.clock.now_ms() + rules.INDEX_AFTER_MS
+    due_ms = executed.next_due_ms
+    chat.clock.advance(100)
+    assert chat.batch(chat.entry("alice", "/send_all more")).next_due_ms == due_ms, "whoever goes on writing"
+    steps = []
+    while chat.executor.state.indexed < 8:
+        chat.due()
+        steps.append(chat.executor.state.indexed)
+    assert steps == [3, 6, 8]
+    assert chat.batch().next_due_ms is None
+    assert len(found(chat, "bob", "/search hi")) == 7
+
+
+def test_long_texts_make_smaller_steps(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "STEP_TEXT_BYTES_MAX", 50)
+    for size in (10, 30, 20, 60, 10):
+        chat.say("alice", "/send_all " + "x" * size)
+    db = chat.executor._db
+    steps = [0]
+    while steps[-1] < 5:
+        steps.append(search.step(db, steps[-1], 5))
+    assert steps == [0, 2, 3, 4, 5]
+    assert search.first_of_step(db, 0, 6) == 5
+    assert search.first_of_step(db, 0, 5) == 4
+    assert search.first_of_step(db, 0, 4) == 2
+    assert search.first_of_step(db, 0, 2) == 1
+
+
+def test_it_never_falls_too_far_behind(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "BEHIND_IDS_MAX", 4)
+    monkeypatch.setattr(search, "STEP_MESSAGES_MAX", 2)
+    chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(9)))
+    assert chat.executor.state.indexed == 6
+    assert len(found(chat, "bob", "/search hi")) == 9
+
+
+def test_a_search_looks_at_some_blocks_at_a_time_and_ends_early(chat: Chat) -> None:
+    for number in range(20):
+        chat.say("alice", f"/send_all {'rare' if number in (0, 1) else 'common'} {number}")
+        chat.executor.state.seq += search.BLOCK_IDS
+    index(chat)
+    assert found(chat, "bob", "/search rare") == ["rare 1", "rare 0"]
+    assert found(chat, "bob", f"/search rare before:{search.BLOCK_IDS + 2}") == ["rare 0"]
+    assert len(found(chat, "bob", "/search common")) == 18
+    # A clock on which each look takes long.
+    now = iter(range(1_000_000))
+    view = View(chat.db, chat.ids["bob"], 0, chat.limits, {}, clock=lambda: next(now))
+    line, texts, pages = "/search rare", [], 0
+    while line:
+        page, line = whole(read(view, chat.parse(line)))
+        texts += page
+        pages += 1
+    assert texts == ["rare 1", "rare 0"] and pages > 15
+
+
+def whole(reading: Generator[Sequence[Event], None, Any]) -> tuple[list[str | None], str]:
+    """The texts that a reading shows, and how it goes on."""
+    texts: list[str | None] = []
+    while True:
+        try:
+            texts += [event.text for event in next(reading) if isinstance(event, Message)]
+        except StopIteration as stop:
+            return texts, stop.value.more or ""

@@ -19,10 +19,10 @@ _CHAT = """CASE c.kind WHEN 'main' THEN 'main' WHEN 'room' THEN c.name ELSE
 # What is told of user ?1, kind by kind; a column that ends with `_ms` is told as a time.
 RECORDS = {
     "account": """SELECT name, created_ms, seen_ms, password IS NOT NULL AS has_password, ban_until_ms, ban_reason,
-        rate_start_ms, rate_count FROM users WHERE id = ?1""",
+        rate_start_ms, rate_count, away FROM users WHERE id = ?1""",
     "operator": "SELECT o.by_option FROM operators o JOIN users u ON u.folded = o.folded WHERE u.id = ?1",
     "token": "SELECT used_ms FROM tokens WHERE user_id = ?1 ORDER BY used_ms, hash",
-    "membership": f"""SELECT {_CHAT} AS chat, m.read_id AS read FROM members m JOIN chats c ON c.id = m.chat_id
+    "membership": f"""SELECT {_CHAT} AS chat, m.read_id AS read, m.muted FROM members m JOIN chats c ON c.id = m.chat_id
         WHERE m.user_id = ?1 ORDER BY c.id""",
     "owned_chat": "SELECT name, topic FROM chats WHERE owner = ?1 ORDER BY id",
     "invitation": """SELECT c.name AS chat, b.name AS by FROM invitations i JOIN chats c ON c.id = i.chat_id
@@ -31,6 +31,8 @@ RECORDS = {
         JOIN users u ON u.id = i.user_id WHERE i.by_user = ?1 ORDER BY c.id, u.id""",
     "join_request": """SELECT c.name AS chat FROM join_requests j JOIN chats c ON c.id = j.chat_id
         WHERE j.user_id = ?1 ORDER BY j.id""",
+    "blocked": """SELECT u.name AS user FROM blocks b JOIN users u ON u.id = b.blocked_id WHERE b.user_id = ?1
+        ORDER BY u.id""",
     "reaction": "SELECT message_id, emoji FROM reactions WHERE user_id = ?1 ORDER BY message_id, emoji",
     "delayed": """SELECT d.id, coalesce('@' || u.name, d.room_name, 'main') AS target, d.due_ms, d.text FROM delayed d
         LEFT JOIN users u ON u.id = d.target_user WHERE d.user_id = ?1 ORDER BY d.id""",
@@ -44,7 +46,7 @@ RECORDS = {
 # Columns that name a user and are not told: the other side's, told above from this side, or of others alone.
 UNTOLD = {
     "chats.low_user", "chats.high_user",  # told as memberships
-    "delayed.target_user", "reports.target",  # what others wrote and did
+    "delayed.target_user", "reports.target", "blocks.blocked_id",  # what others wrote and did
 }  # fmt: skip
 _MESSAGES = f"""SELECT m.id, m.seq, {_CHAT} AS chat, m.at_ms, m.text, m.delayed, m.edited_ms, m.deleted_ms, m.reply_to
     FROM messages m JOIN chats c ON c.id = m.chat_id

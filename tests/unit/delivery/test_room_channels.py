@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,8 @@ async def test_who_signs_in_belongs_to_the_chats_as_of_the_sign_in(room: Room) -
     alice = await room.connect("alice", "json")
     bob = Peer(room, "bob", "json")
     room.peers.append(bob)
-    bob.settle = lambda outcome: _enter(room, bob, outcome) if isinstance(outcome.result, Entered) else b""  # type: ignore[method-assign]
+    settle = partial(_enter, room, bob)
+    bob.settle = lambda outcome: settle(outcome) if isinstance(outcome.result, Entered) else b""  # type: ignore
     room.chat.say("alice", "/invite #team bob")
     enter = Entry(Enter(check("bob"), None, None, False, None), 0, bob.number)
     join = Entry(room.chat.prepared("/join #team"), room.chat.ids["bob"])

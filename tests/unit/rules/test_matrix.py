@@ -12,10 +12,12 @@ import pytest
 
 from chat_server.errors import Refusal
 from chat_server.protocol.table import TABLE
+from chat_server.store import operators
 from tests.unit.chat import Chat, refused
 
 # Each is also the name of a user. mate is a member with whom the owner writes one to one; guest is nobody's.
-ROLES = ("stranger", "asked", "invited", "removed", "member", "owner", "banned")
+# The operator is in no private chat.
+ROLES = ("stranger", "asked", "invited", "removed", "member", "owner", "banned", "operator")
 INSIDE = ("member", "owner", "banned")
 CHATS = {"main": "main", "room": "#room", "direct": "@mate", "none": "#none"}
 NO_MESSAGE = 99_999
@@ -23,7 +25,13 @@ NO_MESSAGE = 99_999
 # Commands that name neither a chat nor a message. Those about users alone are here too.
 NO_CHAT = {
     "sign_in", "resume", "sign_out", "password", "delete_account", "cancel_delayed", "delayed", "status", "who",
-    "report", "presence", "help", "format", "ping", "sessions", "quit",
+    "report", "presence", "help", "format", "ping", "sessions", "quit", "away", "block", "unblock", "blocked",
+    "ban", "unban", "kick", "reports", "announce", "stats",
+}  # fmt: skip
+# For operators alone: a line of each.
+OPERATORS_LINES = {
+    "ban": "/ban guest 1h", "unban": "/unban guest", "kick": "/kick guest", "reports": "/reports",
+    "announce": "/announce hear hear", "stats": "/stats",
 }  # fmt: skip
 
 Codes = dict[str, str]  # by role
@@ -60,9 +68,11 @@ ROWS: dict[str, list[Row]] = {
         ("/edit {own} x", ANY, inside("ok", "unknown_message"), None),
     ],
     "delete": [
-        ("/delete {id}", all_get("forbidden"), inside("forbidden", "unknown_message"),
-         owner_gets("forbidden", "unknown_message")),
-        ("/delete {own}", ANY, inside("ok", "unknown_message"), None),
+        # Any message, by its id alone.
+        ("/delete {id}", all_get("forbidden") | {"operator": "ok"},
+         inside("forbidden", "unknown_message", operator="ok"),
+         owner_gets("forbidden", "unknown_message") | {"operator": "ok"}),
+        ("/delete {own}", ANY, inside("ok", "unknown_message", operator="ok"), None),
     ],
     "react": [("/react {id} 👍", ANY, IN_ROOM_MESSAGE, DIRECT_MESSAGE)],
     "unreact": [("/unreact {id} 👍", ANY, IN_ROOM_MESSAGE, DIRECT_MESSAGE)],
@@ -72,6 +82,9 @@ ROWS: dict[str, list[Row]] = {
     "messages": [("/messages {chat}", ANY, IN_ROOM, ANY)],
     "history": [("/history {chat}", ANY, IN_ROOM, ANY)],
     "thread": [("/thread {id}", ANY, IN_ROOM_MESSAGE, DIRECT_MESSAGE)],
+    "search": [("/search hello in:{chat}", ANY, IN_ROOM, ANY)],
+    "mute": [("/mute {chat}", ANY, IN_ROOM, owner_gets("ok", "unknown_chat"))],
+    "unmute": [("/unmute {chat}", ANY, IN_ROOM, owner_gets("ok", "unknown_chat"))],
     "read": [("/read {chat} 1", ANY, IN_ROOM, ANY)],
     "create_chat": [("/create_chat {chat}", NO_ROOM, all_get("exists"), NO_ROOM)],
     "invite": [
@@ -112,7 +125,9 @@ class World:
         self.path = path
         self.chat = Chat(path / "start")
         say = self.chat.say
-        self.chat.sign_in(*ROLES, "mate", "guest")
+        self.chat.sign_in(*ROLES[:-1], "mate", "guest")
+        self.chat.sign_in("operator", new_hash="argon", password_given=True)
+        operators.add(self.chat.executor._db, "operator", "operator")
         say("owner", "/create_chat #room")
         code = say("owner", "/invite_link #room").reply.code
         for name in ("mate", "member", "banned", "removed", "invited"):
@@ -174,6 +189,14 @@ def test_each_role_in_each_chat(world: World, verb: str) -> None:
                 assert outcome(chat, role, said) == code, f"{said} by {role}"
                 if code == "ok":
                     chat = world.fresh()
+
+
+def test_what_is_for_operators_is_for_nobody_else(world: World) -> None:
+    assert OPERATORS_LINES.keys() == {verb for verb, spec in TABLE.items() if spec.operators_only}
+    for line in OPERATORS_LINES.values():
+        chat = world.fresh()
+        for role in ROLES:
+            assert outcome(chat, role, line) == ("ok" if role == "operator" else "forbidden"), f"{line} by {role}"
 
 
 def outcome(chat: Chat, role: str, line: str) -> str:

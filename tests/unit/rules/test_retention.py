@@ -10,6 +10,7 @@ from chat_server.entries import Accept, CloseAccount, Seen
 from chat_server.protocol import events as e
 from chat_server.protocol.arguments import Target
 from chat_server.rules.retention import LOOKED_AT_MAX, MEMBERS_MAX, RANGES_MAX
+from chat_server.store import state
 from chat_server.store.chats import MAIN
 from tests.unit.chat import Chat, events_to, refused
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
@@ -22,6 +23,11 @@ def chat(chat: Chat) -> Chat:
     """alice, bob and carol, and messages that live an hour."""
     chat.configure(message_ttl_ms=HOUR_MS, absent_after_ms=30 * DAY_MS)
     return chat
+
+
+def next_due_ms(chat: Chat) -> int | None:
+    """When something is due, but for the index, which always is soon."""
+    return state.next_due_ms(chat.db, chat.limits.message_ttl_ms, chat.limits.absent_after_ms)
 
 
 def stored(chat: Chat) -> list[int]:
@@ -45,13 +51,13 @@ def test_a_message_lives_an_hour_from_when_all_have_read_it(chat: Chat) -> None:
     read(chat, "bob")
     assert after(chat, 5 * HOUR_MS) == [1], "carol has not read it"
     read(chat, "carol")
-    assert chat.batch().next_due_ms == NOON_MS + 6 * HOUR_MS
+    assert next_due_ms(chat) == NOON_MS + 6 * HOUR_MS
     assert after(chat, HOUR_MS - 1) == [1]
     chat.clock.advance(1)
     (push,) = chat.due()
     assert (push.event, push.users) == (e.Expired("main", [1]), None)
     assert stored(chat) == [] and chat.due() == []
-    assert chat.batch().next_due_ms is not None, "whoever does not read is looked at in a month"
+    assert next_due_ms(chat) is not None, "whoever does not read is looked at in a month"
     assert chat.say("carol", "/history main").reply == e.Page("main", 0)
     assert refused(chat, "carol", "/reply 1 late").code == "unknown_message"
 
@@ -99,14 +105,14 @@ def test_what_one_reads_within_a_second_goes_together(chat: Chat) -> None:
     assert chat.db.all("SELECT read_ms, above, up_to FROM read_ranges WHERE user_id = 0 OR chat_id <> 1") == [
         (NOON_MS + 1000, 0, 3)
     ]
-    assert chat.batch().next_due_ms == NOON_MS + 1000 + HOUR_MS
+    assert next_due_ms(chat) == NOON_MS + 1000 + HOUR_MS
 
 
 def test_who_is_alone_reads_what_is_sent_at_once(tmp_path: Path) -> None:
     chat = Chat(tmp_path / "alone", message_ttl_ms=HOUR_MS)
     chat.sign_in("alice")
     chat.say("alice", "/send_all hello?")
-    assert chat.batch().next_due_ms == NOON_MS + HOUR_MS
+    assert next_due_ms(chat) == NOON_MS + HOUR_MS
     chat.sign_in("bob")
     chat.say("alice", "/send_all bob!")
     assert after(chat, HOUR_MS - 1) == [1, 2]
@@ -228,8 +234,8 @@ def test_many_go_in_portions(chat: Chat) -> None:
         assert len(stored(chat)) == left
         assert all(isinstance(push.event, e.Expired) and len(push.event.ids) <= 500 for push in pushes)
         if left:
-            assert (chat.batch().next_due_ms or 0) <= chat.clock.now_ms()
-    assert (chat.batch().next_due_ms or 0) > chat.clock.now_ms()
+            assert (next_due_ms(chat) or 0) <= chat.clock.now_ms()
+    assert (next_due_ms(chat) or 0) > chat.clock.now_ms()
 
 
 def test_what_others_wrote_costs_a_portion_too_but_stays(chat: Chat) -> None:
@@ -261,7 +267,7 @@ def test_many_chats_go_in_portions(chat: Chat) -> None:
 def test_who_has_not_read_for_a_month_holds_nothing_back(chat: Chat) -> None:
     chat.say("alice", "/send_all hi")
     read(chat, "bob")
-    assert chat.batch().next_due_ms == NOON_MS + 30 * DAY_MS
+    assert next_due_ms(chat) == NOON_MS + 30 * DAY_MS
     assert after(chat, 30 * DAY_MS - 1) == [1]
     assert after(chat, 1) == [1]
     assert after(chat, HOUR_MS) == []
@@ -276,7 +282,7 @@ def test_the_month_begins_with_the_first_unread_message(chat: Chat) -> None:
     read(chat, "bob")
     after(chat, 10 * DAY_MS)
     assert after(chat, 20 * DAY_MS - 1) == [1]
-    assert chat.batch().next_due_ms == chat.clock.now_ms() + 1
+    assert next_due_ms(chat) == chat.clock.now_ms() + 1
     after(chat, 1)
     assert after(chat, HOUR_MS) == []
 
@@ -326,7 +332,7 @@ def test_off_waits_for_ever(chat: Chat) -> None:
     chat.configure(absent_after_ms=None)
     chat.say("alice", "/send_all hi")
     read(chat, "bob")
-    assert chat.batch().next_due_ms is None
+    assert next_due_ms(chat) is None
     assert after(chat, 400 * DAY_MS) == [1]
 
 

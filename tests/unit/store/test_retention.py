@@ -19,6 +19,7 @@ FREE = (
     "USING COVERING INDEX chats_ended",
     "CONSTANT ROW",
     "json_each",
+    "SCAN words VIRTUAL TABLE INDEX 0:=",  # by rowid
     "(subquery",
 )
 
@@ -92,6 +93,8 @@ def filled(path: Path, count: int) -> Chat:
         chat.say(name, "/read main 50")
     chat.batch(*(chat.entry("bob", f"/send_all {number}") for number in range(count)))
     chat.say("carol", f"/read main {50 + count // 2}")
+    while chat.executor.state.indexed < chat.executor.state.seq:
+        chat.due()
     return chat
 
 
@@ -109,4 +112,5 @@ def test_the_cost_does_not_grow_with_what_is_stored(tmp_path: Path, what: str) -
             costs.append(steps(chat, chat.due))
             assert chat.db.value("SELECT count(*) FROM messages") == count
         chat.close()
-    assert costs[1] <= costs[0] * 1.1 + 20, costs
+    # Sixty times as many messages; the index of words is a tree, and a little deeper for more.
+    assert costs[1] <= costs[0] * 1.5, costs

@@ -29,6 +29,8 @@ def main() -> None:
         # What stands now stays for ever, and messages make no cycles: look for garbage seldom.
         gc.freeze()
         gc.set_threshold(50_000, 50, 100)
+        # The writer asks for the interpreter anew after each statement: beside transfers of files it would wait 5 ms.
+        sys.setswitchinterval(0.0005)
         try:
             _loop_runner()(_serve(settings, clock, directory, log))
         finally:

@@ -27,6 +27,8 @@ log = logging.getLogger("chat.connection")
 # What is read at once; and what may wait to be executed, past which nothing more is read.
 READ_BYTES_MAX = 65_536
 WAITING_BYTES_MAX = 65_536
+# A chunk of a file that has so many takes nothing off the rate of commands.
+FREE_CHUNK_BYTES = 8192
 # States of a TCP connection (Linux, net/tcp_states.h) in which what was acknowledged is at the other side.
 _ESTABLISHED, _CLOSE_WAIT = 1, 8
 # How often one looks whether the last of what was written has been taken, and for how long.
@@ -50,6 +52,7 @@ class Connection(asyncio.BufferedProtocol):
         self._refill: asyncio.TimerHandle | None = None
         self._abort: asyncio.TimerHandle | None = None
         self._taken: asyncio.TimerHandle | None = None
+        self._sign_in: asyncio.TimerHandle | None = None
         self._eof = False
         self._stopping = False
         self._in_order = False  # whether the end is the wish of the one at the other side
@@ -100,6 +103,13 @@ class Connection(asyncio.BufferedProtocol):
         self.local = is_loopback(self.address)
         self.outbox = Outbox(self.hub, self.transport, self.go_on)
         self.opened()
+        timeout_ms = self.settings.sign_in_timeout_ms
+        if timeout_ms is not None and not self.local:
+            self._sign_in = asyncio.get_running_loop().call_later(timeout_ms / 1000, self._sign_in_timeout)
+
+    def _sign_in_timeout(self) -> None:
+        if not self.user_id:
+            self.close("sign_in_timeout", "nobody signed in; connect again when you want to")
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return _read_buffer
@@ -129,7 +139,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The one place where a connection ends."""
         self.closing = True
-        for timer in (self._abort, self._refill, self._taken):
+        for timer in (self._abort, self._refill, self._taken, self._sign_in):
             if timer is not None:
                 timer.cancel()
         self.ended()
@@ -160,6 +170,10 @@ class Connection(asyncio.BufferedProtocol):
             wait = (1 - self._allowance) / refill_per_s
             self._refill = asyncio.get_running_loop().call_later(wait, self._refilled)
         return False
+
+    def spare(self, chunk_bytes: int) -> None:
+        """Chunks of files are paced by their answers: the more one carries, the less it takes off the rate."""
+        self._allowance += min(1.0, chunk_bytes / FREE_CHUNK_BYTES)
 
     def _refilled(self) -> None:
         self._refill = None

@@ -39,6 +39,8 @@ class Limits(Struct, frozen=True):
     # With defaults, since a database may hold limits from before they were there.
     message_ttl_ms: int | None = None
     absent_after_ms: int | None = None
+    file_bytes_max: int = 5 << 20
+    file_quota_bytes: int = 100 << 20
 
 
 class Internal(Struct, frozen=True, tag_field="cmd"):
@@ -111,6 +113,32 @@ class Ask(Internal, frozen=True, tag="ask"):
     hash: bytes
 
 
+class OpenUpload(Internal, frozen=True, tag="open_upload"):
+    """`session` holds the upload from then on: its chunks come from there."""
+
+    asked: c.SendFile
+    session: int
+
+
+class CompleteUpload(Internal, frozen=True, tag="complete_upload"):
+    """All bytes of an upload are on disk, with this sha256."""
+
+    upload: int
+    sha256: str
+
+
+class LeaveUploads(Internal, frozen=True, tag="leave_uploads"):
+    """The connection of this session is gone, or (None) every one: its uploads wait for their users a while."""
+
+    session: int | None
+
+
+class Swept(Internal, frozen=True, tag="swept"):
+    """What the store noted under these numbers to be taken off the disk is gone from there."""
+
+    dropped: list[int]
+
+
 class Seen(Internal, frozen=True, tag="seen"):
     """A text session was sent everything up to `seq` and then gave a sign of life: all of it is read.
 
@@ -144,10 +172,11 @@ class Due(Internal, frozen=True, tag="due"):
 
 Logged = (
     c.SendAll | c.Send | c.Reply | c.Edit | c.Delete | c.React | c.Unreact | c.SendDelayed | c.CancelDelayed
-    | c.Report | c.Read | c.Mute | c.Unmute | c.Away | c.Block | c.Unblock
+    | c.Report | c.Read | c.Mute | c.Unmute | c.Away | c.Block | c.Unblock | c.CancelUpload
     | c.CreateChat | c.Invite | c.RevokeLink | c.Decline | c.Approve | c.Deny | c.Leave | c.Remove | c.Give | c.SetTopic
     | o.Ban | o.Unban | o.Kick | o.Announce | o.Appoint | o.Dismiss | o.SetPasswordOf | o.Forget
     | Configure | Enter | EnterByToken | EndTokens | SetPassword | CloseAccount | MakeLink | Accept | Ask
+    | OpenUpload | CompleteUpload | LeaveUploads | Swept
     | Seen | MarkRead | Told | Departed | Due
 )  # fmt: skip
 

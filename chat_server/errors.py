@@ -12,7 +12,7 @@ from typing import Any
 CODES = frozenset((
     "not_a_command", "unknown_command", "bad_argument", "bad_encoding", "line_too_long",
     "not_signed_in", "already_signed_in", "wrong_password", "password_required", "bad_token", "bad_name",
-    "unknown_user", "unknown_chat", "unknown_message", "unknown_delayed",
+    "unknown_user", "unknown_chat", "unknown_message", "unknown_delayed", "unknown_upload", "unknown_file",
     "forbidden", "banned", "rate_limited", "too_fast", "too_many", "too_large", "already_reported", "not_yourself",
     "blocked", "exists", "busy", "unavailable", "internal",
 ))  # fmt: skip

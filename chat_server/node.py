@@ -17,18 +17,19 @@ from msgspec import Struct
 from chat_server.clock import Clock
 from chat_server.delivery.hub import Hub
 from chat_server.delivery.readers import Reader, Readers
-from chat_server.entries import Configure, Departed, Due, Entry, Limits, Logged, Told
+from chat_server.entries import Configure, Departed, Due, Entry, LeaveUploads, Limits, Logged, Told
 from chat_server.log import Log
 from chat_server.log.local import LocalLog
 from chat_server.metrics import Metrics
 from chat_server.passwords import Passwords, SignInGuard
 from chat_server.prepare import Preparer
-from chat_server.protocol.commands import Search
+from chat_server.protocol import commands as c
 from chat_server.protocol.events import Event, Reply
 from chat_server.rules import Executor, read
 from chat_server.rules.turn import Then, View
 from chat_server.settings import Settings
 from chat_server.store.database import DISK_ERRORS, Database, open_writer
+from chat_server.transfers import Transfers
 
 log = logging.getLogger("chat.node")
 
@@ -61,13 +62,15 @@ class Reading:
 
     async def next(self) -> Page:
         """Raises Refusal."""
+        if type(self._query) is c.GetFile:
+            await self._node.transfers.turn()
         return await self._reader.run(self._next)
 
     def _next(self, db: Database) -> Page:
         if self._pages is None:
             node = self._node
-            clock, hub = node.clock, node.hub
-            view = View(db, self._user_id, clock.now_ms(), node.limits, hub.online, node.live, clock.monotonic)
+            clock, hub, blobs = node.clock, node.hub, node.transfers.blobs
+            view = View(db, self._user_id, clock.now_ms(), node.limits, hub.online, node.live, clock.monotonic, blobs)
             self._pages = read(view, self._query)
         try:
             return Page(next(self._pages))
@@ -88,8 +91,10 @@ class Node:
         self._executor = Executor(open_writer(directory), clock.monotonic)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self.readers = Readers(directory)
+        self.transfers = Transfers(directory, clock, self.limits, self.submit)
         self.passwords = Passwords()
-        self.preparer = Preparer(self.readers, self.passwords, SignInGuard(clock, settings.sign_in_tries))
+        guard = SignInGuard(clock, settings.sign_in_tries)
+        self.preparer = Preparer(self.readers, self.passwords, guard, self.transfers)
         self.hub = Hub(
             clock,
             self.readers,
@@ -98,6 +103,7 @@ class Node:
         )
         self.hub.delivered = self._executor.state.seq
         self.hub.on_told = lambda user_id, notices: self.submit(Told(notices), user_id)
+        self.hub.on_detached = self.transfers.left
         self.hub.on_departed = lambda user_id: self.submit(Departed(), user_id)
         state = self._executor.state
         self._log: Log = LocalLog(clock, applied=state.applied, at_ms=state.at_ms)
@@ -105,6 +111,7 @@ class Node:
         self._scrubbing: asyncio.Task[None] | None = None
         self._tidy_ms = clock.now_ms() + TIDY_MS
         self.submit(Configure(self.limits, secrets.token_hex(8), list(settings.operators)))
+        self.submit(LeaveUploads(None))
         # What came due while the server was down.
         self.submit(Due())
 
@@ -116,12 +123,18 @@ class Node:
         self._log.submit(Entry(command, user_id, session, address))
 
     def read(self, user_id: int, query: Any) -> Reading:
-        reader = self.readers.searcher if isinstance(query, Search) else self.readers.pick()
-        return Reading(self, reader, user_id, query)
+        return Reading(self, self._reader_for(query), user_id, query)
+
+    def _reader_for(self, query: Any) -> Reader:
+        """What may take long, a search or a file, holds nobody up who reads messages."""
+        if isinstance(query, c.Search):
+            return self.readers.searcher
+        return self.transfers.reader if isinstance(query, c.GetFile) else self.readers.pick()
 
     async def run(self) -> None:
         """Until the log is closed and empty, or the disk fails (`failure` says how)."""
         loop = asyncio.get_running_loop()
+        tidying = loop.create_task(self.transfers.tidy())
         while (batch := await self._log.next_batch()) is not None:
             begun = self.clock.monotonic()
             try:
@@ -135,6 +148,7 @@ class Node:
             self._arm(executed.next_due_ms)
             self._scrub_soon()
         self._log.close()
+        tidying.cancel()
         if self._timer is not None:
             self._timer.cancel()
         if self._scrubbing is not None:
@@ -167,7 +181,7 @@ class Node:
         """Wait for what is due next; at the latest for the next tidying up."""
         if self._timer is not None:
             self._timer.cancel()
-        due_ms = min(due_ms or self._tidy_ms, self._tidy_ms)
+        due_ms = self._tidy_ms if due_ms is None else min(due_ms, self._tidy_ms)
         wait_ms = due_ms - self.clock.now_ms()
         # What is still due after it has been dealt with is more than one batch takes, or fails: not at full speed.
         wait = min(wait_ms / 1000, TIMER_SECONDS_MAX) if wait_ms > 0 else OVERDUE_SECONDS
@@ -180,6 +194,7 @@ class Node:
         else:
             self._tidy_ms = now_ms + TIDY_MS
             self.submit(Due())
+            self.transfers.sweep()
 
     def finish(self) -> None:
         """Take no more commands; `run` ends when those that were submitted are done."""
@@ -188,6 +203,7 @@ class Node:
     def close(self) -> None:
         self.passwords.close()
         self.readers.close()
+        self.transfers.close()
         self._writer.shutdown(wait=True)
         self._executor.close()
 
@@ -211,4 +227,6 @@ def _limits(settings: Settings) -> Limits:
         link_ttl_ms=settings.link_ttl_ms,
         message_ttl_ms=settings.message_ttl_ms,
         absent_after_ms=settings.absent_after_ms,
+        file_bytes_max=settings.file_bytes_max,
+        file_quota_bytes=settings.file_quota_bytes,
     )

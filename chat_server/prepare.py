@@ -13,15 +13,27 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_server.delivery.readers import Readers
-from chat_server.entries import Accept, Ask, CloseAccount, Enter, EnterByToken, Logged, MakeLink, SetPassword
+from chat_server.entries import (
+    Accept,
+    Ask,
+    CloseAccount,
+    Enter,
+    EnterByToken,
+    Logged,
+    MakeLink,
+    OpenUpload,
+    SetPassword,
+)
 from chat_server.errors import Refusal
 from chat_server.passwords import Passwords, SignInGuard
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Reply
+from chat_server.protocol.file_replies import Upload
 from chat_server.protocol.names import fold
 from chat_server.protocol.table import Command
 from chat_server.store import accounts
 from chat_server.store.accounts import User
+from chat_server.transfers import Transfers
 
 TOKEN_BYTES = 24
 
@@ -30,6 +42,7 @@ class Asker(Struct, frozen=True):
     """The connection that asks. `token` is the one that it is signed in with."""
 
     user_id: int
+    session: int
     address: str
     token: str | None
     wants_token: bool
@@ -44,13 +57,14 @@ class Prepared(Struct, frozen=True):
 
 
 class Preparer:
-    def __init__(self, readers: Readers, passwords: Passwords, guard: SignInGuard) -> None:
+    def __init__(self, readers: Readers, passwords: Passwords, guard: SignInGuard, transfers: Transfers) -> None:
         self._readers = readers
+        self._transfers = transfers
         self._passwords = passwords
         self._guard = guard
 
-    async def prepare(self, asker: Asker, command: Command) -> Prepared:
-        """Raises Refusal. For the commands in `PREPARED`."""
+    async def prepare(self, asker: Asker, command: Command) -> Prepared | Upload:
+        """What is to be logged, or what is done already. Raises Refusal. For the commands in `PREPARED`."""
         return await PREPARED[type(command)](self, asker, command)
 
     async def sign_in(self, asker: Asker, command: c.SignIn) -> Prepared:
@@ -102,6 +116,14 @@ class Preparer:
         room, code = command.chat.room, command.chat.code
         return Prepared(Accept(room) if room else Ask(hash_token(code or "")))
 
+    async def send_file(self, asker: Asker, command: c.SendFile) -> Prepared:
+        self._transfers.holders.add(asker.session)
+        return Prepared(OpenUpload(command, asker.session))
+
+    async def chunk(self, asker: Asker, command: c.Chunk) -> Prepared | Upload:
+        taken = await self._transfers.chunk(asker.user_id, asker.session, command)
+        return taken if isinstance(taken, Upload) else Prepared(taken)
+
     async def _user(self, asker: Asker) -> User:
         user = await self._readers.pick().run(accounts.by_id, asker.user_id)
         if user is None:
@@ -118,11 +140,13 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-PREPARED: dict[type, Callable[[Preparer, Asker, Any], Awaitable[Prepared]]] = {
+PREPARED: dict[type, Callable[[Preparer, Asker, Any], Awaitable[Prepared | Upload]]] = {
     c.SignIn: Preparer.sign_in,
     c.Resume: Preparer.resume,
     c.Password: Preparer.password,
     c.DeleteAccount: Preparer.delete_account,
     c.InviteLink: Preparer.invite_link,
     c.Join: Preparer.join,
+    c.SendFile: Preparer.send_file,
+    c.Chunk: Preparer.chunk,
 }

@@ -30,7 +30,7 @@ from chat_server.protocol.table import TABLE, Command
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.execute import Outcome
 from chat_server.rules.moderation import Barred
-from chat_server.rules.turn import RULES, Entered, Stale
+from chat_server.rules.turn import RULES, Entered, Opened, Stale
 from chat_server.settings import Settings
 
 log = logging.getLogger("chat.session")
@@ -80,7 +80,6 @@ class Session(Connection):
         self._task: asyncio.Task[None] | None = None  # the command that runs alone
         self._going_on = False
         self._signing_out = False
-        self._sign_in_timer: asyncio.TimerHandle | None = None
         self._marked = 0  # what a person gave a sign of having seen
         self._shown_from = 0  # what is unread up to here was not shown, since a position was given
         self._last: tuple[int, Seen] | None = None  # at the end: whose it was, and all that was written
@@ -99,13 +98,6 @@ class Session(Connection):
             self.close("busy", why)
             return
         self.say(e.Notice(f"chat-server {__version__}: /sign_in <name> to come in, /help for all commands"))
-        timeout_ms = self.settings.sign_in_timeout_ms
-        if timeout_ms is not None and not self.local:
-            self._sign_in_timer = asyncio.get_running_loop().call_later(timeout_ms / 1000, self._sign_in_timeout)
-
-    def _sign_in_timeout(self) -> None:
-        if not self.user_id:
-            self.close("sign_in_timeout", "nobody signed in; connect again when you want to")
 
     def lines_came(self) -> None:
         self._sign_of_life()
@@ -128,8 +120,6 @@ class Session(Connection):
         self.outbox.close()
         self.hub.remove(self)
         self._sessions.discard(self)
-        if self._sign_in_timer is not None:
-            self._sign_in_timer.cancel()
         for pending in self._in_flight:
             if pending.done is not None:
                 pending.done.cancel()
@@ -225,7 +215,7 @@ class Session(Connection):
     # ---- replies out
 
     def _reply(self, parsed: Parsed, reply: e.Reply | Refusal, started: float) -> None:
-        self.outbox.write(self._render(reply, parsed.verb, parsed.label, started))
+        self.outbox.reply(self._render(reply, parsed.verb, parsed.label, started), self.hub.delivered, ())
 
     def _render(self, reply: e.Reply | Refusal, verb: str, label: str | None, started: float) -> bytes:
         """The final reply's bytes; it is also what the log of actions tells."""
@@ -243,7 +233,7 @@ class Session(Connection):
             pending.done.set_result(outcome)
         if isinstance(result, Entered):
             self._enter(result, outcome.seq)
-        if isinstance(result, Entered | Stale) or pending.silent:
+        if isinstance(result, Entered | Opened | Stale) or pending.silent:
             return b""
         reply = result if isinstance(result, Refusal) or pending.reply is None else pending.reply(result)
         assert reply is not None
@@ -273,7 +263,6 @@ class Session(Connection):
     # ---- commands that run alone
 
     async def _run(self, parsed: Parsed, command: Any, started: float) -> None:
-        self.outbox.hold()
         if isinstance(command, c.SignIn):
             self._tried = command.username.name
         try:
@@ -305,6 +294,7 @@ class Session(Connection):
 
     async def _answer(self, parsed: Parsed, query: Any, started: float) -> e.Reply | None:
         """Write the lines that the query returns; its reply, None if a logged command has brought that."""
+        self.outbox.hold()
         reading = self._node.read(self.user_id, query)
         up_to = self.outbox.position
         while (page := await reading.next()).events is not None:
@@ -332,8 +322,13 @@ class Session(Connection):
 
     async def _run_prepared(self, parsed: Parsed, command: Command, started: float) -> None:
         for _ in range(PREPARE_TRIES_MAX):
-            asker = Asker(self.user_id, self.address, self._token, self.outbox.format == "json")
+            if isinstance(command, c.Chunk):
+                self.spare(len(command.base64))
+            asker = Asker(self.user_id, self.number, self.address, self._token, self.outbox.format == "json")
             prepared = await self._node.preparer.prepare(asker, command)
+            if isinstance(prepared, e.Reply):
+                self._reply(parsed, prepared, started)
+                return
             outcome = await self._submitted(parsed, prepared.command, started, prepared.reply)
             if not isinstance(outcome.result, Stale):
                 break
@@ -341,6 +336,8 @@ class Session(Connection):
             raise Refusal("busy", "this account is being changed from somewhere else; try again")
         if isinstance(outcome.result, Entered):
             await self._welcome(parsed, command, prepared, outcome, started)
+        elif isinstance(outcome.result, Opened):
+            self._reply(parsed, await self._node.transfers.opened(outcome.result), started)
         elif isinstance(outcome.result, e.AccountDeleted):
             for session in self._sessions_of(self.user_id):
                 session.close("account_deleted", "this account was deleted")

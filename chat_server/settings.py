@@ -188,6 +188,10 @@ class Settings:
     report_min_age_ms: int = _option(
         "report-min-age", _duration_ms, "1h", "age of an account whose reports count; off while on loopback alone", (0,)
     )
+    file_bytes_max: int = _option("file-size-max", _size_bytes("1B", "1GiB"), "5MB", "bytes of one file")
+    file_quota_bytes: int = _option(
+        "file-quota", _size_bytes("1B", "1024GiB"), "100MB", "bytes of all files of one user"
+    )
     text_chars_max: int = _option("text-max", _number(1, 60_000), "4096", "characters of one text")
     line_bytes_max: int = _option(
         "line-max", _size_bytes("256B", "1MiB"), "64KiB", "bytes of one line after signing in"
@@ -233,6 +237,8 @@ class Settings:
         return {
             "text_max": self.text_chars_max,
             "line_max": self.line_bytes_max,
+            "file_size_max": self.file_bytes_max,
+            "file_quota": self.file_quota_bytes,
             "page": self.page_messages,
             "replay": self.replay_messages,
             "message_ttl": self.message_ttl_ms // 1000 if self.message_ttl_ms else "off",

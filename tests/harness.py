@@ -127,7 +127,7 @@ class Connection:
         limit = LINE_BYTES_MAX
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-            limit = 1 << 14
+            limit = 1 << 16
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
         return cls(*await asyncio.open_connection(sock=sock, limit=limit))

@@ -49,6 +49,8 @@ class Hub:
         self.memberships = Memberships()
         # Called with a user and the notices that the user was told just now.
         self.on_told: Callable[[int, list[int]], None] = lambda user_id, notices: None
+        # Called with the number of a session that was a user's until now.
+        self.on_detached: Callable[[int], None] = lambda session: None
         # Called when the last connection of a user is gone.
         self.on_departed: Callable[[int], None] = lambda user_id: None
         self._clock = clock
@@ -96,6 +98,7 @@ class Hub:
             return
         outbox.detach()
         self._behind.pop(outbox, None)
+        self.on_detached(receiver.number)
         connected = self._by_user[user_id]
         del connected[receiver.number]
         if not connected:

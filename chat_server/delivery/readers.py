@@ -17,8 +17,8 @@ R = TypeVar("R")
 
 
 class Reader:
-    def __init__(self, directory: Path, number: int) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"reader-{number}")
+    def __init__(self, directory: Path, name: str) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"reader-{name}")
         self._db = self._thread.submit(open_reader, directory).result()
 
     async def run(self, function: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -42,8 +42,8 @@ class Readers:
     """`searcher` is for searches alone, so that nobody who reads waits for what somebody seeks."""
 
     def __init__(self, directory: Path, count: int = 2) -> None:
-        self._readers = [Reader(directory, number) for number in range(count + 1)]
-        self.searcher = self._readers.pop()
+        self._readers = [Reader(directory, str(number)) for number in range(count)]
+        self.searcher = Reader(directory, "search")
         self._turn = itertools.cycle(self._readers)
 
     def pick(self) -> Reader:

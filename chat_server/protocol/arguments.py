@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from chat_server.errors import Refusal
 from chat_server.protocol.clean import clean, is_blank
+from chat_server.protocol.files import chunk_data, file_name, sha256_hex
 from chat_server.protocol.names import Name, check, fold
 from chat_server.protocol.times import DAY_MS, TIME_MS_MAX, parse_duration, parse_iso
 
@@ -35,6 +36,10 @@ OnOff = NewType("OnOff", bool)
 Emoji = NewType("Emoji", str)
 Topic = NewType("Topic", str)  # cleaned, one line; empty: none
 Duration = NewType("Duration", int)  # milliseconds
+FileName = NewType("FileName", str)  # one component of a path
+Size = NewType("Size", int)  # bytes
+Sha256 = NewType("Sha256", str)  # hexadecimal, in small letters
+Data = NewType("Data", bytes)  # base64 on the wire
 Format = Literal["text", "json"]
 Names = tuple[str, ...]  # folded; whom a text names after an @
 
@@ -287,4 +292,8 @@ KINDS: dict[Any, Kind] = {
     OnOff: Kind("on_off", _on_off, (str, bool)),
     Emoji: Kind("emoji", _emoji),
     Sessions: Kind("sessions", _sessions, (str, int)),
+    FileName: Kind("file_name", lambda raw: FileName(file_name(raw))),
+    Size: Kind("size", _number("a size", 0), (str, int, float)),
+    Sha256: Kind("sha256", lambda raw: Sha256(sha256_hex(raw))),
+    Data: Kind("base64", lambda raw: Data(chunk_data(raw))),
 }

@@ -1,8 +1,6 @@
-"""All commands: they are the grammar, the help, the sign-in check and what a client completes by.
+"""All commands: the grammar, the help, the sign-in check, what a client completes by; also `room_commands` and others.
 
-Those of private chats are in `room_commands` and belong here too. To add a command: a class here, a rule for it in
-`rules/` (or, for what concerns its connection alone, a function of `local`), a test in `tests/conformance/`. `table`
-says what a class is made of.
+To add one: a class here, a rule in `rules/` (or a function of `local`), a test. `table` says what a class is made of.
 """
 
 from msgspec import field
@@ -397,3 +395,6 @@ class ListSessions(Command, frozen=True, tag="sessions"):
 @command("quit", "close", "exit", group="Connection", before_sign_in=True, help="says goodbye", example="/quit")
 class Quit(Command, frozen=True, tag="quit"):
     reason: Reason | None = None
+
+
+from chat_server.protocol.file_commands import *  # noqa: E402, F403

@@ -42,6 +42,15 @@ class Message(Event, frozen=True, tag="message"):
     mentions: list[str] | None = None
 
 
+class FileChunk(Event, frozen=True, tag="file_chunk"):
+    """Bytes of a file that is fetched, in base64; `file` says with the first ones what it is."""
+
+    id: int
+    offset: int
+    data: str
+    file: File | None = None
+
+
 class Presence(Event, frozen=True, tag="presence"):
     user: str
     online: bool
@@ -159,7 +168,8 @@ class Record(Event, frozen=True, tag="record"):
 
 
 AnyEvent = (
-    Message | Presence | ReadMarker | Muted | Banned | Unbanned | DelayedSent | DelayedFailed | Expired
+    Message | FileChunk | Presence | ReadMarker | Muted | Banned | Unbanned | DelayedSent | DelayedFailed
+    | Expired
     | Invited | JoinRequest | Joined | Left | Approved | Denied | TopicChanged | Notice | Closing | Act | Record
 )  # fmt: skip
 
@@ -320,24 +330,6 @@ class WhoReport(Reply, frozen=True, omit_defaults=True):
     at: str
     last_seen: str | None = None
     away: str | None = None
-
-
-class AwaySet(Reply, frozen=True, omit_defaults=True):
-    away: str | None = None
-
-
-class MuteSet(Reply, frozen=True, omit_defaults=True):
-    chat: str
-    muted: bool
-
-
-class BlockSet(Reply, frozen=True, omit_defaults=True):
-    user: str
-    blocked: bool
-
-
-class BlockList(Reply, frozen=True, omit_defaults=True):
-    blocked: list[str]
 
 
 class Reported(Reply, frozen=True, omit_defaults=True):

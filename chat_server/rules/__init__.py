@@ -9,6 +9,7 @@ from chat_server.rules import (
     blocks,
     control,
     delayed,
+    files,
     messages,
     moderation,
     operators,
@@ -20,6 +21,6 @@ from chat_server.rules import (
 from chat_server.rules.execute import Executed, Executor, Outcome, read
 
 __all__ = [
-    "Executed", "Executor", "Outcome", "accounts", "attention", "blocks", "control", "delayed", "messages",
-    "moderation", "operators", "read", "retention", "rooms", "search", "threads",
+    "Executed", "Executor", "Outcome", "accounts", "attention", "blocks", "control", "delayed", "files",
+    "messages", "moderation", "operators", "read", "retention", "rooms", "search", "threads",
 ]  # fmt: skip

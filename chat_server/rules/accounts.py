@@ -42,6 +42,7 @@ from chat_server.store import (
     blocks,
     chats,
     delayed,
+    files,
     messages,
     moderation,
     notices,
@@ -321,6 +322,7 @@ def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
         yield "main_messages", Limit(used, limits.main_rate_count, iso(ends_ms) if running else None)
     yield "chats", Limit(rooms.count_of_user(view.db, user.id), limits.chats_max)
     yield "delayed", Limit(delayed.count_of(view.db, user.id), limits.delayed_max)
+    yield "file_bytes", Limit(files.bytes_of(view.db, user.id), limits.file_quota_bytes)
     yield "reports", Limit(moderation.reports_by(view.db, user.id, view.at_ms - DAY_MS), limits.reports_per_day)
 
 

@@ -3,7 +3,8 @@
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.events import AwaySet, Muted, MuteSet, Presence
+from chat_server.protocol.attention_replies import AwaySet, MuteSet
+from chat_server.protocol.events import Muted, Presence
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.turn import Turn, find_chat, rule
 from chat_server.store import accounts, chats

@@ -2,7 +2,7 @@
 
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
-from chat_server.protocol.events import BlockList, BlockSet
+from chat_server.protocol.attention_replies import BlockList, BlockSet
 from chat_server.rules.turn import Place, Turn, View, find_user, reading, rule, unknown_user
 from chat_server.store import accounts, blocks, chats
 from chat_server.store.accounts import User
@@ -11,9 +11,9 @@ from chat_server.store.accounts import User
 BLOCKED_MAX = 1000
 
 
-def refuse_blocked(turn: Turn, one: User, other: User) -> None:
+def refuse_blocked(asked: Turn | View, one: User, other: User) -> None:
     """MUST be called before anything new goes from one user to the other alone: messages, files, invitations."""
-    if blocks.between(turn.db, one.id, other.id):
+    if blocks.between(asked.db, one.id, other.id):
         raise blocked(other.name)
 
 

@@ -16,6 +16,7 @@ from chat_server.protocol.events import (
 from chat_server.protocol.times import TIME_MS_MAX, duration, iso
 from chat_server.rules import search
 from chat_server.rules.blocks import refuse_blocked
+from chat_server.rules.files import end_uploads
 from chat_server.rules.messages import KEY_LIFE_MS, direct_place, main_limit_ends_ms, once, post
 from chat_server.rules.moderation import end_bans, refuse_banned
 from chat_server.rules.retention import expire, find_absent
@@ -97,6 +98,7 @@ def due(turn: Turn, command: Due) -> None:
     end_bans(turn)
     find_absent(turn)
     expire(turn)
+    end_uploads(turn)
     keys.delete_old(turn.db, turn.at_ms - KEY_LIFE_MS, EXPIRED_AT_ONCE_MAX)
     rooms.delete_old_links(turn.db, turn.at_ms, EXPIRED_AT_ONCE_MAX)
     rooms.clear_ended(turn.db, CLEARED_AT_ONCE_MAX)

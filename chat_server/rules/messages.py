@@ -10,7 +10,7 @@ from chat_server.entries import MarkRead, Seen
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Key, Names, Target
-from chat_server.protocol.events import MarkedRead, Message, Page, ReadMarker, Reply, Sent, Talking
+from chat_server.protocol.events import File, MarkedRead, Message, Page, ReadMarker, Reply, Sent, Talking
 from chat_server.protocol.times import DAY_MS, iso, until
 from chat_server.rules.blocks import blocked, called
 from chat_server.rules.moderation import refuse_banned
@@ -28,7 +28,7 @@ from chat_server.rules.turn import (
     reading,
     rule,
 )
-from chat_server.store import chats, keys, messages
+from chat_server.store import chats, files, keys, messages
 from chat_server.store.accounts import User, set_rate
 from chat_server.store.chats import MAIN
 from chat_server.store.messages import Range
@@ -74,7 +74,14 @@ def find_place(turn: Turn, author: User, target: Target) -> Place:
 
 
 def post(
-    turn: Turn, author: User, place: Place, text: str, named: Names, delayed: bool = False, reply_to: int | None = None
+    turn: Turn,
+    author: User,
+    place: Place,
+    text: str,
+    named: Names,
+    delayed: bool = False,
+    reply_to: int | None = None,
+    file: File | None = None,
 ) -> Sent:
     """Store a message and push it. The author may write there; only the limit in main is looked at here.
 
@@ -85,10 +92,12 @@ def post(
     seq, at = turn.next_seq(), turn.at
     mentions = called(turn, author, place.chat_id, named) if named else None
     messages.insert(turn.db, seq, place.chat_id, author.id, turn.at_ms, text, delayed, reply_to, mentions)
+    if file is not None:
+        files.attach(turn.db, file, seq, place.chat_id, author.id)
 
     def seen_as(chat: str) -> Message:
         return Message(
-            seq, seq, chat, author.name, at, text=text, reply_to=reply_to, delayed=delayed, mentions=mentions
+            seq, seq, chat, author.name, at, text=text, reply_to=reply_to, file=file, delayed=delayed, mentions=mentions
         )
 
     place.push(turn, seen_as)
@@ -109,49 +118,60 @@ def once(turn: Turn, key: Key | None, asked: object, answer: type[R], do: Callab
     """Do it, unless the user's same key has done it already: then give the first answer again."""
     if key is None:
         return do()
-    digest = hashlib.sha256(msgspec.json.encode((answer.__name__, asked))).digest()
-    found = keys.find(turn.db, turn.user_id, key, turn.at_ms - KEY_LIFE_MS)
-    if found is not None:
-        if found[0] != digest:
-            raise Refusal("bad_argument", "this key was used for something else in the last 24 hours; take a new one")
-        return msgspec.json.decode(found[1], type=answer)
+    done = answered(turn, key, asked, answer)
+    if done is not None:
+        return done
     reply = do()
     # Two go for each that comes, so that however many come, what has expired does not pile up.
     keys.delete_old(turn.db, turn.at_ms - KEY_LIFE_MS, 2)
-    keys.insert(turn.db, turn.user_id, key, digest, msgspec.json.encode(reply), turn.at_ms)
+    keys.insert(turn.db, turn.user_id, key, _digest(asked, answer), msgspec.json.encode(reply), turn.at_ms)
     return reply
+
+
+def answered(turn: Turn, key: Key | None, asked: object, answer: type[R]) -> R | None:
+    """What the user's same key was answered with, if it was used. Refusal if it was for something else."""
+    found = keys.find(turn.db, turn.user_id, key, turn.at_ms - KEY_LIFE_MS) if key is not None else None
+    if found is None:
+        return None
+    if found[0] != _digest(asked, answer):
+        raise Refusal("bad_argument", "this key was used for something else in the last 24 hours; take a new one")
+    return msgspec.json.decode(found[1], type=answer)
+
+
+def _digest(asked: object, answer: type[Reply]) -> bytes:
+    return hashlib.sha256(msgspec.json.encode((answer.__name__, asked))).digest()
 
 
 # ---- the rate limit in main
 
 
-def main_limit_ends_ms(turn: Turn, user: User) -> int | None:
+def main_limit_ends_ms(asked: Turn | View, user: User) -> int | None:
     """When the user may write in main again; None if now."""
-    most, window_ms = turn.limits.main_rate_count, turn.limits.main_rate_window_ms
-    if most is None or turn.at_ms >= user.rate_start_ms + window_ms or user.rate_count < most:
+    most, window_ms = asked.limits.main_rate_count, asked.limits.main_rate_window_ms
+    if most is None or asked.at_ms >= user.rate_start_ms + window_ms or user.rate_count < most:
         return None
     return user.rate_start_ms + window_ms
 
 
 def _count_in_main(turn: Turn, user: User) -> None:
-    ends_ms = main_limit_ends_ms(turn, user)
-    if ends_ms is not None:
-        raise _rate_limited(turn, ends_ms)
     if turn.limits.main_rate_count is None:
         return
+    refuse_rate_limited(turn, user)
     if turn.at_ms >= user.rate_start_ms + turn.limits.main_rate_window_ms:
         set_rate(turn.db, user, turn.at_ms, 1)
     else:
         set_rate(turn.db, user, user.rate_start_ms, user.rate_count + 1)
 
 
-def _rate_limited(turn: Turn, ends_ms: int) -> Refusal:
-    return Refusal(
-        "rate_limited",
-        f"nothing was sent: you have sent the {turn.limits.main_rate_count} messages to main that one may"
-        f" {until(ends_ms, turn.at_ms)}; after that you can go on",
-        retry_at=iso(ends_ms),
-    )
+def refuse_rate_limited(asked: Turn | View, user: User) -> None:
+    ends_ms = main_limit_ends_ms(asked, user)
+    if ends_ms is not None:
+        raise Refusal(
+            "rate_limited",
+            f"nothing was sent: you have sent the {asked.limits.main_rate_count} messages to main that one may"
+            f" {until(ends_ms, asked.at_ms)}; after that you can go on",
+            retry_at=iso(ends_ms),
+        )
 
 
 # ---- read markers

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from chat_server.blobs import Blobs
 from chat_server.entries import MACHINE, Entry, Limits, Logged
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target
@@ -67,11 +68,18 @@ class Entered(Struct, frozen=True):
     away: str | None = None
 
 
+class Opened(Struct, frozen=True):
+    """An upload that waits for its bytes. Its reply follows once it is known how many of the `size` are there."""
+
+    upload: int
+    size: int
+
+
 class Stale(Exception):
     """What *prepare* looked at has changed since: the command has to be prepared again."""
 
 
-Result = Reply | Entered | None
+Result = Reply | Entered | Opened | Refusal | None
 Then = tuple[Logged, Reply]
 Answer = Generator[Sequence[Event], None, Reply | Then]
 """Pages of events, then the reply, or what has to be logged before the reply is said."""
@@ -127,7 +135,7 @@ class Turn:
 
 
 class View(Struct, frozen=True):
-    """What a reading sees: a snapshot of the store, who asks, the time, and who is online (names by id).
+    """What a reading sees: a snapshot of the store, who asks, the time, who is online (names by id), bytes of files.
 
     `online` goes on changing while one reads: copy it, which is one step, before walking it. `clock` counts seconds,
     for who stops before it takes too long.
@@ -141,6 +149,7 @@ class View(Struct, frozen=True):
     # What the running server has counted since its start; None where none runs.
     live: Callable[[], dict[str, int]] | None = None
     clock: Callable[[], float] = lambda: 0.0
+    blobs: Blobs | None = None
 
 
 RULES: dict[type, Callable[[Turn, Any], Result]] = {}

@@ -135,7 +135,7 @@ def delete(db: Database, user_id: int, at_ms: int) -> None:
     """The account goes with all that is about it; its name stays taken, its messages are `messages.delete_of`'s."""
     gone = "password = NULL, seen_ms = NULL, ban_reason = NULL, ban_open = 0, away = NULL"
     update(db, user_id, f"deleted_ms = ?, {gone}", at_ms)
-    for table in ("tokens", "keys", "delayed", "notices", "members"):
+    for table in ("tokens", "keys", "delayed", "notices", "members", "uploads", "files"):
         db.run(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
 
 

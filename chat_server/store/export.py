@@ -38,6 +38,10 @@ RECORDS = {
         LEFT JOIN users u ON u.id = d.target_user WHERE d.user_id = ?1 ORDER BY d.id""",
     "report": """SELECT u.name AS user, r.at_ms, r.reason, r.address, r.counted FROM reports r
         JOIN users u ON u.id = r.target WHERE r.reporter = ?1 ORDER BY r.at_ms, u.id""",
+    "upload": """SELECT id, target_kind, target_name, name, size, sha256, expires_ms FROM uploads WHERE user_id = ?1
+        ORDER BY id""",
+    "file": "SELECT id, message_id, name, size, sha256 FROM files WHERE user_id = ?1 ORDER BY id",
+    "file_bytes": "SELECT bytes FROM file_bytes WHERE user_id = ?1",
     "key": "SELECT at_ms FROM keys WHERE user_id = ?1 ORDER BY at_ms, key",
     "notice": "SELECT id, CAST(event AS TEXT) AS event FROM notices WHERE user_id = ?1 ORDER BY id",
     "act": """SELECT a.id, a.at_ms, a.act, a.whom, a.why FROM audit a JOIN users u ON u.name = a.who

@@ -12,16 +12,17 @@ import msgspec
 from msgspec import Struct
 
 from chat_server.protocol.arguments import ID_MAX
-from chat_server.protocol.events import Message
+from chat_server.protocol.events import File, Message
 from chat_server.protocol.times import iso
-from chat_server.store import search
+from chat_server.store import files, search
 from chat_server.store.database import Database, Row
 
 PAGE_MESSAGES_MAX = 200
 PAGE_TEXT_CHARS_MAX = 24_576
 
 _SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, m.deleted_ms,
-    m.edited_ms, m.reply_to, m.reactions, m.mentions FROM messages m JOIN users a ON a.id = m.user_id WHERE """
+    m.edited_ms, m.reply_to, m.reactions, m.mentions, m.file_id
+    FROM messages m JOIN users a ON a.id = m.user_id WHERE """
 
 
 class Range(Struct):
@@ -85,10 +86,12 @@ def edit(db: Database, message_id: int, seq: int, text: str, at_ms: int, mention
 
 
 def delete(db: Database, message_id: int, seq: int, at_ms: int) -> None:
-    """The text and the reactions go; the row stays, as long as the message would have lived."""
+    """The text, the reactions and the file go; the row stays, as long as the message would have lived."""
     db.run("DELETE FROM reactions WHERE message_id = ?", (message_id,))
+    db.run("DELETE FROM files WHERE message_id = ?", (message_id,))
     db.run(
-        "UPDATE messages SET text = NULL, mentions = NULL, deleted_ms = ?, reactions = 0, seq = ? WHERE id = ?",
+        "UPDATE messages SET text = NULL, mentions = NULL, deleted_ms = ?, reactions = 0, file_id = NULL, seq = ?"
+        " WHERE id = ?",
         (at_ms, seq, message_id),
     )
     search.remove(db, [message_id])
@@ -129,7 +132,8 @@ def delete_of(db: Database, user_id: int, seq: int, at_ms: int) -> int:
     """The texts of all that the user wrote go; each message gets its own seq from `seq` + 1 on. The last one given."""
     search.remove_of(db, user_id)
     db.run(
-        """UPDATE messages SET text = NULL, mentions = NULL, deleted_ms = ?3, reactions = 0, seq = ?2 + numbered.number
+        """UPDATE messages SET text = NULL, mentions = NULL, deleted_ms = ?3, reactions = 0, file_id = NULL,
+            seq = ?2 + numbered.number
         FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM messages
               WHERE user_id = ?1 AND deleted_ms IS NULL) AS numbered WHERE messages.id = numbered.id""",
         (user_id, seq, at_ms),
@@ -277,7 +281,12 @@ def _thread_page(db: Database, root: int, chat: str, after: int) -> list[Message
 
 def _messages(db: Database, rows: list[Row], names: dict[int, str]) -> list[Message]:
     """The rows as their reader sees them; `names` are those of their chats by id."""
-    return [_message(row, names[row[2]], _reactions(db, row[0]) if row[10] else None) for row in rows]
+    return [
+        _message(
+            row, names[row[2]], _reactions(db, row[0]) if row[10] else None, _file(db, row[12]) if row[12] else None
+        )
+        for row in rows
+    ]
 
 
 def _reactions(db: Database, message_id: int) -> dict[str, list[str]]:
@@ -293,8 +302,14 @@ def _reactions(db: Database, message_id: int) -> dict[str, list[str]]:
     return reactions
 
 
-def _message(row: Row, chat: str, reactions: dict[str, list[str]] | None) -> Message:
-    id_, seq, _, author, at_ms, text, delayed, deleted_ms, edited_ms, reply_to, _, mentions = row
+def _file(db: Database, file_id: int) -> File:
+    found = files.find(db, file_id)
+    assert found is not None
+    return found[0]
+
+
+def _message(row: Row, chat: str, reactions: dict[str, list[str]] | None, file: File | None) -> Message:
+    id_, seq, _, author, at_ms, text, delayed, deleted_ms, edited_ms, reply_to, _, mentions, _ = row
     return Message(
         id=id_,
         seq=seq,
@@ -306,6 +321,7 @@ def _message(row: Row, chat: str, reactions: dict[str, list[str]] | None) -> Mes
         edited=iso(edited_ms) if edited_ms is not None and deleted_ms is None else None,
         deleted=deleted_ms is not None,
         reactions=reactions,
+        file=file,
         delayed=bool(delayed),
         mentions=mentions and msgspec.json.decode(mentions),
     )

@@ -221,6 +221,55 @@ MIGRATIONS = (
     ALTER TABLE users ADD COLUMN away TEXT;
     CREATE INDEX users_away ON users (folded) WHERE away IS NOT NULL;
     """,
+    """
+    -- An upload under way. target_*: as it was named, since it is looked up again at the end. session: the connection
+    -- that holds it; without one it ends at expires_ms. sha256: as announced, or empty.
+    CREATE TABLE uploads (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, user_id INTEGER NOT NULL REFERENCES users, session INTEGER,
+        target_kind TEXT NOT NULL, target_name TEXT NOT NULL, target_folded TEXT NOT NULL,
+        name TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, key TEXT, expires_ms INTEGER
+    ) STRICT;
+    CREATE INDEX uploads_user ON uploads (user_id, id);
+    CREATE INDEX uploads_session ON uploads (session) WHERE session IS NOT NULL;
+    CREATE INDEX uploads_expires ON uploads (expires_ms, id) WHERE expires_ms IS NOT NULL;
+
+    -- A file has the number of its upload, and goes with its message (which is written after it).
+    CREATE TABLE files (
+        id INTEGER PRIMARY KEY,
+        message_id INTEGER NOT NULL UNIQUE REFERENCES messages ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+        chat_id INTEGER NOT NULL, user_id INTEGER NOT NULL REFERENCES users,
+        name TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX files_chat ON files (chat_id, message_id);
+    CREATE INDEX files_user ON files (user_id);
+    CREATE INDEX files_sha256 ON files (sha256);
+    -- So that only files of messages that have one are looked up.
+    ALTER TABLE messages ADD COLUMN file_id INTEGER;
+
+    -- Of each user's files and uploads together.
+    CREATE TABLE file_bytes (user_id INTEGER PRIMARY KEY REFERENCES users, bytes INTEGER NOT NULL) STRICT;
+
+    -- What may be taken off the disk: all that an upload left there, or a blob that no file has any more.
+    CREATE TABLE dropped (id INTEGER PRIMARY KEY AUTOINCREMENT, upload INTEGER, sha256 TEXT) STRICT;
+
+    -- Whoever deletes a row, these are right.
+    CREATE TRIGGER uploads_come AFTER INSERT ON uploads BEGIN
+        INSERT INTO file_bytes VALUES (new.user_id, new.size)
+            ON CONFLICT (user_id) DO UPDATE SET bytes = bytes + excluded.bytes;
+    END;
+    CREATE TRIGGER files_come AFTER INSERT ON files BEGIN
+        INSERT INTO file_bytes VALUES (new.user_id, new.size)
+            ON CONFLICT (user_id) DO UPDATE SET bytes = bytes + excluded.bytes;
+    END;
+    CREATE TRIGGER uploads_go AFTER DELETE ON uploads BEGIN
+        UPDATE file_bytes SET bytes = bytes - old.size WHERE user_id = old.user_id;
+        INSERT INTO dropped (upload) VALUES (old.id);
+    END;
+    CREATE TRIGGER files_go AFTER DELETE ON files BEGIN
+        UPDATE file_bytes SET bytes = bytes - old.size WHERE user_id = old.user_id;
+        INSERT INTO dropped (sha256) VALUES (old.sha256);
+    END;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -47,6 +47,8 @@ _NEXT_DUE = """SELECT min(due) FROM (
     SELECT min(due_ms) AS due FROM delayed
     UNION ALL SELECT min(ban_until_ms) FROM users WHERE ban_open
     UNION ALL SELECT (SELECT 0 FROM chats WHERE kind = 'ended' LIMIT 1)
+    UNION ALL SELECT (SELECT 0 FROM dropped LIMIT 1)
+    UNION ALL SELECT min(expires_ms) FROM uploads WHERE expires_ms IS NOT NULL
     UNION ALL SELECT min(read_ms) + ?1 FROM read_ranges
     UNION ALL SELECT min(at_ms) + ?1 FROM messages WHERE alone
     UNION ALL SELECT min(moved_ms) + ?2 FROM members WHERE NOT absent
@@ -57,7 +59,7 @@ def next_due_ms(db: Database, message_ttl_ms: int | None, absent_after_ms: int |
     """When the first thing that waits is due.
 
     A delayed message, the end of a ban, of a message's life, of the time in which a marker has to move, what a chat
-    left behind.
+    left behind, the end of an upload, what is to be taken off the disk.
     """
     due: int | None = db.value(_NEXT_DUE, (message_ttl_ms, absent_after_ms))
     return due

@@ -12,7 +12,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chat_server.entries import Accept, Ask, Batch, Configure, Due, Enter, Entry, Limits, Logged, MakeLink
+from chat_server.blobs import Blobs
+from chat_server.entries import Accept, Ask, Batch, Configure, Due, Enter, Entry, Limits, Logged, MakeLink, OpenUpload
 from chat_server.errors import Refusal
 from chat_server.prepare import hash_token
 from chat_server.protocol import commands as c
@@ -63,6 +64,7 @@ class Chat:
         self.clock = clock or FakeClock()
         self.executor = Executor(open_writer(path))
         self.db = open_reader(path)
+        self.blobs = Blobs(path)
         self.number = self.executor.state.applied
         self.ids: dict[str, int] = {}
         self.links = 0
@@ -114,6 +116,8 @@ class Chat:
         if isinstance(command, c.InviteLink):
             self.links += 1
             return MakeLink(command.chat, hash_token(f"code-{self.links}"))
+        if isinstance(command, c.SendFile):
+            return OpenUpload(command, 1)
         if isinstance(command, c.Join):
             room, code = command.chat.room, command.chat.code
             return Accept(room) if room else Ask(hash_token(code or ""))
@@ -124,7 +128,7 @@ class Chat:
         return self.ask_as(self.ids[name], query, name)
 
     def ask_as(self, user_id: int, query: Any, name: str = "") -> Said:
-        view = View(self.db, user_id, self.clock.now_ms(), self.limits, {})
+        view = View(self.db, user_id, self.clock.now_ms(), self.limits, {}, blobs=self.blobs)
         ends: list[Reply | Then] = []
 
         def pages() -> Iterator[Sequence[Event]]:

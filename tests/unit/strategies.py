@@ -1,11 +1,14 @@
 """What hypothesis draws from: hostile text, names, and arguments of every kind in both of their forms."""
 
 import json
+from base64 import b64encode
 from typing import Any
 
 from hypothesis import strategies as st
 
+from chat_server.errors import Refusal
 from chat_server.protocol.clean import clean
+from chat_server.protocol.files import file_name
 from chat_server.protocol.table import Argument, Spec
 from chat_server.protocol.times import TIME_MS_MAX, iso
 
@@ -24,6 +27,16 @@ names = st.from_regex(r"[a-z]([a-z0-9_.-]{0,12}[a-z0-9])?", fullmatch=True).filt
 ) | st.sampled_from(("Анна", "Ödön", "花子", "bob2"))
 chat_names = st.just("main") | names.map("#{}".format) | names.map("@{}".format)
 
+
+def _reduced(raw: str) -> str:
+    try:
+        return file_name(raw)
+    except Refusal:
+        return "a.png"
+
+
+file_names = any_text.map(_reduced)
+base64s = st.binary(min_size=1, max_size=60).map(lambda data: b64encode(data).decode())
 emojis = st.sampled_from(("👍", "❤️", "+1", "👩‍👩‍👧", "1️⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇺🇦", "ℹ️"))
 
 _line_text = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=20)
@@ -56,6 +69,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "format": st.sampled_from(("text", "json", "JSON")),
     "on_off": st.booleans() | st.sampled_from(("on", "OFF")),
     "emoji": emojis,
+    "file_name": st.from_regex(r"[a-zA-Z0-9_-][a-zA-Z0-9 ._-]{0,20}[a-z]", fullmatch=True),
+    "size": st.integers(0, 2**40) | st.integers(0, 2**40).map(str),
+    "sha256": st.from_regex(r"[0-9a-fA-F]{64}", fullmatch=True),
+    "base64": base64s,
     "sessions": st.sampled_from(("all", "ALL")) | _numbers,
 }
 

@@ -28,6 +28,7 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
     "command-rate": RATES, "command-burst": NUMBERS, "sign-in-tries": RATES, "connections-max": NUMBERS,
     "connections-per-address": NUMBERS, "sign-in-timeout": TIMES, "delayed-max": NUMBERS, "delayed-ahead-max": TIMES,
     "chats-max": NUMBERS, "link-ttl": TIMES, "token-ttl": TIMES, "presence-max": NUMBERS,
+    "file-size-max": SIZES, "file-quota": SIZES,
     "message-ttl": TIMES, "absent-after": TIMES, "tls-cert": TEXTS, "tls-key": TEXTS, "tls-port": NUMBERS,
     "log-level": (("debug", "debug"), ("warning", "warning"), ("ERROR", "error")),
     "log-format": (("json", "json"), ("text", "text"), ("JSON", "json")),

@@ -17,7 +17,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol import json, text
 from chat_server.protocol.events import Event
 from chat_server.rules.execute import Outcome
-from chat_server.rules.turn import Entered, Stale
+from chat_server.rules.turn import Entered, Opened, Stale
 from chat_server.store.rooms import ids_of_user
 from tests.unit.chat import Chat
 from tests.unit.fakes import FakeTransport
@@ -49,7 +49,7 @@ class Peer:
 
     def settle(self, outcome: Outcome) -> bytes:
         result = outcome.result
-        assert not isinstance(result, Entered | Stale) and result is not None
+        assert not isinstance(result, Entered | Opened | Stale) and result is not None
         if isinstance(result, Refusal):
             return text.refusal(result, None) if self.outbox.format == "text" else json.refusal(result, "x", None)
         if self.outbox.format == "json":

@@ -1,6 +1,7 @@
 """Events and replies of every type, drawn from their own declarations: a new type or field is covered by itself.
 
-A text is hostile unless its field holds a time or, in a message, names and emojis, which are checked.
+A text is hostile unless its field holds a time, the name of a file or, in a message, names and emojis: these are
+checked.
 """
 
 from types import NoneType, UnionType
@@ -11,8 +12,18 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
 import chat_server.protocol.room_replies  # noqa: F401 (its classes are replies too)
-from chat_server.protocol.events import Event, HelpText, Limit, Message, Reply, StatusReport
-from tests.unit.strategies import chat_names, cleaned, emojis, names, times
+from chat_server.protocol.events import (
+    Event,
+    File,
+    FileChunk,
+    HelpText,
+    Limit,
+    Message,
+    Reply,
+    StatusReport,
+)
+from chat_server.protocol.file_replies import FileInChat, FileSent
+from tests.unit.strategies import base64s, chat_names, cleaned, emojis, file_names, names, times
 
 EVENTS = Event.__subclasses__()
 REPLIES = Reply.__subclasses__()
@@ -26,7 +37,7 @@ def samples(cls: type[Struct]) -> st.SearchStrategy[Any]:
         value = _value(cls, field.name, hints[field.name])
         values[field.name] = value if field.default is NODEFAULT else st.just(field.default) | value
     if cls is StatusReport:
-        keys = st.sampled_from(("main_messages", "delayed", "reports"))
+        keys = st.sampled_from(("main_messages", "delayed", "file_bytes", "reports"))
         values["limits"] = st.dictionaries(keys, samples(Limit))
     if cls is Message:
         values["reactions"] = st.none() | st.dictionaries(emojis, st.lists(names, min_size=1, max_size=3), max_size=3)
@@ -39,6 +50,10 @@ def _value(cls: type[Struct], name: str, hint: Any) -> st.SearchStrategy[Any]:
     if hint is str:
         if name in _TIMES:
             return times
+        if cls is FileChunk:
+            return base64s
+        if name == "name" and cls in (File, FileInChat, FileSent):
+            return file_names
         if cls is Message:
             return {"chat": chat_names, "from_": names}.get(name, cleaned)
         return cleaned

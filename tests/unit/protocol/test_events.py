@@ -52,6 +52,30 @@ TABLE: list[tuple[e.Event, str, str]] = [
     ),
     (e.Muted("main", True), "* main is muted now", '{"type":"muted","chat":"main","muted":true}'),
     (e.Muted("@bob", False), "* @bob is no longer muted", '{"type":"muted","chat":"@bob","muted":false}'),
+    (
+        e.FileChunk(9, 0, "aGVsbG8=", e.File(9, "a b.png", 1234, "ab")),
+        "* file 9 a b.png 1234\n= aGVsbG8=",
+        '{"type":"file_chunk","id":9,"offset":0,"data":"aGVsbG8=",'
+        '"file":{"id":9,"name":"a b.png","size":1234,"sha256":"ab"}}',
+    ),
+    (e.FileChunk(9, 6, "aGVs"), "= aGVs", '{"type":"file_chunk","id":9,"offset":6,"data":"aGVs"}'),
+    (
+        e.FileChunk(9, 5, "", e.File(9, "a", 5, "ab")),
+        "* file 9 a 5",
+        '{"type":"file_chunk","id":9,"offset":5,"data":"","file":{"id":9,"name":"a","size":5,"sha256":"ab"}}',
+    ),
+    (
+        message(text="a.png", file=e.File(7, "a.png", 1234, "ab")),
+        "[12:00:01] main bob: file a.png, 1.2 KiB; /get_file 7 (#42)",
+        '{"type":"message","id":42,"seq":42,"chat":"main","from":"bob","at":"2026-11-21T12:00:01.250Z",'
+        '"text":"a.png","file":{"id":7,"name":"a.png","size":1234,"sha256":"ab"}}',
+    ),
+    (
+        message(text="look", file=e.File(7, "a.png", 1, "ab")),
+        "[12:00:01] main bob: look (file a.png, 1 byte; /get_file 7) (#42)",
+        '{"type":"message","id":42,"seq":42,"chat":"main","from":"bob","at":"2026-11-21T12:00:01.250Z",'
+        '"text":"look","file":{"id":7,"name":"a.png","size":1,"sha256":"ab"}}',
+    ),
     (e.ReadMarker("main", 42), "", '{"type":"read","chat":"main","id":42}'),
     (
         e.Banned(AT, "spam"),

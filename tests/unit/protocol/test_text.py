@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 
 from chat_server.errors import CODES, Refusal
 from chat_server.protocol import events as e
-from chat_server.protocol import text
+from chat_server.protocol import file_replies as f
+from chat_server.protocol import text, text_replies
 from tests.unit.protocol.samples import EVENTS, REPLIES, samples
 from tests.unit.strategies import cleaned
 
 TODAY = "2026-11-21"
-KINDS = ("    | ", "  ", "+ ", "- ", "* ", "[")
+FILE = f.FileInChat(id=7, name="a.png", size=1, sha256="ab", message_id=42, from_="bob", at="2026-11-21T12:00:01.000Z")
+KINDS = ("    | ", "  ", "+ ", "- ", "* ", "[", "= ")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _MESSAGE = re.compile(r"\[[0-9 :-]{8,19}\] \S+( \S+)?: ")
 
@@ -41,7 +43,10 @@ def without_more(data: bytes) -> list[str]:
 def test_no_text_of_a_user_forges_a_line_in_an_event(cls: type[e.Event], data: st.DataObject) -> None:
     event = data.draw(samples(cls))
     first = "[" if cls is e.Message else "* "
-    assert without_more(text.event(event, TODAY)) == ([] if cls in (e.ReadMarker, e.Expired) else [first])
+    wanted = [] if cls in (e.ReadMarker, e.Expired) else [first]
+    if isinstance(event, e.FileChunk):
+        wanted = [*(["* "] if event.file else []), "= "]
+    assert without_more(text.event(event, TODAY)) == wanted
 
 
 @pytest.mark.parametrize("cls", REPLIES, ids=lambda cls: cls.__name__)
@@ -63,14 +68,16 @@ def test_no_text_of_a_user_forges_a_line_in_a_refusal(words: str, code: str, lab
 def test_a_message_can_be_told_apart_and_its_text_read_back(message: e.Message) -> None:
     head, *more = text.event(message, TODAY).decode()[:-1].split("\n")
     assert _MESSAGE.match(head) and head.endswith(f" (#{message.id})")
-    if not (message.deleted or message.edited or message.delayed or message.reply_to or message.reactions):
+    if not (
+        message.file or message.deleted or message.edited or message.delayed or message.reply_to or message.reactions
+    ):
         first = _MESSAGE.sub("", head, count=1).removesuffix(f" (#{message.id})")
         assert "\n".join([first, *(line.removeprefix("    | ") for line in more)]) == (message.text or "")
 
 
 def test_every_event_and_reply_has_a_rendering() -> None:
-    assert {e.Message, *text._EVENTS} == set(EVENTS)
-    assert set(text._REPLIES) == set(REPLIES)
+    assert {e.Message, e.FileChunk, *text._EVENTS} == set(EVENTS)
+    assert set(text_replies.REPLIES) == set(REPLIES)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +90,17 @@ def test_every_event_and_reply_has_a_rendering() -> None:
         (e.Pong(), "+ pong\n"),
         (e.HelpText(["/x", "last"]), "  /x\n+ last\n"),
         (e.DelayedList([]), "+ 0 waiting\n"),
+        (f.Upload(7, 0), "+ upload 7\n"),
+        (f.Upload(7, 32768), "+ upload 7 received 32768\n"),
+        (f.Upload(7, 5, 42, "", e.File(7, "a.png", 5, "ab")), "+ sent #42: file a.png, 5 bytes; /get_file 7\n"),
+        (f.UploadCancelled(7), "+ upload 7 is cancelled; nothing of it was sent\n"),
+        (f.FileSent(7, "a.png", 5 << 20, "ab"), "+ file 7 a.png, 5 MiB, sha256 ab\n"),
+        (f.FileList("main", []), "+ no files in main\n"),
+        (f.FileList("main", [FILE]),
+         "  7  a.png, 1 byte, from bob, 12:00:01 UTC (#42)\n+ 1 file in main; /get_file <file_id> fetches one\n"),
+        (f.FileList("main", [FILE, FILE], "/files main before 7"),
+         "  7  a.png, 1 byte, from bob, 12:00:01 UTC (#42)\n" * 2
+         + "+ 2 files in main; /files main before 7 for more\n"),
         (e.Talking(), "+ lines without a slash go nowhere now\n"),
         (e.Page("main", 1), "+ 1 message of main\n"),
         (e.Page("main", 2, unread=3, more="/messages main"),
@@ -107,6 +125,9 @@ def test_replies_read_as(reply: e.Reply, lines: str) -> None:
         ({"reply_to": 5, "edited": "2026-11-21T12:00:02.000Z", "delayed": True, "reactions": {"👍": ["bob"]}},
          "hi (on #5) (edited) (delayed) (👍 bob) (#7)"),
         ({"reply_to": 5, "deleted": True, "text": None}, "(deleted) (on #5) (#7)"),
+        ({"text": "a.png", "file": e.File(9, "a.png", 1300, "ab"), "reply_to": 5},
+         "file a.png, 1.3 KiB; /get_file 9 (on #5) (#7)"),
+        ({"text": "a\nb", "file": e.File(9, "a.png", 2, "ab")}, "a (file a.png, 2 bytes; /get_file 9) (#7)\n    | b"),
         ({"text": "hi\nthere", "reply_to": 5}, "hi (on #5) (#7)\n    | there"),
     ],
 )  # fmt: skip

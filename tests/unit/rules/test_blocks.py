@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from chat_server.entries import CloseAccount
+from chat_server.protocol import attention_replies as a
 from chat_server.protocol import events as e
 from chat_server.rules import blocks as rules
 from tests.unit.chat import Chat, events_to, refused
@@ -73,11 +74,11 @@ def test_a_delayed_message_fails(chat: Chat, by: str, whom: str) -> None:
 
 def test_the_list(chat: Chat) -> None:
     for name in ("carol", "bob", "bob"):
-        assert chat.say("alice", f"/ignore {name.upper()}").reply == e.BlockSet(name, True)
+        assert chat.say("alice", f"/ignore {name.upper()}").reply == a.BlockSet(name, True)
     assert chat.say("alice", "/blocked").reply.blocked == ["bob", "carol"]
     assert chat.say("bob", "/blocked").reply.blocked == []
     for _ in range(2):
-        assert chat.say("alice", "/unblock bob").reply == e.BlockSet("bob", False)
+        assert chat.say("alice", "/unblock bob").reply == a.BlockSet("bob", False)
     assert chat.say("alice", "/blocked").reply.blocked == ["carol"]
 
 
@@ -100,7 +101,7 @@ def test_they_go_with_either_account(chat: Chat) -> None:
     chat.say("bob", "/block carol")
     chat.do(CloseAccount(None), "bob")
     assert chat.dump()["blocks"] == []
-    assert chat.say("alice", "/unblock bob").reply == e.BlockSet("bob", False)
+    assert chat.say("alice", "/unblock bob").reply == a.BlockSet("bob", False)
 
 
 # ---- mentions

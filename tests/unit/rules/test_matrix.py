@@ -27,6 +27,8 @@ NO_CHAT = {
     "sign_in", "resume", "sign_out", "password", "delete_account", "cancel_delayed", "delayed", "status", "who",
     "report", "presence", "help", "format", "ping", "sessions", "quit", "away", "block", "unblock", "blocked",
     "ban", "unban", "kick", "reports", "announce", "stats",
+    # By the numbers of one's own uploads; and a file goes where its message is (tests/conformance/test_get_file.py).
+    "chunk", "cancel_upload", "get_file",
 }  # fmt: skip
 # For operators alone: a line of each.
 OPERATORS_LINES = {
@@ -82,6 +84,8 @@ ROWS: dict[str, list[Row]] = {
     "messages": [("/messages {chat}", ANY, IN_ROOM, ANY)],
     "history": [("/history {chat}", ANY, IN_ROOM, ANY)],
     "thread": [("/thread {id}", ANY, IN_ROOM_MESSAGE, DIRECT_MESSAGE)],
+    "send_file": [("/send_file {chat} a.png 10", ANY, IN_ROOM, ANY)],
+    "files": [("/files {chat}", ANY, IN_ROOM, ANY)],
     "search": [("/search hello in:{chat}", ANY, IN_ROOM, ANY)],
     "mute": [("/mute {chat}", ANY, IN_ROOM, owner_gets("ok", "unknown_chat"))],
     "unmute": [("/unmute {chat}", ANY, IN_ROOM, owner_gets("ok", "unknown_chat"))],

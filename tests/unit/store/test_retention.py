@@ -19,6 +19,7 @@ FREE = (
     "USING COVERING INDEX chats_ended",
     "CONSTANT ROW",
     "json_each",
+    "SCAN dropped",  # the first of it
     "SCAN words VIRTUAL TABLE INDEX 0:=",  # by rowid
     "(subquery",
 )

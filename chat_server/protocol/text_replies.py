@@ -1,0 +1,305 @@
+"""Replies as lines for people: the items that each lists, and its last line. `text` puts the marks before them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from chat_server.protocol import attention_replies as a
+from chat_server.protocol import events as e
+from chat_server.protocol import file_replies as f
+from chat_server.protocol import operator_replies as o
+from chat_server.protocol import room_replies as r
+from chat_server.protocol.files import size_told
+from chat_server.protocol.times import clock_time, parse_iso, until
+
+
+def file_told(file: e.File) -> str:
+    return f"file {file.name}, {size_told(file.size)}; /get_file {file.id}"
+
+
+def until_told(end: str, now: str) -> str:
+    return until(parse_iso(end) or 0, parse_iso(now) or 0)
+
+
+_Rendered = tuple[list[str], str]
+
+
+def _signed_in(reply: e.SignedIn, now: str) -> _Rendered:
+    if reply.new:
+        return (
+            [],
+            f"signed in as {reply.user}, for the first time; /send_all <text> talks to everyone, /help shows more",
+        )
+    ban = f"; banned {until_told(reply.ban.until, now)}: {reply.ban.reason}" if reply.ban else ""
+    return [], f"signed in as {reply.user}{ban}"
+
+
+_LIMITS = {
+    "main_messages": "messages to main",
+    "delayed": "delayed messages",
+    "file_bytes": "files",
+    "reports": "reports in 24 h",
+}
+
+
+def _status(reply: e.StatusReport, now: str) -> _Rendered:
+    items = [
+        f"online: {', '.join(_with_away(reply, reply.active))}",
+        f"offline: {', '.join(_with_away(reply, reply.inactive)) or 'nobody'}",
+        *(_chat(chat) for chat in reply.chats),
+    ]
+    items += [f"invited to {each.chat} by {each.by}; /join or /decline {each.chat}" for each in reply.invitations]
+    items += [
+        f"{each.user} asks to join {each.chat}; /approve or /deny {each.chat} {each.user}"
+        for each in reply.join_requests
+    ]
+    for key, limit in reply.limits.items():
+        if not limit.used:
+            continue
+        ends = f" {until_told(limit.until, now)}" if limit.until else ""
+        told = size_told if key == "file_bytes" else str
+        items.append(f"{_LIMITS.get(key, key)}: {told(limit.used)} of {told(limit.max)}{ends}")
+    if reply.ban:
+        items.append(f"banned {until_told(reply.ban.until, now)}: {reply.ban.reason}")
+    more = f"; {reply.more}" if reply.more else ""
+    return items, f"you are {reply.user}; {len(reply.active)} online, {len(reply.inactive)} offline{more}"
+
+
+def _with_away(reply: e.StatusReport, names: list[str]) -> list[str]:
+    away = reply.away or {}
+    return [f"{name} (away: {away[name]})" if name in away else name for name in names]
+
+
+def _chat(chat: e.Chat) -> str:
+    muted = ", muted" if chat.muted else ""
+    owner = f", owned by {chat.owner}" if chat.owner else ""
+    members = f", with {', '.join(chat.members)}" if chat.members and not chat.name.startswith("@") else ""
+    more = f" and others ({chat.more})" if chat.more else ""
+    topic = f", about: {chat.topic}" if chat.topic else ""
+    unread = f"{chat.unread} unread" if chat.unread else "all read"
+    return f"chat {chat.name}: {unread}{muted}{owner}{members}{more}{topic}"
+
+
+def _who(reply: e.WhoReport, now: str) -> _Rendered:
+    away = f" (away: {reply.away})" if reply.away else ""
+    if reply.online:
+        return [], f"{reply.user} is online{away}"
+    seen = f"last seen {clock_time(reply.last_seen, now)} UTC" if reply.last_seen else "not seen yet"
+    return [], f"{reply.user} is offline, {seen}{away}"
+
+
+def _page(reply: e.Page, now: str) -> _Rendered:
+    if not reply.count:
+        words = f"no messages in {reply.chat}" if reply.unread is None else f"nothing unread in {reply.chat}"
+    else:
+        words = f"{reply.count} message{'s' if reply.count > 1 else ''} of {reply.chat}"
+        words += f", {reply.unread} still unread" if reply.unread else ""
+    if not reply.more:
+        return [], words
+    return [], f"{words}; {reply.more} {'for more' if reply.count else 'shows what was said'}"
+
+
+def _found(reply: e.Found, now: str) -> _Rendered:
+    words = f"{reply.count or 'nothing'} found"
+    return [], f"{words}; {reply.more} goes on" if reply.more else words
+
+
+def _away(reply: a.AwaySet, now: str) -> _Rendered:
+    if reply.away is None:
+        return [], "you are not away; /away <text> tells others why you are"
+    return [], f"you are away: {reply.away}; /back ends it"
+
+
+def _blocked(reply: a.BlockList, now: str) -> _Rendered:
+    return reply.blocked, f"{len(reply.blocked)} blocked" + ("; /unblock <username> ends it" if reply.blocked else "")
+
+
+def _delayed_list(reply: e.DelayedList, now: str) -> _Rendered:
+    items = [
+        f"{each.delayed_id}  {clock_time(each.due, now)} UTC  {each.target}: {each.text}" for each in reply.delayed
+    ]
+    return items, f"{len(items)} waiting" + ("; /cancel_delayed <delayed_id> cancels one" if items else "")
+
+
+def _upload(reply: f.Upload, now: str) -> _Rendered:
+    if reply.file is not None:
+        return [], f"sent #{reply.id}: {file_told(reply.file)}"
+    return [], f"upload {reply.upload}" + (f" received {reply.received}" if reply.received else "")
+
+
+def _files(reply: f.FileList, now: str) -> _Rendered:
+    items = [
+        f"{each.id}  {each.name}, {size_told(each.size)}, from {each.from_}, {clock_time(each.at, now)} UTC"
+        f" (#{each.message_id})"
+        for each in reply.files
+    ]
+    if not items:
+        return [], f"no files in {reply.chat}"
+    count = f"{len(items)} file{'s' if len(items) != 1 else ''} in {reply.chat}"
+    return items, f"{count}; {reply.more} for more" if reply.more else f"{count}; /get_file <file_id> fetches one"
+
+
+def _reported(reply: e.Reported, now: str) -> _Rendered:
+    note = f"; {reply.note}" if reply.note else ""
+    return [], f"reported {reply.user}: {reply.reports} of the {reply.limit} reports that ban{note}"
+
+
+def _sessions(reply: e.SessionList, now: str) -> _Rendered:
+    items = [
+        f"{each.session}  {each.address}  since {clock_time(each.since, now)} UTC"
+        f"{f'  {each.client}' if each.client else ''}{'  (this one)' if each.this else ''}"
+        for each in reply.sessions
+    ]
+    return items, f"{len(items)} connection{'s' if len(items) != 1 else ''}; /sign_out <session> ends one"
+
+
+def _talking(reply: e.Talking, now: str) -> _Rendered:
+    if reply.target is None:
+        return [], "lines without a slash go nowhere now"
+    return [], f"talking to {reply.target}: just type; /talk alone ends it"
+
+
+def _members(reply: r.MemberList, now: str) -> _Rendered:
+    items = [f"{name} (the owner)" if name == reply.owner else name for name in reply.members]
+    return items, f"{len(items)} in {reply.chat}" + (f"; {reply.more} for more" if reply.more else "")
+
+
+def _report_list(reply: o.ReportList, now: str) -> _Rendered:
+    items = [
+        f"{clock_time(each.at, now)} UTC  {each.user} by {each.by}{'' if each.counted else ' (not counted)'}"
+        f"{f': {each.reason}' if each.reason else ''}"
+        for each in reply.reports
+    ]
+    for each in reply.users:
+        ban = f"; banned {until_told(each.ban.until, now)}: {each.ban.reason}" if each.ban else ""
+        items.append(f"{each.user}: {_counted(each.reports, 'report')}, {each.counting} of them count now{ban}")
+    more = f"; {reply.more}" if reply.more else ""
+    return items, f"{_counted(len(reply.reports), 'report')}{more}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _stats(reply: o.Stats, now: str) -> _Rendered:
+    items = [
+        f"accounts ever registered: {reply.users}",
+        f"banned now: {reply.banned}",
+        f"reports in 24 h: {reply.reports}",
+        f"last id or change: {reply.seq}",
+        f"size of the database: {reply.database / (1 << 20):.1f} MB",
+        *(f"{name.replace('_', ' ')}: {value}" for name, value in (reply.live or {}).items()),
+    ]
+    return items, f"as of {clock_time(reply.at, now)} UTC"
+
+
+def _operator_list(reply: o.OperatorList, now: str) -> _Rendered:
+    items = [f"{each.user}  by {each.by}{f'  ({each.note})' if each.note else ''}" for each in reply.operators]
+    return items, _counted(len(items), "operator")
+
+
+REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
+    e.SignedIn: _signed_in,
+    e.SignedOut: lambda reply, now: (
+        [],
+        f"signed out; {reply.closed} other connection{'s' if reply.closed != 1 else ''} closed"
+        if reply.closed
+        else "signed out; /sign_in <username> signs in again",
+    ),
+    e.PasswordSet: lambda reply, now: ([], "the password is set; your other sign-ins need it from now on"),
+    e.AccountDeleted: lambda reply, now: ([], f"the account {reply.user} and its texts are gone"),
+    e.Sent: lambda reply, now: ([], f"sent #{reply.id}"),
+    f.Upload: _upload,
+    f.UploadCancelled: lambda reply, now: ([], f"upload {reply.upload} is cancelled; nothing of it was sent"),
+    f.FileSent: lambda reply, now: (
+        [],
+        f"file {reply.id} {reply.name}, {size_told(reply.size)}, sha256 {reply.sha256}",
+    ),
+    f.FileList: _files,
+    e.Changed: lambda reply, now: ([], f"changed #{reply.id}"),
+    e.Thread: lambda reply, now: (
+        [],
+        f"{reply.comments} comment{'s' if reply.comments != 1 else ''} on #{reply.id} in {reply.chat}",
+    ),
+    e.Talking: _talking,
+    e.DelayedSet: lambda reply, now: (
+        [],
+        f"delayed message {reply.delayed_id} goes out at {clock_time(reply.due, now)} UTC;"
+        f" /cancel_delayed {reply.delayed_id} cancels it",
+    ),
+    e.DelayedCancelled: lambda reply, now: ([], f"delayed message {reply.delayed_id} is cancelled"),
+    e.DelayedList: _delayed_list,
+    e.Page: _page,
+    e.MarkedRead: lambda reply, now: (
+        [],
+        f"{reply.chat} is read up to #{reply.id}" if reply.id else f"nothing to read in {reply.chat}",
+    ),
+    r.ChatCreated: lambda reply, now: (
+        [],
+        f"{reply.chat} is yours; /invite {reply.chat} <username> brings others in, /talk {reply.chat} and just type",
+    ),
+    r.UserInvited: lambda reply, now: ([], f"{reply.user} is invited to {reply.chat}"),
+    r.LinkMade: lambda reply, now: (
+        [],
+        f"until {clock_time(reply.expires, now)} UTC anybody may ask to join {reply.chat}: /join {reply.code}",
+    ),
+    r.LinksRevoked: lambda reply, now: (
+        [],
+        f"{reply.revoked} code{'s' if reply.revoked != 1 else ''} of {reply.chat} ended",
+    ),
+    r.Entering: lambda reply, now: (
+        [],
+        f"asked to join {reply.chat}; you will be told what its owner decides"
+        if reply.asked
+        else f"you are in {reply.chat}; /history {reply.chat} shows what was said, /talk {reply.chat} and just type",
+    ),
+    r.InvitationDeclined: lambda reply, now: ([], f"the invitation to {reply.chat} is declined"),
+    r.RequestApproved: lambda reply, now: ([], f"{reply.user} is in {reply.chat} now"),
+    r.RequestDenied: lambda reply, now: ([], f"{reply.user} is not let into {reply.chat}"),
+    r.MemberList: _members,
+    r.ChatLeft: lambda reply, now: ([], f"you left {reply.chat}"),
+    r.MemberRemoved: lambda reply, now: ([], f"{reply.user} is no longer in {reply.chat}"),
+    r.OwnerSet: lambda reply, now: ([], f"{reply.owner} owns {reply.chat} now"),
+    r.TopicShown: lambda reply, now: (
+        [],
+        f"the topic of {reply.chat}: {reply.topic}" if reply.topic else f"{reply.chat} has no topic",
+    ),
+    e.Found: _found,
+    a.MuteSet: lambda reply, now: (
+        [],
+        f"{reply.chat} is muted; /unmute {reply.chat} ends it" if reply.muted else f"{reply.chat} is not muted",
+    ),
+    a.AwaySet: _away,
+    a.BlockSet: lambda reply, now: (
+        [],
+        f"nothing goes between you and {reply.user} any more; /unblock {reply.user} ends it"
+        if reply.blocked
+        else f"{reply.user} is not blocked by you",
+    ),
+    a.BlockList: _blocked,
+    e.StatusReport: _status,
+    e.WhoReport: _who,
+    e.Reported: _reported,
+    e.PresenceSet: lambda reply, now: (
+        [],
+        "you are told who comes and goes" if reply.presence else "you are no longer told who comes and goes",
+    ),
+    e.HelpText: lambda reply, now: (reply.help[:-1], reply.help[-1]),
+    e.FormatSet: lambda reply, now: ([], f"you receive {reply.format} from now on"),
+    e.Pong: lambda reply, now: ([], "pong" if reply.word is None else f"pong {reply.word}"),
+    e.SessionList: _sessions,
+    e.Goodbye: lambda reply, now: ([], "goodbye"),
+    o.UserBanned: lambda reply, now: ([], f"{reply.user} is banned {until_told(reply.until, now)}: {reply.reason}"),
+    o.UserUnbanned: lambda reply, now: ([], reply.note or f"the ban of {reply.user} is over"),
+    o.Kicked: lambda reply, now: ([], f"the connections of {reply.user} are closed"),
+    o.Announced: lambda reply, now: ([], "everybody who is connected is told"),
+    o.ReportList: _report_list,
+    o.Stats: _stats,
+    o.OperatorSet: lambda reply, now: (
+        [],
+        f"{reply.user} is {'an' if reply.operator else 'no'} operator now",
+    ),
+    o.OperatorList: _operator_list,
+    o.UserPasswordSet: lambda reply, now: ([], f"{reply.user} has a new password; all sign-ins of before have ended"),
+    o.Exported: lambda reply, now: ([], f"{_counted(reply.records, 'record')} of {reply.user}"),
+    o.Acts: lambda reply, now: ([], _counted(reply.count, "act")),
+}

@@ -1,0 +1,227 @@
+"""Files: opening, completing and ending uploads; who may fetch what.
+
+The bytes do not go through the log. What does is that an upload is opened, which reserves its size, and that all of it
+is there: everything is checked again then, since much may have happened meanwhile.
+"""
+
+from binascii import b2a_base64
+
+from chat_server.entries import CompleteUpload, LeaveUploads, OpenUpload, Swept
+from chat_server.errors import Refusal
+from chat_server.protocol import commands as c
+from chat_server.protocol.arguments import Target
+from chat_server.protocol.events import File, FileChunk
+from chat_server.protocol.file_replies import FileList, FileSent, Upload, UploadCancelled
+from chat_server.protocol.files import PIECE_BYTES, size_told
+from chat_server.rules.blocks import refuse_blocked
+from chat_server.rules.messages import answered, find_place, once, post, refuse_rate_limited
+from chat_server.rules.moderation import refuse_banned
+from chat_server.rules.turn import (
+    Answer,
+    Opened,
+    Turn,
+    View,
+    find_chat,
+    find_message,
+    find_room,
+    find_user,
+    reading,
+    rule,
+)
+from chat_server.store import accounts, files
+from chat_server.store.accounts import User
+from chat_server.store.files import Uploading
+
+# Of one user, under way.
+UPLOADS_MAX = 50
+# How long an upload waits for its user.
+UPLOAD_LIFE_MS = 600_000
+UPLOADS_ENDED_AT_ONCE_MAX = 1000
+LIST_MAX = 1000
+
+
+@rule(OpenUpload)
+def open_upload(turn: Turn, command: OpenUpload) -> Upload | Opened:
+    """A new one, or the one that is under way for the same file already."""
+    asked, author = command.asked, turn.user()
+    own = files.uploads_of(turn.db, author.id)
+    done = answered(turn, asked.key, _content(asked.target, asked.name, asked.size, asked.sha256 or ""), Upload)
+    if done is not None:
+        return done
+    _refuse_sending(turn, author, asked.target)
+    same = next((each for each in own if _is_same(each, asked)), None)
+    if same is not None:
+        files.hold(turn.db, same.id, command.session, asked.key)
+        return Opened(same.id, same.size)
+    if asked.key is not None and any(each.key == asked.key for each in own):
+        raise Refusal("bad_argument", "this key belongs to another upload that is under way; take a new one")
+    _refuse_too_large(turn, asked.size)
+    if len(own) >= UPLOADS_MAX:
+        raise Refusal("too_many", f"you have {UPLOADS_MAX} uploads under way; finish one, or /cancel_upload one")
+    _refuse_over_quota(turn, author, asked.size)
+    upload = files.insert_upload(
+        turn.db, author.id, command.session, asked.target, asked.name, asked.size, asked.sha256 or "", asked.key
+    )
+    return Opened(upload, asked.size)
+
+
+def _content(target: Target, name: str, size: int, sha256: str) -> object:
+    """What is the same when the same is asked again."""
+    return target.folded, target.kind, name, size, sha256
+
+
+def _is_same(upload: Uploading, asked: c.SendFile) -> bool:
+    content = _content(upload.target, upload.name, upload.size, upload.sha256)
+    keys = {upload.key, asked.key} - {None}
+    return content == _content(asked.target, asked.name, asked.size, asked.sha256 or "") and len(keys) < 2
+
+
+def _refuse_sending(asked: Turn | View, author: User, target: Target) -> None:
+    """Unless the author may send there now."""
+    refuse_banned(asked, author)
+    if target.kind == "main":
+        refuse_rate_limited(asked, author)
+    elif target.kind == "room":
+        find_room(asked.db, author.id, target)
+    else:
+        refuse_blocked(asked, author, find_user(asked.db, target.name, target.folded, author.id))
+
+
+def _refuse_too_large(turn: Turn, size: int) -> None:
+    most = turn.limits.file_bytes_max
+    if size > most:
+        raise Refusal("too_large", f"a file has at most {size_told(most)}, this one has {size_told(size)}")
+    if not size:
+        raise Refusal("bad_argument", "an empty file cannot be sent; its size is at least 1")
+
+
+def _refuse_over_quota(turn: Turn, author: User, size: int) -> None:
+    used, most = files.bytes_of(turn.db, author.id), turn.limits.file_quota_bytes
+    if used + size > most:
+        raise Refusal(
+            "too_large",
+            f"your files may have {size_told(most)} together, and have {size_told(used)};"
+            " /delete a message whose file is not needed any more, or /cancel_upload an upload",
+        )
+
+
+def check_chunk(view: View, session: int, command: c.Chunk) -> Uploading:
+    """The upload that these bytes are for. Everything that would refuse it at its end refuses them now."""
+    author = accounts.by_id(view.db, view.user_id)
+    if author is None:
+        raise Refusal("not_signed_in", "this account has been deleted")
+    refuse_banned(view, author)
+    upload = files.upload(view.db, command.upload, author.id)
+    if upload is None:
+        raise unknown_upload(command.upload)
+    if upload.session != session:
+        raise Refusal(
+            "unknown_upload",
+            f"upload {upload.id} is not open on this connection; the same /send_file again goes on with it from here",
+        )
+    _refuse_sending(view, author, upload.target)
+    return upload
+
+
+def unknown_upload(upload: int) -> Refusal:
+    return Refusal("unknown_upload", f"no upload {upload} of yours is under way; /send_file begins one")
+
+
+@rule(CompleteUpload)
+def complete_upload(turn: Turn, command: CompleteUpload) -> Upload | Refusal:
+    """The message goes out, or the upload is gone."""
+    upload = files.upload(turn.db, command.upload, turn.user_id)
+    if upload is None:
+        raise unknown_upload(command.upload)
+    author = turn.user()
+    try:
+        _refuse_sending(turn, author, upload.target)
+        if upload.sha256 not in ("", command.sha256):
+            raise Refusal(
+                "bad_argument",
+                f"what came has the sha256 {command.sha256}, not the one that was announced; the upload is gone,"
+                " send the file again",
+            )
+        _refuse_too_large(turn, upload.size)
+        _refuse_over_quota(turn, author, 0)
+    except Refusal as refusal:
+        files.delete_upload(turn.db, upload.id)
+        return refusal
+    content = _content(upload.target, upload.name, upload.size, upload.sha256)
+    return once(turn, upload.key, content, Upload, lambda: _post(turn, author, upload, command.sha256))
+
+
+def _post(turn: Turn, author: User, upload: Uploading, sha256: str) -> Upload:
+    place = find_place(turn, author, upload.target)
+    files.delete_upload(turn.db, upload.id)
+    file = File(upload.id, upload.name, upload.size, sha256)
+    sent = post(turn, author, place, upload.name, (), file=file)
+    return Upload(upload.id, upload.size, sent.id, sent.at, file)
+
+
+@rule(c.CancelUpload)
+def cancel_upload(turn: Turn, command: c.CancelUpload) -> UploadCancelled:
+    if files.upload(turn.db, command.upload, turn.user().id) is None:
+        raise unknown_upload(command.upload)
+    files.delete_upload(turn.db, command.upload)
+    return UploadCancelled(command.upload)
+
+
+@rule(LeaveUploads)
+def leave_uploads(turn: Turn, command: LeaveUploads) -> None:
+    files.leave(turn.db, command.session, turn.at_ms + UPLOAD_LIFE_MS)
+
+
+def end_uploads(turn: Turn) -> None:
+    """Those that nobody came back for."""
+    files.delete_expired_uploads(turn.db, turn.at_ms, UPLOADS_ENDED_AT_ONCE_MAX)
+
+
+@rule(Swept)
+def swept(turn: Turn, command: Swept) -> None:
+    for dropped in command.dropped:
+        files.forget_dropped(turn.db, dropped)
+
+
+# ---- reading
+
+
+@reading(c.GetFile)
+def get_file(view: View, command: c.GetFile) -> Answer:
+    file = _find_file(view, command.file_id)
+    assert view.blobs is not None
+    offset = command.offset or 0
+    if offset > file.size:
+        raise Refusal("bad_argument", f"file {file.id} has {file.size} bytes; usage: {c.GetFile.spec.usage}")
+    end = file.size if command.length is None else min(file.size, offset + command.length)
+    head: File | None = file
+    while offset < end or head:
+        data = view.blobs.read(file.sha256, offset, min(PIECE_BYTES, end - offset))
+        assert data or offset == end, f"the blob {file.sha256} is shorter than its file"
+        yield [FileChunk(file.id, offset, b2a_base64(data, newline=False).decode(), head)]
+        offset, head = offset + len(data), None
+        # Who was let read the beginning may not be any more; and what is gone is gone.
+        _find_file(view, command.file_id)
+    return FileSent(file.id, file.name, file.size, file.sha256)
+
+
+def _find_file(view: View, file_id: int) -> File:
+    """A file in a message that the asker may read."""
+    found = files.find(view.db, file_id)
+    try:
+        if found is not None:
+            find_message(view.db, view.user_id, found[1])
+            return found[0]
+    except Refusal:
+        pass
+    raise Refusal("unknown_file", f"there is no file {file_id} that you can see; /files <chat> lists those of a chat")
+
+
+@reading(c.Files)
+def list_files(view: View, command: c.Files) -> FileList:
+    chat_id, name = find_chat(view.db, view.user_id, command.chat)
+    if chat_id is None:
+        return FileList(name, [])
+    listed = files.of_chat(view.db, chat_id, command.before, LIST_MAX + 1)
+    more = f"/files {name} before {listed[1].message_id}" if len(listed) > LIST_MAX else None
+    return FileList(name, listed[-LIST_MAX:], more)

@@ -1,0 +1,149 @@
+"""Uploads that are under way, files that messages have, and what may be taken off the disk.
+
+Whoever deletes a message or an upload, its file or its reservation goes with it, and what lies on the disk for it is
+noted in `dropped`: that is for the tables themselves to see to (see `schema`).
+"""
+
+from msgspec import Struct
+
+from chat_server.protocol.arguments import ID_MAX, Key, Target
+from chat_server.protocol.events import File
+from chat_server.protocol.file_replies import FileInChat
+from chat_server.protocol.times import iso
+from chat_server.store.database import Database
+
+
+class Uploading(Struct, frozen=True):
+    """An upload. `session` holds it: chunks come from there alone; None while its connection is away.
+
+    `sha256` is what was announced, "" if nothing was.
+    """
+
+    id: int
+    user_id: int
+    session: int | None
+    target: Target
+    name: str
+    size: int
+    sha256: str
+    key: Key | None
+
+
+class Dropped(Struct, frozen=True):
+    """What the database needs no more: what lies there for this upload, or (if nothing else has it) this blob."""
+
+    id: int
+    upload: int | None
+    sha256: str | None
+
+
+_UPLOADS = """SELECT id, user_id, session, target_kind, target_name, target_folded, name, size, sha256, key
+    FROM uploads WHERE """
+
+
+def _uploading(row: tuple[object, ...]) -> Uploading:
+    id_, user_id, session, kind, name, folded, *rest = row
+    return Uploading(id_, user_id, session, Target(kind, name, folded), *rest)  # type: ignore[arg-type]
+
+
+def upload(db: Database, upload_id: int, user_id: int) -> Uploading | None:
+    """The user's upload of that number."""
+    row = db.one(_UPLOADS + "id = ? AND user_id = ?", (upload_id, user_id))
+    return _uploading(row) if row else None
+
+
+def uploads_of(db: Database, user_id: int) -> list[Uploading]:
+    return [_uploading(row) for row in db.all(_UPLOADS + "user_id = ? ORDER BY id", (user_id,))]
+
+
+def insert_upload(
+    db: Database, user_id: int, session: int, target: Target, name: str, size: int, sha256: str, key: str | None
+) -> int:
+    return db.insert(
+        "INSERT INTO uploads (user_id, session, target_kind, target_name, target_folded, name, size, sha256, key)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (user_id, session, target.kind, target.name, target.folded, name, size, sha256, key),
+    )
+
+
+def hold(db: Database, upload_id: int, session: int, key: str | None) -> None:
+    """The upload goes on from this session."""
+    db.run(
+        "UPDATE uploads SET session = ?, expires_ms = NULL, key = coalesce(key, ?) WHERE id = ?",
+        (session, key, upload_id),
+    )
+
+
+def leave(db: Database, session: int | None, expires_ms: int) -> None:
+    """The uploads of this session (None: of all) wait for their users until then."""
+    which = "session IS NOT NULL" if session is None else "session = ?2"
+    bindings = (expires_ms,) if session is None else (expires_ms, session)
+    db.run(f"UPDATE uploads SET session = NULL, expires_ms = ?1 WHERE {which}", bindings)
+
+
+def delete_upload(db: Database, upload_id: int) -> None:
+    db.run("DELETE FROM uploads WHERE id = ?", (upload_id,))
+
+
+def delete_expired_uploads(db: Database, at_ms: int, limit: int) -> None:
+    db.run(
+        "DELETE FROM uploads WHERE id IN"
+        " (SELECT id FROM uploads WHERE expires_ms <= ? ORDER BY expires_ms, id LIMIT ?)",
+        (at_ms, limit),
+    )
+
+
+def upload_exists(db: Database, upload_id: int) -> bool:
+    return db.one("SELECT 1 FROM uploads WHERE id = ?", (upload_id,)) is not None
+
+
+def bytes_of(db: Database, user_id: int) -> int:
+    """Of the user's files and uploads."""
+    return db.value("SELECT bytes FROM file_bytes WHERE user_id = ?", (user_id,)) or 0
+
+
+# ---- files
+
+
+def attach(db: Database, file: File, message_id: int, chat_id: int, user_id: int) -> None:
+    """The message has this file."""
+    db.run(
+        "INSERT INTO files (id, message_id, chat_id, user_id, name, size, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (file.id, message_id, chat_id, user_id, file.name, file.size, file.sha256),
+    )
+    db.run("UPDATE messages SET file_id = ? WHERE id = ?", (file.id, message_id))
+
+
+def find(db: Database, file_id: int) -> tuple[File, int] | None:
+    """The file, and the message that has it."""
+    row = db.one("SELECT id, name, size, sha256, message_id FROM files WHERE id = ?", (file_id,))
+    return (File(*row[:4]), row[4]) if row else None
+
+
+def of_chat(db: Database, chat_id: int, before: int | None, limit: int) -> list[FileInChat]:
+    """The newest files of a chat in messages below `before`, by message."""
+    rows = db.all(
+        "SELECT f.id, f.name, f.size, f.sha256, f.message_id, a.name, m.at_ms FROM files f"
+        " JOIN messages m ON m.id = f.message_id JOIN users a ON a.id = f.user_id"
+        " WHERE f.chat_id = ? AND f.message_id < ? ORDER BY f.message_id DESC LIMIT ?",
+        (chat_id, ID_MAX if before is None else before, limit),
+    )
+    return [
+        FileInChat(id=id_, name=name, size=size, sha256=sha256, message_id=message_id, from_=author, at=iso(at_ms))
+        for id_, name, size, sha256, message_id, author, at_ms in reversed(rows)
+    ]
+
+
+def has_blob(db: Database, sha256: str) -> bool:
+    return db.one("SELECT 1 FROM files WHERE sha256 = ? LIMIT 1", (sha256,)) is not None
+
+
+# ---- what may go
+
+
+def dropped(db: Database, limit: int) -> list[Dropped]:
+    return [Dropped(*row) for row in db.all("SELECT id, upload, sha256 FROM dropped ORDER BY id LIMIT ?", (limit,))]
+
+
+def forget_dropped(db: Database, dropped_id: int) -> None:
+    db.run("DELETE FROM dropped WHERE id = ?", (dropped_id,))

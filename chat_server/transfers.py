@@ -1,0 +1,144 @@
+"""Bytes of files on their way to and from the disk.
+
+All of it happens on one thread with its own reading connection: chunks of an upload follow each other, a blob is never
+deleted while it is being put in place, and however many transfers there are, one of them at a time costs the chat
+something. What is on the disk and not in the database goes: noted by the store when it was dropped, or found at start.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from chat_server.blobs import Blobs
+from chat_server.clock import Clock
+from chat_server.delivery.readers import Reader
+from chat_server.entries import CompleteUpload, LeaveUploads, Limits, Logged, Swept
+from chat_server.errors import Refusal
+from chat_server.protocol import commands as c
+from chat_server.protocol.file_replies import Upload
+from chat_server.rules.files import check_chunk
+from chat_server.rules.turn import Opened, View
+from chat_server.store import files
+from chat_server.store.database import Database
+
+log = logging.getLogger("chat.files")
+
+SWEPT_AT_ONCE_MAX = 100
+# Chunks and lines of files of all transfers together: 12.5 MiB a second where each is full. The rest is the chat's.
+PIECES_PER_SECOND_MAX = 400
+
+
+class Transfers:
+    def __init__(self, directory: Path, clock: Clock, limits: Limits, submit: Callable[[Logged], None]) -> None:
+        """`submit` puts a command in the log."""
+        self.reader = Reader(directory, "files")
+        self.blobs = Blobs(directory)
+        self._clock = clock
+        self._limits = limits
+        self._submit = submit
+        self.holders: set[int] = set()  # the sessions that asked for an upload
+        self._sweeping: asyncio.Task[None] | None = None
+        self._next_turn = 0.0
+
+    async def turn(self) -> None:
+        """Wait until the next piece of a file may be taken in or read: first come, first served."""
+        now = self._clock.monotonic()
+        wait = self._next_turn - now
+        self._next_turn = max(self._next_turn, now) + 1 / PIECES_PER_SECOND_MAX
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+    # ---- uploads
+
+    async def opened(self, upload: Opened) -> Upload:
+        """How much of it is there. What another connection was writing is written by then, and it writes no more."""
+        return Upload(upload.upload, await self.reader.run(lambda db: self.blobs.received(upload.upload, upload.size)))
+
+    def left(self, session: int) -> None:
+        """The session is nobody's any more."""
+        if session in self.holders:
+            self.holders.remove(session)
+            self._submit(LeaveUploads(session))
+
+    async def chunk(self, user_id: int, session: int, command: c.Chunk) -> Upload | CompleteUpload:
+        """Take in the next bytes. With the last ones everything is on disk, and its completion is to be logged.
+
+        Raises Refusal: nothing of the bytes was taken.
+        """
+        await self.turn()
+        try:
+            return await self.reader.run(self._take, user_id, session, command)
+        except OSError as error:
+            log.error("upload %d of user %d: %s", command.upload, user_id, error)
+            raise Refusal(
+                "unavailable", "the server's disk does not take it; the same /send_file says what is there"
+            ) from None
+
+    def _take(self, db: Database, user_id: int, session: int, command: c.Chunk) -> Upload | CompleteUpload:
+        view = View(db, user_id, self._clock.now_ms(), self._limits, {})
+        upload = check_chunk(view, session, command)
+        left = upload.size - self.blobs.received(upload.id, upload.size)
+        if len(command.base64) > left:
+            raise Refusal(
+                "too_large",
+                f"upload {upload.id} has {left} of its {upload.size} bytes left; nothing of these was taken",
+            )
+        received = self.blobs.append(upload.id, command.base64)
+        if received < upload.size:
+            return Upload(upload.id, received)
+        try:
+            sha256 = self.blobs.seal(upload.id)
+            if upload.sha256 in ("", sha256):
+                self.blobs.place(upload.id, sha256)
+        except OSError:
+            # What an fsync that failed has left behind is not known.
+            self.blobs.discard(upload.id)
+            raise
+        return CompleteUpload(upload.id, sha256)
+
+    # ---- what may go
+
+    def sweep(self) -> None:
+        """Take off the disk what the store says may go."""
+        if self._sweeping is None:
+            self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        try:
+            swept = await self.reader.run(self._remove_dropped)
+            if swept:
+                self._submit(Swept(swept))
+        finally:
+            self._sweeping = None
+
+    def _remove_dropped(self, db: Database) -> list[int]:
+        dropped = files.dropped(db, SWEPT_AT_ONCE_MAX)
+        for each in dropped:
+            try:
+                blob = each.sha256 if each.upload is None else self.blobs.discard(each.upload)
+                if blob is not None and not files.has_blob(db, blob):
+                    self.blobs.delete(blob)
+            except OSError as error:
+                log.error("cannot remove what upload %s or blob %s left: %s", each.upload, each.sha256, error)
+        return [each.id for each in dropped]
+
+    async def tidy(self) -> None:
+        """Remove what a kill left behind that no row of the database tells of, a little at a time."""
+        await self.reader.run(self._remove_parts)
+        folders = self.blobs.folders()
+        while (folder := await self.reader.run(lambda db: next(folders, None))) is not None:
+            await self.reader.run(self._remove_blobs, folder)
+
+    def _remove_parts(self, db: Database) -> None:
+        for upload in self.blobs.uploads():
+            if not files.upload_exists(db, upload):
+                self.blobs.discard(upload)
+
+    def _remove_blobs(self, db: Database, folder: list[str]) -> None:
+        for sha256 in folder:
+            if not files.has_blob(db, sha256):
+                self.blobs.delete(sha256)
+
+    def close(self) -> None:
+        self.reader.close()

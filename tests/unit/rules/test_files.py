@@ -1,0 +1,311 @@
+"""Uploads and files without a disk: what is opened, what is sent, what may go."""
+
+import hashlib
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chat_server.entries import CloseAccount, CompleteUpload, LeaveUploads, OpenUpload, Swept
+from chat_server.errors import Refusal
+from chat_server.protocol import commands as c
+from chat_server.protocol.events import Message
+from chat_server.protocol.file_replies import Upload
+from chat_server.rules.files import UPLOAD_LIFE_MS, UPLOADS_MAX, check_chunk
+from chat_server.rules.turn import Opened, View
+from chat_server.store import files, state
+from tests.unit.chat import Chat, events_to
+
+DATA = b"hello"
+SHA256 = hashlib.sha256(DATA).hexdigest()
+OTHER = hashlib.sha256(b"other").hexdigest()
+SESSION = 5
+
+
+def ask(chat: Chat, name: str, line: str, key: str | None = None, session: int = SESSION) -> Any:
+    asked: Any = chat.parse(f"/send_file {line}")
+    if key:
+        asked = c.SendFile(asked.target, asked.name, asked.size, asked.sha256, key)  # type: ignore[arg-type]
+    return chat.do(OpenUpload(asked, session), name).reply
+
+
+def code(chat: Chat, name: str, line: str, key: str | None = None) -> str:
+    with pytest.raises(Refusal) as refused:
+        ask(chat, name, line, key)
+    return refused.value.code
+
+
+def complete(chat: Chat, name: str, upload: int, sha256: str = SHA256) -> Any:
+    return chat.do(CompleteUpload(upload, sha256), name)
+
+
+def not_sent(chat: Chat, name: str, upload: int) -> str:
+    with pytest.raises(Refusal) as refused:
+        complete(chat, name, upload)
+    return refused.value.code
+
+
+def send(chat: Chat, name: str, line: str, data: bytes = DATA) -> Upload:
+    """The whole of it, bytes too."""
+    upload = ask(chat, name, line).upload
+    chat.blobs.append(upload, data)
+    sha256 = chat.blobs.seal(upload)
+    chat.blobs.place(upload, sha256)
+    reply = complete(chat, name, upload, sha256).reply
+    chat.blobs.discard(upload)
+    assert isinstance(reply, Upload)
+    return reply
+
+
+def chunk(chat: Chat, name: str, upload: int, session: int = SESSION) -> str:
+    view = View(chat.db, chat.ids[name], chat.clock.now_ms(), chat.limits, {})
+    command: Any = chat.parse(f"/chunk {upload} aGVsbG8=")
+    try:
+        check_chunk(view, session, command)
+    except Refusal as refusal:
+        return refusal.code
+    return "ok"
+
+
+def dropped(chat: Chat) -> list[tuple[int | None, str | None]]:
+    return [(each.upload, each.sha256) for each in files.dropped(chat.db, 100)]
+
+
+def used(chat: Chat, name: str) -> int:
+    return files.bytes_of(chat.db, chat.ids[name])
+
+
+def test_a_file_becomes_a_message(chat: Chat) -> None:
+    assert ask(chat, "alice", "main x/a.png 5") == Opened(1, 5)
+    said = complete(chat, "alice", 1)
+    assert said.reply.id == 1 and said.reply.file.name == "a.png"
+    (message,) = events_to(said.pushes, chat.ids["bob"])
+    assert isinstance(message, Message)
+    assert (message.text, message.file) == ("a.png", said.reply.file)
+    assert chat.say("bob", "/history main").events == [message]
+    assert chat.say("bob", "/thread 1").events == [message]
+
+
+def test_one_to_one_it_is_the_others_alone(chat: Chat) -> None:
+    number = send(chat, "alice", "bob a.png 5").upload
+    assert chat.say("bob", f"/get_file {number}").reply.sha256 == SHA256
+    for stranger, line in (("carol", f"/get_file {number}"), ("carol", "/get_file 99"), ("bob", "/get_file 99")):
+        with pytest.raises(Refusal) as refused:
+            chat.say(stranger, line)
+        assert refused.value.code == "unknown_file"
+    assert [each.name for each in chat.say("bob", "/files alice").reply.files] == ["a.png"]
+    assert chat.say("carol", "/files alice").reply.files == []
+
+
+def test_the_same_again_is_the_same_upload(chat: Chat) -> None:
+    first = ask(chat, "alice", f"bob a.png 5 {SHA256}")
+    assert ask(chat, "alice", f"@BOB dir/a.png 5 {SHA256.upper()}", session=6) == first
+    assert chunk(chat, "alice", 1) == "unknown_upload", "another connection has taken it over"
+    assert chunk(chat, "alice", 1, session=6) == "ok"
+    for other in ("bob a.png 5", f"bob b.png 5 {SHA256}", f"bob a.png 6 {SHA256}", f"carol a.png 5 {SHA256}"):
+        assert ask(chat, "alice", other).upload != first.upload
+    assert ask(chat, "carol", f"bob a.png 5 {SHA256}").upload != first.upload
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("main a.png 11", "too_large"), ("main a.png 0", "bad_argument"), ("nobody a.png 5", "unknown_user"),
+        ("alice a.png 5", "not_yourself"), ("#team a.png 5", "unknown_chat"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_opened(chat: Chat, line: str, wanted: str) -> None:
+    chat.configure(file_bytes_max=10)
+    assert code(chat, "alice", line) == wanted
+    assert used(chat, "alice") == 0
+
+
+def test_a_quota(chat: Chat) -> None:
+    chat.configure(file_quota_bytes=12)
+    send(chat, "alice", "main a.png 5")
+    waiting = ask(chat, "alice", "main b.png 7").upload
+    assert used(chat, "alice") == 12
+    assert code(chat, "alice", "main c.png 1") == "too_large"
+    assert isinstance(ask(chat, "bob", "main c.png 12"), Opened), "each has one's own"
+    chat.say("alice", f"/cancel_upload {waiting}")
+    assert used(chat, "alice") == 5
+    chat.say("alice", "/delete 1")
+    assert used(chat, "alice") == 0
+    assert isinstance(ask(chat, "alice", "main d.png 12"), Opened)
+    chat.configure(file_quota_bytes=11)
+    assert not_sent(chat, "alice", 4) == "too_large"
+    assert used(chat, "alice") == 0
+
+
+def test_how_many_at_once(chat: Chat) -> None:
+    for number in range(UPLOADS_MAX):
+        ask(chat, "alice", f"main a{number} 5")
+    assert code(chat, "alice", "main more 5") == "too_many"
+    assert ask(chat, "alice", "main a0 5").upload == 1
+    chat.say("alice", "/cancel_upload 1")
+    assert isinstance(ask(chat, "alice", "main more 5"), Opened)
+
+
+def test_it_counts_in_main(chat: Chat) -> None:
+    chat.configure(main_rate_count=2, main_rate_window_ms=1000)
+    ask(chat, "alice", "main b.png 5")
+    ask(chat, "alice", "main c.png 5")
+    send(chat, "alice", "main a.png 5")
+    chat.say("alice", "/send_all hi")
+    assert code(chat, "alice", "main d.png 5") == "rate_limited"
+    assert chunk(chat, "alice", 1) == "rate_limited", "told before the last bytes are taken: the upload stays"
+    assert not_sent(chat, "alice", 2) == "rate_limited"
+    chat.clock.advance(1000)
+    assert (chunk(chat, "alice", 1), chunk(chat, "alice", 2)) == ("ok", "unknown_upload")
+    assert complete(chat, "alice", 1).reply.id
+
+
+def test_a_ban_comes_first(chat: Chat) -> None:
+    chat.configure(reports_to_ban=1)
+    ask(chat, "alice", "main a.png 5")
+    chat.say("bob", "/report alice")
+    assert code(chat, "alice", "nobody a.png 99999999999") == "banned"
+    assert (chunk(chat, "alice", 1), chunk(chat, "alice", 99)) == ("banned", "banned")
+    assert not_sent(chat, "alice", 1) == "banned"
+    assert used(chat, "alice") == 0, "what cannot be sent is not kept"
+    assert chat.executor.state.seq == 0
+
+
+def test_the_receiver_is_gone_meanwhile(chat: Chat) -> None:
+    ask(chat, "alice", "bob a.png 5")
+    chat.do(CloseAccount(None), "bob")
+    assert chunk(chat, "alice", 1) == "unknown_user"
+    assert not_sent(chat, "alice", 1) == "unknown_user"
+
+
+def test_another_sha256_than_announced(chat: Chat) -> None:
+    ask(chat, "alice", f"main a.png 5 {OTHER}")
+    assert not_sent(chat, "alice", 1) == "bad_argument"
+    assert chunk(chat, "alice", 1) == "unknown_upload"
+    assert dropped(chat) == [(1, None)]
+
+
+def test_a_key(chat: Chat) -> None:
+    assert ask(chat, "alice", "main a.png 5", "k") == ask(chat, "alice", "main a.png 5", "k")
+    assert code(chat, "alice", "main b.png 5", "k") == "bad_argument"
+    assert ask(chat, "alice", "main a.png 5", "k2").upload == 2
+    done = complete(chat, "alice", 1).reply
+    assert ask(chat, "alice", "main a.png 5", "k") == done
+    assert code(chat, "alice", "main a.png 6", "k") == "bad_argument"
+    assert isinstance(ask(chat, "bob", "main a.png 5", "k"), Opened), "each has one's own keys"
+    chat.say("alice", "/cancel_upload 2")
+    assert ask(chat, "alice", "main a.png 5", "k2").upload == 4, "nothing was sent under it"
+
+
+def test_only_ones_own(chat: Chat) -> None:
+    ask(chat, "alice", "main a.png 5")
+    assert chunk(chat, "bob", 1) == "unknown_upload"
+    for act in (lambda: complete(chat, "bob", 1), lambda: chat.say("bob", "/cancel_upload 1")):
+        with pytest.raises(Refusal) as refused:
+            act()
+        assert refused.value.code == "unknown_upload"
+    assert chunk(chat, "alice", 1) == "ok"
+
+
+@pytest.mark.parametrize("session", [SESSION, None])
+def test_it_waits_for_its_user_for_a_while(chat: Chat, session: int | None) -> None:
+    for name in ("a", "b"):
+        ask(chat, "alice", f"main {name} 5")
+    chat.do(LeaveUploads(session))
+    assert chunk(chat, "alice", 1) == "unknown_upload"
+    assert state.next_due_ms(chat.db, None, None) == chat.clock.now_ms() + UPLOAD_LIFE_MS
+    chat.clock.advance(UPLOAD_LIFE_MS - 1)
+    chat.due()
+    assert ask(chat, "alice", "main a 5", session=6).upload == 1
+    chat.clock.advance(1)
+    chat.due()
+    assert chunk(chat, "alice", 1, session=6) == "ok", "held again"
+    assert dropped(chat) == [(2, None)]
+    assert used(chat, "alice") == 5
+
+
+def test_only_what_that_session_held(chat: Chat) -> None:
+    ask(chat, "alice", "main a 5")
+    ask(chat, "bob", "main a 5", session=6)
+    chat.do(LeaveUploads(6))
+    assert (chunk(chat, "alice", 1), chunk(chat, "bob", 2, session=6)) == ("ok", "unknown_upload")
+
+
+def test_a_deleted_message_takes_its_file(chat: Chat) -> None:
+    file = send(chat, "alice", "main a.png 5")
+    chat.do(Swept([1]))
+    chat.say("alice", f"/edit {file.id} look at this")
+    (message,) = chat.say("bob", "/history main").events
+    assert isinstance(message, Message) and (message.text, message.file) == ("look at this", file.file)
+    chat.say("alice", f"/delete {file.id}")
+    (message,) = chat.say("bob", "/history main").events
+    assert isinstance(message, Message) and message.deleted and message.file is None
+    assert dropped(chat) == [(None, SHA256)]
+    assert not files.has_blob(chat.db, SHA256)
+    assert chat.say("bob", "/files main").reply.files == []
+    with pytest.raises(Refusal):
+        chat.say("bob", f"/get_file {file.upload}")
+
+
+def test_a_deleted_account_takes_its_files_and_uploads(chat: Chat) -> None:
+    send(chat, "alice", "bob a.png 5")
+    send(chat, "carol", "main a.png 5")
+    ask(chat, "alice", "main b.png 5")
+    chat.do(CloseAccount(None), "alice")
+    assert set(dropped(chat)) == {(1, None), (2, None), (3, None), (None, SHA256)}
+    assert files.has_blob(chat.db, SHA256), "carol's has the same bytes"
+    assert used(chat, "alice") == 0
+    (message,) = chat.say("bob", "/history alice").events
+    assert isinstance(message, Message) and message.file is None
+
+
+def test_a_row_of_a_message_that_goes_takes_its_file(chat: Chat) -> None:
+    send(chat, "alice", "main a.png 5")
+    db = chat.executor._db
+    db.run("DELETE FROM messages")
+    assert db.value("SELECT count(*) FROM files") == 0
+    assert (None, SHA256) in [(each.upload, each.sha256) for each in files.dropped(db, 10)]
+
+
+def test_what_may_go_is_due_at_once(chat: Chat) -> None:
+    assert state.next_due_ms(chat.db, None, None) is None
+    ask(chat, "alice", "main a 5")
+    assert state.next_due_ms(chat.db, None, None) is None
+    chat.say("alice", "/cancel_upload 1")
+    assert state.next_due_ms(chat.db, None, None) == 0
+    chat.do(Swept([1]))
+    assert state.next_due_ms(chat.db, None, None) is None
+
+
+def test_a_part_of_a_file(chat: Chat) -> None:
+    data = bytes(range(256)) * 300
+    file = send(chat, "alice", f"main a.bin {len(data)}", data)
+
+    def fetched(words: str) -> bytes:
+        said = chat.say("bob", f"/get_file {file.upload} {words}")
+        assert [bool(event.file) for event in said.events] == [True] + [False] * (len(said.events) - 1)  # type: ignore
+        together = "".join(event.data for event in said.events)  # type: ignore
+        return b64decode(together, validate=True)
+
+    assert fetched("") == data
+    assert fetched("70000") == data[70000:]
+    assert fetched("5 7") == data[5:12]
+    assert fetched("76000 99999") == data[76000:]
+    assert fetched(f"{len(data)}") == b"" == fetched("0 0")
+    with pytest.raises(Refusal) as refused:
+        fetched(f"{len(data) + 1}")
+    assert refused.value.code == "bad_argument"
+
+
+def test_a_list_goes_on(chat: Chat, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("chat_server.rules.files.LIST_MAX", 2)
+    for number in range(5):
+        send(chat, "alice", f"bob f{number} 5")
+    seen: list[str] = []
+    more: str | None = "/files bob"
+    while more:
+        reply = chat.say("alice", more).reply
+        seen = [each.name for each in reply.files] + seen
+        more = reply.more
+    assert seen == [f"f{number}" for number in range(5)]

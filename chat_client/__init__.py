@@ -3,9 +3,8 @@
 from chat_client.connection import Chat, connect
 from chat_client.errors import CannotConnect, ChatError, Disconnected, Refused
 from chat_client.states import Connected, Connecting, Ended, Forgotten, Lost, Outgoing, Unknown
+from chat_client.version import VERSION as __version__
 from chat_server.protocol.events import Message
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CannotConnect",
@@ -21,5 +20,6 @@ __all__ = [
     "Outgoing",
     "Refused",
     "Unknown",
+    "__version__",
     "connect",
 ]

@@ -22,8 +22,8 @@ class Candidate(Struct, frozen=True):
 
 class Known(Struct, frozen=True):
     """What can be completed to. `users`: recent speakers first; `chats`: `main`, `#team`, `@bob`, the open one first;
-    `messages`: newest first, each with the beginning of its text; `files`: ids with names; `paths`: the entries that begin
-    with what was typed (directories end with `/`)."""
+    `messages`: newest first, each with the beginning of its text; `files`: ids with names; `paths`: the entries that
+    begin with what was typed (directories end with `/`)."""
 
     commands: Sequence[CommandForm] = ()
     users: Sequence[str] = ()

@@ -1,9 +1,9 @@
 """What can go wrong for who uses the connection.
 
-    ChatError
-        Refused         the server refused a command: nothing was done
-        Disconnected    there is no connection; for a command under way: whether it was done is not known
-        CannotConnect   the first connection of all could not be made
+ChatError
+    Refused         the server refused a command: nothing was done
+    Disconnected    there is no connection; for a command under way: whether it was done is not known
+    CannotConnect   the first connection of all could not be made
 """
 
 from typing import Any

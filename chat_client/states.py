@@ -10,6 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from chat_client.errors import ChatError
+from chat_server.protocol.clean import clean
 from chat_server.protocol.events import Event, Reply, SignedIn
 
 
@@ -33,7 +34,7 @@ class Connected(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """The connection is gone; the next try is at `retry_at` (Unix time, seconds), or when `Chat.reconnect` is called."""
+    """The connection is gone; the next try is at `retry_at` (Unix time, seconds), or at `Chat.reconnect`."""
 
     why: str
     retry_at: float
@@ -50,7 +51,7 @@ class Ended(Struct, frozen=True):
 class Forgotten(Struct, frozen=True):
     """The server has another history (it was restored): all that was kept of messages and ids is void.
 
-    Comes right before `Connected`. What is to be shown is fetched again (`history`).
+    What is unread there comes next, then `Connected`. What is to be shown is fetched again (`history`).
     """
 
 
@@ -81,12 +82,17 @@ class Outgoing(Struct, frozen=True):
     @property
     def target(self) -> str | None:
         """Where it goes: `main`, `#team`, `@bob`; None where the command does not say (`reply`)."""
-        raise NotImplementedError
+        if self.verb == "send_all":
+            return "main"
+        target = self.arguments.get("target")
+        if not isinstance(target, str):
+            return None
+        return target if target.startswith(("#", "@")) or target.lower() == "main" else f"@{target}"
 
     @property
     def text(self) -> str:
         """The text as the server will store it (without control characters); "" if it has none."""
-        raise NotImplementedError
+        return clean(str(self.arguments.get("text", "")))
 
 
 class Unknown(Event, frozen=True, tag="unknown"):

@@ -32,6 +32,14 @@ def find(word: str, commands: Sequence[CommandForm]) -> CommandForm | None:
     return next((form for form in commands if verb == form.verb or verb in form.aliases), None)
 
 
+def has_secret(line: str, commands: Sequence[CommandForm]) -> bool:
+    """Whether it may carry a password or a token, so that it MUST NOT be kept; any command that is not known may."""
+    if not line.startswith("/") or line.startswith("//"):
+        return False
+    form = find(line.split(" ", 1)[0], commands)
+    return form is None or any(argument["kind"] in ("secret", "token") for argument in form.arguments)
+
+
 def read(line: str, commands: Sequence[CommandForm]) -> Typed | None:
     """None if it is no command of the table, or its arguments are not as the table says."""
     word, _, rest = line.partition(" ")

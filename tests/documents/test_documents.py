@@ -246,9 +246,9 @@ def test_the_example_configuration_loads(tmp_path: Path) -> None:
 # ---- ARCHITECTURE.md
 
 
-def layout() -> list[str]:
-    """The paths of the layout, in its order; a folder ends with `/`."""
-    (tree,) = (block for block in blocks("ARCHITECTURE.md", "text") if block.startswith("chat_server/"))
+def layout(package: str) -> list[str]:
+    """The paths of the package's layout, in its order; a folder ends with `/`."""
+    (tree,) = (block for block in blocks("ARCHITECTURE.md", "text") if block.startswith(f"{package}/"))
     paths: list[str] = []
     folder = ""
     for line in tree.splitlines()[1:]:
@@ -260,20 +260,24 @@ def layout() -> list[str]:
     return paths
 
 
-def test_every_file_stands_in_the_layout() -> None:
-    files = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"}
-    folders = {
-        f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE
-    }
-    paths = layout()
+PACKAGES = {"chat_server": 0, "chat_client": 1}  # with their contracts
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_file_stands_in_the_layout(package: str) -> None:
+    folder = ROOT / package
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*.py") if path.name != "__init__.py"}
+    folders = {f"{path.parent.relative_to(folder)}/" for path in folder.rglob("__init__.py") if path.parent != folder}
+    paths = layout(package)
     assert len(paths) == len(set(paths))
     assert set(paths) == files | folders
 
 
-def test_the_layout_has_the_order_of_the_layers() -> None:
-    (contract,) = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
-    layers = [layer.removeprefix("chat_server.") for layer in reversed(contract["layers"])]
-    tops = [path.rstrip("/").removesuffix(".py") for path in layout() if "/" not in path.rstrip("/")]
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_layout_has_the_order_of_the_layers(package: str) -> None:
+    contract = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"][PACKAGES[package]]
+    layers = [layer.removeprefix(f"{package}.") for layer in reversed(contract["layers"])]
+    tops = [path.rstrip("/").removesuffix(".py") for path in layout(package) if "/" not in path.rstrip("/")]
     assert tops == layers
 
 

@@ -136,11 +136,11 @@ class Chat:
         """A line as a person types it: `/history main limit 50`. One line; raises as `command`."""
         if not line.startswith("/") or "\n" in line:
             raise Refused("bad_argument", "a command is one line that starts with /")
-        form = find(line.split(" ", 1)[0], self.commands)
-        verb = form.verb if form else ""
-        if verb == "format":
+        word, typed = line.split(" ", 1)[0], self.typed(line)
+        if word.lower() == "/format":
             raise Refused("bad_argument", "this connection stays JSON")
-        typed = self.typed(line)
+        form = find(word, self.commands)
+        verb = form.verb if form else ""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         request = Request(lambda what: self._answered(verb, typed.arguments if typed else {}, answer, what))
         self._ready_link().line(line, request)

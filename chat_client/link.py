@@ -59,7 +59,7 @@ class Link:
         self._lines = LineBuffer(SERVER_LINE_BYTES_MAX)
         self._labels = map(str, itertools.count(1))
         self._requests: dict[str, Request] = {}
-        self._greeted = False
+        self._greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closed: str | None = None
         self._why = "the server closed the connection"
 
@@ -82,6 +82,13 @@ class Link:
         except OSError as error:
             raise LinkLost(_words(error)) from None
         return cls(reader, writer, on_push, room)
+
+    async def greeted(self) -> None:
+        """Wait for the server's first line. Who speaks before it may not be told why there is no room.
+
+        Raises Disconnected if there is none; `run` knows why.
+        """
+        await self._greeted
 
     # ---- out
 
@@ -129,7 +136,7 @@ class Link:
             self._end(why)
 
     async def _read(self) -> bytes:
-        if not self._greeted:
+        if not self._greeted.done():
             return await self._read_within(GREETING_SECONDS_MAX)
         with contextlib.suppress(LinkLost):
             return await self._read_within(QUIET_SECONDS)
@@ -148,7 +155,7 @@ class Link:
 
     def _take(self) -> None:
         while (line := self._lines.take(SERVER_LINE_BYTES_MAX)) is not None:
-            if not self._greeted:
+            if not self._greeted.done():
                 self._greet(line)
                 continue
             decoded = wire.decode(line)
@@ -158,10 +165,10 @@ class Link:
     def _greet(self, line: bytes) -> None:
         if not line.startswith(b"* "):
             raise LinkLost("what answers there is no chat server")
-        self._greeted = True
         words = line[2:].decode("utf-8", "replace")
         if words.startswith("closing: "):
-            self._why = words.removeprefix("closing: ")
+            raise LinkLost(words.removeprefix("closing: "))
+        self._greeted.set_result(None)
 
     def _dispatch(self, line: wire.Line) -> None:
         request = None if line.label is None else self._requests.get(line.label)
@@ -180,6 +187,9 @@ class Link:
 
     def _end(self, why: str) -> None:
         self._closed = why
+        if not self._greeted.done():
+            self._greeted.set_exception(Disconnected(why))
+            self._greeted.exception()  # nobody may be waiting
         requests, self._requests = self._requests, {}
         for request in requests.values():
             request.on_answer(Disconnected(f"{why}; whether it was done is not known"))

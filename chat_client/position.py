@@ -50,11 +50,13 @@ class Position:
         self._remember(id_, id_)
 
     def signed_in(self, seq: int, history: str) -> bool:
-        """All up to `seq` has come. True if the server has another history: then all that was known is void."""
+        """All up to `seq` has come. True if the server has another history: then nothing is known, and what has come
+        by what was known before must be asked for again."""
         forgotten = self.history not in ("", history)
+        self.history = history
         if forgotten:
             self._newest.clear()
-            self._complete_to = 0
-        self.seq, self.history = seq, history
-        self._complete_to = max(self._complete_to, seq)
+            self.seq, self._complete_to = None, 0
+        else:
+            self.seq, self._complete_to = seq, max(self._complete_to, seq)
         return forgotten

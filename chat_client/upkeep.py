@@ -168,6 +168,7 @@ class Upkeep:
 
     async def _sign_in(self, link: Link, server: Server) -> None:
         """Raises Refused, Disconnected, LinkLost, _OtherHistory."""
+        await link.greeted()
         format_json = {"format": "json", "client": self._client}
         link.command("format", format_json, Request(lambda answer: self._formatted(link, answer)))
         while True:
@@ -203,7 +204,7 @@ class Upkeep:
         if isinstance(answer, SignedIn):
             self.signed_in = answer
             self.credentials.accepted(answer.user, answer.token)
-            if self.position.signed_in(answer.seq, answer.history) and resumed:
+            if self.position.signed_in(answer.seq, answer.history):
                 self._stream.put(Forgotten())
                 self.on_forgotten()
             else:

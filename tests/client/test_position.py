@@ -60,8 +60,10 @@ def test_another_history() -> None:
     position = at(10)
     position.pushed(message(11))
     assert position.signed_in(3, "other")
-    assert position.seq == 3
-    assert position.pushed(message(4)), "its ids begin anew"
+    assert position.seq is None, "all is asked for again"
+    assert position.missed(message(3), in_order=False), "its ids begin anew"
+    assert not position.signed_in(3, "other")
+    assert position.pushed(message(4)) and position.seq == 4
 
 
 def test_what_it_remembers_is_bounded() -> None:

@@ -79,6 +79,8 @@ class Link:
             raise LinkLost(f"no answer within {CONNECT_SECONDS_MAX} s") from None
         except ssl.SSLError as error:
             raise LinkLost(_tls_words(error)) from None
+        except UnicodeError:
+            raise LinkLost("that is no name of a host") from None
         except OSError as error:
             raise LinkLost(_words(error)) from None
         return cls(reader, writer, on_push, room)

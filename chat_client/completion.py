@@ -119,7 +119,7 @@ def _of_kind(argument: Argument, word: str, known: Known) -> Found:
         case "user":
             at = "@" if word.startswith("@") else ""
             return _matching(word, ((f"{at}{user} ", "") for user in known.users))
-        case "target" | "chat" | "room":
+        case "target" | "room" | "entrance":
             return _matching(word, _targets(argument, word, known))
         case "id":
             return _numbered(word, known.messages)
@@ -138,10 +138,10 @@ def _of_kind(argument: Argument, word: str, known: Known) -> Found:
 
 def _targets(argument: Argument, word: str, known: Known) -> Iterator[tuple[str, str]]:
     """Chats as they are named, then users: with `@` only if it was typed, since both forms mean the same."""
-    chats = [chat for chat in known.chats if argument["kind"] != "room" or chat.startswith("#")]
+    chats = [chat for chat in known.chats if argument["kind"] == "target" or chat.startswith("#")]
     bare = {} if word.startswith("@") else {chat: chat.removeprefix("@") for chat in chats}
     yield from ((f"{bare.get(chat, chat)} ", "") for chat in chats)
-    if argument["kind"] != "room":
+    if argument["kind"] == "target":
         at = "@" if word.startswith("@") else ""
         yield from ((f"{at}{user} ", "") for user in known.users if f"@{user}" not in chats)
 

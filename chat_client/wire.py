@@ -14,6 +14,7 @@ from msgspec.json import Decoder, Encoder
 from chat_client.errors import Refused
 from chat_client.states import OtherReply, Unknown
 from chat_server.protocol import events as e
+from chat_server.protocol import room_replies
 
 # The class of each verb's reply.
 REPLIES: dict[str, type[e.Reply]] = {
@@ -38,6 +39,19 @@ REPLIES: dict[str, type[e.Reply]] = {
     "history": e.Page,
     "thread": e.Thread,
     "read": e.MarkedRead,
+    "create_chat": room_replies.ChatCreated,
+    "invite": room_replies.UserInvited,
+    "invite_link": room_replies.LinkMade,
+    "revoke_link": room_replies.LinksRevoked,
+    "join": room_replies.Entering,
+    "decline": room_replies.InvitationDeclined,
+    "approve": room_replies.RequestApproved,
+    "deny": room_replies.RequestDenied,
+    "members": room_replies.MemberList,
+    "leave": room_replies.ChatLeft,
+    "remove": room_replies.MemberRemoved,
+    "give": room_replies.OwnerSet,
+    "topic": room_replies.TopicShown,
     "status": e.StatusReport,
     "who": e.WhoReport,
     "report": e.Reported,

@@ -15,8 +15,8 @@ from chat_server.protocol.events import Event, HelpText, Limit, Message, Reply, 
 from tests.unit.strategies import chat_names, cleaned, emojis, names, times
 
 # Not those that the client adds for what it does not know.
-EVENTS = [event for event in Event.__subclasses__() if event.__module__ == Event.__module__]
-REPLIES = [reply for reply in Reply.__subclasses__() if reply.__module__ == Reply.__module__]
+EVENTS = [event for event in Event.__subclasses__() if event.__module__.startswith("chat_server.")]
+REPLIES = [reply for reply in Reply.__subclasses__() if reply.__module__.startswith("chat_server.")]
 _TIMES = {"at", "until", "due", "since", "last_seen", "edited", "expires"}
 
 

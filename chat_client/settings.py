@@ -58,7 +58,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 def load(arguments: Sequence[str]) -> Settings:
     """Raises UsageError; `--help` and `--version` print and exit, as argparse does."""
-    given = vars(_parser().parse_args(arguments))
+    given = vars(option_parser().parse_args(arguments))
     config_file = Path(given["config"] or Path(platformdirs.user_config_dir(NAME, appauthor=False)) / "config.toml")
     values = _read_file(config_file, must_exist=given["config"] is not None)
     values |= {name: given[name] for name in FILE_KEYS if given.get(name) is not None}
@@ -117,7 +117,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see {NAME} --help")
 
 
-def _parser() -> argparse.ArgumentParser:
+def option_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=NAME, description="A chat in the terminal.", epilog=STATUSES, allow_abbrev=False)
     add = parser.add_argument
     add("--version", action="version", version=f"{NAME} {VERSION}")

@@ -14,7 +14,7 @@ from msgspec.json import Decoder, Encoder
 from chat_client.errors import Refused
 from chat_client.states import OtherReply, Unknown
 from chat_server.protocol import events as e
-from chat_server.protocol import room_replies
+from chat_server.protocol import operator_replies, room_replies
 
 # The class of each verb's reply.
 REPLIES: dict[str, type[e.Reply]] = {
@@ -61,6 +61,12 @@ REPLIES: dict[str, type[e.Reply]] = {
     "ping": e.Pong,
     "sessions": e.SessionList,
     "quit": e.Goodbye,
+    "ban": operator_replies.UserBanned,
+    "unban": operator_replies.UserUnbanned,
+    "kick": operator_replies.Kicked,
+    "reports": operator_replies.ReportList,
+    "announce": operator_replies.Announced,
+    "stats": operator_replies.Stats,
 }
 
 

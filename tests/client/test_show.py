@@ -1,6 +1,7 @@
 """Events and replies as lines: the server's words, this machine's time, and nothing that could control a terminal."""
 
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -53,8 +54,9 @@ def test_states(state: object, lines: list[str]) -> None:
 
 
 def test_what_became_of_what_was_sent() -> None:
-    def lines(state: str, verb: str = "send", **fields: object) -> list[str]:
-        return show.outgoing(Outgoing("k", verb, {"target": "alice", "text": "hi"}, 0, state, **fields), "bob", NOW)  # type: ignore[arg-type]
+    def lines(state: Any, verb: str = "send", **fields: Any) -> list[str]:
+        command = Outgoing("k", verb, {"target": "alice", "text": "hi"}, 0, state, **fields)
+        return show.outgoing(command, "bob", NOW)
 
     assert lines("sent", reply=e.Sent(7, AT)) == ["[12:00:01] to @alice: hi (#7)"]
     delayed = e.DelayedSet(3, "2026-11-21T13:00:00.000Z")

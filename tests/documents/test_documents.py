@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from chat_client.settings import FILE_KEYS, option_parser
 from chat_server.errors import CODES
 from chat_server.protocol import events, operator_replies, room_replies
 from chat_server.protocol.events import AnyEvent, Message, Reply
@@ -228,9 +229,21 @@ def test_options() -> None:
         assert (row["environment"], row["TOML key"]) == (f"`{variable}`", f"`{option.name}`")
 
 
+def client_options() -> set[str]:
+    return {name.removeprefix("--") for name in option_parser()._option_string_actions if name.startswith("--")}
+
+
+def test_options_of_the_client() -> None:
+    described = {quoted(row["option"])[0].split()[0].removeprefix("--") for row in rows("docs/client.md", "option")}
+    assert described == client_options() - {"help", "version"}
+    (example,) = blocks("docs/client.md", "toml")
+    assert set(tomllib.loads(example)) == set(FILE_KEYS)
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_no_option_that_does_not_exist(path: Path) -> None:
     ours = {option.name for option in OPTIONS.values()} | {"config", "help", "version", "yes", "force"}
+    ours |= client_options()
     named = set(re.findall(r"(?<=`)--([a-z][a-z-]+)", path.read_text()))
     assert named <= ours
 

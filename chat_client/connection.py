@@ -19,10 +19,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from chat_client import wire
+from chat_client import files, wire
 from chat_client.errors import ChatError, Disconnected, Refused
+from chat_client.files import OnProgress, Progress
 from chat_client.link import Answer, Link, Request
 from chat_client.outgoing import Outbound
 from chat_client.pauses import Pauses
@@ -36,7 +38,7 @@ from chat_client.upkeep import Upkeep
 from chat_client.version import VERSION
 from chat_server.protocol.events import CommandForm, Event, Reply, Sent, SignedIn
 
-__all__ = ["AskPassword", "Chat", "Returned", "Tokens", "Typed", "connect"]
+__all__ = ["AskPassword", "Chat", "OnProgress", "Progress", "Returned", "Tokens", "Typed", "connect"]
 
 
 class Returned(NamedTuple):
@@ -111,10 +113,6 @@ class Chat:
     def __aiter__(self) -> AsyncIterator[AnyEvent]:
         """The events; ends after `Ended`. One task at a time."""
         return self
-
-    async def entered(self) -> None:
-        """Wait for the first sign-in. Raises CannotConnect, Refused."""
-        await asyncio.shield(self._upkeep.entered)
 
     async def __anext__(self) -> AnyEvent:
         return await self._stream.next()
@@ -289,6 +287,27 @@ class Chat:
                     if not future.done():
                         future.set_result(command)
 
+    # ---- files
+
+    async def send_file(self, target: str, path: Path, *, progress: OnProgress | None = None) -> Reply:
+        """Send a file; goes on where it was after a lost connection. The reply has `id` and `file`.
+
+        Cancel the task to cancel the upload. Raises Refused, Disconnected if the chat ends, OSError.
+        """
+        reply = await files.send(self, target, path, progress)
+        self._upkeep.position.sent(files.fields(reply)["id"])
+        return reply
+
+    async def get_file(
+        self, file_id: int, folder: Path, *, name: str | None = None, progress: OnProgress | None = None
+    ) -> Path:
+        """Fetch a file into the folder, under its own name or `name`; goes on where it was after a lost connection.
+
+        Never leaves the folder, never overwrites: `photo (2).png`. The sha256 is checked. The path of the file. Cancel
+        the task to cancel; what came so far is removed. Raises Refused, Disconnected, ChatError, OSError.
+        """
+        return await files.fetch(self, file_id, folder, name, progress)
+
     # ---- the connection
 
     def reconnect(self) -> None:
@@ -372,7 +391,7 @@ async def connect(
     )
     chat = Chat(make)
     try:
-        await chat.entered()
+        await asyncio.shield(chat._upkeep.entered)
         yield chat
     finally:
         await chat.close()

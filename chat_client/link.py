@@ -85,6 +85,10 @@ class Link:
             raise LinkLost(_words(error)) from None
         return cls(reader, writer, on_push, room)
 
+    @property
+    def closed(self) -> bool:
+        return self._closed is not None
+
     async def greeted(self) -> None:
         """Wait for the server's first line. Who speaks before it may not be told why there is no room.
 

@@ -18,3 +18,11 @@ def entries(typed: str) -> Iterator[str]:
         hidden = entry.name.startswith(".") and not start.startswith(".")
         if entry.name.startswith(start) and not hidden and entry.name.isprintable():
             yield f"{folder}{slash}{entry.name}{'/' if entry.is_dir() else ''}"
+
+
+def typed_path(typed: str) -> Path:
+    """The file that is meant: `~` is one's home. Raises OSError."""
+    try:
+        return Path(typed).expanduser()
+    except RuntimeError as error:
+        raise FileNotFoundError(str(error)) from None

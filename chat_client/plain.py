@@ -15,8 +15,9 @@ from chat_client import show
 from chat_client.completion import Known
 from chat_client.connection import Chat
 from chat_client.errors import ChatError, Disconnected, Refused
+from chat_client.files import fields
 from chat_client.own import OWN
-from chat_client.paths import entries
+from chat_client.paths import entries, typed_path
 from chat_client.recent import Recent
 from chat_client.script import now
 from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing
@@ -156,6 +157,8 @@ class Plain:
                 return self._call(self._chat.discard)
             case "/waiting":
                 return self._waiting()
+            case "/send_file" | "/get_file":
+                return self._file(word[1:].lower(), *rest.partition(" ")[::2])
         return self._command(line)
 
     async def _call(self, function: Callable[[], None]) -> None:
@@ -190,6 +193,26 @@ class Plain:
             ),
             f"+ {len(waiting)} waiting to be sent",
         )
+
+    async def _file(self, verb: str, first: str, rest: str) -> None:
+        """In the background, also with a pipe: at the end it waits for what is under way."""
+        number = first.removeprefix("#")
+        if verb == "send_file" and first and rest:
+            self._spawn(self._send_file(first, typed_path(rest.strip())))
+        elif verb == "get_file" and number.isascii() and number.isdigit():
+            self._spawn(self._get_file(int(number), rest.strip() or None))
+        else:
+            usage = next(form.usage for form in OWN if form.verb == verb)
+            raise Refused("bad_argument", f"usage: {usage}")
+
+    async def _send_file(self, target: str, path: Path) -> None:
+        self._say(f"* sending {show.short(path.name)}")
+        reply = await self._chat.send_file(target, path)
+        self._say(f"+ sent #{fields(reply)['id']}: {show.short(path.name)}")
+
+    async def _get_file(self, file_id: int, name: str | None) -> None:
+        path = await self._chat.get_file(file_id, self._downloads, name=name)
+        self._say(f"+ file {file_id} is {clean(str(path))}")
 
     async def _command(self, line: str) -> None:
         typed = self._chat.typed(line)

@@ -51,7 +51,7 @@ class Upkeep:
         self.commands: Sequence[CommandForm] = ()
         self.limits: dict[str, Any] = {}
         self.server_version = ""
-        self.link: Link | None = None
+        self._link: Link | None = None
         self.position, self.credentials = position, credentials
         self.entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.on_ready: Callable[[], None] = lambda: None
@@ -62,6 +62,11 @@ class Upkeep:
         self._tries_left = None if patient else len(servers)  # until the first sign-in
         self._final: tuple[str, str] | None = None
         self._try_now = asyncio.Event()
+
+    @property
+    def link(self) -> Link | None:
+        """The connection on which one is signed in; None as soon as it is lost."""
+        return None if self._link is None or self._link.closed else self._link
 
     @property
     def line_bytes_max(self) -> int:
@@ -126,7 +131,7 @@ class Upkeep:
             pass
         finally:
             reading.cancel()
-            self.link = None
+            self._link = None
             self.on_lost()
             await link.close()
             with suppress(asyncio.CancelledError, LinkLost):
@@ -208,7 +213,7 @@ class Upkeep:
                 self._stream.put(Forgotten())
                 self.on_forgotten()
             else:
-                self.link = link
+                self._link = link
                 link.line_bytes_max = self.line_bytes_max
                 self._pauses.over()
                 self._set(Connected(str(server), answer, resumed))

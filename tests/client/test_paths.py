@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_client.paths import entries
+from chat_client.paths import entries, typed_path
 
 
 @pytest.fixture
@@ -25,3 +25,9 @@ def test_entries(folder: Path) -> None:
     assert list(entries("~/pho")) == ["~/phone.txt", "~/photo one.png", "~/photos/"]
     assert list(entries(f"{folder}/.h")) == [f"{folder}/.hidden"]
     assert [list(entries(typed)) for typed in ("nowhere/x", "~nobody-like-this/x", "phone.txt/x", "\0/x")] == [[]] * 4
+
+
+def test_the_file_that_is_meant(folder: Path) -> None:
+    assert typed_path("~/a b") == folder / "a b"
+    with pytest.raises(OSError, match="home"):
+        typed_path("~nobody-like-this/x")

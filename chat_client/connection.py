@@ -220,7 +220,10 @@ class Chat:
         return command
 
     async def settled(self, key: str) -> Outgoing:
-        """Wait until it is sent, failed or discarded. Raises Disconnected if the chat ends before that."""
+        """Wait until it is sent, failed or discarded. Raises Disconnected if the chat ends before that, and KeyError
+        for what does not wait (any more)."""
+        if all(key != command.key for command in self._outbound.all()):
+            raise KeyError(key)
         future: asyncio.Future[Outgoing] = asyncio.get_running_loop().create_future()
         self._settling.setdefault(key, []).append(future)
         settled: Outgoing = await self._wait(future)

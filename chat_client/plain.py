@@ -70,9 +70,8 @@ class Plain:
         self._mark_read()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                for command in self._chat.outgoing:
-                    if command.state == "waiting":
-                        await self._chat.settled(command.key)
+                while waiting := [each.key for each in self._chat.outgoing if each.state == "waiting"]:
+                    await self._chat.settled(waiting[0])
                 while self._running:
                     await asyncio.wait(self._running)
         if left := self._chat.outgoing:

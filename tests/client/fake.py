@@ -27,12 +27,15 @@ class FakeLink:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
-    async def next(self) -> Json:
-        """The next command."""
+    async def line(self) -> str:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             line = await self._reader.readline()
         assert line, "the client has closed the connection"
-        command: Json = json.loads(line)
+        return line.decode().removesuffix("\n")
+
+    async def next(self) -> Json:
+        """The next command."""
+        command: Json = json.loads(await self.line())
         return command
 
     async def expect(self, verb: str) -> Json:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_client.plain import LAST_SECONDS_MAX
 from tests.client.conftest import Home
 from tests.conformance.test_tls import Certificate, tls_port
 from tests.harness import Server
@@ -83,7 +84,7 @@ async def test_follow(home: Home) -> None:
     alice = await home.chat.json("alice")
     await alice.ok("/send_all before")
     follower = await home.program("--follow", "main", "--json", user="bob")
-    await alice.event("presence", user="bob") if False else await signed_in(home, "bob")
+    await signed_in(home, "bob")
     sent = await alice.ok("/send_all now")
     await alice.ok("/send bob not in main")
     await alice.ok({"cmd": "send_all", "text": "two\nlines"})
@@ -203,6 +204,15 @@ async def test_plain_with_a_pipe(home: Home) -> None:
         "+ 2 messages of main; /history main before 2 for more",
     ]
     assert [(await alice.event("message"))["text"] for _ in range(3)] == ["hi there", "/etc", "psst"]
+
+
+async def test_plain_with_many_lines_ends_when_all_are_sent(home: Home) -> None:
+    """Longer than a few seconds would mean that it waited for an answer that had come."""
+    async with asyncio.timeout(LAST_SECONDS_MAX - 5):
+        status, out, error = await run(home, "--plain", stdin=b"".join(b"line %d\n" % number for number in range(100)))
+    assert (status, error) == (0, "")
+    said = [line.split(": ", 1)[1] for line in out.splitlines() if line.startswith("[")]
+    assert said == [f"line {number} (#{number + 1})" for number in range(100)]
 
 
 async def test_plain_says_what_was_refused(home: Home) -> None:

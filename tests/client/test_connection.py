@@ -260,6 +260,8 @@ async def test_what_was_not_answered_goes_out_again_with_its_key(server: FakeSer
               if isinstance(each, Outgoing)]  # fmt: skip
     assert states == [(second["key"], "sent"), (later.key, "sent")]
     assert chat.outgoing == []
+    with pytest.raises(KeyError):
+        await chat.settled(later.key)
 
 
 async def test_ones_own_message_does_not_come_again(server: FakeServer, client: Client) -> None:
@@ -412,10 +414,9 @@ async def test_what_a_newer_server_says(server: FakeServer, client: Client) -> N
 async def test_signing_out_ends_it(server: FakeServer, client: Client) -> None:
     chat, link = await client.sign_in(server)
     leaving = asyncio.create_task(chat.line("/sign_out"))
-    line = json_or_text = await link._reader.readline()
-    label = json_or_text.decode().split()[0].removeprefix("@")
-    assert line.endswith(b"/sign_out\n")
-    link.write({"type": "ok", "re": "sign_out", "label": label, "closed": 0})
+    label, line = (await link.line()).split(" ", 1)
+    assert line == "/sign_out"
+    link.write({"type": "ok", "re": "sign_out", "label": label.removeprefix("@"), "closed": 0})
     await leaving
     assert (await until(chat, Ended))[-1] == Ended("signed_out", "signed out")
     assert [event async for event in chat] == []

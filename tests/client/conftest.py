@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -49,6 +50,8 @@ class Home:
             stderr=asyncio.subprocess.PIPE,
             env=self.environment,
             cwd=self.folder,
+            # Tests that run in the background ignore Ctrl-C, and what they start would too.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         return Program(process, stdin)
 

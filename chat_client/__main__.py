@@ -48,7 +48,9 @@ async def _run(settings: Settings) -> int:
         return await _send(settings, settings.send)
     if settings.follow is not None:
         return await _follow(settings, settings.follow)
-    return await _plain(settings)
+    if settings.plain or is_dumb() or not (at_terminal() and at_terminal(sys.stdout)):
+        return await _plain(settings)
+    return await _screen(settings)
 
 
 async def _send(settings: Settings, target: str) -> int:
@@ -87,6 +89,13 @@ async def _plain(settings: Settings) -> int:
         else:
             source = Pipe(attended)
         return await plain.run(source)
+
+
+async def _screen(settings: Settings) -> int:
+    from chat_client.app import App
+
+    async with open_chat(settings, interactive=True) as chat:
+        return await App(chat, settings).run()
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tls: bool = False
     ca: Path | None = None
     plain: bool = False
-    theme: Theme = "dark"
+    theme: Theme | None = None  # None: what fits the terminal
     downloads: Path
     mouse: bool = True
     notify: bool = True  # bell and desktop notifications
@@ -62,7 +62,7 @@ def load(arguments: Sequence[str]) -> Settings:
     config_file = Path(given["config"] or Path(platformdirs.user_config_dir(NAME, appauthor=False)) / "config.toml")
     values = _read_file(config_file, must_exist=given["config"] is not None)
     values |= {name: given[name] for name in FILE_KEYS if given.get(name) is not None}
-    if values.get("theme", "dark") not in get_args(Theme):
+    if "theme" in values and values["theme"] not in get_args(Theme):
         raise UsageError(f"a theme is {', '.join(get_args(Theme))}, not {values['theme']}")
     servers = values.pop("server", None)
     try:
@@ -126,7 +126,7 @@ def option_parser() -> argparse.ArgumentParser:
     add("--tls", action="store_true", default=None, help="speak TLS")
     add("--ca", metavar="FILE", help="who signed the server's certificate (PEM), if the system does not know")
     add("--plain", action="store_true", default=None, help="one column and no full screen")
-    add("--theme", metavar="|".join(get_args(Theme)), help="the colours (dark)")
+    add("--theme", metavar="|".join(get_args(Theme)), help="the colours (those that fit the terminal)")
     add("--downloads", metavar="DIR", help="where received files go")
     add("--config", metavar="FILE", help="the file with settings (config.toml in the configuration folder)")
     scripts = parser.add_argument_group("for scripts")

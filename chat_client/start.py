@@ -56,14 +56,17 @@ def _ask(words: str) -> str:
 
 
 async def _ask_password(words: str) -> str | None:
-    """Blocks the loop, on which nothing else happens yet; Ctrl-C gets through."""
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return getpass.getpass(f"{words}; password: ") or None
-    except EOFError:
-        return None
-    finally:
-        signal.signal(signal.SIGINT, handler)
+    """Blocks the loop, also under a full screen, which makes room for it; Ctrl-C gets through."""
+    from prompt_toolkit.application import in_terminal
+
+    async with in_terminal():
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return getpass.getpass(f"{words}; password: ") or None
+        except EOFError:
+            return None
+        finally:
+            signal.signal(signal.SIGINT, handler)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | bool:

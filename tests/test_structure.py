@@ -68,11 +68,19 @@ TESTED_ELSEWHERE = {
     "chat_client/upkeep.py": "tests/client/test_connection.py",
     "chat_client/start.py": "tests/client/test_command.py",
     "chat_client/typing_in.py": "tests/client/test_terminal.py",
+    "chat_client/app.py": "tests/client/screen",
+    "chat_client/view/bindings.py": "tests/client/screen",
+    "chat_client/view/panel.py": "tests/client/screen",
+    "chat_client/view/window.py": "tests/client/screen",
+    "chat_client/model/effects.py": "tests/client/model/test_typing.py",
+    "chat_client/model/screen.py": "tests/client/model/test_moving.py",
+    "chat_client/rows/items.py": "tests/client/rows/test_said.py",
 }
 # Pure, or the same on every machine that replays the log: no time, no chance, no network.
 DETERMINISTIC = ("protocol/", "rules/", "store/")
 # The client's: all that can be tested without a connection, a terminal or a clock.
 PURE = ("completion", "emojis", "outgoing", "own", "position", "recent", "servers", "show", "typed", "wire")
+SCREEN = ("chat_client/rows/", "chat_client/model/", "chat_client/layout/")
 FORBIDDEN = {"time", "random", "secrets", "uuid", "socket", "asyncio", "threading"}
 each_source = pytest.mark.parametrize("name", SOURCES)
 
@@ -178,6 +186,11 @@ def test_a_row_of_users_is_changed_in_one_place() -> None:
 @pytest.mark.parametrize("name", PURE)
 def test_what_of_the_client_is_pure(name: str) -> None:
     assert not {module.split(".")[0] for module in imports(f"chat_client/{name}.py")} & FORBIDDEN
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(SCREEN)])
+def test_the_model_of_the_screen_knows_no_terminal_and_no_clock(name: str) -> None:
+    assert not {module.split(".")[0] for module in imports(name)} & {*FORBIDDEN, "prompt_toolkit", "os", "sys"}
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("chat_client/")])

@@ -22,7 +22,7 @@ def config(home: Path, text: str) -> str:
 
 def test_defaults(home: Path) -> None:
     settings = load([])
-    assert (settings.servers, settings.user, settings.tls, settings.theme) == ((), None, False, "dark")
+    assert (settings.servers, settings.user, settings.tls, settings.theme) == ((), None, False, None)
     assert settings.data_dir == home / ".local/share/chat-client"
     assert settings.config_file == home / ".config/chat-client/config.toml"
     assert settings.downloads == home / "Downloads"

@@ -94,7 +94,7 @@ def people(screen: Screen, columns: int, height: int) -> list[Row]:
     rows = [Row((("heading", f" here · {len(here)}"),))]
     rows += [_person(screen, name, True, columns - 2) for name in here]
     if away:
-        rows += [Row(()), Row((("heading", f" away · {len(away)}"),))]
+        rows += [Row(()), Row((("heading", f" offline · {len(away)}"),))]
         rows += [_person(screen, name, False, columns - 2) for name in away]
     if len(rows) > height:
         rows = [*rows[: height - 1], Row((("dim", f" … {len(rows) - height + 1} more"),))]

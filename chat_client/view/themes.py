@@ -74,8 +74,8 @@ def _coloured(c: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
 
 _MONO = {
     "title": "reverse", "title-name": "bold", "status": "reverse", "status-bad": "bold", "status-name": "bold",
-    "heading": "bold", "chat-open": "bold underline", "chat-unread": "bold", "badge-called": "bold reverse",
-    "badge": "bold", "name-mine": "bold underline", "me": "bold underline", "link": "underline", "day": "bold",
+    "heading": "bold", "chat-open": "bold reverse", "chat-unread": "bold", "badge-called": "bold reverse",
+    "badge": "bold", "name-mine": "bold", "me": "bold underline", "link": "underline", "day": "bold",
     "new": "bold reverse", "picked": "reverse", "called": "bold", "note-error": "bold", "failed": "bold",
     "deleted": "italic", "quote": "italic", "question": "reverse bold", "composing": "reverse", "key": "bold",
     "dialog": "reverse", "dialog-at": "noreverse bold underline", "dialog-title": "bold", "scrolled": "bold",

@@ -17,7 +17,11 @@ from chat_server.rules.turn import READINGS, RULES
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "chat_server"
-SOURCES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))}
+CLIENT = ROOT / "chat_client"
+# The server's files by their path in it; the client's with `chat_client/` before it.
+SOURCES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))} | {
+    str(path.relative_to(ROOT)): path for path in sorted(CLIENT.rglob("*.py"))
+}
 LINES_MAX, FUNCTION_LINES_MAX = 400, 60
 
 # Those without a file of their own in tests/unit, and what tests them.
@@ -60,9 +64,31 @@ TESTED_ELSEWHERE = {
     "store/operators.py": "tests/unit/rules/test_operators.py",
     "store/notices.py": "tests/unit/rules/test_delayed.py",
     "store/state.py": "tests/unit/rules/test_execute.py",
+    "chat_client/__main__.py": "tests/client/test_command.py",
+    "chat_client/states.py": "tests/client/test_outgoing.py",
+    "chat_client/stream.py": "tests/client/test_connection.py",
+    "chat_client/script.py": "tests/client/test_command.py",
+    "chat_client/plain.py": "tests/client/test_terminal.py",
+    "chat_client/version.py": "tests/client/test_connection.py",
+    "chat_client/errors.py": "tests/client/test_connection.py",
+    "chat_client/link.py": "tests/client/test_connection.py",
+    "chat_client/sign_in.py": "tests/client/test_connection.py",
+    "chat_client/upkeep.py": "tests/client/test_connection.py",
+    "chat_client/start.py": "tests/client/test_command.py",
+    "chat_client/typing_in.py": "tests/client/test_terminal.py",
+    "chat_client/app.py": "tests/client/screen",
+    "chat_client/view/bindings.py": "tests/client/screen",
+    "chat_client/view/panel.py": "tests/client/screen",
+    "chat_client/view/window.py": "tests/client/screen",
+    "chat_client/model/effects.py": "tests/client/model/test_typing.py",
+    "chat_client/model/screen.py": "tests/client/model/test_moving.py",
+    "chat_client/rows/items.py": "tests/client/rows/test_said.py",
 }
 # Pure, or the same on every machine that replays the log: no time, no chance, no network.
 DETERMINISTIC = ("protocol/", "rules/", "store/")
+# The client's: all that can be tested without a connection, a terminal or a clock.
+PURE = ("completion", "emojis", "outgoing", "own", "position", "recent", "servers", "show", "typed", "wire")
+SCREEN = ("chat_client/rows/", "chat_client/model/", "chat_client/layout/")
 FORBIDDEN = {"time", "random", "secrets", "uuid", "socket", "asyncio", "threading"}
 each_source = pytest.mark.parametrize("name", SOURCES)
 
@@ -119,7 +145,8 @@ def test_every_source_file_has_its_test(name: str) -> None:
     path = Path(name)
     if path.name == "__init__.py":
         return
-    own = ROOT / "tests" / "unit" / path.parent / f"test_{path.name}"
+    mirrored = Path("client", *path.parts[1:]) if name.startswith("chat_client/") else Path("unit", path)
+    own = ROOT / "tests" / mirrored.with_name(f"test_{path.name}")
     if name in TESTED_ELSEWHERE:
         assert not own.exists(), f"{name} has a test of its own: take it off the table"
         assert (ROOT / TESTED_ELSEWHERE[name]).exists(), f"{TESTED_ELSEWHERE[name]} is to test {name}"
@@ -150,7 +177,7 @@ def test_only_the_command_itself_prints(name: str) -> None:
         for node in ast.walk(tree(name))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     )
-    assert name in ("__main__.py", "cli.py") or not list(printing)
+    assert name == "cli.py" or name.endswith("__main__.py") or not list(printing)
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(DETERMINISTIC)])
@@ -164,9 +191,25 @@ def test_a_row_of_users_is_changed_in_one_place() -> None:
     assert changing == ["store/accounts.py"]
 
 
+@pytest.mark.parametrize("name", PURE)
+def test_what_of_the_client_is_pure(name: str) -> None:
+    assert not {module.split(".")[0] for module in imports(f"chat_client/{name}.py")} & FORBIDDEN
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(SCREEN)])
+def test_the_model_of_the_screen_knows_no_terminal_and_no_clock(name: str) -> None:
+    assert not {module.split(".")[0] for module in imports(name)} & {*FORBIDDEN, "prompt_toolkit", "os", "sys"}
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("chat_client/")])
+def test_the_client_knows_of_the_server_only_what_they_say_to_each_other(name: str) -> None:
+    of_the_server = [module for module in imports(name) if module.split(".")[0] == "chat_server"]
+    assert all(module.startswith(("chat_server.protocol", "chat_server.errors")) for module in of_the_server)
+
+
 def test_no_import_goes_in_a_circle() -> None:
-    modules = {f"chat_server.{name.removesuffix('.py').replace('/', '.')}".removesuffix(".__init__"): name
-               for name in SOURCES}  # fmt: skip
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): name
+               for name, path in SOURCES.items()}  # fmt: skip
     graph = {
         module: {used for used in imports(name) if used in modules and used != module}
         for module, name in modules.items()

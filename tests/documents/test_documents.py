@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from chat_client.settings import FILE_KEYS, option_parser
 from chat_server.errors import CODES
 from chat_server.protocol import attention_replies, events, file_replies, operator_replies, room_replies
 from chat_server.protocol.events import AnyEvent, Message, Reply
@@ -235,9 +236,21 @@ def test_options() -> None:
         assert (row["environment"], row["TOML key"]) == (f"`{variable}`", f"`{option.name}`")
 
 
+def client_options() -> set[str]:
+    return {name.removeprefix("--") for name in option_parser()._option_string_actions if name.startswith("--")}
+
+
+def test_options_of_the_client() -> None:
+    described = {quoted(row["option"])[0].split()[0].removeprefix("--") for row in rows("docs/client.md", "option")}
+    assert described == client_options() - {"help", "version"}
+    (example,) = blocks("docs/client.md", "toml")
+    assert set(tomllib.loads(example)) == set(FILE_KEYS)
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_no_option_that_does_not_exist(path: Path) -> None:
     ours = {option.name for option in OPTIONS.values()} | {"config", "help", "version", "yes", "force"}
+    ours |= client_options()
     named = set(re.findall(r"(?<=`)--([a-z][a-z-]+)", path.read_text()))
     assert named <= ours
 
@@ -253,9 +266,9 @@ def test_the_example_configuration_loads(tmp_path: Path) -> None:
 # ---- ARCHITECTURE.md
 
 
-def layout() -> list[str]:
-    """The paths of the layout, in its order; a folder ends with `/`."""
-    (tree,) = (block for block in blocks("ARCHITECTURE.md", "text") if block.startswith("chat_server/"))
+def layout(package: str) -> list[str]:
+    """The paths of the package's layout, in its order; a folder ends with `/`."""
+    (tree,) = (block for block in blocks("ARCHITECTURE.md", "text") if block.startswith(f"{package}/"))
     paths: list[str] = []
     folder = ""
     for line in tree.splitlines()[1:]:
@@ -267,20 +280,24 @@ def layout() -> list[str]:
     return paths
 
 
-def test_every_file_stands_in_the_layout() -> None:
-    files = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"}
-    folders = {
-        f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE
-    }
-    paths = layout()
+PACKAGES = {"chat_server": 0, "chat_client": 1}  # with their contracts
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_file_stands_in_the_layout(package: str) -> None:
+    folder = ROOT / package
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*.py") if path.name != "__init__.py"}
+    folders = {f"{path.parent.relative_to(folder)}/" for path in folder.rglob("__init__.py") if path.parent != folder}
+    paths = layout(package)
     assert len(paths) == len(set(paths))
     assert set(paths) == files | folders
 
 
-def test_the_layout_has_the_order_of_the_layers() -> None:
-    (contract,) = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
-    layers = [layer.removeprefix("chat_server.") for layer in reversed(contract["layers"])]
-    tops = [path.rstrip("/").removesuffix(".py") for path in layout() if "/" not in path.rstrip("/")]
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_layout_has_the_order_of_the_layers(package: str) -> None:
+    contract = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"][PACKAGES[package]]
+    layers = [layer.removeprefix(f"{package}.") for layer in reversed(contract["layers"])]
+    tops = [path.rstrip("/").removesuffix(".py") for path in layout(package) if "/" not in path.rstrip("/")]
     assert tops == layers
 
 

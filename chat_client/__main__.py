@@ -1,0 +1,102 @@
+"""The chat-client command."""
+
+import asyncio
+import os
+import signal
+import sys
+
+from chat_client import script
+from chat_client.connection import Chat
+from chat_client.errors import CannotConnect, Disconnected, Refused
+from chat_client.plain import Plain, may_keep
+from chat_client.settings import NAME, Settings, UsageError, load
+from chat_client.start import at_terminal, is_dumb, open_chat
+
+DONE, REFUSED, USAGE, NO_CONNECTION, INTERRUPTED = 0, 1, 2, 3, 128 + signal.SIGINT
+
+
+def main() -> None:
+    try:
+        status = asyncio.run(_run(load(sys.argv[1:])))
+        sys.stdout.flush()
+    except UsageError as error:
+        status = _refuse(str(error), USAGE)
+    except Refused as error:
+        status = _refuse(str(error), REFUSED)
+    except (CannotConnect, Disconnected) as error:
+        status = _refuse(str(error), NO_CONNECTION)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # Who read our lines has gone: nothing to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = DONE
+    sys.exit(status)
+
+
+def _refuse(words: str, status: int) -> int:
+    _warn(words)
+    return status
+
+
+def _warn(words: str) -> None:
+    print(f"{NAME}: {words}", file=sys.stderr)
+
+
+async def _run(settings: Settings) -> int:
+    if settings.send is not None:
+        return await _send(settings, settings.send)
+    if settings.follow is not None:
+        return await _follow(settings, settings.follow)
+    if settings.plain or is_dumb() or not (at_terminal() and at_terminal(sys.stdout)):
+        return await _plain(settings)
+    return await _screen(settings)
+
+
+async def _send(settings: Settings, target: str) -> int:
+    text = script.message(settings, sys.stdin.buffer)
+    async with open_chat(settings, interactive=settings.text is not None and at_terminal()) as chat:
+        reading = asyncio.create_task(_drop(chat))
+        await script.send(chat, target, text)
+        reading.cancel()
+    return DONE
+
+
+async def _drop(chat: Chat) -> None:
+    """Who only sends reads no events."""
+    async for _ in chat:
+        pass
+
+
+async def _follow(settings: Settings, wanted: str) -> int:
+    async with open_chat(settings, interactive=at_terminal()) as chat:
+        await script.follow(chat, wanted, script.out, _warn, settings.json)
+    return DONE
+
+
+async def _plain(settings: Settings) -> int:
+    # Imported where it is needed: a script need not wait for it.
+    from chat_client.past import Past
+    from chat_client.typing_in import Input, Pipe, Prompt
+
+    attended = at_terminal()
+    async with open_chat(settings, interactive=attended) as chat:
+        plain = Plain(chat, settings.downloads, script.out)
+        source: Input
+        if attended and at_terminal(sys.stdout) and not is_dumb():
+            past = Past(settings.data_dir / "typed", lambda line: may_keep(line, chat))
+            source = Prompt(plain.words, plain.known, past)
+        else:
+            source = Pipe(attended)
+        return await plain.run(source)
+
+
+async def _screen(settings: Settings) -> int:
+    from chat_client.app import App
+
+    async with open_chat(settings, interactive=True) as chat:
+        return await App(chat, settings).run()
+
+
+if __name__ == "__main__":
+    main()

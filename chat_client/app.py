@@ -1,0 +1,323 @@
+"""The full-screen client: the connection's events go into the model, what the model wants is done, frames are drawn.
+
+All of it on one loop. What comes in is drawn at most DRAWS_MAX times a second, and less often where drawing takes long;
+a key at once.
+"""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from chat_client.completion import Known, usage
+from chat_client.connection import Chat
+from chat_client.errors import ChatError, Disconnected
+from chat_client.files import Progress, fields
+from chat_client.layout.frame import Frame
+from chat_client.model import effects as e
+from chat_client.model.incoming import handle
+from chat_client.model.moving import recent
+from chat_client.model.replies import answered, note, refused
+from chat_client.model.screen import Screen, Transfer
+from chat_client.model.typing import FORMS
+from chat_client.model.watching import focus, shown, tick
+from chat_client.own import OWN, with_own
+from chat_client.past import Past
+from chat_client.paths import entries
+from chat_client.plain import may_keep
+from chat_client.rows.cells import safe
+from chat_client.rows.items import Said, begin
+from chat_client.settings import Settings
+from chat_client.states import Ended
+from chat_client.typing_in import Candidates
+from chat_client.view.terminal import Terminal
+from chat_client.view.themes import guess
+from chat_client.view.window import FullScreen
+from chat_server.protocol.events import Message
+
+DRAWS_MAX = 30  # a second, for what comes in
+DRAWING_SHARE_MAX = 0.4  # of the time
+TICK_SECONDS = 0.25
+EVENTS_AT_ONCE_MAX = 100  # between two looks at the keyboard
+LAST_SECONDS_MAX = 2.0  # for what is still on its way when one leaves
+COMPLETED_MESSAGES_MAX = 100
+
+
+class App:
+    def __init__(self, chat: Chat, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self._chat, self._settings, self._clock = chat, settings, clock
+        self.screen = Screen()
+        self.screen.me = chat.user or settings.user or ""
+        self.screen.mouse = settings.mouse
+        self.screen.now = clock()
+        past = Past(settings.data_dir / "typed", lambda line: may_keep(line, chat))
+        self._view = FullScreen(
+            self.screen,
+            settings.theme or guess(os.environ),
+            past,
+            Candidates(self._known),
+            self._acted,
+            self._focused,
+            self._drawn,
+        )
+        self._terminal = Terminal(self._view.app.output)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._transfers: dict[int, asyncio.Task[None]] = {}
+        self._numbers = count(1)
+        self._drawn_at = self._draw_seconds = 0.0
+        self._drawing: asyncio.TimerHandle | None = None
+        self._view.app.before_render += lambda app: self._drawing_begins()
+        self._view.app.after_render += lambda app: self._drawing_ends()
+        self._view.line.on_text_changed += lambda line: self._typed()
+
+    async def run(self) -> int:
+        """Until the user leaves; the exit status."""
+        reading = asyncio.create_task(self._read())
+        ticking = asyncio.create_task(self._tick())
+        self._terminal.begin()
+        try:
+            return await self._view.app.run_async()
+        finally:
+            self._terminal.end()
+            for task in (ticking, *self._transfers.values()):
+                task.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SECONDS_MAX):
+                    await self._chat.close()
+            reading.cancel()
+            await asyncio.gather(reading, ticking, return_exceptions=True)
+
+    # ---- what comes
+
+    async def _read(self) -> None:
+        done = 0
+        async for event in self._chat:
+            handle(self.screen, event, self._clock())
+            if isinstance(event, Ended):
+                self.screen.tell("error", f"{event.why}; Ctrl-D leaves", 3600.0)
+            self._carry_out()
+            self._draw_soon()
+            done += 1
+            if done % EVENTS_AT_ONCE_MAX == 0:
+                await asyncio.sleep(0)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            if tick(self.screen, self._clock()):
+                self._draw_soon()
+            self._carry_out()
+
+    def _draw_soon(self) -> None:
+        if self._drawing is None:
+            apart = max(1 / DRAWS_MAX, self._draw_seconds / DRAWING_SHARE_MAX)
+            wait = max(0.0, self._drawn_at + apart - self._clock())
+            self._drawing = asyncio.get_running_loop().call_later(wait, self._draw)
+
+    def _draw(self) -> None:
+        self._drawing = None
+        self._view.app.invalidate()
+
+    def _drawing_begins(self) -> None:
+        self._drawn_at = self._clock()
+
+    def _drawing_ends(self) -> None:
+        self._draw_seconds, self._drawn_at = self._clock() - self._drawn_at, self._clock()
+
+    def _acted(self) -> None:
+        """A key or the mouse has done something to the model."""
+        self.screen.now = self._clock()
+        self._carry_out()
+        self._typed()
+        self._view.app.invalidate()
+
+    def _focused(self, focused: bool) -> None:
+        focus(self.screen, focused, self._clock())
+        self._draw_soon()
+
+    def _typed(self) -> None:
+        before = self._view.line.document.text_before_cursor
+        self.screen.usage = ""
+        if before.startswith("/"):
+            self.screen.usage = usage(before, with_own(self._chat.commands, (*OWN, *FORMS))) or ""
+
+    def _drawn(self, frame: Frame) -> None:
+        shown(self.screen, frame.last_id, frame.quoted, self._clock())
+        rooms = self.screen.rooms.values()
+        unread = sum(room.unread for room in rooms if not room.muted)
+        self._terminal.title(f"{f'({unread}) ' if unread else ''}{self.screen.open_name} · chat")
+        if self.screen.effects:
+            asyncio.get_running_loop().call_soon(self._carry_out)
+
+    def _known(self) -> Known:
+        """What Tab completes to."""
+        screen = self.screen
+        said = [
+            item.message for item in reversed(screen.feed.items[-COMPLETED_MESSAGES_MAX:]) if isinstance(item, Said)
+        ]
+        users = dict.fromkeys([*recent([screen.open], screen.me), *recent(list(screen.rooms.values()), screen.me)])
+        users |= dict.fromkeys(user for user in screen.users if user != screen.me)
+        return Known(
+            commands=with_own(self._chat.commands, (*OWN, *FORMS)),
+            users=list(users),
+            chats=list(dict.fromkeys([screen.open_name, *screen.rooms, *screen.invitations])),
+            messages=[(m.id, safe(f"{m.from_}: {begin(m.text or '')[:60]}")) for m in said if not m.deleted],
+            files=[(m.file.id, safe(m.file.name)) for m in said if m.file is not None],
+            paths=entries,
+        )
+
+    # ---- what the model wants
+
+    def _carry_out(self) -> None:
+        wanted, self.screen.effects = self.screen.effects, []
+        for effect in wanted:
+            self._do(effect)
+
+    def _do(self, effect: e.Effect) -> None:
+        line = self._view.line
+        match effect:
+            case e.Ask():
+                self._spawn(self._ask(effect))
+            case e.Run():
+                self._run_line(effect)
+            case e.Post():
+                self._post(effect.verb, effect.arguments)
+            case e.Confirm():
+                self._chat.confirm()
+            case e.Discard():
+                self._chat.discard()
+            case e.Reconnect():
+                self._chat.reconnect()
+            case e.Attention() if self._settings.notify:
+                self._terminal.attention(effect.title, effect.body)
+            case e.SetText():
+                line.reset()
+                line.insert_text(effect.text)
+            case e.InsertText():
+                line.insert_text(effect.text)
+            case e.Copy():
+                self._terminal.copy(effect.text)
+            case e.SendFile() | e.GetFile():
+                self._transfer(effect)
+            case e.CancelTransfers():
+                for task in self._transfers.values():
+                    task.cancel()
+            case e.Leave() if self._view.app.is_running:
+                self._view.app.exit(result=0)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _ask(self, effect: e.Ask) -> None:
+        try:
+            returned = await self._chat.command(effect.verb, **effect.arguments)
+        except ChatError as error:
+            refused(self.screen, effect.why, error, self._clock())
+        else:
+            answered(self.screen, effect.why, effect.verb, returned.lines, returned.reply, self._clock())
+        self._carry_out()
+        self._draw_soon()
+
+    def _run_line(self, effect: e.Run) -> None:
+        typed = self._chat.typed(effect.line)
+        if typed is not None and typed.sends:
+            self._post(typed.verb, typed.arguments)
+        elif typed is not None:
+            self._spawn(self._ask(e.Ask(typed.verb, typed.arguments, effect.why)))
+        else:
+            self._spawn(self._line(effect))
+
+    async def _line(self, effect: e.Run) -> None:
+        """The server knows what is wrong with it."""
+        try:
+            returned = await self._chat.line(effect.line.replace("\n", " "))
+        except ChatError as error:
+            refused(self.screen, effect.why, error, self._clock())
+        else:
+            verb = effect.line[1:].split(" ", 1)[0]
+            answered(self.screen, effect.why, verb, returned.lines, returned.reply, self._clock())
+        self._carry_out()
+        self._draw_soon()
+
+    def _post(self, verb: str, arguments: dict[str, Any]) -> None:
+        try:
+            handle(self.screen, self._chat.post(verb, **arguments), self._clock())
+        except Disconnected as error:
+            note(self.screen, self.screen.open_name, "error", str(error))
+
+    # ---- files
+
+    def _transfer(self, effect: e.SendFile | e.GetFile) -> None:
+        number = next(self._numbers)
+        sending = isinstance(effect, e.SendFile)
+        name = Path(effect.path).name if isinstance(effect, e.SendFile) else f"file {effect.id}"
+        self.screen.transfers[number] = Transfer(name=name, sending=sending, since=self._clock())
+        work = self._send_file(effect, number) if isinstance(effect, e.SendFile) else self._get_file(effect, number)
+        task = self._transfers[number] = self._spawn(self._guarded(work, effect.chat, name))
+        task.add_done_callback(partial(self._over, number))
+
+    def _over(self, number: int, task: asyncio.Task[None]) -> None:
+        self.screen.transfers.pop(number, None)
+        self._transfers.pop(number, None)
+        self._draw_soon()
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], chat: str, name: str) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            note(self.screen, chat, "info", f"{name}: cancelled")
+            raise
+        except ChatError as error:
+            note(self.screen, chat, "error", str(error))
+        except OSError as error:
+            note(self.screen, chat, "error", f"{name}: {error.strerror or error}")
+
+    def _progress(self, number: int) -> Callable[[Progress], None]:
+        def come(progress: Progress) -> None:
+            transfer = self.screen.transfers.get(number)
+            if transfer is not None:
+                transfer.done, transfer.size = progress.done, progress.size
+                self._draw_soon()
+
+        return come
+
+    async def _send_file(self, effect: e.SendFile, number: int) -> None:
+        path = expanded(effect.path)
+        reply = await self._chat.send_file(effect.target, path, progress=self._progress(number))
+        if self.screen.open_name != effect.target:
+            self.screen.tell("done", f"{path.name} is sent to {effect.target}")
+        # One's own message is not pushed to where it was sent from.
+        id = fields(reply)["id"]
+        for line in (await self._chat.command("history", chat=effect.target, around=id, limit=1)).lines:
+            if isinstance(line, Message) and line.id == id:
+                handle(self.screen, line, self._clock())
+
+    async def _get_file(self, effect: e.GetFile, number: int) -> None:
+        path = await self._chat.get_file(
+            effect.id, self._settings.downloads, name=effect.path, progress=self._progress(number)
+        )
+        note(self.screen, effect.chat, "done", f"saved: {path}")
+        if effect.open:
+            opened(path)
+
+
+def expanded(path: str) -> Path:
+    return Path(path).expanduser()
+
+
+def opened(path: Path) -> None:
+    """By the desktop's own opener, which is not waited for."""
+    subprocess.Popen(
+        ["open" if sys.platform == "darwin" else "xdg-open", str(path)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip

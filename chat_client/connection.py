@@ -1,0 +1,400 @@
+"""The connection: a chat as a stream of typed events and a few calls. For bots, and for the client itself.
+
+    async with connect("localhost:8000", user="bot") as chat:
+        async for event in chat:
+            if isinstance(event, Message) and event.text == "!ping":
+                await chat.send(event.chat, "pong")
+
+Events are the structs of `chat_server.protocol.events` and those of `chat_client.states`. A lost connection is made
+again by itself, without a gap and without a message twice; what was sent meanwhile goes out then, never twice.
+
+One task reads the events (`async for`), any number may send. Everything is bounded: who does not read the events makes
+the server wait. All methods belong to the loop's thread.
+"""
+
+import asyncio
+import secrets
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from chat_client import files, wire
+from chat_client.errors import ChatError, Disconnected, Refused
+from chat_client.files import OnProgress, Progress
+from chat_client.link import Answer, Link, Request
+from chat_client.outgoing import Outbound
+from chat_client.pauses import Pauses
+from chat_client.position import Position
+from chat_client.servers import read as read_servers
+from chat_client.sign_in import AskPassword, Credentials, Tokens
+from chat_client.states import AnyEvent, Ended, Lost, Outgoing, State
+from chat_client.stream import Stream
+from chat_client.typed import Typed, find, read
+from chat_client.upkeep import Upkeep
+from chat_client.version import VERSION
+from chat_server.protocol.events import CommandForm, Event, Reply, Sent, SignedIn
+
+__all__ = ["AskPassword", "Chat", "OnProgress", "Progress", "Returned", "Tokens", "Typed", "connect"]
+
+
+class Returned(NamedTuple):
+    """What a command returned: the lines before its reply (messages, mostly), and the reply (a class of
+    `chat_server.protocol.events`, or `OtherReply`)."""
+
+    lines: list[Event]
+    reply: Reply
+
+
+# `unavailable`, and the connection is still there: the same command again after so long.
+AGAIN_SECONDS = 1.0
+GOODBYE_SECONDS_MAX = 2.0
+
+
+class Chat:
+    """A signed-in user's chat. Made by `connect`."""
+
+    def __init__(self, make: Callable[[Stream], Upkeep]) -> None:
+        self._stream = Stream(lambda: bool(self._waiting), self._give_up)
+        self._outbound = Outbound()
+        self._waiting: set[asyncio.Future[Any]] = set()  # for answers
+        self._settling: dict[str, list[asyncio.Future[Outgoing]]] = {}
+        self._changed = asyncio.Event()  # whether there is a connection
+        self._upkeep = make(self._stream)
+        self._upkeep.on_ready, self._upkeep.on_lost = self._ready, self._lost
+        self._upkeep.on_forgotten = lambda: self._tell(self._outbound.forgotten())
+        self._task = asyncio.create_task(self._run())
+
+    # ---- what is known
+
+    @property
+    def state(self) -> State:
+        return self._upkeep.state
+
+    @property
+    def signed_in(self) -> SignedIn | None:
+        """The last `ok` of a sign-in."""
+        return self._upkeep.signed_in
+
+    @property
+    def commands(self) -> Sequence[CommandForm]:
+        """The server's table, from `/format json`; for completion."""
+        return self._upkeep.commands
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The server's, from `/format json`: text_max, line_max, ..."""
+        return self._upkeep.limits
+
+    @property
+    def server_version(self) -> str:
+        return self._upkeep.server_version
+
+    @property
+    def user(self) -> str:
+        """The name as the server writes it; "" before the first sign-in was answered."""
+        return self.signed_in.user if self.signed_in else ""
+
+    @property
+    def token(self) -> str | None:
+        return self._upkeep.credentials.token
+
+    @property
+    def position(self) -> int | None:
+        return self._upkeep.position.seq
+
+    @property
+    def history(self) -> str:
+        return self._upkeep.position.history
+
+    def __aiter__(self) -> AsyncIterator[AnyEvent]:
+        """The events; ends after `Ended`. One task at a time."""
+        return self
+
+    async def __anext__(self) -> AnyEvent:
+        return await self._stream.next()
+
+    # ---- commands
+
+    async def command(self, verb: str, /, **arguments: Any) -> Returned:
+        """A command by its verb and the names of its arguments: `command("history", chat="main", limit=50)`.
+
+        Arguments that are None are left out. Raises Refused; Disconnected if there is no connection (at once), or
+        if it is lost before the reply: then it is not known whether it was done.
+        """
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        request = Request(lambda what: self._answered(verb, arguments, answer, what))
+        self._ready_link().command(verb, arguments, request)
+        return await self._returned(request, answer)
+
+    async def line(self, line: str) -> Returned:
+        """A line as a person types it: `/history main limit 50`. One line; raises as `command`."""
+        if not line.startswith("/") or "\n" in line:
+            raise Refused("bad_argument", "a command is one line that starts with /")
+        word, typed = line.split(" ", 1)[0], self.typed(line)
+        if word.lower() == "/format":
+            raise Refused("bad_argument", "this connection stays JSON")
+        form = find(word, self.commands)
+        verb = form.verb if form else ""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        request = Request(lambda what: self._answered(verb, typed.arguments if typed else {}, answer, what))
+        self._ready_link().line(line, request)
+        return await self._returned(request, answer)
+
+    def typed(self, line: str) -> Typed | None:
+        """Read a line that starts with `/` (its text may have line breaks). None: no such command, or wrong
+        arguments; `line` then brings the server's own words for it."""
+        return read(line, self.commands)
+
+    def _ready_link(self) -> Link:
+        if self._upkeep.link is None:
+            raise Disconnected(self._no_connection())
+        return self._upkeep.link
+
+    def _no_connection(self) -> str:
+        return f"there is no connection: {self.state.why}" if isinstance(self.state, Lost | Ended) else "not connected"
+
+    def _answered(self, verb: str, arguments: dict[str, Any], answer: asyncio.Future[Answer], what: Answer) -> None:
+        if isinstance(what, Refused) and what.code == "not_signed_in":
+            self._upkeep.finish("signed_out", "signed out")
+        elif isinstance(what, Reply):
+            if verb == "delete_account" or (verb == "sign_out" and arguments.get("session") in (None, "all")):
+                self._upkeep.credentials.end()
+                self._upkeep.finish("signed_out", "account deleted" if verb == "delete_account" else "signed out")
+            elif verb == "quit":
+                self._upkeep.finish("closed", "goodbye")
+        if not answer.done():
+            answer.set_result(what)
+
+    async def _returned(self, request: Request, answer: asyncio.Future[Answer]) -> Returned:
+        what = await self._wait(answer)
+        if isinstance(what, ChatError):
+            raise what
+        return Returned(list(request.lines), what)
+
+    async def _wait(self, future: asyncio.Future[Any]) -> Any:
+        self._waiting.add(future)
+        self._stream.nudge()
+        try:
+            return await future
+        finally:
+            self._waiting.discard(future)
+
+    def _give_up(self) -> None:
+        """So much has come that whoever waits must take events first."""
+        for future in self._waiting:
+            if not future.done():
+                future.set_exception(Disconnected("too many events wait to be read; the answer is behind them"))
+
+    # ---- sending
+
+    async def send(self, target: str, text: str) -> Reply:
+        """Send a message and wait until the server has it; the reply has `id` and `at`.
+
+        While there is no connection it waits with the others, in order. Raises Refused, and Disconnected if it is
+        discarded or the chat is closed before that.
+        """
+        settled = await self.settled(self.post("send", target=target, text=text).key)
+        if settled.reply is None:
+            raise settled.error or Disconnected("discarded: it was not sent")
+        return settled.reply
+
+    def post(self, verb: str, /, **arguments: Any) -> Outgoing:
+        """Put a sending command (one that takes a `key`: send, send_all, reply, send_delayed) in line; returns at once.
+
+        What becomes of it comes as `Outgoing` events with the same key. A message of one's own that was sent here comes
+        as no `Message` event, but for two cases: it changes later, or the connection was lost before the answer came
+        (then the `Message` may come before the `Outgoing` that is `sent`; both have the same id). Raises
+        Disconnected if OUTGOING_MAX wait already, or the chat has ended; Refused `line_too_long`.
+        """
+        if isinstance(self.state, Ended):
+            raise Disconnected(self._no_connection())
+        line_bytes = len(wire.encode(verb, {**arguments, "key": "k" * 64}, "l" * 32))
+        if line_bytes > self._upkeep.line_bytes_max:
+            raise Refused("line_too_long", f"that is too long for one message ({line_bytes} bytes); send it in parts")
+        command = self._outbound.add(secrets.token_urlsafe(12), verb, arguments, time.time())
+        self._pump()
+        return command
+
+    async def settled(self, key: str) -> Outgoing:
+        """Wait until it is sent, failed or discarded. Raises Disconnected if the chat ends before that, and KeyError
+        for what does not wait (any more)."""
+        if all(key != command.key for command in self._outbound.all()):
+            raise KeyError(key)
+        future: asyncio.Future[Outgoing] = asyncio.get_running_loop().create_future()
+        self._settling.setdefault(key, []).append(future)
+        settled: Outgoing = await self._wait(future)
+        return settled
+
+    @property
+    def outgoing(self) -> list[Outgoing]:
+        """All that is waiting or held, in order."""
+        return self._outbound.all()
+
+    @property
+    def held(self) -> list[Outgoing]:
+        return self._outbound.held()
+
+    def confirm(self, key: str | None = None) -> None:
+        """Send what is held: this one, or all."""
+        self._tell(self._outbound.confirm(key, time.time()))
+        self._pump()
+
+    def discard(self, key: str | None = None) -> None:
+        """Do not send what is held, or waits: this one, or all that are held. What is on its way goes."""
+        self._tell(self._outbound.discard(key))
+
+    def _pump(self) -> None:
+        """Send what may go out."""
+        link = self._upkeep.link
+        if link is None:
+            return
+        for command in self._outbound.take(time.time()):
+            request = Request(partial(self._sent, command.key))
+            try:
+                link.command(command.verb, {**command.arguments, "key": command.key}, request)
+            except Refused as refused:
+                asyncio.get_running_loop().call_soon(self._sent, command.key, refused)
+
+    def _sent(self, key: str, answer: Answer) -> None:
+        """A sending command was answered, or the connection broke."""
+        match answer:
+            case Reply():
+                changed = self._outbound.sent(key, answer)
+                if isinstance(answer, Sent):
+                    self._upkeep.position.sent(answer.id)
+            case Refused(code="unavailable"):
+                self._outbound.unknown(key)
+                asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._again, key)
+                return
+            case Refused():
+                changed = self._outbound.failed(key, answer)
+            case _:
+                return
+        if changed:
+            self._tell([changed])
+        self._pump()
+
+    def _again(self, key: str) -> None:
+        self._outbound.again(key)
+        self._pump()
+
+    def _tell(self, changed: list[Outgoing]) -> None:
+        for command in changed:
+            self._stream.put(command)
+            if command.state not in ("waiting", "held"):
+                for future in self._settling.pop(command.key, ()):
+                    if not future.done():
+                        future.set_result(command)
+
+    # ---- files
+
+    async def send_file(self, target: str, path: Path, *, progress: OnProgress | None = None) -> Reply:
+        """Send a file; goes on where it was after a lost connection. The reply has `id` and `file`.
+
+        Cancel the task to cancel the upload. Raises Refused, Disconnected if the chat ends, OSError.
+        """
+        reply = await files.send(self, target, path, progress)
+        self._upkeep.position.sent(files.fields(reply)["id"])
+        return reply
+
+    async def get_file(
+        self, file_id: int, folder: Path, *, name: str | None = None, progress: OnProgress | None = None
+    ) -> Path:
+        """Fetch a file into the folder, under its own name or `name`; goes on where it was after a lost connection.
+
+        Never leaves the folder, never overwrites: `photo (2).png`. The sha256 is checked. The path of the file. Cancel
+        the task to cancel; what came so far is removed. Raises Refused, Disconnected, ChatError, OSError.
+        """
+        return await files.fetch(self, file_id, folder, name, progress)
+
+    # ---- the connection
+
+    def reconnect(self) -> None:
+        """Try at once, if it waits for the next try."""
+        self._upkeep.try_now()
+
+    async def connected(self) -> None:
+        """Wait until there is a connection. Raises Disconnected if there will be none."""
+        while self._upkeep.link is None:
+            if isinstance(self.state, Ended):
+                raise Disconnected(self._no_connection())
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def close(self) -> None:
+        """Say goodbye. What still waits to be sent is lost: look at `outgoing` before."""
+        if not self._task.done():
+            if self._upkeep.link is not None:
+                with suppress(ChatError, TimeoutError):
+                    async with asyncio.timeout(GOODBYE_SECONDS_MAX):
+                        await self.command("quit")
+            self._task.cancel()
+        await asyncio.wait({self._task})
+        if not self._task.cancelled() and (bug := self._task.exception()) is not None:
+            raise bug
+
+    async def _run(self) -> None:
+        try:
+            await self._upkeep.run()
+        finally:
+            self._upkeep.end("closed", "closed")
+            if not self._upkeep.entered.done():
+                self._upkeep.entered.set_exception(Disconnected("closed"))
+                self._upkeep.entered.exception()  # nobody may be asking any more
+            self._changed.set()
+            for futures in self._settling.values():
+                for future in futures:
+                    if not future.done():
+                        future.set_exception(Disconnected(f"{self._no_connection()}; it was not sent"))
+
+    def _ready(self) -> None:
+        self._tell(self._outbound.back(time.time()))
+        self._changed.set()
+        self._pump()
+
+    def _lost(self) -> None:
+        self._outbound.lost()
+
+
+@asynccontextmanager
+async def connect(
+    servers: str | Sequence[str],
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    token: str | None = None,
+    position: int | None = None,
+    history: str = "",
+    tokens: Tokens | None = None,
+    ask_password: AskPassword | None = None,
+    tls: ssl.SSLContext | bool = False,
+    client: str = f"chat-client/{VERSION}",
+    patient: bool = False,
+    pauses: Pauses | None = None,
+) -> AsyncIterator[Chat]:
+    """Connect and sign in: `async with connect("localhost:8000", user="bot") as chat`.
+
+    `servers`: `host:port`, several of them with commas or as a list (those of one cluster, tried in turn). `token` (or
+    the one in `tokens`) is tried first, then `user` with `password`. `ask_password` is called with a line for the
+    person (`bob has a password`, `wrong password`) when the server wants one; None from it gives up. `position` and
+    `history` with `token` go on from an earlier run. `client` is shown in `/sessions`. The first connection of all
+    raises CannotConnect or Refused, or is tried again and again if `patient`. ValueError for what is no server.
+
+    Inside it, `chat.user` and `chat.signed_in` are known, unless so much was missed that it must be read first.
+    """
+    addresses = read_servers(servers)
+    credentials = Credentials(user, password, token, tokens, ask_password)
+    context = ssl.create_default_context() if tls is True else tls or None
+    make = partial(
+        Upkeep, addresses, credentials, context, client, Position(position, history), pauses or Pauses(), patient
+    )
+    chat = Chat(make)
+    try:
+        await asyncio.shield(chat._upkeep.entered)
+        yield chat
+    finally:
+        await chat.close()

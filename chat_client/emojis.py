@@ -1,0 +1,20 @@
+"""Emojis by the names that people type: `:thumbsup:`."""
+
+EMOJIS = {
+    "+1": "👍", "-1": "👎", "100": "💯", "alarm": "⏰", "angry": "😠", "bangbang": "‼️", "beer": "🍺", "bell": "🔔",
+    "birthday": "🎂", "blush": "😊", "bomb": "💣", "books": "📚", "boom": "💥", "broken_heart": "💔", "bug": "🐛",
+    "bulb": "💡", "cake": "🍰", "calendar": "📅", "camera": "📷", "cat": "🐱", "chart": "📈", "check": "✅",
+    "clap": "👏", "cloud": "☁️", "coffee": "☕", "computer": "💻", "confused": "😕", "construction": "🚧", "cool": "😎",
+    "cross": "❌", "cry": "😢", "dog": "🐶", "email": "📧", "exclamation": "❗", "eyes": "👀", "facepalm": "🤦",
+    "fire": "🔥", "flag": "🏁", "floppy": "💾", "gear": "⚙️", "gift": "🎁", "globe": "🌍", "grin": "😁", "grimace": "😬",
+    "hammer": "🔨", "handshake": "🤝", "heart": "❤️", "heart_eyes": "😍", "hourglass": "⏳", "house": "🏠", "hug": "🤗",
+    "innocent": "😇", "joy": "😂", "key": "🔑", "kiss": "😘", "laughing": "😆", "link": "🔗", "lock": "🔒", "mag": "🔍",
+    "mega": "📣", "memo": "📝", "money": "💰", "moon": "🌙", "muscle": "💪", "musical_note": "🎵", "neutral": "😐",
+    "no_entry": "⛔", "ok": "👌", "open_mouth": "😮", "package": "📦", "partying": "🥳", "pencil": "✏️", "phone": "📞",
+    "pin": "📌", "pizza": "🍕", "pray": "🙏", "question": "❓", "rainbow": "🌈", "recycle": "♻️", "robot": "🤖",
+    "rocket": "🚀", "rofl": "🤣", "rose": "🌹", "sad": "🙁", "scissors": "✂️", "scream": "😱", "seedling": "🌱",
+    "shrug": "🤷", "sleeping": "😴", "smile": "😄", "smirk": "😏", "snail": "🐌", "snowflake": "❄️", "sob": "😭",
+    "sparkles": "✨", "star": "⭐", "stop": "🛑", "sun": "☀️", "sweat_smile": "😅", "tada": "🎉", "tea": "🍵",
+    "thinking": "🤔", "thumbsdown": "👎", "thumbsup": "👍", "trophy": "🏆", "umbrella": "☔", "unlock": "🔓",
+    "upside_down": "🙃", "v": "✌️", "warning": "⚠️", "wave": "👋", "wink": "😉", "wrench": "🔧", "zap": "⚡", "zzz": "💤",
+}  # fmt: skip

@@ -1,0 +1,42 @@
+"""The page of keys, made from their table."""
+
+from chat_client.model.keys import GROUPS, KEYS
+from chat_client.model.screen import Screen
+from chat_client.rows.cells import Fragment, pad, row_width, wrap
+from chat_client.rows.items import Row
+
+_KEY_CELLS = 17
+TWO_COLUMNS_FROM = 100
+
+
+def help_rows(screen: Screen, columns: int, height: int) -> list[Row]:
+    """What of it is on the screen; `help_from` is kept within it."""
+    if columns >= TWO_COLUMNS_FROM:
+        half = columns // 2
+        first = [line for group in GROUPS[:2] for line in _group(group, half)]
+        second = [line for group in GROUPS[2:] for line in _group(group, half)]
+        longest = max(len(first), len(second))
+        blank: list[Fragment] = [("", " " * half)]
+        lines = [[*(_filled(first[at], half) if at < len(first) else blank),
+                  *(second[at] if at < len(second) else [])] for at in range(longest)]  # fmt: skip
+    else:
+        lines = [line for group in GROUPS for line in _group(group, columns)]
+    start = min(screen.help_from or 0, max(0, len(lines) - height))
+    screen.help_from = start
+    shown = lines[start : start + height]
+    return [Row(tuple(line)) for line in shown] + [Row(())] * (height - len(shown))
+
+
+def _filled(line: list[Fragment], columns: int) -> list[Fragment]:
+    return [*line, ("", " " * max(0, columns - row_width(line)))]
+
+
+def _group(group: str, columns: int) -> list[list[Fragment]]:
+    lines: list[list[Fragment]] = [[], [("heading", f"  {group}")]]
+    for key in KEYS:
+        if key.group != group or not key.shows:
+            continue
+        words = wrap([("body", key.help)], max(10, columns - _KEY_CELLS - 5))
+        for number, line in enumerate(words):
+            lines.append([("key", "  " + pad(key.shows if number == 0 else "", _KEY_CELLS) + " "), *line])
+    return lines[1:] if group == GROUPS[0] else lines

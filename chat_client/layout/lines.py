@@ -1,0 +1,171 @@
+"""The single lines: the title over the feed, the bar over the input, the status at the bottom."""
+
+from chat_client.layout.sides import badge
+from chat_client.model.screen import Composing, Screen, Transfer
+from chat_client.rows.cells import Fragment, cut, fit, row_width, safe, width
+from chat_client.rows.geometry import Geometry
+from chat_client.rows.items import Row
+from chat_client.rows.said import size
+from chat_client.rows.times import moment, seconds
+from chat_client.states import Connected, Connecting, Ended, Lost
+from chat_server.protocol.times import distance
+
+_METER_CELLS = 12
+
+
+def _ends(left: list[Fragment], right: list[Fragment], columns: int) -> Row:
+    """What stands at both ends; the left one gives way."""
+    right = list(cut(right, max(0, columns // 2)))
+    space = columns - row_width(right)
+    left = list(cut(left, space))
+    return Row((*left, ("", " " * (space - row_width(left))), *right))
+
+
+def title(screen: Screen, geometry: Geometry) -> Row:
+    room, view = screen.open, screen.view
+    if screen.help_from is not None:
+        return _ends([("title-name", " keys"), ("title-dim", "   also: /help, /help <command>")],
+                     [("title-dim", "PgUp PgDn · Esc ")], geometry.middle)  # fmt: skip
+    if view is not None:
+        many = len(view.feed.said)
+        shown = f"{many}{'' if view.feed.at_start else '+'} message{'' if many == 1 else 's'}"
+        return _ends([("title-name", f" {safe(view.title)}")], [("title-dim", f" {shown} · Esc ")], geometry.middle)
+    left: list[Fragment] = [("title-name", f" {room.name}")]
+    about = _about(screen)
+    if about:
+        left.append(("title-dim", f"  {safe(about)}"))
+    right: list[Fragment] = []
+    if not geometry.left:
+        for other in screen.rooms.values():
+            if other is not room and other.unread and not other.muted:
+                right += [("title-dim", f" {fit(other.name, 12)} "), *badge(other)]
+        right.append(("", " "))
+    elif not geometry.right and room.name == "main":
+        right = [("title-dim", f"{sum(screen.users.values())} here ")]
+    return _ends(left, right, geometry.middle)
+
+
+def _about(screen: Screen) -> str:
+    room = screen.open
+    if room.direct:
+        person = room.name[1:]
+        if person in screen.away:
+            return f"away: {screen.away[person]}"
+        return "online" if screen.users.get(person) else "offline: will see it when back"
+    topic = room.topic or ("everyone" if room.name == "main" else "")
+    return f"{topic}{' · muted' if room.muted else ''}"
+
+
+def bar(screen: Screen, columns: int) -> Row:
+    """What concerns the line that is typed; one thing at a time, the most pressing one."""
+    right = _scrolled(screen)
+    if screen.question is not None:
+        return Row(cut([("question", f" {screen.question.text} "), ("hint", " y: yes · any other key: no")], columns))
+    if screen.flash is not None:
+        return _ends([(f"note-{screen.flash[0]}", f" {safe(screen.flash[1])}")], right, columns)
+    if screen.composing is not None:
+        return _ends(_composing(screen, screen.composing), [("hint", " Esc: not ")], columns)
+    if screen.usage:
+        return _ends([("hint", f" {screen.usage}")], right, columns)
+    if screen.feed.selected is not None:
+        return _ends(_selected(screen, columns), right, columns)
+    if screen.transfers:
+        return _ends([part for transfer in screen.transfers.values() for part in _transfer(screen, transfer)],
+                     [("hint", " Alt-X cancels ")], columns)  # fmt: skip
+    return _ends([], right, columns)
+
+
+def _selected(screen: Screen, columns: int) -> list[Fragment]:
+    if screen.view is not None and screen.view.kind == "results":
+        return [("hint", " ↑ ↓ step · Enter opens it in its place · r reply · Esc back")]
+    message = screen.selected
+    own = message is not None and message.from_ == screen.me
+    words = ["r reply", "+ react", *(["e edit", "d delete"] if own else []), "t thread", "y copy id", "Esc"]
+    return [("hint", " " + " · ".join(words))]
+
+
+def _scrolled(screen: Screen) -> list[Fragment]:
+    feed = screen.feed
+    if screen.view is not None or (feed.anchor is None and feed.at_end):
+        return []
+    if not screen.open.loaded:
+        return []
+    new = screen.open.unread
+    return [("scrolled", f" ↓ {f'{new} new' if new else 'newer below'} · Esc ")]
+
+
+def _composing(screen: Screen, composing: Composing) -> list[Fragment]:
+    who, text = screen.quote(composing.id) or ("", "")
+    if composing.kind == "edit":
+        return [("composing", " editing "), ("hint", f" #{composing.id}")]
+    verb = "replying to" if composing.kind == "reply" else "reacting to"
+    more = " · an emoji, or :name: with Tab" if composing.kind == "react" else ""
+    return [("composing", f" {verb} {safe(who)} "), ("hint", f" {fit(text, 40)}{more}")]
+
+
+def _transfer(screen: Screen, transfer: Transfer) -> list[Fragment]:
+    part = transfer.done / transfer.size if transfer.size else 0.0
+    full = int(part * _METER_CELLS)
+    speed = transfer.done / max(0.1, screen.now - transfer.since)
+    arrow = "↑" if transfer.sending else "↓"
+    return [
+        ("hint", f" {arrow} {fit(transfer.name, 24)} "),
+        ("meter-full", "━" * full),
+        ("meter", "━" * (_METER_CELLS - full)),
+        ("hint", f" {part:.0%} · {size(speed)}/s "),
+    ]
+
+
+def status(screen: Screen, columns: int) -> Row:
+    left = [*_connection(screen)]
+    if screen.me:
+        left += [("status-dim", " · "), ("status-name", screen.me)]
+    waiting = [pending for room in screen.rooms.values() for pending in room.feed.pending.values()]
+    held = sum(pending.state == "held" for pending in waiting)
+    if held:
+        left += [("status-dim", " · "), ("status-warn", f"{held} held: /confirm or /discard")]
+    elif waiting:
+        left += [("status-dim", " · "), ("status-warn", f"{len(waiting)} to send")]
+    if screen.ban is not None:
+        left += [("status-dim", " · "), ("status-bad", _ban(screen))]
+    elif limit := _limit(screen):
+        left += [("status-dim", " · "), limit]
+    right: list[Fragment] = [("status-dim", "F1 keys ")]
+    if columns >= 100 and screen.selected is None:
+        right = [("status-dim", "Ctrl-K jump · Alt-↑ select · F1 keys ")]
+    space = columns - sum(width(text) for _, text in left)
+    if space < row_width(right):
+        right = []
+    return _ends(left, right, columns)
+
+
+def _connection(screen: Screen) -> list[Fragment]:
+    state = screen.connection
+    if isinstance(state, Connected):
+        return [("dot-on", " ● "), ("status", safe(screen.server))]
+    if isinstance(state, Lost):
+        left = max(0, round(state.retry_at - screen.now))
+        return [("status-bad", f" ○ {safe(state.why)}"), ("status-warn", f" · next try in {left} s (/reconnect)")]
+    if isinstance(state, Ended):
+        return [("status-bad", f" ○ {safe(state.why)}")]
+    if isinstance(state, Connecting):
+        return [("status-warn", f" ◌ connecting to {safe(state.server)} …")]
+    return [("status-warn", " ◌ connecting …")]
+
+
+def _ban(screen: Screen) -> str:
+    assert screen.ban is not None
+    end = seconds(screen.ban.until)
+    left = distance(max(0, int((end - screen.now) * 1000)))
+    return f"banned until {moment(end, screen.zone, screen.now)} ({left})"
+
+
+def _limit(screen: Screen) -> Fragment | None:
+    limit = screen.limits.get("main_messages")
+    if limit is None or (limit.until and seconds(limit.until) <= screen.now):
+        return None
+    left = max(0, limit.max - limit.used)
+    if left:
+        return ("status-dim" if left > 3 else "status-warn", f"{left} of {limit.max} left in main")
+    again = f" until {moment(seconds(limit.until), screen.zone, screen.now)}" if limit.until else ""
+    return "status-bad", f"none left in main{again}"

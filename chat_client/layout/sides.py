@@ -1,0 +1,151 @@
+"""The panes at the sides: the chats with what is unread in them, who is there; and the dialog that jumps."""
+
+from collections.abc import Sequence
+
+from chat_client.model.moving import find, recent
+from chat_client.model.room import Room
+from chat_client.model.screen import Screen
+from chat_client.rows.cells import Fragment, cut, fit, pad, row_width, width
+from chat_client.rows.colours import name_style
+from chat_client.rows.items import Row
+
+UNREAD_SHOWN_MAX = 999
+
+
+def count(number: int) -> str:
+    return str(number) if number <= UNREAD_SHOWN_MAX else f"{UNREAD_SHOWN_MAX}+"
+
+
+def badge(room: Room) -> list[Fragment]:
+    """What is unread in it: mentions set apart."""
+    parts: list[Fragment] = []
+    if room.calls:
+        parts += [("badge-called", f" @{count(len(room.calls))} "), ("", " ")]
+    if room.unread:
+        style = "badge-muted" if room.muted else "badge-called" if room.direct and not room.calls else "badge"
+        parts += [(style, f" {count(room.unread)} "), ("", " ")]
+    return parts[:-1]
+
+
+def chats(screen: Screen, columns: int, height: int) -> list[Row]:
+    inside = columns - 1
+    rows: list[Row] = []
+    at = 0
+    heading = ""
+    for number, room in enumerate(screen.rooms.values(), 1):
+        kind = "people" if room.direct else "chats"
+        if kind != heading:
+            if heading:
+                rows.append(Row(()))
+            rows.append(Row((("heading", f" {kind}"),)))
+            heading = kind
+        if room.name == screen.open_name:
+            at = len(rows)
+        rows.append(_chat(screen, room, number, inside))
+    for name in screen.invitations:
+        rows += [Row(()), Row((("invitation", fit(f" invited: {name}", inside)),), chat=name)]
+    for chat, user in screen.requests:
+        rows.append(Row((("invitation", fit(f" {user} asks for {chat}", inside)),), chat=chat))
+    return _edged(_window(rows, at, height), columns, height)
+
+
+def _chat(screen: Screen, room: Room, number: int, cells: int) -> Row:
+    unread = badge(room)
+    is_open = room.name == screen.open_name
+    if room.direct:
+        person = room.name[1:]
+        dot = ("dot-on", "●") if screen.users.get(person) else ("dot-off", "○")
+        name, style = person, "chat"
+    else:
+        dot, name, style = ("", ""), room.name, "chat"
+    if room.unread and not room.muted:
+        style = "chat-unread"
+    elif room.muted:
+        style = "chat-muted"
+    if is_open:
+        style = "chat-open"
+    key = ("chat-number", f"{number} " if number < 10 else "  ")
+    mark = ("chat-mark", "▌") if is_open else ("", " ")
+    start = [mark, key, *([dot, ("", " ")] if room.direct else [])]
+    room_left = cells - row_width(start) - row_width(unread) - 1
+    fragments = [*start, (style, pad(name, max(1, room_left))), *unread]
+    return Row(tuple(fragments), "open" if is_open else "", chat=room.name)
+
+
+def _window(rows: list[Row], at: int, height: int) -> list[Row]:
+    """So many of them as fit, the one at `at` among them."""
+    start = max(0, min(at - height // 2, len(rows) - height)) if len(rows) > height else 0
+    return rows[start : start + height]
+
+
+def _edged(rows: Sequence[Row], columns: int, height: int) -> list[Row]:
+    """With a line at the right side, and filled up."""
+    edged = []
+    for number in range(height):
+        row = rows[number] if number < len(rows) else Row(())
+        fragments = cut(row.fragments, columns - 1)
+        space = " " * (columns - 1 - row_width(fragments))
+        edged.append(Row((*fragments, ("", space), ("edge", "│")), row.fill, row.id, row.chat))
+    return edged
+
+
+def people(screen: Screen, columns: int, height: int) -> list[Row]:
+    here, away = _present(screen)
+    rows = [Row((("heading", f" here · {len(here)}"),))]
+    rows += [_person(screen, name, True, columns - 2) for name in here]
+    if away:
+        rows += [Row(()), Row((("heading", f" offline · {len(away)}"),))]
+        rows += [_person(screen, name, False, columns - 2) for name in away]
+    if len(rows) > height:
+        rows = [*rows[: height - 1], Row((("dim", f" … {len(rows) - height + 1} more"),))]
+    edged = []
+    for number in range(height):
+        row = rows[number] if number < len(rows) else Row(())
+        edged.append(Row((("edge", "│"), *cut(row.fragments, columns - 1)), row.fill, row.id, row.chat))
+    return edged
+
+
+def _present(screen: Screen) -> tuple[list[str], list[str]]:
+    """Who is in the open chat: online, recent speakers first; and offline (not for main: that is everybody)."""
+    room = screen.open
+    if room.name == "main":
+        known = [user for user, online in screen.users.items() if online]
+    else:
+        known = list(room.members or [])
+        if room.direct:
+            known = [room.name[1:], screen.me]
+    order = {name: place for place, name in enumerate(recent([room], ""))}
+    known.sort(key=lambda name: (order.get(name, len(order)), name.casefold()))
+    here = [name for name in known if screen.users.get(name) or name == screen.me]
+    return here, [name for name in known if name not in set(here)]
+
+
+def _person(screen: Screen, name: str, online: bool, cells: int) -> Row:
+    dot = ("dot-on", "●") if online else ("dot-off", "○")
+    if name in screen.away:
+        dot = ("dot-away", "◐")
+    style = "name-mine" if name == screen.me else name_style(name) if online else "dim"
+    owner = " ★" if screen.open.owner == name else ""
+    chat = None if name == screen.me else f"@{name}"
+    text = fit(name, cells - 3 - width(owner))
+    return Row((("", " "), dot, ("", " "), (style, text), ("dim", owner)), chat=chat)
+
+
+def jump(screen: Screen, columns: int, height: int) -> list[Row]:
+    """The dialog: what is sought, and what was found."""
+    assert screen.jump is not None
+    found = find(screen, screen.jump.text)
+    at = min(screen.jump.at, max(0, len(found) - 1))
+    shown = height - 2
+    start = max(0, min(at - shown // 2, len(found) - shown))
+    rows = [Row((("dialog-title", " jump to "), ("dialog-text", fit(screen.jump.text, columns - 12)), ("cursor", " ")))]
+    for number, name in enumerate(found[start : start + shown], start):
+        room = screen.rooms.get(name)
+        style = "dialog-at" if number == at else "dialog"
+        unread = badge(room) if room else []
+        space = columns - 2 - row_width(unread) - 1
+        rows.append(Row((("", "  "), (style, pad(name, space)), *unread), style, chat=name))
+    if not found:
+        rows.append(Row((("dim", "  nothing has this in its name"),)))
+    rows.append(Row((("dim", "  ↑ ↓ choose · Enter opens · Esc"),)))
+    return rows

@@ -1,0 +1,80 @@
+"""The table of keys: what the view binds and the page of keys shows, so that neither can lack one."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct
+
+from chat_client.model import moving
+from chat_client.model.screen import Screen
+
+When = Literal["always", "selected"]  # selected: a message is, and nothing is typed
+Action = Callable[[Screen, str], object]  # the text in the input is handed to it
+GROUPS = ("Chats", "Looking", "A message", "Typing", "Else")
+
+
+class Key(Struct, frozen=True):
+    """`presses` are the names of prompt_toolkit; a key without `do` is the editor's own, or the view's."""
+
+    shows: str
+    help: str
+    group: str
+    presses: tuple[tuple[str, ...], ...] = ()
+    do: Action | None = None
+    when: When = "always"
+
+
+def _number(number: int) -> Action:
+    return lambda screen, text: moving.open_number(screen, number, text)
+
+
+KEYS: tuple[Key, ...] = (
+    Key("Alt-1 … 9", "opens the chat of this number", "Chats"),
+    *(Key("", "", "Chats", (("escape", str(number)),), _number(number)) for number in range(1, 10)),
+    Key("Alt-← Alt-→", "the chat before, the next one", "Chats", (("escape", "left"),),
+        lambda screen, text: moving.open_next(screen, -1, text)),
+    Key("", "", "Chats", (("escape", "right"),), lambda screen, text: moving.open_next(screen, 1, text)),
+    Key("Alt-A", "the next unread chat, mentions first", "Chats", (("escape", "a"),), moving.open_unread),
+    Key("Ctrl-K", "jumps to a chat or a person by part of the name", "Chats", (("c-k",),),
+        lambda screen, text: moving.start_jump(screen)),
+    Key("Alt-0", "the chat that was open before this one", "Chats", (("escape", "0"),),
+        lambda screen, text: moving.open_chat(screen, screen.before_name, text)),
+    Key("PgUp PgDn", "a page up or down; older ones come from the server", "Looking", (("pageup",),),
+        lambda screen, text: moving.scroll(screen, moving.page_rows(screen))),
+    Key("", "", "Looking", (("pagedown",),), lambda screen, text: moving.scroll(screen, -moving.page_rows(screen))),
+    Key("Alt-U", "the first unread message", "Looking", (("escape", "u"),),
+        lambda screen, text: moving.first_unread(screen)),
+    Key("Esc", "one step back; from where one has scrolled to, the end", "Looking", (("escape",),),
+        lambda screen, text: moving.escape(screen)),
+    Key("/search", "finds; ↑ ↓ step, Enter opens in place", "Looking"),
+    Key("F2", "folds the sides away", "Looking", (("f2",),), lambda screen, text: moving.toggle_sides(screen)),
+    Key("Alt-↑ Alt-↓", "selects a message", "A message", (("escape", "up"),),
+        lambda screen, text: moving.select(screen, -1)),
+    Key("", "", "A message", (("escape", "down"),), lambda screen, text: moving.select(screen, 1)),
+    Key("↑ ↓", "the next one up or down, once one is selected", "A message", (("up",),),
+        lambda screen, text: moving.select(screen, -1), "selected"),
+    Key("", "", "A message", (("down",),), lambda screen, text: moving.select(screen, 1), "selected"),
+    Key("r", "replies", "A message", (("r",),), lambda screen, text: moving.compose(screen, "reply"), "selected"),
+    Key("+", "reacts; again with the same emoji takes it back", "A message", (("+",),),
+        lambda screen, text: moving.compose(screen, "react"), "selected"),
+    Key("e", "edits", "A message", (("e",),), lambda screen, text: moving.compose(screen, "edit"), "selected"),
+    Key("d", "deletes", "A message", (("d",),), lambda screen, text: moving.delete(screen), "selected"),
+    Key("t Enter", "its thread; among results: opens it in place", "A message", (("enter",),),
+        lambda screen, text: moving.enter_on_selected(screen), "selected"),
+    Key("", "", "A message", (("t",),),
+        lambda screen, text: moving.thread_of_selected(screen), "selected"),
+    Key("y", "copies its id", "A message", (("y",),), lambda screen, text: moving.copy_id(screen), "selected"),
+    Key("Y", "copies its text", "A message", (("Y",),), lambda screen, text: moving.copy_text(screen), "selected"),
+    Key("Enter", "sends to the open chat; / starts a command, // a text with a slash", "Typing"),
+    Key("Alt-Enter", "breaks the line", "Typing"),
+    Key("Tab", "completes commands, names, chats, ids, paths, :emojis:", "Typing"),
+    Key("↑ ↓  Ctrl-R", "what was typed before; searches it", "Typing"),
+    Key("Ctrl-A E W U _", "begin, end, cut word, cut line, undo; Ctrl-Y brings back", "Typing"),
+    Key("Ctrl-C", "clears the line; twice leaves, as Ctrl-D does", "Typing"),
+    Key("F1", "this page", "Else", (("f1",),), lambda screen, text: moving.toggle_help(screen)),
+    Key("F3", "gives the mouse to the terminal, and takes it back", "Else", (("f3",),),
+        lambda screen, text: moving.toggle_mouse(screen)),
+    Key("Ctrl-L", "draws the screen anew", "Else"),
+    Key("Alt-X", "cancels the files on their way", "Else", (("escape", "x"),),
+        lambda screen, text: moving.cancel_transfers(screen)),
+)  # fmt: skip

@@ -1,0 +1,294 @@
+"""Moving about: between chats, through what was said, from view to view."""
+
+from collections.abc import Sequence
+
+from chat_client.model.effects import CancelTransfers, Copy, Leave, Results, Run, SetMouse, ThreadOf
+from chat_client.model.room import Room
+from chat_client.model.screen import Composing, Jump, Question, Screen
+from chat_client.rows.items import begin
+from chat_server.protocol.events import Message
+
+
+def open_chat(screen: Screen, name: str, text: str = "") -> None:
+    """Show this chat; `text` is what stands in the input, and stays there as the draft of the one that is left."""
+    left = screen.open
+    screen.view = screen.jump = screen.help_from = screen.question = None
+    if name == screen.open_name:
+        return
+    left.draft = "" if screen.composing else text
+    left.new_after = None
+    left.feed.selected = None
+    screen.composing = None
+    screen.before_name, screen.open_name = screen.open_name, name
+    room = screen.open
+    room.new_after = room.read if room.unread else None
+    screen.on_screen = None
+    screen.load(room)
+    if name.startswith("#") and room.members is None:
+        screen.ask("members", None, chat=name)
+    if room.draft or text:
+        screen.set_text(room.draft)
+
+
+def names(screen: Screen) -> list[str]:
+    return list(screen.rooms)
+
+
+def open_number(screen: Screen, number: int, text: str) -> None:
+    known = names(screen)
+    if number <= len(known):
+        open_chat(screen, known[number - 1], text)
+
+
+def open_next(screen: Screen, by: int, text: str) -> None:
+    known = names(screen)
+    at = known.index(screen.open_name) if screen.open_name in known else 0
+    open_chat(screen, known[(at + by) % len(known)], text)
+
+
+def open_unread(screen: Screen, text: str) -> None:
+    """The next chat with something unread: mentions first, then one-to-one, muted ones last."""
+    waiting = [room for room in screen.rooms.values() if room.unread and room is not screen.open]
+    if not waiting:
+        screen.tell("info", "nothing unread elsewhere")
+        return
+    open_chat(screen, min(waiting, key=lambda room: (not room.calls, room.muted, not room.direct)).name, text)
+
+
+def find(screen: Screen, part: str) -> list[str]:
+    """The chats, and people, whose names have this in them: those that begin with it first."""
+    sought = part.casefold().lstrip("#@")
+    known = [
+        *screen.rooms,
+        *(f"@{user}" for user in screen.users if user != screen.me and f"@{user}" not in screen.rooms),
+    ]
+    found = [name for name in known if sought in name.casefold()]
+    if part[:1] in "#@" and part:
+        found = [name for name in found if name.startswith(part[0])]
+    return sorted(found, key=lambda name: not name.lstrip("#@").casefold().startswith(sought))
+
+
+def jump_to(screen: Screen, text: str) -> None:
+    """What the dialog has found is opened."""
+    jump, screen.jump = screen.jump, None
+    found = find(screen, jump.text) if jump else []
+    if jump and found:
+        open_chat(screen, found[min(jump.at, len(found) - 1)], text)
+
+
+def start_jump(screen: Screen) -> None:
+    screen.jump = Jump()
+    screen.help_from = screen.question = None
+
+
+# ---- through what was said
+
+
+def scroll(screen: Screen, rows: int) -> None:
+    """Up by so many rows; down, if negative. Pages of the server's are asked for as one comes near."""
+    if screen.help_from is not None:
+        screen.help_from = max(0, screen.help_from - rows)
+        return
+    feed = screen.feed
+    feed.scroll(rows, screen.context, screen.geometry.feed_rows)
+    want_more(screen)
+
+
+def page_rows(screen: Screen) -> int:
+    return max(1, screen.geometry.feed_rows - 2)
+
+
+def want_more(screen: Screen) -> None:
+    if screen.view is not None:
+        view = screen.view
+        if view.kind == "results" and not view.feed.at_start and view.feed.near_start and view.feed.first_id:
+            view.feed.at_start = True  # asked once; the answer says whether there is more
+            search(screen, view.query or "", before=view.feed.first_id)
+        return
+    room = screen.open
+    feed = room.feed
+    if not feed.at_start and feed.near_start and feed.first_id is not None:
+        screen.fetch(room, "before", feed.first_id)
+    if not feed.at_end and room.loaded and feed.near_end and feed.last_id is not None:
+        screen.fetch(room, "after", feed.last_id)
+
+
+def to_end(screen: Screen) -> None:
+    """Back to the newest."""
+    room = screen.open
+    room.feed.selected = None
+    if room.feed.at_end:
+        room.feed.anchor = None
+    else:
+        screen.fetch(room, "newest")
+
+
+def escape(screen: Screen) -> bool:
+    """One step back from wherever one is; whether there was any."""
+    if screen.help_from is not None:
+        screen.help_from = None
+    elif screen.jump is not None:
+        screen.jump = None
+    elif screen.question is not None:
+        screen.question = None
+    elif screen.composing is not None:
+        screen.composing = None
+        screen.set_text("")
+    elif screen.feed.selected is not None and (screen.view is None or screen.view.kind == "thread"):
+        screen.feed.selected = None
+    elif screen.view is not None:
+        screen.view = None
+    elif screen.open.feed.anchor is not None or not screen.open.feed.at_end:
+        to_end(screen)
+    else:
+        return False
+    return True
+
+
+def first_unread(screen: Screen) -> None:
+    room = screen.open
+    screen.view = None
+    after = room.new_after if room.new_after is not None else room.read if room.unread else None
+    if after is None:
+        screen.tell("info", "nothing unread here")
+        return
+    feed = room.feed
+    first = next((id for id in feed.said if id > after), None)
+    first = min((id for id in feed.said if id > after), default=first)
+    if first is not None and ((feed.first_id or 0) <= after or feed.at_start):
+        feed.show(first, screen.context, screen.geometry.feed_rows, centred=True)
+    else:
+        screen.fetch(room, "around", after + 1)
+
+
+# ---- messages
+
+
+def select(screen: Screen, by: int) -> None:
+    screen.feed.step(by, screen.context, screen.geometry.feed_rows)
+    want_more(screen)
+
+
+def open_thread(screen: Screen, id: int) -> None:
+    screen.ask("thread", ThreadOf(id), id=id)
+    _needs_connection(screen)
+
+
+def search(screen: Screen, query: str, before: int | None = None) -> None:
+    page = f" before:{before}" if before is not None else ""
+    screen.do(Run(f"/search {query}{page}", Results(query, more=before is not None)))
+
+
+def _needs_connection(screen: Screen) -> None:
+    if not screen.online:
+        screen.tell("error", "there is no connection")
+
+
+def open_in_place(screen: Screen, message: Message) -> None:
+    """Leave the view for the place in its chat where this was said."""
+    screen.view = None
+    open_chat(screen, message.chat)
+    room = screen.open
+    if message.id in room.feed.said:
+        room.feed.selected = message.id
+        room.feed.show(message.id, screen.context, screen.geometry.feed_rows, centred=True)
+    else:
+        room.asked.discard("newest")
+        screen.fetch(room, "around", message.id)
+
+
+def enter_on_selected(screen: Screen) -> None:
+    message = screen.selected
+    if message is None:
+        return
+    if screen.view is not None and screen.view.kind == "results":
+        open_in_place(screen, message)
+    else:
+        open_thread(screen, message.id)
+
+
+def thread_of_selected(screen: Screen) -> None:
+    if (message := screen.selected) is not None:
+        open_thread(screen, message.id)
+
+
+def compose(screen: Screen, kind: str) -> None:
+    """Reply to, edit or react to the selected message with the next line."""
+    message = screen.selected
+    if message is None:
+        return
+    if message.deleted:
+        screen.tell("error", "it was deleted")
+    elif kind == "edit" and message.from_ != screen.me:
+        screen.tell("error", "only your own messages can be edited; r replies")
+    else:
+        screen.composing = Composing(kind, message.id, message.chat)  # type: ignore[arg-type]
+        screen.set_text(message.text or "" if kind == "edit" else ":" if kind == "react" else "")
+
+
+def delete(screen: Screen) -> None:
+    message = screen.selected
+    if message is not None and not message.deleted:
+        screen.question = Question(f"delete #{message.id} “{begin(message.text or '')[:40]}”?", "delete", message.id)
+
+
+def copy_id(screen: Screen) -> None:
+    if (message := screen.selected) is not None:
+        screen.do(Copy(f"#{message.id}"))
+        screen.tell("done", f"copied #{message.id}")
+
+
+def copy_text(screen: Screen) -> None:
+    if (message := screen.selected) is not None and message.text:
+        screen.do(Copy(message.text))
+        screen.tell("done", f"copied the text of #{message.id}")
+
+
+# ---- the rest
+
+
+def toggle_mouse(screen: Screen) -> None:
+    screen.mouse = not screen.mouse
+    screen.do(SetMouse(screen.mouse))
+    screen.tell("info", "the mouse is the client's" if screen.mouse else "the mouse is the terminal's: it selects text")
+
+
+def cancel_transfers(screen: Screen) -> None:
+    screen.do(CancelTransfers())
+
+
+def clicked(screen: Screen, id: int) -> None:
+    feed = screen.feed
+    if feed.selected == id and screen.view is not None and screen.view.kind == "results":
+        enter_on_selected(screen)
+    else:
+        feed.selected = None if feed.selected == id else id
+
+
+def recent(rooms: Sequence[Room], me: str) -> list[str]:
+    """Who spoke in these, the last one first."""
+    seen: dict[str, None] = {}
+    for room in rooms:
+        seen.update(dict.fromkeys(reversed(room.speakers)))
+    seen.pop(me, None)
+    return list(seen)
+
+
+def leave(screen: Screen) -> None:
+    """At once, unless something would be lost."""
+    waiting = sum(len(room.feed.pending) for room in screen.rooms.values())
+    lost = [f"{waiting} not sent yet"] if waiting else []
+    if screen.transfers:
+        lost.append("a file is on its way")
+    if lost:
+        screen.question = Question(f"{' and '.join(lost)}: leave all the same?", "leave")
+    else:
+        screen.do(Leave())
+
+
+def toggle_help(screen: Screen) -> None:
+    screen.help_from = 0 if screen.help_from is None else None
+
+
+def toggle_sides(screen: Screen) -> None:
+    screen.sides = not screen.sides

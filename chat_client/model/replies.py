@@ -1,0 +1,227 @@
+"""What came of a command: pages and threads into their feeds, everything else in words where it was typed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import structs
+
+from chat_client.errors import ChatError, Refused
+from chat_client.model.effects import Page, Quiet, Quoted, Results, Shown, ThreadOf, Why
+from chat_client.model.feed import Feed
+from chat_client.model.incoming import gone, in_words, load_limits
+from chat_client.model.moving import open_chat
+from chat_client.model.screen import Screen, View
+from chat_client.rows.said import quote_of
+from chat_client.states import OtherReply
+from chat_server.protocol import text as words
+from chat_server.protocol.events import (
+    Changed,
+    Event,
+    MarkedRead,
+    Message,
+    Reply,
+    SignedOut,
+    StatusReport,
+)
+from chat_server.protocol.times import iso
+
+SIDE_MESSAGES_MAX = 1000  # of which the client's own commands never list more
+
+
+def answered(screen: Screen, why: Why, verb: str, lines: Sequence[Event], reply: Reply, now: float) -> None:
+    screen.now = now
+    messages = [line for line in lines if isinstance(line, Message)]
+    _learn(screen, verb, reply)
+    if isinstance(why, Page):
+        _page(screen, why, messages, reply)
+    elif isinstance(why, ThreadOf):
+        _thread(screen, why.id, messages)
+    elif isinstance(why, Quoted):
+        found = next((message for message in messages if message.id == why.id), None)
+        screen.quotes[why.id] = quote_of(found) if found else None
+    elif isinstance(why, Results):
+        _results(screen, why, messages, reply)
+    elif isinstance(why, Shown):
+        _shown(screen, why, verb, messages, reply)
+
+
+def refused(screen: Screen, why: Why, error: ChatError, now: float) -> None:
+    screen.now = now
+    if isinstance(why, Page):
+        room = screen.rooms.get(why.chat)
+        if room is not None:
+            room.asked.discard(why.side)
+            if isinstance(error, Refused):
+                room.loaded, room.feed.at_end, room.feed.at_start = True, True, True
+        return
+    if isinstance(why, Quiet | Quoted):
+        return
+    chat = why.chat if isinstance(why, Shown) else screen.open_name
+    if isinstance(error, Refused) and error.code in ("unknown_command", "bad_argument") and isinstance(why, Shown):
+        text = error.text
+    else:
+        text = str(error)
+    note(screen, chat, "error", text)
+
+
+def note(screen: Screen, chat: str, kind: Any, text: str) -> None:
+    """Said in the chat, and for a moment over the input where that is not in sight."""
+    room = screen.rooms.get(chat) or screen.open  # what was left meanwhile must not come back by this
+    room.feed.note(kind, text, iso(int(screen.now * 1000)))
+    if screen.view is not None or room is not screen.open or room.feed.anchor is not None:
+        screen.tell(kind, text.split("\n", 1)[0])
+
+
+# ---- pages
+
+
+def _page(screen: Screen, why: Page, messages: list[Message], reply: Reply) -> None:
+    room = screen.rooms.get(why.chat)
+    if room is None:
+        return
+    room.asked.discard(why.side)
+    feed = room.feed
+    more = structs.asdict(reply).get("more") is not None
+    if why.side == "newest":
+        feed.restart(messages)
+        feed.at_start, room.loaded = not more, True
+        _ends(screen, why.chat)
+    elif why.side == "around":
+        feed.restart(messages)
+        room.loaded = True
+        if why.id in feed.said:
+            feed.selected = why.id
+            feed.show(why.id, screen.context, screen.geometry.feed_rows, centred=True)
+        if feed.anchor is None and feed.items:
+            feed.anchor = (feed.items[-1].place, 0)
+    elif why.side == "before" and feed.first_id == why.id:
+        feed.extend(messages)
+        feed.at_start = not more
+        while len(feed.items) > 2 * SIDE_MESSAGES_MAX and feed.anchor is not None:
+            feed.drop_newest()
+    elif why.side == "after" and feed.last_id == why.id:
+        feed.extend(messages)
+        while len(feed.items) > 2 * SIDE_MESSAGES_MAX and feed.anchor is not None:
+            feed.drop_oldest()
+        if not more:
+            _ends(screen, why.chat)
+
+
+def _ends(screen: Screen, name: str) -> None:
+    """The feed has come to the chat's end, unless something was said while the page was on its way."""
+    room = screen.rooms[name]
+    last = room.feed.last_id or 0
+    if room.newest > last and room.newest > 0 and last:
+        screen.fetch(room, "after", last)
+        return
+    room.newest = max(room.newest, last)
+    room.feed.at_end = True
+    if room.feed.anchor is not None and room.feed.items and room.feed.anchor == (room.feed.items[-1].place, 0):
+        room.feed.anchor = None
+
+
+# ---- views
+
+
+def _thread(screen: Screen, root: int, messages: list[Message]) -> None:
+    feed = Feed(at_end=True)
+    feed.extend(messages)
+    feed.at_start = True
+    first = messages[0] if messages else None
+    title = f"thread · {quote_of(first)[1]}" if first else "thread"
+    screen.view = View(kind="thread", title=title, feed=feed, root=root)
+
+
+def _results(screen: Screen, why: Results, messages: list[Message], reply: Reply) -> None:
+    if not messages:
+        if screen.view is not None and screen.view.query == why.title:
+            screen.tell("info", "no more results")
+            screen.view.feed.at_start = True
+        else:
+            note(screen, screen.open_name, "info", f"nothing was found for {why.title}")
+        return
+    more = structs.asdict(reply).get("more") is not None
+    view = screen.view
+    if why.more and view is not None and view.query == why.title:
+        view.feed.extend(messages)
+    else:
+        feed = Feed(at_end=True)
+        feed.extend(messages)
+        feed.selected = feed.last_id
+        view = screen.view = View(kind="results", title=why.title, feed=feed, query=why.title)
+    view.feed.at_start = not more
+
+
+def _shown(screen: Screen, why: Shown, verb: str, messages: list[Message], reply: Reply) -> None:
+    if verb in ("get_chat_with", "messages") and (chat := structs.asdict(reply).get("chat")):
+        open_chat(screen, str(chat))
+        return
+    if messages:
+        _results(screen, Results(why.line), messages, reply)
+        return
+    if isinstance(reply, SignedOut):
+        screen.tell("done", "signed out")
+        return
+    if isinstance(reply, Changed):
+        return
+    note(screen, why.chat, "done", _said(verb, reply, screen))
+
+
+def _said(verb: str, reply: Reply, screen: Screen) -> str:
+    """The server's own words for it where this client has them, else its fields in plain words."""
+    if isinstance(reply, OtherReply):
+        return in_words("", reply.fields) or f"{verb}: done"
+    try:
+        lines = words.reply(reply, verb, None, iso(int(screen.now * 1000))).decode().splitlines()
+    except Exception:
+        return in_words("", structs.asdict(reply)) or f"{verb}: done"
+    return "\n".join(_unmarked(line) for line in [lines[-1], *lines[:-1]]) if lines else "done"
+
+
+def _unmarked(line: str) -> str:
+    if line.startswith("+ "):
+        return line[2:]
+    return line
+
+
+# ---- what an answer tells besides
+
+
+def _learn(screen: Screen, verb: str, reply: Reply) -> None:
+    if isinstance(reply, StatusReport):
+        screen.users = {**dict.fromkeys(reply.active, True), **dict.fromkeys(reply.inactive, False)}
+        screen.ban = reply.ban
+        screen.invitations = [each.chat for each in reply.invitations]
+        screen.requests = [(each.chat, each.user) for each in reply.join_requests]
+        screen.away = dict(getattr(reply, "away", None) or {})
+        load_limits(screen, reply.limits)
+        for each in reply.chats:
+            screen.room(each.name).described(each)
+        return
+    if isinstance(reply, MarkedRead):
+        screen.room(reply.chat).marked(reply.id, screen.me)
+        return
+    fields = reply.fields if isinstance(reply, OtherReply) else structs.asdict(reply)
+    chat = fields.get("chat")
+    if not isinstance(chat, str):
+        return
+    if verb in ("mute", "unmute"):
+        screen.room(chat).muted = verb == "mute"
+    elif verb in ("leave", "decline"):
+        screen.invitations = [name for name in screen.invitations if name != chat]
+        gone(screen, chat)
+    elif verb in ("create_chat", "join") and fields.get("code") is None:
+        screen.invitations = [name for name in screen.invitations if name != chat]
+        screen.room(chat)
+        screen.ask("status")
+    elif verb == "members" and isinstance(fields.get("members"), list):
+        screen.room(chat).members = [_name(member) for member in fields["members"]]
+    elif verb == "topic" and "topic" in fields:
+        screen.room(chat).topic = fields["topic"]
+
+
+def _name(member: Any) -> str:
+    if isinstance(member, str):
+        return member
+    fields = member if isinstance(member, dict) else structs.asdict(member)
+    return str(fields.get("name") or fields.get("user"))

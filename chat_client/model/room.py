@@ -1,0 +1,71 @@
+"""One chat as the client knows it: its feed, what is unread in it, who is in it, and the draft of what is typed."""
+
+from chat_client.model.feed import Feed
+from chat_client.rows.items import Said
+from chat_client.rows.said import calls
+from chat_server.protocol.events import Chat, Message
+
+CALLS_MAX = 999  # remembered mentions that are unread, of one chat
+
+
+class Room:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.feed = Feed()
+        self.read = 0  # the read marker, an id
+        self.unread = 0
+        self.calls: set[int] = set()  # unread messages that mention the user
+        self.muted = False
+        self.owner: str | None = None
+        self.topic: str | None = None
+        self.members: list[str] | None = None
+        self.draft = ""
+        self.newest = 0  # the highest id that was heard of
+        self.loaded = False  # the feed was filled since the connection brought no continuation
+        self.asked: set[str] = set()  # sides of which a page is under way
+        self.new_after: int | None = None  # where the line `new from here` stands
+        self.speakers: dict[str, None] = {}  # who spoke here, the last one last
+
+    @property
+    def direct(self) -> bool:
+        return self.name.startswith("@")
+
+    def told(self, chat: Chat) -> None:
+        """What a sign-in says of it."""
+        self.described(chat)
+        self.read, self.unread = chat.read, chat.unread
+        self.calls = {id for id in self.calls if id > chat.read} if chat.unread else set()
+
+    def described(self, chat: Chat) -> None:
+        self.muted, self.owner, self.topic = chat.muted, chat.owner, chat.topic
+        if chat.members is not None:
+            self.members = list(chat.members)
+
+    def heard(self, message: Message, me: str) -> bool:
+        """A message that was pushed; whether it is a new one of somebody else's."""
+        put = self.feed.put(message)
+        if message.from_ != me and not message.deleted:
+            self.speakers.pop(message.from_, None)
+            self.speakers[message.from_] = None
+            if len(self.speakers) > 200:
+                self.speakers.pop(next(iter(self.speakers)))
+        is_new = put == "new" or (put == "outside" and message.id > self.newest)
+        self.newest = max(self.newest, message.id)
+        if message.deleted or not calls(message, me):
+            self.calls.discard(message.id)
+        if not is_new or message.from_ == me or message.id <= self.read:
+            return False
+        self.unread += 1
+        if calls(message, me) and len(self.calls) < CALLS_MAX:
+            self.calls.add(message.id)
+        return True
+
+    def marked(self, id: int, me: str) -> None:
+        """The read marker has moved here."""
+        if id <= self.read:
+            return
+        passed = sum(1 for item in self.feed.items if isinstance(item, Said)
+                     and self.read < item.message.id <= id and item.message.from_ != me)  # fmt: skip
+        self.read = id
+        self.unread = 0 if id >= self.newest else max(0, self.unread - passed)
+        self.calls = {called for called in self.calls if called > id}

@@ -1,0 +1,213 @@
+"""All that the screen shows, as plain state. What changes it is in the other files of this folder."""
+
+from collections import OrderedDict
+from datetime import tzinfo
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from chat_client.model.effects import Ask, Effect, Page, Quiet, Quoted, SetText, Why
+from chat_client.model.feed import Feed
+from chat_client.model.room import Room
+from chat_client.rows.geometry import Geometry, geometry
+from chat_client.rows.items import NoteKind
+from chat_client.rows.said import Context, quote_of
+from chat_client.states import Connected, State
+from chat_server.protocol.events import Ban, CommandForm, Limit, Message
+
+PAGE_MESSAGES = 100
+QUOTES_MAX = 500
+USERS_MAX = 2000
+BAR_ROWS_MIN = 24  # rows of a terminal from which the bar over the input has its row always
+
+
+class View(Struct):
+    """What stands in the middle instead of the open chat."""
+
+    kind: Literal["thread", "results"]
+    title: str
+    feed: Feed
+    root: int | None = None  # of a thread
+    query: str | None = None  # of a search, to ask for more
+
+
+class Composing(Struct, frozen=True):
+    """What the next line will be, if not a message to the open chat."""
+
+    kind: Literal["reply", "edit", "react"]
+    id: int
+    chat: str
+
+
+class Question(Struct, frozen=True):
+    """Asked in the place of the input: `y` does `then`, anything else leaves it."""
+
+    text: str
+    kind: Literal["paste", "delete", "leave"]
+    subject: Any = None
+
+
+class Jump(Struct):
+    """The dialog that finds a chat by a part of its name."""
+
+    text: str = ""
+    at: int = 0
+
+
+class Transfer(Struct):
+    """A file on its way."""
+
+    name: str
+    sending: bool
+    done: int = 0
+    size: int = 0
+    since: float = 0.0
+
+
+class Screen:
+    """`now` is the time of the last event or tick, in Unix seconds. `effects` is emptied by who carries them out."""
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self.zone = zone
+        self.now = 0.0
+        self.effects: list[Effect] = []
+        self.me = ""
+        self.server = ""
+        self.connection: State | None = None
+        self.catching_up = True
+        self.commands: list[CommandForm] = []
+        self.text_max = 4096
+        self.rooms: dict[str, Room] = {}
+        self.open_name = "main"
+        self.before_name = "main"
+        self.view: View | None = None
+        self.help_from: int | None = None  # the first row of the page of keys that is shown
+        self.jump: Jump | None = None
+        self.composing: Composing | None = None
+        self.question: Question | None = None
+        self.users: dict[str, bool] = {}  # online?
+        self.away: dict[str, str] = {}
+        self.invitations: list[str] = []
+        self.requests: list[tuple[str, str]] = []  # chat, user
+        self.limits: dict[str, Limit] = {}
+        self.ban: Ban | None = None
+        self.flash: tuple[str, str, float] | None = None  # style, text, until
+        self.usage = ""  # of the command that is being typed
+        self.quotes: OrderedDict[int, tuple[str, str] | None] = OrderedDict()
+        self.transfers: dict[int, Transfer] = {}
+        self.keys: dict[str, str] = {}  # the chat of each message that is on its way
+        self.looked = 0.0  # when it was asked last who is there
+        self.focused = True
+        self.mouse = True
+        self.sides = True
+        self.attended = 0.0
+        self.on_screen: tuple[str, int, float] | None = None  # chat, id, since
+        self.columns, self.height, self.input_rows = 80, 24, 1
+
+    # ---- what it is made of
+
+    def room(self, name: str) -> Room:
+        """The chat of this name, which is made if need be."""
+        room = self.rooms.get(name)
+        if room is None:
+            room = self.rooms[name] = Room(name)
+            order = {"m": 0, "#": 1, "@": 2}
+            self.rooms = dict(sorted(self.rooms.items(), key=lambda pair: order.get(pair[0][0], 1)))
+        return room
+
+    @property
+    def open(self) -> Room:
+        return self.room(self.open_name)
+
+    @property
+    def feed(self) -> Feed:
+        """What the middle shows."""
+        return self.view.feed if self.view else self.open.feed
+
+    @property
+    def geometry(self) -> Geometry:
+        bar = self.has_bar or self.height >= BAR_ROWS_MIN
+        sides = self.sides and self.help_from is None  # the page of keys has all of the screen
+        return geometry(self.columns, self.height, self.input_rows, bar, sides)
+
+    @property
+    def has_bar(self) -> bool:
+        """Whether a row over the input says something."""
+        return bool(self.composing or self.question or self.flash or self.usage or self.feed.selected or self.transfers)
+
+    @property
+    def context(self) -> Context:
+        return Context(
+            me=self.me,
+            width=self.geometry.feed_columns,
+            zone=self.zone,
+            quote=self.quote,
+            new_after=None if self.view else self.open.new_after,
+            selected=self.feed.selected,
+            labels=self.view is not None and self.view.kind == "results",
+        )
+
+    @property
+    def modal(self) -> bool:
+        """Whether keys go elsewhere than into the line."""
+        return self.jump is not None or self.question is not None or self.help_from is not None
+
+    @property
+    def online(self) -> bool:
+        return isinstance(self.connection, Connected)
+
+    def message(self, id: int) -> Message | None:
+        """The message, if it is kept anywhere."""
+        for feed in (self.feed, *(room.feed for room in self.rooms.values())):
+            if (said := feed.said.get(id)) is not None:
+                return said.message
+        return None
+
+    @property
+    def selected(self) -> Message | None:
+        feed = self.feed
+        said = feed.said.get(feed.selected) if feed.selected is not None else None
+        return said.message if said else None
+
+    def quote(self, id: int) -> tuple[str, str] | None:
+        """Who said it and how it begins. What is not kept is asked for when it comes on the screen (`missing`)."""
+        message = self.message(id)
+        return quote_of(message) if message else self.quotes.get(id)
+
+    # ---- what everything does
+
+    def do(self, effect: Effect) -> None:
+        self.effects.append(effect)
+
+    def ask(self, verb: str, why: Why | None = None, /, **arguments: Any) -> None:
+        """Ask the server, for the client itself; nothing is asked while there is no connection."""
+        if self.online:
+            self.do(Ask(verb, {name: value for name, value in arguments.items() if value is not None}, why or Quiet()))
+
+    def tell(self, style: NoteKind, text: str, seconds: float = 5.0) -> None:
+        """For a moment, over the input."""
+        self.flash = (style, text, self.now + seconds)
+
+    def set_text(self, text: str) -> None:
+        self.do(SetText(text))
+
+    def load(self, room: Room) -> None:
+        """Have its newest messages, if they are not there."""
+        if not room.loaded:
+            self.fetch(room, "newest")
+
+    def fetch(self, room: Room, side: Literal["newest", "before", "after", "around"], id: int | None = None) -> None:
+        if side in room.asked or not self.online:
+            return
+        room.asked.add(side)
+        where: dict[str, Any] = {} if side == "newest" else {side: id}
+        self.ask("history", Page(room.name, side, id), chat=room.name, limit=PAGE_MESSAGES, **where)
+
+    def ask_quotes(self, ids: set[int]) -> None:
+        """Have what these, which are on the screen, answer; a few at a time."""
+        for id in sorted(ids - self.quotes.keys(), reverse=True)[:3]:
+            if self.online:
+                self.quotes[id] = None
+                if len(self.quotes) > QUOTES_MAX:
+                    self.quotes.popitem(last=False)
+                self.ask("history", Quoted(id), chat=self.open_name, around=id, limit=1)

@@ -1,0 +1,239 @@
+"""A line that was typed: where it goes. What the client itself executes is in OWN_COMMANDS."""
+
+import re
+from collections.abc import Callable
+
+from chat_client.emojis import EMOJIS
+from chat_client.model.effects import (
+    Ask,
+    CancelTransfers,
+    Confirm,
+    Discard,
+    GetFile,
+    InsertText,
+    Leave,
+    Post,
+    Reconnect,
+    Run,
+    SendFile,
+    Shown,
+)
+from chat_client.model.moving import leave, open_chat, open_thread, search
+from chat_client.model.replies import note
+from chat_client.model.screen import Question, Screen
+from chat_client.rows.cells import safe
+from chat_server.protocol.events import CommandForm
+
+PASTE_LINES_MAX, PASTE_CHARS_MAX = 8, 1500  # more is asked about first
+
+_AROUND = re.compile(r"/history\s+(\S+)\s+around\s+#?(\d+)\s*", re.IGNORECASE)
+
+
+def submit(screen: Screen, text: str) -> bool:
+    """Whether it was taken: if not, it stays in the input."""
+    if not text.strip():
+        return False
+    if screen.composing is not None:
+        return _composed(screen, text)
+    if text.startswith("/") and not text.startswith("//"):
+        _command(screen, text)
+        return True
+    return _say(screen, text[1:] if text.startswith("//") else text)
+
+
+def _fits(screen: Screen, text: str) -> bool:
+    if len(text) > screen.text_max:
+        screen.tell("error", f"{len(text)} characters: a message has at most {screen.text_max}; send it in parts", 8.0)
+        return False
+    return True
+
+
+def _say(screen: Screen, text: str) -> bool:
+    if not _fits(screen, text):
+        return False
+    view = screen.view
+    if view is not None and view.kind == "thread" and view.root is not None:
+        screen.do(Post("reply", {"id": view.feed.selected or view.root, "text": text}))
+        view.feed.anchor = view.feed.selected = None
+        return True
+    screen.view = None
+    room = screen.open
+    room.new_after = None
+    _to_bottom(screen)
+    screen.do(Post("send", {"target": room.name, "text": text}))
+    return True
+
+
+def _to_bottom(screen: Screen) -> None:
+    feed = screen.open.feed
+    feed.selected = None
+    if feed.at_end:
+        feed.anchor = None
+    else:
+        screen.fetch(screen.open, "newest")
+
+
+def _composed(screen: Screen, text: str) -> bool:
+    composing = screen.composing
+    assert composing is not None
+    if not _fits(screen, text):
+        return False
+    why = Shown(composing.chat, f"/{composing.kind}")
+    if composing.kind == "reply":
+        screen.do(Post("reply", {"id": composing.id, "text": text}))
+        if screen.view is None:
+            _to_bottom(screen)
+    elif composing.kind == "edit":
+        screen.do(Ask("edit", {"id": composing.id, "text": text}, why))
+    else:
+        word = text.strip()
+        emoji = EMOJIS.get(word.strip(":"), word)
+        message = screen.message(composing.id)
+        there = message is not None and screen.me in (message.reactions or {}).get(emoji, [])
+        screen.do(Ask("unreact" if there else "react", {"id": composing.id, "emoji": emoji}, why))
+    screen.composing = None
+    return True
+
+
+def pasted(screen: Screen, text: str) -> None:
+    """A block from the clipboard: one message; a big one asks first."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.count("\n") + 1
+    if lines <= PASTE_LINES_MAX and len(text) <= PASTE_CHARS_MAX:
+        screen.do(InsertText(text))
+        return
+    past = f"; a message has at most {screen.text_max}" if len(text) > screen.text_max else ""
+    screen.question = Question(f"paste {lines} lines, {len(text)} characters{past}?", "paste", text)
+
+
+def answer(screen: Screen, yes: bool) -> None:
+    """To the question that is open."""
+    question, screen.question = screen.question, None
+    if question is None or not yes:
+        return
+    if question.kind == "paste":
+        screen.do(InsertText(question.subject))
+    elif question.kind == "delete":
+        screen.do(Ask("delete", {"id": question.subject}, Shown(screen.open_name, "/delete")))
+        screen.feed.selected = None
+    elif question.kind == "leave":
+        screen.do(Leave())
+
+
+# ---- commands
+
+
+def _command(screen: Screen, line: str) -> None:
+    verb, _, rest = line[1:].partition(" ")
+    own = OWN_COMMANDS.get(verb.lower())
+    around = _AROUND.fullmatch(line)
+    if own is not None:
+        own(screen, rest.strip())
+    elif around:
+        open_chat(screen, chat_named(screen, around[1]))
+        screen.open.asked.discard("newest")
+        screen.fetch(screen.open, "around", int(around[2]))
+    else:
+        screen.do(Run(line, Shown(screen.open_name, safe(line))))
+
+
+def chat_named(screen: Screen, name: str) -> str:
+    """The chat that is meant: `main`, `#team`, `@bob`; a bare name is a user's."""
+    for known in (*screen.rooms, *(f"@{user}" for user in screen.users)):
+        if known.casefold() in (name.casefold(), f"@{name}".casefold()):
+            return known
+    return name if name.startswith(("#", "@")) or name == "main" else f"@{name}"
+
+
+def _open(screen: Screen, rest: str) -> None:
+    name = chat_named(screen, rest.split(" ")[0])
+    known = name in screen.rooms or name[1:] in screen.users
+    if not rest:
+        note(screen, screen.open_name, "error", "/open <chat>: which one? Ctrl-K shows them")
+    elif known:
+        open_chat(screen, name)
+    elif name.startswith("@"):
+        # A stranger: the server knows whether there is one.
+        screen.do(Run(f"/get_chat_with {name}", Shown(screen.open_name, rest)))
+    else:
+        note(screen, screen.open_name, "error", f"you are in no chat {safe(name)}; Ctrl-K shows yours")
+
+
+def _search(screen: Screen, rest: str) -> None:
+    if rest:
+        search(screen, rest)
+    else:
+        note(screen, screen.open_name, "error", "/search <words> [in:<chat>] [from:<user>]: which words?")
+
+
+def _thread(screen: Screen, rest: str) -> None:
+    digits = rest.removeprefix("#")
+    if digits.isascii() and digits.isdigit():
+        open_thread(screen, int(digits))
+    elif (message := screen.selected) is not None:
+        open_thread(screen, message.id)
+    else:
+        note(screen, screen.open_name, "error", "/thread <id>: of which message? Alt-Up selects one")
+
+
+def _send_file(screen: Screen, rest: str) -> None:
+    target, _, path = rest.partition(" ")
+    path = path.strip().strip('"')
+    if not target or not path:
+        note(screen, screen.open_name, "error", "/send_file <target> <path>: to whom, and which file?")
+        return
+    screen.do(SendFile(screen.open_name, chat_named(screen, target), path))
+
+
+def _get_file(screen: Screen, rest: str) -> None:
+    _fetch(screen, rest, "get_file")
+
+
+def _open_file(screen: Screen, rest: str) -> None:
+    _fetch(screen, rest, "open_file")
+
+
+def _fetch(screen: Screen, rest: str, verb: str) -> None:
+    number, _, name = rest.partition(" ")
+    digits = number.removeprefix("#")
+    if not (digits.isascii() and digits.isdigit()):
+        note(screen, screen.open_name, "error", f"/{verb} <id>: which file? Its number stands beside its name")
+        return
+    screen.do(GetFile(screen.open_name, int(digits), name.strip() or None, open=verb == "open_file"))
+
+
+def _waiting(screen: Screen, rest: str) -> None:
+    lines = [f"{room.name}: {safe(pending.text)[:60]} ({pending.state})"
+             for room in screen.rooms.values() for pending in room.feed.pending.values()]  # fmt: skip
+    note(screen, screen.open_name, "info", "\n".join(lines) or "nothing waits to be sent")
+
+
+def _keys(screen: Screen, rest: str) -> None:
+    screen.help_from = 0
+
+
+# For completion: those of the full screen alone; the others are in `own`.
+FORMS = (
+    CommandForm("open_file", (), "/open_file <id>", "fetches a file and opens it", "Client", "/open_file 7",
+                [{"name": "id", "kind": "file", "required": True}]),
+    CommandForm("cancel", (), "/cancel", "cancels the files on their way", "Client", "/cancel", []),
+    CommandForm("keys", (), "/keys", "shows all keys", "Client", "/keys", []),
+)  # fmt: skip
+OWN_COMMANDS: dict[str, Callable[[Screen, str], None]] = {
+    "open": _open,
+    "talk": _open,
+    "search": _search,
+    "thread": _thread,
+    "send_file": _send_file,
+    "get_file": _get_file,
+    "open_file": _open_file,
+    "waiting": _waiting,
+    "keys": _keys,
+    "reconnect": lambda screen, rest: screen.do(Reconnect()),
+    "confirm": lambda screen, rest: screen.do(Confirm()),
+    "discard": lambda screen, rest: screen.do(Discard()),
+    "cancel": lambda screen, rest: screen.do(CancelTransfers()),
+    "quit": lambda screen, rest: leave(screen),
+    "exit": lambda screen, rest: leave(screen),
+    "close": lambda screen, rest: leave(screen),
+}

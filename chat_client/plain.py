@@ -1,0 +1,259 @@
+"""The client in one column: what is said comes as lines, what is typed goes to the open chat. No full screen.
+
+For screen readers, logs, dumb terminals and pipes. Plain text goes to the open chat; `/...` is a command; `//` sends a
+text that begins with a slash. What was shown counts as read when the next line is typed.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from chat_client import show
+from chat_client.completion import Known
+from chat_client.connection import Chat
+from chat_client.errors import ChatError, Disconnected, Refused
+from chat_client.files import fields
+from chat_client.own import OWN
+from chat_client.paths import entries, typed_path
+from chat_client.recent import Recent
+from chat_client.script import now
+from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing
+from chat_client.typed import find, has_secret
+from chat_client.typing_in import Input
+from chat_server.protocol.clean import clean
+from chat_server.protocol.events import Event, Message, ReadMarker, Talking
+
+OPEN_SECONDS_MAX = 5
+# At the end of a pipe what it sent is waited for; a person who leaves has seen what waits.
+LAST_SECONDS_MAX, ATTENDED_LAST_SECONDS_MAX = 30, 2
+DONE, REFUSED, NO_CONNECTION = 0, 1, 3
+
+
+class Plain:
+    """`write` takes whole lines with their ends."""
+
+    def __init__(self, chat: Chat, downloads: Path, write: Callable[[str], None]) -> None:
+        self.open = "main"
+        self._chat, self._downloads, self._write = chat, downloads, write
+        self._recent = Recent()
+        self._shown: dict[str, int] = {}  # the newest message of each chat that was shown and is not marked as read
+        self._running: set[asyncio.Task[None]] = set()
+        self._lost_before = ""
+        self._status = DONE
+
+    def words(self) -> str:
+        """What stands before the line that is typed."""
+        return f"{self.open}{'' if isinstance(self._chat.state, Connected) else ' (not connected)'}> "
+
+    def known(self) -> Known:
+        return self._recent.known(self._chat.commands, self.open, entries)
+
+    async def run(self, source: Input) -> int:
+        """Until the input or the connection ends; the exit status."""
+        with source.output():
+            showing = asyncio.create_task(self._show_all())
+            typing = asyncio.create_task(self._type(source))
+            await asyncio.wait({showing, typing}, return_when=asyncio.FIRST_COMPLETED)
+            if typing.done():
+                typing.result()
+                await self._leave(ATTENDED_LAST_SECONDS_MAX if source.attended else LAST_SECONDS_MAX)
+            await _stop(typing)
+            await showing
+        for task in self._running:
+            task.cancel()
+        return self._status
+
+    async def _leave(self, seconds: float) -> None:
+        self._mark_read()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while waiting := [each.key for each in self._chat.outgoing if each.state == "waiting"]:
+                    await self._chat.settled(waiting[0])
+                while self._running:
+                    await asyncio.wait(self._running)
+        if left := self._chat.outgoing:
+            self._status = NO_CONNECTION
+            self._say(*(f"- not sent: {show.short(command.text)}" for command in left))
+        await self._chat.close()
+
+    # ---- what comes
+
+    async def _show_all(self) -> None:
+        async for event in self._chat:
+            self._recent.note(event)
+            self._say(*self._lines(event))
+            if isinstance(event, Ended) and event.code != "closed":
+                self._status = NO_CONNECTION
+
+    def _lines(self, event: AnyEvent) -> list[str]:
+        match event:
+            case Outgoing():
+                if event.state == "failed":
+                    self._status = REFUSED
+                return show.outgoing(event, self._chat.user, now()) if event.state != "waiting" else []
+            case Lost():
+                news, self._lost_before = event.why != self._lost_before, event.why
+                return show.state(event, time.time()) if news else []
+            case Connecting() | Connected() | Ended() | Forgotten():
+                if isinstance(event, Connected):
+                    self._lost_before = ""
+                return show.state(event, time.time())
+            case Message():
+                if event.from_ != self._chat.user:
+                    self._shown[event.chat] = max(event.id, self._shown.get(event.chat, 0))
+            case ReadMarker() if self._shown.get(event.chat, 0) <= event.id:
+                self._shown.pop(event.chat, None)
+        return show.event(event, now())
+
+    def _say(self, *lines: str) -> None:
+        if lines:
+            self._write("".join(f"{line}\n" for line in lines))
+
+    def _mark_read(self) -> None:
+        shown, self._shown = self._shown, {}
+        for chat, id_ in shown.items():
+            self._spawn(self._read(chat, id_))
+
+    async def _read(self, chat: str, id_: int) -> None:
+        with suppress(ChatError):
+            await self._chat.command("read", chat=chat, id=id_)
+
+    # ---- what is typed
+
+    async def _type(self, source: Input) -> None:
+        async for line in source.lines():
+            line = line.strip("\n")
+            if not line.strip():
+                continue
+            self._mark_read()
+            doing = self._do(line)
+            if doing is None:
+                return
+            if source.attended:
+                self._spawn(doing)
+            else:
+                await self._guarded(doing)
+
+    def _do(self, line: str) -> Coroutine[Any, Any, None] | None:
+        """What the line asks for; None: to leave."""
+        if not line.startswith("/") or line.startswith("//"):
+            return self._post("send", target=self.open, text=line.removeprefix("/") if line[0] == "/" else line)
+        word, _, rest = line.partition(" ")
+        rest = rest.strip()
+        match word.lower():
+            case "/quit" | "/close" | "/exit":
+                return None
+            case "/open" | "/talk":
+                return self._open(rest or "main")
+            case "/reconnect":
+                return self._call(self._chat.reconnect)
+            case "/confirm":
+                return self._call(self._chat.confirm)
+            case "/discard":
+                return self._call(self._chat.discard)
+            case "/waiting":
+                return self._waiting()
+            case "/send_file" | "/get_file":
+                return self._file(word[1:].lower(), *rest.partition(" ")[::2])
+        return self._command(line)
+
+    async def _call(self, function: Callable[[], None]) -> None:
+        function()
+
+    async def _post(self, verb: str, **arguments: Any) -> None:
+        command = self._chat.post(verb, **arguments)
+        if not isinstance(self._chat.state, Connected):
+            self._say(*show.outgoing(command, self._chat.user, now()))
+
+    async def _open(self, chat: str) -> None:
+        """The server says how a chat is named, and whether there is one; without it, it is opened as it was typed."""
+        self.open = chat if chat.startswith(("#", "@")) or chat.lower() == "main" else f"@{chat}"
+        try:
+            async with asyncio.timeout(OPEN_SECONDS_MAX):
+                reply = (await self._chat.command("talk", target=chat)).reply
+            if isinstance(reply, Talking) and reply.target:
+                self.open = reply.target
+        except (TimeoutError, Disconnected):
+            pass
+        except Refused:
+            self.open = "main"
+            raise
+        self._say(f"* what you type goes to {clean(self.open)}")
+
+    async def _waiting(self) -> None:
+        waiting = self._chat.outgoing
+        self._say(
+            *(
+                f"  {command.state}: {command.target or command.verb}: {show.short(command.text)}"
+                for command in waiting
+            ),
+            f"+ {len(waiting)} waiting to be sent",
+        )
+
+    async def _file(self, verb: str, first: str, rest: str) -> None:
+        """In the background, also with a pipe: at the end it waits for what is under way."""
+        number = first.removeprefix("#")
+        if verb == "send_file" and first and rest:
+            self._spawn(self._send_file(first, typed_path(rest.strip())))
+        elif verb == "get_file" and number.isascii() and number.isdigit():
+            self._spawn(self._get_file(int(number), rest.strip() or None))
+        else:
+            usage = next(form.usage for form in OWN if form.verb == verb)
+            raise Refused("bad_argument", f"usage: {usage}")
+
+    async def _send_file(self, target: str, path: Path) -> None:
+        self._say(f"* sending {show.short(path.name)}")
+        reply = await self._chat.send_file(target, path)
+        self._say(f"+ sent #{fields(reply)['id']}: {show.short(path.name)}")
+
+    async def _get_file(self, file_id: int, name: str | None) -> None:
+        path = await self._chat.get_file(file_id, self._downloads, name=name)
+        self._say(f"+ file {file_id} is {clean(str(path))}")
+
+    async def _command(self, line: str) -> None:
+        typed = self._chat.typed(line)
+        if typed is not None and typed.sends:
+            await self._post(typed.verb, **typed.arguments)
+            return
+        if typed is not None and "\n" in line:
+            returned = await self._chat.command(typed.verb, **typed.arguments)
+        else:
+            returned = await self._chat.line(line)
+        verb = typed.verb if typed else line[1:].split(" ", 1)[0]
+        self._say(*self._returned(returned.lines), *show.reply(returned.reply, verb, now()))
+        if verb == "help" and " " not in line.strip():
+            self._say(f"+ here also: {', '.join(form.usage for form in OWN)}")
+
+    def _returned(self, events: list[Event]) -> list[str]:
+        for event in events:
+            self._recent.note(event)
+        return [line for event in events for line in show.event(event, now())]
+
+    # ---- what takes its time
+
+    def _spawn(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(doing))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _guarded(self, doing: Coroutine[Any, Any, None]) -> None:
+        try:
+            await doing
+        except (ChatError, OSError) as error:
+            self._status = REFUSED
+            self._say(*show.error(error))
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def may_keep(line: str, chat: Chat) -> bool:
+    """Whether a typed line may be kept for the next run."""
+    own = find(line.split(" ", 1)[0], OWN) if line.startswith("/") else None
+    return own is not None or not has_secret(line, chat.commands)

@@ -1,0 +1,11 @@
+"""Which colour a name has: always the same one, on every machine."""
+
+from functools import lru_cache
+from zlib import crc32
+
+NAME_COLOURS = 14
+
+
+@lru_cache(maxsize=4096)
+def name_style(name: str) -> str:
+    return f"name{crc32(name.casefold().encode()) % NAME_COLOURS}"

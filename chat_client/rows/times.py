@@ -1,0 +1,29 @@
+"""Times as a reader sees them, in the reader's zone (None: that of the machine)."""
+
+from datetime import datetime, tzinfo
+from functools import lru_cache
+
+
+@lru_cache(maxsize=8192)
+def local(at: str, zone: tzinfo | None) -> datetime:
+    return datetime.fromisoformat(at).astimezone(zone)
+
+
+def clock(at: str, zone: tzinfo | None) -> str:
+    return f"{local(at, zone):%H:%M}"
+
+
+def day(at: str, zone: tzinfo | None) -> str:
+    when = local(at, zone)
+    return f"{when:%A} {when.day} {when:%B} {when.year}"
+
+
+def seconds(at: str) -> float:
+    """Unix time."""
+    return local(at, None).timestamp()
+
+
+def moment(at: float, zone: tzinfo | None, now: float) -> str:
+    """A time that is told: with its date where that is not today's."""
+    when, today = datetime.fromtimestamp(at, zone), datetime.fromtimestamp(now, zone)
+    return f"{when:%H:%M}" if when.date() == today.date() else f"{when.day} {when:%B %H:%M}"

@@ -1,0 +1,81 @@
+"""The client in a script: send one message, or print what is said. What went wrong is one line on stderr."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from msgspec.json import Encoder
+
+from chat_client import show
+from chat_client.connection import Chat
+from chat_client.errors import Disconnected
+from chat_client.settings import Settings, UsageError
+from chat_client.states import Connected, Ended, Lost
+from chat_server.protocol.events import Message
+
+STDIN_BYTES_MAX = 1 << 20
+# A server that restarts is waited for; then the script is told that it is not known whether the message was sent.
+SEND_SECONDS_MAX = 60
+EVERY_CHAT = "all"
+Write = Callable[[str], None]
+
+
+def message(settings: Settings, stdin: BinaryIO) -> str:
+    """What is to be sent: the words of the command line, or all of stdin as one message. Raises UsageError."""
+    if settings.text is not None:
+        return settings.text
+    data = stdin.read(STDIN_BYTES_MAX + 1)
+    if len(data) > STDIN_BYTES_MAX:
+        raise UsageError(f"stdin has more than {STDIN_BYTES_MAX} bytes, which no message may have; send it as a file")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise UsageError("stdin is not UTF-8; send it as a file") from None
+    if not text.strip():
+        raise UsageError("there is nothing to send: stdin is empty")
+    return text.removesuffix("\n")
+
+
+async def send(chat: Chat, target: str, text: str) -> None:
+    """Raises Refused, or Disconnected if there was no answer in SEND_SECONDS_MAX."""
+    try:
+        async with asyncio.timeout(SEND_SECONDS_MAX):
+            await chat.send(target, text)
+    except TimeoutError:
+        raise Disconnected(f"no answer within {SEND_SECONDS_MAX} s; it is not known whether it was sent") from None
+
+
+async def follow(chat: Chat, wanted: str, write: Write, warn: Write, json: bool) -> None:
+    """Print the messages of a chat (or of EVERY_CHAT) from now on, without a gap over a lost connection.
+
+    Returns when there is nothing more to come. Raises Disconnected if it was ended from the other side.
+    """
+    encode = Encoder().encode
+    since_now = False
+    async for event in chat:
+        match event:
+            case Connected():
+                since_now = True
+            case Message() if since_now and wanted in (EVERY_CHAT, event.chat):
+                if json:
+                    write(f"{encode(event).decode()}\n")
+                else:
+                    write("".join(f"{line}\n" for line in show.event(event, now())))
+            case Lost():
+                warn(f"no connection: {event.why}")
+            case Ended(code="closed"):
+                return
+            case Ended():
+                raise Disconnected(event.why)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def out(text: str) -> None:
+    """To stdout, at once: who reads it may be a pipe."""
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -1,0 +1,137 @@
+"""The options of chat-client: the command line, over the TOML file in the user's configuration folder, over
+defaults."""
+
+import argparse
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import platformdirs
+from msgspec import Struct
+
+from chat_client.servers import read as read_servers
+from chat_client.version import VERSION
+
+NAME = "chat-client"
+Theme = Literal["dark", "light", "mono"]
+# What may stand in the file: the type of each value.
+FILE_KEYS: dict[str, type] = {
+    "server": str,
+    "user": str,
+    "tls": bool,
+    "ca": str,
+    "plain": bool,
+    "theme": str,
+    "downloads": str,
+    "mouse": bool,
+    "notify": bool,
+}
+STATUSES = "Exit status: 0 done, 1 refused by the server, 2 wrong usage, 3 no connection, 130 interrupted."
+
+
+class UsageError(Exception):
+    """A wrong option, file or input: one line, and exit status 2."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """`servers` and `user` are asked for, or remembered, where they are missing."""
+
+    servers: tuple[str, ...] = ()
+    user: str | None = None
+    tls: bool = False
+    ca: Path | None = None
+    plain: bool = False
+    theme: Theme | None = None  # None: what fits the terminal
+    downloads: Path
+    mouse: bool = True
+    notify: bool = True  # bell and desktop notifications
+    # Scripts:
+    send: str | None = None  # the target
+    text: str | None = None  # what to send; None: from stdin
+    follow: str | None = None  # the chat, or `all`
+    json: bool = False
+    # Where things are kept:
+    data_dir: Path
+    config_file: Path
+
+
+def load(arguments: Sequence[str]) -> Settings:
+    """Raises UsageError; `--help` and `--version` print and exit, as argparse does."""
+    given = vars(option_parser().parse_args(arguments))
+    config_file = Path(given["config"] or Path(platformdirs.user_config_dir(NAME, appauthor=False)) / "config.toml")
+    values = _read_file(config_file, must_exist=given["config"] is not None)
+    values |= {name: given[name] for name in FILE_KEYS if given.get(name) is not None}
+    if "theme" in values and values["theme"] not in get_args(Theme):
+        raise UsageError(f"a theme is {', '.join(get_args(Theme))}, not {values['theme']}")
+    servers = values.pop("server", None)
+    try:
+        named = tuple(str(server) for server in read_servers(servers)) if servers else ()
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    ca = values.pop("ca", None)
+    downloads = Path(values.pop("downloads", None) or platformdirs.user_downloads_dir()).expanduser()
+    return Settings(
+        servers=named,
+        ca=Path(ca).expanduser() if ca else None,
+        downloads=downloads,
+        data_dir=Path(platformdirs.user_data_dir(NAME, appauthor=False)),
+        config_file=config_file,
+        **values,
+        **_script(given),
+    )
+
+
+def _script(given: dict[str, Any]) -> dict[str, Any]:
+    text = " ".join(given["text"]) if given["text"] else None
+    if text is not None and given["send"] is None:
+        raise UsageError(f"a text goes with --send: {NAME} --send main {given['text'][0]!r}")
+    if given["json"] and given["follow"] is None:
+        raise UsageError("--json goes with --follow")
+    if given["send"] is not None and given["follow"] is not None:
+        raise UsageError("--send and --follow do not go together")
+    return {"send": given["send"], "text": text, "follow": given["follow"], "json": given["json"]}
+
+
+def _read_file(path: Path, must_exist: bool) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        if must_exist:
+            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        return {}
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+    for name, value in table.items():
+        if name not in FILE_KEYS:
+            raise UsageError(f"{path} has an unknown key: {name}; known are {', '.join(FILE_KEYS)}")
+        if not isinstance(value, FILE_KEYS[name]):
+            raise UsageError(f"{path}: {name} is {'true or false' if FILE_KEYS[name] is bool else 'a text'}")
+    return table
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        raise UsageError(f"{message}; see {NAME} --help")
+
+
+def option_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog=NAME, description="A chat in the terminal.", epilog=STATUSES, allow_abbrev=False)
+    add = parser.add_argument
+    add("--version", action="version", version=f"{NAME} {VERSION}")
+    add("--server", metavar="HOST:PORT[,…]", help="the server; several of one cluster are tried in turn")
+    add("--user", metavar="NAME", help="who signs in")
+    add("--tls", action="store_true", default=None, help="speak TLS")
+    add("--ca", metavar="FILE", help="who signed the server's certificate (PEM), if the system does not know")
+    add("--plain", action="store_true", default=None, help="one column and no full screen")
+    add("--theme", metavar="|".join(get_args(Theme)), help="the colours (those that fit the terminal)")
+    add("--downloads", metavar="DIR", help="where received files go")
+    add("--config", metavar="FILE", help="the file with settings (config.toml in the configuration folder)")
+    scripts = parser.add_argument_group("for scripts")
+    scripts.add_argument("--send", metavar="TARGET", help="send one message: the text behind it, or what stdin has")
+    scripts.add_argument("--follow", metavar="CHAT", help="print what is said in a chat from now on, or in all")
+    scripts.add_argument("--json", action="store_true", help="print JSON lines")
+    scripts.add_argument("text", nargs="*", metavar="TEXT", help=argparse.SUPPRESS)
+    return parser

@@ -1,0 +1,94 @@
+"""Events and replies as lines of text, for --plain, --follow and logs. Pure.
+
+The words are the server's own (`chat_server.protocol.text`), the times are those of this machine. No control character
+gets through, whatever the server let through.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from chat_client.states import Connected, Ended, Forgotten, Lost, OtherReply, Outgoing, Unknown
+from chat_server.protocol import text
+from chat_server.protocol.clean import clean
+from chat_server.protocol.events import Event, Message, Reply, Sent
+from chat_server.protocol.times import clock_time, distance
+
+TEXT_CHARS_SHOWN = 60
+
+
+def local(at: str) -> str:
+    """A time of the protocol in the time zone of this machine."""
+    try:
+        return datetime.fromisoformat(at).astimezone().isoformat()
+    except (ValueError, OverflowError):
+        return at
+
+
+def event(event: Event, now: str) -> list[str]:
+    """`now`: UTC, as the protocol writes times."""
+    if isinstance(event, Unknown):
+        return _lines(f"* {event.name}: {_fields(event.fields)}")
+    if isinstance(event, Message):
+        return _lines(text.event(replace(event, at=local(event.at)), local(now)).decode())
+    return _lines(text.event(event, now).decode())
+
+
+def reply(reply: Reply, verb: str, now: str) -> list[str]:
+    if isinstance(reply, OtherReply):
+        return _lines(f"+ {verb} {_fields(reply.fields)}".rstrip())
+    return _lines(text.reply(reply, verb, None, now).decode())
+
+
+def _lines(lines: str) -> list[str]:
+    return clean(lines).removesuffix("\n").split("\n") if lines else []
+
+
+def _fields(fields: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in fields.items()).replace("\n", " ")
+
+
+def state(state: object, now: float) -> list[str]:
+    """What a person wants to know of the connection's states; `now` is Unix time."""
+    match state:
+        case Connected(server=server, signed_in=signed_in, resumed=resumed):
+            ban = f"; banned until {clock_time(local(signed_in.ban.until), '')}" if signed_in.ban else ""
+            return _lines(f"* {'back at' if resumed else 'connected to'} {server} as {signed_in.user}{ban}")
+        case Lost(why=why, retry_at=retry_at):
+            pause = distance(round(max(0.0, retry_at - now) * 1000))
+            return _lines(f"* no connection: {why}; next try in {pause}, /reconnect tries now".replace("\n", " "))
+        case Ended(code=code, why=why):
+            return [] if code == "closed" else _lines(f"* the connection has ended: {why}".replace("\n", " "))
+        case Forgotten():
+            return ["* the server was restored from an older copy: messages that you saw may be gone"]
+    return []
+
+
+def outgoing(command: Outgoing, user: str, now: str) -> list[str]:
+    """What became of something that was sent."""
+    started = short(command.text)
+    match command.state:
+        case "sent" if isinstance(command.reply, Sent) and command.target is not None:
+            answer = command.reply
+            message = Message(answer.id, answer.id, command.target, user, answer.at, command.text)
+            return event(message, now)
+        case "sent" if command.reply is not None:
+            return reply(command.reply, command.verb, now)
+        case "failed":
+            return _lines(f"- {command.error}; not sent: {started}")
+        case "held":
+            return _lines(f"* older than five minutes: {started}; /confirm sends what is held, /discard does not")
+        case "discarded":
+            return _lines(f"* not sent: {started}")
+    return _lines(f"* waiting: {started}")
+
+
+def short(words: str) -> str:
+    first = clean(words).split("\n", 1)[0]
+    return first if first == words and len(words) <= TEXT_CHARS_SHOWN else f"{first[:TEXT_CHARS_SHOWN]}…"
+
+
+def error(error: Exception) -> list[str]:
+    """Why something was not done."""
+    return _lines(f"- {str(error).replace(chr(10), ' ')}")

@@ -1,0 +1,91 @@
+"""From settings to a connection: which server, who, which token; what is missing is asked for at the terminal."""
+
+import getpass
+import os
+import signal
+import ssl
+import sys
+from contextlib import AbstractAsyncContextManager
+from typing import TextIO
+
+from chat_client.connection import Chat, connect
+from chat_client.settings import Settings, UsageError
+from chat_client.tokens import TokenFile, last_server
+
+DEFAULT_SERVER = "localhost:8000"
+
+
+def open_chat(settings: Settings, *, interactive: bool) -> AbstractAsyncContextManager[Chat]:
+    """The chat that the settings name. Raises UsageError.
+
+    `interactive`: ask for what is missing, at the terminal, before anything else uses it.
+    """
+    tokens_file = settings.data_dir / "tokens.json"
+    servers = settings.servers or _servers(last_server(tokens_file), interactive)
+    name = ",".join(servers)
+    tokens = TokenFile(tokens_file, name)
+    user = settings.user or tokens.last_user() or _user(name, interactive)
+    ask = _ask_password if interactive else None
+    return connect(servers, user=user, tokens=tokens, ask_password=ask, tls=_tls(settings))
+
+
+def _servers(last: str | None, interactive: bool) -> tuple[str, ...]:
+    if last is not None or not interactive:
+        return tuple((last or DEFAULT_SERVER).split(","))
+    return tuple((_ask(f"server [{DEFAULT_SERVER}]: ") or DEFAULT_SERVER).split(","))
+
+
+def _user(server: str, interactive: bool) -> str:
+    if not interactive:
+        raise UsageError("who signs in? --user NAME")
+    try:
+        default = getpass.getuser()
+    except (KeyError, OSError):
+        default = ""
+    user = _ask(f"your name at {server}{f' [{default}]' if default else ''}: ") or default
+    if not user:
+        raise UsageError("who signs in? --user NAME")
+    return user
+
+
+def _ask(words: str) -> str:
+    try:
+        return input(words).strip()
+    except EOFError:
+        raise UsageError("nothing was answered") from None
+
+
+async def _ask_password(words: str) -> str | None:
+    """Blocks the loop, also under a full screen, which makes room for it; Ctrl-C gets through."""
+    from prompt_toolkit.application import in_terminal
+
+    async with in_terminal():
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return getpass.getpass(f"{words}; password: ") or None
+        except EOFError:
+            return None
+        finally:
+            signal.signal(signal.SIGINT, handler)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | bool:
+    if settings.ca is None:
+        return settings.tls
+    try:
+        return ssl.create_default_context(cafile=settings.ca)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"cannot use {settings.ca}: {error.strerror or error}") from None
+
+
+def at_terminal(stream: TextIO | None = None) -> bool:
+    """Whether a person can be asked."""
+    try:
+        return (stream or sys.stdin).isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def is_dumb() -> bool:
+    """A terminal that can only print lines."""
+    return os.environ.get("TERM", "dumb").lower() in ("", "dumb", "unknown")

@@ -1,0 +1,92 @@
+"""A line that a person typed, read by the server's own table of commands. Pure.
+
+It reads what the server would read from the line, so that a sending command can go out as JSON, with line breaks in its
+text and a key. What it cannot read it leaves to the server, which says why.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from chat_server.protocol.events import CommandForm
+
+Argument = dict[str, Any]
+
+
+class Typed(Struct, frozen=True):
+    """A line that a person typed, read by the server's own table of commands.
+
+    `sends`: it takes a `key`, so it goes through `Chat.post` (waits while there is no connection, is never sent
+    twice); anything else through `Chat.command` or `Chat.line`.
+    """
+
+    verb: str
+    arguments: dict[str, Any]
+    sends: bool
+
+
+def find(word: str, commands: Sequence[CommandForm]) -> CommandForm | None:
+    """The command of this verb or alias, with or without its slash."""
+    verb = word.removeprefix("/").lower()
+    return next((form for form in commands if verb == form.verb or verb in form.aliases), None)
+
+
+def has_secret(line: str, commands: Sequence[CommandForm]) -> bool:
+    """Whether it may carry a password or a token, so that it MUST NOT be kept; any command that is not known may."""
+    if not line.startswith("/") or line.startswith("//"):
+        return False
+    form = find(line.split(" ", 1)[0], commands)
+    return form is None or any(argument["kind"] in ("secret", "token") for argument in form.arguments)
+
+
+def read(line: str, commands: Sequence[CommandForm]) -> Typed | None:
+    """None if it is no command of the table, or its arguments are not as the table says."""
+    word, _, rest = line.partition(" ")
+    form = find(word, commands) if word.startswith("/") else None
+    if form is None:
+        return None
+    arguments = _arguments(form, rest)
+    if arguments is None:
+        return None
+    return Typed(form.verb, arguments, any(argument["name"] == "key" for argument in form.arguments))
+
+
+def positional(form: CommandForm) -> list[Argument]:
+    """The arguments that stand on a line in their place."""
+    return [each for each in form.arguments if not (each.get("pair") or each.get("json_only"))]
+
+
+def _arguments(form: CommandForm, rest: str) -> dict[str, Any] | None:
+    found: dict[str, Any] = {}
+    places = positional(form)
+    for place, argument in enumerate(places, 1):
+        rest = rest.lstrip(" ")
+        required_after = sum(bool(later["required"]) for later in places[place:])
+        if not argument["required"] and required_after and len(rest.split()) <= required_after:
+            continue
+        if not rest:
+            if argument["required"]:
+                return None
+            break
+        if argument.get("rest"):
+            word, rest = rest, ""
+        elif rest.startswith('"'):
+            word, quote, rest = rest[1:].partition('"')
+            if not quote:
+                return None
+        else:
+            word, _, rest = rest.partition(" ")
+        if "\n" in word and not argument.get("rest"):
+            return None
+        found[argument["name"]] = word
+    return _with_pairs(form, rest.split(), found)
+
+
+def _with_pairs(form: CommandForm, words: list[str], found: dict[str, Any]) -> dict[str, Any] | None:
+    names = {argument["name"] for argument in form.arguments if argument.get("pair")}
+    for name, value in zip(words[::2], (*words[1::2], None), strict=False):
+        if name.lower() not in names or name.lower() in found or value is None:
+            return None
+        found[name.lower()] = value
+    return found

@@ -1,0 +1,138 @@
+"""Where lines come from: a prompt with completion at a terminal, or the lines of a pipe or of a dumb terminal.
+
+Each is an `Input`: `lines` ends with the input, or with an Interrupt.
+"""
+
+import asyncio
+import io
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.shortcuts import CompleteStyle
+
+from chat_client.completion import Known, complete
+from chat_client.past import Past
+
+PIPED_LINE_CHARS_MAX = 1 << 20
+AHEAD_MAX = 100  # lines that were read and not executed yet
+
+
+class Input(Protocol):
+    # Whether somebody sits there: nothing that they typed may hold up the next line.
+    attended: bool
+
+    def lines(self) -> AsyncIterator[str]: ...
+
+    def output(self) -> AbstractContextManager[None]:
+        """Within it, what is written to stdout does not disturb the line that is typed."""
+        ...
+
+
+class Candidates(Completer):
+    """The pure completion, as prompt_toolkit wants it."""
+
+    def __init__(self, known: Callable[[], Known]) -> None:
+        self._known = known
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        for each in complete(document.text_before_cursor, self._known()):
+            yield Completion(each.text, -each.replaces, display=each.shows, display_meta=each.hint)
+
+
+class Prompt:
+    """A line editor at the foot of what was said: Emacs keys, history, completion, Alt-Enter for a line break."""
+
+    attended = True
+
+    def __init__(self, words: Callable[[], str], known: Callable[[], Known], past: Past) -> None:
+        self._words = words
+        self._leaving = False
+        self._session: PromptSession[str] = PromptSession(
+            history=past,
+            completer=Candidates(known),
+            complete_style=CompleteStyle.READLINE_LIKE,
+            complete_while_typing=False,
+            enable_history_search=False,
+            erase_when_done=True,
+            multiline=True,
+            prompt_continuation="  ",
+            key_bindings=self._keys(),
+        )
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+
+        @keys.add("enter")
+        def _(event: KeyPressEvent) -> None:
+            self._leaving = False
+            event.current_buffer.validate_and_handle()
+
+        @keys.add("escape", "enter")
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+        @keys.add("c-c")
+        def _(event: KeyPressEvent) -> None:
+            """Clears the line; on an empty one, twice, leaves."""
+            if event.current_buffer.text:
+                event.current_buffer.reset()
+                self._leaving = False
+            elif self._leaving:
+                event.app.exit(exception=EOFError())
+            else:
+                self._leaving = True
+                sys.stdout.write("* Ctrl-C again, or Ctrl-D, leaves\n")
+
+        return keys
+
+    async def lines(self) -> AsyncIterator[str]:
+        while True:
+            try:
+                yield await self._session.prompt_async(self._words)
+            except EOFError:
+                return
+
+    def output(self) -> AbstractContextManager[None]:
+        return patch_stdout()
+
+
+class Pipe:
+    """Lines as they come from stdin: a pipe, a file, or a terminal that edits its own line."""
+
+    def __init__(self, attended: bool, stdin: io.TextIOBase | None = None) -> None:
+        self.attended = attended
+        self._stdin = stdin or sys.stdin
+        self._loop = asyncio.get_running_loop()
+        self._read: asyncio.Queue[str | None] = asyncio.Queue()
+        self._room = threading.Semaphore(AHEAD_MAX)
+
+    def _read_all(self) -> None:
+        """On a thread of its own that nobody waits for at the end: a read of stdin cannot be cancelled."""
+        line: str | None = ""
+        while line is not None:
+            self._room.acquire()
+            try:
+                line = self._stdin.readline(PIPED_LINE_CHARS_MAX) or None
+            except (OSError, ValueError):
+                line = None
+            try:
+                self._loop.call_soon_threadsafe(self._read.put_nowait, line)
+            except RuntimeError:  # the loop is closed
+                return
+
+    async def lines(self) -> AsyncIterator[str]:
+        threading.Thread(target=self._read_all, daemon=True, name="stdin").start()
+        while (line := await self._read.get()) is not None:
+            self._room.release()
+            yield line.rstrip("\r\n")
+
+    def output(self) -> AbstractContextManager[None]:
+        return nullcontext()

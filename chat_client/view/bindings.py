@@ -1,0 +1,172 @@
+"""The keys: those of the table go to the model, the others are the editor's own."""
+
+from collections.abc import Callable
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Condition, Filter, has_completions, is_searching
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+
+from chat_client.model import moving, typing
+from chat_client.model.keys import KEYS, Key
+from chat_client.model.screen import Screen
+from chat_client.view.terminal import FOCUS_IN, FOCUS_OUT
+
+LEAVE_SECONDS = 2.0  # within which a second Ctrl-C leaves
+
+
+class Bindings:
+    """`acted` is called after whatever a key has done to the model; `focused` with what the terminal reports."""
+
+    def __init__(
+        self, screen: Screen, line: Buffer, acted: Callable[[], None], focused: Callable[[bool], None]
+    ) -> None:
+        self._screen, self._line = screen, line
+        self._acted, self._focused = acted, focused
+        self._cleared = -LEAVE_SECONDS
+        self.keys = KeyBindings()
+        self._modal = Condition(lambda: screen.modal)
+        self._selected = Condition(
+            lambda: not screen.modal and not line.text and screen.composing is None and screen.feed.selected is not None
+        )
+        for key in KEYS:
+            for presses in key.presses:
+                self._bind(key, presses)
+        self._bind_line()
+        self._bind_modal()
+        self.keys.add(FOCUS_IN)(lambda event: self._focused(True))
+        self.keys.add(FOCUS_OUT)(lambda event: self._focused(False))
+
+    def _bind(self, key: Key, presses: tuple[str, ...]) -> None:
+        where: Filter = self._selected if key.when == "selected" else ~is_searching
+        if presses not in (("f1",), ("escape",), ("pageup",), ("pagedown",)):
+            where &= ~self._modal
+        if presses == ("escape",):
+            where &= ~has_completions
+
+        @self.keys.add(*presses, filter=where)
+        def _(event: KeyPressEvent) -> None:
+            assert key.do is not None
+            key.do(self._screen, self._line.text)
+            self._acted()
+
+    def _bind_line(self) -> None:
+        add, line = self.keys.add, self._line
+        writing = ~self._modal & ~is_searching
+
+        @add("enter", filter=writing & ~self._selected)
+        def _(event: KeyPressEvent) -> None:
+            if line.complete_state is not None and line.complete_state.current_completion is not None:
+                line.complete_state = None
+                return
+            line.complete_state = None
+            if typing.submit(self._screen, line.text):
+                line.append_to_history()
+                line.reset()
+            self._acted()
+
+        @add("escape", "enter", filter=writing)
+        def _(event: KeyPressEvent) -> None:
+            line.insert_text("\n")
+
+        @add("tab", filter=writing)
+        def _(event: KeyPressEvent) -> None:
+            if line.complete_state is not None:
+                line.complete_next()
+            else:
+                line.start_completion(insert_common_part=True)
+
+        @add("escape", filter=has_completions)
+        def _(event: KeyPressEvent) -> None:
+            line.cancel_completion()
+
+        @add(Keys.BracketedPaste, filter=writing)
+        def _(event: KeyPressEvent) -> None:
+            typing.pasted(self._screen, event.data)
+            self._acted()
+
+        @add("c-c", filter=~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            self._clear()
+            self._acted()
+
+        @add("c-d", filter=Condition(lambda: not line.text) & writing)
+        def _(event: KeyPressEvent) -> None:
+            moving.leave(self._screen)
+            self._acted()
+
+        @add("c-l")
+        def _(event: KeyPressEvent) -> None:
+            event.app.renderer.clear()
+
+    def _clear(self) -> None:
+        """The line; or one step back; or the second one leaves."""
+        screen = self._screen
+        if self._line.text:
+            self._line.reset()
+            screen.composing = None
+            return
+        if screen.modal or screen.composing is not None:
+            moving.escape(screen)
+            return
+        if screen.now - self._cleared < LEAVE_SECONDS:
+            moving.leave(screen)
+            return
+        self._cleared = screen.now
+        screen.tell("info", "Ctrl-C again, or Ctrl-D, leaves", LEAVE_SECONDS)
+
+    def _bind_modal(self) -> None:
+        """While a dialog has the keys."""
+        screen = self._screen
+        add = self.keys.add
+
+        @add(Keys.Any, filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            if screen.question is not None:
+                typing.answer(screen, event.data in ("y", "Y"))
+            elif screen.jump is not None and event.data.isprintable():
+                screen.jump.text += event.data
+                screen.jump.at = 0
+            elif screen.help_from is not None and event.data in ("q", " "):
+                moving.scroll(screen, -moving.page_rows(screen)) if event.data == " " else moving.escape(screen)
+            self._acted()
+
+        @add("enter", filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            if screen.jump is not None:
+                moving.jump_to(screen, self._line.text)
+            else:
+                moving.escape(screen)
+            self._acted()
+
+        @add("backspace", filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            if screen.jump is not None:
+                screen.jump.text = screen.jump.text[:-1]
+            self._acted()
+
+        @add("c-k", filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            moving.escape(screen)
+            self._acted()
+
+        @add("c-u", filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            if screen.jump is not None:
+                screen.jump.text = ""
+            self._acted()
+
+        for name, by in (("up", -1), ("down", 1), ("tab", 1), ("c-p", -1), ("c-n", 1)):
+            self._bind_step(name, by)
+
+    def _bind_step(self, name: str, by: int) -> None:
+        screen = self._screen
+
+        @self.keys.add(name, filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            if screen.jump is not None:
+                last = max(0, len(moving.find(screen, screen.jump.text)) - 1)
+                screen.jump.at = min(last, max(0, screen.jump.at + by))
+            elif screen.help_from is not None:
+                moving.scroll(screen, -by)
+            self._acted()

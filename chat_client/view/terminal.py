@@ -1,0 +1,82 @@
+"""What a terminal is told beside the screen: focus reports, its title, the clipboard, the bell and notifications.
+
+Everything that is put into a control sequence is plain, printable text.
+"""
+
+import os
+import shutil
+import subprocess
+from base64 import b64encode
+from collections.abc import Mapping
+
+from prompt_toolkit.input import ansi_escape_sequences
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.output import Output
+
+from chat_client.rows.cells import safe
+
+FOCUS_IN, FOCUS_OUT = Keys.F23, Keys.F24  # keys that no keyboard has stand for the reports
+# Terminals that show OSC 9; the others that show anything show OSC 777.
+_OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "kitty")
+
+
+def know_focus_reports() -> None:
+    """MUST be called before input is read for the first time."""
+    ansi_escape_sequences.ANSI_SEQUENCES["\x1b[I"] = FOCUS_IN
+    ansi_escape_sequences.ANSI_SEQUENCES["\x1b[O"] = FOCUS_OUT
+
+
+class Terminal:
+    def __init__(self, output: Output, environment: Mapping[str, str] = os.environ) -> None:
+        self._output = output
+        self._environment = environment
+        self._notify = shutil.which("notify-send") if _has_desktop(environment) else None
+        self._title = ""
+
+    def begin(self) -> None:
+        self._raw("\x1b[?1004h")
+
+    def end(self) -> None:
+        self._raw("\x1b[?1004l")
+        self._output.clear_title()
+        self._output.flush()
+
+    def title(self, text: str) -> None:
+        if text != self._title:
+            self._title = text
+            self._output.set_title(safe(text))
+
+    def copy(self, text: str) -> None:
+        """By OSC 52, where the terminal allows it."""
+        self._passed(f"\x1b]52;c;{b64encode(text.encode()).decode()}\x07")
+
+    def attention(self, title: str, body: str) -> None:
+        """Ring, and show it on the desktop: by notify-send where there is one, else by the terminal."""
+        self._output.bell()
+        title, body = safe(title).replace(";", ","), safe(body)
+        if self._notify is not None:
+            with open(os.devnull, "wb") as nowhere:
+                subprocess.Popen(  # not waited for: it may not answer
+                    [self._notify, "--app-name=chat", "--", title, body], stdout=nowhere, stderr=nowhere,
+                    start_new_session=True,
+                )  # fmt: skip
+        elif self._environment.get("TERM") not in ("linux", "dumb"):
+            if self._environment.get("TERM_PROGRAM") in _OSC_9 or "KITTY_WINDOW_ID" in self._environment:
+                self._passed(f"\x1b]9;{title}: {body}\x07")
+            else:
+                self._passed(f"\x1b]777;notify;{title};{body}\x07")
+        self._output.flush()
+
+    def _passed(self, sequence: str) -> None:
+        """Through tmux too, if it lets it pass."""
+        if self._environment.get("TMUX"):
+            sequence = "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+        self._raw(sequence)
+
+    def _raw(self, sequence: str) -> None:
+        self._output.write_raw(sequence)
+        self._output.flush()
+
+
+def _has_desktop(environment: Mapping[str, str]) -> bool:
+    return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))

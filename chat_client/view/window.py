@@ -1,0 +1,125 @@
+"""The prompt_toolkit application: the panel, the line that is typed, the keys, the mouse."""
+
+import os
+from collections.abc import Callable
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import Completer
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import History
+from prompt_toolkit.input import Input
+from prompt_toolkit.layout import BufferControl, Float, FloatContainer, FormattedTextControl, Layout, Window
+from prompt_toolkit.layout.menus import CompletionsMenu
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.output import ColorDepth, Output
+from prompt_toolkit.widgets import SearchToolbar
+
+from chat_client.layout.frame import Frame, Region, frame
+from chat_client.model import moving
+from chat_client.model.screen import Screen
+from chat_client.rows.geometry import INPUT_ROWS_MAX
+from chat_client.rows.items import Row
+from chat_client.view.bindings import Bindings
+from chat_client.view.panel import Panel
+from chat_client.view.terminal import know_focus_reports
+from chat_client.view.themes import ThemeName, theme
+
+WHEEL_ROWS = 3
+ESCAPE_SECONDS = 0.05  # for which a lone Esc waits for more
+
+
+class FullScreen:
+    """`acted` is called after a key or the mouse has done something to the model, `drawn` with each frame."""
+
+    def __init__(
+        self,
+        screen: Screen,
+        theme_name: ThemeName,
+        history: History,
+        completer: Completer,
+        acted: Callable[[], None],
+        focused: Callable[[bool], None],
+        drawn: Callable[[Frame], None],
+        *,
+        input: Input | None = None,
+        output: Output | None = None,
+    ) -> None:
+        know_focus_reports()
+        self._screen, self._acted, self._drawn = screen, acted, drawn
+        self.line = Buffer(
+            history=history, completer=completer, complete_while_typing=False, multiline=True, name="line"
+        )
+        toolbar = SearchToolbar(forward_search_prompt=" search: ", backward_search_prompt=" search typed: ")
+        control = BufferControl(buffer=self.line, search_buffer_control=toolbar.control, focus_on_click=False)
+        self._window = Window(control, wrap_lines=True, get_line_prefix=self._prefix, style="class:input")
+        self._covers = Window(FormattedTextControl(focusable=True, show_cursor=False))
+        self._searching = Condition(lambda: self.app.layout.is_searching)
+        panel = Panel(self._lay_out, self._window, self._covers, toolbar.container, self._searching, self._mouse)
+        body = FloatContainer(
+            panel, [Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)]
+        )
+        self.app: Application[int] = Application(
+            layout=Layout(body, focused_element=self._window),
+            key_bindings=Bindings(screen, self.line, acted, focused).keys,
+            style=theme(theme_name),
+            include_default_pygments_style=False,
+            full_screen=True,
+            mouse_support=Condition(lambda: screen.mouse),
+            color_depth=_depth(theme_name),
+            input=input,
+            output=output,
+        )
+        self.app.ttimeoutlen = ESCAPE_SECONDS
+        self.app.timeoutlen = 2 * ESCAPE_SECONDS
+        self.app.before_render += self._before
+
+    def _before(self, app: Application[int]) -> None:
+        """The keys go where the model says."""
+        if self._searching():
+            return
+        wanted = self._covers if self._screen.modal else self._window
+        if app.layout.current_window is not wanted:
+            app.layout.focus(wanted)
+
+    def _lay_out(self, columns: int, rows: int) -> Frame:
+        screen = self._screen
+        if (screen.columns, screen.height) != (columns, rows):
+            screen.columns, screen.height = columns, rows
+        middle = screen.geometry.middle
+        wanted = self._window.preferred_height(middle, INPUT_ROWS_MAX + 1).preferred
+        screen.input_rows = max(1, wanted)
+        laid_out = frame(screen)
+        self._drawn(laid_out)
+        return laid_out
+
+    def _prefix(self, line_number: int, wrapped: int) -> StyleAndTextTuples:
+        if line_number == 0 and wrapped == 0:
+            return [("class:prompt", "❯ ")]
+        return [("", "  ")]
+
+    def _mouse(self, event: MouseEvent, region: Region, row: Row | None) -> None:
+        screen = self._screen
+        if event.event_type is MouseEventType.SCROLL_UP:
+            moving.scroll(screen, WHEEL_ROWS)
+        elif event.event_type is MouseEventType.SCROLL_DOWN:
+            moving.scroll(screen, -WHEEL_ROWS)
+        elif event.event_type is not MouseEventType.MOUSE_UP or row is None:
+            return
+        elif row.chat is not None:
+            moving.open_chat(screen, row.chat, self.line.text)
+        elif row.id is not None and region.name == "feed":
+            moving.clicked(screen, row.id)
+        else:
+            return
+        self._acted()
+
+
+def _depth(name: ThemeName) -> ColorDepth | None:
+    """None: as the terminal's kind says."""
+    if name == "mono":
+        return ColorDepth.DEPTH_1_BIT
+    if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return ColorDepth.DEPTH_24_BIT
+    return None

@@ -1,0 +1,72 @@
+"""A real server for the client, which may be killed and comes back on the same port; the client as a program."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.client.programs import Program
+from tests.client.tmux import Tmux
+from tests.harness import Chat, Server
+
+
+class Home:
+    """A server, and a home folder for clients."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.server = Server(folder / "data", "--command-rate", "off", "--main-rate-limit", "off")
+        self.server.start()
+        self.server.options = (*self.server.options, "--port", str(self.server.port))
+        self.chat = Chat(self.server)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CHAT_", "XDG_"))}
+        return inherited | {
+            "TERM": "xterm-256color",
+            "HOME": str(self.folder),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "TZ": "UTC",
+        }
+
+    def arguments(self, *arguments: str, user: str) -> list[str]:
+        return [sys.executable, "-m", "chat_client", "--server", self.address, "--user", user, *arguments]
+
+    async def program(self, *arguments: str, user: str, stdin: bytes | None = None) -> Program:
+        """The client, started."""
+        process = await asyncio.create_subprocess_exec(
+            *self.arguments(*arguments, user=user),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self.environment,
+            cwd=self.folder,
+            # Tests that run in the background ignore Ctrl-C, and what they start would too.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        return Program(process, stdin)
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[Home]:
+    home = Home(tmp_path)
+    yield home
+    await home.chat.close()
+    home.server.close()
+    assert "Traceback" not in home.server.log
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    tmux = Tmux(tmp_path / "tmux")
+    yield tmux
+    tmux.close()

@@ -1,0 +1,19 @@
+import pytest
+
+from chat_client.model.keys import KEYS
+from tests.client.people import Me
+
+
+@pytest.mark.parametrize("columns", [60, 110, 200])
+def test_all_keys_are_on_the_page(columns: int) -> None:
+    me = Me(columns=columns, rows=100)
+    me.screen.help_from = 0
+    text = me.text()
+    assert all(key.shows in text for key in KEYS)
+
+
+def test_a_small_screen_scrolls_it() -> None:
+    me = Me(columns=60, rows=15)
+    me.screen.help_from = 1000
+    text = me.text()
+    assert "Alt-X" in text and me.screen.help_from < 1000

@@ -1,0 +1,55 @@
+from chat_client.model.screen import Jump
+from chat_server.protocol.events import Chat
+from tests.client.people import Me, said
+
+
+def test_chats_with_what_is_unread_in_them() -> None:
+    me = Me(
+        Chat("main", 0, 0, muted=False),
+        Chat("#team", 0, 4, muted=False),
+        Chat("#noise", 0, 2000, muted=True),
+        Chat("@bob", 0, 1, muted=False),
+    )
+    me.hear(said(3000, "@alice", chat="#team"))
+    rows = me.rows("left")
+    assert [row.split()[:2] for row in rows[1:4]] == [["▌1", "main"], ["2", "#team"], ["3", "#noise"]]
+    assert "@1   5 " in rows[2] and "999+" in rows[3]
+    assert rows[6].split()[:3] == ["4", "○", "bob"]
+
+
+def test_the_open_chat_is_in_sight_however_many_there_are() -> None:
+    me = Me(*(Chat(f"#chat{number}", 0, 0, muted=False) for number in range(100)))
+    me.screen.open_name = "#chat90"
+    assert any("▌" in row and "#chat90" in row for row in me.rows("left"))
+
+
+def test_who_is_here_recent_speakers_first() -> None:
+    me = Me()
+    me.status(["zed", "bob", "carol", "alice"])
+    me.load()
+    me.hear(said(1, who="zed"))
+    assert [row.split()[-1] for row in me.rows("right")[1:5]] == ["zed", "alice", "bob", "carol"]
+
+
+def test_members_of_a_chat_online_or_not_and_its_owner() -> None:
+    team = Chat("#team", 0, 0, owner="bob", members=["alice", "bob", "zoe"], muted=False)
+    me = Me(Chat("main", 0, 0, muted=False), team)
+    me.status(["alice", "bob", "carol"], team)
+    me.screen.open_name = "#team"
+    text = me.text("right")
+    assert "bob ★" in text and "○ zoe" in text and "carol" not in text
+
+
+def test_more_people_than_rows() -> None:
+    me = Me()
+    me.status([f"user{number}" for number in range(100)])
+    assert "more" in me.rows("right")[-1]
+
+
+def test_the_dialog_shows_what_was_found() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 4, muted=False), Chat("@tea", 0, 0, muted=False))
+    me.screen.jump = Jump("tea")
+    rows = me.rows("jump")
+    assert "jump to tea" in rows[0] and "#team" in rows[1] and "@tea" in rows[2]
+    me.screen.jump = Jump("zzz")
+    assert "nothing has this" in me.text("jump")

@@ -1,0 +1,178 @@
+from chat_client.errors import Refused
+from chat_client.model.effects import Attention
+from chat_client.states import Connecting, Forgotten, Lost, Outgoing, Unknown
+from chat_server.protocol.events import Banned, Chat, Notice, Presence, ReadMarker, Sent, Unbanned
+from tests.client.people import START, Me, at, said
+
+
+def outgoing(state: str, **fields: object) -> Outgoing:
+    arguments = fields.pop("arguments", {"target": "main", "text": "hello"})
+    return Outgoing("k", "send", arguments, START, state, **fields)  # type: ignore[arg-type]
+
+
+def test_the_open_chat_is_loaded_once_connected_and_shown() -> None:
+    me = Me()
+    me.load(said(1, "hello"), said(2, "there"))
+    assert "bob  hello" in me.text() and "there" in me.text()
+
+
+def test_what_is_said_while_the_page_is_on_its_way_is_not_lost() -> None:
+    me = Me()
+    me.hear(said(3, "live"))
+    me.load(said(1), said(2))
+    (ask,) = me.asked("history")
+    assert ask.arguments == {"chat": "main", "limit": 100, "after": 2}
+
+
+def test_what_comes_before_its_page_comes_once() -> None:
+    me = Me()
+    me.load(said(1))
+    me.hear(said(2, "once"), said(2, "once"))
+    assert me.text().count("once") == 1
+
+
+def test_own_messages_from_waiting_to_sent() -> None:
+    me = Me()
+    me.load()
+    me.hear(outgoing("waiting"))
+    assert "hello ◌ waiting" in me.text() and "1 to send" in me.text("status")
+    me.hear(outgoing("sent", reply=Sent(5, at(5))))
+    assert "hello ✓" in me.text() and "waiting" not in me.text() and "to send" not in me.text("status")
+
+
+def test_a_message_that_comes_back_by_itself_first_stands_once() -> None:
+    me = Me()
+    me.load()
+    me.hear(outgoing("waiting"), said(5, "hello", who="alice"), outgoing("sent", reply=Sent(5, at(5))))
+    assert me.text().count("hello") == 1
+
+
+def test_what_is_refused_stays_with_the_reason() -> None:
+    me = Me()
+    me.load()
+    me.hear(outgoing("waiting"), outgoing("failed", error=Refused("banned", "you are banned")))
+    assert "✗ not sent: banned: you are banned" in me.text()
+    assert me.asked("status")
+
+
+def test_what_is_held_asks() -> None:
+    me = Me()
+    me.load()
+    me.hear(outgoing("held"))
+    assert "1 held: /confirm or /discard" in me.text("status")
+    me.hear(outgoing("discarded"))
+    assert "hello" not in me.text()
+
+
+def test_unread_numbers_and_markers_of_other_devices() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me.hear(said(1, chat="@bob"), said(2, chat="@bob"))
+    assert any(row.endswith(" 2  │") and "bob" in row for row in me.rows("left"))
+    me.hear(ReadMarker("@bob", 2))
+    assert not any(row.endswith(" 2  │") for row in me.rows("left"))
+
+
+def test_attention_for_one_to_one_and_mentions_alone() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False), Chat("@carol", 0, 0, muted=True))
+    me.load()
+    me.screen.focused = False
+    me.hear(said(1, "hello all"))
+    me.hear(said(2, "hello", who="carol", chat="@carol"))
+    assert not me.wanted(Attention)
+    me.hear(said(3, "hey @alice\x1b]0;x\x07"))
+    (ring,) = me.wanted(Attention)
+    assert ring.title == "bob in main" and "\x1b" not in ring.body
+    me.now += 5
+    me.hear(said(4, "psst", chat="@bob"))
+    assert me.wanted(Attention)
+
+
+def test_mentions_among_what_was_missed_are_counted() -> None:
+    me = Me(connect=False)
+    me.hear(Connecting("localhost:8000", 1), said(5, "hey @alice"), said(6, "hey all"))
+    me.connect(Chat("main", 4, 2, muted=False))
+    assert "@1   2 " in me.text("left")
+
+
+def test_no_attention_for_what_is_watched_or_was_missed() -> None:
+    me = Me()
+    me.load()
+    me.hear(said(1, "@alice"))
+    me.hear(Lost("gone", START + 5), Connecting("localhost:8000", 1), said(2, "@alice", chat="@bob"))
+    assert not me.wanted(Attention)
+
+
+def test_after_a_break_without_a_gap_all_stays() -> None:
+    me = Me()
+    me.load(said(1))
+    me.hear(Lost("gone", START + 5), Connecting("localhost:8000", 1), said(2, "missed"))
+    me.connect(Chat("main", 0, 2, muted=False), resumed=True)
+    assert "missed" in me.text() and not me.asked("history")
+
+
+def test_after_a_break_with_a_gap_all_is_fetched_anew() -> None:
+    me = Me()
+    me.load(said(1, "old"))
+    me.hear(Lost("gone", START + 5), Forgotten())
+    me.connect()
+    me.load(said(1, "new"))
+    assert "new" in me.text() and "old" not in me.text()
+
+
+def test_a_lost_connection_counts_down() -> None:
+    me = Me()
+    me.hear(Lost("the server hung up", START + 7))
+    assert "the server hung up · next try in 7 s (/reconnect)" in me.text("status")
+
+
+def test_who_is_there() -> None:
+    me = Me()
+    me.hear(Presence("bob", True), Presence("carol", False))
+    assert "● bob" in me.text("right") and "carol" not in me.text("right")
+
+
+def test_a_ban_and_its_end() -> None:
+    me = Me()
+    me.hear(Banned("2026-11-18T20:00:00.000Z", "three reports"))
+    assert "banned until" in me.text("status")
+    me.hear(Unbanned())
+    assert "banned" not in me.text("status")
+
+
+def test_events_of_rooms() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 0, owner="alice", members=["alice"], muted=False))
+    me.load()
+    me.hear(Unknown("invited", {"chat": "#x", "by": "bob"}))
+    assert "bob invites you to #x: /join #x or /decline #x" in " ".join(me.text().split())
+    assert "invited: #x" in me.text("left")
+    me.hear(Unknown("join_request", {"chat": "#team", "user": "carol"}))
+    assert "carol asks for #team"[:15] in me.text("left")
+    me.hear(Unknown("joined", {"chat": "#team", "user": "carol"}))
+    assert me.screen.rooms["#team"].members == ["alice", "carol"] and "asks for" not in me.text("left")
+    me.hear(Unknown("topic", {"chat": "#team", "topic": "plans", "by": "carol"}))
+    assert me.screen.rooms["#team"].topic == "plans"
+    me.hear(Unknown("left", {"chat": "#team", "user": "alice"}))
+    assert "#team" not in me.screen.rooms
+
+
+def test_what_has_expired_is_gone() -> None:
+    me = Me()
+    me.load(said(1, "first"), said(2, "second"))
+    me.hear(Unknown("expired", {"chat": "main", "ids": [1]}))
+    assert "first" not in me.text() and "second" in me.text()
+
+
+def test_an_event_of_a_newer_server_is_told_in_plain_words() -> None:
+    me = Me()
+    me.load()
+    me.hear(Unknown("poll_opened", {"by": "bob", "options": ["tea", "coffee"], "secret": False}))
+    assert "poll opened: by: bob, options: tea; coffee, secret: no" in me.text()
+
+
+def test_notices_are_told_but_not_those_of_a_sign_in() -> None:
+    me = Me(connect=False)
+    me.hear(Connecting("localhost:8000", 1), Notice("welcome, alice"))
+    me.connect()
+    me.load()
+    me.hear(Notice("the server restarts at noon"))
+    assert "the server restarts at noon" in me.text() and "welcome" not in me.text()

@@ -1,0 +1,170 @@
+from chat_client.model import moving
+from chat_client.model.effects import Copy, Leave, Run, SetText
+from chat_client.model.replies import answered
+from chat_client.model.screen import Jump
+from chat_client.rows.items import Pending
+from chat_server.protocol.events import Chat, Page, Thread
+from tests.client.people import START, Me, at, said
+
+CHATS = (
+    Chat("main", 0, 0, muted=False),
+    Chat("#team", 0, 2, muted=False),
+    Chat("@bob", 0, 1, muted=False),
+    Chat("@carol", 0, 0, muted=False),
+)
+
+
+def ready() -> Me:
+    me = Me(*CHATS)
+    me.load(*(said(id) for id in range(1, 101)), more=True)
+    me.wanted()
+    return me
+
+
+def test_chats_by_number_and_in_turn() -> None:
+    me = ready()
+    moving.open_number(me.screen, 3, "")
+    assert me.screen.open_name == "@bob"
+    moving.open_next(me.screen, 1, "")
+    moving.open_next(me.screen, 1, "")
+    assert me.screen.open_name == "main"
+    moving.open_number(me.screen, 9, "")
+    assert me.screen.open_name == "main"
+
+
+def test_a_draft_stays_with_its_chat() -> None:
+    me = ready()
+    moving.open_chat(me.screen, "@bob", "half a line")
+    assert [effect.text for effect in me.wanted(SetText)] == [""]
+    moving.open_chat(me.screen, "main", "")
+    assert [effect.text for effect in me.wanted(SetText)] == ["half a line"]
+
+
+def test_the_next_unread_chat_is_one_with_a_mention() -> None:
+    me = ready()
+    moving.open_unread(me.screen, "")
+    assert me.screen.open_name == "@bob"
+    me.screen.rooms["#team"].calls.add(5)
+    moving.open_chat(me.screen, "main")
+    moving.open_unread(me.screen, "")
+    assert me.screen.open_name == "#team"
+
+
+def test_jumping_finds_chats_and_people_by_a_part() -> None:
+    me = ready()
+    me.status(["alice", "bob", "dora"], *CHATS)
+    assert moving.find(me.screen, "or") == ["@dora"]
+    assert moving.find(me.screen, "#") == ["#team"]
+    assert moving.find(me.screen, "a")[0].lstrip("@#")[0] != "z"
+    me.screen.jump = Jump("car")
+    moving.jump_to(me.screen, "")
+    assert me.screen.open_name == "@carol" and me.screen.jump is None
+
+
+def test_older_pages_are_asked_for_once_as_one_scrolls() -> None:
+    me = ready()
+    moving.scroll(me.screen, 60)
+    moving.scroll(me.screen, 5)
+    (ask,) = me.asked("history")
+    assert ask.arguments == {"chat": "main", "limit": 100, "before": 1}
+    me.answer(ask, [], Page("main", 0))
+    moving.scroll(me.screen, 50)
+    assert not me.asked("history") and me.screen.feed.at_start
+
+
+def test_esc_goes_one_step_back_at_a_time() -> None:
+    me = ready()
+    moving.scroll(me.screen, 20)
+    moving.select(me.screen, -1)
+    moving.toggle_help(me.screen)
+    for _ in range(3):
+        assert moving.escape(me.screen)
+    assert me.screen.feed.anchor is None and not moving.escape(me.screen)
+
+
+def test_the_first_unread_message() -> None:
+    me = Me(Chat("main", 40, 60, muted=False))
+    me.load(*(said(id) for id in range(1, 101)))
+    moving.first_unread(me.screen)
+    assert any("new from here" in row for row in me.rows())
+
+
+def test_the_first_unread_message_that_is_not_kept() -> None:
+    me = Me(Chat("main", 400, 600, muted=False))
+    me.load(*(said(id) for id in range(901, 1001)), more=True)
+    moving.first_unread(me.screen)
+    (ask,) = me.asked("history")
+    assert ask.arguments["around"] == 401
+    me.answer(ask, [said(id) for id in range(350, 451)], Page("main", 101))
+    assert any("new from here" in row for row in me.rows())
+    moving.escape(me.screen)
+    moving.escape(me.screen)
+    (ask,) = me.asked("history")
+    assert "around" not in ask.arguments
+
+
+def test_a_thread_is_a_view_of_its_own_and_lives() -> None:
+    me = ready()
+    moving.open_thread(me.screen, 5)
+    (ask,) = me.asked("thread")
+    me.answer(ask, [said(5, "the root"), said(6, "a comment", reply_to=5)], Thread(5, "main", 1))
+    assert me.rows("title")[0].strip().startswith("thread · the root")
+    me.hear(said(200, "another", reply_to=6), said(201, "elsewhere"))
+    assert "another" in me.text() and "elsewhere" not in me.text()
+    moving.escape(me.screen)
+    assert "elsewhere" in me.text()
+
+
+def test_results_are_stepped_through_and_opened_in_place() -> None:
+    me = ready()
+    moving.search(me.screen, "needle")
+    (run,) = me.wanted(Run)
+    assert run.line == "/search needle"
+    answered(me.screen, run.why, "search", [said(900, "a needle", chat="@bob"), said(7)], Page("main", 2), me.now)
+    assert "#900" in me.text() and me.screen.feed.selected == 900
+    moving.select(me.screen, -1)
+    assert me.screen.feed.selected == 7
+    moving.select(me.screen, 1)
+    moving.enter_on_selected(me.screen)
+    assert me.screen.view is None and me.screen.open_name == "@bob"
+    (ask,) = [ask for ask in me.asked("history") if "around" in ask.arguments]
+    me.answer(ask, [said(id, chat="@bob") for id in range(895, 906)], Page("@bob", 11))
+    assert me.screen.feed.selected == 900
+
+
+def test_nothing_found() -> None:
+    me = ready()
+    moving.search(me.screen, "needle")
+    (run,) = me.wanted(Run)
+    answered(me.screen, run.why, "search", [], Page("main", 0), me.now)
+    assert "nothing was found for needle" in me.text() and me.screen.view is None
+
+
+def test_only_own_messages_are_edited() -> None:
+    me = ready()
+    me.hear(said(101, "mine", who="alice"))
+    moving.select(me.screen, -1)
+    moving.compose(me.screen, "edit")
+    assert [effect.text for effect in me.wanted(SetText)] == ["mine"]
+    moving.escape(me.screen)
+    moving.select(me.screen, -1)
+    moving.compose(me.screen, "edit")
+    assert me.screen.composing is None and "only your own" in me.text("bar")
+
+
+def test_an_id_is_copied() -> None:
+    me = ready()
+    moving.select(me.screen, -1)
+    moving.copy_id(me.screen)
+    assert me.wanted(Copy) == [Copy("#100")]
+
+
+def test_leaving_asks_where_something_would_be_lost() -> None:
+    me = ready()
+    me.screen.open.feed.pending["k"] = Pending(place=(1, 1), at=at(1), key="k", text="x", state="waiting")
+    moving.leave(me.screen)
+    assert not me.wanted(Leave) and "1 not sent yet" in me.text("bar")
+    me.screen.open.feed.pending.clear()
+    moving.leave(me.screen)
+    assert me.wanted(Leave)
+    assert me.now == START

@@ -1,0 +1,114 @@
+from chat_client.errors import Disconnected, Refused
+from chat_client.model.effects import Ask, Page, Quoted, Results, Shown
+from chat_client.model.replies import answered, refused
+from chat_client.states import OtherReply
+from chat_server.protocol.events import Limit, MarkedRead, Pong, Sent, WhoReport
+from chat_server.protocol.events import Page as PageOf
+from tests.client.people import Me, at, said
+
+
+def ready() -> Me:
+    me = Me()
+    me.load(said(1))
+    return me
+
+
+def reply(me: Me, verb: str, reply: object, *lines: object) -> None:
+    answered(me.screen, Shown("main", f"/{verb}"), verb, lines, reply, me.now)  # type: ignore[arg-type]
+
+
+def test_an_answer_is_told_in_the_servers_words() -> None:
+    me = ready()
+    reply(me, "who", WhoReport("bob", True, at(1), away="lunch"))
+    assert "bob is online (away: lunch)" in me.text()
+
+
+def test_an_answer_without_words_is_told_by_its_fields() -> None:
+    me = ready()
+    reply(me, "poll", OtherReply({"question": "tea?", "votes": 3}))
+    assert "question: tea?, votes: 3" in me.text()
+    reply(me, "shrug", OtherReply({}))
+    assert "shrug: done" in me.text()
+
+
+def test_messages_that_a_command_returns_are_a_view() -> None:
+    me = ready()
+    reply(me, "history", PageOf("main", 1), said(50, "from long ago"))
+    assert "from long ago" in me.text() and "/history" in me.text("title")
+
+
+def test_a_refusal_is_told_where_it_was_typed() -> None:
+    me = ready()
+    refused(me.screen, Shown("main", "/x"), Refused("unknown_command", "there is no /x"), me.now)
+    assert "✗ there is no /x" in me.text()
+    refused(me.screen, Shown("main", "/who x"), Refused("unknown_user", "there is no x"), me.now)
+    assert "✗ unknown_user: there is no x" in me.text()
+
+
+def test_what_is_told_out_of_sight_is_told_over_the_input_too() -> None:
+    me = ready()
+    me.screen.room("@bob")
+    refused(me.screen, Shown("@bob", "/x"), Refused("unknown_user", "there is no x"), me.now)
+    assert "there is no x" in me.text("bar")
+
+
+def test_a_page_that_did_not_come_may_be_asked_for_again() -> None:
+    me = Me()
+    (ask,) = me.asked("history")
+    refused(me.screen, ask.why, Disconnected("gone"), me.now)
+    me.connect()
+    assert me.asked("history")
+
+
+def test_no_more_results() -> None:
+    me = ready()
+    answered(me.screen, Results("x"), "search", [said(9), said(8)], PageOf("main", 2, more="/search"), me.now)
+    answered(me.screen, Results("x", more=True), "search", [said(5)], PageOf("main", 1), me.now)
+    assert sorted(me.screen.feed.said) == [5, 8, 9]
+    answered(me.screen, Results("x", more=True), "search", [], PageOf("main", 0), me.now)
+    assert "no more results" in me.text("bar")
+
+
+def test_a_quote_is_fetched_when_it_is_on_the_screen() -> None:
+    me = Me()
+    me.load(said(9, "answer", reply_to=2))
+    assert me.frame().quoted == {2}
+    me.screen.ask_quotes({2})
+    (ask,) = me.asked("history")
+    assert ask.arguments["around"] == 2 and ask.why == Quoted(2)
+    me.screen.ask_quotes({2})
+    assert not me.asked("history")
+    me.answer(ask, [said(2, "the question")], PageOf("main", 1))
+    assert "╭ bob the question" in me.text()
+
+
+def test_what_answers_tell_besides() -> None:
+    me = ready()
+    me.hear(said(2), said(3))
+    reply(me, "read", MarkedRead("main", 3))
+    assert me.screen.rooms["main"].unread == 0
+    reply(me, "mute", OtherReply({"chat": "main"}))
+    assert me.screen.rooms["main"].muted
+    reply(me, "create_chat", OtherReply({"chat": "#new"}))
+    assert "#new" in me.screen.rooms and me.asked("status")
+    reply(me, "members", OtherReply({"chat": "#new", "members": ["alice", {"name": "bob"}]}))
+    assert me.screen.rooms["#new"].members == ["alice", "bob"]
+    answered(me.screen, Shown("#new", "/leave"), "leave", [], OtherReply({"chat": "#new"}), me.now)
+    assert "#new" not in me.screen.rooms
+
+
+def test_limits_are_in_the_status_line() -> None:
+    me = ready()
+    me.status(["alice"], limit=Limit(3, 20, "2026-11-18T20:00:00.000Z"))
+    assert "17 of 20 left in main" in me.text("status")
+    me.status(["alice"], limit=Limit(20, 20, "2026-11-18T20:00:00.000Z"))
+    assert "none left in main until 20:00" in me.text("status")
+
+
+def test_an_answer_for_a_chat_that_is_gone_changes_nothing() -> None:
+    me = ready()
+    answered(me.screen, Page("#gone", "before", 5), "history", [said(4, chat="#gone")], PageOf("#gone", 1), me.now)
+    assert "#gone" not in me.screen.rooms
+    reply(me, "ping", Pong())
+    reply(me, "x", Sent(1, at(1)))
+    assert me.wanted(Ask) == []

@@ -1,0 +1,145 @@
+import pytest
+
+from chat_client.model import moving
+from chat_client.model.effects import (
+    Ask,
+    CancelTransfers,
+    Confirm,
+    Discard,
+    Effect,
+    GetFile,
+    InsertText,
+    Leave,
+    Post,
+    Reconnect,
+    Run,
+    SendFile,
+)
+from chat_client.model.typing import answer, chat_named, pasted, submit
+from chat_server.protocol.events import Chat
+from tests.client.people import Me, said
+
+
+def ready() -> Me:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me.load(said(1), said(2, "mine", who="alice"), said(3, reactions={"👍": ["alice"]}))
+    me.wanted()
+    return me
+
+
+def test_plain_text_goes_to_the_open_chat() -> None:
+    me = ready()
+    assert submit(me.screen, "hello\nthere")
+    moving.open_chat(me.screen, "@bob")
+    submit(me.screen, "//etc")
+    first, second = me.wanted(Post)
+    assert first == Post("send", {"target": "main", "text": "hello\nthere"})
+    assert second == Post("send", {"target": "@bob", "text": "/etc"})
+
+
+def test_a_text_that_is_too_long_stays_in_the_input() -> None:
+    me = ready()
+    assert not submit(me.screen, "x" * 5000)
+    assert "at most 4096" in me.text("bar") and not me.wanted(Post)
+    assert not submit(me.screen, "   ")
+
+
+@pytest.mark.parametrize(
+    "line, wanted",
+    [
+        ("/reconnect", Reconnect()),
+        ("/confirm", Confirm()),
+        ("/discard", Discard()),
+        ("/cancel", CancelTransfers()),
+        ("/quit", Leave()),
+        ("/send_file bob ~/my photo.png", SendFile("main", "@bob", "~/my photo.png")),
+        ("/get_file #7", GetFile("main", 7, None)),
+        ("/get_file 7 b.png", GetFile("main", 7, "b.png")),
+        ("/open_file 7", GetFile("main", 7, None, open=True)),
+    ],
+)
+def test_commands_of_the_client(line: str, wanted: Effect) -> None:
+    me = ready()
+    assert submit(me.screen, line)
+    assert me.wanted(type(wanted)) == [wanted]
+
+
+def test_other_commands_are_the_servers() -> None:
+    me = ready()
+    submit(me.screen, "/who bob")
+    assert [effect.line for effect in me.wanted(Run)] == ["/who bob"]
+
+
+@pytest.mark.parametrize("line", ["/open", "/open #nowhere", "/search", "/thread", "/send_file bob", "/get_file x"])
+def test_what_is_missing_is_said(line: str) -> None:
+    me = ready()
+    submit(me.screen, line)
+    assert "✗" in me.text() and not me.wanted()
+
+
+def test_chats_are_opened_by_name() -> None:
+    me = ready()
+    submit(me.screen, "/open BOB")
+    assert me.screen.open_name == "@bob"
+    submit(me.screen, "/open stranger")
+    assert [effect.line for effect in me.wanted(Run)] == ["/get_chat_with @stranger"]
+    assert chat_named(me.screen, "Main") == "main"
+
+
+def test_history_around_an_id_is_shown_in_place() -> None:
+    me = ready()
+    submit(me.screen, "/history @bob around #40")
+    (ask,) = [ask for ask in me.asked("history") if "around" in ask.arguments]
+    assert me.screen.open_name == "@bob" and ask.arguments["around"] == 40
+
+
+def test_replying_editing_and_reacting_to_the_selected_message() -> None:
+    me = ready()
+    moving.select(me.screen, -1)
+    moving.compose(me.screen, "react")
+    submit(me.screen, ":tada:")
+    assert me.wanted(Ask)[-1].arguments == {"id": 3, "emoji": "🎉"}
+    moving.compose(me.screen, "react")
+    submit(me.screen, "👍")
+    assert me.wanted(Ask)[-1].verb == "unreact"
+    moving.compose(me.screen, "reply")
+    submit(me.screen, "/not a command")
+    assert me.wanted(Post) == [Post("reply", {"id": 3, "text": "/not a command"})]
+    moving.select(me.screen, -1)
+    moving.select(me.screen, -1)
+    moving.compose(me.screen, "edit")
+    submit(me.screen, "changed")
+    assert me.wanted(Ask)[-1].arguments == {"id": 2, "text": "changed"}
+    assert me.screen.composing is None
+
+
+def test_deleting_asks_first() -> None:
+    me = ready()
+    moving.select(me.screen, -1)
+    moving.delete(me.screen)
+    answer(me.screen, False)
+    assert not me.wanted(Ask)
+    moving.delete(me.screen)
+    answer(me.screen, True)
+    assert me.wanted(Ask)[0].verb == "delete"
+
+
+def test_a_small_paste_is_taken_and_a_big_one_asks() -> None:
+    me = ready()
+    pasted(me.screen, "two\r\nlines")
+    assert me.wanted() == [InsertText("two\nlines")]
+    pasted(me.screen, "x\n" * 50)
+    assert not me.wanted() and "paste 51 lines, 100 characters?" in me.text("bar")
+    answer(me.screen, True)
+    assert me.wanted() == [InsertText("x\n" * 50)]
+
+
+def test_text_in_a_thread_answers_it() -> None:
+    me = ready()
+    moving.open_thread(me.screen, 1)
+    (ask,) = me.asked("thread")
+    from chat_server.protocol.events import Thread
+
+    me.answer(ask, [said(1)], Thread(1, "main", 0))
+    submit(me.screen, "in the thread")
+    assert me.wanted(Post) == [Post("reply", {"id": 1, "text": "in the thread"})]

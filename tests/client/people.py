@@ -1,0 +1,82 @@
+"""A screen without a terminal: events go in, rows come out."""
+
+from datetime import UTC
+from typing import Any
+
+from chat_client.layout.frame import Frame, frame
+from chat_client.model.effects import Ask, Effect
+from chat_client.model.incoming import handle
+from chat_client.model.replies import answered
+from chat_client.model.screen import Screen
+from chat_client.states import Connected, Connecting
+from chat_server.protocol.events import Chat, Event, Limit, Message, Page, Reply, SignedIn, StatusReport
+
+START = 1_795_000_000.0  # 18 November 2026
+
+
+def at(id: int) -> str:
+    """Message `id` was said `id` seconds after eight in the morning."""
+    return f"2026-11-18T{8 + id // 3600:02d}:{id // 60 % 60:02d}:{id % 60:02d}.000Z"
+
+
+def said(id: int, text: str = "", who: str = "bob", chat: str = "main", **fields: Any) -> Message:
+    return Message(
+        id=id, seq=fields.pop("seq", id), chat=chat, from_=who, at=at(id), text=text or f"text {id}", **fields
+    )
+
+
+class Me:
+    """The screen of alice, and what it wants of the outside."""
+
+    def __init__(self, *chats: Chat, columns: int = 110, rows: int = 34, connect: bool = True) -> None:
+        self.screen = Screen(UTC)
+        self.screen.columns, self.screen.height = columns, rows
+        self.screen.me = "alice"
+        self.now = START
+        if connect:
+            self.hear(Connecting("localhost:8000", 1))
+            self.connect(*chats)
+
+    def connect(self, *chats: Chat, resumed: bool = False) -> None:
+        known = chats or (Chat(name="main", read=0, unread=0, muted=False),)
+        signed_in = SignedIn(
+            user="alice", new=False, seq=0, history="h", chats=list(known), invitations=[], join_requests=[]
+        )
+        self.hear(Connected("localhost:8000", signed_in, resumed))
+
+    def hear(self, *events: Any) -> None:
+        for event in events:
+            handle(self.screen, event, self.now)
+
+    def wanted(self, *kinds: type[Effect]) -> list[Any]:
+        """What it has asked for since the last call."""
+        effects, self.screen.effects = self.screen.effects, []
+        return [effect for effect in effects if not kinds or isinstance(effect, kinds)]
+
+    def asked(self, verb: str) -> list[Ask]:
+        return [effect for effect in self.wanted(Ask) if effect.verb == verb]
+
+    def answer(self, ask: Ask, lines: list[Any], reply: Reply) -> None:
+        answered(self.screen, ask.why, ask.verb, lines, reply, self.now)
+
+    def load(self, *messages: Event, chat: str = "main", more: bool = False) -> None:
+        """The page that the open chat has asked for."""
+        (ask,) = [ask for ask in self.asked("history") if ask.arguments["chat"] == chat]
+        self.answer(ask, list(messages), Page(chat, len(messages), more="/history more" if more else None))
+
+    def status(self, active: list[str], *chats: Chat, limit: Limit | None = None) -> None:
+        limits = {"main_messages": limit} if limit else {}
+        report = StatusReport("alice", active, ["zoe"], list(chats), [], [], limits, at(1))
+        answered(self.screen, Ask("status", {}, None).why, "status", [], report, self.now)  # type: ignore[arg-type]
+
+    def frame(self) -> Frame:
+        return frame(self.screen)
+
+    def rows(self, region: str = "feed") -> list[str]:
+        """The region's rows as text, without the spaces behind them."""
+        found = next((each for each in self.frame().regions if each.name == region), None)
+        assert found is not None, region
+        return ["".join(text for _, text in row.fragments).rstrip() for row in found.rows]
+
+    def text(self, region: str = "feed") -> str:
+        return "\n".join(self.rows(region))

@@ -1,0 +1,139 @@
+"""Between chats and through what was said."""
+
+import asyncio
+import re
+
+from chat_client import connect
+from tests.client.screen.tmux import Tmux
+from tests.harness import Server
+
+
+def say(server: Server, user: str, target: str, *texts: str) -> None:
+    """Messages by somebody who has no screen."""
+
+    async def send() -> None:
+        async with connect(f"localhost:{server.port}", user=user) as chat:
+            reading = asyncio.create_task(_read(chat))
+            for text in texts:
+                chat.post("send", target=target, text=text)
+            while chat.outgoing:
+                await chat.settled(chat.outgoing[-1].key)
+            reading.cancel()
+
+    async def _read(chat: object) -> None:
+        async for _ in chat:  # type: ignore[attr-defined]
+            pass
+
+    asyncio.run(send())
+
+
+def test_chats_are_opened_by_number_by_jump_and_by_what_is_unread(tmux: Tmux, server: Server) -> None:
+    alice = tmux.client(server, "alice")
+    say(server, "bob", "main", "hello all")
+    say(server, "bob", "@alice", "hello you")
+    say(server, "carol", "@alice", "me too")
+    alice.unread("carol", 1)
+    alice.type("a draft")
+    alice.keys("M-a")
+    alice.until("bob  hello you")
+    assert "❯ a draft" not in alice.screen()
+    alice.keys("M-1")
+    alice.until("hello all")
+    alice.until("❯ a draft")
+    alice.keys("C-k")
+    alice.type("car")
+    alice.until("jump to car")
+    alice.keys("Enter")
+    alice.until("carol  me too")
+    alice.keys("M-Left")
+    alice.until("bob  hello you")
+    alice.keys("C-c")
+    alice.type("/open main", enter=True)
+    alice.until("hello all")
+
+
+def test_what_was_read_is_read_elsewhere_too(tmux: Tmux, server: Server) -> None:
+    alice = tmux.client(server, "alice")
+    other = tmux.client(server, "alice", name="other")
+    say(server, "bob", "@alice", "hello you")
+    alice.unread("bob", 1)
+    other.unread("bob", 1)
+    alice.keys("M-2")
+    alice.until("bob  hello you")
+    other.until(lambda screen: not re.search(r"bob +1 ", screen))
+
+
+def test_older_pages_come_as_one_scrolls_and_esc_goes_back(tmux: Tmux, server: Server) -> None:
+    alice = tmux.client(server, "alice")
+    say(server, "bob", "main", *(f"message number {number}." for number in range(1, 401)))
+    alice.until("message number 400.")
+    for _ in range(40):
+        alice.keys("PPage")
+        if "message number 1." in alice.screen():
+            break
+    alice.until("message number 1.")
+    alice.until("· Esc │")
+    alice.keys("Escape")
+    alice.until("message number 400.")
+
+
+def test_the_first_unread_and_the_line_over_it(tmux: Tmux, server: Server) -> None:
+    alice = tmux.client(server, "alice")
+    say(server, "bob", "@alice", *(f"message number {number}." for number in range(1, 101)))
+    alice.keys("M-2")
+    alice.until("message number 100.")
+    alice.keys("M-u")
+    screen = alice.until("new from here")
+    assert screen.index("new from here") < screen.index("message number 1.")
+
+
+def test_all_keys_are_on_one_page(tmux: Tmux, server: Server) -> None:
+    alice = tmux.client(server, "alice")
+    alice.keys("F1")
+    screen = alice.until("jumps to a chat")
+    assert "Ctrl-K" in screen
+    alice.keys("NPage")
+    alice.keys("Escape")
+    alice.without("jumps to a chat")
+
+
+def test_messages_are_selected_and_answered(tmux: Tmux, server: Server) -> None:
+    alice, bob = tmux.client(server, "alice"), tmux.client(server, "bob")
+    bob.type("shall we?", enter=True)
+    alice.until("bob  shall we?")
+    alice.keys("M-Up")
+    alice.until("r reply")
+    alice.keys("r")
+    alice.until("replying to bob")
+    alice.type("we shall", enter=True)
+    bob.until("╭ bob shall we?")
+    bob.until("we shall")
+    alice.keys("M-Up")
+    alice.until("e edit")
+    alice.keys("e")
+    alice.until("❯ we shall")
+    alice.type(" not", enter=True)
+    bob.until("we shall not (edited)")
+    bob.keys("M-Up")
+    bob.until("#2")
+    bob.keys("+")
+    bob.until("reacting to alice")
+    bob.type("thumbs")
+    bob.keys("Tab")
+    bob.until("👍")
+    bob.keys("C-u")
+    bob.type("👍", enter=True)
+    alice.until("👍 bob")
+    alice.keys("M-Up", "t")
+    alice.until("thread · shall we?")
+    alice.type("in the thread", enter=True)
+    bob.until("in the thread")
+    alice.until(lambda screen: "in the thread ✓" in screen)
+    alice.keys("Escape")
+    alice.without("thread · shall we?")
+    alice.keys("Escape")
+    alice.without("r reply")
+    alice.keys("M-Up", "d")
+    alice.until("y: yes")
+    alice.keys("y")
+    bob.until("(deleted)")

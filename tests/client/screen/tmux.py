@@ -1,0 +1,102 @@
+"""The real client in tmux, as a person has it: keys go in, what is on the screen comes out. Waits with a deadline."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.harness import TIMEOUT_SECONDS, Server
+
+ROOT = Path(__file__).parents[3]
+POLL_SECONDS = 0.02
+COLUMNS, ROWS = 110, 34
+
+
+class Terminal:
+    """One session of a tmux server of its own."""
+
+    def __init__(self, socket: str, name: str) -> None:
+        self._socket, self.name = socket, name
+
+    def tmux(self, *words: str) -> str:
+        done = subprocess.run(["tmux", "-L", self._socket, *words], capture_output=True, timeout=TIMEOUT_SECONDS)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    def keys(self, *names: str) -> None:
+        """Keys by tmux's names: `Enter`, `M-a`, `C-c`, `PPage`."""
+        self.tmux("send-keys", "-t", f"{self.name}:", *names)
+
+    def type(self, text: str, enter: bool = False) -> None:
+        self.tmux("send-keys", "-t", f"{self.name}:", "-l", text)
+        if enter:
+            self.keys("Enter")
+
+    def paste(self, text: str) -> None:
+        """As a terminal pastes: in brackets."""
+        self.tmux("set-buffer", "-b", self.name, text)
+        self.tmux("paste-buffer", "-p", "-r", "-b", self.name, "-t", f"{self.name}:")
+
+    def screen(self, styled: bool = False) -> str:
+        return self.tmux("capture-pane", "-t", f"{self.name}:", "-p", *(["-e", "-N"] if styled else []))
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.tmux("resize-window", "-t", f"{self.name}:", "-x", str(columns), "-y", str(rows))
+
+    def until(self, wanted: str | Callable[[str], bool], seconds: float = TIMEOUT_SECONDS) -> str:
+        """The screen, as soon as it shows this."""
+        shows = (lambda screen: wanted in screen) if isinstance(wanted, str) else wanted
+        deadline = time.monotonic() + seconds
+        while not shows(screen := self.screen()):
+            assert time.monotonic() < deadline, f"{self.name} never showed {wanted!r}:\n{screen}"
+            time.sleep(POLL_SECONDS)
+        return screen
+
+    def unread(self, chat: str, number: int) -> str:
+        """The screen, as soon as the list of chats has this number beside the chat."""
+        return self.until(lambda screen: bool(re.search(rf"[●○\d] {re.escape(chat)} +{number} ", screen)))
+
+    def without(self, unwanted: str) -> str:
+        return self.until(lambda screen: unwanted not in screen)
+
+
+class Tmux:
+    """The terminals of one test; each client has a home of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._socket = f"chat-test-{os.getpid()}-{folder.name}"[:60]
+
+    def client(
+        self, server: Server, user: str, *options: str, columns: int = COLUMNS, rows: int = ROWS, name: str = ""
+    ) -> Terminal:
+        """The client of this user, when the screen is there."""
+        where = f"--server localhost:{server.port} --user {shlex.quote(user)}"
+        command = f"{shlex.quote(sys.executable)} -m chat_client {where} {shlex.join(options)}"
+        terminal = self.run(name or user, command, user, columns, rows)
+        terminal.until(lambda screen: "❯" in screen and f" · {user}" in screen)
+        return terminal
+
+    def run(self, name: str, command: str, home: str = "home", columns: int = COLUMNS, rows: int = ROWS) -> Terminal:
+        terminal = Terminal(self._socket, name)
+        folder = self._folder / home
+        folder.mkdir(exist_ok=True)
+        variables = {"HOME": folder, "XDG_DATA_HOME": folder, "XDG_CONFIG_HOME": folder, "TZ": "UTC",
+                     "PYTHONPATH": ROOT, "COLORTERM": "truecolor", "LANG": "C.UTF-8"}  # fmt: skip
+        setting = " ".join(f"{key}={shlex.quote(str(value))}" for key, value in variables.items())
+        errors = shlex.quote(str(self._folder / f"{name}.err"))
+        line = f"{setting} {command} 2>{errors}; echo left with $?; cat {errors}; exec cat"
+        terminal.tmux(
+            "-f", "/dev/null", "new-session", "-d", "-s", name, "-x", str(columns), "-y", str(rows),
+            f"env -u TMUX sh -c {shlex.quote(line)}",
+            ";", "set-option", "-g", "default-terminal", "tmux-256color",
+            ";", "set-option", "-g", "focus-events", "off",
+        )  # fmt: skip
+        return terminal
+
+    def close(self) -> None:
+        subprocess.run(["tmux", "-L", self._socket, "kill-server"], capture_output=True)

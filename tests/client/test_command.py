@@ -1,0 +1,236 @@
+"""The chat-client command: scripts, exit statuses, what is asked for, what is kept."""
+
+import asyncio
+import json
+import re
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+
+from chat_client.plain import LAST_SECONDS_MAX
+from tests.client.conftest import Home
+from tests.conformance.test_tls import Certificate, tls_port
+from tests.harness import Server
+
+Ended = tuple[int, str, str]
+
+
+async def run(home: Home, *arguments: str, user: str = "bob", stdin: bytes = b"") -> Ended:
+    return await (await home.program(*arguments, user=user, stdin=stdin)).end()
+
+
+# ---- --send
+
+
+async def test_send(home: Home) -> None:
+    alice = await home.chat.json("alice")
+    assert await run(home, "--send", "main", "backup", "done") == (0, "", "")
+    assert (await alice.event("message"))["text"] == "backup done"
+    assert await run(home, "--send", "alice", stdin="two\nlines ✓\n".encode()) == (0, "", "")
+    message = await alice.event("message")
+    assert (message["chat"], message["text"]) == ("@bob", "two\nlines ✓")
+
+
+async def test_send_refused(home: Home) -> None:
+    status, out, error = await run(home, "--send", "nobody", "hi")
+    assert (status, out) == (1, "")
+    assert error == "chat-client: unknown_user: there is no user nobody; /status lists the users\n"
+    status, _, error = await run(home, "--send", "main", stdin=b"x" * 5000)
+    assert status == 1 and "too_large" in error and "4096" in error
+    status, _, error = await run(home, "--send", "main", stdin=b"x" * 70_000)
+    assert status == 1 and "line_too_long" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "words"),
+    [
+        (("--send", "main"), b" \n", "nothing to send"),
+        (("--send", "main"), b"\xff", "not UTF-8"),
+        (("--send", "main"), b"x" * (1 << 20) + b"x", "more than 1048576 bytes"),
+        (("--send",), b"", "expected one argument"),
+        (("hi",), b"", "a text goes with --send"),
+        (("--json",), b"", "--json goes with --follow"),
+        (("--send", "main", "--follow", "main"), b"", "do not go together"),
+        (("--bogus",), b"", "unrecognized arguments: --bogus; see chat-client --help"),
+        (("--theme", "pink"), b"", "a theme is dark, light, mono"),
+        (("--server", "a:b"), b"", "a server is HOST:PORT"),
+        (("--config", "nowhere.toml"), b"", "cannot read nowhere.toml"),
+        (("--ca", "nowhere.pem", "--send", "main", "x"), b"", "cannot use nowhere.pem"),
+    ],
+)
+async def test_wrong_usage(home: Home, arguments: tuple[str, ...], stdin: bytes, words: str) -> None:
+    status, out, error = await run(home, *arguments, stdin=stdin)
+    assert (status, out) == (2, "")
+    assert words in error and error.startswith("chat-client: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [("127.0.0.1:1", "nothing listens there"), ("nowhere.invalid:1", "nowhere.invalid:1: "), ("a..b", "a..b:8000: ")],
+)
+@pytest.mark.parametrize("mode", [("--send", "main", "hi"), ("--follow", "main"), ("--plain",)])
+async def test_no_connection(home: Home, server: str, words: str, mode: tuple[str, ...]) -> None:
+    status, out, error = await run(home, "--server", server, *mode)
+    assert (status, out) == (3, "")
+    assert words in error and error.count("\n") == 1
+
+
+# ---- --follow
+
+
+async def test_follow(home: Home) -> None:
+    alice = await home.chat.json("alice")
+    await alice.ok("/send_all before")
+    follower = await home.program("--follow", "main", "--json", user="bob")
+    await signed_in(home, "bob")
+    sent = await alice.ok("/send_all now")
+    await alice.ok("/send bob not in main")
+    await alice.ok({"cmd": "send_all", "text": "two\nlines"})
+    line = json.loads(await follower.line())
+    assert line == {"type": "message", "id": sent["id"], "seq": sent["id"], "chat": "main", "from": "alice",
+                    "at": sent["at"], "text": "now"}  # fmt: skip
+    assert json.loads(await follower.line())["text"] == "two\nlines"
+    home.server.kill()
+    home.server.start()
+    await signed_in(home, "bob")
+    again = await home.chat.json("alice")
+    await again.ok("/send_all after")
+    assert json.loads(await follower.line())["text"] == "after"
+    follower.signal(signal.SIGINT)
+    status, out, error = await follower.end()
+    assert (status, out) == (130, "") and "Traceback" not in error and "no connection" in error
+
+
+async def test_follow_as_text(home: Home) -> None:
+    alice = await home.chat.json("alice")
+    follower = await home.program("--follow", "all", user="bob")
+    await signed_in(home, "bob")
+    await alice.ok("/send bob psst")
+    assert re.fullmatch(r"\[\d\d:\d\d:\d\d\] @alice: psst \(#1\)", await follower.line())
+    follower.stop_reading()
+    await alice.ok("/send_all nobody reads this")
+    assert await follower.end() == (0, "", "")
+
+
+async def signed_in(home: Home, user: str) -> None:
+    """Wait until somebody is online."""
+    watcher = await home.chat.json("watcher")
+    await watcher.ok("/presence on")
+    while user not in (await watcher.ok("/status"))["active"]:
+        await watcher.event("presence", user=user, online=True)
+    await watcher.close()
+
+
+# ---- signing in
+
+
+async def test_the_token_is_kept_where_nobody_else_may_read_it(home: Home) -> None:
+    assert (await run(home, "--send", "main", "hi"))[0] == 0
+    file = home.folder / ".local/share/chat-client/tokens.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    token = json.loads(file.read_text())[home.address]["tokens"]["bob"]
+    client, _, reply = await home.chat.resume(token)
+    assert reply["user"] == "bob"
+    # With the token a password is not needed any more.
+    await client.ok("/password secret")
+    assert (await run(home, "--send", "main", "again"))[0] == 0
+    assert "secret" not in file.read_text()
+
+
+async def test_a_password_is_not_asked_for_in_a_script(home: Home) -> None:
+    bob = await home.chat.json("bob")
+    await bob.ok("/password secret")
+    status, out, error = await run(home, "--send", "main", "hi")
+    assert (status, out) == (1, "") and error.startswith("chat-client: password_required: ")
+
+
+async def test_settings_come_from_a_file(home: Home) -> None:
+    folder = home.folder / ".config/chat-client"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text(f'server = "{home.address}"\nuser = "carol"\n')
+    process = await asyncio.create_subprocess_exec(
+        *home.arguments(user="x")[:3], "--send", "main", "from the file",
+        env=home.environment, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, error = await process.communicate()
+    assert (process.returncode, error) == (0, b"")
+    alice = await home.chat.json("alice")
+    lines, _ = await alice.command("/history main")
+    assert [(line["from"], line["text"]) for line in lines] == [("carol", "from the file")]
+
+
+async def test_tls(home: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    certificate = Certificate(folder)
+    ca = folder / "ca.pem"
+    certificate.authority.cert_pem.write_to_path(str(ca))
+    server = Server(folder / "data", *certificate.options)
+    server.start()
+    try:
+        address = f"localhost:{tls_port(server)}"
+        sending = ("--server", address, "--send", "main", "hi")
+        assert await run(home, *sending, "--tls", "--ca", str(ca)) == (0, "", "")
+        status, _, error = await run(home, *sending, "--tls")
+        assert status == 3 and "not trusted" in error and "--ca FILE" in error
+    finally:
+        server.close()
+
+
+# ---- --plain with a pipe
+
+
+async def test_plain_with_a_pipe(home: Home) -> None:
+    alice = await home.chat.json("alice")
+    await alice.ok("/send_all hello")
+    lines = "hi there\n//etc\n/open alice\npsst\n/who alice\n/history main limit 2\n"
+    status, out, error = await run(home, "--plain", stdin=lines.encode())
+    assert (status, error) == (0, "")
+    said = [line.split("] ", 1)[-1] for line in out.splitlines()]
+    assert said == [
+        "* welcome, bob; the last messages of main:",
+        "main alice: hello (#1)",
+        f"* connected to {home.address} as bob",
+        "main bob: hi there (#2)",
+        "main bob: /etc (#3)",
+        "* what you type goes to @alice",
+        "to @alice: psst (#4)",
+        "+ alice is online",
+        "main bob: hi there (#2)",
+        "main bob: /etc (#3)",
+        "+ 2 messages of main; /history main before 2 for more",
+    ]
+    assert [(await alice.event("message"))["text"] for _ in range(3)] == ["hi there", "/etc", "psst"]
+
+
+async def test_plain_with_many_lines_ends_when_all_are_sent(home: Home) -> None:
+    """Longer than a few seconds would mean that it waited for an answer that had come."""
+    async with asyncio.timeout(LAST_SECONDS_MAX - 5):
+        status, out, error = await run(home, "--plain", stdin=b"".join(b"line %d\n" % number for number in range(100)))
+    assert (status, error) == (0, "")
+    said = [line.split(": ", 1)[1] for line in out.splitlines() if line.startswith("[")]
+    assert said == [f"line {number} (#{number + 1})" for number in range(100)]
+
+
+async def test_plain_says_what_was_refused(home: Home) -> None:
+    status, out, error = await run(home, "--plain", stdin=b"/open nobody\n/bogus\nhi\n")
+    assert (status, error) == (1, "")
+    assert "- unknown_user: there is no user nobody; /status lists the users" in out
+    assert "- unknown_command: there is no /bogus" in out and "main bob: hi (#1)" in out
+
+
+async def test_what_was_shown_is_read_when_the_next_line_comes(home: Home) -> None:
+    await home.chat.json("bob")
+    alice = await home.chat.json("alice")
+    await alice.ok("/send_all one")
+    await alice.ok("/send bob two")
+    await run(home, "--plain", stdin=b"")
+    unread = {chat["name"]: chat["unread"] for chat in (await status_of(home, "bob"))["chats"]}
+    assert unread == {"main": 0, "@alice": 0}, "the end of the input is somebody leaving"
+
+
+async def status_of(home: Home, user: str) -> dict[str, list[dict[str, object]]]:
+    return await (await home.chat.json(user)).ok("/status")

@@ -1,0 +1,77 @@
+"""A typed line is read as the server reads it, from the table that it tells."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_client.typed import Typed, find, has_secret, read
+from chat_server.protocol.help import forms
+from chat_server.protocol.parse import parse
+
+COMMANDS = forms()
+WORDS = st.lists(
+    st.sampled_from(
+        ["bob", "main", "#5", "7", "before", "limit", "20", '"a b"', '"', "hi", " ", "on", "5m", "👍", "all", "\t"]
+    ),
+    max_size=6,
+).map(" ".join)
+
+
+@pytest.mark.parametrize(
+    ("line", "typed"),
+    [
+        ("/send bob  hello there ", Typed("send", {"target": "bob", "text": "hello there "}, True)),
+        ("/W bob two\nlines", Typed("send", {"target": "bob", "text": "two\nlines"}, True)),
+        ("/history main before #7 limit 5", Typed("history", {"chat": "main", "before": "#7", "limit": "5"}, False)),
+        ('/who "bob"', Typed("who", {"username": "bob"}, False)),
+        ("/password new", Typed("password", {"new": "new"}, False)),
+        ("/password old new", Typed("password", {"old": "old", "new": "new"}, False)),
+        ("/reply 4 ok", Typed("reply", {"id": "4", "text": "ok"}, True)),
+        ("/talk", Typed("talk", {}, False)),
+    ],
+)
+def test_read(line: str, typed: Typed) -> None:
+    assert read(line, COMMANDS) == typed
+
+
+@pytest.mark.parametrize(
+    "line", ["hi", "//x", "/bogus", "/send bob", '/who "bob', "/who bob carol", "/send bo\nb hi", "/"]
+)
+def test_what_it_leaves_to_the_server(line: str) -> None:
+    assert read(line, COMMANDS) is None
+
+
+@given(st.sampled_from([form.verb for form in COMMANDS]), WORDS)
+def test_the_server_reads_the_same(verb: str, rest: str) -> None:
+    line = f"/{verb} {rest}".rstrip("\n")
+    typed = read(line, COMMANDS)
+    parsed = parse(line, text_chars_max=4096)
+    if parsed.command is None:
+        return  # what it refuses may be read here: the server refuses it then
+    assert typed is not None
+    as_json: dict[str, Any] = {"cmd": typed.verb, **typed.arguments}
+    assert parse(_dumps(as_json), text_chars_max=4096).command == parsed.command
+
+
+def _dumps(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def test_find() -> None:
+    assert (find("/MSG", COMMANDS) or COMMANDS[0]).verb == "send"
+    assert find("nothing", COMMANDS) is None
+
+
+@pytest.mark.parametrize(
+    "line", ["/password a b", "/Sign_in bob x", "/connect bob x", "/resume abc", "/delete_account x", "/pasword x"]
+)
+def test_secrets(line: str) -> None:
+    assert has_secret(line, COMMANDS)
+
+
+@pytest.mark.parametrize("line", ["my password is x", "/send bob hi", "//password"])
+def test_no_secrets(line: str) -> None:
+    assert not has_secret(line, COMMANDS)

@@ -198,6 +198,15 @@ def test_a_key(chat: Chat) -> None:
     assert ask(chat, "alice", "main a.png 5", "k2").upload == 4, "nothing was sent under it"
 
 
+def test_nothing_goes_between_those_of_whom_one_has_blocked_the_other(chat: Chat) -> None:
+    ask(chat, "alice", "bob a.png 5")
+    chat.say("bob", "/block alice")
+    assert code(chat, "alice", "bob b.png 5") == code(chat, "bob", "alice b.png 5") == "blocked"
+    assert chunk(chat, "alice", 1) == "blocked"
+    assert not_sent(chat, "alice", 1) == "blocked"
+    assert isinstance(ask(chat, "alice", "main a.png 5"), Opened)
+
+
 def test_only_ones_own(chat: Chat) -> None:
     ask(chat, "alice", "main a.png 5")
     assert chunk(chat, "bob", 1) == "unknown_upload"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_server.entries import CompleteUpload
 from chat_server.errors import Refusal
 from chat_server.protocol.table import TABLE
 from chat_server.store import operators
@@ -22,13 +23,11 @@ INSIDE = ("member", "owner", "banned")
 CHATS = {"main": "main", "room": "#room", "direct": "@mate", "none": "#none"}
 NO_MESSAGE = 99_999
 
-# Commands that name neither a chat nor a message. Those about users alone are here too.
+# Commands that name neither a chat nor a message. Those about users or about one's own uploads alone are here too.
 NO_CHAT = {
     "sign_in", "resume", "sign_out", "password", "delete_account", "cancel_delayed", "delayed", "status", "who",
     "report", "presence", "help", "format", "ping", "sessions", "quit", "away", "block", "unblock", "blocked",
-    "ban", "unban", "kick", "reports", "announce", "stats",
-    # By the numbers of one's own uploads; and a file goes where its message is (tests/conformance/test_get_file.py).
-    "chunk", "cancel_upload", "get_file",
+    "chunk", "cancel_upload", "ban", "unban", "kick", "reports", "announce", "stats",
 }  # fmt: skip
 # For operators alone: a line of each.
 OPERATORS_LINES = {
@@ -84,11 +83,12 @@ ROWS: dict[str, list[Row]] = {
     "messages": [("/messages {chat}", ANY, IN_ROOM, ANY)],
     "history": [("/history {chat}", ANY, IN_ROOM, ANY)],
     "thread": [("/thread {id}", ANY, IN_ROOM_MESSAGE, DIRECT_MESSAGE)],
-    "send_file": [("/send_file {chat} a.png 10", ANY, IN_ROOM, ANY)],
-    "files": [("/files {chat}", ANY, IN_ROOM, ANY)],
     "search": [("/search hello in:{chat}", ANY, IN_ROOM, ANY)],
     "mute": [("/mute {chat}", ANY, IN_ROOM, owner_gets("ok", "unknown_chat"))],
     "unmute": [("/unmute {chat}", ANY, IN_ROOM, owner_gets("ok", "unknown_chat"))],
+    "send_file": [("/send_file {chat} a.png 5", ANY, IN_ROOM, ANY)],
+    "files": [("/files {chat}", ANY, IN_ROOM, ANY)],
+    "get_file": [("/get_file {file}", ANY, inside("ok", "unknown_file"), owner_gets("ok", "unknown_file"))],
     "read": [("/read {chat} 1", ANY, IN_ROOM, ANY)],
     "create_chat": [("/create_chat {chat}", NO_ROOM, all_get("exists"), NO_ROOM)],
     "invite": [
@@ -143,6 +143,8 @@ class World:
             (chat, "mate"): say("mate", f"/send {target} hello").reply.id
             for chat, target in (("main", "main"), ("room", "#room"), ("direct", "@owner"))
         }
+        for chat, target in (("main", "main"), ("room", "#room"), ("direct", "@owner")):
+            self.ids[chat, "file"] = self.send_file("mate", target)
         for role in ROLES:
             self.ids["main", role] = say(role, "/send_all mine").reply.id
         for role in (*INSIDE, "removed"):
@@ -152,6 +154,14 @@ class World:
         say("mate", "/report banned")
         self.chat.close()
         self.names, self.times = self.chat.ids, 0
+
+    def send_file(self, name: str, target: str) -> int:
+        upload: int = self.chat.say(name, f"/send_file {target} a.png 5").reply.upload
+        self.chat.blobs.append(upload, b"hello")
+        sha256 = self.chat.blobs.seal(upload)
+        self.chat.blobs.place(upload, sha256)
+        self.chat.do(CompleteUpload(upload, sha256), name)
+        return upload
 
     def fresh(self) -> Chat:
         self.chat.close()
@@ -165,7 +175,8 @@ class World:
     def line(self, line: str, chat: str, role: str) -> str:
         id_ = self.ids.get((chat, "mate"), NO_MESSAGE)
         # Who was never in the chat has nothing there: somebody else's will do.
-        return line.format(chat=CHATS[chat], id=id_, own=self.ids.get((chat, role), id_))
+        file = self.ids.get((chat, "file"), NO_MESSAGE)
+        return line.format(chat=CHATS[chat], id=id_, own=self.ids.get((chat, role), id_), file=file)
 
 
 @pytest.fixture(scope="module")
@@ -223,14 +234,15 @@ def test_to_who_is_outside_the_chat_and_none_look_the_same(world: World) -> None
     for rows in ROWS.values():
         for line, _, codes, _ in rows:
             for role, code in (codes or {}).items():
-                if code not in ("unknown_chat", "unknown_message"):
+                if code not in ("unknown_chat", "unknown_message", "unknown_file"):
                     continue
                 there, none = (world.line(line, place, role) for place in ("room", "none"))
                 id_ = str(world.ids["room", "mate"] if "{id}" in line else world.ids.get(("room", role), 0))
                 id_ = id_ if id_ != "0" else str(world.ids["room", "mate"])
-                assert _told(chat, role, there).replace(f"#{id_} ", f"#{NO_MESSAGE} ") == _told(
-                    chat, role, none
-                ).replace("#none", "#room"), f"{there} by {role}"
+                file = world.ids["room", "file"]
+                told = _told(chat, role, there).replace(f"#{id_} ", f"#{NO_MESSAGE} ")
+                told = told.replace(f"file {file} ", f"file {NO_MESSAGE} ")
+                assert told == _told(chat, role, none).replace("#none", "#room"), f"{there} by {role}"
                 compared += 1
     assert compared > 100
 

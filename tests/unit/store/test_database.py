@@ -42,6 +42,12 @@ def test_readers_see_what_was_committed_and_write_nothing(tmp_path: Path) -> Non
         db.close()
 
 
+def test_a_plan_is_made_once_for_a_statement(tmp_path: Path) -> None:
+    for db in (open_writer(tmp_path), open_reader(tmp_path)):
+        assert db.connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1) == 1
+        db.close()
+
+
 def prepared(path: Path, script: str) -> None:
     connection = apsw.Connection(str(path / FILE))
     connection.execute(script)

@@ -22,7 +22,6 @@ async def test_who_leaves_loses_all_of_it_on_every_device(chat: Chat) -> None:
     room, (alice, bob) = await room_of(chat, "", "")
     device = await chat.json(bob.name)
     id_ = (await bob.ok(f"/send {room} hi"))["id"]
-    delayed = (await bob.ok(f"/send_delayed {room} {soon()} later"))["delayed_id"]
     await device.roundtrip()
     assert await bob.ok({"cmd": "leave", "chat": room}) == {"type": "ok", "re": "leave", "chat": room}
     left = {"type": "left", "chat": room, "user": bob.name}
@@ -35,10 +34,18 @@ async def test_who_leaves_loses_all_of_it_on_every_device(chat: Chat) -> None:
         for line in (f"/thread {id_}", f"/edit {id_} x", f"/delete {id_}", f"/reply {id_} x", f"/react {id_} 👍"):
             assert await client.code(line) == "unknown_message"
     await alice.ok(f"/send {room} among us")
-    assert await device.event("delayed_failed") == {"type": "delayed_failed", "id": delayed, "code": "unknown_chat"}
     assert texts(await device.roundtrip()) == texts(await bob.roundtrip()) == []
     _, shown, reply = await chat.resume(bob.token, 0)
     assert texts(shown) == [] and room not in [each["name"] for each in reply["chats"]]
+
+
+async def test_what_was_to_go_out_later_fails(chat: Chat) -> None:
+    room, (alice, bob) = await room_of(chat, "", "")
+    # In one batch, so that it is not due before.
+    delayed, _ = await bob.pipeline([f"/send_delayed {room} {soon()} later", f"/leave {room}"])
+    failed = {"type": "delayed_failed", "id": delayed["delayed_id"], "code": "unknown_chat"}
+    assert await bob.event("delayed_failed") == failed
+    assert texts(await alice.roundtrip()) == []
 
 
 async def test_an_owner_hands_it_to_the_longest_member(chat: Chat) -> None:

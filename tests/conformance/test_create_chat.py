@@ -25,7 +25,7 @@ async def test_json_on_every_device(chat: Chat) -> None:
     assert await device.roundtrip() == [{"type": "joined", "chat": room, "user": alice.name}]
     assert await alice.roundtrip() == await other.roundtrip() == []
     wanted = {"name": room, "read": 0, "unread": 0, "owner": alice.name, "members": [alice.name]}
-    assert (await chats_of(device))[room] == wanted
+    assert wanted.items() <= (await chats_of(device))[room].items()
     assert room not in await chats_of(other)
     sent = await alice.ok(f"/send {room} hi")
     (message,) = await device.roundtrip()

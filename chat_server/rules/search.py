@@ -35,6 +35,7 @@ def go_on(turn: Turn) -> None:
     state = turn.state
     if state.indexed < state.seq:
         state.indexed = search.step(turn.db, state.indexed, state.seq)
+    search.tidy(turn.db)
     state.index_due_ms = None
 
 

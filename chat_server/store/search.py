@@ -20,6 +20,7 @@ from chat_server.store.database import Database
 # What one step indexes at most: it holds up what else the writer has to do.
 STEP_MESSAGES_MAX = 1000
 STEP_TEXT_BYTES_MAX = 65_536
+MERGED_PAGES_MAX = 64
 # Ids in a block: what FTS5 may have to look at before it finds nothing.
 BLOCK_IDS = 1 << 14
 
@@ -74,6 +75,11 @@ def step(db: Database, after: int, newest: int) -> int:
     up_to = newest if last is None else last
     _insert(db, _rows(db, after, up_to))
     return up_to
+
+
+def tidy(db: Database) -> None:
+    """Take what was removed out of some pages of the index, where it is a tenth of a part of it or more."""
+    db.run("INSERT INTO words (words, rank) VALUES ('merge', ?)", (MERGED_PAGES_MAX,))
 
 
 def replace(db: Database, message_id: int) -> None:

@@ -128,6 +128,21 @@ def test_the_index_follows_edits_and_deletions_at_once(chat: Chat, indexed: bool
     assert found(chat, "alice", "/search old* ") == ["old4"] and found(chat, "alice", "/search newer") == []
 
 
+def test_what_was_deleted_leaves_the_pages_of_the_index(chat: Chat) -> None:
+    def size() -> int:
+        total: int = chat.db.value("SELECT sum(length(block)) FROM words_data")
+        return total
+
+    chat.batch(*(chat.entry("alice", f"/send_all number{number}") for number in range(200)))
+    index(chat)
+    for number in range(1, 150):
+        chat.say("alice", f"/delete {number}")
+    before = size()
+    index(chat)
+    assert size() < before
+    assert len(found(chat, "bob", "/search number*")) == 51
+
+
 def test_an_account_takes_its_words_along(chat: Chat) -> None:
     for number in range(3):
         chat.say("bob", f"/send_all gone {number}")

@@ -24,8 +24,10 @@ async def test_json_on_every_device(chat: Chat) -> None:
     assert await alice.ok({"cmd": "create_chat", "name": room}) == {"type": "ok", "re": "create_chat", "chat": room}
     assert await device.roundtrip() == [{"type": "joined", "chat": room, "user": alice.name}]
     assert await alice.roundtrip() == await other.roundtrip() == []
-    wanted = {"name": room, "read": 0, "unread": 0, "owner": alice.name, "members": [alice.name]}
-    assert wanted.items() <= (await chats_of(device))[room].items()
+    wanted = {
+        "name": room, "read": 0, "unread": 0, "muted": False, "owner": alice.name, "members": [alice.name],
+    }  # fmt: skip
+    assert (await chats_of(device))[room] == wanted
     assert room not in await chats_of(other)
     sent = await alice.ok(f"/send {room} hi")
     (message,) = await device.roundtrip()

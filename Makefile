@@ -23,7 +23,7 @@ check: $(VENV)/installed
 	$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 format: $(VENV)/installed
 	$(BIN)/ruff format .

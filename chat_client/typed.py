@@ -44,8 +44,8 @@ def read(line: str, commands: Sequence[CommandForm]) -> Typed | None:
     """None if it is no command of the table, or its arguments are not as the table says."""
     word, _, rest = line.partition(" ")
     form = find(word, commands) if word.startswith("/") else None
-    if form is None:
-        return None
+    if form is None or any(each.get("marked") for each in form.arguments):
+        return None  # words that stand anywhere in the line are for the server to find
     arguments = _arguments(form, rest)
     if arguments is None:
         return None
@@ -64,6 +64,8 @@ def _arguments(form: CommandForm, rest: str) -> dict[str, Any] | None:
         rest = rest.lstrip(" ")
         required_after = sum(bool(later["required"]) for later in places[place:])
         if not argument["required"] and required_after and len(rest.split()) <= required_after:
+            continue
+        if rest and rest[0] not in argument.get("starts", rest[0]):
             continue
         if not rest:
             if argument["required"]:

@@ -52,6 +52,7 @@ def _form(spec: Spec) -> CommandForm:
             "kind": argument.kind.name,
             "required": argument.required,
             **({"rest": True} if argument.kind.takes_rest else {}),
+            **({"starts": argument.kind.starts} if argument.kind.starts is not None else {}),
             **({"pair": True} if argument.pair else {}),
             **({"marked": True} if argument.marked else {}),
             **({"json_only": True} if argument.json_only else {}),

@@ -51,6 +51,9 @@ def test_the_server_reads_the_same(verb: str, rest: str) -> None:
     parsed = parse(line, text_chars_max=4096)
     if parsed.command is None:
         return  # what it refuses may be read here: the server refuses it then
+    if verb == "search":
+        assert typed is None
+        return
     assert typed is not None
     as_json: dict[str, Any] = {"cmd": typed.verb, **typed.arguments}
     assert parse(_dumps(as_json), text_chars_max=4096).command == parsed.command

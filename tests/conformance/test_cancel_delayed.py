@@ -45,7 +45,7 @@ async def test_one_that_was_sent(chat: Chat) -> None:
 async def test_stays_cancelled_over_a_restart(start: Start) -> None:
     chat = start()
     alice, bob = await chat.json("alice"), await chat.json("bob")
-    cancelled = await alice.ok(f"/send_delayed bob {soon(1)} never")
+    cancelled = await alice.ok(f"/send_delayed bob {soon(4)} never")
     await alice.ok(f"/cancel_delayed {cancelled['delayed_id']}")
     await chat.close()
     chat.server.kill()

@@ -38,7 +38,7 @@ def event(event: Event, now: str) -> list[str]:
 def reply(reply: Reply, verb: str, now: str) -> list[str]:
     if isinstance(reply, OtherReply):
         return _lines(f"+ {verb} {_fields(reply.fields)}".rstrip())
-    return _lines(text.reply(reply, verb, None, now).decode())
+    return _lines(text.reply(reply, None, now).decode())
 
 
 def _lines(lines: str) -> list[str]:

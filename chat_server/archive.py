@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from chat_server.blobs import sync
 from chat_server.errors import StartError
 from chat_server.store import backup
 from chat_server.store.database import FILE
@@ -47,9 +48,9 @@ def save(data: Path, file: Path, progress: Progress) -> int:
             archive = work / "archive.tar"
             _write(archive, work / FILE, data / FILES, progress)
             _verify(archive, progress)
-            _sync(archive)
+            sync(archive)
             archive.replace(file)
-            _sync(file.parent)
+            sync(file.parent)
         return file.stat().st_size
     except backup.Unusable as error:
         raise StartError(f"nothing was saved: {error}") from None
@@ -171,14 +172,6 @@ def _extract(file: IO[bytes], path: Path) -> str:
     return digest.hexdigest()
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 # ---- the way back
 
 
@@ -211,11 +204,11 @@ def _restore(file: Path, data: Path, progress: Progress) -> None:
         backup.check(work / FILE)
         backup.begin_history(work / FILE, secrets.token_hex(8))
         for path in [work, *(path for path in work.rglob("*") if path.is_dir())]:
-            _sync(path)
+            sync(path)
         # From here on what was there is gone, until all that is new is there: the mark keeps a server from starting.
         mark = data / RESTORING
         mark.touch(mode=0o600)
-        _sync(data)
+        sync(data)
         for name in (f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", FILE):
             (data / name).unlink(missing_ok=True)
         for path in (data / FILES, *(path for path in data.glob(f"{_PART}*") if path != work)):
@@ -223,6 +216,6 @@ def _restore(file: Path, data: Path, progress: Progress) -> None:
         for name in (FILES, FILE):
             if (work / name).exists():
                 (work / name).rename(data / name)
-        _sync(data)
+        sync(data)
         mark.unlink()
-        _sync(data)
+        sync(data)

@@ -66,9 +66,9 @@ class Blobs:
             return
         if not blob.parent.exists():
             blob.parent.mkdir(mode=0o700)
-            _sync(self._files)
+            sync(self._files)
         self._part(upload).rename(blob)
-        _sync(blob.parent)
+        sync(blob.parent)
 
     def discard(self, upload: int) -> str | None:
         """The upload is over: its part goes, if there is one; the sha256 of the blob that was put in place for it."""
@@ -101,9 +101,9 @@ class Blobs:
         return self._files / sha256[:2] / sha256
 
 
-def _sync(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync(path: Path) -> None:
+    """Make the bytes of a file, or the names in a folder, durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -172,7 +172,7 @@ def _said(verb: str, reply: Reply, screen: Screen) -> str:
     if isinstance(reply, OtherReply):
         return in_words("", reply.fields) or f"{verb}: done"
     try:
-        lines = words.reply(reply, verb, None, iso(int(screen.now * 1000))).decode().splitlines()
+        lines = words.reply(reply, None, iso(int(screen.now * 1000))).decode().splitlines()
     except Exception:
         return in_words("", structs.asdict(reply)) or f"{verb}: done"
     return "\n".join(_unmarked(line) for line in [lines[-1], *lines[:-1]]) if lines else "done"

@@ -37,7 +37,7 @@ def render(event: Event, format: str, now: str, label: str | None = None) -> byt
 def render_reply(reply: Reply | Refusal, format: str, now: str, verb: str, label: str | None) -> bytes:
     if isinstance(reply, Refusal):
         return json.refusal(reply, verb, label) if format == "json" else text.refusal(reply, label)
-    return json.reply(reply, verb, label) if format == "json" else text.reply(reply, verb, label, now)
+    return json.reply(reply, verb, label) if format == "json" else text.reply(reply, label, now)
 
 
 class Block(Struct, frozen=True):

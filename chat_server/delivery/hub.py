@@ -244,16 +244,14 @@ class Hub:
         outbox = receiver.outbox
         if not outbox.live:
             for _, outcome in outcomes:
-                own = tuple(push.event.seq for push in outcome.pushes if isinstance(push.event, Message))
-                outbox.reply(receiver.settle(outcome), outcome.seq, own)
+                _reply_late(outbox, receiver.settle(outcome), outcome)
             return
         indexed: list[IndexedReply] = [(index, receiver.settle(outcome)) for index, outcome in outcomes]
         block = blocks.block(self._channels(outbox, blocks), outbox.format)
         if len(block.data) > self.block_bytes_max:
             self._leave_to_store(outbox, blocks, before, {index for index, _ in outcomes})
             for (_, data), (_, outcome) in zip(indexed, outcomes, strict=True):
-                own = tuple(push.event.seq for push in outcome.pushes if isinstance(push.event, Message))
-                outbox.reply(data, outcome.seq, own)
+                _reply_late(outbox, data, outcome)
             return
         outbox.write(block.cut(indexed))
 
@@ -329,3 +327,9 @@ class Hub:
             for user_id, event in events.items():
                 if user_id != outbox.user_id:
                     outbox.keep(event)
+
+
+def _reply_late(outbox: Outbox, data: bytes, outcome: Outcome) -> None:
+    """To a connection that is not live, which may have to read up to there first."""
+    own = tuple(push.event.seq for push in outcome.pushes if isinstance(push.event, Message))
+    outbox.reply(data, outcome.seq, own)

@@ -29,7 +29,7 @@ def event(event: e.Event, now: str) -> bytes:
     return b"" if words is None else f"* {_indented(words)}\n".encode()
 
 
-def reply(reply: e.Reply, verb: str, label: str | None, now: str) -> bytes:
+def reply(reply: e.Reply, label: str | None, now: str) -> bytes:
     """The items that the reply lists, then the reply."""
     if type(reply) is e.Sent and label is None:
         return b"+ sent #%d\n" % reply.id

@@ -254,20 +254,19 @@ def find_message(db: Database, asker: int, message_id: int) -> tuple[Stored, Pla
 
 def place_of(db: Database, asker: int, chat_id: int) -> Place | None:
     """A chat that the asker is in; None for any other."""
-    if chat_id == chats.MAIN:
-        return MAIN_PLACE
-    chat = chats.membership(db, asker, chat_id)
-    if chat is None:
+    if chat_id != chats.MAIN and chats.membership(db, asker, chat_id) is None:
         return None
-    return place_between(chat_id, *chats.pair(db, chat_id)) if chat.name.startswith("@") else Place(chat_id, chat.name)
+    return place_anywhere(db, chat_id)
 
 
 def place_anywhere(db: Database, chat_id: int) -> Place | None:
     """A chat, whoever is in it; None for one that has ended."""
     if chat_id == chats.MAIN:
         return MAIN_PLACE
-    pair, name = chats.pair(db, chat_id), chats.room_name(db, chat_id)
-    return place_between(chat_id, *pair) if pair else Place(chat_id, name) if name else None
+    if pair := chats.pair(db, chat_id):
+        return place_between(chat_id, *pair)
+    name = chats.room_name(db, chat_id)
+    return Place(chat_id, name) if name else None
 
 
 def unknown_user(name: str) -> Refusal:

@@ -54,7 +54,7 @@ class Peer:
             return text.refusal(result, None) if self.outbox.format == "text" else json.refusal(result, "x", None)
         if self.outbox.format == "json":
             return json.reply(result, "x", None)
-        return text.reply(result, "x", None, self.room.hub.now())
+        return text.reply(result, None, self.room.hub.now())
 
     def settled(self) -> None:
         self.batches_settled += 1

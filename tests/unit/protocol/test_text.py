@@ -53,7 +53,7 @@ def test_no_text_of_a_user_forges_a_line_in_an_event(cls: type[e.Event], data: s
 @given(data=st.data(), label=st.none() | st.just("7f"))
 def test_no_text_of_a_user_forges_a_line_in_a_reply(cls: type[e.Reply], data: st.DataObject, label: str | None) -> None:
     reply = data.draw(samples(cls))
-    *items, last = without_more(text.reply(reply, "verb", label, TODAY))
+    *items, last = without_more(text.reply(reply, label, TODAY))
     assert last == "+ " and set(items) <= {"  "}
 
 
@@ -112,7 +112,7 @@ def test_every_event_and_reply_has_a_rendering() -> None:
     ],
 )  # fmt: skip
 def test_replies_read_as(reply: e.Reply, lines: str) -> None:
-    assert text.reply(reply, "verb", None, TODAY).decode() == lines
+    assert text.reply(reply, None, TODAY).decode() == lines
 
 
 @pytest.mark.parametrize(
@@ -137,5 +137,5 @@ def test_a_message_shows_what_came_of_it(fields: dict[str, Any], line: str) -> N
 
 
 def test_a_label_stands_after_the_mark() -> None:
-    assert text.reply(e.Pong(), "ping", "7f", TODAY) == b"+ @7f pong\n"
+    assert text.reply(e.Pong(), "7f", TODAY) == b"+ @7f pong\n"
     assert text.refusal(Refusal("busy", "later"), "7f") == b"- @7f busy: later\n"

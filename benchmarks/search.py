@@ -118,7 +118,7 @@ def main() -> None:
                 "rare": rng.choice(vocabulary[5000:]),
                 "common": rng.choice(vocabulary[:50]),
                 "pair": " ".join(said[:2]),
-                "start": max(said, key=len)[:5],
+                "start": max(said, key=len)[: rng.randint(4, 6)],
                 "user": rng.randint(1, USERS),
                 "other": user + 1,
             }

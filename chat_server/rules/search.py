@@ -16,8 +16,11 @@ from chat_server.rules.turn import Answer, Turn, View, find_chat, reading, unkno
 from chat_server.store import accounts, chats, messages, search
 from chat_server.store.database import Database
 
-# A message is indexed about so long after it was sent.
+# A message is indexed about so long after it was sent, and a step of tidying taken.
 INDEX_AFTER_MS = 250
+# The more blocks have to be tidied the more often such a step comes, up to so many times as often: a block takes about
+# eleven steps, and about twenty of them are done within 10 s.
+HASTE_MAX = 8
 # Past so many ids behind the messages, the index goes on in every batch.
 BEHIND_IDS_MAX = 32_768
 # Of one search.
@@ -25,9 +28,8 @@ TOKENS_MAX = 64
 PREFIX_CHARS_MIN = 2
 # Past so long a page ends where it is: `more` goes on from there.
 SECONDS_MAX = 0.03
-# One look takes in so many blocks of the index, and four times as many the next time while looks are quick.
-BLOCKS_MAX = 32
-QUICK_SECONDS = 0.005
+# Past so long others who read come in between.
+LOOK_SECONDS_MAX = 0.005
 
 
 def go_on(turn: Turn) -> None:
@@ -44,10 +46,11 @@ def keep_up(turn: Turn) -> None:
     state = turn.state
     while state.seq - state.indexed > BEHIND_IDS_MAX:
         state.indexed = search.step(turn.db, state.indexed, state.seq)
-    if state.indexed == state.seq:
+    stale = search.stale(turn.db)
+    if state.indexed == state.seq and not stale:
         state.index_due_ms = None
     elif state.index_due_ms is None:
-        state.index_due_ms = turn.at_ms + INDEX_AFTER_MS
+        state.index_due_ms = turn.at_ms + INDEX_AFTER_MS // max(1, min(2 * stale, HASTE_MAX))
 
 
 # ---- searching
@@ -56,32 +59,30 @@ def keep_up(turn: Turn) -> None:
 @reading(c.Search)
 def search_messages(view: View, command: c.Search) -> Answer:
     sought = list(pieces(command.words))
-    match, all_at_once = _words(view.db, sought)
+    match = _words(view.db, sought)
     scope = _scope(view, command)
     if scope is None:
         return Found(0)
     match = f"{match} AND {scope}"
-    ends, blocks = view.clock() + SECONDS_MAX, 1
+    ends = view.clock() + SECONDS_MAX
     count, below = 0, command.before if command.before is not None else ID_MAX
-    while below > search.oldest(view.db):
-        started, wanted = view.clock(), view.limits.page_messages - count
-        ids, looked_down_to = _look(view.db, match, below, blocks if not all_at_once else below, wanted + 1)
+    while below:
+        wanted = view.limits.page_messages - count
+        ids, looked_down_to = _look(view, match, below, wanted + 1)
         page = _shown(view, ids[:wanted])
         yield page
         count += len(page)
         if len(ids) > wanted:
             return Found(count, _more(command, sought, ids[wanted - 1] if wanted else below))
-        below, now = looked_down_to, view.clock()
-        if now >= ends and below > search.oldest(view.db):
+        below = looked_down_to
+        if below and view.clock() >= ends:
             return Found(count, _more(command, sought, below))
-        if now - started < QUICK_SECONDS:
-            blocks = min(4 * blocks, BLOCKS_MAX)
     return Found(count)
 
 
-def _words(db: Database, sought: list[Piece]) -> tuple[str, bool]:
-    """The words as FTS5 takes them, all of them quoted; and whether they cost the same however little is looked at."""
-    quoted, count, costly = [], 0, False
+def _words(db: Database, sought: list[Piece]) -> str:
+    """The words as FTS5 takes them, all of them quoted."""
+    quoted, count = [], 0
     for piece in sought:
         tokens = search.tokens(db, piece.text)
         count += len(tokens)
@@ -92,11 +93,10 @@ def _words(db: Database, sought: list[Piece]) -> tuple[str, bool]:
         prefix = piece.prefix and search.spaced(tokens[-1]) == tokens[-1]
         if prefix and len(tokens[-1]) < PREFIX_CHARS_MIN:
             raise _refused(f"before a * there are at least {PREFIX_CHARS_MIN} letters")
-        costly = costly or (prefix and len(tokens[-1]) not in search.PREFIXES)
         quoted.append(f'"{search.spaced(piece.text)}"' + " *" * prefix)
     if not quoted:
         raise _refused("there is no word in this: words have letters or digits")
-    return f"text : ({' AND '.join(quoted)})", costly
+    return f"text : ({' AND '.join(quoted)})"
 
 
 def _refused(why: str) -> Refusal:
@@ -126,18 +126,20 @@ def _any_of(words: Iterable[str]) -> str:
     return f"scope : ({' OR '.join(words)})"
 
 
-def _look(db: Database, match: str, below: int, blocks: int, limit: int) -> tuple[list[int], int]:
-    """Ids of what matches, the newest first; and down to which id all was looked at."""
-    indexed, newest = search.position(db)
+def _look(view: View, match: str, below: int, limit: int) -> tuple[list[int], int]:
+    """Ids of what matches, the newest first; and down to which id all was looked at, 0 at the end."""
+    indexed, newest = search.position(view.db)
     below = min(below, newest + 1)
     if below > indexed + 1:
-        first = search.first_of_step(db, indexed, below)
-        return search.find_unindexed(db, match, first - 1, below, limit), first
-    top = (below - 1) // search.BLOCK_IDS
-    bottom = max(0, top - blocks + 1)
-    if bottom:
-        match += f" AND {_any_of(f'b{number}' for number in range(bottom, top + 1))}"
-    return search.find(db, match, below, limit), bottom * search.BLOCK_IDS
+        first = search.first_of_step(view.db, indexed, below)
+        return search.find_unindexed(view.db, match, first - 1, below, limit), first
+    found: list[int] = []
+    ends = view.clock() + LOOK_SECONDS_MAX
+    for ids, looked_down_to in search.find(view.db, match, below, limit):
+        found += ids
+        if len(found) >= limit or view.clock() >= ends:
+            return found[:limit], looked_down_to
+    return found, 0
 
 
 def _shown(view: View, ids: list[int]) -> list[Message]:

@@ -130,7 +130,7 @@ def unreact(db: Database, message_id: int, emoji: str, user_id: int, seq: int) -
 
 def delete_of(db: Database, user_id: int, seq: int, at_ms: int) -> int:
     """The texts of all that the user wrote go; each message gets its own seq from `seq` + 1 on. The last one given."""
-    search.remove_of(db, user_id)
+    search.remove(db, (row[0] for row in db.all("SELECT id FROM messages WHERE user_id = ?", (user_id,))))
     db.run(
         """UPDATE messages SET text = NULL, mentions = NULL, deleted_ms = ?3, reactions = 0, file_id = NULL,
             seq = ?2 + numbered.number

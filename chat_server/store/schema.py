@@ -270,6 +270,16 @@ MIGRATIONS = (
         INSERT INTO dropped (sha256) VALUES (old.sha256);
     END;
     """,
+    """
+    -- The index of words has a table for each block of ids now, words_N: see `search`. stale: something was removed
+    -- whose words are still in its pages; merging: these are being rewritten.
+    DROP TABLE words;
+    CREATE TABLE word_blocks (
+        id INTEGER PRIMARY KEY, stale INTEGER NOT NULL DEFAULT 0, merging INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX word_blocks_stale ON word_blocks (merging, id) WHERE stale OR merging;
+    UPDATE state SET indexed = 0;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -1,16 +1,17 @@
 """The index of what was written, for `/search`: derived from the messages, up to the one that `State.indexed` says.
 
-An FTS5 table with two columns: `text`, and `scope`, words that no user writes there: who may see the message, who wrote
-it, where, and in which block of ids. So FTS5 itself intersects what is sought with what may be seen, and no search
-reads more than the blocks that it asks for.
+An FTS5 table for each block of ids, so that one look at one of them is short, whatever is sought, and so that the words
+of what was removed are soon taken out of its pages. It has two columns: `text`, and `scope`, words that no user writes
+there: who may see the message, who wrote it, and where. So FTS5 itself intersects what is sought with what may be seen.
 
 How texts become words is SQLite's (`unicode61`, Unicode 6.1 for ever), so that no version of Python changes it. It
 takes a run of letters for one word; scripts that are written without spaces are taken apart into characters first, here
 and in what is sought alike (`spaced`).
 """
 
+import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import apsw
 import msgspec
@@ -21,16 +22,13 @@ from chat_server.store.database import Database
 STEP_MESSAGES_MAX = 1000
 STEP_TEXT_BYTES_MAX = 65_536
 MERGED_PAGES_MAX = 64
-# Ids in a block: what FTS5 may have to look at before it finds nothing.
+# Ids in a block: what FTS5 may have to look at before it finds nothing, and what is rewritten where some are removed.
 BLOCK_IDS = 1 << 14
 
-# Beginnings of words of so many letters have an index of their own (`prefix` in the schema).
-PREFIXES = (2, 3)
-
 _TOKENIZER = ("unicode61", "remove_diacritics", "2", "categories", "L* M* N* Co")
-# As in the schema, but for a few messages alone.
-_TABLE = """CREATE VIRTUAL TABLE words USING fts5(
-    text, scope, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2 categories 'L* M* N* Co'")"""
+# Beginnings of two and three letters, which many words have, are words of their own.
+_TABLE = """CREATE VIRTUAL TABLE {0} USING fts5(text, scope, content='', contentless_delete=1, prefix='2 3',
+    tokenize="unicode61 remove_diacritics 2 categories 'L* M* N* Co'")"""
 # Thai, Lao, Tibetan, Burmese, Hangul, Khmer; kana, bopomofo and Han with their extensions and the half-width forms.
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u318f"
@@ -39,8 +37,7 @@ _UNSPACED = re.compile(
 
 # One row of JSON for all messages: what has to be done to them in Python is done to all at once.
 _ROWS = """SELECT json_group_array(json_array(m.id, m.text,
-        'c' || m.chat_id || ' u' || m.user_id || ' b' || (m.id >> 14)
-        || coalesce(' s' || c.low_user || ' s' || c.high_user, '')))
+        'c' || m.chat_id || ' u' || m.user_id || coalesce(' s' || c.low_user || ' s' || c.high_user, '')))
     FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.id > ? AND m.id <= ? AND m.text IS NOT NULL"""
 # Where a step from one end of a range ends; NULL where it has all of the range.
 _END_OF_STEP = """SELECT CASE WHEN count(*) = ?3 OR max(total) > ?4
@@ -49,7 +46,7 @@ _END_OF_STEP = """SELECT CASE WHEN count(*) = ?3 OR max(total) > ?4
         SELECT id, coalesce(octet_length(text), 0) AS size FROM messages WHERE id > ?1 AND id < ?2
         ORDER BY id {2} LIMIT ?3))"""
 _LAST_OF_STEP, _FIRST_OF_STEP = _END_OF_STEP.format("max", "min", "ASC"), _END_OF_STEP.format("min", "max", "DESC")
-_INSERT = "INSERT INTO words (rowid, text, scope) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)"
+_INSERT = "INSERT INTO {0} (rowid, text, scope) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)"
 
 
 def spaced(text: str) -> str:
@@ -71,36 +68,71 @@ def tokens(db: Database, text: str) -> list[str]:
 
 def step(db: Database, after: int, newest: int) -> int:
     """Index the next messages after this id, as many as one step may; up to which id all is indexed then."""
+    block = _block(after + 1)
+    end = (block + 1) * BLOCK_IDS - 1
+    newest = min(newest, end)
     last: int | None = db.value(_LAST_OF_STEP, (after, newest + 1, STEP_MESSAGES_MAX, STEP_TEXT_BYTES_MAX))
     up_to = newest if last is None else last
-    _insert(db, _rows(db, after, up_to))
+    _insert(db, block, _rows(db, after, up_to))
+    if up_to == end:
+        _mark(db, block)
     return up_to
-
-
-def tidy(db: Database) -> None:
-    """Take what was removed out of some pages of the index, where it is a tenth of a part of it or more."""
-    db.run("INSERT INTO words (words, rank) VALUES ('merge', ?)", (MERGED_PAGES_MAX,))
 
 
 def replace(db: Database, message_id: int) -> None:
     """The message has another text now."""
-    if db.one("SELECT 1 FROM words WHERE rowid = ?", (message_id,)) is not None:
+    block = _block(message_id)
+    if _exists(db, block) and db.one(f"SELECT 1 FROM {_table(block)} WHERE rowid = ?", (message_id,)) is not None:
         remove(db, [message_id])
-        _insert(db, _rows(db, message_id - 1, message_id))
+        _insert(db, block, _rows(db, message_id - 1, message_id))
 
 
 def remove(db: Database, ids: Iterable[int]) -> None:
     """MUST be called wherever messages or their texts go away, in the same transaction."""
-    db.run(
-        "DELETE FROM words WHERE rowid IN (SELECT value FROM json_each(?))", (msgspec.json.encode(list(ids)).decode(),)
-    )
+    for block, some in itertools.groupby(sorted(ids), _block):
+        if _exists(db, block):
+            listed = msgspec.json.encode(list(some)).decode()
+            db.run(f"DELETE FROM {_table(block)} WHERE rowid IN (SELECT value FROM json_each(?))", (listed,))
+            _mark(db, block)
 
 
-def remove_of(db: Database, user_id: int) -> None:
-    """All that the user wrote."""
-    db.run(
-        "DELETE FROM words WHERE rowid IN (SELECT id FROM messages WHERE user_id = ? AND text IS NOT NULL)", (user_id,)
-    )
+def stale(db: Database) -> int:
+    """In how many blocks there is something to tidy."""
+    count: int = db.value("SELECT count(*) FROM word_blocks WHERE stale OR merging")
+    return count
+
+
+def tidy(db: Database) -> None:
+    """One step of rewriting a block without what was removed from it, as FTS5's documentation of `merge` has it."""
+    row = db.one("SELECT id, merging FROM word_blocks WHERE stale OR merging ORDER BY merging DESC, id LIMIT 1")
+    if row is None:
+        return
+    block, merging = row
+    if _is_empty(db, block):
+        db.run(f"DROP TABLE {_table(block)}")
+        db.run("DELETE FROM word_blocks WHERE id = ?", (block,))
+        db.unclean = True
+        return
+    before = db.connection.total_changes()
+    pages = MERGED_PAGES_MAX if merging else -MERGED_PAGES_MAX
+    db.run(f"INSERT INTO {_table(block)} ({_table(block)}, rank) VALUES ('merge', ?)", (pages,))
+    if not merging:
+        db.run("UPDATE word_blocks SET stale = 0, merging = 1 WHERE id = ?", (block,))
+    elif db.connection.total_changes() - before < 2:
+        db.run("UPDATE word_blocks SET merging = 0 WHERE id = ?", (block,))
+        db.unclean = True
+
+
+def _is_empty(db: Database, block: int) -> bool:
+    """All its messages are gone, and no others will come."""
+    indexed, _ = position(db)
+    first, end = block * BLOCK_IDS, (block + 1) * BLOCK_IDS
+    left = db.one("SELECT 1 FROM messages WHERE id >= ? AND id < ? AND text IS NOT NULL", (first, end))
+    return end <= indexed and left is None
+
+
+def _mark(db: Database, block: int) -> None:
+    db.run("UPDATE word_blocks SET stale = 1 WHERE id = ?", (block,))
 
 
 def _rows(db: Database, after: int, up_to: int) -> str:
@@ -108,8 +140,25 @@ def _rows(db: Database, after: int, up_to: int) -> str:
     return spaced(rows)
 
 
-def _insert(db: Database, rows: str) -> None:
-    db.run(_INSERT, (rows,))
+def _insert(db: Database, block: int, rows: str) -> None:
+    if rows == "[]":
+        return
+    if not _exists(db, block):
+        db.run(_TABLE.format(_table(block)))
+        db.run("INSERT INTO word_blocks (id) VALUES (?)", (block,))
+    db.run(_INSERT.format(_table(block)), (rows,))
+
+
+def _block(message_id: int) -> int:
+    return message_id // BLOCK_IDS
+
+
+def _table(block: int) -> str:
+    return f"words_{block}"
+
+
+def _exists(db: Database, block: int) -> bool:
+    return db.one("SELECT 1 FROM word_blocks WHERE id = ?", (block,)) is not None
 
 
 # ---- reading
@@ -122,17 +171,17 @@ def position(db: Database) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def oldest(db: Database) -> int:
-    """The id of the oldest message, 0 if there is none."""
-    return db.value("SELECT min(id) FROM messages") or 0
+def find(db: Database, match: str, below: int, limit: int) -> Iterator[tuple[list[int], int]]:
+    """Look for the FTS5 expression block by block, the newest first.
 
-
-def find(db: Database, match: str, below: int, limit: int) -> list[int]:
-    """The ids of the indexed messages that the FTS5 expression matches, the newest first."""
+    For each block the ids of the messages that match, the newest first, and below which id one has to go on: 0 after
+    the last block.
+    """
     rows = db.all(
-        "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?", (match, below, limit)
+        "SELECT id, id > min(id) OVER () FROM word_blocks WHERE id * ? < ? ORDER BY id DESC", (BLOCK_IDS, below)
     )
-    return [row[0] for row in rows]
+    for block, more in rows:
+        yield _find(db, _table(block), match, below, limit), more and block * BLOCK_IDS
 
 
 def find_unindexed(db: Database, match: str, after: int, below: int, limit: int) -> list[int]:
@@ -142,11 +191,16 @@ def find_unindexed(db: Database, match: str, after: int, below: int, limit: int)
         return []
     own = Database(apsw.Connection(":memory:"))
     try:
-        own.run(_TABLE)
-        _insert(own, rows)
-        return find(own, match, below, limit)
+        own.run(_TABLE.format("words"))
+        own.run(_INSERT.format("words"), (rows,))
+        return _find(own, "words", match, below, limit)
     finally:
         own.close()
+
+
+def _find(db: Database, table: str, match: str, below: int, limit: int) -> list[int]:
+    sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
+    return [row[0] for row in db.all(sql, (match, below, limit))]
 
 
 def first_of_step(db: Database, after: int, below: int) -> int:

@@ -36,9 +36,12 @@ def found(chat: Chat, name: str, line: str) -> list[str | None]:
 
 
 def index(chat: Chat) -> None:
-    chat.clock.advance(1000)
-    chat.due()
-    assert chat.executor.state.indexed == chat.executor.state.seq
+    for _ in range(100):
+        chat.clock.advance(1000)
+        chat.due()
+        if chat.executor.state.indexed == chat.executor.state.seq:
+            return
+    raise AssertionError("it never ends")
 
 
 TEXTS = (
@@ -128,19 +131,80 @@ def test_the_index_follows_edits_and_deletions_at_once(chat: Chat, indexed: bool
     assert found(chat, "alice", "/search old* ") == ["old4"] and found(chat, "alice", "/search newer") == []
 
 
-def test_what_was_deleted_leaves_the_pages_of_the_index(chat: Chat) -> None:
-    def size() -> int:
-        total: int = chat.db.value("SELECT sum(length(block)) FROM words_data")
-        return total
+def pages(chat: Chat) -> bytes:
+    """The pages of the index, which have of each word what the word before it does not begin with."""
+    return b"".join(
+        block
+        for (name,) in chat.db.all("SELECT name FROM sqlite_schema WHERE name GLOB 'words_*_data'")
+        for (block,) in chat.db.all(f"SELECT block FROM {name}")
+    )
 
-    chat.batch(*(chat.entry("alice", f"/send_all number{number}") for number in range(200)))
+
+def tidied(chat: Chat) -> int:
+    """After so many steps, all that is to be tidied is."""
+    for steps in range(1000):
+        if not search.stale(chat.db):
+            return steps
+        chat.clock.advance(rules.INDEX_AFTER_MS)
+        chat.due()
+    raise AssertionError("it never ends")
+
+
+@pytest.mark.parametrize("block_ids", [1 << 14, 64])
+def test_what_was_removed_leaves_the_pages_of_the_index(
+    chat: Chat, block_ids: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "BLOCK_IDS", block_ids)
+    monkeypatch.setattr(search, "MERGED_PAGES_MAX", 1)
+    for number in range(1, 300):
+        word = "zebraquagga" if number in (7, 170, 280) else f"number{number}"
+        chat.say("alice", f"/send_all {word}")
+        if number % 9 == 0:
+            index(chat)
     index(chat)
-    for number in range(1, 150):
+    tidied(chat)
+    assert pages(chat).count(b"ebraquagga") >= 2
+    chat.say("alice", "/delete 7")
+    chat.say("alice", "/edit 170 other")
+    chat.due()
+    chat.say("alice", "/send_all while it is tidied")
+    chat.say("alice", "/delete 280")
+    assert tidied(chat) > 1
+    assert b"ebraquagga" not in pages(chat)
+    assert found(chat, "bob", "/search other") == ["other"]
+    assert len(found(chat, "bob", "/search number*")) == 296
+
+
+def test_a_block_goes_with_its_last_message(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "BLOCK_IDS", 4)
+    for number in range(1, 10):
+        chat.say("alice", f"/send_all hi {number}")
+    index(chat)
+    tidied(chat)
+    for number in (1, 2, 3, 5, 8, 9):
         chat.say("alice", f"/delete {number}")
-    before = size()
+    tidied(chat)
+    assert [row[0] for row in chat.db.all("SELECT id FROM word_blocks")] == [1]
+    assert found(chat, "bob", "/search hi") == ["hi 7", "hi 6", "hi 4"]
+    chat.say("alice", "/send_all hi 10")
     index(chat)
-    assert size() < before
-    assert len(found(chat, "bob", "/search number*")) == 51
+    assert found(chat, "bob", "/search hi") == ["hi 10", "hi 7", "hi 6", "hi 4"]
+
+
+def test_many_blocks_are_tidied_in_haste(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "BLOCK_IDS", 4)
+    for number in range(1, 100):
+        chat.say("alice", f"/send_all hi {number}")
+    index(chat)
+    tidied(chat)
+    assert chat.batch().next_due_ms is None
+    chat.say("alice", "/delete 1")
+    assert chat.batch().next_due_ms == chat.clock.now_ms() + rules.INDEX_AFTER_MS // 2
+    tidied(chat)
+    for number in range(4, 100, 4):
+        chat.say("alice", f"/delete {number}")
+    chat.due()
+    assert chat.batch().next_due_ms == chat.clock.now_ms() + rules.INDEX_AFTER_MS // rules.HASTE_MAX
 
 
 def test_an_account_takes_its_words_along(chat: Chat) -> None:
@@ -167,7 +231,7 @@ def test_a_private_chat_is_searched_by_its_members_of_now(chat: Chat, indexed: b
     chat.say("alice", "/leave #team")
     assert found(chat, "alice", "/search hi") == []
     index(chat)
-    assert chat.db.one("SELECT 1 FROM words WHERE rowid = 1") is None
+    assert not indexed or chat.db.one("SELECT 1 FROM words_0 WHERE rowid = 1") is None
 
 
 @pytest.mark.parametrize("words", ["...", "👍", '""', "*", "-", "( ) !", "w*", '"a b"*', "x" + " x" * TOKENS_MAX])
@@ -235,22 +299,23 @@ def test_it_finds_what_a_naive_search_finds(tmp_path: Path, said: list[str], que
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
-    chat = Chat(tmp_path_factory.mktemp("empty"))
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
+    chat = Chat(tmp_path_factory.mktemp("one"))
     chat.sign_in("alice")
+    chat.say("alice", "/send_all unlikely")
     yield chat
     chat.close()
 
 
 @given(cleaned | st.text(st.sampled_from("ab\"'*^+-:(){}[]\\, \n天ก"), max_size=15))
-def test_no_words_of_a_user_are_syntax(empty: Chat, words: str) -> None:
+def test_no_words_of_a_user_are_syntax(one: Chat, words: str) -> None:
     try:
-        match, _ = rules._words(empty.db, list(pieces(words)))
+        match = rules._words(one.db, list(pieces(words)))
     except Refusal as refusal:
         assert refusal.code == "bad_argument"
         return
     try:
-        assert search.find(empty.db, match, 1 << 60, 10) == []
+        assert search.find_unindexed(one.db, match, 0, 1 << 60, 10) == []
     except apsw.SQLError as error:
         raise AssertionError(f"{words!r} leaks: {error}") from None
 

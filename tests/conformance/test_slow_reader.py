@@ -107,11 +107,12 @@ async def _read_slowly(client: Client[Json], seconds: float) -> int:
 
 
 async def test_one_who_reads_slowly_but_steadily_is_served(start: Start) -> None:
-    chat = start("--stall-timeout", "1s", "--log-level", "warning")
+    chat = start("--stall-timeout", "2s", "--log-level", "warning")
     sender = await chat.json("sender")
     slow = await chat.json("slow", receive_buffer=RECEIVE_BUFFER)
-    await send_all(sender, numbered(6000))
-    count = await _read_slowly(slow, 2.0)
+    sending = asyncio.create_task(send_all(sender, numbered(6000)))
+    count = await _read_slowly(slow, 3.0)
+    await sending
     rest = await slow.roundtrip()
     assert [line["text"] for line in rest] == numbered(6000)[count:]
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 _CHECKS = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
 
 settings.register_profile(
-    "unit", deadline=None, max_examples=40, derandomize=True, database=None, suppress_health_check=_CHECKS
+    "unit", deadline=None, max_examples=25, derandomize=True, database=None, suppress_health_check=_CHECKS
 )
 settings.register_profile("deep", deadline=None, max_examples=2000, database=None, suppress_health_check=_CHECKS)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "unit"))

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.entries import CloseAccount, EndTokens, Entry
@@ -211,7 +211,6 @@ steps = st.lists(
 
 
 @FORMATS
-@settings(max_examples=40)
 @given(steps=steps)
 def test_without_a_gap_nothing_twice_all_in_order(format: str, steps: list[tuple[str, int]]) -> None:
     async def play(path: Path) -> None:

@@ -226,7 +226,7 @@ batches = st.lists(
 
 
 @given(batches)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_nobody_sees_anything_of_a_chat_that_one_is_not_in(
     batches: list[tuple[list[tuple[str, str]], int, int]],
 ) -> None:

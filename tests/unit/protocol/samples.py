@@ -4,6 +4,7 @@ A text is hostile unless its field holds a time, the name of a file or, in a mes
 checked.
 """
 
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -31,6 +32,7 @@ REPLIES = [reply for reply in Reply.__subclasses__() if reply.__module__.startsw
 _TIMES = {"at", "until", "due", "since", "last_seen", "edited", "expires"}
 
 
+@cache
 def samples(cls: type[Struct]) -> st.SearchStrategy[Any]:
     hints = get_type_hints(cls)
     values = {}

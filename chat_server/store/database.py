@@ -142,4 +142,5 @@ def _migrate(database: Database, version: int, path: Path) -> None:
             database.run(script)
             database.run(f"PRAGMA user_version = {number}")
             database.run(f"PRAGMA application_id = {APPLICATION_ID}")
-        log.info("database %s is at version %d now", path, number)
+    if version < VERSION:
+        log.info("database %s %s version %d", path, "is now at" if version else "created with", VERSION)

@@ -90,7 +90,7 @@ def _refuse_sending(asked: Turn | View, author: User, target: Target) -> None:
 def _refuse_too_large(turn: Turn, size: int) -> None:
     most = turn.limits.file_bytes_max
     if size > most:
-        raise Refusal("too_large", f"a file has at most {size_told(most)}, this one has {size_told(size)}")
+        raise Refusal("too_large", f"a file has at most {size_told(most)} ({most} bytes), this one has {size} bytes")
     if not size:
         raise Refusal("bad_argument", "an empty file cannot be sent; its size is at least 1")
 
@@ -147,13 +147,14 @@ def complete_upload(turn: Turn, command: CompleteUpload) -> Upload | Refusal:
     except Refusal as refusal:
         files.delete_upload(turn.db, upload.id)
         return refusal
+    # Its key is that of its message from here on.
+    files.delete_upload(turn.db, upload.id)
     content = _content(upload.target, upload.name, upload.size, upload.sha256)
     return once(turn, upload.key, content, Upload, lambda: _post(turn, author, upload, command.sha256))
 
 
 def _post(turn: Turn, author: User, upload: Uploading, sha256: str) -> Upload:
     place = find_place(turn, author, upload.target)
-    files.delete_upload(turn.db, upload.id)
     file = File(upload.id, upload.name, upload.size, sha256)
     sent = post(turn, author, place, upload.name, (), file=file)
     return Upload(upload.id, upload.size, sent.id, sent.at, file)

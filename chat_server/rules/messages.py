@@ -121,6 +121,8 @@ def once(turn: Turn, key: Key | None, asked: object, answer: type[R], do: Callab
     done = answered(turn, key, asked, answer)
     if done is not None:
         return done
+    if files.is_key_of_upload(turn.db, turn.user_id, key):
+        raise Refusal("bad_argument", "this key belongs to an upload that is under way; take a new one")
     reply = do()
     # Two go for each that comes, so that however many come, what has expired does not pile up.
     keys.delete_old(turn.db, turn.at_ms - KEY_LIFE_MS, 2)

@@ -97,6 +97,10 @@ def upload_exists(db: Database, upload_id: int) -> bool:
     return db.one("SELECT 1 FROM uploads WHERE id = ?", (upload_id,)) is not None
 
 
+def is_key_of_upload(db: Database, user_id: int, key: str) -> bool:
+    return db.one("SELECT 1 FROM uploads WHERE user_id = ? AND key = ? LIMIT 1", (user_id, key)) is not None
+
+
 def bytes_of(db: Database, user_id: int) -> int:
     """Of the user's files and uploads."""
     return db.value("SELECT bytes FROM file_bytes WHERE user_id = ?", (user_id,)) or 0

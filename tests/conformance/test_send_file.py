@@ -110,6 +110,23 @@ async def test_a_key(chat: Chat) -> None:
     assert len(await bob.roundtrip()) == 1
 
 
+async def test_a_key_of_an_upload_under_way_is_taken(chat: Chat) -> None:
+    alice, bob = await chat.json(), await chat.json()
+    asked = {"cmd": "send_file", "target": bob.name, "name": "a", "size": 5, "key": "k"}
+    opened = await alice.ok(asked)
+    message = {"cmd": "send", "target": bob.name, "text": "hi", "key": "k"}
+    delayed = {**message, "cmd": "send_delayed", "delay": "1h"}
+    for other in (message, delayed, {**asked, "size": 6}):
+        assert await alice.code(other) == "bad_argument"
+    sent = await alice.ok(chunk(opened["upload"], b"hello"))
+    assert (await alice.ok(asked))["id"] == sent["id"]
+    # Of one that ended without a message it is free again.
+    cancelled = await alice.ok({**asked, "key": "l"})
+    assert await alice.code({**message, "key": "l"}) == "bad_argument"
+    await alice.ok(f"/cancel_upload {cancelled['upload']}")
+    assert await alice.code({**message, "key": "l"}) == "ok"
+
+
 async def test_the_quota_and_the_size_can_be_set(start: Start) -> None:
     chat = start("--file-size-max", "10", "--file-quota", "15")
     alice, bob = await chat.json("alice"), await chat.json("bob")

@@ -22,6 +22,10 @@ from chat_server.rules.turn import Entered, Push
 
 log = logging.getLogger("chat.delivery")
 
+# So often others are told within so long of one user's coming, going and being away; then how it is at its end.
+PRESENCE_TOLD_MAX = 10
+PRESENCE_SECONDS = 10.0
+
 
 class Receiver(Protocol):
     """A session, as the hub knows it."""
@@ -64,6 +68,8 @@ class Hub:
         self._away: dict[int, str] = {}  # why they are, of those online
         self._announced: dict[int, str] = {}  # who was told to be online, and why away ("" for who is not)
         self._came_or_went: dict[int, str] = {}
+        self._told_times: dict[int, int] = {}  # how often in these PRESENCE_SECONDS
+        self._told_enough: dict[int, str] = {}  # who changed again after that
         # Whose connections are closed at the end of the batch, and what they are told.
         self._hang_up: list[tuple[int, Closing]] = []
 
@@ -310,6 +316,9 @@ class Hub:
             now = self._away.get(user_id, "") if user_id in self.online else None
             if now == self._announced.get(user_id):
                 continue
+            if not self._may_tell_of(user_id):
+                self._told_enough[user_id] = name
+                continue
             if now is None:
                 del self._announced[user_id]
             else:
@@ -327,6 +336,19 @@ class Hub:
             for user_id, event in events.items():
                 if user_id != outbox.user_id:
                     outbox.keep(event)
+
+    def _may_tell_of(self, user_id: int) -> bool:
+        """Who changes all the time would cost all the others a line each time."""
+        if not self._told_times:
+            asyncio.get_running_loop().call_later(PRESENCE_SECONDS, self._tell_presence_again)
+        times = self._told_times[user_id] = self._told_times.get(user_id, 0) + 1
+        return times <= PRESENCE_TOLD_MAX
+
+    def _tell_presence_again(self) -> None:
+        self._told_times.clear()
+        self._came_or_went = self._told_enough | self._came_or_went
+        self._told_enough = {}
+        self._announce_presence()
 
 
 def _reply_late(outbox: Outbox, data: bytes, outcome: Outcome) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from chat_server.delivery.hub import PRESENCE_TOLD_MAX
 from chat_server.entries import MACHINE, CloseAccount, Due, Entry, Seen, Told
 from chat_server.protocol import events as e
 from chat_server.protocol.arguments import User
@@ -139,6 +140,24 @@ async def test_past_so_many_online_nobody_is_told(tmp_path: Path) -> None:
         room.hub.remove(bob)
         await room.turn()
         assert alice.lines == ["* bob is offline"]
+
+
+async def test_of_one_user_only_so_much_is_told_at_once_and_then_the_last(room: Room) -> None:
+    alice = await room.connect("alice", presence=True)
+    bob = await room.connect("bob")
+    for number in range(50):
+        room.deliver(bob.says(f"/away {number}"))
+        await room.turn()
+    assert alice.lines[-1] == f"* bob is away: {PRESENCE_TOLD_MAX - 2}", "that bob came was told too"
+    await room.connect("carol")
+    assert alice.lines[PRESENCE_TOLD_MAX:] == ["* carol is online"], "others are not held up"
+    room.hub._tell_presence_again()
+    assert alice.lines[PRESENCE_TOLD_MAX + 1 :] == ["* bob is away: 49"]
+    room.deliver(bob.says("/back"))
+    await room.turn()
+    assert alice.lines[-1] == "* bob is online"
+    room.hub._tell_presence_again()
+    assert alice.lines[-1] == "* bob is online", "what was told is not told again"
 
 
 # ---- events that are kept until told

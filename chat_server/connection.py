@@ -33,6 +33,8 @@ FREE_CHUNK_BYTES = 8192
 _ESTABLISHED, _CLOSE_WAIT = 1, 8
 # How often one looks whether the last of what was written has been taken, and for how long.
 TAKEN_SECONDS, TAKEN_SECONDS_MAX = 0.01, 1.0
+# How long what still comes is read and thrown away after the end.
+LINGER_SECONDS = 1.0
 # Filled and emptied within one callback of the loop, so one will do for all connections.
 _read_buffer = memoryview(bytearray(READ_BYTES_MAX))
 
@@ -203,12 +205,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def unsent_bytes(self) -> int:
         """What was written but is not at the other side yet: in the transport, and in the kernel."""
-        unsent = self.transport.get_write_buffer_size()
         sock = self.transport.get_extra_info("socket")
-        if sock is not None and sock.fileno() >= 0:
-            (queued,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))
-            unsent += queued
-        return unsent
+        return self.transport.get_write_buffer_size() + _queued(sock, termios.TIOCOUTQ)
 
     def all_taken(self) -> bool:
         """Whether everything that was written is known to be at the other side."""
@@ -242,7 +240,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._in_order:
             self._wait_until_taken(TAKEN_SECONDS_MAX)
         else:
-            self.transport.close()
+            self._end()
         # A reader who takes nothing any more would keep the connection for ever.
         self._abort = asyncio.get_running_loop().call_later(self.settings.stall_ms / 1000, self.transport.abort)
 
@@ -254,4 +252,27 @@ class Connection(asyncio.BufferedProtocol):
                 TAKEN_SECONDS, self._wait_until_taken, seconds - TAKEN_SECONDS
             )
             return
-        self.transport.close()
+        self._end()
+
+    def _end(self) -> None:
+        """Where something was sent that is not read any more the kernel would reset the connection, and what was
+        written last might be lost: that is taken first, and thrown away.
+        """
+        if self._eof or not self._has_unread() or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        if not self.transport.is_reading():
+            self.transport.resume_reading()
+        self._taken = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.transport.close)
+
+    def _has_unread(self) -> bool:
+        return bool(_queued(self.transport.get_extra_info("socket"), termios.FIONREAD))
+
+
+def _queued(sock: socket.socket | None, way: int) -> int:
+    """Bytes that the kernel holds of a connection: `TIOCOUTQ` those to be sent, `FIONREAD` those to be read."""
+    if sock is None or sock.fileno() < 0:
+        return 0
+    (queued,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), way, b"\0\0\0\0"))
+    return int(queued)

@@ -67,6 +67,18 @@ async def test_a_mebibyte_without_an_end_closes(chat: Chat, form: str) -> None:
         assert json.loads(line)["code"] == "line_too_long"
 
 
+async def test_the_last_line_comes_though_more_was_sent_than_is_read(chat: Chat) -> None:
+    stranger = await chat.text_stranger()
+    await stranger.send_bytes(b"x" * 8 * UNENDED_MAX)
+    (line,) = await stranger.rest()
+    assert line.startswith("* closing: ")
+    alice = await chat.text()
+    other = await chat.text(alice.name)
+    await alice.send_bytes(b"/ping\n" * (UNENDED_MAX // 6))
+    await other.ok("/sign_out all")
+    assert (await alice.rest())[-1].startswith("* closing: ")
+
+
 @pytest.mark.parametrize(
     "bad",
     [

@@ -236,10 +236,11 @@ def get_chat_with(view: View, command: c.GetChatWith) -> Answer:
     marker = chats.read_id(view.db, view.user_id, chat_id)
     newest = messages.newest(view.db, chat_id)
     last = messages.page(view.db, chat_id, name, view.limits.page_messages, newest_first=True)
+    unread = messages.unread_page(view.db, view.user_id, chat_id, name, marker, 1)
     count = len(last)
-    if messages.unread(view.db, view.user_id, chat_id, marker) > count:
+    if unread and last and unread[0].id < last[0].id:
         count = 0
-        for page in messages.new(view.db, [Range(chat_id, name, marker, newest)]):
+        for page in messages.new(view.db, [Range(chat_id, name, unread[0].id - 1, newest)]):
             count += len(page)
             yield page
     else:

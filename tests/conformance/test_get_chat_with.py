@@ -33,6 +33,17 @@ async def test_all_the_unread_ones_if_they_are_more(chat: Chat) -> None:
     assert await unread(alice, f"@{bob.name}") == 0
 
 
+async def test_unread_ones_behind_many_of_ones_own_are_shown(chat: Chat) -> None:
+    alice, bob = await chat.json(), await chat.json()
+    unread_ones = await fill(bob, alice.name, 2)
+    own = await fill(alice, bob.name, 30)
+    returned, reply = await alice.command(f"/get_chat_with {bob.name}")
+    assert (texts(returned), reply["count"]) == (unread_ones + own, 32)
+    assert await unread(alice, f"@{bob.name}") == 0
+    returned, _ = await alice.command(f"/get_chat_with {bob.name}")
+    assert texts(returned) == own[-20:]
+
+
 async def test_both_sides_by_id(chat: Chat) -> None:
     alice, bob = await chat.json(), await chat.json()
     await bob.ok(f"/send {alice.name} one")

@@ -43,8 +43,10 @@ def report(turn: Turn, command: c.Report) -> Reported:
     target = find_user(turn.db, command.username.name, command.username.folded, reporter.id)
     if moderation.report_exists(turn.db, reporter.id, target.id):
         raise Refusal("already_reported", f"you have reported {target.name} already; a second report does not count")
-    if moderation.reports_by(turn.db, reporter.id, turn.at_ms - DAY_MS) >= limits.reports_per_day:
-        raise Refusal("too_many", f"you may report {limits.reports_per_day} users in 24 hours; try again tomorrow")
+    free_ms = moderation.last_but(turn.db, reporter.id, limits.reports_per_day - 1) + DAY_MS
+    if free_ms > turn.at_ms:
+        told = f"you have reported {limits.reports_per_day} users in 24 hours, the most one may"
+        raise Refusal("too_many", f"{told}; no more {until(free_ms, turn.at_ms)}")
     note = _why_not_counted(turn, reporter, target)
     moderation.insert_report(
         turn.db, reporter.id, target.id, turn.at_ms, command.reason or "", turn.address, counted=note is None

@@ -13,6 +13,14 @@ def reports_by(db: Database, reporter: int, after_ms: int) -> int:
     return count
 
 
+def last_but(db: Database, reporter: int, later: int) -> int:
+    """When the user made the report after which only so many followed; 0 if there is none."""
+    at_ms: int | None = db.value(
+        "SELECT at_ms FROM reports WHERE reporter = ? ORDER BY at_ms DESC LIMIT 1 OFFSET ?", (reporter, later)
+    )
+    return at_ms or 0
+
+
 def counted(db: Database, target: int, since_ms: int) -> int:
     """How many reports count against the user since then."""
     count: int = db.value(

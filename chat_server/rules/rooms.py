@@ -40,7 +40,7 @@ from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.retention import passed
 from chat_server.rules.turn import Move, Turn, View, find_room, find_user, reading, rule, unknown_chat, unknown_user
-from chat_server.store import accounts, chats, rooms
+from chat_server.store import accounts, chats, files, rooms
 from chat_server.store.accounts import User
 from chat_server.store.rooms import Room
 
@@ -310,6 +310,7 @@ def _go(turn: Turn, room: Room, user: User, told: Event) -> None:
     turn.moves.append(Move(user.id, room.id, room.name, False))
     heir = rooms.longest_member(turn.db, room.id)
     if heir is None:
+        files.delete_uploads_to(turn.db, room.id)
         rooms.end(turn.db, room.id)
         return
     passed(turn, room.id, user.id, marker)

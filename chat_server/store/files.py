@@ -85,6 +85,14 @@ def delete_upload(db: Database, upload_id: int) -> None:
     db.run("DELETE FROM uploads WHERE id = ?", (upload_id,))
 
 
+def delete_uploads_to(db: Database, chat_id: int) -> None:
+    """All to a private chat, which still has its name."""
+    db.run(
+        "DELETE FROM uploads WHERE target_kind = 'room' AND target_folded = (SELECT folded FROM chats WHERE id = ?)",
+        (chat_id,),
+    )
+
+
 def delete_expired_uploads(db: Database, at_ms: int, limit: int) -> None:
     db.run(
         "DELETE FROM uploads WHERE id IN"

@@ -127,6 +127,18 @@ async def test_a_key_of_an_upload_under_way_is_taken(chat: Chat) -> None:
     assert await alice.code({**message, "key": "l"}) == "ok"
 
 
+async def test_an_upload_to_a_chat_ends_with_it_whatever_is_called_so_later(chat: Chat) -> None:
+    alice, bob, room = await chat.json(), await chat.json(), unique("#r")
+    await alice.ok(f"/create_chat {room}")
+    opened = await alice.ok(f"/send_file {room} a 5")
+    await alice.ok(f"/leave {room}")
+    await bob.ok(f"/create_chat {room}")
+    await bob.ok(f"/invite {room} {alice.name}")
+    await alice.ok(f"/join {room}")
+    assert await alice.code(chunk(opened["upload"], b"hello")) == "unknown_upload"
+    assert (await alice.command(f"/history {room}"))[0] == []
+
+
 async def test_the_quota_and_the_size_can_be_set(start: Start) -> None:
     chat = start("--file-size-max", "10", "--file-quota", "15")
     alice, bob = await chat.json("alice"), await chat.json("bob")

@@ -72,7 +72,8 @@ def _why_not_counted(turn: Turn, reporter: User, target: User) -> str | None:
 
 def _ban(turn: Turn, target: User) -> str:
     until_ms = turn.at_ms + turn.limits.ban_ms
-    ban(turn, target, until_ms, f"reported by {turn.limits.reports_to_ban} users")
+    count = turn.limits.reports_to_ban
+    ban(turn, target, until_ms, f"reported by {count} user{'s' if count != 1 else ''}")
     return f"{target.name} is banned {until(until_ms, turn.at_ms)}"
 
 

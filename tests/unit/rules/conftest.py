@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.chat import Chat
+from tests.unit.rules.rooms import into, kept
 
 
 @pytest.fixture
@@ -13,3 +14,13 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
     chat.sign_in("alice", "bob", "carol")
     yield chat
     chat.close()
+
+
+@pytest.fixture
+def team(chat: Chat) -> Iterator[Chat]:
+    """#Team is alice's, and bob is in it; carol and dave are not."""
+    chat.sign_in("dave")
+    chat.say("alice", "/create_chat #Team")
+    into(chat, "#team", "bob")
+    kept(chat, "bob")
+    yield chat

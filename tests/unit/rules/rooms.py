@@ -1,0 +1,24 @@
+"""What the tests of private chats ask for."""
+
+from chat_server.protocol import events as e
+from tests.unit.chat import Chat, refused
+
+
+def codes(chat: Chat, *said: tuple[str, str]) -> list[str]:
+    return [refused(chat, name, line).code for name, line in said]
+
+
+def kept(chat: Chat, name: str) -> list[e.Event]:
+    """What a user who was away is told besides messages and numbers; it is forgotten then."""
+    return [event for event in chat.come_back(name).events if not isinstance(event, e.Notice | e.Message)]
+
+
+def chats_of(chat: Chat, name: str) -> list[str]:
+    return [each.name for each in chat.say(name, "/status").reply.chats]
+
+
+def into(chat: Chat, room: str, *names: str) -> None:
+    """Alice invites them and they accept."""
+    for name in names:
+        chat.say("alice", f"/invite {room} {name}")
+        chat.say(name, f"/join {room}")

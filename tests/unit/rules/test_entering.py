@@ -1,0 +1,182 @@
+"""Into a private chat: by an invitation, or by a link and the owner's word."""
+
+import pytest
+
+from chat_server.protocol import events as e
+from chat_server.protocol import room_replies as r
+from chat_server.protocol.times import iso
+from chat_server.rules import rooms
+from chat_server.store.rooms import LINKS_MAX
+from tests.unit.chat import Chat, events_in, events_to, refused
+from tests.unit.fakes import DAY_MS, NOON_MS
+from tests.unit.rules.rooms import chats_of, codes, into, kept
+
+# ---- by invitation
+
+
+def test_who_is_invited_accepts(team: Chat) -> None:
+    said = team.say("bob", "/invite #team carol")
+    assert said.reply == r.UserInvited("#Team", "carol")
+    assert events_to(said.pushes, team.ids["carol"]) == [e.Invited("#Team", "bob")]
+    assert team.say("bob", "/invite #team carol").pushes == [], "once is enough"
+    assert team.say("carol", "/status").reply.invitations == [e.Invitation("#Team", "bob")]
+    joined = team.say("carol", "/join #team")
+    assert joined.reply == r.Entering("#Team")
+    assert events_in(joined.pushes) == events_to(joined.pushes, team.ids["carol"]) == [e.Joined("#Team", "carol")]
+    assert team.say("carol", "/status").reply.invitations == []
+    assert team.say("alice", "/members #team").reply.members == ["alice", "bob", "carol"]
+    again = team.say("carol", "/join #team")
+    assert again.reply == r.Entering("#Team") and again.pushes == []
+    assert codes(team, ("alice", "/invite #team carol")) == ["exists"]
+
+
+def test_who_was_away_is_told_of_an_invitation_as_long_as_it_stands(team: Chat) -> None:
+    for name in ("carol", "dave"):
+        team.say("alice", f"/invite #team {name}")
+    assert kept(team, "carol") == [e.Invited("#Team", "alice")]
+    assert kept(team, "carol") == [], "told once"
+    assert team.come_back("carol").reply.invitations == [e.Invitation("#Team", "alice")]
+    for name in ("alice", "bob"):
+        team.say(name, "/leave #team")
+    assert kept(team, "dave") == [] and team.come_back("dave").reply.invitations == []
+    assert codes(team, ("carol", "/join #team"), ("carol", "/decline #team")) == ["unknown_chat"] * 2
+
+
+def test_an_invitation_is_declined(team: Chat) -> None:
+    team.say("alice", "/invite #team carol")
+    assert team.say("carol", "/decline #team").reply == r.InvitationDeclined("#Team")
+    assert codes(team, ("carol", "/join #team"), ("carol", "/decline #team")) == ["unknown_chat"] * 2
+    assert kept(team, "carol") == []
+    team.say("bob", "/invite #team carol")
+    assert team.say("carol", "/join #team").reply == r.Entering("#Team")
+
+
+def test_invitations_of_who_is_removed_end_and_of_who_leaves_stay(team: Chat) -> None:
+    team.say("bob", "/invite #team carol")
+    team.say("alice", "/invite #team dave")
+    team.say("alice", "/remove #team bob")
+    assert codes(team, ("carol", "/join #team")) == ["unknown_chat"]
+    into(team, "#team", "carol")
+    team.say("alice", "/leave #team")
+    assert team.say("dave", "/join #team").reply == r.Entering("#Team")
+
+
+def test_whom_one_may_invite(team: Chat) -> None:
+    assert codes(
+        team, ("alice", "/invite #team alice"), ("alice", "/invite #team nobody"), ("carol", "/invite #team nobody")
+    ) == ["not_yourself", "unknown_user", "unknown_chat"]
+
+
+def test_invitations_of_one_user_are_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "INVITATIONS_MAX", 2)
+    for room in ("#one", "#two", "#three"):
+        chat.say("alice", f"/create_chat {room}")
+    for room in ("#one", "#two", "#one"):
+        chat.say("alice", f"/invite {room} bob")
+    assert codes(chat, ("alice", "/invite #three bob")) == ["too_many"]
+    chat.say("bob", "/decline #one")
+    assert chat.say("alice", "/invite #three bob").reply == r.UserInvited("#three", "bob")
+
+
+# ---- by a link
+
+
+def test_who_has_a_code_asks_and_the_owner_decides(team: Chat) -> None:
+    link = team.say("bob", "/invite_link #team").reply
+    assert link == r.LinkMade("#Team", "code-1", iso(NOON_MS + DAY_MS))
+    for name in ("carol", "dave"):
+        said = team.say(name, f"/join {link.code}")
+        assert said.reply == r.Entering("#Team", asked=True)
+        assert events_to(said.pushes, team.ids["alice"]) == [e.JoinRequest("#Team", name)]
+        assert events_to(said.pushes, team.ids["bob"]) == events_in(said.pushes) == []
+    assert team.say("carol", f"/join {link.code}").pushes == [], "once is enough"
+    asked = [e.Request("#Team", "carol"), e.Request("#Team", "dave")]
+    assert team.say("alice", "/status").reply.join_requests == team.come_back("alice").reply.join_requests == asked
+    assert team.say("bob", "/status").reply.join_requests == []
+    yes = team.say("alice", "/approve #team carol")
+    assert yes.reply == r.RequestApproved("#Team", "carol")
+    assert events_to(yes.pushes, team.ids["carol"]) == [e.Approved("#Team")]
+    assert events_in(yes.pushes) == [e.Joined("#Team", "carol")]
+    no = team.say("alice", "/deny #team dave")
+    assert no.reply == r.RequestDenied("#Team", "dave")
+    assert events_to(no.pushes, team.ids["dave"]) == [e.Denied("#Team")] and events_in(no.pushes) == []
+    assert team.say("alice", "/members #team").reply.members == ["alice", "bob", "carol"]
+    assert team.come_back("alice").reply.join_requests == []
+    assert kept(team, "carol") == [e.Approved("#Team")] and kept(team, "dave") == [e.Denied("#Team")]
+    assert codes(team, ("alice", "/approve #team dave"), ("alice", "/deny #team carol")) == ["unknown_user"] * 2
+
+
+def test_who_asks_is_still_a_stranger(team: Chat) -> None:
+    code = team.say("bob", "/invite_link #team").reply.code
+    id_ = team.say("bob", "/send #team secret").reply.id
+    team.say("carol", f"/join {code}")
+    assert codes(
+        team, ("carol", "/history #team"), ("carol", "/members #team"), ("carol", "/join #team"),
+        ("carol", f"/thread {id_}"), ("carol", "/send #team hi"),
+    ) == ["unknown_chat", "unknown_chat", "unknown_chat", "unknown_message", "unknown_chat"]  # fmt: skip
+    assert chats_of(team, "carol") == ["main"]
+
+
+def test_a_code_ends(team: Chat) -> None:
+    one, two = (team.say("bob", "/invite_link #team").reply.code for _ in range(2))
+    assert codes(team, ("carol", "/join nonsense"), ("carol", "/join Code-1")) == ["unknown_chat"] * 2
+    team.clock.advance(DAY_MS - 1)
+    three = team.say("alice", "/invite_link #team").reply.code
+    assert team.say("carol", f"/join {two}").reply.asked
+    team.clock.advance(1)
+    assert codes(team, ("dave", f"/join {one}")) == ["unknown_chat"]
+    assert team.say("bob", "/revoke_link #team").reply == r.LinksRevoked("#Team", 1)
+    assert codes(team, ("dave", f"/join {three}")) == ["unknown_chat"]
+    assert team.say("bob", "/revoke_link #team").reply == r.LinksRevoked("#Team", 0)
+
+
+def test_expired_codes_are_removed_and_only_so_many_are_kept(team: Chat) -> None:
+    first = team.say("bob", "/invite_link #team").reply.code
+    team.clock.advance(1)
+    for _ in range(LINKS_MAX):
+        last = team.say("bob", "/invite_link #team").reply.code
+    assert codes(team, ("carol", f"/join {first}")) == ["unknown_chat"]
+    assert team.say("carol", f"/join {last}").reply.asked and len(team.dump()["links"]) == LINKS_MAX
+    team.clock.advance(DAY_MS)
+    team.due()
+    assert team.dump()["links"] == []
+
+
+def test_only_a_hash_of_a_code_is_stored(team: Chat) -> None:
+    code = team.say("bob", "/invite_link #team").reply.code
+    assert code not in str(team.dump()) and code.encode() not in repr(team.dump()).encode()
+
+
+def test_a_code_lets_in_who_was_invited_and_changes_nothing_for_who_is_in(team: Chat) -> None:
+    code = team.say("bob", "/invite_link #team").reply.code
+    said = team.say("bob", f"/join {code}")
+    assert said.reply == r.Entering("#Team") and said.pushes == []
+    team.say("alice", "/invite #team carol")
+    assert team.say("carol", f"/join {code}").reply == r.Entering("#Team")
+    assert team.dump()["join_requests"] == []
+
+
+def test_who_asked_and_is_invited_then_asks_no_more(team: Chat) -> None:
+    code = team.say("bob", "/invite_link #team").reply.code
+    team.say("carol", f"/join {code}")
+    team.say("bob", "/invite #team carol")
+    team.say("carol", "/join #team")
+    assert team.come_back("alice").reply.join_requests == [] and kept(team, "alice") == []
+
+
+def test_requests_to_one_chat_are_bounded(team: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "REQUESTS_MAX", 1)
+    code = team.say("bob", "/invite_link #team").reply.code
+    for _ in range(2):
+        team.say("carol", f"/join {code}")
+    assert codes(team, ("dave", f"/join {code}")) == ["too_many"]
+
+
+def test_only_the_owner_decides(team: Chat) -> None:
+    code = team.say("bob", "/invite_link #team").reply.code
+    team.say("carol", f"/join {code}")
+    lines = ("/approve #team carol", "/deny #team carol", "/remove #team alice", "/give #team bob")
+    assert codes(team, *(("bob", line) for line in lines)) == ["forbidden"] * 4
+    assert "alice" in refused(team, "bob", lines[0]).text
+    assert codes(team, *(("dave", line) for line in lines)) == ["unknown_chat"] * 4
+    assert codes(team, ("alice", "/approve #team nobody"), ("alice", "/deny #team dave")) == ["unknown_user"] * 2

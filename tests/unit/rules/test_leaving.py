@@ -1,0 +1,148 @@
+"""Out of a private chat, and the end of one."""
+
+import pytest
+
+from chat_server.entries import CloseAccount
+from chat_server.protocol import events as e
+from chat_server.protocol import room_replies as r
+from chat_server.rules.turn import Move
+from tests.unit.chat import Chat, events_in, events_to, refused
+from tests.unit.rules.rooms import chats_of, codes, into, kept
+
+ROOM_TABLES = ("chats", "members", "messages", "reactions", "invitations", "join_requests", "links", "notices")
+
+
+def gone(chat: Chat, name: str, id_: int) -> None:
+    """To this user there is no #team any more."""
+    lines = ("/history #team", "/messages #team", "/send #team x", f"/read #team {id_}", "/talk #team",
+             "/members #team", "/join #team", "/leave #team", "/topic #team")  # fmt: skip
+    nothing = [refused(chat, name, line.replace("#team", "#none")).text.replace("#none", "#team") for line in lines]
+    assert [refused(chat, name, line).text for line in lines] == nothing
+    message = f"there is no message #{id_} that you can see"
+    for line in (f"/thread {id_}", f"/reply {id_} x", f"/edit {id_} x", f"/delete {id_}", f"/react {id_} 👍"):
+        assert refused(chat, name, line).text == message
+    assert chats_of(chat, name) == ["main"]
+    assert chat.come_back(name, 0).texts == chat.come_back(name).texts == []
+
+
+def test_who_leaves_loses_all_of_it(team: Chat) -> None:
+    id_ = team.say("bob", "/send #team hi").reply.id
+    said = team.say("bob", "/leave #team")
+    assert said.reply == r.ChatLeft("#Team") and said.moves == [Move(team.ids["bob"], 2, "#Team", False)]
+    assert events_in(said.pushes) == events_to(said.pushes, team.ids["bob"]) == [e.Left("#Team", "bob")]
+    gone(team, "bob", id_)
+    assert kept(team, "bob") == []
+
+
+def test_who_is_removed_loses_all_of_it_and_is_told(team: Chat) -> None:
+    id_ = team.say("bob", "/send #team hi").reply.id
+    said = team.say("alice", "/remove #team bob")
+    assert said.reply == r.MemberRemoved("#Team", "bob")
+    assert events_in(said.pushes) == events_to(said.pushes, team.ids["bob"]) == [e.Left("#Team", "bob", "alice")]
+    assert kept(team, "bob") == [e.Left("#Team", "bob", "alice")]
+    gone(team, "bob", id_)
+    assert codes(team, ("alice", "/remove #team bob"), ("alice", "/remove #team alice")) == [
+        "unknown_user", "not_yourself"
+    ]  # fmt: skip
+    into(team, "#team", "bob")
+    assert team.say("bob", "/history #team").texts == ["hi"]
+
+
+def test_an_owner_who_leaves_hands_it_to_the_longest_member(team: Chat) -> None:
+    into(team, "#team", "dave", "carol")
+    team.say("bob", "/leave #team")
+    into(team, "#team", "bob")
+    code = team.say("alice", "/invite_link #team").reply.code
+    team.sign_in("ella")
+    team.say("ella", f"/join {code}")
+    said = team.say("alice", "/leave #team")
+    owned = e.Notice("dave owns #Team now", chat="#Team", owner="dave")
+    assert events_in(said.pushes) == [e.Left("#Team", "alice"), owned]
+    assert events_to(said.pushes, team.ids["dave"]) == [e.JoinRequest("#Team", "ella")]
+    assert kept(team, "alice") == [], "who asks is no longer told to who was the owner"
+    assert kept(team, "dave")[-1] == e.JoinRequest("#Team", "ella")
+    assert team.say("dave", "/approve #team ella").reply == r.RequestApproved("#Team", "ella")
+    assert team.say("bob", "/members #team").reply == r.MemberList("#Team", "dave", ["dave", "carol", "bob", "ella"])
+
+
+def test_ownership_is_handed_on(team: Chat) -> None:
+    assert codes(team, ("alice", "/give #team carol"), ("alice", "/give #team alice")) == [
+        "unknown_user",
+        "not_yourself",
+    ]
+    assert team.say("alice", "/give #team bob").reply == r.OwnerSet("#Team", "bob")
+    assert team.say("alice", "/members #team").reply == r.MemberList("#Team", "bob", ["alice", "bob"])
+    assert codes(team, ("alice", "/remove #team bob")) == ["forbidden"]
+    team.say("bob", "/remove #team alice")
+    assert team.say("bob", "/members #team").reply.members == ["bob"]
+
+
+def test_a_chat_ends_with_its_last_member_and_leaves_nothing(chat: Chat) -> None:
+    before = {table: chat.dump()[table] for table in ROOM_TABLES}
+    chat.say("alice", "/create_chat #team")
+    into(chat, "#team", "bob")
+    code = chat.say("alice", "/invite_link #team").reply.code
+    chat.say("carol", f"/join {code}")
+    chat.sign_in("dave")
+    chat.say("alice", "/invite #team dave")
+    id_ = chat.say("bob", "/send #team hi").reply.id
+    for line in (f"/reply {id_} one", f"/reply {id_} two", f"/react {id_} 👍"):
+        chat.say("alice", line)
+    for name in ("alice", "bob"):
+        chat.say(name, "/leave #team")
+    assert codes(chat, ("carol", f"/join {code}"), ("dave", "/join #team")) == ["unknown_chat"] * 2
+    assert chat.say("dave", "/create_chat #team").reply == r.ChatCreated("#team"), "the name is free"
+    assert chat.say("dave", "/history #team").reply == e.Page("#team", 0)
+    assert chat.say("dave", "/leave #team")
+    for _ in range(2):
+        chat.due()
+    after = {table: rows for table, rows in chat.dump().items() if table in ROOM_TABLES}
+    after["members"] = [row for row in after["members"] if row[0] != chat.ids["dave"]]
+    assert after == before
+
+
+def test_what_an_ended_chat_leaves_goes_little_by_little(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat_server.rules.delayed.CLEARED_AT_ONCE_MAX", 4)
+    chat.say("alice", "/create_chat #team")
+    first = chat.say("alice", "/send #team 0").reply.id
+    for number in range(1, 10):
+        chat.say("alice", f"/reply {first} {number}")
+    chat.say("alice", "/send_all hi")
+    chat.due()
+    assert chat.batch().next_due_ms is None
+    chat.say("alice", "/leave #team")
+    left = []
+    for _ in range(3):
+        assert chat.batch().next_due_ms is not None
+        chat.due()
+        left.append(len(chat.dump()["messages"]))
+    assert left == [7, 3, 1]
+    assert [row[1] for row in chat.dump()["chats"]] == ["main"]
+    chat.say("alice", "/create_chat #other")
+    assert chat.db.value("SELECT max(id) FROM chats") == 3, "an id is never another chat's"
+
+
+def test_an_account_that_ends_leaves_all_chats(team: Chat) -> None:
+    team.say("alice", "/create_chat #own")
+    team.say("carol", "/create_chat #other")
+    team.say("carol", "/invite #other alice")
+    team.say("alice", "/invite #team dave")
+    team.sign_in("ella")
+    team.say("ella", f"/join {team.say('bob', '/invite_link #team').reply.code}")
+    team.say("alice", "/send #team hi")
+    said = team.do(CloseAccount(None), "alice")
+    alice = team.ids["alice"]
+    assert {(move.user_id, move.name, move.came) for move in said.moves} == {
+        (alice, "#Team", False),
+        (alice, "#own", False),
+    }
+    assert e.Left("#Team", "alice") in events_in(said.pushes)
+    assert team.say("bob", "/members #team").reply == r.MemberList("#Team", "bob", ["bob"])
+    assert team.say("bob", "/status").reply.join_requests == [e.Request("#Team", "ella")]
+    assert codes(team, ("dave", "/join #team")) == ["unknown_chat"]
+    (message,) = team.say("bob", "/history #team").events
+    assert isinstance(message, e.Message) and message.deleted
+    for table in ("members", "invitations", "join_requests"):
+        assert team.db.value(f"SELECT count(*) FROM {table} WHERE user_id = ?", (alice,)) == 0
+    team.do(CloseAccount(None), "ella")
+    assert team.say("bob", "/status").reply.join_requests == []

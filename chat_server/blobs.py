@@ -19,6 +19,8 @@ class Blobs:
         self._files = directory / "files"
         for folder in (self._parts, self._files):
             folder.mkdir(mode=0o700, exist_ok=True)
+        # How many came in and went out since the start.
+        self.bytes_received = self.bytes_sent = 0
         # What was put in place for an upload that is not known to have become a file yet.
         self._placed: dict[int, str] = {}
 
@@ -46,6 +48,7 @@ class Blobs:
             except OSError:
                 os.ftruncate(descriptor, before)
                 raise
+            self.bytes_received += len(data)
             return before + len(data)
         finally:
             os.close(descriptor)
@@ -82,7 +85,9 @@ class Blobs:
 
     def read(self, sha256: str, offset: int, length: int) -> bytes:
         with self._blob(sha256).open("rb", buffering=0) as blob:
-            return os.pread(blob.fileno(), length, offset)
+            data = os.pread(blob.fileno(), length, offset)
+        self.bytes_sent += len(data)
+        return data
 
     def delete(self, sha256: str) -> None:
         """MUST NOT be called for a blob that a file has. One that waits for its upload to become a file stays."""

@@ -19,12 +19,23 @@ COUNTERS: dict[str, str] = {
     "batches": "Batches that were executed.",
     "messages": "New messages, and changes of messages: edits, deletions, reactions.",
     "deliveries": "Lines of events that connections got; own messages, told by the reply, are in it.",
+    "messages_expired": "Messages that have lived their time and were removed.",
+    "files": "Files that were received whole and sent as a message.",
+    "file_bytes_received": "Bytes of files that came in chunks.",
+    "file_bytes_sent": "Bytes of files that were read for who fetched them.",
 }
 GAUGES: dict[str, str] = {
     "connections": "Open connections.",
     "users_online": "Users who have a connection.",
     "outbox_bytes": "Output that waits in the server for readers.",
     "outbox_bytes_most": "Of this, that of the connection that has most.",
+    "messages_stored": "Messages in the database, deleted ones that keep their place too.",
+    "retention_lag_seconds": "For how long the first message that has lived its time should be gone.",
+    "uploads_open": "Uploads under way, and those that wait for their users.",
+    "files_stored_bytes": "Bytes of all files, and of uploads as they were announced; as they count for --file-quota.",
+    "database_bytes": "The database file.",
+    "database_free_bytes": "Of this, pages that are used again.",
+    "wal_bytes": "SQLite's log, chat.db-wal.",
     "start_time_seconds": "When the server started, seconds since 1970.",
 }
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -58,9 +69,15 @@ class Metrics:
         self.batch_seconds = Histogram(_SECONDS)
         self.commit_seconds = Histogram(_SECONDS)
 
-    def batch(self, entries: int, seconds: float, commit_seconds: float, messages: int) -> None:
-        """A batch was executed: in so long, its commit (with the fsync) alone in so long."""
+    def batch(
+        self, entries: int, seconds: float, commit_seconds: float, messages: int, counts: Mapping[str, int]
+    ) -> None:
+        """A batch was executed: in so long, its commit (with the fsync) alone in so long.
+
+        `counts`: what its rules counted, by names of COUNTERS.
+        """
         counters = self.counters
+        counters.update(counts)
         counters["batches"] += 1
         counters["messages"] += messages
         self.batch_entries.add(entries)

@@ -143,7 +143,8 @@ class Node:
                 self._fail(error)
                 break
             seconds = self.clock.monotonic() - begun
-            self.metrics.batch(len(batch.entries), seconds, executed.commit_seconds, executed.seq - self.hub.delivered)
+            changes = executed.seq - self.hub.delivered
+            self.metrics.batch(len(batch.entries), seconds, executed.commit_seconds, changes, executed.counts)
             self.hub.deliver(executed)
             self._arm(executed.next_due_ms)
             self._scrub_soon()

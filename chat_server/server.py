@@ -9,6 +9,8 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
+
 from chat_server import __version__, metrics
 from chat_server.actions import ActionLog
 from chat_server.addresses import is_loopback
@@ -20,7 +22,7 @@ from chat_server.node import Node
 from chat_server.protocol.times import duration
 from chat_server.session import Session
 from chat_server.settings import Settings
-from chat_server.store import accounts
+from chat_server.store import accounts, numbers
 from chat_server.store.directory import DataDirectory
 
 log = logging.getLogger("chat.server")
@@ -54,7 +56,7 @@ class Server:
         self.node.live = self._live
         if settings.metrics_file is not None:
             try:
-                metrics.write(Path(settings.metrics_file), self._metrics())
+                metrics.write(Path(settings.metrics_file), self._metrics(self._stored()))
             except OSError as error:
                 raise StartError(f"cannot write the metrics file {settings.metrics_file}: {error.strerror}") from None
 
@@ -84,11 +86,11 @@ class Server:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self.node.close()
-            self._actions.flush()
             # The last numbers stay.
             if self._settings.metrics_file is not None:
-                self._write_metrics(self._metrics())
+                self._write_metrics(self._metrics(self._stored()))
+            self.node.close()
+            self._actions.flush()
         if self.node.failure:
             raise StartError(f"{self.node.failure}; stopped")
         if not running.cancelled() and (bug := running.exception()):
@@ -153,15 +155,29 @@ class Server:
             "uptime_seconds": (self._clock.now_ms() - self.node.metrics.start_ms) // 1000,
         }
 
-    def _metrics(self) -> bytes:
+    def _stored(self) -> dict[str, float]:
+        """The numbers of the store; it is no reason to stop if they cannot be had."""
+        try:
+            return numbers.gauges(self._directory.path, self._clock.now_ms(), self._settings.message_ttl_ms)
+        except (apsw.Error, OSError) as error:
+            log.error("cannot read the numbers of the store for the metrics: %s", error)
+            return {}
+
+    def _metrics(self, stored: dict[str, float]) -> bytes:
+        blobs = self.node.transfers.blobs
         waiting = [session.transport.get_write_buffer_size() for session in self._sessions]
         gauges = {
             "connections": len(self._sessions),
             "users_online": len(self.node.hub.online),
             "outbox_bytes": sum(waiting),
             "outbox_bytes_most": max(waiting, default=0),
+            **stored,
         }
-        counters = {"deliveries": self.node.hub.deliveries}
+        counters = {
+            "deliveries": self.node.hub.deliveries,
+            "file_bytes_received": blobs.bytes_received,
+            "file_bytes_sent": blobs.bytes_sent,
+        }
         return self.node.metrics.text(gauges, counters, self._actions.refusals)
 
     def _write_metrics(self, text: bytes) -> None:
@@ -174,7 +190,8 @@ class Server:
     async def _go_on_writing_metrics(self) -> None:
         while self._settings.metrics_file is not None:
             await asyncio.sleep(metrics.WRITE_SECONDS)
-            await asyncio.to_thread(self._write_metrics, self._metrics())
+            stored = await asyncio.to_thread(self._stored)
+            await asyncio.to_thread(self._write_metrics, self._metrics(stored))
 
     # ---- stopping
 

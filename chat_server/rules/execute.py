@@ -5,7 +5,7 @@ before each entry, so that only the faulty one fails. Nothing on the usual path 
 """
 
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -36,13 +36,14 @@ class Outcome(Struct, frozen=True):
 class Executed(Struct, frozen=True):
     """A batch that is on disk. `next_due_ms`: when the node has to log the next `Due`, None if nothing waits.
 
-    `commit_seconds`: how long its commit took, with the fsync.
+    `commit_seconds`: how long its commit took, with the fsync. `counts`: what the rules counted, see `turn.Turn`.
     """
 
     outcomes: list[Outcome]
     seq: int
     next_due_ms: int | None
     commit_seconds: float = 0.0
+    counts: Mapping[str, int] = {}
 
 
 class Executor:
@@ -53,6 +54,7 @@ class Executor:
         self._db = db
         self._monotonic = monotonic
         self._commit_seconds = 0.0
+        self._counts: Mapping[str, int] = {}
         self._load()
 
     def _load(self) -> None:
@@ -76,11 +78,12 @@ class Executor:
             log.error("another program keeps the database locked; a batch was refused")
             self._load()
             outcomes = [Outcome(entry, _locked(), [], self.state.seq) for entry in batch.entries]
+            self._counts = {}
         except Exception:
             log.warning("batch %d failed; it is executed again with each entry on its own", batch.number, exc_info=True)
             self._load()
             outcomes = self._commit(batch, self._execute_guarded)
-        return Executed(outcomes, self.state.seq, self._next_due_ms(), self._commit_seconds)
+        return Executed(outcomes, self.state.seq, self._next_due_ms(), self._commit_seconds, self._counts)
 
     def _next_due_ms(self) -> int | None:
         limits = self._limits
@@ -114,6 +117,7 @@ class Executor:
             begun = self._monotonic()
             self._db.run("COMMIT")
             self._commit_seconds = self._monotonic() - begun
+            self._counts = turn.counts
         except BaseException:
             if self._db.connection.in_transaction:
                 self._db.run("ROLLBACK")
@@ -123,6 +127,7 @@ class Executor:
     def _execute_guarded(self, turn: Turn, entry: Entry) -> Outcome:
         """As `_execute_one`, but a rule that fails leaves no trace, and the rest of the batch alone."""
         seq, indexed, limits = self.state.seq, self.state.indexed, self._limits
+        counts = turn.counts.copy()
         self._db.run("SAVEPOINT entry")
         try:
             outcome = self._execute_one(turn, entry)
@@ -132,6 +137,7 @@ class Executor:
             self._db.run("ROLLBACK TO entry")
             self._db.users = {}
             self.state.seq, self.state.indexed, self._limits = seq, indexed, limits
+            turn.counts = counts
             if limits is not None:
                 turn.limits = limits
             name = type(entry.command).__name__

@@ -157,6 +157,7 @@ def _post(turn: Turn, author: User, upload: Uploading, sha256: str) -> Upload:
     place = find_place(turn, author, upload.target)
     file = File(upload.id, upload.name, upload.size, sha256)
     sent = post(turn, author, place, upload.name, (), file=file)
+    turn.counts["files"] += 1
     return Upload(upload.id, upload.size, sent.id, sent.at, file)
 
 

@@ -84,6 +84,7 @@ def expire(turn: Turn) -> None:
 
 def _remove(turn: Turn, chat_id: int, ids: list[int]) -> None:
     messages.remove(turn.db, ids)
+    turn.counts["messages_expired"] += len(ids)
     where = place_anywhere(turn.db, chat_id)
     for start in range(0, len(ids), EXPIRED_IDS_MAX):
         if where is not None:

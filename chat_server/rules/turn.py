@@ -7,6 +7,7 @@ A rule checks first and writes after, so that a Refusal has nothing to undo. It 
 the entry: no clock, no random source, no setting, no order of a set. The same log gives the same database.
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar
@@ -93,6 +94,8 @@ class Turn:
         self.state = state
         self.at_ms = at_ms
         self.at = iso(at_ms)
+        # What rules count for `metrics.COUNTERS`; no rule reads it.
+        self.counts: Counter[str] = Counter()
         if limits is not None:
             self.limits = limits
 

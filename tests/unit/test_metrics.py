@@ -18,17 +18,21 @@ def samples(text: bytes) -> dict[str, float]:
 
 def test_what_is_counted_is_what_the_client_library_reads() -> None:
     metrics = Metrics(NOON_MS)
-    metrics.batch(1, 0.0004, 0.0002, 1)
-    metrics.batch(100, 0.006, 0.0007, 99)
+    metrics.batch(1, 0.0004, 0.0002, 1, {})
+    metrics.batch(100, 0.006, 0.0007, 99, {"messages_expired": 3})
+    metrics.batch(1, 0.0004, 0.0002, 0, {"messages_expired": 2, "files": 1})
     gauges = {name: 7.0 for name in GAUGES if name != "start_time_seconds"}
-    found = samples(metrics.text(gauges, {"deliveries": 400}, {"banned": 2, "too_fast": 1}))
+    counters = {"deliveries": 400, "file_bytes_sent": 5}
+    found = samples(metrics.text(gauges, counters, {"banned": 2, "too_fast": 1}))
     assert found["chat_start_time_seconds"] == NOON_MS / 1000
     assert all(found[f"chat_{name}"] == 7 for name in gauges)
     assert all(f"chat_{name}_total" in found for name in COUNTERS)
-    assert (found["chat_batches_total"], found["chat_messages_total"], found["chat_deliveries_total"]) == (2, 100, 400)
-    assert found["chat_batch_entries_bucket{le=1}"] == 1 and found["chat_batch_entries_bucket{le=+Inf}"] == 2
-    assert found["chat_batch_entries_sum"] == 101
-    assert found["chat_commit_seconds_bucket{le=0.0002}"] == 1 and found["chat_batch_seconds_count"] == 2
+    assert (found["chat_batches_total"], found["chat_messages_total"], found["chat_deliveries_total"]) == (3, 100, 400)
+    assert (found["chat_messages_expired_total"], found["chat_files_total"]) == (5, 1)
+    assert (found["chat_file_bytes_received_total"], found["chat_file_bytes_sent_total"]) == (0, 5)
+    assert found["chat_batch_entries_bucket{le=1}"] == 2 and found["chat_batch_entries_bucket{le=+Inf}"] == 3
+    assert found["chat_batch_entries_sum"] == 102
+    assert found["chat_commit_seconds_bucket{le=0.0002}"] == 2 and found["chat_batch_seconds_count"] == 3
     assert (found["chat_refusals_total{code=banned}"], found["chat_refusals_total{code=too_fast}"]) == (2, 1)
     assert found["process_resident_memory_bytes"] > 0
 

@@ -122,6 +122,7 @@ def test_a_rule_with_a_bug_fails_alone(tmp_path: Path, monkeypatch: pytest.Monke
     def buggy(turn: Any, command: Any) -> Any:
         turn.db.run("UPDATE users SET password = 'half done'")
         turn.next_seq()
+        turn.counts["files"] += 1
         raise ZeroDivisionError
 
     monkeypatch.setitem(RULES, kind, buggy)
@@ -132,7 +133,7 @@ def test_a_rule_with_a_bug_fails_alone(tmp_path: Path, monkeypatch: pytest.Monke
     assert (one.id, two.id, executed.seq) == (1, 2, 2)
     assert isinstance(bug, Refusal) and bug.code == "internal"
     assert isinstance(refusal, Refusal) and refusal.code == "unknown_user"
-    assert executed.outcomes[1].pushes == []
+    assert executed.outcomes[1].pushes == [] and not executed.counts
     assert "half done" not in repr(chat.dump())
     assert chat.say("alice", "/send_all three").reply.id == 3
 

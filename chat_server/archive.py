@@ -1,7 +1,8 @@
 """Backups: one FILE, a tar archive with the database, the files, and the sums of all (`sha256sum -c` reads them).
 
-A backup is read by its own process from a snapshot, so that it takes nothing from the server's. FILE appears under its
-name when it is whole, checked and on disk; a restore likewise leaves a mark in the directory until all is there.
+A backup is read by its own process from a snapshot, so that it takes nothing from the server's, which keeps the files
+meanwhile. FILE appears under its name when it is whole, checked and on disk; a restore likewise leaves a mark in the
+directory until all is there.
 """
 
 import hashlib
@@ -80,19 +81,24 @@ class _Steady:
 
 def _write(archive: Path, database: Path, files: Path, progress: Progress) -> None:
     sums: list[str] = []
-    paths = sorted(path for path in files.rglob("*") if path.is_file()) if files.is_dir() else []
+    stored = backup.files(database)
     with (
         archive.open("xb") as file,
         tarfile.open(fileobj=cast(IO[bytes], _Steady(file)), mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         _add(tar, database, FILE, sums)
-        for number, path in enumerate(paths, 1):
-            progress("copying the files", number, len(paths))
+        for number, each in enumerate(stored, 1):
+            progress("copying the files", number, len(stored))
+            name = f"{each.sha256[:2]}/{each.sha256}"
             try:
-                _add(tar, path, f"{FILES}/{path.relative_to(files).as_posix()}", sums)
+                digest = _add(tar, files / name, f"{FILES}/{name}", sums)
             except FileNotFoundError:
-                # Its time was up while the backup ran.
-                continue
+                digest = None
+            if digest != each.sha256:
+                raise backup.Unusable(
+                    f"the bytes of {each.name} (message #{each.message_id}) are {'damaged' if digest else 'missing'}:"
+                    f" {files / name}; put them back from an older backup, or /delete {each.message_id} as an operator"
+                )
         text = "".join(sums).encode()
         info = tarfile.TarInfo(SUMS)
         info.size, info.mode, info.mtime = len(text), 0o600, int(database.stat().st_mtime)
@@ -102,7 +108,8 @@ def _write(archive: Path, database: Path, files: Path, progress: Progress) -> No
             tar.addfile(info, lines)
 
 
-def _add(tar: tarfile.TarFile, path: Path, name: str, sums: list[str]) -> None:
+def _add(tar: tarfile.TarFile, path: Path, name: str, sums: list[str]) -> str:
+    """Its sha256."""
     with path.open("rb") as file:
         info = tar.gettarinfo(arcname=name, fileobj=file)
         info.uid = info.gid = 0
@@ -112,6 +119,7 @@ def _add(tar: tarfile.TarFile, path: Path, name: str, sums: list[str]) -> None:
         file.seek(0)
         tar.addfile(info, file)
     sums.append(f"{digest}  {name}\n")
+    return digest
 
 
 def _digest(file: IO[bytes]) -> str:

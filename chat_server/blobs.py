@@ -23,6 +23,9 @@ class Blobs:
         self.bytes_received = self.bytes_sent = 0
         # What was put in place for an upload that is not known to have become a file yet.
         self._placed: dict[int, str] = {}
+        # For how many all blobs stay that are there, and which ones wait for that.
+        self._keepers = 0
+        self._unwanted: set[str] = set()
 
     # ---- parts
 
@@ -91,8 +94,22 @@ class Blobs:
 
     def delete(self, sha256: str) -> None:
         """MUST NOT be called for a blob that a file has. One that waits for its upload to become a file stays."""
-        if sha256 not in self._placed.values():
+        if self._keepers:
+            self._unwanted.add(sha256)
+        elif sha256 not in self._placed.values():
             self._blob(sha256).unlink(missing_ok=True)
+
+    def keep(self) -> None:
+        """Until `let_go` nothing is deleted."""
+        self._keepers += 1
+
+    def let_go(self) -> list[str]:
+        """What was to be deleted meanwhile, if nobody keeps it any more; a file may have it again."""
+        self._keepers -= 1
+        if self._keepers:
+            return []
+        unwanted, self._unwanted = self._unwanted, set()
+        return sorted(unwanted)
 
     def folders(self) -> Iterator[list[str]]:
         """All blobs, a folder at a time."""

@@ -1,7 +1,8 @@
 """The other words of the chat-server command, for whoever runs the server.
 
 Beside a running server they are said to it over `control.sock`; with none running they are executed here, with the
-directory's lock held. Either way it is `control.answer` that answers. `backup` reads from a snapshot of its own.
+directory's lock held. Either way it is `control.answer` that answers. `backup` asks a running server to keep all files,
+and then reads by itself: see docs/operations.md.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import getpass
 import os
 import socket
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from chat_server.offline import Offline
 from chat_server.passwords import hash_now
 from chat_server.protocol.arguments import is_one_line
 from chat_server.protocol.clean import clean
+from chat_server.protocol.files import size_told
 from chat_server.settings import Settings
 from chat_server.store.database import DISK_ERRORS, LOCKED
 from chat_server.store.directory import TEMPORARY, DataDirectory
@@ -83,15 +85,24 @@ def _run(word: str, given: dict[str, Any]) -> int:
         raise StartError("the data of --data :memory: is gone when its server stops; name a directory", status=2)
     os.umask(0o077)
     if word == "backup":
-        # The server first.
-        os.nice(NICER)
-        data = Path(chosen.data_dir).expanduser().absolute()
-        size = archive.save(data, Path(given["file"]), _progress())
-        return _done(f"saved {data} into {given['file']}: {size / (1 << 20):.1f} MB, checked")
+        return _backup(chosen, Path(given["file"]))
     if word == "restore":
         path = archive.restore(Path(given["file"]), chosen.data_dir, given["force"], _progress())
         return _done(f"restored {given['file']} into {path}; start the server")
     return _tell(chosen, _LINES[word](given), json=word == "export")
+
+
+def _backup(chosen: Settings, file: Path) -> int:
+    # The server first.
+    os.nice(NICER)
+    data = Path(chosen.data_dir).expanduser().absolute()
+    sock = _connected(data)
+    # With no server running nothing removes files; the lock is left to one that starts meanwhile.
+    with sock or contextlib.nullcontext():
+        if sock is not None:
+            _show(_said(sock, b"/backup"), lambda line: None)
+        size = archive.save(data, file, _progress())
+    return _done(f"saved {data} into {file}: {size_told(size)}, checked")
 
 
 def _done(text: str) -> int:
@@ -178,40 +189,61 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
 def _tell(chosen: Settings, line: str, *, json: bool) -> int:
     """Say the line to whoever has the data, and show the answer."""
     with contextlib.closing(_answers(chosen, line.encode())) as lines:
-        for answer_line in lines:
-            text = answer_line.decode().rstrip("\n")
-            if text.startswith("- "):
-                raise StartError(text[2:])
-            if json and text.startswith('{"type":"error"'):
-                refused = msgspec.json.decode(text)
-                raise StartError(f"{refused['code']}: {refused['text']}")
-            if json and text.startswith('{"type":"ok"'):
-                return 0
-            sys.stdout.write((text if json else text[2:]) + "\n")
-            if text.startswith("+ "):
-                return 0
+        _show(lines, lambda text: sys.stdout.write((text if json else text[2:]) + "\n"))
+    return 0
+
+
+def _show(lines: Iterator[bytes], show: Callable[[str], object]) -> None:
+    """Up to the reply; in JSON it says nothing that a person would need. Raises StartError for a refusal."""
+    for line in lines:
+        text = line.decode().rstrip("\n")
+        if text.startswith("- "):
+            raise StartError(text[2:])
+        if text.startswith('{"type":"error"'):
+            refused = msgspec.json.decode(text)
+            raise StartError(f"{refused['code']}: {refused['text']}")
+        if text.startswith('{"type":"ok"'):
+            return
+        show(text)
+        if text.startswith("+ "):
+            return
     raise StartError("the server ended before it answered; whether it was done is not known")
 
 
 def _answers(chosen: Settings, line: bytes) -> Generator[bytes, None, None]:
     """The lines of the answer, as they come."""
     path = Path(chosen.data_dir).expanduser().absolute()
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(ANSWER_SECONDS)
-        try:
-            with short(path / SOCKET) as address:
-                sock.connect(address)
-        except (FileNotFoundError, ConnectionRefusedError):
-            yield from _answers_offline(path, chosen, line)
-            return
-        except OSError as error:
-            raise StartError(f"cannot speak to the server over {path / SOCKET}: {error.strerror or error}") from None
-        try:
-            sock.sendall(line + b"\n")
-            with sock.makefile("rb") as file:
-                yield from file
-        except OSError as error:
-            raise StartError(f"the server does not answer: {error}; whether it was done is not known") from None
+    sock = _connected(path)
+    if sock is None:
+        yield from _answers_offline(path, chosen, line)
+        return
+    with sock:
+        yield from _said(sock, line)
+
+
+def _connected(path: Path) -> socket.socket | None:
+    """To the server that runs on this data directory; None if there is none. Raises StartError."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(ANSWER_SECONDS)
+    try:
+        with short(path / SOCKET) as address:
+            sock.connect(address)
+    except (FileNotFoundError, ConnectionRefusedError):
+        sock.close()
+        return None
+    except OSError as error:
+        sock.close()
+        raise StartError(f"cannot speak to the server over {path / SOCKET}: {error.strerror or error}") from None
+    return sock
+
+
+def _said(sock: socket.socket, line: bytes) -> Iterator[bytes]:
+    try:
+        sock.sendall(line + b"\n")
+        with sock.makefile("rb") as file:
+            yield from file
+    except OSError as error:
+        raise StartError(f"the server does not answer: {error}; whether it was done is not known") from None
 
 
 def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[bytes, None, None]:

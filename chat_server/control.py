@@ -24,6 +24,7 @@ from chat_server.errors import Refusal, StartError
 from chat_server.node import Node, Page
 from chat_server.protocol.events import Reply
 from chat_server.protocol.lines import decode
+from chat_server.protocol.operators import Backup
 from chat_server.protocol.parse import parse
 from chat_server.protocol.table import CONTROL, TABLE, Spec
 from chat_server.rules.execute import Outcome
@@ -86,6 +87,8 @@ class Machine:
         self._waiting: deque[asyncio.Future[Outcome]] = deque()
         self.outbox = Outbox(node.hub, transport, lambda: None)
         self.number = node.hub.add(self)
+        # Whether a backup reads the files.
+        self.keeps_files = False
 
     def now(self) -> str:
         return self._node.hub.now()
@@ -101,6 +104,9 @@ class Machine:
         return result
 
     async def read(self, query: Any) -> AsyncIterator[Page]:
+        if isinstance(query, Backup) and not self.keeps_files:
+            self.keeps_files = True
+            await self._node.transfers.keep_all()
         reading = self._node.read(MACHINE, query)
         while (page := await reading.next()).events is not None:
             yield page
@@ -164,6 +170,8 @@ class ControlSocket:
             self._tasks.discard(task)
             machine.close()
             writer.close()
+            if machine.keeps_files:
+                await self._node.transfers.let_go()
 
     async def _answer(self, machine: Machine, line: bytes, writer: asyncio.StreamWriter) -> None:
         clock = self._node.clock

@@ -106,22 +106,18 @@ class Transfers:
 
     async def _sweep(self) -> None:
         try:
-            swept = await self.reader.run(self._remove_dropped)
+            swept = await self.reader.run(remove_dropped, self.blobs)
             if swept:
                 self._submit(Swept(swept))
         finally:
             self._sweeping = None
 
-    def _remove_dropped(self, db: Database) -> list[int]:
-        dropped = files.dropped(db, SWEPT_AT_ONCE_MAX)
-        for each in dropped:
-            try:
-                blob = each.sha256 if each.upload is None else self.blobs.discard(each.upload)
-                if blob is not None and not files.has_blob(db, blob):
-                    self.blobs.delete(blob)
-            except OSError as error:
-                log.error("cannot remove what upload %s or blob %s left: %s", each.upload, each.sha256, error)
-        return [each.id for each in dropped]
+    async def keep_all(self) -> None:
+        """For a backup: until `let_go`, every file stays that the database has now."""
+        await self.reader.run(lambda db: self.blobs.keep())
+
+    async def let_go(self) -> None:
+        await self.reader.run(lambda db: self._remove_blobs(db, self.blobs.let_go()))
 
     async def tidy(self) -> None:
         """Remove what a kill left behind that no row of the database tells of, a little at a time."""
@@ -135,10 +131,24 @@ class Transfers:
             if not files.upload_exists(db, upload):
                 self.blobs.discard(upload)
 
-    def _remove_blobs(self, db: Database, folder: list[str]) -> None:
-        for sha256 in folder:
+    def _remove_blobs(self, db: Database, found: list[str]) -> None:
+        """Those of them that no file has."""
+        for sha256 in found:
             if not files.has_blob(db, sha256):
                 self.blobs.delete(sha256)
 
     def close(self) -> None:
         self.reader.close()
+
+
+def remove_dropped(db: Database, blobs: Blobs) -> list[int]:
+    """Take what the store needs no more off the disk; under which numbers it was noted there."""
+    dropped = files.dropped(db, SWEPT_AT_ONCE_MAX)
+    for each in dropped:
+        try:
+            blob = each.sha256 if each.upload is None else blobs.discard(each.upload)
+            if blob is not None and not files.has_blob(db, blob):
+                blobs.delete(blob)
+        except OSError as error:
+            log.error("cannot remove what upload %s or blob %s left: %s", each.upload, each.sha256, error)
+    return [each.id for each in dropped]

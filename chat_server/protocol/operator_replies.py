@@ -87,5 +87,9 @@ class Exported(Reply, frozen=True, omit_defaults=True):
     records: int
 
 
+class FilesKept(Reply, frozen=True, omit_defaults=True):
+    pass
+
+
 class Acts(Reply, frozen=True, omit_defaults=True):
     count: int

@@ -104,6 +104,11 @@ class Export(Command, frozen=True, tag="export"):
     username: User
 
 
+@command("backup", group="Operators", control=True, help="keeps all files while one is made", example="/backup")
+class Backup(Command, frozen=True, tag="backup"):
+    """Nothing that the database has now is taken off the disk until the connection ends."""
+
+
 @command("audit", group="Operators", control=True, help="what operators did, oldest first", example="/audit 120")
 class Audit(Command, frozen=True, tag="audit"):
     after: Id | None = None

@@ -300,6 +300,7 @@ REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     ),
     o.OperatorList: _operator_list,
     o.UserPasswordSet: lambda reply, now: ([], f"{reply.user} has a new password; all sign-ins of before have ended"),
+    o.FilesKept: lambda reply, now: ([], "all files stay until this connection ends"),
     o.Exported: lambda reply, now: ([], f"{_counted(reply.records, 'record')} of {reply.user}"),
     o.Acts: lambda reply, now: ([], _counted(reply.count, "act")),
 }

@@ -86,6 +86,12 @@ def export_user(view: View, command: o.Export) -> Answer:
     return r.Exported(user.name, count)
 
 
+@reading(o.Backup)
+def backup(view: View, command: o.Backup) -> r.FilesKept:
+    """That the files stay is for whoever has them to see to (`control.Machine`)."""
+    return r.FilesKept()
+
+
 @reading(o.Audit)
 def audit(view: View, command: o.Audit) -> Answer:
     after, count = command.after or 0, 0

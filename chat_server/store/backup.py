@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -10,6 +11,14 @@ from chat_server.store.schema import APPLICATION_ID, VERSION
 
 # 1 MiB: how much is copied in one step.
 STEP_PAGES = 256
+
+
+class Stored(NamedTuple):
+    """A file of the chat: whose bytes lie under this sum, and how people know it."""
+
+    sha256: str
+    name: str
+    message_id: int
 
 
 class Unusable(Exception):
@@ -60,6 +69,15 @@ def check(path: Path) -> None:
                 raise Unusable(f"its database is damaged: {problems[0][0]}")
     except apsw.Error as error:
         raise Unusable(f"its database is damaged: {error}") from None
+
+
+def files(path: Path) -> list[Stored]:
+    """Those whose bytes belong to the database; of each sum once. A database of the first versions has none."""
+    with _opened(path, apsw.SQLITE_OPEN_READONLY) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'files'").fetchall():
+            return []
+        rows: Any = connection.execute("SELECT sha256, name, min(message_id) FROM files GROUP BY sha256").fetchall()
+    return [Stored(*row) for row in rows]
 
 
 def begin_history(path: Path, history: str) -> None:

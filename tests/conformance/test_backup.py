@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
@@ -11,7 +12,8 @@ from pathlib import Path
 from chat_server.store.database import open_reader
 from tests.conformance.conftest import Start
 from tests.conformance.operating import done, refused, word
-from tests.harness import Chat, JsonClient, Server, texts
+from tests.conformance.uploads import bytes_of, only, send_file
+from tests.harness import TIMEOUT_SECONDS, Chat, JsonClient, Server, texts
 from tests.unit.chat import dump
 
 MESSAGES_A_SECOND = 200
@@ -93,20 +95,54 @@ async def test_a_restored_chat_is_the_same_but_for_its_history(start: Start, tmp
     bob = await chat.json("bob")
     await bob.pipeline(f"/send_all {number}" for number in range(50))
     await bob.ok("/send_delayed main 1d later")
+    sent = await send_file(bob, "main", "a.png", bytes_of(3_000_000))
     await chat.close()
     assert chat.server.terminate() == 0
-    blob = chat.server.data / "files" / "ab" / "abcdef"
-    blob.parent.mkdir(parents=True)
-    blob.write_bytes(b"\0\xff" * 3_000_000)
     done(chat.server, "backup", str(tmp_path / "b.tar"))
     copy = Server(tmp_path / "copy")
     done(copy, "restore", str(tmp_path / "b.tar"))
-    assert (copy.data / "files" / "ab" / "abcdef").read_bytes() == blob.read_bytes()
+    assert blob_of(copy, sent["file"]["sha256"]).read_bytes() == bytes_of(3_000_000)
     before, after = (dump(open_reader(server.data)) for server in (chat.server, copy))
     (state,), (restored,) = before.pop("state"), after.pop("state")
     assert before == after
     assert [one == other for one, other in zip(state, restored, strict=True)].count(False) == 1
     assert state[5] != restored[5], "the id of its history"
+
+
+def blob_of(server: Server, sha256: str) -> Path:
+    return server.data / "files" / sha256[:2] / sha256
+
+
+async def test_while_one_is_made_no_file_goes(start: Start) -> None:
+    chat = start()
+    bob = await chat.json("bob")
+    sent = await send_file(bob, "main", "a.png", bytes_of(1000))
+    with socket.socket(socket.AF_UNIX) as backup:
+        backup.settimeout(TIMEOUT_SECONDS)
+        backup.connect(str(chat.server.data / "control.sock"))
+        backup.sendall(b"/backup\n/backup\n")
+        with backup.makefile() as lines:
+            assert all(lines.readline().startswith("+ all files stay") for _ in range(2))
+        await bob.ok(f"/delete {sent['id']}")
+        with contextlib.closing(open_reader(chat.server.data)) as db:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                while db.value("SELECT count(*) FROM dropped"):
+                    await asyncio.sleep(0.01)
+        assert blob_of(chat.server, sent["file"]["sha256"]).exists()
+        assert await bob.code(f"/get_file {sent['file']['id']}") == "unknown_file"
+    await only(chat.server, [], [])
+
+
+async def test_a_file_whose_bytes_are_not_what_they_were(start: Start, tmp_path: Path) -> None:
+    chat = start()
+    sent = await send_file(await chat.json("bob"), "main", "a.png", bytes_of(1000))
+    blob = blob_of(chat.server, sent["file"]["sha256"])
+    blob.write_bytes(bytes_of(999))
+    told = refused(chat.server, "backup", str(tmp_path / "b.tar"))
+    assert f"the bytes of a.png (message #{sent['id']}) are damaged: {blob}" in told
+    blob.unlink()
+    assert "are missing" in refused(chat.server, "backup", str(tmp_path / "b.tar"))
+    assert hidden(tmp_path) == []
 
 
 async def test_a_kill_in_the_middle_leaves_no_half_file(start: Start, tmp_path: Path) -> None:

@@ -58,6 +58,20 @@ def test_a_blob_that_was_put_in_place_stays_until_its_upload_is_over(blobs: Blob
     assert kept(blobs) == []
 
 
+def test_what_a_backup_reads_goes_after_it(blobs: Blobs) -> None:
+    blobs.append(1, DATA)
+    blobs.seal(1)
+    blobs.place(1, SHA256)
+    blobs.discard(1)
+    for _ in range(2):
+        blobs.keep()
+    blobs.delete(SHA256)
+    assert blobs.let_go() == [] and blobs.read(SHA256, 0, 100) == DATA
+    assert blobs.let_go() == [SHA256] and kept(blobs) == [SHA256]
+    blobs.delete(SHA256)
+    assert kept(blobs) == []
+
+
 def test_the_last_byte_completes_an_upload(blobs: Blobs) -> None:
     """A server that was killed with all bytes there has the last one sent again."""
     blobs.append(1, DATA)

@@ -9,7 +9,10 @@ import argparse
 import asyncio
 import contextlib
 import getpass
+import logging
 import os
+import pwd
+import signal
 import socket
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -22,6 +25,7 @@ from chat_server import archive, settings
 from chat_server.clock import SystemClock
 from chat_server.control import SOCKET, answer, short
 from chat_server.errors import StartError
+from chat_server.listening import tls_context
 from chat_server.offline import Offline
 from chat_server.passwords import hash_now
 from chat_server.protocol.arguments import is_one_line
@@ -49,13 +53,18 @@ _WORDS = {
 }
 
 
+_WHICH_CHAT = "--data DIR or --config FILE say which chat, as they do for the server; see chat-server --help."
+
+
 def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
     """The word, None where the server is to be started, and all that was given with it. Raises StartError."""
     parser = settings.parser()
     words = parser.add_subparsers(dest="word", metavar="WORD", title="other words than none, which starts the server")
     of: dict[str, argparse.ArgumentParser] = {}
     for word, help in _WORDS.items():
-        of[word] = words.add_parser(word, help=help, description=f"chat-server {word}: {help}.", allow_abbrev=False)
+        of[word] = words.add_parser(
+            word, help=help, description=f"chat-server {word}: {help}.", epilog=_WHICH_CHAT, allow_abbrev=False
+        )
         settings.add_options(of[word], default=argparse.SUPPRESS, shown=word == "check")
     of["backup"].add_argument("file", metavar="FILE", help="where to; one that is there is replaced")
     of["restore"].add_argument("file", metavar="FILE", help="a backup")
@@ -71,10 +80,22 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
 
 def run(word: str, given: dict[str, Any]) -> int:
     """Do what the word says; the exit status. Raises StartError."""
+    # What is refused is said in one line. Only mistakes of the program itself are shown as they are logged.
+    handler = logging.StreamHandler()
+    handler.addFilter(lambda record: record.exc_info is not None)
+    logging.basicConfig(handlers=[handler])
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
     try:
         return _run(word, given)
     except (*DISK_ERRORS, LOCKED) as error:
         raise StartError(f"the database cannot be used: {error}") from None
+
+
+def _end(number: int, frame: object) -> None:
+    """In order, so that nothing half done is left."""
+    sys.exit(128 + number)
 
 
 def _run(word: str, given: dict[str, Any]) -> int:
@@ -87,7 +108,9 @@ def _run(word: str, given: dict[str, Any]) -> int:
     if word == "backup":
         return _backup(chosen, Path(given["file"]))
     if word == "restore":
-        path = archive.restore(Path(given["file"]), chosen.data_dir, given["force"], _progress())
+        _refuse_other_user(Path(chosen.data_dir))
+        with _progress() as progress:
+            path = archive.restore(Path(given["file"]), chosen.data_dir, given["force"], progress)
         return _done(f"restored {given['file']} into {path}; start the server")
     return _tell(chosen, _LINES[word](given), json=word == "export")
 
@@ -101,7 +124,8 @@ def _backup(chosen: Settings, file: Path) -> int:
     with sock or contextlib.nullcontext():
         if sock is not None:
             _show(_said(sock, b"/backup"), lambda line: None)
-        size = archive.save(data, file, _progress())
+        with _progress() as progress:
+            size = archive.save(data, file, progress)
     return _done(f"saved {data} into {file}: {size_told(size)}, checked")
 
 
@@ -111,24 +135,37 @@ def _done(text: str) -> int:
 
 
 def _check(given: dict[str, Any]) -> int:
-    settings.resolve(given)
+    chosen = settings.resolve(given)
+    if chosen.tls_cert is not None and chosen.tls_key is not None:
+        tls_context(chosen.tls_cert, chosen.tls_key)
+    if chosen.metrics_file is not None and not Path(chosen.metrics_file).parent.is_dir():
+        raise StartError(f"the metrics file {chosen.metrics_file} cannot be written: there is no such directory")
     for choice in settings.choices(given).values():
         sys.stdout.write(f"{choice.option.name} = {choice.said}  ({choice.source})\n")
     return 0
 
 
-def _progress() -> archive.Progress:
-    """A bar on a terminal, nothing elsewhere."""
+@contextlib.contextmanager
+def _progress() -> Iterator[archive.Progress]:
+    """A bar on a terminal, nothing elsewhere. What is said after it has a line of its own."""
     if not sys.stderr.isatty():
-        return lambda what, done, total: None
+        yield lambda what, done, total: None
+        return
+    ended = True
 
     def show(what: str, done: int, total: int) -> None:
+        nonlocal ended
+        ended = done == total
         full = _BAR_CHARS * done // max(total, 1)
         bar = "#" * full + "." * (_BAR_CHARS - full)
-        sys.stderr.write(f"\r[{bar}] {100 * done // max(total, 1):3} % {what:<24}" + ("\n" if done == total else ""))
+        sys.stderr.write(f"\r[{bar}] {100 * done // max(total, 1):3} % {what:<24}" + ("\n" if ended else ""))
         sys.stderr.flush()
 
-    return show
+    try:
+        yield show
+    finally:
+        if not ended:
+            sys.stderr.write("\n")
 
 
 # ---- lines for the control socket
@@ -169,6 +206,8 @@ def _password(given: dict[str, Any]) -> str:
 
 def _operator(given: dict[str, Any]) -> str:
     if given["act"] == "list":
+        if given["user"] is not None:
+            raise StartError("operator list lists all of them; it takes no NAME", status=2)
         return "/operators"
     if given["user"] is None:
         raise StartError(f"operator {given['act']} needs the NAME of an account; see chat-server --help", status=2)
@@ -228,12 +267,13 @@ def _connected(path: Path) -> socket.socket | None:
     try:
         with short(path / SOCKET) as address:
             sock.connect(address)
-    except (FileNotFoundError, ConnectionRefusedError):
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         sock.close()
         return None
     except OSError as error:
         sock.close()
-        raise StartError(f"cannot speak to the server over {path / SOCKET}: {error.strerror or error}") from None
+        to_do = "; run this as the server's user" if isinstance(error, PermissionError) else ""
+        raise StartError(f"cannot speak to the server over {path / SOCKET}: {error.strerror or error}{to_do}") from None
     return sock
 
 
@@ -249,6 +289,7 @@ def _said(sock: socket.socket, line: bytes) -> Iterator[bytes]:
 def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[bytes, None, None]:
     if not path.is_dir():
         raise StartError(f"there is no chat in {path}; name its directory with --data")
+    _refuse_other_user(path)
     directory = DataDirectory(str(path))
     try:
         home = Offline(SystemClock(), directory)
@@ -265,6 +306,17 @@ def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[byt
             home.close()
     finally:
         directory.close()
+
+
+def _refuse_other_user(path: Path) -> None:
+    """What root writes there the server's user could not read."""
+    path = path.expanduser()
+    if path.is_dir() and os.geteuid() == 0 and (owner := path.stat().st_uid) != 0:
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = f"#{owner}"
+        raise StartError(f"the data directory {path} belongs to the user {name}; run this as that user: sudo -u {name}")
 
 
 async def _next(answers: Any) -> tuple[bytes, str, str]:

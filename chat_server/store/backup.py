@@ -1,5 +1,7 @@
 """Copying a database while it is used, checking a copy, and making one the start of a new history."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +30,7 @@ class Unusable(Exception):
 def copy(directory: Path, to: Path) -> Iterator[tuple[int, int]]:
     """Copy the database in `directory` into a new file, in steps; after each, how many pages are done, of how many.
 
-    Raises Unusable.
+    Raises Unusable, and OSError if there is no room for the copy.
 
     It is one state of the database, that of the first step: the source is read in one snapshot, so that neither does a
     step wait for those who write nor has it to begin again after them.
@@ -47,6 +49,8 @@ def copy(directory: Path, to: Path) -> Iterator[tuple[int, int]]:
                 yield backup.page_count - backup.remaining, backup.page_count
         # One file, without a log beside it.
         target.execute("PRAGMA journal_mode = DELETE")
+    except apsw.FullError:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
     except apsw.Error as error:
         raise Unusable(f"the database cannot be copied: {error}") from None
     finally:

@@ -101,6 +101,11 @@ def open_writer(directory: Path) -> Database:
         _migrate(database, version, path)
         # The log of the last run may hold what that run has erased.
         database.unclean = True
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise StartError(
+            f"the database {path} is damaged: {error}; keep a copy of the directory, then"
+            " chat-server restore FILE --force puts a backup in its place"
+        ) from None
     except apsw.Error as error:
         raise StartError(f"cannot open the database {path}: {error}") from None
     path.chmod(0o600)

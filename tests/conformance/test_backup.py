@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
+
+import apsw
 
 from chat_server.store.database import open_reader
 from tests.conformance.conftest import Start
@@ -171,6 +174,26 @@ async def test_a_kill_in_the_middle_leaves_no_half_file(start: Start, tmp_path: 
     done(chat.server, "backup", str(file))
     assert await bob.code("/send_all still here") == "ok"
     assert [path.name for path in target.iterdir()] == ["chat.tar"]
+
+
+async def test_one_that_is_ended_leaves_nothing(start: Start, tmp_path: Path) -> None:
+    chat = start()
+    target = tmp_path / "backups"
+    target.mkdir()
+    with contextlib.closing(apsw.Connection(str(chat.server.data / "chat.db"))) as filler:
+        filler.execute("PRAGMA synchronous = OFF")
+        filler.execute("CREATE TABLE filler (x); INSERT INTO filler VALUES (zeroblob(100000000))")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "chat_server", "backup", str(target / "b.tar"), "--data", str(chat.server.data),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=chat.server.environment,
+        )  # fmt: skip
+        while not hidden(target):
+            await asyncio.sleep(0.01)
+        process.send_signal(number)
+        assert await process.communicate() == (b"", b"")
+        assert process.returncode == 128 + number
+        assert not hidden(target)
 
 
 async def test_a_backup_that_fails_leaves_the_last_one(start: Start, tmp_path: Path) -> None:

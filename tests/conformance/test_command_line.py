@@ -1,6 +1,7 @@
 """The other words of `chat-server`: beside a running server and without one they do the same."""
 
 import asyncio
+import contextlib
 import json
 import os
 import pty
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from tests.conformance.conftest import Start
@@ -257,6 +259,8 @@ def on_a_terminal(server: Server, words: list[str], *typed: str) -> tuple[int, s
         (("export",), "USER"),
         (("operator",), "act"),
         (("operator", "add"), "NAME"),
+        (("operator", "list", "bob"), "takes no NAME"),
+        (("check", "--tls-cert", "/no", "--tls-key", "/no", "--tls-port", "1"), "cannot use --tls-cert /no"),
         (("unban", 'a"b'), "no username"),
         (("unban", "a\nb"), "no username"),
         (("backup",), "FILE"),
@@ -275,6 +279,47 @@ def test_what_is_said_wrongly_is_one_line_and_status_2(tmp_path: Path, words: tu
 def test_where_there_is_no_chat_none_is_made(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert "there is no chat in" in refused(Server(tmp_path / "none"), *words)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("words", [("stats",), ("backup", "/dev/null")])
+def test_a_file_is_no_chat(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "file").touch()
+    assert "there is no chat in" in refused(Server(tmp_path / "file"), *words)
+
+
+# It waits for 50 ms instead of 5 s.
+IMPATIENT = (
+    "from chat_server.store import database as d; d.BUSY_MS_MAX = 50; from chat_server.__main__ import main; main()"
+)
+
+
+def test_another_program_that_holds_the_database_is_one_line(start: Start) -> None:
+    chat = start()
+    assert chat.server.terminate() == 0
+    with contextlib.closing(apsw.Connection(str(chat.server.data / "chat.db"))) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        ended = subprocess.run(
+            [sys.executable, "-c", IMPATIENT, "--data", str(chat.server.data), "unban", "bob"],
+            capture_output=True, text=True, env=chat.server.environment, timeout=TIMEOUT_SECONDS,
+        )  # fmt: skip
+    assert ended.returncode == 1 and ended.stderr.count("\n") == 1
+    assert "unavailable: another program keeps the database locked" in ended.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("words", [("stats",), ("restore", "{backup}", "--force")])
+def test_root_leaves_no_files_that_the_servers_user_cannot_read(start: Start, words: tuple[str, ...]) -> None:
+    chat = start()
+    assert chat.server.terminate() == 0
+    file = chat.server.data.with_name("backup.tar")
+    done(chat.server, "backup", str(file))
+    os.chown(chat.server.data, 65534, 65534)
+    told = refused(chat.server, *(word.format(backup=file) for word in words))
+    assert f"{chat.server.data} belongs to the user " in told and "sudo -u" in told
+
+
+def test_metrics_that_could_not_be_written(tmp_path: Path) -> None:
+    assert "no such directory" in refused(Server(tmp_path / "none"), "check", "--metrics-file", str(tmp_path / "a/b"))
 
 
 def test_check_says_what_would_hold_and_whence(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import apsw
 import pytest
 
 from chat_server.store import backup
@@ -62,6 +63,19 @@ def test_one_of_a_newer_version_is_not_taken(chat: Chat, tmp_path: Path) -> None
     copy(tmp_path / "data", file)
     with pytest.raises(backup.Unusable, match="999"):
         backup.check(file)
+
+
+def test_a_disk_without_room_is_called_that(chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(apsw.Connection):
+        """A file that cannot grow, as on a full disk."""
+
+        def __init__(self, name: str, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE) -> None:
+            super().__init__(name, flags=flags)
+            self.execute("PRAGMA max_page_count = 2")
+
+    monkeypatch.setattr(apsw, "Connection", Full)
+    with pytest.raises(OSError, match="No space left"):
+        copy(tmp_path / "data", tmp_path / "copy.db")
 
 
 def test_another_history(chat: Chat, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_what_is_not_ours_to_touch_is_refused_untouched(tmp_path: Path, script: 
 
 def test_what_is_no_database_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"not a database at all" * 100)
-    with pytest.raises(StartError, match="cannot open the database"):
+    with pytest.raises(StartError, match=r"is damaged: .* chat-server restore"):
         open_writer(tmp_path)
 
 

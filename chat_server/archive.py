@@ -39,7 +39,9 @@ def save(data: Path, file: Path, progress: Progress) -> int:
     if not (data / FILE).exists():
         raise StartError(f"there is no chat in {data}; name its directory with --data")
     try:
-        file = file.absolute()
+        file = file.resolve()
+        if file.exists() and not file.is_file():
+            raise StartError(f"cannot write the backup {file}: it is there, and no ordinary file")
         with tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as made:
             work = Path(made)
             for done, total in backup.copy(data, work / FILE):

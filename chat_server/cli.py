@@ -80,6 +80,10 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
 
 def run(word: str, given: dict[str, Any]) -> int:
     """Do what the word says; the exit status. Raises StartError."""
+    # Cron and the like may have closed them.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
     # What is refused is said in one line. Only mistakes of the program itself are shown as they are logged.
     handler = logging.StreamHandler()
     handler.addFilter(lambda record: record.exc_info is not None)
@@ -88,7 +92,9 @@ def run(word: str, given: dict[str, Any]) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
     try:
-        return _run(word, given)
+        status = _run(word, given)
+        _print("", flush=True)
+        return status
     except (*DISK_ERRORS, LOCKED) as error:
         raise StartError(f"the database cannot be used: {error}") from None
 
@@ -130,8 +136,22 @@ def _backup(chosen: Settings, file: Path) -> int:
 
 
 def _done(text: str) -> int:
-    sys.stdout.write(text + "\n")
+    _print(text + "\n")
     return 0
+
+
+def _print(text: str, *, flush: bool = False) -> None:
+    """Raises StartError where stdout takes no more, as a file on a full disk."""
+    try:
+        sys.stdout.write(text)
+        if flush:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python would try again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise StartError(f"the answer could not be written to stdout: {error.strerror}") from None
 
 
 def _check(given: dict[str, Any]) -> int:
@@ -141,7 +161,7 @@ def _check(given: dict[str, Any]) -> int:
     if chosen.metrics_file is not None and not Path(chosen.metrics_file).parent.is_dir():
         raise StartError(f"the metrics file {chosen.metrics_file} cannot be written: there is no such directory")
     for choice in settings.choices(given).values():
-        sys.stdout.write(f"{choice.option.name} = {choice.said}  ({choice.source})\n")
+        _print(f"{choice.option.name} = {choice.said}  ({choice.source})\n")
     return 0
 
 
@@ -186,7 +206,8 @@ def _forget(given: dict[str, Any]) -> str:
             raise StartError("forgetting cannot be undone; say --yes where there is no terminal to ask on", status=2)
         sys.stderr.write(f"This removes the account {name} and all that it wrote, for ever. Type its name to go on: ")
         sys.stderr.flush()
-        if sys.stdin.readline().strip() != given["user"]:
+        if (typed := sys.stdin.readline()).strip() != given["user"]:
+            sys.stderr.write("" if typed else "\n")
             raise StartError("nothing was done")
     return f"/forget {name}"
 
@@ -194,8 +215,12 @@ def _forget(given: dict[str, Any]) -> str:
 def _password(given: dict[str, Any]) -> str:
     name = _name(given)
     if sys.stdin.isatty():
-        secret = getpass.getpass(f"new password for {given['user']}: ")
-        if getpass.getpass("again: ") != secret:
+        try:
+            secret = getpass.getpass(f"new password for {given['user']}: ")
+            again = getpass.getpass("again: ")
+        except EOFError:
+            raise StartError("no password was given; nothing was done") from None
+        if again != secret:
             raise StartError("the two are not the same; nothing was done")
     else:
         secret = sys.stdin.readline().rstrip("\r\n")
@@ -228,7 +253,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
 def _tell(chosen: Settings, line: str, *, json: bool) -> int:
     """Say the line to whoever has the data, and show the answer."""
     with contextlib.closing(_answers(chosen, line.encode())) as lines:
-        _show(lines, lambda text: sys.stdout.write((text if json else text[2:]) + "\n"))
+        _show(lines, lambda text: _print((text if json else text[2:]) + "\n"))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -209,6 +210,12 @@ async def test_a_backup_that_fails_leaves_the_last_one(start: Start, tmp_path: P
     assert file.read_bytes() == before
     database.write_bytes(whole)
     assert "cannot write the backup" in refused(chat.server, "backup", str(tmp_path / "none" / "x"))
+    os.mkfifo(tmp_path / "fifo")
+    for other in ("fifo", "."):
+        assert "no ordinary file" in refused(chat.server, "backup", str(tmp_path / other))
+    (tmp_path / "link").symlink_to(file)
+    done(chat.server, "backup", str(tmp_path / "link"))
+    assert (tmp_path / "link").is_symlink() and file.read_bytes() != before
 
 
 async def test_restore_refuses_what_it_must(start: Start, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pty
+import shlex
 import signal
 import socket
 import stat
@@ -225,6 +226,26 @@ async def test_on_a_terminal_a_password_is_asked_twice_and_not_shown(start: Star
         assert ended == status, said
         assert "again: " in said and SECRET not in said
     assert await (await chat.json_stranger()).code(f"/sign_in bob {SECRET}") == "ok"
+
+
+async def test_without_an_answer_nothing_is_done(start: Start) -> None:
+    chat = start()
+    await (await chat.json("bob")).close()
+    for asks, told in (("password", "no password was given; nothing was done"), ("forget", "nothing was done")):
+        ended, said = await asyncio.to_thread(on_a_terminal, chat.server, [asks, "bob"], "\4")
+        assert ended == 1 and said.rstrip().endswith(f"chat-server: {told}") and "Traceback" not in said
+
+
+def test_an_answer_that_cannot_be_written(start: Start) -> None:
+    chat = start()
+    program = shlex.join([sys.executable, "-m", "chat_server", "--data", str(chat.server.data)])
+    for rest, status in (("stats > /dev/full", 1), ("check > /dev/full", 1), ("stats <&- >&-", 0)):
+        ended = subprocess.run(
+            f"{program} {rest}", shell=True, capture_output=True, text=True, env=chat.server.environment,
+            timeout=TIMEOUT_SECONDS,
+        )  # fmt: skip
+        assert ended.returncode == status
+        assert ended.stderr.count("\n") == status and ("No space left" in ended.stderr) == bool(status)
 
 
 def on_a_terminal(server: Server, words: list[str], *typed: str) -> tuple[int, str]:

@@ -15,7 +15,7 @@ import pwd
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ from chat_server.store.database import DISK_ERRORS, LOCKED
 from chat_server.store.directory import TEMPORARY, DataDirectory
 
 ANSWER_SECONDS = 600.0
+LINES_AT_ONCE = 200
+KEEP_SECONDS = 20.0
 _BAR_CHARS = 30
 NICER = 10
 
@@ -129,7 +131,9 @@ def _backup(chosen: Settings, file: Path) -> int:
     # With no server running nothing removes files; the lock is left to one that starts meanwhile.
     with sock or contextlib.nullcontext():
         if sock is not None:
-            _show(_said(sock, b"/backup"), lambda line: None)
+            sock.settimeout(KEEP_SECONDS)
+            then = "nothing was saved; if it hangs, stop it: without a server a backup asks nobody"
+            _show(_said(sock, b"/backup", then), lambda line: None)
         with _progress() as progress:
             size = archive.save(data, file, progress)
     return _done(f"saved {data} into {file}: {size_told(size)}, checked")
@@ -302,13 +306,14 @@ def _connected(path: Path) -> socket.socket | None:
     return sock
 
 
-def _said(sock: socket.socket, line: bytes) -> Iterator[bytes]:
+def _said(sock: socket.socket, line: bytes, then: str = "whether it was done is not known") -> Iterator[bytes]:
+    """The lines of the answer. Raises StartError; `then` says what that means."""
     try:
         sock.sendall(line + b"\n")
         with sock.makefile("rb") as file:
             yield from file
     except OSError as error:
-        raise StartError(f"the server does not answer: {error}; whether it was done is not known") from None
+        raise StartError(f"the server does not answer: {error}; {then}") from None
 
 
 def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[bytes, None, None]:
@@ -321,11 +326,7 @@ def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[byt
         try:
             answers = answer(home, line, chosen.text_chars_max)
             with asyncio.Runner() as runner:
-                while True:
-                    try:
-                        data, _, _ = runner.run(_next(answers))
-                    except StopAsyncIteration:
-                        return
+                while data := runner.run(_some(answers)):
                     yield from data.splitlines(keepends=True)
         finally:
             home.close()
@@ -344,6 +345,11 @@ def _refuse_other_user(path: Path) -> None:
         raise StartError(f"the data directory {path} belongs to the user {name}; run this as that user: sudo -u {name}")
 
 
-async def _next(answers: Any) -> tuple[bytes, str, str]:
-    found: tuple[bytes, str, str] = await anext(answers)
-    return found
+async def _some(answers: AsyncIterator[tuple[bytes, str, str]]) -> bytes:
+    """The next lines, nothing at the end: entering the loop for each would take longer than reading it."""
+    found = []
+    async for data, _, _ in answers:
+        found.append(data)
+        if len(found) >= LINES_AT_ONCE:
+            break
+    return b"".join(found)

@@ -39,7 +39,7 @@ class DataDirectory:
             os.close(self._lock)
             raise StartError(
                 f"the data directory {self.path} is in use by another chat-server (process {owner});"
-                " stop that one, or give this one its own --data"
+                " wait for that one or stop it, or give this one its own --data"
             ) from None
         if (self.path / RESTORING).exists() and not restoring:
             os.close(self._lock)

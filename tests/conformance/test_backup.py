@@ -182,6 +182,7 @@ async def test_one_that_is_ended_leaves_nothing(start: Start, tmp_path: Path) ->
     target = tmp_path / "backups"
     target.mkdir()
     with contextlib.closing(apsw.Connection(str(chat.server.data / "chat.db"))) as filler:
+        filler.set_busy_timeout(5_000)
         filler.execute("PRAGMA synchronous = OFF")
         filler.execute("CREATE TABLE filler (x); INSERT INTO filler VALUES (zeroblob(100000000))")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -3,50 +3,82 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from chat_server.entries import CloseAccount
+from chat_server.entries import CloseAccount, Configure, Entry
 from chat_server.errors import Refusal
 from chat_server.protocol import events as e
+from chat_server.protocol.names import check
 from chat_server.protocol.times import iso
+from chat_server.store.database import FILE
 from tests.unit.chat import Chat, events_in, events_to
-from tests.unit.rules.model import (
-    ABSENT_MS,
-    BAN_MS,
-    DELAYED_MAX,
-    MAIN,
-    RATE_MOST,
-    RATE_MS,
-    REPORTS_PER_DAY,
-    REPORTS_TO_BAN,
-    TTL_MS,
-    Message,
-    Model,
-    Refused,
-)
-from tests.unit.rules.model_rooms import CHATS_MAX, Room
+from tests.unit.rules.model import ABSENT_MS, MAIN, RATE_MOST, RATE_MS, TTL_MS, Message, Model
+from tests.unit.rules.model_delayed import DELAYED_MAX
+from tests.unit.rules.model_files import FILE_BYTES_MAX, QUOTA_BYTES
+from tests.unit.rules.model_people import BAN_MS, OPERATOR, REPORTS_PER_DAY, REPORTS_TO_BAN, Refused
+from tests.unit.rules.model_rooms import CHATS_MAX
 
-# The first ones are drawn more often.
-NAMES = ("anna", "ben", "cora", "dirk", "ella")
+# The last one comes later.
+NAMES = (OPERATOR, "ben", "cora", "dirk", "ella")
 ROOMS = ("#one", "#two", "#zwei")
-people = st.sampled_from((*NAMES[:3], *NAMES))
-rooms = st.sampled_from((ROOMS[0], ROOMS[0], *ROOMS))
-targets = st.sampled_from((MAIN, MAIN, *NAMES, *ROOMS, "#one", "#one"))
-whiches = st.integers(0, 5)
-texts = st.sampled_from(("hi", "there", "a\tb"))
+people = st.sampled_from((*NAMES[:4], *NAMES))
+
+
+class Drawn(NamedTuple):
+    """What a step may need, whatever it is."""
+
+    name: str
+    other: str
+    to: str
+    room: str
+    # Which of those that one may choose from; 0: another one.
+    which: int
+    # How far back.
+    back: int
+    minutes: int
+    text: str
+
+
+drawn = st.builds(
+    Drawn,
+    name=people,
+    other=people,
+    to=st.sampled_from((MAIN, MAIN, *NAMES[:4], *NAMES[:3], *ROOMS[:2])),
+    room=st.sampled_from((ROOMS[0], *ROOMS)),
+    which=st.integers(0, 20),
+    back=st.integers(0, 8),
+    minutes=st.sampled_from((0, 1, 10, 29, 30, 60, 61, 240, 1440)),
+    text=st.sampled_from(("hi", "@ben there", "a\tb, @cora and @anna")),
+)
+START = Drawn(NAMES[0], NAMES[1], MAIN, ROOMS[0], 0, 0, 0, "hi")
+# An operator has a password.
+PASSWORD = {"saw_hash": "argon", "new_hash": "argon", "password_given": True}
+
+
+@cache
+def empty_chat() -> tempfile.TemporaryDirectory[str]:
+    """Making the tables each time would take longer than what is done in them."""
+    made = tempfile.TemporaryDirectory()
+    Chat(Path(made.name)).close()
+    return made
 
 
 class Machine(RuleBasedStateMachine):
-    signed_in = 4  # at the start
+    """One rule does everything, so that nothing is rare; what, its classes say in `verbs`."""
+
+    verbs: ClassVar[tuple[str, ...]] = (
+        "send", "send", "flood", "send_delayed", "cancel", "sign_in", "delete_account", "wait", "wait", "restart",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
         self.path = Path(tempfile.mkdtemp())
+        shutil.copy(Path(empty_chat().name) / FILE, self.path)
         self.chat = Chat(
             self.path,
             main_rate_count=RATE_MOST,
@@ -58,7 +90,10 @@ class Machine(RuleBasedStateMachine):
             chats_max=CHATS_MAX,
             message_ttl_ms=TTL_MS,
             absent_after_ms=ABSENT_MS,
+            file_bytes_max=FILE_BYTES_MAX,
+            file_quota_bytes=QUOTA_BYTES,
         )
+        self.chat.batch(Entry(Configure(self.chat.limits, "history-1", [check(OPERATOR)])))
         # That things stay is not what is tested here.
         self.chat.executor._db.run("PRAGMA synchronous = OFF")
         self.model = Model(self.chat.clock.now_ms())
@@ -87,33 +122,63 @@ class Machine(RuleBasedStateMachine):
         return self.chat.say(name, line).reply
 
     @initialize()
-    def come_in(self) -> None:
-        for name in NAMES[: self.signed_in]:
-            self.sign_in(name)
+    def first(self) -> None:
+        self.begin()
 
-    @rule(name=people)
-    def sign_in(self, name: str) -> None:
-        self.both(lambda: self.model.sign_in(name), lambda: self.chat.sign_in(name).new)
+    def begin(self) -> None:
+        """What there is before anybody does anything, so that it is not rare; each class adds to it."""
+        for name in NAMES[:4]:
+            self.sign_in(START._replace(name=name))
 
-    @rule(name=people, to=targets, text=texts)
-    def send(self, name: str, to: str, text: str) -> None:
+    @rule(verb=st.runner().flatmap(lambda self: st.sampled_from(self.all_verbs())), drawn=drawn)
+    def act(self, verb: str, drawn: Drawn) -> None:
+        getattr(self, verb)(drawn)
+
+    @classmethod
+    def all_verbs(cls) -> list[str]:
+        """Those of all its classes; what stands there twice is done twice as often."""
+        return [verb for each in cls.__mro__ for verb in vars(each).get("verbs", ())]
+
+    # ---- what users do
+
+    def sign_in(self, drawn: Drawn) -> None:
+        name = drawn.name
+        fields = PASSWORD if name == OPERATOR else {}
+        self.both(lambda: self.model.sign_in(name), lambda: self.chat.sign_in(name, **fields).new)
+
+    def send(self, drawn: Drawn) -> None:
+        (name, to), text = self.from_to(drawn), drawn.text
         self.both(lambda: self.model.send(name, to, text), lambda: self.say(name, f"/send {to} {text}").id)
 
-    @rule(name=people, to=targets, minutes=st.integers(0, 200), text=texts)
-    def send_delayed(self, name: str, to: str, minutes: int, text: str) -> None:
+    def flood(self, drawn: Drawn) -> None:
+        """Up to the limit in main."""
+        for _ in range(RATE_MOST):
+            self.send(drawn._replace(to=MAIN))
+
+    def send_delayed(self, drawn: Drawn) -> None:
+        (name, to), minutes, text = self.from_to(drawn), drawn.minutes, drawn.text
         self.both(
             lambda: self.model.send_delayed(name, to, minutes * 60_000, text),
             lambda: self.say(name, f"/send_delayed {to} {minutes}m {text}").delayed_id,
         )
 
-    @rule(name=st.sampled_from(NAMES[1:]), meant=st.integers(0, 5))
-    def delete_account(self, name: str, meant: int) -> None:
-        if not meant:
-            self.both(lambda: self.model.delete(name), lambda: self.chat.do(CloseAccount(None), name) and None)
+    def cancel(self, drawn: Drawn) -> None:
+        id_ = self.model.delayed_ids - drawn.back % 3
+        name = self.one_of((each.author for each in self.model.delayed if each.id == id_), drawn.which, drawn.name)
+        if id_ > 0:
+            self.both(lambda: self.model.cancel(name, id_), lambda: self.say(name, f"/cancel_delayed {id_}") and None)
 
-    @rule(minutes=st.sampled_from((0, 1, 10, 29, 30, 60, 61, 240, 1440)))
-    def wait(self, minutes: int) -> None:
-        self.time_passes(minutes)
+    def delete_account(self, drawn: Drawn) -> None:
+        if drawn.name != OPERATOR and drawn.which < 4:
+            self.both(
+                lambda: self.model.delete(drawn.name), lambda: self.chat.do(CloseAccount(None), drawn.name) and None
+            )
+
+    def wait(self, drawn: Drawn) -> None:
+        self.time_passes(drawn.minutes)
+
+    def restart(self, drawn: Drawn) -> None:
+        self.chat.executor._load()
 
     def time_passes(self, minutes: int) -> None:
         self.chat.clock.advance(minutes * 60_000)
@@ -130,14 +195,27 @@ class Machine(RuleBasedStateMachine):
                       and (not event.chat.startswith("#") or self.model.is_in(name, event.chat))]  # fmt: skip
             assert {event.chat: event.ids for event in events} == expected
 
+    def one_of(self, names: Iterable[str], which: int, other: str) -> str:
+        """One of these; at times, and where there are none, the other. At random too little would ever be done."""
+        among = list(names)
+        return among[which % len(among)] if among and which else other
+
+    def from_to(self, drawn: Drawn) -> tuple[str, str]:
+        """Who writes, and where to: to a private chat mostly one who is in it."""
+        to = drawn.to
+        if to.startswith("#") and to not in self.model.rooms:
+            to = self.one_of(self.model.rooms or NAMES[:4], drawn.which, to)
+        room = self.model.rooms.get(to)
+        return self.one_of(room.members if room else (), drawn.which // 3, drawn.name), to
+
     # ---- what each can see
 
     @invariant()
     def someone_sees_what_the_model_says(self) -> None:
         assert self.chat.executor.state.seq == self.model.seq
         self.steps += 1
-        if alive := self.model.alive():
-            self.sees(alive[self.steps % len(alive)])
+        if self.steps % 3 == 0 and (alive := self.model.alive()):
+            self.sees(alive[self.steps // 3 % len(alive)])
 
     def sees(self, name: str) -> None:
         model = self.model
@@ -151,8 +229,6 @@ class Machine(RuleBasedStateMachine):
         assert [(chat.name, chat.read, chat.unread) for chat in back.reply.chats] == chats
         assert back.reply.invitations == model.invitations(name)
         assert {(each.chat, each.user) for each in back.reply.join_requests} == model.requests_to(name)
-        for room in ROOMS:
-            self.sees_room(name, room)
         assert (back.reply.ban and back.reply.ban.until) == model.banned_until(name)
         assert self.say(name, "/delayed").delayed == model.waiting(name)
         for chat, _, _ in chats:
@@ -160,18 +236,6 @@ class Machine(RuleBasedStateMachine):
             assert page.events == self.shown(name, model.history(name, chat.removeprefix("@")))
         position = max(0, model.seq - 3)
         assert self.chat.come_back(name, position).events == self.shown(name, model.after(name, position))
-
-    def sees_room(self, name: str, room: str) -> None:
-        if self.model.is_in(name, room):
-            chat, listed = self.model.rooms[room], self.say(name, f"/members {room}")
-            assert (listed.owner, listed.members) == (chat.owner, chat.members)
-            return
-        words = f"you are in no chat {room}; /status lists your chats and invitations"
-        for line in (f"/members {room}", f"/history {room}"):
-            try:
-                raise AssertionError(f"{line}: {self.say(name, line)}")
-            except Refusal as refusal:
-                assert (refusal.code, refusal.text) == ("unknown_chat", words)
 
     def shown(self, name: str, messages: list[Message]) -> list[e.Event]:
         at = {event[0]: event[1] for event in self.chat.db.all("SELECT id, at_ms FROM messages")}
@@ -187,89 +251,9 @@ class Machine(RuleBasedStateMachine):
                 edited=None if each.edited_ms is None else iso(each.edited_ms),
                 deleted=each.text is None,
                 reactions=each.reactions_shown(),
+                file=each.file,
                 delayed=each.delayed,
+                mentions=each.mentions,
             )
             for each in messages
         ]
-
-
-class RoomRules(Machine):
-    """What is done with private chats. Mostly by who may do it: at random too little would ever be done."""
-
-    @initialize()
-    def make_a_chat(self) -> None:
-        self.create(NAMES[0], ROOMS[0])
-        self.invite(NAMES[0], ROOMS[0], 0, NAMES[1])
-        self.join(NAMES[1], ROOMS[0], 0)
-
-    def one_of(self, names: Iterable[str], which: int, other: str) -> str:
-        """One of these; at times, and where there are none, the other."""
-        among = list(names)
-        return among[which % len(among)] if among and which else other
-
-    def room(self, room: str) -> Room:
-        return self.model.rooms.get(room) or Room(0, room, "", [])
-
-    def owner_of(self, room: str, which: int, other: str) -> str:
-        return self.one_of(filter(None, [self.room(room).owner]), which, other)
-
-    @rule(name=people, room=rooms)
-    def create(self, name: str, room: str) -> None:
-        self.both(lambda: self.model.create(name, room), lambda: self.say(name, f"/create_chat {room}").chat)
-
-    @rule(name=people, room=rooms, which=whiches, guest=people)
-    def invite(self, name: str, room: str, which: int, guest: str) -> None:
-        name = self.one_of(self.room(room).members, which, name)
-        self.both(lambda: self.model.invite(name, room, guest), lambda: self.say(name, f"/invite {room} {guest}").user)
-
-    @rule(name=people, room=rooms, which=whiches)
-    def join(self, name: str, room: str, which: int) -> None:
-        name = self.one_of(self.room(room).invited, which, name)
-        self.both(lambda: self.model.join(name, room), lambda: self.say(name, f"/join {room}").asked)
-
-    @rule(name=people, room=rooms, which=whiches)
-    def decline(self, name: str, room: str, which: int) -> None:
-        name = self.one_of(self.room(room).invited, which, name)
-        self.both(lambda: self.model.decline(name, room), lambda: self.say(name, f"/decline {room}").chat)
-
-    @rule(names=st.permutations(NAMES), room=rooms, which=whiches, old=st.booleans())
-    def ask(self, names: list[str], room: str, which: int, old: bool) -> None:
-        """By a new code, or by one that may have ended."""
-        name = self.one_of(self.room(room).members, which, names[0])
-        if not old:
-            self.both(lambda: self.model.link(name, room), lambda: self.say(name, f"/invite_link {room}").code)
-        code = f"code-{self.model.codes_drawn - which * old}"
-        for asker in names[:2]:
-            self.both(partial(self.model.join_by_code, asker, code), partial(self.asks, asker, code))
-
-    def asks(self, name: str, code: str) -> bool:
-        asked: bool = self.say(name, f"/join {code}").asked
-        return asked
-
-    @rule(name=people, room=rooms, which=whiches)
-    def revoke(self, name: str, room: str, which: int) -> None:
-        name = self.one_of(self.room(room).members, which, name)
-        self.both(lambda: self.model.revoke(name, room), lambda: self.say(name, f"/revoke_link {room}").revoked)
-
-    @rule(name=people, room=rooms, which=whiches, asker=people, yes=st.booleans())
-    def decide(self, name: str, room: str, which: int, asker: str, yes: bool) -> None:
-        name, asker = self.owner_of(room, which, name), self.one_of(self.room(room).asked, 1, asker)
-        word, verb = (self.model.approve, "approve") if yes else (self.model.deny, "deny")
-        self.both(lambda: word(name, room, asker), lambda: self.say(name, f"/{verb} {room} {asker}").user)
-
-    @rule(name=people, room=rooms, which=whiches)
-    def leave(self, name: str, room: str, which: int) -> None:
-        name = self.one_of(self.room(room).members, which, name)
-        self.both(lambda: self.model.leave(name, room), lambda: self.say(name, f"/leave {room}").chat)
-
-    @rule(name=people, room=rooms, which=whiches, member=people)
-    def remove(self, name: str, room: str, which: int, member: str) -> None:
-        name = self.owner_of(room, which, name)
-        self.both(
-            lambda: self.model.remove(name, room, member), lambda: self.say(name, f"/remove {room} {member}").user
-        )
-
-    @rule(name=people, room=rooms, which=whiches, member=people)
-    def give(self, name: str, room: str, which: int, member: str) -> None:
-        name = self.owner_of(room, which, name)
-        self.both(lambda: self.model.give(name, room, member), lambda: self.say(name, f"/give {room} {member}").owner)

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chat_server.protocol import events as e
-from chat_server.protocol.times import iso
-from tests.unit.fakes import DAY_MS
-from tests.unit.rules.model_rooms import Refused, Room, Rooms
+from tests.unit.rules.model_delayed import Delays
+from tests.unit.rules.model_files import Files
+from tests.unit.rules.model_people import OPERATOR, People, Refused
+from tests.unit.rules.model_rooms import Rooms
 
 RATE_MOST, RATE_MS = 4, 1_800_000
-REPORTS_TO_BAN, BAN_MS = 2, 3_600_000
-DELAYED_MAX = 3
 TTL_MS, ABSENT_MS = 3_600_000, 86_400_000
-REPORTS_PER_DAY = 4
 MAIN = "main"
 Chat = str | frozenset[str]  # main, a private chat, or the two who write to each other
 __all__ = ["Refused"]
@@ -27,6 +25,8 @@ class Message:
     text: str | None
     delayed: bool
     reply_to: int | None = None
+    file: e.File | None = None
+    mentions: list[str] | None = None
     edited_ms: int | None = None
     # Emojis with who reacted, in the order in which they came.
     reactions: list[tuple[str, str]] = field(default_factory=list)
@@ -50,29 +50,17 @@ class User:
     markers: dict[Chat, int] = field(default_factory=dict)
     moved_ms: dict[Chat, int] = field(default_factory=dict)  # when each marker moved
     absent: set[Chat] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
     notices: list[e.Event] = field(default_factory=list)
 
 
-@dataclass
-class Delayed:
-    id: int
-    author: str
-    target: str
-    due_ms: int
-    text: str
-    room: Room | None = None
-
-
-class Model(Rooms):
+class Model(Rooms, People, Files, Delays):
     def __init__(self, now_ms: int) -> None:
         super().__init__()
         self.now_ms = now_ms
         self.seq = 0
         self.users: dict[str, User] = {}
         self.messages: list[Message] = []
-        self.delayed: list[Delayed] = []
-        self.delayed_ids = 0
-        self.reports: list[tuple[str, str, int, bool]] = []  # by whom, whom, when, counted
 
     # ---- commands
 
@@ -90,6 +78,10 @@ class Model(Rooms):
         return False
 
     def send(self, author: str, target: str, text: str, reply_to: int | None = None) -> int:
+        self._refuse_sending(author, target)
+        return self._post(author, target, text, reply_to=reply_to)
+
+    def _refuse_sending(self, author: str, target: str) -> None:
         self._refuse_banned(author)
         if target == MAIN:
             if self._main_free_ms(author) > self.now_ms:
@@ -98,24 +90,7 @@ class Model(Rooms):
             self._room(author, target)
         else:
             self._other(author, target)
-        return self._post(author, target, text, reply_to=reply_to)
-
-    def send_delayed(self, author: str, target: str, delay_ms: int, text: str) -> int:
-        self._refuse_banned(author)
-        room = self._room(author, target) if target.startswith("#") else None
-        if target != MAIN and not room:
-            self._other(author, target)
-        if sum(each.author == author for each in self.delayed) >= DELAYED_MAX:
-            raise Refused("too_many")
-        self.delayed_ids += 1
-        self.delayed.append(Delayed(self.delayed_ids, author, target, self.now_ms + delay_ms, text, room))
-        return self.delayed_ids
-
-    def cancel(self, author: str, delayed_id: int) -> None:
-        found = [each for each in self.delayed if (each.id, each.author) == (delayed_id, author)]
-        if not found:
-            raise Refused("unknown_delayed")
-        self.delayed.remove(found[0])
+            self._refuse_blocked(author, target)
 
     def read(self, name: str, target: str, up_to: int) -> int:
         chat = self._chat(name, target)
@@ -136,26 +111,15 @@ class Model(Rooms):
             user.absent.discard(chat)
             self._note_read()
 
-    def report(self, reporter: str, target: str) -> int:
-        self._alive(reporter)
-        user = self._other(reporter, target)
-        if any((by, whom) == (reporter, target) for by, whom, _, _ in self.reports):
-            raise Refused("already_reported")
-        if sum(by == reporter and at_ms > self.now_ms - DAY_MS for by, _, at_ms, _ in self.reports) >= REPORTS_PER_DAY:
-            raise Refused("too_many")
-        counts = user.ban_until_ms <= self.now_ms
-        self.reports.append((reporter, target, self.now_ms, counts))
-        count = sum(whom == target and at_ms >= user.ban_until_ms and it for _, whom, at_ms, it in self.reports)
-        if counts and count >= REPORTS_TO_BAN:
-            user.ban_until_ms = self.now_ms + BAN_MS
-        return count
-
     def delete(self, name: str) -> None:
         self._alive(name)
         self.leave_all(name)
         self.users[name] = User(deleted=True)
         self.delayed = [each for each in self.delayed if each.author != name]
-        stored = sorted((*self.messages, *(each for _, left in self.ended for each in left)), key=lambda each: each.id)
+        self.uploads = [each for each in self.uploads if each.author != name]
+        for user in self.users.values():
+            user.blocked.discard(name)
+        stored = sorted(self.stored(), key=lambda each: each.id)
         for message in stored:
             if message.author != name and self._take_reactions(message, name):
                 self._changed(message)
@@ -171,21 +135,27 @@ class Model(Rooms):
             return self.send(author, MAIN, text, on.id)
         if isinstance(on.chat, str):
             return self._post(author, on.chat, text, reply_to=on.id)
-        return self._post(author, self._reader_besides(author, on), text, reply_to=on.id)
+        other = self._reader_besides(author, on)
+        self._other(author, other)
+        self._refuse_blocked(author, other)
+        return self._post(author, other, text, reply_to=on.id)
 
     def edit(self, name: str, id_: int, text: str) -> int:
         self._refuse_banned(name)
         message = self._own_message(name, id_)
+        self._refuse_blocked_at(name, message)
         message.text, message.edited_ms = text, self.now_ms
+        message.mentions = self._called(name, message.chat, text)
         return self._changed(message)
 
     def delete_message(self, name: str, id_: int) -> int:
         self._alive(name)
-        return self._delete(self._own_message(name, id_))
+        return self._delete(self._anyones(id_) if name == OPERATOR else self._own_message(name, id_))
 
     def react(self, name: str, id_: int, emoji: str) -> int:
         self._refuse_banned(name)
         message = self._undeleted(name, id_)
+        self._refuse_blocked_at(name, message)
         if (emoji, name) in message.reactions:
             return message.seq
         message.reactions.append((emoji, name))
@@ -201,13 +171,12 @@ class Model(Rooms):
 
     def due(self) -> list[Message]:
         """What is gone now."""
-        for each in sorted(self.delayed, key=lambda each: (each.due_ms, each.id)):
-            if each.due_ms <= self.now_ms:
-                self._send_delayed(each)
+        self.send_due()
         self._find_absent()
         gone = [each for each in self.messages if each.read_ms is not None and each.read_ms <= self.now_ms - TTL_MS]
         self.messages = [each for each in self.messages if each not in gone]
         self.clear_ended()
+        self.end_uploads()
         return gone
 
     def _find_absent(self) -> None:
@@ -230,22 +199,6 @@ class Model(Rooms):
         if user.deleted or message.chat in user.absent:
             return False
         return message.chat in user.markers and user.markers[message.chat] < message.id
-
-    def _send_delayed(self, each: Delayed) -> None:
-        author = self.users[each.author]
-        if author.ban_until_ms > self.now_ms:
-            each.due_ms = author.ban_until_ms
-        elif each.target == MAIN and self._main_free_ms(each.author) > self.now_ms:
-            each.due_ms = self._main_free_ms(each.author)
-        else:
-            self.delayed.remove(each)
-            if each.room and each.author not in each.room.members:
-                author.notices.append(e.DelayedFailed(each.id, "unknown_chat"))
-            elif each.target != MAIN and not each.room and self.users[each.target].deleted:
-                author.notices.append(e.DelayedFailed(each.id, "unknown_user"))
-            else:
-                sent = self._post(each.author, each.target, each.text, delayed=True)
-                author.notices.append(e.DelayedSent(each.id, sent))
 
     # ---- what a user can see
 
@@ -275,21 +228,9 @@ class Model(Rooms):
                 found.append(message)
         return found
 
-    def waiting(self, name: str) -> list[e.Waiting]:
-        mine = sorted((each for each in self.delayed if each.author == name), key=lambda each: (each.due_ms, each.id))
-        return [
-            e.Waiting(
-                each.id,
-                each.target if each.target == MAIN or each.room else f"@{each.target}",
-                iso(each.due_ms),
-                each.text,
-            )
-            for each in mine
-        ]
-
-    def banned_until(self, name: str) -> str | None:
-        until_ms = self.users[name].ban_until_ms
-        return iso(until_ms) if until_ms > self.now_ms else None
+    def stored(self) -> list[Message]:
+        """Those of rooms that have ended too."""
+        return [*self.messages, *(each for _, left in self.ended for each in left)]
 
     def alive(self) -> list[str]:
         return [name for name, user in self.users.items() if not user.deleted]
@@ -303,10 +244,6 @@ class Model(Rooms):
         if name not in self.users or self.users[name].deleted:
             raise Refused("not_signed_in")
         return self.users[name]
-
-    def _refuse_banned(self, name: str) -> None:
-        if self._alive(name).ban_until_ms > self.now_ms:
-            raise Refused("banned")
 
     def _other(self, name: str, target: str) -> User:
         if target not in self.users or self.users[target].deleted:
@@ -350,9 +287,12 @@ class Model(Rooms):
         return message
 
     def _reader_besides(self, name: str, message: Message) -> str:
-        other = self.name(message.chat, name).removeprefix("@")
-        self._other(name, other)
-        return other
+        """Of a one-to-one chat."""
+        return self.name(message.chat, name).removeprefix("@")
+
+    def _refuse_blocked_at(self, name: str, message: Message) -> None:
+        if not isinstance(message.chat, str):
+            self._refuse_blocked(name, self._reader_besides(name, message))
 
     def _changed(self, message: Message) -> int:
         self.seq += 1
@@ -360,7 +300,7 @@ class Model(Rooms):
         return self.seq
 
     def _delete(self, message: Message) -> int:
-        message.text, message.edited_ms = None, None
+        message.text = message.edited_ms = message.mentions = message.file = None
         message.reactions.clear()
         return self._changed(message)
 
@@ -369,7 +309,15 @@ class Model(Rooms):
         before, message.reactions = message.reactions, [each for each in message.reactions if each[1] != name]
         return before != message.reactions
 
-    def _post(self, author: str, target: str, text: str, delayed: bool = False, reply_to: int | None = None) -> int:
+    def _post(
+        self,
+        author: str,
+        target: str,
+        text: str,
+        delayed: bool = False,
+        reply_to: int | None = None,
+        file: e.File | None = None,
+    ) -> int:
         chat = self._chat(author, target)
         user = self.users[author]
         if chat == MAIN:
@@ -381,7 +329,10 @@ class Model(Rooms):
                 each.markers[chat], each.moved_ms[chat] = 0, self.now_ms
         self.seq += 1
         readers = {name for name, each in self.users.items() if chat in each.markers}
-        sent = Message(self.seq, self.seq, chat, author, text, delayed, reply_to, at_ms=self.now_ms, readers=readers)
+        sent = Message(
+            self.seq, self.seq, chat, author, text, delayed, reply_to, file, at_ms=self.now_ms, readers=readers
+        )
+        sent.mentions = None if file else self._called(author, chat, text)
         self.messages.append(sent)
         self._note_read()
         return self.seq

@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING
 
 from chat_server.protocol import events as e
 from tests.unit.fakes import DAY_MS
+from tests.unit.rules.model_people import Refused
 
 if TYPE_CHECKING:
     from tests.unit.rules.model import Message, User
+    from tests.unit.rules.model_files import Upload
 
 CHATS_MAX = 2
-
-
-class Refused(Exception):
-    """With the code of the refusal."""
 
 
 @dataclass
@@ -33,14 +31,17 @@ class Rooms:
         now_ms: int
         users: dict[str, User]
         messages: list[Message]
+        uploads: list[Upload]
 
         def _alive(self, name: str) -> User: ...
         def _refuse_banned(self, name: str) -> None: ...
         def _other(self, name: str, target: str) -> User: ...
+        def _refuse_blocked(self, name: str, other: str) -> None: ...
         def _newest(self, chat: str) -> int: ...
         def _note_read(self) -> None: ...
 
     def __init__(self) -> None:
+        super().__init__()
         self.rooms: dict[str, Room] = {}
         self.room_numbers = 0
         self.requests = 0
@@ -67,6 +68,7 @@ class Rooms:
         user = self._other(name, guest)
         if guest in chat.members:
             raise Refused("exists")
+        self._refuse_blocked(name, guest)
         if guest not in chat.invited:
             chat.invited[guest] = name
             user.notices.append(e.Invited(room, name))
@@ -235,6 +237,7 @@ class Rooms:
         for asker in list(chat.asked):
             self._end_request(chat, asker)
         self._end_codes(chat)
+        self.uploads = [each for each in self.uploads if each.target != chat.name]
         del self.rooms[chat.name]
         self.ended.append((chat.number, [each for each in self.messages if each.chat == chat.name]))
         self.messages = [each for each in self.messages if each.chat != chat.name]

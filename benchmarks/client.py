@@ -1,9 +1,11 @@
-"""The full-screen client: how soon it shows a key, and its first screen, while messages come in.
+"""The full-screen client: how soon it shows a key, and its first screen, while messages come in; and its memory.
 
 A real server with STORED messages in main, somebody who writes RATE a second, and the client in a pseudo terminal. Each
-key is a character that nobody else writes; it counts as shown when it comes out of the terminal.
+key is a character that nobody else writes; it counts as shown when it comes out of the terminal. The first screen
+counts from the moment at which the server accepted the connection. With --day so many messages go through the client,
+as fast as it takes them, and what it holds is told on the way.
 
-    python benchmarks/client.py [--stored 10000] [--rate 200] [--keys 300] [--columns 200] [--rows 60]
+    python benchmarks/client.py [--stored 10000] [--rate 200] [--keys 300] [--columns 200] [--rows 60] [--day 0]
 """
 
 import argparse
@@ -11,6 +13,7 @@ import asyncio
 import fcntl
 import os
 import pty
+import random
 import re
 import statistics
 import struct
@@ -21,13 +24,18 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from chat_client import Chat, connect
+from chat_server.protocol.events import SessionList
 
 KEY_FIRST, KEYS_DIFFERENT, KEYS_A_LINE = 0x1E00, 250, 30
 PAUSE_SECONDS = 0.06  # between two keys: who types fast
 SHOWN_SECONDS_MAX = 10.0
+DAY_SHOWN_SECONDS_MAX = 600.0
+TYPIST = "typist"
+WORDS = (Path(__file__).parents[1] / "docs" / "protocol.md").read_text().split()
 
 
 @contextmanager
@@ -59,7 +67,7 @@ class Screen:
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.environ.update(HOME=home, XDG_DATA_HOME=home, XDG_CONFIG_HOME=home, TERM="xterm-256color")
-            client = [sys.executable, "-m", "chat_client", "--server", f"localhost:{port}", "--user", "typist"]
+            client = [sys.executable, "-m", "chat_client", "--server", f"localhost:{port}", "--user", TYPIST]
             os.execv(sys.executable, client)
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.set_blocking(self.terminal, False)
@@ -78,9 +86,10 @@ class Screen:
         self._out += data
         self._changed.set()
 
-    async def shows(self, wanted: bytes) -> None:
-        async with asyncio.timeout(SHOWN_SECONDS_MAX):
+    async def shows(self, wanted: bytes, seconds: float = SHOWN_SECONDS_MAX) -> None:
+        async with asyncio.timeout(seconds):
             while wanted not in self._out:
+                del self._out[: -len(wanted)]
                 self._changed.clear()
                 await self._changed.wait()
 
@@ -95,6 +104,10 @@ class Screen:
     def write(self, data: bytes) -> None:
         os.write(self.terminal, data)
 
+    def cpu_seconds(self) -> float:
+        """That the client has used since its start."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+
     def resident_mb(self) -> float:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -105,9 +118,17 @@ class Screen:
         os.waitpid(self.pid, 0)
 
 
+def said(number: int) -> str:
+    """Lines of different lengths, as people write them; some have a link, some call."""
+    chance = random.Random(number)
+    words = [chance.choice(WORDS) for _ in range(chance.randint(3, 25))]
+    extra = {0: "@typist", 1: "https://example.org/page"}.get(number % 10, "")
+    return " ".join((f"line {number}:", *words, extra))
+
+
 async def fill(chat: Chat, count: int) -> None:
     for number in range(count):
-        chat.post("send", target="main", text=f"stored message {number} with some words in it, as people write them")
+        chat.post("send", target="main", text=said(number))
         if len(chat.outgoing) >= 100:
             await chat.settled(chat.outgoing[-1].key)
     if chat.outgoing:
@@ -119,10 +140,45 @@ async def write(chat: Chat, rate: int) -> None:
     began, number = time.perf_counter(), 0
     while True:
         number += 1
-        chat.post(
-            "send", target="main", text=f"live message {number}: ping @typist, lunch at https://example.org/{number}?"
-        )
+        chat.post("send", target="main", text=said(number))
         await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+
+
+async def first_screen(screen: Screen, port: int) -> None:
+    await screen.shows(b"line ")
+    shown, started = time.time(), time.perf_counter() - screen.began
+    async with connect(f"localhost:{port}", user=TYPIST) as watcher:
+        reply = (await watcher.command("sessions")).reply
+        assert isinstance(reply, SessionList)
+        connected = min(datetime.fromisoformat(each.since).timestamp() for each in reply.sessions if not each.this)
+    print(f"first screen: {(shown - connected) * 1000:.0f} ms from the connection,"
+          f" {started * 1000:.0f} ms from the start of the program")  # fmt: skip
+
+
+async def keys(screen: Screen, options: argparse.Namespace) -> None:
+    times = []
+    before, cpu, began = screen.resident_mb(), screen.cpu_seconds(), time.perf_counter()
+    for number in range(options.keys):
+        times.append(await screen.key(chr(KEY_FIRST + number % KEYS_DIFFERENT)))
+        if number % KEYS_A_LINE == KEYS_A_LINE - 1:
+            screen.write(b"\x15")
+        await asyncio.sleep(PAUSE_SECONDS)
+    cpu, wall = screen.cpu_seconds() - cpu, time.perf_counter() - began
+    times.sort()
+    middle, late = statistics.median(times), times[int(len(times) * 0.99)]
+    print(f"a key shows, {options.rate} messages a second coming in: median {middle * 1000:.1f} ms,"
+          f" p99 {late * 1000:.1f} ms, max {times[-1] * 1000:.1f} ms; {cpu / wall:.0%} of a core")  # fmt: skip
+    print(f"resident: {before:.0f} MB before, {screen.resident_mb():.0f} MB after")
+
+
+async def day(screen: Screen, chat: Chat, count: int) -> None:
+    """So many messages, in ten parts; after each the client has shown the last one of them."""
+    for part in range(10):
+        await fill(chat, count // 10)
+        mark = f"<{part}>"
+        await chat.send("main", mark)
+        await screen.shows(mark.encode(), DAY_SHOWN_SECONDS_MAX)
+        print(f"resident after {count // 10 * (part + 1):,} messages: {screen.resident_mb():.1f} MB", flush=True)
 
 
 async def measure(options: argparse.Namespace, port: int, home: str) -> None:
@@ -130,21 +186,12 @@ async def measure(options: argparse.Namespace, port: int, home: str) -> None:
         reading = asyncio.create_task(drain(chat))
         await fill(chat, options.stored)
         screen = Screen(port, home, options.columns, options.rows)
-        await screen.shows(b"stored message")
-        print(f"first screen, from the start of the program: {(time.perf_counter() - screen.began) * 1000:.0f} ms")
+        await first_screen(screen, port)
+        if options.day:
+            await day(screen, chat, options.day)
         writing = asyncio.create_task(write(chat, options.rate)) if options.rate else None
         await asyncio.sleep(2)
-        before, times = screen.resident_mb(), []
-        for number in range(options.keys):
-            times.append(await screen.key(chr(KEY_FIRST + number % KEYS_DIFFERENT)))
-            if number % KEYS_A_LINE == KEYS_A_LINE - 1:
-                screen.write(b"\x15")
-            await asyncio.sleep(PAUSE_SECONDS)
-        times.sort()
-        middle, late = statistics.median(times), times[int(len(times) * 0.99)]
-        print(f"a key shows, {options.rate} messages a second coming in: median {middle * 1000:.1f} ms,"
-              f" p99 {late * 1000:.1f} ms, max {times[-1] * 1000:.1f} ms")  # fmt: skip
-        print(f"resident: {before:.0f} MB before, {screen.resident_mb():.0f} MB after")
+        await keys(screen, options)
         screen.write(b"\x15\x04")
         for task in (writing, reading):
             if task is not None:
@@ -154,7 +201,7 @@ async def measure(options: argparse.Namespace, port: int, home: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    for name, default in (("stored", 10_000), ("rate", 200), ("keys", 300), ("columns", 200), ("rows", 60)):
+    for name, default in (("stored", 10_000), ("rate", 200), ("keys", 300), ("columns", 200), ("rows", 60), ("day", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, running(f"{folder}/data") as port:

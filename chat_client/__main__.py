@@ -8,7 +8,6 @@ import sys
 from chat_client import script
 from chat_client.connection import Chat
 from chat_client.errors import CannotConnect, Disconnected, Refused
-from chat_client.plain import Plain, may_keep
 from chat_client.settings import NAME, Settings, UsageError, load
 from chat_client.start import at_terminal, is_dumb, open_chat
 
@@ -77,6 +76,7 @@ async def _follow(settings: Settings, wanted: str) -> int:
 async def _plain(settings: Settings) -> int:
     # Imported where it is needed: a script need not wait for it.
     from chat_client.past import Past
+    from chat_client.plain import Plain, may_keep
     from chat_client.typing_in import Input, Pipe, Prompt
 
     attended = at_terminal()

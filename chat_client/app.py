@@ -6,6 +6,7 @@ a key at once.
 
 import asyncio
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -79,6 +80,7 @@ class App:
 
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
+        gc.freeze()  # what was imported stays: looking through it took 30 ms now and then
         reading = asyncio.create_task(self._read())
         ticking = asyncio.create_task(self._tick())
         self._terminal.begin()
@@ -127,6 +129,9 @@ class App:
 
     def _drawing_begins(self) -> None:
         self._drawn_at = self._clock()
+        if self._drawing is not None:
+            self._drawing.cancel()
+            self._drawing = None
 
     def _drawing_ends(self) -> None:
         self._draw_seconds, self._drawn_at = self._clock() - self._drawn_at, self._clock()
@@ -134,9 +139,8 @@ class App:
     def _acted(self) -> None:
         """A key or the mouse has done something to the model."""
         self.screen.now = self._clock()
-        self._carry_out()
         self._typed()
-        self._view.app.invalidate()
+        self._show()
 
     def _focused(self, focused: bool) -> None:
         focus(self.screen, focused, self._clock())
@@ -225,8 +229,12 @@ class App:
             refused(self.screen, effect.why, error, self._clock())
         else:
             answered(self.screen, effect.why, effect.verb, returned.lines, returned.reply, self._clock())
+        self._show()
+
+    def _show(self) -> None:
+        """Drawn at once, as what a key does: somebody waits for it."""
         self._carry_out()
-        self._draw_soon()
+        self._view.app.invalidate()
 
     def _run_line(self, effect: e.Run) -> None:
         typed = self._chat.typed(effect.line)
@@ -246,8 +254,7 @@ class App:
         else:
             verb = effect.line[1:].split(" ", 1)[0]
             answered(self.screen, effect.why, verb, returned.lines, returned.reply, self._clock())
-        self._carry_out()
-        self._draw_soon()
+        self._show()
 
     def _post(self, verb: str, arguments: dict[str, Any]) -> None:
         try:

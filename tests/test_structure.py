@@ -78,7 +78,6 @@ TESTED_ELSEWHERE = {
     "chat_client/typing_in.py": "tests/client/test_terminal.py",
     "chat_client/app.py": "tests/client/screen",
     "chat_client/view/bindings.py": "tests/client/screen",
-    "chat_client/view/panel.py": "tests/client/screen",
     "chat_client/view/window.py": "tests/client/screen",
     "chat_client/model/effects.py": "tests/client/model/test_typing.py",
     "chat_client/model/screen.py": "tests/client/model/test_moving.py",

@@ -1,6 +1,7 @@
 """The panes at the sides: the chats with what is unread in them, who is there; and the dialog that jumps."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from chat_client.model.moving import find, recent
 from chat_client.model.room import Room
@@ -10,6 +11,7 @@ from chat_client.rows.colours import name_style
 from chat_client.rows.items import Row
 
 UNREAD_SHOWN_MAX = 999
+Line = TypeVar("Line")
 
 
 def count(number: int) -> str:
@@ -29,7 +31,7 @@ def badge(room: Room) -> list[Fragment]:
 
 def chats(screen: Screen, columns: int, height: int) -> list[Row]:
     inside = columns - 1
-    rows: list[Row] = []
+    rows: list[Row | tuple[int, Room]] = []  # a chat with its number is laid out where it is in sight
     at = 0
     heading = ""
     for number, room in enumerate(screen.rooms.values(), 1):
@@ -41,12 +43,15 @@ def chats(screen: Screen, columns: int, height: int) -> list[Row]:
             heading = kind
         if room.name == screen.open_name:
             at = len(rows)
-        rows.append(_chat(screen, room, number, inside))
+        rows.append((number, room))
     for name in screen.invitations:
         rows += [Row(()), Row((("invitation", fit(f" invited: {name}", inside)),), chat=name)]
     for chat, user in screen.requests:
         rows.append(Row((("invitation", fit(f" {user} asks for {chat}", inside)),), chat=chat))
-    return _edged(_window(rows, at, height), columns, height)
+    shown = [
+        row if isinstance(row, Row) else _chat(screen, row[1], row[0], inside) for row in _window(rows, at, height)
+    ]
+    return _edged(shown, columns, height)
 
 
 def _chat(screen: Screen, room: Room, number: int, cells: int) -> Row:
@@ -72,7 +77,7 @@ def _chat(screen: Screen, room: Room, number: int, cells: int) -> Row:
     return Row(tuple(fragments), "open" if is_open else "", chat=room.name)
 
 
-def _window(rows: list[Row], at: int, height: int) -> list[Row]:
+def _window(rows: list[Line], at: int, height: int) -> list[Line]:
     """So many of them as fit, the one at `at` among them."""
     start = max(0, min(at - height // 2, len(rows) - height)) if len(rows) > height else 0
     return rows[start : start + height]
@@ -91,13 +96,15 @@ def _edged(rows: Sequence[Row], columns: int, height: int) -> list[Row]:
 
 def people(screen: Screen, columns: int, height: int) -> list[Row]:
     here, away = _present(screen)
-    rows = [Row((("heading", f" here · {len(here)}"),))]
-    rows += [_person(screen, name, True, columns - 2) for name in here]
+    lines: list[Row | tuple[str, bool]] = [
+        Row((("heading", f" here · {len(here)}"),)),
+        *((name, True) for name in here),
+    ]
     if away:
-        rows += [Row(()), Row((("heading", f" offline · {len(away)}"),))]
-        rows += [_person(screen, name, False, columns - 2) for name in away]
-    if len(rows) > height:
-        rows = [*rows[: height - 1], Row((("dim", f" … {len(rows) - height + 1} more"),))]
+        lines += [Row(()), Row((("heading", f" offline · {len(away)}"),)), *((name, False) for name in away)]
+    if len(lines) > height:
+        lines = [*lines[: height - 1], Row((("dim", f" … {len(lines) - height + 1} more"),))]
+    rows = [line if isinstance(line, Row) else _person(screen, *line, columns - 2) for line in lines]
     edged = []
     for number in range(height):
         row = rows[number] if number < len(rows) else Row(())
@@ -116,8 +123,11 @@ def _present(screen: Screen) -> tuple[list[str], list[str]]:
             known = [room.name[1:], screen.me]
     order = {name: place for place, name in enumerate(recent([room], ""))}
     known.sort(key=lambda name: (order.get(name, len(order)), name.casefold()))
-    here = [name for name in known if screen.users.get(name) or name == screen.me]
-    return here, [name for name in known if name not in set(here)]
+    here: list[str] = []
+    away: list[str] = []
+    for name in known:
+        (here if screen.users.get(name) or name == screen.me else away).append(name)
+    return here, away
 
 
 def _person(screen: Screen, name: str, online: bool, cells: int) -> Row:

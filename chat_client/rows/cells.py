@@ -90,18 +90,25 @@ def safe(text: str) -> str:
     return "".join(" " if glyph == "\n" else glyph for glyph, _ in glyphs(text))
 
 
+def taken(text: str, cells: int) -> tuple[str, int]:
+    """As much of the text, in one line, as so many cells have room for; how many of them it takes."""
+    if text.isascii() and text.isprintable():
+        return text[:cells], min(len(text), cells)
+    kept, used = [], 0
+    for glyph, wide in glyphs(text.replace("\n", " ")):
+        if used + wide > cells:
+            break
+        kept.append(glyph)
+        used += wide
+    return "".join(kept), used
+
+
 def fit(text: str, cells: int) -> str:
     """The text in one line of at most so many cells, the end replaced by … where it is too long."""
     text = safe(text)
     if width(text) <= cells:
         return text
-    kept, used = [], 0
-    for glyph, wide in glyphs(text):
-        if used + wide > cells - 1:
-            break
-        kept.append(glyph)
-        used += wide
-    return "".join(kept).rstrip() + "…" if cells > 0 else ""
+    return taken(text, cells - 1)[0].rstrip() + "…" if cells > 0 else ""
 
 
 def pad(text: str, cells: int, right: bool = False) -> str:

@@ -79,7 +79,7 @@ def _quote(item: Item, context: Context) -> tuple[int, str, str] | None:
 
 
 def _rows(item: Item, before: Item | None, quote: tuple[int, str, str] | None, context: Context) -> Iterator[Row]:
-    if before is None or day(before.at, context.zone) != day(item.at, context.zone):
+    if before is None or local(before.at, context.zone).date() != local(item.at, context.zone).date():
         yield _line(f" {day(item.at, context.zone)} ", "day", context.width)
     if _is_first_new(item, before, context):
         yield _line(" new from here ", "new", context.width)

@@ -10,7 +10,8 @@ def local(at: str, zone: tzinfo | None) -> datetime:
 
 
 def clock(at: str, zone: tzinfo | None) -> str:
-    return f"{local(at, zone):%H:%M}"
+    when = local(at, zone)
+    return f"{when.hour:02}:{when.minute:02}"
 
 
 def day(at: str, zone: tzinfo | None) -> str:

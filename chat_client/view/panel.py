@@ -1,6 +1,7 @@
-"""Draws a frame into prompt_toolkit's screen: rows become cells, and a click finds the row that it hit.
+"""Draws a frame into prompt_toolkit's screen: rows become runs of text, and a click finds the row that it hit.
 
-Rows are handed to the screen as whole lists of cells, which are remembered: what does not change costs next to nothing.
+The renderer compares a new screen with the one before it, character by character, and that would be most of what a
+frame costs. A run, text of one style, is handed to it as one character that is as wide as all of it.
 """
 
 from collections import defaultdict
@@ -14,27 +15,56 @@ from prompt_toolkit.layout.screen import Char, Screen, WritePosition
 from prompt_toolkit.mouse_events import MouseEvent
 
 from chat_client.layout.frame import Frame, Region
-from chat_client.rows.cells import Fragment, glyphs
+from chat_client.rows.cells import Fragment, glyphs, taken
 from chat_client.rows.items import Row
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
-REMEMBERED_MAX = 4000  # rows, and characters in a style
+REMEMBERED_MAX = 1000  # rows
 
 OnMouse = Callable[[MouseEvent, Region, Row | None], None]
+Runs = dict[int, Char]  # by their first columns
 
 
-class FullRow(defaultdict[int, Char]):
-    """A row of cells that is drawn up to its last column: the renderer need not look for its end cell by cell, which
-    took it a third of its time."""
+class DrawnRow(defaultdict[int, Char]):
+    """A row of runs next to each other, up to its last column. What is drawn over it takes it apart into cells."""
 
     def __init__(self, columns: int) -> None:
         super().__init__(lambda: _BLANK)
         self._ends = ((columns - 1, _DRAWN),)
+        self._apart = False
+
+    def __missing__(self, column: int) -> Char:
+        return _BLANK
+
+    def __setitem__(self, column: int, char: Char) -> None:
+        if not self._apart:
+            self._apart = True
+            self.update(_cells(dict(super().items())))
+        super().__setitem__(column, char)
 
     def items(self) -> Any:
+        """For the renderer, which only looks for the end of the row in it."""
         return self._ends
+
+
+def _run(text: str, style: str, wide: int) -> Char:
+    run = Char.__new__(Char)  # its __init__ would remember each text for ever
+    run.char, run.style, run.width = text, style, wide
+    return run
+
+
+def _cells(runs: Runs) -> Runs:
+    """The same in runs of one glyph; the second cell of a wide one is empty."""
+    cells: Runs = {}
+    for column, run in runs.items():
+        for glyph, wide in glyphs(run.char):
+            cells[column] = _run(glyph, run.style, wide)
+            if wide == 2:
+                cells[column + 1] = _run("", run.style, 0)
+            column += wide
+    return cells
 
 
 _BLANK, _DRAWN = Char(" "), Char("x")
@@ -57,8 +87,7 @@ class Panel(Container):
         self._searching = searching
         self._on_mouse = on_mouse
         self._frame: Frame | None = None
-        self._cells: dict[tuple[str, str, tuple[Fragment, ...], int], list[Char]] = {}
-        self._chars: dict[tuple[str, str], Char] = {}
+        self._rows: dict[tuple[str, str, tuple[Fragment, ...], int, int], Runs] = {}
         self._styles: dict[str, str] = {}
 
     def reset(self) -> None:
@@ -86,7 +115,7 @@ class Panel(Container):
         frame = self._frame = self._lay_out(columns, rows)
         screen.width, screen.height = max(screen.width, columns), max(screen.height, rows)
         for number in range(rows):
-            screen.data_buffer[number] = FullRow(columns)
+            screen.data_buffer[number] = DrawnRow(columns)
         for region in frame.regions:
             if region.name != "jump":
                 self._draw(screen, region, columns)
@@ -107,41 +136,33 @@ class Panel(Container):
 
     def _draw(self, screen: Screen, region: Region, columns: int) -> None:
         wide = min(region.columns, columns - region.x)
-        for number, row in enumerate(region.rows[: region.height]):
-            cells = self._row(region.style, row, wide)
-            screen.data_buffer[region.y + number].update(zip(range(region.x, region.x + wide), cells, strict=True))
+        for number, row in enumerate(region.rows[: region.height], region.y):
+            drawn, runs = screen.data_buffer[number], self._row(region.style, row, region.x, wide)
+            if region.name == "jump":
+                for column, cell in _cells(runs).items():
+                    drawn[column] = cell
+            else:
+                drawn.update(runs)
 
-    def _row(self, style: str, row: Row, columns: int) -> list[Char]:
-        key = (style, row.fill, row.fragments, columns)
-        cells = self._cells.get(key)
-        if cells is None:
-            if len(self._cells) >= REMEMBERED_MAX:
-                self._cells.clear()
-            cells = self._cells[key] = self._made(f"{style} {row.fill}", row.fragments, columns)
-        return cells
+    def _row(self, style: str, row: Row, x: int, columns: int) -> Runs:
+        key = (style, row.fill, row.fragments, x, columns)
+        runs = self._rows.get(key)
+        if runs is None:
+            if len(self._rows) >= REMEMBERED_MAX:
+                self._rows.clear()
+            runs = self._rows[key] = self._made(f"{style} {row.fill}", row.fragments, x, x + columns)
+        return runs
 
-    def _made(self, under: str, fragments: tuple[Fragment, ...], columns: int) -> list[Char]:
-        cells: list[Char] = []
+    def _made(self, under: str, fragments: tuple[Fragment, ...], x: int, end: int) -> Runs:
+        runs: Runs = {}
         for style, text in fragments:
-            named = self._named(f"{under} {style}")
-            for glyph, wide in glyphs(text):
-                if len(cells) + wide > columns:
-                    break
-                cells.append(self._char(glyph, named, wide))
-                if wide == 2:
-                    cells.append(self._char("", named, 0))  # its second cell
-        space = self._char(" ", self._named(under), 1)
-        cells.extend([space] * (columns - len(cells)))
-        return cells
-
-    def _char(self, glyph: str, style: str, wide: int) -> Char:
-        char = self._chars.get((glyph, style))
-        if char is None:
-            if len(self._chars) >= REMEMBERED_MAX:
-                self._chars.clear()
-            char = self._chars[glyph, style] = Char(glyph, style)
-            char.width = wide
-        return char
+            text, wide = taken(text, end - x)
+            if wide:
+                runs[x] = _run(text, self._named(f"{under} {style}"), wide)
+                x += wide
+        if x < end:
+            runs[x] = _run(" " * (end - x), self._named(under), end - x)
+        return runs
 
     def _named(self, styles: str) -> str:
         named = self._styles.get(styles)

@@ -66,6 +66,7 @@ class FullScreen:
             style=theme(theme_name),
             include_default_pygments_style=False,
             full_screen=True,
+            max_render_postpone_time=None,  # what was typed is shown at once, whatever comes in
             mouse_support=Condition(lambda: screen.mouse),
             color_depth=_depth(theme_name),
             input=input,

@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,12 @@ async def test_no_connection(home: Home, server: str, words: str, mode: tuple[st
     status, out, error = await run(home, "--server", server, *mode)
     assert (status, out) == (3, "")
     assert words in error and error.count("\n") == 1
+
+
+async def test_a_script_does_not_wait_for_what_only_a_screen_needs(home: Home) -> None:
+    code = "import sys, chat_client.__main__; sys.exit('prompt_toolkit' in sys.modules)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=home.environment)
+    assert await process.wait() == 0
 
 
 # ---- --follow

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat_client.rows.cells import cut, fit, glyphs, pad, row_width, safe, width, wrap
+from chat_client.rows.cells import cut, fit, glyphs, pad, row_width, safe, taken, width, wrap
 
 TEXTS = st.text(max_size=80)
 HARM = st.text(
@@ -61,6 +61,12 @@ def test_lines_break_at_spaces_and_words_that_are_too_long_anywhere() -> None:
     assert wrap([("", "one two three")], 8) == [[("", "one two ")], [("", "three")]]
     assert wrap([("", "abcdefghij")], 4) == [[("", "abcd")], [("", "efgh")], [("", "ij")]]
     assert wrap([("", "a\n\nb")], 9) == [[("", "a")], [], [("", "b")]]
+
+
+@given(TEXTS | HARM, st.integers(0, 20))
+def test_taken(text: str, cells: int) -> None:
+    kept, used = taken(text, cells)
+    assert safe(text).startswith(kept) and width(kept) == used <= cells
 
 
 @given(TEXTS | HARM, st.integers(1, 20))

@@ -37,7 +37,7 @@ from chat_client.rows.cells import safe
 from chat_client.rows.items import Said, begin
 from chat_client.settings import Settings
 from chat_client.states import Ended
-from chat_client.typing_in import Candidates
+from chat_client.typing_in import Candidates, Hidden
 from chat_client.view.terminal import Terminal
 from chat_client.view.themes import guess
 from chat_client.view.window import FullScreen
@@ -67,6 +67,7 @@ class App:
             self._acted,
             self._focused,
             self._drawn,
+            hidden=[Hidden(lambda: chat.commands)],
         )
         self._terminal = Terminal(self._view.app.output)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -21,7 +21,7 @@ from chat_client.paths import entries, typed_path
 from chat_client.recent import Recent
 from chat_client.script import now
 from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing
-from chat_client.typed import find, has_secret
+from chat_client.typed import Argument, find, has_secret, secrets_to_ask
 from chat_client.typing_in import Input
 from chat_server.protocol.clean import clean
 from chat_server.protocol.events import Event, Message, ReadMarker, Talking
@@ -129,6 +129,10 @@ class Plain:
             if not line.strip():
                 continue
             self._mark_read()
+            asked = secrets_to_ask(line, self._chat.commands) if source.attended else []
+            if asked:
+                await self._guarded(self._with_secrets(line, asked, source))
+                continue
             doing = self._do(line)
             if doing is None:
                 return
@@ -226,6 +230,23 @@ class Plain:
         self._say(*self._returned(returned.lines), *show.reply(returned.reply, verb, now()))
         if verb == "help" and " " not in line.strip():
             self._say(f"+ here also: {', '.join(form.usage for form in OWN)}")
+
+    async def _with_secrets(self, line: str, asked: list[Argument], source: Input) -> None:
+        """A command alone on its line, whose passwords are asked for: what is typed there is not shown."""
+        given: dict[str, str] = {}
+        for argument in asked:
+            name = argument["name"]
+            words = name if name == "password" else f"{name} password"
+            secret = await source.secret(f"{words}{'' if argument['required'] else ' (Enter: none)'}: ")
+            if name == "new" and secret and await source.secret(f"{words} once more: ") != secret:
+                raise Refused("bad_argument", "the two are not the same; nothing was changed")
+            if not secret and (secret is None or argument["required"]):
+                raise Refused("bad_argument", "no password was typed; nothing was changed")
+            if secret:
+                given[name] = secret
+        form = find(line.strip(), self._chat.commands)
+        assert form is not None
+        self._say(*show.reply((await self._chat.command(form.verb, **given)).reply, form.verb, now()))
 
     def _returned(self, events: list[Event]) -> list[str]:
         for event in events:

@@ -4,6 +4,7 @@ It reads what the server would read from the line, so that a sending command can
 text and a key. What it cannot read it leaves to the server, which says why.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from msgspec import Struct
 from chat_server.protocol.events import CommandForm
 
 Argument = dict[str, Any]
+SECRETS = ("secret", "token")  # kinds of arguments
+_WORD = re.compile(r' *("[^"]*"?|[^ ]*)')
 
 
 class Typed(Struct, frozen=True):
@@ -34,10 +37,40 @@ def find(word: str, commands: Sequence[CommandForm]) -> CommandForm | None:
 
 def has_secret(line: str, commands: Sequence[CommandForm]) -> bool:
     """Whether it may carry a password or a token, so that it MUST NOT be kept; any command that is not known may."""
-    if not line.startswith("/") or line.startswith("//"):
-        return False
-    form = find(line.split(" ", 1)[0], commands)
-    return form is None or any(argument["kind"] in ("secret", "token") for argument in form.arguments)
+    form = _form(line, commands)
+    return _is_command(line) and (form is None or any(_is_secret(argument) for argument in form.arguments))
+
+
+def secret_from(line: str, commands: Sequence[CommandForm]) -> int | None:
+    """Where the words begin that may be a password or a token, so that they MUST NOT be shown; None: there are none."""
+    form = _form(line, commands)
+    at = len(line.split(" ", 1)[0])
+    for argument in positional(form) if form else ():
+        word = _WORD.match(line, at)
+        assert word is not None
+        if _is_secret(argument):
+            return word.start(1) if word[1] else None
+        at = word.end()
+    return None
+
+
+def secrets_to_ask(line: str, commands: Sequence[CommandForm]) -> list[Argument]:
+    """What to ask for where a command stands alone that takes nothing but passwords."""
+    form = _form(line, commands) if " " not in line.strip() else None
+    places = positional(form) if form else []
+    return places if all(map(_is_secret, places)) else []
+
+
+def _is_command(line: str) -> bool:
+    return line.startswith("/") and not line.startswith("//")
+
+
+def _form(line: str, commands: Sequence[CommandForm]) -> CommandForm | None:
+    return find(line.split(" ", 1)[0].strip(), commands) if _is_command(line) else None
+
+
+def _is_secret(argument: Argument) -> bool:
+    return argument["kind"] in SECRETS
 
 
 def read(line: str, commands: Sequence[CommandForm]) -> Typed | None:

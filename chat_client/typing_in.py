@@ -7,19 +7,24 @@ import asyncio
 import io
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol, TextIO
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+from prompt_toolkit.layout.utils import explode_text_fragments
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from chat_client.completion import Known, complete
 from chat_client.past import Past
+from chat_client.typed import secret_from
+from chat_server.protocol.events import CommandForm
 
 PIPED_LINE_CHARS_MAX = 1 << 20
 AHEAD_MAX = 100  # lines that were read and not executed yet
@@ -30,6 +35,10 @@ class Input(Protocol):
     attended: bool
 
     def lines(self) -> AsyncIterator[str]: ...
+
+    async def secret(self, words: str) -> str | None:
+        """Ask for something that is not shown while it is typed; None: it was not told. While no line is awaited."""
+        ...
 
     def output(self) -> AbstractContextManager[None]:
         """Within it, what is written to stdout does not disturb the line that is typed."""
@@ -45,6 +54,25 @@ class Candidates(Completer):
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         for each in complete(document.text_before_cursor, self._known()):
             yield Completion(each.text, -each.replaces, display=each.shows, display_meta=each.hint)
+
+
+class Hidden(Processor):
+    """What may be a password in a command is not shown while it is typed."""
+
+    def __init__(self, commands: Callable[[], Sequence[CommandForm]]) -> None:
+        self._commands = commands
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        document, fragments = transformation_input.document, transformation_input.fragments
+        start = secret_from(document.text, self._commands())
+        if start is None:
+            return Transformation(fragments)
+        start -= document.translate_row_col_to_index(transformation_input.lineno, 0)
+        shown: StyleAndTextTuples = [
+            (fragment[0], fragment[1] if place < start or fragment[1] == " " else "*")
+            for place, fragment in enumerate(explode_text_fragments(fragments))
+        ]
+        return Transformation(shown)
 
 
 class Prompt:
@@ -65,6 +93,7 @@ class Prompt:
             multiline=True,
             prompt_continuation="  ",
             key_bindings=self._keys(),
+            input_processors=[Hidden(lambda: known().commands)],
         )
 
     def _keys(self) -> KeyBindings:
@@ -100,6 +129,12 @@ class Prompt:
             except EOFError:
                 return
 
+    async def secret(self, words: str) -> str | None:
+        try:
+            return await PromptSession[str](erase_when_done=True, is_password=True).prompt_async(words)
+        except (EOFError, KeyboardInterrupt):
+            return None
+
     def output(self) -> AbstractContextManager[None]:
         return patch_stdout()
 
@@ -134,5 +169,33 @@ class Pipe:
             self._room.release()
             yield line.rstrip("\r\n")
 
+    async def secret(self, words: str) -> str | None:
+        sys.stdout.write(words)
+        sys.stdout.flush()
+        with not_echoed(self._stdin):
+            line = await self._read.get()
+        if line is None:
+            self._read.put_nowait(None)
+            return None
+        self._room.release()
+        sys.stdout.write("\n")
+        return line.rstrip("\r\n")
+
     def output(self) -> AbstractContextManager[None]:
         return nullcontext()
+
+
+@contextmanager
+def not_echoed(terminal: io.TextIOBase | TextIO) -> Iterator[None]:
+    """What is typed there within it is not shown."""
+    import termios
+
+    number = terminal.fileno()
+    before = termios.tcgetattr(number)
+    quiet = termios.tcgetattr(number)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(number, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(number, termios.TCSADRAIN, before)

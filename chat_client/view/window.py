@@ -1,7 +1,7 @@
 """The prompt_toolkit application: the panel, the line that is typed, the keys, the mouse."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
@@ -12,6 +12,7 @@ from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
 from prompt_toolkit.layout import BufferControl, Float, FloatContainer, FormattedTextControl, Layout, Window
 from prompt_toolkit.layout.menus import CompletionsMenu
+from prompt_toolkit.layout.processors import Processor
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.widgets import SearchToolbar
@@ -43,6 +44,7 @@ class FullScreen:
         focused: Callable[[bool], None],
         drawn: Callable[[Frame], None],
         *,
+        hidden: Sequence[Processor] = (),
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
@@ -52,7 +54,12 @@ class FullScreen:
             history=history, completer=completer, complete_while_typing=False, multiline=True, name="line"
         )
         toolbar = SearchToolbar(forward_search_prompt=" search: ", backward_search_prompt=" search typed: ")
-        control = BufferControl(buffer=self.line, search_buffer_control=toolbar.control, focus_on_click=False)
+        control = BufferControl(
+            buffer=self.line,
+            search_buffer_control=toolbar.control,
+            focus_on_click=False,
+            input_processors=list(hidden),
+        )
         self._window = Window(control, wrap_lines=True, get_line_prefix=self._prefix, style="class:input")
         self._covers = Window(FormattedTextControl(focusable=True, show_cursor=False))
         self._searching = Condition(lambda: self.app.layout.is_searching)

@@ -121,6 +121,44 @@ async def test_a_password_is_asked_for_and_not_shown(home: Home, tmux: Tmux) -> 
     again.wait("main> ")
 
 
+async def test_a_password_in_a_command_is_never_on_the_screen(home: Home, tmux: Tmux) -> None:
+    bob = tmux.start(home.arguments("--plain", user="bob"), home.environment)
+    bob.wait("main> ")
+    bob.type("/password sesame")
+    bob.wait("main> /password ******")
+    bob.key("Enter")
+    bob.wait("+ the password is set")
+    bob.enter("/password")
+    bob.wait("old password (Enter: none): ")
+    bob.enter("sesame")
+    bob.wait("new password: ")
+    bob.enter("abracadabra")
+    bob.wait("new password once more: ")
+    bob.enter("abrakadabra")
+    bob.wait("- bad_argument: the two are not the same; nothing was changed")
+    bob.enter("/delete_account")
+    bob.wait("password: ")
+    bob.enter("sesame")
+    screen = bob.wait("* the connection has ended")
+    assert not any(word in line for line in screen for word in ("sesame", "abra"))
+    typed = home.folder / ".local/share/chat-client/typed"
+    assert not typed.exists() or not any(word in typed.read_text() for word in ("sesame", "abra"))
+
+
+async def test_a_password_is_asked_for_in_a_dumb_terminal(home: Home, tmux: Tmux) -> None:
+    bob = tmux.start(home.arguments("--plain", user="bob"), home.environment | {"TERM": "dumb"})
+    bob.wait("* connected to ")
+    bob.enter("/password")
+    bob.wait("old password (Enter: none): ")
+    bob.enter("")
+    for words in ("new password: ", "new password once more: "):
+        bob.wait(words)
+        bob.enter("sesame")
+    assert not any("sesame" in line for line in bob.wait("+ the password is set"))
+    bob.enter("hello")
+    assert "hello" in bob.wait("main bob: hello (#1)"), "what is typed is shown again"
+
+
 async def test_what_is_missing_is_asked_for(home: Home, tmux: Tmux) -> None:
     program = home.arguments(user="x")[:3]
     terminal = tmux.start([*program, "--plain"], home.environment)

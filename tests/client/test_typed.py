@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_client.typed import Typed, find, has_secret, read
+from chat_client.typed import Typed, find, has_secret, read, secret_from, secrets_to_ask
 from chat_server.protocol.help import forms
 from chat_server.protocol.parse import parse
 
@@ -78,3 +78,35 @@ def test_secrets(line: str) -> None:
 @pytest.mark.parametrize("line", ["my password is x", "/send bob hi", "//password"])
 def test_no_secrets(line: str) -> None:
     assert not has_secret(line, COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("/password old new", "/password "),
+        ("/PASSWORD  x", "/PASSWORD  "),
+        ("/sign_in bob pass word", "/sign_in bob "),
+        ('/connect "bob" p', '/connect "bob" '),
+        ("/delete_account p\nq", "/delete_account "),
+        ("/resume token 7", "/resume "),
+        ("/password", None),
+        ("/password ", None),
+        ("/sign_in bob", None),
+        ("/send bob /password x", None),
+        ("//password x", None),
+        ("/bogus x", None),
+        ("hi", None),
+        ("", None),
+    ],
+)
+def test_what_is_not_to_be_shown(line: str, shown: str | None) -> None:
+    start = secret_from(line, COMMANDS)
+    assert (None if start is None else line[:start]) == shown
+
+
+def test_what_is_asked_for() -> None:
+    def asked(line: str) -> list[str]:
+        return [argument["name"] for argument in secrets_to_ask(line, COMMANDS)]
+
+    assert asked("/password ") == ["old", "new"] and asked("/Delete_Account") == ["password"]
+    assert not any(map(asked, ("/password x", "/sign_in", "/ping", "/bogus", "hi", "")))

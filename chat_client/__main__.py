@@ -75,13 +75,21 @@ async def _follow(settings: Settings, wanted: str) -> int:
 
 async def _plain(settings: Settings) -> int:
     # Imported where it is needed: a script need not wait for it.
+    from chat_client.desktop import Notifier
     from chat_client.past import Past
     from chat_client.plain import Plain, may_keep
     from chat_client.typing_in import Input, Pipe, Prompt
 
     attended = at_terminal()
     async with open_chat(settings, interactive=attended) as chat:
-        plain = Plain(chat, settings.downloads, script.out)
+        notifier = Notifier()
+
+        def attend(title: str, body: str) -> None:
+            script.out("\a")
+            notifier.show(title, body)
+
+        calls = (attend,) if settings.notify and attended and at_terminal(sys.stdout) else ()
+        plain = Plain(chat, settings.downloads, script.out, *calls)
         source: Input
         if attended and at_terminal(sys.stdout) and not is_dumb():
             past = Past(settings.data_dir / "typed", lambda line: may_keep(line, chat))

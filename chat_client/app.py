@@ -8,8 +8,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -19,6 +17,7 @@ from typing import Any
 
 from chat_client.completion import Known, usage
 from chat_client.connection import Chat
+from chat_client.desktop import open_file
 from chat_client.errors import ChatError, Disconnected
 from chat_client.files import Progress, fields
 from chat_client.layout.frame import Frame
@@ -31,12 +30,12 @@ from chat_client.model.typing import FORMS
 from chat_client.model.watching import focus, shown, tick
 from chat_client.own import OWN, with_own
 from chat_client.past import Past
-from chat_client.paths import entries
+from chat_client.paths import entries, typed_path
 from chat_client.plain import may_keep
 from chat_client.rows.cells import safe
 from chat_client.rows.items import Said, begin
 from chat_client.settings import Settings
-from chat_client.states import Ended
+from chat_client.states import Connected, Ended
 from chat_client.typing_in import Candidates, Hidden
 from chat_client.view.terminal import Terminal
 from chat_client.view.themes import guess
@@ -102,6 +101,8 @@ class App:
     async def _read(self) -> None:
         done = 0
         async for event in self._chat:
+            if isinstance(event, Connected) and isinstance(limit := self._chat.limits.get("text_max"), int):
+                self.screen.text_max = limit
             handle(self.screen, event, self._clock())
             if isinstance(event, Ended):
                 self.screen.tell("error", f"{event.why}; Ctrl-D leaves", 3600.0)
@@ -300,7 +301,7 @@ class App:
         return come
 
     async def _send_file(self, effect: e.SendFile, number: int) -> None:
-        path = expanded(effect.path)
+        path = typed_path(effect.path)
         reply = await self._chat.send_file(effect.target, path, progress=self._progress(number))
         if self.screen.open_name != effect.target:
             self.screen.tell("done", f"{path.name} is sent to {effect.target}")
@@ -316,16 +317,4 @@ class App:
         )
         note(self.screen, effect.chat, "done", f"saved: {path}")
         if effect.open:
-            opened(path)
-
-
-def expanded(path: str) -> Path:
-    return Path(path).expanduser()
-
-
-def opened(path: Path) -> None:
-    """By the desktop's own opener, which is not waited for."""
-    subprocess.Popen(
-        ["open" if sys.platform == "darwin" else "xdg-open", str(path)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+            open_file(path)

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -23,10 +24,12 @@ from chat_client.errors import ChatError, Disconnected, Refused
 from chat_client.states import OtherReply, Unknown
 from chat_server.protocol.clean import clean
 from chat_server.protocol.events import Event, Reply
+from chat_server.protocol.files import size_told
 
 CHUNK_BYTES = 32_768
 # Fetched with one command, so that what is pushed meanwhile need not wait for all of the file.
 PART_BYTES = 262_128
+FILE_BYTES_MAX = 1 << 30  # where the server does not tell
 NAME_BYTES_MAX = 200
 TRIES_MAX = 5  # for an upload that another connection took over
 _KNOWN_END = re.compile(r"(?s)(.*?)((?:\.tar)?\.[^.]{1,16})?")
@@ -45,6 +48,9 @@ OnProgress = Callable[[Progress], None]
 class Commands(Protocol):
     """What is needed of a `Chat`."""
 
+    @property
+    def limits(self) -> dict[str, Any]: ...
+
     async def command(self, verb: str, /, **arguments: Any) -> Any: ...
 
     def connected(self) -> Awaitable[None]: ...
@@ -56,11 +62,12 @@ def fields(what: Event | Reply) -> dict[str, Any]:
 
 
 async def send(chat: Commands, target: str, path: Path, progress: OnProgress | None) -> Reply:
-    data = await asyncio.to_thread(path.read_bytes)
+    limit = chat.limits.get("file_size_max")
+    data = await asyncio.to_thread(_content, path, limit if isinstance(limit, int) else FILE_BYTES_MAX)
     digest = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
     opening = {
         "target": target,
-        "name": path.name,
+        "name": _told(path),
         "size": len(data),
         "sha256": digest,
         "key": secrets.token_urlsafe(12),
@@ -80,10 +87,30 @@ async def send(chat: Commands, target: str, path: Path, progress: OnProgress | N
                 if refused.code not in ("unknown_upload", "unavailable") or tries >= TRIES_MAX:
                     raise
     except asyncio.CancelledError:
-        with suppress(ChatError, TimeoutError):
-            async with asyncio.timeout(1):
-                await chat.command("cancel_upload", upload=upload)
+        if upload is not None:
+            with suppress(ChatError, TimeoutError):
+                async with asyncio.timeout(1):
+                    await chat.command("cancel_upload", upload=upload)
         raise
+
+
+def _content(path: Path, bytes_max: int) -> bytes:
+    """All of it. Raises OSError; ChatError for what is no file (a device has no end), Refused for too much."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ChatError(f"{_told(path)} is not a file")
+    except ValueError as error:
+        raise ChatError(f"{_told(path)}: {error}") from None
+    with path.open("rb") as file:
+        data = file.read(bytes_max + 1)
+    if len(data) > bytes_max:
+        raise Refused("too_large", f"{_told(path)} has more than {size_told(bytes_max)}, which is the most for a file")
+    return data
+
+
+def _told(path: Path) -> str:
+    """Its name, whatever bytes it is made of."""
+    return path.name.encode(errors="replace").decode()
 
 
 async def _send_from(chat: Commands, data: bytes, reply: Reply, progress: OnProgress | None) -> Reply:
@@ -147,9 +174,10 @@ def _piece(chunk: dict[str, Any], expected: int) -> bytes:
 
 
 def safe_name(name: str) -> str:
-    """Of a name that a peer chose: the last component, on one line, not hidden, not too long; "" if nothing is left."""
+    """Of a name that a peer chose: the last component, on one line, not hidden, no option, not too long; "" if
+    nothing is left."""
     last = re.split(r"[/\\]", clean(name))[-1]
-    kept = "".join(char if char.isprintable() else " " for char in last).strip().lstrip(". ")
+    kept = "".join(char if char.isprintable() else " " for char in last).strip().lstrip(". -")
     match = _KNOWN_END.fullmatch(kept)
     assert match is not None
     stem, end = match[1], match[2] or ""

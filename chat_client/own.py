@@ -41,6 +41,13 @@ OWN = (
         _argument("id", "file"),
         _argument("name", "word", required=False, rest=True),
     ),
+    _form(
+        "/open_file <id>",
+        "fetches a file, and the desktop opens it",
+        "/open_file 7",
+        _argument("id", "file"),
+    ),
+    _form("/cancel", "cancels the files on their way", "/cancel"),
     _form("/quit", "leaves", "/quit", aliases=("close", "exit")),
 )
 # What the client does of itself, and would be confusing to do by hand.

@@ -21,7 +21,9 @@ def entries(typed: str) -> Iterator[str]:
 
 
 def typed_path(typed: str) -> Path:
-    """The file that is meant: `~` is one's home. Raises OSError."""
+    """The file that is meant: `~` is one's home; quotes around it do not count. Raises OSError."""
+    if len(typed) > 1 and typed[0] in "\"'" and typed[-1] == typed[0]:
+        typed = typed[1:-1]
     try:
         return Path(typed).expanduser()
     except RuntimeError as error:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from chat_client import show
+from chat_client.calls import Calls
 from chat_client.completion import Known
-from chat_client.connection import Chat
+from chat_client.connection import Chat, OnProgress, Progress
+from chat_client.desktop import open_file
 from chat_client.errors import ChatError, Disconnected, Refused
 from chat_client.files import fields
 from chat_client.own import OWN
@@ -25,22 +27,32 @@ from chat_client.typed import Argument, find, has_secret, secrets_to_ask
 from chat_client.typing_in import Input
 from chat_server.protocol.clean import clean
 from chat_server.protocol.events import Event, Message, ReadMarker, Talking
+from chat_server.protocol.files import size_told
 
 OPEN_SECONDS_MAX = 5
+PROGRESS_SECONDS = 2.0  # between two lines about a file on its way
 # At the end of a pipe what it sent is waited for; a person who leaves has seen what waits.
 LAST_SECONDS_MAX, ATTENDED_LAST_SECONDS_MAX = 30, 2
 DONE, REFUSED, NO_CONNECTION = 0, 1, 3
 
 
 class Plain:
-    """`write` takes whole lines with their ends."""
+    """`write` takes whole lines with their ends; `attend` calls the user, to a title and a text."""
 
-    def __init__(self, chat: Chat, downloads: Path, write: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        downloads: Path,
+        write: Callable[[str], None],
+        attend: Callable[[str, str], None] = lambda title, body: None,
+    ) -> None:
         self.open = "main"
+        self._calls = Calls(attend)
         self._chat, self._downloads, self._write = chat, downloads, write
         self._recent = Recent()
         self._shown: dict[str, int] = {}  # the newest message of each chat that was shown and is not marked as read
         self._running: set[asyncio.Task[None]] = set()
+        self._transfers: set[asyncio.Task[None]] = set()
         self._lost_before = ""
         self._status = DONE
 
@@ -85,6 +97,7 @@ class Plain:
         async for event in self._chat:
             self._recent.note(event)
             self._say(*self._lines(event))
+            self._calls.heard(event, self._chat.user)
             if isinstance(event, Ended) and event.code != "closed":
                 self._status = NO_CONNECTION
 
@@ -160,7 +173,9 @@ class Plain:
                 return self._call(self._chat.discard)
             case "/waiting":
                 return self._waiting()
-            case "/send_file" | "/get_file":
+            case "/cancel":
+                return self._cancel()
+            case "/send_file" | "/get_file" | "/open_file":
                 return self._file(word[1:].lower(), *rest.partition(" ")[::2])
         return self._command(line)
 
@@ -199,23 +214,59 @@ class Plain:
 
     async def _file(self, verb: str, first: str, rest: str) -> None:
         """In the background, also with a pipe: at the end it waits for what is under way."""
-        number = first.removeprefix("#")
+        number, rest = first.removeprefix("#"), rest.strip()
         if verb == "send_file" and first and rest:
-            self._spawn(self._send_file(first, typed_path(rest.strip())))
-        elif verb == "get_file" and number.isascii() and number.isdigit():
-            self._spawn(self._get_file(int(number), rest.strip() or None))
+            path = typed_path(rest)
+            name, doing = show.short(path.name), self._send_file(first, path)
+        elif verb != "send_file" and number.isascii() and number.isdigit():
+            name, doing = f"file {number}", self._get_file(int(number), rest or None, verb == "open_file")
         else:
             usage = next(form.usage for form in OWN if form.verb == verb)
             raise Refused("bad_argument", f"usage: {usage}")
+        task = self._spawn(self._transfer(name, doing))
+        self._transfers.add(task)
+        task.add_done_callback(lambda task: self._transfers.discard(task))
+
+    async def _transfer(self, name: str, doing: Coroutine[Any, Any, None]) -> None:
+        try:
+            await doing
+        except asyncio.CancelledError:
+            self._say(f"* {name}: cancelled")
+            raise
+
+    async def _cancel(self) -> None:
+        if not self._transfers:
+            raise Refused("bad_argument", "no file is on its way")
+        cancelled, self._transfers = self._transfers, set()
+        for task in cancelled:
+            task.cancel()
 
     async def _send_file(self, target: str, path: Path) -> None:
-        self._say(f"* sending {show.short(path.name)}")
-        reply = await self._chat.send_file(target, path)
-        self._say(f"+ sent #{fields(reply)['id']}: {show.short(path.name)}")
+        name = show.short(path.name)
+        self._say(f"* sending {name}")
+        reply = await self._chat.send_file(target, path, progress=self._progress(name))
+        self._say(f"+ sent #{fields(reply)['id']}: {name}")
 
-    async def _get_file(self, file_id: int, name: str | None) -> None:
-        path = await self._chat.get_file(file_id, self._downloads, name=name)
+    async def _get_file(self, file_id: int, name: str | None, opens: bool) -> None:
+        told = self._progress(f"file {file_id}")
+        path = await self._chat.get_file(file_id, self._downloads, name=name, progress=told)
         self._say(f"+ file {file_id} is {clean(str(path))}")
+        if opens:
+            open_file(path)
+
+    def _progress(self, name: str) -> OnProgress:
+        """A line now and then, for what takes longer."""
+        began = told = time.monotonic()
+
+        def come(progress: Progress) -> None:
+            nonlocal told
+            at = time.monotonic()
+            if at - told >= PROGRESS_SECONDS and progress.done < progress.size:
+                told = at
+                part, speed = progress.done * 100 // progress.size, size_told(int(progress.done / (at - began)))
+                self._say(f"* {name}: {part} % of {size_told(progress.size)}, {speed}/s; /cancel cancels it")
+
+        return come
 
     async def _command(self, line: str) -> None:
         typed = self._chat.typed(line)
@@ -255,10 +306,11 @@ class Plain:
 
     # ---- what takes its time
 
-    def _spawn(self, doing: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, doing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._guarded(doing))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        return task
 
     async def _guarded(self, doing: Coroutine[Any, Any, None]) -> None:
         try:

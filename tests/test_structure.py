@@ -68,7 +68,6 @@ TESTED_ELSEWHERE = {
     "chat_client/states.py": "tests/client/test_outgoing.py",
     "chat_client/stream.py": "tests/client/test_connection.py",
     "chat_client/script.py": "tests/client/test_command.py",
-    "chat_client/plain.py": "tests/client/test_terminal.py",
     "chat_client/version.py": "tests/client/test_connection.py",
     "chat_client/errors.py": "tests/client/test_connection.py",
     "chat_client/link.py": "tests/client/test_connection.py",

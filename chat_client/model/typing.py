@@ -213,12 +213,7 @@ def _keys(screen: Screen, rest: str) -> None:
 
 
 # For completion: those of the full screen alone; the others are in `own`.
-FORMS = (
-    CommandForm("open_file", (), "/open_file <id>", "fetches a file and opens it", "Client", "/open_file 7",
-                [{"name": "id", "kind": "file", "required": True}]),
-    CommandForm("cancel", (), "/cancel", "cancels the files on their way", "Client", "/cancel", []),
-    CommandForm("keys", (), "/keys", "shows all keys", "Client", "/keys", []),
-)  # fmt: skip
+FORMS = (CommandForm("keys", (), "/keys", "shows all keys", "Client", "/keys", []),)
 OWN_COMMANDS: dict[str, Callable[[Screen, str], None]] = {
     "open": _open,
     "talk": _open,

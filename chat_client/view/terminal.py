@@ -4,8 +4,6 @@ Everything that is put into a control sequence is plain, printable text.
 """
 
 import os
-import shutil
-import subprocess
 from base64 import b64encode
 from collections.abc import Mapping
 
@@ -13,6 +11,7 @@ from prompt_toolkit.input import ansi_escape_sequences
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import Output
 
+from chat_client.desktop import Notifier
 from chat_client.rows.cells import safe
 
 FOCUS_IN, FOCUS_OUT = Keys.F23, Keys.F24  # keys that no keyboard has stand for the reports
@@ -30,7 +29,7 @@ class Terminal:
     def __init__(self, output: Output, environment: Mapping[str, str] = os.environ) -> None:
         self._output = output
         self._environment = environment
-        self._notify = shutil.which("notify-send") if _has_desktop(environment) else None
+        self._notifier = Notifier(environment)
         self._title = ""
 
     def begin(self) -> None:
@@ -54,13 +53,7 @@ class Terminal:
         """Ring, and show it on the desktop: by notify-send where there is one, else by the terminal."""
         self._output.bell()
         title, body = safe(title).replace(";", ","), safe(body)
-        if self._notify is not None:
-            with open(os.devnull, "wb") as nowhere:
-                subprocess.Popen(  # not waited for: it may not answer
-                    [self._notify, "--app-name=chat", "--", title, body], stdout=nowhere, stderr=nowhere,
-                    start_new_session=True,
-                )  # fmt: skip
-        elif self._environment.get("TERM") not in ("linux", "dumb"):
+        if not self._notifier.show(title, body) and self._environment.get("TERM") not in ("linux", "dumb"):
             if self._environment.get("TERM_PROGRAM") in _OSC_9 or "KITTY_WINDOW_ID" in self._environment:
                 self._passed(f"\x1b]9;{title}: {body}\x07")
             else:
@@ -76,7 +69,3 @@ class Terminal:
     def _raw(self, sequence: str) -> None:
         self._output.write_raw(sequence)
         self._output.flush()
-
-
-def _has_desktop(environment: Mapping[str, str]) -> bool:
-    return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))

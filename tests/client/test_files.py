@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_client.errors import ChatError
+from chat_client.errors import ChatError, Refused
 from chat_client.files import CHUNK_BYTES, NAME_BYTES_MAX, PART_BYTES, fields, safe_name
 from tests.client.fake import AT, FakeLink, FakeServer, Json
 from tests.client.test_connection import Client, client, server
@@ -69,6 +69,33 @@ async def test_cancelling_an_upload(server: FakeServer, client: Client, tmp_path
         await sending
 
 
+@pytest.mark.parametrize(
+    ("path", "error", "words"),
+    [
+        ("/dev/zero", ChatError, "zero is not a file"), ("/", ChatError, "is not a file"),
+        ("a\0b", ChatError, "null byte"), ("nowhere", OSError, "No such file"), ("big", Refused, "more than 10 bytes"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_sent(
+    server: FakeServer, client: Client, tmp_path: Path, path: str, error: type[Exception], words: str
+) -> None:
+    (tmp_path / "big").write_bytes(bytes(11))
+    chat, _ = await client.sign_in(server)
+    chat.limits["file_size_max"] = 10
+    with pytest.raises(error, match=words):
+        await chat.send_file("main", tmp_path / path)
+
+
+async def test_a_name_of_any_bytes_is_told(server: FakeServer, client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "a\udcff.png"
+    path.write_bytes(DATA)
+    chat, link = await client.sign_in(server)
+    sending = asyncio.create_task(chat.send_file("main", path))
+    opened = await link.expect("send_file")
+    assert opened["name"] == "a?.png"
+    sending.cancel()
+
+
 def names(folder: Path) -> list[str]:
     return sorted(each.name for each in folder.iterdir())
 
@@ -119,6 +146,7 @@ async def test_a_damaged_file_is_not_kept(server: FakeServer, client: Client, tm
         ("photo.png", "photo.png"), ("/etc/passwd", "passwd"), ("..\\..\\x.exe", "x.exe"), ("..", ""), (".", ""),
         ("", ""), (". .", ""),
         (".bashrc", "bashrc"), ("a\nb\x1b[2J.png", "a b[2J.png"), ("a/", ""), ("\u202egnp.exe", "gnp.exe"),
+        ("--help", "help"), ("-rf .", "rf ."),
     ],
 )  # fmt: skip
 def test_names(name: str, safe: str) -> None:

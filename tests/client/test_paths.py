@@ -28,6 +28,7 @@ def test_entries(folder: Path) -> None:
 
 
 def test_the_file_that_is_meant(folder: Path) -> None:
-    assert typed_path("~/a b") == folder / "a b"
+    assert typed_path("~/a b") == typed_path('"~/a b"') == typed_path("'~/a b'") == folder / "a b"
+    assert typed_path('"') == Path('"')
     with pytest.raises(OSError, match="home"):
         typed_path("~nobody-like-this/x")

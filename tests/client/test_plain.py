@@ -1,0 +1,101 @@
+"""--plain in this process: files with their progress. The rest of it is in test_terminal, test_command."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import pytest
+
+from chat_client.connection import connect
+from chat_client.plain import Plain
+from tests.client.conftest import Home
+from tests.harness import TIMEOUT_SECONDS
+
+DATA = bytes(range(256)) * 4096
+
+
+class Lines:
+    """An input: each line is given to the client when it has said what is awaited before it."""
+
+    attended = False
+
+    def __init__(self, *lines: tuple[str, str]) -> None:
+        self._lines = lines
+        self.said: list[str] = []
+        self._more = asyncio.Event()
+
+    def write(self, text: str) -> None:
+        self.said += text.splitlines()
+        self._more.set()
+
+    async def lines(self) -> AsyncIterator[str]:
+        for awaited, line in self._lines:
+            while not any(awaited in said for said in self.said):
+                self._more.clear()
+                await self._more.wait()
+            yield line
+
+    async def secret(self, words: str) -> str | None:
+        return None
+
+    def output(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+async def plain(home: Home, user: str, *lines: tuple[str, str]) -> tuple[int, list[str]]:
+    source = Lines(*lines)
+    async with connect(home.address, user=user) as chat:
+        status = await Plain(chat, home.folder / "downloads", source.write).run(source)
+    return status, source.said
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A desktop's opener that moves what it opens to here: so one can wait for it."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("xdg-open", "open"):
+        (programs / name).write_text(f'#!/bin/sh\nmv "$1" {tmp_path}/opened\n')
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/bin:/usr/bin")
+    return tmp_path / "opened"
+
+
+async def test_a_file_there_and_back(home: Home, opened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat_client.plain.PROGRESS_SECONDS", 0)
+    await home.chat.json("alice")
+    path = home.folder / "a photo.png"
+    path.write_bytes(DATA)
+    status, said = await plain(home, "bob", ("connected to", f'/send_file alice "{path}"'))
+    assert status == 0 and "+ sent #1: a photo.png" in said
+    told = [line for line in said if line.startswith("* a photo.png: ")]
+    assert len(told) > 10 and " % of 1 MiB, " in told[0] and "/cancel cancels it" in told[0]
+    status, said = await plain(home, "alice", ("connected to", "/get_file 1"), ("+ file 1 is ", "/open_file #1"))
+    assert status == 0
+    assert [Path(line.split(" is ")[1]).name for line in said if line.startswith("+ ")] == [
+        "a photo.png", "a photo (2).png",
+    ]  # fmt: skip
+    assert when_there(opened) == DATA
+    assert [each.name for each in (home.folder / "downloads").iterdir()] == ["a photo.png"], "only what was asked for"
+
+
+def when_there(path: Path) -> bytes:
+    """The opener is not waited for, and tells nothing when it is done."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return path.read_bytes()
+
+
+async def test_cancelling(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat_client.plain.PROGRESS_SECONDS", 0)
+    alice = await home.chat.json("alice")
+    path = home.folder / "a.png"
+    path.write_bytes(DATA)
+    sent = ("connected to", f"/send_file alice {path}")
+    status, said = await plain(home, "bob", sent, (" % of ", "/cancel"), ("cancelled", "/cancel"))
+    assert status == 1 and "* a.png: cancelled" in said and "- bad_argument: no file is on its way" in said
+    assert await alice.roundtrip() == []

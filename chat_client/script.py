@@ -11,6 +11,7 @@ from msgspec.json import Encoder
 from chat_client import show
 from chat_client.connection import Chat
 from chat_client.errors import Disconnected
+from chat_client.files import fields
 from chat_client.settings import Settings, UsageError
 from chat_client.states import Connected, Ended, Lost
 from chat_server.protocol.events import Message
@@ -50,8 +51,11 @@ async def send(chat: Chat, target: str, text: str) -> None:
 async def follow(chat: Chat, wanted: str, write: Write, warn: Write, json: bool) -> None:
     """Print the messages of a chat (or of EVERY_CHAT) from now on, without a gap over a lost connection.
 
-    Returns when there is nothing more to come. Raises Disconnected if it was ended from the other side.
+    Returns when there is nothing more to come. Raises Refused if there is no such chat for this user, Disconnected if
+    it was ended from the other side.
     """
+    if wanted != EVERY_CHAT:
+        wanted = await _name(chat, wanted)
     encode = Encoder().encode
     since_now = False
     async for event in chat:
@@ -69,6 +73,15 @@ async def follow(chat: Chat, wanted: str, write: Write, warn: Write, json: bool)
                 return
             case Ended():
                 raise Disconnected(event.why)
+
+
+async def _name(chat: Chat, wanted: str) -> str:
+    """The chat as the server names it, however it was typed. Raises Refused, Disconnected."""
+    while True:
+        try:
+            return str(fields((await chat.command("history", chat=wanted, limit=1)).reply)["chat"])
+        except Disconnected:
+            await chat.connected()
 
 
 def now() -> str:

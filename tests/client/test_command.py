@@ -110,6 +110,23 @@ async def test_follow(home: Home) -> None:
     assert (status, out) == (130, "") and "Traceback" not in error and "no connection" in error
 
 
+async def test_follow_a_person_by_the_name_as_one_types_it(home: Home) -> None:
+    alice = await home.chat.json("alice")
+    follower = await home.program("--follow", "ALICE", "--json", user="bob")
+    await signed_in(home, "bob")
+    await alice.ok("/send_all not this")
+    await alice.ok("/send bob psst")
+    assert json.loads(await follower.line())["text"] == "psst"
+    follower.signal(signal.SIGINT)
+    await follower.end()
+
+
+@pytest.mark.parametrize(("chat", "words"), [("#nowhere", "unknown_chat: "), ("nobody", "unknown_user: ")])
+async def test_follow_where_nothing_can_come(home: Home, chat: str, words: str) -> None:
+    status, out, error = await run(home, "--follow", chat)
+    assert (status, out) == (1, "") and error.startswith(f"chat-client: {words}")
+
+
 async def test_follow_as_text(home: Home) -> None:
     alice = await home.chat.json("alice")
     follower = await home.program("--follow", "all", user="bob")

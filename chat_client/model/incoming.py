@@ -328,6 +328,7 @@ def _connection(screen: Screen, event: Connecting | Connected | Lost | Ended | F
             _unload(room)
         screen.quotes.clear()
         screen.view = screen.composing = None
+        screen.tell("info", "the server was restored from an older copy: messages that you saw may be gone", 30.0)
         return
     screen.connection = event
     if isinstance(event, Connecting):

@@ -117,6 +117,7 @@ def test_after_a_break_with_a_gap_all_is_fetched_anew() -> None:
     me.connect()
     me.load(said(1, "new"))
     assert "new" in me.text() and "old" not in me.text()
+    assert "the server was restored from an older copy" in me.text("bar")
 
 
 def test_a_lost_connection_counts_down() -> None:

@@ -2,8 +2,9 @@
 
 A real server with STORED messages in main, somebody who writes RATE a second, and the client in a pseudo terminal. Each
 key is a character that nobody else writes; it counts as shown when it comes out of the terminal. The first screen
-counts from the moment at which the server accepted the connection. With --day so many messages go through the client,
-as fast as it takes them, and what it holds is told on the way.
+counts from the moment at which the server accepted the connection. Between the keys, a program that does nothing but
+write back what it reads gets one too: how long that takes is what the machine itself costs just then. With --day so
+many messages go through the client, as fast as it takes them, and what it holds is told on the way.
 
     python benchmarks/client.py [--stored 10000] [--rate 200] [--keys 300] [--columns 200] [--rows 60] [--day 0]
 """
@@ -35,6 +36,7 @@ PAUSE_SECONDS = 0.06  # between two keys: who types fast
 SHOWN_SECONDS_MAX = 10.0
 DAY_SHOWN_SECONDS_MAX = 600.0
 TYPIST = "typist"
+ECHO = "import os, tty\ntty.setraw(0)\nwhile True: os.write(1, os.read(0, 1024))"
 WORDS = (Path(__file__).parents[1] / "docs" / "protocol.md").read_text().split()
 
 
@@ -60,17 +62,17 @@ async def drain(chat: Chat) -> None:
 
 
 class Screen:
-    """The client's side of the pseudo terminal."""
+    """A Python program (its arguments) in a pseudo terminal, seen from outside."""
 
-    def __init__(self, port: int, home: str, columns: int, rows: int) -> None:
+    def __init__(self, arguments: list[str], home: str, columns: int, rows: int) -> None:
         self.began = time.perf_counter()
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.environ.update(HOME=home, XDG_DATA_HOME=home, XDG_CONFIG_HOME=home, TERM="xterm-256color")
-            client = [sys.executable, "-m", "chat_client", "--server", f"localhost:{port}", "--user", TYPIST]
-            os.execv(sys.executable, client)
+            os.execv(sys.executable, [sys.executable, *arguments])
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.set_blocking(self.terminal, False)
+        os.set_inheritable(self.terminal, False)  # so that closing it hangs up
         self._out = bytearray()
         self._changed = asyncio.Event()
         asyncio.get_running_loop().add_reader(self.terminal, self._read)
@@ -155,20 +157,27 @@ async def first_screen(screen: Screen, port: int) -> None:
           f" {started * 1000:.0f} ms from the start of the program")  # fmt: skip
 
 
-async def keys(screen: Screen, options: argparse.Namespace) -> None:
-    times = []
+async def keys(screen: Screen, echo: Screen, options: argparse.Namespace) -> None:
+    times, floor = [], []
     before, cpu, began = screen.resident_mb(), screen.cpu_seconds(), time.perf_counter()
     for number in range(options.keys):
-        times.append(await screen.key(chr(KEY_FIRST + number % KEYS_DIFFERENT)))
+        char = chr(KEY_FIRST + number % KEYS_DIFFERENT)
+        times.append(await screen.key(char))
+        await asyncio.sleep(PAUSE_SECONDS / 2)
+        floor.append(await echo.key(char))
         if number % KEYS_A_LINE == KEYS_A_LINE - 1:
             screen.write(b"\x15")
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(PAUSE_SECONDS / 2)
     cpu, wall = screen.cpu_seconds() - cpu, time.perf_counter() - began
-    times.sort()
-    middle, late = statistics.median(times), times[int(len(times) * 0.99)]
-    print(f"a key shows, {options.rate} messages a second coming in: median {middle * 1000:.1f} ms,"
-          f" p99 {late * 1000:.1f} ms, max {times[-1] * 1000:.1f} ms; {cpu / wall:.0%} of a core")  # fmt: skip
+    print(f"a key shows, {options.rate} messages a second coming in: {told(times)}; {cpu / wall:.0%} of a core")
+    print(f"a key that is only written back: {told(floor)}")
     print(f"resident: {before:.0f} MB before, {screen.resident_mb():.0f} MB after")
+
+
+def told(times: list[float]) -> str:
+    times.sort()
+    median, late = statistics.median(times), times[int(len(times) * 0.99)]
+    return f"median {median * 1000:.1f} ms, p99 {late * 1000:.1f} ms, max {times[-1] * 1000:.1f} ms"
 
 
 async def day(screen: Screen, chat: Chat, count: int) -> None:
@@ -185,18 +194,21 @@ async def measure(options: argparse.Namespace, port: int, home: str) -> None:
     async with connect(f"localhost:{port}", user="writer") as chat:
         reading = asyncio.create_task(drain(chat))
         await fill(chat, options.stored)
-        screen = Screen(port, home, options.columns, options.rows)
+        client = ["-m", "chat_client", "--server", f"localhost:{port}", "--user", TYPIST]
+        screen = Screen(client, home, options.columns, options.rows)
         await first_screen(screen, port)
+        echo = Screen(["-c", ECHO], home, options.columns, options.rows)
         if options.day:
             await day(screen, chat, options.day)
         writing = asyncio.create_task(write(chat, options.rate)) if options.rate else None
         await asyncio.sleep(2)
-        await keys(screen, options)
+        await keys(screen, echo, options)
         screen.write(b"\x15\x04")
         for task in (writing, reading):
             if task is not None:
                 task.cancel()
         screen.close()
+        echo.close()
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ from chat_client.view.themes import guess
 from chat_client.view.window import FullScreen
 from chat_server.protocol.events import Message
 
-DRAWS_MAX = 30  # a second, for what comes in
+DRAWS_MAX = 20  # a second, for what comes in
 DRAWING_SHARE_MAX = 0.4  # of the time
 TICK_SECONDS = 0.25
 EVENTS_AT_ONCE_MAX = 100  # between two looks at the keyboard

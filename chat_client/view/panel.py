@@ -121,7 +121,7 @@ class Panel(Container):
                 self._draw(screen, region, columns)
         x, y, wide, high = frame.input
         self._line.write_to_screen(
-            screen, mouse_handlers, WritePosition(x, y, wide, high), "class:input", erase_bg, z_index
+            screen, mouse_handlers, WritePosition(x, y, wide, high), parent_style, erase_bg, z_index
         )
         if self._searching():
             place = WritePosition(x, max(1, y - 1), wide, 1)

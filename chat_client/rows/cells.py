@@ -1,10 +1,12 @@
 """Text in cells of a terminal: what stands in them, how wide it is, where a line is broken.
 
 Everything that is shown passes through `glyphs`, so nothing from a message reaches the terminal as control, and what
-is counted here is as wide there: what terminals disagree about (joined emojis, selectors of a variation, marks that
-reorder a line) is taken apart or left out.
+is counted here is as wide there: what terminals disagree about (joined emojis, half a flag, selectors of a variation,
+marks that reorder a line) is taken apart or left out.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -18,16 +20,29 @@ _TAB = "    "
 _REPLACEMENT = "\ufffd"
 # The bidi embeddings, overrides and isolates: shown, since they are there to deceive.
 _SHOWN = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+# Of a width that Unicode 16 has changed, or that differs from one terminal to the next.
+_DISPUTED = frozenset(
+    map(chr, (*range(0x2630, 0x2638), *range(0x268A, 0x2690), *range(0x3248, 0x3250), 0x302E, 0x302F, 0x16FF0, 0x16FF1,
+              *range(0x1D300, 0x1D357), *range(0x1D360, 0x1D379)))
+)  # fmt: skip
+_FLAG_A, _FLAG_Z = 0x1F1E6, 0x1F1FF
+# A flag is two letters: two cells on every terminal, one that knows it and one that shows its letters. One alone is not.
+_FLAGS = re.compile(f"[{chr(_FLAG_A)}-{chr(_FLAG_Z)}]{{1,2}}")
 
 
 @lru_cache(maxsize=8192)
 def _width(char: str) -> int:
-    """Cells of one character; 0: goes with the one before it; -1: nothing to show; -2: shown as a replacement."""
+    """Cells of one character; 0: goes with the one before it; -1: nothing to show; -2: shown as a replacement; -3: goes
+    with the one before it, and takes a cell."""
     code = ord(char)
-    if code < 0x20 or 0x7F <= code < 0xA0 or char in _SHOWN or 0xD800 <= code < 0xE000:
+    if code < 0x20 or 0x7F <= code < 0xA0 or char in _SHOWN or char in _DISPUTED or 0xD800 <= code < 0xE000:
         return -2
     if code == 0x200D or 0xFE00 <= code <= 0xFE0F or 0x1F3FB <= code <= 0x1F3FF or 0xE0000 <= code <= 0xE0FFF:
         return -1
+    if _FLAG_A <= code <= _FLAG_Z:
+        return 1
+    if unicodedata.category(char) == "Mc":  # vowel signs of Indic scripts: wcwidth gives them none, terminals one
+        return -3
     width: int = wcwidth(char)
     if width == 0 and not _combines(char):
         return -1
@@ -35,9 +50,15 @@ def _width(char: str) -> int:
 
 
 def _combines(char: str) -> bool:
-    import unicodedata
-
     return unicodedata.category(char)[0] == "M" or 0x1160 <= ord(char) <= 0x11FF
+
+
+def _is_half(text: str) -> bool:
+    return len(text) == 1 and _FLAG_A <= ord(text) <= _FLAG_Z
+
+
+def _whole(flag: re.Match[str]) -> str:
+    return flag[0] if len(flag[0]) == 2 else chr(ord("A") + ord(flag[0]) - _FLAG_A)
 
 
 def glyphs(text: str) -> Iterator[Glyph]:
@@ -47,7 +68,7 @@ def glyphs(text: str) -> Iterator[Glyph]:
             yield char, 1
         return
     held, held_width, marks = "", 0, 0
-    for char in text:
+    for char in _FLAGS.sub(_whole, text):
         if char == "\n":
             if held:
                 yield held, held_width
@@ -70,9 +91,12 @@ def glyphs(text: str) -> Iterator[Glyph]:
                 held += char
                 marks += 1
             continue
+        if held_width == 1 and held and (width == -3 or _is_half(held) and _is_half(char)):
+            held, held_width = held + char, 2
+            continue
         if held:
             yield held, held_width
-        held, held_width, marks = (_REPLACEMENT, 1, 0) if width == -2 else (char, width, 0)
+        held, held_width, marks = (_REPLACEMENT, 1, 0) if width == -2 else (char, width if width > 0 else 1, 0)
     if held:
         yield held, held_width
 
@@ -144,7 +168,7 @@ def wrap(fragments: Iterable[Fragment], cells: int) -> list[list[Fragment]]:
                 flush(break_at or len(line))
             line.append((style, glyph, wide))
             used += wide
-            if glyph == " " or wide == 2:
+            if glyph == " " or (wide == 2 and len(glyph) == 1):
                 break_at = len(line)
     flush(len(line))
     return lines

@@ -8,7 +8,7 @@ from chat_client.rows.cells import cut, fit, glyphs, pad, row_width, safe, taken
 
 TEXTS = st.text(max_size=80)
 HARM = st.text(
-    st.sampled_from("\x00\x07\x1b\x7f\x9b\u202e\u2066\u200d\ufe0f\u0301\u200f\U0001f3fb漢👍a \t\n"), max_size=40
+    st.sampled_from("\x00\x07\x1b\x7f\x9b\u202e\u2066\u200d\ufe0f\u0301\u200f\U0001f3fb漢👍🇩िa \t\n"), max_size=40
 )
 
 
@@ -22,6 +22,14 @@ HARM = st.text(
         ("👍\U0001f3fd", 2),
         ("❤\ufe0f", 1),
         ("👩\u200d👧", 4),
+        ("🇩🇪", 2),
+        ("🇩🇪🇫🇷", 4),
+        ("🇩", 1),
+        ("हिन्दी", 5),
+        ("தமிழ்", 4),
+        ("ไทยนี้", 4),
+        ("한국어", 6),
+        ("☰", 1),
         ("", 0),
     ],
 )
@@ -39,6 +47,15 @@ def test_nothing_controls_the_terminal(text: str) -> None:
 
 def test_a_deceiving_mark_is_shown_as_one() -> None:
     assert safe("a\u202eb\x1b[2J") == "a\ufffdb\ufffd[2J"
+
+
+def test_half_a_flag_is_shown_as_its_letter() -> None:
+    assert list(glyphs("🇩🇪🇫")) == [("🇩🇪", 2), ("F", 1)]
+
+
+def test_a_vowel_sign_stays_with_its_letter() -> None:
+    assert list(glyphs("हि")) == [("हि", 2)]
+    assert [line[0][1] for line in wrap([("", "अब हिन्दी")], 6)] == ["अब ", "हिन्दी"]
 
 
 def test_marks_on_one_character_are_few_and_never_stand_alone() -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 from msgspec import structs
 
+from chat_client.errors import Refused
+from chat_client.model import words
 from chat_client.model.effects import Attention
 from chat_client.model.feed import Feed
 from chat_client.model.room import Room
@@ -12,8 +14,9 @@ from chat_client.model.screen import USERS_MAX, Screen
 from chat_client.rows.cells import safe
 from chat_client.rows.items import Pending, begin
 from chat_client.rows.said import calls
-from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing, Unknown
-from chat_server.protocol.events import Ban, Event, Limit, Message, ReadMarker, Sent
+from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing
+from chat_server.protocol import events as e
+from chat_server.protocol.events import Event, Limit, Message, ReadMarker, Sent
 from chat_server.protocol.times import iso
 
 PENDING_PLACE = 1 << 62  # behind all messages
@@ -30,31 +33,18 @@ def handle(screen: Screen, event: AnyEvent, now: float) -> None:
         if room := screen.rooms.get(event.chat):
             room.marked(event.id, screen.me)
     elif isinstance(event, Event):
-        name, fields = (event.name, event.fields) if isinstance(event, Unknown) else _plain(event)
-        if heard := _HEARD.get(name):
-            heard(screen, fields)
+        if heard := _HEARD.get(type(event)):
+            heard(screen, event)
         else:
-            _note(screen, screen.open_name, in_words(name, fields))
+            _tell(screen, screen.open_name, event)
     else:
         _connection(screen, event)
 
 
-def _plain(event: Event) -> tuple[str, dict[str, Any]]:
-    return str(event.__struct_config__.tag), structs.asdict(event)
-
-
-def in_words(name: str, fields: dict[str, Any]) -> str:
-    """What this client has no words of its own for: its fields as they are."""
-    said = ", ".join(f"{key}: {_value(value)}" for key, value in fields.items())
-    return f"{name.replace('_', ' ')}{': ' if said and name else ''}{said}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return "; ".join(_value(each) for each in value) or "none"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_value(each)}" for key, each in value.items())
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+def _tell(screen: Screen, chat: str, event: Event) -> None:
+    """In the server's own words."""
+    if said := words.of_event(event, screen.now):
+        _note(screen, chat, said)
 
 
 def _note(screen: Screen, chat: str, text: str) -> None:
@@ -124,9 +114,10 @@ def outgoing(screen: Screen, event: Outgoing) -> None:
     screen.keys.pop(event.key, None)
     room.feed.pending.pop(event.key, None)
     if event.state == "failed":
-        why = str(event.error)
+        why = why_not(event.error).removeprefix("nothing was sent: ")
         room.feed.leave(event.key, event.text, at, why, reply_to)
-        screen.tell("error", why)
+        if not screen.in_sight(room):
+            screen.tell("error", why)
         _refused(screen, event)
     elif event.state == "sent" and isinstance(event.reply, Sent):
         own = Message(
@@ -137,6 +128,11 @@ def outgoing(screen: Screen, event: Outgoing) -> None:
         _into_view(screen, own)
         room.marked(own.id if room.unread == 0 else 0, screen.me)
         _count(screen, name)
+
+
+def why_not(error: Exception | None) -> str:
+    """In words alone: a code is for programs."""
+    return error.text if isinstance(error, Refused) else str(error)
 
 
 def _number(value: Any) -> int | None:
@@ -153,11 +149,9 @@ def _target(screen: Screen, event: Outgoing, reply_to: int | None) -> str | None
 
 def _delayed(screen: Screen, event: Outgoing) -> None:
     if event.state == "sent" and event.reply is not None:
-        fields = structs.asdict(event.reply)
-        due = str(fields.get("due", ""))
-        _note(screen, screen.open_name, f"delayed message {fields.get('delayed_id')} goes out at {due}")
+        _note(screen, screen.open_name, words.of_reply(event.verb, event.reply, screen.now))
     elif event.state == "failed":
-        screen.tell("error", str(event.error))
+        screen.tell("error", why_not(event.error))
 
 
 def _count(screen: Screen, name: str) -> None:
@@ -178,75 +172,68 @@ def _refused(screen: Screen, event: Outgoing) -> None:
 # ---- events of the server
 
 
-def _presence(screen: Screen, fields: dict[str, Any]) -> None:
-    if fields["user"] in screen.users or len(screen.users) < USERS_MAX:
-        screen.users[fields["user"]] = fields["online"]
-    if fields.get("away"):
-        screen.away[fields["user"]] = fields["away"]
+def _presence(screen: Screen, event: e.Presence) -> None:
+    if event.user in screen.users or len(screen.users) < USERS_MAX:
+        screen.users[event.user] = event.online
+    if event.away:
+        screen.away[event.user] = event.away
     else:
-        screen.away.pop(fields["user"], None)
+        screen.away.pop(event.user, None)
 
 
-def _banned(screen: Screen, fields: dict[str, Any]) -> None:
-    screen.ban = Ban(until=fields["until"], reason=fields["reason"])
-    _note(screen, screen.open_name, f"you are banned: {fields['reason']}; you can still read")
+def _banned(screen: Screen, event: e.Banned) -> None:
+    screen.ban = e.Ban(until=event.until, reason=event.reason)
+    _tell(screen, screen.open_name, event)
 
 
-def _unbanned(screen: Screen, fields: dict[str, Any]) -> None:
+def _unbanned(screen: Screen, event: e.Unbanned) -> None:
     screen.ban = None
-    _note(screen, screen.open_name, "your ban is over: you can write again")
+    _tell(screen, screen.open_name, event)
 
 
-def _delayed_sent(screen: Screen, fields: dict[str, Any]) -> None:
-    screen.tell("done", f"your delayed message {fields['id']} was sent (#{fields['message_id']})")
+def _delayed_sent(screen: Screen, event: e.DelayedSent) -> None:
+    screen.tell("done", words.of_event(event, screen.now))
 
 
-def _delayed_failed(screen: Screen, fields: dict[str, Any]) -> None:
-    _note(screen, screen.open_name, f"your delayed message {fields['id']} was not sent: {fields['code']}")
-
-
-def _notice(screen: Screen, fields: dict[str, Any]) -> None:
-    if fields.get("owner") and (room := screen.rooms.get(fields.get("chat") or "")):
-        room.owner = fields["owner"]
+def _notice(screen: Screen, event: e.Notice) -> None:
+    if event.owner and (room := screen.rooms.get(event.chat or "")):
+        room.owner = event.owner
     if not screen.catching_up:
-        _note(screen, screen.open_name, fields["text"])
+        _tell(screen, screen.open_name, event)
 
 
-def _invited(screen: Screen, fields: dict[str, Any]) -> None:
-    if fields["chat"] not in screen.invitations:
-        screen.invitations.append(fields["chat"])
-    text = f"{fields['by']} invites you to {fields['chat']}: /join {fields['chat']} or /decline {fields['chat']}"
-    _note(screen, screen.open_name, text)
-    screen.do(Attention("invitation", safe(f"{fields['by']} invites you to {fields['chat']}")))
+def _invited(screen: Screen, event: e.Invited) -> None:
+    if event.chat not in screen.invitations:
+        screen.invitations.append(event.chat)
+    _tell(screen, screen.open_name, event)
+    screen.do(Attention("invitation", safe(f"{event.by} invites you to {event.chat}")))
 
 
-def _join_request(screen: Screen, fields: dict[str, Any]) -> None:
-    chat, user = fields["chat"], fields["user"]
-    if (chat, user) not in screen.requests:
-        screen.requests.append((chat, user))
-    _note(screen, chat, f"{user} asks to join: /approve {chat} {user} or /deny {chat} {user}")
+def _join_request(screen: Screen, event: e.JoinRequest) -> None:
+    if (event.chat, event.user) not in screen.requests:
+        screen.requests.append((event.chat, event.user))
+    _tell(screen, event.chat, event)
 
 
-def _joined(screen: Screen, fields: dict[str, Any]) -> None:
-    chat, user = fields["chat"], fields["user"]
-    room = screen.room(chat)
-    if room.members is not None and user not in room.members:
-        room.members.append(user)
-    screen.requests = [request for request in screen.requests if request != (chat, user)]
-    screen.invitations = [name for name in screen.invitations if name != chat]
-    if user == screen.me:
-        _status_soon(screen)
-    _note(screen, chat, f"{user} has joined {chat}")
+def _joined(screen: Screen, event: e.Joined) -> None:
+    room = screen.room(event.chat)
+    if room.members is not None and event.user not in room.members:
+        room.members.append(event.user)
+    screen.requests = [request for request in screen.requests if request != (event.chat, event.user)]
+    screen.invitations = [name for name in screen.invitations if name != event.chat]
+    if event.user == screen.me:
+        screen.ask("status")
+    _tell(screen, event.chat, event)
 
 
-def _left(screen: Screen, fields: dict[str, Any]) -> None:
-    chat, user = fields["chat"], fields["user"]
-    if user == screen.me:
-        gone(screen, chat)
-        screen.tell("info", f"you are no longer in {chat}")
-    elif room := screen.rooms.get(chat):
-        room.members = [member for member in room.members or [] if member != user]
-        _note(screen, chat, f"{user} has left {chat}")
+def _left(screen: Screen, event: e.Left) -> None:
+    if event.user == screen.me:
+        gone(screen, event.chat)
+        by = f"{event.by} removed you from" if event.by else "you are no longer in"
+        _note(screen, screen.open_name, f"{by} {event.chat}")
+    elif room := screen.rooms.get(event.chat):
+        room.members = [member for member in room.members or [] if member != event.user]
+        _tell(screen, event.chat, event)
 
 
 def gone(screen: Screen, chat: str) -> None:
@@ -260,62 +247,53 @@ def gone(screen: Screen, chat: str) -> None:
         screen.before_name = "main"
 
 
-def _approved(screen: Screen, fields: dict[str, Any]) -> None:
-    screen.room(fields["chat"])
-    _status_soon(screen)
-    _note(screen, screen.open_name, f"you are in {fields['chat']} now: /open {fields['chat']}")
-
-
-def _denied(screen: Screen, fields: dict[str, Any]) -> None:
-    _note(screen, screen.open_name, f"you were not let into {fields['chat']}")
-
-
-def _topic(screen: Screen, fields: dict[str, Any]) -> None:
-    room = screen.room(fields["chat"])
-    room.topic = fields.get("topic") or None
-    _note(screen, room.name, f"{fields.get('by', 'somebody')} sets the topic: {room.topic or 'none'}")
-
-
-def _expired(screen: Screen, fields: dict[str, Any]) -> None:
-    feeds: list[Feed] = [screen.view.feed] if screen.view else []
-    if room := screen.rooms.get(fields["chat"]):
-        feeds.append(room.feed)
-        room.calls -= set(fields["ids"])
-        own_read = [id for id in fields["ids"] if id > room.read]
-        room.unread = max(0, room.unread - len(own_read))
-    for feed in feeds:
-        feed.remove(fields["ids"])
-
-
-def _muted(screen: Screen, fields: dict[str, Any]) -> None:
-    screen.room(fields["chat"]).muted = fields["muted"]
-
-
-def _closing(screen: Screen, fields: dict[str, Any]) -> None:
-    screen.tell("info", f"the server closes: {fields['reason']}")
-
-
-def _status_soon(screen: Screen) -> None:
+def _approved(screen: Screen, event: e.Approved) -> None:
+    screen.room(event.chat)
     screen.ask("status")
+    _note(screen, screen.open_name, f"you are in {event.chat} now: /open {event.chat}")
 
 
-_HEARD: dict[str, Callable[[Screen, dict[str, Any]], None]] = {
-    "presence": _presence,
-    "banned": _banned,
-    "unbanned": _unbanned,
-    "delayed_sent": _delayed_sent,
-    "delayed_failed": _delayed_failed,
-    "notice": _notice,
-    "invited": _invited,
-    "join_request": _join_request,
-    "joined": _joined,
-    "left": _left,
-    "approved": _approved,
-    "denied": _denied,
-    "topic": _topic,
-    "expired": _expired,
-    "muted": _muted,
-    "closing": _closing,
+def _topic(screen: Screen, event: e.TopicChanged) -> None:
+    screen.room(event.chat).topic = event.topic or None
+    _tell(screen, event.chat, event)
+
+
+def _expired(screen: Screen, event: e.Expired) -> None:
+    feeds: list[Feed] = [screen.view.feed] if screen.view else []
+    if room := screen.rooms.get(event.chat):
+        feeds.append(room.feed)
+        room.calls -= set(event.ids)
+        room.unread = max(0, room.unread - sum(id > room.read for id in event.ids))
+    for feed in feeds:
+        feed.remove(event.ids)
+
+
+def _muted(screen: Screen, event: e.Muted) -> None:
+    screen.room(event.chat).muted = event.muted
+
+
+def _closing(screen: Screen, event: e.Closing) -> None:
+    if event.code == "kicked":
+        _note(screen, screen.open_name, event.reason)
+    else:
+        screen.tell("info", f"the server closes: {event.reason}")
+
+
+_HEARD: dict[type[Event], Callable[[Screen, Any], None]] = {
+    e.Presence: _presence,
+    e.Banned: _banned,
+    e.Unbanned: _unbanned,
+    e.DelayedSent: _delayed_sent,
+    e.Notice: _notice,
+    e.Invited: _invited,
+    e.JoinRequest: _join_request,
+    e.Joined: _joined,
+    e.Left: _left,
+    e.Approved: _approved,
+    e.TopicChanged: _topic,
+    e.Expired: _expired,
+    e.Muted: _muted,
+    e.Closing: _closing,
 }
 
 

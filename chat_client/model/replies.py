@@ -6,14 +6,14 @@ from typing import Any
 from msgspec import structs
 
 from chat_client.errors import ChatError, Refused
+from chat_client.model import words
 from chat_client.model.effects import Page, Quiet, Quoted, Results, Shown, ThreadOf, Why
 from chat_client.model.feed import Feed
-from chat_client.model.incoming import gone, in_words, load_limits
+from chat_client.model.incoming import gone, load_limits, why_not
 from chat_client.model.moving import open_chat
 from chat_client.model.screen import Screen, View
 from chat_client.rows.said import quote_of
 from chat_client.states import OtherReply
-from chat_server.protocol import text as words
 from chat_server.protocol.events import (
     Changed,
     Event,
@@ -57,18 +57,14 @@ def refused(screen: Screen, why: Why, error: ChatError, now: float) -> None:
     if isinstance(why, Quiet | Quoted):
         return
     chat = why.chat if isinstance(why, Shown) else screen.open_name
-    if isinstance(error, Refused) and error.code in ("unknown_command", "bad_argument") and isinstance(why, Shown):
-        text = error.text
-    else:
-        text = str(error)
-    note(screen, chat, "error", text)
+    note(screen, chat, "error", why_not(error))
 
 
 def note(screen: Screen, chat: str, kind: Any, text: str) -> None:
     """Said in the chat, and for a moment over the input where that is not in sight."""
     room = screen.rooms.get(chat) or screen.open  # what was left meanwhile must not come back by this
     room.feed.note(kind, text, iso(int(screen.now * 1000)))
-    if screen.view is not None or room is not screen.open or room.feed.anchor is not None:
+    if not screen.in_sight(room):
         screen.tell(kind, text.split("\n", 1)[0])
 
 
@@ -164,24 +160,7 @@ def _shown(screen: Screen, why: Shown, verb: str, messages: list[Message], reply
         return
     if isinstance(reply, Changed):
         return
-    note(screen, why.chat, "done", _said(verb, reply, screen))
-
-
-def _said(verb: str, reply: Reply, screen: Screen) -> str:
-    """The server's own words for it where this client has them, else its fields in plain words."""
-    if isinstance(reply, OtherReply):
-        return in_words("", reply.fields) or f"{verb}: done"
-    try:
-        lines = words.reply(reply, None, iso(int(screen.now * 1000))).decode().splitlines()
-    except Exception:
-        return in_words("", structs.asdict(reply)) or f"{verb}: done"
-    return "\n".join(_unmarked(line) for line in [lines[-1], *lines[:-1]]) if lines else "done"
-
-
-def _unmarked(line: str) -> str:
-    if line.startswith("+ "):
-        return line[2:]
-    return line
+    note(screen, why.chat, "done", words.of_reply(verb, reply, screen.now))
 
 
 # ---- what an answer tells besides

@@ -156,6 +156,10 @@ class Screen:
     def online(self) -> bool:
         return isinstance(self.connection, Connected)
 
+    def in_sight(self, room: Room) -> bool:
+        """Whether the end of this chat is on the screen."""
+        return self.view is None and self.help_from is None and room is self.open and room.feed.anchor is None
+
     def message(self, id: int) -> Message | None:
         """The message, if it is kept anywhere."""
         for feed in (self.feed, *(room.feed for room in self.rooms.values())):

@@ -26,7 +26,7 @@ _DISPUTED = frozenset(
               *range(0x1D300, 0x1D357), *range(0x1D360, 0x1D379)))
 )  # fmt: skip
 _FLAG_A, _FLAG_Z = 0x1F1E6, 0x1F1FF
-# A flag is two letters: two cells on every terminal, one that knows it and one that shows its letters. One alone is not.
+# A flag is two letters: two cells on a terminal that knows it and on one that shows the letters. One alone is not.
 _FLAGS = re.compile(f"[{chr(_FLAG_A)}-{chr(_FLAG_Z)}]{{1,2}}")
 
 
@@ -91,7 +91,7 @@ def glyphs(text: str) -> Iterator[Glyph]:
                 held += char
                 marks += 1
             continue
-        if held_width == 1 and held and (width == -3 or _is_half(held) and _is_half(char)):
+        if held_width == 1 and held and (width == -3 or (_is_half(held) and _is_half(char))):
             held, held_width = held + char, 2
             continue
         if held:

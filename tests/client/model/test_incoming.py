@@ -1,7 +1,24 @@
 from chat_client.errors import Refused
 from chat_client.model.effects import Attention
 from chat_client.states import Connecting, Forgotten, Lost, Outgoing, Unknown
-from chat_server.protocol.events import Banned, Chat, Notice, Presence, ReadMarker, Sent, Unbanned
+from chat_server.protocol.events import (
+    Banned,
+    Chat,
+    Closing,
+    DelayedFailed,
+    DelayedSet,
+    Expired,
+    Invited,
+    Joined,
+    JoinRequest,
+    Left,
+    Notice,
+    Presence,
+    ReadMarker,
+    Sent,
+    TopicChanged,
+    Unbanned,
+)
 from tests.client.people import START, Me, at, said
 
 
@@ -51,7 +68,7 @@ def test_what_is_refused_stays_with_the_reason() -> None:
     me = Me()
     me.load()
     me.hear(outgoing("waiting"), outgoing("failed", error=Refused("banned", "you are banned")))
-    assert "✗ not sent: banned: you are banned" in me.text()
+    assert "✗ not sent: you are banned" in me.text() and "banned" not in me.text("bar")
     assert me.asked("status")
 
 
@@ -134,8 +151,10 @@ def test_who_is_there() -> None:
 
 def test_a_ban_and_its_end() -> None:
     me = Me()
+    me.load()
     me.hear(Banned("2026-11-18T20:00:00.000Z", "three reports"))
     assert "banned until" in me.text("status")
+    assert "you are banned until 20:00:00 UTC, in" in me.text() and "three reports" in me.text()
     me.hear(Unbanned())
     assert "banned" not in me.text("status")
 
@@ -143,23 +162,23 @@ def test_a_ban_and_its_end() -> None:
 def test_events_of_rooms() -> None:
     me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 0, owner="alice", members=["alice"], muted=False))
     me.load()
-    me.hear(Unknown("invited", {"chat": "#x", "by": "bob"}))
-    assert "bob invites you to #x: /join #x or /decline #x" in " ".join(me.text().split())
+    me.hear(Invited("#x", "bob"))
+    assert "bob invites you to #x; /join #x accepts, /decline #x refuses" in " ".join(me.text().split())
     assert "invited: #x" in me.text("left")
-    me.hear(Unknown("join_request", {"chat": "#team", "user": "carol"}))
+    me.hear(JoinRequest("#team", "carol"))
     assert "carol asks for #team"[:15] in me.text("left")
-    me.hear(Unknown("joined", {"chat": "#team", "user": "carol"}))
+    me.hear(Joined("#team", "carol"))
     assert me.screen.rooms["#team"].members == ["alice", "carol"] and "asks for" not in me.text("left")
-    me.hear(Unknown("topic", {"chat": "#team", "topic": "plans", "by": "carol"}))
+    me.hear(TopicChanged("#team", "plans", "carol"))
     assert me.screen.rooms["#team"].topic == "plans"
-    me.hear(Unknown("left", {"chat": "#team", "user": "alice"}))
-    assert "#team" not in me.screen.rooms
+    me.hear(Left("#team", "alice", by="carol"))
+    assert "#team" not in me.screen.rooms and "carol removed you from #team" in me.text()
 
 
 def test_what_has_expired_is_gone() -> None:
     me = Me()
     me.load(said(1, "first"), said(2, "second"))
-    me.hear(Unknown("expired", {"chat": "main", "ids": [1]}))
+    me.hear(Expired("main", [1]))
     assert "first" not in me.text() and "second" in me.text()
 
 
@@ -175,5 +194,32 @@ def test_notices_are_told_but_not_those_of_a_sign_in() -> None:
     me.hear(Connecting("localhost:8000", 1), Notice("welcome, alice"))
     me.connect()
     me.load()
-    me.hear(Notice("the server restarts at noon"))
-    assert "the server restarts at noon" in me.text() and "welcome" not in me.text()
+    me.hear(Notice("the server restarts at noon", by="carol"))
+    assert "announcement by carol: the server restarts at noon" in me.text() and "welcome" not in me.text()
+
+
+def test_a_limit_is_told_once_and_without_its_code() -> None:
+    me = Me()
+    me.load()
+    why = "nothing was sent: you have sent the 20 messages that one may until 09:00:00 UTC"
+    me.hear(outgoing("waiting"), outgoing("failed", error=Refused("rate_limited", why)))
+    assert "✗ not sent: you have sent the 20" in me.text()
+    assert "rate_limited" not in me.text() + me.text("bar")
+
+
+def test_delayed_messages_are_told_in_the_servers_words() -> None:
+    me = Me()
+    me.load()
+    me.hear(Outgoing("k", "send_delayed", {"target": "main"}, START, "sent", reply=DelayedSet(3, at(400))))
+    assert "delayed message 3 goes out at 08:06:40 UTC" in me.text() and "/cancel_delayed 3" in me.text()
+    me.hear(DelayedFailed(3, "unknown_user"))
+    assert "delayed message 3 was not sent: its receiver is gone" in me.text()
+
+
+def test_why_one_was_thrown_out_stays_to_be_read() -> None:
+    me = Me()
+    me.load()
+    me.hear(Closing("an operator closed this connection: too loud", "kicked"))
+    assert "an operator closed this connection: too loud" in me.text()
+    me.hear(Closing("the server stops", "stopping"))
+    assert "the server stops" not in me.text() and "the server stops" in me.text("bar")

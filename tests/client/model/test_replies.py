@@ -42,7 +42,7 @@ def test_a_refusal_is_told_where_it_was_typed() -> None:
     refused(me.screen, Shown("main", "/x"), Refused("unknown_command", "there is no /x"), me.now)
     assert "✗ there is no /x" in me.text()
     refused(me.screen, Shown("main", "/who x"), Refused("unknown_user", "there is no x"), me.now)
-    assert "✗ unknown_user: there is no x" in me.text()
+    assert "✗ there is no x" in me.text()
 
 
 def test_what_is_told_out_of_sight_is_told_over_the_input_too() -> None:

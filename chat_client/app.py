@@ -104,6 +104,8 @@ class App:
             if isinstance(event, Connected) and isinstance(limit := self._chat.limits.get("text_max"), int):
                 self.screen.text_max = limit
             handle(self.screen, event, self._clock())
+            if isinstance(event, Connected):
+                self._learn()
             if isinstance(event, Ended):
                 self.screen.tell("error", f"{event.why}; Ctrl-D leaves", 3600.0)
             self._carry_out()
@@ -111,6 +113,13 @@ class App:
             done += 1
             if done % EVENTS_AT_ONCE_MAX == 0:
                 await asyncio.sleep(0)
+
+    def _learn(self) -> None:
+        """What only the connection knows: each server has its own commands and limits."""
+        self.screen.commands = with_own(self._chat.commands, (*OWN, *FORMS))
+        text_max = self._chat.limits.get("text_max")
+        if isinstance(text_max, int):
+            self.screen.text_max = text_max
 
     async def _tick(self) -> None:
         while True:
@@ -152,7 +161,7 @@ class App:
         before = self._view.line.document.text_before_cursor
         self.screen.usage = ""
         if before.startswith("/"):
-            self.screen.usage = usage(before, with_own(self._chat.commands, (*OWN, *FORMS))) or ""
+            self.screen.usage = usage(before, self.screen.commands) or ""
 
     def _drawn(self, frame: Frame) -> None:
         shown(self.screen, frame.last_id, frame.quoted, self._clock())
@@ -171,7 +180,7 @@ class App:
         users = dict.fromkeys([*recent([screen.open], screen.me), *recent(list(screen.rooms.values()), screen.me)])
         users |= dict.fromkeys(user for user in screen.users if user != screen.me)
         return Known(
-            commands=with_own(self._chat.commands, (*OWN, *FORMS)),
+            commands=screen.commands,
             users=list(users),
             chats=list(dict.fromkeys([screen.open_name, *screen.rooms, *screen.invitations])),
             messages=[(m.id, safe(f"{m.from_}: {begin(m.text or '')[:60]}")) for m in said if not m.deleted],

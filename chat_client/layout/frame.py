@@ -6,6 +6,7 @@ from chat_client.layout.help import help_rows
 from chat_client.layout.lines import bar, status, title
 from chat_client.layout.sides import chats, jump, people
 from chat_client.model.screen import Screen
+from chat_client.rows.cells import row_width, wrap
 from chat_client.rows.items import Row, Said
 from chat_client.rows.said import TEXT_ROWS_MAX
 
@@ -88,13 +89,25 @@ def _seen(screen: Screen, rows: list[Row]) -> tuple[int | None, set[int]]:
 
 
 def _empty(screen: Screen, height: int) -> list[Row]:
+    """What stands in the middle of a feed without anything in it."""
+    wide = screen.geometry.feed_columns
+    lines = [line for text in _nothing(screen) for line in wrap([("empty", text)], wide - 4)][:height]
+    above = max(0, height // 2 - len(lines))
+    rows = [Row((("", " " * ((wide - row_width(line)) // 2)), *line)) for line in lines]
+    return [Row(())] * above + rows + [Row(())] * (height - above - len(rows))
+
+
+def _nothing(screen: Screen) -> list[str]:
     room = screen.open
     if screen.view is not None:
-        text = "nothing here"
-    elif not room.loaded:
-        text = "loading …" if screen.online else "not connected yet" if screen.connection else "connecting …"
-    else:
-        text = "nothing was said here yet: write the first line"
-    rows = [Row(())] * (height // 2)
-    wide = screen.geometry.middle
-    return [*rows, Row((("empty", " " * max(0, (wide - len(text)) // 2) + text),))]
+        return ["nothing here"]
+    if not room.loaded:
+        return ["loading …" if screen.online else "not connected yet" if screen.connection else "connecting …"]
+    who = "everyone" if room.name == "main" else f"only {room.name[1:]} and you" if room.direct else "its members"
+    brings = [f"/invite {room.name} <username> brings others in"] if room.name.startswith("#") else []
+    return [
+        "nothing was said here yet: write the first line",
+        f"Enter sends it, {who} can read it",
+        *brings,
+        "/ and Tab list the commands · F1 all keys",
+    ]

@@ -1,6 +1,8 @@
 """The single lines: the title over the feed, the bar over the input, the status at the bottom."""
 
-from chat_client.layout.sides import badge
+from math import ceil
+
+from chat_client.layout.sides import badge, count
 from chat_client.model.screen import Composing, Screen, Transfer
 from chat_client.rows.cells import Fragment, cut, fit, row_width, safe, width
 from chat_client.rows.geometry import Geometry
@@ -8,6 +10,7 @@ from chat_client.rows.items import Row
 from chat_client.rows.said import size
 from chat_client.rows.times import moment, seconds
 from chat_client.states import Connected, Connecting, Ended, Lost
+from chat_server.protocol.events import Message
 from chat_server.protocol.times import distance
 
 _METER_CELLS = 12
@@ -36,13 +39,24 @@ def title(screen: Screen, geometry: Geometry) -> Row:
         left.append(("title-dim", f"  {safe(about)}"))
     right: list[Fragment] = []
     if not geometry.left:
-        for other in screen.rooms.values():
-            if other is not room and other.unread and not other.muted:
-                right += [("title-dim", f" {fit(other.name, 12)} "), *badge(other)]
-        right.append(("", " "))
+        right = _elsewhere(screen, geometry.middle // 2)
     elif not geometry.right and room.name == "main":
         right = [("title-dim", f"{sum(screen.users.values())} here ")]
     return _ends(left, right, geometry.middle)
+
+
+def _elsewhere(screen: Screen, cells: int) -> list[Fragment]:
+    """The chats with something unread, the most pressing first: those that fit, and how many more."""
+    rooms = [room for room in screen.rooms.values() if room is not screen.open and room.unread and not room.muted]
+    rooms.sort(key=lambda room: (not room.calls, not room.direct))
+    shown: list[Fragment] = []
+    for at, room in enumerate(rooms):
+        piece: list[Fragment] = [("title-dim", f" {fit(room.name, 12)} "), *badge(room)]
+        more = f" +{len(rooms) - at} "
+        if row_width(shown) + row_width(piece) + (len(more) if at + 1 < len(rooms) else 1) > cells:
+            return [*shown, ("title-dim", more)]
+        shown += piece
+    return [*shown, ("", " ")]
 
 
 def _about(screen: Screen) -> str:
@@ -67,31 +81,31 @@ def bar(screen: Screen, columns: int) -> Row:
         return _ends(_composing(screen, screen.composing), [("hint", " Esc: not ")], columns)
     if screen.usage:
         return _ends([("hint", f" {screen.usage}")], right, columns)
-    if screen.feed.selected is not None:
-        return _ends(_selected(screen, columns), right, columns)
+    if screen.selected is not None:
+        return Row(cut(_selected(screen, screen.selected, columns), columns))
     if screen.transfers:
         return _ends([part for transfer in screen.transfers.values() for part in _transfer(screen, transfer)],
                      [("hint", " Alt-X cancels ")], columns)  # fmt: skip
     return _ends([], right, columns)
 
 
-def _selected(screen: Screen, columns: int) -> list[Fragment]:
+def _selected(screen: Screen, message: Message, columns: int) -> list[Fragment]:
     if screen.view is not None and screen.view.kind == "results":
-        return [("hint", " ↑ ↓ step · Enter opens it in its place · r reply · Esc back")]
-    message = screen.selected
-    own = message is not None and message.from_ == screen.me
-    words = ["r reply", "+ react", *(["e edit", "d delete"] if own else []), "t thread", "y copy id", "Esc"]
-    return [("hint", " " + " · ".join(words))]
+        words = ["↑ ↓ step", "Enter opens its place", "r reply", "Esc back"]
+    else:
+        own = ["e edit", "d delete"] if message.from_ == screen.me else []
+        words = ["r reply", "+ react", *own, "t thread", "y copy", "Esc"]
+    id = f" #{message.id} "
+    while width(id + " · ".join(words)) > columns and len(words) > 1:
+        words.pop()
+    return [("picked-id", id), ("hint", " · ".join(words))]
 
 
 def _scrolled(screen: Screen) -> list[Fragment]:
-    feed = screen.feed
-    if screen.view is not None or (feed.anchor is None and feed.at_end):
-        return []
-    if not screen.open.loaded:
+    if not screen.scrolled:
         return []
     new = screen.open.unread
-    return [("scrolled", f" ↓ {f'{new} new' if new else 'newer below'} · Esc ")]
+    return [("scrolled", f" ↓ {f'{count(new)} new' if new else 'newer below'} · Esc ")]
 
 
 def _composing(screen: Screen, composing: Composing) -> list[Fragment]:
@@ -118,7 +132,7 @@ def _transfer(screen: Screen, transfer: Transfer) -> list[Fragment]:
 
 def status(screen: Screen, columns: int) -> Row:
     left = [*_connection(screen)]
-    if screen.me:
+    if screen.me and not isinstance(screen.connection, Lost):
         left += [("status-dim", " · "), ("status-name", screen.me)]
     waiting = [pending for room in screen.rooms.values() for pending in room.feed.pending.values()]
     held = sum(pending.state == "held" for pending in waiting)
@@ -144,8 +158,9 @@ def _connection(screen: Screen) -> list[Fragment]:
     if isinstance(state, Connected):
         return [("dot-on", " ● "), ("status", safe(screen.server))]
     if isinstance(state, Lost):
-        left = max(0, round(state.retry_at - screen.now))
-        return [("status-bad", f" ○ {safe(state.why)}"), ("status-warn", f" · next try in {left} s (/reconnect)")]
+        left = max(1, ceil(state.retry_at - screen.now))
+        when = f" · next try in {left} s (/reconnect)"
+        return [("status-bad", " ○ not connected"), ("status-warn", when), ("status-dim", f" · {safe(state.why)}")]
     if isinstance(state, Ended):
         return [("status-bad", f" ○ {safe(state.why)}")]
     if isinstance(state, Connecting):

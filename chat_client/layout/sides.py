@@ -1,7 +1,6 @@
 """The panes at the sides: the chats with what is unread in them, who is there; and the dialog that jumps."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from chat_client.model.moving import find, recent
 from chat_client.model.room import Room
@@ -11,7 +10,6 @@ from chat_client.rows.colours import name_style
 from chat_client.rows.items import Row
 
 UNREAD_SHOWN_MAX = 999
-Line = TypeVar("Line")
 
 
 def count(number: int) -> str:
@@ -20,38 +18,40 @@ def count(number: int) -> str:
 
 def badge(room: Room) -> list[Fragment]:
     """What is unread in it: mentions set apart."""
-    parts: list[Fragment] = []
-    if room.calls:
-        parts += [("badge-called", f" @{count(len(room.calls))} "), ("", " ")]
-    if room.unread:
-        style = "badge-muted" if room.muted else "badge-called" if room.direct and not room.calls else "badge"
-        parts += [(style, f" {count(room.unread)} "), ("", " ")]
-    return parts[:-1]
+    calls = len(room.calls)
+    parts: list[Fragment] = [("badge-called", f" @{count(calls)} ")] if calls else []
+    if room.unread > calls:
+        style = "badge-muted" if room.muted else "badge-called" if room.direct and not calls else "badge"
+        parts.append((style, f" {count(room.unread)} "))
+    return parts
 
 
 def chats(screen: Screen, columns: int, height: int) -> list[Row]:
     inside = columns - 1
-    rows: list[Row | tuple[int, Room]] = []  # a chat with its number is laid out where it is in sight
+    rows: list[Row] = []
     at = 0
     heading = ""
     for number, room in enumerate(screen.rooms.values(), 1):
         kind = "people" if room.direct else "chats"
         if kind != heading:
-            if heading:
-                rows.append(Row(()))
-            rows.append(Row((("heading", f" {kind}"),)))
+            rows += _heading(kind, rows)
             heading = kind
         if room.name == screen.open_name:
             at = len(rows)
-        rows.append((number, room))
+        rows.append(_chat(screen, room, number, inside))
+    if screen.invitations:
+        rows += _heading("invited to", rows)
     for name in screen.invitations:
-        rows += [Row(()), Row((("invitation", fit(f" invited: {name}", inside)),), chat=name)]
+        rows.append(Row((("invitation", fit(f"   {name}", inside)),), command=f"/join {name}"))
+    if screen.requests:
+        rows += _heading("asking to join", rows)
     for chat, user in screen.requests:
-        rows.append(Row((("invitation", fit(f" {user} asks for {chat}", inside)),), chat=chat))
-    shown = [
-        row if isinstance(row, Row) else _chat(screen, row[1], row[0], inside) for row in _window(rows, at, height)
-    ]
-    return _edged(shown, columns, height)
+        rows.append(Row((("invitation", fit(f"   {user} {chat}", inside)),), command=f"/approve {chat} {user}"))
+    return _edged(_window(screen, rows, at, height, inside), columns, height)
+
+
+def _heading(text: str, above: list[Row]) -> list[Row]:
+    return [*([Row(())] if above else []), Row((("heading", f" {text}"),))]
 
 
 def _chat(screen: Screen, room: Room, number: int, cells: int) -> Row:
@@ -77,10 +77,30 @@ def _chat(screen: Screen, room: Room, number: int, cells: int) -> Row:
     return Row(tuple(fragments), "open" if is_open else "", chat=room.name)
 
 
-def _window(rows: list[Line], at: int, height: int) -> list[Line]:
-    """So many of them as fit, the one at `at` among them."""
-    start = max(0, min(at - height // 2, len(rows) - height)) if len(rows) > height else 0
-    return rows[start : start + height]
+def _window(screen: Screen, rows: list[Row], at: int, height: int, cells: int) -> list[Row]:
+    """So many of them as fit, the one at `at` among them; at either end what is out of sight."""
+    if len(rows) <= height:
+        return rows
+    start = max(0, min(at - height // 2, len(rows) - height))
+    end = start + height
+    shown = rows[start:end]
+    if start:
+        shown[0] = _hidden(screen, "↑", rows[: start + 1], cells)
+    if end < len(rows):
+        shown[-1] = _hidden(screen, "↓", rows[end - 1 :], cells)
+    return shown
+
+
+def _hidden(screen: Screen, arrow: str, rows: list[Row], cells: int) -> Row:
+    rooms = [screen.rooms[row.chat] for row in rows if row.chat is not None]
+    unread = [room for room in rooms if room.unread and not room.muted]
+    many = len(rooms) + sum(row.command is not None for row in rows)
+    numbers: list[Fragment] = []
+    if unread:
+        pressing = any(room.direct or room.calls for room in unread)
+        style = "badge-called" if pressing else "badge"
+        numbers = [(style, f" {count(sum(room.unread for room in unread))} ")]
+    return Row((("dim", pad(f" {arrow} {many} more", cells - row_width(numbers) - 1)), *numbers))
 
 
 def _edged(rows: Sequence[Row], columns: int, height: int) -> list[Row]:
@@ -90,21 +110,19 @@ def _edged(rows: Sequence[Row], columns: int, height: int) -> list[Row]:
         row = rows[number] if number < len(rows) else Row(())
         fragments = cut(row.fragments, columns - 1)
         space = " " * (columns - 1 - row_width(fragments))
-        edged.append(Row((*fragments, ("", space), ("edge", "│")), row.fill, row.id, row.chat))
+        edged.append(Row((*fragments, ("", space), ("edge", "│")), row.fill, row.id, row.chat, row.command))
     return edged
 
 
 def people(screen: Screen, columns: int, height: int) -> list[Row]:
     here, away = _present(screen)
-    lines: list[Row | tuple[str, bool]] = [
-        Row((("heading", f" here · {len(here)}"),)),
-        *((name, True) for name in here),
-    ]
+    rows = [Row((("heading", f" here · {len(here)}"),))]
+    rows += [_person(screen, name, True, columns - 2) for name in here]
     if away:
-        lines += [Row(()), Row((("heading", f" offline · {len(away)}"),)), *((name, False) for name in away)]
-    if len(lines) > height:
-        lines = [*lines[: height - 1], Row((("dim", f" … {len(lines) - height + 1} more"),))]
-    rows = [line if isinstance(line, Row) else _person(screen, *line, columns - 2) for line in lines]
+        rows += [Row(()), Row((("heading", f" offline · {len(away)}"),))]
+        rows += [_person(screen, name, False, columns - 2) for name in away]
+    if len(rows) > height:
+        rows = [*rows[: height - 1], Row((("dim", f" … {len(rows) - height + 1} more"),))]
     edged = []
     for number in range(height):
         row = rows[number] if number < len(rows) else Row(())
@@ -123,11 +141,8 @@ def _present(screen: Screen) -> tuple[list[str], list[str]]:
             known = [room.name[1:], screen.me]
     order = {name: place for place, name in enumerate(recent([room], ""))}
     known.sort(key=lambda name: (order.get(name, len(order)), name.casefold()))
-    here: list[str] = []
-    away: list[str] = []
-    for name in known:
-        (here if screen.users.get(name) or name == screen.me else away).append(name)
-    return here, away
+    here = [name for name in known if screen.users.get(name) or name == screen.me]
+    return here, [name for name in known if name not in set(here)]
 
 
 def _person(screen: Screen, name: str, online: bool, cells: int) -> Row:

@@ -10,7 +10,7 @@ from chat_client.model.screen import Screen
 
 When = Literal["always", "selected"]  # selected: a message is, and nothing is typed
 Action = Callable[[Screen, str], object]  # the text in the input is handed to it
-GROUPS = ("Chats", "Looking", "A message", "Typing", "Else")
+GROUPS = ("Chats", "Looking", "Else", "A message", "Typing")
 
 
 class Key(Struct, frozen=True):

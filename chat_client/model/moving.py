@@ -265,6 +265,14 @@ def clicked(screen: Screen, id: int) -> None:
         feed.selected = None if feed.selected == id else id
 
 
+def offer(screen: Screen, command: str, text: str) -> None:
+    """A command to type: in the line, if there is nothing in it."""
+    if text:
+        screen.tell("info", command)
+    else:
+        screen.set_text(command)
+
+
 def recent(rooms: Sequence[Room], me: str) -> list[str]:
     """Who spoke in these, the last one first."""
     seen: dict[str, None] = {}

@@ -112,7 +112,7 @@ class Screen:
         if room is None:
             room = self.rooms[name] = Room(name)
             order = {"m": 0, "#": 1, "@": 2}
-            self.rooms = dict(sorted(self.rooms.items(), key=lambda pair: order.get(pair[0][0], 1)))
+            self.rooms = dict(sorted(self.rooms.items(), key=lambda pair: (order[pair[0][0]], pair[0].casefold())))
         return room
 
     @property
@@ -133,7 +133,23 @@ class Screen:
     @property
     def has_bar(self) -> bool:
         """Whether a row over the input says something."""
-        return bool(self.composing or self.question or self.flash or self.usage or self.feed.selected or self.transfers)
+        return self.scrolled or bool(
+            self.composing or self.question or self.flash or self.usage or self.feed.selected or self.transfers
+        )
+
+    @property
+    def scrolled(self) -> bool:
+        """Whether the end of the open chat is out of sight."""
+        feed = self.open.feed
+        return self.view is None and self.open.loaded and (feed.anchor is not None or not feed.at_end)
+
+    @property
+    def hint(self) -> str:
+        """What an empty line may become."""
+        if self.view is not None and self.view.kind == "thread":
+            return "answer in this thread"
+        name = "everyone" if self.open_name == "main" else self.open_name.removeprefix("@")
+        return f"message to {name} · / for commands"
 
     @property
     def context(self) -> Context:

@@ -33,7 +33,7 @@ class Geometry(Struct, frozen=True):
 def geometry(columns: int, rows: int, input_rows: int, bar: bool, sides: bool = True) -> Geometry:
     left = right = 0
     if sides and columns >= LEFT_FROM:
-        left = 20 if columns < 120 else 24 if columns < 180 else 28
+        left = 20 if columns < 100 else 22 if columns < 120 else 24 if columns < 180 else 30
     if sides and columns >= RIGHT_FROM:
         right = 18 if columns < 120 else 22 if columns < 180 else 26
     wanted = max(1, min(input_rows, INPUT_ROWS_MAX, rows // 3))

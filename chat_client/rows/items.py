@@ -11,12 +11,14 @@ NoteKind = Literal["info", "done", "error"]
 
 
 class Row(Struct, frozen=True):
-    """One row of the screen: its fragments, the style under all of it, and the message or chat that it belongs to."""
+    """One row of the screen: its fragments, the style under all of it, and what a click on it means: the message or the
+    chat that it belongs to, or a command to type."""
 
     fragments: tuple[tuple[str, str], ...]
     fill: str = ""
     id: int | None = None
     chat: str | None = None
+    command: str | None = None
 
 
 class Item(Struct, eq=False):

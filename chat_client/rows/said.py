@@ -6,7 +6,7 @@ from datetime import tzinfo
 
 from msgspec import Struct
 
-from chat_client.rows.cells import Fragment, cut, fit, pad, row_width, safe, width, wrap
+from chat_client.rows.cells import Fragment, fit, pad, safe, width, wrap
 from chat_client.rows.colours import name_style
 from chat_client.rows.items import Item, Note, Pending, Row, Said, begin
 from chat_client.rows.times import clock, day, local
@@ -142,16 +142,7 @@ def _spoken(
         lines += _below(message, context.me, cells)
     id = message.id if message else None
     for number, line in enumerate(lines):
-        fragments = [bar, *(head if number == 0 else blank), *line]
-        if selected and number == 0 and id is not None:
-            fragments = _with_id(fragments, id, context.width)
-        yield Row(tuple(fragments), fill, id)
-
-
-def _with_id(fragments: list[Fragment], id: int, cells: int) -> list[Fragment]:
-    mark = f" #{id} "
-    row = list(cut(fragments, cells - len(mark)))
-    return [*row, ("", " " * (cells - len(mark) - row_width(row))), ("picked-id", mark)]
+        yield Row((bar, *(head if number == 0 else blank), *line), fill, id)
 
 
 def _continues(item: Item, name: str, message: Message | None, before: Item | None, context: Context) -> bool:

@@ -69,6 +69,13 @@ class Bindings:
         def _(event: KeyPressEvent) -> None:
             line.insert_text("\n")
 
+        @add("escape", "/", filter=writing)
+        def _(event: KeyPressEvent) -> None:
+            """Esc and then a command, typed fast or through tmux, which waits before it passes an Esc on."""
+            moving.escape(self._screen)
+            line.insert_text("/")
+            self._acted()
+
         @add("tab", filter=writing)
         def _(event: KeyPressEvent) -> None:
             if line.complete_state is not None:

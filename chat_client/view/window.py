@@ -23,6 +23,7 @@ from chat_client.model.screen import Screen
 from chat_client.rows.geometry import INPUT_ROWS_MAX
 from chat_client.rows.items import Row
 from chat_client.view.bindings import Bindings
+from chat_client.view.line import Hint
 from chat_client.view.panel import Panel
 from chat_client.view.terminal import know_focus_reports
 from chat_client.view.themes import ThemeName, theme
@@ -58,7 +59,7 @@ class FullScreen:
             buffer=self.line,
             search_buffer_control=toolbar.control,
             focus_on_click=False,
-            input_processors=list(hidden),
+            input_processors=[*hidden, Hint(screen)],
         )
         self._window = Window(control, wrap_lines=True, get_line_prefix=self._prefix, style="class:input")
         self._covers = Window(FormattedTextControl(focusable=True, show_cursor=False))
@@ -115,6 +116,8 @@ class FullScreen:
             moving.scroll(screen, -WHEEL_ROWS)
         elif event.event_type is not MouseEventType.MOUSE_UP or row is None:
             return
+        elif row.command is not None:
+            moving.offer(screen, row.command, self.line.text)
         elif row.chat is not None:
             moving.open_chat(screen, row.chat, self.line.text)
         elif row.id is not None and region.name == "feed":

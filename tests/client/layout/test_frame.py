@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +37,7 @@ def test_every_region_stays_in_its_place_at_any_size(columns: int, rows: int, ty
         assert region.x >= 0 and region.x + region.columns <= columns
         if region.name == "jump":
             continue
-        assert len(region.rows) <= region.height, region.name
+        assert len(region.rows) == region.height, region.name
         for y in range(region.y, region.y + region.height):
             for x in range(region.x, region.x + region.columns):
                 assert (x, y) not in cells, f"{region.name} over {cells[x, y]}"
@@ -59,4 +60,14 @@ def test_an_empty_chat_says_so() -> None:
     me = Me()
     assert "loading" in me.text()
     me.load()
-    assert "nothing was said here yet" in me.text()
+    assert "nothing was said here yet" in me.text() and "F1 all keys" in me.text()
+    me.screen.open_name = "#team"
+    me.screen.open.loaded = True
+    assert "/invite #team <username>" in me.text()
+
+
+@pytest.mark.parametrize("rows", [5, 15, 60])
+def test_an_empty_chat_fills_its_place(rows: int) -> None:
+    me = Me(columns=60, rows=rows)
+    me.load()
+    assert all(len(region.rows) == region.height for region in me.frame().regions)

@@ -16,4 +16,10 @@ def test_a_small_screen_scrolls_it() -> None:
     me = Me(columns=60, rows=15)
     me.screen.help_from = 1000
     text = me.text()
-    assert "Alt-X" in text and me.screen.help_from < 1000
+    assert "Ctrl-C" in text and me.screen.help_from < 1000
+
+
+def test_it_needs_no_scrolling_at_a_usual_size() -> None:
+    me = Me(columns=110, rows=34)
+    me.screen.help_from = 0
+    assert all(key.shows in me.text() for key in KEYS)

@@ -1,7 +1,8 @@
+from chat_client.model import moving
 from chat_client.model.screen import Transfer
 from chat_client.states import Ended
 from chat_server.protocol.events import Chat
-from tests.client.people import Me
+from tests.client.people import Me, said
 
 
 def test_the_title_tells_what_is_unread_elsewhere_where_the_sides_are_folded_away() -> None:
@@ -26,3 +27,34 @@ def test_an_end_is_told() -> None:
 def test_one_line_is_one_line_whatever_it_holds() -> None:
     me = Me(Chat("main", 0, 0, topic="one\ntwo\x1b[2J", muted=False))
     assert len(me.rows("title")) == 1 and "\x1b" not in me.text("title") and "\n" not in me.text("title")
+
+
+def test_the_most_pressing_of_many_chats_is_told_and_how_many_more() -> None:
+    teams = [Chat(f"#team{number}", 0, 1, muted=False) for number in range(9)]
+    me = Me(Chat("main", 0, 0, muted=False), *teams, Chat("@bob", 0, 2, muted=False), columns=60, rows=15)
+    me.hear(said(1, "@alice", chat="#team7"))
+    assert me.text("title").split() == ["main", "everyone", "#team7", "@1", "2", "@bob", "2", "+8"]
+
+
+def test_a_small_screen_says_too_that_one_has_scrolled_up() -> None:
+    me = Me(columns=60, rows=15)
+    me.load(*(said(id) for id in range(1, 101)))
+    assert not any(region.name == "bar" for region in me.frame().regions)
+    moving.scroll(me.screen, 20)
+    assert "newer below · Esc" in me.text("bar")
+
+
+def test_a_selected_message_says_what_can_be_done_with_it() -> None:
+    me = Me(columns=60, rows=15)
+    me.load(said(1, who="alice"))
+    moving.select(me.screen, -1)
+    assert me.text("bar") == " #1 r reply · + react · e edit · d delete · t thread"
+    me.screen.columns = 110
+    assert me.text("bar").endswith("y copy · Esc")
+
+
+def test_an_empty_line_says_where_a_text_goes() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    assert me.screen.hint == "message to everyone · / for commands"
+    me.screen.open_name = "@bob"
+    assert me.screen.hint == "message to bob · / for commands"

@@ -1,3 +1,5 @@
+from chat_client.model import moving
+from chat_client.model.effects import SetText
 from chat_client.model.screen import Jump
 from chat_server.protocol.events import Chat
 from tests.client.people import Me, said
@@ -12,8 +14,8 @@ def test_chats_with_what_is_unread_in_them() -> None:
     )
     me.hear(said(3000, "@alice", chat="#team"))
     rows = me.rows("left")
-    assert [row.split()[:2] for row in rows[1:4]] == [["▌1", "main"], ["2", "#team"], ["3", "#noise"]]
-    assert "@1   5 " in rows[2] and "999+" in rows[3]
+    assert [row.split()[:2] for row in rows[1:4]] == [["▌1", "main"], ["2", "#noise"], ["3", "#team"]]
+    assert "999+" in rows[2] and "@1  5 " in rows[3]
     assert rows[6].split()[:3] == ["4", "○", "bob"]
 
 
@@ -21,6 +23,38 @@ def test_the_open_chat_is_in_sight_however_many_there_are() -> None:
     me = Me(*(Chat(f"#chat{number}", 0, 0, muted=False) for number in range(100)))
     me.screen.open_name = "#chat90"
     assert any("▌" in row and "#chat90" in row for row in me.rows("left"))
+
+
+def test_chats_stand_in_the_same_order_whenever_they_come() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("#b", 0, 0, muted=False), Chat("@Zoe", 0, 0, muted=False))
+    me.hear(said(1, chat="@bob"), said(2, chat="#A"))
+    assert list(me.screen.rooms) == ["main", "#A", "#b", "@bob", "@Zoe"]
+
+
+def test_what_is_unread_out_of_sight_is_told_at_that_end() -> None:
+    people = [Chat(f"@user{number:02d}", 0, 0, muted=False) for number in range(60)]
+    me = Me(Chat("main", 0, 3, muted=False), *people)
+    me.hear(said(1, chat="@user55"), said(2, chat="@user56"))
+    rows = me.rows("left")
+    assert "↑" not in rows[0] and rows[-1].split() == ["↓", "32", "more", "2", "│"]
+    me.screen.open_name = "@user30"
+    rows = me.rows("left")
+    assert rows[0].split()[-2:] == ["3", "│"] and "▌" in me.text("left")
+    me.screen.open_name = "@user59"
+    assert "↓" not in me.text("left") and "▌" in me.rows("left")[-1]
+
+
+def test_a_click_on_an_invitation_offers_the_command() -> None:
+    me = Me()
+    me.screen.invitations = ["#team"]
+    me.screen.requests = [("#mine", "carol")]
+    region = next(region for region in me.frame().regions if region.name == "left")
+    commands = [row.command for row in region.rows if row.command]
+    assert commands == ["/join #team", "/approve #mine carol"]
+    moving.offer(me.screen, commands[0], "")
+    assert me.wanted(SetText) == [SetText("/join #team")]
+    moving.offer(me.screen, commands[0], "half a line")
+    assert not me.wanted(SetText) and "/join #team" in me.text("bar")
 
 
 def test_who_is_here_recent_speakers_first() -> None:

@@ -164,7 +164,8 @@ class App:
             self.screen.usage = usage(before, self.screen.commands) or ""
 
     def _drawn(self, frame: Frame) -> None:
-        shown(self.screen, frame.last_id, frame.quoted, self._clock())
+        if shown(self.screen, frame.first_id, frame.last_id, frame.quoted, self._clock()):
+            self._draw_soon()
         rooms = self.screen.rooms.values()
         unread = sum(room.unread for room in rooms if not room.muted)
         self._terminal.title(f"{f'({unread}) ' if unread else ''}{self.screen.open_name} · chat")

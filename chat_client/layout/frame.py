@@ -26,11 +26,12 @@ class Region(Struct, frozen=True):
 
 
 class Frame(Struct, frozen=True):
-    """`input`: where the line that is typed stands (x, y, columns, rows). `last_id`: the newest message on the screen;
-    `quoted`: what the messages on it answer; `cursor`: whether the line has the keys."""
+    """`input`: where the line that is typed stands (x, y, columns, rows). `first_id`, `last_id`: the oldest and the
+    newest message on the screen; `quoted`: what the messages on it answer; `cursor`: whether the line has the keys."""
 
     regions: list[Region]
     input: tuple[int, int, int, int]
+    first_id: int | None
     last_id: int | None
     quoted: set[int]
     cursor: bool
@@ -42,10 +43,10 @@ def frame(screen: Screen) -> Frame:
     middle = geometry.left
     if screen.help_from is not None:
         rows = help_rows(screen, geometry.feed_columns, feed_rows)
-        last_id, quoted = None, set[int]()
+        ids, quoted = set[int](), set[int]()
     else:
         rows = screen.feed.visible(screen.context, feed_rows)
-        last_id, quoted = _seen(screen, rows)
+        ids, quoted = _seen(screen, rows)
     blank = feed_rows - len(rows)
     y = 1 + feed_rows
     regions = [
@@ -66,7 +67,8 @@ def frame(screen: Screen) -> Frame:
         regions.append(Region("right", x, 0, geometry.right, height, "side", people(screen, geometry.right, height)))
     if screen.jump is not None:
         regions.append(_jump(screen, geometry.columns, height))
-    return Frame(regions, (middle, y, geometry.middle, geometry.input), last_id, quoted, not screen.modal)
+    first_id, last_id = min(ids, default=None), max(ids, default=None)
+    return Frame(regions, (middle, y, geometry.middle, geometry.input), first_id, last_id, quoted, not screen.modal)
 
 
 def _jump(screen: Screen, columns: int, height: int) -> Region:
@@ -75,7 +77,7 @@ def _jump(screen: Screen, columns: int, height: int) -> Region:
     return Region("jump", (columns - wide) // 2, min(2, max(0, height - len(rows))), wide, len(rows), "dialog", rows)
 
 
-def _seen(screen: Screen, rows: list[Row]) -> tuple[int | None, set[int]]:
+def _seen(screen: Screen, rows: list[Row]) -> tuple[set[int], set[int]]:
     said = screen.feed.said
     ids = {row.id for row in rows if row.id is not None}
     quoted = {
@@ -85,7 +87,7 @@ def _seen(screen: Screen, rows: list[Row]) -> tuple[int | None, set[int]]:
         and (reply_to := item.message.reply_to) is not None
         and screen.message(reply_to) is None
     }
-    return max(ids, default=None), quoted
+    return ids, quoted
 
 
 def _empty(screen: Screen, height: int) -> list[Row]:

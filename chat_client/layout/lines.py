@@ -102,6 +102,10 @@ def _selected(screen: Screen, message: Message, columns: int) -> list[Fragment]:
 
 
 def _scrolled(screen: Screen) -> list[Fragment]:
+    if screen.view is not None:
+        return []
+    if screen.above:
+        return [("scrolled", f" ↑ {count(screen.above)} unread · Alt-U · Esc: read ")]
     if not screen.scrolled:
         return []
     new = screen.open.unread

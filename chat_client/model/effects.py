@@ -4,12 +4,15 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+Side = Literal["newest", "before", "after", "around", "unread"]
+
 
 class Page(Struct, frozen=True):
-    """A page of a chat was asked for: the newest, those next to the window on one side, or those around `id`."""
+    """A page of a chat was asked for: the newest, those next to the window on one side, those around `id`; or those
+    with the first unread one: around `id`, or the newest if all of them are among these (`id` is None)."""
 
     chat: str
-    side: Literal["newest", "before", "after", "around"]
+    side: Side
     id: int | None = None
 
 
@@ -21,7 +24,7 @@ class Results(Struct, frozen=True):
     """Messages for a view of their own: of a search, or of any other command that returns messages."""
 
     title: str
-    more: bool = False
+    more: bool = False  # of those that are shown already
 
 
 class Quoted(Struct, frozen=True):

@@ -9,13 +9,14 @@ from itertools import count
 from typing import Literal
 
 from chat_client.rows.items import Item, Note, NoteKind, Pending, Row, Said
-from chat_client.rows.said import Context, rows_of
+from chat_client.rows.said import Context, named, rows_of
 from chat_server.protocol.events import Message
 
 ITEMS_MAX = 2000
 ITEMS_DROPPED = 400
 
 Put = Literal["new", "changed", "outside"]
+Where = Literal["nearest", "middle", "top"]
 
 
 def _place(item: Item) -> tuple[int, int]:
@@ -52,6 +53,17 @@ class Feed:
     @property
     def last_id(self) -> int | None:
         return next((item.place[0] for item in reversed(self.items) if isinstance(item, Said)), None)
+
+    def first_after(self, id: int) -> int | None:
+        """The first message with a higher id."""
+        at = bisect_left(self.items, (id + 1, 0), key=_place)
+        return next((item.place[0] for item in self.items[at:] if isinstance(item, Said)), None)
+
+    def between(self, after: int, before: int, me: str) -> int:
+        """How many messages of others there are with ids between these two."""
+        start, end = (bisect_left(self.items, place, key=_place) for place in ((after + 1, 0), (before, 0)))
+        return sum(isinstance(item, Said) and item.message.from_ != me and not item.message.deleted
+                   for item in self.items[start:end])  # fmt: skip
 
     def put(self, message: Message) -> Put:
         """A message that was said or has changed. It is kept if it belongs into this stretch."""
@@ -145,16 +157,22 @@ class Feed:
         return (index, below) if index < len(entries) else (len(entries) - 1, 0)
 
     def visible(self, context: Context, height: int) -> list[Row]:
-        """The rows on the screen; only these are laid out."""
+        """The rows on the screen; only these are laid out. Who speaks on top of it is named, also where they go on."""
         entries = self.entries
         index, below = self.bottom(entries)
-        rows: list[Row] = []
-        while index >= 0 and len(rows) < height:
+        shown: list[list[Row]] = []  # of each item, from the lowest one up
+        count = 0
+        while index >= 0 and count < height:
             own = self._rows(entries, index, context)
-            rows[:0] = own[: len(own) - below] if below else own
+            shown.append(own[: len(own) - below])
+            count += len(shown[-1])
             below = 0
             index -= 1
-        return rows[-height:]
+        is_cut = count > height
+        if len(shown) > is_cut:
+            first = shown[-1 - is_cut]
+            first[:1] = [named(row, entries[index + 1 + is_cut], context) for row in first[:1]]
+        return [row for own in reversed(shown) for row in own][-height:]
 
     def _rows(self, entries: list[Item], index: int, context: Context) -> list[Row]:
         return rows_of(entries[index], entries[index - 1] if index else None, context)
@@ -189,14 +207,15 @@ class Feed:
         at_bottom = index >= len(entries) - 1 and below == 0
         self.anchor = None if at_bottom and self.at_end else (entries[index].place, below)
 
-    def show(self, id: int, context: Context, height: int, centred: bool = False) -> None:
-        """Scroll as little as is needed to have this message on the screen, or until it is in the middle."""
+    def show(self, id: int, context: Context, height: int, where: Where = "nearest") -> None:
+        """Scroll as little as is needed to have this message on the screen, or until it is in the middle or on top, or
+        as far as there is something below it."""
         entries = self.entries
         index = bisect_left(entries, (id, 0), key=_place)
         if index >= len(entries):
             return
         bottom, below = self.bottom(entries)
-        if not centred:
+        if where == "nearest":
             if bottom < index or (bottom == index and below):
                 self._set(entries, index, 0)
                 return
@@ -208,7 +227,7 @@ class Feed:
             else:
                 return
         own = len(self._rows(entries, index, context))
-        room = (height - own) // 2 if centred else height - own
+        room = (height - own) // 2 if where == "middle" else height - own
         index, below = self._move(entries, index, -max(0, room), context)
         self._set(entries, index, below)
         self.scroll(0, context, height)
@@ -217,6 +236,11 @@ class Feed:
     def near_start(self) -> bool:
         """Whether older messages will be needed soon."""
         return self.anchor is not None and bisect_left(self.items, self.anchor[0], key=_place) < 80
+
+    @property
+    def steps_left(self) -> int:
+        """How many messages there are above the selected one; without one, all."""
+        return sum(self.selected is None or id < self.selected for id in self.said)
 
     @property
     def near_end(self) -> bool:

@@ -8,6 +8,8 @@ from chat_client.model.screen import Composing, Jump, Question, Screen
 from chat_client.rows.items import begin
 from chat_server.protocol.events import Message
 
+STEPS_AHEAD = 10  # from the oldest result, when more of them are asked for
+
 
 def open_chat(screen: Screen, name: str, text: str = "") -> None:
     """Show this chat; `text` is what stands in the input, and stays there as the draft of the one that is left."""
@@ -22,8 +24,10 @@ def open_chat(screen: Screen, name: str, text: str = "") -> None:
     screen.before_name, screen.open_name = screen.open_name, name
     room = screen.open
     room.new_after = room.read if room.unread else None
-    screen.on_screen = None
+    screen.on_screen, screen.above = None, 0
     screen.load(room)
+    if room.loaded and room.unread:
+        show_unread(screen, room.read)
     if name.startswith("#") and room.members is None:
         screen.ask("members", None, chat=name)
     if room.draft or text:
@@ -101,9 +105,9 @@ def page_rows(screen: Screen) -> int:
 def want_more(screen: Screen) -> None:
     if screen.view is not None:
         view = screen.view
-        if view.kind == "results" and not view.feed.at_start and view.feed.near_start and view.feed.first_id:
-            view.feed.at_start = True  # asked once; the answer says whether there is more
-            search(screen, view.query or "", before=view.feed.first_id)
+        if view.more is not None and (view.feed.near_start or view.feed.steps_left < STEPS_AHEAD):
+            more, view.more = view.more, None  # asked once; the answer says whether there is more
+            screen.do(Run(more, Results(view.title, more=True)))
         return
     room = screen.open
     feed = room.feed
@@ -140,9 +144,20 @@ def escape(screen: Screen) -> bool:
         screen.view = None
     elif screen.open.feed.anchor is not None or not screen.open.feed.at_end:
         to_end(screen)
+    elif screen.above:
+        mark_all(screen)
     else:
         return False
     return True
+
+
+def mark_all(screen: Screen) -> None:
+    """The open chat is read, what was never on the screen too."""
+    room = screen.open
+    newest = max(room.newest, room.feed.last_id or 0)
+    screen.above = 0
+    room.marked(newest, screen.me)
+    screen.ask("read", None, chat=room.name, id=newest)
 
 
 def first_unread(screen: Screen) -> None:
@@ -152,13 +167,18 @@ def first_unread(screen: Screen) -> None:
     if after is None:
         screen.tell("info", "nothing unread here")
         return
+    show_unread(screen, after)
+
+
+def show_unread(screen: Screen, after: int) -> None:
+    """Scroll the open chat to the first message behind this one, if not all of them fit."""
+    room = screen.open
     feed = room.feed
-    first = next((id for id in feed.said if id > after), None)
-    first = min((id for id in feed.said if id > after), default=first)
+    first = feed.first_after(after)
     if first is not None and ((feed.first_id or 0) <= after or feed.at_start):
-        feed.show(first, screen.context, screen.geometry.feed_rows, centred=True)
+        feed.show(first, screen.context, screen.geometry.feed_rows, "top")
     else:
-        screen.fetch(room, "around", after + 1)
+        screen.fetch(room, "unread", after + 1)
 
 
 # ---- messages
@@ -174,9 +194,8 @@ def open_thread(screen: Screen, id: int) -> None:
     _needs_connection(screen)
 
 
-def search(screen: Screen, query: str, before: int | None = None) -> None:
-    page = f" before:{before}" if before is not None else ""
-    screen.do(Run(f"/search {query}{page}", Results(query, more=before is not None)))
+def search(screen: Screen, query: str) -> None:
+    screen.do(Run(f"/search {query}", Results(f"search · {query}")))
 
 
 def _needs_connection(screen: Screen) -> None:
@@ -191,7 +210,7 @@ def open_in_place(screen: Screen, message: Message) -> None:
     room = screen.open
     if message.id in room.feed.said:
         room.feed.selected = message.id
-        room.feed.show(message.id, screen.context, screen.geometry.feed_rows, centred=True)
+        room.feed.show(message.id, screen.context, screen.geometry.feed_rows, "middle")
     else:
         room.asked.discard("newest")
         screen.fetch(room, "around", message.id)

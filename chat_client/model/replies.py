@@ -7,10 +7,11 @@ from msgspec import structs
 
 from chat_client.errors import ChatError, Refused
 from chat_client.model import words
-from chat_client.model.effects import Page, Quiet, Quoted, Results, Shown, ThreadOf, Why
+from chat_client.model.effects import Page, Quiet, Quoted, Results, Run, Shown, ThreadOf, Why
 from chat_client.model.feed import Feed
 from chat_client.model.incoming import gone, load_limits, why_not
-from chat_client.model.moving import open_chat
+from chat_client.model.moving import open_chat, show_unread
+from chat_client.model.room import Room
 from chat_client.model.screen import Screen, View
 from chat_client.rows.said import quote_of
 from chat_client.states import OtherReply
@@ -78,16 +79,16 @@ def _page(screen: Screen, why: Page, messages: list[Message], reply: Reply) -> N
     room.asked.discard(why.side)
     feed = room.feed
     more = structs.asdict(reply).get("more") is not None
-    if why.side == "newest":
+    if why.side in ("newest", "unread") and why.id is None:
         feed.restart(messages)
         feed.at_start, room.loaded = not more, True
         _ends(screen, why.chat)
-    elif why.side == "around":
+    elif why.side in ("around", "unread"):
         feed.restart(messages)
         room.loaded = True
-        if why.id in feed.said:
+        if why.side == "around" and why.id in feed.said:
             feed.selected = why.id
-            feed.show(why.id, screen.context, screen.geometry.feed_rows, centred=True)
+            feed.show(why.id, screen.context, screen.geometry.feed_rows, "middle")
         if feed.anchor is None and feed.items:
             feed.anchor = (feed.items[-1].place, 0)
     elif why.side == "before" and feed.first_id == why.id:
@@ -101,6 +102,18 @@ def _page(screen: Screen, why: Page, messages: list[Message], reply: Reply) -> N
             feed.drop_oldest()
         if not more:
             _ends(screen, why.chat)
+    if why.side == "unread" and room is screen.open:
+        _show_unread(screen, room, why.id)
+
+
+def _show_unread(screen: Screen, room: Room, id: int | None) -> None:
+    first = room.feed.first_after(room.read if id is None else id - 1)
+    if first is None:
+        return
+    if id is None:
+        show_unread(screen, room.read)
+    else:
+        room.feed.show(first, screen.context, screen.geometry.feed_rows, "top")
 
 
 def _ends(screen: Screen, name: str) -> None:
@@ -129,23 +142,29 @@ def _thread(screen: Screen, root: int, messages: list[Message]) -> None:
 
 
 def _results(screen: Screen, why: Results, messages: list[Message], reply: Reply) -> None:
-    if not messages:
-        if screen.view is not None and screen.view.query == why.title:
-            screen.tell("info", "no more results")
-            screen.view.feed.at_start = True
-        else:
-            note(screen, screen.open_name, "info", f"nothing was found for {why.title}")
-        return
-    more = structs.asdict(reply).get("more") is not None
-    view = screen.view
-    if why.more and view is not None and view.query == why.title:
+    more = structs.asdict(reply).get("more")
+    view = screen.view if screen.view is not None and screen.view.title == why.title else None
+    if why.more and view is None:
+        return  # it was left meanwhile
+    if not messages and more is not None:
+        # The server looks through so much at a time.
+        screen.tell("info", "searching …")
+        screen.do(Run(more, why))
+    elif not messages and view is not None:
+        screen.tell("info", "no more results")
+    elif not messages:
+        note(screen, screen.open_name, "info", f"nothing was found: {why.title}")
+    elif view is not None and why.more:
         view.feed.extend(messages)
+        view.more = more
     else:
         feed = Feed(at_end=True)
         feed.extend(messages)
         feed.selected = feed.last_id
-        view = screen.view = View(kind="results", title=why.title, feed=feed, query=why.title)
-    view.feed.at_start = not more
+        older = more is None or " after " not in more
+        screen.view = view = View(kind="results", title=why.title, feed=feed, more=more if older else None)
+    if view is not None:
+        view.feed.at_start = view.more is None
 
 
 def _shown(screen: Screen, why: Shown, verb: str, messages: list[Message], reply: Reply) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from chat_client.model.effects import Ask, Effect, Page, Quiet, Quoted, SetText, Why
+from chat_client.model.effects import Ask, Effect, Page, Quiet, Quoted, SetText, Side, Why
 from chat_client.model.feed import Feed
 from chat_client.model.room import Room
 from chat_client.rows.geometry import Geometry, geometry
@@ -28,7 +28,7 @@ class View(Struct):
     title: str
     feed: Feed
     root: int | None = None  # of a thread
-    query: str | None = None  # of a search, to ask for more
+    more: str | None = None  # the command that goes on, as the server tells it
 
 
 class Composing(Struct, frozen=True):
@@ -102,6 +102,7 @@ class Screen:
         self.sides = True
         self.attended = 0.0
         self.on_screen: tuple[str, int, float] | None = None  # chat, id, since
+        self.above = 0  # unread messages of the open chat that are above the screen
         self.columns, self.height, self.input_rows = 80, 24, 1
 
     # ---- what it is made of
@@ -133,8 +134,10 @@ class Screen:
     @property
     def has_bar(self) -> bool:
         """Whether a row over the input says something."""
-        return self.scrolled or bool(
-            self.composing or self.question or self.flash or self.usage or self.feed.selected or self.transfers
+        return (
+            self.scrolled
+            or self.above > 0
+            or bool(self.composing or self.question or self.flash or self.usage or self.feed.selected or self.transfers)
         )
 
     @property
@@ -212,15 +215,16 @@ class Screen:
         self.do(SetText(text))
 
     def load(self, room: Room) -> None:
-        """Have its newest messages, if they are not there."""
+        """Have its first unread messages, or else its newest ones, if they are not there."""
         if not room.loaded:
-            self.fetch(room, "newest")
+            first = room.read + 1 if room.unread >= PAGE_MESSAGES else None
+            self.fetch(room, "unread" if room.unread else "newest", first)
 
-    def fetch(self, room: Room, side: Literal["newest", "before", "after", "around"], id: int | None = None) -> None:
+    def fetch(self, room: Room, side: Side, id: int | None = None) -> None:
         if side in room.asked or not self.online:
             return
         room.asked.add(side)
-        where: dict[str, Any] = {} if side == "newest" else {side: id}
+        where: dict[str, Any] = {} if id is None else {"around" if side == "unread" else side: id}
         self.ask("history", Page(room.name, side, id), chat=room.name, limit=PAGE_MESSAGES, **where)
 
     def ask_quotes(self, ids: set[int]) -> None:

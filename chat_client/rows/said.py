@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import tzinfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chat_client.rows.cells import Fragment, fit, pad, safe, width, wrap
 from chat_client.rows.colours import name_style
@@ -125,11 +126,7 @@ def _spoken(
     hour = clock(item.at, context.zone)
     if not new_group and before is not None and clock(before.at, context.zone) == hour and not selected:
         hour = ""
-    style = "name-mine" if mine else name_style(name)
-    head: list[Fragment] = [
-        ("time", pad(hour, 5) + " "),
-        (style, pad(name if new_group else "", name_cells, right=True) + "  "),
-    ]
+    head = _head(hour, name, name if new_group or selected else "", context)
     blank: list[Fragment] = [("", " " * (edge - 1))]
     lines: list[list[Fragment]] = []
     cells = context.width - edge - 1
@@ -143,6 +140,20 @@ def _spoken(
     id = message.id if message else None
     for number, line in enumerate(lines):
         yield Row((bar, *(head if number == 0 else blank), *line), fill, id)
+
+
+def _head(hour: str, name: str, shown: str, context: Context) -> list[Fragment]:
+    style = "name-mine" if name == context.me else name_style(name)
+    return [("time", pad(hour, 5) + " "), (style, pad(shown, context.name_cells, right=True) + "  ")]
+
+
+def named(row: Row, item: Item, context: Context) -> Row:
+    """The first row of what somebody goes on saying, with who it is and when."""
+    if len(row.fragments) < 3 or row.fragments[1][0] != "time" or not isinstance(item, Said | Pending):
+        return row
+    name = item.message.from_ if isinstance(item, Said) else context.me
+    bar, _, _, *line = row.fragments
+    return replace(row, fragments=(bar, *_head(clock(item.at, context.zone), name, name, context), *line))
 
 
 def _continues(item: Item, name: str, message: Message | None, before: Item | None, context: Context) -> bool:

@@ -122,9 +122,9 @@ def test_messages_are_selected_one_by_one_and_stay_in_sight() -> None:
 
 def test_a_message_is_shown_in_the_middle() -> None:
     one = feed(100)
-    one.show(50, CONTEXT, HEIGHT, centred=True)
+    one.show(50, CONTEXT, HEIGHT, "middle")
     assert 3 <= shown(one).index(50) <= 6
-    one.show(100, CONTEXT, HEIGHT, centred=True)
+    one.show(100, CONTEXT, HEIGHT, "middle")
     assert shown(one)[-1] == 100
 
 
@@ -133,3 +133,27 @@ def test_what_is_gone_is_gone() -> None:
     one.selected = 3
     assert one.remove([3, 4, 99]) == 2
     assert one.selected is None and 4 not in shown(one)
+
+
+def test_who_goes_on_speaking_is_named_on_top_of_the_screen() -> None:
+    one = feed(30)
+    first, second, *_ = ["".join(text for _, text in row.fragments) for row in one.visible(CONTEXT, HEIGHT)]
+    assert first.split() == ["08:00", "bob", "text", "21"] and second.split() == ["text", "22"]
+    one.put(said(31, "word " * 30))
+    assert "bob" in "".join(text for _, text in one.visible(CONTEXT, HEIGHT)[0].fragments)
+    assert "bob" not in "".join(text for row in one.visible(CONTEXT, 2) for _, text in row.fragments)
+
+
+def test_a_message_is_brought_to_the_top_if_there_is_enough_below_it() -> None:
+    one = feed(30)
+    one.show(10, CONTEXT, HEIGHT, "top")
+    assert shown(one) == list(range(10, 20))
+    one.show(25, CONTEXT, HEIGHT, "top")
+    assert shown(one) == list(range(21, 31)) and one.anchor is None
+
+
+def test_what_stands_between_two_ids() -> None:
+    one = feed(30)
+    one.put(said(31, who="alice"))
+    assert one.between(20, 25, "alice") == 4 and one.between(29, 99, "alice") == 1
+    assert one.first_after(30) == 31 and one.first_after(31) is None

@@ -137,7 +137,7 @@ def test_nothing_found() -> None:
     moving.search(me.screen, "needle")
     (run,) = me.wanted(Run)
     answered(me.screen, run.why, "search", [], Page("main", 0), me.now)
-    assert "nothing was found for needle" in me.text() and me.screen.view is None
+    assert "nothing was found: search · needle" in me.text() and me.screen.view is None
 
 
 def test_only_own_messages_are_edited() -> None:

@@ -1,8 +1,9 @@
 from chat_client.errors import Disconnected, Refused
-from chat_client.model.effects import Ask, Page, Quoted, Results, Shown
+from chat_client.model import moving
+from chat_client.model.effects import Ask, Page, Quoted, Results, Run, Shown
 from chat_client.model.replies import answered, refused
 from chat_client.states import OtherReply
-from chat_server.protocol.events import Limit, MarkedRead, Pong, Sent, WhoReport
+from chat_server.protocol.events import Found, Limit, MarkedRead, Pong, Sent, WhoReport
 from chat_server.protocol.events import Page as PageOf
 from tests.client.people import Me, at, said
 
@@ -67,6 +68,30 @@ def test_no_more_results() -> None:
     assert sorted(me.screen.feed.said) == [5, 8, 9]
     answered(me.screen, Results("x", more=True), "search", [], PageOf("main", 0), me.now)
     assert "no more results" in me.text("bar")
+
+
+def test_more_results_are_asked_for_by_the_servers_own_command() -> None:
+    me = ready()
+    found = [said(id) for id in range(100, 120)]
+    answered(me.screen, Results("search · x"), "search", found, Found(20, more="/search x before:100"), me.now)
+    assert "search · x" in me.text("title") and "20+ messages" in me.text("title")
+    for _ in range(15):
+        moving.select(me.screen, -1)
+    assert me.wanted(Run) == [Run("/search x before:100", Results("search · x", more=True))]
+    answered(me.screen, Results("search · x", more=True), "search", [said(90)], Found(1), me.now)
+    moving.select(me.screen, -1)
+    assert not me.wanted(Run) and "21 messages" in me.text("title")
+    reply(me, "history", PageOf("main", 1, more="/history main before 50"), said(50))
+    moving.select(me.screen, -1)
+    assert me.wanted(Run) == [Run("/history main before 50", Results("/history", more=True))]
+
+
+def test_a_search_that_has_found_nothing_yet_goes_on() -> None:
+    me = ready()
+    answered(me.screen, Results("search · x"), "search", [], Found(0, more="/search x before:900"), me.now)
+    assert me.wanted(Run) == [Run("/search x before:900", Results("search · x"))] and "nothing" not in me.text()
+    answered(me.screen, Results("search · x"), "search", [], Found(0), me.now)
+    assert "nothing was found: search · x" in me.text()
 
 
 def test_a_quote_is_fetched_when_it_is_on_the_screen() -> None:

@@ -1,7 +1,7 @@
 from chat_client.model import moving
 from chat_client.model.watching import READ_SECONDS, focus, shown, tick
 from chat_client.states import Connected
-from chat_server.protocol.events import Chat
+from chat_server.protocol.events import Chat, Page
 from tests.client.people import Me, said
 
 
@@ -17,7 +17,7 @@ def ready() -> Me:
 def look(me: Me, seconds: float = 0.0) -> list[int]:
     """Draw, wait, and see what was marked as read."""
     frame = me.frame()
-    shown(me.screen, frame.last_id, frame.quoted, me.now)
+    shown(me.screen, frame.first_id, frame.last_id, frame.quoted, me.now)
     me.now += seconds
     tick(me.screen, me.now)
     return [ask.arguments["id"] for ask in me.asked("read")]
@@ -40,7 +40,7 @@ def test_a_stream_of_messages_is_read_as_it_goes() -> None:
     assert marked and marked == sorted(set(marked)) and len(marked) < 5
 
 
-def test_not_read_without_the_focus_nor_under_a_view_nor_further_up() -> None:
+def test_not_read_without_the_focus_nor_under_a_view() -> None:
     me = ready()
     focus(me.screen, False, me.now)
     assert look(me, 10) == []
@@ -48,10 +48,54 @@ def test_not_read_without_the_focus_nor_under_a_view_nor_further_up() -> None:
     moving.toggle_help(me.screen)
     assert look(me, 10) == []
     moving.escape(me.screen)
+    assert look(me, 10) == [2]
+
+
+def test_what_was_above_the_screen_is_not_read() -> None:
+    me = ready()
     me.hear(*(said(id) for id in range(3, 100)))
-    moving.scroll(me.screen, 50)
+    assert look(me, 10) == [] and me.screen.open.unread == 99
+    assert "unread · Alt-U" in me.text("bar")
+    moving.first_unread(me.screen)
     (upto,) = look(me, 10)
-    assert 2 < upto < 60
+    assert 20 < upto < 40
+    for _ in range(5):
+        moving.scroll(me.screen, -moving.page_rows(me.screen))
+        look(me, 10)
+    assert me.screen.open.read == 99 and me.screen.open.unread == 0
+
+
+def test_esc_at_the_end_marks_all_as_read() -> None:
+    me = ready()
+    me.hear(*(said(id) for id in range(3, 100)))
+    look(me)
+    assert moving.escape(me.screen)
+    assert [ask.arguments for ask in me.asked("read")] == [{"chat": "main", "id": 99}]
+    assert me.screen.open.unread == 0 and "unread" not in me.text("bar") and not moving.escape(me.screen)
+
+
+def test_a_chat_opens_where_one_has_left_off() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 50, 60, muted=False), Chat("@zoe", 50, 2, muted=False))
+    me.load()
+    moving.open_chat(me.screen, "@bob")
+    me.load(*(said(id, chat="@bob") for id in range(11, 111)), chat="@bob", more=True)
+    rows = me.rows()
+    assert "new from here" in rows[0] or "new from here" in rows[1]
+    assert "text 51" in me.text() and "text 110" not in me.text()
+    (upto,) = look(me, 10)
+    assert 60 < upto < 100 and me.screen.open.unread == 110 - upto
+    moving.open_chat(me.screen, "@zoe")
+    me.load(*(said(id, who="zoe", chat="@zoe") for id in range(41, 53)), chat="@zoe")
+    assert "text 52" in me.rows()[-1] and look(me, 10) == [52]
+
+
+def test_more_unread_than_a_page_are_read_from_the_first_one_on() -> None:
+    me = Me(Chat("main", 50, 600, muted=False))
+    (ask,) = me.asked("history")
+    assert ask.arguments == {"chat": "main", "limit": 100, "around": 51}
+    me.answer(ask, [said(id) for id in range(51, 151)], Page("main", 100))
+    assert "text 51" in me.text() and "text 150" not in me.text()
+    assert "around" not in str(me.asked("history"))
 
 
 def test_what_comes_while_one_is_away_is_marked_as_new() -> None:

@@ -48,9 +48,9 @@ def complete(before: str, known: Known) -> list[Candidate]:
 
 
 def usage(before: str, commands: Sequence[CommandForm]) -> str | None:
-    """The usage line of the command that is being typed, for the status line; None if it is none."""
+    """How the command that is being typed is used, and what it does; None if it is none."""
     form = find(before.split(" ", 1)[0], commands) if _is_command(before) else None
-    return form.usage if form else None
+    return f"{form.usage} · {form.help}" if form else None
 
 
 def _is_command(before: str) -> bool:
@@ -105,13 +105,13 @@ def _in_rest(argument: Argument, rest: str, known: Known) -> Found:
 
 
 def _in_text(before: str, known: Known) -> Found:
-    """A name after `@`, an emoji after `:`, at the beginning of a word."""
+    """A name, an emoji after `:`, at the beginning of a word. A name gets its `@`, so that it calls."""
     word = before[max(before.rfind(" "), before.rfind("\n"), before.rfind("\t")) + 1 :]
-    if word.startswith("@"):
-        return _matching(word, ((f"@{user} ", "") for user in known.users))
     if word.startswith(":") and len(word) > 1:
         return _emojis(word)
-    return iter(())
+    folded = word.removeprefix("@").casefold()
+    names = (user for user in known.users if word and user.casefold().startswith(folded))
+    return (Candidate(f"@{user} ", len(word), f"@{user}") for user in names)
 
 
 def _of_kind(argument: Argument, word: str, known: Known) -> Found:

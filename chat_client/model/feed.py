@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Literal
 
-from chat_client.rows.items import Item, Note, NoteKind, Pending, Row, Said
+from chat_client.rows.items import Item, Note, NoteKind, Pending, Place, Row, Said
 from chat_client.rows.said import Context, named, rows_of
 from chat_server.protocol.events import Message
 
@@ -105,9 +105,11 @@ class Feed:
         self.at_start = self.at_end = False
         self.extend(messages)
 
-    def note(self, kind: NoteKind, text: str, at: str) -> None:
-        last = self.items[-1].place[0] if self.items else 0
-        self.items.append(Note(place=(last, next(self._notes)), at=at, kind=kind, text=text))
+    def note(self, kind: NoteKind, text: str, at: str) -> Place:
+        """Where it stands."""
+        place = (self.items[-1].place[0] if self.items else 0, next(self._notes))
+        self.items.append(Note(place=place, at=at, kind=kind, text=text))
+        return place
 
     def leave(self, key: str, text: str, at: str, why: str, reply_to: int | None) -> None:
         """A message of one's own that was refused stays where it is."""
@@ -210,8 +212,11 @@ class Feed:
     def show(self, id: int, context: Context, height: int, where: Where = "nearest") -> None:
         """Scroll as little as is needed to have this message on the screen, or until it is in the middle or on top, or
         as far as there is something below it."""
+        self.bring((id, 0), context, height, where)
+
+    def bring(self, place: Place, context: Context, height: int, where: Where) -> None:
         entries = self.entries
-        index = bisect_left(entries, (id, 0), key=_place)
+        index = bisect_left(entries, place, key=_place)
         if index >= len(entries):
             return
         bottom, below = self.bottom(entries)
@@ -228,7 +233,7 @@ class Feed:
                 return
         own = len(self._rows(entries, index, context))
         room = (height - own) // 2 if where == "middle" else height - own
-        index, below = self._move(entries, index, -max(0, room), context)
+        index, below = self._move(entries, index, -(room if where == "top" else max(0, room)), context)
         self._set(entries, index, below)
         self.scroll(0, context, height)
 

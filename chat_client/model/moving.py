@@ -176,7 +176,7 @@ def show_unread(screen: Screen, after: int) -> None:
     feed = room.feed
     first = feed.first_after(after)
     if first is not None and ((feed.first_id or 0) <= after or feed.at_start):
-        feed.show(first, screen.context, screen.geometry.feed_rows, "top")
+        screen.bring_up((first, 0))
     else:
         screen.fetch(room, "unread", after + 1)
 

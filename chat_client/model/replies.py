@@ -62,10 +62,12 @@ def refused(screen: Screen, why: Why, error: ChatError, now: float) -> None:
 
 
 def note(screen: Screen, chat: str, kind: Any, text: str) -> None:
-    """Said in the chat, and for a moment over the input where that is not in sight."""
+    """Said in the chat, from its beginning on; and for a moment over the input where that is not in sight."""
     room = screen.rooms.get(chat) or screen.open  # what was left meanwhile must not come back by this
-    room.feed.note(kind, text, iso(int(screen.now * 1000)))
-    if not screen.in_sight(room):
+    place = room.feed.note(kind, text, iso(int(screen.now * 1000)))
+    if screen.in_sight(room):
+        screen.bring_up(place)
+    else:
         screen.tell(kind, text.split("\n", 1)[0])
 
 
@@ -113,7 +115,7 @@ def _show_unread(screen: Screen, room: Room, id: int | None) -> None:
     if id is None:
         show_unread(screen, room.read)
     else:
-        room.feed.show(first, screen.context, screen.geometry.feed_rows, "top")
+        screen.bring_up((first, 0))
 
 
 def _ends(screen: Screen, name: str) -> None:

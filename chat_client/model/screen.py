@@ -10,7 +10,7 @@ from chat_client.model.effects import Ask, Effect, Page, Quiet, Quoted, SetText,
 from chat_client.model.feed import Feed
 from chat_client.model.room import Room
 from chat_client.rows.geometry import Geometry, geometry
-from chat_client.rows.items import NoteKind
+from chat_client.rows.items import NoteKind, Place
 from chat_client.rows.said import Context, quote_of
 from chat_client.states import Connected, State
 from chat_server.protocol.events import Ban, CommandForm, Limit, Message
@@ -178,6 +178,11 @@ class Screen:
     def in_sight(self, room: Room) -> bool:
         """Whether the end of this chat is on the screen."""
         return self.view is None and self.help_from is None and room is self.open and room.feed.anchor is None
+
+    def bring_up(self, place: Place) -> None:
+        """Scroll the open chat until this is on top, if there is enough below it."""
+        for _ in range(2):  # the bar that tells what is below takes a row
+            self.open.feed.bring(place, self.context, self.geometry.feed_rows, "top")
 
     def message(self, id: int) -> Message | None:
         """The message, if it is kept anywhere."""

@@ -22,6 +22,7 @@ from chat_client.model.moving import leave, open_chat, open_thread, search
 from chat_client.model.replies import note
 from chat_client.model.screen import Question, Screen
 from chat_client.rows.cells import safe
+from chat_client.typed import find
 from chat_server.protocol.events import CommandForm
 
 PASTE_LINES_MAX, PASTE_CHARS_MAX = 8, 1500  # more is asked about first
@@ -208,6 +209,23 @@ def _waiting(screen: Screen, rest: str) -> None:
     note(screen, screen.open_name, "info", "\n".join(lines) or "nothing waits to be sent")
 
 
+def _help(screen: Screen, rest: str) -> None:
+    """The commands that there are here: the server's, without those that the client does of itself, and its own."""
+    form = find(rest, screen.commands) if rest else None
+    if form is not None:
+        also = f"\nalso {', '.join(f'/{alias}' for alias in form.aliases)}" if form.aliases else ""
+        note(screen, screen.open_name, "info", f"{form.usage}\n{form.help}{also}\nfor example: {form.example}")
+    elif rest or not screen.commands:
+        screen.do(Run(f"/help {rest}".rstrip(), Shown(screen.open_name, "/help")))
+    else:
+        groups: dict[str, list[str]] = {}
+        for each in screen.commands:
+            groups.setdefault(each.group, []).append(f"/{each.verb}")
+        lines = [f"{group}: {'  '.join(verbs)}" for group, verbs in groups.items()]
+        told = "/help <command> tells more of one, Tab completes them; F1 shows the keys"
+        note(screen, screen.open_name, "info", "\n".join([*lines, told]))
+
+
 def _keys(screen: Screen, rest: str) -> None:
     screen.help_from = 0
 
@@ -224,6 +242,7 @@ OWN_COMMANDS: dict[str, Callable[[Screen, str], None]] = {
     "open_file": _open_file,
     "waiting": _waiting,
     "keys": _keys,
+    "help": _help,
     "reconnect": lambda screen, rest: screen.do(Reconnect()),
     "confirm": lambda screen, rest: screen.do(Confirm()),
     "discard": lambda screen, rest: screen.do(Discard()),

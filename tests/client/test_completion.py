@@ -54,6 +54,9 @@ def texts(before: str, known: Known = KNOWN) -> list[str]:
         ("/send_file bob my ph", ["/send_file bob my phone.txt", "/send_file bob my phdir/"]),
         ("/get_file ", ["/get_file 9 "]),
         ("hi @bo", ["hi @bob "]),
+        ("hi bo", ["hi @bob "]),
+        ("B", ["@bob ", "@Bill "]),
+        ("bo ", []),
         ("hi :fir", ["hi 🔥 "]),
         ("two\n@bo", ["two\n@bob "]),
         ("//his", []),
@@ -84,8 +87,8 @@ def test_a_command_that_is_new_is_completed() -> None:
 
 
 def test_usage() -> None:
-    assert usage("/send b", KNOWN.commands) == "/send <target> <text>"
-    assert usage("/send", KNOWN.commands) == "/send <target> <text>"
+    assert str(usage("/send b", KNOWN.commands)).startswith("/send <target> <text> · sends")
+    assert str(usage("/send", KNOWN.commands)).startswith("/send <target> <text> · sends")
     assert [usage(text, KNOWN.commands) for text in ("hi", "//send", "/bogus ")] == [None] * 3
 
 
@@ -107,7 +110,7 @@ def test_no_argument_of_any_command_breaks_it(verb: str, start: str, given: int)
     before = f"/{verb} " + "1 " * given + start
     for each in complete(before, KNOWN):
         replaced = before[len(before) - each.replaces :]
-        goes_on = each.text.casefold().startswith(replaced.removeprefix("#").casefold())
+        goes_on = each.text.removeprefix("@").casefold().startswith(replaced.lstrip("#@").casefold())
         assert goes_on or each.hint.startswith(f":{replaced.strip(':')}")
 
 

@@ -15,8 +15,10 @@ from chat_client.model.effects import (
     Run,
     SendFile,
 )
-from chat_client.model.typing import answer, chat_named, pasted, submit
+from chat_client.model.typing import FORMS, answer, chat_named, pasted, submit
+from chat_client.own import OWN, with_own
 from chat_server.protocol.events import Chat
+from chat_server.protocol.help import forms
 from tests.client.people import Me, said
 
 
@@ -143,3 +145,27 @@ def test_text_in_a_thread_answers_it() -> None:
     me.answer(ask, [said(1)], Thread(1, "main", 0))
     submit(me.screen, "in the thread")
     assert me.wanted(Post) == [Post("reply", {"id": 1, "text": "in the thread"})]
+
+
+def test_help_tells_what_there_is_here() -> None:
+    me = ready()
+    submit(me.screen, "/help")
+    assert [effect.line for effect in me.wanted(Run)] == ["/help"]  # not told yet what there is
+    me.screen.commands = with_own(forms(), (*OWN, *FORMS))
+    submit(me.screen, "/help")
+    text = " ".join(me.text().split())
+    assert "Write: /send_all /send" in text and "Client: /open" in text and "/resume" not in text
+    submit(me.screen, "/help open")
+    assert "/open <chat>" in me.text() and "for example: /open @bob" in me.text()
+    submit(me.screen, "/help opne")
+    assert [effect.line for effect in me.wanted(Run)] == ["/help opne"]
+
+
+def test_a_long_answer_is_shown_from_its_beginning_on() -> None:
+    me = ready()
+    me.screen.columns, me.screen.height = 60, 15
+    me.screen.commands = with_own(forms(), (*OWN, *FORMS))
+    submit(me.screen, "/help")
+    assert me.rows()[0].split()[:2] == ["·", "Chats:"] and "newer below" in me.text("bar")
+    moving.escape(me.screen)
+    assert "F1 shows the keys" in me.text()

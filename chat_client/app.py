@@ -37,6 +37,7 @@ from chat_client.rows.items import Said, begin
 from chat_client.settings import Settings
 from chat_client.states import Connected, Ended
 from chat_client.typing_in import Candidates, Hidden
+from chat_client.view import ground
 from chat_client.view.terminal import Terminal
 from chat_client.view.themes import guess
 from chat_client.view.window import FullScreen
@@ -57,10 +58,12 @@ class App:
         self.screen.me = chat.user or settings.user or ""
         self.screen.mouse = settings.mouse
         self.screen.now = clock()
+        theme = settings.theme or guess(os.environ)
+        self._asks_ground = theme is None
         past = Past(settings.data_dir / "typed", lambda line: may_keep(line, chat))
         self._view = FullScreen(
             self.screen,
-            settings.theme or guess(os.environ),
+            theme or "dark",
             past,
             Candidates(self._known),
             self._acted,
@@ -85,6 +88,8 @@ class App:
         ticking = asyncio.create_task(self._tick())
         self._terminal.begin()
         try:
+            if self._asks_ground and (found := await ground.ask(self._view.app.input, self._view.app.output)):
+                self._view.dress(found)
             return await self._view.app.run_async()
         finally:
             self._terminal.end()

@@ -95,9 +95,11 @@ def theme(name: ThemeName) -> Style:
     return Style(list(STYLES[name].items()))
 
 
-def guess(environment: Mapping[str, str]) -> ThemeName:
-    """The theme that fits the terminal, as far as it says: NO_COLOR, then COLORFGBG; dark if it says nothing."""
+def guess(environment: Mapping[str, str]) -> ThemeName | None:
+    """The theme that fits the terminal, as far as the environment says: NO_COLOR, then COLORFGBG."""
     if environment.get("NO_COLOR") or environment.get("TERM") in ("dumb", "vt100", "vt220"):
         return "mono"
     background = environment.get("COLORFGBG", "").rpartition(";")[2]
+    if not background.isdigit():
+        return None
     return "light" if background in ("7", "15") else "dark"

@@ -84,6 +84,10 @@ class FullScreen:
         self.app.timeoutlen = 2 * ESCAPE_SECONDS
         self.app.before_render += self._before
 
+    def dress(self, name: ThemeName) -> None:
+        """In another theme; MUST NOT be `mono`, which has no colours from the start."""
+        self.app.style = theme(name)
+
     def _before(self, app: Application[int]) -> None:
         """The keys go where the model says."""
         if self._searching():

@@ -54,7 +54,7 @@ def test_every_name_has_a_colour() -> None:
 
 
 def test_the_theme_follows_the_terminal() -> None:
-    assert guess({}) == "dark"
+    assert guess({}) is None and guess({"COLORFGBG": "15;default"}) is None
     assert guess({"COLORFGBG": "0;15"}) == "light"
     assert guess({"COLORFGBG": "15;default;0"}) == "dark"
     assert guess({"NO_COLOR": "1"}) == "mono"

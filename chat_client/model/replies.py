@@ -58,14 +58,15 @@ def refused(screen: Screen, why: Why, error: ChatError, now: float) -> None:
     if isinstance(why, Quiet | Quoted):
         return
     chat = why.chat if isinstance(why, Shown) else screen.open_name
-    note(screen, chat, "error", why_not(error))
+    note(screen, chat, "error", why_not(error), answer=isinstance(why, Shown))
 
 
-def note(screen: Screen, chat: str, kind: Any, text: str) -> None:
-    """Said in the chat, from its beginning on; and for a moment over the input where that is not in sight."""
+def note(screen: Screen, chat: str, kind: Any, text: str, answer: bool = False) -> None:
+    """Said in the chat, and for a moment over the input where that is not in sight. An answer to what was just typed
+    comes into sight, from its beginning on."""
     room = screen.rooms.get(chat) or screen.open  # what was left meanwhile must not come back by this
     place = room.feed.note(kind, text, iso(int(screen.now * 1000)))
-    if screen.in_sight(room):
+    if screen.view is None and room is screen.open and (answer or room.feed.anchor is None):
         screen.bring_up(place)
     else:
         screen.tell(kind, text.split("\n", 1)[0])
@@ -181,7 +182,7 @@ def _shown(screen: Screen, why: Shown, verb: str, messages: list[Message], reply
         return
     if isinstance(reply, Changed):
         return
-    note(screen, why.chat, "done", words.of_reply(verb, reply, screen.now))
+    note(screen, why.chat, "done", words.of_reply(verb, reply, screen.now), answer=True)
 
 
 # ---- what an answer tells besides

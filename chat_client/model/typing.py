@@ -214,7 +214,7 @@ def _help(screen: Screen, rest: str) -> None:
     form = find(rest, screen.commands) if rest else None
     if form is not None:
         also = f"\nalso {', '.join(f'/{alias}' for alias in form.aliases)}" if form.aliases else ""
-        note(screen, screen.open_name, "info", f"{form.usage}\n{form.help}{also}\nfor example: {form.example}")
+        note(screen, screen.open_name, "info", f"{form.usage}\n{form.help}{also}\nfor example: {form.example}", True)
     elif rest or not screen.commands:
         screen.do(Run(f"/help {rest}".rstrip(), Shown(screen.open_name, "/help")))
     else:
@@ -223,7 +223,7 @@ def _help(screen: Screen, rest: str) -> None:
             groups.setdefault(each.group, []).append(f"/{each.verb}")
         lines = [f"{group}: {'  '.join(verbs)}" for group, verbs in groups.items()]
         told = "/help <command> tells more of one, Tab completes them; F1 shows the keys"
-        note(screen, screen.open_name, "info", "\n".join([*lines, told]))
+        note(screen, screen.open_name, "info", "\n".join([*lines, told]), True)
 
 
 def _keys(screen: Screen, rest: str) -> None:

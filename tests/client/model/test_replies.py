@@ -1,7 +1,7 @@
 from chat_client.errors import Disconnected, Refused
 from chat_client.model import moving
 from chat_client.model.effects import Ask, Page, Quoted, Results, Run, Shown
-from chat_client.model.replies import answered, refused
+from chat_client.model.replies import answered, note, refused
 from chat_client.states import OtherReply
 from chat_server.protocol.events import Found, Limit, MarkedRead, Pong, Sent, WhoReport
 from chat_server.protocol.events import Page as PageOf
@@ -137,3 +137,13 @@ def test_an_answer_for_a_chat_that_is_gone_changes_nothing() -> None:
     reply(me, "ping", Pong())
     reply(me, "x", Sent(1, at(1)))
     assert me.wanted(Ask) == []
+
+
+def test_an_answer_comes_into_sight_but_what_happens_meanwhile_does_not_disturb() -> None:
+    me = Me()
+    me.load(*(said(id) for id in range(1, 101)))
+    moving.scroll(me.screen, 50)
+    note(me.screen, "main", "done", "saved: a.png")
+    assert "text 100" not in me.text() and "saved" in me.text("bar")
+    reply(me, "who", WhoReport("bob", True, at(1)))
+    assert "bob is online" in me.rows()[-1]

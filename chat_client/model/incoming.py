@@ -62,7 +62,7 @@ def message(screen: Screen, message: Message) -> None:
             room.calls.add(message.id)
         room.newest = max(room.newest, message.id)
         return
-    watched = screen.focused and screen.view is None and room is screen.open and room.feed.anchor is None
+    watched = screen.focused and screen.in_sight(room)
     if room is screen.open and not watched and room.new_after is None and not room.unread and message.id > room.newest:
         room.new_after = room.newest
     is_new = room.heard(message, screen.me)

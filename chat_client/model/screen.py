@@ -148,7 +148,9 @@ class Screen:
 
     @property
     def hint(self) -> str:
-        """What an empty line may become."""
+        """What an empty line may become; nothing where keys do something to a selected message."""
+        if self.feed.selected is not None:
+            return ""
         if self.view is not None and self.view.kind == "thread":
             return "answer in this thread"
         name = "everyone" if self.open_name == "main" else self.open_name.removeprefix("@")

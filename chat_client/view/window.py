@@ -50,7 +50,7 @@ class FullScreen:
         output: Output | None = None,
     ) -> None:
         know_focus_reports()
-        self._screen, self._acted, self._drawn = screen, acted, drawn
+        self._screen, self._tell_acted, self._drawn = screen, acted, drawn
         self.line = Buffer(
             history=history, completer=completer, complete_while_typing=False, multiline=True, name="line"
         )
@@ -70,7 +70,7 @@ class FullScreen:
         )
         self.app: Application[int] = Application(
             layout=Layout(body, focused_element=self._window),
-            key_bindings=Bindings(screen, self.line, acted, focused).keys,
+            key_bindings=Bindings(screen, self.line, self._acted, focused).keys,
             style=theme(theme_name),
             include_default_pygments_style=False,
             full_screen=True,
@@ -87,6 +87,11 @@ class FullScreen:
     def dress(self, name: ThemeName) -> None:
         """In another theme; MUST NOT be `mono`, which has no colours from the start."""
         self.app.style = theme(name)
+
+    def _acted(self) -> None:
+        """Keys that are read together go one by one where the model says after each."""
+        self._tell_acted()
+        self._before(self.app)
 
     def _before(self, app: Application[int]) -> None:
         """The keys go where the model says."""

@@ -58,3 +58,5 @@ def test_an_empty_line_says_where_a_text_goes() -> None:
     assert me.screen.hint == "message to everyone · / for commands"
     me.screen.open_name = "@bob"
     assert me.screen.hint == "message to bob · / for commands"
+    me.screen.feed.selected = 1
+    assert me.screen.hint == ""

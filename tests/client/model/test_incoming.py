@@ -1,4 +1,5 @@
 from chat_client.errors import Refused
+from chat_client.model import moving
 from chat_client.model.effects import Attention
 from chat_client.states import Connecting, Forgotten, Lost, Outgoing, Unknown
 from chat_server.protocol.events import (
@@ -101,6 +102,14 @@ def test_attention_for_one_to_one_and_mentions_alone() -> None:
     assert ring.title == "bob in main" and "\x1b" not in ring.body
     me.now += 5
     me.hear(said(4, "psst", chat="@bob"))
+    assert me.wanted(Attention)
+
+
+def test_attention_for_what_the_page_of_keys_hides() -> None:
+    me = Me()
+    me.load()
+    moving.toggle_help(me.screen)
+    me.hear(said(1, "hey @alice"))
     assert me.wanted(Attention)
 
 

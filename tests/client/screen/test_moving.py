@@ -81,10 +81,22 @@ def test_the_first_unread_and_the_line_over_it(tmux: Tmux, server: Server) -> No
     alice = tmux.client(server, "alice")
     say(server, "bob", "@alice", *(f"message number {number}." for number in range(1, 101)))
     alice.keys("M-2")
-    alice.until("message number 100.")
-    alice.keys("M-u")
     screen = alice.until("new from here")
     assert screen.index("new from here") < screen.index("message number 1.")
+    assert "message number 100." not in screen
+    alice.keys("Escape")
+    alice.until("message number 100.")
+    alice.keys("M-u")
+    alice.until("message number 1.")
+
+
+def test_a_command_may_follow_esc_at_once(tmux: Tmux, server: Server) -> None:
+    alice = tmux.client(server, "alice")
+    alice.keys("F1")
+    alice.until("jumps to a chat")
+    alice.keys("Escape")
+    alice.type("/who alice", enter=True)
+    alice.until("alice is online")
 
 
 def test_all_keys_are_on_one_page(tmux: Tmux, server: Server) -> None:

@@ -10,6 +10,7 @@ from chat_client.rows.colours import name_style
 from chat_client.rows.items import Row
 
 UNREAD_SHOWN_MAX = 999
+Line = Row | tuple[int, Room]  # a chat with its number is laid out where it is in sight
 
 
 def count(number: int) -> str:
@@ -28,7 +29,7 @@ def badge(room: Room) -> list[Fragment]:
 
 def chats(screen: Screen, columns: int, height: int) -> list[Row]:
     inside = columns - 1
-    rows: list[Row] = []
+    rows: list[Line] = []
     at = 0
     heading = ""
     for number, room in enumerate(screen.rooms.values(), 1):
@@ -38,7 +39,7 @@ def chats(screen: Screen, columns: int, height: int) -> list[Row]:
             heading = kind
         if room.name == screen.open_name:
             at = len(rows)
-        rows.append(_chat(screen, room, number, inside))
+        rows.append((number, room))
     if screen.invitations:
         rows += _heading("invited to", rows)
     for name in screen.invitations:
@@ -47,14 +48,17 @@ def chats(screen: Screen, columns: int, height: int) -> list[Row]:
         rows += _heading("asking to join", rows)
     for chat, user in screen.requests:
         rows.append(Row((("invitation", fit(f"   {user} {chat}", inside)),), command=f"/approve {chat} {user}"))
-    return _edged(_window(screen, rows, at, height, inside), columns, height)
+    shown = [
+        line if isinstance(line, Row) else _chat(screen, *line, inside) for line in _window(rows, at, height, inside)
+    ]
+    return _edged(shown, columns, height)
 
 
-def _heading(text: str, above: list[Row]) -> list[Row]:
+def _heading(text: str, above: list[Line]) -> list[Line]:
     return [*([Row(())] if above else []), Row((("heading", f" {text}"),))]
 
 
-def _chat(screen: Screen, room: Room, number: int, cells: int) -> Row:
+def _chat(screen: Screen, number: int, room: Room, cells: int) -> Row:
     unread = badge(room)
     is_open = room.name == screen.open_name
     if room.direct:
@@ -77,7 +81,7 @@ def _chat(screen: Screen, room: Room, number: int, cells: int) -> Row:
     return Row(tuple(fragments), "open" if is_open else "", chat=room.name)
 
 
-def _window(screen: Screen, rows: list[Row], at: int, height: int, cells: int) -> list[Row]:
+def _window(rows: list[Line], at: int, height: int, cells: int) -> list[Line]:
     """So many of them as fit, the one at `at` among them; at either end what is out of sight."""
     if len(rows) <= height:
         return rows
@@ -85,16 +89,16 @@ def _window(screen: Screen, rows: list[Row], at: int, height: int, cells: int) -
     end = start + height
     shown = rows[start:end]
     if start:
-        shown[0] = _hidden(screen, "↑", rows[: start + 1], cells)
+        shown[0] = _hidden("↑", rows[: start + 1], cells)
     if end < len(rows):
-        shown[-1] = _hidden(screen, "↓", rows[end - 1 :], cells)
+        shown[-1] = _hidden("↓", rows[end - 1 :], cells)
     return shown
 
 
-def _hidden(screen: Screen, arrow: str, rows: list[Row], cells: int) -> Row:
-    rooms = [screen.rooms[row.chat] for row in rows if row.chat is not None]
+def _hidden(arrow: str, lines: list[Line], cells: int) -> Row:
+    rooms = [line[1] for line in lines if not isinstance(line, Row)]
     unread = [room for room in rooms if room.unread and not room.muted]
-    many = len(rooms) + sum(row.command is not None for row in rows)
+    many = len(rooms) + sum(isinstance(line, Row) and line.command is not None for line in lines)
     numbers: list[Fragment] = []
     if unread:
         pressing = any(room.direct or room.calls for room in unread)
@@ -116,13 +120,15 @@ def _edged(rows: Sequence[Row], columns: int, height: int) -> list[Row]:
 
 def people(screen: Screen, columns: int, height: int) -> list[Row]:
     here, away = _present(screen)
-    rows = [Row((("heading", f" here · {len(here)}"),))]
-    rows += [_person(screen, name, True, columns - 2) for name in here]
+    lines: list[Row | tuple[str, bool]] = [
+        Row((("heading", f" here · {len(here)}"),)),
+        *((name, True) for name in here),
+    ]
     if away:
-        rows += [Row(()), Row((("heading", f" offline · {len(away)}"),))]
-        rows += [_person(screen, name, False, columns - 2) for name in away]
-    if len(rows) > height:
-        rows = [*rows[: height - 1], Row((("dim", f" … {len(rows) - height + 1} more"),))]
+        lines += [Row(()), Row((("heading", f" offline · {len(away)}"),)), *((name, False) for name in away)]
+    if len(lines) > height:
+        lines = [*lines[: height - 1], Row((("dim", f" … {len(lines) - height + 1} more"),))]
+    rows = [line if isinstance(line, Row) else _person(screen, *line, columns - 2) for line in lines]
     edged = []
     for number in range(height):
         row = rows[number] if number < len(rows) else Row(())
@@ -141,8 +147,11 @@ def _present(screen: Screen) -> tuple[list[str], list[str]]:
             known = [room.name[1:], screen.me]
     order = {name: place for place, name in enumerate(recent([room], ""))}
     known.sort(key=lambda name: (order.get(name, len(order)), name.casefold()))
-    here = [name for name in known if screen.users.get(name) or name == screen.me]
-    return here, [name for name in known if name not in set(here)]
+    here: list[str] = []
+    away: list[str] = []
+    for name in known:
+        (here if screen.users.get(name) or name == screen.me else away).append(name)
+    return here, away
 
 
 def _person(screen: Screen, name: str, online: bool, cells: int) -> Row:

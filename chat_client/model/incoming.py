@@ -31,6 +31,8 @@ def handle(screen: Screen, event: AnyEvent, now: float) -> None:
         outgoing(screen, event)
     elif isinstance(event, ReadMarker):
         if room := screen.rooms.get(event.chat):
+            if room.unread and not room.newest:
+                screen.ask("status")
             room.marked(event.id, screen.me)
     elif isinstance(event, Event):
         if heard := _HEARD.get(type(event)):

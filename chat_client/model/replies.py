@@ -197,7 +197,10 @@ def _learn(screen: Screen, verb: str, reply: Reply) -> None:
         screen.away = dict(getattr(reply, "away", None) or {})
         load_limits(screen, reply.limits)
         for each in reply.chats:
-            screen.room(each.name).described(each)
+            room = screen.room(each.name)
+            room.described(each)
+            if each.read == room.read:
+                room.unread = each.unread
         return
     if isinstance(reply, MarkedRead):
         screen.room(reply.chat).marked(reply.id, screen.me)

@@ -20,7 +20,7 @@ class Room:
         self.topic: str | None = None
         self.members: list[str] | None = None
         self.draft = ""
-        self.newest = 0  # the highest id that was heard of
+        self.newest = 0  # the highest id; 0: not known
         self.loaded = False  # the feed was filled since the connection brought no continuation
         self.asked: set[str] = set()  # sides of which a page is under way
         self.new_after: int | None = None  # where the line `new from here` stands
@@ -67,5 +67,7 @@ class Room:
         passed = sum(1 for item in self.feed.items if isinstance(item, Said)
                      and self.read < item.message.id <= id and item.message.from_ != me)  # fmt: skip
         self.read = id
-        self.unread = 0 if id >= self.newest else max(0, self.unread - passed)
+        # How many are unread behind it is not known where nothing of the chat is: none, until the server says it.
+        is_last = id >= self.newest if self.newest else not self.loaded
+        self.unread = 0 if is_last else max(0, self.unread - passed)
         self.calls = {called for called in self.calls if called > id}

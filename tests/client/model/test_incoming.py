@@ -90,6 +90,15 @@ def test_unread_numbers_and_markers_of_other_devices() -> None:
     assert not any(row.endswith(" 2  │") for row in me.rows("left"))
 
 
+def test_a_marker_of_another_device_in_a_chat_that_was_not_opened() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 9, muted=False))
+    me.load()
+    me.hear(ReadMarker("@bob", 4))
+    assert me.asked("status") and me.screen.rooms["@bob"].unread == 0
+    me.status(["alice"], Chat("@bob", 4, 5, muted=False))
+    assert me.screen.rooms["@bob"].unread == 5
+
+
 def test_attention_for_one_to_one_and_mentions_alone() -> None:
     me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False), Chat("@carol", 0, 0, muted=True))
     me.load()

@@ -43,3 +43,12 @@ def test_it_knows_who_spoke_last() -> None:
     for id, who in enumerate(("bob", "carol", "bob"), 1):
         one.heard(said(id, who=who), "alice")
     assert list(one.speakers) == ["carol", "bob"]
+
+
+def test_what_is_read_of_a_part_leaves_the_rest_unread() -> None:
+    one = Room("main")
+    one.told(Chat(name="main", read=0, unread=600, muted=False))
+    one.feed.restart([said(id) for id in range(1, 101)])
+    one.loaded = True
+    one.marked(40, "alice")
+    assert one.unread == 560

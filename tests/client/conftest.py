@@ -67,6 +67,6 @@ async def home(tmp_path: Path) -> AsyncIterator[Home]:
 
 @pytest.fixture
 def tmux(tmp_path: Path) -> Iterator[Tmux]:
-    tmux = Tmux(tmp_path / "tmux")
+    tmux = Tmux(tmp_path)
     yield tmux
     tmux.close()

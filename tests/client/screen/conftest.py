@@ -3,15 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.screen.tmux import Tmux
 from tests.harness import Server
-
-
-@pytest.fixture
-def tmux(tmp_path: Path) -> Iterator[Tmux]:
-    tmux = Tmux(tmp_path)
-    yield tmux
-    tmux.close()
 
 
 @pytest.fixture

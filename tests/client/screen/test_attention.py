@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tests.client.screen.test_moving import say
-from tests.client.screen.tmux import Terminal, Tmux
+from tests.client.tmux import Terminal, Tmux
 from tests.harness import TIMEOUT_SECONDS, Server
 
 HOSTILE = "-u <b>bold</b> & $(id); \x1b]0;x\x07"

@@ -4,7 +4,7 @@ import asyncio
 import re
 
 from chat_client import connect
-from tests.client.screen.tmux import Tmux
+from tests.client.tmux import Tmux
 from tests.harness import Server
 
 

@@ -1,6 +1,6 @@
 """What may be a password is not shown while it is typed."""
 
-from tests.client.screen.tmux import Tmux
+from tests.client.tmux import Tmux
 from tests.harness import Server
 
 

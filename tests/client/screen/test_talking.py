@@ -1,6 +1,6 @@
 """Two people at the real client: what one types the other sees, and nothing disturbs the line that is typed."""
 
-from tests.client.screen.tmux import Tmux
+from tests.client.tmux import Tmux
 from tests.harness import Server
 
 

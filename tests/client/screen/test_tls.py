@@ -4,7 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from tests.client.screen.tmux import Tmux
+from tests.client.tmux import Tmux
 from tests.conformance.test_tls import Certificate, tls_port
 from tests.harness import Server
 

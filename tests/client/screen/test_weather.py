@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import Path
 
 from tests.client.screen.test_moving import say
-from tests.client.screen.tmux import Tmux
+from tests.client.tmux import Tmux
 from tests.harness import Server
 
 

@@ -61,12 +61,19 @@ async def _ask_password(words: str) -> str | None:
 
     async with in_terminal():
         handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+        interrupted = False
         try:
             return getpass.getpass(f"{words}; password: ") or None
         except EOFError:
             return None
+        except KeyboardInterrupt:
+            interrupted = True
+            return None
         finally:
             signal.signal(signal.SIGINT, handler)
+            if interrupted:  # whoever runs the loop ends it
+                sys.stderr.write("\n")
+                signal.raise_signal(signal.SIGINT)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | bool:

@@ -1,8 +1,10 @@
 """The keys: those of the table go to the model, the others are the editor's own."""
 
 from collections.abc import Callable
+from itertools import islice
 
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.filters import Condition, Filter, has_completions, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
@@ -80,7 +82,11 @@ class Bindings:
         def _(event: KeyPressEvent) -> None:
             if line.complete_state is not None:
                 line.complete_next()
-            else:
+                return
+            found = list(islice(line.completer.get_completions(line.document, CompleteEvent()), 2))
+            if len(found) == 1:
+                line.apply_completion(found[0])
+            elif found:
                 line.start_completion(insert_common_part=True)
 
         @add("escape", filter=has_completions)

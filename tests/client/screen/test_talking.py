@@ -9,8 +9,11 @@ def test_two_clients_chat(tmux: Tmux, server: Server) -> None:
     alice.type("hello bob", enter=True)
     bob.until("alice  hello bob")
     alice.until("hello bob ✓")
-    bob.type("hello alice", enter=True)
-    alice.until("bob  hello alice")
+    bob.type("al")
+    bob.keys("Tab")
+    bob.until("❯ @alice")
+    bob.type("hello", enter=True)
+    alice.until("bob  @alice hello")
 
 
 def test_what_comes_in_leaves_the_line_alone(tmux: Tmux, server: Server) -> None:

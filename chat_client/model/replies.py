@@ -24,6 +24,7 @@ from chat_server.protocol.events import (
     SignedOut,
     StatusReport,
 )
+from chat_server.protocol.room_replies import ChatCreated, Entering
 from chat_server.protocol.times import iso
 
 SIDE_MESSAGES_MAX = 1000  # of which the client's own commands never list more
@@ -174,6 +175,9 @@ def _shown(screen: Screen, why: Shown, verb: str, messages: list[Message], reply
     if verb in ("get_chat_with", "messages") and (chat := structs.asdict(reply).get("chat")):
         open_chat(screen, str(chat))
         return
+    if isinstance(reply, ChatCreated) or (isinstance(reply, Entering) and not reply.asked):
+        open_chat(screen, reply.chat)
+        return
     if messages:
         _results(screen, Results(why.line), messages, reply)
         return
@@ -214,7 +218,7 @@ def _learn(screen: Screen, verb: str, reply: Reply) -> None:
     elif verb in ("leave", "decline"):
         screen.invitations = [name for name in screen.invitations if name != chat]
         gone(screen, chat)
-    elif verb in ("create_chat", "join") and fields.get("code") is None:
+    elif verb in ("create_chat", "join") and not fields.get("asked"):
         screen.invitations = [name for name in screen.invitations if name != chat]
         screen.room(chat)
         screen.ask("status")

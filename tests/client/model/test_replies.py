@@ -5,6 +5,7 @@ from chat_client.model.replies import answered, note, refused
 from chat_client.states import OtherReply
 from chat_server.protocol.events import Found, Limit, MarkedRead, Pong, Sent, WhoReport
 from chat_server.protocol.events import Page as PageOf
+from chat_server.protocol.room_replies import ChatCreated, Entering
 from tests.client.people import Me, at, said
 
 
@@ -30,6 +31,16 @@ def test_an_answer_without_words_is_told_by_its_fields() -> None:
     assert "question: tea?, votes: 3" in me.text()
     reply(me, "shrug", OtherReply({}))
     assert "shrug: done" in me.text()
+
+
+def test_who_creates_or_joins_a_chat_is_in_it() -> None:
+    me = ready()
+    reply(me, "join", Entering("#far", asked=True))
+    assert me.screen.open_name == "main" and "asked to join #far" in me.text() and "#far" not in me.screen.rooms
+    reply(me, "join", Entering("#team"))
+    assert me.screen.open_name == "#team"
+    reply(me, "create_chat", ChatCreated("#mine"))
+    assert me.screen.open_name == "#mine"
 
 
 def test_messages_that_a_command_returns_are_a_view() -> None:

@@ -103,9 +103,18 @@ def _note(note: Note, context: Context) -> Iterator[Row]:
     indent = 7 if context.width < 84 else 9
     sign = _NOTE_SIGNS[note.kind]
     style = "note-error" if note.kind == "error" else "note"
-    for number, line in enumerate(wrap([(style, note.text)], context.width - indent - 1)[:TEXT_ROWS_MAX]):
+    lines = [line for text in note.text.split("\n") for line in _indented(text, style, context.width - indent - 1)]
+    for number, line in enumerate(lines[:TEXT_ROWS_MAX]):
         start = pad(sign if number == 0 else "", indent - 1, right=True) + " "
         yield Row(((f"note-{note.kind}", start), *line))
+
+
+def _indented(text: str, style: str, cells: int) -> list[list[Fragment]]:
+    """What is indented goes on a little further in."""
+    margin = len(text) - len(text.lstrip(" "))
+    further = margin + 2 if margin else 0
+    first, *others = wrap([(style, text.lstrip(" "))], max(8, cells - further))
+    return [[("", " " * margin), *first], *([("", " " * further), *other] for other in others)]
 
 
 def _spoken(

@@ -118,3 +118,9 @@ def test_what_was_laid_out_is_remembered_until_something_changes() -> None:
 
 def test_sizes() -> None:
     assert [size(10), size(1024), size(5 << 20), size(300 << 30)] == ["10 B", "1.0 KB", "5.0 MB", "300 GB"]
+
+
+def test_an_item_of_an_answer_goes_on_further_in() -> None:
+    note = Note(place=(1, 1), at=at(1), kind="done", text="2 online\n  online: " + "somebody, " * 5)
+    rows = text(rows_of(note, note, context(50)))
+    assert [len(row) - len(row.lstrip(" ✓")) for row in rows] == [7, 9, 11]

@@ -36,6 +36,8 @@ PAUSE_SECONDS = 0.06  # between two keys: who types fast
 SHOWN_SECONDS_MAX = 10.0
 DAY_SHOWN_SECONDS_MAX = 600.0
 TYPIST = "typist"
+# As every terminal does: where is the cursor, what are you?
+ANSWERS = {b"\x1b[6n": b"\x1b[1;1R", b"\x1b[c": b"\x1b[?62c"}
 ECHO = "import os, tty\ntty.setraw(0)\nwhile True: os.write(1, os.read(0, 1024))"
 WORDS = (Path(__file__).parents[1] / "docs" / "protocol.md").read_text().split()
 
@@ -83,8 +85,9 @@ class Screen:
         except OSError:
             asyncio.get_running_loop().remove_reader(self.terminal)
             return
-        if b"\x1b[6n" in data:  # where is the cursor?
-            os.write(self.terminal, b"\x1b[1;1R")
+        for asked, answer in ANSWERS.items():
+            if asked in data:
+                os.write(self.terminal, answer)
         self._out += data
         self._changed.set()
 

@@ -109,12 +109,14 @@ class Feed:
         """Where it stands."""
         place = (self.items[-1].place[0] if self.items else 0, next(self._notes))
         self.items.append(Note(place=place, at=at, kind=kind, text=text))
+        self._trim_behind()
         return place
 
     def leave(self, key: str, text: str, at: str, why: str, reply_to: int | None) -> None:
         """A message of one's own that was refused stays where it is."""
         place = (self.items[-1].place[0] if self.items else 0, next(self._notes))
         self.items.append(Pending(place=place, at=at, key=key, text=text, state="failed", why=why, reply_to=reply_to))
+        self._trim_behind()
 
     def remove(self, ids: Iterable[int]) -> int:
         """How many of these were there."""
@@ -132,6 +134,11 @@ class Feed:
             self.drop_oldest()
         else:
             self.drop_newest()
+
+    def _trim_behind(self) -> None:
+        """What this user alone was told is there no second time: it is never what goes."""
+        if len(self.items) > ITEMS_MAX and self.anchor is None:
+            self.drop_oldest()
 
     def drop_oldest(self) -> None:
         dropped, self.items = self.items[:ITEMS_DROPPED], self.items[ITEMS_DROPPED:]

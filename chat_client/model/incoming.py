@@ -177,7 +177,7 @@ def _refused(screen: Screen, event: Outgoing) -> None:
 def _presence(screen: Screen, event: e.Presence) -> None:
     if event.user in screen.users or len(screen.users) < USERS_MAX:
         screen.users[event.user] = event.online
-    if event.away:
+    if event.away and event.user in screen.users:
         screen.away[event.user] = event.away
     else:
         screen.away.pop(event.user, None)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from chat_client.model.feed import ITEMS_MAX, Feed
 from chat_client.rows.items import Row
 from chat_client.rows.said import Context
-from tests.client.people import said
+from tests.client.people import at, said
 
 HEIGHT = 10
 CONTEXT = Context("alice", 60, UTC, lambda id: None)
@@ -98,6 +98,15 @@ def test_it_is_bounded() -> None:
         one.put(said(id))
     assert len(one.items) <= ITEMS_MAX and len(one.said) == len(one.items)
     assert not one.at_start and one.at_end and shown(one)[-1] == 3 * ITEMS_MAX - 1
+
+
+def test_notes_are_bounded_too() -> None:
+    one = feed(10)
+    for number in range(ITEMS_MAX + 1):
+        one.note("info", str(number), at(number))
+    assert len(one.items) <= ITEMS_MAX
+    (row,) = one.visible(CONTEXT, 1)
+    assert str(ITEMS_MAX) in text(row)
 
 
 def test_it_is_bounded_while_one_reads_further_up() -> None:

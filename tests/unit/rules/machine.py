@@ -214,8 +214,8 @@ class Machine(RuleBasedStateMachine):
     def someone_sees_what_the_model_says(self) -> None:
         assert self.chat.executor.state.seq == self.model.seq
         self.steps += 1
-        if self.steps % 3 == 0 and (alive := self.model.alive()):
-            self.sees(alive[self.steps // 3 % len(alive)])
+        if self.steps % 4 == 0 and (alive := self.model.alive()):
+            self.sees(alive[self.steps // 4 % len(alive)])
 
     def sees(self, name: str) -> None:
         model = self.model

@@ -118,6 +118,10 @@ class Feed:
         self.items.append(Pending(place=place, at=at, key=key, text=text, state="failed", why=why, reply_to=reply_to))
         self._trim_behind()
 
+    @property
+    def has_refused(self) -> bool:
+        return any(isinstance(item, Pending) for item in self.items)
+
     def remove(self, ids: Iterable[int]) -> int:
         """How many of these were there."""
         gone = {id for id in ids if self.said.pop(id, None) is not None}

@@ -305,7 +305,8 @@ _HEARD: dict[type[Event], Callable[[Screen, Any], None]] = {
 def _connection(screen: Screen, event: Connecting | Connected | Lost | Ended | Forgotten) -> None:
     if isinstance(event, Forgotten):
         for room in screen.rooms.values():
-            _unload(room)
+            room.unload()
+            room.newest = 0
         screen.quotes.clear()
         screen.view = screen.composing = None
         screen.tell("info", "the server was restored from an older copy: messages that you saw may be gone", 30.0)
@@ -321,14 +322,6 @@ def _connection(screen: Screen, event: Connecting | Connected | Lost | Ended | F
             room.asked.clear()
 
 
-def _unload(room: Room) -> None:
-    room.feed.restart([])
-    room.loaded = False
-    room.new_after = None
-    room.asked.clear()
-    room.newest = 0
-
-
 def _connected(screen: Screen, event: Connected) -> None:
     signed_in = event.signed_in
     screen.me, screen.server, screen.catching_up = signed_in.user, event.server, False
@@ -337,7 +330,8 @@ def _connected(screen: Screen, event: Connected) -> None:
     screen.requests = [(each.chat, each.user) for each in signed_in.join_requests]
     if not event.resumed:
         for room in screen.rooms.values():
-            _unload(room)
+            room.unload()
+            room.newest = 0
     for chat in signed_in.chats:
         screen.room(chat.name).told(chat)
     screen.room("main")

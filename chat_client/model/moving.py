@@ -8,6 +8,7 @@ from chat_client.model.screen import Composing, Jump, Question, Screen
 from chat_client.rows.items import begin
 from chat_server.protocol.events import Message
 
+LOADED_MAX = 20  # chats whose messages are kept
 STEPS_AHEAD = 10  # from the oldest result, when more of them are asked for
 
 
@@ -25,6 +26,9 @@ def open_chat(screen: Screen, name: str, text: str = "") -> None:
     room = screen.open
     room.new_after = room.read if room.unread else None
     screen.on_screen, screen.above = None, 0
+    screen.visited.pop(name, None)
+    screen.visited[name] = None
+    _unload_others(screen)
     screen.load(room)
     if room.loaded and room.unread:
         show_unread(screen, room.read)
@@ -32,6 +36,16 @@ def open_chat(screen: Screen, name: str, text: str = "") -> None:
         screen.ask("members", None, chat=name)
     if room.draft or text:
         screen.set_text(room.draft)
+
+
+def _unload_others(screen: Screen) -> None:
+    """However many chats are looked at, only those of late are kept, and what was refused in one."""
+    for name in list(screen.visited)[:-LOADED_MAX]:
+        room = screen.rooms.get(name)
+        if room is None or not room.feed.has_refused:
+            del screen.visited[name]
+            if room is not None:
+                room.unload()
 
 
 def names(screen: Screen) -> list[str]:

@@ -60,6 +60,13 @@ class Room:
             self.calls.add(message.id)
         return True
 
+    def unload(self) -> None:
+        """Forget what was said; it comes from the server when the chat is opened again."""
+        self.feed.restart([])
+        self.loaded = False
+        self.new_after = None
+        self.asked.clear()
+
     def marked(self, id: int, me: str) -> None:
         """The read marker has moved here."""
         if id <= self.read:

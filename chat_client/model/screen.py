@@ -80,6 +80,7 @@ class Screen:
         self.rooms: dict[str, Room] = {}
         self.open_name = "main"
         self.before_name = "main"
+        self.visited = {"main": None}  # the chats whose messages may be kept, the one that is open last
         self.view: View | None = None
         self.help_from: int | None = None  # the first row of the page of keys that is shown
         self.jump: Jump | None = None

@@ -119,7 +119,9 @@ def taken(text: str, cells: int) -> tuple[str, int]:
     if text.isascii() and text.isprintable():
         return text[:cells], min(len(text), cells)
     kept, used = [], 0
-    for glyph, wide in glyphs(text.replace("\n", " ")):
+    for glyph, wide in glyphs(text):
+        if glyph == "\n":
+            glyph, wide = " ", 1
         if used + wide > cells:
             break
         kept.append(glyph)

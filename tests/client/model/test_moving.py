@@ -1,3 +1,5 @@
+import pytest
+
 from chat_client.model import moving
 from chat_client.model.effects import Copy, Leave, Run, SetText
 from chat_client.model.replies import answered
@@ -38,6 +40,27 @@ def test_a_draft_stays_with_its_chat() -> None:
     assert [effect.text for effect in me.wanted(SetText)] == [""]
     moving.open_chat(me.screen, "main", "")
     assert [effect.text for effect in me.wanted(SetText)] == ["half a line"]
+
+
+def test_only_so_many_chats_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moving, "LOADED_MAX", 2)
+    me = ready()
+    moving.open_chat(me.screen, "#team")
+    me.load(said(201, chat="#team"), said(202, chat="#team"), chat="#team")
+    me.screen.open.feed.leave("k", "mine", at(203), "too_large: no", None)
+    for name in ("@bob", "@carol"):
+        moving.open_chat(me.screen, name)
+        me.load(said(301, chat=name), chat=name)
+    rooms = me.screen.rooms
+    assert not rooms["main"].feed.items and not rooms["main"].loaded
+    assert rooms["#team"].feed.has_refused, "which nobody else has"
+    assert rooms["@carol"].feed.said and rooms["@bob"].feed.said
+    me.wanted()
+    me.hear(said(400))
+    assert rooms["main"].unread == 1
+    moving.open_chat(me.screen, "main")
+    me.load(said(399), said(400))
+    assert list(me.screen.feed.said) == [399, 400]
 
 
 def test_the_next_unread_chat_is_one_with_a_mention() -> None:

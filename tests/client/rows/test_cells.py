@@ -81,6 +81,7 @@ def test_lines_break_at_spaces_and_words_that_are_too_long_anywhere() -> None:
 
 
 @given(TEXTS | HARM, st.integers(0, 20))
+@example("\n\u0300", 1)
 def test_taken(text: str, cells: int) -> None:
     kept, used = taken(text, cells)
     assert safe(text).startswith(kept) and width(kept) == used <= cells

@@ -1,4 +1,4 @@
-"""The profile of hypothesis for all unit tests.
+"""The profile of hypothesis for all tests.
 
 `unit` tries the same examples every time, so that a run that was green is green again; `HYPOTHESIS_PROFILE=deep` looks
 further, at random.

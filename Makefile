@@ -8,6 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+# What was compiled is kept, whatever the environment says: the tests start hundreds of programs.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check unit format bench clean
 
 run: $(VENV)/installed
@@ -23,7 +26,7 @@ check: $(VENV)/installed
 	$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/installed
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 format: $(VENV)/installed
 	$(BIN)/ruff format .

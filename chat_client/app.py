@@ -106,8 +106,6 @@ class App:
     async def _read(self) -> None:
         done = 0
         async for event in self._chat:
-            if isinstance(event, Connected) and isinstance(limit := self._chat.limits.get("text_max"), int):
-                self.screen.text_max = limit
             handle(self.screen, event, self._clock())
             if isinstance(event, Connected):
                 self._learn()

@@ -305,8 +305,7 @@ _HEARD: dict[type[Event], Callable[[Screen, Any], None]] = {
 def _connection(screen: Screen, event: Connecting | Connected | Lost | Ended | Forgotten) -> None:
     if isinstance(event, Forgotten):
         for room in screen.rooms.values():
-            room.unload()
-            room.newest = 0
+            room.forget()
         screen.quotes.clear()
         screen.view = screen.composing = None
         screen.tell("info", "the server was restored from an older copy: messages that you saw may be gone", 30.0)
@@ -330,8 +329,7 @@ def _connected(screen: Screen, event: Connected) -> None:
     screen.requests = [(each.chat, each.user) for each in signed_in.join_requests]
     if not event.resumed:
         for room in screen.rooms.values():
-            room.unload()
-            room.newest = 0
+            room.forget()
     for chat in signed_in.chats:
         screen.room(chat.name).told(chat)
     screen.room("main")

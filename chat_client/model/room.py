@@ -67,6 +67,11 @@ class Room:
         self.new_after = None
         self.asked.clear()
 
+    def forget(self) -> None:
+        """Nothing that is known of what was said holds any more."""
+        self.unload()
+        self.newest = 0
+
     def marked(self, id: int, me: str) -> None:
         """The read marker has moved here."""
         if id <= self.read:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.client.programs import Program
 from tests.client.tmux import Tmux
+from tests.conformance.test_tls import Certificate
 from tests.harness import Chat, Server
 
 
@@ -70,3 +71,17 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
     tmux = Tmux(tmp_path)
     yield tmux
     tmux.close()
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
+    """A server that speaks TLS too, and the certificate of the authority, which the system does not know."""
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    certificate = Certificate(folder)
+    ca = folder / "ca.pem"
+    certificate.authority.cert_pem.write_to_path(str(ca))
+    server = Server(folder / "data", *certificate.options)
+    server.start()
+    yield server, ca
+    server.close()

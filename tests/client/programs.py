@@ -2,6 +2,9 @@
 
 import asyncio
 import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 from tests.harness import TIMEOUT_SECONDS
 
@@ -48,3 +51,12 @@ class Program:
             assert self._process.stdout is not None and self._process.stderr is not None
             out, error = await asyncio.gather(self._process.stdout.read(), self._process.stderr.read())
             return await self._process.wait(), out.decode(), error.decode()
+
+
+def written(path: Path, is_all: Callable[[bytes], bool] = lambda data: True) -> bytes:
+    """What another program, which tells nothing when it is done, writes to a file, as soon as that is all of it."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not path.exists() or not is_all(path.read_bytes()):
+        assert time.monotonic() < deadline, f"{path.name} never had all in it"
+        time.sleep(0.01)
+    return path.read_bytes()

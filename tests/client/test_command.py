@@ -12,7 +12,7 @@ import pytest
 
 from chat_client.plain import LAST_SECONDS_MAX
 from tests.client.conftest import Home
-from tests.conformance.test_tls import Certificate, tls_port
+from tests.conformance.test_tls import tls_port
 from tests.harness import Server
 
 Ended = tuple[int, str, str]
@@ -186,22 +186,12 @@ async def test_settings_come_from_a_file(home: Home) -> None:
     assert [(line["from"], line["text"]) for line in lines] == [("carol", "from the file")]
 
 
-async def test_tls(home: Home, tmp_path: Path) -> None:
-    folder = tmp_path / "tls"
-    folder.mkdir()
-    certificate = Certificate(folder)
-    ca = folder / "ca.pem"
-    certificate.authority.cert_pem.write_to_path(str(ca))
-    server = Server(folder / "data", *certificate.options)
-    server.start()
-    try:
-        address = f"localhost:{tls_port(server)}"
-        sending = ("--server", address, "--send", "main", "hi")
-        assert await run(home, *sending, "--tls", "--ca", str(ca)) == (0, "", "")
-        status, _, error = await run(home, *sending, "--tls")
-        assert status == 3 and "not trusted" in error and "--ca FILE" in error
-    finally:
-        server.close()
+async def test_tls(home: Home, private: tuple[Server, Path]) -> None:
+    server, ca = private
+    sending = ("--server", f"localhost:{tls_port(server)}", "--send", "main", "hi")
+    assert await run(home, *sending, "--tls", "--ca", str(ca)) == (0, "", "")
+    status, _, error = await run(home, *sending, "--tls")
+    assert status == 3 and "not trusted" in error and "--ca FILE" in error
 
 
 # ---- --plain with a pipe

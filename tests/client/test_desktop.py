@@ -1,14 +1,13 @@
 """The desktop's programs get what a peer wrote as plain arguments. The programs are played by scripts."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
 
 from chat_client.desktop import Notifier, open_file
 from chat_client.errors import ChatError
-from tests.harness import TIMEOUT_SECONDS
+from tests.client.programs import written
 
 HOSTILE = [("--icon=/etc/passwd", "-u"), ("bob", '<a href="x">&lt; & <b>--hint</b>'), ("", "$(id) `id` ; \\n %s")]
 
@@ -57,12 +56,8 @@ def test_a_file_is_opened_by_its_whole_path(recorded: Path, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     open_file(Path("--help"))
     open_file(Path("two words"))
-    # The openers are not waited for, and tell nothing when they are done.
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not recorded.exists() or len(recorded.read_text().splitlines()) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    assert sorted(recorded.read_text().splitlines()) == [f"{tmp_path}/--help", f"{tmp_path}/two words"]
+    opened = written(recorded, lambda data: data.count(b"\n") >= 2).decode()
+    assert sorted(opened.splitlines()) == [f"{tmp_path}/--help", f"{tmp_path}/two words"]
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ChatError, match=r"the file is photo\.png"):
         open_file(Path("photo.png"))

@@ -1,7 +1,6 @@
 """--plain in this process: files with their progress. The rest of it is in test_terminal, test_command."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from chat_client.connection import connect
 from chat_client.plain import Plain
 from tests.client.conftest import Home
-from tests.harness import TIMEOUT_SECONDS
+from tests.client.programs import written
 
 DATA = bytes(range(256)) * 4096
 
@@ -77,17 +76,8 @@ async def test_a_file_there_and_back(home: Home, opened: Path, monkeypatch: pyte
     assert [Path(line.split(" is ")[1]).name for line in said if line.startswith("+ ")] == [
         "a photo.png", "a photo (2).png",
     ]  # fmt: skip
-    assert when_there(opened) == DATA
+    assert written(opened) == DATA
     assert [each.name for each in (home.folder / "downloads").iterdir()] == ["a photo.png"], "only what was asked for"
-
-
-def when_there(path: Path) -> bytes:
-    """The opener is not waited for, and tells nothing when it is done."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return path.read_bytes()
 
 
 async def test_cancelling(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

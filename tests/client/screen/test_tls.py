@@ -5,37 +5,30 @@ import sys
 from pathlib import Path
 
 from tests.client.tmux import Tmux
-from tests.conformance.test_tls import Certificate, tls_port
+from tests.conformance.test_tls import tls_port
 from tests.harness import Server
 
 
-def test_two_clients_a_server_that_comes_back_and_one_who_does_not_trust_it(tmux: Tmux, tmp_path: Path) -> None:
-    folder = tmp_path / "tls"
-    folder.mkdir()
-    certificate = Certificate(folder)
-    ca = folder / "ca.pem"
-    certificate.authority.cert_pem.write_to_path(str(ca))
-    server = Server(folder / "data", *certificate.options)
+def test_two_clients_a_server_that_comes_back_and_one_who_does_not_trust_it(
+    tmux: Tmux, private: tuple[Server, Path]
+) -> None:
+    server, ca = private
+    client = f"{shlex.quote(sys.executable)} -m chat_client --server localhost:{tls_port(server)}"
+    alice = tmux.run("alice", f"{client} --user alice --ca {ca}", "alice")
+    bob = tmux.run("bob", f"{client} --user bob --tls --ca {ca}", "bob")
+    for terminal in (alice, bob):
+        terminal.until("● localhost:")
+    alice.type("over TLS", enter=True)
+    bob.until("alice  over TLS")
+    port = tls_port(server)
+    server.kill()
+    alice.type("while away", enter=True)
+    alice.until("while away ◌ waiting")
+    server.options = (*server.options, "--tls-port", str(port))
     server.start()
-    try:
-        client = f"{shlex.quote(sys.executable)} -m chat_client --server localhost:{tls_port(server)}"
-        alice = tmux.run("alice", f"{client} --user alice --ca {ca}", "alice")
-        bob = tmux.run("bob", f"{client} --user bob --tls --ca {ca}", "bob")
-        for terminal in (alice, bob):
-            terminal.until("● localhost:")
-        alice.type("over TLS", enter=True)
-        bob.until("alice  over TLS")
-        port = tls_port(server)
-        server.kill()
-        alice.type("while away", enter=True)
-        alice.until("while away ◌ waiting")
-        server.options = (*server.options, "--tls-port", str(port))
-        server.start()
-        for terminal in (alice, bob):
-            terminal.type("/reconnect", enter=True)
-        alice.until("while away ✓")
-        bob.until("while away")
-        carol = tmux.run("carol", f"{client} --user carol --tls", "carol")
-        assert "is not trusted" in carol.until("left with 3")
-    finally:
-        server.close()
+    for terminal in (alice, bob):
+        terminal.type("/reconnect", enter=True)
+    alice.until("while away ✓")
+    bob.until("while away")
+    carol = tmux.run("carol", f"{client} --user carol --tls", "carol")
+    assert "is not trusted" in carol.until("left with 3")

@@ -121,7 +121,7 @@ class Server:
         most = self._settings.connections_per_address
         if most is None or session.local:
             return None
-        if sum(each.address == session.address for each in self._sessions) > most:
+        if sum(each.network == session.network for each in self._sessions) > most:
             return f"your address has all the {most} connections that one may have"
         return None
 

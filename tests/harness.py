@@ -41,6 +41,8 @@ def unique(name: str) -> str:
 class Server:
     """The server, on a port of its own. It can be killed, stopped and started again on the same data."""
 
+    program: tuple[str, ...] = ("-m", "chat_server")
+
     def __init__(self, data: Path, *options: str, environment: dict[str, str] | None = None) -> None:
         self.data = data
         self.options = options
@@ -51,7 +53,7 @@ class Server:
         self._log = data.with_name(data.name + ".log")
 
     def arguments(self) -> list[str]:
-        return [sys.executable, "-m", "chat_server", "--port", "0", "--data", str(self.data), *self.options]
+        return [sys.executable, *self.program, "--port", "0", "--data", str(self.data), *self.options]
 
     def start(self) -> None:
         """Returns when it listens; the log grows on from the last run."""
@@ -110,6 +112,16 @@ class Server:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+class RemoteServer(Server):
+    """The server, for which `REMOTE` and all of 127.0.0.0/8 but 127.0.0.1 are other machines."""
+
+    program = (str(Path(__file__).with_name("remote.py")),)
+
+
+# An address that only `RemoteServer` takes for another machine.
+REMOTE = "127.0.0.2"
+
+
 # ---- connections
 
 
@@ -121,9 +133,14 @@ class Connection:
         self.writer = writer
 
     @classmethod
-    async def open(cls, port: int, receive_buffer: int | None = None) -> "Connection":
-        """With `receive_buffer` the kernel and the reader together hold little of what nobody reads."""
+    async def open(cls, port: int, receive_buffer: int | None = None, source: str | None = None) -> "Connection":
+        """With `receive_buffer` the kernel and the reader together hold little of what nobody reads.
+
+        `source` is the address to come from, of 127.0.0.0/8: see `RemoteServer`.
+        """
         sock = socket.socket()
+        if source is not None:
+            sock.bind((source, 0))
         limit = LINE_BYTES_MAX
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -332,35 +349,39 @@ class Chat:
         self.server = server
         self._connections: list[Connection] = []
 
-    async def connection(self, receive_buffer: int | None = None) -> Connection:
+    async def connection(self, receive_buffer: int | None = None, source: str | None = None) -> Connection:
         """Nothing is read from it, not even the greeting."""
-        connection = await Connection.open(self.server.port, receive_buffer)
+        connection = await Connection.open(self.server.port, receive_buffer, source)
         self._connections.append(connection)
         return connection
 
-    async def text_stranger(self, receive_buffer: int | None = None) -> TextClient:
+    async def text_stranger(self, receive_buffer: int | None = None, source: str | None = None) -> TextClient:
         """Who has read the greeting, and did nothing yet."""
-        connection = await self.connection(receive_buffer)
+        connection = await self.connection(receive_buffer, source)
         client = TextClient(connection.reader, connection.writer)
         assert (await client.line()).startswith("* ")
         return client
 
-    async def json_stranger(self, receive_buffer: int | None = None) -> JsonClient:
-        connection = await self.connection(receive_buffer)
+    async def json_stranger(self, receive_buffer: int | None = None, source: str | None = None) -> JsonClient:
+        connection = await self.connection(receive_buffer, source)
         client = JsonClient(connection.reader, connection.writer)
         assert (await client.line()).startswith("* ")
         await client.ok("/format json")
         return client
 
-    async def text(self, name: str | None = None, *, receive_buffer: int | None = None) -> TextClient:
+    async def text(
+        self, name: str | None = None, *, receive_buffer: int | None = None, source: str | None = None
+    ) -> TextClient:
         """Signed in; without a name, as somebody new."""
-        client = await self.text_stranger(receive_buffer)
+        client = await self.text_stranger(receive_buffer, source)
         client.name = name or unique("somebody")
         await client.enter(f"/sign_in {client.name}")
         return client
 
-    async def json(self, name: str | None = None, *, receive_buffer: int | None = None) -> JsonClient:
-        client = await self.json_stranger(receive_buffer)
+    async def json(
+        self, name: str | None = None, *, receive_buffer: int | None = None, source: str | None = None
+    ) -> JsonClient:
+        client = await self.json_stranger(receive_buffer, source)
         client.name = name or unique("somebody")
         await client.enter(f"/sign_in {client.name}")
         return client

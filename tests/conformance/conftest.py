@@ -1,11 +1,12 @@
 """One server for all tests, and one of its own for a test that needs other options or stops it."""
 
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.harness import Chat, Server
+from tests.harness import Chat, RemoteServer, Server
 
 Start = Callable[..., Chat]
 
@@ -33,11 +34,24 @@ async def chat(server: Server) -> AsyncIterator[Chat]:
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Start]:
     """`start("--replay", "3", CHAT_PAGE="2")`: people at a new server with these options. It may be killed."""
+    async with _starting(Server, tmp_path / "data") as start:
+        yield start
+
+
+@pytest.fixture
+async def start_remote(tmp_path: Path) -> AsyncIterator[Start]:
+    """The same, of a `RemoteServer`: `chat.json(source=REMOTE)` comes from another machine then."""
+    async with _starting(RemoteServer, tmp_path / "remote") as start:
+        yield start
+
+
+@contextlib.asynccontextmanager
+async def _starting(kind: type[Server], data: Path) -> AsyncIterator[Start]:
     chats: list[Chat] = []
 
     def start(*options: str, **environment: str) -> Chat:
-        data = tmp_path / f"data{len(chats)}"
-        server = Server(data, *UNLIMITED, *options, environment=environment)
+        numbered = data.with_name(f"{data.name}{len(chats)}")
+        server = kind(numbered, *UNLIMITED, *options, environment=environment)
         chats.append(Chat(server))
         server.start()
         return chats[-1]

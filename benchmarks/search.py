@@ -89,7 +89,7 @@ def ask(db: Database, user_id: int, line: str) -> float:
     command = parse(line, text_chars_max=4096).command
     db.run("BEGIN")
     started = time.perf_counter()
-    view = View(db, user_id, 0, LIMITS, {}, clock=time.perf_counter)
+    view = View(db, user_id, 0, 0, LIMITS, {}, clock=time.perf_counter)
     for _ in read(view, command):
         pass
     took = time.perf_counter() - started

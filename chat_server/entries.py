@@ -1,6 +1,6 @@
 """What stands in the log: entries in batches, and the commands that the server itself puts there.
 
-An entry holds everything that its execution depends on besides the store: the time, drawn tokens (their hashes),
+An entry holds everything that its execution depends on besides the store: the times, drawn tokens (their hashes),
 verified passwords (the hash that was seen), folded names, addresses. The same batches give the same database on any
 machine. `VERSION` grows when the meaning of an entry changes.
 
@@ -14,7 +14,7 @@ from chat_server.protocol import operators as o
 from chat_server.protocol.arguments import Room, Target
 from chat_server.protocol.names import Name
 
-VERSION = 1
+VERSION = 2
 # Who asks, where it is the machine itself and no user: over the control socket. It may do what operators may.
 MACHINE = -1
 
@@ -195,10 +195,14 @@ class Entry(Struct, frozen=True):
 
 
 class Batch(Struct, frozen=True):
-    """What one turn took. `at_ms` is never before the last batch's; `number` counts the batches of the log from 1."""
+    """What one turn took. `number` counts the batches of the log from 1.
+
+    `at_ms` is the wall clock and may be before the last batch's; `elapsed_ms` never is: see `clock`.
+    """
 
     number: int
     at_ms: int
+    elapsed_ms: int
     entries: list[Entry]
     node: str = ""
     version: int = VERSION

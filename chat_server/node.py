@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from chat_server.clock import Clock
+from chat_server.clock import ChatTime, Clock
 from chat_server.delivery.hub import Hub
 from chat_server.delivery.readers import Reader, Readers
 from chat_server.entries import Configure, Departed, Due, Entry, LeaveUploads, Limits, Logged, Told
@@ -69,8 +69,8 @@ class Reading:
     def _next(self, db: Database) -> Page:
         if self._pages is None:
             node = self._node
-            clock, hub, blobs = node.clock, node.hub, node.transfers.blobs
-            view = View(db, self._user_id, clock.now_ms(), node.limits, hub.online, node.live, clock.monotonic, blobs)
+            hub, blobs, clock = node.hub, node.transfers.blobs, node.clock.monotonic
+            view = View(db, self._user_id, *node.time.now(), node.limits, hub.online, node.live, clock, blobs)
             self._pages = read(view, self._query)
         try:
             return Page(next(self._pages))
@@ -89,9 +89,11 @@ class Node:
         # What the running server counts, for /stats; the server around the node adds what it knows.
         self.live: Callable[[], dict[str, int]] = dict
         self._executor = Executor(open_writer(directory), clock.monotonic)
+        state = self._executor.state
+        self.time = ChatTime(clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self.readers = Readers(directory)
-        self.transfers = Transfers(directory, clock, self.limits, self.submit)
+        self.transfers = Transfers(directory, clock, self.time, self.limits, self.submit)
         self.passwords = Passwords()
         guard = SignInGuard(clock, settings.sign_in_tries)
         self.preparer = Preparer(self.readers, self.passwords, guard, self.transfers)
@@ -101,12 +103,11 @@ class Node:
             outbox_bytes_max=settings.outbox_bytes_max,
             presence_max=settings.presence_max,
         )
-        self.hub.delivered = self._executor.state.seq
+        self.hub.delivered = state.seq
         self.hub.on_told = lambda user_id, notices: self.submit(Told(notices), user_id)
         self.hub.on_detached = self.transfers.left
         self.hub.on_departed = lambda user_id: self.submit(Departed(), user_id)
-        state = self._executor.state
-        self._log: Log = LocalLog(clock, applied=state.applied, at_ms=state.at_ms)
+        self._log: Log = LocalLog(self.time, applied=state.applied)
         self._timer: asyncio.TimerHandle | None = None
         self._scrubbing: asyncio.Task[None] | None = None
         self._tidy_ms = clock.now_ms() + TIDY_MS

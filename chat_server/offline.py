@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from chat_server.clock import Clock
+from chat_server.clock import ChatTime, Clock
 from chat_server.entries import MACHINE, Batch, Entry, Limits
 from chat_server.errors import Refusal, StartError
 from chat_server.node import Page
@@ -29,7 +29,9 @@ class Offline:
         self._clock = clock
         self._executor = Executor(open_writer(directory.path))
         self._db = open_reader(directory.path)
-        limits = self._executor.state.limits
+        state = self._executor.state
+        self._time = ChatTime(clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
+        limits = state.limits
         if limits is None:
             self.close()
             raise StartError(f"the chat in {directory.path} has never been used; start the server first")
@@ -40,7 +42,7 @@ class Offline:
 
     async def order(self, command: Any) -> Reply:
         """Raises Refusal, and StartError if the disk fails."""
-        batch = Batch(self._executor.state.applied + 1, self._clock.now_ms(), [Entry(command, MACHINE)])
+        batch = Batch(self._executor.state.applied + 1, *self._time.now(), [Entry(command, MACHINE)])
         try:
             (outcome,) = self._executor.execute(batch).outcomes
         except DISK_ERRORS as error:
@@ -51,7 +53,7 @@ class Offline:
         return outcome.result
 
     async def read(self, query: Any) -> AsyncIterator[Page]:
-        pages = read(View(self._db, MACHINE, self._clock.now_ms(), self._limits, {}), query)
+        pages = read(View(self._db, MACHINE, *self._time.now(), self._limits, {}), query)
         while True:
             try:
                 yield Page(next(pages))

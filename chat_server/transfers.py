@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chat_server.blobs import Blobs
-from chat_server.clock import Clock
+from chat_server.clock import ChatTime, Clock
 from chat_server.delivery.readers import Reader
 from chat_server.entries import CompleteUpload, LeaveUploads, Limits, Logged, Swept
 from chat_server.errors import Refusal
@@ -30,11 +30,14 @@ PIECES_PER_SECOND_MAX = 400
 
 
 class Transfers:
-    def __init__(self, directory: Path, clock: Clock, limits: Limits, submit: Callable[[Logged], None]) -> None:
+    def __init__(
+        self, directory: Path, clock: Clock, time: ChatTime, limits: Limits, submit: Callable[[Logged], None]
+    ) -> None:
         """`submit` puts a command in the log."""
         self.reader = Reader(directory, "files")
         self.blobs = Blobs(directory)
         self._clock = clock
+        self._time = time
         self._limits = limits
         self._submit = submit
         self.holders: set[int] = set()  # the sessions that asked for an upload
@@ -76,7 +79,7 @@ class Transfers:
             ) from None
 
     def _take(self, db: Database, user_id: int, session: int, command: c.Chunk) -> Upload | CompleteUpload:
-        view = View(db, user_id, self._clock.now_ms(), self._limits, {})
+        view = View(db, user_id, *self._time.now(), self._limits, {})
         upload = check_chunk(view, session, command)
         left = upload.size - self.blobs.received(upload.id, upload.size)
         if len(command.base64) > left:

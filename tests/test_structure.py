@@ -35,7 +35,6 @@ TESTED_ELSEWHERE = {
     "node.py": "tests/conformance",
     "prepare.py": "tests/conformance",
     "transfers.py": "tests/conformance",
-    "clock.py": "tests/conformance",
     "cli.py": "tests/conformance/test_command_line.py",
     "control.py": "tests/conformance/test_command_line.py",
     "offline.py": "tests/conformance/test_command_line.py",

@@ -7,7 +7,7 @@ way to the disk the next one gathers, so the busier the server, the more message
 import asyncio
 from collections import deque
 
-from chat_server.clock import Clock
+from chat_server.clock import ChatTime
 from chat_server.entries import Batch, Entry
 
 # Of one batch. Bounds how long a turn takes, and what is written to one connection at once.
@@ -16,11 +16,10 @@ TEXT_CHARS_MAX = 49_152
 
 
 class LocalLog:
-    def __init__(self, clock: Clock, *, applied: int, at_ms: int) -> None:
-        """`applied` and `at_ms` are those of the last batch that the store has executed."""
-        self._clock = clock
+    def __init__(self, time: ChatTime, *, applied: int) -> None:
+        """`applied` is the number of the last batch that the store has executed."""
+        self._time = time
         self._number = applied
-        self._at_ms = at_ms
         self._waiting: deque[Entry] = deque()
         self._wake = asyncio.Event()
         self._closed = False
@@ -38,10 +37,8 @@ class LocalLog:
                 return None
             self._wake.clear()
             await self._wake.wait()
-        # A clock that is set back does not turn the chat's time back.
-        self._at_ms = max(self._at_ms, self._clock.now_ms())
         self._number += 1
-        return Batch(self._number, self._at_ms, self._take())
+        return Batch(self._number, *self._time.now(), self._take())
 
     def _take(self) -> list[Entry]:
         entries: list[Entry] = []

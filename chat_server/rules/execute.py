@@ -108,8 +108,9 @@ class Executor:
         self._db.run("BEGIN IMMEDIATE")
         self._db.users = {}
         try:
-            self.state.at_ms = max(self.state.at_ms, batch.at_ms)
-            turn = Turn(self._db, self.state, self._limits, self.state.at_ms)
+            self.state.at_ms = batch.at_ms
+            self.state.elapsed_ms = max(self.state.elapsed_ms, batch.elapsed_ms)
+            turn = Turn(self._db, self.state, self._limits)
             outcomes = [execute(turn, entry) for entry in batch.entries]
             keep_up(turn)
             self.state.applied = batch.number

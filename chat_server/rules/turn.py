@@ -89,11 +89,12 @@ Answer = Generator[Sequence[Event], None, Reply | Then]
 class Turn:
     """What the rules of a batch are handed, one entry after the other (`take`)."""
 
-    def __init__(self, db: Database, state: State, limits: Limits | None, at_ms: int) -> None:
+    def __init__(self, db: Database, state: State, limits: Limits | None) -> None:
         self.db = db
         self.state = state
-        self.at_ms = at_ms
-        self.at = iso(at_ms)
+        self.at_ms = state.at_ms
+        self.elapsed_ms = state.elapsed_ms
+        self.at = iso(state.at_ms)
         # What rules count for `metrics.COUNTERS`; no rule reads it.
         self.counts: Counter[str] = Counter()
         if limits is not None:
@@ -138,7 +139,7 @@ class Turn:
 
 
 class View(Struct, frozen=True):
-    """What a reading sees: a snapshot of the store, who asks, the time, who is online (names by id), bytes of files.
+    """What a reading sees: a snapshot of the store, who asks, the times, who is online (names by id), bytes of files.
 
     `online` goes on changing while one reads: copy it, which is one step, before walking it. `clock` counts seconds,
     for who stops before it takes too long.
@@ -147,6 +148,7 @@ class View(Struct, frozen=True):
     db: Database
     user_id: int
     at_ms: int
+    elapsed_ms: int
     limits: Limits
     online: Mapping[int, str]
     # What the running server has counted since its start; None where none runs.

@@ -6,13 +6,16 @@ from chat_server.store.database import Database
 
 
 class State(Struct):
-    """`seq`: the last id or change given out. `at_ms`, `applied`: the last batch. `limits`: JSON of entries.Limits.
+    """`seq`: the last id or change given out. `at_ms`, `elapsed_ms`, `applied`: the last batch's times and number.
+
+    `limits`: JSON of entries.Limits.
 
     `indexed`: up to which id `/search` has an index; `index_due_ms`: when that has to go on, None while it has all.
     """
 
     seq: int
     at_ms: int
+    elapsed_ms: int
     applied: int
     limits: str | None
     history: str | None
@@ -21,15 +24,15 @@ class State(Struct):
 
 
 def load(db: Database) -> State:
-    row = db.one("SELECT seq, at_ms, applied, limits, history, indexed FROM state")
+    row = db.one("SELECT seq, at_ms, elapsed_ms, applied, limits, history, indexed FROM state")
     assert row is not None
     return State(*row)
 
 
 def advance(db: Database, state: State) -> None:
     db.run(
-        "UPDATE state SET seq = ?, at_ms = ?, applied = ?, indexed = ?",
-        (state.seq, state.at_ms, state.applied, state.indexed),
+        "UPDATE state SET seq = ?, at_ms = ?, elapsed_ms = ?, applied = ?, indexed = ?",
+        (state.seq, state.at_ms, state.elapsed_ms, state.applied, state.indexed),
     )
 
 

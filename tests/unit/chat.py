@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_server.blobs import Blobs
+from chat_server.clock import ChatTime
 from chat_server.entries import Accept, Ask, Batch, Configure, Due, Enter, Entry, Limits, Logged, MakeLink, OpenUpload
 from chat_server.errors import Refusal
 from chat_server.prepare import hash_token
@@ -63,6 +64,8 @@ class Chat:
         path.mkdir(exist_ok=True)
         self.clock = clock or FakeClock()
         self.executor = Executor(open_writer(path))
+        state = self.executor.state
+        self.time = ChatTime(self.clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
         self.db = open_reader(path)
         self.blobs = Blobs(path)
         self.number = self.executor.state.applied
@@ -73,7 +76,7 @@ class Chat:
 
     def batch(self, *entries: Entry) -> Executed:
         self.number += 1
-        return self.executor.execute(Batch(self.number, self.clock.now_ms(), list(entries)))
+        return self.executor.execute(Batch(self.number, *self.time.now(), list(entries)))
 
     def configure(self, **limits: Any) -> None:
         self.limits = replace(self.limits, **limits)
@@ -128,7 +131,7 @@ class Chat:
         return self.ask_as(self.ids[name], query, name)
 
     def ask_as(self, user_id: int, query: Any, name: str = "") -> Said:
-        view = View(self.db, user_id, self.clock.now_ms(), self.limits, {}, blobs=self.blobs)
+        view = View(self.db, user_id, *self.time.now(), self.limits, {}, blobs=self.blobs)
         ends: list[Reply | Then] = []
 
         def pages() -> Iterator[Sequence[Event]]:

@@ -10,18 +10,25 @@ DAY_MS = 24 * HOUR_MS
 
 
 class FakeClock:
-    """A clock that stands still until it is told to go on (or back)."""
+    """A clock that stands still until it is told to go on, or until somebody sets it."""
 
     def __init__(self, now_ms: int = NOON_MS) -> None:
         self._now_ms = now_ms
+        self._monotonic_ms = 0
 
     def now_ms(self) -> int:
         return self._now_ms
 
     def monotonic(self) -> float:
-        return self._now_ms / 1000
+        return self._monotonic_ms / 1000
 
     def advance(self, ms: int) -> None:
+        """Time passes."""
+        self._now_ms += ms
+        self._monotonic_ms += ms
+
+    def step(self, ms: int) -> None:
+        """The wall clock alone is set forward, or back."""
         self._now_ms += ms
 
 

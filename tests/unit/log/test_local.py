@@ -3,6 +3,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_server.clock import ChatTime
 from chat_server.entries import Batch, Due, Entry
 from chat_server.log import Log
 from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX, LocalLog
@@ -16,7 +17,7 @@ def entry(number: int, chars: int = 1) -> Entry:
 
 
 def start(clock: FakeClock | None = None) -> LocalLog:
-    return LocalLog(clock or FakeClock(), applied=7, at_ms=NOON_MS)
+    return LocalLog(ChatTime(clock or FakeClock(), at_ms=NOON_MS, elapsed_ms=NOON_MS), applied=7)
 
 
 async def drain(log: Log) -> list[Batch]:
@@ -47,24 +48,18 @@ async def test_a_batch_waits_for_its_first_entry() -> None:
     assert batch is not None and batch.entries == [Entry(Due())]
 
 
-async def test_the_time_of_a_batch_is_that_of_its_taking_and_never_goes_back() -> None:
+async def test_a_batch_has_the_times_of_its_taking() -> None:
     clock = FakeClock()
     log = start(clock)
     times = []
-    for step in (5, -10_000_000, 3, 9_999_997, 1000):
+    for passes, step in ((5, 0), (3, -10_000_000), (0, 10_000_000), (1000, 0)):
         log.submit(entry(1))
-        clock.advance(step)
+        clock.advance(passes)
+        clock.step(step)
         batch = await log.next_batch()
         assert batch is not None
-        times.append(batch.at_ms - NOON_MS)
-    assert times == [5, 5, 5, 5, 1005]
-
-
-async def test_the_time_is_not_before_that_of_the_last_batch_of_the_store() -> None:
-    log = LocalLog(FakeClock(NOON_MS - 5000), applied=0, at_ms=NOON_MS)
-    log.submit(entry(1))
-    batch = await log.next_batch()
-    assert batch is not None and (batch.number, batch.at_ms) == (1, NOON_MS)
+        times.append((batch.at_ms - NOON_MS, batch.elapsed_ms - NOON_MS))
+    assert times == [(5, 5), (-9_999_992, 8), (8, 8), (1008, 1008)]
 
 
 async def test_a_batch_has_its_bounds() -> None:

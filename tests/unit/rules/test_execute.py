@@ -38,7 +38,10 @@ def story() -> list[Batch]:
         entries = [Entry(command(each), user, address=f"192.0.2.{user}") for each in said]
         batches.append(entries if number != 25 else [*entries, Entry(CloseAccount(None), user), *entries])
         batches.append([Entry(Due())])
-    return [Batch(number, NOON_MS + number * 60_000, entries) for number, entries in enumerate(batches, 1)]
+    return [
+        Batch(number, NOON_MS + number * 60_000, NOON_MS + number * 60_000, entries)
+        for number, entries in enumerate(batches, 1)
+    ]
 
 
 def command(line: str) -> Any:
@@ -84,8 +87,8 @@ def test_another_process_with_another_hash_seed_comes_to_the_same(tmp_path: Path
 
 
 def test_how_a_log_is_cut_into_batches_changes_nothing_but_the_count(tmp_path: Path) -> None:
-    single = [(batch.at_ms, entry) for batch in story() for entry in batch.entries]
-    cut = [Batch(number, at_ms, [entry]) for number, (at_ms, entry) in enumerate(single, 1)]
+    single = [(batch.at_ms, batch.elapsed_ms, entry) for batch in story() for entry in batch.entries]
+    cut = [Batch(number, at_ms, elapsed_ms, [entry]) for number, (at_ms, elapsed_ms, entry) in enumerate(single, 1)]
     whole, parts = play(tmp_path / "whole", story()), play(tmp_path / "parts", cut)
     assert {**whole, "state": []} == {**parts, "state": []}
 
@@ -93,7 +96,7 @@ def test_how_a_log_is_cut_into_batches_changes_nothing_but_the_count(tmp_path: P
 def test_a_batch_that_comes_again_changes_nothing(tmp_path: Path) -> None:
     chat = Chat(tmp_path)
     chat.sign_in("alice")
-    batch = Batch(chat.number + 1, chat.clock.now_ms(), [chat.entry("alice", "/send_all hi")])
+    batch = Batch(chat.number + 1, *chat.time.now(), [chat.entry("alice", "/send_all hi")])
     first = chat.executor.execute(batch)
     content = chat.dump()
     again = chat.executor.execute(batch)
@@ -109,7 +112,7 @@ def test_after_a_restart_it_goes_on_where_it_was(tmp_path: Path) -> None:
     executor = Executor(open_writer(tmp_path))
     assert executor.state.applied == chat.number and executor.state.seq == 1
     entry = Entry(command("/send_all two"), chat.ids["alice"])
-    (outcome,) = executor.execute(Batch(chat.number + 1, NOON_MS, [entry])).outcomes
+    (outcome,) = executor.execute(Batch(chat.number + 1, NOON_MS, NOON_MS, [entry])).outcomes
     assert isinstance(outcome.result, Refusal) and outcome.result.code == "rate_limited"
     executor.close()
 
@@ -148,7 +151,7 @@ def test_a_refusal_has_the_seq_of_its_place(tmp_path: Path) -> None:
 
 def test_a_log_begins_with_its_limits(tmp_path: Path) -> None:
     executor = Executor(open_writer(tmp_path))
-    (outcome,) = executor.execute(Batch(1, NOON_MS, [Entry(Due())])).outcomes
+    (outcome,) = executor.execute(Batch(1, NOON_MS, NOON_MS, [Entry(Due())])).outcomes
     assert isinstance(outcome.result, Refusal) and outcome.result.code == "internal"
     executor.close()
 
@@ -156,6 +159,6 @@ def test_a_log_begins_with_its_limits(tmp_path: Path) -> None:
 def test_the_limits_are_kept_and_the_history_stays_that_of_the_first(tmp_path: Path) -> None:
     chat = Chat(tmp_path)
     chat.configure(ban_ms=5)
-    ((_, _, _, _, limits, history, _),) = chat.dump()["state"]
+    ((_, _, _, _, limits, history, *_),) = chat.dump()["state"]
     assert json.loads(limits)["ban_ms"] == 5 and history == "history-1"
     assert msgspec.json.decode(limits, type=Limits) == chat.limits

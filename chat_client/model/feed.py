@@ -54,10 +54,13 @@ class Feed:
     def last_id(self) -> int | None:
         return next((item.place[0] for item in reversed(self.items) if isinstance(item, Said)), None)
 
-    def first_after(self, id: int) -> int | None:
-        """The first message with a higher id."""
-        at = bisect_left(self.items, (id + 1, 0), key=_place)
-        return next((item.place[0] for item in self.items[at:] if isinstance(item, Said)), None)
+    def first_of_others(self, after: int, me: str) -> int | None:
+        """The first message with a higher id that somebody else wrote: one's own are no news."""
+        at = bisect_left(self.items, (after + 1, 0), key=_place)
+        for item in map(self.items.__getitem__, range(at, len(self.items))):
+            if isinstance(item, Said) and item.message.from_ != me:
+                return item.message.id
+        return None
 
     def between(self, after: int, before: int, me: str) -> int:
         """How many messages of others there are with ids between these two."""

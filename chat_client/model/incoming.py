@@ -5,22 +5,20 @@ from typing import Any
 
 from msgspec import structs
 
+from chat_client.calls import APART_SECONDS_MIN, called_by, calls, mentions
 from chat_client.errors import Refused
 from chat_client.model import words
 from chat_client.model.effects import Attention
 from chat_client.model.feed import Feed
-from chat_client.model.room import Room
 from chat_client.model.screen import USERS_MAX, Screen
 from chat_client.rows.cells import safe
-from chat_client.rows.items import Pending, begin
-from chat_client.rows.said import calls
+from chat_client.rows.items import Pending
 from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing
 from chat_server.protocol import events as e
 from chat_server.protocol.events import Event, Limit, Message, ReadMarker, Sent
 from chat_server.protocol.times import iso
 
 PENDING_PLACE = 1 << 62  # behind all messages
-ATTENTION_SECONDS_MIN = 1.0  # between two
 
 
 def handle(screen: Screen, event: AnyEvent, now: float) -> None:
@@ -60,7 +58,7 @@ def message(screen: Screen, message: Message) -> None:
     room = screen.room(message.chat)
     if screen.catching_up and not room.loaded:
         # What was missed: the numbers come with the sign-in, the messages when the chat is opened.
-        if calls(message, screen.me) and message.id > room.read:
+        if mentions(message, screen.me) and message.id > room.read:
             room.calls.add(message.id)
         room.newest = max(room.newest, message.id)
         return
@@ -71,7 +69,7 @@ def message(screen: Screen, message: Message) -> None:
     screen.quotes.pop(message.id, None)
     _into_view(screen, message)
     if is_new and not screen.catching_up and not watched and not room.muted:
-        _attend(screen, room, message)
+        _attend(screen, message)
 
 
 def _into_view(screen: Screen, message: Message) -> None:
@@ -84,14 +82,10 @@ def _into_view(screen: Screen, message: Message) -> None:
         view.feed.extend([message])
 
 
-def _attend(screen: Screen, room: Room, message: Message) -> None:
-    if not (room.direct or calls(message, screen.me)):
-        return
-    if screen.now - screen.attended < ATTENTION_SECONDS_MIN:
-        return
-    screen.attended = screen.now
-    where = "" if room.direct else f" in {room.name}"
-    screen.do(Attention(safe(f"{message.from_}{where}"), safe(begin(message.text or ""))[:120]))
+def _attend(screen: Screen, message: Message) -> None:
+    if calls(message, screen.me) and screen.now - screen.attended >= APART_SECONDS_MIN:
+        screen.attended = screen.now
+        screen.do(Attention(*called_by(message)))
 
 
 def outgoing(screen: Screen, event: Outgoing) -> None:

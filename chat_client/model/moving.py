@@ -188,7 +188,7 @@ def show_unread(screen: Screen, after: int) -> None:
     """Scroll the open chat to the first message behind this one, if not all of them fit."""
     room = screen.open
     feed = room.feed
-    first = feed.first_after(after)
+    first = feed.first_of_others(after, screen.me)
     if first is not None and ((feed.first_id or 0) <= after or feed.at_start):
         screen.bring_up((first, 0))
     else:

@@ -111,7 +111,7 @@ def _page(screen: Screen, why: Page, messages: list[Message], reply: Reply) -> N
 
 
 def _show_unread(screen: Screen, room: Room, id: int | None) -> None:
-    first = room.feed.first_after(room.read if id is None else id - 1)
+    first = room.feed.first_of_others(room.read if id is None else id - 1, screen.me)
     if first is None:
         return
     if id is None:

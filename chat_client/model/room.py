@@ -1,8 +1,8 @@
 """One chat as the client knows it: its feed, what is unread in it, who is in it, and the draft of what is typed."""
 
+from chat_client.calls import mentions
 from chat_client.model.feed import Feed
 from chat_client.rows.items import Said
-from chat_client.rows.said import calls
 from chat_server.protocol.events import Chat, Message
 
 CALLS_MAX = 999  # remembered mentions that are unread, of one chat
@@ -23,12 +23,16 @@ class Room:
         self.newest = 0  # the highest id; 0: not known
         self.loaded = False  # the feed was filled since the connection brought no continuation
         self.asked: set[str] = set()  # sides of which a page is under way
-        self.new_after: int | None = None  # where the line `new from here` stands
+        self.new_after: int | None = None  # what comes behind this message is marked as new
         self.speakers: dict[str, None] = {}  # who spoke here, the last one last
 
     @property
     def direct(self) -> bool:
         return self.name.startswith("@")
+
+    def new_from(self, me: str) -> int | None:
+        """The message over which the line `new from here` stands."""
+        return None if self.new_after is None else self.feed.first_of_others(self.new_after, me)
 
     def told(self, chat: Chat) -> None:
         """What a sign-in says of it."""
@@ -49,15 +53,17 @@ class Room:
             self.speakers[message.from_] = None
             if len(self.speakers) > 200:
                 self.speakers.pop(next(iter(self.speakers)))
-        is_new = put == "new" or (put == "outside" and message.id > self.newest)
+        # Of a chat of which nothing is kept, an old message that changes (`seq` past `id`) must not count as a new one.
+        is_news = message.id > self.newest and (self.newest > 0 or message.seq == message.id)
+        is_new = put == "new" or (put == "outside" and is_news)
         self.newest = max(self.newest, message.id)
-        if message.deleted or not calls(message, me):
+        if not mentions(message, me):
             self.calls.discard(message.id)
+        elif message.id > self.read and len(self.calls) < CALLS_MAX:
+            self.calls.add(message.id)
         if not is_new or message.from_ == me or message.id <= self.read:
             return False
         self.unread += 1
-        if calls(message, me) and len(self.calls) < CALLS_MAX:
-            self.calls.add(message.id)
         return True
 
     def unload(self) -> None:

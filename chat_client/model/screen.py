@@ -164,7 +164,7 @@ class Screen:
             width=self.geometry.feed_columns,
             zone=self.zone,
             quote=self.quote,
-            new_after=None if self.view else self.open.new_after,
+            new_from=None if self.view else self.open.new_from(self.me),
             selected=self.feed.selected,
             labels=self.view is not None and self.view.kind == "results",
         )

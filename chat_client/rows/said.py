@@ -7,6 +7,7 @@ from datetime import tzinfo
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chat_client.calls import mentions
 from chat_client.rows.cells import Fragment, fit, pad, safe, width, wrap
 from chat_client.rows.colours import name_style
 from chat_client.rows.items import Item, Note, Pending, Row, Said, begin
@@ -28,7 +29,7 @@ class Context(Struct, frozen=True):
     width: int
     zone: tzinfo | None
     quote: Callable[[int], tuple[str, str] | None]  # who said it and how it begins
-    new_after: int | None = None
+    new_from: int | None = None  # the message over which the line `new from here` stands
     selected: int | None = None
     labels: bool = False  # say which chat each message is of, as among results of a search
 
@@ -42,7 +43,7 @@ def rows_of(item: Item, before: Item | None, context: Context) -> list[Row]:
     quote = _quote(item, context)
     selected = isinstance(item, Said) and item.message.id == context.selected
     depends = (before and (before.at, _author(before), before.place), context.width, quote, selected, context.me,
-               context.zone, _is_first_new(item, before, context), context.labels)  # fmt: skip
+               context.zone, _is_first_new(item, context), context.labels)  # fmt: skip
     if item.cache is None or item.cache[0] != depends:
         item.cache = (depends, list(_rows(item, before, quote, context)))
     return item.cache[1]
@@ -54,21 +55,8 @@ def _author(item: Item | None) -> str:
     return "" if isinstance(item, Pending) else "*"
 
 
-def _is_first_new(item: Item, before: Item | None, context: Context) -> bool:
-    if context.new_after is None or not isinstance(item, Said) or item.message.id <= context.new_after:
-        return False
-    return before is None or before.place[0] <= context.new_after
-
-
-def calls(message: Message, me: str) -> bool:
-    """Whether it mentions the reader."""
-    if not me or message.from_ == me or message.deleted:
-        return False
-    if message.mentions is not None:
-        return me in message.mentions
-    return f"@{me}".casefold() in (message.text or "").casefold() and any(
-        match["at"] and match["at"][1:].casefold() == me.casefold() for match in _MARKS.finditer(message.text or "")
-    )
+def _is_first_new(item: Item, context: Context) -> bool:
+    return isinstance(item, Said) and item.message.id == context.new_from
 
 
 def _quote(item: Item, context: Context) -> tuple[int, str, str] | None:
@@ -82,7 +70,7 @@ def _quote(item: Item, context: Context) -> tuple[int, str, str] | None:
 def _rows(item: Item, before: Item | None, quote: tuple[int, str, str] | None, context: Context) -> Iterator[Row]:
     if before is None or local(before.at, context.zone).date() != local(item.at, context.zone).date():
         yield _line(f" {day(item.at, context.zone)} ", "day", context.width)
-    if _is_first_new(item, before, context):
+    if _is_first_new(item, context):
         yield _line(" new from here ", "new", context.width)
     if isinstance(item, Note):
         yield from _note(item, context)
@@ -125,7 +113,7 @@ def _spoken(
     context: Context,
 ) -> Iterator[Row]:
     name = message.from_ if message else context.me
-    mine, called = name == context.me, message is not None and calls(message, context.me)
+    mine, called = name == context.me, message is not None and mentions(message, context.me)
     selected = message is not None and message.id == context.selected
     fill = "picked" if selected else "called" if called else ""
     bar = ("bar-called", "▌") if called else ("bar-mine", "▎") if mine else ("", " ")
@@ -171,7 +159,7 @@ def _continues(item: Item, name: str, message: Message | None, before: Item | No
         same = before.message.from_ == name and (message is None or before.message.chat == message.chat)
     else:
         same = isinstance(before, Pending) and message is None
-    if not same or before is None or context.labels or _is_first_new(item, before, context):
+    if not same or before is None or context.labels or _is_first_new(item, context):
         return False
     then, now = local(before.at, context.zone), local(item.at, context.zone)
     return then.date() == now.date() and (now - then).total_seconds() < GROUP_SECONDS_MAX
@@ -193,11 +181,12 @@ def _body(item: Said | Pending, message: Message | None, context: Context) -> li
             "held": ("waiting", " ◌ held: /confirm or /discard"),
             "failed": ("failed", f" ✗ not sent: {item.why}"),
         }
-        return [*_styled(item.text, "body-waiting", context.me), marks[item.state]]
+        return [*_styled(item.text, "body-waiting"), marks[item.state]]
     if message.deleted:
         return [("deleted", "(deleted)")]
     mine = message.from_ == context.me
-    body = _styled(message.text or "", "body-mine" if mine else "body", context.me)
+    me = context.me if mentions(message, context.me) else None
+    body = _styled(message.text or "", "body-mine" if mine else "body", me)
     if message.file is not None:
         body = [
             *_file(message.file),
@@ -212,14 +201,14 @@ def _body(item: Said | Pending, message: Message | None, context: Context) -> li
     return body
 
 
-def _styled(text: str, style: str, me: str) -> list[Fragment]:
-    """The text with its links, names and code set apart."""
+def _styled(text: str, style: str, me: str | None = None) -> list[Fragment]:
+    """The text with its links, names and code set apart; `me` is the reader where the text calls the reader."""
     fragments: list[Fragment] = []
     start = 0
     for match in _MARKS.finditer(text):
         kind = match.lastgroup
         if kind == "at":
-            kind = "me" if match[0][1:].casefold() == me.casefold() else name_style(match[0][1:])
+            kind = "me" if me and match[0][1:].casefold() == me.casefold() else name_style(match[0][1:])
         fragments += [(style, text[start : match.start()]), (f"{style} {kind}", match[0])]
         start = match.end()
     fragments.append((style, text[start:]))

@@ -20,6 +20,9 @@ def at(id: int) -> str:
 
 
 def said(id: int, text: str = "", who: str = "bob", chat: str = "main", **fields: Any) -> Message:
+    """As the server tells it: `mentions` has alice where the text names her, unless it is given."""
+    if "mentions" not in fields and "@alice" in text:
+        fields["mentions"] = ["alice"]
     return Message(
         id=id, seq=fields.pop("seq", id), chat=chat, from_=who, at=at(id), text=text or f"text {id}", **fields
     )

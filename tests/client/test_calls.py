@@ -1,12 +1,31 @@
 """Which messages call the user."""
 
-from chat_client.calls import Calls
+import pytest
+
+from chat_client.calls import Calls, calls, mentions
 from chat_client.states import Connected, Connecting
-from chat_server.protocol.events import Chat, Muted, SignedIn
+from chat_server.protocol.events import Chat, Message, Muted, SignedIn
 from tests.client.people import said
 
 SIGNED_IN = SignedIn(user="me", new=False, seq=0, history="h", chats=[Chat("#noise", 0, 0, muted=True)],
                      invitations=[], join_requests=[])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "message, named, called",
+    [
+        (said(1, "hi", mentions=["bob", "me"]), True, True),
+        (said(1, "hi @me", mentions=[]), False, False),  # who is blocked calls nobody
+        (said(1, "hi @me", mentions=None), False, False),
+        (said(1, "hi @me", mentions=["me"], deleted=True), False, False),
+        (said(1, "hi @me", who="me", mentions=["me"]), False, False),
+        (said(1, "hi", chat="@bob"), False, True),
+        (said(1, "hi", chat="@bob", deleted=True), False, False),
+        (said(1, "hi", who="me", chat="@bob"), False, False),
+    ],
+)
+def test_whom_a_message_calls(message: Message, named: bool, called: bool) -> None:
+    assert (mentions(message, "me"), calls(message, "me")) == (named, called)
 
 
 def test_one_to_one_messages_and_mentions_call() -> None:

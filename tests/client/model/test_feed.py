@@ -165,4 +165,4 @@ def test_what_stands_between_two_ids() -> None:
     one = feed(30)
     one.put(said(31, who="alice"))
     assert one.between(20, 25, "alice") == 4 and one.between(29, 99, "alice") == 1
-    assert one.first_after(30) == 31 and one.first_after(31) is None
+    assert one.first_of_others(29, "alice") == 30 and one.first_of_others(30, "alice") is None

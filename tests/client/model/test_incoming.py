@@ -114,6 +114,33 @@ def test_attention_for_one_to_one_and_mentions_alone() -> None:
     assert me.wanted(Attention)
 
 
+def test_what_calls_nobody_neither_rings_nor_counts_nor_stands_out() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me.load()
+    me.screen.focused = False
+    me.hear(said(1, "psst @alice", mentions=[]))
+    assert not me.wanted(Attention) and not me.screen.open.calls
+    (row,) = [row for region in me.frame().regions for row in region.rows if row.id == 1]
+    assert not row.fill and not any("me" in style.split() for style, _ in row.fragments)
+
+
+def test_an_edit_that_names_one_counts_and_one_that_does_so_no_more_does_not() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 0, muted=False))
+    me.load()
+    room = me.screen.room("#team")
+    me.hear(said(1, "hello", chat="#team"), said(1, "@alice", chat="#team", seq=2))
+    assert room.calls == {1} and room.unread == 1 and not me.wanted(Attention)
+    me.hear(said(1, "hello", chat="#team", seq=3))
+    assert not room.calls
+
+
+def test_a_change_of_an_old_message_is_no_new_one() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 2, muted=False))
+    me.load()
+    me.hear(said(1, "old", chat="@bob", seq=9, reactions={"👍": ["bob"]}))
+    assert me.screen.rooms["@bob"].unread == 2 and not me.wanted(Attention)
+
+
 def test_attention_for_what_the_page_of_keys_hides() -> None:
     me = Me()
     me.load()

@@ -107,6 +107,17 @@ def test_what_comes_while_one_is_away_is_marked_as_new() -> None:
     assert "new from here" in rows[-2] and "while away" in rows[-1]
 
 
+def test_ones_own_message_is_not_marked_as_new() -> None:
+    me = ready()
+    look(me, READ_SECONDS)
+    focus(me.screen, False, me.now)
+    me.hear(said(3, "from my other device", who="alice"))
+    assert "new from here" not in me.text()
+    me.hear(said(4, "an answer"))
+    rows = me.rows()
+    assert "new from here" in rows[-2] and "an answer" in rows[-1]
+
+
 def test_what_is_told_for_a_moment_goes_away() -> None:
     me = ready()
     me.screen.tell("info", "for a moment", 2.0)

@@ -8,13 +8,13 @@ import asyncio
 import contextlib
 import gc
 import os
-import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from chat_client import clock
 from chat_client.completion import Known, usage
 from chat_client.connection import Chat
 from chat_client.desktop import open_file
@@ -52,12 +52,12 @@ COMPLETED_MESSAGES_MAX = 100
 
 
 class App:
-    def __init__(self, chat: Chat, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        self._chat, self._settings, self._clock = chat, settings, clock
+    def __init__(self, chat: Chat, settings: Settings) -> None:
+        self._chat, self._settings = chat, settings
         self.screen = Screen()
         self.screen.me = chat.user or settings.user or ""
         self.screen.mouse = settings.mouse
-        self.screen.now = clock()
+        self.screen.now = self._now()
         theme = settings.theme or guess(os.environ)
         self._asks_ground = theme is None
         past = Past(settings.data_dir / "typed", lambda line: may_keep(line, chat))
@@ -101,12 +101,17 @@ class App:
             reading.cancel()
             await asyncio.gather(reading, ticking, return_exceptions=True)
 
+    def _now(self) -> float:
+        """The time of day for the model, which is told the other clock along with it."""
+        self.screen.elapsed = clock.elapsed()
+        return clock.now()
+
     # ---- what comes
 
     async def _read(self) -> None:
         done = 0
         async for event in self._chat:
-            handle(self.screen, event, self._clock())
+            handle(self.screen, event, self._now())
             if isinstance(event, Connected):
                 self._learn()
             if isinstance(event, Ended):
@@ -127,14 +132,14 @@ class App:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            if tick(self.screen, self._clock()):
+            if tick(self.screen, self._now()):
                 self._draw_soon()
             self._carry_out()
 
     def _draw_soon(self) -> None:
         if self._drawing is None:
             apart = max(1 / DRAWS_MAX, self._draw_seconds / DRAWING_SHARE_MAX)
-            wait = max(0.0, self._drawn_at + apart - self._clock())
+            wait = max(0.0, self._drawn_at + apart - clock.elapsed())
             self._drawing = asyncio.get_running_loop().call_later(wait, self._draw)
 
     def _draw(self) -> None:
@@ -142,22 +147,23 @@ class App:
         self._view.app.invalidate()
 
     def _drawing_begins(self) -> None:
-        self._drawn_at = self._clock()
+        self._drawn_at = clock.elapsed()
         if self._drawing is not None:
             self._drawing.cancel()
             self._drawing = None
 
     def _drawing_ends(self) -> None:
-        self._draw_seconds, self._drawn_at = self._clock() - self._drawn_at, self._clock()
+        ended = clock.elapsed()
+        self._draw_seconds, self._drawn_at = ended - self._drawn_at, ended
 
     def _acted(self) -> None:
         """A key or the mouse has done something to the model."""
-        self.screen.now = self._clock()
+        self.screen.now = self._now()
         self._typed()
         self._show()
 
     def _focused(self, focused: bool) -> None:
-        focus(self.screen, focused, self._clock())
+        focus(self.screen, focused, self._now())
         self._draw_soon()
 
     def _typed(self) -> None:
@@ -167,7 +173,7 @@ class App:
             self.screen.usage = usage(before, self.screen.commands) or ""
 
     def _drawn(self, frame: Frame) -> None:
-        if shown(self.screen, frame.first_id, frame.last_id, frame.quoted, self._clock()):
+        if shown(self.screen, frame.first_id, frame.last_id, frame.quoted, self._now()):
             self._draw_soon()
         rooms = self.screen.rooms.values()
         unread = sum(room.unread for room in rooms if not room.muted)
@@ -241,9 +247,9 @@ class App:
         try:
             returned = await self._chat.command(effect.verb, **effect.arguments)
         except ChatError as error:
-            refused(self.screen, effect.why, error, self._clock())
+            refused(self.screen, effect.why, error, self._now())
         else:
-            answered(self.screen, effect.why, effect.verb, returned.lines, returned.reply, self._clock())
+            answered(self.screen, effect.why, effect.verb, returned.lines, returned.reply, self._now())
         self._show()
 
     def _show(self) -> None:
@@ -265,15 +271,15 @@ class App:
         try:
             returned = await self._chat.line(effect.line.replace("\n", " "))
         except ChatError as error:
-            refused(self.screen, effect.why, error, self._clock())
+            refused(self.screen, effect.why, error, self._now())
         else:
             verb = effect.line[1:].split(" ", 1)[0]
-            answered(self.screen, effect.why, verb, returned.lines, returned.reply, self._clock())
+            answered(self.screen, effect.why, verb, returned.lines, returned.reply, self._now())
         self._show()
 
     def _post(self, verb: str, arguments: dict[str, Any]) -> None:
         try:
-            handle(self.screen, self._chat.post(verb, **arguments), self._clock())
+            handle(self.screen, self._chat.post(verb, **arguments), self._now())
         except Disconnected as error:
             note(self.screen, self.screen.open_name, "error", str(error))
 
@@ -283,7 +289,7 @@ class App:
         number = next(self._numbers)
         sending = isinstance(effect, e.SendFile)
         name = Path(effect.path).name if isinstance(effect, e.SendFile) else f"file {effect.id}"
-        self.screen.transfers[number] = Transfer(name=name, sending=sending, since=self._clock())
+        self.screen.transfers[number] = Transfer(name=name, sending=sending, since=clock.elapsed())
         work = self._send_file(effect, number) if isinstance(effect, e.SendFile) else self._get_file(effect, number)
         task = self._transfers[number] = self._spawn(self._guarded(work, effect.chat, name))
         task.add_done_callback(partial(self._over, number))
@@ -322,7 +328,7 @@ class App:
         id = fields(reply)["id"]
         for line in (await self._chat.command("history", chat=effect.target, around=id, limit=1)).lines:
             if isinstance(line, Message) and line.id == id:
-                handle(self.screen, line, self._clock())
+                handle(self.screen, line, self._now())
 
     async def _get_file(self, effect: e.GetFile, number: int) -> None:
         path = await self._chat.get_file(

@@ -4,9 +4,9 @@ The server alone says whom a text names (`mentions`): it knows who is in the cha
 ends with. A client that looked for `@alice` in the text by itself rang for people whom alice had blocked.
 """
 
-import time
 from collections.abc import Callable
 
+from chat_client import clock
 from chat_client.show import short
 from chat_client.states import AnyEvent, Connected, Connecting
 from chat_server.protocol.events import Message, Muted
@@ -27,8 +27,8 @@ def calls(message: Message, me: str) -> bool:
 class Calls:
     """When to ring. `attend` is given a title and a text, on one line each and without control characters."""
 
-    def __init__(self, attend: Callable[[str, str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._attend, self._clock = attend, clock
+    def __init__(self, attend: Callable[[str, str], None], elapsed: Callable[[], float] = clock.elapsed) -> None:
+        self._attend, self._elapsed = attend, elapsed
         self._live = False  # what was missed calls nobody
         self._muted: set[str] = set()
         self._called = -APART_SECONDS_MIN
@@ -47,7 +47,7 @@ class Calls:
                     self._call(event)
 
     def _call(self, message: Message) -> None:
-        now = self._clock()
+        now = self._elapsed()
         if now - self._called >= APART_SECONDS_MIN:
             self._called = now
             self._attend(*called_by(message))

@@ -15,14 +15,13 @@ the server wait. All methods belong to the loop's thread.
 import asyncio
 import secrets
 import ssl
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chat_client import files, wire
+from chat_client import clock, files, wire
 from chat_client.errors import ChatError, Disconnected, Refused
 from chat_client.files import OnProgress, Progress
 from chat_client.link import Answer, Link, Request
@@ -215,7 +214,7 @@ class Chat:
         line_bytes = len(wire.encode(verb, {**arguments, "key": "k" * 64}, "l" * 32))
         if line_bytes > self._upkeep.line_bytes_max:
             raise Refused("line_too_long", f"that is too long for one message ({line_bytes} bytes); send it in parts")
-        command = self._outbound.add(secrets.token_urlsafe(12), verb, arguments, time.time())
+        command = self._outbound.add(secrets.token_urlsafe(12), verb, arguments, clock.elapsed(), clock.now())
         self._pump()
         return command
 
@@ -240,7 +239,7 @@ class Chat:
 
     def confirm(self, key: str | None = None) -> None:
         """Send what is held: this one, or all."""
-        self._tell(self._outbound.confirm(key, time.time()))
+        self._tell(self._outbound.confirm(key, clock.elapsed()))
         self._pump()
 
     def discard(self, key: str | None = None) -> None:
@@ -252,7 +251,7 @@ class Chat:
         link = self._upkeep.link
         if link is None:
             return
-        for command in self._outbound.take(time.time()):
+        for command in self._outbound.take(clock.elapsed()):
             request = Request(partial(self._sent, command.key))
             try:
                 link.command(command.verb, {**command.arguments, "key": command.key}, request)
@@ -352,7 +351,7 @@ class Chat:
                         future.set_exception(Disconnected(f"{self._no_connection()}; it was not sent"))
 
     def _ready(self) -> None:
-        self._tell(self._outbound.back(time.time()))
+        self._tell(self._outbound.back(clock.elapsed()))
         self._changed.set()
         self._pump()
 

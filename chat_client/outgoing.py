@@ -1,4 +1,5 @@
-"""What is to be sent: in order, never twice, and nothing old without asking. Pure: time and keys are given to it.
+"""What is to be sent: in order, never twice, and nothing old without asking. Pure: keys and time are given to it
+(`now`, by `clock.elapsed`).
 
 Each sending command has a `key` and keeps it until it is answered: after an unknown outcome it goes out again with the
 same key, and the server sends one message for both. What has waited for longer than HELD_AFTER_SECONDS when the
@@ -26,6 +27,7 @@ class Outbound:
     def __init__(self) -> None:
         self._commands: dict[str, Outgoing] = {}  # those that wait or are held, in order
         self._in_flight: set[str] = set()
+        self._since: dict[str, float] = {}  # when each was typed, or confirmed
         self._first_out: dict[str, float] = {}  # when each went out for the first time
 
     def all(self) -> list[Outgoing]:
@@ -34,11 +36,12 @@ class Outbound:
     def held(self) -> list[Outgoing]:
         return [command for command in self._commands.values() if command.state == "held"]
 
-    def add(self, key: str, verb: str, arguments: dict[str, Any], now: float) -> Outgoing:
-        """Raises Disconnected if too many wait."""
+    def add(self, key: str, verb: str, arguments: dict[str, Any], now: float, at: float) -> Outgoing:
+        """`at` is the time of day. Raises Disconnected if too many wait."""
         if len(self._commands) >= OUTGOING_MAX:
             raise Disconnected(f"{OUTGOING_MAX} messages wait to be sent already; wait for the connection")
-        self._commands[key] = command = Outgoing(key, verb, arguments, now)
+        self._commands[key] = command = Outgoing(key, verb, arguments, at)
+        self._since[key] = now
         return command
 
     def take(self, now: float) -> list[Outgoing]:
@@ -85,7 +88,7 @@ class Outbound:
         for command in self.all():
             if self._is_lost(command, now):
                 changed.append(self._fail_lost(command))
-            elif command.state == "waiting" and now - command.since > HELD_AFTER_SECONDS:
+            elif command.state == "waiting" and now - self._since[command.key] > HELD_AFTER_SECONDS:
                 changed.append(self._change(command.key, state="held"))
         return changed
 
@@ -101,14 +104,15 @@ class Outbound:
         return [self._change(command.key, state="held") for command in self.all() if command.in_doubt]
 
     def confirm(self, key: str | None, now: float) -> list[Outgoing]:
-        """It goes out, at the end of the line; `since` is now."""
+        """It goes out, at the end of the line, as if it were typed now."""
         confirmed = []
         for command in self._chosen(key):
             if self._is_lost(command, now):
                 confirmed.append(self._fail_lost(command))
             elif command.state == "held":
                 del self._commands[command.key]
-                self._commands[command.key] = replace(command, state="waiting", since=now)
+                self._commands[command.key] = replace(command, state="waiting")
+                self._since[command.key] = now
                 confirmed.append(self._commands[command.key])
         return confirmed
 
@@ -130,6 +134,7 @@ class Outbound:
 
     def _end(self, key: str, **fields: Any) -> Outgoing | None:
         self._in_flight.discard(key)
+        self._since.pop(key, None)
         self._first_out.pop(key, None)
         command = self._commands.pop(key, None)
         return command and replace(command, **fields)

@@ -5,13 +5,12 @@ text that begins with a slash. What was shown counts as read when the next line 
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from chat_client import show
+from chat_client import clock, show
 from chat_client.calls import Calls
 from chat_client.completion import Known
 from chat_client.connection import Chat, OnProgress, Progress
@@ -109,11 +108,11 @@ class Plain:
                 return show.outgoing(event, self._chat.user, now()) if event.state != "waiting" else []
             case Lost():
                 news, self._lost_before = event.why != self._lost_before, event.why
-                return show.state(event, time.time()) if news else []
+                return show.state(event, clock.elapsed()) if news else []
             case Connecting() | Connected() | Ended() | Forgotten():
                 if isinstance(event, Connected):
                     self._lost_before = ""
-                return show.state(event, time.time())
+                return show.state(event, clock.elapsed())
             case Message():
                 if event.from_ != self._chat.user:
                     self._shown[event.chat] = max(event.id, self._shown.get(event.chat, 0))
@@ -256,11 +255,11 @@ class Plain:
 
     def _progress(self, name: str) -> OnProgress:
         """A line now and then, for what takes longer."""
-        began = told = time.monotonic()
+        began = told = clock.elapsed()
 
         def come(progress: Progress) -> None:
             nonlocal told
-            at = time.monotonic()
+            at = clock.elapsed()
             if at - told >= PROGRESS_SECONDS and progress.done < progress.size:
                 told = at
                 part, speed = progress.done * 100 // progress.size, size_told(int(progress.done / (at - began)))

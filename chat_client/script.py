@@ -3,18 +3,18 @@
 import asyncio
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import BinaryIO
 
 from msgspec.json import Encoder
 
-from chat_client import show
+from chat_client import clock, show
 from chat_client.connection import Chat
 from chat_client.errors import Disconnected
 from chat_client.files import fields
 from chat_client.settings import Settings, UsageError
 from chat_client.states import Connected, Ended, Lost
 from chat_server.protocol.events import Message
+from chat_server.protocol.times import iso
 
 STDIN_BYTES_MAX = 1 << 20
 # A server that restarts is waited for; then the script is told that it is not known whether the message was sent.
@@ -85,7 +85,7 @@ async def _name(chat: Chat, wanted: str) -> str:
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(int(clock.now() * 1000))
 
 
 def out(text: str) -> None:

@@ -49,14 +49,14 @@ def _fields(fields: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in fields.items()).replace("\n", " ")
 
 
-def state(state: object, now: float) -> list[str]:
-    """What a person wants to know of the connection's states; `now` is Unix time."""
+def state(state: object, elapsed: float) -> list[str]:
+    """What a person wants to know of the connection's states; `elapsed` is that of `clock`."""
     match state:
         case Connected(server=server, signed_in=signed_in, resumed=resumed):
             ban = f"; banned until {clock_time(local(signed_in.ban.until), '')}" if signed_in.ban else ""
             return _lines(f"* {'back at' if resumed else 'connected to'} {server} as {signed_in.user}{ban}")
         case Lost(why=why, retry_at=retry_at):
-            pause = distance(round(max(0.0, retry_at - now) * 1000))
+            pause = distance(round(max(0.0, retry_at - elapsed) * 1000))
             return _lines(f"* no connection: {why}; next try in {pause}, /reconnect tries now".replace("\n", " "))
         case Ended(code=code, why=why):
             return [] if code == "closed" else _lines(f"* the connection has ended: {why}".replace("\n", " "))

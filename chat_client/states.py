@@ -34,7 +34,7 @@ class Connected(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """The connection is gone; the next try is at `retry_at` (Unix time, seconds), or at `Chat.reconnect`."""
+    """The connection is gone; the next try is at `retry_at` of `chat_client.clock.elapsed`, or at `Chat.reconnect`."""
 
     why: str
     retry_at: float

@@ -7,12 +7,12 @@ connection is lost; `on_ready` and `on_lost` are called on either.
 import asyncio
 import itertools
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from chat_client import clock
 from chat_client.errors import CannotConnect, ChatError, Disconnected, Refused
 from chat_client.link import Answer, Link, LinkLost, Request
 from chat_client.pauses import Pauses
@@ -150,7 +150,7 @@ class Upkeep:
 
     async def _pause(self, error: ChatError, tried_all: bool) -> None:
         seconds = self._pauses.next() if tried_all else 0.0
-        self._set(Lost(str(error), time.time() + seconds))
+        self._set(Lost(str(error), clock.elapsed() + seconds))
         self._try_now.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

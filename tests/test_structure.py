@@ -1,6 +1,7 @@
 """What is true of the tree itself: nothing is without help, rule or test, and files keep their size and their place."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -196,6 +197,27 @@ def test_what_of_the_client_is_pure(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(SCREEN)])
 def test_the_model_of_the_screen_knows_no_terminal_and_no_clock(name: str) -> None:
     assert not {module.split(".")[0] for module in imports(name)} & {*FORBIDDEN, "prompt_toolkit", "os", "sys"}
+
+
+CLOCKS = re.compile(
+    r"time\.(time|monotonic|perf_counter|clock_gettime)\w*|(datetime|date)\.(now|utcnow|today)|time\.\w+time"
+)
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("chat_client/")])
+def test_the_client_has_one_source_of_time_and_no_pause_goes_by_the_time_of_day(name: str) -> None:
+    if name == "chat_client/clock.py":
+        return
+    nodes = list(ast.walk(tree(name)))
+    assert "time" not in {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert not [
+        asked for node in nodes if isinstance(node, ast.Attribute) and CLOCKS.fullmatch(asked := ast.unparse(node))
+    ]
+    # The time of day is shown, never reckoned with: set back an hour it would stop for an hour what waits.
+    sums = [node for node in nodes if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)]
+    compared = [node for node in nodes if isinstance(node, ast.Compare)]
+    parts = (ast.unparse(part) for node in (*sums, *compared) for part in ast.iter_child_nodes(node))
+    assert "clock.now()" not in parts
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("chat_client/")])

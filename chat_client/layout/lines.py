@@ -124,7 +124,7 @@ def _composing(screen: Screen, composing: Composing) -> list[Fragment]:
 def _transfer(screen: Screen, transfer: Transfer) -> list[Fragment]:
     part = transfer.done / transfer.size if transfer.size else 0.0
     full = int(part * _METER_CELLS)
-    speed = transfer.done / max(0.1, screen.now - transfer.since)
+    speed = transfer.done / max(0.1, screen.elapsed - transfer.since)
     arrow = "↑" if transfer.sending else "↓"
     return [
         ("hint", f" {arrow} {fit(transfer.name, 24)} "),
@@ -162,7 +162,7 @@ def _connection(screen: Screen) -> list[Fragment]:
     if isinstance(state, Connected):
         return [("dot-on", " ● "), ("status", safe(screen.server))]
     if isinstance(state, Lost):
-        left = max(1, ceil(state.retry_at - screen.now))
+        left = max(1, ceil(state.retry_at - screen.elapsed))
         when = f" · next try in {left} s (/reconnect)"
         return [("status-bad", " ○ not connected"), ("status-warn", when), ("status-dim", f" · {safe(state.why)}")]
     if isinstance(state, Ended):

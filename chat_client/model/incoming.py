@@ -83,8 +83,8 @@ def _into_view(screen: Screen, message: Message) -> None:
 
 
 def _attend(screen: Screen, message: Message) -> None:
-    if calls(message, screen.me) and screen.now - screen.attended >= APART_SECONDS_MIN:
-        screen.attended = screen.now
+    if calls(message, screen.me) and screen.elapsed - screen.attended >= APART_SECONDS_MIN:
+        screen.attended = screen.elapsed
         screen.do(Attention(*called_by(message)))
 
 

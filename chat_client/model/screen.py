@@ -61,15 +61,17 @@ class Transfer(Struct):
     sending: bool
     done: int = 0
     size: int = 0
-    since: float = 0.0
+    since: float = 0.0  # by `Screen.elapsed`
 
 
 class Screen:
-    """`now` is the time of the last event or tick, in Unix seconds. `effects` is emptied by who carries them out."""
+    """`now` is the time of the last event or tick, in Unix seconds, for what is shown; pauses and rates go by
+    `elapsed`, which never goes back. `effects` is emptied by who carries them out."""
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         self.zone = zone
         self.now = 0.0
+        self.elapsed = 0.0
         self.effects: list[Effect] = []
         self.me = ""
         self.server = ""
@@ -92,17 +94,17 @@ class Screen:
         self.requests: list[tuple[str, str]] = []  # chat, user
         self.limits: dict[str, Limit] = {}
         self.ban: Ban | None = None
-        self.flash: tuple[str, str, float] | None = None  # style, text, until
+        self.flash: tuple[str, str, float] | None = None  # style, text, until when of `elapsed`
         self.usage = ""  # of the command that is being typed
         self.quotes: OrderedDict[int, tuple[str, str] | None] = OrderedDict()
         self.transfers: dict[int, Transfer] = {}
         self.keys: dict[str, str] = {}  # the chat of each message that is on its way
-        self.looked = 0.0  # when it was asked last who is there
+        self.looked = float("-inf")  # when it was asked last who is there
         self.focused = True
         self.mouse = True
         self.sides = True
-        self.attended = 0.0
-        self.on_screen: tuple[str, int, float] | None = None  # chat, id, since
+        self.attended = float("-inf")
+        self.on_screen: tuple[str, int, float] | None = None  # chat, id, since when of `elapsed`
         self.above = 0  # unread messages of the open chat that are above the screen
         self.columns, self.height, self.input_rows = 80, 24, 1
 
@@ -217,7 +219,7 @@ class Screen:
 
     def tell(self, style: NoteKind, text: str, seconds: float = 5.0) -> None:
         """For a moment, over the input."""
-        self.flash = (style, text, self.now + seconds)
+        self.flash = (style, text, self.elapsed + seconds)
 
     def set_text(self, text: str) -> None:
         self.do(SetText(text))

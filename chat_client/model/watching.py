@@ -26,7 +26,7 @@ def shown(screen: Screen, first_id: int | None, last_id: int | None, quoted: set
     if last_id <= room.read or screen.above or not screen.focused:
         screen.on_screen = None
     elif screen.on_screen is None or screen.on_screen[0] != room.name:
-        screen.on_screen = (room.name, last_id, now)
+        screen.on_screen = (room.name, last_id, screen.elapsed)
     return above != screen.above
 
 
@@ -42,9 +42,9 @@ def tick(screen: Screen, now: float) -> bool:
     """The clock; whether something that is shown has changed."""
     screen.now = now
     changed = bool(screen.transfers) or not screen.online or screen.ban is not None
-    if screen.flash is not None and screen.flash[2] <= now:
+    if screen.flash is not None and screen.flash[2] <= screen.elapsed:
         screen.flash, changed = None, True
-    if screen.on_screen is not None and now - screen.on_screen[2] >= READ_SECONDS and screen.online:
+    if screen.on_screen is not None and screen.elapsed - screen.on_screen[2] >= READ_SECONDS and screen.online:
         name, id, _ = screen.on_screen
         screen.on_screen = None
         room = screen.rooms.get(name)
@@ -52,8 +52,8 @@ def tick(screen: Screen, now: float) -> bool:
             room.marked(id, screen.me)
             screen.ask("read", None, chat=name, id=id)
         changed = True
-    if screen.online and now - screen.looked >= STATUS_SECONDS:
-        screen.looked = now
+    if screen.online and screen.elapsed - screen.looked >= STATUS_SECONDS:
+        screen.looked = screen.elapsed
         screen.ask("status")
     if screen.online and not screen.feed.at_start:
         want_more(screen) if screen.feed.anchor is not None else None

@@ -122,10 +122,10 @@ class Bindings:
         if screen.modal or screen.composing is not None:
             moving.escape(screen)
             return
-        if screen.now - self._cleared < LEAVE_SECONDS:
+        if screen.elapsed - self._cleared < LEAVE_SECONDS:
             moving.leave(screen)
             return
-        self._cleared = screen.now
+        self._cleared = screen.elapsed
         screen.tell("info", "Ctrl-C again, or Ctrl-D, leaves", LEAVE_SECONDS)
 
     def _bind_modal(self) -> None:

@@ -35,10 +35,24 @@ class Me:
         self.screen = Screen(UTC)
         self.screen.columns, self.screen.height = columns, rows
         self.screen.me = "alice"
-        self.now = START
+        self._now = START
         if connect:
             self.hear(Connecting("localhost:8000", 1))
             self.connect(*chats)
+
+    @property
+    def now(self) -> float:
+        return self._now
+
+    @now.setter
+    def now(self, now: float) -> None:
+        """Time passes: by both clocks."""
+        self.screen.elapsed += now - self._now
+        self._now = now
+
+    def set_clock(self, seconds: float) -> None:
+        """The time of day is set to another one; no time passes."""
+        self._now += seconds
 
     def connect(self, *chats: Chat, resumed: bool = False) -> None:
         known = chats or (Chat(name="main", read=0, unread=0, muted=False),)

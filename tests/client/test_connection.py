@@ -1,7 +1,6 @@
 """The connection against a server that the test plays: losses, resumes, resends, refusals, and bounds."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 import chat_client
-from chat_client import connection, link, stream
+from chat_client import clock, connection, link, stream
 from chat_client.connection import Chat, connect
 from chat_client.errors import CannotConnect, Disconnected, Refused
 from chat_client.pauses import Pauses
@@ -279,8 +278,8 @@ async def test_what_is_old_is_held(server: FakeServer, client: Client, monkeypat
     link.lose()
     await until(chat, Lost)
     old = [chat.post("send", target="main", text=text) for text in ("old", "older")]
-    now = time.time() + 301
-    monkeypatch.setattr(time, "time", lambda: now)
+    later = clock.elapsed() + 301
+    monkeypatch.setattr(clock, "elapsed", lambda: later)
     new = chat.post("send", target="main", text="new")
     link = await server.link()
     await link.sign_in()
@@ -313,7 +312,7 @@ async def test_reconnect_at_once(server: FakeServer, client: Client) -> None:
     chat, link = await client.sign_in(server, pauses=Pauses(1000, 1000))
     link.lose()
     lost = (await until(chat, Lost))[-1]
-    assert isinstance(lost, Lost) and lost.retry_at > time.time() + 400
+    assert isinstance(lost, Lost) and lost.retry_at > clock.elapsed() + 400
     with pytest.raises(Disconnected, match="the server closed the connection"):
         await chat.command("ping")
     connected = asyncio.create_task(chat.connected())

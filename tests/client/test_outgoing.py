@@ -13,7 +13,7 @@ SENT = Sent(1, "2026-11-21T12:00:00.000Z")
 def outbound(*keys: str, now: float = 0) -> Outbound:
     made = Outbound()
     for key in keys:
-        made.add(key, "send", {"target": "main", "text": key}, now)
+        made.add(key, "send", {"target": "main", "text": key}, now, 0)
     return made
 
 
@@ -24,7 +24,7 @@ def keys(commands: list[Outgoing]) -> list[str]:
 def test_each_goes_out_once_in_order() -> None:
     commands = outbound("a", "b")
     assert keys(commands.take(0)) == ["a", "b"]
-    commands.add("c", "send", {}, 0)
+    commands.add("c", "send", {}, 0, 0)
     assert keys(commands.take(0)) == ["c"]
     assert commands.take(0) == []
     sent = commands.sent("a", SENT)
@@ -40,7 +40,7 @@ def test_what_was_not_answered_goes_out_again_with_its_key() -> None:
     commands.take(0)
     commands.sent("a", SENT)
     commands.lost()
-    commands.add("c", "send", {}, 0)
+    commands.add("c", "send", {}, 0, 0)
     assert [(each.key, each.in_doubt) for each in commands.take(1)] == [("b", True), ("c", False)]
 
 
@@ -54,12 +54,12 @@ def test_so_many_are_under_way_at_once() -> None:
 def test_too_many_are_refused() -> None:
     commands = outbound(*map(str, range(OUTGOING_MAX)))
     with pytest.raises(Disconnected, match="wait to be sent already"):
-        commands.add("one more", "send", {}, 0)
+        commands.add("one more", "send", {}, 0, 0)
 
 
 def test_what_is_old_is_held_until_it_is_confirmed() -> None:
     commands = outbound("old")
-    commands.add("new", "send", {}, 100)
+    commands.add("new", "send", {}, 100, 0)
     now = HELD_AFTER_SECONDS + 1
     assert [(each.key, each.state) for each in commands.back(now)] == [("old", "held")]
     assert keys(commands.held()) == ["old"]
@@ -73,7 +73,7 @@ def test_what_is_held_may_be_thrown_away() -> None:
     commands = outbound("a", "b")
     commands.back(HELD_AFTER_SECONDS + 1)
     assert [(each.key, each.state) for each in commands.discard("a")] == [("a", "discarded")]
-    commands.add("c", "send", {}, HELD_AFTER_SECONDS)
+    commands.add("c", "send", {}, HELD_AFTER_SECONDS, 0)
     assert keys(commands.discard(None)) == ["b"], "only what is held"
     assert keys(commands.discard("c")) == ["c"], "or what is named"
     assert commands.all() == [] and commands.discard("x") == []
@@ -109,7 +109,7 @@ def test_a_server_that_knows_no_keys_is_not_sent_what_is_in_doubt() -> None:
     commands = outbound("a")
     commands.take(0)
     commands.lost()
-    commands.add("b", "send", {}, 0)
+    commands.add("b", "send", {}, 0, 0)
     assert [(each.key, each.state) for each in commands.forgotten()] == [("a", "held")]
     assert keys(commands.take(1)) == ["b"]
 

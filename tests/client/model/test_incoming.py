@@ -160,14 +160,14 @@ def test_no_attention_for_what_is_watched_or_was_missed() -> None:
     me = Me()
     me.load()
     me.hear(said(1, "@alice"))
-    me.hear(Lost("gone", START + 5), Connecting("localhost:8000", 1), said(2, "@alice", chat="@bob"))
+    me.hear(Lost("gone", 5), Connecting("localhost:8000", 1), said(2, "@alice", chat="@bob"))
     assert not me.wanted(Attention)
 
 
 def test_after_a_break_without_a_gap_all_stays() -> None:
     me = Me()
     me.load(said(1))
-    me.hear(Lost("gone", START + 5), Connecting("localhost:8000", 1), said(2, "missed"))
+    me.hear(Lost("gone", 5), Connecting("localhost:8000", 1), said(2, "missed"))
     me.connect(Chat("main", 0, 2, muted=False), resumed=True)
     assert "missed" in me.text() and not me.asked("history")
 
@@ -175,7 +175,7 @@ def test_after_a_break_without_a_gap_all_stays() -> None:
 def test_after_a_break_with_a_gap_all_is_fetched_anew() -> None:
     me = Me()
     me.load(said(1, "old"))
-    me.hear(Lost("gone", START + 5), Forgotten())
+    me.hear(Lost("gone", 5), Forgotten())
     me.connect()
     me.load(said(1, "new"))
     assert "new" in me.text() and "old" not in me.text()
@@ -184,7 +184,7 @@ def test_after_a_break_with_a_gap_all_is_fetched_anew() -> None:
 
 def test_a_lost_connection_counts_down() -> None:
     me = Me()
-    me.hear(Lost("the server hung up", START + 7))
+    me.hear(Lost("the server hung up", me.screen.elapsed + 7))
     assert "○ not connected · next try in 7 s (/reconnect) · the server hung up" in me.text("status")
 
 

@@ -1,5 +1,5 @@
 from chat_client.model import moving
-from chat_client.model.watching import READ_SECONDS, focus, shown, tick
+from chat_client.model.watching import READ_SECONDS, STATUS_SECONDS, focus, shown, tick
 from chat_client.states import Connected
 from chat_server.protocol.events import Chat, Page
 from tests.client.people import Me, said
@@ -122,12 +122,28 @@ def test_what_is_told_for_a_moment_goes_away() -> None:
     me = ready()
     me.screen.tell("info", "for a moment", 2.0)
     assert "for a moment" in me.text("bar")
-    assert tick(me.screen, me.now + 3)
+    me.now += 3
+    assert tick(me.screen, me.now)
     assert "for a moment" not in me.text("bar")
 
 
 def test_it_looks_now_and_then_who_is_there() -> None:
     me = ready()
-    tick(me.screen, me.now + 1000)
+    me.now += 1000
+    tick(me.screen, me.now)
     assert me.asked("status")
     assert isinstance(me.screen.connection, Connected)
+
+
+def test_a_clock_that_is_set_back_stops_nothing() -> None:
+    me = ready()
+    me.screen.tell("info", "for a moment", 5.0)
+    assert look(me) == []
+    me.set_clock(-3600)
+    assert look(me, READ_SECONDS) == [2], "what is on the screen is read all the same"
+    me.now += 5
+    tick(me.screen, me.now)
+    assert me.screen.flash is None
+    me.now += STATUS_SECONDS
+    tick(me.screen, me.now)
+    assert me.asked("status")

@@ -18,6 +18,11 @@ log = logging.getLogger("chat.clock")
 # both alike; less than this is the time that passes between reading the one and the other.
 STEP_MS_MIN = 100
 _READINGS = 5
+# Smaller ones follow the wall clock without a word.
+_LOGGED_MS_MIN = 1000
+# Where a chat begins at the least: 0 means never, and lies longer ago than any duration, also where a machine without
+# a battery begins in 1970.
+_BEGINNING_MS = 10 * 365 * 86_400_000
 
 
 class Clock(Protocol):
@@ -40,6 +45,10 @@ class Now(NamedTuple):
     at_ms: int
     elapsed_ms: int
 
+    def wall_ms(self, elapsed_ms: int) -> int:
+        """When that is by the wall clock, as it goes now: how an end is shown."""
+        return self.at_ms + elapsed_ms - self.elapsed_ms
+
 
 class ChatTime:
     """The two times of a chat while a process runs on it. Any thread may ask.
@@ -55,11 +64,11 @@ class ChatTime:
         self._lock = threading.Lock()
         self._begun = clock.monotonic()
         now_ms = clock.now_ms()
-        self._start_ms = elapsed_ms + max(0, now_ms - at_ms)
+        self._start_ms = max(elapsed_ms + max(0, now_ms - at_ms), _BEGINNING_MS)
         # The wall clock's time less how long the chat has lived: changes only when the clock is set.
         self._offset_ms = now_ms - self._start_ms
         self.steps = 0
-        if now_ms < at_ms - STEP_MS_MIN:
+        if now_ms <= at_ms - _LOGGED_MS_MIN:
             log.warning(
                 "the clock is %s behind the last thing that was stored: it was set back, or was wrong then;"
                 " limits, bans, delays and lives go on as if no time had passed since",
@@ -88,6 +97,8 @@ class ChatTime:
             if abs(step_ms) <= STEP_MS_MIN + took_ms:
                 return
             self._offset_ms = offset_ms
+            if abs(step_ms) < _LOGGED_MS_MIN:
+                return
             self.steps += 1
         log.warning(
             "the clock was set %s by %s; limits, bans, delays and lives go on as if it had not been",

@@ -95,7 +95,7 @@ class Node:
         self.readers = Readers(directory)
         self.transfers = Transfers(directory, clock, self.time, self.limits, self.submit)
         self.passwords = Passwords()
-        guard = SignInGuard(clock, settings.sign_in_tries)
+        guard = SignInGuard(self.time, settings.sign_in_tries)
         self.preparer = Preparer(self.readers, self.passwords, guard, self.transfers)
         self.hub = Hub(
             clock,

@@ -12,7 +12,7 @@ from typing import TypeVar, TypeVarTuple
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from chat_server.clock import Clock
+from chat_server.clock import ChatTime
 from chat_server.errors import Refusal
 from chat_server.protocol.times import iso, until
 from chat_server.settings import Rate
@@ -65,9 +65,9 @@ def _verify(hash: str, password: str) -> bool:
 
 
 class _Tries:
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, elapsed_ms: int) -> None:
         self.failures = 0
-        self.last_ms = now_ms
+        self.last_ms = elapsed_ms
         self.lock = asyncio.Lock()
 
 
@@ -78,8 +78,8 @@ class SignInGuard:
     are made one after the other, so that many at once are not all let through.
     """
 
-    def __init__(self, clock: Clock, rate: Rate | None) -> None:
-        self._clock = clock
+    def __init__(self, time: ChatTime, rate: Rate | None) -> None:
+        self._time = time
         self._rate = rate
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -97,24 +97,25 @@ class SignInGuard:
                 _remember(self._known, (account, address), None, KNOWN_MAX)
             else:
                 tries.failures += 1
-                tries.last_ms = self._clock.now_ms()
+                tries.last_ms = self._time.now().elapsed_ms
         return right
 
     def _of(self, account: str, address: str) -> _Tries:
         key = account, address if (account, address) in self._known else ""
-        return _remember(self._tries, key, self._tries.get(key) or _Tries(self._clock.now_ms()), TRIED_MAX)
+        return _remember(self._tries, key, self._tries.get(key) or _Tries(self._time.now().elapsed_ms), TRIED_MAX)
 
     def _refuse_too_fast(self, account: str, tries: _Tries, rate: Rate) -> None:
-        now_ms = self._clock.now_ms()
-        if now_ms - tries.last_ms >= rate.window_ms:
+        now = self._time.now()
+        if now.elapsed_ms - tries.last_ms >= rate.window_ms:
             tries.failures = 0
         over = tries.failures - rate.count
         retry_ms = tries.last_ms + min(1000 << min(over, 20), rate.window_ms) if over >= 0 else 0
-        if now_ms < retry_ms:
+        if now.elapsed_ms < retry_ms:
+            retry_at_ms = now.wall_ms(retry_ms)
             raise Refusal(
                 "too_fast",
-                f"too many wrong passwords for {account}: no more tries {until(retry_ms, now_ms)}",
-                retry_at=iso(retry_ms),
+                f"too many wrong passwords for {account}: no more tries {until(retry_at_ms, now.at_ms)}",
+                retry_at=iso(retry_at_ms),
             )
 
 

@@ -39,7 +39,14 @@ def test_less_than_a_step_is_no_step(caplog: pytest.LogCaptureFixture) -> None:
     time = ChatTime(clock, at_ms=0, elapsed_ms=0)
     clock.step(STEP_MS_MIN)
     assert time.now() == (NOON_MS, NOON_MS), "the two stay as far apart as they were"
+    clock.step(1)
+    assert time.now() == (NOON_MS + STEP_MS_MIN + 1, NOON_MS)
     assert time.steps == 0 and caplog.records == []
+
+
+def test_0_is_long_ago_also_where_the_clock_begins_in_1970() -> None:
+    now = ChatTime(FakeClock(1000), at_ms=0, elapsed_ms=0).now()
+    assert now.at_ms == 1000 and now.elapsed_ms > 365 * DAY_MS
 
 
 def test_a_thread_that_was_held_up_between_the_two_clocks_sees_no_step(caplog: pytest.LogCaptureFixture) -> None:
@@ -65,8 +72,8 @@ def test_a_thread_that_was_held_up_between_the_two_clocks_sees_no_step(caplog: p
 def test_over_a_stop_it_grows_by_the_difference_of_the_wall_clock_at_least_0(
     stopped_ms: int, lived_ms: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    now = ChatTime(FakeClock(NOON_MS + stopped_ms), at_ms=NOON_MS, elapsed_ms=5000).now()
-    assert now == (NOON_MS + stopped_ms, 5000 + lived_ms)
+    now = ChatTime(FakeClock(NOON_MS + stopped_ms), at_ms=NOON_MS, elapsed_ms=NOON_MS - DAY_MS).now()
+    assert now == (NOON_MS + stopped_ms, NOON_MS - DAY_MS + lived_ms)
     assert [record.levelno for record in caplog.records] == ([logging.WARNING] if stopped_ms < 0 else [])
 
 

@@ -3,11 +3,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from chat_server.clock import ChatTime
 from chat_server.errors import Refusal
 from chat_server.passwords import KNOWN_MAX, TRIED_MAX, WAITING_MAX, Passwords, SignInGuard
 from chat_server.protocol.times import iso
 from chat_server.settings import Rate
-from tests.unit.fakes import NOON_MS, FakeClock
+from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS, FakeClock
 
 WINDOW_MS = 600_000
 RATE = Rate(3, WINDOW_MS)
@@ -49,7 +50,7 @@ class Door:
 
     def __init__(self, rate: Rate | None = RATE) -> None:
         self.clock = FakeClock()
-        self.guard = SignInGuard(self.clock, rate)
+        self.guard = SignInGuard(ChatTime(self.clock, at_ms=0, elapsed_ms=0), rate)
         self.looked_at = 0
 
     async def knock(self, address: str = "a", account: str = "alice", *, right: bool = False) -> str | None:
@@ -83,6 +84,18 @@ async def test_past_the_limit_each_try_waits_twice_as_long_up_to_the_window() ->
         await door.knock()
     door.clock.advance(WINDOW_MS)
     assert [await door.knock() for _ in range(3)] == [None] * 3
+
+
+@pytest.mark.parametrize("step_ms", (HOUR_MS, -HOUR_MS, 30 * DAY_MS, -30 * DAY_MS))
+async def test_a_clock_that_is_set_stretches_and_shortens_no_wait(step_ms: int) -> None:
+    door = Door()
+    assert [await door.knock() for _ in range(6)][3:] == [iso(NOON_MS + 1000)] * 3
+    door.clock.step(step_ms)
+    assert await door.knock() == iso(NOON_MS + step_ms + 1000), "told by the clock as it goes now"
+    door.clock.advance(999)
+    assert await door.knock() == iso(NOON_MS + step_ms + 1000)
+    door.clock.advance(1)
+    assert await door.knock() is None
 
 
 async def test_many_at_once_are_not_all_let_through() -> None:

@@ -87,6 +87,7 @@ class Machine:
         self._waiting: deque[asyncio.Future[Outcome]] = deque()
         self.outbox = Outbox(node.hub, transport, lambda: None)
         self.number = node.hub.add(self)
+        self.token: bytes | None = None
         # Whether a backup reads the files.
         self.keeps_files = False
 
@@ -119,6 +120,9 @@ class Machine:
         return b""
 
     def settled(self) -> None:
+        pass
+
+    def sign_out(self) -> None:
         pass
 
     def close(self, code: str = "", reason: str = "") -> None:

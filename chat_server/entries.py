@@ -77,9 +77,10 @@ class EnterByToken(Internal, frozen=True, tag="enter_by_token"):
 
 
 class EndTokens(Internal, frozen=True, tag="end_tokens"):
-    """Signing out: ends these tokens of the user's, or (None) every one."""
+    """Signing out a session and the token that it came in by; without a session all of them."""
 
-    hashes: list[bytes] | None
+    session: int | None
+    token: bytes | None = None
 
 
 class SetPassword(Internal, frozen=True, tag="set_password"):

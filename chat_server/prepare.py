@@ -39,12 +39,12 @@ TOKEN_BYTES = 24
 
 
 class Asker(Struct, frozen=True):
-    """The connection that asks. `token` is the one that it is signed in with."""
+    """The connection that asks. `token` is the hash of the one that it came in by."""
 
     user_id: int
     session: int
     address: str
-    token: str | None
+    token: bytes | None
     wants_token: bool
 
 
@@ -96,7 +96,7 @@ class Preparer:
         elif command.old is not None:
             raise Refusal("wrong_password", f"{user.name} has no password yet; /password <new> sets one")
         new_hash = await self._passwords.hash(command.new)
-        return Prepared(SetPassword(user.password, new_hash, hash_token(asker.token) if asker.token else None))
+        return Prepared(SetPassword(user.password, new_hash, asker.token))
 
     async def delete_account(self, asker: Asker, command: c.DeleteAccount) -> Prepared:
         user = await self._user(asker)

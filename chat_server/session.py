@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from msgspec import Struct
 
@@ -20,7 +20,7 @@ from chat_server.entries import EndTokens, Logged, Seen, Told
 from chat_server.errors import Refusal
 from chat_server.local import LOCAL, check_signed_in
 from chat_server.node import Node
-from chat_server.prepare import PREPARED, Asker, Prepared, hash_token
+from chat_server.prepare import PREPARED, Asker, Prepared
 from chat_server.protocol import commands as c
 from chat_server.protocol import events as e
 from chat_server.protocol.arguments import Target
@@ -56,7 +56,6 @@ class Pending(Struct):
     started: float
     reply: Finish | None = None
     done: asyncio.Future[Outcome] | None = None
-    signs_out: bool = False
     silent: bool = False
 
 
@@ -79,12 +78,11 @@ class Session(Connection):
         self._in_flight: deque[Pending] = deque()
         self._task: asyncio.Task[None] | None = None  # the command that runs alone
         self._going_on = False
-        self._signing_out = False
         self._marked = 0  # what a person gave a sign of having seen
         self._shown_from = 0  # what is unread up to here was not shown, since a position was given
         self._last: tuple[int, Seen] | None = None  # at the end: whose it was, and all that was written
         self._talk: Target | None = None
-        self._token: str | None = None
+        self.token: bytes | None = None
         self._tried = ""  # the name of a sign-in that is under way
 
     # ---- the connection
@@ -207,9 +205,8 @@ class Session(Connection):
         started: float,
         reply: Finish | None = None,
         done: "asyncio.Future[Outcome] | None" = None,
-        signs_out: bool = False,
     ) -> None:
-        self._in_flight.append(Pending(parsed.verb, parsed.label, started, reply, done, signs_out))
+        self._in_flight.append(Pending(parsed.verb, parsed.label, started, reply, done))
         self._node.submit(command, self.user_id, self.number, "" if self.local else self.address)
 
     # ---- replies out
@@ -240,14 +237,9 @@ class Session(Connection):
         if isinstance(result, e.Sent) and result.id == self._marked + 1:
             # Nothing but one's own message came since: there is nothing new to have seen.
             self._marked = result.id
-        self._signing_out = pending.signs_out and not isinstance(result, Refusal)
         return self._render(reply, pending.verb, pending.label, pending.started)
 
     def settled(self) -> None:
-        if self._signing_out:
-            self._signing_out = False
-            self.hub.detach(self)
-            self.name, self._token, self._talk = "", None, None
         self.go_on()
 
     def fail(self, refusal: Refusal) -> None:
@@ -313,18 +305,16 @@ class Session(Connection):
             return None
         return page.end
 
-    async def _submitted(
-        self, parsed: Parsed, command: Logged, started: float, reply: Finish | None = None, *, signs_out: bool = False
-    ) -> Outcome:
+    async def _submitted(self, parsed: Parsed, command: Logged, started: float, reply: Finish | None = None) -> Outcome:
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._submit(parsed, command, started, reply, done, signs_out)
+        self._submit(parsed, command, started, reply, done)
         return await done
 
     async def _run_prepared(self, parsed: Parsed, command: Command, started: float) -> None:
         for _ in range(PREPARE_TRIES_MAX):
             if isinstance(command, c.Chunk):
                 self.spare(len(command.base64))
-            asker = Asker(self.user_id, self.number, self.address, self._token, self.outbox.format == "json")
+            asker = Asker(self.user_id, self.number, self.address, self.token, self.outbox.format == "json")
             prepared = await self._node.preparer.prepare(asker, command)
             if isinstance(prepared, e.Reply):
                 self._reply(parsed, prepared, started)
@@ -338,9 +328,6 @@ class Session(Connection):
             await self._welcome(parsed, command, prepared, outcome, started)
         elif isinstance(outcome.result, Opened):
             self._reply(parsed, await self._node.transfers.opened(outcome.result), started)
-        elif isinstance(outcome.result, e.AccountDeleted):
-            for session in self._sessions_of(self.user_id):
-                session.close("account_deleted", "this account was deleted")
 
     # ---- signing in and out
 
@@ -355,7 +342,6 @@ class Session(Connection):
         self, parsed: Parsed, command: Command, prepared: Prepared, outcome: Outcome, started: float
     ) -> None:
         assert isinstance(outcome.result, Entered)
-        self._token = prepared.token
         position = command.position if isinstance(command, c.Resume) else None
         self._shown_from = min(position or 0, outcome.seq)
         query = Welcome(outcome.result.new, outcome.seq, position, prepared.token)
@@ -363,23 +349,21 @@ class Session(Connection):
         if reply is not None:
             self._reply(parsed, reply, started)
 
-    def _sessions_of(self, user_id: int) -> "list[Session]":
-        return [cast(Session, receiver) for receiver in self.hub.of_user(user_id)]
-
     async def _sign_out(self, parsed: Parsed, command: c.SignOut, started: float) -> None:
-        """Here, or everywhere, or on one of the user's connections: their tokens end, the others are closed."""
+        """Here, or everywhere, or on one of the user's connections."""
         number = command.session.number if command.session else self.number
-        user_id = self.user_id
-        chosen = [session for session in self._sessions_of(user_id) if number in (None, session.number)]
-        if not chosen:
+        tokens = {receiver.number: receiver.token for receiver in self.hub.of_user(self.user_id)}
+        if number is not None and number not in tokens:
             raise Refusal("bad_argument", f"you have no session {number}; /sessions lists them")
-        hashes = None if number is None else [hash_token(each._token) for each in chosen if each._token]
-        others = [session for session in chosen if session is not self]
-        reply = e.SignedOut(len(others))
-        await self._submitted(parsed, EndTokens(hashes), started, lambda _: reply, signs_out=self in chosen)
-        # Who came in meanwhile, before the tokens ended, is meant too.
-        for session in self._sessions_of(user_id) if number is None else others:
-            session.close("signed_out", "signed out from another connection")
+        ending = EndTokens(None) if number is None else EndTokens(number, tokens[number])
+        await self._submitted(parsed, ending, started, lambda _: self._signed_out())
+
+    def _signed_out(self) -> e.Reply:
+        return e.SignedOut(sum(receiver is not self for receiver in self.hub.ending(self.user_id)))
+
+    def sign_out(self) -> None:
+        self.hub.detach(self)
+        self.name, self.token, self._talk = "", None, None
 
     # ---- what a person has seen
 

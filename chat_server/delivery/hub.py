@@ -15,10 +15,10 @@ from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render, 
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.readers import Readers
-from chat_server.protocol.events import Closing, Message, Presence
+from chat_server.protocol.events import Message, Presence
 from chat_server.protocol.times import iso
 from chat_server.rules.execute import Executed, Outcome
-from chat_server.rules.turn import Entered, Push
+from chat_server.rules.turn import Ending, Entered, Push
 
 log = logging.getLogger("chat.delivery")
 
@@ -32,12 +32,17 @@ class Receiver(Protocol):
 
     number: int
     outbox: Outbox
+    # The hash of the token that it came in by.
+    token: bytes | None
 
     def settle(self, outcome: Outcome) -> bytes:
         """Take the outcome of the session's oldest command in the log; its reply's bytes."""
 
     def settled(self) -> None:
         """The replies of this batch have been written."""
+
+    def sign_out(self) -> None:
+        """It is nobody's any more; the connection stays."""
 
     def close(self, code: str, reason: str) -> None:
         """Say why, then hang up."""
@@ -70,8 +75,8 @@ class Hub:
         self._came_or_went: dict[int, str] = {}
         self._told_times: dict[int, int] = {}  # how often in these PRESENCE_SECONDS
         self._told_enough: dict[int, str] = {}  # who changed again after that
-        # Whose connections are closed at the end of the batch, and what they are told.
-        self._hang_up: list[tuple[int, Closing]] = []
+        # What ends with the batch that is being delivered, and whether it is closed or only signed out.
+        self._endings: dict[Receiver, tuple[Ending, str]] = {}
 
     def now(self) -> str:
         """The time in ISO 8601, from which people's times are shown."""
@@ -133,6 +138,7 @@ class Hub:
         blocks = Blocks(self.now())
         replies: dict[Receiver, list[tuple[int, Outcome]]] = {}
         told: dict[int, list[int]] = {}
+        entering: dict[int, list[Receiver]] = {}
         moving = {move.room for outcome in executed.outcomes for move in outcome.moves}
         for index, outcome in enumerate(executed.outcomes):
             receiver = self.sessions.get(outcome.entry.session)
@@ -140,6 +146,15 @@ class Hub:
                 replies.setdefault(receiver, []).append((index, outcome))
             if type(outcome.result) is Entered:
                 self.memberships.enter(outcome.result)
+                if receiver is not None:
+                    receiver.token = outcome.result.token
+                    entering.setdefault(outcome.result.user_id, []).append(receiver)
+            for ending in outcome.endings:
+                # Who comes in later in this batch came in after it.
+                for each in (*self.of_user(ending.user_id), *entering.get(ending.user_id, ())):
+                    how = ending.asker if each is receiver else "closed"
+                    if ending.is_of(each.number, each.token) and how != "kept":
+                        self._endings.setdefault(each, (ending, how))
             if outcome.moves:
                 self._move(outcome, came=False)
             for push in outcome.pushes:
@@ -168,6 +183,7 @@ class Hub:
         self._count(blocks)
         for outbox in list(self._behind):
             outbox.join()
+        self._end()
         for receiver in replies:
             with self._alone(receiver):
                 receiver.settled()
@@ -176,11 +192,21 @@ class Hub:
         for outcome in executed.outcomes:
             if type(outcome.result) is Entered and outcome.result.user_id not in self._by_user:
                 self.memberships.forget(outcome.result.user_id)
-        while self._hang_up:
-            user_id, closing = self._hang_up.pop()
-            for receiver in self.of_user(user_id):
-                with self._alone(receiver):
-                    receiver.close(closing.code, closing.reason)
+
+    def ending(self, user_id: int) -> list[Receiver]:
+        """Which of the user's connections end with the batch that is being delivered."""
+        return [receiver for receiver, (ending, _) in self._endings.items() if ending.user_id == user_id]
+
+    def _end(self) -> None:
+        endings, self._endings = self._endings, {}
+        for receiver, (ending, how) in endings.items():
+            if receiver.outbox.user_id != ending.user_id:
+                continue
+            with self._alone(receiver):
+                if how == "signed_out":
+                    receiver.sign_out()
+                else:
+                    receiver.close(ending.code, ending.reason)
 
     def _count(self, blocks: Blocks) -> None:
         """Of a batch at once, so about: in a private chat who is behind is counted, a second device is not."""
@@ -211,9 +237,6 @@ class Hub:
     ) -> None:
         everyone = (EVERYONE,) if push.users is None else push.users
         for channel in self._room_channels(push.room, moving) if push.room else everyone:
-            if type(push.event) is Closing:
-                self._hang_up.append((channel, push.event))
-                continue
             if channel > EVERYONE and channel not in self._by_user:
                 continue
             if not isinstance(push.event, Message):

@@ -70,7 +70,7 @@ class SignOut(Command, frozen=True, tag="sign_out"):
     "password",
     group="Start",
     order=("old", "new"),
-    help="sets or changes the password; ends this account's other tokens",
+    help="sets or changes the password; all other connections of the account close, and their tokens end",
     example="/password old-secret new-secret",
 )
 class Password(Command, frozen=True, tag="password"):

@@ -205,7 +205,10 @@ REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
         if reply.closed
         else "signed out; /sign_in <username> signs in again",
     ),
-    e.PasswordSet: lambda reply, now: ([], "the password is set; your other sign-ins need it from now on"),
+    e.PasswordSet: lambda reply, now: (
+        [],
+        "the password is set; your other connections are closed, and need it to come back",
+    ),
     e.AccountDeleted: lambda reply, now: ([], f"the account {reply.user} and its texts are gone"),
     e.Sent: lambda reply, now: ([], f"sent #{reply.id}"),
     f.Upload: _upload,

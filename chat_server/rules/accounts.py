@@ -36,7 +36,7 @@ from chat_server.protocol.events import (
 from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules.retention import passed
 from chat_server.rules.rooms import leave_all
-from chat_server.rules.turn import Answer, Entered, Stale, Turn, View, reading, rule, unknown_user
+from chat_server.rules.turn import Answer, Ending, Entered, Stale, Turn, View, reading, rule, unknown_user
 from chat_server.store import (
     accounts,
     blocks,
@@ -84,12 +84,25 @@ def enter(turn: Turn, command: Enter) -> Entered:
         name, user_id, new = user.name, user.id, False
         _is_here(turn, user_id)
     if command.token_hash is not None:
-        accounts.insert_token(turn.db, command.token_hash, user_id, turn.at_ms)
-    return _entered(turn, user_id, name, new)
+        ended = accounts.insert_token(turn.db, command.token_hash, user_id, turn.at_ms)
+        _close_by(turn, ended, f"only the {accounts.TOKENS_MAX} newest sign-ins of a user last; sign in again")
+    return _entered(turn, user_id, name, new, command.token_hash)
 
 
-def _entered(turn: Turn, user_id: int, name: str, new: bool) -> Entered:
-    return Entered(user_id, name, new, tuple(rooms.ids_of_user(turn.db, user_id)), accounts.away(turn.db, user_id))
+def _entered(turn: Turn, user_id: int, name: str, new: bool, token: bytes | None) -> Entered:
+    in_rooms = tuple(rooms.ids_of_user(turn.db, user_id))
+    return Entered(user_id, name, new, in_rooms, accounts.away(turn.db, user_id), token)
+
+
+def _close_by(turn: Turn, tokens: list[tuple[int, bytes]], reason: str) -> None:
+    """These tokens of users have ended: what came in by them ends too."""
+    for user_id, token in tokens:
+        turn.endings.append(Ending(user_id, "signed_out", reason, token=token))
+
+
+def end_old_tokens(turn: Turn, limit: int) -> None:
+    old = accounts.delete_old_tokens(turn.db, turn.at_ms - turn.limits.token_ttl_ms, limit)
+    _close_by(turn, old, "this sign-in has not been used for too long; sign in again")
 
 
 def _register(turn: Turn, command: Enter) -> int:
@@ -112,11 +125,19 @@ def _check_password(turn: Turn, user: User, command: Enter) -> None:
         raise Stale
     if user.password is None and command.password_given:
         raise Refusal("wrong_password", f"{user.name} has no password; /sign_in {user.name} signs in without one")
+    _refuse_passwordless(turn, user)
+
+
+def _refuse_passwordless(turn: Turn, user: User) -> None:
+    """MUST be called whichever way a user comes in: the account may be from when the server listened on loopback alone.
+
+    Until then its name was enough to come in, so that whoever has a token of it need not be its owner.
+    """
     if user.password is None and not turn.limits.passwordless:
         raise Refusal(
             "password_required",
-            f"{user.name} has no password, and here an account needs one;"
-            " it can be set where the server listens on loopback alone: /password <new>",
+            f"{user.name} has no password, and here an account needs one; whoever runs the server can set it:"
+            f" chat-server password {user.name}",
         )
 
 
@@ -126,9 +147,10 @@ def enter_by_token(turn: Turn, command: EnterByToken) -> Entered:
     user = user_id and accounts.by_id(turn.db, user_id)
     if not user:
         raise Refusal("bad_token", "this token is unknown, ended or too old; sign in with /sign_in <username>")
+    _refuse_passwordless(turn, user)
     accounts.touch_token(turn.db, command.token_hash, turn.at_ms)
     _is_here(turn, user.id)
-    return _entered(turn, user.id, user.name, False)
+    return _entered(turn, user.id, user.name, False, command.token_hash)
 
 
 def _is_here(turn: Turn, user_id: int) -> None:
@@ -138,11 +160,12 @@ def _is_here(turn: Turn, user_id: int) -> None:
 
 @rule(EndTokens)
 def end_tokens(turn: Turn, command: EndTokens) -> SignedOut:
-    if command.hashes is None:
+    if command.session is None:
         accounts.delete_tokens(turn.db, turn.user_id)
-    else:
-        for token_hash in command.hashes:
-            accounts.delete_token(turn.db, token_hash, turn.user_id)
+    elif command.token is not None:
+        accounts.delete_token(turn.db, command.token, turn.user_id)
+    reason = "signed out from another connection"
+    turn.endings.append(Ending(turn.user_id, "signed_out", reason, command.session, command.token, "signed_out"))
     return SignedOut(0)
 
 
@@ -153,6 +176,8 @@ def set_password(turn: Turn, command: SetPassword) -> PasswordSet:
         raise Stale
     accounts.set_password(turn.db, user.id, command.new_hash)
     accounts.delete_tokens(turn.db, user.id, keep=command.keep)
+    reason = "the password was changed on another connection; sign in with the new one"
+    turn.endings.append(Ending(user.id, "signed_out", reason, asker="kept"))
     return PasswordSet()
 
 
@@ -178,6 +203,7 @@ def remove(turn: Turn, user: User) -> AccountDeleted:
         passed(turn, each.chat_id, user.id, each.read_id)
     blocks.delete_of(turn.db, user.id)
     turn.push(Notice(f"{user.name} deleted the account; what {user.name} wrote is gone"))
+    turn.hang_up(user.id, "account_deleted", "this account was deleted")
     return AccountDeleted(user.name)
 
 

@@ -55,7 +55,6 @@ def set_password_of(turn: Turn, command: o.SetPasswordOf) -> r.UserPasswordSet:
 def forget(turn: Turn, command: o.Forget) -> e.AccountDeleted:
     user = find_user(turn.db, command.username.name, command.username.folded, turn.user_id)
     reply = remove(turn, user)
-    turn.hang_up(user.id, "account_deleted", "this account was deleted")
     record(turn, "forget", user.name)
     return reply
 

@@ -15,6 +15,7 @@ from chat_server.protocol.events import (
 )
 from chat_server.protocol.times import TIME_MS_MAX, duration, iso
 from chat_server.rules import search
+from chat_server.rules.accounts import end_old_tokens
 from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.files import end_uploads
 from chat_server.rules.messages import KEY_LIFE_MS, direct_place, main_limit_ends_ms, once, post
@@ -102,7 +103,7 @@ def due(turn: Turn, command: Due) -> None:
     keys.delete_old(turn.db, turn.at_ms - KEY_LIFE_MS, EXPIRED_AT_ONCE_MAX)
     rooms.delete_old_links(turn.db, turn.at_ms, EXPIRED_AT_ONCE_MAX)
     rooms.clear_ended(turn.db, CLEARED_AT_ONCE_MAX)
-    accounts.delete_old_tokens(turn.db, turn.at_ms - turn.limits.token_ttl_ms, EXPIRED_AT_ONCE_MAX)
+    end_old_tokens(turn, EXPIRED_AT_ONCE_MAX)
     search.go_on(turn)
 
 

@@ -15,7 +15,7 @@ from chat_server.entries import Batch, Configure, Entry, Limits
 from chat_server.errors import Refusal
 from chat_server.protocol.events import Event, Reply
 from chat_server.rules.search import keep_up
-from chat_server.rules.turn import READINGS, RULES, Move, Push, Result, Stale, Then, Turn, View
+from chat_server.rules.turn import READINGS, RULES, Ending, Move, Push, Result, Stale, Then, Turn, View
 from chat_server.store import state
 from chat_server.store.database import DISK_ERRORS, LOCKED, Database
 
@@ -23,7 +23,7 @@ log = logging.getLogger("chat.rules")
 
 
 class Outcome(Struct, frozen=True):
-    """What became of one entry. `seq` is the last one given out when it was done; `moves`: see `turn.Move`."""
+    """What became of one entry. `seq` is the last one given out when it was done; `moves`, `endings`: see `turn`."""
 
     entry: Entry
     result: Result | Refusal | Stale
@@ -31,6 +31,7 @@ class Outcome(Struct, frozen=True):
     seq: int
     changed_much: bool = False
     moves: Sequence[Move] = ()
+    endings: Sequence[Ending] = ()
 
 
 class Executed(Struct, frozen=True):
@@ -158,7 +159,7 @@ class Executor:
             result = RULES[type(command)](turn, command)
         except (Refusal, Stale) as refused:
             return Outcome(entry, refused, [], self.state.seq)
-        return Outcome(entry, result, turn.pushes, self.state.seq, turn.changed_much, turn.moves)
+        return Outcome(entry, result, turn.pushes, self.state.seq, turn.changed_much, turn.moves, turn.endings)
 
 
 def _locked() -> Refusal:

@@ -10,7 +10,7 @@ the entry: no clock, no random source, no setting, no order of a set. The same l
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -19,7 +19,7 @@ from chat_server.blobs import Blobs
 from chat_server.entries import MACHINE, Entry, Limits, Logged
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.events import Closing, Event, Reply
+from chat_server.protocol.events import Event, Reply
 from chat_server.protocol.table import Command
 from chat_server.protocol.times import iso
 from chat_server.store import accounts, chats, messages, notices, operators, rooms
@@ -56,8 +56,27 @@ class Move(Struct, frozen=True):
     came: bool
 
 
+class Ending(Struct, frozen=True):
+    """Connections of a user that an entry ends, once everything of its batch has been said.
+
+    All of them; with `session` or `token` only that one, and those that came in by that token. `asker`: what becomes of
+    the connection whose command it is, if it is among them.
+    """
+
+    user_id: int
+    code: str
+    reason: str
+    session: int | None = None
+    token: bytes | None = None
+    asker: Literal["closed", "kept", "signed_out"] = "closed"
+
+    def is_of(self, session: int, token: bytes | None) -> bool:
+        everyone = self.session is None and self.token is None
+        return everyone or session == self.session or (token is not None and token == self.token)
+
+
 class Entered(Struct, frozen=True):
-    """Who a session belongs to from here on, and which private chats that user is in.
+    """Who a session belongs to from here on, the token that it came in by, and which private chats that user is in.
 
     Its reply follows once it has been shown what it missed.
     """
@@ -67,6 +86,7 @@ class Entered(Struct, frozen=True):
     new: bool
     rooms: tuple[int, ...] = ()
     away: str | None = None
+    token: bytes | None = None
 
 
 class Opened(Struct, frozen=True):
@@ -105,6 +125,7 @@ class Turn:
         self.address = entry.address
         self.pushes: list[Push] = []
         self.moves: list[Move] = []
+        self.endings: list[Ending] = []
         # Whether more changed than was pushed: programs then read the changes from the store.
         self.changed_much = False
 
@@ -134,8 +155,8 @@ class Turn:
         return notice
 
     def hang_up(self, user_id: int, code: str, reason: str) -> None:
-        """Close all connections of this user, once everything of this batch has been said."""
-        self.pushes.append(Push(Closing(reason, code), (user_id,)))
+        """Close all connections of this user."""
+        self.endings.append(Ending(user_id, code, reason))
 
 
 class View(Struct, frozen=True):

@@ -142,14 +142,16 @@ def delete(db: Database, user_id: int, at_ms: int) -> None:
 # ---- tokens
 
 
-def insert_token(db: Database, token_hash: bytes, user_id: int, at_ms: int) -> None:
-    """Of more than TOKENS_MAX the one that was not used for longest ends."""
-    db.run("INSERT INTO tokens VALUES (?, ?, ?)", (token_hash, user_id, at_ms))
-    db.run(
+def insert_token(db: Database, token_hash: bytes, user_id: int, at_ms: int) -> list[tuple[int, bytes]]:
+    """Of more than TOKENS_MAX the one that was not used for longest ends: which did, with their users."""
+    ended = db.all(
         "DELETE FROM tokens WHERE hash IN"
-        " (SELECT hash FROM tokens WHERE user_id = ? ORDER BY used_ms DESC, hash LIMIT -1 OFFSET ?)",
-        (user_id, TOKENS_MAX),
+        " (SELECT hash FROM tokens WHERE user_id = ? ORDER BY used_ms DESC, hash LIMIT -1 OFFSET ?)"
+        " RETURNING user_id, hash",
+        (user_id, TOKENS_MAX - 1),
     )
+    db.run("INSERT INTO tokens VALUES (?, ?, ?)", (token_hash, user_id, at_ms))
+    return [(of, token) for of, token in ended]
 
 
 def token_user(db: Database, token_hash: bytes, used_after_ms: int) -> int | None:
@@ -173,8 +175,11 @@ def delete_tokens(db: Database, user_id: int, keep: bytes | None = None) -> None
     db.run("DELETE FROM tokens WHERE user_id = ? AND hash IS NOT ?", (user_id, keep))
 
 
-def delete_old_tokens(db: Database, used_before_ms: int, limit: int) -> None:
-    db.run(
-        "DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE used_ms <= ? ORDER BY used_ms LIMIT ?)",
+def delete_old_tokens(db: Database, used_before_ms: int, limit: int) -> list[tuple[int, bytes]]:
+    """Which ended, with their users."""
+    ended = db.all(
+        "DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE used_ms <= ? ORDER BY used_ms LIMIT ?)"
+        " RETURNING user_id, hash",
         (used_before_ms, limit),
     )
+    return [(user_id, token) for user_id, token in ended]

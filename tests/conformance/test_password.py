@@ -1,4 +1,4 @@
-"""/password: sets or changes it; other tokens end."""
+"""/password: sets or changes it; all else that is signed in ends."""
 
 from tests.conformance.conftest import Start
 from tests.harness import Chat
@@ -26,14 +26,25 @@ async def test_setting_and_changing(start: Start) -> None:
 
 async def test_text(chat: Chat) -> None:
     alice = await chat.text()
-    assert await alice.ok("/password secret") == "the password is set; your other sign-ins need it from now on"
+    assert (
+        await alice.ok("/password secret")
+        == "the password is set; your other connections are closed, and need it to come back"
+    )
     assert await enters(chat, alice.name) == "password_required"
 
 
-async def test_other_tokens_end(chat: Chat) -> None:
+async def test_all_else_that_is_signed_in_ends(chat: Chat) -> None:
+    """After a theft: the thief's token, connections with and without one, and one by the owner's own token."""
     alice = await chat.json()
-    other = await chat.json(alice.name)
-    await alice.ok("/password secret")
+    other, person = await chat.json(alice.name), await chat.text(alice.name)
+    copy, _, _ = await chat.resume(alice.token)
+    bob = await chat.json()
+    assert await alice.ok("/password secret") == {"type": "ok", "re": "password"}
+    for thief in (other, copy):
+        assert (await thief.event("closing"))["code"] == "signed_out"
+        assert await thief.rest() == []
+    assert (await person.rest())[-1].startswith("* closing: the password was changed")
+    assert [await each.code("/status") for each in (alice, bob)] == ["ok", "ok"]
     assert await (await chat.json_stranger()).code(f"/resume {other.token}") == "bad_token"
     assert await (await chat.json_stranger()).code(f"/resume {alice.token}") == "ok"
 
@@ -57,12 +68,15 @@ async def test_not_signed_in(chat: Chat) -> None:
 
 
 async def test_two_changes_at_once_leave_one_password(chat: Chat) -> None:
+    """One of the two is done, and closes the other's connection."""
     alice = await chat.json()
-    other = await chat.json(alice.name)
     await alice.ok("/password old")
+    other = await chat.json_stranger()
+    await other.enter(f"/sign_in {alice.name} old")
     await alice.send("/password old one")
     await other.send("/password old other")
-    replies = [(await client.replies(1))[0] for client in (alice, other)]
-    done = [word for reply, word in zip(replies, ("one", "other"), strict=True) if reply["type"] == "ok"]
-    assert len(done) == 1
-    assert await enters(chat, alice.name, done[0]) == "ok"
+    lines = [await client.next() for client in (alice, other)]
+    (done,) = [word for line, word in zip(lines, ("one", "other"), strict=True) if line["type"] == "ok"]
+    loser = other if done == "one" else alice
+    assert (lines[1 if done == "one" else 0]["type"] == "closing") or (await loser.event("closing"))
+    assert await enters(chat, alice.name, done) == "ok"

@@ -43,6 +43,21 @@ async def test_everywhere(chat: Chat) -> None:
         assert await (await chat.json_stranger()).code(f"/resume {token}") == "bad_token"
 
 
+async def test_all_that_came_in_by_the_token_end(chat: Chat) -> None:
+    """Resumed twice with one token: it is one device, or a thief's copy."""
+    alice = await chat.json()
+    copy, _, _ = await chat.resume(alice.token)
+    other = await chat.json(alice.name)
+    assert (await alice.ok("/sign_out"))["closed"] == 1
+    assert (await copy.event("closing"))["code"] == "signed_out"
+    assert await other.code("/status") == "ok"
+    again, _, _ = await chat.resume(other.token)
+    number = next(each["session"] for each in (await again.ok("/sessions"))["sessions"] if "this" not in each)
+    # The token of the other one is one's own.
+    assert (await again.ok(f"/sign_out {number}"))["closed"] == 1
+    assert await again.code("/status") == "not_signed_in"
+
+
 async def test_another_one_by_its_number(chat: Chat) -> None:
     alice = await chat.json()
     other, third = await chat.json(alice.name), await chat.json(alice.name)

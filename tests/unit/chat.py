@@ -24,7 +24,7 @@ from chat_server.protocol.parse import parse
 from chat_server.protocol.room_replies import LinkMade
 from chat_server.rules import Executed, Executor, read
 from chat_server.rules.accounts import Welcome
-from chat_server.rules.turn import RULES, Entered, Move, Push, Stale, Then, View
+from chat_server.rules.turn import RULES, Ending, Entered, Move, Push, Stale, Then, View
 from chat_server.store.database import Database, open_reader, open_writer
 from tests.unit.fakes import DAY_MS, HOUR_MS, FakeClock
 
@@ -53,6 +53,7 @@ class Said(Struct):
     pushes: list[Push]
     logged: Logged | None = None
     moves: Sequence[Move] = ()
+    endings: Sequence[Ending] = ()
 
     @property
     def texts(self) -> list[str | None]:
@@ -102,7 +103,7 @@ class Chat:
         (outcome,) = self.batch(Entry(command, asker, address=address)).outcomes
         if isinstance(outcome.result, Refusal | Stale):
             raise outcome.result
-        return Said(outcome.result, [], outcome.pushes, moves=outcome.moves)
+        return Said(outcome.result, [], outcome.pushes, moves=outcome.moves, endings=outcome.endings)
 
     def say(self, name: str, line: str, address: str = LOOPBACK) -> Said:
         command = self.prepared(line)

@@ -39,6 +39,7 @@ class Peer:
         self.number = room.hub.add(self)
         self.batches_settled = 0
         self.closed = ""
+        self.token: bytes | None = None
 
     def _pause(self) -> None:
         self.outbox.pause()
@@ -46,6 +47,9 @@ class Peer:
 
     def close(self, code: str, reason: str) -> None:
         self.closed = code
+
+    def sign_out(self) -> None:
+        self.room.hub.detach(self)
 
     def settle(self, outcome: Outcome) -> bytes:
         result = outcome.result
@@ -78,6 +82,17 @@ class Peer:
             return [each["id"] for each in self.objects if each["type"] in ("message", "ok") and "id" in each]
         found = (_ID.search(line) for line in self.lines)
         return [int(match[1] or match[2]) for match in found if match]
+
+
+class Comer(Peer):
+    """Nobody's yet: it is whose name it was given once that has signed in."""
+
+    def settle(self, outcome: Outcome) -> bytes:
+        entered = outcome.result
+        if not isinstance(entered, Entered):
+            return super().settle(outcome)
+        self.room.hub.attach(self, entered.user_id, entered.name, outcome.seq)
+        return b""
 
 
 class Room:

@@ -4,12 +4,13 @@ import msgspec
 import pytest
 
 from chat_server.delivery.hub import PRESENCE_TOLD_MAX
-from chat_server.entries import MACHINE, CloseAccount, Due, Entry, Seen, Told
+from chat_server.entries import MACHINE, CloseAccount, Due, EndTokens, Enter, Entry, Seen, SetPassword, Told
 from chat_server.protocol import events as e
 from chat_server.protocol.arguments import User
+from chat_server.protocol.names import check
 from chat_server.protocol.operators import Kick
 from chat_server.rules.accounts import Welcome
-from tests.unit.delivery.room import Peer, Room, open_room, shown
+from tests.unit.delivery.room import Comer, Peer, Room, open_room, shown
 
 FORMATS = pytest.mark.parametrize("format", ["text", "json"])
 
@@ -102,6 +103,45 @@ async def test_programs_are_told_of_each_message_that_went_and_people_in_one_lin
     assert alice.lines[2:] == ["* bob deleted the account; what bob wrote is gone", "+ sent #7"]
     changes = [(each["id"], each["seq"], each.get("deleted")) for each in program.objects if each["type"] == "message"]
     assert changes == [(1, 1, None), (2, 2, None), (1, 4, True), (2, 5, True), (7, 7, None)]
+
+
+# ---- connections that end
+
+
+async def test_what_ends_ends_after_all_was_said_but_not_who_came_in_later(room: Room) -> None:
+    """Two devices, one of which sets a password; another comes in before that in the same batch, and one after it."""
+    owner, thief = await room.connect("alice"), await room.connect("alice")
+    bob = await room.connect("bob")
+    early, late = Comer(room, "alice", "text"), Comer(room, "alice", "text")
+    alice = room.chat.ids["alice"]
+    room.deliver(
+        bob.says("/send_all before"),
+        Entry(Enter(check("alice"), None, None, False, b"t1"), 0, early.number),
+        Entry(SetPassword(None, "hash", None), alice, owner.number),
+        Entry(Enter(check("alice"), "hash", None, True, b"t2"), 0, late.number),
+        bob.says("/send_all after"),
+    )
+    assert [peer.closed for peer in (owner, thief, early, late)] == ["", "signed_out", "signed_out", ""]
+    assert late.token == b"t2"
+    assert thief.lines == [
+        "[12:00:00] main bob: before (#1)",
+        "[12:00:00] main bob: after (#2)",
+    ]
+    # One that two commands of a batch end, and that was let be by the first.
+    room.deliver(
+        Entry(SetPassword("hash", "h2", None), alice, owner.number), Entry(EndTokens(None), alice, late.number)
+    )
+    assert owner.closed == late.closed == "signed_out"
+
+
+async def test_what_came_in_by_a_token_ends_with_it(room: Room) -> None:
+    one, same, other = [await room.connect("alice") for _ in range(3)]
+    bob = await room.connect("bob")
+    one.token = same.token = bob.token = b"t1"
+    room.deliver(Entry(EndTokens(one.number, b"t1"), room.chat.ids["alice"], one.number))
+    assert [peer.closed for peer in (one, same, other, bob)] == ["", "signed_out", "", ""]
+    assert one.outbox.user_id == 0
+    assert room.hub.ending(room.chat.ids["alice"]) == []
 
 
 # ---- presence

@@ -317,16 +317,9 @@ async def test_nothing_is_written_to_who_signed_out_while_catching_up(room: Room
     assert alice.transport.taken == seen
 
 
-class Leaver(Peer):
-    """Signs out once its command is settled, as a session does."""
-
-    def settled(self) -> None:
-        self.room.hub.detach(self)
-
-
 @FORMATS
 async def test_who_signs_out_while_behind_still_gets_the_reply(room: Room, format: str) -> None:
-    bob, alice = await room.connect("bob"), Leaver(room, "alice", format)
+    bob, alice = await room.connect("bob"), Peer(room, "alice", format)
     room.peers.append(alice)
     room.hub.attach(alice, room.chat.ids["alice"], "alice", room.hub.delivered)
     alice.outbox.release()

@@ -1,11 +1,27 @@
+from itertools import product
+
 import pytest
 
-from chat_server.entries import CloseAccount, Departed, EndTokens, EnterByToken, SetPassword
+from chat_server.entries import (
+    MACHINE,
+    CloseAccount,
+    Departed,
+    Due,
+    EndTokens,
+    Enter,
+    EnterByToken,
+    Logged,
+    SetPassword,
+)
 from chat_server.errors import Refusal
 from chat_server.protocol import events as e
+from chat_server.protocol import operators as o
+from chat_server.protocol.arguments import User, Word
+from chat_server.protocol.names import check
 from chat_server.protocol.times import iso
 from chat_server.rules.accounts import Welcome
-from chat_server.rules.turn import Stale
+from chat_server.rules.turn import Ending, Stale
+from chat_server.store.accounts import TOKENS_MAX
 from tests.unit.chat import Chat, events_to, refused
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 
@@ -39,6 +55,17 @@ def test_an_account_needs_a_password_beyond_loopback(chat: Chat) -> None:
     assert chat.sign_in("dora", new_hash="h1", password_given=True).new
 
 
+def test_an_account_from_loopback_needs_one_too_whichever_way_it_comes_in(chat: Chat) -> None:
+    chat.sign_in("alice", token_hash=b"t1")
+    chat.configure(passwordless=False)
+    for way in (EnterByToken(b"t1"), Enter(check("alice"), None, None, False, None)):
+        with pytest.raises(Refusal, match="chat-server password alice") as caught:
+            chat.do(way)
+        assert caught.value.code == "password_required"
+    chat.configure(passwordless=True)
+    assert chat.do(EnterByToken(b"t1")).reply.name == "alice"
+
+
 def test_a_password_for_an_account_without_one_gets_in_nowhere(chat: Chat) -> None:
     assert code_of(chat, "alice", password_given=True) == "wrong_password"
 
@@ -62,9 +89,9 @@ def test_what_was_prepared_on_another_hash_is_prepared_again(chat: Chat) -> None
 def test_a_token_signs_in_until_it_ends(chat: Chat) -> None:
     chat.sign_in("alice", token_hash=b"t1")
     assert chat.do(EnterByToken(b"t1")).reply.name == "alice"
-    chat.do(EndTokens([b"t1"]), "bob")
+    chat.do(EndTokens(1, b"t1"), "bob")
     chat.do(EnterByToken(b"t1"))
-    chat.do(EndTokens([b"t1"]), "alice")
+    chat.do(EndTokens(1, b"t1"), "alice")
     with pytest.raises(Refusal, match="sign in with"):
         chat.do(EnterByToken(b"t1"))
 
@@ -91,6 +118,52 @@ def test_a_new_password_and_signing_out_everywhere_end_the_other_tokens(chat: Ch
     assert {row[0] for row in chat.dump()["tokens"]} == {b"t2", b"t3"}
     chat.do(EndTokens(None), "alice")
     assert {row[0] for row in chat.dump()["tokens"]} == {b"t3"}
+
+
+def test_of_more_than_so_many_tokens_the_one_not_used_for_longest_ends_with_what_came_in_by_it(chat: Chat) -> None:
+    tokens = [bytes([number]) for number in range(TOKENS_MAX)]
+    for token in tokens:
+        chat.sign_in("alice", token_hash=token)
+        chat.clock.advance(1)
+    chat.do(EnterByToken(tokens[0]))
+    # In the same millisecond: the new one is never the one that goes.
+    for token, ended in ((b"\xff", tokens[1]), (b"\xfe", tokens[2])):
+        entered = chat.do(Enter(check("alice"), None, None, False, token))
+        (ending,) = entered.endings
+        assert (ending.user_id, ending.token, ending.asker) == (chat.ids["alice"], ended, "closed")
+        assert len(chat.dump()["tokens"]) == TOKENS_MAX
+        assert chat.do(EnterByToken(token)).endings == []
+
+
+def test_what_ends_tokens_ends_the_connections_that_came_in_by_them(chat: Chat) -> None:
+    """Each way in which a token ends, and whose connections end with it: (token, session, whether the asker stays)."""
+    alice = chat.ids["alice"]
+
+    def ended(command: Logged, user_id: int = alice) -> list[tuple[bytes | None, int | None, str]]:
+        endings = chat.do(command, user_id=user_id).endings
+        assert {each.user_id for each in endings} == {alice}
+        return [(each.token, each.session, each.asker) for each in endings]
+
+    for token in (b"t1", b"t2", b"t3"):
+        chat.sign_in("alice", token_hash=token)
+    assert ended(EndTokens(7, b"t1")) == [(b"t1", 7, "signed_out")]
+    assert ended(EndTokens(7)) == [(None, 7, "signed_out")]
+    assert ended(EndTokens(None)) == [(None, None, "signed_out")]
+    assert ended(SetPassword(None, "h1", None)) == [(None, None, "kept")]
+    assert ended(o.SetPasswordOf(User("alice", "alice"), Word("h2")), MACHINE) == [(None, None, "closed")]
+    chat.sign_in("alice", saw_hash="h2", password_given=True, token_hash=b"t4")
+    chat.clock.advance(30 * DAY_MS)
+    assert ended(Due()) == [(b"t4", None, "closed")]
+    assert ended(CloseAccount("h2")) == [(None, None, "closed")]
+
+
+@pytest.mark.parametrize("session", [None, 1, 2])
+@pytest.mark.parametrize("token", [None, b"t1", b"t2"])
+def test_which_connections_an_ending_is_of(session: int | None, token: bytes | None) -> None:
+    ending = Ending(1, "", "", session, token)
+    for number, came_by in product((1, 2, 3), (None, b"t1", b"t2", b"t3")):
+        of_all = session is None and token is None
+        assert ending.is_of(number, came_by) == (of_all or number == session or (came_by and came_by == token) or False)
 
 
 # ---- what one is shown

@@ -8,7 +8,7 @@ from chat_server.protocol import operators as o
 from chat_server.protocol.arguments import User, Word
 from chat_server.protocol.names import check
 from chat_server.protocol.table import CONTROL, TABLE
-from tests.unit.chat import LIMITS, Chat, Said, events_to
+from tests.unit.chat import LIMITS, Chat, Said
 
 BOB = User("bob", "bob")
 
@@ -59,8 +59,8 @@ def test_appointed_and_dismissed(chat: Chat) -> None:
 
 def test_a_new_password_ends_all_that_was_signed_in(chat: Chat) -> None:
     chat.sign_in("dora", token_hash=b"t")
-    (push,) = control(chat, o.SetPasswordOf(User("dora", "dora"), Word("argon"))).pushes
-    assert isinstance(push.event, e.Closing) and push.event.code == "signed_out"
+    (ending,) = control(chat, o.SetPasswordOf(User("dora", "dora"), Word("argon"))).endings
+    assert (ending.user_id, ending.code, ending.asker) == (chat.ids["dora"], "signed_out", "closed")
     assert chat.db.value("SELECT count(*) FROM tokens") == 0
     assert chat.db.value("SELECT password FROM users WHERE name = 'dora'") == "argon"
 
@@ -73,7 +73,7 @@ def test_forgetting_is_deleting_the_account(chat: Chat) -> None:
     chat.say("bob", "/report carol for private reasons")
     gone = control(chat, o.Forget(BOB))
     assert gone.reply == e.AccountDeleted("bob")
-    assert e.Closing("this account was deleted", "account_deleted") in events_to(gone.pushes, chat.ids["bob"])
+    assert [(ending.user_id, ending.code) for ending in gone.endings] == [(chat.ids["bob"], "account_deleted")]
     assert chat.say("alice", f"/thread {said.id}").texts == [None, "yes"]
     assert code(chat, o.Forget(BOB)) == "unknown_user"
     assert all("hello" not in str(rows) and "private" not in str(rows) for rows in chat.dump().values())

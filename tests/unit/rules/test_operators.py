@@ -9,7 +9,7 @@ from chat_server.protocol.arguments import Duration, User
 from chat_server.protocol.names import check
 from chat_server.protocol.table import TABLE
 from chat_server.protocol.times import iso
-from chat_server.rules.turn import READINGS, RULES
+from chat_server.rules.turn import READINGS, RULES, Ending
 from chat_server.store import operators
 from tests.unit.chat import LIMITS, Chat, events_to, refused
 from tests.unit.fakes import HOUR_MS, NOON_MS
@@ -107,9 +107,8 @@ def test_what_waits_for_the_end_of_a_ban_waits_for_the_new_one(chat: Chat, boss:
 
 
 def test_a_kick_hangs_up_on_the_user_alone(chat: Chat, boss: str) -> None:
-    (push,) = chat.say(boss, "/kick bob calm down").pushes
-    assert push.users == (chat.ids["bob"],)
-    assert push.event == e.Closing("an operator closed this connection: calm down", "kicked")
+    (ending,) = chat.say(boss, "/kick bob calm down").endings
+    assert ending == Ending(chat.ids["bob"], "kicked", "an operator closed this connection: calm down")
     assert acts(chat) == [("boss", "kick", "bob", "calm down")]
 
 

@@ -63,6 +63,7 @@ class Enter(Internal, frozen=True, tag="enter"):
 
     `saw_hash` is the password hash that it was checked against, None where there was no account or no password on it;
     `new_hash` is that of the password to register with. `token_hash` is None for a session that needs no token.
+    `register` says whether a new name may be registered.
     """
 
     name: Name
@@ -70,6 +71,7 @@ class Enter(Internal, frozen=True, tag="enter"):
     new_hash: str | None
     password_given: bool
     token_hash: bytes | None
+    register: bool = True
 
 
 class EnterByToken(Internal, frozen=True, tag="enter_by_token"):

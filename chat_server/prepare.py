@@ -31,6 +31,7 @@ from chat_server.protocol.events import Reply
 from chat_server.protocol.file_replies import Upload
 from chat_server.protocol.names import fold
 from chat_server.protocol.table import Command
+from chat_server.rules.accounts import no_account
 from chat_server.store import accounts
 from chat_server.store.accounts import User
 from chat_server.transfers import Transfers
@@ -76,11 +77,13 @@ class Preparer:
             if password is None:
                 raise Refusal("password_required", f"{name.name} has a password: /sign_in {name.name} <password>")
             await self._verify(name.folded, saw_hash, password, asker.address)
+        elif user is None and not command.register:
+            raise no_account(name)
         elif user is None and password is not None:
             new_hash = await self._passwords.hash(password)
         token = secrets.token_urlsafe(TOKEN_BYTES) if asker.wants_token else None
         token_hash = hash_token(token) if token else None
-        return Prepared(Enter(name, saw_hash, new_hash, password is not None, token_hash), token)
+        return Prepared(Enter(name, saw_hash, new_hash, password is not None, token_hash, command.register), token)
 
     async def resume(self, asker: Asker, command: c.Resume) -> Prepared:
         return Prepared(EnterByToken(hash_token(command.token)), command.token)

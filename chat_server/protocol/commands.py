@@ -35,12 +35,16 @@ from chat_server.protocol.table import Command, command
     "connect",
     group="Start",
     before_sign_in=True,
+    json_only=("register",),
     help="signs in; the first time, registers the name",
     example="/sign_in anna",
 )
 class SignIn(Command, frozen=True, tag="sign_in"):
+    """With `register` off a new name is refused, so that a script with a typing error makes no account."""
+
     username: Name
     password: Secret | None = None
+    register: OnOff = OnOff(True)
 
 
 @command(

@@ -33,6 +33,7 @@ from chat_server.protocol.events import (
     StatusReport,
     WhoReport,
 )
+from chat_server.protocol.names import Name
 from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules.retention import passed
 from chat_server.rules.rooms import leave_all
@@ -77,6 +78,8 @@ def configure(turn: Turn, command: Configure) -> None:
 @rule(Enter)
 def enter(turn: Turn, command: Enter) -> Entered:
     user = accounts.by_name(turn.db, command.name.folded)
+    if user is None and not command.register:
+        raise no_account(command.name)
     if user is None:
         name, user_id, new = command.name.name, _register(turn, command), True
     else:
@@ -87,6 +90,11 @@ def enter(turn: Turn, command: Enter) -> Entered:
         ended = accounts.insert_token(turn.db, command.token_hash, user_id, turn.at_ms)
         _close_by(turn, ended, f"only the {accounts.TOKENS_MAX} newest sign-ins of a user last; sign in again")
     return _entered(turn, user_id, name, new, command.token_hash)
+
+
+def no_account(name: Name) -> Refusal:
+    """For a sign-in that may register nothing."""
+    return Refusal("unknown_user", f"there is no account {name.name}, and this sign-in was not to register one")
 
 
 def _entered(turn: Turn, user_id: int, name: str, new: bool, token: bytes | None) -> Entered:

@@ -153,3 +153,14 @@ async def test_right_passwords_at_once_are_no_failures(chat: Chat) -> None:
         await stranger.send(f"/sign_in {name} secret")
     replies = [(await stranger.replies(1))[0] for stranger in strangers]
     assert [reply.get("code", "ok") for reply in replies] == ["ok"] * 10
+
+
+async def test_a_new_name_is_refused_where_none_is_to_be_registered(chat: Chat) -> None:
+    client, name = await chat.json_stranger(), unique("typo")
+    for more in ({}, {"password": "secret"}):
+        refusal = await client.refused({"cmd": "sign_in", "username": name, "register": False, **more})
+        assert (refusal["code"], name in refusal["text"]) == ("unknown_user", True)
+    assert await (await chat.json()).code(f"/who {name}") == "unknown_user"
+    assert (await client.ok({"cmd": "sign_in", "username": name, "register": True}))["new"] is True
+    again = await chat.json_stranger()
+    assert (await again.ok({"cmd": "sign_in", "username": name, "register": False}))["new"] is False

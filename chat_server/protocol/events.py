@@ -241,10 +241,16 @@ class Sent(Reply, frozen=True, omit_defaults=True):
 
 
 class Changed(Reply, frozen=True, omit_defaults=True):
-    """A message was edited, deleted, or reacted to; `seq` is that of the change."""
+    """A message was edited, deleted, or reacted to; `seq` is that of the change.
+
+    `message` is what the others are pushed, from the asker's side; an operator is not told it of a chat of others.
+    `note` says why nothing changed.
+    """
 
     id: int
     seq: int
+    message: Message | None = None
+    note: str | None = None
 
 
 class Thread(Reply, frozen=True, omit_defaults=True):

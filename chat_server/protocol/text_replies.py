@@ -218,7 +218,7 @@ REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
         f"file {reply.id} {reply.name}, {size_told(reply.size)}, sha256 {reply.sha256}",
     ),
     f.FileList: _files,
-    e.Changed: lambda reply, now: ([], f"changed #{reply.id}"),
+    e.Changed: lambda reply, now: ([], reply.note or f"changed #{reply.id}"),
     e.Thread: lambda reply, now: (
         [],
         f"{reply.comments} comment{'s' if reply.comments != 1 else ''} on #{reply.id} in {reply.chat}",

@@ -29,16 +29,19 @@ def refuse_blocked_at(turn: Turn, user: User, place: Place) -> None:
 
 
 def called(turn: Turn, author: User, chat_id: int, named: tuple[str, ...]) -> list[str] | None:
-    """Who of those that a text names is called by it: who is in the chat and has not blocked the author."""
-    found = [accounts.by_name(turn.db, folded) for folded in named]
-    names = [
+    """Who of those that a text names is called by it: who is in the chat and has not blocked the author.
+
+    None where it names no user, so that an empty list says that those whom it names are not called.
+    """
+    found = [user for folded in named if (user := accounts.by_name(turn.db, folded)) is not None]
+    if not found:
+        return None
+    return [
         user.name
         for user in found
-        if user is not None
-        and chats.membership(turn.db, user.id, chat_id) is not None
+        if chats.membership(turn.db, user.id, chat_id) is not None
         and not blocks.has_blocked(turn.db, user.id, author.id)
     ]
-    return names or None
 
 
 @rule(c.Block)

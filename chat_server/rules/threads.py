@@ -3,13 +3,26 @@
 A change gives the message a new seq, so that who was away finds it; the event is the message itself, as it is now.
 """
 
+from msgspec.structs import replace
+
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Changed, Sent, Thread
 from chat_server.rules.blocks import called, refuse_blocked_at
 from chat_server.rules.messages import once, post
 from chat_server.rules.moderation import refuse_banned
-from chat_server.rules.turn import Answer, Place, Turn, View, find_message, is_operator, place_anywhere, reading, rule
+from chat_server.rules.turn import (
+    Answer,
+    Place,
+    Turn,
+    View,
+    find_message,
+    is_operator,
+    place_anywhere,
+    place_of,
+    reading,
+    rule,
+)
 from chat_server.store import accounts, messages, operators
 from chat_server.store.accounts import User
 from chat_server.store.messages import Stored
@@ -67,7 +80,7 @@ def react(turn: Turn, command: c.React) -> Changed:
     message, place = _undeleted(turn, user, command.id)
     refuse_blocked_at(turn, user, place)
     if messages.reacted(turn.db, message.id, command.emoji, user.id):
-        return Changed(message.id, messages.seq(turn.db, message.id))
+        return _unchanged(turn, message, place, f"you have reacted to #{message.id} with {command.emoji} already")
     emojis = messages.emojis(turn.db, message.id)
     if command.emoji not in emojis and len(emojis) >= EMOJIS_MAX:
         raise Refusal("too_many", f"a message has at most {EMOJIS_MAX} different reactions; join one that is there")
@@ -81,7 +94,7 @@ def unreact(turn: Turn, command: c.Unreact) -> Changed:
     refuse_banned(turn, user)
     message, place = _undeleted(turn, user, command.id)
     if not messages.reacted(turn.db, message.id, command.emoji, user.id):
-        return Changed(message.id, messages.seq(turn.db, message.id))
+        return _unchanged(turn, message, place, f"you have not reacted to #{message.id} with {command.emoji}")
     messages.unreact(turn.db, message.id, command.emoji, user.id, turn.next_seq())
     return _changed(turn, message, place)
 
@@ -113,8 +126,16 @@ def _anyones(turn: Turn, operator: User, message_id: int) -> tuple[Stored, Place
 
 
 def _changed(turn: Turn, message: Stored, place: Place) -> Changed:
-    place.push(turn, lambda chat: messages.one(turn.db, message.id, chat))
-    return Changed(message.id, turn.state.seq)
+    now = messages.one(turn.db, message.id, "")
+    place.push(turn, lambda chat: replace(now, chat=chat))
+    if place_of(turn.db, turn.user_id, place.chat_id) is None:
+        return Changed(message.id, now.seq)
+    return Changed(message.id, now.seq, replace(now, chat=place.name_for(turn.user_id)))
+
+
+def _unchanged(turn: Turn, message: Stored, place: Place, why: str) -> Changed:
+    now = messages.one(turn.db, message.id, place.name_for(turn.user_id))
+    return Changed(message.id, now.seq, now, f"nothing changed: {why}")
 
 
 # ---- reading

@@ -59,11 +59,11 @@ def insert(
     reply_to: int | None = None,
     mentions: list[str] | None = None,
 ) -> None:
-    db.run(_INSERT, (seq, chat_id, user_id, at_ms, text, delayed, reply_to, mentions and _names(mentions)))
+    db.run(_INSERT, (seq, chat_id, user_id, at_ms, text, delayed, reply_to, _names(mentions)))
 
 
-def _names(mentions: list[str]) -> str:
-    return msgspec.json.encode(mentions).decode()
+def _names(mentions: list[str] | None) -> str | None:
+    return None if mentions is None else msgspec.json.encode(mentions).decode()
 
 
 def find(db: Database, message_id: int) -> Stored | None:
@@ -71,15 +71,10 @@ def find(db: Database, message_id: int) -> Stored | None:
     return Stored(row[0], row[1], row[2], bool(row[3])) if row else None
 
 
-def seq(db: Database, message_id: int) -> int:
-    found: int = db.value("SELECT seq FROM messages WHERE id = ?", (message_id,))
-    return found
-
-
 def edit(db: Database, message_id: int, seq: int, text: str, at_ms: int, mentions: list[str] | None) -> None:
     db.run(
         "UPDATE messages SET text = ?, mentions = ?, edited_ms = ?, seq = ? WHERE id = ?",
-        (text, mentions and _names(mentions), at_ms, seq, message_id),
+        (text, _names(mentions), at_ms, seq, message_id),
     )
     search.replace(db, message_id)
     db.unclean = True

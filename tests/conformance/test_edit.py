@@ -21,10 +21,12 @@ async def test_json_on_every_device(chat: Chat) -> None:
         for client in (device, person, bob, stranger):
             await client.roundtrip()
         reply = await alice.ok({"cmd": "edit", "id": sent["id"], "text": "hello\nthere"})
+        changed = reply.pop("message")
         assert reply == {"type": "ok", "re": "edit", "id": sent["id"], "seq": reply["seq"]}
         assert reply["seq"] > sent["id"]
         for client, seen_as in ((device, chats[0]), (bob, chats[1])):
             (event,) = [line for line in await client.roundtrip() if line["type"] == "message"]
+            assert client is bob or changed == event
             edited = event.pop("edited")
             assert sent["at"] <= edited and len(edited) == len(sent["at"])
             assert event == {

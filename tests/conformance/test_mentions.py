@@ -15,7 +15,7 @@ async def test_they_stand_in_the_message_wherever_it_is_shown(chat: Chat) -> Non
     assert shown == [pushed]
 
 
-async def test_without_any_the_field_is_absent(chat: Chat) -> None:
+async def test_where_no_user_is_named_the_field_is_absent(chat: Chat) -> None:
     alice, bob = await chat.json(), await chat.json()
     await alice.ok("/send_all hi @nobody")
     assert "mentions" not in await bob.event("message")
@@ -37,9 +37,20 @@ async def test_comments_edits_delayed_ones_and_json(chat: Chat) -> None:
 
 async def test_who_is_not_in_the_chat_is_not_called(chat: Chat) -> None:
     alice, bob, carol = await chat.json(), await chat.json(), await chat.json()
-    await alice.ok(f"/send {bob.name} @{carol.name}")
-    assert "mentions" not in await bob.event("message")
+    sent = await alice.ok(f"/send {bob.name} @{carol.name}")
+    assert (await bob.event("message"))["mentions"] == []
+    ((read,), _) = await bob.command(f"/history {alice.name} around {sent['id']} limit 1")
+    assert read["mentions"] == []
     assert await carol.roundtrip() == []
+
+
+async def test_who_has_blocked_the_author_is_not_called(chat: Chat) -> None:
+    alice, bob = await chat.json(), await chat.json()
+    await bob.ok(f"/block {alice.name}")
+    sent = await alice.ok(f"/send_all @{bob.name}")
+    assert (await bob.event("message"))["mentions"] == []
+    changed = (await alice.ok(f"/edit {sent['id']} @{bob.name} again"))["message"]
+    assert changed["mentions"] == (await bob.event("message"))["mentions"] == []
 
 
 async def test_over_a_restart(start: Start) -> None:

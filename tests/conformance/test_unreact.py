@@ -23,11 +23,13 @@ async def test_json_on_every_device(chat: Chat) -> None:
     for client in (alice, bob, device):
         await client.roundtrip()
     reply = await bob.ok({"cmd": "unreact", "id": sent["id"], "emoji": "👍"})
+    changed = reply.pop("message")
     assert reply == {"type": "ok", "re": "unreact", "id": sent["id"], "seq": sent["id"] + 3}
     for client, other in ((device, alice.name), (alice, name)):
         (event,) = await client.roundtrip()
         assert (event["seq"], event["chat"]) == (reply["seq"], f"@{other}")
         assert event["reactions"] == {"👍": [alice.name]}
+        assert client is alice or changed == event
     await alice.ok(f"/unreact {sent['id']} 👍")
     (event,) = await device.roundtrip()
     assert "reactions" not in event
@@ -41,7 +43,11 @@ async def test_what_is_not_there_is_gone_already(chat: Chat) -> None:
     seq = (await alice.ok(f"/react {id_} 👍"))["seq"]
     await bob.roundtrip()
     for emoji in ("👍", "+1"):
-        assert (await bob.ok(f"/unreact {id_} {emoji}"))["seq"] == seq
+        reply = await bob.ok(f"/unreact {id_} {emoji}")
+        assert reply["note"] == f"nothing changed: you have not reacted to #{id_} with {emoji}"
+        assert reply["seq"] == reply["message"]["seq"] == seq
+    person = await chat.text()
+    assert (await person.ok(f"/unreact {id_} 👍")).startswith("nothing changed: ")
     assert await alice.roundtrip() == []
     shown, _ = await bob.command(f"/thread {id_}")
     assert shown[0]["reactions"] == {"👍": [alice.name]}

@@ -22,7 +22,9 @@ DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
 Row = dict[str, str]
 
 # Fields of a reply that several commands share and these do not fill.
-LEFT_OUT = {"get_chat_with": {"unread", "more"}, "history": {"unread"}}
+LEFT_OUT = {
+    "get_chat_with": {"unread", "more"}, "history": {"unread"}, "edit": {"note"}, "delete": {"note"}
+}  # fmt: skip
 
 
 # ---- reading a document

@@ -85,6 +85,8 @@ def test_every_event_and_reply_has_a_rendering() -> None:
     [
         (e.Sent(42, "2026-11-21T12:00:01.250Z"), "+ sent #42\n"),
         (e.Changed(42, 50), "+ changed #42\n"),
+        (e.Changed(42, 50, e.Message(42, 50, "main", "bob", "2026-11-21T12:00:01.250Z", text="hi")), "+ changed #42\n"),
+        (e.Changed(42, 50, note="nothing changed: …"), "+ nothing changed: …\n"),
         (e.Thread(42, "main", 0), "+ 0 comments on #42 in main\n"),
         (e.Thread(42, "@bob", 1), "+ 1 comment on #42 in @bob\n"),
         (e.Pong(), "+ pong\n"),

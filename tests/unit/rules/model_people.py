@@ -125,4 +125,5 @@ class People:
     def _called(self, author: str, chat: "Chat", text: str) -> list[str] | None:
         """Who of those that the text names is in the chat and has not blocked the author."""
         named = [(name, self.users[name]) for name in re.findall(r"@(\w+)", text) if name in self.users]
-        return [name for name, user in named if chat in user.markers and author not in user.blocked] or None
+        called = [name for name, user in named if chat in user.markers and author not in user.blocked]
+        return called if named else None

@@ -125,12 +125,13 @@ def test_who_is_called(chat: Chat) -> None:
 
 def test_only_who_sees_it(chat: Chat) -> None:
     assert mentions(chat, "bob", said(chat, "alice", "/send bob @carol @bob @alice")) == ["bob", "alice"]
-    assert mentions(chat, "bob", said(chat, "alice", "/send bob @carol")) is None
+    assert mentions(chat, "bob", said(chat, "alice", "/send bob @carol @nobody")) == []
 
 
 def test_not_who_has_blocked_the_author(chat: Chat) -> None:
     chat.say("bob", "/block alice")
     assert mentions(chat, "bob", said(chat, "alice", "/send_all @bob @carol")) == ["carol"]
+    assert mentions(chat, "bob", said(chat, "alice", "/send_all @bob")) == []
     assert mentions(chat, "bob", said(chat, "bob", "/send_all @alice")) == ["alice"]
 
 

@@ -132,17 +132,18 @@ def test_each_change_has_a_seq_and_is_the_message_as_it_is_now(chat: Chat) -> No
     at = iso(NOON_MS)
     chat.clock.advance(1000)
     edit, expected = chat.say("alice", f"/edit {id_} there"), e.Message(id_, 2, "main", "alice", at, text="there")
-    assert edit.reply == e.Changed(id_, 2)
-    assert [push.event for push in edit.pushes] == [_with(expected, edited=iso(NOON_MS + 1000))]
     expected = _with(expected, edited=iso(NOON_MS + 1000))
     react = chat.say("bob", f"/react {id_} 👍")
-    assert react.reply == e.Changed(id_, 3)
-    assert [push.event for push in react.pushes] == [_with(expected, seq=3, reactions={"👍": ["bob"]})]
     unreact = chat.say("bob", f"/unreact {id_} 👍")
-    assert [push.event for push in unreact.pushes] == [_with(expected, seq=4)]
     delete = chat.say("alice", f"/delete {id_}")
-    assert delete.reply == e.Changed(id_, 5)
-    assert [push.event for push in delete.pushes] == [e.Message(id_, 5, "main", "alice", at, deleted=True)]
+    for said_, message in (
+        (edit, expected),
+        (react, _with(expected, seq=3, reactions={"👍": ["bob"]})),
+        (unreact, _with(expected, seq=4)),
+        (delete, e.Message(id_, 5, "main", "alice", at, deleted=True)),
+    ):
+        assert said_.reply == e.Changed(id_, message.seq, message)
+        assert [push.event for push in said_.pushes] == [message]
     assert chat.dump()["reactions"] == []
 
 
@@ -156,16 +157,20 @@ def test_a_change_between_two_goes_to_both_named_from_each_side(chat: Chat) -> N
     for name, other in (("alice", "@bob"), ("bob", "@alice")):
         (event,) = events_to(change.pushes, chat.ids[name])
         assert isinstance(event, e.Message) and (event.chat, event.from_) == (other, "alice")
+        assert name == "alice" or change.reply.message == event
     assert events_to(change.pushes, chat.ids["carol"]) == []
 
 
 def test_what_changes_nothing_is_told_to_nobody(chat: Chat) -> None:
     id_ = said(chat, "alice", "/send_all hi")
     nothing = chat.say("bob", f"/unreact {id_} +1")
-    assert (nothing.reply, nothing.pushes) == (e.Changed(id_, 1), [])
+    assert isinstance(nothing.reply, e.Changed) and nothing.reply.message is not None
+    assert (nothing.reply.seq, nothing.reply.message.reactions, nothing.pushes) == (1, None, [])
+    assert nothing.reply.note == f"nothing changed: you have not reacted to #{id_} with +1"
     first = chat.say("bob", f"/react {id_} +1")
     again = chat.say("bob", f"/react {id_} +1")
-    assert again.reply == first.reply == e.Changed(id_, 2) and again.pushes == []
+    assert isinstance(again.reply, e.Changed) and again.reply.note is not None
+    assert replace(again.reply, note=None) == first.reply and again.pushes == []
 
 
 def test_reactions_come_in_their_order_and_are_bounded(chat: Chat) -> None:

@@ -150,4 +150,3 @@ def test_a_thread_and_what_is_known_of_a_message(few: Chat) -> None:
     few.say("alice", "/delete 3")
     assert messages.find(few.db, 3) == Stored(3, MAIN, few.ids["alice"], True)
     assert messages.find(few.db, 99) is None
-    assert messages.seq(few.db, 3) == 6

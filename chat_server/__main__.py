@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from chat_server import actions, cli
+from chat_server.acceptor import connections_possible
 from chat_server.clock import SystemClock
 from chat_server.errors import StartError
 from chat_server.server import Server
@@ -25,6 +26,7 @@ def main() -> None:
         os.umask(0o077)
         clock = SystemClock()
         log = actions.set_up(clock, level=settings.log_level, json=settings.log_format == "json")
+        connections_max = connections_possible(settings.connections_max)
         directory = DataDirectory(settings.data_dir)
         # What stands now stays for ever, and messages make no cycles: look for garbage seldom.
         gc.freeze()
@@ -32,7 +34,7 @@ def main() -> None:
         # The writer asks for the interpreter anew after each statement: beside transfers of files it would wait 5 ms.
         sys.setswitchinterval(0.0005)
         try:
-            _loop_runner()(_serve(settings, clock, directory, log))
+            _loop_runner()(_serve(settings, clock, directory, log, connections_max))
         finally:
             directory.close()
     except StartError as error:
@@ -54,8 +56,10 @@ def _loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:
     return uvloop.run
 
 
-async def _serve(settings: Settings, clock: SystemClock, directory: DataDirectory, log: actions.ActionLog) -> None:
-    server = Server(settings, clock, directory, log)
+async def _serve(
+    settings: Settings, clock: SystemClock, directory: DataDirectory, log: actions.ActionLog, connections_max: int
+) -> None:
+    server = Server(settings, clock, directory, log, connections_max)
     await server.run(lambda summary: print(summary, flush=True))
 
 

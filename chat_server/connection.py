@@ -13,7 +13,7 @@ import termios
 from abc import abstractmethod
 from typing import cast
 
-from chat_server.addresses import is_loopback, network_of, plain
+from chat_server.addresses import is_loopback
 from chat_server.clock import Clock
 from chat_server.delivery.blocks import render
 from chat_server.delivery.hub import Hub
@@ -44,7 +44,7 @@ class Connection(asyncio.BufferedProtocol):
     outbox: Outbox
     number: int
 
-    def __init__(self, hub: Hub, clock: Clock, settings: Settings) -> None:
+    def __init__(self, hub: Hub, clock: Clock, settings: Settings, address: str) -> None:
         self.hub = hub
         self._clock = clock
         self.settings = settings
@@ -59,8 +59,8 @@ class Connection(asyncio.BufferedProtocol):
         self._stopping = False
         self._in_order = False  # whether the end is the wish of the one at the other side
         self.closing = False
-        self.address = self.network = ""  # the address, and what it counts as
-        self.local = False
+        self.address = address
+        self.local = is_loopback(address)
         self.since_ms = clock.now_ms()
         # Whose it is, and what program it says that it is.
         self.name = ""
@@ -100,10 +100,6 @@ class Connection(asyncio.BufferedProtocol):
         self.transport = cast(asyncio.Transport, transport)
         high = self.settings.outbox_bytes_max // 2
         self.transport.set_write_buffer_limits(high=high, low=high // 4)
-        peer = transport.get_extra_info("peername")
-        self.address = plain(peer[0]) if peer else ""
-        self.network = network_of(self.address)
-        self.local = is_loopback(self.address)
         self.outbox = Outbox(self.hub, self.transport, self.go_on)
         self.opened()
         timeout_ms = self.settings.sign_in_timeout_ms

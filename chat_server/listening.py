@@ -40,6 +40,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 def _set_options(sock: socket.socket) -> None:
     """Of a listening socket: those that it accepts have the same."""
+    sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_BYTES_MAX)

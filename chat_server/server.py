@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import resource
 import signal
 import socket
 import ssl
@@ -12,12 +11,13 @@ from pathlib import Path
 import apsw
 
 from chat_server import __version__, metrics
+from chat_server.acceptor import Acceptor
 from chat_server.actions import ActionLog
 from chat_server.addresses import is_loopback
 from chat_server.clock import Clock
 from chat_server.control import ControlSocket
 from chat_server.errors import Refusal, StartError
-from chat_server.listening import BACKLOG, listen, renew, tls_context
+from chat_server.listening import listen, renew, tls_context
 from chat_server.node import Node
 from chat_server.protocol.times import duration
 from chat_server.session import Session
@@ -27,8 +27,6 @@ from chat_server.store.directory import DataDirectory
 
 log = logging.getLogger("chat.server")
 
-# Kept free for the database, the log and what a start needs.
-DESCRIPTORS_RESERVED = 64
 # The whole of a stop stays under 5 seconds.
 _UNKNOWN = (
     "the server stops; whether this was done is not known: look with /history later, or send it with the same key"
@@ -38,8 +36,18 @@ FLUSH_SECONDS = 1.5
 
 
 class Server:
-    def __init__(self, settings: Settings, clock: Clock, directory: DataDirectory, actions: ActionLog) -> None:
-        """Raises StartError. The port is taken before the store is opened: who cannot listen changes nothing."""
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        directory: DataDirectory,
+        actions: ActionLog,
+        connections_max: int,
+    ) -> None:
+        """`connections_max`: see `connections_possible`. Raises StartError.
+
+        The port is taken before the store is opened: a server that cannot listen changes nothing.
+        """
         self._plain = [] if settings.port is None else listen(settings.host, settings.port)
         self._tls = [] if settings.tls_port is None else listen(settings.host, settings.tls_port)
         self._tls_context = _tls_context(settings)
@@ -49,7 +57,7 @@ class Server:
         self._directory = directory
         self._actions = actions
         self._sessions: set[Session] = set()
-        self._connections_max = _connections_max(settings.connections_max)
+        self._connections_max = connections_max
         self._stalled: dict[Session, tuple[int, float]] = {}
         self._stop = asyncio.Event()
         self._control = ControlSocket(self.node, directory.path, settings.text_chars_max, actions)
@@ -63,11 +71,11 @@ class Server:
     async def run(self, started: Callable[[str], None]) -> None:
         """Listen until a signal comes or the disk fails; `started` is told what holds. Raises StartError."""
         loop = asyncio.get_running_loop()
-        listening = [(sock, None) for sock in self._plain] + [(sock, self._tls_context) for sock in self._tls]
-        listeners = [
-            await loop.create_server(self._accept, sock=sock, ssl=context, backlog=BACKLOG)
-            for sock, context in listening
-        ]
+        acceptor = Acceptor(self._open, self._connections_max, self._settings.connections_per_address)
+        for sock in self._plain:
+            acceptor.listen(sock, None)
+        for sock in self._tls:
+            acceptor.listen(sock, self._tls_context)
         await self._control.open()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -78,8 +86,7 @@ class Server:
         started(self._summary(await self._operators()))
         try:
             await self._stop.wait()
-            for listener in listeners:
-                listener.close()
+            acceptor.close()
             await self._close(running)
         finally:
             self._control.close()
@@ -111,19 +118,8 @@ class Server:
 
     # ---- connections
 
-    def _accept(self) -> asyncio.BaseProtocol:
-        return Session(self.node, self._settings, self._actions, self._sessions, self._no_room)
-
-    def _no_room(self, session: Session) -> str | None:
-        """Why this new connection cannot stay; None if it can."""
-        if len(self._sessions) > self._connections_max:
-            return f"the server has all the {self._connections_max} connections that it takes; try again later"
-        most = self._settings.connections_per_address
-        if most is None or session.local:
-            return None
-        if sum(each.network == session.network for each in self._sessions) > most:
-            return f"your address has all the {most} connections that one may have"
-        return None
+    def _open(self, address: str, left: Callable[[], None]) -> asyncio.BaseProtocol:
+        return Session(self.node, self._settings, self._actions, self._sessions, address, left)
 
     async def _watch_stalled(self) -> None:
         """Close who has taken nothing at all for `stall_ms` of what waits; slow ones are served."""
@@ -263,16 +259,3 @@ def _tls_context(settings: Settings) -> ssl.SSLContext | None:
 def _addresses(sockets: list[socket.socket], suffix: str = "") -> str:
     named = (sock.getsockname()[:2] for sock in sockets)
     return ", ".join(f"{f'[{host}]' if ':' in host else host}:{port}{suffix}" for host, port in named)
-
-
-def _connections_max(wanted: int) -> int:
-    """As many as wanted, or as the limit on descriptors leaves room for."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + DESCRIPTORS_RESERVED
-    if soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    room = soft - DESCRIPTORS_RESERVED
-    if room < wanted:
-        log.warning("only %d connections: the limit on open files (ulimit -n) is %d", room, soft)
-    return min(wanted, room)

@@ -66,14 +66,15 @@ class Session(Connection):
         settings: Settings,
         actions: ActionLog,
         sessions: "set[Session]",
-        no_room: "Callable[[Session], str | None]",
+        address: str,
+        left: Callable[[], None],
     ) -> None:
-        """`sessions` are all there are; `no_room` says why a new one cannot stay."""
-        super().__init__(node.hub, node.clock, settings)
+        """`sessions` are all there are; `left` is called when the connection is lost."""
+        super().__init__(node.hub, node.clock, settings, address)
         self._node = node
         self._actions = actions
         self._sessions = sessions
-        self._no_room = no_room
+        self._left = left
         self._next: Parsed | None = None  # taken, but has to wait for what is in flight
         self._in_flight: deque[Pending] = deque()
         self._task: asyncio.Task[None] | None = None  # the command that runs alone
@@ -91,10 +92,6 @@ class Session(Connection):
         self.number = self.hub.add(self)
         self._sessions.add(self)
         log.debug("session %d: connected from %s", self.number, self.address)
-        why = self._no_room(self)
-        if why is not None:
-            self.close("busy", why)
-            return
         self.say(e.Notice(f"chat-server {__version__}: /sign_in <name> to come in, /help for all commands"))
 
     def lines_came(self) -> None:
@@ -118,6 +115,7 @@ class Session(Connection):
         self.outbox.close()
         self.hub.remove(self)
         self._sessions.discard(self)
+        self._left()
         for pending in self._in_flight:
             if pending.done is not None:
                 pending.done.cancel()

@@ -106,6 +106,13 @@ class Server:
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
+    async def logged(self, words: str, count: int = 1) -> str:
+        """The log, once it has these words so often."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while (log := self.log).count(words) < count:
+                await asyncio.sleep(0.01)
+        return log
+
     def resident_bytes(self) -> int:
         assert self.process is not None
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])

@@ -138,7 +138,7 @@ def test_codes_that_no_command_answers_are_marked() -> None:
 
 def test_closing_codes() -> None:
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
-    used = set(re.findall(r'\.(?:close\(|hang_up\([\w.]+,)\s*"(\w+)",', sources))
+    used = set(re.findall(r'(?:\.close\(|\.hang_up\([\w.]+,|\bClosing\(\w+,)\s*"(\w+)"[,)]', sources))
     assert {quoted(row["closing code"])[0] for row in rows("docs/protocol.md", "closing code")} == used
 
 

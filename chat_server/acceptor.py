@@ -1,0 +1,232 @@
+"""Accepting connections: each is counted from the accept on, by address too, and one too many is told so and cut.
+
+It is done here and not by `loop.create_server`, which counts a TLS connection once its handshake is over, lets one
+handshake last a minute, and turns at full speed where there are no descriptors left.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import resource
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+from chat_server.addresses import is_loopback, network_of, plain
+from chat_server.delivery.blocks import render
+from chat_server.errors import StartError
+from chat_server.protocol.events import Closing
+
+log = logging.getLogger("chat.acceptor")
+
+HANDSHAKE_SECONDS = 10.0
+# Of one socket in one turn of the loop; then the others are served.
+ACCEPTED_AT_ONCE_MAX = 32
+# Kept free of connections: for the database, for files, and for those who are told that there is no room.
+DESCRIPTORS_RESERVED = 64
+# So many of these stay free for the database and for files, whatever else uses the others up.
+SPARE_DESCRIPTORS = 16
+PAUSE_SECONDS = 1.0
+# A refused connection stays so long, so that what its peer still sends does not reset it before its line is read.
+# While so many stay, further ones are cut at once.
+FAREWELL_SECONDS = 1.0
+FAREWELLS_MAX = 16
+_NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+# Makes what speaks over a connection from this address; it calls the function once, when the connection is lost.
+Open = Callable[[str, Callable[[], None]], asyncio.BaseProtocol]
+
+
+def connections_possible(wanted: int) -> int:
+    """As many as wanted, or as the limit on open files leaves room for; it is raised first. Raises StartError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + DESCRIPTORS_RESERVED
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    room = soft - DESCRIPTORS_RESERVED
+    if room < 1:
+        raise StartError(
+            f"the limit on open files (ulimit -n) is {soft}, and the server alone takes {DESCRIPTORS_RESERVED};"
+            f" for {wanted} connections raise it to {needed}"
+        )
+    if room < wanted:
+        log.warning("only %d connections: the limit on open files (ulimit -n) is %d", room, soft)
+    return min(wanted, room)
+
+
+class Acceptor:
+    """`most` connections altogether, `most_of_network` of one address; None for any number."""
+
+    def __init__(self, open: Open, most: int, most_of_network: int | None) -> None:
+        self.count = 0
+        self._open = open
+        self._most = most
+        self._most_of_network = most_of_network
+        self._of_network: Counter[str] = Counter()
+        self._listening: dict[socket.socket, ssl.SSLContext | None] = {}
+        self._pause: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._farewells = 0
+
+    def listen(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
+        """Accept from this socket until `close`; with TLS where there is a context."""
+        self._listening[sock] = context
+        asyncio.get_running_loop().add_reader(sock, self._accept, sock)
+
+    def close(self) -> None:
+        """Accept nothing more; handshakes that are under way end."""
+        if self._pause is not None:
+            self._pause.cancel()
+        for sock in self._listening:
+            asyncio.get_running_loop().remove_reader(sock)
+            sock.close()
+        self._listening.clear()
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _accept(self, listening: socket.socket) -> None:
+        context = self._listening[listening]
+        for _ in range(ACCEPTED_AT_ONCE_MAX):
+            try:
+                sock, peer = listening.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _NONE_LEFT:
+                    self._pause_for(error.strerror or str(error))
+                    return
+                # That connection was gone before it was accepted.
+                continue
+            sock.setblocking(False)
+            # The kernel gives the lowest number that is free: one so high says how few are left.
+            if sock.fileno() >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS:
+                self._refuse(sock, context, "the server has no open file left for you; try again in a few seconds")
+                self._pause_for("few open files are left")
+                return
+            self._admit(sock, context, plain(peer[0]))
+
+    def _pause_for(self, why: str) -> None:
+        if self._pause is not None:
+            return
+        log.warning("%s: with %d connections none is accepted for %g s", why, self.count, PAUSE_SECONDS)
+        loop = asyncio.get_running_loop()
+        for sock in self._listening:
+            loop.remove_reader(sock)
+        self._pause = loop.call_later(PAUSE_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        self._pause = None
+        for sock in self._listening:
+            asyncio.get_running_loop().add_reader(sock, self._accept, sock)
+
+    # ---- those who may come in
+
+    def _admit(self, sock: socket.socket, context: ssl.SSLContext | None, address: str) -> None:
+        network = network_of(address)
+        why = self._why_not(address, network)
+        if why is not None:
+            self._refuse(sock, context, why)
+            return
+        self.count += 1
+        self._of_network[network] += 1
+        self._start(self._connect(sock, context, address, network))
+
+    def _why_not(self, address: str, network: str) -> str | None:
+        if self.count >= self._most:
+            return f"the server has all the {self._most} connections that it takes; try again later"
+        most = self._most_of_network
+        if most is not None and self._of_network[network] >= most and not is_loopback(address):
+            return f"your address has all the {most} connections that one may have"
+        return None
+
+    async def _connect(self, sock: socket.socket, context: ssl.SSLContext | None, address: str, network: str) -> None:
+        here = True
+
+        def left() -> None:
+            nonlocal here
+            if here:
+                here = False
+                self.count -= 1
+                self._of_network[network] -= 1
+                if not self._of_network[network]:
+                    del self._of_network[network]
+
+        try:
+            await _take_over(lambda: self._open(address, left), sock, context)
+        except OSError as error:
+            log.debug("a connection from %s was lost before it began: %s", address, error)
+            left()
+        except BaseException:
+            left()
+            raise
+
+    # ---- those who may not
+
+    def _refuse(self, sock: socket.socket, context: ssl.SSLContext | None, why: str) -> None:
+        if self._farewells >= FAREWELLS_MAX:
+            if context is None:
+                # Where nothing was sent yet the kernel takes this at once, whoever reads it.
+                with contextlib.suppress(OSError):
+                    sock.send(_farewell(why))
+            sock.close()
+            return
+        self._farewells += 1
+        self._start(self._say_farewell(sock, context, why))
+
+    async def _say_farewell(self, sock: socket.socket, context: ssl.SSLContext | None, why: str) -> None:
+        ended = asyncio.get_running_loop().create_future()
+        try:
+            transport = await _take_over(lambda: _Farewell(_farewell(why), ended), sock, context)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await ended
+            transport.abort()
+        except OSError:
+            pass
+        finally:
+            self._farewells -= 1
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Farewell(asyncio.Protocol):
+    """Says one line and ends; what still comes is thrown away, since the kernel would reset the connection for it."""
+
+    def __init__(self, line: bytes, ended: "asyncio.Future[None]") -> None:
+        self._line = line
+        self._ended = ended
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, transport)
+        transport.write(self._line)
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+
+def _farewell(why: str) -> bytes:
+    return render(Closing(why, "busy"), "text", "")
+
+
+async def _take_over(
+    open: Callable[[], asyncio.BaseProtocol], sock: socket.socket, context: ssl.SSLContext | None
+) -> asyncio.Transport:
+    """The transport of a socket that was accepted, past its handshake. Raises OSError, and then it is closed."""
+    timeout = HANDSHAKE_SECONDS if context else None
+    transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+        open, sock, ssl=context, ssl_handshake_timeout=timeout
+    )
+    return transport

@@ -4,7 +4,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.attention_replies import BlockList, BlockSet
 from chat_server.rules.turn import Place, Turn, View, find_user, reading, rule, unknown_user
-from chat_server.store import accounts, blocks, chats
+from chat_server.store import accounts, blocks, chats, rooms
 from chat_server.store.accounts import User
 
 # Of one user.
@@ -51,6 +51,8 @@ def block(turn: Turn, command: c.Block) -> BlockSet:
     if not blocks.has_blocked(turn.db, user.id, other.id) and blocks.count_of(turn.db, user.id) >= BLOCKED_MAX:
         raise Refusal("too_many", f"you have blocked {BLOCKED_MAX} users already; /unblock one of them first")
     blocks.insert(turn.db, user.id, other.id)
+    # Those that wait would go on filling what either of them may have at once.
+    rooms.end_between(turn.db, user.id, other.id)
     return BlockSet(other.name, True)
 
 

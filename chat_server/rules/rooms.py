@@ -40,7 +40,7 @@ from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.retention import passed
 from chat_server.rules.turn import Move, Turn, View, find_room, find_user, reading, rule, unknown_chat, unknown_user
-from chat_server.store import accounts, chats, files, rooms
+from chat_server.store import accounts, blocks, chats, files, rooms
 from chat_server.store.accounts import User
 from chat_server.store.rooms import Room
 
@@ -149,18 +149,27 @@ def ask(turn: Turn, command: Ask) -> Entering:
     refuse_banned(turn, user)
     room = rooms.by_link(turn.db, command.hash, turn.at_ms)
     if room is None:
-        raise Refusal(
-            "unknown_chat", "this code leads to no chat: it is not known, has expired or was revoked; ask for a new one"
-        )
+        raise _no_way_in()
     if rooms.is_member(turn.db, room.id, user.id):
         return Entering(room.name)
     if rooms.is_invited(turn.db, room.id, user.id):
         return _accept(turn, room, user)
+    if blocks.between(turn.db, user.id, room.owner):
+        raise _no_way_in()
     if not rooms.has_asked(turn.db, room.id, user.id):
         if rooms.count_requests(turn.db, room.id) >= REQUESTS_MAX:
             raise Refusal("too_many", f"{REQUESTS_MAX} people wait for the word of the owner; try again later")
         rooms.ask(turn.db, room.id, user.id, turn.push_kept(JoinRequest(room.name, user.name), room.owner))
     return Entering(room.name, asked=True)
+
+
+def _no_way_in() -> Refusal:
+    """The same words for each reason: `blocked` would tell whose chat it is to somebody who is not in it."""
+    return Refusal(
+        "unknown_chat",
+        "this code lets you ask nobody: it is not known, has expired or was revoked, or you and the owner of its chat"
+        " do not speak; ask whoever gave it to you for another one",
+    )
 
 
 @rule(c.Approve)
@@ -243,7 +252,9 @@ def remove(turn: Turn, command: c.Remove) -> MemberRemoved:
 
 @rule(c.Give)
 def give(turn: Turn, command: c.Give) -> OwnerSet:
-    room, member = _member(turn, turn.user(), command.chat, command.username)
+    user = turn.user()
+    room, member = _member(turn, user, command.chat, command.username)
+    refuse_blocked(turn, user, member)
     _hand_on(turn, room, member.id)
     return OwnerSet(room.name, member.name)
 
@@ -320,10 +331,13 @@ def _go(turn: Turn, room: Room, user: User, told: Event) -> None:
 
 
 def _hand_on(turn: Turn, room: Room, owner: int) -> None:
-    """To another owner, who is told of the requests that wait."""
+    """To another owner, who is told of the requests that wait; those of whom one has blocked the other end."""
     rooms.set_owner(turn.db, room.id, owner)
     user = accounts.by_id(turn.db, owner)
     assert user is not None
     turn.push_room(room.id, Notice(f"{user.name} owns {room.name} now", chat=room.name, owner=user.name))
     for asker, name in rooms.requests(turn.db, room.id):
+        if blocks.between(turn.db, asker, owner):
+            rooms.end_request(turn.db, room.id, asker)
+            continue
         rooms.set_request_notice(turn.db, room.id, asker, turn.push_kept(JoinRequest(room.name, name), owner))

@@ -279,6 +279,13 @@ def forget_user(db: Database, user_id: int) -> None:
     _end(db, "join_requests", "user_id = ?", (user_id,))
 
 
+def end_between(db: Database, one: int, other: int) -> None:
+    """Invitations of either by the other, and requests of either to be let into a chat of the other's."""
+    for asker, asked in ((one, other), (other, one)):
+        _end(db, "invitations", "user_id = ? AND by_user = ?", (asked, asker))
+        _end(db, "join_requests", "user_id = ? AND chat_id IN (SELECT id FROM chats WHERE owner = ?)", (asker, asked))
+
+
 def _end(db: Database, table: str, where: str, bindings: tuple[int, ...]) -> None:
     notices.drop(db, f"SELECT notice FROM {table} WHERE {where}", bindings)
     db.run(f"DELETE FROM {table} WHERE {where}", bindings)

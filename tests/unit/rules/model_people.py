@@ -30,6 +30,7 @@ class People:
 
         def _alive(self, name: str) -> User: ...
         def _other(self, name: str, target: str) -> User: ...
+        def end_between(self, one: str, other: str) -> None: ...
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,6 +105,7 @@ class People:
         user = self._alive(name)
         self._other(name, other)
         user.blocked.add(other)
+        self.end_between(name, other)
         return other
 
     def unblock(self, name: str, other: str) -> str:

@@ -36,6 +36,7 @@ class Rooms:
         def _alive(self, name: str) -> User: ...
         def _refuse_banned(self, name: str) -> None: ...
         def _other(self, name: str, target: str) -> User: ...
+        def _apart(self, one: str, other: str) -> bool: ...
         def _refuse_blocked(self, name: str, other: str) -> None: ...
         def _newest(self, chat: str) -> int: ...
         def _note_read(self) -> None: ...
@@ -89,6 +90,8 @@ class Rooms:
             raise Refused("unknown_chat")
         if name in (*chat.members, *chat.invited):
             return self._accept(chat, name)
+        if self._apart(name, chat.owner):
+            raise Refused("unknown_chat")
         if name not in chat.asked:
             chat.asked.append(name)
             self.users[chat.owner].notices.append(e.JoinRequest(chat.name, name))
@@ -153,7 +156,9 @@ class Rooms:
 
     def give(self, name: str, room: str, member: str) -> str:
         self._alive(name)
-        self._hand_on(self._member(name, room, member), member)
+        chat = self._member(name, room, member)
+        self._refuse_blocked(name, member)
+        self._hand_on(chat, member)
         return member
 
     # ---- what a user can see
@@ -179,6 +184,14 @@ class Rooms:
                 self._end_invitation(chat, guest)
             if name in chat.asked:
                 self._end_request(chat, name)
+
+    def end_between(self, one: str, other: str) -> None:
+        for chat in self.rooms.values():
+            for guest, by in ((one, other), (other, one)):
+                if chat.invited.get(guest) == by:
+                    self._end_invitation(chat, guest)
+                if chat.owner == by:
+                    self._end_request(chat, guest)
 
     def clear_ended(self) -> None:
         if self.ended:
@@ -246,6 +259,7 @@ class Rooms:
         for asker in chat.asked:
             self._untell(chat.owner, e.JoinRequest(chat.name, asker))
         chat.owner = owner
+        chat.asked = [asker for asker in chat.asked if not self._apart(asker, owner)]
         self.users[owner].notices += [e.JoinRequest(chat.name, asker) for asker in chat.asked]
 
     def _end_codes(self, chat: Room) -> None:

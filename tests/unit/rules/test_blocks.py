@@ -37,6 +37,56 @@ def test_no_invitations_between_the_two(chat: Chat) -> None:
     chat.say("alice", "/invite #team carol")
 
 
+@pytest.mark.parametrize(("by", "whom"), [("alice", "bob"), ("bob", "alice")])
+def test_nobody_reaches_the_owner_of_a_chat_by_its_code(chat: Chat, by: str, whom: str) -> None:
+    """And is told nothing that a code of no chat does not tell."""
+    chat.say("alice", "/create_chat #team")
+    code = chat.say("alice", "/invite_link #team").reply.code
+    chat.say("bob", f"/join {code}")
+    assert chat.come_back("alice").reply.join_requests
+    chat.say(by, f"/block {whom}")
+    assert not chat.come_back("alice").reply.join_requests and chat.dump()["notices"] == []
+    assert refused(chat, "alice", "/approve #team bob").code == "unknown_user"
+    assert refused(chat, "bob", f"/join {code}").args == refused(chat, "bob", "/join no-code").args
+    chat.say(by, f"/unblock {whom}")
+    assert chat.say("bob", f"/join {code}").reply.asked
+
+
+@pytest.mark.parametrize(("by", "whom"), [("alice", "bob"), ("bob", "alice")])
+def test_a_block_ends_the_invitations_that_wait(chat: Chat, by: str, whom: str) -> None:
+    """A hundred of them would keep all others from inviting."""
+    for name, guest in (("alice", "bob"), ("bob", "alice"), ("carol", "bob")):
+        chat.say(name, f"/create_chat #of-{name}")
+        chat.say(name, f"/invite #of-{name} {guest}")
+    chat.say(by, f"/block {whom}")
+    assert len(chat.dump()["notices"]) == 1
+    assert chat.come_back("alice").reply.invitations == []
+    assert chat.come_back("bob").reply.invitations == [e.Invitation("#of-carol", "carol")]
+
+
+@pytest.mark.parametrize("line", ["/give #team carol", "/leave #team"])
+def test_who_becomes_the_owner_is_not_told_of_requests_of_those_blocked(chat: Chat, line: str) -> None:
+    chat.sign_in("dora")
+    chat.say("alice", "/create_chat #team")
+    code = chat.say("alice", "/invite_link #team").reply.code
+    chat.say("alice", "/invite #team carol")
+    chat.say("carol", "/join #team")
+    chat.say("carol", "/block bob")
+    chat.say("bob", f"/join {code}")
+    chat.say("dora", f"/join {code}")
+    told = events_to(chat.say("alice", line).pushes, chat.ids["carol"])
+    assert [event for event in told if isinstance(event, e.JoinRequest)] == [e.JoinRequest("#team", "dora")]
+    assert chat.come_back("carol").reply.join_requests == [e.Request("#team", "dora")]
+
+
+def test_a_chat_is_not_given_between_the_two(chat: Chat) -> None:
+    chat.say("alice", "/create_chat #team")
+    chat.say("alice", "/invite #team bob")
+    chat.say("bob", "/join #team")
+    chat.say("bob", "/block alice")
+    assert refused(chat, "alice", "/give #team bob").code == "blocked"
+
+
 def test_the_rest_goes_on(chat: Chat) -> None:
     id_ = said(chat, "bob", "/send alice hi")
     main = said(chat, "bob", "/send_all hi")

@@ -328,6 +328,7 @@ class StatusReport(Reply, frozen=True, omit_defaults=True):
     away: dict[str, str] | None = None
     ban: Ban | None = None
     more: str | None = None
+    operator: bool = False
 
 
 class WhoReport(Reply, frozen=True, omit_defaults=True):

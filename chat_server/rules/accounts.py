@@ -37,7 +37,7 @@ from chat_server.protocol.names import Name
 from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules.retention import passed
 from chat_server.rules.rooms import leave_all
-from chat_server.rules.turn import Answer, Ending, Entered, Stale, Turn, View, reading, rule, unknown_user
+from chat_server.rules.turn import Answer, Ending, Entered, Stale, Turn, View, is_operator, reading, rule, unknown_user
 from chat_server.store import (
     accounts,
     blocks,
@@ -343,6 +343,7 @@ def status(view: View, command: c.Status) -> StatusReport:
         away=accounts.all_away(view.db, LIST_MAX) or None,
         ban=_ban(view, user),
         more=f"only {LIST_MAX} users are listed; /who <username> tells of any" if cut else None,
+        operator=is_operator(view.db, user.id),
     )
 
 

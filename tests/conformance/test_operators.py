@@ -23,8 +23,10 @@ async def test_only_operators_may(start: Start) -> None:
     boss, bob = await json_operator(chat), await chat.json("bob")
     for line in LINES.values():
         assert await bob.code(line) == "forbidden", line
+    assert "operator" not in await bob.ok("/status")
     for line in LINES.values():
         assert await boss.code(line) == "ok", line
+    assert (await boss.ok("/status"))["operator"] is True
 
 
 @pytest.mark.parametrize("how", ["option", "environment", "file"])

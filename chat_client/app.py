@@ -168,6 +168,7 @@ class App:
 
     def _typed(self) -> None:
         before = self._view.line.document.text_before_cursor
+        self.screen.typed = self._view.line.text
         self.screen.usage = ""
         if before.startswith("/"):
             self.screen.usage = usage(before, self.screen.commands) or ""

@@ -68,7 +68,7 @@ def frame(screen: Screen) -> Frame:
     if screen.jump is not None:
         regions.append(_jump(screen, geometry.columns, height))
     first_id, last_id = min(ids, default=None), max(ids, default=None)
-    return Frame(regions, (middle, y, geometry.middle, geometry.input), first_id, last_id, quoted, not screen.modal)
+    return Frame(regions, (middle, y, geometry.middle, geometry.input), first_id, last_id, quoted, screen.typing)
 
 
 def _jump(screen: Screen, columns: int, height: int) -> Region:
@@ -108,7 +108,7 @@ def _nothing(screen: Screen) -> list[str]:
     who = "everyone" if room.name == "main" else f"only {room.name[1:]} and you" if room.direct else "its members"
     brings = [f"/invite {room.name} <username> brings others in"] if room.name.startswith("#") else []
     return [
-        "nothing was said here yet: write the first line",
+        "what was said here has expired" if room.was_used else "nothing was said here yet: write the first line",
         f"Enter sends it, {who} can read it",
         *brings,
         "/ and Tab list the commands · F1 all keys",

@@ -74,7 +74,9 @@ def bar(screen: Screen, columns: int) -> Row:
     """What concerns the line that is typed; one thing at a time, the most pressing one."""
     right = _scrolled(screen)
     if screen.question is not None:
-        return Row(cut([("question", f" {screen.question.text} "), ("hint", " y: yes · any other key: no")], columns))
+        return Row(
+            cut([("question", f" {screen.question.text} "), ("hint", " Enter: yes · any other key: no")], columns)
+        )
     if screen.flash is not None:
         return _ends([(f"note-{screen.flash[0]}", f" {safe(screen.flash[1])}")], right, columns)
     if screen.composing is not None:
@@ -90,15 +92,26 @@ def bar(screen: Screen, columns: int) -> Row:
 
 
 def _selected(screen: Screen, message: Message, columns: int) -> list[Fragment]:
-    if screen.view is not None and screen.view.kind == "results":
-        words = ["↑ ↓ step", "Enter opens its place", "r reply", "Esc back"]
-    else:
-        own = ["e edit", "d delete"] if message.from_ == screen.me else []
-        words = ["r reply", "+ react", *own, "t thread", "y copy", "Esc"]
+    """What keys do to the chosen message; of one that is marked alone, how it is chosen."""
     id = f" #{message.id} "
+    if screen.choosing:
+        words, style = _actions(screen, message), "picked-id"
+    elif screen.view is not None and screen.view.kind == "results":
+        words, style = ["↑ ↓ step", "Enter opens its place", "Alt-↑ acts on it", "Esc back"], "hint"
+    else:
+        words, style = ["Alt-↑ acts on it", "Esc"], "hint"
     while width(id + " · ".join(words)) > columns and len(words) > 1:
-        words.pop()
-    return [("picked-id", id), ("hint", " · ".join(words))]
+        words.pop(-2)
+    return [(style, id), ("hint", " · ".join(words))]
+
+
+def _actions(screen: Screen, message: Message) -> list[str]:
+    words = ["t thread", "y copy", "Esc"]
+    if message.deleted:
+        return words
+    edit = ["e edit"] if message.from_ == screen.me else []
+    delete = ["d delete"] if screen.may_delete(message) else []
+    return ["r reply", "+ react", *edit, *delete, *words]
 
 
 def _scrolled(screen: Screen) -> list[Fragment]:
@@ -117,8 +130,9 @@ def _composing(screen: Screen, composing: Composing) -> list[Fragment]:
     if composing.kind == "edit":
         return [("composing", " editing "), ("hint", f" #{composing.id}")]
     verb = "replying to" if composing.kind == "reply" else "reacting to"
+    where = "" if composing.chat == screen.open_name else f" in {safe(composing.chat)}"
     more = " · an emoji, or :name: with Tab" if composing.kind == "react" else ""
-    return [("composing", f" {verb} {safe(who)} "), ("hint", f" {fit(text, 40)}{more}")]
+    return [("composing", f" {verb} {safe(who)}{where} "), ("hint", f" {fit(text, 40)}{more}")]
 
 
 def _transfer(screen: Screen, transfer: Transfer) -> list[Fragment]:
@@ -150,7 +164,7 @@ def status(screen: Screen, columns: int) -> Row:
         left += [("status-dim", " · "), limit]
     right: list[Fragment] = [("status-dim", "F1 keys ")]
     if columns >= 100 and screen.selected is None:
-        right = [("status-dim", "Ctrl-K jump · Alt-↑ select · F1 keys ")]
+        right = [("status-dim", "Ctrl-K jump · Alt-↑ choose · F1 keys ")]
     space = columns - sum(width(text) for _, text in left)
     if space < row_width(right):
         right = []

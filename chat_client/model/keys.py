@@ -8,7 +8,8 @@ from msgspec import Struct
 from chat_client.model import moving
 from chat_client.model.screen import Screen
 
-When = Literal["always", "selected"]  # selected: a message is, and nothing is typed
+# chosen: while keys act on a message. results: among results, where nothing is typed; no letters, they are text there.
+When = Literal["always", "chosen", "results"]
 Action = Callable[[Screen, str], object]  # the text in the input is handed to it
 GROUPS = ("Chats", "Looking", "Else", "A message", "Typing")
 
@@ -46,25 +47,29 @@ KEYS: tuple[Key, ...] = (
         lambda screen, text: moving.first_unread(screen)),
     Key("Esc", "one step back; from where one has scrolled to, the end", "Looking", (("escape",),),
         lambda screen, text: moving.escape(screen)),
-    Key("/search", "finds; ↑ ↓ step, Enter opens in place", "Looking"),
+    Key("/search", "finds; ↑ ↓ step, Enter opens in place", "Looking", (("enter",),),
+        lambda screen, text: moving.enter_on_selected(screen), "results"),
+    Key("", "", "Looking", (("up",),), lambda screen, text: moving.step(screen, -1), "results"),
+    Key("", "", "Looking", (("down",),), lambda screen, text: moving.step(screen, 1), "results"),
     Key("F2", "folds the sides away", "Looking", (("f2",),), lambda screen, text: moving.toggle_sides(screen)),
-    Key("Alt-↑ Alt-↓", "selects a message", "A message", (("escape", "up"),),
-        lambda screen, text: moving.select(screen, -1)),
-    Key("", "", "A message", (("escape", "down"),), lambda screen, text: moving.select(screen, 1)),
-    Key("↑ ↓", "the next one up or down, once one is selected", "A message", (("up",),),
-        lambda screen, text: moving.select(screen, -1), "selected"),
-    Key("", "", "A message", (("down",),), lambda screen, text: moving.select(screen, 1), "selected"),
-    Key("r", "replies", "A message", (("r",),), lambda screen, text: moving.compose(screen, "reply"), "selected"),
+    Key("Alt-↑ Alt-↓", "chooses a message; then, once:", "A message", (("escape", "up"),),
+        lambda screen, text: moving.choose(screen, -1)),
+    Key("", "", "A message", (("escape", "down"),), lambda screen, text: moving.choose(screen, 1)),
+    Key("↑ ↓", "the next one up or down", "A message", (("up",),),
+        lambda screen, text: moving.choose(screen, -1), "chosen"),
+    Key("", "", "A message", (("down",),), lambda screen, text: moving.choose(screen, 1), "chosen"),
+    Key("r", "replies", "A message", (("r",),), lambda screen, text: moving.compose(screen, "reply", text), "chosen"),
     Key("+", "reacts; again with the same emoji takes it back", "A message", (("+",),),
-        lambda screen, text: moving.compose(screen, "react"), "selected"),
-    Key("e", "edits", "A message", (("e",),), lambda screen, text: moving.compose(screen, "edit"), "selected"),
-    Key("d", "deletes", "A message", (("d",),), lambda screen, text: moving.delete(screen), "selected"),
+        lambda screen, text: moving.compose(screen, "react", text), "chosen"),
+    Key("e", "edits", "A message", (("e",),), lambda screen, text: moving.compose(screen, "edit", text), "chosen"),
+    Key("d", "deletes; Enter confirms", "A message", (("d",),), lambda screen, text: moving.delete(screen), "chosen"),
     Key("t Enter", "its thread; among results: opens it in place", "A message", (("enter",),),
-        lambda screen, text: moving.enter_on_selected(screen), "selected"),
+        lambda screen, text: moving.enter_on_selected(screen), "chosen"),
     Key("", "", "A message", (("t",),),
-        lambda screen, text: moving.thread_of_selected(screen), "selected"),
-    Key("y", "copies its id", "A message", (("y",),), lambda screen, text: moving.copy_id(screen), "selected"),
-    Key("Y", "copies its text", "A message", (("Y",),), lambda screen, text: moving.copy_text(screen), "selected"),
+        lambda screen, text: moving.thread_of_selected(screen), "chosen"),
+    Key("y", "copies its id", "A message", (("y",),), lambda screen, text: moving.copy_id(screen), "chosen"),
+    Key("Y", "copies its text", "A message", (("Y",),), lambda screen, text: moving.copy_text(screen), "chosen"),
+    Key("Esc", "back to the line", "A message"),
     Key("Enter", "sends to the open chat; / starts a command, // a text with a slash", "Typing"),
     Key("Alt-Enter", "breaks the line", "Typing"),
     Key("Tab", "completes commands, names, chats, ids, paths, :emojis:", "Typing"),

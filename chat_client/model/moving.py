@@ -18,7 +18,7 @@ def open_chat(screen: Screen, name: str, text: str = "") -> None:
     screen.view = screen.jump = screen.help_from = screen.question = None
     if name == screen.open_name:
         return
-    left.draft = "" if screen.composing else text
+    left.draft = screen.composing.draft if screen.composing else text
     left.new_after = None
     left.feed.selected = None
     screen.composing = None
@@ -65,12 +65,19 @@ def open_next(screen: Screen, by: int, text: str) -> None:
 
 
 def open_unread(screen: Screen, text: str) -> None:
-    """The next chat with something unread: mentions first, then one-to-one, muted ones last."""
+    """The next chat with something unread: mentions first, then one-to-one, muted ones last. Each is shown once until
+    all have been, unless something new was said in it: a marker moves a second later than a key is pressed again."""
     waiting = [room for room in screen.rooms.values() if room.unread and room is not screen.open]
     if not waiting:
         screen.tell("info", "nothing unread elsewhere")
         return
-    open_chat(screen, min(waiting, key=lambda room: (not room.calls, room.muted, not room.direct)).name, text)
+    screen.rounds[screen.open_name] = screen.open.newest
+    left = [room for room in waiting if screen.rounds.get(room.name, -1) < room.newest]
+    if not left:
+        screen.rounds.clear()
+    chosen = min(left or waiting, key=lambda room: (not room.calls, room.muted, not room.direct))
+    screen.rounds[chosen.name] = chosen.newest
+    open_chat(screen, chosen.name, text)
 
 
 def find(screen: Screen, part: str) -> list[str]:
@@ -150,8 +157,10 @@ def escape(screen: Screen) -> bool:
     elif screen.question is not None:
         screen.question = None
     elif screen.composing is not None:
+        screen.set_text(screen.composing.draft)
         screen.composing = None
-        screen.set_text("")
+    elif screen.choosing:
+        screen.end_choosing()
     elif screen.feed.selected is not None and (screen.view is None or screen.view.kind == "thread"):
         screen.feed.selected = None
     elif screen.view is not None:
@@ -198,7 +207,17 @@ def show_unread(screen: Screen, after: int) -> None:
 # ---- messages
 
 
-def select(screen: Screen, by: int) -> None:
+def choose(screen: Screen, by: int) -> None:
+    """From here on keys act on the marked message, and on the next one up (-1) or down (1) where they do already."""
+    if screen.choosing or screen.feed.selected is None:
+        step(screen, by)
+    screen.chosen_in = None if screen.feed.selected is None else screen.feed
+    if screen.feed.selected is not None:
+        screen.feed.show(screen.feed.selected, screen.context, screen.geometry.feed_rows)
+
+
+def step(screen: Screen, by: int) -> None:
+    """Mark the next message up (-1) or down (1)."""
     screen.feed.step(by, screen.context, screen.geometry.feed_rows)
     want_more(screen)
 
@@ -220,7 +239,7 @@ def _needs_connection(screen: Screen) -> None:
 def open_in_place(screen: Screen, message: Message) -> None:
     """Leave the view for the place in its chat where this was said."""
     screen.view = None
-    open_chat(screen, message.chat)
+    open_chat(screen, message.chat, screen.typed)
     room = screen.open
     if message.id in room.feed.said:
         room.feed.selected = message.id
@@ -237,16 +256,17 @@ def enter_on_selected(screen: Screen) -> None:
     if screen.view is not None and screen.view.kind == "results":
         open_in_place(screen, message)
     else:
-        open_thread(screen, message.id)
+        thread_of_selected(screen)
 
 
 def thread_of_selected(screen: Screen) -> None:
     if (message := screen.selected) is not None:
+        screen.end_choosing()
         open_thread(screen, message.id)
 
 
-def compose(screen: Screen, kind: str) -> None:
-    """Reply to, edit or react to the selected message with the next line."""
+def compose(screen: Screen, kind: str, text: str = "") -> None:
+    """Reply to, edit or react to the chosen message with the next line; `text`, which stands in it, comes back then."""
     message = screen.selected
     if message is None:
         return
@@ -255,24 +275,34 @@ def compose(screen: Screen, kind: str) -> None:
     elif kind == "edit" and message.from_ != screen.me:
         screen.tell("error", "only your own messages can be edited; r replies")
     else:
-        screen.composing = Composing(kind, message.id, message.chat)  # type: ignore[arg-type]
+        screen.end_choosing()
+        screen.composing = Composing(kind, message.id, message.chat, text)  # type: ignore[arg-type]
         screen.set_text(message.text or "" if kind == "edit" else ":" if kind == "react" else "")
 
 
 def delete(screen: Screen) -> None:
     message = screen.selected
-    if message is not None and not message.deleted:
+    if message is None:
+        return
+    if message.deleted:
+        screen.tell("error", "it was deleted")
+    elif not screen.may_delete(message):
+        screen.tell("error", "only your own messages can be deleted")
+    else:
+        screen.end_choosing()
         screen.question = Question(f"delete #{message.id} “{begin(message.text or '')[:40]}”?", "delete", message.id)
 
 
 def copy_id(screen: Screen) -> None:
     if (message := screen.selected) is not None:
+        screen.end_choosing()
         screen.do(Copy(f"#{message.id}"))
         screen.tell("done", f"copied #{message.id}")
 
 
 def copy_text(screen: Screen) -> None:
     if (message := screen.selected) is not None and message.text:
+        screen.end_choosing()
         screen.do(Copy(message.text))
         screen.tell("done", f"copied the text of #{message.id}")
 
@@ -291,7 +321,10 @@ def cancel_transfers(screen: Screen) -> None:
 
 
 def clicked(screen: Screen, id: int) -> None:
+    """A click marks a message and no more: it is how one brings a window to the front, and what is typed next is text.
+    The second one opens what was found."""
     feed = screen.feed
+    screen.chosen_in = None
     if feed.selected == id and screen.view is not None and screen.view.kind == "results":
         enter_on_selected(screen)
     else:

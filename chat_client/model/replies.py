@@ -37,7 +37,7 @@ def answered(screen: Screen, why: Why, verb: str, lines: Sequence[Event], reply:
     if isinstance(why, Page):
         _page(screen, why, messages, reply)
     elif isinstance(why, ThreadOf):
-        _thread(screen, why.id, messages)
+        _thread(screen, why.id, messages, reply)
     elif isinstance(why, Quoted):
         found = next((message for message in messages if message.id == why.id), None)
         screen.quotes[why.id] = quote_of(found) if found else None
@@ -136,13 +136,16 @@ def _ends(screen: Screen, name: str) -> None:
 # ---- views
 
 
-def _thread(screen: Screen, root: int, messages: list[Message]) -> None:
+def _thread(screen: Screen, root: int, messages: list[Message], reply: Reply) -> None:
+    """Its chat is opened with it, so that all of the screen says where an answer goes."""
     feed = Feed(at_end=True)
     feed.extend(messages)
     feed.at_start = True
-    first = messages[0] if messages else None
-    title = f"thread · {quote_of(first)[1]}" if first else "thread"
-    screen.view = View(kind="thread", title=title, feed=feed, root=root)
+    chat = str(structs.asdict(reply)["chat"])
+    if chat != screen.open_name:
+        open_chat(screen, chat, screen.typed)
+    about = f" · {quote_of(messages[0])[1]}" if messages else ""
+    screen.view = View(kind="thread", title=f"{chat} · thread{about}", feed=feed, root=root)
 
 
 def _results(screen: Screen, why: Results, messages: list[Message], reply: Reply) -> None:
@@ -173,10 +176,10 @@ def _results(screen: Screen, why: Results, messages: list[Message], reply: Reply
 
 def _shown(screen: Screen, why: Shown, verb: str, messages: list[Message], reply: Reply) -> None:
     if verb in ("get_chat_with", "messages") and (chat := structs.asdict(reply).get("chat")):
-        open_chat(screen, str(chat))
+        open_chat(screen, str(chat), screen.typed)
         return
     if isinstance(reply, ChatCreated) or (isinstance(reply, Entering) and not reply.asked):
-        open_chat(screen, reply.chat)
+        open_chat(screen, reply.chat, screen.typed)
         return
     if messages:
         _results(screen, Results(why.line), messages, reply)
@@ -195,7 +198,7 @@ def _shown(screen: Screen, why: Shown, verb: str, messages: list[Message], reply
 def _learn(screen: Screen, verb: str, reply: Reply) -> None:
     if isinstance(reply, StatusReport):
         screen.users = {**dict.fromkeys(reply.active, True), **dict.fromkeys(reply.inactive, False)}
-        screen.ban = reply.ban
+        screen.ban, screen.operator = reply.ban, reply.operator
         screen.invitations = [each.chat for each in reply.invitations]
         screen.requests = [(each.chat, each.user) for each in reply.join_requests]
         screen.away = dict(getattr(reply, "away", None) or {})

@@ -24,6 +24,7 @@ class Room:
         self.loaded = False  # the feed was filled since the connection brought no continuation
         self.asked: set[str] = set()  # sides of which a page is under way
         self.new_after: int | None = None  # what comes behind this message is marked as new
+        self.listed = False  # the server knows of it; of a chat of two: something was said there once
         self.speakers: dict[str, None] = {}  # who spoke here, the last one last
 
     @property
@@ -34,6 +35,11 @@ class Room:
         """The message over which the line `new from here` stands."""
         return None if self.new_after is None else self.feed.first_of_others(self.new_after, me)
 
+    @property
+    def was_used(self) -> bool:
+        """Whether something was said here once, though it may have expired."""
+        return self.read > 0 or self.newest > 0 or (self.direct and self.listed)
+
     def told(self, chat: Chat) -> None:
         """What a sign-in says of it."""
         self.described(chat)
@@ -41,6 +47,7 @@ class Room:
         self.calls = {id for id in self.calls if id > chat.read} if chat.unread else set()
 
     def described(self, chat: Chat) -> None:
+        self.listed = True
         self.muted, self.owner, self.topic = chat.muted, chat.owner, chat.topic
         if chat.members is not None:
             self.members = list(chat.members)

@@ -30,6 +30,13 @@ class View(Struct):
     root: int | None = None  # of a thread
     more: str | None = None  # the command that goes on, as the server tells it
 
+    @property
+    def answered(self) -> int | None:
+        """What a text that is typed in the thread answers: its root, or where that has expired or was deleted, the
+        first message that is left. None: there is nothing to answer."""
+        left = [said.message.id for said in self.feed.said.values() if not said.message.deleted]
+        return self.root if self.root in left else min(left, default=None)
+
 
 class Composing(Struct, frozen=True):
     """What the next line will be, if not a message to the open chat."""
@@ -37,10 +44,11 @@ class Composing(Struct, frozen=True):
     kind: Literal["reply", "edit", "react"]
     id: int
     chat: str
+    draft: str = ""  # what stood in the line before
 
 
 class Question(Struct, frozen=True):
-    """Asked in the place of the input: `y` does `then`, anything else leaves it."""
+    """Asked over the input. Enter says yes, which begins no word; anything else says no, and what is text is typed."""
 
     text: str
     kind: Literal["paste", "delete", "leave"]
@@ -74,6 +82,7 @@ class Screen:
         self.elapsed = 0.0
         self.effects: list[Effect] = []
         self.me = ""
+        self.operator = False
         self.server = ""
         self.connection: State | None = None
         self.catching_up = True
@@ -82,10 +91,12 @@ class Screen:
         self.rooms: dict[str, Room] = {}
         self.open_name = "main"
         self.before_name = "main"
+        self.rounds: dict[str, int] = {}  # the chats that Alt-A has shown, with their newest messages then
         self.visited = {"main": None}  # the chats whose messages may be kept, the one that is open last
         self.view: View | None = None
         self.help_from: int | None = None  # the first row of the page of keys that is shown
         self.jump: Jump | None = None
+        self.chosen_in: Feed | None = None  # whose marked message keys act on, as long as it is the one that is shown
         self.composing: Composing | None = None
         self.question: Question | None = None
         self.users: dict[str, bool] = {}  # online?
@@ -95,6 +106,7 @@ class Screen:
         self.limits: dict[str, Limit] = {}
         self.ban: Ban | None = None
         self.flash: tuple[str, str, float] | None = None  # style, text, until when of `elapsed`
+        self.typed = ""  # what stands in the line
         self.usage = ""  # of the command that is being typed
         self.quotes: OrderedDict[int, tuple[str, str] | None] = OrderedDict()
         self.transfers: dict[int, Transfer] = {}
@@ -105,6 +117,8 @@ class Screen:
         self.sides = True
         self.attended = float("-inf")
         self.on_screen: tuple[str, int, float] | None = None  # chat, id, since when of `elapsed`
+        self.seen: tuple[str, int] | None = None  # chat, id: up to there all was on the screen
+        self.at_end = False  # whether the end of the open chat was on the screen last
         self.above = 0  # unread messages of the open chat that are above the screen
         self.columns, self.height, self.input_rows = 80, 24, 1
 
@@ -151,12 +165,13 @@ class Screen:
 
     @property
     def hint(self) -> str:
-        """What an empty line may become; nothing where keys do something to a selected message."""
-        if self.feed.selected is not None:
+        """What an empty line may become; nothing where keys act on a message."""
+        if self.choosing:
             return ""
-        if self.view is not None and self.view.kind == "thread":
-            return "answer in this thread"
         name = "everyone" if self.open_name == "main" else self.open_name.removeprefix("@")
+        if self.view is not None and self.view.kind == "thread":
+            answers = self.view.answered is not None
+            return f"answer in this thread, to {name}" if answers else "nothing is left here to answer · Esc"
         return f"message to {name} · / for commands"
 
     @property
@@ -173,8 +188,26 @@ class Screen:
 
     @property
     def modal(self) -> bool:
-        """Whether keys go elsewhere than into the line."""
+        """Whether a dialog or the page of keys has the keys."""
         return self.jump is not None or self.question is not None or self.help_from is not None
+
+    @property
+    def choosing(self) -> bool:
+        """Whether keys act on the marked message. It is entered on purpose, and ends with what one does to it."""
+        return self.chosen_in is self.feed and self.feed.selected is not None and not self.modal
+
+    @property
+    def typing(self) -> bool:
+        """Whether keys go into the line."""
+        return not self.modal and not self.choosing
+
+    def end_choosing(self) -> None:
+        self.chosen_in = None
+        if self.view is None or self.view.kind == "thread":
+            self.feed.selected = None
+
+    def may_delete(self, message: Message) -> bool:
+        return message.from_ == self.me or self.operator
 
     @property
     def online(self) -> bool:

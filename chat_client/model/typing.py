@@ -22,6 +22,7 @@ from chat_client.model.moving import leave, open_chat, open_thread, search
 from chat_client.model.replies import note
 from chat_client.model.screen import Question, Screen
 from chat_client.rows.cells import safe
+from chat_client.rows.items import begin
 from chat_client.typed import find
 from chat_server.protocol.events import CommandForm
 
@@ -53,8 +54,11 @@ def _say(screen: Screen, text: str) -> bool:
     if not _fits(screen, text):
         return False
     view = screen.view
-    if view is not None and view.kind == "thread" and view.root is not None:
-        screen.do(Post("reply", {"id": view.feed.selected or view.root, "text": text}))
+    if view is not None and view.kind == "thread":
+        if view.answered is None:
+            screen.tell("error", "nothing is left in this thread to answer; Esc goes back to the chat")
+            return False
+        screen.do(Post("reply", {"id": view.answered, "text": text}))
         view.feed.anchor = view.feed.selected = None
         return True
     screen.view = None
@@ -89,10 +93,17 @@ def _composed(screen: Screen, text: str) -> bool:
     else:
         word = text.strip()
         emoji = EMOJIS.get(word.strip(":"), word)
+        if any(char.isalpha() for char in emoji):
+            screen.tell(
+                "error", f"{safe(begin(word))[:40]} is no emoji: 👍, or :name: with Tab; Esc goes back to the line"
+            )
+            return False
         message = screen.message(composing.id)
         there = message is not None and screen.me in (message.reactions or {}).get(emoji, [])
         screen.do(Ask("unreact" if there else "react", {"id": composing.id, "emoji": emoji}, why))
     screen.composing = None
+    if composing.draft:
+        screen.set_text(composing.draft)
     return True
 
 
@@ -107,6 +118,18 @@ def pasted(screen: Screen, text: str) -> None:
     screen.question = Question(f"paste {lines} lines, {len(text)} characters{past}?", "paste", text)
 
 
+def type_anyway(screen: Screen, text: str) -> None:
+    """What is typed or pasted while something else has the keys, and means nothing there: that is left, and the text
+    goes into the line."""
+    screen.question = screen.help_from = None
+    if screen.choosing:
+        screen.end_choosing()
+    if len(text) > 1:
+        pasted(screen, text)
+    else:
+        screen.do(InsertText(text))
+
+
 def answer(screen: Screen, yes: bool) -> None:
     """To the question that is open."""
     question, screen.question = screen.question, None
@@ -116,7 +139,6 @@ def answer(screen: Screen, yes: bool) -> None:
         screen.do(InsertText(question.subject))
     elif question.kind == "delete":
         screen.do(Ask("delete", {"id": question.subject}, Shown(screen.open_name, "/delete")))
-        screen.feed.selected = None
     elif question.kind == "leave":
         screen.do(Leave())
 

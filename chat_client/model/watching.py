@@ -1,4 +1,8 @@
-"""What passes with time and is seen: read markers, countdowns, what is told for a moment."""
+"""What passes with time and is seen: read markers, countdowns, what is told for a moment.
+
+Up to `screen.seen` all of the open chat was on the screen, one frame after the other: what scrolls away faster than its
+marker moves has been seen all the same. At ten messages a second 97 stayed unread for good.
+"""
 
 from chat_client.model.moving import want_more
 from chat_client.model.room import Room
@@ -13,27 +17,37 @@ def shown(screen: Screen, first_id: int | None, last_id: int | None, quoted: set
     """What is on the screen: the oldest and the newest message of the open chat, and which quotes are. Whether this
     changes what is to be shown.
 
-    The read marker never passes what was not on the screen: with an unread message above it, nothing is read.
+    The read marker never passes what was not on the screen: with an unread message above it that was not seen, nothing
+    is read. Who watches the end has seen what passed there, however fast.
     """
     screen.now = now
     if quoted:
         screen.ask_quotes(quoted)
     if first_id is None or last_id is None or screen.view is not None or screen.help_from is not None:
-        screen.on_screen = None
+        screen.on_screen = screen.seen = None
         return False
     room = screen.open
-    above, screen.above = screen.above, _above(room, first_id, screen.me)
-    if last_id <= room.read or screen.above or not screen.focused:
-        screen.on_screen = None
-    elif screen.on_screen is None or screen.on_screen[0] != room.name:
-        screen.on_screen = (room.name, last_id, screen.elapsed)
+    seen = screen.seen[1] if screen.seen is not None and screen.seen[0] == room.name else None
+    was_at_end, screen.at_end = screen.at_end, room.feed.anchor is None and room.feed.at_end
+    watched = seen is not None and was_at_end and screen.at_end
+    above, screen.above = screen.above, 0 if watched else _above(room, max(room.read, seen or 0), first_id, screen.me)
+    if screen.above or not screen.focused:
+        screen.on_screen = screen.seen = None
+    else:
+        # What was missed while there was no connection did not pass before anybody's eyes.
+        screen.seen = (room.name, max(last_id, seen or 0)) if screen.online else None
+        if last_id <= room.read:
+            screen.on_screen = None
+        elif screen.on_screen is None or screen.on_screen[0] != room.name:
+            screen.on_screen = (room.name, last_id, screen.elapsed)
     return above != screen.above
 
 
-def _above(room: Room, first_id: int, me: str) -> int:
+def _above(room: Room, read: int, first_id: int, me: str) -> int:
+    """How many unread messages there are above the first one on the screen that were not seen either."""
     feed = room.feed
-    kept = feed.between(room.read, first_id, me)
-    if feed.at_start or (feed.first_id or 0) <= room.read + 1:
+    kept = feed.between(read, first_id, me)
+    if feed.at_start or (feed.first_id or 0) <= read + 1:
         return kept
     return max(kept, room.unread - feed.between(room.read, UNREAD_END, me))
 
@@ -65,7 +79,7 @@ def focus(screen: Screen, focused: bool, now: float) -> None:
     screen.now = now
     screen.focused = focused
     if not focused:
-        screen.on_screen = None
+        screen.on_screen = screen.seen = None
         room = screen.open
         if not room.unread:
             room.new_after = None

@@ -28,19 +28,28 @@ class Bindings:
         self._cleared = -LEAVE_SECONDS
         self.keys = KeyBindings()
         self._modal = Condition(lambda: screen.modal)
-        self._selected = Condition(
-            lambda: not screen.modal and not line.text and screen.composing is None and screen.feed.selected is not None
+        self._choosing = Condition(lambda: screen.choosing)
+        self._results = Condition(
+            lambda: (
+                screen.typing
+                and not line.text
+                and screen.composing is None
+                and screen.view is not None
+                and screen.view.kind == "results"
+                and screen.feed.selected is not None
+            )
         )
         for key in KEYS:
             for presses in key.presses:
                 self._bind(key, presses)
         self._bind_line()
         self._bind_modal()
+        self._bind_text()
         self.keys.add(FOCUS_IN)(lambda event: self._focused(True))
         self.keys.add(FOCUS_OUT)(lambda event: self._focused(False))
 
     def _bind(self, key: Key, presses: tuple[str, ...]) -> None:
-        where: Filter = self._selected if key.when == "selected" else ~is_searching
+        where: Filter = {"always": ~is_searching, "chosen": self._choosing, "results": self._results}[key.when]
         if presses not in (("f1",), ("escape",), ("pageup",), ("pagedown",)):
             where &= ~self._modal
         if presses == ("escape",):
@@ -54,9 +63,9 @@ class Bindings:
 
     def _bind_line(self) -> None:
         add, line = self.keys.add, self._line
-        writing = ~self._modal & ~is_searching
+        writing = Condition(lambda: self._screen.typing) & ~is_searching
 
-        @add("enter", filter=writing & ~self._selected)
+        @add("enter", filter=writing & ~self._results)
         def _(event: KeyPressEvent) -> None:
             if line.complete_state is not None and line.complete_state.current_completion is not None:
                 line.complete_state = None
@@ -115,12 +124,11 @@ class Bindings:
     def _clear(self) -> None:
         """The line; or one step back; or the second one leaves."""
         screen = self._screen
+        if not screen.typing or screen.composing is not None:
+            moving.escape(screen)
+            return
         if self._line.text:
             self._line.reset()
-            screen.composing = None
-            return
-        if screen.modal or screen.composing is not None:
-            moving.escape(screen)
             return
         if screen.elapsed - self._cleared < LEAVE_SECONDS:
             moving.leave(screen)
@@ -135,19 +143,24 @@ class Bindings:
 
         @add(Keys.Any, filter=self._modal)
         def _(event: KeyPressEvent) -> None:
-            if screen.question is not None:
-                typing.answer(screen, event.data in ("y", "Y"))
-            elif screen.jump is not None and event.data.isprintable():
+            is_text = event.data.isprintable()
+            if screen.jump is not None and is_text:
                 screen.jump.text += event.data
                 screen.jump.at = 0
-            elif screen.help_from is not None and event.data in ("q", " "):
-                moving.scroll(screen, -moving.page_rows(screen)) if event.data == " " else moving.escape(screen)
+            elif screen.help_from is not None and event.data == " ":
+                moving.scroll(screen, -moving.page_rows(screen))
+            elif screen.jump is None and is_text:
+                typing.type_anyway(screen, event.data)
+            elif screen.question is not None:
+                typing.answer(screen, False)
             self._acted()
 
         @add("enter", filter=self._modal)
         def _(event: KeyPressEvent) -> None:
             if screen.jump is not None:
                 moving.jump_to(screen, self._line.text)
+            elif screen.question is not None:
+                typing.answer(screen, True)
             else:
                 moving.escape(screen)
             self._acted()
@@ -171,6 +184,24 @@ class Bindings:
 
         for name, by in (("up", -1), ("down", 1), ("tab", 1), ("c-p", -1), ("c-n", 1)):
             self._bind_step(name, by)
+
+    def _bind_text(self) -> None:
+        """What is no key of a dialog, nor of a message."""
+        screen = self._screen
+        add = self.keys.add
+
+        @add(Keys.BracketedPaste, filter=self._modal | self._choosing)
+        def _(event: KeyPressEvent) -> None:
+            if screen.jump is not None:
+                screen.jump.text += "".join(filter(str.isprintable, event.data))
+            else:
+                typing.type_anyway(screen, event.data)
+            self._acted()
+
+        @add(Keys.Any, filter=self._choosing)
+        def _(event: KeyPressEvent) -> None:
+            screen.tell("info", "this key does nothing to a message; Esc goes back to the line")
+            self._acted()
 
     def _bind_step(self, name: str, by: int) -> None:
         screen = self._screen

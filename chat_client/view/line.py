@@ -14,7 +14,7 @@ class Hint(Processor):
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
         fragments = transformation_input.fragments
-        if transformation_input.document.text or self._screen.modal or self._screen.composing is not None:
+        if transformation_input.document.text or not self._screen.typing or self._screen.composing is not None:
             return Transformation(fragments)
         hint = fit(self._screen.hint, max(0, self._screen.geometry.middle - 4))
         return Transformation([*fragments, ("class:hint", hint)])

@@ -97,7 +97,7 @@ class FullScreen:
         """The keys go where the model says."""
         if self._searching():
             return
-        wanted = self._covers if self._screen.modal else self._window
+        wanted = self._window if self._screen.typing else self._covers
         if app.layout.current_window is not wanted:
             app.layout.focus(wanted)
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from chat_client.model import moving
 from chat_client.rows.cells import row_width
-from chat_server.protocol.events import Chat
+from chat_server.protocol.events import Chat, Expired
 from tests.client.people import Me, said
 
 
@@ -27,9 +27,10 @@ def test_every_region_stays_in_its_place_at_any_size(columns: int, rows: int, ty
         case "jump":
             moving.start_jump(screen)
         case "select":
-            moving.select(screen, -1)
+            moving.choose(screen, -1)
         case "ask":
-            moving.select(screen, -1)
+            screen.operator = True
+            moving.choose(screen, -1)
             moving.delete(screen)
     frame = me.frame()
     cells: dict[tuple[int, int], str] = {}
@@ -64,6 +65,20 @@ def test_an_empty_chat_says_so() -> None:
     me.screen.open_name = "#team"
     me.screen.open.loaded = True
     assert "/invite #team <username>" in me.text()
+
+
+def test_a_chat_whose_messages_have_expired_does_not_say_that_nothing_was_said() -> None:
+    me = Me(Chat("main", 7, 0, muted=False), Chat("#team", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me.load()
+    assert "what was said here has expired" in me.text() and "yet" not in me.text()
+    moving.open_chat(me.screen, "@bob")
+    me.load(chat="@bob")
+    assert "what was said here has expired" in me.text(), "the server lists no chat of two in which nothing was said"
+    moving.open_chat(me.screen, "#team")
+    me.load(chat="#team")
+    assert "nothing was said here yet" in me.text()
+    me.hear(said(9, chat="#team"), Expired("#team", [9]))
+    assert "what was said here has expired" in me.text()
 
 
 @pytest.mark.parametrize("rows", [5, 15, 60])

@@ -49,16 +49,26 @@ def test_a_small_screen_says_too_that_one_has_scrolled_up() -> None:
 def test_a_selected_message_says_what_can_be_done_with_it() -> None:
     me = Me(columns=60, rows=15)
     me.load(said(1, who="alice"))
-    moving.select(me.screen, -1)
-    assert me.text("bar") == " #1 r reply · + react · e edit · d delete · t thread"
+    moving.choose(me.screen, -1)
+    assert me.text("bar") == " #1 r reply · + react · e edit · d delete · t thread · Esc"
     me.screen.columns = 110
-    assert me.text("bar").endswith("y copy · Esc")
+    assert me.text("bar").endswith("y copy · Esc") and not me.frame().cursor
+    me.hear(said(2), said(3, who="alice", deleted=True))
+    moving.choose(me.screen, 1)
+    assert me.text("bar") == " #2 r reply · + react · t thread · y copy · Esc"
+    moving.choose(me.screen, 1)
+    assert me.text("bar") == " #3 t thread · y copy · Esc"
 
 
 def test_an_empty_line_says_where_a_text_goes() -> None:
     me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
     assert me.screen.hint == "message to everyone · / for commands"
-    me.screen.open_name = "@bob"
+    me.load()
+    moving.open_chat(me.screen, "@bob")
+    me.load(chat="@bob")
     assert me.screen.hint == "message to bob · / for commands"
-    me.screen.feed.selected = 1
+    me.hear(said(1, chat="@bob"))
+    moving.clicked(me.screen, 1)
+    assert me.screen.hint == "message to bob · / for commands", "which a click does not change"
+    moving.choose(me.screen, -1)
     assert me.screen.hint == ""

@@ -98,7 +98,7 @@ def test_older_pages_are_asked_for_once_as_one_scrolls() -> None:
 def test_esc_goes_one_step_back_at_a_time() -> None:
     me = ready()
     moving.scroll(me.screen, 20)
-    moving.select(me.screen, -1)
+    moving.choose(me.screen, -1)
     moving.toggle_help(me.screen)
     for _ in range(3):
         assert moving.escape(me.screen)
@@ -131,7 +131,8 @@ def test_a_thread_is_a_view_of_its_own_and_lives() -> None:
     moving.open_thread(me.screen, 5)
     (ask,) = me.asked("thread")
     me.answer(ask, [said(5, "the root"), said(6, "a comment", reply_to=5)], Thread(5, "main", 1))
-    assert me.rows("title")[0].strip().startswith("thread · the root")
+    assert me.rows("title")[0].strip().startswith("main · thread · the root")
+    assert me.screen.hint == "answer in this thread, to everyone"
     me.hear(said(200, "another", reply_to=6), said(201, "elsewhere"))
     assert "another" in me.text() and "elsewhere" not in me.text()
     moving.escape(me.screen)
@@ -145,9 +146,9 @@ def test_results_are_stepped_through_and_opened_in_place() -> None:
     assert run.line == "/search needle"
     answered(me.screen, run.why, "search", [said(900, "a needle", chat="@bob"), said(7)], Page("main", 2), me.now)
     assert "#900" in me.text() and me.screen.feed.selected == 900
-    moving.select(me.screen, -1)
-    assert me.screen.feed.selected == 7
-    moving.select(me.screen, 1)
+    moving.step(me.screen, -1)
+    assert me.screen.feed.selected == 7 and not me.screen.choosing
+    moving.step(me.screen, 1)
     moving.enter_on_selected(me.screen)
     assert me.screen.view is None and me.screen.open_name == "@bob"
     (ask,) = [ask for ask in me.asked("history") if "around" in ask.arguments]
@@ -166,18 +167,54 @@ def test_nothing_found() -> None:
 def test_only_own_messages_are_edited() -> None:
     me = ready()
     me.hear(said(101, "mine", who="alice"))
-    moving.select(me.screen, -1)
-    moving.compose(me.screen, "edit")
+    moving.choose(me.screen, -1)
+    moving.compose(me.screen, "edit", "half a line")
     assert [effect.text for effect in me.wanted(SetText)] == ["mine"]
     moving.escape(me.screen)
-    moving.select(me.screen, -1)
+    assert [effect.text for effect in me.wanted(SetText)] == ["half a line"]
+    moving.choose(me.screen, -1)
+    moving.choose(me.screen, -1)
     moving.compose(me.screen, "edit")
     assert me.screen.composing is None and "only your own" in me.text("bar")
 
 
+def test_a_thread_opens_its_chat_and_what_stood_in_the_line_stays_in_the_other() -> None:
+    me = ready()
+    me.screen.typed = "meant for all"
+    moving.open_thread(me.screen, 5)
+    (ask,) = me.asked("thread")
+    me.answer(ask, [said(5, "just us", chat="@bob")], Thread(5, "@bob", 0))
+    assert me.screen.open_name == "@bob" and me.screen.rooms["main"].draft == "meant for all"
+    assert me.rows("title")[0].strip().startswith("@bob · thread · just us")
+    assert me.screen.hint == "answer in this thread, to bob"
+    assert any("▌" in row and "bob" in row for row in me.rows("left"))
+    moving.escape(me.screen)
+    assert me.screen.view is None and me.screen.open_name == "@bob"
+
+
+def test_alt_a_goes_round_all_that_is_unread() -> None:
+    me = Me(*(Chat(name, 0, 0, muted=False) for name in ("main", "#a", "#b", "#c", "@bob")))
+    me.load()
+    for id, (name, text) in enumerate((("#a", ""), ("#b", "@alice"), ("#c", ""), ("@bob", "")), 1):
+        me.hear(said(id, text, chat=name))
+    round = ["#b", "@bob", "#a", "#c"]
+    assert pressed(me, 8) == round + round
+    me.hear(said(9, "@alice", chat="#a"))
+    assert pressed(me, 1) == ["#a"], "what is new calls before its turn"
+
+
+def pressed(me: Me, times: int) -> list[str]:
+    """The chats that Alt-A opens, pressed so fast that no marker moves."""
+    opened = []
+    for _ in range(times):
+        moving.open_unread(me.screen, "")
+        opened.append(me.screen.open_name)
+    return opened
+
+
 def test_an_id_is_copied() -> None:
     me = ready()
-    moving.select(me.screen, -1)
+    moving.choose(me.screen, -1)
     moving.copy_id(me.screen)
     assert me.wanted(Copy) == [Copy("#100")]
 

@@ -87,13 +87,13 @@ def test_more_results_are_asked_for_by_the_servers_own_command() -> None:
     answered(me.screen, Results("search · x"), "search", found, Found(20, more="/search x before:100"), me.now)
     assert "search · x" in me.text("title") and "20+ messages" in me.text("title")
     for _ in range(15):
-        moving.select(me.screen, -1)
+        moving.step(me.screen, -1)
     assert me.wanted(Run) == [Run("/search x before:100", Results("search · x", more=True))]
     answered(me.screen, Results("search · x", more=True), "search", [said(90)], Found(1), me.now)
-    moving.select(me.screen, -1)
+    moving.step(me.screen, -1)
     assert not me.wanted(Run) and "21 messages" in me.text("title")
     reply(me, "history", PageOf("main", 1, more="/history main before 50"), said(50))
-    moving.select(me.screen, -1)
+    moving.step(me.screen, -1)
     assert me.wanted(Run) == [Run("/history main before 50", Results("/history", more=True))]
 
 

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from chat_client.model import moving
@@ -14,10 +16,12 @@ from chat_client.model.effects import (
     Reconnect,
     Run,
     SendFile,
+    SetText,
 )
-from chat_client.model.typing import FORMS, answer, chat_named, pasted, submit
+from chat_client.model.screen import Screen
+from chat_client.model.typing import FORMS, answer, chat_named, pasted, submit, type_anyway
 from chat_client.own import OWN, with_own
-from chat_server.protocol.events import Chat
+from chat_server.protocol.events import Chat, Expired, Thread
 from chat_server.protocol.help import forms
 from tests.client.people import Me, said
 
@@ -97,18 +101,23 @@ def test_history_around_an_id_is_shown_in_place() -> None:
 
 def test_replying_editing_and_reacting_to_the_selected_message() -> None:
     me = ready()
-    moving.select(me.screen, -1)
+    moving.choose(me.screen, -1)
     moving.compose(me.screen, "react")
     submit(me.screen, ":tada:")
     assert me.wanted(Ask)[-1].arguments == {"id": 3, "emoji": "🎉"}
+    moving.choose(me.screen, -1)
     moving.compose(me.screen, "react")
     submit(me.screen, "👍")
     assert me.wanted(Ask)[-1].verb == "unreact"
-    moving.compose(me.screen, "reply")
+    moving.choose(me.screen, -1)
+    moving.compose(me.screen, "reply", "a draft")
     submit(me.screen, "/not a command")
-    assert me.wanted(Post) == [Post("reply", {"id": 3, "text": "/not a command"})]
-    moving.select(me.screen, -1)
-    moving.select(me.screen, -1)
+    assert me.wanted(Post, SetText)[1:] == [
+        Post("reply", {"id": 3, "text": "/not a command"}),
+        SetText("a draft"),
+    ]
+    moving.choose(me.screen, -1)
+    moving.choose(me.screen, -1)
     moving.compose(me.screen, "edit")
     submit(me.screen, "changed")
     assert me.wanted(Ask)[-1].arguments == {"id": 2, "text": "changed"}
@@ -117,13 +126,74 @@ def test_replying_editing_and_reacting_to_the_selected_message() -> None:
 
 def test_deleting_asks_first() -> None:
     me = ready()
-    moving.select(me.screen, -1)
+    for yes in (False, True):
+        moving.choose(me.screen, -1)
+        moving.choose(me.screen, -1)
+        moving.delete(me.screen)
+        assert "delete #2 “mine”?  Enter: yes" in me.text("bar")
+        answer(me.screen, yes)
+        assert [ask.verb for ask in me.wanted(Ask)] == ["delete"] * yes
+        assert me.screen.typing and me.screen.feed.selected is None
+
+
+def test_what_would_be_refused_is_not_asked_about() -> None:
+    me = ready()
+    moving.choose(me.screen, -1)
     moving.delete(me.screen)
-    answer(me.screen, False)
-    assert not me.wanted(Ask)
+    assert me.screen.question is None and "only your own messages" in me.text("bar")
+    me.screen.operator = True
     moving.delete(me.screen)
-    answer(me.screen, True)
-    assert me.wanted(Ask)[0].verb == "delete"
+    assert me.screen.question is not None
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda screen: moving.compose(screen, "reply"),
+        lambda screen: moving.compose(screen, "react"),
+        lambda screen: moving.compose(screen, "edit"),
+        moving.delete,
+        moving.copy_id,
+        moving.copy_text,
+        moving.thread_of_selected,
+        moving.enter_on_selected,
+        moving.escape,
+        lambda screen: moving.open_chat(screen, "@bob"),
+        lambda screen: moving.clicked(screen, 1),
+        lambda screen: type_anyway(screen, "a block\nthat is pasted"),
+    ],
+)
+def test_choosing_ends_with_what_one_does(act: Callable[[Screen], object]) -> None:
+    me = ready()
+    me.hear(said(4, "mine", who="alice"))
+    moving.choose(me.screen, -1)
+    assert me.screen.choosing and not me.screen.typing
+    act(me.screen)
+    assert not me.screen.choosing
+
+
+def test_no_click_makes_letters_act() -> None:
+    me = ready()
+    for id in (1, 2, 2, 3):
+        moving.clicked(me.screen, id)
+        assert me.screen.typing and not me.screen.choosing
+    moving.choose(me.screen, -1)
+    assert me.screen.choosing and me.screen.feed.selected == 3
+
+
+def test_a_word_in_place_of_an_emoji_stays_in_the_line() -> None:
+    me = ready()
+    moving.choose(me.screen, -1)
+    moving.compose(me.screen, "react")
+    assert not submit(me.screen, "hello there")
+    assert me.screen.composing is not None and not me.wanted(Ask) and "is no emoji" in me.text("bar")
+
+
+def test_what_is_typed_at_a_question_is_typed() -> None:
+    me = ready()
+    pasted(me.screen, "x\n" * 50)
+    type_anyway(me.screen, "y")
+    assert me.screen.question is None and me.wanted() == [InsertText("y")]
 
 
 def test_a_small_paste_is_taken_and_a_big_one_asks() -> None:
@@ -140,11 +210,24 @@ def test_text_in_a_thread_answers_it() -> None:
     me = ready()
     moving.open_thread(me.screen, 1)
     (ask,) = me.asked("thread")
-    from chat_server.protocol.events import Thread
-
     me.answer(ask, [said(1)], Thread(1, "main", 0))
     submit(me.screen, "in the thread")
+    moving.clicked(me.screen, 1)
     assert me.wanted(Post) == [Post("reply", {"id": 1, "text": "in the thread"})]
+
+
+def test_a_thread_whose_beginning_is_gone_is_answered_where_it_can_be() -> None:
+    me = ready()
+    moving.open_thread(me.screen, 1)
+    (ask,) = me.asked("thread")
+    me.answer(ask, [said(1), said(5, reply_to=1), said(6, reply_to=5)], Thread(1, "main", 2))
+    me.hear(Expired("main", [1]))
+    submit(me.screen, "to what is left")
+    assert me.wanted(Post) == [Post("reply", {"id": 5, "text": "to what is left"})]
+    me.hear(said(5, seq=9, deleted=True), Expired("main", [6]))
+    assert me.screen.hint == "nothing is left here to answer · Esc"
+    assert not submit(me.screen, "to nobody") and not me.wanted(Post)
+    assert "nothing is left in this thread" in me.text("bar")
 
 
 def test_help_tells_what_there_is_here() -> None:

@@ -1,6 +1,8 @@
+import pytest
+
 from chat_client.model import moving
 from chat_client.model.watching import READ_SECONDS, STATUS_SECONDS, focus, shown, tick
-from chat_client.states import Connected
+from chat_client.states import Connected, Connecting, Lost
 from chat_server.protocol.events import Chat, Page
 from tests.client.people import Me, said
 
@@ -38,6 +40,57 @@ def test_a_stream_of_messages_is_read_as_it_goes() -> None:
         me.hear(said(id))
         marked += look(me, 0.1)
     assert marked and marked == sorted(set(marked)) and len(marked) < 5
+
+
+@pytest.mark.parametrize("at_once", [1, 10, 97])
+def test_who_watches_the_end_has_read_what_passed(at_once: int) -> None:
+    """However fast: more than a screenful within the second after which the marker moves, or within one frame."""
+    me = ready()
+    look(me)
+    for id in range(3, 3 + 10 * at_once, at_once):
+        me.hear(*(said(each) for each in range(id, id + at_once)))
+        look(me, 0.05)
+        assert not me.screen.above
+    look(me, READ_SECONDS)
+    assert look(me, READ_SECONDS) + look(me, READ_SECONDS) and me.screen.open.unread == 0
+    assert me.screen.open.read == 2 + 10 * at_once
+
+
+@pytest.mark.parametrize("away", ["focus", "view", "scrolled", "connection"])
+def test_what_passed_while_one_looked_elsewhere_is_not_read(away: str) -> None:
+    me = ready()
+    look(me, READ_SECONDS)
+    match away:
+        case "focus":
+            focus(me.screen, False, me.now)
+        case "view":
+            moving.toggle_help(me.screen)
+        case "scrolled":
+            me.screen.feed.anchor = ((1, 0), 0)
+        case "connection":
+            me.hear(Lost("gone", me.now), Connecting("localhost:8000", 1))
+    look(me)
+    me.hear(*(said(id) for id in range(3, 100)))
+    look(me)
+    if away == "connection":
+        me.connect(Chat("main", 2, 97, muted=False), resumed=True)
+    focus(me.screen, True, me.now)
+    me.screen.help_from = me.screen.feed.anchor = None
+    assert look(me, 10) == [] and look(me, 10) == []
+    assert me.screen.open.unread == 97 and me.screen.above
+
+
+def test_pages_that_are_turned_fast_have_been_seen() -> None:
+    me = ready()
+    me.hear(*(said(id) for id in range(3, 100)))
+    look(me)
+    moving.first_unread(me.screen)
+    for _ in range(6):
+        look(me, 0.1)
+        moving.scroll(me.screen, -moving.page_rows(me.screen))
+    look(me, READ_SECONDS)
+    look(me, READ_SECONDS)
+    assert me.screen.open.read == 99 and me.screen.open.unread == 0
 
 
 def test_not_read_without_the_focus_nor_under_a_view() -> None:

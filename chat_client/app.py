@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Coroutine
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from chat_client import clock
@@ -19,7 +18,7 @@ from chat_client.completion import Known, usage
 from chat_client.connection import Chat
 from chat_client.desktop import open_file
 from chat_client.errors import ChatError, Disconnected
-from chat_client.files import Progress, fields
+from chat_client.files import Progress
 from chat_client.layout.frame import Frame
 from chat_client.model import effects as e
 from chat_client.model.incoming import handle
@@ -35,13 +34,12 @@ from chat_client.plain import may_keep
 from chat_client.rows.cells import safe
 from chat_client.rows.items import Said, begin
 from chat_client.settings import Settings
-from chat_client.states import Connected, Ended
+from chat_client.states import Connected, Ended, Outgoing
 from chat_client.typing_in import Candidates, Hidden
 from chat_client.view import ground
 from chat_client.view.terminal import Terminal
 from chat_client.view.themes import guess
 from chat_client.view.window import FullScreen
-from chat_server.protocol.events import Message
 
 DRAWS_MAX = 20  # a second, for what comes in
 DRAWING_SHARE_MAX = 0.4  # of the time
@@ -74,6 +72,7 @@ class App:
         self._terminal = Terminal(self._view.app.output)
         self._tasks: set[asyncio.Task[None]] = set()
         self._transfers: dict[int, asyncio.Task[None]] = {}
+        self._uploads: dict[str, int] = {}  # by the keys of what was sent
         self._numbers = count(1)
         self._drawn_at = self._draw_seconds = 0.0
         self._drawing: asyncio.TimerHandle | None = None
@@ -114,6 +113,8 @@ class App:
             handle(self.screen, event, self._now())
             if isinstance(event, Connected):
                 self._learn()
+            if isinstance(event, Outgoing) and event.state not in ("waiting", "held"):
+                self._over(self._uploads.pop(event.key, None))
             if isinstance(event, Ended):
                 self.screen.tell("error", f"{event.why}; Ctrl-D leaves", 3600.0)
             self._carry_out()
@@ -230,11 +231,12 @@ class App:
                 line.insert_text(effect.text)
             case e.Copy():
                 self._terminal.copy(effect.text)
-            case e.SendFile() | e.GetFile():
-                self._transfer(effect)
+            case e.SendFile():
+                self._send_file(effect)
+            case e.GetFile():
+                self._receive_file(effect)
             case e.CancelTransfers():
-                for task in self._transfers.values():
-                    task.cancel()
+                self._cancel_transfers()
             case e.Leave() if self._view.app.is_running:
                 self._view.app.exit(result=0)
 
@@ -286,50 +288,60 @@ class App:
 
     # ---- files
 
-    def _transfer(self, effect: e.SendFile | e.GetFile) -> None:
+    def _send_file(self, effect: e.SendFile) -> None:
+        """It waits in line with the messages; the bar shows it when its bytes are on their way."""
+        number, path = next(self._numbers), typed_path(effect.path)
+        try:
+            command = self._chat.post_file(effect.target, path, progress=self._progress(number, path.name))
+        except ChatError as error:
+            note(self.screen, effect.chat, "error", str(error))
+        except OSError as error:
+            note(self.screen, effect.chat, "error", f"{path.name}: {error.strerror or error}")
+        else:
+            self._uploads[command.key] = number
+            handle(self.screen, command, self._now())
+
+    def _receive_file(self, effect: e.GetFile) -> None:
         number = next(self._numbers)
-        sending = isinstance(effect, e.SendFile)
-        name = Path(effect.path).name if isinstance(effect, e.SendFile) else f"file {effect.id}"
-        self.screen.transfers[number] = Transfer(name=name, sending=sending, since=clock.elapsed())
-        work = self._send_file(effect, number) if isinstance(effect, e.SendFile) else self._get_file(effect, number)
-        task = self._transfers[number] = self._spawn(self._guarded(work, effect.chat, name))
+        self.screen.transfers[number] = Transfer(f"file {effect.id}", sending=False)
+        task = self._transfers[number] = self._spawn(self._guarded(self._get_file(effect, number), effect))
         task.add_done_callback(partial(self._over, number))
 
-    def _over(self, number: int, task: asyncio.Task[None]) -> None:
-        self.screen.transfers.pop(number, None)
-        self._transfers.pop(number, None)
-        self._draw_soon()
+    def _over(self, number: int | None, task: asyncio.Task[None] | None = None) -> None:
+        if number is not None:
+            self.screen.transfers.pop(number, None)
+            self._transfers.pop(number, None)
+            self._draw_soon()
 
-    async def _guarded(self, work: Coroutine[Any, Any, None], chat: str, name: str) -> None:
+    def _cancel_transfers(self) -> None:
+        for key in list(self._uploads):
+            self._chat.discard(key)
+        for task in self._transfers.values():
+            task.cancel()
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], effect: e.GetFile) -> None:
         try:
             await work
         except asyncio.CancelledError:
-            note(self.screen, chat, "info", f"{name}: cancelled")
+            note(self.screen, effect.chat, "info", f"file {effect.id}: cancelled")
             raise
         except ChatError as error:
-            note(self.screen, chat, "error", str(error))
+            note(self.screen, effect.chat, "error", str(error))
         except OSError as error:
-            note(self.screen, chat, "error", f"{name}: {error.strerror or error}")
+            note(self.screen, effect.chat, "error", f"file {effect.id}: {error.strerror or error}")
 
-    def _progress(self, number: int) -> Callable[[Progress], None]:
+    def _progress(self, number: int, sending: str = "") -> Callable[[Progress], None]:
+        """`sending`: the file's name."""
+
         def come(progress: Progress) -> None:
-            transfer = self.screen.transfers.get(number)
-            if transfer is not None:
+            if sending:
+                self.screen.transfers.setdefault(number, Transfer(sending, sending=True))
+            if (transfer := self.screen.transfers.get(number)) is not None:
                 transfer.done, transfer.size = progress.done, progress.size
+                transfer.rate, transfer.left = progress.rate, progress.left
                 self._draw_soon()
 
         return come
-
-    async def _send_file(self, effect: e.SendFile, number: int) -> None:
-        path = typed_path(effect.path)
-        reply = await self._chat.send_file(effect.target, path, progress=self._progress(number))
-        if self.screen.open_name != effect.target:
-            self.screen.tell("done", f"{path.name} is sent to {effect.target}")
-        # One's own message is not pushed to where it was sent from.
-        id = fields(reply)["id"]
-        for line in (await self._chat.command("history", chat=effect.target, around=id, limit=1)).lines:
-            if isinstance(line, Message) and line.id == id:
-                handle(self.screen, line, self._now())
 
     async def _get_file(self, effect: e.GetFile, number: int) -> None:
         path = await self._chat.get_file(

@@ -36,6 +36,7 @@ from chat_client.typed import Typed, find, read
 from chat_client.upkeep import Upkeep
 from chat_client.version import VERSION
 from chat_server.protocol.events import CommandForm, Event, Reply, Sent, SignedIn
+from chat_server.protocol.file_replies import Upload
 
 __all__ = ["AskPassword", "Chat", "OnProgress", "Progress", "Returned", "Tokens", "Typed", "connect"]
 
@@ -48,17 +49,24 @@ class Returned(NamedTuple):
     reply: Reply
 
 
-# `unavailable`, and the connection is still there: the same command again after so long.
-AGAIN_SECONDS = 1.0
 GOODBYE_SECONDS_MAX = 2.0
+
+
+class _File(NamedTuple):
+    path: Path
+    progress: OnProgress | None
 
 
 class Chat:
     """A signed-in user's chat. Made by `connect`."""
 
-    def __init__(self, make: Callable[[Stream], Upkeep]) -> None:
+    def __init__(self, make: Callable[[Stream], Upkeep], pauses: Pauses) -> None:
         self._stream = Stream(lambda: bool(self._waiting), self._give_up)
         self._outbound = Outbound()
+        self._files: dict[str, _File] = {}  # of those that wait, by their keys
+        self._uploads: dict[str, asyncio.Task[None]] = {}
+        self._pauses = pauses  # after `unavailable`
+        self._resuming: asyncio.TimerHandle | None = None
         self._waiting: set[asyncio.Future[Any]] = set()  # for answers
         self._settling: dict[str, list[asyncio.Future[Outgoing]]] = {}
         self._changed = asyncio.Event()  # whether there is a connection
@@ -209,19 +217,22 @@ class Chat:
         (then the `Message` may come before the `Outgoing` that is `sent`; both have the same id). Raises
         Disconnected if OUTGOING_MAX wait already, or the chat has ended; Refused `line_too_long`.
         """
-        if isinstance(self.state, Ended):
-            raise Disconnected(self._no_connection())
         line_bytes = len(wire.encode(verb, {**arguments, "key": "k" * 64}, "l" * 32))
         if line_bytes > self._upkeep.line_bytes_max:
             raise Refused("line_too_long", f"that is too long for one message ({line_bytes} bytes); send it in parts")
-        command = self._outbound.add(secrets.token_urlsafe(12), verb, arguments, clock.elapsed(), clock.now())
+        return self._post(secrets.token_urlsafe(12), verb, arguments)
+
+    def _post(self, key: str, verb: str, arguments: dict[str, Any]) -> Outgoing:
+        if isinstance(self.state, Ended):
+            raise Disconnected(self._no_connection())
+        command = self._outbound.add(key, verb, arguments, clock.elapsed(), clock.now())
         self._pump()
         return command
 
     async def settled(self, key: str) -> Outgoing:
         """Wait until it is sent, failed or discarded. Raises Disconnected if the chat ends before that, and KeyError
         for what does not wait (any more)."""
-        if all(key != command.key for command in self._outbound.all()):
+        if self._outbound.find(key) is None:
             raise KeyError(key)
         future: asyncio.Future[Outgoing] = asyncio.get_running_loop().create_future()
         self._settling.setdefault(key, []).append(future)
@@ -243,7 +254,8 @@ class Chat:
         self._pump()
 
     def discard(self, key: str | None = None) -> None:
-        """Do not send what is held, or waits: this one, or all that are held. What is on its way goes."""
+        """Do not send what is held, or waits: this one, or all that are held. What is on its way goes, but for a file
+        that is named: it is cancelled."""
         self._tell(self._outbound.discard(key))
 
     def _pump(self) -> None:
@@ -252,6 +264,9 @@ class Chat:
         if link is None:
             return
         for command in self._outbound.take(clock.elapsed()):
+            if command.key in self._files:
+                self._uploads[command.key] = asyncio.create_task(self._upload(command))
+                continue
             request = Request(partial(self._sent, command.key))
             try:
                 link.command(command.verb, {**command.arguments, "key": command.key}, request)
@@ -261,30 +276,38 @@ class Chat:
     def _sent(self, key: str, answer: Answer) -> None:
         """A sending command was answered, or the connection broke."""
         match answer:
-            case Reply():
-                changed = self._outbound.sent(key, answer)
-                if isinstance(answer, Sent):
-                    self._upkeep.position.sent(answer.id)
             case Refused(code="unavailable"):
-                self._outbound.unknown(key)
-                asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._again, key)
+                self._tell(self._outbound.unavailable(key, answer))
+                if self._resuming is None:
+                    self._resuming = asyncio.get_running_loop().call_later(self._pauses.next(), self._go_on)
                 return
-            case Refused():
+            case Disconnected():
+                return
+            case ChatError():
                 changed = self._outbound.failed(key, answer)
             case _:
-                return
-        if changed:
-            self._tell([changed])
+                changed = self._outbound.sent(key, answer)
+                if isinstance(answer, Sent | Upload) and answer.id is not None:
+                    self._upkeep.position.sent(answer.id)
+        self._pauses.over()
+        self._tell(changed)
         self._pump()
 
-    def _again(self, key: str) -> None:
-        self._outbound.again(key)
+    def _go_on(self) -> None:
+        """After a pause, or on a new connection."""
+        if self._resuming is not None:
+            self._resuming.cancel()
+            self._resuming = None
+        self._tell(self._outbound.go_on(clock.elapsed()))
         self._pump()
 
     def _tell(self, changed: list[Outgoing]) -> None:
         for command in changed:
             self._stream.put(command)
             if command.state not in ("waiting", "held"):
+                self._files.pop(command.key, None)
+                if upload := self._uploads.pop(command.key, None):
+                    upload.cancel()
                 for future in self._settling.pop(command.key, ()):
                     if not future.done():
                         future.set_result(command)
@@ -292,13 +315,51 @@ class Chat:
     # ---- files
 
     async def send_file(self, target: str, path: Path, *, progress: OnProgress | None = None) -> Reply:
-        """Send a file; goes on where it was after a lost connection. The reply has `id` and `file`.
+        """Send a file and wait until the server has it; the reply has `id` and `file`.
 
-        Cancel the task to cancel the upload. Raises Refused, Disconnected if the chat ends, OSError.
+        It waits in line with the messages, and goes on where it was after a lost connection. Cancel the task to cancel
+        it. Raises Refused, Disconnected if it is discarded or the chat ends, ChatError, OSError.
         """
-        reply = await files.send(self, target, path, progress)
-        self._upkeep.position.sent(files.fields(reply)["id"])
-        return reply
+        key = self.post_file(target, path, progress=progress).key
+        try:
+            settled = await self.settled(key)
+        except asyncio.CancelledError:
+            self.discard(key)
+            raise
+        if settled.reply is None:
+            raise settled.error or Disconnected("discarded: it was not sent")
+        return settled.reply
+
+    def post_file(self, target: str, path: Path, *, progress: OnProgress | None = None) -> Outgoing:
+        """Put a file in line, as `post` does a message; `discard` with its key cancels it. Messages that are sent
+        later do not wait for its end. Raises OSError, ChatError, Refused for what cannot be sent at all."""
+        arguments = {"target": target, **files.described(path, self.limits)}
+        key = secrets.token_urlsafe(12)
+        self._files[key] = _File(path, progress)
+        try:
+            return self._post(key, "send_file", arguments)
+        except Disconnected:
+            del self._files[key]
+            raise
+
+    async def _upload(self, command: Outgoing) -> None:
+        path, progress = self._files[command.key]
+
+        def opened() -> None:
+            self._outbound.opened(command.key)
+            self._pump()
+
+        answer: Answer
+        try:
+            answer = await files.send(
+                self, path, command.arguments, command.key, progress, opened, self._pauses.fresh()
+            )
+        except ChatError as error:
+            answer = error
+        except OSError as error:
+            answer = ChatError(f"{path.name}: {error.strerror or error}")
+        self._uploads.pop(command.key, None)
+        self._sent(command.key, answer)
 
     async def get_file(
         self, file_id: int, folder: Path, *, name: str | None = None, progress: OnProgress | None = None
@@ -345,17 +406,31 @@ class Chat:
                 self._upkeep.entered.set_exception(Disconnected("closed"))
                 self._upkeep.entered.exception()  # nobody may be asking any more
             self._changed.set()
-            for futures in self._settling.values():
+            if self._resuming is not None:
+                self._resuming.cancel()
+            for upload in self._uploads.values():
+                upload.cancel()
+            for key, futures in self._settling.items():
                 for future in futures:
                     if not future.done():
-                        future.set_exception(Disconnected(f"{self._no_connection()}; it was not sent"))
+                        future.set_exception(self._unsettled(key))
+
+    def _unsettled(self, key: str) -> Disconnected:
+        """For who waits for it when there is no further try."""
+        command = self._outbound.find(key)
+        if command is not None and command.in_doubt:
+            return Disconnected(f"{self._no_connection()}; it is not known whether it was sent", None)
+        return Disconnected(f"{self._no_connection()}; it was not sent")
 
     def _ready(self) -> None:
-        self._tell(self._outbound.back(clock.elapsed()))
         self._changed.set()
-        self._pump()
+        self._pauses.over()
+        self._go_on()
 
     def _lost(self) -> None:
+        for upload in self._uploads.values():
+            upload.cancel()  # it is in line again
+        self._uploads.clear()
         self._outbound.lost()
 
 
@@ -388,10 +463,9 @@ async def connect(
     addresses = read_servers(servers)
     credentials = Credentials(user, password, token, tokens, ask_password)
     context = ssl.create_default_context() if tls is True else tls or None
-    make = partial(
-        Upkeep, addresses, credentials, context, client, Position(position, history), pauses or Pauses(), patient
-    )
-    chat = Chat(make)
+    pauses = pauses or Pauses()
+    make = partial(Upkeep, addresses, credentials, context, client, Position(position, history), pauses, patient)
+    chat = Chat(make, pauses.fresh())
     try:
         await asyncio.shield(chat._upkeep.entered)
         yield chat

@@ -1,16 +1,23 @@
 """What can go wrong for who uses the connection.
 
 ChatError
-    Refused         the server refused a command: nothing was done
+    Refused         the server refused a command
     Disconnected    there is no connection; for a command under way: whether it was done is not known
     CannotConnect   the first connection of all could not be made
+
+`done` is False where certainly nothing was done, so that it may be done again; None where that is not known.
 """
 
 from typing import Any
 
+# Answers after which something may have been done all the same, unless `done: false` stands with them.
+UNCERTAIN = frozenset(("unavailable", "internal"))
+
 
 class ChatError(Exception):
     """One line for a person."""
+
+    done: bool | None = False
 
 
 class Refused(ChatError):
@@ -21,10 +28,13 @@ class Refused(ChatError):
         self.code = code
         self.text = text
         self.fields = fields or {}
+        self.done = None if code in UNCERTAIN and self.fields.get("done") is not False else False
 
 
 class Disconnected(ChatError):
-    pass
+    def __init__(self, words: str, done: bool | None = False) -> None:
+        super().__init__(words)
+        self.done = done
 
 
 class CannotConnect(ChatError):

@@ -1,6 +1,7 @@
 """Files there and back: in pieces, going on where they were after a lost connection, checked by their sha256.
 
-A received name is a peer's: it is reduced to its last component, never leaves the folder, and never overwrites.
+A piece is as small as the link is slow: it takes at most half a second, and one's own messages wait for one piece at
+most. A received name is a peer's: it is reduced to its last component, never leaves the folder, and never overwrites.
 """
 
 import asyncio
@@ -9,9 +10,7 @@ import binascii
 import hashlib
 import os
 import re
-import secrets
 import stat
-import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,26 +19,32 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from chat_client import clock
 from chat_client.errors import ChatError, Disconnected, Refused
+from chat_client.pace import Pace
+from chat_client.parts import Part
+from chat_client.pauses import Pauses
 from chat_client.states import OtherReply, Unknown
 from chat_server.protocol.clean import clean
 from chat_server.protocol.events import Event, Reply
 from chat_server.protocol.files import size_told
 
 CHUNK_BYTES = 32_768
-# Fetched with one command, so that what is pushed meanwhile need not wait for all of the file.
+# Fetched with one command where the link is fast, so that what is pushed meanwhile need not wait for all of the file.
 PART_BYTES = 262_128
 FILE_BYTES_MAX = 1 << 30  # where the server does not tell
 NAME_BYTES_MAX = 200
-TRIES_MAX = 5  # for an upload that another connection took over
+TRIES_MAX = 5  # for an upload that another connection took over, or whose bytes the server cannot take now
 _KNOWN_END = re.compile(r"(?s)(.*?)((?:\.tar)?\.[^.]{1,16})?")
 
 
 class Progress(Struct, frozen=True):
-    """How far a file has come, in bytes."""
+    """How far a file has come, in bytes; bytes a second just now, and the seconds that are left at that rate."""
 
     done: int
     size: int
+    rate: float = 0.0
+    left: float | None = None
 
 
 OnProgress = Callable[[Progress], None]
@@ -61,31 +66,69 @@ def fields(what: Event | Reply) -> dict[str, Any]:
     return what.fields if isinstance(what, Unknown | OtherReply) else dict(msgspec.to_builtins(what))
 
 
-async def send(chat: Commands, target: str, path: Path, progress: OnProgress | None) -> Reply:
-    limit = chat.limits.get("file_size_max")
-    data = await asyncio.to_thread(_content, path, limit if isinstance(limit, int) else FILE_BYTES_MAX)
+# ---- there
+
+
+def described(path: Path, limits: dict[str, Any]) -> dict[str, Any]:
+    """What a line that waits says of the file. Raises OSError; ChatError for what is no file (a device has no end),
+    Refused for too much."""
+    try:
+        status = path.stat()
+    except ValueError as error:
+        raise ChatError(f"{_told(path)}: {error}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise ChatError(f"{_told(path)} is not a file")
+    _check_size(path, status.st_size, _bytes_max(limits))
+    return {"name": _told(path), "size": status.st_size}
+
+
+def _told(path: Path) -> str:
+    """Its name, whatever bytes it is made of."""
+    return path.name.encode(errors="replace").decode()
+
+
+def _bytes_max(limits: dict[str, Any]) -> int:
+    limit = limits.get("file_size_max")
+    return limit if isinstance(limit, int) else FILE_BYTES_MAX
+
+
+def _check_size(path: Path, size: int, bytes_max: int) -> None:
+    if size > bytes_max:
+        raise Refused("too_large", f"{_told(path)} has more than {size_told(bytes_max)}, which is the most for a file")
+
+
+async def send(
+    chat: Commands,
+    path: Path,
+    arguments: dict[str, Any],
+    key: str,
+    progress: OnProgress | None,
+    opened: Callable[[], None],
+    pauses: Pauses,
+) -> Reply:
+    """Over the connection that there is; with the same key it goes on where it was. The reply that has the message.
+
+    `opened` is called when the server knows of it. Raises Disconnected, Refused, OSError.
+    """
+    data = await asyncio.to_thread(_content, path, _bytes_max(chat.limits))
     digest = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
-    opening = {
-        "target": target,
-        "name": _told(path),
-        "size": len(data),
-        "sha256": digest,
-        "key": secrets.token_urlsafe(12),
-    }
+    opening = arguments | {"size": len(data), "sha256": digest, "key": key}
     upload: int | None = None
     tries = 0
     try:
         while True:
+            began = clock.elapsed()
+            reply: Reply = (await chat.command("send_file", **opening)).reply
+            pace = Pace(CHUNK_BYTES, latency=clock.elapsed() - began)
+            upload = fields(reply)["upload"]
+            opened()
             try:
-                reply: Reply = (await chat.command("send_file", **opening)).reply
-                upload = fields(reply)["upload"]
-                return await _send_from(chat, data, reply, progress)
-            except Disconnected:
-                await chat.connected()
+                return await _send_from(chat, data, reply, pace, progress)
             except Refused as refused:
                 tries += 1
                 if refused.code not in ("unknown_upload", "unavailable") or tries >= TRIES_MAX:
                     raise
+            await asyncio.sleep(pauses.next())
     except asyncio.CancelledError:
         if upload is not None:
             with suppress(ChatError, TimeoutError):
@@ -95,45 +138,37 @@ async def send(chat: Commands, target: str, path: Path, progress: OnProgress | N
 
 
 def _content(path: Path, bytes_max: int) -> bytes:
-    """All of it. Raises OSError; ChatError for what is no file (a device has no end), Refused for too much."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ChatError(f"{_told(path)} is not a file")
-    except ValueError as error:
-        raise ChatError(f"{_told(path)}: {error}") from None
     with path.open("rb") as file:
         data = file.read(bytes_max + 1)
-    if len(data) > bytes_max:
-        raise Refused("too_large", f"{_told(path)} has more than {size_told(bytes_max)}, which is the most for a file")
+    _check_size(path, len(data), bytes_max)  # it may have grown since
     return data
 
 
-def _told(path: Path) -> str:
-    """Its name, whatever bytes it is made of."""
-    return path.name.encode(errors="replace").decode()
-
-
-async def _send_from(chat: Commands, data: bytes, reply: Reply, progress: OnProgress | None) -> Reply:
+async def _send_from(chat: Commands, data: bytes, reply: Reply, pace: Pace, progress: OnProgress | None) -> Reply:
     """From where the server is; the reply that has the message."""
     while "id" not in (state := fields(reply)):
         received = state["received"]
-        if progress:
-            progress(Progress(received, len(data)))
-        piece = base64.b64encode(data[received : received + CHUNK_BYTES]).decode()
-        reply = (await chat.command("chunk", upload=state["upload"], base64=piece)).reply
-    if progress:
-        progress(Progress(len(data), len(data)))
+        _tell(progress, received, len(data), pace)
+        piece = data[received : received + pace.bytes]
+        began = clock.elapsed()
+        reply = (await chat.command("chunk", upload=state["upload"], base64=base64.b64encode(piece).decode())).reply
+        pace.took(len(piece), clock.elapsed() - began)
+    _tell(progress, len(data), len(data), pace)
     return reply
 
 
+def _tell(progress: OnProgress | None, done: int, size: int, pace: Pace) -> None:
+    if progress:
+        progress(Progress(done, size, pace.rate, (size - done) / pace.rate if pace.rate else None))
+
+
+# ---- back
+
+
 async def fetch(chat: Commands, file_id: int, folder: Path, name: str | None, progress: OnProgress | None) -> Path:
-    number, part = _part(folder)
-    try:
-        with os.fdopen(number, "wb") as file:
-            said = await _fetch_into(chat, file_id, file.write, progress)
+    with Part(folder) as part:
+        said = await _fetch_into(chat, file_id, part.file.write, progress)
         return _place(part, folder, safe_name(name or str(said["name"])) or f"file-{file_id}")
-    finally:
-        _remove(part)
 
 
 async def _fetch_into(
@@ -141,20 +176,22 @@ async def _fetch_into(
 ) -> dict[str, Any]:
     """What the server says of the file: name, size, sha256."""
     digest, done = hashlib.sha256(), 0
+    pace = Pace(PART_BYTES)
     while True:
+        began = clock.elapsed()
         try:
-            lines, reply = await chat.command("get_file", file_id=file_id, offset=done, length=PART_BYTES)
+            lines, reply = await chat.command("get_file", file_id=file_id, offset=done, length=pace.bytes)
         except Disconnected:
             await chat.connected()
             continue
-        said = fields(reply)
+        said, before = fields(reply), done
         for line in lines:
             piece = _piece(fields(line), done)
             digest.update(piece)
             write(piece)
             done += len(piece)
-        if progress:
-            progress(Progress(done, said["size"]))
+        pace.took(done - before, clock.elapsed() - began)
+        _tell(progress, done, said["size"], pace)
         if done >= said["size"]:
             break
         if not lines:
@@ -184,26 +221,12 @@ def safe_name(name: str) -> str:
     return stem.encode()[: NAME_BYTES_MAX - len(end.encode())].decode(errors="ignore") + end
 
 
-def _part(folder: Path) -> tuple[int, Path]:
-    """An open file for what comes, in the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
-    return number, Path(name)
-
-
-def _remove(part: Path) -> None:
-    part.unlink(missing_ok=True)
-
-
-def _place(part: Path, folder: Path, name: str) -> Path:
+def _place(part: Part, folder: Path, name: str) -> Path:
     """Under a name that nothing has yet: `photo (2).png`."""
     match = _KNOWN_END.fullmatch(name)
     assert match is not None
     for count in range(1, 10_000):
         target = folder / (name if count == 1 else f"{match[1]} ({count}){match[2] or ''}")
-        try:
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except FileExistsError:
-            continue
-        return part.replace(target)
+        if not os.path.lexists(target) and part.placed(target):
+            return target
     raise FileExistsError(f"{folder / name} and its likes are there already")

@@ -198,7 +198,7 @@ class Link:
             self._greeted.exception()  # nobody may be waiting
         requests, self._requests = self._requests, {}
         for request in requests.values():
-            request.on_answer(Disconnected(f"{why}; whether it was done is not known"))
+            request.on_answer(Disconnected(f"{why}; whether it was done is not known", None))
 
     def hang_up(self) -> None:
         """What was written still goes out."""

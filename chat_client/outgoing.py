@@ -3,138 +3,195 @@
 
 Each sending command has a `key` and keeps it until it is answered: after an unknown outcome it goes out again with the
 same key, and the server sends one message for both. What has waited for longer than HELD_AFTER_SECONDS when the
-connection comes back is held until it is confirmed.
+connection comes back is held until it is confirmed. After `unavailable` nothing overtakes: what was answered so goes
+out again first, one after the other, and only then what was typed later.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_client.errors import ChatError, Disconnected
 from chat_client.states import Outgoing
 from chat_server.protocol.events import Reply
+from chat_server.protocol.times import parse_duration
 
 HELD_AFTER_SECONDS = 300
 # The server knows a key for 24 hours; after that, a message in doubt could come twice.
 IN_DOUBT_SECONDS_MAX = 23 * 3600
 OUTGOING_MAX = 1000
 IN_FLIGHT_MAX = 32
+LATE_SECONDS_MIN = 0.5  # less than that is not taken off a delay
+
+
+class _Entry(Struct):
+    command: Outgoing
+    typed: float
+    since: float  # when it was typed, or confirmed
+    first_out: float | None = None
+    sent_as: dict[str, Any] | None = None  # with a key that may be used already, it goes exactly so again
+    in_flight: bool = False
+    opened: bool = False  # an upload whose bytes are on their way
+    again: bool = False  # the last answer was `unavailable`
+
+    @property
+    def key(self) -> str:
+        return self.command.key
+
+    @property
+    def waits(self) -> bool:
+        return self.command.state == "waiting" and not self.in_flight
 
 
 class Outbound:
-    """Every method returns the commands that have changed, as they are now."""
+    """Methods return the commands that have changed, as they are now."""
 
     def __init__(self) -> None:
-        self._commands: dict[str, Outgoing] = {}  # those that wait or are held, in order
-        self._in_flight: set[str] = set()
-        self._since: dict[str, float] = {}  # when each was typed, or confirmed
-        self._first_out: dict[str, float] = {}  # when each went out for the first time
+        self._entries: dict[str, _Entry] = {}  # those that wait or are held, in order
+        self._pausing = False
 
     def all(self) -> list[Outgoing]:
-        return list(self._commands.values())
+        return [entry.command for entry in self._entries.values()]
 
     def held(self) -> list[Outgoing]:
-        return [command for command in self._commands.values() if command.state == "held"]
+        return [command for command in self.all() if command.state == "held"]
+
+    def find(self, key: str) -> Outgoing | None:
+        entry = self._entries.get(key)
+        return None if entry is None else entry.command
 
     def add(self, key: str, verb: str, arguments: dict[str, Any], now: float, at: float) -> Outgoing:
         """`at` is the time of day. Raises Disconnected if too many wait."""
-        if len(self._commands) >= OUTGOING_MAX:
+        if len(self._entries) >= OUTGOING_MAX:
             raise Disconnected(f"{OUTGOING_MAX} messages wait to be sent already; wait for the connection")
-        self._commands[key] = command = Outgoing(key, verb, arguments, at)
-        self._since[key] = now
+        command = Outgoing(key, verb, arguments, at)
+        self._entries[key] = _Entry(command, typed=now, since=now)
         return command
 
-    def take(self, now: float) -> list[Outgoing]:
-        """Those that go out now. Nothing overtakes what waits; what is held stands aside."""
-        room = IN_FLIGHT_MAX - len(self._in_flight)
-        if room <= 0:
-            return []
-        waiting = (
-            command
-            for key, command in self._commands.items()
-            if command.state == "waiting" and key not in self._in_flight
-        )
-        taken = [command for command, _ in zip(waiting, range(room), strict=False)]
-        for command in taken:
-            self._in_flight.add(command.key)
-            self._first_out.setdefault(command.key, now)
-        return taken
+    # ---- out
 
-    def sent(self, key: str, reply: Reply) -> Outgoing | None:
-        """None for what is not known any more."""
+    def take(self, now: float) -> list[Outgoing]:
+        """Those that go out now, with the arguments that they have now. Nothing overtakes what waits; what is held
+        stands aside."""
+        return [self._go_out(entry, now) for entry in self._next()]
+
+    def _next(self) -> list[_Entry]:
+        under_way = sum(entry.in_flight and not entry.opened for entry in self._entries.values())
+        room = IN_FLIGHT_MAX - under_way
+        if any(entry.again and entry.command.state == "waiting" for entry in self._entries.values()):
+            # One after the other, each when the one before it was answered.
+            room = 0 if under_way else 1
+        if self._pausing or room <= 0:
+            return []
+        return list(islice((entry for entry in self._entries.values() if entry.waits), room))
+
+    def _go_out(self, entry: _Entry, now: float) -> Outgoing:
+        entry.in_flight = True
+        if entry.first_out is None:
+            entry.first_out = now
+        if entry.sent_as is None or not entry.command.in_doubt:
+            entry.sent_as = _arguments(entry.command, now - entry.typed)
+        return replace(entry.command, arguments=entry.sent_as)
+
+    # ---- answers
+
+    def sent(self, key: str, reply: Reply) -> list[Outgoing]:
         return self._end(key, state="sent", reply=reply)
 
-    def failed(self, key: str, error: ChatError) -> Outgoing | None:
+    def failed(self, key: str, error: ChatError) -> list[Outgoing]:
         return self._end(key, state="failed", error=error)
 
-    def unknown(self, key: str) -> None:
-        """The server could not say what became of it (`unavailable`): it stays, in doubt."""
-        if key in self._commands:
-            self._commands[key] = replace(self._commands[key], in_doubt=True)
+    def opened(self, key: str) -> None:
+        """An upload was begun: messages pass it from now on."""
+        if entry := self._entries.get(key):
+            entry.opened, entry.again = True, False
 
-    def again(self, key: str) -> None:
-        """It may go out once more."""
-        self._in_flight.discard(key)
+    def unavailable(self, key: str, error: ChatError) -> list[Outgoing]:
+        """It stays, and goes out again before anything that was typed later; in doubt, unless nothing was done. Nothing
+        more goes out until `go_on`."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return []
+        self._pausing = True
+        was_told, entry.in_flight, entry.opened, entry.again = entry.again, False, False, True
+        entry.command = replace(entry.command, error=error, in_doubt=entry.command.in_doubt or error.done is None)
+        return [] if was_told else [entry.command]
 
     def lost(self) -> None:
         """The connection is gone: what was not answered is in doubt."""
-        for key in self._in_flight:
-            self.unknown(key)
-        self._in_flight.clear()
+        for entry in self._entries.values():
+            if entry.in_flight:
+                entry.command = replace(entry.command, in_doubt=True)
+                entry.in_flight = entry.opened = False
 
-    def back(self, now: float) -> list[Outgoing]:
-        """Before sending on a new connection: what is old is held, and what is in doubt for too long has failed."""
+    def go_on(self, now: float) -> list[Outgoing]:
+        """Before sending on a new connection, or after a pause: what is old is held, and what is in doubt for too long
+        has failed."""
+        self._pausing = False
         changed = []
-        for command in self.all():
-            if self._is_lost(command, now):
-                changed.append(self._fail_lost(command))
-            elif command.state == "waiting" and now - self._since[command.key] > HELD_AFTER_SECONDS:
-                changed.append(self._change(command.key, state="held"))
+        for entry in list(self._entries.values()):
+            if entry.in_flight:
+                continue
+            if self._is_lost(entry, now):
+                changed += self._fail_lost(entry)
+            elif entry.waits and now - entry.since > HELD_AFTER_SECONDS:
+                changed.append(self._change(entry, state="held"))
         return changed
 
-    def _is_lost(self, command: Outgoing, now: float) -> bool:
-        return command.in_doubt and now - self._first_out[command.key] > IN_DOUBT_SECONDS_MAX
+    def _is_lost(self, entry: _Entry, now: float) -> bool:
+        out = entry.first_out
+        return entry.command.in_doubt and out is not None and now - out > IN_DOUBT_SECONDS_MAX
 
-    def _fail_lost(self, command: Outgoing) -> Outgoing:
-        error = Disconnected("it is not known whether it was sent, and it is too long ago to send it again")
-        return self._end(command.key, state="failed", error=error) or command
+    def _fail_lost(self, entry: _Entry) -> list[Outgoing]:
+        error = Disconnected("it is not known whether it was sent, and it is too long ago to send it again", None)
+        return self._end(entry.key, state="failed", error=error)
 
     def forgotten(self) -> list[Outgoing]:
         """The server does not know any key: what is in doubt is asked for."""
-        return [self._change(command.key, state="held") for command in self.all() if command.in_doubt]
+        return [self._change(entry, state="held") for entry in self._entries.values() if entry.command.in_doubt]
+
+    # ---- what is held
 
     def confirm(self, key: str | None, now: float) -> list[Outgoing]:
-        """It goes out, at the end of the line, as if it were typed now."""
+        """It goes out, at the end of the line, as if it were typed now; but a delay counts from when it was."""
         confirmed = []
-        for command in self._chosen(key):
-            if self._is_lost(command, now):
-                confirmed.append(self._fail_lost(command))
-            elif command.state == "held":
-                del self._commands[command.key]
-                self._commands[command.key] = replace(command, state="waiting")
-                self._since[command.key] = now
-                confirmed.append(self._commands[command.key])
+        for entry in self._chosen(key):
+            if self._is_lost(entry, now):
+                confirmed += self._fail_lost(entry)
+            elif entry.command.state == "held":
+                self._entries[entry.key] = self._entries.pop(entry.key)
+                entry.since = now
+                confirmed.append(self._change(entry, state="waiting"))
         return confirmed
 
     def discard(self, key: str | None) -> list[Outgoing]:
-        """Not what is on its way just now."""
-        return [
-            discarded
-            for command in self._chosen(key)
-            if command.key not in self._in_flight and (key or command.state == "held")
-            if (discarded := self._end(command.key, state="discarded"))
-        ]
+        """Not what is on its way just now, but for an upload that is named: of that nothing is seen until its end."""
+        discarded = []
+        for entry in self._chosen(key):
+            is_upload = key is not None and entry.command.verb == "send_file"
+            if is_upload or (not entry.in_flight and (key or entry.command.state == "held")):
+                discarded += self._end(entry.key, state="discarded")
+        return discarded
 
-    def _chosen(self, key: str | None) -> list[Outgoing]:
-        return self.all() if key is None else [self._commands[key]] if key in self._commands else []
+    def _chosen(self, key: str | None) -> Iterator[_Entry]:
+        return iter([entry for entry in self._entries.values() if key in (None, entry.key)])
 
-    def _change(self, key: str, **fields: Any) -> Outgoing:
-        self._commands[key] = changed = replace(self._commands[key], **fields)
-        return changed
+    def _change(self, entry: _Entry, **fields: Any) -> Outgoing:
+        entry.command = replace(entry.command, **fields)
+        return entry.command
 
-    def _end(self, key: str, **fields: Any) -> Outgoing | None:
-        self._in_flight.discard(key)
-        self._since.pop(key, None)
-        self._first_out.pop(key, None)
-        command = self._commands.pop(key, None)
-        return command and replace(command, **fields)
+    def _end(self, key: str, **fields: Any) -> list[Outgoing]:
+        """Nothing for what is not known any more."""
+        entry = self._entries.pop(key, None)
+        return [] if entry is None else [self._change(entry, **({"error": None} | fields))]
+
+
+def _arguments(command: Outgoing, waited: float) -> dict[str, Any]:
+    """A delay counts from when it was typed. One that has passed is over at once, as when a server was down."""
+    delay_ms = parse_duration(str(command.arguments.get("delay", ""))) if command.verb == "send_delayed" else None
+    if delay_ms is None or waited < LATE_SECONDS_MIN:
+        return command.arguments
+    return command.arguments | {"delay": f"{max(0.0, delay_ms / 1000 - waited):.3f}"}

@@ -10,9 +10,8 @@ def entries(typed: str) -> Iterator[str]:
     """What begins with this, as it would be typed: `~` stays, directories end with `/`; hidden ones if asked for."""
     folder, slash, start = typed.rpartition("/")
     try:
-        here = Path(folder + slash or ".").expanduser()
-        found = sorted(here.iterdir())[:ENTRIES_MAX]
-    except (OSError, RuntimeError, ValueError):
+        found = sorted(expanded(folder + slash or ".").iterdir())[:ENTRIES_MAX]
+    except (OSError, ValueError):
         return
     for entry in found:
         hidden = entry.name.startswith(".") and not start.startswith(".")
@@ -21,10 +20,16 @@ def entries(typed: str) -> Iterator[str]:
 
 
 def typed_path(typed: str) -> Path:
-    """The file that is meant: `~` is one's home; quotes around it do not count. Raises OSError."""
+    """The file that is meant; quotes around it do not count."""
     if len(typed) > 1 and typed[0] in "\"'" and typed[-1] == typed[0]:
         typed = typed[1:-1]
+    return expanded(typed)
+
+
+def expanded(typed: str) -> Path:
+    """`~` is one's home and `~bob` that of a user, unless there is no such user, or a file here of just that name."""
+    path = Path(typed)
     try:
-        return Path(typed).expanduser()
-    except RuntimeError as error:
-        raise FileNotFoundError(str(error)) from None
+        return path if "/" not in typed and path.exists() else path.expanduser()
+    except (RuntimeError, ValueError, OSError):
+        return path

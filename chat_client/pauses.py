@@ -18,6 +18,10 @@ class Pauses:
         self._chance = chance or random.Random()
         self._span = least
 
+    def fresh(self) -> "Pauses":
+        """The same for something else."""
+        return Pauses(self._least, self._most, self._chance)
+
     def next(self) -> float:
         span, self._span = self._span, min(self._span * 2, self._most)
         return self._chance.uniform(span / 2, span)

@@ -16,7 +16,6 @@ from chat_client.completion import Known
 from chat_client.connection import Chat, OnProgress, Progress
 from chat_client.desktop import open_file
 from chat_client.errors import ChatError, Disconnected, Refused
-from chat_client.files import fields
 from chat_client.own import OWN
 from chat_client.paths import entries, typed_path
 from chat_client.recent import Recent
@@ -27,6 +26,7 @@ from chat_client.typing_in import Input
 from chat_server.protocol.clean import clean
 from chat_server.protocol.events import Event, Message, ReadMarker, Talking
 from chat_server.protocol.files import size_told
+from chat_server.protocol.times import distance
 
 OPEN_SECONDS_MAX = 5
 PROGRESS_SECONDS = 2.0  # between two lines about a file on its way
@@ -55,9 +55,13 @@ class Plain:
         self._lost_before = ""
         self._status = DONE
 
+    @property
+    def _is_connected(self) -> bool:
+        return isinstance(self._chat.state, Connected)
+
     def words(self) -> str:
         """What stands before the line that is typed."""
-        return f"{self.open}{'' if isinstance(self._chat.state, Connected) else ' (not connected)'}> "
+        return f"{self.open}{'' if self._is_connected else ' (not connected)'}> "
 
     def known(self) -> Known:
         return self._recent.known(self._chat.commands, self.open, entries)
@@ -87,7 +91,7 @@ class Plain:
                     await asyncio.wait(self._running)
         if left := self._chat.outgoing:
             self._status = NO_CONNECTION
-            self._say(*(f"- not sent: {show.short(command.text)}" for command in left))
+            self._say(*(f"- {_not_sent(command)}: {show.short(command.told)}" for command in left))
         await self._chat.close()
 
     # ---- what comes
@@ -105,7 +109,8 @@ class Plain:
             case Outgoing():
                 if event.state == "failed":
                     self._status = REFUSED
-                return show.outgoing(event, self._chat.user, now()) if event.state != "waiting" else []
+                news = event.state != "waiting" or event.error is not None
+                return show.outgoing(event, self._chat.user, now()) if news else []
             case Lost():
                 news, self._lost_before = event.why != self._lost_before, event.why
                 return show.state(event, clock.elapsed()) if news else []
@@ -136,22 +141,37 @@ class Plain:
     # ---- what is typed
 
     async def _type(self, source: Input) -> None:
-        async for line in source.lines():
-            line = line.strip("\n")
-            if not line.strip():
-                continue
-            self._mark_read()
-            asked = secrets_to_ask(line, self._chat.commands) if source.attended else []
-            if asked:
-                await self._guarded(self._with_secrets(line, asked, source))
-                continue
-            doing = self._do(line)
-            if doing is None:
+        asked = False
+        while True:
+            async for line in source.lines():
+                line = line.strip("\n")
+                if not line.strip():
+                    continue
+                self._mark_read()
+                if not await self._typed(line, source):
+                    break
+                asked = False
+            if asked or not source.attended or not (left := self._would_be_lost()):
                 return
-            if source.attended:
-                self._spawn(doing)
-            else:
-                await self._guarded(doing)
+            asked = True
+            self._say(f"* {left} not sent yet, /waiting lists it; leave once more to leave all the same")
+
+    async def _typed(self, line: str, source: Input) -> bool:
+        """Whether one stays."""
+        asked = secrets_to_ask(line, self._chat.commands) if source.attended else []
+        doing = self._with_secrets(line, asked, source) if asked else self._do(line)
+        if doing is not None and source.attended and not asked:
+            self._spawn(doing)
+        elif doing is not None:
+            await self._guarded(doing)
+        return doing is not None
+
+    def _would_be_lost(self) -> int:
+        """How much waits that is not just on its way."""
+        waiting = self._chat.outgoing
+        if self._is_connected:
+            waiting = [each for each in waiting if each.state == "held" or each.error or each.verb == "send_file"]
+        return len(waiting)
 
     def _do(self, line: str) -> Coroutine[Any, Any, None] | None:
         """What the line asks for; None: to leave."""
@@ -182,8 +202,10 @@ class Plain:
         function()
 
     async def _post(self, verb: str, **arguments: Any) -> None:
-        command = self._chat.post(verb, **arguments)
-        if not isinstance(self._chat.state, Connected):
+        self._posted(self._chat.post(verb, **arguments))
+
+    def _posted(self, command: Outgoing) -> None:
+        if not self._is_connected:
             self._say(*show.outgoing(command, self._chat.user, now()))
 
     async def _open(self, chat: str) -> None:
@@ -205,7 +227,7 @@ class Plain:
         waiting = self._chat.outgoing
         self._say(
             *(
-                f"  {command.state}: {command.target or command.verb}: {show.short(command.text)}"
+                f"  {command.state}: {command.target or command.verb}: {show.short(command.told)}"
                 for command in waiting
             ),
             f"+ {len(waiting)} waiting to be sent",
@@ -215,9 +237,9 @@ class Plain:
         """In the background, also with a pipe: at the end it waits for what is under way."""
         number, rest = first.removeprefix("#"), rest.strip()
         if verb == "send_file" and first and rest:
-            path = typed_path(rest)
-            name, doing = show.short(path.name), self._send_file(first, path)
-        elif verb != "send_file" and number.isascii() and number.isdigit():
+            self._send_file(first, typed_path(rest))
+            return
+        if verb != "send_file" and number.isascii() and number.isdigit():
             name, doing = f"file {number}", self._get_file(int(number), rest or None, verb == "open_file")
         else:
             usage = next(form.usage for form in OWN if form.verb == verb)
@@ -234,17 +256,19 @@ class Plain:
             raise
 
     async def _cancel(self) -> None:
-        if not self._transfers:
+        uploads = [command.key for command in self._chat.outgoing if command.verb == "send_file"]
+        if not self._transfers and not uploads:
             raise Refused("bad_argument", "no file is on its way")
+        for key in uploads:
+            self._chat.discard(key)
         cancelled, self._transfers = self._transfers, set()
         for task in cancelled:
             task.cancel()
 
-    async def _send_file(self, target: str, path: Path) -> None:
+    def _send_file(self, target: str, path: Path) -> None:
         name = show.short(path.name)
-        self._say(f"* sending {name}")
-        reply = await self._chat.send_file(target, path, progress=self._progress(name))
-        self._say(f"+ sent #{fields(reply)['id']}: {name}")
+        command = self._chat.post_file(target, path, progress=self._progress(name))
+        self._say(f"* sending {name}" if self._is_connected else show.outgoing(command, self._chat.user, now())[0])
 
     async def _get_file(self, file_id: int, name: str | None, opens: bool) -> None:
         told = self._progress(f"file {file_id}")
@@ -255,15 +279,16 @@ class Plain:
 
     def _progress(self, name: str) -> OnProgress:
         """A line now and then, for what takes longer."""
-        began = told = clock.elapsed()
+        told = clock.elapsed()
 
         def come(progress: Progress) -> None:
             nonlocal told
             at = clock.elapsed()
             if at - told >= PROGRESS_SECONDS and progress.done < progress.size:
                 told = at
-                part, speed = progress.done * 100 // progress.size, size_told(int(progress.done / (at - began)))
-                self._say(f"* {name}: {part} % of {size_told(progress.size)}, {speed}/s; /cancel cancels it")
+                part, speed = progress.done * 100 // progress.size, size_told(int(progress.rate))
+                left = f", {distance(round(progress.left * 1000))} left" if progress.left is not None else ""
+                self._say(f"* {name}: {part} % of {size_told(progress.size)}, {speed}/s{left}; /cancel cancels it")
 
         return come
 
@@ -317,6 +342,10 @@ class Plain:
         except (ChatError, OSError) as error:
             self._status = REFUSED
             self._say(*show.error(error))
+
+
+def _not_sent(command: Outgoing) -> str:
+    return "it is not known whether this was sent" if command.in_doubt else "not sent"
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import platformdirs
 from msgspec import Struct
 
+from chat_client.paths import expanded
 from chat_client.servers import read as read_servers
 from chat_client.version import VERSION
 
@@ -70,10 +71,10 @@ def load(arguments: Sequence[str]) -> Settings:
     except ValueError as error:
         raise UsageError(str(error)) from None
     ca = values.pop("ca", None)
-    downloads = Path(values.pop("downloads", None) or platformdirs.user_downloads_dir()).expanduser()
+    downloads = expanded(values.pop("downloads", None) or platformdirs.user_downloads_dir())
     return Settings(
         servers=named,
-        ca=Path(ca).expanduser() if ca else None,
+        ca=expanded(ca) if ca else None,
         downloads=downloads,
         data_dir=Path(platformdirs.user_data_dir(NAME, appauthor=False)),
         config_file=config_file,

@@ -13,6 +13,7 @@ from chat_client.states import Connected, Ended, Forgotten, Lost, OtherReply, Ou
 from chat_server.protocol import text
 from chat_server.protocol.clean import clean
 from chat_server.protocol.events import Event, Message, Reply, Sent
+from chat_server.protocol.file_replies import Upload
 from chat_server.protocol.times import clock_time, distance
 
 TEXT_CHARS_SHOWN = 60
@@ -67,8 +68,10 @@ def state(state: object, elapsed: float) -> list[str]:
 
 def outgoing(command: Outgoing, user: str, now: str) -> list[str]:
     """What became of something that was sent."""
-    started = short(command.text)
+    started = short(command.told)
     match command.state:
+        case "sent" if isinstance(command.reply, Upload):
+            return _lines(f"+ sent #{command.reply.id}: {short(str(command.arguments['name']))}")
         case "sent" if isinstance(command.reply, Sent) and command.target is not None:
             answer = command.reply
             message = Message(answer.id, answer.id, command.target, user, answer.at, command.text)
@@ -79,6 +82,10 @@ def outgoing(command: Outgoing, user: str, now: str) -> list[str]:
             return _lines(f"- {command.error}; not sent: {started}")
         case "held":
             return _lines(f"* older than five minutes: {started}; /confirm sends what is held, /discard does not")
+        case "waiting" if command.error is not None:
+            return _lines(f"* waiting: {started}; {command.error}; it goes out again by itself")
+        case "discarded" if command.verb == "send_file":
+            return _lines(f"* {short(str(command.arguments['name']))}: cancelled")
         case "discarded":
             return _lines(f"* not sent: {started}")
     return _lines(f"* waiting: {started}")

@@ -63,7 +63,8 @@ OutgoingState = Literal["waiting", "held", "sent", "failed", "discarded"]
 class Outgoing(Struct, frozen=True):
     """A sending command as it stands now. The same `key` is the same command; each change of `state` is an event.
 
-    waiting     goes out, or has gone out and was not answered yet, or waits for the connection
+    waiting     goes out, or has gone out and was not answered yet, or waits for the connection; with an `error`: the
+                server could not take it (`unavailable`), and it goes out again
     held        waited more than five minutes: goes out after `Chat.confirm`, or never after `Chat.discard`
     sent        the server has it: `reply` is its `ok` (`Sent` with `id` and `at`, `DelayedSet`, ...)
     failed      the server refused it: `error`
@@ -93,6 +94,15 @@ class Outgoing(Struct, frozen=True):
     def text(self) -> str:
         """The text as the server will store it (without control characters); "" if it has none."""
         return clean(str(self.arguments.get("text", "")))
+
+    @property
+    def told(self) -> str:
+        """What it is, for who waits for it: a text, a text with its delay, a file's name."""
+        if self.verb == "send_delayed":
+            return f"delayed {clean(str(self.arguments.get('delay', '')))}: {self.text}"
+        if self.verb == "send_file":
+            return f"file {clean(str(self.arguments.get('name', '')))}"
+        return self.text
 
 
 class Unknown(Event, frozen=True, tag="unknown"):

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
-from chat_client.errors import Refused
+from chat_client.errors import UNCERTAIN, Refused
 from chat_client.states import OtherReply, Unknown
 from chat_server.protocol import attention_replies, file_replies, operator_replies, room_replies
 from chat_server.protocol import events as e
@@ -128,7 +128,11 @@ def _reply(verb: str, line: bytes) -> e.Reply:
 
 def _refused(line: bytes) -> Refused:
     fields = _rest(line, "type", "re", "label")
-    return Refused(str(fields.pop("code", "internal")), str(fields.pop("text", "")), fields)
+    refused = Refused(str(fields.pop("code", "internal")), str(fields.pop("text", "")), fields)
+    if refused.code not in UNCERTAIN:
+        return refused
+    known = "it is not known whether it was done" if refused.done is None else "nothing was done"
+    return refused if known in refused.text else Refused(refused.code, f"{refused.text}; {known}", fields)
 
 
 def _known_event(line: bytes) -> e.Event:

@@ -86,7 +86,7 @@ def bar(screen: Screen, columns: int) -> Row:
     if screen.selected is not None:
         return Row(cut(_selected(screen, screen.selected, columns), columns))
     if screen.transfers:
-        return _ends([part for transfer in screen.transfers.values() for part in _transfer(screen, transfer)],
+        return _ends([part for transfer in screen.transfers.values() for part in _transfer(transfer)],
                      [("hint", " Alt-X cancels ")], columns)  # fmt: skip
     return _ends([], right, columns)
 
@@ -135,16 +135,16 @@ def _composing(screen: Screen, composing: Composing) -> list[Fragment]:
     return [("composing", f" {verb} {safe(who)}{where} "), ("hint", f" {fit(text, 40)}{more}")]
 
 
-def _transfer(screen: Screen, transfer: Transfer) -> list[Fragment]:
+def _transfer(transfer: Transfer) -> list[Fragment]:
     part = transfer.done / transfer.size if transfer.size else 0.0
     full = int(part * _METER_CELLS)
-    speed = transfer.done / max(0.1, screen.elapsed - transfer.since)
+    left = "" if transfer.left is None else f" · {distance(round(transfer.left * 1000))} left"
     arrow = "↑" if transfer.sending else "↓"
     return [
         ("hint", f" {arrow} {fit(transfer.name, 24)} "),
         ("meter-full", "━" * full),
         ("meter", "━" * (_METER_CELLS - full)),
-        ("hint", f" {part:.0%} · {size(speed)}/s "),
+        ("hint", f" {part:.0%} · {size(transfer.rate)}/s{left} "),
     ]
 
 
@@ -152,8 +152,8 @@ def status(screen: Screen, columns: int) -> Row:
     left = [*_connection(screen)]
     if screen.me and not isinstance(screen.connection, Lost):
         left += [("status-dim", " · "), ("status-name", screen.me)]
-    waiting = [pending for room in screen.rooms.values() for pending in room.feed.pending.values()]
-    held = sum(pending.state == "held" for pending in waiting)
+    waiting = screen.waiting.values()
+    held = sum(command.state == "held" for command in waiting)
     if held:
         left += [("status-dim", " · "), ("status-warn", f"{held} held: /confirm or /discard")]
     elif waiting:

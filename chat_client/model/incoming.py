@@ -16,6 +16,7 @@ from chat_client.rows.items import Pending
 from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing
 from chat_server.protocol import events as e
 from chat_server.protocol.events import Event, Limit, Message, ReadMarker, Sent
+from chat_server.protocol.file_replies import Upload
 from chat_server.protocol.times import iso
 
 PENDING_PLACE = 1 << 62  # behind all messages
@@ -92,38 +93,52 @@ def outgoing(screen: Screen, event: Outgoing) -> None:
     """One's own message, as far as it has come."""
     reply_to = _number(event.arguments.get("id")) if event.verb == "reply" else None
     name = screen.keys.get(event.key) or _target(screen, event, reply_to)
-    if event.verb == "send_delayed" or name is None:
-        _delayed(screen, event)
-        return
     room = screen.room(name)
     at = iso(int(event.since * 1000))
     if event.state in ("waiting", "held"):
-        screen.keys[event.key] = name
+        screen.keys[event.key], screen.waiting[event.key] = name, event
+        if event.error is not None:
+            screen.tell("error", f"{why_not(event.error)}; it goes out again by itself")
         pending = room.feed.pending.get(event.key)
         if pending is None:
             place = (PENDING_PLACE, len(room.feed.pending))
-            pending = Pending(place=place, at=at, key=event.key, text=event.text, state="waiting", reply_to=reply_to)
+            pending = Pending(place=place, at=at, key=event.key, text=event.told, state="waiting", reply_to=reply_to)
             room.feed.pending[event.key] = pending
         pending.state = "held" if event.state == "held" else "waiting"
         pending.cache = None
         return
     screen.keys.pop(event.key, None)
+    screen.waiting.pop(event.key, None)
     room.feed.pending.pop(event.key, None)
-    if event.state == "failed":
+    if event.state == "discarded" and event.verb == "send_file":
+        _note(screen, screen.open_name, f"{safe(event.told)}: cancelled")
+    elif event.state == "failed":
         why = why_not(event.error).removeprefix("nothing was sent: ")
-        room.feed.leave(event.key, event.text, at, why, reply_to)
+        room.feed.leave(event.key, event.told, at, why, reply_to)
         if not screen.in_sight(room):
             screen.tell("error", why)
         _refused(screen, event)
-    elif event.state == "sent" and isinstance(event.reply, Sent):
-        own = Message(
-            id=event.reply.id, seq=event.reply.id, chat=name, from_=screen.me, at=event.reply.at, text=event.text,
-            reply_to=reply_to,
-        )  # fmt: skip
+    elif event.state == "sent" and event.reply is not None:
+        if (own := _own(screen, event, name, reply_to)) is None:
+            _note(screen, screen.open_name, words.of_reply(event.verb, event.reply, screen.now))
+            return
         room.heard(own, screen.me)
         _into_view(screen, own)
         room.marked(own.id if room.unread == 0 else 0, screen.me)
         _count(screen, name)
+        if own.file is not None and not screen.in_sight(room):
+            screen.tell("done", f"{safe(own.file.name)} is sent to {safe(name)}")
+
+
+def _own(screen: Screen, event: Outgoing, name: str, reply_to: int | None) -> Message | None:
+    """The message that came of it; one's own is not pushed to where it was sent from."""
+    reply = event.reply
+    if not isinstance(reply, Sent | Upload) or reply.id is None:
+        return None
+    return Message(
+        id=reply.id, seq=reply.id, chat=name, from_=screen.me, at=reply.at or "", text=event.text, reply_to=reply_to,
+        file=reply.file if isinstance(reply, Upload) else None,
+    )  # fmt: skip
 
 
 def why_not(error: Exception | None) -> str:
@@ -136,18 +151,11 @@ def _number(value: Any) -> int | None:
     return int(digits) if digits.isdigit() else None
 
 
-def _target(screen: Screen, event: Outgoing, reply_to: int | None) -> str | None:
+def _target(screen: Screen, event: Outgoing, reply_to: int | None) -> str:
     if reply_to is not None:
         answered = screen.message(reply_to)
         return answered.chat if answered else screen.open_name
-    return event.target
-
-
-def _delayed(screen: Screen, event: Outgoing) -> None:
-    if event.state == "sent" and event.reply is not None:
-        _note(screen, screen.open_name, words.of_reply(event.verb, event.reply, screen.now))
-    elif event.state == "failed":
-        screen.tell("error", why_not(event.error))
+    return event.target or screen.open_name
 
 
 def _count(screen: Screen, name: str) -> None:

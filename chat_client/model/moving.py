@@ -350,7 +350,7 @@ def recent(rooms: Sequence[Room], me: str) -> list[str]:
 
 def leave(screen: Screen) -> None:
     """At once, unless something would be lost."""
-    waiting = sum(len(room.feed.pending) for room in screen.rooms.values())
+    waiting = len(screen.waiting)
     lost = [f"{waiting} not sent yet"] if waiting else []
     if screen.transfers:
         lost.append("a file is on its way")

@@ -12,7 +12,7 @@ from chat_client.model.room import Room
 from chat_client.rows.geometry import Geometry, geometry
 from chat_client.rows.items import NoteKind, Place
 from chat_client.rows.said import Context, quote_of
-from chat_client.states import Connected, State
+from chat_client.states import Connected, Outgoing, State
 from chat_server.protocol.events import Ban, CommandForm, Limit, Message
 
 PAGE_MESSAGES = 100
@@ -69,7 +69,8 @@ class Transfer(Struct):
     sending: bool
     done: int = 0
     size: int = 0
-    since: float = 0.0  # by `Screen.elapsed`
+    rate: float = 0.0  # bytes a second
+    left: float | None = None  # seconds
 
 
 class Screen:
@@ -111,6 +112,7 @@ class Screen:
         self.quotes: OrderedDict[int, tuple[str, str] | None] = OrderedDict()
         self.transfers: dict[int, Transfer] = {}
         self.keys: dict[str, str] = {}  # the chat of each message that is on its way
+        self.waiting: dict[str, Outgoing] = {}  # all that is not sent yet
         self.looked = float("-inf")  # when it was asked last who is there
         self.focused = True
         self.mouse = True

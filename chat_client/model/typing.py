@@ -226,8 +226,8 @@ def _fetch(screen: Screen, rest: str, verb: str) -> None:
 
 
 def _waiting(screen: Screen, rest: str) -> None:
-    lines = [f"{room.name}: {safe(pending.text)[:60]} ({pending.state})"
-             for room in screen.rooms.values() for pending in room.feed.pending.values()]  # fmt: skip
+    lines = [f"{screen.keys[key]}: {safe(command.told)[:60]} ({command.state})"
+             for key, command in screen.waiting.items()]  # fmt: skip
     note(screen, screen.open_name, "info", "\n".join(lines) or "nothing waits to be sent")
 
 

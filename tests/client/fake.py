@@ -60,8 +60,9 @@ class FakeLink:
     def ok(self, command: Json, **fields: Any) -> None:
         self.write({"type": "ok", "re": command["cmd"], "label": command["label"], **fields})
 
-    def refuse(self, command: Json, code: str) -> None:
-        self.write({"type": "error", "re": command["cmd"], "label": command["label"], "code": code, "text": "no"})
+    def refuse(self, command: Json, code: str, **fields: Any) -> None:
+        what = {"type": "error", "re": command["cmd"], "label": command["label"], "code": code, "text": "no"}
+        self.write(what | fields)
 
     def returned(self, command: Json, *lines: Json) -> None:
         self.write(*({**line, "label": command["label"]} for line in lines))

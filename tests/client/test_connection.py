@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -383,16 +384,99 @@ async def test_what_no_server_could_take_is_refused_here(server: FakeServer, cli
             await chat.line(line)
 
 
-async def test_unavailable_is_sent_again(server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "AGAIN_SECONDS", 0)
+async def test_nothing_overtakes_what_was_answered_unavailable(server: FakeServer, client: Client) -> None:
     chat, link = await client.sign_in(server)
-    sending = asyncio.create_task(chat.send("main", "hi"))
-    first = await link.expect("send")
-    link.refuse(first, "unavailable")
-    second = await link.expect("send")
-    assert second["key"] == first["key"]
-    link.ok(second, id=11, at=AT)
-    await sending
+    first = chat.post("send", target="main", text="first")
+    link.refuse(await link.expect("send"), "unavailable")
+    told = (await until(chat, Outgoing))[-1]
+    assert isinstance(told, Outgoing) and (told.state, told.in_doubt) == ("waiting", True)
+    assert told.error is not None and "it is not known whether it was done" in str(told.error)
+    chat.post("send", target="main", text="second")
+    chat.post("send", target="main", text="third")
+    for _ in range(3):
+        again = await link.expect("send")
+        assert (again["key"], again["text"]) == (first.key, "first")
+        link.refuse(again, "unavailable", done=False)
+    ping = asyncio.create_task(chat.command("ping"))
+    answered = {"first": await link.next()}
+    if answered["first"]["cmd"] == "ping":
+        link.ok(answered["first"])
+        answered["first"] = await link.expect("send")
+    else:
+        link.ok(await link.expect("ping"))
+    await ping
+    for text in ("first", "second", "third"):
+        command = answered.get(text) or await link.expect("send")
+        assert command["text"] == text
+        link.ok(command, id=11, at=AT)
+    assert (await chat.settled(command["key"])).state == "sent"
+
+
+@pytest.mark.parametrize(("fields", "done", "words"), [({}, None, "not known"), ({"done": False}, False, "nothing")])
+async def test_whether_it_was_done_is_said(
+    server: FakeServer, client: Client, fields: dict[str, Any], done: bool | None, words: str
+) -> None:
+    chat, link = await client.sign_in(server)
+    asking = asyncio.create_task(chat.command("edit", id=3, text="x"))
+    link.refuse(await link.expect("edit"), "unavailable", **fields)
+    with pytest.raises(Refused, match=words) as refused:
+        await asking
+    assert refused.value.done is done
+
+
+async def test_what_was_typed_without_a_connection_goes_out_in_order_whatever_it_is(
+    server: FakeServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("hi")
+    chat, link = await client.sign_in(server)
+    link.lose()
+    await until(chat, Lost)
+    chat.post("send", target="main", text="one")
+    chat.post("send_delayed", target="main", delay="10m", text="two")
+    file = chat.post_file("main", path)
+    chat.post("reply", id=3, text="four")
+    assert [(each.verb, each.told) for each in chat.outgoing] == [
+        ("send", "one"), ("send_delayed", "delayed 10m: two"), ("send_file", "file a.txt"), ("reply", "four"),
+    ]  # fmt: skip
+    typed = clock.elapsed()
+    monkeypatch.setattr(clock, "elapsed", lambda: typed + 240)
+    link = await server.link()
+    await link.sign_in()
+    took: Any = {}
+    for _ in range(4):
+        command = await link.next()
+        took[command["cmd"]] = command
+    assert set(took) == {"send", "send_delayed", "send_file", "reply"}
+    assert 359 <= float(took["send_delayed"]["delay"]) <= 360
+    link.ok(took["send_file"], upload=7, received=0)
+    chunk = await link.expect("chunk")
+    link.ok(chunk, upload=7, received=2, id=12, at=AT, file={"id": 1, "name": "a.txt", "size": 2, "sha256": "0"})
+    assert (await chat.settled(file.key)).state == "sent"
+    monkeypatch.undo()
+
+
+async def test_a_file_that_waits_is_held_and_thrown_away_like_a_message(
+    server: FakeServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("hi")
+    chat, link = await client.sign_in(server)
+    link.lose()
+    await until(chat, Lost)
+    sending = asyncio.create_task(chat.send_file("main", path))
+    while not chat.outgoing:
+        await asyncio.sleep(0)
+    chat.post("send_delayed", target="main", delay="10m", text="two")
+    later = clock.elapsed() + 301
+    monkeypatch.setattr(clock, "elapsed", lambda: later)
+    await (await server.link()).sign_in()
+    await until(chat, Connected)
+    assert [each.verb for each in chat.held] == ["send_file", "send_delayed"]
+    chat.discard()
+    with pytest.raises(Disconnected, match="it was not sent"):
+        await sending
+    assert chat.outgoing == []
 
 
 async def test_what_a_newer_server_says(server: FakeServer, client: Client) -> None:
@@ -447,8 +531,9 @@ async def test_closing_with_something_that_waits(server: FakeServer, client: Cli
     link.lose()
     await until(chat, Lost)
     await chat.close()
-    with pytest.raises(Disconnected, match="it was not sent"):
+    with pytest.raises(Disconnected, match="it is not known whether it was sent") as unknown:
         await sending
+    assert unknown.value.done is None
 
 
 # ---- bounds

@@ -27,12 +27,12 @@ def test_each_goes_out_once_in_order() -> None:
     commands.add("c", "send", {}, 0, 0)
     assert keys(commands.take(0)) == ["c"]
     assert commands.take(0) == []
-    sent = commands.sent("a", SENT)
-    assert sent and (sent.state, sent.reply) == ("sent", SENT)
-    failed = commands.failed("b", Refused("banned", "no"))
-    assert failed and failed.state == "failed"
+    (sent,) = commands.sent("a", SENT)
+    assert (sent.state, sent.reply) == ("sent", SENT)
+    (failed,) = commands.failed("b", Refused("banned", "no"))
+    assert failed.state == "failed"
     assert keys(commands.all()) == ["c"]
-    assert commands.sent("a", SENT) is None
+    assert commands.sent("a", SENT) == []
 
 
 def test_what_was_not_answered_goes_out_again_with_its_key() -> None:
@@ -61,17 +61,17 @@ def test_what_is_old_is_held_until_it_is_confirmed() -> None:
     commands = outbound("old")
     commands.add("new", "send", {}, 100, 0)
     now = HELD_AFTER_SECONDS + 1
-    assert [(each.key, each.state) for each in commands.back(now)] == [("old", "held")]
+    assert [(each.key, each.state) for each in commands.go_on(now)] == [("old", "held")]
     assert keys(commands.held()) == ["old"]
     assert keys(commands.take(now)) == ["new"]
     assert [(each.key, each.state) for each in commands.confirm(None, now)] == [("old", "waiting")]
     assert keys(commands.take(now)) == ["old"]
-    assert commands.back(now) == []
+    assert commands.go_on(now) == []
 
 
 def test_what_is_held_may_be_thrown_away() -> None:
     commands = outbound("a", "b")
-    commands.back(HELD_AFTER_SECONDS + 1)
+    commands.go_on(HELD_AFTER_SECONDS + 1)
     assert [(each.key, each.state) for each in commands.discard("a")] == [("a", "discarded")]
     commands.add("c", "send", {}, HELD_AFTER_SECONDS, 0)
     assert keys(commands.discard(None)) == ["b"], "only what is held"
@@ -89,7 +89,7 @@ def test_what_is_in_doubt_for_too_long_is_never_sent_again() -> None:
     commands = outbound("a")
     commands.take(0)
     commands.lost()
-    (held,) = commands.back(IN_DOUBT_SECONDS_MAX)
+    (held,) = commands.go_on(IN_DOUBT_SECONDS_MAX)
     assert held.state == "held"
     (failed,) = commands.confirm(None, IN_DOUBT_SECONDS_MAX + 1)
     assert failed.state == "failed" and isinstance(failed.error, Disconnected)
@@ -100,9 +100,9 @@ def test_confirming_does_not_prolong_the_life_of_a_key() -> None:
     commands = outbound("a")
     commands.take(0)
     commands.lost()
-    commands.back(IN_DOUBT_SECONDS_MAX)
+    commands.go_on(IN_DOUBT_SECONDS_MAX)
     commands.confirm("a", IN_DOUBT_SECONDS_MAX)
-    assert [each.state for each in commands.back(IN_DOUBT_SECONDS_MAX + 1)] == ["failed"]
+    assert [each.state for each in commands.go_on(IN_DOUBT_SECONDS_MAX + 1)] == ["failed"]
 
 
 def test_a_server_that_knows_no_keys_is_not_sent_what_is_in_doubt() -> None:
@@ -114,13 +114,105 @@ def test_a_server_that_knows_no_keys_is_not_sent_what_is_in_doubt() -> None:
     assert keys(commands.take(1)) == ["b"]
 
 
-def test_unavailable_is_tried_again_when_told() -> None:
+UNAVAILABLE = Refused("unavailable", "the disk is full")
+NOT_DONE = Refused("unavailable", "the disk is full", {"done": False})
+
+
+def test_nothing_overtakes_what_was_answered_unavailable() -> None:
+    commands = outbound("a", "b")
+    commands.take(0)
+    (told,) = commands.unavailable("a", UNAVAILABLE)
+    assert (told.state, told.error, told.in_doubt) == ("waiting", UNAVAILABLE, True)
+    commands.unavailable("b", UNAVAILABLE)
+    commands.add("c", "send", {}, 0, 0)
+    assert commands.take(0) == [], "nothing goes out before the pause is over"
+    commands.go_on(1)
+    assert keys(commands.take(1)) == ["a"], "one alone: the server may still take nothing"
+    assert commands.take(1) == []
+    assert commands.unavailable("a", UNAVAILABLE) == [], "it was told"
+    commands.go_on(2)
+    assert keys(commands.take(2)) == ["a"]
+    commands.sent("a", SENT)
+    assert keys(commands.take(2)) == ["b"]
+    commands.add("d", "send", {}, 2, 0)
+    assert commands.take(2) == []
+    commands.failed("b", Refused("banned", "no"))
+    assert keys(commands.take(2)) == ["c", "d"]
+
+
+def test_nothing_overtakes_it_over_a_lost_connection_either() -> None:
+    commands = outbound("a", "b", "c")
+    commands.take(0)
+    commands.unavailable("b", UNAVAILABLE)
+    commands.lost()
+    commands.go_on(1)
+    for key in "abc":
+        assert keys(commands.take(1)) == [key]
+        commands.sent(key, SENT)
+
+
+def test_what_is_held_lets_others_pass_though_the_server_could_not_take_it() -> None:
     commands = outbound("a")
     commands.take(0)
-    commands.unknown("a")
+    commands.unavailable("a", UNAVAILABLE)
+    commands.add("b", "send", {}, HELD_AFTER_SECONDS, 0)
+    assert [each.state for each in commands.go_on(HELD_AFTER_SECONDS + 1)] == ["held"]
+    assert keys(commands.take(HELD_AFTER_SECONDS + 1)) == ["b"]
+
+
+def test_what_was_certainly_not_done_is_not_in_doubt() -> None:
+    commands = outbound("a", "b")
+    commands.take(0)
+    assert [each.in_doubt for each in commands.unavailable("a", NOT_DONE)] == [False]
+    commands.lost()
+    commands.go_on(1)
+    assert [each.in_doubt for each in commands.take(1)] == [False]
+    assert [each.key for each in commands.forgotten()] == ["b"], "it may go to a server that knows no keys"
+    commands.unavailable("a", UNAVAILABLE)
+    (after,) = [each for each in commands.all() if each.key == "a"]
+    assert after.in_doubt
+    commands.unavailable("a", NOT_DONE)
+    assert commands.all()[0].in_doubt, "the time before may have done it"
+
+
+@pytest.mark.parametrize(
+    ("delay", "waited", "sent"),
+    [
+        ("5m", 0.1, "5m"), ("5m", 100, "200.000"), (90, 60, "30.000"), ("90s", 100, "0.000"),
+        ("2026-12-24T18:00", 100, "2026-12-24T18:00"),
+    ],
+)  # fmt: skip
+def test_a_delay_counts_from_when_it_was_typed(delay: object, waited: float, sent: str) -> None:
+    commands = Outbound()
+    commands.add("a", "send_delayed", {"target": "bob", "delay": delay, "text": "hi"}, 0, 0)
+    (taken,) = commands.take(waited)
+    assert taken.arguments == {"target": "bob", "delay": sent, "text": "hi"}
+    commands.lost()
+    commands.go_on(waited + 10)
+    assert commands.take(waited + 10)[0].arguments == taken.arguments, "its key means just that"
+
+
+def test_a_delay_counts_from_when_it_was_typed_though_it_is_confirmed_later() -> None:
+    commands = Outbound()
+    commands.add("a", "send_delayed", {"delay": "1h"}, 0, 0)
+    commands.go_on(600)
+    commands.confirm(None, 600)
+    assert commands.take(600)[0].arguments == {"delay": "3000.000"}
+    commands.unavailable("a", NOT_DONE)
+    commands.go_on(700)
+    assert commands.take(700)[0].arguments == {"delay": "2900.000"}, "nothing was done: the key is still free"
+
+
+def test_messages_pass_a_file_that_is_under_way() -> None:
+    commands = Outbound()
+    for number in range(IN_FLIGHT_MAX):
+        commands.add(f"f{number}", "send_file", {"name": "a", "size": 1}, 0, 0)
+    assert len(commands.take(0)) == IN_FLIGHT_MAX
+    commands.add("text", "send", {}, 0, 0)
     assert commands.take(0) == []
-    commands.again("a")
-    assert [(each.key, each.in_doubt) for each in commands.take(0)] == [("a", True)]
+    commands.opened("f0")
+    assert keys(commands.take(0)) == ["text"]
+    assert [(each.key, each.state) for each in commands.discard("f0")] == [("f0", "discarded")], "it is cancelled"
 
 
 def test_where_it_goes_and_what_it_says() -> None:

@@ -30,5 +30,12 @@ def test_entries(folder: Path) -> None:
 def test_the_file_that_is_meant(folder: Path) -> None:
     assert typed_path("~/a b") == typed_path('"~/a b"') == typed_path("'~/a b'") == folder / "a b"
     assert typed_path('"') == Path('"')
-    with pytest.raises(OSError, match="home"):
-        typed_path("~nobody-like-this/x")
+
+
+def test_a_tilde_is_part_of_a_name_where_it_is_nobodys_home(folder: Path) -> None:
+    for name in ("~nobody-like-this", "~nobody-like-this/x", "~root"):
+        path = Path(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("") if not path.is_dir() else None
+        assert typed_path(name) == path
+        path.unlink()

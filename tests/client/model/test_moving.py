@@ -1,11 +1,14 @@
 import pytest
+from msgspec import structs
 
 from chat_client.model import moving
 from chat_client.model.effects import Copy, Leave, Run, SetText
 from chat_client.model.replies import answered
-from chat_client.model.screen import Jump
-from chat_client.rows.items import Pending
+from chat_client.model.screen import Jump, Transfer
+from chat_client.model.typing import submit
+from chat_client.states import Outgoing
 from chat_server.protocol.events import Chat, Page, Thread
+from chat_server.protocol.table import TABLE
 from tests.client.people import START, Me, at, said
 
 CHATS = (
@@ -219,12 +222,35 @@ def test_an_id_is_copied() -> None:
     assert me.wanted(Copy) == [Copy("#100")]
 
 
-def test_leaving_asks_where_something_would_be_lost() -> None:
+SENDING = [verb for verb, spec in TABLE.items() if "key" in getattr(spec.build, "__struct_fields__", ())]
+
+
+@pytest.mark.parametrize("verb", SENDING)
+def test_whatever_waits_is_shown_listed_and_asked_for_on_leaving(verb: str) -> None:
     me = ready()
-    me.screen.open.feed.pending["k"] = Pending(place=(1, 1), at=at(1), key="k", text="x", state="waiting")
+    arguments = {"target": "#team", "text": "hello", "id": 3, "delay": "5m", "name": "hello.png"}
+    waiting = Outgoing("k", verb, arguments, START)
+    me.hear(waiting)
+    name = me.screen.keys["k"]
+    moving.open_chat(me.screen, name)
+    me.screen.open.feed.at_end = True
+    assert any("hello" in row for row in me.rows()) and "◌ waiting" in me.text()
+    assert "1 to send" in me.text("status")
+    submit(me.screen, "/waiting")
+    assert f"{name}: " in me.text() and "(waiting)" in me.text()
     moving.leave(me.screen)
     assert not me.wanted(Leave) and "1 not sent yet" in me.text("bar")
-    me.screen.open.feed.pending.clear()
+    me.screen.question = None
+    me.hear(structs.replace(waiting, state="held"))
+    assert "◌ held" in me.text() and "1 held: /confirm or /discard" in me.text("status")
+    me.hear(structs.replace(waiting, state="discarded"))
+    assert "to send" not in me.text("status") and not me.screen.waiting
     moving.leave(me.screen)
     assert me.wanted(Leave)
-    assert me.now == START
+
+
+def test_a_file_is_asked_for_on_leaving_while_it_comes() -> None:
+    me = ready()
+    me.screen.transfers[1] = Transfer("a", sending=False)
+    moving.leave(me.screen)
+    assert not me.wanted(Leave) and "a file is on its way" in me.text("bar")

@@ -9,6 +9,7 @@ from chat_client import script
 from chat_client.connection import Chat
 from chat_client.errors import CannotConnect, Disconnected, Refused
 from chat_client.settings import NAME, Settings, UsageError, load
+from chat_client.signals import EndedBySignal, until_ended
 from chat_client.start import at_terminal, is_dumb, open_chat
 
 DONE, REFUSED, USAGE, NO_CONNECTION, INTERRUPTED = 0, 1, 2, 3, 128 + signal.SIGINT
@@ -16,7 +17,7 @@ DONE, REFUSED, USAGE, NO_CONNECTION, INTERRUPTED = 0, 1, 2, 3, 128 + signal.SIGI
 
 def main() -> None:
     try:
-        status = asyncio.run(_run(load(sys.argv[1:])))
+        status = asyncio.run(until_ended(_run(load(sys.argv[1:]))))
         sys.stdout.flush()
     except UsageError as error:
         status = _refuse(str(error), USAGE)
@@ -24,6 +25,8 @@ def main() -> None:
         status = _refuse(str(error), REFUSED)
     except (CannotConnect, Disconnected) as error:
         status = _refuse(str(error), NO_CONNECTION)
+    except EndedBySignal as error:
+        status = error.status
     except (KeyboardInterrupt, asyncio.CancelledError):
         status = INTERRUPTED
     except BrokenPipeError:

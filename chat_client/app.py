@@ -35,8 +35,9 @@ from chat_client.rows.cells import safe
 from chat_client.rows.items import Said, begin
 from chat_client.settings import Settings
 from chat_client.states import Connected, Ended, Outgoing
+from chat_client.suspending import Suspension
 from chat_client.typing_in import Candidates, Hidden
-from chat_client.view import ground
+from chat_client.view.ground import Ground
 from chat_client.view.terminal import Terminal
 from chat_client.view.themes import guess
 from chat_client.view.window import FullScreen
@@ -58,6 +59,7 @@ class App:
         self.screen.now = self._now()
         theme = settings.theme or guess(os.environ)
         self._asks_ground = theme is None
+        self._ground = Ground(lambda found: self._view.dress(found))
         past = Past(settings.data_dir / "typed", lambda line: may_keep(line, chat))
         self._view = FullScreen(
             self.screen,
@@ -67,9 +69,12 @@ class App:
             self._acted,
             self._focused,
             self._drawn,
+            lambda: self._suspension.stop(),
+            self._ground.take,
             hidden=[Hidden(lambda: chat.commands)],
         )
         self._terminal = Terminal(self._view.app.output)
+        self._suspension = Suspension(self._view.app, self._terminal.begin, self._terminal.end)
         self._tasks: set[asyncio.Task[None]] = set()
         self._transfers: dict[int, asyncio.Task[None]] = {}
         self._uploads: dict[str, int] = {}  # by the keys of what was sent
@@ -85,13 +90,12 @@ class App:
         gc.freeze()  # what was imported stays: looking through it took 30 ms now and then
         reading = asyncio.create_task(self._read())
         ticking = asyncio.create_task(self._tick())
-        self._terminal.begin()
         try:
-            if self._asks_ground and (found := await ground.ask(self._view.app.input, self._view.app.output)):
-                self._view.dress(found)
-            return await self._view.app.run_async()
+            with self._suspension.watched():
+                if self._asks_ground:
+                    await self._ground.ask(self._view.app.input, self._view.app.output)
+                return await self._view.app.run_async(handle_sigint=False)
         finally:
-            self._terminal.end()
             for task in (ticking, *self._transfers.values()):
                 task.cancel()
             with contextlib.suppress(TimeoutError):

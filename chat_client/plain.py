@@ -71,12 +71,19 @@ class Plain:
         with source.output():
             showing = asyncio.create_task(self._show_all())
             typing = asyncio.create_task(self._type(source))
-            await asyncio.wait({showing, typing}, return_when=asyncio.FIRST_COMPLETED)
-            if typing.done():
-                typing.result()
-                await self._leave(ATTENDED_LAST_SECONDS_MAX if source.attended else LAST_SECONDS_MAX)
-            await _stop(typing)
-            await showing
+            try:
+                await asyncio.wait({showing, typing}, return_when=asyncio.FIRST_COMPLETED)
+                if typing.done():
+                    typing.result()
+                    await self._leave(ATTENDED_LAST_SECONDS_MAX if source.attended else LAST_SECONDS_MAX)
+                await _stop(typing)
+                await showing
+            except asyncio.CancelledError:  # a signal
+                self._say_not_sent()
+                raise
+            finally:
+                await _stop(typing)
+                await _stop(showing)
         for task in self._running:
             task.cancel()
         return self._status
@@ -89,10 +96,13 @@ class Plain:
                     await self._chat.settled(waiting[0])
                 while self._running:
                     await asyncio.wait(self._running)
+        self._say_not_sent()
+        await self._chat.close()
+
+    def _say_not_sent(self) -> None:
         if left := self._chat.outgoing:
             self._status = NO_CONNECTION
             self._say(*(f"- {_not_sent(command)}: {show.short(command.told)}" for command in left))
-        await self._chat.close()
 
     # ---- what comes
 

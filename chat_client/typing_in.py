@@ -14,15 +14,21 @@ from typing import Protocol, TextIO
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.layout.utils import explode_text_fragments
+from prompt_toolkit.output import Output
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from chat_client.completion import Known, complete
+from chat_client.editing import use
+from chat_client.keyboard import ALT_AS_BEFORE, ALT_AS_ESC
 from chat_client.past import Past
+from chat_client.suspending import Suspension
 from chat_client.typed import secret_from
 from chat_server.protocol.events import CommandForm
 
@@ -76,7 +82,7 @@ class Hidden(Processor):
 
 
 class Prompt:
-    """A line editor at the foot of what was said: Emacs keys, history, completion, Alt-Enter for a line break."""
+    """A line editor at the foot of what was said: the keys of `editing`, history, completion."""
 
     attended = True
 
@@ -92,23 +98,41 @@ class Prompt:
             erase_when_done=True,
             multiline=True,
             prompt_continuation="  ",
-            key_bindings=self._keys(),
             input_processors=[Hidden(lambda: known().commands)],
         )
+        output = self._session.output
+        self._suspension = Suspension(
+            self._session.app, lambda: _raw(output, ALT_AS_ESC), lambda: _raw(output, ALT_AS_BEFORE)
+        )
+        self._dress(self._session, self._keys())
+
+    def _dress(self, session: PromptSession[str], keys: KeyBindings) -> None:
+        session.app.key_bindings = keys
+        # A terminal that does not tell where its cursor is needs no warning: nothing is drawn from the bottom up.
+        session.app.renderer.cpr_not_supported_callback = None
+        use(session.app, lambda words: _tell(f"* {words}\n"), self._suspension.stop)
 
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
 
-        @keys.add("enter")
+        @keys.add("enter", filter=~is_searching)
         def _(event: KeyPressEvent) -> None:
             self._leaving = False
             event.current_buffer.validate_and_handle()
 
-        @keys.add("escape", "enter")
+        @keys.add("escape", "enter", filter=~is_searching)
         def _(event: KeyPressEvent) -> None:
             event.current_buffer.insert_text("\n")
 
-        @keys.add("c-c")
+        @keys.add("tab", filter=~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            display_completions_like_readline(event)
+
+        @keys.add("c-d", filter=Condition(lambda: not self._session.default_buffer.text) & ~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            event.app.exit(exception=EOFError())
+
+        @keys.add("c-c", filter=~is_searching)
         def _(event: KeyPressEvent) -> None:
             """Clears the line; on an empty one, twice, leaves."""
             if event.current_buffer.text:
@@ -118,25 +142,42 @@ class Prompt:
                 event.app.exit(exception=EOFError())
             else:
                 self._leaving = True
-                sys.stdout.write("* Ctrl-C again, or Ctrl-D, leaves\n")
+                _tell("* Ctrl-C again, or Ctrl-D, leaves\n")
 
         return keys
 
     async def lines(self) -> AsyncIterator[str]:
         while True:
             try:
-                yield await self._session.prompt_async(self._words)
+                yield await self._session.prompt_async(self._words, handle_sigint=False)
             except EOFError:
                 return
 
     async def secret(self, words: str) -> str | None:
+        session = PromptSession[str](erase_when_done=True, is_password=True)
+        keys = KeyBindings()
+        keys.add("enter")(lambda event: event.current_buffer.validate_and_handle())
+        for key in ("c-c", "c-d"):
+            keys.add(key)(lambda event: event.app.exit(exception=EOFError()))
+        self._dress(session, keys)
         try:
-            return await PromptSession[str](erase_when_done=True, is_password=True).prompt_async(words)
-        except (EOFError, KeyboardInterrupt):
+            return await session.prompt_async(words, handle_sigint=False)
+        except EOFError:
             return None
 
-    def output(self) -> AbstractContextManager[None]:
-        return patch_stdout()
+    @contextmanager
+    def output(self) -> Iterator[None]:
+        with patch_stdout(), self._suspension.watched():
+            yield
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line)
+
+
+def _raw(output: Output, sequence: str) -> None:
+    output.write_raw(sequence)
+    output.flush()
 
 
 class Pipe:

@@ -27,6 +27,8 @@ LINES_MAX, FUNCTION_LINES_MAX = 600, 60
 
 # Those without a file of their own in tests/unit, and what tests them.
 TESTED_ELSEWHERE = {
+    "chat_client/signals.py": "tests/client/screen/test_signals.py",
+    "chat_client/suspending.py": "tests/client/screen/test_signals.py",
     "__main__.py": "tests/conformance",
     "server.py": "tests/conformance",
     "listening.py": "tests/conformance/test_tls.py",

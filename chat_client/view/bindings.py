@@ -9,10 +9,12 @@ from prompt_toolkit.filters import Condition, Filter, has_completions, is_search
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
+from chat_client.editing import NOT_UTF_8
+from chat_client.keyboard import FOCUS_IN, FOCUS_OUT, REPLACEMENT
+from chat_client.keyboard import name as key_name
 from chat_client.model import moving, typing
 from chat_client.model.keys import KEYS, Key
 from chat_client.model.screen import Screen
-from chat_client.view.terminal import FOCUS_IN, FOCUS_OUT
 
 LEAVE_SECONDS = 2.0  # within which a second Ctrl-C leaves
 
@@ -80,12 +82,13 @@ class Bindings:
         def _(event: KeyPressEvent) -> None:
             line.insert_text("\n")
 
-        @add("escape", "/", filter=writing)
+        @add("escape", "/", filter=~is_searching)
         def _(event: KeyPressEvent) -> None:
             """Esc and then a command, typed fast or through tmux, which waits before it passes an Esc on."""
-            moving.escape(self._screen)
-            line.insert_text("/")
+            if not self._screen.typing or self._screen.view is not None or self._screen.composing is not None:
+                moving.escape(self._screen)
             self._acted()
+            line.insert_text("/")
 
         @add("tab", filter=writing)
         def _(event: KeyPressEvent) -> None:
@@ -104,6 +107,8 @@ class Bindings:
 
         @add(Keys.BracketedPaste, filter=writing)
         def _(event: KeyPressEvent) -> None:
+            if REPLACEMENT in event.data:
+                self._screen.tell("info", NOT_UTF_8)
             typing.pasted(self._screen, event.data)
             self._acted()
 
@@ -116,10 +121,6 @@ class Bindings:
         def _(event: KeyPressEvent) -> None:
             moving.leave(self._screen)
             self._acted()
-
-        @add("c-l")
-        def _(event: KeyPressEvent) -> None:
-            event.app.renderer.clear()
 
     def _clear(self) -> None:
         """The line; or one step back; or the second one leaves."""
@@ -144,7 +145,9 @@ class Bindings:
         @add(Keys.Any, filter=self._modal)
         def _(event: KeyPressEvent) -> None:
             is_text = event.data.isprintable()
-            if screen.jump is not None and is_text:
+            if isinstance(event.key_sequence[-1].key, Keys) and screen.question is None:
+                screen.tell("info", f"{key_name(event.key_sequence)} does nothing here")
+            elif screen.jump is not None and is_text:
                 screen.jump.text += event.data
                 screen.jump.at = 0
             elif screen.help_from is not None and event.data == " ":

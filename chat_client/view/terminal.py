@@ -7,22 +7,16 @@ import os
 from base64 import b64encode
 from collections.abc import Mapping
 
-from prompt_toolkit.input import ansi_escape_sequences
-from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import Output
 
 from chat_client.desktop import Notifier
+from chat_client.keyboard import ALT_AS_BEFORE, ALT_AS_ESC
 from chat_client.rows.cells import safe
 
-FOCUS_IN, FOCUS_OUT = Keys.F23, Keys.F24  # keys that no keyboard has stand for the reports
+# With focus reports.
+MODES, MODES_BACK = f"\x1b[?1004h{ALT_AS_ESC}", f"{ALT_AS_BEFORE}\x1b[?1004l"
 # Terminals that show OSC 9; the others that show anything show OSC 777.
 _OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "kitty")
-
-
-def know_focus_reports() -> None:
-    """MUST be called before input is read for the first time."""
-    ansi_escape_sequences.ANSI_SEQUENCES["\x1b[I"] = FOCUS_IN
-    ansi_escape_sequences.ANSI_SEQUENCES["\x1b[O"] = FOCUS_OUT
 
 
 class Terminal:
@@ -33,10 +27,12 @@ class Terminal:
         self._title = ""
 
     def begin(self) -> None:
-        self._raw("\x1b[?1004h")
+        self._raw(MODES)
+        if self._title:
+            self._output.set_title(safe(self._title))
 
     def end(self) -> None:
-        self._raw("\x1b[?1004l")
+        self._raw(MODES_BACK)
         self._output.clear_title()
         self._output.flush()
 

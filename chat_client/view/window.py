@@ -17,6 +17,7 @@ from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.widgets import SearchToolbar
 
+from chat_client.editing import use
 from chat_client.layout.frame import Frame, Region, frame
 from chat_client.model import moving
 from chat_client.model.screen import Screen
@@ -25,15 +26,14 @@ from chat_client.rows.items import Row
 from chat_client.view.bindings import Bindings
 from chat_client.view.line import Hint
 from chat_client.view.panel import Panel
-from chat_client.view.terminal import know_focus_reports
 from chat_client.view.themes import ThemeName, theme
 
 WHEEL_ROWS = 3
-ESCAPE_SECONDS = 0.05  # for which a lone Esc waits for more
 
 
 class FullScreen:
-    """`acted` is called after a key or the mouse has done something to the model, `drawn` with each frame."""
+    """`acted` is called after a key or the mouse has done something to the model, `drawn` with each frame, `answered`
+    with what the terminal answers."""
 
     def __init__(
         self,
@@ -44,12 +44,13 @@ class FullScreen:
         acted: Callable[[], None],
         focused: Callable[[bool], None],
         drawn: Callable[[Frame], None],
+        suspend: Callable[[], None],
+        answered: Callable[[str], None],
         *,
         hidden: Sequence[Processor] = (),
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
-        know_focus_reports()
         self._screen, self._tell_acted, self._drawn = screen, acted, drawn
         self.line = Buffer(
             history=history, completer=completer, complete_while_typing=False, multiline=True, name="line"
@@ -74,24 +75,29 @@ class FullScreen:
             style=theme(theme_name),
             include_default_pygments_style=False,
             full_screen=True,
+            enable_page_navigation_bindings=False,
             max_render_postpone_time=None,  # what was typed is shown at once, whatever comes in
             mouse_support=Condition(lambda: screen.mouse),
             color_depth=_depth(theme_name),
             input=input,
             output=output,
         )
-        self.app.ttimeoutlen = ESCAPE_SECONDS
-        self.app.timeoutlen = 2 * ESCAPE_SECONDS
+        use(self.app, self._told, suspend, answered)
         self.app.before_render += self._before
 
     def dress(self, name: ThemeName) -> None:
         """In another theme; MUST NOT be `mono`, which has no colours from the start."""
         self.app.style = theme(name)
+        self.app.invalidate()
 
     def _acted(self) -> None:
         """Keys that are read together go one by one where the model says after each."""
         self._tell_acted()
         self._before(self.app)
+
+    def _told(self, words: str) -> None:
+        self._screen.tell("info", words)
+        self._acted()
 
     def _before(self, app: Application[int]) -> None:
         """The keys go where the model says."""

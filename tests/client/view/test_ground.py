@@ -1,17 +1,15 @@
-import asyncio
 import io
 from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from chat_client.view.ground import ASK, Answers, ask, theme_on
+from chat_client.editing import listen
+from chat_client.view.ground import ASK, Ground, theme_on
 from tests.client.view.test_terminal import Written
 from tests.harness import TIMEOUT_SECONDS
 
@@ -25,12 +23,14 @@ async def terminal() -> AsyncIterator[PipeInput]:
         yield input
 
 
-async def asked(terminal: PipeInput, answer: str, seconds: float = TIMEOUT_SECONDS) -> tuple[str | None, str]:
+async def asked(terminal: PipeInput, answer: str, seconds: float = TIMEOUT_SECONDS) -> tuple[list[str], str]:
     """What it is found to be, and what was typed meanwhile."""
-    out = Written()
+    out, found = Written(), list[str]()
     output = Vt100_Output(cast(io.TextIOWrapper, out), lambda: Size(24, 80), term="xterm", enable_cpr=False)
+    ground = Ground(found.append)
+    listen(terminal, ground.take)
     terminal.send_text(answer)
-    found = await ask(terminal, output, seconds)
+    await ground.ask(terminal, output, seconds)
     assert out.getvalue() == ASK
     return found, "".join(key.data for key in get_typeahead(terminal))
 
@@ -38,47 +38,27 @@ async def asked(terminal: PipeInput, answer: str, seconds: float = TIMEOUT_SECON
 @pytest.mark.parametrize(
     ("answer", "found", "typed"),
     [
-        (LIGHT + DONE, "light", ""),
-        (DARK + DONE, "dark", ""),
-        (DONE, None, ""),
-        ("hel" + LIGHT + "lo\x1b[A" + DONE, "light", "hello\x1b[A"),
+        (LIGHT + DONE, ["light"], ""),
+        (DARK + DONE, ["dark"], ""),
+        (DONE, [], ""),
+        ("hel" + LIGHT + "lo\x1b[A" + DONE, ["light"], "hello\x1b[A"),
     ],
 )
-async def test_the_terminal_says_what_it_is(terminal: PipeInput, answer: str, found: str, typed: str) -> None:
+async def test_the_terminal_says_what_it_is(terminal: PipeInput, answer: str, found: list[str], typed: str) -> None:
     assert await asked(terminal, answer) == (found, typed)
 
 
 async def test_a_terminal_that_says_nothing_is_not_waited_for(terminal: PipeInput) -> None:
-    assert await asked(terminal, "hi", seconds=0.01) == (None, "hi")
+    assert await asked(terminal, "hi", seconds=0.01) == ([], "hi")
 
 
-async def test_an_answer_that_comes_late_is_not_typed(terminal: PipeInput) -> None:
-    assert await asked(terminal, "", seconds=0.0) == (None, "")
+async def test_an_answer_that_comes_late_dresses_and_is_not_typed(terminal: PipeInput) -> None:
+    found, typed = await asked(terminal, "", seconds=0.0)
+    assert (found, typed) == ([], "")
     terminal.send_text("a" + LIGHT[:7])
     keys = terminal.read_keys()
     terminal.send_text(LIGHT[7:] + DONE + "b")
-    assert [key.data for key in keys + terminal.read_keys()] == ["a", "b"]
-
-
-async def test_esc_is_a_key_while_an_answer_is_awaited(terminal: PipeInput) -> None:
-    await asked(terminal, "", seconds=0.0)
-    terminal.send_text("\x1b")
-    assert [key.data for key in terminal.read_keys() + terminal.flush_keys()] == ["\x1b"]
-
-
-@given(st.lists(st.integers(1, 60), max_size=6))
-def test_however_the_answer_is_cut_nothing_of_it_is_typed(cuts: list[int]) -> None:
-    async def run() -> list[str]:
-        keys: list[str] = []
-        answers = Answers(lambda key: keys.append(key.data))
-        sent, at = "x" + LIGHT + "y" + DONE + "z\x1b[A", 0
-        for cut in [*sorted(cuts), len(sent)]:
-            answers.feed(sent[at:cut])
-            at = max(at, cut)
-        assert answers.colour == "rgb:ffff/fafa/f0f0" and answers.answered.is_set()
-        return keys
-
-    assert asyncio.run(run()) == ["x", "y", "z", "\x1b[A"]
+    assert [key.data for key in keys + terminal.read_keys()] == ["a", "b"] and found == ["light"]
 
 
 def test_colours() -> None:

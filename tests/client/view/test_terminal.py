@@ -46,8 +46,8 @@ def test_the_clipboard_passes_through_tmux(monkeypatch: pytest.MonkeyPatch) -> N
     assert out.getvalue() == "\x1bPtmux;\x1b\x1b]52;c;IzQy\x07\x1b\\"
 
 
-def test_focus_reports_are_asked_for_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modes_are_set_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal, out = written({"TERM": "xterm"}, monkeypatch)
     terminal.begin()
     terminal.end()
-    assert out.getvalue().startswith("\x1b[?1004h\x1b[?1004l")
+    assert out.getvalue().startswith("\x1b[?1004h\x1b[?1036s\x1b[?1036h\x1b[?1036r\x1b[?1004l")

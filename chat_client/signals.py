@@ -1,0 +1,72 @@
+"""Signals that end the program: the terminal is left as it was, and the exit status says which signal it was."""
+
+import asyncio
+import signal
+import sys
+import termios
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+class EndedBySignal(Exception):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by {signal.Signals(number).name}")
+        self.status = 128 + number
+
+
+async def until_ended(work: Coroutine[Any, Any, int]) -> int:
+    """What the work returns. A signal cancels it, so that every `finally` does its part; raises EndedBySignal then."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+    came: list[int] = []
+
+    def end(number: int) -> None:
+        came.append(number)
+        task.cancel()
+
+    for number in _ending():
+        loop.add_signal_handler(number, end, number)
+    try:
+        return await task
+    except (asyncio.CancelledError, Exception):  # a terminal that has hung up fails each write
+        if came:
+            raise EndedBySignal(came[0]) from None
+        raise
+
+
+def _ending() -> list[signal.Signals]:
+    """Those that nohup has not taken away."""
+    return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+@contextmanager
+def asking(secret: bool = False) -> Iterator[None]:
+    """While a person is asked by a read that blocks the loop: signals act at once, and Ctrl-Z stops the program."""
+    handlers: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTSTP: signal.SIG_DFL,
+        **dict.fromkeys(_ending(), _exit),
+    }
+    if secret:
+        handlers[signal.SIGCONT] = _hide
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _hide(number: int, frame: FrameType | None) -> None:
+    """A shell sets its own modes when a job stops, and what is typed after `fg` would be shown."""
+    with suppress(termios.error, OSError, ValueError, AttributeError):
+        modes = termios.tcgetattr(sys.stdin.fileno())
+        modes[3] &= ~termios.ECHO
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, modes)

@@ -1,0 +1,54 @@
+"""Ctrl-Z: the terminal is given back before the program stops; SIGCONT, after whatever stop, takes it again."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prompt_toolkit.application import Application, in_terminal
+
+
+class Suspension:
+    """`begin` sets the modes that the application itself does not know, `end` takes them back."""
+
+    def __init__(self, app: Application[Any], begin: Callable[[], None], end: Callable[[], None]) -> None:
+        self._app, self._begin, self._end = app, begin, end
+        self._stopping: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Within it signals are heeded, and the modes are set."""
+        loop = asyncio.get_running_loop()
+        self._begin()
+        loop.add_signal_handler(signal.SIGTSTP, self.stop)
+        loop.add_signal_handler(signal.SIGCONT, self._resumed)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGTSTP)
+            loop.remove_signal_handler(signal.SIGCONT)
+            self._end()
+
+    def stop(self) -> None:
+        if self._stopping is None or self._stopping.done():
+            self._stopping = asyncio.ensure_future(self._stop())
+
+    async def _stop(self) -> None:
+        async with in_terminal():
+            self._end()
+            heeded = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal itself would
+            signal.signal(signal.SIGTSTP, heeded)
+            self._begin()
+
+    def _resumed(self) -> None:
+        """Who stopped it may have been no Ctrl-Z: nothing of the terminal is as it was left."""
+        app = self._app
+        if app.is_running and not app._running_in_terminal:
+            app.input.raw_mode().__enter__()  # for good: the application's own one knows what was there before it
+            app.renderer.reset()
+            self._begin()
+            app._request_absolute_cursor_position()
+            app.invalidate()

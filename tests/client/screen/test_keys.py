@@ -1,0 +1,53 @@
+"""Keys that mean nothing here type nothing and do nothing, and the bar says so."""
+
+import pytest
+
+from tests.client.conftest import Home
+from tests.client.tmux import Terminal, Tmux
+from tests.harness import Server
+
+
+def sent(terminal: Terminal, data: bytes) -> None:
+    """As the terminal sends it, byte for byte."""
+    terminal.tmux("send-keys", "-t", f"{terminal.name}:", "-H", *(f"{byte:02x}" for byte in data))
+
+
+STRANGE = {b"\x1bn\x1bn": "Alt-N", b"\x0f": "Ctrl-O", b"\x11": "Ctrl-Q", b"\x13": "Ctrl-S", b"\x1b[31m": "that key",
+           b"\x1b[5;5~": "Ctrl-PgUp", b"\x1b[2;5~": "Ctrl-Insert",
+           b"\x1b[1;2D": "Shift-←", b"\x1b[13;5u": "Ctrl-Enter"}  # fmt: skip
+
+
+def test_what_is_not_bound_is_swallowed_whole(tmux: Tmux, server: Server) -> None:
+    alice = tmux.client(server, "alice")
+    alice.type("half a line")
+    for data, name in STRANGE.items():
+        sent(alice, data)
+        assert "❯ half a line " in alice.until(f"{name} does nothing here").replace("│", " ") + " "
+    for data in (b"\x1b]11;rgb:1/1/1\x07", b"\x1b[?62;22c", b"\x1b]10;rgb:0/0/0\x1b\\"):
+        sent(alice, data)
+    sent(alice, b"\x1b[13;2u")
+    alice.type("and more", enter=True)
+    alice.until("alice  half a line")
+    screen = alice.until("and more")
+    assert not any(piece in screen for piece in ("rgb", "62;", ";5~", "[31m"))
+
+
+def test_a_byte_that_is_not_utf_8_is_shown_and_told(tmux: Tmux, server: Server) -> None:
+    alice = tmux.client(server, "alice")
+    sent(alice, b"caf\xff")
+    alice.until("❯ caf�")
+    alice.until("not UTF-8")
+    alice.keys("Enter")
+    alice.until("alice  caf�")
+
+
+@pytest.mark.parametrize("data", [b"\x1bn", b"\x0f", b"\x1b[2;5~", b"\x1b[31m", b"\x11"])
+async def test_plain_too(home: Home, tmux: Tmux, data: bytes) -> None:
+    alice = tmux.start(home.arguments("--plain", user="alice"), home.environment)
+    alice.until("main> ")
+    alice.type("half a ")
+    sent(alice, data)
+    alice.until("does nothing here")
+    sent(alice, b"\x1b]11;rgb:1/1/1\x07\x1b[?62;22c")
+    alice.enter("line")
+    assert "rgb" not in alice.until("main alice: half a line (#1)")

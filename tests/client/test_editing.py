@@ -1,0 +1,80 @@
+"""The keys of the line: each is in the documents, and what prompt_toolkit has besides does nothing, with a word."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.application import Application, create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.key_binding.defaults import load_key_bindings
+from prompt_toolkit.key_binding.key_bindings import KeyBindings
+from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout import BufferControl, Layout, Window
+from prompt_toolkit.output import DummyOutput
+
+from chat_client.editing import EDITOR, after, before, use
+from chat_client.keyboard import name
+from chat_client.model.keys import KEYS
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/client.md").read_text()
+FAMILY, FLAG, ACCENT = "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea", "e\u0301"
+
+
+def pressed(*presses: str) -> list[KeyPress]:
+    bindings = KeyBindings()
+    bindings.add(*presses)(lambda event: None)
+    return [KeyPress(key, "") for key in bindings.bindings[0].keys]
+
+
+TABLE = [presses for row in EDITOR for presses in row[0]]
+ACTING = [presses for key in KEYS for presses in key.presses if len(presses) > 1 or len(presses[0]) > 1]
+
+
+@pytest.mark.parametrize("presses", [*TABLE, *ACTING, ("c-l",), ("c-z",), ("c-c",), ("escape", "enter")], ids=str)
+def test_each_key_is_in_the_document(presses: tuple[str, ...]) -> None:
+    key = name(pressed(*presses))
+    ranged = key.startswith("Alt-") and key[4:].isdigit() and "Alt-1 … Alt-9" in DOCUMENT
+    assert ranged or any(f"{before}{key}{behind}" in DOCUMENT for before in "| " for behind in " ,:;."), key
+
+
+QUIET = {Keys.BracketedPaste, Keys.SIGINT, Keys.CPRResponse, Keys.Vt100MouseEvent, Keys.ScrollUp, Keys.ScrollDown,
+         Keys.WindowsMouseEvent, Keys.F23, Keys.F24}  # fmt: skip
+
+
+async def test_what_prompt_toolkit_has_besides_does_nothing() -> None:
+    """In Emacs mode, which is the client's: each of its keys is in the table, or is swallowed whole with a word."""
+    table = [*TABLE, ("c-l",), ("c-z",), ("escape",)]
+    known = {tuple(press.key for press in pressed(*presses)) for presses in table}
+    default = [b.keys for b in load_key_bindings().bindings if isinstance(b.keys[0], Keys) and Keys.Any not in b.keys]
+    all_keys = {keys if keys[0] == Keys.Escape else keys[:1] for keys in default}
+    left = [keys for keys in all_keys - known if keys[0] not in QUIET and len(keys) <= 2]
+    assert len(left) > 50
+    told: list[str] = []
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        control, runs = BufferControl(), asyncio.Event()
+        app: Application[None] = Application(layout=Layout(Window(control)))
+        use(app, told.append, lambda: None)
+        running = asyncio.create_task(app.run_async(pre_run=runs.set))
+        await runs.wait()
+        line = control.buffer
+        for keys in left:
+            line.text, line.cursor_position = "one two", 3
+            told.clear()
+            app.key_processor.feed_multiple([KeyPress(key, "") for key in keys])
+            app.key_processor.process_keys()
+            assert (line.text, line.cursor_position) == ("one two", 3), keys
+            assert told == [f"{name([KeyPress(key, '') for key in keys])} does nothing here"], keys
+        app.exit()
+        await running
+
+
+def test_a_character_is_what_a_person_takes_for_one() -> None:
+    text = f"a{FAMILY}{FLAG}{ACCENT}b"
+    ends, at = [], 0
+    while at < len(text):
+        at = after(text, at)
+        ends.append(at)
+    assert [text[start:end] for start, end in zip([0, *ends], ends, strict=False)] == ["a", FAMILY, FLAG, ACCENT, "b"]
+    assert [before(text, end) for end in ends] == [0, *ends[:-1]]
+    assert (after(text, len(text)), before(text, 0)) == (len(text), 0)

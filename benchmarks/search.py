@@ -64,8 +64,8 @@ def make(directory: Path, count: int, vocabulary: list[str]) -> None:
     db = open_writer(directory)
     with db.connection:
         for number in range(1, USERS + 1):
-            chats.insert_member(db, accounts.insert(db, check(f"u{number}"), None, 0), MAIN, 0, 0)
-        accounts.insert(db, check("silent"), None, 0)
+            chats.insert_member(db, accounts.insert(db, check(f"u{number}"), None, 0, 0), MAIN, 0, 0)
+        accounts.insert(db, check("silent"), None, 0, 0)
         direct = []
         for one in range(1, USERS):
             other = one + rng.randint(1, min(5, USERS - one))

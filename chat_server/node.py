@@ -33,7 +33,7 @@ from chat_server.transfers import Transfers
 
 log = logging.getLogger("chat.node")
 
-# A timer sleeps at most so long, so that a wall clock that is set forward is noticed.
+# A timer sleeps at most so long, so that it is noticed where the wall clock is set.
 TIMER_SECONDS_MAX = 10.0
 # What has expired is removed at least so often.
 TIDY_MS = 3_600_000
@@ -110,7 +110,8 @@ class Node:
         self._log: Log = LocalLog(self.time, applied=state.applied)
         self._timer: asyncio.TimerHandle | None = None
         self._scrubbing: asyncio.Task[None] | None = None
-        self._tidy_ms = clock.now_ms() + TIDY_MS
+        self._tidy_ms = self.time.now().elapsed_ms + TIDY_MS
+        self._steps = self.time.steps
         self.submit(Configure(self.limits, secrets.token_hex(8), list(settings.operators)))
         self.submit(LeaveUploads(None))
         # What came due while the server was down.
@@ -147,7 +148,7 @@ class Node:
             changes = executed.seq - self.hub.delivered
             self.metrics.batch(len(batch.entries), seconds, executed.commit_seconds, changes, executed.counts)
             self.hub.deliver(executed)
-            self._arm(executed.next_due_ms)
+            self._arm(executed.next_due_ms, executed.next_due_at_ms)
             self._scrub_soon()
         self._log.close()
         tidying.cancel()
@@ -179,22 +180,27 @@ class Node:
         finally:
             self._scrubbing = None
 
-    def _arm(self, due_ms: int | None) -> None:
-        """Wait for what is due next; at the latest for the next tidying up."""
+    def _arm(self, due_ms: int | None, due_at_ms: int | None) -> None:
+        """Wait for what is due next by either of the two times; at the latest for the next tidying up."""
         if self._timer is not None:
             self._timer.cancel()
-        due_ms = self._tidy_ms if due_ms is None else min(due_ms, self._tidy_ms)
-        wait_ms = due_ms - self.clock.now_ms()
+        wait_ms = self._wait_ms(due_ms, due_at_ms)
         # What is still due after it has been dealt with is more than one batch takes, or fails: not at full speed.
         wait = min(wait_ms / 1000, TIMER_SECONDS_MAX) if wait_ms > 0 else OVERDUE_SECONDS
-        self._timer = asyncio.get_running_loop().call_later(wait, self._ring, due_ms)
+        self._timer = asyncio.get_running_loop().call_later(wait, self._ring, due_ms, due_at_ms)
 
-    def _ring(self, due_ms: int) -> None:
-        now_ms = self.clock.now_ms()
-        if now_ms < due_ms:
-            self._arm(due_ms)
+    def _wait_ms(self, due_ms: int | None, due_at_ms: int | None) -> int:
+        now = self.time.now()
+        wait_ms = min(self._tidy_ms if due_ms is None else due_ms, self._tidy_ms) - now.elapsed_ms
+        return wait_ms if due_at_ms is None else min(wait_ms, due_at_ms - now.at_ms)
+
+    def _ring(self, due_ms: int | None, due_at_ms: int | None) -> None:
+        # Where the clock was set, both times are stored at once: over a stop the wall clock's difference counts.
+        if self._wait_ms(due_ms, due_at_ms) > 0 and self._steps == self.time.steps:
+            self._arm(due_ms, due_at_ms)
         else:
-            self._tidy_ms = now_ms + TIDY_MS
+            self._steps = self.time.steps
+            self._tidy_ms = self.time.now().elapsed_ms + TIDY_MS
             self.submit(Due())
             self.transfers.sweep()
 

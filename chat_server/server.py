@@ -60,6 +60,7 @@ class Server:
         self._connections_max = connections_max
         self._stalled: dict[Session, tuple[int, float]] = {}
         self._stop = asyncio.Event()
+        self._begun = clock.monotonic()
         self._control = ControlSocket(self.node, directory.path, settings.text_chars_max, actions)
         self.node.live = self._live
         if settings.metrics_file is not None:
@@ -148,13 +149,13 @@ class Server:
             "users_online": len(self.node.hub.online),
             "messages": self.node.metrics.counters["messages"],
             "deliveries": self.node.hub.deliveries,
-            "uptime_seconds": (self._clock.now_ms() - self.node.metrics.start_ms) // 1000,
+            "uptime_seconds": int(self._clock.monotonic() - self._begun),
         }
 
     def _stored(self) -> dict[str, float]:
         """The numbers of the store; it is no reason to stop if they cannot be had."""
         try:
-            return numbers.gauges(self._directory.path, self._clock.now_ms(), self._settings.message_ttl_ms)
+            return numbers.gauges(self._directory.path, self.node.time.now().elapsed_ms, self._settings.message_ttl_ms)
         except (apsw.Error, OSError) as error:
             log.error("cannot read the numbers of the store for the metrics: %s", error)
             return {}

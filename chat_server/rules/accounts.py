@@ -71,7 +71,7 @@ class Welcome(msgspec.Struct, frozen=True):
 
 @rule(Configure)
 def configure(turn: Turn, command: Configure) -> None:
-    state.configure(turn.db, msgspec.json.encode(command.limits).decode(), command.history)
+    state.configure(turn.db, turn.state, msgspec.json.encode(command.limits).decode(), command.history)
     operators.configure(turn.db, [(name.name, name.folded) for name in command.operators])
 
 
@@ -87,7 +87,7 @@ def enter(turn: Turn, command: Enter) -> Entered:
         name, user_id, new = user.name, user.id, False
         _is_here(turn, user_id)
     if command.token_hash is not None:
-        ended = accounts.insert_token(turn.db, command.token_hash, user_id, turn.at_ms)
+        ended = accounts.insert_token(turn.db, command.token_hash, user_id, turn.elapsed_ms)
         _close_by(turn, ended, f"only the {accounts.TOKENS_MAX} newest sign-ins of a user last; sign in again")
     return _entered(turn, user_id, name, new, command.token_hash)
 
@@ -109,7 +109,7 @@ def _close_by(turn: Turn, tokens: list[tuple[int, bytes]], reason: str) -> None:
 
 
 def end_old_tokens(turn: Turn, limit: int) -> None:
-    old = accounts.delete_old_tokens(turn.db, turn.at_ms - turn.limits.token_ttl_ms, limit)
+    old = accounts.delete_old_tokens(turn.db, turn.elapsed_ms - turn.limits.token_ttl_ms, limit)
     _close_by(turn, old, "this sign-in has not been used for too long; sign in again")
 
 
@@ -123,8 +123,8 @@ def _register(turn: Turn, command: Enter) -> int:
         raise Stale
     if command.new_hash is None and not turn.limits.passwordless:
         raise Refusal("password_required", f"an account here needs a password: /sign_in {name.name} <password>")
-    user_id = accounts.insert(turn.db, name, command.new_hash, turn.at_ms)
-    chats.insert_member(turn.db, user_id, MAIN, messages.newest(turn.db, MAIN), turn.at_ms)
+    user_id = accounts.insert(turn.db, name, command.new_hash, turn.at_ms, turn.elapsed_ms)
+    chats.insert_member(turn.db, user_id, MAIN, messages.newest(turn.db, MAIN), turn.elapsed_ms)
     return user_id
 
 
@@ -151,19 +151,19 @@ def _refuse_passwordless(turn: Turn, user: User) -> None:
 
 @rule(EnterByToken)
 def enter_by_token(turn: Turn, command: EnterByToken) -> Entered:
-    user_id = accounts.token_user(turn.db, command.token_hash, turn.at_ms - turn.limits.token_ttl_ms)
+    user_id = accounts.token_user(turn.db, command.token_hash, turn.elapsed_ms - turn.limits.token_ttl_ms)
     user = user_id and accounts.by_id(turn.db, user_id)
     if not user:
         raise Refusal("bad_token", "this token is unknown, ended or too old; sign in with /sign_in <username>")
     _refuse_passwordless(turn, user)
-    accounts.touch_token(turn.db, command.token_hash, turn.at_ms)
+    accounts.touch_token(turn.db, command.token_hash, turn.elapsed_ms)
     _is_here(turn, user.id)
     return _entered(turn, user.id, user.name, False, command.token_hash)
 
 
 def _is_here(turn: Turn, user_id: int) -> None:
     accounts.set_seen(turn.db, user_id, turn.at_ms)
-    retention.set_present(turn.db, user_id, turn.at_ms)
+    retention.set_present(turn.db, user_id, turn.elapsed_ms)
 
 
 @rule(EndTokens)
@@ -318,9 +318,9 @@ def _unread_notice(listed: list[Chat]) -> Notice:
 
 
 def _ban(view: View, user: User) -> Ban | None:
-    if user.ban_until_ms <= view.at_ms:
+    if user.ban_until_ms <= view.elapsed_ms:
         return None
-    return Ban(iso(user.ban_until_ms), user.ban_reason or "")
+    return Ban(iso(view.wall_ms(user.ban_until_ms)), user.ban_reason or "")
 
 
 @reading(c.Status)
@@ -352,13 +352,13 @@ def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
     limits = view.limits
     if limits.main_rate_count is not None:
         ends_ms = user.rate_start_ms + limits.main_rate_window_ms
-        running = view.at_ms < ends_ms
+        running = view.elapsed_ms < ends_ms
         used = user.rate_count if running else 0
-        yield "main_messages", Limit(used, limits.main_rate_count, iso(ends_ms) if running else None)
+        yield "main_messages", Limit(used, limits.main_rate_count, iso(view.wall_ms(ends_ms)) if running else None)
     yield "chats", Limit(rooms.count_of_user(view.db, user.id), limits.chats_max)
     yield "delayed", Limit(delayed.count_of(view.db, user.id), limits.delayed_max)
     yield "file_bytes", Limit(files.bytes_of(view.db, user.id), limits.file_quota_bytes)
-    yield "reports", Limit(moderation.reports_by(view.db, user.id, view.at_ms - DAY_MS), limits.reports_per_day)
+    yield "reports", Limit(moderation.reports_by(view.db, user.id, view.elapsed_ms - DAY_MS), limits.reports_per_day)
 
 
 @reading(c.Who)

@@ -79,7 +79,7 @@ def export_user(view: View, command: o.Export) -> Answer:
     if user is None:
         raise unknown_user(command.username.name)
     count = 0
-    for page in export.of_user(view.db, user.id):
+    for page in export.of_user(view.db, user.id, view.wall_ms):
         count += len(page)
         yield [e.Record(kind, fields) for kind, fields in page]
     return r.Exported(user.name, count)

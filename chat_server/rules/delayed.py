@@ -25,7 +25,7 @@ from chat_server.rules.turn import MAIN_PLACE, Place, Turn, View, find_room, fin
 from chat_server.store import accounts, blocks, delayed, keys, notices, rooms
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN
-from chat_server.store.delayed import Delayed
+from chat_server.store.delayed import Delayed, When
 
 SENT_AT_ONCE_MAX = 1000
 EXPIRED_AT_ONCE_MAX = 10_000
@@ -43,11 +43,11 @@ def _set(turn: Turn, command: c.SendDelayed) -> DelayedSet:
     author, limits = turn.user(), turn.limits
     refuse_banned(turn, author)
     receiver, room = _receiver(turn, author, command.target)
-    due_ms = _due_ms(turn, command.delay)
+    when = _when(turn, command.delay)
     if delayed.count_of(turn.db, author.id) >= limits.delayed_max:
         raise Refusal("too_many", f"you have {limits.delayed_max} delayed messages waiting; cancel one or wait for one")
-    delayed_id = delayed.insert(turn.db, author.id, receiver, room, due_ms, command.text, command.mentions)
-    return DelayedSet(delayed_id, iso(due_ms))
+    delayed_id = delayed.insert(turn.db, author.id, receiver, room, when, command.text, command.mentions)
+    return DelayedSet(delayed_id, iso(_shown_ms(turn, when)))
 
 
 def _receiver(turn: Turn, author: User, target: Target) -> tuple[int | None, tuple[int, str] | None]:
@@ -62,16 +62,24 @@ def _receiver(turn: Turn, author: User, target: Target) -> tuple[int | None, tup
     return receiver.id, None
 
 
-def _due_ms(turn: Turn, delay: Delay) -> int:
-    due_ms = turn.at_ms + delay.after_ms if delay.after_ms is not None else delay.at_ms or 0
-    if due_ms < turn.at_ms:
-        raise Refusal("bad_argument", f"{iso(due_ms)} is past, it is {iso(turn.at_ms)} now; usage: {_USAGE}")
-    if due_ms > min(turn.at_ms + turn.limits.delayed_ahead_ms, TIME_MS_MAX):
+def _when(turn: Turn, delay: Delay) -> When:
+    after_ms = delay.after_ms if delay.after_ms is not None else (delay.at_ms or 0) - turn.at_ms
+    if after_ms < 0:
+        raise Refusal(
+            "bad_argument", f"{iso(turn.at_ms + after_ms)} is past, it is {iso(turn.at_ms)} now; usage: {_USAGE}"
+        )
+    if after_ms > min(turn.limits.delayed_ahead_ms, TIME_MS_MAX - turn.at_ms):
         raise Refusal(
             "bad_argument",
             f"a message may be delayed by at most {duration(turn.limits.delayed_ahead_ms)}; usage: {_USAGE}",
         )
-    return due_ms
+    if delay.at_ms is not None:
+        return When(delay.at_ms, by_clock=True)
+    return When(turn.elapsed_ms + after_ms)
+
+
+def _shown_ms(asked: Turn | View, when: When) -> int:
+    return when.due_ms if when.by_clock else asked.wall_ms(when.due_ms)
 
 
 _USAGE = c.SendDelayed.spec.usage
@@ -88,20 +96,22 @@ def cancel_delayed(turn: Turn, command: c.CancelDelayed) -> DelayedCancelled:
 
 @reading(c.ListDelayed)
 def list_delayed(view: View, command: c.ListDelayed) -> DelayedList:
-    waiting = delayed.of_user(view.db, view.user_id)
-    return DelayedList([Waiting(each.id, each.target_name, iso(each.due_ms), each.text) for each in waiting])
+    waiting = [(_shown_ms(view, each.when), each) for each in delayed.of_user(view.db, view.user_id)]
+    waiting.sort(key=lambda shown: (shown[0], shown[1].id))
+    return DelayedList([Waiting(each.id, each.target_name, iso(at_ms), each.text) for at_ms, each in waiting])
 
 
 @rule(Due)
 def due(turn: Turn, command: Due) -> None:
-    for each in delayed.due(turn.db, turn.at_ms, SENT_AT_ONCE_MAX):
+    sent = delayed.due(turn.db, turn.at_ms, turn.elapsed_ms, SENT_AT_ONCE_MAX)
+    for each in sorted(sent, key=lambda each: (_shown_ms(turn, each.when), each.id)):
         _send(turn, each)
     end_bans(turn)
     find_absent(turn)
     expire(turn)
     end_uploads(turn)
-    keys.delete_old(turn.db, turn.at_ms - KEY_LIFE_MS, EXPIRED_AT_ONCE_MAX)
-    rooms.delete_old_links(turn.db, turn.at_ms, EXPIRED_AT_ONCE_MAX)
+    keys.delete_old(turn.db, turn.elapsed_ms - KEY_LIFE_MS, EXPIRED_AT_ONCE_MAX)
+    rooms.delete_old_links(turn.db, turn.elapsed_ms, EXPIRED_AT_ONCE_MAX)
     rooms.clear_ended(turn.db, CLEARED_AT_ONCE_MAX)
     end_old_tokens(turn, EXPIRED_AT_ONCE_MAX)
     search.go_on(turn)
@@ -111,7 +121,7 @@ def _send(turn: Turn, each: Delayed) -> None:
     """Everything is checked again: much may have happened since it was set."""
     author = accounts.by_id(turn.db, each.user_id)
     assert author is not None, "an account's delayed messages go with it"
-    if author.ban_until_ms > turn.at_ms:
+    if author.ban_until_ms > turn.elapsed_ms:
         delayed.postpone(turn.db, each.id, author.ban_until_ms)
         return
     place = _place(turn, author, each)

@@ -35,7 +35,10 @@ class Outcome(Struct, frozen=True):
 
 
 class Executed(Struct, frozen=True):
-    """A batch that is on disk. `next_due_ms`: when the node has to log the next `Due`, None if nothing waits.
+    """A batch that is on disk.
+
+    When the node has to log the next `Due`, None if nothing waits: `next_due_ms` by how long the chat has lived,
+    `next_due_at_ms` by the wall clock. Whichever comes first.
 
     `commit_seconds`: how long its commit took, with the fsync. `counts`: what the rules counted, see `turn.Turn`.
     """
@@ -43,6 +46,7 @@ class Executed(Struct, frozen=True):
     outcomes: list[Outcome]
     seq: int
     next_due_ms: int | None
+    next_due_at_ms: int | None
     commit_seconds: float = 0.0
     counts: Mapping[str, int] = {}
 
@@ -70,7 +74,7 @@ class Executor:
         Raises one of DISK_ERRORS: then nothing of the batch may be acknowledged.
         """
         if batch.number <= self.state.applied:
-            return Executed([], self.state.seq, self._next_due_ms())
+            return Executed([], self.state.seq, *self._next_due())
         try:
             outcomes = self._commit(batch, self._execute_one)
         except DISK_ERRORS:
@@ -84,14 +88,15 @@ class Executor:
             log.warning("batch %d failed; it is executed again with each entry on its own", batch.number, exc_info=True)
             self._load()
             outcomes = self._commit(batch, self._execute_guarded)
-        return Executed(outcomes, self.state.seq, self._next_due_ms(), self._commit_seconds, self._counts)
+        return Executed(outcomes, self.state.seq, *self._next_due(), self._commit_seconds, self._counts)
 
-    def _next_due_ms(self) -> int | None:
+    def _next_due(self) -> tuple[int | None, int | None]:
         limits = self._limits
         if limits is None:
-            return None
+            return None, None
         waits = state.next_due_ms(self._db, limits.message_ttl_ms, limits.absent_after_ms)
-        return min((each for each in (waits, self.state.index_due_ms) if each is not None), default=None)
+        first = min((each for each in (waits, self.state.index_due_ms) if each is not None), default=None)
+        return first, state.next_due_at_ms(self._db)
 
     @property
     def unclean(self) -> bool:

@@ -171,12 +171,12 @@ def cancel_upload(turn: Turn, command: c.CancelUpload) -> UploadCancelled:
 
 @rule(LeaveUploads)
 def leave_uploads(turn: Turn, command: LeaveUploads) -> None:
-    files.leave(turn.db, command.session, turn.at_ms + UPLOAD_LIFE_MS)
+    files.leave(turn.db, command.session, turn.elapsed_ms + UPLOAD_LIFE_MS)
 
 
 def end_uploads(turn: Turn) -> None:
     """Those that nobody came back for."""
-    files.delete_expired_uploads(turn.db, turn.at_ms, UPLOADS_ENDED_AT_ONCE_MAX)
+    files.delete_expired_uploads(turn.db, turn.elapsed_ms, UPLOADS_ENDED_AT_ONCE_MAX)
 
 
 @rule(Swept)

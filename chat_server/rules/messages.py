@@ -91,7 +91,9 @@ def post(
         _count_in_main(turn, author)
     seq, at = turn.next_seq(), turn.at
     mentions = called(turn, author, place.chat_id, named) if named else None
-    messages.insert(turn.db, seq, place.chat_id, author.id, turn.at_ms, text, delayed, reply_to, mentions)
+    messages.insert(
+        turn.db, seq, place.chat_id, author.id, turn.at_ms, turn.elapsed_ms, text, delayed, reply_to, mentions
+    )
     if file is not None:
         files.attach(turn.db, file, seq, place.chat_id, author.id)
 
@@ -110,7 +112,7 @@ def direct_place(turn: Turn, one: User, other: User) -> Place:
     if not is_open:
         raise blocked(other.name)
     if chat_id is None:
-        chat_id = chats.insert_direct(turn.db, one.id, other.id, turn.at_ms)
+        chat_id = chats.insert_direct(turn.db, one.id, other.id, turn.elapsed_ms)
     return place_between(chat_id, (one.id, one.name), (other.id, other.name))
 
 
@@ -125,14 +127,14 @@ def once(turn: Turn, key: Key | None, asked: object, answer: type[R], do: Callab
         raise Refusal("bad_argument", "this key belongs to an upload that is under way; take a new one")
     reply = do()
     # Two go for each that comes, so that however many come, what has expired does not pile up.
-    keys.delete_old(turn.db, turn.at_ms - KEY_LIFE_MS, 2)
-    keys.insert(turn.db, turn.user_id, key, _digest(asked, answer), msgspec.json.encode(reply), turn.at_ms)
+    keys.delete_old(turn.db, turn.elapsed_ms - KEY_LIFE_MS, 2)
+    keys.insert(turn.db, turn.user_id, key, _digest(asked, answer), msgspec.json.encode(reply), turn.elapsed_ms)
     return reply
 
 
 def answered(turn: Turn, key: Key | None, asked: object, answer: type[R]) -> R | None:
     """What the user's same key was answered with, if it was used. Refusal if it was for something else."""
-    found = keys.find(turn.db, turn.user_id, key, turn.at_ms - KEY_LIFE_MS) if key is not None else None
+    found = keys.find(turn.db, turn.user_id, key, turn.elapsed_ms - KEY_LIFE_MS) if key is not None else None
     if found is None:
         return None
     if found[0] != _digest(asked, answer):
@@ -148,9 +150,9 @@ def _digest(asked: object, answer: type[Reply]) -> bytes:
 
 
 def main_limit_ends_ms(asked: Turn | View, user: User) -> int | None:
-    """When the user may write in main again; None if now."""
+    """When the user may write in main again, by how long the chat has lived; None if now."""
     most, window_ms = asked.limits.main_rate_count, asked.limits.main_rate_window_ms
-    if most is None or asked.at_ms >= user.rate_start_ms + window_ms or user.rate_count < most:
+    if most is None or asked.elapsed_ms >= user.rate_start_ms + window_ms or user.rate_count < most:
         return None
     return user.rate_start_ms + window_ms
 
@@ -159,8 +161,8 @@ def _count_in_main(turn: Turn, user: User) -> None:
     if turn.limits.main_rate_count is None:
         return
     refuse_rate_limited(turn, user)
-    if turn.at_ms >= user.rate_start_ms + turn.limits.main_rate_window_ms:
-        set_rate(turn.db, user, turn.at_ms, 1)
+    if turn.elapsed_ms >= user.rate_start_ms + turn.limits.main_rate_window_ms:
+        set_rate(turn.db, user, turn.elapsed_ms, 1)
     else:
         set_rate(turn.db, user, user.rate_start_ms, user.rate_count + 1)
 
@@ -168,11 +170,12 @@ def _count_in_main(turn: Turn, user: User) -> None:
 def refuse_rate_limited(asked: Turn | View, user: User) -> None:
     ends_ms = main_limit_ends_ms(asked, user)
     if ends_ms is not None:
+        ends_at_ms = asked.wall_ms(ends_ms)
         raise Refusal(
             "rate_limited",
             f"nothing was sent: you have sent the {asked.limits.main_rate_count} messages to main that one may"
-            f" {until(ends_ms, asked.at_ms)}; after that you can go on",
-            retry_at=iso(ends_ms),
+            f" {until(ends_at_ms, asked.at_ms)}; after that you can go on",
+            retry_at=iso(ends_at_ms),
         )
 
 
@@ -210,7 +213,7 @@ def _mark(turn: Turn, chat_id: int, name: str, up_to: int) -> int:
 
 
 def _set_marker(turn: Turn, chat_id: int, name: str, before: int, marker: int) -> None:
-    chats.set_read(turn.db, turn.user_id, chat_id, marker, turn.at_ms)
+    chats.set_read(turn.db, turn.user_id, chat_id, marker, turn.elapsed_ms)
     passed(turn, chat_id, turn.user_id, before)
     turn.push(ReadMarker(name, marker), turn.user_id)
 

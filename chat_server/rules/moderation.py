@@ -29,11 +29,12 @@ def refuse_barred(view: View, query: Barred) -> Reply:
 
 def refuse_banned(asked: Turn | View, user: User) -> None:
     """MUST be called before any other check by whatever others would see."""
-    if user.ban_until_ms > asked.at_ms:
+    if user.ban_until_ms > asked.elapsed_ms:
+        until_ms = asked.wall_ms(user.ban_until_ms)
         raise Refusal(
             "banned",
-            f"you are banned {until(user.ban_until_ms, asked.at_ms)} ({user.ban_reason}); you can still read",
-            until=iso(user.ban_until_ms),
+            f"you are banned {until(until_ms, asked.at_ms)} ({user.ban_reason}); you can still read",
+            until=iso(until_ms),
         )
 
 
@@ -44,12 +45,12 @@ def report(turn: Turn, command: c.Report) -> Reported:
     if moderation.report_exists(turn.db, reporter.id, target.id):
         raise Refusal("already_reported", f"you have reported {target.name} already; a second report does not count")
     free_ms = moderation.last_but(turn.db, reporter.id, limits.reports_per_day - 1) + DAY_MS
-    if free_ms > turn.at_ms:
+    if free_ms > turn.elapsed_ms:
         told = f"you have reported {limits.reports_per_day} users in 24 hours, the most one may"
-        raise Refusal("too_many", f"{told}; no more {until(free_ms, turn.at_ms)}")
+        raise Refusal("too_many", f"{told}; no more {until(turn.wall_ms(free_ms), turn.at_ms)}")
     note = _why_not_counted(turn, reporter, target)
     moderation.insert_report(
-        turn.db, reporter.id, target.id, turn.at_ms, command.reason or "", turn.address, counted=note is None
+        turn.db, reporter.id, target.id, turn.elapsed_ms, command.reason or "", turn.address, counted=note is None
     )
     count = moderation.counted(turn.db, target.id, target.ban_until_ms)
     if note is None and count >= limits.reports_to_ban:
@@ -60,9 +61,9 @@ def report(turn: Turn, command: c.Report) -> Reported:
 def _why_not_counted(turn: Turn, reporter: User, target: User) -> str | None:
     if is_operator(turn.db, target.id):
         return f"the report is kept but not counted, since {target.name} is an operator; the other operators see it"
-    if target.ban_until_ms > turn.at_ms:
+    if target.ban_until_ms > turn.elapsed_ms:
         return f"{target.name} is banned already; the report is kept but not counted"
-    age_ms, least_ms = turn.at_ms - reporter.created_ms, turn.limits.report_min_age_ms
+    age_ms, least_ms = turn.elapsed_ms - reporter.created_ms, turn.limits.report_min_age_ms
     if age_ms < least_ms:
         return f"the report is kept but not counted, since your account is younger than {distance(least_ms)}"
     if turn.address and moderation.counted_from(turn.db, target.id, target.ban_until_ms, turn.address):
@@ -71,19 +72,19 @@ def _why_not_counted(turn: Turn, reporter: User, target: User) -> str | None:
 
 
 def _ban(turn: Turn, target: User) -> str:
-    until_ms = turn.at_ms + turn.limits.ban_ms
+    until_ms = turn.elapsed_ms + turn.limits.ban_ms
     count = turn.limits.reports_to_ban
     ban(turn, target, until_ms, f"reported by {count} user{'s' if count != 1 else ''}")
-    return f"{target.name} is banned {until(until_ms, turn.at_ms)}"
+    return f"{target.name} is banned {until(turn.wall_ms(until_ms), turn.at_ms)}"
 
 
 def ban(turn: Turn, target: User, until_ms: int, reason: str) -> None:
     moderation.ban(turn.db, target.id, until_ms, reason)
-    turn.push(Banned(iso(until_ms), reason), target.id)
+    turn.push(Banned(iso(turn.wall_ms(until_ms)), reason), target.id)
 
 
 def end_bans(turn: Turn) -> None:
     """Tell those whose ban has ended; that it has, every rule sees by the time."""
-    for user_id in moderation.ended(turn.db, turn.at_ms, BANS_ENDED_AT_ONCE_MAX):
+    for user_id in moderation.ended(turn.db, turn.elapsed_ms, BANS_ENDED_AT_ONCE_MAX):
         moderation.close_ban(turn.db, user_id)
         turn.push(Unbanned(), user_id)

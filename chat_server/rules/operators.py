@@ -41,21 +41,22 @@ def _refuse_operator(turn: Turn, target: User) -> None:
 def ban(turn: Turn, command: o.Ban) -> r.UserBanned:
     target = _find(turn, command.username)
     _refuse_operator(turn, target)
-    until_ms = turn.at_ms + (command.duration or turn.limits.ban_ms)
+    until_ms = turn.elapsed_ms + (command.duration or turn.limits.ban_ms)
     reason = command.reason or "by an operator"
     delayed.move(turn.db, target.id, target.ban_until_ms, until_ms)
     ban_user(turn, target, until_ms, reason)
-    record(turn, "ban", target.name, f"until {iso(until_ms)}: {reason}")
-    return r.UserBanned(target.name, iso(until_ms), reason)
+    until = iso(turn.wall_ms(until_ms))
+    record(turn, "ban", target.name, f"until {until}: {reason}")
+    return r.UserBanned(target.name, until, reason)
 
 
 @rule(o.Unban)
 def unban(turn: Turn, command: o.Unban) -> r.UserUnbanned:
     target = _find(turn, command.username)
-    if target.ban_until_ms <= turn.at_ms:
+    if target.ban_until_ms <= turn.elapsed_ms:
         return r.UserUnbanned(target.name, f"{target.name} is not banned")
-    delayed.move(turn.db, target.id, target.ban_until_ms, turn.at_ms)
-    moderation.unban(turn.db, target.id, turn.at_ms)
+    delayed.move(turn.db, target.id, target.ban_until_ms, turn.elapsed_ms)
+    moderation.unban(turn.db, target.id, turn.elapsed_ms)
     turn.push(e.Unbanned(), target.id)
     record(turn, "unban", target.name)
     return r.UserUnbanned(target.name)
@@ -99,7 +100,10 @@ def reports(view: View, command: o.Reports) -> r.ReportList:
             raise Refusal("unknown_user", f"there is no user {command.username.name}; /reports alone shows all")
         target = found[0]
     rows = moderation.last_reports(view.db, target, REPORTS_MAX)
-    made = [r.ReportMade(name, by, iso(at_ms), reason, counted) for _, name, by, at_ms, reason, counted in rows]
+    made = [
+        r.ReportMade(name, by, iso(view.wall_ms(made_ms)), reason, counted)
+        for _, name, by, made_ms, reason, counted in rows
+    ]
     targets = dict.fromkeys((row[0], row[1]) for row in rows)
     more = f"only the last {REPORTS_MAX} are listed; /reports <username> shows those about one" if target is None else (
         f"only the last {REPORTS_MAX} are listed"
@@ -111,8 +115,8 @@ def _accused(view: View, user_id: int, name: str) -> r.Accused:
     user = accounts.by_id(view.db, user_id)
     ban_until_ms = user.ban_until_ms if user else 0
     ban = None
-    if user and ban_until_ms > view.at_ms:
-        ban = e.Ban(iso(ban_until_ms), user.ban_reason or "")
+    if user and ban_until_ms > view.elapsed_ms:
+        ban = e.Ban(iso(view.wall_ms(ban_until_ms)), user.ban_reason or "")
     counting = moderation.counted(view.db, user_id, ban_until_ms)
     return r.Accused(name, moderation.reports_of(view.db, user_id), counting, ban)
 
@@ -121,8 +125,8 @@ def _accused(view: View, user_id: int, name: str) -> r.Accused:
 def stats(view: View, command: o.Stats) -> r.Stats:
     return r.Stats(
         users=accounts.newest(view.db),
-        banned=moderation.banned(view.db, view.at_ms),
-        reports=moderation.reports_since(view.db, view.at_ms - DAY_MS),
+        banned=moderation.banned(view.db, view.elapsed_ms),
+        reports=moderation.reports_since(view.db, view.elapsed_ms - DAY_MS),
         seq=state.load(view.db).seq,
         database=state.database_bytes(view.db),
         at=iso(view.at_ms),

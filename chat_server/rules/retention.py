@@ -37,7 +37,7 @@ def passed(turn: Turn, chat_id: int, user_id: int, marker: int) -> None:
 
 
 def _note(turn: Turn, chat_id: int, author: int, above: int, up_to: int) -> None:
-    read_ms = -(-turn.at_ms // READ_STEP_MS) * READ_STEP_MS
+    read_ms = -(-turn.elapsed_ms // READ_STEP_MS) * READ_STEP_MS
     retention.insert(turn.db, ReadRange(read_ms, chat_id, author, above, up_to))
 
 
@@ -46,11 +46,13 @@ def find_absent(turn: Turn) -> None:
     after_ms = turn.limits.absent_after_ms
     if after_ms is None:
         return
-    long_ago_ms = turn.at_ms - after_ms
+    long_ago_ms = turn.elapsed_ms - after_ms
+    if long_ago_ms < (turn.state.spared_ms or 0):
+        return
     for user_id, chat_id, marker in retention.unmoved(turn.db, long_ago_ms, MEMBERS_MAX):
-        since_ms = retention.unread_since_ms(turn.db, user_id, chat_id, marker)
+        since_ms = retention.unread_since_ms(turn.db, user_id, chat_id, marker, turn.elapsed_ms)
         if since_ms is None:
-            retention.set_moved(turn.db, user_id, chat_id, turn.at_ms)
+            retention.set_moved(turn.db, user_id, chat_id, turn.elapsed_ms)
         elif since_ms > long_ago_ms:
             retention.set_moved(turn.db, user_id, chat_id, since_ms)
         else:
@@ -63,7 +65,9 @@ def expire(turn: Turn) -> None:
     ttl_ms = turn.limits.message_ttl_ms
     if ttl_ms is None:
         return
-    long_ago_ms, left = turn.at_ms - ttl_ms, LOOKED_AT_MAX
+    long_ago_ms, left = turn.elapsed_ms - ttl_ms, LOOKED_AT_MAX
+    if long_ago_ms < (turn.state.spared_ms or 0):
+        return
     gone: dict[int, set[int]] = {}
     for each in retention.ranges(turn.db, long_ago_ms, RANGES_MAX):
         found = retention.messages(turn.db, each, left)

@@ -132,22 +132,22 @@ def make_link(turn: Turn, command: MakeLink) -> LinkMade:
     user = turn.user()
     refuse_banned(turn, user)
     room = find_room(turn.db, user.id, command.chat)
-    expires_ms = turn.at_ms + turn.limits.link_ttl_ms
+    expires_ms = turn.elapsed_ms + turn.limits.link_ttl_ms
     rooms.insert_link(turn.db, room.id, command.hash, expires_ms)
-    return LinkMade(room.name, "", iso(expires_ms))
+    return LinkMade(room.name, "", iso(turn.wall_ms(expires_ms)))
 
 
 @rule(c.RevokeLink)
 def revoke_link(turn: Turn, command: c.RevokeLink) -> LinksRevoked:
     room = find_room(turn.db, turn.user().id, command.chat)
-    return LinksRevoked(room.name, rooms.delete_links(turn.db, room.id, turn.at_ms))
+    return LinksRevoked(room.name, rooms.delete_links(turn.db, room.id, turn.elapsed_ms))
 
 
 @rule(Ask)
 def ask(turn: Turn, command: Ask) -> Entering:
     user = turn.user()
     refuse_banned(turn, user)
-    room = rooms.by_link(turn.db, command.hash, turn.at_ms)
+    room = rooms.by_link(turn.db, command.hash, turn.elapsed_ms)
     if room is None:
         raise _no_way_in()
     if rooms.is_member(turn.db, room.id, user.id):
@@ -308,7 +308,7 @@ def _refuse_too_many(turn: Turn, user: User, asker: User) -> None:
 
 
 def _come(turn: Turn, room: Room, user: User) -> None:
-    rooms.join(turn.db, room.id, user.id, turn.at_ms)
+    rooms.join(turn.db, room.id, user.id, turn.elapsed_ms)
     rooms.end_invitation(turn.db, room.id, user.id)
     rooms.end_request(turn.db, room.id, user.id)
     turn.moves.append(Move(user.id, room.id, room.name, True))

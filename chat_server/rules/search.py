@@ -50,7 +50,7 @@ def keep_up(turn: Turn) -> None:
     if state.indexed == state.seq and not stale:
         state.index_due_ms = None
     elif state.index_due_ms is None:
-        state.index_due_ms = turn.at_ms + INDEX_AFTER_MS // max(1, min(2 * stale, HASTE_MAX))
+        state.index_due_ms = turn.elapsed_ms + INDEX_AFTER_MS // max(1, min(2 * stale, HASTE_MAX))
 
 
 # ---- searching

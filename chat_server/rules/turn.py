@@ -129,6 +129,10 @@ class Turn:
         # Whether more changed than was pushed: programs then read the changes from the store.
         self.changed_much = False
 
+    def wall_ms(self, elapsed_ms: int) -> int:
+        """When that is by the wall clock, as it goes now: how an end is shown."""
+        return self.at_ms + elapsed_ms - self.elapsed_ms
+
     def user(self) -> User:
         """Who asks."""
         user = accounts.by_id(self.db, self.user_id)
@@ -162,8 +166,8 @@ class Turn:
 class View(Struct, frozen=True):
     """What a reading sees: a snapshot of the store, who asks, the times, who is online (names by id), bytes of files.
 
-    `online` goes on changing while one reads: copy it, which is one step, before walking it. `clock` counts seconds,
-    for who stops before it takes too long.
+    `elapsed_ms` may be a little ahead of that of the last batch. `online` goes on changing while one reads: copy it,
+    which is one step, before walking it. `clock` counts seconds, for who stops before it takes too long.
     """
 
     db: Database
@@ -176,6 +180,10 @@ class View(Struct, frozen=True):
     live: Callable[[], dict[str, int]] | None = None
     clock: Callable[[], float] = lambda: 0.0
     blobs: Blobs | None = None
+
+    def wall_ms(self, elapsed_ms: int) -> int:
+        """As `Turn.wall_ms`."""
+        return self.at_ms + elapsed_ms - self.elapsed_ms
 
 
 RULES: dict[type, Callable[[Turn, Any], Result]] = {}

@@ -75,11 +75,11 @@ def name_like(db: Database, name: Name) -> str | None:
     return next((like for like, alike in rows if alike or not (like.isascii() and name.name.isascii())), None)
 
 
-def insert(db: Database, name: Name, password: str | None, at_ms: int) -> int:
+def insert(db: Database, name: Name, password: str | None, at_ms: int, elapsed_ms: int) -> int:
     return db.insert(
         "INSERT INTO users (name, folded, lookalike, shape, password, created_ms, seen_ms)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (name.name, name.folded, name.lookalike, name.shape, password, at_ms, at_ms),
+        (name.name, name.folded, name.lookalike, name.shape, password, elapsed_ms, at_ms),
     )
 
 
@@ -142,7 +142,7 @@ def delete(db: Database, user_id: int, at_ms: int) -> None:
 # ---- tokens
 
 
-def insert_token(db: Database, token_hash: bytes, user_id: int, at_ms: int) -> list[tuple[int, bytes]]:
+def insert_token(db: Database, token_hash: bytes, user_id: int, elapsed_ms: int) -> list[tuple[int, bytes]]:
     """Of more than TOKENS_MAX the one that was not used for longest ends: which did, with their users."""
     ended = db.all(
         "DELETE FROM tokens WHERE hash IN"
@@ -150,7 +150,7 @@ def insert_token(db: Database, token_hash: bytes, user_id: int, at_ms: int) -> l
         " RETURNING user_id, hash",
         (user_id, TOKENS_MAX - 1),
     )
-    db.run("INSERT INTO tokens VALUES (?, ?, ?)", (token_hash, user_id, at_ms))
+    db.run("INSERT INTO tokens VALUES (?, ?, ?)", (token_hash, user_id, elapsed_ms))
     return [(of, token) for of, token in ended]
 
 
@@ -162,8 +162,8 @@ def token_user(db: Database, token_hash: bytes, used_after_ms: int) -> int | Non
     return user_id
 
 
-def touch_token(db: Database, token_hash: bytes, at_ms: int) -> None:
-    db.run("UPDATE tokens SET used_ms = ? WHERE hash = ?", (at_ms, token_hash))
+def touch_token(db: Database, token_hash: bytes, elapsed_ms: int) -> None:
+    db.run("UPDATE tokens SET used_ms = ? WHERE hash = ?", (elapsed_ms, token_hash))
 
 
 def delete_token(db: Database, token_hash: bytes, user_id: int) -> None:

@@ -89,19 +89,19 @@ def room_name(db: Database, chat_id: int) -> str | None:
     return name
 
 
-def insert_direct(db: Database, one: int, other: int, at_ms: int) -> int:
+def insert_direct(db: Database, one: int, other: int, elapsed_ms: int) -> int:
     chat_id = db.insert(
         "INSERT INTO chats (kind, low_user, high_user) VALUES ('direct', ?, ?)", (min(one, other), max(one, other))
     )
     for user_id in (one, other):
-        insert_member(db, user_id, chat_id, 0, at_ms)
+        insert_member(db, user_id, chat_id, 0, elapsed_ms)
     return chat_id
 
 
-def insert_member(db: Database, user_id: int, chat_id: int, read_id: int, at_ms: int) -> None:
+def insert_member(db: Database, user_id: int, chat_id: int, read_id: int, elapsed_ms: int) -> None:
     db.run(
         "INSERT INTO members (user_id, chat_id, read_id, moved_ms) VALUES (?, ?, ?, ?)",
-        (user_id, chat_id, read_id, at_ms),
+        (user_id, chat_id, read_id, elapsed_ms),
     )
 
 
@@ -110,11 +110,11 @@ def read_id(db: Database, user_id: int, chat_id: int) -> int:
     return db.value("SELECT read_id FROM members WHERE user_id = ? AND chat_id = ?", (user_id, chat_id)) or 0
 
 
-def set_read(db: Database, user_id: int, chat_id: int, read_id: int, at_ms: int) -> None:
+def set_read(db: Database, user_id: int, chat_id: int, read_id: int, elapsed_ms: int) -> None:
     """The marker has moved: its user is there."""
     db.run(
         "UPDATE members SET read_id = ?, moved_ms = ?, absent = 0 WHERE user_id = ? AND chat_id = ?",
-        (read_id, at_ms, user_id, chat_id),
+        (read_id, elapsed_ms, user_id, chat_id),
     )
 
 

@@ -5,6 +5,13 @@ from msgspec import Struct
 from chat_server.store.database import Database, Row
 
 
+class When(Struct, frozen=True):
+    """A time of how long the chat has lived, or of the wall clock where somebody named one (`by_clock`)."""
+
+    due_ms: int
+    by_clock: bool = False
+
+
 class Delayed(Struct, frozen=True):
     """`target_user` is None for main and private chats, `room_id` for main and users; `target_name` is the chat's.
 
@@ -16,13 +23,13 @@ class Delayed(Struct, frozen=True):
     target_user: int | None
     room_id: int | None
     target_name: str
-    due_ms: int
+    when: When
     text: str
     named: tuple[str, ...]
 
 
 _SELECT = """SELECT d.id, d.user_id, d.target_user, d.room_id, coalesce('@' || u.name, d.room_name, 'main'), d.due_ms,
-    d.text, d.mentions
+    d.by_clock, d.text, d.mentions
     FROM delayed d LEFT JOIN users u ON u.id = d.target_user WHERE """
 
 
@@ -31,16 +38,16 @@ def insert(
     user_id: int,
     target_user: int | None,
     room: tuple[int, str] | None,
-    due_ms: int,
+    when: When,
     text: str,
     named: tuple[str, ...],
 ) -> int:
     """`room`: id and name of the private chat that it goes to."""
     room_id, room_name = room or (None, None)
     return db.insert(
-        "INSERT INTO delayed (user_id, target_user, room_id, room_name, due_ms, text, mentions)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (user_id, target_user, room_id, room_name, due_ms, text, " ".join(named) or None),
+        "INSERT INTO delayed (user_id, target_user, room_id, room_name, due_ms, by_clock, text, mentions)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (user_id, target_user, room_id, room_name, when.due_ms, when.by_clock, text, " ".join(named) or None),
     )
 
 
@@ -54,7 +61,8 @@ def delete_own(db: Database, delayed_id: int, user_id: int) -> bool:
 
 
 def postpone(db: Database, delayed_id: int, due_ms: int) -> None:
-    db.run("UPDATE delayed SET due_ms = ? WHERE id = ?", (due_ms, delayed_id))
+    """It waits for the end of a limit or a ban: a time of how long the chat has lived."""
+    db.run("UPDATE delayed SET due_ms = ?, by_clock = 0 WHERE id = ?", (due_ms, delayed_id))
 
 
 def count_of(db: Database, user_id: int) -> int:
@@ -63,19 +71,25 @@ def count_of(db: Database, user_id: int) -> int:
 
 
 def of_user(db: Database, user_id: int) -> list[Delayed]:
-    """By the time at which they are due."""
-    return [_delayed(row) for row in db.all(_SELECT + "d.user_id = ? ORDER BY d.due_ms, d.id", (user_id,))]
+    return [_delayed(row) for row in db.all(_SELECT + "d.user_id = ? ORDER BY d.id", (user_id,))]
 
 
-def due(db: Database, at_ms: int, limit: int) -> list[Delayed]:
-    """Those whose time has come, the longest due first."""
-    return [_delayed(row) for row in db.all(_SELECT + "d.due_ms <= ? ORDER BY d.due_ms, d.id LIMIT ?", (at_ms, limit))]
+def due(db: Database, at_ms: int, elapsed_ms: int, limit: int) -> list[Delayed]:
+    """Those whose time has come; of more than `limit` of either kind those that have been due for longest."""
+    where = _SELECT + "d.by_clock = ? AND d.due_ms <= ? ORDER BY d.due_ms, d.id LIMIT ?"
+    return [
+        _delayed(row)
+        for by_clock, now_ms in ((False, elapsed_ms), (True, at_ms))
+        for row in db.all(where, (by_clock, now_ms, limit))
+    ]
 
 
 def _delayed(row: Row) -> Delayed:
-    return Delayed(*(*row[:-1], tuple((row[-1] or "").split())))
+    id_, user_id, target_user, room_id, target_name, due_ms, by_clock, text, mentions = row
+    when, named = When(due_ms, bool(by_clock)), tuple((mentions or "").split())
+    return Delayed(id_, user_id, target_user, room_id, target_name, when, text, named)
 
 
 def move(db: Database, user_id: int, from_ms: int, to_ms: int) -> None:
     """Those that wait for the end of a ban wait for another time: the ban ends otherwise."""
-    db.run("UPDATE delayed SET due_ms = ? WHERE user_id = ? AND due_ms = ?", (to_ms, user_id, from_ms))
+    db.run("UPDATE delayed SET due_ms = ? WHERE user_id = ? AND due_ms = ? AND by_clock = 0", (to_ms, user_id, from_ms))

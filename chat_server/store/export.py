@@ -3,7 +3,7 @@
 A new table that says something of a user MUST stand in `RECORDS` or in `UNTOLD`; a test compares them with the schema.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from chat_server.protocol.times import iso
@@ -16,10 +16,11 @@ WINDOW_IDS = 20_000
 _CHAT = """CASE c.kind WHEN 'main' THEN 'main' WHEN 'room' THEN c.name ELSE
     '@' || (SELECT name FROM users WHERE id = CASE WHEN c.low_user = ?1 THEN c.high_user ELSE c.low_user END) END"""
 
-# What is told of user ?1, kind by kind; a column that ends with `_ms` is told as a time.
+# What is told of user ?1, kind by kind; a column that ends with `_ms` is told as a time. `at_ms` and what ends with
+# `_at_ms` are the wall clock's, all others of how long the chat has lived.
 RECORDS = {
-    "account": """SELECT name, created_ms, seen_ms, password IS NOT NULL AS has_password, ban_until_ms, ban_reason,
-        rate_start_ms, rate_count, away FROM users WHERE id = ?1""",
+    "account": """SELECT name, created_ms, seen_ms AS seen_at_ms, password IS NOT NULL AS has_password,
+        ban_until_ms, ban_reason, rate_start_ms, rate_count, away FROM users WHERE id = ?1""",
     "operator": "SELECT o.by_option FROM operators o JOIN users u ON u.folded = o.folded WHERE u.id = ?1",
     "token": "SELECT used_ms FROM tokens WHERE user_id = ?1 ORDER BY used_ms, hash",
     "membership": f"""SELECT {_CHAT} AS chat, m.read_id AS read, m.muted FROM members m JOIN chats c ON c.id = m.chat_id
@@ -34,15 +35,16 @@ RECORDS = {
     "blocked": """SELECT u.name AS user FROM blocks b JOIN users u ON u.id = b.blocked_id WHERE b.user_id = ?1
         ORDER BY u.id""",
     "reaction": "SELECT message_id, emoji FROM reactions WHERE user_id = ?1 ORDER BY message_id, emoji",
-    "delayed": """SELECT d.id, coalesce('@' || u.name, d.room_name, 'main') AS target, d.due_ms, d.text FROM delayed d
-        LEFT JOIN users u ON u.id = d.target_user WHERE d.user_id = ?1 ORDER BY d.id""",
-    "report": """SELECT u.name AS user, r.at_ms, r.reason, r.address, r.counted FROM reports r
-        JOIN users u ON u.id = r.target WHERE r.reporter = ?1 ORDER BY r.at_ms, u.id""",
+    "delayed": """SELECT d.id, coalesce('@' || u.name, d.room_name, 'main') AS target,
+        iif(d.by_clock, NULL, d.due_ms) AS due_ms, iif(d.by_clock, d.due_ms, NULL) AS due_at_ms, d.text
+        FROM delayed d LEFT JOIN users u ON u.id = d.target_user WHERE d.user_id = ?1 ORDER BY d.id""",
+    "report": """SELECT u.name AS user, r.elapsed_ms, r.reason, r.address, r.counted FROM reports r
+        JOIN users u ON u.id = r.target WHERE r.reporter = ?1 ORDER BY r.elapsed_ms, u.id""",
     "upload": """SELECT id, target_kind, target_name, name, size, sha256, expires_ms FROM uploads WHERE user_id = ?1
         ORDER BY id""",
     "file": "SELECT id, message_id, name, size, sha256 FROM files WHERE user_id = ?1 ORDER BY id",
     "file_bytes": "SELECT bytes FROM file_bytes WHERE user_id = ?1",
-    "key": "SELECT at_ms FROM keys WHERE user_id = ?1 ORDER BY at_ms, key",
+    "key": "SELECT elapsed_ms FROM keys WHERE user_id = ?1 ORDER BY elapsed_ms, key",
     "notice": "SELECT id, CAST(event AS TEXT) AS event FROM notices WHERE user_id = ?1 ORDER BY id",
     "act": """SELECT a.id, a.at_ms, a.act, a.whom, a.why FROM audit a JOIN users u ON u.name = a.who
         WHERE u.id = ?1 ORDER BY a.id""",
@@ -52,41 +54,49 @@ UNTOLD = {
     "chats.low_user", "chats.high_user",  # told as memberships
     "delayed.target_user", "reports.target", "blocks.blocked_id",  # what others wrote and did
 }  # fmt: skip
-_MESSAGES = f"""SELECT m.id, m.seq, {_CHAT} AS chat, m.at_ms, m.text, m.delayed, m.edited_ms, m.deleted_ms, m.reply_to
+_MESSAGES = f"""SELECT m.id, m.seq, {_CHAT} AS chat, m.at_ms, m.text, m.delayed, m.edited_ms AS edited_at_ms,
+    m.deleted_ms AS deleted_at_ms, m.reply_to
     FROM messages m JOIN chats c ON c.id = m.chat_id
     WHERE m.id > ?2 AND m.id <= ?3 AND m.user_id = ?1 ORDER BY m.id LIMIT ?4"""
 
 Record = tuple[str, dict[str, Any]]
 
 
-def of_user(db: Database, user_id: int) -> Iterator[list[Record]]:
+def of_user(db: Database, user_id: int, wall_ms: Callable[[int], int]) -> Iterator[list[Record]]:
+    """`wall_ms`: a time of how long the chat has lived, by the wall clock."""
     for kind, sql in RECORDS.items():
         offset = 0
-        while page := _told(db, kind, f"{sql} LIMIT ?2 OFFSET ?3", user_id, PAGE_RECORDS_MAX, offset):
+        while page := _told(db, kind, f"{sql} LIMIT ?2 OFFSET ?3", wall_ms, user_id, PAGE_RECORDS_MAX, offset):
             yield page
             offset += len(page)
     newest: int = db.value("SELECT max(id) FROM messages") or 0
     after = 0
     while after < newest:
         end = after + WINDOW_IDS
-        page = _told(db, "message", _MESSAGES, user_id, after, end, PAGE_RECORDS_MAX)
+        page = _told(db, "message", _MESSAGES, wall_ms, user_id, after, end, PAGE_RECORDS_MAX)
         yield page
         after = page[-1][1]["id"] if len(page) == PAGE_RECORDS_MAX else end
 
 
-def _told(db: Database, kind: str, sql: str, *bindings: int) -> list[Record]:
+def _told(db: Database, kind: str, sql: str, wall_ms: Callable[[int], int], *bindings: int) -> list[Record]:
     cursor = db.rows(sql, bindings)
     names: list[str] = []
     records = []
     for row in cursor:
         names = names or [column[0] for column in cursor.description]
-        records.append((kind, _fields(names, row)))
+        records.append((kind, _fields(names, row, wall_ms)))
     return records
 
 
-def _fields(names: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
-    return {
-        name.removesuffix("_ms"): iso(value) if name.endswith("_ms") else value
-        for name, value in zip(names, row, strict=True)
-        if value is not None and not (name.endswith("_ms") and value == 0)
-    }
+def _fields(names: list[str], row: tuple[Any, ...], wall_ms: Callable[[int], int]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in zip(names, row, strict=True):
+        if value is None or (name.endswith("_ms") and value == 0):
+            continue
+        if name.endswith("_ms"):
+            by_wall_clock = name == "at_ms" or name.endswith("_at_ms")
+            told = "at" if name == "elapsed_ms" else name.removesuffix("_ms").removesuffix("_at")
+            fields[told] = iso(value if by_wall_clock else wall_ms(value))
+        else:
+            fields[name] = value
+    return fields

@@ -93,11 +93,11 @@ def delete_uploads_to(db: Database, chat_id: int) -> None:
     )
 
 
-def delete_expired_uploads(db: Database, at_ms: int, limit: int) -> None:
+def delete_expired_uploads(db: Database, elapsed_ms: int, limit: int) -> None:
     db.run(
         "DELETE FROM uploads WHERE id IN"
         " (SELECT id FROM uploads WHERE expires_ms <= ? ORDER BY expires_ms, id LIMIT ?)",
-        (at_ms, limit),
+        (elapsed_ms, limit),
     )
 
 

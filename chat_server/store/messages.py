@@ -43,8 +43,9 @@ class Stored(Struct, frozen=True):
     deleted: bool
 
 
-_INSERT = """INSERT INTO messages (id, seq, chat_id, user_id, at_ms, text, delayed, reply_to, mentions, alone)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+_INSERT = """INSERT INTO messages
+    (id, seq, chat_id, user_id, at_ms, elapsed_ms, text, delayed, reply_to, mentions, alone)
+    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
     NOT EXISTS (SELECT 1 FROM members WHERE chat_id = ?2 AND absent = 0 AND user_id <> ?3))"""
 
 
@@ -54,12 +55,13 @@ def insert(
     chat_id: int,
     user_id: int,
     at_ms: int,
+    elapsed_ms: int,
     text: str,
     delayed: bool = False,
     reply_to: int | None = None,
     mentions: list[str] | None = None,
 ) -> None:
-    db.run(_INSERT, (seq, chat_id, user_id, at_ms, text, delayed, reply_to, _names(mentions)))
+    db.run(_INSERT, (seq, chat_id, user_id, at_ms, elapsed_ms, text, delayed, reply_to, _names(mentions)))
 
 
 def _names(mentions: list[str] | None) -> str | None:

@@ -9,22 +9,22 @@ def report_exists(db: Database, reporter: int, target: int) -> bool:
 
 
 def reports_by(db: Database, reporter: int, after_ms: int) -> int:
-    count: int = db.value("SELECT count(*) FROM reports WHERE reporter = ? AND at_ms > ?", (reporter, after_ms))
+    count: int = db.value("SELECT count(*) FROM reports WHERE reporter = ? AND elapsed_ms > ?", (reporter, after_ms))
     return count
 
 
 def last_but(db: Database, reporter: int, later: int) -> int:
     """When the user made the report after which only so many followed; 0 if there is none."""
-    at_ms: int | None = db.value(
-        "SELECT at_ms FROM reports WHERE reporter = ? ORDER BY at_ms DESC LIMIT 1 OFFSET ?", (reporter, later)
+    made_ms: int | None = db.value(
+        "SELECT elapsed_ms FROM reports WHERE reporter = ? ORDER BY elapsed_ms DESC LIMIT 1 OFFSET ?", (reporter, later)
     )
-    return at_ms or 0
+    return made_ms or 0
 
 
 def counted(db: Database, target: int, since_ms: int) -> int:
     """How many reports count against the user since then."""
     count: int = db.value(
-        "SELECT count(*) FROM reports WHERE target = ? AND at_ms >= ? AND counted", (target, since_ms)
+        "SELECT count(*) FROM reports WHERE target = ? AND elapsed_ms >= ? AND counted", (target, since_ms)
     )
     return count
 
@@ -32,23 +32,24 @@ def counted(db: Database, target: int, since_ms: int) -> int:
 def counted_from(db: Database, target: int, since_ms: int, address: str) -> bool:
     """Whether a report from this address counts already."""
     return db.one(
-        "SELECT 1 FROM reports WHERE target = ? AND at_ms >= ? AND counted AND address = ?", (target, since_ms, address)
+        "SELECT 1 FROM reports WHERE target = ? AND elapsed_ms >= ? AND counted AND address = ?",
+        (target, since_ms, address),
     ) is not None  # fmt: skip
 
 
 def insert_report(
-    db: Database, reporter: int, target: int, at_ms: int, reason: str, address: str, counted: bool
+    db: Database, reporter: int, target: int, elapsed_ms: int, reason: str, address: str, counted: bool
 ) -> None:
-    db.run("INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?)", (reporter, target, at_ms, reason, address, counted))
+    db.run("INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?)", (reporter, target, elapsed_ms, reason, address, counted))
 
 
 def ban(db: Database, user_id: int, until_ms: int, reason: str) -> None:
     accounts.update(db, user_id, "ban_until_ms = ?, ban_reason = ?, ban_open = 1", until_ms, reason)
 
 
-def unban(db: Database, user_id: int, at_ms: int) -> None:
+def unban(db: Database, user_id: int, elapsed_ms: int) -> None:
     """The ban ends now, and the count of reports starts again."""
-    accounts.update(db, user_id, "ban_until_ms = ?, ban_open = 0", at_ms)
+    accounts.update(db, user_id, "ban_until_ms = ?, ban_open = 0", elapsed_ms)
 
 
 def forget_reasons(db: Database, reporter: int) -> None:
@@ -63,11 +64,12 @@ def last_reports(db: Database, target: int | None, limit: int) -> list[tuple[int
     """
     where = "" if target is None else "WHERE r.target = ?2"
     rows = db.all(
-        "SELECT r.target, t.name, b.name, r.at_ms, r.reason, r.counted FROM reports r JOIN users t ON t.id = r.target"
-        f" JOIN users b ON b.id = r.reporter {where} ORDER BY r.at_ms DESC, r.reporter LIMIT ?1",
+        "SELECT r.target, t.name, b.name, r.elapsed_ms, r.reason, r.counted FROM reports r"
+        f" JOIN users t ON t.id = r.target JOIN users b ON b.id = r.reporter {where}"
+        " ORDER BY r.elapsed_ms DESC, r.reporter LIMIT ?1",
         (limit,) if target is None else (limit, target),
     )
-    return [(id_, name, by, at_ms, reason, bool(counted)) for id_, name, by, at_ms, reason, counted in rows]
+    return [(id_, name, by, made_ms, reason, bool(counted)) for id_, name, by, made_ms, reason, counted in rows]
 
 
 def reports_of(db: Database, target: int) -> int:
@@ -75,20 +77,21 @@ def reports_of(db: Database, target: int) -> int:
     return count
 
 
-def reports_since(db: Database, at_ms: int) -> int:
-    count: int = db.value("SELECT count(*) FROM reports WHERE at_ms > ?", (at_ms,))
+def reports_since(db: Database, elapsed_ms: int) -> int:
+    count: int = db.value("SELECT count(*) FROM reports WHERE elapsed_ms > ?", (elapsed_ms,))
     return count
 
 
-def banned(db: Database, at_ms: int) -> int:
-    count: int = db.value("SELECT count(*) FROM users WHERE ban_open AND ban_until_ms > ?", (at_ms,))
+def banned(db: Database, elapsed_ms: int) -> int:
+    count: int = db.value("SELECT count(*) FROM users WHERE ban_open AND ban_until_ms > ?", (elapsed_ms,))
     return count
 
 
-def ended(db: Database, at_ms: int, limit: int) -> list[int]:
+def ended(db: Database, elapsed_ms: int, limit: int) -> list[int]:
     """The users whose ban has ended and who were not told yet; the longest ended first."""
     rows = db.all(
-        "SELECT id FROM users WHERE ban_open AND ban_until_ms <= ? ORDER BY ban_until_ms, id LIMIT ?", (at_ms, limit)
+        "SELECT id FROM users WHERE ban_open AND ban_until_ms <= ? ORDER BY ban_until_ms, id LIMIT ?",
+        (elapsed_ms, limit),
     )
     return [row[0] for row in rows]
 

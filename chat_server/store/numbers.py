@@ -6,12 +6,12 @@ from pathlib import Path
 from chat_server.store.database import FILE, Database, open_reader
 from chat_server.store.state import database_bytes
 
-_FIRST_READ = """SELECT min(read) FROM (
-    SELECT min(read_ms) AS read FROM read_ranges UNION ALL SELECT min(at_ms) FROM messages WHERE alone
+_FIRST_READ = """SELECT max(min(read), (SELECT spared_ms FROM state)) FROM (
+    SELECT min(read_ms) AS read FROM read_ranges UNION ALL SELECT min(elapsed_ms) FROM messages WHERE alone
 )"""
 
 
-def gauges(directory: Path, at_ms: int, message_ttl_ms: int | None) -> dict[str, float]:
+def gauges(directory: Path, elapsed_ms: int, message_ttl_ms: int | None) -> dict[str, float]:
     """By the names of `metrics.GAUGES`. Raises apsw.Error.
 
     Read on a connection of its own, so that nobody waits for it; counting the messages takes 10 ms for 1,000,000.
@@ -20,7 +20,7 @@ def gauges(directory: Path, at_ms: int, message_ttl_ms: int | None) -> dict[str,
     with closing(open_reader(directory)) as db:
         return {
             "messages_stored": db.value("SELECT count(*) FROM messages"),
-            "retention_lag_seconds": _lag_ms(db, at_ms, message_ttl_ms) / 1000,
+            "retention_lag_seconds": _lag_ms(db, elapsed_ms, message_ttl_ms) / 1000,
             "uploads_open": db.value("SELECT count(*) FROM uploads"),
             "files_stored_bytes": db.value("SELECT total(bytes) FROM file_bytes"),
             "database_bytes": database_bytes(db),
@@ -29,9 +29,9 @@ def gauges(directory: Path, at_ms: int, message_ttl_ms: int | None) -> dict[str,
         }
 
 
-def _lag_ms(db: Database, at_ms: int, message_ttl_ms: int | None) -> int:
+def _lag_ms(db: Database, elapsed_ms: int, message_ttl_ms: int | None) -> int:
     """Since when the first of the messages that are to be removed has lived its time, 0 if none waits."""
     read_ms = db.value(_FIRST_READ)
     if message_ttl_ms is None or read_ms is None:
         return 0
-    return max(0, at_ms - (int(read_ms) + message_ttl_ms))
+    return max(0, elapsed_ms - (int(read_ms) + message_ttl_ms))

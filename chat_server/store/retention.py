@@ -63,7 +63,8 @@ def delete(db: Database, each: ReadRange) -> None:
 def alone(db: Database, sent_ms: int, limit: int) -> list[tuple[int, int]]:
     """Ids and chats of messages that nobody but their author could read, sent at that time or before."""
     rows = db.all(
-        "SELECT id, chat_id FROM messages WHERE alone AND at_ms <= ? ORDER BY at_ms, id LIMIT ?", (sent_ms, limit)
+        "SELECT id, chat_id FROM messages WHERE alone AND elapsed_ms <= ? ORDER BY elapsed_ms, id LIMIT ?",
+        (sent_ms, limit),
     )
     return [(message_id, chat_id) for message_id, chat_id in rows]
 
@@ -90,11 +91,12 @@ def unmoved(db: Database, moved_ms: int, limit: int) -> list[tuple[int, int, int
     return [(user_id, chat_id, read_id) for user_id, chat_id, read_id in rows]
 
 
-def unread_since_ms(db: Database, user_id: int, chat_id: int, read_id: int) -> int | None:
-    """When the first message above the marker was sent that another one wrote."""
+def unread_since_ms(db: Database, user_id: int, chat_id: int, read_id: int, now_ms: int) -> int | None:
+    """When the first message above the marker was sent that another one wrote; not later than now."""
     since: int | None = db.value(
-        "SELECT at_ms FROM messages WHERE chat_id = ? AND id > ? AND user_id <> ? ORDER BY id LIMIT 1",
-        (chat_id, read_id, user_id),
+        "SELECT min(coalesce(elapsed_ms, at_ms), ?) FROM messages WHERE chat_id = ? AND id > ? AND user_id <> ?"
+        " ORDER BY id LIMIT 1",
+        (now_ms, chat_id, read_id, user_id),
     )
     return since
 
@@ -107,11 +109,11 @@ def set_absent(db: Database, user_id: int, chat_id: int) -> None:
     db.run("UPDATE members SET absent = 1 WHERE user_id = ? AND chat_id = ?", (user_id, chat_id))
 
 
-def set_present(db: Database, user_id: int, at_ms: int) -> None:
+def set_present(db: Database, user_id: int, elapsed_ms: int) -> None:
     """The user is there again in every chat where nothing is unread, where the marker cannot show it by moving."""
     db.run(
         """UPDATE members SET absent = 0, moved_ms = ?2 WHERE user_id = ?1 AND absent AND NOT EXISTS (
             SELECT 1 FROM messages m
             WHERE m.chat_id = members.chat_id AND m.id > members.read_id AND m.user_id <> ?1)""",
-        (user_id, at_ms),
+        (user_id, elapsed_ms),
     )

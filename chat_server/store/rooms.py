@@ -89,13 +89,13 @@ def set_topic(db: Database, chat_id: int, topic: str | None) -> None:
 # ---- members
 
 
-def join(db: Database, chat_id: int, user_id: int, at_ms: int) -> None:
+def join(db: Database, chat_id: int, user_id: int, elapsed_ms: int) -> None:
     """As its last member, with the marker at the newest message."""
     db.run(
         "INSERT INTO members (user_id, chat_id, read_id, moved_ms, room, joined) SELECT ?1, id, ?2, ?4, folded,"
         " (SELECT coalesce(max(joined), 0) + 1 FROM members WHERE chat_id = ?3)"
         " FROM chats WHERE id = ?3",
-        (user_id, messages.newest(db, chat_id), chat_id, at_ms),
+        (user_id, messages.newest(db, chat_id), chat_id, elapsed_ms),
     )
 
 
@@ -228,25 +228,25 @@ def insert_link(db: Database, chat_id: int, code_hash: bytes, expires_ms: int) -
     )
 
 
-def by_link(db: Database, code_hash: bytes, at_ms: int) -> Room | None:
+def by_link(db: Database, code_hash: bytes, elapsed_ms: int) -> Room | None:
     row = db.one(
         f"SELECT {_COLUMNS} FROM links l JOIN chats c ON c.id = l.chat_id WHERE l.hash = ? AND l.expires_ms > ?",
-        (code_hash, at_ms),
+        (code_hash, elapsed_ms),
     )
     return Room(*row) if row else None
 
 
-def delete_links(db: Database, chat_id: int, at_ms: int = 0) -> int:
+def delete_links(db: Database, chat_id: int, elapsed_ms: int = 0) -> int:
     """How many of them were still good then."""
-    good: int = db.value("SELECT count(*) FROM links WHERE chat_id = ? AND expires_ms > ?", (chat_id, at_ms))
+    good: int = db.value("SELECT count(*) FROM links WHERE chat_id = ? AND expires_ms > ?", (chat_id, elapsed_ms))
     db.run("DELETE FROM links WHERE chat_id = ?", (chat_id,))
     return good
 
 
-def delete_old_links(db: Database, at_ms: int, limit: int) -> None:
+def delete_old_links(db: Database, elapsed_ms: int, limit: int) -> None:
     db.run(
         "DELETE FROM links WHERE hash IN (SELECT hash FROM links WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?)",
-        (at_ms, limit),
+        (elapsed_ms, limit),
     )
 
 

@@ -286,6 +286,46 @@ MIGRATIONS = (
     ALTER TABLE state ADD COLUMN elapsed_ms INTEGER NOT NULL DEFAULT 0;
     UPDATE state SET elapsed_ms = at_ms;
     """,
+    """
+    -- From here on all times are of how long the chat has lived; at_ms, seen_ms, edited_ms and deleted_ms are the wall
+    -- clock's. What lies in the future is cut to its full length.
+    ALTER TABLE reports RENAME COLUMN at_ms TO elapsed_ms;
+    ALTER TABLE keys RENAME COLUMN at_ms TO elapsed_ms;
+    UPDATE reports SET elapsed_ms = now.elapsed_ms FROM state AS now WHERE reports.elapsed_ms > now.elapsed_ms;
+    UPDATE keys SET elapsed_ms = now.elapsed_ms FROM state AS now WHERE keys.elapsed_ms > now.elapsed_ms;
+    UPDATE tokens SET used_ms = elapsed_ms FROM state WHERE used_ms > elapsed_ms;
+    UPDATE members SET moved_ms = elapsed_ms FROM state WHERE moved_ms > elapsed_ms;
+    UPDATE users SET created_ms = elapsed_ms FROM state WHERE created_ms > elapsed_ms;
+    UPDATE users SET rate_start_ms = elapsed_ms FROM state WHERE rate_start_ms > elapsed_ms;
+    UPDATE users SET ban_until_ms = elapsed_ms + (limits ->> 'ban_ms') FROM state
+        WHERE ban_reason GLOB 'reported by *' AND ban_until_ms > elapsed_ms + (limits ->> 'ban_ms');
+    UPDATE links SET expires_ms = elapsed_ms + (limits ->> 'link_ttl_ms') FROM state
+        WHERE expires_ms > elapsed_ms + (limits ->> 'link_ttl_ms');
+    UPDATE uploads SET expires_ms = elapsed_ms + 600000 FROM state WHERE expires_ms > elapsed_ms + 600000;
+    INSERT INTO read_ranges SELECT elapsed_ms, chat_id, user_id, min(above), max(up_to) FROM read_ranges, state
+        WHERE read_ms > elapsed_ms + 1000 GROUP BY chat_id, user_id
+        ON CONFLICT DO UPDATE SET above = min(above, excluded.above), up_to = max(up_to, excluded.up_to);
+    DELETE FROM read_ranges WHERE read_ms > (SELECT elapsed_ms + 1000 FROM state);
+
+    -- When a message was sent, beside at_ms; NULL for those from before, for which both were the same.
+    ALTER TABLE messages ADD COLUMN elapsed_ms INTEGER;
+    DROP INDEX messages_alone;
+    UPDATE messages SET elapsed_ms = at_ms WHERE alone;
+    CREATE INDEX messages_alone ON messages (elapsed_ms) WHERE alone;
+
+    -- by_clock: due_ms is a time of the wall clock that somebody named. Those from before do not say; people name whole
+    -- seconds, and a delay ends in one of a thousand cases with one.
+    ALTER TABLE delayed ADD COLUMN by_clock INTEGER NOT NULL DEFAULT 0;
+    UPDATE delayed SET by_clock = 1 WHERE due_ms % 1000 = 0;
+    UPDATE delayed SET due_ms = elapsed_ms + (limits ->> 'delayed_ahead_ms') FROM state
+        WHERE NOT by_clock AND due_ms > elapsed_ms + (limits ->> 'delayed_ahead_ms');
+    DROP INDEX delayed_due;
+    CREATE INDEX delayed_due ON delayed (by_clock, due_ms, id);
+
+    -- Nothing counts as read before this, and nobody as unmoved: after an upgrade or a restore nothing is removed
+    -- sooner than one life after it. NULL: from the next start on.
+    ALTER TABLE state ADD COLUMN spared_ms INTEGER;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

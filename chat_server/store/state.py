@@ -10,6 +10,7 @@ class State(Struct):
 
     `limits`: JSON of entries.Limits.
 
+    `spared_ms`: nothing counts as read before this, None until the first start after an upgrade or a restore.
     `indexed`: up to which id `/search` has an index; `index_due_ms`: when that has to go on, None while it has all.
     """
 
@@ -20,11 +21,12 @@ class State(Struct):
     limits: str | None
     history: str | None
     indexed: int
+    spared_ms: int | None
     index_due_ms: int | None = None
 
 
 def load(db: Database) -> State:
-    row = db.one("SELECT seq, at_ms, elapsed_ms, applied, limits, history, indexed FROM state")
+    row = db.one("SELECT seq, at_ms, elapsed_ms, applied, limits, history, indexed, spared_ms FROM state")
     assert row is not None
     return State(*row)
 
@@ -36,9 +38,13 @@ def advance(db: Database, state: State) -> None:
     )
 
 
-def configure(db: Database, limits: str, history: str) -> None:
-    """Set the limits; `history` counts only where there is none yet."""
-    db.run("UPDATE state SET limits = ?, history = coalesce(history, ?)", (limits, history))
+def configure(db: Database, state: State, limits: str, history: str) -> None:
+    """Set the limits; `history` counts only where there is none yet. What is to be spared is, from now on."""
+    if state.spared_ms is None:
+        state.spared_ms = state.elapsed_ms
+    db.run(
+        "UPDATE state SET limits = ?, history = coalesce(history, ?), spared_ms = ?", (limits, history, state.spared_ms)
+    )
 
 
 def database_bytes(db: Database) -> int:
@@ -47,22 +53,28 @@ def database_bytes(db: Database) -> int:
 
 
 _NEXT_DUE = """SELECT min(due) FROM (
-    SELECT min(due_ms) AS due FROM delayed
+    SELECT min(due_ms) AS due FROM delayed WHERE by_clock = 0
     UNION ALL SELECT min(ban_until_ms) FROM users WHERE ban_open
     UNION ALL SELECT (SELECT 0 FROM chats WHERE kind = 'ended' LIMIT 1)
     UNION ALL SELECT (SELECT 0 FROM dropped LIMIT 1)
     UNION ALL SELECT min(expires_ms) FROM uploads WHERE expires_ms IS NOT NULL
-    UNION ALL SELECT min(read_ms) + ?1 FROM read_ranges
-    UNION ALL SELECT min(at_ms) + ?1 FROM messages WHERE alone
-    UNION ALL SELECT min(moved_ms) + ?2 FROM members WHERE NOT absent
+    UNION ALL SELECT max(min(read_ms), (SELECT spared_ms FROM state)) + ?1 FROM read_ranges
+    UNION ALL SELECT max(min(elapsed_ms), (SELECT spared_ms FROM state)) + ?1 FROM messages WHERE alone
+    UNION ALL SELECT max(min(moved_ms), (SELECT spared_ms FROM state)) + ?2 FROM members WHERE NOT absent
 )"""
 
 
 def next_due_ms(db: Database, message_ttl_ms: int | None, absent_after_ms: int | None) -> int | None:
-    """When the first thing that waits is due.
+    """When the first thing that waits is due, by how long the chat has lived.
 
     A delayed message, the end of a ban, of a message's life, of the time in which a marker has to move, what a chat
     left behind, the end of an upload, what is to be taken off the disk.
     """
     due: int | None = db.value(_NEXT_DUE, (message_ttl_ms, absent_after_ms))
     return due
+
+
+def next_due_at_ms(db: Database) -> int | None:
+    """When the first thing is due for which somebody named a time of the wall clock."""
+    due_at: int | None = db.value("SELECT min(due_ms) FROM delayed WHERE by_clock = 1")
+    return due_at

@@ -2,14 +2,15 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from chat_server.clock import ChatTime
 from chat_server.entries import CloseAccount, Configure, Entry
 from chat_server.errors import Refusal
 from chat_server.protocol import events as e
@@ -17,6 +18,7 @@ from chat_server.protocol.names import check
 from chat_server.protocol.times import iso
 from chat_server.store.database import FILE
 from tests.unit.chat import Chat, events_in, events_to
+from tests.unit.fakes import DAY_MS, HOUR_MS
 from tests.unit.rules.model import ABSENT_MS, MAIN, RATE_MOST, RATE_MS, TTL_MS, Message, Model
 from tests.unit.rules.model_delayed import DELAYED_MAX
 from tests.unit.rules.model_files import FILE_BYTES_MAX, QUOTA_BYTES
@@ -26,6 +28,8 @@ from tests.unit.rules.model_rooms import CHATS_MAX
 # The last one comes later.
 NAMES = (OPERATOR, "ben", "cora", "dirk", "ella")
 ROOMS = ("#one", "#two", "#zwei")
+STEPS_MS = (HOUR_MS, -HOUR_MS, 30 * DAY_MS, -30 * DAY_MS)
+T = TypeVar("T")
 people = st.sampled_from((*NAMES[:4], *NAMES))
 
 
@@ -42,6 +46,9 @@ class Drawn(NamedTuple):
     back: int
     minutes: int
     text: str
+
+    def of(self, among: Sequence[T]) -> T:
+        return among[self.which % len(among)]
 
 
 drawn = st.builds(
@@ -73,6 +80,7 @@ class Machine(RuleBasedStateMachine):
 
     verbs: ClassVar[tuple[str, ...]] = (
         "send", "send", "flood", "send_delayed", "cancel", "sign_in", "delete_account", "wait", "wait", "restart",
+        "set_clock",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -96,7 +104,7 @@ class Machine(RuleBasedStateMachine):
         self.chat.batch(Entry(Configure(self.chat.limits, "history-1", [check(OPERATOR)])))
         # That things stay is not what is tested here.
         self.chat.executor._db.run("PRAGMA synchronous = OFF")
-        self.model = Model(self.chat.clock.now_ms())
+        self.model = Model(self.chat.time.now().elapsed_ms)
         self.steps = 0
 
     def teardown(self) -> None:
@@ -177,12 +185,26 @@ class Machine(RuleBasedStateMachine):
     def wait(self, drawn: Drawn) -> None:
         self.time_passes(drawn.minutes)
 
+    def set_clock(self, drawn: Drawn) -> None:
+        """It changes what is shown and nothing else."""
+        step_ms = drawn.of(STEPS_MS)
+        self.chat.clock.step(step_ms)
+        self.model.offset_ms += step_ms
+
     def restart(self, drawn: Drawn) -> None:
+        """Over a stop the chat lives on by the wall clock's difference, but never goes back."""
+        state = self.chat.executor.state
+        self.chat.clock.step(min(drawn.of(STEPS_MS), 0) + drawn.minutes * 60_000)
+        now_ms = self.chat.clock.now_ms()
+        self.model.now_ms = state.elapsed_ms + max(0, now_ms - state.at_ms)
+        self.model.offset_ms = now_ms - self.model.now_ms
         self.chat.executor._load()
+        self.chat.time = ChatTime(self.chat.clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
+        self.time_passes(0)
 
     def time_passes(self, minutes: int) -> None:
         self.chat.clock.advance(minutes * 60_000)
-        self.model.now_ms = self.chat.clock.now_ms()
+        self.model.now_ms += minutes * 60_000
         gone = self.model.due()
         told = [event for event in self.chat.due() if isinstance(event.event, e.Expired)]
         for name in self.model.alive():

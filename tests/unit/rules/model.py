@@ -56,8 +56,10 @@ class User:
 
 class Model(Rooms, People, Files, Delays):
     def __init__(self, now_ms: int) -> None:
+        """`now_ms` is how long the chat has lived, by which all is decided; `offset_ms` more than that is shown."""
         super().__init__()
         self.now_ms = now_ms
+        self.offset_ms = 0
         self.seq = 0
         self.users: dict[str, User] = {}
         self.messages: list[Message] = []
@@ -144,7 +146,7 @@ class Model(Rooms, People, Files, Delays):
         self._refuse_banned(name)
         message = self._own_message(name, id_)
         self._refuse_blocked_at(name, message)
-        message.text, message.edited_ms = text, self.now_ms
+        message.text, message.edited_ms = text, self.now_ms + self.offset_ms
         message.mentions = self._called(name, message.chat, text)
         return self._changed(message)
 

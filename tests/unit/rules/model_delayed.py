@@ -30,6 +30,7 @@ class Delays:
 
     if TYPE_CHECKING:
         now_ms: int
+        offset_ms: int
         users: dict[str, User]
 
         def _refuse_banned(self, name: str) -> None: ...
@@ -92,7 +93,7 @@ class Delays:
             e.Waiting(
                 each.id,
                 each.target if each.target == MAIN or each.room else f"@{each.target}",
-                iso(each.due_ms),
+                iso(each.due_ms + self.offset_ms),
                 each.text,
             )
             for each in mine

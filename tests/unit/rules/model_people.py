@@ -24,6 +24,7 @@ class People:
 
     if TYPE_CHECKING:
         now_ms: int
+        offset_ms: int
         users: dict[str, User]
         messages: list[Message]
         delayed: list[Delayed]
@@ -59,7 +60,7 @@ class People:
         self._other(name, target)
         self._end_ban_at(target, self.now_ms + duration_ms)
         self.acts.append(("ban", target))
-        return iso(self.now_ms + duration_ms)
+        return iso(self.now_ms + self.offset_ms + duration_ms)
 
     def unban(self, name: str, target: str) -> bool:
         """Whether there was a ban."""
@@ -80,7 +81,7 @@ class People:
 
     def banned_until(self, name: str) -> str | None:
         until_ms = self.users[name].ban_until_ms
-        return iso(until_ms) if until_ms > self.now_ms else None
+        return iso(until_ms + self.offset_ms) if until_ms > self.now_ms else None
 
     def _refuse_banned(self, name: str) -> None:
         if self._alive(name).ban_until_ms > self.now_ms:

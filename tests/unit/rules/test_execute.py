@@ -39,7 +39,7 @@ def story() -> list[Batch]:
         batches.append(entries if number != 25 else [*entries, Entry(CloseAccount(None), user), *entries])
         batches.append([Entry(Due())])
     return [
-        Batch(number, NOON_MS + number * 60_000, NOON_MS + number * 60_000, entries)
+        Batch(number, NOON_MS - number * 60_000, NOON_MS + number * 60_000, entries)
         for number, entries in enumerate(batches, 1)
     ]
 

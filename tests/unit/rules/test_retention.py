@@ -366,6 +366,7 @@ def test_what_is_noted_as_read_is_what_all_others_have_read(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, int]]
 ) -> None:
     chat = Chat(tmp_path_factory.mktemp("ranges"), absent_after_ms=DAY_MS)
+    chat.executor.state.spared_ms = 0
     chat.sign_in(*NAMES)
     markers = dict.fromkeys(NAMES, 0)
     present, there = set(NAMES), set(NAMES)
@@ -390,7 +391,7 @@ def test_what_is_noted_as_read_is_what_all_others_have_read(
         elif any(author != name and id_ > markers[name] for id_, author in authors.items()):
             chat.executor._db.run("UPDATE members SET moved_ms = moved_ms + ?", (10 * DAY_MS,))
             chat.executor._db.run("UPDATE members SET moved_ms = 0 WHERE user_id = ? AND NOT absent", (chat.ids[name],))
-            chat.executor._db.run("UPDATE messages SET at_ms = 0")
+            chat.executor._db.run("UPDATE messages SET elapsed_ms = 0")
             chat.due()
             present.discard(name)
         for id_, author in authors.items():

@@ -61,10 +61,11 @@ def test_everything_goes_by_an_index(tmp_path: Path) -> None:
         lambda: retention.alone(db, 1, 5),
         lambda: retention.lowest(db, MAIN),
         lambda: retention.unmoved(db, 1, 5),
-        lambda: retention.unread_since_ms(db, 1, MAIN, 0),
+        lambda: retention.unread_since_ms(db, 1, MAIN, 0, 1),
         lambda: retention.set_present(db, 1, 1),
         lambda: messages.remove(db, [1, 2]),
         lambda: state.next_due_ms(db, 1, 1),
+        lambda: state.next_due_at_ms(db),
         lambda: chat.say("alice", "/send_all hi"),
     ):
         for step in plans(chat, action):

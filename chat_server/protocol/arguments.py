@@ -4,13 +4,13 @@ A command's fields are annotated with these types; `KINDS` says how a word of a 
 add a kind, add a type and its row in `KINDS`.
 """
 
-import unicodedata
 from collections.abc import Callable
 from typing import Any, Literal, NewType
 
 from msgspec import Struct
 
 from chat_server.errors import Refusal
+from chat_server.protocol.characters import is_signs
 from chat_server.protocol.clean import clean, is_blank
 from chat_server.protocol.files import chunk_data, file_name, sha256_hex
 from chat_server.protocol.names import Name, check, fold
@@ -20,9 +20,8 @@ ID_MAX = (1 << 63) - 1
 KEY_CHARS_MAX = 64
 DURATION_MS_MAX = 36_500 * DAY_MS
 EMOJI_CHARS_MAX = 16
+NOTHING_SHOWS = "the text is empty, or nothing of it can be seen"
 TOPIC_CHARS_MAX = 300
-# What joins emojis, and chooses how they look: shown of their own they would be nothing.
-_EMOJI_JOINTS = frozenset(map(chr, (0x200D, 0xFE0E, 0xFE0F, 0x20E3, *range(0xE0020, 0xE0080))))
 
 Word = NewType("Word", str)
 Text = NewType("Text", str)  # cleaned, not empty
@@ -110,12 +109,13 @@ class Kind(Struct, frozen=True):
 def _text(raw: str) -> Text:
     text = clean(raw)
     if is_blank(text):
-        raise Refusal("bad_argument", "the text is empty")
+        raise Refusal("bad_argument", NOTHING_SHOWS)
     return Text(text)
 
 
 def _reason(raw: str) -> Reason:
-    return Reason(" ".join(clean(raw).split()))
+    reason = " ".join(clean(raw).split())
+    return Reason("" if is_blank(reason) else reason)
 
 
 def _word(raw: str) -> Word:
@@ -182,7 +182,7 @@ def _topic(raw: str) -> Topic:
     if raw in ("", '""'):
         return Topic("")
     if is_blank(topic):
-        raise Refusal("bad_argument", 'the topic is empty; "" takes it away')
+        raise Refusal("bad_argument", 'the topic is empty, or nothing of it can be seen; "" takes it away')
     return Topic(topic)
 
 
@@ -244,19 +244,9 @@ def _key(raw: str) -> Key:
 
 def _emoji(raw: str) -> Emoji:
     # Letters and marks of any script would make a second, unlimited channel of text; what cannot be seen, a hidden one.
-    if not (
-        1 <= len(raw) <= EMOJI_CHARS_MAX
-        and _is_sign(raw[0])
-        and all(_is_sign(char) or char in _EMOJI_JOINTS for char in raw)
-    ):
+    if len(raw) > EMOJI_CHARS_MAX or not is_signs(raw):
         raise Refusal("bad_argument", f"a reaction is one emoji, like 👍, or a sign, like +1, not {_short(raw)}")
     return Emoji(raw)
-
-
-def _is_sign(char: str) -> bool:
-    """A symbol, a digit, or punctuation; or what this Python's Unicode does not know yet, as the newest emojis."""
-    category = unicodedata.category(char)
-    return category[0] in "SNP" or category == "Cn" or char == "ℹ"
 
 
 def _sessions(raw: str | int) -> Sessions:

@@ -2,11 +2,11 @@
 
 import re
 
+from chat_server.protocol.characters import shows
+
 # C0 (but TAB and LF), DEL, C1, and the bidi embeddings, overrides and isolates; lone surrogates, which UTF-8 lacks.
 _REMOVED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LINE_ENDS = re.compile("[\u2028\u2029]")
-# Soft hyphen, zero-width space and joiners, word joiner, byte order mark.
-_NO_WIDTH = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 
 
 def clean(text: str) -> str:
@@ -17,5 +17,5 @@ def clean(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of it shows: white space and characters without width."""
-    return not text or text.isspace() or not (text.isascii() or text.translate(_NO_WIDTH).strip())
+    """Whether nothing of it shows."""
+    return not shows(text)

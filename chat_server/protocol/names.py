@@ -1,7 +1,9 @@
 """Names of users and chats: which are valid, when two are the same, when two look alike.
 
-The outcome (`Name`) travels with the command, since the Unicode tables differ between versions of Python and every
-node that replays the log must come to the same names. Look-alikes are those of Unicode's confusables.txt (UTS 39).
+The outcome (`Name`) travels with the command, so that every node that replays the log comes to the same names. It is
+the same on every node, too: properties are those of `characters`, look-alikes those of Unicode's confusables.txt
+(UTS 39), and NFKC and case folding never change for a character once Unicode has it. One that this Python does not know
+is refused, since its other case is not known either.
 """
 
 import unicodedata
@@ -11,6 +13,7 @@ from confusable_homoglyphs import categories, confusables
 from msgspec import Struct
 
 from chat_server.errors import Refusal
+from chat_server.protocol.characters import is_alphanumeric, may_be_named
 
 NAME_CHARS_MAX = 32
 # Of a name before it is normalized, which takes long for text that is made to.
@@ -57,10 +60,9 @@ def check(name: str) -> Name:
     shown = unicodedata.normalize("NFKC", name) if len(name) <= RAW_CHARS_MAX else name
     if not 1 <= len(shown) <= NAME_CHARS_MAX:
         raise Refusal("bad_name", f"a name has 1 to {NAME_CHARS_MAX} characters, this one has {len(shown)}")
-    for char in shown:
-        if not (unicodedata.category(char)[0] in "LN" or char in "_-."):
-            raise Refusal("bad_name", "a name has letters, digits, _, - and . only, like anna or anna_2")
-    if not (shown[0].isalnum() and shown[-1].isalnum()):
+    if not may_be_named(shown) or any(_is_punctuation(char) or unicodedata.category(char) == "Cn" for char in shown):
+        raise Refusal("bad_name", "a name has letters, digits, _, - and . only, like anna or anna_2")
+    if not (is_alphanumeric(shown[0]) and is_alphanumeric(shown[-1])):
         raise Refusal("bad_name", "a name starts and ends with a letter or a digit, like anna or anna_2")
     scripts = {categories.alias(char) for char in shown} - {"COMMON", "INHERITED"}
     if len(scripts) > 1 and not any(scripts <= together for together in _WRITTEN_TOGETHER):
@@ -70,6 +72,12 @@ def check(name: str) -> Name:
     if folded in RESERVED or looks in _LIKE_RESERVED or (not shown.isascii() and shape in _SHAPED_LIKE_RESERVED):
         raise Refusal("bad_name", f"the name {shown} is reserved or looks like one that is; choose another one")
     return Name(shown, folded, looks, shape)
+
+
+def _is_punctuation(char: str) -> bool:
+    """Whether a Latin letter looks like punctuation, as those for clicks and stops do (! and ? in most fonts)."""
+    prototype = _prototype(char)
+    return categories.alias(char) == "LATIN" and len(prototype) == 1 and not is_alphanumeric(prototype)
 
 
 def lookalike(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from chat_server.errors import Refusal
-from chat_server.protocol.arguments import Target, Text
+from chat_server.protocol.arguments import NOTHING_SHOWS, Target, Text
 from chat_server.protocol.clean import clean, is_blank
 from chat_server.protocol.commands import Send, SendAll
 from chat_server.protocol.mentions import with_mentions
@@ -86,7 +86,7 @@ def _talk(text: str, talk: Target | None) -> Command:
         raise Refusal("not_a_command", _NOT_A_COMMAND + (_TO_ONE if text.startswith("@") else ""))
     body = clean(text)
     if is_blank(body):
-        raise Refusal("bad_argument", "the text is empty")
+        raise Refusal("bad_argument", NOTHING_SHOWS)
     return SendAll(Text(body)) if talk.kind == "main" else Send(talk, Text(body))
 
 

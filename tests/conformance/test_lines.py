@@ -310,3 +310,17 @@ async def test_an_unended_last_line_is_not_executed(chat: Chat, last: str) -> No
     client.writer.write(f"/ping first\n{last}".encode())
     assert await client.end() == ["+ pong first"]
     assert await watcher.roundtrip() == []
+
+
+@pytest.mark.parametrize("hidden", ["\u3164", "\u2800", "\u200e", "\ufff9", "\U000e0041", "\ue000"], ids=ascii)
+async def test_nothing_that_cannot_be_seen_is_said(chat: Chat, hidden: str) -> None:
+    alice = await chat.json()
+    await alice.ok(f"/create_chat #{unique('Team').lower()}")
+    (team,) = [each["name"] for each in (await alice.ok("/status"))["chats"] if each["name"] != "main"]
+    id_ = (await alice.ok("/send_all hi"))["id"]
+    for line in (f"/send_all {hidden}", f"/edit {id_} {hidden}", f"/react {id_} {hidden}", f"/react {id_} +{hidden}",
+                 f"/topic {team} {hidden}", f"/send_file main {hidden} 1", f"/reply {id_} {hidden}"):  # fmt: skip
+        assert await alice.code(line) == "bad_argument", line
+    for name in (hidden, f"a{hidden}b", f"ab{hidden}"):
+        assert await alice.code(f"/create_chat #{name}") == "bad_name"
+        assert await (await chat.json_stranger()).code(f"/sign_in {name}") == "bad_name"

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from chat_server.errors import Refusal
-from chat_server.protocol.clean import clean
+from chat_server.protocol.clean import clean, is_blank
 from chat_server.protocol.files import file_name
 from chat_server.protocol.table import Argument, Spec
 from chat_server.protocol.times import TIME_MS_MAX, iso
@@ -48,7 +48,7 @@ _numbers = _ids | _ids.map(str) | _ids.map("#{}".format)
 # For each kind values of the JSON form that a line, if it takes them at all, can say too.
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "word": _words,
-    "text": _line_text.filter(lambda text: not text.startswith(" ") and bool(clean(text).strip())),
+    "text": _line_text.filter(lambda text: not text.startswith(" ") and not is_blank(clean(text))),
     "reason": _line_text.filter(lambda text: bool(text.strip(" "))),
     "secret": _tight_words,
     "token": _tight_words,
@@ -58,7 +58,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "room": names.map("#{}".format),
     "room_name": names.map("#{}".format),
     "entrance": names.map("#{}".format) | _tight_words.filter(lambda word: word[0] != "#"),
-    "topic": _line_text.filter(lambda text: not text.startswith(" ") and bool(clean(text).strip())) | st.just('""'),
+    "topic": _line_text.filter(lambda text: not text.startswith(" ") and not is_blank(clean(text))) | st.just('""'),
     "id": _numbers,
     "count": _numbers,
     "delay": st.integers(0, 10**11)

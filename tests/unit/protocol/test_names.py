@@ -24,6 +24,17 @@ from chat_server.protocol.names import NAME_CHARS_MAX, RESERVED, check, fold, lo
         "김민준",
         "Ödön",
         "Σίσυφος",
+        # Letters of their languages, though Unicode calls them modifiers or punctuation looks like them.
+        "ユーザー",
+        "佐々木",
+        "สมๆก",
+        "く",
+        "人",
+        "Ɓala",
+        "þorgnýr",
+        "יוסי",
+        "محمد",
+        "علی۱۲",
     ],
 )
 def test_these_may_be_given(name: str) -> None:
@@ -36,12 +47,24 @@ def test_these_may_be_given(name: str) -> None:
         "", "x" * 33, "a b", "a\tb", "a\nb", "a\0b", "a\x1bb", "a\u202eb", "a\u200bb", "a@b", "#team", "a/b",
         "a:b", '"a"', "👍", "_a", "a_", "-a", "a-", ".a", "a.", "-", "e\u0301\u0323x\u0489",
         "аnna", "annа", "anna花", "алfа", "αnna",
-        "\ud800", "a\u2028b",
+        "\ud800", "a\u2028b", "محـمد",
     ],
 )  # fmt: skip
 def test_these_may_not(name: str) -> None:
     with pytest.raises(Refusal) as refused:
         check(name)
+    assert refused.value.code == "bad_name"
+
+
+HIDDEN = "\u3164\u115f\u1160\uffa0\u2800\u200e\u200d\ufff9\U000e0041\u17b4\u034f\ufe0f\u0378\ue000\U00013441\U00016fe4"
+MARKS = "ʼʻʽʾˈːˑˬʹꞌꞏǃʔᴻ"
+
+
+@pytest.mark.parametrize("char", HIDDEN + MARKS, ids=ascii)
+@pytest.mark.parametrize("form", ["{}", "bob{}", "b{}ob", "花{}子"])
+def test_nothing_stands_in_a_name_that_is_not_seen_or_taken_for_a_mark(form: str, char: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        check(form.format(char))
     assert refused.value.code == "bad_name"
 
 

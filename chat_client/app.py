@@ -114,7 +114,7 @@ class App:
     async def _read(self) -> None:
         done = 0
         async for event in self._chat:
-            handle(self.screen, event, self._now())
+            handle(self.screen, event, self._now(), answered=self._chat.is_own)
             if isinstance(event, Connected):
                 self._learn()
             if isinstance(event, Outgoing) and event.state not in ("waiting", "held"):

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chat_client import clock, files, wire
+from chat_client import clock, confirmed, files, wire
 from chat_client.errors import ChatError, Disconnected, Refused
 from chat_client.files import OnProgress, Progress
 from chat_client.link import Answer, Link, Request
@@ -68,6 +68,8 @@ class Chat:
         self._pauses = pauses  # after `unavailable`
         self._resuming: asyncio.TimerHandle | None = None
         self._waiting: set[asyncio.Future[Any]] = set()  # for answers
+        self._own: set[int] = set()  # those of the events on the stream that a reply has confirmed, by `id()`
+        self.is_own = False  # whether the last event tells of what a command on this very connection has changed
         self._settling: dict[str, list[asyncio.Future[Outgoing]]] = {}
         self._changed = asyncio.Event()  # whether there is a connection
         self._upkeep = make(self._stream)
@@ -122,7 +124,10 @@ class Chat:
         return self
 
     async def __anext__(self) -> AnyEvent:
-        return await self._stream.next()
+        event = await self._stream.next()
+        self.is_own = id(event) in self._own
+        self._own.discard(id(event))
+        return event
 
     # ---- commands
 
@@ -133,7 +138,7 @@ class Chat:
         if it is lost before the reply: then it is not known whether it was done.
         """
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        request = Request(lambda what: self._answered(verb, arguments, answer, what))
+        request = Request(lambda what: self._answered(verb, arguments, request, answer, what))
         self._ready_link().command(verb, arguments, request)
         return await self._returned(request, answer)
 
@@ -147,7 +152,8 @@ class Chat:
         form = find(word, self.commands)
         verb = form.verb if form else ""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        request = Request(lambda what: self._answered(verb, typed.arguments if typed else {}, answer, what))
+        arguments = typed.arguments if typed else {}
+        request = Request(lambda what: self._answered(verb, arguments, request, answer, what))
         self._ready_link().line(line, request)
         return await self._returned(request, answer)
 
@@ -164,7 +170,9 @@ class Chat:
     def _no_connection(self) -> str:
         return f"there is no connection: {self.state.why}" if isinstance(self.state, Lost | Ended) else "not connected"
 
-    def _answered(self, verb: str, arguments: dict[str, Any], answer: asyncio.Future[Answer], what: Answer) -> None:
+    def _answered(
+        self, verb: str, arguments: dict[str, Any], request: Request, answer: asyncio.Future[Answer], what: Answer
+    ) -> None:
         if isinstance(what, Refused) and what.code == "not_signed_in":
             self._upkeep.finish("signed_out", "signed out")
         elif isinstance(what, Reply):
@@ -173,6 +181,9 @@ class Chat:
                 self._upkeep.finish("signed_out", "account deleted" if verb == "delete_account" else "signed out")
             elif verb == "quit":
                 self._upkeep.finish("closed", "goodbye")
+            for event in confirmed.events(verb, arguments, list(request.lines), what, self.user):
+                if self._upkeep.confirmed(event):
+                    self._own.add(id(event))
         if not answer.done():
             answer.set_result(what)
 

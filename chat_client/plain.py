@@ -24,7 +24,7 @@ from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten
 from chat_client.typed import Argument, find, has_secret, secrets_to_ask
 from chat_client.typing_in import Input
 from chat_server.protocol.clean import clean
-from chat_server.protocol.events import Event, Message, ReadMarker, Talking
+from chat_server.protocol.events import Event, Left, Message, ReadMarker, Talking
 from chat_server.protocol.files import size_told
 from chat_server.protocol.times import distance
 
@@ -133,7 +133,15 @@ class Plain:
                     self._shown[event.chat] = max(event.id, self._shown.get(event.chat, 0))
             case ReadMarker() if self._shown.get(event.chat, 0) <= event.id:
                 self._shown.pop(event.chat, None)
-        return show.event(event, now())
+            case Left() if event.user == self._chat.user and event.chat == self.open:
+                self.open = "main"
+                return [*self._words(event), "* what you type goes to main"]
+        return self._words(event)
+
+    def _words(self, event: Event) -> list[str]:
+        """Nothing where the answer to a command tells it already; a message is shown as it is now."""
+        answered = self._chat.is_own and not isinstance(event, Message)
+        return [] if answered else show.event(event, now())
 
     def _say(self, *lines: str) -> None:
         if lines:

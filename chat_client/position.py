@@ -45,6 +45,11 @@ class Position:
             self._newest.popitem(last=False)
         return True
 
+    def confirmed(self, message: Message) -> bool:
+        """Whether one that a reply brought is news. It moves no position: what was pushed before it may still be on its
+        way, where this connection is behind."""
+        return self._remember(message.id, message.seq)
+
     def sent(self, id_: int) -> None:
         """A message of one's own has this id: as it was sent it is no news any more."""
         self._remember(id_, id_)

@@ -228,6 +228,13 @@ class Upkeep:
         if not isinstance(event, Message) or self.position.missed(event, in_order=resumed):
             self._stream.put(event)
 
+    def confirmed(self, event: Event) -> bool:
+        """A reply tells of this; whether it is news."""
+        news = not isinstance(event, Message) or self.position.confirmed(event)
+        if news:
+            self._stream.put(event)
+        return news
+
     def _pushed(self, event: Event) -> None:
         if isinstance(event, Closing) and event.code in FINAL:
             self._final = self._final or (event.code, event.reason)

@@ -36,10 +36,12 @@ class Quiet(Struct, frozen=True):
 
 
 class Shown(Struct, frozen=True):
-    """Typed by the user in this chat: the answer is shown there."""
+    """Typed by the user in this chat: the answer is shown there. Of what was done by a key only a refusal is: what is
+    done is seen, and told for a moment."""
 
     chat: str
     line: str
+    by_key: bool = False
 
 
 Why = Page | ThreadOf | Results | Quoted | Quiet | Shown

@@ -22,30 +22,32 @@ from chat_server.protocol.times import iso
 PENDING_PLACE = 1 << 62  # behind all messages
 
 
-def handle(screen: Screen, event: AnyEvent, now: float) -> None:
+Words = tuple[str, str] | None  # in which chat it is told, and how
+
+
+def handle(screen: Screen, event: AnyEvent, now: float, answered: bool = False) -> None:
+    """`answered`: the user's own command has caused it here, and its answer tells it in words."""
     screen.now = now
     if isinstance(event, Message):
         message(screen, event)
     elif isinstance(event, Outgoing):
         outgoing(screen, event)
-    elif isinstance(event, ReadMarker):
-        if room := screen.rooms.get(event.chat):
-            if room.unread and not room.newest:
-                screen.ask("status")
-            room.marked(event.id, screen.me)
     elif isinstance(event, Event):
-        if heard := _HEARD.get(type(event)):
-            heard(screen, event)
-        else:
-            _tell(screen, screen.open_name, event)
+        heard = _HEARD.get(type(event), _other)
+        told = heard(screen, event)
+        if told is not None and told[1] and not answered:
+            _note(screen, *told)
     else:
         _connection(screen, event)
 
 
-def _tell(screen: Screen, chat: str, event: Event) -> None:
-    """In the server's own words."""
-    if said := words.of_event(event, screen.now):
-        _note(screen, chat, said)
+def _in_words(screen: Screen, chat: str, event: Event) -> Words:
+    """The server's own."""
+    return chat, words.of_event(event, screen.now)
+
+
+def _other(screen: Screen, event: Event) -> Words:
+    return _in_words(screen, screen.open_name, event)
 
 
 def _note(screen: Screen, chat: str, text: str) -> None:
@@ -176,50 +178,59 @@ def _refused(screen: Screen, event: Outgoing) -> None:
 # ---- events of the server
 
 
-def _presence(screen: Screen, event: e.Presence) -> None:
+def _read(screen: Screen, event: ReadMarker) -> Words:
+    if room := screen.rooms.get(event.chat):
+        if room.unread and not room.newest:
+            screen.ask("status")
+        room.marked(event.id, screen.me)
+    return None
+
+
+def _presence(screen: Screen, event: e.Presence) -> Words:
     if event.user in screen.users or len(screen.users) < USERS_MAX:
         screen.users[event.user] = event.online
     if event.away and event.user in screen.users:
         screen.away[event.user] = event.away
     else:
         screen.away.pop(event.user, None)
+    return None
 
 
-def _banned(screen: Screen, event: e.Banned) -> None:
+def _banned(screen: Screen, event: e.Banned) -> Words:
     screen.ban = e.Ban(until=event.until, reason=event.reason)
-    _tell(screen, screen.open_name, event)
+    return _other(screen, event)
 
 
-def _unbanned(screen: Screen, event: e.Unbanned) -> None:
+def _unbanned(screen: Screen, event: e.Unbanned) -> Words:
     screen.ban = None
-    _tell(screen, screen.open_name, event)
+    return _other(screen, event)
 
 
-def _delayed_sent(screen: Screen, event: e.DelayedSent) -> None:
+def _delayed_sent(screen: Screen, event: e.DelayedSent) -> Words:
     screen.tell("done", words.of_event(event, screen.now))
+    return None
 
 
-def _notice(screen: Screen, event: e.Notice) -> None:
+def _notice(screen: Screen, event: e.Notice) -> Words:
     if event.owner and (room := screen.rooms.get(event.chat or "")):
         room.owner = event.owner
-    if not screen.catching_up:
-        _tell(screen, screen.open_name, event)
+    return None if screen.catching_up else _other(screen, event)
 
 
-def _invited(screen: Screen, event: e.Invited) -> None:
+def _invited(screen: Screen, event: e.Invited) -> Words:
     if event.chat not in screen.invitations:
         screen.invitations.append(event.chat)
-    _tell(screen, screen.open_name, event)
     screen.do(Attention("invitation", safe(f"{event.by} invites you to {event.chat}")))
+    return _other(screen, event)
 
 
-def _join_request(screen: Screen, event: e.JoinRequest) -> None:
+def _join_request(screen: Screen, event: e.JoinRequest) -> Words:
     if (event.chat, event.user) not in screen.requests:
         screen.requests.append((event.chat, event.user))
-    _tell(screen, event.chat, event)
+    return _in_words(screen, event.chat, event)
 
 
-def _joined(screen: Screen, event: e.Joined) -> None:
+def _joined(screen: Screen, event: e.Joined) -> Words:
     room = screen.room(event.chat)
     if room.members is not None and event.user not in room.members:
         room.members.append(event.user)
@@ -227,17 +238,20 @@ def _joined(screen: Screen, event: e.Joined) -> None:
     screen.invitations = [name for name in screen.invitations if name != event.chat]
     if event.user == screen.me:
         screen.ask("status")
-    _tell(screen, event.chat, event)
+    return _in_words(screen, event.chat, event)
 
 
-def _left(screen: Screen, event: e.Left) -> None:
+def _left(screen: Screen, event: e.Left) -> Words:
     if event.user == screen.me:
+        screen.invitations = [name for name in screen.invitations if name != event.chat]
         gone(screen, event.chat)
         by = f"{event.by} removed you from" if event.by else "you are no longer in"
-        _note(screen, screen.open_name, f"{by} {event.chat}")
-    elif room := screen.rooms.get(event.chat):
-        room.members = [member for member in room.members or [] if member != event.user]
-        _tell(screen, event.chat, event)
+        return screen.open_name, f"{by} {event.chat}"
+    room = screen.rooms.get(event.chat)
+    if room is None:
+        return None
+    room.members = [member for member in room.members or [] if member != event.user]
+    return _in_words(screen, event.chat, event)
 
 
 def gone(screen: Screen, chat: str) -> None:
@@ -251,18 +265,18 @@ def gone(screen: Screen, chat: str) -> None:
         screen.before_name = "main"
 
 
-def _approved(screen: Screen, event: e.Approved) -> None:
+def _approved(screen: Screen, event: e.Approved) -> Words:
     screen.room(event.chat)
     screen.ask("status")
-    _note(screen, screen.open_name, f"you are in {event.chat} now: /open {event.chat}")
+    return screen.open_name, f"you are in {event.chat} now: /open {event.chat}"
 
 
-def _topic(screen: Screen, event: e.TopicChanged) -> None:
+def _topic(screen: Screen, event: e.TopicChanged) -> Words:
     screen.room(event.chat).topic = event.topic or None
-    _tell(screen, event.chat, event)
+    return _in_words(screen, event.chat, event)
 
 
-def _expired(screen: Screen, event: e.Expired) -> None:
+def _expired(screen: Screen, event: e.Expired) -> Words:
     feeds: list[Feed] = [screen.view.feed] if screen.view else []
     if room := screen.rooms.get(event.chat):
         feeds.append(room.feed)
@@ -270,20 +284,23 @@ def _expired(screen: Screen, event: e.Expired) -> None:
         room.unread = max(0, room.unread - sum(id > room.read for id in event.ids))
     for feed in feeds:
         feed.remove(event.ids)
+    return None
 
 
-def _muted(screen: Screen, event: e.Muted) -> None:
+def _muted(screen: Screen, event: e.Muted) -> Words:
     screen.room(event.chat).muted = event.muted
+    return None
 
 
-def _closing(screen: Screen, event: e.Closing) -> None:
+def _closing(screen: Screen, event: e.Closing) -> Words:
     if event.code == "kicked":
-        _note(screen, screen.open_name, event.reason)
-    else:
-        screen.tell("info", f"the server closes: {event.reason}")
+        return screen.open_name, event.reason
+    screen.tell("info", f"the server closes: {event.reason}")
+    return None
 
 
-_HEARD: dict[type[Event], Callable[[Screen, Any], None]] = {
+_HEARD: dict[type[Event], Callable[[Screen, Any], Words]] = {
+    ReadMarker: _read,
     e.Presence: _presence,
     e.Banned: _banned,
     e.Unbanned: _unbanned,

@@ -9,22 +9,20 @@ from chat_client.errors import ChatError, Refused
 from chat_client.model import words
 from chat_client.model.effects import Page, Quiet, Quoted, Results, Run, Shown, ThreadOf, Why
 from chat_client.model.feed import Feed
-from chat_client.model.incoming import gone, load_limits, why_not
+from chat_client.model.incoming import load_limits, why_not
 from chat_client.model.moving import open_chat, show_unread
 from chat_client.model.room import Room
 from chat_client.model.screen import Screen, View
 from chat_client.rows.said import quote_of
 from chat_client.states import OtherReply
 from chat_server.protocol.events import (
-    Changed,
     Event,
-    MarkedRead,
     Message,
     Reply,
     SignedOut,
     StatusReport,
 )
-from chat_server.protocol.room_replies import ChatCreated, Entering
+from chat_server.protocol.room_replies import ChatCreated, ChatLeft, Entering
 from chat_server.protocol.times import iso
 
 SIDE_MESSAGES_MAX = 1000  # of which the client's own commands never list more
@@ -187,12 +185,16 @@ def _shown(screen: Screen, why: Shown, verb: str, messages: list[Message], reply
     if isinstance(reply, SignedOut):
         screen.tell("done", "signed out")
         return
-    if isinstance(reply, Changed):
-        return
-    note(screen, why.chat, "done", words.of_reply(verb, reply, screen.now), answer=True)
+    told = words.of_reply(verb, reply, screen.now)
+    if why.by_key:
+        screen.tell("done", told)
+    else:
+        # A chat that is left is gone before or after this: the answer must not go with it.
+        where = "main" if isinstance(reply, ChatLeft) and reply.chat == why.chat else why.chat
+        note(screen, where, "done", told, answer=True)
 
 
-# ---- what an answer tells besides
+# ---- what an answer tells besides: the changes that it confirms come as events
 
 
 def _learn(screen: Screen, verb: str, reply: Reply) -> None:
@@ -209,22 +211,14 @@ def _learn(screen: Screen, verb: str, reply: Reply) -> None:
             if each.read == room.read:
                 room.unread = each.unread
         return
-    if isinstance(reply, MarkedRead):
-        screen.room(reply.chat).marked(reply.id, screen.me)
-        return
     fields = reply.fields if isinstance(reply, OtherReply) else structs.asdict(reply)
     chat = fields.get("chat")
     if not isinstance(chat, str):
         return
-    if verb in ("mute", "unmute"):
-        screen.room(chat).muted = verb == "mute"
-    elif verb in ("leave", "decline"):
+    if verb == "decline":
         screen.invitations = [name for name in screen.invitations if name != chat]
-        gone(screen, chat)
-    elif verb in ("create_chat", "join") and not fields.get("asked"):
-        screen.invitations = [name for name in screen.invitations if name != chat]
-        screen.room(chat)
-        screen.ask("status")
+    elif verb == "deny":
+        screen.requests = [request for request in screen.requests if request != (chat, fields.get("user"))]
     elif verb == "members" and isinstance(fields.get("members"), list):
         screen.room(chat).members = [_name(member) for member in fields["members"]]
     elif verb == "topic" and "topic" in fields:

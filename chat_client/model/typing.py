@@ -83,7 +83,7 @@ def _composed(screen: Screen, text: str) -> bool:
     assert composing is not None
     if not _fits(screen, text):
         return False
-    why = Shown(composing.chat, f"/{composing.kind}")
+    why = Shown(composing.chat, f"/{composing.kind}", by_key=True)
     if composing.kind == "reply":
         screen.do(Post("reply", {"id": composing.id, "text": text}))
         if screen.view is None:
@@ -92,8 +92,8 @@ def _composed(screen: Screen, text: str) -> bool:
         screen.do(Ask("edit", {"id": composing.id, "text": text}, why))
     else:
         word = text.strip()
-        emoji = EMOJIS.get(word.strip(":"), word)
-        if any(char.isalpha() for char in emoji):
+        emoji = _emoji(word)
+        if emoji == ":" or any(char.isalpha() for char in emoji):
             screen.tell(
                 "error", f"{safe(begin(word))[:40]} is no emoji: 👍, or :name: with Tab; Esc goes back to the line"
             )
@@ -118,6 +118,12 @@ def pasted(screen: Screen, text: str) -> None:
     screen.question = Question(f"paste {lines} lines, {len(text)} characters{past}?", "paste", text)
 
 
+def _emoji(word: str) -> str:
+    """What is meant behind the `:` that stands in the line: a name, an emoji, or a sign like `:)`."""
+    rest = word.removeprefix(":")
+    return EMOJIS.get(word.strip(":"), word if rest.isascii() else rest)
+
+
 def type_anyway(screen: Screen, text: str) -> None:
     """What is typed or pasted while something else has the keys, and means nothing there: that is left, and the text
     goes into the line."""
@@ -138,7 +144,7 @@ def answer(screen: Screen, yes: bool) -> None:
     if question.kind == "paste":
         screen.do(InsertText(question.subject))
     elif question.kind == "delete":
-        screen.do(Ask("delete", {"id": question.subject}, Shown(screen.open_name, "/delete")))
+        screen.do(Ask("delete", {"id": question.subject}, Shown(screen.open_name, "/delete", by_key=True)))
     elif question.kind == "leave":
         screen.do(Leave())
 

@@ -89,3 +89,25 @@ async def test_cancelling(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     status, said = await plain(home, "bob", sent, (" % of ", "/cancel"), ("cancelled", "/cancel"))
     assert status == 1 and "* a.png: cancelled" in said and "- bad_argument: no file is on its way" in said
     assert await alice.roundtrip() == []
+
+
+async def test_ones_own_changes_are_told_once(home: Home) -> None:
+    """The answer tells what was done; of a message there is also a line that shows it as it is now."""
+    alice = await home.chat.json("alice")
+    await alice.ok("/send_all hello")
+    steps = [
+        ("connected to", "mine"),
+        ("mine (#", "/edit 2 changed"),
+        ("changed (edited) (#2)", "/react 1 👍"),
+        ("hello (👍 bob) (#1)", "/create #team"),
+        ("#team", "/open #team"),
+        ("goes to #team", "/topic #team plans"),
+        ("plans", "/mute #team"),
+        ("muted", "/leave #team"),
+        ("what you type goes to main", "/quit"),
+    ]
+    status, said = await plain(home, "bob", *steps)
+    assert status == 0
+    for shown in ("changed (edited)", "changed #2", "hello (👍 bob)", "+ changed #1", "plans", "muted"):
+        assert sum(shown in line for line in said) == 1, (shown, said)
+    assert sum("#team" in line for line in said if line.startswith("* ")) == 1, "where what is typed goes"

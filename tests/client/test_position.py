@@ -56,6 +56,15 @@ def test_ones_own_messages_are_no_news_after_a_resume() -> None:
     assert position.missed(message(11, 13), in_order=True), "but a change of it is"
 
 
+def test_what_a_reply_confirms_comes_once_and_hides_nothing() -> None:
+    position = at(10)
+    assert position.confirmed(message(5, 20)) and position.seq == 10
+    assert position.pushed(message(12)), "which was pushed before, and came after the reply"
+    assert not position.pushed(message(5, 20)), "as after a resume"
+    assert not position.confirmed(message(5, 19)), "what has come by a push is newer"
+    assert position.pushed(message(5, 21))
+
+
 def test_another_history() -> None:
     position = at(10)
     position.pushed(message(11))

@@ -1,11 +1,34 @@
+from collections.abc import Callable
+
+import pytest
+
 from chat_client.errors import Disconnected, Refused
 from chat_client.model import moving
 from chat_client.model.effects import Ask, Page, Quoted, Results, Run, Shown
+from chat_client.model.incoming import handle
 from chat_client.model.replies import answered, note, refused
+from chat_client.model.screen import Screen
+from chat_client.rows.items import Note
 from chat_client.states import OtherReply
-from chat_server.protocol.events import Found, Limit, MarkedRead, Pong, Sent, WhoReport
+from chat_server.protocol.events import (
+    Changed,
+    Chat,
+    Event,
+    Found,
+    Joined,
+    Left,
+    Limit,
+    Muted,
+    Notice,
+    Pong,
+    Presence,
+    ReadMarker,
+    Sent,
+    TopicChanged,
+    WhoReport,
+)
 from chat_server.protocol.events import Page as PageOf
-from chat_server.protocol.room_replies import ChatCreated, Entering
+from chat_server.protocol.room_replies import ChatCreated, ChatLeft, Entering, InvitationDeclined, RequestDenied
 from tests.client.people import Me, at, said
 
 
@@ -121,16 +144,69 @@ def test_a_quote_is_fetched_when_it_is_on_the_screen() -> None:
 def test_what_answers_tell_besides() -> None:
     me = ready()
     me.hear(said(2), said(3))
-    reply(me, "read", MarkedRead("main", 3))
-    assert me.screen.rooms["main"].unread == 0
-    reply(me, "mute", OtherReply({"chat": "main"}))
-    assert me.screen.rooms["main"].muted
-    reply(me, "create_chat", OtherReply({"chat": "#new"}))
-    assert "#new" in me.screen.rooms and me.asked("status")
     reply(me, "members", OtherReply({"chat": "#new", "members": ["alice", {"name": "bob"}]}))
     assert me.screen.rooms["#new"].members == ["alice", "bob"]
-    answered(me.screen, Shown("#new", "/leave"), "leave", [], OtherReply({"chat": "#new"}), me.now)
-    assert "#new" not in me.screen.rooms
+    me.screen.invitations, me.screen.requests = ["#x"], [("#new", "bob")]
+    reply(me, "decline", InvitationDeclined("#x"))
+    reply(me, "deny", RequestDenied("#new", "bob"))
+    assert not me.screen.invitations and not me.screen.requests
+
+
+def test_a_change_that_was_typed_is_answered_and_one_by_a_key_told_for_a_moment() -> None:
+    me = ready()
+    reply(me, "edit", Changed(1, 9))
+    assert "✓ changed #1" in me.text()
+    answered(me.screen, Shown("main", "/delete", by_key=True), "delete", [], Changed(7, 10), me.now)
+    assert "changed #7" in me.text("bar") and "changed #7" not in me.text()
+
+
+@pytest.mark.parametrize("first", ["event", "answer"])
+def test_the_answer_to_leaving_a_chat_does_not_go_with_it(first: str) -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 0, muted=False))
+    me.load()
+    moving.open_chat(me.screen, "#team")
+    me.load(chat="#team")
+    if first == "event":
+        handle(me.screen, Left("#team", "alice"), me.now, answered=True)
+    answered(me.screen, Shown("#team", "/leave #team"), "leave", [], ChatLeft("#team"), me.now)
+    if first == "answer":
+        handle(me.screen, Left("#team", "alice"), me.now, answered=True)
+    assert me.screen.open_name == "main" and "#team" not in me.screen.rooms
+    assert me.text().count("#team") == 1
+
+
+CONFIRMED: list[tuple[Event, Callable[[Screen], bool]]] = [
+    (said(1, "changed", who="alice", seq=9), lambda screen: screen.feed.said[1].message.text == "changed"),
+    (said(1, who="alice", seq=9, deleted=True), lambda screen: screen.feed.said[1].message.deleted),
+    (ReadMarker("#team", 7), lambda screen: screen.rooms["#team"].unread == 0),
+    (Muted("#team", True), lambda screen: screen.rooms["#team"].muted),
+    (Presence("alice", True, "lunch"), lambda screen: screen.away == {"alice": "lunch"}),
+    (TopicChanged("#team", "plans", "alice"), lambda screen: screen.rooms["#team"].topic == "plans"),
+    (Joined("#new", "alice"), lambda screen: "#new" in screen.rooms and not screen.invitations),
+    (Joined("#team", "carol"), lambda screen: screen.rooms["#team"].members == ["alice", "bob", "carol"]),
+    (Left("#team", "bob", "alice"), lambda screen: screen.rooms["#team"].members == ["alice"]),
+    (Notice("bob owns #team now", chat="#team", owner="bob"), lambda screen: screen.rooms["#team"].owner == "bob"),
+    (Left("#team", "alice"), lambda screen: "#team" not in screen.rooms),
+]
+
+
+@pytest.mark.parametrize("answered_here", [True, False])
+@pytest.mark.parametrize("event, shows", CONFIRMED)
+def test_a_change_looks_the_same_whoever_made_it(
+    event: Event, shows: Callable[[Screen], bool], answered_here: bool
+) -> None:
+    """Pushed, or confirmed by the answer to one's own command, which alone tells it in words then."""
+    me = Me(
+        Chat("main", 0, 0, muted=False),
+        Chat("#team", 0, 2, muted=False, owner="alice", members=["alice", "bob"]),
+    )
+    me.load(said(1, who="alice"))
+    me.screen.invitations = ["#new"]
+    assert not shows(me.screen)
+    handle(me.screen, event, me.now, answered=answered_here)
+    assert shows(me.screen)
+    if answered_here:
+        assert not any(isinstance(item, Note) for room in me.screen.rooms.values() for item in room.feed.items)
 
 
 def test_limits_are_in_the_status_line() -> None:

@@ -181,11 +181,24 @@ def test_no_click_makes_letters_act() -> None:
     assert me.screen.choosing and me.screen.feed.selected == 3
 
 
+@pytest.mark.parametrize(
+    "typed, meant",
+    [(":tada:", "🎉"), (":tada", "🎉"), ("tada", "🎉"), (":👍", "👍"), ("👍", "👍"), (":)", ":)"), ("+1", "👍")],
+)
+def test_what_a_reaction_is(typed: str, meant: str) -> None:
+    me = ready()
+    moving.choose(me.screen, -1)
+    moving.choose(me.screen, -1)
+    moving.compose(me.screen, "react")
+    assert submit(me.screen, typed)
+    assert me.wanted(Ask)[-1].arguments["emoji"] == meant
+
+
 def test_a_word_in_place_of_an_emoji_stays_in_the_line() -> None:
     me = ready()
     moving.choose(me.screen, -1)
     moving.compose(me.screen, "react")
-    assert not submit(me.screen, "hello there")
+    assert not submit(me.screen, "hello there") and not submit(me.screen, ":")
     assert me.screen.composing is not None and not me.wanted(Ask) and "is no emoji" in me.text("bar")
 
 

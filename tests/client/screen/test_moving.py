@@ -4,7 +4,7 @@ import asyncio
 import re
 
 from chat_client import connect
-from tests.client.tmux import Tmux
+from tests.client.tmux import Terminal, Tmux
 from tests.harness import Server
 
 
@@ -125,7 +125,11 @@ def test_messages_are_selected_and_answered(tmux: Tmux, server: Server) -> None:
     alice.keys("e")
     alice.until("❯ we shall")
     alice.type(" not", enter=True)
-    bob.until("we shall not (edited)")
+    on_both("we shall not (edited)", alice, bob)
+    alice.keys("M-Up", "e")
+    alice.until("❯ we shall not")
+    alice.type(" now", enter=True)
+    on_both("we shall not now (edited)", alice, bob)
     bob.keys("M-Up")
     bob.until("#2")
     bob.keys("+")
@@ -135,7 +139,11 @@ def test_messages_are_selected_and_answered(tmux: Tmux, server: Server) -> None:
     bob.until("👍")
     bob.keys("C-u")
     bob.type("👍", enter=True)
-    alice.until("👍 bob")
+    on_both("👍 bob", alice, bob)
+    bob.keys("M-Up", "+")
+    bob.enter("👍")
+    alice.without("👍 bob")
+    bob.without("👍 bob")
     alice.keys("M-Up", "M-Up", "t")
     alice.until("main · thread · shall we?")
     alice.type("in the thread", enter=True)
@@ -146,7 +154,41 @@ def test_messages_are_selected_and_answered(tmux: Tmux, server: Server) -> None:
     alice.keys("M-Up", "d")
     alice.until("Enter: yes")
     alice.keys("Enter")
-    bob.until("(deleted)")
+    on_both("(deleted)", alice, bob)
+
+
+def on_both(shown: str, *screens: Terminal) -> None:
+    """One's own change is on one's own screen too."""
+    for screen in screens:
+        screen.until(shown)
+
+
+def test_changes_that_are_typed_are_answered_and_seen_on_all_screens(tmux: Tmux, server: Server) -> None:
+    alice, bob = tmux.client(server, "alice"), tmux.client(server, "bob")
+    other = tmux.client(server, "alice", name="other")
+    alice.enter("first")
+    on_both("first", alice, bob, other)
+    alice.enter("/edit 1 second")
+    on_both("second (edited)", alice, bob, other)
+    alice.until("✓ changed #1")
+    alice.enter("/react 1 🎉")
+    on_both("🎉 alice", alice, bob, other)
+    alice.enter("/create #team")
+    alice.until("▌2 #team")
+    alice.enter("/topic #team plans")
+    alice.until("#team  plans")
+    other.keys("M-2")
+    other.until("#team  plans")
+    alice.enter("/mute #team")
+    on_both("plans · muted", alice, other)
+    alice.enter("/leave #team")
+    for screen in (alice, other):
+        screen.until("▌1 main")
+        screen.without("2 #team")
+    alice.enter("/away lunch")
+    on_both("◐ alice", alice, bob)
+    alice.enter("/delete 1")
+    on_both("(deleted)", alice, bob, other)
 
 
 def test_what_is_typed_after_a_click_is_text(tmux: Tmux, server: Server) -> None:

@@ -169,6 +169,10 @@ class Departed(Internal, frozen=True, tag="departed"):
     """The user's last connection ended."""
 
 
+class Erase(Internal, frozen=True, tag="erase"):
+    """Goes on removing what deleted accounts left, where nothing else that is due is to be done."""
+
+
 class Due(Internal, frozen=True, tag="due"):
     """The time of the entry has come for whatever waits for it: delayed messages, ends of bans, what has expired."""
 
@@ -180,7 +184,7 @@ Logged = (
     | o.Ban | o.Unban | o.Kick | o.Announce | o.Appoint | o.Dismiss | o.SetPasswordOf | o.Forget
     | Configure | Enter | EnterByToken | EndTokens | SetPassword | CloseAccount | MakeLink | Accept | Ask
     | OpenUpload | CompleteUpload | LeaveUploads | Swept
-    | Seen | MarkRead | Told | Departed | Due
+    | Seen | MarkRead | Told | Departed | Erase | Due
 )  # fmt: skip
 
 

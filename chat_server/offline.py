@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from chat_server.clock import ChatTime, Clock
-from chat_server.entries import MACHINE, Batch, Entry, Limits
+from chat_server.entries import MACHINE, Batch, Entry, Erase, Limits
 from chat_server.errors import Refusal, StartError
 from chat_server.node import Page
 from chat_server.protocol.events import Reply
@@ -42,14 +42,20 @@ class Offline:
 
     async def order(self, command: Any) -> Reply:
         """Raises Refusal, and StartError if the disk fails."""
-        batch = Batch(self._executor.state.applied + 1, *self._time.now(), [Entry(command, MACHINE)])
         try:
-            (outcome,) = self._executor.execute(batch).outcomes
+            result = self._execute(command)
+            while self._executor.is_erasing:
+                self._execute(Erase())
         except DISK_ERRORS as error:
             raise StartError(f"the disk failed: {error}; nothing was done") from None
-        if isinstance(outcome.result, Refusal):
-            raise outcome.result
-        assert isinstance(outcome.result, Reply)
+        if isinstance(result, Refusal):
+            raise result
+        assert isinstance(result, Reply)
+        return result
+
+    def _execute(self, command: Any) -> Any:
+        batch = Batch(self._executor.state.applied + 1, *self._time.now(), [Entry(command, MACHINE)])
+        (outcome,) = self._executor.execute(batch).outcomes
         return outcome.result
 
     async def read(self, query: Any) -> AsyncIterator[Page]:

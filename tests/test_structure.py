@@ -49,6 +49,7 @@ TESTED_ELSEWHERE = {
     "rules/turn.py": "tests/unit/rules/test_execute.py",
     "store/schema.py": "tests/unit/store/test_database.py",
     "store/blocks.py": "tests/unit/rules/test_blocks.py",
+    "store/erasures.py": "tests/unit/rules/test_erasure.py",
     "store/search.py": "tests/unit/rules/test_search.py",
     "store/accounts.py": "tests/unit/rules/test_accounts.py",
     "protocol/attention_replies.py": "tests/unit/protocol/test_text.py",

@@ -163,12 +163,6 @@ class Hub:
                 self._move(outcome, came=True)
         # Who waits for an answer first, then those to whom something goes that not everyone gets, then all the others.
         done: dict[Outbox, None] = {}
-        changed_by = {outcome.entry.session for outcome in executed.outcomes if outcome.changed_much}
-        if changed_by:
-            causes = {receiver.outbox for receiver in replies if receiver.number in changed_by}
-            for outbox in [each for each in self._live["json"] if each not in causes]:
-                self._leave_to_store(outbox, blocks, before)
-                done[outbox] = None
         for receiver, outcomes in replies.items():
             done[receiver.outbox] = None
             with self._alone(receiver):

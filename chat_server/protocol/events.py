@@ -42,6 +42,10 @@ class Message(Event, frozen=True, tag="message"):
     mentions: list[str] | None = None
 
 
+class QuietMessage(Message, frozen=True, tag="message"):
+    """A message whose change is told to programs alone: one line told people of all such changes together."""
+
+
 class FileChunk(Event, frozen=True, tag="file_chunk"):
     """Bytes of a file that is fetched, in base64; `file` says with the first ones what it is."""
 

@@ -95,6 +95,7 @@ _EVENTS: dict[type[e.Event], Callable[[Any, str], str | None]] = {
         if event.away
         else f"{event.user} is {'online' if event.online else 'offline'}"
     ),
+    e.QuietMessage: lambda event, now: None,
     # A person's own other windows: what was read there is no news here.
     e.ReadMarker: lambda event, now: None,
     e.Muted: lambda event, now: f"{event.chat} is {'muted now' if event.muted else 'no longer muted'}",

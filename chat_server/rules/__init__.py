@@ -9,6 +9,7 @@ from chat_server.rules import (
     blocks,
     control,
     delayed,
+    erasure,
     files,
     messages,
     moderation,
@@ -21,6 +22,6 @@ from chat_server.rules import (
 from chat_server.rules.execute import Executed, Executor, Outcome, read
 
 __all__ = [
-    "Executed", "Executor", "Outcome", "accounts", "attention", "blocks", "control", "delayed", "files",
+    "Executed", "Executor", "Outcome", "accounts", "attention", "blocks", "control", "delayed", "erasure", "files",
     "messages", "moderation", "operators", "read", "retention", "rooms", "search", "threads",
 ]  # fmt: skip

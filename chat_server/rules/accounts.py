@@ -35,12 +35,11 @@ from chat_server.protocol.events import (
 )
 from chat_server.protocol.names import Name
 from chat_server.protocol.times import DAY_MS, iso
-from chat_server.rules.retention import passed
+from chat_server.rules import erasure
 from chat_server.rules.rooms import leave_all
 from chat_server.rules.turn import Answer, Ending, Entered, Stale, Turn, View, is_operator, reading, rule, unknown_user
 from chat_server.store import (
     accounts,
-    blocks,
     chats,
     delayed,
     files,
@@ -200,18 +199,11 @@ def close_account(turn: Turn, command: CloseAccount) -> AccountDeleted:
 def remove(turn: Turn, user: User) -> AccountDeleted:
     """The account and its texts go; the threads of others stay whole."""
     leave_all(turn, user)
-    turn.state.seq = messages.unreact_of(turn.db, user.id, turn.state.seq)
-    turn.state.seq = messages.delete_of(turn.db, user.id, turn.state.seq, turn.at_ms)
-    turn.changed_much = True
-    moderation.forget_reasons(turn.db, user.id)
     operators.remove(turn.db, accounts.folded(turn.db, user.id))
-    left = chats.of_user(turn.db, user.id)
     accounts.delete(turn.db, user.id, turn.at_ms)
-    for each in left:
-        passed(turn, each.chat_id, user.id, each.read_id)
-    blocks.delete_of(turn.db, user.id)
     turn.push(Notice(f"{user.name} deleted the account; what {user.name} wrote is gone"))
     turn.hang_up(user.id, "account_deleted", "this account was deleted")
+    erasure.begin(turn, user.id)
     return AccountDeleted(user.name)
 
 

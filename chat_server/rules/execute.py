@@ -16,7 +16,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol.events import Event, Reply
 from chat_server.rules.search import keep_up
 from chat_server.rules.turn import READINGS, RULES, Ending, Move, Push, Result, Stale, Then, Turn, View
-from chat_server.store import state
+from chat_server.store import erasures, state
 from chat_server.store.database import DISK_ERRORS, LOCKED, Database
 
 log = logging.getLogger("chat.rules")
@@ -29,7 +29,6 @@ class Outcome(Struct, frozen=True):
     result: Result | Refusal | Stale
     pushes: list[Push]
     seq: int
-    changed_much: bool = False
     moves: Sequence[Move] = ()
     endings: Sequence[Ending] = ()
 
@@ -99,6 +98,11 @@ class Executor:
         return first, state.next_due_at_ms(self._db)
 
     @property
+    def is_erasing(self) -> bool:
+        """Whether something is left of a deleted account."""
+        return erasures.first(self._db) is not None
+
+    @property
     def unclean(self) -> bool:
         """Whether texts were erased that may still stand in SQLite's log."""
         return self._db.unclean
@@ -164,7 +168,7 @@ class Executor:
             result = RULES[type(command)](turn, command)
         except (Refusal, Stale) as refused:
             return Outcome(entry, refused, [], self.state.seq)
-        return Outcome(entry, result, turn.pushes, self.state.seq, turn.changed_much, turn.moves, turn.endings)
+        return Outcome(entry, result, turn.pushes, self.state.seq, turn.moves, turn.endings)
 
 
 def _locked() -> Refusal:

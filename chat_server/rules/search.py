@@ -144,7 +144,7 @@ def _look(view: View, match: str, below: int, limit: int) -> tuple[list[int], in
 
 def _shown(view: View, ids: list[int]) -> list[Message]:
     """The messages in chats that the asker is (still) in."""
-    found = [message for message in (messages.find(view.db, id_) for id_ in ids) if message is not None]
+    found = [message for message in (messages.find(view.db, id_) for id_ in ids) if message and not message.deleted]
     memberships = {id_: chats.membership(view.db, view.user_id, id_) for id_ in {each.chat_id for each in found}}
     names = {id_: membership.name for id_, membership in memberships.items() if membership is not None}
     return [messages.one(view.db, each.id, names[each.chat_id]) for each in found if each.chat_id in names]

@@ -126,8 +126,6 @@ class Turn:
         self.pushes: list[Push] = []
         self.moves: list[Move] = []
         self.endings: list[Ending] = []
-        # Whether more changed than was pushed: programs then read the changes from the store.
-        self.changed_much = False
 
     def wall_ms(self, elapsed_ms: int) -> int:
         """When that is by the wall clock, as it goes now: how an end is shown."""

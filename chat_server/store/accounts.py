@@ -132,10 +132,10 @@ def names(db: Database, limit: int) -> list[tuple[int, str]]:
 
 
 def delete(db: Database, user_id: int, at_ms: int) -> None:
-    """The account goes with all that is about it; its name stays taken, its messages are `messages.delete_of`'s."""
+    """Nobody can act for the account any more; its name stays taken. What else is left of it is for `erasures`."""
     gone = "password = NULL, seen_ms = NULL, ban_reason = NULL, ban_open = 0, away = NULL"
     update(db, user_id, f"deleted_ms = ?, {gone}", at_ms)
-    for table in ("tokens", "keys", "delayed", "notices", "members", "uploads", "files"):
+    for table in ("tokens", "delayed", "uploads"):
         db.run(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
 
 

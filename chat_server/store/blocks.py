@@ -11,11 +11,6 @@ def delete(db: Database, user_id: int, blocked_id: int) -> None:
     db.run("DELETE FROM blocks WHERE user_id = ? AND blocked_id = ?", (user_id, blocked_id))
 
 
-def delete_of(db: Database, user_id: int) -> None:
-    """What the user blocked, and who blocked the user."""
-    db.run("DELETE FROM blocks WHERE user_id = ?1 OR blocked_id = ?1", (user_id,))
-
-
 def has_blocked(db: Database, user_id: int, blocked_id: int) -> bool:
     return db.one("SELECT 1 FROM blocks WHERE user_id = ? AND blocked_id = ?", (user_id, blocked_id)) is not None
 
@@ -33,7 +28,8 @@ def count_of(db: Database, user_id: int) -> int:
 def names_of(db: Database, user_id: int) -> list[str]:
     """Whom the user has blocked, by name."""
     rows = db.all(
-        "SELECT u.name FROM blocks b JOIN users u ON u.id = b.blocked_id WHERE b.user_id = ? ORDER BY u.folded",
+        "SELECT u.name FROM blocks b JOIN users u ON u.id = b.blocked_id"
+        " WHERE b.user_id = ? AND u.deleted_ms IS NULL ORDER BY u.folded",
         (user_id,),
     )
     return [row[0] for row in rows]

@@ -52,6 +52,7 @@ RECORDS = {
 # Columns that name a user and are not told: the other side's, told above from this side, or of others alone.
 UNTOLD = {
     "chats.low_user", "chats.high_user",  # told as memberships
+    "erasures.user_id",  # of accounts that are no more
     "delayed.target_user", "reports.target", "blocks.blocked_id",  # what others wrote and did
 }  # fmt: skip
 _MESSAGES = f"""SELECT m.id, m.seq, {_CHAT} AS chat, m.at_ms, m.text, m.delayed, m.edited_ms AS edited_at_ms,

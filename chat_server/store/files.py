@@ -137,7 +137,7 @@ def of_chat(db: Database, chat_id: int, before: int | None, limit: int) -> list[
     rows = db.all(
         "SELECT f.id, f.name, f.size, f.sha256, f.message_id, a.name, m.at_ms FROM files f"
         " JOIN messages m ON m.id = f.message_id JOIN users a ON a.id = f.user_id"
-        " WHERE f.chat_id = ? AND f.message_id < ? ORDER BY f.message_id DESC LIMIT ?",
+        " WHERE f.chat_id = ? AND f.message_id < ? AND a.deleted_ms IS NULL ORDER BY f.message_id DESC LIMIT ?",
         (chat_id, ID_MAX if before is None else before, limit),
     )
     return [

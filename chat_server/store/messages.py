@@ -5,7 +5,8 @@ What comes out are `events.Message`, as the reader sees them. A page ends after 
 """
 
 from collections.abc import Iterable, Iterator
-from heapq import merge
+from heapq import heappop, heappush, merge
+from itertools import islice
 from operator import itemgetter
 
 import msgspec
@@ -20,7 +21,7 @@ from chat_server.store.database import Database, Row
 PAGE_MESSAGES_MAX = 200
 PAGE_TEXT_CHARS_MAX = 24_576
 
-_SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, m.deleted_ms,
+_SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, coalesce(m.deleted_ms, a.deleted_ms),
     m.edited_ms, m.reply_to, m.reactions, m.mentions, m.file_id
     FROM messages m JOIN users a ON a.id = m.user_id WHERE """
 
@@ -69,7 +70,11 @@ def _names(mentions: list[str] | None) -> str | None:
 
 
 def find(db: Database, message_id: int) -> Stored | None:
-    row = db.one("SELECT id, chat_id, user_id, deleted_ms IS NOT NULL FROM messages WHERE id = ?", (message_id,))
+    row = db.one(
+        "SELECT m.id, m.chat_id, m.user_id, m.deleted_ms IS NOT NULL OR a.deleted_ms IS NOT NULL"
+        " FROM messages m JOIN users a ON a.id = m.user_id WHERE m.id = ?",
+        (message_id,),
+    )
     return Stored(row[0], row[1], row[2], bool(row[3])) if row else None
 
 
@@ -125,38 +130,6 @@ def unreact(db: Database, message_id: int, emoji: str, user_id: int, seq: int) -
     db.run("UPDATE messages SET reactions = reactions - 1, seq = ? WHERE id = ?", (seq, message_id))
 
 
-def delete_of(db: Database, user_id: int, seq: int, at_ms: int) -> int:
-    """The texts of all that the user wrote go; each message gets its own seq from `seq` + 1 on. The last one given."""
-    search.remove(db, (row[0] for row in db.all("SELECT id FROM messages WHERE user_id = ?", (user_id,))))
-    db.run(
-        """UPDATE messages SET text = NULL, mentions = NULL, deleted_ms = ?3, reactions = 0, file_id = NULL,
-            seq = ?2 + numbered.number
-        FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM messages
-              WHERE user_id = ?1 AND deleted_ms IS NULL) AS numbered WHERE messages.id = numbered.id""",
-        (user_id, seq, at_ms),
-    )
-    db.unclean = True
-    return seq + db.connection.changes()
-
-
-def unreact_of(db: Database, user_id: int, seq: int) -> int:
-    """The reactions of the user go, and those to what the user wrote; the messages of others get their own seq each."""
-    db.run(
-        "DELETE FROM reactions WHERE message_id IN (SELECT id FROM messages WHERE user_id = ? AND reactions)",
-        (user_id,),
-    )
-    db.run(
-        """UPDATE messages SET reactions = reactions - numbered.gone, seq = ?2 + numbered.number
-        FROM (SELECT message_id, count(*) AS gone, row_number() OVER (ORDER BY message_id) AS number
-              FROM reactions WHERE user_id = ?1 GROUP BY message_id) AS numbered
-        WHERE messages.id = numbered.message_id""",
-        (user_id, seq),
-    )
-    last = seq + db.connection.changes()
-    db.run("DELETE FROM reactions WHERE user_id = ?", (user_id,))
-    return last
-
-
 def clear(db: Database, chat_id: int, limit: int) -> int:
     """At most so many messages of a chat go for good. How many."""
     ids = [row[0] for row in db.all("SELECT id FROM messages WHERE chat_id = ? ORDER BY id LIMIT ?", (chat_id, limit))]
@@ -184,7 +157,7 @@ _NEW = _SELECT + "m.chat_id = ?1 AND m.id > ?2 AND m.id <= ?3 AND m.user_id <> ?
 _UNCHANGED = _SELECT + "m.chat_id = ?1 AND m.id > ?2 AND m.id <= ?3 AND m.seq = m.id ORDER BY m.id"
 _CHANGED = _SELECT + "m.chat_id = ?1 AND m.seq > ?2 AND m.seq <= ?3 AND m.seq <> m.id ORDER BY m.seq"
 # What went with its author's account is told to people in one line, not message by message.
-_CHANGED_BY_PEOPLE = _CHANGED.replace("ORDER", "AND (a.deleted_ms IS NULL OR m.deleted_ms IS NULL) ORDER")
+_CHANGED_BY_PEOPLE = _CHANGED.replace("ORDER", "AND a.deleted_ms IS NULL ORDER")
 _BY_ID, _BY_SEQ = 0, 1
 
 
@@ -258,45 +231,52 @@ def one(db: Database, message_id: int, chat: str) -> Message:
     return _messages(db, [row], {row[2]: chat})[0]
 
 
+def several(db: Database, ids: list[int], chat: str = "") -> list[tuple[int, Message]]:
+    """Those of these messages that are there, by id, each with the id of its chat. `chat` is what that is called."""
+    listed = (msgspec.json.encode(ids).decode(),)
+    rows = db.all(f"{_SELECT} m.id IN (SELECT value FROM json_each(?)) ORDER BY m.id", listed)
+    chats = [row[2] for row in rows]
+    return list(zip(chats, _messages(db, rows, dict.fromkeys(chats, chat)), strict=True))
+
+
 def thread(db: Database, root: int, chat: str) -> Iterator[list[Message]]:
     """Pages of a message and all that comments on it, or on a comment on it, by id."""
-    after = root - 1
-    while page := _thread_page(db, root, chat, after):
-        yield page
-        after = page[-1].id
+    ids = _thread_ids(db, root)
+    while page := list(islice(ids, PAGE_MESSAGES_MAX)):
+        yield [message for _, message in several(db, page, chat)]
 
 
-_THREAD = f"""WITH RECURSIVE thread (id) AS (
-    SELECT ?1 UNION SELECT c.id FROM thread JOIN messages c ON c.reply_to = thread.id
-) {_SELECT} m.id IN (SELECT id FROM thread WHERE id > ?2 ORDER BY id LIMIT ?3) ORDER BY m.id"""
+def _thread_ids(db: Database, root: int) -> Iterator[int]:
+    """Ascending. What waits are the next comment on each message so far, so each costs two look-ups, however many."""
+    waiting = [(root, 0)]
+    while waiting:
+        id_, on = heappop(waiting)
+        yield id_
+        for comment, above in ((on, id_), (id_, id_)):
+            following = db.value(_NEXT_COMMENT, (comment, above)) if comment else None
+            if following is not None:
+                heappush(waiting, (following, comment))
 
 
-def _thread_page(db: Database, root: int, chat: str, after: int) -> list[Message]:
-    rows = db.all(_THREAD, (root, after, PAGE_MESSAGES_MAX))
-    return _messages(db, rows, {row[2]: chat for row in rows})
+_NEXT_COMMENT = "SELECT id FROM messages WHERE reply_to = ? AND id > ? ORDER BY id LIMIT 1"
 
 
 def _messages(db: Database, rows: list[Row], names: dict[int, str]) -> list[Message]:
     """The rows as their reader sees them; `names` are those of their chats by id."""
-    return [
-        _message(
-            row, names[row[2]], _reactions(db, row[0]) if row[10] else None, _file(db, row[12]) if row[12] else None
-        )
-        for row in rows
-    ]
+    return [_message(db, row, names[row[2]]) for row in rows]
 
 
-def _reactions(db: Database, message_id: int) -> dict[str, list[str]]:
+def _reactions(db: Database, message_id: int) -> dict[str, list[str]] | None:
     """Who reacted with what: emojis and names in the order in which they came."""
     rows = db.all(
         "SELECT r.emoji, u.name FROM reactions r JOIN users u ON u.id = r.user_id WHERE r.message_id = ?"
-        " ORDER BY r.seq",
+        " AND u.deleted_ms IS NULL ORDER BY r.seq",
         (message_id,),
     )
     reactions: dict[str, list[str]] = {}
     for emoji, name in rows:
         reactions.setdefault(emoji, []).append(name)
-    return reactions
+    return reactions or None
 
 
 def _file(db: Database, file_id: int) -> File:
@@ -305,8 +285,20 @@ def _file(db: Database, file_id: int) -> File:
     return found[0]
 
 
-def _message(row: Row, chat: str, reactions: dict[str, list[str]] | None, file: File | None) -> Message:
-    id_, seq, _, author, at_ms, text, delayed, deleted_ms, edited_ms, reply_to, _, mentions, _ = row
+def _message(db: Database, row: Row, chat: str) -> Message:
+    id_, seq, _, author, at_ms, text, delayed, deleted_ms, edited_ms, reply_to, reactions, mentions, file_id = row
+    if deleted_ms is not None:
+        # The texts of a deleted account are still there for a while: see `rules.erasure`.
+        return Message(
+            id=id_,
+            seq=seq,
+            chat=chat,
+            from_=author,
+            at=iso(at_ms),
+            reply_to=reply_to,
+            deleted=True,
+            delayed=bool(delayed),
+        )
     return Message(
         id=id_,
         seq=seq,
@@ -315,10 +307,9 @@ def _message(row: Row, chat: str, reactions: dict[str, list[str]] | None, file: 
         at=iso(at_ms),
         text=text,
         reply_to=reply_to,
-        edited=iso(edited_ms) if edited_ms is not None and deleted_ms is None else None,
-        deleted=deleted_ms is not None,
-        reactions=reactions,
-        file=file,
+        edited=iso(edited_ms) if edited_ms is not None else None,
+        reactions=_reactions(db, id_) if reactions else None,
+        file=_file(db, file_id) if file_id else None,
         delayed=bool(delayed),
         mentions=mentions and msgspec.json.decode(mentions),
     )

@@ -52,11 +52,6 @@ def unban(db: Database, user_id: int, elapsed_ms: int) -> None:
     accounts.update(db, user_id, "ban_until_ms = ?, ban_open = 0", elapsed_ms)
 
 
-def forget_reasons(db: Database, reporter: int) -> None:
-    """The reports stay, without what the reporter wrote in them."""
-    db.run("UPDATE reports SET reason = '' WHERE reporter = ?", (reporter,))
-
-
 def last_reports(db: Database, target: int | None, limit: int) -> list[tuple[int, str, str, int, str, bool]]:
     """The last ones, the newest first; those about one user if one is named.
 

@@ -326,6 +326,12 @@ MIGRATIONS = (
     -- sooner than one life after it. NULL: from the next start on.
     ALTER TABLE state ADD COLUMN spared_ms INTEGER;
     """,
+    """
+    -- Deleted accounts of which something is left: messages with after_id < id <= up_to, and rows elsewhere.
+    CREATE TABLE erasures (
+        user_id INTEGER PRIMARY KEY REFERENCES users, after_id INTEGER NOT NULL, up_to INTEGER NOT NULL
+    ) STRICT;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -57,6 +57,7 @@ _NEXT_DUE = """SELECT min(due) FROM (
     UNION ALL SELECT min(ban_until_ms) FROM users WHERE ban_open
     UNION ALL SELECT (SELECT 0 FROM chats WHERE kind = 'ended' LIMIT 1)
     UNION ALL SELECT (SELECT 0 FROM dropped LIMIT 1)
+    UNION ALL SELECT (SELECT 0 FROM erasures LIMIT 1)
     UNION ALL SELECT min(expires_ms) FROM uploads WHERE expires_ms IS NOT NULL
     UNION ALL SELECT max(min(read_ms), (SELECT spared_ms FROM state)) + ?1 FROM read_ranges
     UNION ALL SELECT max(min(elapsed_ms), (SELECT spared_ms FROM state)) + ?1 FROM messages WHERE alone
@@ -68,7 +69,7 @@ def next_due_ms(db: Database, message_ttl_ms: int | None, absent_after_ms: int |
     """When the first thing that waits is due, by how long the chat has lived.
 
     A delayed message, the end of a ban, of a message's life, of the time in which a marker has to move, what a chat
-    left behind, the end of an upload, what is to be taken off the disk.
+    or an account left behind, the end of an upload, what is to be taken off the disk.
     """
     due: int | None = db.value(_NEXT_DUE, (message_ttl_ms, absent_after_ms))
     return due

@@ -234,7 +234,11 @@ def test_an_account_goes_with_its_texts_and_its_name_stays_taken(chat: Chat) -> 
     chat.say("alice", "/send_delayed bob 1h later")
     said = chat.do(CloseAccount(None), "alice")
     assert said.reply == e.AccountDeleted("alice")
-    assert [type(event) for event in events_to(said.pushes, chat.ids["bob"])] == [e.Notice]
+    assert [type(event) for event in events_to(said.pushes, chat.ids["bob"])] == [
+        e.Notice,
+        e.QuietMessage,
+        e.QuietMessage,
+    ]
     with pytest.raises(Refusal):
         chat.do(EnterByToken(b"t1"))
     for name in ("alice", "Alice", "aIice"):

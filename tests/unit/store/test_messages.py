@@ -128,22 +128,6 @@ def test_reactions_are_counted_where_they_are_looked_up(few: Chat) -> None:
     assert not messages.reacted(few.db, 1, "+1", few.ids["alice"])
 
 
-def test_the_reactions_of_one_user_go_at_once(few: Chat) -> None:
-    for name, line in (
-        ("bob", "/react 1 +1"),
-        ("bob", "/react 1 +2"),
-        ("bob", "/react 4 +1"),
-        ("carol", "/react 4 +1"),
-    ):
-        few.say(name, line)
-    db = few.executor._db
-    assert messages.unreact_of(db, few.ids["bob"], 100) == 102
-    first, second = messages.one(db, 1, "main"), messages.one(db, 4, "main")
-    assert (first.seq, first.reactions) == (101, None)
-    assert (second.seq, second.reactions) == (102, {"+1": ["carol"]})
-    assert messages.unreact_of(db, few.ids["bob"], 102) == 102
-
-
 def test_a_thread_and_what_is_known_of_a_message(few: Chat) -> None:
     assert [message.id for page in messages.thread(few.db, 1, "main") for message in page] == [1, 3, 5]
     assert [message.id for page in messages.thread(few.db, 5, "main") for message in page] == [5]

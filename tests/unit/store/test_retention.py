@@ -16,6 +16,7 @@ from tests.unit.fakes import DAY_MS, HOUR_MS
 # The first of an index; the one row; a list that was given.
 FREE = (
     "SCAN state",
+    "SCAN erasures",  # as many as accounts are just being removed
     "USING COVERING INDEX chats_ended",
     "CONSTANT ROW",
     "json_each",

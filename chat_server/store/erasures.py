@@ -1,0 +1,116 @@
+"""Deleted accounts of which something is left, and how each kind of it goes, a bounded number at a time."""
+
+import msgspec
+from msgspec import Struct
+
+from chat_server.store import search
+from chat_server.store.database import Database
+
+# Ids among which one portion looks for messages of the account: there is no index by author, and 20,000 take 1.5 ms.
+IDS_SCANNED_MAX = 20_000
+
+
+class Erasure(Struct, frozen=True):
+    """What is left of an account: messages with `after` < id <= `up_to`, and rows of other tables."""
+
+    user_id: int
+    after: int
+    up_to: int
+
+
+def insert(db: Database, user_id: int, up_to: int) -> None:
+    db.run("INSERT INTO erasures VALUES (?, 0, ?)", (user_id, up_to))
+
+
+def first(db: Database) -> Erasure | None:
+    """The one that is next in line."""
+    row = db.one("SELECT user_id, after_id, up_to FROM erasures ORDER BY user_id LIMIT 1")
+    return Erasure(*row) if row else None
+
+
+def advance(db: Database, user_id: int, after: int) -> None:
+    db.run("UPDATE erasures SET after_id = ? WHERE user_id = ?", (after, user_id))
+
+
+def delete(db: Database, user_id: int) -> None:
+    """Nothing is left of the account."""
+    db.run("DELETE FROM erasures WHERE user_id = ?", (user_id,))
+
+
+def messages(db: Database, each: Erasure, limit: int) -> tuple[list[int], int]:
+    """Ids of the account's next messages that are not deleted, and the id up to which was looked."""
+    end = min(each.up_to, each.after + IDS_SCANNED_MAX)
+    rows = db.all(
+        "SELECT id FROM messages WHERE id > ? AND id <= ? AND user_id = ? AND deleted_ms IS NULL ORDER BY id LIMIT ?",
+        (each.after, end, each.user_id, limit),
+    )
+    found = [message_id for (message_id,) in rows]
+    return found, found[-1] if len(found) == limit else end
+
+
+def erase_messages(db: Database, ids: list[int], seq: int, at_ms: int) -> None:
+    """Their texts, files and the reactions to them go; each message gets its own seq from `seq` + 1 on."""
+    listed = (msgspec.json.encode(ids).decode(),)
+    search.remove(db, ids)
+    db.run("DELETE FROM reactions WHERE message_id IN (SELECT value FROM json_each(?))", listed)
+    db.run("DELETE FROM files WHERE message_id IN (SELECT value FROM json_each(?))", listed)
+    db.run(
+        """UPDATE messages SET text = NULL, mentions = NULL, deleted_ms = ?3, reactions = 0, file_id = NULL,
+            seq = ?2 + 1 + listed.key
+        FROM json_each(?1) AS listed WHERE messages.id = listed.value""",
+        (*listed, seq, at_ms),
+    )
+    db.unclean = True
+
+
+def erase_reactions(db: Database, user_id: int, seq: int, limit: int) -> list[int]:
+    """The account's reactions to some messages of others go; the ids of these, each of which gets its own seq."""
+    rows = db.all(
+        "SELECT DISTINCT r.message_id FROM reactions r JOIN messages m ON m.id = r.message_id"
+        " WHERE r.user_id = ?1 AND m.user_id <> ?1 ORDER BY r.message_id LIMIT ?2",
+        (user_id, limit),
+    )
+    ids = [message_id for (message_id,) in rows]
+    listed = msgspec.json.encode(ids).decode()
+    db.run(
+        """UPDATE messages SET seq = ?3 + 1 + listed.key, reactions = reactions -
+            (SELECT count(*) FROM reactions r WHERE r.message_id = messages.id AND r.user_id = ?1)
+        FROM json_each(?2) AS listed WHERE messages.id = listed.value""",
+        (user_id, listed, seq),
+    )
+    db.run(
+        "DELETE FROM reactions WHERE user_id = ? AND message_id IN (SELECT value FROM json_each(?))", (user_id, listed)
+    )
+    return ids
+
+
+def memberships(db: Database, user_id: int, limit: int) -> list[tuple[int, int]]:
+    """Chats that the account is still a member of, and its markers there."""
+    rows = db.all("SELECT chat_id, read_id FROM members WHERE user_id = ? ORDER BY chat_id LIMIT ?", (user_id, limit))
+    return [(chat_id, read_id) for chat_id, read_id in rows]
+
+
+def delete_membership(db: Database, user_id: int, chat_id: int) -> None:
+    db.run("DELETE FROM members WHERE user_id = ? AND chat_id = ?", (user_id, chat_id))
+
+
+_ROWS = (
+    "DELETE FROM keys WHERE user_id = ?1 AND key IN (SELECT key FROM keys WHERE user_id = ?1 LIMIT ?2)",
+    "DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE user_id = ?1 LIMIT ?2)",
+    "DELETE FROM blocks WHERE user_id = ?1 AND blocked_id IN"
+    " (SELECT blocked_id FROM blocks WHERE user_id = ?1 LIMIT ?2)",
+    "DELETE FROM blocks WHERE blocked_id = ?1 AND user_id IN"
+    " (SELECT user_id FROM blocks WHERE blocked_id = ?1 LIMIT ?2)",
+    "UPDATE reports SET reason = '' WHERE reporter = ?1 AND target IN"
+    " (SELECT target FROM reports WHERE reporter = ?1 AND reason <> '' LIMIT ?2)",
+)
+
+
+def erase_rows(db: Database, user_id: int, limit: int) -> int:
+    """At most so many rows that nobody but the account ever saw; how many."""
+    left = limit
+    for sql in _ROWS:
+        if left:
+            db.run(sql, (user_id, left))
+            left -= db.connection.changes()
+    return limit - left

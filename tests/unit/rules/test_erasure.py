@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+
+from chat_server.entries import CloseAccount, Erase
+from chat_server.errors import Refusal
+from chat_server.protocol.events import Message, QuietMessage
+from chat_server.rules import erasure
+from tests.unit.chat import Chat
+
+PORTION = 5
+COUNT = 23
+
+
+@pytest.fixture
+def chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chat:
+    """Bob said much in every place, and what is removed at once is a small part of it."""
+    monkeypatch.setattr(erasure, "ROWS_MAX", PORTION)
+    chat = Chat(tmp_path / "chat")
+    chat.sign_in("alice", "bob", "carol")
+    chat.say("alice", "/create_chat #team")
+    chat.say("alice", "/invite #team bob")
+    chat.say("bob", "/join #team")
+    for number in range(COUNT):
+        place = ("/send_all", "/send alice", "/send #team", "/reply 1")[number % 4]
+        his = chat.say("bob", f"{place} secret {number}").reply.id
+        hers = chat.say("alice", f"/send_all from alice {number}").reply.id
+        chat.say("bob", f"/react {hers} +1")
+        chat.say("alice", f"/react {his} +1")
+    return chat
+
+
+def ids_of(chat: Chat, name: str) -> set[int]:
+    return {row[0] for row in chat.db.all("SELECT id FROM messages WHERE user_id = ?", (chat.ids[name],))}
+
+
+def shown(chat: Chat) -> list[Message]:
+    """All that alice can get to see, by every command that shows messages."""
+    lines = ("/history main limit 200", "/history bob limit 200", "/history #team limit 200", "/thread 1")
+    said = [chat.say("alice", line) for line in (*lines, "/get_chat_with bob", "/search secret")]
+    return [event for each in said for event in each.events if isinstance(event, Message)]
+
+
+def test_from_the_deletion_on_nobody_is_shown_what_is_left(chat: Chat) -> None:
+    assert any(message.text and "secret" in message.text for message in shown(chat))
+    chat.do(CloseAccount(None), "bob")
+    left = chat.db.value("SELECT count(*) FROM messages WHERE text LIKE 'secret%'")
+    assert left > PORTION, "most of it is still on the disk"
+    for message in shown(chat):
+        assert message.deleted == (message.from_ == "bob")
+        assert (message.text is None) == message.deleted
+        assert not message.reactions or "bob" not in str(message.reactions)
+    assert chat.say("alice", "/search secret").events == []
+    number = chat.db.value("SELECT max(id) FROM messages WHERE text LIKE 'secret%'")
+    for line in (f"/reply {number} hi", f"/react {number} +1", f"/edit {number} hi", f"/delete {number}"):
+        with pytest.raises(Refusal, match="was deleted"):
+            chat.say("alice", line)
+
+
+def test_it_goes_portion_by_portion_until_nothing_is_left(chat: Chat) -> None:
+    said = chat.do(CloseAccount(None), "bob")
+    told, portions = [push.event for push in said.pushes if isinstance(push.event, QuietMessage)], 0
+    while chat.executor.is_erasing:
+        pushed = [push.event for push in chat.do(Erase()).pushes]
+        assert len({event.id for event in pushed if isinstance(event, Message)}) <= PORTION
+        told += [event for event in pushed if isinstance(event, QuietMessage)]
+        portions += 1
+    assert portions >= 2 * COUNT // PORTION
+    assert chat.db.value("SELECT count(*) FROM messages WHERE text LIKE 'secret%'") == 0
+    for table, column in (
+        ("reactions", "user_id"),
+        ("keys", "user_id"),
+        ("members", "user_id"),
+        ("erasures", "user_id"),
+    ):
+        assert not chat.db.value(f"SELECT count(*) FROM {table} WHERE {column} = ?", (chat.ids["bob"],)), table
+    # Programs were told of each message that changed, with a seq of its own, and of nothing else.
+    to_alice = {event.id: event for event in told if event.chat != "@alice"}
+    assert {id_ for id_, event in to_alice.items() if event.deleted} == ids_of(chat, "bob")
+    assert {id_ for id_, event in to_alice.items() if not event.deleted} == ids_of(chat, "alice")
+    assert len({event.seq for event in told}) == len(to_alice)
+
+
+def test_two_accounts_that_end_together_both_go(chat: Chat) -> None:
+    chat.say("carol", "/send_all secret of carol")
+    chat.do(CloseAccount(None), "bob")
+    chat.do(CloseAccount(None), "carol")
+    chat.due()
+    while chat.executor.is_erasing:
+        chat.due()
+    assert chat.db.value("SELECT count(*) FROM messages WHERE text LIKE 'secret%'") == 0
+
+
+def test_what_is_left_is_due_at_once(chat: Chat) -> None:
+    assert chat.batch().next_due_ms != 0
+    chat.do(CloseAccount(None), "bob")
+    assert chat.batch().next_due_ms == 0

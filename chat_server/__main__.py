@@ -1,51 +1,107 @@
 """The chat-server command."""
 
 import asyncio
+import errno
 import gc
+import io
+import logging
 import os
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NoReturn, cast
 
 from chat_server import actions, cli
 from chat_server.acceptor import connections_possible
 from chat_server.clock import SystemClock
 from chat_server.errors import StartError
+from chat_server.line_writer import LineWriter
 from chat_server.server import Server
-from chat_server.settings import Settings, resolve
+from chat_server.settings import Settings, is_utf8, resolve
 from chat_server.store.directory import DataDirectory
+
+log = logging.getLogger("chat.server")
 
 
 def main() -> None:
     try:
+        _mend_streams()
+        _refuse_what_is_not_utf8(sys.argv[1:])
         word, given = cli.parse(sys.argv[1:])
         if word is not None:
             sys.exit(cli.run(word, given))
-        settings = resolve(given)
-        # What is written here is nobody else's to read.
-        os.umask(0o077)
-        clock = SystemClock()
-        log = actions.set_up(clock, level=settings.log_level, json=settings.log_format == "json")
-        connections_max = connections_possible(settings.connections_max)
-        directory = DataDirectory(settings.data_dir)
-        # What stands now stays for ever, and messages make no cycles: look for garbage seldom.
-        gc.freeze()
-        gc.set_threshold(50_000, 50, 100)
-        # The writer asks for the interpreter anew after each statement: beside transfers of files it would wait 5 ms.
-        sys.setswitchinterval(0.0005)
-        try:
-            _loop_runner()(_serve(settings, clock, directory, log, connections_max))
-        finally:
-            directory.close()
+        _start(resolve(given))
     except StartError as error:
         print(f"chat-server: {error}", file=sys.stderr)
         sys.exit(error.status)
-    except BrokenPipeError:
-        # Who read what we print has seen enough; nothing more can be said, not even by Python at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except OSError as error:
+        _fail(error)
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        _flush_stdout()
+
+
+def _mend_streams() -> None:
+    """What cron and the like have closed leads nowhere, and what a terminal cannot show is shown as its number.
+
+    A stream that is closed would otherwise lend its number to the next file, and the log would go into the database.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+    cast(io.TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
+
+
+def _refuse_what_is_not_utf8(words: Sequence[str]) -> None:
+    """Names of users and of files are UTF-8 here. Raises StartError."""
+    for word in words:
+        if not is_utf8(word):
+            shown = os.fsencode(word).decode(errors="backslashreplace")
+            raise StartError(f"“{shown}” is not UTF-8; choose a name that is", status=2)
+
+
+def _flush_stdout() -> None:
+    """Where --help or an answer cannot be written, Python would say so in a way of its own after the end."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _fail(error)
+
+
+def _fail(error: OSError) -> NoReturn:
+    """One line for what is wrong outside of the program, and its end."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        print(f"chat-server: {error.strerror}: raise ulimit -n, or the limit of the machine", file=sys.stderr)
+    elif error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG) and error.filename is None:
+        # Who read what we print has seen enough. Where it is a full disk Python would try again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno != errno.EPIPE:
+            print(f"chat-server: cannot write: {error.strerror}", file=sys.stderr)
+    else:
+        raise error
+    sys.exit(1)
+
+
+def _start(settings: Settings) -> None:
+    """Run the server until it stops. Raises StartError."""
+    # What is written here is nobody else's to read.
+    os.umask(0o077)
+    # From here on nothing that is printed or logged waits for who reads it.
+    sys.stdout, sys.stderr = out, err = LineWriter(sys.stdout.fileno()), LineWriter(sys.stderr.fileno())
+    clock = SystemClock()
+    acts = actions.set_up(clock, err, level=settings.log_level, json=settings.log_format == "json")
+    out.failed = lambda error: log.warning("cannot write the start lines to stdout: %s", error.strerror)
+    connections_max = connections_possible(settings.connections_max)
+    directory = DataDirectory(settings.data_dir)
+    # What stands now stays for ever, and messages make no cycles: look for garbage seldom.
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+    # The writer asks for the interpreter anew after each statement: beside transfers of files it would wait 5 ms.
+    sys.setswitchinterval(0.0005)
+    try:
+        _loop_runner()(_serve(settings, clock, directory, acts, connections_max))
+    finally:
+        directory.close()
 
 
 def _loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:
@@ -57,9 +113,13 @@ def _loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:
 
 
 async def _serve(
-    settings: Settings, clock: SystemClock, directory: DataDirectory, log: actions.ActionLog, connections_max: int
+    settings: Settings,
+    clock: SystemClock,
+    directory: DataDirectory,
+    action_log: actions.ActionLog,
+    connections_max: int,
 ) -> None:
-    server = Server(settings, clock, directory, log, connections_max)
+    server = Server(settings, clock, directory, action_log, connections_max)
     await server.run(lambda summary: print(summary, flush=True))
 
 

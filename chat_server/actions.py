@@ -1,25 +1,27 @@
 """The log of actions: one line for each command, who, what, with what result, in how long. Never what was written.
 
-Lines are gathered and written once a turn: logging must not cost a message more than storing it does.
+Lines are gathered and written once a turn: logging must not cost a message more than storing it does. Nor does it wait
+for who reads it: see `line_writer`.
 """
 
 import asyncio
+import io
 import logging
-import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
 
 from chat_server.clock import Clock
+from chat_server.line_writer import LineWriter
 from chat_server.protocol.times import iso
 
 _encode = msgspec.json.Encoder().encode
 
 
 class ActionLog:
-    def __init__(self, clock: Clock, *, json: bool, enabled: bool, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, clock: Clock, *, json: bool, enabled: bool, stream: io.TextIOBase) -> None:
         self._clock = clock
         self._stream = stream
         self._render: Callable[..., str] = _as_json if json else _as_text
@@ -72,9 +74,16 @@ class _Formatter(logging.Formatter):
         return "\n".join(filter(None, (f"{at} {record.levelname} {record.name} {text}", trace)))
 
 
-def set_up(clock: Clock, *, level: str, json: bool) -> ActionLog:
-    """Logging of the whole process goes to stderr in one form."""
-    handler = logging.StreamHandler(sys.stderr)
+def set_up(clock: Clock, stream: LineWriter, *, level: str, json: bool) -> ActionLog:
+    """Logging of the whole process goes to the stream in one form."""
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(_Formatter(clock, json=json))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    return ActionLog(clock, json=json, enabled=level in ("debug", "info"))
+
+    def told(dropped: int) -> str:
+        text = "%d lines of the log were dropped: nobody took them"
+        record = logging.LogRecord("chat.log", logging.WARNING, "", 0, text, (dropped,), None)
+        return handler.format(record) + "\n"
+
+    stream.told = told
+    return ActionLog(clock, json=json, enabled=level in ("debug", "info"), stream=stream)

@@ -82,10 +82,6 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
 
 def run(word: str, given: dict[str, Any]) -> int:
     """Do what the word says; the exit status. Raises StartError."""
-    # Cron and the like may have closed them.
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
     # What is refused is said in one line. Only mistakes of the program itself are shown as they are logged.
     handler = logging.StreamHandler()
     handler.addFilter(lambda record: record.exc_info is not None)

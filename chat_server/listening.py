@@ -1,6 +1,7 @@
 """The sockets that listen, and the certificate with which some of them speak TLS."""
 
 import errno
+import os
 import socket
 import ssl
 
@@ -18,23 +19,35 @@ _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """A listening socket for each address of the host. Raises StartError."""
+    """A listening socket for each address of the host; `::` takes both families. Raises StartError."""
     sockets: list[socket.socket] = []
+    where = f"{host}:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, _, _, _, address in dict.fromkeys(found):
             sock = socket.socket(family, socket.SOCK_STREAM)
             sockets.append(sock)
             _set_options(sock)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
             sock.bind(address)
             sock.listen(BACKLOG)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         for sock in sockets:
             sock.close()
-        where = f"{host}:{port}"
-        if error.errno == errno.EADDRINUSE:
+        number = getattr(error, "errno", None)
+        if number == errno.EADDRINUSE:
             raise StartError(f"{where} is in use by another program; choose another --port") from None
-        raise StartError(f"cannot listen on {where}: {error.strerror or error}") from None
+        if number in (errno.EACCES, errno.EPERM):
+            raise StartError(f"{where} may not be listened on by this user; choose a --port above 1023") from None
+        if number in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+            raise StartError(f"cannot listen on {where}: {os.strerror(number)}") from None
+        why = getattr(error, "strerror", None) or "that is no name of a host"
+        raise StartError(
+            f"cannot listen on {where}: {why}; --host is an address or a name of this machine, 0.0.0.0 for all of IPv4,"
+            " or :: for all",
+            status=2,
+        ) from None
     return sockets
 
 
@@ -46,8 +59,6 @@ def _set_options(sock: socket.socket) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_BYTES_MAX)
     for option, value in KEEPALIVE:
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
-    if sock.family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
 
 
 def tls_context(certificate: str, key: str) -> ssl.SSLContext:

@@ -78,9 +78,11 @@ class Server:
         for sock in self._tls:
             acceptor.listen(sock, self._tls_context)
         await self._control.open()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        obeyed = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._hang_up}
+        for number, obey in obeyed.items():
+            # What nohup or a shell without job control had ignored at the start stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, obey)
         running = loop.create_task(self.node.run())
         running.add_done_callback(lambda _: self._stop.set())
         tasks = [running, loop.create_task(self._watch_stalled()), loop.create_task(self._go_on_writing_metrics())]

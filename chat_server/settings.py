@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import platformdirs
@@ -77,9 +78,29 @@ class Option:
 
 
 def _text(text: str) -> str:
-    if not text:
-        raise ValueError("a text")
+    if not text or "\0" in text or not is_utf8(text):
+        raise ValueError("a text in UTF-8")
     return text
+
+
+def is_utf8(text: str) -> bool:
+    """False for a text from the command line, the environment or a file name that had other bytes in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _directory(text: str) -> str:
+    """SQLite's names of files are UTF-8, the whole of them."""
+    try:
+        if is_utf8(str(Path(_text(text)).expanduser().absolute())):
+            return text
+    except (OSError, RuntimeError):
+        # There is no such user, or the working directory is gone.
+        pass
+    raise ValueError("a directory whose whole name is UTF-8 and can be found")
 
 
 def _duration_ms(text: str) -> int:
@@ -163,7 +184,7 @@ class Settings:
     port: int | None = _option(
         "port", _number(0, 65535), "8000", "port to listen on; 0 takes a free one, off leaves TLS alone", (None,)
     )
-    data_dir: str = _option("data", _text, "", "directory of the database; :memory: is a temporary one")
+    data_dir: str = _option("data", _directory, "", "directory of the database; :memory: is a temporary one")
     tls_cert: str | None = _option("tls-cert", _text, "off", "certificate for TLS with its chain, a PEM file", (None,))
     tls_key: str | None = _option("tls-key", _text, "off", "its key, a PEM file without a password", (None,))
     tls_port: int | None = _option("tls-port", _number(0, 65535), "off", "port for TLS 1.2 and up", (None,))
@@ -344,6 +365,10 @@ def _read_file(path: str | None) -> dict[str, Any]:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
         raise StartError(f"{message}; see chat-server --help", status=2)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """argparse itself says nothing where this cannot be written."""
+        file.write(message)
 
 
 def parser() -> argparse.ArgumentParser:

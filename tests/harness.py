@@ -47,6 +47,7 @@ class Server:
         self.data = data
         self.options = options
         self.port = 0
+        self.listening = ""  # the line with which it says so
         self.process: subprocess.Popen[bytes] | None = None
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
         self.environment |= environment or {}
@@ -55,16 +56,20 @@ class Server:
     def arguments(self) -> list[str]:
         return [sys.executable, *self.program, "--port", "0", "--data", str(self.data), *self.options]
 
-    def start(self) -> None:
-        """Returns when it listens; the log grows on from the last run."""
+    def start(self, stderr: int | None = None) -> None:
+        """Returns when it listens; the log grows on from the last run, where it does not go to `stderr`."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.arguments(), stdout=subprocess.PIPE, stderr=log, env=self.environment, cwd=self.data.parent
+                self.arguments(),
+                stdout=subprocess.PIPE,
+                stderr=log if stderr is None else stderr,
+                env=self.environment,
+                cwd=self.data.parent,
             )
         assert self.process.stdout is not None
-        first = self.process.stdout.readline().decode()
-        found = re.search(r" listening on [^,]*:(\d+)", first)
-        assert found, f"the server did not start: {first}{self.log}"
+        self.listening = self.process.stdout.readline().decode()
+        found = re.search(r" listening on [^,]*:(\d+)", self.listening)
+        assert found, f"the server did not start: {self.listening}{self.log}"
         self.port = int(found[1])
 
     def refusal(self) -> tuple[int, str]:

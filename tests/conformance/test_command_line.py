@@ -197,7 +197,7 @@ async def test_both_forms_over_the_socket_and_what_is_not_said_there(start: Star
     assert json.loads(unban)["code"] == "bad_argument"
     assert garbage.startswith("- bad_encoding: ")
     assert announce.startswith("+ ")
-    assert "do=unban result=bad_argument" in chat.server.log
+    await chat.server.logged("do=unban result=bad_argument")
 
 
 async def test_a_stop_does_not_wait_for_who_is_connected_there(start: Start) -> None:

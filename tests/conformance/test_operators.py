@@ -108,7 +108,7 @@ async def test_named_by_the_command(start: Start) -> None:
     assert done(chat.server, "operator", "remove", "bob") == "bob is no operator now\n"
     assert await bob.code("/stats") == "forbidden"
     assert refused(chat.server, "operator", "remove", "bob").startswith("bad_argument: ")
-    assert "has no account" in chat.server.log
+    await chat.server.logged("has no account")
 
 
 async def test_help_shows_them_in_one_line(start: Start) -> None:

@@ -45,7 +45,7 @@ def certificate(tmp_path: Path) -> Certificate:
 
 
 def tls_port(server: Server) -> int:
-    return int(re.findall(r"listening on .*:(\d+) \(TLS\)", server.log)[-1])
+    return int(re.findall(r"listening on .*:(\d+) \(TLS\)", server.listening)[-1])
 
 
 async def connect(server: Server, context: ssl.SSLContext) -> TextClient:
@@ -98,7 +98,7 @@ async def test_an_old_version_is_refused_and_nobody_else_is_bothered(start: Star
 
 async def test_tls_alone(start: Start, certificate: Certificate) -> None:
     chat = start("--port", "off", *certificate.options)
-    assert f"listening on 127.0.0.1:{tls_port(chat.server)} (TLS)," in chat.server.log
+    assert f"listening on 127.0.0.1:{tls_port(chat.server)} (TLS)\n" in chat.server.listening
     client = await connect(chat.server, certificate.trusted())
     await client.command("/sign_in secret")
 
@@ -123,9 +123,7 @@ async def test_a_new_certificate_is_shown_after_a_hang_up_and_a_bad_one_never(
 async def _hang_up(server: Server, logged: str) -> None:
     assert server.process is not None
     server.process.send_signal(signal.SIGHUP)
-    async with asyncio.timeout(20):
-        while logged not in server.log:
-            await asyncio.sleep(0.01)
+    await server.logged(logged)
 
 
 @pytest.mark.parametrize("part", ["cert", "key"])

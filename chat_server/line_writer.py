@@ -1,0 +1,98 @@
+"""Lines to a descriptor, on a thread of its own: while nobody takes them, only this thread waits.
+
+A terminal that was stopped with Ctrl-S or a pipe that nobody reads would hold up the whole server after 64 KiB. What
+waits is bounded; what is dropped past that is counted, and told once lines are taken again.
+"""
+
+import atexit
+import io
+import os
+import select
+import threading
+from collections.abc import Callable
+
+WAITING_BYTES_MAX = 1 << 20
+# At the end of the program what waits has so long to be taken.
+DRAIN_SECONDS = 0.3
+
+
+class LineWriter(io.TextIOBase):
+    """A text stream that never blocks and never fails.
+
+    `told` makes the line that says how many were dropped, `failed` is told why some could not be written; both are
+    called on the thread.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        *,
+        told: Callable[[int], str] = "{} lines were dropped\n".format,
+        failed: Callable[[OSError], object] = lambda error: None,
+    ) -> None:
+        self._descriptor = descriptor
+        self.told = told
+        self.failed = failed
+        self._changed = threading.Condition()
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._dropped = 0
+        self._writing = False
+        threading.Thread(target=self._run, name=f"lines to {descriptor}", daemon=True).start()
+        atexit.register(self.drain)
+
+    def write(self, text: str) -> int:
+        data = text.encode(errors="backslashreplace")
+        with self._changed:
+            if self._waiting_bytes + len(data) > WAITING_BYTES_MAX:
+                self._dropped += data.count(b"\n")
+            else:
+                self._waiting.append(data)
+                self._waiting_bytes += len(data)
+                self._changed.notify_all()
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        return os.isatty(self._descriptor)
+
+    def drain(self) -> bool:
+        """Wait until all is written, for a moment at most; whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and not self._writing, DRAIN_SECONDS)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+                data = b"".join(self._waiting)
+                self._waiting.clear()
+                self._waiting_bytes = 0
+                # All that was dropped came after what waited.
+                dropped, self._dropped = self._dropped, 0
+                self._writing = True
+            lost = 0
+            try:
+                self._write_all(data + (self.told(dropped).encode() if dropped else b""))
+            except OSError as error:
+                lost = dropped + data.count(b"\n")
+                self.failed(error)
+            with self._changed:
+                self._dropped += lost
+                self._writing = False
+                self._changed.notify_all()
+
+    def _write_all(self, data: bytes) -> None:
+        """Raises OSError: a disk is full, a terminal or a reader is gone."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:
+                # Another program made the pipe or terminal that we share with it non-blocking.
+                select.select((), (self._descriptor,), ())

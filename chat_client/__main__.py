@@ -1,37 +1,38 @@
 """The chat-client command."""
 
 import asyncio
-import os
 import signal
 import sys
 
-from chat_client import script
+from chat_client import script, streams
 from chat_client.connection import Chat
-from chat_client.errors import CannotConnect, Disconnected, Refused
+from chat_client.errors import ChatError, Refused
 from chat_client.settings import NAME, Settings, UsageError, load
 from chat_client.signals import EndedBySignal, until_ended
 from chat_client.start import at_terminal, is_dumb, open_chat
 
-DONE, REFUSED, USAGE, NO_CONNECTION, INTERRUPTED = 0, 1, 2, 3, 128 + signal.SIGINT
+DONE, REFUSED, USAGE, NO_CONNECTION, NOT_KNOWN, CANNOT_WRITE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 128 + signal.SIGINT
 
 
 def main() -> None:
+    streams.prepare()
     try:
         status = asyncio.run(until_ended(_run(load(sys.argv[1:]))))
-        sys.stdout.flush()
     except UsageError as error:
         status = _refuse(str(error), USAGE)
-    except Refused as error:
-        status = _refuse(str(error), REFUSED)
-    except (CannotConnect, Disconnected) as error:
-        status = _refuse(str(error), NO_CONNECTION)
+    except ChatError as error:
+        of_kind = REFUSED if isinstance(error, Refused) else NO_CONNECTION
+        status = _refuse(str(error), NOT_KNOWN if error.done is None else of_kind)
     except EndedBySignal as error:
-        status = error.status
+        status = _refuse(error.words, error.status) if error.words else error.status
     except (KeyboardInterrupt, asyncio.CancelledError):
         status = INTERRUPTED
+    except streams.CannotWrite as error:
+        streams.abandon(1)
+        status = _refuse(str(error), CANNOT_WRITE)
     except BrokenPipeError:
         # Who read our lines has gone: nothing to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.abandon(1)
         status = DONE
     sys.exit(status)
 
@@ -42,7 +43,12 @@ def _refuse(words: str, status: int) -> int:
 
 
 def _warn(words: str) -> None:
-    print(f"{NAME}: {words}", file=sys.stderr)
+    streams.warn(f"{NAME}: {words}\n".replace("\n", " ").rstrip() + "\n")
+
+
+def _needs_stdout() -> None:
+    if "stdout" in streams.CLOSED:
+        raise UsageError("stdout is closed: there is nowhere to print to")
 
 
 async def _run(settings: Settings) -> int:
@@ -71,8 +77,9 @@ async def _drop(chat: Chat) -> None:
 
 
 async def _follow(settings: Settings, wanted: str) -> int:
+    _needs_stdout()
     async with open_chat(settings, interactive=at_terminal()) as chat:
-        await script.follow(chat, wanted, script.out, _warn, settings.json)
+        await script.follow(chat, wanted, streams.out, _warn, settings.json)
     return DONE
 
 
@@ -83,16 +90,17 @@ async def _plain(settings: Settings) -> int:
     from chat_client.plain import Plain, may_keep
     from chat_client.typing_in import Input, Pipe, Prompt
 
+    _needs_stdout()
     attended = at_terminal()
     async with open_chat(settings, interactive=attended) as chat:
         notifier = Notifier()
 
         def attend(title: str, body: str) -> None:
-            script.out("\a")
+            streams.out("\a")
             notifier.show(title, body)
 
         calls = (attend,) if settings.notify and attended and at_terminal(sys.stdout) else ()
-        plain = Plain(chat, settings.downloads, script.out, *calls)
+        plain = Plain(chat, settings.downloads, streams.out, *calls)
         source: Input
         if attended and at_terminal(sys.stdout) and not is_dumb():
             past = Past(settings.data_dir / "typed", lambda line: may_keep(line, chat))

@@ -22,7 +22,7 @@ from chat_client.recent import Recent
 from chat_client.script import now
 from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing
 from chat_client.typed import Argument, find, has_secret, secrets_to_ask
-from chat_client.typing_in import Input
+from chat_client.typing_in import Input, Unreadable
 from chat_server.protocol.clean import clean
 from chat_server.protocol.events import Event, Left, Message, ReadMarker, Talking
 from chat_server.protocol.files import size_told
@@ -162,6 +162,10 @@ class Plain:
         asked = False
         while True:
             async for line in source.lines():
+                if isinstance(line, Unreadable):
+                    self._status = REFUSED
+                    self._say(f"- {line.why}")
+                    continue
                 line = line.strip("\n")
                 if not line.strip():
                     continue

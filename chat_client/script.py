@@ -1,13 +1,15 @@
 """The client in a script: send one message, or print what is said. What went wrong is one line on stderr."""
 
 import asyncio
-import sys
 from collections.abc import Callable
+from contextlib import suppress
+from json import dumps as json_of
+from json import loads
 from typing import BinaryIO
 
 from msgspec.json import Encoder
 
-from chat_client import clock, show
+from chat_client import clock, show, streams
 from chat_client.connection import Chat
 from chat_client.errors import Disconnected
 from chat_client.files import fields
@@ -19,6 +21,7 @@ from chat_server.protocol.times import iso
 STDIN_BYTES_MAX = 1 << 20
 # A server that restarts is waited for; then the script is told that it is not known whether the message was sent.
 SEND_SECONDS_MAX = 60
+CLOSE_SECONDS_MAX = 2
 EVERY_CHAT = "all"
 Write = Callable[[str], None]
 
@@ -27,25 +30,35 @@ def message(settings: Settings, stdin: BinaryIO) -> str:
     """What is to be sent: the words of the command line, or all of stdin as one message. Raises UsageError."""
     if settings.text is not None:
         return settings.text
-    data = stdin.read(STDIN_BYTES_MAX + 1)
+    try:
+        data = stdin.read(STDIN_BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read stdin: {error.strerror or error}") from None
     if len(data) > STDIN_BYTES_MAX:
         raise UsageError(f"stdin has more than {STDIN_BYTES_MAX} bytes, which no message may have; send it as a file")
     try:
-        text = data.decode()
+        text = streams.decode(data)
     except UnicodeDecodeError:
         raise UsageError("stdin is not UTF-8; send it as a file") from None
     if not text.strip():
-        raise UsageError("there is nothing to send: stdin is empty")
+        raise UsageError(f"there is nothing to send: stdin is {'closed' if 'stdin' in streams.CLOSED else 'empty'}")
     return text.removesuffix("\n")
 
 
 async def send(chat: Chat, target: str, text: str) -> None:
-    """Raises Refused, or Disconnected if there was no answer in SEND_SECONDS_MAX."""
+    """Raises Refused, or Disconnected if there was no answer in SEND_SECONDS_MAX: its `done` says what is known."""
+    sending = asyncio.ensure_future(chat.send(target, text))
     try:
         async with asyncio.timeout(SEND_SECONDS_MAX):
-            await chat.send(target, text)
-    except TimeoutError:
-        raise Disconnected(f"no answer within {SEND_SECONDS_MAX} s; it is not known whether it was sent") from None
+            await asyncio.shield(sending)
+    except (TimeoutError, asyncio.CancelledError) as error:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS_MAX):
+                await chat.close()  # which says what is not known of it
+        if sending.done():
+            await sending
+        late = f"no answer within {SEND_SECONDS_MAX} s" if isinstance(error, TimeoutError) else "ended"
+        raise Disconnected(f"{late}; it is not known whether it was sent", None) from None
 
 
 async def follow(chat: Chat, wanted: str, write: Write, warn: Write, json: bool) -> None:
@@ -64,7 +77,8 @@ async def follow(chat: Chat, wanted: str, write: Write, warn: Write, json: bool)
                 since_now = True
             case Message() if since_now and wanted in (EVERY_CHAT, event.chat):
                 if json:
-                    write(f"{encode(event).decode()}\n")
+                    line = encode(event).decode()
+                    write(f"{line if streams.is_utf_8() else json_of(loads(line))}\n")
                 else:
                     write("".join(f"{line}\n" for line in show.event(event, now())))
             case Lost():
@@ -86,9 +100,3 @@ async def _name(chat: Chat, wanted: str) -> str:
 
 def now() -> str:
     return iso(int(clock.now() * 1000))
-
-
-def out(text: str) -> None:
-    """To stdout, at once: who reads it may be a pipe."""
-    sys.stdout.write(text)
-    sys.stdout.flush()

@@ -2,6 +2,7 @@
 defaults."""
 
 import argparse
+import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from chat_client.paths import expanded
 from chat_client.servers import read as read_servers
+from chat_client.streams import decode
 from chat_client.version import VERSION
 
 NAME = "chat-client"
@@ -28,7 +30,10 @@ FILE_KEYS: dict[str, type] = {
     "mouse": bool,
     "notify": bool,
 }
-STATUSES = "Exit status: 0 done, 1 refused by the server, 2 wrong usage, 3 no connection, 130 interrupted."
+STATUSES = (
+    "Exit status: 0 done, 1 refused by the server, 2 wrong usage, 3 no connection, 4 not known whether it was sent, "
+    "5 cannot write to stdout, 129 hung up, 130 interrupted, 143 terminated."
+)
 
 
 class UsageError(Exception):
@@ -59,7 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 def load(arguments: Sequence[str]) -> Settings:
     """Raises UsageError; `--help` and `--version` print and exit, as argparse does."""
-    given = vars(option_parser().parse_args(arguments))
+    given = _in_words(vars(option_parser().parse_args(arguments)))
     config_file = Path(given["config"] or Path(platformdirs.user_config_dir(NAME, appauthor=False)) / "config.toml")
     values = _read_file(config_file, must_exist=given["config"] is not None)
     values |= {name: given[name] for name in FILE_KEYS if given.get(name) is not None}
@@ -83,6 +88,19 @@ def load(arguments: Sequence[str]) -> Settings:
     )
 
 
+def _in_words(given: dict[str, Any]) -> dict[str, Any]:
+    """With what goes to the server as text. A path may be whatever bytes."""
+    for name in ("server", "user", "send", "follow", "text"):
+        try:
+            if isinstance(given[name], str):
+                given[name] = decode(os.fsencode(given[name]))
+            elif given[name]:
+                given[name] = [decode(os.fsencode(word)) for word in given[name]]
+        except UnicodeDecodeError:
+            raise UsageError(f"the {'text' if name == 'text' else f'word behind --{name}'} is not UTF-8") from None
+    return given
+
+
 def _script(given: dict[str, Any]) -> dict[str, Any]:
     text = " ".join(given["text"]) if given["text"] else None
     if text is not None and given["send"] is None:
@@ -96,14 +114,16 @@ def _script(given: dict[str, Any]) -> dict[str, Any]:
 
 def _read_file(path: Path, must_exist: bool) -> dict[str, Any]:
     try:
-        table = tomllib.loads(path.read_text())
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         if must_exist:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None
         return {}
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8: {error.reason} in byte {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
     for name, value in table.items():
         if name not in FILE_KEYS:

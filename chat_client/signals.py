@@ -9,12 +9,17 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+from chat_client.errors import ChatError
+
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 class EndedBySignal(Exception):
-    def __init__(self, number: int) -> None:
+    """`words`: what could not be done any more, if anything."""
+
+    def __init__(self, number: int, words: str) -> None:
         super().__init__(f"ended by {signal.Signals(number).name}")
+        self.words = words
         self.status = 128 + number
 
 
@@ -27,13 +32,17 @@ async def until_ended(work: Coroutine[Any, Any, int]) -> int:
         came.append(number)
         task.cancel()
 
-    for number in _ending():
+    for number in (signal.SIGINT, *_ending()):
         loop.add_signal_handler(number, end, number)
     try:
         return await task
-    except (asyncio.CancelledError, Exception):  # a terminal that has hung up fails each write
+    except asyncio.CancelledError:
         if came:
-            raise EndedBySignal(came[0]) from None
+            raise EndedBySignal(came[0], "") from None
+        raise
+    except Exception as error:  # a terminal that has hung up fails each write
+        if came:
+            raise EndedBySignal(came[0], str(error) if isinstance(error, ChatError) else "") from None
         raise
 
 

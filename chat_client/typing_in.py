@@ -4,13 +4,14 @@ Each is an `Input`: `lines` ends with the input, or with an Interrupt.
 """
 
 import asyncio
-import io
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Protocol, TextIO
+from itertools import count
+from typing import BinaryIO, Protocol
 
+from msgspec import Struct
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
@@ -28,19 +29,26 @@ from chat_client.completion import Known, complete
 from chat_client.editing import use
 from chat_client.keyboard import ALT_AS_BEFORE, ALT_AS_ESC
 from chat_client.past import Past
+from chat_client.streams import decode
 from chat_client.suspending import Suspension
 from chat_client.typed import secret_from
 from chat_server.protocol.events import CommandForm
 
-PIPED_LINE_CHARS_MAX = 1 << 20
+PIPED_LINE_BYTES_MAX = 1 << 20
 AHEAD_MAX = 100  # lines that were read and not executed yet
+
+
+class Unreadable(Struct, frozen=True):
+    """A line that is not one."""
+
+    why: str
 
 
 class Input(Protocol):
     # Whether somebody sits there: nothing that they typed may hold up the next line.
     attended: bool
 
-    def lines(self) -> AsyncIterator[str]: ...
+    def lines(self) -> AsyncIterator[str | Unreadable]: ...
 
     async def secret(self, words: str) -> str | None:
         """Ask for something that is not shown while it is typed; None: it was not told. While no line is awaited."""
@@ -146,7 +154,7 @@ class Prompt:
 
         return keys
 
-    async def lines(self) -> AsyncIterator[str]:
+    async def lines(self) -> AsyncIterator[str | Unreadable]:
         while True:
             try:
                 yield await self._session.prompt_async(self._words, handle_sigint=False)
@@ -183,32 +191,50 @@ def _raw(output: Output, sequence: str) -> None:
 class Pipe:
     """Lines as they come from stdin: a pipe, a file, or a terminal that edits its own line."""
 
-    def __init__(self, attended: bool, stdin: io.TextIOBase | None = None) -> None:
+    def __init__(self, attended: bool, stdin: BinaryIO | None = None) -> None:
         self.attended = attended
-        self._stdin = stdin or sys.stdin
+        self._stdin = stdin or sys.stdin.buffer
         self._loop = asyncio.get_running_loop()
-        self._read: asyncio.Queue[str | None] = asyncio.Queue()
+        self._read: asyncio.Queue[str | Unreadable | None] = asyncio.Queue()
         self._room = threading.Semaphore(AHEAD_MAX)
 
     def _read_all(self) -> None:
         """On a thread of its own that nobody waits for at the end: a read of stdin cannot be cancelled."""
-        line: str | None = ""
+        lines = self._lines()
+        line: str | Unreadable | None = ""
         while line is not None:
             self._room.acquire()
-            try:
-                line = self._stdin.readline(PIPED_LINE_CHARS_MAX) or None
-            except (OSError, ValueError):
-                line = None
+            line = next(lines, None)
             try:
                 self._loop.call_soon_threadsafe(self._read.put_nowait, line)
             except RuntimeError:  # the loop is closed
                 return
 
-    async def lines(self) -> AsyncIterator[str]:
+    def _lines(self) -> Iterator[str | Unreadable]:
+        for number in count(1):
+            try:
+                line = self._stdin.readline(PIPED_LINE_BYTES_MAX)
+                too_long = len(line) == PIPED_LINE_BYTES_MAX and not line.endswith(b"\n")
+                while too_long and (more := self._stdin.readline(PIPED_LINE_BYTES_MAX)) and not more.endswith(b"\n"):
+                    pass
+            except (OSError, ValueError) as error:
+                yield Unreadable(f"stdin cannot be read: {getattr(error, 'strerror', None) or error}")
+                return
+            if not line:
+                return
+            try:
+                if too_long:
+                    yield Unreadable(f"line {number} has more than {PIPED_LINE_BYTES_MAX} bytes: not sent")
+                else:
+                    yield decode(line).rstrip("\r\n")
+            except UnicodeDecodeError:
+                yield Unreadable(f"line {number} is not UTF-8: not sent")
+
+    async def lines(self) -> AsyncIterator[str | Unreadable]:
         threading.Thread(target=self._read_all, daemon=True, name="stdin").start()
         while (line := await self._read.get()) is not None:
             self._room.release()
-            yield line.rstrip("\r\n")
+            yield line
 
     async def secret(self, words: str) -> str | None:
         sys.stdout.write(words)
@@ -220,14 +246,14 @@ class Pipe:
             return None
         self._room.release()
         sys.stdout.write("\n")
-        return line.rstrip("\r\n")
+        return line if isinstance(line, str) else None
 
     def output(self) -> AbstractContextManager[None]:
         return nullcontext()
 
 
 @contextmanager
-def not_echoed(terminal: io.TextIOBase | TextIO) -> Iterator[None]:
+def not_echoed(terminal: BinaryIO) -> Iterator[None]:
     """What is typed there within it is not shown."""
     import termios
 

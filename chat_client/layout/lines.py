@@ -78,17 +78,27 @@ def bar(screen: Screen, columns: int) -> Row:
             cut([("question", f" {screen.question.text} "), ("hint", " Enter: yes · any other key: no")], columns)
         )
     if screen.flash is not None:
-        return _ends([(f"note-{screen.flash[0]}", f" {safe(screen.flash[1])}")], right, columns)
+        told = (f"note-{screen.flash[0]}", f" {safe(screen.flash[1])}")
+        return _ends([*_mode(screen), told], right, columns)
     if screen.composing is not None:
         return _ends(_composing(screen, screen.composing), [("hint", " Esc: not ")], columns)
     if screen.usage:
         return _ends([("hint", f" {screen.usage}")], right, columns)
+    if screen.view is not None and screen.view.kind == "results" and screen.typed and screen.typing:
+        return _ends([("hint", f" Enter sends this to {screen.addressee} and leaves what was found")], right, columns)
     if screen.selected is not None:
         return Row(cut(_selected(screen, screen.selected, columns), columns))
     if screen.transfers:
         return _ends([part for transfer in screen.transfers.values() for part in _transfer(transfer)],
                      [("hint", " Alt-X cancels ")], columns)  # fmt: skip
     return _ends([], right, columns)
+
+
+def _mode(screen: Screen) -> list[Fragment]:
+    """What keys or the next line do that is not said now, while something else is told."""
+    if screen.choosing:
+        return [("picked-id", f" #{screen.feed.selected} ")]
+    return _composing(screen, screen.composing)[:1] if screen.composing is not None else []
 
 
 def _selected(screen: Screen, message: Message, columns: int) -> list[Fragment]:
@@ -109,8 +119,10 @@ def _actions(screen: Screen, message: Message) -> list[str]:
     words = ["t thread", "y copy", "Esc"]
     if message.deleted:
         return words
-    edit = ["e edit"] if message.from_ == screen.me else []
     delete = ["d delete"] if screen.may_delete(message) else []
+    if screen.ban is not None:
+        return [*delete, *words]
+    edit = ["e edit"] if message.from_ == screen.me else []
     return ["r reply", "+ react", *edit, *delete, *words]
 
 

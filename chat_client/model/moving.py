@@ -212,6 +212,7 @@ def choose(screen: Screen, by: int) -> None:
     if screen.choosing or screen.feed.selected is None:
         step(screen, by)
     screen.chosen_in = None if screen.feed.selected is None else screen.feed
+    screen.flash = None  # the bar says what keys do now
     if screen.feed.selected is not None:
         screen.feed.show(screen.feed.selected, screen.context, screen.geometry.feed_rows)
 
@@ -272,10 +273,13 @@ def compose(screen: Screen, kind: str, text: str = "") -> None:
         return
     if message.deleted:
         screen.tell("error", "it was deleted")
+    elif screen.ban is not None:
+        screen.tell("error", "you are banned: of what you wrote you can only delete")
     elif kind == "edit" and message.from_ != screen.me:
         screen.tell("error", "only your own messages can be edited; r replies")
     else:
         screen.end_choosing()
+        screen.flash = None
         screen.composing = Composing(kind, message.id, message.chat, text)  # type: ignore[arg-type]
         screen.set_text(message.text or "" if kind == "edit" else ":" if kind == "react" else "")
 

@@ -180,6 +180,9 @@ def _shown(screen: Screen, why: Shown, verb: str, messages: list[Message], reply
         open_chat(screen, reply.chat, screen.typed)
         return
     if messages:
+        chat = structs.asdict(reply).get("chat")
+        if chat is not None and chat != screen.open_name:
+            open_chat(screen, chat, screen.typed)  # what is typed below a chat's messages goes there
         _results(screen, Results(why.line), messages, reply)
         return
     if isinstance(reply, SignedOut):

@@ -170,11 +170,16 @@ class Screen:
         """What an empty line may become; nothing where keys act on a message."""
         if self.choosing:
             return ""
-        name = "everyone" if self.open_name == "main" else self.open_name.removeprefix("@")
+        name = self.addressee
         if self.view is not None and self.view.kind == "thread":
             answers = self.view.answered is not None
             return f"answer in this thread, to {name}" if answers else "nothing is left here to answer · Esc"
         return f"message to {name} · / for commands"
+
+    @property
+    def addressee(self) -> str:
+        """Who reads what is typed."""
+        return "everyone" if self.open_name == "main" else self.open_name.removeprefix("@")
 
     @property
     def context(self) -> Context:
@@ -204,7 +209,7 @@ class Screen:
         return not self.modal and not self.choosing
 
     def end_choosing(self) -> None:
-        self.chosen_in = None
+        self.chosen_in = self.flash = None  # what was told there is over with it
         if self.view is None or self.view.kind == "thread":
             self.feed.selected = None
 

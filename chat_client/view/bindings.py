@@ -203,7 +203,7 @@ class Bindings:
 
         @add(Keys.Any, filter=self._choosing)
         def _(event: KeyPressEvent) -> None:
-            screen.tell("info", "this key does nothing to a message; Esc goes back to the line")
+            screen.tell("info", "this key does nothing to a message; Esc goes back to the line", 2.0)
             self._acted()
 
     def _bind_step(self, name: str, by: int) -> None:

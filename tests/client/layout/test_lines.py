@@ -1,7 +1,9 @@
 from chat_client.model import moving
+from chat_client.model.effects import Results, Shown
+from chat_client.model.replies import answered
 from chat_client.model.screen import Transfer
 from chat_client.states import Ended
-from chat_server.protocol.events import Chat
+from chat_server.protocol.events import Banned, Chat, Found, Page
 from tests.client.people import Me, said
 
 
@@ -56,6 +58,42 @@ def test_a_selected_message_says_what_can_be_done_with_it() -> None:
     assert me.text("bar") == " #2 r reply · + react · t thread · y copy · Esc"
     moving.choose(me.screen, 1)
     assert me.text("bar") == " #3 t thread · y copy · Esc"
+
+
+def test_what_is_told_for_a_moment_does_not_hide_what_keys_do() -> None:
+    me = Me()
+    me.load(said(1, who="alice"))
+    me.screen.tell("done", "changed #1")
+    moving.choose(me.screen, -1)
+    assert me.text("bar").startswith(" #1 r reply"), "what was told before makes room"
+    me.screen.tell("info", "the server closes")
+    assert me.text("bar").startswith(" #1  the server closes")
+    moving.compose(me.screen, "edit")
+    me.screen.tell("info", "the server closes")
+    assert me.text("bar").startswith(" editing  the server closes")
+
+
+def test_below_what_was_found_it_is_said_where_a_text_goes() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me.load()
+    answered(me.screen, Results("search · x"), "search", [said(9, chat="@bob")], Found(1), me.now)
+    me.screen.typed = "just between us"
+    assert me.text("bar").startswith(" Enter sends this to everyone and leaves")
+    why = Shown("main", "/history @bob limit 5")
+    answered(me.screen, why, "history", [said(9, chat="@bob")], Page("@bob", 1), me.now)
+    assert me.screen.open_name == "@bob" and me.screen.rooms["main"].draft == "just between us"
+    assert me.text("bar").startswith(" Enter sends this to bob")
+
+
+def test_who_is_banned_is_offered_what_is_left() -> None:
+    me = Me()
+    me.load(said(1, who="alice"))
+    me.hear(Banned("2036-01-01T00:00:00.000Z", "three reports"))
+    moving.choose(me.screen, -1)
+    assert me.text("bar").startswith(" #1 d delete · t thread")
+    for kind in ("reply", "react", "edit"):
+        moving.compose(me.screen, kind)
+        assert me.screen.composing is None and "you are banned" in me.text("bar")
 
 
 def test_an_empty_line_says_where_a_text_goes() -> None:

@@ -9,9 +9,11 @@ import argparse
 import asyncio
 import contextlib
 import getpass
+import hashlib
 import logging
 import os
 import pwd
+import secrets
 import signal
 import socket
 import sys
@@ -37,6 +39,7 @@ from chat_server.store.directory import TEMPORARY, DataDirectory
 
 ANSWER_SECONDS = 600.0
 LINES_AT_ONCE = 200
+CODE_BYTES = 24
 KEEP_SECONDS = 20.0
 _BAR_CHARS = 30
 NICER = 10
@@ -48,6 +51,7 @@ _WORDS = {
     "export": "writes all that is kept of a user, as JSON lines",
     "forget": "removes an account and its texts, for ever",
     "password": "sets a user's password; asks for it, or reads it from stdin",
+    "invite": "draws a code with which one account may be made where --registration is invite",
     "operator": "names operators, or takes the name away, or lists them",
     "unban": "ends a user's ban",
     "audit": "lists what operators did",
@@ -74,6 +78,8 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
     for word in ("export", "forget", "password", "unban"):
         of[word].add_argument("user", metavar="USER")
     of["forget"].add_argument("--yes", action="store_true", help="does not ask whether it is meant")
+    of["invite"].add_argument("act", choices=("list", "revoke"), nargs="?", help="the codes that wait; ends one")
+    of["invite"].add_argument("code", metavar="NUMBER", nargs="?", help="that of the list")
     of["operator"].add_argument("act", choices=("add", "remove", "list"))
     of["operator"].add_argument("user", metavar="NAME", nargs="?")
     given = vars(parser.parse_args(arguments))
@@ -116,6 +122,8 @@ def _run(word: str, given: dict[str, Any]) -> int:
         with _progress() as progress:
             path = archive.restore(Path(given["file"]), chosen.data_dir, given["force"], progress)
         return _done(f"restored {given['file']} into {path}; start the server")
+    if word == "invite" and given["act"] is None:
+        return _invite(chosen)
     return _tell(chosen, _LINES[word](given), json=word == "export")
 
 
@@ -229,6 +237,25 @@ def _password(given: dict[str, Any]) -> str:
     return f"/set_password {name} {hash_now(secret)}"
 
 
+def _invite(chosen: Settings) -> int:
+    """The code alone is on stdout, for scripts; only its hash leaves this process."""
+    code = secrets.token_urlsafe(CODE_BYTES)
+    told: list[str] = []
+    line = f"/invite_code {hashlib.sha256(code.encode()).hexdigest()}"
+    with contextlib.closing(_answers(chosen, line.encode())) as lines:
+        _show(lines, told.append)
+    _print(code + "\n", flush=True)
+    sys.stderr.write("".join(text[2:].replace("<code>", code) + "\n" for text in told))
+    return 0
+
+
+def _codes(given: dict[str, Any]) -> str:
+    number = given["code"]
+    if (given["act"] == "list") != (number is None) or not (number or "1").isdecimal():
+        raise StartError("say: invite, invite list, or invite revoke NUMBER (that of the list)", status=2)
+    return "/invite_codes" if number is None else f"/revoke_code {number}"
+
+
 def _operator(given: dict[str, Any]) -> str:
     if given["act"] == "list":
         if given["user"] is not None:
@@ -243,6 +270,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "export": lambda given: f'{{"cmd":"export","username":{_name(given)}}}',
     "forget": _forget,
     "password": _password,
+    "invite": _codes,
     "operator": _operator,
     "unban": lambda given: f"/unban {_name(given)}",
     "audit": lambda given: "/audit",

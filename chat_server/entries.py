@@ -41,6 +41,10 @@ class Limits(Struct, frozen=True):
     absent_after_ms: int | None = None
     file_bytes_max: int = 5 << 20
     file_quota_bytes: int = 100 << 20
+    registration: str = "open"
+    # From one network.
+    accounts_count: int | None = None
+    accounts_window_ms: int = 0
 
 
 class Internal(Struct, frozen=True, tag_field="cmd"):
@@ -63,7 +67,8 @@ class Enter(Internal, frozen=True, tag="enter"):
 
     `saw_hash` is the password hash that it was checked against, None where there was no account or no password on it;
     `new_hash` is that of the password to register with. `token_hash` is None for a session that needs no token.
-    `register` says whether a new name may be registered.
+    `register` says whether a new name may be registered; `code` is the SHA-256 of one that invites. `network` is what
+    the address counts as, that of this machine too.
     """
 
     name: Name
@@ -72,10 +77,13 @@ class Enter(Internal, frozen=True, tag="enter"):
     password_given: bool
     token_hash: bytes | None
     register: bool = True
+    code: bytes | None = None
+    network: str = ""
 
 
 class EnterByToken(Internal, frozen=True, tag="enter_by_token"):
     token_hash: bytes
+    network: str = ""
 
 
 class EndTokens(Internal, frozen=True, tag="end_tokens"):
@@ -182,6 +190,7 @@ Logged = (
     | c.Report | c.Read | c.Mute | c.Unmute | c.Away | c.Block | c.Unblock | c.CancelUpload
     | c.CreateChat | c.Invite | c.RevokeLink | c.Decline | c.Approve | c.Deny | c.Leave | c.Remove | c.Give | c.SetTopic
     | o.Ban | o.Unban | o.Kick | o.Announce | o.Appoint | o.Dismiss | o.SetPasswordOf | o.Forget
+    | o.MakeCode | o.RevokeCode
     | Configure | Enter | EnterByToken | EndTokens | SetPassword | CloseAccount | MakeLink | Accept | Ask
     | OpenUpload | CompleteUpload | LeaveUploads | Swept
     | Seen | MarkRead | Told | Departed | Erase | Due
@@ -191,8 +200,8 @@ Logged = (
 class Entry(Struct, frozen=True):
     """One command in the log.
 
-    `session` says where the reply goes, on the node that took it, 0 for nowhere; `address` whence it came, "" for the
-    machine itself.
+    `session` says where the reply goes, on the node that took it, 0 for nowhere; `address` what the address
+    counts as whence it came (`addresses.network_of`), "" for the machine itself.
     """
 
     command: Logged

@@ -96,7 +96,7 @@ class Node:
         self.transfers = Transfers(directory, clock, self.time, self.limits, self.submit)
         self.passwords = Passwords()
         guard = SignInGuard(self.time, settings.sign_in_tries)
-        self.preparer = Preparer(self.readers, self.passwords, guard, self.transfers)
+        self.preparer = Preparer(self.readers, self.limits, self.time, self.passwords, guard, self.transfers)
         self.hub = Hub(
             clock,
             self.readers,
@@ -217,7 +217,7 @@ class Node:
 
 
 def _limits(settings: Settings) -> Limits:
-    rate = settings.main_rate
+    rate, accounts = settings.main_rate, settings.accounts_rate
     return Limits(
         passwordless=settings.passwordless,
         replay_messages=settings.replay_messages,
@@ -237,4 +237,7 @@ def _limits(settings: Settings) -> Limits:
         absent_after_ms=settings.absent_after_ms,
         file_bytes_max=settings.file_bytes_max,
         file_quota_bytes=settings.file_quota_bytes,
+        registration=settings.registration,
+        accounts_count=accounts.count if accounts else None,
+        accounts_window_ms=accounts.window_ms if accounts else 0,
     )

@@ -19,12 +19,12 @@ from chat_server.settings import Rate
 
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
-V = TypeVar("V")
 
 THREADS = 2
 WAITING_MAX = 500
 TRIED_MAX = 10_000
-KNOWN_MAX = 10_000
+# As where from a password was said: over a connection of the account's own.
+SIGNED_IN = "signed in"
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
 
 
@@ -72,8 +72,9 @@ class _Tries:
 
 
 class SignInGuard:
-    """Counts wrong passwords for an account, and apart for each address from which it signed in before.
+    """Counts wrong passwords for an account: apart from the others for who is signed in, and for each known network.
 
+    So nobody who guesses keeps out who has been in. Which networks these are stands in the store.
     Past the limit each further try has to wait, twice as long each time, up to the window. Tries that count together
     are made one after the other, so that many at once are not all let through.
     """
@@ -82,27 +83,32 @@ class SignInGuard:
         self._time = time
         self._rate = rate
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
-        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
-    async def check(self, account: str, address: str, verify: Callable[[], Awaitable[bool]]) -> bool:
-        """Whether `verify` finds the password right. Refusal `too_fast` with the time, before it is asked at all."""
+    async def check(self, account: str, apart: str | None, verify: Callable[[], Awaitable[bool]]) -> bool:
+        """Whether `verify` finds the password right. Refusal `too_fast` with the time, before it is asked at all.
+
+        `apart` is SIGNED_IN, a network that is known for the account, or None.
+        """
         if self._rate is None:
             return await verify()
-        tries = self._of(account, address)
+        tries = self._of(account, apart or "")
         async with tries.lock:
             self._refuse_too_fast(account, tries, self._rate)
             right = await verify()
             if right:
                 tries.failures = 0
-                _remember(self._known, (account, address), None, KNOWN_MAX)
             else:
                 tries.failures += 1
                 tries.last_ms = self._time.now().elapsed_ms
         return right
 
-    def _of(self, account: str, address: str) -> _Tries:
-        key = account, address if (account, address) in self._known else ""
-        return _remember(self._tries, key, self._tries.get(key) or _Tries(self._time.now().elapsed_ms), TRIED_MAX)
+    def _of(self, account: str, apart: str) -> _Tries:
+        """What has not been used for longest goes when there are too many."""
+        tries = self._tries.setdefault((account, apart), _Tries(self._time.now().elapsed_ms))
+        self._tries.move_to_end((account, apart))
+        if len(self._tries) > TRIED_MAX:
+            self._tries.popitem(last=False)
+        return tries
 
     def _refuse_too_fast(self, account: str, tries: _Tries, rate: Rate) -> None:
         now = self._time.now()
@@ -117,12 +123,3 @@ class SignInGuard:
                 f"too many wrong passwords for {account}: no more tries {until(retry_at_ms, now.at_ms)}",
                 retry_at=iso(retry_at_ms),
             )
-
-
-def _remember(known: OrderedDict[tuple[str, str], V], key: tuple[str, str], value: V, most: int) -> V:
-    """Put it at the end; what has not been used for longest goes."""
-    known[key] = value
-    known.move_to_end(key)
-    if len(known) > most:
-        known.popitem(last=False)
-    return value

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chat_server.clock import ChatTime
 from chat_server.delivery.readers import Readers
 from chat_server.entries import (
     Accept,
@@ -19,32 +20,37 @@ from chat_server.entries import (
     CloseAccount,
     Enter,
     EnterByToken,
+    Limits,
     Logged,
     MakeLink,
     OpenUpload,
     SetPassword,
 )
 from chat_server.errors import Refusal
-from chat_server.passwords import Passwords, SignInGuard
+from chat_server.passwords import SIGNED_IN, Passwords, SignInGuard
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Reply
 from chat_server.protocol.file_replies import Upload
-from chat_server.protocol.names import fold
+from chat_server.protocol.names import Name, fold
 from chat_server.protocol.table import Command
 from chat_server.rules.accounts import no_account
-from chat_server.store import accounts
+from chat_server.rules.registration import refuse_registration
+from chat_server.rules.turn import View
+from chat_server.store import accounts, registrations
 from chat_server.store.accounts import User
+from chat_server.store.database import Database
 from chat_server.transfers import Transfers
 
 TOKEN_BYTES = 24
 
 
 class Asker(Struct, frozen=True):
-    """The connection that asks. `token` is the hash of the one that it came in by."""
+    """The connection that asks. `network` is what its address counts as, `token` the hash of the one it came in by."""
 
     user_id: int
     session: int
-    address: str
+    network: str
+    local: bool
     token: bytes | None
     wants_token: bool
 
@@ -58,8 +64,18 @@ class Prepared(Struct, frozen=True):
 
 
 class Preparer:
-    def __init__(self, readers: Readers, passwords: Passwords, guard: SignInGuard, transfers: Transfers) -> None:
+    def __init__(
+        self,
+        readers: Readers,
+        limits: Limits,
+        time: ChatTime,
+        passwords: Passwords,
+        guard: SignInGuard,
+        transfers: Transfers,
+    ) -> None:
         self._readers = readers
+        self._limits = limits
+        self._time = time
         self._transfers = transfers
         self._passwords = passwords
         self._guard = guard
@@ -72,21 +88,25 @@ class Preparer:
         name, password = command.username, command.password
         user = await self._readers.pick().run(accounts.by_name, name.folded)
         saw_hash = user.password if user else None
-        new_hash = None
-        if saw_hash is not None:
+        new_hash, code = None, hash_token(command.code) if command.code else None
+        if user is not None and saw_hash is not None:
             if password is None:
                 raise Refusal("password_required", f"{name.name} has a password: /sign_in {name.name} <password>")
-            await self._verify(name.folded, saw_hash, password, asker.address)
+            await self._verify(asker, user, password)
         elif user is None and not command.register:
             raise no_account(name)
         elif user is None and password is not None:
+            await self._readers.pick().run(self._refuse_registration, asker, name, code)
             new_hash = await self._passwords.hash(password)
         token = secrets.token_urlsafe(TOKEN_BYTES) if asker.wants_token else None
         token_hash = hash_token(token) if token else None
-        return Prepared(Enter(name, saw_hash, new_hash, password is not None, token_hash, command.register), token)
+        return Prepared(
+            Enter(name, saw_hash, new_hash, password is not None, token_hash, command.register, code, asker.network),
+            token,
+        )
 
     async def resume(self, asker: Asker, command: c.Resume) -> Prepared:
-        return Prepared(EnterByToken(hash_token(command.token)), command.token)
+        return Prepared(EnterByToken(hash_token(command.token), asker.network), command.token)
 
     async def password(self, asker: Asker, command: c.Password) -> Prepared:
         user = await self._user(asker)
@@ -95,7 +115,7 @@ class Preparer:
                 raise Refusal(
                     "password_required", f"say the password that {user.name} has now: {c.Password.spec.usage}"
                 )
-            await self._verify(fold(user.name), user.password, command.old, asker.address)
+            await self._verify(asker, user, command.old)
         elif command.old is not None:
             raise Refusal("wrong_password", f"{user.name} has no password yet; /password <new> sets one")
         new_hash = await self._passwords.hash(command.new)
@@ -104,7 +124,7 @@ class Preparer:
     async def delete_account(self, asker: Asker, command: c.DeleteAccount) -> Prepared:
         user = await self._user(asker)
         if user.password is not None:
-            await self._verify(fold(user.name), user.password, command.password, asker.address)
+            await self._verify(asker, user, command.password)
         elif fold(command.password) != fold(user.name):
             raise Refusal(
                 "wrong_password", f"{user.name} has no password; /delete_account {user.name} confirms that it is meant"
@@ -133,8 +153,17 @@ class Preparer:
             raise Refusal("not_signed_in", "this account has been deleted")
         return user
 
-    async def _verify(self, account: str, hash: str, password: str, address: str) -> None:
-        if not await self._guard.check(account, address, lambda: self._passwords.verify(hash, password)):
+    def _refuse_registration(self, db: Database, asker: Asker, name: Name, code: bytes | None) -> None:
+        """Whoever would be refused in the end costs no hash."""
+        view = View(db, 0, *self._time.now(), self._limits, {})
+        refuse_registration(view, name, "" if asker.local else asker.network, code)
+
+    async def _verify(self, asker: Asker, user: User, password: str) -> None:
+        hash = user.password
+        assert hash is not None
+        known = await self._readers.pick().run(registrations.is_known, user.id, asker.network)
+        apart = SIGNED_IN if asker.user_id else asker.network if known else None
+        if not await self._guard.check(fold(user.name), apart, lambda: self._passwords.verify(hash, password)):
             raise Refusal("wrong_password", "that is not the password; nothing was done")
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from chat_server import __version__
 from chat_server.actions import ActionLog
+from chat_server.addresses import network_of
 from chat_server.connection import Connection
 from chat_server.delivery.blocks import render, render_reply
 from chat_server.entries import EndTokens, Logged, Seen, Told
@@ -83,6 +84,7 @@ class Session(Connection):
         self._shown_from = 0  # what is unread up to here was not shown, since a position was given
         self._last: tuple[int, Seen] | None = None  # at the end: whose it was, and all that was written
         self._talk: Target | None = None
+        self._network = network_of(address)
         self.token: bytes | None = None
         self._tried = ""  # the name of a sign-in that is under way
 
@@ -205,7 +207,7 @@ class Session(Connection):
         done: "asyncio.Future[Outcome] | None" = None,
     ) -> None:
         self._in_flight.append(Pending(parsed.verb, parsed.label, started, reply, done))
-        self._node.submit(command, self.user_id, self.number, "" if self.local else self.address)
+        self._node.submit(command, self.user_id, self.number, "" if self.local else self._network)
 
     # ---- replies out
 
@@ -312,7 +314,8 @@ class Session(Connection):
         for _ in range(PREPARE_TRIES_MAX):
             if isinstance(command, c.Chunk):
                 self.spare(len(command.base64))
-            asker = Asker(self.user_id, self.number, self.address, self.token, self.outbox.format == "json")
+            wants_token = self.outbox.format == "json"
+            asker = Asker(self.user_id, self.number, self._network, self.local, self.token, wants_token)
             prepared = await self._node.preparer.prepare(asker, command)
             if isinstance(prepared, e.Reply):
                 self._reply(parsed, prepared, started)

@@ -226,6 +226,12 @@ class Settings:
     sign_in_tries: Rate | None = _option(
         "sign-in-tries", _rate, "5/10m", "wrong passwords for an account and address", (None,)
     )
+    registration: str = _option(
+        "registration", _one_of("open", "invite", "closed"), "open", "who may register; with invite, who has a code"
+    )
+    accounts_rate: Rate | None = _option(
+        "accounts-per-address", _rate, "10/1h", "accounts made from one address; loopback is exempt", (None,)
+    )
     connections_max: int = _option("connections-max", _number(1, 1_000_000), "10000", "connections at once")
     connections_per_address: int | None = _option(
         "connections-per-address", _number(1, 1_000_000), "64", "of them from one address; loopback is exempt", (None,)
@@ -275,6 +281,7 @@ class Settings:
             "link_ttl": self.link_ttl_ms // 1000,
             "outbox_max": self.outbox_bytes_max,
             "stall_timeout": self.stall_ms // 1000,
+            "registration": self.registration,
         }
 
 

@@ -36,7 +36,7 @@ from chat_server.protocol.table import Command, command
     group="Start",
     before_sign_in=True,
     json_only=("register",),
-    help="signs in; the first time, registers the name",
+    help="signs in; the first time, registers the name, where the server asks for it with a code that invites",
     example="/sign_in anna",
 )
 class SignIn(Command, frozen=True, tag="sign_in"):
@@ -45,6 +45,7 @@ class SignIn(Command, frozen=True, tag="sign_in"):
     username: Name
     password: Secret | None = None
     register: OnOff = OnOff(True)
+    code: Secret | None = None
 
 
 @command(

@@ -24,6 +24,27 @@ class Announced(Reply, frozen=True, omit_defaults=True):
     pass
 
 
+class CodeMade(Reply, frozen=True, omit_defaults=True):
+    """The code itself is only with who drew it."""
+
+    code: int
+    expires: str
+    note: str | None = None
+
+
+class CodeRevoked(Reply, frozen=True, omit_defaults=True):
+    code: int
+
+
+class Code(Struct, frozen=True):
+    code: int
+    expires: str
+
+
+class CodeList(Reply, frozen=True, omit_defaults=True):
+    codes: list[Code]
+
+
 class ReportMade(Struct, frozen=True):
     """`counted`: whether it counted towards a ban when it was made."""
 

@@ -3,7 +3,7 @@
 The latter come over the control socket, from the other words of the chat-server command; they are in no help.
 """
 
-from chat_server.protocol.arguments import Duration, Id, Reason, Text, User, Word
+from chat_server.protocol.arguments import Duration, Id, Reason, Sha256, Text, User, Word
 from chat_server.protocol.table import Command, command
 
 
@@ -92,6 +92,27 @@ class ListOperators(Command, frozen=True, tag="operators"):
 class SetPasswordOf(Command, frozen=True, tag="set_password_of"):
     username: User
     hash: Word
+
+
+@command(
+    "invite_code",
+    group="Operators",
+    control=True,
+    help="lets one account be made with the code of this SHA-256",
+    example=f"/invite_code {'0' * 64}",
+)
+class MakeCode(Command, frozen=True, tag="make_code"):
+    hash: Sha256
+
+
+@command("invite_codes", group="Operators", control=True, help="lists the codes that wait", example="/invite_codes")
+class ListCodes(Command, frozen=True, tag="list_codes"):
+    pass
+
+
+@command("revoke_code", group="Operators", control=True, help="ends a code", example="/revoke_code 3")
+class RevokeCode(Command, frozen=True, tag="revoke_code"):
+    id: Id
 
 
 @command("forget", group="Operators", control=True, help="removes an account and its texts", example="/forget bob")

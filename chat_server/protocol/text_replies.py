@@ -302,6 +302,16 @@ REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
         f"{reply.user} is {'an' if reply.operator else 'no'} operator now",
     ),
     o.OperatorList: _operator_list,
+    o.CodeMade: lambda reply, now: (
+        [],
+        f"code {reply.code} lets one account be made {until_told(reply.expires, now)}:"
+        f" /sign_in <username> <password> <code>{f'; {reply.note}' if reply.note else ''}",
+    ),
+    o.CodeRevoked: lambda reply, now: ([], f"code {reply.code} lets nobody in any more"),
+    o.CodeList: lambda reply, now: (
+        [f"{each.code}  {until_told(each.expires, now)}" for each in reply.codes],
+        f"{len(reply.codes)} code{'' if len(reply.codes) == 1 else 's'} to be used",
+    ),
     o.UserPasswordSet: lambda reply, now: ([], f"{reply.user} has a new password; all sign-ins of before have ended"),
     o.FilesKept: lambda reply, now: ([], "all files stay until this connection ends"),
     o.Exported: lambda reply, now: ([], f"{_counted(reply.records, 'record')} of {reply.user}"),

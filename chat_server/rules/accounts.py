@@ -36,6 +36,7 @@ from chat_server.protocol.events import (
 from chat_server.protocol.names import Name
 from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules import erasure
+from chat_server.rules.registration import note_registration, refuse_registration
 from chat_server.rules.rooms import leave_all
 from chat_server.rules.turn import Answer, Ending, Entered, Stale, Turn, View, is_operator, reading, rule, unknown_user
 from chat_server.store import (
@@ -47,6 +48,7 @@ from chat_server.store import (
     moderation,
     notices,
     operators,
+    registrations,
     retention,
     rooms,
     state,
@@ -88,7 +90,7 @@ def enter(turn: Turn, command: Enter) -> Entered:
     if command.token_hash is not None:
         ended = accounts.insert_token(turn.db, command.token_hash, user_id, turn.elapsed_ms)
         _close_by(turn, ended, f"only the {accounts.TOKENS_MAX} newest sign-ins of a user last; sign in again")
-    return _entered(turn, user_id, name, new, command.token_hash)
+    return _entered(turn, user_id, name, new, command)
 
 
 def no_account(name: Name) -> Refusal:
@@ -96,9 +98,10 @@ def no_account(name: Name) -> Refusal:
     return Refusal("unknown_user", f"there is no account {name.name}, and this sign-in was not to register one")
 
 
-def _entered(turn: Turn, user_id: int, name: str, new: bool, token: bytes | None) -> Entered:
+def _entered(turn: Turn, user_id: int, name: str, new: bool, command: Enter | EnterByToken) -> Entered:
+    registrations.come_from(turn.db, user_id, command.network, turn.elapsed_ms)
     in_rooms = tuple(rooms.ids_of_user(turn.db, user_id))
-    return Entered(user_id, name, new, in_rooms, accounts.away(turn.db, user_id), token)
+    return Entered(user_id, name, new, in_rooms, accounts.away(turn.db, user_id), command.token_hash)
 
 
 def _close_by(turn: Turn, tokens: list[tuple[int, bytes]], reason: str) -> None:
@@ -114,16 +117,14 @@ def end_old_tokens(turn: Turn, limit: int) -> None:
 
 def _register(turn: Turn, command: Enter) -> int:
     name = command.name
-    like = accounts.name_like(turn.db, name)
-    if like is not None:
-        why = "belonged to an account that was deleted" if like == name.name else f"is too much like {like}"
-        raise Refusal("bad_name", f"the name {name.name} {why}; choose another one")
+    refuse_registration(turn, name, turn.address, command.code)
     if command.password_given and command.new_hash is None:
         raise Stale
     if command.new_hash is None and not turn.limits.passwordless:
         raise Refusal("password_required", f"an account here needs a password: /sign_in {name.name} <password>")
     user_id = accounts.insert(turn.db, name, command.new_hash, turn.at_ms, turn.elapsed_ms)
     chats.insert_member(turn.db, user_id, MAIN, messages.newest(turn.db, MAIN), turn.elapsed_ms)
+    note_registration(turn, command.code)
     return user_id
 
 
@@ -157,7 +158,7 @@ def enter_by_token(turn: Turn, command: EnterByToken) -> Entered:
     _refuse_passwordless(turn, user)
     accounts.touch_token(turn.db, command.token_hash, turn.elapsed_ms)
     _is_here(turn, user.id)
-    return _entered(turn, user.id, user.name, False, command.token_hash)
+    return _entered(turn, user.id, user.name, False, command)
 
 
 def _is_here(turn: Turn, user_id: int) -> None:

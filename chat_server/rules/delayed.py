@@ -14,7 +14,7 @@ from chat_server.protocol.events import (
     Waiting,
 )
 from chat_server.protocol.times import TIME_MS_MAX, duration, iso
-from chat_server.rules import erasure, search
+from chat_server.rules import erasure, registration, search
 from chat_server.rules.accounts import end_old_tokens
 from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.files import end_uploads
@@ -114,6 +114,7 @@ def due(turn: Turn, command: Due) -> None:
     rooms.delete_old_links(turn.db, turn.elapsed_ms, EXPIRED_AT_ONCE_MAX)
     rooms.clear_ended(turn.db, CLEARED_AT_ONCE_MAX)
     end_old_tokens(turn, EXPIRED_AT_ONCE_MAX)
+    registration.end_old(turn, EXPIRED_AT_ONCE_MAX)
     erasure.go_on(turn)
     search.go_on(turn)
 

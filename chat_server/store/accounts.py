@@ -135,7 +135,7 @@ def delete(db: Database, user_id: int, at_ms: int) -> None:
     """Nobody can act for the account any more; its name stays taken. What else is left of it is for `erasures`."""
     gone = "password = NULL, seen_ms = NULL, ban_reason = NULL, ban_open = 0, away = NULL"
     update(db, user_id, f"deleted_ms = ?, {gone}", at_ms)
-    for table in ("tokens", "delayed", "uploads"):
+    for table in ("tokens", "delayed", "uploads", "networks"):
         db.run(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
 
 

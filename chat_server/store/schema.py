@@ -332,6 +332,25 @@ MIGRATIONS = (
         user_id INTEGER PRIMARY KEY REFERENCES users, after_id INTEGER NOT NULL, up_to INTEGER NOT NULL
     ) STRICT;
     """,
+    """
+    -- Networks are what addresses count as; times here are elapsed.
+    -- codes: each lets one account be made; hash: SHA-256 of the code, which only who drew it has.
+    CREATE TABLE codes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, expires_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX codes_expires ON codes (expires_ms);
+
+    -- How many accounts a network made since start_ms.
+    CREATE TABLE registrations (network TEXT PRIMARY KEY, start_ms INTEGER NOT NULL, count INTEGER NOT NULL)
+        STRICT, WITHOUT ROWID;
+    CREATE INDEX registrations_start ON registrations (start_ms);
+
+    -- Where a user came in from, and when last.
+    CREATE TABLE networks (
+        user_id INTEGER NOT NULL REFERENCES users, network TEXT NOT NULL, used_ms INTEGER NOT NULL,
+        PRIMARY KEY (user_id, network)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -26,6 +26,7 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
     "main-rate-limit": RATES, "report-limit": NUMBERS, "ban-duration": TIMES, "reports-per-day": NUMBERS,
     "report-min-age": TIMES, "text-max": NUMBERS, "line-max": SIZES, "outbox-max": SIZES, "stall-timeout": TIMES,
     "command-rate": RATES, "command-burst": NUMBERS, "sign-in-tries": RATES, "connections-max": NUMBERS,
+    "registration": (("invite", "invite"), ("Closed", "closed"), ("open", "open")), "accounts-per-address": RATES,
     "connections-per-address": NUMBERS, "sign-in-timeout": TIMES, "delayed-max": NUMBERS, "delayed-ahead-max": TIMES,
     "chats-max": NUMBERS, "link-ttl": TIMES, "token-ttl": TIMES, "presence-max": NUMBERS,
     "file-size-max": SIZES, "file-quota": SIZES,

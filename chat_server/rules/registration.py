@@ -1,0 +1,97 @@
+"""Registering: who may make an account, how many a network makes, and the codes that invite.
+
+A code lets one account be made. Who runs the server draws it (`chat-server invite`); the store has its hash alone.
+"""
+
+from chat_server.errors import Refusal
+from chat_server.protocol import operator_replies as r
+from chat_server.protocol import operators as o
+from chat_server.protocol.names import Name
+from chat_server.protocol.times import DAY_MS, iso, until
+from chat_server.rules.operators import record
+from chat_server.rules.turn import Turn, View, reading, rule
+from chat_server.store import accounts, registrations
+
+CODE_LIFE_MS = 7 * DAY_MS
+CODES_MAX = 1000
+_ASK = "ask whoever runs the server for one (chat-server invite)"
+
+
+def refuse_registration(asked: Turn | View, name: Name, network: str, code: bytes | None) -> None:
+    """Unless this account may be made now from this network. The password is hashed only after that."""
+    limits = asked.limits
+    if limits.registration == "closed":
+        raise Refusal("forbidden", "no new accounts are made here; whoever runs the server decides that")
+    if limits.registration == "invite" and code is None:
+        raise Refusal(
+            "forbidden",
+            f"a new account needs an invitation here: /sign_in {name.name} <password> <code>; {_ASK}",
+        )
+    if limits.registration == "invite" and not registrations.is_code(asked.db, code or b"", asked.elapsed_ms):
+        raise Refusal("forbidden", f"this code invites nobody: it is not known, was used, or is too old; {_ASK}")
+    like = accounts.name_like(asked.db, name)
+    if like is not None:
+        why = "belonged to an account that was deleted" if like == name.name else f"is too much like {like}"
+        raise Refusal("bad_name", f"the name {name.name} {why}; choose another one")
+    _refuse_too_many(asked, network)
+
+
+def _refuse_too_many(asked: Turn | View, network: str) -> None:
+    most, start_ms, count = asked.limits.accounts_count, *registrations.made(asked.db, network)
+    ends_ms = start_ms + asked.limits.accounts_window_ms
+    if network and most is not None and count >= most and asked.elapsed_ms < ends_ms:
+        at_ms = asked.at_ms + ends_ms - asked.elapsed_ms
+        raise Refusal(
+            "rate_limited",
+            f"{count} accounts were made from your address, the most there may be; no more {until(at_ms, asked.at_ms)},"
+            " and signing in with one that is there goes on",
+            retry_at=iso(at_ms),
+        )
+
+
+def note_registration(turn: Turn, code: bytes | None) -> None:
+    """An account was made: its code is used up, and it counts."""
+    if turn.limits.registration == "invite":
+        registrations.use_code(turn.db, code or b"")
+    if turn.address and turn.limits.accounts_count is not None:
+        start_ms, count = registrations.made(turn.db, turn.address)
+        if turn.elapsed_ms >= start_ms + turn.limits.accounts_window_ms:
+            start_ms, count = turn.elapsed_ms, 0
+        registrations.set_made(turn.db, turn.address, start_ms, count + 1)
+
+
+def end_old(turn: Turn, limit: int) -> None:
+    registrations.delete_old(turn.db, turn.elapsed_ms, turn.elapsed_ms - turn.limits.accounts_window_ms, limit)
+
+
+# ---- codes
+
+
+@rule(o.MakeCode)
+def make_code(turn: Turn, command: o.MakeCode) -> r.CodeMade:
+    if len(registrations.codes(turn.db, turn.elapsed_ms)) >= CODES_MAX:
+        raise Refusal(
+            "too_many", f"{CODES_MAX} codes wait to be used, the most there may be; chat-server invite revoke <number>"
+        )
+    code_id = registrations.insert_code(turn.db, bytes.fromhex(command.hash), turn.elapsed_ms + CODE_LIFE_MS)
+    expires = iso(turn.at_ms + CODE_LIFE_MS)
+    record(turn, "invite", why=f"code {code_id} until {expires}")
+    registration = turn.limits.registration
+    note = None
+    if registration != "invite":
+        note = f"nobody needs a code now: registration is {registration}; --registration invite asks for one"
+    return r.CodeMade(code_id, expires, note)
+
+
+@rule(o.RevokeCode)
+def revoke_code(turn: Turn, command: o.RevokeCode) -> r.CodeRevoked:
+    if not registrations.revoke_code(turn.db, command.id, turn.elapsed_ms):
+        raise Refusal("bad_argument", f"no code {command.id} waits to be used; chat-server invite list shows those")
+    record(turn, "revoke_code", why=f"code {command.id}")
+    return r.CodeRevoked(command.id)
+
+
+@reading(o.ListCodes)
+def list_codes(view: View, command: o.ListCodes) -> r.CodeList:
+    codes = registrations.codes(view.db, view.elapsed_ms)
+    return r.CodeList([r.Code(id, iso(view.at_ms + expires_ms - view.elapsed_ms)) for id, expires_ms in codes])

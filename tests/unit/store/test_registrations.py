@@ -1,0 +1,45 @@
+from pathlib import Path
+
+from chat_server.entries import CloseAccount, Enter, EnterByToken
+from chat_server.protocol.names import check
+from chat_server.store import registrations
+from chat_server.store.registrations import NETWORKS_MAX
+from tests.unit.chat import Chat
+
+
+def known(chat: Chat, name: str, *networks: str) -> list[bool]:
+    return [registrations.is_known(chat.db, chat.ids[name], network) for network in networks]
+
+
+def test_registering_signing_in_and_resuming_make_a_network_known(tmp_path: Path) -> None:
+    chat = Chat(tmp_path)
+    for network, way in (
+        ("n1", Enter(check("dora"), None, None, False, b"t", network="n1")),
+        ("n2", Enter(check("dora"), None, None, False, None, network="n2")),
+        ("n3", EnterByToken(b"t", network="n3")),
+    ):
+        chat.ids["dora"] = chat.do(way).reply.user_id
+        assert known(chat, "dora", network) == [True]
+    chat.sign_in("alice")
+    assert known(chat, "alice", "n1", "n2", "n3") == [False] * 3
+    chat.close()
+    again = Chat(tmp_path, chat.clock)
+    again.ids = chat.ids
+    assert known(again, "dora", "n1", "n2", "n3", "n4") == [True, True, True, False]
+    again.do(CloseAccount(None), "dora")
+    assert known(again, "dora", "n1", "n2", "n3") == [False] * 3
+    again.close()
+
+
+def test_of_too_many_the_one_not_used_for_longest_goes(tmp_path: Path) -> None:
+    chat = Chat(tmp_path)
+    networks = [f"n{number}" for number in range(NETWORKS_MAX)]
+    for network in (*networks, "n0", "new", "newer"):
+        chat.sign_in("alice", network=network)
+        chat.clock.advance(1)
+    assert known(chat, "alice", "n0", "n1", "n2", "n3", "new", "newer") == [True, False, False, True, True, True]
+    # In the same millisecond the last one stays.
+    for number in range(30):
+        chat.sign_in("alice", network=f"at-once{number}")
+        assert known(chat, "alice", f"at-once{number}") == [True]
+    chat.close()

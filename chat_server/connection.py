@@ -13,7 +13,8 @@ import termios
 from abc import abstractmethod
 from typing import cast
 
-from chat_server.addresses import is_loopback
+from chat_server.addresses import is_loopback, network_of
+from chat_server.allowance import Allowance, Allowances
 from chat_server.clock import Clock
 from chat_server.delivery.blocks import render
 from chat_server.delivery.hub import Hub
@@ -44,14 +45,14 @@ class Connection(asyncio.BufferedProtocol):
     outbox: Outbox
     number: int
 
-    def __init__(self, hub: Hub, clock: Clock, settings: Settings, address: str) -> None:
+    def __init__(self, hub: Hub, clock: Clock, settings: Settings, address: str, allowances: Allowances) -> None:
         self.hub = hub
         self._clock = clock
         self.settings = settings
         self._lines = LineBuffer(settings.line_bytes_max)
-        self._allowance = float(settings.command_burst)
-        self._allowance_at = clock.monotonic()
-        self._refill: asyncio.TimerHandle | None = None
+        self._allowances = allowances
+        self._command_wait: asyncio.TimerHandle | None = None
+        self._has_waited = False
         self._abort: asyncio.TimerHandle | None = None
         self._taken: asyncio.TimerHandle | None = None
         self._sign_in: asyncio.TimerHandle | None = None
@@ -61,6 +62,10 @@ class Connection(asyncio.BufferedProtocol):
         self.closing = False
         self.address = address
         self.local = is_loopback(address)
+        now = clock.monotonic()
+        self._buckets = allowances.of_connection(now)
+        if not self.local:
+            self._buckets += allowances.of_network(network_of(address), now)
         self.since_ms = clock.now_ms()
         # Whose it is, and what program it says that it is.
         self.name = ""
@@ -138,7 +143,9 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The one place where a connection ends."""
         self.closing = True
-        for timer in (self._abort, self._refill, self._taken, self._sign_in):
+        if self._command_wait is not None:
+            self.spare()
+        for timer in (self._abort, self._command_wait, self._taken, self._sign_in):
             if timer is not None:
                 timer.cancel()
         self.ended()
@@ -153,29 +160,32 @@ class Connection(asyncio.BufferedProtocol):
         return self._lines.take(line_bytes_max) if self._lines.has_line() and self._allowed() else None
 
     def _allowed(self) -> bool:
-        """Take one command off what the rate allows. Over it nothing is refused: the lines wait until there is room."""
-        rate = self.settings.command_rate
-        if rate is None:
+        """Take one command off what the rates allow. Over them nothing is refused: the line waits for its turn."""
+        if self._command_wait is not None:
+            return False
+        if self._has_waited:
+            self._has_waited = False
             return True
         now = self._clock.monotonic()
-        refill_per_s = rate.count * 1000 / rate.window_ms
-        earned = (now - self._allowance_at) * refill_per_s
-        self._allowance = min(float(self.settings.command_burst), self._allowance + earned)
-        self._allowance_at = now
-        if self._allowance >= 1:
-            self._allowance -= 1
+        wait = max((each.reserve(now) for each in self._all_buckets()), default=0.0)
+        if wait <= 0:
             return True
-        if self._refill is None:
-            wait = (1 - self._allowance) / refill_per_s
-            self._refill = asyncio.get_running_loop().call_later(wait, self._refilled)
+        self._command_wait = asyncio.get_running_loop().call_later(wait, self._has_its_turn)
         return False
 
-    def spare(self, chunk_bytes: int) -> None:
-        """Chunks of files are paced by their answers: the more one carries, the less it takes off the rate."""
-        self._allowance += min(1.0, chunk_bytes / FREE_CHUNK_BYTES)
+    def _all_buckets(self) -> list[Allowance]:
+        if not self.user_id:
+            return self._buckets
+        return self._buckets + self._allowances.of_user(self.user_id, self._clock.monotonic())
 
-    def _refilled(self) -> None:
-        self._refill = None
+    def spare(self, chunk_bytes: int = FREE_CHUNK_BYTES) -> None:
+        """Chunks of files are paced by their answers: the more one carries, the less it takes off the rates."""
+        for each in self._all_buckets():
+            each.give_back(min(1.0, chunk_bytes / FREE_CHUNK_BYTES))
+
+    def _has_its_turn(self) -> None:
+        self._command_wait = None
+        self._has_waited = True
         self.go_on()
 
     def _throttle(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from chat_server.allowance import Allowances
 from chat_server.clock import ChatTime, Clock
 from chat_server.delivery.hub import Hub
 from chat_server.delivery.readers import Reader, Readers
@@ -64,7 +65,7 @@ class Reading:
         """Raises Refusal."""
         if type(self._query) is c.GetFile:
             await self._node.transfers.turn()
-        return await self._reader.run(self._next)
+        return await self._reader.serve(self._user_id, self._next)
 
     def _next(self, db: Database) -> Page:
         if self._pages is None:
@@ -94,6 +95,7 @@ class Node:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self.readers = Readers(directory)
         self.transfers = Transfers(directory, clock, self.time, self.limits, self.submit)
+        self.allowances = Allowances(settings.command_rate, settings.command_burst)
         self.passwords = Passwords()
         guard = SignInGuard(self.time, settings.sign_in_tries)
         self.preparer = Preparer(self.readers, self.limits, self.time, self.passwords, guard, self.transfers)

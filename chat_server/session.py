@@ -71,7 +71,7 @@ class Session(Connection):
         left: Callable[[], None],
     ) -> None:
         """`sessions` are all there are; `left` is called when the connection is lost."""
-        super().__init__(node.hub, node.clock, settings, address)
+        super().__init__(node.hub, node.clock, settings, address, node.allowances)
         self._node = node
         self._actions = actions
         self._sessions = sessions

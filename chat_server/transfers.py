@@ -71,7 +71,7 @@ class Transfers:
         """
         await self.turn()
         try:
-            return await self.reader.run(self._take, user_id, session, command)
+            return await self.reader.serve(user_id, self._take, user_id, session, command)
         except OSError as error:
             log.error("upload %d of user %d: %s", command.upload, user_id, error)
             raise Refusal(

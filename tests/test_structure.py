@@ -45,7 +45,6 @@ TESTED_ELSEWHERE = {
     "protocol/operators.py": "tests/unit/protocol/test_commands.py",
     "protocol/operator_replies.py": "tests/unit/protocol/test_text.py",
     "errors.py": "tests/unit/protocol/test_text.py",
-    "delivery/readers.py": "tests/unit/delivery/test_outbox.py",
     "rules/turn.py": "tests/unit/rules/test_execute.py",
     "store/schema.py": "tests/unit/store/test_database.py",
     "store/blocks.py": "tests/unit/rules/test_blocks.py",

@@ -310,9 +310,9 @@ class Outbox:
         """Write all messages and changes with position < seq <= `stop`."""
         own = {seq for late in self._late for seq in late.own}
         start, reader = self._position, self.hub.readers.pick()
-        pages = await reader.run(self._pages, start, stop)
+        pages = await reader.serve(self.user_id, self._pages, start, stop)
         while True:
-            page: list[Message] | None = await reader.run(lambda db: next(pages, None))
+            page: list[Message] | None = await reader.serve(self.user_id, lambda db: next(pages, None))
             if page is None:
                 break
             if not await self.write_paced(self._lines(page, stop, own)):

@@ -108,7 +108,7 @@ def tidy(db: Database) -> None:
     if row is None:
         return
     block, merging = row
-    if _is_empty(db, block):
+    if not merging and _is_empty(db, block):
         db.run(f"DROP TABLE {_table(block)}")
         db.run("DELETE FROM word_blocks WHERE id = ?", (block,))
         db.unclean = True
@@ -132,7 +132,14 @@ def _is_empty(db: Database, block: int) -> bool:
 
 
 def _mark(db: Database, block: int) -> None:
-    db.run("UPDATE word_blocks SET stale = 1 WHERE id = ?", (block,))
+    """Something was removed from the block, or it is complete: `tidy` rewrites it, step by step.
+
+    FTS5 must not merge by itself then. It did that each time that something was written, for up to 0.6 s at once.
+    """
+    db.run("UPDATE word_blocks SET stale = 1 WHERE id = ? AND NOT stale", (block,))
+    if db.connection.changes():
+        for option in ("automerge", "deletemerge"):
+            db.run(f"INSERT INTO {_table(block)} ({_table(block)}, rank) VALUES (?, 0)", (option,))
 
 
 def _rows(db: Database, after: int, up_to: int) -> str:

@@ -1,0 +1,76 @@
+"""How fast commands are taken: a token bucket for each connection, and those that a user's or an address's ones share.
+
+Nothing is refused. A command over the rate waits, behind those that began to wait before it, so that 500 connections of
+one user get no more done together than four would.
+"""
+
+from collections.abc import Hashable
+
+from chat_server.settings import Rate
+
+# All connections of one user together may do so many times as much as one, and all of one remote address.
+USER_FACTOR = 4
+ADDRESS_FACTOR = 16
+# Past so many buckets those that are full again are forgotten.
+KEPT_MAX = 10_000
+
+
+class Allowance:
+    """A bucket that fills at `rate` up to `burst`. Times are monotonic seconds."""
+
+    __slots__ = ("_at", "_burst", "_left", "_per_second")
+
+    def __init__(self, rate: Rate, burst: int, now: float) -> None:
+        self._per_second = rate.count * 1000 / rate.window_ms
+        self._burst = self._left = float(burst)
+        self._at = now
+
+    def reserve(self, now: float) -> float:
+        """Take one; how many seconds to wait before it may be used. What was reserved before comes first."""
+        self._refill(now)
+        self._left -= 1
+        return max(0.0, -self._left / self._per_second)
+
+    def give_back(self, share: float = 1.0) -> None:
+        """What was reserved is not used, or only in part."""
+        self._left = min(self._burst, self._left + share)
+
+    def is_full(self, now: float) -> bool:
+        self._refill(now)
+        return self._left >= self._burst
+
+    def _refill(self, now: float) -> None:
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+
+
+class Allowances:
+    """Those of all connections, by the settings `command-rate` and `command-burst`; none where there is no rate."""
+
+    def __init__(self, rate: Rate | None, burst: int) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._shared: dict[Hashable, Allowance] = {}
+        self._sweep_past = KEPT_MAX
+
+    def of_connection(self, now: float) -> list[Allowance]:
+        return [] if self._rate is None else [Allowance(self._rate, self._burst, now)]
+
+    def of_user(self, user_id: int, now: float) -> list[Allowance]:
+        return self._of(user_id, USER_FACTOR, now)
+
+    def of_network(self, network: str, now: float) -> list[Allowance]:
+        return self._of(network, ADDRESS_FACTOR, now)
+
+    def _of(self, key: Hashable, factor: int, now: float) -> list[Allowance]:
+        """A shared bucket outlives its connections, so that coming back does not fill it."""
+        if self._rate is None:
+            return []
+        found = self._shared.get(key)
+        if found is None:
+            if len(self._shared) >= self._sweep_past:
+                self._shared = {key: each for key, each in self._shared.items() if not each.is_full(now)}
+                self._sweep_past = max(KEPT_MAX, 2 * len(self._shared))
+            rate = Rate(self._rate.count * factor, self._rate.window_ms)
+            found = self._shared[key] = Allowance(rate, self._burst * factor, now)
+        return [found]

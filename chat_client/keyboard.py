@@ -28,7 +28,8 @@ _WHOLE = re.compile(
     r"|(?P<ss3>\x1bO[0-9;]*[ -~])"
     r"|(?P<broken>\x1b\[[0-?]+[ -/]*(?=[^ -~]))"  # a sequence into which something else has come
     rf"|(?P<cut>{_STRING}(?=[\x00-\x06\x08-\x1a\x1c-\x1f]|\x1b[^\\]))"
-    r"|(?P<alt_key>\x1b\x1b(?:O[0-9;]*[ -~]|\[[0-?]*[ -/]*[@-~]))"  # rxvt's and PuTTY's Alt
+    # rxvt's and PuTTY's Alt. What has a modifier already, a paste and a report have an Esc of its own before them.
+    r"|(?P<alt_key>\x1b\x1b(?:O[0-9]?[ -~]|\[\d{0,2}(?![\[MIO])[$@-~]))"
     r"|(?P<escape>\x1b(?=\x1b(?![\[O]\Z|[\[O][\d;]*\Z)))"
     r"|(?P<alt>\x1b[^\x1b\[\]OPX^_])",
     re.DOTALL,

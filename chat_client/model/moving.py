@@ -336,8 +336,9 @@ def clicked(screen: Screen, id: int) -> None:
 
 
 def offer(screen: Screen, command: str, text: str) -> None:
-    """A command to type: in the line, if there is nothing in it."""
-    if text:
+    """A command to type: in the line, if there is nothing in it, and what is typed is not an answer or an edit."""
+    screen.end_choosing()
+    if text or screen.composing is not None:
         screen.tell("info", command)
     else:
         screen.set_text(command)

@@ -215,6 +215,18 @@ def pressed(me: Me, times: int) -> list[str]:
     return opened
 
 
+def test_a_command_that_is_clicked_never_becomes_an_answer() -> None:
+    me = ready()
+    moving.choose(me.screen, -1)
+    moving.offer(me.screen, "/join #x", "")
+    assert me.screen.typing and me.wanted(SetText) == [SetText("/join #x")]
+    moving.choose(me.screen, -1)
+    moving.compose(me.screen, "reply")
+    me.wanted()
+    moving.offer(me.screen, "/join #x", "")
+    assert not me.wanted(SetText) and "/join #x" in me.text("bar")
+
+
 def test_an_id_is_copied() -> None:
     me = ready()
     moving.choose(me.screen, -1)

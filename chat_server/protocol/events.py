@@ -301,10 +301,14 @@ class Page(Reply, frozen=True, omit_defaults=True):
 
 
 class Found(Reply, frozen=True, omit_defaults=True):
-    """The end of a page of what was sought. `more` goes on where this one ends, which may be before it is full."""
+    """The end of a page of what was sought. `more` goes on where this one ends, which may be before it is full.
+
+    `note` says why pages end sooner than they will.
+    """
 
     count: int
     more: str | None = None
+    note: str | None = None
 
 
 class MarkedRead(Reply, frozen=True, omit_defaults=True):

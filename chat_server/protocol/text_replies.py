@@ -99,7 +99,7 @@ def _page(reply: e.Page, now: str) -> _Rendered:
 
 
 def _found(reply: e.Found, now: str) -> _Rendered:
-    words = f"{reply.count or 'nothing'} found"
+    words = f"{reply.count or 'nothing'} found{f'; {reply.note}' if reply.note else ''}"
     return [], f"{words}; {reply.more} goes on" if reply.more else words
 
 

@@ -121,8 +121,9 @@ class Executor:
             self.state.at_ms = batch.at_ms
             self.state.elapsed_ms = max(self.state.elapsed_ms, batch.elapsed_ms)
             turn = Turn(self._db, self.state, self._limits)
+            before = self.state.seq
             outcomes = [execute(turn, entry) for entry in batch.entries]
-            keep_up(turn)
+            keep_up(turn, self.state.seq - before)
             self.state.applied = batch.number
             state.advance(self._db, self.state)
             begun = self._monotonic()

@@ -41,12 +41,17 @@ def go_on(turn: Turn) -> None:
     state.index_due_ms = None
 
 
-def keep_up(turn: Turn) -> None:
-    """At the end of each batch: see to it that the index goes on."""
+def keep_up(turn: Turn, came: int) -> None:
+    """At the end of each batch, which gave out so many ids: see to it that the index goes on.
+
+    One that is made anew is far behind. A batch takes it no further than twice what came, so that it gains on whatever
+    comes and yet nobody waits for it; the rest is done by `Due`, which is at hand soon then.
+    """
     state = turn.state
-    while state.seq - state.indexed > BEHIND_IDS_MAX:
+    goal = min(state.seq - BEHIND_IDS_MAX, state.indexed + 2 * came)
+    while state.indexed < goal:
         state.indexed = search.step(turn.db, state.indexed, state.seq)
-    stale = search.stale(turn.db)
+    stale = HASTE_MAX if state.indexed < state.seq - BEHIND_IDS_MAX else search.stale(turn.db)
     if state.indexed == state.seq and not stale:
         state.index_due_ms = None
     elif state.index_due_ms is None:
@@ -64,7 +69,7 @@ def search_messages(view: View, command: c.Search) -> Answer:
     if scope is None:
         return Found(0)
     match = f"{match} AND {scope}"
-    ends = view.clock() + SECONDS_MAX
+    ends, note = view.clock() + SECONDS_MAX, _note(view)
     count, below = 0, command.before if command.before is not None else ID_MAX
     while below:
         wanted = view.limits.page_messages - count
@@ -73,11 +78,19 @@ def search_messages(view: View, command: c.Search) -> Answer:
         yield page
         count += len(page)
         if len(ids) > wanted:
-            return Found(count, _more(command, sought, ids[wanted - 1] if wanted else below))
+            return Found(count, _more(command, sought, ids[wanted - 1] if wanted else below), note)
         below = looked_down_to
         if below and view.clock() >= ends:
-            return Found(count, _more(command, sought, below))
+            return Found(count, _more(command, sought, below), note)
     return Found(count)
+
+
+def _note(view: View) -> str | None:
+    """While the index is made anew what it lacks is looked through message by message, so that pages end sooner."""
+    indexed, newest = search.position(view.db)
+    if newest - indexed <= BEHIND_IDS_MAX:
+        return None
+    return f"the index of words is still being made ({indexed * 100 // newest} %), so this looked at a part only"
 
 
 def _words(db: Database, sought: list[Piece]) -> str:
@@ -93,7 +106,7 @@ def _words(db: Database, sought: list[Piece]) -> str:
         prefix = piece.prefix and search.spaced(tokens[-1]) == tokens[-1]
         if prefix and len(tokens[-1]) < PREFIX_CHARS_MIN:
             raise _refused(f"before a * there are at least {PREFIX_CHARS_MIN} letters")
-        quoted.append(f'"{search.spaced(piece.text)}"' + " *" * prefix)
+        quoted.append(f'"{search.words(piece.text)}"' + " *" * prefix)
     if not quoted:
         raise _refused("there is no word in this: words have letters or digits")
     return f"text : ({' AND '.join(quoted)})"

@@ -351,6 +351,14 @@ MIGRATIONS = (
         PRIMARY KEY (user_id, network)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    -- The index of words is made anew, since words are folded otherwise: see `words`. Its new tables are folded_N; the
+    -- old ones, words_N, are dropped one after another while people are served.
+    CREATE TABLE old_word_blocks (id INTEGER PRIMARY KEY) STRICT;
+    INSERT INTO old_word_blocks SELECT id FROM word_blocks;
+    DELETE FROM word_blocks;
+    UPDATE state SET indexed = 0;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

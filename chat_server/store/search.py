@@ -4,9 +4,9 @@ An FTS5 table for each block of ids, so that one look at one of them is short, w
 of what was removed are soon taken out of its pages. It has two columns: `text`, and `scope`, words that no user writes
 there: who may see the message, who wrote it, and where. So FTS5 itself intersects what is sought with what may be seen.
 
-How texts become words is SQLite's (`unicode61`, Unicode 6.1 for ever), so that no version of Python changes it. It
-takes a run of letters for one word; scripts that are written without spaces are taken apart into characters first, here
-and in what is sought alike (`spaced`).
+How texts become words is SQLite's (`unicode61`, Unicode 6.1 for ever), so that no version of Python changes it. What
+people type alike is made the same first, and scripts that are written without spaces are taken apart into characters,
+since a run of letters is one word: here and in what is sought alike (`words`).
 """
 
 import itertools
@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator
 import apsw
 import msgspec
 
-from chat_server.store.database import Database
+from chat_server.protocol.words import folded
+from chat_server.store.database import Database, Row
 
 # What one step indexes at most: it holds up what else the writer has to do.
 STEP_MESSAGES_MAX = 1000
@@ -35,9 +36,8 @@ _UNSPACED = re.compile(
     "\u31a0-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc\U00020000-\U0003ffff]"
 )
 
-# One row of JSON for all messages: what has to be done to them in Python is done to all at once.
-_ROWS = """SELECT json_group_array(json_array(m.id, m.text,
-        'c' || m.chat_id || ' u' || m.user_id || coalesce(' s' || c.low_user || ' s' || c.high_user, '')))
+_ROWS = """SELECT m.id, m.text,
+        'c' || m.chat_id || ' u' || m.user_id || coalesce(' s' || c.low_user || ' s' || c.high_user, '')
     FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.id > ? AND m.id <= ? AND m.text IS NOT NULL"""
 # Where a step from one end of a range ends; NULL where it has all of the range.
 _END_OF_STEP = """SELECT CASE WHEN count(*) = ?3 OR max(total) > ?4
@@ -54,11 +54,16 @@ def spaced(text: str) -> str:
     return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", text)
 
 
+def words(text: str) -> str:
+    """The text as the index is given it, and what is sought as well. No quote of FTS5's syntax stands in it."""
+    return spaced(folded(text)).replace('"', " ")
+
+
 def tokens(db: Database, text: str) -> list[str]:
     """The words of a text, as the index has them."""
     tokenize = db.connection.fts5_tokenizer(_TOKENIZER[0], list(_TOKENIZER[1:]))
     found = tokenize(
-        spaced(text).encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False, include_colocated=False
+        words(text).encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False, include_colocated=False
     )
     return [str(word) for word in found]
 
@@ -98,12 +103,23 @@ def remove(db: Database, ids: Iterable[int]) -> None:
 
 def stale(db: Database) -> int:
     """In how many blocks there is something to tidy."""
-    count: int = db.value("SELECT count(*) FROM word_blocks WHERE stale OR merging")
+    count: int = db.value(
+        "SELECT (SELECT count(*) FROM word_blocks WHERE stale OR merging) + (SELECT count(*) FROM old_word_blocks)"
+    )
     return count
 
 
 def tidy(db: Database) -> None:
-    """One step of rewriting a block without what was removed from it, as FTS5's documentation of `merge` has it."""
+    """One step of rewriting a block without what was removed from it, as FTS5's documentation of `merge` has it.
+
+    The blocks of an index that is made anew go first: they have words that are to be gone.
+    """
+    old = db.one("SELECT id FROM old_word_blocks LIMIT 1")
+    if old is not None:
+        db.run(f"DROP TABLE words_{old[0]}")
+        db.run("DELETE FROM old_word_blocks WHERE id = ?", old)
+        db.unclean = True
+        return
     row = db.one("SELECT id, merging FROM word_blocks WHERE stale OR merging ORDER BY merging DESC, id LIMIT 1")
     if row is None:
         return
@@ -142,18 +158,21 @@ def _mark(db: Database, block: int) -> None:
             db.run(f"INSERT INTO {_table(block)} ({_table(block)}, rank) VALUES (?, 0)", (option,))
 
 
-def _rows(db: Database, after: int, up_to: int) -> str:
-    rows: str = db.value(_ROWS, (after, up_to))
-    return spaced(rows)
+def _rows(db: Database, after: int, up_to: int) -> list[Row]:
+    return [(id_, words(text), scope) for id_, text, scope in db.rows(_ROWS, (after, up_to))]
 
 
-def _insert(db: Database, block: int, rows: str) -> None:
-    if rows == "[]":
+def _insert(db: Database, block: int, rows: list[Row]) -> None:
+    if not rows:
         return
     if not _exists(db, block):
         db.run(_TABLE.format(_table(block)))
         db.run("INSERT INTO word_blocks (id) VALUES (?)", (block,))
-    db.run(_INSERT.format(_table(block)), (rows,))
+    db.run(_INSERT.format(_table(block)), (_json(rows),))
+
+
+def _json(rows: list[Row]) -> str:
+    return msgspec.json.encode(rows).decode()
 
 
 def _block(message_id: int) -> int:
@@ -161,7 +180,7 @@ def _block(message_id: int) -> int:
 
 
 def _table(block: int) -> str:
-    return f"words_{block}"
+    return f"folded_{block}"
 
 
 def _exists(db: Database, block: int) -> bool:
@@ -194,12 +213,12 @@ def find(db: Database, match: str, below: int, limit: int) -> Iterator[tuple[lis
 def find_unindexed(db: Database, match: str, after: int, below: int, limit: int) -> list[int]:
     """As `find`, of the messages with `after` < id < `below`, by an index of those alone."""
     rows = _rows(db, after, below - 1)
-    if rows == "[]":
+    if not rows:
         return []
     own = Database(apsw.Connection(":memory:"))
     try:
         own.run(_TABLE.format("words"))
-        own.run(_INSERT.format("words"), (rows,))
+        own.run(_INSERT.format("words"), (_json(rows),))
         return _find(own, "words", match, below, limit)
     finally:
         own.close()

@@ -17,6 +17,7 @@ from chat_server.rules import search as rules
 from chat_server.rules.search import TOKENS_MAX
 from chat_server.rules.turn import View
 from chat_server.store import search
+from chat_server.store.schema import MIGRATIONS
 from tests.unit.chat import Chat, refused
 from tests.unit.strategies import cleaned
 
@@ -68,6 +69,24 @@ def test_what_is_found(chat: Chat, indexed: bool, words: str, texts: list[str]) 
     if indexed:
         index(chat)
     assert found(chat, "bob", f"/search {words}") == texts
+
+
+@BOTH
+def test_what_people_type_alike_finds_it_and_signs_are_no_syntax(chat: Chat, indexed: bool) -> None:
+    texts = [
+        "Das Straßenfest in Łódź",
+        "Ёжик в тумане, мой друг",
+        "مُحَمَّدٌ وأحمد",
+        "ｶﾞｷﾞ sof\u00adtware",
+        "＂quoted＂ ＊ Foo™",
+    ]
+    for text in texts:
+        chat.say("alice", f"/send_all {text}")
+    if indexed:
+        index(chat)
+    for words, number in (("STRASSENFEST lodz", 0), ("ежик", 1), ("мои", None), ("محمد واحمد", 2), ("ガギ soft*", 3),
+                          ("software", 3), ("＂quoted＂", 4), ("foo", 4), ("foo＂ OR ＂x", None)):  # fmt: skip
+        assert found(chat, "bob", f"/search {words}") == ([] if number is None else [texts[number]]), words
 
 
 @BOTH
@@ -135,7 +154,7 @@ def pages(chat: Chat) -> bytes:
     """The pages of the index, which have of each word what the word before it does not begin with."""
     return b"".join(
         block
-        for (name,) in chat.db.all("SELECT name FROM sqlite_schema WHERE name GLOB 'words_*_data'")
+        for (name,) in chat.db.all("SELECT name FROM sqlite_schema WHERE name GLOB 'folded_*_data'")
         for (block,) in chat.db.all(f"SELECT block FROM {name}")
     )
 
@@ -231,7 +250,7 @@ def test_a_private_chat_is_searched_by_its_members_of_now(chat: Chat, indexed: b
     chat.say("alice", "/leave #team")
     assert found(chat, "alice", "/search hi") == []
     index(chat)
-    assert not indexed or chat.db.one("SELECT 1 FROM words_0 WHERE rowid = 1") is None
+    assert not indexed or chat.db.one("SELECT 1 FROM folded_0 WHERE rowid = 1") is None
 
 
 @pytest.mark.parametrize("words", ["...", "👍", '""', "*", "-", "( ) !", "w*", '"a b"*', "x" + " x" * TOKENS_MAX])
@@ -361,6 +380,32 @@ def test_it_never_falls_too_far_behind(chat: Chat, monkeypatch: pytest.MonkeyPat
     chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(9)))
     assert chat.executor.state.indexed == 6
     assert len(found(chat, "bob", "/search hi")) == 9
+
+
+def test_an_index_that_is_made_anew_holds_nobody_up_and_says_that_it_is_behind(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "STEP_MESSAGES_MAX", 2)
+    monkeypatch.setattr(rules, "BEHIND_IDS_MAX", 4)
+    chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(20)))
+    index(chat)
+    db, state = chat.executor._db, chat.executor.state
+    db.run("ALTER TABLE folded_0 RENAME TO words_0")
+    (migration,) = (script for script in MIGRATIONS if "INTO old_word_blocks" in script)
+    db.run("DROP TABLE old_word_blocks")
+    db.connection.execute(migration)
+    state.indexed = 0
+    executed = chat.batch(chat.entry("bob", "/send_all one more"))
+    assert state.indexed == 2, "a batch takes it on by what came, not by all that is behind"
+    assert executed.next_due_ms == chat.executor.state.elapsed_ms + rules.INDEX_AFTER_MS // rules.HASTE_MAX
+    monkeypatch.setattr(rules, "SECONDS_MAX", 0.0)
+    reply = chat.say("carol", "/search hi").reply
+    assert reply.more is not None and reply.note.startswith("the index of words is still being made (9 %)")
+    assert len(found(chat, "carol", "/search hi")) == 20
+    index(chat)
+    assert tidied(chat) < 20 and db.one("SELECT 1 FROM sqlite_schema WHERE name = 'words_0'") is None
+    assert chat.say("carol", "/search hi").reply.note is None
+    assert len(found(chat, "carol", "/search hi")) == 20
 
 
 def test_a_search_looks_at_some_blocks_at_a_time_and_ends_early(chat: Chat) -> None:

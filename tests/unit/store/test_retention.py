@@ -22,6 +22,7 @@ FREE = (
     "json_each",
     "SCAN dropped",  # the first of it
     "word_blocks_stale",  # those of which something was removed
+    "SCAN old_word_blocks",  # few, until the first minute after an upgrade is over
     "VIRTUAL TABLE INDEX 0:=",  # by rowid
     "(subquery",
 )

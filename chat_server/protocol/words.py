@@ -1,0 +1,52 @@
+"""One form for all the ways in which people type the same word: of texts that are searched, and of what is sought.
+
+`folded` MUST give the same for the same text on every machine and for ever, since the index keeps it: it stands on the
+tables of Unicode 3.2, which every Python has (`ucd_3_2_0`), and on case folding, which Unicode never changes. Whoever
+changes it has the index made anew (`schema`). What is a word in what comes out is for the index to say.
+"""
+
+import re
+from unicodedata import ucd_3_2_0
+
+import regex
+
+_normalize = ucd_3_2_0.normalize
+# Signs part words. NFKD turns these into letters, as the one of a trade mark, and they would become part of the word.
+_PARTING = regex.compile(r"[\p{So}&&[\u2100-\u214f\u2460-\u24ff\u3200-\u33ff\U0001f100-\U0001f2ff]]", regex.V1)
+# Not seen, and within a word: soft hyphens, joiners, marks of direction, variation selectors, fillers.
+_HIDDEN = regex.compile(r"[\p{DI}\p{Cf}]+", regex.V1)
+
+# Accents, with those of Cyrillic that make a letter with a key of its own (й ў ї ѓ ќ) left in place. The points and
+# vowel signs of Hebrew, Arabic and Syriac, with what turns an alef into one with hamza; the stroke that only lengthens;
+# the dot below a letter of Devanagari.
+_MARKS = re.compile(
+    "(?<![иуИУ])\u0306|(?<![іІ])\u0308|(?<![гкГК])\u0301|[\u0300\u0302-\u0305\u0307\u0309-\u036f\u1ab0-\u1aff"
+    "\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a"
+    "\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0711\u0730-\u074a"
+    "\u08d3-\u08ff\u093c]"
+)
+
+_LETTERS = {
+    # Letters with a stroke, a hook or a ligature, which Unicode does not take apart.
+    **dict(zip("øłđðħŧıȷŋəɛɔɓɗɖƙƴɨʉƀƒ", "olddhtijneeobddkyiubf", strict=True)),
+    "œ": "oe", "æ": "ae", "þ": "th",
+    # Apostrophes that are letters to Unicode part words as the others do.
+    **dict.fromkeys("ʹʺʻʼʽʾʿˈˊˋˮꞌ", " "),
+    # Two keyboards have their own alef, yeh, kaf and heh, and hamza and the dots of the last heh are left out.
+    **dict(zip("ٱىیےکڪہۃة", "اييىككههه", strict=True)),
+    # Yiddish digraphs; the nasal sign of Hindi with and without its bow.
+    "װ": "וו", "ױ": "וי", "ײ": "יי", "ँ": "ं",
+    # Digits of all scripts, each from its zero.
+    **{chr(zero + digit): str(digit) for digit in range(10) for zero in (
+        0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20, 0x1040,
+        0x17E0, 0x1810)},
+}  # fmt: skip
+_OTHERS = re.compile(f"[{''.join(_LETTERS)}]")
+
+
+def folded(text: str) -> str:
+    """The text with its words in the form in which they are compared."""
+    if text.isascii():
+        return text.lower()
+    text = _normalize("NFKD", _HIDDEN.sub("", _PARTING.sub(" ", text)))
+    return _normalize("NFC", _OTHERS.sub(lambda match: _LETTERS[match[0]], _MARKS.sub("", text).casefold()))

@@ -115,8 +115,9 @@ def due(turn: Turn, command: Due) -> None:
     rooms.clear_ended(turn.db, CLEARED_AT_ONCE_MAX)
     end_old_tokens(turn, EXPIRED_AT_ONCE_MAX)
     registration.end_old(turn, EXPIRED_AT_ONCE_MAX)
-    erasure.go_on(turn)
-    search.go_on(turn)
+    # A step of either is as much as others should wait for.
+    if not erasure.go_on(turn):
+        search.go_on(turn)
 
 
 def _send(turn: Turn, each: Delayed) -> None:

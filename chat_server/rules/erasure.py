@@ -31,18 +31,19 @@ def erase(turn: Turn, command: Erase) -> None:
     go_on(turn)
 
 
-def go_on(turn: Turn) -> None:
-    """Remove the next portion of what is left of the first account in line."""
+def go_on(turn: Turn) -> bool:
+    """Remove the next portion of what is left of the first account in line; whether there was one."""
     each = erasures.first(turn.db)
     if each is None:
-        return
+        return False
     left = ROWS_MAX
     for erase_some in (_erase_reactions, _erase_messages, _erase_memberships):
         left -= erase_some(turn, each, left)
         if left <= 0:
-            return
+            return True
     if erasures.erase_rows(turn.db, each.user_id, left) < left:
         erasures.delete(turn.db, each.user_id)
+    return True
 
 
 def _erase_reactions(turn: Turn, each: Erasure, limit: int) -> int:

@@ -33,10 +33,14 @@ from chat_server.passwords import hash_now
 from chat_server.protocol.arguments import is_one_line
 from chat_server.protocol.clean import clean
 from chat_server.protocol.files import size_told
+from chat_server.protocol.times import distance, iso
 from chat_server.settings import Settings
-from chat_server.store.database import DISK_ERRORS, LOCKED
+from chat_server.store.database import DISK_ERRORS, FILE, LOCKED, open_unchanged
 from chat_server.store.directory import TEMPORARY, DataDirectory
+from chat_server.store.state import dated_later
 
+# What lies no further ahead is no fault of the clock that anybody would see.
+AHEAD_MS_MIN = 1000
 ANSWER_SECONDS = 600.0
 LINES_AT_ONCE = 200
 CODE_BYTES = 24
@@ -45,7 +49,7 @@ _BAR_CHARS = 30
 NICER = 10
 
 _WORDS = {
-    "check": "shows the settings that would hold, and whether they can",
+    "check": "shows the settings that would hold, and whether they can; and whether what is stored lies in the future",
     "backup": "saves everything into FILE, also while people chat",
     "restore": "puts a backup into an empty data directory, of a server that does not run",
     "export": "writes all that is kept of a user, as JSON lines",
@@ -56,6 +60,7 @@ _WORDS = {
     "unban": "ends a user's ban",
     "audit": "lists what operators did",
     "stats": "tells how much there is and goes on",
+    "repair-time": "dates what a wrong clock left in the future with times that have been",
 }
 
 
@@ -170,7 +175,27 @@ def _check(given: dict[str, Any]) -> int:
         raise StartError(f"the metrics file {chosen.metrics_file} cannot be written: there is no such directory")
     for choice in settings.choices(given).values():
         _print(f"{choice.option.name} = {choice.said}  ({choice.source})\n")
+    _print("".join(f"stored: {line}\n" for line in _check_times(Path(chosen.data_dir).expanduser())))
     return 0
+
+
+def _check_times(data: Path) -> Iterator[str]:
+    """What of the stored lies in the future; beside a running server too. Nothing is changed, nor migrated."""
+    if not (data / FILE).is_file():
+        return
+    now_ms = SystemClock().now_ms()
+    with contextlib.closing(open_unchanged(data, older=True)) as db:
+        at_ms = db.value("SELECT at_ms FROM state")
+        if at_ms > now_ms + AHEAD_MS_MIN:
+            yield f"the last batch is dated {iso(at_ms)}, {distance(at_ms - now_ms)} in the future: the clock was wrong"
+        count, latest_ms = dated_later(db, now_ms + AHEAD_MS_MIN)
+        if latest_ms is not None:
+            yield (
+                f"{count} messages and accounts have times in the future, up to {iso(latest_ms)};"
+                " if the clock is right now, chat-server repair-time mends them"
+            )
+        if at_ms <= now_ms + AHEAD_MS_MIN and latest_ms is None:
+            yield "nothing lies in the future"
 
 
 @contextlib.contextmanager
@@ -275,6 +300,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "unban": lambda given: f"/unban {_name(given)}",
     "audit": lambda given: "/audit",
     "stats": lambda given: "/stats",
+    "repair-time": lambda given: "/repair_time",
 }
 
 

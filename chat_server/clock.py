@@ -110,6 +110,6 @@ class ChatTime:
 def _length(ms: int) -> str:
     seconds = ms / 1000
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
+        if round(seconds / length, 1) >= 1:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.1f} s"

@@ -189,7 +189,7 @@ Logged = (
     c.SendAll | c.Send | c.Reply | c.Edit | c.Delete | c.React | c.Unreact | c.SendDelayed | c.CancelDelayed
     | c.Report | c.Read | c.Mute | c.Unmute | c.Away | c.Block | c.Unblock | c.CancelUpload
     | c.CreateChat | c.Invite | c.RevokeLink | c.Decline | c.Approve | c.Deny | c.Leave | c.Remove | c.Give | c.SetTopic
-    | o.Ban | o.Unban | o.Kick | o.Announce | o.Appoint | o.Dismiss | o.SetPasswordOf | o.Forget
+    | o.Ban | o.Unban | o.Kick | o.Announce | o.Appoint | o.Dismiss | o.SetPasswordOf | o.Forget | o.RepairTime
     | o.MakeCode | o.RevokeCode
     | Configure | Enter | EnterByToken | EndTokens | SetPassword | CloseAccount | MakeLink | Accept | Ask
     | OpenUpload | CompleteUpload | LeaveUploads | Swept

@@ -26,10 +26,12 @@ from chat_server.passwords import Passwords, SignInGuard
 from chat_server.prepare import Preparer
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Event, Reply
+from chat_server.protocol.times import clock_time, duration, iso
 from chat_server.rules import Executor, read
 from chat_server.rules.turn import Then, View
 from chat_server.settings import Settings
 from chat_server.store.database import DISK_ERRORS, Database, open_writer
+from chat_server.store.state import State
 from chat_server.transfers import Transfers
 
 log = logging.getLogger("chat.node")
@@ -109,6 +111,7 @@ class Node:
         self.hub.on_told = lambda user_id, notices: self.submit(Told(notices), user_id)
         self.hub.on_detached = self.transfers.left
         self.hub.on_departed = lambda user_id: self.submit(Departed(), user_id)
+        self.spared = self._spared(state)
         self._log: Log = LocalLog(self.time, applied=state.applied)
         self._timer: asyncio.TimerHandle | None = None
         self._scrubbing: asyncio.Task[None] | None = None
@@ -118,6 +121,24 @@ class Node:
         self.submit(LeaveUploads(None))
         # What came due while the server was down.
         self.submit(Due())
+
+    def _spared(self, state: State) -> str:
+        """What the first start after an upgrade or a restore says of messages that are to go; "" where there is none.
+
+        The upgrade may be one from a version that removed nothing: whoever runs the server hears of it in time.
+        """
+        ttl_ms = self.limits.message_ttl_ms
+        if state.spared_ms is not None or ttl_ms is None:
+            return ""
+        count = self._executor.count_read()
+        if not count:
+            return ""
+        at = clock_time(iso(self.time.now().at_ms + ttl_ms), "")
+        return (
+            f"{count} message{'s' if count != 1 else ''} that all have read will be removed from {at} UTC on, which is"
+            f" --message-ttl ({duration(ttl_ms)}) after this first start since an upgrade or a restore;"
+            " --message-ttl off keeps them"
+        )
 
     def submit(self, command: Logged, user_id: int = 0, session: int = 0, address: str = "") -> None:
         """Put a command in the log. The session is told its outcome (`Receiver.settle`) when it is on disk.

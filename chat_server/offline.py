@@ -1,7 +1,8 @@
 """A home for the machine's own commands where no server runs: the store itself, held by the directory's lock.
 
 The same rules, executed by the same `Executor`: what a running server would do, but that nobody is connected. Nothing
-else is done: no settings are logged, and nothing that is due is sent.
+else is done: no settings are logged, and nothing that is due is sent. A question changes nothing, and migrates nothing:
+the database is opened for writing with the first order.
 """
 
 from collections.abc import AsyncIterator
@@ -9,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from chat_server.clock import ChatTime, Clock
+from chat_server.clock import ChatTime, Clock, Now
 from chat_server.entries import MACHINE, Batch, Entry, Erase, Limits
 from chat_server.errors import Refusal, StartError
 from chat_server.node import Page
@@ -17,8 +18,9 @@ from chat_server.protocol.events import Reply
 from chat_server.protocol.times import iso
 from chat_server.rules import Executor, read
 from chat_server.rules.turn import View
-from chat_server.store.database import DISK_ERRORS, FILE, open_reader, open_writer
+from chat_server.store.database import DISK_ERRORS, FILE, Database, open_unchanged, open_writer
 from chat_server.store.directory import DataDirectory
+from chat_server.store.state import State, load
 
 
 class Offline:
@@ -27,25 +29,22 @@ class Offline:
         if not (directory.path / FILE).exists():
             raise StartError(f"there is no chat in {directory.path}; name its directory with --data")
         self._clock = clock
-        self._executor = Executor(open_writer(directory.path))
-        self._db = open_reader(directory.path)
-        state = self._executor.state
-        self._time = ChatTime(clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
-        limits = state.limits
-        if limits is None:
-            self.close()
-            raise StartError(f"the chat in {directory.path} has never been used; start the server first")
-        self._limits = msgspec.json.decode(limits, type=Limits)
+        self._path = directory.path
+        self._db: Database | None = None
+        self._executor: Executor | None = None
 
     def now(self) -> str:
         return iso(self._clock.now_ms())
 
     async def order(self, command: Any) -> Reply:
         """Raises Refusal, and StartError if the disk fails."""
+        if self._executor is None:
+            self._executor = Executor(open_writer(self._path))
+        self._limits_of(self._executor.state)
         try:
-            result = self._execute(command)
+            result = self._execute(self._executor, command)
             while self._executor.is_erasing:
-                self._execute(Erase())
+                self._execute(self._executor, Erase())
         except DISK_ERRORS as error:
             raise StartError(f"the disk failed: {error}; nothing was done") from None
         if isinstance(result, Refusal):
@@ -53,13 +52,18 @@ class Offline:
         assert isinstance(result, Reply)
         return result
 
-    def _execute(self, command: Any) -> Any:
-        batch = Batch(self._executor.state.applied + 1, *self._time.now(), [Entry(command, MACHINE)])
-        (outcome,) = self._executor.execute(batch).outcomes
+    def _execute(self, executor: Executor, command: Any) -> Any:
+        state = executor.state
+        batch = Batch(state.applied + 1, *self._now(state), [Entry(command, MACHINE)])
+        (outcome,) = executor.execute(batch).outcomes
         return outcome.result
 
     async def read(self, query: Any) -> AsyncIterator[Page]:
-        pages = read(View(self._db, MACHINE, *self._time.now(), self._limits, {}), query)
+        """Raises Refusal, and StartError for a database of an older version."""
+        if self._db is None:
+            self._db = open_unchanged(self._path)
+        state = load(self._db)
+        pages = read(View(self._db, MACHINE, *self._now(state), self._limits_of(state), {}), query)
         while True:
             try:
                 yield Page(next(pages))
@@ -67,6 +71,15 @@ class Offline:
                 yield Page(None, stop.value)
                 return
 
+    def _now(self, state: State) -> Now:
+        return ChatTime(self._clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms).now()
+
+    def _limits_of(self, state: State) -> Limits:
+        if state.limits is None:
+            raise StartError(f"the chat in {self._path} has never been used; start the server first")
+        return msgspec.json.decode(state.limits, type=Limits)
+
     def close(self) -> None:
-        self._db.close()
-        self._executor.close()
+        for each in (self._db, self._executor):
+            if each is not None:
+                each.close()

@@ -237,6 +237,8 @@ class Server:
         rate = f"{settings.main_rate} in main" if settings.main_rate else "no limit in main"
         ttl_ms = settings.message_ttl_ms
         life = f"removed {duration(ttl_ms)} after all have read them" if ttl_ms else "kept for ever"
+        if self.node.spared:
+            log.warning("%s", self.node.spared)
         log.info("started: listening on %s, data in %s", listening, self._directory.path)
         return "\n".join(
             (
@@ -247,6 +249,7 @@ class Server:
                 f"  reports    {settings.reports_to_ban} ban for {duration(settings.ban_ms)}",
                 f"  accounts   {'with or without' if settings.passwordless else 'with'} a password",
                 *([f"  operators  {operators}"] if operators else []),
+                *([f"  removing   {self.node.spared}"] if self.node.spared else []),
                 f"  open       up to {self._connections_max} connections",
                 f"try it: {try_it}",
             )

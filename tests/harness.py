@@ -19,6 +19,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
+import apsw
+
 Json = dict[str, Any]
 Line = TypeVar("Line", str, Json)
 Command = str | Json
@@ -103,6 +105,14 @@ class Server:
         assert self.terminate() == 0, self.log
         self.start()
 
+    def stand_still(self, length: timedelta) -> None:
+        """Stop and start again, as if so much time had passed between."""
+        assert self.terminate() == 0, self.log
+        ms = int(length.total_seconds() * 1000)
+        with contextlib.closing(apsw.Connection(str(self.data / "chat.db"))) as connection:
+            connection.execute("UPDATE state SET at_ms = at_ms - ?", (ms,))
+        self.start()
+
     def close(self) -> None:
         if self.process is not None:
             self.terminate()
@@ -128,6 +138,19 @@ class RemoteServer(Server):
     """The server, for which `REMOTE` and all of 127.0.0.0/8 but 127.0.0.1 are other machines."""
 
     program = (str(Path(__file__).with_name("remote.py")),)
+
+
+class SteppedServer(Server):
+    """The server, whose wall clock is set by `set_clock` while it runs or stands."""
+
+    program = (str(Path(__file__).with_name("stepped.py")),)
+
+    def set_clock(self, ahead: timedelta) -> None:
+        """By so much it is ahead from here on."""
+        file = self.data.with_name("clock")
+        new = file.with_suffix(".new")
+        new.write_text(str(int(ahead.total_seconds() * 1000)))
+        new.replace(file)
 
 
 # An address that only `RemoteServer` takes for another machine.

@@ -103,6 +103,13 @@ class UserPasswordSet(Reply, frozen=True, omit_defaults=True):
     user: str
 
 
+class TimeRepaired(Reply, frozen=True, omit_defaults=True):
+    """How many messages and accounts had a time in the future."""
+
+    messages: int
+    users: int
+
+
 class Exported(Reply, frozen=True, omit_defaults=True):
     user: str
     records: int

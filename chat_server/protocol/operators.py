@@ -130,6 +130,17 @@ class Backup(Command, frozen=True, tag="backup"):
     """Nothing that the database has now is taken off the disk until the connection ends."""
 
 
+@command(
+    "repair_time",
+    group="Operators",
+    control=True,
+    help="dates what lies in the future, after a clock was wrong, with times that have been",
+    example="/repair_time",
+)
+class RepairTime(Command, frozen=True, tag="repair_time"):
+    pass
+
+
 @command("audit", group="Operators", control=True, help="what operators did, oldest first", example="/audit 120")
 class Audit(Command, frozen=True, tag="audit"):
     after: Id | None = None

@@ -315,5 +315,11 @@ REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     o.UserPasswordSet: lambda reply, now: ([], f"{reply.user} has a new password; all sign-ins of before have ended"),
     o.FilesKept: lambda reply, now: ([], "all files stay until this connection ends"),
     o.Exported: lambda reply, now: ([], f"{_counted(reply.records, 'record')} of {reply.user}"),
+    o.TimeRepaired: lambda reply, now: (
+        [],
+        f"{_counted(reply.messages, 'message')} and {_counted(reply.users, 'account')} had times in the future"
+        if reply.messages or reply.users
+        else "nothing lies in the future",
+    ),
     o.Acts: lambda reply, now: ([], _counted(reply.count, "act")),
 }

@@ -8,7 +8,7 @@ from chat_server.protocol.times import iso
 from chat_server.rules.accounts import remove
 from chat_server.rules.operators import record
 from chat_server.rules.turn import Answer, Turn, View, find_user, reading, rule, unknown_user
-from chat_server.store import accounts, export, operators
+from chat_server.store import accounts, export, messages, operators
 
 ACTS_PAGE_MAX = 200
 
@@ -57,6 +57,14 @@ def forget(turn: Turn, command: o.Forget) -> e.AccountDeleted:
     reply = remove(turn, user)
     record(turn, "forget", user.name)
     return reply
+
+
+@rule(o.RepairTime)
+def repair_time(turn: Turn, command: o.RepairTime) -> r.TimeRepaired:
+    dated = messages.date_back(turn.db, turn.at_ms, turn.elapsed_ms)
+    seen = accounts.date_back(turn.db, turn.at_ms)
+    record(turn, "repair_time", why=f"{dated} messages, {seen} accounts" if dated or seen else None)
+    return r.TimeRepaired(dated, seen)
 
 
 # ---- reading

@@ -16,7 +16,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol.events import Event, Reply
 from chat_server.rules.search import keep_up
 from chat_server.rules.turn import READINGS, RULES, Ending, Move, Push, Result, Stale, Then, Turn, View
-from chat_server.store import erasures, state
+from chat_server.store import erasures, retention, state
 from chat_server.store.database import DISK_ERRORS, LOCKED, Database
 
 log = logging.getLogger("chat.rules")
@@ -96,6 +96,10 @@ class Executor:
         waits = state.next_due_ms(self._db, limits.message_ttl_ms, limits.absent_after_ms)
         first = min((each for each in (waits, self.state.index_due_ms) if each is not None), default=None)
         return first, state.next_due_at_ms(self._db)
+
+    def count_read(self) -> int:
+        """How many messages all have read, which are removed when their life is over."""
+        return retention.count(self._db)
 
     @property
     def is_erasing(self) -> bool:

@@ -98,6 +98,14 @@ def set_seen(db: Database, user_id: int, at_ms: int) -> None:
     update(db, user_id, "seen_ms = ?", at_ms)
 
 
+def date_back(db: Database, at_ms: int) -> int:
+    """Whoever was last seen or deleted the account in the future did so now; how many there were."""
+    late = db.all("SELECT id FROM users WHERE seen_ms > ?1 OR deleted_ms > ?1", (at_ms,))
+    for (user_id,) in late:
+        update(db, user_id, "seen_ms = min(seen_ms, ?), deleted_ms = min(deleted_ms, ?)", at_ms, at_ms)
+    return len(late)
+
+
 def seen_ms(db: Database, user_id: int) -> int | None:
     seen: int | None = db.value("SELECT seen_ms FROM users WHERE id = ?", (user_id,))
     return seen

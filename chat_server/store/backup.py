@@ -85,9 +85,14 @@ def files(path: Path) -> list[Stored]:
 
 
 def begin_history(path: Path, history: str) -> None:
-    """Programs that see another history forget what they kept: time went back."""
+    """Programs that see another history forget what they kept: time went back.
+
+    What all had read meanwhile is spared from the next start on, for one life; an older database always is.
+    """
     with _opened(path, apsw.SQLITE_OPEN_READWRITE) as connection:
         connection.execute("UPDATE state SET history = ?", (history,))
+        if connection.execute("SELECT 1 FROM pragma_table_info('state') WHERE name = 'spared_ms'").fetchall():
+            connection.execute("UPDATE state SET spared_ms = NULL")
 
 
 class _opened:

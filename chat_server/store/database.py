@@ -112,6 +112,28 @@ def open_writer(directory: Path) -> Database:
     return database
 
 
+def open_unchanged(directory: Path, *, older: bool = False) -> Database:
+    """To read a database that no server has open: nothing is migrated. Raises StartError.
+
+    With `older` also one of an older version.
+    """
+    path = directory / FILE
+    try:
+        database = open_reader(directory)
+        version = _known_version(database, path)
+        if version == 0:
+            raise StartError(f"the database {path} is empty")
+        if version < VERSION and not older:
+            raise StartError(
+                f"the database {path} has version {version}, and this program reads version {VERSION} alone. Nothing"
+                " was changed. Starting the server brings it up to date; chat-server backup FILE saves it as it is"
+                " before. Or take the program that it was made by"
+            )
+    except apsw.Error as error:
+        raise StartError(f"cannot read the database {path}: {error}") from None
+    return database
+
+
 def open_reader(directory: Path) -> Database:
     flags = apsw.SQLITE_OPEN_READONLY
     database = Database(apsw.Connection(str(directory / FILE), flags=flags, statementcachesize=STATEMENTS_CACHED))

@@ -20,6 +20,8 @@ from chat_server.store.database import Database, Row
 
 PAGE_MESSAGES_MAX = 200
 PAGE_TEXT_CHARS_MAX = 24_576
+# Of one statement.
+DATED_AT_ONCE_MAX = 2000
 
 _SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, coalesce(m.deleted_ms, a.deleted_ms),
     m.edited_ms, m.reply_to, m.reactions, m.mentions, m.file_id
@@ -128,6 +130,24 @@ def react(db: Database, message_id: int, emoji: str, user_id: int, seq: int) -> 
 def unreact(db: Database, message_id: int, emoji: str, user_id: int, seq: int) -> None:
     db.run("DELETE FROM reactions WHERE message_id = ? AND emoji = ? AND user_id = ?", (message_id, emoji, user_id))
     db.run("UPDATE messages SET reactions = reactions - 1, seq = ? WHERE id = ?", (seq, message_id))
+
+
+def date_back(db: Database, at_ms: int, elapsed_ms: int) -> int:
+    """Where times of messages lie in the future, they become what they were, or now; how many there were.
+
+    A message's own time is known by how long the chat had lived; of those from before that was kept it is not.
+    """
+    newest: int = db.value("SELECT max(id) FROM messages") or 0
+    changed = 0
+    for above in range(0, newest, DATED_AT_ONCE_MAX):
+        db.run(
+            """UPDATE messages SET edited_ms = min(edited_ms, ?1), deleted_ms = min(deleted_ms, ?1),
+                at_ms = iif(at_ms > ?1, ?1 - max(0, ?2 - coalesce(elapsed_ms, ?2)), at_ms)
+            WHERE id > ?3 AND id <= ?4 AND (at_ms > ?1 OR edited_ms > ?1 OR deleted_ms > ?1)""",
+            (at_ms, elapsed_ms, above, above + DATED_AT_ONCE_MAX),
+        )
+        changed += db.connection.changes()
+    return changed
 
 
 def clear(db: Database, chat_id: int, limit: int) -> int:

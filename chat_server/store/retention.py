@@ -69,6 +69,17 @@ def alone(db: Database, sent_ms: int, limit: int) -> list[tuple[int, int]]:
     return [(message_id, chat_id) for message_id, chat_id in rows]
 
 
+def count(db: Database) -> int:
+    """How many messages all have read; one that stands in two ranges, as where somebody came back, counts once."""
+    found: int = db.value(
+        """SELECT count(*) FROM (
+            SELECT m.id FROM read_ranges r CROSS JOIN messages m
+                ON m.chat_id = r.chat_id AND m.id > r.above AND m.id <= r.up_to AND r.user_id IN (0, m.user_id)
+            UNION SELECT id FROM messages WHERE alone)"""
+    )
+    return found
+
+
 # ---- members
 
 

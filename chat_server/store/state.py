@@ -47,6 +47,20 @@ def configure(db: Database, state: State, limits: str, history: str) -> None:
     )
 
 
+# Rows and the newest of their times by the wall clock, of those later than ?1; columns that each version has.
+_DATED_LATER = """SELECT count(*), max(latest) FROM (
+    SELECT max(at_ms, coalesce(edited_ms, 0), coalesce(deleted_ms, 0)) AS latest FROM messages
+    UNION ALL SELECT max(coalesce(seen_ms, 0), coalesce(deleted_ms, 0)) FROM users
+) WHERE latest > ?1"""
+
+
+def dated_later(db: Database, at_ms: int) -> tuple[int, int | None]:
+    """How many messages and accounts have a time of the wall clock after this one, and the latest of these."""
+    row = db.one(_DATED_LATER, (at_ms,))
+    assert row is not None
+    return row[0], row[1]
+
+
 def database_bytes(db: Database) -> int:
     size: int = db.value("PRAGMA page_count") * db.value("PRAGMA page_size")
     return size

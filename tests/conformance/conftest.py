@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Chat, RemoteServer, Server
+from tests.harness import Chat, RemoteServer, Server, SteppedServer
 
 Start = Callable[..., Chat]
 
@@ -42,6 +42,13 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 async def start_remote(tmp_path: Path) -> AsyncIterator[Start]:
     """The same, of a `RemoteServer`: `chat.json(source=REMOTE)` comes from another machine then."""
     async with _starting(RemoteServer, tmp_path / "remote") as start:
+        yield start
+
+
+@pytest.fixture
+async def start_stepped(tmp_path: Path) -> AsyncIterator[Start]:
+    """The same, of a `SteppedServer`: the test sets its clock."""
+    async with _starting(SteppedServer, tmp_path / "stepped") as start:
         yield start
 
 

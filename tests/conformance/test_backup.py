@@ -109,8 +109,14 @@ async def test_a_restored_chat_is_the_same_but_for_its_history(start: Start, tmp
     before, after = (dump(open_reader(server.data)) for server in (chat.server, copy))
     (state,), (restored,) = before.pop("state"), after.pop("state")
     assert before == after
-    assert [one == other for one, other in zip(state, restored, strict=True)].count(False) == 1
+    assert [one == other for one, other in zip(state, restored, strict=True)].count(False) == 2
     assert state[5] != restored[5], "the id of its history"
+    assert state[8] and restored[8] is None, "what all have read is spared from the first start on"
+    copy.start()
+    assert "51 messages that all have read will be removed from " in copy.log
+    copy.restart()
+    assert copy.log.count("messages that all have read will be removed") == 1, "the first start alone"
+    copy.close()
 
 
 def blob_of(server: Server, sha256: str) -> Path:

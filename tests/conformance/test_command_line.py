@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
 import os
 import pty
@@ -300,6 +301,27 @@ def test_what_is_said_wrongly_is_one_line_and_status_2(tmp_path: Path, words: tu
 def test_where_there_is_no_chat_none_is_made(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert "there is no chat in" in refused(Server(tmp_path / "none"), *words)
     assert not (tmp_path / "none").exists()
+
+
+def test_who_only_reads_leaves_an_older_database_as_it_is(tmp_path: Path) -> None:
+    server = Server(tmp_path / "old")
+    server.data.mkdir()
+    database = server.data / "chat.db"
+    before = gzip.decompress((Path(__file__).parents[1] / "data" / "chat-v3.db.gz").read_bytes())
+    database.write_bytes(before)
+    for words in (("stats",), ("audit",), ("export", "bob"), ("operator", "list")):
+        told = refused(server, *words)
+        assert "has version 3" in told and "Nothing was changed" in told and "chat-server backup FILE" in told
+    assert "stored: " in done(server, "check")
+    done(server, "backup", str(tmp_path / "b.tar"))
+    assert database.read_bytes() == before
+    restored = Server(tmp_path / "restored")
+    done(restored, "restore", str(tmp_path / "b.tar"))
+    assert "has version 3" in refused(restored, "stats")
+    restored.start()
+    assert " messages that all have read will be removed from " in restored.log
+    assert "accounts ever registered: 5" in done(restored, "stats")
+    restored.close()
 
 
 @pytest.mark.parametrize("words", [("stats",), ("backup", "/dev/null")])

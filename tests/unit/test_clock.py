@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.clock import STEP_MS_MIN, ChatTime
+from chat_server.clock import STEP_MS_MIN, ChatTime, _length
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS, FakeClock
 
 STEPS_MS = (HOUR_MS, -HOUR_MS, 30 * DAY_MS, -30 * DAY_MS)
@@ -32,6 +32,11 @@ def test_a_step_moves_the_wall_clock_alone_and_is_logged_once(step_ms: int, capl
     length = {HOUR_MS: "1.0 h", 30 * DAY_MS: "30.0 d"}[abs(step_ms)]
     (record,) = caplog.records
     assert f"set {'forward' if step_ms > 0 else 'back'} by {length};" in record.message
+
+
+def test_a_length_is_told_in_the_unit_that_it_comes_to() -> None:
+    lengths = {999: "1.0 s", 59_999: "1.0 min", HOUR_MS - 90: "1.0 h", 90 * 60_000: "1.5 h", 30 * DAY_MS - 1: "30.0 d"}
+    assert {ms: _length(ms) for ms in lengths} == lengths
 
 
 def test_less_than_a_step_is_no_step(caplog: pytest.LogCaptureFixture) -> None:

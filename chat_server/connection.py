@@ -221,8 +221,18 @@ class Connection(asyncio.BufferedProtocol):
         if sock is None or sock.fileno() < 0 or self.unsent_bytes():
             return False
         # A connection that was reset has nothing unsent either.
-        state: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        return state in (_ESTABLISHED, _CLOSE_WAIT)
+        return _is_open(sock)
+
+    def is_there(self) -> bool:
+        """Whether anybody may still be at the other side.
+
+        The kernel knows of a reset that asyncio does not see any more once the end of what comes was read.
+        """
+        return not self.closing and _is_open(self.transport.get_extra_info("socket"))
+
+    def may_have_left(self) -> bool:
+        """Whether the other side said that nothing more comes: a script that waits, or somebody who has gone."""
+        return self._eof
 
     def unsent_bytes_if_stuck(self) -> int:
         """What a reader leaves lying who is behind; 0 for one who is not."""
@@ -275,6 +285,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def _has_unread(self) -> bool:
         return bool(_queued(self.transport.get_extra_info("socket"), termios.FIONREAD))
+
+
+def _is_open(sock: socket.socket | None) -> bool:
+    """Whether the kernel has the connection, and not as one that was reset or closed."""
+    if sock is None or sock.fileno() < 0:
+        return False
+    state: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    return state in (_ESTABLISHED, _CLOSE_WAIT)
 
 
 def _queued(sock: socket.socket | None, way: int) -> int:

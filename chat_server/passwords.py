@@ -1,13 +1,19 @@
-"""Hashing and verifying passwords off the loop, a bounded number at a time; and who may try again when.
+"""Hashing and verifying passwords off the loop, a bounded number at a time, by turns; and who may try again when.
+
+A password that nobody waits for is not hashed, and networks take turns, so that five hundred sign-ins of one, or of
+people who have gone, keep nobody else waiting.
 
 argon2id with m = 19,456 KiB, t = 2, p = 1 (OWASP's first choice): about 20 ms a hash on one core.
 """
 
 import asyncio
-from collections import OrderedDict
+import itertools
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar, TypeVarTuple
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -22,34 +28,117 @@ R = TypeVar("R")
 
 THREADS = 2
 WAITING_MAX = 500
+TURNS_MAX = 4 * WAITING_MAX
 TRIED_MAX = 10_000
 # As where from a password was said: over a connection of the account's own.
 SIGNED_IN = "signed in"
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
 
 
+class Waiter(Protocol):
+    """Who waits for a password to be looked at. `network` is what the address counts as."""
+
+    network: str
+
+    def is_there(self) -> bool:
+        """False once it is known that nobody waits any more."""
+
+    def may_have_left(self) -> bool:
+        """Whether it said that nothing more comes, as scripts do that wait, and people who have gone."""
+
+
+@dataclass(eq=False)
+class _Job:
+    number: int
+    waiter: Waiter
+    account: str
+    work: Callable[[], Any]
+    done: asyncio.Future[Any]
+
+
 class Passwords:
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
-        self._waiting = 0
+    def __init__(self, threads: int = THREADS) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
+        self._free = threads
+        self._waiting: list[_Job] = []
+        self._numbers = itertools.count(1)
+        # When a network, and an account from there, had its last turn; 0 for never.
+        self._turns: Counter[tuple[str, ...]] = Counter()
 
-    async def hash(self, password: str) -> str:
-        return await self._run(_HASHER.hash, password)
+    async def hash(self, waiter: Waiter, account: str, password: str) -> str:
+        return await self._run(waiter, account, _HASHER.hash, password)
 
-    async def verify(self, hash: str, password: str) -> bool:
-        return await self._run(_verify, hash, password)
+    async def verify(self, waiter: Waiter, account: str, hash: str, password: str) -> bool:
+        return await self._run(waiter, account, _verify, hash, password)
 
-    async def _run(self, function: Callable[[*Args], R], *args: *Args) -> R:
-        if self._waiting >= WAITING_MAX:
-            raise Refusal("busy", "many people are signing in just now; try again in a few seconds")
-        self._waiting += 1
+    async def _run(self, waiter: Waiter, account: str, function: Callable[[*Args], R], *args: *Args) -> R:
+        done = asyncio.get_running_loop().create_future()
+        job = _Job(next(self._numbers), waiter, account, partial(function, *args), done)
+        self._waiting.append(job)
+        if len(self._waiting) > WAITING_MAX:
+            self._drop_one()
+        self._go_on()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+            result: R = await done
+            return result
         finally:
-            self._waiting -= 1
+            if job in self._waiting:
+                self._waiting.remove(job)
+
+    def _drop_one(self) -> None:
+        """Of the network that has most of them, one that may have left sooner, and the last one."""
+        counts = Counter(job.waiter.network for job in self._waiting)
+        dropped = max(
+            self._waiting, key=lambda job: (counts[job.waiter.network], job.waiter.may_have_left(), job.number)
+        )
+        self._waiting.remove(dropped)
+        if not dropped.done.done():
+            dropped.done.set_exception(_busy())
+
+    def _go_on(self) -> None:
+        while self._free and (job := self._take()) is not None:
+            self._free -= 1
+            running = asyncio.get_running_loop().run_in_executor(self._threads, job.work)
+            running.add_done_callback(partial(self._ended, job))
+
+    def _take(self) -> _Job | None:
+        """The next one: networks by turns, of one network those first who are surely there, and accounts by turns."""
+        while self._waiting:
+            job = min(self._waiting, key=self._place)
+            self._waiting.remove(job)
+            if job.done.done():
+                continue
+            if not job.waiter.is_there():
+                job.done.set_exception(_busy())
+                continue
+            if len(self._turns) > TURNS_MAX:
+                self._turns.clear()
+            self._turns[(job.waiter.network,)] = self._turns[job.waiter.network, job.account] = next(self._numbers)
+            return job
+        self._turns.clear()
+        return None
+
+    def _place(self, job: _Job) -> tuple[int, bool, int, int]:
+        network = job.waiter.network
+        return self._turns[(network,)], job.waiter.may_have_left(), self._turns[network, job.account], job.number
+
+    def _ended(self, job: _Job, running: "asyncio.Future[Any]") -> None:
+        self._free += 1
+        if not job.done.done() and not running.cancelled():
+            if error := running.exception():
+                job.done.set_exception(error)
+            else:
+                job.done.set_result(running.result())
+        self._go_on()
 
     def close(self) -> None:
+        while self._waiting:
+            self._waiting.pop().done.cancel()
         self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _busy() -> Refusal:
+    return Refusal("busy", "many people are signing in just now; try again in a few seconds")
 
 
 def hash_now(password: str) -> str:

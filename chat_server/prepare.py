@@ -27,7 +27,7 @@ from chat_server.entries import (
     SetPassword,
 )
 from chat_server.errors import Refusal
-from chat_server.passwords import SIGNED_IN, Passwords, SignInGuard
+from chat_server.passwords import SIGNED_IN, Passwords, SignInGuard, Waiter
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Reply
 from chat_server.protocol.file_replies import Upload
@@ -45,11 +45,11 @@ TOKEN_BYTES = 24
 
 
 class Asker(Struct, frozen=True):
-    """The connection that asks. `network` is what its address counts as, `token` the hash of the one it came in by."""
+    """The connection that asks. `token` is the hash of the one that it came in by."""
 
     user_id: int
     session: int
-    network: str
+    connection: Waiter
     local: bool
     token: bytes | None
     wants_token: bool
@@ -97,16 +97,25 @@ class Preparer:
             raise no_account(name)
         elif user is None and password is not None:
             await self._readers.pick().run(self._refuse_registration, asker, name, code)
-            new_hash = await self._passwords.hash(password)
+            new_hash = await self._passwords.hash(asker.connection, name.folded, password)
         token = secrets.token_urlsafe(TOKEN_BYTES) if asker.wants_token else None
         token_hash = hash_token(token) if token else None
         return Prepared(
-            Enter(name, saw_hash, new_hash, password is not None, token_hash, command.register, code, asker.network),
+            Enter(
+                name,
+                saw_hash,
+                new_hash,
+                password is not None,
+                token_hash,
+                command.register,
+                code,
+                asker.connection.network,
+            ),
             token,
         )
 
     async def resume(self, asker: Asker, command: c.Resume) -> Prepared:
-        return Prepared(EnterByToken(hash_token(command.token), asker.network), command.token)
+        return Prepared(EnterByToken(hash_token(command.token), asker.connection.network), command.token)
 
     async def password(self, asker: Asker, command: c.Password) -> Prepared:
         user = await self._user(asker)
@@ -118,7 +127,7 @@ class Preparer:
             await self._verify(asker, user, command.old)
         elif command.old is not None:
             raise Refusal("wrong_password", f"{user.name} has no password yet; /password <new> sets one")
-        new_hash = await self._passwords.hash(command.new)
+        new_hash = await self._passwords.hash(asker.connection, fold(user.name), command.new)
         return Prepared(SetPassword(user.password, new_hash, asker.token))
 
     async def delete_account(self, asker: Asker, command: c.DeleteAccount) -> Prepared:
@@ -156,14 +165,18 @@ class Preparer:
     def _refuse_registration(self, db: Database, asker: Asker, name: Name, code: bytes | None) -> None:
         """Whoever would be refused in the end costs no hash."""
         view = View(db, 0, *self._time.now(), self._limits, {})
-        refuse_registration(view, name, "" if asker.local else asker.network, code)
+        refuse_registration(view, name, "" if asker.local else asker.connection.network, code)
 
     async def _verify(self, asker: Asker, user: User, password: str) -> None:
-        hash = user.password
+        hash, account = user.password, fold(user.name)
         assert hash is not None
-        known = await self._readers.pick().run(registrations.is_known, user.id, asker.network)
-        apart = SIGNED_IN if asker.user_id else asker.network if known else None
-        if not await self._guard.check(fold(user.name), apart, lambda: self._passwords.verify(hash, password)):
+
+        async def verify() -> bool:
+            return await self._passwords.verify(asker.connection, account, hash, password)
+
+        known = await self._readers.pick().run(registrations.is_known, user.id, asker.connection.network)
+        apart = SIGNED_IN if asker.user_id else asker.connection.network if known else None
+        if not await self._guard.check(account, apart, verify):
             raise Refusal("wrong_password", "that is not the password; nothing was done")
 
 

@@ -84,7 +84,7 @@ class Session(Connection):
         self._shown_from = 0  # what is unread up to here was not shown, since a position was given
         self._last: tuple[int, Seen] | None = None  # at the end: whose it was, and all that was written
         self._talk: Target | None = None
-        self._network = network_of(address)
+        self.network = network_of(address)
         self.token: bytes | None = None
         self._tried = ""  # the name of a sign-in that is under way
 
@@ -207,7 +207,7 @@ class Session(Connection):
         done: "asyncio.Future[Outcome] | None" = None,
     ) -> None:
         self._in_flight.append(Pending(parsed.verb, parsed.label, started, reply, done))
-        self._node.submit(command, self.user_id, self.number, "" if self.local else self._network)
+        self._node.submit(command, self.user_id, self.number, "" if self.local else self.network)
 
     # ---- replies out
 
@@ -315,7 +315,7 @@ class Session(Connection):
             if isinstance(command, c.Chunk):
                 self.spare(len(command.base64))
             wants_token = self.outbox.format == "json"
-            asker = Asker(self.user_id, self.number, self._network, self.local, self.token, wants_token)
+            asker = Asker(self.user_id, self.number, self, self.local, self.token, wants_token)
             prepared = await self._node.preparer.prepare(asker, command)
             if isinstance(prepared, e.Reply):
                 self._reply(parsed, prepared, started)

@@ -1,11 +1,12 @@
 import asyncio
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from chat_server.clock import ChatTime
 from chat_server.errors import Refusal
-from chat_server.passwords import SIGNED_IN, TRIED_MAX, WAITING_MAX, Passwords, SignInGuard
+from chat_server.passwords import SIGNED_IN, THREADS, TRIED_MAX, WAITING_MAX, Passwords, SignInGuard
 from chat_server.protocol.times import iso
 from chat_server.settings import Rate
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS, FakeClock
@@ -21,28 +22,117 @@ def passwords() -> Iterator[Passwords]:
     passwords.close()
 
 
+class Somebody:
+    def __init__(self, network: str = "a", *, left: bool = False, gone: bool = False) -> None:
+        self.network = network
+        self.left = left
+        self.gone = gone
+
+    def is_there(self) -> bool:
+        return not self.gone
+
+    def may_have_left(self) -> bool:
+        return self.left
+
+
+HERE = Somebody()
+
+
 async def test_the_right_password_and_no_other(passwords: Passwords) -> None:
-    hashed = await passwords.hash("geheim 🔑")
+    hashed = await passwords.hash(HERE, "anna", "geheim 🔑")
     assert hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$") and "geheim" not in hashed
-    assert await passwords.hash("geheim 🔑") != hashed
-    assert await passwords.verify(hashed, "geheim 🔑")
+    assert await passwords.hash(HERE, "anna", "geheim 🔑") != hashed
+    assert await passwords.verify(HERE, "anna", hashed, "geheim 🔑")
     for wrong in ("geheim", "", "Geheim 🔑", "geheim 🔑 "):
-        assert not await passwords.verify(hashed, wrong)
+        assert not await passwords.verify(HERE, "anna", hashed, wrong)
 
 
 @pytest.mark.parametrize("hashed", ["", "plain", "$argon2id$v=19$m=1"])
 async def test_what_is_no_hash_lets_nobody_in(passwords: Passwords, hashed: str) -> None:
-    assert not await passwords.verify(hashed, hashed)
+    assert not await passwords.verify(HERE, "anna", hashed, hashed)
 
 
-async def test_only_so_many_wait(passwords: Passwords) -> None:
-    passwords._waiting = WAITING_MAX
-    with pytest.raises(Refusal) as refused:
-        await passwords.hash("x")
-    assert refused.value.code == "busy"
-    passwords._waiting = 0
-    await asyncio.gather(*(passwords.verify("", "x") for _ in range(WAITING_MAX)))
-    assert passwords._waiting == 0
+class Queue:
+    """One thread, which is busy until `served` lets it go on; what it does then is noted."""
+
+    def __init__(self) -> None:
+        self.passwords = Passwords(threads=1)
+        self.go = threading.Event()
+        self.order: list[str] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def fill(self, *jobs: tuple[str, Somebody, str]) -> None:
+        """The first one ever is under way already; the others wait."""
+        for what, who, account in jobs:
+            self.tasks.append(asyncio.ensure_future(self.passwords._run(who, account, self._work, what)))
+            await asyncio.sleep(0)
+
+    def _work(self, what: str) -> None:
+        self.go.wait()
+        self.order.append(what)
+
+    async def served(self) -> list[str]:
+        """In which order; the first one left out."""
+        self.go.set()
+        self.ended = await asyncio.gather(*self.tasks, return_exceptions=True)
+        return self.order[1:]
+
+    @property
+    def refused(self) -> list[int]:
+        return [place for place, ended in enumerate(self.ended) if isinstance(ended, Refusal) and ended.code == "busy"]
+
+
+@pytest.fixture
+def queue() -> Iterator[Queue]:
+    queue = Queue()
+    yield queue
+    queue.go.set()
+    queue.passwords.close()
+
+
+FIRST = ("first", HERE, "first")
+
+
+async def test_networks_take_turns_and_accounts_of_one(queue: Queue) -> None:
+    flood, honest = Somebody("a"), Somebody("b")
+    await queue.fill(FIRST, *((f"a{n}", flood, "x") for n in range(4)), ("a-y", flood, "y"), ("b1", honest, "z"))
+    await queue.fill(("b2", honest, "z"))
+    assert await queue.served() == ["b1", "a0", "b2", "a-y", "a1", "a2", "a3"]
+
+
+async def test_who_may_have_left_comes_after_who_is_there(queue: Queue) -> None:
+    gone = [(f"left{n}", Somebody(left=True), f"u{n}") for n in range(5)]
+    await queue.fill(FIRST, *gone, ("here", Somebody(), "honest"))
+    assert await queue.served() == ["here", *(what for what, _, _ in gone)]
+
+
+async def test_what_nobody_waits_for_is_not_hashed(queue: Queue) -> None:
+    left = Somebody()
+    await queue.fill(FIRST, ("reset", left, "x"), ("cancelled", HERE, "y"), ("here", HERE, "z"))
+    left.gone = True
+    queue.tasks[2].cancel()
+    assert await queue.served() == ["here"]
+    assert queue.refused == [1]
+    assert queue.passwords._waiting == []
+
+
+async def test_only_so_many_wait_and_the_network_with_most_of_them_gives_way(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat_server.passwords.WAITING_MAX", 4)
+    assert WAITING_MAX == 500
+    flood, left = Somebody("a"), Somebody("a", left=True)
+    await queue.fill(FIRST, ("a1", flood, "x"), ("a2", left, "x"), ("a3", flood, "x"), ("a4", flood, "x"))
+    # Who may have left goes first, then the last one of those who are most.
+    await queue.fill(("b1", Somebody("b"), "y"), ("b2", Somebody("b"), "y"), ("a5", flood, "x"))
+    assert sorted(await queue.served()) == ["a1", "a3", "b1", "b2"]
+    assert queue.refused == [2, 4, 7]
+
+
+async def test_what_is_remembered_of_turns_is_bounded(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat_server.passwords.TURNS_MAX", 10)
+    await asyncio.gather(*(passwords.verify(Somebody(f"n{n}"), "x", "", "x") for n in range(100)))
+    assert len(passwords._turns) <= 12 and passwords._waiting == [] and passwords._free == THREADS
 
 
 class Door:

@@ -4,12 +4,13 @@ import asyncio
 import signal
 import sys
 
-from chat_client import script, streams
+from chat_client import script, show, streams
 from chat_client.connection import Chat
 from chat_client.errors import ChatError, Refused
 from chat_client.settings import NAME, Settings, UsageError, load
 from chat_client.signals import EndedBySignal, until_ended
 from chat_client.start import at_terminal, is_dumb, open_chat
+from chat_client.states import TokenNotKept
 
 DONE, REFUSED, USAGE, NO_CONNECTION, NOT_KNOWN, CANNOT_WRITE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 128 + signal.SIGINT
 
@@ -64,16 +65,17 @@ async def _run(settings: Settings) -> int:
 async def _send(settings: Settings, target: str) -> int:
     text = script.message(settings, sys.stdin.buffer)
     async with open_chat(settings, interactive=settings.text is not None and at_terminal()) as chat:
-        reading = asyncio.create_task(_drop(chat))
+        reading = asyncio.create_task(_warn_of(chat))
         await script.send(chat, target, text)
         reading.cancel()
     return DONE
 
 
-async def _drop(chat: Chat) -> None:
-    """Who only sends reads no events."""
-    async for _ in chat:
-        pass
+async def _warn_of(chat: Chat) -> None:
+    """Who only sends reads no events but what will matter at the next start."""
+    async for event in chat:
+        if isinstance(event, TokenNotKept):
+            _warn(show.state(event, 0)[0].removeprefix("* "))
 
 
 async def _follow(settings: Settings, wanted: str) -> int:

@@ -29,7 +29,7 @@ from chat_client.outgoing import Outbound
 from chat_client.pauses import Pauses
 from chat_client.position import Position
 from chat_client.servers import read as read_servers
-from chat_client.sign_in import AskPassword, Credentials, Tokens
+from chat_client.sign_in import AskPassword, Credentials, Tokens, Wait
 from chat_client.states import AnyEvent, Ended, Lost, Outgoing, State
 from chat_client.stream import Stream
 from chat_client.typed import Typed, find, read
@@ -456,6 +456,8 @@ async def connect(
     history: str = "",
     tokens: Tokens | None = None,
     ask_password: AskPassword | None = None,
+    wait: Wait | None = None,
+    register: bool = True,
     tls: ssl.SSLContext | bool = False,
     client: str = f"chat-client/{VERSION}",
     patient: bool = False,
@@ -465,14 +467,16 @@ async def connect(
 
     `servers`: `host:port`, several of them with commas or as a list (those of one cluster, tried in turn). `token` (or
     the one in `tokens`) is tried first, then `user` with `password`. `ask_password` is called with a line for the
-    person (`bob has a password`, `wrong password`) when the server wants one; None from it gives up. `position` and
+    person (`bob has a password`, `wrong password`) when the server wants one; None from it gives up. After too many
+    wrong ones `wait` is called with a line and the seconds until one is asked again. Without `register` a name that has
+    no account is refused (`unknown_user`), so that a typing error makes none. `position` and
     `history` with `token` go on from an earlier run. `client` is shown in `/sessions`. The first connection of all
     raises CannotConnect or Refused, or is tried again and again if `patient`. ValueError for what is no server.
 
     Inside it, `chat.user` and `chat.signed_in` are known, unless so much was missed that it must be read first.
     """
     addresses = read_servers(servers)
-    credentials = Credentials(user, password, token, tokens, ask_password)
+    credentials = Credentials(user, password, token, tokens, ask_password, wait, register)
     context = ssl.create_default_context() if tls is True else tls or None
     pauses = pauses or Pauses()
     make = partial(Upkeep, addresses, credentials, context, client, Position(position, history), pauses, patient)

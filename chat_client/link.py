@@ -10,6 +10,7 @@ import itertools
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from chat_client import wire
@@ -21,6 +22,8 @@ from chat_server.protocol.lines import LineBuffer, UnendedLine
 
 CONNECT_SECONDS_MAX = 20
 GREETING_SECONDS_MAX = 20
+# A server greets at once. One that says nothing may wait for the other side to speak first, as with TLS.
+SILENT_SECONDS, TLS_SECONDS_MAX = 2, 5
 # A connection on which nothing has come for so long is asked whether it is still there, and given up.
 QUIET_SECONDS, PONG_SECONDS_MAX = 60, 30
 READ_BYTES_MAX = 1 << 16
@@ -28,6 +31,9 @@ SERVER_LINE_BYTES_MAX = 1 << 20
 # Lines that one command returned and nobody has taken yet; of more than these the last are kept.
 RETURNED_MAX = 10_000
 LINE_BYTES_MAX_BEFORE_SIGN_IN = 4096
+
+TLS_ALERT = b"\x15\x03"
+SPEAKS_TLS = "it speaks TLS there; use --tls (and --ca FILE, if the system does not know who signed its certificate)"
 
 Answer = Reply | ChatError
 
@@ -52,10 +58,12 @@ class Link:
         writer: asyncio.StreamWriter,
         on_push: Callable[[Event], None],
         room: Callable[[], Awaitable[None]],
+        silent: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`silent` is called where no greeting comes, and may know why: raises LinkLost."""
         self.line_bytes_max = LINE_BYTES_MAX_BEFORE_SIGN_IN
         self._reader, self._writer = reader, writer
-        self._on_push, self._room = on_push, room
+        self._on_push, self._room, self._silent = on_push, room, silent
         self._lines = LineBuffer(SERVER_LINE_BYTES_MAX)
         self._labels = map(str, itertools.count(1))
         self._requests: dict[str, Request] = {}
@@ -78,12 +86,12 @@ class Link:
         except TimeoutError:
             raise LinkLost(f"no answer within {CONNECT_SECONDS_MAX} s") from None
         except ssl.SSLError as error:
-            raise LinkLost(_tls_words(error)) from None
+            raise LinkLost(_tls_words(error, server)) from None
         except UnicodeError:
             raise LinkLost("that is no name of a host") from None
         except OSError as error:
             raise LinkLost(_words(error)) from None
-        return cls(reader, writer, on_push, room)
+        return cls(reader, writer, on_push, room, partial(_refuse_tls, server) if tls is None else None)
 
     @property
     def closed(self) -> bool:
@@ -143,6 +151,10 @@ class Link:
 
     async def _read(self) -> bytes:
         if not self._greeted.done():
+            if self._silent is not None:
+                with contextlib.suppress(LinkLost):
+                    return await self._read_within(SILENT_SECONDS)
+                await self._silent()
             return await self._read_within(GREETING_SECONDS_MAX)
         with contextlib.suppress(LinkLost):
             return await self._read_within(QUIET_SECONDS)
@@ -169,6 +181,8 @@ class Link:
                 self._dispatch(decoded)
 
     def _greet(self, line: bytes) -> None:
+        if line.startswith(TLS_ALERT):
+            raise LinkLost(SPEAKS_TLS)
         if not line.startswith(b"* "):
             raise LinkLost("what answers there is no chat server")
         words = line[2:].decode("utf-8", "replace")
@@ -222,7 +236,43 @@ def _words(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
-def _tls_words(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}; --ca FILE names who signed it"
-    return f"no TLS: {error.reason or error}"
+async def _refuse_tls(server: Server) -> None:
+    """Raises LinkLost if the server there speaks TLS. Nothing is said to it that would need trust."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(TLS_SECONDS_MAX):
+            _, writer = await asyncio.open_connection(server.host, server.port, ssl=context)
+    except ssl.SSLError as error:
+        speaks = "ALERT" in (error.reason or "")  # that is TLS too
+    except OSError:
+        speaks = False
+    else:
+        speaks = True
+        writer.close()
+    if speaks:
+        raise LinkLost(SPEAKS_TLS)
+
+
+def _tls_words(error: ssl.SSLError, server: Server) -> str:
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        is_plain = error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_EOF_WHILE_READING")
+        return (
+            "it does not speak TLS there; without --tls and --ca, or at another port?"
+            if is_plain
+            else (f"no TLS: {error.reason or error}")
+        )
+    why = _CERTIFICATE_FAULTS.get(error.verify_code)
+    if why is None:
+        return f"its certificate is not trusted: {error.verify_message}"
+    return f"its certificate is not trusted: {why.format(host=server.host)}"
+
+
+_UNKNOWN_SIGNER = "nobody known here has signed it; --ca FILE names who did"
+_CERTIFICATE_FAULTS = {  # by OpenSSL's numbers (X509_V_ERR_...)
+    2: _UNKNOWN_SIGNER, 18: _UNKNOWN_SIGNER, 19: _UNKNOWN_SIGNER, 20: _UNKNOWN_SIGNER, 21: _UNKNOWN_SIGNER,
+    9: "it is not valid yet; is the clock of this machine right? Else whoever runs the server has to mend it",
+    10: "it has expired; whoever runs the server has to renew it, unless the clock of this machine is wrong",
+    62: "it is for another name than {host}; --server with the name that stands in it",
+    64: "it is for another address than {host}; --server with a name or an address that stands in it",
+}  # fmt: skip

@@ -20,7 +20,7 @@ from chat_client.own import OWN
 from chat_client.paths import entries, typed_path
 from chat_client.recent import Recent
 from chat_client.script import now
-from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing
+from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept
 from chat_client.typed import Argument, find, has_secret, secrets_to_ask
 from chat_client.typing_in import Input, Unreadable
 from chat_server.protocol.clean import clean
@@ -124,7 +124,7 @@ class Plain:
             case Lost():
                 news, self._lost_before = event.why != self._lost_before, event.why
                 return show.state(event, clock.elapsed()) if news else []
-            case Connecting() | Connected() | Ended() | Forgotten():
+            case Connecting() | Connected() | Ended() | Forgotten() | TokenNotKept():
                 if isinstance(event, Connected):
                     self._lost_before = ""
                 return show.state(event, clock.elapsed())

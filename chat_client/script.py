@@ -14,7 +14,7 @@ from chat_client.connection import Chat
 from chat_client.errors import Disconnected
 from chat_client.files import fields
 from chat_client.settings import Settings, UsageError
-from chat_client.states import Connected, Ended, Lost
+from chat_client.states import Connected, Ended, Lost, TokenNotKept
 from chat_server.protocol.events import Message
 from chat_server.protocol.times import iso
 
@@ -83,6 +83,8 @@ async def follow(chat: Chat, wanted: str, write: Write, warn: Write, json: bool)
                     write("".join(f"{line}\n" for line in show.event(event, now())))
             case Lost():
                 warn(f"no connection: {event.why}")
+            case TokenNotKept():
+                warn(show.state(event, 0)[0].removeprefix("* "))
             case Ended(code="closed"):
                 return
             case Ended():

@@ -57,6 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     text: str | None = None  # what to send; None: from stdin
     follow: str | None = None  # the chat, or `all`
     json: bool = False
+    register: bool = False  # whether a script may make an account
     # Where things are kept:
     data_dir: Path
     config_file: Path
@@ -109,18 +110,26 @@ def _script(given: dict[str, Any]) -> dict[str, Any]:
         raise UsageError("--json goes with --follow")
     if given["send"] is not None and given["follow"] is not None:
         raise UsageError("--send and --follow do not go together")
-    return {"send": given["send"], "text": text, "follow": given["follow"], "json": given["json"]}
+    if given["register"] and given["send"] is None and given["follow"] is None:
+        raise UsageError("--register goes with --send or --follow; elsewhere a new name is registered anyway")
+    return {
+        "register": given["register"],
+        "send": given["send"],
+        "text": text,
+        "follow": given["follow"],
+        "json": given["json"],
+    }
 
 
 def _read_file(path: Path, must_exist: bool) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:  # HOME=/dev/null is as none
         if must_exist:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None
         return {}
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        raise UsageError(f"cannot read {path}: {error.strerror}; --config /dev/null does without it") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8: {error.reason} in byte {error.start}") from None
     except tomllib.TOMLDecodeError as error:
@@ -153,6 +162,7 @@ def option_parser() -> argparse.ArgumentParser:
     scripts = parser.add_argument_group("for scripts")
     scripts.add_argument("--send", metavar="TARGET", help="send one message: the text behind it, or what stdin has")
     scripts.add_argument("--follow", metavar="CHAT", help="print what is said in a chat from now on, or in all")
+    scripts.add_argument("--register", action="store_true", help="make an account for a name that has none")
     scripts.add_argument("--json", action="store_true", help="print JSON lines")
     scripts.add_argument("text", nargs="*", metavar="TEXT", help=argparse.SUPPRESS)
     return parser

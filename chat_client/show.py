@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from chat_client.states import Connected, Ended, Forgotten, Lost, OtherReply, Outgoing, Unknown
+from chat_client.states import Connected, Ended, Forgotten, Lost, OtherReply, Outgoing, TokenNotKept, Unknown
 from chat_server.protocol import text
 from chat_server.protocol.clean import clean
 from chat_server.protocol.events import Event, Message, Reply, Sent
@@ -63,6 +63,8 @@ def state(state: object, elapsed: float) -> list[str]:
             return [] if code == "closed" else _lines(f"* the connection has ended: {why}".replace("\n", " "))
         case Forgotten():
             return ["* the server was restored from an older copy: messages that you saw may be gone"]
+        case TokenNotKept(why=why):
+            return _lines(f"* the token for the next start cannot be kept: {why}; you will have to sign in anew")
     return []
 
 

@@ -4,23 +4,28 @@ A password that was asked for is forgotten when it has been used; it is never st
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from chat_client.errors import Refused
+from chat_client.servers import Server
 
 AskPassword = Callable[[str], Awaitable[str | None]]
+Wait = Callable[[str, float], Awaitable[None]]
 Attempt = tuple[str, dict[str, Any]]
 
 
 class Tokens(Protocol):
-    """Where tokens are kept between runs. `chat_client.tokens.TokenFile` is one."""
+    """Where tokens are kept between runs. `chat_client.tokens.TokenFile` is one. They may raise OSError."""
 
-    def get(self, user: str) -> str | None: ...
+    def get(self, user: str, server: Server) -> str | None: ...
     def put(self, user: str, token: str) -> None: ...
-    def drop(self, user: str) -> None: ...
+    def drop(self, user: str, token: str) -> None: ...
 
 
 class Credentials:
+    """`token` is good at every server of this connection; what `tokens` has is for the server of which it came."""
+
     def __init__(
         self,
         user: str | None,
@@ -28,45 +33,67 @@ class Credentials:
         token: str | None,
         tokens: Tokens | None,
         ask: AskPassword | None,
+        wait: Wait | None = None,
+        register: bool = True,
     ) -> None:
-        self.user = user
-        self.token = token or (tokens.get(user) if tokens and user else None)
+        self.user, self.token = user, token
+        self.has_asked = False  # since the last sign-in: somebody is there, and may have taken a while
+        self.wait = wait if ask is not None else None
         self._password = password
         self._asked: str | None = None
-        self._tokens, self._ask = tokens, ask
+        self._tried: str | None = None  # the token that was sent
+        self._bad: str | None = None  # one that is no good, though it may still be kept on a disk that is read-only
+        self._tokens, self._ask, self._register = tokens, ask, register
 
-    def attempt(self, position: int | None) -> Attempt:
+    def attempt(self, server: Server, position: int | None) -> Attempt:
         """The command to try next. `position`: where the last connection ended."""
-        if self.token is not None:
-            return "resume", {"token": self.token, "position": position}
+        self._tried = self.token
+        if self._tried is None and self._tokens and self.user is not None:
+            kept = self._tokens.get(self.user, server)
+            self._tried = kept if kept != self._bad else None
+        if self._tried is not None:
+            return "resume", {"token": self._tried, "position": position}
         password = self._asked if self._asked is not None else self._password
-        return "sign_in", {"username": self.user, "password": password}
+        register = None if self._register else False
+        return "sign_in", {"username": self.user, "password": password, "register": register}
 
     async def refused(self, refused: Refused) -> None:
         """Get what is missing for another attempt; raises `refused` if that is not to be had."""
-        if refused.code == "bad_token" and self.token is not None and self.user is not None:
-            self._drop_token()
+        if refused.code == "bad_token" and self._tried is not None and self.user is not None:
+            self._drop(self._tried)
             return
         if refused.code in ("password_required", "wrong_password") and self._ask is not None:
             known = self._asked is not None or self._password is not None
             words = "wrong password" if refused.code == "wrong_password" and known else f"{self.user} has a password"
+            self.has_asked = True
             self._asked = await self._ask(words)
             if self._asked is not None:
                 return
+        self._asked = None  # after a pause it is asked for again
+        if refused.code == "unknown_user":
+            raise Refused(refused.code, f"{refused.text}; --register makes the account", refused.fields)
         raise refused
 
-    def accepted(self, user: str, token: str | None) -> None:
-        self.user, self._asked = user, None
-        if token is not None and token != self.token:
-            self.token = token
-            if self._tokens:
-                self._tokens.put(user, token)
+    def accepted(self, user: str, token: str | None) -> str | None:
+        """Why a new token cannot be kept, if it is so."""
+        self.user, self._asked, self.has_asked = user, None, False
+        self.token = token or self._tried
+        try:
+            if self._tokens and self.token is not None:
+                self._tokens.put(user, self.token)
+        except OSError as error:
+            return None if self.token == self._tried else error.strerror or str(error)
+        return None
 
     def end(self) -> None:
         """Signed out: the token is no good any more."""
-        self._drop_token()
+        if self.token is not None:
+            self._drop(self.token)
 
-    def _drop_token(self) -> None:
-        self.token = None
+    def _drop(self, token: str) -> None:
+        self._bad = token
+        if self.token == token:
+            self.token = None
         if self._tokens and self.user is not None:
-            self._tokens.drop(self.user)
+            with suppress(OSError):  # who cannot write it has not kept it either
+                self._tokens.drop(self.user, token)

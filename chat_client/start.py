@@ -1,15 +1,21 @@
 """From settings to a connection: which server, who, which token; what is missing is asked for at the terminal."""
 
+import asyncio
 import getpass
 import os
 import signal
 import ssl
 import sys
-from contextlib import AbstractAsyncContextManager
-from typing import TextIO
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from math import ceil
+from typing import BinaryIO, TextIO
 
+from chat_client import clock
 from chat_client.connection import Chat, connect
+from chat_client.servers import read
 from chat_client.settings import Settings, UsageError
+from chat_client.signals import asking
 from chat_client.tokens import TokenFile, last_server
 
 DEFAULT_SERVER = "localhost:8000"
@@ -18,15 +24,25 @@ DEFAULT_SERVER = "localhost:8000"
 def open_chat(settings: Settings, *, interactive: bool) -> AbstractAsyncContextManager[Chat]:
     """The chat that the settings name. Raises UsageError.
 
-    `interactive`: ask for what is missing, at the terminal, before anything else uses it.
+    `interactive`: ask for what is missing, at the terminal, before anything else uses it. A script makes no account
+    unless it is told to.
     """
     tokens_file = settings.data_dir / "tokens.json"
     servers = settings.servers or _servers(last_server(tokens_file), interactive)
-    name = ",".join(servers)
-    tokens = TokenFile(tokens_file, name)
-    user = settings.user or tokens.last_user() or _user(name, interactive)
-    ask = _ask_password if interactive else None
-    return connect(servers, user=user, tokens=tokens, ask_password=ask, tls=_tls(settings))
+    try:
+        tokens = TokenFile(tokens_file, read(servers))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    user = settings.user or tokens.last_user() or _user(",".join(servers), interactive)
+    return connect(
+        servers,
+        user=user,
+        tokens=tokens,
+        ask_password=_ask_password if interactive else None,
+        wait=_count_down,
+        register=settings.register or (settings.send is None and settings.follow is None),
+        tls=_tls(settings),
+    )
 
 
 def _servers(last: str | None, interactive: bool) -> tuple[str, ...]:
@@ -49,31 +65,47 @@ def _user(server: str, interactive: bool) -> str:
 
 
 def _ask(words: str) -> str:
-    try:
-        return input(words).strip()
-    except EOFError:
-        raise UsageError("nothing was answered") from None
+    with asking():
+        try:
+            return input(words).strip()
+        except EOFError:
+            raise UsageError("nothing was answered") from None
 
 
 async def _ask_password(words: str) -> str | None:
     """Blocks the loop, also under a full screen, which makes room for it; Ctrl-C gets through."""
     from prompt_toolkit.application import in_terminal
 
+    interrupted = False
     async with in_terminal():
-        handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-        interrupted = False
         try:
-            return getpass.getpass(f"{words}; password: ") or None
+            with asking(secret=True):
+                return getpass.getpass(f"{words}; password: ") or None
         except EOFError:
             return None
         except KeyboardInterrupt:
             interrupted = True
             return None
         finally:
-            signal.signal(signal.SIGINT, handler)
             if interrupted:  # whoever runs the loop ends it
                 sys.stderr.write("\n")
                 signal.raise_signal(signal.SIGINT)
+
+
+async def _count_down(words: str, seconds: float) -> None:
+    """What is typed meanwhile is neither shown nor kept: it may be the next password."""
+    import termios
+
+    end = clock.elapsed() + seconds
+    with not_echoed(sys.stdin):
+        try:
+            while (left := end - clock.elapsed()) > 0:
+                sys.stderr.write(f"\r{words}; you are asked again in {ceil(left)} s ")
+                sys.stderr.flush()
+                await asyncio.sleep(min(1.0, left))
+        finally:
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+            sys.stderr.write("\n")
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | bool:
@@ -96,3 +128,19 @@ def at_terminal(stream: TextIO | None = None) -> bool:
 def is_dumb() -> bool:
     """A terminal that can only print lines."""
     return os.environ.get("TERM", "dumb").lower() in ("", "dumb", "unknown")
+
+
+@contextmanager
+def not_echoed(terminal: BinaryIO | TextIO) -> Iterator[None]:
+    """What is typed there within it is not shown."""
+    import termios
+
+    number = terminal.fileno()
+    before = termios.tcgetattr(number)
+    quiet = termios.tcgetattr(number)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(number, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(number, termios.TCSADRAIN, before)

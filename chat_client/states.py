@@ -55,6 +55,12 @@ class Forgotten(Struct, frozen=True):
     """
 
 
+class TokenNotKept(Struct, frozen=True):
+    """Comes after `Connected`: the next run has to sign in anew."""
+
+    why: str
+
+
 State = Connecting | Connected | Lost | Ended
 
 OutgoingState = Literal["waiting", "held", "sent", "failed", "discarded"]
@@ -118,4 +124,4 @@ class OtherReply(Reply, frozen=True):
     fields: dict[str, Any]
 
 
-AnyEvent = Event | Connecting | Connected | Lost | Ended | Forgotten | Outgoing
+AnyEvent = Event | Connecting | Connected | Lost | Ended | Forgotten | TokenNotKept | Outgoing

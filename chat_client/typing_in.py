@@ -4,6 +4,7 @@ Each is an `Input`: `lines` ends with the input, or with an Interrupt.
 """
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -29,6 +30,7 @@ from chat_client.completion import Known, complete
 from chat_client.editing import use
 from chat_client.keyboard import ALT_AS_BEFORE, ALT_AS_ESC
 from chat_client.past import Past
+from chat_client.start import not_echoed
 from chat_client.streams import decode
 from chat_client.suspending import Suspension
 from chat_client.typed import secret_from
@@ -193,7 +195,8 @@ class Pipe:
 
     def __init__(self, attended: bool, stdin: BinaryIO | None = None) -> None:
         self.attended = attended
-        self._stdin = stdin or sys.stdin.buffer
+        # Not sys.stdin's own buffer: the thread that waits for a line has its lock, for which Python aborts at the end.
+        self._stdin = stdin or os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
         self._loop = asyncio.get_running_loop()
         self._read: asyncio.Queue[str | Unreadable | None] = asyncio.Queue()
         self._room = threading.Semaphore(AHEAD_MAX)
@@ -250,19 +253,3 @@ class Pipe:
 
     def output(self) -> AbstractContextManager[None]:
         return nullcontext()
-
-
-@contextmanager
-def not_echoed(terminal: BinaryIO) -> Iterator[None]:
-    """What is typed there within it is not shown."""
-    import termios
-
-    number = terminal.fileno()
-    before = termios.tcgetattr(number)
-    quiet = termios.tcgetattr(number)
-    quiet[3] &= ~termios.ECHO
-    termios.tcsetattr(number, termios.TCSADRAIN, quiet)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(number, termios.TCSADRAIN, before)

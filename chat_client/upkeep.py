@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from chat_client import clock
 from chat_client.errors import CannotConnect, ChatError, Disconnected, Refused
@@ -19,7 +19,7 @@ from chat_client.pauses import Pauses
 from chat_client.position import Position
 from chat_client.servers import Server
 from chat_client.sign_in import Credentials
-from chat_client.states import Connected, Connecting, Ended, Forgotten, Lost, State
+from chat_client.states import Connected, Connecting, Ended, Forgotten, Lost, State, TokenNotKept
 from chat_client.stream import Stream
 from chat_server.protocol.events import Closing, CommandForm, Event, FormatSet, Message, SignedIn
 
@@ -60,7 +60,9 @@ class Upkeep:
         self._servers, self._tls, self._client = servers, tls, client
         self._pauses, self._stream = pauses, stream
         self._tries_left = None if patient else len(servers)  # until the first sign-in
+        self._failures: list[str] = []  # since the first server was tried
         self._final: tuple[str, str] | None = None
+        self._greeted = False
         self._try_now = asyncio.Event()
 
     @property
@@ -102,7 +104,7 @@ class Upkeep:
             if isinstance(self.state, Connected):
                 attempt = 0
             if self._refuses_entry(error):
-                self.entered.set_exception(error)
+                self.entered.set_exception(self._all_failures(error))
                 self._stream.end()
                 return
             if self._final is not None:
@@ -112,6 +114,7 @@ class Upkeep:
 
     async def _one_connection(self, server: Server) -> ChatError | None:
         """Returns when it has ended: why, or None if it is to be made again at once."""
+        self._greeted = False
         try:
             link = await Link.open(server, self._tls, self._pushed, self._room)
         except LinkLost as lost:
@@ -144,14 +147,31 @@ class Upkeep:
             return False
         if self._final is not None:
             return True
+        if self.credentials.has_asked and (self._greeted or _is_too_fast(error)):
+            # Who was asked for a password may have taken longer than the server waits, or has to wait for another try.
+            self.credentials.has_asked = False
+            self._tries_left = self._tries_left and len(self._servers)
+            return False
+        self._failures.append(str(error))
         if self._tries_left is not None:
             self._tries_left -= 1
         return self._tries_left == 0
 
+    def _all_failures(self, error: ChatError) -> ChatError:
+        """Of several servers each may have failed in another way."""
+        if isinstance(error, Refused) or len(self._failures) < 2:
+            return error
+        return CannotConnect("; ".join(self._failures))
+
     async def _pause(self, error: ChatError, tried_all: bool) -> None:
         seconds = self._pauses.next() if tried_all else 0.0
+        if _is_too_fast(error):
+            seconds = max(seconds, _retry_in(error))
         self._set(Lost(str(error), clock.elapsed() + seconds))
         self._try_now.clear()
+        if _is_too_fast(error) and self.credentials.wait is not None and not self.entered.done():
+            await self.credentials.wait("too many wrong passwords", seconds)
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._try_now.wait()
@@ -174,11 +194,12 @@ class Upkeep:
     async def _sign_in(self, link: Link, server: Server) -> None:
         """Raises Refused, Disconnected, LinkLost, _OtherHistory."""
         await link.greeted()
+        self._greeted = True
         format_json = {"format": "json", "client": self._client}
         link.command("format", format_json, Request(lambda answer: self._formatted(link, answer)))
         while True:
             position = self.position.seq if self.position.history else None
-            verb, arguments = self.credentials.attempt(position)
+            verb, arguments = self.credentials.attempt(server, position)
             resumed = verb == "resume" and position is not None
             answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
             request = Request(partial(self._signed_in, link, server, resumed, answered), partial(self._missed, resumed))
@@ -208,7 +229,7 @@ class Upkeep:
         """Before anything that comes after it is read."""
         if isinstance(answer, SignedIn):
             self.signed_in = answer
-            self.credentials.accepted(answer.user, answer.token)
+            not_kept = self.credentials.accepted(answer.user, answer.token)
             if self.position.signed_in(answer.seq, answer.history):
                 self._stream.put(Forgotten())
                 self.on_forgotten()
@@ -218,6 +239,8 @@ class Upkeep:
                 self._pauses.over()
                 self._set(Connected(str(server), answer, resumed))
                 self.on_ready()
+                if not_kept is not None:
+                    self._stream.put(TokenNotKept(not_kept))
                 self._enter()
         if not answered.done():
             answered.set_result(answer)
@@ -241,3 +264,13 @@ class Upkeep:
             self.credentials.end()
         if not isinstance(event, Message) or self.position.pushed(event):
             self._stream.put(event)
+
+
+def _is_too_fast(error: ChatError) -> TypeGuard[Refused]:
+    return isinstance(error, Refused) and error.code == "too_fast"
+
+
+def _retry_in(refused: Refused) -> float:
+    """As a distance: the clocks of the two machines may tell different times."""
+    seconds = refused.fields.get("retry_in")
+    return float(seconds) if isinstance(seconds, int | float) else 0.0

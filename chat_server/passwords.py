@@ -211,4 +211,5 @@ class SignInGuard:
                 "too_fast",
                 f"too many wrong passwords for {account}: no more tries {until(retry_at_ms, now.at_ms)}",
                 retry_at=iso(retry_at_ms),
+                retry_in=-(-(retry_ms - now.elapsed_ms) // 1000),
             )

@@ -13,7 +13,7 @@ from chat_client.model.feed import Feed
 from chat_client.model.screen import USERS_MAX, Screen
 from chat_client.rows.cells import safe
 from chat_client.rows.items import Pending
-from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing
+from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept
 from chat_server.protocol import events as e
 from chat_server.protocol.events import Event, Limit, Message, ReadMarker, Sent
 from chat_server.protocol.file_replies import Upload
@@ -32,6 +32,8 @@ def handle(screen: Screen, event: AnyEvent, now: float, answered: bool = False) 
         message(screen, event)
     elif isinstance(event, Outgoing):
         outgoing(screen, event)
+    elif isinstance(event, TokenNotKept):
+        _note(screen, screen.open_name, f"the token for the next start cannot be kept: {safe(event.why)}")
     elif isinstance(event, Event):
         heard = _HEARD.get(type(event), _other)
         told = heard(screen, event)

@@ -42,14 +42,18 @@ class Home:
     def arguments(self, *arguments: str, user: str) -> list[str]:
         return [sys.executable, "-m", "chat_client", "--server", self.address, "--user", user, *arguments]
 
-    async def program(self, *arguments: str, user: str, stdin: bytes | None = None) -> Program:
-        """The client, started."""
+    async def program(
+        self, *arguments: str, user: str, stdin: bytes | None = None, register: bool = True, **environment: str
+    ) -> Program:
+        """The client, started. A script may make its account, unless that is what is tested."""
+        if register and {"--send", "--follow"} & set(arguments):
+            arguments = ("--register", *arguments)
         process = await asyncio.create_subprocess_exec(
             *self.arguments(*arguments, user=user),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=self.environment,
+            env=self.environment | environment,
             cwd=self.folder,
             # Tests that run in the background ignore Ctrl-C, and what they start would too.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),

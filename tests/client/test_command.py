@@ -4,11 +4,15 @@ import asyncio
 import json
 import re
 import signal
+import ssl
 import stat
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
 
 from chat_client.plain import LAST_SECONDS_MAX
 from tests.client.conftest import Home
@@ -18,8 +22,8 @@ from tests.harness import Server
 Ended = tuple[int, str, str]
 
 
-async def run(home: Home, *arguments: str, user: str = "bob", stdin: bytes = b"") -> Ended:
-    return await (await home.program(*arguments, user=user, stdin=stdin)).end()
+async def run(home: Home, *arguments: str, user: str = "bob", stdin: bytes = b"", **options: Any) -> Ended:
+    return await (await home.program(*arguments, user=user, stdin=stdin, **options)).end()
 
 
 # ---- --send
@@ -54,6 +58,8 @@ async def test_send_refused(home: Home) -> None:
         (("hi",), b"", "a text goes with --send"),
         (("--json",), b"", "--json goes with --follow"),
         (("--send", "main", "--follow", "main"), b"", "do not go together"),
+        (("--register", "--plain"), b"", "--register goes with --send or --follow"),
+        (("--server", "::1:8000"), b"", "for ::1:8000 write [::1]:8000, or [::1:8000]:8000"),
         (("--bogus",), b"", "unrecognized arguments: --bogus; see chat-client --help"),
         (("--theme", "pink"), b"", "a theme is dark, light, mono"),
         (("--server", "a:b"), b"", "a server is HOST:PORT"),
@@ -155,12 +161,14 @@ async def test_the_token_is_kept_where_nobody_else_may_read_it(home: Home) -> No
     file = home.folder / ".local/share/chat-client/tokens.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    token = json.loads(file.read_text())[home.address]["tokens"]["bob"]
+    token = json.loads(file.read_text())["servers"][f"localhost:{home.server.port}"]["tokens"]["bob"]
     client, _, reply = await home.chat.resume(token)
     assert reply["user"] == "bob"
     # With the token a password is not needed any more.
     await client.ok("/password secret")
     assert (await run(home, "--send", "main", "again"))[0] == 0
+    others = f"nowhere.invalid:1,LOCALHOST:{home.server.port}"
+    assert (await run(home, "--server", others, "--send", "main", "however it is written"))[0] == 0
     assert "secret" not in file.read_text()
 
 
@@ -176,7 +184,7 @@ async def test_settings_come_from_a_file(home: Home) -> None:
     folder.mkdir(parents=True)
     (folder / "config.toml").write_text(f'server = "{home.address}"\nuser = "carol"\n')
     process = await asyncio.create_subprocess_exec(
-        *home.arguments(user="x")[:3], "--send", "main", "from the file",
+        *home.arguments(user="x")[:3], "--register", "--send", "main", "from the file",
         env=home.environment, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     _, error = await process.communicate()
@@ -190,8 +198,51 @@ async def test_tls(home: Home, private: tuple[Server, Path]) -> None:
     server, ca = private
     sending = ("--server", f"localhost:{tls_port(server)}", "--send", "main", "hi")
     assert await run(home, *sending, "--tls", "--ca", str(ca)) == (0, "", "")
+    assert await run(home, *sending, "--tls", "--ca", str(ca)) == (0, "", "")
     status, _, error = await run(home, *sending, "--tls")
-    assert status == 3 and "not trusted" in error and "--ca FILE" in error
+    assert status == 3 and "nobody known here has signed it; --ca FILE" in error
+    status, _, error = await run(home, *sending)
+    assert status == 3 and "it speaks TLS there; use --tls" in error
+    status, _, error = await run(home, *sending, "--tls", "--server", home.address)
+    assert status == 3 and "it does not speak TLS there" in error
+
+
+async def test_what_is_wrong_with_a_certificate_is_told_apart(home: Home, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    ca = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    wrong = {
+        "it is for another name than localhost; --server": authority.issue_cert("chat.example.org"),
+        "it has expired; whoever runs the server": authority.issue_cert(
+            "localhost", not_after=datetime(2020, 1, 1, tzinfo=UTC)
+        ),
+    }
+    for words, certificate in wrong.items():
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        status, out, error = await run(home, "--server", f"localhost:{port}", "--ca", str(ca), "--send", "main", "hi")
+        server.close()
+        assert (status, out) == (3, "") and words in error and "--ca" not in error
+
+
+# ---- what is kept
+
+
+@pytest.mark.parametrize("mode", [("--send", "main", "hi"), ("--plain",)])
+async def test_a_home_that_cannot_be_used_costs_the_token_alone(home: Home, mode: tuple[str, ...]) -> None:
+    status, out, error = await run(home, *mode, HOME="/dev/null")
+    assert status == 0 and "Traceback" not in error
+    assert "the token for the next start cannot be kept: Not a directory" in out + error
+
+
+@pytest.mark.parametrize("mode", [("--send", "main", "hi"), ("--follow", "main")])
+async def test_a_script_makes_no_account_unless_it_is_told_to(home: Home, mode: tuple[str, ...]) -> None:
+    status, out, error = await run(home, *mode, user="typo", register=False)
+    assert (status, out) == (1, "") and error.startswith("chat-client: unknown_user: ") and "--register" in error
+    alice = await home.chat.json("alice")
+    assert (await alice.command("/who typo"))[1]["code"] == "unknown_user"
 
 
 # ---- --plain with a pipe

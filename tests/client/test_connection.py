@@ -13,6 +13,7 @@ from chat_client import clock, connection, link, stream
 from chat_client.connection import Chat, connect
 from chat_client.errors import CannotConnect, Disconnected, Refused
 from chat_client.pauses import Pauses
+from chat_client.servers import Server, read
 from chat_client.states import (
     AnyEvent,
     Connected,
@@ -22,8 +23,10 @@ from chat_client.states import (
     Lost,
     OtherReply,
     Outgoing,
+    TokenNotKept,
     Unknown,
 )  # fmt: skip
+from chat_client.tokens import TokenFile
 from chat_server.protocol.events import Message, Page, Presence
 from tests.client.fake import AT, FakeLink, FakeServer, message
 from tests.harness import TIMEOUT_SECONDS
@@ -108,26 +111,99 @@ async def test_it_tells_who_it_is(server: FakeServer, client: Client) -> None:
 
 
 async def test_a_token_is_tried_first_then_the_name(server: FakeServer, client: Client) -> None:
-    dropped: list[str] = []
+    kept: list[str] = []
 
     class Tokens:
-        def get(self, user: str) -> str | None:
+        def get(self, user: str, server: Server) -> str | None:
+            assert str(server) == link_to
             return "old"
 
         def put(self, user: str, token: str) -> None:
-            dropped.append(f"+{user} {token}")
+            kept.append(f"+{user} {token}")
+            raise OSError(30, "Read-only file system")
 
-        def drop(self, user: str) -> None:
-            dropped.append(f"-{user}")
+        def drop(self, user: str, token: str) -> None:
+            kept.append(f"-{user} {token}")
 
+    link_to = server.address
     entering = client.enter(server, tokens=Tokens())
     link = await server.link()
     resume = await link.begin_sign_in()
     assert (resume["cmd"], resume["token"], "position" in resume) == ("resume", "old", False)
     link.refuse(resume, "bad_token")
     link.end_sign_in(await link.expect("sign_in"))
+    chat = await entering
+    assert kept == ["-bob old", "+bob the token"]
+    assert (await until(chat, TokenNotKept))[-1] == TokenNotKept("Read-only file system")
+
+
+async def test_a_token_is_sent_to_its_own_server_alone(server: FakeServer, client: Client, tmp_path: Path) -> None:
+    async with FakeServer() as stranger:
+        TokenFile(tmp_path / "t", read(server.address)).put("bob", "secret")
+        entering = client.enter(
+            stranger, server, tokens=TokenFile(tmp_path / "t", read([stranger.address, server.address]))
+        )
+        link = await stranger.link()
+        first = await link.begin_sign_in()
+        assert (first["cmd"], "secret" in str(first)) == ("sign_in", False)
+        link.refuse(first, "busy")
+        link.lose()
+        second = await (await server.link()).sign_in()
+        assert (second["cmd"], second["token"]) == ("resume", "secret")
+        await entering
+
+
+async def test_after_too_many_wrong_passwords_it_waits_and_asks_again(server: FakeServer, client: Client) -> None:
+    told: list[object] = []
+
+    async def ask(words: str) -> str | None:
+        told.append(words)
+        return f"secret {len(told)}"
+
+    async def wait(words: str, seconds: float) -> None:
+        told.append((words, seconds))
+
+    entering = client.enter(server, ask_password=ask, wait=wait)
+    link = await server.link()
+    link.refuse(await link.begin_sign_in(), "password_required")
+    link.refuse(await link.expect("sign_in"), "too_fast", retry_in=7)
+    link = await server.link()
+    again = await link.begin_sign_in()
+    assert "password" not in again, "one is asked for a new one"
+    link.refuse(again, "password_required")
+    right = await link.expect("sign_in")
+    assert right["password"] == "secret 3"
+    link.end_sign_in(right)
     await entering
-    assert dropped == ["-bob", "+bob the token"]
+    assert told == ["bob has a password", ("too many wrong passwords", 7.0), "bob has a password"]
+
+
+async def test_who_types_the_password_slowly_is_not_asked_again(server: FakeServer, client: Client) -> None:
+    link = server.link
+
+    async def ask(words: str) -> str | None:
+        first.lose()
+        return "secret"
+
+    entering = client.enter(server, ask_password=ask)
+    first = await link()
+    first.refuse(await first.begin_sign_in(), "password_required")
+    second = await link()
+    command = await second.begin_sign_in()
+    assert command["password"] == "secret"
+    second.lose()
+    with pytest.raises(CannotConnect):
+        await entering
+
+
+async def test_no_account_is_made_where_that_is_not_wanted(server: FakeServer, client: Client) -> None:
+    entering = client.enter(server, register=False)
+    link = await server.link()
+    command = await link.begin_sign_in()
+    assert command["register"] is False
+    link.refuse(command, "unknown_user")
+    with pytest.raises(Refused, match="--register makes"):
+        await entering
 
 
 async def test_a_password_is_asked_for_only_if_the_server_wants_one(server: FakeServer, client: Client) -> None:
@@ -196,6 +272,18 @@ async def test_a_patient_one_tries_until_it_works(server: FakeServer, client: Cl
     states = await until(chat, Connected)
     assert [type(each) for each in states] == [Connecting, Lost, Connecting, Lost, Connecting, Connected]
     assert [each.attempt for each in states if isinstance(each, Connecting)] == [1, 2, 3]
+
+
+async def test_of_several_servers_each_failure_is_told(server: FakeServer, client: Client) -> None:
+    async with FakeServer() as other:
+        other._server.close()
+        entering = client.enter(other, server)
+        (await server.link()).write("SSH-2.0-OpenSSH_9.2")
+        with pytest.raises(CannotConnect) as error:
+            await entering
+    assert str(error.value) == (
+        f"{other.address}: nothing listens there; {server.address}: what answers there is no chat server"
+    )
 
 
 async def test_several_servers_are_tried_in_turn(server: FakeServer, client: Client) -> None:

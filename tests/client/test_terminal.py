@@ -181,6 +181,52 @@ async def test_ctrl_c_while_a_password_is_asked_for(home: Home, tmux: Tmux) -> N
     assert screen.split() == ["bob", "has", "a", "password;", "password:", "left", "with", "130"]
 
 
+def type_wrong_passwords(terminal: Terminal) -> int:
+    """Until one has to wait; how often it was asked. On a slow machine the first pauses are over too soon."""
+    for asked in range(1, 9):
+        terminal.until(lambda screen: screen.count("password:") >= asked)  # noqa: B023
+        terminal.enter("wrong")
+        screen = terminal.until(lambda screen: "asked again" in screen or screen.count("password:") > asked)  # noqa
+        if "too many wrong passwords; you are asked again in " in screen:
+            return asked
+    raise AssertionError("it never had to wait")
+
+
+async def guarded(home: Home) -> None:
+    """Bob has a password, and there is one try."""
+    await (await home.chat.json("bob")).ok("/password secret")
+    home.server.kill()
+    home.server.options = (*home.server.options, "--sign-in-tries", "1/10m")
+    home.server.start()
+
+
+@pytest.mark.parametrize("mode", [["--plain"], []])
+async def test_after_too_many_wrong_passwords_one_is_asked_again(home: Home, tmux: Tmux, mode: list[str]) -> None:
+    await guarded(home)
+    terminal = tmux.start([*home.arguments(user="bob"), *mode], home.environment)
+    asked = type_wrong_passwords(terminal)
+    terminal.type("typed too early")
+    screen = terminal.until(lambda screen: screen.count("password:") > asked)
+    assert "early" not in screen
+    terminal.enter("secret")
+    terminal.until(lambda screen: "connected to" in screen or "❯" in screen)
+    assert "early" not in terminal.screen()
+
+
+async def test_ctrl_c_ends_at_every_question(home: Home, tmux: Tmux) -> None:
+    program = home.arguments(user="x")[:3]
+    for words, options in (("server [", []), ("your name at ", ["--server", home.address])):
+        terminal = tmux.start([*program, *options], home.environment)
+        terminal.until(words)
+        terminal.keys("C-c")
+        assert "Traceback" not in terminal.until("left with 130")
+    await guarded(home)
+    terminal = tmux.start(home.arguments(user="bob"), home.environment)
+    type_wrong_passwords(terminal)
+    terminal.keys("C-c")
+    terminal.until("left with 130")
+
+
 async def test_a_dumb_terminal(home: Home, tmux: Tmux) -> None:
     terminal = tmux.start(home.arguments("--plain", user="bob"), home.environment | {"TERM": "dumb"})
     terminal.until("* connected to ")

@@ -28,6 +28,7 @@ from chat_server.protocol import commands as c
 from chat_server.protocol.events import Event, Reply
 from chat_server.protocol.times import clock_time, duration, iso
 from chat_server.rules import Executor, read
+from chat_server.rules.retention import spares
 from chat_server.rules.turn import Then, View
 from chat_server.settings import Settings
 from chat_server.store.database import DISK_ERRORS, Database, open_writer
@@ -123,12 +124,12 @@ class Node:
         self.submit(Due())
 
     def _spared(self, state: State) -> str:
-        """What the first start after an upgrade or a restore says of messages that are to go; "" where there is none.
+        """What is said of messages that are to go, where many may at once; "" where there is none.
 
         The upgrade may be one from a version that removed nothing: whoever runs the server hears of it in time.
         """
         ttl_ms = self.limits.message_ttl_ms
-        if state.spared_ms is not None or ttl_ms is None:
+        if ttl_ms is None or not spares(state, self.limits):
             return ""
         count = self._executor.count_read()
         if not count:
@@ -136,8 +137,8 @@ class Node:
         at = clock_time(iso(self.time.now().at_ms + ttl_ms), "")
         return (
             f"{count} message{'s' if count != 1 else ''} that all have read will be removed from {at} UTC on, which is"
-            f" --message-ttl ({duration(ttl_ms)}) after this first start since an upgrade or a restore;"
-            " --message-ttl off keeps them"
+            f" --message-ttl ({duration(ttl_ms)}) after this start, the first since an upgrade, a restore or a time"
+            " without --message-ttl; --message-ttl off keeps them"
         )
 
     def submit(self, command: Logged, user_id: int = 0, session: int = 0, address: str = "") -> None:

@@ -171,12 +171,12 @@ def _report_list(reply: o.ReportList, now: str) -> _Rendered:
     ]
     for each in reply.users:
         ban = f"; banned {until_told(each.ban.until, now)}: {each.ban.reason}" if each.ban else ""
-        items.append(f"{each.user}: {_counted(each.reports, 'report')}, {each.counting} of them count now{ban}")
+        items.append(f"{each.user}: {counted(each.reports, 'report')}, {each.counting} of them count now{ban}")
     more = f"; {reply.more}" if reply.more else ""
-    return items, f"{_counted(len(reply.reports), 'report')}{more}"
+    return items, f"{counted(len(reply.reports), 'report')}{more}"
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
@@ -194,7 +194,7 @@ def _stats(reply: o.Stats, now: str) -> _Rendered:
 
 def _operator_list(reply: o.OperatorList, now: str) -> _Rendered:
     items = [f"{each.user}  by {each.by}{f'  ({each.note})' if each.note else ''}" for each in reply.operators]
-    return items, _counted(len(items), "operator")
+    return items, counted(len(items), "operator")
 
 
 REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
@@ -314,12 +314,12 @@ REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     ),
     o.UserPasswordSet: lambda reply, now: ([], f"{reply.user} has a new password; all sign-ins of before have ended"),
     o.FilesKept: lambda reply, now: ([], "all files stay until this connection ends"),
-    o.Exported: lambda reply, now: ([], f"{_counted(reply.records, 'record')} of {reply.user}"),
+    o.Exported: lambda reply, now: ([], f"{counted(reply.records, 'record')} of {reply.user}"),
     o.TimeRepaired: lambda reply, now: (
         [],
-        f"{_counted(reply.messages, 'message')} and {_counted(reply.users, 'account')} had times in the future"
+        f"{counted(reply.messages, 'message')} and {counted(reply.users, 'account')} had times in the future"
         if reply.messages or reply.users
         else "nothing lies in the future",
     ),
-    o.Acts: lambda reply, now: ([], _counted(reply.count, "act")),
+    o.Acts: lambda reply, now: ([], counted(reply.count, "act")),
 }

@@ -37,6 +37,7 @@ from chat_server.protocol.names import Name
 from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules import erasure
 from chat_server.rules.registration import note_registration, refuse_registration
+from chat_server.rules.retention import spares
 from chat_server.rules.rooms import leave_all
 from chat_server.rules.turn import Answer, Ending, Entered, Stale, Turn, View, is_operator, reading, rule, unknown_user
 from chat_server.store import (
@@ -72,6 +73,8 @@ class Welcome(msgspec.Struct, frozen=True):
 
 @rule(Configure)
 def configure(turn: Turn, command: Configure) -> None:
+    if spares(turn.state, command.limits):
+        turn.state.spared_ms = turn.elapsed_ms
     state.configure(turn.db, turn.state, msgspec.json.encode(command.limits).decode(), command.history)
     operators.configure(turn.db, [(name.name, name.folded) for name in command.operators])
 

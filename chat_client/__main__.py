@@ -7,12 +7,14 @@ import sys
 from chat_client import script, show, streams
 from chat_client.connection import Chat
 from chat_client.errors import ChatError, Refused
-from chat_client.settings import NAME, Settings, UsageError, load
+from chat_client.faults import Faults
+from chat_client.settings import NAME, Settings, UsageError, data_dir, load
 from chat_client.signals import EndedBySignal, until_ended
 from chat_client.start import at_terminal, is_dumb, open_chat
 from chat_client.states import TokenNotKept
 
 DONE, REFUSED, USAGE, NO_CONNECTION, NOT_KNOWN, CANNOT_WRITE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 128 + signal.SIGINT
+FAULT = 70  # as sysexits.h has it
 
 
 def main() -> None:
@@ -35,6 +37,9 @@ def main() -> None:
         # Who read our lines has gone: nothing to say, and nobody to say it to.
         streams.abandon(1)
         status = DONE
+    except Exception as error:
+        Faults(data_dir(), _warn).tell(error)
+        status = FAULT
     sys.exit(status)
 
 
@@ -103,6 +108,8 @@ async def _plain(settings: Settings) -> int:
 
         calls = (attend,) if settings.notify and attended and at_terminal(sys.stdout) else ()
         plain = Plain(chat, settings.downloads, streams.out, *calls)
+        faults = Faults(settings.data_dir, lambda words: streams.out(f"- {words}\n"))
+        asyncio.get_running_loop().set_exception_handler(faults.heard)
         source: Input
         if attended and at_terminal(sys.stdout) and not is_dumb():
             past = Past(settings.data_dir / "typed", lambda line: may_keep(line, chat))

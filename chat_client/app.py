@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 from collections.abc import Callable, Coroutine
 from functools import partial
 from itertools import count
@@ -18,6 +19,7 @@ from chat_client.completion import Known, usage
 from chat_client.connection import Chat
 from chat_client.desktop import open_file
 from chat_client.errors import ChatError, Disconnected
+from chat_client.faults import Faults
 from chat_client.files import Progress
 from chat_client.layout.frame import Frame
 from chat_client.model import effects as e
@@ -74,6 +76,7 @@ class App:
             hidden=[Hidden(lambda: chat.commands)],
         )
         self._terminal = Terminal(self._view.app.output)
+        self._faults = Faults(settings.data_dir, self._tell_fault)
         self._suspension = Suspension(self._view.app, self._terminal.begin, self._terminal.end)
         self._tasks: set[asyncio.Task[None]] = set()
         self._transfers: dict[int, asyncio.Task[None]] = {}
@@ -88,13 +91,16 @@ class App:
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
         gc.freeze()  # what was imported stays: looking through it took 30 ms now and then
+        asyncio.get_running_loop().set_exception_handler(self._faults.heard)
         reading = asyncio.create_task(self._read())
         ticking = asyncio.create_task(self._tick())
         try:
             with self._suspension.watched():
                 if self._asks_ground:
                     await self._ground.ask(self._view.app.input, self._view.app.output)
-                return await self._view.app.run_async(handle_sigint=False)
+                return await self._view.app.run_async(handle_sigint=False, set_exception_handler=False)
+        except EOFError:  # the terminal has gone
+            return 128 + signal.SIGHUP
         finally:
             for task in (ticking, *self._transfers.values()):
                 task.cancel()
@@ -109,12 +115,17 @@ class App:
         self.screen.elapsed = clock.elapsed()
         return clock.now()
 
+    def _tell_fault(self, words: str) -> None:
+        self.screen.tell("error", words, 30.0)
+        self._draw_soon()
+
     # ---- what comes
 
     async def _read(self) -> None:
         done = 0
         async for event in self._chat:
-            handle(self.screen, event, self._now(), answered=self._chat.is_own)
+            with self._faults.told():
+                handle(self.screen, event, self._now(), answered=self._chat.is_own)
             if isinstance(event, Connected):
                 self._learn()
             if isinstance(event, Outgoing) and event.state not in ("waiting", "held"):
@@ -137,9 +148,10 @@ class App:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            if tick(self.screen, self._now()):
-                self._draw_soon()
-            self._carry_out()
+            with self._faults.told():
+                if tick(self.screen, self._now()):
+                    self._draw_soon()
+                self._carry_out()
 
     def _draw_soon(self) -> None:
         if self._drawing is None:
@@ -248,6 +260,7 @@ class App:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self._faults.watch(task)
         return task
 
     async def _ask(self, effect: e.Ask) -> None:

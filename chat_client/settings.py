@@ -82,11 +82,16 @@ def load(arguments: Sequence[str]) -> Settings:
         servers=named,
         ca=expanded(ca) if ca else None,
         downloads=downloads,
-        data_dir=Path(platformdirs.user_data_dir(NAME, appauthor=False)),
+        data_dir=data_dir(),
         config_file=config_file,
         **values,
         **_script(given),
     )
+
+
+def data_dir() -> Path:
+    """Where the client keeps what it keeps."""
+    return Path(platformdirs.user_data_dir(NAME, appauthor=False))
 
 
 def _in_words(given: dict[str, Any]) -> dict[str, Any]:

@@ -159,7 +159,7 @@ class Prompt:
     async def lines(self) -> AsyncIterator[str | Unreadable]:
         while True:
             try:
-                yield await self._session.prompt_async(self._words, handle_sigint=False)
+                yield await self._session.prompt_async(self._words, handle_sigint=False, set_exception_handler=False)
             except EOFError:
                 return
 
@@ -171,7 +171,7 @@ class Prompt:
             keys.add(key)(lambda event: event.app.exit(exception=EOFError()))
         self._dress(session, keys)
         try:
-            return await session.prompt_async(words, handle_sigint=False)
+            return await session.prompt_async(words, handle_sigint=False, set_exception_handler=False)
         except EOFError:
             return None
 

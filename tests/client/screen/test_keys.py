@@ -51,3 +51,22 @@ async def test_plain_too(home: Home, tmux: Tmux, data: bytes) -> None:
     sent(alice, b"\x1b]11;rgb:1/1/1\x07\x1b[?62;22c")
     alice.enter("line")
     assert "rgb" not in alice.until("main alice: half a line (#1)")
+
+
+async def test_a_fault_of_the_client_is_told_in_the_bar(home: Home, tmux: Tmux) -> None:
+    """By a key that is made to fail: nothing asks for Enter, and the line goes on."""
+    code = (
+        "import sys\nfrom chat_client.model import moving\n"
+        "def fail(screen): raise RuntimeError('a key failed')\n"
+        "moving.toggle_sides = fail\n"
+        "sys.argv[0] = 'chat-client'\nfrom chat_client.__main__ import main\nmain()\n"
+    )
+    arguments = home.arguments(user="alice")
+    alice = tmux.start([arguments[0], "-c", code, *arguments[3:]], home.environment, 110, 30)
+    alice.until("❯ message to everyone")
+    alice.type("before")
+    alice.keys("F2")
+    alice.until("a fault in the client: RuntimeError: a key failed")
+    alice.enter(" and after")
+    assert "Press ENTER" not in alice.until("alice  before and after")
+    assert "in fail" in (home.folder / ".local/share/chat-client/faults.log").read_text()

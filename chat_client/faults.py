@@ -1,0 +1,59 @@
+"""What goes wrong in the client itself: one line for the person, the traceback into a file, and it goes on."""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from chat_client.streams import CannotWrite
+
+LOG_BYTES_MAX = 1 << 20
+AGAIN_SECONDS = 5.0  # what goes wrong with each frame is told once in so many
+
+
+class Faults:
+    """`tell` gets the line. `heard` is a handler of exceptions for a loop."""
+
+    def __init__(self, folder: Path, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self.path, self._tell, self._clock = folder / "faults.log", tell, clock
+        self._last, self._told_at = "", -AGAIN_SECONDS
+
+    def heard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception") or RuntimeError(context["message"])
+        if not isinstance(error, CannotWrite | BrokenPipeError):  # which end the program elsewhere
+            self.tell(error)
+
+    def tell(self, error: BaseException) -> None:
+        words = f"{type(error).__name__}: {error}".replace("\n", " ")
+        again = words == self._last and self._clock() - self._told_at < AGAIN_SECONDS
+        if again:
+            return
+        self._last, self._told_at = words, self._clock()
+        self._tell(f"a fault in the client: {words[:80]}; {self._log(error)}")
+
+    def _log(self, error: BaseException) -> str:
+        """Where it stands now."""
+        lines = "".join(traceback.format_exception(error))
+        with suppress(OSError):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            how = "w" if self.path.exists() and self.path.stat().st_size > LOG_BYTES_MAX else "a"
+            with self.path.open(how, encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{lines}\n")
+            self.path.chmod(0o600)
+            return f"it is in {self.path}"
+        return f"it cannot be written to {self.path}"
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """A fault within it is told, and ends no more than this."""
+        try:
+            yield
+        except Exception as error:
+            self.tell(error)
+
+    def watch(self, task: "asyncio.Task[Any]") -> None:
+        """Tell what ends this task, if it is a fault."""
+        task.add_done_callback(lambda task: None if task.cancelled() or not (e := task.exception()) else self.tell(e))

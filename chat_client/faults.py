@@ -1,13 +1,14 @@
 """What goes wrong in the client itself: one line for the person, the traceback into a file, and it goes on."""
 
 import asyncio
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from chat_client import clock
+from chat_client.local import local_now
 from chat_client.streams import CannotWrite
 
 LOG_BYTES_MAX = 1 << 20
@@ -17,8 +18,8 @@ AGAIN_SECONDS = 5.0  # what goes wrong with each frame is told once in so many
 class Faults:
     """`tell` gets the line. `heard` is a handler of exceptions for a loop."""
 
-    def __init__(self, folder: Path, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self.path, self._tell, self._clock = folder / "faults.log", tell, clock
+    def __init__(self, folder: Path, tell: Callable[[str], None], elapsed: Callable[[], float] = clock.elapsed) -> None:
+        self.path, self._tell, self._elapsed = folder / "faults.log", tell, elapsed
         self._last, self._told_at = "", -AGAIN_SECONDS
 
     def heard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -28,10 +29,9 @@ class Faults:
 
     def tell(self, error: BaseException) -> None:
         words = f"{type(error).__name__}: {error}".replace("\n", " ")
-        again = words == self._last and self._clock() - self._told_at < AGAIN_SECONDS
-        if again:
+        if words == self._last and self._elapsed() - self._told_at < AGAIN_SECONDS:
             return
-        self._last, self._told_at = words, self._clock()
+        self._last, self._told_at = words, self._elapsed()
         self._tell(f"a fault in the client: {words[:80]}; {self._log(error)}")
 
     def _log(self, error: BaseException) -> str:
@@ -41,7 +41,7 @@ class Faults:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             how = "w" if self.path.exists() and self.path.stat().st_size > LOG_BYTES_MAX else "a"
             with self.path.open(how, encoding="utf-8", errors="backslashreplace") as file:
-                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{lines}\n")
+                file.write(f"{local_now(clock.now())}\n{lines}\n")
             self.path.chmod(0o600)
             return f"it is in {self.path}"
         return f"it cannot be written to {self.path}"

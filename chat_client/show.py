@@ -4,11 +4,10 @@ The words are the server's own (`chat_server.protocol.text`), the times are thos
 gets through, whatever the server let through.
 """
 
-from datetime import datetime
 from typing import Any
 
-from msgspec.structs import replace
-
+from chat_client import clock
+from chat_client.local import local, local_value
 from chat_client.states import Connected, Ended, Forgotten, Lost, OtherReply, Outgoing, TokenNotKept, Unknown
 from chat_server.protocol import text
 from chat_server.protocol.clean import clean
@@ -19,27 +18,17 @@ from chat_server.protocol.times import clock_time, distance
 TEXT_CHARS_SHOWN = 60
 
 
-def local(at: str) -> str:
-    """A time of the protocol in the time zone of this machine."""
-    try:
-        return datetime.fromisoformat(at).astimezone().isoformat()
-    except (ValueError, OverflowError):
-        return at
-
-
 def event(event: Event, now: str) -> list[str]:
     """`now`: UTC, as the protocol writes times."""
     if isinstance(event, Unknown):
         return _lines(f"* {event.name}: {_fields(event.fields)}")
-    if isinstance(event, Message):
-        return _lines(text.event(replace(event, at=local(event.at)), local(now)).decode())
-    return _lines(text.event(event, now).decode())
+    return _lines(text.event(event, local(now)).decode())
 
 
 def reply(reply: Reply, verb: str, now: str) -> list[str]:
     if isinstance(reply, OtherReply):
         return _lines(f"+ {verb} {_fields(reply.fields)}".rstrip())
-    return _lines(text.reply(reply, None, now).decode())
+    return _lines(text.reply(reply, None, local(now)).decode())
 
 
 def _lines(lines: str) -> list[str]:
@@ -47,7 +36,9 @@ def _lines(lines: str) -> list[str]:
 
 
 def _fields(fields: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in fields.items()).replace("\n", " ")
+    return ", ".join(f"{name} {local_value(str(value), clock.now())}" for name, value in fields.items()).replace(
+        "\n", " "
+    )
 
 
 def state(state: object, elapsed: float) -> list[str]:

@@ -11,7 +11,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
+from chat_client import clock
 from chat_client.errors import UNCERTAIN, Refused
+from chat_client.local import local_text
 from chat_client.states import OtherReply, Unknown
 from chat_server.protocol import attention_replies, file_replies, operator_replies, room_replies
 from chat_server.protocol import events as e
@@ -128,7 +130,8 @@ def _reply(verb: str, line: bytes) -> e.Reply:
 
 def _refused(line: bytes) -> Refused:
     fields = _rest(line, "type", "re", "label")
-    refused = Refused(str(fields.pop("code", "internal")), str(fields.pop("text", "")), fields)
+    code, text = str(fields.pop("code", "internal")), str(fields.pop("text", ""))
+    refused = Refused(code, local_text(text, fields, clock.now()), fields)
     if refused.code not in UNCERTAIN:
         return refused
     known = "it is not known whether it was done" if refused.done is None else "nothing was done"

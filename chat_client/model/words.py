@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chat_client import clock
+from chat_client.local import local_now, local_value
 from chat_client.states import OtherReply, Unknown
 from chat_server.protocol import text
 from chat_server.protocol.events import Event, Reply
-from chat_server.protocol.times import iso
 
 CONTINUED = "    | "  # what `text` puts before a line that goes on
 
@@ -15,14 +16,14 @@ def of_event(event: Event, now: float) -> str:
     """`now` is Unix time, in seconds. Nothing for what a person has no use for."""
     if isinstance(event, Unknown):
         return of_fields(event.name, event.fields)
-    return _plain(text.event(event, _iso(now)).decode().removeprefix("* "))
+    return _plain(text.event(event, local_now(now)).decode().removeprefix("* "))
 
 
 def of_reply(verb: str, reply: Reply, now: float) -> str:
     """What was done, then what it lists."""
     if isinstance(reply, OtherReply):
         return of_fields("", reply.fields) or f"{verb}: done"
-    *items, done = text.reply(reply, None, _iso(now)).decode().split("\n+ ")
+    *items, done = text.reply(reply, None, local_now(now)).decode().split("\n+ ")
     return _plain("\n".join([done.removeprefix("+ ").removesuffix("\n"), *items]))
 
 
@@ -36,11 +37,7 @@ def _value(value: Any) -> str:
         return "; ".join(_value(each) for each in value) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{key} {_value(each)}" for key, each in value.items())
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _iso(now: float) -> str:
-    return iso(int(now * 1000))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else local_value(str(value), clock.now())
 
 
 def _plain(lines: str) -> str:

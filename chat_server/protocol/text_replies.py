@@ -9,7 +9,7 @@ from chat_server.protocol import file_replies as f
 from chat_server.protocol import operator_replies as o
 from chat_server.protocol import room_replies as r
 from chat_server.protocol.files import size_told
-from chat_server.protocol.times import clock_time, parse_iso, until
+from chat_server.protocol.times import distance, moment, parse_iso
 
 
 def file_told(file: e.File) -> str:
@@ -17,7 +17,7 @@ def file_told(file: e.File) -> str:
 
 
 def until_told(end: str, now: str) -> str:
-    return until(parse_iso(end) or 0, parse_iso(now) or 0)
+    return f"until {moment(end, now)}, in {distance((parse_iso(end) or 0) - (parse_iso(now) or 0))}"
 
 
 _Rendered = tuple[list[str], str]
@@ -83,7 +83,7 @@ def _who(reply: e.WhoReport, now: str) -> _Rendered:
     away = f" (away: {reply.away})" if reply.away else ""
     if reply.online:
         return [], f"{reply.user} is online{away}"
-    seen = f"last seen {clock_time(reply.last_seen, now)} UTC" if reply.last_seen else "not seen yet"
+    seen = f"last seen {moment(reply.last_seen, now)}" if reply.last_seen else "not seen yet"
     return [], f"{reply.user} is offline, {seen}{away}"
 
 
@@ -114,9 +114,7 @@ def _blocked(reply: a.BlockList, now: str) -> _Rendered:
 
 
 def _delayed_list(reply: e.DelayedList, now: str) -> _Rendered:
-    items = [
-        f"{each.delayed_id}  {clock_time(each.due, now)} UTC  {each.target}: {each.text}" for each in reply.delayed
-    ]
+    items = [f"{each.delayed_id}  {moment(each.due, now)}  {each.target}: {each.text}" for each in reply.delayed]
     return items, f"{len(items)} waiting" + ("; /cancel_delayed <delayed_id> cancels one" if items else "")
 
 
@@ -128,7 +126,7 @@ def _upload(reply: f.Upload, now: str) -> _Rendered:
 
 def _files(reply: f.FileList, now: str) -> _Rendered:
     items = [
-        f"{each.id}  {each.name}, {size_told(each.size)}, from {each.from_}, {clock_time(each.at, now)} UTC"
+        f"{each.id}  {each.name}, {size_told(each.size)}, from {each.from_}, {moment(each.at, now)}"
         f" (#{each.message_id})"
         for each in reply.files
     ]
@@ -145,7 +143,7 @@ def _reported(reply: e.Reported, now: str) -> _Rendered:
 
 def _sessions(reply: e.SessionList, now: str) -> _Rendered:
     items = [
-        f"{each.session}  {each.address}  since {clock_time(each.since, now)} UTC"
+        f"{each.session}  {each.address}  since {moment(each.since, now)}"
         f"{f'  {each.client}' if each.client else ''}{'  (this one)' if each.this else ''}"
         for each in reply.sessions
     ]
@@ -165,7 +163,7 @@ def _members(reply: r.MemberList, now: str) -> _Rendered:
 
 def _report_list(reply: o.ReportList, now: str) -> _Rendered:
     items = [
-        f"{clock_time(each.at, now)} UTC  {each.user} by {each.by}{'' if each.counted else ' (not counted)'}"
+        f"{moment(each.at, now)}  {each.user} by {each.by}{'' if each.counted else ' (not counted)'}"
         f"{f': {each.reason}' if each.reason else ''}"
         for each in reply.reports
     ]
@@ -189,7 +187,7 @@ def _stats(reply: o.Stats, now: str) -> _Rendered:
         f"size of the database: {reply.database / (1 << 20):.1f} MB",
         *(f"{name.replace('_', ' ')}: {value}" for name, value in (reply.live or {}).items()),
     ]
-    return items, f"as of {clock_time(reply.at, now)} UTC"
+    return items, f"as of {moment(reply.at, now)}"
 
 
 def _operator_list(reply: o.OperatorList, now: str) -> _Rendered:
@@ -226,7 +224,7 @@ REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     e.Talking: _talking,
     e.DelayedSet: lambda reply, now: (
         [],
-        f"delayed message {reply.delayed_id} goes out at {clock_time(reply.due, now)} UTC;"
+        f"delayed message {reply.delayed_id} goes out at {moment(reply.due, now)};"
         f" /cancel_delayed {reply.delayed_id} cancels it",
     ),
     e.DelayedCancelled: lambda reply, now: ([], f"delayed message {reply.delayed_id} is cancelled"),
@@ -243,7 +241,7 @@ REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     r.UserInvited: lambda reply, now: ([], f"{reply.user} is invited to {reply.chat}"),
     r.LinkMade: lambda reply, now: (
         [],
-        f"until {clock_time(reply.expires, now)} UTC anybody may ask to join {reply.chat}: /join {reply.code}",
+        f"until {moment(reply.expires, now)} anybody may ask to join {reply.chat}: /join {reply.code}",
     ),
     r.LinksRevoked: lambda reply, now: (
         [],

@@ -1,6 +1,7 @@
 """Times, durations and sizes as people and programs read and write them. All times are UTC."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -55,8 +56,24 @@ def distance(ms: int) -> str:
 
 
 def clock_time(at: str, now: str) -> str:
-    """`12:00:01` of an ISO time, with the date before it unless it is that of `now`."""
+    """`12:00:01` of an ISO time, with the date before it unless it is that of `now`.
+
+    It is of the zone of `now`: the server's is UTC, a client's that of its machine.
+    """
+    if not _is_utc(now):
+        with suppress(ValueError, OverflowError):
+            at = datetime.fromisoformat(at).astimezone().isoformat()
     return at[11:19] if at[:10] == now[:10] else f"{at[:10]} {at[11:19]}"
+
+
+def moment(at: str, now: str) -> str:
+    """With its zone, unless that is the reader's own."""
+    return f"{clock_time(at, now)} UTC" if _is_utc(now) else clock_time(at, now)
+
+
+def _is_utc(now: str) -> bool:
+    """A client's has an offset behind it."""
+    return "+" not in now[19:] and "-" not in now[19:]
 
 
 def until(ms: int, now_ms: int) -> str:

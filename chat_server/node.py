@@ -37,8 +37,8 @@ from chat_server.transfers import Transfers
 
 log = logging.getLogger("chat.node")
 
-# A timer sleeps at most so long, so that it is noticed where the wall clock is set.
-TIMER_SECONDS_MAX = 10.0
+# A timer sleeps at most so long: what somebody named a time for is due as soon as the wall clock is set to it.
+TIMER_SECONDS_MAX = 0.5
 # What has expired is removed at least so often.
 TIDY_MS = 3_600_000
 OVERDUE_SECONDS = 0.01
@@ -230,6 +230,10 @@ class Node:
 
     def finish(self) -> None:
         """Take no more commands; `run` ends when those that were submitted are done."""
+        self.time.now()
+        if self._steps != self.time.steps:
+            # Over the stop the wall clock's difference counts: from the clock as it is now.
+            self.submit(Due())
         self._log.close()
 
     def close(self) -> None:

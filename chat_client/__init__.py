@@ -2,7 +2,7 @@
 
 from chat_client.connection import Chat, connect
 from chat_client.errors import CannotConnect, ChatError, Disconnected, Refused
-from chat_client.states import Connected, Connecting, Ended, Forgotten, Lost, Outgoing, Unknown
+from chat_client.states import Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
 from chat_client.version import VERSION as __version__
 from chat_server.protocol.events import Message
 
@@ -19,6 +19,7 @@ __all__ = [
     "Message",
     "Outgoing",
     "Refused",
+    "TokenNotKept",
     "Unknown",
     "__version__",
     "connect",

@@ -442,7 +442,7 @@ class Chat:
         for upload in self._uploads.values():
             upload.cancel()  # it is in line again
         self._uploads.clear()
-        self._outbound.lost()
+        self._outbound.lost(clock.elapsed())
 
 
 @asynccontextmanager

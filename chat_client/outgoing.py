@@ -120,11 +120,13 @@ class Outbound:
         entry.command = replace(entry.command, error=error, in_doubt=entry.command.in_doubt or error.done is None)
         return [] if was_told else [entry.command]
 
-    def lost(self) -> None:
-        """The connection is gone: what was not answered is in doubt."""
+    def lost(self, now: float) -> None:
+        """The connection is gone: what was not answered is in doubt. A file whose bytes were coming has waited for
+        nothing until now, however long that took."""
         for entry in self._entries.values():
             if entry.in_flight:
                 entry.command = replace(entry.command, in_doubt=True)
+                entry.since = now if entry.opened else entry.since
                 entry.in_flight = entry.opened = False
 
     def go_on(self, now: float) -> list[Outgoing]:

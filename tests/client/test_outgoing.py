@@ -39,7 +39,7 @@ def test_what_was_not_answered_goes_out_again_with_its_key() -> None:
     commands = outbound("a", "b")
     commands.take(0)
     commands.sent("a", SENT)
-    commands.lost()
+    commands.lost(1)
     commands.add("c", "send", {}, 0, 0)
     assert [(each.key, each.in_doubt) for each in commands.take(1)] == [("b", True), ("c", False)]
 
@@ -88,7 +88,7 @@ def test_what_is_on_its_way_goes() -> None:
 def test_what_is_in_doubt_for_too_long_is_never_sent_again() -> None:
     commands = outbound("a")
     commands.take(0)
-    commands.lost()
+    commands.lost(1)
     (held,) = commands.go_on(IN_DOUBT_SECONDS_MAX)
     assert held.state == "held"
     (failed,) = commands.confirm(None, IN_DOUBT_SECONDS_MAX + 1)
@@ -99,7 +99,7 @@ def test_what_is_in_doubt_for_too_long_is_never_sent_again() -> None:
 def test_confirming_does_not_prolong_the_life_of_a_key() -> None:
     commands = outbound("a")
     commands.take(0)
-    commands.lost()
+    commands.lost(1)
     commands.go_on(IN_DOUBT_SECONDS_MAX)
     commands.confirm("a", IN_DOUBT_SECONDS_MAX)
     assert [each.state for each in commands.go_on(IN_DOUBT_SECONDS_MAX + 1)] == ["failed"]
@@ -108,7 +108,7 @@ def test_confirming_does_not_prolong_the_life_of_a_key() -> None:
 def test_a_server_that_knows_no_keys_is_not_sent_what_is_in_doubt() -> None:
     commands = outbound("a")
     commands.take(0)
-    commands.lost()
+    commands.lost(1)
     commands.add("b", "send", {}, 0, 0)
     assert [(each.key, each.state) for each in commands.forgotten()] == [("a", "held")]
     assert keys(commands.take(1)) == ["b"]
@@ -144,7 +144,7 @@ def test_nothing_overtakes_it_over_a_lost_connection_either() -> None:
     commands = outbound("a", "b", "c")
     commands.take(0)
     commands.unavailable("b", UNAVAILABLE)
-    commands.lost()
+    commands.lost(1)
     commands.go_on(1)
     for key in "abc":
         assert keys(commands.take(1)) == [key]
@@ -164,7 +164,7 @@ def test_what_was_certainly_not_done_is_not_in_doubt() -> None:
     commands = outbound("a", "b")
     commands.take(0)
     assert [each.in_doubt for each in commands.unavailable("a", NOT_DONE)] == [False]
-    commands.lost()
+    commands.lost(1)
     commands.go_on(1)
     assert [each.in_doubt for each in commands.take(1)] == [False]
     assert [each.key for each in commands.forgotten()] == ["b"], "it may go to a server that knows no keys"
@@ -187,7 +187,7 @@ def test_a_delay_counts_from_when_it_was_typed(delay: object, waited: float, sen
     commands.add("a", "send_delayed", {"target": "bob", "delay": delay, "text": "hi"}, 0, 0)
     (taken,) = commands.take(waited)
     assert taken.arguments == {"target": "bob", "delay": sent, "text": "hi"}
-    commands.lost()
+    commands.lost(1)
     commands.go_on(waited + 10)
     assert commands.take(waited + 10)[0].arguments == taken.arguments, "its key means just that"
 
@@ -225,3 +225,15 @@ def test_where_it_goes_and_what_it_says() -> None:
     ]
     assert Outgoing("k", "send_all", {"text": "x"}, 0).target == "main"
     assert (Outgoing("k", "reply", {"id": "4"}, 0).target, Outgoing("k", "reply", {"id": "4"}, 0).text) == (None, "")
+
+
+def test_a_file_that_was_coming_for_long_is_not_held_for_a_short_loss() -> None:
+    commands = Outbound()
+    commands.add("a", "send_file", {"name": "a", "size": 1}, 0, 0)
+    commands.take(0)
+    commands.opened("a")
+    commands.lost(2 * HELD_AFTER_SECONDS)
+    assert commands.go_on(2 * HELD_AFTER_SECONDS + 5) == []
+    assert keys(commands.take(2 * HELD_AFTER_SECONDS + 5)) == ["a"]
+    commands.lost(2 * HELD_AFTER_SECONDS + 5)
+    assert [each.state for each in commands.go_on(4 * HELD_AFTER_SECONDS)] == ["held"], "not opened again, and old"

@@ -10,6 +10,7 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.filters import Filter, buffer_has_focus, has_completions, is_searching
 from prompt_toolkit.filters.base import Always
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
@@ -20,14 +21,21 @@ from prompt_toolkit.key_binding.bindings.named_commands import get_by_name
 from prompt_toolkit.key_binding.key_bindings import Binding
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+from prompt_toolkit.layout.utils import explode_text_fragments
+from prompt_toolkit.utils import _CHAR_SIZES_CACHE
 from wcwidth import grapheme_boundary_before, iter_graphemes
 
 from chat_client.keyboard import FOCUS_IN, FOCUS_OUT, REPLACEMENT, Keyboard, name
+from chat_client.rows.cells import glyphs
 
 # How long a lone Esc is waited on for the rest of a sequence. Keys that belong together come out of Keyboard together.
 ESCAPE_SECONDS = 0.05
 
 NOT_UTF_8 = f"there was something that is not UTF-8: {REPLACEMENT} stands for it"
+
+# prompt_toolkit would give each half of a flag two cells; a flag has two.
+_CHAR_SIZES_CACHE.update({chr(code): 1 for code in range(0x1F1E6, 0x1F200)})
 
 Presses = tuple[str, ...]
 Handler = Callable[[KeyPressEvent], Any]
@@ -123,6 +131,32 @@ EDITOR: tuple[tuple[tuple[Presses, ...], Handler, Filter], ...] = (
     ((("c-c",), ("c-g",)), _search(search.abort_search), is_searching),
     ((("enter",), ("escape",)), _search(search.accept_search), is_searching),
 )
+
+
+class Glyphs(Processor):
+    """The line in the glyphs of messages: what is joined is taken apart, and as wide as the terminal shows it."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        fragments = explode_text_fragments(transformation_input.fragments)
+        text = "".join(fragment[1] for fragment in fragments)
+        if text.isascii():
+            return Transformation(transformation_input.fragments)
+        shown: StyleAndTextTuples = []
+        places: list[int] = []  # where each character is shown
+        sources: list[int] = []  # which one each place shows
+        for cluster in iter_graphemes(text):
+            at, source = sum(len(each[1]) for each in shown), len(places)
+            glyph = "".join(each for each, _ in glyphs(cluster))
+            shown.append((fragments[source][0], glyph))
+            places += [at] * len(cluster)
+            sources += [source] * len(glyph)
+        places.append(len(sources))
+        sources.append(len(text))
+        return Transformation(
+            shown,
+            lambda source: places[min(source, len(text))] + max(0, source - len(text)),
+            lambda place: sources[min(place, len(sources) - 1)] + max(0, place - len(sources) + 1),
+        )
 
 
 def use(

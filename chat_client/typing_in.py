@@ -27,7 +27,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from chat_client.completion import Known, complete
-from chat_client.editing import use
+from chat_client.editing import Glyphs, use
 from chat_client.keyboard import ALT_AS_BEFORE, ALT_AS_ESC
 from chat_client.past import Past
 from chat_client.start import not_echoed
@@ -108,7 +108,7 @@ class Prompt:
             erase_when_done=True,
             multiline=True,
             prompt_continuation="  ",
-            input_processors=[Hidden(lambda: known().commands)],
+            input_processors=[Hidden(lambda: known().commands), Glyphs()],
         )
         output = self._session.output
         self._suspension = Suspension(

@@ -17,7 +17,7 @@ from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.widgets import SearchToolbar
 
-from chat_client.editing import use
+from chat_client.editing import Glyphs, use
 from chat_client.layout.frame import Frame, Region, frame
 from chat_client.model import moving
 from chat_client.model.screen import Screen
@@ -60,7 +60,7 @@ class FullScreen:
             buffer=self.line,
             search_buffer_control=toolbar.control,
             focus_on_click=False,
-            input_processors=[*hidden, Hint(screen)],
+            input_processors=[*hidden, Glyphs(), Hint(screen)],
         )
         self._window = Window(control, wrap_lines=True, get_line_prefix=self._prefix, style="class:input")
         self._covers = Window(FormattedTextControl(focusable=True, show_cursor=False))

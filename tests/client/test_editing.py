@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from prompt_toolkit.application import Application, create_app_session
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.key_binding.defaults import load_key_bindings
 from prompt_toolkit.key_binding.key_bindings import KeyBindings
@@ -12,10 +13,12 @@ from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import BufferControl, Layout, Window
 from prompt_toolkit.output import DummyOutput
+from prompt_toolkit.utils import get_cwidth
 
-from chat_client.editing import EDITOR, after, before, use
+from chat_client.editing import EDITOR, Glyphs, after, before, use
 from chat_client.keyboard import name
 from chat_client.model.keys import KEYS
+from chat_client.rows.cells import glyphs, width
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/client.md").read_text()
 FAMILY, FLAG, ACCENT = "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea", "e\u0301"
@@ -78,3 +81,18 @@ def test_a_character_is_what_a_person_takes_for_one() -> None:
     assert [text[start:end] for start, end in zip([0, *ends], ends, strict=False)] == ["a", FAMILY, FLAG, ACCENT, "b"]
     assert [before(text, end) for end in ends] == [0, *ends[:-1]]
     assert (after(text, len(text)), before(text, 0)) == (len(text), 0)
+
+
+async def test_the_line_shows_the_glyphs_of_messages_and_the_cursor_is_where_they_are() -> None:
+    text = f"a{FAMILY}{FLAG}{ACCENT}b"
+    line = Buffer()
+    line.text = text
+    content = BufferControl(line, input_processors=[Glyphs()]).create_content(80, 1)
+    shown = "".join(part[1] for part in content.get_line(0)).rstrip()
+    assert shown == "".join(glyph for glyph, _ in glyphs(text))
+    assert get_cwidth(shown) == width(text)
+    ends = {0: 0, 1: 1, 1 + len(FAMILY): 7, 1 + len(FAMILY + FLAG): 9, len(text) - 1: 10, len(text): 11}
+    for at, cells in ends.items():
+        line.cursor_position = at
+        content = BufferControl(line, input_processors=[Glyphs()]).create_content(80, 1)
+        assert get_cwidth(shown[: content.cursor_position.x]) == cells, at

@@ -33,7 +33,8 @@ def handle(screen: Screen, event: AnyEvent, now: float, answered: bool = False) 
     elif isinstance(event, Outgoing):
         outgoing(screen, event)
     elif isinstance(event, TokenNotKept):
-        _note(screen, screen.open_name, f"the token for the next start cannot be kept: {safe(event.why)}")
+        # Over the line: the first page of the chat, which comes now, would take a note away.
+        screen.tell("error", f"the token cannot be kept: {event.why}; sign in anew next time", 30.0)
     elif isinstance(event, Event):
         heard = _HEARD.get(type(event), _other)
         told = heard(screen, event)

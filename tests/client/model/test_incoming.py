@@ -1,7 +1,7 @@
 from chat_client.errors import Refused
 from chat_client.model import moving
 from chat_client.model.effects import Attention
-from chat_client.states import Connecting, Forgotten, Lost, Outgoing, Unknown
+from chat_client.states import Connecting, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
 from chat_server.protocol.events import (
     Banned,
     Chat,
@@ -268,3 +268,10 @@ def test_why_one_was_thrown_out_stays_to_be_read() -> None:
     assert "an operator closed this connection: too loud" in me.text()
     me.hear(Closing("the server stops", "stopping"))
     assert "the server stops" not in me.text() and "the server stops" in me.text("bar")
+
+
+def test_a_token_that_cannot_be_kept_is_told_though_the_first_page_comes() -> None:
+    me = Me()
+    me.hear(TokenNotKept("Not a directory"))
+    me.load(said(1))
+    assert "the token cannot be kept: Not a directory" in me.text("bar")

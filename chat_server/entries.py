@@ -93,6 +93,12 @@ class EndTokens(Internal, frozen=True, tag="end_tokens"):
     token: bytes | None = None
 
 
+class UseTokens(Internal, frozen=True, tag="use_tokens"):
+    """Connections that came in by these tokens are still there."""
+
+    hashes: list[bytes]
+
+
 class SetPassword(Internal, frozen=True, tag="set_password"):
     """`saw_hash` was checked against the old password; `keep` is the token of the session that asks."""
 
@@ -191,7 +197,7 @@ Logged = (
     | c.CreateChat | c.Invite | c.RevokeLink | c.Decline | c.Approve | c.Deny | c.Leave | c.Remove | c.Give | c.SetTopic
     | o.Ban | o.Unban | o.Kick | o.Announce | o.Appoint | o.Dismiss | o.SetPasswordOf | o.Forget | o.RepairTime
     | o.MakeCode | o.RevokeCode
-    | Configure | Enter | EnterByToken | EndTokens | SetPassword | CloseAccount | MakeLink | Accept | Ask
+    | Configure | Enter | EnterByToken | UseTokens | EndTokens | SetPassword | CloseAccount | MakeLink | Accept | Ask
     | OpenUpload | CompleteUpload | LeaveUploads | Swept
     | Seen | MarkRead | Told | Departed | Erase | Due
 )  # fmt: skip

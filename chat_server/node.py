@@ -18,7 +18,7 @@ from chat_server.allowance import Allowances
 from chat_server.clock import ChatTime, Clock
 from chat_server.delivery.hub import Hub
 from chat_server.delivery.readers import Reader, Readers
-from chat_server.entries import Configure, Departed, Due, Entry, LeaveUploads, Limits, Logged, Told
+from chat_server.entries import Configure, Departed, Due, Entry, LeaveUploads, Limits, Logged, Told, UseTokens
 from chat_server.log import Log
 from chat_server.log.local import LocalLog
 from chat_server.metrics import Metrics
@@ -41,6 +41,7 @@ log = logging.getLogger("chat.node")
 TIMER_SECONDS_MAX = 0.5
 # What has expired is removed at least so often.
 TIDY_MS = 3_600_000
+TOKENS_AT_ONCE = 500
 OVERDUE_SECONDS = 0.01
 # Texts that were erased stand in SQLite's log for at most about so long; a reader that needs it is waited for.
 SCRUB_SECONDS = 2.0
@@ -116,7 +117,7 @@ class Node:
         self._log: Log = LocalLog(self.time, applied=state.applied)
         self._timer: asyncio.TimerHandle | None = None
         self._scrubbing: asyncio.Task[None] | None = None
-        self._tidy_ms = self.time.now().elapsed_ms + TIDY_MS
+        self._tidy_ms = self._use_ms = self.time.now().elapsed_ms + TIDY_MS
         self._steps = self.time.steps
         self.submit(Configure(self.limits, secrets.token_hex(8), list(settings.operators)))
         self.submit(LeaveUploads(None))
@@ -225,8 +226,17 @@ class Node:
         else:
             self._steps = self.time.steps
             self._tidy_ms = self.time.now().elapsed_ms + TIDY_MS
+            if self.time.now().elapsed_ms >= self._use_ms:
+                self._use_tokens()
             self.submit(Due())
             self.transfers.sweep()
+
+    def _use_tokens(self) -> None:
+        """A token lives since its last use, and whoever stays connected uses it."""
+        self._use_ms = self.time.now().elapsed_ms + TIDY_MS
+        tokens = self.hub.tokens()
+        for start in range(0, len(tokens), TOKENS_AT_ONCE):
+            self.submit(UseTokens(tokens[start : start + TOKENS_AT_ONCE]))
 
     def finish(self) -> None:
         """Take no more commands; `run` ends when those that were submitted are done."""

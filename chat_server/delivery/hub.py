@@ -123,6 +123,11 @@ class Hub:
         """The user's connections, the oldest first."""
         return list(self._by_user.get(user_id, {}).values())
 
+    def tokens(self) -> list[bytes]:
+        """By which the connections came in that are somebody's; each once, in a defined order."""
+        receivers = (receiver for own in self._by_user.values() for receiver in own.values())
+        return sorted({receiver.token for receiver in receivers if receiver.token is not None})
+
     def joined(self, outbox: Outbox) -> None:
         self._behind.pop(outbox, None)
         self._live[outbox.format][outbox] = None

@@ -13,6 +13,7 @@ from chat_server.entries import (
     EnterByToken,
     SetPassword,
     Told,
+    UseTokens,
 )
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
@@ -167,6 +168,12 @@ def enter_by_token(turn: Turn, command: EnterByToken) -> Entered:
 def _is_here(turn: Turn, user_id: int) -> None:
     accounts.set_seen(turn.db, user_id, turn.at_ms)
     retention.set_present(turn.db, user_id, turn.elapsed_ms)
+
+
+@rule(UseTokens)
+def use_tokens(turn: Turn, command: UseTokens) -> None:
+    for token_hash in command.hashes:
+        accounts.touch_token(turn.db, token_hash, turn.elapsed_ms)
 
 
 @rule(EndTokens)

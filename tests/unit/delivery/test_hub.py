@@ -134,6 +134,14 @@ async def test_what_ends_ends_after_all_was_said_but_not_who_came_in_later(room:
     assert owner.closed == late.closed == "signed_out"
 
 
+async def test_the_tokens_of_those_who_are_connected(room: Room) -> None:
+    one, same, other, person = [await room.connect("alice") for _ in range(4)]
+    one.token, same.token, other.token, person.token = b"t2", b"t2", b"t1", None
+    assert room.hub.tokens() == [b"t1", b"t2"]
+    room.hub.remove(other)
+    assert room.hub.tokens() == [b"t2"]
+
+
 async def test_what_came_in_by_a_token_ends_with_it(room: Room) -> None:
     one, same, other = [await room.connect("alice") for _ in range(3)]
     bob = await room.connect("bob")

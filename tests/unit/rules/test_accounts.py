@@ -12,6 +12,7 @@ from chat_server.entries import (
     EnterByToken,
     Logged,
     SetPassword,
+    UseTokens,
 )
 from chat_server.errors import Refusal
 from chat_server.protocol import events as e
@@ -108,6 +109,18 @@ def test_a_token_lives_from_its_last_use(chat: Chat) -> None:
     assert chat.dump()["tokens"]
     chat.due()
     assert not chat.dump()["tokens"]
+
+
+def test_a_connection_that_stays_keeps_its_token(chat: Chat) -> None:
+    chat.sign_in("alice", token_hash=b"t1")
+    chat.sign_in("alice", token_hash=b"t2")
+    for _ in range(3):
+        chat.clock.advance(30 * DAY_MS - 1)
+        chat.do(UseTokens([b"t1", b"ended"]))
+        chat.due()
+    chat.clock.advance(30 * DAY_MS - 1)
+    assert chat.do(EnterByToken(b"t1")).reply.name == "alice"
+    assert [row[0] for row in chat.dump()["tokens"]] == [b"t1"]
 
 
 def test_a_new_password_and_signing_out_everywhere_end_the_other_tokens(chat: Chat) -> None:

@@ -9,9 +9,11 @@ import contextlib
 import gc
 import os
 import signal
+import tempfile
 from collections.abc import Callable, Coroutine
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from chat_client import clock
@@ -247,6 +249,10 @@ class App:
                 line.insert_text(effect.text)
             case e.Copy():
                 self._terminal.copy(effect.text)
+            case e.SendText():
+                path = Path(tempfile.mkdtemp(prefix="chat-client-")) / "pasted.txt"  # of mode 0700
+                path.write_text(effect.text, encoding="utf-8", errors="replace")
+                self._do(e.SendFile(effect.target, effect.target, str(path)))
             case e.SendFile():
                 self._send_file(effect)
             case e.GetFile():

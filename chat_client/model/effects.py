@@ -116,6 +116,13 @@ class SendFile(Effect, frozen=True):
     path: str
 
 
+class SendText(Effect, frozen=True):
+    """As a file: it is too long for a message."""
+
+    target: str
+    text: str
+
+
 class GetFile(Effect, frozen=True):
     chat: str
     id: int

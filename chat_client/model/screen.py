@@ -51,7 +51,7 @@ class Question(Struct, frozen=True):
     """Asked over the input. Enter says yes, which begins no word; anything else says no, and what is text is typed."""
 
     text: str
-    kind: Literal["paste", "delete", "leave"]
+    kind: Literal["paste", "delete", "leave", "file"]
     subject: Any = None
 
 

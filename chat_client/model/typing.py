@@ -16,6 +16,7 @@ from chat_client.model.effects import (
     Reconnect,
     Run,
     SendFile,
+    SendText,
     Shown,
 )
 from chat_client.model.moving import leave, open_chat, open_thread, search
@@ -51,6 +52,9 @@ def _fits(screen: Screen, text: str) -> bool:
 
 
 def _say(screen: Screen, text: str) -> bool:
+    if len(text) > screen.text_max and screen.view is None:
+        _offer_file(screen, text, typed=True)
+        return False
     if not _fits(screen, text):
         return False
     view = screen.view
@@ -114,8 +118,17 @@ def pasted(screen: Screen, text: str) -> None:
     if lines <= PASTE_LINES_MAX and len(text) <= PASTE_CHARS_MAX:
         screen.do(InsertText(text))
         return
-    past = f"; a message has at most {screen.text_max}" if len(text) > screen.text_max else ""
-    screen.question = Question(f"paste {lines} lines, {len(text)} characters{past}?", "paste", text)
+    if len(text) > screen.text_max:
+        _offer_file(screen, text)
+        return
+    screen.question = Question(f"paste {lines} lines, {len(text)} characters?", "paste", text)
+
+
+def _offer_file(screen: Screen, text: str, typed: bool = False) -> None:
+    """For what no message can hold. `typed`: it stands in the line, and leaves it then."""
+    target = screen.open.name
+    words = f"{len(text)} characters, a message has at most {screen.text_max}: send a file to {target}?"
+    screen.question = Question(words, "file", (target, text, typed))
 
 
 def _emoji(word: str) -> str:
@@ -145,6 +158,11 @@ def answer(screen: Screen, yes: bool) -> None:
         screen.do(InsertText(question.subject))
     elif question.kind == "delete":
         screen.do(Ask("delete", {"id": question.subject}, Shown(screen.open_name, "/delete", by_key=True)))
+    elif question.kind == "file":
+        target, text, typed = question.subject
+        if typed:
+            screen.set_text("")
+        screen.do(SendText(target, text))
     elif question.kind == "leave":
         screen.do(Leave())
 

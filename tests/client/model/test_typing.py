@@ -16,6 +16,7 @@ from chat_client.model.effects import (
     Reconnect,
     Run,
     SendFile,
+    SendText,
     SetText,
 )
 from chat_client.model.screen import Screen
@@ -217,6 +218,21 @@ def test_a_small_paste_is_taken_and_a_big_one_asks() -> None:
     assert not me.wanted() and "paste 51 lines, 100 characters?" in me.text("bar")
     answer(me.screen, True)
     assert me.wanted() == [InsertText("x\n" * 50)]
+
+
+def test_what_is_too_long_for_a_message_may_go_out_as_a_file() -> None:
+    me = ready()
+    text = "x" * (me.screen.text_max + 1)
+    pasted(me.screen, text)
+    assert "send a file to main?" in me.text("bar")
+    answer(me.screen, True)
+    assert me.wanted() == [SendText("main", text)]
+    assert not submit(me.screen, text) and not me.wanted()
+    answer(me.screen, True)
+    assert me.wanted() == [SetText(""), SendText("main", text)]
+    assert not submit(me.screen, text)
+    answer(me.screen, False)
+    assert not me.wanted(), "it stays in the line"
 
 
 def test_text_in_a_thread_answers_it() -> None:

@@ -258,7 +258,7 @@ def _password(given: dict[str, Any]) -> str:
         if again != secret:
             raise StartError("the two are not the same; nothing was done")
     else:
-        secret = sys.stdin.readline().rstrip("\r\n")
+        secret = sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n")
     if not secret or " " in secret or not is_one_line(secret):
         raise StartError("a password is not empty and has no spaces and no control characters; nothing was done")
     return f"/set_password {name} {hash_now(secret)}"

@@ -20,15 +20,18 @@ from chat_server.actions import ActionLog
 from chat_server.delivery.blocks import render, render_reply
 from chat_server.delivery.outbox import Outbox
 from chat_server.entries import MACHINE
-from chat_server.errors import Refusal, StartError
+from chat_server.errors import UNREADABLE, Refusal, StartError
 from chat_server.node import Node, Page
-from chat_server.protocol.events import Reply
+from chat_server.protocol.commands import Help
+from chat_server.protocol.events import HelpText, Reply
+from chat_server.protocol.help import help_text
 from chat_server.protocol.lines import decode
 from chat_server.protocol.operators import Backup
 from chat_server.protocol.parse import parse
 from chat_server.protocol.table import CONTROL, TABLE, Spec
 from chat_server.rules.execute import Outcome
 from chat_server.rules.turn import RULES
+from chat_server.store.database import DISK_ERRORS
 
 log = logging.getLogger("chat.control")
 
@@ -37,7 +40,7 @@ LINE_BYTES_MAX = 65_536
 # The kernel takes no longer path of a Unix socket than about 107 bytes.
 PATH_BYTES_MAX = 100
 # What may be said: what operators may, and what stands in the table of its own.
-VERBS: dict[str, Spec] = CONTROL | {verb: spec for verb, spec in TABLE.items() if spec.operators_only}
+VERBS: dict[str, Spec] = {verb: spec for verb, spec in TABLE.items() if spec.operators_only or verb == "help"} | CONTROL
 
 
 class Home(Protocol):
@@ -54,26 +57,31 @@ class Home(Protocol):
 
 async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[tuple[bytes, str, str]]:
     """The lines that answer this one; with the last of them the verb and `ok` or the code of the refusal."""
-    format, verb, result = "json" if line.startswith(b"{") else "text", "", "ok"
+    format, verb, label, result = "json" if line.startswith(b"{") else "text", "", None, "ok"
     reply: Reply | Refusal | None = None
     try:
         parsed = parse(decode(line), text_chars_max=text_chars_max, verbs=VERBS)
-        verb = parsed.verb
+        verb, label = parsed.verb, parsed.label
         if parsed.error is not None:
             raise parsed.error
-        if type(parsed.command) in RULES:
+        if isinstance(parsed.command, Help):
+            reply = HelpText(help_text(parsed.command.command, VERBS))
+        elif type(parsed.command) in RULES:
             reply = await home.order(parsed.command)
         else:
             async for page in home.read(parsed.command):
                 for event in page.events or ():
-                    yield render(event, format, home.now()), "", ""
+                    yield render(event, format, home.now(), label), "", ""
                 if page.events is None:
                     assert isinstance(page.end, Reply)
                     reply = page.end
     except Refusal as refusal:
         reply, result = refusal, refusal.code
+    except DISK_ERRORS as error:
+        log.error("the disk failed while the answer to %s was read: %s", verb, error)
+        reply, result = UNREADABLE, UNREADABLE.code
     assert reply is not None
-    yield render_reply(reply, format, home.now(), verb, None), verb or "-", result
+    yield render_reply(reply, format, home.now(), verb, label), verb or "-", result
 
 
 # ---- beside a running server

@@ -21,7 +21,7 @@ CODES = frozenset((
 class Refusal(Exception):
     """A command that is refused: `code` of the protocol, `text` for a person, `fields` for a program.
 
-    `text` says what happened and what to do; `fields` are further JSON fields (`until`, `retry_at`).
+    `text` says what happened and what to do; `fields` are further JSON fields (`until`, `retry_at`, `done`).
     """
 
     def __init__(self, code: str, text: str, **fields: Any) -> None:
@@ -30,6 +30,10 @@ class Refusal(Exception):
         self.code = code
         self.text = text
         self.fields = fields
+
+
+# An error while something was only read: whoever asked may ask again, and the server goes on.
+UNREADABLE = Refusal("unavailable", "the server's disk could not be read, so nothing was done; try again", done=False)
 
 
 class StartError(Exception):

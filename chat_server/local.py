@@ -9,7 +9,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol import PROTOCOL_VERSION
 from chat_server.protocol import commands as c
 from chat_server.protocol import events as e
-from chat_server.protocol import help as help_texts
+from chat_server.protocol.help import forms, help_text
 from chat_server.protocol.table import TABLE
 from chat_server.protocol.times import iso
 
@@ -28,7 +28,7 @@ def check_signed_in(here: Connection, verb: str) -> None:
 
 
 def show_help(here: Connection, command: c.Help) -> e.Reply:
-    return e.HelpText(help_texts.one(command.command) if command.command else help_texts.overview())
+    return e.HelpText(help_text(command.command))
 
 
 def set_format(here: Connection, command: c.SetFormat) -> e.Reply:
@@ -41,7 +41,7 @@ def set_format(here: Connection, command: c.SetFormat) -> e.Reply:
         server="chat-server",
         version=__version__,
         protocol=PROTOCOL_VERSION,
-        commands=help_texts.forms(),
+        commands=forms(),
         limits=here.settings.told(),
     )
 

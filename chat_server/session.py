@@ -18,7 +18,7 @@ from chat_server.addresses import network_of
 from chat_server.connection import Connection
 from chat_server.delivery.blocks import render, render_reply
 from chat_server.entries import EndTokens, Logged, Seen, Told
-from chat_server.errors import Refusal
+from chat_server.errors import UNREADABLE, Refusal
 from chat_server.local import LOCAL, check_signed_in
 from chat_server.node import Node
 from chat_server.prepare import PREPARED, Asker, Prepared
@@ -33,6 +33,7 @@ from chat_server.rules.execute import Outcome
 from chat_server.rules.moderation import Barred
 from chat_server.rules.turn import RULES, Entered, Opened, Stale
 from chat_server.settings import Settings
+from chat_server.store.database import DISK_ERRORS
 
 log = logging.getLogger("chat.session")
 
@@ -266,6 +267,9 @@ class Session(Connection):
                 await self._run_reading(parsed, command, started)
         except Refusal as refusal:
             self._reply(parsed, refusal, started)
+        except DISK_ERRORS as error:
+            log.error("the disk failed while %s of user %d was read: %s", parsed.verb, self.user_id, error)
+            self._reply(parsed, UNREADABLE, started)
         except Exception:
             log.exception("%s of user %d failed: this is a bug", parsed.verb, self.user_id)
             self._reply(parsed, Refusal("internal", "this failed by a mistake of the server, which is logged"), started)

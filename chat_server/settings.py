@@ -67,7 +67,7 @@ class Option:
         return self._read(raw, source)
 
     def _read(self, raw: object, source: str) -> Any:
-        text = ("on" if raw else "off") if isinstance(raw, bool) else str(raw).strip()
+        text = _word(raw).strip()
         if self.off is not None and text.lower() == "off":
             return self.off[0]
         try:
@@ -75,6 +75,11 @@ class Option:
         except ValueError as error:
             off = " or off" if self.off is not None else ""
             raise StartError(f"{source}: expected {error}{off}, got “{text}”", status=2) from None
+
+
+def _word(raw: object) -> str:
+    """What a value of TOML, or of the command line, is in words."""
+    return ("on" if raw else "off") if isinstance(raw, bool) else str(raw)
 
 
 def _text(text: str) -> str:
@@ -349,7 +354,7 @@ def _choose(
         raw, source = option.default, DEFAULT
     else:
         raw, source = platformdirs.user_data_dir("chat-server", appauthor=False), DEFAULT
-    said = ",".join(map(str, raw)) if isinstance(raw, list) else str(raw)
+    said = ",".join(map(str, raw)) if isinstance(raw, list) else _word(raw)
     return Choice(option, said, source, option.read(raw, source))
 
 
@@ -358,7 +363,8 @@ def _read_file(path: str | None) -> dict[str, Any]:
         return {}
     try:
         with open(path, "rb") as file:
-            table = tomllib.load(file)
+            # With a byte order mark, as editors of Windows write it, or without.
+            table = tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
         raise StartError(f"cannot read the configuration file {path}: {error.strerror}", status=2) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

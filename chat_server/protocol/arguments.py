@@ -178,7 +178,9 @@ def _entrance(raw: str) -> Entrance:
 def _topic(raw: str) -> Topic:
     topic = " ".join(clean(raw).split())
     if len(topic) > TOPIC_CHARS_MAX:
-        raise Refusal("too_large", f"a topic has at most {TOPIC_CHARS_MAX} characters, this one has {len(topic)}")
+        raise Refusal(
+            "too_large", f"a topic has at most {TOPIC_CHARS_MAX} characters, this one has {len(topic)}; shorten it"
+        )
     if raw in ("", '""'):
         return Topic("")
     if is_blank(topic):

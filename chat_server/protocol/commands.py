@@ -295,9 +295,14 @@ class Unmute(Command, frozen=True, tag="unmute"):
 # ---- People
 
 
-@command("status", group="People", help="who is here, which chats you are in, your limits", example="/status")
+@command(
+    "status",
+    group="People",
+    help="who is here, which chats you are in, your limits; after a user, the next users",
+    example="/status",
+)
 class Status(Command, frozen=True, tag="status"):
-    pass
+    after: User | None = None
 
 
 @command("who", "whois", group="People", help="whether a user is online, or when last seen", example="/who bob")

@@ -270,8 +270,11 @@ class Talking(Reply, frozen=True, omit_defaults=True):
 
 
 class DelayedSet(Reply, frozen=True, omit_defaults=True):
+    """`due`: when it goes out at the earliest, and `note` why that is not when it was to."""
+
     delayed_id: int
     due: str
+    note: str | None = None
 
 
 class DelayedCancelled(Reply, frozen=True, omit_defaults=True):

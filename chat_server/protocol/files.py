@@ -22,7 +22,8 @@ def file_name(raw: str) -> str:
         raise Refusal("bad_argument", "a file's name is empty or names a directory; give it one like photo.png")
     if len(name) > NAME_CHARS_MAX:
         raise Refusal(
-            "bad_argument", f"a file's name has at most {NAME_CHARS_MAX} characters, this one has {len(name)}"
+            "bad_argument",
+            f"a file's name has at most {NAME_CHARS_MAX} characters, this one has {len(name)}; shorten it",
         )
     return name
 
@@ -40,7 +41,11 @@ def chunk_data(raw: str) -> bytes:
     if data is None or len(raw) % 4:
         raise Refusal("bad_argument", "the data is not base64 with its padding; nothing of it was taken")
     if len(data) > CHUNK_BYTES_MAX:
-        raise Refusal("too_large", f"a chunk has at most {CHUNK_BYTES_MAX} bytes of data, this one has {len(data)}")
+        raise Refusal(
+            "too_large",
+            f"a chunk has at most {CHUNK_BYTES_MAX} bytes of data, this one has {len(data)};"
+            " send the file in smaller ones",
+        )
     if not data:
         raise Refusal("bad_argument", "a chunk has at least one byte of data")
     return data

@@ -1,5 +1,7 @@
 """`/help` and the list of commands for programs, both made from the one table."""
 
+from collections.abc import Mapping
+
 from chat_server.errors import Refusal
 from chat_server.protocol.events import CommandForm
 from chat_server.protocol.table import GROUPS, TABLE, VERBS, Spec, nearest
@@ -7,12 +9,20 @@ from chat_server.protocol.table import GROUPS, TABLE, VERBS, Spec, nearest
 _WIDTH = 78
 
 
-def overview() -> list[str]:
+def help_text(word: str | None, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
+    """What `/help` says, or `/help word`, where these are the commands that may be said."""
+    return one(word, verbs) if word else overview(verbs)
+
+
+def overview(verbs: Mapping[str, Spec] = VERBS) -> list[str]:
     """All commands by group, on one screen; the last line says how to go on."""
     lines = []
+    specs = {spec.verb: spec for spec in verbs.values()}
     for group in GROUPS:
+        if not any(spec.group == group for spec in specs.values()):
+            continue
         head = f"{group:<11}"
-        for spec in TABLE.values():
+        for spec in specs.values():
             if spec.group != group:
                 continue
             word = f"/{spec.verb}"
@@ -21,17 +31,15 @@ def overview() -> list[str]:
                 head = " " * 11
             head += f"{word}  "
         lines.append(head.rstrip())
-    return [
-        *lines,
-        "/help <command> shows one with an example; new here: /sign_in <name>, then /talk main and just type",
-    ]
+    start = "; new here: /sign_in <name>, then /talk main and just type" if "sign_in" in specs else ""
+    return [*lines, f"/help <command> shows one with an example{start}"]
 
 
-def one(word: str) -> list[str]:
+def one(word: str, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
     """A command's usage, meaning, aliases and an example; Refusal `unknown_command`."""
-    spec = VERBS.get(word.removeprefix("/").lower())
+    spec = verbs.get(word.removeprefix("/").lower())
     if spec is None:
-        close = nearest(word.removeprefix("/").lower())
+        close = nearest(word.removeprefix("/").lower(), verbs)
         hint = f"did you mean /help {close}?" if close else "/help lists the commands"
         raise Refusal("unknown_command", f"there is no such command; {hint}")
     lines = [spec.usage, f"    {spec.help}"]

@@ -12,6 +12,10 @@ from chat_server.errors import Refusal
 
 UNENDED_BYTES_MAX = 1 << 20
 LINES_CUT_AT_ONCE = 256
+# What telnet says of itself in between (RFC 854): IAC, which no UTF-8 has, and a command, with its option or up to the
+# end of its parameters.
+_TELNET = re.compile(rb"\xff(?:[\xfb-\xfe].|\xfa.*?\xff\xf0|[\xf0-\xf9])", re.DOTALL)
+_BOM = b"\xef\xbb\xbf"
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 
@@ -39,7 +43,7 @@ class LineBuffer:
                 del self._data[: empty.end()]
             else:
                 *lines, self._data = self._data.split(b"\n", LINES_CUT_AT_ONCE)
-                self._cut.extend(bytes(line) for line in lines if line and line != b"\r")
+                self._cut.extend(bare for line in lines if (bare := _bare(line)) and bare != b"\r")
         return bool(self._cut)
 
     def feed(self, data: bytes | memoryview) -> bool:
@@ -74,6 +78,12 @@ class LineBuffer:
         if len(line) >= limit:
             raise Refusal("line_too_long", f"a line has at most {limit} bytes here; this one was thrown away unread")
         return line.removesuffix(b"\r")
+
+
+def _bare(line: bytearray) -> bytes:
+    """The line without what stands before it in some files, and without what telnet says."""
+    bare = _TELNET.sub(b"", line) if b"\xff" in line else bytes(line)
+    return bare.removeprefix(_BOM)
 
 
 def decode(line: bytes) -> str:

@@ -22,6 +22,7 @@ LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
 _LABELLED = re.compile(rf"@({LABEL.pattern}) +(?=/)", re.ASCII)
 
 _JSON_NAMES = {str: "a string", int: "a number", bool: "a boolean"}
+UNKNOWN_NAMED_MAX = 3
 _NOT_A_COMMAND = "commands start with /; to talk to everyone: /send_all <text>, or /talk main and just type"
 _TO_ONE = "; to one person: /send <username> <text>"
 
@@ -203,6 +204,12 @@ def _json_label(fields: dict[str, Any]) -> str | None:
 
 
 def _from_json(spec: Spec, fields: dict[str, Any]) -> Command:
+    known = [name for each in spec.arguments for name in (each.name, each.also) if name]
+    unknown = sorted(fields.keys() - known)
+    if unknown:
+        # Said before anything that is missing: a name that is misspelt is both.
+        named = ", ".join(f"“{clean(name)[:40]}”" for name in unknown[:UNKNOWN_NAMED_MAX])
+        raise _usage_refused(spec, f"it has no field {named} (its fields: {', '.join(known) or 'none'})")
     values: dict[str, Any] = {}
     for argument in spec.arguments:
         raw = fields.pop(argument.name, None)
@@ -216,7 +223,6 @@ def _from_json(spec: Spec, fields: dict[str, Any]) -> Command:
             names = " or ".join(_JSON_NAMES[each] for each in argument.kind.json_types if each is not float)
             raise _usage_refused(spec, f'"{argument.name}" is {names}')
         values[argument.field] = _value(spec, argument.kind, raw)
-    if fields:
-        known = ", ".join(name for each in spec.arguments for name in (each.name, each.also) if name) or "none"
-        raise _usage_refused(spec, f"“{clean(min(fields))[:40]}” is no field of it (its fields: {known})")
+    if any(raw is not None for raw in fields.values()):
+        raise _usage_refused(spec, f"“{next(iter(fields))}” is said twice, by two of its names")
     return _build(spec, values)

@@ -60,7 +60,7 @@ def _status(reply: e.StatusReport, now: str) -> _Rendered:
         items.append(f"{_LIMITS.get(key, key)}: {told(limit.used)} of {told(limit.max)}{ends}")
     if reply.ban:
         items.append(f"banned {until_told(reply.ban.until, now)}: {reply.ban.reason}")
-    more = f"; {reply.more}" if reply.more else ""
+    more = f"; {reply.more} lists more" if reply.more else ""
     return items, f"you are {reply.user}; {len(reply.active)} online, {len(reply.inactive)} offline{more}"
 
 
@@ -224,7 +224,8 @@ REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     e.Talking: _talking,
     e.DelayedSet: lambda reply, now: (
         [],
-        f"delayed message {reply.delayed_id} goes out at {moment(reply.due, now)};"
+        f"delayed message {reply.delayed_id} goes out at {moment(reply.due, now)}"
+        f"{f' at the earliest: {reply.note}' if reply.note else ''};"
         f" /cancel_delayed {reply.delayed_id} cancels it",
     ),
     e.DelayedCancelled: lambda reply, now: ([], f"delayed message {reply.delayed_id} is cancelled"),

@@ -329,25 +329,33 @@ def _ban(view: View, user: User) -> Ban | None:
 @reading(c.Status)
 def status(view: View, command: c.Status) -> StatusReport:
     user = _asker(view)
-    online = dict(view.online)
-    active = sorted(online.values(), key=str.casefold)[:LIST_MAX]
-    known = accounts.names(view.db, LIST_MAX + len(online) + 1)
-    inactive = [name for user_id, name in known if user_id not in online]
-    cut = len(inactive) > LIST_MAX - len(active) or len(online) > LIST_MAX
+    listed, more = _people(view, command.after.folded if command.after else "")
     return StatusReport(
         user=user.name,
-        active=active,
-        inactive=inactive[: LIST_MAX - len(active)],
+        active=[name for user_id, name in listed.items() if user_id in view.online],
+        inactive=[name for user_id, name in listed.items() if user_id not in view.online],
         chats=_chats(view, user)[:LIST_MAX],
         invitations=_invitations(view),
         join_requests=_requests(view),
         limits=dict(_limits(view, user)),
         at=iso(view.at_ms),
-        away=accounts.all_away(view.db, LIST_MAX) or None,
+        away=accounts.all_away(view.db, list(listed)) or None,
         ban=_ban(view, user),
-        more=f"only {LIST_MAX} users are listed; /who <username> tells of any" if cut else None,
+        more=more,
         operator=is_operator(view.db, user.id),
     )
+
+
+def _people(view: View, after: str) -> tuple[dict[int, str], str | None]:
+    """At most `LIST_MAX` users, names by id, and the command for the next ones.
+
+    The first page has all who are online, if it has room for them; else, and after it, users come by name.
+    """
+    online = {} if after or len(view.online) >= LIST_MAX else view.online
+    known = [each for each in accounts.names(view.db, LIST_MAX + 1, after) if each[0] not in online]
+    room = LIST_MAX - len(online)
+    more = f"/status {known[room - 1][1]}" if len(known) > room else None
+    return dict(sorted(online.items(), key=lambda each: each[1].casefold())) | dict(known[:room]), more
 
 
 def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:

@@ -22,7 +22,7 @@ def appoint(turn: Turn, command: o.Appoint) -> r.OperatorSet:
             f"an operator must have a password; {user.name} has none: chat-server password {user.name}",
         )
     operators.add(turn.db, command.username.folded, user.name)
-    record(turn, "appoint", user.name)
+    record(turn, "operator add", user.name)
     return r.OperatorSet(user.name, True)
 
 
@@ -37,7 +37,7 @@ def dismiss(turn: Turn, command: o.Dismiss) -> r.OperatorSet:
     if not operators.is_named(turn.db, user.id):
         raise Refusal("bad_argument", f"{user.name} is no operator; chat-server operator list shows them")
     operators.remove(turn.db, command.username.folded)
-    record(turn, "dismiss", user.name)
+    record(turn, "operator remove", user.name)
     return r.OperatorSet(user.name, False)
 
 

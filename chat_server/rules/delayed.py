@@ -47,7 +47,17 @@ def _set(turn: Turn, command: c.SendDelayed) -> DelayedSet:
     if delayed.count_of(turn.db, author.id) >= limits.delayed_max:
         raise Refusal("too_many", f"you have {limits.delayed_max} delayed messages waiting; cancel one or wait for one")
     delayed_id = delayed.insert(turn.db, author.id, receiver, room, when, command.text, command.mentions)
-    return DelayedSet(delayed_id, iso(_shown_ms(turn, when)))
+    due_ms, earliest_ms = _shown_ms(turn, when), _earliest_ms(turn, author, command.target.kind == "main", when)
+    note = None
+    if earliest_ms > due_ms:
+        note = f"you have sent the {limits.main_rate_count} messages to main that one may until then"
+    return DelayedSet(delayed_id, iso(earliest_ms), note)
+
+
+def _earliest_ms(asked: Turn | View, author: User, to_main: bool, when: When) -> int:
+    """Not before the end of a ban, or in main of the limit there."""
+    free_ms = main_limit_ends_ms(asked, author) if to_main else None
+    return max(_shown_ms(asked, when), *(asked.wall_ms(each) for each in (author.ban_until_ms, free_ms or 0)))
 
 
 def _receiver(turn: Turn, author: User, target: Target) -> tuple[int | None, tuple[int, str] | None]:
@@ -96,7 +106,13 @@ def cancel_delayed(turn: Turn, command: c.CancelDelayed) -> DelayedCancelled:
 
 @reading(c.ListDelayed)
 def list_delayed(view: View, command: c.ListDelayed) -> DelayedList:
-    waiting = [(_shown_ms(view, each.when), each) for each in delayed.of_user(view.db, view.user_id)]
+    author = accounts.by_id(view.db, view.user_id)
+    if author is None:
+        return DelayedList([])
+    waiting = [
+        (_earliest_ms(view, author, each.target_user is None and each.room_id is None, each.when), each)
+        for each in delayed.of_user(view.db, view.user_id)
+    ]
     waiting.sort(key=lambda shown: (shown[0], shown[1].id))
     return DelayedList([Waiting(each.id, each.target_name, iso(at_ms), each.text) for at_ms, each in waiting])
 

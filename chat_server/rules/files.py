@@ -90,7 +90,11 @@ def _refuse_sending(asked: Turn | View, author: User, target: Target) -> None:
 def _refuse_too_large(turn: Turn, size: int) -> None:
     most = turn.limits.file_bytes_max
     if size > most:
-        raise Refusal("too_large", f"a file has at most {size_told(most)} ({most} bytes), this one has {size} bytes")
+        raise Refusal(
+            "too_large",
+            f"a file has at most {size_told(most)} ({most} bytes), this one has {size} bytes;"
+            " make it smaller, or send it in parts",
+        )
     if not size:
         raise Refusal("bad_argument", "an empty file cannot be sent; its size is at least 1")
 

@@ -285,6 +285,8 @@ def history(view: View, command: c.History) -> Answer:
     else:
         older = messages.page(view.db, chat_id, name, 1, below=page[0].id, newest_first=True)
         more = f"/history {name} before {page[0].id}" if older else None
+    if more and command.limit is not None:
+        more += f" limit {command.limit}"
     return Page(name, len(page), more=more)
 
 

@@ -87,7 +87,7 @@ def make_code(turn: Turn, command: o.MakeCode) -> r.CodeMade:
 def revoke_code(turn: Turn, command: o.RevokeCode) -> r.CodeRevoked:
     if not registrations.revoke_code(turn.db, command.id, turn.elapsed_ms):
         raise Refusal("bad_argument", f"no code {command.id} waits to be used; chat-server invite list shows those")
-    record(turn, "revoke_code", why=f"code {command.id}")
+    record(turn, "invite revoke", why=f"code {command.id}")
     return r.CodeRevoked(command.id)
 
 

@@ -1,5 +1,6 @@
 """Users and their tokens."""
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -128,14 +129,19 @@ def set_away(db: Database, user_id: int, text: str | None) -> None:
     update(db, user_id, "away = ?", text)
 
 
-def all_away(db: Database, limit: int) -> dict[str, str]:
-    """Why those who are away are, by name."""
-    return dict(db.all("SELECT name, away FROM users WHERE away IS NOT NULL ORDER BY folded LIMIT ?", (limit,)))
+def all_away(db: Database, user_ids: list[int]) -> dict[str, str]:
+    """Why those of these users who are away are, by name."""
+    sql = (
+        "SELECT name, away FROM users WHERE id IN (SELECT value FROM json_each(?)) AND away IS NOT NULL ORDER BY folded"
+    )
+    return dict(db.all(sql, (msgspec.json.encode(user_ids).decode(),)))
 
 
-def names(db: Database, limit: int) -> list[tuple[int, str]]:
-    """Ids and names by name, at most `limit`."""
-    rows = db.all("SELECT id, name FROM users WHERE deleted_ms IS NULL ORDER BY folded LIMIT ?", (limit,))
+def names(db: Database, limit: int, after: str = "") -> list[tuple[int, str]]:
+    """Ids and names by name, at most `limit`, of those after a folded name."""
+    rows = db.all(
+        "SELECT id, name FROM users WHERE deleted_ms IS NULL AND folded > ? ORDER BY folded LIMIT ?", (after, limit)
+    )
     return [(user_id, name) for user_id, name in rows]
 
 

@@ -1,5 +1,6 @@
 """The data directory: one, mode 0700, owned by one server at a time."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -34,7 +35,13 @@ class DataDirectory:
             raise StartError(f"cannot use the data directory {name}: {error.strerror}") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EWOULDBLOCK:
+                os.close(self._lock)
+                raise StartError(
+                    f"the file system of the data directory {self.path} cannot lock files ({error.strerror});"
+                    " choose a --data on a local disk"
+                ) from None
             owner = os.pread(self._lock, 20, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._lock)
             raise StartError(

@@ -359,6 +359,12 @@ MIGRATIONS = (
     DELETE FROM word_blocks;
     UPDATE state SET indexed = 0;
     """,
+    """
+    -- Acts are told in the words of the command line.
+    UPDATE audit SET act = CASE act
+        WHEN 'appoint' THEN 'operator add' WHEN 'dismiss' THEN 'operator remove' ELSE 'invite revoke' END
+        WHERE act IN ('appoint', 'dismiss', 'revoke_code');
+    """,
 )
 
 VERSION = len(MIGRATIONS)

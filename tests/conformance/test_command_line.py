@@ -187,17 +187,25 @@ async def test_both_forms_over_the_socket_and_what_is_not_said_there(start: Star
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(TIMEOUT_SECONDS)
         sock.connect(str(chat.server.data / "control.sock"))
-        sock.sendall(b'/stats\n{"cmd":"audit"}\n\n/send_all hi\n{"cmd":"unban"}\n\xff\n/announce hi\n')
+        sock.sendall(
+            b'/stats\n{"cmd":"audit"}\n\n/send_all hi\n{"cmd":"unban"}\n\xff\n/announce hi\n'
+            b'@7f /stats\n@7f /unban\n{"cmd":"help","label":"7g"}\n/help audit\n'
+        )
         sock.shutdown(socket.SHUT_WR)
         with sock.makefile() as lines:
             said = lines.read().splitlines()
-    (stats, audit, send, unban, garbage, announce) = [line for line in said if line[:1] in "+-{"]
+    ends = [line for line in said if line[:1] in "+-{"]
+    stats, audit, send, unban, garbage, announce, labelled, wrong, help_, one = ends
     assert stats.startswith("+ as of ")
     assert json.loads(audit) == {"type": "ok", "re": "audit", "count": 0}
     assert send.startswith("- unknown_command: ")
     assert json.loads(unban)["code"] == "bad_argument"
     assert garbage.startswith("- bad_encoding: ")
     assert announce.startswith("+ ")
+    assert labelled.startswith("+ @7f as of ") and wrong.startswith("- @7f bad_argument: ")
+    assert json.loads(help_)["label"] == "7g"
+    assert all(f"/{verb} " in " ".join(json.loads(help_)["help"]) for verb in ("audit", "stats", "help", "forget"))
+    assert "/send_all" not in "".join(json.loads(help_)["help"]) and one == "+ for example: /audit 120"
     await chat.server.logged("do=unban result=bad_argument")
 
 
@@ -367,9 +375,10 @@ def test_metrics_that_could_not_be_written(tmp_path: Path) -> None:
 
 def test_check_says_what_would_hold_and_whence(tmp_path: Path) -> None:
     config = tmp_path / "chat.toml"
-    config.write_text('page = 30\noperator = ["anna"]\n')
+    config.write_text('\ufeffpage = 30\noperator = ["anna"]\n')
     server = Server(tmp_path / "none", environment={"CHAT_REPLAY": "3"})
-    told = done(server, "check", "--config", str(config), "--ban-duration", "2h").splitlines()
+    told = done(server, "check", "--config", str(config), "--ban-duration", "2h", "--allow-passwordless").splitlines()
+    assert "allow-passwordless = on  (--allow-passwordless)" in told
     assert f"data = {tmp_path / 'none'}  (--data)" in told
     assert "page = 30  (page in the configuration file)" in told
     assert "operator = anna  (operator in the configuration file)" in told

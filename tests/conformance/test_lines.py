@@ -164,7 +164,7 @@ async def test_an_id_may_have_its_mark(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["/ping a b", "/status x", "/format", "/format xml", "/history main limit x", "/read main"]
+    "line", ["/ping a b", "/status x y", "/format", "/format xml", "/history main limit x", "/read main"]
 )
 async def test_a_wrong_argument_answers_with_the_usage(chat: Chat, line: str) -> None:
     _, reply = await (await chat.text()).command(line)

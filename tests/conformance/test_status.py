@@ -77,5 +77,5 @@ async def test_over_a_restart(start: Start) -> None:
 
 
 async def test_errors(chat: Chat) -> None:
-    assert await (await chat.json()).code("/status x") == "bad_argument"
+    assert await (await chat.json()).code("/status x y") == "bad_argument"
     assert await (await chat.json_stranger()).code("/status") == "not_signed_in"

@@ -132,3 +132,27 @@ def test_what_is_no_text_is_bad_encoding(line: bytes) -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n")))
 def test_text_comes_through_as_it_is(text: str) -> None:
     assert decode(text.encode()) == text
+
+
+IAC_DO, IAC_SB = b"\xff\xfd\x03", b"\xff\xfa\x1f\x00P\x00\x18\xff\xf0"
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"\xef\xbb\xbf/ping\r\n/ping\n", [b"/ping", b"/ping"]),
+        (IAC_DO + IAC_SB + b"/ping\r\n", [b"/ping"]),
+        (IAC_DO + b"\xef\xbb\xbf/ping\n", [b"/ping"]),
+        # Ctrl-C at telnet, and what it says before a line that is empty then.
+        (b"\xff\xf4\xff\xfd\x06\r\n/ping" + IAC_DO + b" a\n", [b"/ping a"]),
+        (b"\xef\xbb\xbf\n\xef\xbb\xbf\r\n", []),
+        # Not telnet's, and no UTF-8: refused when it is read as text.
+        (b"\xff a\n\xff\n", [b"\xff a", b"\xff"]),
+    ],
+)
+def test_what_programs_put_before_a_line_is_not_of_it(data: bytes, lines: list[bytes]) -> None:
+    whole, bytewise = LineBuffer(100), LineBuffer(100)
+    whole.feed(data)
+    for place in range(len(data)):
+        bytewise.feed(data[place : place + 1])
+    assert take_all(whole, 100) == take_all(bytewise, 100) == lines

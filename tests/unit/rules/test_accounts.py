@@ -20,8 +20,9 @@ from chat_server.protocol import operators as o
 from chat_server.protocol.arguments import User, Word
 from chat_server.protocol.names import check
 from chat_server.protocol.times import iso
+from chat_server.rules import accounts as rules
 from chat_server.rules.accounts import Welcome
-from chat_server.rules.turn import Ending, Stale
+from chat_server.rules.turn import Ending, Stale, View
 from chat_server.store.accounts import TOKENS_MAX
 from tests.unit.chat import Chat, events_to, refused
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
@@ -220,6 +221,32 @@ def test_resuming_brings_what_is_new_or_changed_after_the_position_by_seq(chat: 
     seqs = [event.seq for event in chat.come_back("alice", position=3).events if isinstance(event, e.Message)]
     assert seqs == [4, 5, 6, 7]
     assert chat.come_back("alice", position=7).events == []
+
+
+@pytest.mark.parametrize("online", [("zoe",), ("a1", "zoe"), ("a1", "a2", "b1", "b2", "zoe")])
+def test_status_is_paged_and_leaves_nobody_out(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, online: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(rules, "LIST_MAX", 3)
+    for name in ("a1", "a2", "b1", "b2", "zoe"):
+        chat.sign_in(name)
+    chat.say("b2", "/away lunch")
+    here = {chat.ids[name]: name for name in online}
+    everybody: set[str] = set()
+    away: dict[str, str] = {}
+    more: str | None = "/status"
+    for page in range(5):
+        view = View(chat.db, chat.ids["alice"], *chat.time.now(), chat.limits, here, blobs=chat.blobs)
+        reply = rules.status(view, chat.parse(more))  # type: ignore[arg-type]
+        assert len(reply.active) + len(reply.inactive) <= 3
+        assert set(reply.active) <= set(online) and not set(reply.inactive) & set(online)
+        assert page or len(online) >= 3 or reply.active == sorted(online), "who is there stands on the first page"
+        everybody |= {*reply.active, *reply.inactive}
+        away |= reply.away or {}
+        if (more := reply.more) is None:
+            break
+    assert more is None and away == {"b2": "lunch"}
+    assert everybody == {"alice", "bob", "carol", "a1", "a2", "b1", "b2", "zoe"}
 
 
 def test_status_and_who(chat: Chat) -> None:

@@ -68,6 +68,24 @@ def test_it_waits_for_the_end_of_the_limit_in_main(chat: Chat) -> None:
     assert refused(chat, "alice", "/send_all more").code == "rate_limited"
 
 
+def test_no_time_is_promised_at_which_it_cannot_go(chat: Chat) -> None:
+    chat.configure(main_rate_count=1, main_rate_window_ms=HOUR_MS)
+    chat.say("alice", "/send_all the one of this hour")
+    free = iso(NOON_MS + HOUR_MS)
+    held = chat.say("alice", "/send_delayed main 1m waits").reply
+    assert (held.due, held.note) == (free, "you have sent the 1 messages to main that one may until then")
+    late = chat.say("alice", "/send_delayed main 2h later").reply
+    direct = chat.say("alice", "/send_delayed bob 1m direct").reply
+    assert (late.due, late.note) == (iso(NOON_MS + 2 * HOUR_MS), None)
+    assert (direct.due, direct.note) == (iso(NOON_MS + MINUTE_MS), None)
+    assert [each.due for each in chat.say("alice", "/delayed").reply.delayed] == [direct.due, free, late.due]
+    chat.sign_in("dora")
+    for name in ("bob", "carol", "dora"):
+        chat.say(name, "/report alice")
+    banned = iso(NOON_MS + 4 * HOUR_MS)
+    assert [each.due for each in chat.say("alice", "/delayed").reply.delayed] == [banned] * 3
+
+
 def test_it_fails_when_its_receiver_is_gone(chat: Chat) -> None:
     chat.say("alice", "/send_delayed bob 1m tea")
     chat.do(CloseAccount(None), "bob")

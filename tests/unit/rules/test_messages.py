@@ -175,7 +175,7 @@ def test_history_pages_by_id_and_marks_nothing(chat: Chat) -> None:
     assert ask("before 11").texts == [str(n) for n in range(1, 11)] and ask("before 11").reply.more is None
     assert ask("after 25").texts == ["26", "27", "28", "29", "30"] and ask("after 25").reply.more is None
     assert ask("after 2 limit 3").texts == ["3", "4", "5"]
-    assert ask("after 2 limit 3").reply.more == "/history main after 5"
+    assert ask("after 2 limit 3").reply.more == "/history main after 5 limit 3"
     assert ask("around 10 limit 5").texts == ["8", "9", "10", "11", "12"]
     assert ask("around 1 limit 4").texts == ["1", "2", "3", "4"]
     assert ask("before 1").reply == e.Page("main", 0)

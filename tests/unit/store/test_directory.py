@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -32,6 +34,15 @@ def test_it_belongs_to_one_server_at_a_time(tmp_path: Path) -> None:
         DataDirectory(str(tmp_path))
     first.close()
     DataDirectory(str(tmp_path)).close()
+
+
+def test_a_file_system_without_locks_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", cannot)
+    with pytest.raises(StartError, match=r"cannot lock files \(No locks available\); choose a --data on a local disk"):
+        DataDirectory(str(tmp_path))
 
 
 def test_a_temporary_one_is_removed() -> None:

@@ -63,7 +63,7 @@ def forget(turn: Turn, command: o.Forget) -> e.AccountDeleted:
 def repair_time(turn: Turn, command: o.RepairTime) -> r.TimeRepaired:
     dated = messages.date_back(turn.db, turn.at_ms, turn.elapsed_ms)
     seen = accounts.date_back(turn.db, turn.at_ms)
-    record(turn, "repair_time", why=f"{dated} messages, {seen} accounts" if dated or seen else None)
+    record(turn, "repair-time", why=f"{dated} messages, {seen} accounts" if dated or seen else None)
     return r.TimeRepaired(dated, seen)
 
 

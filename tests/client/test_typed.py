@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from chat_client.typed import Typed, find, has_secret, read, secret_from, secrets_to_ask
 from chat_server.protocol.help import forms
 from chat_server.protocol.parse import parse
+from chat_server.protocol.table import TABLE, Spec
+from tests.unit.strategies import both_forms
 
 COMMANDS = forms()
 WORDS = st.lists(
@@ -44,19 +46,39 @@ def test_what_it_leaves_to_the_server(line: str) -> None:
     assert read(line, COMMANDS) is None
 
 
-@given(st.sampled_from([form.verb for form in COMMANDS]), WORDS)
-def test_the_server_reads_the_same(verb: str, rest: str) -> None:
+@pytest.mark.parametrize("spec", TABLE.values(), ids=TABLE)
+def test_the_server_reads_the_same(spec: Spec) -> None:
+    """Of each command lines that the server takes, from its own arguments: none of the draws is left out unseen."""
+    compared = 0
+
+    @given(both_forms(spec))
+    def reads_the_same(forms: tuple[str, str, bool]) -> None:
+        nonlocal compared
+        line, _, _ = forms
+        expected = parse(line, text_chars_max=4096).command
+        typed = read(line, COMMANDS)
+        if expected is None:
+            return  # what it refuses may be read here: the server refuses it then
+        compared += 1
+        if spec.verb == "search":
+            assert typed is None
+            return
+        assert typed is not None
+        as_json: dict[str, Any] = {"cmd": typed.verb, **typed.arguments}
+        assert parse(_dumps(as_json), text_chars_max=4096).command == expected
+
+    reads_the_same()
+    # Without arguments there are two lines for each name, in small letters and in capitals.
+    assert compared >= (5 if spec.arguments else 2), f"{compared} lines were compared"
+
+
+@given(st.sampled_from(list(TABLE)), WORDS)
+def test_what_the_server_takes_of_any_words_is_read_as_it_reads_it(verb: str, rest: str) -> None:
     line = f"/{verb} {rest}".rstrip("\n")
-    typed = read(line, COMMANDS)
-    parsed = parse(line, text_chars_max=4096)
-    if parsed.command is None:
-        return  # what it refuses may be read here: the server refuses it then
-    if verb == "search":
-        assert typed is None
-        return
-    assert typed is not None
-    as_json: dict[str, Any] = {"cmd": typed.verb, **typed.arguments}
-    assert parse(_dumps(as_json), text_chars_max=4096).command == parsed.command
+    parsed, typed = parse(line, text_chars_max=4096), read(line, COMMANDS)
+    if parsed.command is not None and verb != "search":
+        assert typed is not None
+        assert parse(_dumps({"cmd": typed.verb, **typed.arguments}), text_chars_max=4096).command == parsed.command
 
 
 def _dumps(fields: dict[str, Any]) -> str:

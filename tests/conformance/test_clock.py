@@ -139,4 +139,4 @@ async def test_what_lies_in_the_future_is_found_and_mended(start_stepped: Start)
     assert "stored: the last batch is dated" in told and "stored: 1 message and 2 accounts have" in told
     assert done(server, "repair-time") == "1 message and 2 accounts had times in the future\n"
     assert "stored: nothing lies in the future" in done(server, "check")
-    assert " server repair_time" in done(server, "audit")
+    assert " server repair-time" in done(server, "audit")

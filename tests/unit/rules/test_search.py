@@ -108,9 +108,20 @@ def test_only_what_one_may_see_newest_first(chat: Chat, indexed: bool) -> None:
     assert isinstance(two, Message) and two.chat == "@alice"
 
 
-def test_nothing_was_ever_said_there(chat: Chat) -> None:
-    chat.say("alice", "/send_all hi")
-    assert found(chat, "alice", "/search hi in:@carol") == []
+@BOTH
+def test_nothing_was_ever_said_there(chat: Chat, indexed: bool) -> None:
+    """What was said in every other chat of the two is not found in theirs, and what is said there then is."""
+    for name, line in (("alice", "/send_all hi 1"), ("alice", "/send bob hi 2"), ("carol", "/send bob hi 3"),
+                       ("carol", "/send_all hi 4")):  # fmt: skip
+        chat.say(name, line)
+    if indexed:
+        index(chat)
+    assert len(found(chat, "alice", "/search hi")) == len(found(chat, "carol", "/search hi")) == 3
+    for name, line in (("alice", "/search hi in:@carol"), ("carol", "/search in:alice hi*")):
+        said = chat.say(name, line)
+        assert (said.events, said.reply.count, said.reply.more) == ([], 0, None)
+    chat.say("carol", "/send alice hi 5")
+    assert found(chat, "alice", "/search hi in:@carol") == found(chat, "carol", "/search in:alice hi*") == ["hi 5"]
 
 
 @BOTH

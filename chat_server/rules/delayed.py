@@ -29,6 +29,7 @@ from chat_server.store.delayed import Delayed, When
 
 SENT_AT_ONCE_MAX = 1000
 EXPIRED_AT_ONCE_MAX = 10_000
+TOKENS_AT_ONCE_MAX = 2000
 # Messages of private chats that have ended: a batch of them takes a few milliseconds.
 CLEARED_AT_ONCE_MAX = 1000
 
@@ -129,7 +130,7 @@ def due(turn: Turn, command: Due) -> None:
     keys.delete_old(turn.db, turn.elapsed_ms - KEY_LIFE_MS, EXPIRED_AT_ONCE_MAX)
     rooms.delete_old_links(turn.db, turn.elapsed_ms, EXPIRED_AT_ONCE_MAX)
     rooms.clear_ended(turn.db, CLEARED_AT_ONCE_MAX)
-    end_old_tokens(turn, EXPIRED_AT_ONCE_MAX)
+    end_old_tokens(turn, TOKENS_AT_ONCE_MAX)
     registration.end_old(turn, EXPIRED_AT_ONCE_MAX)
     # A step of either is as much as others should wait for.
     if not erasure.go_on(turn):

@@ -17,7 +17,7 @@ from chat_server.protocol.events import Event, Reply
 from chat_server.rules.search import keep_up
 from chat_server.rules.turn import READINGS, RULES, Ending, Move, Push, Result, Stale, Then, Turn, View
 from chat_server.store import erasures, retention, state
-from chat_server.store.database import DISK_ERRORS, LOCKED, Database
+from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database
 
 log = logging.getLogger("chat.rules")
 
@@ -78,10 +78,13 @@ class Executor:
             outcomes = self._commit(batch, self._execute_one)
         except DISK_ERRORS:
             raise
-        except LOCKED:
-            log.error("another program keeps the database locked; a batch was refused")
+        except (LOCKED, UNOPENED) as error:
+            locked = isinstance(error, LOCKED)
+            why = "another program keeps the database locked" if locked else f"a file could not be opened ({error})"
+            log.error("%s; a batch was refused", why)
             self._load()
-            outcomes = [Outcome(entry, _locked(), [], self.state.seq) for entry in batch.entries]
+            refusal = Refusal("unavailable", f"{why}; nothing was done, try again in a moment", done=False)
+            outcomes = [Outcome(entry, refusal, [], self.state.seq) for entry in batch.entries]
             self._counts = {}
         except Exception:
             log.warning("batch %d failed; it is executed again with each entry on its own", batch.number, exc_info=True)
@@ -174,10 +177,6 @@ class Executor:
         except (Refusal, Stale) as refused:
             return Outcome(entry, refused, [], self.state.seq)
         return Outcome(entry, result, turn.pushes, self.state.seq, turn.moves, turn.endings)
-
-
-def _locked() -> Refusal:
-    return Refusal("unavailable", "another program keeps the database locked; nothing was done, try again in a moment")
 
 
 def read(view: View, query: Any) -> Generator[Sequence[Event], None, Reply | Then]:

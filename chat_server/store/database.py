@@ -22,9 +22,12 @@ BUSY_MS_MAX = 5_000
 SCRUB_BUSY_MS_MAX = 20
 STATEMENTS_CACHED = 200
 # The disk did not do what was asked: nothing may be promised any more.
-DISK_ERRORS = (
-    apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError, apsw.CantOpenError
-)  # fmt: skip
+DISK_ERRORS = (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError)
+
+# A file could not be opened, as where no descriptors are left: nothing was done, and it is no failure of the disk.
+UNOPENED = apsw.CantOpenError
+# What a statement changes is kept in memory until it is done, so that it can be taken back: no more than this at once.
+ROWS_MAX = 2000
 
 # Another program holds a lock on the database for longer than one waits.
 LOCKED = apsw.BusyError
@@ -64,6 +67,18 @@ class Database:
         """The id of the row that was inserted."""
         self.run(sql, bindings)
         return self.connection.last_insert_rowid()
+
+    def portions(self, sql: str, bindings: Row = (), most: int | None = None) -> None:
+        """Run the statement, whose last binding is how many rows it may touch, until none is left, or `most` are done.
+
+        For what has no bound of its own: ROWS_MAX rows at a time.
+        """
+        while most is None or most > 0:
+            limit = ROWS_MAX if most is None else min(ROWS_MAX, most)
+            self.run(sql, (*bindings, limit))
+            if self.connection.changes() < limit:
+                return
+            most = None if most is None else most - limit
 
     def scrub(self) -> bool:
         """Empty SQLite's log; False if a reader still needs it. What was erased is in no file after that."""
@@ -144,6 +159,8 @@ def open_reader(directory: Path) -> Database:
 
 def _harden(database: Database) -> None:
     database.connection.set_busy_timeout(BUSY_MS_MAX)
+    # A file in the system's temporary directory is one that another user can leave no room for.
+    database.run("PRAGMA temp_store = MEMORY")
     # A plan is made once for a statement, not again for each value: a join costs a third of what it did.
     database.connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     database.run("PRAGMA foreign_keys = ON")

@@ -5,6 +5,7 @@ from msgspec import Struct
 
 from chat_server.store import search
 from chat_server.store.database import Database
+from chat_server.store.messages import delete_reactions
 
 # Ids among which one portion looks for messages of the account: there is no index by author, and 20,000 take 1.5 ms.
 IDS_SCANNED_MAX = 20_000
@@ -52,7 +53,7 @@ def erase_messages(db: Database, ids: list[int], seq: int, at_ms: int) -> None:
     """Their texts, files and the reactions to them go; each message gets its own seq from `seq` + 1 on."""
     listed = (msgspec.json.encode(ids).decode(),)
     search.remove(db, ids)
-    db.run("DELETE FROM reactions WHERE message_id IN (SELECT value FROM json_each(?))", listed)
+    delete_reactions(db, ids)
     db.run("DELETE FROM files WHERE message_id IN (SELECT value FROM json_each(?))", listed)
     db.run(
         """UPDATE messages SET text = NULL, mentions = NULL, deleted_ms = ?3, reactions = 0, file_id = NULL,

@@ -76,9 +76,11 @@ def hold(db: Database, upload_id: int, session: int, key: str | None) -> None:
 
 def leave(db: Database, session: int | None, expires_ms: int) -> None:
     """The uploads of this session (None: of all) wait for their users until then."""
-    which = "session IS NOT NULL" if session is None else "session = ?2"
-    bindings = (expires_ms,) if session is None else (expires_ms, session)
-    db.run(f"UPDATE uploads SET session = NULL, expires_ms = ?1 WHERE {which}", bindings)
+    which = "session IS NOT NULL" if session is None else "session = ?"
+    db.portions(
+        f"UPDATE uploads SET session = NULL, expires_ms = ? WHERE id IN (SELECT id FROM uploads WHERE {which} LIMIT ?)",
+        (expires_ms,) if session is None else (expires_ms, session),
+    )
 
 
 def delete_upload(db: Database, upload_id: int) -> None:
@@ -87,8 +89,9 @@ def delete_upload(db: Database, upload_id: int) -> None:
 
 def delete_uploads_to(db: Database, chat_id: int) -> None:
     """All to a private chat, which still has its name."""
-    db.run(
-        "DELETE FROM uploads WHERE target_kind = 'room' AND target_folded = (SELECT folded FROM chats WHERE id = ?)",
+    db.portions(
+        "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads"
+        " WHERE target_kind = 'room' AND target_folded = (SELECT folded FROM chats WHERE id = ?) LIMIT ?)",
         (chat_id,),
     )
 

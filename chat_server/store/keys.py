@@ -16,8 +16,9 @@ def insert(db: Database, user_id: int, key: str, digest: bytes, answer: bytes, e
 
 
 def delete_old(db: Database, before_ms: int, limit: int) -> None:
-    db.run(
+    db.portions(
         "DELETE FROM keys WHERE (user_id, key) IN"
         " (SELECT user_id, key FROM keys WHERE elapsed_ms <= ? ORDER BY elapsed_ms LIMIT ?)",
-        (before_ms, limit),
+        (before_ms,),
+        limit,
     )

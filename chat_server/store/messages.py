@@ -91,7 +91,7 @@ def edit(db: Database, message_id: int, seq: int, text: str, at_ms: int, mention
 
 def delete(db: Database, message_id: int, seq: int, at_ms: int) -> None:
     """The text, the reactions and the file go; the row stays, as long as the message would have lived."""
-    db.run("DELETE FROM reactions WHERE message_id = ?", (message_id,))
+    delete_reactions(db, [message_id])
     db.run("DELETE FROM files WHERE message_id = ?", (message_id,))
     db.run(
         "UPDATE messages SET text = NULL, mentions = NULL, deleted_ms = ?, reactions = 0, file_id = NULL, seq = ?"
@@ -108,9 +108,18 @@ def remove(db: Database, ids: list[int]) -> None:
         return
     search.remove(db, ids)
     listed = (msgspec.json.encode(ids).decode(),)
-    db.run("DELETE FROM reactions WHERE message_id IN (SELECT value FROM json_each(?))", listed)
+    delete_reactions(db, ids)
     db.run("DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))", listed)
     db.unclean = True
+
+
+def delete_reactions(db: Database, ids: list[int]) -> None:
+    """All reactions to these messages; everybody may have reacted to each."""
+    db.portions(
+        "DELETE FROM reactions WHERE (message_id, emoji, user_id) IN (SELECT message_id, emoji, user_id FROM reactions"
+        " WHERE message_id IN (SELECT value FROM json_each(?)) LIMIT ?)",
+        (msgspec.json.encode(ids).decode(),),
+    )
 
 
 def reacted(db: Database, message_id: int, emoji: str, user_id: int) -> bool:

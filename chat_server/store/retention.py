@@ -122,9 +122,10 @@ def set_absent(db: Database, user_id: int, chat_id: int) -> None:
 
 def set_present(db: Database, user_id: int, elapsed_ms: int) -> None:
     """The user is there again in every chat where nothing is unread, where the marker cannot show it by moving."""
-    db.run(
-        """UPDATE members SET absent = 0, moved_ms = ?2 WHERE user_id = ?1 AND absent AND NOT EXISTS (
-            SELECT 1 FROM messages m
-            WHERE m.chat_id = members.chat_id AND m.id > members.read_id AND m.user_id <> ?1)""",
+    db.portions(
+        """UPDATE members SET absent = 0, moved_ms = ?2 WHERE user_id = ?1 AND chat_id IN (
+            SELECT chat_id FROM members mine WHERE user_id = ?1 AND absent AND NOT EXISTS (
+                SELECT 1 FROM messages m
+                WHERE m.chat_id = mine.chat_id AND m.id > mine.read_id AND m.user_id <> ?1) LIMIT ?3)""",
         (user_id, elapsed_ms),
     )

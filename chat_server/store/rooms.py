@@ -1,10 +1,11 @@
 """Private chats: who is in them, who is invited, who asks to be let in, and the links by which one asks."""
 
+import msgspec
 from msgspec import Struct
 
 from chat_server.protocol.names import Name
 from chat_server.store import messages, notices
-from chat_server.store.database import Database
+from chat_server.store.database import ROWS_MAX, Database
 
 # Of one chat that were not used up by their time; the oldest ends.
 LINKS_MAX = 100
@@ -244,9 +245,10 @@ def delete_links(db: Database, chat_id: int, elapsed_ms: int = 0) -> int:
 
 
 def delete_old_links(db: Database, elapsed_ms: int, limit: int) -> None:
-    db.run(
+    db.portions(
         "DELETE FROM links WHERE hash IN (SELECT hash FROM links WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?)",
-        (elapsed_ms, limit),
+        (elapsed_ms,),
+        limit,
     )
 
 
@@ -287,5 +289,8 @@ def end_between(db: Database, one: int, other: int) -> None:
 
 
 def _end(db: Database, table: str, where: str, bindings: tuple[int, ...]) -> None:
-    notices.drop(db, f"SELECT notice FROM {table} WHERE {where}", bindings)
-    db.run(f"DELETE FROM {table} WHERE {where}", bindings)
+    """One chat may have invited everybody."""
+    while rows := db.all(f"SELECT notice FROM {table} WHERE {where} LIMIT ?", (*bindings, ROWS_MAX)):
+        listed = msgspec.json.encode([notice for (notice,) in rows]).decode()
+        notices.drop(db, "SELECT value FROM json_each(?)", (listed,))
+        db.run(f"DELETE FROM {table} WHERE {where} AND notice IN (SELECT value FROM json_each(?))", (*bindings, listed))

@@ -28,6 +28,8 @@ log = logging.getLogger("chat.connection")
 # What is read at once; and what may wait to be executed, past which nothing more is read.
 READ_BYTES_MAX = 65_536
 WAITING_BYTES_MAX = 65_536
+# Of a line before signing in. Then no more than this is read at once, nor kept, nor waits behind a sign-in.
+STRANGER_LINE_BYTES_MAX = 4096
 # A chunk of a file that has so many takes nothing off the rate of commands.
 FREE_CHUNK_BYTES = 8192
 # States of a TCP connection (Linux, net/tcp_states.h) in which what was acknowledged is at the other side.
@@ -90,6 +92,10 @@ class Connection(asyncio.BufferedProtocol):
         """Whatever held the lines up may be over."""
 
     @abstractmethod
+    def is_busy(self) -> bool:
+        """Whether a command that was taken is not answered yet."""
+
+    @abstractmethod
     def hanging_up(self) -> None: ...
 
     @abstractmethod
@@ -116,13 +122,15 @@ class Connection(asyncio.BufferedProtocol):
             self.close("sign_in_timeout", "nobody signed in; connect again when you want to")
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _read_buffer
+        return _read_buffer if self.user_id else _read_buffer[:STRANGER_LINE_BYTES_MAX]
 
     def buffer_updated(self, nbytes: int) -> None:
         if self.closing:
             return
         try:
-            if self._lines.feed(_read_buffer[:nbytes]):
+            # What comes behind a sign-in may be as long as a line of a user.
+            may_enter = self.user_id or self.is_busy() or self._lines.has_line()
+            if self._lines.feed(_read_buffer[:nbytes], None if may_enter else STRANGER_LINE_BYTES_MAX):
                 self.lines_came()
         except UnendedLine:
             self.close("line_too_long", "1 MiB came without a line end")
@@ -192,8 +200,10 @@ class Connection(asyncio.BufferedProtocol):
         """Read no more than can be executed soon."""
         if self.closing or self._eof or self._stopping:
             return
-        # An unfinished line has its own bound, and is waited for.
-        if self._lines.pending_bytes >= WAITING_BYTES_MAX and self._lines.has_line():
+        # An unfinished line has its own bound, and is waited for; behind a sign-in its bound is not known yet.
+        stranger = not self.user_id
+        held_up = self._lines.has_line() or (stranger and self.is_busy())
+        if held_up and self._lines.pending_bytes >= (STRANGER_LINE_BYTES_MAX if stranger else WAITING_BYTES_MAX):
             if self.transport.is_reading():
                 self.transport.pause_reading()
         elif not self.transport.is_reading():

@@ -15,7 +15,7 @@ from msgspec import Struct
 from chat_server import __version__
 from chat_server.actions import ActionLog
 from chat_server.addresses import network_of
-from chat_server.connection import Connection
+from chat_server.connection import STRANGER_LINE_BYTES_MAX, Connection
 from chat_server.delivery.blocks import render, render_reply
 from chat_server.entries import EndTokens, Logged, Seen, Told
 from chat_server.errors import UNREADABLE, Refusal
@@ -37,8 +37,6 @@ from chat_server.store.database import DISK_ERRORS
 
 log = logging.getLogger("chat.session")
 
-# Before signing in.
-STRANGER_LINE_BYTES_MAX = 4096
 IN_FLIGHT_MAX = 256
 PREPARE_TRIES_MAX = 5
 LINES_A_TURN_MAX = 256
@@ -154,6 +152,9 @@ class Session(Connection):
         self._throttle()
         if self._eof and not self.closing and self._has_nothing_to_do():
             self.hang_up()
+
+    def is_busy(self) -> bool:
+        return self._next is not None or bool(self._in_flight) or self._task is not None
 
     def _may_go_on(self) -> bool:
         if self._stopping or self.outbox.paused or len(self._in_flight) >= IN_FLIGHT_MAX:

@@ -46,22 +46,26 @@ class LineBuffer:
                 self._cut.extend(bare for line in lines if (bare := _bare(line)) and bare != b"\r")
         return bool(self._cut)
 
-    def feed(self, data: bytes | memoryview) -> bool:
-        """Take in what was read; True if it ended a line. Raises UnendedLine."""
+    def feed(self, data: bytes | memoryview, kept_max: int | None = None) -> bool:
+        """Take in what was read; True if it ended a line. Raises UnendedLine.
+
+        Of an unfinished line `kept_max` bytes are kept: as many as a line may have when this one is taken, or more.
+        """
+        kept_max = self._line_bytes_max if kept_max is None else min(kept_max, self._line_bytes_max)
         data = bytes(data)
         first_end, last_end = data.find(b"\n"), data.rfind(b"\n")
         if first_end < 0:
-            self._extend(data)
+            self._extend(data, kept_max)
             return False
-        self._extend(data[:first_end])
+        self._extend(data[:first_end], kept_max)
         self._data += data[first_end : last_end + 1]
         self._unended_bytes = 0
-        self._extend(data[last_end + 1 :])
+        self._extend(data[last_end + 1 :], kept_max)
         return True
 
-    def _extend(self, piece: bytes) -> None:
+    def _extend(self, piece: bytes, kept_max: int) -> None:
         """More of the unfinished line; what is past its bound is counted, and kept no longer."""
-        self._data += piece[: max(0, self._line_bytes_max - self._unended_bytes)]
+        self._data += piece[: max(0, kept_max - self._unended_bytes)]
         self._unended_bytes += len(piece)
         if self._unended_bytes > UNENDED_BYTES_MAX:
             raise UnendedLine

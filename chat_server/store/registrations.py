@@ -67,12 +67,14 @@ def is_known(db: Database, user_id: int, network: str) -> bool:
 
 def delete_old(db: Database, elapsed_ms: int, start_ms: int, limit: int) -> None:
     """Codes that have expired by then, and counts that began at `start_ms` or before, at most so many of each."""
-    db.run(
+    db.portions(
         "DELETE FROM codes WHERE id IN (SELECT id FROM codes WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?)",
-        (elapsed_ms, limit),
+        (elapsed_ms,),
+        limit,
     )
-    db.run(
+    db.portions(
         "DELETE FROM registrations WHERE network IN"
         " (SELECT network FROM registrations WHERE start_ms <= ? ORDER BY start_ms LIMIT ?)",
-        (start_ms, limit),
+        (start_ms,),
+        limit,
     )

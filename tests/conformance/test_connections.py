@@ -3,6 +3,8 @@
 import resource
 from time import monotonic
 
+import pytest
+
 from tests.conformance.conftest import Start
 from tests.conformance.uploads import fetch, send_file
 from tests.harness import REMOTE
@@ -41,3 +43,20 @@ async def test_where_descriptors_run_out_those_who_are_in_notice_nothing(start: 
     await chat.json()
     assert monotonic() - again < 2
     assert chat.server.log.count("few open files are left") <= monotonic() - begun + 1
+
+
+@pytest.mark.parametrize("begun", [0, 3000, 4096, 60_000])
+async def test_a_long_line_behind_a_sign_in_is_whole(start: Start, begun: int) -> None:
+    """However much of it came before the sign-in was done; a stranger's own line of that length is refused."""
+    chat = start("--text-max", "60000")
+    client = await chat.json_stranger()
+    line = f"/send_all {'x' * 59_000}\n".encode()
+    await client.send_bytes(b"/sign_in alice a-password\n" + line[:begun])
+    if not begun:
+        await client.next()
+    await client.send_bytes(line[begun:] + b"/ping\n")
+    while (reply := await client.next())["type"] != "ok" or reply["re"] != "send_all":
+        assert reply["type"] != "error"
+    stranger = await chat.json_stranger()
+    await stranger.send(f"/sign_in {'x' * 5000}")
+    assert (await stranger.next())["code"] == "line_too_long"

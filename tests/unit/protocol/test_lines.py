@@ -156,3 +156,14 @@ def test_what_programs_put_before_a_line_is_not_of_it(data: bytes, lines: list[b
     for place in range(len(data)):
         bytewise.feed(data[place : place + 1])
     assert take_all(whole, 100) == take_all(bytewise, 100) == lines
+
+
+def test_of_a_strangers_line_no_more_is_kept_than_it_may_have() -> None:
+    buffer = LineBuffer(65_536)
+    for _ in range(100):
+        buffer.feed(b"x" * 1000, 4096)
+        assert buffer.pending_bytes <= 4096
+    assert buffer.feed(b"\nnext\n", 4096)
+    with pytest.raises(Refusal, match="at most 4096 bytes"):
+        buffer.take(4096)
+    assert buffer.take(4096) == b"next"

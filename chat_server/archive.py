@@ -19,9 +19,8 @@ from chat_server.blobs import sync
 from chat_server.errors import StartError
 from chat_server.store import backup
 from chat_server.store.database import FILE
-from chat_server.store.directory import LOCK, RESTORING, DataDirectory
+from chat_server.store.directory import FILES, LOCK, OWNER, RESTORING, UPLOADS, DataDirectory
 
-FILES = "files"
 SUMS = "SHA256SUMS"
 CHUNK_BYTES = 1 << 20
 SYNC_BYTES = 8 << 20
@@ -219,9 +218,9 @@ def _restore(file: Path, data: Path, progress: Progress) -> None:
         mark = data / RESTORING
         mark.touch(mode=0o600)
         sync(data)
-        for name in (f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", FILE):
+        for name in (f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", FILE, OWNER):
             (data / name).unlink(missing_ok=True)
-        for path in (data / FILES, *(path for path in data.glob(f"{_PART}*") if path != work)):
+        for path in (data / FILES, data / UPLOADS, *(path for path in data.glob(f"{_PART}*") if path != work)):
             shutil.rmtree(path, ignore_errors=True)
         for name in (FILES, FILE):
             if (work / name).exists():

@@ -33,7 +33,6 @@ from chat_server.passwords import hash_now
 from chat_server.protocol.arguments import is_one_line
 from chat_server.protocol.clean import clean
 from chat_server.protocol.files import size_told
-from chat_server.protocol.text_replies import counted
 from chat_server.protocol.times import distance, iso
 from chat_server.settings import Settings
 from chat_server.store.database import DISK_ERRORS, FILE, LOCKED, open_unchanged
@@ -189,14 +188,13 @@ def _check_times(data: Path) -> Iterator[str]:
         at_ms = db.value("SELECT at_ms FROM state")
         if at_ms > now_ms + AHEAD_MS_MIN:
             yield f"the last batch is dated {iso(at_ms)}, {distance(at_ms - now_ms)} in the future: the clock was wrong"
-        later = dated_later(db, now_ms + AHEAD_MS_MIN)
-        if later is not None:
-            dated, seen, latest_ms = later
+        count, latest_ms = dated_later(db, now_ms + AHEAD_MS_MIN)
+        if latest_ms is not None:
             yield (
-                f"{counted(dated, 'message')} and {counted(seen, 'account')} have times in the future, up to"
-                f" {iso(latest_ms)}; if the clock is right now, chat-server repair-time mends them"
+                f"{count} messages and accounts have times in the future, up to {iso(latest_ms)};"
+                " if the clock is right now, chat-server repair-time mends them"
             )
-        elif at_ms <= now_ms + AHEAD_MS_MIN:
+        if at_ms <= now_ms + AHEAD_MS_MIN and latest_ms is None:
             yield "nothing lies in the future"
 
 

@@ -31,7 +31,7 @@ from chat_server.protocol.parse import parse
 from chat_server.protocol.table import CONTROL, TABLE, Spec
 from chat_server.rules.execute import Outcome
 from chat_server.rules.turn import RULES
-from chat_server.store.database import DISK_ERRORS
+from chat_server.store.database import DISK_ERRORS, LOCKED
 
 log = logging.getLogger("chat.control")
 
@@ -77,7 +77,7 @@ async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[
                     reply = page.end
     except Refusal as refusal:
         reply, result = refusal, refusal.code
-    except DISK_ERRORS as error:
+    except (*DISK_ERRORS, LOCKED) as error:
         log.error("the disk failed while the answer to %s was read: %s", verb, error)
         reply, result = UNREADABLE, UNREADABLE.code
     assert reply is not None
@@ -146,6 +146,7 @@ class ControlSocket:
         self._text_chars_max = text_chars_max
         self._actions = actions
         self._server: asyncio.Server | None = None
+        self._bound = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -157,6 +158,7 @@ class ControlSocket:
             with short(self._path) as address:
                 sock.bind(address)
             self._path.chmod(0o600)
+            self._bound = self._path.stat().st_ino
             self._server = await asyncio.start_unix_server(self._accept, sock=sock, limit=LINE_BYTES_MAX)
         except OSError as error:
             sock.close()
@@ -197,7 +199,9 @@ class ControlSocket:
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
-            self._path.unlink(missing_ok=True)
+            # Where the directory was replaced, another server's may lie there.
+            if self._path.exists() and self._path.stat().st_ino == self._bound:
+                self._path.unlink(missing_ok=True)
         for task in list(self._tasks):
             task.cancel()
 

@@ -7,6 +7,8 @@ machine. `VERSION` grows when the meaning of an entry changes.
 Nothing here may hold a password or a token: the log is kept, and copied to other machines.
 """
 
+from typing import ClassVar
+
 from msgspec import Struct
 
 from chat_server.protocol import commands as c
@@ -45,10 +47,13 @@ class Limits(Struct, frozen=True):
     # From one network.
     accounts_count: int | None = None
     accounts_window_ms: int = 0
+    text_quota_bytes: int = 50 << 20
 
 
 class Internal(Struct, frozen=True, tag_field="cmd"):
     """A command that no line can say: made by *prepare* from one that a line can, or by the node itself."""
+
+    adds: ClassVar[bool] = False  # as a row of the table has it (`adds`)
 
 
 class Configure(Internal, frozen=True, tag="configure"):
@@ -114,6 +119,7 @@ class CloseAccount(Internal, frozen=True, tag="close_account"):
 class MakeLink(Internal, frozen=True, tag="make_link"):
     """A link into a private chat; `hash` is the SHA-256 of its code."""
 
+    adds: ClassVar[bool] = True
     chat: Room
     hash: bytes
 
@@ -121,18 +127,21 @@ class MakeLink(Internal, frozen=True, tag="make_link"):
 class Accept(Internal, frozen=True, tag="accept"):
     """Joins a private chat by invitation."""
 
+    adds: ClassVar[bool] = True
     chat: Target
 
 
 class Ask(Internal, frozen=True, tag="ask"):
     """Asks to be let into the private chat of the link with this hash."""
 
+    adds: ClassVar[bool] = True
     hash: bytes
 
 
 class OpenUpload(Internal, frozen=True, tag="open_upload"):
     """`session` holds the upload from then on: its chunks come from there."""
 
+    adds: ClassVar[bool] = True
     asked: c.SendFile
     session: int
 
@@ -140,6 +149,7 @@ class OpenUpload(Internal, frozen=True, tag="open_upload"):
 class CompleteUpload(Internal, frozen=True, tag="complete_upload"):
     """All bytes of an upload are on disk, with this sha256."""
 
+    adds: ClassVar[bool] = True
     upload: int
     sha256: str
 
@@ -207,13 +217,20 @@ class Entry(Struct, frozen=True):
     """One command in the log.
 
     `session` says where the reply goes, on the node that took it, 0 for nowhere; `address` what the address
-    counts as whence it came (`addresses.network_of`), "" for the machine itself.
+    counts as whence it came (`addresses.network_of`), "" for the machine itself; `cramped` that the disk of the node
+    that took it had no room for anything new.
     """
 
     command: Logged
     user_id: int = 0
     session: int = 0
     address: str = ""
+    cramped: bool = False
+
+
+def adds(command: Logged) -> bool:
+    """Whether it is refused where there is no room for anything new, whatever the store has."""
+    return command.adds if isinstance(command, Internal) else command.spec.adds
 
 
 class Batch(Struct, frozen=True):

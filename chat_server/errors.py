@@ -36,6 +36,11 @@ class Refusal(Exception):
 UNREADABLE = Refusal("unavailable", "the server's disk could not be read, so nothing was done; try again", done=False)
 
 
+def not_done(text: str) -> Refusal:
+    """Certainly nothing was done, so that the same command may be said again; `text` says why."""
+    return Refusal("unavailable", f"nothing was done: {text}", done=False)
+
+
 class StartError(Exception):
     """The server cannot start (or go on). `status` is the exit status; the message is one line for the operator."""
 

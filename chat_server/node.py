@@ -7,18 +7,33 @@ it is, the next one gathers in the log.
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chat_server.allowance import Allowances
 from chat_server.clock import ChatTime, Clock
 from chat_server.delivery.hub import Hub
 from chat_server.delivery.readers import Reader, Readers
-from chat_server.entries import Configure, Departed, Due, Entry, LeaveUploads, Limits, Logged, Told, UseTokens
+from chat_server.entries import (
+    Batch,
+    Configure,
+    Departed,
+    Due,
+    Entry,
+    LeaveUploads,
+    Limits,
+    Logged,
+    Told,
+    UseTokens,
+    adds,
+)
+from chat_server.errors import Refusal, StartError, not_done
 from chat_server.log import Log
 from chat_server.log.local import LocalLog
 from chat_server.metrics import Metrics
@@ -28,10 +43,12 @@ from chat_server.protocol import commands as c
 from chat_server.protocol.events import Event, Reply
 from chat_server.protocol.times import clock_time, duration, iso
 from chat_server.rules import Executor, read
-from chat_server.rules.retention import spares
+from chat_server.rules.execute import Executed, Outcome
 from chat_server.rules.turn import Then, View
 from chat_server.settings import Settings
-from chat_server.store.database import DISK_ERRORS, Database, open_writer
+from chat_server.space import Space, no_room
+from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database, NoRoom, open_writer
+from chat_server.store.directory import Gone, OpenFiles, claim
 from chat_server.store.state import State
 from chat_server.transfers import Transfers
 
@@ -46,6 +63,33 @@ OVERDUE_SECONDS = 0.01
 # Texts that were erased stand in SQLite's log for at most about so long; a reader that needs it is waited for.
 SCRUB_SECONDS = 2.0
 SCRUB_AGAIN_SECONDS = 0.2
+# How often it is looked whether the data directory is still there, and whether the disk has room for the spare file.
+WATCH_SECONDS = 0.5
+# While another program keeps the database locked, commands and the start wait for at most so long.
+LOCKED_SECONDS_MAX = 30.0
+# What the server itself has to do is tried again after so long when the disk was full, or the database locked.
+AGAIN_SECONDS = 1.0
+LOCKED_AGAIN_SECONDS = 0.2
+TELL_FULL_SECONDS = 10.0
+
+
+R = TypeVar("R")
+
+
+def when_unlocked(do: Callable[[], R], seconds: float) -> R:
+    """Do what must be done, as soon as no other program keeps the database locked; after so long raises StartError."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return do()
+        except LOCKED:
+            if time.monotonic() > deadline:
+                raise StartError(
+                    "another program keeps the database locked; nothing was done: end it (fuser chat.db names it), then"
+                    " try again"
+                ) from None
+            log.warning("another program keeps the database locked; it is waited for")
+            time.sleep(LOCKED_AGAIN_SECONDS)
 
 
 class Page(Struct, frozen=True):
@@ -90,16 +134,21 @@ class Node:
         self.limits = _limits(settings)
         # Set once the disk has failed: why. Nothing is acknowledged after that.
         self.failure: str | None = None
+        self._finishing = False
+        self._gone = False
+        self._told_full = float("-inf")
         self.metrics = Metrics(clock.now_ms())
         # What the running server counts, for /stats; the server around the node adds what it knows.
         self.live: Callable[[], dict[str, int]] = dict
-        self._executor = Executor(open_writer(directory), clock.monotonic)
+        self.space = Space(directory, settings.disk_reserve_bytes, clock)
+        self._executor = Executor(when_unlocked(lambda: open_writer(directory), LOCKED_SECONDS_MAX), clock.monotonic)
         state = self._executor.state
         self.time = ChatTime(clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self.readers = Readers(directory)
         self.transfers = Transfers(directory, clock, self.time, self.limits, self.submit)
         self.allowances = Allowances(settings.command_rate, settings.command_burst)
+        self.transfers.failed = self._fail
         self.passwords = Passwords()
         guard = SignInGuard(self.time, settings.sign_in_tries)
         self.preparer = Preparer(self.readers, self.limits, self.time, self.passwords, guard, self.transfers)
@@ -109,28 +158,29 @@ class Node:
             outbox_bytes_max=settings.outbox_bytes_max,
             presence_max=settings.presence_max,
         )
+        self.spared = self._spared(state)
+        self._begin(settings, directory)
+        state = self._executor.state
+        self._files = OpenFiles(directory)
         self.hub.delivered = state.seq
         self.hub.on_told = lambda user_id, notices: self.submit(Told(notices), user_id)
         self.hub.on_detached = self.transfers.left
         self.hub.on_departed = lambda user_id: self.submit(Departed(), user_id)
-        self.spared = self._spared(state)
         self._log: Log = LocalLog(self.time, applied=state.applied)
         self._timer: asyncio.TimerHandle | None = None
         self._scrubbing: asyncio.Task[None] | None = None
         self._tidy_ms = self._use_ms = self.time.now().elapsed_ms + TIDY_MS
         self._steps = self.time.steps
-        self.submit(Configure(self.limits, secrets.token_hex(8), list(settings.operators)))
-        self.submit(LeaveUploads(None))
         # What came due while the server was down.
         self.submit(Due())
 
     def _spared(self, state: State) -> str:
-        """What is said of messages that are to go, where many may at once; "" where there is none.
+        """What the first start after an upgrade or a restore says of messages that are to go; "" where there is none.
 
         The upgrade may be one from a version that removed nothing: whoever runs the server hears of it in time.
         """
         ttl_ms = self.limits.message_ttl_ms
-        if ttl_ms is None or not spares(state, self.limits):
+        if state.spared_ms is not None or ttl_ms is None:
             return ""
         count = self._executor.count_read()
         if not count:
@@ -138,16 +188,42 @@ class Node:
         at = clock_time(iso(self.time.now().at_ms + ttl_ms), "")
         return (
             f"{count} message{'s' if count != 1 else ''} that all have read will be removed from {at} UTC on, which is"
-            f" --message-ttl ({duration(ttl_ms)}) after this start, the first since an upgrade, a restore or a time"
-            " without --message-ttl; --message-ttl off keeps them"
+            f" --message-ttl ({duration(ttl_ms)}) after this first start since an upgrade or a restore;"
+            " --message-ttl off keeps them"
         )
+
+    def _begin(self, settings: Settings, directory: Path) -> None:
+        """Log what must hold from the start on, or do not start. Raises StartError."""
+        known = self._executor.state.history
+        history = known or secrets.token_hex(8)
+        if known:
+            claim(directory, known)
+        entries = [Entry(Configure(self.limits, history, list(settings.operators))), Entry(LeaveUploads(None))]
+        batch = Batch(self._executor.state.applied + 1, *self.time.now(), entries)
+        try:
+            executed = self._execute_at_start(batch)
+        except NoRoom:
+            raise StartError(f"the disk of {directory} is full: the settings cannot be stored; make room") from None
+        except (*DISK_ERRORS, UNOPENED) as error:
+            raise StartError(f"the disk failed: {error}") from None
+        if any(isinstance(outcome.result, Refusal) for outcome in executed.outcomes):
+            raise StartError("the settings could not be stored, by a mistake of the server, which is logged above")
+        claim(directory, history)
+
+    def _execute_at_start(self, batch: Batch) -> Executed:
+        while True:
+            try:
+                return when_unlocked(lambda: self._executor.execute(batch), LOCKED_SECONDS_MAX)
+            except NoRoom:
+                if not self._make_room():
+                    raise
 
     def submit(self, command: Logged, user_id: int = 0, session: int = 0, address: str = "") -> None:
         """Put a command in the log. The session is told its outcome (`Receiver.settle`) when it is on disk.
 
         `address` is "" for the machine itself.
         """
-        self._log.submit(Entry(command, user_id, session, address))
+        self._log.submit(Entry(command, user_id, session, address, not self.space.has_room()))
 
     def read(self, user_id: int, query: Any) -> Reading:
         return Reading(self, self._reader_for(query), user_id, query)
@@ -161,13 +237,14 @@ class Node:
     async def run(self) -> None:
         """Until the log is closed and empty, or the disk fails (`failure` says how)."""
         loop = asyncio.get_running_loop()
-        tidying = loop.create_task(self.transfers.tidy())
-        while (batch := await self._log.next_batch()) is not None:
+        watching = loop.create_task(self._watch())
+        while (batch := await self._log.next_batch()) is not None and not self.failure:
             begun = self.clock.monotonic()
             try:
-                executed = await loop.run_in_executor(self._writer, self._executor.execute, batch)
-            except DISK_ERRORS as error:
+                executed = await self._executed(batch)
+            except (*DISK_ERRORS, Gone) as error:
                 self._fail(error)
+            if self.failure:
                 break
             seconds = self.clock.monotonic() - begun
             changes = executed.seq - self.hub.delivered
@@ -176,13 +253,103 @@ class Node:
             self._arm(executed.next_due_ms, executed.next_due_at_ms)
             self._scrub_soon()
         self._log.close()
-        tidying.cancel()
+        watching.cancel()
         if self._timer is not None:
             self._timer.cancel()
         if self._scrubbing is not None:
             self._scrubbing.cancel()
 
+    async def _executed(self, batch: Batch) -> Executed:
+        """What became of the batch: it is on disk, or certainly not done. Raises Gone and one of DISK_ERRORS."""
+        try:
+            return await self._execute(batch)
+        except NoRoom:
+            return await self._execute_without_room(batch)
+        except LOCKED:
+            return self._refused(batch, not_done("another program keeps the database locked; try again in a moment"))
+        except UNOPENED as error:
+            log.error("a file could not be opened: %s; a batch was refused", error)
+            return self._refused(batch, not_done(f"a file could not be opened ({error}); try again in a moment"))
+
+    async def _execute(self, batch: Batch) -> Executed:
+        """Wait for as long as one can while another program keeps the database locked."""
+        loop = asyncio.get_running_loop()
+        deadline = self.clock.monotonic() + LOCKED_SECONDS_MAX
+        while True:
+            try:
+                return await loop.run_in_executor(self._writer, self._execute_here, batch)
+            except LOCKED:
+                log.error("another program keeps the database locked; %d commands wait", len(batch.entries))
+                if self._finishing or self.clock.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(LOCKED_AGAIN_SECONDS)
+
+    def _execute_here(self, batch: Batch) -> Executed:
+        """On the writer's thread. What went into files that somebody took away is not acknowledged."""
+        executed = self._executor.execute(batch)
+        self._files.check()
+        return executed
+
+    async def _execute_without_room(self, batch: Batch) -> Executed:
+        """What adds something is refused; the rest is tried again with the room that can still be made.
+
+        This batch is nobody else's: one that was rolled back is not in the log of a node that is alone.
+        """
+        if self.clock.monotonic() - self._told_full > TELL_FULL_SECONDS:
+            self._told_full = self.clock.monotonic()
+            log.error("the disk is full; nothing new is taken until there is room")
+        self.space.look_again()
+        small = [replace(entry, cramped=True) for entry in batch.entries if not adds(entry.command)]
+        refused = no_room()
+        executed = None
+        while executed is None and small:
+            more = await asyncio.get_running_loop().run_in_executor(self._writer, self._make_room)
+            try:
+                executed = await self._execute(replace(batch, entries=small))
+            except NoRoom:
+                if not more:
+                    return self._refused(batch, refused)
+            except (LOCKED, UNOPENED):
+                return self._refused(batch, refused)
+        if executed is None:
+            return self._refused(batch, refused)
+        outcomes = iter(executed.outcomes)
+        return replace(
+            executed,
+            outcomes=[
+                Outcome(entry, refused, [], executed.seq) if adds(entry.command) else next(outcomes)
+                for entry in batch.entries
+            ],
+        )
+
+    def _make_room(self) -> bool:
+        """On the writer's thread; whether it is worth more than one try."""
+        found = self.space.give_up_spare()
+        self._executor.scrub()
+        return found
+
+    def _refused(self, batch: Batch, refusal: Refusal) -> Executed:
+        """Nothing of the batch was done. What nobody asked for is tried again by itself."""
+        loop, state = asyncio.get_running_loop(), self._executor.state
+        for entry in batch.entries:
+            if not entry.session:
+                loop.call_later(AGAIN_SECONDS, self._log.submit, entry)
+        return Executed([Outcome(entry, refusal, [], state.seq) for entry in batch.entries], state.seq, None, None)
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                self._files.check()
+            except Gone as gone:
+                self._fail(gone)
+                return
+            self.space.keep_spare()
+            await asyncio.sleep(WATCH_SECONDS)
+
     def _fail(self, error: Exception) -> None:
+        if self.failure:
+            return
+        self._gone = isinstance(error, Gone)
         # An fsync that failed is never retried: what the disk holds now is known only after a restart.
         self.failure = f"the disk failed: {error}"
         log.critical("%s; nothing more is acknowledged, the server stops", self.failure)
@@ -244,6 +411,7 @@ class Node:
         if self._steps != self.time.steps:
             # Over the stop the wall clock's difference counts: from the clock as it is now.
             self.submit(Due())
+        self._finishing = True
         self._log.close()
 
     def close(self) -> None:
@@ -251,6 +419,8 @@ class Node:
         self.readers.close()
         self.transfers.close()
         self._writer.shutdown(wait=True)
+        if self._gone:
+            self._executor.abandon()
         self._executor.close()
 
 
@@ -278,4 +448,5 @@ def _limits(settings: Settings) -> Limits:
         registration=settings.registration,
         accounts_count=accounts.count if accounts else None,
         accounts_window_ms=accounts.window_ms if accounts else 0,
+        text_quota_bytes=settings.text_quota_bytes,
     )

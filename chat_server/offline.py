@@ -13,19 +13,24 @@ import msgspec
 from chat_server.clock import ChatTime, Clock, Now
 from chat_server.entries import MACHINE, Batch, Entry, Erase, Limits
 from chat_server.errors import Refusal, StartError
-from chat_server.node import Page
+from chat_server.node import Page, when_unlocked
 from chat_server.protocol.events import Reply
 from chat_server.protocol.times import iso
 from chat_server.rules import Executor, read
 from chat_server.rules.turn import View
-from chat_server.store.database import DISK_ERRORS, FILE, Database, open_unchanged, open_writer
-from chat_server.store.directory import DataDirectory
+from chat_server.space import SPARE
+from chat_server.store.database import DISK_ERRORS, FILE, Database, NoRoom, open_unchanged, open_writer
+from chat_server.store.directory import DataDirectory, refuse_lost_database
 from chat_server.store.state import State, load
+
+# How long a word waits for another program that keeps the database locked.
+LOCKED_SECONDS_MAX = 5.0
 
 
 class Offline:
     def __init__(self, clock: Clock, directory: DataDirectory) -> None:
         """Raises StartError."""
+        refuse_lost_database(directory.path)
         if not (directory.path / FILE).exists():
             raise StartError(f"there is no chat in {directory.path}; name its directory with --data")
         self._clock = clock
@@ -39,14 +44,16 @@ class Offline:
     async def order(self, command: Any) -> Reply:
         """Raises Refusal, and StartError if the disk fails."""
         if self._executor is None:
-            self._executor = Executor(open_writer(self._path))
+            self._executor = Executor(when_unlocked(lambda: open_writer(self._path), LOCKED_SECONDS_MAX))
         self._limits_of(self._executor.state)
         try:
             result = self._execute(self._executor, command)
             while self._executor.is_erasing:
                 self._execute(self._executor, Erase())
+        except NoRoom:
+            raise StartError("the disk is full; nothing was done") from None
         except DISK_ERRORS as error:
-            raise StartError(f"the disk failed: {error}; nothing was done") from None
+            raise StartError(f"the disk failed: {error}; whether this was done is not known") from None
         if isinstance(result, Refusal):
             raise result
         assert isinstance(result, Reply)
@@ -55,7 +62,12 @@ class Offline:
     def _execute(self, executor: Executor, command: Any) -> Any:
         state = executor.state
         batch = Batch(state.applied + 1, *self._now(state), [Entry(command, MACHINE)])
-        (outcome,) = executor.execute(batch).outcomes
+        try:
+            executed = when_unlocked(lambda: executor.execute(batch), LOCKED_SECONDS_MAX)
+        except NoRoom:
+            (self._path / SPARE).unlink(missing_ok=True)
+            executed = executor.execute(batch)
+        (outcome,) = executed.outcomes
         return outcome.result
 
     async def read(self, query: Any) -> AsyncIterator[Page]:

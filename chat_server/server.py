@@ -151,6 +151,8 @@ class Server:
             "users_online": len(self.node.hub.online),
             "messages": self.node.metrics.counters["messages"],
             "deliveries": self.node.hub.deliveries,
+            "disk_free_bytes": self.node.space.free_bytes(),
+            "disk_reserve_bytes": self.node.space.reserve_bytes,
             "uptime_seconds": int(self._clock.monotonic() - self._begun),
         }
 
@@ -170,6 +172,9 @@ class Server:
             "users_online": len(self.node.hub.online),
             "outbox_bytes": sum(waiting),
             "outbox_bytes_most": max(waiting, default=0),
+            "text_quota_bytes": self._settings.text_quota_bytes,
+            "disk_free_bytes": self.node.space.free_bytes(),
+            "disk_reserve_bytes": self.node.space.reserve_bytes,
             **stored,
         }
         counters = {

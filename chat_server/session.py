@@ -33,7 +33,8 @@ from chat_server.rules.execute import Outcome
 from chat_server.rules.moderation import Barred
 from chat_server.rules.turn import RULES, Entered, Opened, Stale
 from chat_server.settings import Settings
-from chat_server.store.database import DISK_ERRORS
+from chat_server.space import no_room
+from chat_server.store.database import DISK_ERRORS, LOCKED
 
 log = logging.getLogger("chat.session")
 
@@ -183,10 +184,11 @@ class Session(Connection):
         started = self._clock.monotonic()
         try:
             check_signed_in(self, parsed.verb)
-            if parsed.error is not None:
+            error = parsed.error or self._no_room_for(parsed)
+            if error is not None:
                 if not parsed.verb or not TABLE[parsed.verb].seen_by_others:
-                    raise parsed.error
-                command = Barred(parsed.error)
+                    raise error
+                command = Barred(error)
             elif type(command) in LOCAL:
                 self._reply(parsed, LOCAL[type(command)](self, command), started)
         except Refusal as refusal:
@@ -199,6 +201,13 @@ class Session(Connection):
             self.hang_up(in_order=True)
         elif kind not in LOCAL:
             self._task = asyncio.get_running_loop().create_task(self._run(parsed, command, started))
+
+    def _no_room_for(self, parsed: Parsed) -> Refusal | None:
+        """What is said to a command that would store something new on a disk that has no room for it."""
+        if not TABLE[parsed.verb].adds:
+            return None
+        wanted = parsed.command.size if isinstance(parsed.command, c.SendFile) else 0
+        return None if self._node.space.has_room(wanted) else no_room()
 
     def _submit(
         self,
@@ -268,7 +277,7 @@ class Session(Connection):
                 await self._run_reading(parsed, command, started)
         except Refusal as refusal:
             self._reply(parsed, refusal, started)
-        except DISK_ERRORS as error:
+        except (*DISK_ERRORS, LOCKED) as error:
             log.error("the disk failed while %s of user %d was read: %s", parsed.verb, self.user_id, error)
             self._reply(parsed, UNREADABLE, started)
         except Exception:

@@ -218,6 +218,12 @@ class Settings:
     file_quota_bytes: int = _option(
         "file-quota", _size_bytes("1B", "1024GiB"), "100MB", "bytes of all files of one user"
     )
+    text_quota_bytes: int = _option(
+        "text-quota", _size_bytes("1B", "1024GiB"), "50MB", "bytes of all stored texts of one user"
+    )
+    disk_reserve_bytes: int = _option(
+        "disk-reserve", _size_bytes("1B", "1024GiB"), "256MB", "room on the disk below which nothing new is taken", (0,)
+    )
     text_chars_max: int = _option("text-max", _number(1, 60_000), "4096", "characters of one text")
     line_bytes_max: int = _option(
         "line-max", _size_bytes("256B", "1MiB"), "64KiB", "bytes of one line after signing in"
@@ -271,6 +277,7 @@ class Settings:
             "line_max": self.line_bytes_max,
             "file_size_max": self.file_bytes_max,
             "file_quota": self.file_quota_bytes,
+            "text_quota": self.text_quota_bytes,
             "page": self.page_messages,
             "replay": self.replay_messages,
             "message_ttl": self.message_ttl_ms // 1000 if self.message_ttl_ms else "off",

@@ -2,10 +2,11 @@
 
 All of it happens on one thread with its own reading connection: chunks of an upload follow each other, a blob is never
 deleted while it is being put in place, and however many transfers there are, one of them at a time costs the chat
-something. What is on the disk and not in the database goes: noted by the store when it was dropped, or found at start.
+something. What is taken off the disk is what the store has noted as dropped; what it does not know stays.
 """
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from chat_server.blobs import Blobs
 from chat_server.clock import ChatTime, Clock
 from chat_server.delivery.readers import Reader
 from chat_server.entries import CompleteUpload, LeaveUploads, Limits, Logged, Swept
-from chat_server.errors import Refusal
+from chat_server.errors import Refusal, not_done
 from chat_server.protocol import commands as c
 from chat_server.protocol.file_replies import Upload
 from chat_server.rules.files import check_chunk
@@ -40,6 +41,8 @@ class Transfers:
         self._time = time
         self._limits = limits
         self._submit = submit
+        # Told of an error after which nothing may be acknowledged any more.
+        self.failed: Callable[[Exception], None] = lambda error: None
         self.holders: set[int] = set()  # the sessions that asked for an upload
         self._sweeping: asyncio.Task[None] | None = None
         self._next_turn = 0.0
@@ -74,8 +77,11 @@ class Transfers:
             return await self.reader.serve(user_id, self._take, user_id, session, command)
         except OSError as error:
             log.error("upload %d of user %d: %s", command.upload, user_id, error)
-            raise Refusal(
-                "unavailable", "the server's disk does not take it; the same /send_file says what is there"
+            if error.errno == errno.EIO:
+                self.failed(error)
+                raise Refusal("unavailable", "the server's disk failed; look with /files later") from None
+            raise not_done(
+                f"the server's disk does not take this ({error.strerror}); the same /send_file says what is there"
             ) from None
 
     def _take(self, db: Database, user_id: int, session: int, command: c.Chunk) -> Upload | CompleteUpload:
@@ -96,7 +102,7 @@ class Transfers:
                 self.blobs.place(upload.id, sha256)
         except OSError:
             # What an fsync that failed has left behind is not known.
-            self.blobs.discard(upload.id)
+            discard(db, self.blobs, upload.id)
             raise
         return CompleteUpload(upload.id, sha256)
 
@@ -122,18 +128,6 @@ class Transfers:
     async def let_go(self) -> None:
         await self.reader.run(lambda db: self._remove_blobs(db, self.blobs.let_go()))
 
-    async def tidy(self) -> None:
-        """Remove what a kill left behind that no row of the database tells of, a little at a time."""
-        await self.reader.run(self._remove_parts)
-        folders = self.blobs.folders()
-        while (folder := await self.reader.run(lambda db: next(folders, None))) is not None:
-            await self.reader.run(self._remove_blobs, folder)
-
-    def _remove_parts(self, db: Database) -> None:
-        for upload in self.blobs.uploads():
-            if not files.upload_exists(db, upload):
-                self.blobs.discard(upload)
-
     def _remove_blobs(self, db: Database, found: list[str]) -> None:
         """Those of them that no file has."""
         for sha256 in found:
@@ -144,14 +138,22 @@ class Transfers:
         self.reader.close()
 
 
+def discard(db: Database, blobs: Blobs, upload: int) -> None:
+    """The upload is over: what it left on the disk goes, but for a blob that a file has."""
+    for blob in blobs.discard(upload):
+        if not files.has_blob(db, blob):
+            blobs.delete(blob)
+
+
 def remove_dropped(db: Database, blobs: Blobs) -> list[int]:
     """Take what the store needs no more off the disk; under which numbers it was noted there."""
     dropped = files.dropped(db, SWEPT_AT_ONCE_MAX)
     for each in dropped:
         try:
-            blob = each.sha256 if each.upload is None else blobs.discard(each.upload)
-            if blob is not None and not files.has_blob(db, blob):
-                blobs.delete(blob)
+            if each.upload is not None:
+                discard(db, blobs, each.upload)
+            elif each.sha256 is not None and not files.has_blob(db, each.sha256):
+                blobs.delete(each.sha256)
         except OSError as error:
             log.error("cannot remove what upload %s or blob %s left: %s", each.upload, each.sha256, error)
     return [each.id for each in dropped]

@@ -100,6 +100,7 @@ class DeleteAccount(Command, frozen=True, tag="delete_account"):
     "send_all",
     group="Write",
     seen_by_others=True,
+    adds=True,
     json_only=("key",),
     derived=("mentions",),
     help="sends to everyone, in main",
@@ -118,6 +119,7 @@ class SendAll(Command, frozen=True, tag="send_all"):
     "w",
     group="Write",
     seen_by_others=True,
+    adds=True,
     json_only=("key",),
     derived=("mentions",),
     help="sends to a user, online or not, or to a chat",
@@ -135,6 +137,7 @@ class Send(Command, frozen=True, tag="send"):
     "comment",
     group="Write",
     seen_by_others=True,
+    adds=True,
     json_only=("key",),
     derived=("mentions",),
     help="comments on a message, in its chat",
@@ -166,7 +169,14 @@ class Delete(Command, frozen=True, tag="delete"):
     id: Id
 
 
-@command("react", group="Write", seen_by_others=True, help="reacts to a message with an emoji", example="/react 42 👍")
+@command(
+    "react",
+    group="Write",
+    seen_by_others=True,
+    adds=True,
+    help="reacts to a message with an emoji",
+    example="/react 42 👍",
+)
 class React(Command, frozen=True, tag="react"):
     id: Id
     emoji: Emoji
@@ -194,6 +204,7 @@ class Talk(Command, frozen=True, tag="talk"):
     "send_delayed",
     group="Write",
     seen_by_others=True,
+    adds=True,
     json_only=("key",),
     derived=("mentions",),
     help="sends later: after seconds, 90s, 5m, 2h, 1d, or at a UTC time",
@@ -346,6 +357,7 @@ class ListBlocked(Command, frozen=True, tag="blocked"):
 @command(
     "report",
     group="People",
+    adds=True,
     help="reports a user who misbehaves; reports by several users ban for a while",
     example="/report mallory floods main",
 )

@@ -10,6 +10,7 @@ __all__ = ["CancelUpload", "Chunk", "Files", "GetFile", "SendFile"]
     "send_file",
     group="Write",
     seen_by_others=True,
+    adds=True,
     json_only=("key",),
     help="opens an upload; its bytes follow with /chunk. The same again goes on after a lost connection",
     example='/send_file bob "my photo.png" 1234',
@@ -26,6 +27,7 @@ class SendFile(Command, frozen=True, tag="send_file"):
     "chunk",
     group="Write",
     seen_by_others=True,
+    adds=True,
     help="the next bytes of an upload, at most 32 KiB; the last ones send the file",
     example="/chunk 7 aGVsbG8K",
 )

@@ -71,13 +71,19 @@ class ReportList(Reply, frozen=True, omit_defaults=True):
 
 
 class Stats(Reply, frozen=True, omit_defaults=True):
-    """`live` is what the running server has counted since its start; of one that does not run there is none."""
+    """`texts` is what all stored texts have, `texts_most` what those of one user have at most, of `text_quota`.
+
+    `live` is what the running server has counted since its start; of one that does not run there is none.
+    """
 
     users: int
     banned: int
     reports: int
     seq: int
     database: int
+    texts: int
+    texts_most: int
+    text_quota: int
     at: str
     live: dict[str, int] | None = None
 

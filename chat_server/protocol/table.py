@@ -47,6 +47,8 @@ class Spec(Struct, frozen=True):
     seen_by_others: bool
     # Checked where rules and readings are entered (`rules.turn`).
     operators_only: bool
+    # Whether it always stores something new, for which there must be room on the disk.
+    adds: bool
     usage: str
     arguments: tuple[Argument, ...]
     # Those that stand on a line in their place, each with how many required ones come after it; the pairs; the marked.
@@ -81,6 +83,7 @@ def command(
     seen_by_others: bool = False,
     operators_only: bool = False,
     control: bool = False,
+    adds: bool = False,
     usage: dict[str, str] | None = None,
     order: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
@@ -110,6 +113,7 @@ def command(
             before_sign_in=before_sign_in,
             seen_by_others=seen_by_others,
             operators_only=operators_only or control,
+            adds=adds,
             usage=" ".join((f"/{verb}", *(argument.usage for argument in arguments if argument.usage))),
             arguments=arguments,
             positional=tuple(
@@ -120,16 +124,17 @@ def command(
             marked={argument.name: argument for argument in arguments if argument.marked},
             build=cls,
         )
-        if control:
-            CONTROL[verb] = cls.spec
-            return cls
-        TABLE[verb] = cls.spec
-        for name in (verb, *aliases):
-            assert name not in VERBS, name
-            VERBS[name] = cls.spec
+        _enter(cls.spec, control)
         return cls
 
     return enter
+
+
+def _enter(spec: Spec, control: bool) -> None:
+    (CONTROL if control else TABLE)[spec.verb] = spec
+    for name in () if control else (spec.verb, *spec.aliases):
+        assert name not in VERBS, name
+        VERBS[name] = spec
 
 
 def _place(order: tuple[str, ...]) -> Callable[[Argument], int]:

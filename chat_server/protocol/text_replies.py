@@ -56,7 +56,7 @@ def _status(reply: e.StatusReport, now: str) -> _Rendered:
         if not limit.used:
             continue
         ends = f" {until_told(limit.until, now)}" if limit.until else ""
-        told = size_told if key == "file_bytes" else str
+        told = size_told if key.endswith("_bytes") else str
         items.append(f"{_LIMITS.get(key, key)}: {told(limit.used)} of {told(limit.max)}{ends}")
     if reply.ban:
         items.append(f"banned {until_told(reply.ban.until, now)}: {reply.ban.reason}")
@@ -169,12 +169,12 @@ def _report_list(reply: o.ReportList, now: str) -> _Rendered:
     ]
     for each in reply.users:
         ban = f"; banned {until_told(each.ban.until, now)}: {each.ban.reason}" if each.ban else ""
-        items.append(f"{each.user}: {counted(each.reports, 'report')}, {each.counting} of them count now{ban}")
+        items.append(f"{each.user}: {_counted(each.reports, 'report')}, {each.counting} of them count now{ban}")
     more = f"; {reply.more}" if reply.more else ""
-    return items, f"{counted(len(reply.reports), 'report')}{more}"
+    return items, f"{_counted(len(reply.reports), 'report')}{more}"
 
 
-def counted(count: int, what: str) -> str:
+def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
@@ -185,14 +185,19 @@ def _stats(reply: o.Stats, now: str) -> _Rendered:
         f"reports in 24 h: {reply.reports}",
         f"last id or change: {reply.seq}",
         f"size of the database: {reply.database / (1 << 20):.1f} MB",
-        *(f"{name.replace('_', ' ')}: {value}" for name, value in (reply.live or {}).items()),
+        f"stored texts: {size_told(reply.texts)}, of one user at most {size_told(reply.texts_most)} of"
+        f" {size_told(reply.text_quota)}",
+        *(
+            f"{name.replace('_', ' ')}: {size_told(value) if name.endswith('_bytes') else value}"
+            for name, value in (reply.live or {}).items()
+        ),
     ]
     return items, f"as of {moment(reply.at, now)}"
 
 
 def _operator_list(reply: o.OperatorList, now: str) -> _Rendered:
     items = [f"{each.user}  by {each.by}{f'  ({each.note})' if each.note else ''}" for each in reply.operators]
-    return items, counted(len(items), "operator")
+    return items, _counted(len(items), "operator")
 
 
 REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
@@ -313,12 +318,12 @@ REPLIES: dict[type[e.Reply], Callable[[Any, str], _Rendered]] = {
     ),
     o.UserPasswordSet: lambda reply, now: ([], f"{reply.user} has a new password; all sign-ins of before have ended"),
     o.FilesKept: lambda reply, now: ([], "all files stay until this connection ends"),
-    o.Exported: lambda reply, now: ([], f"{counted(reply.records, 'record')} of {reply.user}"),
+    o.Exported: lambda reply, now: ([], f"{_counted(reply.records, 'record')} of {reply.user}"),
     o.TimeRepaired: lambda reply, now: (
         [],
-        f"{counted(reply.messages, 'message')} and {counted(reply.users, 'account')} had times in the future"
+        f"{_counted(reply.messages, 'message')} and {_counted(reply.users, 'account')} had times in the future"
         if reply.messages or reply.users
         else "nothing lies in the future",
     ),
-    o.Acts: lambda reply, now: ([], counted(reply.count, "act")),
+    o.Acts: lambda reply, now: ([], _counted(reply.count, "act")),
 }

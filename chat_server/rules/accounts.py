@@ -38,9 +38,9 @@ from chat_server.protocol.names import Name
 from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules import erasure
 from chat_server.rules.registration import note_registration, refuse_registration
-from chat_server.rules.retention import spares
 from chat_server.rules.rooms import leave_all
 from chat_server.rules.turn import Answer, Ending, Entered, Stale, Turn, View, is_operator, reading, rule, unknown_user
+from chat_server.space import no_room
 from chat_server.store import (
     accounts,
     chats,
@@ -54,6 +54,7 @@ from chat_server.store import (
     retention,
     rooms,
     state,
+    texts,
 )
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN, Membership
@@ -74,8 +75,6 @@ class Welcome(msgspec.Struct, frozen=True):
 
 @rule(Configure)
 def configure(turn: Turn, command: Configure) -> None:
-    if spares(turn.state, command.limits):
-        turn.state.spared_ms = turn.elapsed_ms
     state.configure(turn.db, turn.state, msgspec.json.encode(command.limits).decode(), command.history)
     operators.configure(turn.db, [(name.name, name.folded) for name in command.operators])
 
@@ -121,6 +120,8 @@ def end_old_tokens(turn: Turn, limit: int) -> None:
 
 def _register(turn: Turn, command: Enter) -> int:
     name = command.name
+    if turn.cramped:
+        raise no_room()
     refuse_registration(turn, name, turn.address, command.code)
     if command.password_given and command.new_hash is None:
         raise Stale
@@ -369,6 +370,7 @@ def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
     yield "chats", Limit(rooms.count_of_user(view.db, user.id), limits.chats_max)
     yield "delayed", Limit(delayed.count_of(view.db, user.id), limits.delayed_max)
     yield "file_bytes", Limit(files.bytes_of(view.db, user.id), limits.file_quota_bytes)
+    yield "text_bytes", Limit(texts.bytes_of(view.db, user.id), limits.text_quota_bytes)
     yield "reports", Limit(moderation.reports_by(view.db, user.id, view.elapsed_ms - DAY_MS), limits.reports_per_day)
 
 

@@ -6,6 +6,7 @@ from chat_server.protocol.arguments import Target
 from chat_server.protocol.attention_replies import AwaySet, MuteSet
 from chat_server.protocol.events import Muted, Presence
 from chat_server.rules.moderation import refuse_banned
+from chat_server.rules.texts import refuse_more
 from chat_server.rules.turn import Turn, find_chat, rule
 from chat_server.store import accounts, chats
 
@@ -38,6 +39,7 @@ def away(turn: Turn, command: c.Away) -> AwaySet:
         refuse_banned(turn, user)
         if len(text) > AWAY_CHARS_MAX:
             raise Refusal("too_large", f"it has at most {AWAY_CHARS_MAX} characters, this one {len(text)}; shorten it")
+        refuse_more(turn, user.id, text, accounts.away(turn.db, user.id))
     if accounts.away(turn.db, user.id) != text:
         accounts.set_away(turn.db, user.id, text)
         turn.push(Presence(user.name, True, text))

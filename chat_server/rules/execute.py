@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chat_server.entries import Batch, Configure, Entry, Limits
 from chat_server.errors import Refusal
@@ -17,7 +18,7 @@ from chat_server.protocol.events import Event, Reply
 from chat_server.rules.search import keep_up
 from chat_server.rules.turn import READINGS, RULES, Ending, Move, Push, Result, Stale, Then, Turn, View
 from chat_server.store import erasures, retention, state
-from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database
+from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database, NoRoom
 
 log = logging.getLogger("chat.rules")
 
@@ -57,8 +58,6 @@ class Executor:
         """`monotonic` only measures; nothing that is executed depends on it."""
         self._db = db
         self._monotonic = monotonic
-        self._commit_seconds = 0.0
-        self._counts: Mapping[str, int] = {}
         self._load()
 
     def _load(self) -> None:
@@ -70,27 +69,18 @@ class Executor:
     def execute(self, batch: Batch) -> Executed:
         """Execute and commit. A batch at or before the last one that was applied changes nothing (a log may repeat).
 
-        Raises one of DISK_ERRORS: then nothing of the batch may be acknowledged.
+        Raises NoRoom, LOCKED and UNOPENED: certainly nothing was done, and the same batch may be executed again.
+        Raises one of DISK_ERRORS: nothing of the batch may be acknowledged, and nothing after it.
         """
         if batch.number <= self.state.applied:
             return Executed([], self.state.seq, *self._next_due())
         try:
-            outcomes = self._commit(batch, self._execute_one)
-        except DISK_ERRORS:
+            return self._commit(batch, self._execute_one)
+        except (*DISK_ERRORS, LOCKED, UNOPENED, NoRoom):
             raise
-        except (LOCKED, UNOPENED) as error:
-            locked = isinstance(error, LOCKED)
-            why = "another program keeps the database locked" if locked else f"a file could not be opened ({error})"
-            log.error("%s; a batch was refused", why)
-            self._load()
-            refusal = Refusal("unavailable", f"{why}; nothing was done, try again in a moment", done=False)
-            outcomes = [Outcome(entry, refusal, [], self.state.seq) for entry in batch.entries]
-            self._counts = {}
         except Exception:
             log.warning("batch %d failed; it is executed again with each entry on its own", batch.number, exc_info=True)
-            self._load()
-            outcomes = self._commit(batch, self._execute_guarded)
-        return Executed(outcomes, self.state.seq, *self._next_due(), self._commit_seconds, self._counts)
+            return self._commit(batch, self._execute_guarded)
 
     def _next_due(self) -> tuple[int | None, int | None]:
         limits = self._limits
@@ -116,15 +106,27 @@ class Executor:
 
     def scrub(self) -> bool:
         """Take them away there too; False if that has to be tried again. Raises one of DISK_ERRORS."""
-        return self._db.scrub()
+        try:
+            return self._db.scrub()
+        except UNOPENED:
+            return False
+        except DISK_ERRORS as error:
+            if self._db.is_full(error):
+                return False
+            raise
+
+    def abandon(self) -> None:
+        """Nothing of it is touched any more, not even when it is closed."""
+        self._db.abandon()
 
     def close(self) -> None:
         self._db.close()
 
-    def _commit(self, batch: Batch, execute: Callable[[Turn, Entry], Outcome]) -> list[Outcome]:
-        self._db.run("BEGIN IMMEDIATE")
+    def _commit(self, batch: Batch, execute: Callable[[Turn, Entry], Outcome]) -> Executed:
+        kept, limits = replace(self.state), self._limits
         self._db.users = {}
         try:
+            self._db.run("BEGIN IMMEDIATE")
             self.state.at_ms = batch.at_ms
             self.state.elapsed_ms = max(self.state.elapsed_ms, batch.elapsed_ms)
             turn = Turn(self._db, self.state, self._limits)
@@ -133,15 +135,21 @@ class Executor:
             keep_up(turn, self.state.seq - before)
             self.state.applied = batch.number
             state.advance(self._db, self.state)
+            # What is read after the commit could still find the database locked.
+            next_due = self._next_due()
             begun = self._monotonic()
             self._db.run("COMMIT")
-            self._commit_seconds = self._monotonic() - begun
-            self._counts = turn.counts
-        except BaseException:
+            commit_seconds = self._monotonic() - begun
+        except BaseException as error:
+            full = isinstance(error, DISK_ERRORS) and self._db.is_full(error)
             if self._db.connection.in_transaction:
                 self._db.run("ROLLBACK")
+            # From memory: a database that is locked or full may not be read.
+            self.state, self._limits = kept, limits
+            if full:
+                raise NoRoom(str(error)) from error
             raise
-        return outcomes
+        return Executed(outcomes, self.state.seq, *next_due, commit_seconds, turn.counts)
 
     def _execute_guarded(self, turn: Turn, entry: Entry) -> Outcome:
         """As `_execute_one`, but a rule that fails leaves no trace, and the rest of the batch alone."""
@@ -150,7 +158,7 @@ class Executor:
         self._db.run("SAVEPOINT entry")
         try:
             outcome = self._execute_one(turn, entry)
-        except DISK_ERRORS:
+        except (*DISK_ERRORS, LOCKED, UNOPENED):
             raise
         except Exception:
             self._db.run("ROLLBACK TO entry")

@@ -4,8 +4,11 @@ The bytes do not go through the log. What does is that an upload is opened, whic
 is there: everything is checked again then, since much may have happened meanwhile.
 """
 
+import logging
 from binascii import b2a_base64
+from collections.abc import Iterator
 
+from chat_server.blobs import Blobs, Damaged
 from chat_server.entries import CompleteUpload, LeaveUploads, OpenUpload, Swept
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
@@ -16,6 +19,7 @@ from chat_server.protocol.files import PIECE_BYTES, size_told
 from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.messages import answered, find_place, once, post, refuse_rate_limited
 from chat_server.rules.moderation import refuse_banned
+from chat_server.rules.texts import refuse_over_text_quota
 from chat_server.rules.turn import (
     Answer,
     Opened,
@@ -31,6 +35,8 @@ from chat_server.rules.turn import (
 from chat_server.store import accounts, files
 from chat_server.store.accounts import User
 from chat_server.store.files import Uploading
+
+log = logging.getLogger("chat.files")
 
 # Of one user, under way.
 UPLOADS_MAX = 50
@@ -48,7 +54,7 @@ def open_upload(turn: Turn, command: OpenUpload) -> Upload | Opened:
     done = answered(turn, asked.key, _content(asked.target, asked.name, asked.size, asked.sha256 or ""), Upload)
     if done is not None:
         return done
-    _refuse_sending(turn, author, asked.target)
+    _refuse_sending(turn, author, asked.target, asked.name)
     same = next((each for each in own if _is_same(each, asked)), None)
     if same is not None:
         files.hold(turn.db, same.id, command.session, asked.key)
@@ -76,7 +82,7 @@ def _is_same(upload: Uploading, asked: c.SendFile) -> bool:
     return content == _content(asked.target, asked.name, asked.size, asked.sha256 or "") and len(keys) < 2
 
 
-def _refuse_sending(asked: Turn | View, author: User, target: Target) -> None:
+def _refuse_sending(asked: Turn | View, author: User, target: Target, name: str) -> None:
     """Unless the author may send there now."""
     refuse_banned(asked, author)
     if target.kind == "main":
@@ -85,6 +91,7 @@ def _refuse_sending(asked: Turn | View, author: User, target: Target) -> None:
         find_room(asked.db, author.id, target)
     else:
         refuse_blocked(asked, author, find_user(asked.db, target.name, target.folded, author.id))
+    refuse_over_text_quota(asked, author.id, name)
 
 
 def _refuse_too_large(turn: Turn, size: int) -> None:
@@ -123,7 +130,7 @@ def check_chunk(view: View, session: int, command: c.Chunk) -> Uploading:
             "unknown_upload",
             f"upload {upload.id} is not open on this connection; the same /send_file again goes on with it from here",
         )
-    _refuse_sending(view, author, upload.target)
+    _refuse_sending(view, author, upload.target, upload.name)
     return upload
 
 
@@ -139,7 +146,7 @@ def complete_upload(turn: Turn, command: CompleteUpload) -> Upload | Refusal:
         raise unknown_upload(command.upload)
     author = turn.user()
     try:
-        _refuse_sending(turn, author, upload.target)
+        _refuse_sending(turn, author, upload.target, upload.name)
         if upload.sha256 not in ("", command.sha256):
             raise Refusal(
                 "bad_argument",
@@ -199,16 +206,40 @@ def get_file(view: View, command: c.GetFile) -> Answer:
     offset = command.offset or 0
     if offset > file.size:
         raise Refusal("bad_argument", f"file {file.id} has {file.size} bytes; usage: {c.GetFile.spec.usage}")
+    for _ in _whole(view.blobs, file):
+        yield []
     end = file.size if command.length is None else min(file.size, offset + command.length)
     head: File | None = file
     while offset < end or head:
-        data = view.blobs.read(file.sha256, offset, min(PIECE_BYTES, end - offset))
-        assert data or offset == end, f"the blob {file.sha256} is shorter than its file"
+        try:
+            data = view.blobs.read(file.sha256, offset, min(PIECE_BYTES, end - offset))
+        except OSError as error:
+            raise _damaged(file, f"cannot be read ({error.strerror})") from None
+        if not data and offset < end:
+            raise _damaged(file, "are cut short")
         yield [FileChunk(file.id, offset, b2a_base64(data, newline=False).decode(), head)]
         offset, head = offset + len(data), None
         # Who was let read the beginning may not be any more; and what is gone is gone.
         _find_file(view, command.file_id)
     return FileSent(file.id, file.name, file.size, file.sha256)
+
+
+def _whole(blobs: Blobs, file: File) -> Iterator[None]:
+    """Look at all of its bytes first, in steps: wrong ones are not sent as if they were right."""
+    try:
+        yield from blobs.verify(file.sha256)
+    except Damaged as damaged:
+        raise _damaged(file, str(damaged)) from None
+
+
+def _damaged(file: File, how: str) -> Refusal:
+    log.error("the bytes of file %d, blob %s, %s", file.id, file.sha256, how)
+    return Refusal(
+        "unavailable",
+        f"the bytes of {file.name} {how} on the server's disk, so that nothing is sent; they are back when anybody"
+        " sends the same file again",
+        done=False,
+    )
 
 
 def _find_file(view: View, file_id: int) -> File:

@@ -13,7 +13,7 @@ from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules.moderation import ban as ban_user
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.turn import Turn, View, find_user, is_operator, reading, rule
-from chat_server.store import accounts, delayed, moderation, operators, state
+from chat_server.store import accounts, delayed, moderation, operators, state, texts
 from chat_server.store.accounts import User
 
 REPORTS_MAX = 1000
@@ -129,6 +129,9 @@ def stats(view: View, command: o.Stats) -> r.Stats:
         reports=moderation.reports_since(view.db, view.elapsed_ms - DAY_MS),
         seq=state.load(view.db).seq,
         database=state.database_bytes(view.db),
+        texts=texts.bytes_of_all(view.db),
+        texts_most=texts.most_bytes(view.db),
+        text_quota=view.limits.text_quota_bytes,
         at=iso(view.at_ms),
         live=view.live() if view.live is not None else None,
     )

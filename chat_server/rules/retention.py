@@ -8,14 +8,10 @@ noted with the time, in so many steps whatever their size, and removed when it i
 
 from functools import partial
 
-import msgspec
-
-from chat_server.entries import Limits
 from chat_server.protocol.events import EXPIRED_IDS_MAX, Expired
 from chat_server.rules.turn import Turn, place_anywhere
 from chat_server.store import messages, retention
 from chat_server.store.retention import ReadRange
-from chat_server.store.state import State
 
 EVERYBODY = 0
 # The time of reading is rounded up to this, so that what is read within it goes together.
@@ -24,17 +20,6 @@ READ_STEP_MS = 1000
 LOOKED_AT_MAX = 2000
 RANGES_MAX = 500
 MEMBERS_MAX = 500
-
-
-def spares(state: State, limits: Limits) -> bool:
-    """Whether with these limits a new time begins before which nothing counts as read.
-
-    So it is at the first start after an upgrade or a restore, and where messages get a life that had none.
-    """
-    if state.spared_ms is None or state.limits is None:
-        return True
-    before = msgspec.json.decode(state.limits, type=Limits)
-    return before.message_ttl_ms is None and limits.message_ttl_ms is not None
 
 
 def passed(turn: Turn, chat_id: int, user_id: int, marker: int) -> None:

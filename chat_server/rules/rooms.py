@@ -39,6 +39,7 @@ from chat_server.protocol.times import iso
 from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.retention import passed
+from chat_server.rules.texts import refuse_more
 from chat_server.rules.turn import Move, Turn, View, find_room, find_user, reading, rule, unknown_chat, unknown_user
 from chat_server.store import accounts, blocks, chats, files, rooms
 from chat_server.store.accounts import User
@@ -282,6 +283,7 @@ def topic(turn: Turn, command: c.SetTopic) -> TopicShown:
     room = find_room(turn.db, user.id, command.chat)
     if command.text is None or command.text == (room.topic or ""):
         return TopicShown(room.name, room.topic)
+    refuse_more(turn, user.id, command.text, room.topic)
     rooms.set_topic(turn.db, room.id, command.text or None)
     turn.push_room(room.id, TopicChanged(room.name, command.text, user.name))
     return TopicShown(room.name, command.text or None)

@@ -123,6 +123,7 @@ class Turn:
     def take(self, entry: Entry) -> None:
         self.user_id = entry.user_id
         self.address = entry.address
+        self.cramped = entry.cramped
         self.pushes: list[Push] = []
         self.moves: list[Move] = []
         self.endings: list[Ending] = []

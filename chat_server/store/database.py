@@ -4,6 +4,7 @@ The node has one writer (`open_writer`) on one thread; readers (`open_reader`) c
 mode: a COMMIT returns after its fsync, and a power cut loses nothing that was committed.
 """
 
+import errno
 import logging
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 import apsw
 
 from chat_server.errors import StartError
+from chat_server.store.directory import DATABASE, refuse_lost_database, refuse_traces
 from chat_server.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 log = logging.getLogger("chat.store")
 
-FILE = "chat.db"
+FILE = DATABASE
 WAL_BYTES_MAX = 64 << 20
-BUSY_MS_MAX = 5_000
+# How long one try waits for a lock of another program. It is tried again; a server that stops must not wait longer.
+BUSY_MS_MAX = 1_000
 # For so long the writer may wait for readers in order to empty the log.
 SCRUB_BUSY_MS_MAX = 20
 STATEMENTS_CACHED = 200
@@ -31,8 +34,15 @@ ROWS_MAX = 2000
 
 # Another program holds a lock on the database for longer than one waits.
 LOCKED = apsw.BusyError
+# A disk that is full, a quota that is used up, a file that may not grow: there may be room again later.
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_GROWING = frozenset((apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_TRUNCATE))
 
 Row = tuple[Any, ...]
+
+
+class NoRoom(Exception):
+    """The disk has no room for it. Certainly nothing was done, and it may be tried again."""
 
 
 class Database:
@@ -92,18 +102,36 @@ class Database:
         self.unclean = busy
         return not busy
 
+    def is_full(self, error: Exception) -> bool:
+        """Whether this error, the last one, says that the disk has no room. An fsync that failed never says that."""
+        if isinstance(error, apsw.FullError):
+            return True
+        return (
+            isinstance(error, apsw.IOError)
+            and getattr(error, "extendedresult", 0) in _GROWING
+            and self.connection.system_errno in _NO_ROOM
+        )
+
+    def abandon(self) -> None:
+        """Leave the files as they are when it is closed: at their paths there may be those of another chat."""
+        self.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+
     def close(self) -> None:
         self.connection.close()
 
 
 def open_writer(directory: Path) -> Database:
-    """The database in `directory`, created or migrated as needed. Raises StartError."""
+    """The database in `directory`, created or migrated as needed. Raises StartError, and LOCKED."""
     path = directory / FILE
+    refuse_lost_database(directory)
     try:
         connection = apsw.Connection(str(path), statementcachesize=STATEMENTS_CACHED)
+        connection.set_busy_timeout(BUSY_MS_MAX)
         database = Database(connection)
         database.users = {}
         version = _known_version(database, path)
+        if not version:
+            refuse_traces(directory, "has nothing in it")
         if database.value("PRAGMA journal_mode = WAL") != "wal":
             raise StartError(f"the file system of {path} cannot do SQLite's WAL mode; put --data on a local disk")
         database.run("PRAGMA synchronous = FULL")
@@ -121,6 +149,8 @@ def open_writer(directory: Path) -> Database:
             f"the database {path} is damaged: {error}; keep a copy of the directory, then"
             " chat-server restore FILE --force puts a backup in its place"
         ) from None
+    except LOCKED:
+        raise
     except apsw.Error as error:
         raise StartError(f"cannot open the database {path}: {error}") from None
     path.chmod(0o600)
@@ -137,6 +167,7 @@ def open_unchanged(directory: Path, *, older: bool = False) -> Database:
         database = open_reader(directory)
         version = _known_version(database, path)
         if version == 0:
+            refuse_traces(directory, "has nothing in it")
             raise StartError(f"the database {path} is empty")
         if version < VERSION and not older:
             raise StartError(

@@ -1,18 +1,34 @@
 """The data directory: one, mode 0700, owned by one server at a time."""
 
+import contextlib
 import errno
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from chat_server.blobs import sync
 from chat_server.errors import StartError
+
+log = logging.getLogger("chat.store")
 
 LOCK = "lock"
 # Is there while a backup is put in the place of what was in the directory.
 RESTORING = "restoring"
 TEMPORARY = ":memory:"
+DATABASE = "chat.db"
+FILES = "files"
+UPLOADS = "uploads"
+# Holds the `history` of the database that the files belong to.
+OWNER = "history"
+_OPENED = (LOCK, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", FILES, UPLOADS)
+
+
+class Gone(Exception):
+    """What the server has open does not lie at its path any more: what it writes there would be lost."""
 
 
 class DataDirectory:
@@ -53,10 +69,91 @@ class DataDirectory:
             raise StartError(
                 f"a restore into {self.path} was interrupted: do it again with chat-server restore FILE --force"
             )
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        # Spaces take the place of a longer number; a disk that is full may not have room for any.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._lock, f"{os.getpid():<19}\n".encode(), 0)
 
     def close(self) -> None:
         os.close(self._lock)
         if self.temporary:
             shutil.rmtree(self.path, ignore_errors=True)
+
+
+class OpenFiles:
+    """What the server has open of its directory, so that it notices when somebody takes that away under it."""
+
+    def __init__(self, directory: Path) -> None:
+        """After the database was opened and written to."""
+        self._directory = directory
+        self._found = {name: _identity(directory / name) for name in _OPENED}
+
+    def check(self) -> None:
+        """Raises Gone. Costs 12 µs, so that it can be asked after each commit."""
+        for name, identity in self._found.items():
+            if _identity(self._directory / name) != identity:
+                raise Gone(f"{self._directory / name} was removed, moved or replaced while the server ran")
+
+
+def _identity(path: Path) -> tuple[int, int, bool] | None:
+    """Which file it is, and whether it is an empty database; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, path.name == DATABASE and not found.st_size
+
+
+def refuse_lost_database(directory: Path) -> None:
+    """Raises StartError where a chat was, but its database is not: it must not be taken for a new one."""
+    database = directory / DATABASE
+    empty = database.exists()
+    if empty and database.stat().st_size:
+        return
+    log = directory / f"{DATABASE}-wal"
+    refuse_traces(directory, "is empty" if empty else "is missing", log.name if _has_bytes(log) else None)
+
+
+def refuse_traces(directory: Path, how: str, found: str | None = None) -> None:
+    """Raises StartError if there is what only a chat leaves; `how` says what is wrong with its database."""
+    found = found or next(_traces(directory), None)
+    if found is not None:
+        raise StartError(
+            f"there was a chat in {directory} ({found} is of it), but its database {DATABASE} {how}; nothing was"
+            f" changed: put {DATABASE} back, or chat-server restore FILE --force puts a backup in its place; for a new"
+            " chat empty the directory or name another --data"
+        )
+
+
+def _traces(directory: Path) -> Iterator[str]:
+    if (directory / OWNER).exists():
+        yield OWNER
+    for folder in (FILES, UPLOADS):
+        with contextlib.suppress(OSError):
+            for each in (directory / folder).iterdir():
+                yield f"{folder}/{each.name}"
+
+
+def _has_bytes(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def claim(directory: Path, history: str) -> None:
+    """Note that the files here are those of the database with this history. Raises StartError if they are another's."""
+    owner = directory / OWNER
+    found = owner.read_text(errors="replace") if owner.exists() else ""
+    if found == history:
+        return
+    if found:
+        raise StartError(
+            f"the files in {directory} belong to another database than {directory / DATABASE}: put the one back that"
+            f" belongs to the other, or remove {owner} if they do belong together"
+        )
+    part = owner.with_name(f".{OWNER}")
+    try:
+        part.write_text(history)
+        sync(part)
+        part.replace(owner)
+    except OSError as error:
+        # On a full disk. Nothing but the check at the next start depends on it.
+        log.warning("cannot note in %s whose files these are: %s", owner, error.strerror)
+        part.unlink(missing_ok=True)

@@ -45,6 +45,7 @@ RECORDS = {
         ORDER BY id""",
     "file": "SELECT id, message_id, name, size, sha256 FROM files WHERE user_id = ?1 ORDER BY id",
     "file_bytes": "SELECT bytes FROM file_bytes WHERE user_id = ?1",
+    "text_bytes": "SELECT bytes FROM text_bytes WHERE user_id = ?1",
     "key": "SELECT elapsed_ms FROM keys WHERE user_id = ?1 ORDER BY elapsed_ms, key",
     "notice": "SELECT id, CAST(event AS TEXT) AS event FROM notices WHERE user_id = ?1 ORDER BY id",
     "act": """SELECT a.id, a.at_ms, a.act, a.whom, a.why FROM audit a JOIN users u ON u.name = a.who

@@ -104,10 +104,6 @@ def delete_expired_uploads(db: Database, elapsed_ms: int, limit: int) -> None:
     )
 
 
-def upload_exists(db: Database, upload_id: int) -> bool:
-    return db.one("SELECT 1 FROM uploads WHERE id = ?", (upload_id,)) is not None
-
-
 def is_key_of_upload(db: Database, user_id: int, key: str) -> bool:
     return db.one("SELECT 1 FROM uploads WHERE user_id = ? AND key = ? LIMIT 1", (user_id, key)) is not None
 

@@ -80,6 +80,11 @@ def find(db: Database, message_id: int) -> Stored | None:
     return Stored(row[0], row[1], row[2], bool(row[3])) if row else None
 
 
+def text_of(db: Database, message_id: int) -> str | None:
+    text: str | None = db.value("SELECT text FROM messages WHERE id = ?", (message_id,))
+    return text
+
+
 def edit(db: Database, message_id: int, seq: int, text: str, at_ms: int, mentions: list[str] | None) -> None:
     db.run(
         "UPDATE messages SET text = ?, mentions = ?, edited_ms = ?, seq = ? WHERE id = ?",

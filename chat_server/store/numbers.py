@@ -3,6 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
+from chat_server.store import texts
 from chat_server.store.database import FILE, Database, open_reader
 from chat_server.store.state import database_bytes
 
@@ -23,6 +24,8 @@ def gauges(directory: Path, elapsed_ms: int, message_ttl_ms: int | None) -> dict
             "retention_lag_seconds": _lag_ms(db, elapsed_ms, message_ttl_ms) / 1000,
             "uploads_open": db.value("SELECT count(*) FROM uploads"),
             "files_stored_bytes": db.value("SELECT total(bytes) FROM file_bytes"),
+            "texts_stored_bytes": texts.bytes_of_all(db),
+            "texts_stored_bytes_most": texts.most_bytes(db),
             "database_bytes": database_bytes(db),
             "database_free_bytes": db.value("PRAGMA freelist_count") * db.value("PRAGMA page_size"),
             "wal_bytes": log.stat().st_size if log.exists() else 0,

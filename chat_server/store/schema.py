@@ -1,5 +1,25 @@
 """The tables. Migrations are only ever appended: number N turns a database of version N - 1 into one of version N."""
 
+
+def _counted(table: str, user: str, text: str, events: tuple[str, ...]) -> str:
+    """Triggers that keep `text_bytes` right for the texts in a column, whoever changes its rows.
+
+    `user` is the column with whose texts they are; where that is NULL, or the text is, nothing counts.
+    """
+    add = (
+        "INSERT INTO text_bytes SELECT {0}.{1}, {3}octet_length({0}.{2}) WHERE {0}.{1} IS NOT NULL AND {0}.{2} <> ''"
+        " ON CONFLICT (user_id) DO UPDATE SET bytes = bytes + excluded.bytes;"
+    )
+    come, go = add.format("new", user, text, ""), add.format("old", user, text, "-")
+    of = text if user in ("user_id", "reporter", "id") else f"{text}, {user}"
+    triggers = {"INSERT": ("come", come), f"UPDATE OF {of}": ("change", go + come), "DELETE": ("go", go)}
+    return "".join(
+        f"CREATE TRIGGER {table}_texts_{name} AFTER {event} ON {table} BEGIN {act} END;\n"
+        for event, (name, act) in triggers.items()
+        if name in events
+    )
+
+
 MIGRATIONS = (
     """
     -- One row. seq: the last id or change given out; at_ms: the last batch's time; applied: its number in the log;
@@ -364,6 +384,23 @@ MIGRATIONS = (
     UPDATE audit SET act = CASE act
         WHEN 'appoint' THEN 'operator add' WHEN 'dismiss' THEN 'operator remove' ELSE 'invite revoke' END
         WHERE act IN ('appoint', 'dismiss', 'revoke_code');
+    """,
+    f"""
+    -- What the stored texts of each user have in UTF-8: messages and their comments, delayed ones, reasons of reports,
+    -- why one is away, topics of the chats that one owns.
+    CREATE TABLE text_bytes (user_id INTEGER PRIMARY KEY REFERENCES users, bytes INTEGER NOT NULL) STRICT;
+    INSERT INTO text_bytes SELECT user_id, sum(octet_length(text)) FROM (
+        SELECT user_id, text FROM messages
+        UNION ALL SELECT user_id, text FROM delayed
+        UNION ALL SELECT reporter, reason FROM reports
+        UNION ALL SELECT id, away FROM users
+        UNION ALL SELECT owner, topic FROM chats
+    ) WHERE text IS NOT NULL AND user_id IS NOT NULL GROUP BY user_id;
+    {_counted("messages", "user_id", "text", ("come", "change", "go"))}
+    {_counted("delayed", "user_id", "text", ("come", "go"))}
+    {_counted("reports", "reporter", "reason", ("come", "change", "go"))}
+    {_counted("users", "id", "away", ("change",))}
+    {_counted("chats", "owner", "topic", ("change", "go"))}
     """,
 )
 

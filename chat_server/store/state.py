@@ -39,25 +39,26 @@ def advance(db: Database, state: State) -> None:
 
 
 def configure(db: Database, state: State, limits: str, history: str) -> None:
-    """Set the limits; `history` counts only where there is none yet."""
-    state.limits = limits
+    """Set the limits; `history` counts only where there is none yet. What is to be spared is, from now on."""
+    if state.spared_ms is None:
+        state.spared_ms = state.elapsed_ms
     db.run(
         "UPDATE state SET limits = ?, history = coalesce(history, ?), spared_ms = ?", (limits, history, state.spared_ms)
     )
 
 
 # Rows and the newest of their times by the wall clock, of those later than ?1; columns that each version has.
-_DATED_LATER = """SELECT sum(of_message), sum(NOT of_message), max(latest) FROM (
-    SELECT 1 AS of_message, max(at_ms, coalesce(edited_ms, 0), coalesce(deleted_ms, 0)) AS latest FROM messages
-    UNION ALL SELECT 0, max(coalesce(seen_ms, 0), coalesce(deleted_ms, 0)) FROM users
+_DATED_LATER = """SELECT count(*), max(latest) FROM (
+    SELECT max(at_ms, coalesce(edited_ms, 0), coalesce(deleted_ms, 0)) AS latest FROM messages
+    UNION ALL SELECT max(coalesce(seen_ms, 0), coalesce(deleted_ms, 0)) FROM users
 ) WHERE latest > ?1"""
 
 
-def dated_later(db: Database, at_ms: int) -> tuple[int, int, int] | None:
-    """How many messages and accounts have a time of the wall clock after this one, and the latest; None if none has."""
+def dated_later(db: Database, at_ms: int) -> tuple[int, int | None]:
+    """How many messages and accounts have a time of the wall clock after this one, and the latest of these."""
     row = db.one(_DATED_LATER, (at_ms,))
     assert row is not None
-    return None if row[2] is None else (row[0], row[1], row[2])
+    return row[0], row[1]
 
 
 def database_bytes(db: Database) -> int:

@@ -181,33 +181,6 @@ async def test_ctrl_c_while_a_password_is_asked_for(home: Home, tmux: Tmux) -> N
     assert screen.split() == ["bob", "has", "a", "password;", "password:", "left", "with", "130"]
 
 
-async def test_whatever_is_typed_without_a_connection_waits_and_is_asked_about(home: Home, tmux: Tmux) -> None:
-    (home.folder / "a.txt").write_text("a file")
-    terminal = tmux.start(home.arguments("--plain", user="bob"), home.environment)
-    terminal.until("* connected to ")
-    home.server.kill()
-    terminal.until("* no connection: ")
-    for line in ("/send_delayed main 10m later", "/send_file main ~/a.txt", "and a text"):
-        terminal.enter(line)
-    terminal.until("* waiting: and a text")
-    terminal.enter("/waiting")
-    screen = terminal.until("+ 3 waiting to be sent")
-    assert "waiting: main: delayed 10m: later" in screen and "waiting: main: file a.txt" in screen
-    terminal.keys("C-d")
-    terminal.until("* 3 not sent yet, /waiting lists it; leave once more to leave all the same")
-    home.server.start()
-    terminal.enter("/reconnect")
-    screen = terminal.until(lambda screen: "main bob: and a text (#" in screen and ": a.txt" in screen)
-    home.server.kill()
-    terminal.until(lambda screen: screen.count("* no connection: ") > 1)
-    terminal.enter("lost")
-    terminal.until("* waiting: lost")
-    terminal.enter("/quit")
-    terminal.until("* 1 not sent yet")
-    terminal.enter("/quit")
-    terminal.until("- not sent: lost")
-
-
 def type_wrong_passwords(terminal: Terminal) -> int:
     """Until one has to wait; how often it was asked. On a slow machine the first pauses are over too soon."""
     for asked in range(1, 9):

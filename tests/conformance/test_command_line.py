@@ -340,7 +340,8 @@ def test_a_file_is_no_chat(tmp_path: Path, words: tuple[str, ...]) -> None:
 
 # It waits for 50 ms instead of 5 s.
 IMPATIENT = (
-    "from chat_server.store import database as d; d.BUSY_MS_MAX = 50; from chat_server.__main__ import main; main()"
+    "from chat_server import offline; from chat_server.store import database as d;"
+    " from chat_server.__main__ import main; d.BUSY_MS_MAX = 50; offline.LOCKED_SECONDS_MAX = 0; main()"
 )
 
 
@@ -354,7 +355,7 @@ def test_another_program_that_holds_the_database_is_one_line(start: Start) -> No
             capture_output=True, text=True, env=chat.server.environment, timeout=TIMEOUT_SECONDS,
         )  # fmt: skip
     assert ended.returncode == 1 and ended.stderr.count("\n") == 1
-    assert "unavailable: another program keeps the database locked" in ended.stderr
+    assert "another program keeps the database locked" in ended.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")

@@ -63,7 +63,7 @@ async def all_of_main(chat: Chat) -> dict[int, tuple[str, str]]:
     while more:
         page, reply = await reader.command(more)
         found += page
-        more = reply.get("more") and f"{reply['more']} limit 200"
+        more = reply.get("more")
     assert [each["id"] for each in found] == sorted({each["id"] for each in found})
     return {each["id"]: (each["text"], each["at"]) for each in found}
 

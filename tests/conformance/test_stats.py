@@ -10,11 +10,15 @@ async def test_json(start: Start) -> None:
     await bob.ok("/send_all hi")
     await boss.ok("/ban bob")
     reply = await boss.ok("/stats")
-    assert reply.keys() == {"type", "re", "users", "banned", "reports", "seq", "database", "at", "live"}
+    assert reply.keys() == {"type", "re", "users", "banned", "reports", "seq", "database", "at", "live",
+                            "texts", "texts_most", "text_quota"}  # fmt: skip
     assert (reply["users"], reply["banned"], reply["reports"], reply["seq"]) == (2, 1, 0, 1)
     assert reply["database"] > 0
     live = reply["live"]
-    assert live.keys() == {"connections", "users_online", "messages", "deliveries", "uptime_seconds"}
+    assert (reply["texts"], reply["texts_most"], reply["text_quota"]) == (2, 2, 50 << 20)
+    assert live.keys() == {"connections", "users_online", "messages", "deliveries", "uptime_seconds",
+                           "disk_free_bytes", "disk_reserve_bytes"}  # fmt: skip
+    assert live["disk_free_bytes"] > live["disk_reserve_bytes"] == 256 << 20
     assert (live["connections"], live["users_online"], live["messages"]) == (2, 2, 1)
     await chat.close()
     chat.server.restart()

@@ -37,7 +37,7 @@ def test_from_part_to_blob_and_away(blobs: Blobs) -> None:
     assert blobs.uploads() == [] and kept(blobs) == [SHA256]
     assert blobs.read(SHA256, 5, 7) == DATA[5:12]
     assert blobs.read(SHA256, len(DATA), 7) == b""
-    assert blobs.discard(1) == SHA256
+    assert blobs.discard(1) == [SHA256]
     blobs.delete(SHA256)
     assert kept(blobs) == []
 
@@ -92,7 +92,7 @@ def test_a_part_that_the_disk_does_not_take_whole_is_as_before(blobs: Blobs, mon
 
 
 def test_nothing_is_there_of_what_is_unknown(blobs: Blobs) -> None:
-    assert blobs.discard(7) is None
+    assert blobs.discard(7) == []
     blobs.delete(SHA256)
     with pytest.raises(FileNotFoundError):
         blobs.read(SHA256, 0, 1)

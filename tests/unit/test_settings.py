@@ -29,7 +29,7 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
     "registration": (("invite", "invite"), ("Closed", "closed"), ("open", "open")), "accounts-per-address": RATES,
     "connections-per-address": NUMBERS, "sign-in-timeout": TIMES, "delayed-max": NUMBERS, "delayed-ahead-max": TIMES,
     "chats-max": NUMBERS, "link-ttl": TIMES, "token-ttl": TIMES, "presence-max": NUMBERS,
-    "file-size-max": SIZES, "file-quota": SIZES,
+    "file-size-max": SIZES, "file-quota": SIZES, "text-quota": SIZES, "disk-reserve": SIZES,
     "message-ttl": TIMES, "absent-after": TIMES, "tls-cert": TEXTS, "tls-key": TEXTS, "tls-port": NUMBERS,
     "log-level": (("debug", "debug"), ("warning", "warning"), ("ERROR", "error")),
     "log-format": (("json", "json"), ("text", "text"), ("JSON", "json")),

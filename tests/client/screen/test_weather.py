@@ -29,28 +29,6 @@ def test_the_server_goes_and_comes_back(tmux: Tmux, server: Server) -> None:
     assert "to send" not in alice.screen()
 
 
-def test_whatever_is_typed_without_a_connection_waits_in_sight(tmux: Tmux, server: Server, tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("a file")
-    alice, bob = tmux.client(server, "alice"), tmux.client(server, "bob")
-    port = server.port
-    server.kill()
-    alice.until("not connected")
-    for line in ("/send_delayed main 10m later", f"/send_file main {tmp_path}/a.txt", "and a text"):
-        alice.type(line, enter=True)
-    alice.until(lambda screen: screen.count("◌ waiting") == 3 and "3 to send" in screen)
-    alice.type("/waiting", enter=True)
-    alice.until("main: delayed 10m: later (waiting)")
-    alice.keys("C-d")
-    alice.until("3 not sent yet: leave all the same?")
-    alice.keys("n")
-    server.options = (*server.options, "--port", str(port))
-    server.start()
-    for each in (alice, bob):
-        each.type("/reconnect", enter=True)
-    alice.until(lambda screen: "and a text ✓" in screen and "a.txt" in screen and "to send" not in screen)
-    bob.until(lambda screen: "and a text" in screen and "a.txt" in screen)
-
-
 def test_a_small_terminal(tmux: Tmux, server: Server) -> None:
     alice = tmux.client(server, "alice", columns=60, rows=15)
     say(server, "bob", "@alice", "hello you")

@@ -209,8 +209,7 @@ def test_off_removes_nothing_and_on_again_what_was_read_meanwhile(chat: Chat) ->
     chat.due()
     assert stored(chat) == [1, 2]
     chat.configure(message_ttl_ms=HOUR_MS)
-    assert after(chat, HOUR_MS - 1) == [1, 2], "nothing sooner than one life after it was switched on"
-    assert after(chat, 1) == [2]
+    assert after(chat, 0) == [2]
 
 
 def test_a_restart_changes_nothing(chat: Chat) -> None:

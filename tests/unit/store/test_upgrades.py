@@ -161,18 +161,3 @@ def test_a_restart_spares_nothing(tmp_path: Path) -> None:
     chat = started(tmp_path, 3 * HOUR_MS)
     assert not there <= texts(chat)
     chat.close()
-
-
-def test_a_life_for_messages_that_had_none_spares_what_was_read(tmp_path: Path) -> None:
-    chat = started(old(tmp_path, VERSIONS[-1]), 0)
-    there = texts(chat)
-    chat.configure(message_ttl_ms=None)
-    chat.clock.advance(10 * DAY_MS)
-    for _ in range(2):
-        chat.configure(message_ttl_ms=HOUR_MS)
-        chat.due()
-        assert there <= texts(chat)
-        chat.clock.advance(HOUR_MS // 2)
-    chat.due()
-    assert not there <= texts(chat), "the second start with it begins no new time"
-    chat.close()

@@ -1,0 +1,32 @@
+"""What a user's stored texts may have together. They come down when texts are deleted, shortened, sent or expire."""
+
+from chat_server.errors import Refusal
+from chat_server.protocol.files import size_told
+from chat_server.rules.turn import Turn, View
+from chat_server.space import no_room
+from chat_server.store import texts
+
+
+def refuse_more(turn: Turn, user_id: int, new: str, old: str | None) -> None:
+    """Of a text that takes the place of another. One that is not longer is taken on a full disk, too."""
+    grows = len(new.encode()) - len((old or "").encode())
+    if grows > 0:
+        if turn.cramped:
+            raise no_room()
+        _refuse_over_quota(turn, user_id, grows)
+
+
+def refuse_over_text_quota(asked: Turn | View, user_id: int, text: str) -> None:
+    """Unless the user may have this text stored, too."""
+    _refuse_over_quota(asked, user_id, len(text.encode()))
+
+
+def _refuse_over_quota(asked: Turn | View, user_id: int, more: int) -> None:
+    most = asked.limits.text_quota_bytes
+    used = texts.bytes_of(asked.db, user_id)
+    if used + more > most:
+        raise Refusal(
+            "too_large",
+            f"your stored texts may have {size_told(most)} together, and have {size_told(used)}; /delete messages that"
+            " are not needed any more, /cancel_delayed some, or wait until some expire",
+        )

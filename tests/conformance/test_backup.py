@@ -46,9 +46,9 @@ async def in_thread(server: Server, *words: str) -> str:
 
 async def everything(client: JsonClient) -> list[str]:
     found: list[str] = []
-    more: str | None = "/history main after 0"
+    more: str | None = "/history main after 0 limit 200"
     while more:
-        page, reply = await client.command(f"{more} limit 200")
+        page, reply = await client.command(more)
         found += texts(page)
         more = reply.get("more")
     return found

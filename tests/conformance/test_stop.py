@@ -34,9 +34,9 @@ async def test_a_signal_stops_it_in_order(start: Start, number: signal.Signals) 
     chat.server.start()
     reader = await chat.json()
     stored: list[str] = []
-    more: str | None = "/history main after 0"
+    more: str | None = "/history main after 0 limit 200"
     while more:
-        page, reply = await reader.command(f"{more} limit 200")
+        page, reply = await reader.command(more)
         stored += texts(page)
         more = reply.get("more")
     assert stored[: len(acknowledged)] == [str(number) for number in acknowledged]

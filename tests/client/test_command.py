@@ -266,7 +266,7 @@ async def test_plain_with_a_pipe(home: Home) -> None:
         "+ alice is online",
         "main bob: hi there (#2)",
         "main bob: /etc (#3)",
-        "+ 2 messages of main; /history main before 2 for more",
+        "+ 2 messages of main; /history main before 2 limit 2 for more",
     ]
     assert [(await alice.event("message"))["text"] for _ in range(3)] == ["hi there", "/etc", "psst"]
 

@@ -45,7 +45,7 @@ class Plain:
         write: Callable[[str], None],
         attend: Callable[[str, str], None] = lambda title, body: None,
     ) -> None:
-        self.open = "main"
+        self.open = "main"  # empty where the chat that was open is gone: what is typed was perhaps meant for it
         self._calls = Calls(attend)
         self._chat, self._downloads, self._write = chat, downloads, write
         self._recent = Recent()
@@ -61,7 +61,7 @@ class Plain:
 
     def words(self) -> str:
         """What stands before the line that is typed."""
-        return f"{self.open}{'' if self._is_connected else ' (not connected)'}> "
+        return f"{self.open or '/open <chat>'}{'' if self._is_connected else ' (not connected)'}> "
 
     def known(self) -> Known:
         return self._recent.known(self._chat.commands, self.open, entries)
@@ -127,6 +127,8 @@ class Plain:
             case Connecting() | Connected() | Ended() | Forgotten() | TokenNotKept():
                 if isinstance(event, Connected):
                     self._lost_before = ""
+                    if self.open.startswith("#") and self.open not in {chat.name for chat in event.signed_in.chats}:
+                        return [*show.state(event, clock.elapsed()), self._close(self.open)]
                 return show.state(event, clock.elapsed())
             case Message():
                 if event.from_ != self._chat.user:
@@ -134,9 +136,16 @@ class Plain:
             case ReadMarker() if self._shown.get(event.chat, 0) <= event.id:
                 self._shown.pop(event.chat, None)
             case Left() if event.user == self._chat.user and event.chat == self.open:
+                if not self._chat.is_own:
+                    return [*self._words(event), self._close(event.chat)]
                 self.open = "main"
                 return [*self._words(event), "* what you type goes to main"]
         return self._words(event)
+
+    def _close(self, chat: str) -> str:
+        """What is typed from now on was perhaps meant for the chat alone that is gone."""
+        self.open = ""
+        return f"* {chat} is no longer yours; what you type goes nowhere: /open <chat> says where to"
 
     def _words(self, event: Event) -> list[str]:
         """Nothing where the answer to a command tells it already; a message is shown as it is now."""
@@ -198,7 +207,7 @@ class Plain:
     def _do(self, line: str) -> Coroutine[Any, Any, None] | None:
         """What the line asks for; None: to leave."""
         if not line.startswith("/") or line.startswith("//"):
-            return self._post("send", target=self.open, text=line.removeprefix("/") if line[0] == "/" else line)
+            return self._text(line.removeprefix("/") if line[0] == "/" else line)
         word, _, rest = line.partition(" ")
         rest = rest.strip()
         match word.lower():
@@ -223,6 +232,11 @@ class Plain:
     async def _call(self, function: Callable[[], None]) -> None:
         function()
 
+    async def _text(self, text: str) -> None:
+        if not self.open:
+            raise Refused("unknown_chat", "no chat is open, nothing was sent: /open <chat> says where it goes")
+        await self._post("send", target=self.open, text=text)
+
     async def _post(self, verb: str, **arguments: Any) -> None:
         self._posted(self._chat.post(verb, **arguments))
 
@@ -241,7 +255,7 @@ class Plain:
         except (TimeoutError, Disconnected):
             pass
         except Refused:
-            self.open = "main"
+            self.open = ""  # what comes next is meant for somebody who is not there
             raise
         self._say(f"* what you type goes to {clean(self.open)}")
 

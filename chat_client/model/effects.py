@@ -17,7 +17,10 @@ class Page(Struct, frozen=True):
 
 
 class ThreadOf(Struct, frozen=True):
+    """`typed`: what stood in the line when it was asked for."""
+
     id: int
+    typed: str = ""
 
 
 class Results(Struct, frozen=True):
@@ -36,15 +39,23 @@ class Quiet(Struct, frozen=True):
 
 
 class Shown(Struct, frozen=True):
-    """Typed by the user in this chat: the answer is shown there. Of what was done by a key only a refusal is: what is
-    done is seen, and told for a moment."""
+    """Typed by the user in this chat: the answer is shown there."""
 
     chat: str
     line: str
-    by_key: bool = False
 
 
-Why = Page | ThreadOf | Results | Quoted | Quiet | Shown
+class Changing(Struct, frozen=True):
+    """Done by a key to a message of this chat: only a refusal is shown, what is done is seen and told for a moment.
+    `value` is the new text, or the emoji."""
+
+    chat: str
+    verb: Literal["edit", "delete", "react", "unreact"]
+    id: int
+    value: str = ""
+
+
+Why = Page | ThreadOf | Results | Quoted | Quiet | Shown | Changing
 
 
 class Effect(Struct, frozen=True):

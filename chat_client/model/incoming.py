@@ -247,7 +247,7 @@ def _joined(screen: Screen, event: e.Joined) -> Words:
 def _left(screen: Screen, event: e.Left) -> Words:
     if event.user == screen.me:
         screen.invitations = [name for name in screen.invitations if name != event.chat]
-        gone(screen, event.chat)
+        gone(screen, event.chat, ask=event.by is not None or bool(screen.typed.strip()))
         by = f"{event.by} removed you from" if event.by else "you are no longer in"
         return screen.open_name, f"{by} {event.chat}"
     room = screen.rooms.get(event.chat)
@@ -257,12 +257,14 @@ def _left(screen: Screen, event: e.Left) -> Words:
     return _in_words(screen, event.chat, event)
 
 
-def gone(screen: Screen, chat: str) -> None:
-    """The user is in this chat no more."""
+def gone(screen: Screen, chat: str, ask: bool) -> None:
+    """The user is in this chat no more. `ask`: what is typed may have been meant for it, and goes to `main` only if
+    that is said."""
     screen.rooms.pop(chat, None)
     if screen.open_name == chat:
         screen.open_name = "main"
-        screen.view = screen.composing = None
+        screen.put_out = chat if ask else None
+        screen.view = screen.composing = screen.question = None
         screen.load(screen.open)
     if screen.before_name == chat:
         screen.before_name = "main"
@@ -357,7 +359,8 @@ def _connected(screen: Screen, event: Connected) -> None:
     screen.room("main")
     names = {chat.name for chat in signed_in.chats}
     for name in [name for name in screen.rooms if name.startswith("#") and name not in names]:
-        gone(screen, name)
+        gone(screen, name, ask=True)
+        screen.tell("info", f"you are no longer in {safe(name)}", 30.0)
     room = screen.open
     if room.unread and room.new_after is None:
         room.new_after = room.read

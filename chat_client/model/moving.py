@@ -15,7 +15,7 @@ STEPS_AHEAD = 10  # from the oldest result, when more of them are asked for
 def open_chat(screen: Screen, name: str, text: str = "") -> None:
     """Show this chat; `text` is what stands in the input, and stays there as the draft of the one that is left."""
     left = screen.open
-    screen.view = screen.jump = screen.help_from = screen.question = None
+    screen.view = screen.jump = screen.help_from = screen.question = screen.put_out = None
     if name == screen.open_name:
         return
     left.draft = screen.composing.draft if screen.composing else text
@@ -223,8 +223,9 @@ def step(screen: Screen, by: int) -> None:
     want_more(screen)
 
 
-def open_thread(screen: Screen, id: int) -> None:
-    screen.ask("thread", ThreadOf(id), id=id)
+def open_thread(screen: Screen, id: int, typed: str = "") -> None:
+    """`typed`: what stands in the line, and stays there."""
+    screen.ask("thread", ThreadOf(id, typed), id=id)
     _needs_connection(screen)
 
 
@@ -263,7 +264,7 @@ def enter_on_selected(screen: Screen) -> None:
 def thread_of_selected(screen: Screen) -> None:
     if (message := screen.selected) is not None:
         screen.end_choosing()
-        open_thread(screen, message.id)
+        open_thread(screen, message.id, screen.typed)
 
 
 def compose(screen: Screen, kind: str, text: str = "") -> None:
@@ -280,8 +281,9 @@ def compose(screen: Screen, kind: str, text: str = "") -> None:
     else:
         screen.end_choosing()
         screen.flash = None
-        screen.composing = Composing(kind, message.id, message.chat, text)  # type: ignore[arg-type]
-        screen.set_text(message.text or "" if kind == "edit" else ":" if kind == "react" else "")
+        said = screen.text_of(message)
+        screen.composing = Composing(kind, message.id, message.chat, text, said)  # type: ignore[arg-type]
+        screen.set_text({"edit": said, "react": ":"}.get(kind, ""))
 
 
 def delete(screen: Screen) -> None:

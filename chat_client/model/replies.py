@@ -7,12 +7,13 @@ from msgspec import structs
 
 from chat_client.errors import ChatError, Refused
 from chat_client.model import words
-from chat_client.model.effects import Page, Quiet, Quoted, Results, Run, Shown, ThreadOf, Why
+from chat_client.model.effects import Changing, Page, Quiet, Quoted, Results, Run, Shown, ThreadOf, Why
 from chat_client.model.feed import Feed
 from chat_client.model.incoming import load_limits, why_not
 from chat_client.model.moving import open_chat, show_unread
 from chat_client.model.room import Room
 from chat_client.model.screen import Screen, View
+from chat_client.rows.cells import safe
 from chat_client.rows.said import quote_of
 from chat_client.states import OtherReply
 from chat_server.protocol.events import (
@@ -35,18 +36,23 @@ def answered(screen: Screen, why: Why, verb: str, lines: Sequence[Event], reply:
     if isinstance(why, Page):
         _page(screen, why, messages, reply)
     elif isinstance(why, ThreadOf):
-        _thread(screen, why.id, messages, reply)
+        _thread(screen, why, messages, reply)
     elif isinstance(why, Quoted):
         found = next((message for message in messages if message.id == why.id), None)
         screen.quotes[why.id] = quote_of(found) if found else None
     elif isinstance(why, Results):
         _results(screen, why, messages, reply)
+    elif isinstance(why, Changing):
+        screen.changing.remove(why)
+        screen.tell("done", words.of_reply(verb, reply, screen.now))
     elif isinstance(why, Shown):
         _shown(screen, why, verb, messages, reply)
 
 
 def refused(screen: Screen, why: Why, error: ChatError, now: float) -> None:
     screen.now = now
+    if isinstance(why, Changing):
+        screen.changing.remove(why)
     if isinstance(why, Page):
         room = screen.rooms.get(why.chat)
         if room is not None:
@@ -56,8 +62,8 @@ def refused(screen: Screen, why: Why, error: ChatError, now: float) -> None:
         return
     if isinstance(why, Quiet | Quoted):
         return
-    chat = why.chat if isinstance(why, Shown) else screen.open_name
-    note(screen, chat, "error", why_not(error), answer=isinstance(why, Shown))
+    chat = why.chat if isinstance(why, Shown | Changing) else screen.open_name
+    note(screen, chat, "error", why_not(error), answer=isinstance(why, Shown | Changing))
 
 
 def note(screen: Screen, chat: str, kind: Any, text: str, answer: bool = False) -> None:
@@ -134,8 +140,11 @@ def _ends(screen: Screen, name: str) -> None:
 # ---- views
 
 
-def _thread(screen: Screen, root: int, messages: list[Message], reply: Reply) -> None:
+def _thread(screen: Screen, why: ThreadOf, messages: list[Message], reply: Reply) -> None:
     """Its chat is opened with it, so that all of the screen says where an answer goes."""
+    if not screen.is_moved_by_answer(why.typed):
+        screen.tell("info", f"you are typing: /thread {why.id} opens the thread when you are done")
+        return
     feed = Feed(at_end=True)
     feed.extend(messages)
     feed.at_start = True
@@ -143,7 +152,7 @@ def _thread(screen: Screen, root: int, messages: list[Message], reply: Reply) ->
     if chat != screen.open_name:
         open_chat(screen, chat, screen.typed)
     about = f" · {quote_of(messages[0])[1]}" if messages else ""
-    screen.view = View(kind="thread", title=f"{chat} · thread{about}", feed=feed, root=root)
+    screen.view = View(kind="thread", title=f"{chat} · thread{about}", feed=feed, root=why.id)
 
 
 def _results(screen: Screen, why: Results, messages: list[Message], reply: Reply) -> None:
@@ -173,14 +182,18 @@ def _results(screen: Screen, why: Results, messages: list[Message], reply: Reply
 
 
 def _shown(screen: Screen, why: Shown, verb: str, messages: list[Message], reply: Reply) -> None:
-    if verb in ("get_chat_with", "messages") and (chat := structs.asdict(reply).get("chat")):
-        open_chat(screen, str(chat), screen.typed)
+    chat = structs.asdict(reply).get("chat")
+    opens = isinstance(reply, ChatCreated) or (isinstance(reply, Entering) and not reply.asked)
+    if chat is not None and (opens or verb in ("get_chat_with", "messages")):
+        if screen.is_moved_by_answer():
+            open_chat(screen, str(chat))
+        else:
+            screen.tell("info", f"you are typing: /open {safe(str(chat))} opens it when you are done", 10.0)
         return
-    if isinstance(reply, ChatCreated) or (isinstance(reply, Entering) and not reply.asked):
-        open_chat(screen, reply.chat, screen.typed)
+    if messages and not screen.is_moved_by_answer():
+        screen.tell("info", f"you are typing: ask {why.line} again when you are done", 10.0)
         return
     if messages:
-        chat = structs.asdict(reply).get("chat")
         if chat is not None and chat != screen.open_name:
             open_chat(screen, chat, screen.typed)  # what is typed below a chat's messages goes there
         _results(screen, Results(why.line), messages, reply)
@@ -188,13 +201,9 @@ def _shown(screen: Screen, why: Shown, verb: str, messages: list[Message], reply
     if isinstance(reply, SignedOut):
         screen.tell("done", "signed out")
         return
-    told = words.of_reply(verb, reply, screen.now)
-    if why.by_key:
-        screen.tell("done", told)
-    else:
-        # A chat that is left is gone before or after this: the answer must not go with it.
-        where = "main" if isinstance(reply, ChatLeft) and reply.chat == why.chat else why.chat
-        note(screen, where, "done", told, answer=True)
+    # A chat that is left is gone before or after this: the answer must not go with it.
+    where = "main" if isinstance(reply, ChatLeft) and reply.chat == why.chat else why.chat
+    note(screen, where, "done", words.of_reply(verb, reply, screen.now), answer=True)
 
 
 # ---- what an answer tells besides: the changes that it confirms come as events

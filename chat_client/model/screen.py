@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from chat_client.model.effects import Ask, Effect, Page, Quiet, Quoted, SetText, Side, Why
+from chat_client.model.effects import Ask, Changing, Effect, Page, Quiet, Quoted, SetText, Side, Why
 from chat_client.model.feed import Feed
 from chat_client.model.room import Room
 from chat_client.rows.geometry import Geometry, geometry
@@ -45,13 +45,14 @@ class Composing(Struct, frozen=True):
     id: int
     chat: str
     draft: str = ""  # what stood in the line before
+    text: str = ""  # what is edited
 
 
 class Question(Struct, frozen=True):
     """Asked over the input. Enter says yes, which begins no word; anything else says no, and what is text is typed."""
 
     text: str
-    kind: Literal["paste", "delete", "leave", "file"]
+    kind: Literal["paste", "delete", "leave", "file", "elsewhere"]
     subject: Any = None
 
 
@@ -92,6 +93,7 @@ class Screen:
         self.rooms: dict[str, Room] = {}
         self.open_name = "main"
         self.before_name = "main"
+        self.put_out: str | None = None  # the chat that was open and is gone, until another one is opened on purpose
         self.rounds: dict[str, int] = {}  # the chats that Alt-A has shown, with their newest messages then
         self.visited = {"main": None}  # the chats whose messages may be kept, the one that is open last
         self.view: View | None = None
@@ -99,6 +101,7 @@ class Screen:
         self.jump: Jump | None = None
         self.chosen_in: Feed | None = None  # whose marked message keys act on, as long as it is the one that is shown
         self.composing: Composing | None = None
+        self.changing: list[Changing] = []  # what keys have done and is not answered yet
         self.question: Question | None = None
         self.users: dict[str, bool] = {}  # online?
         self.away: dict[str, str] = {}
@@ -213,6 +216,11 @@ class Screen:
         if self.view is None or self.view.kind == "thread":
             self.feed.selected = None
 
+    def is_moved_by_answer(self, typed: str = "") -> bool:
+        """Whether a late answer may take another chat or view into sight: not from under who has typed on. `typed`:
+        what stood in the line when it was asked for."""
+        return self.typed == typed and self.composing is None and not self.modal
+
     def may_delete(self, message: Message) -> bool:
         return message.from_ == self.me or self.operator
 
@@ -260,6 +268,28 @@ class Screen:
     def tell(self, style: NoteKind, text: str, seconds: float = 5.0) -> None:
         """For a moment, over the input."""
         self.flash = (style, text, self.elapsed + seconds)
+
+    def change(self, chat: str, verb: str, id: int, value: str = "") -> None:
+        """Do this to a message; until it is answered, the next change starts from it."""
+        why = Changing(chat, verb, id, value)  # type: ignore[arg-type]
+        self.changing.append(why)
+        name = {"edit": "text", "react": "emoji", "unreact": "emoji"}.get(verb)
+        self.do(Ask(verb, {"id": id, name: value} if name else {"id": id}, why))
+
+    def text_of(self, message: Message) -> str:
+        """What it says, or will when the edit that is under way is answered."""
+        under_way = [each.value for each in self.changing if (each.verb, each.id) == ("edit", message.id)]
+        return under_way[-1] if under_way else message.text or ""
+
+    def has_reacted(self, id: int, emoji: str) -> bool:
+        """Or will have, when what is under way is answered."""
+        under_way = [
+            each.verb for each in self.changing if (each.id, each.value) == (id, emoji) and each.verb != "edit"
+        ]
+        if under_way:
+            return under_way[-1] == "react"
+        message = self.message(id)
+        return message is not None and self.me in (message.reactions or {}).get(emoji, [])
 
     def set_text(self, text: str) -> None:
         self.do(SetText(text))

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 
+from msgspec import structs
+
 from chat_client.emojis import EMOJIS
 from chat_client.model.effects import (
-    Ask,
     CancelTransfers,
     Confirm,
     Discard,
@@ -66,11 +67,19 @@ def _say(screen: Screen, text: str) -> bool:
         view.feed.anchor = view.feed.selected = None
         return True
     screen.view = None
+    if screen.put_out is not None:
+        words = f"you are not in {safe(screen.put_out)} any more: send this to {safe(screen.addressee)}?"
+        screen.question = Question(words, "elsewhere", text)
+        return False
+    _send(screen, text)
+    return True
+
+
+def _send(screen: Screen, text: str) -> None:
     room = screen.open
     room.new_after = None
     _to_bottom(screen)
     screen.do(Post("send", {"target": room.name, "text": text}))
-    return True
 
 
 def _to_bottom(screen: Screen) -> None:
@@ -87,13 +96,24 @@ def _composed(screen: Screen, text: str) -> bool:
     assert composing is not None
     if not _fits(screen, text):
         return False
-    why = Shown(composing.chat, f"/{composing.kind}", by_key=True)
+    if composing.kind != "reply" and not screen.online:
+        screen.tell("error", "there is no connection: it can be changed when there is one; Esc leaves it as it is")
+        return False
     if composing.kind == "reply":
         screen.do(Post("reply", {"id": composing.id, "text": text}))
         if screen.view is None:
             _to_bottom(screen)
     elif composing.kind == "edit":
-        screen.do(Ask("edit", {"id": composing.id, "text": text}, why))
+        message = screen.message(composing.id)
+        if message is not None and message.deleted:
+            screen.tell("error", "it was deleted meanwhile; Esc leaves it")
+            return False
+        now = composing.text if message is None else screen.text_of(message)
+        if now != composing.text:
+            screen.composing = structs.replace(composing, text=now)
+            screen.tell("error", f"changed meanwhile: Enter again overwrites “{safe(begin(now))[:40]}”", 10.0)
+            return False
+        screen.change(composing.chat, "edit", composing.id, text)
     else:
         word = text.strip()
         emoji = _emoji(word)
@@ -102,9 +122,8 @@ def _composed(screen: Screen, text: str) -> bool:
                 "error", f"{safe(begin(word))[:40]} is no emoji: 👍, or :name: with Tab; Esc goes back to the line"
             )
             return False
-        message = screen.message(composing.id)
-        there = message is not None and screen.me in (message.reactions or {}).get(emoji, [])
-        screen.do(Ask("unreact" if there else "react", {"id": composing.id, "emoji": emoji}, why))
+        verb = "unreact" if screen.has_reacted(composing.id, emoji) else "react"
+        screen.change(composing.chat, verb, composing.id, emoji)
     screen.composing = None
     if composing.draft:
         screen.set_text(composing.draft)
@@ -157,12 +176,16 @@ def answer(screen: Screen, yes: bool) -> None:
     if question.kind == "paste":
         screen.do(InsertText(question.subject))
     elif question.kind == "delete":
-        screen.do(Ask("delete", {"id": question.subject}, Shown(screen.open_name, "/delete", by_key=True)))
+        screen.change(screen.open_name, "delete", question.subject)
     elif question.kind == "file":
         target, text, typed = question.subject
         if typed:
             screen.set_text("")
         screen.do(SendText(target, text))
+    elif question.kind == "elsewhere":
+        screen.put_out = None
+        screen.set_text("")
+        _send(screen, question.subject)
     elif question.kind == "leave":
         screen.do(Leave())
 

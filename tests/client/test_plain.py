@@ -111,3 +111,27 @@ async def test_ones_own_changes_are_told_once(home: Home) -> None:
     for shown in ("changed (edited)", "changed #2", "hello (👍 bob)", "+ changed #1", "plans", "muted"):
         assert sum(shown in line for line in said) == 1, (shown, said)
     assert sum("#team" in line for line in said if line.startswith("* ")) == 1, "where what is typed goes"
+
+
+async def test_what_was_meant_for_a_chat_that_is_gone_goes_nowhere_else(home: Home) -> None:
+    """Neither after a removal, nor where the chat that is to be opened does not exist: a script would go on in main."""
+    alice = await home.chat.json("alice")
+    await alice.ok("/create #team")
+    bob = await home.chat.json("bob")
+    await alice.ok("/invite #team bob")
+    await bob.ok("/join #team")
+
+    source = Lines(
+        ("connected to", "/open #team"),
+        ("goes to #team", "removed yet?"),
+        ("no longer yours", "a secret of the team"),
+        ("no chat is open", "/open @nobody"),
+        ("unknown_user", "a secret of two"),
+    )
+    async with connect(home.address, user="bob") as chat:
+        running = asyncio.create_task(Plain(chat, home.folder / "downloads", source.write).run(source))
+        await alice.event("message", text="removed yet?")
+        await alice.ok("/remove #team bob")
+        assert await running == 1
+    assert sum("nothing was sent" in line for line in source.said) == 2
+    assert (await alice.ok("/history main"))["count"] == 0

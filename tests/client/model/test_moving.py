@@ -184,7 +184,7 @@ def test_only_own_messages_are_edited() -> None:
 def test_a_thread_opens_its_chat_and_what_stood_in_the_line_stays_in_the_other() -> None:
     me = ready()
     me.screen.typed = "meant for all"
-    moving.open_thread(me.screen, 5)
+    moving.open_thread(me.screen, 5, "meant for all")
     (ask,) = me.asked("thread")
     me.answer(ask, [said(5, "just us", chat="@bob")], Thread(5, "@bob", 0))
     assert me.screen.open_name == "@bob" and me.screen.rooms["main"].draft == "meant for all"

@@ -4,7 +4,7 @@ import pytest
 
 from chat_client.errors import Disconnected, Refused
 from chat_client.model import moving
-from chat_client.model.effects import Ask, Page, Quoted, Results, Run, Shown
+from chat_client.model.effects import Ask, Page, Quoted, Results, Run, SetText, Shown, ThreadOf
 from chat_client.model.incoming import handle
 from chat_client.model.replies import answered, note, refused
 from chat_client.model.screen import Screen
@@ -23,7 +23,9 @@ from chat_server.protocol.events import (
     Pong,
     Presence,
     ReadMarker,
+    Reply,
     Sent,
+    Thread,
     TopicChanged,
     WhoReport,
 )
@@ -156,8 +158,38 @@ def test_a_change_that_was_typed_is_answered_and_one_by_a_key_told_for_a_moment(
     me = ready()
     reply(me, "edit", Changed(1, 9))
     assert "✓ changed #1" in me.text()
-    answered(me.screen, Shown("main", "/delete", by_key=True), "delete", [], Changed(7, 10), me.now)
+    me.screen.change("main", "delete", 7)
+    (ask,) = me.asked("delete")
+    me.answer(ask, [], Changed(7, 10))
     assert "changed #7" in me.text("bar") and "changed #7" not in me.text()
+
+
+@pytest.mark.parametrize("does", ["types", "edits", "jumps"])
+@pytest.mark.parametrize(
+    ("verb", "reply"),
+    [
+        ("create_chat", ChatCreated("#new")),
+        ("join", Entering("#new", asked=False)),
+        ("get_chat_with", PageOf("@zoe", 1)),
+        ("history", PageOf("@bob", 1)),
+        ("thread", Thread(5, "@bob", 0)),
+    ],
+)
+def test_a_late_answer_does_not_take_the_line_from_who_has_typed_on(verb: str, reply: Reply, does: str) -> None:
+    me = ready()
+    why = ThreadOf(5) if verb == "thread" else Shown("main", f"/{verb} …")
+    if does == "types":
+        me.screen.typed = "to all of y"
+    elif does == "edits":
+        moving.choose(me.screen, -1)
+        moving.compose(me.screen, "reply")
+    else:
+        moving.start_jump(me.screen)
+    me.wanted()
+    answered(me.screen, why, verb, [said(5, chat="@bob")], reply, me.now)
+    assert me.screen.open_name == "main" and me.screen.view is None and not me.wanted(SetText)
+    assert (does == "jumps") == (me.screen.jump is not None) and (does == "edits") == (me.screen.composing is not None)
+    assert me.screen.flash is not None and "when you are done" in me.screen.flash[1]
 
 
 @pytest.mark.parametrize("first", ["event", "answer"])

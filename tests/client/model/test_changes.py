@@ -1,0 +1,116 @@
+"""What keys change in messages, while the answers are under way, and what others do to these meanwhile."""
+
+import pytest
+
+from chat_client.errors import Disconnected
+from chat_client.model import moving
+from chat_client.model.effects import Ask, Post, SetText
+from chat_client.model.replies import refused
+from chat_client.model.typing import answer, submit
+from chat_client.states import Lost
+from chat_server.protocol.events import Changed, Chat, Left, Message
+from tests.client.people import Me, at, said
+
+
+def ready() -> Me:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 0, muted=False))
+    me.load(said(1, "first", who="alice"))
+    me.wanted()
+    return me
+
+
+def compose(me: Me, kind: str) -> None:
+    moving.choose(me.screen, -1)
+    moving.compose(me.screen, kind)
+
+
+def do(me: Me, kind: str, text: str) -> Ask:
+    compose(me, kind)
+    assert submit(me.screen, text)
+    ask: Ask = me.wanted(Ask)[0]
+    return ask
+
+
+def changed(me: Me, ask: Ask, message: Message) -> None:
+    me.hear(message)
+    me.answer(ask, [], Changed(message.id, message.seq))
+
+
+def test_a_second_edit_starts_from_the_one_that_is_not_answered_yet() -> None:
+    me = ready()
+    ask = do(me, "edit", "second")
+    compose(me, "edit")
+    assert me.wanted(SetText) == [SetText("second")]
+    changed(me, ask, said(1, "second", who="alice", seq=2))
+    assert submit(me.screen, "third"), "what one has changed oneself is no news"
+
+
+def test_after_a_refusal_an_edit_starts_from_what_is_there() -> None:
+    me = ready()
+    ask = do(me, "edit", "second")
+    refused(me.screen, ask.why, Disconnected("lost"), me.now)
+    compose(me, "edit")
+    assert me.wanted(SetText) == [SetText("first")]
+
+
+def test_the_same_reaction_takes_back_the_one_that_is_not_answered_yet() -> None:
+    me = ready()
+    first, second = do(me, "react", ":👍"), do(me, "react", ":👍")
+    assert (first.verb, second.verb) == ("react", "unreact")
+    changed(me, first, said(1, "first", who="alice", seq=2, reactions={"👍": ["alice"]}))
+    assert do(me, "react", ":👍").verb == "react", "by then it is taken back"
+
+
+def test_an_edit_does_not_overwrite_unseen_what_another_device_has_made_of_it() -> None:
+    me = ready()
+    compose(me, "edit")
+    me.hear(said(1, "changed elsewhere", who="alice", seq=2))
+    assert not submit(me.screen, "mine") and not me.asked("edit")
+    assert me.text("bar").startswith(" editing  changed meanwhile: Enter again overwrites “changed")
+    assert submit(me.screen, "mine") and len(me.asked("edit")) == 1
+
+
+def test_what_was_deleted_meanwhile_is_not_edited_and_the_text_stays() -> None:
+    me = ready()
+    compose(me, "edit")
+    me.hear(Message(id=1, seq=2, chat="main", from_="alice", at=at(1), deleted=True))
+    assert not submit(me.screen, "mine") and not me.asked("edit")
+    assert me.screen.composing is not None and "it was deleted meanwhile" in me.text("bar")
+
+
+@pytest.mark.parametrize("kind", ["edit", "react"])
+def test_without_a_connection_what_was_typed_stays(kind: str) -> None:
+    me = ready()
+    compose(me, kind)
+    me.hear(Lost("localhost:8000: it closed", 0.0))
+    assert not submit(me.screen, ":👍") and me.screen.composing is not None
+    assert "there is no connection" in me.text("bar")
+
+
+@pytest.mark.parametrize("how", ["removed", "while away", "left elsewhere"])
+def test_what_was_typed_in_a_chat_that_is_gone_goes_to_main_only_when_that_is_said(how: str) -> None:
+    me = ready()
+    moving.open_chat(me.screen, "#team")
+    me.load(chat="#team")
+    me.screen.typed = "a secret of the team"
+    if how == "while away":
+        me.connect(Chat("main", 0, 0, muted=False), resumed=True)
+    else:
+        me.hear(Left("#team", "alice", "bob" if how == "removed" else None))
+    assert me.screen.open_name == "main"
+    assert not submit(me.screen, me.screen.typed) and not me.wanted(Post)
+    assert me.text("bar").startswith(" you are not in #team any more: send this to everyone?  Enter: yes")
+    answer(me.screen, False)
+    assert not submit(me.screen, me.screen.typed) and not me.wanted(Post), "it is asked until it is said"
+    answer(me.screen, True)
+    (post,) = me.wanted(Post)
+    assert post.arguments == {"target": "main", "text": "a secret of the team"}
+    assert submit(me.screen, "from now on")
+
+
+def test_who_opens_a_chat_has_said_where_it_goes() -> None:
+    me = ready()
+    moving.open_chat(me.screen, "#team")
+    me.hear(Left("#team", "alice", "bob"))
+    moving.open_chat(me.screen, "main")
+    assert submit(me.screen, "hello")

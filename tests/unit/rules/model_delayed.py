@@ -87,14 +87,20 @@ class Delays:
                 sent = self._post(each.author, each.target, each.text, delayed=True)
                 author.notices.append(e.DelayedSent(each.id, sent))
 
+    def _earliest_ms(self, each: Delayed) -> int:
+        """Not before the end of a ban, or in main of the limit there."""
+        free_ms = self._main_free_ms(each.author) if each.target == MAIN else 0
+        return max(each.due_ms, self.users[each.author].ban_until_ms, free_ms)
+
     def waiting(self, name: str) -> list[e.Waiting]:
-        mine = sorted((each for each in self.delayed if each.author == name), key=lambda each: (each.due_ms, each.id))
+        """The next one first, by when it can go."""
+        mine = [(self._earliest_ms(each), each.id, each) for each in self.delayed if each.author == name]
         return [
             e.Waiting(
                 each.id,
                 each.target if each.target == MAIN or each.room else f"@{each.target}",
-                iso(each.due_ms + self.offset_ms),
+                iso(earliest_ms + self.offset_ms),
                 each.text,
             )
-            for each in mine
+            for earliest_ms, _, each in sorted(mine, key=lambda one: one[:2])
         ]

@@ -126,7 +126,8 @@ class People:
             raise Refused("blocked")
 
     def _called(self, author: str, chat: "Chat", text: str) -> list[str] | None:
-        """Who of those that the text names is in the chat and has not blocked the author."""
-        named = [(name, self.users[name]) for name in re.findall(r"@(\w+)", text) if name in self.users]
+        """Who of those that the text names is in the chat and has not blocked the author; a deleted one is no user."""
+        users = {name: user for name, user in self.users.items() if not user.deleted}
+        named = [(name, users[name]) for name in re.findall(r"@(\w+)", text) if name in users]
         called = [name for name, user in named if chat in user.markers and author not in user.blocked]
         return called if named else None

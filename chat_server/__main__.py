@@ -18,6 +18,7 @@ from chat_server.line_writer import LineWriter
 from chat_server.server import Server
 from chat_server.settings import Settings, is_utf8, resolve
 from chat_server.store.directory import DataDirectory
+from chat_server.threads import no_thread
 
 log = logging.getLogger("chat.server")
 
@@ -87,7 +88,10 @@ def _start(settings: Settings) -> None:
     # What is written here is nobody else's to read.
     os.umask(0o077)
     # From here on nothing that is printed or logged waits for who reads it.
-    sys.stdout, sys.stderr = out, err = LineWriter(sys.stdout.fileno()), LineWriter(sys.stderr.fileno())
+    try:
+        sys.stdout, sys.stderr = out, err = LineWriter(sys.stdout.fileno()), LineWriter(sys.stderr.fileno())
+    except RuntimeError as error:
+        raise no_thread(error) from None
     clock = SystemClock()
     acts = actions.set_up(clock, err, level=settings.log_level, json=settings.log_format == "json")
     out.failed = lambda error: log.warning("cannot write the start lines to stdout: %s", error.strerror)

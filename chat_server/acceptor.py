@@ -34,7 +34,11 @@ PAUSE_SECONDS = 1.0
 # While so many stay, further ones are cut at once.
 FAREWELL_SECONDS = 1.0
 FAREWELLS_MAX = 16
-_NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# With these a connection was gone before it was accepted (accept(2)). All others would come again at once.
+_GONE = {
+    errno.ECONNABORTED, errno.EPROTO, errno.ENOPROTOOPT, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN,
+    errno.EHOSTUNREACH, errno.ENONET, errno.EOPNOTSUPP, errno.EINTR,
+}  # fmt: skip
 
 
 # Makes what speaks over a connection from this address; it calls the function once, when the connection is lost.
@@ -60,13 +64,17 @@ def connections_possible(wanted: int) -> int:
 
 
 class Acceptor:
-    """`most` connections altogether, `most_of_network` of one address; None for any number."""
+    """`most` connections altogether, `most_of_network` of one address; None for any number.
 
-    def __init__(self, open: Open, most: int, most_of_network: int | None) -> None:
+    `spare` open files are left for others.
+    """
+
+    def __init__(self, open: Open, most: int, most_of_network: int | None, *, spare: int = SPARE_DESCRIPTORS) -> None:
         self.count = 0
         self._open = open
         self._most = most
         self._most_of_network = most_of_network
+        self._spare = spare
         self._of_network: Counter[str] = Counter()
         self._listening: dict[socket.socket, ssl.SSLContext | None] = {}
         self._pause: asyncio.TimerHandle | None = None
@@ -97,18 +105,18 @@ class Acceptor:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno in _NONE_LEFT:
-                    self._pause_for(error.strerror or str(error))
-                    return
-                # That connection was gone before it was accepted.
-                continue
+                if error.errno in _GONE:
+                    continue
+                self._pause_for(error.strerror or str(error))
+                return
             sock.setblocking(False)
             # The kernel gives the lowest number that is free: one so high says how few are left.
-            if sock.fileno() >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS:
+            if sock.fileno() >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - self._spare:
                 self._refuse(sock, context, "the server has no open file left for you; try again in a few seconds")
                 self._pause_for("few open files are left")
                 return
-            self._admit(sock, context, plain(peer[0]))
+            # The peer of a Unix socket has no address.
+            self._admit(sock, context, plain(peer[0]) if peer else "")
 
     def _pause_for(self, why: str) -> None:
         if self._pause is not None:

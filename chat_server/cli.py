@@ -322,6 +322,8 @@ def _show(lines: Iterator[bytes], show: Callable[[str], object]) -> None:
             raise StartError(f"{refused['code']}: {refused['text']}")
         if text.startswith('{"type":"ok"'):
             return
+        if text.startswith("* closing: "):
+            raise StartError(f"{text.removeprefix('* closing: ')}; nothing was done")
         show(text)
         if text.startswith("+ "):
             return

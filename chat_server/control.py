@@ -12,10 +12,11 @@ import logging
 import os
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from chat_server.acceptor import Acceptor
 from chat_server.actions import ActionLog
 from chat_server.delivery.blocks import render, render_reply
 from chat_server.delivery.outbox import Outbox
@@ -37,6 +38,9 @@ log = logging.getLogger("chat.control")
 
 SOCKET = "control.sock"
 LINE_BYTES_MAX = 65_536
+CONNECTIONS_MAX = 32
+# Whoever runs the server gets in where everybody else has used the open files up.
+SPARE_DESCRIPTORS = 4
 # The kernel takes no longer path of a Unix socket than about 107 bytes.
 PATH_BYTES_MAX = 100
 # What may be said: what operators may, and what stands in the table of its own.
@@ -137,6 +141,22 @@ class Machine:
         self._node.hub.remove(self)
 
 
+class _Lines(asyncio.StreamReaderProtocol):
+    """One connection, as streams. `left` is called when it is lost."""
+
+    def __init__(
+        self,
+        serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]],
+        left: Callable[[], None],
+    ) -> None:
+        super().__init__(asyncio.StreamReader(LINE_BYTES_MAX), serve)
+        self._left = left
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._left()
+
+
 class ControlSocket:
     """Listens on `control.sock` of the data directory, which the caller holds the lock of."""
 
@@ -145,11 +165,11 @@ class ControlSocket:
         self._path = directory / SOCKET
         self._text_chars_max = text_chars_max
         self._actions = actions
-        self._server: asyncio.Server | None = None
+        self._acceptor = Acceptor(self._open, CONNECTIONS_MAX, None, spare=SPARE_DESCRIPTORS)
         self._bound = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Raises StartError."""
         sock = socket.socket(socket.AF_UNIX)
         try:
@@ -159,12 +179,17 @@ class ControlSocket:
                 sock.bind(address)
             self._path.chmod(0o600)
             self._bound = self._path.stat().st_ino
-            self._server = await asyncio.start_unix_server(self._accept, sock=sock, limit=LINE_BYTES_MAX)
+            sock.setblocking(False)
+            sock.listen(CONNECTIONS_MAX)
         except OSError as error:
             sock.close()
             raise StartError(f"cannot listen on {self._path}: {error.strerror or error}") from None
+        self._acceptor.listen(sock, None)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _open(self, address: str, left: Callable[[], None]) -> asyncio.BaseProtocol:
+        return _Lines(self._serve, left)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -197,11 +222,10 @@ class ControlSocket:
                 self._actions.add("server", verb, result, clock.monotonic() - begun, machine.number, "control")
 
     def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            # Where the directory was replaced, another server's may lie there.
-            if self._path.exists() and self._path.stat().st_ino == self._bound:
-                self._path.unlink(missing_ok=True)
+        self._acceptor.close()
+        # Where the directory was replaced, another server's may lie there.
+        if self._bound and self._path.exists() and self._path.stat().st_ino == self._bound:
+            self._path.unlink(missing_ok=True)
         for task in list(self._tasks):
             task.cancel()
 

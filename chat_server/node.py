@@ -9,7 +9,6 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,6 +49,7 @@ from chat_server.space import Space, no_room
 from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database, NoRoom, open_writer
 from chat_server.store.directory import Gone, OpenFiles, claim
 from chat_server.store.state import State
+from chat_server.threads import started_pool
 from chat_server.transfers import Transfers
 
 log = logging.getLogger("chat.node")
@@ -144,7 +144,7 @@ class Node:
         self._executor = Executor(when_unlocked(lambda: open_writer(directory), LOCKED_SECONDS_MAX), clock.monotonic)
         state = self._executor.state
         self.time = ChatTime(clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._writer = started_pool(1, "writer")
         self.readers = Readers(directory)
         self.transfers = Transfers(directory, clock, self.time, self.limits, self.submit)
         self.allowances = Allowances(settings.command_rate, settings.command_burst)

@@ -10,7 +10,6 @@ import asyncio
 import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar, TypeVarTuple
@@ -22,6 +21,7 @@ from chat_server.clock import ChatTime
 from chat_server.errors import Refusal
 from chat_server.protocol.times import iso, until
 from chat_server.settings import Rate
+from chat_server.threads import started_pool
 
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
@@ -58,7 +58,7 @@ class _Job:
 
 class Passwords:
     def __init__(self, threads: int = THREADS) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
+        self._threads = started_pool(threads, "passwords")
         self._free = threads
         self._waiting: list[_Job] = []
         self._numbers = itertools.count(1)

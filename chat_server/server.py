@@ -24,6 +24,7 @@ from chat_server.session import Session
 from chat_server.settings import Settings
 from chat_server.store import accounts, numbers
 from chat_server.store.directory import DataDirectory
+from chat_server.threads import started_pool
 
 log = logging.getLogger("chat.server")
 
@@ -61,6 +62,7 @@ class Server:
         self._stalled: dict[Session, tuple[int, float]] = {}
         self._stop = asyncio.Event()
         self._begun = clock.monotonic()
+        self._aside = started_pool(1, "metrics")
         self._control = ControlSocket(self.node, directory.path, settings.text_chars_max, actions)
         self.node.live = self._live
         if settings.metrics_file is not None:
@@ -77,7 +79,7 @@ class Server:
             acceptor.listen(sock, None)
         for sock in self._tls:
             acceptor.listen(sock, self._tls_context)
-        await self._control.open()
+        self._control.open()
         obeyed = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._hang_up}
         for number, obey in obeyed.items():
             # What nohup or a shell without job control had ignored at the start stays ignored.
@@ -99,6 +101,7 @@ class Server:
             # The last numbers stay.
             if self._settings.metrics_file is not None:
                 self._write_metrics(self._metrics(self._stored()))
+            self._aside.shutdown(wait=True)
             self.node.close()
             self._actions.flush()
         if self.node.failure:
@@ -192,10 +195,11 @@ class Server:
             log.error("cannot write the metrics file %s: %s", path, error.strerror)
 
     async def _go_on_writing_metrics(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._settings.metrics_file is not None:
             await asyncio.sleep(metrics.WRITE_SECONDS)
-            stored = await asyncio.to_thread(self._stored)
-            await asyncio.to_thread(self._write_metrics, self._metrics(stored))
+            stored = await loop.run_in_executor(self._aside, self._stored)
+            await loop.run_in_executor(self._aside, self._write_metrics, self._metrics(stored))
 
     # ---- stopping
 

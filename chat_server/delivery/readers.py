@@ -7,12 +7,12 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from chat_server.store.database import Database, open_reader
+from chat_server.threads import started_pool
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,7 +24,7 @@ class Reader:
     """Users take turns: who has a hundred things read at once holds nobody else up for more than one of them."""
 
     def __init__(self, directory: Path, name: str) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"reader-{name}")
+        self._thread = started_pool(1, f"reader-{name}")
         self._db = self._thread.submit(open_reader, directory).result()
         # What waits, by user; the user who is served goes to the end.
         self._waiting: dict[int, deque[tuple[asyncio.Future[Any], Callable[[], Any]]]] = {}

@@ -1,13 +1,18 @@
 """How many connections there may be, and what becomes of those that are too many."""
 
+import contextlib
 import resource
+import socket
+from pathlib import Path
 from time import monotonic
 
 import pytest
 
+from chat_server.control import CONNECTIONS_MAX
 from tests.conformance.conftest import Start
+from tests.conformance.operating import done, refused
 from tests.conformance.uploads import fetch, send_file
-from tests.harness import REMOTE
+from tests.harness import REMOTE, Chat
 
 
 async def test_connections_of_one_address(start_remote: Start) -> None:
@@ -43,6 +48,51 @@ async def test_where_descriptors_run_out_those_who_are_in_notice_nothing(start: 
     await chat.json()
     assert monotonic() - again < 2
     assert chat.server.log.count("few open files are left") <= monotonic() - begun + 1
+
+
+async def test_whoever_runs_the_server_gets_in_again_once_there_are_descriptors(start: Start) -> None:
+    chat = start("--log-level", "warning")
+    process = chat.server.process
+    assert process is not None
+    limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    with socket.socket(socket.AF_UNIX) as waiting:
+        waiting.connect(str(chat.server.data / "control.sock"))
+        await chat.server.logged("none is accepted")
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
+        assert "live" in done(chat.server, "stats")
+
+
+async def test_control_connections_that_stay_are_bounded(start: Start) -> None:
+    chat = start()
+    with contextlib.ExitStack() as idle:
+        for _ in range(CONNECTIONS_MAX):
+            idle.enter_context(socket.socket(socket.AF_UNIX)).connect(str(chat.server.data / "control.sock"))
+        assert refused(chat.server, "stats") == (
+            f"the server has all the {CONNECTIONS_MAX} connections that it takes; try again later; nothing was done"
+        )
+    assert done(chat.server, "stats")
+
+
+async def test_no_thread_is_begun_once_it_runs(start: Start) -> None:
+    """Somebody else on the machine may have used them up by then; a sign-in that needs one would never be answered."""
+    chat = start()
+    before = threads(chat)
+    alice = await chat.json_stranger()
+    await alice.ok("/sign_in alice a-password")
+    await (await chat.json_stranger()).ok("/sign_in alice a-password")
+    await alice.ok("/send_all hello")
+    await alice.ok("/search hello")
+    file = (await send_file(alice, "main", "x.txt", b"x"))["file"]["id"]
+    assert (await fetch(alice, f"/get_file {file}"))[0] == b"x"
+    done(chat.server, "stats")
+    done(chat.server, "backup", str(chat.server.data.with_name("backup.tar")))
+    assert threads(chat) == before
+
+
+def threads(chat: Chat) -> int:
+    assert chat.server.process is not None
+    return len(list(Path(f"/proc/{chat.server.process.pid}/task").iterdir()))
 
 
 @pytest.mark.parametrize("begun", [0, 3000, 4096, 60_000])

@@ -167,7 +167,7 @@ async def test_without_descriptors_accepting_pauses_and_goes_on(
     assert await stays.readline() == b"hello\n"
     with monkeypatch.context() as short:
         if how == "few are left":
-            short.setattr(a, "SPARE_DESCRIPTORS", 1 << 30)
+            short.setattr(peers.acceptor, "_spare", 1 << 30)
         else:
             short.setattr(socket.socket, "accept", _no_descriptor)
         waiting = await peers.connect()

@@ -76,7 +76,7 @@ def test_a_message_can_be_told_apart_and_its_text_read_back(message: e.Message) 
 
 
 def test_every_event_and_reply_has_a_rendering() -> None:
-    assert {e.Message, e.FileChunk, *text._EVENTS} == set(EVENTS)
+    assert {e.Message, e.FileChunk, *text._EVENTS} == {*EVENTS, e.QuietMessage}
     assert set(text_replies.REPLIES) == set(REPLIES)
 
 

@@ -1,0 +1,28 @@
+"""Threads that are there from the start on: one that is asked for later may be refused.
+
+Another user of the machine can use up the processes and threads that it has. What a server needs for its work by then
+it has already.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from chat_server.errors import StartError
+
+
+def started_pool(count: int, name: str) -> ThreadPoolExecutor:
+    """A pool whose threads run already. Raises StartError."""
+    pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+    # Each waits for the others: a thread that had nothing to do would be given the next one's job.
+    all_here = threading.Barrier(count)
+    try:
+        for _ in range(count):
+            pool.submit(all_here.wait)
+    except RuntimeError as error:
+        all_here.abort()
+        raise no_thread(error) from None
+    return pool
+
+
+def no_thread(error: RuntimeError) -> StartError:
+    return StartError(f"{error}: raise the limits on processes (ulimit -u) and memory (ulimit -v), or the machine's")

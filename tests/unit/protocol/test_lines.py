@@ -1,4 +1,5 @@
 from itertools import pairwise
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -146,6 +147,8 @@ IAC_DO, IAC_SB = b"\xff\xfd\x03", b"\xff\xfa\x1f\x00P\x00\x18\xff\xf0"
         # Ctrl-C at telnet, and what it says before a line that is empty then.
         (b"\xff\xf4\xff\xfd\x06\r\n/ping" + IAC_DO + b" a\n", [b"/ping a"]),
         (b"\xef\xbb\xbf\n\xef\xbb\xbf\r\n", []),
+        # A window of 255 columns: IAC stands twice where it is a parameter.
+        (b"\xff\xfa\x1f\x00\xff\xff\x00\x18\xff\xf0/ping\n", [b"/ping"]),
         # Not telnet's, and no UTF-8: refused when it is read as text.
         (b"\xff a\n\xff\n", [b"\xff a", b"\xff"]),
     ],
@@ -167,3 +170,12 @@ def test_of_a_strangers_line_no_more_is_kept_than_it_may_have() -> None:
     with pytest.raises(Refusal, match="at most 4096 bytes"):
         buffer.take(4096)
     assert buffer.take(4096) == b"next"
+
+
+@pytest.mark.parametrize("piece", [b"\xff\xfa", b"\xff\xff\xfa", b"\xff\xfaa", b"\xff"])
+def test_telnet_parameters_without_an_end_are_looked_through_once(piece: bytes) -> None:
+    buffer = LineBuffer(65_536)
+    begun = process_time()
+    buffer.feed(b"\xff\xfa" + piece * (65_000 // len(piece)) + b"\n")
+    assert buffer.has_line()
+    assert process_time() - begun < 1, "each beginning was followed to the end: 30 s"

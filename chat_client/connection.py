@@ -29,7 +29,7 @@ from chat_client.outgoing import Outbound
 from chat_client.pauses import Pauses
 from chat_client.position import Position
 from chat_client.servers import read as read_servers
-from chat_client.sign_in import AskPassword, Credentials, Tokens, Wait
+from chat_client.sign_in import Ask, Credentials, Tokens, Wait
 from chat_client.states import AnyEvent, Ended, Lost, Outgoing, State
 from chat_client.stream import Stream
 from chat_client.typed import Typed, find, read
@@ -38,7 +38,7 @@ from chat_client.version import VERSION
 from chat_server.protocol.events import CommandForm, Event, Reply, Sent, SignedIn
 from chat_server.protocol.file_replies import Upload
 
-__all__ = ["AskPassword", "Chat", "OnProgress", "Progress", "Returned", "Tokens", "Typed", "connect"]
+__all__ = ["Ask", "Chat", "OnProgress", "Progress", "Returned", "Tokens", "Typed", "connect"]
 
 
 class Returned(NamedTuple):
@@ -455,7 +455,9 @@ async def connect(
     position: int | None = None,
     history: str = "",
     tokens: Tokens | None = None,
-    ask_password: AskPassword | None = None,
+    code: str | None = None,
+    ask_password: Ask | None = None,
+    ask_code: Ask | None = None,
     wait: Wait | None = None,
     register: bool = True,
     tls: ssl.SSLContext | bool = False,
@@ -467,7 +469,8 @@ async def connect(
 
     `servers`: `host:port`, several of them with commas or as a list (those of one cluster, tried in turn). `token` (or
     the one in `tokens`) is tried first, then `user` with `password`. `ask_password` is called with a line for the
-    person (`bob has a password`, `wrong password`) when the server wants one; None from it gives up. After too many
+    person (`bob has a password`, `wrong password`) when the server wants one; None from it gives up. `code` (or what
+    `ask_code` returns) is the invitation with which an account is made where the server wants that. After too many
     wrong ones `wait` is called with a line and the seconds until one is asked again. Without `register` a name that has
     no account is refused (`unknown_user`), so that a typing error makes none. `position` and
     `history` with `token` go on from an earlier run. `client` is shown in `/sessions`. The first connection of all
@@ -476,7 +479,7 @@ async def connect(
     Inside it, `chat.user` and `chat.signed_in` are known, unless so much was missed that it must be read first.
     """
     addresses = read_servers(servers)
-    credentials = Credentials(user, password, token, tokens, ask_password, wait, register)
+    credentials = Credentials(user, password, token, tokens, ask_password, wait, register, code, ask_code)
     context = ssl.create_default_context() if tls is True else tls or None
     pauses = pauses or Pauses()
     make = partial(Upkeep, addresses, credentials, context, client, Position(position, history), pauses, patient)

@@ -115,8 +115,6 @@ def _script(given: dict[str, Any]) -> dict[str, Any]:
         raise UsageError("--json goes with --follow")
     if given["send"] is not None and given["follow"] is not None:
         raise UsageError("--send and --follow do not go together")
-    if given["register"] and given["send"] is None and given["follow"] is None:
-        raise UsageError("--register goes with --send or --follow; elsewhere a new name is registered anyway")
     return {
         "register": given["register"],
         "send": given["send"],

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from chat_client.errors import Refused
 from chat_client.servers import Server
 
-AskPassword = Callable[[str], Awaitable[str | None]]
+Ask = Callable[[str], Awaitable[str | None]]
 Wait = Callable[[str, float], Awaitable[None]]
 Attempt = tuple[str, dict[str, Any]]
 
@@ -32,9 +32,11 @@ class Credentials:
         password: str | None,
         token: str | None,
         tokens: Tokens | None,
-        ask: AskPassword | None,
+        ask: Ask | None,
         wait: Wait | None = None,
         register: bool = True,
+        code: str | None = None,
+        ask_code: Ask | None = None,
     ) -> None:
         self.user, self.token = user, token
         self.has_asked = False  # since the last sign-in: somebody is there, and may have taken a while
@@ -44,6 +46,7 @@ class Credentials:
         self._tried: str | None = None  # the token that was sent
         self._bad: str | None = None  # one that is no good, though it may still be kept on a disk that is read-only
         self._tokens, self._ask, self._register = tokens, ask, register
+        self._code, self._ask_code = code, ask_code
 
     def attempt(self, server: Server, position: int | None) -> Attempt:
         """The command to try next. `position`: where the last connection ended."""
@@ -55,28 +58,47 @@ class Credentials:
             return "resume", {"token": self._tried, "position": position}
         password = self._asked if self._asked is not None else self._password
         register = None if self._register else False
-        return "sign_in", {"username": self.user, "password": password, "register": register}
+        return "sign_in", {"username": self.user, "password": password, "code": self._code, "register": register}
 
     async def refused(self, refused: Refused) -> None:
         """Get what is missing for another attempt; raises `refused` if that is not to be had."""
         if refused.code == "bad_token" and self._tried is not None and self.user is not None:
             self._drop(self._tried)
             return
-        if refused.code in ("password_required", "wrong_password") and self._ask is not None:
+        needs = "password" if refused.code == "wrong_password" else refused.fields.get("needs")
+        if needs in ("password", "new_password") and self._ask is not None:
+            self.has_asked = True
             known = self._asked is not None or self._password is not None
             words = "wrong password" if refused.code == "wrong_password" and known else f"{self.user} has a password"
-            self.has_asked = True
-            self._asked = await self._ask(words)
+            self._asked = await (self._choose(self._ask) if needs == "new_password" else self._ask(words))
             if self._asked is not None:
                 return
+        elif needs == "code" and self._ask_code is not None:
+            self.has_asked = True
+            unknown = f"there is no account {self.user} yet; it is made with an invitation"
+            self._code = await self._ask_code(unknown if self._code is None else "this code invites nobody (any more)")
+            if self._code is not None:
+                return
+        elif needs is not None and refused.code != "wrong_password":
+            words = f"{refused.text}; at a terminal, chat-client --user {self.user} asks for it"
+            raise Refused(refused.code, words, refused.fields)
         self._asked = None  # after a pause it is asked for again
         if refused.code == "unknown_user":
             raise Refused(refused.code, f"{refused.text}; --register makes the account", refused.fields)
         raise refused
 
+    async def _choose(self, ask: Ask) -> str | None:
+        """A password for an account that is to be made: twice, since a typing error would lock its owner out."""
+        words = f"there is no account {self.user} yet; choose a password for it"
+        while (first := await ask(words)) is not None and (second := await ask("once more")) != first:
+            if second is None:
+                return None
+            words = "these were not the same"
+        return first
+
     def accepted(self, user: str, token: str | None) -> str | None:
         """Why a new token cannot be kept, if it is so."""
-        self.user, self._asked, self.has_asked = user, None, False
+        self.user, self._asked, self._code, self.has_asked = user, None, None, False
         self.token = token or self._tried
         try:
             if self._tokens and self.token is not None:

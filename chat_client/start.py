@@ -6,7 +6,7 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from math import ceil
 from typing import BinaryIO, TextIO
@@ -39,8 +39,9 @@ def open_chat(settings: Settings, *, interactive: bool) -> AbstractAsyncContextM
         user=user,
         tokens=tokens,
         ask_password=_ask_password if interactive else None,
+        ask_code=_ask_code if interactive else None,
         wait=_count_down,
-        register=settings.register or (settings.send is None and settings.follow is None),
+        register=settings.register or (interactive and settings.send is None and settings.follow is None),
         tls=_tls(settings),
     )
 
@@ -73,14 +74,22 @@ def _ask(words: str) -> str:
 
 
 async def _ask_password(words: str) -> str | None:
+    return await _answer(lambda: getpass.getpass(f"{words}; password: "), secret=True)
+
+
+async def _ask_code(words: str) -> str | None:
+    return await _answer(lambda: input(f"{words}; its code: ").strip(), secret=False)
+
+
+async def _answer(ask: Callable[[], str], secret: bool) -> str | None:
     """Blocks the loop, also under a full screen, which makes room for it; Ctrl-C gets through."""
     from prompt_toolkit.application import in_terminal
 
     interrupted = False
     async with in_terminal():
         try:
-            with asking(secret=True):
-                return getpass.getpass(f"{words}; password: ") or None
+            with asking(secret=secret):
+                return ask() or None
         except EOFError:
             return None
         except KeyboardInterrupt:

@@ -91,7 +91,8 @@ class Preparer:
         new_hash, code = None, hash_token(command.code) if command.code else None
         if user is not None and saw_hash is not None:
             if password is None:
-                raise Refusal("password_required", f"{name.name} has a password: /sign_in {name.name} <password>")
+                words = f"{name.name} has a password: /sign_in {name.name} <password>"
+                raise Refusal("password_required", words, needs="password")
             await self._verify(asker, user, password)
         elif user is None and not command.register:
             raise no_account(name)

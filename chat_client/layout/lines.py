@@ -138,7 +138,7 @@ def _scrolled(screen: Screen) -> list[Fragment]:
 
 
 def _composing(screen: Screen, composing: Composing) -> list[Fragment]:
-    who, text = screen.quote(composing.id) or ("", "")
+    who, text = screen.quote(composing.id) or (f"#{composing.id}", "")
     if composing.kind == "edit":
         return [("composing", " editing "), ("hint", f" #{composing.id}")]
     verb = "replying to" if composing.kind == "reply" else "reacting to"
@@ -200,9 +200,7 @@ def _connection(screen: Screen) -> list[Fragment]:
 
 def _ban(screen: Screen) -> str:
     assert screen.ban is not None
-    end = seconds(screen.ban.until)
-    left = distance(max(0, int((end - screen.now) * 1000)))
-    return f"banned until {moment(end, screen.zone, screen.now)} ({left})"
+    return f"banned until {_until(screen, screen.ban.until)}"
 
 
 def _limit(screen: Screen) -> Fragment | None:
@@ -212,5 +210,11 @@ def _limit(screen: Screen) -> Fragment | None:
     left = max(0, limit.max - limit.used)
     if left:
         return ("status-dim" if left > 3 else "status-warn", f"{left} of {limit.max} left in main")
-    again = f" until {moment(seconds(limit.until), screen.zone, screen.now)}" if limit.until else ""
+    again = f" until {_until(screen, limit.until)}" if limit.until else ""
     return "status-bad", f"none left in main{again}"
+
+
+def _until(screen: Screen, time: str) -> str:
+    end = seconds(time)
+    left = distance(max(0, int((end - screen.now) * 1000)))
+    return f"{moment(end, screen.zone, screen.now)} ({left})"

@@ -283,6 +283,10 @@ def _topic(screen: Screen, event: e.TopicChanged) -> Words:
 
 def _expired(screen: Screen, event: e.Expired) -> Words:
     feeds: list[Feed] = [screen.view.feed] if screen.view else []
+    if screen.composing is not None and screen.composing.id in event.ids:
+        screen.tell("error", f"#{screen.composing.id} has expired; Esc leaves it", 30.0)
+    elif screen.choosing and screen.feed.selected in event.ids:
+        screen.tell("info", f"#{screen.feed.selected} has expired; what you type is text")
     if room := screen.rooms.get(event.chat):
         feeds.append(room.feed)
         room.calls -= set(event.ids)

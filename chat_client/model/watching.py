@@ -7,6 +7,7 @@ marker moves has been seen all the same. At ten messages a second 97 stayed unre
 from chat_client.model.moving import want_more
 from chat_client.model.room import Room
 from chat_client.model.screen import Screen
+from chat_client.rows.times import seconds
 
 READ_SECONDS = 1.0  # for which a message is on the screen before it counts as read
 STATUS_SECONDS = 120.0  # between two looks at who is there
@@ -55,7 +56,7 @@ def _above(room: Room, read: int, first_id: int, me: str) -> int:
 def tick(screen: Screen, now: float) -> bool:
     """The clock; whether something that is shown has changed."""
     screen.now = now
-    changed = bool(screen.transfers) or not screen.online or screen.ban is not None
+    changed = bool(screen.transfers) or not screen.online or screen.ban is not None or _is_limited(screen)
     if screen.flash is not None and screen.flash[2] <= screen.elapsed:
         screen.flash, changed = None, True
     if screen.on_screen is not None and screen.elapsed - screen.on_screen[2] >= READ_SECONDS and screen.online:
@@ -72,6 +73,14 @@ def tick(screen: Screen, now: float) -> bool:
     if screen.online and not screen.feed.at_start:
         want_more(screen) if screen.feed.anchor is not None else None
     return changed
+
+
+def _is_limited(screen: Screen) -> bool:
+    """Whether the status counts down to the end of the limit in main; and the moment after."""
+    limit = screen.limits.get("main_messages")
+    if limit is None or limit.used < limit.max or limit.until is None:
+        return False
+    return seconds(limit.until) > screen.now - 1
 
 
 def focus(screen: Screen, focused: bool, now: float) -> None:

@@ -126,7 +126,8 @@ def _register(turn: Turn, command: Enter) -> int:
     if command.password_given and command.new_hash is None:
         raise Stale
     if command.new_hash is None and not turn.limits.passwordless:
-        raise Refusal("password_required", f"an account here needs a password: /sign_in {name.name} <password>")
+        words = f"an account here needs a password: /sign_in {name.name} <password>"
+        raise Refusal("password_required", words, needs="new_password")
     user_id = accounts.insert(turn.db, name, command.new_hash, turn.at_ms, turn.elapsed_ms)
     chats.insert_member(turn.db, user_id, MAIN, messages.newest(turn.db, MAIN), turn.elapsed_ms)
     note_registration(turn, command.code)

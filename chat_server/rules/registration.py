@@ -26,9 +26,11 @@ def refuse_registration(asked: Turn | View, name: Name, network: str, code: byte
         raise Refusal(
             "forbidden",
             f"a new account needs an invitation here: /sign_in {name.name} <password> <code>; {_ASK}",
+            needs="code",
         )
     if limits.registration == "invite" and not registrations.is_code(asked.db, code or b"", asked.elapsed_ms):
-        raise Refusal("forbidden", f"this code invites nobody: it is not known, was used, or is too old; {_ASK}")
+        words = f"this code invites nobody: it is not known, was used, or is too old; {_ASK}"
+        raise Refusal("forbidden", words, needs="code")
     like = accounts.name_like(asked.db, name)
     if like is not None:
         why = "belonged to an account that was deleted" if like == name.name else f"is too much like {like}"

@@ -46,7 +46,7 @@ class Home:
         self, *arguments: str, user: str, stdin: bytes | None = None, register: bool = True, **environment: str
     ) -> Program:
         """The client, started. A script may make its account, unless that is what is tested."""
-        if register and {"--send", "--follow"} & set(arguments):
+        if register and {"--send", "--follow", "--plain"} & set(arguments):
             arguments = ("--register", *arguments)
         process = await asyncio.create_subprocess_exec(
             *self.arguments(*arguments, user=user),

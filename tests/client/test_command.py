@@ -58,7 +58,6 @@ async def test_send_refused(home: Home) -> None:
         (("hi",), b"", "a text goes with --send"),
         (("--json",), b"", "--json goes with --follow"),
         (("--send", "main", "--follow", "main"), b"", "do not go together"),
-        (("--register", "--plain"), b"", "--register goes with --send or --follow"),
         (("--server", "::1:8000"), b"", "for ::1:8000 write [::1]:8000, or [::1:8000]:8000"),
         (("--bogus",), b"", "unrecognized arguments: --bogus; see chat-client --help"),
         (("--theme", "pink"), b"", "a theme is dark, light, mono"),
@@ -237,7 +236,7 @@ async def test_a_home_that_cannot_be_used_costs_the_token_alone(home: Home, mode
     assert "the token for the next start cannot be kept: Not a directory" in out + error
 
 
-@pytest.mark.parametrize("mode", [("--send", "main", "hi"), ("--follow", "main")])
+@pytest.mark.parametrize("mode", [("--send", "main", "hi"), ("--follow", "main"), ("--plain",)])
 async def test_a_script_makes_no_account_unless_it_is_told_to(home: Home, mode: tuple[str, ...]) -> None:
     status, out, error = await run(home, *mode, user="typo", register=False)
     assert (status, out) == (1, "") and error.startswith("chat-client: unknown_user: ") and "--register" in error
@@ -281,10 +280,11 @@ async def test_plain_with_many_lines_ends_when_all_are_sent(home: Home) -> None:
 
 
 async def test_plain_says_what_was_refused(home: Home) -> None:
-    status, out, error = await run(home, "--plain", stdin=b"/open nobody\n/bogus\nhi\n")
+    status, out, error = await run(home, "--plain", stdin=b"/open nobody\n/bogus\nhi\n/open main\nhi\n")
     assert (status, error) == (1, "")
     assert "- unknown_user: there is no user nobody; /status lists the users" in out
     assert "- unknown_command: there is no /bogus" in out and "main bob: hi (#1)" in out
+    assert "- unknown_chat: no chat is open, nothing was sent" in out, "the first one was meant for nobody"
 
 
 async def test_what_was_shown_is_read_when_the_next_line_comes(home: Home) -> None:

@@ -165,12 +165,12 @@ async def test_after_too_many_wrong_passwords_it_waits_and_asks_again(server: Fa
 
     entering = client.enter(server, ask_password=ask, wait=wait)
     link = await server.link()
-    link.refuse(await link.begin_sign_in(), "password_required")
+    link.refuse(await link.begin_sign_in(), "password_required", needs="password")
     link.refuse(await link.expect("sign_in"), "too_fast", retry_in=7)
     link = await server.link()
     again = await link.begin_sign_in()
     assert "password" not in again, "one is asked for a new one"
-    link.refuse(again, "password_required")
+    link.refuse(again, "password_required", needs="password")
     right = await link.expect("sign_in")
     assert right["password"] == "secret 3"
     link.end_sign_in(right)
@@ -187,7 +187,7 @@ async def test_who_types_the_password_slowly_is_not_asked_again(server: FakeServ
 
     entering = client.enter(server, ask_password=ask)
     first = await link()
-    first.refuse(await first.begin_sign_in(), "password_required")
+    first.refuse(await first.begin_sign_in(), "password_required", needs="password")
     second = await link()
     command = await second.begin_sign_in()
     assert command["password"] == "secret"
@@ -217,7 +217,7 @@ async def test_a_password_is_asked_for_only_if_the_server_wants_one(server: Fake
     link = await server.link()
     first = await link.begin_sign_in()
     assert "password" not in first
-    link.refuse(first, "password_required")
+    link.refuse(first, "password_required", needs="password")
     second = await link.expect("sign_in")
     assert second["password"] == "secret 1"
     link.refuse(second, "wrong_password")
@@ -227,13 +227,58 @@ async def test_a_password_is_asked_for_only_if_the_server_wants_one(server: Fake
     assert asked == ["bob has a password", "wrong password"]
 
 
+async def test_a_new_account_gets_its_password_and_the_code_that_invites(server: FakeServer, client: Client) -> None:
+    told: list[str] = []
+    passwords, codes = ["one", "two", "secret", "secret"], ["typo", "code"]
+
+    async def ask_password(words: str) -> str | None:
+        told.append(words)
+        return passwords.pop(0)
+
+    async def ask_code(words: str) -> str | None:
+        told.append(words)
+        return codes.pop(0)
+
+    entering = client.enter(server, ask_password=ask_password, ask_code=ask_code)
+    link = await server.link()
+    link.refuse(await link.begin_sign_in(), "forbidden", needs="code")
+    link.refuse(await link.expect("sign_in"), "forbidden", needs="code")
+    second = await link.expect("sign_in")
+    assert second["code"] == "code" and "password" not in second
+    link.refuse(second, "password_required", needs="new_password")
+    right = await link.expect("sign_in")
+    assert (right["code"], right["password"]) == ("code", "secret")
+    link.end_sign_in(right)
+    await entering
+    assert told == [
+        "there is no account bob yet; it is made with an invitation",
+        "this code invites nobody (any more)",
+        "there is no account bob yet; choose a password for it",
+        "once more",
+        "these were not the same",
+        "once more",
+    ]
+
+
+@pytest.mark.parametrize("code", ["password_required", "forbidden"])
+async def test_nothing_is_asked_for_where_it_would_not_help(server: FakeServer, client: Client, code: str) -> None:
+    async def ask(words: str) -> str | None:
+        raise AssertionError(words)
+
+    entering = client.enter(server, ask_password=ask, ask_code=ask)
+    link = await server.link()
+    link.refuse(await link.begin_sign_in(), code)
+    with pytest.raises(Refused, match=code):
+        await entering
+
+
 async def test_without_the_password_it_is_refused(server: FakeServer, client: Client) -> None:
     async def ask(words: str) -> str | None:
         return None
 
     entering = client.enter(server, ask_password=ask)
     link = await server.link()
-    link.refuse(await link.begin_sign_in(), "password_required")
+    link.refuse(await link.begin_sign_in(), "password_required", needs="password")
     with pytest.raises(Refused, match="password_required"):
         await entering
 
@@ -608,8 +653,9 @@ async def test_a_sign_in_that_is_refused_later(server: FakeServer, client: Clien
     link.lose()
     link = await server.link()
     link.refuse(await link.begin_sign_in(), "bad_token")
-    link.refuse(await link.expect("sign_in"), "password_required")
-    assert (await until(chat, Ended))[-1] == Ended("password_required", "no")
+    link.refuse(await link.expect("sign_in"), "password_required", needs="password")
+    why = "no; at a terminal, chat-client --user bob asks for it"
+    assert (await until(chat, Ended))[-1] == Ended("password_required", why)
 
 
 async def test_closing_with_something_that_waits(server: FakeServer, client: Client) -> None:

@@ -20,7 +20,8 @@ async def shell(
 ) -> tuple[int, str, str]:
     """A line of a shell, in which `$@` is the client of bob."""
     process = await asyncio.create_subprocess_exec(
-        "sh", "-c", line, "sh", *home.arguments(*arguments, user="bob"), env=home.environment | dict(environment),
+        "sh", "-c", line, "sh", *home.arguments("--register", *arguments, user="bob"),
+        env=home.environment | dict(environment),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(20):

@@ -1,3 +1,5 @@
+import pytest
+
 from chat_client.errors import Refused
 from chat_client.model import moving
 from chat_client.model.effects import Attention
@@ -275,3 +277,14 @@ def test_a_token_that_cannot_be_kept_is_told_though_the_first_page_comes() -> No
     me.hear(TokenNotKept("Not a directory"))
     me.load(said(1))
     assert "the token cannot be kept: Not a directory" in me.text("bar")
+
+
+@pytest.mark.parametrize("does", ["chooses", "replies"])
+def test_who_acts_on_what_expires_is_told(does: str) -> None:
+    me = Me()
+    me.load(said(1), said(2))
+    moving.choose(me.screen, -1)
+    if does == "replies":
+        moving.compose(me.screen, "reply")
+    me.hear(Expired("main", [2]))
+    assert "#2 has expired" in me.text("bar") and me.screen.typing

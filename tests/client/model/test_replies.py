@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
@@ -8,6 +9,7 @@ from chat_client.model.effects import Ask, Page, Quoted, Results, Run, SetText, 
 from chat_client.model.incoming import handle
 from chat_client.model.replies import answered, note, refused
 from chat_client.model.screen import Screen
+from chat_client.model.watching import tick
 from chat_client.rows.items import Note
 from chat_client.states import OtherReply
 from chat_server.protocol.events import (
@@ -246,7 +248,10 @@ def test_limits_are_in_the_status_line() -> None:
     me.status(["alice"], limit=Limit(3, 20, "2026-11-18T20:00:00.000Z"))
     assert "17 of 20 left in main" in me.text("status")
     me.status(["alice"], limit=Limit(20, 20, "2026-11-18T20:00:00.000Z"))
-    assert "none left in main until 20:00" in me.text("status")
+    assert "none left in main until 20:00 (" in me.text("status")
+    assert tick(me.screen, me.now), "it counts down"
+    end = datetime.fromisoformat("2026-11-18T20:00:00+00:00").timestamp()
+    assert not tick(me.screen, end + 2) and "left in main" not in me.text("status")
 
 
 def test_an_answer_for_a_chat_that_is_gone_changes_nothing() -> None:

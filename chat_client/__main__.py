@@ -4,17 +4,15 @@ import asyncio
 import signal
 import sys
 
-from chat_client import script, show, streams
+from chat_client import exit_status, script, show, streams
 from chat_client.connection import Chat
-from chat_client.errors import ChatError, Refused
+from chat_client.errors import ChatError
+from chat_client.exit_status import ExitStatus
 from chat_client.faults import Faults
 from chat_client.settings import NAME, Settings, UsageError, data_dir, load
 from chat_client.signals import EndedBySignal, until_ended
 from chat_client.start import at_terminal, is_dumb, open_chat
 from chat_client.states import TokenNotKept
-
-DONE, REFUSED, USAGE, NO_CONNECTION, NOT_KNOWN, CANNOT_WRITE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 128 + signal.SIGINT
-FAULT = 70  # as sysexits.h has it
 
 
 def main() -> None:
@@ -22,24 +20,23 @@ def main() -> None:
     try:
         status = asyncio.run(until_ended(_run(load(sys.argv[1:]))))
     except UsageError as error:
-        status = _refuse(str(error), USAGE)
+        status = _refuse(str(error), ExitStatus.USAGE)
     except ChatError as error:
-        of_kind = REFUSED if isinstance(error, Refused) else NO_CONNECTION
-        status = _refuse(str(error), NOT_KNOWN if error.done is None else of_kind)
+        status = _refuse(str(error), exit_status.of_error(error))
     except EndedBySignal as error:
         status = _refuse(error.words, error.status) if error.words else error.status
     except (KeyboardInterrupt, asyncio.CancelledError):
-        status = INTERRUPTED
+        status = exit_status.of_signal(signal.SIGINT)
     except streams.CannotWrite as error:
         streams.abandon(1)
-        status = _refuse(str(error), CANNOT_WRITE)
+        status = _refuse(str(error), ExitStatus.CANNOT_WRITE)
     except BrokenPipeError:
         # Who read our lines has gone: nothing to say, and nobody to say it to.
         streams.abandon(1)
-        status = DONE
+        status = ExitStatus.DONE
     except Exception as error:
         Faults(data_dir(), _warn).tell(error)
-        status = FAULT
+        status = ExitStatus.FAULT
     sys.exit(status)
 
 
@@ -73,7 +70,7 @@ async def _send(settings: Settings, target: str) -> int:
         reading = asyncio.create_task(_warn_of(chat))
         await script.send(chat, target, text)
         reading.cancel()
-    return DONE
+    return ExitStatus.DONE
 
 
 async def _warn_of(chat: Chat) -> None:
@@ -87,7 +84,7 @@ async def _follow(settings: Settings, wanted: str) -> int:
     _needs_stdout()
     async with open_chat(settings, interactive=at_terminal()) as chat:
         await script.follow(chat, wanted, streams.out, _warn, settings.json)
-    return DONE
+    return ExitStatus.DONE
 
 
 async def _plain(settings: Settings) -> int:

@@ -21,6 +21,7 @@ from chat_client.completion import Known, usage
 from chat_client.connection import Chat
 from chat_client.desktop import open_file
 from chat_client.errors import ChatError, Disconnected
+from chat_client.exit_status import ExitStatus, of_signal
 from chat_client.faults import Faults
 from chat_client.files import Progress
 from chat_client.layout.frame import Frame
@@ -102,7 +103,7 @@ class App:
                     await self._ground.ask(self._view.app.input, self._view.app.output)
                 return await self._view.app.run_async(handle_sigint=False, set_exception_handler=False)
         except EOFError:  # the terminal has gone
-            return 128 + signal.SIGHUP
+            return of_signal(signal.SIGHUP)
         finally:
             for task in (ticking, *self._transfers.values()):
                 task.cancel()
@@ -260,7 +261,7 @@ class App:
             case e.CancelTransfers():
                 self._cancel_transfers()
             case e.Leave() if self._view.app.is_running:
-                self._view.app.exit(result=0)
+                self._view.app.exit(result=ExitStatus.DONE)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

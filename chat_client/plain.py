@@ -16,6 +16,7 @@ from chat_client.completion import Known
 from chat_client.connection import Chat, OnProgress, Progress
 from chat_client.desktop import open_file
 from chat_client.errors import ChatError, Disconnected, Refused
+from chat_client.exit_status import ExitStatus
 from chat_client.own import OWN
 from chat_client.paths import entries, typed_path
 from chat_client.recent import Recent
@@ -32,7 +33,6 @@ OPEN_SECONDS_MAX = 5
 PROGRESS_SECONDS = 2.0  # between two lines about a file on its way
 # At the end of a pipe what it sent is waited for; a person who leaves has seen what waits.
 LAST_SECONDS_MAX, ATTENDED_LAST_SECONDS_MAX = 30, 2
-DONE, REFUSED, NO_CONNECTION = 0, 1, 3
 
 
 class Plain:
@@ -53,7 +53,7 @@ class Plain:
         self._running: set[asyncio.Task[None]] = set()
         self._transfers: set[asyncio.Task[None]] = set()
         self._lost_before = ""
-        self._status = DONE
+        self._status = ExitStatus.DONE
 
     @property
     def _is_connected(self) -> bool:
@@ -101,7 +101,7 @@ class Plain:
 
     def _say_not_sent(self) -> None:
         if left := self._chat.outgoing:
-            self._status = NO_CONNECTION
+            self._status = ExitStatus.NO_CONNECTION
             self._say(*(f"- {_not_sent(command)}: {show.short(command.told)}" for command in left))
 
     # ---- what comes
@@ -112,13 +112,13 @@ class Plain:
             self._say(*self._lines(event))
             self._calls.heard(event, self._chat.user)
             if isinstance(event, Ended) and event.code != "closed":
-                self._status = NO_CONNECTION
+                self._status = ExitStatus.NO_CONNECTION
 
     def _lines(self, event: AnyEvent) -> list[str]:
         match event:
             case Outgoing():
                 if event.state == "failed":
-                    self._status = REFUSED
+                    self._status = ExitStatus.REFUSED
                 news = event.state != "waiting" or event.error is not None
                 return show.outgoing(event, self._chat.user, now()) if news else []
             case Lost():
@@ -172,7 +172,7 @@ class Plain:
         while True:
             async for line in source.lines():
                 if isinstance(line, Unreadable):
-                    self._status = REFUSED
+                    self._status = ExitStatus.REFUSED
                     self._say(f"- {line.why}")
                     continue
                 line = line.strip("\n")
@@ -376,7 +376,7 @@ class Plain:
         try:
             await doing
         except (ChatError, OSError) as error:
-            self._status = REFUSED
+            self._status = ExitStatus.REFUSED
             self._say(*show.error(error))
 
 

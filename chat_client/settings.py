@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import platformdirs
 from msgspec import Struct
 
+from chat_client.exit_status import SUMMARY
 from chat_client.paths import expanded
 from chat_client.servers import read as read_servers
 from chat_client.streams import decode
@@ -30,10 +31,6 @@ FILE_KEYS: dict[str, type] = {
     "mouse": bool,
     "notify": bool,
 }
-STATUSES = (
-    "Exit status: 0 done, 1 refused by the server, 2 wrong usage, 3 no connection, 4 not known whether it was sent, "
-    "5 cannot write to stdout, 129 hung up, 130 interrupted, 143 terminated."
-)
 
 
 class UsageError(Exception):
@@ -151,7 +148,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def option_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog=NAME, description="A chat in the terminal.", epilog=STATUSES, allow_abbrev=False)
+    parser = _Parser(prog=NAME, description="A chat in the terminal.", epilog=SUMMARY, allow_abbrev=False)
     add = parser.add_argument
     add("--version", action="version", version=f"{NAME} {VERSION}")
     add("--server", metavar="HOST:PORT[,…]", help="the server; several of one cluster are tried in turn")

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from chat_client.errors import ChatError
+from chat_client.exit_status import of_signal
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -20,7 +21,7 @@ class EndedBySignal(Exception):
     def __init__(self, number: int, words: str) -> None:
         super().__init__(f"ended by {signal.Signals(number).name}")
         self.words = words
-        self.status = 128 + number
+        self.status = of_signal(number)
 
 
 async def until_ended(work: Coroutine[Any, Any, int]) -> int:
@@ -70,7 +71,7 @@ def asking(secret: bool = False) -> Iterator[None]:
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    raise SystemExit(of_signal(number))
 
 
 def _hide(number: int, frame: FrameType | None) -> None:

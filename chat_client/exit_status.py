@@ -1,0 +1,36 @@
+"""The exit statuses, all of them here: docs/client.md has them as a table for scripts."""
+
+import signal
+from enum import IntEnum
+
+from chat_client.errors import ChatError, Refused
+
+
+class ExitStatus(IntEnum):
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    NO_CONNECTION = 3
+    NOT_KNOWN = 4
+    CANNOT_WRITE = 5
+    FAULT = 70  # as sysexits.h has it
+
+
+def of_error(error: ChatError) -> ExitStatus:
+    if error.done is None:
+        return ExitStatus.NOT_KNOWN
+    return ExitStatus.REFUSED if isinstance(error, Refused) else ExitStatus.NO_CONNECTION
+
+
+def of_signal(number: int) -> int:
+    """As shells tell it of a program that a signal has ended."""
+    return 128 + number
+
+
+SUMMARY = (
+    f"Exit status: {ExitStatus.DONE} done, {ExitStatus.REFUSED} refused by the server, {ExitStatus.USAGE} wrong usage, "
+    f"{ExitStatus.NO_CONNECTION} no connection, {ExitStatus.NOT_KNOWN} not known whether it was sent, "
+    f"{ExitStatus.CANNOT_WRITE} cannot write to stdout, {ExitStatus.FAULT} a fault of the client, "
+    f"{of_signal(signal.SIGHUP)} hung up, {of_signal(signal.SIGINT)} interrupted, "
+    f"{of_signal(signal.SIGTERM)} terminated."
+)

@@ -21,7 +21,17 @@ from chat_client.own import OWN
 from chat_client.paths import entries, typed_path
 from chat_client.recent import Recent
 from chat_client.script import now
-from chat_client.states import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept
+from chat_client.states import (
+    AnyEvent,
+    Connected,
+    Connecting,
+    Ended,
+    Forgotten,
+    Lost,
+    Outgoing,
+    TokenNotKept,
+    chat_name,
+)
 from chat_client.typed import Argument, find, has_secret, secrets_to_ask
 from chat_client.typing_in import Input, Unreadable
 from chat_server.protocol.clean import clean
@@ -207,7 +217,7 @@ class Plain:
     def _do(self, line: str) -> Coroutine[Any, Any, None] | None:
         """What the line asks for; None: to leave."""
         if not line.startswith("/") or line.startswith("//"):
-            return self._text(line.removeprefix("/") if line[0] == "/" else line)
+            return self._text(line.removeprefix("/"))
         word, _, rest = line.partition(" ")
         rest = rest.strip()
         match word.lower():
@@ -246,7 +256,7 @@ class Plain:
 
     async def _open(self, chat: str) -> None:
         """The server says how a chat is named, and whether there is one; without it, it is opened as it was typed."""
-        self.open = chat if chat.startswith(("#", "@")) or chat.lower() == "main" else f"@{chat}"
+        self.open = chat_name(chat)
         try:
             async with asyncio.timeout(OPEN_SECONDS_MAX):
                 reply = (await self._chat.command("talk", target=chat)).reply

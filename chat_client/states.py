@@ -63,6 +63,14 @@ class TokenNotKept(Struct, frozen=True):
 
 State = Connecting | Connected | Lost | Ended
 
+
+def chat_name(target: str) -> str:
+    """The chat that a typed target means: a name alone is a user's."""
+    if target.lower() == "main":
+        return "main"
+    return target if target.startswith(("#", "@")) else f"@{target}"
+
+
 OutgoingState = Literal["waiting", "held", "sent", "failed", "discarded"]
 
 
@@ -92,9 +100,7 @@ class Outgoing(Struct, frozen=True):
         if self.verb == "send_all":
             return "main"
         target = self.arguments.get("target")
-        if not isinstance(target, str):
-            return None
-        return target if target.startswith(("#", "@")) or target.lower() == "main" else f"@{target}"
+        return chat_name(target) if isinstance(target, str) else None
 
     @property
     def text(self) -> str:
@@ -103,7 +109,7 @@ class Outgoing(Struct, frozen=True):
 
     @property
     def told(self) -> str:
-        """What it is, for who waits for it: a text, a text with its delay, a file's name."""
+        """What a person who waits for it is shown: a text, a text with its delay, a file's name."""
         if self.verb == "send_delayed":
             return f"delayed {clean(str(self.arguments.get('delay', '')))}: {self.text}"
         if self.verb == "send_file":

@@ -25,6 +25,7 @@ from chat_client.model.replies import note
 from chat_client.model.screen import Question, Screen
 from chat_client.rows.cells import safe
 from chat_client.rows.items import begin
+from chat_client.states import chat_name
 from chat_client.typed import find
 from chat_server.protocol.events import CommandForm
 
@@ -212,7 +213,7 @@ def chat_named(screen: Screen, name: str) -> str:
     for known in (*screen.rooms, *(f"@{user}" for user in screen.users)):
         if known.casefold() in (name.casefold(), f"@{name}".casefold()):
             return known
-    return name if name.startswith(("#", "@")) or name == "main" else f"@{name}"
+    return chat_name(name)
 
 
 def _open(screen: Screen, rest: str) -> None:
@@ -248,7 +249,7 @@ def _thread(screen: Screen, rest: str) -> None:
 
 def _send_file(screen: Screen, rest: str) -> None:
     target, _, path = rest.partition(" ")
-    path = path.strip().strip('"')
+    path = path.strip()
     if not target or not path:
         note(screen, screen.open_name, "error", "/send_file <target> <path>: to whom, and which file?")
         return

@@ -237,3 +237,10 @@ def test_a_file_that_was_coming_for_long_is_not_held_for_a_short_loss() -> None:
     assert keys(commands.take(2 * HELD_AFTER_SECONDS + 5)) == ["a"]
     commands.lost(2 * HELD_AFTER_SECONDS + 5)
     assert [each.state for each in commands.go_on(4 * HELD_AFTER_SECONDS)] == ["held"], "not opened again, and old"
+
+
+@pytest.mark.parametrize(
+    ("typed", "chat"), [("main", "main"), ("MAIN", "main"), ("#team", "#team"), ("@bob", "@bob"), ("bob", "@bob")]
+)
+def test_the_chat_that_a_typed_target_means(typed: str, chat: str) -> None:
+    assert Outgoing("k", "send", {"target": typed, "text": "hi"}, 0.0).target == chat

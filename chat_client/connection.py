@@ -137,10 +137,7 @@ class Chat:
         Arguments that are None are left out. Raises Refused; Disconnected if there is no connection (at once), or
         if it is lost before the reply: then it is not known whether it was done.
         """
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        request = Request(lambda what: self._answered(verb, arguments, request, answer, what))
-        self._ready_link().command(verb, arguments, request)
-        return await self._returned(request, answer)
+        return await self._returned(verb, arguments, lambda link, request: link.command(verb, arguments, request))
 
     async def line(self, line: str) -> Returned:
         """A line as a person types it: `/history main limit 50`. One line; raises as `command`."""
@@ -150,12 +147,8 @@ class Chat:
         if word.lower() == "/format":
             raise Refused("bad_argument", "this connection stays JSON")
         form = find(word, self.commands)
-        verb = form.verb if form else ""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        arguments = typed.arguments if typed else {}
-        request = Request(lambda what: self._answered(verb, arguments, request, answer, what))
-        self._ready_link().line(line, request)
-        return await self._returned(request, answer)
+        verb, arguments = form.verb if form else "", typed.arguments if typed else {}
+        return await self._returned(verb, arguments, lambda link, request: link.line(line, request))
 
     def typed(self, line: str) -> Typed | None:
         """Read a line that starts with `/` (its text may have line breaks). None: no such command, or wrong
@@ -187,7 +180,11 @@ class Chat:
         if not answer.done():
             answer.set_result(what)
 
-    async def _returned(self, request: Request, answer: asyncio.Future[Answer]) -> Returned:
+    async def _returned(self, verb: str, arguments: dict[str, Any], write: Callable[[Link, Request], None]) -> Returned:
+        """What the command that `write` writes returns; raises as `command`."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        request = Request(lambda what: self._answered(verb, arguments, request, answer, what))
+        write(self._ready_link(), request)
         what = await self._wait(answer)
         if isinstance(what, ChatError):
             raise what
@@ -215,7 +212,10 @@ class Chat:
         While there is no connection it waits with the others, in order. Raises Refused, and Disconnected if it is
         discarded or the chat is closed before that.
         """
-        settled = await self.settled(self.post("send", target=target, text=text).key)
+        return await self._sent_reply(self.post("send", target=target, text=text).key)
+
+    async def _sent_reply(self, key: str) -> Reply:
+        settled = await self.settled(key)
         if settled.reply is None:
             raise settled.error or Disconnected("discarded: it was not sent")
         return settled.reply
@@ -333,13 +333,10 @@ class Chat:
         """
         key = self.post_file(target, path, progress=progress).key
         try:
-            settled = await self.settled(key)
+            return await self._sent_reply(key)
         except asyncio.CancelledError:
             self.discard(key)
             raise
-        if settled.reply is None:
-            raise settled.error or Disconnected("discarded: it was not sent")
-        return settled.reply
 
     def post_file(self, target: str, path: Path, *, progress: OnProgress | None = None) -> Outgoing:
         """Put a file in line, as `post` does a message; `discard` with its key cancels it. Messages that are sent
@@ -369,6 +366,10 @@ class Chat:
             answer = error
         except OSError as error:
             answer = ChatError(f"{path.name}: {error.strerror or error}")
+        except Exception as error:  # `progress` is the caller's: whoever waits for the file must not wait for ever
+            answer = ChatError(f"{path.name}: {error!r}; it is not known whether it was sent")
+            answer.done = None
+            asyncio.get_running_loop().call_exception_handler({"message": "an upload failed", "exception": error})
         self._uploads.pop(command.key, None)
         self._sent(command.key, answer)
 

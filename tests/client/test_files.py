@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_client.errors import ChatError, Refused
-from chat_client.files import CHUNK_BYTES, NAME_BYTES_MAX, fields, safe_name
+from chat_client.files import CHUNK_BYTES, NAME_BYTES_MAX, Progress, fields, safe_name
 from tests.client.fake import AT, FakeLink, FakeServer, Json
 from tests.client.test_connection import Client, client, server
+from tests.harness import TIMEOUT_SECONDS
 
 __all__ = ["client", "server"]  # fixtures
 
@@ -51,6 +52,26 @@ async def test_an_upload_goes_on_where_it_was(server: FakeServer, client: Client
     link.ok(command, upload=7, received=received, id=11, at=AT)
     assert fields(await sending)["id"] == 11
     assert done == sorted(done) and done[-1] == len(DATA)
+
+
+async def test_a_fault_in_progress_ends_the_upload_and_is_told(
+    server: FakeServer, client: Client, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(DATA)
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    fault = ZeroDivisionError("in the bot")
+
+    def progress(each: Progress) -> None:
+        raise fault
+
+    chat, link = await client.sign_in(server)
+    sending = asyncio.create_task(chat.send_file("main", path, progress=progress))
+    link.ok(await link.expect("send_file"), upload=7, received=0)
+    with pytest.raises(ChatError, match="in the bot") as raised:
+        await asyncio.wait_for(sending, TIMEOUT_SECONDS)
+    assert raised.value.done is None and told == [fault] and not chat.outgoing
 
 
 async def test_cancelling_an_upload(server: FakeServer, client: Client, tmp_path: Path) -> None:

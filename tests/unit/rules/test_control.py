@@ -93,7 +93,8 @@ def test_an_export_has_all_that_is_the_users_and_nothing_else(chat: Chat) -> Non
     told = [(event.kind, event.data) for event in said.events if isinstance(event, e.Record)]
     assert said.reply == r.Exported("bob", len(told))
     assert [kind for kind, _ in told] == [
-        "account", "token", "network", "membership", "membership", "reaction", "delayed", "report", "message"
+        "account", "token", "network", "membership", "membership", "reaction", "delayed", "report", "text_bytes",
+        "message",
     ]  # fmt: skip
     data = dict(told)
     assert data["account"]["has_password"] == 1 and data["account"]["created"].endswith("Z")

@@ -15,6 +15,7 @@ from chat_server.protocol import commands as c
 from chat_server.protocol import operators as o
 from chat_server.protocol.arguments import Room, Target
 from chat_server.protocol.names import Name
+from chat_server.protocol.table import Command
 
 VERSION = 2
 # Who asks, where it is the machine itself and no user: over the control socket. It may do what operators may.
@@ -228,8 +229,14 @@ class Entry(Struct, frozen=True):
     cramped: bool = False
 
 
-def adds(command: Logged) -> bool:
-    """Whether it is refused where there is no room for anything new, whatever the store has."""
+def adds(command: Logged | Command) -> bool:
+    """Whether it is refused where there is no room for anything new, whatever the store has.
+
+    A command with a key may have been done before, and its answer stands in the store: its rule refuses it.
+    """
+    asked = command.asked if isinstance(command, OpenUpload) else command
+    if getattr(asked, "key", None) is not None:
+        return False
     return command.adds if isinstance(command, Internal) else command.spec.adds
 
 

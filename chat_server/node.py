@@ -28,6 +28,7 @@ from chat_server.entries import (
     LeaveUploads,
     Limits,
     Logged,
+    OpenUpload,
     Told,
     UseTokens,
     adds,
@@ -223,7 +224,8 @@ class Node:
 
         `address` is "" for the machine itself.
         """
-        self._log.submit(Entry(command, user_id, session, address, not self.space.has_room()))
+        wanted = command.asked.size if type(command) is OpenUpload else 0
+        self._log.submit(Entry(command, user_id, session, address, not self.space.has_room(wanted)))
 
     def read(self, user_id: int, query: Any) -> Reading:
         return Reading(self, self._reader_for(query), user_id, query)

@@ -17,7 +17,7 @@ from chat_server.actions import ActionLog
 from chat_server.addresses import network_of
 from chat_server.connection import STRANGER_LINE_BYTES_MAX, Connection
 from chat_server.delivery.blocks import render, render_reply
-from chat_server.entries import EndTokens, Logged, Seen, Told
+from chat_server.entries import EndTokens, Logged, Seen, Told, adds
 from chat_server.errors import UNREADABLE, Refusal
 from chat_server.local import LOCAL, check_signed_in
 from chat_server.node import Node
@@ -204,7 +204,7 @@ class Session(Connection):
 
     def _no_room_for(self, parsed: Parsed) -> Refusal | None:
         """What is said to a command that would store something new on a disk that has no room for it."""
-        if not TABLE[parsed.verb].adds:
+        if parsed.command is None or not adds(parsed.command):
             return None
         wanted = parsed.command.size if isinstance(parsed.command, c.SendFile) else 0
         return None if self._node.space.has_room(wanted) else no_room()

@@ -21,7 +21,7 @@ from chat_server.rules.files import end_uploads
 from chat_server.rules.messages import KEY_LIFE_MS, direct_place, main_limit_ends_ms, once, post
 from chat_server.rules.moderation import end_bans, refuse_banned
 from chat_server.rules.retention import expire, find_absent
-from chat_server.rules.texts import refuse_over_text_quota
+from chat_server.rules.texts import refuse_more
 from chat_server.rules.turn import MAIN_PLACE, Place, Turn, View, find_room, find_user, place_of, reading, rule
 from chat_server.store import accounts, blocks, delayed, keys, notices, rooms
 from chat_server.store.accounts import User
@@ -46,7 +46,7 @@ def _set(turn: Turn, command: c.SendDelayed) -> DelayedSet:
     refuse_banned(turn, author)
     receiver, room = _receiver(turn, author, command.target)
     when = _when(turn, command.delay)
-    refuse_over_text_quota(turn, author.id, command.text)
+    refuse_more(turn, author.id, command.text)
     if delayed.count_of(turn.db, author.id) >= limits.delayed_max:
         raise Refusal("too_many", f"you have {limits.delayed_max} delayed messages waiting; cancel one or wait for one")
     delayed_id = delayed.insert(turn.db, author.id, receiver, room, when, command.text, command.mentions)

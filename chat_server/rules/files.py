@@ -32,6 +32,7 @@ from chat_server.rules.turn import (
     reading,
     rule,
 )
+from chat_server.space import no_room
 from chat_server.store import accounts, files
 from chat_server.store.accounts import User
 from chat_server.store.files import Uploading
@@ -55,6 +56,8 @@ def open_upload(turn: Turn, command: OpenUpload) -> Upload | Opened:
     if done is not None:
         return done
     _refuse_sending(turn, author, asked.target, asked.name)
+    if turn.cramped:
+        raise no_room()
     same = next((each for each in own if _is_same(each, asked)), None)
     if same is not None:
         files.hold(turn.db, same.id, command.session, asked.key)

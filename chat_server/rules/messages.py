@@ -15,7 +15,7 @@ from chat_server.protocol.times import DAY_MS, iso, until
 from chat_server.rules.blocks import blocked, called
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.retention import passed
-from chat_server.rules.texts import refuse_over_text_quota
+from chat_server.rules.texts import refuse_more
 from chat_server.rules.turn import (
     MAIN_PLACE,
     Answer,
@@ -61,7 +61,7 @@ def _send(turn: Turn, target: Target, text: str, named: Names, key: Key | None) 
 def send_now(turn: Turn, target: Target, text: str, named: Names) -> Sent:
     author = turn.user()
     refuse_banned(turn, author)
-    refuse_over_text_quota(turn, author.id, text)
+    refuse_more(turn, author.id, text)
     return post(turn, author, find_place(turn, author, target), text, named)
 
 

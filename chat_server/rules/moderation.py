@@ -6,7 +6,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Banned, Reply, Reported, Unbanned
 from chat_server.protocol.times import DAY_MS, distance, iso, until
-from chat_server.rules.texts import refuse_over_text_quota
+from chat_server.rules.texts import refuse_more
 from chat_server.rules.turn import Turn, View, find_user, is_operator, reading, rule
 from chat_server.store import accounts, moderation
 from chat_server.store.accounts import User
@@ -49,7 +49,7 @@ def report(turn: Turn, command: c.Report) -> Reported:
     if free_ms > turn.elapsed_ms:
         told = f"you have reported {limits.reports_per_day} users in 24 hours, the most one may"
         raise Refusal("too_many", f"{told}; no more {until(turn.wall_ms(free_ms), turn.at_ms)}")
-    refuse_over_text_quota(turn, reporter.id, command.reason or "")
+    refuse_more(turn, reporter.id, command.reason or "")
     note = _why_not_counted(turn, reporter, target)
     moderation.insert_report(
         turn.db, reporter.id, target.id, turn.elapsed_ms, command.reason or "", turn.address, counted=note is None

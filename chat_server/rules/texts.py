@@ -7,8 +7,8 @@ from chat_server.space import no_room
 from chat_server.store import texts
 
 
-def refuse_more(turn: Turn, user_id: int, new: str, old: str | None) -> None:
-    """Of a text that takes the place of another. One that is not longer is taken on a full disk, too."""
+def refuse_more(turn: Turn, user_id: int, new: str, old: str | None = None) -> None:
+    """Of a text that is new, or takes the place of another. One that is not longer is taken on a full disk, too."""
     grows = len(new.encode()) - len((old or "").encode())
     if grows > 0:
         if turn.cramped:

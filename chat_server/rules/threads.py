@@ -11,7 +11,7 @@ from chat_server.protocol.events import Changed, Sent, Thread
 from chat_server.rules.blocks import called, refuse_blocked_at
 from chat_server.rules.messages import once, post
 from chat_server.rules.moderation import refuse_banned
-from chat_server.rules.texts import refuse_more, refuse_over_text_quota
+from chat_server.rules.texts import refuse_more
 from chat_server.rules.turn import (
     Answer,
     Place,
@@ -43,7 +43,7 @@ def _comment(turn: Turn, command: c.Reply) -> Sent:
     on, place = _undeleted(turn, author, command.id)
     _refuse_lonely(turn, author, place)
     refuse_blocked_at(turn, author, place)
-    refuse_over_text_quota(turn, author.id, command.text)
+    refuse_more(turn, author.id, command.text)
     return post(turn, author, place, command.text, command.mentions, reply_to=on.id)
 
 

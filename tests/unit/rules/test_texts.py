@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from chat_server.entries import CloseAccount
+from chat_server.entries import MACHINE, CloseAccount, adds
 from chat_server.errors import Refusal
+from chat_server.protocol.arguments import User
+from chat_server.protocol.events import Reply
+from chat_server.protocol.operators import Ban
+from chat_server.protocol.table import TABLE
+from chat_server.rules.turn import Opened
 from tests.unit.chat import Chat, events_to, refused
 from tests.unit.fakes import HOUR_MS
 
@@ -132,3 +137,34 @@ def test_without_room_only_what_is_not_longer_is_taken(chat: Chat, line: str) ->
         else:
             assert isinstance(outcome.result, Refusal)
             assert (outcome.result.code, outcome.result.fields) == ("unavailable", {"done": False})
+
+
+KEYED = {
+    "send_all": '"text":"hi"', "send": '"target":"bob","text":"hi"', "reply": '"id":1,"text":"hi"',
+    "send_delayed": '"target":"bob","delay":"5m","text":"hi"', "send_file": '"target":"main","name":"a","size":5',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "verb", [spec.verb for spec in TABLE.values() if any(each.name == "key" for each in spec.arguments)]
+)
+def test_without_room_what_was_done_with_a_key_is_still_answered(chat: Chat, verb: str) -> None:
+    """Who has lost the first answer would take "nothing was done" for the truth, and send it once more."""
+    chat.say("bob", "/send_all hi")
+
+    def said(key: str, cramped: bool) -> object:
+        entry = chat.entry("alice", f'{{"cmd":"{verb}",{KEYED[verb]},"key":"{key}"}}')
+        assert not adds(entry.command), "its rule looks the key up first"
+        (outcome,) = chat.batch(replace(entry, cramped=cramped)).outcomes
+        return outcome.result
+
+    first = said("k1", cramped=False)
+    assert isinstance(first, Reply | Opened)
+    if isinstance(first, Reply):
+        assert said("k1", cramped=True) == first
+    refusal = said("k2", cramped=True)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.fields) == ("unavailable", {"done": False})
+    chat.do(Ban(User("alice", "alice")), user_id=MACHINE)
+    refusal = said("k2", cramped=True)
+    assert isinstance(refusal, Refusal) and refusal.code == "banned"

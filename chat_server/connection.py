@@ -191,6 +191,11 @@ class Connection(asyncio.BufferedProtocol):
         for each in self._all_buckets():
             each.give_back(min(1.0, chunk_bytes / FREE_CHUNK_BYTES))
 
+    def charge(self, commands: float) -> None:
+        """What was done cost the others as much as so many more commands: the next ones wait for longer."""
+        for each in self._all_buckets():
+            each.give_back(-commands)
+
     def _has_its_turn(self) -> None:
         self._command_wait = None
         self._has_waited = True

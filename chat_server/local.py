@@ -1,7 +1,11 @@
 """The commands that concern one connection alone: they touch neither the log nor the store."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
+
+from msgspec import Raw
+from msgspec.json import encode
 
 from chat_server import __version__
 from chat_server.connection import Connection
@@ -9,7 +13,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol import PROTOCOL_VERSION
 from chat_server.protocol import commands as c
 from chat_server.protocol import events as e
-from chat_server.protocol.help import forms, help_text
+from chat_server.protocol.help import forms, help_text, overview
 from chat_server.protocol.table import TABLE
 from chat_server.protocol.times import iso
 
@@ -27,8 +31,13 @@ def check_signed_in(here: Connection, verb: str) -> None:
         raise Refusal("not_signed_in", "sign in first: /sign_in <username>")
 
 
+# Strangers may ask for both as often as the rate of commands allows, and made anew each time they cost 0.25 ms.
+_overview = cache(overview)
+_forms = cache(lambda: cast(list[e.CommandForm], Raw(encode(forms()))))
+
+
 def show_help(here: Connection, command: c.Help) -> e.Reply:
-    return e.HelpText(help_text(command.command))
+    return e.HelpText(help_text(command.command) if command.command else _overview())
 
 
 def set_format(here: Connection, command: c.SetFormat) -> e.Reply:
@@ -41,7 +50,7 @@ def set_format(here: Connection, command: c.SetFormat) -> e.Reply:
         server="chat-server",
         version=__version__,
         protocol=PROTOCOL_VERSION,
-        commands=forms(),
+        commands=_forms(),
         limits=here.settings.told(),
     )
 

@@ -41,6 +41,8 @@ log = logging.getLogger("chat.session")
 IN_FLIGHT_MAX = 256
 PREPARE_TRIES_MAX = 5
 LINES_A_TURN_MAX = 256
+# All who see a message are told of its change with the names of all who reacted: so many cost as much as a command.
+NAMES_A_COMMAND = 256
 
 
 Finish = Callable[[Any], e.Reply]
@@ -245,6 +247,8 @@ class Session(Connection):
             return b""
         reply = result if isinstance(result, Refusal) or pending.reply is None else pending.reply(result)
         assert reply is not None
+        if isinstance(result, e.Changed) and result.message and (reactions := result.message.reactions):
+            self.charge(sum(map(len, reactions.values())) / NAMES_A_COMMAND)
         if isinstance(result, e.Sent) and result.id == self._marked + 1:
             # Nothing but one's own message came since: there is nothing new to have seen.
             self._marked = result.id

@@ -1,6 +1,7 @@
 """The rate of commands: of one connection, and of all connections of a user or of an address together."""
 
 from chat_server.allowance import ADDRESS_FACTOR, USER_FACTOR
+from chat_server.session import NAMES_A_COMMAND
 from tests.conformance.conftest import Start
 from tests.harness import REMOTE, Chat, TextClient
 
@@ -46,6 +47,28 @@ async def test_the_connections_of_a_user_share_a_rate(start: Start) -> None:
     for client in clients[served:]:
         await client.send("/ping")
     await assert_that_they_wait(chat, clients[served:], await chat.text_stranger())
+
+
+async def test_a_change_that_tells_many_names_counts_more(start: Start) -> None:
+    """Somebody's flips of one reaction on a message with 4,500 kept the others waiting for two seconds."""
+    people, emojis, burst = 13, [chr(0x1F600 + number) for number in range(20)], 50
+    chat = start("--command-rate", "1/1h", "--command-burst", str(burst))
+    for number in range(people):
+        reader = await chat.json_stranger()
+        await reader.ok(f"/sign_in reader{number}")
+        if not number:
+            await reader.ok("/send_all hello")
+        await reader.pipeline(f"/react 1 {emoji}" for emoji in emojis)
+    assert people * len(emojis) >= NAMES_A_COMMAND
+    client = await chat.text_stranger()
+    await client.send("/sign_in alice", "/presence off")
+    # A sign-in and one more; then each takes two.
+    for number in range((burst - 2) // 2):
+        await client.send(f"/{'unreact' if number % 2 else 'react'} 1 {emojis[0]}")
+        while not (await client.line()).startswith("+ changed"):
+            pass
+    await client.send("/ping")
+    await assert_that_they_wait(chat, [client], await chat.text_stranger())
 
 
 async def test_the_connections_of_a_remote_address_share_a_rate(start_remote: Start) -> None:

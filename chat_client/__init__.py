@@ -1,10 +1,15 @@
 """The chat from a program: `connect` is all that a bot needs. docs/client.md describes it."""
 
-from chat_client.connection import Chat, connect
-from chat_client.errors import CannotConnect, ChatError, Disconnected, Refused
-from chat_client.states import Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from chat_client.version import VERSION as __version__
-from chat_server.protocol.events import Message
+
+if TYPE_CHECKING:
+    from chat_client.connection import Chat, connect
+    from chat_client.errors import CannotConnect, ChatError, Disconnected, Refused
+    from chat_client.states import Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
+    from chat_server.protocol.events import Message
 
 __all__ = [
     "CannotConnect",
@@ -24,3 +29,14 @@ __all__ = [
     "__version__",
     "connect",
 ]
+
+_MODULES = ("chat_client.connection", "chat_client.errors", "chat_client.states", "chat_server.protocol.events")
+
+
+def __getattr__(name: str) -> Any:
+    """Loaded when it is asked for: before that the command, which is of this package too, has seen to Ctrl-C."""
+    if name in __all__:
+        for module in _MODULES:
+            if hasattr(found := import_module(module), name):
+                return getattr(found, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

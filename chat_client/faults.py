@@ -1,6 +1,7 @@
 """What goes wrong in the client itself: one line for the person, the traceback into a file, and it goes on."""
 
 import asyncio
+import errno
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +25,7 @@ class Faults:
 
     def heard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception") or RuntimeError(context["message"])
-        if not isinstance(error, CannotWrite | BrokenPipeError):  # which end the program elsewhere
+        if not (isinstance(error, CannotWrite | BrokenPipeError) or _has_hung_up(error)):  # it ends elsewhere
             self.tell(error)
 
     def tell(self, error: BaseException) -> None:
@@ -57,3 +58,8 @@ class Faults:
     def watch(self, task: "asyncio.Task[Any]") -> None:
         """Tell what ends this task, if it is a fault."""
         task.add_done_callback(lambda task: None if task.cancelled() or not (e := task.exception()) else self.tell(e))
+
+
+def _has_hung_up(error: BaseException) -> bool:
+    """A terminal that is closed fails each write, before and after its SIGHUP ends the program."""
+    return isinstance(error, OSError) and error.errno == errno.EIO

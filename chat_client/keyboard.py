@@ -25,11 +25,11 @@ _WHOLE = re.compile(
     r"|(?P<console>\x1b\[\[.)"
     rf"|(?P<string>{_STRING}(?:\x07|\x1b\\))"
     r"|(?P<csi>\x1b\[(?![M\[])[0-?]*[ -/]*[@-~])"
-    r"|(?P<ss3>\x1bO[0-9;]*[ -~])"
+    r"|(?P<ss3>\x1bO[0-9;]*[ -/:<-~])"
     r"|(?P<broken>\x1b\[[0-?]+[ -/]*(?=[^ -~]))"  # a sequence into which something else has come
     rf"|(?P<cut>{_STRING}(?=[\x00-\x06\x08-\x1a\x1c-\x1f]|\x1b[^\\]))"
     # rxvt's and PuTTY's Alt. What has a modifier already, a paste and a report have an Esc of its own before them.
-    r"|(?P<alt_key>\x1b\x1b(?:O[0-9]?[ -~]|\[\d{0,2}(?![\[MIO])[$@-~]))"
+    r"|(?P<alt_key>\x1b\x1b(?:O[0-9]?[ -/:-~]|\[\d{0,2}(?![\[MIO])[$@-~]))"
     r"|(?P<escape>\x1b(?=\x1b(?![\[O]\Z|[\[O][\d;]*\Z)))"
     r"|(?P<alt>\x1b[^\x1b\[\]OPX^_])",
     re.DOTALL,
@@ -41,6 +41,12 @@ _ANSWER = re.compile(r"\x1b\[(?:[?>=][\d;]*c|\?[\d;]*[nu]|\?[\d;]*\$y|[\d;]*[nt]
 _TAIL = re.compile(r"\](?:1[0-9]|4;\d+);rgba?:[\da-fA-F/]*(?:\x07|\x1b\\)|\[\?[\d;]+c")  # its Esc was taken for a key
 _U = re.compile(r"\x1b\[(\d+)(?::\d*)*(?:;(\d*)(?::(\d+))?(?:;[\d:]*)?)?u|\x1b\[27;(?P<mods>\d+);(?P<code>\d+)~")
 _RELEASED = "3"
+# A key by its number or letter, with modifiers as xterm (`;5`), old terminals (`O5D`) and rxvt (`7^`) write them.
+_FUNCTION = re.compile(
+    r"\x1b(?:\[(?P<number>\d*)(?:;(?P<held>\d+)(?::(?P<event>\d+))?)?|O(?P<old>\d*))(?P<end>[~A-Z^$@])"
+)
+_RXVT = {"$": 2, "^": 5, "@": 6}
+_ENDS = {"1": "H", "7": "H", "4": "F", "8": "F"}  # Home and End by number
 
 _MORE = {
     "\x1b[I": FOCUS_IN,
@@ -139,6 +145,8 @@ class Keyboard(Vt100Parser):
             self._named(sequence)
 
     def _named(self, sequence: str) -> None:
+        if not (sequence := _usual(sequence)):
+            return
         found = _MORE.get(sequence) or _known(sequence)
         if coded := _U.fullmatch(sequence):
             if coded[3] != _RELEASED:
@@ -175,6 +183,22 @@ class Keyboard(Vt100Parser):
                 self._key(_BY_CODE[code], char)
             else:
                 self._typed(char.upper() if shift else char)
+
+
+def _usual(sequence: str) -> str:
+    """The sequence as xterm has it; nothing for a key that was released. Caps Lock and Num Lock do not count."""
+    found = _FUNCTION.fullmatch(sequence)
+    if found is None or found["event"] == _RELEASED:
+        return sequence if found is None else ""
+    number, end = found["number"] or "", found["end"]
+    held = max(0, int(found["held"] or found["old"] or 1) - 1) & ~_LOCKS
+    if end in _RXVT:
+        held, end = held | (_RXVT[end] - 1), "~"
+    if held and end == "~" and number in _ENDS:
+        number, end = "1", _ENDS[number]
+    if held:
+        return f"\x1b[{number or 1};{held + 1}{end}"
+    return f"\x1b[{number if end == '~' else ''}{end}" if found["held"] or found["old"] else sequence
 
 
 def _with_ctrl(char: str) -> Keys | None:
@@ -235,5 +259,5 @@ def _of_sequence(sequence: str) -> str:
     else:
         return ""
     held = modifiers - 1
-    named = [word for bit, word in ((4, "Ctrl-"), (2, "Alt-"), (1, "Shift-")) if held & bit]
+    named = [word for bits, word in ((56, "Meta-"), (4, "Ctrl-"), (2, "Alt-"), (1, "Shift-")) if held & bits]
     return "".join(named) + key if key else ""

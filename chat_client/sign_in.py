@@ -43,6 +43,7 @@ class Credentials:
         self.wait = wait if ask is not None else None
         self._password = password
         self._asked: str | None = None
+        self._unfit = ""  # why what was asked for was no password
         self._tried: str | None = None  # the token that was sent
         self._bad: str | None = None  # one that is no good, though it may still be kept on a disk that is read-only
         self._tokens, self._ask, self._register = tokens, ask, register
@@ -65,12 +66,16 @@ class Credentials:
         if refused.code == "bad_token" and self._tried is not None and self.user is not None:
             self._drop(self._tried)
             return
+        if refused.code == "bad_argument" and self._asked is not None:  # an arrow key does it
+            self._asked, self._unfit = None, "a password has no control characters: "
+            return
         needs = "password" if refused.code == "wrong_password" else refused.fields.get("needs")
         if needs in ("password", "new_password") and self._ask is not None:
             self.has_asked = True
             known = self._asked is not None or self._password is not None
             words = "wrong password" if refused.code == "wrong_password" and known else f"{self.user} has a password"
-            self._asked = await (self._choose(self._ask) if needs == "new_password" else self._ask(words))
+            self._asked = await (self._choose(self._ask) if needs == "new_password" else self._ask(self._unfit + words))
+            self._unfit = ""
             if self._asked is not None:
                 return
         elif needs == "code" and self._ask_code is not None:
@@ -89,7 +94,7 @@ class Credentials:
 
     async def _choose(self, ask: Ask) -> str | None:
         """A password for an account that is to be made: twice, since a typing error would lock its owner out."""
-        words = f"there is no account {self.user} yet; choose a password for it"
+        words = f"{self._unfit}there is no account {self.user} yet; choose a password for it"
         while (first := await ask(words)) is not None and (second := await ask("once more")) != first:
             if second is None:
                 return None

@@ -12,7 +12,8 @@ from typing import Any
 from chat_client.errors import ChatError
 from chat_client.exit_status import of_signal
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+# Whatever would end it, asked from outside or by a key.
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
 
 
 class EndedBySignal(Exception):

@@ -16,9 +16,11 @@ from chat_client.connection import Chat, connect
 from chat_client.servers import read
 from chat_client.settings import Settings, UsageError
 from chat_client.signals import asking
+from chat_client.streams import decode
 from chat_client.tokens import TokenFile, last_server
 
 DEFAULT_SERVER = "localhost:8000"
+NOT_UTF_8 = "that was not UTF-8"
 
 
 def open_chat(settings: Settings, *, interactive: bool) -> AbstractAsyncContextManager[Chat]:
@@ -68,17 +70,30 @@ def _user(server: str, interactive: bool) -> str:
 def _ask(words: str) -> str:
     with asking():
         try:
-            return input(words).strip()
+            return _line(words)
         except EOFError:
             raise UsageError("nothing was answered") from None
 
 
+def _line(words: str) -> str:
+    """Raises EOFError."""
+    while True:
+        sys.stdout.write(words)
+        sys.stdout.flush()
+        if not (line := sys.stdin.buffer.readline()):
+            raise EOFError
+        try:
+            return decode(line).strip()
+        except UnicodeDecodeError:
+            sys.stdout.write(f"{NOT_UTF_8}\n")
+
+
 async def _ask_password(words: str) -> str | None:
-    return await _answer(lambda: getpass.getpass(f"{words}; password: "), secret=True)
+    return await _answer(lambda: _password(words), secret=True)
 
 
 async def _ask_code(words: str) -> str | None:
-    return await _answer(lambda: input(f"{words}; its code: ").strip(), secret=False)
+    return await _answer(lambda: _line(f"{words}; its code: "), secret=False)
 
 
 async def _answer(ask: Callable[[], str], secret: bool) -> str | None:
@@ -99,6 +114,16 @@ async def _answer(ask: Callable[[], str], secret: bool) -> str | None:
             if interrupted:  # whoever runs the loop ends it
                 sys.stderr.write("\n")
                 signal.raise_signal(signal.SIGINT)
+
+
+def _password(words: str) -> str:
+    """Asks until there is one: whoever pressed Enter too soon would type the next one into the shell."""
+    while True:
+        try:
+            if password := getpass.getpass(f"{words}; password: "):
+                return password
+        except UnicodeDecodeError:
+            words = NOT_UTF_8
 
 
 async def _count_down(words: str, seconds: float) -> None:

@@ -66,6 +66,7 @@ TESTED_ELSEWHERE = {
     "store/notices.py": "tests/unit/rules/test_delayed.py",
     "store/state.py": "tests/unit/rules/test_execute.py",
     "chat_client/__main__.py": "tests/client/test_command.py",
+    "chat_client/program.py": "tests/client/test_command.py",
     "chat_client/states.py": "tests/client/test_outgoing.py",
     "chat_client/stream.py": "tests/client/test_connection.py",
     "chat_client/script.py": "tests/client/test_command.py",

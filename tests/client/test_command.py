@@ -89,6 +89,23 @@ async def test_a_script_does_not_wait_for_what_only_a_screen_needs(home: Home) -
     assert await process.wait() == 0
 
 
+async def test_ctrl_c_ends_it_without_a_word_while_it_is_loaded(home: Home) -> None:
+    code = """if True:
+        import runpy, signal, sys
+        class Finder:
+            def find_spec(self, name, path=None, target=None):
+                if name == "chat_client.program":
+                    signal.raise_signal(signal.SIGINT)
+        sys.meta_path.insert(0, Finder())
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        runpy.run_module("chat_client", run_name="__main__")
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, env=home.environment, stderr=asyncio.subprocess.PIPE
+    )
+    assert (await process.communicate())[1] == b"" and process.returncode == -signal.SIGINT
+
+
 # ---- --follow
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import gc
 import stat
 from pathlib import Path
@@ -35,6 +36,7 @@ async def test_a_fault_is_one_line_and_its_traceback_in_a_file(tmp_path: Path) -
     await asyncio.sleep(0)
     assert "ValueError: two lines" in told[-1] and "\n" not in told[-1]
     faults.heard(asyncio.get_running_loop(), {"message": "m", "exception": CannotWrite("full")})
+    faults.heard(asyncio.get_running_loop(), {"message": "m", "exception": OSError(errno.EIO, "hung up")})
     del task
     gc.collect()
     assert len(told) == 3

@@ -18,7 +18,9 @@ from tests.client.conftest import Home
 async def shell(
     home: Home, line: str, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] = {}
 ) -> tuple[int, str, str]:
-    """A line of a shell, in which `$@` is the client of bob."""
+    """A line of a shell, in which `$@` is the client of bob, who may not have an account yet."""
+    if {"--send", "--follow"} & set(arguments):
+        arguments = ("--register", *arguments)
     process = await asyncio.create_subprocess_exec(
         "sh", "-c", line, "sh", *home.arguments("--register", *arguments, user="bob"),
         env=home.environment | dict(environment),

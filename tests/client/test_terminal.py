@@ -121,6 +121,27 @@ async def test_a_password_is_asked_for_and_not_shown(home: Home, tmux: Tmux) -> 
     again.until("main> ")
 
 
+async def test_what_is_no_answer_is_asked_for_again(home: Home, tmux: Tmux) -> None:
+    """What is typed next would be a password, and the shell would get it."""
+    await (await home.chat.json("bob")).ok("/password secret")
+    terminal = tmux.start([*home.arguments(user="x")[:3], "--plain", "--server", home.address], home.environment)
+    terminal.until("your name at ")
+    terminal.tmux("send-keys", "-t", f"{terminal.name}:", "-H", "ff", "0d")
+    terminal.until("that was not UTF-8")
+    terminal.enter("bob")
+    said = [
+        ("0d", "bob has a password"),
+        ("ff 0d", "that was not UTF-8; "),
+        ("1b 5b 41 0d", "a password has no control characters: bob"),
+    ]
+    for asked, (bytes_, words) in enumerate(said, 1):
+        terminal.until(lambda screen: screen.count("password:") == asked)  # noqa: B023
+        terminal.tmux("send-keys", "-t", f"{terminal.name}:", "-H", *bytes_.split())
+        terminal.until(lambda screen: screen.count("password:") == asked + 1 and words in screen)  # noqa: B023
+    terminal.enter("secret")
+    terminal.until("* connected to ")
+
+
 async def test_a_password_in_a_command_is_never_on_the_screen(home: Home, tmux: Tmux) -> None:
     bob = tmux.start(home.arguments("--plain", user="bob"), home.environment)
     bob.until("main> ")

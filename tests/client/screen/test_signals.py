@@ -1,6 +1,7 @@
 """Signals: what stops or ends the client leaves the terminal as it was; what goes on takes it again."""
 
 import os
+import select
 import shlex
 import signal
 import termios
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from chat_client.signals import ENDING
 from tests.client.conftest import Home
 from tests.client.tmux import Terminal, Tmux
+from tests.harness import TIMEOUT_SECONDS
 
 MODES = "#{alternate_on}#{mouse_any_flag}#{cursor_flag}"
 
@@ -91,7 +94,7 @@ async def test_stopped_from_outside_and_back(home: Home, client: tuple[Terminal,
     terminal.until("here again (#1)" if "main>" in shows else "alice  here again")
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(("number", "status"), [(each, 128 + each) for each in ENDING])
 async def test_the_terminal_is_left_as_it_was(
     home: Home, client: tuple[Terminal, str], number: int, status: int
 ) -> None:
@@ -105,3 +108,16 @@ async def test_the_terminal_is_left_as_it_was(
     assert "Traceback" not in terminal.until(f"left with {status}")
     terminal.enter("cat")
     terminal.until(lambda screen: modes(terminal) == COOKED)
+
+
+@pytest.mark.parametrize("options", [options for options, _ in FORMS.values()], ids=list(FORMS))
+async def test_a_terminal_that_is_closed_is_no_fault(home: Home, tmux: Tmux, options: tuple[str, ...]) -> None:
+    """Its SIGHUP comes with a SIGCONT, on which nothing can be written any more."""
+    terminal = tmux.start(home.arguments(*options, user="alice"), home.environment)
+    terminal.until(lambda screen: "❯" in screen or "main>" in screen)
+    number = process("alice", home)
+    watched = select.poll()
+    watched.register(os.pidfd_open(number), select.POLLIN)
+    terminal.tmux("kill-session", "-t", terminal.name)
+    assert watched.poll(TIMEOUT_SECONDS * 1000), "it ends"
+    assert not list(home.folder.rglob("faults.log"))

@@ -1,0 +1,123 @@
+"""What chat-client does, and how it ends."""
+
+import asyncio
+import signal
+import sys
+
+from chat_client import exit_status, script, show, streams
+from chat_client.connection import Chat
+from chat_client.errors import ChatError
+from chat_client.exit_status import ExitStatus
+from chat_client.faults import Faults
+from chat_client.settings import NAME, Settings, UsageError, data_dir, load
+from chat_client.signals import EndedBySignal, until_ended
+from chat_client.start import at_terminal, is_dumb, open_chat
+from chat_client.states import TokenNotKept
+
+
+def main() -> None:
+    streams.prepare()
+    try:
+        status = asyncio.run(until_ended(_run(load(sys.argv[1:]))))
+    except UsageError as error:
+        status = _refuse(str(error), ExitStatus.USAGE)
+    except ChatError as error:
+        status = _refuse(str(error), exit_status.of_error(error))
+    except EndedBySignal as error:
+        status = _refuse(error.words, error.status) if error.words else error.status
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        status = exit_status.of_signal(signal.SIGINT)
+    except streams.CannotWrite as error:
+        streams.abandon(1)
+        status = _refuse(str(error), ExitStatus.CANNOT_WRITE)
+    except BrokenPipeError:
+        # Who read our lines has gone: nothing to say, and nobody to say it to.
+        streams.abandon(1)
+        status = ExitStatus.DONE
+    except Exception as error:
+        Faults(data_dir(), _warn).tell(error)
+        status = ExitStatus.FAULT
+    sys.exit(status)
+
+
+def _refuse(words: str, status: int) -> int:
+    _warn(words)
+    return status
+
+
+def _warn(words: str) -> None:
+    streams.warn(f"{NAME}: {words}\n".replace("\n", " ").rstrip() + "\n")
+
+
+def _needs_stdout() -> None:
+    if "stdout" in streams.CLOSED:
+        raise UsageError("stdout is closed: there is nowhere to print to")
+
+
+async def _run(settings: Settings) -> int:
+    if settings.send is not None:
+        return await _send(settings, settings.send)
+    if settings.follow is not None:
+        return await _follow(settings, settings.follow)
+    if settings.plain or is_dumb() or not (at_terminal() and at_terminal(sys.stdout)):
+        return await _plain(settings)
+    return await _screen(settings)
+
+
+async def _send(settings: Settings, target: str) -> int:
+    text = script.message(settings, sys.stdin.buffer)
+    async with open_chat(settings, interactive=settings.text is not None and at_terminal()) as chat:
+        reading = asyncio.create_task(_warn_of(chat))
+        await script.send(chat, target, text)
+        reading.cancel()
+    return ExitStatus.DONE
+
+
+async def _warn_of(chat: Chat) -> None:
+    """Who only sends reads no events but what will matter at the next start."""
+    async for event in chat:
+        if isinstance(event, TokenNotKept):
+            _warn(show.state(event, 0)[0].removeprefix("* "))
+
+
+async def _follow(settings: Settings, wanted: str) -> int:
+    _needs_stdout()
+    async with open_chat(settings, interactive=at_terminal()) as chat:
+        await script.follow(chat, wanted, streams.out, _warn, settings.json)
+    return ExitStatus.DONE
+
+
+async def _plain(settings: Settings) -> int:
+    # Imported where it is needed: a script need not wait for it.
+    from chat_client.desktop import Notifier
+    from chat_client.past import Past
+    from chat_client.plain import Plain, may_keep
+    from chat_client.typing_in import Input, Pipe, Prompt
+
+    _needs_stdout()
+    attended = at_terminal()
+    async with open_chat(settings, interactive=attended) as chat:
+        notifier = Notifier()
+
+        def attend(title: str, body: str) -> None:
+            streams.out("\a")
+            notifier.show(title, body)
+
+        calls = (attend,) if settings.notify and attended and at_terminal(sys.stdout) else ()
+        plain = Plain(chat, settings.downloads, streams.out, *calls)
+        faults = Faults(settings.data_dir, lambda words: streams.out(f"- {words}\n"))
+        asyncio.get_running_loop().set_exception_handler(faults.heard)
+        source: Input
+        if attended and at_terminal(sys.stdout) and not is_dumb():
+            past = Past(settings.data_dir / "typed", lambda line: may_keep(line, chat))
+            source = Prompt(plain.words, plain.known, past)
+        else:
+            source = Pipe(attended)
+        return await plain.run(source)
+
+
+async def _screen(settings: Settings) -> int:
+    from chat_client.app import App
+
+    async with open_chat(settings, interactive=True) as chat:
+        return await App(chat, settings).run()

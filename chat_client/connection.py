@@ -68,7 +68,6 @@ class Chat:
         self._pauses = pauses  # after `unavailable`
         self._resuming: asyncio.TimerHandle | None = None
         self._waiting: set[asyncio.Future[Any]] = set()  # for answers
-        self._own: set[int] = set()  # those of the events on the stream that a reply has confirmed, by `id()`
         self.is_own = False  # whether the last event tells of what a command on this very connection has changed
         self._settling: dict[str, list[asyncio.Future[Outgoing]]] = {}
         self._changed = asyncio.Event()  # whether there is a connection
@@ -124,9 +123,7 @@ class Chat:
         return self
 
     async def __anext__(self) -> AnyEvent:
-        event = await self._stream.next()
-        self.is_own = id(event) in self._own
-        self._own.discard(id(event))
+        event, self.is_own = await self._stream.next()
         return event
 
     # ---- commands
@@ -175,8 +172,7 @@ class Chat:
             elif verb == "quit":
                 self._upkeep.finish("closed", "goodbye")
             for event in confirmed.events(verb, arguments, list(request.lines), what, self.user):
-                if self._upkeep.confirmed(event):
-                    self._own.add(id(event))
+                self._upkeep.confirmed(event)
         if not answer.done():
             answer.set_result(what)
 

@@ -16,7 +16,7 @@ OVERFLOW_MAX = 20_000
 
 class Stream:
     def __init__(self, someone_waits: Callable[[], bool], give_up: Callable[[], None]) -> None:
-        self._events: deque[AnyEvent] = deque()
+        self._events: deque[tuple[AnyEvent, bool]] = deque()
         self._ended = False
         self._changed = asyncio.Event()
         self._someone_waits = someone_waits
@@ -26,10 +26,10 @@ class Stream:
     def full(self) -> bool:
         return len(self._events) >= EVENTS_MAX
 
-    def put(self, event: AnyEvent) -> None:
-        """Never waits: what the client itself tells must not be lost."""
+    def put(self, event: AnyEvent, is_own: bool = False) -> None:
+        """Never waits: what the client itself tells must not be lost. `is_own`: a reply on this connection told it."""
         if not self._ended:
-            self._events.append(event)
+            self._events.append((event, is_own))
             self._changed.set()
 
     def end(self) -> None:
@@ -41,8 +41,8 @@ class Stream:
         """Whether somebody waits has changed."""
         self._changed.set()
 
-    async def next(self) -> AnyEvent:
-        """Raises StopAsyncIteration at the end."""
+    async def next(self) -> tuple[AnyEvent, bool]:
+        """The next event, and whether it `is_own`. Raises StopAsyncIteration at the end."""
         while not self._events:
             if self._ended:
                 raise StopAsyncIteration

@@ -251,12 +251,10 @@ class Upkeep:
         if not isinstance(event, Message) or self.position.missed(event, in_order=resumed):
             self._stream.put(event)
 
-    def confirmed(self, event: Event) -> bool:
-        """A reply tells of this; whether it is news."""
-        news = not isinstance(event, Message) or self.position.confirmed(event)
-        if news:
-            self._stream.put(event)
-        return news
+    def confirmed(self, event: Event) -> None:
+        """A reply tells of this."""
+        if not isinstance(event, Message) or self.position.confirmed(event):
+            self._stream.put(event, is_own=True)
 
     def _pushed(self, event: Event) -> None:
         if isinstance(event, Closing) and event.code in FINAL:

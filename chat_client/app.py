@@ -114,7 +114,7 @@ class App:
             await asyncio.gather(reading, ticking, return_exceptions=True)
 
     def _now(self) -> float:
-        """The time of day for the model, which is told the other clock along with it."""
+        """The time of day for the model. The other clock of the model is set along with it."""
         self.screen.elapsed = clock.elapsed()
         return clock.now()
 

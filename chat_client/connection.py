@@ -63,12 +63,12 @@ class Chat:
     def __init__(self, make: Callable[[Stream], Upkeep], pauses: Pauses) -> None:
         self._stream = Stream(lambda: bool(self._waiting), self._give_up)
         self._outbound = Outbound()
-        self._files: dict[str, _File] = {}  # of those that wait, by their keys
+        self._files: dict[str, _File] = {}  # the files that wait, by the keys of their commands
         self._uploads: dict[str, asyncio.Task[None]] = {}
         self._pauses = pauses  # after `unavailable`
         self._resuming: asyncio.TimerHandle | None = None
         self._waiting: set[asyncio.Future[Any]] = set()  # for answers
-        self.is_own = False  # whether the last event tells of what a command on this very connection has changed
+        self.is_own = False  # whether a command on this very connection caused the last event
         self._settling: dict[str, list[asyncio.Future[Outgoing]]] = {}
         self._changed = asyncio.Event()  # whether there is a connection
         self._upkeep = make(self._stream)
@@ -195,7 +195,7 @@ class Chat:
             self._waiting.discard(future)
 
     def _give_up(self) -> None:
-        """So much has come that whoever waits must take events first."""
+        """Fail all calls that wait: so many events have come that they must be taken first."""
         for future in self._waiting:
             if not future.done():
                 future.set_exception(Disconnected("too many events wait to be read; the answer is behind them"))
@@ -261,8 +261,8 @@ class Chat:
         self._pump()
 
     def discard(self, key: str | None = None) -> None:
-        """Do not send what is held, or waits: this one, or all that are held. What is on its way goes, but for a file
-        that is named: it is cancelled."""
+        """Do not send this command, or any that is held. A command that is on its way is not taken back, except for a
+        file with this key, which is cancelled."""
         self._tell(self._outbound.discard(key))
 
     def _pump(self) -> None:
@@ -424,7 +424,7 @@ class Chat:
                         future.set_exception(self._unsettled(key))
 
     def _unsettled(self, key: str) -> Disconnected:
-        """For who waits for it when there is no further try."""
+        """The error for callers that wait for this command when there is no further try."""
         command = self._outbound.find(key)
         if command is not None and command.in_doubt:
             return Disconnected(f"{self._no_connection()}; it is not known whether it was sent", None)

@@ -1,6 +1,6 @@
-"""The keys of the line that is typed, in the full screen and in --plain: these, and none of prompt_toolkit's own.
+"""The keys of the input line, in the full screen and in --plain: these, and none of prompt_toolkit's own.
 
-What is bound to nothing is swallowed whole, with a word; EDITOR is the list that the documents have.
+A key that is bound to nothing is swallowed whole, and a message says so. EDITOR is the list in docs/client.md.
 """
 
 from collections.abc import Callable
@@ -101,7 +101,7 @@ def _search(binding: Any) -> Handler:
 
 
 _EVER: Filter = Always()
-# Keys, what they do, when. The order is of no account: no two of one key are possible at once.
+# Keys, their handlers, and when they apply. The order does not matter: no two bindings of a key apply at once.
 EDITOR: tuple[tuple[tuple[Presses, ...], Handler, Filter], ...] = (
     ((("left",), ("c-b",)), _left, _EVER),
     ((("right",), ("c-f",)), _right, _EVER),
@@ -134,7 +134,7 @@ EDITOR: tuple[tuple[tuple[Presses, ...], Handler, Filter], ...] = (
 
 
 class Glyphs(Processor):
-    """The line in the glyphs of messages: what is joined is taken apart, and as wide as the terminal shows it."""
+    """Show the line in the glyphs of messages: joined emojis taken apart, each as wide as the terminal shows it."""
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
         fragments = explode_text_fragments(transformation_input.fragments)
@@ -165,7 +165,7 @@ def use(
     suspend: Callable[[], None],
     answered: Callable[[str], None] = lambda answer: None,
 ) -> None:
-    """Give the application these keys instead of prompt_toolkit's. `told` gets a word about what a key did not do."""
+    """Give the application these keys instead of prompt_toolkit's. `told` gets a message when a key did nothing."""
     app._default_bindings = merge_key_bindings([_keys(told, suspend), load_mouse_bindings(), load_cpr_bindings()])
     app.ttimeoutlen, app.timeoutlen = ESCAPE_SECONDS, 0.0
     listen(app.input, answered)
@@ -218,7 +218,7 @@ def _keys(told: Callable[[str], None], suspend: Callable[[], None]) -> KeyBindin
 
 
 def _is_first(event: KeyPressEvent) -> bool:
-    """What is typed in a row is undone at once."""
+    """Save for undo only before the first key of a run, so that a run is undone at once."""
     return not event.is_repeat
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong in the client itself: one line for the person, the traceback into a file, and it goes on."""
+"""Faults of the client itself: the person gets one line, a file gets the traceback, and the client goes on."""
 
 import asyncio
 import errno
@@ -13,7 +13,7 @@ from chat_client.local import local_now
 from chat_client.streams import CannotWrite
 
 LOG_BYTES_MAX = 1 << 20
-AGAIN_SECONDS = 5.0  # what goes wrong with each frame is told once in so many
+AGAIN_SECONDS = 5.0  # a fault that comes with each frame is told once in this time
 
 
 class Faults:
@@ -36,7 +36,7 @@ class Faults:
         self._tell(f"a fault in the client: {words[:80]}; {self._log(error)}")
 
     def _log(self, error: BaseException) -> str:
-        """Where it stands now."""
+        """Write the traceback; say where it stands."""
         lines = "".join(traceback.format_exception(error))
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ class Faults:
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """A fault within it is told, and ends no more than this."""
+        """Tell a fault of the block, which it ends, and nothing else."""
         try:
             yield
         except Exception as error:

@@ -30,7 +30,7 @@ from chat_server.protocol.events import Event, Reply
 from chat_server.protocol.files import size_told
 
 CHUNK_BYTES = 32_768
-# Fetched with one command where the link is fast, so that what is pushed meanwhile need not wait for all of the file.
+# One command fetches at most this much, so that pushed events do not wait for all of the file.
 PART_BYTES = 262_128
 FILE_BYTES_MAX = 1 << 30  # where the server does not tell
 NAME_BYTES_MAX = 200
@@ -51,7 +51,7 @@ OnProgress = Callable[[Progress], None]
 
 
 class Commands(Protocol):
-    """What is needed of a `Chat`."""
+    """The part of `Chat` that transfers use."""
 
     @property
     def limits(self) -> dict[str, Any]: ...
@@ -70,8 +70,8 @@ def fields(what: Event | Reply) -> dict[str, Any]:
 
 
 def described(path: Path, limits: dict[str, Any]) -> dict[str, Any]:
-    """What a line that waits says of the file. Raises OSError; ChatError for what is no file (a device has no end),
-    Refused for too much."""
+    """The name and size of the file, as `/send_file` takes them. Raises OSError; ChatError if it is no regular file (a
+    device has no end), Refused if it is too large."""
     try:
         status = path.stat()
     except ValueError as error:
@@ -83,7 +83,7 @@ def described(path: Path, limits: dict[str, Any]) -> dict[str, Any]:
 
 
 def _told(path: Path) -> str:
-    """Its name, whatever bytes it is made of."""
+    """Its name as valid text: a name on disk may be any bytes."""
     return path.name.encode(errors="replace").decode()
 
 

@@ -15,7 +15,7 @@ from prompt_toolkit.keys import Keys
 
 REPLACEMENT = "\ufffd"  # stands for a byte that is not UTF-8
 FOCUS_IN, FOCUS_OUT = Keys.F23, Keys.F24  # keys that no keyboard has stand for the reports
-# A stock xterm has it off that Alt sends an Esc before the key, and Alt-3 would be `³`. What it was is restored.
+# In a stock xterm Alt does not send Esc before the key, and Alt-3 would be `³`. The mode is restored at the end.
 ALT_AS_ESC, ALT_AS_BEFORE = "\x1b[?1036s\x1b[?1036h", "\x1b[?1036r"
 _LONGEST = 4096  # characters of an answer, which is then given up
 
@@ -28,14 +28,14 @@ _WHOLE = re.compile(
     r"|(?P<ss3>\x1bO[0-9;]*[ -/:<-~])"
     r"|(?P<broken>\x1b\[[0-?]+[ -/]*(?=[^ -~]))"  # a sequence into which something else has come
     rf"|(?P<cut>{_STRING}(?=[\x00-\x06\x08-\x1a\x1c-\x1f]|\x1b[^\\]))"
-    # rxvt's and PuTTY's Alt. What has a modifier already, a paste and a report have an Esc of its own before them.
+    # Alt in rxvt and PuTTY. Before a key with a modifier, a paste or a report, an Esc is a key of its own.
     r"|(?P<alt_key>\x1b\x1b(?:O[0-9]?[ -/:-~]|\[\d{0,2}(?![\[MIO])[$@-~]))"
     r"|(?P<escape>\x1b(?=\x1b(?![\[O]\Z|[\[O][\d;]*\Z)))"
     r"|(?P<alt>\x1b[^\x1b\[\]OPX^_])",
     re.DOTALL,
 )
 _BEGUN = re.compile(rf"\x1b\x1b?(?:\[(?:\[|M.{{0,2}}|[0-?]*[ -/]*)?|O[0-9;]*)?|{_STRING}\x1b?", re.DOTALL)
-# What may be waited for however long it takes: nobody types the beginning of it within one burst.
+# Beginnings that are kept however long the rest takes: nobody types them within one burst.
 _HELD = re.compile(r"\x1b\[[0-?]+[ -/]*|\x1b\[M.{0,2}|\x1b\]\d[^\x00-\x1f]*\x1b?|\x1bP[^\x00-\x1f]+\x1b?")
 _ANSWER = re.compile(r"\x1b\[(?:[?>=][\d;]*c|\?[\d;]*[nu]|\?[\d;]*\$y|[\d;]*[nt]|>[\d;]*[mq]|\?[\d;]*S)")
 _TAIL = re.compile(r"\](?:1[0-9]|4;\d+);rgba?:[\da-fA-F/]*(?:\x07|\x1b\\)|\[\?[\d;]+c")  # its Esc was taken for a key
@@ -60,13 +60,13 @@ _BY_CODE = {9: Keys.ControlI, 13: Keys.ControlM, 27: Keys.Escape, 127: Keys.Cont
 
 
 class Keyboard(Vt100Parser):
-    """`answered` is told each answer of the terminal's, whole."""
+    """`answered` gets each answer of the terminal, whole."""
 
     def __init__(
         self, feed_key_callback: Callable[[KeyPress], None], answered: Callable[[str], None] = lambda answer: None
     ) -> None:
         self._held = ""
-        self._escaped = False  # an Esc was just flushed: what comes may be the rest of an answer
+        self._escaped = False  # an Esc was just flushed: the next bytes may be the rest of an answer
         self._answered = answered
         super().__init__(feed_key_callback)
 
@@ -94,7 +94,7 @@ class Keyboard(Vt100Parser):
                 data = data[1:]
 
     def flush(self) -> None:
-        """Nothing more comes for now: a lone Esc is a key; what has begun as an answer or a sequence stays one."""
+        """Nothing more comes for now: a lone Esc is a key; an answer or a sequence that has begun is kept."""
         held, self._held = self._held, ""
         if _HELD.fullmatch(held):
             self._held = held
@@ -110,7 +110,7 @@ class Keyboard(Vt100Parser):
             self._escape()
 
     def _escape(self) -> None:
-        """A key of its own, whatever is read behind it."""
+        """Esc as a key of its own, whatever follows it."""
         self._key(Keys.Escape, "\x1b")
         self.feed_key_callback(_Flush)
 
@@ -208,13 +208,13 @@ def _with_ctrl(char: str) -> Keys | None:
 
 
 def _known(sequence: str) -> Keys | tuple[Keys, ...] | None:
-    """What prompt_toolkit has for it. Shift-F11 and Shift-F12 are the keys there that stand for reports here."""
+    """The key of this sequence in prompt_toolkit. Its Shift-F11 and Shift-F12 stand for reports here."""
     found = ANSI_SEQUENCES.get(sequence)
     return None if found in (FOCUS_IN, FOCUS_OUT) else found
 
 
 def _shown(text: str) -> str:
-    """Bytes that were no UTF-8 came as lone surrogates."""
+    """Replace lone surrogates, which stand for bytes that are not UTF-8."""
     return re.sub("[\ud800-\udfff]", REPLACEMENT, text)
 
 
@@ -231,7 +231,7 @@ _MODIFIED = re.compile(r"\x1b(?:\[|O)(?:(\d*)(?:;(\d+))?)([~A-Z^$@])")
 
 
 def name(presses: list[KeyPress]) -> str:
-    """How a person calls what was pressed: `Alt-N`, `Ctrl-PgUp`; for what nobody knows, `that key`."""
+    """The name that people have for these keys: `Alt-N`, `Ctrl-PgUp`; `that key` if there is none."""
     last = presses[-1]
     alt = "Alt-" if len(presses) > 1 and presses[0].key == Keys.Escape else ""
     if last.data.startswith("\x1b[") or last.key == Keys.Ignore:

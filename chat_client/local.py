@@ -1,4 +1,4 @@
-"""Times of the protocol, which are UTC, as the person at this machine reads them; also within what the server words."""
+"""UTC times of the protocol in the time zone of this machine, also within the server's texts."""
 
 import re
 from collections.abc import Mapping
@@ -39,12 +39,12 @@ def local_text(text: str, fields: Mapping[str, Any], now: float) -> str:
 
 
 def local_value(value: str, now: float) -> str:
-    """A value of a field whose meaning this client does not know."""
+    """The value of a field that this client does not know, in this zone if it is a time."""
     return clock_time(value, local_now(now)) if ISO.fullmatch(value) else value
 
 
 def _nearest(day: str | None, time: str, now: float) -> str:
-    """Of a time without its day, the one that is nearest."""
+    """The nearest moment that a time without a day can mean."""
     if day is not None:
         return f"{day}T{time}Z"
     at = datetime.fromtimestamp(now, UTC)

@@ -1,10 +1,10 @@
-"""What is to be sent: in order, never twice, and nothing old without asking. Pure: keys and time are given to it
-(`now`, by `clock.elapsed`).
+"""The queue of commands to send: in order, never twice, and nothing old without asking. Pure: callers give it keys and
+the time (`now`, by `clock.elapsed`).
 
 Each sending command has a `key` and keeps it until it is answered: after an unknown outcome it goes out again with the
 same key, and the server sends one message for both. What has waited for longer than HELD_AFTER_SECONDS when the
-connection comes back is held until it is confirmed. After `unavailable` nothing overtakes: what was answered so goes
-out again first, one after the other, and only then what was typed later.
+connection comes back is held until it is confirmed. After `unavailable` nothing overtakes: the commands that were
+answered so go out again first, one after the other, and only then later ones.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,9 @@ class _Entry(Struct):
     typed: float
     since: float  # when it was typed, or confirmed
     first_out: float | None = None
-    sent_as: dict[str, Any] | None = None  # with a key that may be used already, it goes exactly so again
+    sent_as: dict[str, Any] | None = (
+        None  # the arguments that went out: with a key that the server may know, exactly the same go out again
+    )
     in_flight: bool = False
     opened: bool = False  # an upload whose bytes are on their way
     again: bool = False  # the last answer was `unavailable`
@@ -74,8 +76,8 @@ class Outbound:
     # ---- out
 
     def take(self, now: float) -> list[Outgoing]:
-        """Those that go out now, with the arguments that they have now. Nothing overtakes what waits; what is held
-        stands aside."""
+        """The commands that go out now, with the arguments that they have now. They keep their order; held ones stand
+        aside."""
         return [self._go_out(entry, now) for entry in self._next()]
 
     def _next(self) -> list[_Entry]:
@@ -121,8 +123,8 @@ class Outbound:
         return [] if was_told else [entry.command]
 
     def lost(self, now: float) -> None:
-        """The connection is gone: what was not answered is in doubt. A file whose bytes were coming has waited for
-        nothing until now, however long that took."""
+        """The connection is gone: commands without an answer are in doubt. A file whose bytes were on their way
+        begins to wait only now, so a long upload is not held as old."""
         for entry in self._entries.values():
             if entry.in_flight:
                 entry.command = replace(entry.command, in_doubt=True)
@@ -130,8 +132,8 @@ class Outbound:
                 entry.in_flight = entry.opened = False
 
     def go_on(self, now: float) -> list[Outgoing]:
-        """Before sending on a new connection, or after a pause: what is old is held, and what is in doubt for too long
-        has failed."""
+        """Before sending on a new connection, or after a pause: old commands are held, and those in doubt for too long
+        have failed."""
         self._pausing = False
         changed = []
         for entry in list(self._entries.values()):
@@ -170,7 +172,7 @@ class Outbound:
         return confirmed
 
     def discard(self, key: str | None) -> list[Outgoing]:
-        """Not what is on its way just now, but for an upload that is named: of that nothing is seen until its end."""
+        """Commands on their way stay, except for an upload with this key: nobody sees it before its end."""
         discarded = []
         for entry in self._chosen(key):
             is_upload = key is not None and entry.command.verb == "send_file"
@@ -186,7 +188,7 @@ class Outbound:
         return entry.command
 
     def _end(self, key: str, **fields: Any) -> list[Outgoing]:
-        """Nothing for what is not known any more."""
+        """Empty if the command is not known any more."""
         entry = self._entries.pop(key, None)
         return [] if entry is None else [self._change(entry, **({"error": None} | fields))]
 

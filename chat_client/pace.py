@@ -6,13 +6,13 @@ different sizes tell the two apart.
 """
 
 BYTES_MIN = 1024
-PIECE_SECONDS = 0.35  # what is aimed at, so that one takes at most half a second though the rate varies
-_NEW_SHARE = 0.5  # of what was measured last, in the rate that is told
+PIECE_SECONDS = 0.35  # the aim, so that a piece takes at most half a second though the rate varies
+_NEW_SHARE = 0.5  # the weight of the last piece in `rate`
 
 
 class Pace:
     def __init__(self, bytes_max: int, latency: float | None = None) -> None:
-        """`latency`: what a command without bytes took, if that is known."""
+        """`latency`: the seconds that a command without bytes took, if they are known."""
         self.bytes = BYTES_MIN
         self.rate = 0.0  # bytes of the file a second
         self._bytes_max = bytes_max

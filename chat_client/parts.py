@@ -1,7 +1,7 @@
-"""The file into which one that is fetched comes, until all of it is there.
+"""The partial file of a download, until all of it is there.
 
-It has no name where the system can do that, so that nothing of it is left by a client that is killed. Elsewhere it has
-a hidden name and a lock; what has no lock any more is removed with the next file.
+It has no name where the system can do that, so that a client that is killed leaves nothing behind. Elsewhere it has a
+hidden name and a lock; the next download removes partial files without a lock.
 """
 
 import fcntl
@@ -16,10 +16,10 @@ PREFIX, SUFFIX = ".chat-client-", ".part"
 
 
 class Part:
-    """Within `with`: open; what was not placed is gone behind it."""
+    """Open within `with`; removed after it, unless it was placed."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises OSError. The folder is made if need be."""
+        """Raises OSError. Makes the folder if it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         self._path: Path | None = None
@@ -59,7 +59,7 @@ def _nameless(folder: Path) -> int | None:
     try:
         return os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
     except OSError:
-        return None  # if the folder is at fault, a file with a name says so
+        return None  # if the folder is the cause, the file with a name fails too and says why
 
 
 def _named(folder: Path) -> tuple[int, Path]:
@@ -72,7 +72,7 @@ def _named(folder: Path) -> tuple[int, Path]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what clients that were killed have left."""
+    """Remove the partial files of clients that were killed."""
     with suppress(OSError):
         for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
             with path.open("rb") as file, suppress(OSError):

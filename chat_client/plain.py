@@ -55,7 +55,7 @@ class Plain:
         write: Callable[[str], None],
         attend: Callable[[str, str], None] = lambda title, body: None,
     ) -> None:
-        self.open = "main"  # empty where the chat that was open is gone: what is typed was perhaps meant for it
+        self.open = "main"  # empty after the open chat is gone: text was perhaps meant for it alone
         self._calls = Calls(attend)
         self._chat, self._downloads, self._write = chat, downloads, write
         self._recent = Recent()
@@ -153,7 +153,7 @@ class Plain:
         return self._words(event)
 
     def _close(self, chat: str) -> str:
-        """What is typed from now on was perhaps meant for the chat alone that is gone."""
+        """Open no chat: lines typed from now on may have been meant only for the one that is gone."""
         self.open = ""
         return f"* {chat} is no longer yours; what you type goes nowhere: /open <chat> says where to"
 
@@ -265,7 +265,7 @@ class Plain:
         except (TimeoutError, Disconnected):
             pass
         except Refused:
-            self.open = ""  # what comes next is meant for somebody who is not there
+            self.open = ""  # the next lines are meant for somebody who is not there
             raise
         self._say(f"* what you type goes to {clean(self.open)}")
 

@@ -31,7 +31,7 @@ def main() -> None:
         streams.abandon(1)
         status = _refuse(str(error), ExitStatus.CANNOT_WRITE)
     except BrokenPipeError:
-        # Who read our lines has gone: nothing to say, and nobody to say it to.
+        # The reader of our lines has gone: there is nothing to say, and nobody to say it to.
         streams.abandon(1)
         status = ExitStatus.DONE
     except Exception as error:
@@ -74,7 +74,7 @@ async def _send(settings: Settings, target: str) -> int:
 
 
 async def _warn_of(chat: Chat) -> None:
-    """Who only sends reads no events but what will matter at the next start."""
+    """Warn of the one event that a script which only sends must know: its next start has no token."""
     async for event in chat:
         if isinstance(event, TokenNotKept):
             _warn(show.state(event, 0)[0].removeprefix("* "))

@@ -54,7 +54,7 @@ async def send(chat: Chat, target: str, text: str) -> None:
     except (TimeoutError, asyncio.CancelledError) as error:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS_MAX):
-                await chat.close()  # which says what is not known of it
+                await chat.close()  # ends `sending` with an error that says what is known
         if sending.done():
             await sending
         late = f"no answer within {SEND_SECONDS_MAX} s" if isinstance(error, TimeoutError) else "ended"

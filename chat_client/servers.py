@@ -17,8 +17,8 @@ class Server(Struct, frozen=True):
 
     @property
     def identity(self) -> str:
-        """The same for each way in which this server may be written. Nothing is looked up: what a name means today may
-        be a stranger's tomorrow."""
+        """The same for each way in which this server may be written. Nothing is looked up: a
+        name may lead to a stranger's address tomorrow."""
         host = self.host.lower().rstrip(".")
         address = _address(host)
         if address is not None:

@@ -87,12 +87,12 @@ def load(arguments: Sequence[str]) -> Settings:
 
 
 def data_dir() -> Path:
-    """Where the client keeps what it keeps."""
+    """The folder of the tokens, the typed lines and the log of faults."""
     return Path(platformdirs.user_data_dir(NAME, appauthor=False))
 
 
 def _in_words(given: dict[str, Any]) -> dict[str, Any]:
-    """With what goes to the server as text. A path may be whatever bytes."""
+    """The arguments, with those that the server gets decoded to text. Paths stay as they are: they may be any bytes."""
     for name in ("server", "user", "send", "follow", "text"):
         try:
             if isinstance(given[name], str):
@@ -124,7 +124,7 @@ def _script(given: dict[str, Any]) -> dict[str, Any]:
 def _read_file(path: Path, must_exist: bool) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:  # HOME=/dev/null is as none
+    except (FileNotFoundError, NotADirectoryError) as error:  # HOME=/dev/null means that there is no file
         if must_exist:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None
         return {}

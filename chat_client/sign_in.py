@@ -122,5 +122,5 @@ class Credentials:
         if self.token == token:
             self.token = None
         if self._tokens and self.user is not None:
-            with suppress(OSError):  # who cannot write it has not kept it either
+            with suppress(OSError):  # a file that cannot be written has not kept the token either
                 self._tokens.drop(self.user, token)

@@ -17,7 +17,7 @@ ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.
 
 
 class EndedBySignal(Exception):
-    """`words`: what could not be done any more, if anything."""
+    """`words`: what the signal left undone, if anything."""
 
     def __init__(self, number: int, words: str) -> None:
         super().__init__(f"ended by {signal.Signals(number).name}")
@@ -26,7 +26,7 @@ class EndedBySignal(Exception):
 
 
 async def until_ended(work: Coroutine[Any, Any, int]) -> int:
-    """What the work returns. A signal cancels it, so that every `finally` does its part; raises EndedBySignal then."""
+    """Run the work and return its result. A signal cancels it, so that every `finally` runs. Raises EndedBySignal."""
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
     came: list[int] = []
 
@@ -49,7 +49,7 @@ async def until_ended(work: Coroutine[Any, Any, int]) -> int:
 
 
 def _ending() -> list[signal.Signals]:
-    """Those that nohup has not taken away."""
+    """The signals that nohup has not made ignored."""
     return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
 

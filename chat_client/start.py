@@ -127,7 +127,7 @@ def _password(words: str) -> str:
 
 
 async def _count_down(words: str, seconds: float) -> None:
-    """What is typed meanwhile is neither shown nor kept: it may be the next password."""
+    """Wait, and neither show nor keep typed input meanwhile: it may be the next password."""
     import termios
 
     end = clock.elapsed() + seconds
@@ -166,7 +166,7 @@ def is_dumb() -> bool:
 
 @contextmanager
 def not_echoed(terminal: BinaryIO | TextIO) -> Iterator[None]:
-    """What is typed there within it is not shown."""
+    """Do not show what is typed at this terminal within the block."""
     import termios
 
     number = terminal.fileno()

@@ -56,7 +56,7 @@ class Forgotten(Struct, frozen=True):
 
 
 class TokenNotKept(Struct, frozen=True):
-    """Comes after `Connected`: the next run has to sign in anew."""
+    """The token could not be stored, so the next run has to sign in again. Comes after `Connected`."""
 
     why: str
 

@@ -1,4 +1,4 @@
-"""The standard streams, whatever they are: closed, full, in another encoding than UTF-8."""
+"""The standard streams in every condition: closed, full, or in another encoding than UTF-8."""
 
 import locale
 import os
@@ -10,11 +10,12 @@ CLOSED: set[str] = set()  # those that were closed when the program began
 
 
 class CannotWrite(Exception):
-    """What is told has nowhere to go."""
+    """Stdout cannot be written."""
 
 
 def prepare() -> None:
-    """What is closed gets /dev/null, before a socket gets its number. What cannot be shown is shown by its number."""
+    """Open closed streams as /dev/null, before a socket gets their numbers. Characters that a stream cannot encode are
+    written as their numbers."""
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         try:
             os.fstat(number)
@@ -45,7 +46,7 @@ def is_utf_8() -> bool:
 
 
 def out(text: str) -> None:
-    """To stdout, at once: who reads it may be a pipe. Raises BrokenPipeError, or CannotWrite."""
+    """Write to stdout and flush: a pipe may wait for the line. Raises BrokenPipeError, or CannotWrite."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -56,7 +57,7 @@ def out(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """To stderr, if there is one: where it cannot be told that something is wrong, the exit status says so."""
+    """Write to stderr, if that is possible; the exit status says in any case that something is wrong."""
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -65,6 +66,6 @@ def warn(text: str) -> None:
 
 
 def abandon(number: int) -> None:
-    """What is left in the buffer of this stream goes nowhere, so that the end of the program does not fail by it."""
+    """Point this stream at /dev/null, so that flushing its buffer cannot fail at the end of the program."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), number)

@@ -1,4 +1,4 @@
-"""Ctrl-Z: the terminal is given back before the program stops; SIGCONT, after whatever stop, takes it again."""
+"""Ctrl-Z gives the terminal back and stops the program; SIGCONT takes the terminal again, after any kind of stop."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ class Suspension:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Within it signals are heeded, and the modes are set."""
+        """Handle the signals and set the modes within this block."""
         loop = asyncio.get_running_loop()
         self._begin()
         loop.add_signal_handler(signal.SIGTSTP, self.stop)
@@ -44,7 +44,7 @@ class Suspension:
             self._begin()
 
     def _resumed(self) -> None:
-        """Who stopped it may have been no Ctrl-Z: nothing of the terminal is as it was left."""
+        """Set all modes again: a stop by SIGSTOP came without warning, and the shell has changed them since."""
         app = self._app
         if app.is_running and not app._running_in_terminal:
             app.input.raw_mode().__enter__()  # for good: the application's own one knows what was there before it

@@ -148,7 +148,7 @@ class Upkeep:
         if self._final is not None:
             return True
         if self.credentials.has_asked and (self._greeted or _is_too_fast(error)):
-            # Who was asked for a password may have taken longer than the server waits, or has to wait for another try.
+            # The person may have typed a password for longer than the server waits, or has to wait for another try.
             self.credentials.has_asked = False
             self._tries_left = self._tries_left and len(self._servers)
             return False
@@ -252,7 +252,7 @@ class Upkeep:
             self._stream.put(event)
 
     def confirmed(self, event: Event) -> None:
-        """A reply tells of this."""
+        """An event that a reply told on this connection."""
         if not isinstance(event, Message) or self.position.confirmed(event):
             self._stream.put(event, is_own=True)
 

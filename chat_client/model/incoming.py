@@ -22,7 +22,7 @@ from chat_server.protocol.times import iso
 PENDING_PLACE = 1 << 62  # behind all messages
 
 
-Words = tuple[str, str] | None  # in which chat it is told, and how
+Words = tuple[str, str] | None  # the chat in which it is told, and the words
 
 
 def handle(screen: Screen, event: AnyEvent, now: float, answered: bool = False) -> None:
@@ -258,8 +258,8 @@ def _left(screen: Screen, event: e.Left) -> Words:
 
 
 def gone(screen: Screen, chat: str, ask: bool) -> None:
-    """The user is in this chat no more. `ask`: what is typed may have been meant for it, and goes to `main` only if
-    that is said."""
+    """Remove a chat that the user is no longer in. `ask`: the text in the line may have been meant for it, and goes to
+    `main` only after a question."""
     screen.rooms.pop(chat, None)
     if screen.open_name == chat:
         screen.open_name = "main"

@@ -76,7 +76,7 @@ class Transfer(Struct):
 
 class Screen:
     """`now` is the time of the last event or tick, in Unix seconds, for what is shown; pauses and rates go by
-    `elapsed`, which never goes back. `effects` is emptied by who carries them out."""
+    `elapsed`, which never goes back. Whoever carries out `effects` empties the list."""
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         self.zone = zone
@@ -101,7 +101,7 @@ class Screen:
         self.jump: Jump | None = None
         self.chosen_in: Feed | None = None  # whose marked message keys act on, as long as it is the one that is shown
         self.composing: Composing | None = None
-        self.changing: list[Changing] = []  # what keys have done and is not answered yet
+        self.changing: list[Changing] = []  # changes by keys that are not answered yet
         self.question: Question | None = None
         self.users: dict[str, bool] = {}  # online?
         self.away: dict[str, str] = {}
@@ -116,7 +116,7 @@ class Screen:
         self.transfers: dict[int, Transfer] = {}
         self.keys: dict[str, str] = {}  # the chat of each message that is on its way
         self.waiting: dict[str, Outgoing] = {}  # all that is not sent yet
-        self.looked = float("-inf")  # when it was asked last who is there
+        self.looked = float("-inf")  # when the users were last asked for
         self.focused = True
         self.mouse = True
         self.sides = True
@@ -212,13 +212,13 @@ class Screen:
         return not self.modal and not self.choosing
 
     def end_choosing(self) -> None:
-        self.chosen_in = self.flash = None  # what was told there is over with it
+        self.chosen_in = self.flash = None  # the message of the bar ends with it
         if self.view is None or self.view.kind == "thread":
             self.feed.selected = None
 
     def is_moved_by_answer(self, typed: str = "") -> bool:
-        """Whether a late answer may take another chat or view into sight: not from under who has typed on. `typed`:
-        what stood in the line when it was asked for."""
+        """Whether a late answer may take another chat or view into sight: not while the user types on. `typed`:
+        the text of the line when it was asked for."""
         return self.typed == typed and self.composing is None and not self.modal
 
     def may_delete(self, message: Message) -> bool:
@@ -277,12 +277,12 @@ class Screen:
         self.do(Ask(verb, {"id": id, name: value} if name else {"id": id}, why))
 
     def text_of(self, message: Message) -> str:
-        """What it says, or will when the edit that is under way is answered."""
+        """Its text, or the new one while an edit is under way."""
         under_way = [each.value for each in self.changing if (each.verb, each.id) == ("edit", message.id)]
         return under_way[-1] if under_way else message.text or ""
 
     def has_reacted(self, id: int, emoji: str) -> bool:
-        """Or will have, when what is under way is answered."""
+        """Whether the user has reacted so, or will have when the change under way is answered."""
         under_way = [
             each.verb for each in self.changing if (each.id, each.value) == (id, emoji) and each.verb != "edit"
         ]

@@ -145,21 +145,21 @@ def pasted(screen: Screen, text: str) -> None:
 
 
 def _offer_file(screen: Screen, text: str, typed: bool = False) -> None:
-    """For what no message can hold. `typed`: it stands in the line, and leaves it then."""
+    """Offer to send as a file a text that no message can hold. `typed`: it stands in the line, and is removed then."""
     target = screen.open.name
     words = f"{len(text)} characters, a message has at most {screen.text_max}: send a file to {target}?"
     screen.question = Question(words, "file", (target, text, typed))
 
 
 def _emoji(word: str) -> str:
-    """What is meant behind the `:` that stands in the line: a name, an emoji, or a sign like `:)`."""
+    """The emoji of what follows the `:` in the line: a name, an emoji, or a sign like `:)`."""
     rest = word.removeprefix(":")
     return EMOJIS.get(word.strip(":"), word if rest.isascii() else rest)
 
 
 def type_anyway(screen: Screen, text: str) -> None:
-    """What is typed or pasted while something else has the keys, and means nothing there: that is left, and the text
-    goes into the line."""
+    """Text that is typed or pasted into a dialog which has no use for it: the dialog closes, and the text goes into the
+    line."""
     screen.question = screen.help_from = None
     if screen.choosing:
         screen.end_choosing()

@@ -1,4 +1,4 @@
-"""What passes with time and is seen: read markers, countdowns, what is told for a moment.
+"""Changes that come with time: read markers, countdowns, messages that are shown for a moment.
 
 Up to `screen.seen` all of the open chat was on the screen, one frame after the other: what scrolls away faster than its
 marker moves has been seen all the same. At ten messages a second 97 stayed unread for good.
@@ -35,7 +35,7 @@ def shown(screen: Screen, first_id: int | None, last_id: int | None, quoted: set
     if screen.above or not screen.focused:
         screen.on_screen = screen.seen = None
     else:
-        # What was missed while there was no connection did not pass before anybody's eyes.
+        # Messages missed while there was no connection did not pass before anybody's eyes.
         screen.seen = (room.name, max(last_id, seen or 0)) if screen.online else None
         if last_id <= room.read:
             screen.on_screen = None

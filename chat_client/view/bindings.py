@@ -189,7 +189,7 @@ class Bindings:
             self._bind_step(name, by)
 
     def _bind_text(self) -> None:
-        """What is no key of a dialog, nor of a message."""
+        """Bind text that is no key of a dialog nor of a message."""
         screen = self._screen
         add = self.keys.add
 

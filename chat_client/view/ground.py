@@ -24,7 +24,7 @@ _RGB = re.compile(r"rgba?:([0-9a-f]{1,4})/([0-9a-f]{1,4})/([0-9a-f]{1,4})", re.I
 
 
 class Ground:
-    """`found` is told the theme that fits, as soon as the terminal has said what it stands on."""
+    """`found` gets the theme that fits, as soon as the terminal has told its background colour."""
 
     def __init__(self, found: Callable[[ThemeName], None]) -> None:
         self._found = found
@@ -32,7 +32,7 @@ class Ground:
         self._asked = False
 
     def take(self, answer: str) -> None:
-        """An answer of the terminal's, to whatever question."""
+        """Take an answer of the terminal, to any question."""
         colour = _COLOUR.match(answer)
         if self._asked and colour and (theme := theme_on(colour[1])):
             self._found(theme)

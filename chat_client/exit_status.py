@@ -32,5 +32,5 @@ SUMMARY = (
     f"{ExitStatus.NO_CONNECTION} no connection, {ExitStatus.NOT_KNOWN} not known whether it was sent, "
     f"{ExitStatus.CANNOT_WRITE} cannot write to stdout, {ExitStatus.FAULT} a fault of the client, "
     f"{of_signal(signal.SIGHUP)} hung up, {of_signal(signal.SIGINT)} interrupted, "
-    f"{of_signal(signal.SIGTERM)} terminated."
+    f"{of_signal(signal.SIGQUIT)} quit, {of_signal(signal.SIGTERM)} terminated."
 )

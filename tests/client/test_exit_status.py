@@ -26,9 +26,10 @@ def test_of_an_error(error: ChatError, status: ExitStatus) -> None:
 
 
 def test_help_and_the_document_have_all_of_them() -> None:
-    ended = {of_signal(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
+    ended = {of_signal(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)}
     known = {int(status) for status in ExitStatus} | ended
     assert {int(number) for number in re.findall(r"\b\d+\b", SUMMARY)} == known
     table = DOCUMENT.read_text(encoding="utf-8").partition("| exit status |")[2].partition("\n\n")[0]
-    rows = re.findall(r"^\| (\d+(?:, \d+)*) \|", table, re.MULTILINE)
-    assert {int(number) for row in rows for number in row.split(", ")} == known
+    by_row = re.findall(r"^\| (\d+) \|", table, re.MULTILINE)
+    by_signal = re.findall(r"\b(\d+) (?:SIG|Ctrl-)", table)
+    assert {int(number) for number in (*by_row, *by_signal)} == known

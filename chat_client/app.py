@@ -39,7 +39,7 @@ from chat_client.plain import may_keep
 from chat_client.rows.cells import safe
 from chat_client.rows.items import Said, begin
 from chat_client.settings import Settings
-from chat_client.states import Connected, Ended, Outgoing
+from chat_client.states import Connected, Outgoing
 from chat_client.suspending import Suspension
 from chat_client.typing_in import Candidates, Hidden
 from chat_client.view.ground import Ground
@@ -133,8 +133,6 @@ class App:
                 self._learn()
             if isinstance(event, Outgoing) and event.state not in ("waiting", "held"):
                 self._over(self._uploads.pop(event.key, None))
-            if isinstance(event, Ended):
-                self.screen.tell("error", f"{event.why}; Ctrl-D leaves", 3600.0)
             self._carry_out()
             self._draw_soon()
             done += 1

@@ -20,6 +20,7 @@ from chat_server.protocol.file_replies import Upload
 from chat_server.protocol.times import iso
 
 PENDING_PLACE = 1 << 62  # behind all messages
+OVER = "the connection has ended, a new start signs in"
 
 
 Words = tuple[str, str] | None  # the chat in which it is told, and the words
@@ -347,6 +348,10 @@ def _connection(screen: Screen, event: Connecting | Connected | Lost | Ended | F
     else:
         for room in screen.rooms.values():
             room.asked.clear()
+    if isinstance(event, Ended) and event.code != "closed":
+        # In the chat, where all of it can be read; the bar has room for what to do.
+        screen.open.feed.note("error", event.why, iso(int(screen.now * 1000)))
+        screen.tell("error", f"{OVER}; Ctrl-D leaves", 3600.0)
 
 
 def _connected(screen: Screen, event: Connected) -> None:

@@ -63,7 +63,17 @@ def refused(screen: Screen, why: Why, error: ChatError, now: float) -> None:
     if isinstance(why, Quiet | Quoted):
         return
     chat = why.chat if isinstance(why, Shown | Changing) else screen.open_name
-    note(screen, chat, "error", why_not(error), answer=isinstance(why, Shown | Changing))
+    note(screen, chat, "error", _what(why, error) + why_not(error), answer=isinstance(why, Shown | Changing))
+
+
+def _what(why: Why, error: ChatError) -> str:
+    """What came to nothing, where the words do not tell it. Of a command that was typed no more than its verb is
+    repeated: the rest may be a password."""
+    if isinstance(error, Refused):
+        return ""
+    if isinstance(why, Changing):
+        return f"{why.verb} #{why.id}: "
+    return f"{why.line.split(' ', 1)[0]}: " if isinstance(why, Shown) and why.line.startswith("/") else ""
 
 
 def note(screen: Screen, chat: str, kind: Any, text: str, answer: bool = False) -> None:

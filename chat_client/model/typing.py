@@ -20,12 +20,13 @@ from chat_client.model.effects import (
     SendText,
     Shown,
 )
+from chat_client.model.incoming import OVER
 from chat_client.model.moving import leave, open_chat, open_thread, search
 from chat_client.model.replies import note
 from chat_client.model.screen import Question, Screen
 from chat_client.rows.cells import safe
 from chat_client.rows.items import begin
-from chat_client.states import chat_name
+from chat_client.states import Ended, chat_name
 from chat_client.typed import find
 from chat_server.protocol.events import CommandForm
 
@@ -54,6 +55,9 @@ def _fits(screen: Screen, text: str) -> bool:
 
 
 def _say(screen: Screen, text: str) -> bool:
+    if isinstance(screen.connection, Ended):
+        screen.tell("error", f"not sent: {OVER}; Ctrl-D leaves", 3600.0)
+        return False
     if len(text) > screen.text_max and screen.view is None:
         _offer_file(screen, text, typed=True)
         return False

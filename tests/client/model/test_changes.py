@@ -7,7 +7,7 @@ from chat_client.model import moving
 from chat_client.model.effects import Ask, Post, SetText
 from chat_client.model.replies import refused
 from chat_client.model.typing import answer, submit
-from chat_client.states import Lost
+from chat_client.states import Ended, Lost
 from chat_server.protocol.events import Changed, Chat, Left, Message
 from tests.client.people import Me, at, said
 
@@ -49,6 +49,7 @@ def test_after_a_refusal_an_edit_starts_from_what_is_there() -> None:
     me = ready()
     ask = do(me, "edit", "second")
     refused(me.screen, ask.why, Disconnected("lost"), me.now)
+    assert "edit #1: lost" in me.text()
     compose(me, "edit")
     assert me.wanted(SetText) == [SetText("first")]
 
@@ -114,3 +115,12 @@ def test_who_opens_a_chat_has_said_where_it_goes() -> None:
     me.hear(Left("#team", "alice", "bob"))
     moving.open_chat(me.screen, "main")
     assert submit(me.screen, "hello")
+
+
+def test_what_is_typed_after_the_end_stays_in_the_line() -> None:
+    me = ready()
+    me.hear(Ended("signed_out", "the password was changed on another connection; sign in with the new one"))
+    assert "✗ the password was changed on another connection" in me.text()
+    assert "Ctrl-D leaves" in me.text("bar")
+    assert not submit(me.screen, "hello") and not me.wanted(Post)
+    assert me.text("bar").startswith(" not sent: the connection has ended")

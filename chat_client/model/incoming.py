@@ -20,7 +20,7 @@ from chat_server.protocol.file_replies import Upload
 from chat_server.protocol.times import iso
 
 PENDING_PLACE = 1 << 62  # behind all messages
-OVER = "the connection has ended, a new start signs in"
+OVER = "the connection has ended: Ctrl-D leaves, a new start signs in"
 
 
 Words = tuple[str, str] | None  # the chat in which it is told, and the words
@@ -218,7 +218,8 @@ def _delayed_sent(screen: Screen, event: e.DelayedSent) -> Words:
 def _notice(screen: Screen, event: e.Notice) -> Words:
     if event.owner and (room := screen.rooms.get(event.chat or "")):
         room.owner = event.owner
-    return None if screen.catching_up else _other(screen, event)
+    chat = event.chat if event.chat in screen.rooms else screen.open_name
+    return None if screen.catching_up else _in_words(screen, chat or "main", event)
 
 
 def _invited(screen: Screen, event: e.Invited) -> Words:
@@ -350,8 +351,8 @@ def _connection(screen: Screen, event: Connecting | Connected | Lost | Ended | F
             room.asked.clear()
     if isinstance(event, Ended) and event.code != "closed":
         # In the chat, where all of it can be read; the bar has room for what to do.
-        screen.open.feed.note("error", event.why, iso(int(screen.now * 1000)))
-        screen.tell("error", f"{OVER}; Ctrl-D leaves", 3600.0)
+        screen.open.feed.note("info", event.why, iso(int(screen.now * 1000)))
+        screen.tell("error", OVER, 3600.0)
 
 
 def _connected(screen: Screen, event: Connected) -> None:

@@ -56,7 +56,7 @@ def _fits(screen: Screen, text: str) -> bool:
 
 def _say(screen: Screen, text: str) -> bool:
     if isinstance(screen.connection, Ended):
-        screen.tell("error", f"not sent: {OVER}; Ctrl-D leaves", 3600.0)
+        screen.tell("error", f"not sent: {OVER}", 3600.0)
         return False
     if len(text) > screen.text_max and screen.view is None:
         _offer_file(screen, text, typed=True)

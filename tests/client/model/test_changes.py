@@ -120,7 +120,7 @@ def test_who_opens_a_chat_has_said_where_it_goes() -> None:
 def test_what_is_typed_after_the_end_stays_in_the_line() -> None:
     me = ready()
     me.hear(Ended("signed_out", "the password was changed on another connection; sign in with the new one"))
-    assert "✗ the password was changed on another connection" in me.text()
+    assert "· the password was changed on another connection" in me.text()
     assert "Ctrl-D leaves" in me.text("bar")
     assert not submit(me.screen, "hello") and not me.wanted(Post)
     assert me.text("bar").startswith(" not sent: the connection has ended")

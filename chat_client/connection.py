@@ -226,7 +226,7 @@ class Chat:
         """
         line_bytes = len(wire.encode(verb, {**arguments, "key": "k" * 64}, "l" * 32))
         if line_bytes > self._upkeep.line_bytes_max:
-            raise Refused("line_too_long", f"that is too long for one message ({line_bytes} bytes); send it in parts")
+            raise Refused("line_too_long", f"that is too long for one message ({line_bytes} bytes); send it as a file")
         return self._post(secrets.token_urlsafe(12), verb, arguments)
 
     def _post(self, key: str, verb: str, arguments: dict[str, Any]) -> Outgoing:

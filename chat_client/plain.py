@@ -43,6 +43,7 @@ OPEN_SECONDS_MAX = 5
 PROGRESS_SECONDS = 2.0  # between two lines about a file on its way
 # At the end of a pipe what it sent is waited for; a person who leaves has seen what waits.
 LAST_SECONDS_MAX, ATTENDED_LAST_SECONDS_MAX = 30, 2
+FILE_USAGE = next(form.usage for form in OWN if form.verb == "send_file")
 
 
 class Plain:
@@ -127,10 +128,13 @@ class Plain:
     def _lines(self, event: AnyEvent) -> list[str]:
         match event:
             case Outgoing():
+                news = event.state != "waiting" or event.error is not None
+                told = show.outgoing(event, self._chat.user, now()) if news else []
                 if event.state == "failed":
                     self._status = ExitStatus.REFUSED
-                news = event.state != "waiting" or event.error is not None
-                return show.outgoing(event, self._chat.user, now()) if news else []
+                    if len(event.text or "") > self._chat.limits.get("text_max", len(event.text or "")):
+                        told.append(f"* what no message can hold goes as a file: {FILE_USAGE}")
+                return told
             case Lost():
                 news, self._lost_before = event.why != self._lost_before, event.why
                 return show.state(event, clock.elapsed()) if news else []

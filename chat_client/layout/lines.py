@@ -74,9 +74,7 @@ def bar(screen: Screen, columns: int) -> Row:
     """What concerns the line that is typed; one thing at a time, the most pressing one."""
     right = _scrolled(screen)
     if screen.question is not None:
-        return Row(
-            cut([("question", f" {screen.question.text} "), ("hint", " Enter: yes · any other key: no")], columns)
-        )
+        return _asked(screen.question.text, columns)
     if screen.flash is not None:
         told = (f"note-{screen.flash[0]}", f" {safe(screen.flash[1])}")
         return _ends([*_mode(screen), told], right, columns)
@@ -92,6 +90,14 @@ def bar(screen: Screen, columns: int) -> Row:
         return _ends([part for transfer in screen.transfers.values() for part in _transfer(transfer)],
                      [("hint", " Alt-X cancels ")], columns)  # fmt: skip
     return _ends([], right, columns)
+
+
+def _asked(question: str, columns: int) -> Row:
+    """Which key says yes is never cut off."""
+    hint = " Enter: yes · any other key: no"
+    if width(question) + 2 + width(hint) > columns:
+        hint = " Enter: yes"
+    return Row(cut([("question", f" {fit(question, columns - 2 - width(hint))} "), ("hint", hint)], columns))
 
 
 def _mode(screen: Screen) -> list[Fragment]:

@@ -73,7 +73,7 @@ def _say(screen: Screen, text: str) -> bool:
         return True
     screen.view = None
     if screen.put_out is not None:
-        words = f"you are not in {safe(screen.put_out)} any more: send this to {safe(screen.addressee)}?"
+        words = f"send this to {safe(screen.addressee)}? you are not in {safe(screen.put_out)} any more"
         screen.question = Question(words, "elsewhere", text)
         return False
     _send(screen, text)
@@ -151,7 +151,7 @@ def pasted(screen: Screen, text: str) -> None:
 def _offer_file(screen: Screen, text: str, typed: bool = False) -> None:
     """Offer to send as a file a text that no message can hold. `typed`: it stands in the line, and is removed then."""
     target = screen.open.name
-    words = f"{len(text)} characters, a message has at most {screen.text_max}: send a file to {target}?"
+    words = f"{len(text)} of at most {screen.text_max} characters: send a file to {target}?"
     screen.question = Question(words, "file", (target, text, typed))
 
 

@@ -304,6 +304,12 @@ async def test_plain_says_what_was_refused(home: Home) -> None:
     assert "- unknown_chat: no chat is open, nothing was sent" in out, "the first one was meant for nobody"
 
 
+async def test_plain_says_how_a_long_text_goes(home: Home) -> None:
+    status, out, error = await run(home, "--plain", stdin=b"x" * 5000 + b"\n")
+    assert (status, error) == (1, "") and "- too_large: " in out
+    assert out.endswith("* what no message can hold goes as a file: /send_file <target> <path>\n")
+
+
 async def test_what_was_shown_is_read_when_the_next_line_comes(home: Home) -> None:
     await home.chat.json("bob")
     alice = await home.chat.json("alice")

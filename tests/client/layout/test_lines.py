@@ -1,7 +1,9 @@
+import pytest
+
 from chat_client.model import moving
 from chat_client.model.effects import Results, Shown
 from chat_client.model.replies import answered
-from chat_client.model.screen import Transfer
+from chat_client.model.screen import Question, Transfer
 from chat_client.states import Ended
 from chat_server.protocol.events import Banned, Chat, Found, Page
 from tests.client.people import Me, said
@@ -109,3 +111,16 @@ def test_an_empty_line_says_where_a_text_goes() -> None:
     assert me.screen.hint == "message to bob · / for commands", "which a click does not change"
     moving.choose(me.screen, -1)
     assert me.screen.hint == ""
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 110, 200])
+def test_a_question_says_at_any_width_which_key_says_yes(columns: int) -> None:
+    me = Me(columns=columns)
+    me.load()
+    for text in (
+        "paste 9 lines?",
+        "50000 of at most 4096 characters: send a file to #a-chat-with-a-long-name?",
+    ):
+        me.screen.question = Question(text, "file")
+        row = me.rows("bar")[0]
+        assert " Enter: yes" in row and row.startswith(f" {text[:12]}")

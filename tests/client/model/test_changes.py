@@ -100,7 +100,7 @@ def test_what_was_typed_in_a_chat_that_is_gone_goes_to_main_only_when_that_is_sa
         me.hear(Left("#team", "alice", "bob" if how == "removed" else None))
     assert me.screen.open_name == "main"
     assert not submit(me.screen, me.screen.typed) and not me.wanted(Post)
-    assert me.text("bar").startswith(" you are not in #team any more: send this to everyone?  Enter: yes")
+    assert me.text("bar").startswith(" send this to everyone? you are not in #team any more  Enter: yes")
     answer(me.screen, False)
     assert not submit(me.screen, me.screen.typed) and not me.wanted(Post), "it is asked until it is said"
     answer(me.screen, True)

@@ -389,13 +389,15 @@ MIGRATIONS = (
     -- What the stored texts of each user have in UTF-8: messages and their comments, delayed ones, reasons of reports,
     -- why one is away, topics of the chats that one owns.
     CREATE TABLE text_bytes (user_id INTEGER PRIMARY KEY REFERENCES users, bytes INTEGER NOT NULL) STRICT;
-    INSERT INTO text_bytes SELECT user_id, sum(octet_length(text)) FROM (
+    -- Row by row: GROUP BY would sort all texts, in memory.
+    INSERT INTO text_bytes SELECT user_id, octet_length(text) FROM (
         SELECT user_id, text FROM messages
         UNION ALL SELECT user_id, text FROM delayed
         UNION ALL SELECT reporter, reason FROM reports
         UNION ALL SELECT id, away FROM users
         UNION ALL SELECT owner, topic FROM chats
-    ) WHERE text IS NOT NULL AND user_id IS NOT NULL GROUP BY user_id;
+    ) WHERE text IS NOT NULL AND user_id IS NOT NULL
+        ON CONFLICT (user_id) DO UPDATE SET bytes = bytes + excluded.bytes;
     {_counted("messages", "user_id", "text", ("come", "change", "go"))}
     {_counted("delayed", "user_id", "text", ("come", "go"))}
     {_counted("reports", "reporter", "reason", ("come", "change", "go"))}

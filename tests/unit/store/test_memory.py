@@ -3,6 +3,8 @@
 The figures are those of SQLite itself: the most that it ever had, with the pages of its cache.
 """
 
+import contextlib
+import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -83,6 +85,30 @@ def _rows_of_each_statement(db: Database, do: Callable[[], object]) -> list[int]
     finally:
         db.connection.trace_v2(0, None)
     return touched
+
+
+DATA = Path(__file__).parents[2] / "data"
+LONG = "x" * 4000
+
+
+@pytest.mark.parametrize("version", [3, 8])
+def test_the_peak_of_an_upgrade(tmp_path: Path, version: int) -> None:
+    """More text than may be kept is there, and all of it is read anew."""
+    (tmp_path / "chat.db").write_bytes(gzip.decompress((DATA / f"chat-v{version}.db.gz").read_bytes()))
+    with contextlib.closing(apsw.Connection(str(tmp_path / "chat.db"))) as old, old:
+        columns = [name for _, name, *_ in old.execute("PRAGMA table_info(messages)")]
+        taken = {"id": "1000 + value", "seq": "1000 + value", "text": "?1", "alone": "1"}
+        old.execute(
+            f"""WITH RECURSIVE numbers (value) AS (VALUES (1) UNION ALL SELECT value + 1 FROM numbers WHERE value < ?2)
+            INSERT INTO messages ({", ".join(columns)}) SELECT {", ".join(taken.get(name, name) for name in columns)}
+            FROM numbers, (SELECT * FROM messages WHERE text IS NOT NULL LIMIT 1)""",
+            (LONG, 2 * PEAK_BYTES_MAX // len(LONG)),
+        )
+        old.execute("UPDATE state SET seq = 1000000")
+    apsw.status(apsw.SQLITE_STATUS_MEMORY_USED, True)
+    before = apsw.status(apsw.SQLITE_STATUS_MEMORY_USED)[0]
+    open_writer(tmp_path).close()
+    assert apsw.status(apsw.SQLITE_STATUS_MEMORY_USED)[1] - before < PEAK_BYTES_MAX
 
 
 def test_temporary_files_are_kept_in_memory(tmp_path: Path) -> None:

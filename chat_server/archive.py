@@ -6,7 +6,9 @@ directory until all is there.
 """
 
 import hashlib
+import io
 import os
+import re
 import secrets
 import shutil
 import tarfile
@@ -25,6 +27,8 @@ SUMS = "SHA256SUMS"
 CHUNK_BYTES = 1 << 20
 SYNC_BYTES = 8 << 20
 _PART = ".restore."
+# What a chat has in its folders: see `blobs`.
+_OURS = re.compile(rf"{FILES}/[0-9a-f]{{2}}(/[0-9a-f]{{64}})?|{UPLOADS}/[0-9]+(\.[0-9a-f]{{64}})?")
 
 Progress = Callable[[str, int, int], None]
 """What is being done, how much of it is done, of how much."""
@@ -103,10 +107,7 @@ def _write(archive: Path, database: Path, files: Path, progress: Progress) -> No
         text = "".join(sums).encode()
         info = tarfile.TarInfo(SUMS)
         info.size, info.mode, info.mtime = len(text), 0o600, int(database.stat().st_mtime)
-        with tempfile.TemporaryFile() as lines:
-            lines.write(text)
-            lines.seek(0)
-            tar.addfile(info, lines)
+        tar.addfile(info, io.BytesIO(text))
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str, sums: list[str]) -> str:
@@ -196,6 +197,7 @@ def restore(file: Path, data: str, force: bool, progress: Progress) -> Path:
                 f"the data directory {directory.path} is not empty; choose another --data,"
                 " or replace what is in it with --force"
             )
+        _refuse_others(directory.path)
         _restore(file, directory.path, progress)
         return directory.path
     except backup.Unusable as error:
@@ -204,6 +206,23 @@ def restore(file: Path, data: str, force: bool, progress: Progress) -> Path:
         raise StartError(f"cannot restore into {directory.path}: {error.strerror or error}") from None
     finally:
         directory.close()
+
+
+def _refuse_others(data: Path) -> None:
+    """Raises StartError where --force would remove what no chat has left there."""
+    found = next((path for path in _removed(data) if not _OURS.fullmatch(path.relative_to(data).as_posix())), None)
+    if found is None and backup.is_of_another_program(data / FILE):
+        found = data / FILE
+    if found is not None:
+        raise StartError(f"{found} is not of a chat, and would be lost: choose another --data, or move it away")
+
+
+def _removed(data: Path) -> Iterator[Path]:
+    for folder in (FILES, UPLOADS):
+        if (data / folder).is_dir():
+            yield from (data / folder).rglob("*")
+        elif (data / folder).exists():
+            yield data / folder
 
 
 def _restore(file: Path, data: Path, progress: Progress) -> None:

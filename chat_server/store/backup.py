@@ -75,6 +75,16 @@ def check(path: Path) -> None:
         raise Unusable(f"its database is damaged: {error}") from None
 
 
+def is_of_another_program(path: Path) -> bool:
+    """Whether it is a sound database that is not ours. One that is empty or damaged is nobody's."""
+    try:
+        with _opened(path, apsw.SQLITE_OPEN_READONLY) as connection:
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() or (0,)
+            return bool(tables) and connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,)
+    except apsw.Error:
+        return False
+
+
 def files(path: Path) -> list[Stored]:
     """Those whose bytes belong to the database; of each sum once. A database of the first versions has none."""
     with _opened(path, apsw.SQLITE_OPEN_READONLY) as connection:

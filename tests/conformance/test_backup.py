@@ -12,6 +12,7 @@ import tarfile
 from pathlib import Path
 
 import apsw
+import pytest
 
 from chat_server.store.database import open_reader
 from tests.conformance.conftest import Start
@@ -247,6 +248,20 @@ async def test_restore_refuses_what_it_must(start: Start, tmp_path: Path) -> Non
     done(chat.server, "restore", str(file), "--force")
     chat.server.start()
     assert await everything(await chat.json("bob")) == ["first"]
+
+
+@pytest.mark.parametrize("name", ["files/report.odt", "files/ab/notes.txt", "uploads/photo.jpg", "chat.db"])
+async def test_force_removes_only_what_a_chat_has(start: Start, tmp_path: Path, name: str) -> None:
+    chat = start()
+    file = tmp_path / "chat.tar"
+    done(chat.server, "backup", str(file))
+    other = Server(tmp_path / "other")
+    precious = other.data / name
+    precious.parent.mkdir(parents=True)
+    with contextlib.closing(apsw.Connection(str(precious))) as made:
+        made.execute("CREATE TABLE theirs (a)")
+    assert f"{precious} is not of a chat" in refused(other, "restore", str(file), "--force")
+    assert precious.exists()
 
 
 def damaged(file: Path) -> dict[str, bytes]:

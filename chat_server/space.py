@@ -14,6 +14,8 @@ from chat_server.errors import Refusal, not_done
 log = logging.getLogger("chat.space")
 
 SPARE = "spare"
+# What SQLite writes first.
+LOG = "chat.db-wal"
 # Removing 2,000 messages of 4 KB overwrites about 12 MB in SQLite's log.
 SPARE_BYTES_MAX = 16 << 20
 # Of a small disk the spare file takes no more than this part.
@@ -36,8 +38,10 @@ class Space:
         self._spare = directory / SPARE
         free_bytes, total_bytes = _free_and_total(directory)
         self._spare_bytes = min(SPARE_BYTES_MAX, reserve_bytes, total_bytes // SPARE_PART)
-        if free_bytes < START_BYTES:
-            self.give_up_spare()
+        # The log of a run that was killed is room that this one writes to again.
+        there = free_bytes + _size(directory / LOG)
+        if there < START_BYTES:
+            self._shrink_spare(START_BYTES - there)
 
     def free_bytes(self) -> int:
         now = self._clock.monotonic()
@@ -45,7 +49,7 @@ class Space:
             self._looked = now
             self._free_bytes, _ = _free_and_total(self._directory)
             # What is missing of the spare file is not for new content.
-            self._kept_bytes = self.reserve_bytes + max(0, self._spare_bytes - self._spare_size())
+            self._kept_bytes = self.reserve_bytes + max(0, self._spare_bytes - _size(self._spare))
         return self._free_bytes
 
     def has_room(self, wanted_bytes: int = 0) -> bool:
@@ -58,38 +62,47 @@ class Space:
 
     def give_up_spare(self) -> bool:
         """Make half of the spare file's room free; False if there is none left. Who fills the disk takes that, too."""
-        size = self._spare_size()
+        return self._shrink_spare(_size(self._spare) // 2)
+
+    def _shrink_spare(self, by_bytes: int) -> bool:
+        size = _size(self._spare)
+        left = size - max(by_bytes, PIECE_BYTES_MIN)
         try:
-            if size // 2 >= PIECE_BYTES_MIN:
-                os.truncate(self._spare, size // 2)
+            if left > 0:
+                os.truncate(self._spare, left)
             else:
                 self._spare.unlink()
         except OSError:
             return False
         self.look_again()
-        log.error("the disk is full: %d KiB of %s were given up, so that deleting goes on", size // 2048, self._spare)
+        given = (size - max(left, 0)) >> 10
+        log.error("the disk is full: %d KiB of %s were given up, so that deleting goes on", given, self._spare)
         return True
 
     def keep_spare(self) -> None:
         """Make the spare file where there is room for it."""
-        missing = self._spare_bytes - self._spare_size()
-        if missing <= 0 or self.free_bytes() < self.reserve_bytes + missing:
+        missing = self._spare_bytes - _size(self._spare)
+        if missing > 0 and self.free_bytes() >= self.reserve_bytes + missing:
+            self._grow_spare(self._spare_bytes)
+
+    def take_back(self) -> None:
+        """At the stop: what this run had on a full disk is kept for the next one."""
+        self.look_again()
+        size = _size(self._spare)
+        self._grow_spare(min(self._spare_bytes, size + self.free_bytes()))
+
+    def _grow_spare(self, to_bytes: int) -> None:
+        if to_bytes <= _size(self._spare):
             return
         try:
             descriptor = os.open(self._spare, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.posix_fallocate(descriptor, 0, self._spare_bytes)
+                os.posix_fallocate(descriptor, 0, to_bytes)
             finally:
                 os.close(descriptor)
         except OSError as error:
             log.debug("no spare file could be made: %s", error)
         self.look_again()
-
-    def _spare_size(self) -> int:
-        try:
-            return self._spare.stat().st_size
-        except OSError:
-            return 0
 
 
 def _free_and_total(directory: Path) -> tuple[int, int]:
@@ -99,6 +112,13 @@ def _free_and_total(directory: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def no_room() -> Refusal:

@@ -10,7 +10,7 @@ from tests.unit.fakes import FakeClock
 
 BLOCK = 4096
 RESERVE = 1 << 20
-TOTAL = 8 << 20  # of which a 16th is spare
+TOTAL = 16 << 20  # of which a 16th is spare
 
 
 @pytest.fixture
@@ -72,7 +72,23 @@ def test_a_start_on_a_full_disk_has_some_of_it(disk: SimpleNamespace, tmp_path: 
     whole = spare(tmp_path)
     disk.free = 0
     Space(tmp_path, RESERVE, FakeClock())
-    assert spare(tmp_path) == whole // 2
+    assert spare(tmp_path) == whole - space.START_BYTES
+
+
+def test_what_a_run_had_is_kept_for_the_next_one(disk: SimpleNamespace, tmp_path: Path) -> None:
+    """However often it is started and stopped, or killed, on a disk that is full."""
+    Space(tmp_path, RESERVE, FakeClock()).keep_spare()
+    whole = spare(tmp_path)
+    for _ in range(20):
+        disk.free = 0
+        made = Space(tmp_path, RESERVE, FakeClock())
+        disk.free = whole - spare(tmp_path)
+        made.take_back()
+        assert spare(tmp_path) == whole
+    (tmp_path / "chat.db-wal").write_bytes(bytes(space.START_BYTES))
+    disk.free = 0
+    Space(tmp_path, RESERVE, FakeClock())
+    assert spare(tmp_path) == whole, "what was killed left its log, which is written to again"
 
 
 def test_without_a_reserve_there_is_neither(disk: SimpleNamespace, tmp_path: Path) -> None:

@@ -170,7 +170,10 @@ class Node:
         self._log: Log = LocalLog(self.time, applied=state.applied)
         self._timer: asyncio.TimerHandle | None = None
         self._scrubbing: asyncio.Task[None] | None = None
-        self._tidy_ms = self._use_ms = self.time.now().elapsed_ms + TIDY_MS
+        self._tidy_ms = self.time.now().elapsed_ms + TIDY_MS
+        # Well before a token would end that is used all the time.
+        self._use_every_ms = min(TIDY_MS, self.limits.token_ttl_ms // 2)
+        self._use_ms = self.time.now().elapsed_ms + self._use_every_ms
         self._steps = self.time.steps
         # What came due while the server was down.
         self.submit(Due())
@@ -289,7 +292,7 @@ class Node:
     def _execute_here(self, batch: Batch) -> Executed:
         """On the writer's thread. What went into files that somebody took away is not acknowledged."""
         executed = self._executor.execute(batch)
-        self._files.check()
+        self._files.check_committed()
         return executed
 
     async def _execute_without_room(self, batch: Batch) -> Executed:
@@ -385,7 +388,7 @@ class Node:
 
     def _wait_ms(self, due_ms: int | None, due_at_ms: int | None) -> int:
         now = self.time.now()
-        wait_ms = min(self._tidy_ms if due_ms is None else due_ms, self._tidy_ms) - now.elapsed_ms
+        wait_ms = min(self._tidy_ms if due_ms is None else due_ms, self._tidy_ms, self._use_ms) - now.elapsed_ms
         return wait_ms if due_at_ms is None else min(wait_ms, due_at_ms - now.at_ms)
 
     def _ring(self, due_ms: int | None, due_at_ms: int | None) -> None:
@@ -402,7 +405,7 @@ class Node:
 
     def _use_tokens(self) -> None:
         """A token lives since its last use, and whoever stays connected uses it."""
-        self._use_ms = self.time.now().elapsed_ms + TIDY_MS
+        self._use_ms = self.time.now().elapsed_ms + self._use_every_ms
         tokens = self.hub.tokens()
         for start in range(0, len(tokens), TOKENS_AT_ONCE):
             self.submit(UseTokens(tokens[start : start + TOKENS_AT_ONCE]))
@@ -421,9 +424,12 @@ class Node:
         self.readers.close()
         self.transfers.close()
         self._writer.shutdown(wait=True)
+        self._files.close()
         if self._gone:
             self._executor.abandon()
         self._executor.close()
+        if not self.failure:
+            self.space.take_back()
 
 
 def _limits(settings: Settings) -> Limits:

@@ -24,6 +24,8 @@ FILES = "files"
 UPLOADS = "uploads"
 # Holds the `history` of the database that the files belong to.
 OWNER = "history"
+# How SQLite's log begins, of either order of bytes.
+_LOG_BEGINS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _OPENED = (LOCK, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", FILES, UPLOADS)
 
 
@@ -86,12 +88,26 @@ class OpenFiles:
         """After the database was opened and written to."""
         self._directory = directory
         self._found = {name: _identity(directory / name) for name in _OPENED}
+        self._log = os.open(directory / f"{DATABASE}-wal", os.O_RDONLY | os.O_CLOEXEC)
 
     def check(self) -> None:
         """Raises Gone. Six calls of stat, so that it can be asked after each commit."""
         for name, identity in self._found.items():
             if _identity(self._directory / name) != identity:
                 raise Gone(f"{self._directory / name} was removed, moved or replaced while the server ran")
+
+    def check_committed(self) -> None:
+        """Right after a commit. Raises Gone.
+
+        SQLite goes on where it was in a log that was emptied under it. Nobody could read that: its beginning is zeros.
+        """
+        self.check()
+        begins = os.pread(self._log, 4, 0)
+        if begins and begins not in _LOG_BEGINS:
+            raise Gone(f"{self._directory / DATABASE}-wal was emptied while the server ran")
+
+    def close(self) -> None:
+        os.close(self._log)
 
 
 def _identity(path: Path) -> tuple[int, int, bool] | None:

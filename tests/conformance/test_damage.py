@@ -155,6 +155,20 @@ async def test_nothing_is_acknowledged_into_files_that_are_gone(start: Start) ->
     chat.server.process = None
 
 
+async def test_nothing_is_acknowledged_into_a_log_that_was_emptied(start: Start) -> None:
+    chat = start()
+    anna = await chat.json("anna")
+    await anna.ok("/send_all before")
+    process = chat.server.process
+    assert process is not None
+    os.truncate(chat.server.data / "chat.db-wal", 0)
+    reply = await anna.refused("/send_all after")
+    assert reply["code"] == "unavailable" and "done" not in reply
+    assert process.wait(5) == 1
+    assert "chat.db-wal was emptied" in chat.server.log
+    chat.server.process = None
+
+
 async def test_the_last_server_leaves_the_files_of_the_next_one(start: Start, tmp_path: Path) -> None:
     chat = start()
     data, process = chat.server.data, chat.server.process

@@ -87,11 +87,14 @@ async def test_a_token_outlives_the_server(start: Start) -> None:
 
 
 async def test_a_token_has_a_life(start: Start) -> None:
-    chat = start("--token-ttl", "1s")
+    chat = start("--token-ttl", "2s")
     alice, watcher = await chat.json(), await chat.json()
-    await watcher.ok(f"/send_delayed {alice.name} {soon(1)} the time is over")
+    await alice.send("/quit")
+    await alice.rest()
+    await watcher.ok(f"/send_delayed {alice.name} {soon(2.5)} the time is over")
     await watcher.event("delayed_sent")
     assert await (await chat.json_stranger()).code(f"/resume {alice.token}") == "bad_token"
+    assert await (await chat.json_stranger()).code(f"/resume {watcher.token}") == "ok", "who stays uses it"
 
 
 async def test_changes_come_by_seq(chat: Chat) -> None:

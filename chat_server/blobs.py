@@ -77,7 +77,7 @@ class Blobs:
         """The sha256 of the part, which is on disk then."""
         with self._part(upload).open("rb") as part:
             digest = hashlib.file_digest(part, "sha256").hexdigest()
-            os.fsync(part.fileno())
+            _fsync(part.fileno())
         return digest
 
     def place(self, upload: int, sha256: str) -> None:
@@ -189,6 +189,14 @@ def sync(path: Path) -> None:
     """Make the bytes of a file, or the names in a folder, durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        _fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _fsync(descriptor: int) -> None:
+    """What is on the disk after an fsync that failed is not known, even where it says that there was no room."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise OSError(errno.EIO, f"fsync failed: {error.strerror}") from None

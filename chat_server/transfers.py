@@ -21,7 +21,7 @@ from chat_server.protocol.file_replies import Upload
 from chat_server.rules.files import check_chunk
 from chat_server.rules.turn import Opened, View
 from chat_server.store import files
-from chat_server.store.database import Database
+from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database
 
 log = logging.getLogger("chat.files")
 
@@ -118,6 +118,9 @@ class Transfers:
             swept = await self.reader.run(remove_dropped, self.blobs)
             if swept:
                 self._submit(Swept(swept))
+        except (*DISK_ERRORS, LOCKED, UNOPENED) as error:
+            # Nothing is lost with it: the next sweep looks again.
+            log.error("cannot read which files may go: %s", error)
         finally:
             self._sweeping = None
 

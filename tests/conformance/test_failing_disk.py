@@ -1,0 +1,153 @@
+"""Calls of the system that fail: what has no room is refused, all else ends the server; what it acknowledged is there.
+
+A library that is loaded before the server fails them: `tests/failing.c`.
+"""
+
+import errno
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.conftest import UNLIMITED
+from tests.conformance.test_crash import Sender, all_of_main, check
+from tests.conformance.test_disk import assert_not_done
+from tests.conformance.uploads import bytes_of, chunk, fetch, open_upload, send_file, send_rest
+from tests.harness import Chat, Json, JsonClient, Server
+
+SOURCE = Path(__file__).parents[1] / "failing.c"
+LOG, DATABASE, PART = "/chat.db-wal", "/chat.db", "/uploads/2"
+STOPS_S = 20
+DATA = bytes_of(50_000, 5)
+
+
+class FailingServer(Server):
+    def __init__(self, data: Path, library: Path) -> None:
+        self._faults = data.with_name("faults")
+        super().__init__(
+            data, *UNLIMITED, "--disk-reserve", "off", "--log-level", "warning",
+            environment={"LD_PRELOAD": str(library), "FAILING": str(self._faults)},
+        )  # fmt: skip
+
+    def fail(self, *faults: tuple[str, int, str]) -> None:
+        new = self._faults.with_suffix(".new")
+        new.write_text("".join(f"{call} {number} {path}\n" for call, number, path in faults))
+        new.replace(self._faults)
+
+    def stopped(self) -> int:
+        """Its exit status, once it has stopped by itself."""
+        assert self.process is not None and self.process.stdout is not None
+        status = self.process.wait(STOPS_S)
+        self.process.stdout.close()
+        self.process = None
+        return status
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler (cc): tests/failing.c cannot be built")
+    made = tmp_path_factory.mktemp("failing") / "failing.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", made, SOURCE, "-ldl"], check=True)
+    return made
+
+
+Failing = tuple[Chat, FailingServer]
+
+
+@pytest.fixture
+async def failing(tmp_path: Path, library: Path) -> AsyncIterator[Failing]:
+    server = FailingServer(tmp_path / "data", library)
+    server.start()
+    chat = Chat(server)
+    yield chat, server
+    await chat.close()
+    server.fail()
+    server.close()
+    assert "Traceback" not in server.log
+
+
+async def say(client: JsonClient, sender: Sender, number: int) -> Json:
+    (reply,) = await client.pipeline([sender.command(number)])
+    sender.take(reply)
+    return reply
+
+
+async def assert_kept(chat: Chat, server: FailingServer, sender: Sender) -> None:
+    """After the next start."""
+    await chat.close()
+    server.fail()
+    server.start()
+    check(sender, await all_of_main(chat))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [("write", errno.EIO, LOG), ("write", errno.EROFS, LOG)]
+    + [("fsync", number, path) for number in (errno.EIO, errno.ENOSPC) for path in (LOG, DATABASE)],
+    ids=str,
+)
+async def test_a_disk_that_failed_ends_the_server(failing: Failing, fault: tuple[str, int, str]) -> None:
+    chat, server = failing
+    sender, client = Sender("sender"), await chat.json("sender")
+    await say(client, sender, 0)
+    server.fail(fault)
+    number = 1
+    # Bytes reach the database when SQLite's log has a thousand pages.
+    while (reply := await say(client, sender, number))["type"] == "ok":
+        number += 1
+    assert reply["code"] == "unavailable" and "done" not in reply, "nobody knows what is on the disk"
+    assert server.stopped() == 1 and "the disk failed" in server.log
+    await assert_kept(chat, server, sender)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG], ids=errno.errorcode.get)
+async def test_what_has_no_room_is_refused_and_all_else_goes_on(failing: Failing, number: int) -> None:
+    chat, server = failing
+    sender, client = Sender("sender"), await chat.json("sender")
+    sent = await send_file(client, "main", "photo", DATA)
+    upload = (await open_upload(client, "main", "other", bytes_of(100)))["upload"]
+    await say(client, sender, 0)
+    server.fail(("write", number, LOG), ("write", number, PART))
+    assert_not_done(await say(client, sender, 1))
+    assert_not_done(await client.refused(chunk(upload, b"some")))
+    assert (await fetch(client, f"/get_file {sent['file']['id']}"))[0] == DATA
+    assert await client.code("/history main") == "ok"
+    server.fail()
+    assert (await say(client, sender, 1))["type"] == "ok"
+    server.kill()
+    await assert_kept(chat, server, sender)
+
+
+@pytest.mark.parametrize("fault", [("write", errno.EIO), ("fsync", errno.EIO), ("fsync", errno.EDQUOT)], ids=str)
+async def test_a_disk_that_fails_under_a_file_ends_the_server(failing: Failing, fault: tuple[str, int]) -> None:
+    chat, server = failing
+    client = await chat.json("anna")
+    await send_file(client, "main", "first", bytes_of(10))
+    opened = await open_upload(client, "main", "photo", DATA)
+    server.fail((*fault, PART))
+    reply = opened
+    while reply["type"] == "ok":
+        _, reply = await client.command(chunk(opened["upload"], DATA[reply["received"] : reply["received"] + 30_000]))
+    assert reply["code"] == "unavailable" and "done" not in reply
+    assert server.stopped() == 1
+    await chat.close()
+    server.fail()
+    server.start()
+    client = await chat.json("anna")
+    await send_rest(client, await open_upload(client, "main", "photo", DATA), DATA)
+
+
+async def test_what_cannot_be_read_is_said_and_logged(failing: Failing) -> None:
+    chat, server = failing
+    client = await chat.json("anna")
+    sent = await send_file(client, "main", "photo", DATA)
+    (blob,) = (path for path in (server.data / "files").rglob("*") if path.is_file())
+    server.fail(("read", errno.EIO, blob.name))
+    reply = await client.refused(f"/get_file {sent['file']['id']}")
+    assert reply["code"] == "unavailable"
+    server.fail()
+    assert await client.code("/send_all it goes on") == "ok"

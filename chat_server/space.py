@@ -1,7 +1,7 @@
 """The room on the disk of the data directory: how much of it stays free, and a spare file for when there is none.
 
 New content is refused while less than `--disk-reserve` is free. What other programs write can still fill the disk; then
-the spare file is given up, half by half, so that deleting and expiry, which write before they free anything, can go on.
+the spare file is given up, piece by piece, so that deleting and expiry, which write before they free anything, go on.
 """
 
 import logging
@@ -22,7 +22,7 @@ SPARE_BYTES_MAX = 16 << 20
 SPARE_PART = 16
 PIECE_BYTES_MIN = 64 << 10
 # SQLite's log and its index, and what a start stores.
-START_BYTES = 512 << 10
+START_BYTES = 256 << 10
 # A look at the disk costs 2 µs, too much for each command; in this time even a fast disk does not take much.
 LOOK_SECONDS = 0.01
 
@@ -36,6 +36,7 @@ class Space:
         self._looked = float("-inf")
         self._directory = directory
         self._spare = directory / SPARE
+        self._piece_bytes = PIECE_BYTES_MIN
         free_bytes, total_bytes = _free_and_total(directory)
         self._spare_bytes = min(SPARE_BYTES_MAX, reserve_bytes, total_bytes // SPARE_PART)
         # The log of a run that was killed is room that this one writes to again.
@@ -61,12 +62,16 @@ class Space:
         self._looked = float("-inf")
 
     def give_up_spare(self) -> bool:
-        """Make half of the spare file's room free; False if there is none left. Who fills the disk takes that, too."""
-        return self._shrink_spare(_size(self._spare) // 2)
+        """Make some of the spare file's room free; False if there is none left. Who fills the disk takes that, too.
+
+        What does not suffice is doubled the next time: to delete a message takes little, and may be asked for often.
+        """
+        piece_bytes, self._piece_bytes = self._piece_bytes, self._piece_bytes * 2
+        return self._shrink_spare(piece_bytes)
 
     def _shrink_spare(self, by_bytes: int) -> bool:
         size = _size(self._spare)
-        left = size - max(by_bytes, PIECE_BYTES_MIN)
+        left = size - by_bytes
         try:
             if left > 0:
                 os.truncate(self._spare, left)
@@ -80,7 +85,8 @@ class Space:
         return True
 
     def keep_spare(self) -> None:
-        """Make the spare file where there is room for it."""
+        """Make the spare file where there is room for it. MUST be called every now and then."""
+        self._piece_bytes = PIECE_BYTES_MIN
         missing = self._spare_bytes - _size(self._spare)
         if missing > 0 and self.free_bytes() >= self.reserve_bytes + missing:
             self._grow_spare(self._spare_bytes)

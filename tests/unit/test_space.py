@@ -47,7 +47,7 @@ def test_the_room_of_the_spare_file_is_not_for_new_content(disk: SimpleNamespace
     assert not made.has_room()
 
 
-def test_the_spare_file_is_given_up_half_by_half_and_made_again(disk: SimpleNamespace, tmp_path: Path) -> None:
+def test_the_spare_file_is_given_up_in_growing_pieces_and_made_again(disk: SimpleNamespace, tmp_path: Path) -> None:
     clock = FakeClock()
     made = Space(tmp_path, RESERVE, clock)
     made.keep_spare()
@@ -56,7 +56,8 @@ def test_the_spare_file_is_given_up_half_by_half_and_made_again(disk: SimpleName
     sizes = []
     while made.give_up_spare():
         sizes.append(spare(tmp_path))
-    assert sizes[:2] == [whole // 2, whole // 4] and sizes[-1] == 0
+    piece = space.PIECE_BYTES_MIN
+    assert sizes[:3] == [whole - piece, whole - 3 * piece, whole - 7 * piece] and sizes[-1] == 0
     disk.free = RESERVE
     clock.advance(1000)
     made.keep_spare()
@@ -65,6 +66,7 @@ def test_the_spare_file_is_given_up_half_by_half_and_made_again(disk: SimpleName
     clock.advance(1000)
     made.keep_spare()
     assert spare(tmp_path) == whole
+    assert made.give_up_spare() and spare(tmp_path) == whole - piece, "what suffices is asked anew each time"
 
 
 def test_a_start_on_a_full_disk_has_some_of_it(disk: SimpleNamespace, tmp_path: Path) -> None:

@@ -48,8 +48,6 @@ class Offline:
         self._limits_of(self._executor.state)
         try:
             result = self._execute(self._executor, command)
-            while self._executor.is_erasing:
-                self._execute(self._executor, Erase())
         except NoRoom:
             raise StartError("the disk is full; nothing was done") from None
         except DISK_ERRORS as error:
@@ -57,7 +55,20 @@ class Offline:
         if isinstance(result, Refusal):
             raise result
         assert isinstance(result, Reply)
+        self._erase(self._executor)
         return result
+
+    def _erase(self, executor: Executor) -> None:
+        """Remove all that a deleted account left, for who is told that it is gone. Raises StartError."""
+        try:
+            while executor.is_erasing:
+                self._execute(executor, Erase())
+        except (NoRoom, StartError, *DISK_ERRORS) as error:
+            why = "another program keeps the database locked" if isinstance(error, StartError) else error
+            raise StartError(
+                "the account was deleted and nobody is shown its texts, but some are still on the disk and could not be"
+                f" removed ({why}); the server goes on with that once it runs"
+            ) from None
 
     def _execute(self, executor: Executor, command: Any) -> Any:
         state = executor.state

@@ -79,8 +79,11 @@ def erase_reactions(db: Database, user_id: int, seq: int, limit: int) -> list[in
         FROM json_each(?2) AS listed WHERE messages.id = listed.value""",
         (user_id, listed, seq),
     )
-    db.run(
-        "DELETE FROM reactions WHERE user_id = ? AND message_id IN (SELECT value FROM json_each(?))", (user_id, listed)
+    # Up to twenty to each message.
+    db.portions(
+        "DELETE FROM reactions WHERE (message_id, emoji, user_id) IN (SELECT message_id, emoji, user_id FROM reactions"
+        " WHERE user_id = ? AND message_id IN (SELECT value FROM json_each(?)) LIMIT ?)",
+        (user_id, listed),
     )
     return ids
 
@@ -96,14 +99,14 @@ def delete_membership(db: Database, user_id: int, chat_id: int) -> None:
 
 
 _ROWS = (
-    "DELETE FROM keys WHERE user_id = ?1 AND key IN (SELECT key FROM keys WHERE user_id = ?1 LIMIT ?2)",
-    "DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE user_id = ?1 LIMIT ?2)",
+    "DELETE FROM keys WHERE user_id = ?1 AND key IN (SELECT key FROM keys WHERE user_id = ?1 ORDER BY key LIMIT ?2)",
+    "DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE user_id = ?1 ORDER BY id LIMIT ?2)",
     "DELETE FROM blocks WHERE user_id = ?1 AND blocked_id IN"
-    " (SELECT blocked_id FROM blocks WHERE user_id = ?1 LIMIT ?2)",
+    " (SELECT blocked_id FROM blocks WHERE user_id = ?1 ORDER BY blocked_id LIMIT ?2)",
     "DELETE FROM blocks WHERE blocked_id = ?1 AND user_id IN"
-    " (SELECT user_id FROM blocks WHERE blocked_id = ?1 LIMIT ?2)",
+    " (SELECT user_id FROM blocks WHERE blocked_id = ?1 ORDER BY user_id LIMIT ?2)",
     "UPDATE reports SET reason = '' WHERE reporter = ?1 AND target IN"
-    " (SELECT target FROM reports WHERE reporter = ?1 AND reason <> '' LIMIT ?2)",
+    " (SELECT target FROM reports WHERE reporter = ?1 AND reason <> '' ORDER BY target LIMIT ?2)",
 )
 
 

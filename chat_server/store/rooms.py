@@ -48,7 +48,8 @@ def of_user(db: Database, user_id: int) -> list[Room]:
 
 
 def ids_of_user(db: Database, user_id: int) -> list[int]:
-    return [row[0] for row in db.all("SELECT chat_id FROM members WHERE user_id = ? AND room IS NOT NULL", (user_id,))]
+    rows = db.all("SELECT chat_id FROM members WHERE user_id = ? AND room IS NOT NULL ORDER BY chat_id", (user_id,))
+    return [chat_id for (chat_id,) in rows]
 
 
 def count_of_user(db: Database, user_id: int) -> int:

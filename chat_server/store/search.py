@@ -114,7 +114,7 @@ def tidy(db: Database) -> None:
 
     The blocks of an index that is made anew go first: they have words that are to be gone.
     """
-    old = db.one("SELECT id FROM old_word_blocks LIMIT 1")
+    old = db.one("SELECT id FROM old_word_blocks ORDER BY id LIMIT 1")
     if old is not None:
         db.run(f"DROP TABLE words_{old[0]}")
         db.run("DELETE FROM old_word_blocks WHERE id = ?", old)

@@ -203,13 +203,17 @@ def _json_label(fields: dict[str, Any]) -> str | None:
     raise Refusal("bad_argument", "a label is 1 to 32 of A-Z a-z 0-9 _ . -")
 
 
+def _unknown_fields(spec: Spec, fields: dict[str, Any]) -> Refusal:
+    unknown = sorted(fields.keys() - spec.names)[:UNKNOWN_NAMED_MAX]
+    named = ", ".join(f"“{clean(name)[:40]}”" for name in unknown)
+    known = ", ".join(name for each in spec.arguments for name in (each.name, each.also) if name)
+    return _usage_refused(spec, f"it has no field {named} (its fields: {known or 'none'})")
+
+
 def _from_json(spec: Spec, fields: dict[str, Any]) -> Command:
-    known = [name for each in spec.arguments for name in (each.name, each.also) if name]
-    unknown = sorted(fields.keys() - known)
-    if unknown:
-        # Said before anything that is missing: a name that is misspelt is both.
-        named = ", ".join(f"“{clean(name)[:40]}”" for name in unknown[:UNKNOWN_NAMED_MAX])
-        raise _usage_refused(spec, f"it has no field {named} (its fields: {', '.join(known) or 'none'})")
+    # Before anything that is missing: a name that is misspelt is both.
+    if not spec.names.issuperset(fields):
+        raise _unknown_fields(spec, fields)
     values: dict[str, Any] = {}
     for argument in spec.arguments:
         raw = fields.pop(argument.name, None)

@@ -55,6 +55,8 @@ class Spec(Struct, frozen=True):
     positional: tuple[tuple[Argument, int], ...]
     pairs: dict[str, Argument]
     marked: dict[str, Argument]
+    # Those of its fields in the JSON form, second names too.
+    names: frozenset[str]
     build: Callable[..., "Command"]
 
 
@@ -122,6 +124,7 @@ def command(
             ),
             pairs={argument.name: argument for argument in arguments if argument.pair},
             marked={argument.name: argument for argument in arguments if argument.marked},
+            names=frozenset(name for argument in arguments for name in (argument.name, argument.also) if name),
             build=cls,
         )
         _enter(cls.spec, control)

@@ -149,7 +149,7 @@ class Acceptor:
             return f"the server has all the {self._most} connections that it takes; try again later"
         most = self._most_of_network
         if most is not None and self._of_network[network] >= most and not is_loopback(address):
-            return f"your address has all the {most} connections that one may have"
+            return f"your address has all the {most} connections that one may have; close one, then connect again"
         return None
 
     async def _connect(self, sock: socket.socket, context: ssl.SSLContext | None, address: str, network: str) -> None:

@@ -63,11 +63,12 @@ class Connection(asyncio.BufferedProtocol):
         self._in_order = False  # whether the end is the wish of the one at the other side
         self.closing = False
         self.address = address
+        self.network = network_of(address)
         self.local = is_loopback(address)
         now = clock.monotonic()
         self._buckets = allowances.of_connection(now)
         if not self.local:
-            self._buckets += allowances.of_network(network_of(address), now)
+            self._buckets += allowances.of_network(self.network, now)
         self.since_ms = clock.now_ms()
         # Whose it is, and what program it says that it is.
         self.name = ""
@@ -152,7 +153,7 @@ class Connection(asyncio.BufferedProtocol):
         """The one place where a connection ends."""
         self.closing = True
         if self._command_wait is not None:
-            self.spare()
+            self.charge(-1.0)
         for timer in (self._abort, self._command_wait, self._taken, self._sign_in):
             if timer is not None:
                 timer.cancel()
@@ -175,25 +176,24 @@ class Connection(asyncio.BufferedProtocol):
             self._has_waited = False
             return True
         now = self._clock.monotonic()
-        wait = max((each.reserve(now) for each in self._all_buckets()), default=0.0)
+        wait = max((each.reserve(now) for each in self._all_buckets(now)), default=0.0)
         if wait <= 0:
             return True
         self._command_wait = asyncio.get_running_loop().call_later(wait, self._has_its_turn)
         return False
 
-    def _all_buckets(self) -> list[Allowance]:
+    def _all_buckets(self, now: float) -> list[Allowance]:
         if not self.user_id:
             return self._buckets
-        return self._buckets + self._allowances.of_user(self.user_id, self._clock.monotonic())
+        return self._buckets + self._allowances.of_user(self.user_id, now)
 
-    def spare(self, chunk_bytes: int = FREE_CHUNK_BYTES) -> None:
+    def discount(self, chunk_bytes: int) -> None:
         """Chunks of files are paced by their answers: the more one carries, the less it takes off the rates."""
-        for each in self._all_buckets():
-            each.give_back(min(1.0, chunk_bytes / FREE_CHUNK_BYTES))
+        self.charge(-min(1.0, chunk_bytes / FREE_CHUNK_BYTES))
 
     def charge(self, commands: float) -> None:
-        """What was done cost the others as much as so many more commands: the next ones wait for longer."""
-        for each in self._all_buckets():
+        """What was done cost the others as much as so many more commands: the next ones wait for longer, or shorter."""
+        for each in self._all_buckets(self._clock.monotonic()):
             each.give_back(-commands)
 
     def _has_its_turn(self) -> None:

@@ -1,4 +1,4 @@
-"""The server around the sessions: listening, how many may connect, who has stalled, and stopping in order."""
+"""The server around the sessions: what listens, who has stalled, the metrics, and stopping in order."""
 
 import asyncio
 import logging
@@ -28,10 +28,10 @@ from chat_server.threads import started_pool
 
 log = logging.getLogger("chat.server")
 
-# The whole of a stop stays under 5 seconds.
 _UNKNOWN = (
     "the server stops; whether this was done is not known: look with /history later, or send it with the same key"
 )
+# The whole of a stop stays under 5 seconds.
 DRAIN_SECONDS = 2.0
 FLUSH_SECONDS = 1.5
 

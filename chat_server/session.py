@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from chat_server import __version__
 from chat_server.actions import ActionLog
-from chat_server.addresses import network_of
 from chat_server.connection import STRANGER_LINE_BYTES_MAX, Connection
 from chat_server.delivery.blocks import render, render_reply
 from chat_server.entries import EndTokens, Logged, Seen, Told, adds
@@ -86,7 +85,6 @@ class Session(Connection):
         self._shown_from = 0  # what is unread up to here was not shown, since a position was given
         self._last: tuple[int, Seen] | None = None  # at the end: whose it was, and all that was written
         self._talk: Target | None = None
-        self.network = network_of(address)
         self.token: bytes | None = None
         self._tried = ""  # the name of a sign-in that is under way
 
@@ -329,9 +327,9 @@ class Session(Connection):
         return await done
 
     async def _run_prepared(self, parsed: Parsed, command: Command, started: float) -> None:
+        if isinstance(command, c.Chunk):
+            self.discount(len(command.base64))
         for _ in range(PREPARE_TRIES_MAX):
-            if isinstance(command, c.Chunk):
-                self.spare(len(command.base64))
             wants_token = self.outbox.format == "json"
             asker = Asker(self.user_id, self.number, self, self.local, self.token, wants_token)
             prepared = await self._node.preparer.prepare(asker, command)

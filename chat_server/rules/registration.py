@@ -42,7 +42,7 @@ def _refuse_too_many(asked: Turn | View, network: str) -> None:
     most, start_ms, count = asked.limits.accounts_count, *registrations.made(asked.db, network)
     ends_ms = start_ms + asked.limits.accounts_window_ms
     if network and most is not None and count >= most and asked.elapsed_ms < ends_ms:
-        at_ms = asked.at_ms + ends_ms - asked.elapsed_ms
+        at_ms = asked.wall_ms(ends_ms)
         raise Refusal(
             "rate_limited",
             f"{count} accounts were made from your address, the most there may be; no more {until(at_ms, asked.at_ms)},"
@@ -96,4 +96,4 @@ def revoke_code(turn: Turn, command: o.RevokeCode) -> r.CodeRevoked:
 @reading(o.ListCodes)
 def list_codes(view: View, command: o.ListCodes) -> r.CodeList:
     codes = registrations.codes(view.db, view.elapsed_ms)
-    return r.CodeList([r.Code(id, iso(view.at_ms + expires_ms - view.elapsed_ms)) for id, expires_ms in codes])
+    return r.CodeList([r.Code(id, iso(view.wall_ms(expires_ms))) for id, expires_ms in codes])

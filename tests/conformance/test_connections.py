@@ -20,7 +20,9 @@ async def test_connections_of_one_address(start_remote: Start) -> None:
     for _ in range(2):
         await chat.json(source=REMOTE)
     refused = await chat.connection(source=REMOTE)
-    assert (await refused.rest()) == ["* closing: your address has all the 2 connections that one may have"]
+    assert (await refused.rest()) == [
+        "* closing: your address has all the 2 connections that one may have; close one, then connect again"
+    ]
     await chat.json(source="127.0.0.3")
     for _ in range(4):
         await chat.json()

@@ -39,7 +39,6 @@ TESTED_ELSEWHERE = {
     "prepare.py": "tests/conformance",
     "transfers.py": "tests/conformance",
     "cli.py": "tests/conformance/test_command_line.py",
-    "offline.py": "tests/conformance/test_command_line.py",
     "archive.py": "tests/conformance/test_backup.py",
     "protocol/operators.py": "tests/unit/protocol/test_commands.py",
     "protocol/operator_replies.py": "tests/unit/protocol/test_text.py",

@@ -24,7 +24,7 @@ log = logging.getLogger("chat.acceptor")
 
 HANDSHAKE_SECONDS = 10.0
 # Of one socket in one turn of the loop; then the others are served.
-ACCEPTED_AT_ONCE_MAX = 32
+ACCEPTED_AT_ONCE_MAX = 8
 # Kept free of connections: for the database, for files, and for those who are told that there is no room.
 DESCRIPTORS_RESERVED = 64
 # So many of these stay free for the database and for files, whatever else uses the others up.

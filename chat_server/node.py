@@ -113,7 +113,7 @@ class Reading:
     async def next(self) -> Page:
         """Raises Refusal."""
         if type(self._query) is c.GetFile:
-            await self._node.transfers.turn()
+            await self._node.transfers.turn(self._user_id)
         return await self._reader.serve(self._user_id, self._next)
 
     def _next(self, db: Database) -> Page:

@@ -8,6 +8,7 @@ something. What is taken off the disk is what the store has noted as dropped; wh
 import asyncio
 import errno
 import logging
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,55 @@ log = logging.getLogger("chat.files")
 SWEPT_AT_ONCE_MAX = 100
 # Chunks and lines of files of all transfers together: 12.5 MiB a second where each is full. The rest is the chat's.
 PIECES_PER_SECOND_MAX = 400
+# The loop wakes to the millisecond and not to the half: so much is made up for.
+CATCH_UP_SECONDS = 0.05
+
+
+class Turns:
+    """So many a second, users by turns: who transfers over 500 connections gets no more than who has one."""
+
+    def __init__(self, clock: Clock, per_second: float) -> None:
+        self._clock = clock
+        self._seconds = 1 / per_second
+        self._next = 0.0
+        # Who waits, by user; the user who had a turn goes to the end.
+        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
+
+    async def wait(self, user_id: int) -> None:
+        if not self._waiting and self._is_due():
+            return
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._waiting:
+            self._go_on_later()
+        self._waiting.setdefault(user_id, deque()).append(mine)
+        await mine
+
+    def _is_due(self) -> bool:
+        """Take the next turn, if its time has come."""
+        now = self._clock.monotonic()
+        if now < self._next:
+            return False
+        # A loop that was late by a little makes up for it; an idle one saves no more than that up.
+        self._next = max(self._next, now - CATCH_UP_SECONDS) + self._seconds
+        return True
+
+    def _go_on_later(self) -> None:
+        wait = max(0.0, self._next - self._clock.monotonic())
+        asyncio.get_running_loop().call_later(wait, self._go_on)
+
+    def _go_on(self) -> None:
+        while self._waiting:
+            user_id = next(iter(self._waiting))
+            queue = self._waiting[user_id]
+            if not queue[0].done():
+                if not self._is_due():
+                    self._go_on_later()
+                    return
+                queue[0].set_result(None)
+            queue.popleft()
+            del self._waiting[user_id]
+            if queue:
+                self._waiting[user_id] = queue
 
 
 class Transfers:
@@ -37,7 +87,6 @@ class Transfers:
         """`submit` puts a command in the log."""
         self.reader = Reader(directory, "files")
         self.blobs = Blobs(directory)
-        self._clock = clock
         self._time = time
         self._limits = limits
         self._submit = submit
@@ -45,15 +94,8 @@ class Transfers:
         self.failed: Callable[[Exception], None] = lambda error: None
         self.holders: set[int] = set()  # the sessions that asked for an upload
         self._sweeping: asyncio.Task[None] | None = None
-        self._next_turn = 0.0
-
-    async def turn(self) -> None:
-        """Wait until the next piece of a file may be taken in or read: first come, first served."""
-        now = self._clock.monotonic()
-        wait = self._next_turn - now
-        self._next_turn = max(self._next_turn, now) + 1 / PIECES_PER_SECOND_MAX
-        if wait > 0:
-            await asyncio.sleep(wait)
+        # `turn(user)`: until the next piece of a file may be taken in or read for this user.
+        self.turn = Turns(clock, PIECES_PER_SECOND_MAX).wait
 
     # ---- uploads
 
@@ -72,7 +114,7 @@ class Transfers:
 
         Raises Refusal: nothing of the bytes was taken.
         """
-        await self.turn()
+        await self.turn(user_id)
         try:
             return await self.reader.serve(user_id, self._take, user_id, session, command)
         except OSError as error:

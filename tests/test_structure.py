@@ -37,7 +37,6 @@ TESTED_ELSEWHERE = {
     "local.py": "tests/conformance",
     "node.py": "tests/conformance",
     "prepare.py": "tests/conformance",
-    "transfers.py": "tests/conformance",
     "cli.py": "tests/conformance/test_command_line.py",
     "archive.py": "tests/conformance/test_backup.py",
     "protocol/operators.py": "tests/unit/protocol/test_commands.py",

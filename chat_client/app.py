@@ -84,6 +84,7 @@ class App:
         self._tasks: set[asyncio.Task[None]] = set()
         self._transfers: dict[int, asyncio.Task[None]] = {}
         self._uploads: dict[str, int] = {}  # by the keys of what was sent
+        self._pasted: list[tempfile.TemporaryDirectory[str]] = []  # sent as files; each goes with the client
         self._numbers = count(1)
         self._drawn_at = self._draw_seconds = 0.0
         self._drawing: asyncio.TimerHandle | None = None
@@ -249,7 +250,9 @@ class App:
             case e.Copy():
                 self._terminal.copy(effect.text)
             case e.SendText():
-                path = Path(tempfile.mkdtemp(prefix="chat-client-")) / "pasted.txt"  # of mode 0700
+                folder = tempfile.TemporaryDirectory(prefix="chat-client-")  # of mode 0700
+                self._pasted.append(folder)
+                path = Path(folder.name) / "pasted.txt"
                 path.write_text(effect.text, encoding="utf-8", errors="replace")
                 self._do(e.SendFile(effect.target, effect.target, str(path)))
             case e.SendFile():

@@ -8,6 +8,7 @@ from typing import Any
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Filter, buffer_has_focus, has_completions, is_searching
 from prompt_toolkit.filters.base import Always
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -72,10 +73,30 @@ def _delete(event: KeyPressEvent) -> None:
 
 def _up(event: KeyPressEvent) -> None:
     event.current_buffer.auto_up()
+    _to_boundary(event.current_buffer)
 
 
 def _down(event: KeyPressEvent) -> None:
     event.current_buffer.auto_down()
+    _to_boundary(event.current_buffer)
+
+
+def _to_boundary(line: Buffer) -> None:
+    """Columns are counted in code points; the cursor never stands within a character."""
+    if line.cursor_position < len(line.text):
+        start = before(line.text, line.cursor_position + 1)
+        if start != line.cursor_position:
+            line.cursor_position = start
+
+
+def _swap(event: KeyPressEvent) -> None:
+    """The character before the cursor with the one on it; at the end the last two."""
+    line = event.current_buffer
+    text, at = line.text, line.cursor_position
+    at = before(text, at) if at == len(text) else at
+    first, end = before(text, at), after(text, at)
+    if first < at:
+        line.document = Document(text[:first] + text[at:end] + text[first:at] + text[end:], end)
 
 
 def _undo(event: KeyPressEvent) -> None:
@@ -121,7 +142,7 @@ EDITOR: tuple[tuple[tuple[Presses, ...], Handler, Filter], ...] = (
     ((("c-u",),), _named("unix-line-discard"), _EVER),
     ((("c-k",),), _named("kill-line"), _EVER),
     ((("c-y",),), _named("yank"), _EVER),
-    ((("c-t",),), _named("transpose-chars"), _EVER),
+    ((("c-t",),), _swap, _EVER),
     ((("c-_",),), _undo, _EVER),
     ((("c-j",),), _as_enter, _EVER),
     ((("s-tab",),), _complete_previous, has_completions),

@@ -45,6 +45,15 @@ def is_utf_8() -> bool:
     return lookup(sys.stdout.encoding or "ascii").name == "utf-8"
 
 
+def has(char: str) -> bool:
+    """Whether stdout can show it."""
+    try:
+        char.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def out(text: str) -> None:
     """Write to stdout and flush: a pipe may wait for the line. Raises BrokenPipeError, or CannotWrite."""
     try:

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 from wcwidth import wcwidth
 
+from chat_client import streams
+
 Fragment = tuple[str, str]  # style, text
 Glyph = tuple[str, int]  # what stands together in one place; its width, 1 or 2
 
@@ -35,6 +37,8 @@ def _width(char: str) -> int:
     """Cells of one character; 0: goes with the one before it; -1: nothing to show; -2: shown as a replacement; -3: goes
     with the one before it, and takes a cell."""
     code = ord(char)
+    if not streams.has(char):  # prompt_toolkit writes one `?` for it, however wide it would be
+        return -2
     if code < 0x20 or 0x7F <= code < 0xA0 or char in _SHOWN or char in _DISPUTED or 0xD800 <= code < 0xE000:
         return -2
     if code == 0x200D or 0xFE00 <= code <= 0xFE0F or 0x1F3FB <= code <= 0x1F3FF or 0xE0000 <= code <= 0xE0FFF:

@@ -2,11 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from prompt_toolkit.application import Application, create_app_session
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.key_binding import KeyPressEvent
 from prompt_toolkit.key_binding.defaults import load_key_bindings
 from prompt_toolkit.key_binding.key_bindings import KeyBindings
 from prompt_toolkit.key_binding.key_processor import KeyPress
@@ -96,3 +99,21 @@ async def test_the_line_shows_the_glyphs_of_messages_and_the_cursor_is_where_the
         line.cursor_position = at
         content = BufferControl(line, input_processors=[Glyphs()]).create_content(80, 1)
         assert get_cwidth(shown[: content.cursor_position.x]) == cells, at
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "at", "becomes", "then_at"),
+    [
+        ("up", f"{FAMILY}\nabc", len(FAMILY) + 3, f"{FAMILY}\nabc", 0),
+        ("down", f"ab\n{FLAG}", 1, f"ab\n{FLAG}", 3),
+        ("c-t", f"a{FLAG}{FAMILY}", 1 + len(FLAG), f"a{FAMILY}{FLAG}", len(f"a{FAMILY}{FLAG}")),
+        ("c-t", f"{ACCENT}{FLAG}", 4, f"{FLAG}{ACCENT}", 4),
+        ("c-t", f"{FLAG}", 2, f"{FLAG}", 2),
+    ],
+)
+def test_no_key_leaves_the_cursor_within_a_character(key: str, text: str, at: int, becomes: str, then_at: int) -> None:
+    line = Buffer(multiline=True)
+    line.text, line.cursor_position = text, at
+    handler = next(handler for presses, handler, _ in EDITOR if (key,) in presses)
+    handler(cast(KeyPressEvent, SimpleNamespace(current_buffer=line)))
+    assert (line.text, line.cursor_position) == (becomes, then_at)

@@ -1,10 +1,11 @@
+import io
 import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat_client.rows.cells import cut, fit, glyphs, pad, row_width, safe, taken, width, wrap
+from chat_client.rows.cells import _width, cut, fit, glyphs, pad, row_width, safe, taken, width, wrap
 
 TEXTS = st.text(max_size=80)
 HARM = st.text(
@@ -92,3 +93,13 @@ def test_fit_and_pad(text: str, cells: int) -> None:
     assert width(fit(text, cells)) <= cells
     assert width(pad(text, cells)) == cells
     assert row_width(cut([("", text), ("", "more")], cells)) <= cells
+
+
+def test_what_the_locale_cannot_show_takes_one_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """prompt_toolkit writes one `?` for it, and columns would shift by a wide character."""
+    _width.cache_clear()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="iso-8859-1"))
+    assert [width(text) for text in ("\xfc", "\u6f22", "e\u0301", "\U0001f642")] == [1, 1, 2, 1]
+    monkeypatch.undo()
+    _width.cache_clear()
+    assert width("\u6f22") == 2

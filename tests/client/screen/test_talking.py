@@ -1,5 +1,9 @@
 """Two people at the real client: what one types the other sees, and nothing disturbs the line that is typed."""
 
+from pathlib import Path
+
+import pytest
+
 from tests.client.tmux import Tmux
 from tests.harness import Server
 
@@ -87,6 +91,23 @@ def test_a_pasted_block_is_one_message_and_a_big_one_asks(tmux: Tmux, server: Se
     alice.until("row 19")
     alice.keys("Enter")
     bob.until("row 19")
+
+
+def test_a_paste_that_was_sent_as_a_file_leaves_none_behind(
+    tmux: Tmux, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    alice = tmux.client(server, "alice")
+    alice.paste("x" * 5000)
+    alice.until("send a file to main?")
+    alice.keys("Enter")
+    alice.until("pasted.txt")
+    assert list(folder.glob("chat-client-*/pasted.txt"))
+    alice.keys("C-d", "Enter")  # the answer to the upload may come after its message: then one is asked
+    alice.until("left with 0")
+    assert not list(folder.glob("chat-client-*"))
 
 
 def test_ctrl_c_clears_then_leaves(tmux: Tmux, server: Server) -> None:

@@ -1,8 +1,9 @@
 """One form for all the ways in which people type the same word: of texts that are searched, and of what is sought.
 
-`folded` MUST give the same for the same text on every machine and for ever, since the index keeps it: it stands on the
-tables of Unicode 3.2, which every Python has (`ucd_3_2_0`), and on case folding, which Unicode never changes. Whoever
-changes it has the index made anew (`schema`). What is a word in what comes out is for the index to say.
+`folded` MUST give the same for the same text on every machine and for ever, since the index keeps it. It stands on the
+tables of Unicode 3.2, which every Python has (`ucd_3_2_0`), on case folding, which Unicode never changes for a letter
+that it has, and on properties of the package `regex`, whose version is pinned. Whoever changes it, or that version, has
+the index made anew (`schema`). What is a word in what comes out is for the index to say.
 """
 
 import re

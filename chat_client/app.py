@@ -250,11 +250,7 @@ class App:
             case e.Copy():
                 self._terminal.copy(effect.text)
             case e.SendText():
-                folder = tempfile.TemporaryDirectory(prefix="chat-client-")  # of mode 0700
-                self._pasted.append(folder)
-                path = Path(folder.name) / "pasted.txt"
-                path.write_text(effect.text, encoding="utf-8", errors="replace")
-                self._do(e.SendFile(effect.target, effect.target, str(path)))
+                self._send_text(effect)
             case e.SendFile():
                 self._send_file(effect)
             case e.GetFile():
@@ -325,6 +321,17 @@ class App:
         else:
             self._uploads[command.key] = number
             handle(self.screen, command, self._now())
+
+    def _send_text(self, effect: e.SendText) -> None:
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="chat-client-")  # of mode 0700
+            self._pasted.append(folder)
+            path = Path(folder.name) / "pasted.txt"
+            path.write_text(effect.text, encoding="utf-8", errors="replace")
+        except OSError as error:
+            note(self.screen, effect.target, "error", f"the text cannot be made a file: {error.strerror or error}")
+        else:
+            self._send_file(e.SendFile(effect.target, effect.target, str(path)))
 
     def _receive_file(self, effect: e.GetFile) -> None:
         number = next(self._numbers)

@@ -76,7 +76,7 @@ class Tmux:
     """A tmux server of its own, with the terminals of one test."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self._folder = folder
         self._numbers = count(1)
         self._socket = f"chat-test-{os.getpid()}-{folder.name}"[:60]
 
@@ -101,10 +101,10 @@ class Tmux:
     def run(self, name: str, command: str, home: str = "home", columns: int = COLUMNS, rows: int = ROWS) -> Terminal:
         """A program; the terminal stays open when it ends, and says with which status."""
         terminal = Terminal(self._socket, name)
-        folder = self.folder / home
+        folder = self._folder / home
         folder.mkdir(exist_ok=True)
         variables = {"HOME": folder, "XDG_DATA_HOME": folder, "XDG_CONFIG_HOME": folder, "TZ": "UTC",
-                     "TMPDIR": folder, "PYTHONPATH": ROOT, "COLORTERM": "truecolor", "LANG": "C.UTF-8"}  # fmt: skip
+                     "PYTHONPATH": ROOT, "COLORTERM": "truecolor", "LANG": "C.UTF-8"}  # fmt: skip
         setting = " ".join(f"{key}={shlex.quote(str(value))}" for key, value in variables.items())
         line = f"trap : INT; {setting} {command}; echo left with $?; exec cat"
         terminal.tmux(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import apsw
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -47,6 +48,7 @@ from chat_server.rules.execute import Executed, Outcome
 from chat_server.rules.turn import Then, View
 from chat_server.settings import Settings
 from chat_server.space import Space, no_room
+from chat_server.store import keys
 from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database, NoRoom, open_writer
 from chat_server.store.directory import Gone, OpenFiles, claim
 from chat_server.store.state import State
@@ -71,7 +73,10 @@ LOCKED_SECONDS_MAX = 30.0
 # What the server itself has to do is tried again after so long when the disk was full, or the database locked.
 AGAIN_SECONDS = 1.0
 LOCKED_AGAIN_SECONDS = 0.2
-TELL_FULL_SECONDS = 10.0
+TELL_SECONDS = 10.0
+_KEY_WAS_USED = Refusal(
+    "unavailable", "an earlier try with this key may have been done; say it again in a moment, with the same key"
+)
 
 
 R = TypeVar("R")
@@ -138,6 +143,7 @@ class Node:
         self._finishing = False
         self._gone = False
         self._told_full = float("-inf")
+        self._told_unopened = float("-inf")
         self.metrics = Metrics(clock.now_ms())
         # What the running server counts, for /stats; the server around the node adds what it knows.
         self.live: Callable[[], dict[str, int]] = dict
@@ -271,10 +277,14 @@ class Node:
         except NoRoom:
             return await self._execute_without_room(batch)
         except LOCKED:
-            return self._refused(batch, not_done("another program keeps the database locked; try again in a moment"))
+            return await self._refused(
+                batch, not_done("another program keeps the database locked; try again in a moment")
+            )
         except UNOPENED as error:
-            log.error("a file could not be opened: %s; a batch was refused", error)
-            return self._refused(batch, not_done(f"a file could not be opened ({error}); try again in a moment"))
+            if self.clock.monotonic() - self._told_unopened > TELL_SECONDS:
+                self._told_unopened = self.clock.monotonic()
+                log.error("a file could not be opened: %s; what is said meanwhile is refused", error)
+            return await self._refused(batch, not_done(f"a file could not be opened ({error}); try again in a moment"))
 
     async def _execute(self, batch: Batch) -> Executed:
         """Wait for as long as one can while another program keeps the database locked."""
@@ -300,7 +310,7 @@ class Node:
 
         This batch is nobody else's: one that was rolled back is not in the log of a node that is alone.
         """
-        if self.clock.monotonic() - self._told_full > TELL_FULL_SECONDS:
+        if self.clock.monotonic() - self._told_full > TELL_SECONDS:
             self._told_full = self.clock.monotonic()
             log.error("the disk is full; nothing new is taken until there is room")
         self.space.look_again()
@@ -313,11 +323,11 @@ class Node:
                 executed = await self._execute(replace(batch, entries=small))
             except NoRoom:
                 if not more:
-                    return self._refused(batch, refused)
+                    return await self._refused(batch, refused)
             except (LOCKED, UNOPENED):
-                return self._refused(batch, refused)
+                return await self._refused(batch, refused)
         if executed is None:
-            return self._refused(batch, refused)
+            return await self._refused(batch, refused)
         outcomes = iter(executed.outcomes)
         return replace(
             executed,
@@ -333,13 +343,26 @@ class Node:
         self._executor.scrub()
         return found
 
-    def _refused(self, batch: Batch, refusal: Refusal) -> Executed:
+    async def _refused(self, batch: Batch, refusal: Refusal) -> Executed:
         """Nothing of the batch was done. What nobody asked for is tried again by itself."""
         loop, state = asyncio.get_running_loop(), self._executor.state
+        outcomes = []
         for entry in batch.entries:
             if not entry.session:
                 loop.call_later(AGAIN_SECONDS, self._log.submit, entry)
-        return Executed([Outcome(entry, refusal, [], state.seq) for entry in batch.entries], state.seq, None, None)
+            is_open = await self._may_have_been_done(entry)
+            outcomes.append(Outcome(entry, _KEY_WAS_USED if is_open else refusal, [], state.seq))
+        return Executed(outcomes, state.seq, None, None)
+
+    async def _may_have_been_done(self, entry: Entry) -> bool:
+        """Whether the key of a command was used before: an earlier try was done then, whose answer got lost."""
+        key = getattr(entry.command, "key", None)
+        if key is None:
+            return False
+        try:
+            return await self.readers.pick().run(keys.find, entry.user_id, key, 0) is not None
+        except (apsw.Error, OSError):
+            return True
 
     async def _watch(self) -> None:
         while True:

@@ -53,7 +53,7 @@ def _set(turn: Turn, command: c.SendDelayed) -> DelayedSet:
     due_ms, earliest_ms = _shown_ms(turn, when), _earliest_ms(turn, author, command.target.kind == "main", when)
     note = None
     if earliest_ms > due_ms:
-        note = f"you have sent the {limits.main_rate_count} messages to main that one may until then"
+        note = f"you have sent as many messages to main as one may until then ({limits.main_rate_count})"
     return DelayedSet(delayed_id, iso(earliest_ms), note)
 
 

@@ -175,7 +175,7 @@ def refuse_rate_limited(asked: Turn | View, user: User) -> None:
         ends_at_ms = asked.wall_ms(ends_ms)
         raise Refusal(
             "rate_limited",
-            f"nothing was sent: you have sent the {asked.limits.main_rate_count} messages to main that one may"
+            f"nothing was sent: you have sent as many messages to main as one may ({asked.limits.main_rate_count})"
             f" {until(ends_at_ms, asked.at_ms)}; after that you can go on",
             retry_at=iso(ends_at_ms),
         )

@@ -1,6 +1,7 @@
 """What is taken away from under the server, missing at the start, locked, or damaged: nothing goes without a word."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -237,6 +238,20 @@ async def test_a_stop_does_not_wait_for_the_lock(start: Start) -> None:
         assert chat.server.terminate() == 0
         (reply,) = [line for line in await anna.rest() if '"re":"send_all"' in line]
     assert '"code":"unavailable"' in reply and '"done":false' in reply
+
+
+async def test_whether_a_command_with_a_key_was_done_is_said_by_its_first_try(start: Start) -> None:
+    chat = start()
+    anna, bob = await chat.json("anna"), await chat.json("bob")
+    first, second = ({"cmd": "send_all", "text": text, "key": text} for text in ("one", "two"))
+    await anna.ok(first)
+    with locked(chat.server):
+        await anna.send(json.dumps(first), json.dumps(second))
+        while "keeps the database locked" not in chat.server.log:
+            await bob.roundtrip()
+        chat.server.terminate()
+        replies = [json.loads(line) for line in await anna.rest() if '"re":"send_all"' in line]
+    assert [(reply["code"], reply.get("done")) for reply in replies] == [("unavailable", None), ("unavailable", False)]
 
 
 # ---- bytes that are damaged

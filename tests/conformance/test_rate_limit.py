@@ -48,7 +48,7 @@ async def test_text_says_when_it_goes_on(start: Start) -> None:
     await alice.ok("/send_all one")
     _, reply = await alice.command("/send_all two")
     assert re.fullmatch(
-        r"- rate_limited: nothing was sent: you have sent the 1 messages to main that one may"
+        r"- rate_limited: nothing was sent: you have sent as many messages to main as one may \(1\)"
         r" until (\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d UTC, in \d+ min; after that you can go on",
         reply.replace("in 1 h;", "in 60 min;").replace(", on ", ", "),
     ), reply

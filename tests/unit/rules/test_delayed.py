@@ -73,7 +73,7 @@ def test_no_time_is_promised_at_which_it_cannot_go(chat: Chat) -> None:
     chat.say("alice", "/send_all the one of this hour")
     free = iso(NOON_MS + HOUR_MS)
     held = chat.say("alice", "/send_delayed main 1m waits").reply
-    assert (held.due, held.note) == (free, "you have sent the 1 messages to main that one may until then")
+    assert (held.due, held.note) == (free, "you have sent as many messages to main as one may until then (1)")
     late = chat.say("alice", "/send_delayed main 2h later").reply
     direct = chat.say("alice", "/send_delayed bob 1m direct").reply
     assert (late.due, late.note) == (iso(NOON_MS + 2 * HOUR_MS), None)

@@ -155,12 +155,16 @@ def _refuse_passwordless(turn: Turn, user: User) -> None:
         )
 
 
+def bad_token() -> Refusal:
+    return Refusal("bad_token", "this token is unknown, ended or too old; sign in with /sign_in <username>")
+
+
 @rule(EnterByToken)
 def enter_by_token(turn: Turn, command: EnterByToken) -> Entered:
     user_id = accounts.token_user(turn.db, command.token_hash, turn.elapsed_ms - turn.limits.token_ttl_ms)
     user = user_id and accounts.by_id(turn.db, user_id)
     if not user:
-        raise Refusal("bad_token", "this token is unknown, ended or too old; sign in with /sign_in <username>")
+        raise bad_token()
     _refuse_passwordless(turn, user)
     accounts.touch_token(turn.db, command.token_hash, turn.elapsed_ms)
     _is_here(turn, user.id)

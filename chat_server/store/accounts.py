@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from chat_server.protocol.names import Name
 from chat_server.store.database import Database
 
-# Of one user.
-TOKENS_MAX = 100
+# Of one user. A connection ends with its token, so this also bounds the connections of programs.
+TOKENS_MAX = 1000
 _COLUMNS = "id, name, password, created_ms, ban_until_ms, ban_reason, rate_start_ms, rate_count"
 _BY_ID = f"SELECT {_COLUMNS} FROM users WHERE id = ? AND deleted_ms IS NULL"
 _BY_NAME = f"SELECT {_COLUMNS} FROM users WHERE folded = ? AND deleted_ms IS NULL"

@@ -223,7 +223,7 @@ def _keys(told: Callable[[str], None], suspend: Callable[[], None]) -> KeyBindin
     def _(event: KeyPressEvent) -> None:
         suspend()
 
-    @keys.add("escape")
+    @keys.add("escape", filter=~is_searching)
     @keys.add(FOCUS_IN)
     @keys.add(FOCUS_OUT)
     @keys.add("<sigint>")

@@ -237,7 +237,7 @@ def name(presses: list[KeyPress]) -> str:
     if last.data.startswith("\x1b[") or last.key == Keys.Ignore:
         named = _of_sequence(last.data)
         if named or last.key == Keys.Ignore:
-            return alt + named if named else "that key"
+            return (named if "Alt-" in named else alt + named) if named else "that key"
     word = last.key.value if isinstance(last.key, Keys) else last.key
     modifiers = ""
     while word[1:2] == "-" and word[0] in "cs" and len(word) > 2:

@@ -6,13 +6,15 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application, create_app_session
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.key_binding import KeyPressEvent
 from prompt_toolkit.key_binding.defaults import load_key_bindings
 from prompt_toolkit.key_binding.key_bindings import KeyBindings
-from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.key_binding.key_processor import KeyPress, _Flush
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import BufferControl, Layout, Window
 from prompt_toolkit.output import DummyOutput
@@ -30,7 +32,7 @@ FAMILY, FLAG, ACCENT = "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9
 def pressed(*presses: str) -> list[KeyPress]:
     bindings = KeyBindings()
     bindings.add(*presses)(lambda event: None)
-    return [KeyPress(key, "") for key in bindings.bindings[0].keys]
+    return [KeyPress(key, key if len(key) == 1 else "") for key in bindings.bindings[0].keys]
 
 
 TABLE = [presses for row in EDITOR for presses in row[0]]
@@ -72,6 +74,26 @@ async def test_what_prompt_toolkit_has_besides_does_nothing() -> None:
             assert (line.text, line.cursor_position) == ("one two", 3), keys
             assert told == [f"{name([KeyPress(key, '') for key in keys])} does nothing here"], keys
         app.exit()
+        await running
+
+
+@pytest.mark.parametrize(("key", "left"), [("escape", "hello"), ("enter", "hello"), ("c-g", "hx"), ("c-c", "hx")])
+async def test_a_search_is_ended(key: str, left: str) -> None:
+    history = InMemoryHistory()
+    history.append_string("hello")
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        session, runs = PromptSession[str](history=history), asyncio.Event()
+        session.app.key_bindings = KeyBindings()
+        use(session.app, lambda words: None, lambda: None)
+        running = asyncio.create_task(session.prompt_async(default="hx", pre_run=runs.set))
+        await runs.wait()
+        await asyncio.wait_for(session.default_buffer._load_history_task or asyncio.sleep(0), 10)
+        for presses in (("c-r",), ("e",), ("l",), (key,)):
+            session.app.key_processor.feed_multiple([*pressed(*presses), _Flush])
+            session.app.key_processor.process_keys()
+        assert not session.app.layout.is_searching
+        assert session.default_buffer.text == left
+        session.app.exit(result="")
         await running
 
 

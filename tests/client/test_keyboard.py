@@ -121,6 +121,7 @@ def test_an_answer_that_never_ends_gives_way_to_the_next_key_of_control() -> Non
         ("\x1b[23;2~", "Shift-F11"),
         ("\x1b[1;9H", "Meta-Home"),
         ("\x1b[9;9u", "Meta-Tab"),
+        ("\x1b[27;8;32~", "Ctrl-Alt-Shift-Space"),
         ("\x1b[5@", "Ctrl-Shift-PgUp"),
         ("\x1b[31m", "that key"),
         ("\x7f", "Backspace"),

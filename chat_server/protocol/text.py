@@ -12,8 +12,8 @@ from typing import Any
 
 from chat_server.errors import Refusal
 from chat_server.protocol import events as e
-from chat_server.protocol.text_replies import REPLIES, file_told, until_told
-from chat_server.protocol.times import clock_time
+from chat_server.protocol.text_replies import REPLIES, file_told
+from chat_server.protocol.times import clock_time, until_told
 
 _CONTINUED = "\n    | "
 

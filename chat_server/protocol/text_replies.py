@@ -9,15 +9,11 @@ from chat_server.protocol import file_replies as f
 from chat_server.protocol import operator_replies as o
 from chat_server.protocol import room_replies as r
 from chat_server.protocol.files import size_told
-from chat_server.protocol.times import distance, moment, parse_iso
+from chat_server.protocol.times import moment, until_told
 
 
 def file_told(file: e.File) -> str:
     return f"file {file.name}, {size_told(file.size)}; /get_file {file.id}"
-
-
-def until_told(end: str, now: str) -> str:
-    return f"until {moment(end, now)}, in {distance((parse_iso(end) or 0) - (parse_iso(now) or 0))}"
 
 
 _Rendered = tuple[list[str], str]

@@ -1,4 +1,4 @@
-"""Accepting connections: each is counted from the accept on, by address too, and one too many is told so and cut.
+"""Accepting connections: each counts from the accept on, by address too; a connection too many is told so and cut.
 
 It is done here and not by `loop.create_server`, which counts a TLS connection once its handshake is over, lets one
 handshake last a minute, and turns at full speed where there are no descriptors left.
@@ -25,12 +25,12 @@ log = logging.getLogger("chat.acceptor")
 HANDSHAKE_SECONDS = 10.0
 # Of one socket in one turn of the loop; then the others are served.
 ACCEPTED_AT_ONCE_MAX = 8
-# Kept free of connections: for the database, for files, and for those who are told that there is no room.
+# Connections leave these free for the database, for files, and for refusing connections in words.
 DESCRIPTORS_RESERVED = 64
 # So many of these stay free for the database and for files, whatever else uses the others up.
 SPARE_DESCRIPTORS = 16
 PAUSE_SECONDS = 1.0
-# A refused connection stays so long, so that what its peer still sends does not reset it before its line is read.
+# A refused connection stays open so long, since bytes that its peer still sends would reset it before its line is read.
 # While so many stay, further ones are cut at once.
 FAREWELL_SECONDS = 1.0
 FAREWELLS_MAX = 16
@@ -41,7 +41,7 @@ _GONE = {
 }  # fmt: skip
 
 
-# Makes what speaks over a connection from this address; it calls the function once, when the connection is lost.
+# Makes the protocol for a connection from this address, which calls the function once, when the connection is lost.
 Open = Callable[[str, Callable[[], None]], asyncio.BaseProtocol]
 
 
@@ -132,7 +132,7 @@ class Acceptor:
         for sock in self._listening:
             asyncio.get_running_loop().add_reader(sock, self._accept, sock)
 
-    # ---- those who may come in
+    # ---- connections that are accepted
 
     def _admit(self, sock: socket.socket, context: ssl.SSLContext | None, address: str) -> None:
         network = network_of(address)
@@ -173,12 +173,12 @@ class Acceptor:
             left()
             raise
 
-    # ---- those who may not
+    # ---- connections that are refused
 
     def _refuse(self, sock: socket.socket, context: ssl.SSLContext | None, why: str) -> None:
         if self._farewells >= FAREWELLS_MAX:
             if context is None:
-                # Where nothing was sent yet the kernel takes this at once, whoever reads it.
+                # Nothing was sent before, so the kernel takes the line at once, even if nobody reads it.
                 with contextlib.suppress(OSError):
                     sock.send(_farewell(why))
             sock.close()
@@ -206,7 +206,7 @@ class Acceptor:
 
 
 class _Farewell(asyncio.Protocol):
-    """Says one line and ends; what still comes is thrown away, since the kernel would reset the connection for it."""
+    """Says one line and ends. It throws incoming bytes away: the kernel resets a connection that leaves some unread."""
 
     def __init__(self, line: bytes, ended: "asyncio.Future[None]") -> None:
         self._line = line

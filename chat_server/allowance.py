@@ -1,4 +1,4 @@
-"""How fast commands are taken: a token bucket for each connection, and those that a user's or an address's ones share.
+"""How fast commands are taken: a token bucket for each connection, and shared ones for each user and each address.
 
 Nothing is refused. A command over the rate waits, behind those that began to wait before it, so that 500 connections of
 one user get no more done together than four would.
@@ -26,13 +26,13 @@ class Allowance:
         self._at = now
 
     def reserve(self, now: float) -> float:
-        """Take one; how many seconds to wait before it may be used. What was reserved before comes first."""
+        """Take one; return how many seconds to wait before it may be used. Earlier reservations come first."""
         self._refill(now)
         self._left -= 1
         return max(0.0, -self._left / self._per_second)
 
     def give_back(self, share: float = 1.0) -> None:
-        """What was reserved is not used, or only in part."""
+        """Return a reservation, or part of it, that is not used."""
         self._left = min(self._burst, self._left + share)
 
     def is_full(self, now: float) -> bool:
@@ -45,7 +45,7 @@ class Allowance:
 
 
 class Allowances:
-    """Those of all connections, by the settings `command-rate` and `command-burst`; none where there is no rate."""
+    """The buckets of all connections, by the settings `command-rate` and `command-burst`; none without a rate."""
 
     def __init__(self, rate: Rate | None, burst: int) -> None:
         self._rate = rate

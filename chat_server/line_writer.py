@@ -1,7 +1,7 @@
 """Lines to a descriptor, on a thread of its own: while nobody takes them, only this thread waits.
 
-A terminal that was stopped with Ctrl-S or a pipe that nobody reads would hold up the whole server after 64 KiB. What
-waits is bounded; what is dropped past that is counted, and told once lines are taken again.
+A terminal that was stopped with Ctrl-S or a pipe that nobody reads would hold up the whole server after 64 KiB. The
+queue is bounded; lines past the bound are dropped and counted, and the count is told once lines are taken again.
 """
 
 import atexit
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 
 WAITING_BYTES_MAX = 1 << 20
-# At the end of the program what waits has so long to be taken.
+# At the end of the program, lines that wait have so long to be taken.
 DRAIN_SECONDS = 0.3
 
 
@@ -62,7 +62,7 @@ class LineWriter(io.TextIOBase):
         return os.isatty(self._descriptor)
 
     def drain(self) -> bool:
-        """Wait until all is written, for a moment at most; whether it is."""
+        """Wait until all is written, for a moment at most. Return whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._writing, DRAIN_SECONDS)
 
@@ -73,7 +73,7 @@ class LineWriter(io.TextIOBase):
                 data = b"".join(self._waiting)
                 self._waiting.clear()
                 self._waiting_bytes = 0
-                # All that was dropped came after what waited.
+                # The dropped lines came after those that waited.
                 dropped, self._dropped = self._dropped, 0
                 self._writing = True
             lost = 0

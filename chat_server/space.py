@@ -1,7 +1,7 @@
 """The room on the disk of the data directory: how much of it stays free, and a spare file for when there is none.
 
-New content is refused while less than `--disk-reserve` is free. What other programs write can still fill the disk; then
-the spare file is given up, piece by piece, so that deleting and expiry, which write before they free anything, go on.
+New content is refused while less than `--disk-reserve` is free. Other programs can still fill the disk; then the spare
+file is given up, piece by piece, so that deleting and expiry, which write before they free anything, go on.
 """
 
 import logging
@@ -14,7 +14,7 @@ from chat_server.errors import Refusal, not_done
 log = logging.getLogger("chat.space")
 
 SPARE = "spare"
-# What SQLite writes first.
+# SQLite writes this much first.
 LOG = "chat.db-wal"
 # Removing 2,000 messages of 4 KB overwrites about 12 MB in SQLite's log.
 SPARE_BYTES_MAX = 16 << 20
@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.01
 
 
 class Space:
-    """Nothing here raises for a disk that cannot be asked: what is wrong with it shows when it is written to."""
+    """Nothing here raises for a disk that cannot be asked: its fault shows when it is written to."""
 
     def __init__(self, directory: Path, reserve_bytes: int, clock: Clock) -> None:
         self.reserve_bytes = reserve_bytes
@@ -58,13 +58,14 @@ class Space:
         return not self.reserve_bytes or self.free_bytes() - wanted_bytes >= self._kept_bytes
 
     def look_again(self) -> None:
-        """What was seen last does not count any more."""
+        """Forget the last look at the disk."""
         self._looked = float("-inf")
 
     def give_up_spare(self) -> bool:
-        """Make some of the spare file's room free; False if there is none left. Who fills the disk takes that, too.
+        """Make some of the spare file's room free; False if there is none left.
 
-        What does not suffice is doubled the next time: to delete a message takes little, and may be asked for often.
+        The first piece is small, since deleting a message takes little and may be asked for often. Other programs may
+        take that room, too; so each further piece is twice as large as the one before.
         """
         piece_bytes, self._piece_bytes = self._piece_bytes, self._piece_bytes * 2
         return self._shrink_spare(piece_bytes)
@@ -92,7 +93,7 @@ class Space:
             self._grow_spare(self._spare_bytes)
 
     def take_back(self) -> None:
-        """At the stop: what this run had on a full disk is kept for the next one."""
+        """At the stop: keep the room that this run had on a full disk for the next run."""
         self.look_again()
         size = _size(self._spare)
         self._grow_spare(min(self._spare_bytes, size + self.free_bytes()))
@@ -112,7 +113,7 @@ class Space:
 
 
 def _free_and_total(directory: Path) -> tuple[int, int]:
-    """In bytes, for who is not root."""
+    """In bytes, for users other than root."""
     try:
         found = os.statvfs(directory)
     except OSError:

@@ -1,7 +1,6 @@
 """Threads that are there from the start on: one that is asked for later may be refused.
 
-Another user of the machine can use up the processes and threads that it has. What a server needs for its work by then
-it has already.
+Another user of the machine can use up its processes and threads. The server has all that it needs by then.
 """
 
 import threading
@@ -13,7 +12,7 @@ from chat_server.errors import StartError
 def started_pool(count: int, name: str) -> ThreadPoolExecutor:
     """A pool whose threads run already. Raises StartError."""
     pool = ThreadPoolExecutor(count, thread_name_prefix=name)
-    # Each waits for the others: a thread that had nothing to do would be given the next one's job.
+    # Each thread waits for the others: an idle one would be given the next one's job.
     all_here = threading.Barrier(count)
     try:
         for _ in range(count):

@@ -33,7 +33,7 @@ _alphanumeric = regex.compile(r"[\p{L}\p{N}]", regex.V1)
 
 
 def shows(text: str) -> bool:
-    """Whether anything of the text is seen."""
+    """Whether anything of the text can be seen."""
     return _shown.search(text) is not None
 
 
@@ -43,7 +43,7 @@ def is_signs(text: str) -> bool:
 
 
 def may_be_named(text: str) -> bool:
-    """Whether the text has nothing but what may stand in a name."""
+    """Whether every character of the text may stand in a name."""
     return _in_names.fullmatch(text) is not None and _modifiers.search(text) is None
 
 

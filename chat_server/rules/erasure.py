@@ -1,8 +1,8 @@
 """Removing what a deleted account leaves behind, a portion at a time, so that nobody waits for a large one.
 
-From the deletion on nobody is shown the account's texts and reactions: whatever reads a message looks at its author.
-What is removed here is what the disk still holds. /delete_account of 20,000 messages in one transaction held everybody
-up for 0.7 s.
+From the deletion on nobody is shown the account's texts and reactions, since every reading of a message looks at its
+author. This module removes what the disk still holds. /delete_account of 20,000 messages in one transaction held
+everybody up for 0.7 s.
 """
 
 from functools import partial
@@ -32,7 +32,7 @@ def erase(turn: Turn, command: Erase) -> None:
 
 
 def go_on(turn: Turn) -> bool:
-    """Remove the next portion of what is left of the first account in line; whether there was one."""
+    """Remove the next portion of the first account in line. Return whether there was one."""
     each = erasures.first(turn.db)
     if each is None:
         return False
@@ -53,7 +53,7 @@ def _erase_reactions(turn: Turn, each: Erasure, limit: int) -> int:
 
 
 def _erase_messages(turn: Turn, each: Erasure, limit: int) -> int:
-    """How much of `limit` it took: all of it while there are ids left to look at."""
+    """Return how much of `limit` it took: all of it while there are ids left to look at."""
     ids, after = erasures.messages(turn.db, each, limit)
     erasures.erase_messages(turn.db, ids, turn.state.seq, turn.at_ms)
     erasures.advance(turn.db, each.user_id, after)

@@ -1,6 +1,6 @@
 """Registering: who may make an account, how many a network makes, and the codes that invite.
 
-A code lets one account be made. Who runs the server draws it (`chat-server invite`); the store has its hash alone.
+A code lets one account be made. `chat-server invite` draws it; the store keeps only its hash.
 """
 
 from chat_server.errors import Refusal
@@ -18,7 +18,7 @@ _ASK = "ask whoever runs the server for one (chat-server invite)"
 
 
 def refuse_registration(asked: Turn | View, name: Name, network: str, code: bytes | None) -> None:
-    """Unless this account may be made now from this network. The password is hashed only after that."""
+    """Refuse an account that may not be made now from this network. The password is hashed only after that."""
     limits = asked.limits
     if limits.registration == "closed":
         raise Refusal("forbidden", "no new accounts are made here; whoever runs the server decides that")
@@ -29,7 +29,7 @@ def refuse_registration(asked: Turn | View, name: Name, network: str, code: byte
             needs="code",
         )
     if limits.registration == "invite" and not registrations.is_code(asked.db, code or b"", asked.elapsed_ms):
-        words = f"this code invites nobody: it is not known, was used, or is too old; {_ASK}"
+        words = f"this code is not valid: it is not known, was used, or is too old; {_ASK}"
         raise Refusal("forbidden", words, needs="code")
     like = accounts.name_like(asked.db, name)
     if like is not None:
@@ -45,8 +45,8 @@ def _refuse_too_many(asked: Turn | View, network: str) -> None:
         at_ms = asked.wall_ms(ends_ms)
         raise Refusal(
             "rate_limited",
-            f"{count} accounts were made from your address, the most there may be; no more {until(at_ms, asked.at_ms)},"
-            " and signing in with one that is there goes on",
+            f"{count} accounts were made from your address, the most there may be; no more {until(at_ms, asked.at_ms)};"
+            " you can still sign in with one that exists",
             retry_at=iso(at_ms),
         )
 

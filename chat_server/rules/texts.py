@@ -1,4 +1,4 @@
-"""What a user's stored texts may have together. They come down when texts are deleted, shortened, sent or expire."""
+"""How much one user's stored texts may take together. Deleting, shortening and expiry free room again."""
 
 from chat_server.errors import Refusal
 from chat_server.protocol.files import size_told
@@ -8,7 +8,7 @@ from chat_server.store import texts
 
 
 def refuse_more(turn: Turn, user_id: int, new: str, old: str | None = None) -> None:
-    """Of a text that is new, or takes the place of another. One that is not longer is taken on a full disk, too."""
+    """Check a text that is new or replaces another. One that is not longer is taken even on a full disk."""
     grows = len(new.encode()) - len((old or "").encode())
     if grows > 0:
         if turn.cramped:
@@ -17,7 +17,7 @@ def refuse_more(turn: Turn, user_id: int, new: str, old: str | None = None) -> N
 
 
 def refuse_over_text_quota(asked: Turn | View, user_id: int, text: str) -> None:
-    """Unless the user may have this text stored, too."""
+    """Refuse a text for which the user's quota has no room."""
     _refuse_over_quota(asked, user_id, len(text.encode()))
 
 
@@ -27,6 +27,6 @@ def _refuse_over_quota(asked: Turn | View, user_id: int, more: int) -> None:
     if used + more > most:
         raise Refusal(
             "too_large",
-            f"your stored texts may have {size_told(most)} together, and have {size_told(used)}; /delete messages that"
-            " are not needed any more, /cancel_delayed some, or wait until some expire",
+            f"your stored texts may take {size_told(most)} together, and take {size_told(used)}; /delete messages that"
+            " you do not need any more, /cancel_delayed some, or wait until some expire",
         )

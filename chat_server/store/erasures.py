@@ -111,7 +111,7 @@ _ROWS = (
 
 
 def erase_rows(db: Database, user_id: int, limit: int) -> int:
-    """At most so many rows that nobody but the account ever saw; how many."""
+    """Delete at most so many rows that only the account ever saw. Return how many."""
     left = limit
     for sql in _ROWS:
         if left:

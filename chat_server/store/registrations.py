@@ -5,7 +5,7 @@ A network is what an address counts as (`addresses.network_of`). Times are `elap
 
 from chat_server.store.database import Database
 
-# Of one user; the one that was not used for longest goes.
+# Of one user. The network that was not used for longest is forgotten.
 NETWORKS_MAX = 20
 
 # ---- codes
@@ -24,7 +24,7 @@ def use_code(db: Database, code_hash: bytes) -> None:
 
 
 def codes(db: Database, elapsed_ms: int) -> list[tuple[int, int]]:
-    """The numbers and ends of those that are still good."""
+    """The numbers and ends of the codes that are still good."""
     rows = db.all("SELECT id, expires_ms FROM codes WHERE expires_ms > ? ORDER BY id", (elapsed_ms,))
     return [(code_id, expires_ms) for code_id, expires_ms in rows]
 

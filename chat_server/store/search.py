@@ -4,9 +4,9 @@ An FTS5 table for each block of ids, so that one look at one of them is short, w
 of what was removed are soon taken out of its pages. It has two columns: `text`, and `scope`, words that no user writes
 there: who may see the message, who wrote it, and where. So FTS5 itself intersects what is sought with what may be seen.
 
-How texts become words is SQLite's (`unicode61`, Unicode 6.1 for ever), so that no version of Python changes it. What
-people type alike is made the same first, and scripts that are written without spaces are taken apart into characters,
-since a run of letters is one word: here and in what is sought alike (`words`).
+SQLite divides texts into words (`unicode61`, Unicode 6.1 for ever), so that no version of Python changes that. `words`
+folds spellings of the same word into one first, and scripts that are written without spaces are taken apart into
+characters, since a run of letters is one word. Texts and queries are treated alike.
 """
 
 import itertools

@@ -69,13 +69,17 @@ async def use_rooms(alice: JsonClient, bob: JsonClient, dora: JsonClient) -> Non
         await dora.ok(line)
 
 
-async def make(path: Path) -> None:
+async def talk_and_leave(server: Server) -> None:
+    chat = Chat(server)
+    await talk(chat)
+    await chat.close()
+
+
+def make(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "data")
         server.start()
-        chat = Chat(server)
-        await talk(chat)
-        await chat.close()
+        asyncio.run(talk_and_leave(server))
         server.terminate()
         with closing(apsw.Connection(str(server.data / FILE))) as connection:
             for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA journal_mode = DELETE", "VACUUM"):
@@ -85,5 +89,5 @@ async def make(path: Path) -> None:
 
 if __name__ == "__main__":
     target = Path(__file__).with_name(f"chat-v{VERSION}.db.gz")
-    asyncio.run(make(target))
+    make(target)
     print(f"{target.name}: {target.stat().st_size} bytes")

@@ -1,8 +1,8 @@
 """A database of each version that has landed is brought up to date: nothing is lost, and nothing ends too early.
 
-`tests/data/chat-vN.db.gz` was made by the last program of version N (`tests/data/make.py`): five people, of whom mallory was banned by the
-others; messages in main, in one-to-one and (from 2 on) private chats, read and unread, a comment, an edit, a deletion,
-a reaction, delayed messages of each kind, and (from 6 on) a file and an upload.
+`tests/data/chat-vN.db.gz` was made by the last program of version N (`tests/data/make.py`): five people, of whom
+mallory was banned by the others; messages in main, in one-to-one and (from 2 on) private chats, read and unread, a
+comment, an edit, a deletion, a reaction, delayed messages of each kind, and (from 6 on) a file and an upload.
 """
 
 import gzip

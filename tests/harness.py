@@ -153,6 +153,30 @@ class SteppedServer(Server):
         new.replace(file)
 
 
+class GatedServer(Server):
+    """The server, which hashes no password before `gate` is open."""
+
+    program = (str(Path(__file__).with_name("gated.py")),)
+
+    def start(self, stderr: int | None = None) -> None:
+        self._pipe = self.data.with_name("gate")
+        self._pipe.unlink(missing_ok=True)
+        os.mkfifo(self._pipe)
+        self._gate: int | None = None
+        super().start(stderr)
+
+    def open_gate(self) -> None:
+        self._gate = os.open(self._pipe, os.O_RDWR)
+
+    def close(self) -> None:
+        if self._gate is None:
+            # Its threads wait there, also at the stop.
+            self.open_gate()
+        super().close()
+        assert self._gate is not None
+        os.close(self._gate)
+
+
 # An address that only `RemoteServer` takes for another machine.
 REMOTE = "127.0.0.2"
 

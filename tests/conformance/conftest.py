@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Chat, RemoteServer, Server, SteppedServer
+from tests.harness import Chat, GatedServer, RemoteServer, Server, SteppedServer
 
 Start = Callable[..., Chat]
 
@@ -49,6 +49,13 @@ async def start_remote(tmp_path: Path) -> AsyncIterator[Start]:
 async def start_stepped(tmp_path: Path) -> AsyncIterator[Start]:
     """The same, of a `SteppedServer`: the test sets its clock."""
     async with _starting(SteppedServer, tmp_path / "stepped") as start:
+        yield start
+
+
+@pytest.fixture
+async def start_gated(tmp_path: Path) -> AsyncIterator[Start]:
+    """The same, of a `GatedServer`: the test says from when on passwords are hashed."""
+    async with _starting(GatedServer, tmp_path / "gated") as start:
         yield start
 
 

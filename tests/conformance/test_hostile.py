@@ -1,11 +1,13 @@
 """What one connection may do to the others, and what is never hidden from anybody."""
 
 import asyncio
+import re
 
 import pytest
 
+from chat_server.passwords import THREADS
 from tests.conformance.conftest import Start
-from tests.harness import Chat, unique
+from tests.harness import Chat, GatedServer, unique
 
 
 @pytest.mark.parametrize("flood", [b"\n", b"\r\n", b"/p\n", b"x\n", b"\xff\n"])
@@ -18,6 +20,35 @@ async def test_a_flood_of_a_stranger_holds_nobody_up(start: Start, flood: bytes)
     for _ in range(20):
         assert (await alice.ok("/ping"))["type"] == "ok"
     writer.transport.abort()
+
+
+async def test_a_password_that_nobody_waits_for_is_not_hashed(start_gated: Start) -> None:
+    """A flood of sign-ins that hang up at once does not hold up an honest one."""
+    chat = start_gated("--log-level", "debug")
+    assert isinstance(chat.server, GatedServer)
+    flood = [await chat.connection() for _ in range(40)]
+    for number, one in enumerate(flood):
+        await one.line()
+        await one.send(f"/sign_in flood{number} password")
+    await chat.server.logged("asked for flood", len(flood))
+    await chat.server.logged("hashing for flood", THREADS)
+    # Half of them end what they send first: once that was read, asyncio does not see the reset.
+    ended, open_still = flood[::2], flood[1::2]
+    for one in ended:
+        one.writer.write_eof()
+    for one in (*ended, *open_still):
+        one.reset()
+    await chat.server.logged("disconnected", len(open_still))
+    honest = await chat.text_stranger()
+    label = await honest.send_labelled("/sign_in honest password")
+    await chat.server.logged("asked for honest")
+    chat.server.open_gate()
+    while not honest.is_final(line := await honest.next(), label):
+        pass
+    assert "signed in as honest" in line
+    # Those of the flood that were under way already, one on each thread.
+    hashed = re.findall(r"hashing for ([a-z]+)", await chat.server.logged("hashing for honest"))
+    assert hashed == ["flood"] * THREADS + ["honest"]
 
 
 @pytest.mark.parametrize("line", ["/send_all {}", "/send main {}", "/send_delayed main zz x", "/send_all"])

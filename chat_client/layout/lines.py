@@ -7,10 +7,10 @@ from chat_client.model.screen import Composing, Screen, Transfer
 from chat_client.rows.cells import Fragment, cut, fit, row_width, safe, width
 from chat_client.rows.geometry import Geometry
 from chat_client.rows.items import Row
-from chat_client.rows.said import size
 from chat_client.rows.times import moment, seconds
 from chat_client.states import Connected, Connecting, Ended, Lost
 from chat_server.protocol.events import Message
+from chat_server.protocol.files import size_told
 from chat_server.protocol.times import distance
 
 _METER_CELLS = 12
@@ -162,7 +162,7 @@ def _transfer(transfer: Transfer) -> list[Fragment]:
         ("hint", f" {arrow} {fit(transfer.name, 24)} "),
         ("meter-full", "━" * full),
         ("meter", "━" * (_METER_CELLS - full)),
-        ("hint", f" {part:.0%} · {size(transfer.rate)}/s{left} "),
+        ("hint", f" {part:.0%} · {size_told(int(transfer.rate))}/s{left} "),
     ]
 
 

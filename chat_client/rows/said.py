@@ -13,6 +13,7 @@ from chat_client.rows.colours import name_style
 from chat_client.rows.items import Item, Note, Pending, Row, Said, begin
 from chat_client.rows.times import clock, day, local
 from chat_server.protocol.events import File, Message
+from chat_server.protocol.files import size_told
 
 GROUP_SECONDS_MAX = 300  # what one person says within this stands together
 NAMES_MAX = 3  # by name in a reaction; more are counted
@@ -218,16 +219,8 @@ def _styled(text: str, style: str, me: str | None = None) -> list[Fragment]:
 def _file(file: File) -> list[Fragment]:
     return [
         ("file", f" {safe(file.name)} "),
-        ("dim", f" {size(file.size)} · /get_file {file.id}"),
+        ("dim", f" {size_told(file.size)} · /get_file {file.id}"),
     ]
-
-
-def size(count: float) -> str:
-    for unit in ("B", "KB", "MB", "GB"):
-        if count < 1024 or unit == "GB":
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 10 else f"{count:.1f} {unit}"
-        count /= 1024
-    raise AssertionError
 
 
 def _below(message: Message, me: str, cells: int) -> list[list[Fragment]]:

@@ -19,7 +19,7 @@ def test_the_title_tells_what_is_unread_elsewhere_where_the_sides_are_folded_awa
 def test_a_file_on_its_way_has_a_meter_and_a_speed() -> None:
     me = Me()
     me.screen.transfers[1] = Transfer("photo.png", sending=True, done=512 << 10, size=1 << 20, rate=256 << 10, left=2)
-    assert "↑ photo.png ━━━━━━━━━━━━ 50% · 256 KB/s · 2 s left" in me.text("bar")
+    assert "↑ photo.png ━━━━━━━━━━━━ 50% · 256 KiB/s · 2 s left" in me.text("bar")
 
 
 def test_an_end_is_told() -> None:

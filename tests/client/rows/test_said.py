@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chat_client.rows.cells import row_width
 from chat_client.rows.items import Item, Note, Pending, Row, Said
-from chat_client.rows.said import Context, rows_of, size
+from chat_client.rows.said import Context, rows_of
 from chat_server.protocol.events import File, Message
 from tests.client.people import at, said
 
@@ -49,7 +49,7 @@ def test_who_goes_on_speaking_is_not_named_again() -> None:
         ({"reply_to": 7}, "╭ bob what was said"),
         ({"reactions": {"👍": ["bob", "carol"]}}, "👍 bob carol"),
         ({"reactions": {"👍": ["a", "b", "c", "d"]}}, "👍 4"),
-        ({"file": File(7, "a.png", 2048, "")}, "a.png  2.0 KB · /get_file 7"),
+        ({"file": File(7, "a.png", 2048, "")}, "a.png  2 KiB · /get_file 7"),
         ({"who": "alice"}, "hello ✓"),
     ],
 )
@@ -106,10 +106,6 @@ def test_what_was_laid_out_is_remembered_until_something_changes() -> None:
     first = Context("alice", 60, None, quote)
     assert rows_of(item, None, first) is rows_of(item, None, first)
     assert rows_of(item, None, first) is not rows_of(item, None, Context("alice", 61, None, quote))
-
-
-def test_sizes() -> None:
-    assert [size(10), size(1024), size(5 << 20), size(300 << 30)] == ["10 B", "1.0 KB", "5.0 MB", "300 GB"]
 
 
 def test_an_item_of_an_answer_goes_on_further_in() -> None:

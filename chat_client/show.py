@@ -54,8 +54,8 @@ def state(state: object, elapsed: float) -> list[str]:
             return [] if code == "closed" else _lines(f"* the connection has ended: {why}".replace("\n", " "))
         case Forgotten():
             return ["* the server was restored from an older copy: messages that you saw may be gone"]
-        case TokenNotKept(why=why):
-            return _lines(f"* the token for the next start cannot be kept: {why}; you will have to sign in anew")
+        case TokenNotKept(told=told):
+            return _lines(f"* {told}".replace("\n", " "))
     return []
 
 

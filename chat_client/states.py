@@ -60,6 +60,11 @@ class TokenNotKept(Struct, frozen=True):
 
     why: str
 
+    @property
+    def told(self) -> str:
+        """What a person is shown, wherever that is."""
+        return f"the token cannot be kept: {self.why}; sign in anew next time"
+
 
 State = Connecting | Connected | Lost | Ended
 

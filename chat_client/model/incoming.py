@@ -35,7 +35,7 @@ def handle(screen: Screen, event: AnyEvent, now: float, answered: bool = False) 
         outgoing(screen, event)
     elif isinstance(event, TokenNotKept):
         # Over the line: the first page of the chat, which comes now, would take a note away.
-        screen.tell("error", f"the token cannot be kept: {event.why}; sign in anew next time", 30.0)
+        screen.tell("error", event.told, 30.0)
     elif isinstance(event, Event):
         heard = _HEARD.get(type(event), _other)
         told = heard(screen, event)

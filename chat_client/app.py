@@ -223,7 +223,8 @@ class App:
     def _carry_out(self) -> None:
         wanted, self.screen.effects = self.screen.effects, []
         for effect in wanted:
-            self._do(effect)
+            with self._faults.told():  # each by itself: those behind a fault are still carried out
+                self._do(effect)
 
     def _do(self, effect: e.Effect) -> None:
         line = self._view.line

@@ -75,7 +75,6 @@ TESTED_ELSEWHERE = {
     "chat_client/upkeep.py": "tests/client/test_connection.py",
     "chat_client/start.py": "tests/client/test_command.py",
     "chat_client/typing_in.py": "tests/client/test_terminal.py",
-    "chat_client/app.py": "tests/client/screen",
     "chat_client/view/bindings.py": "tests/client/screen",
     "chat_client/view/window.py": "tests/client/screen",
     "chat_client/model/effects.py": "tests/client/model/test_typing.py",

@@ -65,6 +65,7 @@ class Chat:
         self._outbound = Outbound()
         self._files: dict[str, _File] = {}  # the files that wait, by the keys of their commands
         self._uploads: dict[str, asyncio.Task[None]] = {}
+        self._uploading: set[asyncio.Task[None]] = set()  # and those that are being cancelled
         self._pauses = pauses  # after `unavailable`
         self._resuming: asyncio.TimerHandle | None = None
         self._waiting: set[asyncio.Future[Any]] = set()  # for answers
@@ -272,7 +273,9 @@ class Chat:
             return
         for command in self._outbound.take(clock.elapsed()):
             if command.key in self._files:
-                self._uploads[command.key] = asyncio.create_task(self._upload(command))
+                upload = self._uploads[command.key] = asyncio.create_task(self._upload(command))
+                self._uploading.add(upload)
+                upload.add_done_callback(self._uploading.discard)
                 continue
             request = Request(partial(self._sent, command.key))
             try:
@@ -396,6 +399,7 @@ class Chat:
     async def close(self) -> None:
         """Say goodbye. What still waits to be sent is lost: look at `outgoing` before."""
         if not self._task.done():
+            await self._cancel_uploads()  # before the goodbye: after it the server hears nothing
             if self._upkeep.link is not None:
                 with suppress(ChatError, TimeoutError):
                     async with asyncio.timeout(GOODBYE_SECONDS_MAX):
@@ -416,12 +420,18 @@ class Chat:
             self._changed.set()
             if self._resuming is not None:
                 self._resuming.cancel()
-            for upload in self._uploads.values():
-                upload.cancel()
             for key, futures in self._settling.items():
                 for future in futures:
                     if not future.done():
                         future.set_exception(self._unsettled(key))
+            await self._cancel_uploads()
+
+    async def _cancel_uploads(self) -> None:
+        for upload in self._uploads.values():
+            upload.cancel()
+        self._uploads.clear()
+        if self._uploading:
+            await asyncio.wait(self._uploading)
 
     def _unsettled(self, key: str) -> Disconnected:
         """The error for callers that wait for this command when there is no further try."""

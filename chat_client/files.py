@@ -129,7 +129,9 @@ async def send(
                 if refused.code not in ("unknown_upload", "unavailable") or tries >= TRIES_MAX:
                     raise
             await asyncio.sleep(pauses.next())
-    except asyncio.CancelledError:
+    except (Disconnected, Refused):
+        raise
+    except BaseException:  # it was cancelled, or `progress` has a fault: nobody goes on with this upload
         if upload is not None:
             with suppress(ChatError, TimeoutError):
                 async with asyncio.timeout(1):

@@ -69,6 +69,9 @@ async def test_a_fault_in_progress_ends_the_upload_and_is_told(
     chat, link = await client.sign_in(server)
     sending = asyncio.create_task(chat.send_file("main", path, progress=progress))
     link.ok(await link.expect("send_file"), upload=7, received=0)
+    cancelled = await link.expect("cancel_upload")
+    assert cancelled["upload"] == 7, "nobody goes on with it"
+    link.ok(cancelled, upload=7)
     with pytest.raises(ChatError, match="in the bot") as raised:
         await asyncio.wait_for(sending, TIMEOUT_SECONDS)
     assert raised.value.done is None and told == [fault] and not chat.outgoing
@@ -87,6 +90,25 @@ async def test_cancelling_an_upload(server: FakeServer, client: Client, tmp_path
     link.ok(cancelled, upload=7)
     with pytest.raises(asyncio.CancelledError):
         await sending
+
+
+@pytest.mark.parametrize("cancelled_before", [False, True])
+async def test_closing_cancels_an_upload_before_it_says_goodbye(
+    server: FakeServer, client: Client, tmp_path: Path, cancelled_before: bool
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(DATA)
+    chat, link = await client.sign_in(server)
+    command = chat.post_file("main", path)
+    link.ok(await link.expect("send_file"), upload=7, received=0)
+    await link.expect("chunk")
+    if cancelled_before:
+        chat.discard(command.key)
+    closing = asyncio.create_task(chat.close())
+    cancelled = await link.expect("cancel_upload")
+    assert cancelled["upload"] == 7
+    link.ok(cancelled, upload=7)
+    await asyncio.wait_for(closing, TIMEOUT_SECONDS)
 
 
 @pytest.mark.parametrize(

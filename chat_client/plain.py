@@ -83,23 +83,20 @@ class Plain:
             showing = asyncio.create_task(self._show_all())
             typing = asyncio.create_task(self._type(source))
             try:
-                await asyncio.wait({showing, typing}, return_when=asyncio.FIRST_COMPLETED)
-                if typing.done():
-                    typing.result()
-                    await self._leave(ATTENDED_LAST_SECONDS_MAX if source.attended else LAST_SECONDS_MAX)
-                await _stop(typing)
+                try:
+                    await asyncio.wait({showing, typing}, return_when=asyncio.FIRST_COMPLETED)
+                    if typing.done():
+                        typing.result()
+                        await self._send_last(ATTENDED_LAST_SECONDS_MAX if source.attended else LAST_SECONDS_MAX)
+                finally:  # after a signal too
+                    await _stop(typing)
+                    await self._leave()
                 await showing
-            except asyncio.CancelledError:  # a signal
-                self._say_not_sent()
-                raise
             finally:
-                await _stop(typing)
-                await _stop(showing)
-        for task in self._running:
-            task.cancel()
+                await _stop(typing, showing, *self._running)
         return self._status
 
-    async def _leave(self, seconds: float) -> None:
+    async def _send_last(self, seconds: float) -> None:
         self._mark_read()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -107,13 +104,22 @@ class Plain:
                     await self._chat.settled(waiting[0])
                 while self._running:
                     await asyncio.wait(self._running)
-        self._say_not_sent()
-        await self._chat.close()
 
-    def _say_not_sent(self) -> None:
-        if left := self._chat.outgoing:
-            self._status = ExitStatus.NO_CONNECTION
-            self._say(*(f"- {_not_sent(command)}: {show.short(command.told)}" for command in left))
+    async def _leave(self) -> None:
+        """Close the chat, then say what was not sent: only then is it known what is in doubt."""
+        await self._chat.close()
+        for command in self._chat.outgoing:
+            self._fail(ExitStatus.NOT_KNOWN if command.in_doubt else ExitStatus.NO_CONNECTION)
+            self._say(f"- {_not_sent(command)}: {show.short(command.told)}")
+
+    def _fail(self, status: ExitStatus) -> None:
+        """What is not known outweighs the rest: a script that tries again would say it twice."""
+        if self._status != ExitStatus.NOT_KNOWN:
+            self._status = status
+
+    def _fail_by(self, error: Exception | None) -> None:
+        in_doubt = isinstance(error, ChatError) and error.done is None
+        self._fail(ExitStatus.NOT_KNOWN if in_doubt else ExitStatus.REFUSED)
 
     # ---- what comes
 
@@ -123,7 +129,7 @@ class Plain:
             self._say(*self._lines(event))
             self._calls.heard(event, self._chat.user)
             if isinstance(event, Ended) and event.code != "closed":
-                self._status = ExitStatus.NO_CONNECTION
+                self._fail(ExitStatus.NO_CONNECTION)
 
     def _lines(self, event: AnyEvent) -> list[str]:
         match event:
@@ -131,7 +137,7 @@ class Plain:
                 news = event.state != "waiting" or event.error is not None
                 told = show.outgoing(event, self._chat.user, now()) if news else []
                 if event.state == "failed":
-                    self._status = ExitStatus.REFUSED
+                    self._fail_by(event.error)
                     if len(event.text or "") > self._chat.limits.get("text_max", len(event.text or "")):
                         told.append(f"* what no message can hold goes as a file: {FILE_USAGE}")
                 return told
@@ -186,7 +192,7 @@ class Plain:
         while True:
             async for line in source.lines():
                 if isinstance(line, Unreadable):
-                    self._status = ExitStatus.REFUSED
+                    self._fail(ExitStatus.REFUSED)
                     self._say(f"- {line.why}")
                     continue
                 line = line.strip("\n")
@@ -390,7 +396,7 @@ class Plain:
         try:
             await doing
         except (ChatError, OSError) as error:
-            self._status = ExitStatus.REFUSED
+            self._fail_by(error)
             self._say(*show.error(error))
 
 
@@ -398,10 +404,11 @@ def _not_sent(command: Outgoing) -> str:
     return "it is not known whether this was sent" if command.in_doubt else "not sent"
 
 
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+async def _stop(*tasks: asyncio.Task[None]) -> None:
+    """Cancel the tasks and wait until they have ended. If the caller is cancelled meanwhile, that is raised."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 def may_keep(line: str, chat: Chat) -> bool:

@@ -1,4 +1,4 @@
-"""--plain in this process: files with their progress. The rest of it is in test_terminal, test_command."""
+"""--plain in this process: files with their progress, how it ends. The rest is in test_terminal, test_command."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from chat_client.connection import connect
-from chat_client.plain import Plain
+from chat_client.exit_status import ExitStatus
+from chat_client.plain import Plain, _stop
 from tests.client.conftest import Home
+from tests.client.fake import FakeServer
 from tests.client.programs import written
+from tests.client.test_connection import Client, client, server
+from tests.harness import TIMEOUT_SECONDS
+
+__all__ = ["client", "server"]  # fixtures
 
 DATA = bytes(range(256)) * 4096
 
@@ -135,3 +141,89 @@ async def test_what_was_meant_for_a_chat_that_is_gone_goes_nowhere_else(home: Ho
         assert await running == 1
     assert sum("nothing was sent" in line for line in source.said) == 2
     assert (await alice.ok("/history main"))["count"] == 0
+
+
+@pytest.mark.parametrize("goes_out", [True, False])
+async def test_the_exit_status_tells_what_is_not_sent_from_what_is_not_known(
+    server: FakeServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, goes_out: bool
+) -> None:
+    """A script tries again what was not sent; what is in doubt would come twice."""
+    monkeypatch.setattr("chat_client.plain.LAST_SECONDS_MAX", 0)
+    chat, link = await client.sign_in(server)
+    if not goes_out:
+        link.lose()
+    source = Lines(("", "hello")) if goes_out else Lines(("no connection", "hello"))
+    source.said.append("* begun")
+    running = asyncio.create_task(Plain(chat, tmp_path, source.write).run(source))
+    if goes_out:
+        await link.expect("send")  # and no answer comes
+    status = await asyncio.wait_for(running, TIMEOUT_SECONDS)
+    if goes_out:
+        assert status == ExitStatus.NOT_KNOWN and source.said[-1] == "- it is not known whether this was sent: hello"
+    else:
+        assert status == ExitStatus.NO_CONNECTION and source.said[-1] == "- not sent: hello"
+
+
+async def test_a_command_whose_fate_is_not_known_outweighs_a_refusal(
+    server: FakeServer, client: Client, tmp_path: Path
+) -> None:
+    chat, link = await client.sign_in(server)
+    source = Lines(("", "first"), ("banned", "second"), ("internal", "third"))
+    source.said.append("* begun")
+    running = asyncio.create_task(Plain(chat, tmp_path, source.write).run(source))
+    for code in ("banned", "internal", "banned"):
+        link.refuse(await link.expect("send"), code)
+    assert await asyncio.wait_for(running, TIMEOUT_SECONDS) == ExitStatus.NOT_KNOWN
+
+
+async def test_what_has_no_answer_when_the_server_ends_it_is_told(
+    server: FakeServer, client: Client, tmp_path: Path
+) -> None:
+    """The connection ends while one types."""
+    chat, link = await client.sign_in(server)
+    source = Lines(("", "hello"), ("never said", ""))
+    source.said.append("* begun")
+    running = asyncio.create_task(Plain(chat, tmp_path, source.write).run(source))
+    await link.expect("send")
+    chat._upkeep.finish("signed_out", "signed out")
+    assert await asyncio.wait_for(running, TIMEOUT_SECONDS) == ExitStatus.NOT_KNOWN
+    assert "- it is not known whether this was sent: hello" in source.said
+
+
+async def test_what_is_under_way_has_ended_when_it_returns(client: Client, server: FakeServer, tmp_path: Path) -> None:
+    chat, _ = await client.sign_in(server)
+    ended: list[str] = []
+
+    async def lasting() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("as it should")
+
+    source = Lines(("never said", ""))
+    plain = Plain(chat, tmp_path, source.write)
+    plain._spawn(lasting())
+    chat._upkeep.finish("signed_out", "signed out")
+    await plain.run(source)
+    assert ended == ["as it should"]
+
+
+async def test_stopping_a_task_lets_a_cancellation_through() -> None:
+    may_end = asyncio.Event()
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await may_end.wait()
+
+    task = asyncio.create_task(stubborn())
+    begun = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(begun.set_result, None)
+    await begun
+    stopping = asyncio.create_task(_stop(task))
+    asyncio.get_running_loop().call_soon(stopping.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    may_end.set()
+    await asyncio.wait({task})

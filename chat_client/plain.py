@@ -1,7 +1,7 @@
 """The client in one column: what is said comes as lines, what is typed goes to the open chat. No full screen.
 
 For screen readers, logs, dumb terminals and pipes. Plain text goes to the open chat; `/...` is a command; `//` sends a
-text that begins with a slash. What was shown counts as read when the next line is typed.
+text that begins with a slash. Messages that were shown count as read when the next line is typed.
 """
 
 import asyncio

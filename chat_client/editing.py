@@ -3,6 +3,7 @@
 A key that is bound to nothing is swallowed whole, and a message says so. EDITOR is the list in docs/client.md.
 """
 
+import select
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from prompt_toolkit.filters import Filter, buffer_has_focus, has_completions, is
 from prompt_toolkit.filters.base import Always
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
+from prompt_toolkit.input.posix_utils import PosixStdinReader
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.key_binding.bindings import search
@@ -195,6 +197,21 @@ def use(
 def listen(input: Input, answered: Callable[[str], None] = lambda answer: None) -> None:
     if isinstance(input, Vt100Input):
         input.vt100_parser = Keyboard(input.vt100_parser.feed_key_callback, answered)
+        input.stdin_reader = TerminalReader(input.fileno(), encoding=input.stdin.encoding)
+
+
+class TerminalReader(PosixStdinReader):
+    """Notices that the terminal is gone, also where no SIGHUP tells so: prompt_toolkit takes the error for a signal,
+    and would try to read again for ever, at full speed.
+    """
+
+    def read(self, count: int = 1024) -> str:
+        text = super().read(count)
+        if not text and not self.closed:
+            poll = select.poll()
+            poll.register(self.stdin_fd, select.POLLIN)
+            self.closed = any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
+        return text
 
 
 def _keys(told: Callable[[str], None], suspend: Callable[[], None]) -> KeyBindings:

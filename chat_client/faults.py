@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import termios
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +26,7 @@ class Faults:
 
     def heard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception") or RuntimeError(context["message"])
-        if not (isinstance(error, CannotWrite | BrokenPipeError) or _has_hung_up(error)):  # it ends elsewhere
+        if not (isinstance(error, CannotWrite | BrokenPipeError) or has_hung_up(error)):  # it ends elsewhere
             self.tell(error)
 
     def tell(self, error: BaseException) -> None:
@@ -60,6 +61,6 @@ class Faults:
         task.add_done_callback(lambda task: None if task.cancelled() or not (e := task.exception()) else self.tell(e))
 
 
-def _has_hung_up(error: BaseException) -> bool:
-    """A terminal that is closed fails each write, before and after its SIGHUP ends the program."""
-    return isinstance(error, OSError) and error.errno == errno.EIO
+def has_hung_up(error: BaseException) -> bool:
+    """Whether the terminal is gone: it fails each write, before and after a SIGHUP ends the program."""
+    return isinstance(error, OSError | termios.error) and bool(error.args) and error.args[0] == errno.EIO

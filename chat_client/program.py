@@ -8,7 +8,7 @@ from chat_client import exit_status, script, show, streams
 from chat_client.connection import Chat
 from chat_client.errors import ChatError
 from chat_client.exit_status import ExitStatus
-from chat_client.faults import Faults
+from chat_client.faults import Faults, has_hung_up
 from chat_client.settings import NAME, Settings, UsageError, data_dir, load
 from chat_client.signals import EndedBySignal, until_ended
 from chat_client.start import at_terminal, is_dumb, open_chat
@@ -35,8 +35,12 @@ def main() -> None:
         streams.abandon(1)
         status = ExitStatus.DONE
     except Exception as error:
-        Faults(data_dir(), _warn).tell(error)
-        status = ExitStatus.FAULT
+        if has_hung_up(error):
+            streams.abandon(1)
+            status = exit_status.of_signal(signal.SIGHUP)
+        else:
+            Faults(data_dir(), _warn).tell(error)
+            status = ExitStatus.FAULT
     sys.exit(status)
 
 

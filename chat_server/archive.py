@@ -11,9 +11,11 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
@@ -45,8 +47,7 @@ def save(data: Path, file: Path, progress: Progress) -> int:
         file = file.resolve()
         if file.exists() and not file.is_file():
             raise StartError(f"cannot write the backup {file}: it is there, and no ordinary file")
-        with tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as made:
-            work = Path(made)
+        with _folder(f".{file.name}.", file.parent) as work:
             for done, total in backup.copy(data, work / FILE):
                 progress("copying the database", done, total)
             progress("checking the database", 0, 1)
@@ -82,6 +83,18 @@ class _Steady:
 
     def tell(self) -> int:
         return self._file.tell()
+
+
+@contextmanager
+def _folder(prefix: str, within: Path) -> Iterator[Path]:
+    """A folder that goes at the end. A signal that comes while it is made waits until somebody would remove it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        made = tempfile.TemporaryDirectory(prefix=prefix, dir=within)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with made as path:
+        yield Path(path)
 
 
 def _write(archive: Path, database: Path, files: Path, progress: Progress) -> None:
@@ -226,8 +239,7 @@ def _removed(data: Path) -> Iterator[Path]:
 
 
 def _restore(file: Path, data: Path, progress: Progress) -> None:
-    with tempfile.TemporaryDirectory(prefix=_PART, dir=data) as made:
-        work = Path(made)
+    with _folder(_PART, data) as work:
         _verify(file, progress, extract_to=work)
         backup.check(work / FILE)
         backup.begin_history(work / FILE, secrets.token_hex(8))

@@ -86,15 +86,16 @@ class OpenFiles:
 
     def __init__(self, directory: Path) -> None:
         """After the database was opened and written to."""
-        self._directory = directory
-        self._found = {name: _identity(directory / name) for name in _OPENED}
+        # As text: to put paths together anew took most of the time of a check, which each commit makes.
+        self._database = str(directory / DATABASE)
+        self._found = {path: self._identity(path) for path in (str(directory / name) for name in _OPENED)}
         self._log = os.open(directory / f"{DATABASE}-wal", os.O_RDONLY | os.O_CLOEXEC)
 
     def check(self) -> None:
         """Raises Gone. Six calls of stat, so that it can be asked after each commit."""
-        for name, identity in self._found.items():
-            if _identity(self._directory / name) != identity:
-                raise Gone(f"{self._directory / name} was removed, moved or replaced while the server ran")
+        for path, identity in self._found.items():
+            if self._identity(path) != identity:
+                raise Gone(f"{path} was removed, moved or replaced while the server ran")
 
     def check_committed(self) -> None:
         """Right after a commit. Raises Gone.
@@ -104,19 +105,18 @@ class OpenFiles:
         self.check()
         begins = os.pread(self._log, 4, 0)
         if begins and begins not in _LOG_BEGINS:
-            raise Gone(f"{self._directory / DATABASE}-wal was emptied while the server ran")
+            raise Gone(f"{self._database}-wal was emptied while the server ran")
 
     def close(self) -> None:
         os.close(self._log)
 
-
-def _identity(path: Path) -> tuple[int, int, bool] | None:
-    """Which file it is, and whether it is an empty database; None if there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, path.name == DATABASE and not found.st_size
+    def _identity(self, path: str) -> tuple[int, int, bool] | None:
+        """Which file it is, and whether it is an empty database; None if there is none."""
+        try:
+            found = os.stat(path)  # noqa: PTH116
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, path == self._database and not found.st_size
 
 
 def refuse_lost_database(directory: Path) -> None:

@@ -17,7 +17,7 @@ import apsw
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
 from chat_server.rules import read
-from chat_server.rules.turn import View
+from chat_server.rules.context import View
 from chat_server.store import accounts, chats, search
 from chat_server.store.chats import MAIN
 from chat_server.store.database import Database, open_reader, open_writer

@@ -3,12 +3,12 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from chat_client.version import VERSION as __version__
+from chat_client.sdk.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from chat_client.connection import Chat, connect
-    from chat_client.errors import CannotConnect, ChatError, Disconnected, Refused
-    from chat_client.states import Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
+    from chat_client.sdk.chat import Chat, connect
+    from chat_client.sdk.errors import CannotConnect, ChatError, Disconnected, Refused
+    from chat_client.sdk.events import Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
     from chat_server.protocol.events import Message
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "connect",
 ]
 
-_MODULES = ("chat_client.connection", "chat_client.errors", "chat_client.states", "chat_server.protocol.events")
+_MODULES = ("chat_client.sdk.chat", "chat_client.sdk.errors", "chat_client.sdk.events", "chat_server.protocol.events")
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 import signal
 from enum import IntEnum
 
-from chat_client.errors import ChatError, Refused
+from chat_client.sdk.errors import ChatError, Refused
 
 
 class ExitStatus(IntEnum):

@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from chat_client import clock
-from chat_client.local import local_now
-from chat_client.streams import CannotWrite
+from chat_client.sdk import clock
+from chat_client.sdk.local_time import local_now
+from chat_client.standard_streams import CannotWrite
 
 LOG_BYTES_MAX = 1 << 20
 AGAIN_SECONDS = 5.0  # a fault that comes with each frame is told once in this time

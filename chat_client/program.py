@@ -4,19 +4,21 @@ import asyncio
 import signal
 import sys
 
-from chat_client import exit_status, script, show, streams
-from chat_client.connection import Chat
-from chat_client.errors import ChatError
+from chat_client import exit_status, standard_streams
+from chat_client.common import wording
 from chat_client.exit_status import ExitStatus
 from chat_client.faults import Faults, has_hung_up
+from chat_client.plain import script
+from chat_client.sdk.chat import Chat
+from chat_client.sdk.errors import ChatError
+from chat_client.sdk.events import TokenNotKept
 from chat_client.settings import NAME, Settings, UsageError, data_dir, load
 from chat_client.signals import EndedBySignal, until_ended
-from chat_client.start import at_terminal, is_dumb, open_chat
-from chat_client.states import TokenNotKept
+from chat_client.startup import at_terminal, is_dumb, open_chat
 
 
 def main() -> None:
-    streams.prepare()
+    standard_streams.prepare()
     try:
         status = asyncio.run(until_ended(_run(load(sys.argv[1:]))))
     except UsageError as error:
@@ -27,16 +29,16 @@ def main() -> None:
         status = _refuse(error.words, error.status) if error.words else error.status
     except (KeyboardInterrupt, asyncio.CancelledError):
         status = exit_status.of_signal(signal.SIGINT)
-    except streams.CannotWrite as error:
-        streams.abandon(1)
+    except standard_streams.CannotWrite as error:
+        standard_streams.abandon(1)
         status = _refuse(str(error), ExitStatus.CANNOT_WRITE)
     except BrokenPipeError:
         # The reader of our lines has gone: there is nothing to say, and nobody to say it to.
-        streams.abandon(1)
+        standard_streams.abandon(1)
         status = ExitStatus.DONE
     except Exception as error:
         if has_hung_up(error):
-            streams.abandon(1)
+            standard_streams.abandon(1)
             status = exit_status.of_signal(signal.SIGHUP)
         else:
             Faults(data_dir(), _warn).tell(error)
@@ -50,11 +52,11 @@ def _refuse(words: str, status: int) -> int:
 
 
 def _warn(words: str) -> None:
-    streams.warn(f"{NAME}: {words}\n".replace("\n", " ").rstrip() + "\n")
+    standard_streams.warn(f"{NAME}: {words}\n".replace("\n", " ").rstrip() + "\n")
 
 
 def _needs_stdout() -> None:
-    if "stdout" in streams.CLOSED:
+    if "stdout" in standard_streams.CLOSED:
         raise UsageError("stdout is closed: there is nowhere to print to")
 
 
@@ -81,22 +83,22 @@ async def _warn_of(chat: Chat) -> None:
     """Warn of the one event that a script which only sends must know: its next start has no token."""
     async for event in chat:
         if isinstance(event, TokenNotKept):
-            _warn(show.state(event, 0)[0].removeprefix("* "))
+            _warn(wording.state(event, 0)[0].removeprefix("* "))
 
 
 async def _follow(settings: Settings, wanted: str) -> int:
     _needs_stdout()
     async with open_chat(settings, interactive=at_terminal()) as chat:
-        await script.follow(chat, wanted, streams.out, _warn, settings.json)
+        await script.follow(chat, wanted, standard_streams.out, _warn, settings.json)
     return ExitStatus.DONE
 
 
 async def _plain(settings: Settings) -> int:
     # Imported where it is needed: a script need not wait for it.
-    from chat_client.desktop import Notifier
-    from chat_client.past import Past
-    from chat_client.plain import Plain, may_keep
-    from chat_client.typing_in import Input, Pipe, Prompt
+    from chat_client.common.desktop import Notifier
+    from chat_client.common.input_history import Past
+    from chat_client.plain.front_end import Plain, may_keep
+    from chat_client.plain.line_input import Input, Pipe, Prompt
 
     _needs_stdout()
     attended = at_terminal()
@@ -104,12 +106,12 @@ async def _plain(settings: Settings) -> int:
         notifier = Notifier()
 
         def attend(title: str, body: str) -> None:
-            streams.out("\a")
+            standard_streams.out("\a")
             notifier.show(title, body)
 
         calls = (attend,) if settings.notify and attended and at_terminal(sys.stdout) else ()
-        plain = Plain(chat, settings.downloads, streams.out, *calls)
-        faults = Faults(settings.data_dir, lambda words: streams.out(f"- {words}\n"))
+        plain = Plain(chat, settings.downloads, standard_streams.out, *calls)
+        faults = Faults(settings.data_dir, lambda words: standard_streams.out(f"- {words}\n"))
         asyncio.get_running_loop().set_exception_handler(faults.heard)
         source: Input
         if attended and at_terminal(sys.stdout) and not is_dumb():
@@ -121,7 +123,7 @@ async def _plain(settings: Settings) -> int:
 
 
 async def _screen(settings: Settings) -> int:
-    from chat_client.app import App
+    from chat_client.tui.app import App
 
     async with open_chat(settings, interactive=True) as chat:
         return await App(chat, settings).run()

@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args
 import platformdirs
 from msgspec import Struct
 
+from chat_client.common.file_paths import expanded
 from chat_client.exit_status import SUMMARY
-from chat_client.paths import expanded
-from chat_client.servers import read as read_servers
-from chat_client.streams import decode
-from chat_client.version import VERSION
+from chat_client.sdk.server_address import read as read_servers
+from chat_client.sdk.version import VERSION
+from chat_client.standard_streams import decode
 
 NAME = "chat-client"
 Theme = Literal["dark", "light", "mono"]

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from chat_client.errors import ChatError
 from chat_client.exit_status import of_signal
+from chat_client.sdk.errors import ChatError
 
 # Whatever would end it, asked from outside or by a key.
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)

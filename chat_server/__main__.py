@@ -10,14 +10,15 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NoReturn, cast
 
-from chat_server import actions, cli
-from chat_server.acceptor import connections_possible
+from chat_server import action_log
+from chat_server.admin import cli
 from chat_server.clock import SystemClock
 from chat_server.errors import StartError
+from chat_server.frontend.acceptor import connections_possible
 from chat_server.line_writer import LineWriter
 from chat_server.server import Server
 from chat_server.settings import Settings, is_utf8, resolve
-from chat_server.store.directory import DataDirectory
+from chat_server.store.data_directory import DataDirectory
 from chat_server.threads import no_thread
 
 log = logging.getLogger("chat.server")
@@ -93,7 +94,7 @@ def _start(settings: Settings) -> None:
     except RuntimeError as error:
         raise no_thread(error) from None
     clock = SystemClock()
-    acts = actions.set_up(clock, err, level=settings.log_level, json=settings.log_format == "json")
+    acts = action_log.set_up(clock, err, level=settings.log_level, json=settings.log_format == "json")
     out.failed = lambda error: log.warning("cannot write the start lines to stdout: %s", error.strerror)
     connections_max = connections_possible(settings.connections_max)
     directory = DataDirectory(settings.data_dir)
@@ -120,7 +121,7 @@ async def _serve(
     settings: Settings,
     clock: SystemClock,
     directory: DataDirectory,
-    action_log: actions.ActionLog,
+    action_log: action_log.ActionLog,
     connections_max: int,
 ) -> None:
     server = Server(settings, clock, directory, action_log, connections_max)

@@ -16,11 +16,12 @@ import apsw
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chat_server.allowance import Allowances
 from chat_server.clock import ChatTime, Clock
 from chat_server.delivery.hub import Hub
-from chat_server.delivery.readers import Reader, Readers
-from chat_server.entries import (
+from chat_server.disk_space import Space, no_room
+from chat_server.errors import Refusal, StartError, not_done
+from chat_server.log import Log
+from chat_server.log.entries import (
     Batch,
     Configure,
     Departed,
@@ -34,8 +35,6 @@ from chat_server.entries import (
     UseTokens,
     adds,
 )
-from chat_server.errors import Refusal, StartError, not_done
-from chat_server.log import Log
 from chat_server.log.local import LocalLog
 from chat_server.metrics import Metrics
 from chat_server.passwords import Passwords, SignInGuard
@@ -44,13 +43,14 @@ from chat_server.protocol import commands as c
 from chat_server.protocol.events import Event, Reply
 from chat_server.protocol.times import clock_time, duration, iso
 from chat_server.rules import Executor, read
-from chat_server.rules.execute import Executed, Outcome
-from chat_server.rules.turn import Then, View
+from chat_server.rules.context import View
+from chat_server.rules.executor import Executed, Outcome
+from chat_server.rules.outcomes import Then
 from chat_server.settings import Settings
-from chat_server.space import Space, no_room
-from chat_server.store import keys
+from chat_server.store import idempotency_keys
+from chat_server.store.data_directory import Gone, OpenFiles, claim
 from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database, NoRoom, open_writer
-from chat_server.store.directory import Gone, OpenFiles, claim
+from chat_server.store.readers import Reader, Readers
 from chat_server.store.state import State
 from chat_server.threads import started_pool
 from chat_server.transfers import Transfers
@@ -154,7 +154,6 @@ class Node:
         self._writer = started_pool(1, "writer")
         self.readers = Readers(directory)
         self.transfers = Transfers(directory, clock, self.time, self.limits, self.submit)
-        self.allowances = Allowances(settings.command_rate, settings.command_burst)
         self.transfers.failed = self._fail
         self.passwords = Passwords()
         guard = SignInGuard(self.time, settings.sign_in_tries)
@@ -360,7 +359,7 @@ class Node:
         if key is None:
             return False
         try:
-            return await self.readers.pick().run(keys.find, entry.user_id, key, 0) is not None
+            return await self.readers.pick().run(idempotency_keys.find, entry.user_id, key, 0) is not None
         except (apsw.Error, OSError):
             return True
 

@@ -13,8 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_server.clock import ChatTime
-from chat_server.delivery.readers import Readers
-from chat_server.entries import (
+from chat_server.errors import Refusal
+from chat_server.log.entries import (
     Accept,
     Ask,
     CloseAccount,
@@ -26,7 +26,6 @@ from chat_server.entries import (
     OpenUpload,
     SetPassword,
 )
-from chat_server.errors import Refusal
 from chat_server.passwords import SIGNED_IN, Passwords, SignInGuard, Waiter
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Reply
@@ -34,11 +33,12 @@ from chat_server.protocol.file_replies import Upload
 from chat_server.protocol.names import Name, fold
 from chat_server.protocol.table import Command
 from chat_server.rules.accounts import bad_token, no_account
+from chat_server.rules.context import View
 from chat_server.rules.registration import refuse_registration
-from chat_server.rules.turn import View
 from chat_server.store import accounts, registrations
 from chat_server.store.accounts import User
 from chat_server.store.database import Database
+from chat_server.store.readers import Readers
 from chat_server.transfers import Transfers
 
 TOKEN_BYTES = 24

@@ -11,19 +11,20 @@ from pathlib import Path
 import apsw
 
 from chat_server import __version__, metrics
-from chat_server.acceptor import Acceptor
-from chat_server.actions import ActionLog
+from chat_server.action_log import ActionLog
 from chat_server.addresses import is_loopback
+from chat_server.admin.control import ControlSocket
 from chat_server.clock import Clock
-from chat_server.control import ControlSocket
 from chat_server.errors import Refusal, StartError
-from chat_server.listening import listen, renew, tls_context
+from chat_server.frontend.acceptor import Acceptor
+from chat_server.frontend.listener import listen, renew, tls_context
+from chat_server.frontend.rate_limits import Allowances
+from chat_server.frontend.session import Session
 from chat_server.node import Node
 from chat_server.protocol.times import duration
-from chat_server.session import Session
 from chat_server.settings import Settings
-from chat_server.store import accounts, numbers
-from chat_server.store.directory import DataDirectory
+from chat_server.store import accounts, statistics
+from chat_server.store.data_directory import DataDirectory
 from chat_server.threads import started_pool
 
 log = logging.getLogger("chat.server")
@@ -58,6 +59,7 @@ class Server:
         self._directory = directory
         self._actions = actions
         self._sessions: set[Session] = set()
+        self._allowances = Allowances(settings.command_rate, settings.command_burst)
         self._connections_max = connections_max
         self._stalled: dict[Session, tuple[int, float]] = {}
         self._stop = asyncio.Event()
@@ -125,7 +127,7 @@ class Server:
     # ---- connections
 
     def _open(self, address: str, left: Callable[[], None]) -> asyncio.BaseProtocol:
-        return Session(self.node, self._settings, self._actions, self._sessions, address, left)
+        return Session(self.node, self._settings, self._actions, self._allowances, self._sessions, address, left)
 
     async def _watch_stalled(self) -> None:
         """Close who has taken nothing at all for `stall_ms` of what waits; slow ones are served."""
@@ -162,7 +164,9 @@ class Server:
     def _stored(self) -> dict[str, float]:
         """The numbers of the store; it is no reason to stop if they cannot be had."""
         try:
-            return numbers.gauges(self._directory.path, self.node.time.now().elapsed_ms, self._settings.message_ttl_ms)
+            return statistics.gauges(
+                self._directory.path, self.node.time.now().elapsed_ms, self._settings.message_ttl_ms
+            )
         except (apsw.Error, OSError) as error:
             log.error("cannot read the numbers of the store for the metrics: %s", error)
             return {}

@@ -12,17 +12,18 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from chat_server.blobs import Blobs
 from chat_server.clock import ChatTime, Clock
-from chat_server.delivery.readers import Reader
-from chat_server.entries import CompleteUpload, LeaveUploads, Limits, Logged, Swept
 from chat_server.errors import Refusal, not_done
+from chat_server.log.entries import CompleteUpload, LeaveUploads, Limits, Logged, Swept
 from chat_server.protocol import commands as c
 from chat_server.protocol.file_replies import Upload
+from chat_server.rules.context import View
 from chat_server.rules.files import check_chunk
-from chat_server.rules.turn import Opened, View
+from chat_server.rules.outcomes import Opened
 from chat_server.store import files
+from chat_server.store.blobs import Blobs
 from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database
+from chat_server.store.readers import Reader
 
 log = logging.getLogger("chat.files")
 

@@ -74,7 +74,7 @@ class Blocks:
         self._blocks: dict[tuple[tuple[int, ...], str], Block] = {}
 
     def add(self, channel: int, index: int, event: Event, notice: int = 0) -> None:
-        """An event of outcome `index`; these MUST come in the order of the batch. `notice`: see `turn.Push`."""
+        """An event of outcome `index`; these MUST come in the order of the batch. `notice`: see `outcomes.Push`."""
         self._order += 1
         self._channels.setdefault(channel, []).append((self._order, index, event, notice))
 

@@ -14,11 +14,11 @@ from chat_server.clock import Clock
 from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render, room_channel
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
-from chat_server.delivery.readers import Readers
 from chat_server.protocol.events import Message, Presence
 from chat_server.protocol.times import iso
-from chat_server.rules.execute import Executed, Outcome
-from chat_server.rules.turn import Ending, Entered, Push
+from chat_server.rules.executor import Executed, Outcome
+from chat_server.rules.outcomes import Ending, Entered, Push
+from chat_server.store.readers import Readers
 
 log = logging.getLogger("chat.delivery")
 

@@ -1,12 +1,12 @@
 """Which private chats the users are in who have a connection, as of the outcome that is being delivered.
 
-A user's chats come with the sign-in (`turn.Entered`) and change by what rules say (`turn.Move`), both in the order of
-the log; what the store says meanwhile is newer and MUST NOT be mixed in.
+A user's chats come with the sign-in (`Entered`) and change by what rules say (`Move`), both in the order of the log;
+what the store says meanwhile is newer and MUST NOT be mixed in.
 """
 
 from collections.abc import Collection, Set
 
-from chat_server.rules.turn import Entered, Move
+from chat_server.rules.outcomes import Entered, Move
 
 _NONE: frozenset[int] = frozenset()
 

@@ -18,11 +18,11 @@ from typing import Protocol
 from msgspec import Struct
 
 from chat_server.delivery.blocks import render
-from chat_server.delivery.readers import Readers
 from chat_server.protocol.events import EXPIRED_IDS_MAX, Event, Expired, Message, Muted, Presence, ReadMarker
 from chat_server.store import chats, messages
 from chat_server.store.database import Database
 from chat_server.store.messages import Range
+from chat_server.store.readers import Readers
 
 log = logging.getLogger("chat.delivery")
 

@@ -6,7 +6,7 @@ it will be a stream that all nodes read.
 
 from typing import Protocol
 
-from chat_server.entries import Batch, Entry
+from chat_server.log.entries import Batch, Entry
 
 
 class Log(Protocol):

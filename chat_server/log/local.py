@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 
 from chat_server.clock import ChatTime
-from chat_server.entries import Batch, Entry
+from chat_server.log.entries import Batch, Entry
 
 # Of one batch. Bounds how long a turn takes, and what is written to one connection at once.
 ENTRIES_MAX = 1000

@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from chat_server.errors import Refusal
 from chat_server.protocol.characters import is_signs
-from chat_server.protocol.clean import clean, is_blank
-from chat_server.protocol.files import chunk_data, file_name, sha256_hex
+from chat_server.protocol.file_names import chunk_data, file_name, sha256_hex
 from chat_server.protocol.names import Name, check, fold
+from chat_server.protocol.sanitize import clean, is_blank
 from chat_server.protocol.times import DAY_MS, TIME_MS_MAX, parse_duration, parse_iso
 
 ID_MAX = (1 << 63) - 1

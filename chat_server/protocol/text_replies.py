@@ -8,7 +8,7 @@ from chat_server.protocol import events as e
 from chat_server.protocol import file_replies as f
 from chat_server.protocol import operator_replies as o
 from chat_server.protocol import room_replies as r
-from chat_server.protocol.files import size_told
+from chat_server.protocol.file_names import size_told
 from chat_server.protocol.times import moment, until_told
 
 

@@ -19,7 +19,7 @@ from chat_server.rules import (
     search,
     threads,
 )  # fmt: skip
-from chat_server.rules.execute import Executed, Executor, Outcome, read
+from chat_server.rules.executor import Executed, Executor, Outcome, read
 
 __all__ = [
     "Executed", "Executor", "Outcome", "accounts", "attention", "blocks", "control", "delayed", "erasure", "files",

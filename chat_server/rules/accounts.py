@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chat_server.entries import (
+from chat_server.disk_space import no_room
+from chat_server.errors import Refusal
+from chat_server.log.entries import (
     CloseAccount,
     Configure,
     Departed,
@@ -15,7 +17,6 @@ from chat_server.entries import (
     Told,
     UseTokens,
 )
-from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import ID_MAX
 from chat_server.protocol.events import (
@@ -37,10 +38,13 @@ from chat_server.protocol.events import (
 from chat_server.protocol.names import Name
 from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules import erasure
+from chat_server.rules.authorization import is_operator
+from chat_server.rules.context import Context, View
+from chat_server.rules.lookup import unknown_user
+from chat_server.rules.outcomes import Answer, Ending, Entered, Stale
 from chat_server.rules.registration import note_registration, refuse_registration
+from chat_server.rules.registry import reading, rule
 from chat_server.rules.rooms import leave_all
-from chat_server.rules.turn import Answer, Ending, Entered, Stale, Turn, View, is_operator, reading, rule, unknown_user
-from chat_server.space import no_room
 from chat_server.store import (
     accounts,
     chats,
@@ -54,7 +58,7 @@ from chat_server.store import (
     retention,
     rooms,
     state,
-    texts,
+    text_quota,
 )
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN, Membership
@@ -74,26 +78,26 @@ class Welcome(msgspec.Struct, frozen=True):
 
 
 @rule(Configure)
-def configure(turn: Turn, command: Configure) -> None:
-    state.configure(turn.db, turn.state, msgspec.json.encode(command.limits).decode(), command.history)
-    operators.configure(turn.db, [(name.name, name.folded) for name in command.operators])
+def configure(context: Context, command: Configure) -> None:
+    state.configure(context.db, context.state, msgspec.json.encode(command.limits).decode(), command.history)
+    operators.configure(context.db, [(name.name, name.folded) for name in command.operators])
 
 
 @rule(Enter)
-def enter(turn: Turn, command: Enter) -> Entered:
-    user = accounts.by_name(turn.db, command.name.folded)
+def enter(context: Context, command: Enter) -> Entered:
+    user = accounts.by_name(context.db, command.name.folded)
     if user is None and not command.register:
         raise no_account(command.name)
     if user is None:
-        name, user_id, new = command.name.name, _register(turn, command), True
+        name, user_id, new = command.name.name, _register(context, command), True
     else:
-        _check_password(turn, user, command)
+        _check_password(context, user, command)
         name, user_id, new = user.name, user.id, False
-        _is_here(turn, user_id)
+        _is_here(context, user_id)
     if command.token_hash is not None:
-        ended = accounts.insert_token(turn.db, command.token_hash, user_id, turn.elapsed_ms)
-        _close_by(turn, ended, f"only the {accounts.TOKENS_MAX} newest sign-ins of a user last; sign in again")
-    return _entered(turn, user_id, name, new, command)
+        ended = accounts.insert_token(context.db, command.token_hash, user_id, context.elapsed_ms)
+        _close_by(context, ended, f"only the {accounts.TOKENS_MAX} newest sign-ins of a user last; sign in again")
+    return _entered(context, user_id, name, new, command)
 
 
 def no_account(name: Name) -> Refusal:
@@ -101,53 +105,53 @@ def no_account(name: Name) -> Refusal:
     return Refusal("unknown_user", f"there is no account {name.name}, and this sign-in was not to register one")
 
 
-def _entered(turn: Turn, user_id: int, name: str, new: bool, command: Enter | EnterByToken) -> Entered:
-    registrations.come_from(turn.db, user_id, command.network, turn.elapsed_ms)
-    in_rooms = tuple(rooms.ids_of_user(turn.db, user_id))
-    return Entered(user_id, name, new, in_rooms, accounts.away(turn.db, user_id), command.token_hash)
+def _entered(context: Context, user_id: int, name: str, new: bool, command: Enter | EnterByToken) -> Entered:
+    registrations.come_from(context.db, user_id, command.network, context.elapsed_ms)
+    in_rooms = tuple(rooms.ids_of_user(context.db, user_id))
+    return Entered(user_id, name, new, in_rooms, accounts.away(context.db, user_id), command.token_hash)
 
 
-def _close_by(turn: Turn, tokens: list[tuple[int, bytes]], reason: str) -> None:
+def _close_by(context: Context, tokens: list[tuple[int, bytes]], reason: str) -> None:
     """These tokens of users have ended: what came in by them ends too."""
     for user_id, token in tokens:
-        turn.endings.append(Ending(user_id, "signed_out", reason, token=token))
+        context.endings.append(Ending(user_id, "signed_out", reason, token=token))
 
 
-def end_old_tokens(turn: Turn, limit: int) -> None:
-    old = accounts.delete_old_tokens(turn.db, turn.elapsed_ms - turn.limits.token_ttl_ms, limit)
-    _close_by(turn, old, "this sign-in has not been used for too long; sign in again")
+def end_old_tokens(context: Context, limit: int) -> None:
+    old = accounts.delete_old_tokens(context.db, context.elapsed_ms - context.limits.token_ttl_ms, limit)
+    _close_by(context, old, "this sign-in has not been used for too long; sign in again")
 
 
-def _register(turn: Turn, command: Enter) -> int:
+def _register(context: Context, command: Enter) -> int:
     name = command.name
-    if turn.cramped:
+    if context.cramped:
         raise no_room()
-    refuse_registration(turn, name, turn.address, command.code)
+    refuse_registration(context, name, context.address, command.code)
     if command.password_given and command.new_hash is None:
         raise Stale
-    if command.new_hash is None and not turn.limits.passwordless:
+    if command.new_hash is None and not context.limits.passwordless:
         words = f"an account here needs a password: /sign_in {name.name} <password>"
         raise Refusal("password_required", words, needs="new_password")
-    user_id = accounts.insert(turn.db, name, command.new_hash, turn.at_ms, turn.elapsed_ms)
-    chats.insert_member(turn.db, user_id, MAIN, messages.newest(turn.db, MAIN), turn.elapsed_ms)
-    note_registration(turn, command.code)
+    user_id = accounts.insert(context.db, name, command.new_hash, context.at_ms, context.elapsed_ms)
+    chats.insert_member(context.db, user_id, MAIN, messages.newest(context.db, MAIN), context.elapsed_ms)
+    note_registration(context, command.code)
     return user_id
 
 
-def _check_password(turn: Turn, user: User, command: Enter) -> None:
+def _check_password(context: Context, user: User, command: Enter) -> None:
     if user.password != command.saw_hash:
         raise Stale
     if user.password is None and command.password_given:
         raise Refusal("wrong_password", f"{user.name} has no password; /sign_in {user.name} signs in without one")
-    _refuse_passwordless(turn, user)
+    _refuse_passwordless(context, user)
 
 
-def _refuse_passwordless(turn: Turn, user: User) -> None:
+def _refuse_passwordless(context: Context, user: User) -> None:
     """MUST be called whichever way a user comes in: the account may be from when the server listened on loopback alone.
 
     Until then its name was enough to come in, so that whoever has a token of it need not be its owner.
     """
-    if user.password is None and not turn.limits.passwordless:
+    if user.password is None and not context.limits.passwordless:
         raise Refusal(
             "password_required",
             f"{user.name} has no password, and here an account needs one; whoever runs the server can set it:"
@@ -160,73 +164,73 @@ def bad_token() -> Refusal:
 
 
 @rule(EnterByToken)
-def enter_by_token(turn: Turn, command: EnterByToken) -> Entered:
-    user_id = accounts.token_user(turn.db, command.token_hash, turn.elapsed_ms - turn.limits.token_ttl_ms)
-    user = user_id and accounts.by_id(turn.db, user_id)
+def enter_by_token(context: Context, command: EnterByToken) -> Entered:
+    user_id = accounts.token_user(context.db, command.token_hash, context.elapsed_ms - context.limits.token_ttl_ms)
+    user = user_id and accounts.by_id(context.db, user_id)
     if not user:
         raise bad_token()
-    _refuse_passwordless(turn, user)
-    accounts.touch_token(turn.db, command.token_hash, turn.elapsed_ms)
-    _is_here(turn, user.id)
-    return _entered(turn, user.id, user.name, False, command)
+    _refuse_passwordless(context, user)
+    accounts.touch_token(context.db, command.token_hash, context.elapsed_ms)
+    _is_here(context, user.id)
+    return _entered(context, user.id, user.name, False, command)
 
 
-def _is_here(turn: Turn, user_id: int) -> None:
-    accounts.set_seen(turn.db, user_id, turn.at_ms)
-    retention.set_present(turn.db, user_id, turn.elapsed_ms)
+def _is_here(context: Context, user_id: int) -> None:
+    accounts.set_seen(context.db, user_id, context.at_ms)
+    retention.set_present(context.db, user_id, context.elapsed_ms)
 
 
 @rule(UseTokens)
-def use_tokens(turn: Turn, command: UseTokens) -> None:
+def use_tokens(context: Context, command: UseTokens) -> None:
     for token_hash in command.hashes:
-        accounts.touch_token(turn.db, token_hash, turn.elapsed_ms)
+        accounts.touch_token(context.db, token_hash, context.elapsed_ms)
 
 
 @rule(EndTokens)
-def end_tokens(turn: Turn, command: EndTokens) -> SignedOut:
+def end_tokens(context: Context, command: EndTokens) -> SignedOut:
     if command.session is None:
-        accounts.delete_tokens(turn.db, turn.user_id)
+        accounts.delete_tokens(context.db, context.user_id)
     elif command.token is not None:
-        accounts.delete_token(turn.db, command.token, turn.user_id)
+        accounts.delete_token(context.db, command.token, context.user_id)
     reason = "signed out from another connection"
-    turn.endings.append(Ending(turn.user_id, "signed_out", reason, command.session, command.token, "signed_out"))
+    context.endings.append(Ending(context.user_id, "signed_out", reason, command.session, command.token, "signed_out"))
     return SignedOut(0)
 
 
 @rule(SetPassword)
-def set_password(turn: Turn, command: SetPassword) -> PasswordSet:
-    user = turn.user()
+def set_password(context: Context, command: SetPassword) -> PasswordSet:
+    user = context.user()
     if user.password != command.saw_hash:
         raise Stale
-    accounts.set_password(turn.db, user.id, command.new_hash)
-    accounts.delete_tokens(turn.db, user.id, keep=command.keep)
+    accounts.set_password(context.db, user.id, command.new_hash)
+    accounts.delete_tokens(context.db, user.id, keep=command.keep)
     reason = "the password was changed on another connection; sign in with the new one"
-    turn.endings.append(Ending(user.id, "signed_out", reason, asker="kept"))
+    context.endings.append(Ending(user.id, "signed_out", reason, asker="kept"))
     return PasswordSet()
 
 
 @rule(CloseAccount)
-def close_account(turn: Turn, command: CloseAccount) -> AccountDeleted:
-    user = turn.user()
+def close_account(context: Context, command: CloseAccount) -> AccountDeleted:
+    user = context.user()
     if user.password != command.saw_hash:
         raise Stale
-    return remove(turn, user)
+    return remove(context, user)
 
 
-def remove(turn: Turn, user: User) -> AccountDeleted:
+def remove(context: Context, user: User) -> AccountDeleted:
     """The account and its texts go; the threads of others stay whole."""
-    leave_all(turn, user)
-    operators.remove(turn.db, accounts.folded(turn.db, user.id))
-    accounts.delete(turn.db, user.id, turn.at_ms)
-    turn.push(Notice(f"{user.name} deleted the account; what {user.name} wrote is gone"))
-    turn.hang_up(user.id, "account_deleted", "this account was deleted")
-    erasure.begin(turn, user.id)
+    leave_all(context, user)
+    operators.remove(context.db, accounts.folded(context.db, user.id))
+    accounts.delete(context.db, user.id, context.at_ms)
+    context.push(Notice(f"{user.name} deleted the account; what {user.name} wrote is gone"))
+    context.hang_up(user.id, "account_deleted", "this account was deleted")
+    erasure.begin(context, user.id)
     return AccountDeleted(user.name)
 
 
 @rule(Departed)
-def departed(turn: Turn, command: Departed) -> None:
-    accounts.set_seen(turn.db, turn.user_id, turn.at_ms)
+def departed(context: Context, command: Departed) -> None:
+    accounts.set_seen(context.db, context.user_id, context.at_ms)
 
 
 # ---- reading
@@ -375,7 +379,7 @@ def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
     yield "chats", Limit(rooms.count_of_user(view.db, user.id), limits.chats_max)
     yield "delayed", Limit(delayed.count_of(view.db, user.id), limits.delayed_max)
     yield "file_bytes", Limit(files.bytes_of(view.db, user.id), limits.file_quota_bytes)
-    yield "text_bytes", Limit(texts.bytes_of(view.db, user.id), limits.text_quota_bytes)
+    yield "text_bytes", Limit(text_quota.bytes_of(view.db, user.id), limits.text_quota_bytes)
     yield "reports", Limit(moderation.reports_by(view.db, user.id, view.elapsed_ms - DAY_MS), limits.reports_per_day)
 
 

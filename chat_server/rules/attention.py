@@ -5,42 +5,44 @@ from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.attention_replies import AwaySet, MuteSet
 from chat_server.protocol.events import Muted, Presence
+from chat_server.rules.context import Context
+from chat_server.rules.lookup import find_chat
 from chat_server.rules.moderation import refuse_banned
-from chat_server.rules.texts import refuse_more
-from chat_server.rules.turn import Turn, find_chat, rule
+from chat_server.rules.registry import rule
+from chat_server.rules.text_quota import refuse_more
 from chat_server.store import accounts, chats
 
 AWAY_CHARS_MAX = 200
 
 
 @rule(c.Mute)
-def mute(turn: Turn, command: c.Mute) -> MuteSet:
-    return _set_muted(turn, command.chat, True)
+def mute(context: Context, command: c.Mute) -> MuteSet:
+    return _set_muted(context, command.chat, True)
 
 
 @rule(c.Unmute)
-def unmute(turn: Turn, command: c.Unmute) -> MuteSet:
-    return _set_muted(turn, command.chat, False)
+def unmute(context: Context, command: c.Unmute) -> MuteSet:
+    return _set_muted(context, command.chat, False)
 
 
-def _set_muted(turn: Turn, chat: Target, muted: bool) -> MuteSet:
-    chat_id, name = find_chat(turn.db, turn.user().id, chat)
+def _set_muted(context: Context, chat: Target, muted: bool) -> MuteSet:
+    chat_id, name = find_chat(context.db, context.user().id, chat)
     if chat_id is None:
         raise Refusal("unknown_chat", f"nothing was said between you and {name[1:]} yet; /status lists your chats")
-    if chats.set_muted(turn.db, turn.user_id, chat_id, muted):
-        turn.push(Muted(name, muted), turn.user_id)
+    if chats.set_muted(context.db, context.user_id, chat_id, muted):
+        context.push(Muted(name, muted), context.user_id)
     return MuteSet(name, muted)
 
 
 @rule(c.Away)
-def away(turn: Turn, command: c.Away) -> AwaySet:
-    user, text = turn.user(), command.text or None
+def away(context: Context, command: c.Away) -> AwaySet:
+    user, text = context.user(), command.text or None
     if text is not None:
-        refuse_banned(turn, user)
+        refuse_banned(context, user)
         if len(text) > AWAY_CHARS_MAX:
             raise Refusal("too_large", f"it has at most {AWAY_CHARS_MAX} characters, this one {len(text)}; shorten it")
-        refuse_more(turn, user.id, text, accounts.away(turn.db, user.id))
-    if accounts.away(turn.db, user.id) != text:
-        accounts.set_away(turn.db, user.id, text)
-        turn.push(Presence(user.name, True, text))
+        refuse_more(context, user.id, text, accounts.away(context.db, user.id))
+    if accounts.away(context.db, user.id) != text:
+        accounts.set_away(context.db, user.id, text)
+        context.push(Presence(user.name, True, text))
     return AwaySet(text)

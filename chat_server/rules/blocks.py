@@ -3,7 +3,9 @@
 from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.attention_replies import BlockList, BlockSet
-from chat_server.rules.turn import Place, Turn, View, find_user, reading, rule, unknown_user
+from chat_server.rules.context import Context, View
+from chat_server.rules.lookup import Place, find_user, unknown_user
+from chat_server.rules.registry import reading, rule
 from chat_server.store import accounts, blocks, chats, rooms
 from chat_server.store.accounts import User
 
@@ -11,7 +13,7 @@ from chat_server.store.accounts import User
 BLOCKED_MAX = 1000
 
 
-def refuse_blocked(asked: Turn | View, one: User, other: User) -> None:
+def refuse_blocked(asked: Context | View, one: User, other: User) -> None:
     """MUST be called before anything new goes from one user to the other alone: messages, files, invitations."""
     if blocks.between(asked.db, one.id, other.id):
         raise blocked(other.name)
@@ -22,49 +24,49 @@ def blocked(name: str) -> Refusal:
     return Refusal("blocked", f"nothing goes between you and {name}: one of you has blocked the other; see /blocked")
 
 
-def refuse_blocked_at(turn: Turn, user: User, place: Place) -> None:
+def refuse_blocked_at(context: Context, user: User, place: Place) -> None:
     """As `refuse_blocked`, for what happens to a message of a chat, which may be one to one."""
-    if any(blocks.between(turn.db, user.id, other) for other, _ in place.readers if other != user.id):
+    if any(blocks.between(context.db, user.id, other) for other, _ in place.readers if other != user.id):
         raise blocked(place.name_for(user.id).removeprefix("@"))
 
 
-def called(turn: Turn, author: User, chat_id: int, named: tuple[str, ...]) -> list[str] | None:
+def called(context: Context, author: User, chat_id: int, named: tuple[str, ...]) -> list[str] | None:
     """Who of those that a text names is called by it: who is in the chat and has not blocked the author.
 
     None where it names no user, so that an empty list says that those whom it names are not called.
     """
-    found = [user for folded in named if (user := accounts.by_name(turn.db, folded)) is not None]
+    found = [user for folded in named if (user := accounts.by_name(context.db, folded)) is not None]
     if not found:
         return None
     return [
         user.name
         for user in found
-        if chats.membership(turn.db, user.id, chat_id) is not None
-        and not blocks.has_blocked(turn.db, user.id, author.id)
+        if chats.membership(context.db, user.id, chat_id) is not None
+        and not blocks.has_blocked(context.db, user.id, author.id)
     ]
 
 
 @rule(c.Block)
-def block(turn: Turn, command: c.Block) -> BlockSet:
-    user = turn.user()
-    other = find_user(turn.db, command.username.name, command.username.folded, user.id)
-    if not blocks.has_blocked(turn.db, user.id, other.id) and blocks.count_of(turn.db, user.id) >= BLOCKED_MAX:
+def block(context: Context, command: c.Block) -> BlockSet:
+    user = context.user()
+    other = find_user(context.db, command.username.name, command.username.folded, user.id)
+    if not blocks.has_blocked(context.db, user.id, other.id) and blocks.count_of(context.db, user.id) >= BLOCKED_MAX:
         raise Refusal("too_many", f"you have blocked {BLOCKED_MAX} users already; /unblock one of them first")
-    blocks.insert(turn.db, user.id, other.id)
+    blocks.insert(context.db, user.id, other.id)
     # Those that wait would go on filling what either of them may have at once.
-    rooms.end_between(turn.db, user.id, other.id)
+    rooms.end_between(context.db, user.id, other.id)
     return BlockSet(other.name, True)
 
 
 @rule(c.Unblock)
-def unblock(turn: Turn, command: c.Unblock) -> BlockSet:
-    user = turn.user()
-    other = accounts.id_and_name(turn.db, command.username.folded)
+def unblock(context: Context, command: c.Unblock) -> BlockSet:
+    user = context.user()
+    other = accounts.id_and_name(context.db, command.username.folded)
     if other is None:
         raise unknown_user(command.username.name)
     if other[0] == user.id:
         raise Refusal("not_yourself", "that is you; name somebody else")
-    blocks.delete(turn.db, user.id, other[0])
+    blocks.delete(context.db, user.id, other[0])
     return BlockSet(other[1], False)
 
 

@@ -6,64 +6,67 @@ from chat_server.protocol import operator_replies as r
 from chat_server.protocol import operators as o
 from chat_server.protocol.times import iso
 from chat_server.rules.accounts import remove
+from chat_server.rules.context import Context, View
+from chat_server.rules.lookup import find_user, unknown_user
 from chat_server.rules.operators import record
-from chat_server.rules.turn import Answer, Turn, View, find_user, reading, rule, unknown_user
+from chat_server.rules.outcomes import Answer
+from chat_server.rules.registry import reading, rule
 from chat_server.store import accounts, export, messages, operators
 
 ACTS_PAGE_MAX = 200
 
 
 @rule(o.Appoint)
-def appoint(turn: Turn, command: o.Appoint) -> r.OperatorSet:
-    user = find_user(turn.db, command.username.name, command.username.folded, turn.user_id)
+def appoint(context: Context, command: o.Appoint) -> r.OperatorSet:
+    user = find_user(context.db, command.username.name, command.username.folded, context.user_id)
     if user.password is None:
         raise Refusal(
             "password_required",
             f"an operator must have a password; {user.name} has none: chat-server password {user.name}",
         )
-    operators.add(turn.db, command.username.folded, user.name)
-    record(turn, "operator add", user.name)
+    operators.add(context.db, command.username.folded, user.name)
+    record(context, "operator add", user.name)
     return r.OperatorSet(user.name, True)
 
 
 @rule(o.Dismiss)
-def dismiss(turn: Turn, command: o.Dismiss) -> r.OperatorSet:
-    user = find_user(turn.db, command.username.name, command.username.folded, turn.user_id)
-    if operators.is_configured(turn.db, command.username.folded):
+def dismiss(context: Context, command: o.Dismiss) -> r.OperatorSet:
+    user = find_user(context.db, command.username.name, command.username.folded, context.user_id)
+    if operators.is_configured(context.db, command.username.folded):
         raise Refusal(
             "forbidden",
             f"{user.name} is an operator by the settings (--operator); take the name out there and restart the server",
         )
-    if not operators.is_named(turn.db, user.id):
+    if not operators.is_named(context.db, user.id):
         raise Refusal("bad_argument", f"{user.name} is no operator; chat-server operator list shows them")
-    operators.remove(turn.db, command.username.folded)
-    record(turn, "operator remove", user.name)
+    operators.remove(context.db, command.username.folded)
+    record(context, "operator remove", user.name)
     return r.OperatorSet(user.name, False)
 
 
 @rule(o.SetPasswordOf)
-def set_password_of(turn: Turn, command: o.SetPasswordOf) -> r.UserPasswordSet:
-    user = find_user(turn.db, command.username.name, command.username.folded, turn.user_id)
-    accounts.set_password(turn.db, user.id, command.hash)
-    accounts.delete_tokens(turn.db, user.id)
-    turn.hang_up(user.id, "signed_out", "the password was changed; sign in with the new one")
-    record(turn, "password", user.name)
+def set_password_of(context: Context, command: o.SetPasswordOf) -> r.UserPasswordSet:
+    user = find_user(context.db, command.username.name, command.username.folded, context.user_id)
+    accounts.set_password(context.db, user.id, command.hash)
+    accounts.delete_tokens(context.db, user.id)
+    context.hang_up(user.id, "signed_out", "the password was changed; sign in with the new one")
+    record(context, "password", user.name)
     return r.UserPasswordSet(user.name)
 
 
 @rule(o.Forget)
-def forget(turn: Turn, command: o.Forget) -> e.AccountDeleted:
-    user = find_user(turn.db, command.username.name, command.username.folded, turn.user_id)
-    reply = remove(turn, user)
-    record(turn, "forget", user.name)
+def forget(context: Context, command: o.Forget) -> e.AccountDeleted:
+    user = find_user(context.db, command.username.name, command.username.folded, context.user_id)
+    reply = remove(context, user)
+    record(context, "forget", user.name)
     return reply
 
 
 @rule(o.RepairTime)
-def repair_time(turn: Turn, command: o.RepairTime) -> r.TimeRepaired:
-    dated = messages.date_back(turn.db, turn.at_ms, turn.elapsed_ms)
-    seen = accounts.date_back(turn.db, turn.at_ms)
-    record(turn, "repair-time", why=f"{dated} messages, {seen} accounts" if dated or seen else None)
+def repair_time(context: Context, command: o.RepairTime) -> r.TimeRepaired:
+    dated = messages.date_back(context.db, context.at_ms, context.elapsed_ms)
+    seen = accounts.date_back(context.db, context.at_ms)
+    record(context, "repair-time", why=f"{dated} messages, {seen} accounts" if dated or seen else None)
     return r.TimeRepaired(dated, seen)
 
 

@@ -1,7 +1,7 @@
 """Delayed messages: setting, cancelling, and what is done when something is due."""
 
-from chat_server.entries import Due, Told
 from chat_server.errors import Refusal
+from chat_server.log.entries import Due, Told
 from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Delay, Target
 from chat_server.protocol.events import (
@@ -17,13 +17,15 @@ from chat_server.protocol.times import TIME_MS_MAX, duration, iso
 from chat_server.rules import erasure, registration, search
 from chat_server.rules.accounts import end_old_tokens
 from chat_server.rules.blocks import refuse_blocked
+from chat_server.rules.context import Context, View
 from chat_server.rules.files import end_uploads
+from chat_server.rules.lookup import MAIN_PLACE, Place, find_room, find_user, place_of
 from chat_server.rules.messages import KEY_LIFE_MS, direct_place, main_limit_ends_ms, once, post
 from chat_server.rules.moderation import end_bans, refuse_banned
+from chat_server.rules.registry import reading, rule
 from chat_server.rules.retention import expire, find_absent
-from chat_server.rules.texts import refuse_more
-from chat_server.rules.turn import MAIN_PLACE, Place, Turn, View, find_room, find_user, place_of, reading, rule
-from chat_server.store import accounts, blocks, delayed, keys, notices, rooms
+from chat_server.rules.text_quota import refuse_more
+from chat_server.store import accounts, blocks, delayed, idempotency_keys, notices, rooms
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN
 from chat_server.store.delayed import Delayed, When
@@ -36,62 +38,62 @@ CLEARED_AT_ONCE_MAX = 1000
 
 
 @rule(c.SendDelayed)
-def send_delayed(turn: Turn, command: c.SendDelayed) -> DelayedSet:
+def send_delayed(context: Context, command: c.SendDelayed) -> DelayedSet:
     asked = (command.target.folded, command.target.kind, command.delay, command.text)
-    return once(turn, command.key, asked, DelayedSet, lambda: _set(turn, command))
+    return once(context, command.key, asked, DelayedSet, lambda: _set(context, command))
 
 
-def _set(turn: Turn, command: c.SendDelayed) -> DelayedSet:
-    author, limits = turn.user(), turn.limits
-    refuse_banned(turn, author)
-    receiver, room = _receiver(turn, author, command.target)
-    when = _when(turn, command.delay)
-    refuse_more(turn, author.id, command.text)
-    if delayed.count_of(turn.db, author.id) >= limits.delayed_max:
+def _set(context: Context, command: c.SendDelayed) -> DelayedSet:
+    author, limits = context.user(), context.limits
+    refuse_banned(context, author)
+    receiver, room = _receiver(context, author, command.target)
+    when = _when(context, command.delay)
+    refuse_more(context, author.id, command.text)
+    if delayed.count_of(context.db, author.id) >= limits.delayed_max:
         raise Refusal("too_many", f"you have {limits.delayed_max} delayed messages waiting; cancel one or wait for one")
-    delayed_id = delayed.insert(turn.db, author.id, receiver, room, when, command.text, command.mentions)
-    due_ms, earliest_ms = _shown_ms(turn, when), _earliest_ms(turn, author, command.target.kind == "main", when)
+    delayed_id = delayed.insert(context.db, author.id, receiver, room, when, command.text, command.mentions)
+    due_ms, earliest_ms = _shown_ms(context, when), _earliest_ms(context, author, command.target.kind == "main", when)
     note = None
     if earliest_ms > due_ms:
         note = f"you have sent as many messages to main as one may until then ({limits.main_rate_count})"
     return DelayedSet(delayed_id, iso(earliest_ms), note)
 
 
-def _earliest_ms(asked: Turn | View, author: User, to_main: bool, when: When) -> int:
+def _earliest_ms(asked: Context | View, author: User, to_main: bool, when: When) -> int:
     """Not before the end of a ban, or in main of the limit there."""
     free_ms = main_limit_ends_ms(asked, author) if to_main else None
     return max(_shown_ms(asked, when), *(asked.wall_ms(each) for each in (author.ban_until_ms, free_ms or 0)))
 
 
-def _receiver(turn: Turn, author: User, target: Target) -> tuple[int | None, tuple[int, str] | None]:
+def _receiver(context: Context, author: User, target: Target) -> tuple[int | None, tuple[int, str] | None]:
     """The user or the private chat that it goes to, neither for main."""
     if target.kind == "main":
         return None, None
     if target.kind == "room":
-        room = find_room(turn.db, author.id, target)
+        room = find_room(context.db, author.id, target)
         return None, (room.id, room.name)
-    receiver = find_user(turn.db, target.name, target.folded, author.id)
-    refuse_blocked(turn, author, receiver)
+    receiver = find_user(context.db, target.name, target.folded, author.id)
+    refuse_blocked(context, author, receiver)
     return receiver.id, None
 
 
-def _when(turn: Turn, delay: Delay) -> When:
-    after_ms = delay.after_ms if delay.after_ms is not None else (delay.at_ms or 0) - turn.at_ms
+def _when(context: Context, delay: Delay) -> When:
+    after_ms = delay.after_ms if delay.after_ms is not None else (delay.at_ms or 0) - context.at_ms
     if after_ms < 0:
         raise Refusal(
-            "bad_argument", f"{iso(turn.at_ms + after_ms)} is past, it is {iso(turn.at_ms)} now; usage: {_USAGE}"
+            "bad_argument", f"{iso(context.at_ms + after_ms)} is past, it is {iso(context.at_ms)} now; usage: {_USAGE}"
         )
-    if after_ms > min(turn.limits.delayed_ahead_ms, TIME_MS_MAX - turn.at_ms):
+    if after_ms > min(context.limits.delayed_ahead_ms, TIME_MS_MAX - context.at_ms):
         raise Refusal(
             "bad_argument",
-            f"a message may be delayed by at most {duration(turn.limits.delayed_ahead_ms)}; usage: {_USAGE}",
+            f"a message may be delayed by at most {duration(context.limits.delayed_ahead_ms)}; usage: {_USAGE}",
         )
     if delay.at_ms is not None:
         return When(delay.at_ms, by_clock=True)
-    return When(turn.elapsed_ms + after_ms)
+    return When(context.elapsed_ms + after_ms)
 
 
-def _shown_ms(asked: Turn | View, when: When) -> int:
+def _shown_ms(asked: Context | View, when: When) -> int:
     return when.due_ms if when.by_clock else asked.wall_ms(when.due_ms)
 
 
@@ -99,8 +101,8 @@ _USAGE = c.SendDelayed.spec.usage
 
 
 @rule(c.CancelDelayed)
-def cancel_delayed(turn: Turn, command: c.CancelDelayed) -> DelayedCancelled:
-    if not delayed.delete_own(turn.db, command.delayed_id, turn.user_id):
+def cancel_delayed(context: Context, command: c.CancelDelayed) -> DelayedCancelled:
+    if not delayed.delete_own(context.db, command.delayed_id, context.user_id):
         raise Refusal(
             "unknown_delayed", f"no delayed message {command.delayed_id} of yours waits; /delayed lists those that do"
         )
@@ -121,61 +123,61 @@ def list_delayed(view: View, command: c.ListDelayed) -> DelayedList:
 
 
 @rule(Due)
-def due(turn: Turn, command: Due) -> None:
-    sent = delayed.due(turn.db, turn.at_ms, turn.elapsed_ms, SENT_AT_ONCE_MAX)
-    for each in sorted(sent, key=lambda each: (_shown_ms(turn, each.when), each.id)):
-        _send(turn, each)
-    end_bans(turn)
-    find_absent(turn)
-    expire(turn)
-    end_uploads(turn)
-    keys.delete_old(turn.db, turn.elapsed_ms - KEY_LIFE_MS, EXPIRED_AT_ONCE_MAX)
-    rooms.delete_old_links(turn.db, turn.elapsed_ms, EXPIRED_AT_ONCE_MAX)
-    rooms.clear_ended(turn.db, CLEARED_AT_ONCE_MAX)
-    end_old_tokens(turn, TOKENS_AT_ONCE_MAX)
-    registration.end_old(turn, EXPIRED_AT_ONCE_MAX)
+def due(context: Context, command: Due) -> None:
+    sent = delayed.due(context.db, context.at_ms, context.elapsed_ms, SENT_AT_ONCE_MAX)
+    for each in sorted(sent, key=lambda each: (_shown_ms(context, each.when), each.id)):
+        _send(context, each)
+    end_bans(context)
+    find_absent(context)
+    expire(context)
+    end_uploads(context)
+    idempotency_keys.delete_old(context.db, context.elapsed_ms - KEY_LIFE_MS, EXPIRED_AT_ONCE_MAX)
+    rooms.delete_old_links(context.db, context.elapsed_ms, EXPIRED_AT_ONCE_MAX)
+    rooms.clear_ended(context.db, CLEARED_AT_ONCE_MAX)
+    end_old_tokens(context, TOKENS_AT_ONCE_MAX)
+    registration.end_old(context, EXPIRED_AT_ONCE_MAX)
     # A step of either is as much as others should wait for.
-    if not erasure.go_on(turn):
-        search.go_on(turn)
+    if not erasure.go_on(context):
+        search.go_on(context)
 
 
-def _send(turn: Turn, each: Delayed) -> None:
+def _send(context: Context, each: Delayed) -> None:
     """Everything is checked again: much may have happened since it was set."""
-    author = accounts.by_id(turn.db, each.user_id)
+    author = accounts.by_id(context.db, each.user_id)
     assert author is not None, "an account's delayed messages go with it"
-    if author.ban_until_ms > turn.elapsed_ms:
-        delayed.postpone(turn.db, each.id, author.ban_until_ms)
+    if author.ban_until_ms > context.elapsed_ms:
+        delayed.postpone(context.db, each.id, author.ban_until_ms)
         return
-    place = _place(turn, author, each)
+    place = _place(context, author, each)
     if isinstance(place, str):
-        _settle(turn, each, DelayedFailed(each.id, place))
+        _settle(context, each, DelayedFailed(each.id, place))
         return
-    free_ms = main_limit_ends_ms(turn, author) if place.chat_id == MAIN else None
+    free_ms = main_limit_ends_ms(context, author) if place.chat_id == MAIN else None
     if free_ms is not None:
-        delayed.postpone(turn.db, each.id, free_ms)
+        delayed.postpone(context.db, each.id, free_ms)
         return
-    sent = post(turn, author, place, each.text, each.named, delayed=True)
-    _settle(turn, each, DelayedSent(each.id, sent.id))
+    sent = post(context, author, place, each.text, each.named, delayed=True)
+    _settle(context, each, DelayedSent(each.id, sent.id))
 
 
-def _place(turn: Turn, author: User, each: Delayed) -> Place | str:
+def _place(context: Context, author: User, each: Delayed) -> Place | str:
     """Where it goes now, or the code that says why it cannot."""
     if each.room_id is not None:
-        return place_of(turn.db, author.id, each.room_id) or "unknown_chat"
+        return place_of(context.db, author.id, each.room_id) or "unknown_chat"
     if each.target_user is None:
         return MAIN_PLACE
-    receiver = accounts.by_id(turn.db, each.target_user)
+    receiver = accounts.by_id(context.db, each.target_user)
     if receiver is None:
         return "unknown_user"
-    return "blocked" if blocks.between(turn.db, author.id, receiver.id) else direct_place(turn, author, receiver)
+    return "blocked" if blocks.between(context.db, author.id, receiver.id) else direct_place(context, author, receiver)
 
 
-def _settle(turn: Turn, each: Delayed, event: Event) -> None:
-    delayed.delete(turn.db, each.id)
-    turn.push_kept(event, each.user_id)
+def _settle(context: Context, each: Delayed, event: Event) -> None:
+    delayed.delete(context.db, each.id)
+    context.push_kept(event, each.user_id)
 
 
 @rule(Told)
-def told(turn: Turn, command: Told) -> None:
+def told(context: Context, command: Told) -> None:
     for notice in command.notices:
-        notices.delete(turn.db, turn.user_id, notice)
+        notices.delete(context.db, context.user_id, notice)

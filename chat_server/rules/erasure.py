@@ -9,10 +9,12 @@ from functools import partial
 
 from msgspec.structs import astuple, replace
 
-from chat_server.entries import Erase
+from chat_server.log.entries import Erase
 from chat_server.protocol.events import Message, QuietMessage
+from chat_server.rules.context import Context
+from chat_server.rules.lookup import Place, place_anywhere
+from chat_server.rules.registry import rule
 from chat_server.rules.retention import passed
-from chat_server.rules.turn import Place, Turn, place_anywhere, rule
 from chat_server.store import erasures, messages
 from chat_server.store.erasures import Erasure
 
@@ -20,65 +22,65 @@ from chat_server.store.erasures import Erasure
 ROWS_MAX = 500
 
 
-def begin(turn: Turn, user_id: int) -> None:
+def begin(context: Context, user_id: int) -> None:
     """The account has just been deleted. The first portion goes at once, which is all of most accounts."""
-    erasures.insert(turn.db, user_id, turn.state.seq)
-    go_on(turn)
+    erasures.insert(context.db, user_id, context.state.seq)
+    go_on(context)
 
 
 @rule(Erase)
-def erase(turn: Turn, command: Erase) -> None:
-    go_on(turn)
+def erase(context: Context, command: Erase) -> None:
+    go_on(context)
 
 
-def go_on(turn: Turn) -> bool:
+def go_on(context: Context) -> bool:
     """Remove the next portion of the first account in line. Return whether there was one."""
-    each = erasures.first(turn.db)
+    each = erasures.first(context.db)
     if each is None:
         return False
     left = ROWS_MAX
     for erase_some in (_erase_reactions, _erase_messages, _erase_memberships):
-        left -= erase_some(turn, each, left)
+        left -= erase_some(context, each, left)
         if left <= 0:
             return True
-    if erasures.erase_rows(turn.db, each.user_id, left) < left:
-        erasures.delete(turn.db, each.user_id)
+    if erasures.erase_rows(context.db, each.user_id, left) < left:
+        erasures.delete(context.db, each.user_id)
     return True
 
 
-def _erase_reactions(turn: Turn, each: Erasure, limit: int) -> int:
-    ids = erasures.erase_reactions(turn.db, each.user_id, turn.state.seq, limit)
-    _tell_programs(turn, ids)
+def _erase_reactions(context: Context, each: Erasure, limit: int) -> int:
+    ids = erasures.erase_reactions(context.db, each.user_id, context.state.seq, limit)
+    _tell_programs(context, ids)
     return len(ids)
 
 
-def _erase_messages(turn: Turn, each: Erasure, limit: int) -> int:
+def _erase_messages(context: Context, each: Erasure, limit: int) -> int:
     """Return how much of `limit` it took: all of it while there are ids left to look at."""
-    ids, after = erasures.messages(turn.db, each, limit)
-    erasures.erase_messages(turn.db, ids, turn.state.seq, turn.at_ms)
-    erasures.advance(turn.db, each.user_id, after)
-    _tell_programs(turn, ids)
+    ids, after = erasures.messages(context.db, each, limit)
+    erasures.erase_messages(context.db, ids, context.state.seq, context.at_ms)
+    erasures.advance(context.db, each.user_id, after)
+    _tell_programs(context, ids)
     return len(ids) if after == each.up_to else limit
 
 
-def _erase_memberships(turn: Turn, each: Erasure, limit: int) -> int:
+def _erase_memberships(context: Context, each: Erasure, limit: int) -> int:
     """Nothing waits for the account's read markers any more."""
-    left = erasures.memberships(turn.db, each.user_id, limit)
+    left = erasures.memberships(context.db, each.user_id, limit)
     for chat_id, marker in left:
-        erasures.delete_membership(turn.db, each.user_id, chat_id)
-        passed(turn, chat_id, each.user_id, marker)
+        erasures.delete_membership(context.db, each.user_id, chat_id)
+        passed(context, chat_id, each.user_id, marker)
     return len(left)
 
 
-def _tell_programs(turn: Turn, ids: list[int]) -> None:
+def _tell_programs(context: Context, ids: list[int]) -> None:
     """Each of these messages has got the next seq. People were told of the account in one line."""
-    turn.state.seq += len(ids)
+    context.state.seq += len(ids)
     places: dict[int, Place | None] = {}
-    for chat_id, message in messages.several(turn.db, ids):
+    for chat_id, message in messages.several(context.db, ids):
         if chat_id not in places:
-            places[chat_id] = place_anywhere(turn.db, chat_id)
+            places[chat_id] = place_anywhere(context.db, chat_id)
         if (place := places[chat_id]) is not None:
-            place.push(turn, partial(_quietly, message))
+            place.push(context, partial(_quietly, message))
 
 
 def _quietly(message: Message, chat: str) -> QuietMessage:

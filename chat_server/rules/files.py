@@ -8,33 +8,25 @@ import logging
 from binascii import b2a_base64
 from collections.abc import Iterator
 
-from chat_server.blobs import Blobs, Damaged
-from chat_server.entries import CompleteUpload, LeaveUploads, OpenUpload, Swept
+from chat_server.disk_space import no_room
 from chat_server.errors import Refusal
+from chat_server.log.entries import CompleteUpload, LeaveUploads, OpenUpload, Swept
 from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.events import File, FileChunk
+from chat_server.protocol.file_names import PIECE_BYTES, size_told
 from chat_server.protocol.file_replies import FileList, FileSent, Upload, UploadCancelled
-from chat_server.protocol.files import PIECE_BYTES, size_told
 from chat_server.rules.blocks import refuse_blocked
+from chat_server.rules.context import Context, View
+from chat_server.rules.lookup import find_chat, find_message, find_room, find_user
 from chat_server.rules.messages import answered, find_place, once, post, refuse_rate_limited
 from chat_server.rules.moderation import refuse_banned
-from chat_server.rules.texts import refuse_over_text_quota
-from chat_server.rules.turn import (
-    Answer,
-    Opened,
-    Turn,
-    View,
-    find_chat,
-    find_message,
-    find_room,
-    find_user,
-    reading,
-    rule,
-)
-from chat_server.space import no_room
+from chat_server.rules.outcomes import Answer, Opened
+from chat_server.rules.registry import reading, rule
+from chat_server.rules.text_quota import refuse_over_text_quota
 from chat_server.store import accounts, files
 from chat_server.store.accounts import User
+from chat_server.store.blobs import Blobs, Damaged
 from chat_server.store.files import Uploading
 
 log = logging.getLogger("chat.files")
@@ -48,28 +40,28 @@ LIST_MAX = 1000
 
 
 @rule(OpenUpload)
-def open_upload(turn: Turn, command: OpenUpload) -> Upload | Opened:
+def open_upload(context: Context, command: OpenUpload) -> Upload | Opened:
     """A new one, or the one that is under way for the same file already."""
-    asked, author = command.asked, turn.user()
-    own = files.uploads_of(turn.db, author.id)
-    done = answered(turn, asked.key, _content(asked.target, asked.name, asked.size, asked.sha256 or ""), Upload)
+    asked, author = command.asked, context.user()
+    own = files.uploads_of(context.db, author.id)
+    done = answered(context, asked.key, _content(asked.target, asked.name, asked.size, asked.sha256 or ""), Upload)
     if done is not None:
         return done
-    _refuse_sending(turn, author, asked.target, asked.name)
-    if turn.cramped:
+    _refuse_sending(context, author, asked.target, asked.name)
+    if context.cramped:
         raise no_room()
     same = next((each for each in own if _is_same(each, asked)), None)
     if same is not None:
-        files.hold(turn.db, same.id, command.session, asked.key)
+        files.hold(context.db, same.id, command.session, asked.key)
         return Opened(same.id, same.size)
     if asked.key is not None and any(each.key == asked.key for each in own):
         raise Refusal("bad_argument", "this key belongs to another upload that is under way; take a new one")
-    _refuse_too_large(turn, asked.size)
+    _refuse_too_large(context, asked.size)
     if len(own) >= UPLOADS_MAX:
         raise Refusal("too_many", f"you have {UPLOADS_MAX} uploads under way; finish one, or /cancel_upload one")
-    _refuse_over_quota(turn, author, asked.size)
+    _refuse_over_quota(context, author, asked.size)
     upload = files.insert_upload(
-        turn.db, author.id, command.session, asked.target, asked.name, asked.size, asked.sha256 or "", asked.key
+        context.db, author.id, command.session, asked.target, asked.name, asked.size, asked.sha256 or "", asked.key
     )
     return Opened(upload, asked.size)
 
@@ -85,7 +77,7 @@ def _is_same(upload: Uploading, asked: c.SendFile) -> bool:
     return content == _content(asked.target, asked.name, asked.size, asked.sha256 or "") and len(keys) < 2
 
 
-def _refuse_sending(asked: Turn | View, author: User, target: Target, name: str) -> None:
+def _refuse_sending(asked: Context | View, author: User, target: Target, name: str) -> None:
     """Unless the author may send there now."""
     refuse_banned(asked, author)
     if target.kind == "main":
@@ -97,8 +89,8 @@ def _refuse_sending(asked: Turn | View, author: User, target: Target, name: str)
     refuse_over_text_quota(asked, author.id, name)
 
 
-def _refuse_too_large(turn: Turn, size: int) -> None:
-    most = turn.limits.file_bytes_max
+def _refuse_too_large(context: Context, size: int) -> None:
+    most = context.limits.file_bytes_max
     if size > most:
         raise Refusal(
             "too_large",
@@ -109,8 +101,8 @@ def _refuse_too_large(turn: Turn, size: int) -> None:
         raise Refusal("bad_argument", "an empty file cannot be sent; its size is at least 1")
 
 
-def _refuse_over_quota(turn: Turn, author: User, size: int) -> None:
-    used, most = files.bytes_of(turn.db, author.id), turn.limits.file_quota_bytes
+def _refuse_over_quota(context: Context, author: User, size: int) -> None:
+    used, most = files.bytes_of(context.db, author.id), context.limits.file_quota_bytes
     if used + size > most:
         raise Refusal(
             "too_large",
@@ -142,61 +134,61 @@ def unknown_upload(upload: int) -> Refusal:
 
 
 @rule(CompleteUpload)
-def complete_upload(turn: Turn, command: CompleteUpload) -> Upload | Refusal:
+def complete_upload(context: Context, command: CompleteUpload) -> Upload | Refusal:
     """The message goes out, or the upload is gone."""
-    upload = files.upload(turn.db, command.upload, turn.user_id)
+    upload = files.upload(context.db, command.upload, context.user_id)
     if upload is None:
         raise unknown_upload(command.upload)
-    author = turn.user()
+    author = context.user()
     try:
-        _refuse_sending(turn, author, upload.target, upload.name)
+        _refuse_sending(context, author, upload.target, upload.name)
         if upload.sha256 not in ("", command.sha256):
             raise Refusal(
                 "bad_argument",
                 f"what came has the sha256 {command.sha256}, not the one that was announced; the upload is gone,"
                 " send the file again",
             )
-        _refuse_too_large(turn, upload.size)
-        _refuse_over_quota(turn, author, 0)
+        _refuse_too_large(context, upload.size)
+        _refuse_over_quota(context, author, 0)
     except Refusal as refusal:
-        files.delete_upload(turn.db, upload.id)
+        files.delete_upload(context.db, upload.id)
         return refusal
     # Its key is that of its message from here on.
-    files.delete_upload(turn.db, upload.id)
+    files.delete_upload(context.db, upload.id)
     content = _content(upload.target, upload.name, upload.size, upload.sha256)
-    return once(turn, upload.key, content, Upload, lambda: _post(turn, author, upload, command.sha256))
+    return once(context, upload.key, content, Upload, lambda: _post(context, author, upload, command.sha256))
 
 
-def _post(turn: Turn, author: User, upload: Uploading, sha256: str) -> Upload:
-    place = find_place(turn, author, upload.target)
+def _post(context: Context, author: User, upload: Uploading, sha256: str) -> Upload:
+    place = find_place(context, author, upload.target)
     file = File(upload.id, upload.name, upload.size, sha256)
-    sent = post(turn, author, place, upload.name, (), file=file)
-    turn.counts["files"] += 1
+    sent = post(context, author, place, upload.name, (), file=file)
+    context.counts["files"] += 1
     return Upload(upload.id, upload.size, sent.id, sent.at, file)
 
 
 @rule(c.CancelUpload)
-def cancel_upload(turn: Turn, command: c.CancelUpload) -> UploadCancelled:
-    if files.upload(turn.db, command.upload, turn.user().id) is None:
+def cancel_upload(context: Context, command: c.CancelUpload) -> UploadCancelled:
+    if files.upload(context.db, command.upload, context.user().id) is None:
         raise unknown_upload(command.upload)
-    files.delete_upload(turn.db, command.upload)
+    files.delete_upload(context.db, command.upload)
     return UploadCancelled(command.upload)
 
 
 @rule(LeaveUploads)
-def leave_uploads(turn: Turn, command: LeaveUploads) -> None:
-    files.leave(turn.db, command.session, turn.elapsed_ms + UPLOAD_LIFE_MS)
+def leave_uploads(context: Context, command: LeaveUploads) -> None:
+    files.leave(context.db, command.session, context.elapsed_ms + UPLOAD_LIFE_MS)
 
 
-def end_uploads(turn: Turn) -> None:
+def end_uploads(context: Context) -> None:
     """Those that nobody came back for."""
-    files.delete_expired_uploads(turn.db, turn.elapsed_ms, UPLOADS_ENDED_AT_ONCE_MAX)
+    files.delete_expired_uploads(context.db, context.elapsed_ms, UPLOADS_ENDED_AT_ONCE_MAX)
 
 
 @rule(Swept)
-def swept(turn: Turn, command: Swept) -> None:
+def swept(context: Context, command: Swept) -> None:
     for dropped in command.dropped:
-        files.forget_dropped(turn.db, dropped)
+        files.forget_dropped(context.db, dropped)
 
 
 # ---- reading

@@ -6,30 +6,21 @@ from typing import TypeVar
 
 import msgspec
 
-from chat_server.entries import MarkRead, Seen
 from chat_server.errors import Refusal
+from chat_server.log.entries import MarkRead, Seen
 from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Key, Names, Target
 from chat_server.protocol.events import File, MarkedRead, Message, Page, ReadMarker, Reply, Sent, Talking
 from chat_server.protocol.times import DAY_MS, iso, until
 from chat_server.rules.blocks import blocked, called
+from chat_server.rules.context import Context, View
+from chat_server.rules.lookup import MAIN_PLACE, Place, find_chat, find_room, find_user, place_between
 from chat_server.rules.moderation import refuse_banned
+from chat_server.rules.outcomes import Answer
+from chat_server.rules.registry import reading, rule
 from chat_server.rules.retention import passed
-from chat_server.rules.texts import refuse_more
-from chat_server.rules.turn import (
-    MAIN_PLACE,
-    Answer,
-    Place,
-    Turn,
-    View,
-    find_chat,
-    find_room,
-    find_user,
-    place_between,
-    reading,
-    rule,
-)
-from chat_server.store import chats, files, keys, messages
+from chat_server.rules.text_quota import refuse_more
+from chat_server.store import chats, files, idempotency_keys, messages
 from chat_server.store.accounts import User, set_rate
 from chat_server.store.chats import MAIN
 from chat_server.store.messages import Range
@@ -42,41 +33,41 @@ R = TypeVar("R", bound=Reply)
 
 
 @rule(c.SendAll)
-def send_all(turn: Turn, command: c.SendAll) -> Sent:
-    return _send(turn, MAIN_TARGET, command.text, command.mentions, command.key)
+def send_all(context: Context, command: c.SendAll) -> Sent:
+    return _send(context, MAIN_TARGET, command.text, command.mentions, command.key)
 
 
 @rule(c.Send)
-def send(turn: Turn, command: c.Send) -> Sent:
-    return _send(turn, command.target, command.text, command.mentions, command.key)
+def send(context: Context, command: c.Send) -> Sent:
+    return _send(context, command.target, command.text, command.mentions, command.key)
 
 
-def _send(turn: Turn, target: Target, text: str, named: Names, key: Key | None) -> Sent:
+def _send(context: Context, target: Target, text: str, named: Names, key: Key | None) -> Sent:
     if key is None:
-        return send_now(turn, target, text, named)
+        return send_now(context, target, text, named)
     asked = (target.folded, target.kind, text)
-    return once(turn, key, asked, Sent, lambda: send_now(turn, target, text, named))
+    return once(context, key, asked, Sent, lambda: send_now(context, target, text, named))
 
 
-def send_now(turn: Turn, target: Target, text: str, named: Names) -> Sent:
-    author = turn.user()
-    refuse_banned(turn, author)
-    refuse_more(turn, author.id, text)
-    return post(turn, author, find_place(turn, author, target), text, named)
+def send_now(context: Context, target: Target, text: str, named: Names) -> Sent:
+    author = context.user()
+    refuse_banned(context, author)
+    refuse_more(context, author.id, text)
+    return post(context, author, find_place(context, author, target), text, named)
 
 
-def find_place(turn: Turn, author: User, target: Target) -> Place:
+def find_place(context: Context, author: User, target: Target) -> Place:
     """Where the author may write. Refusals `unknown_chat`, `unknown_user`, `not_yourself`, `blocked`."""
     if target.kind == "main":
         return MAIN_PLACE
     if target.kind == "room":
-        room = find_room(turn.db, author.id, target)
+        room = find_room(context.db, author.id, target)
         return Place(room.id, room.name)
-    return direct_place(turn, author, find_user(turn.db, target.name, target.folded, author.id))
+    return direct_place(context, author, find_user(context.db, target.name, target.folded, author.id))
 
 
 def post(
-    turn: Turn,
+    context: Context,
     author: User,
     place: Place,
     text: str,
@@ -90,53 +81,57 @@ def post(
     `named` are those whom the text names.
     """
     if place.chat_id == MAIN:
-        _count_in_main(turn, author)
-    seq, at = turn.next_seq(), turn.at
-    mentions = called(turn, author, place.chat_id, named) if named else None
+        _count_in_main(context, author)
+    seq, at = context.next_seq(), context.at
+    mentions = called(context, author, place.chat_id, named) if named else None
     messages.insert(
-        turn.db, seq, place.chat_id, author.id, turn.at_ms, turn.elapsed_ms, text, delayed, reply_to, mentions
+        context.db, seq, place.chat_id, author.id, context.at_ms, context.elapsed_ms, text, delayed, reply_to, mentions
     )
     if file is not None:
-        files.attach(turn.db, file, seq, place.chat_id, author.id)
+        files.attach(context.db, file, seq, place.chat_id, author.id)
 
     def seen_as(chat: str) -> Message:
         return Message(
             seq, seq, chat, author.name, at, text=text, reply_to=reply_to, file=file, delayed=delayed, mentions=mentions
         )
 
-    place.push(turn, seen_as)
+    place.push(context, seen_as)
     return Sent(seq, at)
 
 
-def direct_place(turn: Turn, one: User, other: User) -> Place:
+def direct_place(context: Context, one: User, other: User) -> Place:
     """The chat between two users, begun if there is none yet. Refusal `blocked`."""
-    chat_id, is_open = chats.direct_if_open(turn.db, one.id, other.id)
+    chat_id, is_open = chats.direct_if_open(context.db, one.id, other.id)
     if not is_open:
         raise blocked(other.name)
     if chat_id is None:
-        chat_id = chats.insert_direct(turn.db, one.id, other.id, turn.elapsed_ms)
+        chat_id = chats.insert_direct(context.db, one.id, other.id, context.elapsed_ms)
     return place_between(chat_id, (one.id, one.name), (other.id, other.name))
 
 
-def once(turn: Turn, key: Key | None, asked: object, answer: type[R], do: Callable[[], R]) -> R:
+def once(context: Context, key: Key | None, asked: object, answer: type[R], do: Callable[[], R]) -> R:
     """Do it, unless the user's same key has done it already: then give the first answer again."""
     if key is None:
         return do()
-    done = answered(turn, key, asked, answer)
+    done = answered(context, key, asked, answer)
     if done is not None:
         return done
-    if files.is_key_of_upload(turn.db, turn.user_id, key):
+    if files.is_key_of_upload(context.db, context.user_id, key):
         raise Refusal("bad_argument", "this key belongs to an upload that is under way; take a new one")
     reply = do()
     # Two go for each that comes, so that however many come, what has expired does not pile up.
-    keys.delete_old(turn.db, turn.elapsed_ms - KEY_LIFE_MS, 2)
-    keys.insert(turn.db, turn.user_id, key, _digest(asked, answer), msgspec.json.encode(reply), turn.elapsed_ms)
+    idempotency_keys.delete_old(context.db, context.elapsed_ms - KEY_LIFE_MS, 2)
+    idempotency_keys.insert(
+        context.db, context.user_id, key, _digest(asked, answer), msgspec.json.encode(reply), context.elapsed_ms
+    )
     return reply
 
 
-def answered(turn: Turn, key: Key | None, asked: object, answer: type[R]) -> R | None:
+def answered(context: Context, key: Key | None, asked: object, answer: type[R]) -> R | None:
     """What the user's same key was answered with, if it was used. Refusal if it was for something else."""
-    found = keys.find(turn.db, turn.user_id, key, turn.elapsed_ms - KEY_LIFE_MS) if key is not None else None
+    if key is None:
+        return None
+    found = idempotency_keys.find(context.db, context.user_id, key, context.elapsed_ms - KEY_LIFE_MS)
     if found is None:
         return None
     if found[0] != _digest(asked, answer):
@@ -151,7 +146,7 @@ def _digest(asked: object, answer: type[Reply]) -> bytes:
 # ---- the rate limit in main
 
 
-def main_limit_ends_ms(asked: Turn | View, user: User) -> int | None:
+def main_limit_ends_ms(asked: Context | View, user: User) -> int | None:
     """When the user may write in main again, by how long the chat has lived; None if now."""
     most, window_ms = asked.limits.main_rate_count, asked.limits.main_rate_window_ms
     if most is None or asked.elapsed_ms >= user.rate_start_ms + window_ms or user.rate_count < most:
@@ -159,17 +154,17 @@ def main_limit_ends_ms(asked: Turn | View, user: User) -> int | None:
     return user.rate_start_ms + window_ms
 
 
-def _count_in_main(turn: Turn, user: User) -> None:
-    if turn.limits.main_rate_count is None:
+def _count_in_main(context: Context, user: User) -> None:
+    if context.limits.main_rate_count is None:
         return
-    refuse_rate_limited(turn, user)
-    if turn.elapsed_ms >= user.rate_start_ms + turn.limits.main_rate_window_ms:
-        set_rate(turn.db, user, turn.elapsed_ms, 1)
+    refuse_rate_limited(context, user)
+    if context.elapsed_ms >= user.rate_start_ms + context.limits.main_rate_window_ms:
+        set_rate(context.db, user, context.elapsed_ms, 1)
     else:
-        set_rate(turn.db, user, user.rate_start_ms, user.rate_count + 1)
+        set_rate(context.db, user, user.rate_start_ms, user.rate_count + 1)
 
 
-def refuse_rate_limited(asked: Turn | View, user: User) -> None:
+def refuse_rate_limited(asked: Context | View, user: User) -> None:
     ends_ms = main_limit_ends_ms(asked, user)
     if ends_ms is not None:
         ends_at_ms = asked.wall_ms(ends_ms)
@@ -185,39 +180,39 @@ def refuse_rate_limited(asked: Turn | View, user: User) -> None:
 
 
 @rule(c.Read)
-def read(turn: Turn, command: c.Read) -> MarkedRead:
-    chat_id, name = find_chat(turn.db, turn.user().id, command.chat)
-    marker = 0 if chat_id is None else _mark(turn, chat_id, name, command.id)
+def read(context: Context, command: c.Read) -> MarkedRead:
+    chat_id, name = find_chat(context.db, context.user().id, command.chat)
+    marker = 0 if chat_id is None else _mark(context, chat_id, name, command.id)
     return MarkedRead(name, marker)
 
 
 @rule(MarkRead)
-def mark_read(turn: Turn, command: MarkRead) -> None:
-    membership = chats.membership(turn.db, turn.user_id, command.chat_id)
+def mark_read(context: Context, command: MarkRead) -> None:
+    membership = chats.membership(context.db, context.user_id, command.chat_id)
     if membership is not None:
-        _mark(turn, command.chat_id, membership.name, command.up_to)
+        _mark(context, command.chat_id, membership.name, command.up_to)
 
 
 @rule(Seen)
-def seen(turn: Turn, command: Seen) -> None:
-    for chat, newest in chats.read_up_to(turn.db, turn.user_id, command.seq, command.shown_from):
-        _set_marker(turn, chat.chat_id, chat.name, chat.read_id, newest)
+def seen(context: Context, command: Seen) -> None:
+    for chat, newest in chats.read_up_to(context.db, context.user_id, command.seq, command.shown_from):
+        _set_marker(context, chat.chat_id, chat.name, chat.read_id, newest)
 
 
-def _mark(turn: Turn, chat_id: int, name: str, up_to: int) -> int:
+def _mark(context: Context, chat_id: int, name: str, up_to: int) -> int:
     """Move the marker forwards, at most to the chat's newest message; where it stands then."""
-    marker = chats.read_id(turn.db, turn.user_id, chat_id)
-    wanted = min(up_to, messages.newest(turn.db, chat_id))
+    marker = chats.read_id(context.db, context.user_id, chat_id)
+    wanted = min(up_to, messages.newest(context.db, chat_id))
     if wanted <= marker:
         return marker
-    _set_marker(turn, chat_id, name, marker, wanted)
+    _set_marker(context, chat_id, name, marker, wanted)
     return wanted
 
 
-def _set_marker(turn: Turn, chat_id: int, name: str, before: int, marker: int) -> None:
-    chats.set_read(turn.db, turn.user_id, chat_id, marker, turn.elapsed_ms)
-    passed(turn, chat_id, turn.user_id, before)
-    turn.push(ReadMarker(name, marker), turn.user_id)
+def _set_marker(context: Context, chat_id: int, name: str, before: int, marker: int) -> None:
+    chats.set_read(context.db, context.user_id, chat_id, marker, context.elapsed_ms)
+    passed(context, chat_id, context.user_id, before)
+    context.push(ReadMarker(name, marker), context.user_id)
 
 
 # ---- reading

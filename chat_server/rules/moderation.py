@@ -6,8 +6,11 @@ from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Banned, Reply, Reported, Unbanned
 from chat_server.protocol.times import DAY_MS, distance, iso, until
-from chat_server.rules.texts import refuse_more
-from chat_server.rules.turn import Turn, View, find_user, is_operator, reading, rule
+from chat_server.rules.authorization import is_operator
+from chat_server.rules.context import Context, View
+from chat_server.rules.lookup import find_user
+from chat_server.rules.registry import reading, rule
+from chat_server.rules.text_quota import refuse_more
 from chat_server.store import accounts, moderation
 from chat_server.store.accounts import User
 
@@ -28,7 +31,7 @@ def refuse_barred(view: View, query: Barred) -> Reply:
     raise query.refusal
 
 
-def refuse_banned(asked: Turn | View, user: User) -> None:
+def refuse_banned(asked: Context | View, user: User) -> None:
     """MUST be called before any other check by whatever others would see."""
     if user.ban_until_ms > asked.elapsed_ms:
         until_ms = asked.wall_ms(user.ban_until_ms)
@@ -40,53 +43,59 @@ def refuse_banned(asked: Turn | View, user: User) -> None:
 
 
 @rule(c.Report)
-def report(turn: Turn, command: c.Report) -> Reported:
-    reporter, limits = turn.user(), turn.limits
-    target = find_user(turn.db, command.username.name, command.username.folded, reporter.id)
-    if moderation.report_exists(turn.db, reporter.id, target.id):
+def report(context: Context, command: c.Report) -> Reported:
+    reporter, limits = context.user(), context.limits
+    target = find_user(context.db, command.username.name, command.username.folded, reporter.id)
+    if moderation.report_exists(context.db, reporter.id, target.id):
         raise Refusal("already_reported", f"you have reported {target.name} already; a second report does not count")
-    free_ms = moderation.last_but(turn.db, reporter.id, limits.reports_per_day - 1) + DAY_MS
-    if free_ms > turn.elapsed_ms:
+    free_ms = moderation.last_but(context.db, reporter.id, limits.reports_per_day - 1) + DAY_MS
+    if free_ms > context.elapsed_ms:
         told = f"you have reported {limits.reports_per_day} users in 24 hours, the most one may"
-        raise Refusal("too_many", f"{told}; no more {until(turn.wall_ms(free_ms), turn.at_ms)}")
-    refuse_more(turn, reporter.id, command.reason or "")
-    note = _why_not_counted(turn, reporter, target)
+        raise Refusal("too_many", f"{told}; no more {until(context.wall_ms(free_ms), context.at_ms)}")
+    refuse_more(context, reporter.id, command.reason or "")
+    note = _why_not_counted(context, reporter, target)
     moderation.insert_report(
-        turn.db, reporter.id, target.id, turn.elapsed_ms, command.reason or "", turn.address, counted=note is None
+        context.db,
+        reporter.id,
+        target.id,
+        context.elapsed_ms,
+        command.reason or "",
+        context.address,
+        counted=note is None,
     )
-    count = moderation.counted(turn.db, target.id, target.ban_until_ms)
+    count = moderation.counted(context.db, target.id, target.ban_until_ms)
     if note is None and count >= limits.reports_to_ban:
-        note = _ban(turn, target)
+        note = _ban(context, target)
     return Reported(target.name, count, limits.reports_to_ban, note)
 
 
-def _why_not_counted(turn: Turn, reporter: User, target: User) -> str | None:
-    if is_operator(turn.db, target.id):
+def _why_not_counted(context: Context, reporter: User, target: User) -> str | None:
+    if is_operator(context.db, target.id):
         return f"the report is kept but not counted, since {target.name} is an operator; the other operators see it"
-    if target.ban_until_ms > turn.elapsed_ms:
+    if target.ban_until_ms > context.elapsed_ms:
         return f"{target.name} is banned already; the report is kept but not counted"
-    age_ms, least_ms = turn.elapsed_ms - reporter.created_ms, turn.limits.report_min_age_ms
+    age_ms, least_ms = context.elapsed_ms - reporter.created_ms, context.limits.report_min_age_ms
     if age_ms < least_ms:
         return f"the report is kept but not counted, since your account is younger than {distance(least_ms)}"
-    if turn.address and moderation.counted_from(turn.db, target.id, target.ban_until_ms, turn.address):
+    if context.address and moderation.counted_from(context.db, target.id, target.ban_until_ms, context.address):
         return "the report is kept but not counted, since one from your address counts already"
     return None
 
 
-def _ban(turn: Turn, target: User) -> str:
-    until_ms = turn.elapsed_ms + turn.limits.ban_ms
-    count = turn.limits.reports_to_ban
-    ban(turn, target, until_ms, f"reported by {count} user{'s' if count != 1 else ''}")
-    return f"{target.name} is banned {until(turn.wall_ms(until_ms), turn.at_ms)}"
+def _ban(context: Context, target: User) -> str:
+    until_ms = context.elapsed_ms + context.limits.ban_ms
+    count = context.limits.reports_to_ban
+    ban(context, target, until_ms, f"reported by {count} user{'s' if count != 1 else ''}")
+    return f"{target.name} is banned {until(context.wall_ms(until_ms), context.at_ms)}"
 
 
-def ban(turn: Turn, target: User, until_ms: int, reason: str) -> None:
-    moderation.ban(turn.db, target.id, until_ms, reason)
-    turn.push(Banned(iso(turn.wall_ms(until_ms)), reason), target.id)
+def ban(context: Context, target: User, until_ms: int, reason: str) -> None:
+    moderation.ban(context.db, target.id, until_ms, reason)
+    context.push(Banned(iso(context.wall_ms(until_ms)), reason), target.id)
 
 
-def end_bans(turn: Turn) -> None:
+def end_bans(context: Context) -> None:
     """Tell those whose ban has ended; that it has, every rule sees by the time."""
-    for user_id in moderation.ended(turn.db, turn.elapsed_ms, BANS_ENDED_AT_ONCE_MAX):
-        moderation.close_ban(turn.db, user_id)
-        turn.push(Unbanned(), user_id)
+    for user_id in moderation.ended(context.db, context.elapsed_ms, BANS_ENDED_AT_ONCE_MAX):
+        moderation.close_ban(context.db, user_id)
+        context.push(Unbanned(), user_id)

@@ -1,19 +1,22 @@
 """What operators may do: banning and its end, kicking, reports, announcements, numbers. Each act is recorded.
 
-That only an operator comes this far is looked at in one place, `turn.refuse_others`.
+That only an operator comes this far is looked at in one place, `authorization.refuse_others`.
 """
 
-from chat_server.entries import MACHINE
 from chat_server.errors import Refusal
+from chat_server.log.entries import MACHINE
 from chat_server.protocol import events as e
 from chat_server.protocol import operator_replies as r
 from chat_server.protocol import operators as o
 from chat_server.protocol.arguments import User as UserName
 from chat_server.protocol.times import DAY_MS, iso
+from chat_server.rules.authorization import is_operator
+from chat_server.rules.context import Context, View
+from chat_server.rules.lookup import find_user
 from chat_server.rules.moderation import ban as ban_user
 from chat_server.rules.moderation import refuse_banned
-from chat_server.rules.turn import Turn, View, find_user, is_operator, reading, rule
-from chat_server.store import accounts, delayed, moderation, operators, state, texts
+from chat_server.rules.registry import reading, rule
+from chat_server.store import accounts, delayed, moderation, operators, state, text_quota
 from chat_server.store.accounts import User
 
 REPORTS_MAX = 1000
@@ -21,53 +24,53 @@ REPORTS_MAX = 1000
 MACHINE_NAME = "server"
 
 
-def record(turn: Turn, act: str, whom: str | None = None, why: str | None = None) -> None:
-    who = MACHINE_NAME if turn.user_id == MACHINE else turn.user().name
-    operators.record(turn.db, turn.at_ms, who, act, whom, why or None)
+def record(context: Context, act: str, whom: str | None = None, why: str | None = None) -> None:
+    who = MACHINE_NAME if context.user_id == MACHINE else context.user().name
+    operators.record(context.db, context.at_ms, who, act, whom, why or None)
 
 
-def _find(turn: Turn, name: UserName) -> User:
-    return find_user(turn.db, name.name, name.folded, turn.user_id)
+def _find(context: Context, name: UserName) -> User:
+    return find_user(context.db, name.name, name.folded, context.user_id)
 
 
-def _refuse_operator(turn: Turn, target: User) -> None:
-    if is_operator(turn.db, target.id):
+def _refuse_operator(context: Context, target: User) -> None:
+    if is_operator(context.db, target.id):
         raise Refusal(
             "forbidden", f"{target.name} is an operator too; whoever runs the server can change that, then try again"
         )
 
 
 @rule(o.Ban)
-def ban(turn: Turn, command: o.Ban) -> r.UserBanned:
-    target = _find(turn, command.username)
-    _refuse_operator(turn, target)
-    until_ms = turn.elapsed_ms + (command.duration or turn.limits.ban_ms)
+def ban(context: Context, command: o.Ban) -> r.UserBanned:
+    target = _find(context, command.username)
+    _refuse_operator(context, target)
+    until_ms = context.elapsed_ms + (command.duration or context.limits.ban_ms)
     reason = command.reason or "by an operator"
-    delayed.move(turn.db, target.id, target.ban_until_ms, until_ms)
-    ban_user(turn, target, until_ms, reason)
-    until = iso(turn.wall_ms(until_ms))
-    record(turn, "ban", target.name, f"until {until}: {reason}")
+    delayed.move(context.db, target.id, target.ban_until_ms, until_ms)
+    ban_user(context, target, until_ms, reason)
+    until = iso(context.wall_ms(until_ms))
+    record(context, "ban", target.name, f"until {until}: {reason}")
     return r.UserBanned(target.name, until, reason)
 
 
 @rule(o.Unban)
-def unban(turn: Turn, command: o.Unban) -> r.UserUnbanned:
-    target = _find(turn, command.username)
-    if target.ban_until_ms <= turn.elapsed_ms:
+def unban(context: Context, command: o.Unban) -> r.UserUnbanned:
+    target = _find(context, command.username)
+    if target.ban_until_ms <= context.elapsed_ms:
         return r.UserUnbanned(target.name, f"{target.name} is not banned")
-    delayed.move(turn.db, target.id, target.ban_until_ms, turn.elapsed_ms)
-    moderation.unban(turn.db, target.id, turn.elapsed_ms)
-    turn.push(e.Unbanned(), target.id)
-    record(turn, "unban", target.name)
+    delayed.move(context.db, target.id, target.ban_until_ms, context.elapsed_ms)
+    moderation.unban(context.db, target.id, context.elapsed_ms)
+    context.push(e.Unbanned(), target.id)
+    record(context, "unban", target.name)
     return r.UserUnbanned(target.name)
 
 
 @rule(o.Kick)
-def kick(turn: Turn, command: o.Kick) -> r.Kicked:
-    target = _find(turn, command.username)
-    _refuse_operator(turn, target)
-    turn.hang_up(target.id, "kicked", f"an operator closed this connection{_because(command.reason)}")
-    record(turn, "kick", target.name, command.reason)
+def kick(context: Context, command: o.Kick) -> r.Kicked:
+    target = _find(context, command.username)
+    _refuse_operator(context, target)
+    context.hang_up(target.id, "kicked", f"an operator closed this connection{_because(command.reason)}")
+    record(context, "kick", target.name, command.reason)
     return r.Kicked(target.name)
 
 
@@ -76,14 +79,14 @@ def _because(reason: str | None) -> str:
 
 
 @rule(o.Announce)
-def announce(turn: Turn, command: o.Announce) -> r.Announced:
+def announce(context: Context, command: o.Announce) -> r.Announced:
     by = MACHINE_NAME
-    if turn.user_id != MACHINE:
-        user = turn.user()
-        refuse_banned(turn, user)
+    if context.user_id != MACHINE:
+        user = context.user()
+        refuse_banned(context, user)
         by = user.name
-    turn.push(e.Notice(command.text, by=by))
-    record(turn, "announce", why=command.text)
+    context.push(e.Notice(command.text, by=by))
+    record(context, "announce", why=command.text)
     return r.Announced()
 
 
@@ -129,8 +132,8 @@ def stats(view: View, command: o.Stats) -> r.Stats:
         reports=moderation.reports_since(view.db, view.elapsed_ms - DAY_MS),
         seq=state.load(view.db).seq,
         database=state.database_bytes(view.db),
-        texts=texts.bytes_of_all(view.db),
-        texts_most=texts.most_bytes(view.db),
+        texts=text_quota.bytes_of_all(view.db),
+        texts_most=text_quota.most_bytes(view.db),
         text_quota=view.limits.text_quota_bytes,
         at=iso(view.at_ms),
         live=view.live() if view.live is not None else None,

@@ -8,8 +8,9 @@ from chat_server.protocol import operator_replies as r
 from chat_server.protocol import operators as o
 from chat_server.protocol.names import Name
 from chat_server.protocol.times import DAY_MS, iso, until
+from chat_server.rules.context import Context, View
 from chat_server.rules.operators import record
-from chat_server.rules.turn import Turn, View, reading, rule
+from chat_server.rules.registry import reading, rule
 from chat_server.store import accounts, registrations
 
 CODE_LIFE_MS = 7 * DAY_MS
@@ -17,7 +18,7 @@ CODES_MAX = 1000
 _ASK = "ask whoever runs the server for one (chat-server invite)"
 
 
-def refuse_registration(asked: Turn | View, name: Name, network: str, code: bytes | None) -> None:
+def refuse_registration(asked: Context | View, name: Name, network: str, code: bytes | None) -> None:
     """Refuse an account that may not be made now from this network. The password is hashed only after that."""
     limits = asked.limits
     if limits.registration == "closed":
@@ -38,7 +39,7 @@ def refuse_registration(asked: Turn | View, name: Name, network: str, code: byte
     _refuse_too_many(asked, network)
 
 
-def _refuse_too_many(asked: Turn | View, network: str) -> None:
+def _refuse_too_many(asked: Context | View, network: str) -> None:
     most, start_ms, count = asked.limits.accounts_count, *registrations.made(asked.db, network)
     ends_ms = start_ms + asked.limits.accounts_window_ms
     if network and most is not None and count >= most and asked.elapsed_ms < ends_ms:
@@ -51,34 +52,36 @@ def _refuse_too_many(asked: Turn | View, network: str) -> None:
         )
 
 
-def note_registration(turn: Turn, code: bytes | None) -> None:
+def note_registration(context: Context, code: bytes | None) -> None:
     """An account was made: its code is used up, and it counts."""
-    if turn.limits.registration == "invite":
-        registrations.use_code(turn.db, code or b"")
-    if turn.address and turn.limits.accounts_count is not None:
-        start_ms, count = registrations.made(turn.db, turn.address)
-        if turn.elapsed_ms >= start_ms + turn.limits.accounts_window_ms:
-            start_ms, count = turn.elapsed_ms, 0
-        registrations.set_made(turn.db, turn.address, start_ms, count + 1)
+    if context.limits.registration == "invite":
+        registrations.use_code(context.db, code or b"")
+    if context.address and context.limits.accounts_count is not None:
+        start_ms, count = registrations.made(context.db, context.address)
+        if context.elapsed_ms >= start_ms + context.limits.accounts_window_ms:
+            start_ms, count = context.elapsed_ms, 0
+        registrations.set_made(context.db, context.address, start_ms, count + 1)
 
 
-def end_old(turn: Turn, limit: int) -> None:
-    registrations.delete_old(turn.db, turn.elapsed_ms, turn.elapsed_ms - turn.limits.accounts_window_ms, limit)
+def end_old(context: Context, limit: int) -> None:
+    registrations.delete_old(
+        context.db, context.elapsed_ms, context.elapsed_ms - context.limits.accounts_window_ms, limit
+    )
 
 
 # ---- codes
 
 
 @rule(o.MakeCode)
-def make_code(turn: Turn, command: o.MakeCode) -> r.CodeMade:
-    if len(registrations.codes(turn.db, turn.elapsed_ms)) >= CODES_MAX:
+def make_code(context: Context, command: o.MakeCode) -> r.CodeMade:
+    if len(registrations.codes(context.db, context.elapsed_ms)) >= CODES_MAX:
         raise Refusal(
             "too_many", f"{CODES_MAX} codes wait to be used, the most there may be; chat-server invite revoke <number>"
         )
-    code_id = registrations.insert_code(turn.db, bytes.fromhex(command.hash), turn.elapsed_ms + CODE_LIFE_MS)
-    expires = iso(turn.at_ms + CODE_LIFE_MS)
-    record(turn, "invite", why=f"code {code_id} until {expires}")
-    registration = turn.limits.registration
+    code_id = registrations.insert_code(context.db, bytes.fromhex(command.hash), context.elapsed_ms + CODE_LIFE_MS)
+    expires = iso(context.at_ms + CODE_LIFE_MS)
+    record(context, "invite", why=f"code {code_id} until {expires}")
+    registration = context.limits.registration
     note = None
     if registration != "invite":
         note = f"nobody needs a code now: registration is {registration}; --registration invite asks for one"
@@ -86,10 +89,10 @@ def make_code(turn: Turn, command: o.MakeCode) -> r.CodeMade:
 
 
 @rule(o.RevokeCode)
-def revoke_code(turn: Turn, command: o.RevokeCode) -> r.CodeRevoked:
-    if not registrations.revoke_code(turn.db, command.id, turn.elapsed_ms):
+def revoke_code(context: Context, command: o.RevokeCode) -> r.CodeRevoked:
+    if not registrations.revoke_code(context.db, command.id, context.elapsed_ms):
         raise Refusal("bad_argument", f"no code {command.id} waits to be used; chat-server invite list shows those")
-    record(turn, "invite revoke", why=f"code {command.id}")
+    record(context, "invite revoke", why=f"code {command.id}")
     return r.CodeRevoked(command.id)
 
 

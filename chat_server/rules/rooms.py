@@ -4,8 +4,8 @@ Who is not in a chat is refused with the same words as if there were none: every
 first. A chat ends with its last member.
 """
 
-from chat_server.entries import Accept, Ask, MakeLink
 from chat_server.errors import Refusal
+from chat_server.log.entries import Accept, Ask, MakeLink
 from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.arguments import User as UserName
@@ -37,10 +37,13 @@ from chat_server.protocol.room_replies import (
 )
 from chat_server.protocol.times import iso
 from chat_server.rules.blocks import refuse_blocked
+from chat_server.rules.context import Context, View
+from chat_server.rules.lookup import find_room, find_user, unknown_chat, unknown_user
 from chat_server.rules.moderation import refuse_banned
+from chat_server.rules.outcomes import Move
+from chat_server.rules.registry import reading, rule
 from chat_server.rules.retention import passed
-from chat_server.rules.texts import refuse_more
-from chat_server.rules.turn import Move, Turn, View, find_room, find_user, reading, rule, unknown_chat, unknown_user
+from chat_server.rules.text_quota import refuse_more
 from chat_server.store import accounts, blocks, chats, files, rooms
 from chat_server.store.accounts import User
 from chat_server.store.rooms import Room
@@ -52,10 +55,10 @@ REQUESTS_MAX = 100
 
 
 @rule(c.CreateChat)
-def create_chat(turn: Turn, command: c.CreateChat) -> ChatCreated:
-    user = turn.user()
-    refuse_banned(turn, user)
-    like = rooms.name_like(turn.db, command.name)
+def create_chat(context: Context, command: c.CreateChat) -> ChatCreated:
+    user = context.user()
+    refuse_banned(context, user)
+    like = rooms.name_like(context.db, command.name)
     if like is not None:
         name, same = like
         if same:
@@ -63,10 +66,10 @@ def create_chat(turn: Turn, command: c.CreateChat) -> ChatCreated:
         raise Refusal(
             "bad_name", f"the name #{command.name.name} is too much like that of another chat; choose another"
         )
-    _refuse_too_many(turn, user, user)
-    room = rooms.insert(turn.db, command.name, user.id)
-    _come(turn, room, user)
-    turn.push(Joined(room.name, user.name), user.id)
+    _refuse_too_many(context, user, user)
+    room = rooms.insert(context.db, command.name, user.id)
+    _come(context, room, user)
+    context.push(Joined(room.name, user.name), user.id)
     return ChatCreated(room.name)
 
 
@@ -74,52 +77,52 @@ def create_chat(turn: Turn, command: c.CreateChat) -> ChatCreated:
 
 
 @rule(c.Invite)
-def invite(turn: Turn, command: c.Invite) -> UserInvited:
-    user = turn.user()
-    refuse_banned(turn, user)
-    room = find_room(turn.db, user.id, command.chat)
-    guest = find_user(turn.db, command.username.name, command.username.folded, user.id)
-    if rooms.is_member(turn.db, room.id, guest.id):
+def invite(context: Context, command: c.Invite) -> UserInvited:
+    user = context.user()
+    refuse_banned(context, user)
+    room = find_room(context.db, user.id, command.chat)
+    guest = find_user(context.db, command.username.name, command.username.folded, user.id)
+    if rooms.is_member(context.db, room.id, guest.id):
         raise Refusal("exists", f"{guest.name} is in {room.name} already")
-    refuse_blocked(turn, user, guest)
-    if not rooms.is_invited(turn.db, room.id, guest.id):
-        if rooms.count_invitations(turn.db, guest.id) >= INVITATIONS_MAX:
+    refuse_blocked(context, user, guest)
+    if not rooms.is_invited(context.db, room.id, guest.id):
+        if rooms.count_invitations(context.db, guest.id) >= INVITATIONS_MAX:
             raise Refusal(
                 "too_many", f"{guest.name} has {INVITATIONS_MAX} invitations that wait for an answer; try again later"
             )
-        notice = turn.push_kept(Invited(room.name, user.name), guest.id)
-        rooms.invite(turn.db, room.id, guest.id, user.id, notice)
+        notice = context.push_kept(Invited(room.name, user.name), guest.id)
+        rooms.invite(context.db, room.id, guest.id, user.id, notice)
     return UserInvited(room.name, guest.name)
 
 
 @rule(Accept)
-def accept(turn: Turn, command: Accept) -> Entering:
-    user = turn.user()
-    refuse_banned(turn, user)
-    room = rooms.of_member(turn.db, user.id, command.chat.folded)
+def accept(context: Context, command: Accept) -> Entering:
+    user = context.user()
+    refuse_banned(context, user)
+    room = rooms.of_member(context.db, user.id, command.chat.folded)
     if room is not None:
         return Entering(room.name)
-    return _accept(turn, _invited_to(turn, user, command.chat), user)
+    return _accept(context, _invited_to(context, user, command.chat), user)
 
 
-def _accept(turn: Turn, room: Room, user: User) -> Entering:
-    _refuse_too_many(turn, user, user)
-    _come(turn, room, user)
-    turn.push_room(room.id, Joined(room.name, user.name))
-    turn.push(Joined(room.name, user.name), user.id)
+def _accept(context: Context, room: Room, user: User) -> Entering:
+    _refuse_too_many(context, user, user)
+    _come(context, room, user)
+    context.push_room(room.id, Joined(room.name, user.name))
+    context.push(Joined(room.name, user.name), user.id)
     return Entering(room.name)
 
 
 @rule(c.Decline)
-def decline(turn: Turn, command: c.Decline) -> InvitationDeclined:
-    user = turn.user()
-    room = _invited_to(turn, user, command.chat)
-    rooms.end_invitation(turn.db, room.id, user.id)
+def decline(context: Context, command: c.Decline) -> InvitationDeclined:
+    user = context.user()
+    room = _invited_to(context, user, command.chat)
+    rooms.end_invitation(context.db, room.id, user.id)
     return InvitationDeclined(room.name)
 
 
-def _invited_to(turn: Turn, user: User, target: Target) -> Room:
-    room = rooms.invited_to(turn.db, user.id, target.folded)
+def _invited_to(context: Context, user: User, target: Target) -> Room:
+    room = rooms.invited_to(context.db, user.id, target.folded)
     if room is None:
         raise unknown_chat(str(target))
     return room
@@ -129,38 +132,38 @@ def _invited_to(turn: Turn, user: User, target: Target) -> Room:
 
 
 @rule(MakeLink)
-def make_link(turn: Turn, command: MakeLink) -> LinkMade:
-    user = turn.user()
-    refuse_banned(turn, user)
-    room = find_room(turn.db, user.id, command.chat)
-    expires_ms = turn.elapsed_ms + turn.limits.link_ttl_ms
-    rooms.insert_link(turn.db, room.id, command.hash, expires_ms)
-    return LinkMade(room.name, "", iso(turn.wall_ms(expires_ms)))
+def make_link(context: Context, command: MakeLink) -> LinkMade:
+    user = context.user()
+    refuse_banned(context, user)
+    room = find_room(context.db, user.id, command.chat)
+    expires_ms = context.elapsed_ms + context.limits.link_ttl_ms
+    rooms.insert_link(context.db, room.id, command.hash, expires_ms)
+    return LinkMade(room.name, "", iso(context.wall_ms(expires_ms)))
 
 
 @rule(c.RevokeLink)
-def revoke_link(turn: Turn, command: c.RevokeLink) -> LinksRevoked:
-    room = find_room(turn.db, turn.user().id, command.chat)
-    return LinksRevoked(room.name, rooms.delete_links(turn.db, room.id, turn.elapsed_ms))
+def revoke_link(context: Context, command: c.RevokeLink) -> LinksRevoked:
+    room = find_room(context.db, context.user().id, command.chat)
+    return LinksRevoked(room.name, rooms.delete_links(context.db, room.id, context.elapsed_ms))
 
 
 @rule(Ask)
-def ask(turn: Turn, command: Ask) -> Entering:
-    user = turn.user()
-    refuse_banned(turn, user)
-    room = rooms.by_link(turn.db, command.hash, turn.elapsed_ms)
+def ask(context: Context, command: Ask) -> Entering:
+    user = context.user()
+    refuse_banned(context, user)
+    room = rooms.by_link(context.db, command.hash, context.elapsed_ms)
     if room is None:
         raise _no_way_in()
-    if rooms.is_member(turn.db, room.id, user.id):
+    if rooms.is_member(context.db, room.id, user.id):
         return Entering(room.name)
-    if rooms.is_invited(turn.db, room.id, user.id):
-        return _accept(turn, room, user)
-    if blocks.between(turn.db, user.id, room.owner):
+    if rooms.is_invited(context.db, room.id, user.id):
+        return _accept(context, room, user)
+    if blocks.between(context.db, user.id, room.owner):
         raise _no_way_in()
-    if not rooms.has_asked(turn.db, room.id, user.id):
-        if rooms.count_requests(turn.db, room.id) >= REQUESTS_MAX:
+    if not rooms.has_asked(context.db, room.id, user.id):
+        if rooms.count_requests(context.db, room.id) >= REQUESTS_MAX:
             raise Refusal("too_many", f"{REQUESTS_MAX} people wait for the word of the owner; try again later")
-        rooms.ask(turn.db, room.id, user.id, turn.push_kept(JoinRequest(room.name, user.name), room.owner))
+        rooms.ask(context.db, room.id, user.id, context.push_kept(JoinRequest(room.name, user.name), room.owner))
     return Entering(room.name, asked=True)
 
 
@@ -174,31 +177,31 @@ def _no_way_in() -> Refusal:
 
 
 @rule(c.Approve)
-def approve(turn: Turn, command: c.Approve) -> RequestApproved:
-    user = turn.user()
-    refuse_banned(turn, user)
-    room, asker = _asked(turn, user, command.chat, command.username)
-    _refuse_too_many(turn, asker, user)
-    _come(turn, room, asker)
-    turn.push_room(room.id, Joined(room.name, asker.name))
-    turn.push_kept(Approved(room.name), asker.id)
+def approve(context: Context, command: c.Approve) -> RequestApproved:
+    user = context.user()
+    refuse_banned(context, user)
+    room, asker = _asked(context, user, command.chat, command.username)
+    _refuse_too_many(context, asker, user)
+    _come(context, room, asker)
+    context.push_room(room.id, Joined(room.name, asker.name))
+    context.push_kept(Approved(room.name), asker.id)
     return RequestApproved(room.name, asker.name)
 
 
 @rule(c.Deny)
-def deny(turn: Turn, command: c.Deny) -> RequestDenied:
-    room, asker = _asked(turn, turn.user(), command.chat, command.username)
-    rooms.end_request(turn.db, room.id, asker.id)
-    turn.push_kept(Denied(room.name), asker.id)
+def deny(context: Context, command: c.Deny) -> RequestDenied:
+    room, asker = _asked(context, context.user(), command.chat, command.username)
+    rooms.end_request(context.db, room.id, asker.id)
+    context.push_kept(Denied(room.name), asker.id)
     return RequestDenied(room.name, asker.name)
 
 
-def _asked(turn: Turn, owner: User, target: Target, name: UserName) -> tuple[Room, User]:
-    room = _own_room(turn, owner, target)
-    asker = accounts.by_name(turn.db, name.folded)
+def _asked(context: Context, owner: User, target: Target, name: UserName) -> tuple[Room, User]:
+    room = _own_room(context, owner, target)
+    asker = accounts.by_name(context.db, name.folded)
     if asker is None:
         raise unknown_user(name.name)
-    if not rooms.has_asked(turn.db, room.id, asker.id):
+    if not rooms.has_asked(context.db, room.id, asker.id):
         raise Refusal("unknown_user", f"{asker.name} does not ask to join {room.name}; /status lists who does")
     return room, asker
 
@@ -225,46 +228,46 @@ def members(view: View, command: c.Members) -> MemberList:
 
 
 @rule(c.Leave)
-def leave(turn: Turn, command: c.Leave) -> ChatLeft:
-    user = turn.user()
-    room = find_room(turn.db, user.id, command.chat)
-    _go(turn, room, user, Left(room.name, user.name))
-    turn.push(Left(room.name, user.name), user.id)
+def leave(context: Context, command: c.Leave) -> ChatLeft:
+    user = context.user()
+    room = find_room(context.db, user.id, command.chat)
+    _go(context, room, user, Left(room.name, user.name))
+    context.push(Left(room.name, user.name), user.id)
     return ChatLeft(room.name)
 
 
-def leave_all(turn: Turn, user: User) -> None:
+def leave_all(context: Context, user: User) -> None:
     """The account ends: nothing of private chats knows it any more."""
-    for room in rooms.of_user(turn.db, user.id):
-        _go(turn, room, user, Left(room.name, user.name))
-    rooms.forget_user(turn.db, user.id)
+    for room in rooms.of_user(context.db, user.id):
+        _go(context, room, user, Left(room.name, user.name))
+    rooms.forget_user(context.db, user.id)
 
 
 @rule(c.Remove)
-def remove(turn: Turn, command: c.Remove) -> MemberRemoved:
-    user = turn.user()
-    room, member = _member(turn, user, command.chat, command.username)
+def remove(context: Context, command: c.Remove) -> MemberRemoved:
+    user = context.user()
+    room, member = _member(context, user, command.chat, command.username)
     left = Left(room.name, member.name, user.name)
-    _go(turn, room, member, left)
-    rooms.end_invitations_by(turn.db, room.id, member.id)
-    turn.push_kept(left, member.id)
+    _go(context, room, member, left)
+    rooms.end_invitations_by(context.db, room.id, member.id)
+    context.push_kept(left, member.id)
     return MemberRemoved(room.name, member.name)
 
 
 @rule(c.Give)
-def give(turn: Turn, command: c.Give) -> OwnerSet:
-    user = turn.user()
-    room, member = _member(turn, user, command.chat, command.username)
-    refuse_blocked(turn, user, member)
-    _hand_on(turn, room, member.id)
+def give(context: Context, command: c.Give) -> OwnerSet:
+    user = context.user()
+    room, member = _member(context, user, command.chat, command.username)
+    refuse_blocked(context, user, member)
+    _hand_on(context, room, member.id)
     return OwnerSet(room.name, member.name)
 
 
-def _member(turn: Turn, owner: User, target: Target, name: UserName) -> tuple[Room, User]:
+def _member(context: Context, owner: User, target: Target, name: UserName) -> tuple[Room, User]:
     """A chat of the owner's and another member of it."""
-    room = _own_room(turn, owner, target)
-    member = accounts.by_name(turn.db, name.folded)
-    if member is None or not rooms.is_member(turn.db, room.id, member.id):
+    room = _own_room(context, owner, target)
+    member = accounts.by_name(context.db, name.folded)
+    if member is None or not rooms.is_member(context.db, room.id, member.id):
         raise _no_member(room, name.name)
     if member.id == owner.id:
         raise Refusal("not_yourself", f"that is you, and {room.name} is yours; /leave {room.name} leaves it")
@@ -276,70 +279,70 @@ def _no_member(room: Room, name: str) -> Refusal:
 
 
 @rule(c.SetTopic)
-def topic(turn: Turn, command: c.SetTopic) -> TopicShown:
-    user = turn.user()
+def topic(context: Context, command: c.SetTopic) -> TopicShown:
+    user = context.user()
     if command.text is not None:
-        refuse_banned(turn, user)
-    room = find_room(turn.db, user.id, command.chat)
+        refuse_banned(context, user)
+    room = find_room(context.db, user.id, command.chat)
     if command.text is None or command.text == (room.topic or ""):
         return TopicShown(room.name, room.topic)
-    refuse_more(turn, user.id, command.text, room.topic)
-    rooms.set_topic(turn.db, room.id, command.text or None)
-    turn.push_room(room.id, TopicChanged(room.name, command.text, user.name))
+    refuse_more(context, user.id, command.text, room.topic)
+    rooms.set_topic(context.db, room.id, command.text or None)
+    context.push_room(room.id, TopicChanged(room.name, command.text, user.name))
     return TopicShown(room.name, command.text or None)
 
 
 # ---- parts
 
 
-def _own_room(turn: Turn, user: User, target: Target) -> Room:
-    room = find_room(turn.db, user.id, target)
+def _own_room(context: Context, user: User, target: Target) -> Room:
+    room = find_room(context.db, user.id, target)
     if room.owner != user.id:
-        owner = accounts.by_id(turn.db, room.owner)
+        owner = accounts.by_id(context.db, room.owner)
         raise Refusal("forbidden", f"only its owner may do that in {room.name}: ask {owner.name if owner else 'them'}")
     return room
 
 
-def _refuse_too_many(turn: Turn, user: User, asker: User) -> None:
-    most = turn.limits.chats_max
-    if rooms.count_of_user(turn.db, user.id) >= most:
+def _refuse_too_many(context: Context, user: User, asker: User) -> None:
+    most = context.limits.chats_max
+    if rooms.count_of_user(context.db, user.id) >= most:
         who = f"you are in {most} private chats, the most there may be; /leave one first"
         if user.id != asker.id:
             who = f"{user.name} is in {most} private chats, the most there may be, and has to leave one first"
         raise Refusal("too_many", who)
 
 
-def _come(turn: Turn, room: Room, user: User) -> None:
-    rooms.join(turn.db, room.id, user.id, turn.elapsed_ms)
-    rooms.end_invitation(turn.db, room.id, user.id)
-    rooms.end_request(turn.db, room.id, user.id)
-    turn.moves.append(Move(user.id, room.id, room.name, True))
+def _come(context: Context, room: Room, user: User) -> None:
+    rooms.join(context.db, room.id, user.id, context.elapsed_ms)
+    rooms.end_invitation(context.db, room.id, user.id)
+    rooms.end_request(context.db, room.id, user.id)
+    context.moves.append(Move(user.id, room.id, room.name, True))
 
 
-def _go(turn: Turn, room: Room, user: User, told: Event) -> None:
+def _go(context: Context, room: Room, user: User, told: Event) -> None:
     """The user loses all of the chat; the others are told. An owner hands it on, the last one ends it."""
-    marker = chats.read_id(turn.db, user.id, room.id)
-    rooms.leave(turn.db, room.id, user.id)
-    turn.moves.append(Move(user.id, room.id, room.name, False))
-    heir = rooms.longest_member(turn.db, room.id)
+    marker = chats.read_id(context.db, user.id, room.id)
+    rooms.leave(context.db, room.id, user.id)
+    context.moves.append(Move(user.id, room.id, room.name, False))
+    heir = rooms.longest_member(context.db, room.id)
     if heir is None:
-        files.delete_uploads_to(turn.db, room.id)
-        rooms.end(turn.db, room.id)
+        files.delete_uploads_to(context.db, room.id)
+        rooms.end(context.db, room.id)
         return
-    passed(turn, room.id, user.id, marker)
-    turn.push_room(room.id, told)
+    passed(context, room.id, user.id, marker)
+    context.push_room(room.id, told)
     if room.owner == user.id:
-        _hand_on(turn, room, heir)
+        _hand_on(context, room, heir)
 
 
-def _hand_on(turn: Turn, room: Room, owner: int) -> None:
+def _hand_on(context: Context, room: Room, owner: int) -> None:
     """To another owner, who is told of the requests that wait; those of whom one has blocked the other end."""
-    rooms.set_owner(turn.db, room.id, owner)
-    user = accounts.by_id(turn.db, owner)
+    rooms.set_owner(context.db, room.id, owner)
+    user = accounts.by_id(context.db, owner)
     assert user is not None
-    turn.push_room(room.id, Notice(f"{user.name} owns {room.name} now", chat=room.name, owner=user.name))
-    for asker, name in rooms.requests(turn.db, room.id):
-        if blocks.between(turn.db, asker, owner):
-            rooms.end_request(turn.db, room.id, asker)
+    context.push_room(room.id, Notice(f"{user.name} owns {room.name} now", chat=room.name, owner=user.name))
+    for asker, name in rooms.requests(context.db, room.id):
+        if blocks.between(context.db, asker, owner):
+            rooms.end_request(context.db, room.id, asker)
             continue
-        rooms.set_request_notice(turn.db, room.id, asker, turn.push_kept(JoinRequest(room.name, name), owner))
+        rooms.set_request_notice(context.db, room.id, asker, context.push_kept(JoinRequest(room.name, name), owner))

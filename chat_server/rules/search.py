@@ -11,8 +11,11 @@ from chat_server.errors import Refusal
 from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import ID_MAX
 from chat_server.protocol.events import Found, Message
-from chat_server.protocol.query import Piece, pieces
-from chat_server.rules.turn import Answer, Turn, View, find_chat, reading, unknown_user
+from chat_server.protocol.search_query import Piece, pieces
+from chat_server.rules.context import Context, View
+from chat_server.rules.lookup import find_chat, unknown_user
+from chat_server.rules.outcomes import Answer
+from chat_server.rules.registry import reading
 from chat_server.store import accounts, chats, messages, search
 from chat_server.store.database import Database
 
@@ -32,30 +35,30 @@ SECONDS_MAX = 0.03
 LOOK_SECONDS_MAX = 0.005
 
 
-def go_on(turn: Turn) -> None:
+def go_on(context: Context) -> None:
     """Index the next messages; for `Due`."""
-    state = turn.state
+    state = context.state
     if state.indexed < state.seq:
-        state.indexed = search.step(turn.db, state.indexed, state.seq)
-    search.tidy(turn.db)
+        state.indexed = search.step(context.db, state.indexed, state.seq)
+    search.tidy(context.db)
     state.index_due_ms = None
 
 
-def keep_up(turn: Turn, came: int) -> None:
+def keep_up(context: Context, came: int) -> None:
     """At the end of each batch, which gave out so many ids: see to it that the index goes on.
 
     One that is made anew is far behind. A batch takes it no further than twice what came, so that it gains on whatever
     comes and yet nobody waits for it; the rest is done by `Due`, which is at hand soon then.
     """
-    state = turn.state
+    state = context.state
     goal = min(state.seq - BEHIND_IDS_MAX, state.indexed + 2 * came)
     while state.indexed < goal:
-        state.indexed = search.step(turn.db, state.indexed, state.seq)
-    stale = HASTE_MAX if state.indexed < state.seq - BEHIND_IDS_MAX else search.stale(turn.db)
+        state.indexed = search.step(context.db, state.indexed, state.seq)
+    stale = HASTE_MAX if state.indexed < state.seq - BEHIND_IDS_MAX else search.stale(context.db)
     if state.indexed == state.seq and not stale:
         state.index_due_ms = None
     elif state.index_due_ms is None:
-        state.index_due_ms = turn.elapsed_ms + INDEX_AFTER_MS // max(1, min(2 * stale, HASTE_MAX))
+        state.index_due_ms = context.elapsed_ms + INDEX_AFTER_MS // max(1, min(2 * stale, HASTE_MAX))
 
 
 # ---- searching

@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 
 from chat_server.errors import StartError
-from chat_server.store.directory import DATABASE, refuse_lost_database, refuse_traces
+from chat_server.store.data_directory import DATABASE, refuse_lost_database, refuse_traces
 from chat_server.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 log = logging.getLogger("chat.store")

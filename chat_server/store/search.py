@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 import apsw
 import msgspec
 
-from chat_server.protocol.words import folded
+from chat_server.protocol.word_folding import folded
 from chat_server.store.database import Database, Row
 
 # What one step indexes at most: it holds up what else the writer has to do.

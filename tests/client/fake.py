@@ -5,7 +5,7 @@ import asyncio
 import json
 from typing import Any
 
-from chat_client import servers
+from chat_client.sdk import server_address
 from tests.harness import TIMEOUT_SECONDS
 
 Json = dict[str, Any]
@@ -98,7 +98,7 @@ class FakeServer:
 
     async def __aenter__(self) -> "FakeServer":
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.address = str(servers.Server(*self._server.sockets[0].getsockname()))
+        self.address = str(server_address.Server(*self._server.sockets[0].getsockname()))
         return self
 
     async def __aexit__(self, *_: object) -> None:

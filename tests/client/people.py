@@ -3,12 +3,12 @@
 from datetime import UTC
 from typing import Any
 
-from chat_client.layout.frame import Frame, frame
-from chat_client.model.effects import Ask, Effect
-from chat_client.model.incoming import handle
-from chat_client.model.replies import answered
-from chat_client.model.screen import Screen
-from chat_client.states import Connected, Connecting
+from chat_client.sdk.events import Connected, Connecting
+from chat_client.tui.render.frame import Frame, frame
+from chat_client.tui.state.effects import Ask, Effect
+from chat_client.tui.state.incoming import handle
+from chat_client.tui.state.replies import answered
+from chat_client.tui.state.screen import Screen
 from chat_server.protocol.events import Chat, Event, Limit, Message, Page, Reply, SignedIn, StatusReport
 
 START = 1_795_000_000.0  # 18 November 2026

@@ -4,9 +4,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from chat_client.connection import connect
-from chat_client.pauses import Pauses
-from chat_client.states import AnyEvent
+from chat_client.sdk.backoff import Pauses
+from chat_client.sdk.chat import connect
+from chat_client.sdk.events import AnyEvent
 from chat_server.protocol.events import Message, Page
 from tests.client.conftest import Home
 

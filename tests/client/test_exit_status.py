@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chat_client.errors import CannotConnect, ChatError, Disconnected, Refused
 from chat_client.exit_status import SUMMARY, ExitStatus, of_error, of_signal
+from chat_client.sdk.errors import CannotConnect, ChatError, Disconnected, Refused
 
 DOCUMENT = Path(__file__).parents[2] / "docs/client.md"
 

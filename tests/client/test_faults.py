@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from chat_client.faults import AGAIN_SECONDS, LOG_BYTES_MAX, Faults
-from chat_client.streams import CannotWrite
+from chat_client.standard_streams import CannotWrite
 
 
 async def test_a_fault_is_one_line_and_its_traceback_in_a_file(tmp_path: Path) -> None:

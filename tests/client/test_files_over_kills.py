@@ -2,9 +2,9 @@
 
 import asyncio
 
-from chat_client.connection import Chat, connect
-from chat_client.files import OnProgress, Progress, fields
-from chat_client.pauses import Pauses
+from chat_client.sdk.backoff import Pauses
+from chat_client.sdk.chat import Chat, connect
+from chat_client.sdk.transfers import OnProgress, Progress, fields
 from tests.client.conftest import Home
 
 DATA = bytes(range(256)) * 4096

@@ -340,7 +340,7 @@ def test_a_file_is_no_chat(tmp_path: Path, words: tuple[str, ...]) -> None:
 
 # It waits for 50 ms instead of 5 s.
 IMPATIENT = (
-    "from chat_server import offline; from chat_server.store import database as d;"
+    "from chat_server.admin import offline; from chat_server.store import database as d;"
     " from chat_server.__main__ import main; d.BUSY_MS_MAX = 50; offline.LOCKED_SECONDS_MAX = 0; main()"
 )
 

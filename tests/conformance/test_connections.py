@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from chat_server.control import CONNECTIONS_MAX
+from chat_server.admin.control import CONNECTIONS_MAX
 from tests.conformance.conftest import Start
 from tests.conformance.operating import done, refused
 from tests.conformance.uploads import fetch, send_file

@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from chat_server.store.directory import OWNER
+from chat_server.store.data_directory import OWNER
 from tests.conformance.conftest import Start
 from tests.conformance.uploads import bytes_of, digest, fetch, send_file, stored
 from tests.harness import Chat, Server

@@ -2,14 +2,15 @@
 
 import importlib
 import re
+import runpy
 import tomllib
 from pathlib import Path
 
 import pytest
 from msgspec import Struct
 
+from chat_client.sdk.codec import REPLIES
 from chat_client.settings import FILE_KEYS, option_parser
-from chat_client.wire import REPLIES
 from chat_server.errors import CODES
 from chat_server.protocol.events import AnyEvent, Message
 from chat_server.protocol.table import GROUPS, TABLE, VERBS
@@ -204,39 +205,10 @@ def test_the_example_configuration_loads(tmp_path: Path) -> None:
 # ---- ARCHITECTURE.md
 
 
-def layout(package: str) -> list[str]:
-    """The paths of the package's layout, in its order; a folder ends with `/`."""
-    (tree,) = (block for block in blocks("ARCHITECTURE.md", "text") if block.startswith(f"{package}/"))
-    paths: list[str] = []
-    folder = ""
-    for line in tree.splitlines()[1:]:
-        indent, name = len(line) - len(line.lstrip()), line.split()[0]
-        assert len(line.split()) > 1, f"{name} is not explained"
-        if indent == 2:
-            folder = name if name.endswith("/") else ""
-        paths.append(name if indent == 2 else folder + name)
-    return paths
-
-
-PACKAGES = {"chat_server": 0, "chat_client": 1}  # with their contracts
-
-
-@pytest.mark.parametrize("package", PACKAGES)
-def test_every_file_stands_in_the_layout(package: str) -> None:
-    folder = ROOT / package
-    files = {str(path.relative_to(folder)) for path in folder.rglob("*.py") if path.name != "__init__.py"}
-    folders = {f"{path.parent.relative_to(folder)}/" for path in folder.rglob("__init__.py") if path.parent != folder}
-    paths = layout(package)
-    assert len(paths) == len(set(paths))
-    assert set(paths) == files | folders
-
-
-@pytest.mark.parametrize("package", PACKAGES)
-def test_the_layout_has_the_order_of_the_layers(package: str) -> None:
-    contract = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"][PACKAGES[package]]
-    layers = [layer.removeprefix(f"{package}.") for layer in reversed(contract["layers"])]
-    tops = [path.rstrip("/").removesuffix(".py") for path in layout(package) if "/" not in path.rstrip("/")]
-    assert tops == layers
+def test_the_layout_is_that_of_the_tree() -> None:
+    text = read("ARCHITECTURE.md")
+    made = runpy.run_path(str(ROOT / "docs" / "layout.py"))["with_layout"](text)
+    assert made == text, "run: python docs/layout.py"
 
 
 def test_every_function_that_is_named_exists() -> None:

@@ -12,10 +12,21 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chat_server.blobs import Blobs
 from chat_server.clock import ChatTime
-from chat_server.entries import Accept, Ask, Batch, Configure, Due, Enter, Entry, Limits, Logged, MakeLink, OpenUpload
 from chat_server.errors import Refusal
+from chat_server.log.entries import (
+    Accept,
+    Ask,
+    Batch,
+    Configure,
+    Due,
+    Enter,
+    Entry,
+    Limits,
+    Logged,
+    MakeLink,
+    OpenUpload,
+)
 from chat_server.prepare import hash_token
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Event, Message, Reply
@@ -24,7 +35,10 @@ from chat_server.protocol.parse import parse
 from chat_server.protocol.room_replies import LinkMade
 from chat_server.rules import Executed, Executor, read
 from chat_server.rules.accounts import Welcome
-from chat_server.rules.turn import RULES, Ending, Entered, Move, Push, Stale, Then, View
+from chat_server.rules.context import View
+from chat_server.rules.outcomes import Ending, Entered, Move, Push, Stale, Then
+from chat_server.rules.registry import RULES
+from chat_server.store.blobs import Blobs
 from chat_server.store.database import Database, open_reader, open_writer
 from tests.unit.fakes import DAY_MS, HOUR_MS, FakeClock
 

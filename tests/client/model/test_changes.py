@@ -2,12 +2,12 @@
 
 import pytest
 
-from chat_client.errors import Disconnected
-from chat_client.model import moving
-from chat_client.model.effects import Ask, Post, SetText
-from chat_client.model.replies import refused
-from chat_client.model.typing import answer, submit
-from chat_client.states import Ended, Lost
+from chat_client.sdk.errors import Disconnected
+from chat_client.sdk.events import Ended, Lost
+from chat_client.tui.state import navigation
+from chat_client.tui.state.effects import Ask, Post, SetText
+from chat_client.tui.state.replies import refused
+from chat_client.tui.state.typing import answer, submit
 from chat_server.protocol.events import Changed, Chat, Left, Message
 from tests.client.people import Me, at, said
 
@@ -20,8 +20,8 @@ def ready() -> Me:
 
 
 def compose(me: Me, kind: str) -> None:
-    moving.choose(me.screen, -1)
-    moving.compose(me.screen, kind)
+    navigation.choose(me.screen, -1)
+    navigation.compose(me.screen, kind)
 
 
 def do(me: Me, kind: str, text: str) -> Ask:
@@ -91,7 +91,7 @@ def test_without_a_connection_what_was_typed_stays(kind: str) -> None:
 @pytest.mark.parametrize("how", ["removed", "while away", "left elsewhere"])
 def test_what_was_typed_in_a_chat_that_is_gone_goes_to_main_only_when_that_is_said(how: str) -> None:
     me = ready()
-    moving.open_chat(me.screen, "#team")
+    navigation.open_chat(me.screen, "#team")
     me.load(chat="#team")
     me.screen.typed = "a secret of the team"
     if how == "while away":
@@ -111,9 +111,9 @@ def test_what_was_typed_in_a_chat_that_is_gone_goes_to_main_only_when_that_is_sa
 
 def test_who_opens_a_chat_has_said_where_it_goes() -> None:
     me = ready()
-    moving.open_chat(me.screen, "#team")
+    navigation.open_chat(me.screen, "#team")
     me.hear(Left("#team", "alice", "bob"))
-    moving.open_chat(me.screen, "main")
+    navigation.open_chat(me.screen, "main")
     assert submit(me.screen, "hello")
 
 

@@ -56,9 +56,9 @@ async def test_plain_too(home: Home, tmux: Tmux, data: bytes) -> None:
 async def test_a_fault_of_the_client_is_told_in_the_bar(home: Home, tmux: Tmux) -> None:
     """By a key that is made to fail: nothing asks for Enter, and the line goes on."""
     code = (
-        "import sys\nfrom chat_client.model import moving\n"
+        "import sys\nfrom chat_client.tui.state import navigation\n"
         "def fail(screen): raise RuntimeError('a key failed')\n"
-        "moving.toggle_sides = fail\n"
+        "navigation.toggle_sides = fail\n"
         "sys.argv[0] = 'chat-client'\nfrom chat_client.__main__ import main\nmain()\n"
     )
     arguments = home.arguments(user="alice")

@@ -11,13 +11,13 @@ import msgspec
 
 from chat_server.delivery.hub import Hub
 from chat_server.delivery.outbox import Outbox
-from chat_server.delivery.readers import Readers
-from chat_server.entries import Entry
 from chat_server.errors import Refusal
+from chat_server.log.entries import Entry
 from chat_server.protocol import json, text
 from chat_server.protocol.events import Event
-from chat_server.rules.execute import Outcome
-from chat_server.rules.turn import Entered, Opened, Stale
+from chat_server.rules.executor import Outcome
+from chat_server.rules.outcomes import Entered, Opened, Stale
+from chat_server.store.readers import Readers
 from chat_server.store.rooms import ids_of_user
 from tests.unit.chat import Chat
 from tests.unit.fakes import FakeTransport

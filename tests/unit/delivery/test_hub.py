@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from chat_server.delivery.hub import PRESENCE_TOLD_MAX
-from chat_server.entries import MACHINE, CloseAccount, Due, EndTokens, Enter, Entry, Seen, SetPassword, Told
+from chat_server.log.entries import MACHINE, CloseAccount, Due, EndTokens, Enter, Entry, Seen, SetPassword, Told
 from chat_server.protocol import events as e
 from chat_server.protocol.arguments import User
 from chat_server.protocol.names import check

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.delivery.memberships import Memberships
-from chat_server.rules.turn import Entered, Move
+from chat_server.rules.outcomes import Entered, Move
 
 USERS, ROOMS = (1, 2, 3), (7, 8)
 users = st.sampled_from(USERS)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.entries import CloseAccount, EndTokens, Entry
+from chat_server.log.entries import CloseAccount, EndTokens, Entry
 from chat_server.protocol import events as e
 from chat_server.protocol.commands import History
 from chat_server.rules.accounts import Welcome

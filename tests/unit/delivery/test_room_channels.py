@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_server.delivery import blocks
-from chat_server.entries import CloseAccount, Enter, Entry
+from chat_server.log.entries import CloseAccount, Enter, Entry
 from chat_server.protocol import events as e
 from chat_server.protocol import json
 from chat_server.protocol.commands import History
 from chat_server.protocol.names import check
-from chat_server.rules.turn import Entered
+from chat_server.rules.outcomes import Entered
 from chat_server.store.rooms import ids_of_user
 from tests.unit.delivery.room import Peer, Room, open_room
 

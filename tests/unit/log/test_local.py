@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.clock import ChatTime
-from chat_server.entries import Batch, Due, Entry
 from chat_server.log import Log
+from chat_server.log.entries import Batch, Due, Entry
 from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX, LocalLog
 from chat_server.protocol.arguments import Room, Text, Topic
 from chat_server.protocol.commands import SendAll, SetTopic

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from chat_server.errors import Refusal
 from chat_server.protocol import arguments as a
 from chat_server.protocol.arguments import KINDS, Delay, Kind, Sessions, Target, User
-from chat_server.protocol.clean import clean
 from chat_server.protocol.names import Name
+from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import DAY_MS, TIME_MS_MAX
 from tests.unit.strategies import VALUES, any_text
 

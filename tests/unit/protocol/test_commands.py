@@ -1,11 +1,11 @@
 import msgspec
 import pytest
 
-from chat_server.entries import Entry
+from chat_server.log.entries import Entry
 from chat_server.protocol.arguments import KINDS
 from chat_server.protocol.parse import parse
 from chat_server.protocol.table import TABLE, VERBS, Spec
-from chat_server.rules.turn import RULES
+from chat_server.rules.registry import RULES
 
 SPECS = pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.verb)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from chat_server.clock import ChatTime
-from chat_server.entries import CloseAccount, Configure, Entry
 from chat_server.errors import Refusal
+from chat_server.log.entries import CloseAccount, Configure, Entry
 from chat_server.protocol import events as e
 from chat_server.protocol.names import check
 from chat_server.protocol.times import iso

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
 
-from chat_server.entries import CompleteUpload, LeaveUploads, Seen, Swept
 from chat_server.errors import Refusal
+from chat_server.log.entries import CompleteUpload, LeaveUploads, Seen, Swept
 from chat_server.protocol import commands as c
+from chat_server.rules.context import View
 from chat_server.rules.files import check_chunk
-from chat_server.rules.turn import View
 from chat_server.store import files, operators
 from chat_server.transfers import remove_dropped
 from tests.unit.rules.machine import NAMES, ROOMS, START, Drawn, Machine

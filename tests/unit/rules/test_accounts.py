@@ -2,7 +2,8 @@ from itertools import product
 
 import pytest
 
-from chat_server.entries import (
+from chat_server.errors import Refusal
+from chat_server.log.entries import (
     MACHINE,
     CloseAccount,
     Departed,
@@ -14,7 +15,6 @@ from chat_server.entries import (
     SetPassword,
     UseTokens,
 )
-from chat_server.errors import Refusal
 from chat_server.protocol import events as e
 from chat_server.protocol import operators as o
 from chat_server.protocol.arguments import User, Word
@@ -22,7 +22,8 @@ from chat_server.protocol.names import check
 from chat_server.protocol.times import iso
 from chat_server.rules import accounts as rules
 from chat_server.rules.accounts import Welcome
-from chat_server.rules.turn import Ending, Stale, View
+from chat_server.rules.context import View
+from chat_server.rules.outcomes import Ending, Stale
 from tests.unit.chat import Chat, events_to, refused
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 

@@ -1,4 +1,4 @@
-from chat_server.entries import CloseAccount
+from chat_server.log.entries import CloseAccount
 from chat_server.protocol import attention_replies as a
 from chat_server.protocol import events as e
 from chat_server.rules.attention import AWAY_CHARS_MAX

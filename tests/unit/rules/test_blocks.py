@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from chat_server.entries import CloseAccount
+from chat_server.log.entries import CloseAccount
 from chat_server.protocol import attention_replies as a
 from chat_server.protocol import events as e
 from chat_server.rules import blocks as rules

@@ -1,7 +1,7 @@
 import pytest
 
-from chat_server.entries import MACHINE, Configure, Entry, Logged
 from chat_server.errors import Refusal
+from chat_server.log.entries import MACHINE, Configure, Entry, Logged
 from chat_server.protocol import events as e
 from chat_server.protocol import operator_replies as r
 from chat_server.protocol import operators as o

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from chat_server.entries import CloseAccount, Told
+from chat_server.log.entries import CloseAccount, Told
 from chat_server.protocol import events as e
 from chat_server.protocol.times import iso
 from tests.unit.chat import Chat, events_to, refused

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from chat_server.clock import ChatTime
-from chat_server.entries import MACHINE, Enter, EnterByToken, LeaveUploads
 from chat_server.errors import Refusal
+from chat_server.log.entries import MACHINE, Enter, EnterByToken, LeaveUploads
 from chat_server.protocol.arguments import Sha256
 from chat_server.protocol.events import Message
 from chat_server.protocol.names import check

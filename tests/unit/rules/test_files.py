@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from chat_server.entries import CloseAccount, CompleteUpload, LeaveUploads, OpenUpload, Swept
 from chat_server.errors import Refusal
+from chat_server.log.entries import CloseAccount, CompleteUpload, LeaveUploads, OpenUpload, Swept
 from chat_server.protocol import commands as c
 from chat_server.protocol.events import Message
 from chat_server.protocol.file_replies import Upload
+from chat_server.rules.context import View
 from chat_server.rules.files import UPLOAD_LIFE_MS, UPLOADS_MAX, check_chunk
-from chat_server.rules.turn import Opened, View
+from chat_server.rules.outcomes import Opened
 from chat_server.store import files, state
 from tests.unit.chat import Chat, events_to
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from chat_server.entries import CloseAccount
+from chat_server.log.entries import CloseAccount
 from chat_server.protocol import events as e
 from chat_server.protocol import room_replies as r
-from chat_server.rules.turn import Move
+from chat_server.rules.outcomes import Move
 from tests.unit.chat import Chat, events_in, events_to, refused
 from tests.unit.rules.rooms import chats_of, codes, into, kept
 

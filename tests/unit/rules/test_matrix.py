@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.entries import CompleteUpload
 from chat_server.errors import Refusal
+from chat_server.log.entries import CompleteUpload
 from chat_server.protocol.table import TABLE
 from chat_server.store import operators
 from tests.unit.chat import Chat, refused

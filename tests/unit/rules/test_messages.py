@@ -1,7 +1,7 @@
 import pytest
 
-from chat_server.entries import MarkRead, Seen
 from chat_server.errors import Refusal
+from chat_server.log.entries import MarkRead, Seen
 from chat_server.protocol import events as e
 from chat_server.protocol.commands import Send, SendAll
 from chat_server.protocol.times import iso

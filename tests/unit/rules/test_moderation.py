@@ -1,7 +1,7 @@
 import pytest
 
-from chat_server.entries import CloseAccount
 from chat_server.errors import Refusal
+from chat_server.log.entries import CloseAccount
 from chat_server.protocol import events as e
 from chat_server.protocol.times import iso
 from tests.unit.chat import LOOPBACK, Chat, events_to, refused

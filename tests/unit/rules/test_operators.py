@@ -1,7 +1,7 @@
 import pytest
 
-from chat_server.entries import MACHINE, Configure, Entry
 from chat_server.errors import Refusal
+from chat_server.log.entries import MACHINE, Configure, Entry
 from chat_server.protocol import events as e
 from chat_server.protocol import operator_replies as r
 from chat_server.protocol import operators as o
@@ -9,7 +9,8 @@ from chat_server.protocol.arguments import Duration, User
 from chat_server.protocol.names import check
 from chat_server.protocol.table import TABLE
 from chat_server.protocol.times import iso
-from chat_server.rules.turn import READINGS, RULES, Ending
+from chat_server.rules.outcomes import Ending
+from chat_server.rules.registry import READINGS, RULES
 from chat_server.store import operators
 from tests.unit.chat import LIMITS, Chat, events_to, refused
 from tests.unit.fakes import HOUR_MS, NOON_MS

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.entries import MACHINE, CloseAccount, Enter
 from chat_server.errors import Refusal
+from chat_server.log.entries import MACHINE, CloseAccount, Enter
 from chat_server.prepare import hash_token
 from chat_server.protocol import operator_replies as r
 from chat_server.protocol import operators as o

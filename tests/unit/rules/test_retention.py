@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.entries import Accept, CloseAccount, Seen
+from chat_server.log.entries import Accept, CloseAccount, Seen
 from chat_server.protocol import events as e
 from chat_server.protocol.arguments import Target
 from chat_server.rules.retention import LOOKED_AT_MAX, MEMBERS_MAX, RANGES_MAX

@@ -4,7 +4,7 @@ from chat_server.protocol import events as e
 from chat_server.protocol import room_replies as r
 from chat_server.protocol.times import iso
 from chat_server.rules import rooms
-from chat_server.rules.turn import Move
+from chat_server.rules.outcomes import Move
 from tests.unit.chat import Chat, Said, events_in, events_to, refused
 from tests.unit.fakes import NOON_MS
 from tests.unit.rules.rooms import chats_of, codes, into

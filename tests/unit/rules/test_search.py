@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.entries import CloseAccount
 from chat_server.errors import Refusal
+from chat_server.log.entries import CloseAccount
 from chat_server.protocol.events import Event, Message
-from chat_server.protocol.query import pieces
+from chat_server.protocol.search_query import pieces
 from chat_server.rules import read
 from chat_server.rules import search as rules
+from chat_server.rules.context import View
 from chat_server.rules.search import TOKENS_MAX
-from chat_server.rules.turn import View
 from chat_server.store import search
 from chat_server.store.schema import MIGRATIONS
 from tests.unit.chat import Chat, refused

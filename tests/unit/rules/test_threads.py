@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chat_server.entries import CloseAccount
 from chat_server.errors import Refusal
+from chat_server.log.entries import CloseAccount
 from chat_server.protocol import events as e
 from chat_server.protocol.commands import Reply
 from chat_server.protocol.times import iso

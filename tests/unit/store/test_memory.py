@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from chat_server.store import erasures, files, keys, messages, retention, rooms
+from chat_server.store import erasures, files, idempotency_keys, messages, retention, rooms
 from chat_server.store.database import ROWS_MAX, Database, open_reader, open_writer
 
 MANY = 6000
@@ -51,7 +51,7 @@ HEAVY: dict[str, Callable[[Database], object]] = {
     "an ended chat is cleared": lambda db: rooms.clear_ended(db, 1000),
     "an account is erased": lambda db: erasures.erase_messages(db, list(range(1, 501)), MANY, 1),
     "one message with many reactions is deleted": lambda db: messages.delete_reactions(db, [1]),
-    "all keys have expired": lambda db: keys.delete_old(db, 1, MANY),
+    "all keys have expired": lambda db: idempotency_keys.delete_old(db, 1, MANY),
     "all uploads wait": lambda db: files.leave(db, None, 1),
     "a chat that invited everybody ends": lambda db: rooms.end(db, 1_000_001),
     "a user who is in many chats is there": lambda db: retention.set_present(db, 1, 1),

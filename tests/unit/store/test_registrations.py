@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from chat_server.entries import CloseAccount, Enter, EnterByToken
+from chat_server.log.entries import CloseAccount, Enter, EnterByToken
 from chat_server.protocol.names import check
 from chat_server.store import registrations
 from chat_server.store.registrations import NETWORKS_MAX

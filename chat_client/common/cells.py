@@ -1,0 +1,213 @@
+"""Text in cells of a terminal: what stands in them, how wide it is, where a line is broken.
+
+Everything that is shown passes through `glyphs`, so nothing from a message reaches the terminal as control, and what
+is counted here is as wide there: what terminals disagree about (joined emojis, half a flag, selectors of a variation,
+marks that reorder a line) is taken apart or left out.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from wcwidth import wcwidth
+
+from chat_client import standard_streams
+
+Fragment = tuple[str, str]  # style, text
+Glyph = tuple[str, int]  # what stands together in one place; its width, 1 or 2
+
+MARKS_MAX = 3  # combining marks on one character: more of them run into the lines above
+_TAB = "    "
+_REPLACEMENT = "\ufffd"
+# The bidi embeddings, overrides and isolates: shown, since they are there to deceive.
+_SHOWN = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+# Of a width that Unicode 16 has changed, or that differs from one terminal to the next.
+_DISPUTED = frozenset(
+    map(chr, (*range(0x2630, 0x2638), *range(0x268A, 0x2690), *range(0x3248, 0x3250), 0x302E, 0x302F, 0x16FF0, 0x16FF1,
+              *range(0x1D300, 0x1D357), *range(0x1D360, 0x1D379)))
+)  # fmt: skip
+_FLAG_A, _FLAG_Z = 0x1F1E6, 0x1F1FF
+# A flag is two letters: two cells on a terminal that knows it and on one that shows the letters. One alone is not.
+_FLAGS = re.compile(f"[{chr(_FLAG_A)}-{chr(_FLAG_Z)}]{{1,2}}")
+
+
+@lru_cache(maxsize=8192)
+def _width(char: str) -> int:
+    """Cells of one character; 0: goes with the one before it; -1: nothing to show; -2: shown as a replacement; -3: goes
+    with the one before it, and takes a cell."""
+    code = ord(char)
+    if not standard_streams.has(char):  # prompt_toolkit writes one `?` for it, however wide it would be
+        return -2
+    if code < 0x20 or 0x7F <= code < 0xA0 or char in _SHOWN or char in _DISPUTED or 0xD800 <= code < 0xE000:
+        return -2
+    if code == 0x200D or 0xFE00 <= code <= 0xFE0F or 0x1F3FB <= code <= 0x1F3FF or 0xE0000 <= code <= 0xE0FFF:
+        return -1
+    if _FLAG_A <= code <= _FLAG_Z:
+        return 1
+    if unicodedata.category(char) == "Mc":  # vowel signs of Indic scripts: wcwidth gives them none, terminals one
+        return -3
+    width: int = wcwidth(char)
+    if width == 0 and not _combines(char):
+        return -1
+    return width if width >= 0 else -2
+
+
+def _combines(char: str) -> bool:
+    return unicodedata.category(char)[0] == "M" or 0x1160 <= ord(char) <= 0x11FF
+
+
+def _is_half(text: str) -> bool:
+    return len(text) == 1 and _FLAG_A <= ord(text) <= _FLAG_Z
+
+
+def _whole(flag: re.Match[str]) -> str:
+    return flag[0] if len(flag[0]) == 2 else chr(ord("A") + ord(flag[0]) - _FLAG_A)
+
+
+def glyphs(text: str) -> Iterator[Glyph]:
+    """The text in its glyphs; line breaks pass as they are, with no width."""
+    if text.isascii() and text.isprintable():
+        for char in text:
+            yield char, 1
+        return
+    held, held_width, marks = "", 0, 0
+    for char in _FLAGS.sub(_whole, text):
+        if char == "\n":
+            if held:
+                yield held, held_width
+            yield "\n", 0
+            held = ""
+            continue
+        if char == "\t":
+            if held:
+                yield held, held_width
+            yield from ((" ", 1) for _ in _TAB)
+            held = ""
+            continue
+        width = _width(char)
+        if width == -1:
+            continue
+        if width == 0:
+            if not held:
+                held, held_width, marks = " ", 1, 0
+            if marks < MARKS_MAX:
+                held += char
+                marks += 1
+            continue
+        if held_width == 1 and held and (width == -3 or (_is_half(held) and _is_half(char))):
+            held, held_width = held + char, 2
+            continue
+        if held:
+            yield held, held_width
+        held, held_width, marks = (_REPLACEMENT, 1, 0) if width == -2 else (char, width if width > 0 else 1, 0)
+    if held:
+        yield held, held_width
+
+
+def width(text: str) -> int:
+    if text.isascii() and text.isprintable():
+        return len(text)
+    return sum(cells for _, cells in glyphs(text))
+
+
+def safe(text: str) -> str:
+    """The text in one line, as it will be shown."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(" " if glyph == "\n" else glyph for glyph, _ in glyphs(text))
+
+
+def taken(text: str, cells: int) -> tuple[str, int]:
+    """As much of the text, in one line, as so many cells have room for; how many of them it takes."""
+    if text.isascii() and text.isprintable():
+        return text[:cells], min(len(text), cells)
+    kept, used = [], 0
+    for glyph, wide in glyphs(text):
+        if glyph == "\n":
+            glyph, wide = " ", 1
+        if used + wide > cells:
+            break
+        kept.append(glyph)
+        used += wide
+    return "".join(kept), used
+
+
+def fit(text: str, cells: int) -> str:
+    """The text in one line of at most so many cells, the end replaced by … where it is too long."""
+    text = safe(text)
+    if width(text) <= cells:
+        return text
+    return taken(text, cells - 1)[0].rstrip() + "…" if cells > 0 else ""
+
+
+def pad(text: str, cells: int, right: bool = False) -> str:
+    """The text in exactly so many cells."""
+    text = fit(text, cells)
+    spaces = " " * (cells - width(text))
+    return spaces + text if right else text + spaces
+
+
+def wrap(fragments: Iterable[Fragment], cells: int) -> list[list[Fragment]]:
+    """Lines of at most so many cells, broken after a space or a wide character where there is one."""
+    cells = max(cells, 2)
+    lines: list[list[Fragment]] = []
+    line: list[tuple[str, str, int]] = []  # style, glyph, width
+    used, break_at = 0, 0
+
+    def flush(until: int) -> None:
+        nonlocal line, used, break_at
+        lines.append(_joined(line[:until]))
+        line = line[until:]
+        used, break_at = sum(wide for _, _, wide in line), 0
+
+    for style, text in fragments:
+        for glyph, wide in glyphs(text):
+            if glyph == "\n":
+                flush(len(line))
+                continue
+            if used + wide > cells and glyph == " ":
+                flush(len(line))
+                continue
+            # What is left after a break may still be too much.
+            while used + wide > cells:
+                flush(break_at or len(line))
+            line.append((style, glyph, wide))
+            used += wide
+            if glyph == " " or (wide == 2 and len(glyph) == 1):
+                break_at = len(line)
+    flush(len(line))
+    return lines
+
+
+def _joined(line: list[tuple[str, str, int]]) -> list[Fragment]:
+    fragments: list[Fragment] = []
+    style, run = "", ""
+    for next_style, glyph, _ in line:
+        if next_style != style and run:
+            fragments.append((style, run))
+            run = ""
+        style = next_style
+        run += glyph
+    if run:
+        fragments.append((style, run))
+    return fragments
+
+
+def cut(fragments: Iterable[Fragment], cells: int) -> tuple[Fragment, ...]:
+    """A row of at most so many cells, ended by … where it is too long."""
+    row: list[Fragment] = []
+    left = cells
+    for style, text in fragments:
+        wide = width(text)
+        if wide > left:
+            if left > 0:
+                row.append((style, fit(text, left)))
+            return tuple(row)
+        row.append((style, text))
+        left -= wide
+    return tuple(row)
+
+
+def row_width(fragments: Iterable[Fragment]) -> int:
+    return sum(width(text) for _, text in fragments)

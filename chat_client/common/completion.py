@@ -1,0 +1,176 @@
+"""What may stand at the cursor: candidates for commands, users, chats, ids, paths, emojis. Pure, but for `paths`.
+
+The grammar is the server's own table (`Chat.commands`, with the client's: `own.with_own`), so that an old client
+completes a new command.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+from msgspec import Struct
+
+from chat_client.common.emoji import EMOJIS
+from chat_client.sdk.typed_line import Argument, find, positional
+from chat_server.protocol.events import CommandForm
+
+CANDIDATES_MAX = 50
+
+
+class Candidate(Struct, frozen=True):
+    """One way to go on: `text` replaces the last `replaces` characters before the cursor; `shows` is what a list
+    shows, and `hint` what stands beside it (a command's usage, a message's beginning)."""
+
+    text: str
+    replaces: int
+    shows: str
+    hint: str = ""
+
+
+class Known(Struct, frozen=True):
+    """What can be completed to. `users`: recent speakers first; `chats`: `main`, `#team`, `@bob`, the open one first;
+    `messages`: newest first, each with the beginning of its text; `files`: ids with names; `paths`: the entries that
+    begin with what was typed (directories end with `/`)."""
+
+    commands: Sequence[CommandForm] = ()
+    users: Sequence[str] = ()
+    chats: Sequence[str] = ()
+    messages: Sequence[tuple[int, str]] = ()
+    files: Sequence[tuple[int, str]] = ()
+    paths: Callable[[str], Iterable[str]] | None = None
+
+
+Found = Iterator[Candidate]
+
+
+def complete(before: str, known: Known) -> list[Candidate]:
+    """The candidates for the text before the cursor, the likeliest first; at most CANDIDATES_MAX."""
+    return list(islice(_candidates(before, known), CANDIDATES_MAX))
+
+
+def usage(before: str, commands: Sequence[CommandForm]) -> str | None:
+    """How the command that is being typed is used, and what it does; None if it is none."""
+    form = find(before.split(" ", 1)[0], commands) if _is_command(before) else None
+    return f"{form.usage} · {form.help}" if form else None
+
+
+def _is_command(before: str) -> bool:
+    return before.startswith("/") and not before.startswith("//")
+
+
+def _candidates(before: str, known: Known) -> Found:
+    if not _is_command(before):
+        return _in_text(before, known)
+    verb, space, rest = before.partition(" ")
+    if not space:
+        return _verbs(verb, known, slash=True)
+    form = find(verb, known.commands)
+    return iter(()) if form is None else _argument(form, rest, known)
+
+
+def _argument(form: CommandForm, rest: str, known: Known) -> Found:
+    """The cursor is at the end of `rest`: which argument is it in, and what of it stands there?"""
+    places = positional(form)
+    for argument in places:
+        rest = rest.lstrip(" ")
+        if argument.get("rest"):
+            return _in_rest(argument, rest, known)
+        word, space, after = rest.partition(" ")
+        if not space:
+            return _of_kind(argument, word, known)
+        rest = after
+    return _pairs(form, rest, known)
+
+
+def _pairs(form: CommandForm, rest: str, known: Known) -> Found:
+    pairs = [argument for argument in form.arguments if argument.get("pair")]
+    *words, last = rest.split(" ")
+    words = [word for word in words if word]
+    if len(words) % 2 == 0:
+        given = {word.lower() for word in words[::2]}
+        return _matching(last, ((f"{each['name']} ", "") for each in pairs if each["name"] not in given))
+    for argument in pairs:
+        if argument["name"] == words[-1].lower():
+            return _of_kind(argument, last, known)
+    return iter(())
+
+
+def _in_rest(argument: Argument, rest: str, known: Known) -> Found:
+    if argument["kind"] == "path":
+        entries = known.paths(rest) if known.paths else ()
+        return (
+            Candidate(entry, len(rest), entry.rstrip("/").rpartition("/")[2] + ("/" if entry.endswith("/") else ""))
+            for entry in entries
+        )
+    return _in_text(rest, known)
+
+
+def _in_text(before: str, known: Known) -> Found:
+    """A name, an emoji after `:`, at the beginning of a word. A name gets its `@`, so that it calls."""
+    word = before[max(before.rfind(" "), before.rfind("\n"), before.rfind("\t")) + 1 :]
+    if word.startswith(":") and len(word) > 1:
+        return _emojis(word)
+    folded = word.removeprefix("@").casefold()
+    names = (user for user in known.users if word and user.casefold().startswith(folded))
+    return (Candidate(f"@{user} ", len(word), f"@{user}") for user in names)
+
+
+def _of_kind(argument: Argument, word: str, known: Known) -> Found:
+    match argument["kind"]:
+        case "user":
+            at = "@" if word.startswith("@") else ""
+            return _matching(word, ((f"{at}{user} ", "") for user in known.users))
+        case "target" | "room" | "entrance":
+            return _matching(word, _targets(argument, word, known))
+        case "id":
+            return _numbered(word, known.messages)
+        case "file":
+            return _numbered(word, known.files)
+        case "emoji":
+            return _emojis(word)
+        case "on_off":
+            return _matching(word, (("on ", ""), ("off ", "")))
+        case "sessions":
+            return _matching(word, (("all ", ""),))
+    if argument["name"] == "command":
+        return _verbs(word, known, slash=word.startswith("/"))
+    return iter(())
+
+
+def _targets(argument: Argument, word: str, known: Known) -> Iterator[tuple[str, str]]:
+    """Chats as they are named, then users: with `@` only if it was typed, since both forms mean the same."""
+    chats = [chat for chat in known.chats if argument["kind"] == "target" or chat.startswith("#")]
+    bare = {} if word.startswith("@") else {chat: chat.removeprefix("@") for chat in chats}
+    yield from ((f"{bare.get(chat, chat)} ", "") for chat in chats)
+    if argument["kind"] == "target":
+        at = "@" if word.startswith("@") else ""
+        yield from ((f"{at}{user} ", "") for user in known.users if f"@{user}" not in chats)
+
+
+def _numbered(word: str, numbered: Sequence[tuple[int, str]]) -> Found:
+    digits = word.removeprefix("#")
+    for number, text in numbered:
+        if str(number).startswith(digits):
+            yield Candidate(f"{number} ", len(word), f"#{number}", text)
+
+
+def _emojis(word: str) -> Found:
+    name = word.removeprefix(":").removesuffix(":").lower()
+    for known, emoji in EMOJIS.items():
+        if known.startswith(name):
+            yield Candidate(f"{emoji} ", len(word), emoji, f":{known}:")
+
+
+def _verbs(word: str, known: Known, slash: bool) -> Found:
+    typed, mark = word.removeprefix("/").lower(), "/" if slash else ""
+    for form in known.commands:
+        for name in (form.verb, *form.aliases):
+            if name.startswith(typed):
+                yield Candidate(f"{mark}{name} ", len(word), f"{mark}{name}", form.usage)
+                break
+
+
+def _matching(word: str, entries: Iterable[tuple[str, str]]) -> Found:
+    folded = word.casefold()
+    for text, hint in entries:
+        if text.casefold().startswith(folded):
+            yield Candidate(text, len(word), text.rstrip(" "), hint)

@@ -1,0 +1,266 @@
+"""The keys of the input line, in the full screen and in --plain: these, and none of prompt_toolkit's own.
+
+A key that is bound to nothing is swallowed whole, and a message says so. EDITOR is the list in docs/client.md.
+"""
+
+import select
+from collections.abc import Callable
+from typing import Any
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Filter, buffer_has_focus, has_completions, is_searching
+from prompt_toolkit.filters.base import Always
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.input import Input
+from prompt_toolkit.input.posix_utils import PosixStdinReader
+from prompt_toolkit.input.vt100 import Vt100Input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
+from prompt_toolkit.key_binding.bindings import search
+from prompt_toolkit.key_binding.bindings.cpr import load_cpr_bindings
+from prompt_toolkit.key_binding.bindings.mouse import load_mouse_bindings
+from prompt_toolkit.key_binding.bindings.named_commands import get_by_name
+from prompt_toolkit.key_binding.key_bindings import Binding
+from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+from prompt_toolkit.layout.utils import explode_text_fragments
+from prompt_toolkit.utils import _CHAR_SIZES_CACHE
+from wcwidth import grapheme_boundary_before, iter_graphemes
+
+from chat_client.common.cells import glyphs
+from chat_client.common.key_decoder import FOCUS_IN, FOCUS_OUT, REPLACEMENT, Keyboard, name
+
+# How long a lone Esc is waited on for the rest of a sequence. Keys that belong together come out of Keyboard together.
+ESCAPE_SECONDS = 0.05
+
+NOT_UTF_8 = f"there was something that is not UTF-8: {REPLACEMENT} stands for it"
+
+# prompt_toolkit would give each half of a flag two cells; a flag has two.
+_CHAR_SIZES_CACHE.update({chr(code): 1 for code in range(0x1F1E6, 0x1F200)})
+
+Presses = tuple[str, ...]
+Handler = Callable[[KeyPressEvent], Any]
+
+
+def after(text: str, at: int) -> int:
+    """Where the character ends that begins there, as a person counts characters."""
+    return at + len(next(iter(iter_graphemes(text[at : at + 64])), ""))
+
+
+def before(text: str, at: int) -> int:
+    return grapheme_boundary_before(text, at) if at else 0
+
+
+def _left(event: KeyPressEvent) -> None:
+    line = event.current_buffer
+    line.cursor_position = before(line.text, line.cursor_position)
+
+
+def _right(event: KeyPressEvent) -> None:
+    line = event.current_buffer
+    line.cursor_position = after(line.text, line.cursor_position)
+
+
+def _delete_before(event: KeyPressEvent) -> None:
+    line = event.current_buffer
+    line.delete_before_cursor(line.cursor_position - before(line.text, line.cursor_position))
+
+
+def _delete(event: KeyPressEvent) -> None:
+    line = event.current_buffer
+    line.delete(after(line.text, line.cursor_position) - line.cursor_position)
+
+
+def _up(event: KeyPressEvent) -> None:
+    event.current_buffer.auto_up()
+    _to_boundary(event.current_buffer)
+
+
+def _down(event: KeyPressEvent) -> None:
+    event.current_buffer.auto_down()
+    _to_boundary(event.current_buffer)
+
+
+def _to_boundary(line: Buffer) -> None:
+    """Columns are counted in code points; the cursor never stands within a character."""
+    if line.cursor_position < len(line.text):
+        start = before(line.text, line.cursor_position + 1)
+        if start != line.cursor_position:
+            line.cursor_position = start
+
+
+def _swap(event: KeyPressEvent) -> None:
+    """The character before the cursor with the one on it; at the end the last two."""
+    line = event.current_buffer
+    text, at = line.text, line.cursor_position
+    at = before(text, at) if at == len(text) else at
+    first, end = before(text, at), after(text, at)
+    if first < at:
+        line.document = Document(text[:first] + text[at:end] + text[first:at] + text[end:], end)
+
+
+def _undo(event: KeyPressEvent) -> None:
+    event.current_buffer.undo()
+
+
+def _as_enter(event: KeyPressEvent) -> None:
+    event.key_processor.feed(KeyPress(Keys.ControlM, "\r"), first=True)
+
+
+def _complete_previous(event: KeyPressEvent) -> None:
+    event.current_buffer.complete_previous()
+
+
+def _named(word: str) -> Handler:
+    """A command of readline's."""
+    command: Binding | Handler = get_by_name(word)
+    return command.call if isinstance(command, Binding) else command
+
+
+def _search(binding: Any) -> Handler:
+    return binding.call if isinstance(binding, Binding) else binding
+
+
+_EVER: Filter = Always()
+# Keys, their handlers, and when they apply. The order does not matter: no two bindings of a key apply at once.
+EDITOR: tuple[tuple[tuple[Presses, ...], Handler, Filter], ...] = (
+    ((("left",), ("c-b",)), _left, _EVER),
+    ((("right",), ("c-f",)), _right, _EVER),
+    ((("c-left",), ("escape", "b")), _named("backward-word"), _EVER),
+    ((("c-right",), ("escape", "f")), _named("forward-word"), _EVER),
+    ((("home",), ("c-a",)), _named("beginning-of-line"), _EVER),
+    ((("end",), ("c-e",)), _named("end-of-line"), _EVER),
+    ((("c-home",),), _named("beginning-of-buffer"), _EVER),
+    ((("c-end",),), _named("end-of-buffer"), _EVER),
+    ((("up",), ("c-p",)), _up, ~is_searching),
+    ((("down",), ("c-n",)), _down, ~is_searching),
+    ((("c-h",),), _delete_before, _EVER),
+    ((("delete",), ("c-d",)), _delete, _EVER),
+    ((("c-w",),), _named("unix-word-rubout"), _EVER),
+    ((("escape", "c-h"),), _named("backward-kill-word"), _EVER),
+    ((("escape", "d"), ("c-delete",)), _named("kill-word"), _EVER),
+    ((("c-u",),), _named("unix-line-discard"), _EVER),
+    ((("c-k",),), _named("kill-line"), _EVER),
+    ((("c-y",),), _named("yank"), _EVER),
+    ((("c-t",),), _swap, _EVER),
+    ((("c-_",),), _undo, _EVER),
+    ((("c-j",),), _as_enter, _EVER),
+    ((("s-tab",),), _complete_previous, has_completions),
+    ((("c-r",),), _search(search.start_reverse_incremental_search), ~is_searching),
+    ((("c-r",), ("up",), ("c-p",)), _search(search.reverse_incremental_search), is_searching),
+    ((("c-s",), ("down",), ("c-n",)), _search(search.forward_incremental_search), is_searching),
+    ((("c-c",), ("c-g",)), _search(search.abort_search), is_searching),
+    ((("enter",), ("escape",)), _search(search.accept_search), is_searching),
+)
+
+
+class Glyphs(Processor):
+    """Show the line in the glyphs of messages: joined emojis taken apart, each as wide as the terminal shows it."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        fragments = explode_text_fragments(transformation_input.fragments)
+        text = "".join(fragment[1] for fragment in fragments)
+        if text.isascii():
+            return Transformation(transformation_input.fragments)
+        shown: StyleAndTextTuples = []
+        places: list[int] = []  # where each character is shown
+        sources: list[int] = []  # which one each place shows
+        for cluster in iter_graphemes(text):
+            at, source = sum(len(each[1]) for each in shown), len(places)
+            glyph = "".join(each for each, _ in glyphs(cluster))
+            shown.append((fragments[source][0], glyph))
+            places += [at] * len(cluster)
+            sources += [source] * len(glyph)
+        places.append(len(sources))
+        sources.append(len(text))
+        return Transformation(
+            shown,
+            lambda source: places[min(source, len(text))] + max(0, source - len(text)),
+            lambda place: sources[min(place, len(sources) - 1)] + max(0, place - len(sources) + 1),
+        )
+
+
+def use(
+    app: Application[Any],
+    told: Callable[[str], None],
+    suspend: Callable[[], None],
+    answered: Callable[[str], None] = lambda answer: None,
+) -> None:
+    """Give the application these keys instead of prompt_toolkit's. `told` gets a message when a key did nothing."""
+    app._default_bindings = merge_key_bindings([_keys(told, suspend), load_mouse_bindings(), load_cpr_bindings()])
+    app.ttimeoutlen, app.timeoutlen = ESCAPE_SECONDS, 0.0
+    listen(app.input, answered)
+
+
+def listen(input: Input, answered: Callable[[str], None] = lambda answer: None) -> None:
+    if isinstance(input, Vt100Input):
+        input.vt100_parser = Keyboard(input.vt100_parser.feed_key_callback, answered)
+        input.stdin_reader = TerminalReader(input.fileno(), encoding=input.stdin.encoding)
+
+
+class TerminalReader(PosixStdinReader):
+    """Notices that the terminal is gone, also where no SIGHUP tells so: prompt_toolkit takes the error for a signal,
+    and would try to read again for ever, at full speed.
+    """
+
+    def read(self, count: int = 1024) -> str:
+        text = super().read(count)
+        if not text and not self.closed:
+            poll = select.poll()
+            poll.register(self.stdin_fd, select.POLLIN)
+            self.closed = any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
+        return text
+
+
+def _keys(told: Callable[[str], None], suspend: Callable[[], None]) -> KeyBindings:
+    keys = KeyBindings()
+    for presses, handler, when in EDITOR:
+        for each in presses:
+            keys.add(*each, filter=buffer_has_focus & when, save_before=_is_first)(handler)
+
+    @keys.add(Keys.Any, save_before=_is_first)
+    def _(event: KeyPressEvent) -> None:
+        last = event.key_sequence[-1]
+        if isinstance(last.key, Keys):
+            told(f"{name([last])} does nothing here")
+        elif buffer_has_focus():
+            _insert(event.current_buffer, last.data, told)
+
+    @keys.add("escape", Keys.Any)
+    def _(event: KeyPressEvent) -> None:
+        told(f"{name(event.key_sequence)} does nothing here")
+
+    @keys.add("c-l")
+    def _(event: KeyPressEvent) -> None:
+        event.app.renderer.clear()
+
+    @keys.add("c-z")
+    def _(event: KeyPressEvent) -> None:
+        suspend()
+
+    @keys.add("escape", filter=~is_searching)
+    @keys.add(FOCUS_IN)
+    @keys.add(FOCUS_OUT)
+    @keys.add("<sigint>")
+    def _(event: KeyPressEvent) -> None:
+        pass
+
+    @keys.add(Keys.BracketedPaste, filter=buffer_has_focus)
+    def _(event: KeyPressEvent) -> None:
+        text = event.data.replace("\r\n", "\n").replace("\r", "\n")
+        _insert(event.current_buffer, text.replace("\n", " ") if is_searching() else text, told)
+
+    return keys
+
+
+def _is_first(event: KeyPressEvent) -> bool:
+    """Save for undo only before the first key of a run, so that a run is undone at once."""
+    return not event.is_repeat
+
+
+def _insert(line: Buffer, text: str, told: Callable[[str], None]) -> None:
+    if REPLACEMENT in text:
+        told(NOT_UTF_8)
+    line.insert_text(text)

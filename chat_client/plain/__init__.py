@@ -1,0 +1,1 @@
+"""The front end of one column, for pipes and scripts."""

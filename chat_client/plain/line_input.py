@@ -1,0 +1,255 @@
+"""Where lines come from: a prompt with completion at a terminal, or the lines of a pipe or of a dumb terminal.
+
+Each is an `Input`: `lines` ends with the input, or with an Interrupt.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import count
+from typing import BinaryIO, Protocol
+
+from msgspec import Struct
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition, is_searching
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+from prompt_toolkit.layout.utils import explode_text_fragments
+from prompt_toolkit.output import Output
+from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.shortcuts import CompleteStyle
+
+from chat_client.common.completion import Known, complete
+from chat_client.common.input_history import Past
+from chat_client.common.key_decoder import ALT_AS_BEFORE, ALT_AS_ESC
+from chat_client.common.line_editing import Glyphs, use
+from chat_client.common.suspension import Suspension
+from chat_client.sdk.typed_line import secret_from
+from chat_client.standard_streams import decode
+from chat_client.startup import not_echoed
+from chat_server.protocol.events import CommandForm
+
+PIPED_LINE_BYTES_MAX = 1 << 20
+AHEAD_MAX = 100  # lines that were read and not executed yet
+
+
+class Unreadable(Struct, frozen=True):
+    """A line that is not one."""
+
+    why: str
+
+
+class Input(Protocol):
+    # Whether somebody sits there: nothing that they typed may hold up the next line.
+    attended: bool
+
+    def lines(self) -> AsyncIterator[str | Unreadable]: ...
+
+    async def secret(self, words: str) -> str | None:
+        """Ask for something that is not shown while it is typed; None: it was not told. While no line is awaited."""
+        ...
+
+    def output(self) -> AbstractContextManager[None]:
+        """Within it, what is written to stdout does not disturb the line that is typed."""
+        ...
+
+
+class Candidates(Completer):
+    """The pure completion, as prompt_toolkit wants it."""
+
+    def __init__(self, known: Callable[[], Known]) -> None:
+        self._known = known
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        for each in complete(document.text_before_cursor, self._known()):
+            yield Completion(each.text, -each.replaces, display=each.shows, display_meta=each.hint)
+
+
+class Hidden(Processor):
+    """What may be a password in a command is not shown while it is typed."""
+
+    def __init__(self, commands: Callable[[], Sequence[CommandForm]]) -> None:
+        self._commands = commands
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        document, fragments = transformation_input.document, transformation_input.fragments
+        start = secret_from(document.text, self._commands())
+        if start is None:
+            return Transformation(fragments)
+        start -= document.translate_row_col_to_index(transformation_input.lineno, 0)
+        shown: StyleAndTextTuples = [
+            (fragment[0], fragment[1] if place < start or fragment[1] == " " else "*")
+            for place, fragment in enumerate(explode_text_fragments(fragments))
+        ]
+        return Transformation(shown)
+
+
+class Prompt:
+    """A line editor at the foot of what was said: the keys of `editing`, history, completion."""
+
+    attended = True
+
+    def __init__(self, words: Callable[[], str], known: Callable[[], Known], past: Past) -> None:
+        self._words = words
+        self._leaving = False
+        self._session: PromptSession[str] = PromptSession(
+            history=past,
+            completer=Candidates(known),
+            complete_style=CompleteStyle.READLINE_LIKE,
+            complete_while_typing=False,
+            enable_history_search=False,
+            erase_when_done=True,
+            multiline=True,
+            prompt_continuation="  ",
+            input_processors=[Hidden(lambda: known().commands), Glyphs()],
+        )
+        output = self._session.output
+        self._suspension = Suspension(
+            self._session.app, lambda: _raw(output, ALT_AS_ESC), lambda: _raw(output, ALT_AS_BEFORE)
+        )
+        self._dress(self._session, self._keys())
+
+    def _dress(self, session: PromptSession[str], keys: KeyBindings) -> None:
+        session.app.key_bindings = keys
+        # A terminal that does not tell where its cursor is needs no warning: nothing is drawn from the bottom up.
+        session.app.renderer.cpr_not_supported_callback = None
+        use(session.app, lambda words: _tell(f"* {words}\n"), self._suspension.stop)
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+
+        @keys.add("enter", filter=~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            self._leaving = False
+            event.current_buffer.validate_and_handle()
+
+        @keys.add("escape", "enter", filter=~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+        @keys.add("tab", filter=~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            display_completions_like_readline(event)
+
+        @keys.add("c-d", filter=Condition(lambda: not self._session.default_buffer.text) & ~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            event.app.exit(exception=EOFError())
+
+        @keys.add("c-c", filter=~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            """Clears the line; on an empty one, twice, leaves."""
+            if event.current_buffer.text:
+                event.current_buffer.reset()
+                self._leaving = False
+            elif self._leaving:
+                event.app.exit(exception=EOFError())
+            else:
+                self._leaving = True
+                _tell("* Ctrl-C again, or Ctrl-D, leaves\n")
+
+        return keys
+
+    async def lines(self) -> AsyncIterator[str | Unreadable]:
+        while True:
+            try:
+                yield await self._session.prompt_async(self._words, handle_sigint=False, set_exception_handler=False)
+            except EOFError:
+                return
+
+    async def secret(self, words: str) -> str | None:
+        session = PromptSession[str](erase_when_done=True, is_password=True)
+        keys = KeyBindings()
+        keys.add("enter")(lambda event: event.current_buffer.validate_and_handle())
+        for key in ("c-c", "c-d"):
+            keys.add(key)(lambda event: event.app.exit(exception=EOFError()))
+        self._dress(session, keys)
+        try:
+            return await session.prompt_async(words, handle_sigint=False, set_exception_handler=False)
+        except EOFError:
+            return None
+
+    @contextmanager
+    def output(self) -> Iterator[None]:
+        with patch_stdout(), self._suspension.watched():
+            yield
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line)
+
+
+def _raw(output: Output, sequence: str) -> None:
+    output.write_raw(sequence)
+    output.flush()
+
+
+class Pipe:
+    """Lines as they come from stdin: a pipe, a file, or a terminal that edits its own line."""
+
+    def __init__(self, attended: bool, stdin: BinaryIO | None = None) -> None:
+        self.attended = attended
+        # Not sys.stdin's own buffer: the thread that waits for a line has its lock, for which Python aborts at the end.
+        self._stdin = stdin or os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
+        self._loop = asyncio.get_running_loop()
+        self._read: asyncio.Queue[str | Unreadable | None] = asyncio.Queue()
+        self._room = threading.Semaphore(AHEAD_MAX)
+
+    def _read_all(self) -> None:
+        """On a thread of its own that nobody waits for at the end: a read of stdin cannot be cancelled."""
+        lines = self._lines()
+        line: str | Unreadable | None = ""
+        while line is not None:
+            self._room.acquire()
+            line = next(lines, None)
+            try:
+                self._loop.call_soon_threadsafe(self._read.put_nowait, line)
+            except RuntimeError:  # the loop is closed
+                return
+
+    def _lines(self) -> Iterator[str | Unreadable]:
+        for number in count(1):
+            try:
+                line = self._stdin.readline(PIPED_LINE_BYTES_MAX)
+                too_long = len(line) == PIPED_LINE_BYTES_MAX and not line.endswith(b"\n")
+                while too_long and (more := self._stdin.readline(PIPED_LINE_BYTES_MAX)) and not more.endswith(b"\n"):
+                    pass
+            except (OSError, ValueError) as error:
+                yield Unreadable(f"stdin cannot be read: {getattr(error, 'strerror', None) or error}")
+                return
+            if not line:
+                return
+            try:
+                if too_long:
+                    yield Unreadable(f"line {number} has more than {PIPED_LINE_BYTES_MAX} bytes: not sent")
+                else:
+                    yield decode(line).rstrip("\r\n")
+            except UnicodeDecodeError:
+                yield Unreadable(f"line {number} is not UTF-8: not sent")
+
+    async def lines(self) -> AsyncIterator[str | Unreadable]:
+        threading.Thread(target=self._read_all, daemon=True, name="stdin").start()
+        while (line := await self._read.get()) is not None:
+            self._room.release()
+            yield line
+
+    async def secret(self, words: str) -> str | None:
+        sys.stdout.write(words)
+        sys.stdout.flush()
+        with not_echoed(self._stdin):
+            line = await self._read.get()
+        if line is None:
+            self._read.put_nowait(None)
+            return None
+        self._room.release()
+        sys.stdout.write("\n")
+        return line if isinstance(line, str) else None
+
+    def output(self) -> AbstractContextManager[None]:
+        return nullcontext()

@@ -1,1 +1,0 @@
-"""Rows: what is shown, as styled text of a known width. Pure: no terminal, no clock, no I/O."""

@@ -1,0 +1,498 @@
+"""The connection: a chat as a stream of typed events and a few calls. For bots, and for the client itself.
+
+    async with connect("localhost:8000", user="bot") as chat:
+        async for event in chat:
+            if isinstance(event, Message) and event.text == "!ping":
+                await chat.send(event.chat, "pong")
+
+Events are the structs of `chat_server.protocol.events` and those of `chat_client.sdk.events`. A lost connection is made
+again by itself, without a gap and without a message twice; what was sent meanwhile goes out then, never twice.
+
+One task reads the events (`async for`), any number may send. Everything is bounded: who does not read the events makes
+the server wait. All methods belong to the loop's thread.
+"""
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from chat_client.sdk import clock, codec, confirmations, transfers
+from chat_client.sdk.backoff import Pauses
+from chat_client.sdk.credentials import Ask, Credentials, Tokens, Wait
+from chat_client.sdk.errors import ChatError, Disconnected, Refused
+from chat_client.sdk.event_queue import Stream
+from chat_client.sdk.events import AnyEvent, Ended, Lost, Outgoing, State
+from chat_client.sdk.link import Answer, Link, Request
+from chat_client.sdk.position import Position
+from chat_client.sdk.send_queue import Outbound
+from chat_client.sdk.server_address import read as read_servers
+from chat_client.sdk.supervisor import Upkeep
+from chat_client.sdk.transfers import OnProgress, Progress
+from chat_client.sdk.typed_line import Typed, find, read
+from chat_client.sdk.version import VERSION
+from chat_server.protocol.events import CommandForm, Event, Reply, Sent, SignedIn
+from chat_server.protocol.file_replies import Upload
+
+__all__ = ["Ask", "Chat", "OnProgress", "Progress", "Returned", "Tokens", "Typed", "connect"]
+
+
+class Returned(NamedTuple):
+    """What a command returned: the lines before its reply (messages, mostly), and the reply (a class of
+    `chat_server.protocol.events`, or `OtherReply`)."""
+
+    lines: list[Event]
+    reply: Reply
+
+
+GOODBYE_SECONDS_MAX = 2.0
+
+
+class _File(NamedTuple):
+    path: Path
+    progress: OnProgress | None
+
+
+class Chat:
+    """A signed-in user's chat. Made by `connect`."""
+
+    def __init__(self, make: Callable[[Stream], Upkeep], pauses: Pauses) -> None:
+        self._stream = Stream(lambda: bool(self._waiting), self._give_up)
+        self._outbound = Outbound()
+        self._files: dict[str, _File] = {}  # the files that wait, by the keys of their commands
+        self._uploads: dict[str, asyncio.Task[None]] = {}
+        self._uploading: set[asyncio.Task[None]] = set()  # and those that are being cancelled
+        self._pauses = pauses  # after `unavailable`
+        self._resuming: asyncio.TimerHandle | None = None
+        self._waiting: set[asyncio.Future[Any]] = set()  # for answers
+        self.is_own = False  # whether a command on this very connection caused the last event
+        self._settling: dict[str, list[asyncio.Future[Outgoing]]] = {}
+        self._changed = asyncio.Event()  # whether there is a connection
+        self._upkeep = make(self._stream)
+        self._upkeep.on_ready, self._upkeep.on_lost = self._ready, self._lost
+        self._upkeep.on_forgotten = lambda: self._tell(self._outbound.forgotten())
+        self._task = asyncio.create_task(self._run())
+
+    # ---- what is known
+
+    @property
+    def state(self) -> State:
+        return self._upkeep.state
+
+    @property
+    def signed_in(self) -> SignedIn | None:
+        """The last `ok` of a sign-in."""
+        return self._upkeep.signed_in
+
+    @property
+    def commands(self) -> Sequence[CommandForm]:
+        """The server's table, from `/format json`; for completion."""
+        return self._upkeep.commands
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The server's, from `/format json`: text_max, line_max, ..."""
+        return self._upkeep.limits
+
+    @property
+    def server_version(self) -> str:
+        return self._upkeep.server_version
+
+    @property
+    def user(self) -> str:
+        """The name as the server writes it; "" before the first sign-in was answered."""
+        return self.signed_in.user if self.signed_in else ""
+
+    @property
+    def token(self) -> str | None:
+        return self._upkeep.credentials.token
+
+    @property
+    def position(self) -> int | None:
+        return self._upkeep.position.seq
+
+    @property
+    def history(self) -> str:
+        return self._upkeep.position.history
+
+    def __aiter__(self) -> AsyncIterator[AnyEvent]:
+        """The events; ends after `Ended`. One task at a time."""
+        return self
+
+    async def __anext__(self) -> AnyEvent:
+        event, self.is_own = await self._stream.next()
+        return event
+
+    # ---- commands
+
+    async def command(self, verb: str, /, **arguments: Any) -> Returned:
+        """A command by its verb and the names of its arguments: `command("history", chat="main", limit=50)`.
+
+        Arguments that are None are left out. Raises Refused; Disconnected if there is no connection (at once), or
+        if it is lost before the reply: then it is not known whether it was done.
+        """
+        return await self._returned(verb, arguments, lambda link, request: link.command(verb, arguments, request))
+
+    async def line(self, line: str) -> Returned:
+        """A line as a person types it: `/history main limit 50`. One line; raises as `command`."""
+        if not line.startswith("/") or "\n" in line:
+            raise Refused("bad_argument", "a command is one line that starts with /")
+        word, typed = line.split(" ", 1)[0], self.typed(line)
+        if word.lower() == "/format":
+            raise Refused("bad_argument", "this connection stays JSON")
+        form = find(word, self.commands)
+        verb, arguments = form.verb if form else "", typed.arguments if typed else {}
+        return await self._returned(verb, arguments, lambda link, request: link.line(line, request))
+
+    def typed(self, line: str) -> Typed | None:
+        """Read a line that starts with `/` (its text may have line breaks). None: no such command, or wrong
+        arguments; `line` then brings the server's own words for it."""
+        return read(line, self.commands)
+
+    def _ready_link(self) -> Link:
+        if self._upkeep.link is None:
+            raise Disconnected(self._no_connection())
+        return self._upkeep.link
+
+    def _no_connection(self) -> str:
+        return f"there is no connection: {self.state.why}" if isinstance(self.state, Lost | Ended) else "not connected"
+
+    def _answered(
+        self, verb: str, arguments: dict[str, Any], request: Request, answer: asyncio.Future[Answer], what: Answer
+    ) -> None:
+        if isinstance(what, Refused) and what.code == "not_signed_in":
+            self._upkeep.finish("signed_out", "signed out")
+        elif isinstance(what, Reply):
+            if verb == "delete_account" or (verb == "sign_out" and arguments.get("session") in (None, "all")):
+                self._upkeep.credentials.end()
+                self._upkeep.finish("signed_out", "account deleted" if verb == "delete_account" else "signed out")
+            elif verb == "quit":
+                self._upkeep.finish("closed", "goodbye")
+            for event in confirmations.events(verb, arguments, list(request.lines), what, self.user):
+                self._upkeep.confirmed(event)
+        if not answer.done():
+            answer.set_result(what)
+
+    async def _returned(self, verb: str, arguments: dict[str, Any], write: Callable[[Link, Request], None]) -> Returned:
+        """What the command that `write` writes returns; raises as `command`."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        request = Request(lambda what: self._answered(verb, arguments, request, answer, what))
+        write(self._ready_link(), request)
+        what = await self._wait(answer)
+        if isinstance(what, ChatError):
+            raise what
+        return Returned(list(request.lines), what)
+
+    async def _wait(self, future: asyncio.Future[Any]) -> Any:
+        self._waiting.add(future)
+        self._stream.nudge()
+        try:
+            return await future
+        finally:
+            self._waiting.discard(future)
+
+    def _give_up(self) -> None:
+        """Fail all calls that wait: so many events have come that they must be taken first."""
+        for future in self._waiting:
+            if not future.done():
+                future.set_exception(Disconnected("too many events wait to be read; the answer is behind them"))
+
+    # ---- sending
+
+    async def send(self, target: str, text: str) -> Reply:
+        """Send a message and wait until the server has it; the reply has `id` and `at`.
+
+        While there is no connection it waits with the others, in order. Raises Refused, and Disconnected if it is
+        discarded or the chat is closed before that.
+        """
+        return await self._sent_reply(self.post("send", target=target, text=text).key)
+
+    async def _sent_reply(self, key: str) -> Reply:
+        settled = await self.settled(key)
+        if settled.reply is None:
+            raise settled.error or Disconnected("discarded: it was not sent")
+        return settled.reply
+
+    def post(self, verb: str, /, **arguments: Any) -> Outgoing:
+        """Put a sending command (one that takes a `key`: send, send_all, reply, send_delayed) in line; returns at once.
+
+        What becomes of it comes as `Outgoing` events with the same key. A message of one's own that was sent here comes
+        as no `Message` event, but for two cases: it changes later, or the connection was lost before the answer came
+        (then the `Message` may come before the `Outgoing` that is `sent`; both have the same id). Raises
+        Disconnected if OUTGOING_MAX wait already, or the chat has ended; Refused `line_too_long`.
+        """
+        line_bytes = len(codec.encode(verb, {**arguments, "key": "k" * 64}, "l" * 32))
+        if line_bytes > self._upkeep.line_bytes_max:
+            raise Refused("line_too_long", f"that is too long for one message ({line_bytes} bytes); send it as a file")
+        return self._post(secrets.token_urlsafe(12), verb, arguments)
+
+    def _post(self, key: str, verb: str, arguments: dict[str, Any]) -> Outgoing:
+        if isinstance(self.state, Ended):
+            raise Disconnected(self._no_connection())
+        command = self._outbound.add(key, verb, arguments, clock.elapsed(), clock.now())
+        self._pump()
+        return command
+
+    async def settled(self, key: str) -> Outgoing:
+        """Wait until it is sent, failed or discarded. Raises Disconnected if the chat ends before that, and KeyError
+        for what does not wait (any more)."""
+        if self._outbound.find(key) is None:
+            raise KeyError(key)
+        future: asyncio.Future[Outgoing] = asyncio.get_running_loop().create_future()
+        self._settling.setdefault(key, []).append(future)
+        settled: Outgoing = await self._wait(future)
+        return settled
+
+    @property
+    def outgoing(self) -> list[Outgoing]:
+        """All that is waiting or held, in order."""
+        return self._outbound.all()
+
+    @property
+    def held(self) -> list[Outgoing]:
+        return self._outbound.held()
+
+    def confirm(self, key: str | None = None) -> None:
+        """Send what is held: this one, or all."""
+        self._tell(self._outbound.confirm(key, clock.elapsed()))
+        self._pump()
+
+    def discard(self, key: str | None = None) -> None:
+        """Do not send this command, or any that is held. A command that is on its way is not taken back, except for a
+        file with this key, which is cancelled."""
+        self._tell(self._outbound.discard(key))
+
+    def _pump(self) -> None:
+        """Send what may go out."""
+        link = self._upkeep.link
+        if link is None:
+            return
+        for command in self._outbound.take(clock.elapsed()):
+            if command.key in self._files:
+                upload = self._uploads[command.key] = asyncio.create_task(self._upload(command))
+                self._uploading.add(upload)
+                upload.add_done_callback(self._uploading.discard)
+                continue
+            request = Request(partial(self._sent, command.key))
+            try:
+                link.command(command.verb, {**command.arguments, "key": command.key}, request)
+            except Refused as refused:
+                asyncio.get_running_loop().call_soon(self._sent, command.key, refused)
+
+    def _sent(self, key: str, answer: Answer) -> None:
+        """A sending command was answered, or the connection broke."""
+        match answer:
+            case Refused(code="unavailable"):
+                self._tell(self._outbound.unavailable(key, answer))
+                if self._resuming is None:
+                    self._resuming = asyncio.get_running_loop().call_later(self._pauses.next(), self._go_on)
+                return
+            case Disconnected():
+                return
+            case ChatError():
+                changed = self._outbound.failed(key, answer)
+            case _:
+                changed = self._outbound.sent(key, answer)
+                if isinstance(answer, Sent | Upload) and answer.id is not None:
+                    self._upkeep.position.sent(answer.id)
+        self._pauses.over()
+        self._tell(changed)
+        self._pump()
+
+    def _go_on(self) -> None:
+        """After a pause, or on a new connection."""
+        if self._resuming is not None:
+            self._resuming.cancel()
+            self._resuming = None
+        self._tell(self._outbound.go_on(clock.elapsed()))
+        self._pump()
+
+    def _tell(self, changed: list[Outgoing]) -> None:
+        for command in changed:
+            self._stream.put(command)
+            if command.state not in ("waiting", "held"):
+                self._files.pop(command.key, None)
+                if upload := self._uploads.pop(command.key, None):
+                    upload.cancel()
+                for future in self._settling.pop(command.key, ()):
+                    if not future.done():
+                        future.set_result(command)
+
+    # ---- files
+
+    async def send_file(self, target: str, path: Path, *, progress: OnProgress | None = None) -> Reply:
+        """Send a file and wait until the server has it; the reply has `id` and `file`.
+
+        It waits in line with the messages, and goes on where it was after a lost connection. Cancel the task to cancel
+        it. Raises Refused, Disconnected if it is discarded or the chat ends, ChatError, OSError.
+        """
+        key = self.post_file(target, path, progress=progress).key
+        try:
+            return await self._sent_reply(key)
+        except asyncio.CancelledError:
+            self.discard(key)
+            raise
+
+    def post_file(self, target: str, path: Path, *, progress: OnProgress | None = None) -> Outgoing:
+        """Put a file in line, as `post` does a message; `discard` with its key cancels it. Messages that are sent
+        later do not wait for its end. Raises OSError, ChatError, Refused for what cannot be sent at all."""
+        arguments = {"target": target, **transfers.described(path, self.limits)}
+        key = secrets.token_urlsafe(12)
+        self._files[key] = _File(path, progress)
+        try:
+            return self._post(key, "send_file", arguments)
+        except Disconnected:
+            del self._files[key]
+            raise
+
+    async def _upload(self, command: Outgoing) -> None:
+        path, progress = self._files[command.key]
+
+        def opened() -> None:
+            self._outbound.opened(command.key)
+            self._pump()
+
+        answer: Answer
+        try:
+            answer = await transfers.send(
+                self, path, command.arguments, command.key, progress, opened, self._pauses.fresh()
+            )
+        except ChatError as error:
+            answer = error
+        except OSError as error:
+            answer = ChatError(f"{path.name}: {error.strerror or error}")
+        except Exception as error:  # `progress` is the caller's: whoever waits for the file must not wait for ever
+            answer = ChatError(f"{path.name}: {error!r}; it is not known whether it was sent")
+            answer.done = None
+            asyncio.get_running_loop().call_exception_handler({"message": "an upload failed", "exception": error})
+        self._uploads.pop(command.key, None)
+        self._sent(command.key, answer)
+
+    async def get_file(
+        self, file_id: int, folder: Path, *, name: str | None = None, progress: OnProgress | None = None
+    ) -> Path:
+        """Fetch a file into the folder, under its own name or `name`; goes on where it was after a lost connection.
+
+        Never leaves the folder, never overwrites: `photo (2).png`. The sha256 is checked. The path of the file. Cancel
+        the task to cancel; what came so far is removed. Raises Refused, Disconnected, ChatError, OSError.
+        """
+        return await transfers.fetch(self, file_id, folder, name, progress)
+
+    # ---- the connection
+
+    def reconnect(self) -> None:
+        """Try at once, if it waits for the next try."""
+        self._upkeep.try_now()
+
+    async def connected(self) -> None:
+        """Wait until there is a connection. Raises Disconnected if there will be none."""
+        while self._upkeep.link is None:
+            if isinstance(self.state, Ended):
+                raise Disconnected(self._no_connection())
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def close(self) -> None:
+        """Say goodbye. What still waits to be sent is lost: look at `outgoing` before."""
+        if not self._task.done():
+            await self._cancel_uploads()  # before the goodbye: after it the server hears nothing
+            if self._upkeep.link is not None:
+                with suppress(ChatError, TimeoutError):
+                    async with asyncio.timeout(GOODBYE_SECONDS_MAX):
+                        await self.command("quit")
+            self._task.cancel()
+        await asyncio.wait({self._task})
+        if not self._task.cancelled() and (bug := self._task.exception()) is not None:
+            raise bug
+
+    async def _run(self) -> None:
+        try:
+            await self._upkeep.run()
+        finally:
+            self._upkeep.end("closed", "closed")
+            if not self._upkeep.entered.done():
+                self._upkeep.entered.set_exception(Disconnected("closed"))
+                self._upkeep.entered.exception()  # nobody may be asking any more
+            self._changed.set()
+            if self._resuming is not None:
+                self._resuming.cancel()
+            for key, futures in self._settling.items():
+                for future in futures:
+                    if not future.done():
+                        future.set_exception(self._unsettled(key))
+            await self._cancel_uploads()
+
+    async def _cancel_uploads(self) -> None:
+        for upload in self._uploads.values():
+            upload.cancel()
+        self._uploads.clear()
+        if self._uploading:
+            await asyncio.wait(self._uploading)
+
+    def _unsettled(self, key: str) -> Disconnected:
+        """The error for callers that wait for this command when there is no further try."""
+        command = self._outbound.find(key)
+        if command is not None and command.in_doubt:
+            return Disconnected(f"{self._no_connection()}; it is not known whether it was sent", None)
+        return Disconnected(f"{self._no_connection()}; it was not sent")
+
+    def _ready(self) -> None:
+        self._changed.set()
+        self._pauses.over()
+        self._go_on()
+
+    def _lost(self) -> None:
+        for upload in self._uploads.values():
+            upload.cancel()  # it is in line again
+        self._uploads.clear()
+        self._outbound.lost(clock.elapsed())
+
+
+@asynccontextmanager
+async def connect(
+    servers: str | Sequence[str],
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    token: str | None = None,
+    position: int | None = None,
+    history: str = "",
+    tokens: Tokens | None = None,
+    code: str | None = None,
+    ask_password: Ask | None = None,
+    ask_code: Ask | None = None,
+    wait: Wait | None = None,
+    register: bool = True,
+    tls: ssl.SSLContext | bool = False,
+    client: str = f"chat-client/{VERSION}",
+    patient: bool = False,
+    pauses: Pauses | None = None,
+) -> AsyncIterator[Chat]:
+    """Connect and sign in: `async with connect("localhost:8000", user="bot") as chat`.
+
+    `servers`: `host:port`, several of them with commas or as a list (those of one cluster, tried in turn). `token` (or
+    the one in `tokens`) is tried first, then `user` with `password`. `ask_password` is called with a line for the
+    person (`bob has a password`, `wrong password`) when the server wants one; None from it gives up. `code` (or what
+    `ask_code` returns) is the invitation with which an account is made where the server wants that. After too many
+    wrong ones `wait` is called with a line and the seconds until one is asked again. Without `register` a name that has
+    no account is refused (`unknown_user`), so that a typing error makes none. `position` and
+    `history` with `token` go on from an earlier run. `client` is shown in `/sessions`. The first connection of all
+    raises CannotConnect or Refused, or is tried again and again if `patient`. ValueError for what is no server.
+
+    Inside it, `chat.user` and `chat.signed_in` are known, unless so much was missed that it must be read first.
+    """
+    addresses = read_servers(servers)
+    credentials = Credentials(user, password, token, tokens, ask_password, wait, register, code, ask_code)
+    context = ssl.create_default_context() if tls is True else tls or None
+    pauses = pauses or Pauses()
+    make = partial(Upkeep, addresses, credentials, context, client, Position(position, history), pauses, patient)
+    chat = Chat(make, pauses.fresh())
+    try:
+        await asyncio.shield(chat._upkeep.entered)
+        yield chat
+    finally:
+        await chat.close()

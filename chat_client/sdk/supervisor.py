@@ -1,0 +1,274 @@
+"""Keeping up the one connection: servers in turn, signing in, going on from the position, growing pauses.
+
+Tells the states in the order that `chat_client.sdk.events` describes. `link` is there from a sign-in's `ok` until the
+connection is lost; `on_ready` and `on_lost` are called on either.
+"""
+
+import asyncio
+import itertools
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeGuard
+
+from chat_client.sdk import clock
+from chat_client.sdk.backoff import Pauses
+from chat_client.sdk.credentials import Credentials
+from chat_client.sdk.errors import CannotConnect, ChatError, Disconnected, Refused
+from chat_client.sdk.event_queue import Stream
+from chat_client.sdk.events import Connected, Connecting, Ended, Forgotten, Lost, State, TokenNotKept
+from chat_client.sdk.link import Answer, Link, LinkLost, Request
+from chat_client.sdk.position import Position
+from chat_client.sdk.server_address import Server
+from chat_server.protocol.events import Closing, CommandForm, Event, FormatSet, Message, SignedIn
+
+LINE_BYTES_MAX = 1 << 16
+# What a server says that will be another time; a sign-in that is refused with anything else is refused for good.
+PASSING = frozenset(("busy", "too_fast", "unavailable", "internal"))
+# How a server closes a connection that is not to be made again.
+FINAL = frozenset(("signed_out", "account_deleted"))
+
+
+class _OtherHistory(Exception):
+    """What was missed was asked for by a position of another database. It is asked for again, without one."""
+
+
+class Upkeep:
+    def __init__(
+        self,
+        servers: Sequence[Server],
+        credentials: Credentials,
+        tls: ssl.SSLContext | None,
+        client: str,
+        position: Position,
+        pauses: Pauses,
+        patient: bool,
+        stream: Stream,
+    ) -> None:
+        self.state: State = Connecting(str(servers[0]), 1)
+        self.signed_in: SignedIn | None = None
+        self.commands: Sequence[CommandForm] = ()
+        self.limits: dict[str, Any] = {}
+        self.server_version = ""
+        self._link: Link | None = None
+        self.position, self.credentials = position, credentials
+        self.entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.on_ready: Callable[[], None] = lambda: None
+        self.on_lost: Callable[[], None] = lambda: None
+        self.on_forgotten: Callable[[], None] = lambda: None
+        self._servers, self._tls, self._client = servers, tls, client
+        self._pauses, self._stream = pauses, stream
+        self._tries_left = None if patient else len(servers)  # until the first sign-in
+        self._failures: list[str] = []  # since the first server was tried
+        self._final: tuple[str, str] | None = None
+        self._greeted = False
+        self._try_now = asyncio.Event()
+
+    @property
+    def link(self) -> Link | None:
+        """The connection on which one is signed in; None as soon as it is lost."""
+        return None if self._link is None or self._link.closed else self._link
+
+    @property
+    def line_bytes_max(self) -> int:
+        line_max = self.limits.get("line_max")
+        return line_max if isinstance(line_max, int) else LINE_BYTES_MAX
+
+    def try_now(self) -> None:
+        self._try_now.set()
+
+    def finish(self, code: str, why: str) -> None:
+        """This connection is the last one."""
+        self._final = self._final or (code, why)
+        if self.link is not None:
+            self.link.hang_up()
+
+    def end(self, code: str, why: str) -> None:
+        """There is nothing more to come; only the first time it says so."""
+        if not isinstance(self.state, Ended):
+            self._set(Ended(code, why))
+        self._stream.end()
+
+    # ---- the task
+
+    async def run(self) -> None:
+        """Ends after `Ended`, or with the first connection's error in `entered`."""
+        attempt = 0
+        for server in itertools.cycle(self._servers):
+            attempt += 1
+            self._set(Connecting(str(server), attempt))
+            error = await self._one_connection(server)
+            if error is None:
+                continue
+            if isinstance(self.state, Connected):
+                attempt = 0
+            if self._refuses_entry(error):
+                self.entered.set_exception(self._all_failures(error))
+                self._stream.end()
+                return
+            if self._final is not None:
+                self.end(*self._final)
+                return
+            await self._pause(error, tried_all=attempt % len(self._servers) == 0)
+
+    async def _one_connection(self, server: Server) -> ChatError | None:
+        """Returns when it has ended: why, or None if it is to be made again at once."""
+        self._greeted = False
+        try:
+            link = await Link.open(server, self._tls, self._pushed, self._room)
+        except LinkLost as lost:
+            return CannotConnect(f"{server}: {lost}")
+        reading = asyncio.create_task(link.run())
+        try:
+            with suppress(Disconnected):  # the reader knows why
+                await self._sign_in(link, server)
+            await reading
+        except LinkLost as lost:
+            return CannotConnect(f"{server}: {lost}")
+        except Refused as refused:
+            if refused.code not in PASSING:
+                self._final = self._final or (refused.code, refused.text)
+            return refused
+        except _OtherHistory:
+            pass
+        finally:
+            reading.cancel()
+            self._link = None
+            self.on_lost()
+            await link.close()
+            with suppress(asyncio.CancelledError, LinkLost):
+                await reading
+        return None
+
+    def _refuses_entry(self, error: ChatError) -> bool:
+        """Before the first sign-in an error is an exception of `connect`, unless it is patient."""
+        if self.entered.done():
+            return False
+        if self._final is not None:
+            return True
+        if self.credentials.has_asked and (self._greeted or _is_too_fast(error)):
+            # The person may have typed a password for longer than the server waits, or has to wait for another try.
+            self.credentials.has_asked = False
+            self._tries_left = self._tries_left and len(self._servers)
+            return False
+        self._failures.append(str(error))
+        if self._tries_left is not None:
+            self._tries_left -= 1
+        return self._tries_left == 0
+
+    def _all_failures(self, error: ChatError) -> ChatError:
+        """Of several servers each may have failed in another way."""
+        if isinstance(error, Refused) or len(self._failures) < 2:
+            return error
+        return CannotConnect("; ".join(self._failures))
+
+    async def _pause(self, error: ChatError, tried_all: bool) -> None:
+        seconds = self._pauses.next() if tried_all else 0.0
+        if _is_too_fast(error):
+            seconds = max(seconds, _retry_in(error))
+        self._set(Lost(str(error), clock.elapsed() + seconds))
+        self._try_now.clear()
+        if _is_too_fast(error) and self.credentials.wait is not None and not self.entered.done():
+            await self.credentials.wait("too many wrong passwords", seconds)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._try_now.wait()
+
+    def _set(self, state: State) -> None:
+        self.state = state
+        self._stream.put(state)
+
+    async def _room(self) -> None:
+        if self._stream.full:
+            self._enter()
+        await self._stream.room()
+
+    def _enter(self) -> None:
+        if not self.entered.done():
+            self.entered.set_result(None)
+
+    # ---- signing in
+
+    async def _sign_in(self, link: Link, server: Server) -> None:
+        """Raises Refused, Disconnected, LinkLost, _OtherHistory."""
+        await link.greeted()
+        self._greeted = True
+        format_json = {"format": "json", "client": self._client}
+        link.command("format", format_json, Request(lambda answer: self._formatted(link, answer)))
+        while True:
+            position = self.position.seq if self.position.history else None
+            verb, arguments = self.credentials.attempt(server, position)
+            resumed = verb == "resume" and position is not None
+            answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            request = Request(partial(self._signed_in, link, server, resumed, answered), partial(self._missed, resumed))
+            link.command(verb, arguments, request)
+            answer = await answered
+            match answer:
+                case SignedIn():
+                    if self.link is None:
+                        raise _OtherHistory
+                    return
+                case Refused():
+                    await self.credentials.refused(answer)
+                case Disconnected():
+                    raise answer
+                case _:
+                    raise LinkLost("the server speaks another protocol")
+
+    def _formatted(self, link: Link, answer: Answer) -> None:
+        if isinstance(answer, FormatSet):
+            self.commands = answer.commands or ()
+            self.limits = answer.limits or {}
+            self.server_version = answer.version or ""
+
+    def _signed_in(
+        self, link: Link, server: Server, resumed: bool, answered: asyncio.Future[Answer], answer: Answer
+    ) -> None:
+        """Before anything that comes after it is read."""
+        if isinstance(answer, SignedIn):
+            self.signed_in = answer
+            not_kept = self.credentials.accepted(answer.user, answer.token)
+            if self.position.signed_in(answer.seq, answer.history):
+                self._stream.put(Forgotten())
+                self.on_forgotten()
+            else:
+                self._link = link
+                link.line_bytes_max = self.line_bytes_max
+                self._pauses.over()
+                self._set(Connected(str(server), answer, resumed))
+                self.on_ready()
+                if not_kept is not None:
+                    self._stream.put(TokenNotKept(not_kept))
+                self._enter()
+        if not answered.done():
+            answered.set_result(answer)
+
+    # ---- what comes
+
+    def _missed(self, resumed: bool, event: Event) -> None:
+        if not isinstance(event, Message) or self.position.missed(event, in_order=resumed):
+            self._stream.put(event)
+
+    def confirmed(self, event: Event) -> None:
+        """An event that a reply told on this connection."""
+        if not isinstance(event, Message) or self.position.confirmed(event):
+            self._stream.put(event, is_own=True)
+
+    def _pushed(self, event: Event) -> None:
+        if isinstance(event, Closing) and event.code in FINAL:
+            self._final = self._final or (event.code, event.reason)
+            self.credentials.end()
+        if not isinstance(event, Message) or self.position.pushed(event):
+            self._stream.put(event)
+
+
+def _is_too_fast(error: ChatError) -> TypeGuard[Refused]:
+    return isinstance(error, Refused) and error.code == "too_fast"
+
+
+def _retry_in(refused: Refused) -> float:
+    """As a distance: the clocks of the two machines may tell different times."""
+    seconds = refused.fields.get("retry_in")
+    return float(seconds) if isinstance(seconds, int | float) else 0.0

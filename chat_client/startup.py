@@ -1,0 +1,180 @@
+"""From settings to a connection: which server, who, which token; what is missing is asked for at the terminal."""
+
+import asyncio
+import getpass
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from math import ceil
+from typing import BinaryIO, TextIO
+
+from chat_client.sdk import clock
+from chat_client.sdk.chat import Chat, connect
+from chat_client.sdk.server_address import read
+from chat_client.settings import Settings, UsageError
+from chat_client.signals import asking
+from chat_client.standard_streams import decode
+from chat_client.token_file import TokenFile, last_server
+
+DEFAULT_SERVER = "localhost:8000"
+NOT_UTF_8 = "that was not UTF-8"
+
+
+def open_chat(settings: Settings, *, interactive: bool) -> AbstractAsyncContextManager[Chat]:
+    """The chat that the settings name. Raises UsageError.
+
+    `interactive`: ask for what is missing, at the terminal, before anything else uses it. A script makes no account
+    unless it is told to.
+    """
+    tokens_file = settings.data_dir / "tokens.json"
+    servers = settings.servers or _servers(last_server(tokens_file), interactive)
+    try:
+        tokens = TokenFile(tokens_file, read(servers))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    user = settings.user or tokens.last_user() or _user(",".join(servers), interactive)
+    return connect(
+        servers,
+        user=user,
+        tokens=tokens,
+        ask_password=_ask_password if interactive else None,
+        ask_code=_ask_code if interactive else None,
+        wait=_count_down,
+        register=settings.register or (interactive and settings.send is None and settings.follow is None),
+        tls=_tls(settings),
+    )
+
+
+def _servers(last: str | None, interactive: bool) -> tuple[str, ...]:
+    if last is not None or not interactive:
+        return tuple((last or DEFAULT_SERVER).split(","))
+    return tuple((_ask(f"server [{DEFAULT_SERVER}]: ") or DEFAULT_SERVER).split(","))
+
+
+def _user(server: str, interactive: bool) -> str:
+    if not interactive:
+        raise UsageError("who signs in? --user NAME")
+    try:
+        default = getpass.getuser()
+    except (KeyError, OSError):
+        default = ""
+    user = _ask(f"your name at {server}{f' [{default}]' if default else ''}: ") or default
+    if not user:
+        raise UsageError("who signs in? --user NAME")
+    return user
+
+
+def _ask(words: str) -> str:
+    with asking():
+        try:
+            return _line(words)
+        except EOFError:
+            raise UsageError("nothing was answered") from None
+
+
+def _line(words: str) -> str:
+    """Raises EOFError."""
+    while True:
+        sys.stdout.write(words)
+        sys.stdout.flush()
+        if not (line := sys.stdin.buffer.readline()):
+            raise EOFError
+        try:
+            return decode(line).strip()
+        except UnicodeDecodeError:
+            sys.stdout.write(f"{NOT_UTF_8}\n")
+
+
+async def _ask_password(words: str) -> str | None:
+    return await _answer(lambda: _password(words), secret=True)
+
+
+async def _ask_code(words: str) -> str | None:
+    return await _answer(lambda: _line(f"{words}; its code: "), secret=False)
+
+
+async def _answer(ask: Callable[[], str], secret: bool) -> str | None:
+    """Blocks the loop, also under a full screen, which makes room for it; Ctrl-C gets through."""
+    from prompt_toolkit.application import in_terminal
+
+    interrupted = False
+    async with in_terminal():
+        try:
+            with asking(secret=secret):
+                return ask() or None
+        except EOFError:
+            return None
+        except KeyboardInterrupt:
+            interrupted = True
+            return None
+        finally:
+            if interrupted:  # whoever runs the loop ends it
+                sys.stderr.write("\n")
+                signal.raise_signal(signal.SIGINT)
+
+
+def _password(words: str) -> str:
+    """Asks until there is one: whoever pressed Enter too soon would type the next one into the shell."""
+    while True:
+        try:
+            if password := getpass.getpass(f"{words}; password: "):
+                return password
+        except UnicodeDecodeError:
+            words = NOT_UTF_8
+
+
+async def _count_down(words: str, seconds: float) -> None:
+    """Wait, and neither show nor keep typed input meanwhile: it may be the next password."""
+    import termios
+
+    end = clock.elapsed() + seconds
+    with not_echoed(sys.stdin):
+        try:
+            while (left := end - clock.elapsed()) > 0:
+                sys.stderr.write(f"\r{words}; you are asked again in {ceil(left)} s ")
+                sys.stderr.flush()
+                await asyncio.sleep(min(1.0, left))
+        finally:
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+            sys.stderr.write("\n")
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | bool:
+    if settings.ca is None:
+        return settings.tls
+    try:
+        return ssl.create_default_context(cafile=settings.ca)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"cannot use {settings.ca}: {error.strerror or error}") from None
+
+
+def at_terminal(stream: TextIO | None = None) -> bool:
+    """Whether a person can be asked."""
+    try:
+        return (stream or sys.stdin).isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def is_dumb() -> bool:
+    """A terminal that can only print lines."""
+    return os.environ.get("TERM", "dumb").lower() in ("", "dumb", "unknown")
+
+
+@contextmanager
+def not_echoed(terminal: BinaryIO | TextIO) -> Iterator[None]:
+    """Do not show what is typed at this terminal within the block."""
+    import termios
+
+    number = terminal.fileno()
+    before = termios.tcgetattr(number)
+    quiet = termios.tcgetattr(number)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(number, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(number, termios.TCSADRAIN, before)

@@ -1,0 +1,87 @@
+"""The tokens of all servers, in a file that nobody else may read (mode 0600), so that the next start just connects.
+
+    {"last": "localhost:8000", "servers": {"localhost:8000": {"last": "bob", "tokens": {"bob": "..."}}}}
+
+A token belongs to a server, however that is written (`Server.identity`), and is given to no other. Servers that are
+named together are one cluster, where a token is good everywhere. A file that cannot be read is as none. Writing
+replaces it whole; two clients that write at once may lose one of the tokens, no more.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, field
+
+from chat_client.sdk.server_address import Server
+
+
+class _Server(Struct):
+    last: str = ""
+    tokens: dict[str, str] = field(default_factory=dict)
+
+
+class _Kept(Struct):
+    last: str = ""
+    servers: dict[str, _Server] = field(default_factory=dict)
+
+
+def last_server(path: Path) -> str | None:
+    """The server, or the servers with commas, to which somebody has signed in last."""
+    return _read(path).last or None
+
+
+def _read(path: Path) -> _Kept:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Kept)
+    except (OSError, msgspec.DecodeError):
+        return _Kept()
+
+
+class TokenFile:
+    def __init__(self, path: Path, servers: Sequence[Server]) -> None:
+        self._path, self._servers = path, servers
+
+    def last_user(self) -> str | None:
+        """Who signed in there last."""
+        kept = _read(self._path).servers
+        found = (kept[each.identity] for each in self._servers if each.identity in kept)
+        return next((each.last for each in found if each.last.casefold() in each.tokens), None)
+
+    def get(self, user: str, server: Server) -> str | None:
+        kept = _read(self._path).servers.get(server.identity)
+        return kept.tokens.get(user.casefold()) if kept else None
+
+    def put(self, user: str, token: str) -> None:
+        """Raises OSError."""
+        kept = _read(self._path)
+        before = msgspec.json.encode(kept)
+        kept.last = ",".join(map(str, self._servers))
+        for each in self._servers:
+            server = kept.servers.setdefault(each.identity, _Server())
+            server.last = user
+            server.tokens[user.casefold()] = token
+        if msgspec.json.encode(kept) != before:
+            self._write(kept)
+
+    def drop(self, user: str, token: str) -> None:
+        """Raises OSError."""
+        kept = _read(self._path)
+        for each in self._servers:
+            server = kept.servers.get(each.identity, _Server())
+            if server.tokens.get(user.casefold()) == token:
+                del server.tokens[user.casefold()]
+        self._write(kept)
+
+    def _write(self, kept: _Kept) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(dir=self._path.parent, prefix=".tokens")  # of mode 0600
+        try:
+            with os.fdopen(number, "wb") as file:
+                file.write(msgspec.json.encode(kept))
+            Path(name).replace(self._path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise

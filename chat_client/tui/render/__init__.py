@@ -1,0 +1,1 @@
+"""The state and a size in, rows out; only what is visible."""

@@ -1,0 +1,247 @@
+"""How one item of a chat looks: its rows at a width, beneath what stands before it. Laid out once, then remembered."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import tzinfo
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chat_client.common.cells import Fragment, fit, pad, safe, width, wrap
+from chat_client.common.mentions import mentions
+from chat_client.tui.render.colours import name_style
+from chat_client.tui.render.items import Item, Note, Pending, Row, Said, begin
+from chat_client.tui.render.times import clock, day, local
+from chat_server.protocol.events import File, Message
+from chat_server.protocol.file_names import size_told
+
+GROUP_SECONDS_MAX = 300  # what one person says within this stands together
+NAMES_MAX = 3  # by name in a reaction; more are counted
+TEXT_ROWS_MAX = 400  # of one message
+
+_MARKS = re.compile(r"(?P<link>https?://[^\s<>\"]+)|(?P<code>`[^`\n]+`)|(?<![\w@])(?P<at>@[\w.-]*\w)")
+_NOTE_SIGNS = {"info": "·", "done": "✓", "error": "✗"}
+
+
+class Context(Struct, frozen=True):
+    """All that the look of an item depends on, besides itself and the one before it."""
+
+    me: str
+    width: int
+    zone: tzinfo | None
+    quote: Callable[[int], tuple[str, str] | None]  # who said it and how it begins
+    new_from: int | None = None  # the message over which the line `new from here` stands
+    selected: int | None = None
+    labels: bool = False  # say which chat each message is of, as among results of a search
+
+    @property
+    def name_cells(self) -> int:
+        return 8 if self.width < 66 else 11 if self.width < 90 else 14
+
+
+def rows_of(item: Item, before: Item | None, context: Context) -> list[Row]:
+    """The item's rows, those that part it from the one before it included."""
+    quote = _quote(item, context)
+    selected = isinstance(item, Said) and item.message.id == context.selected
+    depends = (before and (before.at, _author(before), before.place), context.width, quote, selected, context.me,
+               context.zone, _is_first_new(item, context), context.labels)  # fmt: skip
+    if item.cache is None or item.cache[0] != depends:
+        item.cache = (depends, list(_rows(item, before, quote, context)))
+    return item.cache[1]
+
+
+def _author(item: Item | None) -> str:
+    if isinstance(item, Said):
+        return f"{item.message.chat} {item.message.from_}"
+    return "" if isinstance(item, Pending) else "*"
+
+
+def _is_first_new(item: Item, context: Context) -> bool:
+    return isinstance(item, Said) and item.message.id == context.new_from
+
+
+def _quote(item: Item, context: Context) -> tuple[int, str, str] | None:
+    reply_to = item.message.reply_to if isinstance(item, Said) else getattr(item, "reply_to", None)
+    if reply_to is None:
+        return None
+    who, text = context.quote(reply_to) or ("", "")
+    return reply_to, who, text
+
+
+def _rows(item: Item, before: Item | None, quote: tuple[int, str, str] | None, context: Context) -> Iterator[Row]:
+    if before is None or local(before.at, context.zone).date() != local(item.at, context.zone).date():
+        yield _line(f" {day(item.at, context.zone)} ", "day", context.width)
+    if _is_first_new(item, context):
+        yield _line(" new from here ", "new", context.width)
+    if isinstance(item, Note):
+        yield from _note(item, context)
+    elif isinstance(item, Pending):
+        yield from _spoken(item, None, before, quote, context)
+    elif isinstance(item, Said):
+        yield from _spoken(item, item.message, before, quote, context)
+
+
+def _line(text: str, style: str, cells: int) -> Row:
+    text = fit(text, cells)
+    left = (cells - width(text)) // 2
+    right = cells - left - width(text)
+    return Row(((f"{style}-line", "─" * left), (style, text), (f"{style}-line", "─" * right)))
+
+
+def _note(note: Note, context: Context) -> Iterator[Row]:
+    indent = 7 if context.width < 84 else 9
+    sign = _NOTE_SIGNS[note.kind]
+    style = "note-error" if note.kind == "error" else "note"
+    lines = [line for text in note.text.split("\n") for line in _indented(text, style, context.width - indent - 1)]
+    for number, line in enumerate(lines[:TEXT_ROWS_MAX]):
+        start = pad(sign if number == 0 else "", indent - 1, right=True) + " "
+        yield Row(((f"note-{note.kind}", start), *line))
+
+
+def _indented(text: str, style: str, cells: int) -> list[list[Fragment]]:
+    """What is indented goes on a little further in."""
+    margin = len(text) - len(text.lstrip(" "))
+    further = margin + 2 if margin else 0
+    first, *others = wrap([(style, text.lstrip(" "))], max(8, cells - further))
+    return [[("", " " * margin), *first], *([("", " " * further), *other] for other in others)]
+
+
+def _spoken(
+    item: Said | Pending,
+    message: Message | None,
+    before: Item | None,
+    quote: tuple[int, str, str] | None,
+    context: Context,
+) -> Iterator[Row]:
+    name = message.from_ if message else context.me
+    mine, called = name == context.me, message is not None and mentions(message, context.me)
+    selected = message is not None and message.id == context.selected
+    fill = "picked" if selected else "called" if called else ""
+    bar = ("bar-called", "▌") if called else ("bar-mine", "▎") if mine else ("", " ")
+    name_cells = context.name_cells
+    edge = 1 + 5 + 1 + name_cells + 2
+    new_group = quote is not None or not _continues(item, name, message, before, context)
+    hour = clock(item.at, context.zone)
+    if not new_group and before is not None and clock(before.at, context.zone) == hour and not selected:
+        hour = ""
+    head = _head(hour, name, name if new_group or selected else "", context)
+    blank: list[Fragment] = [("", " " * (edge - 1))]
+    lines: list[list[Fragment]] = []
+    cells = context.width - edge - 1
+    if context.labels and message is not None:
+        lines.append([("dim", fit(f"{message.chat} #{message.id}", cells))])
+    if quote is not None:
+        lines.append(_quoted(quote, cells))
+    lines += wrap(_body(item, message, context), cells)[:TEXT_ROWS_MAX]
+    if message is not None:
+        lines += _below(message, context.me, cells)
+    id = message.id if message else None
+    for number, line in enumerate(lines):
+        yield Row((bar, *(head if number == 0 else blank), *line), fill, id)
+
+
+def _head(hour: str, name: str, shown: str, context: Context) -> list[Fragment]:
+    style = "name-mine" if name == context.me else name_style(name)
+    return [("time", pad(hour, 5) + " "), (style, pad(shown, context.name_cells, right=True) + "  ")]
+
+
+def named(row: Row, item: Item, context: Context) -> Row:
+    """The first row of what somebody goes on saying, with who it is and when."""
+    if len(row.fragments) < 3 or row.fragments[1][0] != "time" or not isinstance(item, Said | Pending):
+        return row
+    name = item.message.from_ if isinstance(item, Said) else context.me
+    bar, _, _, *line = row.fragments
+    return replace(row, fragments=(bar, *_head(clock(item.at, context.zone), name, name, context), *line))
+
+
+def _continues(item: Item, name: str, message: Message | None, before: Item | None, context: Context) -> bool:
+    """Whether the same person goes on speaking."""
+    if isinstance(before, Said):
+        same = before.message.from_ == name and (message is None or before.message.chat == message.chat)
+    else:
+        same = isinstance(before, Pending) and message is None
+    if not same or before is None or context.labels or _is_first_new(item, context):
+        return False
+    then, now = local(before.at, context.zone), local(item.at, context.zone)
+    return then.date() == now.date() and (now - then).total_seconds() < GROUP_SECONDS_MAX
+
+
+def _quoted(quote: tuple[int, str, str], cells: int) -> list[Fragment]:
+    id, who, text = quote
+    if not who:
+        return [("quote-line", "╭ "), ("quote", f"#{id}")]
+    who = fit(who, 16)
+    return [("quote-line", "╭ "), (name_style(who), who + " "), ("quote", fit(text, max(1, cells - 3 - width(who))))]
+
+
+def _body(item: Said | Pending, message: Message | None, context: Context) -> list[Fragment]:
+    if message is None:
+        assert isinstance(item, Pending)
+        marks: dict[str, Fragment] = {
+            "waiting": ("waiting", " ◌ waiting"),
+            "held": ("waiting", " ◌ held: /confirm or /discard"),
+            "failed": ("failed", f" ✗ not sent: {item.why}"),
+        }
+        return [*_styled(item.text, "body-waiting"), marks[item.state]]
+    if message.deleted:
+        return [("deleted", "(deleted)")]
+    mine = message.from_ == context.me
+    me = context.me if mentions(message, context.me) else None
+    body = _styled(message.text or "", "body-mine" if mine else "body", me)
+    if message.file is not None:
+        body = [
+            *_file(message.file),
+            *([("", "\n"), *body] if message.text not in (None, "", message.file.name) else []),
+        ]
+    if message.edited:
+        body.append(("dim", " (edited)"))
+    if message.delayed:
+        body.append(("dim", " (delayed)"))
+    if mine:
+        body.append(("sent", " ✓"))
+    return body
+
+
+def _styled(text: str, style: str, me: str | None = None) -> list[Fragment]:
+    """The text with its links, names and code set apart; `me` is the reader where the text calls the reader."""
+    fragments: list[Fragment] = []
+    start = 0
+    for match in _MARKS.finditer(text):
+        kind = match.lastgroup
+        if kind == "at":
+            kind = "me" if me and match[0][1:].casefold() == me.casefold() else name_style(match[0][1:])
+        fragments += [(style, text[start : match.start()]), (f"{style} {kind}", match[0])]
+        start = match.end()
+    fragments.append((style, text[start:]))
+    return [fragment for fragment in fragments if fragment[1]]
+
+
+def _file(file: File) -> list[Fragment]:
+    return [
+        ("file", f" {safe(file.name)} "),
+        ("dim", f" {size_told(file.size)} · /get_file {file.id}"),
+    ]
+
+
+def _below(message: Message, me: str, cells: int) -> list[list[Fragment]]:
+    """The reactions, as many in a row as fit."""
+    lines: list[list[Fragment]] = []
+    used = cells
+    for emoji, names in (message.reactions or {}).items():
+        who = str(len(names)) if len(names) > NAMES_MAX else " ".join(names)
+        pill = f" {fit(emoji, 8)} {fit(who, 40)} "
+        pill = fit(pill, cells)
+        if used + width(pill) + 1 > cells:
+            lines.append([])
+            used = 0
+        lines[-1] += [("pill-mine" if me in names else "pill", pill), ("", " ")]
+        used += width(pill) + 1
+    return lines
+
+
+def quote_of(message: Message) -> tuple[str, str]:
+    if message.deleted:
+        return message.from_, "(deleted)"
+    if message.text:
+        return message.from_, begin(message.text)
+    return message.from_, message.file.name if message.file else ""

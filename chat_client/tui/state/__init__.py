@@ -1,0 +1,1 @@
+"""The state of the full screen, pure: events and keys in, state and effects out."""

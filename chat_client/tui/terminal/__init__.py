@@ -1,0 +1,1 @@
+"""What is of prompt_toolkit: kept thin."""

@@ -1,0 +1,219 @@
+"""The keys: those of the table go to the model, the others are the editor's own."""
+
+from collections.abc import Callable
+from itertools import islice
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.filters import Condition, Filter, has_completions, is_searching
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+
+from chat_client.common.key_decoder import FOCUS_IN, FOCUS_OUT, REPLACEMENT
+from chat_client.common.key_decoder import name as key_name
+from chat_client.common.line_editing import NOT_UTF_8
+from chat_client.tui.state import navigation, typing
+from chat_client.tui.state.keys import KEYS, Key
+from chat_client.tui.state.screen import Screen
+
+LEAVE_SECONDS = 2.0  # within which a second Ctrl-C leaves
+
+
+class Bindings:
+    """`acted` is called after whatever a key has done to the model; `focused` with what the terminal reports."""
+
+    def __init__(
+        self, screen: Screen, line: Buffer, acted: Callable[[], None], focused: Callable[[bool], None]
+    ) -> None:
+        self._screen, self._line = screen, line
+        self._acted, self._focused = acted, focused
+        self._cleared = -LEAVE_SECONDS
+        self.keys = KeyBindings()
+        self._modal = Condition(lambda: screen.modal)
+        self._choosing = Condition(lambda: screen.choosing)
+        self._results = Condition(
+            lambda: (
+                screen.typing
+                and not line.text
+                and screen.composing is None
+                and screen.view is not None
+                and screen.view.kind == "results"
+                and screen.feed.selected is not None
+            )
+        )
+        for key in KEYS:
+            for presses in key.presses:
+                self._bind(key, presses)
+        self._bind_line()
+        self._bind_modal()
+        self._bind_text()
+        self.keys.add(FOCUS_IN)(lambda event: self._focused(True))
+        self.keys.add(FOCUS_OUT)(lambda event: self._focused(False))
+
+    def _bind(self, key: Key, presses: tuple[str, ...]) -> None:
+        where: Filter = {"always": ~is_searching, "chosen": self._choosing, "results": self._results}[key.when]
+        if presses not in (("f1",), ("escape",), ("pageup",), ("pagedown",)):
+            where &= ~self._modal
+        if presses == ("escape",):
+            where &= ~has_completions
+
+        @self.keys.add(*presses, filter=where)
+        def _(event: KeyPressEvent) -> None:
+            assert key.do is not None
+            key.do(self._screen, self._line.text)
+            self._acted()
+
+    def _bind_line(self) -> None:
+        add, line = self.keys.add, self._line
+        writing = Condition(lambda: self._screen.typing) & ~is_searching
+
+        @add("enter", filter=writing & ~self._results)
+        def _(event: KeyPressEvent) -> None:
+            if line.complete_state is not None and line.complete_state.current_completion is not None:
+                line.complete_state = None
+                return
+            line.complete_state = None
+            if typing.submit(self._screen, line.text):
+                line.append_to_history()
+                line.reset()
+            self._acted()
+
+        @add("escape", "enter", filter=writing)
+        def _(event: KeyPressEvent) -> None:
+            line.insert_text("\n")
+
+        @add("escape", "/", filter=~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            """Esc and then a command, typed fast or through tmux, which waits before it passes an Esc on."""
+            if not self._screen.typing or self._screen.view is not None or self._screen.composing is not None:
+                navigation.escape(self._screen)
+            self._acted()
+            line.insert_text("/")
+
+        @add("tab", filter=writing)
+        def _(event: KeyPressEvent) -> None:
+            if line.complete_state is not None:
+                line.complete_next()
+                return
+            found = list(islice(line.completer.get_completions(line.document, CompleteEvent()), 2))
+            if len(found) == 1:
+                line.apply_completion(found[0])
+            elif found:
+                line.start_completion(insert_common_part=True)
+
+        @add("escape", filter=has_completions)
+        def _(event: KeyPressEvent) -> None:
+            line.cancel_completion()
+
+        @add(Keys.BracketedPaste, filter=writing)
+        def _(event: KeyPressEvent) -> None:
+            if REPLACEMENT in event.data:
+                self._screen.tell("info", NOT_UTF_8)
+            typing.pasted(self._screen, event.data)
+            self._acted()
+
+        @add("c-c", filter=~is_searching)
+        def _(event: KeyPressEvent) -> None:
+            self._clear()
+            self._acted()
+
+        @add("c-d", filter=Condition(lambda: not line.text) & writing)
+        def _(event: KeyPressEvent) -> None:
+            navigation.leave(self._screen)
+            self._acted()
+
+    def _clear(self) -> None:
+        """The line; or one step back; or the second one leaves."""
+        screen = self._screen
+        if not screen.typing or screen.composing is not None:
+            navigation.escape(screen)
+            return
+        if self._line.text:
+            self._line.reset()
+            return
+        if screen.elapsed - self._cleared < LEAVE_SECONDS:
+            navigation.leave(screen)
+            return
+        self._cleared = screen.elapsed
+        screen.tell("info", "Ctrl-C again, or Ctrl-D, leaves", LEAVE_SECONDS)
+
+    def _bind_modal(self) -> None:
+        """While a dialog has the keys."""
+        screen = self._screen
+        add = self.keys.add
+
+        @add(Keys.Any, filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            is_text = event.data.isprintable()
+            if isinstance(event.key_sequence[-1].key, Keys) and screen.question is None:
+                screen.tell("info", f"{key_name(event.key_sequence)} does nothing here")
+            elif screen.jump is not None and is_text:
+                screen.jump.text += event.data
+                screen.jump.at = 0
+            elif screen.help_from is not None and event.data == " ":
+                navigation.scroll(screen, -navigation.page_rows(screen))
+            elif screen.jump is None and is_text:
+                typing.type_anyway(screen, event.data)
+            elif screen.question is not None:
+                typing.answer(screen, False)
+            self._acted()
+
+        @add("enter", filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            if screen.jump is not None:
+                navigation.jump_to(screen, self._line.text)
+            elif screen.question is not None:
+                typing.answer(screen, True)
+            else:
+                navigation.escape(screen)
+            self._acted()
+
+        @add("backspace", filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            if screen.jump is not None:
+                screen.jump.text = screen.jump.text[:-1]
+            self._acted()
+
+        @add("c-k", filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            navigation.escape(screen)
+            self._acted()
+
+        @add("c-u", filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            if screen.jump is not None:
+                screen.jump.text = ""
+            self._acted()
+
+        for name, by in (("up", -1), ("down", 1), ("tab", 1), ("c-p", -1), ("c-n", 1)):
+            self._bind_step(name, by)
+
+    def _bind_text(self) -> None:
+        """Bind text that is no key of a dialog nor of a message."""
+        screen = self._screen
+        add = self.keys.add
+
+        @add(Keys.BracketedPaste, filter=self._modal | self._choosing)
+        def _(event: KeyPressEvent) -> None:
+            if screen.jump is not None:
+                screen.jump.text += "".join(filter(str.isprintable, event.data))
+            else:
+                typing.type_anyway(screen, event.data)
+            self._acted()
+
+        @add(Keys.Any, filter=self._choosing)
+        def _(event: KeyPressEvent) -> None:
+            screen.tell("info", "this key does nothing to a message; Esc goes back to the line", 2.0)
+            self._acted()
+
+    def _bind_step(self, name: str, by: int) -> None:
+        screen = self._screen
+
+        @self.keys.add(name, filter=self._modal)
+        def _(event: KeyPressEvent) -> None:
+            if screen.jump is not None:
+                last = max(0, len(navigation.find(screen, screen.jump.text)) - 1)
+                screen.jump.at = min(last, max(0, screen.jump.at + by))
+            elif screen.help_from is not None:
+                navigation.scroll(screen, -by)
+            self._acted()

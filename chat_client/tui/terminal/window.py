@@ -1,0 +1,151 @@
+"""The prompt_toolkit application: the panel, the line that is typed, the keys, the mouse."""
+
+import os
+from collections.abc import Callable, Sequence
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import Completer
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import History
+from prompt_toolkit.input import Input
+from prompt_toolkit.layout import BufferControl, Float, FloatContainer, FormattedTextControl, Layout, Window
+from prompt_toolkit.layout.menus import CompletionsMenu
+from prompt_toolkit.layout.processors import Processor
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.output import ColorDepth, Output
+from prompt_toolkit.widgets import SearchToolbar
+
+from chat_client.common.line_editing import Glyphs, use
+from chat_client.tui.render.frame import Frame, Region, frame
+from chat_client.tui.render.geometry import INPUT_ROWS_MAX
+from chat_client.tui.render.items import Row
+from chat_client.tui.state import navigation
+from chat_client.tui.state.screen import Screen
+from chat_client.tui.terminal.bindings import Bindings
+from chat_client.tui.terminal.input_style import Hint
+from chat_client.tui.terminal.panel import Panel
+from chat_client.tui.terminal.themes import ThemeName, theme
+
+WHEEL_ROWS = 3
+
+
+class FullScreen:
+    """`acted` is called after a key or the mouse has done something to the model, `drawn` with each frame, `answered`
+    with what the terminal answers."""
+
+    def __init__(
+        self,
+        screen: Screen,
+        theme_name: ThemeName,
+        history: History,
+        completer: Completer,
+        acted: Callable[[], None],
+        focused: Callable[[bool], None],
+        drawn: Callable[[Frame], None],
+        suspend: Callable[[], None],
+        answered: Callable[[str], None],
+        *,
+        hidden: Sequence[Processor] = (),
+        input: Input | None = None,
+        output: Output | None = None,
+    ) -> None:
+        self._screen, self._tell_acted, self._drawn = screen, acted, drawn
+        self.line = Buffer(
+            history=history, completer=completer, complete_while_typing=False, multiline=True, name="line"
+        )
+        toolbar = SearchToolbar(forward_search_prompt=" search: ", backward_search_prompt=" search typed: ")
+        control = BufferControl(
+            buffer=self.line,
+            search_buffer_control=toolbar.control,
+            focus_on_click=False,
+            input_processors=[*hidden, Glyphs(), Hint(screen)],
+        )
+        self._window = Window(control, wrap_lines=True, get_line_prefix=self._prefix, style="class:input")
+        self._covers = Window(FormattedTextControl(focusable=True, show_cursor=False))
+        self._searching = Condition(lambda: self.app.layout.is_searching)
+        panel = Panel(self._lay_out, self._window, self._covers, toolbar.container, self._searching, self._mouse)
+        body = FloatContainer(
+            panel, [Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)]
+        )
+        self.app: Application[int] = Application(
+            layout=Layout(body, focused_element=self._window),
+            key_bindings=Bindings(screen, self.line, self._acted, focused).keys,
+            style=theme(theme_name),
+            include_default_pygments_style=False,
+            full_screen=True,
+            enable_page_navigation_bindings=False,
+            max_render_postpone_time=None,  # what was typed is shown at once, whatever comes in
+            mouse_support=Condition(lambda: screen.mouse),
+            color_depth=_depth(theme_name),
+            input=input,
+            output=output,
+        )
+        use(self.app, self._told, suspend, answered)
+        self.app.before_render += self._before
+
+    def dress(self, name: ThemeName) -> None:
+        """In another theme; MUST NOT be `mono`, which has no colours from the start."""
+        self.app.style = theme(name)
+        self.app.invalidate()
+
+    def _acted(self) -> None:
+        """Keys that are read together go one by one where the model says after each."""
+        self._tell_acted()
+        self._before(self.app)
+
+    def _told(self, words: str) -> None:
+        self._screen.tell("info", words)
+        self._acted()
+
+    def _before(self, app: Application[int]) -> None:
+        """The keys go where the model says."""
+        if self._searching():
+            return
+        wanted = self._window if self._screen.typing else self._covers
+        if app.layout.current_window is not wanted:
+            app.layout.focus(wanted)
+
+    def _lay_out(self, columns: int, rows: int) -> Frame:
+        screen = self._screen
+        if (screen.columns, screen.height) != (columns, rows):
+            screen.columns, screen.height = columns, rows
+        middle = screen.geometry.middle
+        wanted = self._window.preferred_height(middle, INPUT_ROWS_MAX + 1).preferred
+        screen.input_rows = max(1, wanted)
+        laid_out = frame(screen)
+        self._drawn(laid_out)
+        return laid_out
+
+    def _prefix(self, line_number: int, wrapped: int) -> StyleAndTextTuples:
+        if line_number == 0 and wrapped == 0:
+            return [("class:prompt", "❯ ")]
+        return [("", "  ")]
+
+    def _mouse(self, event: MouseEvent, region: Region, row: Row | None) -> None:
+        screen = self._screen
+        if event.event_type is MouseEventType.SCROLL_UP:
+            navigation.scroll(screen, WHEEL_ROWS)
+        elif event.event_type is MouseEventType.SCROLL_DOWN:
+            navigation.scroll(screen, -WHEEL_ROWS)
+        elif event.event_type is not MouseEventType.MOUSE_UP or row is None:
+            return
+        elif row.command is not None:
+            navigation.offer(screen, row.command, self.line.text)
+        elif row.chat is not None:
+            navigation.open_chat(screen, row.chat, self.line.text)
+        elif row.id is not None and region.name == "feed":
+            navigation.clicked(screen, row.id)
+        else:
+            return
+        self._acted()
+
+
+def _depth(name: ThemeName) -> ColorDepth | None:
+    """None: as the terminal's kind says."""
+    if name == "mono":
+        return ColorDepth.DEPTH_1_BIT
+    if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return ColorDepth.DEPTH_24_BIT
+    return None

@@ -1,0 +1,261 @@
+"""Backups: one FILE, a tar archive with the database, the files, and the sums of all (`sha256sum -c` reads them).
+
+A backup is read by its own process from a snapshot, so that it takes nothing from the server's, which keeps the files
+meanwhile. FILE appears under its name when it is whole, checked and on disk; a restore likewise leaves a mark in the
+directory until all is there.
+"""
+
+import hashlib
+import io
+import os
+import re
+import secrets
+import shutil
+import signal
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from chat_server.errors import StartError
+from chat_server.store import backup
+from chat_server.store.blobs import sync
+from chat_server.store.data_directory import FILES, LOCK, OWNER, RESTORING, UPLOADS, DataDirectory
+from chat_server.store.database import FILE
+
+SUMS = "SHA256SUMS"
+CHUNK_BYTES = 1 << 20
+SYNC_BYTES = 8 << 20
+_PART = ".restore."
+# What a chat has in its folders: see `blobs`.
+_OURS = re.compile(rf"{FILES}/[0-9a-f]{{2}}(/[0-9a-f]{{64}})?|{UPLOADS}/[0-9]+(\.[0-9a-f]{{64}})?")
+
+Progress = Callable[[str, int, int], None]
+"""What is being done, how much of it is done, of how much."""
+
+
+def save(data: Path, file: Path, progress: Progress) -> int:
+    """Back up the chat in `data`, whether a server runs on it or not; how many bytes the archive has.
+
+    Raises StartError. What a killed backup leaves has another name, beginning with a dot.
+    """
+    if not (data / FILE).exists():
+        raise StartError(f"there is no chat in {data}; name its directory with --data")
+    try:
+        file = file.resolve()
+        if file.exists() and not file.is_file():
+            raise StartError(f"cannot write the backup {file}: it is there, and no ordinary file")
+        with _folder(f".{file.name}.", file.parent) as work:
+            for done, total in backup.copy(data, work / FILE):
+                progress("copying the database", done, total)
+            progress("checking the database", 0, 1)
+            backup.check(work / FILE)
+            archive = work / "archive.tar"
+            _write(archive, work / FILE, data / FILES, progress)
+            _verify(archive, progress)
+            sync(archive)
+            archive.replace(file)
+            sync(file.parent)
+        return file.stat().st_size
+    except backup.Unusable as error:
+        raise StartError(f"nothing was saved: {error}") from None
+    except OSError as error:
+        raise StartError(f"cannot write the backup {file}: {error.strerror or error}") from None
+
+
+class _Steady:
+    """A file that is brought to the disk as it grows: flushed all at once, it would hold up those who chat."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._unsynced_bytes = 0
+
+    def write(self, data: bytes) -> int:
+        self._unsynced_bytes += len(data)
+        written = self._file.write(data)
+        if self._unsynced_bytes >= SYNC_BYTES:
+            self._file.flush()
+            os.fdatasync(self._file.fileno())
+            self._unsynced_bytes = 0
+        return written
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+@contextmanager
+def _folder(prefix: str, within: Path) -> Iterator[Path]:
+    """A folder that goes at the end. A signal that comes while it is made waits until somebody would remove it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        made = tempfile.TemporaryDirectory(prefix=prefix, dir=within)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with made as path:
+        yield Path(path)
+
+
+def _write(archive: Path, database: Path, files: Path, progress: Progress) -> None:
+    sums: list[str] = []
+    stored = backup.files(database)
+    with (
+        archive.open("xb") as file,
+        tarfile.open(fileobj=cast(IO[bytes], _Steady(file)), mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        _add(tar, database, FILE, sums)
+        for number, each in enumerate(stored, 1):
+            progress("copying the files", number, len(stored))
+            name = f"{each.sha256[:2]}/{each.sha256}"
+            try:
+                digest = _add(tar, files / name, f"{FILES}/{name}", sums)
+            except FileNotFoundError:
+                digest = None
+            if digest != each.sha256:
+                raise backup.Unusable(
+                    f"the bytes of {each.name} (message #{each.message_id}) are {'damaged' if digest else 'missing'}:"
+                    f" {files / name}; put them back from an older backup, or /delete {each.message_id} as an operator"
+                )
+        text = "".join(sums).encode()
+        info = tarfile.TarInfo(SUMS)
+        info.size, info.mode, info.mtime = len(text), 0o600, int(database.stat().st_mtime)
+        tar.addfile(info, io.BytesIO(text))
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str, sums: list[str]) -> str:
+    """Its sha256."""
+    with path.open("rb") as file:
+        info = tar.gettarinfo(arcname=name, fileobj=file)
+        info.uid = info.gid = 0
+        info.uname = info.gname = ""
+        info.mode = 0o600
+        digest = _digest(file)
+        file.seek(0)
+        tar.addfile(info, file)
+    sums.append(f"{digest}  {name}\n")
+    return digest
+
+
+def _digest(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+    """What stands in the archive; Unusable for anything that we would not have put there."""
+    for info in tar:
+        path = PurePosixPath(info.name)
+        ours = info.name in (FILE, SUMS) or (path.parts[:1] == (FILES,) and len(path.parts) > 1)
+        if not ours or ".." in path.parts or not info.isreg() or path.as_posix() != info.name:
+            raise backup.Unusable(f"{info.name!r} in it is not from a backup")
+        file = tar.extractfile(info)
+        assert file is not None
+        yield info, file
+
+
+def _verify(archive: Path, progress: Progress, extract_to: Path | None = None) -> None:
+    """Read it to its end and compare the sums; put what it holds into `extract_to`. Raises Unusable."""
+    found: dict[str, str] = {}
+    wanted: dict[str, str] | None = None
+    size = archive.stat().st_size
+    try:
+        with tarfile.open(archive, "r:") as tar:
+            for info, file in _members(tar):
+                progress("checking the archive", info.offset, size)
+                if info.name == SUMS:
+                    lines = file.read().decode().splitlines()
+                    wanted = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+                elif extract_to is None:
+                    found[info.name] = _digest(file)
+                else:
+                    found[info.name] = _extract(file, extract_to / info.name)
+    except (tarfile.TarError, UnicodeDecodeError, EOFError) as error:
+        raise backup.Unusable(f"it is no backup, or damaged: {error}") from None
+    if wanted is None:
+        raise backup.Unusable("it is no backup, or cut short: the sums at its end are missing")
+    if wanted != found or FILE not in found:
+        wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        raise backup.Unusable(f"it is damaged: {', '.join(wrong[:3]) or FILE}")
+    progress("checking the archive", size, size)
+
+
+def _extract(file: IO[bytes], path: Path) -> str:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with path.open("xb") as out:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            out.write(chunk)
+        out.flush()
+        os.fsync(out.fileno())
+    path.chmod(0o600)
+    return digest.hexdigest()
+
+
+# ---- the way back
+
+
+def restore(file: Path, data: str, force: bool, progress: Progress) -> Path:
+    """Put the chat of a backup into the directory `data`, which nobody may be using. Raises StartError."""
+    if not file.is_file():
+        raise StartError(f"there is no backup {file}")
+    directory = DataDirectory(data, restoring=True)
+    try:
+        there = [path for path in directory.path.iterdir() if path.name not in (LOCK, RESTORING)]
+        if there and not force:
+            raise StartError(
+                f"the data directory {directory.path} is not empty; choose another --data,"
+                " or replace what is in it with --force"
+            )
+        _refuse_others(directory.path)
+        _restore(file, directory.path, progress)
+        return directory.path
+    except backup.Unusable as error:
+        raise StartError(f"nothing was restored, {file} cannot be used: {error}") from None
+    except OSError as error:
+        raise StartError(f"cannot restore into {directory.path}: {error.strerror or error}") from None
+    finally:
+        directory.close()
+
+
+def _refuse_others(data: Path) -> None:
+    """Raises StartError where --force would remove what no chat has left there."""
+    found = next((path for path in _removed(data) if not _OURS.fullmatch(path.relative_to(data).as_posix())), None)
+    if found is None and backup.is_of_another_program(data / FILE):
+        found = data / FILE
+    if found is not None:
+        raise StartError(f"{found} is not of a chat, and would be lost: choose another --data, or move it away")
+
+
+def _removed(data: Path) -> Iterator[Path]:
+    for folder in (FILES, UPLOADS):
+        if (data / folder).is_dir():
+            yield from (data / folder).rglob("*")
+        elif (data / folder).exists():
+            yield data / folder
+
+
+def _restore(file: Path, data: Path, progress: Progress) -> None:
+    with _folder(_PART, data) as work:
+        _verify(file, progress, extract_to=work)
+        backup.check(work / FILE)
+        backup.begin_history(work / FILE, secrets.token_hex(8))
+        for path in [work, *(path for path in work.rglob("*") if path.is_dir())]:
+            sync(path)
+        # From here on what was there is gone, until all that is new is there: the mark keeps a server from starting.
+        mark = data / RESTORING
+        mark.touch(mode=0o600)
+        sync(data)
+        for name in (f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", FILE, OWNER):
+            (data / name).unlink(missing_ok=True)
+        for path in (data / FILES, data / UPLOADS, *(path for path in data.glob(f"{_PART}*") if path != work)):
+            shutil.rmtree(path, ignore_errors=True)
+        for name in (FILES, FILE):
+            if (work / name).exists():
+                (work / name).rename(data / name)
+        sync(data)
+        mark.unlink()
+        sync(data)

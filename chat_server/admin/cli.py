@@ -1,0 +1,408 @@
+"""The other words of the chat-server command, for whoever runs the server.
+
+Beside a running server they are said to it over `control.sock`; with none running they are executed here, with the
+directory's lock held. Either way it is `control.answer` that answers. `backup` asks a running server to keep all files,
+and then reads by itself: see docs/operations.md.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+import hashlib
+import logging
+import os
+import pwd
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from chat_server import settings
+from chat_server.admin import backup
+from chat_server.admin.control import SOCKET, answer, short
+from chat_server.admin.offline import Offline
+from chat_server.clock import SystemClock
+from chat_server.errors import StartError
+from chat_server.frontend.listener import tls_context
+from chat_server.passwords import hash_now
+from chat_server.protocol.arguments import is_one_line
+from chat_server.protocol.file_names import size_told
+from chat_server.protocol.sanitize import clean
+from chat_server.protocol.times import distance, iso
+from chat_server.settings import Settings
+from chat_server.store.data_directory import TEMPORARY, DataDirectory
+from chat_server.store.database import DISK_ERRORS, FILE, LOCKED, open_unchanged
+from chat_server.store.state import dated_later
+
+# What lies no further ahead is no fault of the clock that anybody would see.
+AHEAD_MS_MIN = 1000
+ANSWER_SECONDS = 600.0
+LINES_AT_ONCE = 200
+CODE_BYTES = 24
+KEEP_SECONDS = 20.0
+_BAR_CHARS = 30
+NICER = 10
+
+_WORDS = {
+    "check": "shows the settings that would hold, and whether they can; and whether what is stored lies in the future",
+    "backup": "saves everything into FILE, also while people chat",
+    "restore": "puts a backup into an empty data directory, of a server that does not run",
+    "export": "writes all that is kept of a user, as JSON lines",
+    "forget": "removes an account and its texts, for ever",
+    "password": "sets a user's password; asks for it, or reads it from stdin",
+    "invite": "draws a code with which one account may be made where --registration is invite",
+    "operator": "names operators, or takes the name away, or lists them",
+    "unban": "ends a user's ban",
+    "audit": "lists what operators did",
+    "stats": "tells how much there is and goes on",
+    "repair-time": "dates what a wrong clock left in the future with times that have been",
+}
+
+
+_WHICH_CHAT = "--data DIR or --config FILE say which chat, as they do for the server; see chat-server --help."
+
+
+def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
+    """The word, None where the server is to be started, and all that was given with it. Raises StartError."""
+    parser = settings.parser()
+    words = parser.add_subparsers(dest="word", metavar="WORD", title="other words than none, which starts the server")
+    of: dict[str, argparse.ArgumentParser] = {}
+    for word, help in _WORDS.items():
+        of[word] = words.add_parser(
+            word, help=help, description=f"chat-server {word}: {help}.", epilog=_WHICH_CHAT, allow_abbrev=False
+        )
+        settings.add_options(of[word], default=argparse.SUPPRESS, shown=word == "check")
+    of["backup"].add_argument("file", metavar="FILE", help="where to; one that is there is replaced")
+    of["restore"].add_argument("file", metavar="FILE", help="a backup")
+    of["restore"].add_argument("--force", action="store_true", help="replaces what is in the data directory")
+    for word in ("export", "forget", "password", "unban"):
+        of[word].add_argument("user", metavar="USER")
+    of["forget"].add_argument("--yes", action="store_true", help="does not ask whether it is meant")
+    of["invite"].add_argument("act", choices=("list", "revoke"), nargs="?", help="the codes that wait; ends one")
+    of["invite"].add_argument("code", metavar="NUMBER", nargs="?", help="that of the list")
+    of["operator"].add_argument("act", choices=("add", "remove", "list"))
+    of["operator"].add_argument("user", metavar="NAME", nargs="?")
+    given = vars(parser.parse_args(arguments))
+    return given.pop("word"), given
+
+
+def run(word: str, given: dict[str, Any]) -> int:
+    """Do what the word says; the exit status. Raises StartError."""
+    # What is refused is said in one line. Only mistakes of the program itself are shown as they are logged.
+    handler = logging.StreamHandler()
+    handler.addFilter(lambda record: record.exc_info is not None)
+    logging.basicConfig(handlers=[handler])
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+    try:
+        status = _run(word, given)
+        _print("", flush=True)
+        return status
+    except (*DISK_ERRORS, LOCKED) as error:
+        raise StartError(f"the database cannot be used: {error}") from None
+
+
+def _end(number: int, frame: object) -> None:
+    """In order, so that nothing half done is left."""
+    sys.exit(128 + number)
+
+
+def _run(word: str, given: dict[str, Any]) -> int:
+    if word == "check":
+        return _check(given)
+    chosen = settings.resolve(given)
+    if chosen.data_dir == TEMPORARY:
+        raise StartError("the data of --data :memory: is gone when its server stops; name a directory", status=2)
+    os.umask(0o077)
+    if word == "backup":
+        return _backup(chosen, Path(given["file"]))
+    if word == "restore":
+        _refuse_other_user(Path(chosen.data_dir))
+        with _progress() as progress:
+            path = backup.restore(Path(given["file"]), chosen.data_dir, given["force"], progress)
+        return _done(f"restored {given['file']} into {path}; start the server")
+    if word == "invite" and given["act"] is None:
+        return _invite(chosen)
+    return _tell(chosen, _LINES[word](given), json=word == "export")
+
+
+def _backup(chosen: Settings, file: Path) -> int:
+    # The server first.
+    os.nice(NICER)
+    data = Path(chosen.data_dir).expanduser().absolute()
+    sock = _connected(data)
+    # With no server running nothing removes files; the lock is left to one that starts meanwhile.
+    with sock or contextlib.nullcontext():
+        if sock is not None:
+            sock.settimeout(KEEP_SECONDS)
+            then = "nothing was saved; if it hangs, stop it: without a server a backup asks nobody"
+            _show(_said(sock, b"/backup", then), lambda line: None)
+        with _progress() as progress:
+            size = backup.save(data, file, progress)
+    return _done(f"saved {data} into {file}: {size_told(size)}, checked")
+
+
+def _done(text: str) -> int:
+    _print(text + "\n")
+    return 0
+
+
+def _print(text: str, *, flush: bool = False) -> None:
+    """Raises StartError where stdout takes no more, as a file on a full disk."""
+    try:
+        sys.stdout.write(text)
+        if flush:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python would try again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise StartError(f"the answer could not be written to stdout: {error.strerror}") from None
+
+
+def _check(given: dict[str, Any]) -> int:
+    chosen = settings.resolve(given)
+    if chosen.tls_cert is not None and chosen.tls_key is not None:
+        tls_context(chosen.tls_cert, chosen.tls_key)
+    if chosen.metrics_file is not None and not Path(chosen.metrics_file).parent.is_dir():
+        raise StartError(f"the metrics file {chosen.metrics_file} cannot be written: there is no such directory")
+    for choice in settings.choices(given).values():
+        _print(f"{choice.option.name} = {choice.said}  ({choice.source})\n")
+    _print("".join(f"stored: {line}\n" for line in _check_times(Path(chosen.data_dir).expanduser())))
+    return 0
+
+
+def _check_times(data: Path) -> Iterator[str]:
+    """What of the stored lies in the future; beside a running server too. Nothing is changed, nor migrated."""
+    if not (data / FILE).is_file():
+        return
+    now_ms = SystemClock().now_ms()
+    with contextlib.closing(open_unchanged(data, older=True)) as db:
+        at_ms = db.value("SELECT at_ms FROM state")
+        if at_ms > now_ms + AHEAD_MS_MIN:
+            yield f"the last batch is dated {iso(at_ms)}, {distance(at_ms - now_ms)} in the future: the clock was wrong"
+        count, latest_ms = dated_later(db, now_ms + AHEAD_MS_MIN)
+        if latest_ms is not None:
+            yield (
+                f"{count} messages and accounts have times in the future, up to {iso(latest_ms)};"
+                " if the clock is right now, chat-server repair-time mends them"
+            )
+        if at_ms <= now_ms + AHEAD_MS_MIN and latest_ms is None:
+            yield "nothing lies in the future"
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[backup.Progress]:
+    """A bar on a terminal, nothing elsewhere. What is said after it has a line of its own."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    ended = True
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal ended
+        ended = done == total
+        full = _BAR_CHARS * done // max(total, 1)
+        bar = "#" * full + "." * (_BAR_CHARS - full)
+        sys.stderr.write(f"\r[{bar}] {100 * done // max(total, 1):3} % {what:<24}" + ("\n" if ended else ""))
+        sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        if not ended:
+            sys.stderr.write("\n")
+
+
+# ---- lines for the control socket
+
+
+def _name(given: dict[str, Any]) -> str:
+    """A user's name as one argument of a line."""
+    name: str = given["user"] or ""
+    if not name or '"' in name or not is_one_line(name):
+        raise StartError(f"“{' '.join(clean(name).split())}” is no username", status=2)
+    return f'"{name}"'
+
+
+def _forget(given: dict[str, Any]) -> str:
+    name = _name(given)
+    if not given["yes"]:
+        if not sys.stdin.isatty():
+            raise StartError("forgetting cannot be undone; say --yes where there is no terminal to ask on", status=2)
+        sys.stderr.write(f"This removes the account {name} and all that it wrote, for ever. Type its name to go on: ")
+        sys.stderr.flush()
+        if (typed := sys.stdin.readline()).strip() != given["user"]:
+            sys.stderr.write("" if typed else "\n")
+            raise StartError("nothing was done")
+    return f"/forget {name}"
+
+
+def _password(given: dict[str, Any]) -> str:
+    name = _name(given)
+    if sys.stdin.isatty():
+        try:
+            secret = getpass.getpass(f"new password for {given['user']}: ")
+            again = getpass.getpass("again: ")
+        except EOFError:
+            raise StartError("no password was given; nothing was done") from None
+        if again != secret:
+            raise StartError("the two are not the same; nothing was done")
+    else:
+        secret = sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n")
+    if not secret or " " in secret or not is_one_line(secret):
+        raise StartError("a password is not empty and has no spaces and no control characters; nothing was done")
+    return f"/set_password {name} {hash_now(secret)}"
+
+
+def _invite(chosen: Settings) -> int:
+    """The code alone is on stdout, for scripts; only its hash leaves this process."""
+    code = secrets.token_urlsafe(CODE_BYTES)
+    told: list[str] = []
+    line = f"/invite_code {hashlib.sha256(code.encode()).hexdigest()}"
+    with contextlib.closing(_answers(chosen, line.encode())) as lines:
+        _show(lines, told.append)
+    _print(code + "\n", flush=True)
+    sys.stderr.write("".join(text[2:].replace("<code>", code) + "\n" for text in told))
+    return 0
+
+
+def _codes(given: dict[str, Any]) -> str:
+    number = given["code"]
+    if (given["act"] == "list") != (number is None) or not (number or "1").isdecimal():
+        raise StartError("say: invite, invite list, or invite revoke NUMBER (that of the list)", status=2)
+    return "/invite_codes" if number is None else f"/revoke_code {number}"
+
+
+def _operator(given: dict[str, Any]) -> str:
+    if given["act"] == "list":
+        if given["user"] is not None:
+            raise StartError("operator list lists all of them; it takes no NAME", status=2)
+        return "/operators"
+    if given["user"] is None:
+        raise StartError(f"operator {given['act']} needs the NAME of an account; see chat-server --help", status=2)
+    return f"/{'appoint' if given['act'] == 'add' else 'dismiss'} {_name(given)}"
+
+
+_LINES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "export": lambda given: f'{{"cmd":"export","username":{_name(given)}}}',
+    "forget": _forget,
+    "password": _password,
+    "invite": _codes,
+    "operator": _operator,
+    "unban": lambda given: f"/unban {_name(given)}",
+    "audit": lambda given: "/audit",
+    "stats": lambda given: "/stats",
+    "repair-time": lambda given: "/repair_time",
+}
+
+
+def _tell(chosen: Settings, line: str, *, json: bool) -> int:
+    """Say the line to whoever has the data, and show the answer."""
+    with contextlib.closing(_answers(chosen, line.encode())) as lines:
+        _show(lines, lambda text: _print((text if json else text[2:]) + "\n"))
+    return 0
+
+
+def _show(lines: Iterator[bytes], show: Callable[[str], object]) -> None:
+    """Up to the reply; in JSON it says nothing that a person would need. Raises StartError for a refusal."""
+    for line in lines:
+        text = line.decode().rstrip("\n")
+        if text.startswith("- "):
+            raise StartError(text[2:])
+        if text.startswith('{"type":"error"'):
+            refused = msgspec.json.decode(text)
+            raise StartError(f"{refused['code']}: {refused['text']}")
+        if text.startswith('{"type":"ok"'):
+            return
+        if text.startswith("* closing: "):
+            raise StartError(f"{text.removeprefix('* closing: ')}; nothing was done")
+        show(text)
+        if text.startswith("+ "):
+            return
+    raise StartError("the server ended before it answered; whether it was done is not known")
+
+
+def _answers(chosen: Settings, line: bytes) -> Generator[bytes, None, None]:
+    """The lines of the answer, as they come."""
+    path = Path(chosen.data_dir).expanduser().absolute()
+    sock = _connected(path)
+    if sock is None:
+        yield from _answers_offline(path, chosen, line)
+        return
+    with sock:
+        yield from _said(sock, line)
+
+
+def _connected(path: Path) -> socket.socket | None:
+    """To the server that runs on this data directory; None if there is none. Raises StartError."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(ANSWER_SECONDS)
+    try:
+        with short(path / SOCKET) as address:
+            sock.connect(address)
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+        sock.close()
+        return None
+    except OSError as error:
+        sock.close()
+        to_do = "; run this as the server's user" if isinstance(error, PermissionError) else ""
+        raise StartError(f"cannot speak to the server over {path / SOCKET}: {error.strerror or error}{to_do}") from None
+    return sock
+
+
+def _said(sock: socket.socket, line: bytes, then: str = "whether it was done is not known") -> Iterator[bytes]:
+    """The lines of the answer. Raises StartError; `then` says what that means."""
+    try:
+        sock.sendall(line + b"\n")
+        with sock.makefile("rb") as file:
+            yield from file
+    except OSError as error:
+        raise StartError(f"the server does not answer: {error}; {then}") from None
+
+
+def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[bytes, None, None]:
+    if not path.is_dir():
+        raise StartError(f"there is no chat in {path}; name its directory with --data")
+    _refuse_other_user(path)
+    directory = DataDirectory(str(path))
+    try:
+        home = Offline(SystemClock(), directory)
+        try:
+            answers = answer(home, line, chosen.text_chars_max)
+            with asyncio.Runner() as runner:
+                while data := runner.run(_some(answers)):
+                    yield from data.splitlines(keepends=True)
+        finally:
+            home.close()
+    finally:
+        directory.close()
+
+
+def _refuse_other_user(path: Path) -> None:
+    """What root writes there the server's user could not read."""
+    path = path.expanduser()
+    if path.is_dir() and os.geteuid() == 0 and (owner := path.stat().st_uid) != 0:
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = f"#{owner}"
+        raise StartError(f"the data directory {path} belongs to the user {name}; run this as that user: sudo -u {name}")
+
+
+async def _some(answers: AsyncIterator[tuple[bytes, str, str]]) -> bytes:
+    """The next lines, nothing at the end: entering the loop for each would take longer than reading it."""
+    found = []
+    async for data, _, _ in answers:
+        found.append(data)
+        if len(found) >= LINES_AT_ONCE:
+            break
+    return b"".join(found)

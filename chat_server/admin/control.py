@@ -1,0 +1,243 @@
+"""The machine itself at the chat: commands that come over `control.sock`, from the other words of `chat-server`.
+
+The same lines as everywhere, with a table of their own; an answer has the form in which it was asked for, text or
+JSON. Whoever may open the socket (mode 0600, in a directory of mode 0700) may say them: there is no sign-in.
+
+`answer` is the one implementation: a `Home` is the node of the running server, or (`offline`) the store alone.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from chat_server.action_log import ActionLog
+from chat_server.delivery.blocks import render, render_reply
+from chat_server.delivery.outbox import Outbox
+from chat_server.errors import UNREADABLE, Refusal, StartError
+from chat_server.frontend.acceptor import Acceptor
+from chat_server.log.entries import MACHINE
+from chat_server.node import Node, Page
+from chat_server.protocol.commands import Help
+from chat_server.protocol.events import HelpText, Reply
+from chat_server.protocol.help import help_text
+from chat_server.protocol.lines import decode
+from chat_server.protocol.operators import Backup
+from chat_server.protocol.parse import parse
+from chat_server.protocol.table import CONTROL, TABLE, Spec
+from chat_server.rules.executor import Outcome
+from chat_server.rules.registry import RULES
+from chat_server.store.database import DISK_ERRORS, LOCKED
+
+log = logging.getLogger("chat.control")
+
+SOCKET = "control.sock"
+LINE_BYTES_MAX = 65_536
+CONNECTIONS_MAX = 32
+# Whoever runs the server gets in where everybody else has used the open files up.
+SPARE_DESCRIPTORS = 4
+# The kernel takes no longer path of a Unix socket than about 107 bytes.
+PATH_BYTES_MAX = 100
+# What may be said: what operators may, and what stands in the table of its own.
+VERBS: dict[str, Spec] = {verb: spec for verb, spec in TABLE.items() if spec.operators_only or verb == "help"} | CONTROL
+
+
+class Home(Protocol):
+    """Where commands of the machine itself are executed."""
+
+    def now(self) -> str: ...
+
+    async def order(self, command: Any) -> Reply:
+        """Execute a command that changes something. Raises Refusal."""
+
+    def read(self, query: Any) -> AsyncIterator[Page]:
+        """Answer a query, page by page. Raises Refusal."""
+
+
+async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[tuple[bytes, str, str]]:
+    """The lines that answer this one; with the last of them the verb and `ok` or the code of the refusal."""
+    format, verb, label, result = "json" if line.startswith(b"{") else "text", "", None, "ok"
+    reply: Reply | Refusal | None = None
+    try:
+        parsed = parse(decode(line), text_chars_max=text_chars_max, verbs=VERBS)
+        verb, label = parsed.verb, parsed.label
+        if parsed.error is not None:
+            raise parsed.error
+        if isinstance(parsed.command, Help):
+            reply = HelpText(help_text(parsed.command.command, VERBS))
+        elif type(parsed.command) in RULES:
+            reply = await home.order(parsed.command)
+        else:
+            async for page in home.read(parsed.command):
+                for event in page.events or ():
+                    yield render(event, format, home.now(), label), "", ""
+                if page.events is None:
+                    assert isinstance(page.end, Reply)
+                    reply = page.end
+    except Refusal as refusal:
+        reply, result = refusal, refusal.code
+    except (*DISK_ERRORS, LOCKED) as error:
+        log.error("the disk failed while the answer to %s was read: %s", verb, error)
+        reply, result = UNREADABLE, UNREADABLE.code
+    assert reply is not None
+    yield render_reply(reply, format, home.now(), verb, label), verb or "-", result
+
+
+# ---- beside a running server
+
+
+class Machine:
+    """One connection over the socket: a receiver of the hub that nothing is pushed to."""
+
+    def __init__(self, node: Node, transport: asyncio.Transport) -> None:
+        self._node = node
+        self._waiting: deque[asyncio.Future[Outcome]] = deque()
+        self.outbox = Outbox(node.hub, transport, lambda: None)
+        self.number = node.hub.add(self)
+        self.token: bytes | None = None
+        # Whether a backup reads the files.
+        self.keeps_files = False
+
+    def now(self) -> str:
+        return self._node.hub.now()
+
+    async def order(self, command: Any) -> Reply:
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self._node.submit(command, MACHINE, self.number)
+        result = (await done).result
+        if isinstance(result, Refusal):
+            raise result
+        assert isinstance(result, Reply)
+        return result
+
+    async def read(self, query: Any) -> AsyncIterator[Page]:
+        if isinstance(query, Backup) and not self.keeps_files:
+            self.keeps_files = True
+            await self._node.transfers.keep_all()
+        reading = self._node.read(MACHINE, query)
+        while (page := await reading.next()).events is not None:
+            yield page
+        yield page
+
+    def settle(self, outcome: Outcome) -> bytes:
+        done = self._waiting.popleft()
+        if not done.done():
+            done.set_result(outcome)
+        return b""
+
+    def settled(self) -> None:
+        pass
+
+    def sign_out(self) -> None:
+        pass
+
+    def close(self, code: str = "", reason: str = "") -> None:
+        self._node.hub.remove(self)
+
+
+class _Lines(asyncio.StreamReaderProtocol):
+    """One connection, as streams. `left` is called when it is lost."""
+
+    def __init__(
+        self,
+        serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]],
+        left: Callable[[], None],
+    ) -> None:
+        super().__init__(asyncio.StreamReader(LINE_BYTES_MAX), serve)
+        self._left = left
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._left()
+
+
+class ControlSocket:
+    """Listens on `control.sock` of the data directory, which the caller holds the lock of."""
+
+    def __init__(self, node: Node, directory: Path, text_chars_max: int, actions: ActionLog) -> None:
+        self._node = node
+        self._path = directory / SOCKET
+        self._text_chars_max = text_chars_max
+        self._actions = actions
+        self._acceptor = Acceptor(self._open, CONNECTIONS_MAX, None, spare=SPARE_DESCRIPTORS)
+        self._bound = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def open(self) -> None:
+        """Raises StartError."""
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            # One that is left from a kill is nobody's: the directory is ours.
+            self._path.unlink(missing_ok=True)
+            with short(self._path) as address:
+                sock.bind(address)
+            self._path.chmod(0o600)
+            self._bound = self._path.stat().st_ino
+            sock.setblocking(False)
+            sock.listen(CONNECTIONS_MAX)
+        except OSError as error:
+            sock.close()
+            raise StartError(f"cannot listen on {self._path}: {error.strerror or error}") from None
+        self._acceptor.listen(sock, None)
+
+    def _open(self, address: str, left: Callable[[], None]) -> asyncio.BaseProtocol:
+        return _Lines(self._serve, left)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        machine = Machine(self._node, cast(asyncio.Transport, writer.transport))
+        try:
+            while line := await reader.readline():
+                if line.strip():
+                    await self._answer(machine, line.rstrip(b"\r\n"), writer)
+        except (OSError, ValueError) as error:
+            log.info("control connection %d ended: %s", machine.number, error)
+        except asyncio.CancelledError:
+            # The server stops. What was asked is either done, and stands in the audit, or not.
+            pass
+        except Exception:
+            log.exception("control connection %d failed: this is a bug", machine.number)
+        finally:
+            self._tasks.discard(task)
+            machine.close()
+            writer.close()
+            if machine.keeps_files:
+                await self._node.transfers.let_go()
+
+    async def _answer(self, machine: Machine, line: bytes, writer: asyncio.StreamWriter) -> None:
+        clock = self._node.clock
+        begun = clock.monotonic()
+        async for data, verb, result in answer(machine, line, self._text_chars_max):
+            writer.write(data)
+            await writer.drain()
+            if verb:
+                self._actions.add("server", verb, result, clock.monotonic() - begun, machine.number, "control")
+
+    def close(self) -> None:
+        self._acceptor.close()
+        # Where the directory was replaced, another server's may lie there.
+        if self._bound and self._path.exists() and self._path.stat().st_ino == self._bound:
+            self._path.unlink(missing_ok=True)
+        for task in list(self._tasks):
+            task.cancel()
+
+
+@contextlib.contextmanager
+def short(path: Path) -> Iterator[str]:
+    """An address of a Unix socket that is not too long for the kernel, while this lasts."""
+    if len(os.fsencode(path)) <= PATH_BYTES_MAX:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)

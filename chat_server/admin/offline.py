@@ -1,0 +1,108 @@
+"""A home for the machine's own commands where no server runs: the store itself, held by the directory's lock.
+
+The same rules, executed by the same `Executor`: what a running server would do, but that nobody is connected. Nothing
+else is done: no settings are logged, and nothing that is due is sent. A question changes nothing, and migrates nothing:
+the database is opened for writing with the first order.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from chat_server.clock import ChatTime, Clock, Now
+from chat_server.disk_space import SPARE
+from chat_server.errors import Refusal, StartError
+from chat_server.log.entries import MACHINE, Batch, Entry, Erase, Limits
+from chat_server.node import Page, when_unlocked
+from chat_server.protocol.events import Reply
+from chat_server.protocol.times import iso
+from chat_server.rules import Executor, read
+from chat_server.rules.context import View
+from chat_server.store.data_directory import DataDirectory, refuse_lost_database
+from chat_server.store.database import DISK_ERRORS, FILE, Database, NoRoom, open_unchanged, open_writer
+from chat_server.store.state import State, load
+
+# How long a word waits for another program that keeps the database locked.
+LOCKED_SECONDS_MAX = 5.0
+
+
+class Offline:
+    def __init__(self, clock: Clock, directory: DataDirectory) -> None:
+        """Raises StartError."""
+        refuse_lost_database(directory.path)
+        if not (directory.path / FILE).exists():
+            raise StartError(f"there is no chat in {directory.path}; name its directory with --data")
+        self._clock = clock
+        self._path = directory.path
+        self._db: Database | None = None
+        self._executor: Executor | None = None
+
+    def now(self) -> str:
+        return iso(self._clock.now_ms())
+
+    async def order(self, command: Any) -> Reply:
+        """Raises Refusal, and StartError if the disk fails."""
+        if self._executor is None:
+            self._executor = Executor(when_unlocked(lambda: open_writer(self._path), LOCKED_SECONDS_MAX))
+        self._limits_of(self._executor.state)
+        try:
+            result = self._execute(self._executor, command)
+        except NoRoom:
+            raise StartError("the disk is full; nothing was done") from None
+        except DISK_ERRORS as error:
+            raise StartError(f"the disk failed: {error}; whether this was done is not known") from None
+        if isinstance(result, Refusal):
+            raise result
+        assert isinstance(result, Reply)
+        self._erase(self._executor)
+        return result
+
+    def _erase(self, executor: Executor) -> None:
+        """Remove all that a deleted account left, for who is told that it is gone. Raises StartError."""
+        try:
+            while executor.is_erasing:
+                self._execute(executor, Erase())
+        except (NoRoom, StartError, *DISK_ERRORS) as error:
+            why = "another program keeps the database locked" if isinstance(error, StartError) else error
+            raise StartError(
+                "the account was deleted and nobody is shown its texts, but some are still on the disk and could not be"
+                f" removed ({why}); the server goes on with that once it runs"
+            ) from None
+
+    def _execute(self, executor: Executor, command: Any) -> Any:
+        state = executor.state
+        batch = Batch(state.applied + 1, *self._now(state), [Entry(command, MACHINE)])
+        try:
+            executed = when_unlocked(lambda: executor.execute(batch), LOCKED_SECONDS_MAX)
+        except NoRoom:
+            (self._path / SPARE).unlink(missing_ok=True)
+            executed = executor.execute(batch)
+        (outcome,) = executed.outcomes
+        return outcome.result
+
+    async def read(self, query: Any) -> AsyncIterator[Page]:
+        """Raises Refusal, and StartError for a database of an older version."""
+        if self._db is None:
+            self._db = open_unchanged(self._path)
+        state = load(self._db)
+        pages = read(View(self._db, MACHINE, *self._now(state), self._limits_of(state), {}), query)
+        while True:
+            try:
+                yield Page(next(pages))
+            except StopIteration as stop:
+                yield Page(None, stop.value)
+                return
+
+    def _now(self, state: State) -> Now:
+        return ChatTime(self._clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms).now()
+
+    def _limits_of(self, state: State) -> Limits:
+        if state.limits is None:
+            raise StartError(f"the chat in {self._path} has never been used; start the server first")
+        return msgspec.json.decode(state.limits, type=Limits)
+
+    def close(self) -> None:
+        for each in (self._db, self._executor):
+            if each is not None:
+                each.close()

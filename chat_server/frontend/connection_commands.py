@@ -1,0 +1,88 @@
+"""The commands that concern one connection alone: they touch neither the log nor the store."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, cast
+
+from msgspec import Raw
+from msgspec.json import encode
+
+from chat_server import __version__
+from chat_server.errors import Refusal
+from chat_server.frontend.connection import Connection
+from chat_server.protocol import PROTOCOL_VERSION
+from chat_server.protocol import commands as c
+from chat_server.protocol import events as e
+from chat_server.protocol.help import forms, help_text, overview
+from chat_server.protocol.table import TABLE
+from chat_server.protocol.times import iso
+
+SESSIONS_MAX = 1000
+CLIENT_CHARS_MAX = 64
+_SIGN_IN = (c.SignIn.spec.verb, c.Resume.spec.verb)
+
+
+def check_signed_in(here: Connection, verb: str) -> None:
+    """Before anything else that may be wrong with a command; a line without a verb is none."""
+    if verb in _SIGN_IN:
+        if here.user_id:
+            raise Refusal("already_signed_in", f"you are {here.name} here; /sign_out first")
+    elif verb and not here.user_id and not TABLE[verb].before_sign_in:
+        raise Refusal("not_signed_in", "sign in first: /sign_in <username>")
+
+
+# Strangers may ask for both as often as the rate of commands allows, and made anew each time they cost 0.25 ms.
+_overview = cache(overview)
+_forms = cache(lambda: cast(list[e.CommandForm], Raw(encode(forms()))))
+
+
+def show_help(here: Connection, command: c.Help) -> e.Reply:
+    return e.HelpText(help_text(command.command) if command.command else _overview())
+
+
+def set_format(here: Connection, command: c.SetFormat) -> e.Reply:
+    here.client = (command.client or "")[:CLIENT_CHARS_MAX] or here.client
+    here.outbox.set_format(command.format)
+    if command.format == "text":
+        return e.FormatSet("text")
+    return e.FormatSet(
+        format="json",
+        server="chat-server",
+        version=__version__,
+        protocol=PROTOCOL_VERSION,
+        commands=_forms(),
+        limits=here.settings.told(),
+    )
+
+
+def ping(here: Connection, command: c.Ping) -> e.Reply:
+    return e.Pong(command.word)
+
+
+def presence(here: Connection, command: c.Presence) -> e.Reply:
+    here.outbox.presence = command.presence
+    return e.PresenceSet(command.presence)
+
+
+def list_sessions(here: Connection, command: c.ListSessions) -> e.Reply:
+    own = [cast(Connection, receiver) for receiver in here.hub.of_user(here.user_id)]
+    return e.SessionList(
+        [
+            e.Connection(each.number, each.address, iso(each.since_ms), each.client, each is here)
+            for each in own[:SESSIONS_MAX]
+        ]
+    )
+
+
+def say_goodbye(here: Connection, command: c.Quit) -> e.Reply:
+    return e.Goodbye()
+
+
+LOCAL: dict[type, Callable[[Connection, Any], e.Reply]] = {
+    c.Help: show_help,
+    c.SetFormat: set_format,
+    c.Ping: ping,
+    c.Presence: presence,
+    c.ListSessions: list_sessions,
+    c.Quit: say_goodbye,
+}

@@ -1,0 +1,400 @@
+"""A session: what is said over one connection. Lines in, commands on, replies out in their order.
+
+Commands that only go into the log follow each other there without waiting, so that a program may pipeline. Every other
+command waits for those before it and holds back those after it.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from chat_server import __version__
+from chat_server.action_log import ActionLog
+from chat_server.delivery.blocks import render, render_reply
+from chat_server.disk_space import no_room
+from chat_server.errors import UNREADABLE, Refusal
+from chat_server.frontend.connection import STRANGER_LINE_BYTES_MAX, Connection
+from chat_server.frontend.connection_commands import LOCAL, check_signed_in
+from chat_server.frontend.rate_limits import Allowances
+from chat_server.log.entries import EndTokens, Logged, Seen, Told, adds
+from chat_server.node import Node
+from chat_server.prepare import PREPARED, Asker, Prepared
+from chat_server.protocol import commands as c
+from chat_server.protocol import events as e
+from chat_server.protocol.arguments import Target
+from chat_server.protocol.lines import decode
+from chat_server.protocol.parse import Parsed, parse
+from chat_server.protocol.table import TABLE, Command
+from chat_server.rules.accounts import Welcome
+from chat_server.rules.executor import Outcome
+from chat_server.rules.moderation import Barred
+from chat_server.rules.outcomes import Entered, Opened, Stale
+from chat_server.rules.registry import RULES
+from chat_server.settings import Settings
+from chat_server.store.database import DISK_ERRORS, LOCKED
+
+log = logging.getLogger("chat.session")
+
+IN_FLIGHT_MAX = 256
+PREPARE_TRIES_MAX = 5
+LINES_A_TURN_MAX = 256
+# All who see a message are told of its change with the names of all who reacted: so many cost as much as a command.
+NAMES_A_COMMAND = 256
+
+
+Finish = Callable[[Any], e.Reply]
+
+
+class Pending(Struct):
+    """A command of this session that is in the log.
+
+    `reply` makes what is said out of the rule's own; `silent`: nobody asked for it and nobody is answered.
+    """
+
+    verb: str
+    label: str | None
+    started: float
+    reply: Finish | None = None
+    done: asyncio.Future[Outcome] | None = None
+    silent: bool = False
+
+
+class Session(Connection):
+    def __init__(
+        self,
+        node: Node,
+        settings: Settings,
+        actions: ActionLog,
+        allowances: Allowances,
+        sessions: "set[Session]",
+        address: str,
+        left: Callable[[], None],
+    ) -> None:
+        """`sessions` are all there are; `left` is called when the connection is lost."""
+        super().__init__(node.hub, node.clock, settings, address, allowances)
+        self._node = node
+        self._actions = actions
+        self._sessions = sessions
+        self._left = left
+        self._next: Parsed | None = None  # taken, but has to wait for what is in flight
+        self._in_flight: deque[Pending] = deque()
+        self._task: asyncio.Task[None] | None = None  # the command that runs alone
+        self._going_on = False
+        self._marked = 0  # what a person gave a sign of having seen
+        self._shown_from = 0  # what is unread up to here was not shown, since a position was given
+        self._last: tuple[int, Seen] | None = None  # at the end: whose it was, and all that was written
+        self._talk: Target | None = None
+        self.token: bytes | None = None
+        self._tried = ""  # the name of a sign-in that is under way
+
+    # ---- the connection
+
+    def opened(self) -> None:
+        self.number = self.hub.add(self)
+        self._sessions.add(self)
+        log.debug("session %d: connected from %s", self.number, self.address)
+        self.say(e.Notice(f"chat-server {__version__}: /sign_in <name> to come in, /help for all commands"))
+
+    def lines_came(self) -> None:
+        self._sign_of_life()
+        self.go_on()
+
+    def hanging_up(self) -> None:
+        if self.outbox.live and self.outbox.format == "text" and self.outbox.position > self._marked:
+            self._last = self.user_id, Seen(self.outbox.position, self._shown_from)
+        self.hub.detach(self)
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    def taken(self) -> None:
+        if self._last is not None:
+            user_id, seen = self._last
+            self._node.submit(seen, user_id)
+
+    def ended(self) -> None:
+        log.debug("session %d: disconnected", self.number)
+        self.outbox.close()
+        self.hub.remove(self)
+        self._sessions.discard(self)
+        self._left()
+        for pending in self._in_flight:
+            if pending.done is not None:
+                pending.done.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    # ---- commands in
+
+    def go_on(self) -> None:
+        """Execute the lines that wait, as far as it may be now."""
+        if self._going_on:
+            return
+        self._going_on = True
+        try:
+            turns = LINES_A_TURN_MAX
+            while not self.closing and self._task is None and self._may_go_on():
+                if not turns:
+                    # The others first.
+                    asyncio.get_running_loop().call_soon(self.go_on)
+                    break
+                turns -= 1
+                parsed = self._next or self._take()
+                if parsed is None:
+                    break
+                alone = parsed.command is None or type(parsed.command) not in RULES or not self.user_id
+                if alone and self._in_flight:
+                    self._next = parsed
+                    break
+                self._next = None
+                self._execute(parsed)
+        finally:
+            self._going_on = False
+        self._throttle()
+        if self._eof and not self.closing and self._has_nothing_to_do():
+            self.hang_up()
+
+    def is_busy(self) -> bool:
+        return self._next is not None or bool(self._in_flight) or self._task is not None
+
+    def _may_go_on(self) -> bool:
+        if self._stopping or self.outbox.paused or len(self._in_flight) >= IN_FLIGHT_MAX:
+            return False
+        return self.outbox.live or not self.user_id
+
+    def _has_nothing_to_do(self) -> bool:
+        waiting = self._next is not None or self._lines.has_line()
+        return not waiting and not self._in_flight and self._task is None and self.outbox.idle
+
+    def _take(self) -> Parsed | None:
+        """The next command, or what is wrong with its line; None if there is none to be taken now."""
+        limit = self.settings.line_bytes_max
+        try:
+            line = self.take_line(limit if self.user_id else min(limit, STRANGER_LINE_BYTES_MAX))
+            return (
+                None
+                if line is None
+                else parse(decode(line), text_chars_max=self.settings.text_chars_max, talk=self._talk)
+            )
+        except Refusal as refusal:
+            return Parsed("", None, error=refusal)
+
+    def _execute(self, parsed: Parsed) -> None:
+        command: Any = parsed.command
+        started = self._clock.monotonic()
+        try:
+            check_signed_in(self, parsed.verb)
+            error = parsed.error or self._no_room_for(parsed)
+            if error is not None:
+                if not parsed.verb or not TABLE[parsed.verb].seen_by_others:
+                    raise error
+                command = Barred(error)
+            elif type(command) in LOCAL:
+                self._reply(parsed, LOCAL[type(command)](self, command), started)
+        except Refusal as refusal:
+            self._reply(parsed, refusal, started)
+            return
+        kind = type(command)
+        if kind in RULES:
+            self._submit(parsed, command, started)
+        elif kind is c.Quit:
+            self.hang_up(in_order=True)
+        elif kind not in LOCAL:
+            self._task = asyncio.get_running_loop().create_task(self._run(parsed, command, started))
+
+    def _no_room_for(self, parsed: Parsed) -> Refusal | None:
+        """What is said to a command that would store something new on a disk that has no room for it."""
+        if parsed.command is None or not adds(parsed.command):
+            return None
+        wanted = parsed.command.size if isinstance(parsed.command, c.SendFile) else 0
+        return None if self._node.space.has_room(wanted) else no_room()
+
+    def _submit(
+        self,
+        parsed: Parsed,
+        command: Any,
+        started: float,
+        reply: Finish | None = None,
+        done: "asyncio.Future[Outcome] | None" = None,
+    ) -> None:
+        self._in_flight.append(Pending(parsed.verb, parsed.label, started, reply, done))
+        self._node.submit(command, self.user_id, self.number, "" if self.local else self.network)
+
+    # ---- replies out
+
+    def _reply(self, parsed: Parsed, reply: e.Reply | Refusal, started: float) -> None:
+        self.outbox.reply(self._render(reply, parsed.verb, parsed.label, started), self.hub.delivered, ())
+
+    def _render(self, reply: e.Reply | Refusal, verb: str, label: str | None, started: float) -> bytes:
+        """The final reply's bytes; it is also what the log of actions tells."""
+        seconds = self._clock.monotonic() - started
+        result = reply.code if isinstance(reply, Refusal) else "ok"
+        self._actions.add(self.name or self._tried, verb or "-", result, seconds, self.number, self.address)
+        # The commonest reply says no time that depends on today's date.
+        now = "" if type(reply) is e.Sent else self.hub.now()
+        return render_reply(reply, self.outbox.format, now, verb, label)
+
+    def settle(self, outcome: Outcome) -> bytes:
+        pending = self._in_flight.popleft()
+        result = outcome.result
+        if pending.done is not None and not pending.done.done():
+            pending.done.set_result(outcome)
+        if isinstance(result, Entered):
+            self._enter(result, outcome.seq)
+        if isinstance(result, Entered | Opened | Stale) or pending.silent:
+            return b""
+        reply = result if isinstance(result, Refusal) or pending.reply is None else pending.reply(result)
+        assert reply is not None
+        if isinstance(result, e.Changed) and result.message and (reactions := result.message.reactions):
+            self.charge(sum(map(len, reactions.values())) / NAMES_A_COMMAND)
+        if isinstance(result, e.Sent) and result.id == self._marked + 1:
+            # Nothing but one's own message came since: there is nothing new to have seen.
+            self._marked = result.id
+        return self._render(reply, pending.verb, pending.label, pending.started)
+
+    def settled(self) -> None:
+        self.go_on()
+
+    def fail(self, refusal: Refusal) -> None:
+        """Nothing in flight will ever be known to be done, whatever still comes of it."""
+        self.hub.sessions.pop(self.number, None)
+        while self._in_flight:
+            pending = self._in_flight.popleft()
+            if pending.done is not None:
+                pending.done.cancel()
+            if not pending.silent:
+                self.outbox.write(self._render(refusal, pending.verb, pending.label, pending.started))
+
+    # ---- commands that run alone
+
+    async def _run(self, parsed: Parsed, command: Any, started: float) -> None:
+        if isinstance(command, c.SignIn):
+            self._tried = command.username.name
+        try:
+            if isinstance(command, c.SignOut):
+                await self._sign_out(parsed, command, started)
+            elif type(command) in PREPARED:
+                await self._run_prepared(parsed, command, started)
+            else:
+                await self._run_reading(parsed, command, started)
+        except Refusal as refusal:
+            self._reply(parsed, refusal, started)
+        except (*DISK_ERRORS, LOCKED) as error:
+            log.error("the disk failed while %s of user %d was read: %s", parsed.verb, self.user_id, error)
+            self._reply(parsed, UNREADABLE, started)
+        except Exception:
+            log.exception("%s of user %d failed: this is a bug", parsed.verb, self.user_id)
+            self._reply(parsed, Refusal("internal", "this failed by a mistake of the server, which is logged"), started)
+        finally:
+            self._task = None
+            self._tried = ""
+            self.outbox.release()
+            if not self.closing:
+                self.go_on()
+
+    async def _run_reading(self, parsed: Parsed, query: Any, started: float) -> None:
+        reply = await self._answer(parsed, query, started)
+        if reply is None:
+            return
+        await self.outbox.write_paced([self._render(reply, parsed.verb, parsed.label, started)])
+        if isinstance(query, c.Talk):
+            self._talk = query.target
+
+    async def _answer(self, parsed: Parsed, query: Any, started: float) -> e.Reply | None:
+        """Write the lines that the query returns; its reply, None if a logged command has brought that."""
+        self.outbox.hold()
+        reading = self._node.read(self.user_id, query)
+        up_to = self.outbox.position
+        while (page := await reading.next()).events is not None:
+            now = self.hub.now()
+            events = filter(self.outbox.may_show, page.events)
+            lines = (render(event, self.outbox.format, now, parsed.label) for event in events)
+            if not await self.outbox.write_paced(lines):
+                raise asyncio.CancelledError
+            if isinstance(query, Welcome):
+                self.outbox.note_shown(page.events, up_to)
+        if isinstance(page.end, tuple):
+            command, reply = page.end
+            if isinstance(command, Told):
+                self.outbox.note_told(command.notices)
+            await self._submitted(parsed, command, started, lambda _: reply)
+            return None
+        return page.end
+
+    async def _submitted(self, parsed: Parsed, command: Logged, started: float, reply: Finish | None = None) -> Outcome:
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._submit(parsed, command, started, reply, done)
+        return await done
+
+    async def _run_prepared(self, parsed: Parsed, command: Command, started: float) -> None:
+        if isinstance(command, c.Chunk):
+            self.discount(len(command.base64))
+        for _ in range(PREPARE_TRIES_MAX):
+            wants_token = self.outbox.format == "json"
+            asker = Asker(self.user_id, self.number, self, self.local, self.token, wants_token)
+            prepared = await self._node.preparer.prepare(asker, command)
+            if isinstance(prepared, e.Reply):
+                self._reply(parsed, prepared, started)
+                return
+            outcome = await self._submitted(parsed, prepared.command, started, prepared.reply)
+            if not isinstance(outcome.result, Stale):
+                break
+        else:
+            raise Refusal("busy", "this account is being changed from somewhere else; try again")
+        if isinstance(outcome.result, Entered):
+            await self._welcome(parsed, command, prepared, outcome, started)
+        elif isinstance(outcome.result, Opened):
+            self._reply(parsed, await self._node.transfers.opened(outcome.result), started)
+
+    # ---- signing in and out
+
+    def _enter(self, entered: Entered, seq: int) -> None:
+        if self.closing:
+            return
+        self.name = entered.name
+        self._marked = 0
+        self.hub.attach(self, entered.user_id, entered.name, seq, entered.away)
+
+    async def _welcome(
+        self, parsed: Parsed, command: Command, prepared: Prepared, outcome: Outcome, started: float
+    ) -> None:
+        assert isinstance(outcome.result, Entered)
+        position = command.position if isinstance(command, c.Resume) else None
+        self._shown_from = min(position or 0, outcome.seq)
+        query = Welcome(outcome.result.new, outcome.seq, position, prepared.token)
+        reply = await self._answer(parsed, query, started)
+        if reply is not None:
+            self._reply(parsed, reply, started)
+
+    async def _sign_out(self, parsed: Parsed, command: c.SignOut, started: float) -> None:
+        """Here, or everywhere, or on one of the user's connections."""
+        number = command.session.number if command.session else self.number
+        tokens = {receiver.number: receiver.token for receiver in self.hub.of_user(self.user_id)}
+        if number is not None and number not in tokens:
+            raise Refusal("bad_argument", f"you have no session {number}; /sessions lists them")
+        ending = EndTokens(None) if number is None else EndTokens(number, tokens[number])
+        await self._submitted(parsed, ending, started, lambda _: self._signed_out())
+
+    def _signed_out(self) -> e.Reply:
+        return e.SignedOut(sum(receiver is not self for receiver in self.hub.ending(self.user_id)))
+
+    def sign_out(self) -> None:
+        self.hub.detach(self)
+        self.name, self.token, self._talk = "", None, None
+
+    # ---- what a person has seen
+
+    def _sign_of_life(self) -> None:
+        """Who types has seen what stands above: a text session's read markers follow."""
+        if self.outbox.live and self.outbox.format == "text" and self.all_taken():
+            self._mark_seen(self.outbox.position)
+
+    def _mark_seen(self, position: int) -> None:
+        if self.user_id and position > self._marked:
+            self._marked = position
+            # It stands in line like a command, so that what the line asks for is answered after it.
+            self._in_flight.append(Pending("", None, 0.0, silent=True))
+            self._node.submit(Seen(position, self._shown_from), self.user_id, self.number)

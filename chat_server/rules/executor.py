@@ -1,0 +1,197 @@
+"""Execute: a batch of entries in one transaction, each by its rule.
+
+A rule that fails with anything but a Refusal has a bug: the batch is rolled back and executed again with a savepoint
+before each entry, so that only the faulty one fails. Nothing on the usual path pays for that.
+"""
+
+import logging
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chat_server.errors import Refusal
+from chat_server.log.entries import Batch, Configure, Entry, Limits
+from chat_server.protocol.events import Event, Reply
+from chat_server.rules.context import Context, View
+from chat_server.rules.outcomes import Ending, Move, Push, Result, Stale, Then
+from chat_server.rules.registry import READINGS, RULES
+from chat_server.rules.search import keep_up
+from chat_server.store import erasures, retention, state
+from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database, NoRoom
+
+log = logging.getLogger("chat.rules")
+
+
+class Outcome(Struct, frozen=True):
+    """What became of one entry. `seq` is the last one given out when it was done."""
+
+    entry: Entry
+    result: Result | Refusal | Stale
+    pushes: list[Push]
+    seq: int
+    moves: Sequence[Move] = ()
+    endings: Sequence[Ending] = ()
+
+
+class Executed(Struct, frozen=True):
+    """A batch that is on disk.
+
+    When the node has to log the next `Due`, None if nothing waits: `next_due_ms` by how long the chat has lived,
+    `next_due_at_ms` by the wall clock. Whichever comes first.
+
+    `commit_seconds`: how long its commit took, with the fsync. `counts`: what the rules counted, see `context.Context`.
+    """
+
+    outcomes: list[Outcome]
+    seq: int
+    next_due_ms: int | None
+    next_due_at_ms: int | None
+    commit_seconds: float = 0.0
+    counts: Mapping[str, int] = {}
+
+
+class Executor:
+    """Runs batches against one database. Used by the writer's thread alone."""
+
+    def __init__(self, db: Database, monotonic: Callable[[], float] = lambda: 0.0) -> None:
+        """`monotonic` only measures; nothing that is executed depends on it."""
+        self._db = db
+        self._monotonic = monotonic
+        self._load()
+
+    def _load(self) -> None:
+        self.state = state.load(self._db)
+        self._limits = None
+        if self.state.limits is not None:
+            self._limits = msgspec.json.decode(self.state.limits, type=Limits)
+
+    def execute(self, batch: Batch) -> Executed:
+        """Execute and commit. A batch at or before the last one that was applied changes nothing (a log may repeat).
+
+        Raises NoRoom, LOCKED and UNOPENED: certainly nothing was done, and the same batch may be executed again.
+        Raises one of DISK_ERRORS: nothing of the batch may be acknowledged, and nothing after it.
+        """
+        if batch.number <= self.state.applied:
+            return Executed([], self.state.seq, *self._next_due())
+        try:
+            return self._commit(batch, self._execute_one)
+        except (*DISK_ERRORS, LOCKED, UNOPENED, NoRoom):
+            raise
+        except Exception:
+            log.warning("batch %d failed; it is executed again with each entry on its own", batch.number, exc_info=True)
+            return self._commit(batch, self._execute_guarded)
+
+    def _next_due(self) -> tuple[int | None, int | None]:
+        limits = self._limits
+        if limits is None:
+            return None, None
+        waits = state.next_due_ms(self._db, limits.message_ttl_ms, limits.absent_after_ms)
+        first = min((each for each in (waits, self.state.index_due_ms) if each is not None), default=None)
+        return first, state.next_due_at_ms(self._db)
+
+    def count_read(self) -> int:
+        """How many messages all have read, which are removed when their life is over."""
+        return retention.count(self._db)
+
+    @property
+    def is_erasing(self) -> bool:
+        """Whether something is left of a deleted account."""
+        return erasures.first(self._db) is not None
+
+    @property
+    def unclean(self) -> bool:
+        """Whether texts were erased that may still stand in SQLite's log."""
+        return self._db.unclean
+
+    def scrub(self) -> bool:
+        """Take them away there too; False if that has to be tried again. Raises one of DISK_ERRORS."""
+        try:
+            return self._db.scrub()
+        except UNOPENED:
+            return False
+        except DISK_ERRORS as error:
+            if self._db.is_full(error):
+                return False
+            raise
+
+    def abandon(self) -> None:
+        """Nothing of it is touched any more, not even when it is closed."""
+        self._db.abandon()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _commit(self, batch: Batch, execute: Callable[[Context, Entry], Outcome]) -> Executed:
+        kept, limits = replace(self.state), self._limits
+        self._db.users = {}
+        try:
+            self._db.run("BEGIN IMMEDIATE")
+            self.state.at_ms = batch.at_ms
+            self.state.elapsed_ms = max(self.state.elapsed_ms, batch.elapsed_ms)
+            context = Context(self._db, self.state, self._limits)
+            before = self.state.seq
+            outcomes = [execute(context, entry) for entry in batch.entries]
+            keep_up(context, self.state.seq - before)
+            self.state.applied = batch.number
+            state.advance(self._db, self.state)
+            # What is read after the commit could still find the database locked.
+            next_due = self._next_due()
+            begun = self._monotonic()
+            self._db.run("COMMIT")
+            commit_seconds = self._monotonic() - begun
+        except BaseException as error:
+            full = isinstance(error, DISK_ERRORS) and self._db.is_full(error)
+            if self._db.connection.in_transaction:
+                self._db.run("ROLLBACK")
+            # From memory: a database that is locked or full may not be read.
+            self.state, self._limits = kept, limits
+            if full:
+                raise NoRoom(str(error)) from error
+            raise
+        return Executed(outcomes, self.state.seq, *next_due, commit_seconds, context.counts)
+
+    def _execute_guarded(self, context: Context, entry: Entry) -> Outcome:
+        """As `_execute_one`, but a rule that fails leaves no trace, and the rest of the batch alone."""
+        seq, indexed, limits = self.state.seq, self.state.indexed, self._limits
+        counts = context.counts.copy()
+        self._db.run("SAVEPOINT entry")
+        try:
+            outcome = self._execute_one(context, entry)
+        except (*DISK_ERRORS, LOCKED, UNOPENED):
+            raise
+        except Exception:
+            self._db.run("ROLLBACK TO entry")
+            self._db.users = {}
+            self.state.seq, self.state.indexed, self._limits = seq, indexed, limits
+            context.counts = counts
+            if limits is not None:
+                context.limits = limits
+            name = type(entry.command).__name__
+            log.error("%s of user %d failed: this is a bug", name, entry.user_id, exc_info=True)
+            refusal = Refusal("internal", "this failed by a mistake of the server, which is logged; nothing was done")
+            outcome = Outcome(entry, refusal, [], seq)
+        self._db.run("RELEASE entry")
+        return outcome
+
+    def _execute_one(self, context: Context, entry: Entry) -> Outcome:
+        command = entry.command
+        if type(command) is Configure:
+            self._limits = context.limits = command.limits
+        assert self._limits is not None, "a log begins with a Configure entry"
+        context.take(entry)
+        try:
+            result = RULES[type(command)](context, command)
+        except (Refusal, Stale) as refused:
+            return Outcome(entry, refused, [], self.state.seq)
+        return Outcome(entry, result, context.pushes, self.state.seq, context.moves, context.endings)
+
+
+def read(view: View, query: Any) -> Generator[Sequence[Event], None, Reply | Then]:
+    """Answer a query: pages of events, then what is to be said at the end. Raises Refusal."""
+    answer = READINGS[type(query)](view, query)
+    if isinstance(answer, Generator):
+        return (yield from answer)
+    return answer

@@ -1,0 +1,116 @@
+"""What several topics look up: users, chats and messages that whoever asks may see, and the places of messages."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from chat_server.errors import Refusal
+from chat_server.protocol.arguments import Target
+from chat_server.protocol.events import Event
+from chat_server.rules.context import Context
+from chat_server.store import accounts, chats, messages, rooms
+from chat_server.store.accounts import User
+from chat_server.store.database import Database
+from chat_server.store.messages import Stored
+from chat_server.store.rooms import Room
+
+
+class Place(Struct, frozen=True):
+    """Where a message goes or stands: a chat, and how its readers name it.
+
+    `readers` are the two of a one-to-one chat, each with the chat's name from that side; all others have one `name`.
+    """
+
+    chat_id: int
+    name: str = ""
+    readers: tuple[tuple[int, str], ...] = ()
+
+    def name_for(self, reader: int) -> str:
+        return self.name or dict(self.readers)[reader]
+
+    def push(self, context: Context, seen_as: Callable[[str], Event]) -> None:
+        """Push an event to all who are in the chat; `seen_as` makes it for a name of the chat."""
+        if self.chat_id == chats.MAIN:
+            context.push(seen_as(self.name))
+        elif self.name:
+            context.push_room(self.chat_id, seen_as(self.name))
+        else:
+            for user_id, name in self.readers:
+                context.push(seen_as(name), user_id)
+
+
+MAIN_PLACE = Place(chats.MAIN, "main")
+
+
+def place_between(chat_id: int, one: tuple[int, str], other: tuple[int, str]) -> Place:
+    """A one-to-one chat of these two, ids and names."""
+    return Place(chat_id, readers=((one[0], f"@{other[1]}"), (other[0], f"@{one[1]}")))
+
+
+def find_message(db: Database, asker: int, message_id: int) -> tuple[Stored, Place]:
+    """A message that the asker may read, and its place. Refusal `unknown_message`, also for one that is for others."""
+    message = messages.find(db, message_id)
+    place = place_of(db, asker, message.chat_id) if message else None
+    if message is None or place is None:
+        raise Refusal("unknown_message", f"there is no message #{message_id} that you can see")
+    return message, place
+
+
+def place_of(db: Database, asker: int, chat_id: int) -> Place | None:
+    """A chat that the asker is in; None for any other."""
+    if chat_id != chats.MAIN and chats.membership(db, asker, chat_id) is None:
+        return None
+    return place_anywhere(db, chat_id)
+
+
+def place_anywhere(db: Database, chat_id: int) -> Place | None:
+    """A chat, whoever is in it; None for one that has ended."""
+    if chat_id == chats.MAIN:
+        return MAIN_PLACE
+    if pair := chats.pair(db, chat_id):
+        return place_between(chat_id, *pair)
+    name = chats.room_name(db, chat_id)
+    return Place(chat_id, name) if name else None
+
+
+def unknown_user(name: str) -> Refusal:
+    return Refusal("unknown_user", f"there is no user {name}; /status lists the users")
+
+
+def unknown_chat(name: str) -> Refusal:
+    """For a private chat that one is not in, whether there is one of this name or not."""
+    return Refusal("unknown_chat", f"you are in no chat {name}; /status lists your chats and invitations")
+
+
+def find_room(db: Database, asker: int, target: Target) -> Room:
+    """A private chat that the asker is in. Refusal `unknown_chat`."""
+    room = rooms.of_member(db, asker, target.folded)
+    if room is None:
+        raise unknown_chat(str(target))
+    return room
+
+
+def find_user(db: Database, name: str, folded: str, asker: int) -> User:
+    """Another user by name. Refusal `unknown_user` or `not_yourself`."""
+    user = accounts.by_name(db, folded)
+    if user is None:
+        raise unknown_user(name)
+    if user.id == asker:
+        raise Refusal("not_yourself", "that is you; name somebody else")
+    return user
+
+
+def find_chat(db: Database, asker: int, target: Target) -> tuple[int | None, str]:
+    """A chat that the asker may read: its id (None: nothing was ever said in it) and its name from the asker's side."""
+    if target.kind == "main":
+        return chats.MAIN, "main"
+    if target.kind == "room":
+        room = find_room(db, asker, target)
+        return room.id, room.name
+    known = accounts.id_and_name(db, target.folded)
+    if known is None:
+        raise unknown_user(target.name)
+    other, name = known
+    if other == asker:
+        raise Refusal("not_yourself", "there is no chat with yourself; name somebody else")
+    return chats.direct(db, asker, other), f"@{name}"

@@ -1,0 +1,32 @@
+"""How much one user's stored texts may take together. Deleting, shortening and expiry free room again."""
+
+from chat_server.disk_space import no_room
+from chat_server.errors import Refusal
+from chat_server.protocol.file_names import size_told
+from chat_server.rules.context import Context, View
+from chat_server.store import text_quota
+
+
+def refuse_more(context: Context, user_id: int, new: str, old: str | None = None) -> None:
+    """Check a text that is new or replaces another. One that is not longer is taken even on a full disk."""
+    grows = len(new.encode()) - len((old or "").encode())
+    if grows > 0:
+        if context.cramped:
+            raise no_room()
+        _refuse_over_quota(context, user_id, grows)
+
+
+def refuse_over_text_quota(asked: Context | View, user_id: int, text: str) -> None:
+    """Refuse a text for which the user's quota has no room."""
+    _refuse_over_quota(asked, user_id, len(text.encode()))
+
+
+def _refuse_over_quota(asked: Context | View, user_id: int, more: int) -> None:
+    most = asked.limits.text_quota_bytes
+    used = text_quota.bytes_of(asked.db, user_id)
+    if used + more > most:
+        raise Refusal(
+            "too_large",
+            f"your stored texts may take {size_told(most)} together, and take {size_told(used)}; /delete messages that"
+            " you do not need any more, /cancel_delayed some, or wait until some expire",
+        )

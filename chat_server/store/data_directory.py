@@ -1,0 +1,175 @@
+"""The data directory: one, mode 0700, owned by one server at a time."""
+
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from chat_server.errors import StartError
+from chat_server.store.blobs import sync
+
+log = logging.getLogger("chat.store")
+
+LOCK = "lock"
+# Is there while a backup is put in the place of what was in the directory.
+RESTORING = "restoring"
+TEMPORARY = ":memory:"
+DATABASE = "chat.db"
+FILES = "files"
+UPLOADS = "uploads"
+# Holds the `history` of the database that the files belong to.
+OWNER = "history"
+# How SQLite's log begins, of either order of bytes.
+_LOG_BEGINS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+_OPENED = (LOCK, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", FILES, UPLOADS)
+
+
+class Gone(Exception):
+    """What the server has open does not lie at its path any more: what it writes there would be lost."""
+
+
+class DataDirectory:
+    """The directory, held by a lock for as long as this object is not closed. Raises StartError."""
+
+    def __init__(self, name: str, *, restoring: bool = False) -> None:
+        """With `restoring` also one whose last restore was interrupted."""
+        self.temporary = name == TEMPORARY
+        try:
+            if self.temporary:
+                self.path = Path(tempfile.mkdtemp(prefix="chat-server-"))
+            else:
+                self.path = Path(name).expanduser().absolute()
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # One that holds other things too is not ours to close.
+                if (self.path / LOCK).exists() or not any(self.path.iterdir()):
+                    self.path.chmod(0o700)
+            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StartError(f"cannot use the data directory {name}: {error.strerror}") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno != errno.EWOULDBLOCK:
+                os.close(self._lock)
+                raise StartError(
+                    f"the file system of the data directory {self.path} cannot lock files ({error.strerror});"
+                    " choose a --data on a local disk"
+                ) from None
+            owner = os.pread(self._lock, 20, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._lock)
+            raise StartError(
+                f"the data directory {self.path} is in use by another chat-server (process {owner});"
+                " wait for that one or stop it, or give this one its own --data"
+            ) from None
+        if (self.path / RESTORING).exists() and not restoring:
+            os.close(self._lock)
+            raise StartError(
+                f"a restore into {self.path} was interrupted: do it again with chat-server restore FILE --force"
+            )
+        # Spaces take the place of a longer number; a disk that is full may not have room for any.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._lock, f"{os.getpid():<19}\n".encode(), 0)
+
+    def close(self) -> None:
+        os.close(self._lock)
+        if self.temporary:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+class OpenFiles:
+    """What the server has open of its directory, so that it notices when somebody takes that away under it."""
+
+    def __init__(self, directory: Path) -> None:
+        """After the database was opened and written to."""
+        # As text: to put paths together anew took most of the time of a check, which each commit makes.
+        self._database = str(directory / DATABASE)
+        self._found = {path: self._identity(path) for path in (str(directory / name) for name in _OPENED)}
+        self._log = os.open(directory / f"{DATABASE}-wal", os.O_RDONLY | os.O_CLOEXEC)
+
+    def check(self) -> None:
+        """Raises Gone. Six calls of stat, so that it can be asked after each commit."""
+        for path, identity in self._found.items():
+            if self._identity(path) != identity:
+                raise Gone(f"{path} was removed, moved or replaced while the server ran")
+
+    def check_committed(self) -> None:
+        """Right after a commit. Raises Gone.
+
+        SQLite goes on where it was in a log that was emptied under it. Nobody could read that: its beginning is zeros.
+        """
+        self.check()
+        begins = os.pread(self._log, 4, 0)
+        if begins and begins not in _LOG_BEGINS:
+            raise Gone(f"{self._database}-wal was emptied while the server ran")
+
+    def close(self) -> None:
+        os.close(self._log)
+
+    def _identity(self, path: str) -> tuple[int, int, bool] | None:
+        """Which file it is, and whether it is an empty database; None if there is none."""
+        try:
+            found = os.stat(path)  # noqa: PTH116
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, path == self._database and not found.st_size
+
+
+def refuse_lost_database(directory: Path) -> None:
+    """Raises StartError where a chat was, but its database is not: it must not be taken for a new one."""
+    database = directory / DATABASE
+    empty = database.exists()
+    if empty and database.stat().st_size:
+        return
+    log = directory / f"{DATABASE}-wal"
+    refuse_traces(directory, "is empty" if empty else "is missing", log.name if _has_bytes(log) else None)
+
+
+def refuse_traces(directory: Path, how: str, found: str | None = None) -> None:
+    """Raises StartError if there is what only a chat leaves; `how` says what is wrong with its database."""
+    found = found or next(_traces(directory), None)
+    if found is not None:
+        raise StartError(
+            f"there was a chat in {directory} ({found} is of it), but its database {DATABASE} {how}; nothing was"
+            f" changed: put {DATABASE} back, or chat-server restore FILE --force puts a backup in its place; for a new"
+            " chat empty the directory or name another --data"
+        )
+
+
+def _traces(directory: Path) -> Iterator[str]:
+    if (directory / OWNER).exists():
+        yield OWNER
+    for folder in (FILES, UPLOADS):
+        with contextlib.suppress(OSError):
+            for each in (directory / folder).iterdir():
+                yield f"{folder}/{each.name}"
+
+
+def _has_bytes(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def claim(directory: Path, history: str) -> None:
+    """Note that the files here are those of the database with this history. Raises StartError if they are another's."""
+    owner = directory / OWNER
+    found = owner.read_text(errors="replace") if owner.exists() else ""
+    if found == history:
+        return
+    if found:
+        raise StartError(
+            f"the files in {directory} belong to another database than {directory / DATABASE}: put the one back that"
+            f" belongs to the other, or remove {owner} if they do belong together"
+        )
+    part = owner.with_name(f".{OWNER}")
+    try:
+        part.write_text(history)
+        sync(part)
+        part.replace(owner)
+    except OSError as error:
+        # On a full disk. Nothing but the check at the next start depends on it.
+        log.warning("cannot note in %s whose files these are: %s", owner, error.strerror)
+        part.unlink(missing_ok=True)

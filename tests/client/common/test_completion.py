@@ -1,0 +1,121 @@
+"""Completion from the server's table: examples, and what holds for any text."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_client.common.completion import CANDIDATES_MAX, Known, complete, usage
+from chat_client.common.local_commands import with_own
+from chat_server.protocol.help import forms
+
+KNOWN = Known(
+    commands=with_own(forms()),
+    users=["bob", "Bill", "carol"],
+    chats=["main", "@carol", "#ops"],
+    messages=[(142, "bob: hi"), (14, "bob: ho"), (7, "carol: x")],
+    files=[(9, "photo.png")],
+    paths=lambda typed: [f"{typed}one.txt", f"{typed}dir/"],
+)
+
+
+def texts(before: str, known: Known = KNOWN) -> list[str]:
+    """The lines that would stand there."""
+    found = complete(before, known)
+    return [before[: len(before) - each.replaces] + each.text for each in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("/his", ["/history "]),
+        ("/HIS", ["/history "]),
+        ("/con", ["/confirm "]),
+        ("/who ", ["/who bob ", "/who Bill ", "/who carol "]),
+        ("/who b", ["/who bob ", "/who Bill "]),
+        ("/who @b", ["/who @bob ", "/who @Bill "]),
+        ("/open ", ["/open main ", "/open carol ", "/open #ops ", "/open bob ", "/open Bill "]),
+        ("/open @c", ["/open @carol "]),
+        ("/open #", ["/open #ops "]),
+        ("/send bob hello @c", ["/send bob hello @carol "]),
+        ("/reply 14", ["/reply 142 ", "/reply 14 "]),
+        ("/reply #7", ["/reply 7 "]),
+        ("/react 7 :thumbsu", ["/react 7 👍 "]),
+        ("/react 7 tad", ["/react 7 🎉 "]),
+        (
+            "/history main ",
+            ["/history main before ", "/history main after ", "/history main around ", "/history main limit "],
+        ),
+        ("/history main limit 5 bef", ["/history main limit 5 before "]),
+        ("/history main before 1", ["/history main before 142 ", "/history main before 14 "]),
+        ("/presence o", ["/presence on ", "/presence off "]),
+        ("/help his", ["/help history "]),
+        ("/send_file bob my ph", ["/send_file bob my phone.txt", "/send_file bob my phdir/"]),
+        ("/get_file ", ["/get_file 9 "]),
+        ("hi @bo", ["hi @bob "]),
+        ("hi bo", ["hi @bob "]),
+        ("B", ["@bob ", "@Bill "]),
+        ("bo ", []),
+        ("hi :fir", ["hi 🔥 "]),
+        ("two\n@bo", ["two\n@bob "]),
+        ("//his", []),
+        ("mail@bo", []),
+        ("", []),
+        ("/bogus x", []),
+    ],
+)
+def test_examples(before: str, after: list[str]) -> None:
+    assert texts(before) == after
+
+
+def test_what_a_list_shows() -> None:
+    (history,) = complete("/hist", KNOWN)
+    assert (history.shows, history.hint) == ("/history", "/history <chat> [before|after|around <id>] [limit <n>]")
+    assert [(each.shows, each.hint) for each in complete("/reply 7", KNOWN)] == [("#7", "carol: x")]
+
+
+def test_a_command_that_is_new_is_completed() -> None:
+    new = forms()[0].__class__("wave", ("hello",), "/wave <username>", "waves", "People", "/wave bob",
+                               [{"name": "username", "kind": "user", "required": True}])  # fmt: skip
+    known = Known(commands=[new], users=["bob"])
+    assert (texts("/wa", known), texts("/hel", known), texts("/wave ", known)) == (
+        ["/wave "],
+        ["/hello "],
+        ["/wave bob "],
+    )
+
+
+def test_usage() -> None:
+    assert str(usage("/send b", KNOWN.commands)).startswith("/send <target> <text> · sends")
+    assert str(usage("/send", KNOWN.commands)).startswith("/send <target> <text> · sends")
+    assert [usage(text, KNOWN.commands) for text in ("hi", "//send", "/bogus ")] == [None] * 3
+
+
+@given(st.text(st.sampled_from('/ @#:"\n' + string.ascii_lowercase + "179"), max_size=30) | st.text(max_size=20))
+def test_any_text(before: str) -> None:
+    found = complete(before, KNOWN)
+    assert len(found) <= CANDIDATES_MAX
+    for each in found:
+        assert 0 <= each.replaces <= len(before) and each.text and each.shows
+    usage(before, KNOWN.commands)
+
+
+@given(
+    st.sampled_from([form.verb for form in KNOWN.commands]),
+    st.sampled_from(["", "b", "1", ":", "o"]),
+    st.integers(0, 3),
+)
+def test_no_argument_of_any_command_breaks_it(verb: str, start: str, given: int) -> None:
+    before = f"/{verb} " + "1 " * given + start
+    for each in complete(before, KNOWN):
+        replaced = before[len(before) - each.replaces :]
+        goes_on = each.text.removeprefix("@").casefold().startswith(replaced.lstrip("#@").casefold())
+        assert goes_on or each.hint.startswith(f":{replaced.strip(':')}")
+
+
+@given(st.integers(1, 14))
+def test_a_candidate_leads_on(length: int) -> None:
+    """Typing on from a verb's beginning keeps the verb among the candidates."""
+    for form in KNOWN.commands:
+        assert f"/{form.verb} " in texts(f"/{form.verb}"[: length + 1])

@@ -1,0 +1,41 @@
+"""What has been seen lately: the most recent first, and never more than so many."""
+
+from chat_client.common import recency
+from chat_client.common.recency import Recent
+from chat_client.sdk.events import Connected
+from chat_server.protocol.events import Chat, File, Message, Presence, SignedIn
+from chat_server.protocol.help import forms
+
+
+def said(id_: int, user: str, chat: str = "main", text: str = "hi", file: File | None = None) -> Message:
+    return Message(id_, id_, chat, user, "2026-11-21T12:00:00.000Z", text, file=file)
+
+
+def test_who_spoke_last_comes_first() -> None:
+    seen = Recent()
+    for event in (said(1, "bob"), said(2, "carol", "@carol", "two\nlines"), said(3, "bob"), Presence("dave", True)):
+        seen.note(event)
+    chats = [Chat(name, 0, 0, muted=False) for name in ("main", "#ops")]
+    seen.note(Connected("a:1", SignedIn("me", False, 1, "h", chats, [], []), False))
+    known = seen.known(forms(), "#ops", None)
+    assert known.users == ["bob", "carol", "dave"]
+    assert known.chats == ["#ops", "main", "@carol"]
+    assert known.messages == [(3, "bob: hi"), (2, "carol: two…"), (1, "bob: hi")]
+    assert "open" in [form.verb for form in known.commands]
+
+
+def test_files() -> None:
+    seen = Recent()
+    seen.note(said(1, "bob", file=File(9, "a.png", 3, "x")))
+    assert seen.known((), "main", None).files == [(9, "a.png")]
+
+
+def test_it_is_bounded() -> None:
+    seen = Recent()
+    for number in range(3000):
+        seen.note(said(number, f"user{number}", f"@user{number}"))
+        seen.note(Presence(f"guest{number}", True))
+    known = seen.known((), "main", None)
+    assert len(known.users) <= recency.USERS_MAX and len(known.chats) <= recency.CHATS_MAX + 1
+    assert len(known.messages) == recency.MESSAGES_MAX
+    assert known.users[0] == "user2999"

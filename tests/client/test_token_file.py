@@ -1,0 +1,69 @@
+"""The file with tokens."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from chat_client.sdk.server_address import read
+from chat_client.token_file import TokenFile, last_server
+
+
+def tokens(path: Path, servers: str) -> TokenFile:
+    return TokenFile(path, read(servers))
+
+
+def got(path: Path, servers: str, user: str = "bob") -> list[str | None]:
+    """What each of the servers would be sent."""
+    file = tokens(path, servers)
+    return [file.get(user, server) for server in read(servers)]
+
+
+def test_tokens_are_kept_by_server_and_user(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "tokens.json"
+    here, there = tokens(path, "a:1"), tokens(path, "b:2,c:3")
+    assert (got(path, "a:1"), here.last_user(), last_server(path)) == ([None], None, None)
+    here.put("bob", "one")
+    there.put("bob", "two")
+    here.put("Carol", "three")
+    assert (got(path, "a:1", "BOB"), got(path, "b:2,c:3"), got(path, "a:1", "carol")) == (
+        ["one"], ["two", "two"], ["three"],
+    )  # fmt: skip
+    assert (here.last_user(), there.last_user(), last_server(path)) == ("Carol", "bob", "a:1")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    here.drop("carol", "another one")
+    assert got(path, "a:1", "carol") == ["three"], "somebody has signed in again meanwhile"
+    here.drop("carol", "three")
+    here.drop("nobody", "x")
+    assert (got(path, "a:1", "carol"), here.last_user(), got(path, "a:1")) == ([None], None, ["one"])
+    assert [file.name for file in path.parent.iterdir()] == ["tokens.json"]
+
+
+def test_a_token_belongs_to_the_server_and_not_to_how_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    tokens(path, "localhost,chat.example.org:9").put("bob", "one")
+    assert got(path, "chat.example.org:9,127.0.0.1:8000") == ["one", "one"]
+    assert got(path, "[::1]:8000") == got(path, "CHAT.example.org.:9") == ["one"]
+    assert tokens(path, "127.0.0.1").last_user() == "bob"
+    assert last_server(path) == "localhost:8000,chat.example.org:9", "as it was named"
+
+
+def test_no_stranger_is_sent_a_token(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    tokens(path, "localhost").put("bob", "one")
+    assert got(path, "stranger.org,localhost,localhost:8001,127.0.0.2") == [None, "one", None, None]
+
+
+def test_a_damaged_file_is_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_bytes(b'{"servers": [')
+    assert (got(path, "a:1"), last_server(path)) == ([None], None)
+    tokens(path, "a:1").put("bob", "one")
+    assert got(path, "a:1") == ["one"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        tokens(tmp_path / "file" / "tokens.json", "a:1").put("bob", "one")
+    assert (tmp_path / "file").read_text() == ""

@@ -1,0 +1,126 @@
+import pytest
+
+from chat_client.sdk.events import Ended
+from chat_client.tui.state import navigation
+from chat_client.tui.state.effects import Results, Shown
+from chat_client.tui.state.replies import answered
+from chat_client.tui.state.screen import Question, Transfer
+from chat_server.protocol.events import Banned, Chat, Found, Page
+from tests.client.people import Me, said
+
+
+def test_the_title_tells_what_is_unread_elsewhere_where_the_sides_are_folded_away() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 4, topic="plans", muted=False), columns=60, rows=15)
+    assert me.text("title").split() == ["main", "everyone", "#team", "4"]
+    me.screen.open_name = "#team"
+    assert "#team  plans" in me.text("title")
+
+
+def test_a_file_on_its_way_has_a_meter_and_a_speed() -> None:
+    me = Me()
+    me.screen.transfers[1] = Transfer("photo.png", sending=True, done=512 << 10, size=1 << 20, rate=256 << 10, left=2)
+    assert "↑ photo.png ━━━━━━━━━━━━ 50% · 256 KiB/s · 2 s left" in me.text("bar")
+
+
+def test_an_end_is_told() -> None:
+    me = Me()
+    me.hear(Ended("signed_out", "signed out from elsewhere"))
+    assert "○ signed out from elsewhere" in me.text("status")
+
+
+def test_one_line_is_one_line_whatever_it_holds() -> None:
+    me = Me(Chat("main", 0, 0, topic="one\ntwo\x1b[2J", muted=False))
+    assert len(me.rows("title")) == 1 and "\x1b" not in me.text("title") and "\n" not in me.text("title")
+
+
+def test_the_most_pressing_of_many_chats_is_told_and_how_many_more() -> None:
+    teams = [Chat(f"#team{number}", 0, 1, muted=False) for number in range(9)]
+    me = Me(Chat("main", 0, 0, muted=False), *teams, Chat("@bob", 0, 2, muted=False), columns=60, rows=15)
+    me.hear(said(1, "@alice", chat="#team7"))
+    assert me.text("title").split() == ["main", "everyone", "#team7", "@1", "2", "@bob", "2", "+8"]
+
+
+def test_a_small_screen_says_too_that_one_has_scrolled_up() -> None:
+    me = Me(columns=60, rows=15)
+    me.load(*(said(id) for id in range(1, 101)))
+    assert not any(region.name == "bar" for region in me.frame().regions)
+    navigation.scroll(me.screen, 20)
+    assert "newer below · Esc" in me.text("bar")
+
+
+def test_a_selected_message_says_what_can_be_done_with_it() -> None:
+    me = Me(columns=60, rows=15)
+    me.load(said(1, who="alice"))
+    navigation.choose(me.screen, -1)
+    assert me.text("bar") == " #1 r reply · + react · e edit · d delete · t thread · Esc"
+    me.screen.columns = 110
+    assert me.text("bar").endswith("y copy · Esc") and not me.frame().cursor
+    me.hear(said(2), said(3, who="alice", deleted=True))
+    navigation.choose(me.screen, 1)
+    assert me.text("bar") == " #2 r reply · + react · t thread · y copy · Esc"
+    navigation.choose(me.screen, 1)
+    assert me.text("bar") == " #3 t thread · y copy · Esc"
+
+
+def test_what_is_told_for_a_moment_does_not_hide_what_keys_do() -> None:
+    me = Me()
+    me.load(said(1, who="alice"))
+    me.screen.tell("done", "changed #1")
+    navigation.choose(me.screen, -1)
+    assert me.text("bar").startswith(" #1 r reply"), "what was told before makes room"
+    me.screen.tell("info", "the server closes")
+    assert me.text("bar").startswith(" #1  the server closes")
+    navigation.compose(me.screen, "edit")
+    me.screen.tell("info", "the server closes")
+    assert me.text("bar").startswith(" editing  the server closes")
+
+
+def test_below_what_was_found_it_is_said_where_a_text_goes() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me.load()
+    answered(me.screen, Results("search · x"), "search", [said(9, chat="@bob")], Found(1), me.now)
+    me.screen.typed = "just between us"
+    assert me.text("bar").startswith(" Enter sends this to everyone and leaves")
+    me.screen.typed = ""
+    why = Shown("main", "/history @bob limit 5")
+    answered(me.screen, why, "history", [said(9, chat="@bob")], Page("@bob", 1), me.now)
+    me.screen.typed = "just between us"
+    assert me.text("bar").startswith(" Enter sends this to bob")
+
+
+def test_who_is_banned_is_offered_what_is_left() -> None:
+    me = Me()
+    me.load(said(1, who="alice"))
+    me.hear(Banned("2036-01-01T00:00:00.000Z", "three reports"))
+    navigation.choose(me.screen, -1)
+    assert me.text("bar").startswith(" #1 d delete · t thread")
+    for kind in ("reply", "react", "edit"):
+        navigation.compose(me.screen, kind)
+        assert me.screen.composing is None and "you are banned" in me.text("bar")
+
+
+def test_an_empty_line_says_where_a_text_goes() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    assert me.screen.hint == "message to everyone · / for commands"
+    me.load()
+    navigation.open_chat(me.screen, "@bob")
+    me.load(chat="@bob")
+    assert me.screen.hint == "message to bob · / for commands"
+    me.hear(said(1, chat="@bob"))
+    navigation.clicked(me.screen, 1)
+    assert me.screen.hint == "message to bob · / for commands", "which a click does not change"
+    navigation.choose(me.screen, -1)
+    assert me.screen.hint == ""
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 110, 200])
+def test_a_question_says_at_any_width_which_key_says_yes(columns: int) -> None:
+    me = Me(columns=columns)
+    me.load()
+    for text in (
+        "paste 9 lines?",
+        "50000 of at most 4096 characters: send a file to #a-chat-with-a-long-name?",
+    ):
+        me.screen.question = Question(text, "file")
+        row = me.rows("bar")[0]
+        assert " Enter: yes" in row and row.startswith(f" {text[:12]}")

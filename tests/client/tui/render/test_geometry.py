@@ -1,0 +1,20 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_client.tui.render.geometry import geometry
+
+
+@given(st.integers(20, 400), st.integers(5, 120), st.integers(1, 50), st.booleans(), st.booleans())
+def test_all_rows_and_columns_are_given_out(columns: int, rows: int, wanted: int, bar: bool, sides: bool) -> None:
+    parts = geometry(columns, rows, wanted, bar, sides)
+    assert parts.left + parts.middle + parts.right == columns
+    assert parts.middle >= min(columns, 50)
+    assert parts.input <= 6
+    if rows >= 8:
+        assert 1 + parts.feed_rows + parts.bar + parts.input + 1 == rows
+
+
+def test_the_sides_fold_away() -> None:
+    assert (geometry(60, 15, 1, False).left, geometry(60, 15, 1, False).right) == (0, 0)
+    assert geometry(110, 34, 1, False).left and geometry(110, 34, 1, False).right
+    assert geometry(110, 34, 1, False, sides=False).middle == 110

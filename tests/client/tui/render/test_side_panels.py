@@ -1,0 +1,89 @@
+from chat_client.tui.state import navigation
+from chat_client.tui.state.effects import SetText
+from chat_client.tui.state.screen import Jump
+from chat_server.protocol.events import Chat
+from tests.client.people import Me, said
+
+
+def test_chats_with_what_is_unread_in_them() -> None:
+    me = Me(
+        Chat("main", 0, 0, muted=False),
+        Chat("#team", 0, 4, muted=False),
+        Chat("#noise", 0, 2000, muted=True),
+        Chat("@bob", 0, 1, muted=False),
+    )
+    me.hear(said(3000, "@alice", chat="#team"))
+    rows = me.rows("left")
+    assert [row.split()[:2] for row in rows[1:4]] == [["▌1", "main"], ["2", "#noise"], ["3", "#team"]]
+    assert "999+" in rows[2] and "@1  5 " in rows[3]
+    assert rows[6].split()[:3] == ["4", "○", "bob"]
+
+
+def test_the_open_chat_is_in_sight_however_many_there_are() -> None:
+    me = Me(*(Chat(f"#chat{number}", 0, 0, muted=False) for number in range(100)))
+    me.screen.open_name = "#chat90"
+    assert any("▌" in row and "#chat90" in row for row in me.rows("left"))
+
+
+def test_chats_stand_in_the_same_order_whenever_they_come() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("#b", 0, 0, muted=False), Chat("@Zoe", 0, 0, muted=False))
+    me.hear(said(1, chat="@bob"), said(2, chat="#A"))
+    assert list(me.screen.rooms) == ["main", "#A", "#b", "@bob", "@Zoe"]
+
+
+def test_what_is_unread_out_of_sight_is_told_at_that_end() -> None:
+    people = [Chat(f"@user{number:02d}", 0, 0, muted=False) for number in range(60)]
+    me = Me(Chat("main", 0, 3, muted=False), *people)
+    me.hear(said(1, chat="@user55"), said(2, chat="@user56"))
+    rows = me.rows("left")
+    assert "↑" not in rows[0] and rows[-1].split() == ["↓", "32", "more", "2", "│"]
+    me.screen.open_name = "@user30"
+    rows = me.rows("left")
+    assert rows[0].split()[-2:] == ["3", "│"] and "▌" in me.text("left")
+    me.screen.open_name = "@user59"
+    assert "↓" not in me.text("left") and "▌" in me.rows("left")[-1]
+
+
+def test_a_click_on_an_invitation_offers_the_command() -> None:
+    me = Me()
+    me.screen.invitations = ["#team"]
+    me.screen.requests = [("#mine", "carol")]
+    region = next(region for region in me.frame().regions if region.name == "left")
+    commands = [row.command for row in region.rows if row.command]
+    assert commands == ["/join #team", "/approve #mine carol"]
+    navigation.offer(me.screen, commands[0], "")
+    assert me.wanted(SetText) == [SetText("/join #team")]
+    navigation.offer(me.screen, commands[0], "half a line")
+    assert not me.wanted(SetText) and "/join #team" in me.text("bar")
+
+
+def test_who_is_here_recent_speakers_first() -> None:
+    me = Me()
+    me.status(["zed", "bob", "carol", "alice"])
+    me.load()
+    me.hear(said(1, who="zed"))
+    assert [row.split()[-1] for row in me.rows("right")[1:5]] == ["zed", "alice", "bob", "carol"]
+
+
+def test_members_of_a_chat_online_or_not_and_its_owner() -> None:
+    team = Chat("#team", 0, 0, owner="bob", members=["alice", "bob", "zoe"], muted=False)
+    me = Me(Chat("main", 0, 0, muted=False), team)
+    me.status(["alice", "bob", "carol"], team)
+    me.screen.open_name = "#team"
+    text = me.text("right")
+    assert "bob ★" in text and "○ zoe" in text and "carol" not in text
+
+
+def test_more_people_than_rows() -> None:
+    me = Me()
+    me.status([f"user{number}" for number in range(100)])
+    assert "more" in me.rows("right")[-1]
+
+
+def test_the_dialog_shows_what_was_found() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 4, muted=False), Chat("@tea", 0, 0, muted=False))
+    me.screen.jump = Jump("tea")
+    rows = me.rows("jump")
+    assert "jump to tea" in rows[0] and "#team" in rows[1] and "@tea" in rows[2]
+    me.screen.jump = Jump("zzz")
+    assert "nothing has this" in me.text("jump")

@@ -1,0 +1,290 @@
+import pytest
+
+from chat_client.sdk.errors import Refused
+from chat_client.sdk.events import Connecting, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
+from chat_client.tui.state import navigation
+from chat_client.tui.state.effects import Attention
+from chat_server.protocol.events import (
+    Banned,
+    Chat,
+    Closing,
+    DelayedFailed,
+    DelayedSet,
+    Expired,
+    Invited,
+    Joined,
+    JoinRequest,
+    Left,
+    Notice,
+    Presence,
+    ReadMarker,
+    Sent,
+    TopicChanged,
+    Unbanned,
+)
+from tests.client.people import START, Me, at, said
+
+
+def outgoing(state: str, **fields: object) -> Outgoing:
+    arguments = fields.pop("arguments", {"target": "main", "text": "hello"})
+    return Outgoing("k", "send", arguments, START, state, **fields)  # type: ignore[arg-type]
+
+
+def test_the_open_chat_is_loaded_once_connected_and_shown() -> None:
+    me = Me()
+    me.load(said(1, "hello"), said(2, "there"))
+    assert "bob  hello" in me.text() and "there" in me.text()
+
+
+def test_what_is_said_while_the_page_is_on_its_way_is_not_lost() -> None:
+    me = Me()
+    me.hear(said(3, "live"))
+    me.load(said(1), said(2))
+    (ask,) = me.asked("history")
+    assert ask.arguments == {"chat": "main", "limit": 100, "after": 2}
+
+
+def test_what_comes_before_its_page_comes_once() -> None:
+    me = Me()
+    me.load(said(1))
+    me.hear(said(2, "once"), said(2, "once"))
+    assert me.text().count("once") == 1
+
+
+def test_own_messages_from_waiting_to_sent() -> None:
+    me = Me()
+    me.load()
+    me.hear(outgoing("waiting"))
+    assert "hello ◌ waiting" in me.text() and "1 to send" in me.text("status")
+    me.hear(outgoing("sent", reply=Sent(5, at(5))))
+    assert "hello ✓" in me.text() and "waiting" not in me.text() and "to send" not in me.text("status")
+
+
+def test_a_message_that_comes_back_by_itself_first_stands_once() -> None:
+    me = Me()
+    me.load()
+    me.hear(outgoing("waiting"), said(5, "hello", who="alice"), outgoing("sent", reply=Sent(5, at(5))))
+    assert me.text().count("hello") == 1
+
+
+def test_what_is_refused_stays_with_the_reason() -> None:
+    me = Me()
+    me.load()
+    me.hear(outgoing("waiting"), outgoing("failed", error=Refused("banned", "you are banned")))
+    assert "✗ not sent: you are banned" in me.text() and "banned" not in me.text("bar")
+    assert me.asked("status")
+
+
+def test_what_is_held_asks() -> None:
+    me = Me()
+    me.load()
+    me.hear(outgoing("held"))
+    assert "1 held: /confirm or /discard" in me.text("status")
+    me.hear(outgoing("discarded"))
+    assert "hello" not in me.text()
+
+
+def test_unread_numbers_and_markers_of_other_devices() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me.hear(said(1, chat="@bob"), said(2, chat="@bob"))
+    assert any(row.endswith(" 2  │") and "bob" in row for row in me.rows("left"))
+    me.hear(ReadMarker("@bob", 2))
+    assert not any(row.endswith(" 2  │") for row in me.rows("left"))
+
+
+def test_a_marker_of_another_device_in_a_chat_that_was_not_opened() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 9, muted=False))
+    me.load()
+    me.hear(ReadMarker("@bob", 4))
+    assert me.asked("status") and me.screen.rooms["@bob"].unread == 0
+    me.status(["alice"], Chat("@bob", 4, 5, muted=False))
+    assert me.screen.rooms["@bob"].unread == 5
+
+
+def test_attention_for_one_to_one_and_mentions_alone() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False), Chat("@carol", 0, 0, muted=True))
+    me.load()
+    me.screen.focused = False
+    me.hear(said(1, "hello all"))
+    me.hear(said(2, "hello", who="carol", chat="@carol"))
+    assert not me.wanted(Attention)
+    me.hear(said(3, "hey @alice\x1b]0;x\x07"))
+    (ring,) = me.wanted(Attention)
+    assert ring.title == "bob in main" and "\x1b" not in ring.body
+    me.now += 5
+    me.hear(said(4, "psst", chat="@bob"))
+    assert me.wanted(Attention)
+
+
+def test_what_calls_nobody_neither_rings_nor_counts_nor_stands_out() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me.load()
+    me.screen.focused = False
+    me.hear(said(1, "psst @alice", mentions=[]))
+    assert not me.wanted(Attention) and not me.screen.open.calls
+    (row,) = [row for region in me.frame().regions for row in region.rows if row.id == 1]
+    assert not row.fill and not any("me" in style.split() for style, _ in row.fragments)
+
+
+def test_an_edit_that_names_one_counts_and_one_that_does_so_no_more_does_not() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 0, muted=False))
+    me.load()
+    room = me.screen.room("#team")
+    me.hear(said(1, "hello", chat="#team"), said(1, "@alice", chat="#team", seq=2))
+    assert room.calls == {1} and room.unread == 1 and not me.wanted(Attention)
+    me.hear(said(1, "hello", chat="#team", seq=3))
+    assert not room.calls
+
+
+def test_a_change_of_an_old_message_is_no_new_one() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 2, muted=False))
+    me.load()
+    me.hear(said(1, "old", chat="@bob", seq=9, reactions={"👍": ["bob"]}))
+    assert me.screen.rooms["@bob"].unread == 2 and not me.wanted(Attention)
+
+
+def test_attention_for_what_the_page_of_keys_hides() -> None:
+    me = Me()
+    me.load()
+    navigation.toggle_help(me.screen)
+    me.hear(said(1, "hey @alice"))
+    assert me.wanted(Attention)
+
+
+def test_mentions_among_what_was_missed_are_counted() -> None:
+    me = Me(connect=False)
+    me.hear(Connecting("localhost:8000", 1), said(5, "hey @alice"), said(6, "hey all"))
+    me.connect(Chat("main", 4, 2, muted=False))
+    assert "@1  2 " in me.text("left")
+
+
+def test_no_attention_for_what_is_watched_or_was_missed() -> None:
+    me = Me()
+    me.load()
+    me.hear(said(1, "@alice"))
+    me.hear(Lost("gone", 5), Connecting("localhost:8000", 1), said(2, "@alice", chat="@bob"))
+    assert not me.wanted(Attention)
+
+
+def test_after_a_break_without_a_gap_all_stays() -> None:
+    me = Me()
+    me.load(said(1))
+    me.hear(Lost("gone", 5), Connecting("localhost:8000", 1), said(2, "missed"))
+    me.connect(Chat("main", 0, 2, muted=False), resumed=True)
+    assert "missed" in me.text() and not me.asked("history")
+
+
+def test_after_a_break_with_a_gap_all_is_fetched_anew() -> None:
+    me = Me()
+    me.load(said(1, "old"))
+    me.hear(Lost("gone", 5), Forgotten())
+    me.connect()
+    me.load(said(1, "new"))
+    assert "new" in me.text() and "old" not in me.text()
+    assert "the server was restored from an older copy" in me.text("bar")
+
+
+def test_a_lost_connection_counts_down() -> None:
+    me = Me()
+    me.hear(Lost("the server hung up", me.screen.elapsed + 7))
+    assert "○ not connected · next try in 7 s (/reconnect) · the server hung up" in me.text("status")
+
+
+def test_who_is_there() -> None:
+    me = Me()
+    me.hear(Presence("bob", True), Presence("carol", False))
+    assert "● bob" in me.text("right") and "carol" not in me.text("right")
+
+
+def test_a_ban_and_its_end() -> None:
+    me = Me()
+    me.load()
+    me.hear(Banned("2026-11-18T20:00:00.000Z", "three reports"))
+    assert "banned until" in me.text("status")
+    assert "you are banned until 20:00:00, in 8 h 54 min: three reports" in " ".join(me.text().split())
+    me.hear(Unbanned())
+    assert "banned" not in me.text("status")
+
+
+def test_events_of_rooms() -> None:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 0, owner="alice", members=["alice"], muted=False))
+    me.load()
+    me.hear(Invited("#x", "bob"))
+    assert "bob invites you to #x; /join #x accepts, /decline #x refuses" in " ".join(me.text().split())
+    assert "invited to" in me.text("left") and "   #x" in me.text("left")
+    me.hear(JoinRequest("#team", "carol"))
+    assert "asking to join" in me.text("left") and "carol #team" in me.text("left")
+    me.hear(Joined("#team", "carol"))
+    assert me.screen.rooms["#team"].members == ["alice", "carol"] and "asking" not in me.text("left")
+    me.hear(TopicChanged("#team", "plans", "carol"))
+    assert me.screen.rooms["#team"].topic == "plans"
+    me.hear(Left("#team", "alice", by="carol"))
+    assert "#team" not in me.screen.rooms and "carol removed you from #team" in me.text()
+
+
+def test_what_has_expired_is_gone() -> None:
+    me = Me()
+    me.load(said(1, "first"), said(2, "second"))
+    me.hear(Expired("main", [1]))
+    assert "first" not in me.text() and "second" in me.text()
+
+
+def test_an_event_of_a_newer_server_is_told_in_plain_words() -> None:
+    me = Me()
+    me.load()
+    me.hear(Unknown("poll_opened", {"by": "bob", "options": ["tea", "coffee"], "secret": False}))
+    assert "poll opened: by: bob, options: tea; coffee, secret: no" in me.text()
+
+
+def test_notices_are_told_but_not_those_of_a_sign_in() -> None:
+    me = Me(connect=False)
+    me.hear(Connecting("localhost:8000", 1), Notice("welcome, alice"))
+    me.connect()
+    me.load()
+    me.hear(Notice("the server restarts at noon", by="carol"))
+    assert "announcement by carol: the server restarts at noon" in me.text() and "welcome" not in me.text()
+
+
+def test_a_limit_is_told_once_and_without_its_code() -> None:
+    me = Me()
+    me.load()
+    why = "nothing was sent: you have sent the 20 messages that one may until 09:00:00 UTC"
+    me.hear(outgoing("waiting"), outgoing("failed", error=Refused("rate_limited", why)))
+    assert "✗ not sent: you have sent the 20" in me.text()
+    assert "rate_limited" not in me.text() + me.text("bar")
+
+
+def test_delayed_messages_are_told_in_the_servers_words() -> None:
+    me = Me()
+    me.load()
+    me.hear(Outgoing("k", "send_delayed", {"target": "main"}, START, "sent", reply=DelayedSet(3, at(400))))
+    assert "delayed message 3 goes out at 08:06:40" in me.text() and "/cancel_delayed 3" in me.text()
+    me.hear(DelayedFailed(3, "unknown_user"))
+    assert "delayed message 3 was not sent: its receiver is gone" in me.text()
+
+
+def test_why_one_was_thrown_out_stays_to_be_read() -> None:
+    me = Me()
+    me.load()
+    me.hear(Closing("an operator closed this connection: too loud", "kicked"))
+    assert "an operator closed this connection: too loud" in me.text()
+    me.hear(Closing("the server stops", "stopping"))
+    assert "the server stops" not in me.text() and "the server stops" in me.text("bar")
+
+
+def test_a_token_that_cannot_be_kept_is_told_though_the_first_page_comes() -> None:
+    me = Me()
+    me.hear(TokenNotKept("Not a directory"))
+    me.load(said(1))
+    assert "the token cannot be kept: Not a directory; sign in anew next time" in me.text("bar")
+
+
+@pytest.mark.parametrize("does", ["chooses", "replies"])
+def test_who_acts_on_what_expires_is_told(does: str) -> None:
+    me = Me()
+    me.load(said(1), said(2))
+    navigation.choose(me.screen, -1)
+    if does == "replies":
+        navigation.compose(me.screen, "reply")
+    me.hear(Expired("main", [2]))
+    assert "#2 has expired" in me.text("bar") and me.screen.typing

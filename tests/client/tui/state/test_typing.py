@@ -1,0 +1,283 @@
+from collections.abc import Callable
+
+import pytest
+
+from chat_client.common.local_commands import OWN, with_own
+from chat_client.tui.state import navigation
+from chat_client.tui.state.effects import (
+    Ask,
+    CancelTransfers,
+    Confirm,
+    Discard,
+    Effect,
+    GetFile,
+    InsertText,
+    Leave,
+    Post,
+    Reconnect,
+    Run,
+    SendFile,
+    SendText,
+    SetText,
+)
+from chat_client.tui.state.screen import Screen
+from chat_client.tui.state.typing import FORMS, answer, chat_named, pasted, submit, type_anyway
+from chat_server.protocol.events import Chat, Expired, Thread
+from chat_server.protocol.help import forms
+from tests.client.people import Me, said
+
+
+def ready() -> Me:
+    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me.load(said(1), said(2, "mine", who="alice"), said(3, reactions={"👍": ["alice"]}))
+    me.wanted()
+    return me
+
+
+def test_plain_text_goes_to_the_open_chat() -> None:
+    me = ready()
+    assert submit(me.screen, "hello\nthere")
+    navigation.open_chat(me.screen, "@bob")
+    submit(me.screen, "//etc")
+    first, second = me.wanted(Post)
+    assert first == Post("send", {"target": "main", "text": "hello\nthere"})
+    assert second == Post("send", {"target": "@bob", "text": "/etc"})
+
+
+def test_a_text_that_is_too_long_stays_in_the_input() -> None:
+    me = ready()
+    assert not submit(me.screen, "x" * 5000)
+    assert "at most 4096" in me.text("bar") and not me.wanted(Post)
+    assert not submit(me.screen, "   ")
+
+
+@pytest.mark.parametrize(
+    "line, wanted",
+    [
+        ("/reconnect", Reconnect()),
+        ("/confirm", Confirm()),
+        ("/discard", Discard()),
+        ("/cancel", CancelTransfers()),
+        ("/quit", Leave()),
+        ("/send_file bob ~/my photo.png", SendFile("main", "@bob", "~/my photo.png")),
+        ("/get_file #7", GetFile("main", 7, None)),
+        ("/get_file 7 b.png", GetFile("main", 7, "b.png")),
+        ("/open_file 7", GetFile("main", 7, None, open=True)),
+    ],
+)
+def test_commands_of_the_client(line: str, wanted: Effect) -> None:
+    me = ready()
+    assert submit(me.screen, line)
+    assert me.wanted(type(wanted)) == [wanted]
+
+
+def test_other_commands_are_the_servers() -> None:
+    me = ready()
+    submit(me.screen, "/who bob")
+    assert [effect.line for effect in me.wanted(Run)] == ["/who bob"]
+
+
+@pytest.mark.parametrize("line", ["/open", "/open #nowhere", "/search", "/thread", "/send_file bob", "/get_file x"])
+def test_what_is_missing_is_said(line: str) -> None:
+    me = ready()
+    submit(me.screen, line)
+    assert "✗" in me.text() and not me.wanted()
+
+
+def test_chats_are_opened_by_name() -> None:
+    me = ready()
+    submit(me.screen, "/open BOB")
+    assert me.screen.open_name == "@bob"
+    submit(me.screen, "/open stranger")
+    assert [effect.line for effect in me.wanted(Run)] == ["/get_chat_with @stranger"]
+    assert chat_named(me.screen, "Main") == "main"
+
+
+def test_history_around_an_id_is_shown_in_place() -> None:
+    me = ready()
+    submit(me.screen, "/history @bob around #40")
+    (ask,) = [ask for ask in me.asked("history") if "around" in ask.arguments]
+    assert me.screen.open_name == "@bob" and ask.arguments["around"] == 40
+
+
+def test_replying_editing_and_reacting_to_the_selected_message() -> None:
+    me = ready()
+    navigation.choose(me.screen, -1)
+    navigation.compose(me.screen, "react")
+    submit(me.screen, ":tada:")
+    assert me.wanted(Ask)[-1].arguments == {"id": 3, "emoji": "🎉"}
+    navigation.choose(me.screen, -1)
+    navigation.compose(me.screen, "react")
+    submit(me.screen, "👍")
+    assert me.wanted(Ask)[-1].verb == "unreact"
+    navigation.choose(me.screen, -1)
+    navigation.compose(me.screen, "reply", "a draft")
+    submit(me.screen, "/not a command")
+    assert me.wanted(Post, SetText)[1:] == [
+        Post("reply", {"id": 3, "text": "/not a command"}),
+        SetText("a draft"),
+    ]
+    navigation.choose(me.screen, -1)
+    navigation.choose(me.screen, -1)
+    navigation.compose(me.screen, "edit")
+    submit(me.screen, "changed")
+    assert me.wanted(Ask)[-1].arguments == {"id": 2, "text": "changed"}
+    assert me.screen.composing is None
+
+
+def test_deleting_asks_first() -> None:
+    me = ready()
+    for yes in (False, True):
+        navigation.choose(me.screen, -1)
+        navigation.choose(me.screen, -1)
+        navigation.delete(me.screen)
+        assert "delete #2 “mine”?  Enter: yes" in me.text("bar")
+        answer(me.screen, yes)
+        assert [ask.verb for ask in me.wanted(Ask)] == ["delete"] * yes
+        assert me.screen.typing and me.screen.feed.selected is None
+
+
+def test_what_would_be_refused_is_not_asked_about() -> None:
+    me = ready()
+    navigation.choose(me.screen, -1)
+    navigation.delete(me.screen)
+    assert me.screen.question is None and "only your own messages" in me.text("bar")
+    me.screen.operator = True
+    navigation.delete(me.screen)
+    assert me.screen.question is not None
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda screen: navigation.compose(screen, "reply"),
+        lambda screen: navigation.compose(screen, "react"),
+        lambda screen: navigation.compose(screen, "edit"),
+        navigation.delete,
+        navigation.copy_id,
+        navigation.copy_text,
+        navigation.thread_of_selected,
+        navigation.enter_on_selected,
+        navigation.escape,
+        lambda screen: navigation.open_chat(screen, "@bob"),
+        lambda screen: navigation.clicked(screen, 1),
+        lambda screen: type_anyway(screen, "a block\nthat is pasted"),
+    ],
+)
+def test_choosing_ends_with_what_one_does(act: Callable[[Screen], object]) -> None:
+    me = ready()
+    me.hear(said(4, "mine", who="alice"))
+    navigation.choose(me.screen, -1)
+    assert me.screen.choosing and not me.screen.typing
+    act(me.screen)
+    assert not me.screen.choosing
+
+
+def test_no_click_makes_letters_act() -> None:
+    me = ready()
+    for id in (1, 2, 2, 3):
+        navigation.clicked(me.screen, id)
+        assert me.screen.typing and not me.screen.choosing
+    navigation.choose(me.screen, -1)
+    assert me.screen.choosing and me.screen.feed.selected == 3
+
+
+@pytest.mark.parametrize(
+    "typed, meant",
+    [(":tada:", "🎉"), (":tada", "🎉"), ("tada", "🎉"), (":👍", "👍"), ("👍", "👍"), (":)", ":)"), ("+1", "👍")],
+)
+def test_what_a_reaction_is(typed: str, meant: str) -> None:
+    me = ready()
+    navigation.choose(me.screen, -1)
+    navigation.choose(me.screen, -1)
+    navigation.compose(me.screen, "react")
+    assert submit(me.screen, typed)
+    assert me.wanted(Ask)[-1].arguments["emoji"] == meant
+
+
+def test_a_word_in_place_of_an_emoji_stays_in_the_line() -> None:
+    me = ready()
+    navigation.choose(me.screen, -1)
+    navigation.compose(me.screen, "react")
+    assert not submit(me.screen, "hello there") and not submit(me.screen, ":")
+    assert me.screen.composing is not None and not me.wanted(Ask) and "is no emoji" in me.text("bar")
+
+
+def test_what_is_typed_at_a_question_is_typed() -> None:
+    me = ready()
+    pasted(me.screen, "x\n" * 50)
+    type_anyway(me.screen, "y")
+    assert me.screen.question is None and me.wanted() == [InsertText("y")]
+
+
+def test_a_small_paste_is_taken_and_a_big_one_asks() -> None:
+    me = ready()
+    pasted(me.screen, "two\r\nlines")
+    assert me.wanted() == [InsertText("two\nlines")]
+    pasted(me.screen, "x\n" * 50)
+    assert not me.wanted() and "paste 51 lines, 100 characters?" in me.text("bar")
+    answer(me.screen, True)
+    assert me.wanted() == [InsertText("x\n" * 50)]
+
+
+def test_what_is_too_long_for_a_message_may_go_out_as_a_file() -> None:
+    me = ready()
+    text = "x" * (me.screen.text_max + 1)
+    pasted(me.screen, text)
+    assert "send a file to main?" in me.text("bar")
+    answer(me.screen, True)
+    assert me.wanted() == [SendText("main", text)]
+    assert not submit(me.screen, text) and not me.wanted()
+    answer(me.screen, True)
+    assert me.wanted() == [SetText(""), SendText("main", text)]
+    assert not submit(me.screen, text)
+    answer(me.screen, False)
+    assert not me.wanted(), "it stays in the line"
+
+
+def test_text_in_a_thread_answers_it() -> None:
+    me = ready()
+    navigation.open_thread(me.screen, 1)
+    (ask,) = me.asked("thread")
+    me.answer(ask, [said(1)], Thread(1, "main", 0))
+    submit(me.screen, "in the thread")
+    navigation.clicked(me.screen, 1)
+    assert me.wanted(Post) == [Post("reply", {"id": 1, "text": "in the thread"})]
+
+
+def test_a_thread_whose_beginning_is_gone_is_answered_where_it_can_be() -> None:
+    me = ready()
+    navigation.open_thread(me.screen, 1)
+    (ask,) = me.asked("thread")
+    me.answer(ask, [said(1), said(5, reply_to=1), said(6, reply_to=5)], Thread(1, "main", 2))
+    me.hear(Expired("main", [1]))
+    submit(me.screen, "to what is left")
+    assert me.wanted(Post) == [Post("reply", {"id": 5, "text": "to what is left"})]
+    me.hear(said(5, seq=9, deleted=True), Expired("main", [6]))
+    assert me.screen.hint == "nothing is left here to answer · Esc"
+    assert not submit(me.screen, "to nobody") and not me.wanted(Post)
+    assert "nothing is left in this thread" in me.text("bar")
+
+
+def test_help_tells_what_there_is_here() -> None:
+    me = ready()
+    submit(me.screen, "/help")
+    assert [effect.line for effect in me.wanted(Run)] == ["/help"]  # not told yet what there is
+    me.screen.commands = with_own(forms(), (*OWN, *FORMS))
+    submit(me.screen, "/help")
+    text = " ".join(me.text().split())
+    assert "Write: /send_all /send" in text and "Client: /open" in text and "/resume" not in text
+    submit(me.screen, "/help open")
+    assert "/open <chat>" in me.text() and "for example: /open @bob" in me.text()
+    submit(me.screen, "/help opne")
+    assert [effect.line for effect in me.wanted(Run)] == ["/help opne"]
+
+
+def test_a_long_answer_is_shown_from_its_beginning_on() -> None:
+    me = ready()
+    me.screen.columns, me.screen.height = 60, 15
+    me.screen.commands = with_own(forms(), (*OWN, *FORMS))
+    submit(me.screen, "/help")
+    assert me.rows()[0].split()[:2] == ["·", "Chats:"] and "newer below" in me.text("bar")
+    navigation.escape(me.screen)
+    assert "F1 shows the keys" in me.text()

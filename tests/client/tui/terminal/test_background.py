@@ -1,0 +1,70 @@
+import io
+from collections.abc import AsyncIterator
+from typing import cast
+
+import pytest
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.input.typeahead import get_typeahead
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+from chat_client.common.line_editing import listen
+from chat_client.tui.terminal.background import ASK, Ground, theme_on
+from tests.client.tui.terminal.test_terminal import Written
+from tests.harness import TIMEOUT_SECONDS
+
+LIGHT, DARK = "\x1b]11;rgb:ffff/fafa/f0f0\x1b\\", "\x1b]11;rgb:1a/1b/26\x07"
+DONE = "\x1b[?62;22c"
+
+
+@pytest.fixture
+async def terminal() -> AsyncIterator[PipeInput]:
+    with create_pipe_input() as input:
+        yield input
+
+
+async def asked(terminal: PipeInput, answer: str, seconds: float = TIMEOUT_SECONDS) -> tuple[list[str], str]:
+    """What it is found to be, and what was typed meanwhile."""
+    out, found = Written(), list[str]()
+    output = Vt100_Output(cast(io.TextIOWrapper, out), lambda: Size(24, 80), term="xterm", enable_cpr=False)
+    ground = Ground(found.append)
+    listen(terminal, ground.take)
+    terminal.send_text(answer)
+    await ground.ask(terminal, output, seconds)
+    assert out.getvalue() == ASK
+    return found, "".join(key.data for key in get_typeahead(terminal))
+
+
+@pytest.mark.parametrize(
+    ("answer", "found", "typed"),
+    [
+        (LIGHT + DONE, ["light"], ""),
+        (DARK + DONE, ["dark"], ""),
+        (DONE, [], ""),
+        ("hel" + LIGHT + "lo\x1b[A" + DONE, ["light"], "hello\x1b[A"),
+    ],
+)
+async def test_the_terminal_says_what_it_is(terminal: PipeInput, answer: str, found: list[str], typed: str) -> None:
+    assert await asked(terminal, answer) == (found, typed)
+
+
+async def test_a_terminal_that_says_nothing_is_not_waited_for(terminal: PipeInput) -> None:
+    assert await asked(terminal, "hi", seconds=0.01) == ([], "hi")
+
+
+async def test_an_answer_that_comes_late_dresses_and_is_not_typed(terminal: PipeInput) -> None:
+    found, typed = await asked(terminal, "", seconds=0.0)
+    assert (found, typed) == ([], "")
+    terminal.send_text("a" + LIGHT[:7])
+    keys = terminal.read_keys()
+    terminal.send_text(LIGHT[7:] + DONE + "b")
+    assert [key.data for key in keys + terminal.read_keys()] == ["a", "b"] and found == ["light"]
+
+
+def test_colours() -> None:
+    assert [theme_on(colour) for colour in ("rgb:f/f/f", "rgba:0000/0000/0000/ffff", "#ffffff", "")] == [
+        "light",
+        "dark",
+        None,
+        None,
+    ]

@@ -1,0 +1,34 @@
+"""The full-screen client in this process: what a fault ends. The rest of it is in tests/client/screen."""
+
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import DummyInput
+from prompt_toolkit.output import DummyOutput
+
+from chat_client.settings import Settings
+from chat_client.tui.app import App
+from chat_client.tui.state import effects as e
+from tests.client.fake import FakeServer
+from tests.client.sdk.test_chat import Client, client, server
+
+__all__ = ["client", "server"]  # fixtures
+
+
+async def test_a_fault_in_one_effect_loses_no_other(
+    server: FakeServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(text: str) -> None:
+        raise RuntimeError(f"cannot copy {text}")
+
+    chat, _ = await client.sign_in(server)
+    settings = Settings(downloads=tmp_path, data_dir=tmp_path, config_file=tmp_path / "config.toml")
+    with create_app_session(input=DummyInput(), output=DummyOutput()):
+        app = App(chat, settings)
+        monkeypatch.setattr(app._terminal, "copy", fail)
+        app.screen.effects = [e.Copy("this"), e.SetText("kept")]
+        app._carry_out()
+    assert app._view.line.text == "kept" and not app.screen.effects
+    assert "a fault in the client: RuntimeError: cannot copy this" in str(app.screen.flash)
+    assert "in fail" in (tmp_path / "faults.log").read_text()

@@ -1,0 +1,164 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from chat_server.errors import Refusal
+from chat_server.log.entries import Batch, CloseAccount, Configure, Due, Enter, Entry, Limits
+from chat_server.protocol import events as e
+from chat_server.protocol.names import check
+from chat_server.protocol.parse import parse
+from chat_server.rules import Executor
+from chat_server.rules.registry import RULES
+from chat_server.store.database import open_reader, open_writer
+from tests.unit.chat import LIMITS, Chat, dump
+from tests.unit.fakes import HOUR_MS, NOON_MS
+
+NAMES = ("anna", "ben", "cora", "dirk", "ella", "Ödön", "花子")
+
+
+def story() -> list[Batch]:
+    """A log in which a bit of everything happens, several entries a batch."""
+    limits = msgspec.structs.replace(LIMITS, main_rate_count=8, main_rate_window_ms=HOUR_MS)
+    batches = [[Entry(Configure(limits, "history-1"))]]
+    batches.append([Entry(Enter(check(name), None, None, False, name.encode())) for name in NAMES])
+    for number in range(40):
+        user = number % 7 + 1
+        other = NAMES[(number * 3 + 1) % 7]
+        said = (
+            f"/send_all {number}", f"/send {other} {number}", f"/send_delayed {other} {number}m {number}",
+            f"/send_delayed main {number} later", f"/report {other} spam", f"/read main {number}",
+            f"/cancel_delayed {number % 5}", f'{{"cmd":"send_all","text":"{number}","key":"k{number % 3}"}}',
+        )  # fmt: skip
+        entries = [Entry(command(each), user, address=f"192.0.2.{user}") for each in said]
+        batches.append(entries if number != 25 else [*entries, Entry(CloseAccount(None), user), *entries])
+        batches.append([Entry(Due())])
+    return [
+        Batch(number, NOON_MS - number * 60_000, NOON_MS + number * 60_000, entries)
+        for number, entries in enumerate(batches, 1)
+    ]
+
+
+def command(line: str) -> Any:
+    return parse(line, text_chars_max=100).command
+
+
+def play(path: Path, batches: list[Batch]) -> dict[str, list[tuple[Any, ...]]]:
+    path.mkdir(exist_ok=True)
+    executor = Executor(open_writer(path))
+    for batch in batches:
+        executor.execute(batch)
+    executor.close()
+    db = open_reader(path)
+    content = dump(db)
+    db.close()
+    return content
+
+
+def test_the_same_log_gives_the_same_database(tmp_path: Path) -> None:
+    once = play(tmp_path / "one", story())
+    assert once == play(tmp_path / "two", story())
+    assert once == play(tmp_path / "three", [batch for batch in story() for _ in range(2)]), "a log may repeat"
+    assert all(once[table] for table in ("users", "messages", "delayed", "reports", "keys", "tokens", "notices"))
+
+
+_ELSEWHERE = "import sys; from pathlib import Path; from tests.unit.rules.test_executor import play, story\n" + (
+    "print(ascii(play(Path(sys.argv[1]), story())))"
+)
+
+
+def test_another_process_with_another_hash_seed_comes_to_the_same(tmp_path: Path) -> None:
+    here = play(tmp_path / "here", story())
+    for seed in ("1", "77"):
+        ran = subprocess.run(
+            [sys.executable, "-c", _ELSEWHERE, str(tmp_path / seed)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[3],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert ran.stdout.strip() == ascii(here)
+
+
+def test_how_a_log_is_cut_into_batches_changes_nothing_but_the_count(tmp_path: Path) -> None:
+    single = [(batch.at_ms, batch.elapsed_ms, entry) for batch in story() for entry in batch.entries]
+    cut = [Batch(number, at_ms, elapsed_ms, [entry]) for number, (at_ms, elapsed_ms, entry) in enumerate(single, 1)]
+    whole, parts = play(tmp_path / "whole", story()), play(tmp_path / "parts", cut)
+    assert {**whole, "state": []} == {**parts, "state": []}
+
+
+def test_a_batch_that_comes_again_changes_nothing(tmp_path: Path) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    batch = Batch(chat.number + 1, *chat.time.now(), [chat.entry("alice", "/send_all hi")])
+    first = chat.executor.execute(batch)
+    content = chat.dump()
+    again = chat.executor.execute(batch)
+    assert (again.outcomes, again.seq) == ([], first.seq)
+    assert chat.dump() == content
+
+
+def test_after_a_restart_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    chat = Chat(tmp_path, main_rate_count=1, main_rate_window_ms=HOUR_MS)
+    chat.sign_in("alice")
+    chat.say("alice", "/send_all one")
+    chat.close()
+    executor = Executor(open_writer(tmp_path))
+    assert executor.state.applied == chat.number and executor.state.seq == 1
+    entry = Entry(command("/send_all two"), chat.ids["alice"])
+    (outcome,) = executor.execute(Batch(chat.number + 1, NOON_MS, NOON_MS, [entry])).outcomes
+    assert isinstance(outcome.result, Refusal) and outcome.result.code == "rate_limited"
+    executor.close()
+
+
+def test_a_rule_with_a_bug_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice", "bob")
+    kind = type(command("/report x"))
+
+    def buggy(turn: Any, command: Any) -> Any:
+        turn.db.run("UPDATE users SET password = 'half done'")
+        turn.next_seq()
+        turn.counts["files"] += 1
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(RULES, kind, buggy)
+    lines = ("/send_all one", "/report bob", "/send_all two", "/send nobody x")
+    executed = chat.batch(*(chat.entry("alice", line) for line in lines))
+    one, bug, two, refusal = (outcome.result for outcome in executed.outcomes)
+    assert isinstance(one, e.Sent) and isinstance(two, e.Sent)
+    assert (one.id, two.id, executed.seq) == (1, 2, 2)
+    assert isinstance(bug, Refusal) and bug.code == "internal"
+    assert isinstance(refusal, Refusal) and refusal.code == "unknown_user"
+    assert executed.outcomes[1].pushes == [] and not executed.counts
+    assert "half done" not in repr(chat.dump())
+    assert chat.say("alice", "/send_all three").reply.id == 3
+
+
+def test_a_refusal_has_the_seq_of_its_place(tmp_path: Path) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    lines = ("/send_all one", "/send nobody x", "/send_all two")
+    executed = chat.batch(*(chat.entry("alice", line) for line in lines))
+    assert [outcome.seq for outcome in executed.outcomes] == [1, 1, 2]
+
+
+def test_a_log_begins_with_its_limits(tmp_path: Path) -> None:
+    executor = Executor(open_writer(tmp_path))
+    (outcome,) = executor.execute(Batch(1, NOON_MS, NOON_MS, [Entry(Due())])).outcomes
+    assert isinstance(outcome.result, Refusal) and outcome.result.code == "internal"
+    executor.close()
+
+
+def test_the_limits_are_kept_and_the_history_stays_that_of_the_first(tmp_path: Path) -> None:
+    chat = Chat(tmp_path)
+    chat.configure(ban_ms=5)
+    ((_, _, _, _, limits, history, *_),) = chat.dump()["state"]
+    assert json.loads(limits)["ban_ms"] == 5 and history == "history-1"
+    assert msgspec.json.decode(limits, type=Limits) == chat.limits

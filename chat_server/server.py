@@ -20,6 +20,7 @@ from chat_server.frontend.acceptor import Acceptor
 from chat_server.frontend.listener import listen, renew, tls_context
 from chat_server.frontend.rate_limits import Allowances
 from chat_server.frontend.session import Session
+from chat_server.frontend.transport import Transport
 from chat_server.node import Node
 from chat_server.protocol.times import duration
 from chat_server.settings import Settings
@@ -127,7 +128,12 @@ class Server:
     # ---- connections
 
     def _open(self, address: str, left: Callable[[], None]) -> asyncio.BaseProtocol:
-        return Session(self.node, self._settings, self._actions, self._allowances, self._sessions, address, left)
+        def session(transport: Transport) -> Session:
+            return Session(
+                self.node, self._settings, self._actions, self._allowances, self._sessions, transport, address, left
+            )
+
+        return Transport(session, self._settings.outbox_bytes_max // 2)
 
     async def _watch_stalled(self) -> None:
         """Close who has taken nothing at all for `stall_ms` of what waits; slow ones are served."""
@@ -173,7 +179,7 @@ class Server:
 
     def _metrics(self, stored: dict[str, float]) -> bytes:
         blobs = self.node.transfers.blobs
-        waiting = [session.transport.get_write_buffer_size() for session in self._sessions]
+        waiting = [session.transport.waiting_bytes() for session in self._sessions]
         gauges = {
             "connections": len(self._sessions),
             "users_online": len(self.node.hub.online),

@@ -32,7 +32,7 @@ TESTED_ELSEWHERE = {
     "__main__.py": "tests/conformance",
     "server.py": "tests/conformance",
     "frontend/listener.py": "tests/conformance/test_tls.py",
-    "frontend/connection.py": "tests/conformance",
+    "frontend/transport.py": "tests/conformance",
     "frontend/session.py": "tests/conformance",
     "frontend/connection_commands.py": "tests/conformance",
     "node.py": "tests/conformance",

@@ -2,27 +2,47 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from msgspec import Raw
 from msgspec.json import encode
 
 from chat_server import __version__
+from chat_server.delivery.hub import Hub
+from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
-from chat_server.frontend.connection import Connection
 from chat_server.protocol import PROTOCOL_VERSION
 from chat_server.protocol import commands as c
 from chat_server.protocol import events as e
 from chat_server.protocol.help import forms, help_text, overview
 from chat_server.protocol.table import TABLE
 from chat_server.protocol.times import iso
+from chat_server.settings import Settings
 
 SESSIONS_MAX = 1000
 CLIENT_CHARS_MAX = 64
+
+
+class Speaker(Protocol):
+    """The session that a command came from, as far as these commands see it."""
+
+    number: int
+    name: str
+    client: str | None
+    address: str
+    since_ms: int
+    settings: Settings
+    hub: Hub
+    outbox: Outbox
+
+    @property
+    def user_id(self) -> int: ...
+
+
 _SIGN_IN = (c.SignIn.spec.verb, c.Resume.spec.verb)
 
 
-def check_signed_in(here: Connection, verb: str) -> None:
+def check_signed_in(here: Speaker, verb: str) -> None:
     """Before anything else that may be wrong with a command; a line without a verb is none."""
     if verb in _SIGN_IN:
         if here.user_id:
@@ -36,11 +56,11 @@ _overview = cache(overview)
 _forms = cache(lambda: cast(list[e.CommandForm], Raw(encode(forms()))))
 
 
-def show_help(here: Connection, command: c.Help) -> e.Reply:
+def show_help(here: Speaker, command: c.Help) -> e.Reply:
     return e.HelpText(help_text(command.command) if command.command else _overview())
 
 
-def set_format(here: Connection, command: c.SetFormat) -> e.Reply:
+def set_format(here: Speaker, command: c.SetFormat) -> e.Reply:
     here.client = (command.client or "")[:CLIENT_CHARS_MAX] or here.client
     here.outbox.set_format(command.format)
     if command.format == "text":
@@ -55,17 +75,17 @@ def set_format(here: Connection, command: c.SetFormat) -> e.Reply:
     )
 
 
-def ping(here: Connection, command: c.Ping) -> e.Reply:
+def ping(here: Speaker, command: c.Ping) -> e.Reply:
     return e.Pong(command.word)
 
 
-def presence(here: Connection, command: c.Presence) -> e.Reply:
+def presence(here: Speaker, command: c.Presence) -> e.Reply:
     here.outbox.presence = command.presence
     return e.PresenceSet(command.presence)
 
 
-def list_sessions(here: Connection, command: c.ListSessions) -> e.Reply:
-    own = [cast(Connection, receiver) for receiver in here.hub.of_user(here.user_id)]
+def list_sessions(here: Speaker, command: c.ListSessions) -> e.Reply:
+    own = [cast(Speaker, receiver) for receiver in here.hub.of_user(here.user_id)]
     return e.SessionList(
         [
             e.Connection(each.number, each.address, iso(each.since_ms), each.client, each is here)
@@ -74,11 +94,11 @@ def list_sessions(here: Connection, command: c.ListSessions) -> e.Reply:
     )
 
 
-def say_goodbye(here: Connection, command: c.Quit) -> e.Reply:
+def say_goodbye(here: Speaker, command: c.Quit) -> e.Reply:
     return e.Goodbye()
 
 
-LOCAL: dict[type, Callable[[Connection, Any], e.Reply]] = {
+LOCAL: dict[type, Callable[[Speaker, Any], e.Reply]] = {
     c.Help: show_help,
     c.SetFormat: set_format,
     c.Ping: ping,

@@ -8,25 +8,27 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct
 
 from chat_server import __version__
 from chat_server.action_log import ActionLog
+from chat_server.addresses import is_loopback, network_of
 from chat_server.delivery.blocks import render, render_reply
+from chat_server.delivery.outbox import Outbox
 from chat_server.disk_space import no_room
 from chat_server.errors import UNREADABLE, Refusal
-from chat_server.frontend.connection import STRANGER_LINE_BYTES_MAX, Connection
 from chat_server.frontend.connection_commands import LOCAL, check_signed_in
-from chat_server.frontend.rate_limits import Allowances
+from chat_server.frontend.rate_limits import Allowance, Allowances
+from chat_server.frontend.transport import READ_BYTES_MAX, Transport
 from chat_server.log.entries import EndTokens, Logged, Seen, Told, adds
 from chat_server.node import Node
 from chat_server.prepare import PREPARED, Asker, Prepared
 from chat_server.protocol import commands as c
 from chat_server.protocol import events as e
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.lines import decode
+from chat_server.protocol.lines import LineBuffer, UnendedLine, decode
 from chat_server.protocol.parse import Parsed, parse
 from chat_server.protocol.table import TABLE, Command
 from chat_server.rules.accounts import Welcome
@@ -44,6 +46,12 @@ PREPARE_TRIES_MAX = 5
 LINES_A_TURN_MAX = 256
 # All who see a message are told of its change with the names of all who reacted: so many cost as much as a command.
 NAMES_A_COMMAND = 256
+# What may wait to be executed, past which nothing more is read.
+WAITING_BYTES_MAX = 65_536
+# Of a line before signing in. Then no more than this is read at once, nor kept, nor waits behind a sign-in.
+STRANGER_LINE_BYTES_MAX = 4096
+# A chunk of a file that has so many takes nothing off the rate of commands.
+FREE_CHUNK_BYTES = 8192
 
 
 Finish = Callable[[Any], e.Reply]
@@ -63,7 +71,7 @@ class Pending(Struct):
     silent: bool = False
 
 
-class Session(Connection):
+class Session:
     def __init__(
         self,
         node: Node,
@@ -71,15 +79,40 @@ class Session(Connection):
         actions: ActionLog,
         allowances: Allowances,
         sessions: "set[Session]",
+        transport: Transport,
         address: str,
         left: Callable[[], None],
     ) -> None:
         """`sessions` are all there are; `left` is called when the connection is lost."""
-        super().__init__(node.hub, node.clock, settings, address, allowances)
+        self.hub = node.hub
+        self.settings = settings
+        self.transport = transport
+        self.address = address
+        self.network = network_of(address)
+        self.local = is_loopback(address)
+        self.since_ms = node.clock.now_ms()
+        # Whose it is, and what program it says that it is.
+        self.name = ""
+        self.client: str | None = None
+        self.token: bytes | None = None
+        self.closing = False
         self._node = node
+        self._clock = node.clock
         self._actions = actions
+        self._allowances = allowances
         self._sessions = sessions
         self._left = left
+        self._lines = LineBuffer(settings.line_bytes_max)
+        now = self._clock.monotonic()
+        self._buckets = allowances.of_connection(now)
+        if not self.local:
+            self._buckets += allowances.of_network(self.network, now)
+        self._command_wait: asyncio.TimerHandle | None = None
+        self._has_waited = False
+        self._sign_in: asyncio.TimerHandle | None = None
+        self._eof = False
+        self._stopping = False
+        self._in_order = False  # whether the end is the wish of the other side
         self._next: Parsed | None = None  # taken, but has to wait for what is in flight
         self._in_flight: deque[Pending] = deque()
         self._task: asyncio.Task[None] | None = None  # the command that runs alone
@@ -88,34 +121,60 @@ class Session(Connection):
         self._shown_from = 0  # what is unread up to here was not shown, since a position was given
         self._last: tuple[int, Seen] | None = None  # at the end: whose it was, and all that was written
         self._talk: Target | None = None
-        self.token: bytes | None = None
         self._tried = ""  # the name of a sign-in that is under way
-
-    # ---- the connection
-
-    def opened(self) -> None:
+        self.outbox = Outbox(self.hub, cast(asyncio.Transport, transport), self.go_on)
         self.number = self.hub.add(self)
-        self._sessions.add(self)
-        log.debug("session %d: connected from %s", self.number, self.address)
+        sessions.add(self)
+        log.debug("session %d: connected from %s", self.number, address)
         self.say(e.Notice(f"chat-server {__version__}: /sign_in <name> to come in, /help for all commands"))
+        timeout_ms = settings.sign_in_timeout_ms
+        if timeout_ms is not None and not self.local:
+            self._sign_in = asyncio.get_running_loop().call_later(timeout_ms / 1000, self._sign_in_timeout)
 
-    def lines_came(self) -> None:
+    @property
+    def user_id(self) -> int:
+        """0 before signing in."""
+        return self.outbox.user_id
+
+    # ---- the transport's calls
+
+    @property
+    def read_bytes_max(self) -> int:
+        return READ_BYTES_MAX if self.user_id else STRANGER_LINE_BYTES_MAX
+
+    def receive(self, data: memoryview) -> None:
+        try:
+            # What comes behind a sign-in may be as long as a line of a user.
+            may_enter = self.user_id or self.is_busy() or self._lines.has_line()
+            if self._lines.feed(data, None if may_enter else STRANGER_LINE_BYTES_MAX):
+                self._lines_came()
+        except UnendedLine:
+            self.close("line_too_long", "1 MiB came without a line end")
+        self._throttle()
+
+    def eof(self) -> None:
+        self._eof = self._in_order = True
+        self._lines_came()
+
+    def _lines_came(self) -> None:
+        """Whole lines wait, or no more will come."""
         self._sign_of_life()
         self.go_on()
 
-    def hanging_up(self) -> None:
-        if self.outbox.live and self.outbox.format == "text" and self.outbox.position > self._marked:
-            self._last = self.user_id, Seen(self.outbox.position, self._shown_from)
-        self.hub.detach(self)
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
+    def blocked(self) -> None:
+        self.outbox.pause()
 
-    def taken(self) -> None:
-        if self._last is not None:
-            user_id, seen = self._last
-            self._node.submit(seen, user_id)
+    def writable(self) -> None:
+        self.outbox.resume()
+        self.go_on()
 
-    def ended(self) -> None:
+    def lost(self) -> None:
+        self.closing = True
+        if self._command_wait is not None:
+            self.charge(-1.0)
+        for timer in (self._command_wait, self._sign_in):
+            if timer is not None:
+                timer.cancel()
         log.debug("session %d: disconnected", self.number)
         self.outbox.close()
         self.hub.remove(self)
@@ -126,6 +185,113 @@ class Session(Connection):
                 pending.done.cancel()
         if self._task is not None:
             self._task.cancel()
+
+    def _sign_in_timeout(self) -> None:
+        if not self.user_id:
+            self.close("sign_in_timeout", "nobody signed in; connect again when you want to")
+
+    # ---- who waits for a password, and who takes nothing
+
+    def is_there(self) -> bool:
+        """Whether anybody may still be at the other side."""
+        return not self.closing and self.transport.is_there()
+
+    def may_have_left(self) -> bool:
+        """Whether the other side said that nothing more comes: a script that waits, or somebody who has gone."""
+        return self._eof
+
+    def unsent_bytes_if_stuck(self) -> int:
+        """What a reader leaves lying who is behind; 0 for one who is not."""
+        return self.transport.unsent_bytes() if self.outbox.paused and not self.closing else 0
+
+    # ---- the end
+
+    def close(self, code: str, reason: str) -> None:
+        """Say why, then hang up."""
+        if not self.closing:
+            self.say(e.Closing(reason, code))
+            self.hang_up()
+
+    def hang_up(self, *, in_order: bool = False) -> None:
+        """End the connection once what was written has been taken, or after a while.
+
+        `in_order`: it is the wish of the other side, which has then seen all that it took.
+        """
+        if self.closing:
+            return
+        in_order |= self._in_order
+        if self.outbox.live and self.outbox.format == "text" and self.outbox.position > self._marked:
+            self._last = self.user_id, Seen(self.outbox.position, self._shown_from)
+        self.hub.detach(self)
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        self.closing = True
+        self.outbox.close()
+        self.transport.hang_up(self.settings.stall_ms / 1000, self._taken if in_order else None)
+
+    def _taken(self) -> None:
+        if self._last is not None:
+            user_id, seen = self._last
+            self._node.submit(seen, user_id)
+
+    def stop_reading(self) -> None:
+        """The server stops: what was not taken yet is not taken any more."""
+        self._stopping = True
+        self.transport.pause_reading()
+
+    # ---- lines in
+
+    def take_line(self, line_bytes_max: int) -> bytes | None:
+        """The next line that is not empty; None if none waits or the rate of commands leaves no room for one yet.
+
+        Raises Refusal `line_too_long` in place of one that is.
+        """
+        return self._lines.take(line_bytes_max) if self._lines.has_line() and self._allowed() else None
+
+    def _allowed(self) -> bool:
+        """Take one command off what the rates allow. Over them nothing is refused: the line waits for its turn."""
+        if self._command_wait is not None:
+            return False
+        if self._has_waited:
+            self._has_waited = False
+            return True
+        now = self._clock.monotonic()
+        wait = max((each.reserve(now) for each in self._all_buckets(now)), default=0.0)
+        if wait <= 0:
+            return True
+        self._command_wait = asyncio.get_running_loop().call_later(wait, self._has_its_turn)
+        return False
+
+    def _all_buckets(self, now: float) -> list[Allowance]:
+        if not self.user_id:
+            return self._buckets
+        return self._buckets + self._allowances.of_user(self.user_id, now)
+
+    def discount(self, chunk_bytes: int) -> None:
+        """Chunks of files are paced by their answers: the more one carries, the less it takes off the rates."""
+        self.charge(-min(1.0, chunk_bytes / FREE_CHUNK_BYTES))
+
+    def charge(self, commands: float) -> None:
+        """What was done cost the others as much as so many more commands: the next ones wait for longer, or shorter."""
+        for each in self._all_buckets(self._clock.monotonic()):
+            each.give_back(-commands)
+
+    def _has_its_turn(self) -> None:
+        self._command_wait = None
+        self._has_waited = True
+        self.go_on()
+
+    def _throttle(self) -> None:
+        """Read no more than can be executed soon."""
+        if self._stopping:
+            return
+        # An unfinished line has its own bound, and is waited for; behind a sign-in its bound is not known yet.
+        stranger = not self.user_id
+        held_up = self._lines.has_line() or (stranger and self.is_busy())
+        if held_up and self._lines.pending_bytes >= (STRANGER_LINE_BYTES_MAX if stranger else WAITING_BYTES_MAX):
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
 
     # ---- commands in
 
@@ -224,6 +390,9 @@ class Session(Connection):
         self._node.submit(command, self.user_id, self.number, "" if self.local else self.network)
 
     # ---- replies out
+
+    def say(self, event: e.Event) -> None:
+        self.outbox.write(render(event, self.outbox.format, self.hub.now()))
 
     def _reply(self, parsed: Parsed, reply: e.Reply | Refusal, started: float) -> None:
         self.outbox.reply(self._render(reply, parsed.verb, parsed.label, started), self.hub.delivered, ())
@@ -389,7 +558,7 @@ class Session(Connection):
 
     def _sign_of_life(self) -> None:
         """Who types has seen what stands above: a text session's read markers follow."""
-        if self.outbox.live and self.outbox.format == "text" and self.all_taken():
+        if self.outbox.live and self.outbox.format == "text" and self.transport.is_all_taken():
             self._mark_seen(self.outbox.position)
 
     def _mark_seen(self, position: int) -> None:

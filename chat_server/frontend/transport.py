@@ -1,0 +1,197 @@
+"""A transport: the bytes of one socket, in and out, until one side hangs up.
+
+It knows nothing of lines. What comes is handed to the handler, which says how much may be read at once, and pauses
+reading where it has enough to do.
+"""
+
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import Callable
+from typing import Protocol, cast
+
+# What is read at once at most.
+READ_BYTES_MAX = 65_536
+# States of a TCP connection (Linux, net/tcp_states.h) in which what was acknowledged is at the other side.
+_ESTABLISHED, _CLOSE_WAIT = 1, 8
+# How often the last of what was written is checked for having been taken, and for how long.
+TAKEN_SECONDS, TAKEN_SECONDS_MAX = 0.01, 1.0
+# How long what still comes is read and thrown away after the end.
+LINGER_SECONDS = 1.0
+# The buffer is filled and emptied within one callback of the loop, so one serves all connections.
+_read_buffer = memoryview(bytearray(READ_BYTES_MAX))
+
+
+class Handler(Protocol):
+    """What a transport tells of its bytes."""
+
+    @property
+    def read_bytes_max(self) -> int:
+        """How much may be read at once now, up to READ_BYTES_MAX."""
+
+    def receive(self, data: memoryview) -> None:
+        """`data` is valid during the call only."""
+
+    def eof(self) -> None:
+        """The other side sends nothing more; it may still read."""
+
+    def blocked(self) -> None:
+        """The transport holds enough: what is written from here on waits for the other side."""
+
+    def writable(self) -> None:
+        """The other side has taken most of it."""
+
+    def lost(self) -> None:
+        """The connection is gone; this is the last call."""
+
+
+class Transport(asyncio.BufferedProtocol):
+    """`open` makes the handler once there is a connection. `unsent_bytes_max` is how much may wait to be sent before
+    the handler is told that it is blocked.
+    """
+
+    write: Callable[[bytes], None]
+
+    def __init__(self, open: Callable[["Transport"], Handler], unsent_bytes_max: int) -> None:
+        self._open = open
+        self._unsent_bytes_max = unsent_bytes_max
+        self._ending = False
+        self._has_eof = False
+        self._abort_timer: asyncio.TimerHandle | None = None
+        self._end_timer: asyncio.TimerHandle | None = None
+
+    # ---- the loop's calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._connection = cast(asyncio.Transport, transport)
+        self._connection.set_write_buffer_limits(high=self._unsent_bytes_max, low=self._unsent_bytes_max // 4)
+        self.write = self._connection.write
+        self._handler = self._open(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _read_buffer[: self._handler.read_bytes_max]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if not self._ending:
+            self._handler.receive(_read_buffer[:nbytes])
+
+    def eof_received(self) -> bool:
+        self._has_eof = True
+        self._handler.eof()
+        return not self._ending
+
+    def pause_writing(self) -> None:
+        self._handler.blocked()
+
+    def resume_writing(self) -> None:
+        self._handler.writable()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._ending = True
+        for timer in (self._abort_timer, self._end_timer):
+            if timer is not None:
+                timer.cancel()
+        self._handler.lost()
+
+    # ---- bytes in
+
+    def pause_reading(self) -> None:
+        if self._may_read() and self._connection.is_reading():
+            self._connection.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._may_read() and not self._connection.is_reading():
+            self._connection.resume_reading()
+
+    def _may_read(self) -> bool:
+        return not self._ending and not self._has_eof
+
+    # ---- bytes out
+
+    def waiting_bytes(self) -> int:
+        """What was written but has not gone to the kernel."""
+        return self._connection.get_write_buffer_size()
+
+    def unsent_bytes(self) -> int:
+        """What was written but is not at the other side yet: here, and in the kernel."""
+        return self.waiting_bytes() + _queued_bytes(self._kernel_socket(), termios.TIOCOUTQ)
+
+    def is_all_taken(self) -> bool:
+        """Whether everything that was written is known to be at the other side."""
+        sock = self._kernel_socket()
+        # A connection that was reset has nothing unsent either.
+        return sock is not None and sock.fileno() >= 0 and not self.unsent_bytes() and _is_open(sock)
+
+    def is_there(self) -> bool:
+        """Whether anybody may still be at the other side.
+
+        The kernel knows of a reset that asyncio no longer sees once it has read the end of what comes.
+        """
+        return not self._ending and _is_open(self._kernel_socket())
+
+    def _kernel_socket(self) -> socket.socket | None:
+        return cast("socket.socket | None", self._connection.get_extra_info("socket"))
+
+    # ---- the end
+
+    def hang_up(self, stall_seconds: float, taken: Callable[[], None] | None = None) -> None:
+        """Send what was written, then end the connection; after `stall_seconds` it ends all the same.
+
+        With `taken` the end waits a moment for the other side to take everything; `taken` is called if it has.
+        """
+        if self._ending:
+            return
+        self._ending = True
+        if taken is not None:
+            self._wait_until_taken(taken, TAKEN_SECONDS_MAX)
+        else:
+            self._end()
+        # A reader who takes nothing any more would keep the connection for ever.
+        self._abort_timer = asyncio.get_running_loop().call_later(stall_seconds, self.abort)
+
+    def abort(self) -> None:
+        """End it now, whatever has not been sent."""
+        self._connection.abort()
+
+    def _wait_until_taken(self, taken: Callable[[], None], seconds: float) -> None:
+        if self.is_all_taken():
+            taken()
+        elif seconds > 0:
+            self._end_timer = asyncio.get_running_loop().call_later(
+                TAKEN_SECONDS, self._wait_until_taken, taken, seconds - TAKEN_SECONDS
+            )
+            return
+        self._end()
+
+    def _end(self) -> None:
+        """Closing a socket with unread bytes resets the connection, and what was written last might be lost: those
+        bytes are read first, and thrown away.
+        """
+        if self._has_eof or not self._has_unread() or not self._connection.can_write_eof():
+            self._connection.close()
+            return
+        self._connection.write_eof()
+        if not self._connection.is_reading():
+            self._connection.resume_reading()
+        self._end_timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._connection.close)
+
+    def _has_unread(self) -> bool:
+        return bool(_queued_bytes(self._kernel_socket(), termios.FIONREAD))
+
+
+def _is_open(sock: socket.socket | None) -> bool:
+    """Whether the kernel has the connection, and not as one that was reset or closed."""
+    if sock is None or sock.fileno() < 0:
+        return False
+    state: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    return state in (_ESTABLISHED, _CLOSE_WAIT)
+
+
+def _queued_bytes(sock: socket.socket | None, direction: int) -> int:
+    """Bytes of a connection that the kernel holds: `TIOCOUTQ` those to be sent, `FIONREAD` those to be read."""
+    if sock is None or sock.fileno() < 0:
+        return 0
+    (queued,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), direction, b"\0\0\0\0"))
+    return int(queued)

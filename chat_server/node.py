@@ -27,10 +27,12 @@ from chat_server.log.entries import (
     Departed,
     Due,
     Entry,
+    Identity,
     LeaveUploads,
     Limits,
     Logged,
     OpenUpload,
+    Origin,
     Told,
     UseTokens,
     adds,
@@ -50,6 +52,7 @@ from chat_server.settings import Settings
 from chat_server.store import idempotency_keys
 from chat_server.store.data_directory import Gone, OpenFiles, claim
 from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database, NoRoom, open_writer
+from chat_server.store.identity import begin_incarnation
 from chat_server.store.readers import Reader, Readers
 from chat_server.store.state import State
 from chat_server.threads import started_pool
@@ -158,14 +161,15 @@ class Node:
         self.passwords = Passwords()
         guard = SignInGuard(self.time, settings.sign_in_tries)
         self.preparer = Preparer(self.readers, self.limits, self.time, self.passwords, guard, self.transfers)
+        self.spared = self._spared(state)
+        self._identity = self._begin(settings, directory)
         self.hub = Hub(
             clock,
             self.readers,
+            self._identity,
             outbox_bytes_max=settings.outbox_bytes_max,
             presence_max=settings.presence_max,
         )
-        self.spared = self._spared(state)
-        self._begin(settings, directory)
         state = self._executor.state
         self._files = OpenFiles(directory)
         self.hub.delivered = state.seq
@@ -201,12 +205,13 @@ class Node:
             " --message-ttl off keeps them"
         )
 
-    def _begin(self, settings: Settings, directory: Path) -> None:
+    def _begin(self, settings: Settings, directory: Path) -> Identity:
         """Log what must hold from the start on, or do not start. Raises StartError."""
         known = self._executor.state.history
         history = known or secrets.token_hex(8)
         if known:
             claim(directory, known)
+        identity = begin_incarnation(directory, secrets.token_hex(4))
         entries = [Entry(Configure(self.limits, history, list(settings.operators))), Entry(LeaveUploads(None))]
         batch = Batch(self._executor.state.applied + 1, *self.time.now(), entries)
         try:
@@ -218,6 +223,7 @@ class Node:
         if any(isinstance(outcome.result, Refusal) for outcome in executed.outcomes):
             raise StartError("the settings could not be stored, by a mistake of the server, which is logged above")
         claim(directory, history)
+        return identity
 
     def _execute_at_start(self, batch: Batch) -> Executed:
         while True:
@@ -227,13 +233,14 @@ class Node:
                 if not self._make_room():
                     raise
 
-    def submit(self, command: Logged, user_id: int = 0, session: int = 0, address: str = "") -> None:
+    def submit(self, command: Logged, user_id: int = 0, session: int = 0, number: int = 0, address: str = "") -> None:
         """Put a command in the log. The session is told its outcome (`Receiver.settle`) when it is on disk.
 
-        `address` is "" for the machine itself.
+        `number` counts the session's commands in the log. `address` is "" for the machine itself.
         """
         wanted = command.asked.size if type(command) is OpenUpload else 0
-        self._log.submit(Entry(command, user_id, session, address, not self.space.has_room(wanted)))
+        origin = Origin(*self._identity, session, number) if session else None
+        self._log.submit(Entry(command, user_id, origin, address, not self.space.has_room(wanted)))
 
     def read(self, user_id: int, query: Any) -> Reading:
         return Reading(self, self._reader_for(query), user_id, query)
@@ -347,7 +354,7 @@ class Node:
         loop, state = asyncio.get_running_loop(), self._executor.state
         outcomes = []
         for entry in batch.entries:
-            if not entry.session:
+            if entry.origin is None:
                 loop.call_later(AGAIN_SECONDS, self._log.submit, entry)
             is_open = await self._may_have_been_done(entry)
             outcomes.append(Outcome(entry, _KEY_WAS_USED if is_open else refusal, [], state.seq))

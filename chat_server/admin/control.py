@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import socket
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -96,7 +95,8 @@ class Machine:
 
     def __init__(self, node: Node, transport: asyncio.Transport) -> None:
         self._node = node
-        self._waiting: deque[asyncio.Future[Outcome]] = deque()
+        self._waiting: dict[int, asyncio.Future[Outcome]] = {}
+        self._logged = 0
         self.outbox = Outbox(node.hub, transport, lambda: None)
         self.number = node.hub.add(self)
         self.token: bytes | None = None
@@ -108,8 +108,9 @@ class Machine:
 
     async def order(self, command: Any) -> Reply:
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append(done)
-        self._node.submit(command, MACHINE, self.number)
+        self._logged += 1
+        self._waiting[self._logged] = done
+        self._node.submit(command, MACHINE, self.number, self._logged)
         result = (await done).result
         if isinstance(result, Refusal):
             raise result
@@ -126,7 +127,8 @@ class Machine:
         yield page
 
     def settle(self, outcome: Outcome) -> bytes:
-        done = self._waiting.popleft()
+        assert outcome.entry.origin is not None
+        done = self._waiting.pop(outcome.entry.origin.number)
         if not done.done():
             done.set_result(outcome)
         return b""

@@ -14,6 +14,7 @@ from chat_server.clock import Clock
 from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render, room_channel
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
+from chat_server.log.entries import Entry, Identity
 from chat_server.protocol.events import Message, Presence
 from chat_server.protocol.times import iso
 from chat_server.rules.executor import Executed, Outcome
@@ -36,7 +37,7 @@ class Receiver(Protocol):
     token: bytes | None
 
     def settle(self, outcome: Outcome) -> bytes:
-        """Take the outcome of the session's oldest command in the log; its reply's bytes."""
+        """Take the outcome of the command with the number of `entry.origin`; the bytes of its reply."""
 
     def settled(self) -> None:
         """The replies of this batch have been written."""
@@ -49,8 +50,12 @@ class Receiver(Protocol):
 
 
 class Hub:
-    def __init__(self, clock: Clock, readers: Readers, *, outbox_bytes_max: int, presence_max: int) -> None:
+    def __init__(
+        self, clock: Clock, readers: Readers, identity: Identity, *, outbox_bytes_max: int, presence_max: int
+    ) -> None:
+        """Replies go to the sessions of this `identity` alone."""
         self.readers = readers
+        self._identity = identity
         self.delivered = 0
         self.deliveries = 0  # lines of events that connections got, counted a batch at a time: own ones are in it
         self.sessions: dict[int, Receiver] = {}
@@ -119,6 +124,13 @@ class Hub:
             self._presence_changed(user_id, self.online.pop(user_id))
             self.on_departed(user_id)
 
+    def _asker(self, entry: Entry) -> Receiver | None:
+        """Who waits for the entry's reply here. A former process of this node had other sessions."""
+        origin = entry.origin
+        if origin is None or (origin.node, origin.incarnation) != self._identity:
+            return None
+        return self.sessions.get(origin.session)
+
     def of_user(self, user_id: int) -> list[Receiver]:
         """The user's connections, the oldest first."""
         return list(self._by_user.get(user_id, {}).values())
@@ -146,7 +158,7 @@ class Hub:
         entering: dict[int, list[Receiver]] = {}
         moving = {move.room for outcome in executed.outcomes for move in outcome.moves}
         for index, outcome in enumerate(executed.outcomes):
-            receiver = self.sessions.get(outcome.entry.session)
+            receiver = self._asker(outcome.entry)
             if receiver is not None:
                 replies.setdefault(receiver, []).append((index, outcome))
             if type(outcome.result) is Entered:
@@ -242,7 +254,7 @@ class Hub:
                 if isinstance(push.event, Presence):
                     self._away_changed(outcome.entry.user_id, push.event)
                     continue
-                self._keep_for_behind(push, channel, outcome.entry.session)
+                self._keep_for_behind(push, channel, self._asker(outcome.entry))
             blocks.add(channel, index, push.event, push.notice)
             if push.notice and any(receiver.outbox.live for receiver in self.of_user(channel)):
                 told.setdefault(channel, []).append(push.notice)
@@ -252,8 +264,7 @@ class Hub:
         users = self.memberships.users(room)
         return tuple(users) if room in moving else (room_channel(room),) if users else ()
 
-    def _keep_for_behind(self, push: Push, channel: int, by_session: int) -> None:
-        by = self.sessions.get(by_session)
+    def _keep_for_behind(self, push: Push, channel: int, by: Receiver | None) -> None:
         if channel > EVERYONE:
             outboxes = [each.outbox for each in self.of_user(channel)]
         else:

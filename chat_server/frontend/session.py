@@ -6,7 +6,6 @@ command waits for those before it and holds back those after it.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -114,7 +113,8 @@ class Session:
         self._stopping = False
         self._in_order = False  # whether the end is the wish of the other side
         self._next: Parsed | None = None  # taken, but has to wait for what is in flight
-        self._in_flight: deque[Pending] = deque()
+        self._in_flight: dict[int, Pending] = {}  # by number, the oldest first
+        self._logged = 0  # how many commands of this session went into the log
         self._task: asyncio.Task[None] | None = None  # the command that runs alone
         self._going_on = False
         self._marked = 0  # what a person gave a sign of having seen
@@ -180,7 +180,7 @@ class Session:
         self.hub.remove(self)
         self._sessions.discard(self)
         self._left()
-        for pending in self._in_flight:
+        for pending in self._in_flight.values():
             if pending.done is not None:
                 pending.done.cancel()
         if self._task is not None:
@@ -386,8 +386,14 @@ class Session:
         reply: Finish | None = None,
         done: "asyncio.Future[Outcome] | None" = None,
     ) -> None:
-        self._in_flight.append(Pending(parsed.verb, parsed.label, started, reply, done))
-        self._node.submit(command, self.user_id, self.number, "" if self.local else self.network)
+        number = self._expect(Pending(parsed.verb, parsed.label, started, reply, done))
+        self._node.submit(command, self.user_id, self.number, number, "" if self.local else self.network)
+
+    def _expect(self, pending: Pending) -> int:
+        """The number under which the outcome of what goes into the log now will come back."""
+        self._logged += 1
+        self._in_flight[self._logged] = pending
+        return self._logged
 
     # ---- replies out
 
@@ -407,7 +413,8 @@ class Session:
         return render_reply(reply, self.outbox.format, now, verb, label)
 
     def settle(self, outcome: Outcome) -> bytes:
-        pending = self._in_flight.popleft()
+        assert outcome.entry.origin is not None
+        pending = self._in_flight.pop(outcome.entry.origin.number)
         result = outcome.result
         if pending.done is not None and not pending.done.done():
             pending.done.set_result(outcome)
@@ -430,8 +437,8 @@ class Session:
     def fail(self, refusal: Refusal) -> None:
         """Nothing in flight will ever be known to be done, whatever still comes of it."""
         self.hub.sessions.pop(self.number, None)
-        while self._in_flight:
-            pending = self._in_flight.popleft()
+        pendings, self._in_flight = self._in_flight, {}
+        for pending in pendings.values():
             if pending.done is not None:
                 pending.done.cancel()
             if not pending.silent:
@@ -565,5 +572,5 @@ class Session:
         if self.user_id and position > self._marked:
             self._marked = position
             # It stands in line like a command, so that what the line asks for is answered after it.
-            self._in_flight.append(Pending("", None, 0.0, silent=True))
-            self._node.submit(Seen(position, self._shown_from), self.user_id, self.number)
+            number = self._expect(Pending("", None, 0.0, silent=True))
+            self._node.submit(Seen(position, self._shown_from), self.user_id, self.number, number)

@@ -7,7 +7,7 @@ machine. `VERSION` grows when the meaning of an entry changes.
 Nothing here may hold a password or a token: the log is kept, and copied to other machines.
 """
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from msgspec import Struct
 
@@ -214,17 +214,36 @@ Logged = (
 )  # fmt: skip
 
 
+class Identity(NamedTuple):
+    """A node, and which of its starts: each start numbers its sessions anew."""
+
+    node: str
+    incarnation: int
+
+
+class Origin(Struct, frozen=True):
+    """Who is given the reply: the session with this number, of this start of this node.
+
+    `number` counts the commands that the session had logged, from 1.
+    """
+
+    node: str
+    incarnation: int
+    session: int
+    number: int
+
+
 class Entry(Struct, frozen=True):
     """One command in the log.
 
-    `session` says where the reply goes, on the node that took it, 0 for nowhere; `address` what the address
-    counts as whence it came (`addresses.network_of`), "" for the machine itself; `cramped` that the disk of the node
-    that took it had no room for anything new.
+    `origin` is None where nobody waits for a reply. `address` is what the sender's address counts as
+    (`addresses.network_of`), "" for the machine itself. `cramped` says that the disk of the node that took the command
+    had no room for anything new.
     """
 
     command: Logged
     user_id: int = 0
-    session: int = 0
+    origin: Origin | None = None
     address: str = ""
     cramped: bool = False
 

@@ -12,7 +12,7 @@ import msgspec
 from chat_server.delivery.hub import Hub
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
-from chat_server.log.entries import Entry
+from chat_server.log.entries import Entry, Identity, Origin
 from chat_server.protocol import json, text
 from chat_server.protocol.events import Event
 from chat_server.rules.executor import Outcome
@@ -22,6 +22,7 @@ from chat_server.store.rooms import ids_of_user
 from tests.unit.chat import Chat
 from tests.unit.fakes import FakeTransport
 
+IDENTITY = Identity("n1", 7)
 _ID = re.compile(r"^\[.*\(#(\d+)\)$|^\+ sent #(\d+)$")
 
 
@@ -65,7 +66,11 @@ class Peer:
 
     def says(self, line: str) -> Entry:
         entry = self.room.chat.entry(self.name, line)
-        return msgspec.structs.replace(entry, session=self.number)
+        return msgspec.structs.replace(entry, origin=self.origin)
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(*IDENTITY, self.number, 1)
 
     @property
     def lines(self) -> list[str]:
@@ -100,7 +105,9 @@ class Room:
         self.chat = Chat(path)
         self.chat.sign_in("alice", "bob", "carol")
         self.readers = Readers(path)
-        self.hub = Hub(self.chat.clock, self.readers, outbox_bytes_max=outbox_bytes_max, presence_max=presence_max)
+        self.hub = Hub(
+            self.chat.clock, self.readers, IDENTITY, outbox_bytes_max=outbox_bytes_max, presence_max=presence_max
+        )
         self.changed = asyncio.Event()
         self.told: list[tuple[int, list[int]]] = []
         self.departed: list[int] = []

@@ -1,7 +1,9 @@
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from chat_server.delivery.hub import PRESENCE_TOLD_MAX
 from chat_server.log.entries import MACHINE, CloseAccount, Due, EndTokens, Enter, Entry, Seen, SetPassword, Told
@@ -91,13 +93,25 @@ async def test_ones_own_events_are_not_shown_to_the_sender_of_a_batch_that_is_to
     assert [each["type"] for each in alice.objects] == ["message"] * 50 + ["ok"]
 
 
+@pytest.mark.parametrize("other", [{"node": "n2"}, {"incarnation": 6}, {"session": 99}], ids=str)
+async def test_replies_go_nowhere_but_to_the_session_of_this_start_of_this_node(
+    room: Room, other: dict[str, Any]
+) -> None:
+    """Another node numbers its sessions alike, and so did this one before it was started again."""
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    entry = alice.says("/send_all from elsewhere")
+    room.deliver(replace(entry, origin=replace(alice.origin, **other)), alice.says("/send_all from here"))
+    assert alice.lines == ["[12:00:00] main alice: from elsewhere (#1)", "+ sent #2"]
+    assert bob.lines == ["[12:00:00] main alice: from elsewhere (#1)", "[12:00:00] main alice: from here (#2)"]
+
+
 # ---- an account that ends
 
 
 async def test_programs_are_told_of_each_message_that_went_and_people_in_one_line(room: Room) -> None:
     bob, alice, program = await room.connect("bob"), await room.connect("alice"), await room.connect("alice", "json")
     room.deliver(bob.says("/send_all one"), bob.says("/send alice two"), bob.says("/send carol three"))
-    room.deliver(Entry(CloseAccount(None), room.chat.ids["bob"], bob.number))
+    room.deliver(Entry(CloseAccount(None), room.chat.ids["bob"], bob.origin))
     room.deliver(alice.says("/send_all after"))
     await room.quiet()
     assert alice.lines[2:] == ["* bob deleted the account; what bob wrote is gone", "+ sent #7"]
@@ -116,9 +130,9 @@ async def test_what_ends_ends_after_all_was_said_but_not_who_came_in_later(room:
     alice = room.chat.ids["alice"]
     room.deliver(
         bob.says("/send_all before"),
-        Entry(Enter(check("alice"), None, None, False, b"t1"), 0, early.number),
-        Entry(SetPassword(None, "hash", None), alice, owner.number),
-        Entry(Enter(check("alice"), "hash", None, True, b"t2"), 0, late.number),
+        Entry(Enter(check("alice"), None, None, False, b"t1"), 0, early.origin),
+        Entry(SetPassword(None, "hash", None), alice, owner.origin),
+        Entry(Enter(check("alice"), "hash", None, True, b"t2"), 0, late.origin),
         bob.says("/send_all after"),
     )
     assert [peer.closed for peer in (owner, thief, early, late)] == ["", "signed_out", "signed_out", ""]
@@ -129,7 +143,7 @@ async def test_what_ends_ends_after_all_was_said_but_not_who_came_in_later(room:
     ]
     # One that two commands of a batch end, and that was let be by the first.
     room.deliver(
-        Entry(SetPassword("hash", "h2", None), alice, owner.number), Entry(EndTokens(None), alice, late.number)
+        Entry(SetPassword("hash", "h2", None), alice, owner.origin), Entry(EndTokens(None), alice, late.origin)
     )
     assert owner.closed == late.closed == "signed_out"
 
@@ -146,7 +160,7 @@ async def test_what_came_in_by_a_token_ends_with_it(room: Room) -> None:
     one, same, other = [await room.connect("alice") for _ in range(3)]
     bob = await room.connect("bob")
     one.token = same.token = bob.token = b"t1"
-    room.deliver(Entry(EndTokens(one.number, b"t1"), room.chat.ids["alice"], one.number))
+    room.deliver(Entry(EndTokens(one.number, b"t1"), room.chat.ids["alice"], one.origin))
     assert [peer.closed for peer in (one, same, other, bob)] == ["", "signed_out", "", ""]
     assert one.outbox.user_id == 0
     assert room.hub.ending(room.chat.ids["alice"]) == []

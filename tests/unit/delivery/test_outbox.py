@@ -139,7 +139,7 @@ async def test_an_account_that_ends_meanwhile(room: Room) -> None:
     for peer in (alice, program):
         stop_reading(peer)
     await fill(room, bob, 60)
-    room.deliver(Entry(CloseAccount(None), room.chat.ids["bob"], bob.number))
+    room.deliver(Entry(CloseAccount(None), room.chat.ids["bob"], bob.origin))
     await room.flow()
     notice = "* bob deleted the account; what bob wrote is gone"
     assert [line for line in alice.lines if line.startswith("*")] == [notice]
@@ -330,7 +330,7 @@ async def test_who_signs_out_while_behind_still_gets_the_reply(room: Room, forma
     stop_reading(alice)
     await fill(room, bob, 60)
     assert alice.outbox.paused
-    room.deliver(Entry(EndTokens(None), room.chat.ids["alice"], alice.number))
+    room.deliver(Entry(EndTokens(None), room.chat.ids["alice"], alice.origin))
     await room.flow()
     assert b"signed out" in alice.transport.taken or b'"closed":0' in alice.transport.taken
 

@@ -118,7 +118,7 @@ async def test_who_signs_in_belongs_to_the_chats_as_of_the_sign_in(room: Room) -
     settle = partial(_enter, room, bob)
     bob.settle = lambda outcome: settle(outcome) if isinstance(outcome.result, Entered) else b""  # type: ignore
     room.chat.say("alice", "/invite #team bob")
-    enter = Entry(Enter(check("bob"), None, None, False, None), 0, bob.number)
+    enter = Entry(Enter(check("bob"), None, None, False, None), 0, bob.origin)
     join = Entry(room.chat.prepared("/join #team"), room.chat.ids["bob"])
     room.deliver(alice.says("/send #team one"), enter, join, alice.says("/send #team two"))
     bob.outbox.release()

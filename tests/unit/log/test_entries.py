@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from chat_server.log import entries
-from chat_server.log.entries import Batch, Due, Enter, Entry, Internal, Logged, SetPassword, Told
+from chat_server.log.entries import Batch, Due, Enter, Entry, Internal, Logged, Origin, SetPassword, Told
 from chat_server.protocol.arguments import Secret, Token
 from chat_server.protocol.names import check
 from chat_server.protocol.table import TABLE
@@ -36,6 +36,6 @@ def test_a_batch_reads_back_from_the_log(encoding: Any) -> None:
     commands: list[Any] = [
         Due(), Told([1, 2]), SetPassword(None, "h1", b"\0\xff"), Enter(check("Анна"), None, "h", True, b"t")
     ]  # fmt: skip
-    batch = Batch(3, 12, 34, [Entry(command, 1, 2, "192.0.2.1") for command in commands], node="n1")
+    batch = Batch(3, 12, 34, [Entry(command, 1, Origin("n1", 2, 3, 4), "192.0.2.1") for command in commands], node="n1")
     assert encoding.decode(encoding.encode(batch), type=Batch) == batch
     assert batch.version == entries.VERSION

@@ -1,0 +1,33 @@
+"""Which node this directory belongs to, by the name that it has in the log, and its count of starts."""
+
+from pathlib import Path
+
+from chat_server.errors import StartError
+from chat_server.log.entries import Identity
+from chat_server.store.blobs import sync
+
+# In the data directory, and in no backup: a copy of the chat is another node.
+FILE = "node"
+
+
+def begin_incarnation(directory: Path, new_name: str) -> Identity:
+    """Count this start of the node, and return it once it is on disk. A node without a name is given the new one.
+
+    Raises StartError.
+    """
+    file = directory / FILE
+    try:
+        name, count = file.read_text().split() if file.exists() else (new_name, "0")
+        identity = Identity(name, int(count) + 1)
+        part = file.with_name(f".{FILE}")
+        part.write_text(f"{identity.node} {identity.incarnation}\n")
+        sync(part)
+        part.replace(file)
+        sync(directory)
+    except OSError as error:
+        raise StartError(f"cannot note the start of this node in {file}: {error.strerror}") from None
+    except ValueError:
+        raise StartError(
+            f"{file} is damaged; remove it: the node then takes a new name, and uploads under way begin again"
+        ) from None
+    return identity

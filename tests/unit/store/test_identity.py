@@ -1,0 +1,33 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from chat_server.errors import StartError
+from chat_server.store import identity
+from chat_server.store.identity import begin_incarnation
+
+
+def test_a_node_keeps_its_name_and_counts_its_starts(tmp_path: Path) -> None:
+    starts = [begin_incarnation(tmp_path, name) for name in ("a", "b", "c")]
+    assert starts == [("a", 1), ("a", 2), ("a", 3)]
+    assert [path.name for path in tmp_path.iterdir()] == ["node"]
+
+
+@pytest.mark.parametrize("text", ["", "name", "name many", "name 1 2"])
+def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path, text: str) -> None:
+    (tmp_path / identity.FILE).write_text(text)
+    with pytest.raises(StartError, match="node is damaged; remove it"):
+        begin_incarnation(tmp_path, "a")
+    assert (tmp_path / identity.FILE).read_text() == text
+
+
+def test_a_start_that_cannot_be_noted_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(identity, "sync", fail)
+    with pytest.raises(StartError, match="No space left on device"):
+        begin_incarnation(tmp_path, "a")
+    assert not (tmp_path / identity.FILE).exists()

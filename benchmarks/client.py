@@ -29,7 +29,7 @@ from datetime import datetime
 from pathlib import Path
 
 from chat_client import Chat, connect
-from chat_server.protocol.events import SessionList
+from chat_server.protocol.connection import SessionList
 
 KEY_FIRST, KEYS_DIFFERENT, KEYS_A_LINE = 0x1E00, 250, 30
 PAUSE_SECONDS = 0.06  # between two keys: who types fast

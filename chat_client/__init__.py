@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from chat_client.sdk.chat import Chat, connect
     from chat_client.sdk.errors import CannotConnect, ChatError, Disconnected, Refused
     from chat_client.sdk.events import Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
-    from chat_server.protocol.events import Message
+    from chat_server.protocol.messages import Message
 
 __all__ = [
     "CannotConnect",

@@ -41,8 +41,9 @@ from chat_server.log.local import LocalLog
 from chat_server.metrics import Metrics
 from chat_server.passwords import Passwords, SignInGuard
 from chat_server.prepare import Preparer
-from chat_server.protocol import commands as c
-from chat_server.protocol.events import Event, Reply
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.files import GetFile
+from chat_server.protocol.messages import Search
 from chat_server.protocol.times import clock_time, duration, iso
 from chat_server.rules import Executor, read
 from chat_server.rules.context import View
@@ -120,7 +121,7 @@ class Reading:
 
     async def next(self) -> Page:
         """Raises Refusal."""
-        if type(self._query) is c.GetFile:
+        if type(self._query) is GetFile:
             await self._node.transfers.turn(self._user_id)
         return await self._reader.serve(self._user_id, self._next)
 
@@ -247,9 +248,9 @@ class Node:
 
     def _reader_for(self, query: Any) -> Reader:
         """What may take long, a search or a file, holds nobody up who reads messages."""
-        if isinstance(query, c.Search):
+        if isinstance(query, Search):
             return self.readers.searcher
-        return self.transfers.reader if isinstance(query, c.GetFile) else self.readers.pick()
+        return self.transfers.reader if isinstance(query, GetFile) else self.readers.pick()
 
     async def run(self) -> None:
         """Until the log is closed and empty, or the disk fails (`failure` says how)."""

@@ -27,11 +27,11 @@ from chat_server.log.entries import (
     SetPassword,
 )
 from chat_server.passwords import SIGNED_IN, Passwords, SignInGuard, Waiter
-from chat_server.protocol import commands as c
-from chat_server.protocol.events import Reply
-from chat_server.protocol.file_replies import Upload
+from chat_server.protocol.accounts import DeleteAccount, Password, Resume, SignIn
+from chat_server.protocol.base import Command, Reply
+from chat_server.protocol.files import Chunk, SendFile, Upload
 from chat_server.protocol.names import Name, fold
-from chat_server.protocol.table import Command
+from chat_server.protocol.rooms import InviteLink, Join
 from chat_server.rules.accounts import bad_token, no_account
 from chat_server.rules.context import View
 from chat_server.rules.registration import refuse_registration
@@ -84,7 +84,7 @@ class Preparer:
         """What is to be logged, or what is done already. Raises Refusal. For the commands in `PREPARED`."""
         return await PREPARED[type(command)](self, asker, command)
 
-    async def sign_in(self, asker: Asker, command: c.SignIn) -> Prepared:
+    async def sign_in(self, asker: Asker, command: SignIn) -> Prepared:
         name, password = command.username, command.password
         user = await self._readers.pick().run(accounts.by_name, name.folded)
         saw_hash = user.password if user else None
@@ -115,27 +115,25 @@ class Preparer:
             token,
         )
 
-    async def resume(self, asker: Asker, command: c.Resume) -> Prepared:
+    async def resume(self, asker: Asker, command: Resume) -> Prepared:
         token_hash = hash_token(command.token)
         # 300 strangers who tried tokens took the p99 of the others from 63 to 400 ms while each try was logged.
         if await self._readers.pick().run(accounts.token_user, token_hash, 0) is None:
             raise bad_token()
         return Prepared(EnterByToken(token_hash, asker.connection.network), command.token)
 
-    async def password(self, asker: Asker, command: c.Password) -> Prepared:
+    async def password(self, asker: Asker, command: Password) -> Prepared:
         user = await self._user(asker)
         if user.password is not None:
             if command.old is None:
-                raise Refusal(
-                    "password_required", f"say the password that {user.name} has now: {c.Password.spec.usage}"
-                )
+                raise Refusal("password_required", f"say the password that {user.name} has now: {Password.spec.usage}")
             await self._verify(asker, user, command.old)
         elif command.old is not None:
             raise Refusal("wrong_password", f"{user.name} has no password yet; /password <new> sets one")
         new_hash = await self._passwords.hash(asker.connection, fold(user.name), command.new)
         return Prepared(SetPassword(user.password, new_hash, asker.token))
 
-    async def delete_account(self, asker: Asker, command: c.DeleteAccount) -> Prepared:
+    async def delete_account(self, asker: Asker, command: DeleteAccount) -> Prepared:
         user = await self._user(asker)
         if user.password is not None:
             await self._verify(asker, user, command.password)
@@ -145,19 +143,19 @@ class Preparer:
             )
         return Prepared(CloseAccount(user.password))
 
-    async def invite_link(self, asker: Asker, command: c.InviteLink) -> Prepared:
+    async def invite_link(self, asker: Asker, command: InviteLink) -> Prepared:
         code = secrets.token_urlsafe(TOKEN_BYTES)
         return Prepared(MakeLink(command.chat, hash_token(code)), reply=lambda made: replace(made, code=code))
 
-    async def join(self, asker: Asker, command: c.Join) -> Prepared:
+    async def join(self, asker: Asker, command: Join) -> Prepared:
         room, code = command.chat.room, command.chat.code
         return Prepared(Accept(room) if room else Ask(hash_token(code or "")))
 
-    async def send_file(self, asker: Asker, command: c.SendFile) -> Prepared:
+    async def send_file(self, asker: Asker, command: SendFile) -> Prepared:
         self._transfers.holders.add(asker.session)
         return Prepared(OpenUpload(command, asker.session))
 
-    async def chunk(self, asker: Asker, command: c.Chunk) -> Prepared | Upload:
+    async def chunk(self, asker: Asker, command: Chunk) -> Prepared | Upload:
         taken = await self._transfers.chunk(asker.user_id, asker.session, command)
         return taken if isinstance(taken, Upload) else Prepared(taken)
 
@@ -191,12 +189,12 @@ def hash_token(token: str) -> bytes:
 
 
 PREPARED: dict[type, Callable[[Preparer, Asker, Any], Awaitable[Prepared | Upload]]] = {
-    c.SignIn: Preparer.sign_in,
-    c.Resume: Preparer.resume,
-    c.Password: Preparer.password,
-    c.DeleteAccount: Preparer.delete_account,
-    c.InviteLink: Preparer.invite_link,
-    c.Join: Preparer.join,
-    c.SendFile: Preparer.send_file,
-    c.Chunk: Preparer.chunk,
+    SignIn: Preparer.sign_in,
+    Resume: Preparer.resume,
+    Password: Preparer.password,
+    DeleteAccount: Preparer.delete_account,
+    InviteLink: Preparer.invite_link,
+    Join: Preparer.join,
+    SendFile: Preparer.send_file,
+    Chunk: Preparer.chunk,
 }

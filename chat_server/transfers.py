@@ -15,8 +15,7 @@ from pathlib import Path
 from chat_server.clock import ChatTime, Clock
 from chat_server.errors import Refusal, not_done
 from chat_server.log.entries import CompleteUpload, LeaveUploads, Limits, Logged, Swept
-from chat_server.protocol import commands as c
-from chat_server.protocol.file_replies import Upload
+from chat_server.protocol.files import Chunk, Upload
 from chat_server.rules.context import View
 from chat_server.rules.files import check_chunk
 from chat_server.rules.outcomes import Opened
@@ -110,7 +109,7 @@ class Transfers:
             self.holders.remove(session)
             self._submit(LeaveUploads(session))
 
-    async def chunk(self, user_id: int, session: int, command: c.Chunk) -> Upload | CompleteUpload:
+    async def chunk(self, user_id: int, session: int, command: Chunk) -> Upload | CompleteUpload:
         """Take in the next bytes. With the last ones everything is on disk, and its completion is to be logged.
 
         Raises Refusal: nothing of the bytes was taken.
@@ -127,7 +126,7 @@ class Transfers:
                 f"the server's disk does not take this ({error.strerror}); the same /send_file says what is there"
             ) from None
 
-    def _take(self, db: Database, user_id: int, session: int, command: c.Chunk) -> Upload | CompleteUpload:
+    def _take(self, db: Database, user_id: int, session: int, command: Chunk) -> Upload | CompleteUpload:
         view = View(db, user_id, *self._time.now(), self._limits, {})
         upload = check_chunk(view, session, command)
         left = upload.size - self.blobs.received(upload.id, upload.size)

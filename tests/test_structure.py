@@ -11,7 +11,7 @@ import pytest
 
 from chat_server.frontend.connection_commands import LOCAL
 from chat_server.prepare import PREPARED
-from chat_server.protocol import commands as c
+from chat_server.protocol.accounts import SignOut
 from chat_server.protocol.help import one, overview
 from chat_server.protocol.table import TABLE, VERBS
 from chat_server.rules.registry import READINGS, RULES
@@ -39,9 +39,16 @@ TESTED_ELSEWHERE = {
     "prepare.py": "tests/conformance",
     "admin/cli.py": "tests/conformance/test_command_line.py",
     "admin/backup.py": "tests/conformance/test_backup.py",
+    "protocol/base.py": "tests/unit/protocol/test_commands.py",
+    "protocol/accounts.py": "tests/unit/protocol/test_commands.py",
+    "protocol/messages.py": "tests/unit/protocol/test_commands.py",
+    "protocol/files.py": "tests/unit/protocol/test_commands.py",
+    "protocol/rooms.py": "tests/unit/protocol/test_commands.py",
+    "protocol/people.py": "tests/unit/protocol/test_commands.py",
+    "protocol/connection.py": "tests/unit/protocol/test_commands.py",
     "protocol/operators.py": "tests/unit/protocol/test_commands.py",
-    "protocol/operator_replies.py": "tests/unit/protocol/test_text.py",
-    "errors.py": "tests/unit/protocol/test_text.py",
+    "protocol/control.py": "tests/unit/protocol/test_commands.py",
+    "errors.py": "tests/unit/protocol/formats/test_text.py",
     "rules/context.py": "tests/unit/rules/test_executor.py",
     "rules/outcomes.py": "tests/unit/rules/test_executor.py",
     "rules/registry.py": "tests/unit/rules/test_executor.py",
@@ -52,15 +59,9 @@ TESTED_ELSEWHERE = {
     "store/erasures.py": "tests/unit/rules/test_erasure.py",
     "store/search.py": "tests/unit/rules/test_search.py",
     "store/accounts.py": "tests/unit/rules/test_accounts.py",
-    "protocol/attention_replies.py": "tests/unit/protocol/test_text.py",
-    "protocol/text_replies.py": "tests/unit/protocol/test_text.py",
-    "protocol/file_commands.py": "tests/unit/protocol/test_commands.py",
-    "protocol/room_commands.py": "tests/unit/protocol/test_commands.py",
-    "protocol/room_replies.py": "tests/unit/protocol/test_text.py",
     "store/rooms.py": "tests/unit/rules/test_rooms.py",
     "store/chats.py": "tests/unit/rules/test_messages.py",
     "store/delayed.py": "tests/unit/rules/test_delayed.py",
-    "protocol/file_replies.py": "tests/unit/protocol/test_text.py",
     "store/files.py": "tests/unit/rules/test_files.py",
     "store/idempotency_keys.py": "tests/unit/rules/test_messages.py",
     "store/moderation.py": "tests/unit/rules/test_moderation.py",
@@ -134,7 +135,7 @@ def test_every_verb_and_alias_stands_in_the_help() -> None:
 
 def test_every_command_is_executed_somewhere() -> None:
     # The session runs a sign-out itself: it ends tokens in the log and closes connections.
-    executed = {*RULES, *READINGS, *LOCAL, *PREPARED, c.SignOut}
+    executed = {*RULES, *READINGS, *LOCAL, *PREPARED, SignOut}
     assert {spec.build for spec in TABLE.values()} <= executed
 
 

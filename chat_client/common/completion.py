@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from chat_client.common.emoji import EMOJIS
 from chat_client.sdk.typed_line import Argument, find, positional
-from chat_server.protocol.events import CommandForm
+from chat_server.protocol.connection import CommandForm
 
 CANDIDATES_MAX = 50
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from chat_server.protocol.events import CommandForm
+from chat_server.protocol.connection import CommandForm
 
 
 def _form(

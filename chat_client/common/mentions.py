@@ -9,7 +9,8 @@ from collections.abc import Callable
 from chat_client.common.wording import short
 from chat_client.sdk import clock
 from chat_client.sdk.events import AnyEvent, Connected, Connecting
-from chat_server.protocol.events import Message, Muted
+from chat_server.protocol.messages import Message
+from chat_server.protocol.people import Muted
 
 APART_SECONDS_MIN = 1.0  # between two calls
 

@@ -7,7 +7,9 @@ from chat_client.common.completion import Known
 from chat_client.common.local_commands import with_own
 from chat_client.common.wording import short
 from chat_client.sdk.events import AnyEvent, Connected
-from chat_server.protocol.events import CommandForm, Message, Presence
+from chat_server.protocol.connection import CommandForm
+from chat_server.protocol.messages import Message
+from chat_server.protocol.people import PresenceChanged
 
 USERS_MAX, CHATS_MAX, MESSAGES_MAX = 1000, 1000, 200
 
@@ -28,7 +30,7 @@ class Recent:
                     self._messages.appendleft((event.id, f"{event.from_}: {short(event.text or '')}"))
                 if event.file:
                     self._files.appendleft((event.file.id, event.file.name))
-            case Presence(online=True):
+            case PresenceChanged(online=True):
                 self._users = {event.user: None, **self._users} if event.user not in self._users else self._users
                 while len(self._users) > USERS_MAX:
                     del self._users[next(iter(self._users))]

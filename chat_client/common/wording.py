@@ -1,7 +1,7 @@
 """Events and replies as lines of text, for --plain, --follow and logs. Pure.
 
-The words are the server's own (`chat_server.protocol.text`), the times are those of this machine. No control character
-gets through, whatever the server let through.
+The words are the server's own (`chat_server.protocol.formats.text`), the times are those of this machine. No control
+character gets through, whatever the server let through.
 """
 
 from typing import Any
@@ -9,9 +9,10 @@ from typing import Any
 from chat_client.sdk import clock
 from chat_client.sdk.events import Connected, Ended, Forgotten, Lost, OtherReply, Outgoing, TokenNotKept, Unknown
 from chat_client.sdk.local_time import local, local_value
-from chat_server.protocol import text
-from chat_server.protocol.events import Event, Message, Reply, Sent
-from chat_server.protocol.file_replies import Upload
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.files import Upload
+from chat_server.protocol.formats import text
+from chat_server.protocol.messages import Message, Sent
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import clock_time, distance
 

@@ -35,8 +35,10 @@ from chat_client.sdk.events import (
     chat_name,
 )
 from chat_client.sdk.typed_line import Argument, find, has_secret, secrets_to_ask
-from chat_server.protocol.events import Event, Left, Message, ReadMarker, Talking
+from chat_server.protocol.base import Event
 from chat_server.protocol.file_names import size_told
+from chat_server.protocol.messages import Message, ReadMarker, Talking
+from chat_server.protocol.rooms import Left
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import distance
 

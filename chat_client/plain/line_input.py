@@ -34,7 +34,7 @@ from chat_client.common.suspension import Suspension
 from chat_client.sdk.typed_line import secret_from
 from chat_client.standard_streams import decode
 from chat_client.startup import not_echoed
-from chat_server.protocol.events import CommandForm
+from chat_server.protocol.connection import CommandForm
 
 PIPED_LINE_BYTES_MAX = 1 << 20
 AHEAD_MAX = 100  # lines that were read and not executed yet

@@ -17,7 +17,7 @@ from chat_client.sdk.errors import Disconnected
 from chat_client.sdk.events import Connected, Ended, Lost, TokenNotKept
 from chat_client.sdk.transfers import fields
 from chat_client.settings import Settings, UsageError
-from chat_server.protocol.events import Message
+from chat_server.protocol.messages import Message
 from chat_server.protocol.times import iso
 
 STDIN_BYTES_MAX = 1 << 20

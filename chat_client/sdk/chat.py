@@ -35,8 +35,11 @@ from chat_client.sdk.supervisor import Upkeep
 from chat_client.sdk.transfers import OnProgress, Progress
 from chat_client.sdk.typed_line import Typed, find, read
 from chat_client.sdk.version import VERSION
-from chat_server.protocol.events import CommandForm, Event, Reply, Sent, SignedIn
-from chat_server.protocol.file_replies import Upload
+from chat_server.protocol.accounts import SignedIn
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.connection import CommandForm
+from chat_server.protocol.files import Upload
+from chat_server.protocol.messages import Sent
 
 __all__ = ["Ask", "Chat", "OnProgress", "Progress", "Returned", "Tokens", "Typed", "connect"]
 

@@ -4,7 +4,7 @@ A newer server may say more than this client knows: unknown fields are ignored, 
 without a class here is `OtherReply`. MUST NOT raise for any line.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,72 +15,114 @@ from chat_client.sdk import clock
 from chat_client.sdk.errors import UNCERTAIN, Refused
 from chat_client.sdk.events import OtherReply, Unknown
 from chat_client.sdk.local_time import local_text
-from chat_server.protocol import attention_replies, file_replies, operator_replies, room_replies
-from chat_server.protocol import events as e
+from chat_server.protocol import EVENTS
+from chat_server.protocol.accounts import AccountDeleted, PasswordSet, SignedIn, SignedOut
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.connection import FormatSet, Goodbye, HelpText, Pong, SessionList
+from chat_server.protocol.files import FileList, FileSent, Upload, UploadCancelled
+from chat_server.protocol.formats.json import decode_event
+from chat_server.protocol.messages import (
+    Changed,
+    DelayedCancelled,
+    DelayedList,
+    DelayedSet,
+    Found,
+    MarkedRead,
+    MessagesShown,
+    Sent,
+    Talking,
+    ThreadShown,
+)
+from chat_server.protocol.operators import Announced, Kicked, ReportList, StatsReport, UserBanned, UserUnbanned
+from chat_server.protocol.people import (
+    AwaySet,
+    BlockList,
+    BlockSet,
+    MuteSet,
+    PresenceSet,
+    Reported,
+    StatusReport,
+    WhoReport,
+)
+from chat_server.protocol.rooms import (
+    ChatCreated,
+    ChatLeft,
+    Entering,
+    InvitationDeclined,
+    LinkMade,
+    LinksRevoked,
+    MemberList,
+    MemberRemoved,
+    OwnerSet,
+    RequestApproved,
+    RequestDenied,
+    TopicShown,
+    UserInvited,
+)
 
 # The class of each verb's reply.
-REPLIES: dict[str, type[e.Reply]] = {
-    "sign_in": e.SignedIn,
-    "resume": e.SignedIn,
-    "sign_out": e.SignedOut,
-    "password": e.PasswordSet,
-    "delete_account": e.AccountDeleted,
-    "send_all": e.Sent,
-    "send": e.Sent,
-    "reply": e.Sent,
-    "edit": e.Changed,
-    "delete": e.Changed,
-    "react": e.Changed,
-    "unreact": e.Changed,
-    "talk": e.Talking,
-    "send_delayed": e.DelayedSet,
-    "cancel_delayed": e.DelayedCancelled,
-    "delayed": e.DelayedList,
-    "send_file": file_replies.Upload,
-    "chunk": file_replies.Upload,
-    "cancel_upload": file_replies.UploadCancelled,
-    "get_chat_with": e.Page,
-    "messages": e.Page,
-    "history": e.Page,
-    "thread": e.Thread,
-    "search": e.Found,
-    "read": e.MarkedRead,
-    "mute": attention_replies.MuteSet,
-    "unmute": attention_replies.MuteSet,
-    "get_file": file_replies.FileSent,
-    "files": file_replies.FileList,
-    "create_chat": room_replies.ChatCreated,
-    "invite": room_replies.UserInvited,
-    "invite_link": room_replies.LinkMade,
-    "revoke_link": room_replies.LinksRevoked,
-    "join": room_replies.Entering,
-    "decline": room_replies.InvitationDeclined,
-    "approve": room_replies.RequestApproved,
-    "deny": room_replies.RequestDenied,
-    "members": room_replies.MemberList,
-    "leave": room_replies.ChatLeft,
-    "remove": room_replies.MemberRemoved,
-    "give": room_replies.OwnerSet,
-    "topic": room_replies.TopicShown,
-    "status": e.StatusReport,
-    "who": e.WhoReport,
-    "away": attention_replies.AwaySet,
-    "block": attention_replies.BlockSet,
-    "unblock": attention_replies.BlockSet,
-    "blocked": attention_replies.BlockList,
-    "report": e.Reported,
-    "presence": e.PresenceSet,
-    "help": e.HelpText,
-    "format": e.FormatSet,
-    "ping": e.Pong,
-    "sessions": e.SessionList,
-    "quit": e.Goodbye,
-    "ban": operator_replies.UserBanned,
-    "unban": operator_replies.UserUnbanned,
-    "kick": operator_replies.Kicked,
-    "reports": operator_replies.ReportList,
-    "announce": operator_replies.Announced,
-    "stats": operator_replies.Stats,
+REPLIES: dict[str, type[Reply]] = {
+    "sign_in": SignedIn,
+    "resume": SignedIn,
+    "sign_out": SignedOut,
+    "password": PasswordSet,
+    "delete_account": AccountDeleted,
+    "send_all": Sent,
+    "send": Sent,
+    "reply": Sent,
+    "edit": Changed,
+    "delete": Changed,
+    "react": Changed,
+    "unreact": Changed,
+    "talk": Talking,
+    "send_delayed": DelayedSet,
+    "cancel_delayed": DelayedCancelled,
+    "delayed": DelayedList,
+    "send_file": Upload,
+    "chunk": Upload,
+    "cancel_upload": UploadCancelled,
+    "get_chat_with": MessagesShown,
+    "messages": MessagesShown,
+    "history": MessagesShown,
+    "thread": ThreadShown,
+    "search": Found,
+    "read": MarkedRead,
+    "mute": MuteSet,
+    "unmute": MuteSet,
+    "get_file": FileSent,
+    "files": FileList,
+    "create_chat": ChatCreated,
+    "invite": UserInvited,
+    "invite_link": LinkMade,
+    "revoke_link": LinksRevoked,
+    "join": Entering,
+    "decline": InvitationDeclined,
+    "approve": RequestApproved,
+    "deny": RequestDenied,
+    "members": MemberList,
+    "leave": ChatLeft,
+    "remove": MemberRemoved,
+    "give": OwnerSet,
+    "topic": TopicShown,
+    "status": StatusReport,
+    "who": WhoReport,
+    "away": AwaySet,
+    "block": BlockSet,
+    "unblock": BlockSet,
+    "blocked": BlockList,
+    "report": Reported,
+    "presence": PresenceSet,
+    "help": HelpText,
+    "format": FormatSet,
+    "ping": Pong,
+    "sessions": SessionList,
+    "quit": Goodbye,
+    "ban": UserBanned,
+    "unban": UserUnbanned,
+    "kick": Kicked,
+    "reports": ReportList,
+    "announce": Announced,
+    "stats": StatsReport,
 }
 
 
@@ -93,15 +135,14 @@ class _Head(Struct):
 class Line(Struct, frozen=True):
     """A decoded line: an event, or the reply or the refusal that ends a command. `label` as it stands on the line."""
 
-    what: e.Event | e.Reply | Refused
+    what: Event | Reply | Refused
     label: str | None = None
 
 
 _head = Decoder(_Head).decode
 _fields = Decoder(dict[str, Any]).decode
-_event: Callable[[bytes], e.Event] = Decoder(e.AnyEvent).decode
 _replies = {verb: Decoder(reply).decode for verb, reply in REPLIES.items()}
-_events = {each.__struct_config__.tag for each in e.AnyEvent.__args__}
+_events = {each.__struct_config__.tag for each in EVENTS}
 _encode = Encoder().encode
 
 
@@ -119,7 +160,7 @@ def decode(line: bytes) -> Line | None:
     return Line(_known_event(line) if head.type in _events else _unknown(head.type, line), head.label)
 
 
-def _reply(verb: str, line: bytes) -> e.Reply:
+def _reply(verb: str, line: bytes) -> Reply:
     if verb in _replies:
         try:
             return _replies[verb](line)
@@ -138,9 +179,9 @@ def _refused(line: bytes) -> Refused:
     return refused if known in refused.text else Refused(refused.code, f"{refused.text}; {known}", fields)
 
 
-def _known_event(line: bytes) -> e.Event:
+def _known_event(line: bytes) -> Event:
     try:
-        return _event(line)
+        return decode_event(line)
     except msgspec.ValidationError as error:
         return _unknown(str(_fields(line)["type"]), line, str(error))
 

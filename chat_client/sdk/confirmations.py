@@ -8,42 +8,47 @@ What the server pushes to nobody (an invitation that is declined, a block) stays
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chat_server.protocol import events as e
-from chat_server.protocol.attention_replies import AwaySet, MuteSet
-from chat_server.protocol.room_replies import (
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.messages import Changed, MarkedRead, Message, MessagesShown, ReadMarker
+from chat_server.protocol.people import AwaySet, Muted, MuteSet, PresenceChanged
+from chat_server.protocol.rooms import (
     ChatCreated,
     ChatLeft,
     Entering,
+    Joined,
+    Left,
     MemberRemoved,
     OwnerSet,
     RequestApproved,
+    TopicChanged,
     TopicShown,
 )
 
 
-def events(verb: str, arguments: Mapping[str, Any], lines: Sequence[e.Event], reply: e.Reply, me: str) -> list[e.Event]:
+def events(verb: str, arguments: Mapping[str, Any], lines: Sequence[Event], reply: Reply, me: str) -> list[Event]:
     """`lines` are those that the command returned before its reply. One's own messages are told by `Outgoing`."""
     match reply:
-        case e.Changed(message=e.Message() as message):
+        case Changed(message=Message() as message):
             return [message]
-        case e.MarkedRead(chat=chat, id=id):
-            return [e.ReadMarker(chat, id)]
-        case e.Page(chat=chat) if verb in ("messages", "get_chat_with"):  # they mark as read what they show
-            return [e.ReadMarker(chat, line.id) for line in lines[-1:] if isinstance(line, e.Message)]
+        case MarkedRead(chat=chat, id=id):
+            return [ReadMarker(chat, id)]
+        case MessagesShown(chat=chat) if verb in ("messages", "get_chat_with"):  # they mark as read what they show
+            return [ReadMarker(chat, line.id) for line in lines[-1:] if isinstance(line, Message)]
         case MuteSet(chat=chat, muted=muted):
-            return [e.Muted(chat, muted)]
+            return [Muted(chat, muted)]
         case AwaySet(away=away):
-            return [e.Presence(me, True, away)]
+            return [PresenceChanged(me, True, away)]
         case ChatCreated(chat=chat) | Entering(chat=chat, asked=False):
-            return [e.Joined(chat, me)]
+            return [Joined(chat, me)]
         case RequestApproved(chat=chat, user=user):
-            return [e.Joined(chat, user)]
+            return [Joined(chat, user)]
         case ChatLeft(chat=chat):
-            return [e.Left(chat, me)]
+            return [Left(chat, me)]
         case MemberRemoved(chat=chat, user=user):
-            return [e.Left(chat, user, me)]
+            return [Left(chat, user, me)]
         case OwnerSet(chat=chat, owner=owner):
-            return [e.Notice(f"{owner} owns {chat} now", chat=chat, owner=owner)]
+            return [Notice(f"{owner} owns {chat} now", chat=chat, owner=owner)]
         case TopicShown(chat=chat, topic=topic) if arguments.get("text") is not None:
-            return [e.TopicChanged(chat, topic or "", me)]
+            return [TopicChanged(chat, topic or "", me)]
     return []

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from chat_client.sdk.errors import ChatError
-from chat_server.protocol.events import Event, Reply, SignedIn
+from chat_server.protocol.accounts import SignedIn
+from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.sanitize import clean
 
 

@@ -17,7 +17,8 @@ from chat_client.sdk import codec
 from chat_client.sdk.errors import ChatError, Disconnected, Refused
 from chat_client.sdk.server_address import Server
 from chat_server.errors import Refusal
-from chat_server.protocol.events import Closing, Event, Reply
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.connection import Closing
 from chat_server.protocol.lines import LineBuffer, UnendedLine
 
 CONNECT_SECONDS_MAX = 20

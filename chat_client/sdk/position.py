@@ -7,7 +7,7 @@ sends them is not pushed. Those are known here and dropped.
 
 from collections import OrderedDict
 
-from chat_server.protocol.events import Message
+from chat_server.protocol.messages import Message
 
 REMEMBERED_MAX = 20_000
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from chat_client.sdk.errors import ChatError, Disconnected
 from chat_client.sdk.events import Outgoing
-from chat_server.protocol.events import Reply
+from chat_server.protocol.base import Reply
 from chat_server.protocol.times import parse_duration
 
 HELD_AFTER_SECONDS = 300

@@ -21,7 +21,10 @@ from chat_client.sdk.events import Connected, Connecting, Ended, Forgotten, Lost
 from chat_client.sdk.link import Answer, Link, LinkLost, Request
 from chat_client.sdk.position import Position
 from chat_client.sdk.server_address import Server
-from chat_server.protocol.events import Closing, CommandForm, Event, FormatSet, Message, SignedIn
+from chat_server.protocol.accounts import SignedIn
+from chat_server.protocol.base import Event
+from chat_server.protocol.connection import Closing, CommandForm, FormatSet
+from chat_server.protocol.messages import Message
 
 LINE_BYTES_MAX = 1 << 16
 # What a server says that will be another time; a sign-in that is refused with anything else is refused for good.

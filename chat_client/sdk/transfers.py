@@ -25,7 +25,7 @@ from chat_client.sdk.errors import ChatError, Disconnected, Refused
 from chat_client.sdk.events import OtherReply, Unknown
 from chat_client.sdk.partial_file import Part
 from chat_client.sdk.piece_size import Pace
-from chat_server.protocol.events import Event, Reply
+from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.file_names import size_told
 from chat_server.protocol.sanitize import clean
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from chat_server.protocol.events import CommandForm
+from chat_server.protocol.connection import CommandForm
 
 Argument = dict[str, Any]
 SECRETS = ("secret", "token")  # kinds of arguments

@@ -15,7 +15,7 @@ from chat_server.disk_space import SPARE
 from chat_server.errors import Refusal, StartError
 from chat_server.log.entries import MACHINE, Batch, Entry, Erase, Limits
 from chat_server.node import Page, when_unlocked
-from chat_server.protocol.events import Reply
+from chat_server.protocol.base import Reply
 from chat_server.protocol.times import iso
 from chat_server.rules import Executor, read
 from chat_server.rules.context import View

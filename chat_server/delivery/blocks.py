@@ -15,8 +15,9 @@ from itertools import accumulate
 from msgspec import Struct
 
 from chat_server.errors import Refusal
-from chat_server.protocol import json, text
-from chat_server.protocol.events import Event, Message, Reply
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.formats import json, text
+from chat_server.protocol.messages import Message
 
 EVERYONE = 0
 

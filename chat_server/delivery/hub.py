@@ -15,7 +15,8 @@ from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render, 
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
 from chat_server.log.entries import Entry, Identity
-from chat_server.protocol.events import Message, Presence
+from chat_server.protocol.messages import Message
+from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.times import iso
 from chat_server.rules.executor import Executed, Outcome
 from chat_server.rules.outcomes import Ending, Entered, Push
@@ -105,7 +106,7 @@ class Hub:
         self._behind[receiver.outbox] = None
         self._by_user.setdefault(user_id, {})[receiver.number] = receiver
         self.online[user_id] = name
-        self._away_changed(user_id, Presence(name, True, away))
+        self._away_changed(user_id, PresenceChanged(name, True, away))
 
     def detach(self, receiver: Receiver) -> None:
         outbox = receiver.outbox
@@ -251,7 +252,7 @@ class Hub:
             if channel > EVERYONE and channel not in self._by_user:
                 continue
             if not isinstance(push.event, Message):
-                if isinstance(push.event, Presence):
+                if isinstance(push.event, PresenceChanged):
                     self._away_changed(outcome.entry.user_id, push.event)
                     continue
                 self._keep_for_behind(push, channel, self._asker(outcome.entry))
@@ -326,7 +327,7 @@ class Hub:
 
     # ---- presence
 
-    def _away_changed(self, user_id: int, now: Presence) -> None:
+    def _away_changed(self, user_id: int, now: PresenceChanged) -> None:
         """It is told as all presence is: to those who want to know, and while there are not too many to tell."""
         if user_id not in self.online:
             return
@@ -344,7 +345,7 @@ class Hub:
     def _announce_presence(self) -> None:
         """Tell who came and went in this turn, all at once; who did both is not worth a word."""
         changed, self._came_or_went = self._came_or_went, {}
-        events: dict[int, Presence] = {}
+        events: dict[int, PresenceChanged] = {}
         for user_id, name in changed.items():
             now = self._away.get(user_id, "") if user_id in self.online else None
             if now == self._announced.get(user_id):
@@ -356,7 +357,7 @@ class Hub:
                 del self._announced[user_id]
             else:
                 self._announced[user_id] = now
-            events[user_id] = Presence(name, now is not None, now or None)
+            events[user_id] = PresenceChanged(name, now is not None, now or None)
         if not events or len(self.online) > self._presence_max:
             return
         for format, live in self._live.items():

@@ -18,7 +18,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from chat_server.delivery.blocks import render
-from chat_server.protocol.events import EXPIRED_IDS_MAX, Event, Expired, Message, Muted, Presence, ReadMarker
+from chat_server.protocol.base import Event
+from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, ReadMarker
+from chat_server.protocol.people import Muted, PresenceChanged
 from chat_server.store import chats, messages
 from chat_server.store.database import Database
 from chat_server.store.messages import Range
@@ -247,10 +249,10 @@ class Outbox:
         Of what has expired in a chat the last EXPIRED_IDS_MAX.
         """
         key: Hashable = ("notice", notice) if notice else (len(self._held), event)
-        if isinstance(event, Presence):
+        if isinstance(event, PresenceChanged):
             if not self.presence:
                 return
-            key = Presence, event.user
+            key = PresenceChanged, event.user
         elif isinstance(event, ReadMarker | Muted):
             key = type(event), event.chat
         elif isinstance(event, Expired):

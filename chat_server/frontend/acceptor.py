@@ -18,7 +18,7 @@ from typing import Any, cast
 from chat_server.addresses import is_loopback, network_of, plain
 from chat_server.delivery.blocks import render
 from chat_server.errors import StartError
-from chat_server.protocol.events import Closing
+from chat_server.protocol.connection import Closing
 
 log = logging.getLogger("chat.acceptor")
 

@@ -12,9 +12,24 @@ from chat_server.delivery.hub import Hub
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
 from chat_server.protocol import PROTOCOL_VERSION
-from chat_server.protocol import commands as c
-from chat_server.protocol import events as e
+from chat_server.protocol.accounts import Resume, SignIn
+from chat_server.protocol.base import Reply
+from chat_server.protocol.connection import (
+    CommandForm,
+    FormatSet,
+    Goodbye,
+    Help,
+    HelpText,
+    ListSessions,
+    Ping,
+    Pong,
+    Quit,
+    SessionInfo,
+    SessionList,
+    SetFormat,
+)
 from chat_server.protocol.help import forms, help_text, overview
+from chat_server.protocol.people import PresenceSet, SetPresence
 from chat_server.protocol.table import TABLE
 from chat_server.protocol.times import iso
 from chat_server.settings import Settings
@@ -39,7 +54,7 @@ class Speaker(Protocol):
     def user_id(self) -> int: ...
 
 
-_SIGN_IN = (c.SignIn.spec.verb, c.Resume.spec.verb)
+_SIGN_IN = (SignIn.spec.verb, Resume.spec.verb)
 
 
 def check_signed_in(here: Speaker, verb: str) -> None:
@@ -53,19 +68,19 @@ def check_signed_in(here: Speaker, verb: str) -> None:
 
 # Strangers may ask for both as often as the rate of commands allows, and made anew each time they cost 0.25 ms.
 _overview = cache(overview)
-_forms = cache(lambda: cast(list[e.CommandForm], Raw(encode(forms()))))
+_forms = cache(lambda: cast(list[CommandForm], Raw(encode(forms()))))
 
 
-def show_help(here: Speaker, command: c.Help) -> e.Reply:
-    return e.HelpText(help_text(command.command) if command.command else _overview())
+def show_help(here: Speaker, command: Help) -> Reply:
+    return HelpText(help_text(command.command) if command.command else _overview())
 
 
-def set_format(here: Speaker, command: c.SetFormat) -> e.Reply:
+def set_format(here: Speaker, command: SetFormat) -> Reply:
     here.client = (command.client or "")[:CLIENT_CHARS_MAX] or here.client
     here.outbox.set_format(command.format)
     if command.format == "text":
-        return e.FormatSet("text")
-    return e.FormatSet(
+        return FormatSet("text")
+    return FormatSet(
         format="json",
         server="chat-server",
         version=__version__,
@@ -75,34 +90,34 @@ def set_format(here: Speaker, command: c.SetFormat) -> e.Reply:
     )
 
 
-def ping(here: Speaker, command: c.Ping) -> e.Reply:
-    return e.Pong(command.word)
+def ping(here: Speaker, command: Ping) -> Reply:
+    return Pong(command.word)
 
 
-def presence(here: Speaker, command: c.Presence) -> e.Reply:
+def presence(here: Speaker, command: SetPresence) -> Reply:
     here.outbox.presence = command.presence
-    return e.PresenceSet(command.presence)
+    return PresenceSet(command.presence)
 
 
-def list_sessions(here: Speaker, command: c.ListSessions) -> e.Reply:
+def list_sessions(here: Speaker, command: ListSessions) -> Reply:
     own = [cast(Speaker, receiver) for receiver in here.hub.of_user(here.user_id)]
-    return e.SessionList(
+    return SessionList(
         [
-            e.Connection(each.number, each.address, iso(each.since_ms), each.client, each is here)
+            SessionInfo(each.number, each.address, iso(each.since_ms), each.client, each is here)
             for each in own[:SESSIONS_MAX]
         ]
     )
 
 
-def say_goodbye(here: Speaker, command: c.Quit) -> e.Reply:
-    return e.Goodbye()
+def say_goodbye(here: Speaker, command: Quit) -> Reply:
+    return Goodbye()
 
 
-LOCAL: dict[type, Callable[[Speaker, Any], e.Reply]] = {
-    c.Help: show_help,
-    c.SetFormat: set_format,
-    c.Ping: ping,
-    c.Presence: presence,
-    c.ListSessions: list_sessions,
-    c.Quit: say_goodbye,
+LOCAL: dict[type, Callable[[Speaker, Any], Reply]] = {
+    Help: show_help,
+    SetFormat: set_format,
+    Ping: ping,
+    SetPresence: presence,
+    ListSessions: list_sessions,
+    Quit: say_goodbye,
 }

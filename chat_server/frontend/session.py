@@ -24,12 +24,15 @@ from chat_server.frontend.transport import READ_BYTES_MAX, Transport
 from chat_server.log.entries import EndTokens, Logged, Seen, Told, adds
 from chat_server.node import Node
 from chat_server.prepare import PREPARED, Asker, Prepared
-from chat_server.protocol import commands as c
-from chat_server.protocol import events as e
+from chat_server.protocol.accounts import Resume, SignedOut, SignIn, SignOut
 from chat_server.protocol.arguments import Target
+from chat_server.protocol.base import Command, Event, Reply
+from chat_server.protocol.connection import Closing, Notice, Quit
+from chat_server.protocol.files import Chunk, SendFile
 from chat_server.protocol.lines import LineBuffer, UnendedLine, decode
+from chat_server.protocol.messages import Changed, Sent, Talk
 from chat_server.protocol.parse import Parsed, parse
-from chat_server.protocol.table import TABLE, Command
+from chat_server.protocol.table import TABLE
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.executor import Outcome
 from chat_server.rules.moderation import Barred
@@ -53,7 +56,7 @@ STRANGER_LINE_BYTES_MAX = 4096
 FREE_CHUNK_BYTES = 8192
 
 
-Finish = Callable[[Any], e.Reply]
+Finish = Callable[[Any], Reply]
 
 
 class Pending(Struct):
@@ -126,7 +129,7 @@ class Session:
         self.number = self.hub.add(self)
         sessions.add(self)
         log.debug("session %d: connected from %s", self.number, address)
-        self.say(e.Notice(f"chat-server {__version__}: /sign_in <name> to come in, /help for all commands"))
+        self.say(Notice(f"chat-server {__version__}: /sign_in <name> to come in, /help for all commands"))
         timeout_ms = settings.sign_in_timeout_ms
         if timeout_ms is not None and not self.local:
             self._sign_in = asyncio.get_running_loop().call_later(timeout_ms / 1000, self._sign_in_timeout)
@@ -209,7 +212,7 @@ class Session:
     def close(self, code: str, reason: str) -> None:
         """Say why, then hang up."""
         if not self.closing:
-            self.say(e.Closing(reason, code))
+            self.say(Closing(reason, code))
             self.hang_up()
 
     def hang_up(self, *, in_order: bool = False) -> None:
@@ -366,7 +369,7 @@ class Session:
         kind = type(command)
         if kind in RULES:
             self._submit(parsed, command, started)
-        elif kind is c.Quit:
+        elif kind is Quit:
             self.hang_up(in_order=True)
         elif kind not in LOCAL:
             self._task = asyncio.get_running_loop().create_task(self._run(parsed, command, started))
@@ -375,7 +378,7 @@ class Session:
         """What is said to a command that would store something new on a disk that has no room for it."""
         if parsed.command is None or not adds(parsed.command):
             return None
-        wanted = parsed.command.size if isinstance(parsed.command, c.SendFile) else 0
+        wanted = parsed.command.size if isinstance(parsed.command, SendFile) else 0
         return None if self._node.space.has_room(wanted) else no_room()
 
     def _submit(
@@ -397,19 +400,19 @@ class Session:
 
     # ---- replies out
 
-    def say(self, event: e.Event) -> None:
+    def say(self, event: Event) -> None:
         self.outbox.write(render(event, self.outbox.format, self.hub.now()))
 
-    def _reply(self, parsed: Parsed, reply: e.Reply | Refusal, started: float) -> None:
+    def _reply(self, parsed: Parsed, reply: Reply | Refusal, started: float) -> None:
         self.outbox.reply(self._render(reply, parsed.verb, parsed.label, started), self.hub.delivered, ())
 
-    def _render(self, reply: e.Reply | Refusal, verb: str, label: str | None, started: float) -> bytes:
+    def _render(self, reply: Reply | Refusal, verb: str, label: str | None, started: float) -> bytes:
         """The final reply's bytes; it is also what the log of actions tells."""
         seconds = self._clock.monotonic() - started
         result = reply.code if isinstance(reply, Refusal) else "ok"
         self._actions.add(self.name or self._tried, verb or "-", result, seconds, self.number, self.address)
         # The commonest reply says no time that depends on today's date.
-        now = "" if type(reply) is e.Sent else self.hub.now()
+        now = "" if type(reply) is Sent else self.hub.now()
         return render_reply(reply, self.outbox.format, now, verb, label)
 
     def settle(self, outcome: Outcome) -> bytes:
@@ -424,9 +427,9 @@ class Session:
             return b""
         reply = result if isinstance(result, Refusal) or pending.reply is None else pending.reply(result)
         assert reply is not None
-        if isinstance(result, e.Changed) and result.message and (reactions := result.message.reactions):
+        if isinstance(result, Changed) and result.message and (reactions := result.message.reactions):
             self.charge(sum(map(len, reactions.values())) / NAMES_A_COMMAND)
-        if isinstance(result, e.Sent) and result.id == self._marked + 1:
+        if isinstance(result, Sent) and result.id == self._marked + 1:
             # Nothing but one's own message came since: there is nothing new to have seen.
             self._marked = result.id
         return self._render(reply, pending.verb, pending.label, pending.started)
@@ -447,10 +450,10 @@ class Session:
     # ---- commands that run alone
 
     async def _run(self, parsed: Parsed, command: Any, started: float) -> None:
-        if isinstance(command, c.SignIn):
+        if isinstance(command, SignIn):
             self._tried = command.username.name
         try:
-            if isinstance(command, c.SignOut):
+            if isinstance(command, SignOut):
                 await self._sign_out(parsed, command, started)
             elif type(command) in PREPARED:
                 await self._run_prepared(parsed, command, started)
@@ -476,10 +479,10 @@ class Session:
         if reply is None:
             return
         await self.outbox.write_paced([self._render(reply, parsed.verb, parsed.label, started)])
-        if isinstance(query, c.Talk):
+        if isinstance(query, Talk):
             self._talk = query.target
 
-    async def _answer(self, parsed: Parsed, query: Any, started: float) -> e.Reply | None:
+    async def _answer(self, parsed: Parsed, query: Any, started: float) -> Reply | None:
         """Write the lines that the query returns; its reply, None if a logged command has brought that."""
         self.outbox.hold()
         reading = self._node.read(self.user_id, query)
@@ -506,13 +509,13 @@ class Session:
         return await done
 
     async def _run_prepared(self, parsed: Parsed, command: Command, started: float) -> None:
-        if isinstance(command, c.Chunk):
+        if isinstance(command, Chunk):
             self.discount(len(command.base64))
         for _ in range(PREPARE_TRIES_MAX):
             wants_token = self.outbox.format == "json"
             asker = Asker(self.user_id, self.number, self, self.local, self.token, wants_token)
             prepared = await self._node.preparer.prepare(asker, command)
-            if isinstance(prepared, e.Reply):
+            if isinstance(prepared, Reply):
                 self._reply(parsed, prepared, started)
                 return
             outcome = await self._submitted(parsed, prepared.command, started, prepared.reply)
@@ -538,14 +541,14 @@ class Session:
         self, parsed: Parsed, command: Command, prepared: Prepared, outcome: Outcome, started: float
     ) -> None:
         assert isinstance(outcome.result, Entered)
-        position = command.position if isinstance(command, c.Resume) else None
+        position = command.position if isinstance(command, Resume) else None
         self._shown_from = min(position or 0, outcome.seq)
         query = Welcome(outcome.result.new, outcome.seq, position, prepared.token)
         reply = await self._answer(parsed, query, started)
         if reply is not None:
             self._reply(parsed, reply, started)
 
-    async def _sign_out(self, parsed: Parsed, command: c.SignOut, started: float) -> None:
+    async def _sign_out(self, parsed: Parsed, command: SignOut, started: float) -> None:
         """Here, or everywhere, or on one of the user's connections."""
         number = command.session.number if command.session else self.number
         tokens = {receiver.number: receiver.token for receiver in self.hub.of_user(self.user_id)}
@@ -554,8 +557,8 @@ class Session:
         ending = EndTokens(None) if number is None else EndTokens(number, tokens[number])
         await self._submitted(parsed, ending, started, lambda _: self._signed_out())
 
-    def _signed_out(self) -> e.Reply:
-        return e.SignedOut(sum(receiver is not self for receiver in self.hub.ending(self.user_id)))
+    def _signed_out(self) -> Reply:
+        return SignedOut(sum(receiver is not self for receiver in self.hub.ending(self.user_id)))
 
     def sign_out(self) -> None:
         self.hub.detach(self)

@@ -11,11 +11,37 @@ from typing import ClassVar, NamedTuple
 
 from msgspec import Struct
 
-from chat_server.protocol import commands as c
-from chat_server.protocol import operators as o
-from chat_server.protocol.arguments import Room, Target
+from chat_server.protocol.arguments import RoomTarget, Target
+from chat_server.protocol.base import Command
+from chat_server.protocol.control import Appoint, Dismiss, Forget, MakeCode, RepairTime, RevokeCode, SetPasswordOf
+from chat_server.protocol.files import CancelUpload, SendFile
+from chat_server.protocol.messages import (
+    CancelDelayed,
+    Comment,
+    Delete,
+    Edit,
+    React,
+    Read,
+    Send,
+    SendAll,
+    SendDelayed,
+    Unreact,
+)
 from chat_server.protocol.names import Name
-from chat_server.protocol.table import Command
+from chat_server.protocol.operators import Announce, Ban, Kick, Unban
+from chat_server.protocol.people import Away, BlockUser, Mute, Report, UnblockUser, Unmute
+from chat_server.protocol.rooms import (
+    Approve,
+    CreateChat,
+    Decline,
+    Deny,
+    Give,
+    Invite,
+    Leave,
+    Remove,
+    RevokeLink,
+    SetTopic,
+)
 
 VERSION = 2
 # Who asks, where it is the machine itself and no user: over the control socket. It may do what operators may.
@@ -121,7 +147,7 @@ class MakeLink(Internal, frozen=True, tag="make_link"):
     """A link into a private chat; `hash` is the SHA-256 of its code."""
 
     adds: ClassVar[bool] = True
-    chat: Room
+    chat: RoomTarget
     hash: bytes
 
 
@@ -143,7 +169,7 @@ class OpenUpload(Internal, frozen=True, tag="open_upload"):
     """`session` holds the upload from then on: its chunks come from there."""
 
     adds: ClassVar[bool] = True
-    asked: c.SendFile
+    asked: SendFile
     session: int
 
 
@@ -203,11 +229,11 @@ class Due(Internal, frozen=True, tag="due"):
 
 
 Logged = (
-    c.SendAll | c.Send | c.Reply | c.Edit | c.Delete | c.React | c.Unreact | c.SendDelayed | c.CancelDelayed
-    | c.Report | c.Read | c.Mute | c.Unmute | c.Away | c.Block | c.Unblock | c.CancelUpload
-    | c.CreateChat | c.Invite | c.RevokeLink | c.Decline | c.Approve | c.Deny | c.Leave | c.Remove | c.Give | c.SetTopic
-    | o.Ban | o.Unban | o.Kick | o.Announce | o.Appoint | o.Dismiss | o.SetPasswordOf | o.Forget | o.RepairTime
-    | o.MakeCode | o.RevokeCode
+    SendAll | Send | Comment | Edit | Delete | React | Unreact | SendDelayed | CancelDelayed
+    | Report | Read | Mute | Unmute | Away | BlockUser | UnblockUser | CancelUpload
+    | CreateChat | Invite | RevokeLink | Decline | Approve | Deny | Leave | Remove | Give | SetTopic
+    | Ban | Unban | Kick | Announce | Appoint | Dismiss | SetPasswordOf | Forget | RepairTime
+    | MakeCode | RevokeCode
     | Configure | Enter | EnterByToken | UseTokens | EndTokens | SetPassword | CloseAccount | MakeLink | Accept | Ask
     | OpenUpload | CompleteUpload | LeaveUploads | Swept
     | Seen | MarkRead | Told | Departed | Erase | Due

@@ -3,9 +3,26 @@
 The only part of the server that a client may import.
 """
 
-# So that the table of commands is full for whoever looks into it.
-from chat_server.protocol import commands, operators
+# The order is that of the table of commands, and so of the help.
+from chat_server.protocol import (  # noqa: I001
+    rooms,
+    accounts,
+    messages,
+    people,
+    connection,
+    files,
+    operators,
+    control,
+)
 
-__all__ = ["PROTOCOL_VERSION", "commands", "operators"]
+from chat_server.protocol.base import Event
 
 PROTOCOL_VERSION = 1
+# Every event that the server sends. A client adds events of its own, which no server sends.
+EVENTS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
+
+__all__ = [
+    "EVENTS", "PROTOCOL_VERSION",
+    "accounts", "connection", "control", "files", "messages", "operators", "people",
+    "rooms",
+]  # fmt: skip

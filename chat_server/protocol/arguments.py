@@ -39,11 +39,11 @@ FileName = NewType("FileName", str)  # one component of a path
 Size = NewType("Size", int)  # bytes
 Sha256 = NewType("Sha256", str)  # hexadecimal, in small letters
 Data = NewType("Data", bytes)  # base64 on the wire
-Format = Literal["text", "json"]
+FormatName = Literal["text", "json"]
 Names = tuple[str, ...]  # folded; whom a text names after an @
 
 
-class User(Struct, frozen=True, array_like=True):
+class Username(Struct, frozen=True, array_like=True):
     """A user as named by another: `bob` or `@bob`. `folded` is what names are compared by."""
 
     name: str
@@ -61,7 +61,7 @@ class Target(Struct, frozen=True, array_like=True):
         return {"main": "", "room": "#", "user": "@"}[self.kind] + self.name
 
 
-class Room(Target, frozen=True, array_like=True):
+class RoomTarget(Target, frozen=True, array_like=True):
     """A target that is a private chat."""
 
 
@@ -86,7 +86,7 @@ class Delay(Struct, frozen=True, array_like=True):
     at_ms: int | None
 
 
-class Sessions(Struct, frozen=True, array_like=True):
+class SessionChoice(Struct, frozen=True, array_like=True):
     """Which sessions: all of the user's (`number` is None) or one."""
 
     number: int | None
@@ -136,11 +136,11 @@ def _token(raw: str) -> Token:
     return Token(raw)
 
 
-def _user(raw: str) -> User:
+def _user(raw: str) -> Username:
     name = raw.removeprefix("@")
     if not name:
         raise Refusal("bad_argument", "a username is missing")
-    return User(_short(name), fold(name))
+    return Username(_short(name), fold(name))
 
 
 def _name(raw: str) -> Name:
@@ -158,11 +158,11 @@ def _target(raw: str) -> Target:
     return Target(kind, _short(bare), folded)
 
 
-def _room(raw: str) -> Room:
+def _room(raw: str) -> RoomTarget:
     if not raw.startswith("#"):
         raise Refusal("bad_argument", f"a private chat is written with its #, like #team, not {_short(raw)}")
     target = _target(raw)
-    return Room(target.kind, target.name, target.folded)
+    return RoomTarget(target.kind, target.name, target.folded)
 
 
 def _room_name(raw: str) -> RoomName:
@@ -221,7 +221,7 @@ def _length(raw: str | float) -> Duration:
     return Duration(ms)
 
 
-def _format(raw: str) -> Format:
+def _format(raw: str) -> FormatName:
     match raw.lower():
         case "text":
             return "text"
@@ -251,10 +251,10 @@ def _emoji(raw: str) -> Emoji:
     return Emoji(raw)
 
 
-def _sessions(raw: str | int) -> Sessions:
+def _sessions(raw: str | int) -> SessionChoice:
     if isinstance(raw, str) and raw.lower() == "all":
-        return Sessions(None)
-    return Sessions(_number("a session", 1)(raw))
+        return SessionChoice(None)
+    return SessionChoice(_number("a session", 1)(raw))
 
 
 def _short(raw: object) -> str:
@@ -269,9 +269,9 @@ KINDS: dict[Any, Kind] = {
     Secret: Kind("secret", _secret),
     Token: Kind("token", _token),
     Name: Kind("name", _name),
-    User: Kind("user", _user),
+    Username: Kind("user", _user),
     Target: Kind("target", _target),
-    Room: Kind("room", _room),
+    RoomTarget: Kind("room", _room),
     RoomName: Kind("room_name", _room_name),
     Entrance: Kind("entrance", _entrance),
     Topic: Kind("topic", _topic, takes_rest=True),
@@ -280,10 +280,10 @@ KINDS: dict[Any, Kind] = {
     Delay: Kind("delay", _delay, (str, int, float)),
     Duration: Kind("duration", _length, (str, int, float), starts="0123456789"),
     Key: Kind("key", _key),
-    Format: Kind("format", _format),
+    FormatName: Kind("format", _format),
     OnOff: Kind("on_off", _on_off, (str, bool)),
     Emoji: Kind("emoji", _emoji),
-    Sessions: Kind("sessions", _sessions, (str, int)),
+    SessionChoice: Kind("sessions", _sessions, (str, int)),
     FileName: Kind("file_name", lambda raw: FileName(file_name(raw))),
     Size: Kind("size", _number("a size", 0), (str, int, float)),
     Sha256: Kind("sha256", lambda raw: Sha256(sha256_hex(raw))),

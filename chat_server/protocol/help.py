@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from chat_server.errors import Refusal
-from chat_server.protocol.events import CommandForm
-from chat_server.protocol.table import GROUPS, TABLE, VERBS, Spec, nearest
+from chat_server.protocol.base import Spec
+from chat_server.protocol.connection import CommandForm
+from chat_server.protocol.table import GROUPS, TABLE, VERBS, nearest
 
 _WIDTH = 78
 

@@ -5,14 +5,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from chat_server.protocol.commands import Edit, Reply, Send, SendAll, SendDelayed
+from chat_server.protocol.base import Command
+from chat_server.protocol.messages import Comment, Edit, Send, SendAll, SendDelayed
 from chat_server.protocol.names import NAME_CHARS_MAX, fold
-from chat_server.protocol.table import Command
 
 MENTIONS_MAX = 20
 # Not within a word or an address (anna@example.org). What follows a name, as a full stop does, is no part of it.
 _MENTION = re.compile(rf"(?<![\w.@-])@([\w.-]{{1,{2 * NAME_CHARS_MAX}}})")
-_WITH_TEXT = (SendAll, Send, Reply, Edit, SendDelayed)
+_WITH_TEXT = (SendAll, Send, Comment, Edit, SendDelayed)
 
 
 def named(text: str) -> tuple[str, ...]:

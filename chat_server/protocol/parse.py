@@ -12,11 +12,12 @@ import msgspec
 
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import NOTHING_SHOWS, Target, Text
-from chat_server.protocol.commands import Send, SendAll
+from chat_server.protocol.base import Argument, Command, Spec
 from chat_server.protocol.mentions import with_mentions
+from chat_server.protocol.messages import Send, SendAll
 from chat_server.protocol.sanitize import clean, is_blank
 from chat_server.protocol.search_query import PIECE
-from chat_server.protocol.table import VERBS, Argument, Command, Spec, nearest
+from chat_server.protocol.table import VERBS, nearest
 
 LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
 _LABELLED = re.compile(rf"@({LABEL.pattern}) +(?=/)", re.ASCII)

@@ -17,25 +17,13 @@ from chat_server.log.entries import (
     Told,
     UseTokens,
 )
-from chat_server.protocol import commands as c
+from chat_server.protocol.accounts import AccountDeleted, ActiveBan, PasswordSet, SignedIn, SignedOut
 from chat_server.protocol.arguments import ID_MAX
-from chat_server.protocol.events import (
-    AccountDeleted,
-    AnyEvent,
-    Ban,
-    Chat,
-    Event,
-    Invitation,
-    Limit,
-    Notice,
-    PasswordSet,
-    Request,
-    SignedIn,
-    SignedOut,
-    StatusReport,
-    WhoReport,
-)
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.formats import json
 from chat_server.protocol.names import Name
+from chat_server.protocol.people import Limit, Status, StatusReport, Who, WhoReport
+from chat_server.protocol.rooms import ChatInfo, Invitation, PendingRequest
 from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules import erasure
 from chat_server.rules.authorization import is_operator
@@ -255,7 +243,7 @@ def welcome(view: View, command: Welcome) -> Answer:
         ranges = [Range(each.chat_id, each.name, each.read_id, command.up_to) for each in memberships]
         yield from messages.new(view.db, ranges, not_by=view.user_id)
     kept = notices.of_user(view.db, view.user_id, NOTICES_MAX)
-    yield [_decode_event(event) for _, event in kept]
+    yield [json.decode_event(event) for _, event in kept]
     history = state.load(view.db).history
     assert history is not None
     reply = SignedIn(
@@ -279,28 +267,23 @@ def _asker(view: View) -> User:
     return user
 
 
-def _decode_event(event: bytes) -> Event:
-    decoded: Event = msgspec.json.decode(event, type=AnyEvent)
-    return decoded
-
-
-def _chats(view: View, user: User, up_to: int = ID_MAX) -> list[Chat]:
+def _chats(view: View, user: User, up_to: int = ID_MAX) -> list[ChatInfo]:
     """The user's chats, with what is unread in them up to that id; at most LIST_MAX members of private ones in all."""
     private = {room.id: room for room in rooms.of_user(view.db, user.id)}
     left = LIST_MAX
 
-    def chat(each: Membership) -> Chat:
+    def chat(each: Membership) -> ChatInfo:
         nonlocal left
         unread = messages.unread(view.db, user.id, each.chat_id, each.read_id, up_to)
         room = private.get(each.chat_id)
         if room is None:
             members = [user.name, each.name[1:]] if each.name.startswith("@") else None
-            return Chat(name=each.name, read=each.read_id, unread=unread, muted=each.muted, members=members)
+            return ChatInfo(name=each.name, read=each.read_id, unread=unread, muted=each.muted, members=members)
         owner = accounts.by_id(view.db, room.owner)
         names = rooms.member_names(view.db, room.id, left + 1)
         more = f"/members {room.name}" if len(names) > left else None
         members, left = names[:left], left - len(names[:left])
-        return Chat(
+        return ChatInfo(
             name=each.name,
             read=each.read_id,
             unread=unread,
@@ -318,11 +301,11 @@ def _invitations(view: View) -> list[Invitation]:
     return [Invitation(chat, by) for chat, by in rooms.invitations(view.db, view.user_id, LIST_MAX)]
 
 
-def _requests(view: View) -> list[Request]:
-    return [Request(chat, asker) for chat, asker in rooms.requests_to(view.db, view.user_id, LIST_MAX)]
+def _requests(view: View) -> list[PendingRequest]:
+    return [PendingRequest(chat, asker) for chat, asker in rooms.requests_to(view.db, view.user_id, LIST_MAX)]
 
 
-def _unread_notice(listed: list[Chat]) -> Notice:
+def _unread_notice(listed: list[ChatInfo]) -> Notice:
     counts = {chat.name: chat.unread for chat in listed if chat.unread}
     if not counts:
         return Notice("nothing unread", unread={})
@@ -330,14 +313,14 @@ def _unread_notice(listed: list[Chat]) -> Notice:
     return Notice(f"{sum(counts.values())} unread: {named}", unread=counts)
 
 
-def _ban(view: View, user: User) -> Ban | None:
+def _ban(view: View, user: User) -> ActiveBan | None:
     if user.ban_until_ms <= view.elapsed_ms:
         return None
-    return Ban(iso(view.wall_ms(user.ban_until_ms)), user.ban_reason or "")
+    return ActiveBan(iso(view.wall_ms(user.ban_until_ms)), user.ban_reason or "")
 
 
-@reading(c.Status)
-def status(view: View, command: c.Status) -> StatusReport:
+@reading(Status)
+def status(view: View, command: Status) -> StatusReport:
     user = _asker(view)
     listed, more = _people(view, command.after.folded if command.after else "")
     return StatusReport(
@@ -383,8 +366,8 @@ def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
     yield "reports", Limit(moderation.reports_by(view.db, user.id, view.elapsed_ms - DAY_MS), limits.reports_per_day)
 
 
-@reading(c.Who)
-def who(view: View, command: c.Who) -> WhoReport:
+@reading(Who)
+def who(view: View, command: Who) -> WhoReport:
     user = accounts.by_name(view.db, command.username.folded)
     if user is None:
         raise unknown_user(command.username.name)

@@ -1,10 +1,8 @@
 """What calls a user and what does not: muted chats; and who is away."""
 
 from chat_server.errors import Refusal
-from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.attention_replies import AwaySet, MuteSet
-from chat_server.protocol.events import Muted, Presence
+from chat_server.protocol.people import Away, AwaySet, Mute, Muted, MuteSet, PresenceChanged, Unmute
 from chat_server.rules.context import Context
 from chat_server.rules.lookup import find_chat
 from chat_server.rules.moderation import refuse_banned
@@ -15,13 +13,13 @@ from chat_server.store import accounts, chats
 AWAY_CHARS_MAX = 200
 
 
-@rule(c.Mute)
-def mute(context: Context, command: c.Mute) -> MuteSet:
+@rule(Mute)
+def mute(context: Context, command: Mute) -> MuteSet:
     return _set_muted(context, command.chat, True)
 
 
-@rule(c.Unmute)
-def unmute(context: Context, command: c.Unmute) -> MuteSet:
+@rule(Unmute)
+def unmute(context: Context, command: Unmute) -> MuteSet:
     return _set_muted(context, command.chat, False)
 
 
@@ -34,8 +32,8 @@ def _set_muted(context: Context, chat: Target, muted: bool) -> MuteSet:
     return MuteSet(name, muted)
 
 
-@rule(c.Away)
-def away(context: Context, command: c.Away) -> AwaySet:
+@rule(Away)
+def away(context: Context, command: Away) -> AwaySet:
     user, text = context.user(), command.text or None
     if text is not None:
         refuse_banned(context, user)
@@ -44,5 +42,5 @@ def away(context: Context, command: c.Away) -> AwaySet:
         refuse_more(context, user.id, text, accounts.away(context.db, user.id))
     if accounts.away(context.db, user.id) != text:
         accounts.set_away(context.db, user.id, text)
-        context.push(Presence(user.name, True, text))
+        context.push(PresenceChanged(user.name, True, text))
     return AwaySet(text)

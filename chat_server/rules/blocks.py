@@ -1,8 +1,7 @@
 """Who has blocked whom: nothing new goes between the two, in either direction, and the other's mentions do not call."""
 
 from chat_server.errors import Refusal
-from chat_server.protocol import commands as c
-from chat_server.protocol.attention_replies import BlockList, BlockSet
+from chat_server.protocol.people import BlockList, BlockSet, BlockUser, ListBlocked, UnblockUser
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import Place, find_user, unknown_user
 from chat_server.rules.registry import reading, rule
@@ -46,8 +45,8 @@ def called(context: Context, author: User, chat_id: int, named: tuple[str, ...])
     ]
 
 
-@rule(c.Block)
-def block(context: Context, command: c.Block) -> BlockSet:
+@rule(BlockUser)
+def block(context: Context, command: BlockUser) -> BlockSet:
     user = context.user()
     other = find_user(context.db, command.username.name, command.username.folded, user.id)
     if not blocks.has_blocked(context.db, user.id, other.id) and blocks.count_of(context.db, user.id) >= BLOCKED_MAX:
@@ -58,8 +57,8 @@ def block(context: Context, command: c.Block) -> BlockSet:
     return BlockSet(other.name, True)
 
 
-@rule(c.Unblock)
-def unblock(context: Context, command: c.Unblock) -> BlockSet:
+@rule(UnblockUser)
+def unblock(context: Context, command: UnblockUser) -> BlockSet:
     user = context.user()
     other = accounts.id_and_name(context.db, command.username.folded)
     if other is None:
@@ -70,6 +69,6 @@ def unblock(context: Context, command: c.Unblock) -> BlockSet:
     return BlockSet(other[1], False)
 
 
-@reading(c.ListBlocked)
-def list_blocked(view: View, command: c.ListBlocked) -> BlockList:
+@reading(ListBlocked)
+def list_blocked(view: View, command: ListBlocked) -> BlockList:
     return BlockList(blocks.names_of(view.db, view.user_id))

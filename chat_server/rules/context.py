@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import Entry, Limits
-from chat_server.protocol.events import Event
+from chat_server.protocol.base import Event
 from chat_server.protocol.times import iso
 from chat_server.rules.outcomes import Ending, Move, Push
 from chat_server.store import accounts, notices

@@ -1,9 +1,28 @@
 """What only the machine itself may ask for, over the control socket: operators, accounts, exports, the log of acts."""
 
 from chat_server.errors import Refusal
-from chat_server.protocol import events as e
-from chat_server.protocol import operator_replies as r
-from chat_server.protocol import operators as o
+from chat_server.protocol.accounts import AccountDeleted
+from chat_server.protocol.control import (
+    Acts,
+    Appoint,
+    Audit,
+    AuditedAct,
+    Backup,
+    Dismiss,
+    Export,
+    Exported,
+    FilesKept,
+    Forget,
+    ListOperators,
+    Operator,
+    OperatorList,
+    OperatorSet,
+    Record,
+    RepairTime,
+    SetPasswordOf,
+    TimeRepaired,
+    UserPasswordSet,
+)
 from chat_server.protocol.times import iso
 from chat_server.rules.accounts import remove
 from chat_server.rules.context import Context, View
@@ -16,8 +35,8 @@ from chat_server.store import accounts, export, messages, operators
 ACTS_PAGE_MAX = 200
 
 
-@rule(o.Appoint)
-def appoint(context: Context, command: o.Appoint) -> r.OperatorSet:
+@rule(Appoint)
+def appoint(context: Context, command: Appoint) -> OperatorSet:
     user = find_user(context.db, command.username.name, command.username.folded, context.user_id)
     if user.password is None:
         raise Refusal(
@@ -26,11 +45,11 @@ def appoint(context: Context, command: o.Appoint) -> r.OperatorSet:
         )
     operators.add(context.db, command.username.folded, user.name)
     record(context, "operator add", user.name)
-    return r.OperatorSet(user.name, True)
+    return OperatorSet(user.name, True)
 
 
-@rule(o.Dismiss)
-def dismiss(context: Context, command: o.Dismiss) -> r.OperatorSet:
+@rule(Dismiss)
+def dismiss(context: Context, command: Dismiss) -> OperatorSet:
     user = find_user(context.db, command.username.name, command.username.folded, context.user_id)
     if operators.is_configured(context.db, command.username.folded):
         raise Refusal(
@@ -41,71 +60,71 @@ def dismiss(context: Context, command: o.Dismiss) -> r.OperatorSet:
         raise Refusal("bad_argument", f"{user.name} is no operator; chat-server operator list shows them")
     operators.remove(context.db, command.username.folded)
     record(context, "operator remove", user.name)
-    return r.OperatorSet(user.name, False)
+    return OperatorSet(user.name, False)
 
 
-@rule(o.SetPasswordOf)
-def set_password_of(context: Context, command: o.SetPasswordOf) -> r.UserPasswordSet:
+@rule(SetPasswordOf)
+def set_password_of(context: Context, command: SetPasswordOf) -> UserPasswordSet:
     user = find_user(context.db, command.username.name, command.username.folded, context.user_id)
     accounts.set_password(context.db, user.id, command.hash)
     accounts.delete_tokens(context.db, user.id)
     context.hang_up(user.id, "signed_out", "the password was changed; sign in with the new one")
     record(context, "password", user.name)
-    return r.UserPasswordSet(user.name)
+    return UserPasswordSet(user.name)
 
 
-@rule(o.Forget)
-def forget(context: Context, command: o.Forget) -> e.AccountDeleted:
+@rule(Forget)
+def forget(context: Context, command: Forget) -> AccountDeleted:
     user = find_user(context.db, command.username.name, command.username.folded, context.user_id)
     reply = remove(context, user)
     record(context, "forget", user.name)
     return reply
 
 
-@rule(o.RepairTime)
-def repair_time(context: Context, command: o.RepairTime) -> r.TimeRepaired:
+@rule(RepairTime)
+def repair_time(context: Context, command: RepairTime) -> TimeRepaired:
     dated = messages.date_back(context.db, context.at_ms, context.elapsed_ms)
     seen = accounts.date_back(context.db, context.at_ms)
     record(context, "repair-time", why=f"{dated} messages, {seen} accounts" if dated or seen else None)
-    return r.TimeRepaired(dated, seen)
+    return TimeRepaired(dated, seen)
 
 
 # ---- reading
 
 
-@reading(o.ListOperators)
-def list_operators(view: View, command: o.ListOperators) -> r.OperatorList:
-    def operator(each: operators.Named) -> r.Operator:
+@reading(ListOperators)
+def list_operators(view: View, command: ListOperators) -> OperatorList:
+    def operator(each: operators.Named) -> Operator:
         note = None if each.has_password else "has no password yet: may do nothing"
         if not each.has_account:
             note = "has no account yet: whoever registers the name is the operator"
-        return r.Operator(each.name, "the settings" if each.by_option else "the command", note)
+        return Operator(each.name, "the settings" if each.by_option else "the command", note)
 
-    return r.OperatorList([operator(each) for each in operators.everyone(view.db)])
+    return OperatorList([operator(each) for each in operators.everyone(view.db)])
 
 
-@reading(o.Export)
-def export_user(view: View, command: o.Export) -> Answer:
+@reading(Export)
+def export_user(view: View, command: Export) -> Answer:
     user = accounts.by_name(view.db, command.username.folded)
     if user is None:
         raise unknown_user(command.username.name)
     count = 0
     for page in export.of_user(view.db, user.id, view.wall_ms):
         count += len(page)
-        yield [e.Record(kind, fields) for kind, fields in page]
-    return r.Exported(user.name, count)
+        yield [Record(kind, fields) for kind, fields in page]
+    return Exported(user.name, count)
 
 
-@reading(o.Backup)
-def backup(view: View, command: o.Backup) -> r.FilesKept:
+@reading(Backup)
+def backup(view: View, command: Backup) -> FilesKept:
     """That the files stay is for whoever has them to see to (`control.Machine`)."""
-    return r.FilesKept()
+    return FilesKept()
 
 
-@reading(o.Audit)
-def audit(view: View, command: o.Audit) -> Answer:
+@reading(Audit)
+def audit(view: View, command: Audit) -> Answer:
     after, count = command.after or 0, 0
     while page := operators.acts(view.db, after, ACTS_PAGE_MAX):
         after, count = page[-1].id, count + len(page)
-        yield [e.Act(each.id, iso(each.at_ms), each.who, each.act, each.whom, each.why) for each in page]
-    return r.Acts(count)
+        yield [AuditedAct(each.id, iso(each.at_ms), each.who, each.act, each.whom, each.why) for each in page]
+    return Acts(count)

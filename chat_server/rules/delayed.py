@@ -2,16 +2,18 @@
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import Due, Told
-from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Delay, Target
-from chat_server.protocol.events import (
+from chat_server.protocol.base import Event
+from chat_server.protocol.messages import (
+    CancelDelayed,
     DelayedCancelled,
     DelayedFailed,
     DelayedList,
+    DelayedMessage,
     DelayedSent,
     DelayedSet,
-    Event,
-    Waiting,
+    ListDelayed,
+    SendDelayed,
 )
 from chat_server.protocol.times import TIME_MS_MAX, duration, iso
 from chat_server.rules import erasure, registration, search
@@ -37,13 +39,13 @@ TOKENS_AT_ONCE_MAX = 2000
 CLEARED_AT_ONCE_MAX = 1000
 
 
-@rule(c.SendDelayed)
-def send_delayed(context: Context, command: c.SendDelayed) -> DelayedSet:
+@rule(SendDelayed)
+def send_delayed(context: Context, command: SendDelayed) -> DelayedSet:
     asked = (command.target.folded, command.target.kind, command.delay, command.text)
     return once(context, command.key, asked, DelayedSet, lambda: _set(context, command))
 
 
-def _set(context: Context, command: c.SendDelayed) -> DelayedSet:
+def _set(context: Context, command: SendDelayed) -> DelayedSet:
     author, limits = context.user(), context.limits
     refuse_banned(context, author)
     receiver, room = _receiver(context, author, command.target)
@@ -97,11 +99,11 @@ def _shown_ms(asked: Context | View, when: When) -> int:
     return when.due_ms if when.by_clock else asked.wall_ms(when.due_ms)
 
 
-_USAGE = c.SendDelayed.spec.usage
+_USAGE = SendDelayed.spec.usage
 
 
-@rule(c.CancelDelayed)
-def cancel_delayed(context: Context, command: c.CancelDelayed) -> DelayedCancelled:
+@rule(CancelDelayed)
+def cancel_delayed(context: Context, command: CancelDelayed) -> DelayedCancelled:
     if not delayed.delete_own(context.db, command.delayed_id, context.user_id):
         raise Refusal(
             "unknown_delayed", f"no delayed message {command.delayed_id} of yours waits; /delayed lists those that do"
@@ -109,8 +111,8 @@ def cancel_delayed(context: Context, command: c.CancelDelayed) -> DelayedCancell
     return DelayedCancelled(command.delayed_id)
 
 
-@reading(c.ListDelayed)
-def list_delayed(view: View, command: c.ListDelayed) -> DelayedList:
+@reading(ListDelayed)
+def list_delayed(view: View, command: ListDelayed) -> DelayedList:
     author = accounts.by_id(view.db, view.user_id)
     if author is None:
         return DelayedList([])
@@ -119,7 +121,7 @@ def list_delayed(view: View, command: c.ListDelayed) -> DelayedList:
         for each in delayed.of_user(view.db, view.user_id)
     ]
     waiting.sort(key=lambda shown: (shown[0], shown[1].id))
-    return DelayedList([Waiting(each.id, each.target_name, iso(at_ms), each.text) for at_ms, each in waiting])
+    return DelayedList([DelayedMessage(each.id, each.target_name, iso(at_ms), each.text) for at_ms, each in waiting])
 
 
 @rule(Due)

@@ -10,7 +10,7 @@ from functools import partial
 from msgspec.structs import astuple, replace
 
 from chat_server.log.entries import Erase
-from chat_server.protocol.events import Message, QuietMessage
+from chat_server.protocol.messages import Message, QuietMessage
 from chat_server.rules.context import Context
 from chat_server.rules.lookup import Place, place_anywhere
 from chat_server.rules.registry import rule

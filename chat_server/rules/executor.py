@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import Batch, Configure, Entry, Limits
-from chat_server.protocol.events import Event, Reply
+from chat_server.protocol.base import Event, Reply
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Ending, Move, Push, Result, Stale, Then
 from chat_server.rules.registry import READINGS, RULES

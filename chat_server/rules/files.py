@@ -11,11 +11,21 @@ from collections.abc import Iterator
 from chat_server.disk_space import no_room
 from chat_server.errors import Refusal
 from chat_server.log.entries import CompleteUpload, LeaveUploads, OpenUpload, Swept
-from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.events import File, FileChunk
 from chat_server.protocol.file_names import PIECE_BYTES, size_told
-from chat_server.protocol.file_replies import FileList, FileSent, Upload, UploadCancelled
+from chat_server.protocol.files import (
+    CancelUpload,
+    Chunk,
+    FileChunk,
+    FileList,
+    Files,
+    FileSent,
+    GetFile,
+    SendFile,
+    Upload,
+    UploadCancelled,
+)
+from chat_server.protocol.messages import File
 from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import find_chat, find_message, find_room, find_user
@@ -71,7 +81,7 @@ def _content(target: Target, name: str, size: int, sha256: str) -> object:
     return target.folded, target.kind, name, size, sha256
 
 
-def _is_same(upload: Uploading, asked: c.SendFile) -> bool:
+def _is_same(upload: Uploading, asked: SendFile) -> bool:
     content = _content(upload.target, upload.name, upload.size, upload.sha256)
     keys = {upload.key, asked.key} - {None}
     return content == _content(asked.target, asked.name, asked.size, asked.sha256 or "") and len(keys) < 2
@@ -111,7 +121,7 @@ def _refuse_over_quota(context: Context, author: User, size: int) -> None:
         )
 
 
-def check_chunk(view: View, session: int, command: c.Chunk) -> Uploading:
+def check_chunk(view: View, session: int, command: Chunk) -> Uploading:
     """The upload that these bytes are for. Everything that would refuse it at its end refuses them now."""
     author = accounts.by_id(view.db, view.user_id)
     if author is None:
@@ -167,8 +177,8 @@ def _post(context: Context, author: User, upload: Uploading, sha256: str) -> Upl
     return Upload(upload.id, upload.size, sent.id, sent.at, file)
 
 
-@rule(c.CancelUpload)
-def cancel_upload(context: Context, command: c.CancelUpload) -> UploadCancelled:
+@rule(CancelUpload)
+def cancel_upload(context: Context, command: CancelUpload) -> UploadCancelled:
     if files.upload(context.db, command.upload, context.user().id) is None:
         raise unknown_upload(command.upload)
     files.delete_upload(context.db, command.upload)
@@ -194,13 +204,13 @@ def swept(context: Context, command: Swept) -> None:
 # ---- reading
 
 
-@reading(c.GetFile)
-def get_file(view: View, command: c.GetFile) -> Answer:
+@reading(GetFile)
+def get_file(view: View, command: GetFile) -> Answer:
     file = _find_file(view, command.file_id)
     assert view.blobs is not None
     offset = command.offset or 0
     if offset > file.size:
-        raise Refusal("bad_argument", f"file {file.id} has {file.size} bytes; usage: {c.GetFile.spec.usage}")
+        raise Refusal("bad_argument", f"file {file.id} has {file.size} bytes; usage: {GetFile.spec.usage}")
     for _ in _whole(view.blobs, file):
         yield []
     end = file.size if command.length is None else min(file.size, offset + command.length)
@@ -249,8 +259,8 @@ def _find_file(view: View, file_id: int) -> File:
     raise Refusal("unknown_file", f"there is no file {file_id} that you can see; /files <chat> lists those of a chat")
 
 
-@reading(c.Files)
-def list_files(view: View, command: c.Files) -> FileList:
+@reading(Files)
+def list_files(view: View, command: Files) -> FileList:
     chat_id, name = find_chat(view.db, view.user_id, command.chat)
     if chat_id is None:
         return FileList(name, [])

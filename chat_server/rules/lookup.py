@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.events import Event
+from chat_server.protocol.base import Event
 from chat_server.rules.context import Context
 from chat_server.store import accounts, chats, messages, rooms
 from chat_server.store.accounts import User

@@ -8,9 +8,24 @@ import msgspec
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import MarkRead, Seen
-from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Key, Names, Target
-from chat_server.protocol.events import File, MarkedRead, Message, Page, ReadMarker, Reply, Sent, Talking
+from chat_server.protocol.base import Reply
+from chat_server.protocol.messages import (
+    File,
+    GetChatWith,
+    History,
+    MarkedRead,
+    Message,
+    Messages,
+    MessagesShown,
+    Read,
+    ReadMarker,
+    Send,
+    SendAll,
+    Sent,
+    Talk,
+    Talking,
+)
 from chat_server.protocol.times import DAY_MS, iso, until
 from chat_server.rules.blocks import blocked, called
 from chat_server.rules.context import Context, View
@@ -32,13 +47,13 @@ HISTORY_PAGE_MAX = 200
 R = TypeVar("R", bound=Reply)
 
 
-@rule(c.SendAll)
-def send_all(context: Context, command: c.SendAll) -> Sent:
+@rule(SendAll)
+def send_all(context: Context, command: SendAll) -> Sent:
     return _send(context, MAIN_TARGET, command.text, command.mentions, command.key)
 
 
-@rule(c.Send)
-def send(context: Context, command: c.Send) -> Sent:
+@rule(Send)
+def send(context: Context, command: Send) -> Sent:
     return _send(context, command.target, command.text, command.mentions, command.key)
 
 
@@ -179,8 +194,8 @@ def refuse_rate_limited(asked: Context | View, user: User) -> None:
 # ---- read markers
 
 
-@rule(c.Read)
-def read(context: Context, command: c.Read) -> MarkedRead:
+@rule(Read)
+def read(context: Context, command: Read) -> MarkedRead:
     chat_id, name = find_chat(context.db, context.user().id, command.chat)
     marker = 0 if chat_id is None else _mark(context, chat_id, name, command.id)
     return MarkedRead(name, marker)
@@ -218,8 +233,8 @@ def _set_marker(context: Context, chat_id: int, name: str, before: int, marker: 
 # ---- reading
 
 
-@reading(c.Talk)
-def talk(view: View, command: c.Talk) -> Talking:
+@reading(Talk)
+def talk(view: View, command: Talk) -> Talking:
     """Whether one can talk there; that lines without a slash go there is for the session to remember."""
     if command.target is None:
         return Talking()
@@ -227,12 +242,12 @@ def talk(view: View, command: c.Talk) -> Talking:
     return Talking(name)
 
 
-@reading(c.GetChatWith)
-def get_chat_with(view: View, command: c.GetChatWith) -> Answer:
+@reading(GetChatWith)
+def get_chat_with(view: View, command: GetChatWith) -> Answer:
     target = Target("user", command.username.name, command.username.folded)
     chat_id, name = find_chat(view.db, view.user_id, target)
     if chat_id is None:
-        return Page(name, 0)
+        return MessagesShown(name, 0)
     marker = chats.read_id(view.db, view.user_id, chat_id)
     newest = messages.newest(view.db, chat_id)
     last = messages.page(view.db, chat_id, name, view.limits.page_messages, newest_first=True)
@@ -245,38 +260,38 @@ def get_chat_with(view: View, command: c.GetChatWith) -> Answer:
             yield page
     else:
         yield last
-    return MarkRead(chat_id, newest), Page(name, count)
+    return MarkRead(chat_id, newest), MessagesShown(name, count)
 
 
-@reading(c.Messages)
-def unread_messages(view: View, command: c.Messages) -> Answer:
+@reading(Messages)
+def unread_messages(view: View, command: Messages) -> Answer:
     chat_id, name = find_chat(view.db, view.user_id, command.chat)
     more = f"/history {name}"
     if chat_id is None:
-        return Page(name, 0, unread=0, more=more)
+        return MessagesShown(name, 0, unread=0, more=more)
     marker = chats.read_id(view.db, view.user_id, chat_id)
     page = messages.unread_page(view.db, view.user_id, chat_id, name, marker, view.limits.page_messages)
     if not page:
-        return Page(name, 0, unread=0, more=more)
+        return MessagesShown(name, 0, unread=0, more=more)
     yield page
     left = messages.unread(view.db, view.user_id, chat_id, page[-1].id)
-    return MarkRead(chat_id, page[-1].id), Page(
+    return MarkRead(chat_id, page[-1].id), MessagesShown(
         name, len(page), unread=left, more=f"/messages {name}" if left else None
     )
 
 
-@reading(c.History)
-def history(view: View, command: c.History) -> Answer:
+@reading(History)
+def history(view: View, command: History) -> Answer:
     chat_id, name = find_chat(view.db, view.user_id, command.chat)
     if chat_id is None:
-        return Page(name, 0)
+        return MessagesShown(name, 0)
     limit = command.limit or view.limits.page_messages
     if limit > HISTORY_PAGE_MAX:
-        raise Refusal("bad_argument", f"a page has at most {HISTORY_PAGE_MAX} messages; usage: {c.History.spec.usage}")
+        raise Refusal("bad_argument", f"a page has at most {HISTORY_PAGE_MAX} messages; usage: {History.spec.usage}")
     page = _history_page(view, command, chat_id, name, limit)
     yield page
     if not page:
-        return Page(name, 0)
+        return MessagesShown(name, 0)
     if command.after is not None:
         more = f"/history {name} after {page[-1].id}" if page[-1].id < messages.newest(view.db, chat_id) else None
     else:
@@ -284,10 +299,10 @@ def history(view: View, command: c.History) -> Answer:
         more = f"/history {name} before {page[0].id}" if older else None
     if more and command.limit is not None:
         more += f" limit {command.limit}"
-    return Page(name, len(page), more=more)
+    return MessagesShown(name, len(page), more=more)
 
 
-def _history_page(view: View, command: c.History, chat_id: int, name: str, limit: int) -> list[Message]:
+def _history_page(view: View, command: History, chat_id: int, name: str, limit: int) -> list[Message]:
     if command.after is not None:
         return messages.page(view.db, chat_id, name, limit, above=command.after, newest_first=False)
     if command.around is not None:

@@ -3,8 +3,9 @@
 from msgspec import Struct
 
 from chat_server.errors import Refusal
-from chat_server.protocol import commands as c
-from chat_server.protocol.events import Banned, Reply, Reported, Unbanned
+from chat_server.protocol.accounts import Banned, Unbanned
+from chat_server.protocol.base import Reply
+from chat_server.protocol.people import Report, Reported
 from chat_server.protocol.times import DAY_MS, distance, iso, until
 from chat_server.rules.authorization import is_operator
 from chat_server.rules.context import Context, View
@@ -42,8 +43,8 @@ def refuse_banned(asked: Context | View, user: User) -> None:
         )
 
 
-@rule(c.Report)
-def report(context: Context, command: c.Report) -> Reported:
+@rule(Report)
+def report(context: Context, command: Report) -> Reported:
     reporter, limits = context.user(), context.limits
     target = find_user(context.db, command.username.name, command.username.folded, reporter.id)
     if moderation.report_exists(context.db, reporter.id, target.id):

@@ -5,10 +5,25 @@ That only an operator comes this far is looked at in one place, `authorization.r
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE
-from chat_server.protocol import events as e
-from chat_server.protocol import operator_replies as r
-from chat_server.protocol import operators as o
-from chat_server.protocol.arguments import User as UserName
+from chat_server.protocol.accounts import ActiveBan, Unbanned
+from chat_server.protocol.arguments import Username as UserName
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.operators import (
+    Accused,
+    Announce,
+    Announced,
+    Ban,
+    Kick,
+    Kicked,
+    ReportList,
+    ReportMade,
+    Reports,
+    Stats,
+    StatsReport,
+    Unban,
+    UserBanned,
+    UserUnbanned,
+)
 from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules.authorization import is_operator
 from chat_server.rules.context import Context, View
@@ -40,8 +55,8 @@ def _refuse_operator(context: Context, target: User) -> None:
         )
 
 
-@rule(o.Ban)
-def ban(context: Context, command: o.Ban) -> r.UserBanned:
+@rule(Ban)
+def ban(context: Context, command: Ban) -> UserBanned:
     target = _find(context, command.username)
     _refuse_operator(context, target)
     until_ms = context.elapsed_ms + (command.duration or context.limits.ban_ms)
@@ -50,51 +65,51 @@ def ban(context: Context, command: o.Ban) -> r.UserBanned:
     ban_user(context, target, until_ms, reason)
     until = iso(context.wall_ms(until_ms))
     record(context, "ban", target.name, f"until {until}: {reason}")
-    return r.UserBanned(target.name, until, reason)
+    return UserBanned(target.name, until, reason)
 
 
-@rule(o.Unban)
-def unban(context: Context, command: o.Unban) -> r.UserUnbanned:
+@rule(Unban)
+def unban(context: Context, command: Unban) -> UserUnbanned:
     target = _find(context, command.username)
     if target.ban_until_ms <= context.elapsed_ms:
-        return r.UserUnbanned(target.name, f"{target.name} is not banned")
+        return UserUnbanned(target.name, f"{target.name} is not banned")
     delayed.move(context.db, target.id, target.ban_until_ms, context.elapsed_ms)
     moderation.unban(context.db, target.id, context.elapsed_ms)
-    context.push(e.Unbanned(), target.id)
+    context.push(Unbanned(), target.id)
     record(context, "unban", target.name)
-    return r.UserUnbanned(target.name)
+    return UserUnbanned(target.name)
 
 
-@rule(o.Kick)
-def kick(context: Context, command: o.Kick) -> r.Kicked:
+@rule(Kick)
+def kick(context: Context, command: Kick) -> Kicked:
     target = _find(context, command.username)
     _refuse_operator(context, target)
     context.hang_up(target.id, "kicked", f"an operator closed this connection{_because(command.reason)}")
     record(context, "kick", target.name, command.reason)
-    return r.Kicked(target.name)
+    return Kicked(target.name)
 
 
 def _because(reason: str | None) -> str:
     return f": {reason}" if reason else ""
 
 
-@rule(o.Announce)
-def announce(context: Context, command: o.Announce) -> r.Announced:
+@rule(Announce)
+def announce(context: Context, command: Announce) -> Announced:
     by = MACHINE_NAME
     if context.user_id != MACHINE:
         user = context.user()
         refuse_banned(context, user)
         by = user.name
-    context.push(e.Notice(command.text, by=by))
+    context.push(Notice(command.text, by=by))
     record(context, "announce", why=command.text)
-    return r.Announced()
+    return Announced()
 
 
 # ---- reading
 
 
-@reading(o.Reports)
-def reports(view: View, command: o.Reports) -> r.ReportList:
+@reading(Reports)
+def reports(view: View, command: Reports) -> ReportList:
     target = None
     if command.username is not None:
         # Those about a deleted account are still there.
@@ -104,29 +119,29 @@ def reports(view: View, command: o.Reports) -> r.ReportList:
         target = found[0]
     rows = moderation.last_reports(view.db, target, REPORTS_MAX)
     made = [
-        r.ReportMade(name, by, iso(view.wall_ms(made_ms)), reason, counted)
+        ReportMade(name, by, iso(view.wall_ms(made_ms)), reason, counted)
         for _, name, by, made_ms, reason, counted in rows
     ]
     targets = dict.fromkeys((row[0], row[1]) for row in rows)
     more = f"only the last {REPORTS_MAX} are listed; /reports <username> shows those about one" if target is None else (
         f"only the last {REPORTS_MAX} are listed"
     )  # fmt: skip
-    return r.ReportList(made, [_accused(view, *each) for each in targets], more if len(rows) >= REPORTS_MAX else None)
+    return ReportList(made, [_accused(view, *each) for each in targets], more if len(rows) >= REPORTS_MAX else None)
 
 
-def _accused(view: View, user_id: int, name: str) -> r.Accused:
+def _accused(view: View, user_id: int, name: str) -> Accused:
     user = accounts.by_id(view.db, user_id)
     ban_until_ms = user.ban_until_ms if user else 0
     ban = None
     if user and ban_until_ms > view.elapsed_ms:
-        ban = e.Ban(iso(view.wall_ms(ban_until_ms)), user.ban_reason or "")
+        ban = ActiveBan(iso(view.wall_ms(ban_until_ms)), user.ban_reason or "")
     counting = moderation.counted(view.db, user_id, ban_until_ms)
-    return r.Accused(name, moderation.reports_of(view.db, user_id), counting, ban)
+    return Accused(name, moderation.reports_of(view.db, user_id), counting, ban)
 
 
-@reading(o.Stats)
-def stats(view: View, command: o.Stats) -> r.Stats:
-    return r.Stats(
+@reading(Stats)
+def stats(view: View, command: Stats) -> StatsReport:
+    return StatsReport(
         users=accounts.newest(view.db),
         banned=moderation.banned(view.db, view.elapsed_ms),
         reports=moderation.reports_since(view.db, view.elapsed_ms - DAY_MS),

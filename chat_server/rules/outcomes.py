@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import Logged
-from chat_server.protocol.events import Event, Reply
+from chat_server.protocol.base import Event, Reply
 
 
 class Push(Struct, frozen=True):

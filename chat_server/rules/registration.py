@@ -4,8 +4,7 @@ A code lets one account be made. `chat-server invite` draws it; the store keeps 
 """
 
 from chat_server.errors import Refusal
-from chat_server.protocol import operator_replies as r
-from chat_server.protocol import operators as o
+from chat_server.protocol.control import Code, CodeList, CodeMade, CodeRevoked, ListCodes, MakeCode, RevokeCode
 from chat_server.protocol.names import Name
 from chat_server.protocol.times import DAY_MS, iso, until
 from chat_server.rules.context import Context, View
@@ -72,8 +71,8 @@ def end_old(context: Context, limit: int) -> None:
 # ---- codes
 
 
-@rule(o.MakeCode)
-def make_code(context: Context, command: o.MakeCode) -> r.CodeMade:
+@rule(MakeCode)
+def make_code(context: Context, command: MakeCode) -> CodeMade:
     if len(registrations.codes(context.db, context.elapsed_ms)) >= CODES_MAX:
         raise Refusal(
             "too_many", f"{CODES_MAX} codes wait to be used, the most there may be; chat-server invite revoke <number>"
@@ -85,18 +84,18 @@ def make_code(context: Context, command: o.MakeCode) -> r.CodeMade:
     note = None
     if registration != "invite":
         note = f"nobody needs a code now: registration is {registration}; --registration invite asks for one"
-    return r.CodeMade(code_id, expires, note)
+    return CodeMade(code_id, expires, note)
 
 
-@rule(o.RevokeCode)
-def revoke_code(context: Context, command: o.RevokeCode) -> r.CodeRevoked:
+@rule(RevokeCode)
+def revoke_code(context: Context, command: RevokeCode) -> CodeRevoked:
     if not registrations.revoke_code(context.db, command.id, context.elapsed_ms):
         raise Refusal("bad_argument", f"no code {command.id} waits to be used; chat-server invite list shows those")
     record(context, "invite revoke", why=f"code {command.id}")
-    return r.CodeRevoked(command.id)
+    return CodeRevoked(command.id)
 
 
-@reading(o.ListCodes)
-def list_codes(view: View, command: o.ListCodes) -> r.CodeList:
+@reading(ListCodes)
+def list_codes(view: View, command: ListCodes) -> CodeList:
     codes = registrations.codes(view.db, view.elapsed_ms)
-    return r.CodeList([r.Code(id, iso(view.wall_ms(expires_ms))) for id, expires_ms in codes])
+    return CodeList([Code(id, iso(view.wall_ms(expires_ms))) for id, expires_ms in codes])

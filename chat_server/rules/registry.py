@@ -11,8 +11,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from chat_server.protocol.events import Reply
-from chat_server.protocol.table import Command
+from chat_server.protocol.base import Command, Reply
 from chat_server.rules.authorization import refuse_others
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Answer, Result

@@ -8,7 +8,7 @@ noted with the time, in so many steps whatever their size, and removed when it i
 
 from functools import partial
 
-from chat_server.protocol.events import EXPIRED_IDS_MAX, Expired
+from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired
 from chat_server.rules.context import Context
 from chat_server.rules.lookup import place_anywhere
 from chat_server.store import messages, retention

@@ -6,32 +6,40 @@ first. A chat ends with its last member.
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import Accept, Ask, MakeLink
-from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.arguments import User as UserName
-from chat_server.protocol.events import (
+from chat_server.protocol.arguments import Username as UserName
+from chat_server.protocol.base import Event
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.rooms import (
+    Approve,
     Approved,
+    ChatCreated,
+    ChatLeft,
+    CreateChat,
+    Decline,
     Denied,
-    Event,
+    Deny,
+    Entering,
+    Give,
+    InvitationDeclined,
+    Invite,
     Invited,
     Joined,
     JoinRequest,
+    Leave,
     Left,
-    Notice,
-    TopicChanged,
-)
-from chat_server.protocol.room_replies import (
-    ChatCreated,
-    ChatLeft,
-    Entering,
-    InvitationDeclined,
     LinkMade,
     LinksRevoked,
     MemberList,
     MemberRemoved,
+    Members,
     OwnerSet,
+    Remove,
     RequestApproved,
     RequestDenied,
+    RevokeLink,
+    SetTopic,
+    TopicChanged,
     TopicShown,
     UserInvited,
 )
@@ -54,8 +62,8 @@ INVITATIONS_MAX = 100
 REQUESTS_MAX = 100
 
 
-@rule(c.CreateChat)
-def create_chat(context: Context, command: c.CreateChat) -> ChatCreated:
+@rule(CreateChat)
+def create_chat(context: Context, command: CreateChat) -> ChatCreated:
     user = context.user()
     refuse_banned(context, user)
     like = rooms.name_like(context.db, command.name)
@@ -76,8 +84,8 @@ def create_chat(context: Context, command: c.CreateChat) -> ChatCreated:
 # ---- by invitation
 
 
-@rule(c.Invite)
-def invite(context: Context, command: c.Invite) -> UserInvited:
+@rule(Invite)
+def invite(context: Context, command: Invite) -> UserInvited:
     user = context.user()
     refuse_banned(context, user)
     room = find_room(context.db, user.id, command.chat)
@@ -113,8 +121,8 @@ def _accept(context: Context, room: Room, user: User) -> Entering:
     return Entering(room.name)
 
 
-@rule(c.Decline)
-def decline(context: Context, command: c.Decline) -> InvitationDeclined:
+@rule(Decline)
+def decline(context: Context, command: Decline) -> InvitationDeclined:
     user = context.user()
     room = _invited_to(context, user, command.chat)
     rooms.end_invitation(context.db, room.id, user.id)
@@ -141,8 +149,8 @@ def make_link(context: Context, command: MakeLink) -> LinkMade:
     return LinkMade(room.name, "", iso(context.wall_ms(expires_ms)))
 
 
-@rule(c.RevokeLink)
-def revoke_link(context: Context, command: c.RevokeLink) -> LinksRevoked:
+@rule(RevokeLink)
+def revoke_link(context: Context, command: RevokeLink) -> LinksRevoked:
     room = find_room(context.db, context.user().id, command.chat)
     return LinksRevoked(room.name, rooms.delete_links(context.db, room.id, context.elapsed_ms))
 
@@ -176,8 +184,8 @@ def _no_way_in() -> Refusal:
     )
 
 
-@rule(c.Approve)
-def approve(context: Context, command: c.Approve) -> RequestApproved:
+@rule(Approve)
+def approve(context: Context, command: Approve) -> RequestApproved:
     user = context.user()
     refuse_banned(context, user)
     room, asker = _asked(context, user, command.chat, command.username)
@@ -188,8 +196,8 @@ def approve(context: Context, command: c.Approve) -> RequestApproved:
     return RequestApproved(room.name, asker.name)
 
 
-@rule(c.Deny)
-def deny(context: Context, command: c.Deny) -> RequestDenied:
+@rule(Deny)
+def deny(context: Context, command: Deny) -> RequestDenied:
     room, asker = _asked(context, context.user(), command.chat, command.username)
     rooms.end_request(context.db, room.id, asker.id)
     context.push_kept(Denied(room.name), asker.id)
@@ -209,8 +217,8 @@ def _asked(context: Context, owner: User, target: Target, name: UserName) -> tup
 # ---- members
 
 
-@reading(c.Members)
-def members(view: View, command: c.Members) -> MemberList:
+@reading(Members)
+def members(view: View, command: Members) -> MemberList:
     room = find_room(view.db, view.user_id, command.chat)
     after = 0
     if command.after is not None:
@@ -227,8 +235,8 @@ def members(view: View, command: c.Members) -> MemberList:
     )
 
 
-@rule(c.Leave)
-def leave(context: Context, command: c.Leave) -> ChatLeft:
+@rule(Leave)
+def leave(context: Context, command: Leave) -> ChatLeft:
     user = context.user()
     room = find_room(context.db, user.id, command.chat)
     _go(context, room, user, Left(room.name, user.name))
@@ -243,8 +251,8 @@ def leave_all(context: Context, user: User) -> None:
     rooms.forget_user(context.db, user.id)
 
 
-@rule(c.Remove)
-def remove(context: Context, command: c.Remove) -> MemberRemoved:
+@rule(Remove)
+def remove(context: Context, command: Remove) -> MemberRemoved:
     user = context.user()
     room, member = _member(context, user, command.chat, command.username)
     left = Left(room.name, member.name, user.name)
@@ -254,8 +262,8 @@ def remove(context: Context, command: c.Remove) -> MemberRemoved:
     return MemberRemoved(room.name, member.name)
 
 
-@rule(c.Give)
-def give(context: Context, command: c.Give) -> OwnerSet:
+@rule(Give)
+def give(context: Context, command: Give) -> OwnerSet:
     user = context.user()
     room, member = _member(context, user, command.chat, command.username)
     refuse_blocked(context, user, member)
@@ -278,8 +286,8 @@ def _no_member(room: Room, name: str) -> Refusal:
     return Refusal("unknown_user", f"there is no {name} in {room.name}; /members {room.name} lists who is")
 
 
-@rule(c.SetTopic)
-def topic(context: Context, command: c.SetTopic) -> TopicShown:
+@rule(SetTopic)
+def topic(context: Context, command: SetTopic) -> TopicShown:
     user = context.user()
     if command.text is not None:
         refuse_banned(context, user)

@@ -8,9 +8,8 @@ part of them at a time, so that others who read come in between, and ends its pa
 from collections.abc import Iterable
 
 from chat_server.errors import Refusal
-from chat_server.protocol import commands as c
 from chat_server.protocol.arguments import ID_MAX
-from chat_server.protocol.events import Found, Message
+from chat_server.protocol.messages import Found, Message, Search
 from chat_server.protocol.search_query import Piece, pieces
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import find_chat, unknown_user
@@ -64,8 +63,8 @@ def keep_up(context: Context, came: int) -> None:
 # ---- searching
 
 
-@reading(c.Search)
-def search_messages(view: View, command: c.Search) -> Answer:
+@reading(Search)
+def search_messages(view: View, command: Search) -> Answer:
     sought = list(pieces(command.words))
     match = _words(view.db, sought)
     scope = _scope(view, command)
@@ -116,10 +115,10 @@ def _words(db: Database, sought: list[Piece]) -> str:
 
 
 def _refused(why: str) -> Refusal:
-    return Refusal("bad_argument", f"{why}; usage: {c.Search.spec.usage}")
+    return Refusal("bad_argument", f"{why}; usage: {Search.spec.usage}")
 
 
-def _scope(view: View, command: c.Search) -> str | None:
+def _scope(view: View, command: Search) -> str | None:
     """Where and by whom, in the words of the index; None where nothing was ever said."""
     db, words = view.db, []
     if command.in_ is not None:
@@ -166,7 +165,7 @@ def _shown(view: View, ids: list[int]) -> list[Message]:
     return [messages.one(view.db, each.id, names[each.chat_id]) for each in found if each.chat_id in names]
 
 
-def _more(command: c.Search, sought: list[Piece], below: int) -> str:
+def _more(command: Search, sought: list[Piece], below: int) -> str:
     parts = ["/search", *map(str, sought)]
     if command.in_ is not None:
         parts.append(f"in:{command.in_}")

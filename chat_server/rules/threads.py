@@ -6,8 +6,7 @@ A change gives the message a new seq, so that who was away finds it; the event i
 from msgspec.structs import replace
 
 from chat_server.errors import Refusal
-from chat_server.protocol import commands as c
-from chat_server.protocol.events import Changed, Sent, Thread
+from chat_server.protocol.messages import Changed, Comment, Delete, Edit, React, Sent, ShowThread, ThreadShown, Unreact
 from chat_server.rules.authorization import is_operator
 from chat_server.rules.blocks import called, refuse_blocked_at
 from chat_server.rules.context import Context, View
@@ -25,12 +24,12 @@ from chat_server.store.messages import Stored
 EMOJIS_MAX = 20
 
 
-@rule(c.Reply)
-def reply(context: Context, command: c.Reply) -> Sent:
+@rule(Comment)
+def reply(context: Context, command: Comment) -> Sent:
     return once(context, command.key, (command.id, command.text), Sent, lambda: _comment(context, command))
 
 
-def _comment(context: Context, command: c.Reply) -> Sent:
+def _comment(context: Context, command: Comment) -> Sent:
     author = context.user()
     refuse_banned(context, author)
     on, place = _undeleted(context, author, command.id)
@@ -46,8 +45,8 @@ def _refuse_lonely(context: Context, author: User, place: Place) -> None:
         raise Refusal("unknown_user", "the other one has deleted the account; nobody would read this")
 
 
-@rule(c.Edit)
-def edit(context: Context, command: c.Edit) -> Changed:
+@rule(Edit)
+def edit(context: Context, command: Edit) -> Changed:
     author = context.user()
     refuse_banned(context, author)
     message, place = _own(context, author, command.id)
@@ -58,8 +57,8 @@ def edit(context: Context, command: c.Edit) -> Changed:
     return _changed(context, message, place)
 
 
-@rule(c.Delete)
-def delete(context: Context, command: c.Delete) -> Changed:
+@rule(Delete)
+def delete(context: Context, command: Delete) -> Changed:
     user = context.user()
     if is_operator(context.db, user.id):
         message, place = _anyones(context, user, command.id)
@@ -69,8 +68,8 @@ def delete(context: Context, command: c.Delete) -> Changed:
     return _changed(context, message, place)
 
 
-@rule(c.React)
-def react(context: Context, command: c.React) -> Changed:
+@rule(React)
+def react(context: Context, command: React) -> Changed:
     user = context.user()
     refuse_banned(context, user)
     message, place = _undeleted(context, user, command.id)
@@ -84,8 +83,8 @@ def react(context: Context, command: c.React) -> Changed:
     return _changed(context, message, place)
 
 
-@rule(c.Unreact)
-def unreact(context: Context, command: c.Unreact) -> Changed:
+@rule(Unreact)
+def unreact(context: Context, command: Unreact) -> Changed:
     user = context.user()
     refuse_banned(context, user)
     message, place = _undeleted(context, user, command.id)
@@ -137,11 +136,11 @@ def _unchanged(context: Context, message: Stored, place: Place, why: str) -> Cha
 # ---- reading
 
 
-@reading(c.Thread)
-def thread(view: View, command: c.Thread) -> Answer:
+@reading(ShowThread)
+def thread(view: View, command: ShowThread) -> Answer:
     message, place = find_message(view.db, view.user_id, command.id)
     name, count = place.name_for(view.user_id), 0
     for page in messages.thread(view.db, message.id, name):
         count += len(page)
         yield page
-    return Thread(message.id, name, count - 1)
+    return ThreadShown(message.id, name, count - 1)

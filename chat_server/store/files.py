@@ -7,8 +7,8 @@ noted in `dropped`: that is for the tables themselves to see to (see `schema`).
 from msgspec import Struct
 
 from chat_server.protocol.arguments import ID_MAX, Key, Target
-from chat_server.protocol.events import File
-from chat_server.protocol.file_replies import FileInChat
+from chat_server.protocol.files import FileInChat
+from chat_server.protocol.messages import File
 from chat_server.protocol.times import iso
 from chat_server.store.database import Database
 

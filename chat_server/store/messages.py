@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from chat_server.protocol.arguments import ID_MAX
-from chat_server.protocol.events import File, Message
+from chat_server.protocol.messages import File, Message
 from chat_server.protocol.times import iso
 from chat_server.store import files, search
 from chat_server.store.database import Database, Row

@@ -9,7 +9,11 @@ from chat_client.tui.state.effects import Ask, Effect
 from chat_client.tui.state.incoming import handle
 from chat_client.tui.state.replies import answered
 from chat_client.tui.state.screen import Screen
-from chat_server.protocol.events import Chat, Event, Limit, Message, Page, Reply, SignedIn, StatusReport
+from chat_server.protocol.accounts import SignedIn
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.messages import Message, MessagesShown
+from chat_server.protocol.people import Limit, StatusReport
+from chat_server.protocol.rooms import ChatInfo
 
 START = 1_795_000_000.0  # 18 November 2026
 
@@ -31,7 +35,7 @@ def said(id: int, text: str = "", who: str = "bob", chat: str = "main", **fields
 class Me:
     """The screen of alice, and what it wants of the outside."""
 
-    def __init__(self, *chats: Chat, columns: int = 110, rows: int = 34, connect: bool = True) -> None:
+    def __init__(self, *chats: ChatInfo, columns: int = 110, rows: int = 34, connect: bool = True) -> None:
         self.screen = Screen(UTC)
         self.screen.columns, self.screen.height = columns, rows
         self.screen.me = "alice"
@@ -54,8 +58,8 @@ class Me:
         """The time of day is set to another one; no time passes."""
         self._now += seconds
 
-    def connect(self, *chats: Chat, resumed: bool = False) -> None:
-        known = chats or (Chat(name="main", read=0, unread=0, muted=False),)
+    def connect(self, *chats: ChatInfo, resumed: bool = False) -> None:
+        known = chats or (ChatInfo(name="main", read=0, unread=0, muted=False),)
         signed_in = SignedIn(
             user="alice", new=False, seq=0, history="h", chats=list(known), invitations=[], join_requests=[]
         )
@@ -79,9 +83,9 @@ class Me:
     def load(self, *messages: Event, chat: str = "main", more: bool = False) -> None:
         """The page that the open chat has asked for."""
         (ask,) = [ask for ask in self.asked("history") if ask.arguments["chat"] == chat]
-        self.answer(ask, list(messages), Page(chat, len(messages), more="/history more" if more else None))
+        self.answer(ask, list(messages), MessagesShown(chat, len(messages), more="/history more" if more else None))
 
-    def status(self, active: list[str], *chats: Chat, limit: Limit | None = None) -> None:
+    def status(self, active: list[str], *chats: ChatInfo, limit: Limit | None = None) -> None:
         limits = {"main_messages": limit} if limit else {}
         report = StatusReport("alice", active, ["zoe"], list(chats), [], [], limits, at(1))
         answered(self.screen, Ask("status", {}, None).why, "status", [], report, self.now)  # type: ignore[arg-type]

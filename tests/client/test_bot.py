@@ -7,7 +7,7 @@ from pathlib import Path
 from chat_client.sdk.backoff import Pauses
 from chat_client.sdk.chat import connect
 from chat_client.sdk.events import AnyEvent
-from chat_server.protocol.events import Message, Page
+from chat_server.protocol.messages import Message, MessagesShown
 from tests.client.conftest import Home
 
 ROOT = Path(__file__).parents[2]
@@ -75,5 +75,8 @@ async def test_nothing_is_lost_or_doubled_over_kills(home: Home) -> None:
             await reading
         assert [event.text for event in seen if isinstance(event, Message)] == wanted
         lines, reply = await bob.command("history", chat="main", limit=200)
-        assert isinstance(reply, Page) and [line.text for line in lines if isinstance(line, Message)] == wanted[-200:]
+        assert (
+            isinstance(reply, MessagesShown)
+            and [line.text for line in lines if isinstance(line, Message)] == wanted[-200:]
+        )
         dropping.cancel()

@@ -12,7 +12,8 @@ from msgspec import Struct
 from chat_client.sdk.codec import REPLIES
 from chat_client.settings import FILE_KEYS, option_parser
 from chat_server.errors import CODES
-from chat_server.protocol.events import AnyEvent, Message
+from chat_server.protocol import EVENTS
+from chat_server.protocol.messages import Message
 from chat_server.protocol.table import GROUPS, TABLE, VERBS
 from chat_server.settings import OPTIONS, load
 
@@ -111,8 +112,8 @@ def test_fields_of_replies() -> None:
 
 def test_fields_of_events() -> None:
     described = {quoted(row["event"])[0]: row for row in rows("docs/protocol.md", "event")}
-    assert set(described) == {str(event.__struct_config__.tag) for event in AnyEvent.__args__}
-    for event in AnyEvent.__args__:
+    assert set(described) == {str(event.__struct_config__.tag) for event in EVENTS}
+    for event in EVENTS:
         row = described[str(event.__struct_config__.tag)]
         assert set(quoted(row["fields"])) == fields_of(event), row
 

@@ -28,11 +28,12 @@ from chat_server.log.entries import (
     OpenUpload,
 )
 from chat_server.prepare import hash_token
-from chat_server.protocol import commands as c
-from chat_server.protocol.events import Event, Message, Reply
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.files import SendFile
+from chat_server.protocol.messages import Message
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
-from chat_server.protocol.room_replies import LinkMade
+from chat_server.protocol.rooms import InviteLink, Join, LinkMade
 from chat_server.rules import Executed, Executor, read
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.context import View
@@ -131,12 +132,12 @@ class Chat:
     def prepared(self, line: str) -> Any:
         """The command as it goes into the log (or to a reading). Codes are not drawn at random here."""
         command: Any = self.parse(line)
-        if isinstance(command, c.InviteLink):
+        if isinstance(command, InviteLink):
             self.links += 1
             return MakeLink(command.chat, hash_token(f"code-{self.links}"))
-        if isinstance(command, c.SendFile):
+        if isinstance(command, SendFile):
             return OpenUpload(command, 1)
-        if isinstance(command, c.Join):
+        if isinstance(command, Join):
             room, code = command.chat.room, command.chat.code
             return Accept(room) if room else Ask(hash_token(code or ""))
         return command

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from chat_server.errors import Refusal
+from chat_server.protocol.base import Argument, Spec
 from chat_server.protocol.file_names import file_name
 from chat_server.protocol.sanitize import clean, is_blank
-from chat_server.protocol.table import Argument, Spec
 from chat_server.protocol.times import TIME_MS_MAX, iso
 
 # What a terminal would obey, and what looks like the start of a line of ours.

@@ -9,8 +9,8 @@ from chat_client.tui.render.items import Row
 from chat_client.tui.render.side_panels import badge, count
 from chat_client.tui.render.times import moment, seconds
 from chat_client.tui.state.screen import Composing, Screen, Transfer
-from chat_server.protocol.events import Message
 from chat_server.protocol.file_names import size_told
+from chat_server.protocol.messages import Message
 from chat_server.protocol.times import distance
 
 _METER_CELLS = 12

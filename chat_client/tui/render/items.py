@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from chat_server.protocol.events import Message
+from chat_server.protocol.messages import Message
 
 Place = tuple[int, int]  # a message's id; the order of what stands behind it
 NoteKind = Literal["info", "done", "error"]

@@ -12,8 +12,8 @@ from chat_client.common.mentions import mentions
 from chat_client.tui.render.colours import name_style
 from chat_client.tui.render.items import Item, Note, Pending, Row, Said, begin
 from chat_client.tui.render.times import clock, day, local
-from chat_server.protocol.events import File, Message
 from chat_server.protocol.file_names import size_told
+from chat_server.protocol.messages import File, Message
 
 GROUP_SECONDS_MAX = 300  # what one person says within this stands together
 NAMES_MAX = 3  # by name in a reaction; more are counted

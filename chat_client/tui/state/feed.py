@@ -10,7 +10,7 @@ from typing import Literal
 
 from chat_client.tui.render.items import Item, Note, NoteKind, Pending, Place, Row, Said
 from chat_client.tui.render.message_rows import Context, named, rows_of
-from chat_server.protocol.events import Message
+from chat_server.protocol.messages import Message
 
 ITEMS_MAX = 2000
 ITEMS_DROPPED = 400

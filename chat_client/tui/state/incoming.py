@@ -14,9 +14,13 @@ from chat_client.tui.state import words
 from chat_client.tui.state.effects import Attention
 from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.screen import USERS_MAX, Screen
-from chat_server.protocol import events as e
-from chat_server.protocol.events import Event, Limit, Message, ReadMarker, Sent
-from chat_server.protocol.file_replies import Upload
+from chat_server.protocol.accounts import ActiveBan, Banned, Unbanned
+from chat_server.protocol.base import Event
+from chat_server.protocol.connection import Closing, Notice
+from chat_server.protocol.files import Upload
+from chat_server.protocol.messages import DelayedSent, Expired, Message, ReadMarker, Sent
+from chat_server.protocol.people import Limit, Muted, PresenceChanged
+from chat_server.protocol.rooms import Approved, Invited, Joined, JoinRequest, Left, TopicChanged
 from chat_server.protocol.times import iso
 
 PENDING_PLACE = 1 << 62  # behind all messages
@@ -190,7 +194,7 @@ def _read(screen: Screen, event: ReadMarker) -> Words:
     return None
 
 
-def _presence(screen: Screen, event: e.Presence) -> Words:
+def _presence(screen: Screen, event: PresenceChanged) -> Words:
     if event.user in screen.users or len(screen.users) < USERS_MAX:
         screen.users[event.user] = event.online
     if event.away and event.user in screen.users:
@@ -200,42 +204,42 @@ def _presence(screen: Screen, event: e.Presence) -> Words:
     return None
 
 
-def _banned(screen: Screen, event: e.Banned) -> Words:
-    screen.ban = e.Ban(until=event.until, reason=event.reason)
+def _banned(screen: Screen, event: Banned) -> Words:
+    screen.ban = ActiveBan(until=event.until, reason=event.reason)
     return _other(screen, event)
 
 
-def _unbanned(screen: Screen, event: e.Unbanned) -> Words:
+def _unbanned(screen: Screen, event: Unbanned) -> Words:
     screen.ban = None
     return _other(screen, event)
 
 
-def _delayed_sent(screen: Screen, event: e.DelayedSent) -> Words:
+def _delayed_sent(screen: Screen, event: DelayedSent) -> Words:
     screen.tell("done", words.of_event(event, screen.now))
     return None
 
 
-def _notice(screen: Screen, event: e.Notice) -> Words:
+def _notice(screen: Screen, event: Notice) -> Words:
     if event.owner and (room := screen.rooms.get(event.chat or "")):
         room.owner = event.owner
     chat = event.chat if event.chat in screen.rooms else screen.open_name
     return None if screen.catching_up else _in_words(screen, chat or "main", event)
 
 
-def _invited(screen: Screen, event: e.Invited) -> Words:
+def _invited(screen: Screen, event: Invited) -> Words:
     if event.chat not in screen.invitations:
         screen.invitations.append(event.chat)
     screen.do(Attention("invitation", safe(f"{event.by} invites you to {event.chat}")))
     return _other(screen, event)
 
 
-def _join_request(screen: Screen, event: e.JoinRequest) -> Words:
+def _join_request(screen: Screen, event: JoinRequest) -> Words:
     if (event.chat, event.user) not in screen.requests:
         screen.requests.append((event.chat, event.user))
     return _in_words(screen, event.chat, event)
 
 
-def _joined(screen: Screen, event: e.Joined) -> Words:
+def _joined(screen: Screen, event: Joined) -> Words:
     room = screen.room(event.chat)
     if room.members is not None and event.user not in room.members:
         room.members.append(event.user)
@@ -246,7 +250,7 @@ def _joined(screen: Screen, event: e.Joined) -> Words:
     return _in_words(screen, event.chat, event)
 
 
-def _left(screen: Screen, event: e.Left) -> Words:
+def _left(screen: Screen, event: Left) -> Words:
     if event.user == screen.me:
         screen.invitations = [name for name in screen.invitations if name != event.chat]
         gone(screen, event.chat, ask=event.by is not None or bool(screen.typed.strip()))
@@ -272,18 +276,18 @@ def gone(screen: Screen, chat: str, ask: bool) -> None:
         screen.before_name = "main"
 
 
-def _approved(screen: Screen, event: e.Approved) -> Words:
+def _approved(screen: Screen, event: Approved) -> Words:
     screen.room(event.chat)
     screen.ask("status")
     return screen.open_name, f"you are in {event.chat} now: /open {event.chat}"
 
 
-def _topic(screen: Screen, event: e.TopicChanged) -> Words:
+def _topic(screen: Screen, event: TopicChanged) -> Words:
     screen.room(event.chat).topic = event.topic or None
     return _in_words(screen, event.chat, event)
 
 
-def _expired(screen: Screen, event: e.Expired) -> Words:
+def _expired(screen: Screen, event: Expired) -> Words:
     feeds: list[Feed] = [screen.view.feed] if screen.view else []
     if screen.composing is not None and screen.composing.id in event.ids:
         screen.tell("error", f"#{screen.composing.id} has expired; Esc leaves it", 30.0)
@@ -298,12 +302,12 @@ def _expired(screen: Screen, event: e.Expired) -> Words:
     return None
 
 
-def _muted(screen: Screen, event: e.Muted) -> Words:
+def _muted(screen: Screen, event: Muted) -> Words:
     screen.room(event.chat).muted = event.muted
     return None
 
 
-def _closing(screen: Screen, event: e.Closing) -> Words:
+def _closing(screen: Screen, event: Closing) -> Words:
     if event.code == "kicked":
         return screen.open_name, event.reason
     screen.tell("info", f"the server closes: {event.reason}")
@@ -312,20 +316,20 @@ def _closing(screen: Screen, event: e.Closing) -> Words:
 
 _HEARD: dict[type[Event], Callable[[Screen, Any], Words]] = {
     ReadMarker: _read,
-    e.Presence: _presence,
-    e.Banned: _banned,
-    e.Unbanned: _unbanned,
-    e.DelayedSent: _delayed_sent,
-    e.Notice: _notice,
-    e.Invited: _invited,
-    e.JoinRequest: _join_request,
-    e.Joined: _joined,
-    e.Left: _left,
-    e.Approved: _approved,
-    e.TopicChanged: _topic,
-    e.Expired: _expired,
-    e.Muted: _muted,
-    e.Closing: _closing,
+    PresenceChanged: _presence,
+    Banned: _banned,
+    Unbanned: _unbanned,
+    DelayedSent: _delayed_sent,
+    Notice: _notice,
+    Invited: _invited,
+    JoinRequest: _join_request,
+    Joined: _joined,
+    Left: _left,
+    Approved: _approved,
+    TopicChanged: _topic,
+    Expired: _expired,
+    Muted: _muted,
+    Closing: _closing,
 }
 
 

@@ -6,7 +6,7 @@ from chat_client.tui.render.items import begin
 from chat_client.tui.state.effects import CancelTransfers, Copy, Leave, Results, Run, SetMouse, ThreadOf
 from chat_client.tui.state.room import Room
 from chat_client.tui.state.screen import Composing, Jump, Question, Screen
-from chat_server.protocol.events import Message
+from chat_server.protocol.messages import Message
 
 LOADED_MAX = 20  # chats whose messages are kept
 STEPS_AHEAD = 10  # from the oldest result, when more of them are asked for

@@ -16,14 +16,11 @@ from chat_client.tui.state.incoming import load_limits, why_not
 from chat_client.tui.state.navigation import open_chat, show_unread
 from chat_client.tui.state.room import Room
 from chat_client.tui.state.screen import Screen, View
-from chat_server.protocol.events import (
-    Event,
-    Message,
-    Reply,
-    SignedOut,
-    StatusReport,
-)
-from chat_server.protocol.room_replies import ChatCreated, ChatLeft, Entering
+from chat_server.protocol.accounts import SignedOut
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.messages import Message
+from chat_server.protocol.people import StatusReport
+from chat_server.protocol.rooms import ChatCreated, ChatLeft, Entering
 from chat_server.protocol.times import iso
 
 SIDE_MESSAGES_MAX = 1000  # of which the client's own commands never list more

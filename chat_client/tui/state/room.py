@@ -3,7 +3,8 @@
 from chat_client.common.mentions import mentions
 from chat_client.tui.render.items import Said
 from chat_client.tui.state.feed import Feed
-from chat_server.protocol.events import Chat, Message
+from chat_server.protocol.messages import Message
+from chat_server.protocol.rooms import ChatInfo
 
 CALLS_MAX = 999  # remembered mentions that are unread, of one chat
 
@@ -40,13 +41,13 @@ class Room:
         """Whether something was said here once, though it may have expired."""
         return self.read > 0 or self.newest > 0 or (self.direct and self.listed)
 
-    def told(self, chat: Chat) -> None:
+    def told(self, chat: ChatInfo) -> None:
         """What a sign-in says of it."""
         self.described(chat)
         self.read, self.unread = chat.read, chat.unread
         self.calls = {id for id in self.calls if id > chat.read} if chat.unread else set()
 
-    def described(self, chat: Chat) -> None:
+    def described(self, chat: ChatInfo) -> None:
         self.listed = True
         self.muted, self.owner, self.topic = chat.muted, chat.owner, chat.topic
         if chat.members is not None:

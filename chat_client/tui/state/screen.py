@@ -13,7 +13,10 @@ from chat_client.tui.render.message_rows import Context, quote_of
 from chat_client.tui.state.effects import Ask, Changing, Effect, Page, Quiet, Quoted, SetText, Side, Why
 from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.room import Room
-from chat_server.protocol.events import Ban, CommandForm, Limit, Message
+from chat_server.protocol.accounts import ActiveBan
+from chat_server.protocol.connection import CommandForm
+from chat_server.protocol.messages import Message
+from chat_server.protocol.people import Limit
 
 PAGE_MESSAGES = 100
 QUOTES_MAX = 500
@@ -108,7 +111,7 @@ class Screen:
         self.invitations: list[str] = []
         self.requests: list[tuple[str, str]] = []  # chat, user
         self.limits: dict[str, Limit] = {}
-        self.ban: Ban | None = None
+        self.ban: ActiveBan | None = None
         self.flash: tuple[str, str, float] | None = None  # style, text, until when of `elapsed`
         self.typed = ""  # what stands in the line
         self.usage = ""  # of the command that is being typed

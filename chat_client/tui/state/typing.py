@@ -28,7 +28,7 @@ from chat_client.tui.state.incoming import OVER
 from chat_client.tui.state.navigation import leave, open_chat, open_thread, search
 from chat_client.tui.state.replies import note
 from chat_client.tui.state.screen import Question, Screen
-from chat_server.protocol.events import CommandForm
+from chat_server.protocol.connection import CommandForm
 
 PASTE_LINES_MAX, PASTE_CHARS_MAX = 8, 1500  # more is asked about first
 

@@ -6,8 +6,8 @@ from typing import Any
 from chat_client.sdk import clock
 from chat_client.sdk.events import OtherReply, Unknown
 from chat_client.sdk.local_time import local_now, local_value
-from chat_server.protocol import text
-from chat_server.protocol.events import Event, Reply
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.formats import text
 
 CONTINUED = "    | "  # what `text` puts before a line that goes on
 

@@ -4,10 +4,13 @@ import pytest
 
 from chat_client.common.mentions import Calls, calls, mentions
 from chat_client.sdk.events import Connected, Connecting
-from chat_server.protocol.events import Chat, Message, Muted, SignedIn
+from chat_server.protocol.accounts import SignedIn
+from chat_server.protocol.messages import Message
+from chat_server.protocol.people import Muted
+from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import said
 
-SIGNED_IN = SignedIn(user="me", new=False, seq=0, history="h", chats=[Chat("#noise", 0, 0, muted=True)],
+SIGNED_IN = SignedIn(user="me", new=False, seq=0, history="h", chats=[ChatInfo("#noise", 0, 0, muted=True)],
                      invitations=[], join_requests=[])  # fmt: skip
 
 

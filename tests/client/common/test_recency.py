@@ -3,8 +3,11 @@
 from chat_client.common import recency
 from chat_client.common.recency import Recent
 from chat_client.sdk.events import Connected
-from chat_server.protocol.events import Chat, File, Message, Presence, SignedIn
+from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.help import forms
+from chat_server.protocol.messages import File, Message
+from chat_server.protocol.people import PresenceChanged
+from chat_server.protocol.rooms import ChatInfo
 
 
 def said(id_: int, user: str, chat: str = "main", text: str = "hi", file: File | None = None) -> Message:
@@ -13,9 +16,14 @@ def said(id_: int, user: str, chat: str = "main", text: str = "hi", file: File |
 
 def test_who_spoke_last_comes_first() -> None:
     seen = Recent()
-    for event in (said(1, "bob"), said(2, "carol", "@carol", "two\nlines"), said(3, "bob"), Presence("dave", True)):
+    for event in (
+        said(1, "bob"),
+        said(2, "carol", "@carol", "two\nlines"),
+        said(3, "bob"),
+        PresenceChanged("dave", True),
+    ):
         seen.note(event)
-    chats = [Chat(name, 0, 0, muted=False) for name in ("main", "#ops")]
+    chats = [ChatInfo(name, 0, 0, muted=False) for name in ("main", "#ops")]
     seen.note(Connected("a:1", SignedIn("me", False, 1, "h", chats, [], []), False))
     known = seen.known(forms(), "#ops", None)
     assert known.users == ["bob", "carol", "dave"]
@@ -34,7 +42,7 @@ def test_it_is_bounded() -> None:
     seen = Recent()
     for number in range(3000):
         seen.note(said(number, f"user{number}", f"@user{number}"))
-        seen.note(Presence(f"guest{number}", True))
+        seen.note(PresenceChanged(f"guest{number}", True))
     known = seen.known((), "main", None)
     assert len(known.users) <= recency.USERS_MAX and len(known.chats) <= recency.CHATS_MAX + 1
     assert len(known.messages) == recency.MESSAGES_MAX

@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 from chat_client.common import wording
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Connected, Ended, Forgotten, Lost, OtherReply, Outgoing, Unknown
-from chat_server.protocol import events as e
+from chat_server.protocol import EVENTS
+from chat_server.protocol.accounts import SignedIn
+from chat_server.protocol.base import Event
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.files import FileChunk
+from chat_server.protocol.messages import DelayedSet, Message, Sent
 from tests.unit.protocol import samples
 
 NOW, AT = "2026-11-21T12:00:05.000Z", "2026-11-21T12:00:01.250Z"
-SIGNED_IN = e.SignedIn("bob", False, 1, "h", [], [], [])
+SIGNED_IN = SignedIn("bob", False, 1, "h", [], [], [])
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +29,7 @@ def time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_message_has_the_time_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    message = e.Message(42, 42, "main", "bob", AT, "hi\nthere")
+    message = Message(42, 42, "main", "bob", AT, "hi\nthere")
     assert wording.event(message, NOW) == ["[12:00:01] main bob: hi (#42)", "    | there"]
     monkeypatch.setenv("TZ", "UTC-13:30")
     time.tzset()
@@ -58,8 +63,8 @@ def test_what_became_of_what_was_sent() -> None:
         command = Outgoing("k", verb, {"target": "alice", "text": "hi"}, 0, state, **fields)
         return wording.outgoing(command, "bob", NOW)
 
-    assert lines("sent", reply=e.Sent(7, AT)) == ["[12:00:01] to @alice: hi (#7)"]
-    delayed = e.DelayedSet(3, "2026-11-21T13:00:00.000Z")
+    assert lines("sent", reply=Sent(7, AT)) == ["[12:00:01] to @alice: hi (#7)"]
+    delayed = DelayedSet(3, "2026-11-21T13:00:00.000Z")
     assert lines("sent", "send_delayed", reply=delayed)[0].startswith("+ delayed message 3 goes out at 13:00:00")
     assert lines("failed", error=Refused("banned", "no")) == ["- banned: no; not sent: hi"]
     assert lines("waiting") == ["* waiting: hi"]
@@ -72,10 +77,10 @@ CONTROL = st.text(st.sampled_from("a\x1b\x9b\x07\r\x08\x7f\u202e\u2066\n"), max_
 
 @given(CONTROL, CONTROL, CONTROL)
 def test_nothing_controls_the_terminal(name: str, text: str, more: str) -> None:
-    message = e.Message(1, 1, "main", name, AT, text, reactions={more: [name]})
+    message = Message(1, 1, "main", name, AT, text, reactions={more: [name]})
     shown = [*wording.event(message, NOW), *wording.event(Unknown(name, {text: more}), NOW)]
     shown += (
-        wording.event(e.Notice(text), NOW)
+        wording.event(Notice(text), NOW)
         + wording.error(Refused(name, text))
         + wording.reply(OtherReply({name: text}), "x", NOW)
     )
@@ -84,11 +89,11 @@ def test_nothing_controls_the_terminal(name: str, text: str, more: str) -> None:
 
 
 # The bytes of a file go into a file.
-SHOWN = [cls for cls in samples.EVENTS if cls is not e.FileChunk]
+SHOWN = [cls for cls in EVENTS if cls is not FileChunk]
 
 
 @given(st.one_of(*map(samples.samples, SHOWN)))
-def test_every_event_is_lines(event: e.Event) -> None:
+def test_every_event_is_lines(event: Event) -> None:
     for line in wording.event(event, NOW):
         assert ("\n" not in line and line[:2] in ("[2", "* ", "  ")) or line.startswith("[")
 

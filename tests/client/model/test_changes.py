@@ -8,12 +8,13 @@ from chat_client.tui.state import navigation
 from chat_client.tui.state.effects import Ask, Post, SetText
 from chat_client.tui.state.replies import refused
 from chat_client.tui.state.typing import answer, submit
-from chat_server.protocol.events import Changed, Chat, Left, Message
+from chat_server.protocol.messages import Changed, Message
+from chat_server.protocol.rooms import ChatInfo, Left
 from tests.client.people import Me, at, said
 
 
 def ready() -> Me:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 0, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, muted=False))
     me.load(said(1, "first", who="alice"))
     me.wanted()
     return me
@@ -95,7 +96,7 @@ def test_what_was_typed_in_a_chat_that_is_gone_goes_to_main_only_when_that_is_sa
     me.load(chat="#team")
     me.screen.typed = "a secret of the team"
     if how == "while away":
-        me.connect(Chat("main", 0, 0, muted=False), resumed=True)
+        me.connect(ChatInfo("main", 0, 0, muted=False), resumed=True)
     else:
         me.hear(Left("#team", "alice", "bob" if how == "removed" else None))
     assert me.screen.open_name == "main"

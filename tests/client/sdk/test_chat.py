@@ -28,7 +28,8 @@ from chat_client.sdk.events import (  # fmt: skip
 )
 from chat_client.sdk.server_address import Server, read
 from chat_client.token_file import TokenFile
-from chat_server.protocol.events import Message, Page, Presence
+from chat_server.protocol.messages import Message, MessagesShown
+from chat_server.protocol.people import PresenceChanged
 from tests.client.fake import AT, FakeLink, FakeServer, message
 from tests.harness import TIMEOUT_SECONDS
 
@@ -100,7 +101,7 @@ async def test_what_a_bot_sees_in_order(server: FakeServer, client: Client) -> N
     assert connecting == Connecting(server.address, 1)
     assert ids(missed) == [8, 9]
     assert connected == Connected(server.address, chat.signed_in, resumed=False) and chat.state == connected
-    assert ids(await until(chat, Presence)) == [11]
+    assert ids(await until(chat, PresenceChanged)) == [11]
     assert chat.position == 11
 
 
@@ -489,7 +490,7 @@ async def test_commands_are_answered_by_label(server: FakeServer, client: Client
     for limit, page in enumerate(pages, 1):
         lines, reply = await page
         assert ids(list(lines)) == [limit]
-        assert reply == Page("main", 1)
+        assert reply == MessagesShown("main", 1)
     assert ids(await until(chat, Message)) == [11]
     assert chat.position == 12, "what was pushed moves it"
 

@@ -12,8 +12,10 @@ from chat_client.sdk import codec
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import OtherReply, Unknown
 from chat_server.errors import Refusal
-from chat_server.protocol import events as e
-from chat_server.protocol import json as server
+from chat_server.protocol import EVENTS
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.formats import json as server
+from chat_server.protocol.messages import Message
 from chat_server.protocol.table import TABLE
 from tests.unit.protocol import samples
 
@@ -24,14 +26,14 @@ def what(line: bytes) -> Any:
     return decoded.what
 
 
-@given(st.one_of(*map(samples.samples, samples.EVENTS)))
-def test_an_event_comes_back(event: e.Event) -> None:
+@given(st.one_of(*map(samples.samples, EVENTS)))
+def test_an_event_comes_back(event: Event) -> None:
     assert codec.decode(server.event(event, "7f")) == codec.Line(event, "7f")
     assert codec.decode(server.event(event)) == codec.Line(event)
 
 
 @given(st.one_of(*map(samples.samples, dict.fromkeys(codec.REPLIES.values()))))
-def test_a_reply_comes_back(reply: e.Reply) -> None:
+def test_a_reply_comes_back(reply: Reply) -> None:
     verb = next(verb for verb, each in codec.REPLIES.items() if each is type(reply))
     assert codec.decode(server.reply(reply, verb, "7f")) == codec.Line(reply, "7f")
 
@@ -54,7 +56,7 @@ def test_a_refusal_comes_back() -> None:
 
 def test_fields_that_are_not_known_are_ignored() -> None:
     line = b'{"type":"message","id":1,"seq":1,"chat":"main","from":"bob","at":"x","text":"hi","mood":{"a":[1]}}'
-    assert what(line) == e.Message(1, 1, "main", "bob", "x", "hi")
+    assert what(line) == Message(1, 1, "main", "bob", "x", "hi")
 
 
 def test_an_event_that_is_not_known() -> None:
@@ -83,10 +85,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-FIELDS = sorted(
-    {name for struct in (*e.AnyEvent.__args__, *codec.REPLIES.values()) for name in struct.__struct_encode_fields__}
-)
-KINDS = st.sampled_from(["ok", "error", "new", *(str(event.__struct_config__.tag) for event in e.AnyEvent.__args__)])
+FIELDS = sorted({name for struct in (*EVENTS, *codec.REPLIES.values()) for name in struct.__struct_encode_fields__})
+KINDS = st.sampled_from(["ok", "error", "new", *(str(event.__struct_config__.tag) for event in EVENTS)])
 
 
 @given(KINDS, st.sampled_from([*codec.REPLIES, "new"]), st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6))

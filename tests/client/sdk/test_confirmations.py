@@ -4,18 +4,11 @@ import asyncio
 from itertools import count
 
 from chat_client.sdk.chat import Chat, connect
-from chat_server.protocol.events import (
-    Event,
-    Invited,
-    Joined,
-    Left,
-    Message,
-    Muted,
-    Notice,
-    Presence,
-    ReadMarker,
-    TopicChanged,
-)
+from chat_server.protocol.base import Event
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.messages import Message, ReadMarker
+from chat_server.protocol.people import Muted, PresenceChanged
+from chat_server.protocol.rooms import Invited, Joined, Left, TopicChanged
 from tests.client.conftest import Home
 from tests.harness import TIMEOUT_SECONDS
 
@@ -93,9 +86,9 @@ async def test_the_user_is_told_of_being_away_as_the_others_are(home: Home) -> N
             await alice.line(line)
         await mark(bob, "@alice", "mark")
         await mark(alice, "@bob", "mark")
-        here = [event for event, own in await seen(alice, "mark", Presence) if own]
-        there = [event for event, _ in await seen(bob, "mark", Presence)]
-        assert here == there[-2:] == [Presence("alice", True, "lunch"), Presence("alice", True)]
+        here = [event for event, own in await seen(alice, "mark", PresenceChanged) if own]
+        there = [event for event, _ in await seen(bob, "mark", PresenceChanged)]
+        assert here == there[-2:] == [PresenceChanged("alice", True, "lunch"), PresenceChanged("alice", True)]
 
 
 async def drop(chat: Chat) -> None:

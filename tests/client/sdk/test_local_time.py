@@ -11,7 +11,7 @@ from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Unknown
 from chat_client.sdk.local_time import local_text
 from chat_client.tui.state import words
-from chat_server.protocol.events import DelayedList, Waiting
+from chat_server.protocol.messages import DelayedList, DelayedMessage
 from chat_server.protocol.times import iso, parse_iso
 
 Zone = Callable[[str], None]
@@ -72,7 +72,7 @@ def test_replies_and_events_in_both_front_ends(zone: Zone, monkeypatch: pytest.M
     monkeypatch.setattr("chat_client.sdk.clock.now", lambda: NOW)
     now = iso(int(NOW * 1000))
     text = "meet at 20:00:00 UTC, 2026-11-29T20:00:00.000Z"
-    listed = DelayedList([Waiting(delayed_id=1, target="main", text=text, due="2026-11-29T21:00:00.000Z")])
+    listed = DelayedList([DelayedMessage(delayed_id=1, target="main", text=text, due="2026-11-29T21:00:00.000Z")])
     for shown in ("\n".join(wording.reply(listed, "delayed", now)), words.of_reply("delayed", listed, NOW)):
         assert "02:45:00  main" in shown and text in shown, "what people wrote stays as it is"
     unknown = Unknown("novel", {"at": "2026-11-29T20:00:00.000Z"})

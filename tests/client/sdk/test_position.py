@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_client.sdk.position import REMEMBERED_MAX, Position
-from chat_server.protocol.events import Message
+from chat_server.protocol.messages import Message
 
 
 def message(id_: int, seq: int | None = None) -> Message:

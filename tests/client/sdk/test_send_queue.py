@@ -5,7 +5,7 @@ import pytest
 from chat_client.sdk.errors import Disconnected, Refused
 from chat_client.sdk.events import Outgoing
 from chat_client.sdk.send_queue import HELD_AFTER_SECONDS, IN_DOUBT_SECONDS_MAX, IN_FLIGHT_MAX, OUTGOING_MAX, Outbound
-from chat_server.protocol.events import Sent
+from chat_server.protocol.messages import Sent
 
 SENT = Sent(1, "2026-11-21T12:00:00.000Z")
 

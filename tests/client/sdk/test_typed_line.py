@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_client.sdk.typed_line import Typed, find, has_secret, read, secret_from, secrets_to_ask
+from chat_server.protocol.base import Spec
 from chat_server.protocol.help import forms
 from chat_server.protocol.parse import parse
-from chat_server.protocol.table import TABLE, Spec
+from chat_server.protocol.table import TABLE
 from tests.unit.strategies import both_forms
 
 COMMANDS = forms()

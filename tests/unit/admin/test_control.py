@@ -8,7 +8,7 @@ import pytest
 
 from chat_server.admin.control import answer
 from chat_server.node import Page
-from chat_server.protocol.events import Reply
+from chat_server.protocol.base import Reply
 from chat_server.protocol.times import iso
 from tests.unit.fakes import NOON_MS
 

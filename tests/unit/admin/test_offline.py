@@ -8,8 +8,8 @@ import pytest
 from chat_server.admin.offline import Offline
 from chat_server.errors import StartError
 from chat_server.log.entries import Batch, Erase
-from chat_server.protocol import operators as o
-from chat_server.protocol.arguments import User
+from chat_server.protocol.arguments import Username
+from chat_server.protocol.control import Forget, RepairTime
 from chat_server.rules import Executor
 from chat_server.rules.executor import Executed
 from chat_server.store.data_directory import DataDirectory
@@ -40,10 +40,10 @@ def test_an_account_that_is_removed_in_part_is_not_said_to_be_left(
     directory = DataDirectory(str(tmp_path))
     offline = Offline(FakeClock(), directory)
     with pytest.raises(StartError) as failed:
-        asyncio.run(offline.order(o.Forget(User("alice", "alice"))))
+        asyncio.run(offline.order(Forget(Username("alice", "alice"))))
     assert "was deleted" in str(failed.value) and "nothing was done" not in str(failed.value)
     monkeypatch.undo()
-    asyncio.run(offline.order(o.RepairTime()))
+    asyncio.run(offline.order(RepairTime()))
     assert chat.db.value("SELECT count(*) FROM messages WHERE text IS NOT NULL") == 0, "the next order goes on"
     offline.close()
     directory.close()

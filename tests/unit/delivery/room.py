@@ -13,8 +13,8 @@ from chat_server.delivery.hub import Hub
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
 from chat_server.log.entries import Entry, Identity, Origin
-from chat_server.protocol import json, text
-from chat_server.protocol.events import Event
+from chat_server.protocol.base import Event
+from chat_server.protocol.formats import json, text
 from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import Entered, Opened, Stale
 from chat_server.store.readers import Readers

@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.delivery.blocks import EVERYONE, Block, Blocks, render, room_channel
-from chat_server.protocol.events import Event, Notice, Presence
+from chat_server.protocol.base import Event
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.people import PresenceChanged
 from tests.unit.protocol.test_events import TABLE, message
 
 TODAY = "2026-11-21"
@@ -75,14 +77,14 @@ def test_the_same_receivers_share_one_block() -> None:
 
 def test_what_is_no_message_is_told_apart_with_its_notice_in_the_order_of_the_batch() -> None:
     blocks = Blocks(TODAY)
-    events: list[Event] = [message(), Presence("bob", True)]
+    events: list[Event] = [message(), PresenceChanged("bob", True)]
     for index, channel in enumerate((ALICE, EVERYONE, room_channel(TEAM), BOB)):
         for event in events:
             blocks.add(channel, index, event, channel)
     notices = [notice for _, notice in blocks.other_events(blocks.channels(ALICE, {TEAM}), ())]
     assert notices == [ALICE, EVERYONE, room_channel(TEAM)]
-    assert blocks.other_events(blocks.channels(ALICE, {TEAM}), {0, 2}) == [(Presence("bob", True), EVERYONE)]
-    assert blocks.other_events(blocks.channels(99, set()), ()) == [(Presence("bob", True), EVERYONE)]
+    assert blocks.other_events(blocks.channels(ALICE, {TEAM}), {0, 2}) == [(PresenceChanged("bob", True), EVERYONE)]
+    assert blocks.other_events(blocks.channels(99, set()), ()) == [(PresenceChanged("bob", True), EVERYONE)]
 
 
 @pytest.mark.parametrize(("event", "line", "obj"), TABLE)

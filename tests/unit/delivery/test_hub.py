@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from chat_server.delivery.hub import PRESENCE_TOLD_MAX
 from chat_server.log.entries import MACHINE, CloseAccount, Due, EndTokens, Enter, Entry, Seen, SetPassword, Told
-from chat_server.protocol import events as e
-from chat_server.protocol.arguments import User
+from chat_server.protocol.arguments import Username
+from chat_server.protocol.messages import ReadMarker
 from chat_server.protocol.names import check
 from chat_server.protocol.operators import Kick
 from chat_server.rules.accounts import Welcome
@@ -280,7 +280,7 @@ async def test_who_is_told_late_is_told_once_and_then_it_is_forgotten(room: Room
 
 async def test_who_is_hung_up_on_is_closed_after_the_batch_and_nobody_else(room: Room) -> None:
     alice, one, two = await room.connect("alice"), await room.connect("bob"), await room.connect("bob", "json")
-    kick = Entry(Kick(User("bob", "bob"), None), MACHINE)
+    kick = Entry(Kick(Username("bob", "bob"), None), MACHINE)
     room.deliver(alice.says("/send_all hi"), kick, alice.says("/send_all there"))
     assert (alice.closed, one.closed, two.closed) == ("", "kicked", "kicked")
     assert one.ids == two.ids == alice.ids == [1, 2]
@@ -298,5 +298,5 @@ async def test_a_text_sessions_signs_of_life_move_markers_for_the_others(room: R
     program, bob = await room.connect("alice", "json"), await room.connect("bob")
     room.deliver(bob.says("/send_all one"), bob.says("/send alice two"))
     room.deliver(Entry(Seen(2), room.chat.ids["alice"]))
-    markers = [msgspec.convert(each, e.ReadMarker) for each in program.objects if each["type"] == "read"]
-    assert markers == [e.ReadMarker("main", 1), e.ReadMarker("@bob", 2)]
+    markers = [msgspec.convert(each, ReadMarker) for each in program.objects if each["type"] == "read"]
+    assert markers == [ReadMarker("main", 1), ReadMarker("@bob", 2)]

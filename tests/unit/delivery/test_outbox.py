@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.log.entries import CloseAccount, EndTokens, Entry
-from chat_server.protocol import events as e
-from chat_server.protocol.commands import History
+from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, History, Message
 from chat_server.rules.accounts import Welcome
 from tests.unit.delivery.room import Peer, Room, open_room, shown
 
@@ -103,11 +102,11 @@ async def test_what_has_expired_is_one_event_for_a_chat_and_bounded(room: Room) 
     stop_reading(alice)
     await fill(room, bob, 60)
     for number in range(0, 3000, 100):
-        alice.outbox.keep(e.Expired("main", list(range(number, number + 100))))
-    alice.outbox.keep(e.Expired("@bob", [5000]))
+        alice.outbox.keep(Expired("main", list(range(number, number + 100))))
+    alice.outbox.keep(Expired("@bob", [5000]))
     await room.flow()
     assert [each for each in alice.objects if each["type"] == "expired"] == [
-        {"type": "expired", "chat": "main", "ids": list(range(3000 - e.EXPIRED_IDS_MAX, 3000))},
+        {"type": "expired", "chat": "main", "ids": list(range(3000 - EXPIRED_IDS_MAX, 3000))},
         {"type": "expired", "chat": "@bob", "ids": [5000]},
     ]
 
@@ -284,7 +283,7 @@ async def test_what_the_welcome_showed_in_a_newer_state_is_not_shown_again(room:
     # Executed but not delivered yet: a reading sees it already.
     executed = room.chat.batch(Entry(CloseAccount(None), room.chat.ids["bob"]))
     welcome = room.chat.ask("alice", Welcome(False, 2, None, None))
-    seqs = [event.seq for event in welcome.events if isinstance(event, e.Message)]
+    seqs = [event.seq for event in welcome.events if isinstance(event, Message)]
     assert seqs == [3, 2]
     alice.outbox.note_shown(welcome.events, 2)
     alice.outbox.release()

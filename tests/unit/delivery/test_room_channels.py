@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from chat_server.delivery import blocks
 from chat_server.log.entries import CloseAccount, Enter, Entry
-from chat_server.protocol import events as e
-from chat_server.protocol import json
-from chat_server.protocol.commands import History
+from chat_server.protocol.base import Event
+from chat_server.protocol.formats import json
+from chat_server.protocol.messages import History
 from chat_server.protocol.names import check
+from chat_server.protocol.rooms import Left
 from chat_server.rules.outcomes import Entered
 from chat_server.store.rooms import ids_of_user
 from tests.unit.delivery.room import Peer, Room, open_room
@@ -60,9 +61,9 @@ async def test_a_message_goes_to_who_is_in_it_in_one_write_each(room: Room) -> N
 async def test_members_share_one_rendering(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     make_team(room, "bob", "carol")
     alice, bob, carol = [await room.connect(name, "json") for name in ("alice", "bob", "carol")]
-    rendered: list[e.Event] = []
+    rendered: list[Event] = []
 
-    def render(event: e.Event, *more: str) -> bytes:
+    def render(event: Event, *more: str) -> bytes:
         rendered.append(event)
         return json.event(event)
 
@@ -170,7 +171,7 @@ async def test_a_page_that_was_read_before_is_not_written_after(room: Room) -> N
     assert len(page) == 100 and all(map(bob.outbox.may_show, page))
     room.deliver(alice.says("/remove #team bob"))
     assert not any(map(bob.outbox.may_show, page))
-    assert bob.outbox.may_show(e.Left("#team", "bob", "alice")), "but that one was removed is shown"
+    assert bob.outbox.may_show(Left("#team", "bob", "alice")), "but that one was removed is shown"
     room.deliver(alice.says("/invite #team bob"), Entry(room.chat.prepared("/join #team"), room.chat.ids["bob"]))
     assert all(map(bob.outbox.may_show, page))
     bob.outbox.release()

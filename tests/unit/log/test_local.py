@@ -7,8 +7,9 @@ from chat_server.clock import ChatTime
 from chat_server.log import Log
 from chat_server.log.entries import Batch, Due, Entry
 from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX, LocalLog
-from chat_server.protocol.arguments import Room, Text, Topic
-from chat_server.protocol.commands import SendAll, SetTopic
+from chat_server.protocol.arguments import RoomTarget, Text, Topic
+from chat_server.protocol.messages import SendAll
+from chat_server.protocol.rooms import SetTopic
 from tests.unit.fakes import NOON_MS, FakeClock
 
 
@@ -94,7 +95,7 @@ def test_each_entry_comes_once_in_order_whenever_it_is_taken(sizes: list[int], c
 
 async def test_a_command_whose_text_was_left_out_is_given_out() -> None:
     log = start()
-    room = Room("room", "team", "team")
+    room = RoomTarget("room", "team", "team")
     log.submit(Entry(SetTopic(room)))
     log.submit(Entry(SetTopic(room, Topic("plans"))))
     log.close()

@@ -12,22 +12,14 @@ from hypothesis import strategies as st
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
-import chat_server.protocol.room_replies  # noqa: F401 (its classes are replies too)
-from chat_server.protocol.events import (
-    Event,
-    File,
-    FileChunk,
-    HelpText,
-    Limit,
-    Message,
-    Reply,
-    StatusReport,
-)
-from chat_server.protocol.file_replies import FileInChat, FileSent
+from chat_server.protocol.base import Reply
+from chat_server.protocol.connection import HelpText
+from chat_server.protocol.files import FileChunk, FileInChat, FileSent
+from chat_server.protocol.messages import File, Message
+from chat_server.protocol.people import Limit, StatusReport
 from tests.unit.strategies import base64s, chat_names, cleaned, emojis, file_names, names, times
 
 # Not those that the client adds for what it does not know.
-EVENTS = [event for event in Event.__subclasses__() if event.__module__.startswith("chat_server.")]
 REPLIES = [reply for reply in Reply.__subclasses__() if reply.__module__.startswith("chat_server.")]
 _TIMES = {"at", "until", "due", "since", "last_seen", "edited", "expires"}
 

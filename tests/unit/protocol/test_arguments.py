@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chat_server.errors import Refusal
 from chat_server.protocol import arguments as a
-from chat_server.protocol.arguments import KINDS, Delay, Kind, Sessions, Target, User
+from chat_server.protocol.arguments import KINDS, Delay, Kind, SessionChoice, Target, Username
 from chat_server.protocol.names import Name
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import DAY_MS, TIME_MS_MAX
@@ -25,7 +25,7 @@ def test_any_text_is_read_or_refused(kind: Kind, data: st.DataObject) -> None:
         return
     if isinstance(value, str) and kind.name != "token":
         assert clean(value) == value
-    if isinstance(value, User | Target | Name):
+    if isinstance(value, Username | Target | Name):
         assert clean(value.name) == value.name and "\n" not in value.name
 
 
@@ -40,12 +40,13 @@ def test_every_kind_has_a_strategy() -> None:
         (a.Target, "@main", Target("user", "main", "main")), (a.Target, "#main", Target("room", "main", "main")),
         (a.Target, "Bob", Target("user", "Bob", "bob")), (a.Target, "@Bob", Target("user", "Bob", "bob")),
         (a.Target, "#Team", Target("room", "Team", "team")),
-        (a.User, "@Bob", User("Bob", "bob")), (a.User, "Straße", User("Straße", "strasse")),
+        (Username, "@Bob", Username("Bob", "bob")), (Username, "Straße", Username("Straße", "strasse")),
         (a.Delay, "90s", Delay(90_000, None)), (a.Delay, 5, Delay(5000, None)), (a.Delay, "1d", Delay(DAY_MS, None)),
         (a.Delay, "1970-01-01T00:00:01", Delay(None, 1000)),
         (a.Delay, "9999-12-31T23:59:59.999", Delay(None, TIME_MS_MAX)),
         (a.Id, "42", 42), (a.Id, "#42", 42), (a.Id, 0, 0), (a.Id, 2**63 - 1, 2**63 - 1), (a.Count, "1", 1),
-        (a.Sessions, "ALL", Sessions(None)), (a.Sessions, 3, Sessions(3)), (a.Sessions, "3", Sessions(3)),
+        (SessionChoice, "ALL", SessionChoice(None)), (SessionChoice, 3, SessionChoice(3)),
+        (SessionChoice, "3", SessionChoice(3)),
         (a.Emoji, "👍", "👍"), (a.Emoji, "+1", "+1"), (a.Emoji, "❤️", "❤️"), (a.Emoji, "1️⃣", "1️⃣"),
         (a.Emoji, "ℹ️", "ℹ️"), (a.Emoji, "👩🏽‍🚀", "👩🏽‍🚀"), (a.Emoji, "\U0001fae8", "\U0001fae8"),
         (a.Emoji, "👍" * 16, "👍" * 16),
@@ -61,7 +62,7 @@ def test_examples(kind: Any, raw: object, value: object) -> None:
     [
         (a.Id, ""), (a.Id, "##1"), (a.Id, -1), (a.Id, 2**63), (a.Id, "١"), (a.Id, "1_0"), (a.Count, 0), (a.Text, ""),
         (a.Text, "\u2028 \x07"), (a.Secret, ""), (a.Secret, "a\x1bb"), (a.Secret, "a\nb"), (a.Key, "x" * 65),
-        (a.Key, "a\tb\n"), (a.Target, "@"), (a.Target, ""), (a.User, "@"), (a.OnOff, "yes"), (a.Sessions, 0),
+        (a.Key, "a\tb\n"), (a.Target, "@"), (a.Target, ""), (Username, "@"), (a.OnOff, "yes"), (SessionChoice, 0),
         (a.Emoji, ""), (a.Emoji, "👍" * 17), (a.Emoji, "ok"), (a.Emoji, "да"), (a.Emoji, "👍 👍"), (a.Emoji, "👍\n"),
         (a.Emoji, "\u200b"), (a.Emoji, "\u200d"), (a.Emoji, "\ufe0f"), (a.Emoji, "👍\u0301"), (a.Emoji, "👍\u202e"),
         (a.Emoji, "👍\u3164"), (a.Emoji, "\x1b👍"), (a.Emoji, "\ud800"),

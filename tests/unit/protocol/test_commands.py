@@ -3,8 +3,9 @@ import pytest
 
 from chat_server.log.entries import Entry
 from chat_server.protocol.arguments import KINDS
+from chat_server.protocol.base import Spec
 from chat_server.protocol.parse import parse
-from chat_server.protocol.table import TABLE, VERBS, Spec
+from chat_server.protocol.table import TABLE, VERBS
 from chat_server.rules.registry import RULES
 
 SPECS = pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.verb)

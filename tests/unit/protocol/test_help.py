@@ -2,8 +2,9 @@ import msgspec
 import pytest
 
 from chat_server.errors import Refusal
+from chat_server.protocol.base import Spec
 from chat_server.protocol.help import forms, one, overview
-from chat_server.protocol.table import GROUPS, TABLE, VERBS, Spec
+from chat_server.protocol.table import GROUPS, TABLE, VERBS
 
 
 def test_the_overview_fits_on_a_screen_and_has_every_group_and_verb() -> None:

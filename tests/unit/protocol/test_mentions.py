@@ -1,8 +1,8 @@
 import pytest
 from hypothesis import given
 
-from chat_server.protocol import commands as c
 from chat_server.protocol.mentions import MENTIONS_MAX, named
+from chat_server.protocol.messages import Comment, Edit, Send, SendAll, SendDelayed
 from chat_server.protocol.names import fold
 from chat_server.protocol.parse import parse
 from tests.unit.strategies import any_text, names
@@ -42,7 +42,7 @@ def test_a_name_is_found_whatever_stands_around_it(name: str, text: str) -> None
 )
 def test_the_parser_puts_them_into_what_has_a_text(line: str) -> None:
     command = parse(line.format("hi @Bob"), text_chars_max=100).command
-    assert isinstance(command, c.SendAll | c.Send | c.Reply | c.Edit | c.SendDelayed)
+    assert isinstance(command, SendAll | Send | Comment | Edit | SendDelayed)
     assert command.mentions == ("bob",)
 
 

@@ -5,10 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.protocol import arguments as a
-from chat_server.protocol import commands as c
+from chat_server.protocol.accounts import Password
 from chat_server.protocol.arguments import Target
+from chat_server.protocol.base import Spec
+from chat_server.protocol.connection import Ping
+from chat_server.protocol.messages import Read, Send, SendAll
 from chat_server.protocol.parse import Parsed, parse
-from chat_server.protocol.table import TABLE, VERBS, Spec
+from chat_server.protocol.table import TABLE, VERBS
 from tests.unit.strategies import HOSTILE, both_forms
 
 TALK = Target("user", "bob", "bob")
@@ -182,7 +185,7 @@ def test_a_text_over_the_limit_is_too_large() -> None:
     assert code("/send_all " + "x" * 101) == "too_large"
     assert code("/report bob " + "x" * 101) == "too_large"
     assert code("x" * 101, MAIN) == "too_large"
-    assert read("/send_all " + "x" * 100).command == c.SendAll(a.Text("x" * 100))
+    assert read("/send_all " + "x" * 100).command == SendAll(a.Text("x" * 100))
 
 
 # ---- the shape of a line
@@ -190,30 +193,30 @@ def test_a_text_over_the_limit_is_too_large() -> None:
 
 def test_quotes_hold_spaces_and_the_last_argument_is_as_it_is() -> None:
     bob = Target("user", "bob smith", "bob smith")
-    assert read('/send "bob smith" "hi"  there ').command == c.Send(bob, a.Text('"hi"  there '))
-    assert read('/ping "two words"').command == c.Ping(a.Word("two words"))
-    assert read('/ping ""').command == c.Ping(a.Word(""))
-    assert read("/ping   x   ").command == c.Ping(a.Word("x"))
+    assert read('/send "bob smith" "hi"  there ').command == Send(bob, a.Text('"hi"  there '))
+    assert read('/ping "two words"').command == Ping(a.Word("two words"))
+    assert read('/ping ""').command == Ping(a.Word(""))
+    assert read("/ping   x   ").command == Ping(a.Word("x"))
 
 
 def test_ids_may_have_a_number_sign_and_verbs_any_case() -> None:
-    assert read("/READ main #42").command == read("/read main 42").command == c.Read(MAIN, a.Id(42))
+    assert read("/READ main #42").command == read("/read main 42").command == Read(MAIN, a.Id(42))
 
 
 def test_a_line_break_comes_only_by_json() -> None:
-    assert read('{"cmd":"send_all","text":"two\\nlines"}').command == c.SendAll(a.Text("two\nlines"))
+    assert read('{"cmd":"send_all","text":"two\\nlines"}').command == SendAll(a.Text("two\nlines"))
 
 
 def test_the_old_password_stands_before_the_new_one() -> None:
-    assert read("/password new").command == c.Password(a.Secret("new"))
-    assert read("/password old new").command == c.Password(a.Secret("new"), a.Secret("old"))
+    assert read("/password new").command == Password(a.Secret("new"))
+    assert read("/password old new").command == Password(a.Secret("new"), a.Secret("old"))
 
 
 def test_talk_sends_what_is_no_command() -> None:
-    assert read("hello", MAIN).command == c.SendAll(a.Text("hello"))
-    assert read("@7f hi \x1b", TALK).command == c.Send(TALK, a.Text("@7f hi "), mentions=("7f",))
-    assert read("/ping", TALK).command == c.Ping()
+    assert read("hello", MAIN).command == SendAll(a.Text("hello"))
+    assert read("@7f hi \x1b", TALK).command == Send(TALK, a.Text("@7f hi "), mentions=("7f",))
+    assert read("/ping", TALK).command == Ping()
 
 
 def test_absent_and_null_fields_are_the_same() -> None:
-    assert read('{"cmd":"ping","word":null,"label":null}').command == c.Ping()
+    assert read('{"cmd":"ping","word":null,"label":null}').command == Ping()

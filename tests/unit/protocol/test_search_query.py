@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.protocol.commands import Search
+from chat_server.protocol.messages import Search
 from chat_server.protocol.parse import parse
 from chat_server.protocol.search_query import Piece, pieces
 from tests.unit.strategies import any_text

@@ -1,7 +1,8 @@
 import pytest
 
 from chat_server.protocol.arguments import Id, Key, Reason, Text
-from chat_server.protocol.table import TABLE, VERBS, Command, command
+from chat_server.protocol.base import Command
+from chat_server.protocol.table import TABLE, VERBS, command
 
 
 @pytest.mark.parametrize(("group", "help", "example"), [("Start", "", "/x"), ("Start", "x", ""), ("None", "x", "/x")])

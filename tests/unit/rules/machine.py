@@ -13,7 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from chat_server.clock import ChatTime
 from chat_server.errors import Refusal
 from chat_server.log.entries import CloseAccount, Configure, Entry
-from chat_server.protocol import events as e
+from chat_server.protocol.base import Event
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.messages import Expired
+from chat_server.protocol.messages import Message as MessageEvent
 from chat_server.protocol.names import check
 from chat_server.protocol.times import iso
 from chat_server.store.database import FILE
@@ -206,14 +209,14 @@ class Machine(RuleBasedStateMachine):
         self.chat.clock.advance(minutes * 60_000)
         self.model.now_ms += minutes * 60_000
         gone = self.model.due()
-        told = [event for event in self.chat.due() if isinstance(event.event, e.Expired)]
+        told = [event for event in self.chat.due() if isinstance(event.event, Expired)]
         for name in self.model.alive():
             expected: dict[str, list[int]] = {}
             for message in gone:
                 if message.chat in self.model.users[name].markers:
                     expected.setdefault(self.model.name(message.chat, name), []).append(message.id)
             events = [event for event in (*events_to(told, self.chat.ids[name]), *events_in(told))
-                      if isinstance(event, e.Expired)
+                      if isinstance(event, Expired)
                       and (not event.chat.startswith("#") or self.model.is_in(name, event.chat))]  # fmt: skip
             assert {event.chat: event.ids for event in events} == expected
 
@@ -244,7 +247,7 @@ class Machine(RuleBasedStateMachine):
         back = self.chat.come_back(name)
         notice, *rest = back.events
         chats = model.chats(name)
-        assert isinstance(notice, e.Notice)
+        assert isinstance(notice, Notice)
         assert notice.unread == {chat: unread for chat, _, unread in chats if unread}
         assert rest == [*self.shown(name, model.unread(name)), *model.users[name].notices]
         model.users[name].notices.clear()
@@ -259,10 +262,10 @@ class Machine(RuleBasedStateMachine):
         position = max(0, model.seq - 3)
         assert self.chat.come_back(name, position).events == self.shown(name, model.after(name, position))
 
-    def shown(self, name: str, messages: list[Message]) -> list[e.Event]:
+    def shown(self, name: str, messages: list[Message]) -> list[Event]:
         at = {event[0]: event[1] for event in self.chat.db.all("SELECT id, at_ms FROM messages")}
         return [
-            e.Message(
+            MessageEvent(
                 id=each.id,
                 seq=each.seq,
                 chat=self.model.name(each.chat, name),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import CompleteUpload, LeaveUploads, Seen, Swept
-from chat_server.protocol import commands as c
+from chat_server.protocol.files import Chunk
 from chat_server.rules.context import View
 from chat_server.rules.files import check_chunk
 from chat_server.store import files, operators
@@ -313,7 +313,7 @@ class FileRules(Machine):
         user_id = self.chat.ids.get(name, 0)
         if not raced:
             view = View(self.chat.db, user_id, *self.chat.time.now(), self.chat.limits, {})
-            check_chunk(view, SESSION, c.Chunk(upload.id, upload.data))  # type: ignore[arg-type]
+            check_chunk(view, SESSION, Chunk(upload.id, upload.data))  # type: ignore[arg-type]
         blobs, sha256 = self.chat.blobs, ""
         if files.upload(self.chat.db, upload.id, user_id) is not None:
             blobs.append(upload.id, upload.data)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chat_server.protocol import events as e
+from chat_server.protocol.base import Event
+from chat_server.protocol.messages import File
 from tests.unit.rules.model_delayed import Delays
 from tests.unit.rules.model_files import Files
 from tests.unit.rules.model_people import OPERATOR, People, Refused
@@ -25,7 +26,7 @@ class Message:
     text: str | None
     delayed: bool
     reply_to: int | None = None
-    file: e.File | None = None
+    file: File | None = None
     mentions: list[str] | None = None
     edited_ms: int | None = None
     # Emojis with who reacted, in the order in which they came.
@@ -51,7 +52,7 @@ class User:
     moved_ms: dict[Chat, int] = field(default_factory=dict)  # when each marker moved
     absent: set[Chat] = field(default_factory=set)
     blocked: set[str] = field(default_factory=set)
-    notices: list[e.Event] = field(default_factory=list)
+    notices: list[Event] = field(default_factory=list)
 
 
 class Model(Rooms, People, Files, Delays):
@@ -318,7 +319,7 @@ class Model(Rooms, People, Files, Delays):
         text: str,
         delayed: bool = False,
         reply_to: int | None = None,
-        file: e.File | None = None,
+        file: File | None = None,
     ) -> int:
         chat = self._chat(author, target)
         user = self.users[author]

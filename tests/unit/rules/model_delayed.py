@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chat_server.protocol import events as e
+from chat_server.protocol.messages import DelayedFailed, DelayedMessage, DelayedSent
 from chat_server.protocol.times import iso
 from tests.unit.rules.model_people import Refused
 from tests.unit.rules.model_rooms import Room
@@ -78,25 +78,25 @@ class Delays:
         else:
             self.delayed.remove(each)
             if each.room and each.author not in each.room.members:
-                author.notices.append(e.DelayedFailed(each.id, "unknown_chat"))
+                author.notices.append(DelayedFailed(each.id, "unknown_chat"))
             elif each.target != MAIN and not each.room and self.users[each.target].deleted:
-                author.notices.append(e.DelayedFailed(each.id, "unknown_user"))
+                author.notices.append(DelayedFailed(each.id, "unknown_user"))
             elif each.target != MAIN and not each.room and self._apart(each.author, each.target):
-                author.notices.append(e.DelayedFailed(each.id, "blocked"))
+                author.notices.append(DelayedFailed(each.id, "blocked"))
             else:
                 sent = self._post(each.author, each.target, each.text, delayed=True)
-                author.notices.append(e.DelayedSent(each.id, sent))
+                author.notices.append(DelayedSent(each.id, sent))
 
     def _earliest_ms(self, each: Delayed) -> int:
         """Not before the end of a ban, or in main of the limit there."""
         free_ms = self._main_free_ms(each.author) if each.target == MAIN else 0
         return max(each.due_ms, self.users[each.author].ban_until_ms, free_ms)
 
-    def waiting(self, name: str) -> list[e.Waiting]:
+    def waiting(self, name: str) -> list[DelayedMessage]:
         """The next one first, by when it can go."""
         mine = [(self._earliest_ms(each), each.id, each) for each in self.delayed if each.author == name]
         return [
-            e.Waiting(
+            DelayedMessage(
                 each.id,
                 each.target if each.target == MAIN or each.room else f"@{each.target}",
                 iso(earliest_ms + self.offset_ms),

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chat_server.protocol.events import File
+from chat_server.protocol.messages import File
 from tests.unit.rules.model_people import Refused
 
 if TYPE_CHECKING:

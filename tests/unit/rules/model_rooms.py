@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from chat_server.protocol import events as e
+from chat_server.protocol.base import Event
+from chat_server.protocol.rooms import Approved, Denied, Invitation, Invited, JoinRequest, Left
 from tests.unit.fakes import DAY_MS
 from tests.unit.rules.model_people import Refused
 
@@ -72,7 +73,7 @@ class Rooms:
         self._refuse_blocked(name, guest)
         if guest not in chat.invited:
             chat.invited[guest] = name
-            user.notices.append(e.Invited(room, name))
+            user.notices.append(Invited(room, name))
         return guest
 
     def join(self, name: str, room: str) -> bool:
@@ -94,7 +95,7 @@ class Rooms:
             raise Refused("unknown_chat")
         if name not in chat.asked:
             chat.asked.append(name)
-            self.users[chat.owner].notices.append(e.JoinRequest(chat.name, name))
+            self.users[chat.owner].notices.append(JoinRequest(chat.name, name))
         return True
 
     def _accept(self, chat: Room, name: str) -> bool:
@@ -131,13 +132,13 @@ class Rooms:
         chat = self._asked(name, room, asker)
         self._refuse_too_many(asker)
         self._come(chat, asker)
-        self.users[asker].notices.append(e.Approved(room))
+        self.users[asker].notices.append(Approved(room))
         return asker
 
     def deny(self, name: str, room: str, asker: str) -> str:
         self._alive(name)
         self._end_request(self._asked(name, room, asker), asker)
-        self.users[asker].notices.append(e.Denied(room))
+        self.users[asker].notices.append(Denied(room))
         return asker
 
     def leave(self, name: str, room: str) -> str:
@@ -151,7 +152,7 @@ class Rooms:
         self._go(chat, member)
         for guest in [guest for guest, by in chat.invited.items() if by == member]:
             self._end_invitation(chat, guest)
-        self.users[member].notices.append(e.Left(room, member, name))
+        self.users[member].notices.append(Left(room, member, name))
         return member
 
     def give(self, name: str, room: str, member: str) -> str:
@@ -166,8 +167,8 @@ class Rooms:
     def is_in(self, name: str, room: str) -> bool:
         return room in self.rooms and name in self.rooms[room].members
 
-    def invitations(self, name: str) -> list[e.Invitation]:
-        found = [e.Invitation(chat.name, chat.invited[name]) for chat in self.rooms.values() if name in chat.invited]
+    def invitations(self, name: str) -> list[Invitation]:
+        found = [Invitation(chat.name, chat.invited[name]) for chat in self.rooms.values() if name in chat.invited]
         return sorted(found, key=lambda invitation: invitation.chat)
 
     def requests_to(self, name: str) -> set[tuple[str, str]]:
@@ -257,24 +258,24 @@ class Rooms:
 
     def _hand_on(self, chat: Room, owner: str) -> None:
         for asker in chat.asked:
-            self._untell(chat.owner, e.JoinRequest(chat.name, asker))
+            self._untell(chat.owner, JoinRequest(chat.name, asker))
         chat.owner = owner
         chat.asked = [asker for asker in chat.asked if not self._apart(asker, owner)]
-        self.users[owner].notices += [e.JoinRequest(chat.name, asker) for asker in chat.asked]
+        self.users[owner].notices += [JoinRequest(chat.name, asker) for asker in chat.asked]
 
     def _end_codes(self, chat: Room) -> None:
         self.codes = {code: link for code, link in self.codes.items() if link[0] is not chat}
 
     def _end_invitation(self, chat: Room, guest: str) -> None:
         if guest in chat.invited:
-            self._untell(guest, e.Invited(chat.name, chat.invited.pop(guest)))
+            self._untell(guest, Invited(chat.name, chat.invited.pop(guest)))
 
     def _end_request(self, chat: Room, asker: str) -> None:
         if asker in chat.asked:
             chat.asked.remove(asker)
-            self._untell(chat.owner, e.JoinRequest(chat.name, asker))
+            self._untell(chat.owner, JoinRequest(chat.name, asker))
 
-    def _untell(self, name: str, event: e.Event) -> None:
+    def _untell(self, name: str, event: Event) -> None:
         notices = self.users[name].notices
         if event in notices:
             notices.remove(event)

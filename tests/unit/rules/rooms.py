@@ -1,6 +1,8 @@
 """What the tests of private chats ask for."""
 
-from chat_server.protocol import events as e
+from chat_server.protocol.base import Event
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.messages import Message
 from tests.unit.chat import Chat, refused
 
 
@@ -8,9 +10,9 @@ def codes(chat: Chat, *said: tuple[str, str]) -> list[str]:
     return [refused(chat, name, line).code for name, line in said]
 
 
-def kept(chat: Chat, name: str) -> list[e.Event]:
+def kept(chat: Chat, name: str) -> list[Event]:
     """What a user who was away is told besides messages and numbers; it is forgotten then."""
-    return [event for event in chat.come_back(name).events if not isinstance(event, e.Notice | e.Message)]
+    return [event for event in chat.come_back(name).events if not isinstance(event, Notice | Message)]
 
 
 def chats_of(chat: Chat, name: str) -> list[str]:

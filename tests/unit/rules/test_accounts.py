@@ -15,10 +15,14 @@ from chat_server.log.entries import (
     SetPassword,
     UseTokens,
 )
-from chat_server.protocol import events as e
-from chat_server.protocol import operators as o
-from chat_server.protocol.arguments import User, Word
+from chat_server.protocol.accounts import AccountDeleted
+from chat_server.protocol.arguments import Username, Word
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.control import SetPasswordOf
+from chat_server.protocol.messages import Message, QuietMessage
 from chat_server.protocol.names import check
+from chat_server.protocol.people import Limit
+from chat_server.protocol.rooms import ChatInfo
 from chat_server.protocol.times import iso
 from chat_server.rules import accounts as rules
 from chat_server.rules.accounts import Welcome
@@ -167,7 +171,7 @@ def test_what_ends_tokens_ends_the_connections_that_came_in_by_them(chat: Chat) 
     assert ended(EndTokens(7)) == [(None, 7, "signed_out")]
     assert ended(EndTokens(None)) == [(None, None, "signed_out")]
     assert ended(SetPassword(None, "h1", None)) == [(None, None, "kept")]
-    assert ended(o.SetPasswordOf(User("alice", "alice"), Word("h2")), MACHINE) == [(None, None, "closed")]
+    assert ended(SetPasswordOf(Username("alice", "alice"), Word("h2")), MACHINE) == [(None, None, "closed")]
     chat.sign_in("alice", saw_hash="h2", password_given=True, token_hash=b"t4")
     chat.clock.advance(30 * DAY_MS)
     assert ended(Due()) == [(b"t4", None, "closed")]
@@ -193,7 +197,7 @@ def test_a_newcomer_sees_the_last_messages_of_main_and_nothing_is_unread(chat: C
     said = chat.ask("dora", Welcome(True, chat.executor.state.seq, None, "token"))
     assert said.texts == [None, *map(str, range(5, 25))][1:]
     assert said.reply.new and said.reply.seq == 25 and said.reply.history == "history-1"
-    assert said.reply.chats == [e.Chat("main", read=25, unread=0, muted=False)]
+    assert said.reply.chats == [ChatInfo("main", read=25, unread=0, muted=False)]
 
 
 def test_who_comes_back_gets_all_that_is_unread_by_id_after_the_numbers(chat: Chat) -> None:
@@ -202,16 +206,16 @@ def test_who_comes_back_gets_all_that_is_unread_by_id_after_the_numbers(chat: Ch
         chat.say("bob", f"/send alice direct {number}")
         chat.say("carol", f"/send bob secret {number}")
     said = chat.come_back("alice")
-    assert said.events[0] == e.Notice("3 unread: @bob 3", unread={"@bob": 3})
+    assert said.events[0] == Notice("3 unread: @bob 3", unread={"@bob": 3})
     assert said.texts == ["direct 0", "direct 1", "direct 2"]
     said = chat.come_back("carol")
-    assert said.events[0] == e.Notice("3 unread: main 3", unread={"main": 3})
+    assert said.events[0] == Notice("3 unread: main 3", unread={"main": 3})
     assert chat.come_back("bob").texts == [f"{kind} {n}" for n in range(3) for kind in ("main", "secret")]
 
 
 def test_more_than_a_page_comes_whole_in_order_and_once(chat: Chat) -> None:
     chat.batch(*[chat.entry("bob", f"/send_all {n} {'x' * 500}") for n in range(700)])
-    ids = [event.id for event in chat.come_back("alice").events if isinstance(event, e.Message)]
+    ids = [event.id for event in chat.come_back("alice").events if isinstance(event, Message)]
     assert ids == list(range(1, 701))
 
 
@@ -221,7 +225,7 @@ def test_resuming_brings_what_is_new_or_changed_after_the_position_by_seq(chat: 
     chat.say("carol", "/send alice mine")
     assert chat.come_back("alice", position=2).texts == ["three", "mine"]
     chat.do(CloseAccount(None), "bob")
-    seqs = [event.seq for event in chat.come_back("alice", position=3).events if isinstance(event, e.Message)]
+    seqs = [event.seq for event in chat.come_back("alice", position=3).events if isinstance(event, Message)]
     assert seqs == [4, 5, 6, 7]
     assert chat.come_back("alice", position=7).events == []
 
@@ -258,7 +262,7 @@ def test_status_and_who(chat: Chat) -> None:
     status = chat.say("alice", "/status").reply
     assert [(each.name, each.unread) for each in status.chats] == [("main", 1), ("@bob", 1)]
     assert status.inactive == ["alice", "bob", "carol"] and status.ban is None
-    assert status.limits["reports"] == e.Limit(0, 10)
+    assert status.limits["reports"] == Limit(0, 10)
     chat.clock.advance(HOUR_MS)
     chat.do(Departed(), "bob")
     chat.clock.advance(HOUR_MS)
@@ -276,11 +280,11 @@ def test_an_account_goes_with_its_texts_and_its_name_stays_taken(chat: Chat) -> 
     chat.say("bob", "/send alice to alice")
     chat.say("alice", "/send_delayed bob 1h later")
     said = chat.do(CloseAccount(None), "alice")
-    assert said.reply == e.AccountDeleted("alice")
+    assert said.reply == AccountDeleted("alice")
     assert [type(event) for event in events_to(said.pushes, chat.ids["bob"])] == [
-        e.Notice,
-        e.QuietMessage,
-        e.QuietMessage,
+        Notice,
+        QuietMessage,
+        QuietMessage,
     ]
     with pytest.raises(Refusal):
         chat.do(EnterByToken(b"t1"))

@@ -1,6 +1,5 @@
 from chat_server.log.entries import CloseAccount
-from chat_server.protocol import attention_replies as a
-from chat_server.protocol import events as e
+from chat_server.protocol.people import AwaySet, Muted, MuteSet, PresenceChanged
 from chat_server.rules.attention import AWAY_CHARS_MAX
 from tests.unit.chat import Chat, refused
 
@@ -12,14 +11,14 @@ def muted(chat: Chat, name: str) -> dict[str, bool]:
 def test_muted_chats_are_kept_and_told_to_the_users_other_sessions(chat: Chat) -> None:
     chat.say("bob", "/send alice hi")
     said = chat.say("alice", "/mute @BOB")
-    assert said.reply == a.MuteSet("@bob", True)
-    assert [(push.event, push.users) for push in said.pushes] == [(e.Muted("@bob", True), (chat.ids["alice"],))]
+    assert said.reply == MuteSet("@bob", True)
+    assert [(push.event, push.users) for push in said.pushes] == [(Muted("@bob", True), (chat.ids["alice"],))]
     assert chat.say("alice", "/mute bob").pushes == []
     assert muted(chat, "alice") == {"main": False, "@bob": True}
     assert muted(chat, "bob") == {"main": False, "@alice": False}
     assert {each.name: each.muted for each in chat.say("alice", "/status").reply.chats}["@bob"]
     said = chat.say("alice", "/unmute bob")
-    assert (said.reply, [push.event for push in said.pushes]) == (a.MuteSet("@bob", False), [e.Muted("@bob", False)])
+    assert (said.reply, [push.event for push in said.pushes]) == (MuteSet("@bob", False), [Muted("@bob", False)])
     chat.say("alice", "/mute main")
     assert muted(chat, "alice") == {"main": True, "@bob": False}
 
@@ -34,8 +33,8 @@ def test_what_cannot_be_muted(chat: Chat) -> None:
 
 def test_away_and_back(chat: Chat) -> None:
     said = chat.say("alice", "/away  at\tlunch ")
-    assert said.reply == a.AwaySet("at lunch")
-    assert [(push.event, push.users) for push in said.pushes] == [(e.Presence("alice", True, "at lunch"), None)]
+    assert said.reply == AwaySet("at lunch")
+    assert [(push.event, push.users) for push in said.pushes] == [(PresenceChanged("alice", True, "at lunch"), None)]
     assert chat.say("alice", "/away at lunch").pushes == [], "nothing new"
     assert chat.say("bob", "/who alice").reply.away == "at lunch"
     assert chat.say("bob", "/status").reply.away == {"alice": "at lunch"}
@@ -43,7 +42,7 @@ def test_away_and_back(chat: Chat) -> None:
     for line in ("/back", "/away", '{"cmd":"away","text":" "}'):
         chat.say("alice", "/away again")
         said = chat.say("alice", line)
-        assert (said.reply, [push.event for push in said.pushes]) == (a.AwaySet(), [e.Presence("alice", True)])
+        assert (said.reply, [push.event for push in said.pushes]) == (AwaySet(), [PresenceChanged("alice", True)])
     assert chat.say("alice", "/back").pushes == []
     assert (chat.say("bob", "/who alice").reply.away, chat.say("bob", "/status").reply.away) == (None, None)
 

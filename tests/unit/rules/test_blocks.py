@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from chat_server.log.entries import CloseAccount
-from chat_server.protocol import attention_replies as a
-from chat_server.protocol import events as e
+from chat_server.protocol.messages import DelayedFailed, Message
+from chat_server.protocol.people import BlockSet
+from chat_server.protocol.rooms import Invitation, JoinRequest, PendingRequest
 from chat_server.rules import blocks as rules
 from tests.unit.chat import Chat, events_to, refused
 from tests.unit.fakes import HOUR_MS
@@ -61,7 +62,7 @@ def test_a_block_ends_the_invitations_that_wait(chat: Chat, by: str, whom: str) 
     chat.say(by, f"/block {whom}")
     assert len(chat.dump()["notices"]) == 1
     assert chat.come_back("alice").reply.invitations == []
-    assert chat.come_back("bob").reply.invitations == [e.Invitation("#of-carol", "carol")]
+    assert chat.come_back("bob").reply.invitations == [Invitation("#of-carol", "carol")]
 
 
 @pytest.mark.parametrize("line", ["/give #team carol", "/leave #team"])
@@ -75,8 +76,8 @@ def test_who_becomes_the_owner_is_not_told_of_requests_of_those_blocked(chat: Ch
     chat.say("bob", f"/join {code}")
     chat.say("dora", f"/join {code}")
     told = events_to(chat.say("alice", line).pushes, chat.ids["carol"])
-    assert [event for event in told if isinstance(event, e.JoinRequest)] == [e.JoinRequest("#team", "dora")]
-    assert chat.come_back("carol").reply.join_requests == [e.Request("#team", "dora")]
+    assert [event for event in told if isinstance(event, JoinRequest)] == [JoinRequest("#team", "dora")]
+    assert chat.come_back("carol").reply.join_requests == [PendingRequest("#team", "dora")]
 
 
 def test_a_chat_is_not_given_between_the_two(chat: Chat) -> None:
@@ -116,7 +117,7 @@ def test_a_delayed_message_fails(chat: Chat, by: str, whom: str) -> None:
     chat.say(by, f"/block {whom}")
     chat.clock.advance(6000)
     pushes = chat.due()
-    assert events_to(pushes, chat.ids["alice"]) == [e.DelayedFailed(1, "blocked")]
+    assert events_to(pushes, chat.ids["alice"]) == [DelayedFailed(1, "blocked")]
     assert events_to(pushes, chat.ids["bob"]) == []
     assert chat.say("alice", "/delayed").reply.delayed == []
     assert chat.say("bob", "/history alice").events == []
@@ -124,11 +125,11 @@ def test_a_delayed_message_fails(chat: Chat, by: str, whom: str) -> None:
 
 def test_the_list(chat: Chat) -> None:
     for name in ("carol", "bob", "bob"):
-        assert chat.say("alice", f"/ignore {name.upper()}").reply == a.BlockSet(name, True)
+        assert chat.say("alice", f"/ignore {name.upper()}").reply == BlockSet(name, True)
     assert chat.say("alice", "/blocked").reply.blocked == ["bob", "carol"]
     assert chat.say("bob", "/blocked").reply.blocked == []
     for _ in range(2):
-        assert chat.say("alice", "/unblock bob").reply == a.BlockSet("bob", False)
+        assert chat.say("alice", "/unblock bob").reply == BlockSet("bob", False)
     assert chat.say("alice", "/blocked").reply.blocked == ["carol"]
 
 
@@ -151,7 +152,7 @@ def test_they_go_with_either_account(chat: Chat) -> None:
     chat.say("bob", "/block carol")
     chat.do(CloseAccount(None), "bob")
     assert chat.dump()["blocks"] == []
-    assert chat.say("alice", "/unblock bob").reply == a.BlockSet("bob", False)
+    assert chat.say("alice", "/unblock bob").reply == BlockSet("bob", False)
 
 
 # ---- mentions
@@ -161,14 +162,14 @@ def mentions(chat: Chat, name: str, id_: int) -> Any:
     for chat_name in ("main", "@alice", "@bob"):
         if chat_name[1:] != name:
             for event in chat.say(name, f"/history {chat_name}").events:
-                if isinstance(event, e.Message) and event.id == id_:
+                if isinstance(event, Message) and event.id == id_:
                     return event.mentions
     raise AssertionError
 
 
 def test_who_is_called(chat: Chat) -> None:
     said_ = chat.say("alice", "/send_all @BOB and @carol: @nobody @main @all @bob a@alice")
-    assert [push.event.mentions for push in said_.pushes if isinstance(push.event, e.Message)] == [["bob", "carol"]]
+    assert [push.event.mentions for push in said_.pushes if isinstance(push.event, Message)] == [["bob", "carol"]]
     assert mentions(chat, "carol", said_.reply.id) == ["bob", "carol"]
     assert mentions(chat, "alice", said(chat, "alice", "/send_all hi")) is None
 

@@ -2,15 +2,28 @@ import pytest
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE, Configure, Entry, Logged
-from chat_server.protocol import events as e
-from chat_server.protocol import operator_replies as r
-from chat_server.protocol import operators as o
-from chat_server.protocol.arguments import User, Word
+from chat_server.protocol.accounts import AccountDeleted
+from chat_server.protocol.arguments import Username, Word
+from chat_server.protocol.control import (
+    Acts,
+    Appoint,
+    Audit,
+    AuditedAct,
+    Dismiss,
+    Export,
+    Exported,
+    Forget,
+    ListOperators,
+    OperatorSet,
+    Record,
+    SetPasswordOf,
+)
 from chat_server.protocol.names import check
+from chat_server.protocol.operators import Announce
 from chat_server.protocol.table import CONTROL, TABLE
 from tests.unit.chat import LIMITS, Chat, Said
 
-BOB = User("bob", "bob")
+BOB = Username("bob", "bob")
 
 
 def control(chat: Chat, command: Logged) -> Said:
@@ -27,61 +40,61 @@ def test_nobody_can_say_them_over_a_connection(chat: Chat) -> None:
     assert not CONTROL.keys() & TABLE.keys()
     with pytest.raises(Refusal, match="there is no /appoint"):
         chat.say("alice", "/appoint alice")
-    for command in (o.Appoint(BOB), o.Forget(BOB), o.SetPasswordOf(BOB, Word("h"))):
+    for command in (Appoint(BOB), Forget(BOB), SetPasswordOf(BOB, Word("h"))):
         with pytest.raises(Refusal) as refused:
             chat.do(command, "alice")
         assert refused.value.code == "forbidden"
-    for query in (o.Audit(), o.Export(BOB), o.ListOperators()):
+    for query in (Audit(), Export(BOB), ListOperators()):
         with pytest.raises(Refusal, match="for operators"):
             chat.ask("alice", query)
 
 
 def test_an_operator_of_the_chat_may_not_say_them_either(chat: Chat) -> None:
     """They stand in a table of their own; what an operator's entry would do is looked at with the machine's."""
-    control(chat, o.SetPasswordOf(BOB, Word("argon")))
-    control(chat, o.Appoint(BOB))
+    control(chat, SetPasswordOf(BOB, Word("argon")))
+    control(chat, Appoint(BOB))
     with pytest.raises(Refusal, match="there is no /forget"):
         chat.say("bob", "/forget alice")
 
 
 def test_appointed_and_dismissed(chat: Chat) -> None:
-    assert code(chat, o.Appoint(BOB)) == "password_required"
-    assert code(chat, o.Appoint(User("nobody", "nobody"))) == "unknown_user"
-    control(chat, o.SetPasswordOf(BOB, Word("argon")))
-    assert control(chat, o.Appoint(BOB)).reply == r.OperatorSet("bob", True)
+    assert code(chat, Appoint(BOB)) == "password_required"
+    assert code(chat, Appoint(Username("nobody", "nobody"))) == "unknown_user"
+    control(chat, SetPasswordOf(BOB, Word("argon")))
+    assert control(chat, Appoint(BOB)).reply == OperatorSet("bob", True)
     chat.configure()
     chat.say("bob", "/stats")
-    assert control(chat, o.Dismiss(BOB)).reply == r.OperatorSet("bob", False)
-    assert code(chat, o.Dismiss(BOB)) == "bad_argument"
+    assert control(chat, Dismiss(BOB)).reply == OperatorSet("bob", False)
+    assert code(chat, Dismiss(BOB)) == "bad_argument"
     chat.batch(Entry(Configure(LIMITS, "h", [check("bob")])))
-    assert code(chat, o.Dismiss(BOB)) == "forbidden"
+    assert code(chat, Dismiss(BOB)) == "forbidden"
 
 
 def test_a_new_password_ends_all_that_was_signed_in(chat: Chat) -> None:
     chat.sign_in("dora", token_hash=b"t")
-    (ending,) = control(chat, o.SetPasswordOf(User("dora", "dora"), Word("argon"))).endings
+    (ending,) = control(chat, SetPasswordOf(Username("dora", "dora"), Word("argon"))).endings
     assert (ending.user_id, ending.code, ending.asker) == (chat.ids["dora"], "signed_out", "closed")
     assert chat.db.value("SELECT count(*) FROM tokens") == 0
     assert chat.db.value("SELECT password FROM users WHERE name = 'dora'") == "argon"
 
 
 def test_forgetting_is_deleting_the_account(chat: Chat) -> None:
-    control(chat, o.SetPasswordOf(BOB, Word("argon")))
-    control(chat, o.Appoint(BOB))
+    control(chat, SetPasswordOf(BOB, Word("argon")))
+    control(chat, Appoint(BOB))
     said = chat.say("bob", "/send_all hello").reply
     chat.say("alice", f"/reply {said.id} yes")
     chat.say("bob", "/report carol for private reasons")
-    gone = control(chat, o.Forget(BOB))
-    assert gone.reply == e.AccountDeleted("bob")
+    gone = control(chat, Forget(BOB))
+    assert gone.reply == AccountDeleted("bob")
     assert [(ending.user_id, ending.code) for ending in gone.endings] == [(chat.ids["bob"], "account_deleted")]
     assert chat.say("alice", f"/thread {said.id}").texts == [None, "yes"]
-    assert code(chat, o.Forget(BOB)) == "unknown_user"
+    assert code(chat, Forget(BOB)) == "unknown_user"
     assert all("hello" not in str(rows) and "private" not in str(rows) for rows in chat.dump().values())
     assert chat.dump()["operators"] == []
 
 
 def test_an_export_has_all_that_is_the_users_and_nothing_else(chat: Chat) -> None:
-    control(chat, o.SetPasswordOf(BOB, Word("$argon2id$hash")))
+    control(chat, SetPasswordOf(BOB, Word("$argon2id$hash")))
     chat.sign_in("bob", token_hash=b"tokenhash", saw_hash="$argon2id$hash")
     first = chat.say("alice", "/send bob not his").reply
     chat.say("bob", "/send alice mine")
@@ -89,9 +102,9 @@ def test_an_export_has_all_that_is_the_users_and_nothing_else(chat: Chat) -> Non
     chat.say("bob", "/send_delayed main 1h later")
     chat.say("bob", "/report carol rude")
     chat.say("alice", "/report bob secretly")
-    said = chat.ask_as(MACHINE, o.Export(BOB))
-    told = [(event.kind, event.data) for event in said.events if isinstance(event, e.Record)]
-    assert said.reply == r.Exported("bob", len(told))
+    said = chat.ask_as(MACHINE, Export(BOB))
+    told = [(event.kind, event.data) for event in said.events if isinstance(event, Record)]
+    assert said.reply == Exported("bob", len(told))
     assert [kind for kind, _ in told] == [
         "account", "token", "network", "membership", "membership", "reaction", "delayed", "report", "text_bytes",
         "message",
@@ -106,9 +119,9 @@ def test_an_export_has_all_that_is_the_users_and_nothing_else(chat: Chat) -> Non
 def test_the_audit_goes_on_where_one_was(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat_server.rules.control.ACTS_PAGE_MAX", 2)
     for text in "abcde":
-        control(chat, o.Announce(text))  # type: ignore[arg-type]
-    said = chat.ask_as(MACHINE, o.Audit())
-    assert [event.why for event in said.events if isinstance(event, e.Act)] == list("abcde")
-    assert said.reply == r.Acts(5)
-    rest = chat.ask_as(MACHINE, o.Audit(3))  # type: ignore[arg-type]
-    assert [event.id for event in rest.events if isinstance(event, e.Act)] == [4, 5]
+        control(chat, Announce(text))  # type: ignore[arg-type]
+    said = chat.ask_as(MACHINE, Audit())
+    assert [event.why for event in said.events if isinstance(event, AuditedAct)] == list("abcde")
+    assert said.reply == Acts(5)
+    rest = chat.ask_as(MACHINE, Audit(3))  # type: ignore[arg-type]
+    assert [event.id for event in rest.events if isinstance(event, AuditedAct)] == [4, 5]

@@ -1,8 +1,16 @@
-import msgspec
 import pytest
 
 from chat_server.log.entries import CloseAccount, Told
-from chat_server.protocol import events as e
+from chat_server.protocol.formats.json import decode_event
+from chat_server.protocol.messages import (
+    DelayedCancelled,
+    DelayedFailed,
+    DelayedList,
+    DelayedMessage,
+    DelayedSent,
+    DelayedSet,
+    Message,
+)
 from chat_server.protocol.times import iso
 from tests.unit.chat import Chat, events_to, refused
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
@@ -12,23 +20,23 @@ MINUTE_MS = 60_000
 
 def sent(chat: Chat, name: str) -> list[str | None]:
     """The texts that the user is sent when what is due is done."""
-    return [event.text for event in events_to(chat.due(), chat.ids[name]) if isinstance(event, e.Message)]
+    return [event.text for event in events_to(chat.due(), chat.ids[name]) if isinstance(event, Message)]
 
 
 def test_it_goes_out_when_it_is_due_and_never_before(chat: Chat) -> None:
-    assert chat.say("alice", "/send_delayed bob 5m tea").reply == e.DelayedSet(1, iso(NOON_MS + 5 * MINUTE_MS))
+    assert chat.say("alice", "/send_delayed bob 5m tea").reply == DelayedSet(1, iso(NOON_MS + 5 * MINUTE_MS))
     chat.clock.advance(5 * MINUTE_MS - 1)
     assert chat.batch().next_due_ms == NOON_MS + 5 * MINUTE_MS
     assert chat.due() == []
     chat.clock.advance(1)
     pushes = chat.due()
     (message,) = events_to(pushes, chat.ids["bob"])
-    assert message == e.Message(
+    assert message == Message(
         id=1, seq=1, chat="@alice", from_="alice", at=iso(chat.clock.now_ms()), text="tea", delayed=True
     )
-    assert e.DelayedSent(1, 1) in events_to(pushes, chat.ids["alice"])
+    assert DelayedSent(1, 1) in events_to(pushes, chat.ids["alice"])
     assert chat.due() == [] and chat.batch().next_due_ms is None
-    assert chat.say("alice", "/delayed").reply == e.DelayedList([])
+    assert chat.say("alice", "/delayed").reply == DelayedList([])
 
 
 def test_many_go_out_in_the_order_in_which_they_are_due(chat: Chat) -> None:
@@ -90,7 +98,7 @@ def test_it_fails_when_its_receiver_is_gone(chat: Chat) -> None:
     chat.say("alice", "/send_delayed bob 1m tea")
     chat.do(CloseAccount(None), "bob")
     chat.clock.advance(MINUTE_MS)
-    assert events_to(chat.due(), chat.ids["alice"]) == [e.DelayedFailed(1, "unknown_user")]
+    assert events_to(chat.due(), chat.ids["alice"]) == [DelayedFailed(1, "unknown_user")]
     assert chat.say("alice", "/delayed").reply.delayed == []
 
 
@@ -100,17 +108,17 @@ def test_the_outcome_is_kept_until_it_was_told(chat: Chat) -> None:
     (push,) = [push for push in chat.due() if push.notice]
     assert push.users == (chat.ids["alice"],)
     notice = chat.dump()["notices"][0][-1]
-    assert msgspec.json.decode(notice, type=e.AnyEvent) == push.event
+    assert decode_event(notice) == push.event
     chat.do(Told([push.notice]), "bob")
-    assert e.DelayedSent(1, 1) in chat.come_back("alice").events
-    assert e.DelayedSent(1, 1) not in chat.come_back("alice").events
+    assert DelayedSent(1, 1) in chat.come_back("alice").events
+    assert DelayedSent(1, 1) not in chat.come_back("alice").events
     assert chat.dump()["notices"] == []
 
 
 def test_only_ones_own_that_wait_can_be_cancelled(chat: Chat) -> None:
     chat.say("alice", "/send_delayed bob 1m tea")
     assert refused(chat, "bob", "/cancel_delayed 1").code == "unknown_delayed"
-    assert chat.say("alice", "/cancel_delayed #1").reply == e.DelayedCancelled(1)
+    assert chat.say("alice", "/cancel_delayed #1").reply == DelayedCancelled(1)
     assert refused(chat, "alice", "/cancel_delayed 1").code == "unknown_delayed"
     assert chat.say("alice", "/send_delayed bob 1m tea").reply.delayed_id == 2, "an id is not given again"
     chat.clock.advance(MINUTE_MS)
@@ -122,8 +130,8 @@ def test_those_that_wait_are_listed_to_their_author_alone(chat: Chat) -> None:
     chat.say("alice", "/send_delayed bob 2h later")
     chat.say("alice", "/send_delayed main 1h sooner")
     assert chat.say("alice", "/delayed").reply.delayed == [
-        e.Waiting(2, "main", iso(NOON_MS + HOUR_MS), "sooner"),
-        e.Waiting(1, "@bob", iso(NOON_MS + 2 * HOUR_MS), "later"),
+        DelayedMessage(2, "main", iso(NOON_MS + HOUR_MS), "sooner"),
+        DelayedMessage(1, "@bob", iso(NOON_MS + 2 * HOUR_MS), "later"),
     ]
     assert chat.say("bob", "/delayed").reply.delayed == []
 

@@ -10,9 +10,9 @@ from chat_server.clock import ChatTime
 from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE, Enter, EnterByToken, LeaveUploads
 from chat_server.protocol.arguments import Sha256
-from chat_server.protocol.events import Message
+from chat_server.protocol.control import ListCodes, MakeCode
+from chat_server.protocol.messages import Message
 from chat_server.protocol.names import check
-from chat_server.protocol.operators import ListCodes, MakeCode
 from chat_server.protocol.times import iso
 from chat_server.rules.files import UPLOAD_LIFE_MS
 from chat_server.rules.messages import KEY_LIFE_MS

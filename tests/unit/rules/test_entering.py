@@ -2,8 +2,22 @@
 
 import pytest
 
-from chat_server.protocol import events as e
-from chat_server.protocol import room_replies as r
+from chat_server.protocol.rooms import (
+    Approved,
+    Denied,
+    Entering,
+    Invitation,
+    InvitationDeclined,
+    Invited,
+    Joined,
+    JoinRequest,
+    LinkMade,
+    LinksRevoked,
+    PendingRequest,
+    RequestApproved,
+    RequestDenied,
+    UserInvited,
+)
 from chat_server.protocol.times import iso
 from chat_server.rules import rooms
 from chat_server.store.rooms import LINKS_MAX
@@ -16,26 +30,26 @@ from tests.unit.rules.rooms import chats_of, codes, into, kept
 
 def test_who_is_invited_accepts(team: Chat) -> None:
     said = team.say("bob", "/invite #team carol")
-    assert said.reply == r.UserInvited("#Team", "carol")
-    assert events_to(said.pushes, team.ids["carol"]) == [e.Invited("#Team", "bob")]
+    assert said.reply == UserInvited("#Team", "carol")
+    assert events_to(said.pushes, team.ids["carol"]) == [Invited("#Team", "bob")]
     assert team.say("bob", "/invite #team carol").pushes == [], "once is enough"
-    assert team.say("carol", "/status").reply.invitations == [e.Invitation("#Team", "bob")]
+    assert team.say("carol", "/status").reply.invitations == [Invitation("#Team", "bob")]
     joined = team.say("carol", "/join #team")
-    assert joined.reply == r.Entering("#Team")
-    assert events_in(joined.pushes) == events_to(joined.pushes, team.ids["carol"]) == [e.Joined("#Team", "carol")]
+    assert joined.reply == Entering("#Team")
+    assert events_in(joined.pushes) == events_to(joined.pushes, team.ids["carol"]) == [Joined("#Team", "carol")]
     assert team.say("carol", "/status").reply.invitations == []
     assert team.say("alice", "/members #team").reply.members == ["alice", "bob", "carol"]
     again = team.say("carol", "/join #team")
-    assert again.reply == r.Entering("#Team") and again.pushes == []
+    assert again.reply == Entering("#Team") and again.pushes == []
     assert codes(team, ("alice", "/invite #team carol")) == ["exists"]
 
 
 def test_who_was_away_is_told_of_an_invitation_as_long_as_it_stands(team: Chat) -> None:
     for name in ("carol", "dave"):
         team.say("alice", f"/invite #team {name}")
-    assert kept(team, "carol") == [e.Invited("#Team", "alice")]
+    assert kept(team, "carol") == [Invited("#Team", "alice")]
     assert kept(team, "carol") == [], "told once"
-    assert team.come_back("carol").reply.invitations == [e.Invitation("#Team", "alice")]
+    assert team.come_back("carol").reply.invitations == [Invitation("#Team", "alice")]
     for name in ("alice", "bob"):
         team.say(name, "/leave #team")
     assert kept(team, "dave") == [] and team.come_back("dave").reply.invitations == []
@@ -44,11 +58,11 @@ def test_who_was_away_is_told_of_an_invitation_as_long_as_it_stands(team: Chat) 
 
 def test_an_invitation_is_declined(team: Chat) -> None:
     team.say("alice", "/invite #team carol")
-    assert team.say("carol", "/decline #team").reply == r.InvitationDeclined("#Team")
+    assert team.say("carol", "/decline #team").reply == InvitationDeclined("#Team")
     assert codes(team, ("carol", "/join #team"), ("carol", "/decline #team")) == ["unknown_chat"] * 2
     assert kept(team, "carol") == []
     team.say("bob", "/invite #team carol")
-    assert team.say("carol", "/join #team").reply == r.Entering("#Team")
+    assert team.say("carol", "/join #team").reply == Entering("#Team")
 
 
 def test_invitations_of_who_is_removed_end_and_of_who_leaves_stay(team: Chat) -> None:
@@ -58,7 +72,7 @@ def test_invitations_of_who_is_removed_end_and_of_who_leaves_stay(team: Chat) ->
     assert codes(team, ("carol", "/join #team")) == ["unknown_chat"]
     into(team, "#team", "carol")
     team.say("alice", "/leave #team")
-    assert team.say("dave", "/join #team").reply == r.Entering("#Team")
+    assert team.say("dave", "/join #team").reply == Entering("#Team")
 
 
 def test_whom_one_may_invite(team: Chat) -> None:
@@ -75,7 +89,7 @@ def test_invitations_of_one_user_are_bounded(chat: Chat, monkeypatch: pytest.Mon
         chat.say("alice", f"/invite {room} bob")
     assert codes(chat, ("alice", "/invite #three bob")) == ["too_many"]
     chat.say("bob", "/decline #one")
-    assert chat.say("alice", "/invite #three bob").reply == r.UserInvited("#three", "bob")
+    assert chat.say("alice", "/invite #three bob").reply == UserInvited("#three", "bob")
 
 
 # ---- by a link
@@ -83,26 +97,26 @@ def test_invitations_of_one_user_are_bounded(chat: Chat, monkeypatch: pytest.Mon
 
 def test_who_has_a_code_asks_and_the_owner_decides(team: Chat) -> None:
     link = team.say("bob", "/invite_link #team").reply
-    assert link == r.LinkMade("#Team", "code-1", iso(NOON_MS + DAY_MS))
+    assert link == LinkMade("#Team", "code-1", iso(NOON_MS + DAY_MS))
     for name in ("carol", "dave"):
         said = team.say(name, f"/join {link.code}")
-        assert said.reply == r.Entering("#Team", asked=True)
-        assert events_to(said.pushes, team.ids["alice"]) == [e.JoinRequest("#Team", name)]
+        assert said.reply == Entering("#Team", asked=True)
+        assert events_to(said.pushes, team.ids["alice"]) == [JoinRequest("#Team", name)]
         assert events_to(said.pushes, team.ids["bob"]) == events_in(said.pushes) == []
     assert team.say("carol", f"/join {link.code}").pushes == [], "once is enough"
-    asked = [e.Request("#Team", "carol"), e.Request("#Team", "dave")]
+    asked = [PendingRequest("#Team", "carol"), PendingRequest("#Team", "dave")]
     assert team.say("alice", "/status").reply.join_requests == team.come_back("alice").reply.join_requests == asked
     assert team.say("bob", "/status").reply.join_requests == []
     yes = team.say("alice", "/approve #team carol")
-    assert yes.reply == r.RequestApproved("#Team", "carol")
-    assert events_to(yes.pushes, team.ids["carol"]) == [e.Approved("#Team")]
-    assert events_in(yes.pushes) == [e.Joined("#Team", "carol")]
+    assert yes.reply == RequestApproved("#Team", "carol")
+    assert events_to(yes.pushes, team.ids["carol"]) == [Approved("#Team")]
+    assert events_in(yes.pushes) == [Joined("#Team", "carol")]
     no = team.say("alice", "/deny #team dave")
-    assert no.reply == r.RequestDenied("#Team", "dave")
-    assert events_to(no.pushes, team.ids["dave"]) == [e.Denied("#Team")] and events_in(no.pushes) == []
+    assert no.reply == RequestDenied("#Team", "dave")
+    assert events_to(no.pushes, team.ids["dave"]) == [Denied("#Team")] and events_in(no.pushes) == []
     assert team.say("alice", "/members #team").reply.members == ["alice", "bob", "carol"]
     assert team.come_back("alice").reply.join_requests == []
-    assert kept(team, "carol") == [e.Approved("#Team")] and kept(team, "dave") == [e.Denied("#Team")]
+    assert kept(team, "carol") == [Approved("#Team")] and kept(team, "dave") == [Denied("#Team")]
     assert codes(team, ("alice", "/approve #team dave"), ("alice", "/deny #team carol")) == ["unknown_user"] * 2
 
 
@@ -125,9 +139,9 @@ def test_a_code_ends(team: Chat) -> None:
     assert team.say("carol", f"/join {two}").reply.asked
     team.clock.advance(1)
     assert codes(team, ("dave", f"/join {one}")) == ["unknown_chat"]
-    assert team.say("bob", "/revoke_link #team").reply == r.LinksRevoked("#Team", 1)
+    assert team.say("bob", "/revoke_link #team").reply == LinksRevoked("#Team", 1)
     assert codes(team, ("dave", f"/join {three}")) == ["unknown_chat"]
-    assert team.say("bob", "/revoke_link #team").reply == r.LinksRevoked("#Team", 0)
+    assert team.say("bob", "/revoke_link #team").reply == LinksRevoked("#Team", 0)
 
 
 def test_expired_codes_are_removed_and_only_so_many_are_kept(team: Chat) -> None:
@@ -150,9 +164,9 @@ def test_only_a_hash_of_a_code_is_stored(team: Chat) -> None:
 def test_a_code_lets_in_who_was_invited_and_changes_nothing_for_who_is_in(team: Chat) -> None:
     code = team.say("bob", "/invite_link #team").reply.code
     said = team.say("bob", f"/join {code}")
-    assert said.reply == r.Entering("#Team") and said.pushes == []
+    assert said.reply == Entering("#Team") and said.pushes == []
     team.say("alice", "/invite #team carol")
-    assert team.say("carol", f"/join {code}").reply == r.Entering("#Team")
+    assert team.say("carol", f"/join {code}").reply == Entering("#Team")
     assert team.dump()["join_requests"] == []
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import CloseAccount, Erase
-from chat_server.protocol.events import Message, QuietMessage
+from chat_server.protocol.messages import Message, QuietMessage
 from chat_server.rules import erasure
 from tests.unit.chat import Chat
 

@@ -10,7 +10,7 @@ import pytest
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import Batch, CloseAccount, Configure, Due, Enter, Entry, Limits
-from chat_server.protocol import events as e
+from chat_server.protocol.messages import Sent
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
 from chat_server.rules import Executor
@@ -132,7 +132,7 @@ def test_a_rule_with_a_bug_fails_alone(tmp_path: Path, monkeypatch: pytest.Monke
     lines = ("/send_all one", "/report bob", "/send_all two", "/send nobody x")
     executed = chat.batch(*(chat.entry("alice", line) for line in lines))
     one, bug, two, refusal = (outcome.result for outcome in executed.outcomes)
-    assert isinstance(one, e.Sent) and isinstance(two, e.Sent)
+    assert isinstance(one, Sent) and isinstance(two, Sent)
     assert (one.id, two.id, executed.seq) == (1, 2, 2)
     assert isinstance(bug, Refusal) and bug.code == "internal"
     assert isinstance(refusal, Refusal) and refusal.code == "unknown_user"

@@ -9,9 +9,8 @@ import pytest
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import CloseAccount, CompleteUpload, LeaveUploads, OpenUpload, Swept
-from chat_server.protocol import commands as c
-from chat_server.protocol.events import Message
-from chat_server.protocol.file_replies import Upload
+from chat_server.protocol.files import SendFile, Upload
+from chat_server.protocol.messages import Message
 from chat_server.rules.context import View
 from chat_server.rules.files import UPLOAD_LIFE_MS, UPLOADS_MAX, check_chunk
 from chat_server.rules.outcomes import Opened
@@ -27,7 +26,7 @@ SESSION = 5
 def ask(chat: Chat, name: str, line: str, key: str | None = None, session: int = SESSION) -> Any:
     asked: Any = chat.parse(f"/send_file {line}")
     if key:
-        asked = c.SendFile(asked.target, asked.name, asked.size, asked.sha256, key)  # type: ignore[arg-type]
+        asked = SendFile(asked.target, asked.name, asked.size, asked.sha256, key)  # type: ignore[arg-type]
     return chat.do(OpenUpload(asked, session), name).reply
 
 

@@ -3,8 +3,19 @@
 import pytest
 
 from chat_server.log.entries import CloseAccount
-from chat_server.protocol import events as e
-from chat_server.protocol import room_replies as r
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.messages import Message, MessagesShown
+from chat_server.protocol.rooms import (
+    ChatCreated,
+    ChatLeft,
+    JoinRequest,
+    Left,
+    MemberList,
+    MemberRemoved,
+    OwnerSet,
+    PendingRequest,
+    RequestApproved,
+)
 from chat_server.rules.outcomes import Move
 from tests.unit.chat import Chat, events_in, events_to, refused
 from tests.unit.rules.rooms import chats_of, codes, into, kept
@@ -28,8 +39,8 @@ def gone(chat: Chat, name: str, id_: int) -> None:
 def test_who_leaves_loses_all_of_it(team: Chat) -> None:
     id_ = team.say("bob", "/send #team hi").reply.id
     said = team.say("bob", "/leave #team")
-    assert said.reply == r.ChatLeft("#Team") and said.moves == [Move(team.ids["bob"], 2, "#Team", False)]
-    assert events_in(said.pushes) == events_to(said.pushes, team.ids["bob"]) == [e.Left("#Team", "bob")]
+    assert said.reply == ChatLeft("#Team") and said.moves == [Move(team.ids["bob"], 2, "#Team", False)]
+    assert events_in(said.pushes) == events_to(said.pushes, team.ids["bob"]) == [Left("#Team", "bob")]
     gone(team, "bob", id_)
     assert kept(team, "bob") == []
 
@@ -37,9 +48,9 @@ def test_who_leaves_loses_all_of_it(team: Chat) -> None:
 def test_who_is_removed_loses_all_of_it_and_is_told(team: Chat) -> None:
     id_ = team.say("bob", "/send #team hi").reply.id
     said = team.say("alice", "/remove #team bob")
-    assert said.reply == r.MemberRemoved("#Team", "bob")
-    assert events_in(said.pushes) == events_to(said.pushes, team.ids["bob"]) == [e.Left("#Team", "bob", "alice")]
-    assert kept(team, "bob") == [e.Left("#Team", "bob", "alice")]
+    assert said.reply == MemberRemoved("#Team", "bob")
+    assert events_in(said.pushes) == events_to(said.pushes, team.ids["bob"]) == [Left("#Team", "bob", "alice")]
+    assert kept(team, "bob") == [Left("#Team", "bob", "alice")]
     gone(team, "bob", id_)
     assert codes(team, ("alice", "/remove #team bob"), ("alice", "/remove #team alice")) == [
         "unknown_user", "not_yourself"
@@ -56,13 +67,13 @@ def test_an_owner_who_leaves_hands_it_to_the_longest_member(team: Chat) -> None:
     team.sign_in("ella")
     team.say("ella", f"/join {code}")
     said = team.say("alice", "/leave #team")
-    owned = e.Notice("dave owns #Team now", chat="#Team", owner="dave")
-    assert events_in(said.pushes) == [e.Left("#Team", "alice"), owned]
-    assert events_to(said.pushes, team.ids["dave"]) == [e.JoinRequest("#Team", "ella")]
+    owned = Notice("dave owns #Team now", chat="#Team", owner="dave")
+    assert events_in(said.pushes) == [Left("#Team", "alice"), owned]
+    assert events_to(said.pushes, team.ids["dave"]) == [JoinRequest("#Team", "ella")]
     assert kept(team, "alice") == [], "who asks is no longer told to who was the owner"
-    assert kept(team, "dave")[-1] == e.JoinRequest("#Team", "ella")
-    assert team.say("dave", "/approve #team ella").reply == r.RequestApproved("#Team", "ella")
-    assert team.say("bob", "/members #team").reply == r.MemberList("#Team", "dave", ["dave", "carol", "bob", "ella"])
+    assert kept(team, "dave")[-1] == JoinRequest("#Team", "ella")
+    assert team.say("dave", "/approve #team ella").reply == RequestApproved("#Team", "ella")
+    assert team.say("bob", "/members #team").reply == MemberList("#Team", "dave", ["dave", "carol", "bob", "ella"])
 
 
 def test_ownership_is_handed_on(team: Chat) -> None:
@@ -70,8 +81,8 @@ def test_ownership_is_handed_on(team: Chat) -> None:
         "unknown_user",
         "not_yourself",
     ]
-    assert team.say("alice", "/give #team bob").reply == r.OwnerSet("#Team", "bob")
-    assert team.say("alice", "/members #team").reply == r.MemberList("#Team", "bob", ["alice", "bob"])
+    assert team.say("alice", "/give #team bob").reply == OwnerSet("#Team", "bob")
+    assert team.say("alice", "/members #team").reply == MemberList("#Team", "bob", ["alice", "bob"])
     assert codes(team, ("alice", "/remove #team bob")) == ["forbidden"]
     team.say("bob", "/remove #team alice")
     assert team.say("bob", "/members #team").reply.members == ["bob"]
@@ -91,8 +102,8 @@ def test_a_chat_ends_with_its_last_member_and_leaves_nothing(chat: Chat) -> None
     for name in ("alice", "bob"):
         chat.say(name, "/leave #team")
     assert codes(chat, ("carol", f"/join {code}"), ("dave", "/join #team")) == ["unknown_chat"] * 2
-    assert chat.say("dave", "/create_chat #team").reply == r.ChatCreated("#team"), "the name is free"
-    assert chat.say("dave", "/history #team").reply == e.Page("#team", 0)
+    assert chat.say("dave", "/create_chat #team").reply == ChatCreated("#team"), "the name is free"
+    assert chat.say("dave", "/history #team").reply == MessagesShown("#team", 0)
     assert chat.say("dave", "/leave #team")
     for _ in range(2):
         chat.due()
@@ -136,12 +147,12 @@ def test_an_account_that_ends_leaves_all_chats(team: Chat) -> None:
         (alice, "#Team", False),
         (alice, "#own", False),
     }
-    assert e.Left("#Team", "alice") in events_in(said.pushes)
-    assert team.say("bob", "/members #team").reply == r.MemberList("#Team", "bob", ["bob"])
-    assert team.say("bob", "/status").reply.join_requests == [e.Request("#Team", "ella")]
+    assert Left("#Team", "alice") in events_in(said.pushes)
+    assert team.say("bob", "/members #team").reply == MemberList("#Team", "bob", ["bob"])
+    assert team.say("bob", "/status").reply.join_requests == [PendingRequest("#Team", "ella")]
     assert codes(team, ("dave", "/join #team")) == ["unknown_chat"]
     (message,) = team.say("bob", "/history #team").events
-    assert isinstance(message, e.Message) and message.deleted
+    assert isinstance(message, Message) and message.deleted
     for table in ("members", "invitations", "join_requests"):
         assert team.db.value(f"SELECT count(*) FROM {table} WHERE user_id = ?", (alice,)) == 0
     team.do(CloseAccount(None), "ella")

@@ -2,8 +2,9 @@ import pytest
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import MarkRead, Seen
-from chat_server.protocol import events as e
-from chat_server.protocol.commands import Send, SendAll
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.messages import MarkedRead, Message, MessagesShown, ReadMarker, Send, SendAll, Sent, Talking
+from chat_server.protocol.people import Limit
 from chat_server.protocol.times import iso
 from tests.unit.chat import Chat, Said, events_to, refused
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
@@ -11,10 +12,10 @@ from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 
 def test_a_message_to_main_goes_to_everyone(chat: Chat) -> None:
     said = chat.say("alice", "/send_all hi")
-    assert said.reply == e.Sent(1, iso(NOON_MS))
+    assert said.reply == Sent(1, iso(NOON_MS))
     (push,) = said.pushes
     assert push.users is None
-    assert push.event == e.Message(id=1, seq=1, chat="main", from_="alice", at=iso(NOON_MS), text="hi")
+    assert push.event == Message(id=1, seq=1, chat="main", from_="alice", at=iso(NOON_MS), text="hi")
     assert chat.say("alice", "/send main there").pushes[0].users is None
 
 
@@ -98,9 +99,9 @@ def test_so_many_in_an_hour_that_starts_with_the_first(chat: Chat) -> None:
     chat.say("alice", "/send bob hi")
     chat.clock.advance(57 * 60_000 - 1)
     assert refused(chat, "alice", "/send main hi").code == "rate_limited"
-    assert chat.say("alice", "/status").reply.limits["main_messages"] == e.Limit(3, 3, iso(NOON_MS + HOUR_MS))
+    assert chat.say("alice", "/status").reply.limits["main_messages"] == Limit(3, 3, iso(NOON_MS + HOUR_MS))
     chat.clock.advance(1)
-    assert chat.say("alice", "/status").reply.limits["main_messages"] == e.Limit(0, 3)
+    assert chat.say("alice", "/status").reply.limits["main_messages"] == Limit(0, 3)
     for _ in range(3):
         chat.say("alice", "/send_all hi")
     assert refused(chat, "alice", "/send_all hi").fields == {"retry_at": iso(NOON_MS + 2 * HOUR_MS)}
@@ -112,13 +113,13 @@ def test_so_many_in_an_hour_that_starts_with_the_first(chat: Chat) -> None:
 def test_a_marker_moves_only_forwards_and_at_most_to_the_newest(chat: Chat) -> None:
     for number in range(3):
         chat.say("bob", f"/send_all {number}")
-    assert chat.say("alice", "/read main 2").reply == e.MarkedRead("main", 2)
-    assert chat.say("alice", "/read main 1").reply == e.MarkedRead("main", 2)
+    assert chat.say("alice", "/read main 2").reply == MarkedRead("main", 2)
+    assert chat.say("alice", "/read main 1").reply == MarkedRead("main", 2)
     said = chat.say("alice", "/read main 99")
-    assert said.reply == e.MarkedRead("main", 3)
-    assert events_to(said.pushes, chat.ids["alice"]) == [e.ReadMarker("main", 3)]
+    assert said.reply == MarkedRead("main", 3)
+    assert events_to(said.pushes, chat.ids["alice"]) == [ReadMarker("main", 3)]
     assert chat.say("alice", "/read main 99").pushes == []
-    assert chat.say("alice", "/read bob 5").reply == e.MarkedRead("@bob", 0)
+    assert chat.say("alice", "/read bob 5").reply == MarkedRead("@bob", 0)
 
 
 def test_what_a_text_session_has_seen_is_read_in_every_chat(chat: Chat) -> None:
@@ -126,7 +127,7 @@ def test_what_a_text_session_has_seen_is_read_in_every_chat(chat: Chat) -> None:
     chat.say("bob", "/send alice two")
     chat.say("bob", "/send_all three")
     pushes = chat.do(Seen(2), "alice").pushes
-    assert events_to(pushes, chat.ids["alice"]) == [e.ReadMarker("main", 1), e.ReadMarker("@bob", 2)]
+    assert events_to(pushes, chat.ids["alice"]) == [ReadMarker("main", 1), ReadMarker("@bob", 2)]
     assert chat.come_back("alice").texts == ["three"]
     assert chat.do(Seen(1), "alice").pushes == []
 
@@ -145,11 +146,11 @@ def test_messages_goes_on_where_it_stopped(chat: Chat) -> None:
     chat.say("alice", "/send bob mine")
     first = chat.say("alice", "/messages bob")
     assert first.texts == [str(n) for n in range(20)]
-    assert first.reply == e.Page("@bob", 20, unread=25, more="/messages @bob")
+    assert first.reply == MessagesShown("@bob", 20, unread=25, more="/messages @bob")
     assert chat.say("alice", "/messages @bob").texts == [str(n) for n in range(20, 40)]
     last = chat.say("alice", "/messages @bob")
-    assert last.texts == [str(n) for n in range(40, 45)] and last.reply == e.Page("@bob", 5, unread=0)
-    assert chat.say("alice", "/messages @bob").reply == e.Page("@bob", 0, unread=0, more="/history @bob")
+    assert last.texts == [str(n) for n in range(40, 45)] and last.reply == MessagesShown("@bob", 5, unread=0)
+    assert chat.say("alice", "/messages @bob").reply == MessagesShown("@bob", 0, unread=0, more="/history @bob")
 
 
 @pytest.mark.parametrize("unread", [3, 45])
@@ -160,8 +161,8 @@ def test_get_chat_with_shows_the_last_or_all_the_unread_ones(chat: Chat, unread:
             chat.say("alice", "/read bob 99")
     said = chat.say("alice", "/get_chat_with bob")
     assert said.texts == [str(n) for n in range(50 - max(20, unread), 50)]
-    assert said.reply == e.Page("@bob", max(20, unread))
-    assert chat.come_back("alice").events == [e.Notice("nothing unread", unread={})]
+    assert said.reply == MessagesShown("@bob", max(20, unread))
+    assert chat.come_back("alice").events == [Notice("nothing unread", unread={})]
 
 
 def test_history_pages_by_id_and_marks_nothing(chat: Chat) -> None:
@@ -178,12 +179,12 @@ def test_history_pages_by_id_and_marks_nothing(chat: Chat) -> None:
     assert ask("after 2 limit 3").reply.more == "/history main after 5 limit 3"
     assert ask("around 10 limit 5").texts == ["8", "9", "10", "11", "12"]
     assert ask("around 1 limit 4").texts == ["1", "2", "3", "4"]
-    assert ask("before 1").reply == e.Page("main", 0)
-    assert chat.come_back("alice").events[0] == e.Notice("30 unread: main 30", unread={"main": 30})
+    assert ask("before 1").reply == MessagesShown("main", 0)
+    assert chat.come_back("alice").events[0] == Notice("30 unread: main 30", unread={"main": 30})
 
 
 def test_a_chat_in_which_nothing_was_said_is_empty(chat: Chat) -> None:
     for line in ("/get_chat_with bob", "/history bob"):
-        assert chat.say("alice", line).reply == e.Page("@bob", 0)
-    assert chat.say("alice", "/talk BOB").reply == e.Talking("@bob")
-    assert chat.say("alice", "/talk").reply == e.Talking()
+        assert chat.say("alice", line).reply == MessagesShown("@bob", 0)
+    assert chat.say("alice", "/talk BOB").reply == Talking("@bob")
+    assert chat.say("alice", "/talk").reply == Talking()

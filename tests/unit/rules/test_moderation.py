@@ -2,7 +2,9 @@ import pytest
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import CloseAccount
-from chat_server.protocol import events as e
+from chat_server.protocol.accounts import ActiveBan, Banned, Unbanned
+from chat_server.protocol.messages import Sent
+from chat_server.protocol.people import Reported
 from chat_server.protocol.times import iso
 from tests.unit.chat import LOOPBACK, Chat, events_to, refused
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
@@ -25,11 +27,11 @@ def ban(chat: Chat, name: str) -> None:
 
 
 def test_the_third_reporter_bans(chat: Chat, mallory: str) -> None:
-    assert chat.say("alice", "/report mallory").reply == e.Reported("mallory", 1, 3)
-    assert chat.say("bob", "/report MALLORY spam spam").reply == e.Reported("mallory", 2, 3)
+    assert chat.say("alice", "/report mallory").reply == Reported("mallory", 1, 3)
+    assert chat.say("bob", "/report MALLORY spam spam").reply == Reported("mallory", 2, 3)
     said = chat.say("carol", "/report @mallory")
     assert said.reply.reports == 3 and "banned until 16:00:00 UTC, in 4 h" in said.reply.note
-    assert events_to(said.pushes, chat.ids[mallory]) == [e.Banned(iso(NOON_MS + BAN_MS), "reported by 3 users")]
+    assert events_to(said.pushes, chat.ids[mallory]) == [Banned(iso(NOON_MS + BAN_MS), "reported by 3 users")]
     assert events_to(said.pushes, chat.ids["alice"]) == []
 
 
@@ -39,7 +41,7 @@ def test_a_ban_holds_from_the_next_entry_of_the_same_batch_on(chat: Chat, mallor
         entries += [chat.entry(reporter, "/report mallory"), chat.entry(mallory, "/send_all meanwhile")]
     results = [outcome.result for outcome in chat.batch(*entries).outcomes]
     assert isinstance(results[-1], Refusal) and results[-1].code == "banned"
-    assert all(isinstance(result, e.Sent | e.Reported) for result in results[:-1])
+    assert all(isinstance(result, Sent | Reported) for result in results[:-1])
 
 
 def test_who_is_banned_reads_but_writes_nothing_and_is_told_until_when(chat: Chat, mallory: str) -> None:
@@ -50,7 +52,7 @@ def test_who_is_banned_reads_but_writes_nothing_and_is_told_until_when(chat: Cha
         assert "until 16:00:00 UTC, in 4 h" in refusal.text
     chat.say("alice", "/send_all hi")
     assert chat.say(mallory, "/messages main").texts == ["hi"]
-    assert chat.come_back(mallory).reply.ban == e.Ban(iso(NOON_MS + BAN_MS), "reported by 3 users")
+    assert chat.come_back(mallory).reply.ban == ActiveBan(iso(NOON_MS + BAN_MS), "reported by 3 users")
     assert chat.say(mallory, "/status").reply.ban is not None
     chat.clock.advance(BAN_MS - 1)
     assert refused(chat, mallory, "/send_all hi").code == "banned"
@@ -74,7 +76,7 @@ def test_a_ban_survives_a_restart_and_the_end_is_told_once(chat: Chat, mallory: 
     chat.clock.advance(BAN_MS - 1)
     assert chat.due() == []
     chat.clock.advance(1)
-    assert events_to(chat.due(), chat.ids[mallory]) == [e.Unbanned()]
+    assert events_to(chat.due(), chat.ids[mallory]) == [Unbanned()]
     assert chat.due() == [] and chat.batch().next_due_ms is None
 
 
@@ -94,7 +96,7 @@ def test_reports_during_a_ban_are_kept_but_not_counted_and_after_it_the_count_st
     said = chat.say("dora", "/report mallory").reply
     assert said.reports == 0 and "banned already" in said.note
     chat.clock.advance(BAN_MS)
-    assert chat.say("emil", "/report mallory").reply == e.Reported("mallory", 1, 3)
+    assert chat.say("emil", "/report mallory").reply == Reported("mallory", 1, 3)
     assert chat.say("fritz", "/report mallory").reply.reports == 2
     assert refused(chat, "dora", "/report mallory").code == "already_reported"
     chat.say(mallory, "/send_all hi")

@@ -2,11 +2,14 @@ import pytest
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE, Configure, Entry
-from chat_server.protocol import events as e
-from chat_server.protocol import operator_replies as r
-from chat_server.protocol import operators as o
-from chat_server.protocol.arguments import Duration, User
+from chat_server.protocol.accounts import Banned, Unbanned
+from chat_server.protocol.arguments import Duration, Username
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.control import Appoint, SetPasswordOf
+from chat_server.protocol.messages import Changed, Message
 from chat_server.protocol.names import check
+from chat_server.protocol.operators import Accused, Announce, Ban, ReportList, UserBanned
+from chat_server.protocol.people import Reported
 from chat_server.protocol.table import TABLE
 from chat_server.protocol.times import iso
 from chat_server.rules.outcomes import Ending
@@ -61,12 +64,12 @@ def test_names_are_compared_folded_and_each_start_names_anew(chat: Chat, boss: s
 def test_a_ban_of_an_operator_is_one_as_any_other(chat: Chat, boss: str) -> None:
     said = chat.say(boss, "/ban bob 1h rude")
     until = iso(NOON_MS + HOUR_MS)
-    assert said.reply == r.UserBanned("bob", until, "rude")
-    assert events_to(said.pushes, chat.ids["bob"]) == [e.Banned(until, "rude")]
+    assert said.reply == UserBanned("bob", until, "rude")
+    assert events_to(said.pushes, chat.ids["bob"]) == [Banned(until, "rude")]
     assert events_to(said.pushes, chat.ids["alice"]) == []
     assert refused(chat, "bob", "/send_all hi").fields == {"until": until}
     chat.clock.advance(HOUR_MS)
-    assert events_to(chat.due(), chat.ids["bob"]) == [e.Unbanned()]
+    assert events_to(chat.due(), chat.ids["bob"]) == [Unbanned()]
     assert acts(chat) == [("boss", "ban", "bob", f"until {until}: rude")]
 
 
@@ -79,12 +82,12 @@ def test_unban_ends_a_ban_and_the_count(chat: Chat, boss: str) -> None:
         chat.say(reporter, "/report bob")
     assert refused(chat, "bob", "/send_all hi").code == "banned"
     chat.clock.advance(1000)
-    assert events_to(chat.say(boss, "/unban bob").pushes, chat.ids["bob"]) == [e.Unbanned()]
+    assert events_to(chat.say(boss, "/unban bob").pushes, chat.ids["bob"]) == [Unbanned()]
     chat.say("bob", "/send_all hi")
     assert chat.due() == [] and chat.batch().next_due_ms is None
     chat.clock.advance(1000)
     chat.sign_in("dora")
-    assert chat.say("dora", "/report bob").reply == e.Reported("bob", 1, 3)
+    assert chat.say("dora", "/report bob").reply == Reported("bob", 1, 3)
 
 
 def test_unban_of_who_is_not_banned_does_nothing(chat: Chat, boss: str) -> None:
@@ -103,7 +106,7 @@ def test_what_waits_for_the_end_of_a_ban_waits_for_the_new_one(chat: Chat, boss:
     chat.say(boss, line)
     for wait in (after_ms - 1, 1) if after_ms else (0,):
         chat.clock.advance(wait)
-        sent = [push.event for push in chat.due() if isinstance(push.event, e.Message)]
+        sent = [push.event for push in chat.due() if isinstance(push.event, Message)]
     assert [message.text for message in sent] == ["tea"]
 
 
@@ -128,25 +131,25 @@ def test_operators_are_safe_from_each_other_and_from_reports(chat: Chat, boss: s
 
 def test_an_announcement_goes_to_everyone(chat: Chat, boss: str) -> None:
     (push,) = chat.say(boss, "/announce noon").pushes
-    assert (push.event, push.users) == (e.Notice("noon", by="boss"), None)
+    assert (push.event, push.users) == (Notice("noon", by="boss"), None)
     assert acts(chat) == [("boss", "announce", None, "noon")]
 
 
 def test_who_was_banned_before_announces_nothing(chat: Chat, boss: str) -> None:
     chat.say(boss, "/ban alice")
     chat.sign_in("dora")
-    chat.do(o.SetPasswordOf(User("alice", "alice"), "argon2"), user_id=MACHINE)  # type: ignore[arg-type]
-    chat.do(o.Appoint(User("alice", "alice")), user_id=MACHINE)
+    chat.do(SetPasswordOf(Username("alice", "alice"), "argon2"), user_id=MACHINE)  # type: ignore[arg-type]
+    chat.do(Appoint(Username("alice", "alice")), user_id=MACHINE)
     assert refused(chat, "alice", "/announce hi").code == "banned"
 
 
 def test_any_message_may_be_deleted(chat: Chat, boss: str) -> None:
     private = chat.say("alice", "/send bob secret").reply.id
     said = chat.say(boss, f"/delete {private}")
-    assert said.reply == e.Changed(private, chat.executor.state.seq)
+    assert said.reply == Changed(private, chat.executor.state.seq)
     assert events_to(said.pushes, chat.ids[boss]) == []
     (seen,) = events_to(said.pushes, chat.ids["bob"])
-    assert isinstance(seen, e.Message) and seen.deleted and seen.text is None
+    assert isinstance(seen, Message) and seen.deleted and seen.text is None
     assert refused(chat, boss, f"/delete {private}").code == "unknown_message"
     own = chat.say(boss, "/send_all own").reply.id
     chat.say(boss, f"/delete {own}")
@@ -159,8 +162,8 @@ def test_a_message_of_a_private_chat_too(chat: Chat, boss: str) -> None:
     assert refused(chat, boss, f"/edit {id_} x").code == "unknown_message"
     said = chat.say(boss, f"/delete {id_}")
     (push,) = said.pushes
-    assert push.room and isinstance(push.event, e.Message) and push.event.deleted
-    assert said.reply == e.Changed(id_, chat.executor.state.seq)
+    assert push.room and isinstance(push.event, Message) and push.event.deleted
+    assert said.reply == Changed(id_, chat.executor.state.seq)
     other = chat.say("alice", "/send #team more").reply.id
     chat.say("alice", "/leave #team")
     assert refused(chat, boss, f"/delete {other}").code == "unknown_message"
@@ -175,8 +178,8 @@ def test_reports_are_told_with_how_often(chat: Chat, boss: str) -> None:
         ("bob", "carol", ""),
         ("bob", "alice", "rude"),
     ]
-    assert reply.users == [r.Accused("bob", 2, 2)]
-    assert chat.say(boss, "/reports carol").reply == r.ReportList([], [])
+    assert reply.users == [Accused("bob", 2, 2)]
+    assert chat.say(boss, "/reports carol").reply == ReportList([], [])
     with pytest.raises(Refusal, match="nobody"):
         chat.say(boss, "/reports nobody")
 
@@ -190,6 +193,6 @@ def test_a_long_list_says_how_to_go_on(chat: Chat, boss: str, monkeypatch: pytes
 
 
 def test_the_machine_itself_may_all_of_it(chat: Chat) -> None:
-    chat.do(o.Ban(User("bob", "bob"), Duration(1000), None), user_id=MACHINE)
-    chat.do(o.Announce("hi"), user_id=MACHINE)  # type: ignore[arg-type]
+    chat.do(Ban(Username("bob", "bob"), Duration(1000), None), user_id=MACHINE)
+    chat.do(Announce("hi"), user_id=MACHINE)  # type: ignore[arg-type]
     assert [act[:3] for act in acts(chat)] == [("server", "ban", "bob"), ("server", "announce", None)]

@@ -5,9 +5,8 @@ import pytest
 from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE, CloseAccount, Enter
 from chat_server.prepare import hash_token
-from chat_server.protocol import operator_replies as r
-from chat_server.protocol import operators as o
 from chat_server.protocol.arguments import Id, Sha256
+from chat_server.protocol.control import CodeMade, CodeRevoked, ListCodes, MakeCode, RevokeCode
 from chat_server.protocol.names import check
 from chat_server.protocol.times import iso
 from chat_server.rules.registration import CODE_LIFE_MS, CODES_MAX
@@ -29,14 +28,14 @@ def register(chat: Chat, name: str, code: str | None = None, address: str = NET)
     return "ok"
 
 
-def draw(chat: Chat, code: str) -> r.CodeMade:
-    made = chat.do(o.MakeCode(Sha256(hash_token(code).hex())), user_id=MACHINE).reply
-    assert isinstance(made, r.CodeMade)
+def draw(chat: Chat, code: str) -> CodeMade:
+    made = chat.do(MakeCode(Sha256(hash_token(code).hex())), user_id=MACHINE).reply
+    assert isinstance(made, CodeMade)
     return made
 
 
 def listed(chat: Chat) -> list[int]:
-    return [each.code for each in chat.ask_as(MACHINE, o.ListCodes()).reply.codes]
+    return [each.code for each in chat.ask_as(MACHINE, ListCodes()).reply.codes]
 
 
 # ---- how many
@@ -83,7 +82,7 @@ def test_the_count_stands_in_the_store_and_goes_with_its_window(tmp_path: Path) 
 
 def test_a_code_makes_one_account(chat: Chat) -> None:
     chat.configure(registration="invite")
-    assert draw(chat, "c1") == r.CodeMade(1, iso(NOON_MS + CODE_LIFE_MS))
+    assert draw(chat, "c1") == CodeMade(1, iso(NOON_MS + CODE_LIFE_MS))
     assert draw(chat, "c2").code == 2
     assert [register(chat, "dora", code) for code in (None, "c3", "")] == ["forbidden"] * 3
     # A name that is refused uses up nothing.
@@ -94,10 +93,10 @@ def test_a_code_makes_one_account(chat: Chat) -> None:
     # Who is there already needs none, and uses up none.
     assert not chat.do(Enter(check("dora"), None, None, False, None, code=hash_token("c2"))).reply.new
     assert listed(chat) == [2]
-    assert chat.do(o.RevokeCode(Id(2)), user_id=MACHINE).reply == r.CodeRevoked(2)
+    assert chat.do(RevokeCode(Id(2)), user_id=MACHINE).reply == CodeRevoked(2)
     assert register(chat, "emil", "c2") == "forbidden"
     with pytest.raises(Refusal, match="no code 2"):
-        chat.do(o.RevokeCode(Id(2)), user_id=MACHINE)
+        chat.do(RevokeCode(Id(2)), user_id=MACHINE)
 
 
 def test_a_code_has_a_life(chat: Chat) -> None:
@@ -130,4 +129,4 @@ def test_codes_are_bounded_and_recorded(chat: Chat, monkeypatch: pytest.MonkeyPa
     acts = [(row[2], row[3]) for row in chat.dump()["audit"]]
     assert acts == [("server", "invite")] * 2
     with pytest.raises(Refusal, match="for operators"):
-        chat.do(o.MakeCode(Sha256("0" * 64)), "alice")
+        chat.do(MakeCode(Sha256("0" * 64)), "alice")

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.log.entries import Accept, CloseAccount, Seen
-from chat_server.protocol import events as e
 from chat_server.protocol.arguments import Target
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.messages import Expired, MarkedRead, Message, MessagesShown
 from chat_server.rules.retention import LOOKED_AT_MAX, MEMBERS_MAX, RANGES_MAX
 from chat_server.store import state
 from chat_server.store.chats import MAIN
@@ -55,10 +56,10 @@ def test_a_message_lives_an_hour_from_when_all_have_read_it(chat: Chat) -> None:
     assert after(chat, HOUR_MS - 1) == [1]
     chat.clock.advance(1)
     (push,) = chat.due()
-    assert (push.event, push.users) == (e.Expired("main", [1]), None)
+    assert (push.event, push.users) == (Expired("main", [1]), None)
     assert stored(chat) == [] and chat.due() == []
     assert next_due_ms(chat) is not None, "whoever does not read is looked at in a month"
-    assert chat.say("carol", "/history main").reply == e.Page("main", 0)
+    assert chat.say("carol", "/history main").reply == MessagesShown("main", 0)
     assert refused(chat, "carol", "/reply 1 late").code == "unknown_message"
 
 
@@ -80,7 +81,7 @@ def test_what_is_unread_waits_for_each_of_those_who_were_there(chat: Chat) -> No
     assert chat.say("carol", "/messages main").reply.count == 1
     chat.sign_in("dora")
     assert after(chat, HOUR_MS) == [], "dora came later"
-    assert chat.come_back("carol").events[0] == e.Notice("nothing unread", unread={})
+    assert chat.come_back("carol").events[0] == Notice("nothing unread", unread={})
 
 
 def test_both_sides_of_a_chat_are_told_by_their_names_for_it(chat: Chat) -> None:
@@ -88,11 +89,11 @@ def test_both_sides_of_a_chat_are_told_by_their_names_for_it(chat: Chat) -> None
     chat.do(Seen(1), "bob")
     chat.clock.advance(HOUR_MS)
     pushes = chat.due()
-    assert events_to(pushes, chat.ids["alice"]) == [e.Expired("@bob", [1])]
-    assert events_to(pushes, chat.ids["bob"]) == [e.Expired("@alice", [1])]
+    assert events_to(pushes, chat.ids["alice"]) == [Expired("@bob", [1])]
+    assert events_to(pushes, chat.ids["bob"]) == [Expired("@alice", [1])]
     assert events_to(pushes, chat.ids["carol"]) == []
-    assert chat.say("alice", "/get_chat_with bob").reply == e.Page("@bob", 0)
-    assert chat.say("bob", "/read alice 1").reply == e.MarkedRead("@alice", 1)
+    assert chat.say("alice", "/get_chat_with bob").reply == MessagesShown("@bob", 0)
+    assert chat.say("bob", "/read alice 1").reply == MarkedRead("@alice", 1)
     assert chat.say("alice", "/send bob again").reply.id == 2, "an id is not given again"
 
 
@@ -152,8 +153,8 @@ def test_who_is_in_a_private_chat_no_more_holds_nothing_back_there(chat: Chat, e
     else:
         chat.do(CloseAccount(None), "carol")
     chat.clock.advance(HOUR_MS)
-    pushes = [push for push in chat.due() if isinstance(push.event, e.Expired)]
-    assert [push.event for push in pushes] == [e.Expired("#team", [sent])]
+    pushes = [push for push in chat.due() if isinstance(push.event, Expired)]
+    assert [push.event for push in pushes] == [Expired("#team", [sent])]
     assert stored(chat) == []
 
 
@@ -193,7 +194,7 @@ def test_what_is_about_a_message_goes_with_it_but_for_what_others_said(chat: Cha
     assert after(chat, HOUR_MS) == [comment, comment + 1]
     assert chat.dump()["reactions"] == []
     thread = chat.say("alice", f"/thread {comment}")
-    shown = [(event.id, event.reply_to) for event in thread.events if isinstance(event, e.Message)]
+    shown = [(event.id, event.reply_to) for event in thread.events if isinstance(event, Message)]
     assert shown == [(comment, 1), (comment + 1, comment)]
     assert refused(chat, "alice", "/thread 1").code == "unknown_message"
     chat.say("alice", f"/edit {chat.say('alice', '/send_all later').reply.id} on")
@@ -232,7 +233,7 @@ def test_many_go_in_portions(chat: Chat) -> None:
     for left in (LOOKED_AT_MAX + 100, 100, 0):
         pushes = chat.due()
         assert len(stored(chat)) == left
-        assert all(isinstance(push.event, e.Expired) and len(push.event.ids) <= 500 for push in pushes)
+        assert all(isinstance(push.event, Expired) and len(push.event.ids) <= 500 for push in pushes)
         if left:
             assert (next_due_ms(chat) or 0) <= chat.clock.now_ms()
     assert (next_due_ms(chat) or 0) > chat.clock.now_ms()

@@ -1,7 +1,9 @@
 import pytest
 
-from chat_server.protocol import events as e
-from chat_server.protocol import room_replies as r
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.messages import DelayedFailed, MarkedRead, Message, MessagesShown, Talking, ThreadShown
+from chat_server.protocol.people import Limit
+from chat_server.protocol.rooms import ChatCreated, Joined, MemberList, TopicChanged, TopicShown
 from chat_server.protocol.times import iso
 from chat_server.rules import rooms
 from chat_server.rules.outcomes import Move
@@ -14,10 +16,10 @@ from tests.unit.rules.rooms import chats_of, codes, into
 
 def test_who_makes_a_chat_owns_it_and_is_told_on_other_connections(chat: Chat) -> None:
     said = chat.say("alice", "/create #Team")
-    assert said.reply == r.ChatCreated("#Team")
-    assert events_to(said.pushes, chat.ids["alice"]) == [e.Joined("#Team", "alice")] and events_in(said.pushes) == []
+    assert said.reply == ChatCreated("#Team")
+    assert events_to(said.pushes, chat.ids["alice"]) == [Joined("#Team", "alice")] and events_in(said.pushes) == []
     assert said.moves == [Move(chat.ids["alice"], 2, "#Team", True)]
-    assert chat.say("alice", "/members #TEAM").reply == r.MemberList("#Team", "alice", ["alice"])
+    assert chat.say("alice", "/members #TEAM").reply == MemberList("#Team", "alice", ["alice"])
     assert chats_of(chat, "alice") == ["main", "#Team"] and chats_of(chat, "bob") == ["main"]
 
 
@@ -41,7 +43,7 @@ def test_a_user_is_in_so_many_chats_at_most(chat: Chat) -> None:
         codes(chat, ("bob", "/create_chat #three"), ("bob", "/join #team"), ("bob", f"/join {code}"))
         == ["too_many"] * 3
     )
-    assert chat.say("bob", "/status").reply.limits["chats"] == e.Limit(2, 2)
+    assert chat.say("bob", "/status").reply.limits["chats"] == Limit(2, 2)
     chat.say("bob", "/decline #team")
     chat.say("bob", f"/join {code}")
     assert "bob is in 2" in refused(chat, "alice", "/approve #team bob").text
@@ -57,25 +59,25 @@ def test_a_message_goes_to_who_is_in_it(team: Chat) -> None:
     said = team.say("bob", "/send #TEAM hi")
     (push,) = said.pushes
     assert (push.room, push.users) == (2, ())
-    assert push.event == e.Message(id=1, seq=1, chat="#Team", from_="bob", at=iso(NOON_MS), text="hi")
-    assert team.come_back("alice").events == [e.Notice("1 unread: #Team 1", unread={"#Team": 1}), push.event]
-    assert team.come_back("carol").events == [e.Notice("nothing unread", unread={})]
+    assert push.event == Message(id=1, seq=1, chat="#Team", from_="bob", at=iso(NOON_MS), text="hi")
+    assert team.come_back("alice").events == [Notice("1 unread: #Team 1", unread={"#Team": 1}), push.event]
+    assert team.come_back("carol").events == [Notice("nothing unread", unread={})]
 
 
 def test_all_that_one_may_do_with_a_message_works_there(team: Chat) -> None:
     id_ = team.say("bob", "/send #team hi").reply.id
     for name, line in (("alice", f"/react {id_} 👍"), ("bob", f"/edit {id_} ho"), ("alice", f"/unreact {id_} 👍")):
         (event,) = events_in(team.say(name, line).pushes)
-        assert isinstance(event, e.Message) and event.chat == "#Team"
+        assert isinstance(event, Message) and event.chat == "#Team"
     comment = team.say("alice", f"/reply {id_} there").reply.id
     assert team.say("bob", f"/thread {id_}").texts == ["ho", "there"]
-    assert team.say("bob", f"/thread {id_}").reply == e.Thread(id_, "#Team", 1)
-    assert team.say("alice", "/talk #team").reply == e.Talking("#Team")
-    assert team.say("alice", f"/read #team {comment}").reply == e.MarkedRead("#Team", comment)
+    assert team.say("bob", f"/thread {id_}").reply == ThreadShown(id_, "#Team", 1)
+    assert team.say("alice", "/talk #team").reply == Talking("#Team")
+    assert team.say("alice", f"/read #team {comment}").reply == MarkedRead("#Team", comment)
     assert team.say("bob", "/messages #team").texts == ["there"]
-    assert team.say("bob", "/history #team before 6").reply == e.Page("#Team", 2)
+    assert team.say("bob", "/history #team before 6").reply == MessagesShown("#Team", 2)
     (gone,) = events_in(team.say("alice", f"/delete {comment}").pushes)
-    assert isinstance(gone, e.Message) and gone.deleted
+    assert isinstance(gone, Message) and gone.deleted
 
 
 def test_who_comes_sees_all_that_was_said_and_has_nothing_unread(team: Chat) -> None:
@@ -95,12 +97,12 @@ def test_a_delayed_message_is_checked_again(team: Chat) -> None:
     assert [each.target for each in team.say("bob", "/delayed").reply.delayed] == ["#Team"] * 2
     team.clock.advance(5000)
     (message, _, sent, _) = (push.event for push in team.due())
-    assert isinstance(message, e.Message) and (message.text, message.chat, message.delayed) == ("one", "#Team", True)
+    assert isinstance(message, Message) and (message.text, message.chat, message.delayed) == ("one", "#Team", True)
     assert sent
     team.say("bob", "/send_delayed #team 5s three")
     team.say("alice", "/remove #team bob")
     team.clock.advance(5000)
-    assert events_to(team.due(), team.ids["bob"]) == [e.DelayedFailed(3, "unknown_chat")]
+    assert events_to(team.due(), team.ids["bob"]) == [DelayedFailed(3, "unknown_chat")]
 
 
 def test_a_delayed_message_does_not_go_to_another_chat_of_that_name(team: Chat) -> None:
@@ -112,7 +114,7 @@ def test_a_delayed_message_does_not_go_to_another_chat_of_that_name(team: Chat) 
     team.say("bob", "/join #team")
     assert team.say("bob", "/delayed").reply.delayed[0].target == "#Team"
     team.clock.advance(5000)
-    assert events_to(team.due(), team.ids["bob"]) == [e.DelayedFailed(1, "unknown_chat")]
+    assert events_to(team.due(), team.ids["bob"]) == [DelayedFailed(1, "unknown_chat")]
 
 
 # ---- members and topic
@@ -121,8 +123,8 @@ def test_a_delayed_message_does_not_go_to_another_chat_of_that_name(team: Chat) 
 def test_members_page_by_page(team: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms, "MEMBERS_LISTED_MAX", 2)
     into(team, "#team", "dave", "carol")
-    pages = [r.MemberList("#Team", "alice", ["alice", "bob"], "/members #Team bob"),
-             r.MemberList("#Team", "alice", ["dave", "carol"])]  # fmt: skip
+    pages = [MemberList("#Team", "alice", ["alice", "bob"], "/members #Team bob"),
+             MemberList("#Team", "alice", ["dave", "carol"])]  # fmt: skip
     assert [team.say("bob", line).reply for line in ("/members #team", "/members #team bob")] == pages
     assert codes(team, ("bob", "/members #team nobody")) == ["unknown_user"]
 
@@ -138,15 +140,15 @@ def test_status_lists_a_bounded_number_of_members(team: Chat, monkeypatch: pytes
 
 
 def test_a_topic(team: Chat) -> None:
-    assert team.say("bob", "/topic #team").reply == r.TopicShown("#Team")
+    assert team.say("bob", "/topic #team").reply == TopicShown("#Team")
     said = team.say("bob", "/topic #team  what  we\tplan ")
-    assert said.reply == r.TopicShown("#Team", "what we plan")
-    assert events_in(said.pushes) == [e.TopicChanged("#Team", "what we plan", "bob")]
-    assert team.say("alice", "/topic #team").reply == r.TopicShown("#Team", "what we plan")
+    assert said.reply == TopicShown("#Team", "what we plan")
+    assert events_in(said.pushes) == [TopicChanged("#Team", "what we plan", "bob")]
+    assert team.say("alice", "/topic #team").reply == TopicShown("#Team", "what we plan")
     assert team.say("alice", "/topic #team what we plan").pushes == []
     assert team.say("alice", "/status").reply.chats[1].topic == "what we plan"
-    assert events_in(team.say("alice", '/topic #team ""').pushes) == [e.TopicChanged("#Team", "", "alice")]
-    assert team.say("alice", "/topic #team").reply == r.TopicShown("#Team")
+    assert events_in(team.say("alice", '/topic #team ""').pushes) == [TopicChanged("#Team", "", "alice")]
+    assert team.say("alice", "/topic #team").reply == TopicShown("#Team")
     assert codes(team, ("carol", "/topic #team"), ("alice", f"/topic #team {'x' * 301}")) == [
         "unknown_chat",
         "too_large",

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import CloseAccount
-from chat_server.protocol.events import Event, Message
+from chat_server.protocol.base import Event
+from chat_server.protocol.messages import Message
 from chat_server.protocol.search_query import pieces
 from chat_server.rules import read
 from chat_server.rules import search as rules

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE, CloseAccount, adds
-from chat_server.protocol.arguments import User
-from chat_server.protocol.events import Reply
+from chat_server.protocol.arguments import Username
+from chat_server.protocol.base import Reply
 from chat_server.protocol.operators import Ban
 from chat_server.protocol.table import TABLE
 from chat_server.rules.outcomes import Opened
@@ -165,6 +165,6 @@ def test_without_room_what_was_done_with_a_key_is_still_answered(chat: Chat, ver
     refusal = said("k2", cramped=True)
     assert isinstance(refusal, Refusal)
     assert (refusal.code, refusal.fields) == ("unavailable", {"done": False})
-    chat.do(Ban(User("alice", "alice")), user_id=MACHINE)
+    chat.do(Ban(Username("alice", "alice")), user_id=MACHINE)
     refusal = said("k2", cramped=True)
     assert isinstance(refusal, Refusal) and refusal.code == "banned"

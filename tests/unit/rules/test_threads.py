@@ -7,8 +7,7 @@ from msgspec.structs import replace
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import CloseAccount
-from chat_server.protocol import events as e
-from chat_server.protocol.commands import Reply
+from chat_server.protocol.messages import Changed, Comment, Message, Sent, ThreadShown
 from chat_server.protocol.times import iso
 from chat_server.rules.threads import EMOJIS_MAX
 from tests.unit.chat import Chat, events_to, refused
@@ -33,10 +32,10 @@ def ban(chat: Chat, name: str) -> None:
 def test_a_comment_goes_to_the_chat_of_its_message(chat: Chat) -> None:
     on = said(chat, "alice", "/send_all hi")
     comment = chat.say("bob", f"/reply {on} there")
-    assert comment.reply == e.Sent(2, iso(NOON_MS))
+    assert comment.reply == Sent(2, iso(NOON_MS))
     (push,) = comment.pushes
     assert push.users is None
-    assert push.event == e.Message(2, 2, "main", "bob", iso(NOON_MS), text="there", reply_to=on)
+    assert push.event == Message(2, 2, "main", "bob", iso(NOON_MS), text="there", reply_to=on)
 
 
 def test_a_comment_between_two_goes_to_both_named_from_each_side(chat: Chat) -> None:
@@ -44,7 +43,7 @@ def test_a_comment_between_two_goes_to_both_named_from_each_side(chat: Chat) -> 
     comment = chat.say("alice", f"/reply {on} and more")
     for name, other in (("alice", "@bob"), ("bob", "@alice")):
         (event,) = events_to(comment.pushes, chat.ids[name])
-        assert isinstance(event, e.Message) and (event.chat, event.reply_to) == (other, on)
+        assert isinstance(event, Message) and (event.chat, event.reply_to) == (other, on)
     assert events_to(comment.pushes, chat.ids["carol"]) == []
 
 
@@ -58,8 +57,8 @@ def test_a_comment_counts_in_main(chat: Chat) -> None:
     said(chat, "alice", f"/reply {on} two")
 
 
-def keyed(on: int, text: str) -> Reply:
-    return Reply(on, text, "k1")  # type: ignore[arg-type]
+def keyed(on: int, text: str) -> Comment:
+    return Comment(on, text, "k1")  # type: ignore[arg-type]
 
 
 def test_the_same_key_comments_once(chat: Chat) -> None:
@@ -131,7 +130,7 @@ def test_each_change_has_a_seq_and_is_the_message_as_it_is_now(chat: Chat) -> No
     id_ = said(chat, "alice", "/send_all hi")
     at = iso(NOON_MS)
     chat.clock.advance(1000)
-    edit, expected = chat.say("alice", f"/edit {id_} there"), e.Message(id_, 2, "main", "alice", at, text="there")
+    edit, expected = chat.say("alice", f"/edit {id_} there"), Message(id_, 2, "main", "alice", at, text="there")
     expected = _with(expected, edited=iso(NOON_MS + 1000))
     react = chat.say("bob", f"/react {id_} 👍")
     unreact = chat.say("bob", f"/unreact {id_} 👍")
@@ -140,14 +139,14 @@ def test_each_change_has_a_seq_and_is_the_message_as_it_is_now(chat: Chat) -> No
         (edit, expected),
         (react, _with(expected, seq=3, reactions={"👍": ["bob"]})),
         (unreact, _with(expected, seq=4)),
-        (delete, e.Message(id_, 5, "main", "alice", at, deleted=True)),
+        (delete, Message(id_, 5, "main", "alice", at, deleted=True)),
     ):
-        assert said_.reply == e.Changed(id_, message.seq, message)
+        assert said_.reply == Changed(id_, message.seq, message)
         assert [push.event for push in said_.pushes] == [message]
     assert chat.dump()["reactions"] == []
 
 
-def _with(message: e.Message, **fields: Any) -> e.Message:
+def _with(message: Message, **fields: Any) -> Message:
     return replace(message, **fields)
 
 
@@ -156,7 +155,7 @@ def test_a_change_between_two_goes_to_both_named_from_each_side(chat: Chat) -> N
     change = chat.say("bob", f"/react {id_} +1")
     for name, other in (("alice", "@bob"), ("bob", "@alice")):
         (event,) = events_to(change.pushes, chat.ids[name])
-        assert isinstance(event, e.Message) and (event.chat, event.from_) == (other, "alice")
+        assert isinstance(event, Message) and (event.chat, event.from_) == (other, "alice")
         assert name == "alice" or change.reply.message == event
     assert events_to(change.pushes, chat.ids["carol"]) == []
 
@@ -164,12 +163,12 @@ def test_a_change_between_two_goes_to_both_named_from_each_side(chat: Chat) -> N
 def test_what_changes_nothing_is_told_to_nobody(chat: Chat) -> None:
     id_ = said(chat, "alice", "/send_all hi")
     nothing = chat.say("bob", f"/unreact {id_} +1")
-    assert isinstance(nothing.reply, e.Changed) and nothing.reply.message is not None
+    assert isinstance(nothing.reply, Changed) and nothing.reply.message is not None
     assert (nothing.reply.seq, nothing.reply.message.reactions, nothing.pushes) == (1, None, [])
     assert nothing.reply.note == f"nothing changed: you have not reacted to #{id_} with +1"
     first = chat.say("bob", f"/react {id_} +1")
     again = chat.say("bob", f"/react {id_} +1")
-    assert isinstance(again.reply, e.Changed) and again.reply.note is not None
+    assert isinstance(again.reply, Changed) and again.reply.note is not None
     assert replace(again.reply, note=None) == first.reply and again.pushes == []
 
 
@@ -181,7 +180,7 @@ def test_reactions_come_in_their_order_and_are_bounded(chat: Chat) -> None:
     assert refused(chat, "carol", f"/react {id_} 👍").code == "too_many"
     chat.say("carol", f"/react {id_} +3")
     (message,) = chat.say("carol", "/history main").events
-    assert isinstance(message, e.Message) and message.reactions is not None
+    assert isinstance(message, Message) and message.reactions is not None
     assert list(message.reactions) == list(reversed(emojis))
     assert message.reactions["+3"] == ["bob", "carol"]
     chat.say("bob", f"/unreact {id_} +7")
@@ -196,7 +195,7 @@ def test_an_account_takes_its_reactions_along(chat: Chat) -> None:
     before = chat.executor.state.seq
     close(chat, "bob")
     events = chat.say("carol", "/history main").events
-    states = {event.id: event for event in events if isinstance(event, e.Message)}
+    states = {event.id: event for event in events if isinstance(event, Message)}
     assert states[kept].reactions == {"+1": ["carol"]}
     assert states[comment].reactions is None and states[comment].text == "why?"
     assert states[going].deleted and states[going].reactions is None
@@ -218,11 +217,11 @@ def test_a_thread_has_all_that_hangs_on_its_message(chat: Chat) -> None:
     chat.say("carol", f"/edit {nested} nested, and edited")
     thread = chat.say("alice", f"/thread {root}")
     assert thread.texts == ["root", None, "nested, and edited", "two"]
-    assert thread.reply == e.Thread(root, "main", 3)
+    assert thread.reply == ThreadShown(root, "main", 3)
     assert chat.say("alice", f"/thread {one}").texts == [None, "nested, and edited"]
-    assert chat.say("alice", f"/thread {nested}").reply == e.Thread(nested, "main", 0)
+    assert chat.say("alice", f"/thread {nested}").reply == ThreadShown(nested, "main", 0)
     direct = said(chat, "alice", "/send bob hi")
-    assert chat.say("bob", f"/thread {direct}").reply == e.Thread(direct, "@alice", 0)
+    assert chat.say("bob", f"/thread {direct}").reply == ThreadShown(direct, "@alice", 0)
 
 
 def test_a_long_thread_comes_in_pages(chat: Chat) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.protocol.events import Message
+from chat_server.protocol.messages import Message
 from chat_server.store import messages
 from chat_server.store.chats import MAIN
 from chat_server.store.messages import PAGE_MESSAGES_MAX, PAGE_TEXT_CHARS_MAX, Range, Stored

@@ -5,12 +5,16 @@ from chat_client.tui.state import navigation
 from chat_client.tui.state.effects import Results, Shown
 from chat_client.tui.state.replies import answered
 from chat_client.tui.state.screen import Question, Transfer
-from chat_server.protocol.events import Banned, Chat, Found, Page
+from chat_server.protocol.accounts import Banned
+from chat_server.protocol.messages import Found, MessagesShown
+from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
 
 
 def test_the_title_tells_what_is_unread_elsewhere_where_the_sides_are_folded_away() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 4, topic="plans", muted=False), columns=60, rows=15)
+    me = Me(
+        ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 4, topic="plans", muted=False), columns=60, rows=15
+    )
     assert me.text("title").split() == ["main", "everyone", "#team", "4"]
     me.screen.open_name = "#team"
     assert "#team  plans" in me.text("title")
@@ -29,13 +33,13 @@ def test_an_end_is_told() -> None:
 
 
 def test_one_line_is_one_line_whatever_it_holds() -> None:
-    me = Me(Chat("main", 0, 0, topic="one\ntwo\x1b[2J", muted=False))
+    me = Me(ChatInfo("main", 0, 0, topic="one\ntwo\x1b[2J", muted=False))
     assert len(me.rows("title")) == 1 and "\x1b" not in me.text("title") and "\n" not in me.text("title")
 
 
 def test_the_most_pressing_of_many_chats_is_told_and_how_many_more() -> None:
-    teams = [Chat(f"#team{number}", 0, 1, muted=False) for number in range(9)]
-    me = Me(Chat("main", 0, 0, muted=False), *teams, Chat("@bob", 0, 2, muted=False), columns=60, rows=15)
+    teams = [ChatInfo(f"#team{number}", 0, 1, muted=False) for number in range(9)]
+    me = Me(ChatInfo("main", 0, 0, muted=False), *teams, ChatInfo("@bob", 0, 2, muted=False), columns=60, rows=15)
     me.hear(said(1, "@alice", chat="#team7"))
     assert me.text("title").split() == ["main", "everyone", "#team7", "@1", "2", "@bob", "2", "+8"]
 
@@ -76,14 +80,14 @@ def test_what_is_told_for_a_moment_does_not_hide_what_keys_do() -> None:
 
 
 def test_below_what_was_found_it_is_said_where_a_text_goes() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
     me.load()
     answered(me.screen, Results("search · x"), "search", [said(9, chat="@bob")], Found(1), me.now)
     me.screen.typed = "just between us"
     assert me.text("bar").startswith(" Enter sends this to everyone and leaves")
     me.screen.typed = ""
     why = Shown("main", "/history @bob limit 5")
-    answered(me.screen, why, "history", [said(9, chat="@bob")], Page("@bob", 1), me.now)
+    answered(me.screen, why, "history", [said(9, chat="@bob")], MessagesShown("@bob", 1), me.now)
     me.screen.typed = "just between us"
     assert me.text("bar").startswith(" Enter sends this to bob")
 
@@ -100,7 +104,7 @@ def test_who_is_banned_is_offered_what_is_left() -> None:
 
 
 def test_an_empty_line_says_where_a_text_goes() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
     assert me.screen.hint == "message to everyone · / for commands"
     me.load()
     navigation.open_chat(me.screen, "@bob")

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from chat_client.common.cells import row_width
 from chat_client.tui.state import navigation
-from chat_server.protocol.events import Chat, Expired
+from chat_server.protocol.messages import Expired
+from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
 
 
@@ -13,9 +14,9 @@ from tests.client.people import Me, said
 )
 def test_every_region_stays_in_its_place_at_any_size(columns: int, rows: int, typed: int, what: str) -> None:
     me = Me(
-        Chat("main", 0, 5, muted=False),
-        Chat("#a-rather-long-name-of-a-chat", 0, 1200, muted=False),
-        Chat("@bob", 0, 1, muted=False),
+        ChatInfo("main", 0, 5, muted=False),
+        ChatInfo("#a-rather-long-name-of-a-chat", 0, 1200, muted=False),
+        ChatInfo("@bob", 0, 1, muted=False),
     )
     me.load(*(said(id, f"漢字 text {id} " * (id % 7), who=f"user{id % 9}") for id in range(1, 60)))
     me.status([f"user{number}" for number in range(40)])
@@ -68,7 +69,9 @@ def test_an_empty_chat_says_so() -> None:
 
 
 def test_a_chat_whose_messages_have_expired_does_not_say_that_nothing_was_said() -> None:
-    me = Me(Chat("main", 7, 0, muted=False), Chat("#team", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me = Me(
+        ChatInfo("main", 7, 0, muted=False), ChatInfo("#team", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False)
+    )
     me.load()
     assert "what was said here has expired" in me.text() and "yet" not in me.text()
     navigation.open_chat(me.screen, "@bob")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from chat_client.common.cells import row_width
 from chat_client.tui.render.items import Item, Note, Pending, Row, Said
 from chat_client.tui.render.message_rows import Context, rows_of
-from chat_server.protocol.events import File, Message
+from chat_server.protocol.messages import File, Message
 from tests.client.people import at, said
 
 

@@ -1,16 +1,16 @@
 from chat_client.tui.state import navigation
 from chat_client.tui.state.effects import SetText
 from chat_client.tui.state.screen import Jump
-from chat_server.protocol.events import Chat
+from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
 
 
 def test_chats_with_what_is_unread_in_them() -> None:
     me = Me(
-        Chat("main", 0, 0, muted=False),
-        Chat("#team", 0, 4, muted=False),
-        Chat("#noise", 0, 2000, muted=True),
-        Chat("@bob", 0, 1, muted=False),
+        ChatInfo("main", 0, 0, muted=False),
+        ChatInfo("#team", 0, 4, muted=False),
+        ChatInfo("#noise", 0, 2000, muted=True),
+        ChatInfo("@bob", 0, 1, muted=False),
     )
     me.hear(said(3000, "@alice", chat="#team"))
     rows = me.rows("left")
@@ -20,20 +20,20 @@ def test_chats_with_what_is_unread_in_them() -> None:
 
 
 def test_the_open_chat_is_in_sight_however_many_there_are() -> None:
-    me = Me(*(Chat(f"#chat{number}", 0, 0, muted=False) for number in range(100)))
+    me = Me(*(ChatInfo(f"#chat{number}", 0, 0, muted=False) for number in range(100)))
     me.screen.open_name = "#chat90"
     assert any("▌" in row and "#chat90" in row for row in me.rows("left"))
 
 
 def test_chats_stand_in_the_same_order_whenever_they_come() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("#b", 0, 0, muted=False), Chat("@Zoe", 0, 0, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#b", 0, 0, muted=False), ChatInfo("@Zoe", 0, 0, muted=False))
     me.hear(said(1, chat="@bob"), said(2, chat="#A"))
     assert list(me.screen.rooms) == ["main", "#A", "#b", "@bob", "@Zoe"]
 
 
 def test_what_is_unread_out_of_sight_is_told_at_that_end() -> None:
-    people = [Chat(f"@user{number:02d}", 0, 0, muted=False) for number in range(60)]
-    me = Me(Chat("main", 0, 3, muted=False), *people)
+    people = [ChatInfo(f"@user{number:02d}", 0, 0, muted=False) for number in range(60)]
+    me = Me(ChatInfo("main", 0, 3, muted=False), *people)
     me.hear(said(1, chat="@user55"), said(2, chat="@user56"))
     rows = me.rows("left")
     assert "↑" not in rows[0] and rows[-1].split() == ["↓", "32", "more", "2", "│"]
@@ -66,8 +66,8 @@ def test_who_is_here_recent_speakers_first() -> None:
 
 
 def test_members_of_a_chat_online_or_not_and_its_owner() -> None:
-    team = Chat("#team", 0, 0, owner="bob", members=["alice", "bob", "zoe"], muted=False)
-    me = Me(Chat("main", 0, 0, muted=False), team)
+    team = ChatInfo("#team", 0, 0, owner="bob", members=["alice", "bob", "zoe"], muted=False)
+    me = Me(ChatInfo("main", 0, 0, muted=False), team)
     me.status(["alice", "bob", "carol"], team)
     me.screen.open_name = "#team"
     text = me.text("right")
@@ -81,7 +81,9 @@ def test_more_people_than_rows() -> None:
 
 
 def test_the_dialog_shows_what_was_found() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 4, muted=False), Chat("@tea", 0, 0, muted=False))
+    me = Me(
+        ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 4, muted=False), ChatInfo("@tea", 0, 0, muted=False)
+    )
     me.screen.jump = Jump("tea")
     rows = me.rows("jump")
     assert "jump to tea" in rows[0] and "#team" in rows[1] and "@tea" in rows[2]

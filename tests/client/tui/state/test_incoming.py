@@ -4,24 +4,11 @@ from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Connecting, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
 from chat_client.tui.state import navigation
 from chat_client.tui.state.effects import Attention
-from chat_server.protocol.events import (
-    Banned,
-    Chat,
-    Closing,
-    DelayedFailed,
-    DelayedSet,
-    Expired,
-    Invited,
-    Joined,
-    JoinRequest,
-    Left,
-    Notice,
-    Presence,
-    ReadMarker,
-    Sent,
-    TopicChanged,
-    Unbanned,
-)
+from chat_server.protocol.accounts import Banned, Unbanned
+from chat_server.protocol.connection import Closing, Notice
+from chat_server.protocol.messages import DelayedFailed, DelayedSet, Expired, ReadMarker, Sent
+from chat_server.protocol.people import PresenceChanged
+from chat_server.protocol.rooms import ChatInfo, Invited, Joined, JoinRequest, Left, TopicChanged
 from tests.client.people import START, Me, at, said
 
 
@@ -85,7 +72,7 @@ def test_what_is_held_asks() -> None:
 
 
 def test_unread_numbers_and_markers_of_other_devices() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
     me.hear(said(1, chat="@bob"), said(2, chat="@bob"))
     assert any(row.endswith(" 2  │") and "bob" in row for row in me.rows("left"))
     me.hear(ReadMarker("@bob", 2))
@@ -93,16 +80,18 @@ def test_unread_numbers_and_markers_of_other_devices() -> None:
 
 
 def test_a_marker_of_another_device_in_a_chat_that_was_not_opened() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 9, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 9, muted=False))
     me.load()
     me.hear(ReadMarker("@bob", 4))
     assert me.asked("status") and me.screen.rooms["@bob"].unread == 0
-    me.status(["alice"], Chat("@bob", 4, 5, muted=False))
+    me.status(["alice"], ChatInfo("@bob", 4, 5, muted=False))
     assert me.screen.rooms["@bob"].unread == 5
 
 
 def test_attention_for_one_to_one_and_mentions_alone() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False), Chat("@carol", 0, 0, muted=True))
+    me = Me(
+        ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False), ChatInfo("@carol", 0, 0, muted=True)
+    )
     me.load()
     me.screen.focused = False
     me.hear(said(1, "hello all"))
@@ -117,7 +106,7 @@ def test_attention_for_one_to_one_and_mentions_alone() -> None:
 
 
 def test_what_calls_nobody_neither_rings_nor_counts_nor_stands_out() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
     me.load()
     me.screen.focused = False
     me.hear(said(1, "psst @alice", mentions=[]))
@@ -127,7 +116,7 @@ def test_what_calls_nobody_neither_rings_nor_counts_nor_stands_out() -> None:
 
 
 def test_an_edit_that_names_one_counts_and_one_that_does_so_no_more_does_not() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 0, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, muted=False))
     me.load()
     room = me.screen.room("#team")
     me.hear(said(1, "hello", chat="#team"), said(1, "@alice", chat="#team", seq=2))
@@ -137,7 +126,7 @@ def test_an_edit_that_names_one_counts_and_one_that_does_so_no_more_does_not() -
 
 
 def test_a_change_of_an_old_message_is_no_new_one() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 2, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 2, muted=False))
     me.load()
     me.hear(said(1, "old", chat="@bob", seq=9, reactions={"👍": ["bob"]}))
     assert me.screen.rooms["@bob"].unread == 2 and not me.wanted(Attention)
@@ -154,7 +143,7 @@ def test_attention_for_what_the_page_of_keys_hides() -> None:
 def test_mentions_among_what_was_missed_are_counted() -> None:
     me = Me(connect=False)
     me.hear(Connecting("localhost:8000", 1), said(5, "hey @alice"), said(6, "hey all"))
-    me.connect(Chat("main", 4, 2, muted=False))
+    me.connect(ChatInfo("main", 4, 2, muted=False))
     assert "@1  2 " in me.text("left")
 
 
@@ -170,7 +159,7 @@ def test_after_a_break_without_a_gap_all_stays() -> None:
     me = Me()
     me.load(said(1))
     me.hear(Lost("gone", 5), Connecting("localhost:8000", 1), said(2, "missed"))
-    me.connect(Chat("main", 0, 2, muted=False), resumed=True)
+    me.connect(ChatInfo("main", 0, 2, muted=False), resumed=True)
     assert "missed" in me.text() and not me.asked("history")
 
 
@@ -192,7 +181,7 @@ def test_a_lost_connection_counts_down() -> None:
 
 def test_who_is_there() -> None:
     me = Me()
-    me.hear(Presence("bob", True), Presence("carol", False))
+    me.hear(PresenceChanged("bob", True), PresenceChanged("carol", False))
     assert "● bob" in me.text("right") and "carol" not in me.text("right")
 
 
@@ -207,7 +196,7 @@ def test_a_ban_and_its_end() -> None:
 
 
 def test_events_of_rooms() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 0, owner="alice", members=["alice"], muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, owner="alice", members=["alice"], muted=False))
     me.load()
     me.hear(Invited("#x", "bob"))
     assert "bob invites you to #x; /join #x accepts, /decline #x refuses" in " ".join(me.text().split())

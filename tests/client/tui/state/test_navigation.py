@@ -7,15 +7,16 @@ from chat_client.tui.state.effects import Copy, Leave, Run, SetText
 from chat_client.tui.state.replies import answered
 from chat_client.tui.state.screen import Jump, Transfer
 from chat_client.tui.state.typing import submit
-from chat_server.protocol.events import Chat, Page, Thread
+from chat_server.protocol.messages import MessagesShown, ThreadShown
+from chat_server.protocol.rooms import ChatInfo
 from chat_server.protocol.table import TABLE
 from tests.client.people import START, Me, at, said
 
 CHATS = (
-    Chat("main", 0, 0, muted=False),
-    Chat("#team", 0, 2, muted=False),
-    Chat("@bob", 0, 1, muted=False),
-    Chat("@carol", 0, 0, muted=False),
+    ChatInfo("main", 0, 0, muted=False),
+    ChatInfo("#team", 0, 2, muted=False),
+    ChatInfo("@bob", 0, 1, muted=False),
+    ChatInfo("@carol", 0, 0, muted=False),
 )
 
 
@@ -93,7 +94,7 @@ def test_older_pages_are_asked_for_once_as_one_scrolls() -> None:
     navigation.scroll(me.screen, 5)
     (ask,) = me.asked("history")
     assert ask.arguments == {"chat": "main", "limit": 100, "before": 1}
-    me.answer(ask, [], Page("main", 0))
+    me.answer(ask, [], MessagesShown("main", 0))
     navigation.scroll(me.screen, 50)
     assert not me.asked("history") and me.screen.feed.at_start
 
@@ -109,19 +110,19 @@ def test_esc_goes_one_step_back_at_a_time() -> None:
 
 
 def test_the_first_unread_message() -> None:
-    me = Me(Chat("main", 40, 60, muted=False))
+    me = Me(ChatInfo("main", 40, 60, muted=False))
     me.load(*(said(id) for id in range(1, 101)))
     navigation.first_unread(me.screen)
     assert any("new from here" in row for row in me.rows())
 
 
 def test_the_first_unread_message_that_is_not_kept() -> None:
-    me = Me(Chat("main", 400, 600, muted=False))
+    me = Me(ChatInfo("main", 400, 600, muted=False))
     me.load(*(said(id) for id in range(901, 1001)), more=True)
     navigation.first_unread(me.screen)
     (ask,) = me.asked("history")
     assert ask.arguments["around"] == 401
-    me.answer(ask, [said(id) for id in range(350, 451)], Page("main", 101))
+    me.answer(ask, [said(id) for id in range(350, 451)], MessagesShown("main", 101))
     assert any("new from here" in row for row in me.rows())
     navigation.escape(me.screen)
     navigation.escape(me.screen)
@@ -133,7 +134,7 @@ def test_a_thread_is_a_view_of_its_own_and_lives() -> None:
     me = ready()
     navigation.open_thread(me.screen, 5)
     (ask,) = me.asked("thread")
-    me.answer(ask, [said(5, "the root"), said(6, "a comment", reply_to=5)], Thread(5, "main", 1))
+    me.answer(ask, [said(5, "the root"), said(6, "a comment", reply_to=5)], ThreadShown(5, "main", 1))
     assert me.rows("title")[0].strip().startswith("main · thread · the root")
     assert me.screen.hint == "answer in this thread, to everyone"
     me.hear(said(200, "another", reply_to=6), said(201, "elsewhere"))
@@ -147,7 +148,9 @@ def test_results_are_stepped_through_and_opened_in_place() -> None:
     navigation.search(me.screen, "needle")
     (run,) = me.wanted(Run)
     assert run.line == "/search needle"
-    answered(me.screen, run.why, "search", [said(900, "a needle", chat="@bob"), said(7)], Page("main", 2), me.now)
+    answered(
+        me.screen, run.why, "search", [said(900, "a needle", chat="@bob"), said(7)], MessagesShown("main", 2), me.now
+    )
     assert "#900" in me.text() and me.screen.feed.selected == 900
     navigation.step(me.screen, -1)
     assert me.screen.feed.selected == 7 and not me.screen.choosing
@@ -155,7 +158,7 @@ def test_results_are_stepped_through_and_opened_in_place() -> None:
     navigation.enter_on_selected(me.screen)
     assert me.screen.view is None and me.screen.open_name == "@bob"
     (ask,) = [ask for ask in me.asked("history") if "around" in ask.arguments]
-    me.answer(ask, [said(id, chat="@bob") for id in range(895, 906)], Page("@bob", 11))
+    me.answer(ask, [said(id, chat="@bob") for id in range(895, 906)], MessagesShown("@bob", 11))
     assert me.screen.feed.selected == 900
 
 
@@ -163,7 +166,7 @@ def test_nothing_found() -> None:
     me = ready()
     navigation.search(me.screen, "needle")
     (run,) = me.wanted(Run)
-    answered(me.screen, run.why, "search", [], Page("main", 0), me.now)
+    answered(me.screen, run.why, "search", [], MessagesShown("main", 0), me.now)
     assert "nothing was found: search · needle" in me.text() and me.screen.view is None
 
 
@@ -186,7 +189,7 @@ def test_a_thread_opens_its_chat_and_what_stood_in_the_line_stays_in_the_other()
     me.screen.typed = "meant for all"
     navigation.open_thread(me.screen, 5, "meant for all")
     (ask,) = me.asked("thread")
-    me.answer(ask, [said(5, "just us", chat="@bob")], Thread(5, "@bob", 0))
+    me.answer(ask, [said(5, "just us", chat="@bob")], ThreadShown(5, "@bob", 0))
     assert me.screen.open_name == "@bob" and me.screen.rooms["main"].draft == "meant for all"
     assert me.rows("title")[0].strip().startswith("@bob · thread · just us")
     assert me.screen.hint == "answer in this thread, to bob"
@@ -196,7 +199,7 @@ def test_a_thread_opens_its_chat_and_what_stood_in_the_line_stays_in_the_other()
 
 
 def test_alt_a_goes_round_all_that_is_unread() -> None:
-    me = Me(*(Chat(name, 0, 0, muted=False) for name in ("main", "#a", "#b", "#c", "@bob")))
+    me = Me(*(ChatInfo(name, 0, 0, muted=False) for name in ("main", "#a", "#b", "#c", "@bob")))
     me.load()
     for id, (name, text) in enumerate((("#a", ""), ("#b", "@alice"), ("#c", ""), ("@bob", "")), 1):
         me.hear(said(id, text, chat=name))

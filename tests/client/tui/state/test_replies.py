@@ -12,27 +12,22 @@ from chat_client.tui.state.incoming import handle
 from chat_client.tui.state.replies import answered, note, refused
 from chat_client.tui.state.screen import Screen
 from chat_client.tui.state.watching import tick
-from chat_server.protocol.events import (
-    Changed,
-    Chat,
-    Event,
-    Found,
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.connection import Notice, Pong
+from chat_server.protocol.messages import Changed, Found, ReadMarker, Sent, ThreadShown
+from chat_server.protocol.messages import MessagesShown as PageOf
+from chat_server.protocol.people import Limit, Muted, PresenceChanged, WhoReport
+from chat_server.protocol.rooms import (
+    ChatCreated,
+    ChatInfo,
+    ChatLeft,
+    Entering,
+    InvitationDeclined,
     Joined,
     Left,
-    Limit,
-    Muted,
-    Notice,
-    Pong,
-    Presence,
-    ReadMarker,
-    Reply,
-    Sent,
-    Thread,
+    RequestDenied,
     TopicChanged,
-    WhoReport,
 )
-from chat_server.protocol.events import Page as PageOf
-from chat_server.protocol.room_replies import ChatCreated, ChatLeft, Entering, InvitationDeclined, RequestDenied
 from tests.client.people import Me, at, said
 
 
@@ -174,7 +169,7 @@ def test_a_change_that_was_typed_is_answered_and_one_by_a_key_told_for_a_moment(
         ("join", Entering("#new", asked=False)),
         ("get_chat_with", PageOf("@zoe", 1)),
         ("history", PageOf("@bob", 1)),
-        ("thread", Thread(5, "@bob", 0)),
+        ("thread", ThreadShown(5, "@bob", 0)),
     ],
 )
 def test_a_late_answer_does_not_take_the_line_from_who_has_typed_on(verb: str, reply: Reply, does: str) -> None:
@@ -196,7 +191,7 @@ def test_a_late_answer_does_not_take_the_line_from_who_has_typed_on(verb: str, r
 
 @pytest.mark.parametrize("first", ["event", "answer"])
 def test_the_answer_to_leaving_a_chat_does_not_go_with_it(first: str) -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("#team", 0, 0, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, muted=False))
     me.load()
     navigation.open_chat(me.screen, "#team")
     me.load(chat="#team")
@@ -214,7 +209,7 @@ CONFIRMED: list[tuple[Event, Callable[[Screen], bool]]] = [
     (said(1, who="alice", seq=9, deleted=True), lambda screen: screen.feed.said[1].message.deleted),
     (ReadMarker("#team", 7), lambda screen: screen.rooms["#team"].unread == 0),
     (Muted("#team", True), lambda screen: screen.rooms["#team"].muted),
-    (Presence("alice", True, "lunch"), lambda screen: screen.away == {"alice": "lunch"}),
+    (PresenceChanged("alice", True, "lunch"), lambda screen: screen.away == {"alice": "lunch"}),
     (TopicChanged("#team", "plans", "alice"), lambda screen: screen.rooms["#team"].topic == "plans"),
     (Joined("#new", "alice"), lambda screen: "#new" in screen.rooms and not screen.invitations),
     (Joined("#team", "carol"), lambda screen: screen.rooms["#team"].members == ["alice", "bob", "carol"]),
@@ -231,8 +226,8 @@ def test_a_change_looks_the_same_whoever_made_it(
 ) -> None:
     """Pushed, or confirmed by the answer to one's own command, which alone tells it in words then."""
     me = Me(
-        Chat("main", 0, 0, muted=False),
-        Chat("#team", 0, 2, muted=False, owner="alice", members=["alice", "bob"]),
+        ChatInfo("main", 0, 0, muted=False),
+        ChatInfo("#team", 0, 2, muted=False, owner="alice", members=["alice", "bob"]),
     )
     me.load(said(1, who="alice"))
     me.screen.invitations = ["#new"]

@@ -1,11 +1,11 @@
 from chat_client.tui.state.room import Room
-from chat_server.protocol.events import Chat
+from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import said
 
 
 def room() -> Room:
     room = Room("main")
-    room.told(Chat(name="main", read=0, unread=0, muted=False))
+    room.told(ChatInfo(name="main", read=0, unread=0, muted=False))
     room.feed.at_end = True
     return room
 
@@ -47,7 +47,7 @@ def test_it_knows_who_spoke_last() -> None:
 
 def test_what_is_read_of_a_part_leaves_the_rest_unread() -> None:
     one = Room("main")
-    one.told(Chat(name="main", read=0, unread=600, muted=False))
+    one.told(ChatInfo(name="main", read=0, unread=600, muted=False))
     one.feed.restart([said(id) for id in range(1, 101)])
     one.loaded = True
     one.marked(40, "alice")

@@ -22,13 +22,14 @@ from chat_client.tui.state.effects import (
 )
 from chat_client.tui.state.screen import Screen
 from chat_client.tui.state.typing import FORMS, answer, chat_named, pasted, submit, type_anyway
-from chat_server.protocol.events import Chat, Expired, Thread
 from chat_server.protocol.help import forms
+from chat_server.protocol.messages import Expired, ThreadShown
+from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
 
 
 def ready() -> Me:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 0, 0, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
     me.load(said(1), said(2, "mine", who="alice"), said(3, reactions={"👍": ["alice"]}))
     me.wanted()
     return me
@@ -239,7 +240,7 @@ def test_text_in_a_thread_answers_it() -> None:
     me = ready()
     navigation.open_thread(me.screen, 1)
     (ask,) = me.asked("thread")
-    me.answer(ask, [said(1)], Thread(1, "main", 0))
+    me.answer(ask, [said(1)], ThreadShown(1, "main", 0))
     submit(me.screen, "in the thread")
     navigation.clicked(me.screen, 1)
     assert me.wanted(Post) == [Post("reply", {"id": 1, "text": "in the thread"})]
@@ -249,7 +250,7 @@ def test_a_thread_whose_beginning_is_gone_is_answered_where_it_can_be() -> None:
     me = ready()
     navigation.open_thread(me.screen, 1)
     (ask,) = me.asked("thread")
-    me.answer(ask, [said(1), said(5, reply_to=1), said(6, reply_to=5)], Thread(1, "main", 2))
+    me.answer(ask, [said(1), said(5, reply_to=1), said(6, reply_to=5)], ThreadShown(1, "main", 2))
     me.hear(Expired("main", [1]))
     submit(me.screen, "to what is left")
     assert me.wanted(Post) == [Post("reply", {"id": 5, "text": "to what is left"})]

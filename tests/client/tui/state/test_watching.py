@@ -3,12 +3,13 @@ import pytest
 from chat_client.sdk.events import Connected, Connecting, Lost
 from chat_client.tui.state import navigation
 from chat_client.tui.state.watching import READ_SECONDS, STATUS_SECONDS, focus, shown, tick
-from chat_server.protocol.events import Chat, Page
+from chat_server.protocol.messages import MessagesShown
+from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
 
 
 def ready() -> Me:
-    me = Me(Chat("main", 0, 0, muted=False))
+    me = Me(ChatInfo("main", 0, 0, muted=False))
     me.load()
     me.hear(said(1), said(2))
     tick(me.screen, me.now)
@@ -73,7 +74,7 @@ def test_what_passed_while_one_looked_elsewhere_is_not_read(away: str) -> None:
     me.hear(*(said(id) for id in range(3, 100)))
     look(me)
     if away == "connection":
-        me.connect(Chat("main", 2, 97, muted=False), resumed=True)
+        me.connect(ChatInfo("main", 2, 97, muted=False), resumed=True)
     focus(me.screen, True, me.now)
     me.screen.help_from = me.screen.feed.anchor = None
     assert look(me, 10) == [] and look(me, 10) == []
@@ -128,7 +129,9 @@ def test_esc_at_the_end_marks_all_as_read() -> None:
 
 
 def test_a_chat_opens_where_one_has_left_off() -> None:
-    me = Me(Chat("main", 0, 0, muted=False), Chat("@bob", 50, 60, muted=False), Chat("@zoe", 50, 2, muted=False))
+    me = Me(
+        ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 50, 60, muted=False), ChatInfo("@zoe", 50, 2, muted=False)
+    )
     me.load()
     navigation.open_chat(me.screen, "@bob")
     me.load(*(said(id, chat="@bob") for id in range(11, 111)), chat="@bob", more=True)
@@ -143,10 +146,10 @@ def test_a_chat_opens_where_one_has_left_off() -> None:
 
 
 def test_more_unread_than_a_page_are_read_from_the_first_one_on() -> None:
-    me = Me(Chat("main", 50, 600, muted=False))
+    me = Me(ChatInfo("main", 50, 600, muted=False))
     (ask,) = me.asked("history")
     assert ask.arguments == {"chat": "main", "limit": 100, "around": 51}
-    me.answer(ask, [said(id) for id in range(51, 151)], Page("main", 100))
+    me.answer(ask, [said(id) for id in range(51, 151)], MessagesShown("main", 100))
     assert "text 51" in me.text() and "text 150" not in me.text()
     assert "around" not in str(me.asked("history"))
 

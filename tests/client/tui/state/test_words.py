@@ -1,9 +1,11 @@
 from chat_client.sdk.codec import REPLIES
 from chat_client.sdk.events import OtherReply, Unknown
 from chat_client.tui.state import words
-from chat_server.protocol import text_replies
-from chat_server.protocol.events import Notice, ReadMarker, WhoReport
-from chat_server.protocol.room_replies import MemberList
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.formats import text
+from chat_server.protocol.messages import ReadMarker
+from chat_server.protocol.people import WhoReport
+from chat_server.protocol.rooms import MemberList
 from tests.client.people import START, at
 
 
@@ -26,4 +28,4 @@ def test_what_this_client_does_not_know_is_told_by_its_fields() -> None:
 
 
 def test_the_server_has_words_for_every_reply_that_this_client_knows() -> None:
-    assert set(REPLIES.values()) <= text_replies.REPLIES.keys()
+    assert set(REPLIES.values()) <= text.REPLIES.keys()

@@ -6,14 +6,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.errors import CODES, Refusal
-from chat_server.protocol import events as e
-from chat_server.protocol import file_replies as f
-from chat_server.protocol import text, text_replies
-from tests.unit.protocol.samples import EVENTS, REPLIES, samples
+from chat_server.protocol import EVENTS
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.connection import HelpText, Pong
+from chat_server.protocol.files import FileChunk, FileInChat, FileList, FileSent, Upload, UploadCancelled
+from chat_server.protocol.formats import text
+from chat_server.protocol.messages import (
+    Changed,
+    DelayedList,
+    DelayedSet,
+    Expired,
+    File,
+    Message,
+    MessagesShown,
+    QuietMessage,
+    ReadMarker,
+    Sent,
+    Talking,
+    ThreadShown,
+)
+from tests.unit.protocol.samples import REPLIES, samples
 from tests.unit.strategies import cleaned
 
 TODAY = "2026-11-21"
-FILE = f.FileInChat(id=7, name="a.png", size=1, sha256="ab", message_id=42, from_="bob", at="2026-11-21T12:00:01.000Z")
+FILE = FileInChat(id=7, name="a.png", size=1, sha256="ab", message_id=42, from_="bob", at="2026-11-21T12:00:01.000Z")
 KINDS = ("    | ", "  ", "+ ", "- ", "* ", "[", "= ")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _MESSAGE = re.compile(r"\[[0-9 :-]{8,19}\] \S+( \S+)?: ")
@@ -40,18 +56,18 @@ def without_more(data: bytes) -> list[str]:
 
 @pytest.mark.parametrize("cls", EVENTS, ids=lambda cls: cls.__name__)
 @given(data=st.data())
-def test_no_text_of_a_user_forges_a_line_in_an_event(cls: type[e.Event], data: st.DataObject) -> None:
+def test_no_text_of_a_user_forges_a_line_in_an_event(cls: type[Event], data: st.DataObject) -> None:
     event = data.draw(samples(cls))
-    first = "[" if cls is e.Message else "* "
-    wanted = [] if cls in (e.ReadMarker, e.Expired) else [first]
-    if isinstance(event, e.FileChunk):
+    first = "[" if cls is Message else "* "
+    wanted = [] if cls in (ReadMarker, Expired) else [first]
+    if isinstance(event, FileChunk):
         wanted = [*(["* "] if event.file else []), "= "]
     assert without_more(text.event(event, TODAY)) == wanted
 
 
 @pytest.mark.parametrize("cls", REPLIES, ids=lambda cls: cls.__name__)
 @given(data=st.data(), label=st.none() | st.just("7f"))
-def test_no_text_of_a_user_forges_a_line_in_a_reply(cls: type[e.Reply], data: st.DataObject, label: str | None) -> None:
+def test_no_text_of_a_user_forges_a_line_in_a_reply(cls: type[Reply], data: st.DataObject, label: str | None) -> None:
     reply = data.draw(samples(cls))
     *items, last = without_more(text.reply(reply, label, TODAY))
     assert last == "+ " and set(items) <= {"  "}
@@ -64,8 +80,8 @@ def test_no_text_of_a_user_forges_a_line_in_a_refusal(words: str, code: str, lab
     assert data.startswith(f"- {'@7f ' if label else ''}{code}: ".encode())
 
 
-@given(samples(e.Message))
-def test_a_message_can_be_told_apart_and_its_text_read_back(message: e.Message) -> None:
+@given(samples(Message))
+def test_a_message_can_be_told_apart_and_its_text_read_back(message: Message) -> None:
     head, *more = text.event(message, TODAY).decode()[:-1].split("\n")
     assert _MESSAGE.match(head) and head.endswith(f" (#{message.id})")
     if not (
@@ -76,44 +92,44 @@ def test_a_message_can_be_told_apart_and_its_text_read_back(message: e.Message) 
 
 
 def test_every_event_and_reply_has_a_rendering() -> None:
-    assert {e.Message, e.FileChunk, *text._EVENTS} == {*EVENTS, e.QuietMessage}
-    assert set(text_replies.REPLIES) == set(REPLIES)
+    assert {Message, FileChunk, *text._EVENTS} == {*EVENTS, QuietMessage}
+    assert set(text.REPLIES) == set(REPLIES)
 
 
 @pytest.mark.parametrize(
     ("reply", "lines"),
     [
-        (e.Sent(42, "2026-11-21T12:00:01.250Z"), "+ sent #42\n"),
-        (e.Changed(42, 50), "+ changed #42\n"),
-        (e.Changed(42, 50, e.Message(42, 50, "main", "bob", "2026-11-21T12:00:01.250Z", text="hi")), "+ changed #42\n"),
-        (e.Changed(42, 50, note="nothing changed: …"), "+ nothing changed: …\n"),
-        (e.Thread(42, "main", 0), "+ 0 comments on #42 in main\n"),
-        (e.Thread(42, "@bob", 1), "+ 1 comment on #42 in @bob\n"),
-        (e.Pong(), "+ pong\n"),
-        (e.HelpText(["/x", "last"]), "  /x\n+ last\n"),
-        (e.DelayedList([]), "+ 0 waiting\n"),
-        (f.Upload(7, 0), "+ upload 7\n"),
-        (f.Upload(7, 32768), "+ upload 7 received 32768\n"),
-        (f.Upload(7, 5, 42, "", e.File(7, "a.png", 5, "ab")), "+ sent #42: file a.png, 5 bytes; /get_file 7\n"),
-        (f.UploadCancelled(7), "+ upload 7 is cancelled; nothing of it was sent\n"),
-        (f.FileSent(7, "a.png", 5 << 20, "ab"), "+ file 7 a.png, 5 MiB, sha256 ab\n"),
-        (f.FileList("main", []), "+ no files in main\n"),
-        (f.FileList("main", [FILE]),
+        (Sent(42, "2026-11-21T12:00:01.250Z"), "+ sent #42\n"),
+        (Changed(42, 50), "+ changed #42\n"),
+        (Changed(42, 50, Message(42, 50, "main", "bob", "2026-11-21T12:00:01.250Z", text="hi")), "+ changed #42\n"),
+        (Changed(42, 50, note="nothing changed: …"), "+ nothing changed: …\n"),
+        (ThreadShown(42, "main", 0), "+ 0 comments on #42 in main\n"),
+        (ThreadShown(42, "@bob", 1), "+ 1 comment on #42 in @bob\n"),
+        (Pong(), "+ pong\n"),
+        (HelpText(["/x", "last"]), "  /x\n+ last\n"),
+        (DelayedList([]), "+ 0 waiting\n"),
+        (Upload(7, 0), "+ upload 7\n"),
+        (Upload(7, 32768), "+ upload 7 received 32768\n"),
+        (Upload(7, 5, 42, "", File(7, "a.png", 5, "ab")), "+ sent #42: file a.png, 5 bytes; /get_file 7\n"),
+        (UploadCancelled(7), "+ upload 7 is cancelled; nothing of it was sent\n"),
+        (FileSent(7, "a.png", 5 << 20, "ab"), "+ file 7 a.png, 5 MiB, sha256 ab\n"),
+        (FileList("main", []), "+ no files in main\n"),
+        (FileList("main", [FILE]),
          "  7  a.png, 1 byte, from bob, 12:00:01 UTC (#42)\n+ 1 file in main; /get_file <file_id> fetches one\n"),
-        (f.FileList("main", [FILE, FILE], "/files main before 7"),
+        (FileList("main", [FILE, FILE], "/files main before 7"),
          "  7  a.png, 1 byte, from bob, 12:00:01 UTC (#42)\n" * 2
          + "+ 2 files in main; /files main before 7 for more\n"),
-        (e.Talking(), "+ lines without a slash go nowhere now\n"),
-        (e.Page("main", 1), "+ 1 message of main\n"),
-        (e.Page("main", 2, unread=3, more="/messages main"),
+        (Talking(), "+ lines without a slash go nowhere now\n"),
+        (MessagesShown("main", 1), "+ 1 message of main\n"),
+        (MessagesShown("main", 2, unread=3, more="/messages main"),
          "+ 2 messages of main, 3 still unread; /messages main for more\n"),
-        (e.Page("@bob", 0, unread=0, more="/history @bob"),
+        (MessagesShown("@bob", 0, unread=0, more="/history @bob"),
          "+ nothing unread in @bob; /history @bob shows what was said\n"),
-        (e.DelayedSet(3, "2026-11-22T12:00:01.250Z"),
+        (DelayedSet(3, "2026-11-22T12:00:01.250Z"),
          "+ delayed message 3 goes out at 2026-11-22 12:00:01 UTC; /cancel_delayed 3 cancels it\n"),
     ],
 )  # fmt: skip
-def test_replies_read_as(reply: e.Reply, lines: str) -> None:
+def test_replies_read_as(reply: Reply, lines: str) -> None:
     assert text.reply(reply, None, TODAY).decode() == lines
 
 
@@ -127,17 +143,17 @@ def test_replies_read_as(reply: e.Reply, lines: str) -> None:
         ({"reply_to": 5, "edited": "2026-11-21T12:00:02.000Z", "delayed": True, "reactions": {"👍": ["bob"]}},
          "hi (on #5) (edited) (delayed) (👍 bob) (#7)"),
         ({"reply_to": 5, "deleted": True, "text": None}, "(deleted) (on #5) (#7)"),
-        ({"text": "a.png", "file": e.File(9, "a.png", 1300, "ab"), "reply_to": 5},
+        ({"text": "a.png", "file": File(9, "a.png", 1300, "ab"), "reply_to": 5},
          "file a.png, 1.3 KiB; /get_file 9 (on #5) (#7)"),
-        ({"text": "a\nb", "file": e.File(9, "a.png", 2, "ab")}, "a (file a.png, 2 bytes; /get_file 9) (#7)\n    | b"),
+        ({"text": "a\nb", "file": File(9, "a.png", 2, "ab")}, "a (file a.png, 2 bytes; /get_file 9) (#7)\n    | b"),
         ({"text": "hi\nthere", "reply_to": 5}, "hi (on #5) (#7)\n    | there"),
     ],
 )  # fmt: skip
 def test_a_message_shows_what_came_of_it(fields: dict[str, Any], line: str) -> None:
     message = {"id": 7, "seq": 9, "chat": "main", "from_": "al", "at": "2026-11-21T12:00:01.250Z", "text": "hi"}
-    assert text.event(e.Message(**{**message, **fields}), TODAY).decode() == f"[12:00:01] main al: {line}\n"
+    assert text.event(Message(**{**message, **fields}), TODAY).decode() == f"[12:00:01] main al: {line}\n"
 
 
 def test_a_label_stands_after_the_mark() -> None:
-    assert text.reply(e.Pong(), "7f", TODAY) == b"+ @7f pong\n"
+    assert text.reply(Pong(), "7f", TODAY) == b"+ @7f pong\n"
     assert text.refusal(Refusal("busy", "later"), "7f") == b"- @7f busy: later\n"

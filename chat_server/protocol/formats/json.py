@@ -1,11 +1,18 @@
 """Events and replies as JSON lines, for programs. The forms are those of `events`; absent fields are left out."""
 
-from msgspec.json import Encoder
+from collections.abc import Callable
+from typing import Any, Union
+
+from msgspec.json import Decoder, Encoder
 
 from chat_server.errors import Refusal
-from chat_server.protocol.events import Event, Reply
+from chat_server.protocol import EVENTS
+from chat_server.protocol.base import Event, Reply
 
 _encode = Encoder().encode
+_events: Any = Union[EVENTS]  # noqa: UP007
+# Raises msgspec.DecodeError.
+decode_event: Callable[[bytes], Event] = Decoder(_events).decode
 
 
 def event(event: Event, label: str | None = None) -> bytes:

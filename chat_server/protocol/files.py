@@ -1,9 +1,64 @@
-"""The commands of files; `commands` says how commands are made."""
+"""Files: uploading, fetching and listing them."""
+
+from msgspec import Struct, field
 
 from chat_server.protocol.arguments import Data, FileName, Id, Key, Sha256, Size, Target
-from chat_server.protocol.table import Command, command
+from chat_server.protocol.base import Command, Event, Reply
+from chat_server.protocol.messages import File
+from chat_server.protocol.table import command
 
-__all__ = ["CancelUpload", "Chunk", "Files", "GetFile", "SendFile"]
+
+class FileChunk(Event, frozen=True, tag="file_chunk"):
+    """Bytes of a file that is fetched, in base64; `file` says with the first ones what it is."""
+
+    id: int
+    offset: int
+    data: str
+    file: File | None = None
+
+
+class Upload(Reply, frozen=True, omit_defaults=True):
+    """How far an upload has come; once it is complete, the message (`id`, `at`) and its file."""
+
+    upload: int
+    received: int
+    id: int | None = None
+    at: str | None = None
+    file: File | None = None
+
+
+class UploadCancelled(Reply, frozen=True, omit_defaults=True):
+    upload: int
+
+
+class FileSent(Reply, frozen=True, omit_defaults=True):
+    """The end of a file that was fetched."""
+
+    id: int
+    name: str
+    size: int
+    sha256: str
+
+
+class FileInChat(Struct, frozen=True):
+    """A file of a chat, and the message that has it."""
+
+    id: int
+    name: str
+    size: int
+    sha256: str
+    message_id: int
+    from_: str = field(name="from")
+    at: str
+
+
+class FileList(Reply, frozen=True, omit_defaults=True):
+    chat: str
+    files: list[FileInChat]
+    more: str | None = None
+
+
+# ---- commands
 
 
 @command(

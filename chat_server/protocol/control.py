@@ -1,0 +1,171 @@
+"""What only the machine itself may say, over the control socket: operators, codes, exports, the audit."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from chat_server.protocol.arguments import Id, Sha256, Username, Word
+from chat_server.protocol.base import Command, Event, Reply
+from chat_server.protocol.table import command
+
+
+class AuditedAct(Event, frozen=True, tag="act"):
+    """What an operator did, as the log of their acts has it; over the control socket alone."""
+
+    id: int
+    at: str
+    who: str
+    act: str
+    whom: str | None = None
+    why: str | None = None
+
+
+class Record(Event, frozen=True, tag="record"):
+    """One thing that is kept of a user; over the control socket alone."""
+
+    kind: str
+    data: dict[str, Any]
+
+
+class OperatorSet(Reply, frozen=True, omit_defaults=True):
+    user: str
+    operator: bool
+
+
+class Operator(Struct, frozen=True, omit_defaults=True):
+    """`by`: the configuration or the command; `note` says why it may do nothing yet."""
+
+    user: str
+    by: str
+    note: str | None = None
+
+
+class OperatorList(Reply, frozen=True, omit_defaults=True):
+    operators: list[Operator]
+
+
+class UserPasswordSet(Reply, frozen=True, omit_defaults=True):
+    user: str
+
+
+class CodeMade(Reply, frozen=True, omit_defaults=True):
+    """The code itself is only with who drew it."""
+
+    code: int
+    expires: str
+    note: str | None = None
+
+
+class CodeRevoked(Reply, frozen=True, omit_defaults=True):
+    code: int
+
+
+class Code(Struct, frozen=True):
+    code: int
+    expires: str
+
+
+class CodeList(Reply, frozen=True, omit_defaults=True):
+    codes: list[Code]
+
+
+class TimeRepaired(Reply, frozen=True, omit_defaults=True):
+    """How many messages and accounts had a time in the future."""
+
+    messages: int
+    users: int
+
+
+class Exported(Reply, frozen=True, omit_defaults=True):
+    user: str
+    records: int
+
+
+class FilesKept(Reply, frozen=True, omit_defaults=True):
+    pass
+
+
+class Acts(Reply, frozen=True, omit_defaults=True):
+    count: int
+
+
+# ---- commands
+
+
+@command("appoint", group="Operators", control=True, help="makes an account an operator", example="/appoint bob")
+class Appoint(Command, frozen=True, tag="appoint"):
+    username: Username
+
+
+@command("dismiss", group="Operators", control=True, help="makes it an ordinary account", example="/dismiss bob")
+class Dismiss(Command, frozen=True, tag="dismiss"):
+    username: Username
+
+
+@command("operators", group="Operators", control=True, help="lists the operators", example="/operators")
+class ListOperators(Command, frozen=True, tag="operators"):
+    pass
+
+
+@command(
+    "set_password",
+    group="Operators",
+    control=True,
+    help="sets an account's password by its hash, ends its tokens and closes its connections",
+    example="/set_password bob $argon2id$...",
+)
+class SetPasswordOf(Command, frozen=True, tag="set_password_of"):
+    username: Username
+    hash: Word
+
+
+@command(
+    "invite_code",
+    group="Operators",
+    control=True,
+    help="lets one account be made with the code of this SHA-256",
+    example=f"/invite_code {'0' * 64}",
+)
+class MakeCode(Command, frozen=True, tag="make_code"):
+    hash: Sha256
+
+
+@command("invite_codes", group="Operators", control=True, help="lists the codes that wait", example="/invite_codes")
+class ListCodes(Command, frozen=True, tag="list_codes"):
+    pass
+
+
+@command("revoke_code", group="Operators", control=True, help="ends a code", example="/revoke_code 3")
+class RevokeCode(Command, frozen=True, tag="revoke_code"):
+    id: Id
+
+
+@command("forget", group="Operators", control=True, help="removes an account and its texts", example="/forget bob")
+class Forget(Command, frozen=True, tag="forget"):
+    username: Username
+
+
+@command("export", group="Operators", control=True, help="all that is kept of a user", example="/export bob")
+class Export(Command, frozen=True, tag="export"):
+    username: Username
+
+
+@command("backup", group="Operators", control=True, help="keeps all files while one is made", example="/backup")
+class Backup(Command, frozen=True, tag="backup"):
+    """Nothing that the database has now is taken off the disk until the connection ends."""
+
+
+@command(
+    "repair_time",
+    group="Operators",
+    control=True,
+    help="dates what lies in the future, after a clock was wrong, with times that have been",
+    example="/repair_time",
+)
+class RepairTime(Command, frozen=True, tag="repair_time"):
+    pass
+
+
+@command("audit", group="Operators", control=True, help="what operators did, oldest first", example="/audit 120")
+class Audit(Command, frozen=True, tag="audit"):
+    after: Id | None = None

@@ -1,0 +1,164 @@
+"""People: who is here, who is away, and who may call a user."""
+
+from msgspec import Struct
+
+from chat_server.protocol.accounts import ActiveBan
+from chat_server.protocol.arguments import OnOff, Reason, Target, Username
+from chat_server.protocol.base import Command, Event, Reply
+from chat_server.protocol.rooms import ChatInfo, Invitation, PendingRequest
+from chat_server.protocol.table import command
+
+
+class PresenceChanged(Event, frozen=True, tag="presence"):
+    user: str
+    online: bool
+    away: str | None = None
+
+
+class Muted(Event, frozen=True, tag="muted"):
+    chat: str
+    muted: bool
+
+
+class Limit(Struct, frozen=True, omit_defaults=True):
+    """How much of a limit is used up; `until`: when it starts again."""
+
+    used: int
+    max: int
+    until: str | None = None
+
+
+class StatusReport(Reply, frozen=True, omit_defaults=True):
+    user: str
+    active: list[str]
+    inactive: list[str]
+    chats: list[ChatInfo]
+    invitations: list[Invitation]
+    join_requests: list[PendingRequest]
+    limits: dict[str, Limit]
+    at: str
+    away: dict[str, str] | None = None
+    ban: ActiveBan | None = None
+    more: str | None = None
+    operator: bool = False
+
+
+class WhoReport(Reply, frozen=True, omit_defaults=True):
+    user: str
+    online: bool
+    at: str
+    last_seen: str | None = None
+    away: str | None = None
+
+
+class AwaySet(Reply, frozen=True, omit_defaults=True):
+    away: str | None = None
+
+
+class MuteSet(Reply, frozen=True, omit_defaults=True):
+    chat: str
+    muted: bool
+
+
+class BlockSet(Reply, frozen=True, omit_defaults=True):
+    user: str
+    blocked: bool
+
+
+class BlockList(Reply, frozen=True, omit_defaults=True):
+    blocked: list[str]
+
+
+class Reported(Reply, frozen=True, omit_defaults=True):
+    user: str
+    reports: int
+    limit: int
+    note: str | None = None
+
+
+class PresenceSet(Reply, frozen=True, omit_defaults=True):
+    presence: bool
+
+
+# ---- commands
+
+
+@command("mute", group="Read", help="marks a chat as one that does not call, on all your devices", example="/mute main")
+class Mute(Command, frozen=True, tag="mute"):
+    chat: Target
+
+
+@command("unmute", group="Read", help="ends /mute", example="/unmute main")
+class Unmute(Command, frozen=True, tag="unmute"):
+    chat: Target
+
+
+@command(
+    "status",
+    group="People",
+    help="who is here, which chats you are in, your limits; after a user, the next users",
+    example="/status",
+)
+class Status(Command, frozen=True, tag="status"):
+    after: Username | None = None
+
+
+@command("who", "whois", group="People", help="whether a user is online, or when last seen", example="/who bob")
+class Who(Command, frozen=True, tag="who"):
+    username: Username
+
+
+@command(
+    "away",
+    "back",
+    group="People",
+    seen_by_others=True,
+    help="says why you are away, until /back; without a text it ends that",
+    example="/away having lunch",
+)
+class Away(Command, frozen=True, tag="away"):
+    text: Reason | None = None
+
+
+@command(
+    "block",
+    "ignore",
+    group="People",
+    help="nothing goes between the two of you any more, and the other's mentions do not call you",
+    example="/block mallory",
+)
+class BlockUser(Command, frozen=True, tag="block"):
+    username: Username
+
+
+@command("unblock", group="People", help="ends /block", example="/unblock mallory")
+class UnblockUser(Command, frozen=True, tag="unblock"):
+    username: Username
+
+
+@command("blocked", group="People", help="lists whom you have blocked", example="/blocked")
+class ListBlocked(Command, frozen=True, tag="blocked"):
+    pass
+
+
+@command(
+    "report",
+    group="People",
+    adds=True,
+    help="reports a user who misbehaves; reports by several users ban for a while",
+    example="/report mallory floods main",
+)
+class Report(Command, frozen=True, tag="report"):
+    username: Username
+    reason: Reason | None = None
+
+
+@command(
+    "presence",
+    group="People",
+    usage={"presence": "<on|off>"},
+    help="whether this connection is told who comes and goes",
+    example="/presence off",
+)
+class SetPresence(Command, frozen=True, tag="presence"):
+    presence: OnOff

@@ -1,0 +1,318 @@
+"""Private chats: making them, inviting, joining, leaving, and who owns them."""
+
+from msgspec import Struct
+
+from chat_server.protocol.arguments import Entrance, RoomName, RoomTarget, Topic, Username
+from chat_server.protocol.base import Command, Event, Reply
+from chat_server.protocol.table import command
+
+
+class Invited(Event, frozen=True, tag="invited"):
+    chat: str
+    by: str
+
+
+class JoinRequest(Event, frozen=True, tag="join_request"):
+    chat: str
+    user: str
+
+
+class Joined(Event, frozen=True, tag="joined"):
+    chat: str
+    user: str
+
+
+class Left(Event, frozen=True, tag="left"):
+    """`by`: who removed the user, None for who left."""
+
+    chat: str
+    user: str
+    by: str | None = None
+
+
+class Approved(Event, frozen=True, tag="approved"):
+    chat: str
+
+
+class Denied(Event, frozen=True, tag="denied"):
+    chat: str
+
+
+class TopicChanged(Event, frozen=True, tag="topic"):
+    """An empty topic: there is none any more."""
+
+    chat: str
+    topic: str
+    by: str
+
+
+class ChatInfo(Struct, frozen=True, omit_defaults=True):
+    """A chat of the user's. `read` is the marker, an id; `members` is told for one-to-one and private chats.
+
+    `more` is the command that lists the members who are not in it.
+    """
+
+    name: str
+    read: int
+    unread: int
+    muted: bool
+    owner: str | None = None
+    topic: str | None = None
+    members: list[str] | None = None
+    more: str | None = None
+
+
+class Invitation(Struct, frozen=True):
+    chat: str
+    by: str
+
+
+class PendingRequest(Struct, frozen=True):
+    """Somebody asks to be let into a chat of the user's."""
+
+    chat: str
+    user: str
+
+
+class ChatCreated(Reply, frozen=True, omit_defaults=True):
+    chat: str
+
+
+class UserInvited(Reply, frozen=True, omit_defaults=True):
+    chat: str
+    user: str
+
+
+class LinkMade(Reply, frozen=True, omit_defaults=True):
+    """`code` is put in for who asked alone: it stands neither in the log nor in the store."""
+
+    chat: str
+    code: str
+    expires: str
+
+    def __repr__(self) -> str:
+        return f"LinkMade({self.chat!r})"
+
+
+class LinksRevoked(Reply, frozen=True, omit_defaults=True):
+    chat: str
+    revoked: int
+
+
+class Entering(Reply, frozen=True, omit_defaults=True):
+    """The user is in the chat; or has asked and waits for the owner's word."""
+
+    chat: str
+    asked: bool = False
+
+
+class InvitationDeclined(Reply, frozen=True, omit_defaults=True):
+    chat: str
+
+
+class RequestApproved(Reply, frozen=True, omit_defaults=True):
+    chat: str
+    user: str
+
+
+class RequestDenied(Reply, frozen=True, omit_defaults=True):
+    chat: str
+    user: str
+
+
+class MemberList(Reply, frozen=True, omit_defaults=True):
+    """`more` is the command for the next ones."""
+
+    chat: str
+    owner: str
+    members: list[str]
+    more: str | None = None
+
+
+class ChatLeft(Reply, frozen=True, omit_defaults=True):
+    chat: str
+
+
+class MemberRemoved(Reply, frozen=True, omit_defaults=True):
+    chat: str
+    user: str
+
+
+class OwnerSet(Reply, frozen=True, omit_defaults=True):
+    chat: str
+    owner: str
+
+
+class TopicShown(Reply, frozen=True, omit_defaults=True):
+    """The topic as it is now; None if there is none."""
+
+    chat: str
+    topic: str | None = None
+
+
+# ---- commands
+
+
+@command(
+    "create_chat",
+    "create",
+    group="Chats",
+    seen_by_others=True,
+    adds=True,
+    usage={"name": "<#name>"},
+    help="makes a private chat, which is yours",
+    example="/create_chat #team",
+)
+class CreateChat(Command, frozen=True, tag="create_chat"):
+    name: RoomName
+
+
+@command(
+    "invite",
+    group="Chats",
+    seen_by_others=True,
+    adds=True,
+    usage={"chat": "<#chat>"},
+    help="invites a user into a chat that you are in",
+    example="/invite #team bob",
+)
+class Invite(Command, frozen=True, tag="invite"):
+    chat: RoomTarget
+    username: Username
+
+
+@command(
+    "invite_link",
+    group="Chats",
+    seen_by_others=True,
+    adds=True,
+    usage={"chat": "<#chat>"},
+    help="makes a code by which anybody may ask to be let in: /join <code>",
+    example="/invite_link #team",
+)
+class InviteLink(Command, frozen=True, tag="invite_link"):
+    chat: RoomTarget
+
+
+@command(
+    "revoke_link",
+    group="Chats",
+    usage={"chat": "<#chat>"},
+    help="ends all codes of a chat",
+    example="/revoke_link #team",
+)
+class RevokeLink(Command, frozen=True, tag="revoke_link"):
+    chat: RoomTarget
+
+
+@command(
+    "join",
+    group="Chats",
+    seen_by_others=True,
+    adds=True,
+    usage={"chat": "<#chat|code>"},
+    also={"chat": "code"},
+    help="accepts an invitation; with a code, asks the owner to be let in",
+    example="/join #team",
+)
+class Join(Command, frozen=True, tag="join"):
+    chat: Entrance
+
+
+@command(
+    "decline",
+    group="Chats",
+    usage={"chat": "<#chat>"},
+    help="refuses an invitation",
+    example="/decline #team",
+)
+class Decline(Command, frozen=True, tag="decline"):
+    chat: RoomTarget
+
+
+@command(
+    "approve",
+    group="Chats",
+    seen_by_others=True,
+    adds=True,
+    usage={"chat": "<#chat>"},
+    help="lets in who asked; for the owner",
+    example="/approve #team carol",
+)
+class Approve(Command, frozen=True, tag="approve"):
+    chat: RoomTarget
+    username: Username
+
+
+@command(
+    "deny",
+    group="Chats",
+    usage={"chat": "<#chat>"},
+    help="refuses who asked; for the owner",
+    example="/deny #team carol",
+)
+class Deny(Command, frozen=True, tag="deny"):
+    chat: RoomTarget
+    username: Username
+
+
+@command(
+    "members",
+    "names",
+    group="Chats",
+    usage={"chat": "<#chat>"},
+    help="who is in a chat, who came first stands first; after a user, the next ones",
+    example="/members #team",
+)
+class Members(Command, frozen=True, tag="members"):
+    chat: RoomTarget
+    after: Username | None = None
+
+
+@command(
+    "leave",
+    "part",
+    group="Chats",
+    usage={"chat": "<#chat>"},
+    help="leaves a chat; the owner's goes to the longest member, and it ends with its last one",
+    example="/leave #team",
+)
+class Leave(Command, frozen=True, tag="leave"):
+    chat: RoomTarget
+
+
+@command(
+    "remove",
+    group="Chats",
+    usage={"chat": "<#chat>"},
+    help="takes a member out of a chat; for the owner",
+    example="/remove #team mallory",
+)
+class Remove(Command, frozen=True, tag="remove"):
+    chat: RoomTarget
+    username: Username
+
+
+@command(
+    "give",
+    group="Chats",
+    usage={"chat": "<#chat>"},
+    help="makes another member the owner of your chat",
+    example="/give #team bob",
+)
+class Give(Command, frozen=True, tag="give"):
+    chat: RoomTarget
+    username: Username
+
+
+@command(
+    "topic",
+    group="Chats",
+    seen_by_others=True,
+    usage={"chat": "<#chat>"},
+    help='what a chat is about: shows it, or sets it ("" takes it away)',
+    example="/topic #team the autumn release",
+)
+class SetTopic(Command, frozen=True, tag="topic"):
+    chat: RoomTarget
+    text: Topic | None = None

@@ -1,25 +1,23 @@
 """The chat-server command."""
 
-import asyncio
 import errno
 import gc
 import io
 import logging
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NoReturn, cast
+from collections.abc import Sequence
+from typing import NoReturn, cast
 
 from chat_server import action_log
 from chat_server.admin import cli
-from chat_server.clock import SystemClock
 from chat_server.errors import StartError
 from chat_server.frontend.acceptor import connections_possible
 from chat_server.line_writer import LineWriter
+from chat_server.runtime import SystemRuntime, thread_refused
 from chat_server.server import Server
 from chat_server.settings import Settings, is_utf8, resolve
 from chat_server.store.data_directory import DataDirectory
-from chat_server.threads import no_thread
 
 log = logging.getLogger("chat.server")
 
@@ -92,10 +90,10 @@ def _start(settings: Settings) -> None:
     try:
         sys.stdout, sys.stderr = out, err = LineWriter(sys.stdout.fileno()), LineWriter(sys.stderr.fileno())
     except RuntimeError as error:
-        raise no_thread(error) from None
-    clock = SystemClock()
-    acts = action_log.set_up(clock, err, level=settings.log_level, json=settings.log_format == "json")
-    out.failed = lambda error: log.warning("cannot write the start lines to stdout: %s", error.strerror)
+        raise thread_refused(error) from None
+    runtime = SystemRuntime()
+    actions = action_log.set_up(runtime, err, level=settings.log_level, json=settings.log_format == "json")
+    out.on_failure = lambda error: log.warning("cannot write the start lines to stdout: %s", error.strerror)
     connections_max = connections_possible(settings.connections_max)
     directory = DataDirectory(settings.data_dir)
     # What stands now stays for ever, and messages make no cycles: look for garbage seldom.
@@ -104,27 +102,19 @@ def _start(settings: Settings) -> None:
     # The writer asks for the interpreter anew after each statement: beside transfers of files it would wait 5 ms.
     sys.setswitchinterval(0.0005)
     try:
-        _loop_runner()(_serve(settings, clock, directory, acts, connections_max))
+        runtime.run(_serve(settings, runtime, directory, actions, connections_max))
     finally:
         directory.close()
 
 
-def _loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run
-    return uvloop.run
-
-
 async def _serve(
     settings: Settings,
-    clock: SystemClock,
+    runtime: SystemRuntime,
     directory: DataDirectory,
-    action_log: action_log.ActionLog,
+    actions: action_log.ActionLog,
     connections_max: int,
 ) -> None:
-    server = Server(settings, clock, directory, action_log, connections_max)
+    server = Server(settings, runtime, directory, actions, connections_max)
     await server.run(lambda summary: print(summary, flush=True))
 
 

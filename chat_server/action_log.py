@@ -1,10 +1,9 @@
-"""The log of actions: one line for each command, who, what, with what result, in how long. Never what was written.
+"""The log of actions: a line a command says who did what, with which result, in what time; never what was written.
 
-Lines are gathered and written once a turn: logging must not cost a message more than storing it does. Nor does it wait
-for who reads it: see `line_writer`.
+The lines of one turn of the loop are written together, so that logging a message costs less than storing it. Nor does
+logging wait for whoever reads the log: see `line_writer`.
 """
 
-import asyncio
 import io
 import logging
 from collections import Counter
@@ -13,16 +12,16 @@ from typing import Any
 
 import msgspec
 
-from chat_server.clock import Clock
 from chat_server.line_writer import LineWriter
 from chat_server.protocol.times import iso
+from chat_server.runtime import Clock, Runtime
 
 _encode = msgspec.json.Encoder().encode
 
 
 class ActionLog:
-    def __init__(self, clock: Clock, *, json: bool, enabled: bool, stream: io.TextIOBase) -> None:
-        self._clock = clock
+    def __init__(self, runtime: Runtime, *, json: bool, enabled: bool, stream: io.TextIOBase) -> None:
+        self._runtime = runtime
         self._stream = stream
         self._render: Callable[..., str] = _as_json if json else _as_text
         self._enabled = enabled
@@ -30,17 +29,17 @@ class ActionLog:
         self.refusals: Counter[str] = Counter()  # by code, since the start
 
     def add(self, who: str, what: str, result: str, seconds: float, session: int, address: str) -> None:
-        """`what` is the verb, `result` is ok or the code of the refusal. Called on the loop."""
+        """`what` is the verb, `result` is ok or the code of the refusal. MUST be called on the loop."""
         if result != "ok":
             self.refusals[result] += 1
         if not self._enabled:
             return
         if not self._lines:
-            asyncio.get_running_loop().call_soon(self.flush)
+            self._runtime.call_soon(self.flush)
         self._lines.append((who, what, result, seconds, session, address))
 
     def flush(self) -> None:
-        at = iso(self._clock.now_ms())
+        at = iso(self._runtime.now_ms())
         text = "".join([self._render(at, *line) for line in self._lines])
         self._lines.clear()
         self._stream.write(text)
@@ -58,7 +57,7 @@ def _as_json(at: str, who: str, what: str, result: str, seconds: float, session:
 
 
 class _Formatter(logging.Formatter):
-    """The same form for all other lines: time, level, where from, what."""
+    """All other lines have the same form: time, level, logger, text."""
 
     def __init__(self, clock: Clock, *, json: bool) -> None:
         super().__init__()
@@ -74,16 +73,16 @@ class _Formatter(logging.Formatter):
         return "\n".join(filter(None, (f"{at} {record.levelname} {record.name} {text}", trace)))
 
 
-def set_up(clock: Clock, stream: LineWriter, *, level: str, json: bool) -> ActionLog:
-    """Logging of the whole process goes to the stream in one form."""
+def set_up(runtime: Runtime, stream: LineWriter, *, level: str, json: bool) -> ActionLog:
+    """Send the logging of the whole process to the stream, in one form."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_Formatter(clock, json=json))
+    handler.setFormatter(_Formatter(runtime, json=json))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
-    def told(dropped: int) -> str:
+    def drop_notice(dropped: int) -> str:
         text = "%d lines of the log were dropped: nobody took them"
         record = logging.LogRecord("chat.log", logging.WARNING, "", 0, text, (dropped,), None)
         return handler.format(record) + "\n"
 
-    stream.told = told
-    return ActionLog(clock, json=json, enabled=level in ("debug", "info"), stream=stream)
+    stream.drop_notice = drop_notice
+    return ActionLog(runtime, json=json, enabled=level in ("debug", "info"), stream=stream)

@@ -1,34 +1,34 @@
-"""The room on the disk of the data directory: how much of it stays free, and a spare file for when there is none.
+"""The room on the disk of the data directory: a reserve that stays free, and a spare file for when nothing is.
 
-New content is refused while less than `--disk-reserve` is free. Other programs can still fill the disk; then the spare
-file is given up, piece by piece, so that deleting and expiry, which write before they free anything, go on.
+New content is refused while less than `--disk-reserve` is free. Other programs can still fill the disk. Then the spare
+file is given up piece by piece, since deleting and expiry have to write before they free anything.
 """
 
 import logging
 import os
 from pathlib import Path
 
-from chat_server.clock import Clock
 from chat_server.errors import Refusal, not_done
+from chat_server.runtime import Clock
 
 log = logging.getLogger("chat.space")
 
 SPARE = "spare"
-# SQLite writes this much first.
+# SQLite's log, into which everything is written first.
 LOG = "chat.db-wal"
 # Removing 2,000 messages of 4 KB overwrites about 12 MB in SQLite's log.
 SPARE_BYTES_MAX = 16 << 20
-# Of a small disk the spare file takes no more than this part.
+# The spare file takes no more than one part in so many of a small disk.
 SPARE_PART = 16
 PIECE_BYTES_MIN = 64 << 10
-# SQLite's log and its index, and what a start stores.
+# What a start needs for SQLite's log, its index and what it stores.
 START_BYTES = 256 << 10
-# A look at the disk costs 2 µs, too much for each command; in this time even a fast disk does not take much.
+# A look at the disk costs 2 µs, too much for each command. In this time not even a fast disk takes much.
 LOOK_SECONDS = 0.01
 
 
 class Space:
-    """Nothing here raises for a disk that cannot be asked: its fault shows when it is written to."""
+    """Nothing here raises for a disk that cannot be asked: its fault shows when something is written to it."""
 
     def __init__(self, directory: Path, reserve_bytes: int, clock: Clock) -> None:
         self.reserve_bytes = reserve_bytes
@@ -39,7 +39,7 @@ class Space:
         self._piece_bytes = PIECE_BYTES_MIN
         free_bytes, total_bytes = _free_and_total(directory)
         self._spare_bytes = min(SPARE_BYTES_MAX, reserve_bytes, total_bytes // SPARE_PART)
-        # The log of a run that was killed is room that this one writes to again.
+        # The log that a killed run left is room, too: SQLite writes over it.
         there = free_bytes + _size(directory / LOG)
         if there < START_BYTES:
             self._shrink_spare(START_BYTES - there)
@@ -49,12 +49,12 @@ class Space:
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             self._free_bytes, _ = _free_and_total(self._directory)
-            # What is missing of the spare file is not for new content.
+            # New content may not take the room that the spare file still needs.
             self._kept_bytes = self.reserve_bytes + max(0, self._spare_bytes - _size(self._spare))
         return self._free_bytes
 
     def has_room(self, wanted_bytes: int = 0) -> bool:
-        """Whether new content may be taken in."""
+        """Whether so much new content may be taken in."""
         return not self.reserve_bytes or self.free_bytes() - wanted_bytes >= self._kept_bytes
 
     def look_again(self) -> None:
@@ -62,10 +62,10 @@ class Space:
         self._looked = float("-inf")
 
     def give_up_spare(self) -> bool:
-        """Make some of the spare file's room free; False if there is none left.
+        """Free some of the spare file's room; False if none is left.
 
         The first piece is small, since deleting a message takes little and may be asked for often. Other programs may
-        take that room, too; so each further piece is twice as large as the one before.
+        take the room as well, so each further piece is twice as large as the one before.
         """
         piece_bytes, self._piece_bytes = self._piece_bytes, self._piece_bytes * 2
         return self._shrink_spare(piece_bytes)
@@ -86,14 +86,14 @@ class Space:
         return True
 
     def keep_spare(self) -> None:
-        """Make the spare file where there is room for it. MUST be called every now and then."""
+        """Make the spare file if there is room for it. MUST be called every now and then."""
         self._piece_bytes = PIECE_BYTES_MIN
         missing = self._spare_bytes - _size(self._spare)
         if missing > 0 and self.free_bytes() >= self.reserve_bytes + missing:
             self._grow_spare(self._spare_bytes)
 
     def take_back(self) -> None:
-        """At the stop: keep the room that this run had on a full disk for the next run."""
+        """At the stop on a full disk, keep for the next run the room that this one had."""
         self.look_again()
         size = _size(self._spare)
         self._grow_spare(min(self._spare_bytes, size + self.free_bytes()))
@@ -113,7 +113,7 @@ class Space:
 
 
 def _free_and_total(directory: Path) -> tuple[int, int]:
-    """In bytes, for users other than root."""
+    """In bytes, as users other than root may use them."""
     try:
         found = os.statvfs(directory)
     except OSError:

@@ -1,7 +1,8 @@
-"""Lines to a descriptor, on a thread of its own: while nobody takes them, only this thread waits.
+"""A text stream that writes on a thread of its own, so that nothing else waits while nobody reads it.
 
-A terminal that was stopped with Ctrl-S or a pipe that nobody reads would hold up the whole server after 64 KiB. The
-queue is bounded; lines past the bound are dropped and counted, and the count is told once lines are taken again.
+A terminal that was stopped with Ctrl-S, or a pipe that nobody reads, would otherwise hold up the whole server after
+64 KiB. The queue is bounded. Lines past the bound are dropped and counted; the count is written once lines are taken
+again.
 """
 
 import atexit
@@ -12,27 +13,27 @@ import threading
 from collections.abc import Callable
 
 WAITING_BYTES_MAX = 1 << 20
-# At the end of the program, lines that wait have so long to be taken.
+# At the end of the program the lines that wait have so long to be taken.
 DRAIN_SECONDS = 0.3
 
 
 class LineWriter(io.TextIOBase):
     """A text stream that never blocks and never fails.
 
-    `told` makes the line that says how many were dropped, `failed` is told why some could not be written; both are
-    called on the thread.
+    `drop_notice` makes the line that says how many lines were dropped; `on_failure` is called with the error if some
+    could not be written. Both are called on the writing thread.
     """
 
     def __init__(
         self,
         descriptor: int,
         *,
-        told: Callable[[int], str] = "{} lines were dropped\n".format,
-        failed: Callable[[OSError], object] = lambda error: None,
+        drop_notice: Callable[[int], str] = "{} lines were dropped\n".format,
+        on_failure: Callable[[OSError], object] = lambda error: None,
     ) -> None:
         self._descriptor = descriptor
-        self.told = told
-        self.failed = failed
+        self.drop_notice = drop_notice
+        self.on_failure = on_failure
         self._changed = threading.Condition()
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
@@ -62,7 +63,7 @@ class LineWriter(io.TextIOBase):
         return os.isatty(self._descriptor)
 
     def drain(self) -> bool:
-        """Wait until all is written, for a moment at most. Return whether it is."""
+        """Wait for a moment at most until everything is written. Return whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._writing, DRAIN_SECONDS)
 
@@ -73,15 +74,15 @@ class LineWriter(io.TextIOBase):
                 data = b"".join(self._waiting)
                 self._waiting.clear()
                 self._waiting_bytes = 0
-                # The dropped lines came after those that waited.
+                # The lines that were dropped came after those that waited.
                 dropped, self._dropped = self._dropped, 0
                 self._writing = True
             lost = 0
             try:
-                self._write_all(data + (self.told(dropped).encode() if dropped else b""))
+                self._write_all(data + (self.drop_notice(dropped).encode() if dropped else b""))
             except OSError as error:
                 lost = dropped + data.count(b"\n")
-                self.failed(error)
+                self.on_failure(error)
             with self._changed:
                 self._dropped += lost
                 self._writing = False
@@ -94,5 +95,5 @@ class LineWriter(io.TextIOBase):
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
             except BlockingIOError:
-                # Another program made the pipe or terminal that we share with it non-blocking.
+                # Another program shares the pipe or terminal with us, and made it non-blocking.
                 select.select((), (self._descriptor,), ())

@@ -16,7 +16,7 @@ import apsw
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chat_server.clock import ChatTime, Clock
+from chat_server.chat_time import ChatTime
 from chat_server.delivery.hub import Hub
 from chat_server.disk_space import Space, no_room
 from chat_server.errors import Refusal, StartError, not_done
@@ -49,6 +49,7 @@ from chat_server.rules import Executor, read
 from chat_server.rules.context import View
 from chat_server.rules.executor import Executed, Outcome
 from chat_server.rules.outcomes import Then
+from chat_server.runtime import Runtime
 from chat_server.settings import Settings
 from chat_server.store import idempotency_keys
 from chat_server.store.data_directory import Gone, OpenFiles, claim
@@ -56,7 +57,6 @@ from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database, 
 from chat_server.store.identity import begin_incarnation
 from chat_server.store.readers import Reader, Readers
 from chat_server.store.state import State
-from chat_server.threads import started_pool
 from chat_server.transfers import Transfers
 
 log = logging.getLogger("chat.node")
@@ -138,9 +138,9 @@ class Reading:
 
 
 class Node:
-    def __init__(self, settings: Settings, clock: Clock, directory: Path) -> None:
+    def __init__(self, settings: Settings, runtime: Runtime, directory: Path) -> None:
         """Opens the store. Raises StartError."""
-        self.clock = clock
+        self.clock = clock = runtime
         self.limits = _limits(settings)
         # Set once the disk has failed: why. Nothing is acknowledged after that.
         self.failure: str | None = None
@@ -155,12 +155,12 @@ class Node:
         self._executor = Executor(when_unlocked(lambda: open_writer(directory), LOCKED_SECONDS_MAX), clock.monotonic)
         state = self._executor.state
         self.time = ChatTime(clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
-        self._writer = started_pool(1, "writer")
-        self.readers = Readers(directory)
-        self.transfers = Transfers(directory, clock, self.time, self.limits, self.submit)
+        self._writer = runtime.worker("writer")
+        self.readers = Readers(runtime, directory)
+        self.transfers = Transfers(runtime, directory, self.time, self.limits, self.submit)
         self.transfers.failed = self._fail
-        self.passwords = Passwords()
-        guard = SignInGuard(self.time, settings.sign_in_tries)
+        self.passwords = Passwords(runtime)
+        guard = SignInGuard(runtime, self.time, settings.sign_in_tries)
         self.preparer = Preparer(self.readers, self.limits, self.time, self.passwords, guard, self.transfers)
         self.spared = self._spared(state)
         self._identity = self._begin(settings, directory)
@@ -295,11 +295,10 @@ class Node:
 
     async def _execute(self, batch: Batch) -> Executed:
         """Wait for as long as one can while another program keeps the database locked."""
-        loop = asyncio.get_running_loop()
         deadline = self.clock.monotonic() + LOCKED_SECONDS_MAX
         while True:
             try:
-                return await loop.run_in_executor(self._writer, self._execute_here, batch)
+                return await self._writer.run(self._execute_here, batch)
             except LOCKED:
                 log.error("another program keeps the database locked; %d commands wait", len(batch.entries))
                 if self._finishing or self.clock.monotonic() > deadline:
@@ -325,7 +324,7 @@ class Node:
         refused = no_room()
         executed = None
         while executed is None and small:
-            more = await asyncio.get_running_loop().run_in_executor(self._writer, self._make_room)
+            more = await self._writer.run(self._make_room)
             try:
                 executed = await self._execute(replace(batch, entries=small))
             except NoRoom:
@@ -396,11 +395,11 @@ class Node:
 
     async def _scrub(self) -> None:
         """What was erased is soon in no file any more; many erasures together cost one."""
-        loop, wait = asyncio.get_running_loop(), SCRUB_SECONDS
+        wait = SCRUB_SECONDS
         try:
             while self._executor.unclean:
                 await asyncio.sleep(wait)
-                done = await loop.run_in_executor(self._writer, self._executor.scrub)
+                done = await self._writer.run(self._executor.scrub)
                 wait = SCRUB_SECONDS if done else SCRUB_AGAIN_SECONDS
         except DISK_ERRORS as error:
             self._fail(error)
@@ -453,7 +452,7 @@ class Node:
         self.passwords.close()
         self.readers.close()
         self.transfers.close()
-        self._writer.shutdown(wait=True)
+        self._writer.close()
         self._files.close()
         if self._gone:
             self._executor.abandon()

@@ -1,12 +1,11 @@
-"""Hashing and verifying passwords off the loop, a bounded number at a time, by turns; and who may try again when.
+"""Hashing and checking passwords on threads of their own, by turns, and a limit on wrong ones.
 
-A password that nobody waits for is not hashed, and networks take turns, so that five hundred sign-ins of one, or of
-people who have gone, keep nobody else waiting.
+A password that nobody waits for any more is not hashed, and networks take turns. So 500 sign-ins from one network, or
+of people who have left, keep nobody else waiting.
 
-argon2id with m = 19,456 KiB, t = 2, p = 1 (OWASP's first choice): about 20 ms a hash on one core.
+The hash is argon2id with m = 19,456 KiB, t = 2, p = 1 (OWASP's first choice): about 20 ms on one core.
 """
 
-import asyncio
 import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
@@ -17,11 +16,11 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from chat_server.clock import ChatTime
+from chat_server.chat_time import ChatTime
 from chat_server.errors import Refusal
 from chat_server.protocol.times import iso, until
+from chat_server.runtime import Future, Runtime
 from chat_server.settings import Rate
-from chat_server.threads import started_pool
 
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
@@ -30,21 +29,21 @@ THREADS = 2
 WAITING_MAX = 500
 TURNS_MAX = 4 * WAITING_MAX
 TRIED_MAX = 10_000
-# As where from a password was said: over a connection of the account's own.
+# In place of a network, for whoever gives a password while signed in to the account.
 SIGNED_IN = "signed in"
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
 
 
 class Waiter(Protocol):
-    """Who waits for a password to be looked at. `network` is what the address counts as."""
+    """Whoever waits for a password to be hashed or checked. `network` is what the address counts as."""
 
     network: str
 
     def is_there(self) -> bool:
-        """False once it is known that nobody waits any more."""
+        """False once the connection is known to be gone."""
 
     def may_have_left(self) -> bool:
-        """Whether it said that nothing more comes, as scripts do that wait, and people who have gone."""
+        """Whether the peer has ended its side, as people do who leave, but also scripts that wait for the answer."""
 
 
 @dataclass(eq=False)
@@ -53,16 +52,17 @@ class _Job:
     waiter: Waiter
     account: str
     work: Callable[[], Any]
-    done: asyncio.Future[Any]
+    done: Future[Any]
 
 
 class Passwords:
-    def __init__(self, threads: int = THREADS) -> None:
-        self._threads = started_pool(threads, "passwords")
+    def __init__(self, runtime: Runtime, threads: int = THREADS) -> None:
+        self._runtime = runtime
+        self._worker = runtime.worker("passwords", threads)
         self._free = threads
         self._waiting: list[_Job] = []
         self._numbers = itertools.count(1)
-        # When a network, and an account from there, had its last turn; 0 for never.
+        # The number of the last turn of a network, and of an account from that network; 0 if it had none.
         self._turns: Counter[tuple[str, ...]] = Counter()
 
     async def hash(self, waiter: Waiter, account: str, password: str) -> str:
@@ -72,12 +72,12 @@ class Passwords:
         return await self._run(waiter, account, _verify, hash, password)
 
     async def _run(self, waiter: Waiter, account: str, function: Callable[[*Args], R], *args: *Args) -> R:
-        done = asyncio.get_running_loop().create_future()
+        done = self._runtime.future()
         job = _Job(next(self._numbers), waiter, account, partial(function, *args), done)
         self._waiting.append(job)
         if len(self._waiting) > WAITING_MAX:
             self._drop_one()
-        self._go_on()
+        self._start_jobs()
         try:
             result: R = await done
             return result
@@ -86,30 +86,29 @@ class Passwords:
                 self._waiting.remove(job)
 
     def _drop_one(self) -> None:
-        """Of the network that has most of them, one that may have left sooner, and the last one."""
+        """Drop a job of the network that has most: rather one whose peer may have left, and the last of these."""
         counts = Counter(job.waiter.network for job in self._waiting)
         dropped = max(
             self._waiting, key=lambda job: (counts[job.waiter.network], job.waiter.may_have_left(), job.number)
         )
         self._waiting.remove(dropped)
         if not dropped.done.done():
-            dropped.done.set_exception(_busy())
+            dropped.done.set_exception(_busy_refusal())
 
-    def _go_on(self) -> None:
-        while self._free and (job := self._take()) is not None:
+    def _start_jobs(self) -> None:
+        while self._free and (job := self._take_next()) is not None:
             self._free -= 1
-            running = asyncio.get_running_loop().run_in_executor(self._threads, job.work)
-            running.add_done_callback(partial(self._ended, job))
+            self._worker.run(job.work).add_done_callback(partial(self._finish, job))
 
-    def _take(self) -> _Job | None:
-        """The next one: networks by turns, of one network those first who are surely there, and accounts by turns."""
+    def _take_next(self) -> _Job | None:
+        """Networks take turns. Within one, peers that are surely there come first, then accounts take turns."""
         while self._waiting:
-            job = min(self._waiting, key=self._place)
+            job = min(self._waiting, key=self._rank)
             self._waiting.remove(job)
             if job.done.done():
                 continue
             if not job.waiter.is_there():
-                job.done.set_exception(_busy())
+                job.done.set_exception(_busy_refusal())
                 continue
             if len(self._turns) > TURNS_MAX:
                 self._turns.clear()
@@ -118,31 +117,31 @@ class Passwords:
         self._turns.clear()
         return None
 
-    def _place(self, job: _Job) -> tuple[int, bool, int, int]:
+    def _rank(self, job: _Job) -> tuple[int, bool, int, int]:
         network = job.waiter.network
         return self._turns[(network,)], job.waiter.may_have_left(), self._turns[network, job.account], job.number
 
-    def _ended(self, job: _Job, running: "asyncio.Future[Any]") -> None:
+    def _finish(self, job: _Job, running: Future[Any]) -> None:
         self._free += 1
         if not job.done.done() and not running.cancelled():
             if error := running.exception():
                 job.done.set_exception(error)
             else:
                 job.done.set_result(running.result())
-        self._go_on()
+        self._start_jobs()
 
     def close(self) -> None:
         while self._waiting:
             self._waiting.pop().done.cancel()
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._worker.close()
 
 
-def _busy() -> Refusal:
+def _busy_refusal() -> Refusal:
     return Refusal("busy", "many people are signing in just now; try again in a few seconds")
 
 
 def hash_now(password: str) -> str:
-    """The hash, at once: for a program that has nothing else to do."""
+    """Hash it on this thread, for a program that has nothing else to do."""
     return _HASHER.hash(password)
 
 
@@ -154,33 +153,36 @@ def _verify(hash: str, password: str) -> bool:
 
 
 class _Tries:
-    def __init__(self, elapsed_ms: int) -> None:
+    def __init__(self, runtime: Runtime, elapsed_ms: int) -> None:
         self.failures = 0
         self.last_ms = elapsed_ms
-        self.lock = asyncio.Lock()
+        self.lock = runtime.lock()
 
 
 class SignInGuard:
-    """Counts wrong passwords for an account: apart from the others for who is signed in, and for each known network.
+    """Limits wrong passwords for an account.
 
-    So nobody who guesses keeps out who has been in. Which networks these are stands in the store.
+    Tries by somebody who is signed in to it, and those from each network that the account is known to come from, are
+    counted apart from all others. So a stranger who guesses does not lock the owner out. The store knows the networks.
+
     Past the limit each further try has to wait, twice as long each time, up to the window. Tries that count together
-    are made one after the other, so that many at once are not all let through.
+    are made one after the other, or many at once would all pass the limit.
     """
 
-    def __init__(self, time: ChatTime, rate: Rate | None) -> None:
+    def __init__(self, runtime: Runtime, time: ChatTime, rate: Rate | None) -> None:
+        self._runtime = runtime
         self._time = time
         self._rate = rate
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
 
     async def check(self, account: str, apart: str | None, verify: Callable[[], Awaitable[bool]]) -> bool:
-        """Whether `verify` finds the password right. Refusal `too_fast` with the time, before it is asked at all.
+        """Whether `verify` finds the password right. Raises Refusal `too_fast` without asking it.
 
         `apart` is SIGNED_IN, a network that is known for the account, or None.
         """
         if self._rate is None:
             return await verify()
-        tries = self._of(account, apart or "")
+        tries = self._tries_of(account, apart or "")
         async with tries.lock:
             self._refuse_too_fast(account, tries, self._rate)
             right = await verify()
@@ -191,9 +193,10 @@ class SignInGuard:
                 tries.last_ms = self._time.now().elapsed_ms
         return right
 
-    def _of(self, account: str, apart: str) -> _Tries:
-        """What has not been used for longest goes when there are too many."""
-        tries = self._tries.setdefault((account, apart), _Tries(self._time.now().elapsed_ms))
+    def _tries_of(self, account: str, apart: str) -> _Tries:
+        """The least recently used ones are forgotten when there are too many."""
+        fresh = _Tries(self._runtime, self._time.now().elapsed_ms)
+        tries = self._tries.setdefault((account, apart), fresh)
         self._tries.move_to_end((account, apart))
         if len(self._tries) > TRIED_MAX:
             self._tries.popitem(last=False)

@@ -1,6 +1,7 @@
 """The server around the sessions: what listens, who has stalled, the metrics, and stopping in order."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
@@ -14,7 +15,6 @@ from chat_server import __version__, metrics
 from chat_server.action_log import ActionLog
 from chat_server.addresses import is_loopback
 from chat_server.admin.control import ControlSocket
-from chat_server.clock import Clock
 from chat_server.errors import Refusal, StartError
 from chat_server.frontend.acceptor import Acceptor
 from chat_server.frontend.listener import listen, renew, tls_context
@@ -23,10 +23,10 @@ from chat_server.frontend.session import Session
 from chat_server.frontend.transport import Transport
 from chat_server.node import Node
 from chat_server.protocol.times import duration
+from chat_server.runtime import Runtime
 from chat_server.settings import Settings
 from chat_server.store import accounts, statistics
 from chat_server.store.data_directory import DataDirectory
-from chat_server.threads import started_pool
 
 log = logging.getLogger("chat.server")
 
@@ -42,7 +42,7 @@ class Server:
     def __init__(
         self,
         settings: Settings,
-        clock: Clock,
+        runtime: Runtime,
         directory: DataDirectory,
         actions: ActionLog,
         connections_max: int,
@@ -54,18 +54,19 @@ class Server:
         self._plain = [] if settings.port is None else listen(settings.host, settings.port)
         self._tls = [] if settings.tls_port is None else listen(settings.host, settings.tls_port)
         self._tls_context = _tls_context(settings)
-        self.node = Node(settings, clock, directory.path)
+        self.node = Node(settings, runtime, directory.path)
         self._settings = settings
-        self._clock = clock
+        self._runtime = runtime
         self._directory = directory
         self._actions = actions
         self._sessions: set[Session] = set()
         self._allowances = Allowances(settings.command_rate, settings.command_burst)
         self._connections_max = connections_max
         self._stalled: dict[Session, tuple[int, float]] = {}
-        self._stop = asyncio.Event()
-        self._begun = clock.monotonic()
-        self._aside = started_pool(1, "metrics")
+        self._stop = runtime.event()
+        self._ended = runtime.event()
+        self._begun = runtime.monotonic()
+        self._aside = runtime.worker("metrics")
         self._control = ControlSocket(self.node, directory.path, settings.text_chars_max, actions)
         self.node.live = self._live
         if settings.metrics_file is not None:
@@ -88,14 +89,19 @@ class Server:
             # What nohup or a shell without job control had ignored at the start stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, obey)
-        running = loop.create_task(self.node.run())
+        running = self._runtime.spawn(self.node.run())
+        running.add_done_callback(lambda _: self._ended.set())
         running.add_done_callback(lambda _: self._stop.set())
-        tasks = [running, loop.create_task(self._watch_stalled()), loop.create_task(self._go_on_writing_metrics())]
+        tasks = [
+            running,
+            self._runtime.spawn(self._watch_stalled()),
+            self._runtime.spawn(self._go_on_writing_metrics()),
+        ]
         started(self._summary(await self._operators()))
         try:
             await self._stop.wait()
             acceptor.close()
-            await self._close(running)
+            await self._close()
         finally:
             self._control.close()
             for task in tasks:
@@ -104,7 +110,7 @@ class Server:
             # The last numbers stay.
             if self._settings.metrics_file is not None:
                 self._write_metrics(self._metrics(self._stored()))
-            self._aside.shutdown(wait=True)
+            self._aside.close()
             self.node.close()
             self._actions.flush()
         if self.node.failure:
@@ -139,8 +145,8 @@ class Server:
         """Close who has taken nothing at all for `stall_ms` of what waits; slow ones are served."""
         limit = self._settings.stall_ms / 1000
         while True:
-            await asyncio.sleep(min(limit / 4, 5.0))
-            now = self._clock.monotonic()
+            await self._runtime.sleep(min(limit / 4, 5.0))
+            now = self._runtime.monotonic()
             seen: dict[Session, tuple[int, float]] = {}
             for session in list(self._sessions):
                 stuck = session.unsent_bytes_if_stuck()
@@ -164,7 +170,7 @@ class Server:
             "deliveries": self.node.hub.deliveries,
             "disk_free_bytes": self.node.space.free_bytes(),
             "disk_reserve_bytes": self.node.space.reserve_bytes,
-            "uptime_seconds": int(self._clock.monotonic() - self._begun),
+            "uptime_seconds": int(self._runtime.monotonic() - self._begun),
         }
 
     def _stored(self) -> dict[str, float]:
@@ -205,30 +211,31 @@ class Server:
             log.error("cannot write the metrics file %s: %s", path, error.strerror)
 
     async def _go_on_writing_metrics(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._settings.metrics_file is not None:
-            await asyncio.sleep(metrics.WRITE_SECONDS)
-            stored = await loop.run_in_executor(self._aside, self._stored)
-            await loop.run_in_executor(self._aside, self._write_metrics, self._metrics(stored))
+            await self._runtime.sleep(metrics.WRITE_SECONDS)
+            stored = await self._aside.run(self._stored)
+            await self._aside.run(self._write_metrics, self._metrics(stored))
 
     # ---- stopping
 
-    async def _close(self, running: "asyncio.Task[None]") -> None:
+    async def _close(self) -> None:
         """What was taken is finished and answered, everybody is told, then the connections end."""
         log.info("stopping: %d connections", len(self._sessions))
         for session in list(self._sessions):
             session.stop_reading()
         self.node.finish()
-        await asyncio.wait([running], timeout=DRAIN_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with self._runtime.timeout(DRAIN_SECONDS):
+                await self._ended.wait()
         for session in list(self._sessions):
             session.fail(Refusal("unavailable", _UNKNOWN))
             session.close("shutdown", "the server stops; come back in a moment")
-        deadline = self._clock.monotonic() + FLUSH_SECONDS
-        while self._sessions and self._clock.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+        deadline = self._runtime.monotonic() + FLUSH_SECONDS
+        while self._sessions and self._runtime.monotonic() < deadline:
+            await self._runtime.sleep(0.01)
         for session in list(self._sessions):
             session.transport.abort()
-        await asyncio.sleep(0)
+        await self._runtime.sleep(0)
         log.info("stopped")
 
     # ---- what is said at the start

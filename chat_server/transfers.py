@@ -1,24 +1,24 @@
-"""Bytes of files on their way to and from the disk.
+"""The bytes of files, on their way to and from the disk.
 
-All of it happens on one thread with its own reading connection: chunks of an upload follow each other, a blob is never
-deleted while it is being put in place, and however many transfers there are, one of them at a time costs the chat
-something. What is taken off the disk is what the store has noted as dropped; what it does not know stays.
+One thread with a reading connection of its own does all of it. So the chunks of an upload follow each other, a blob is
+never deleted while it is being put in place, and however many transfers there are, they cost the chat no more than one.
+Only what the store has noted as dropped is removed from the disk; a file that the store does not know stays.
 """
 
-import asyncio
 import errno
 import logging
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from chat_server.clock import ChatTime, Clock
+from chat_server.chat_time import ChatTime
 from chat_server.errors import Refusal, not_done
 from chat_server.log.entries import CompleteUpload, LeaveUploads, Limits, Logged, Swept
 from chat_server.protocol.files import Chunk, Upload
 from chat_server.rules.context import View
 from chat_server.rules.files import check_chunk
 from chat_server.rules.outcomes import Opened
+from chat_server.runtime import Future, Runtime, Task
 from chat_server.store import files
 from chat_server.store.blobs import Blobs
 from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database
@@ -27,50 +27,49 @@ from chat_server.store.readers import Reader
 log = logging.getLogger("chat.files")
 
 SWEPT_AT_ONCE_MAX = 100
-# Chunks and lines of files of all transfers together: 12.5 MiB a second where each is full. The rest is the chat's.
+# Chunks and lines of files, of all transfers together: 12.5 MiB a second if each is full. The rest is the chat's.
 PIECES_PER_SECOND_MAX = 400
-# The loop wakes to the millisecond and not to the half: so much is made up for.
+# The loop wakes on whole milliseconds, so a turn may come late; delays up to this are made up for.
 CATCH_UP_SECONDS = 0.05
 
 
 class Turns:
-    """So many a second, users by turns: who transfers over 500 connections gets no more than who has one."""
+    """A number of turns a second, shared by users: 500 connections of one user get no more than one of another."""
 
-    def __init__(self, clock: Clock, per_second: float) -> None:
-        self._clock = clock
+    def __init__(self, runtime: Runtime, per_second: float) -> None:
+        self._runtime = runtime
         self._seconds = 1 / per_second
         self._next = 0.0
-        # Who waits, by user; the user who had a turn goes to the end.
-        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
+        # What waits, by user; the user who had a turn goes to the end.
+        self._waiting: dict[int, deque[Future[None]]] = {}
 
     async def wait(self, user_id: int) -> None:
-        if not self._waiting and self._is_due():
+        if not self._waiting and self._take_if_due():
             return
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        mine: Future[None] = self._runtime.future()
         if not self._waiting:
             self._go_on_later()
         self._waiting.setdefault(user_id, deque()).append(mine)
         await mine
 
-    def _is_due(self) -> bool:
-        """Take the next turn, if its time has come."""
-        now = self._clock.monotonic()
+    def _take_if_due(self) -> bool:
+        now = self._runtime.monotonic()
         if now < self._next:
             return False
-        # A loop that was late by a little makes up for it; an idle one saves no more than that up.
+        # A loop that was a little late makes up for it; an idle one saves up no more than that.
         self._next = max(self._next, now - CATCH_UP_SECONDS) + self._seconds
         return True
 
     def _go_on_later(self) -> None:
-        wait = max(0.0, self._next - self._clock.monotonic())
-        asyncio.get_running_loop().call_later(wait, self._go_on)
+        wait = max(0.0, self._next - self._runtime.monotonic())
+        self._runtime.call_later(wait, self._go_on)
 
     def _go_on(self) -> None:
         while self._waiting:
             user_id = next(iter(self._waiting))
             queue = self._waiting[user_id]
             if not queue[0].done():
-                if not self._is_due():
+                if not self._take_if_due():
                     self._go_on_later()
                     return
                 queue[0].set_result(None)
@@ -82,37 +81,38 @@ class Turns:
 
 class Transfers:
     def __init__(
-        self, directory: Path, clock: Clock, time: ChatTime, limits: Limits, submit: Callable[[Logged], None]
+        self, runtime: Runtime, directory: Path, time: ChatTime, limits: Limits, submit: Callable[[Logged], None]
     ) -> None:
         """`submit` puts a command in the log."""
-        self.reader = Reader(directory, "files")
+        self.reader = Reader(runtime, directory, "files")
+        self._runtime = runtime
         self.blobs = Blobs(directory)
         self._time = time
         self._limits = limits
         self._submit = submit
-        # Told of an error after which nothing may be acknowledged any more.
+        # Called with an error after which nothing may be acknowledged any more.
         self.failed: Callable[[Exception], None] = lambda error: None
         self.holders: set[int] = set()  # the sessions that asked for an upload
-        self._sweeping: asyncio.Task[None] | None = None
-        # `turn(user)`: until the next piece of a file may be taken in or read for this user.
-        self.turn = Turns(clock, PIECES_PER_SECOND_MAX).wait
+        self._sweeping: Task[None] | None = None
+        # `turn(user)` waits until the next piece of a file may be taken in or read for this user.
+        self.turn = Turns(runtime, PIECES_PER_SECOND_MAX).wait
 
     # ---- uploads
 
     async def opened(self, upload: Opened) -> Upload:
-        """How much of it is there. What another connection was writing is written by then, and it writes no more."""
+        """How much of the upload is there. A connection that wrote to it before has finished, and writes no more."""
         return Upload(upload.upload, await self.reader.run(lambda db: self.blobs.received(upload.upload, upload.size)))
 
     def left(self, session: int) -> None:
-        """The session is nobody's any more."""
+        """The session's user is gone from it."""
         if session in self.holders:
             self.holders.remove(session)
             self._submit(LeaveUploads(session))
 
     async def chunk(self, user_id: int, session: int, command: Chunk) -> Upload | CompleteUpload:
-        """Take in the next bytes. With the last ones everything is on disk, and its completion is to be logged.
+        """Take in the next bytes. With the last ones the file is on disk, and its completion has to be logged.
 
-        Raises Refusal: nothing of the bytes was taken.
+        Raises Refusal: then none of the bytes were taken.
         """
         await self.turn(user_id)
         try:
@@ -143,7 +143,7 @@ class Transfers:
             if upload.sha256 in ("", sha256):
                 self.blobs.place(upload.id, sha256)
         except OSError:
-            # What an fsync that failed has left behind is not known.
+            # Nobody knows what an fsync that failed has left on the disk.
             discard(db, self.blobs, upload.id)
             raise
         return CompleteUpload(upload.id, sha256)
@@ -151,9 +151,9 @@ class Transfers:
     # ---- what may go
 
     def sweep(self) -> None:
-        """Take off the disk what the store says may go."""
+        """Remove from the disk what the store says may go."""
         if self._sweeping is None:
-            self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
+            self._sweeping = self._runtime.spawn(self._sweep())
 
     async def _sweep(self) -> None:
         try:
@@ -161,20 +161,20 @@ class Transfers:
             if swept:
                 self._submit(Swept(swept))
         except (*DISK_ERRORS, LOCKED, UNOPENED) as error:
-            # Nothing is lost with it: the next sweep looks again.
+            # Nothing is lost: the next sweep looks again.
             log.error("cannot read which files may go: %s", error)
         finally:
             self._sweeping = None
 
     async def keep_all(self) -> None:
-        """For a backup: until `let_go`, every file stays that the database has now."""
+        """For a backup: every file that the database has now stays until `let_go`."""
         await self.reader.run(lambda db: self.blobs.keep())
 
     async def let_go(self) -> None:
         await self.reader.run(lambda db: self._remove_blobs(db, self.blobs.let_go()))
 
     def _remove_blobs(self, db: Database, found: list[str]) -> None:
-        """Those of them that no file has."""
+        """Delete those of them that no file has."""
         for sha256 in found:
             if not files.has_blob(db, sha256):
                 self.blobs.delete(sha256)
@@ -184,14 +184,14 @@ class Transfers:
 
 
 def discard(db: Database, blobs: Blobs, upload: int) -> None:
-    """The upload is over: what it left on the disk goes, but for a blob that a file has."""
+    """Remove what an upload that is over left on the disk, except for a blob that a file has."""
     for blob in blobs.discard(upload):
         if not files.has_blob(db, blob):
             blobs.delete(blob)
 
 
 def remove_dropped(db: Database, blobs: Blobs) -> list[int]:
-    """Take what the store needs no more off the disk; under which numbers it was noted there."""
+    """Remove from the disk what the store no longer needs; return the numbers under which the store noted it."""
     dropped = files.dropped(db, SWEPT_AT_ONCE_MAX)
     for each in dropped:
         try:

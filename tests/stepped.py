@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from chat_server import __main__, clock
+from chat_server import __main__, runtime
 
 AHEAD = Path("clock")
 
 
-class SteppedClock(clock.SystemClock):
+class SteppedRuntime(runtime.SystemRuntime):
     def now_ms(self) -> int:
         return super().now_ms() + int(AHEAD.read_text() if AHEAD.exists() else 0)
 
 
 if __name__ == "__main__":
-    __main__.SystemClock = SteppedClock  # type: ignore[attr-defined]
+    __main__.SystemRuntime = SteppedRuntime  # type: ignore[attr-defined]
     __main__.main()

@@ -9,7 +9,6 @@ import hashlib
 import io
 import os
 import re
-import secrets
 import shutil
 import signal
 import tarfile
@@ -20,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from chat_server.errors import StartError
+from chat_server.runtime import Runtime
 from chat_server.store import backup
 from chat_server.store.blobs import sync
 from chat_server.store.data_directory import FILES, LOCK, OWNER, RESTORING, UPLOADS, DataDirectory
@@ -198,7 +198,7 @@ def _extract(file: IO[bytes], path: Path) -> str:
 # ---- the way back
 
 
-def restore(file: Path, data: str, force: bool, progress: Progress) -> Path:
+def restore(runtime: Runtime, file: Path, data: str, force: bool, progress: Progress) -> Path:
     """Put the chat of a backup into the directory `data`, which nobody may be using. Raises StartError."""
     if not file.is_file():
         raise StartError(f"there is no backup {file}")
@@ -211,7 +211,7 @@ def restore(file: Path, data: str, force: bool, progress: Progress) -> Path:
                 " or replace what is in it with --force"
             )
         _refuse_others(directory.path)
-        _restore(file, directory.path, progress)
+        _restore(runtime, file, directory.path, progress)
         return directory.path
     except backup.Unusable as error:
         raise StartError(f"nothing was restored, {file} cannot be used: {error}") from None
@@ -238,11 +238,11 @@ def _removed(data: Path) -> Iterator[Path]:
             yield data / folder
 
 
-def _restore(file: Path, data: Path, progress: Progress) -> None:
+def _restore(runtime: Runtime, file: Path, data: Path, progress: Progress) -> None:
     with _folder(_PART, data) as work:
         _verify(file, progress, extract_to=work)
         backup.check(work / FILE)
-        backup.begin_history(work / FILE, secrets.token_hex(8))
+        backup.begin_history(work / FILE, runtime.token_hex(8))
         for path in [work, *(path for path in work.rglob("*") if path.is_dir())]:
             sync(path)
         # From here on what was there is gone, until all that is new is there: the mark keeps a server from starting.

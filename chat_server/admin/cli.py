@@ -6,20 +6,18 @@ and then reads by itself: see docs/operations.md.
 """
 
 import argparse
-import asyncio
 import contextlib
 import getpass
 import hashlib
 import logging
 import os
 import pwd
-import secrets
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -27,7 +25,6 @@ from chat_server import settings
 from chat_server.admin import backup
 from chat_server.admin.control import SOCKET, answer, short
 from chat_server.admin.offline import Offline
-from chat_server.clock import SystemClock
 from chat_server.errors import StartError
 from chat_server.frontend.listener import tls_context
 from chat_server.passwords import hash_now
@@ -35,15 +32,17 @@ from chat_server.protocol.arguments import is_one_line
 from chat_server.protocol.file_names import size_told
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import distance, iso
+from chat_server.runtime import SystemRuntime
 from chat_server.settings import Settings
 from chat_server.store.data_directory import TEMPORARY, DataDirectory
 from chat_server.store.database import DISK_ERRORS, FILE, LOCKED, open_unchanged
 from chat_server.store.state import dated_later
 
+T = TypeVar("T")
+
 # What lies no further ahead is no fault of the clock that anybody would see.
 AHEAD_MS_MIN = 1000
 ANSWER_SECONDS = 600.0
-LINES_AT_ONCE = 200
 CODE_BYTES = 24
 KEEP_SECONDS = 20.0
 _BAR_CHARS = 30
@@ -126,7 +125,7 @@ def _run(word: str, given: dict[str, Any]) -> int:
     if word == "restore":
         _refuse_other_user(Path(chosen.data_dir))
         with _progress() as progress:
-            path = backup.restore(Path(given["file"]), chosen.data_dir, given["force"], progress)
+            path = backup.restore(SystemRuntime(), Path(given["file"]), chosen.data_dir, given["force"], progress)
         return _done(f"restored {given['file']} into {path}; start the server")
     if word == "invite" and given["act"] is None:
         return _invite(chosen)
@@ -184,7 +183,7 @@ def _check_times(data: Path) -> Iterator[str]:
     """What of the stored lies in the future; beside a running server too. Nothing is changed, nor migrated."""
     if not (data / FILE).is_file():
         return
-    now_ms = SystemClock().now_ms()
+    now_ms = SystemRuntime().now_ms()
     with contextlib.closing(open_unchanged(data, older=True)) as db:
         at_ms = db.value("SELECT at_ms FROM state")
         if at_ms > now_ms + AHEAD_MS_MIN:
@@ -265,7 +264,7 @@ def _password(given: dict[str, Any]) -> str:
 
 def _invite(chosen: Settings) -> int:
     """The code alone is on stdout, for scripts; only its hash leaves this process."""
-    code = secrets.token_urlsafe(CODE_BYTES)
+    code = SystemRuntime().token_urlsafe(CODE_BYTES)
     told: list[str] = []
     line = f"/invite_code {hashlib.sha256(code.encode()).hexdigest()}"
     with contextlib.closing(_answers(chosen, line.encode())) as lines:
@@ -375,12 +374,10 @@ def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[byt
     _refuse_other_user(path)
     directory = DataDirectory(str(path))
     try:
-        home = Offline(SystemClock(), directory)
+        home = Offline(SystemRuntime(), directory)
         try:
-            answers = answer(home, line, chosen.text_chars_max)
-            with asyncio.Runner() as runner:
-                while data := runner.run(_some(answers)):
-                    yield from data.splitlines(keepends=True)
+            for data, _, _ in _without_loop(answer(home, line, chosen.text_chars_max)):
+                yield from data.splitlines(keepends=True)
         finally:
             home.close()
     finally:
@@ -398,11 +395,14 @@ def _refuse_other_user(path: Path) -> None:
         raise StartError(f"the data directory {path} belongs to the user {name}; run this as that user: sudo -u {name}")
 
 
-async def _some(answers: AsyncIterator[tuple[bytes, str, str]]) -> bytes:
-    """The next lines, nothing at the end: entering the loop for each would take longer than reading it."""
-    found = []
-    async for data, _, _ in answers:
-        found.append(data)
-        if len(found) >= LINES_AT_ONCE:
-            break
-    return b"".join(found)
+def _without_loop(items: AsyncIterator[T]) -> Iterator[T]:
+    """The items of an iterator that never waits, as nothing does where no server runs."""
+    while True:
+        try:
+            next(anext(items).__await__())
+        except StopIteration as stop:
+            yield stop.value
+        except StopAsyncIteration:
+            return
+        else:
+            raise AssertionError("it waits for something")

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from chat_server.clock import ChatTime, Clock, Now
+from chat_server.chat_time import ChatTime, Now
 from chat_server.disk_space import SPARE
 from chat_server.errors import Refusal, StartError
 from chat_server.log.entries import MACHINE, Batch, Entry, Erase, Limits
@@ -19,6 +19,7 @@ from chat_server.protocol.base import Reply
 from chat_server.protocol.times import iso
 from chat_server.rules import Executor, read
 from chat_server.rules.context import View
+from chat_server.runtime import Clock
 from chat_server.store.data_directory import DataDirectory, refuse_lost_database
 from chat_server.store.database import DISK_ERRORS, FILE, Database, NoRoom, open_unchanged, open_writer
 from chat_server.store.state import State, load

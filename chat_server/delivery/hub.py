@@ -10,7 +10,6 @@ from collections.abc import Callable, Container, Iterator, Set
 from contextlib import contextmanager
 from typing import Protocol
 
-from chat_server.clock import Clock
 from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render, room_channel
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
@@ -20,6 +19,7 @@ from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.times import iso
 from chat_server.rules.executor import Executed, Outcome
 from chat_server.rules.outcomes import Ending, Entered, Push
+from chat_server.runtime import Clock
 from chat_server.store.readers import Readers
 
 log = logging.getLogger("chat.delivery")

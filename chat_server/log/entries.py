@@ -288,7 +288,7 @@ def adds(command: Logged | Command) -> bool:
 class Batch(Struct, frozen=True):
     """What one turn took. `number` counts the batches of the log from 1.
 
-    `at_ms` is the wall clock and may be before the last batch's; `elapsed_ms` never is: see `clock`.
+    `at_ms` is the wall clock and may be before the last batch's; `elapsed_ms` never is: see `chat_time`.
     """
 
     number: int

@@ -7,7 +7,7 @@ way to the disk the next one gathers, so the busier the server, the more message
 import asyncio
 from collections import deque
 
-from chat_server.clock import ChatTime
+from chat_server.chat_time import ChatTime
 from chat_server.log.entries import Batch, Entry
 
 # Of one batch. Bounds how long a turn takes, and what is written to one connection at once.

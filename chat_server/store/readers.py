@@ -3,7 +3,6 @@
 What has been begun with a reader goes on with the same one: a connection serves one thread.
 """
 
-import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable
@@ -11,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from chat_server.runtime import Future, Runtime
 from chat_server.store.database import Database, open_reader
-from chat_server.threads import started_pool
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,11 +22,12 @@ SUBMITTED_MAX = 2
 class Reader:
     """Users take turns: who has a hundred things read at once holds nobody else up for more than one of them."""
 
-    def __init__(self, directory: Path, name: str) -> None:
-        self._thread = started_pool(1, f"reader-{name}")
-        self._db = self._thread.submit(open_reader, directory).result()
+    def __init__(self, runtime: Runtime, directory: Path, name: str) -> None:
+        self._runtime = runtime
+        self._thread = runtime.worker(f"reader-{name}")
+        self._db = self._thread.run_blocking(open_reader, directory)
         # What waits, by user; the user who is served goes to the end.
-        self._waiting: dict[int, deque[tuple[asyncio.Future[Any], Callable[[], Any]]]] = {}
+        self._waiting: dict[int, deque[tuple[Future[Any], Callable[[], Any]]]] = {}
         self._submitted = 0
 
     async def run(self, function: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -38,7 +38,7 @@ class Reader:
         self, user_id: int, function: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """The same for a user, when it is the user's turn."""
-        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        done: Future[R] = self._runtime.future()
         job = partial(self._on_snapshot, function, *args, **kwargs)
         self._waiting.setdefault(user_id, deque()).append((done, job))
         self._go_on()
@@ -54,10 +54,10 @@ class Reader:
                 self._waiting[user_id] = jobs
             if not done.done():
                 self._submitted += 1
-                running = asyncio.get_running_loop().run_in_executor(self._thread, job)
+                running = self._thread.run(job)
                 running.add_done_callback(partial(self._has_run, done))
 
-    def _has_run(self, done: "asyncio.Future[Any]", running: "asyncio.Future[Any]") -> None:
+    def _has_run(self, done: Future[Any], running: Future[Any]) -> None:
         self._submitted -= 1
         self._go_on()
         error = None if running.cancelled() else running.exception()
@@ -78,16 +78,16 @@ class Reader:
             self._db.run("END")
 
     def close(self) -> None:
-        self._thread.submit(self._db.close)
-        self._thread.shutdown(wait=True)
+        self._thread.run_blocking(self._db.close)
+        self._thread.close()
 
 
 class Readers:
     """`searcher` is for searches alone, so that nobody who reads waits for what somebody seeks."""
 
-    def __init__(self, directory: Path, count: int = 2) -> None:
-        self._readers = [Reader(directory, str(number)) for number in range(count)]
-        self.searcher = Reader(directory, "search")
+    def __init__(self, runtime: Runtime, directory: Path, count: int = 2) -> None:
+        self._readers = [Reader(runtime, directory, str(number)) for number in range(count)]
+        self.searcher = Reader(runtime, directory, "search")
         self._turn = itertools.cycle(self._readers)
 
     def pick(self) -> Reader:

@@ -301,8 +301,8 @@ MIGRATIONS = (
     UPDATE state SET indexed = 0;
     """,
     """
-    -- How long the chat has lived: see `clock`. It begins where the wall clock stood, so that what is stored until now
-    -- is on its scale.
+    -- How long the chat has lived: see `chat_time`. It begins where the wall clock stood, so that what is stored until
+    -- now is on its scale.
     ALTER TABLE state ADD COLUMN elapsed_ms INTEGER NOT NULL DEFAULT 0;
     UPDATE state SET elapsed_ms = at_ms;
     """,

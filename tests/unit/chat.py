@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chat_server.clock import ChatTime
+from chat_server.chat_time import ChatTime
 from chat_server.errors import Refusal
 from chat_server.log.entries import (
     Accept,

@@ -13,23 +13,23 @@ class FakeClock:
     """A clock that stands still until it is told to go on, or until somebody sets it."""
 
     def __init__(self, now_ms: int = NOON_MS) -> None:
-        self._now_ms = now_ms
-        self._monotonic_ms = 0
+        self.monotonic_ns = 0
+        self._wall_ns = now_ms * 1_000_000
 
     def now_ms(self) -> int:
-        return self._now_ms
+        return self._wall_ns // 1_000_000
 
     def monotonic(self) -> float:
-        return self._monotonic_ms / 1000
+        return self.monotonic_ns / 1e9
 
-    def advance(self, ms: int) -> None:
+    def advance(self, ms: float) -> None:
         """Time passes."""
-        self._now_ms += ms
-        self._monotonic_ms += ms
+        self._wall_ns += round(ms * 1_000_000)
+        self.monotonic_ns += round(ms * 1_000_000)
 
     def step(self, ms: int) -> None:
         """The wall clock alone is set forward, or back."""
-        self._now_ms += ms
+        self._wall_ns += ms * 1_000_000
 
 
 class FakeTransport(asyncio.Transport):

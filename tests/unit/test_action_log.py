@@ -6,7 +6,7 @@ import pytest
 
 from chat_server import action_log
 from chat_server.action_log import ActionLog
-from tests.unit.fakes import FakeClock
+from tests.fake_runtime import FakeRuntime
 
 
 class Stream(io.StringIO):
@@ -21,7 +21,7 @@ class Stream(io.StringIO):
 
 async def test_one_line_an_action_and_one_write_a_turn() -> None:
     stream = Stream()
-    log = ActionLog(FakeClock(), json=False, enabled=True, stream=stream)
+    log = ActionLog(FakeRuntime(), json=False, enabled=True, stream=stream)
     log.add("alice", "send_all", "ok", 0.0012, 3, "192.0.2.1")
     log.add("", "sign_in", "wrong_password", 0.025, 4, "::1")
     assert stream.getvalue() == ""
@@ -35,7 +35,7 @@ async def test_one_line_an_action_and_one_write_a_turn() -> None:
 
 async def test_for_programs_as_json() -> None:
     stream = Stream()
-    log = ActionLog(FakeClock(), json=True, enabled=True, stream=stream)
+    log = ActionLog(FakeRuntime(), json=True, enabled=True, stream=stream)
     log.add("Анна", "send", "ok", 0.001, 3, "::1")
     log.flush()
     assert json.loads(stream.getvalue()) == {
@@ -46,7 +46,7 @@ async def test_for_programs_as_json() -> None:
 
 def test_switched_off_it_says_nothing() -> None:
     stream = Stream()
-    log = ActionLog(FakeClock(), json=False, enabled=False, stream=stream)
+    log = ActionLog(FakeRuntime(), json=False, enabled=False, stream=stream)
     log.add("alice", "send_all", "ok", 0.001, 3, "::1")
     log.flush()
     assert stream.getvalue() == ""
@@ -54,7 +54,7 @@ def test_switched_off_it_says_nothing() -> None:
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_other_lines_have_the_same_form(as_json: bool) -> None:
-    formatter = action_log._Formatter(FakeClock(), json=as_json)
+    formatter = action_log._Formatter(FakeRuntime(), json=as_json)
     try:
         raise ValueError("broken")
     except ValueError as error:

@@ -36,7 +36,7 @@ def test_lines_come_in_order(pipe: tuple[int, int]) -> None:
 
 
 def test_what_nobody_takes_is_bounded_counted_and_told(pipe: tuple[int, int]) -> None:
-    writer = LineWriter(pipe[1], told="and {} more\n".format)
+    writer = LineWriter(pipe[1], drop_notice="and {} more\n".format)
     sent = 4 * WAITING_BYTES_MAX // len(LINE)
     for _ in range(sent):
         writer.write(LINE)
@@ -56,7 +56,9 @@ def test_what_nobody_takes_is_bounded_counted_and_told(pipe: tuple[int, int]) ->
 def test_what_cannot_be_written_is_told_once_it_can(monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, int]) -> None:
     failed: list[str | None] = []
     full = os.open("/dev/full", os.O_WRONLY)
-    writer = LineWriter(full, told="{} are missing\n".format, failed=lambda error: failed.append(error.strerror))
+    writer = LineWriter(
+        full, drop_notice="{} are missing\n".format, on_failure=lambda error: failed.append(error.strerror)
+    )
     writer.write("a\nb\n")
     assert writer.drain()
     writer.write("c\n")

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from chat_server.clock import ChatTime
+from chat_server.chat_time import ChatTime
 from chat_server.errors import Refusal
 from chat_server.passwords import SIGNED_IN, THREADS, TRIED_MAX, WAITING_MAX, Passwords, SignInGuard
 from chat_server.protocol.times import iso
+from chat_server.runtime import SystemRuntime
 from chat_server.settings import Rate
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS, FakeClock
 
@@ -17,7 +18,7 @@ RATE = Rate(3, WINDOW_MS)
 
 @pytest.fixture
 def passwords() -> Iterator[Passwords]:
-    passwords = Passwords()
+    passwords = Passwords(SystemRuntime())
     yield passwords
     passwords.close()
 
@@ -56,7 +57,7 @@ class Queue:
     """One thread, which is busy until `served` lets it go on; what it does then is noted."""
 
     def __init__(self) -> None:
-        self.passwords = Passwords(threads=1)
+        self.passwords = Passwords(SystemRuntime(), threads=1)
         self.go = threading.Event()
         self.order: list[str] = []
         self.tasks: list[asyncio.Task[None]] = []
@@ -140,7 +141,7 @@ class Door:
 
     def __init__(self, rate: Rate | None = RATE) -> None:
         self.clock = FakeClock()
-        self.guard = SignInGuard(ChatTime(self.clock, at_ms=0, elapsed_ms=0), rate)
+        self.guard = SignInGuard(SystemRuntime(), ChatTime(self.clock, at_ms=0, elapsed_ms=0), rate)
         self.looked_at = 0
 
     async def knock(self, apart: str | None = None, account: str = "alice", *, right: bool = False) -> str | None:

@@ -17,6 +17,7 @@ from chat_server.protocol.base import Event
 from chat_server.protocol.formats import json, text
 from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import Entered, Opened, Stale
+from chat_server.runtime import SystemRuntime
 from chat_server.store.readers import Readers
 from chat_server.store.rooms import ids_of_user
 from tests.unit.chat import Chat
@@ -104,7 +105,7 @@ class Room:
     def __init__(self, path: Path, outbox_bytes_max: int, presence_max: int) -> None:
         self.chat = Chat(path)
         self.chat.sign_in("alice", "bob", "carol")
-        self.readers = Readers(path)
+        self.readers = Readers(SystemRuntime(), path)
         self.hub = Hub(
             self.chat.clock, self.readers, IDENTITY, outbox_bytes_max=outbox_bytes_max, presence_max=presence_max
         )

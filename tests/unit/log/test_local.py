@@ -3,7 +3,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.clock import ChatTime
+from chat_server.chat_time import ChatTime
 from chat_server.log import Log
 from chat_server.log.entries import Batch, Due, Entry
 from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX, LocalLog

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from chat_server.clock import ChatTime
+from chat_server.chat_time import ChatTime
 from chat_server.errors import Refusal
 from chat_server.log.entries import CloseAccount, Configure, Entry
 from chat_server.protocol.base import Event

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from chat_server.clock import ChatTime
+from chat_server.chat_time import ChatTime
 from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE, Enter, EnterByToken, LeaveUploads
 from chat_server.protocol.arguments import Sha256

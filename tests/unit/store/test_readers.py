@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_server.runtime import SystemRuntime
 from chat_server.store.database import Database, open_writer
 from chat_server.store.readers import SUBMITTED_MAX, Reader
 
@@ -14,7 +15,7 @@ from chat_server.store.readers import SUBMITTED_MAX, Reader
 @pytest.fixture
 async def reader(tmp_path: Path) -> AsyncIterator[Reader]:
     open_writer(tmp_path).close()
-    reader = Reader(tmp_path, "test")
+    reader = Reader(SystemRuntime(), tmp_path, "test")
     yield reader
     reader.close()
 

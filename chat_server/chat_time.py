@@ -1,44 +1,26 @@
-"""The only source of time. Everything above it is handed a `Clock`, so that a test can hand it a false one.
+"""The two times of a chat: the wall clock, and how long the chat has lived.
 
-Wall-clock times are whole milliseconds since 1970 in UTC (`at_ms`); durations of actions are monotonic seconds.
-
-A chat has two times, which `ChatTime` tells together. `at_ms` is the wall clock: it is shown, stored with messages, and
-compared only with times that people named; it may go back. `elapsed_ms` is how long the chat has lived: every limit,
-ban, delay, life and wait is stored and compared in it, so that no step of the wall clock stretches or shortens one.
+`at_ms` is the wall clock, whole milliseconds since 1970 in UTC. It is shown, stored with messages, and compared only
+with times that people named; it may go back. `elapsed_ms` is how long the chat has lived. Every limit, ban, delay, life
+and wait is stored and compared in it, so that no step of the wall clock stretches or shortens one.
 """
 
 import logging
-import threading
-import time
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
+
+from chat_server.runtime import Clock, Mutex
 
 log = logging.getLogger("chat.clock")
 
-# The wall clock has been set when it differs from what the monotonic clock leads to expect by more than this. NTP slews
-# both alike; less than this is the time that passes between reading the one and the other.
+# The wall clock was set if it differs by more than this from what the monotonic clock leads to expect. NTP slews both
+# alike; a smaller difference is the time that passes between reading the one and reading the other.
 STEP_MS_MIN = 100
 _READINGS = 5
-# Smaller ones follow the wall clock without a word.
+# Smaller steps are followed without a word.
 _LOGGED_MS_MIN = 1000
-# Where a chat begins at the least: 0 means never, and lies longer ago than any duration, also where a machine without
-# a battery begins in 1970.
+# The least `elapsed_ms` of a new chat. 0 means never, and has to lie longer ago than any duration, even on a machine
+# whose clock has no battery and begins in 1970.
 _BEGINNING_MS = 10 * 365 * 86_400_000
-
-
-class Clock(Protocol):
-    def now_ms(self) -> int:
-        """Wall-clock time in milliseconds since 1970, UTC."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go back; only differences mean something."""
-
-
-class SystemClock:
-    def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def monotonic(self) -> float:
-        return time.monotonic()
 
 
 class Now(NamedTuple):
@@ -46,26 +28,26 @@ class Now(NamedTuple):
     elapsed_ms: int
 
     def wall_ms(self, elapsed_ms: int) -> int:
-        """When that is by the wall clock, as it goes now: how an end is shown."""
+        """What the wall clock will show then, as it goes now. Ends are shown so."""
         return self.at_ms + elapsed_ms - self.elapsed_ms
 
 
 class ChatTime:
-    """The two times of a chat while a process runs on it. Any thread may ask.
+    """The two times of a chat while a process runs it. Any thread may ask for them.
 
-    `elapsed_ms` begins with the wall clock's time at which the chat does, so that 0 means never. While the process runs
-    it grows with the monotonic clock; over the stop before it grew by the wall clock's difference, at least 0. A stop
-    during which the clock was set cannot be told from one of another length.
+    `elapsed_ms` of a new chat is the wall clock's time, so that 0 means never. While the process runs, it grows with
+    the monotonic clock. Over the stop before, it grew by the difference of the wall clock, at least by 0; a stop during
+    which the clock was set cannot be told from one of another length.
     """
 
     def __init__(self, clock: Clock, *, at_ms: int, elapsed_ms: int) -> None:
-        """The times are those of the last batch that the store has executed, 0 for a new chat."""
+        """The times are those of the last batch that the store has executed; 0 for a new chat."""
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Mutex()
         self._begun = clock.monotonic()
         now_ms = clock.now_ms()
         self._start_ms = max(elapsed_ms + max(0, now_ms - at_ms), _BEGINNING_MS)
-        # The wall clock's time less how long the chat has lived: changes only when the clock is set.
+        # The wall clock minus how long the chat has lived. It changes only when the clock is set.
         self._offset_ms = now_ms - self._start_ms
         self.steps = 0
         if now_ms <= at_ms - _LOGGED_MS_MIN:
@@ -85,7 +67,10 @@ class ChatTime:
         return self._start_ms + round((self._clock.monotonic() - self._begun) * 1000)
 
     def _look_for_step(self) -> None:
-        """The quickest of some readings counts: who is held up between the two clocks sees a difference, too."""
+        """Follow a step of the wall clock, if there was one.
+
+        The quickest of some readings counts: a thread that is held up between the two clocks sees a difference, too.
+        """
         with self._lock:
             readings = []
             for _ in range(_READINGS):

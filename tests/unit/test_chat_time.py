@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.clock import STEP_MS_MIN, ChatTime, _length
+from chat_server.chat_time import STEP_MS_MIN, ChatTime, _length
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS, FakeClock
 
 STEPS_MS = (HOUR_MS, -HOUR_MS, 30 * DAY_MS, -30 * DAY_MS)

@@ -22,6 +22,17 @@ def of_error(error: ChatError) -> ExitStatus:
     return ExitStatus.REFUSED if isinstance(error, Refused) else ExitStatus.NO_CONNECTION
 
 
+def of_line(error: Exception | None) -> ExitStatus:
+    """Of a line of --plain that was not carried out, whatever the reason; unless that is not known."""
+    is_in_doubt = isinstance(error, ChatError) and error.done is None
+    return ExitStatus.NOT_KNOWN if is_in_doubt else ExitStatus.REFUSED
+
+
+def worse(status: ExitStatus, other: ExitStatus) -> ExitStatus:
+    """Of two lines of --plain. What is not known outweighs the rest: a script that tries again would say it twice."""
+    return status if status == ExitStatus.NOT_KNOWN else other
+
+
 def of_signal(number: int) -> int:
     """As shells tell it of a program that a signal has ended."""
     return 128 + number

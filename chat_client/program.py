@@ -83,7 +83,7 @@ async def _warn_of(chat: Chat) -> None:
     """Warn of the one event that a script which only sends must know: its next start has no token."""
     async for event in chat:
         if isinstance(event, TokenNotKept):
-            _warn(wording.state(event, 0)[0].removeprefix("* "))
+            _warn(wording.state(event, 0))
 
 
 async def _follow(settings: Settings, wanted: str) -> int:
@@ -96,8 +96,9 @@ async def _follow(settings: Settings, wanted: str) -> int:
 async def _plain(settings: Settings) -> int:
     # Imported where it is needed: a script need not wait for it.
     from chat_client.common.desktop import Notifier
-    from chat_client.common.input_history import Past
-    from chat_client.plain.front_end import Plain, may_keep
+    from chat_client.common.input_history import InputHistory
+    from chat_client.common.mentions import Call
+    from chat_client.plain.front_end import Plain
     from chat_client.plain.line_input import Input, Pipe, Prompt
 
     _needs_stdout()
@@ -105,18 +106,18 @@ async def _plain(settings: Settings) -> int:
     async with open_chat(settings, interactive=attended) as chat:
         notifier = Notifier()
 
-        def attend(title: str, body: str) -> None:
+        def ring(call: Call) -> None:
             standard_streams.out("\a")
-            notifier.show(title, body)
+            notifier.show(call.title, call.text)
 
-        calls = (attend,) if settings.notify and attended and at_terminal(sys.stdout) else ()
-        plain = Plain(chat, settings.downloads, standard_streams.out, *calls)
+        rings = (ring,) if settings.notify and attended and at_terminal(sys.stdout) else ()
+        plain = Plain(chat, settings.downloads, standard_streams.out, *rings)
         faults = Faults(settings.data_dir, lambda words: standard_streams.out(f"- {words}\n"))
         asyncio.get_running_loop().set_exception_handler(faults.heard)
         source: Input
         if attended and at_terminal(sys.stdout) and not is_dumb():
-            past = Past(settings.data_dir / "typed", lambda line: may_keep(line, chat))
-            source = Prompt(plain.words, plain.known, past)
+            history = InputHistory(settings.data_dir / "typed", lambda: chat.commands)
+            source = Prompt(plain.prompt, plain.known, lambda: chat.commands, history)
         else:
             source = Pipe(attended)
         return await plain.run(source)

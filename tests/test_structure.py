@@ -92,7 +92,8 @@ DETERMINISTIC = ("protocol/", "rules/", "store/")
 THREADED = ("store/readers.py",)
 # The client's: all that can be tested without a connection, a terminal or a clock.
 PURE = (
-    "common/completion", "common/emoji", "common/local_commands", "common/recency", "common/wording",
+    "common/completion", "common/emoji", "common/local_commands", "common/mentions", "common/recency",
+    "common/typed_lines", "common/wording",
     "sdk/codec", "sdk/position", "sdk/send_queue", "sdk/server_address", "sdk/typed_line",
 )  # fmt: skip
 SCREEN = ("chat_client/tui/state/", "chat_client/tui/render/")

@@ -1,22 +1,25 @@
-"""What was typed, kept between runs: in a file that nobody else may read, bounded, and without secrets."""
+"""The lines that were typed, kept between runs: in a private file, bounded, and without secrets."""
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 from prompt_toolkit.history import History
 
+from chat_client.common.typed_lines import may_be_kept
+from chat_server.protocol.connection import CommandForm
+
 ENTRIES_MAX = 1000
 
 
-class Past(History):
-    """A line of the file is a JSON string. `may_keep`: whether a line may be written there."""
+class InputHistory(History):
+    """A line of the file is a JSON string. `commands` gives the server's table, which says where secrets stand."""
 
-    def __init__(self, path: Path, may_keep: Callable[[str], bool]) -> None:
+    def __init__(self, path: Path, commands: Callable[[], Sequence[CommandForm]]) -> None:
         super().__init__()
-        self._path, self._may_keep = path, may_keep
+        self._path, self._commands = path, commands
 
     def load_history_strings(self) -> Iterable[str]:
         """The newest first."""
@@ -27,7 +30,7 @@ class Past(History):
         return reversed(entries[-ENTRIES_MAX:])
 
     def append_string(self, string: str) -> None:
-        if self._may_keep(string):
+        if may_be_kept(string, self._commands()):
             super().append_string(string)
 
     def store_string(self, string: str) -> None:

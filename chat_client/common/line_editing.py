@@ -4,11 +4,12 @@ A key that is bound to nothing is swallowed whole, and a message says so. EDITOR
 """
 
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Filter, buffer_has_focus, has_completions, is_searching
 from prompt_toolkit.filters.base import Always
@@ -30,7 +31,10 @@ from prompt_toolkit.utils import _CHAR_SIZES_CACHE
 from wcwidth import grapheme_boundary_before, iter_graphemes
 
 from chat_client.common.cells import glyphs
+from chat_client.common.completion import Known, complete
 from chat_client.common.key_decoder import FOCUS_IN, FOCUS_OUT, REPLACEMENT, Keyboard, name
+from chat_client.sdk.typed_line import secret_from
+from chat_server.protocol.connection import CommandForm
 
 # How long a lone Esc is waited on for the rest of a sequence. Keys that belong together come out of Keyboard together.
 ESCAPE_SECONDS = 0.05
@@ -182,7 +186,37 @@ class Glyphs(Processor):
         )
 
 
-def use(
+class HiddenSecrets(Processor):
+    """Shows `*` for what may be a password in the command that is typed."""
+
+    def __init__(self, commands: Callable[[], Sequence[CommandForm]]) -> None:
+        self._commands = commands
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        document, fragments = transformation_input.document, transformation_input.fragments
+        start = secret_from(document.text, self._commands())
+        if start is None:
+            return Transformation(fragments)
+        start -= document.translate_row_col_to_index(transformation_input.lineno, 0)
+        shown: StyleAndTextTuples = [
+            (fragment[0], fragment[1] if place < start or fragment[1] == " " else "*")
+            for place, fragment in enumerate(explode_text_fragments(fragments))
+        ]
+        return Transformation(shown)
+
+
+class Candidates(Completer):
+    """The candidates of `completion`, as prompt_toolkit wants them."""
+
+    def __init__(self, known: Callable[[], Known]) -> None:
+        self._known = known
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        for each in complete(document.text_before_cursor, self._known()):
+            yield Completion(each.text, -each.replaces, display=each.shows, display_meta=each.hint)
+
+
+def set_keys(
     app: Application[Any],
     told: Callable[[str], None],
     suspend: Callable[[], None],

@@ -1,60 +1,231 @@
-"""The commands that the client itself executes, in the form of the server's table, so that one list completes all."""
+"""The table of local commands: the form and the function of each, for both front ends.
 
-from collections.abc import Sequence
-from typing import Any
+The forms are those of the server's table, so that one list completes all. A function acts on a `FrontEnd`, which the
+full screen and --plain implement; it may raise ChatError, which is shown there. ARCHITECTURE.md shows how to add one.
+"""
 
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from chat_client.common import wording
+from chat_client.common.wording import Answer
+from chat_client.sdk.errors import Refused
+from chat_client.sdk.events import Outgoing
+from chat_client.sdk.typed_line import Argument, find
 from chat_server.protocol.connection import CommandForm
 
-
-def _form(
-    usage: str, help: str, example: str, *arguments: dict[str, Any], aliases: tuple[str, ...] = ()
-) -> CommandForm:
-    return CommandForm(usage[1:].split(" ")[0], aliases, usage, help, "Client", example, list(arguments))
+Task = Coroutine[Any, Any, None] | None  # what takes its time; None: it is done
 
 
-def _argument(name: str, kind: str, required: bool = True, rest: bool = False) -> dict[str, Any]:
+class FrontEnd:
+    """What a local command may ask of where it was typed. What a front end lacks it refuses in one line."""
+
+    @property
+    def commands(self) -> Sequence[CommandForm]:
+        """All that there are here, once the server has told its own."""
+        raise NotImplementedError
+
+    @property
+    def outgoing(self) -> Sequence[Outgoing]:
+        """What waits to be sent."""
+        raise NotImplementedError
+
+    def answer(self, answer: Answer) -> None:
+        """Show what a command has done, and what it lists."""
+        raise NotImplementedError
+
+    def ask_server(self, line: str) -> Task:
+        """Have the server execute this line."""
+        raise NotImplementedError
+
+    def open_chat(self, name: str) -> Task:
+        raise NotImplementedError
+
+    def pick_chat(self) -> Task:
+        """Let the user choose the chat to open."""
+        raise NotImplementedError
+
+    def show_keys(self) -> Task:
+        raise NotImplementedError
+
+    def reconnect(self) -> Task:
+        raise NotImplementedError
+
+    def confirm(self) -> Task:
+        """Send what is held."""
+        raise NotImplementedError
+
+    def discard(self) -> Task:
+        """Throw away what is held."""
+        raise NotImplementedError
+
+    def send_file(self, target: str, path: str) -> Task:
+        raise NotImplementedError
+
+    def get_file(self, file_id: int, name: str | None, opens: bool) -> Task:
+        raise NotImplementedError
+
+    def cancel_transfers(self) -> Task:
+        raise NotImplementedError
+
+    def leave(self) -> Task:
+        raise NotImplementedError
+
+
+class LocalCommand(Struct, frozen=True):
+    """`run` takes the front end, and the arguments of the form by their names."""
+
+    form: CommandForm
+    run: Callable[..., Task]
+
+
+LOCAL: dict[str, LocalCommand] = {}  # by their verbs
+# What the client does by itself, and what would be confusing to do by hand.
+HIDDEN = frozenset(("format", "resume", "sign_in", "talk", "chunk", "cancel_upload"))
+Function = TypeVar("Function", bound=Callable[..., Task])
+
+
+def argument(name: str, kind: str, *, required: bool = True, rest: bool = False) -> Argument:
+    """`kind` says what completes it, as in the server's table; with `rest` it takes all that is left of the line."""
     return {"name": name, "kind": kind, "required": required, "rest": rest}
 
 
-OWN = (
-    _form(
-        "/open <chat>",
-        "opens a chat: what you type goes there",
-        "/open @bob",
-        _argument("chat", "target"),
-    ),
-    _form("/reconnect", "tries to connect at once", "/reconnect"),
-    _form("/waiting", "lists what waits to be sent", "/waiting"),
-    _form("/confirm", "sends what is held because it is old", "/confirm"),
-    _form("/discard", "throws away what is held because it is old", "/discard"),
-    _form(
-        "/send_file <target> <path>",
-        "sends a file",
-        "/send_file @bob ~/photo.png",
-        _argument("target", "target"),
-        _argument("path", "path", rest=True),
-    ),
-    _form(
-        "/get_file <id> [name]",
-        "fetches a file into the downloads folder",
-        "/get_file 7",
-        _argument("id", "file"),
-        _argument("name", "word", required=False, rest=True),
-    ),
-    _form(
-        "/open_file <id>",
-        "fetches a file, and the desktop opens it",
-        "/open_file 7",
-        _argument("id", "file"),
-    ),
-    _form("/cancel", "cancels the files on their way", "/cancel"),
-    _form("/quit", "leaves", "/quit", aliases=("close", "exit")),
-)
-# What the client does of itself, and would be confusing to do by hand.
-HIDDEN = frozenset(("format", "resume", "sign_in", "talk", "chunk", "cancel_upload"))
+def local_command(
+    usage: str, help: str, example: str, *arguments: Argument, aliases: tuple[str, ...] = ()
+) -> Callable[[Function], Function]:
+    """Put a function into the table."""
+    form = CommandForm(usage[1:].split(" ")[0], aliases, usage, help, "Client", example, list(arguments))
+
+    def register(function: Function) -> Function:
+        assert find(form.verb, forms()) is None, f"/{form.verb} is there twice"
+        LOCAL[form.verb] = LocalCommand(form, function)
+        return function
+
+    return register
 
 
-def with_own(commands: Sequence[CommandForm], own: Sequence[CommandForm] = OWN) -> list[CommandForm]:
+def forms() -> list[CommandForm]:
+    return [command.form for command in LOCAL.values()]
+
+
+def find_local(word: str) -> LocalCommand | None:
+    """The local command of this verb or alias, with or without its slash."""
+    form = find(word, forms())
+    return LOCAL[form.verb] if form is not None else None
+
+
+def with_local(commands: Sequence[CommandForm]) -> list[CommandForm]:
     """The server's commands with the client's, which take the place of those of the same name."""
-    names = {form.verb for form in own}
-    return [form for form in commands if form.verb not in names | HIDDEN] + list(own)
+    return [form for form in commands if form.verb not in LOCAL.keys() | HIDDEN] + forms()
+
+
+# ---- chats
+
+
+@local_command(
+    "/open <chat>",
+    "opens a chat: what you type goes there; alone it asks which one",
+    "/open @bob",
+    argument("chat", "target", required=False),
+    aliases=("talk",),
+)
+def _open(front_end: FrontEnd, chat: str | None = None) -> Task:
+    return front_end.pick_chat() if chat is None else front_end.open_chat(chat)
+
+
+# ---- what is sent
+
+
+@local_command("/waiting", "lists what waits to be sent", "/waiting")
+def _waiting(front_end: FrontEnd) -> None:
+    front_end.answer(wording.waiting(front_end.outgoing))
+
+
+@local_command("/confirm", "sends what is held because it is old", "/confirm")
+def _confirm(front_end: FrontEnd) -> Task:
+    return front_end.confirm()
+
+
+@local_command("/discard", "throws away what is held because it is old", "/discard")
+def _discard(front_end: FrontEnd) -> Task:
+    return front_end.discard()
+
+
+# ---- files
+
+
+@local_command(
+    "/send_file <target> <path>",
+    "sends a file",
+    "/send_file @bob ~/photo.png",
+    argument("target", "target"),
+    argument("path", "path", rest=True),
+)
+def _send_file(front_end: FrontEnd, target: str, path: str) -> Task:
+    return front_end.send_file(target, path)
+
+
+@local_command(
+    "/get_file <id> [name]",
+    "fetches a file into the downloads folder",
+    "/get_file 7",
+    argument("id", "file"),
+    argument("name", "word", required=False, rest=True),
+)
+def _get_file(front_end: FrontEnd, id: str, name: str | None = None) -> Task:
+    return front_end.get_file(_number(id, "get_file"), name, opens=False)
+
+
+@local_command("/open_file <id>", "fetches a file, and the desktop opens it", "/open_file 7", argument("id", "file"))
+def _open_file(front_end: FrontEnd, id: str) -> Task:
+    return front_end.get_file(_number(id, "open_file"), None, opens=True)
+
+
+@local_command("/cancel", "cancels the files on their way", "/cancel")
+def _cancel(front_end: FrontEnd) -> Task:
+    return front_end.cancel_transfers()
+
+
+# ---- the terminal and the connection
+
+
+@local_command("/keys", "shows all keys", "/keys")
+def _keys(front_end: FrontEnd) -> Task:
+    return front_end.show_keys()
+
+
+@local_command("/reconnect", "tries to connect at once", "/reconnect")
+def _reconnect(front_end: FrontEnd) -> Task:
+    return front_end.reconnect()
+
+
+@local_command(
+    "/help [command]",
+    "lists the commands, or tells how one is used",
+    "/help open",
+    argument("command", "word", required=False),
+)
+def _help(front_end: FrontEnd, command: str | None = None) -> Task:
+    form = find(command, front_end.commands) if command else None
+    if form is not None:
+        front_end.answer(wording.help(form))
+    elif command or not front_end.commands:
+        return front_end.ask_server(f"/help {command or ''}".rstrip())
+    else:
+        front_end.answer(wording.overview(front_end.commands))
+    return None
+
+
+@local_command("/quit", "leaves", "/quit", aliases=("close", "exit"))
+def _quit(front_end: FrontEnd) -> Task:
+    return front_end.leave()
+
+
+def _number(typed: str, verb: str) -> int:
+    """Raises Refused."""
+    digits = typed.removeprefix("#")
+    if not (digits.isascii() and digits.isdigit()):
+        raise Refused("bad_argument", wording.usage(LOCAL[verb].form))
+    return int(digits)

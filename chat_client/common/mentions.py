@@ -1,16 +1,16 @@
-"""Which messages call the user: one rule for the full screen, for --plain, for bells, notifications and counts. Pure.
+"""Which messages call the user: one rule for bells, notifications, highlights and counts.
 
-The server alone says whom a text names (`mentions`): it knows who is in the chat, who has blocked whom and what a name
-ends with. A client that looked for `@alice` in the text by itself rang for people whom alice had blocked.
+The server alone says whom a text names (`mentions`): it knows who is in the chat, who has blocked whom and where a name
+ends. A client that looked for `@alice` in the text by itself rang for people whom alice had blocked.
 """
 
-from collections.abc import Callable
+from msgspec import Struct
 
 from chat_client.common.wording import short
-from chat_client.sdk import clock
-from chat_client.sdk.events import AnyEvent, Connected, Connecting
+from chat_client.sdk.events import AnyEvent, Connected, Connecting, Forgotten
 from chat_server.protocol.messages import Message
 from chat_server.protocol.people import Muted
+from chat_server.protocol.rooms import Invited
 
 APART_SECONDS_MIN = 1.0  # between two calls
 
@@ -25,36 +25,50 @@ def calls(message: Message, me: str) -> bool:
     return mentions(message, me) or (message.chat.startswith("@") and message.from_ != me and not message.deleted)
 
 
-class Calls:
-    """When to ring. `attend` is given a title and a text, on one line each and without control characters."""
+class Call(Struct, frozen=True):
+    """A bell and a notification: a title and a text, on one line each and without control characters."""
 
-    def __init__(self, attend: Callable[[str, str], None], elapsed: Callable[[], float] = clock.elapsed) -> None:
-        self._attend, self._elapsed = attend, elapsed
-        self._live = False  # what was missed calls nobody
+    title: str
+    text: str
+
+
+class Attention:
+    """Which of the events that come ring. What was missed does not, nor do muted chats, nor a message that changes."""
+
+    def __init__(self) -> None:
+        self._is_live = False
+        self._newest = 0  # the highest id of a message so far: what is not above it is no new message
         self._muted: set[str] = set()
-        self._called = -APART_SECONDS_MIN
+        self._called_at = float("-inf")
 
-    def heard(self, event: AnyEvent, me: str) -> None:
+    def call(self, event: AnyEvent, me: str, elapsed: float, watched: bool = False) -> Call | None:
+        """The call of an event that has come. `elapsed` is that of `clock`; `watched`: the user sees it come."""
         match event:
             case Connecting():
-                self._live = False
-            case Connected():
-                self._live = True
-                self._muted = {chat.name for chat in event.signed_in.chats if chat.muted}
-            case Muted():
-                (self._muted.add if event.muted else self._muted.discard)(event.chat)
-            case Message() if self._live and event.seq == event.id:  # an edit or a reaction comes as the message too
-                if calls(event, me) and event.chat not in self._muted:
-                    self._call(event)
+                self._is_live = False
+            case Connected(signed_in=signed_in):
+                self._is_live = True
+                self._newest = max(self._newest, signed_in.seq)
+                self._muted = {chat.name for chat in signed_in.chats if chat.muted}
+            case Forgotten():  # ids begin anew
+                self._newest = 0
+            case Muted(chat=chat, muted=muted):
+                (self._muted.add if muted else self._muted.discard)(chat)
+            case Invited() if self._is_live:
+                return self._paced(Call("invitation", short(f"{event.by} invites you to {event.chat}")), elapsed)
+            case Message():
+                is_new, self._newest = event.id > self._newest, max(self._newest, event.id)
+                if is_new and self._is_live and not watched and calls(event, me) and event.chat not in self._muted:
+                    return self._paced(notification(event), elapsed)
+        return None
 
-    def _call(self, message: Message) -> None:
-        now = self._elapsed()
-        if now - self._called >= APART_SECONDS_MIN:
-            self._called = now
-            self._attend(*called_by(message))
+    def _paced(self, call: Call, elapsed: float) -> Call | None:
+        if elapsed - self._called_at < APART_SECONDS_MIN:
+            return None
+        self._called_at = elapsed
+        return call
 
 
-def called_by(message: Message) -> tuple[str, str]:
-    """The title and the text of a notification."""
+def notification(message: Message) -> Call:
     where = "" if message.chat.startswith("@") else f" in {message.chat}"
-    return short(f"{message.from_}{where}"), short(message.text or "")
+    return Call(short(f"{message.from_}{where}"), short(message.text or ""))

@@ -1,95 +1,248 @@
-"""Events and replies as lines of text, for --plain, --follow and logs. Pure.
+"""Events, replies, states and errors in words: the same words in both front ends.
 
-The words are the server's own (`chat_server.protocol.formats.text`), the times are those of this machine. No control
-character gets through, whatever the server let through.
+The words are the server's own (`chat_server.protocol.formats.text`) where this client knows what is said, and the
+times are those of this machine. A text may have line breaks; no other control character gets through, whatever the
+server let through. `now` is Unix time in seconds. Each front end lays a text out in its own way: `plain.lines` puts the
+marks of the protocol before it, the full screen a sign and a colour.
 """
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
 
 from chat_client.sdk import clock
-from chat_client.sdk.events import Connected, Ended, Forgotten, Lost, OtherReply, Outgoing, TokenNotKept, Unknown
-from chat_client.sdk.local_time import local, local_value
+from chat_client.sdk.errors import Refused
+from chat_client.sdk.events import (
+    AnyEvent,
+    Connected,
+    Ended,
+    Forgotten,
+    Lost,
+    OtherReply,
+    Outgoing,
+    TokenNotKept,
+    Unknown,
+)
+from chat_client.sdk.local_time import local, local_now, local_value
+from chat_client.sdk.transfers import Progress
 from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.connection import Closing, CommandForm
+from chat_server.protocol.file_names import size_told
 from chat_server.protocol.files import Upload
 from chat_server.protocol.formats import text
-from chat_server.protocol.messages import Message, Sent
+from chat_server.protocol.rooms import Approved, Left
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import clock_time, distance
 
 TEXT_CHARS_SHOWN = 60
+CANCEL_HINT = "/cancel cancels it"
+FILE_HINT = "what no message can hold goes as a file: /send_file <target> <path>"
+NOTHING_WAITS = "nothing waits to be sent"
+_CONTINUED = "\n    | "  # what `text` puts before a line that goes on
+
+Kind = Literal["info", "done", "error"]
 
 
-def event(event: Event, now: str) -> list[str]:
-    """`now`: UTC, as the protocol writes times."""
-    if isinstance(event, Unknown):
-        return _lines(f"* {event.name}: {_fields(event.fields)}")
-    return _lines(text.event(event, local(now)).decode())
+class Answer(Struct, frozen=True):
+    """What a command has done, and the items that it lists; `done` is empty where there is nothing but a list."""
+
+    done: str
+    items: tuple[str, ...] = ()
 
 
-def reply(reply: Reply, verb: str, now: str) -> list[str]:
+# ---- what the server says
+
+
+def event(event: Event, me: str, now: float) -> str:
+    """Nothing for what a person has no use for. A message is one line with its place, or several."""
+    match event:
+        case Unknown():
+            return clean(_named(event.name, event.fields))
+        case Left(user=user, by=by) if user == me:
+            return clean(f"{by} removed you from {event.chat}" if by else f"you are no longer in {event.chat}")
+        case Approved():
+            return clean(f"you are in {event.chat} now: /open {event.chat}")
+        case Closing(code="kicked"):
+            return clean(event.reason)
+        case Closing():
+            return clean(f"the server closes: {event.reason}")
+    return clean(_joined(text.event(event, local_now(now))).removeprefix("* "))
+
+
+def reply(reply: Reply, verb: str, now: float) -> Answer:
     if isinstance(reply, OtherReply):
-        return _lines(f"+ {verb} {_fields(reply.fields)}".rstrip())
-    return _lines(text.reply(reply, None, local(now)).decode())
+        return Answer(clean(_named("", reply.fields)) or f"{verb}: done")
+    lines = clean(text.reply(reply, None, local_now(now)).decode()).removesuffix("\n")
+    *items, done = lines.replace(_CONTINUED, "\0").split("\n")
+    return Answer(_broken(done.removeprefix("+ ")), tuple(_broken(item.removeprefix("  ")) for item in items))
 
 
-def _lines(lines: str) -> list[str]:
-    return clean(lines).removesuffix("\n").split("\n") if lines else []
+def _broken(line: str) -> str:
+    return line.replace("\0", "\n")
 
 
-def _fields(fields: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {local_value(str(value), clock.now())}" for name, value in fields.items()).replace(
-        "\n", " "
-    )
+def _joined(lines: bytes) -> str:
+    return lines.decode().removesuffix("\n").replace(_CONTINUED, "\n")
 
 
-def state(state: object, elapsed: float) -> list[str]:
-    """What a person wants to know of the connection's states; `elapsed` is that of `clock`."""
+def _named(name: str, fields: Mapping[str, Any]) -> str:
+    """What this client has no words for: its fields as they are."""
+    said = ", ".join(f"{key}: {_value(value)}" for key, value in fields.items())
+    return f"{name.replace('_', ' ')}{': ' if said and name else ''}{said}".replace("\n", " ")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "; ".join(_value(each) for each in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(each)}" for key, each in value.items())
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else local_value(str(value), clock.now())
+
+
+# ---- the connection
+
+
+def state(state: AnyEvent, elapsed: float) -> str:
+    """What a person wants to know of the connection's state; `elapsed` is that of `clock`."""
     match state:
         case Connected(server=server, signed_in=signed_in, resumed=resumed):
             ban = f"; banned until {clock_time(local(signed_in.ban.until), '')}" if signed_in.ban else ""
-            return _lines(f"* {'back at' if resumed else 'connected to'} {server} as {signed_in.user}{ban}")
+            return _line(f"{'back at' if resumed else 'connected to'} {server} as {signed_in.user}{ban}")
         case Lost(why=why, retry_at=retry_at):
             pause = distance(round(max(0.0, retry_at - elapsed) * 1000))
-            return _lines(f"* no connection: {why}; next try in {pause}, /reconnect tries now".replace("\n", " "))
+            return _line(f"no connection: {why}; next try in {pause}, /reconnect tries now")
         case Ended(code=code, why=why):
-            return [] if code == "closed" else _lines(f"* the connection has ended: {why}".replace("\n", " "))
+            return "" if code == "closed" else _line(f"the connection has ended: {why}")
         case Forgotten():
-            return ["* the server was restored from an older copy: messages that you saw may be gone"]
-        case TokenNotKept(told=told):
-            return _lines(f"* {told}".replace("\n", " "))
-    return []
+            return "the server was restored from an older copy: messages that you saw may be gone"
+        case TokenNotKept(why=why):
+            return _line(f"the token cannot be kept: {why}; sign in anew next time")
+    return ""
 
 
-def outgoing(command: Outgoing, user: str, now: str) -> list[str]:
-    """What became of something that was sent."""
+def lost_chat(chat: str) -> str:
+    """A chat that the user is no longer in."""
+    return _line(f"{chat} is no longer yours")
+
+
+def open_chat(chat: str) -> str:
+    return _line(f"what you type goes to {chat}")
+
+
+# ---- what is sent
+
+
+def outgoing(command: Outgoing, now: float) -> tuple[Kind, str]:
+    """What became of something that was sent; a message that was sent is shown as a message instead."""
     started = short(command.told)
     match command.state:
         case "sent" if isinstance(command.reply, Upload):
-            return _lines(f"+ sent #{command.reply.id}: {short(str(command.arguments['name']))}")
-        case "sent" if isinstance(command.reply, Sent) and command.target is not None:
-            answer = command.reply
-            message = Message(answer.id, answer.id, command.target, user, answer.at, command.text)
-            return event(message, now)
+            return "done", _line(f"sent #{command.reply.id}: {_file_name(command)}")
         case "sent" if command.reply is not None:
-            return reply(command.reply, command.verb, now)
+            return "done", reply(command.reply, command.verb, now).done
         case "failed":
-            return _lines(f"- {command.error}; not sent: {started}")
+            return "error", _line(f"{coded_reason(command.error)}; not sent: {started}")
         case "held":
-            return _lines(f"* older than five minutes: {started}; /confirm sends what is held, /discard does not")
+            return "info", _line(f"older than five minutes: {started}; /confirm sends what is held, /discard does not")
         case "waiting" if command.error is not None:
-            return _lines(f"* waiting: {started}; {command.error}; it goes out again by itself")
+            return "info", _line(f"waiting: {started}; {reason(command.error)}; it goes out again by itself")
         case "discarded" if command.verb == "send_file":
-            return _lines(f"* {short(str(command.arguments['name']))}: cancelled")
+            return "info", _line(f"{_file_name(command)}: cancelled")
         case "discarded":
-            return _lines(f"* not sent: {started}")
-    return _lines(f"* waiting: {started}")
+            return "info", _line(f"not sent: {started}")
+    return "info", _line(f"waiting: {started}")
+
+
+def unsent(command: Outgoing) -> str:
+    """What is told of a command that still waits when one leaves."""
+    fate = "it is not known whether this was sent" if command.in_doubt else "not sent"
+    return _line(f"{fate}: {short(command.told)}")
+
+
+def waiting(commands: Iterable[Outgoing]) -> Answer:
+    """What `/waiting` lists."""
+    items = tuple(_line(f"{each.state}: {each.target or each.verb}: {short(each.told)}") for each in commands)
+    return Answer(f"{len(items)} waiting to be sent" if items else NOTHING_WAITS, items)
+
+
+def _file_name(command: Outgoing) -> str:
+    return short(str(command.arguments["name"]))
+
+
+# ---- files
+
+
+def cancelled(name: str) -> str:
+    return f"{short(name)}: cancelled"
+
+
+def saved(file_id: int, path: Path) -> str:
+    return _line(f"file {file_id} is {path}")
+
+
+def progress(progress: Progress) -> str:
+    """How far a file is and how fast: `40 % of 1 MiB, 2 MiB/s, 3 s left`."""
+    part = progress.done * 100 // progress.size if progress.size else 0
+    left = "" if progress.left is None else f", {distance(round(progress.left * 1000))} left"
+    return f"{part} % of {size_told(progress.size)}, {size_told(int(progress.rate))}/s{left}"
+
+
+# ---- refusals and errors
+
+
+def reason(error: Exception | None) -> str:
+    """Why something was not done, in words alone: the code of a refusal is for programs."""
+    match error:
+        case Refused():
+            return _line(error.text)
+        case OSError(filename=str(name)):
+            return _line(f"{Path(name).name}: {error.strerror or error}")
+        case OSError():
+            return _line(str(error.strerror or error))
+    return _line(str(error))
+
+
+def coded_reason(error: Exception | None) -> str:
+    """The same with the code of a refusal before it, as the protocol writes it."""
+    return _line(f"{error.code}: {error.text}") if isinstance(error, Refused) else reason(error)
+
+
+def usage(form: CommandForm) -> str:
+    return f"usage: {form.usage}"
+
+
+def too_long(length: int, most: int) -> str:
+    return f"{length} characters: a message has at most {most}"
+
+
+# ---- help
+
+
+def overview(commands: Iterable[CommandForm]) -> Answer:
+    """All the commands that there are here, by their groups."""
+    groups: dict[str, list[str]] = {}
+    for each in commands:
+        groups.setdefault(each.group, []).append(f"/{each.verb}")
+    items = (f"{group}: {'  '.join(verbs)}" for group, verbs in groups.items())
+    return Answer("", (*items, "/help <command> tells more of one, Tab completes them; /keys shows the keys"))
+
+
+def help(form: CommandForm) -> Answer:
+    """One command."""
+    also = (f"also {', '.join(f'/{alias}' for alias in form.aliases)}",) if form.aliases else ()
+    return Answer("", (form.usage, form.help, *also, f"for example: {form.example}"))
+
+
+# ---- text
 
 
 def short(words: str) -> str:
+    """How a text begins."""
     first = clean(words).split("\n", 1)[0]
     return first if first == words and len(words) <= TEXT_CHARS_SHOWN else f"{first[:TEXT_CHARS_SHOWN]}…"
 
 
-def error(error: Exception) -> list[str]:
-    """Why something was not done."""
-    return _lines(f"- {str(error).replace(chr(10), ' ')}")
+def _line(words: str) -> str:
+    return clean(words).replace("\n", " ")

@@ -1,71 +1,62 @@
 """The client in one column: what is said comes as lines, what is typed goes to the open chat. No full screen.
 
-For screen readers, logs, dumb terminals and pipes. Plain text goes to the open chat; `/...` is a command; `//` sends a
-text that begins with a slash. Messages that were shown count as read when the next line is typed.
+For screen readers, logs, dumb terminals and pipes. What a typed line asks for, the local commands, the words and the
+calls are those of the full screen (`common`). Messages that were shown count as read when the next line is typed.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from chat_client.common import wording
+from chat_client.common import typed_lines, wording
 from chat_client.common.completion import Known
-from chat_client.common.desktop import open_file
-from chat_client.common.file_paths import entries, typed_path
-from chat_client.common.local_commands import OWN
-from chat_client.common.mentions import Calls
+from chat_client.common.file_paths import entries
+from chat_client.common.local_commands import FrontEnd, Task, with_local
+from chat_client.common.mentions import Attention, Call
 from chat_client.common.recency import Recent
-from chat_client.exit_status import ExitStatus
+from chat_client.common.transfers import Transfer, Transfers
+from chat_client.common.typed_lines import AskSecrets, AskServer, Intention, OverlongText, Post, Refuse, RunLocal, Say
+from chat_client.common.wording import Answer, Kind
+from chat_client.exit_status import ExitStatus, of_line, worse
+from chat_client.plain import lines
 from chat_client.plain.line_input import Input, Unreadable
-from chat_client.plain.script import now
 from chat_client.sdk import clock
-from chat_client.sdk.chat import Chat, OnProgress, Progress
+from chat_client.sdk.chat import Chat
 from chat_client.sdk.errors import ChatError, Disconnected, Refused
-from chat_client.sdk.events import (
-    AnyEvent,
-    Connected,
-    Connecting,
-    Ended,
-    Forgotten,
-    Lost,
-    Outgoing,
-    TokenNotKept,
-    chat_name,
-)
-from chat_client.sdk.typed_line import Argument, find, has_secret, secrets_to_ask
-from chat_server.protocol.base import Event
-from chat_server.protocol.file_names import size_told
-from chat_server.protocol.messages import Message, ReadMarker, Talking
+from chat_client.sdk.events import AnyEvent, Connected, Ended, Lost, Outgoing, chat_name
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.connection import CommandForm
+from chat_server.protocol.messages import Message, ReadMarker, Sent, Talking
 from chat_server.protocol.rooms import Left
-from chat_server.protocol.sanitize import clean
-from chat_server.protocol.times import distance
 
 OPEN_SECONDS_MAX = 5
 PROGRESS_SECONDS = 2.0  # between two lines about a file on its way
 # At the end of a pipe what it sent is waited for; a person who leaves has seen what waits.
 LAST_SECONDS_MAX, ATTENDED_LAST_SECONDS_MAX = 30, 2
-FILE_USAGE = next(form.usage for form in OWN if form.verb == "send_file")
+KEYS = "Tab completes, ↑ ↓ bring back what was typed, Ctrl-R searches it, Alt-Enter breaks the line, Ctrl-D leaves"
 
 
-class Plain:
-    """`write` takes whole lines with their ends; `attend` calls the user, to a title and a text."""
+class Plain(FrontEnd):
+    """`write` takes whole lines with their ends; `ring` takes what calls the user."""
 
     def __init__(
         self,
         chat: Chat,
         downloads: Path,
         write: Callable[[str], None],
-        attend: Callable[[str, str], None] = lambda title, body: None,
+        ring: Callable[[Call], None] = lambda call: None,
     ) -> None:
         self.open = "main"  # empty after the open chat is gone: text was perhaps meant for it alone
-        self._calls = Calls(attend)
-        self._chat, self._downloads, self._write = chat, downloads, write
+        self._last = "main"  # the chat that was open before
+        self._chat, self._write, self._ring = chat, write, ring
+        self._attention = Attention()
         self._recent = Recent()
+        self._transfers = Transfers(chat, downloads, self._show_progress)
         self._shown: dict[str, int] = {}  # the newest message of each chat that was shown and is not marked as read
         self._running: set[asyncio.Task[None]] = set()
-        self._transfers: set[asyncio.Task[None]] = set()
+        self._leaves = False
         self._lost_before = ""
         self._status = ExitStatus.DONE
 
@@ -73,12 +64,12 @@ class Plain:
     def _is_connected(self) -> bool:
         return isinstance(self._chat.state, Connected)
 
-    def words(self) -> str:
+    def prompt(self) -> str:
         """What stands before the line that is typed."""
         return f"{self.open or '/open <chat>'}{'' if self._is_connected else ' (not connected)'}> "
 
     def known(self) -> Known:
-        return self._recent.known(self._chat.commands, self.open, entries)
+        return self._recent.known(self._chat.commands, self.open, self._chat.user, entries)
 
     async def run(self, source: Input) -> int:
         """Until the input or the connection ends; the exit status."""
@@ -93,7 +84,7 @@ class Plain:
                         await self._send_last(ATTENDED_LAST_SECONDS_MAX if source.attended else LAST_SECONDS_MAX)
                 finally:  # after a signal too
                     await _stop(typing)
-                    await self._leave()
+                    await self._close()
                 await showing
             finally:
                 await _stop(typing, showing, *self._running)
@@ -108,76 +99,99 @@ class Plain:
                 while self._running:
                     await asyncio.wait(self._running)
 
-    async def _leave(self) -> None:
+    async def _close(self) -> None:
         """Close the chat, then say what was not sent: only then is it known what is in doubt."""
         await self._chat.close()
         for command in self._chat.outgoing:
             self._fail(ExitStatus.NOT_KNOWN if command.in_doubt else ExitStatus.NO_CONNECTION)
-            self._say(f"- {_not_sent(command)}: {wording.short(command.told)}")
+            self._note("error", wording.unsent(command))
 
     def _fail(self, status: ExitStatus) -> None:
-        """What is not known outweighs the rest: a script that tries again would say it twice."""
-        if self._status != ExitStatus.NOT_KNOWN:
-            self._status = status
-
-    def _fail_by(self, error: Exception | None) -> None:
-        in_doubt = isinstance(error, ChatError) and error.done is None
-        self._fail(ExitStatus.NOT_KNOWN if in_doubt else ExitStatus.REFUSED)
+        self._status = worse(self._status, status)
 
     # ---- what comes
 
     async def _show_all(self) -> None:
         async for event in self._chat:
-            self._recent.note(event)
-            self._say(*self._lines(event))
-            self._calls.heard(event, self._chat.user)
-            if isinstance(event, Ended) and event.code != "closed":
-                self._fail(ExitStatus.NO_CONNECTION)
+            self._recent.note(event, self._chat.user)
+            self._show(event)
+            if call := self._attention.call(event, self._chat.user, clock.elapsed()):
+                self._ring(call)
 
-    def _lines(self, event: AnyEvent) -> list[str]:
+    def _show(self, event: AnyEvent) -> None:
+        if isinstance(event, Outgoing):
+            self._show_outgoing(event)
+        elif not isinstance(event, Event):
+            self._show_state(event)
+        # Nothing where the answer to a command tells it already; but a message is shown as it is now.
+        elif isinstance(event, Message) or not self._chat.is_own:
+            self._say(lines.event(event, self._chat.user, clock.now()))
         match event:
-            case Outgoing():
-                news = event.state != "waiting" or event.error is not None
-                told = wording.outgoing(event, self._chat.user, now()) if news else []
-                if event.state == "failed":
-                    self._fail_by(event.error)
-                    if len(event.text or "") > self._chat.limits.get("text_max", len(event.text or "")):
-                        told.append(f"* what no message can hold goes as a file: {FILE_USAGE}")
-                return told
-            case Lost():
-                news, self._lost_before = event.why != self._lost_before, event.why
-                return wording.state(event, clock.elapsed()) if news else []
-            case Connecting() | Connected() | Ended() | Forgotten() | TokenNotKept():
-                if isinstance(event, Connected):
-                    self._lost_before = ""
-                    if self.open.startswith("#") and self.open not in {chat.name for chat in event.signed_in.chats}:
-                        return [*wording.state(event, clock.elapsed()), self._close(self.open)]
-                return wording.state(event, clock.elapsed())
-            case Message():
-                if event.from_ != self._chat.user:
-                    self._shown[event.chat] = max(event.id, self._shown.get(event.chat, 0))
+            case Message() if event.from_ != self._chat.user:
+                self._shown[event.chat] = max(event.id, self._shown.get(event.chat, 0))
             case ReadMarker() if self._shown.get(event.chat, 0) <= event.id:
                 self._shown.pop(event.chat, None)
             case Left() if event.user == self._chat.user and event.chat == self.open:
-                if not self._chat.is_own:
-                    return [*self._words(event), self._close(event.chat)]
-                self.open = "main"
-                return [*self._words(event), "* what you type goes to main"]
-        return self._words(event)
+                if self._chat.is_own:
+                    self._go_to("main")
+                else:
+                    self._lose_open_chat()
 
-    def _close(self, chat: str) -> str:
+    def _show_outgoing(self, event: Outgoing) -> None:
+        self._transfers.settle(event)
+        if event.state == "waiting" and event.error is None:
+            return
+        reply = event.reply
+        if event.state == "sent" and isinstance(reply, Sent) and event.target is not None:
+            message = Message(reply.id, reply.id, event.target, self._chat.user, reply.at, event.text)
+            self._say(lines.event(message, self._chat.user, clock.now()))
+            return
+        self._note(*wording.outgoing(event, clock.now()))
+        if event.state == "failed":
+            self._fail(of_line(event.error))
+            if len(event.text) > self._chat.limits.get("text_max", len(event.text)):
+                self._note("info", wording.FILE_HINT)
+
+    def _show_state(self, event: AnyEvent) -> None:
+        if isinstance(event, Lost):
+            is_news, self._lost_before = event.why != self._lost_before, event.why
+            if not is_news:
+                return
+        self._note("info", wording.state(event, clock.elapsed()))
+        if isinstance(event, Connected):
+            self._lost_before = ""
+            if self.open.startswith("#") and self.open not in {chat.name for chat in event.signed_in.chats}:
+                self._lose_open_chat()
+        elif isinstance(event, Ended) and event.code != "closed":
+            self._fail(ExitStatus.NO_CONNECTION)
+
+    def _lose_open_chat(self) -> None:
         """Open no chat: lines typed from now on may have been meant only for the one that is gone."""
-        self.open = ""
-        return f"* {chat} is no longer yours; what you type goes nowhere: /open <chat> says where to"
+        gone, self.open = self.open, ""
+        words = f"{wording.lost_chat(gone)}; what you type goes nowhere: /open <chat> says where to"
+        self._note("info", words)
 
-    def _words(self, event: Event) -> list[str]:
-        """Nothing where the answer to a command tells it already; a message is shown as it is now."""
-        answered = self._chat.is_own and not isinstance(event, Message)
-        return [] if answered else wording.event(event, now())
+    def _go_to(self, chat: str) -> None:
+        if chat != self.open:
+            self._last, self.open = self.open or "main", chat
+        self._note("info", wording.open_chat(chat))
 
-    def _say(self, *lines: str) -> None:
-        if lines:
-            self._write("".join(f"{line}\n" for line in lines))
+    def _say(self, shown: list[str]) -> None:
+        if shown:
+            self._write("".join(f"{line}\n" for line in shown))
+
+    def _note(self, kind: Kind, text: str) -> None:
+        self._say(lines.note(kind, text))
+
+    def _show_progress(self, transfer: Transfer) -> None:
+        """A line now and then, for what takes longer."""
+        at, progress = clock.elapsed(), transfer.progress
+        if transfer.told_at == float("-inf"):
+            transfer.told_at = at
+        if at - transfer.told_at >= PROGRESS_SECONDS and progress.done < progress.size:
+            transfer.told_at = at
+            name = wording.short(transfer.name)
+            self._note("info", f"{name}: {wording.progress(progress)}; {wording.CANCEL_HINT}")
 
     def _mark_read(self) -> None:
         shown, self._shown = self._shown, {}
@@ -196,29 +210,34 @@ class Plain:
             async for line in source.lines():
                 if isinstance(line, Unreadable):
                     self._fail(ExitStatus.REFUSED)
-                    self._say(f"- {line.why}")
+                    self._note("error", line.why)
                     continue
-                line = line.strip("\n")
-                if not line.strip():
+                context = typed_lines.Context(self.commands, self._chat.limits.get("text_max"), source.attended)
+                if (intention := typed_lines.intention(line.strip("\n"), context)) is None:
                     continue
                 self._mark_read()
-                if not await self._typed(line, source):
+                await self._start(intention, source)
+                if self._leaves:
                     break
                 asked = False
+            self._leaves = False
             if asked or not source.attended or not (left := self._would_be_lost()):
                 return
             asked = True
-            self._say(f"* {left} not sent yet, /waiting lists it; leave once more to leave all the same")
+            self._note("info", f"{left} not sent yet, /waiting lists it; leave once more to leave all the same")
 
-    async def _typed(self, line: str, source: Input) -> bool:
-        """Whether one stays."""
-        asked = secrets_to_ask(line, self._chat.commands) if source.attended else []
-        doing = self._with_secrets(line, asked, source) if asked else self._do(line)
-        if doing is not None and source.attended and not asked:
-            self._spawn(doing)
-        elif doing is not None:
-            await self._guarded(doing)
-        return doing is not None
+    async def _start(self, intention: Intention, source: Input) -> None:
+        """Nothing that a person has typed holds up the next line, but for what asks for a password. The lines of a pipe
+        are carried out one after the other."""
+        try:
+            task = self._carry_out(intention, source)
+        except (ChatError, OSError) as error:
+            self._refuse(error)
+            return
+        if task is not None and source.attended and not isinstance(intention, AskSecrets):
+            self._spawn(task)
+        elif task is not None:
+            await self._guarded(task)
 
     def _would_be_lost(self) -> int:
         """How much waits that is not just on its way."""
@@ -227,148 +246,50 @@ class Plain:
             waiting = [each for each in waiting if each.state == "held" or each.error or each.verb == "send_file"]
         return len(waiting)
 
-    def _do(self, line: str) -> Coroutine[Any, Any, None] | None:
-        """What the line asks for; None: to leave."""
-        if not line.startswith("/") or line.startswith("//"):
-            return self._text(line.removeprefix("/"))
-        word, _, rest = line.partition(" ")
-        rest = rest.strip()
-        match word.lower():
-            case "/quit" | "/close" | "/exit":
-                return None
-            case "/open" | "/talk":
-                return self._open(rest or "main")
-            case "/reconnect":
-                return self._call(self._chat.reconnect)
-            case "/confirm":
-                return self._call(self._chat.confirm)
-            case "/discard":
-                return self._call(self._chat.discard)
-            case "/waiting":
-                return self._waiting()
-            case "/cancel":
-                return self._cancel()
-            case "/send_file" | "/get_file" | "/open_file":
-                return self._file(word[1:].lower(), *rest.partition(" ")[::2])
-        return self._command(line)
+    def _carry_out(self, intention: Intention, source: Input) -> Task:
+        match intention:
+            case Say(text) if self.open:
+                self._post("send", {"target": self.open, "text": text})
+            case Say():
+                raise Refused("unknown_chat", "no chat is open, nothing was sent: /open <chat> says where it goes")
+            case OverlongText(text, length, most):
+                words = f"{wording.too_long(length, most)}; not sent: {wording.short(text)}"
+                self._refuse(Refused("too_large", words))
+                self._note("info", wording.FILE_HINT)
+            case Post(verb, arguments):
+                self._post(verb, arguments)
+            case AskServer():
+                return self._ask(intention)
+            case AskSecrets():
+                return self._ask_with_secrets(intention, source)
+            case RunLocal(command, given):
+                return command.run(self, **given)
+            case Refuse(error):
+                raise error
+        return None
 
-    async def _call(self, function: Callable[[], None]) -> None:
-        function()
+    def _post(self, verb: str, arguments: dict[str, Any]) -> None:
+        self._show_waiting(self._chat.post(verb, **arguments))
 
-    async def _text(self, text: str) -> None:
-        if not self.open:
-            raise Refused("unknown_chat", "no chat is open, nothing was sent: /open <chat> says where it goes")
-        await self._post("send", target=self.open, text=text)
-
-    async def _post(self, verb: str, **arguments: Any) -> None:
-        self._posted(self._chat.post(verb, **arguments))
-
-    def _posted(self, command: Outgoing) -> None:
+    def _show_waiting(self, command: Outgoing) -> None:
         if not self._is_connected:
-            self._say(*wording.outgoing(command, self._chat.user, now()))
+            self._note(*wording.outgoing(command, clock.now()))
 
-    async def _open(self, chat: str) -> None:
-        """The server says how a chat is named, and whether there is one; without it, it is opened as it was typed."""
-        self.open = chat_name(chat)
-        try:
-            async with asyncio.timeout(OPEN_SECONDS_MAX):
-                reply = (await self._chat.command("talk", target=chat)).reply
-            if isinstance(reply, Talking) and reply.target:
-                self.open = reply.target
-        except (TimeoutError, Disconnected):
-            pass
-        except Refused:
-            self.open = ""  # the next lines are meant for somebody who is not there
-            raise
-        self._say(f"* what you type goes to {clean(self.open)}")
+    async def _ask(self, command: AskServer) -> None:
+        returned = await typed_lines.ask(self._chat, command)
+        for event in returned.lines:
+            self._recent.note(event)
+            self._say(lines.event(event, self._chat.user, clock.now()))
+        self._answer(command.verb, returned.reply)
 
-    async def _waiting(self) -> None:
-        waiting = self._chat.outgoing
-        self._say(
-            *(
-                f"  {command.state}: {command.target or command.verb}: {wording.short(command.told)}"
-                for command in waiting
-            ),
-            f"+ {len(waiting)} waiting to be sent",
-        )
+    def _answer(self, verb: str, reply: Reply) -> None:
+        self._recent.note(reply)
+        self.answer(wording.reply(reply, verb, clock.now()))
 
-    async def _file(self, verb: str, first: str, rest: str) -> None:
-        """In the background, also with a pipe: at the end it waits for what is under way."""
-        number, rest = first.removeprefix("#"), rest.strip()
-        if verb == "send_file" and first and rest:
-            self._send_file(first, typed_path(rest))
-            return
-        if verb != "send_file" and number.isascii() and number.isdigit():
-            name, doing = f"file {number}", self._get_file(int(number), rest or None, verb == "open_file")
-        else:
-            usage = next(form.usage for form in OWN if form.verb == verb)
-            raise Refused("bad_argument", f"usage: {usage}")
-        task = self._spawn(self._transfer(name, doing))
-        self._transfers.add(task)
-        task.add_done_callback(lambda task: self._transfers.discard(task))
-
-    async def _transfer(self, name: str, doing: Coroutine[Any, Any, None]) -> None:
-        try:
-            await doing
-        except asyncio.CancelledError:
-            self._say(f"* {name}: cancelled")
-            raise
-
-    async def _cancel(self) -> None:
-        uploads = [command.key for command in self._chat.outgoing if command.verb == "send_file"]
-        if not self._transfers and not uploads:
-            raise Refused("bad_argument", "no file is on its way")
-        for key in uploads:
-            self._chat.discard(key)
-        cancelled, self._transfers = self._transfers, set()
-        for task in cancelled:
-            task.cancel()
-
-    def _send_file(self, target: str, path: Path) -> None:
-        name = wording.short(path.name)
-        command = self._chat.post_file(target, path, progress=self._progress(name))
-        self._say(f"* sending {name}" if self._is_connected else wording.outgoing(command, self._chat.user, now())[0])
-
-    async def _get_file(self, file_id: int, name: str | None, opens: bool) -> None:
-        told = self._progress(f"file {file_id}")
-        path = await self._chat.get_file(file_id, self._downloads, name=name, progress=told)
-        self._say(f"+ file {file_id} is {clean(str(path))}")
-        if opens:
-            open_file(path)
-
-    def _progress(self, name: str) -> OnProgress:
-        """A line now and then, for what takes longer."""
-        told = clock.elapsed()
-
-        def come(progress: Progress) -> None:
-            nonlocal told
-            at = clock.elapsed()
-            if at - told >= PROGRESS_SECONDS and progress.done < progress.size:
-                told = at
-                part, speed = progress.done * 100 // progress.size, size_told(int(progress.rate))
-                left = f", {distance(round(progress.left * 1000))} left" if progress.left is not None else ""
-                self._say(f"* {name}: {part} % of {size_told(progress.size)}, {speed}/s{left}; /cancel cancels it")
-
-        return come
-
-    async def _command(self, line: str) -> None:
-        typed = self._chat.typed(line)
-        if typed is not None and typed.sends:
-            await self._post(typed.verb, **typed.arguments)
-            return
-        if typed is not None and "\n" in line:
-            returned = await self._chat.command(typed.verb, **typed.arguments)
-        else:
-            returned = await self._chat.line(line)
-        verb = typed.verb if typed else line[1:].split(" ", 1)[0]
-        self._say(*self._returned(returned.lines), *wording.reply(returned.reply, verb, now()))
-        if verb == "help" and " " not in line.strip():
-            self._say(f"+ here also: {', '.join(form.usage for form in OWN)}")
-
-    async def _with_secrets(self, line: str, asked: list[Argument], source: Input) -> None:
-        """A command alone on its line, whose passwords are asked for: what is typed there is not shown."""
+    async def _ask_with_secrets(self, intention: AskSecrets, source: Input) -> None:
+        """Ask for the passwords; what is typed there is not shown."""
         given: dict[str, str] = {}
-        for argument in asked:
+        for argument in intention.asked:
             name = argument["name"]
             words = name if name == "password" else f"{name} password"
             secret = await source.secret(f"{words}{'' if argument['required'] else ' (Enter: none)'}: ")
@@ -378,14 +299,77 @@ class Plain:
                 raise Refused("bad_argument", "no password was typed; nothing was changed")
             if secret:
                 given[name] = secret
-        form = find(line.strip(), self._chat.commands)
-        assert form is not None
-        self._say(*wording.reply((await self._chat.command(form.verb, **given)).reply, form.verb, now()))
+        self._answer(intention.verb, (await self._chat.command(intention.verb, **given)).reply)
 
-    def _returned(self, events: list[Event]) -> list[str]:
-        for event in events:
-            self._recent.note(event)
-        return [line for event in events for line in wording.event(event, now())]
+    # ---- what local commands ask for
+
+    @property
+    def commands(self) -> list[CommandForm]:
+        return with_local(self._chat.commands)
+
+    @property
+    def outgoing(self) -> list[Outgoing]:
+        return self._chat.outgoing
+
+    def answer(self, answer: Answer) -> None:
+        self._say(lines.answer(answer))
+
+    def ask_server(self, line: str) -> Task:
+        return self._ask(AskServer(line, line[1:].split(" ", 1)[0], None))
+
+    async def open_chat(self, name: str) -> None:
+        """The server says how a chat is named, and whether there is one; without it, it is opened as it was typed."""
+        chat = chat_name(name)
+        try:
+            async with asyncio.timeout(OPEN_SECONDS_MAX):
+                reply = (await self._chat.command("talk", target=chat)).reply
+            if isinstance(reply, Talking) and reply.target:
+                chat = reply.target
+        except (TimeoutError, Disconnected):
+            pass
+        except Refused:
+            self.open = ""  # the next lines are meant for somebody who is not there
+            raise
+        self._go_to(chat)
+
+    def pick_chat(self) -> Task:
+        raise Refused("bad_argument", f"which chat? /open <chat>: {', '.join(self._recent.chats)}")
+
+    def open_next_chat(self, by: int) -> Task:
+        chats = self._recent.chats
+        at = chats.index(self.open) if self.open in chats else 0
+        return self.open_chat(chats[(at + by) % len(chats)])
+
+    def open_last_chat(self) -> Task:
+        return self.open_chat(self._last)
+
+    def show_keys(self) -> None:
+        self._note("info", KEYS)
+
+    def reconnect(self) -> None:
+        self._chat.reconnect()
+
+    def confirm(self) -> None:
+        self._chat.confirm()
+
+    def discard(self) -> None:
+        self._chat.discard()
+
+    def send_file(self, target: str, path: str) -> None:
+        command = self._transfers.send(target, path)
+        if self._is_connected:
+            self._note("info", f"sending {wording.short(str(command.arguments['name']))}")
+        self._show_waiting(command)
+
+    def get_file(self, file_id: int, name: str | None, opens: bool) -> None:
+        """In the background, also with a pipe: at the end it waits for what is under way."""
+        self._spawn(self._transfers.fetch(file_id, name, opens, self._note))
+
+    def cancel_transfers(self) -> None:
+        self._transfers.cancel()
+
+    def leave(self) -> None:
+        self._leaves = True
 
     # ---- what takes its time
 
@@ -395,16 +379,15 @@ class Plain:
         task.add_done_callback(self._running.discard)
         return task
 
-    async def _guarded(self, doing: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, doing: Awaitable[None]) -> None:
         try:
             await doing
         except (ChatError, OSError) as error:
-            self._fail_by(error)
-            self._say(*wording.error(error))
+            self._refuse(error)
 
-
-def _not_sent(command: Outgoing) -> str:
-    return "it is not known whether this was sent" if command.in_doubt else "not sent"
+    def _refuse(self, error: ChatError | OSError) -> None:
+        self._fail(of_line(error))
+        self._note("error", wording.coded_reason(error))
 
 
 async def _stop(*tasks: asyncio.Task[None]) -> None:
@@ -412,9 +395,3 @@ async def _stop(*tasks: asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-
-
-def may_keep(line: str, chat: Chat) -> bool:
-    """Whether a typed line may be kept for the next run."""
-    own = find(line.split(" ", 1)[0], OWN) if line.startswith("/") else None
-    return own is not None or not has_secret(line, chat.commands)

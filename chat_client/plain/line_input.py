@@ -1,37 +1,31 @@
 """Where lines come from: a prompt with completion at a terminal, or the lines of a pipe or of a dumb terminal.
 
-Each is an `Input`: `lines` ends with the input, or with an Interrupt.
+Each is an `Input`, whose `lines` end with the input.
 """
 
 import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import count
 from typing import BinaryIO, Protocol
 
 from msgspec import Struct
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_searching
-from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
-from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
-from prompt_toolkit.layout.utils import explode_text_fragments
 from prompt_toolkit.output import Output
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
-from chat_client.common.completion import Known, complete
-from chat_client.common.input_history import Past
+from chat_client.common.completion import Known
+from chat_client.common.input_history import InputHistory
 from chat_client.common.key_decoder import ALT_AS_BEFORE, ALT_AS_ESC
-from chat_client.common.line_editing import Glyphs, use
+from chat_client.common.line_editing import Candidates, Glyphs, HiddenSecrets, set_keys
 from chat_client.common.suspension import Suspension
-from chat_client.sdk.typed_line import secret_from
 from chat_client.standard_streams import decode
 from chat_client.startup import not_echoed
 from chat_server.protocol.connection import CommandForm
@@ -61,46 +55,22 @@ class Input(Protocol):
         ...
 
 
-class Candidates(Completer):
-    """The pure completion, as prompt_toolkit wants it."""
-
-    def __init__(self, known: Callable[[], Known]) -> None:
-        self._known = known
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        for each in complete(document.text_before_cursor, self._known()):
-            yield Completion(each.text, -each.replaces, display=each.shows, display_meta=each.hint)
-
-
-class Hidden(Processor):
-    """What may be a password in a command is not shown while it is typed."""
-
-    def __init__(self, commands: Callable[[], Sequence[CommandForm]]) -> None:
-        self._commands = commands
-
-    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
-        document, fragments = transformation_input.document, transformation_input.fragments
-        start = secret_from(document.text, self._commands())
-        if start is None:
-            return Transformation(fragments)
-        start -= document.translate_row_col_to_index(transformation_input.lineno, 0)
-        shown: StyleAndTextTuples = [
-            (fragment[0], fragment[1] if place < start or fragment[1] == " " else "*")
-            for place, fragment in enumerate(explode_text_fragments(fragments))
-        ]
-        return Transformation(shown)
-
-
 class Prompt:
-    """A line editor at the foot of what was said: the keys of `editing`, history, completion."""
+    """A line editor at the foot of what was said: the keys of `line_editing`, history, completion."""
 
     attended = True
 
-    def __init__(self, words: Callable[[], str], known: Callable[[], Known], past: Past) -> None:
+    def __init__(
+        self,
+        words: Callable[[], str],
+        known: Callable[[], Known],
+        commands: Callable[[], Sequence[CommandForm]],
+        history: InputHistory,
+    ) -> None:
         self._words = words
         self._leaving = False
         self._session: PromptSession[str] = PromptSession(
-            history=past,
+            history=history,
             completer=Candidates(known),
             complete_style=CompleteStyle.READLINE_LIKE,
             complete_while_typing=False,
@@ -108,19 +78,19 @@ class Prompt:
             erase_when_done=True,
             multiline=True,
             prompt_continuation="  ",
-            input_processors=[Hidden(lambda: known().commands), Glyphs()],
+            input_processors=[HiddenSecrets(commands), Glyphs()],
         )
         output = self._session.output
         self._suspension = Suspension(
             self._session.app, lambda: _raw(output, ALT_AS_ESC), lambda: _raw(output, ALT_AS_BEFORE)
         )
-        self._dress(self._session, self._keys())
+        self._set_up(self._session, self._keys())
 
-    def _dress(self, session: PromptSession[str], keys: KeyBindings) -> None:
+    def _set_up(self, session: PromptSession[str], keys: KeyBindings) -> None:
         session.app.key_bindings = keys
         # A terminal that does not tell where its cursor is needs no warning: nothing is drawn from the bottom up.
         session.app.renderer.cpr_not_supported_callback = None
-        use(session.app, lambda words: _tell(f"* {words}\n"), self._suspension.stop)
+        set_keys(session.app, lambda words: _tell(f"* {words}\n"), self._suspension.stop)
 
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
@@ -169,7 +139,7 @@ class Prompt:
         keys.add("enter")(lambda event: event.current_buffer.validate_and_handle())
         for key in ("c-c", "c-d"):
             keys.add(key)(lambda event: event.app.exit(exception=EOFError()))
-        self._dress(session, keys)
+        self._set_up(session, keys)
         try:
             return await session.prompt_async(words, handle_sigint=False, set_exception_handler=False)
         except EOFError:

@@ -11,6 +11,7 @@ from msgspec.json import Encoder
 
 from chat_client import standard_streams
 from chat_client.common import wording
+from chat_client.plain import lines
 from chat_client.sdk import clock
 from chat_client.sdk.chat import Chat
 from chat_client.sdk.errors import Disconnected
@@ -18,7 +19,6 @@ from chat_client.sdk.events import Connected, Ended, Lost, TokenNotKept
 from chat_client.sdk.transfers import fields
 from chat_client.settings import Settings, UsageError
 from chat_server.protocol.messages import Message
-from chat_server.protocol.times import iso
 
 STDIN_BYTES_MAX = 1 << 20
 # A server that restarts is waited for; then the script is told that it is not known whether the message was sent.
@@ -84,11 +84,11 @@ async def follow(chat: Chat, wanted: str, write: Write, warn: Write, json: bool)
                     line = encode(event).decode()
                     write(f"{line if standard_streams.is_utf_8() else json_of(loads(line))}\n")
                 else:
-                    write("".join(f"{line}\n" for line in wording.event(event, now())))
+                    write("".join(f"{line}\n" for line in lines.event(event, chat.user, clock.now())))
             case Lost():
                 warn(f"no connection: {event.why}")
             case TokenNotKept():
-                warn(wording.state(event, 0)[0].removeprefix("* "))
+                warn(wording.state(event, 0))
             case Ended(code="closed"):
                 return
             case Ended():
@@ -102,7 +102,3 @@ async def _name(chat: Chat, wanted: str) -> str:
             return str(fields((await chat.command("history", chat=wanted, limit=1)).reply)["chat"])
         except Disconnected:
             await chat.connected()
-
-
-def now() -> str:
-    return iso(int(clock.now() * 1000))

@@ -20,13 +20,12 @@ from chat_client.common.cells import safe
 from chat_client.common.completion import Known, usage
 from chat_client.common.desktop import open_file
 from chat_client.common.file_paths import entries, typed_path
-from chat_client.common.input_history import Past
-from chat_client.common.local_commands import OWN, with_own
+from chat_client.common.input_history import InputHistory
+from chat_client.common.line_editing import Candidates, HiddenSecrets
+from chat_client.common.local_commands import with_local
 from chat_client.common.suspension import Suspension
 from chat_client.exit_status import ExitStatus, of_signal
 from chat_client.faults import Faults
-from chat_client.plain.front_end import may_keep
-from chat_client.plain.line_input import Candidates, Hidden
 from chat_client.sdk import clock
 from chat_client.sdk.chat import Chat
 from chat_client.sdk.errors import ChatError, Disconnected
@@ -40,7 +39,6 @@ from chat_client.tui.state.incoming import handle
 from chat_client.tui.state.navigation import recent
 from chat_client.tui.state.replies import answered, note, refused
 from chat_client.tui.state.screen import Screen, Transfer
-from chat_client.tui.state.typing import FORMS
 from chat_client.tui.state.watching import focus, shown, tick
 from chat_client.tui.terminal.background import Ground
 from chat_client.tui.terminal.terminal import Terminal
@@ -65,18 +63,18 @@ class App:
         theme = settings.theme or guess(os.environ)
         self._asks_ground = theme is None
         self._ground = Ground(lambda found: self._view.dress(found))
-        past = Past(settings.data_dir / "typed", lambda line: may_keep(line, chat))
+        history = InputHistory(settings.data_dir / "typed", lambda: chat.commands)
         self._view = FullScreen(
             self.screen,
             theme or "dark",
-            past,
+            history,
             Candidates(self._known),
             self._acted,
             self._focused,
             self._drawn,
             lambda: self._suspension.stop(),
             self._ground.take,
-            hidden=[Hidden(lambda: chat.commands)],
+            hidden=[HiddenSecrets(lambda: chat.commands)],
         )
         self._terminal = Terminal(self._view.app.output)
         self._faults = Faults(settings.data_dir, self._tell_fault)
@@ -142,7 +140,7 @@ class App:
 
     def _learn(self) -> None:
         """What only the connection knows: each server has its own commands and limits."""
-        self.screen.commands = with_own(self._chat.commands, (*OWN, *FORMS))
+        self.screen.commands = with_local(self._chat.commands)
         text_max = self._chat.limits.get("text_max")
         if isinstance(text_max, int):
             self.screen.text_max = text_max

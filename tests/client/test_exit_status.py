@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_client.exit_status import SUMMARY, ExitStatus, of_error, of_signal
+from chat_client.exit_status import SUMMARY, ExitStatus, of_error, of_line, of_signal, worse
 from chat_client.sdk.errors import CannotConnect, ChatError, Disconnected, Refused
 
 DOCUMENT = Path(__file__).parents[2] / "docs/client.md"
@@ -23,6 +23,14 @@ DOCUMENT = Path(__file__).parents[2] / "docs/client.md"
 )
 def test_of_an_error(error: ChatError, status: ExitStatus) -> None:
     assert of_error(error) is status
+
+
+def test_of_the_lines_of_plain() -> None:
+    """A script tries again what was not done; what is in doubt would come twice, so nothing hides it."""
+    assert of_line(Disconnected("there is no connection")) is of_line(FileNotFoundError()) is ExitStatus.REFUSED
+    assert of_line(Disconnected("the connection was lost", None)) is ExitStatus.NOT_KNOWN
+    assert worse(ExitStatus.NOT_KNOWN, ExitStatus.REFUSED) is ExitStatus.NOT_KNOWN
+    assert worse(ExitStatus.REFUSED, ExitStatus.NOT_KNOWN) is ExitStatus.NOT_KNOWN
 
 
 def test_help_and_the_document_have_all_of_them() -> None:

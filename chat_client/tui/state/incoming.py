@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import structs
 
 from chat_client.common.cells import safe
-from chat_client.common.mentions import APART_SECONDS_MIN, called_by, calls, mentions
+from chat_client.common.mentions import APART_SECONDS_MIN, calls, mentions, notification
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept
 from chat_client.tui.render.items import Pending
@@ -96,7 +96,8 @@ def _into_view(screen: Screen, message: Message) -> None:
 def _attend(screen: Screen, message: Message) -> None:
     if calls(message, screen.me) and screen.elapsed - screen.attended >= APART_SECONDS_MIN:
         screen.attended = screen.elapsed
-        screen.do(Attention(*called_by(message)))
+        call = notification(message)
+        screen.do(Attention(call.title, call.text))
 
 
 def outgoing(screen: Screen, event: Outgoing) -> None:

@@ -28,7 +28,6 @@ from chat_client.tui.state.incoming import OVER
 from chat_client.tui.state.navigation import leave, open_chat, open_thread, search
 from chat_client.tui.state.replies import note
 from chat_client.tui.state.screen import Question, Screen
-from chat_server.protocol.connection import CommandForm
 
 PASTE_LINES_MAX, PASTE_CHARS_MAX = 8, 1500  # more is asked about first
 
@@ -304,8 +303,6 @@ def _keys(screen: Screen, rest: str) -> None:
     screen.help_from = 0
 
 
-# For completion: those of the full screen alone; the others are in `own`.
-FORMS = (CommandForm("keys", (), "/keys", "shows all keys", "Client", "/keys", []),)
 OWN_COMMANDS: dict[str, Callable[[Screen, str], None]] = {
     "open": _open,
     "talk": _open,

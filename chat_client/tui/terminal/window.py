@@ -17,7 +17,7 @@ from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.widgets import SearchToolbar
 
-from chat_client.common.line_editing import Glyphs, use
+from chat_client.common.line_editing import Glyphs, set_keys
 from chat_client.tui.render.frame import Frame, Region, frame
 from chat_client.tui.render.geometry import INPUT_ROWS_MAX
 from chat_client.tui.render.items import Row
@@ -82,7 +82,7 @@ class FullScreen:
             input=input,
             output=output,
         )
-        use(self.app, self._told, suspend, answered)
+        set_keys(self.app, self._told, suspend, answered)
         self.app.before_render += self._before
 
     def dress(self, name: ThemeName) -> None:

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_client.common.completion import CANDIDATES_MAX, Known, complete, usage
-from chat_client.common.local_commands import with_own
+from chat_client.common.local_commands import with_local
 from chat_server.protocol.help import forms
 
 KNOWN = Known(
-    commands=with_own(forms()),
+    commands=with_local(forms()),
     users=["bob", "Bill", "carol"],
     chats=["main", "@carol", "#ops"],
     messages=[(142, "bob: hi"), (14, "bob: ho"), (7, "carol: x")],

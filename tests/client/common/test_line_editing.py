@@ -22,7 +22,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from chat_client.common.cells import glyphs, width
 from chat_client.common.key_decoder import name
-from chat_client.common.line_editing import EDITOR, Glyphs, after, before, use
+from chat_client.common.line_editing import EDITOR, Glyphs, after, before, set_keys
 from chat_client.tui.state.keys import KEYS
 
 DOCUMENT = (Path(__file__).parents[3] / "docs/client.md").read_text()
@@ -62,7 +62,7 @@ async def test_what_prompt_toolkit_has_besides_does_nothing() -> None:
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         control, runs = BufferControl(), asyncio.Event()
         app: Application[None] = Application(layout=Layout(Window(control)))
-        use(app, told.append, lambda: None)
+        set_keys(app, told.append, lambda: None)
         running = asyncio.create_task(app.run_async(pre_run=runs.set))
         await runs.wait()
         line = control.buffer
@@ -84,7 +84,7 @@ async def test_a_search_is_ended(key: str, left: str) -> None:
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         session, runs = PromptSession[str](history=history), asyncio.Event()
         session.app.key_bindings = KeyBindings()
-        use(session.app, lambda words: None, lambda: None)
+        set_keys(session.app, lambda words: None, lambda: None)
         running = asyncio.create_task(session.prompt_async(default="hx", pre_run=runs.set))
         await runs.wait()
         await asyncio.wait_for(session.default_buffer._load_history_task or asyncio.sleep(0), 10)

@@ -1,17 +1,23 @@
-"""The commands of the client itself, among the server's."""
+"""The table of local commands, and each of them in both front ends."""
 
-from chat_client.common.local_commands import HIDDEN, OWN, with_own
+from chat_client.common.local_commands import HIDDEN, LOCAL, find_local, with_local
 from chat_server.protocol.help import forms
 
 
 def test_they_take_the_place_of_those_of_the_same_name() -> None:
-    verbs = [form.verb for form in with_own(forms())]
+    verbs = [form.verb for form in with_local(forms())]
     assert len(verbs) == len(set(verbs))
-    assert {form.verb for form in OWN} <= set(verbs)
+    assert LOCAL.keys() <= set(verbs)
     assert not HIDDEN & set(verbs)
 
 
 def test_usage_and_example_begin_with_the_verb() -> None:
-    for form in OWN:
-        assert form.usage.split()[0] == form.example.split()[0] == f"/{form.verb}"
+    for verb, command in LOCAL.items():
+        form = command.form
+        assert form.usage.split()[0] == form.example.split()[0] == f"/{form.verb}" == f"/{verb}"
         assert form.help
+
+
+def test_they_are_found_by_verb_and_alias() -> None:
+    assert find_local("/QUIT") is find_local("exit") is LOCAL["quit"]
+    assert find_local("/who") is None

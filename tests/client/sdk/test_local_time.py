@@ -10,9 +10,8 @@ from chat_client.sdk import codec
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Unknown
 from chat_client.sdk.local_time import local_text
-from chat_client.tui.state import words
 from chat_server.protocol.messages import DelayedList, DelayedMessage
-from chat_server.protocol.times import iso, parse_iso
+from chat_server.protocol.times import parse_iso
 
 Zone = Callable[[str], None]
 
@@ -67,14 +66,12 @@ def test_refusals_are_local_from_the_wire_on(zone: Zone, monkeypatch: pytest.Mon
     assert refused.fields == {"until": "2026-11-29T20:51:37.000Z"}, "programs have it as it came"
 
 
-def test_replies_and_events_in_both_front_ends(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replies_and_events(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
     zone("Asia/Kathmandu")
     monkeypatch.setattr("chat_client.sdk.clock.now", lambda: NOW)
-    now = iso(int(NOW * 1000))
     text = "meet at 20:00:00 UTC, 2026-11-29T20:00:00.000Z"
     listed = DelayedList([DelayedMessage(delayed_id=1, target="main", text=text, due="2026-11-29T21:00:00.000Z")])
-    for shown in ("\n".join(wording.reply(listed, "delayed", now)), words.of_reply("delayed", listed, NOW)):
-        assert "02:45:00  main" in shown and text in shown, "what people wrote stays as it is"
+    (shown,) = wording.reply(listed, "delayed", NOW).items
+    assert "02:45:00  main" in shown and text in shown, "what people wrote stays as it is"
     unknown = Unknown("novel", {"at": "2026-11-29T20:00:00.000Z"})
-    assert wording.event(unknown, now) == ["* novel: at 01:45:00"]
-    assert words.of_event(unknown, NOW) == "novel: at: 01:45:00"
+    assert wording.event(unknown, "me", NOW) == "novel: at: 01:45:00"

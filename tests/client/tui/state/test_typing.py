@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chat_client.common.local_commands import OWN, with_own
+from chat_client.common.local_commands import with_local
 from chat_client.tui.state import navigation
 from chat_client.tui.state.effects import (
     Ask,
@@ -21,7 +21,7 @@ from chat_client.tui.state.effects import (
     SetText,
 )
 from chat_client.tui.state.screen import Screen
-from chat_client.tui.state.typing import FORMS, answer, chat_named, pasted, submit, type_anyway
+from chat_client.tui.state.typing import answer, chat_named, pasted, submit, type_anyway
 from chat_server.protocol.help import forms
 from chat_server.protocol.messages import Expired, ThreadShown
 from chat_server.protocol.rooms import ChatInfo
@@ -264,7 +264,7 @@ def test_help_tells_what_there_is_here() -> None:
     me = ready()
     submit(me.screen, "/help")
     assert [effect.line for effect in me.wanted(Run)] == ["/help"]  # not told yet what there is
-    me.screen.commands = with_own(forms(), (*OWN, *FORMS))
+    me.screen.commands = with_local(forms())
     submit(me.screen, "/help")
     text = " ".join(me.text().split())
     assert "Write: /send_all /send" in text and "Client: /open" in text and "/resume" not in text
@@ -277,7 +277,7 @@ def test_help_tells_what_there_is_here() -> None:
 def test_a_long_answer_is_shown_from_its_beginning_on() -> None:
     me = ready()
     me.screen.columns, me.screen.height = 60, 15
-    me.screen.commands = with_own(forms(), (*OWN, *FORMS))
+    me.screen.commands = with_local(forms())
     submit(me.screen, "/help")
     assert me.rows()[0].split()[:2] == ["·", "Chats:"] and "newer below" in me.text("bar")
     navigation.escape(me.screen)

@@ -1,0 +1,164 @@
+"""What a typed line asks for: from the line and its context to an intention, for both front ends.
+
+A front end carries the intention out. The words of a command are read by the server's own table (`sdk.typed_line`), and
+those of a local command by the same rules.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from chat_client.common import wording
+from chat_client.common.local_commands import LocalCommand, find_local
+from chat_client.sdk.chat import Chat, Returned
+from chat_client.sdk.errors import Refused
+from chat_client.sdk.typed_line import Argument, find, has_secret, read, secrets_to_ask
+from chat_server.protocol.connection import CommandForm
+from chat_server.protocol.sanitize import clean
+
+PASTED_LINES_MAX, PASTED_CHARS_MAX = 8, 1500  # more is asked about first
+
+
+class Context(Struct, frozen=True):
+    """`commands`: all that there are here; `asks_secrets`: whether a password can be asked for."""
+
+    commands: Sequence[CommandForm] = ()
+    text_max: int | None = None
+    asks_secrets: bool = False
+
+
+class Say(Struct, frozen=True):
+    """A text for the open chat."""
+
+    text: str
+
+
+class OverlongText(Struct, frozen=True):
+    """A text that no message can hold. It may go as a file."""
+
+    text: str
+    length: int
+    most: int
+
+
+class RunLocal(Struct, frozen=True):
+    """A command that the client itself executes."""
+
+    command: LocalCommand
+    arguments: dict[str, str]
+
+
+class Post(Struct, frozen=True):
+    """A command that sends something: it waits in line while there is no connection, and never goes out twice."""
+
+    verb: str
+    arguments: dict[str, Any]
+
+
+class AskServer(Struct, frozen=True):
+    """Any other command. `arguments` is None where the table cannot read the line: the server says what is wrong."""
+
+    line: str
+    verb: str
+    arguments: dict[str, Any] | None
+
+
+class AskSecrets(Struct, frozen=True):
+    """A command that stands alone and takes nothing but passwords, which are asked for first."""
+
+    verb: str
+    asked: tuple[Argument, ...]
+
+
+class Refuse(Struct, frozen=True):
+    """A line that cannot be carried out, whatever the server would say."""
+
+    error: Refused
+
+
+Intention = Say | OverlongText | RunLocal | Post | AskServer | AskSecrets | Refuse
+
+
+def intention(line: str, context: Context) -> Intention | None:
+    """What the line asks for; None: nothing, it is blank."""
+    if not line.strip():
+        return None
+    if not is_command(line):
+        return _text(line.removeprefix("/"), context)
+    if (local := find_local(line.split(None, 1)[0])) is not None:
+        return _local(local, line)
+    if context.asks_secrets and (asked := secrets_to_ask(line, context.commands)):
+        form = find(line.strip(), context.commands)
+        assert form is not None
+        return AskSecrets(form.verb, tuple(asked))
+    return server_command(line, context.commands)
+
+
+def server_command(line: str, commands: Sequence[CommandForm]) -> Post | AskServer:
+    """A line for the server. Line breaks outside of a text count as spaces."""
+    typed = read(line, commands)
+    if typed is None:
+        word = line[1:].split(" ", 1)[0]
+        form = find(word, commands)
+        return AskServer(line.replace("\n", " "), form.verb if form else word, None)
+    return Post(typed.verb, typed.arguments) if typed.sends else AskServer(line, typed.verb, typed.arguments)
+
+
+async def ask(chat: Chat, command: AskServer) -> Returned:
+    """Have the server execute it. Raises as `Chat.command`."""
+    if command.arguments is not None:
+        return await chat.command(command.verb, **command.arguments)
+    return await chat.line(command.line)
+
+
+def is_command(line: str) -> bool:
+    """Whether it begins with one slash; `//` begins a text with a slash."""
+    return line.startswith("/") and not line.startswith("//")
+
+
+def _text(text: str, context: Context) -> Say | OverlongText:
+    length = len(clean(text))
+    if context.text_max is not None and length > context.text_max:
+        return OverlongText(text, length, context.text_max)
+    return Say(text)
+
+
+def _local(command: LocalCommand, line: str) -> RunLocal | Refuse:
+    typed = read(line.rstrip(), (command.form,))
+    if typed is None:
+        return Refuse(Refused("bad_argument", wording.usage(command.form)))
+    return RunLocal(command, typed.arguments)
+
+
+def may_be_kept(line: str, commands: Sequence[CommandForm]) -> bool:
+    """Whether the line may be kept for the next run: nothing that may carry a password or a token is."""
+    is_local = is_command(line) and find_local(line.split(" ", 1)[0]) is not None
+    return is_local or not has_secret(line, commands)
+
+
+# ---- a block that is pasted
+
+
+class Insert(Struct, frozen=True):
+    """Put it into the line: it stays one message."""
+
+    text: str
+
+
+class ConfirmPaste(Struct, frozen=True):
+    """Ask first: it is big."""
+
+    text: str
+    question: str
+
+
+def pasted(text: str, text_max: int | None) -> Insert | ConfirmPaste | OverlongText:
+    """What is done with a block from the clipboard."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.count("\n") + 1
+    if lines <= PASTED_LINES_MAX and len(text) <= PASTED_CHARS_MAX:
+        return Insert(text)
+    if text_max is not None and len(text) > text_max:
+        return OverlongText(text, len(text), text_max)
+    return ConfirmPaste(text, f"paste {lines} lines, {len(text)} characters?")

@@ -21,6 +21,8 @@ from typing import Any, Generic, TypeVar, cast
 
 import apsw
 
+from tests.fork_server import Forked, start
+
 Json = dict[str, Any]
 Line = TypeVar("Line", str, Json)
 Command = str | Json
@@ -50,7 +52,7 @@ class Server:
         self.options = options
         self.port = 0
         self.listening = ""  # the line with which it says so
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | subprocess.Popen[bytes] | None = None
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
         self.environment |= environment or {}
         self._log = data.with_name(data.name + ".log")
@@ -61,13 +63,8 @@ class Server:
     def start(self, stderr: int | None = None) -> None:
         """Returns when it listens; the log grows on from the last run, where it does not go to `stderr`."""
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.arguments(),
-                stdout=subprocess.PIPE,
-                stderr=log if stderr is None else stderr,
-                env=self.environment,
-                cwd=self.data.parent,
-            )
+            arguments, stream = self.arguments(), log.fileno() if stderr is None else stderr
+            self.process = start(arguments, self.environment, self.data.parent, stdout=subprocess.PIPE, stderr=stream)
         assert self.process.stdout is not None
         self.listening = self.process.stdout.readline().decode()
         found = re.search(r" listening on [^,]*:(\d+)", self.listening)

@@ -1,8 +1,6 @@
 """A real server for the client, which may be killed and comes back on the same port; the client as a program."""
 
-import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -45,20 +43,19 @@ class Home:
     async def program(
         self, *arguments: str, user: str, stdin: bytes | None = None, register: bool = True, **environment: str
     ) -> Program:
-        """The client, started. A script may make its account, unless that is what is tested."""
+        """The client, started. A script may make its account, unless that is what is tested.
+
+        `stdin` is all that it gets; None leaves its stdin open.
+        """
         if register and {"--send", "--follow", "--plain"} & set(arguments):
             arguments = ("--register", *arguments)
-        process = await asyncio.create_subprocess_exec(
-            *self.arguments(*arguments, user=user),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self.environment | environment,
-            cwd=self.folder,
-            # Tests that run in the background ignore Ctrl-C, and what they start would too.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        program = await Program.start(
+            self.arguments(*arguments, user=user), self.environment | environment, self.folder
         )
-        return Program(process, stdin)
+        if stdin is not None:
+            program.write(stdin)
+            program.close_stdin()
+        return program
 
 
 @pytest.fixture

@@ -2,34 +2,46 @@
 
 import asyncio
 import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
+from tests.fork_server import Forked, start
 from tests.harness import TIMEOUT_SECONDS
 
 
 class Program:
-    """`stdin` is all that it gets; None leaves its stdin open, for `write`."""
+    """Its streams are pipes of ours."""
 
-    def __init__(self, process: asyncio.subprocess.Process, stdin: bytes | None) -> None:
+    def __init__(
+        self,
+        process: Forked | subprocess.Popen[bytes],
+        stdin: asyncio.WriteTransport,
+        out: asyncio.StreamReader,
+        stop_reading: Callable[[], None],
+        error: asyncio.StreamReader,
+    ) -> None:
         self._process = process
-        if stdin is not None:
-            self.write(stdin)
-            self.close_stdin()
+        self._stdin, self._out, self._error = stdin, out, error
+        self.stop_reading = stop_reading  # as `head` does: what it writes from now on goes nowhere
+        self.write, self.close_stdin = stdin.write, stdin.close
 
-    def write(self, data: bytes) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(data)
-
-    def close_stdin(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+    @classmethod
+    async def start(cls, arguments: list[str], environment: Mapping[str, str], cwd: Path) -> "Program":
+        pipe = subprocess.PIPE
+        process = start(arguments, environment, cwd, stdin=pipe, stdout=pipe, stderr=pipe)
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        loop = asyncio.get_running_loop()
+        stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
+        out, reading = await _reader(process.stdout)
+        error, _ = await _reader(process.stderr)
+        return cls(process, stdin, out, reading.close, error)
 
     async def line(self) -> str:
-        assert self._process.stdout is not None
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            return (await self._process.stdout.readline()).decode().removesuffix("\n")
+            return (await self._out.readline()).decode().removesuffix("\n")
 
     async def until(self, part: str) -> str:
         """The first line with this in it."""
@@ -37,20 +49,24 @@ class Program:
             assert line, f"the program ended before it said {part!r}: {await self.end()}"
         return line
 
-    def stop_reading(self) -> None:
-        """As `head` does: what it writes from now on goes nowhere."""
-        transport = self._process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
-        transport.close()
-
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
     async def end(self) -> tuple[int, str, str]:
         """Its exit status, and what it wrote to stdout and stderr since the last line that was read."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            assert self._process.stdout is not None and self._process.stderr is not None
-            out, error = await asyncio.gather(self._process.stdout.read(), self._process.stderr.read())
-            return await self._process.wait(), out.decode(), error.decode()
+            out, error = await asyncio.gather(self._out.read(), self._error.read())
+        status = await asyncio.to_thread(self._process.wait, TIMEOUT_SECONDS)
+        self._stdin.close()
+        return status, out.decode(), error.decode()
+
+
+async def _reader(pipe: IO[bytes]) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    return reader, transport
 
 
 def written(path: Path, is_all: Callable[[bytes], bool] = lambda data: True) -> bytes:

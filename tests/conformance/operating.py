@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+from tests.fork_server import run
 from tests.harness import TIMEOUT_SECONDS, Chat, JsonClient, Server, TextClient
 
 SECRET = "s3cret"
@@ -24,10 +26,8 @@ async def text_operator(chat: Chat, name: str = "boss") -> TextClient:
 
 def word(server: Server, *words: str, said: str = "") -> subprocess.CompletedProcess[str]:
     """`chat-server` with these words on the server's data; `said` is its stdin."""
-    return subprocess.run(
-        [sys.executable, "-m", "chat_server", "--data", str(server.data), *words],
-        capture_output=True, input=said, text=True, env=server.environment, timeout=TIMEOUT_SECONDS,
-    )  # fmt: skip
+    arguments = [sys.executable, "-m", "chat_server", "--data", str(server.data), *words]
+    return run(arguments, server.environment, Path.cwd(), said, TIMEOUT_SECONDS)
 
 
 def done(server: Server, *words: str, said: str = "") -> str:

@@ -54,6 +54,7 @@ TESTED_ELSEWHERE = {
     "rules/registry.py": "tests/unit/rules/test_executor.py",
     "rules/lookup.py": "tests/unit/rules/test_messages.py",
     "rules/authorization.py": "tests/unit/rules/test_operators.py",
+    "delivery/missed_messages.py": "tests/unit/delivery/test_outbox.py",
     "store/schema.py": "tests/unit/store/test_database.py",
     "store/blocks.py": "tests/unit/rules/test_blocks.py",
     "store/erasures.py": "tests/unit/rules/test_erasure.py",

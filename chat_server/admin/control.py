@@ -17,6 +17,7 @@ from typing import Any, Protocol, cast
 
 from chat_server.action_log import ActionLog
 from chat_server.delivery.blocks import render, render_reply
+from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import UNREADABLE, Refusal, StartError
 from chat_server.frontend.acceptor import Acceptor
@@ -97,7 +98,8 @@ class Machine:
         self._node = node
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._logged = 0
-        self.outbox = Outbox(node.hub, transport, lambda: None)
+        self._transport = transport
+        self.outbox = Outbox(node.hub, transport.write, self)
         self.number = node.hub.add(self)
         self.token: bytes | None = None
         # Whether a backup reads the files.
@@ -138,6 +140,15 @@ class Machine:
 
     def sign_out(self) -> None:
         pass
+
+    def read_page(self, missed: MissedMessages) -> None:
+        pass
+
+    def went_live(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self._transport.abort()
 
     def close(self, code: str = "", reason: str = "") -> None:
         self._node.hub.remove(self)

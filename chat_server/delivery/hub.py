@@ -49,6 +49,9 @@ class Receiver(Protocol):
     def close(self, code: str, reason: str) -> None:
         """Say why, then hang up."""
 
+    def abort(self) -> None:
+        """Hang up at once."""
+
 
 class Hub:
     def __init__(
@@ -145,6 +148,9 @@ class Hub:
         self._behind.pop(outbox, None)
         self._live[outbox.format][outbox] = None
 
+    def told(self, user_id: int, notices: list[int]) -> None:
+        self.on_told(user_id, notices)
+
     def left(self, outbox: Outbox) -> None:
         self._live[outbox.format].pop(outbox, None)
         self._behind[outbox] = None
@@ -194,7 +200,7 @@ class Hub:
         self._fan_out(blocks, done, before)
         self._count(blocks)
         for outbox in list(self._behind):
-            outbox.join()
+            outbox.catch_up()
         self._end()
         for receiver in replies:
             with self._alone(receiver):
@@ -242,7 +248,7 @@ class Hub:
             yield
         except Exception:
             log.exception("session %d failed: this is a bug; it is closed", receiver.number)
-            receiver.outbox.transport.abort()
+            receiver.abort()
 
     def _route(
         self, push: Push, outcome: Outcome, index: int, blocks: Blocks, told: dict[int, list[int]], moving: Set[int]
@@ -306,9 +312,9 @@ class Hub:
 
     def _leave_to_store(self, outbox: Outbox, blocks: Blocks, before: int, own: Container[int] = ()) -> None:
         """A batch that is too much to be written at once is read from the store, page by page."""
+        outbox.lag(before)
         for event, notice in blocks.other_events(self._channels(outbox, blocks), own):
             outbox.keep(event, notice)
-        outbox.lag(before)
 
     def _fan_out(self, blocks: Blocks, done: dict[Outbox, None], before: int) -> None:
         if not blocks.has_lines_for_everyone():
@@ -388,4 +394,4 @@ class Hub:
 def _reply_late(outbox: Outbox, data: bytes, outcome: Outcome) -> None:
     """To a connection that is not live, which may have to read up to there first."""
     own = tuple(push.event.seq for push in outcome.pushes if isinstance(push.event, Message))
-    outbox.reply(data, outcome.seq, own)
+    outbox.reply_as_of(outcome.seq, data, own)

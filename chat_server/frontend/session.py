@@ -6,8 +6,8 @@ command waits for those before it and holds back those after it.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from msgspec import Struct
 
@@ -15,6 +15,7 @@ from chat_server import __version__
 from chat_server.action_log import ActionLog
 from chat_server.addresses import is_loopback, network_of
 from chat_server.delivery.blocks import render, render_reply
+from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
 from chat_server.disk_space import no_room
 from chat_server.errors import UNREADABLE, Refusal
@@ -125,7 +126,8 @@ class Session:
         self._last: tuple[int, Seen] | None = None  # at the end: whose it was, and all that was written
         self._talk: Target | None = None
         self._tried = ""  # the name of a sign-in that is under way
-        self.outbox = Outbox(self.hub, cast(asyncio.Transport, transport), self.go_on)
+        self.abort = transport.abort
+        self.outbox = Outbox(self.hub, transport.write, self)
         self.number = self.hub.add(self)
         sessions.add(self)
         log.debug("session %d: connected from %s", self.number, address)
@@ -404,7 +406,7 @@ class Session:
         self.outbox.write(render(event, self.outbox.format, self.hub.now()))
 
     def _reply(self, parsed: Parsed, reply: Reply | Refusal, started: float) -> None:
-        self.outbox.reply(self._render(reply, parsed.verb, parsed.label, started), self.hub.delivered, ())
+        self.outbox.reply(self._render(reply, parsed.verb, parsed.label, started))
 
     def _render(self, reply: Reply | Refusal, verb: str, label: str | None, started: float) -> bytes:
         """The final reply's bytes; it is also what the log of actions tells."""
@@ -447,6 +449,24 @@ class Session:
             if not pending.silent:
                 self.outbox.write(self._render(refusal, pending.verb, pending.label, pending.started))
 
+    async def _write_paced(self, lines: Iterable[bytes]) -> bool:
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.outbox.write_paced(lines, lambda written: None if done.done() else done.set_result(written))
+        return await done
+
+    went_live = go_on
+
+    def read_page(self, missed: MissedMessages) -> None:
+        self._page = asyncio.get_running_loop().create_task(self._read_page(missed))
+
+    async def _read_page(self, missed: MissedMessages) -> None:
+        try:
+            reader = self._node.readers.of(self.number)
+            self.outbox.take_page(missed, await reader.serve(missed.user_id, missed.next_page))
+        except Exception:
+            log.exception("catching up failed; the connection is closed")
+            self.abort()
+
     # ---- commands that run alone
 
     async def _run(self, parsed: Parsed, command: Any, started: float) -> None:
@@ -478,7 +498,7 @@ class Session:
         reply = await self._answer(parsed, query, started)
         if reply is None:
             return
-        await self.outbox.write_paced([self._render(reply, parsed.verb, parsed.label, started)])
+        await self._write_paced([self._render(reply, parsed.verb, parsed.label, started)])
         if isinstance(query, Talk):
             self._talk = query.target
 
@@ -491,7 +511,7 @@ class Session:
             now = self.hub.now()
             events = filter(self.outbox.may_show, page.events)
             lines = (render(event, self.outbox.format, now, parsed.label) for event in events)
-            if not await self.outbox.write_paced(lines):
+            if not await self._write_paced(lines):
                 raise asyncio.CancelledError
             if isinstance(query, Welcome):
                 self.outbox.note_shown(page.events, up_to)

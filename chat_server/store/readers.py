@@ -93,6 +93,10 @@ class Readers:
     def pick(self) -> Reader:
         return next(self._turn)
 
+    def of(self, number: int) -> Reader:
+        """Always the same one for the same number."""
+        return self._readers[number % len(self._readers)]
+
     def close(self) -> None:
         for reader in (*self._readers, self.searcher):
             reader.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 
 from chat_server.delivery.hub import Hub
+from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
 from chat_server.log.entries import Entry, Identity, Origin
@@ -34,18 +36,23 @@ class Peer:
         self.room = room
         self.name = name
         self.transport = FakeTransport(high=room.hub.block_bytes_max)
-        self.outbox = Outbox(room.hub, self.transport, room.changed.set)
+        self.outbox = Outbox(room.hub, self.transport.write, self)
         self.outbox.format = format
-        self.transport.on_pause = self._pause
+        self.transport.on_pause = self.outbox.pause
         self.transport.on_resume = self.outbox.resume
         self.number = room.hub.add(self)
         self.batches_settled = 0
         self.closed = ""
         self.token: bytes | None = None
 
-    def _pause(self) -> None:
-        self.outbox.pause()
-        self.room.changed.set()
+    def read_page(self, missed: MissedMessages) -> None:
+        self.room.asked.append((self, missed))
+
+    def went_live(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.transport.abort()
 
     def close(self, code: str, reason: str) -> None:
         self.closed = code
@@ -109,7 +116,8 @@ class Room:
         self.hub = Hub(
             self.chat.clock, self.readers, IDENTITY, outbox_bytes_max=outbox_bytes_max, presence_max=presence_max
         )
-        self.changed = asyncio.Event()
+        # Pages that connections which are behind have asked for.
+        self.asked: deque[tuple[Peer, MissedMessages]] = deque()
         self.told: list[tuple[int, list[int]]] = []
         self.departed: list[int] = []
         self.hub.on_told = lambda user_id, notices: self.told.append((user_id, notices))
@@ -139,12 +147,9 @@ class Room:
 
     async def quiet(self) -> None:
         """Until whoever is behind has caught up or waits for its reader."""
-        while busy := [peer.outbox for peer in self.peers if peer.outbox._catching_up and not peer.outbox.paused]:
-            self.changed.clear()
-            changed = asyncio.ensure_future(self.changed.wait())
-            tasks = [outbox._catching_up for outbox in busy if outbox._catching_up]
-            await asyncio.wait({changed, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
+        while self.asked:
+            peer, missed = self.asked.popleft()
+            peer.outbox.take_page(missed, missed.next_page(self.chat.db))
 
     async def flow(self) -> None:
         """Until everyone has read everything."""
@@ -156,8 +161,6 @@ class Room:
     async def close(self) -> None:
         for peer in self.peers:
             peer.outbox.close()
-        tasks = [peer.outbox._catching_up for peer in self.peers if peer.outbox._catching_up]
-        await asyncio.gather(*tasks)
         self.readers.close()
         self.chat.close()
 

@@ -49,7 +49,7 @@ async def test_a_page_of_the_store_does_not_go_past_the_bound_at_once(room: Room
     stop_reading(alice)
     await fill(room, bob, 300)
     steps = 0
-    while alice.outbox._position < 300:
+    while alice.outbox.position < 300:
         alice.transport.take()
         await room.quiet()
         steps += 1
@@ -334,29 +334,31 @@ async def test_who_signs_out_while_behind_still_gets_the_reply(room: Room, forma
     assert b"signed out" in alice.transport.taken or b'"closed":0' in alice.transport.taken
 
 
-async def test_closing_wakes_who_waits_for_the_reader(room: Room) -> None:
+async def test_closing_ends_lines_that_wait_for_the_reader(room: Room) -> None:
     alice, bob = await room.connect("alice"), await room.connect("bob")
     stop_reading(alice)
     await fill(room, bob, 60)
-    waiting = asyncio.ensure_future(alice.outbox.drained())
-    await room.turn()
+    written: list[bool] = []
+    alice.outbox.write_paced([b"never"], written.append)
     alice.outbox.close()
-    assert await waiting is False
+    alice.outbox.resume()
+    alice.outbox.write_paced([b"never"], written.append)
+    assert written == [False, False] and b"never" not in alice.transport.waiting
     alice.outbox.write(b"too late")
     assert b"too late" not in alice.transport.waiting
 
 
-async def test_a_store_that_cannot_be_read_ends_the_connection(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_line_that_cannot_be_made_ends_the_connection(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     alice, bob = await room.connect("alice"), await room.connect("bob")
     stop_reading(alice)
     await fill(room, bob, 60)
 
     def broken(*args: object) -> None:
-        raise OSError
+        raise ValueError
 
-    monkeypatch.setattr("chat_server.delivery.outbox.messages.new", broken)
+    monkeypatch.setattr("chat_server.delivery.outbox.render", broken)
     await room.flow()
-    assert alice.transport.aborted
+    assert alice.transport.aborted and not alice.outbox.live
 
 
 async def test_a_page_of_history_is_what_was_pushed(room: Room) -> None:

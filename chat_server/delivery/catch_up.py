@@ -1,0 +1,138 @@
+"""The state of a connection that is behind the chat: what it has missed, and how much of that it was shown.
+
+It exists from the moment a connection stops being live until it is live again.
+"""
+
+from collections import deque
+from collections.abc import Hashable, Iterator, Sequence
+
+from msgspec import Struct
+
+from chat_server.delivery.missed_messages import MissedMessages
+from chat_server.protocol.base import Event
+from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, ReadMarker
+from chat_server.protocol.people import Muted, PresenceChanged
+
+HELD_EVENTS_MAX = 1000
+
+
+class LateReply(Struct, frozen=True):
+    """A reply to a connection that was behind: it follows everything up to `seq`. `own`: the seqs of what it did."""
+
+    seq: int
+    data: bytes
+    own: tuple[int, ...]
+
+
+class CatchUp:
+    """`position` says how far the connection has come: every message and change with a seq up to it was written."""
+
+    __slots__ = ("_ahead", "_gone", "_held", "_left_at", "late_replies", "missed", "position")
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self._left_at = position
+        self.late_replies: deque[LateReply] = deque()
+        # What is being read from the store.
+        self.missed: MissedMessages | None = None
+        self._held: dict[Hashable, tuple[Event | None, int]] = {}  # None: told already
+        # Private chats that the user left meanwhile: what was read of them before is not shown.
+        self._gone: set[str] = set()
+        # Messages that a page showed in a state that is newer than the position: id and seq of that state.
+        self._ahead: dict[int, int] = {}
+
+    # ---- how far it is
+
+    def is_complete(self, delivered: int) -> bool:
+        """Whether nothing of what was delivered is missing, and nothing that is shown is newer than that."""
+        behind = max(self.position, *self._ahead.values()) if self._ahead else self.position
+        return not self.late_replies and self.position >= delivered >= behind
+
+    def read_next(self, user_id: int, delivered: int, *, by_id: bool) -> MissedMessages | None:
+        """What must be read from the store before anything else can be said; None if nothing."""
+        stop = self.late_replies[0].seq if self.late_replies else delivered
+        if self.position >= stop:
+            return None
+        self.missed = MissedMessages(user_id, self.position, stop, by_id=by_id)
+        return self.missed
+
+    def finish_reading(self) -> None:
+        """All pages of `missed` have been written."""
+        assert self.missed is not None
+        self.position = self.missed.stop
+        self._ahead = {id_: seq for id_, seq in self._ahead.items() if seq > self.position}
+        self.missed = None
+
+    def to_show(self, page: Sequence[Message]) -> Iterator[Message]:
+        """The messages of a page of `missed` that the connection has not been shown; each decided when it is taken."""
+        assert self.missed is not None
+        stop = self.missed.stop
+        # A page by id has shown people everything up to its end. Programs are shown what changes again later on.
+        shown = self.position if self.missed.by_id else self._left_at
+        own = {seq for late in self.late_replies for seq in late.own}
+        for message in page:
+            if not self.may_show(message):
+                continue
+            # The reply tells of one's own change, but the message itself may not have been shown here yet.
+            if message.seq in own and (message.id <= shown or message.id in own):
+                continue
+            if self._ahead.get(message.id, 0) >= message.seq:
+                continue
+            if message.seq > stop:
+                self._ahead[message.id] = message.seq
+            yield message
+
+    def note_shown(self, page: Sequence[Event], up_to: int) -> None:
+        """A command showed these in their newest state, where only everything up to `up_to` was asked for."""
+        self._ahead.update({each.id: each.seq for each in page if isinstance(each, Message) and each.seq > up_to})
+
+    def add_late_reply(self, seq: int, data: bytes, own: tuple[int, ...]) -> None:
+        self.late_replies.append(LateReply(seq, data, own))
+
+    # ---- private chats that the user leaves
+
+    def may_show(self, event: Event) -> bool:
+        return not self._gone or type(event) is not Message or event.chat not in self._gone
+
+    def come(self, chat: str) -> None:
+        """The user came into a private chat."""
+        self._gone.discard(chat)
+
+    def go(self, chat: str) -> None:
+        """The user left a private chat: nothing of it is shown from here on, whenever it was read."""
+        self._gone.add(chat)
+        gone = [key for key, (event, notice) in self._held.items()
+                if not notice and getattr(event, "chat", None) == chat]  # fmt: skip
+        for key in gone:
+            del self._held[key]
+
+    # ---- events that the store does not have as messages
+
+    def hold(self, event: Event, notice: int = 0) -> None:
+        """Keep an event until the connection is live.
+
+        Of what only tells the present the last is kept; of what expired in a chat the last EXPIRED_IDS_MAX ids.
+        """
+        key: Hashable = ("notice", notice) if notice else (len(self._held), event)
+        if isinstance(event, PresenceChanged):
+            key = PresenceChanged, event.user
+        elif isinstance(event, ReadMarker | Muted):
+            key = type(event), event.chat
+        elif isinstance(event, Expired):
+            key = Expired, event.chat
+            before, _ = self._held.get(key, (None, 0))
+            if isinstance(before, Expired):
+                event = Expired(event.chat, [*before.ids, *event.ids][-EXPIRED_IDS_MAX:])
+        held = self._held.get(key)
+        if held is None and len(self._held) >= HELD_EVENTS_MAX:
+            return
+        if held is None or held[0] is not None:
+            self._held[key] = event, notice
+
+    def note_told(self, notices: Sequence[int]) -> None:
+        """A command told these notices itself: they are not told again when they are pushed."""
+        self._held.update({("notice", notice): (None, notice) for notice in notices})
+
+    def held(self) -> list[tuple[Event, int]]:
+        """The events to tell, each with its notice."""
+        return [(event, notice) for event, notice in self._held.values() if event is not None]

@@ -1,0 +1,40 @@
+"""What a user has missed, read from the store page by page on a reader's thread."""
+
+from collections.abc import Iterator
+
+from chat_server.protocol.messages import Message
+from chat_server.store import chats, messages
+from chat_server.store.database import Database
+from chat_server.store.messages import Range
+
+
+class MissedMessages:
+    """The messages and changes with `start` < seq <= `stop` in all chats of one user.
+
+    An outbox makes it and asks for its pages; the same object answers for all of them, always on the same reader, since
+    a database connection belongs to one thread.
+    """
+
+    __slots__ = ("_pages", "by_id", "start", "stop", "user_id")
+
+    def __init__(self, user_id: int, start: int, stop: int, *, by_id: bool) -> None:
+        """`by_id`: in the order in which people read them; otherwise by seq, as programs do."""
+        self.user_id = user_id
+        self.start = start
+        self.stop = stop
+        self.by_id = by_id
+        self._pages: Iterator[list[Message]] | None = None
+
+    def next_page(self, db: Database) -> list[Message] | None:
+        """None after the last page."""
+        if self._pages is None:
+            ranges = [Range(each.chat_id, each.name, self.start, self.stop) for each in chats.of_user(db, self.user_id)]
+            self._pages = self._for_people(db, ranges) if self.by_id else messages.new_and_changed(db, ranges)
+        return next(self._pages, None)
+
+    def _for_people(self, db: Database, ranges: list[Range]) -> Iterator[list[Message]]:
+        """The new messages, then the changes to those that had been shown before."""
+        changes = [Range(each.chat_id, each.name, each.after, each.up_to) for each in ranges]
+        yield from messages.new(db, ranges)
+        for page in messages.changed(db, changes):
+            yield [message for message in page if message.id <= self.start]

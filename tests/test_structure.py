@@ -84,8 +84,21 @@ TESTED_ELSEWHERE = {
     "chat_client/tui/terminal/bindings.py": "tests/client/screen",
     "chat_client/tui/terminal/window.py": "tests/client/screen",
     "chat_client/tui/state/effects.py": "tests/client/tui/state/test_typing.py",
-    "chat_client/tui/state/screen.py": "tests/client/tui/state/test_navigation.py",
-    "chat_client/tui/render/items.py": "tests/client/tui/render/test_message_rows.py",
+    "chat_client/tui/render/row.py": "tests/client/tui/render/test_viewport.py",
+    "chat_client/tui/state/changes.py": "tests/client/tui/state/test_message_actions.py",
+    "chat_client/tui/state/chat_list.py": "tests/client/tui/state/test_navigation.py",
+    "chat_client/tui/state/composer.py": "tests/client/tui/state/test_message_actions.py",
+    "chat_client/tui/state/dialogs.py": "tests/client/tui/state/test_navigation.py",
+    "chat_client/tui/state/history.py": "tests/client/tui/state/test_navigation.py",
+    "chat_client/tui/state/items.py": "tests/client/tui/state/test_feed.py",
+    "chat_client/tui/state/notes.py": "tests/client/tui/state/test_replies.py",
+    "chat_client/tui/state/outgoing.py": "tests/client/tui/state/test_incoming.py",
+    "chat_client/tui/state/quotes.py": "tests/client/tui/state/test_replies.py",
+    "chat_client/tui/state/read_tracking.py": "tests/client/tui/state/test_terminal_events.py",
+    "chat_client/tui/state/requests.py": "tests/client/tui/state/test_replies.py",
+    "chat_client/tui/state/roster.py": "tests/client/tui/state/test_replies.py",
+    "chat_client/tui/state/session.py": "tests/client/tui/state/test_incoming.py",
+    "chat_client/tui/state/screen_state.py": "tests/client/tui/state/test_navigation.py",
 }
 # Pure, or the same on every machine that replays the log: no time, no chance, no network.
 DETERMINISTIC = ("protocol/", "rules/", "store/")

@@ -32,17 +32,18 @@ from chat_client.sdk.errors import ChatError, Disconnected
 from chat_client.sdk.events import Connected, Outgoing
 from chat_client.sdk.transfers import Progress
 from chat_client.settings import Settings
-from chat_client.tui.render.frame import Frame
-from chat_client.tui.render.items import Said, begin
 from chat_client.tui.state import effects as e
 from chat_client.tui.state.incoming import handle
-from chat_client.tui.state.navigation import recent
-from chat_client.tui.state.replies import answered, note, refused
-from chat_client.tui.state.screen import Screen, Transfer
-from chat_client.tui.state.watching import focus, shown, tick
-from chat_client.tui.terminal.background import Ground
+from chat_client.tui.state.items import MessageItem, excerpt
+from chat_client.tui.state.notes import note
+from chat_client.tui.state.read_tracking import Drawn
+from chat_client.tui.state.replies import take_answer, take_refusal
+from chat_client.tui.state.roster import recent_speakers
+from chat_client.tui.state.screen_state import ScreenState, Transfer
+from chat_client.tui.state.terminal_events import drawn, focus, tick
+from chat_client.tui.terminal.background import BackgroundQuery
 from chat_client.tui.terminal.terminal import Terminal
-from chat_client.tui.terminal.themes import guess
+from chat_client.tui.terminal.themes import theme_for
 from chat_client.tui.terminal.window import FullScreen
 
 DRAWS_MAX = 20  # a second, for what comes in
@@ -56,13 +57,13 @@ COMPLETED_MESSAGES_MAX = 100
 class App:
     def __init__(self, chat: Chat, settings: Settings) -> None:
         self._chat, self._settings = chat, settings
-        self.screen = Screen()
-        self.screen.me = chat.user or settings.user or ""
+        self.screen = ScreenState()
+        self.screen.session.user = chat.user or settings.user or ""
         self.screen.mouse = settings.mouse
         self.screen.now = self._now()
-        theme = settings.theme or guess(os.environ)
-        self._asks_ground = theme is None
-        self._ground = Ground(lambda found: self._view.dress(found))
+        theme = settings.theme or theme_for(os.environ)
+        self._asks_background = theme is None
+        self._background = BackgroundQuery(lambda found: self._view.set_theme(found))
         history = InputHistory(settings.data_dir / "typed", lambda: chat.commands)
         self._view = FullScreen(
             self.screen,
@@ -73,7 +74,7 @@ class App:
             self._focused,
             self._drawn,
             lambda: self._suspension.stop(),
-            self._ground.take,
+            self._background.take,
             hidden=[HiddenSecrets(lambda: chat.commands)],
         )
         self._terminal = Terminal(self._view.app.output)
@@ -98,8 +99,8 @@ class App:
         ticking = asyncio.create_task(self._tick())
         try:
             with self._suspension.watched():
-                if self._asks_ground:
-                    await self._ground.ask(self._view.app.input, self._view.app.output)
+                if self._asks_background:
+                    await self._background.ask(self._view.app.input, self._view.app.output)
                 return await self._view.app.run_async(handle_sigint=False, set_exception_handler=False)
         except EOFError:  # the terminal has gone
             return of_signal(signal.SIGHUP)
@@ -140,10 +141,10 @@ class App:
 
     def _learn(self) -> None:
         """What only the connection knows: each server has its own commands and limits."""
-        self.screen.commands = with_local(self._chat.commands)
+        self.screen.session.commands = with_local(self._chat.commands)
         text_max = self._chat.limits.get("text_max")
         if isinstance(text_max, int):
-            self.screen.text_max = text_max
+            self.screen.session.text_max = text_max
 
     async def _tick(self) -> None:
         while True:
@@ -185,17 +186,17 @@ class App:
 
     def _typed(self) -> None:
         before = self._view.line.document.text_before_cursor
-        self.screen.typed = self._view.line.text
-        self.screen.usage = ""
+        self.screen.composer.text = self._view.line.text
+        self.screen.composer.usage = ""
         if before.startswith("/"):
-            self.screen.usage = usage(before, self.screen.commands) or ""
+            self.screen.composer.usage = usage(before, self.screen.session.commands) or ""
 
-    def _drawn(self, frame: Frame) -> None:
-        if shown(self.screen, frame.first_id, frame.last_id, frame.quoted, self._now()):
+    def _drawn(self, frame: Drawn) -> None:
+        if drawn(self.screen, frame, self._now()):
             self._draw_soon()
-        rooms = self.screen.rooms.values()
+        rooms = self.screen.chats.by_name.values()
         unread = sum(room.unread for room in rooms if not room.muted)
-        self._terminal.title(f"{f'({unread}) ' if unread else ''}{self.screen.open_name} · chat")
+        self._terminal.title(f"{f'({unread}) ' if unread else ''}{self.screen.chats.open_name} · chat")
         if self.screen.effects:
             asyncio.get_running_loop().call_soon(self._carry_out)
 
@@ -203,15 +204,18 @@ class App:
         """What Tab completes to."""
         screen = self.screen
         said = [
-            item.message for item in reversed(screen.feed.items[-COMPLETED_MESSAGES_MAX:]) if isinstance(item, Said)
+            item.message
+            for item in reversed(screen.feed.items[-COMPLETED_MESSAGES_MAX:])
+            if isinstance(item, MessageItem)
         ]
-        users = dict.fromkeys([*recent([screen.open], screen.me), *recent(list(screen.rooms.values()), screen.me)])
-        users |= dict.fromkeys(user for user in screen.users if user != screen.me)
+        me, chats = screen.session.user, screen.chats
+        users = dict.fromkeys([*recent_speakers([chats.open], me), *recent_speakers(chats.by_name.values(), me)])
+        users |= dict.fromkeys(user for user in screen.roster.online if user != screen.session.user)
         return Known(
-            commands=screen.commands,
+            commands=screen.session.commands,
             users=list(users),
-            chats=list(dict.fromkeys([screen.open_name, *screen.rooms, *screen.invitations])),
-            messages=[(m.id, safe(f"{m.from_}: {begin(m.text or '')[:60]}")) for m in said if not m.deleted],
+            chats=list(dict.fromkeys([screen.chats.open_name, *screen.chats.by_name, *screen.roster.invitations])),
+            messages=[(m.id, safe(f"{m.from_}: {excerpt(m.text or '')[:60]}")) for m in said if not m.deleted],
             files=[(m.file.id, safe(m.file.name)) for m in said if m.file is not None],
             paths=entries,
         )
@@ -270,9 +274,9 @@ class App:
         try:
             returned = await self._chat.command(effect.verb, **effect.arguments)
         except ChatError as error:
-            refused(self.screen, effect.why, error, self._now())
+            take_refusal(self.screen, effect.why, error, self._now())
         else:
-            answered(self.screen, effect.why, effect.verb, returned.lines, returned.reply, self._now())
+            take_answer(self.screen, effect.why, effect.verb, returned.lines, returned.reply, self._now())
         self._show()
 
     def _show(self) -> None:
@@ -294,17 +298,17 @@ class App:
         try:
             returned = await self._chat.line(effect.line.replace("\n", " "))
         except ChatError as error:
-            refused(self.screen, effect.why, error, self._now())
+            take_refusal(self.screen, effect.why, error, self._now())
         else:
             verb = effect.line[1:].split(" ", 1)[0]
-            answered(self.screen, effect.why, verb, returned.lines, returned.reply, self._now())
+            take_answer(self.screen, effect.why, verb, returned.lines, returned.reply, self._now())
         self._show()
 
     def _post(self, verb: str, arguments: dict[str, Any]) -> None:
         try:
             handle(self.screen, self._chat.post(verb, **arguments), self._now())
         except Disconnected as error:
-            note(self.screen, self.screen.open_name, "error", str(error))
+            note(self.screen, self.screen.chats.open_name, "error", str(error))
 
     # ---- files
 

@@ -1,14 +1,17 @@
 """A screen without a terminal: events go in, rows come out."""
 
+import pickle
 from datetime import UTC
 from typing import Any
 
 from chat_client.sdk.events import Connected, Connecting
-from chat_client.tui.render.frame import Frame, frame
+from chat_client.tui.render.bars import hint
+from chat_client.tui.render.frame import Frame, frame, settle
+from chat_client.tui.render.row import Display
 from chat_client.tui.state.effects import Ask, Effect
 from chat_client.tui.state.incoming import handle
-from chat_client.tui.state.replies import answered
-from chat_client.tui.state.screen import Screen
+from chat_client.tui.state.replies import take_answer
+from chat_client.tui.state.screen_state import ScreenState
 from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.messages import Message, MessagesShown
@@ -36,9 +39,9 @@ class Me:
     """The screen of alice, and what it wants of the outside."""
 
     def __init__(self, *chats: ChatInfo, columns: int = 110, rows: int = 34, connect: bool = True) -> None:
-        self.screen = Screen(UTC)
-        self.screen.columns, self.screen.height = columns, rows
-        self.screen.me = "alice"
+        self.screen = ScreenState()
+        self.display = Display(columns, rows, zone=UTC)
+        self.screen.session.user = "alice"
         self._now = START
         if connect:
             self.hear(Connecting("localhost:8000", 1))
@@ -69,8 +72,16 @@ class Me:
         for event in events:
             handle(self.screen, event, self.now)
 
+    def resize(self, columns: int, rows: int, input_rows: int = 1) -> None:
+        self.display = Display(columns, rows, input_rows, UTC)
+
+    def settle(self) -> None:
+        """As the terminal does after each key and before each frame."""
+        settle(self.screen, self.display)
+
     def wanted(self, *kinds: type[Effect]) -> list[Any]:
         """What it has asked for since the last call."""
+        self.settle()
         effects, self.screen.effects = self.screen.effects, []
         return [effect for effect in effects if not kinds or isinstance(effect, kinds)]
 
@@ -78,7 +89,7 @@ class Me:
         return [effect for effect in self.wanted(Ask) if effect.verb == verb]
 
     def answer(self, ask: Ask, lines: list[Any], reply: Reply) -> None:
-        answered(self.screen, ask.why, ask.verb, lines, reply, self.now)
+        take_answer(self.screen, ask.why, ask.verb, lines, reply, self.now)
 
     def load(self, *messages: Event, chat: str = "main", more: bool = False) -> None:
         """The page that the open chat has asked for."""
@@ -88,10 +99,20 @@ class Me:
     def status(self, active: list[str], *chats: ChatInfo, limit: Limit | None = None) -> None:
         limits = {"main_messages": limit} if limit else {}
         report = StatusReport("alice", active, ["zoe"], list(chats), [], [], limits, at(1))
-        answered(self.screen, Ask("status", {}, None).why, "status", [], report, self.now)  # type: ignore[arg-type]
+        take_answer(self.screen, Ask("status", {}, None).why, "status", [], report, self.now)  # type: ignore[arg-type]
 
     def frame(self) -> Frame:
-        return frame(self.screen)
+        """A frame. Whatever a test draws is drawn twice: nothing in the state may change by it."""
+        self.settle()
+        before = pickle.dumps(self.screen)
+        drawn = frame(self.screen, self.display)
+        assert frame(self.screen, self.display) == drawn
+        assert pickle.dumps(self.screen) == before, "drawing has changed the state"
+        return drawn
+
+    @property
+    def hint(self) -> str:
+        return hint(self.screen)
 
     def rows(self, region: str = "feed") -> list[str]:
         """The region's rows as text, without the spaces behind them."""

@@ -1,14 +1,16 @@
 """The single lines: the title over the feed, the bar over the input, the status at the bottom."""
 
+from datetime import tzinfo
 from math import ceil
 
 from chat_client.common.cells import Fragment, cut, fit, row_width, safe, width
 from chat_client.sdk.events import Connected, Connecting, Ended, Lost
 from chat_client.tui.render.geometry import Geometry
-from chat_client.tui.render.items import Row
+from chat_client.tui.render.row import Row
 from chat_client.tui.render.side_panels import badge, count
 from chat_client.tui.render.times import moment, seconds
-from chat_client.tui.state.screen import Composing, Screen, Transfer
+from chat_client.tui.state.composer import ComposeTarget
+from chat_client.tui.state.screen_state import ScreenState, Transfer
 from chat_server.protocol.file_names import size_told
 from chat_server.protocol.messages import Message
 from chat_server.protocol.times import distance
@@ -24,75 +26,89 @@ def _ends(left: list[Fragment], right: list[Fragment], columns: int) -> Row:
     return Row((*left, ("", " " * (space - row_width(left))), *right))
 
 
-def title(screen: Screen, geometry: Geometry) -> Row:
-    room, view = screen.open, screen.view
-    if screen.help_from is not None:
+def title(screen: ScreenState, geometry: Geometry) -> Row:
+    chat, view = screen.chats.open, screen.view
+    if screen.dialogs.keys_page is not None:
         return _ends([("title-name", " keys"), ("title-dim", "   also: /help, /help <command>")],
                      [("title-dim", "PgUp PgDn · Esc ")], geometry.middle)  # fmt: skip
     if view is not None:
-        many = len(view.feed.said)
+        many = len(view.feed.messages)
         shown = f"{many}{'' if view.feed.at_start else '+'} message{'' if many == 1 else 's'}"
         return _ends([("title-name", f" {safe(view.title)}")], [("title-dim", f" {shown} · Esc ")], geometry.middle)
-    left: list[Fragment] = [("title-name", f" {room.name}")]
+    left: list[Fragment] = [("title-name", f" {chat.name}")]
     about = _about(screen)
     if about:
         left.append(("title-dim", f"  {safe(about)}"))
     right: list[Fragment] = []
     if not geometry.left:
         right = _elsewhere(screen, geometry.middle // 2)
-    elif not geometry.right and room.name == "main":
-        right = [("title-dim", f"{sum(screen.users.values())} here ")]
+    elif not geometry.right and chat.name == "main":
+        right = [("title-dim", f"{sum(screen.roster.online.values())} here ")]
     return _ends(left, right, geometry.middle)
 
 
-def _elsewhere(screen: Screen, cells: int) -> list[Fragment]:
+def _elsewhere(screen: ScreenState, cells: int) -> list[Fragment]:
     """The chats with something unread, the most pressing first: those that fit, and how many more."""
-    rooms = [room for room in screen.rooms.values() if room is not screen.open and room.unread and not room.muted]
-    rooms.sort(key=lambda room: (not room.calls, not room.direct))
+    opened, known = screen.chats.open, screen.chats.by_name.values()
+    chats = [chat for chat in known if chat is not opened and chat.unread and not chat.muted]
+    chats.sort(key=lambda chat: (not chat.mentions, not chat.is_direct))
     shown: list[Fragment] = []
-    for at, room in enumerate(rooms):
-        piece: list[Fragment] = [("title-dim", f" {fit(room.name, 12)} "), *badge(room)]
-        more = f" +{len(rooms) - at} "
-        if row_width(shown) + row_width(piece) + (len(more) if at + 1 < len(rooms) else 1) > cells:
+    for at, chat in enumerate(chats):
+        piece: list[Fragment] = [("title-dim", f" {fit(chat.name, 12)} "), *badge(chat)]
+        more = f" +{len(chats) - at} "
+        if row_width(shown) + row_width(piece) + (len(more) if at + 1 < len(chats) else 1) > cells:
             return [*shown, ("title-dim", more)]
         shown += piece
     return [*shown, ("", " ")]
 
 
-def _about(screen: Screen) -> str:
-    room = screen.open
-    if room.direct:
-        person = room.name[1:]
-        if person in screen.away:
-            return f"away: {screen.away[person]}"
-        return "online" if screen.users.get(person) else "offline: will see it when back"
-    topic = room.topic or ("everyone" if room.name == "main" else "")
-    return f"{topic}{' · muted' if room.muted else ''}"
+def _about(screen: ScreenState) -> str:
+    chat = screen.chats.open
+    if chat.is_direct:
+        person = chat.name[1:]
+        if person in screen.roster.away:
+            return f"away: {screen.roster.away[person]}"
+        return "online" if screen.roster.online.get(person) else "offline: will see it when back"
+    topic = chat.topic or ("everyone" if chat.name == "main" else "")
+    return f"{topic}{' · muted' if chat.muted else ''}"
 
 
-def bar(screen: Screen, columns: int) -> Row:
+def bar(screen: ScreenState, columns: int) -> Row:
     """What concerns the line that is typed; one thing at a time, the most pressing one."""
     right = _scrolled(screen)
-    if screen.question is not None:
-        return _asked(screen.question.text, columns)
+    if screen.dialogs.question is not None:
+        return _question(screen.dialogs.question.text, columns)
     if screen.flash is not None:
-        told = (f"note-{screen.flash[0]}", f" {safe(screen.flash[1])}")
-        return _ends([*_mode(screen), told], right, columns)
-    if screen.composing is not None:
-        return _ends(_composing(screen, screen.composing), [("hint", " Esc: not ")], columns)
-    if screen.usage:
-        return _ends([("hint", f" {screen.usage}")], right, columns)
-    if screen.view is not None and screen.view.kind == "results" and screen.typed and screen.typing:
-        return _ends([("hint", f" Enter sends this to {screen.addressee} and leaves what was found")], right, columns)
+        flash = (f"note-{screen.flash.kind}", f" {safe(screen.flash.text)}")
+        return _ends([*_mode(screen), flash], right, columns)
+    if screen.composer.target is not None:
+        return _ends(_target(screen, screen.composer.target), [("hint", " Esc: not ")], columns)
+    if screen.composer.usage:
+        return _ends([("hint", f" {screen.composer.usage}")], right, columns)
+    if screen.shows_results and screen.composer.text and screen.is_typing:
+        return _ends(
+            [("hint", f" Enter sends this to {screen.chats.addressee} and leaves what was found")], right, columns
+        )
     if screen.selected is not None:
-        return Row(cut(_selected(screen, screen.selected, columns), columns))
+        return Row(cut(_choices(screen, screen.selected, columns), columns))
     if screen.transfers:
         return _ends([part for transfer in screen.transfers.values() for part in _transfer(transfer)],
                      [("hint", " Alt-X cancels ")], columns)  # fmt: skip
     return _ends([], right, columns)
 
 
-def _asked(question: str, columns: int) -> Row:
+def hint(screen: ScreenState) -> str:
+    """What an empty line may become; nothing where keys do not go into it, or what it will be is told in the bar."""
+    if not screen.is_typing or screen.composer.target is not None:
+        return ""
+    name = screen.chats.addressee
+    if screen.view is not None and screen.view.kind == "thread":
+        can_answer = screen.view.answered is not None
+        return f"answer in this thread, to {name}" if can_answer else "nothing is left here to answer · Esc"
+    return f"message to {name} · / for commands"
+
+
+def _question(question: str, columns: int) -> Row:
     """Which key says yes is never cut off."""
     hint = " Enter: yes · any other key: no"
     if width(question) + 2 + width(hint) > columns:
@@ -100,19 +116,19 @@ def _asked(question: str, columns: int) -> Row:
     return Row(cut([("question", f" {fit(question, columns - 2 - width(hint))} "), ("hint", hint)], columns))
 
 
-def _mode(screen: Screen) -> list[Fragment]:
+def _mode(screen: ScreenState) -> list[Fragment]:
     """What keys or the next line do that is not said now, while something else is told."""
-    if screen.choosing:
+    if screen.is_choosing:
         return [("picked-id", f" #{screen.feed.selected} ")]
-    return _composing(screen, screen.composing)[:1] if screen.composing is not None else []
+    return _target(screen, screen.composer.target)[:1] if screen.composer.target is not None else []
 
 
-def _selected(screen: Screen, message: Message, columns: int) -> list[Fragment]:
+def _choices(screen: ScreenState, message: Message, columns: int) -> list[Fragment]:
     """What keys do to the chosen message; of one that is marked alone, how it is chosen."""
     id = f" #{message.id} "
-    if screen.choosing:
+    if screen.is_choosing:
         words, style = _actions(screen, message), "picked-id"
-    elif screen.view is not None and screen.view.kind == "results":
+    elif screen.shows_results:
         words, style = ["↑ ↓ step", "Enter opens its place", "Alt-↑ acts on it", "Esc back"], "hint"
     else:
         words, style = ["Alt-↑ acts on it", "Esc"], "hint"
@@ -121,35 +137,35 @@ def _selected(screen: Screen, message: Message, columns: int) -> list[Fragment]:
     return [(style, id), ("hint", " · ".join(words))]
 
 
-def _actions(screen: Screen, message: Message) -> list[str]:
+def _actions(screen: ScreenState, message: Message) -> list[str]:
     words = ["t thread", "y copy", "Esc"]
     if message.deleted:
         return words
     delete = ["d delete"] if screen.may_delete(message) else []
-    if screen.ban is not None:
+    if screen.session.ban is not None:
         return [*delete, *words]
-    edit = ["e edit"] if message.from_ == screen.me else []
+    edit = ["e edit"] if message.from_ == screen.session.user else []
     return ["r reply", "+ react", *edit, *delete, *words]
 
 
-def _scrolled(screen: Screen) -> list[Fragment]:
+def _scrolled(screen: ScreenState) -> list[Fragment]:
     if screen.view is not None:
         return []
-    if screen.above:
-        return [("scrolled", f" ↑ {count(screen.above)} unread · Alt-U · Esc: read ")]
-    if not screen.scrolled:
+    if screen.reading.unread_above:
+        return [("scrolled", f" ↑ {count(screen.reading.unread_above)} unread · Alt-U · Esc: read ")]
+    if not screen.is_scrolled:
         return []
-    new = screen.open.unread
+    new = screen.chats.open.unread
     return [("scrolled", f" ↓ {f'{count(new)} new' if new else 'newer below'} · Esc ")]
 
 
-def _composing(screen: Screen, composing: Composing) -> list[Fragment]:
-    who, text = screen.quote(composing.id) or (f"#{composing.id}", "")
-    if composing.kind == "edit":
-        return [("composing", " editing "), ("hint", f" #{composing.id}")]
-    verb = "replying to" if composing.kind == "reply" else "reacting to"
-    where = "" if composing.chat == screen.open_name else f" in {safe(composing.chat)}"
-    more = " · an emoji, or :name: with Tab" if composing.kind == "react" else ""
+def _target(screen: ScreenState, target: ComposeTarget) -> list[Fragment]:
+    who, text = screen.quote(target.id) or (f"#{target.id}", "")
+    if target.kind == "edit":
+        return [("composing", " editing "), ("hint", f" #{target.id}")]
+    verb = "replying to" if target.kind == "reply" else "reacting to"
+    where = "" if target.chat == screen.chats.open_name else f" in {safe(target.chat)}"
+    more = " · an emoji, or :name: with Tab" if target.kind == "react" else ""
     return [("composing", f" {verb} {safe(who)}{where} "), ("hint", f" {fit(text, 40)}{more}")]
 
 
@@ -166,19 +182,18 @@ def _transfer(transfer: Transfer) -> list[Fragment]:
     ]
 
 
-def status(screen: Screen, columns: int) -> Row:
+def status(screen: ScreenState, zone: tzinfo | None, columns: int) -> Row:
     left = [*_connection(screen)]
-    if screen.me and not isinstance(screen.connection, Lost):
-        left += [("status-dim", " · "), ("status-name", screen.me)]
-    waiting = screen.waiting.values()
-    held = sum(command.state == "held" for command in waiting)
+    if screen.session.user and not isinstance(screen.session.connection, Lost):
+        left += [("status-dim", " · "), ("status-name", screen.session.user)]
+    held = sum(unsent.command.state == "held" for unsent in screen.unsent.values())
     if held:
         left += [("status-dim", " · "), ("status-warn", f"{held} held: /confirm or /discard")]
-    elif waiting:
-        left += [("status-dim", " · "), ("status-warn", f"{len(waiting)} to send")]
-    if screen.ban is not None:
-        left += [("status-dim", " · "), ("status-bad", _ban(screen))]
-    elif limit := _limit(screen):
+    elif screen.unsent:
+        left += [("status-dim", " · "), ("status-warn", f"{len(screen.unsent)} to send")]
+    if screen.session.ban is not None:
+        left += [("status-dim", " · "), ("status-bad", _ban(screen, zone))]
+    elif limit := _limit(screen, zone):
         left += [("status-dim", " · "), limit]
     right: list[Fragment] = [("status-dim", "F1 keys ")]
     if columns >= 100 and screen.selected is None:
@@ -189,10 +204,10 @@ def status(screen: Screen, columns: int) -> Row:
     return _ends(left, right, columns)
 
 
-def _connection(screen: Screen) -> list[Fragment]:
-    state = screen.connection
+def _connection(screen: ScreenState) -> list[Fragment]:
+    state = screen.session.connection
     if isinstance(state, Connected):
-        return [("dot-on", " ● "), ("status", safe(screen.server))]
+        return [("dot-on", " ● "), ("status", safe(screen.session.server))]
     if isinstance(state, Lost):
         left = max(1, ceil(state.retry_at - screen.elapsed))
         when = f" · next try in {left} s (/reconnect)"
@@ -204,23 +219,23 @@ def _connection(screen: Screen) -> list[Fragment]:
     return [("status-warn", " ◌ connecting …")]
 
 
-def _ban(screen: Screen) -> str:
-    assert screen.ban is not None
-    return f"banned until {_until(screen, screen.ban.until)}"
+def _ban(screen: ScreenState, zone: tzinfo | None) -> str:
+    assert screen.session.ban is not None
+    return f"banned until {_until(screen, zone, screen.session.ban.until)}"
 
 
-def _limit(screen: Screen) -> Fragment | None:
-    limit = screen.limits.get("main_messages")
+def _limit(screen: ScreenState, zone: tzinfo | None) -> Fragment | None:
+    limit = screen.session.limits.get("main_messages")
     if limit is None or (limit.until and seconds(limit.until) <= screen.now):
         return None
     left = max(0, limit.max - limit.used)
     if left:
         return ("status-dim" if left > 3 else "status-warn", f"{left} of {limit.max} left in main")
-    again = f" until {_until(screen, limit.until)}" if limit.until else ""
+    again = f" until {_until(screen, zone, limit.until)}" if limit.until else ""
     return "status-bad", f"none left in main{again}"
 
 
-def _until(screen: Screen, time: str) -> str:
+def _until(screen: ScreenState, zone: tzinfo | None, time: str) -> str:
     end = seconds(time)
     left = distance(max(0, int((end - screen.now) * 1000)))
-    return f"{moment(end, screen.zone, screen.now)} ({left})"
+    return f"{moment(end, zone, screen.now)} ({left})"

@@ -1,16 +1,22 @@
-"""The whole screen as regions of rows. Only what is visible is laid out."""
+"""A frame: the whole screen as regions of rows. It follows from the state and the display alone, and changes neither.
+
+The state's moves are settled before a frame is made (`settle`): how many rows an item has is known only here.
+"""
 
 from msgspec import Struct
 
 from chat_client.common.cells import row_width, wrap
 from chat_client.tui.render.bars import bar, status, title
-from chat_client.tui.render.help import help_rows
-from chat_client.tui.render.items import Row, Said
-from chat_client.tui.render.message_rows import TEXT_ROWS_MAX
-from chat_client.tui.render.side_panels import chats, jump, people
-from chat_client.tui.state.screen import Screen
+from chat_client.tui.render.geometry import Geometry, geometry_of
+from chat_client.tui.render.keys_page import first_row, keys_rows
+from chat_client.tui.render.row import Display, Row
+from chat_client.tui.render.side_panels import chat_rows, finder_rows, people_rows
+from chat_client.tui.render.viewport import Viewport, context_of, settled_anchor
+from chat_client.tui.state.navigation import settle_feed, settle_keys_page
+from chat_client.tui.state.read_tracking import Drawn
+from chat_client.tui.state.screen_state import ScreenState
 
-__all__ = ["TEXT_ROWS_MAX", "Frame", "Region", "frame"]
+FINDER_COLUMNS_MAX, FINDER_ROWS_MAX = 48, 14
 
 
 class Region(Struct, frozen=True):
@@ -26,89 +32,97 @@ class Region(Struct, frozen=True):
 
 
 class Frame(Struct, frozen=True):
-    """`input`: where the line that is typed stands (x, y, columns, rows). `first_id`, `last_id`: the oldest and the
-    newest message on the screen; `quoted`: what the messages on it answer; `cursor`: whether the line has the keys."""
+    """`input`: where the line that is typed stands (x, y, columns, rows). `drawn`: what the state is told of the frame.
+    `cursor`: whether the line has the keys."""
 
     regions: list[Region]
     input: tuple[int, int, int, int]
-    first_id: int | None
-    last_id: int | None
-    quoted: set[int]
+    drawn: Drawn
     cursor: bool
 
 
-def frame(screen: Screen) -> Frame:
-    geometry = screen.geometry
-    feed_rows = geometry.feed_rows
-    middle = geometry.left
-    if screen.help_from is not None:
-        rows = help_rows(screen, geometry.feed_columns, feed_rows)
-        ids, quoted = set[int](), set[int]()
-    else:
-        rows = screen.feed.visible(screen.context, feed_rows)
-        ids, quoted = _seen(screen, rows)
-    blank = feed_rows - len(rows)
+def settle(screen: ScreenState, display: Display) -> None:
+    """Tell the state where the moves that it has asked for lead on this display."""
+    keys_page = screen.dialogs.keys_page
+    if keys_page is not None and keys_page.moves:
+        geometry = geometry_of(screen, display)
+        settle_keys_page(screen, first_row(keys_page, geometry.feed_columns, geometry.feed_rows))
+    if screen.feed.moves:
+        settle_feed(screen, settled_anchor(screen, display))
+
+
+def frame(screen: ScreenState, display: Display) -> Frame:
+    geometry = geometry_of(screen, display)
+    feed_rows, middle = geometry.feed_rows, geometry.left
+    rows, drawn = _middle(screen, display, geometry)
     y = 1 + feed_rows
     regions = [
         Region("title", middle, 0, geometry.middle, 1, "title", [title(screen, geometry)]),
-        Region("feed", middle, 1, geometry.middle, feed_rows, "feed", [Row(())] * blank + rows),
-        Region("status", 0, geometry.rows - 1, geometry.columns, 1, "status", [status(screen, geometry.columns)]),
-    ]
-    if not rows and screen.help_from is None:
-        regions[1] = Region("feed", middle, 1, geometry.middle, feed_rows, "feed", _empty(screen, feed_rows))
+        Region("feed", middle, 1, geometry.middle, feed_rows, "feed", [Row(())] * (feed_rows - len(rows)) + rows),
+        Region("status", 0, geometry.rows - 1, geometry.columns, 1, "status",
+               [status(screen, display.zone, geometry.columns)]),
+    ]  # fmt: skip
     if geometry.bar:
         regions.append(Region("bar", middle, y, geometry.middle, 1, "bar", [bar(screen, geometry.middle)]))
         y += 1
     height = geometry.rows - 1
     if geometry.left:
-        regions.append(Region("left", 0, 0, geometry.left, height, "side", chats(screen, geometry.left, height)))
+        regions.append(Region("left", 0, 0, geometry.left, height, "side", chat_rows(screen, geometry.left, height)))
     if geometry.right:
-        x = geometry.columns - geometry.right
-        regions.append(Region("right", x, 0, geometry.right, height, "side", people(screen, geometry.right, height)))
-    if screen.jump is not None:
-        regions.append(_jump(screen, geometry.columns, height))
-    first_id, last_id = min(ids, default=None), max(ids, default=None)
-    return Frame(regions, (middle, y, geometry.middle, geometry.input), first_id, last_id, quoted, screen.typing)
+        x, wide = geometry.columns - geometry.right, geometry.right
+        regions.append(Region("right", x, 0, wide, height, "side", people_rows(screen, wide, height)))
+    if screen.dialogs.finder is not None:
+        regions.append(_finder(screen, geometry.columns, height))
+    return Frame(regions, (middle, y, geometry.middle, geometry.input), drawn, screen.is_typing)
 
 
-def _jump(screen: Screen, columns: int, height: int) -> Region:
-    wide = min(columns - 2, 48)
-    rows = jump(screen, wide, max(3, min(14, height - 3)))
-    return Region("jump", (columns - wide) // 2, min(2, max(0, height - len(rows))), wide, len(rows), "dialog", rows)
+def _finder(screen: ScreenState, columns: int, height: int) -> Region:
+    wide = min(columns - 2, FINDER_COLUMNS_MAX)
+    rows = finder_rows(screen, wide, max(3, min(FINDER_ROWS_MAX, height - 3)))
+    return Region("finder", (columns - wide) // 2, min(2, max(0, height - len(rows))), wide, len(rows), "dialog", rows)
 
 
-def _seen(screen: Screen, rows: list[Row]) -> tuple[set[int], set[int]]:
-    said = screen.feed.said
+def _middle(screen: ScreenState, display: Display, geometry: Geometry) -> tuple[list[Row], Drawn]:
+    columns, height = geometry.feed_columns, geometry.feed_rows
+    if screen.dialogs.keys_page is not None:
+        return keys_rows(screen.dialogs.keys_page, columns, height), Drawn()
+    rows = Viewport(screen.feed, context_of(screen, columns, display), height).rows(screen.feed.anchor)
+    if not rows:
+        return _empty(screen, columns, height), Drawn()
+    return rows, _drawn(screen, rows)
+
+
+def _drawn(screen: ScreenState, rows: list[Row]) -> Drawn:
+    messages = screen.feed.messages
     ids = {row.id for row in rows if row.id is not None}
     quoted = {
         reply_to
         for id in ids
-        if isinstance(item := said.get(id), Said)
+        if (item := messages.get(id)) is not None
         and (reply_to := item.message.reply_to) is not None
         and screen.message(reply_to) is None
     }
-    return ids, quoted
+    return Drawn(min(ids, default=None), max(ids, default=None), frozenset(quoted))
 
 
-def _empty(screen: Screen, height: int) -> list[Row]:
+def _empty(screen: ScreenState, columns: int, height: int) -> list[Row]:
     """What stands in the middle of a feed without anything in it."""
-    wide = screen.geometry.feed_columns
-    lines = [line for text in _nothing(screen) for line in wrap([("empty", text)], wide - 4)][:height]
+    lines = [line for text in _empty_texts(screen) for line in wrap([("empty", text)], columns - 4)][:height]
     above = max(0, height // 2 - len(lines))
-    rows = [Row((("", " " * ((wide - row_width(line)) // 2)), *line)) for line in lines]
+    rows = [Row((("", " " * ((columns - row_width(line)) // 2)), *line)) for line in lines]
     return [Row(())] * above + rows + [Row(())] * (height - above - len(rows))
 
 
-def _nothing(screen: Screen) -> list[str]:
-    room = screen.open
+def _empty_texts(screen: ScreenState) -> list[str]:
+    chat, session = screen.chats.open, screen.session
     if screen.view is not None:
         return ["nothing here"]
-    if not room.loaded:
-        return ["loading …" if screen.online else "not connected yet" if screen.connection else "connecting …"]
-    who = "everyone" if room.name == "main" else f"only {room.name[1:]} and you" if room.direct else "its members"
-    brings = [f"/invite {room.name} <username> brings others in"] if room.name.startswith("#") else []
+    if not chat.loaded:
+        return ["loading …" if session.is_online else "not connected yet" if session.connection else "connecting …"]
+    who = "everyone" if chat.name == "main" else f"only {chat.name[1:]} and you" if chat.is_direct else "its members"
+    brings = [f"/invite {chat.name} <username> brings others in"] if chat.name.startswith("#") else []
     return [
-        "what was said here has expired" if room.was_used else "nothing was said here yet: write the first line",
+        "what was said here has expired" if chat.had_messages else "nothing was said here yet: write the first line",
         f"Enter sends it, {who} can read it",
         *brings,
         "/ and Tab list the commands · F1 all keys",

@@ -1,8 +1,10 @@
-"""How one item of a chat looks: its rows at a width, beneath what stands before it. Laid out once, then remembered."""
+"""The rows of one item of a feed at a width, beneath the item before it. They are laid out once and remembered."""
 
 import re
 from collections.abc import Callable, Iterator
 from datetime import tzinfo
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,8 +12,10 @@ from msgspec.structs import replace
 from chat_client.common.cells import Fragment, fit, pad, safe, width, wrap
 from chat_client.common.mentions import mentions
 from chat_client.tui.render.colours import name_style
-from chat_client.tui.render.items import Item, Note, Pending, Row, Said, begin
+from chat_client.tui.render.row import Row
 from chat_client.tui.render.times import clock, day, local
+from chat_client.tui.state.items import Item, MessageItem, NoteItem, UnsentItem
+from chat_client.tui.state.quotes import Quote
 from chat_server.protocol.file_names import size_told
 from chat_server.protocol.messages import File, Message
 
@@ -23,13 +27,13 @@ _MARKS = re.compile(r"(?P<link>https?://[^\s<>\"]+)|(?P<code>`[^`\n]+`)|(?<![\w@
 _NOTE_SIGNS = {"info": "·", "done": "✓", "error": "✗"}
 
 
-class Context(Struct, frozen=True):
+class RowContext(Struct, frozen=True):
     """All that the look of an item depends on, besides itself and the one before it."""
 
     me: str
     width: int
     zone: tzinfo | None
-    quote: Callable[[int], tuple[str, str] | None]  # who said it and how it begins
+    quote: Callable[[int], Quote | None]  # who said it and how it begins
     new_from: int | None = None  # the message over which the line `new from here` stands
     selected: int | None = None
     labels: bool = False  # say which chat each message is of, as among results of a search
@@ -39,45 +43,52 @@ class Context(Struct, frozen=True):
         return 8 if self.width < 66 else 11 if self.width < 90 else 14
 
 
-def rows_of(item: Item, before: Item | None, context: Context) -> list[Row]:
+# The rows of each item as they were laid out last, with all that they depend on. Items do not change.
+_laid_out: WeakKeyDictionary[Item, tuple[Any, list[Row]]] = WeakKeyDictionary()
+
+
+def rows_of(item: Item, before: Item | None, context: RowContext) -> list[Row]:
     """The item's rows, those that part it from the one before it included."""
     quote = _quote(item, context)
-    selected = isinstance(item, Said) and item.message.id == context.selected
+    selected = isinstance(item, MessageItem) and item.message.id == context.selected
     depends = (before and (before.at, _author(before), before.place), context.width, quote, selected, context.me,
                context.zone, _is_first_new(item, context), context.labels)  # fmt: skip
-    if item.cache is None or item.cache[0] != depends:
-        item.cache = (depends, list(_rows(item, before, quote, context)))
-    return item.cache[1]
+    known = _laid_out.get(item)
+    if known is not None and known[0] == depends:
+        return known[1]
+    rows = list(_rows(item, before, quote, context))
+    _laid_out[item] = (depends, rows)
+    return rows
 
 
 def _author(item: Item | None) -> str:
-    if isinstance(item, Said):
+    if isinstance(item, MessageItem):
         return f"{item.message.chat} {item.message.from_}"
-    return "" if isinstance(item, Pending) else "*"
+    return "" if isinstance(item, UnsentItem) else "*"
 
 
-def _is_first_new(item: Item, context: Context) -> bool:
-    return isinstance(item, Said) and item.message.id == context.new_from
+def _is_first_new(item: Item, context: RowContext) -> bool:
+    return isinstance(item, MessageItem) and item.message.id == context.new_from
 
 
-def _quote(item: Item, context: Context) -> tuple[int, str, str] | None:
-    reply_to = item.message.reply_to if isinstance(item, Said) else getattr(item, "reply_to", None)
+def _quote(item: Item, context: RowContext) -> tuple[int, str, str] | None:
+    reply_to = item.message.reply_to if isinstance(item, MessageItem) else getattr(item, "reply_to", None)
     if reply_to is None:
         return None
     who, text = context.quote(reply_to) or ("", "")
     return reply_to, who, text
 
 
-def _rows(item: Item, before: Item | None, quote: tuple[int, str, str] | None, context: Context) -> Iterator[Row]:
+def _rows(item: Item, before: Item | None, quote: tuple[int, str, str] | None, context: RowContext) -> Iterator[Row]:
     if before is None or local(before.at, context.zone).date() != local(item.at, context.zone).date():
         yield _line(f" {day(item.at, context.zone)} ", "day", context.width)
     if _is_first_new(item, context):
         yield _line(" new from here ", "new", context.width)
-    if isinstance(item, Note):
+    if isinstance(item, NoteItem):
         yield from _note(item, context)
-    elif isinstance(item, Pending):
+    elif isinstance(item, UnsentItem):
         yield from _spoken(item, None, before, quote, context)
-    elif isinstance(item, Said):
+    elif isinstance(item, MessageItem):
         yield from _spoken(item, item.message, before, quote, context)
 
 
@@ -88,7 +99,7 @@ def _line(text: str, style: str, cells: int) -> Row:
     return Row(((f"{style}-line", "─" * left), (style, text), (f"{style}-line", "─" * right)))
 
 
-def _note(note: Note, context: Context) -> Iterator[Row]:
+def _note(note: NoteItem, context: RowContext) -> Iterator[Row]:
     indent = 7 if context.width < 84 else 9
     sign = _NOTE_SIGNS[note.kind]
     style = "note-error" if note.kind == "error" else "note"
@@ -107,11 +118,11 @@ def _indented(text: str, style: str, cells: int) -> list[list[Fragment]]:
 
 
 def _spoken(
-    item: Said | Pending,
+    item: MessageItem | UnsentItem,
     message: Message | None,
     before: Item | None,
     quote: tuple[int, str, str] | None,
-    context: Context,
+    context: RowContext,
 ) -> Iterator[Row]:
     name = message.from_ if message else context.me
     mine, called = name == context.me, message is not None and mentions(message, context.me)
@@ -140,26 +151,26 @@ def _spoken(
         yield Row((bar, *(head if number == 0 else blank), *line), fill, id)
 
 
-def _head(hour: str, name: str, shown: str, context: Context) -> list[Fragment]:
+def _head(hour: str, name: str, shown: str, context: RowContext) -> list[Fragment]:
     style = "name-mine" if name == context.me else name_style(name)
     return [("time", pad(hour, 5) + " "), (style, pad(shown, context.name_cells, right=True) + "  ")]
 
 
-def named(row: Row, item: Item, context: Context) -> Row:
+def name_speaker(row: Row, item: Item, context: RowContext) -> Row:
     """The first row of what somebody goes on saying, with who it is and when."""
-    if len(row.fragments) < 3 or row.fragments[1][0] != "time" or not isinstance(item, Said | Pending):
+    if len(row.fragments) < 3 or row.fragments[1][0] != "time" or not isinstance(item, MessageItem | UnsentItem):
         return row
-    name = item.message.from_ if isinstance(item, Said) else context.me
+    name = item.message.from_ if isinstance(item, MessageItem) else context.me
     bar, _, _, *line = row.fragments
     return replace(row, fragments=(bar, *_head(clock(item.at, context.zone), name, name, context), *line))
 
 
-def _continues(item: Item, name: str, message: Message | None, before: Item | None, context: Context) -> bool:
+def _continues(item: Item, name: str, message: Message | None, before: Item | None, context: RowContext) -> bool:
     """Whether the same person goes on speaking."""
-    if isinstance(before, Said):
+    if isinstance(before, MessageItem):
         same = before.message.from_ == name and (message is None or before.message.chat == message.chat)
     else:
-        same = isinstance(before, Pending) and message is None
+        same = isinstance(before, UnsentItem) and message is None
     if not same or before is None or context.labels or _is_first_new(item, context):
         return False
     then, now = local(before.at, context.zone), local(item.at, context.zone)
@@ -174,9 +185,9 @@ def _quoted(quote: tuple[int, str, str], cells: int) -> list[Fragment]:
     return [("quote-line", "╭ "), (name_style(who), who + " "), ("quote", fit(text, max(1, cells - 3 - width(who))))]
 
 
-def _body(item: Said | Pending, message: Message | None, context: Context) -> list[Fragment]:
+def _body(item: MessageItem | UnsentItem, message: Message | None, context: RowContext) -> list[Fragment]:
     if message is None:
-        assert isinstance(item, Pending)
+        assert isinstance(item, UnsentItem)
         marks: dict[str, Fragment] = {
             "waiting": ("waiting", " ◌ waiting"),
             "held": ("waiting", " ◌ held: /confirm or /discard"),
@@ -237,11 +248,3 @@ def _below(message: Message, me: str, cells: int) -> list[list[Fragment]]:
         lines[-1] += [("pill-mine" if me in names else "pill", pill), ("", " ")]
         used += width(pill) + 1
     return lines
-
-
-def quote_of(message: Message) -> tuple[str, str]:
-    if message.deleted:
-        return message.from_, "(deleted)"
-    if message.text:
-        return message.from_, begin(message.text)
-    return message.from_, message.file.name if message.file else ""

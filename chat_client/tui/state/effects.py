@@ -1,61 +1,10 @@
-"""What the model wants done outside of it. `app` does it, and tells the model what came of it."""
+"""What the state wants done outside of it. The application carries it out, and tells the state what came of it."""
 
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 
-Side = Literal["newest", "before", "after", "around", "unread"]
-
-
-class Page(Struct, frozen=True):
-    """A page of a chat was asked for: the newest, those next to the window on one side, those around `id`; or those
-    with the first unread one: around `id`, or the newest if all of them are among these (`id` is None)."""
-
-    chat: str
-    side: Side
-    id: int | None = None
-
-
-class ThreadOf(Struct, frozen=True):
-    """`typed`: what stood in the line when it was asked for."""
-
-    id: int
-    typed: str = ""
-
-
-class Results(Struct, frozen=True):
-    """Messages for a view of their own: of a search, or of any other command that returns messages."""
-
-    title: str
-    more: bool = False  # of those that are shown already
-
-
-class Quoted(Struct, frozen=True):
-    id: int
-
-
-class Quiet(Struct, frozen=True):
-    """Asked by the client for itself: the answer changes the state and is not shown."""
-
-
-class Shown(Struct, frozen=True):
-    """Typed by the user in this chat: the answer is shown there."""
-
-    chat: str
-    line: str
-
-
-class Changing(Struct, frozen=True):
-    """Done by a key to a message of this chat: only a refusal is shown, what is done is seen and told for a moment.
-    `value` is the new text, or the emoji."""
-
-    chat: str
-    verb: Literal["edit", "delete", "react", "unreact"]
-    id: int
-    value: str = ""
-
-
-Why = Page | ThreadOf | Results | Quoted | Quiet | Shown | Changing
+from chat_client.tui.state.requests import Purpose, ResultsRequest, TypedRequest
 
 
 class Effect(Struct, frozen=True):
@@ -63,18 +12,18 @@ class Effect(Struct, frozen=True):
 
 
 class Ask(Effect, frozen=True):
-    """A command for the server; its outcome comes back with `why`."""
+    """A command for the server; its answer comes back with `why`."""
 
     verb: str
     arguments: dict[str, Any]
-    why: Why
+    why: Purpose
 
 
 class Run(Effect, frozen=True):
     """A line that starts with `/`, as it was typed."""
 
     line: str
-    why: Shown | Results
+    why: TypedRequest | ResultsRequest
 
 
 class Post(Effect, frozen=True):
@@ -104,7 +53,7 @@ class Attention(Effect, frozen=True):
 
 
 class SetText(Effect, frozen=True):
-    """What stands in the input from now on, the cursor behind it."""
+    """The whole text of the input from now on, the cursor behind it."""
 
     text: str
 

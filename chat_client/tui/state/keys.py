@@ -1,21 +1,21 @@
-"""The table of keys: what the view binds and the page of keys shows, so that neither can lack one."""
+"""The table of keys: the terminal binds it and the page of keys shows it, so that neither can lack one."""
 
 from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
 
-from chat_client.tui.state import navigation
-from chat_client.tui.state.screen import Screen
+from chat_client.tui.state import message_actions, navigation
+from chat_client.tui.state.screen_state import ScreenState
 
-# chosen: while keys act on a message. results: among results, where nothing is typed; no letters, they are text there.
+# chosen: while keys act on a message. results: among results, while nothing is typed; no letters, they are text there.
 When = Literal["always", "chosen", "results"]
-Action = Callable[[Screen, str], object]  # the text in the input is handed to it
+Action = Callable[[ScreenState, str], object]  # the text in the input is handed to it
 GROUPS = ("Chats", "Looking", "Else", "A message", "Typing")
 
 
 class Key(Struct, frozen=True):
-    """`presses` are the names of prompt_toolkit; a key without `do` is the editor's own, or the view's."""
+    """`presses` are the names of prompt_toolkit; a key without `do` is the editor's own, or the terminal's."""
 
     shows: str
     help: str
@@ -37,41 +37,43 @@ KEYS: tuple[Key, ...] = (
     Key("", "", "Chats", (("escape", "right"),), lambda screen, text: navigation.open_next(screen, 1, text)),
     Key("Alt-A", "the next unread chat, mentions first", "Chats", (("escape", "a"),), navigation.open_unread),
     Key("Ctrl-K", "jumps to a chat or a person by part of the name", "Chats", (("c-k",),),
-        lambda screen, text: navigation.start_jump(screen)),
+        lambda screen, text: navigation.open_finder(screen)),
     Key("Alt-0", "the chat that was open before this one", "Chats", (("escape", "0"),),
-        lambda screen, text: navigation.open_chat(screen, screen.before_name, text)),
+        navigation.open_previous),
     Key("PgUp PgDn", "a page up or down; older ones come from the server", "Looking", (("pageup",),),
-        lambda screen, text: navigation.scroll(screen, navigation.page_rows(screen))),
+        lambda screen, text: navigation.scroll(screen, pages=1)),
     Key("", "", "Looking", (("pagedown",),),
-        lambda screen, text: navigation.scroll(screen, -navigation.page_rows(screen))),
+        lambda screen, text: navigation.scroll(screen, pages=-1)),
     Key("Alt-U", "the first unread message", "Looking", (("escape", "u"),),
-        lambda screen, text: navigation.first_unread(screen)),
+        lambda screen, text: navigation.show_first_unread(screen)),
     Key("Esc", "one step back; from where one has scrolled to, the end", "Looking", (("escape",),),
         lambda screen, text: navigation.escape(screen)),
     Key("/search", "finds; ↑ ↓ step, Enter opens in place", "Looking", (("enter",),),
-        lambda screen, text: navigation.enter_on_selected(screen), "results"),
-    Key("", "", "Looking", (("up",),), lambda screen, text: navigation.step(screen, -1), "results"),
-    Key("", "", "Looking", (("down",),), lambda screen, text: navigation.step(screen, 1), "results"),
+        lambda screen, text: message_actions.open_selected(screen), "results"),
+    Key("", "", "Looking", (("up",),), lambda screen, text: message_actions.step(screen, -1), "results"),
+    Key("", "", "Looking", (("down",),), lambda screen, text: message_actions.step(screen, 1), "results"),
     Key("F2", "folds the sides away", "Looking", (("f2",),), lambda screen, text: navigation.toggle_sides(screen)),
     Key("Alt-↑ Alt-↓", "chooses a message; then, once:", "A message", (("escape", "up"),),
-        lambda screen, text: navigation.choose(screen, -1)),
-    Key("", "", "A message", (("escape", "down"),), lambda screen, text: navigation.choose(screen, 1)),
+        lambda screen, text: message_actions.choose(screen, -1)),
+    Key("", "", "A message", (("escape", "down"),), lambda screen, text: message_actions.choose(screen, 1)),
     Key("↑ ↓", "the next one up or down", "A message", (("up",),),
-        lambda screen, text: navigation.choose(screen, -1), "chosen"),
-    Key("", "", "A message", (("down",),), lambda screen, text: navigation.choose(screen, 1), "chosen"),
+        lambda screen, text: message_actions.choose(screen, -1), "chosen"),
+    Key("", "", "A message", (("down",),), lambda screen, text: message_actions.choose(screen, 1), "chosen"),
     Key("r", "replies", "A message", (("r",),),
-        lambda screen, text: navigation.compose(screen, "reply", text), "chosen"),
+        lambda screen, text: message_actions.compose(screen, "reply", text), "chosen"),
     Key("+", "reacts; again with the same emoji takes it back", "A message", (("+",),),
-        lambda screen, text: navigation.compose(screen, "react", text), "chosen"),
-    Key("e", "edits", "A message", (("e",),), lambda screen, text: navigation.compose(screen, "edit", text), "chosen"),
+        lambda screen, text: message_actions.compose(screen, "react", text), "chosen"),
+    Key("e", "edits", "A message", (("e",),),
+        lambda screen, text: message_actions.compose(screen, "edit", text), "chosen"),
     Key("d", "deletes; Enter confirms", "A message", (("d",),),
-        lambda screen, text: navigation.delete(screen), "chosen"),
+        lambda screen, text: message_actions.delete(screen), "chosen"),
     Key("t Enter", "its thread; among results: opens it in place", "A message", (("enter",),),
-        lambda screen, text: navigation.enter_on_selected(screen), "chosen"),
+        lambda screen, text: message_actions.open_selected(screen), "chosen"),
     Key("", "", "A message", (("t",),),
-        lambda screen, text: navigation.thread_of_selected(screen), "chosen"),
-    Key("y", "copies its id", "A message", (("y",),), lambda screen, text: navigation.copy_id(screen), "chosen"),
-    Key("Y", "copies its text", "A message", (("Y",),), lambda screen, text: navigation.copy_text(screen), "chosen"),
+        lambda screen, text: message_actions.open_thread_of_selected(screen), "chosen"),
+    Key("y", "copies its id", "A message", (("y",),), lambda screen, text: message_actions.copy_id(screen), "chosen"),
+    Key("Y", "copies its text", "A message", (("Y",),),
+        lambda screen, text: message_actions.copy_text(screen), "chosen"),
     Key("Esc", "back to the line", "A message"),
     Key("Enter", "sends to the open chat; / starts a command, // a text with a slash", "Typing"),
     Key("Alt-Enter", "breaks the line", "Typing"),
@@ -79,7 +81,7 @@ KEYS: tuple[Key, ...] = (
     Key("↑ ↓  Ctrl-R", "what was typed before; searches it", "Typing"),
     Key("Ctrl-A E W U _", "begin, end, cut word, cut line, undo; Ctrl-Y brings back", "Typing"),
     Key("Ctrl-C", "clears the line; twice leaves, as Ctrl-D does", "Typing"),
-    Key("F1", "this page", "Else", (("f1",),), lambda screen, text: navigation.toggle_help(screen)),
+    Key("F1", "this page", "Else", (("f1",),), lambda screen, text: navigation.toggle_keys_page(screen)),
     Key("F3", "gives the mouse to the terminal, and takes it back", "Else", (("f3",),),
         lambda screen, text: navigation.toggle_mouse(screen)),
     Key("Ctrl-L", "draws the screen anew", "Else"),

@@ -1,375 +1,244 @@
-"""Moving about: between chats, through what was said, from view to view."""
+"""Moving about: between chats, through what was said, into views and dialogs and out of them."""
 
-from collections.abc import Sequence
-
-from chat_client.tui.render.items import begin
-from chat_client.tui.state.effects import CancelTransfers, Copy, Leave, Results, Run, SetMouse, ThreadOf
-from chat_client.tui.state.room import Room
-from chat_client.tui.state.screen import Composing, Jump, Question, Screen
+from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find
+from chat_client.tui.state.effects import CancelTransfers, Leave, Run, SetMouse
+from chat_client.tui.state.feed import Anchor, Scroll
+from chat_client.tui.state.history import fetch_around, fetch_more, load, show_newest, show_unread
+from chat_client.tui.state.requests import ResultsRequest, ThreadRequest
+from chat_client.tui.state.screen_state import ScreenState
 from chat_server.protocol.messages import Message
 
-LOADED_MAX = 20  # chats whose messages are kept
-STEPS_AHEAD = 10  # from the oldest result, when more of them are asked for
 
-
-def open_chat(screen: Screen, name: str, text: str = "") -> None:
-    """Show this chat; `text` is what stands in the input, and stays there as the draft of the one that is left."""
-    left = screen.open
-    screen.view = screen.jump = screen.help_from = screen.question = screen.put_out = None
-    if name == screen.open_name:
+def open_chat(screen: ScreenState, name: str, text: str = "") -> None:
+    """Show this chat. `text` stands in the input, and stays as the draft of the chat that is left."""
+    chats, composer = screen.chats, screen.composer
+    left = chats.open
+    screen.view = chats.removed_from = None
+    screen.dialogs.close()
+    if name == chats.open_name:
         return
-    left.draft = screen.composing.draft if screen.composing else text
+    left.draft = composer.target.draft if composer.target else text
     left.new_after = None
     left.feed.selected = None
-    screen.composing = None
-    screen.before_name, screen.open_name = screen.open_name, name
-    room = screen.open
-    room.new_after = room.read if room.unread else None
-    screen.on_screen, screen.above = None, 0
-    screen.visited.pop(name, None)
-    screen.visited[name] = None
-    _unload_others(screen)
-    screen.load(room)
-    if room.loaded and room.unread:
-        show_unread(screen, room.read)
-    if name.startswith("#") and room.members is None:
+    composer.target = None
+    chats.switch_to(name)
+    chat = chats.open
+    chat.new_after = chat.read if chat.unread else None
+    screen.reading.candidate, screen.reading.unread_above = None, 0
+    load(screen, chat)
+    if chat.loaded and chat.unread:
+        show_unread(screen, chat.read)
+    if name.startswith("#") and chat.members is None:
         screen.ask("members", None, chat=name)
-    if room.draft or text:
-        screen.set_text(room.draft)
+    if chat.draft or text:
+        screen.set_text(chat.draft)
 
 
-def _unload_others(screen: Screen) -> None:
-    """However many chats are looked at, only those of late are kept, and what was refused in one."""
-    for name in list(screen.visited)[:-LOADED_MAX]:
-        room = screen.rooms.get(name)
-        if room is None or not room.feed.has_refused:
-            del screen.visited[name]
-            if room is not None:
-                room.unload()
+def open_number(screen: ScreenState, number: int, text: str) -> None:
+    names = list(screen.chats.by_name)
+    if number <= len(names):
+        open_chat(screen, names[number - 1], text)
 
 
-def names(screen: Screen) -> list[str]:
-    return list(screen.rooms)
+def open_next(screen: ScreenState, by: int, text: str) -> None:
+    names = list(screen.chats.by_name)
+    at = names.index(screen.chats.open_name) if screen.chats.open_name in names else 0
+    open_chat(screen, names[(at + by) % len(names)], text)
 
 
-def open_number(screen: Screen, number: int, text: str) -> None:
-    known = names(screen)
-    if number <= len(known):
-        open_chat(screen, known[number - 1], text)
+def open_previous(screen: ScreenState, text: str) -> None:
+    """Open the chat that was open before this one."""
+    open_chat(screen, screen.chats.previous_name, text)
 
 
-def open_next(screen: Screen, by: int, text: str) -> None:
-    known = names(screen)
-    at = known.index(screen.open_name) if screen.open_name in known else 0
-    open_chat(screen, known[(at + by) % len(known)], text)
-
-
-def open_unread(screen: Screen, text: str) -> None:
-    """The next chat with something unread: mentions first, then one-to-one, muted ones last. Each is shown once until
-    all have been, unless something new was said in it: a marker moves a second later than a key is pressed again."""
-    waiting = [room for room in screen.rooms.values() if room.unread and room is not screen.open]
-    if not waiting:
+def open_unread(screen: ScreenState, text: str) -> None:
+    chat = screen.chats.next_unread()
+    if chat is None:
         screen.tell("info", "nothing unread elsewhere")
-        return
-    screen.rounds[screen.open_name] = screen.open.newest
-    left = [room for room in waiting if screen.rounds.get(room.name, -1) < room.newest]
-    if not left:
-        screen.rounds.clear()
-    chosen = min(left or waiting, key=lambda room: (not room.calls, room.muted, not room.direct))
-    screen.rounds[chosen.name] = chosen.newest
-    open_chat(screen, chosen.name, text)
+    else:
+        open_chat(screen, chat.name, text)
 
 
-def find(screen: Screen, part: str) -> list[str]:
-    """The chats, and people, whose names have this in them: those that begin with it first."""
-    sought = part.casefold().lstrip("#@")
-    known = [
-        *screen.rooms,
-        *(f"@{user}" for user in screen.users if user != screen.me and f"@{user}" not in screen.rooms),
-    ]
-    found = [name for name in known if sought in name.casefold()]
-    if part[:1] in "#@" and part:
-        found = [name for name in found if name.startswith(part[0])]
-    return sorted(found, key=lambda name: not name.lstrip("#@").casefold().startswith(sought))
+# ---- the finder
 
 
-def jump_to(screen: Screen, text: str) -> None:
-    """What the dialog has found is opened."""
-    jump, screen.jump = screen.jump, None
-    found = find(screen, jump.text) if jump else []
-    if jump and found:
-        open_chat(screen, found[min(jump.at, len(found) - 1)], text)
+def open_finder(screen: ScreenState) -> None:
+    screen.dialogs.close()
+    screen.dialogs.finder = Finder()
 
 
-def start_jump(screen: Screen) -> None:
-    screen.jump = Jump()
-    screen.help_from = screen.question = None
+def found(screen: ScreenState) -> list[str]:
+    """The chats and users that the finder has found."""
+    finder, user = screen.dialogs.finder, screen.session.user
+    if finder is None:
+        return []
+    return find(screen.chats.by_name, (each for each in screen.roster.online if each != user), finder.text)
+
+
+def open_found(screen: ScreenState, text: str) -> None:
+    """Open what is chosen in the finder."""
+    names, finder = found(screen), screen.dialogs.finder
+    screen.dialogs.finder = None
+    if finder is not None and names:
+        open_chat(screen, names[min(finder.at, len(names) - 1)], text)
+
+
+def type_into_finder(screen: ScreenState, text: str) -> None:
+    finder = screen.dialogs.finder
+    assert finder is not None
+    finder.text += "".join(filter(str.isprintable, text))
+    finder.at = 0
+
+
+def step_in_dialog(screen: ScreenState, by: int) -> None:
+    """Choose the next one down (1) or up (-1) of what the finder has found; or scroll the page of keys by a row."""
+    if (finder := screen.dialogs.finder) is not None:
+        last = max(0, len(found(screen)) - 1)
+        finder.at = min(last, max(0, finder.at + by))
+    elif screen.dialogs.keys_page is not None:
+        scroll(screen, -by)
 
 
 # ---- through what was said
 
 
-def scroll(screen: Screen, rows: int) -> None:
-    """Up by so many rows; down, if negative. Pages of the server's are asked for as one comes near."""
-    if screen.help_from is not None:
-        screen.help_from = max(0, screen.help_from - rows)
-        return
-    feed = screen.feed
-    feed.scroll(rows, screen.context, screen.geometry.feed_rows)
-    want_more(screen)
-
-
-def page_rows(screen: Screen) -> int:
-    return max(1, screen.geometry.feed_rows - 2)
-
-
-def want_more(screen: Screen) -> None:
-    if screen.view is not None:
-        view = screen.view
-        if view.more is not None and (view.feed.near_start or view.feed.steps_left < STEPS_AHEAD):
-            more, view.more = view.more, None  # asked once; the answer says whether there is more
-            screen.do(Run(more, Results(view.title, more=True)))
-        return
-    room = screen.open
-    feed = room.feed
-    if not feed.at_start and feed.near_start and feed.first_id is not None:
-        screen.fetch(room, "before", feed.first_id)
-    if not feed.at_end and room.loaded and feed.near_end and feed.last_id is not None:
-        screen.fetch(room, "after", feed.last_id)
-
-
-def to_end(screen: Screen) -> None:
-    """Back to the newest."""
-    room = screen.open
-    room.feed.selected = None
-    if room.feed.at_end:
-        room.feed.anchor = None
+def scroll(screen: ScreenState, rows: int = 0, pages: int = 0) -> None:
+    """Up by so many rows and screenfuls; down, if negative."""
+    if screen.dialogs.keys_page is not None:
+        screen.dialogs.keys_page.moves.append(Scroll(rows, pages))
     else:
-        screen.fetch(room, "newest")
+        screen.feed.scroll(rows, pages)
 
 
-def escape(screen: Screen) -> bool:
-    """One step back from wherever one is; whether there was any."""
-    if screen.help_from is not None:
-        screen.help_from = None
-    elif screen.jump is not None:
-        screen.jump = None
-    elif screen.question is not None:
-        screen.question = None
-    elif screen.composing is not None:
-        screen.set_text(screen.composing.draft)
-        screen.composing = None
-    elif screen.choosing:
+def settle_feed(screen: ScreenState, anchor: Anchor | None) -> None:
+    """The renderer has followed the moves of the feed that is shown, and has come here. Where the user goes on step by
+    step, pages are asked for as one comes near to a side; elsewhere the clock asks for them."""
+    feed = screen.feed
+    is_step = any(isinstance(move, Scroll) or move.where == "nearest" for move in feed.moves)
+    feed.settle(anchor)
+    if is_step:
+        fetch_more(screen)
+
+
+def settle_keys_page(screen: ScreenState, top: int) -> None:
+    screen.dialogs.keys_page = KeysPage(top)
+
+
+def escape(screen: ScreenState) -> bool:
+    """Go one step back from wherever one is; whether there was any."""
+    dialogs, composer, feed = screen.dialogs, screen.composer, screen.feed
+    if dialogs.is_open:
+        _close_top_dialog(screen)
+    elif composer.target is not None:
+        screen.set_text(composer.target.draft)
+        composer.target = None
+    elif screen.is_choosing:
         screen.end_choosing()
-    elif screen.feed.selected is not None and (screen.view is None or screen.view.kind == "thread"):
-        screen.feed.selected = None
+    elif feed.selected is not None and not screen.shows_results:
+        feed.selected = None
     elif screen.view is not None:
         screen.view = None
-    elif screen.open.feed.anchor is not None or not screen.open.feed.at_end:
-        to_end(screen)
-    elif screen.above:
-        mark_all(screen)
+    elif feed.is_scrolled:
+        show_newest(screen)
+    elif screen.reading.unread_above:
+        mark_all_read(screen)
     else:
         return False
     return True
 
 
-def mark_all(screen: Screen) -> None:
-    """The open chat is read, what was never on the screen too."""
-    room = screen.open
-    newest = max(room.newest, room.feed.last_id or 0)
-    screen.above = 0
-    room.marked(newest, screen.me)
-    screen.ask("read", None, chat=room.name, id=newest)
+def _close_top_dialog(screen: ScreenState) -> None:
+    dialogs = screen.dialogs
+    if dialogs.keys_page is not None:
+        dialogs.keys_page = None
+    elif dialogs.finder is not None:
+        dialogs.finder = None
+    else:
+        dialogs.question = None
 
 
-def first_unread(screen: Screen) -> None:
-    room = screen.open
+def mark_all_read(screen: ScreenState) -> None:
+    """Mark the open chat as read, with what was never on the screen."""
+    chat = screen.chats.open
+    newest = max(chat.newest, chat.feed.last_id or 0)
+    screen.reading.unread_above = 0
+    chat.mark_read(newest, screen.session.user)
+    screen.ask("read", None, chat=chat.name, id=newest)
+
+
+def show_first_unread(screen: ScreenState) -> None:
+    chat = screen.chats.open
     screen.view = None
-    after = room.new_after if room.new_after is not None else room.read if room.unread else None
+    after = chat.new_after if chat.new_after is not None else chat.read if chat.unread else None
     if after is None:
         screen.tell("info", "nothing unread here")
         return
     show_unread(screen, after)
 
 
-def show_unread(screen: Screen, after: int) -> None:
-    """Scroll the open chat to the first message behind this one, if not all of them fit."""
-    room = screen.open
-    feed = room.feed
-    first = feed.first_of_others(after, screen.me)
-    if first is not None and ((feed.first_id or 0) <= after or feed.at_start):
-        screen.bring_up((first, 0))
-    else:
-        screen.fetch(room, "unread", after + 1)
+# ---- views
 
 
-# ---- messages
-
-
-def choose(screen: Screen, by: int) -> None:
-    """From here on keys act on the marked message, and on the next one up (-1) or down (1) where they do already."""
-    if screen.choosing or screen.feed.selected is None:
-        step(screen, by)
-    screen.chosen_in = None if screen.feed.selected is None else screen.feed
-    screen.flash = None  # the bar says what keys do now
-    if screen.feed.selected is not None:
-        screen.feed.show(screen.feed.selected, screen.context, screen.geometry.feed_rows)
-
-
-def step(screen: Screen, by: int) -> None:
-    """Mark the next message up (-1) or down (1)."""
-    screen.feed.step(by, screen.context, screen.geometry.feed_rows)
-    want_more(screen)
-
-
-def open_thread(screen: Screen, id: int, typed: str = "") -> None:
-    """`typed`: what stands in the line, and stays there."""
-    screen.ask("thread", ThreadOf(id, typed), id=id)
-    _needs_connection(screen)
-
-
-def search(screen: Screen, query: str) -> None:
-    screen.do(Run(f"/search {query}", Results(f"search · {query}")))
-
-
-def _needs_connection(screen: Screen) -> None:
-    if not screen.online:
+def open_thread(screen: ScreenState, id: int, typed: str = "") -> None:
+    """`typed` stands in the line, and stays there."""
+    screen.ask("thread", ThreadRequest(id, typed), id=id)
+    if not screen.session.is_online:
         screen.tell("error", "there is no connection")
 
 
-def open_in_place(screen: Screen, message: Message) -> None:
+def search(screen: ScreenState, query: str) -> None:
+    screen.do(Run(f"/search {query}", ResultsRequest(f"search · {query}")))
+
+
+def open_in_place(screen: ScreenState, message: Message) -> None:
     """Leave the view for the place in its chat where this was said."""
     screen.view = None
-    open_chat(screen, message.chat, screen.typed)
-    room = screen.open
-    if message.id in room.feed.said:
-        room.feed.selected = message.id
-        room.feed.show(message.id, screen.context, screen.geometry.feed_rows, "middle")
+    open_chat(screen, message.chat, screen.composer.text)
+    feed = screen.chats.open.feed
+    if message.id in feed.messages:
+        feed.selected = message.id
+        feed.reveal(message.id, "middle")
     else:
-        room.asked.discard("newest")
-        screen.fetch(room, "around", message.id)
-
-
-def enter_on_selected(screen: Screen) -> None:
-    message = screen.selected
-    if message is None:
-        return
-    if screen.view is not None and screen.view.kind == "results":
-        open_in_place(screen, message)
-    else:
-        thread_of_selected(screen)
-
-
-def thread_of_selected(screen: Screen) -> None:
-    if (message := screen.selected) is not None:
-        screen.end_choosing()
-        open_thread(screen, message.id, screen.typed)
-
-
-def compose(screen: Screen, kind: str, text: str = "") -> None:
-    """Reply to, edit or react to the chosen message with the next line; `text`, which stands in it, comes back then."""
-    message = screen.selected
-    if message is None:
-        return
-    if message.deleted:
-        screen.tell("error", "it was deleted")
-    elif screen.ban is not None:
-        screen.tell("error", "you are banned: of what you wrote you can only delete")
-    elif kind == "edit" and message.from_ != screen.me:
-        screen.tell("error", "only your own messages can be edited; r replies")
-    else:
-        screen.end_choosing()
-        screen.flash = None
-        said = screen.text_of(message)
-        screen.composing = Composing(kind, message.id, message.chat, text, said)  # type: ignore[arg-type]
-        screen.set_text({"edit": said, "react": ":"}.get(kind, ""))
-
-
-def delete(screen: Screen) -> None:
-    message = screen.selected
-    if message is None:
-        return
-    if message.deleted:
-        screen.tell("error", "it was deleted")
-    elif not screen.may_delete(message):
-        screen.tell("error", "only your own messages can be deleted")
-    else:
-        screen.end_choosing()
-        screen.question = Question(f"delete #{message.id} “{begin(message.text or '')[:40]}”?", "delete", message.id)
-
-
-def copy_id(screen: Screen) -> None:
-    if (message := screen.selected) is not None:
-        screen.end_choosing()
-        screen.do(Copy(f"#{message.id}"))
-        screen.tell("done", f"copied #{message.id}")
-
-
-def copy_text(screen: Screen) -> None:
-    if (message := screen.selected) is not None and message.text:
-        screen.end_choosing()
-        screen.do(Copy(message.text))
-        screen.tell("done", f"copied the text of #{message.id}")
+        fetch_around(screen, message.id)
 
 
 # ---- the rest
 
 
-def toggle_mouse(screen: Screen) -> None:
+def toggle_keys_page(screen: ScreenState) -> None:
+    screen.dialogs.keys_page = KeysPage() if screen.dialogs.keys_page is None else None
+
+
+def toggle_sides(screen: ScreenState) -> None:
+    screen.side_panels = not screen.side_panels
+
+
+def toggle_mouse(screen: ScreenState) -> None:
     screen.mouse = not screen.mouse
     screen.do(SetMouse(screen.mouse))
     screen.tell("info", "the mouse is the client's" if screen.mouse else "the mouse is the terminal's: it selects text")
 
 
-def cancel_transfers(screen: Screen) -> None:
+def cancel_transfers(screen: ScreenState) -> None:
     screen.do(CancelTransfers())
 
 
-def clicked(screen: Screen, id: int) -> None:
-    """A click marks a message and no more: it is how one brings a window to the front, and what is typed next is text.
-    The second one opens what was found."""
-    feed = screen.feed
-    screen.chosen_in = None
-    if feed.selected == id and screen.view is not None and screen.view.kind == "results":
-        enter_on_selected(screen)
-    else:
-        feed.selected = None if feed.selected == id else id
-
-
-def offer(screen: Screen, command: str, text: str) -> None:
-    """A command to type: in the line, if there is nothing in it, and what is typed is not an answer or an edit."""
+def offer_command(screen: ScreenState, command: str, text: str) -> None:
+    """Put a command into the line, if there is nothing in it, and what is typed is not an answer or an edit."""
     screen.end_choosing()
-    if text or screen.composing is not None:
+    if text or screen.composer.target is not None:
         screen.tell("info", command)
     else:
         screen.set_text(command)
 
 
-def recent(rooms: Sequence[Room], me: str) -> list[str]:
-    """Who spoke in these, the last one first."""
-    seen: dict[str, None] = {}
-    for room in rooms:
-        seen.update(dict.fromkeys(reversed(room.speakers)))
-    seen.pop(me, None)
-    return list(seen)
-
-
-def leave(screen: Screen) -> None:
-    """At once, unless something would be lost."""
-    waiting = len(screen.waiting)
-    lost = [f"{waiting} not sent yet"] if waiting else []
+def leave(screen: ScreenState) -> None:
+    """Leave at once, unless something would be lost."""
+    unsent = len(screen.unsent)
+    lost = [f"{unsent} not sent yet"] if unsent else []
     if screen.transfers:
         lost.append("a file is on its way")
     if lost:
-        screen.question = Question(f"{' and '.join(lost)}: leave all the same?", "leave")
+        screen.dialogs.question = Question(f"{' and '.join(lost)}: leave all the same?", "leave")
     else:
         screen.do(Leave())
-
-
-def toggle_help(screen: Screen) -> None:
-    screen.help_from = 0 if screen.help_from is None else None
-
-
-def toggle_sides(screen: Screen) -> None:
-    screen.sides = not screen.sides

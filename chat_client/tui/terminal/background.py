@@ -1,7 +1,7 @@
-"""Whether the terminal is dark or light, asked of itself before the first frame.
+"""Whether the terminal's background is dark or light: the terminal is asked before the first frame.
 
 The question is OSC 11. Behind it goes one that every terminal answers (DA1), so that one which does not know OSC 11 is
-not waited for. What is typed meanwhile is kept. An answer that comes late dresses the screen all the same.
+not waited for. What is typed meanwhile is kept. An answer that comes late sets the theme all the same.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _COLOUR = re.compile(r"\x1b\]11;([^\x07\x1b]*)")
 _RGB = re.compile(r"rgba?:([0-9a-f]{1,4})/([0-9a-f]{1,4})/([0-9a-f]{1,4})", re.IGNORECASE)
 
 
-class Ground:
+class BackgroundQuery:
     """`found` gets the theme that fits, as soon as the terminal has told its background colour."""
 
     def __init__(self, found: Callable[[ThemeName], None]) -> None:
@@ -55,7 +55,7 @@ class Ground:
 
 
 def theme_on(colour: str) -> ThemeName | None:
-    """For a ground of this colour, as terminals write it: `rgb:1a1a/1b1b/26`."""
+    """The theme for a background of this colour, as terminals write it: `rgb:1a1a/1b1b/26`."""
     match = _RGB.match(colour)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""The keys: those of the table go to the model, the others are the editor's own."""
+"""The keys: those of the table go to the state, the others are the editor's own."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -14,46 +14,42 @@ from chat_client.common.key_decoder import name as key_name
 from chat_client.common.line_editing import NOT_UTF_8
 from chat_client.tui.state import navigation, typing
 from chat_client.tui.state.keys import KEYS, Key
-from chat_client.tui.state.screen import Screen
+from chat_client.tui.state.screen_state import ScreenState
 
 LEAVE_SECONDS = 2.0  # within which a second Ctrl-C leaves
 
 
 class Bindings:
-    """`acted` is called after whatever a key has done to the model; `focused` with what the terminal reports."""
+    """`acted` is called after whatever a key has done to the state; `focused` with what the terminal reports."""
 
     def __init__(
-        self, screen: Screen, line: Buffer, acted: Callable[[], None], focused: Callable[[bool], None]
+        self, screen: ScreenState, line: Buffer, acted: Callable[[], None], focused: Callable[[bool], None]
     ) -> None:
         self._screen, self._line = screen, line
         self._acted, self._focused = acted, focused
-        self._cleared = -LEAVE_SECONDS
+        self._cleared_at = -LEAVE_SECONDS
         self.keys = KeyBindings()
-        self._modal = Condition(lambda: screen.modal)
-        self._choosing = Condition(lambda: screen.choosing)
-        self._results = Condition(
-            lambda: (
-                screen.typing
-                and not line.text
-                and screen.composing is None
-                and screen.view is not None
-                and screen.view.kind == "results"
-                and screen.feed.selected is not None
-            )
-        )
+        self._in_dialog = Condition(lambda: screen.dialogs.is_open)
+        self._choosing = Condition(lambda: screen.is_choosing)
+        self._among_results = Condition(self._is_among_results)
         for key in KEYS:
             for presses in key.presses:
                 self._bind(key, presses)
         self._bind_line()
-        self._bind_modal()
+        self._bind_dialogs()
         self._bind_text()
         self.keys.add(FOCUS_IN)(lambda event: self._focused(True))
         self.keys.add(FOCUS_OUT)(lambda event: self._focused(False))
 
+    def _is_among_results(self) -> bool:
+        screen = self._screen
+        is_line_free = screen.is_typing and not self._line.text and screen.composer.target is None
+        return is_line_free and screen.shows_results and screen.feed.selected is not None
+
     def _bind(self, key: Key, presses: tuple[str, ...]) -> None:
-        where: Filter = {"always": ~is_searching, "chosen": self._choosing, "results": self._results}[key.when]
+        where: Filter = {"always": ~is_searching, "chosen": self._choosing, "results": self._among_results}[key.when]
         if presses not in (("f1",), ("escape",), ("pageup",), ("pagedown",)):
-            where &= ~self._modal
+            where &= ~self._in_dialog
         if presses == ("escape",):
             where &= ~has_completions
 
@@ -65,9 +61,9 @@ class Bindings:
 
     def _bind_line(self) -> None:
         add, line = self.keys.add, self._line
-        writing = Condition(lambda: self._screen.typing) & ~is_searching
+        writing = Condition(lambda: self._screen.is_typing) & ~is_searching
 
-        @add("enter", filter=writing & ~self._results)
+        @add("enter", filter=writing & ~self._among_results)
         def _(event: KeyPressEvent) -> None:
             if line.complete_state is not None and line.complete_state.current_completion is not None:
                 line.complete_state = None
@@ -85,8 +81,9 @@ class Bindings:
         @add("escape", "/", filter=~is_searching)
         def _(event: KeyPressEvent) -> None:
             """Esc and then a command, typed fast or through tmux, which waits before it passes an Esc on."""
-            if not self._screen.typing or self._screen.view is not None or self._screen.composing is not None:
-                navigation.escape(self._screen)
+            screen = self._screen
+            if not screen.is_typing or screen.view is not None or screen.composer.target is not None:
+                navigation.escape(screen)
             self._acted()
             line.insert_text("/")
 
@@ -123,80 +120,85 @@ class Bindings:
             self._acted()
 
     def _clear(self) -> None:
-        """The line; or one step back; or the second one leaves."""
+        """Go one step back; or clear the line; or leave, at the second time."""
         screen = self._screen
-        if not screen.typing or screen.composing is not None:
+        if not screen.is_typing or screen.composer.target is not None:
             navigation.escape(screen)
             return
         if self._line.text:
             self._line.reset()
             return
-        if screen.elapsed - self._cleared < LEAVE_SECONDS:
+        if screen.elapsed - self._cleared_at < LEAVE_SECONDS:
             navigation.leave(screen)
             return
-        self._cleared = screen.elapsed
+        self._cleared_at = screen.elapsed
         screen.tell("info", "Ctrl-C again, or Ctrl-D, leaves", LEAVE_SECONDS)
 
-    def _bind_modal(self) -> None:
-        """While a dialog has the keys."""
-        screen = self._screen
+    def _bind_dialogs(self) -> None:
+        """Bind what keys do while a dialog has them."""
+        screen, dialogs = self._screen, self._screen.dialogs
         add = self.keys.add
 
-        @add(Keys.Any, filter=self._modal)
+        @add(Keys.Any, filter=self._in_dialog)
         def _(event: KeyPressEvent) -> None:
             is_text = event.data.isprintable()
-            if isinstance(event.key_sequence[-1].key, Keys) and screen.question is None:
+            if isinstance(event.key_sequence[-1].key, Keys) and dialogs.question is None:
                 screen.tell("info", f"{key_name(event.key_sequence)} does nothing here")
-            elif screen.jump is not None and is_text:
-                screen.jump.text += event.data
-                screen.jump.at = 0
-            elif screen.help_from is not None and event.data == " ":
-                navigation.scroll(screen, -navigation.page_rows(screen))
-            elif screen.jump is None and is_text:
+            elif dialogs.finder is not None and is_text:
+                navigation.type_into_finder(screen, event.data)
+            elif dialogs.keys_page is not None and event.data == " ":
+                navigation.scroll(screen, pages=-1)
+            elif dialogs.finder is None and is_text:
                 typing.type_anyway(screen, event.data)
-            elif screen.question is not None:
+            elif dialogs.question is not None:
                 typing.answer(screen, False)
             self._acted()
 
-        @add("enter", filter=self._modal)
+        @add("enter", filter=self._in_dialog)
         def _(event: KeyPressEvent) -> None:
-            if screen.jump is not None:
-                navigation.jump_to(screen, self._line.text)
-            elif screen.question is not None:
+            if dialogs.finder is not None:
+                navigation.open_found(screen, self._line.text)
+            elif dialogs.question is not None:
                 typing.answer(screen, True)
             else:
                 navigation.escape(screen)
             self._acted()
 
-        @add("backspace", filter=self._modal)
+        @add("backspace", filter=self._in_dialog)
         def _(event: KeyPressEvent) -> None:
-            if screen.jump is not None:
-                screen.jump.text = screen.jump.text[:-1]
+            if dialogs.finder is not None:
+                dialogs.finder.text = dialogs.finder.text[:-1]
             self._acted()
 
-        @add("c-k", filter=self._modal)
+        @add("c-k", filter=self._in_dialog)
         def _(event: KeyPressEvent) -> None:
             navigation.escape(screen)
             self._acted()
 
-        @add("c-u", filter=self._modal)
+        @add("c-u", filter=self._in_dialog)
         def _(event: KeyPressEvent) -> None:
-            if screen.jump is not None:
-                screen.jump.text = ""
+            if dialogs.finder is not None:
+                dialogs.finder.text = ""
             self._acted()
 
         for name, by in (("up", -1), ("down", 1), ("tab", 1), ("c-p", -1), ("c-n", 1)):
             self._bind_step(name, by)
+
+    def _bind_step(self, name: str, by: int) -> None:
+        @self.keys.add(name, filter=self._in_dialog)
+        def _(event: KeyPressEvent) -> None:
+            navigation.step_in_dialog(self._screen, by)
+            self._acted()
 
     def _bind_text(self) -> None:
         """Bind text that is no key of a dialog nor of a message."""
         screen = self._screen
         add = self.keys.add
 
-        @add(Keys.BracketedPaste, filter=self._modal | self._choosing)
+        @add(Keys.BracketedPaste, filter=self._in_dialog | self._choosing)
         def _(event: KeyPressEvent) -> None:
-            if screen.jump is not None:
-                screen.jump.text += "".join(filter(str.isprintable, event.data))
+            if screen.dialogs.finder is not None:
+                navigation.type_into_finder(screen, event.data)
             else:
                 typing.type_anyway(screen, event.data)
             self._acted()
@@ -204,16 +206,4 @@ class Bindings:
         @add(Keys.Any, filter=self._choosing)
         def _(event: KeyPressEvent) -> None:
             screen.tell("info", "this key does nothing to a message; Esc goes back to the line", 2.0)
-            self._acted()
-
-    def _bind_step(self, name: str, by: int) -> None:
-        screen = self._screen
-
-        @self.keys.add(name, filter=self._modal)
-        def _(event: KeyPressEvent) -> None:
-            if screen.jump is not None:
-                last = max(0, len(navigation.find(screen, screen.jump.text)) - 1)
-                screen.jump.at = min(last, max(0, screen.jump.at + by))
-            elif screen.help_from is not None:
-                navigation.scroll(screen, -by)
             self._acted()

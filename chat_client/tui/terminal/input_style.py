@@ -1,20 +1,21 @@
 """How the line that is typed looks: a hint while it is empty."""
 
+from collections.abc import Callable
+
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
 from chat_client.common.cells import fit
-from chat_client.tui.state.screen import Screen
 
 
 class Hint(Processor):
-    """MUST NOT make the line longer than a row."""
+    """`hint` gives the text, which MUST NOT make the line longer than a row, and the cells that there are for it."""
 
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
+    def __init__(self, hint: Callable[[], tuple[str, int]]) -> None:
+        self._hint = hint
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
         fragments = transformation_input.fragments
-        if transformation_input.document.text or not self._screen.typing or self._screen.composing is not None:
+        text, cells = self._hint()
+        if transformation_input.document.text or not text:
             return Transformation(fragments)
-        hint = fit(self._screen.hint, max(0, self._screen.geometry.middle - 4))
-        return Transformation([*fragments, ("class:hint", hint)])
+        return Transformation([*fragments, ("class:hint", fit(text, max(0, cells)))])

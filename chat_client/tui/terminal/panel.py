@@ -16,7 +16,7 @@ from prompt_toolkit.mouse_events import MouseEvent
 
 from chat_client.common.cells import Fragment, glyphs, taken
 from chat_client.tui.render.frame import Frame, Region
-from chat_client.tui.render.items import Row
+from chat_client.tui.render.row import Row
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
@@ -117,7 +117,7 @@ class Panel(Container):
         for number in range(rows):
             screen.data_buffer[number] = DrawnRow(columns)
         for region in frame.regions:
-            if region.name != "jump":
+            if region.name != "finder":
                 self._draw(screen, region, columns)
         x, y, wide, high = frame.input
         self._line.write_to_screen(
@@ -127,7 +127,7 @@ class Panel(Container):
             place = WritePosition(x, max(1, y - 1), wide, 1)
             self._search.write_to_screen(screen, mouse_handlers, place, "class:bar", True, z_index)
         for region in frame.regions:
-            if region.name == "jump":
+            if region.name == "finder":
                 self._draw(screen, region, columns)
         for number in range(rows):
             if not y <= number < y + high:
@@ -138,7 +138,7 @@ class Panel(Container):
         wide = min(region.columns, columns - region.x)
         for number, row in enumerate(region.rows[: region.height], region.y):
             drawn, runs = screen.data_buffer[number], self._row(region.style, row, region.x, wide)
-            if region.name == "jump":
+            if region.name == "finder":
                 for column, cell in _cells(runs).items():
                     drawn[column] = cell
             else:

@@ -95,7 +95,7 @@ def theme(name: ThemeName) -> Style:
     return Style(list(STYLES[name].items()))
 
 
-def guess(environment: Mapping[str, str]) -> ThemeName | None:
+def theme_for(environment: Mapping[str, str]) -> ThemeName | None:
     """The theme that fits the terminal, as far as the environment says: NO_COLOR, then COLORFGBG."""
     if environment.get("NO_COLOR") or environment.get("TERM") in ("dumb", "vt100", "vt220"):
         return "mono"

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
@@ -18,11 +19,13 @@ from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.widgets import SearchToolbar
 
 from chat_client.common.line_editing import Glyphs, set_keys
-from chat_client.tui.render.frame import Frame, Region, frame
-from chat_client.tui.render.geometry import INPUT_ROWS_MAX
-from chat_client.tui.render.items import Row
-from chat_client.tui.state import navigation
-from chat_client.tui.state.screen import Screen
+from chat_client.tui.render.bars import hint
+from chat_client.tui.render.frame import Frame, Region, frame, settle
+from chat_client.tui.render.geometry import INPUT_ROWS_MAX, geometry_of
+from chat_client.tui.render.row import Display, Row
+from chat_client.tui.state import message_actions, navigation
+from chat_client.tui.state.read_tracking import Drawn
+from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.terminal.bindings import Bindings
 from chat_client.tui.terminal.input_style import Hint
 from chat_client.tui.terminal.panel import Panel
@@ -32,18 +35,18 @@ WHEEL_ROWS = 3
 
 
 class FullScreen:
-    """`acted` is called after a key or the mouse has done something to the model, `drawn` with each frame, `answered`
-    with what the terminal answers."""
+    """`acted` is called after a key or the mouse has done something to the state, `drawn` with what each frame shows,
+    `answered` with what the terminal answers."""
 
     def __init__(
         self,
-        screen: Screen,
+        screen: ScreenState,
         theme_name: ThemeName,
         history: History,
         completer: Completer,
         acted: Callable[[], None],
         focused: Callable[[bool], None],
-        drawn: Callable[[Frame], None],
+        drawn: Callable[[Drawn], None],
         suspend: Callable[[], None],
         answered: Callable[[str], None],
         *,
@@ -51,7 +54,8 @@ class FullScreen:
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
-        self._screen, self._tell_acted, self._drawn = screen, acted, drawn
+        self._screen, self._tell_acted, self._tell_drawn = screen, acted, drawn
+        self._display = Display(80, 24)
         self.line = Buffer(
             history=history, completer=completer, complete_while_typing=False, multiline=True, name="line"
         )
@@ -60,7 +64,7 @@ class FullScreen:
             buffer=self.line,
             search_buffer_control=toolbar.control,
             focus_on_click=False,
-            input_processors=[*hidden, Glyphs(), Hint(screen)],
+            input_processors=[*hidden, Glyphs(), Hint(self._hint)],
         )
         self._window = Window(control, wrap_lines=True, get_line_prefix=self._prefix, style="class:input")
         self._covers = Window(FormattedTextControl(focusable=True, show_cursor=False))
@@ -83,40 +87,44 @@ class FullScreen:
             output=output,
         )
         set_keys(self.app, self._told, suspend, answered)
-        self.app.before_render += self._before
+        self.app.before_render += self._direct_keys
 
-    def dress(self, name: ThemeName) -> None:
-        """In another theme; MUST NOT be `mono`, which has no colours from the start."""
+    def set_theme(self, name: ThemeName) -> None:
+        """The theme MUST NOT be `mono`, which has no colours from the start."""
         self.app.style = theme(name)
         self.app.invalidate()
 
     def _acted(self) -> None:
-        """Keys that are read together go one by one where the model says after each."""
+        """Keys that are read together are executed one by one: each on what the one before has left, and each goes
+        where the state then says."""
+        settle(self._screen, self._display)
         self._tell_acted()
-        self._before(self.app)
+        self._direct_keys(self.app)
 
-    def _told(self, words: str) -> None:
-        self._screen.tell("info", words)
+    def _told(self, text: str) -> None:
+        self._screen.tell("info", text)
         self._acted()
 
-    def _before(self, app: Application[int]) -> None:
-        """The keys go where the model says."""
+    def _direct_keys(self, app: Application[int]) -> None:
+        """Have the keys go where the state says."""
         if self._searching():
             return
-        wanted = self._window if self._screen.typing else self._covers
+        wanted = self._window if self._screen.is_typing else self._covers
         if app.layout.current_window is not wanted:
             app.layout.focus(wanted)
 
     def _lay_out(self, columns: int, rows: int) -> Frame:
-        screen = self._screen
-        if (screen.columns, screen.height) != (columns, rows):
-            screen.columns, screen.height = columns, rows
-        middle = screen.geometry.middle
+        self._display = replace(self._display, columns=columns, rows=rows)
+        middle = geometry_of(self._screen, self._display).middle
         wanted = self._window.preferred_height(middle, INPUT_ROWS_MAX + 1).preferred
-        screen.input_rows = max(1, wanted)
-        laid_out = frame(screen)
-        self._drawn(laid_out)
+        self._display = replace(self._display, input_rows=max(1, wanted))
+        settle(self._screen, self._display)
+        laid_out = frame(self._screen, self._display)
+        self._tell_drawn(laid_out.drawn)
         return laid_out
+
+    def _hint(self) -> tuple[str, int]:
+        return hint(self._screen), geometry_of(self._screen, self._display).middle - 4
 
     def _prefix(self, line_number: int, wrapped: int) -> StyleAndTextTuples:
         if line_number == 0 and wrapped == 0:
@@ -132,11 +140,11 @@ class FullScreen:
         elif event.event_type is not MouseEventType.MOUSE_UP or row is None:
             return
         elif row.command is not None:
-            navigation.offer(screen, row.command, self.line.text)
+            navigation.offer_command(screen, row.command, self.line.text)
         elif row.chat is not None:
             navigation.open_chat(screen, row.chat, self.line.text)
         elif row.id is not None and region.name == "feed":
-            navigation.clicked(screen, row.id)
+            message_actions.click(screen, row.id)
         else:
             return
         self._acted()

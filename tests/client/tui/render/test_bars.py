@@ -1,10 +1,11 @@
 import pytest
 
 from chat_client.sdk.events import Ended
-from chat_client.tui.state import navigation
-from chat_client.tui.state.effects import Results, Shown
-from chat_client.tui.state.replies import answered
-from chat_client.tui.state.screen import Question, Transfer
+from chat_client.tui.state import message_actions, navigation
+from chat_client.tui.state.dialogs import Question
+from chat_client.tui.state.replies import take_answer
+from chat_client.tui.state.requests import ResultsRequest, TypedRequest
+from chat_client.tui.state.screen_state import Transfer
 from chat_server.protocol.accounts import Banned
 from chat_server.protocol.messages import Found, MessagesShown
 from chat_server.protocol.rooms import ChatInfo
@@ -16,7 +17,7 @@ def test_the_title_tells_what_is_unread_elsewhere_where_the_sides_are_folded_awa
         ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 4, topic="plans", muted=False), columns=60, rows=15
     )
     assert me.text("title").split() == ["main", "everyone", "#team", "4"]
-    me.screen.open_name = "#team"
+    navigation.open_chat(me.screen, "#team")
     assert "#team  plans" in me.text("title")
 
 
@@ -55,14 +56,14 @@ def test_a_small_screen_says_too_that_one_has_scrolled_up() -> None:
 def test_a_selected_message_says_what_can_be_done_with_it() -> None:
     me = Me(columns=60, rows=15)
     me.load(said(1, who="alice"))
-    navigation.choose(me.screen, -1)
+    message_actions.choose(me.screen, -1)
     assert me.text("bar") == " #1 r reply · + react · e edit · d delete · t thread · Esc"
-    me.screen.columns = 110
+    me.resize(110, 15)
     assert me.text("bar").endswith("y copy · Esc") and not me.frame().cursor
     me.hear(said(2), said(3, who="alice", deleted=True))
-    navigation.choose(me.screen, 1)
+    message_actions.choose(me.screen, 1)
     assert me.text("bar") == " #2 r reply · + react · t thread · y copy · Esc"
-    navigation.choose(me.screen, 1)
+    message_actions.choose(me.screen, 1)
     assert me.text("bar") == " #3 t thread · y copy · Esc"
 
 
@@ -70,11 +71,11 @@ def test_what_is_told_for_a_moment_does_not_hide_what_keys_do() -> None:
     me = Me()
     me.load(said(1, who="alice"))
     me.screen.tell("done", "changed #1")
-    navigation.choose(me.screen, -1)
+    message_actions.choose(me.screen, -1)
     assert me.text("bar").startswith(" #1 r reply"), "what was told before makes room"
     me.screen.tell("info", "the server closes")
     assert me.text("bar").startswith(" #1  the server closes")
-    navigation.compose(me.screen, "edit")
+    message_actions.compose(me.screen, "edit")
     me.screen.tell("info", "the server closes")
     assert me.text("bar").startswith(" editing  the server closes")
 
@@ -82,13 +83,13 @@ def test_what_is_told_for_a_moment_does_not_hide_what_keys_do() -> None:
 def test_below_what_was_found_it_is_said_where_a_text_goes() -> None:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
     me.load()
-    answered(me.screen, Results("search · x"), "search", [said(9, chat="@bob")], Found(1), me.now)
-    me.screen.typed = "just between us"
+    take_answer(me.screen, ResultsRequest("search · x"), "search", [said(9, chat="@bob")], Found(1), me.now)
+    me.screen.composer.text = "just between us"
     assert me.text("bar").startswith(" Enter sends this to everyone and leaves")
-    me.screen.typed = ""
-    why = Shown("main", "/history @bob limit 5")
-    answered(me.screen, why, "history", [said(9, chat="@bob")], MessagesShown("@bob", 1), me.now)
-    me.screen.typed = "just between us"
+    me.screen.composer.text = ""
+    why = TypedRequest("main", "/history @bob limit 5")
+    take_answer(me.screen, why, "history", [said(9, chat="@bob")], MessagesShown("@bob", 1), me.now)
+    me.screen.composer.text = "just between us"
     assert me.text("bar").startswith(" Enter sends this to bob")
 
 
@@ -96,25 +97,25 @@ def test_who_is_banned_is_offered_what_is_left() -> None:
     me = Me()
     me.load(said(1, who="alice"))
     me.hear(Banned("2036-01-01T00:00:00.000Z", "three reports"))
-    navigation.choose(me.screen, -1)
+    message_actions.choose(me.screen, -1)
     assert me.text("bar").startswith(" #1 d delete · t thread")
     for kind in ("reply", "react", "edit"):
-        navigation.compose(me.screen, kind)
-        assert me.screen.composing is None and "you are banned" in me.text("bar")
+        message_actions.compose(me.screen, kind)
+        assert me.screen.composer.target is None and "you are banned" in me.text("bar")
 
 
 def test_an_empty_line_says_where_a_text_goes() -> None:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
-    assert me.screen.hint == "message to everyone · / for commands"
+    assert me.hint == "message to everyone · / for commands"
     me.load()
     navigation.open_chat(me.screen, "@bob")
     me.load(chat="@bob")
-    assert me.screen.hint == "message to bob · / for commands"
+    assert me.hint == "message to bob · / for commands"
     me.hear(said(1, chat="@bob"))
-    navigation.clicked(me.screen, 1)
-    assert me.screen.hint == "message to bob · / for commands", "which a click does not change"
-    navigation.choose(me.screen, -1)
-    assert me.screen.hint == ""
+    message_actions.click(me.screen, 1)
+    assert me.hint == "message to bob · / for commands", "which a click does not change"
+    message_actions.choose(me.screen, -1)
+    assert me.hint == ""
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 110, 200])
@@ -125,6 +126,6 @@ def test_a_question_says_at_any_width_which_key_says_yes(columns: int) -> None:
         "paste 9 lines?",
         "50000 of at most 4096 characters: send a file to #a-chat-with-a-long-name?",
     ):
-        me.screen.question = Question(text, "file")
+        me.screen.dialogs.question = Question(text, "file")
         row = me.rows("bar")[0]
         assert " Enter: yes" in row and row.startswith(f" {text[:12]}")

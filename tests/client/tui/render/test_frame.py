@@ -3,14 +3,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_client.common.cells import row_width
-from chat_client.tui.state import navigation
+from chat_client.tui.render.message_rows import _laid_out
+from chat_client.tui.state import message_actions, navigation
 from chat_server.protocol.messages import Expired
 from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
 
 
 @given(
-    st.integers(20, 320), st.integers(5, 90), st.integers(1, 12), st.sampled_from(["", "help", "jump", "select", "ask"])
+    st.integers(20, 320),
+    st.integers(5, 90),
+    st.integers(1, 12),
+    st.sampled_from(["", "help", "finder", "select", "ask"]),
 )
 def test_every_region_stays_in_its_place_at_any_size(columns: int, rows: int, typed: int, what: str) -> None:
     me = Me(
@@ -21,23 +25,23 @@ def test_every_region_stays_in_its_place_at_any_size(columns: int, rows: int, ty
     me.load(*(said(id, f"漢字 text {id} " * (id % 7), who=f"user{id % 9}") for id in range(1, 60)))
     me.status([f"user{number}" for number in range(40)])
     screen = me.screen
-    screen.columns, screen.height, screen.input_rows = columns, rows, typed
+    me.resize(columns, rows, typed)
     match what:
         case "help":
-            navigation.toggle_help(screen)
-        case "jump":
-            navigation.start_jump(screen)
+            navigation.toggle_keys_page(screen)
+        case "finder":
+            navigation.open_finder(screen)
         case "select":
-            navigation.choose(screen, -1)
+            message_actions.choose(screen, -1)
         case "ask":
-            screen.operator = True
-            navigation.choose(screen, -1)
-            navigation.delete(screen)
+            screen.session.is_operator = True
+            message_actions.choose(screen, -1)
+            message_actions.delete(screen)
     frame = me.frame()
     cells: dict[tuple[int, int], str] = {}
     for region in frame.regions:
         assert region.x >= 0 and region.x + region.columns <= columns
-        if region.name == "jump":
+        if region.name == "finder":
             continue
         assert len(region.rows) == region.height, region.name
         for y in range(region.y, region.y + region.height):
@@ -55,7 +59,7 @@ def test_only_what_is_visible_is_laid_out() -> None:
     me = Me()
     me.load(*(said(id) for id in range(1, 1900)))
     me.frame()
-    assert sum(item.cache is not None for item in me.screen.feed.items) < 40
+    assert sum(item in _laid_out for item in me.screen.feed.items) < 40
 
 
 def test_an_empty_chat_says_so() -> None:
@@ -63,8 +67,8 @@ def test_an_empty_chat_says_so() -> None:
     assert "loading" in me.text()
     me.load()
     assert "nothing was said here yet" in me.text() and "F1 all keys" in me.text()
-    me.screen.open_name = "#team"
-    me.screen.open.loaded = True
+    navigation.open_chat(me.screen, "#team")
+    me.load(chat="#team")
     assert "/invite #team <username>" in me.text()
 
 

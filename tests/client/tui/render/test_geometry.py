@@ -1,12 +1,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_client.tui.render.geometry import geometry
+from chat_client.tui.render.geometry import part
 
 
 @given(st.integers(20, 400), st.integers(5, 120), st.integers(1, 50), st.booleans(), st.booleans())
 def test_all_rows_and_columns_are_given_out(columns: int, rows: int, wanted: int, bar: bool, sides: bool) -> None:
-    parts = geometry(columns, rows, wanted, bar, sides)
+    parts = part(columns, rows, wanted, bar, sides)
     assert parts.left + parts.middle + parts.right == columns
     assert parts.middle >= min(columns, 50)
     assert parts.input <= 6
@@ -15,6 +15,6 @@ def test_all_rows_and_columns_are_given_out(columns: int, rows: int, wanted: int
 
 
 def test_the_sides_fold_away() -> None:
-    assert (geometry(60, 15, 1, False).left, geometry(60, 15, 1, False).right) == (0, 0)
-    assert geometry(110, 34, 1, False).left and geometry(110, 34, 1, False).right
-    assert geometry(110, 34, 1, False, sides=False).middle == 110
+    assert (part(60, 15, 1, False).left, part(60, 15, 1, False).right) == (0, 0)
+    assert part(110, 34, 1, False).left and part(110, 34, 1, False).right
+    assert part(110, 34, 1, False, side_panels=False).middle == 110

@@ -1,26 +1,27 @@
 """How messages look, as text; that they look well is for eyes."""
 
+from datetime import UTC
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_client.common.cells import row_width
-from chat_client.tui.render.items import Item, Note, Pending, Row, Said
-from chat_client.tui.render.message_rows import Context, rows_of
+from chat_client.tui.render.message_rows import RowContext, rows_of
+from chat_client.tui.render.row import Row
+from chat_client.tui.state.items import Item, MessageItem, NoteItem, UnsentItem
 from chat_server.protocol.messages import File, Message
 from tests.client.people import at, said
 
 
-def context(columns: int = 60, **fields: object) -> Context:
-    from datetime import UTC
-
-    return Context("alice", columns, UTC, lambda id: ("bob", "what was said"), **fields)  # type: ignore[arg-type]
+def context(columns: int = 60, **fields: object) -> RowContext:
+    return RowContext("alice", columns, UTC, lambda id: ("bob", "what was said"), **fields)  # type: ignore[arg-type]
 
 
 def look(message: Message, before: Message | None = None, **fields: object) -> list[str]:
-    item, first = Said(place=(message.id, 0), at=message.at, message=message), None
+    item, first = MessageItem(place=(message.id, 0), at=message.at, message=message), None
     if before is not None:
-        first = Said(place=(before.id, 0), at=before.at, message=before)
+        first = MessageItem(place=(before.id, 0), at=before.at, message=before)
     return text(rows_of(item, first, context(**fields)))  # type: ignore[arg-type]
 
 
@@ -68,20 +69,20 @@ def test_a_selected_message_shows_its_time_and_all_of_its_text() -> None:
 
 
 def test_own_messages_that_wait_and_fail() -> None:
-    waiting = Pending(place=(9, 1), at=at(9), key="k", text="hello", state="waiting")
+    waiting = UnsentItem(place=(9, 1), at=at(9), key="k", text="hello", state="waiting")
     assert "hello ◌ waiting" in text(rows_of(waiting, None, context()))[-1]
-    failed = Pending(place=(9, 1), at=at(9), key="k", text="hello", state="failed", why="blocked: no")
+    failed = UnsentItem(place=(9, 1), at=at(9), key="k", text="hello", state="failed", why="blocked: no")
     assert "✗ not sent: blocked: no" in text(rows_of(failed, None, context()))[-1]
 
 
 def test_notes_keep_their_lines() -> None:
-    rows = text(rows_of(Note(place=(1, 1), at=at(1), kind="done", text="one\ntwo"), None, context()))
+    rows = text(rows_of(NoteItem(place=(1, 1), at=at(1), kind="done", text="one\ntwo"), None, context()))
     assert rows[-2].strip() == "✓ one" and rows[-1].strip() == "two"
 
 
 @pytest.mark.parametrize("mentions, called", [(["alice"], True), (["bob"], False), ([], False), (None, False)])
 def test_only_what_the_server_says_is_highlighted(mentions: list[str] | None, called: bool) -> None:
-    item = Said(place=(1, 0), at=at(1), message=said(1, "hi @alice", mentions=mentions))
+    item = MessageItem(place=(1, 0), at=at(1), message=said(1, "hi @alice", mentions=mentions))
     row = rows_of(item, None, context())[-1]
     assert (row.fill == "called") == called
     assert any("me" in style.split() for style, _ in row.fragments) == called
@@ -91,9 +92,9 @@ def test_only_what_the_server_says_is_highlighted(mentions: list[str] | None, ca
 def test_rows_never_go_past_the_side(body: str, who: str, columns: int) -> None:
     message = said(1, body, who=who, reply_to=3, reactions={"👍": [who], "🎉🎉🎉🎉": ["a"] * 5})
     items: list[Item] = [
-        Said(place=(1, 0), at=message.at, message=message),
-        Note(place=(1, 1), at=at(1), kind="error", text=body),
-        Pending(place=(1, 2), at=at(1), key="k", text=body, state="held", reply_to=3),
+        MessageItem(place=(1, 0), at=message.at, message=message),
+        NoteItem(place=(1, 1), at=at(1), kind="error", text=body),
+        UnsentItem(place=(1, 2), at=at(1), key="k", text=body, state="held", reply_to=3),
     ]
     for item in items:
         for row in rows_of(item, None, context(columns, selected=1)):
@@ -101,14 +102,14 @@ def test_rows_never_go_past_the_side(body: str, who: str, columns: int) -> None:
 
 
 def test_what_was_laid_out_is_remembered_until_something_changes() -> None:
-    item = Said(place=(1, 0), at=at(1), message=said(1))
+    item = MessageItem(place=(1, 0), at=at(1), message=said(1))
     quote = context().quote
-    first = Context("alice", 60, None, quote)
+    first = RowContext("alice", 60, None, quote)
     assert rows_of(item, None, first) is rows_of(item, None, first)
-    assert rows_of(item, None, first) is not rows_of(item, None, Context("alice", 61, None, quote))
+    assert rows_of(item, None, first) is not rows_of(item, None, RowContext("alice", 61, None, quote))
 
 
 def test_an_item_of_an_answer_goes_on_further_in() -> None:
-    note = Note(place=(1, 1), at=at(1), kind="done", text="2 online\n  online: " + "somebody, " * 5)
+    note = NoteItem(place=(1, 1), at=at(1), kind="done", text="2 online\n  online: " + "somebody, " * 5)
     rows = text(rows_of(note, note, context(50)))
     assert [len(row) - len(row.lstrip(" ✓")) for row in rows] == [7, 9, 11]

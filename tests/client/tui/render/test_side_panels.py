@@ -1,6 +1,6 @@
 from chat_client.tui.state import navigation
+from chat_client.tui.state.dialogs import Finder
 from chat_client.tui.state.effects import SetText
-from chat_client.tui.state.screen import Jump
 from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
 
@@ -21,14 +21,14 @@ def test_chats_with_what_is_unread_in_them() -> None:
 
 def test_the_open_chat_is_in_sight_however_many_there_are() -> None:
     me = Me(*(ChatInfo(f"#chat{number}", 0, 0, muted=False) for number in range(100)))
-    me.screen.open_name = "#chat90"
+    navigation.open_chat(me.screen, "#chat90")
     assert any("▌" in row and "#chat90" in row for row in me.rows("left"))
 
 
 def test_chats_stand_in_the_same_order_whenever_they_come() -> None:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#b", 0, 0, muted=False), ChatInfo("@Zoe", 0, 0, muted=False))
     me.hear(said(1, chat="@bob"), said(2, chat="#A"))
-    assert list(me.screen.rooms) == ["main", "#A", "#b", "@bob", "@Zoe"]
+    assert list(me.screen.chats.by_name) == ["main", "#A", "#b", "@bob", "@Zoe"]
 
 
 def test_what_is_unread_out_of_sight_is_told_at_that_end() -> None:
@@ -37,23 +37,23 @@ def test_what_is_unread_out_of_sight_is_told_at_that_end() -> None:
     me.hear(said(1, chat="@user55"), said(2, chat="@user56"))
     rows = me.rows("left")
     assert "↑" not in rows[0] and rows[-1].split() == ["↓", "32", "more", "2", "│"]
-    me.screen.open_name = "@user30"
+    navigation.open_chat(me.screen, "@user30")
     rows = me.rows("left")
     assert rows[0].split()[-2:] == ["3", "│"] and "▌" in me.text("left")
-    me.screen.open_name = "@user59"
+    navigation.open_chat(me.screen, "@user59")
     assert "↓" not in me.text("left") and "▌" in me.rows("left")[-1]
 
 
 def test_a_click_on_an_invitation_offers_the_command() -> None:
     me = Me()
-    me.screen.invitations = ["#team"]
-    me.screen.requests = [("#mine", "carol")]
+    me.screen.roster.invitations = ["#team"]
+    me.screen.roster.join_requests = [("#mine", "carol")]
     region = next(region for region in me.frame().regions if region.name == "left")
     commands = [row.command for row in region.rows if row.command]
     assert commands == ["/join #team", "/approve #mine carol"]
-    navigation.offer(me.screen, commands[0], "")
+    navigation.offer_command(me.screen, commands[0], "")
     assert me.wanted(SetText) == [SetText("/join #team")]
-    navigation.offer(me.screen, commands[0], "half a line")
+    navigation.offer_command(me.screen, commands[0], "half a line")
     assert not me.wanted(SetText) and "/join #team" in me.text("bar")
 
 
@@ -69,7 +69,7 @@ def test_members_of_a_chat_online_or_not_and_its_owner() -> None:
     team = ChatInfo("#team", 0, 0, owner="bob", members=["alice", "bob", "zoe"], muted=False)
     me = Me(ChatInfo("main", 0, 0, muted=False), team)
     me.status(["alice", "bob", "carol"], team)
-    me.screen.open_name = "#team"
+    navigation.open_chat(me.screen, "#team")
     text = me.text("right")
     assert "bob ★" in text and "○ zoe" in text and "carol" not in text
 
@@ -84,8 +84,8 @@ def test_the_dialog_shows_what_was_found() -> None:
     me = Me(
         ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 4, muted=False), ChatInfo("@tea", 0, 0, muted=False)
     )
-    me.screen.jump = Jump("tea")
-    rows = me.rows("jump")
+    me.screen.dialogs.finder = Finder("tea")
+    rows = me.rows("finder")
     assert "jump to tea" in rows[0] and "#team" in rows[1] and "@tea" in rows[2]
-    me.screen.jump = Jump("zzz")
-    assert "nothing has this" in me.text("jump")
+    me.screen.dialogs.finder = Finder("zzz")
+    assert "nothing has this" in me.text("finder")

@@ -1,15 +1,6 @@
-from datetime import UTC
-
-from hypothesis import given
-from hypothesis import strategies as st
-
-from chat_client.tui.render.items import Row
-from chat_client.tui.render.message_rows import Context
-from chat_client.tui.state.feed import ITEMS_MAX, Feed
+from chat_client.tui.state.feed import ITEMS_MAX, MOVES_MAX, Anchor, Feed, Reveal, Scroll
+from chat_client.tui.state.items import MessageItem, NoteItem
 from tests.client.people import at, said
-
-HEIGHT = 10
-CONTEXT = Context("alice", 60, UTC, lambda id: None)
 
 
 def feed(count: int) -> Feed:
@@ -19,59 +10,8 @@ def feed(count: int) -> Feed:
     return feed
 
 
-def shown(feed: Feed) -> list[int]:
-    return [row.id for row in feed.visible(CONTEXT, HEIGHT) if row.id is not None]
-
-
-def test_the_end_is_shown_and_followed() -> None:
-    one = feed(30)
-    assert shown(one) == list(range(21, 31))
-    one.put(said(31))
-    assert shown(one) == list(range(22, 32))
-
-
-def test_who_has_scrolled_up_stays_there() -> None:
-    one = feed(30)
-    one.scroll(5, CONTEXT, HEIGHT)
-    before = shown(one)
-    assert before == list(range(16, 26))
-    one.put(said(31))
-    assert shown(one) == before
-    one.scroll(-5, CONTEXT, HEIGHT)
-    assert one.anchor is not None
-    one.scroll(-1, CONTEXT, HEIGHT)
-    assert one.anchor is None and shown(one)[-1] == 31
-
-
-@given(st.lists(st.integers(-30, 30), max_size=30))
-def test_scrolling_never_leaves_a_gap(moves: list[int]) -> None:
-    one = feed(40)
-    for rows in moves:
-        one.scroll(rows, CONTEXT, HEIGHT)
-        assert len(one.visible(CONTEXT, HEIGHT)) == HEIGHT
-
-
-@given(st.lists(st.integers(1, 9), max_size=20))
-def test_up_and_down_by_the_same_is_where_one_was(moves: list[int]) -> None:
-    one = feed(400)
-    one.scroll(20, CONTEXT, HEIGHT)
-    before = one.visible(CONTEXT, HEIGHT)
-    for rows in moves:
-        one.scroll(rows, CONTEXT, HEIGHT)
-    for rows in moves:
-        one.scroll(-rows, CONTEXT, HEIGHT)
-    assert one.visible(CONTEXT, HEIGHT) == before
-
-
-def test_the_start_is_at_the_top() -> None:
-    one = feed(40)
-    one.scroll(1000, CONTEXT, HEIGHT)
-    rows = one.visible(CONTEXT, HEIGHT)
-    assert "November" in text(rows[0]) and len(rows) == HEIGHT
-
-
-def text(row: Row) -> str:
-    return "".join(part for _, part in row.fragments)
+def ids(feed: Feed) -> list[int]:
+    return [item.message.id for item in feed.items if isinstance(item, MessageItem)]
 
 
 def test_only_what_belongs_into_the_stretch_is_kept() -> None:
@@ -82,87 +22,148 @@ def test_only_what_belongs_into_the_stretch_is_kept() -> None:
     assert one.put(said(11, "changed", seq=20)) == "changed"
     one.at_end = True
     assert one.put(said(14)) == "new" and one.put(said(13)) == "new"
-    assert [item.place[0] for item in one.items] == [10, 11, 13, 14]
+    assert ids(one) == [10, 11, 13, 14]
+
+
+def test_an_empty_stretch_takes_only_what_comes_at_the_end() -> None:
+    assert Feed().put(said(1)) == "outside"
+    assert Feed(at_end=True).put(said(1)) == "new"
+
+
+def test_older_messages_come_in_their_place_where_nothing_older_is_missing() -> None:
+    one = Feed(at_end=True)
+    one.extend([said(10)])
+    assert one.put(said(5)) == "outside"
+    one.at_start = True
+    assert one.put(said(5)) == "new" and ids(one) == [5, 10]
 
 
 def test_an_older_state_of_a_message_changes_nothing() -> None:
     one = feed(3)
     one.put(said(2, "newer", seq=9))
     one.put(said(2, "older", seq=8))
-    assert one.said[2].message.text == "newer"
+    one.extend([said(2, "older", seq=7)])
+    assert one.messages[2].message.text == "newer"
+    one.put(said(2, "the same state again", seq=9))
+    assert one.messages[2].message.text == "the same state again"
+
+
+def test_a_changed_message_is_another_item_in_the_same_place() -> None:
+    one = feed(3)
+    before = one.messages[2]
+    one.put(said(2, "changed", seq=9))
+    assert one.items[1] is one.messages[2] is not before
+    assert before.message.text == "text 2" and ids(one) == [1, 2, 3]
 
 
 def test_it_is_bounded() -> None:
     one = feed(0)
     for id in range(1, 3 * ITEMS_MAX):
         one.put(said(id))
-    assert len(one.items) <= ITEMS_MAX and len(one.said) == len(one.items)
-    assert not one.at_start and one.at_end and shown(one)[-1] == 3 * ITEMS_MAX - 1
+    assert len(one.items) <= ITEMS_MAX and set(one.messages) == set(ids(one))
+    assert not one.at_start and one.at_end and one.last_id == 3 * ITEMS_MAX - 1
 
 
 def test_notes_are_bounded_too() -> None:
     one = feed(10)
     for number in range(ITEMS_MAX + 1):
-        one.note("info", str(number), at(number))
+        one.add_note("info", str(number), at(number))
     assert len(one.items) <= ITEMS_MAX
-    (row,) = one.visible(CONTEXT, 1)
-    assert str(ITEMS_MAX) in text(row)
+    last = one.items[-1]
+    assert isinstance(last, NoteItem) and last.text == str(ITEMS_MAX)
 
 
 def test_it_is_bounded_while_one_reads_further_up() -> None:
     one = feed(ITEMS_MAX)
-    one.scroll(1000, CONTEXT, HEIGHT)
-    before = shown(one)
+    one.settle(Anchor((20, 0)))
     for id in range(ITEMS_MAX + 1, 2 * ITEMS_MAX):
         one.put(said(id))
-    assert shown(one) == before and not one.at_end and len(one.items) <= ITEMS_MAX
+    assert one.anchor == Anchor((20, 0)) and not one.at_end and len(one.items) <= ITEMS_MAX
+    assert ids(one) == list(range(1, len(one.items) + 1)), "what is newer is dropped, without a gap"
 
 
-def test_messages_are_selected_one_by_one_and_stay_in_sight() -> None:
+def test_the_anchor_stays_whatever_comes() -> None:
     one = feed(30)
-    one.note("info", "a note", "2026-11-18T08:01:00.000Z")
-    for id in range(30, 10, -1):
-        one.step(-1, CONTEXT, HEIGHT)
-        assert one.selected == id and id in shown(one)
-    for _ in range(20):
-        one.step(1, CONTEXT, HEIGHT)
+    one.settle(Anchor((20, 0), 1))
+    one.put(said(31))
+    one.put(said(5, "longer " * 90, seq=50))
+    one.add_note("info", "a note", at(31))
+    assert one.anchor == Anchor((20, 0), 1) and one.is_scrolled
+    one.follow_end()
+    assert one.anchor is None and not one.is_scrolled
+
+
+def test_moves_wait_until_the_renderer_has_followed_them() -> None:
+    one = feed(30)
+    one.scroll(rows=5)
+    one.scroll(pages=-1)
+    assert one.moves == [Scroll(5), Scroll(0, -1)] and one.anchor is None
+    one.settle(Anchor((4, 0)))
+    assert one.moves == [] and one.anchor == Anchor((4, 0))
+    one.scroll(rows=1)
+    one.reveal(9, "middle")
+    assert one.moves == [Reveal((9, 0), "middle")], "where it leads does not depend on the moves before"
+    for _ in range(2 * MOVES_MAX):
+        one.scroll(rows=1)
+    assert len(one.moves) == MOVES_MAX
+
+
+def test_messages_are_selected_one_by_one() -> None:
+    one = feed(30)
+    one.add_note("info", "a note", "2026-11-18T08:01:00.000Z")
+    one.step(1)
+    assert one.selected is None
+    for id in range(30, 0, -1):
+        one.step(-1)
+        assert one.selected == id and one.moves[-1] == Reveal((id, 0))
+    one.step(-1)
+    assert one.selected == 1
+    for _ in range(29):
+        one.step(1)
+    assert one.selected == 30
+    one.step(1)
     assert one.selected is None
 
 
-def test_a_message_is_shown_in_the_middle() -> None:
-    one = feed(100)
-    one.show(50, CONTEXT, HEIGHT, "middle")
-    assert 3 <= shown(one).index(50) <= 6
-    one.show(100, CONTEXT, HEIGHT, "middle")
-    assert shown(one)[-1] == 100
+def test_selecting_begins_at_the_lowest_message_on_the_screen() -> None:
+    one = feed(30)
+    one.settle(Anchor((12, 0), 1))
+    one.step(-1)
+    assert one.selected == 12
 
 
 def test_what_is_gone_is_gone() -> None:
     one = feed(10)
     one.selected = 3
     assert one.remove([3, 4, 99]) == 2
-    assert one.selected is None and 4 not in shown(one)
+    assert one.selected is None and ids(one) == [1, 2, 5, 6, 7, 8, 9, 10] and 4 not in one.messages
+    one.selected = 7
+    assert one.remove([8]) == 1 and one.selected == 7
 
 
-def test_who_goes_on_speaking_is_named_on_top_of_the_screen() -> None:
-    one = feed(30)
-    first, second, *_ = ["".join(text for _, text in row.fragments) for row in one.visible(CONTEXT, HEIGHT)]
-    assert first.split() == ["08:00", "bob", "text", "21"] and second.split() == ["text", "22"]
-    one.put(said(31, "word " * 30))
-    assert "bob" in "".join(text for _, text in one.visible(CONTEXT, HEIGHT)[0].fragments)
-    assert "bob" not in "".join(text for row in one.visible(CONTEXT, 2) for _, text in row.fragments)
-
-
-def test_a_message_is_brought_to_the_top_if_there_is_enough_below_it() -> None:
-    one = feed(30)
-    one.show(10, CONTEXT, HEIGHT, "top")
-    assert shown(one) == list(range(10, 20))
-    one.show(25, CONTEXT, HEIGHT, "top")
-    assert shown(one) == list(range(21, 31)) and one.anchor is None
+def test_another_stretch_begins_anew() -> None:
+    one = feed(10)
+    one.settle(Anchor((4, 0)))
+    one.scroll(rows=3)
+    one.selected = 5
+    one.restart([said(50), said(51)])
+    assert ids(one) == list(one.messages) == [50, 51]
+    assert one.anchor is None and not one.moves and one.selected is None
+    assert not one.at_start and not one.at_end
 
 
 def test_what_stands_between_two_ids() -> None:
     one = feed(30)
     one.put(said(31, who="alice"))
-    assert one.between(20, 25, "alice") == 4 and one.between(29, 99, "alice") == 1
+    one.put(said(22, seq=40, deleted=True))
+    assert one.count_of_others(20, 25, "alice") == 3 and one.count_of_others(29, 99, "alice") == 1
     assert one.first_of_others(29, "alice") == 30 and one.first_of_others(30, "alice") is None
+
+
+def test_the_next_page_is_needed_as_one_comes_near_to_a_side() -> None:
+    one = feed(400)
+    assert not one.is_near_start and one.is_near_end
+    one.settle(Anchor((200, 0)))
+    assert not one.is_near_start and not one.is_near_end
+    one.settle(Anchor((30, 0)))
+    assert one.is_near_start

@@ -2,7 +2,7 @@ import pytest
 
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Connecting, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
-from chat_client.tui.state import navigation
+from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import Attention
 from chat_server.protocol.accounts import Banned, Unbanned
 from chat_server.protocol.connection import Closing, Notice
@@ -83,9 +83,9 @@ def test_a_marker_of_another_device_in_a_chat_that_was_not_opened() -> None:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 9, muted=False))
     me.load()
     me.hear(ReadMarker("@bob", 4))
-    assert me.asked("status") and me.screen.rooms["@bob"].unread == 0
+    assert me.asked("status") and me.screen.chats.by_name["@bob"].unread == 0
     me.status(["alice"], ChatInfo("@bob", 4, 5, muted=False))
-    assert me.screen.rooms["@bob"].unread == 5
+    assert me.screen.chats.by_name["@bob"].unread == 5
 
 
 def test_attention_for_one_to_one_and_mentions_alone() -> None:
@@ -93,7 +93,7 @@ def test_attention_for_one_to_one_and_mentions_alone() -> None:
         ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False), ChatInfo("@carol", 0, 0, muted=True)
     )
     me.load()
-    me.screen.focused = False
+    me.screen.reading.focused = False
     me.hear(said(1, "hello all"))
     me.hear(said(2, "hello", who="carol", chat="@carol"))
     assert not me.wanted(Attention)
@@ -108,9 +108,9 @@ def test_attention_for_one_to_one_and_mentions_alone() -> None:
 def test_what_calls_nobody_neither_rings_nor_counts_nor_stands_out() -> None:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
     me.load()
-    me.screen.focused = False
+    me.screen.reading.focused = False
     me.hear(said(1, "psst @alice", mentions=[]))
-    assert not me.wanted(Attention) and not me.screen.open.calls
+    assert not me.wanted(Attention) and not me.screen.chats.open.mentions
     (row,) = [row for region in me.frame().regions for row in region.rows if row.id == 1]
     assert not row.fill and not any("me" in style.split() for style, _ in row.fragments)
 
@@ -118,24 +118,24 @@ def test_what_calls_nobody_neither_rings_nor_counts_nor_stands_out() -> None:
 def test_an_edit_that_names_one_counts_and_one_that_does_so_no_more_does_not() -> None:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, muted=False))
     me.load()
-    room = me.screen.room("#team")
+    room = me.screen.chats.chat("#team")
     me.hear(said(1, "hello", chat="#team"), said(1, "@alice", chat="#team", seq=2))
-    assert room.calls == {1} and room.unread == 1 and not me.wanted(Attention)
+    assert room.mentions == {1} and room.unread == 1 and not me.wanted(Attention)
     me.hear(said(1, "hello", chat="#team", seq=3))
-    assert not room.calls
+    assert not room.mentions
 
 
 def test_a_change_of_an_old_message_is_no_new_one() -> None:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 2, muted=False))
     me.load()
     me.hear(said(1, "old", chat="@bob", seq=9, reactions={"👍": ["bob"]}))
-    assert me.screen.rooms["@bob"].unread == 2 and not me.wanted(Attention)
+    assert me.screen.chats.by_name["@bob"].unread == 2 and not me.wanted(Attention)
 
 
 def test_attention_for_what_the_page_of_keys_hides() -> None:
     me = Me()
     me.load()
-    navigation.toggle_help(me.screen)
+    navigation.toggle_keys_page(me.screen)
     me.hear(said(1, "hey @alice"))
     assert me.wanted(Attention)
 
@@ -204,11 +204,11 @@ def test_events_of_rooms() -> None:
     me.hear(JoinRequest("#team", "carol"))
     assert "asking to join" in me.text("left") and "carol #team" in me.text("left")
     me.hear(Joined("#team", "carol"))
-    assert me.screen.rooms["#team"].members == ["alice", "carol"] and "asking" not in me.text("left")
+    assert me.screen.chats.by_name["#team"].members == ["alice", "carol"] and "asking" not in me.text("left")
     me.hear(TopicChanged("#team", "plans", "carol"))
-    assert me.screen.rooms["#team"].topic == "plans"
+    assert me.screen.chats.by_name["#team"].topic == "plans"
     me.hear(Left("#team", "alice", by="carol"))
-    assert "#team" not in me.screen.rooms and "carol removed you from #team" in me.text()
+    assert "#team" not in me.screen.chats.by_name and "carol removed you from #team" in me.text()
 
 
 def test_what_has_expired_is_gone() -> None:
@@ -272,8 +272,8 @@ def test_a_token_that_cannot_be_kept_is_told_though_the_first_page_comes() -> No
 def test_who_acts_on_what_expires_is_told(does: str) -> None:
     me = Me()
     me.load(said(1), said(2))
-    navigation.choose(me.screen, -1)
+    message_actions.choose(me.screen, -1)
     if does == "replies":
-        navigation.compose(me.screen, "reply")
+        message_actions.compose(me.screen, "reply")
     me.hear(Expired("main", [2]))
-    assert "#2 has expired" in me.text("bar") and me.screen.typing
+    assert "#2 has expired" in me.text("bar") and me.screen.is_typing

@@ -2,10 +2,11 @@ import pytest
 from msgspec import structs
 
 from chat_client.sdk.events import Outgoing
-from chat_client.tui.state import navigation
+from chat_client.tui.state import chat_list, message_actions, navigation
+from chat_client.tui.state.dialogs import Finder
 from chat_client.tui.state.effects import Copy, Leave, Run, SetText
-from chat_client.tui.state.replies import answered
-from chat_client.tui.state.screen import Jump, Transfer
+from chat_client.tui.state.replies import take_answer
+from chat_client.tui.state.screen_state import Transfer
 from chat_client.tui.state.typing import submit
 from chat_server.protocol.messages import MessagesShown, ThreadShown
 from chat_server.protocol.rooms import ChatInfo
@@ -30,12 +31,12 @@ def ready() -> Me:
 def test_chats_by_number_and_in_turn() -> None:
     me = ready()
     navigation.open_number(me.screen, 3, "")
-    assert me.screen.open_name == "@bob"
+    assert me.screen.chats.open_name == "@bob"
     navigation.open_next(me.screen, 1, "")
     navigation.open_next(me.screen, 1, "")
-    assert me.screen.open_name == "main"
+    assert me.screen.chats.open_name == "main"
     navigation.open_number(me.screen, 9, "")
-    assert me.screen.open_name == "main"
+    assert me.screen.chats.open_name == "main"
 
 
 def test_a_draft_stays_with_its_chat() -> None:
@@ -47,45 +48,50 @@ def test_a_draft_stays_with_its_chat() -> None:
 
 
 def test_only_so_many_chats_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(navigation, "LOADED_MAX", 2)
+    monkeypatch.setattr(chat_list, "LOADED_MAX", 2)
     me = ready()
     navigation.open_chat(me.screen, "#team")
     me.load(said(201, chat="#team"), said(202, chat="#team"), chat="#team")
-    me.screen.open.feed.leave("k", "mine", at(203), "too_large: no", None)
+    me.screen.chats.open.feed.add_refused("k", "mine", at(203), "too_large: no", None)
     for name in ("@bob", "@carol"):
         navigation.open_chat(me.screen, name)
         me.load(said(301, chat=name), chat=name)
-    rooms = me.screen.rooms
+    rooms = me.screen.chats.by_name
     assert not rooms["main"].feed.items and not rooms["main"].loaded
     assert rooms["#team"].feed.has_refused, "which nobody else has"
-    assert rooms["@carol"].feed.said and rooms["@bob"].feed.said
+    assert rooms["@carol"].feed.messages and rooms["@bob"].feed.messages
     me.wanted()
     me.hear(said(400))
     assert rooms["main"].unread == 1
     navigation.open_chat(me.screen, "main")
     me.load(said(399), said(400))
-    assert list(me.screen.feed.said) == [399, 400]
+    assert list(me.screen.feed.messages) == [399, 400]
 
 
 def test_the_next_unread_chat_is_one_with_a_mention() -> None:
     me = ready()
     navigation.open_unread(me.screen, "")
-    assert me.screen.open_name == "@bob"
-    me.screen.rooms["#team"].calls.add(5)
+    assert me.screen.chats.open_name == "@bob"
+    me.screen.chats.by_name["#team"].mentions.add(5)
     navigation.open_chat(me.screen, "main")
     navigation.open_unread(me.screen, "")
-    assert me.screen.open_name == "#team"
+    assert me.screen.chats.open_name == "#team"
 
 
 def test_jumping_finds_chats_and_people_by_a_part() -> None:
     me = ready()
     me.status(["alice", "bob", "dora"], *CHATS)
-    assert navigation.find(me.screen, "or") == ["@dora"]
-    assert navigation.find(me.screen, "#") == ["#team"]
-    assert navigation.find(me.screen, "a")[0].lstrip("@#")[0] != "z"
-    me.screen.jump = Jump("car")
-    navigation.jump_to(me.screen, "")
-    assert me.screen.open_name == "@carol" and me.screen.jump is None
+    assert found(me, "or") == ["@dora"]
+    assert found(me, "#") == ["#team"]
+    assert found(me, "a")[0].lstrip("@#")[0] != "z"
+    me.screen.dialogs.finder = Finder("car")
+    navigation.open_found(me.screen, "")
+    assert me.screen.chats.open_name == "@carol" and me.screen.dialogs.finder is None
+
+
+def found(me: Me, part: str) -> list[str]:
+    me.screen.dialogs.finder = Finder(part)
+    return navigation.found(me.screen)
 
 
 def test_older_pages_are_asked_for_once_as_one_scrolls() -> None:
@@ -102,8 +108,9 @@ def test_older_pages_are_asked_for_once_as_one_scrolls() -> None:
 def test_esc_goes_one_step_back_at_a_time() -> None:
     me = ready()
     navigation.scroll(me.screen, 20)
-    navigation.choose(me.screen, -1)
-    navigation.toggle_help(me.screen)
+    me.settle()
+    message_actions.choose(me.screen, -1)
+    navigation.toggle_keys_page(me.screen)
     for _ in range(3):
         assert navigation.escape(me.screen)
     assert me.screen.feed.anchor is None and not navigation.escape(me.screen)
@@ -112,14 +119,14 @@ def test_esc_goes_one_step_back_at_a_time() -> None:
 def test_the_first_unread_message() -> None:
     me = Me(ChatInfo("main", 40, 60, muted=False))
     me.load(*(said(id) for id in range(1, 101)))
-    navigation.first_unread(me.screen)
+    navigation.show_first_unread(me.screen)
     assert any("new from here" in row for row in me.rows())
 
 
 def test_the_first_unread_message_that_is_not_kept() -> None:
     me = Me(ChatInfo("main", 400, 600, muted=False))
     me.load(*(said(id) for id in range(901, 1001)), more=True)
-    navigation.first_unread(me.screen)
+    navigation.show_first_unread(me.screen)
     (ask,) = me.asked("history")
     assert ask.arguments["around"] == 401
     me.answer(ask, [said(id) for id in range(350, 451)], MessagesShown("main", 101))
@@ -136,7 +143,7 @@ def test_a_thread_is_a_view_of_its_own_and_lives() -> None:
     (ask,) = me.asked("thread")
     me.answer(ask, [said(5, "the root"), said(6, "a comment", reply_to=5)], ThreadShown(5, "main", 1))
     assert me.rows("title")[0].strip().startswith("main · thread · the root")
-    assert me.screen.hint == "answer in this thread, to everyone"
+    assert me.hint == "answer in this thread, to everyone"
     me.hear(said(200, "another", reply_to=6), said(201, "elsewhere"))
     assert "another" in me.text() and "elsewhere" not in me.text()
     navigation.escape(me.screen)
@@ -148,15 +155,15 @@ def test_results_are_stepped_through_and_opened_in_place() -> None:
     navigation.search(me.screen, "needle")
     (run,) = me.wanted(Run)
     assert run.line == "/search needle"
-    answered(
+    take_answer(
         me.screen, run.why, "search", [said(900, "a needle", chat="@bob"), said(7)], MessagesShown("main", 2), me.now
     )
     assert "#900" in me.text() and me.screen.feed.selected == 900
-    navigation.step(me.screen, -1)
-    assert me.screen.feed.selected == 7 and not me.screen.choosing
-    navigation.step(me.screen, 1)
-    navigation.enter_on_selected(me.screen)
-    assert me.screen.view is None and me.screen.open_name == "@bob"
+    message_actions.step(me.screen, -1)
+    assert me.screen.feed.selected == 7 and not me.screen.is_choosing
+    message_actions.step(me.screen, 1)
+    message_actions.open_selected(me.screen)
+    assert me.screen.view is None and me.screen.chats.open_name == "@bob"
     (ask,) = [ask for ask in me.asked("history") if "around" in ask.arguments]
     me.answer(ask, [said(id, chat="@bob") for id in range(895, 906)], MessagesShown("@bob", 11))
     assert me.screen.feed.selected == 900
@@ -166,36 +173,36 @@ def test_nothing_found() -> None:
     me = ready()
     navigation.search(me.screen, "needle")
     (run,) = me.wanted(Run)
-    answered(me.screen, run.why, "search", [], MessagesShown("main", 0), me.now)
+    take_answer(me.screen, run.why, "search", [], MessagesShown("main", 0), me.now)
     assert "nothing was found: search · needle" in me.text() and me.screen.view is None
 
 
 def test_only_own_messages_are_edited() -> None:
     me = ready()
     me.hear(said(101, "mine", who="alice"))
-    navigation.choose(me.screen, -1)
-    navigation.compose(me.screen, "edit", "half a line")
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "edit", "half a line")
     assert [effect.text for effect in me.wanted(SetText)] == ["mine"]
     navigation.escape(me.screen)
     assert [effect.text for effect in me.wanted(SetText)] == ["half a line"]
-    navigation.choose(me.screen, -1)
-    navigation.choose(me.screen, -1)
-    navigation.compose(me.screen, "edit")
-    assert me.screen.composing is None and "only your own" in me.text("bar")
+    message_actions.choose(me.screen, -1)
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "edit")
+    assert me.screen.composer.target is None and "only your own" in me.text("bar")
 
 
 def test_a_thread_opens_its_chat_and_what_stood_in_the_line_stays_in_the_other() -> None:
     me = ready()
-    me.screen.typed = "meant for all"
+    me.screen.composer.text = "meant for all"
     navigation.open_thread(me.screen, 5, "meant for all")
     (ask,) = me.asked("thread")
     me.answer(ask, [said(5, "just us", chat="@bob")], ThreadShown(5, "@bob", 0))
-    assert me.screen.open_name == "@bob" and me.screen.rooms["main"].draft == "meant for all"
+    assert me.screen.chats.open_name == "@bob" and me.screen.chats.by_name["main"].draft == "meant for all"
     assert me.rows("title")[0].strip().startswith("@bob · thread · just us")
-    assert me.screen.hint == "answer in this thread, to bob"
+    assert me.hint == "answer in this thread, to bob"
     assert any("▌" in row and "bob" in row for row in me.rows("left"))
     navigation.escape(me.screen)
-    assert me.screen.view is None and me.screen.open_name == "@bob"
+    assert me.screen.view is None and me.screen.chats.open_name == "@bob"
 
 
 def test_alt_a_goes_round_all_that_is_unread() -> None:
@@ -214,26 +221,26 @@ def pressed(me: Me, times: int) -> list[str]:
     opened = []
     for _ in range(times):
         navigation.open_unread(me.screen, "")
-        opened.append(me.screen.open_name)
+        opened.append(me.screen.chats.open_name)
     return opened
 
 
 def test_a_command_that_is_clicked_never_becomes_an_answer() -> None:
     me = ready()
-    navigation.choose(me.screen, -1)
-    navigation.offer(me.screen, "/join #x", "")
-    assert me.screen.typing and me.wanted(SetText) == [SetText("/join #x")]
-    navigation.choose(me.screen, -1)
-    navigation.compose(me.screen, "reply")
+    message_actions.choose(me.screen, -1)
+    navigation.offer_command(me.screen, "/join #x", "")
+    assert me.screen.is_typing and me.wanted(SetText) == [SetText("/join #x")]
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "reply")
     me.wanted()
-    navigation.offer(me.screen, "/join #x", "")
+    navigation.offer_command(me.screen, "/join #x", "")
     assert not me.wanted(SetText) and "/join #x" in me.text("bar")
 
 
 def test_an_id_is_copied() -> None:
     me = ready()
-    navigation.choose(me.screen, -1)
-    navigation.copy_id(me.screen)
+    message_actions.choose(me.screen, -1)
+    message_actions.copy_id(me.screen)
     assert me.wanted(Copy) == [Copy("#100")]
 
 
@@ -246,20 +253,20 @@ def test_whatever_waits_is_shown_listed_and_asked_for_on_leaving(verb: str) -> N
     arguments = {"target": "#team", "text": "hello", "id": 3, "delay": "5m", "name": "hello.png"}
     waiting = Outgoing("k", verb, arguments, START)
     me.hear(waiting)
-    name = me.screen.keys["k"]
+    name = me.screen.unsent["k"].chat
     navigation.open_chat(me.screen, name)
-    me.screen.open.feed.at_end = True
+    me.screen.chats.open.feed.at_end = True
     assert any("hello" in row for row in me.rows()) and "◌ waiting" in me.text()
     assert "1 to send" in me.text("status")
     submit(me.screen, "/waiting")
     assert f"{name}: " in me.text() and "(waiting)" in me.text()
     navigation.leave(me.screen)
     assert not me.wanted(Leave) and "1 not sent yet" in me.text("bar")
-    me.screen.question = None
+    me.screen.dialogs.question = None
     me.hear(structs.replace(waiting, state="held"))
     assert "◌ held" in me.text() and "1 held: /confirm or /discard" in me.text("status")
     me.hear(structs.replace(waiting, state="discarded"))
-    assert "to send" not in me.text("status") and not me.screen.waiting
+    assert "to send" not in me.text("status") and not me.screen.unsent
     navigation.leave(me.screen)
     assert me.wanted(Leave)
 

@@ -5,13 +5,15 @@ import pytest
 
 from chat_client.sdk.errors import Disconnected, Refused
 from chat_client.sdk.events import OtherReply
-from chat_client.tui.render.items import Note
-from chat_client.tui.state import navigation
-from chat_client.tui.state.effects import Ask, Page, Quoted, Results, Run, SetText, Shown, ThreadOf
+from chat_client.tui.state import message_actions, navigation
+from chat_client.tui.state.effects import Ask, Run, SetText
 from chat_client.tui.state.incoming import handle
-from chat_client.tui.state.replies import answered, note, refused
-from chat_client.tui.state.screen import Screen
-from chat_client.tui.state.watching import tick
+from chat_client.tui.state.items import NoteItem
+from chat_client.tui.state.notes import note
+from chat_client.tui.state.replies import take_answer, take_refusal
+from chat_client.tui.state.requests import HistoryRequest, QuoteRequest, ResultsRequest, ThreadRequest, TypedRequest
+from chat_client.tui.state.screen_state import ScreenState
+from chat_client.tui.state.terminal_events import tick
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Notice, Pong
 from chat_server.protocol.messages import Changed, Found, ReadMarker, Sent, ThreadShown
@@ -38,7 +40,7 @@ def ready() -> Me:
 
 
 def reply(me: Me, verb: str, reply: object, *lines: object) -> None:
-    answered(me.screen, Shown("main", f"/{verb}"), verb, lines, reply, me.now)  # type: ignore[arg-type]
+    take_answer(me.screen, TypedRequest("main", f"/{verb}"), verb, lines, reply, me.now)  # type: ignore[arg-type]
 
 
 def test_an_answer_is_told_in_the_servers_words() -> None:
@@ -58,11 +60,15 @@ def test_an_answer_without_words_is_told_by_its_fields() -> None:
 def test_who_creates_or_joins_a_chat_is_in_it() -> None:
     me = ready()
     reply(me, "join", Entering("#far", asked=True))
-    assert me.screen.open_name == "main" and "asked to join #far" in me.text() and "#far" not in me.screen.rooms
+    assert (
+        me.screen.chats.open_name == "main"
+        and "asked to join #far" in me.text()
+        and "#far" not in me.screen.chats.by_name
+    )
     reply(me, "join", Entering("#team"))
-    assert me.screen.open_name == "#team"
+    assert me.screen.chats.open_name == "#team"
     reply(me, "create_chat", ChatCreated("#mine"))
-    assert me.screen.open_name == "#mine"
+    assert me.screen.chats.open_name == "#mine"
 
 
 def test_messages_that_a_command_returns_are_a_view() -> None:
@@ -73,68 +79,70 @@ def test_messages_that_a_command_returns_are_a_view() -> None:
 
 def test_a_refusal_is_told_where_it_was_typed() -> None:
     me = ready()
-    refused(me.screen, Shown("main", "/x"), Refused("unknown_command", "there is no /x"), me.now)
+    take_refusal(me.screen, TypedRequest("main", "/x"), Refused("unknown_command", "there is no /x"), me.now)
     assert "✗ there is no /x" in me.text()
-    refused(me.screen, Shown("main", "/who x"), Refused("unknown_user", "there is no x"), me.now)
+    take_refusal(me.screen, TypedRequest("main", "/who x"), Refused("unknown_user", "there is no x"), me.now)
     assert "✗ there is no x" in me.text()
 
 
 def test_what_is_told_out_of_sight_is_told_over_the_input_too() -> None:
     me = ready()
-    me.screen.room("@bob")
-    refused(me.screen, Shown("@bob", "/x"), Refused("unknown_user", "there is no x"), me.now)
+    me.screen.chats.chat("@bob")
+    take_refusal(me.screen, TypedRequest("@bob", "/x"), Refused("unknown_user", "there is no x"), me.now)
     assert "there is no x" in me.text("bar")
 
 
 def test_a_page_that_did_not_come_may_be_asked_for_again() -> None:
     me = Me()
     (ask,) = me.asked("history")
-    refused(me.screen, ask.why, Disconnected("gone"), me.now)
+    take_refusal(me.screen, ask.why, Disconnected("gone"), me.now)
     me.connect()
     assert me.asked("history")
 
 
 def test_no_more_results() -> None:
     me = ready()
-    answered(me.screen, Results("x"), "search", [said(9), said(8)], PageOf("main", 2, more="/search"), me.now)
-    answered(me.screen, Results("x", more=True), "search", [said(5)], PageOf("main", 1), me.now)
-    assert sorted(me.screen.feed.said) == [5, 8, 9]
-    answered(me.screen, Results("x", more=True), "search", [], PageOf("main", 0), me.now)
+    take_answer(me.screen, ResultsRequest("x"), "search", [said(9), said(8)], PageOf("main", 2, more="/search"), me.now)
+    take_answer(me.screen, ResultsRequest("x", more=True), "search", [said(5)], PageOf("main", 1), me.now)
+    assert sorted(me.screen.feed.messages) == [5, 8, 9]
+    take_answer(me.screen, ResultsRequest("x", more=True), "search", [], PageOf("main", 0), me.now)
     assert "no more results" in me.text("bar")
 
 
 def test_more_results_are_asked_for_by_the_servers_own_command() -> None:
     me = ready()
     found = [said(id) for id in range(100, 120)]
-    answered(me.screen, Results("search · x"), "search", found, Found(20, more="/search x before:100"), me.now)
+    take_answer(
+        me.screen, ResultsRequest("search · x"), "search", found, Found(20, more="/search x before:100"), me.now
+    )
     assert "search · x" in me.text("title") and "20+ messages" in me.text("title")
     for _ in range(15):
-        navigation.step(me.screen, -1)
-    assert me.wanted(Run) == [Run("/search x before:100", Results("search · x", more=True))]
-    answered(me.screen, Results("search · x", more=True), "search", [said(90)], Found(1), me.now)
-    navigation.step(me.screen, -1)
+        message_actions.step(me.screen, -1)
+    assert me.wanted(Run) == [Run("/search x before:100", ResultsRequest("search · x", more=True))]
+    take_answer(me.screen, ResultsRequest("search · x", more=True), "search", [said(90)], Found(1), me.now)
+    message_actions.step(me.screen, -1)
     assert not me.wanted(Run) and "21 messages" in me.text("title")
     reply(me, "history", PageOf("main", 1, more="/history main before 50"), said(50))
-    navigation.step(me.screen, -1)
-    assert me.wanted(Run) == [Run("/history main before 50", Results("/history", more=True))]
+    message_actions.step(me.screen, -1)
+    assert me.wanted(Run) == [Run("/history main before 50", ResultsRequest("/history", more=True))]
 
 
 def test_a_search_that_has_found_nothing_yet_goes_on() -> None:
     me = ready()
-    answered(me.screen, Results("search · x"), "search", [], Found(0, more="/search x before:900"), me.now)
-    assert me.wanted(Run) == [Run("/search x before:900", Results("search · x"))] and "nothing" not in me.text()
-    answered(me.screen, Results("search · x"), "search", [], Found(0), me.now)
+    take_answer(me.screen, ResultsRequest("search · x"), "search", [], Found(0, more="/search x before:900"), me.now)
+    assert me.wanted(Run) == [Run("/search x before:900", ResultsRequest("search · x"))] and "nothing" not in me.text()
+    take_answer(me.screen, ResultsRequest("search · x"), "search", [], Found(0), me.now)
     assert "nothing was found: search · x" in me.text()
 
 
 def test_a_quote_is_fetched_when_it_is_on_the_screen() -> None:
     me = Me()
     me.load(said(9, "answer", reply_to=2))
-    assert me.frame().quoted == {2}
-    me.screen.ask_quotes({2})
+    assert me.frame().drawn.quoted == {2}
+    me.screen.ask_quotes(frozenset({2}))
     (ask,) = me.asked("history")
-    assert ask.arguments["around"] == 2 and ask.why == Quoted(2)
-    me.screen.ask_quotes({2})
+    assert ask.arguments["around"] == 2 and ask.why == QuoteRequest(2)
+    me.screen.ask_quotes(frozenset({2}))
     assert not me.asked("history")
     me.answer(ask, [said(2, "the question")], PageOf("main", 1))
     assert "╭ bob the question" in me.text()
@@ -144,11 +152,11 @@ def test_what_answers_tell_besides() -> None:
     me = ready()
     me.hear(said(2), said(3))
     reply(me, "members", OtherReply({"chat": "#new", "members": ["alice", {"name": "bob"}]}))
-    assert me.screen.rooms["#new"].members == ["alice", "bob"]
-    me.screen.invitations, me.screen.requests = ["#x"], [("#new", "bob")]
+    assert me.screen.chats.by_name["#new"].members == ["alice", "bob"]
+    me.screen.roster.invitations, me.screen.roster.join_requests = ["#x"], [("#new", "bob")]
     reply(me, "decline", InvitationDeclined("#x"))
     reply(me, "deny", RequestDenied("#new", "bob"))
-    assert not me.screen.invitations and not me.screen.requests
+    assert not me.screen.roster.invitations and not me.screen.roster.join_requests
 
 
 def test_a_change_that_was_typed_is_answered_and_one_by_a_key_told_for_a_moment() -> None:
@@ -174,19 +182,21 @@ def test_a_change_that_was_typed_is_answered_and_one_by_a_key_told_for_a_moment(
 )
 def test_a_late_answer_does_not_take_the_line_from_who_has_typed_on(verb: str, reply: Reply, does: str) -> None:
     me = ready()
-    why = ThreadOf(5) if verb == "thread" else Shown("main", f"/{verb} …")
+    why = ThreadRequest(5) if verb == "thread" else TypedRequest("main", f"/{verb} …")
     if does == "types":
-        me.screen.typed = "to all of y"
+        me.screen.composer.text = "to all of y"
     elif does == "edits":
-        navigation.choose(me.screen, -1)
-        navigation.compose(me.screen, "reply")
+        message_actions.choose(me.screen, -1)
+        message_actions.compose(me.screen, "reply")
     else:
-        navigation.start_jump(me.screen)
+        navigation.open_finder(me.screen)
     me.wanted()
-    answered(me.screen, why, verb, [said(5, chat="@bob")], reply, me.now)
-    assert me.screen.open_name == "main" and me.screen.view is None and not me.wanted(SetText)
-    assert (does == "jumps") == (me.screen.jump is not None) and (does == "edits") == (me.screen.composing is not None)
-    assert me.screen.flash is not None and "when you are done" in me.screen.flash[1]
+    take_answer(me.screen, why, verb, [said(5, chat="@bob")], reply, me.now)
+    assert me.screen.chats.open_name == "main" and me.screen.view is None and not me.wanted(SetText)
+    assert (does == "jumps") == (me.screen.dialogs.finder is not None) and (does == "edits") == (
+        me.screen.composer.target is not None
+    )
+    assert me.screen.flash is not None and "when you are done" in me.screen.flash.text
 
 
 @pytest.mark.parametrize("first", ["event", "answer"])
@@ -197,32 +207,35 @@ def test_the_answer_to_leaving_a_chat_does_not_go_with_it(first: str) -> None:
     me.load(chat="#team")
     if first == "event":
         handle(me.screen, Left("#team", "alice"), me.now, answered=True)
-    answered(me.screen, Shown("#team", "/leave #team"), "leave", [], ChatLeft("#team"), me.now)
+    take_answer(me.screen, TypedRequest("#team", "/leave #team"), "leave", [], ChatLeft("#team"), me.now)
     if first == "answer":
         handle(me.screen, Left("#team", "alice"), me.now, answered=True)
-    assert me.screen.open_name == "main" and "#team" not in me.screen.rooms
+    assert me.screen.chats.open_name == "main" and "#team" not in me.screen.chats.by_name
     assert me.text().count("#team") == 1
 
 
-CONFIRMED: list[tuple[Event, Callable[[Screen], bool]]] = [
-    (said(1, "changed", who="alice", seq=9), lambda screen: screen.feed.said[1].message.text == "changed"),
-    (said(1, who="alice", seq=9, deleted=True), lambda screen: screen.feed.said[1].message.deleted),
-    (ReadMarker("#team", 7), lambda screen: screen.rooms["#team"].unread == 0),
-    (Muted("#team", True), lambda screen: screen.rooms["#team"].muted),
-    (PresenceChanged("alice", True, "lunch"), lambda screen: screen.away == {"alice": "lunch"}),
-    (TopicChanged("#team", "plans", "alice"), lambda screen: screen.rooms["#team"].topic == "plans"),
-    (Joined("#new", "alice"), lambda screen: "#new" in screen.rooms and not screen.invitations),
-    (Joined("#team", "carol"), lambda screen: screen.rooms["#team"].members == ["alice", "bob", "carol"]),
-    (Left("#team", "bob", "alice"), lambda screen: screen.rooms["#team"].members == ["alice"]),
-    (Notice("bob owns #team now", chat="#team", owner="bob"), lambda screen: screen.rooms["#team"].owner == "bob"),
-    (Left("#team", "alice"), lambda screen: "#team" not in screen.rooms),
+CONFIRMED: list[tuple[Event, Callable[[ScreenState], bool]]] = [
+    (said(1, "changed", who="alice", seq=9), lambda screen: screen.feed.messages[1].message.text == "changed"),
+    (said(1, who="alice", seq=9, deleted=True), lambda screen: screen.feed.messages[1].message.deleted),
+    (ReadMarker("#team", 7), lambda screen: screen.chats.by_name["#team"].unread == 0),
+    (Muted("#team", True), lambda screen: screen.chats.by_name["#team"].muted),
+    (PresenceChanged("alice", True, "lunch"), lambda screen: screen.roster.away == {"alice": "lunch"}),
+    (TopicChanged("#team", "plans", "alice"), lambda screen: screen.chats.by_name["#team"].topic == "plans"),
+    (Joined("#new", "alice"), lambda screen: "#new" in screen.chats.by_name and not screen.roster.invitations),
+    (Joined("#team", "carol"), lambda screen: screen.chats.by_name["#team"].members == ["alice", "bob", "carol"]),
+    (Left("#team", "bob", "alice"), lambda screen: screen.chats.by_name["#team"].members == ["alice"]),
+    (
+        Notice("bob owns #team now", chat="#team", owner="bob"),
+        lambda screen: screen.chats.by_name["#team"].owner == "bob",
+    ),
+    (Left("#team", "alice"), lambda screen: "#team" not in screen.chats.by_name),
 ]
 
 
 @pytest.mark.parametrize("answered_here", [True, False])
 @pytest.mark.parametrize("event, shows", CONFIRMED)
 def test_a_change_looks_the_same_whoever_made_it(
-    event: Event, shows: Callable[[Screen], bool], answered_here: bool
+    event: Event, shows: Callable[[ScreenState], bool], answered_here: bool
 ) -> None:
     """Pushed, or confirmed by the answer to one's own command, which alone tells it in words then."""
     me = Me(
@@ -230,12 +243,14 @@ def test_a_change_looks_the_same_whoever_made_it(
         ChatInfo("#team", 0, 2, muted=False, owner="alice", members=["alice", "bob"]),
     )
     me.load(said(1, who="alice"))
-    me.screen.invitations = ["#new"]
+    me.screen.roster.invitations = ["#new"]
     assert not shows(me.screen)
     handle(me.screen, event, me.now, answered=answered_here)
     assert shows(me.screen)
     if answered_here:
-        assert not any(isinstance(item, Note) for room in me.screen.rooms.values() for item in room.feed.items)
+        assert not any(
+            isinstance(item, NoteItem) for room in me.screen.chats.by_name.values() for item in room.feed.items
+        )
 
 
 def test_limits_are_in_the_status_line() -> None:
@@ -251,8 +266,10 @@ def test_limits_are_in_the_status_line() -> None:
 
 def test_an_answer_for_a_chat_that_is_gone_changes_nothing() -> None:
     me = ready()
-    answered(me.screen, Page("#gone", "before", 5), "history", [said(4, chat="#gone")], PageOf("#gone", 1), me.now)
-    assert "#gone" not in me.screen.rooms
+    take_answer(
+        me.screen, HistoryRequest("#gone", "before", 5), "history", [said(4, chat="#gone")], PageOf("#gone", 1), me.now
+    )
+    assert "#gone" not in me.screen.chats.by_name
     reply(me, "ping", Pong())
     reply(me, "x", Sent(1, at(1)))
     assert me.wanted(Ask) == []
@@ -262,6 +279,7 @@ def test_an_answer_comes_into_sight_but_what_happens_meanwhile_does_not_disturb(
     me = Me()
     me.load(*(said(id) for id in range(1, 101)))
     navigation.scroll(me.screen, 50)
+    me.settle()
     note(me.screen, "main", "done", "saved: a.png")
     assert "text 100" not in me.text() and "saved" in me.text("bar")
     reply(me, "who", WhoReport("bob", True, at(1)))

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from chat_client.common.local_commands import with_local
-from chat_client.tui.state import navigation
+from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import (
     Ask,
     CancelTransfers,
@@ -20,7 +20,7 @@ from chat_client.tui.state.effects import (
     SendText,
     SetText,
 )
-from chat_client.tui.state.screen import Screen
+from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.typing import answer, chat_named, pasted, submit, type_anyway
 from chat_server.protocol.help import forms
 from chat_server.protocol.messages import Expired, ThreadShown
@@ -88,7 +88,7 @@ def test_what_is_missing_is_said(line: str) -> None:
 def test_chats_are_opened_by_name() -> None:
     me = ready()
     submit(me.screen, "/open BOB")
-    assert me.screen.open_name == "@bob"
+    assert me.screen.chats.open_name == "@bob"
     submit(me.screen, "/open stranger")
     assert [effect.line for effect in me.wanted(Run)] == ["/get_chat_with @stranger"]
     assert chat_named(me.screen, "Main") == "main"
@@ -98,89 +98,89 @@ def test_history_around_an_id_is_shown_in_place() -> None:
     me = ready()
     submit(me.screen, "/history @bob around #40")
     (ask,) = [ask for ask in me.asked("history") if "around" in ask.arguments]
-    assert me.screen.open_name == "@bob" and ask.arguments["around"] == 40
+    assert me.screen.chats.open_name == "@bob" and ask.arguments["around"] == 40
 
 
 def test_replying_editing_and_reacting_to_the_selected_message() -> None:
     me = ready()
-    navigation.choose(me.screen, -1)
-    navigation.compose(me.screen, "react")
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "react")
     submit(me.screen, ":tada:")
     assert me.wanted(Ask)[-1].arguments == {"id": 3, "emoji": "🎉"}
-    navigation.choose(me.screen, -1)
-    navigation.compose(me.screen, "react")
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "react")
     submit(me.screen, "👍")
     assert me.wanted(Ask)[-1].verb == "unreact"
-    navigation.choose(me.screen, -1)
-    navigation.compose(me.screen, "reply", "a draft")
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "reply", "a draft")
     submit(me.screen, "/not a command")
     assert me.wanted(Post, SetText)[1:] == [
         Post("reply", {"id": 3, "text": "/not a command"}),
         SetText("a draft"),
     ]
-    navigation.choose(me.screen, -1)
-    navigation.choose(me.screen, -1)
-    navigation.compose(me.screen, "edit")
+    message_actions.choose(me.screen, -1)
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "edit")
     submit(me.screen, "changed")
     assert me.wanted(Ask)[-1].arguments == {"id": 2, "text": "changed"}
-    assert me.screen.composing is None
+    assert me.screen.composer.target is None
 
 
 def test_deleting_asks_first() -> None:
     me = ready()
     for yes in (False, True):
-        navigation.choose(me.screen, -1)
-        navigation.choose(me.screen, -1)
-        navigation.delete(me.screen)
+        message_actions.choose(me.screen, -1)
+        message_actions.choose(me.screen, -1)
+        message_actions.delete(me.screen)
         assert "delete #2 “mine”?  Enter: yes" in me.text("bar")
         answer(me.screen, yes)
         assert [ask.verb for ask in me.wanted(Ask)] == ["delete"] * yes
-        assert me.screen.typing and me.screen.feed.selected is None
+        assert me.screen.is_typing and me.screen.feed.selected is None
 
 
 def test_what_would_be_refused_is_not_asked_about() -> None:
     me = ready()
-    navigation.choose(me.screen, -1)
-    navigation.delete(me.screen)
-    assert me.screen.question is None and "only your own messages" in me.text("bar")
-    me.screen.operator = True
-    navigation.delete(me.screen)
-    assert me.screen.question is not None
+    message_actions.choose(me.screen, -1)
+    message_actions.delete(me.screen)
+    assert me.screen.dialogs.question is None and "only your own messages" in me.text("bar")
+    me.screen.session.is_operator = True
+    message_actions.delete(me.screen)
+    assert me.screen.dialogs.question is not None
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        lambda screen: navigation.compose(screen, "reply"),
-        lambda screen: navigation.compose(screen, "react"),
-        lambda screen: navigation.compose(screen, "edit"),
-        navigation.delete,
-        navigation.copy_id,
-        navigation.copy_text,
-        navigation.thread_of_selected,
-        navigation.enter_on_selected,
+        lambda screen: message_actions.compose(screen, "reply"),
+        lambda screen: message_actions.compose(screen, "react"),
+        lambda screen: message_actions.compose(screen, "edit"),
+        message_actions.delete,
+        message_actions.copy_id,
+        message_actions.copy_text,
+        message_actions.open_thread_of_selected,
+        message_actions.open_selected,
         navigation.escape,
         lambda screen: navigation.open_chat(screen, "@bob"),
-        lambda screen: navigation.clicked(screen, 1),
+        lambda screen: message_actions.click(screen, 1),
         lambda screen: type_anyway(screen, "a block\nthat is pasted"),
     ],
 )
-def test_choosing_ends_with_what_one_does(act: Callable[[Screen], object]) -> None:
+def test_choosing_ends_with_what_one_does(act: Callable[[ScreenState], object]) -> None:
     me = ready()
     me.hear(said(4, "mine", who="alice"))
-    navigation.choose(me.screen, -1)
-    assert me.screen.choosing and not me.screen.typing
+    message_actions.choose(me.screen, -1)
+    assert me.screen.is_choosing and not me.screen.is_typing
     act(me.screen)
-    assert not me.screen.choosing
+    assert not me.screen.is_choosing
 
 
 def test_no_click_makes_letters_act() -> None:
     me = ready()
     for id in (1, 2, 2, 3):
-        navigation.clicked(me.screen, id)
-        assert me.screen.typing and not me.screen.choosing
-    navigation.choose(me.screen, -1)
-    assert me.screen.choosing and me.screen.feed.selected == 3
+        message_actions.click(me.screen, id)
+        assert me.screen.is_typing and not me.screen.is_choosing
+    message_actions.choose(me.screen, -1)
+    assert me.screen.is_choosing and me.screen.feed.selected == 3
 
 
 @pytest.mark.parametrize(
@@ -189,26 +189,26 @@ def test_no_click_makes_letters_act() -> None:
 )
 def test_what_a_reaction_is(typed: str, meant: str) -> None:
     me = ready()
-    navigation.choose(me.screen, -1)
-    navigation.choose(me.screen, -1)
-    navigation.compose(me.screen, "react")
+    message_actions.choose(me.screen, -1)
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "react")
     assert submit(me.screen, typed)
     assert me.wanted(Ask)[-1].arguments["emoji"] == meant
 
 
 def test_a_word_in_place_of_an_emoji_stays_in_the_line() -> None:
     me = ready()
-    navigation.choose(me.screen, -1)
-    navigation.compose(me.screen, "react")
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "react")
     assert not submit(me.screen, "hello there") and not submit(me.screen, ":")
-    assert me.screen.composing is not None and not me.wanted(Ask) and "is no emoji" in me.text("bar")
+    assert me.screen.composer.target is not None and not me.wanted(Ask) and "is no emoji" in me.text("bar")
 
 
 def test_what_is_typed_at_a_question_is_typed() -> None:
     me = ready()
     pasted(me.screen, "x\n" * 50)
     type_anyway(me.screen, "y")
-    assert me.screen.question is None and me.wanted() == [InsertText("y")]
+    assert me.screen.dialogs.question is None and me.wanted() == [InsertText("y")]
 
 
 def test_a_small_paste_is_taken_and_a_big_one_asks() -> None:
@@ -223,7 +223,7 @@ def test_a_small_paste_is_taken_and_a_big_one_asks() -> None:
 
 def test_what_is_too_long_for_a_message_may_go_out_as_a_file() -> None:
     me = ready()
-    text = "x" * (me.screen.text_max + 1)
+    text = "x" * (me.screen.session.text_max + 1)
     pasted(me.screen, text)
     assert "send a file to main?" in me.text("bar")
     answer(me.screen, True)
@@ -242,7 +242,7 @@ def test_text_in_a_thread_answers_it() -> None:
     (ask,) = me.asked("thread")
     me.answer(ask, [said(1)], ThreadShown(1, "main", 0))
     submit(me.screen, "in the thread")
-    navigation.clicked(me.screen, 1)
+    message_actions.click(me.screen, 1)
     assert me.wanted(Post) == [Post("reply", {"id": 1, "text": "in the thread"})]
 
 
@@ -255,7 +255,7 @@ def test_a_thread_whose_beginning_is_gone_is_answered_where_it_can_be() -> None:
     submit(me.screen, "to what is left")
     assert me.wanted(Post) == [Post("reply", {"id": 5, "text": "to what is left"})]
     me.hear(said(5, seq=9, deleted=True), Expired("main", [6]))
-    assert me.screen.hint == "nothing is left here to answer · Esc"
+    assert me.hint == "nothing is left here to answer · Esc"
     assert not submit(me.screen, "to nobody") and not me.wanted(Post)
     assert "nothing is left in this thread" in me.text("bar")
 
@@ -264,7 +264,7 @@ def test_help_tells_what_there_is_here() -> None:
     me = ready()
     submit(me.screen, "/help")
     assert [effect.line for effect in me.wanted(Run)] == ["/help"]  # not told yet what there is
-    me.screen.commands = with_local(forms())
+    me.screen.session.commands = with_local(forms())
     submit(me.screen, "/help")
     text = " ".join(me.text().split())
     assert "Write: /send_all /send" in text and "Client: /open" in text and "/resume" not in text
@@ -276,8 +276,8 @@ def test_help_tells_what_there_is_here() -> None:
 
 def test_a_long_answer_is_shown_from_its_beginning_on() -> None:
     me = ready()
-    me.screen.columns, me.screen.height = 60, 15
-    me.screen.commands = with_local(forms())
+    me.resize(60, 15)
+    me.screen.session.commands = with_local(forms())
     submit(me.screen, "/help")
     assert me.rows()[0].split()[:2] == ["·", "Chats:"] and "newer below" in me.text("bar")
     navigation.escape(me.screen)

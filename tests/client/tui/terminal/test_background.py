@@ -9,7 +9,7 @@ from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from chat_client.common.line_editing import listen
-from chat_client.tui.terminal.background import ASK, Ground, theme_on
+from chat_client.tui.terminal.background import ASK, BackgroundQuery, theme_on
 from tests.client.tui.terminal.test_terminal import Written
 from tests.harness import TIMEOUT_SECONDS
 
@@ -27,10 +27,10 @@ async def asked(terminal: PipeInput, answer: str, seconds: float = TIMEOUT_SECON
     """What it is found to be, and what was typed meanwhile."""
     out, found = Written(), list[str]()
     output = Vt100_Output(cast(io.TextIOWrapper, out), lambda: Size(24, 80), term="xterm", enable_cpr=False)
-    ground = Ground(found.append)
-    listen(terminal, ground.take)
+    query = BackgroundQuery(found.append)
+    listen(terminal, query.take)
     terminal.send_text(answer)
-    await ground.ask(terminal, output, seconds)
+    await query.ask(terminal, output, seconds)
     assert out.getvalue() == ASK
     return found, "".join(key.data for key in get_typeahead(terminal))
 

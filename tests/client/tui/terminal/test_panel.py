@@ -4,7 +4,6 @@ from prompt_toolkit.layout.containers import Window
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Char, Screen, WritePosition
 
-from chat_client.tui.render.frame import frame
 from chat_client.tui.state import navigation
 from chat_client.tui.terminal.panel import DrawnRow, Panel
 from tests.client.people import Me, said
@@ -14,9 +13,7 @@ COLUMNS, ROWS = 110, 34
 
 def drawn(me: Me) -> Screen:
     screen = Screen()
-    panel = Panel(
-        lambda columns, rows: frame(me.screen), Window(), Window(), Window(), lambda: False, lambda *event: None
-    )
+    panel = Panel(lambda columns, rows: me.frame(), Window(), Window(), Window(), lambda: False, lambda *event: None)
     panel.write_to_screen(screen, MouseHandlers(), WritePosition(0, 0, COLUMNS, ROWS), "", False, None)
     return screen
 
@@ -56,7 +53,7 @@ def test_the_dialog_stands_over_the_rest() -> None:
     me = Me()
     me.load(*(said(id, f"text {id} " + "漢" * 40) for id in range(1, 40)))
     before = [text(drawn(me).data_buffer[number]) for number in range(ROWS)]
-    navigation.start_jump(me.screen)
+    navigation.open_finder(me.screen)
     rows = drawn(me).data_buffer
     with_dialog = [text(rows[number]) for number in range(ROWS)]
     assert any("jump to" in line for line in with_dialog) and with_dialog != before

@@ -6,7 +6,7 @@ import pytest
 from prompt_toolkit.styles import Attrs
 
 from chat_client.tui.render.colours import NAME_COLOURS
-from chat_client.tui.terminal.themes import DARK_NAMES, LIGHT_NAMES, STYLES, guess, theme
+from chat_client.tui.terminal.themes import DARK_NAMES, LIGHT_NAMES, STYLES, theme, theme_for
 
 GROUNDS = {
     "feed": ["body", "time", "dim", "link", "quote", "note-info", "note-error", "note-done", "waiting", "failed", "new",
@@ -54,7 +54,7 @@ def test_every_name_has_a_colour() -> None:
 
 
 def test_the_theme_follows_the_terminal() -> None:
-    assert guess({}) is None and guess({"COLORFGBG": "15;default"}) is None
-    assert guess({"COLORFGBG": "0;15"}) == "light"
-    assert guess({"COLORFGBG": "15;default;0"}) == "dark"
-    assert guess({"NO_COLOR": "1"}) == "mono"
+    assert theme_for({}) is None and theme_for({"COLORFGBG": "15;default"}) is None
+    assert theme_for({"COLORFGBG": "0;15"}) == "light"
+    assert theme_for({"COLORFGBG": "15;default;0"}) == "dark"
+    assert theme_for({"NO_COLOR": "1"}) == "mono"

@@ -1,12 +1,14 @@
 """What keys change in messages, while the answers are under way, and what others do to these meanwhile."""
 
+from typing import Any
+
 import pytest
 
 from chat_client.sdk.errors import Disconnected
 from chat_client.sdk.events import Ended, Lost
-from chat_client.tui.state import navigation
+from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import Ask, Post, SetText
-from chat_client.tui.state.replies import refused
+from chat_client.tui.state.replies import take_refusal
 from chat_client.tui.state.typing import answer, submit
 from chat_server.protocol.messages import Changed, Message
 from chat_server.protocol.rooms import ChatInfo, Left
@@ -20,9 +22,9 @@ def ready() -> Me:
     return me
 
 
-def compose(me: Me, kind: str) -> None:
-    navigation.choose(me.screen, -1)
-    navigation.compose(me.screen, kind)
+def compose(me: Me, kind: Any) -> None:
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, kind)
 
 
 def do(me: Me, kind: str, text: str) -> Ask:
@@ -49,7 +51,7 @@ def test_a_second_edit_starts_from_the_one_that_is_not_answered_yet() -> None:
 def test_after_a_refusal_an_edit_starts_from_what_is_there() -> None:
     me = ready()
     ask = do(me, "edit", "second")
-    refused(me.screen, ask.why, Disconnected("lost"), me.now)
+    take_refusal(me.screen, ask.why, Disconnected("lost"), me.now)
     assert "edit #1: lost" in me.text()
     compose(me, "edit")
     assert me.wanted(SetText) == [SetText("first")]
@@ -77,7 +79,7 @@ def test_what_was_deleted_meanwhile_is_not_edited_and_the_text_stays() -> None:
     compose(me, "edit")
     me.hear(Message(id=1, seq=2, chat="main", from_="alice", at=at(1), deleted=True))
     assert not submit(me.screen, "mine") and not me.asked("edit")
-    assert me.screen.composing is not None and "it was deleted meanwhile" in me.text("bar")
+    assert me.screen.composer.target is not None and "it was deleted meanwhile" in me.text("bar")
 
 
 @pytest.mark.parametrize("kind", ["edit", "react"])
@@ -85,7 +87,7 @@ def test_without_a_connection_what_was_typed_stays(kind: str) -> None:
     me = ready()
     compose(me, kind)
     me.hear(Lost("localhost:8000: it closed", 0.0))
-    assert not submit(me.screen, ":👍") and me.screen.composing is not None
+    assert not submit(me.screen, ":👍") and me.screen.composer.target is not None
     assert "there is no connection" in me.text("bar")
 
 
@@ -94,16 +96,16 @@ def test_what_was_typed_in_a_chat_that_is_gone_goes_to_main_only_when_that_is_sa
     me = ready()
     navigation.open_chat(me.screen, "#team")
     me.load(chat="#team")
-    me.screen.typed = "a secret of the team"
+    me.screen.composer.text = "a secret of the team"
     if how == "while away":
         me.connect(ChatInfo("main", 0, 0, muted=False), resumed=True)
     else:
         me.hear(Left("#team", "alice", "bob" if how == "removed" else None))
-    assert me.screen.open_name == "main"
-    assert not submit(me.screen, me.screen.typed) and not me.wanted(Post)
+    assert me.screen.chats.open_name == "main"
+    assert not submit(me.screen, me.screen.composer.text) and not me.wanted(Post)
     assert me.text("bar").startswith(" send this to everyone? you are not in #team any more  Enter: yes")
     answer(me.screen, False)
-    assert not submit(me.screen, me.screen.typed) and not me.wanted(Post), "it is asked until it is said"
+    assert not submit(me.screen, me.screen.composer.text) and not me.wanted(Post), "it is asked until it is said"
     answer(me.screen, True)
     (post,) = me.wanted(Post)
     assert post.arguments == {"target": "main", "text": "a secret of the team"}

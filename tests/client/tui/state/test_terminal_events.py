@@ -2,7 +2,9 @@ import pytest
 
 from chat_client.sdk.events import Connected, Connecting, Lost
 from chat_client.tui.state import navigation
-from chat_client.tui.state.watching import READ_SECONDS, STATUS_SECONDS, focus, shown, tick
+from chat_client.tui.state.feed import Anchor
+from chat_client.tui.state.read_tracking import READ_SECONDS
+from chat_client.tui.state.terminal_events import STATUS_SECONDS, drawn, focus, tick
 from chat_server.protocol.messages import MessagesShown
 from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
@@ -19,8 +21,7 @@ def ready() -> Me:
 
 def look(me: Me, seconds: float = 0.0) -> list[int]:
     """Draw, wait, and see what was marked as read."""
-    frame = me.frame()
-    shown(me.screen, frame.first_id, frame.last_id, frame.quoted, me.now)
+    drawn(me.screen, me.frame().drawn, me.now)
     me.now += seconds
     tick(me.screen, me.now)
     return [ask.arguments["id"] for ask in me.asked("read")]
@@ -31,7 +32,7 @@ def test_a_message_is_read_after_a_moment_on_the_screen() -> None:
     assert look(me) == []
     assert look(me, READ_SECONDS) == [2]
     assert look(me, READ_SECONDS) == []
-    assert me.screen.open.unread == 0
+    assert me.screen.chats.open.unread == 0
 
 
 def test_a_stream_of_messages_is_read_as_it_goes() -> None:
@@ -51,10 +52,10 @@ def test_who_watches_the_end_has_read_what_passed(at_once: int) -> None:
     for id in range(3, 3 + 10 * at_once, at_once):
         me.hear(*(said(each) for each in range(id, id + at_once)))
         look(me, 0.05)
-        assert not me.screen.above
+        assert not me.screen.reading.unread_above
     look(me, READ_SECONDS)
-    assert look(me, READ_SECONDS) + look(me, READ_SECONDS) and me.screen.open.unread == 0
-    assert me.screen.open.read == 2 + 10 * at_once
+    assert look(me, READ_SECONDS) + look(me, READ_SECONDS) and me.screen.chats.open.unread == 0
+    assert me.screen.chats.open.read == 2 + 10 * at_once
 
 
 @pytest.mark.parametrize("away", ["focus", "view", "scrolled", "connection"])
@@ -65,9 +66,9 @@ def test_what_passed_while_one_looked_elsewhere_is_not_read(away: str) -> None:
         case "focus":
             focus(me.screen, False, me.now)
         case "view":
-            navigation.toggle_help(me.screen)
+            navigation.toggle_keys_page(me.screen)
         case "scrolled":
-            me.screen.feed.anchor = ((1, 0), 0)
+            me.screen.feed.settle(Anchor((1, 0)))
         case "connection":
             me.hear(Lost("gone", me.now), Connecting("localhost:8000", 1))
     look(me)
@@ -76,22 +77,23 @@ def test_what_passed_while_one_looked_elsewhere_is_not_read(away: str) -> None:
     if away == "connection":
         me.connect(ChatInfo("main", 2, 97, muted=False), resumed=True)
     focus(me.screen, True, me.now)
-    me.screen.help_from = me.screen.feed.anchor = None
+    me.screen.dialogs.keys_page = None
+    me.screen.feed.follow_end()
     assert look(me, 10) == [] and look(me, 10) == []
-    assert me.screen.open.unread == 97 and me.screen.above
+    assert me.screen.chats.open.unread == 97 and me.screen.reading.unread_above
 
 
 def test_pages_that_are_turned_fast_have_been_seen() -> None:
     me = ready()
     me.hear(*(said(id) for id in range(3, 100)))
     look(me)
-    navigation.first_unread(me.screen)
+    navigation.show_first_unread(me.screen)
     for _ in range(6):
         look(me, 0.1)
-        navigation.scroll(me.screen, -navigation.page_rows(me.screen))
+        navigation.scroll(me.screen, pages=-1)
     look(me, READ_SECONDS)
     look(me, READ_SECONDS)
-    assert me.screen.open.read == 99 and me.screen.open.unread == 0
+    assert me.screen.chats.open.read == 99 and me.screen.chats.open.unread == 0
 
 
 def test_not_read_without_the_focus_nor_under_a_view() -> None:
@@ -99,7 +101,7 @@ def test_not_read_without_the_focus_nor_under_a_view() -> None:
     focus(me.screen, False, me.now)
     assert look(me, 10) == []
     focus(me.screen, True, me.now)
-    navigation.toggle_help(me.screen)
+    navigation.toggle_keys_page(me.screen)
     assert look(me, 10) == []
     navigation.escape(me.screen)
     assert look(me, 10) == [2]
@@ -108,15 +110,15 @@ def test_not_read_without_the_focus_nor_under_a_view() -> None:
 def test_what_was_above_the_screen_is_not_read() -> None:
     me = ready()
     me.hear(*(said(id) for id in range(3, 100)))
-    assert look(me, 10) == [] and me.screen.open.unread == 99
+    assert look(me, 10) == [] and me.screen.chats.open.unread == 99
     assert "unread · Alt-U" in me.text("bar")
-    navigation.first_unread(me.screen)
+    navigation.show_first_unread(me.screen)
     (upto,) = look(me, 10)
     assert 20 < upto < 40
     for _ in range(5):
-        navigation.scroll(me.screen, -navigation.page_rows(me.screen))
+        navigation.scroll(me.screen, pages=-1)
         look(me, 10)
-    assert me.screen.open.read == 99 and me.screen.open.unread == 0
+    assert me.screen.chats.open.read == 99 and me.screen.chats.open.unread == 0
 
 
 def test_esc_at_the_end_marks_all_as_read() -> None:
@@ -125,7 +127,7 @@ def test_esc_at_the_end_marks_all_as_read() -> None:
     look(me)
     assert navigation.escape(me.screen)
     assert [ask.arguments for ask in me.asked("read")] == [{"chat": "main", "id": 99}]
-    assert me.screen.open.unread == 0 and "unread" not in me.text("bar") and not navigation.escape(me.screen)
+    assert me.screen.chats.open.unread == 0 and "unread" not in me.text("bar") and not navigation.escape(me.screen)
 
 
 def test_a_chat_opens_where_one_has_left_off() -> None:
@@ -139,7 +141,7 @@ def test_a_chat_opens_where_one_has_left_off() -> None:
     assert "new from here" in rows[0] or "new from here" in rows[1]
     assert "text 51" in me.text() and "text 110" not in me.text()
     (upto,) = look(me, 10)
-    assert 60 < upto < 100 and me.screen.open.unread == 110 - upto
+    assert 60 < upto < 100 and me.screen.chats.open.unread == 110 - upto
     navigation.open_chat(me.screen, "@zoe")
     me.load(*(said(id, who="zoe", chat="@zoe") for id in range(41, 53)), chat="@zoe")
     assert "text 52" in me.rows()[-1] and look(me, 10) == [52]
@@ -188,7 +190,7 @@ def test_it_looks_now_and_then_who_is_there() -> None:
     me.now += 1000
     tick(me.screen, me.now)
     assert me.asked("status")
-    assert isinstance(me.screen.connection, Connected)
+    assert isinstance(me.screen.session.connection, Connected)
 
 
 def test_a_clock_that_is_set_back_stops_nothing() -> None:

@@ -1,0 +1,26 @@
+"""One row of the screen, and the terminal on which it is shown."""
+
+from datetime import tzinfo
+
+from msgspec import Struct
+
+
+class Row(Struct, frozen=True):
+    """`fragments` are styles with texts, `fill` the style under all of them. A click on the row means the message or
+    the chat that it belongs to, or a command to type."""
+
+    fragments: tuple[tuple[str, str], ...]
+    fill: str = ""
+    id: int | None = None
+    chat: str | None = None
+    command: str | None = None
+
+
+class Display(Struct, frozen=True):
+    """The terminal's size, how many rows the text in the input takes, and the zone of the times that are shown (None:
+    that of the machine)."""
+
+    columns: int
+    rows: int
+    input_rows: int = 1
+    zone: tzinfo | None = None

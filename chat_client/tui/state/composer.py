@@ -1,0 +1,23 @@
+"""The line that is typed, and what it will be if it is not a message to the open chat."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class ComposeTarget(Struct, frozen=True):
+    """The message that the next line replies to, edits or reacts to."""
+
+    kind: Literal["reply", "edit", "react"]
+    id: int
+    chat: str
+    draft: str = ""  # what stood in the line before
+    text: str = ""  # what is edited
+
+
+class Composer(Struct):
+    """`usage`: of the command that is being typed."""
+
+    text: str = ""
+    usage: str = ""
+    target: ComposeTarget | None = None

@@ -1,0 +1,147 @@
+"""Pages of what was said: asked of the server as they are needed, and taken into the feeds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chat_client.tui.state.chat_state import ChatState
+from chat_client.tui.state.effects import Run
+from chat_client.tui.state.feed import ITEMS_MAX, Anchor
+from chat_client.tui.state.requests import HistoryRequest, ResultsRequest, Side
+from chat_client.tui.state.screen_state import ScreenState
+from chat_server.protocol.messages import Message
+
+PAGE_MESSAGES = 100
+STEPS_AHEAD = 10  # from the oldest result, when more of them are asked for
+
+
+def load(screen: ScreenState, chat: ChatState) -> None:
+    """Have the chat's first unread messages, or else its newest ones, if they are not there."""
+    if not chat.loaded:
+        first = chat.read + 1 if chat.unread >= PAGE_MESSAGES else None
+        fetch(screen, chat, "unread" if chat.unread else "newest", first)
+
+
+def fetch(screen: ScreenState, chat: ChatState, side: Side, id: int | None = None) -> None:
+    if side in chat.requested or not screen.session.is_online:
+        return
+    chat.requested.add(side)
+    where: dict[str, Any] = {} if id is None else {"around" if side == "unread" else side: id}
+    screen.ask("history", HistoryRequest(chat.name, side, id), chat=chat.name, limit=PAGE_MESSAGES, **where)
+
+
+def fetch_around(screen: ScreenState, id: int) -> None:
+    """Show this place of the open chat, also if its newest page is on its way."""
+    chat = screen.chats.open
+    chat.requested.discard("newest")
+    fetch(screen, chat, "around", id)
+
+
+def fetch_more(screen: ScreenState) -> None:
+    """Ask for the next page where one comes near to a side of what is kept."""
+    if screen.view is not None:
+        view = screen.view
+        if view.more is not None and (view.feed.is_near_start or view.feed.steps_left < STEPS_AHEAD):
+            more, view.more = view.more, None  # asked once; the answer says whether there is more
+            screen.do(Run(more, ResultsRequest(view.title, more=True)))
+        return
+    chat = screen.chats.open
+    feed = chat.feed
+    if not feed.at_start and feed.is_near_start and feed.first_id is not None:
+        fetch(screen, chat, "before", feed.first_id)
+    if not feed.at_end and chat.loaded and feed.is_near_end and feed.last_id is not None:
+        fetch(screen, chat, "after", feed.last_id)
+
+
+def show_newest(screen: ScreenState) -> None:
+    """Bring the end of the open chat into sight."""
+    feed = screen.chats.open.feed
+    feed.selected = None
+    if feed.at_end:
+        feed.follow_end()
+    else:
+        fetch(screen, screen.chats.open, "newest")
+
+
+def show_unread(screen: ScreenState, after: int) -> None:
+    """Scroll the open chat to the first message behind this one, if not all of them fit."""
+    chat = screen.chats.open
+    feed = chat.feed
+    first = feed.first_of_others(after, screen.session.user)
+    if first is not None and ((feed.first_id or 0) <= after or feed.at_start):
+        feed.reveal(first, "top")
+    else:
+        fetch(screen, chat, "unread", after + 1)
+
+
+# ---- what comes
+
+
+def take_page(screen: ScreenState, request: HistoryRequest, messages: Sequence[Message], more: bool) -> None:
+    """`more`: on the side that was asked for there are further messages."""
+    chat = screen.chats.by_name.get(request.chat)
+    if chat is None:
+        return
+    chat.requested.discard(request.side)
+    feed = chat.feed
+    if request.side in ("newest", "unread") and request.id is None:
+        feed.restart(messages)
+        feed.at_start, chat.loaded = not more, True
+        _reach_end(screen, chat)
+    elif request.side in ("around", "unread"):
+        _restart_in_middle(chat, request, messages)
+    elif request.side == "before" and feed.first_id == request.id:
+        feed.extend(messages)
+        feed.at_start = not more
+        while len(feed.items) > ITEMS_MAX and feed.anchor is not None:
+            feed.drop_newest()
+    elif request.side == "after" and feed.last_id == request.id:
+        feed.extend(messages)
+        while len(feed.items) > ITEMS_MAX and feed.anchor is not None:
+            feed.drop_oldest()
+        if not more:
+            _reach_end(screen, chat)
+    if request.side == "unread" and chat is screen.chats.open:
+        _show_first_unread(screen, chat, request.id)
+
+
+def _restart_in_middle(chat: ChatState, request: HistoryRequest, messages: Sequence[Message]) -> None:
+    feed = chat.feed
+    feed.restart(messages)
+    chat.loaded = True
+    if feed.items:
+        feed.settle(Anchor(feed.items[-1].place))
+    if request.side == "around" and request.id is not None and request.id in feed.messages:
+        feed.selected = request.id
+        feed.reveal(request.id, "middle")
+
+
+def _show_first_unread(screen: ScreenState, chat: ChatState, id: int | None) -> None:
+    first = chat.feed.first_of_others(chat.read if id is None else id - 1, screen.session.user)
+    if first is None:
+        return
+    if id is None:
+        show_unread(screen, chat.read)
+    else:
+        chat.feed.reveal(first, "top")
+
+
+def _reach_end(screen: ScreenState, chat: ChatState) -> None:
+    """The feed has come to the chat's end, unless something was said while the page was on its way."""
+    feed = chat.feed
+    last = feed.last_id or 0
+    if chat.newest > last and chat.newest > 0 and last:
+        fetch(screen, chat, "after", last)
+        return
+    chat.newest = max(chat.newest, last)
+    feed.at_end = True
+    if feed.anchor is not None and feed.items and feed.anchor == Anchor(feed.items[-1].place):
+        feed.follow_end()
+
+
+def give_up_page(screen: ScreenState, request: HistoryRequest, refused: bool) -> None:
+    """It did not come; where the server refused it, there is nothing more to ask for."""
+    chat = screen.chats.by_name.get(request.chat)
+    if chat is not None:
+        chat.requested.discard(request.side)
+        if refused:
+            chat.loaded = chat.feed.at_end = chat.feed.at_start = True

@@ -1,0 +1,46 @@
+"""What stands in a feed: messages, one's own messages on their way, and notes for this user alone.
+
+Items are never changed: what is different is another item. So what was laid out for one holds as long as it is there.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from chat_server.protocol.messages import Message
+
+Place = tuple[int, int]  # a message's id; the order of what stands behind it
+NoteKind = Literal["info", "done", "error"]
+
+
+class Item(Struct, frozen=True, eq=False, weakref=True):
+    """`at` is a time as the protocol writes it."""
+
+    place: Place
+    at: str
+
+
+class MessageItem(Item, frozen=True, eq=False, kw_only=True):
+    message: Message
+
+
+class NoteItem(Item, frozen=True, eq=False, kw_only=True):
+    """Told by the client or the server to this user alone, like the outcome of a command."""
+
+    kind: NoteKind
+    text: str
+
+
+class UnsentItem(Item, frozen=True, eq=False, kw_only=True):
+    """A message of one's own that the server has not acknowledged: waiting, held, or failed (`why`)."""
+
+    key: str
+    text: str
+    state: Literal["waiting", "held", "failed"]
+    why: str = ""
+    reply_to: int | None = None
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text, on one line, for what quotes it."""
+    return " ".join(text[:240].split())

@@ -1,0 +1,101 @@
+"""Selecting messages, and what keys and clicks do to the selected one."""
+
+from typing import Literal
+
+from chat_client.tui.state.composer import ComposeTarget
+from chat_client.tui.state.dialogs import Question
+from chat_client.tui.state.effects import Copy
+from chat_client.tui.state.items import excerpt
+from chat_client.tui.state.navigation import open_in_place, open_thread
+from chat_client.tui.state.screen_state import ScreenState
+
+
+def choose(screen: ScreenState, by: int) -> None:
+    """From here on keys act on the selected message, and on the next one up (-1) or down (1) where they do already."""
+    feed = screen.feed
+    if screen.is_choosing or feed.selected is None:
+        step(screen, by)
+    screen.chosen_in = None if feed.selected is None else feed
+    screen.flash = None  # the bar says what keys do now
+    if feed.selected is not None:
+        feed.reveal(feed.selected)
+
+
+def step(screen: ScreenState, by: int) -> None:
+    """Select the next message up (-1) or down (1)."""
+    screen.feed.step(by)
+
+
+def click(screen: ScreenState, id: int) -> None:
+    """A click selects a message and no more: it is how one brings a window to the front, and what is typed next is
+    text. The second one opens what was found."""
+    feed = screen.feed
+    screen.chosen_in = None
+    if feed.selected == id and screen.shows_results:
+        open_selected(screen)
+    else:
+        feed.selected = None if feed.selected == id else id
+
+
+def open_selected(screen: ScreenState) -> None:
+    """Open the thread of the selected message; a result is opened in its place."""
+    message = screen.selected
+    if message is None:
+        return
+    if screen.shows_results:
+        open_in_place(screen, message)
+    else:
+        open_thread_of_selected(screen)
+
+
+def open_thread_of_selected(screen: ScreenState) -> None:
+    if (message := screen.selected) is not None:
+        screen.end_choosing()
+        open_thread(screen, message.id, screen.composer.text)
+
+
+def compose(screen: ScreenState, kind: Literal["reply", "edit", "react"], text: str = "") -> None:
+    """Reply to, edit or react to the selected message with the next line. `text` stands in it, and comes back then."""
+    message = screen.selected
+    if message is None:
+        return
+    if message.deleted:
+        screen.tell("error", "it was deleted")
+    elif screen.session.ban is not None:
+        screen.tell("error", "you are banned: of what you wrote you can only delete")
+    elif kind == "edit" and message.from_ != screen.session.user:
+        screen.tell("error", "only your own messages can be edited; r replies")
+    else:
+        screen.end_choosing()
+        edited = screen.changes.text_of(message)
+        screen.composer.target = ComposeTarget(kind, message.id, message.chat, text, edited)
+        screen.set_text({"edit": edited, "react": ":"}.get(kind, ""))
+
+
+def delete(screen: ScreenState) -> None:
+    """Ask whether the selected message is to be deleted."""
+    message = screen.selected
+    if message is None:
+        return
+    if message.deleted:
+        screen.tell("error", "it was deleted")
+    elif not screen.may_delete(message):
+        screen.tell("error", "only your own messages can be deleted")
+    else:
+        screen.end_choosing()
+        text = f"delete #{message.id} “{excerpt(message.text or '')[:40]}”?"
+        screen.dialogs.question = Question(text, "delete", message.id)
+
+
+def copy_id(screen: ScreenState) -> None:
+    if (message := screen.selected) is not None:
+        screen.end_choosing()
+        screen.do(Copy(f"#{message.id}"))
+        screen.tell("done", f"copied #{message.id}")
+
+
+def copy_text(screen: ScreenState) -> None:
+    if (message := screen.selected) is not None and message.text:
+        screen.end_choosing()
+        screen.do(Copy(message.text))
+        screen.tell("done", f"copied the text of #{message.id}")

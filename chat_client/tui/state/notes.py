@@ -1,0 +1,33 @@
+"""What the client tells the user alone: notes in the chats, and the reasons of errors."""
+
+from chat_client.sdk.errors import Refused
+from chat_client.tui.state.items import NoteKind
+from chat_client.tui.state.screen_state import ScreenState
+from chat_server.protocol.times import iso
+
+
+def time_of_day(screen: ScreenState) -> str:
+    """As the protocol writes it."""
+    return iso(int(screen.now * 1000))
+
+
+def note(screen: ScreenState, chat_name: str, kind: NoteKind, text: str, answer: bool = False) -> None:
+    """Put a note into the chat, and tell it for a moment over the input where the chat is not in sight. An answer to
+    what was just typed comes into sight, from its beginning on."""
+    chats = screen.chats
+    chat = chats.by_name.get(chat_name) or chats.open  # a note must not bring back a chat that was left meanwhile
+    place = chat.feed.add_note(kind, text, time_of_day(screen))
+    if screen.view is None and chat is chats.open and (answer or chat.feed.anchor is None):
+        chat.feed.reveal_place(place, "top")
+    else:
+        screen.tell(kind, text.split("\n", 1)[0])
+
+
+def note_quietly(screen: ScreenState, chat_name: str, text: str) -> None:
+    """Put a note into the chat, and move nothing."""
+    screen.chats.chat(chat_name).feed.add_note("info", text, time_of_day(screen))
+
+
+def reason(error: Exception | None) -> str:
+    """Why something was not done, in words alone: a code is for programs."""
+    return error.text if isinstance(error, Refused) else str(error)

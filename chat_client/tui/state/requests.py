@@ -1,0 +1,62 @@
+"""Why something was asked of the server. The answer comes back with it, so that it is known what to do with it."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Side = Literal["newest", "before", "after", "around", "unread"]
+
+
+class HistoryRequest(Struct, frozen=True):
+    """A page of a chat: the newest one, one next to the feed on either side, or the one around `id`. `unread`: the page
+    with the first unread message, around `id`, or the newest one if all of them are on it (`id` is None)."""
+
+    chat: str
+    side: Side
+    id: int | None = None
+
+
+class ThreadRequest(Struct, frozen=True):
+    """A message with its comments. `typed`: what stood in the line when it was asked for."""
+
+    id: int
+    typed: str = ""
+
+
+class ResultsRequest(Struct, frozen=True):
+    """Messages for a view of their own: of a search, or of any other command that returns messages."""
+
+    title: str
+    more: bool = False  # of those that are shown already
+
+
+class QuoteRequest(Struct, frozen=True):
+    """A message that another one answers, which is on the screen."""
+
+    id: int
+
+
+class BackgroundRequest(Struct, frozen=True):
+    """Asked by the client for itself: the answer changes the state and is not shown."""
+
+
+class TypedRequest(Struct, frozen=True):
+    """Typed by the user in this chat: the answer is shown there."""
+
+    chat: str
+    line: str
+
+
+class ChangeRequest(Struct, frozen=True):
+    """Done by a key to a message of this chat: only a refusal is shown in the chat; success is seen, and told for a
+    moment. `value` is the new text, or the emoji."""
+
+    chat: str
+    verb: Literal["edit", "delete", "react", "unreact"]
+    id: int
+    value: str = ""
+
+
+Purpose = (
+    HistoryRequest | ThreadRequest | ResultsRequest | QuoteRequest | BackgroundRequest | TypedRequest | ChangeRequest
+)

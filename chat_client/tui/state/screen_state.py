@@ -1,0 +1,206 @@
+"""All that the screen shows, as plain state: chats, dialogs, what is typed, what is on its way. It knows no rows.
+
+Events and keys change it, and what they want done outside is in `effects`. Drawing changes nothing in it.
+"""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from chat_client.sdk.events import Outgoing
+from chat_client.tui.state.changes import PendingChanges
+from chat_client.tui.state.chat_list import ChatList
+from chat_client.tui.state.chat_state import ChatState
+from chat_client.tui.state.composer import Composer
+from chat_client.tui.state.dialogs import Dialogs
+from chat_client.tui.state.effects import Ask, Effect, SetText
+from chat_client.tui.state.feed import Feed
+from chat_client.tui.state.items import NoteKind
+from chat_client.tui.state.quotes import Quote, Quotes, quote_of
+from chat_client.tui.state.read_tracking import ReadTracking
+from chat_client.tui.state.requests import BackgroundRequest, ChangeRequest, Purpose, QuoteRequest
+from chat_client.tui.state.roster import Roster
+from chat_client.tui.state.session import Session
+from chat_server.protocol.messages import Message
+
+
+class View(Struct):
+    """What stands in the middle instead of the open chat."""
+
+    kind: Literal["thread", "results"]
+    title: str
+    feed: Feed
+    root: int | None = None  # of a thread
+    more: str | None = None  # the command that goes on, as the server tells it
+
+    @property
+    def answered(self) -> int | None:
+        """What a text that is typed in the thread answers: its root, or where that has expired or was deleted, the
+        first message that is left. None: there is nothing to answer."""
+        left = [item.message.id for item in self.feed.messages.values() if not item.message.deleted]
+        return self.root if self.root in left else min(left, default=None)
+
+
+class Flash(Struct, frozen=True):
+    """Told for a moment over the input, until this time of `elapsed`."""
+
+    kind: NoteKind
+    text: str
+    until: float
+
+
+class Unsent(Struct, frozen=True):
+    """A sending command on its way, and the chat in which it is shown."""
+
+    chat: str
+    command: Outgoing
+
+
+class Transfer(Struct):
+    """A file on its way."""
+
+    name: str
+    sending: bool
+    done: int = 0
+    size: int = 0
+    rate: float = 0.0  # bytes a second
+    left: float | None = None  # seconds
+
+
+class ScreenState:
+    """`now` is the time of the last event or tick, in Unix seconds, for what is shown; pauses and rates go by
+    `elapsed`, which never goes back. Whoever carries out `effects` empties the list."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.elapsed = 0.0
+        self.effects: list[Effect] = []
+        self.session = Session()
+        self.chats = ChatList()
+        self.roster = Roster()
+        self.view: View | None = None
+        self.dialogs = Dialogs()
+        self.composer = Composer()
+        self.chosen_in: Feed | None = None  # keys act on its selected message, as long as it is the one that is shown
+        self.reading = ReadTracking()
+        self.unsent: dict[str, Unsent] = {}  # by their keys
+        self.changes = PendingChanges()
+        self.quotes = Quotes()
+        self.transfers: dict[int, Transfer] = {}
+        self.flash: Flash | None = None
+        self.rang_at = float("-inf")
+        self.mouse = True
+        self.side_panels = True
+
+    # ---- what is in sight
+
+    @property
+    def feed(self) -> Feed:
+        """What the middle shows."""
+        return self.view.feed if self.view else self.chats.open.feed
+
+    @property
+    def shows_results(self) -> bool:
+        return self.view is not None and self.view.kind == "results"
+
+    @property
+    def is_scrolled(self) -> bool:
+        """Whether the end of the open chat is out of sight."""
+        chat = self.chats.open
+        return self.view is None and chat.loaded and chat.feed.is_scrolled
+
+    @property
+    def shows_chat(self) -> bool:
+        """Whether the open chat is in the middle, and no view nor the page of keys."""
+        return self.view is None and self.dialogs.keys_page is None
+
+    def shows_end_of(self, chat: ChatState) -> bool:
+        return self.shows_chat and chat is self.chats.open and chat.feed.anchor is None
+
+    # ---- who has the keys
+
+    @property
+    def is_choosing(self) -> bool:
+        """Whether keys act on the selected message. It is entered on purpose, and ends with what one does to it."""
+        return self.chosen_in is self.feed and self.feed.selected is not None and not self.dialogs.is_open
+
+    @property
+    def is_typing(self) -> bool:
+        """Whether keys go into the line."""
+        return not self.dialogs.is_open and not self.is_choosing
+
+    def end_choosing(self) -> None:
+        self.chosen_in = self.flash = None  # the message of the bar ends with it
+        if not self.shows_results:
+            self.feed.selected = None
+
+    def may_follow_answer(self, typed: str = "") -> bool:
+        """Whether a late answer may take another chat or view into sight: not while the user types on. `typed`: the
+        text of the line when it was asked for."""
+        return self.composer.text == typed and self.composer.target is None and not self.dialogs.is_open
+
+    # ---- messages
+
+    def message(self, id: int) -> Message | None:
+        """The message, if it is kept anywhere."""
+        for feed in (self.feed, *(chat.feed for chat in self.chats.by_name.values())):
+            if (item := feed.messages.get(id)) is not None:
+                return item.message
+        return None
+
+    @property
+    def selected(self) -> Message | None:
+        feed = self.feed
+        item = feed.messages.get(feed.selected) if feed.selected is not None else None
+        return item.message if item else None
+
+    def put_into_view(self, message: Message) -> None:
+        """Take a message into the view that is shown, if it belongs there."""
+        view = self.view
+        if view is None:
+            return
+        if message.id in view.feed.messages:
+            view.feed.put(message)
+        elif view.kind == "thread" and message.reply_to in view.feed.messages:
+            view.feed.extend([message])
+
+    def quote(self, id: int) -> Quote | None:
+        message = self.message(id)
+        return quote_of(message) if message else self.quotes.get(id)
+
+    def may_delete(self, message: Message) -> bool:
+        return message.from_ == self.session.user or self.session.is_operator
+
+    def has_reacted(self, id: int, emoji: str) -> bool:
+        return self.changes.has_reacted(self.message(id), id, emoji, self.session.user)
+
+    # ---- what everything does
+
+    def do(self, effect: Effect) -> None:
+        self.effects.append(effect)
+
+    def ask(self, verb: str, why: Purpose | None = None, /, **arguments: Any) -> None:
+        """Ask the server, for the client itself; nothing is asked while there is no connection."""
+        if self.session.is_online:
+            known = {name: value for name, value in arguments.items() if value is not None}
+            self.do(Ask(verb, known, why or BackgroundRequest()))
+
+    def ask_quotes(self, ids: frozenset[int]) -> None:
+        """Have these messages, which others on the screen answer."""
+        if self.session.is_online:
+            for id in self.quotes.ask(ids):
+                self.ask("history", QuoteRequest(id), chat=self.chats.open_name, around=id, limit=1)
+
+    def tell(self, kind: NoteKind, text: str, seconds: float = 5.0) -> None:
+        """For a moment, over the input."""
+        self.flash = Flash(kind, text, self.elapsed + seconds)
+
+    def change(self, chat: str, verb: str, id: int, value: str = "") -> None:
+        """Do this to a message."""
+        why = ChangeRequest(chat, verb, id, value)  # type: ignore[arg-type]
+        self.changes.add(why)
+        name = {"edit": "text", "react": "emoji", "unreact": "emoji"}.get(verb)
+        self.do(Ask(verb, {"id": id, name: value} if name else {"id": id}, why))
+
+    def set_text(self, text: str) -> None:
+        self.do(SetText(text))

@@ -1,9 +1,8 @@
 """What is true of the tree itself: nothing is without help, rule or test, and files keep their size and their place."""
 
 import ast
-import re
+from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from chat_server.protocol.accounts import SignOut
 from chat_server.protocol.help import one, overview
 from chat_server.protocol.table import TABLE, VERBS
 from chat_server.rules.registry import READINGS, RULES
+from tests.imports import imported_at_once, is_within, tree, uses
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "chat_server"
@@ -100,6 +100,27 @@ TESTED_ELSEWHERE = {
     "chat_client/tui/state/session.py": "tests/client/tui/state/test_incoming.py",
     "chat_client/tui/state/screen_state.py": "tests/client/tui/state/test_navigation.py",
 }
+
+# ---- what may be used where: see `runtime`
+OUTSIDE_THE_RUNTIME = (
+    "asyncio", "uvloop", "time", "sched", "random", "secrets", "uuid", "threading", "_thread", "concurrent",
+    "multiprocessing", "os.urandom", "os.getrandom", "datetime.datetime.now", "datetime.datetime.utcnow",
+    "datetime.datetime.today", "datetime.date.today",
+)  # fmt: skip
+# The sockets and descriptors themselves, and what of the above each may use.
+AT_THE_SOCKETS = {
+    "frontend/transport.py": {"asyncio"},
+    "frontend/acceptor.py": {"asyncio"},
+    "admin/control.py": {"asyncio"},
+    "server.py": {"asyncio"},
+    "line_writer.py": {"threading"},
+}
+# Those that do not keep to it yet; none may be added.
+NOT_YET = {
+    "log/local.py", "delivery/hub.py", "delivery/outbox.py", "frontend/session.py", "prepare.py", "node.py",
+}  # fmt: skip
+# Where a runtime is made; everything else is handed one.
+PROGRAMS = ("__main__.py", "admin/cli.py")
 # Pure, or the same on every machine that replays the log: no time, no chance, no network.
 DETERMINISTIC = ("protocol/", "rules/", "store/")
 # Readers are threads, which the loop waits for.
@@ -111,31 +132,13 @@ PURE = (
     "sdk/codec", "sdk/position", "sdk/send_queue", "sdk/server_address", "sdk/typed_line",
 )  # fmt: skip
 SCREEN = ("chat_client/tui/state/", "chat_client/tui/render/")
-FORBIDDEN = {"time", "random", "secrets", "uuid", "socket", "asyncio", "threading"}
+THE_SERVERS = [name for name in SOURCES if not name.startswith("chat_client/")]
+THE_CLIENTS = [name for name in SOURCES if name.startswith("chat_client/")]
 each_source = pytest.mark.parametrize("name", SOURCES)
 
 
-@cache
-def tree(name: str) -> ast.Module:
-    return ast.parse(SOURCES[name].read_text())
-
-
-def imports(name: str) -> Iterator[str]:
-    """The modules that a file imports when it is imported itself."""
-    lazily = {node for function in functions(name) for node in ast.walk(function)}
-    for node in ast.walk(tree(name)):
-        if node in lazily:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.module is not None and not node.level, f"{name}: imports are absolute"
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
 def functions(name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree(name)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in ast.walk(tree(SOURCES[name])) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 # ---- the commands
@@ -183,7 +186,7 @@ def test_the_table_names_only_files_that_are_there() -> None:
 @each_source
 def test_a_file_is_short_and_says_what_it_is(name: str) -> None:
     assert len(SOURCES[name].read_text().splitlines()) <= LINES_MAX
-    assert ast.get_docstring(tree(name)), f"{name} says nothing of itself"
+    assert ast.get_docstring(tree(SOURCES[name])), f"{name} says nothing of itself"
 
 
 @each_source
@@ -196,15 +199,10 @@ def test_a_function_fits_on_a_screen(name: str) -> None:
 def test_only_the_command_itself_prints(name: str) -> None:
     printing = (
         node.lineno
-        for node in ast.walk(tree(name))
+        for node in ast.walk(tree(SOURCES[name]))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     )
     assert name == "admin/cli.py" or name.endswith("__main__.py") or not list(printing)
-
-
-@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(DETERMINISTIC) and name not in THREADED])
-def test_no_time_no_chance_and_no_network_where_a_log_is_replayed(name: str) -> None:
-    assert not {module.split(".")[0] for module in imports(name)} & FORBIDDEN
 
 
 def test_a_row_of_users_is_changed_in_one_place() -> None:
@@ -213,51 +211,132 @@ def test_a_row_of_users_is_changed_in_one_place() -> None:
     assert {*changing} - {"store/schema.py"} == {"store/accounts.py"} and changing.count("store/accounts.py") == 1
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_what_of_the_client_is_pure(name: str) -> None:
-    assert not {module.split(".")[0] for module in imports(f"chat_client/{name}.py")} & FORBIDDEN
-
-
-@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(SCREEN)])
-def test_the_model_of_the_screen_knows_no_terminal_and_no_clock(name: str) -> None:
-    assert not {module.split(".")[0] for module in imports(name)} & {*FORBIDDEN, "prompt_toolkit", "os", "sys"}
-
-
-CLOCKS = re.compile(
-    r"time\.(time|monotonic|perf_counter|clock_gettime)\w*|(datetime|date)\.(now|utcnow|today)|time\.\w+time"
-)
-
-
-@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("chat_client/")])
-def test_the_client_has_one_source_of_time_and_no_pause_goes_by_the_time_of_day(name: str) -> None:
-    if name == "chat_client/sdk/clock.py":
-        return
-    nodes = list(ast.walk(tree(name)))
-    assert "time" not in {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
-    assert not [
-        asked for node in nodes if isinstance(node, ast.Attribute) and CLOCKS.fullmatch(asked := ast.unparse(node))
-    ]
-    # The time of day is shown, never reckoned with: set back an hour it would stop for an hour what waits.
-    sums = [node for node in nodes if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)]
-    compared = [node for node in nodes if isinstance(node, ast.Compare)]
-    parts = (ast.unparse(part) for node in (*sums, *compared) for part in ast.iter_child_nodes(node))
-    assert "clock.now()" not in parts
-
-
-@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("chat_client/")])
-def test_the_client_knows_of_the_server_only_what_they_say_to_each_other(name: str) -> None:
-    of_the_server = [module for module in imports(name) if module.split(".")[0] == "chat_server"]
-    assert all(module.startswith(("chat_server.protocol", "chat_server.errors")) for module in of_the_server)
-
-
 def test_no_import_goes_in_a_circle() -> None:
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): name
                for name, path in SOURCES.items()}  # fmt: skip
     graph = {
-        module: {used for used in imports(name) if used in modules and used != module}
+        module: {used for used in imported_at_once(SOURCES[name]) if used in modules and used != module}
         for module, name in modules.items()
     }
     # A package is imported before its modules; what it takes from them is no circle.
     for module in graph:
         graph[module] = {used for used in graph[module] if not module.startswith(f"{used}.")}
     list(TopologicalSorter(graph).static_order())
+
+
+# ---- time, chance, tasks and threads
+
+
+def test_what_a_file_uses_is_found_whatever_it_calls_it(tmp_path: Path) -> None:
+    file = tmp_path / "file.py"
+    file.write_text(
+        "import os.path, asyncio as a\nfrom datetime import datetime as D\nfrom b import c\n"
+        "def f():\n    import time\n    a.get_running_loop().call_later(D.now(), c.d, os.urandom)\n    __import__('x')"
+    )
+    assert uses(file) == {
+        "os.path", "asyncio", "datetime.datetime", "b.c", "time", "b.c.d", "os.urandom", "x", "datetime.datetime.now",
+        "asyncio.get_running_loop", "asyncio.get_running_loop.call_later",
+    }  # fmt: skip
+    assert {*imported_at_once(file)} == {"os.path", "asyncio", "datetime", "datetime.datetime", "b", "b.c"}
+
+
+def outside_the_runtime(name: str) -> set[str]:
+    """What the file uses of it, but what it may use at the sockets."""
+    allowed = AT_THE_SOCKETS.get(name, set())
+    return {
+        used for used in uses(SOURCES[name]) if is_within(used, *OUTSIDE_THE_RUNTIME) and not is_within(used, *allowed)
+    }
+
+
+@pytest.mark.parametrize("name", THE_SERVERS)
+def test_only_the_runtime_has_time_chance_tasks_and_threads(name: str) -> None:
+    if name != "runtime.py" and name not in NOT_YET:
+        assert not outside_the_runtime(name), f"{name} is to take this from the runtime that it is handed"
+
+
+def test_the_files_at_the_sockets_need_what_they_may_use() -> None:
+    for name, allowed in AT_THE_SOCKETS.items():
+        assert {used.split(".")[0] for used in uses(SOURCES[name])} >= allowed, name
+
+
+@pytest.mark.parametrize("name", THE_SERVERS)
+def test_a_runtime_is_handed_over_and_made_by_the_program_alone(name: str) -> None:
+    assert name in PROGRAMS or "chat_server.runtime.SystemRuntime" not in uses(SOURCES[name])
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(DETERMINISTIC) and name not in THREADED])
+def test_no_time_no_chance_and_no_network_where_a_log_is_replayed(name: str) -> None:
+    away = (*OUTSIDE_THE_RUNTIME, "socket", "ssl", "chat_server.runtime", "chat_server.chat_time")
+    assert not {used for used in uses(SOURCES[name]) if is_within(used, *away)}
+
+
+@pytest.mark.parametrize("name", [f"chat_client/{name}.py" for name in PURE])
+def test_what_of_the_client_is_pure(name: str) -> None:
+    assert not {used for used in uses(SOURCES[name]) if is_within(used, *OUTSIDE_THE_RUNTIME, "socket")}
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(SCREEN)])
+def test_the_model_of_the_screen_knows_no_terminal_and_no_clock(name: str) -> None:
+    away = (*OUTSIDE_THE_RUNTIME, "socket", "os", "sys", "prompt_toolkit")
+    assert not {used for used in uses(SOURCES[name]) if is_within(used, *away)}
+
+
+@pytest.mark.parametrize("name", THE_CLIENTS)
+def test_the_client_has_one_source_of_time_and_no_pause_goes_by_the_time_of_day(name: str) -> None:
+    if name == "chat_client/sdk/clock.py":
+        return
+    assert not {used for used in uses(SOURCES[name]) if is_within(used, "time", *OUTSIDE_THE_RUNTIME[-4:])}
+    # The time of day is shown, never reckoned with: set back an hour it would stop for an hour what waits.
+    nodes = list(ast.walk(tree(SOURCES[name])))
+    sums = [node for node in nodes if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)]
+    compared = [node for node in nodes if isinstance(node, ast.Compare)]
+    parts = (ast.unparse(part) for node in (*sums, *compared) for part in ast.iter_child_nodes(node))
+    assert "clock.now()" not in parts
+
+
+# ---- seams
+
+
+@pytest.mark.parametrize("name", THE_CLIENTS)
+def test_the_client_knows_of_the_server_only_what_they_say_to_each_other(name: str) -> None:
+    of_the_server = [used for used in uses(SOURCES[name]) if is_within(used, "chat_server")]
+    assert all(is_within(used, "chat_server.protocol", "chat_server.errors") for used in of_the_server)
+
+
+def test_a_class_has_its_name_alone_among_those_that_a_module_can_import() -> None:
+    """The server's modules import the server's; the client's also the protocol. Names with `_` are nobody else's."""
+    can_import = {"server": THE_SERVERS, "client": [*THE_CLIENTS, "errors.py"]}
+    can_import["client"] += [name for name in THE_SERVERS if name.startswith("protocol/")]
+    for names in can_import.values():
+        places: dict[str, list[str]] = defaultdict(list)
+        for name in names:
+            for node in tree(SOURCES[name]).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places[node.name].append(name)
+        assert {each: found for each, found in places.items() if len(found) > 1 and each not in NAMED_TWICE} == {}
+
+
+# Those that are still there; none may be added.
+NAMED_TWICE = {"Attention", "Context", "GetFile", "Leave", "Post", "SendFile", "Transfer"}
+
+
+def compares_format_names(name: str) -> list[str]:
+    """Where "json" or "text" is compared with something; how the log is written is another matter."""
+    compared = [node for node in ast.walk(tree(SOURCES[name])) if isinstance(node, ast.Compare)]
+    constants = ([*ast.walk(node)] for node in compared)
+    return [
+        ast.unparse(node)
+        for node, parts in zip(compared, constants, strict=True)
+        if {"json", "text"} & {part.value for part in parts if isinstance(part, ast.Constant)}
+        and "settings.log_format" not in map(ast.unparse, ast.iter_child_nodes(node))
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in THE_SERVERS if not name.startswith("protocol/formats/")])
+def test_only_the_formats_know_which_one_they_are(name: str) -> None:
+    assert name in COMPARING_FORMATS or not compares_format_names(name), f"{name} is to ask the `Format` for this"
+
+
+COMPARING_FORMATS = {
+    "delivery/outbox.py", "delivery/blocks.py", "frontend/connection_commands.py", "frontend/session.py",
+}  # fmt: skip

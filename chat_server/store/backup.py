@@ -15,7 +15,7 @@ from chat_server.store.schema import APPLICATION_ID, VERSION
 STEP_PAGES = 256
 
 
-class Stored(NamedTuple):
+class StoredFile(NamedTuple):
     """A file of the chat: whose bytes lie under this sum, and how people know it."""
 
     sha256: str
@@ -85,13 +85,13 @@ def is_of_another_program(path: Path) -> bool:
         return False
 
 
-def files(path: Path) -> list[Stored]:
+def files(path: Path) -> list[StoredFile]:
     """Those whose bytes belong to the database; of each sum once. A database of the first versions has none."""
     with _opened(path, apsw.SQLITE_OPEN_READONLY) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'files'").fetchall():
             return []
         rows: Any = connection.execute("SELECT sha256, name, min(message_id) FROM files GROUP BY sha256").fetchall()
-    return [Stored(*row) for row in rows]
+    return [StoredFile(*row) for row in rows]
 
 
 def begin_history(path: Path, history: str) -> None:

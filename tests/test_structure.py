@@ -76,6 +76,7 @@ TESTED_ELSEWHERE = {
     "chat_client/plain/script.py": "tests/client/test_command.py",
     "chat_client/sdk/version.py": "tests/client/sdk/test_chat.py",
     "chat_client/sdk/errors.py": "tests/client/sdk/test_chat.py",
+    "chat_client/sdk/runtime.py": "tests/client/sdk/test_chat.py",
     "chat_client/sdk/link.py": "tests/client/sdk/test_chat.py",
     "chat_client/sdk/credentials.py": "tests/client/sdk/test_chat.py",
     "chat_client/sdk/supervisor.py": "tests/client/sdk/test_chat.py",
@@ -262,6 +263,18 @@ def test_the_files_at_the_sockets_need_what_they_may_use() -> None:
 @pytest.mark.parametrize("name", THE_SERVERS)
 def test_a_runtime_is_handed_over_and_made_by_the_program_alone(name: str) -> None:
     assert name in PROGRAMS or "chat_server.runtime.SystemRuntime" not in uses(SOURCES[name])
+
+
+@pytest.mark.parametrize("name", [name for name in THE_CLIENTS if name.startswith("chat_client/sdk/")])
+def test_a_connection_has_time_chance_and_tasks_from_its_runtime(name: str) -> None:
+    away = (*OUTSIDE_THE_RUNTIME, "chat_client.sdk.clock")
+    found = {used for used in uses(SOURCES[name]) if is_within(used, *away)}
+    if name.endswith("/link.py"):
+        # It opens the sockets.
+        at_the_socket = ("asyncio.open_connection", "asyncio.StreamReader", "asyncio.StreamWriter")
+        assert found == {"asyncio", *at_the_socket}
+    elif not name.endswith(("/runtime.py", "/clock.py")):
+        assert not found
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(DETERMINISTIC) and name not in THREADED])

@@ -1,6 +1,6 @@
 """How long to wait before the next try: longer each time, and never all clients at once."""
 
-import random
+from collections.abc import Callable
 
 PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 1.0, 60.0
 
@@ -12,19 +12,18 @@ class Pauses:
         self,
         least: float = PAUSE_SECONDS_MIN,
         most: float = PAUSE_SECONDS_MAX,
-        chance: random.Random | None = None,
     ) -> None:
         self._least, self._most = least, most
-        self._chance = chance or random.Random()
         self._span = least
 
     def fresh(self) -> "Pauses":
-        """The same for something else."""
-        return Pauses(self._least, self._most, self._chance)
+        """Pauses of the same lengths, for another purpose."""
+        return Pauses(self._least, self._most)
 
-    def next(self) -> float:
+    def next(self, draw: Callable[[float, float], float]) -> float:
+        """`draw` draws a number between two others."""
         span, self._span = self._span, min(self._span * 2, self._most)
-        return self._chance.uniform(span / 2, span)
+        return draw(span / 2, span)
 
     def over(self) -> None:
         """It worked: begin anew."""

@@ -12,8 +12,6 @@ One task reads the events (`async for`), any number may send. Everything is boun
 the server wait. All methods belong to the loop's thread.
 """
 
-import asyncio
-import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -21,17 +19,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chat_client.sdk import clock, codec, confirmations, transfers
+from chat_client.sdk import codec, confirmations, transfers
 from chat_client.sdk.backoff import Pauses
 from chat_client.sdk.credentials import Ask, Credentials, Tokens, Wait
 from chat_client.sdk.errors import ChatError, Disconnected, Refused
-from chat_client.sdk.event_queue import Stream
+from chat_client.sdk.event_queue import EventQueue
 from chat_client.sdk.events import AnyEvent, Ended, Lost, Outgoing, State
 from chat_client.sdk.link import Answer, Link, Request
 from chat_client.sdk.position import Position
-from chat_client.sdk.send_queue import Outbound
+from chat_client.sdk.runtime import CancelledError, Future, Runtime, Task, Timer
+from chat_client.sdk.send_queue import SendQueue
 from chat_client.sdk.server_address import read as read_servers
-from chat_client.sdk.supervisor import Upkeep
+from chat_client.sdk.supervisor import Supervisor
 from chat_client.sdk.transfers import OnProgress, Progress
 from chat_client.sdk.typed_line import Typed, find, read
 from chat_client.sdk.version import VERSION
@@ -63,47 +62,48 @@ class _File(NamedTuple):
 class Chat:
     """A signed-in user's chat. Made by `connect`."""
 
-    def __init__(self, make: Callable[[Stream], Upkeep], pauses: Pauses) -> None:
-        self._stream = Stream(lambda: bool(self._waiting), self._give_up)
-        self._outbound = Outbound()
+    def __init__(self, runtime: Runtime, make: Callable[[EventQueue], Supervisor], pauses: Pauses) -> None:
+        self.runtime = runtime
+        self._events = EventQueue(runtime, lambda: bool(self._waiting), self._give_up)
+        self._queue = SendQueue()
         self._files: dict[str, _File] = {}  # the files that wait, by the keys of their commands
-        self._uploads: dict[str, asyncio.Task[None]] = {}
-        self._uploading: set[asyncio.Task[None]] = set()  # and those that are being cancelled
+        self._uploads: dict[str, Task[None]] = {}
+        self._uploading: set[Task[None]] = set()  # and those that are being cancelled
         self._pauses = pauses  # after `unavailable`
-        self._resuming: asyncio.TimerHandle | None = None
-        self._waiting: set[asyncio.Future[Any]] = set()  # for answers
+        self._resuming: Timer | None = None
+        self._waiting: set[Future[Any]] = set()  # for answers
         self.is_own = False  # whether a command on this very connection caused the last event
-        self._settling: dict[str, list[asyncio.Future[Outgoing]]] = {}
-        self._changed = asyncio.Event()  # whether there is a connection
-        self._upkeep = make(self._stream)
-        self._upkeep.on_ready, self._upkeep.on_lost = self._ready, self._lost
-        self._upkeep.on_forgotten = lambda: self._tell(self._outbound.forgotten())
-        self._task = asyncio.create_task(self._run())
+        self._settling: dict[str, list[Future[Outgoing]]] = {}
+        self._changed = runtime.event()  # whether there is a connection
+        self._supervisor = make(self._events)
+        self._supervisor.on_ready, self._supervisor.on_lost = self._ready, self._lost
+        self._supervisor.on_forgotten = lambda: self._tell(self._queue.forgotten())
+        self._task = runtime.spawn(self._run())
 
     # ---- what is known
 
     @property
     def state(self) -> State:
-        return self._upkeep.state
+        return self._supervisor.state
 
     @property
     def signed_in(self) -> SignedIn | None:
         """The last `ok` of a sign-in."""
-        return self._upkeep.signed_in
+        return self._supervisor.signed_in
 
     @property
     def commands(self) -> Sequence[CommandForm]:
         """The server's table, from `/format json`; for completion."""
-        return self._upkeep.commands
+        return self._supervisor.commands
 
     @property
     def limits(self) -> dict[str, Any]:
         """The server's, from `/format json`: text_max, line_max, ..."""
-        return self._upkeep.limits
+        return self._supervisor.limits
 
     @property
     def server_version(self) -> str:
-        return self._upkeep.server_version
+        return self._supervisor.server_version
 
     @property
     def user(self) -> str:
@@ -112,22 +112,22 @@ class Chat:
 
     @property
     def token(self) -> str | None:
-        return self._upkeep.credentials.token
+        return self._supervisor.credentials.token
 
     @property
     def position(self) -> int | None:
-        return self._upkeep.position.seq
+        return self._supervisor.position.seq
 
     @property
     def history(self) -> str:
-        return self._upkeep.position.history
+        return self._supervisor.position.history
 
     def __aiter__(self) -> AsyncIterator[AnyEvent]:
         """The events; ends after `Ended`. One task at a time."""
         return self
 
     async def __anext__(self) -> AnyEvent:
-        event, self.is_own = await self._stream.next()
+        event, self.is_own = await self._events.next()
         return event
 
     # ---- commands
@@ -157,32 +157,32 @@ class Chat:
         return read(line, self.commands)
 
     def _ready_link(self) -> Link:
-        if self._upkeep.link is None:
+        if self._supervisor.link is None:
             raise Disconnected(self._no_connection())
-        return self._upkeep.link
+        return self._supervisor.link
 
     def _no_connection(self) -> str:
         return f"there is no connection: {self.state.why}" if isinstance(self.state, Lost | Ended) else "not connected"
 
     def _answered(
-        self, verb: str, arguments: dict[str, Any], request: Request, answer: asyncio.Future[Answer], what: Answer
+        self, verb: str, arguments: dict[str, Any], request: Request, answer: Future[Answer], what: Answer
     ) -> None:
         if isinstance(what, Refused) and what.code == "not_signed_in":
-            self._upkeep.finish("signed_out", "signed out")
+            self._supervisor.finish("signed_out", "signed out")
         elif isinstance(what, Reply):
             if verb == "delete_account" or (verb == "sign_out" and arguments.get("session") in (None, "all")):
-                self._upkeep.credentials.end()
-                self._upkeep.finish("signed_out", "account deleted" if verb == "delete_account" else "signed out")
+                self._supervisor.credentials.end()
+                self._supervisor.finish("signed_out", "account deleted" if verb == "delete_account" else "signed out")
             elif verb == "quit":
-                self._upkeep.finish("closed", "goodbye")
+                self._supervisor.finish("closed", "goodbye")
             for event in confirmations.events(verb, arguments, list(request.lines), what, self.user):
-                self._upkeep.confirmed(event)
+                self._supervisor.confirmed(event)
         if not answer.done():
             answer.set_result(what)
 
     async def _returned(self, verb: str, arguments: dict[str, Any], write: Callable[[Link, Request], None]) -> Returned:
         """What the command that `write` writes returns; raises as `command`."""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer: Future[Answer] = self.runtime.future()
         request = Request(lambda what: self._answered(verb, arguments, request, answer, what))
         write(self._ready_link(), request)
         what = await self._wait(answer)
@@ -190,9 +190,9 @@ class Chat:
             raise what
         return Returned(list(request.lines), what)
 
-    async def _wait(self, future: asyncio.Future[Any]) -> Any:
+    async def _wait(self, future: Future[Any]) -> Any:
         self._waiting.add(future)
-        self._stream.nudge()
+        self._events.nudge()
         try:
             return await future
         finally:
@@ -229,23 +229,23 @@ class Chat:
         Disconnected if OUTGOING_MAX wait already, or the chat has ended; Refused `line_too_long`.
         """
         line_bytes = len(codec.encode(verb, {**arguments, "key": "k" * 64}, "l" * 32))
-        if line_bytes > self._upkeep.line_bytes_max:
+        if line_bytes > self._supervisor.line_bytes_max:
             raise Refused("line_too_long", f"that is too long for one message ({line_bytes} bytes); send it as a file")
-        return self._post(secrets.token_urlsafe(12), verb, arguments)
+        return self._post(self.runtime.key(), verb, arguments)
 
     def _post(self, key: str, verb: str, arguments: dict[str, Any]) -> Outgoing:
         if isinstance(self.state, Ended):
             raise Disconnected(self._no_connection())
-        command = self._outbound.add(key, verb, arguments, clock.elapsed(), clock.now())
+        command = self._queue.add(key, verb, arguments, self.runtime.elapsed(), self.runtime.now())
         self._pump()
         return command
 
     async def settled(self, key: str) -> Outgoing:
         """Wait until it is sent, failed or discarded. Raises Disconnected if the chat ends before that, and KeyError
         for what does not wait (any more)."""
-        if self._outbound.find(key) is None:
+        if self._queue.find(key) is None:
             raise KeyError(key)
-        future: asyncio.Future[Outgoing] = asyncio.get_running_loop().create_future()
+        future: Future[Outgoing] = self.runtime.future()
         self._settling.setdefault(key, []).append(future)
         settled: Outgoing = await self._wait(future)
         return settled
@@ -253,30 +253,30 @@ class Chat:
     @property
     def outgoing(self) -> list[Outgoing]:
         """All that is waiting or held, in order."""
-        return self._outbound.all()
+        return self._queue.all()
 
     @property
     def held(self) -> list[Outgoing]:
-        return self._outbound.held()
+        return self._queue.held()
 
     def confirm(self, key: str | None = None) -> None:
         """Send what is held: this one, or all."""
-        self._tell(self._outbound.confirm(key, clock.elapsed()))
+        self._tell(self._queue.confirm(key, self.runtime.elapsed()))
         self._pump()
 
     def discard(self, key: str | None = None) -> None:
         """Do not send this command, or any that is held. A command that is on its way is not taken back, except for a
         file with this key, which is cancelled."""
-        self._tell(self._outbound.discard(key))
+        self._tell(self._queue.discard(key))
 
     def _pump(self) -> None:
         """Send what may go out."""
-        link = self._upkeep.link
+        link = self._supervisor.link
         if link is None:
             return
-        for command in self._outbound.take(clock.elapsed()):
+        for command in self._queue.take(self.runtime.elapsed()):
             if command.key in self._files:
-                upload = self._uploads[command.key] = asyncio.create_task(self._upload(command))
+                upload = self._uploads[command.key] = self.runtime.spawn(self._upload(command))
                 self._uploading.add(upload)
                 upload.add_done_callback(self._uploading.discard)
                 continue
@@ -284,24 +284,24 @@ class Chat:
             try:
                 link.command(command.verb, {**command.arguments, "key": command.key}, request)
             except Refused as refused:
-                asyncio.get_running_loop().call_soon(self._sent, command.key, refused)
+                self.runtime.call_soon(self._sent, command.key, refused)
 
     def _sent(self, key: str, answer: Answer) -> None:
         """A sending command was answered, or the connection broke."""
         match answer:
             case Refused(code="unavailable"):
-                self._tell(self._outbound.unavailable(key, answer))
+                self._tell(self._queue.unavailable(key, answer))
                 if self._resuming is None:
-                    self._resuming = asyncio.get_running_loop().call_later(self._pauses.next(), self._go_on)
+                    self._resuming = self.runtime.call_later(self._pauses.next(self.runtime.uniform), self._go_on)
                 return
             case Disconnected():
                 return
             case ChatError():
-                changed = self._outbound.failed(key, answer)
+                changed = self._queue.failed(key, answer)
             case _:
-                changed = self._outbound.sent(key, answer)
+                changed = self._queue.sent(key, answer)
                 if isinstance(answer, Sent | Upload) and answer.id is not None:
-                    self._upkeep.position.sent(answer.id)
+                    self._supervisor.position.sent(answer.id)
         self._pauses.over()
         self._tell(changed)
         self._pump()
@@ -311,12 +311,12 @@ class Chat:
         if self._resuming is not None:
             self._resuming.cancel()
             self._resuming = None
-        self._tell(self._outbound.go_on(clock.elapsed()))
+        self._tell(self._queue.go_on(self.runtime.elapsed()))
         self._pump()
 
     def _tell(self, changed: list[Outgoing]) -> None:
         for command in changed:
-            self._stream.put(command)
+            self._events.put(command)
             if command.state not in ("waiting", "held"):
                 self._files.pop(command.key, None)
                 if upload := self._uploads.pop(command.key, None):
@@ -336,7 +336,7 @@ class Chat:
         key = self.post_file(target, path, progress=progress).key
         try:
             return await self._sent_reply(key)
-        except asyncio.CancelledError:
+        except CancelledError:
             self.discard(key)
             raise
 
@@ -344,7 +344,7 @@ class Chat:
         """Put a file in line, as `post` does a message; `discard` with its key cancels it. Messages that are sent
         later do not wait for its end. Raises OSError, ChatError, Refused for what cannot be sent at all."""
         arguments = {"target": target, **transfers.described(path, self.limits)}
-        key = secrets.token_urlsafe(12)
+        key = self.runtime.key()
         self._files[key] = _File(path, progress)
         try:
             return self._post(key, "send_file", arguments)
@@ -356,7 +356,7 @@ class Chat:
         path, progress = self._files[command.key]
 
         def opened() -> None:
-            self._outbound.opened(command.key)
+            self._queue.opened(command.key)
             self._pump()
 
         answer: Answer
@@ -371,7 +371,7 @@ class Chat:
         except Exception as error:  # `progress` is the caller's: whoever waits for the file must not wait for ever
             answer = ChatError(f"{path.name}: {error!r}; it is not known whether it was sent")
             answer.done = None
-            asyncio.get_running_loop().call_exception_handler({"message": "an upload failed", "exception": error})
+            self.runtime.report("an upload failed", error)
         self._uploads.pop(command.key, None)
         self._sent(command.key, answer)
 
@@ -389,11 +389,11 @@ class Chat:
 
     def reconnect(self) -> None:
         """Try at once, if it waits for the next try."""
-        self._upkeep.try_now()
+        self._supervisor.try_now()
 
     async def connected(self) -> None:
         """Wait until there is a connection. Raises Disconnected if there will be none."""
-        while self._upkeep.link is None:
+        while self._supervisor.link is None:
             if isinstance(self.state, Ended):
                 raise Disconnected(self._no_connection())
             self._changed.clear()
@@ -403,23 +403,23 @@ class Chat:
         """Say goodbye. What still waits to be sent is lost: look at `outgoing` before."""
         if not self._task.done():
             await self._cancel_uploads()  # before the goodbye: after it the server hears nothing
-            if self._upkeep.link is not None:
+            if self._supervisor.link is not None:
                 with suppress(ChatError, TimeoutError):
-                    async with asyncio.timeout(GOODBYE_SECONDS_MAX):
+                    async with self.runtime.timeout(GOODBYE_SECONDS_MAX):
                         await self.command("quit")
             self._task.cancel()
-        await asyncio.wait({self._task})
+        await self.runtime.wait([self._task])
         if not self._task.cancelled() and (bug := self._task.exception()) is not None:
             raise bug
 
     async def _run(self) -> None:
         try:
-            await self._upkeep.run()
+            await self._supervisor.run()
         finally:
-            self._upkeep.end("closed", "closed")
-            if not self._upkeep.entered.done():
-                self._upkeep.entered.set_exception(Disconnected("closed"))
-                self._upkeep.entered.exception()  # nobody may be asking any more
+            self._supervisor.end("closed", "closed")
+            if not self._supervisor.entered.done():
+                self._supervisor.entered.set_exception(Disconnected("closed"))
+                self._supervisor.entered.exception()  # nobody may be asking any more
             self._changed.set()
             if self._resuming is not None:
                 self._resuming.cancel()
@@ -433,12 +433,11 @@ class Chat:
         for upload in self._uploads.values():
             upload.cancel()
         self._uploads.clear()
-        if self._uploading:
-            await asyncio.wait(self._uploading)
+        await self.runtime.wait(self._uploading)
 
     def _unsettled(self, key: str) -> Disconnected:
         """The error for callers that wait for this command when there is no further try."""
-        command = self._outbound.find(key)
+        command = self._queue.find(key)
         if command is not None and command.in_doubt:
             return Disconnected(f"{self._no_connection()}; it is not known whether it was sent", None)
         return Disconnected(f"{self._no_connection()}; it was not sent")
@@ -452,7 +451,7 @@ class Chat:
         for upload in self._uploads.values():
             upload.cancel()  # it is in line again
         self._uploads.clear()
-        self._outbound.lost(clock.elapsed())
+        self._queue.lost(self.runtime.elapsed())
 
 
 @asynccontextmanager
@@ -474,6 +473,7 @@ async def connect(
     client: str = f"chat-client/{VERSION}",
     patient: bool = False,
     pauses: Pauses | None = None,
+    runtime: Runtime | None = None,
 ) -> AsyncIterator[Chat]:
     """Connect and sign in: `async with connect("localhost:8000", user="bot") as chat`.
 
@@ -485,17 +485,20 @@ async def connect(
     no account is refused (`unknown_user`), so that a typing error makes none. `position` and
     `history` with `token` go on from an earlier run. `client` is shown in `/sessions`. The first connection of all
     raises CannotConnect or Refused, or is tried again and again if `patient`. ValueError for what is no server.
+    `runtime` is for tests.
 
     Inside it, `chat.user` and `chat.signed_in` are known, unless so much was missed that it must be read first.
     """
     addresses = read_servers(servers)
     credentials = Credentials(user, password, token, tokens, ask_password, wait, register, code, ask_code)
     context = ssl.create_default_context() if tls is True else tls or None
-    pauses = pauses or Pauses()
-    make = partial(Upkeep, addresses, credentials, context, client, Position(position, history), pauses, patient)
-    chat = Chat(make, pauses.fresh())
+    pauses, runtime = pauses or Pauses(), runtime or Runtime()
+    seen = Position(position, history)
+    make = partial(Supervisor, runtime, addresses, credentials, context, client, seen, pauses, patient)
+    chat = Chat(runtime, make, pauses.fresh())
     try:
-        await asyncio.shield(chat._upkeep.entered)
+        await runtime.wait([chat._supervisor.entered])
+        chat._supervisor.entered.result()
         yield chat
     finally:
         await chat.close()

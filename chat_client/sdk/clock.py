@@ -1,6 +1,6 @@
-"""The only source of time in the client.
+"""The two clocks of the client.
 
-Pauses, timers and rates go by `elapsed`; `now` is for what a person is shown, and may be set back at any time.
+Pauses, timers and rates go by `elapsed`. `now` is for what a person is shown; it may be set back at any time.
 """
 
 import time

@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
-from chat_client.sdk import clock
 from chat_client.sdk.errors import UNCERTAIN, Refused
 from chat_client.sdk.events import OtherReply, Unknown
 from chat_client.sdk.local_time import local_text
@@ -146,8 +145,8 @@ _events = {each.__struct_config__.tag for each in EVENTS}
 _encode = Encoder().encode
 
 
-def decode(line: bytes) -> Line | None:
-    """None for what is no JSON line of the protocol, like the greeting."""
+def decode(line: bytes, now: float) -> Line | None:
+    """None for what is no JSON line of the protocol, like the greeting. `now` is the time of day."""
     try:
         head = _head(line)
     except (msgspec.DecodeError, RecursionError):
@@ -156,7 +155,7 @@ def decode(line: bytes) -> Line | None:
         case "ok":
             return Line(_reply(head.re, line), head.label)
         case "error":
-            return Line(_refused(line), head.label)
+            return Line(_refused(line, now), head.label)
     return Line(_known_event(line) if head.type in _events else _unknown(head.type, line), head.label)
 
 
@@ -169,10 +168,10 @@ def _reply(verb: str, line: bytes) -> Reply:
     return OtherReply(_rest(line, "type", "re", "label"))
 
 
-def _refused(line: bytes) -> Refused:
+def _refused(line: bytes, now: float) -> Refused:
     fields = _rest(line, "type", "re", "label")
     code, text = str(fields.pop("code", "internal")), str(fields.pop("text", ""))
-    refused = Refused(code, local_text(text, fields, clock.now()), fields)
+    refused = Refused(code, local_text(text, fields, now), fields)
     if refused.code not in UNCERTAIN:
         return refused
     known = "it is not known whether it was done" if refused.done is None else "nothing was done"

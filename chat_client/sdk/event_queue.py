@@ -4,21 +4,21 @@ Past EVENTS_MAX nothing more is read from the connection, unless somebody waits 
 events, and who waits for it may be the one who should take them. Past OVERFLOW_MAX those who wait are given up.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 
 from chat_client.sdk.events import AnyEvent
+from chat_client.sdk.runtime import Runtime
 
 EVENTS_MAX = 5_000
 OVERFLOW_MAX = 20_000
 
 
-class Stream:
-    def __init__(self, someone_waits: Callable[[], bool], give_up: Callable[[], None]) -> None:
+class EventQueue:
+    def __init__(self, runtime: Runtime, someone_waits: Callable[[], bool], give_up: Callable[[], None]) -> None:
         self._events: deque[tuple[AnyEvent, bool]] = deque()
         self._ended = False
-        self._changed = asyncio.Event()
+        self._changed = runtime.event()
         self._someone_waits = someone_waits
         self._give_up = give_up
 

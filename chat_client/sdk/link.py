@@ -15,6 +15,7 @@ from typing import Any
 
 from chat_client.sdk import codec
 from chat_client.sdk.errors import ChatError, Disconnected, Refused
+from chat_client.sdk.runtime import Future, Runtime
 from chat_client.sdk.server_address import Server
 from chat_server.errors import Refusal
 from chat_server.protocol.base import Event, Reply
@@ -55,6 +56,7 @@ class Request:
 class Link:
     def __init__(
         self,
+        runtime: Runtime,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         on_push: Callable[[Event], None],
@@ -63,18 +65,20 @@ class Link:
     ) -> None:
         """`silent` is called where no greeting comes, and may know why: raises LinkLost."""
         self.line_bytes_max = LINE_BYTES_MAX_BEFORE_SIGN_IN
+        self._runtime = runtime
         self._reader, self._writer = reader, writer
         self._on_push, self._room, self._silent = on_push, room, silent
         self._lines = LineBuffer(SERVER_LINE_BYTES_MAX)
         self._labels = map(str, itertools.count(1))
         self._requests: dict[str, Request] = {}
-        self._greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._greeted: Future[None] = runtime.future()
         self._closed: str | None = None
         self._why = "the server closed the connection"
 
     @classmethod
     async def open(
         cls,
+        runtime: Runtime,
         server: Server,
         tls: ssl.SSLContext | None,
         on_push: Callable[[Event], None],
@@ -82,7 +86,7 @@ class Link:
     ) -> "Link":
         """Raises LinkLost."""
         try:
-            async with asyncio.timeout(CONNECT_SECONDS_MAX):
+            async with runtime.timeout(CONNECT_SECONDS_MAX):
                 reader, writer = await asyncio.open_connection(server.host, server.port, ssl=tls)
         except TimeoutError:
             raise LinkLost(f"no answer within {CONNECT_SECONDS_MAX} s") from None
@@ -92,7 +96,8 @@ class Link:
             raise LinkLost("that is no name of a host") from None
         except OSError as error:
             raise LinkLost(_words(error)) from None
-        return cls(reader, writer, on_push, room, partial(_refuse_tls, server) if tls is None else None)
+        silent = partial(_refuse_tls, runtime, server) if tls is None else None
+        return cls(runtime, reader, writer, on_push, room, silent)
 
     @property
     def closed(self) -> bool:
@@ -164,7 +169,7 @@ class Link:
 
     async def _read_within(self, seconds: float) -> bytes:
         try:
-            async with asyncio.timeout(seconds):
+            async with self._runtime.timeout(seconds):
                 return await self._reader.read(READ_BYTES_MAX)
         except TimeoutError as error:
             # A connection that timed out in the kernel raises the same.
@@ -177,7 +182,7 @@ class Link:
             if not self._greeted.done():
                 self._greet(line)
                 continue
-            decoded = codec.decode(line)
+            decoded = codec.decode(line, self._runtime.now())
             if decoded is not None:
                 self._dispatch(decoded)
 
@@ -224,7 +229,7 @@ class Link:
         self._end(self._closed or "closed")
         self._writer.close()
         with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(1):
+            async with self._runtime.timeout(1):
                 await self._writer.wait_closed()
 
 
@@ -237,12 +242,12 @@ def _words(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
-async def _refuse_tls(server: Server) -> None:
+async def _refuse_tls(runtime: Runtime, server: Server) -> None:
     """Raises LinkLost if the server there speaks TLS. Nothing is said to it that would need trust."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        async with asyncio.timeout(TLS_SECONDS_MAX):
+        async with runtime.timeout(TLS_SECONDS_MAX):
             _, writer = await asyncio.open_connection(server.host, server.port, ssl=context)
     except ssl.SSLError as error:
         speaks = "ALERT" in (error.reason or "")  # that is TLS too

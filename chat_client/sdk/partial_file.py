@@ -15,7 +15,7 @@ from typing import BinaryIO
 PREFIX, SUFFIX = ".chat-client-", ".part"
 
 
-class Part:
+class PartialFile:
     """Open within `with`; removed after it, unless it was placed."""
 
     def __init__(self, folder: Path) -> None:
@@ -28,7 +28,7 @@ class Part:
             number, self._path = _named(folder)
         self.file: BinaryIO = os.fdopen(number, "w+b")
 
-    def __enter__(self) -> "Part":
+    def __enter__(self) -> "PartialFile":
         return self
 
     def placed(self, target: Path) -> bool:

@@ -48,7 +48,7 @@ class _Entry(Struct):
         return self.command.state == "waiting" and not self.in_flight
 
 
-class Outbound:
+class SendQueue:
     """Methods return the commands that have changed, as they are now."""
 
     def __init__(self) -> None:

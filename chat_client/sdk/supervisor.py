@@ -4,7 +4,6 @@ Tells the states in the order that `chat_client.sdk.events` describes. `link` is
 connection is lost; `on_ready` and `on_lost` are called on either.
 """
 
-import asyncio
 import itertools
 import ssl
 from collections.abc import Callable, Sequence
@@ -12,14 +11,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeGuard
 
-from chat_client.sdk import clock
 from chat_client.sdk.backoff import Pauses
 from chat_client.sdk.credentials import Credentials
 from chat_client.sdk.errors import CannotConnect, ChatError, Disconnected, Refused
-from chat_client.sdk.event_queue import Stream
+from chat_client.sdk.event_queue import EventQueue
 from chat_client.sdk.events import Connected, Connecting, Ended, Forgotten, Lost, State, TokenNotKept
 from chat_client.sdk.link import Answer, Link, LinkLost, Request
 from chat_client.sdk.position import Position
+from chat_client.sdk.runtime import CancelledError, Future, Runtime
 from chat_client.sdk.server_address import Server
 from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.base import Event
@@ -37,9 +36,10 @@ class _OtherHistory(Exception):
     """What was missed was asked for by a position of another database. It is asked for again, without one."""
 
 
-class Upkeep:
+class Supervisor:
     def __init__(
         self,
+        runtime: Runtime,
         servers: Sequence[Server],
         credentials: Credentials,
         tls: ssl.SSLContext | None,
@@ -47,8 +47,9 @@ class Upkeep:
         position: Position,
         pauses: Pauses,
         patient: bool,
-        stream: Stream,
+        events: EventQueue,
     ) -> None:
+        self._runtime = runtime
         self.state: State = Connecting(str(servers[0]), 1)
         self.signed_in: SignedIn | None = None
         self.commands: Sequence[CommandForm] = ()
@@ -56,17 +57,17 @@ class Upkeep:
         self.server_version = ""
         self._link: Link | None = None
         self.position, self.credentials = position, credentials
-        self.entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.entered: Future[None] = runtime.future()
         self.on_ready: Callable[[], None] = lambda: None
         self.on_lost: Callable[[], None] = lambda: None
         self.on_forgotten: Callable[[], None] = lambda: None
         self._servers, self._tls, self._client = servers, tls, client
-        self._pauses, self._stream = pauses, stream
+        self._pauses, self._events = pauses, events
         self._tries_left = None if patient else len(servers)  # until the first sign-in
         self._failures: list[str] = []  # since the first server was tried
         self._final: tuple[str, str] | None = None
         self._greeted = False
-        self._try_now = asyncio.Event()
+        self._try_now = runtime.event()
 
     @property
     def link(self) -> Link | None:
@@ -91,7 +92,7 @@ class Upkeep:
         """There is nothing more to come; only the first time it says so."""
         if not isinstance(self.state, Ended):
             self._set(Ended(code, why))
-        self._stream.end()
+        self._events.end()
 
     # ---- the task
 
@@ -108,7 +109,7 @@ class Upkeep:
                 attempt = 0
             if self._refuses_entry(error):
                 self.entered.set_exception(self._all_failures(error))
-                self._stream.end()
+                self._events.end()
                 return
             if self._final is not None:
                 self.end(*self._final)
@@ -119,10 +120,10 @@ class Upkeep:
         """Returns when it has ended: why, or None if it is to be made again at once."""
         self._greeted = False
         try:
-            link = await Link.open(server, self._tls, self._pushed, self._room)
+            link = await Link.open(self._runtime, server, self._tls, self._pushed, self._room)
         except LinkLost as lost:
             return CannotConnect(f"{server}: {lost}")
-        reading = asyncio.create_task(link.run())
+        reading = self._runtime.spawn(link.run())
         try:
             with suppress(Disconnected):  # the reader knows why
                 await self._sign_in(link, server)
@@ -140,7 +141,7 @@ class Upkeep:
             self._link = None
             self.on_lost()
             await link.close()
-            with suppress(asyncio.CancelledError, LinkLost):
+            with suppress(CancelledError, LinkLost):
                 await reading
         return None
 
@@ -167,26 +168,26 @@ class Upkeep:
         return CannotConnect("; ".join(self._failures))
 
     async def _pause(self, error: ChatError, tried_all: bool) -> None:
-        seconds = self._pauses.next() if tried_all else 0.0
+        seconds = self._pauses.next(self._runtime.uniform) if tried_all else 0.0
         if _is_too_fast(error):
             seconds = max(seconds, _retry_in(error))
-        self._set(Lost(str(error), clock.elapsed() + seconds))
+        self._set(Lost(str(error), self._runtime.elapsed() + seconds))
         self._try_now.clear()
         if _is_too_fast(error) and self.credentials.wait is not None and not self.entered.done():
             await self.credentials.wait("too many wrong passwords", seconds)
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with self._runtime.timeout(seconds):
                 await self._try_now.wait()
 
     def _set(self, state: State) -> None:
         self.state = state
-        self._stream.put(state)
+        self._events.put(state)
 
     async def _room(self) -> None:
-        if self._stream.full:
+        if self._events.full:
             self._enter()
-        await self._stream.room()
+        await self._events.room()
 
     def _enter(self) -> None:
         if not self.entered.done():
@@ -204,7 +205,7 @@ class Upkeep:
             position = self.position.seq if self.position.history else None
             verb, arguments = self.credentials.attempt(server, position)
             resumed = verb == "resume" and position is not None
-            answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            answered: Future[Answer] = self._runtime.future()
             request = Request(partial(self._signed_in, link, server, resumed, answered), partial(self._missed, resumed))
             link.command(verb, arguments, request)
             answer = await answered
@@ -226,15 +227,13 @@ class Upkeep:
             self.limits = answer.limits or {}
             self.server_version = answer.version or ""
 
-    def _signed_in(
-        self, link: Link, server: Server, resumed: bool, answered: asyncio.Future[Answer], answer: Answer
-    ) -> None:
+    def _signed_in(self, link: Link, server: Server, resumed: bool, answered: Future[Answer], answer: Answer) -> None:
         """Before anything that comes after it is read."""
         if isinstance(answer, SignedIn):
             self.signed_in = answer
             not_kept = self.credentials.accepted(answer.user, answer.token)
             if self.position.signed_in(answer.seq, answer.history):
-                self._stream.put(Forgotten())
+                self._events.put(Forgotten())
                 self.on_forgotten()
             else:
                 self._link = link
@@ -243,7 +242,7 @@ class Upkeep:
                 self._set(Connected(str(server), answer, resumed))
                 self.on_ready()
                 if not_kept is not None:
-                    self._stream.put(TokenNotKept(not_kept))
+                    self._events.put(TokenNotKept(not_kept))
                 self._enter()
         if not answered.done():
             answered.set_result(answer)
@@ -252,19 +251,19 @@ class Upkeep:
 
     def _missed(self, resumed: bool, event: Event) -> None:
         if not isinstance(event, Message) or self.position.missed(event, in_order=resumed):
-            self._stream.put(event)
+            self._events.put(event)
 
     def confirmed(self, event: Event) -> None:
         """An event that a reply told on this connection."""
         if not isinstance(event, Message) or self.position.confirmed(event):
-            self._stream.put(event, is_own=True)
+            self._events.put(event, is_own=True)
 
     def _pushed(self, event: Event) -> None:
         if isinstance(event, Closing) and event.code in FINAL:
             self._final = self._final or (event.code, event.reason)
             self.credentials.end()
         if not isinstance(event, Message) or self.position.pushed(event):
-            self._stream.put(event)
+            self._events.put(event)
 
 
 def _is_too_fast(error: ChatError) -> TypeGuard[Refused]:

@@ -4,7 +4,6 @@ A piece is as small as the link is slow: it takes at most half a second, and one
 most. A received name is a peer's: it is reduced to its last component, never leaves the folder, and never overwrites.
 """
 
-import asyncio
 import base64
 import binascii
 import hashlib
@@ -19,12 +18,12 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from chat_client.sdk import clock
 from chat_client.sdk.backoff import Pauses
 from chat_client.sdk.errors import ChatError, Disconnected, Refused
 from chat_client.sdk.events import OtherReply, Unknown
-from chat_client.sdk.partial_file import Part
+from chat_client.sdk.partial_file import PartialFile
 from chat_client.sdk.piece_size import Pace
+from chat_client.sdk.runtime import Runtime
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.file_names import size_told
 from chat_server.protocol.sanitize import clean
@@ -52,6 +51,8 @@ OnProgress = Callable[[Progress], None]
 
 class Commands(Protocol):
     """The part of `Chat` that transfers use."""
+
+    runtime: Runtime
 
     @property
     def limits(self) -> dict[str, Any]: ...
@@ -110,16 +111,16 @@ async def send(
 
     `opened` is called when the server knows of it. Raises Disconnected, Refused, OSError.
     """
-    data = await asyncio.to_thread(_content, path, _bytes_max(chat.limits))
-    digest = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
+    data = await chat.runtime.in_thread(_content, path, _bytes_max(chat.limits))
+    digest = (await chat.runtime.in_thread(hashlib.sha256, data)).hexdigest()
     opening = arguments | {"size": len(data), "sha256": digest, "key": key}
     upload: int | None = None
     tries = 0
     try:
         while True:
-            began = clock.elapsed()
+            began = chat.runtime.elapsed()
             reply: Reply = (await chat.command("send_file", **opening)).reply
-            pace = Pace(CHUNK_BYTES, latency=clock.elapsed() - began)
+            pace = Pace(CHUNK_BYTES, latency=chat.runtime.elapsed() - began)
             upload = fields(reply)["upload"]
             opened()
             try:
@@ -128,13 +129,13 @@ async def send(
                 tries += 1
                 if refused.code not in ("unknown_upload", "unavailable") or tries >= TRIES_MAX:
                     raise
-            await asyncio.sleep(pauses.next())
+            await chat.runtime.sleep(pauses.next(chat.runtime.uniform))
     except (Disconnected, Refused):
         raise
     except BaseException:  # it was cancelled, or `progress` has a fault: nobody goes on with this upload
         if upload is not None:
             with suppress(ChatError, TimeoutError):
-                async with asyncio.timeout(1):
+                async with chat.runtime.timeout(1):
                     await chat.command("cancel_upload", upload=upload)
         raise
 
@@ -152,9 +153,9 @@ async def _send_from(chat: Commands, data: bytes, reply: Reply, pace: Pace, prog
         received = state["received"]
         _tell(progress, received, len(data), pace)
         piece = data[received : received + pace.bytes]
-        began = clock.elapsed()
+        began = chat.runtime.elapsed()
         reply = (await chat.command("chunk", upload=state["upload"], base64=base64.b64encode(piece).decode())).reply
-        pace.took(len(piece), clock.elapsed() - began)
+        pace.took(len(piece), chat.runtime.elapsed() - began)
     _tell(progress, len(data), len(data), pace)
     return reply
 
@@ -168,7 +169,7 @@ def _tell(progress: OnProgress | None, done: int, size: int, pace: Pace) -> None
 
 
 async def fetch(chat: Commands, file_id: int, folder: Path, name: str | None, progress: OnProgress | None) -> Path:
-    with Part(folder) as part:
+    with PartialFile(folder) as part:
         said = await _fetch_into(chat, file_id, part.file.write, progress)
         return _place(part, folder, safe_name(name or str(said["name"])) or f"file-{file_id}")
 
@@ -180,7 +181,7 @@ async def _fetch_into(
     digest, done = hashlib.sha256(), 0
     pace = Pace(PART_BYTES)
     while True:
-        began = clock.elapsed()
+        began = chat.runtime.elapsed()
         try:
             lines, reply = await chat.command("get_file", file_id=file_id, offset=done, length=pace.bytes)
         except Disconnected:
@@ -192,7 +193,7 @@ async def _fetch_into(
             digest.update(piece)
             write(piece)
             done += len(piece)
-        pace.took(done - before, clock.elapsed() - began)
+        pace.took(done - before, chat.runtime.elapsed() - began)
         _tell(progress, done, said["size"], pace)
         if done >= said["size"]:
             break
@@ -223,7 +224,7 @@ def safe_name(name: str) -> str:
     return stem.encode()[: NAME_BYTES_MAX - len(end.encode())].decode(errors="ignore") + end
 
 
-def _place(part: Part, folder: Path, name: str) -> Path:
+def _place(part: PartialFile, folder: Path, name: str) -> Path:
     """Under a name that nothing has yet: `photo (2).png`."""
     match = _KNOWN_END.fullmatch(name)
     assert match is not None

@@ -185,7 +185,7 @@ async def test_what_has_no_answer_when_the_server_ends_it_is_told(
     source.said.append("* begun")
     running = asyncio.create_task(Plain(chat, tmp_path, source.write).run(source))
     await link.expect("send")
-    chat._upkeep.finish("signed_out", "signed out")
+    chat._supervisor.finish("signed_out", "signed out")
     assert await asyncio.wait_for(running, TIMEOUT_SECONDS) == ExitStatus.NOT_KNOWN
     assert "- it is not known whether this was sent: hello" in source.said
 
@@ -203,7 +203,7 @@ async def test_what_is_under_way_has_ended_when_it_returns(client: Client, serve
     source = Lines(("never said", ""))
     plain = Plain(chat, tmp_path, source.write)
     plain._spawn(lasting())
-    chat._upkeep.finish("signed_out", "signed out")
+    chat._supervisor.finish("signed_out", "signed out")
     await plain.run(source)
     assert ended == ["as it should"]
 

@@ -10,7 +10,7 @@ import pytest
 
 import chat_client
 from chat_client.sdk import chat as chat_module
-from chat_client.sdk import clock, event_queue, link
+from chat_client.sdk import event_queue, link
 from chat_client.sdk.backoff import Pauses
 from chat_client.sdk.chat import Chat, connect
 from chat_client.sdk.errors import CannotConnect, Disconnected, Refused
@@ -26,6 +26,7 @@ from chat_client.sdk.events import (  # fmt: skip
     TokenNotKept,
     Unknown,
 )
+from chat_client.sdk.runtime import Runtime
 from chat_client.sdk.server_address import Server, read
 from chat_client.token_file import TokenFile
 from chat_server.protocol.messages import Message, MessagesShown
@@ -38,6 +39,15 @@ from tests.harness import TIMEOUT_SECONDS
 async def server() -> AsyncIterator[FakeServer]:
     async with FakeServer() as server:
         yield server
+
+
+class LaterRuntime(Runtime):
+    """Time has passed that a test does not wait for."""
+
+    later = 0.0
+
+    def elapsed(self) -> float:
+        return super().elapsed() + self.later
 
 
 class Client:
@@ -409,13 +419,13 @@ async def test_ones_own_message_does_not_come_again(server: FakeServer, client: 
     assert ids(await until(chat, Connected)) == [12]
 
 
-async def test_what_is_old_is_held(server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    chat, link = await client.sign_in(server)
+async def test_what_is_old_is_held(server: FakeServer, client: Client) -> None:
+    runtime = LaterRuntime()
+    chat, link = await client.sign_in(server, runtime=runtime)
     link.lose()
     await until(chat, Lost)
     old = [chat.post("send", target="main", text=text) for text in ("old", "older")]
-    later = clock.elapsed() + 301
-    monkeypatch.setattr(clock, "elapsed", lambda: later)
+    runtime.later += 301
     new = chat.post("send", target="main", text="new")
     link = await server.link()
     await link.sign_in()
@@ -448,7 +458,7 @@ async def test_reconnect_at_once(server: FakeServer, client: Client) -> None:
     chat, link = await client.sign_in(server, pauses=Pauses(1000, 1000))
     link.lose()
     lost = (await until(chat, Lost))[-1]
-    assert isinstance(lost, Lost) and lost.retry_at > clock.elapsed() + 400
+    assert isinstance(lost, Lost) and lost.retry_at > chat.runtime.elapsed() + 400
     with pytest.raises(Disconnected, match="the server closed the connection"):
         await chat.command("ping")
     connected = asyncio.create_task(chat.connected())
@@ -560,11 +570,11 @@ async def test_whether_it_was_done_is_said(
 
 
 async def test_what_was_typed_without_a_connection_goes_out_in_order_whatever_it_is(
-    server: FakeServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeServer, client: Client, tmp_path: Path
 ) -> None:
-    path = tmp_path / "a.txt"
+    path, runtime = tmp_path / "a.txt", LaterRuntime()
     path.write_text("hi")
-    chat, link = await client.sign_in(server)
+    chat, link = await client.sign_in(server, runtime=runtime)
     link.lose()
     await until(chat, Lost)
     chat.post("send", target="main", text="one")
@@ -574,8 +584,7 @@ async def test_what_was_typed_without_a_connection_goes_out_in_order_whatever_it
     assert [(each.verb, each.told) for each in chat.outgoing] == [
         ("send", "one"), ("send_delayed", "delayed 10m: two"), ("send_file", "file a.txt"), ("reply", "four"),
     ]  # fmt: skip
-    typed = clock.elapsed()
-    monkeypatch.setattr(clock, "elapsed", lambda: typed + 240)
+    runtime.later += 240
     link = await server.link()
     await link.sign_in()
     took: Any = {}
@@ -588,23 +597,21 @@ async def test_what_was_typed_without_a_connection_goes_out_in_order_whatever_it
     chunk = await link.expect("chunk")
     link.ok(chunk, upload=7, received=2, id=12, at=AT, file={"id": 1, "name": "a.txt", "size": 2, "sha256": "0"})
     assert (await chat.settled(file.key)).state == "sent"
-    monkeypatch.undo()
 
 
 async def test_a_file_that_waits_is_held_and_thrown_away_like_a_message(
-    server: FakeServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeServer, client: Client, tmp_path: Path
 ) -> None:
-    path = tmp_path / "a.txt"
+    path, runtime = tmp_path / "a.txt", LaterRuntime()
     path.write_text("hi")
-    chat, link = await client.sign_in(server)
+    chat, link = await client.sign_in(server, runtime=runtime)
     link.lose()
     await until(chat, Lost)
     sending = asyncio.create_task(chat.send_file("main", path))
     while not chat.outgoing:
         await asyncio.sleep(0)
     chat.post("send_delayed", target="main", delay="10m", text="two")
-    later = clock.elapsed() + 301
-    monkeypatch.setattr(clock, "elapsed", lambda: later)
+    runtime.later += 301
     await (await server.link()).sign_in()
     await until(chat, Connected)
     assert [each.verb for each in chat.held] == ["send_file", "send_delayed"]
@@ -685,7 +692,7 @@ async def test_who_does_not_read_makes_the_server_wait(
     far.write(*(message(id_, text="x" * 500) for id_ in range(11, 11 + count)))
     for _ in range(200):
         await asyncio.sleep(0)
-    assert len(chat._stream._events) < 100
+    assert len(chat._events._events) < 100
     seen = 0
     async for event in chat:
         assert isinstance(event, Message) and event.id == 11 + seen
@@ -717,7 +724,7 @@ async def test_who_waits_behind_too_much_is_given_up(
     far.write(*(message(id_) for id_ in range(11, 5011)))
     with pytest.raises(Disconnected, match="too many events"):
         await asking
-    assert len(chat._stream._events) < 600
+    assert len(chat._events._events) < 600
 
 
 async def test_so_much_was_missed_that_it_must_be_read_first(

@@ -20,22 +20,26 @@ from chat_server.protocol.table import TABLE
 from tests.unit.protocol import samples
 
 
+def decode(line: bytes) -> codec.Line | None:
+    return codec.decode(line, 0.0)
+
+
 def what(line: bytes) -> Any:
-    decoded = codec.decode(line)
+    decoded = decode(line)
     assert decoded is not None
     return decoded.what
 
 
 @given(st.one_of(*map(samples.samples, EVENTS)))
 def test_an_event_comes_back(event: Event) -> None:
-    assert codec.decode(server.event(event, "7f")) == codec.Line(event, "7f")
-    assert codec.decode(server.event(event)) == codec.Line(event)
+    assert decode(server.event(event, "7f")) == codec.Line(event, "7f")
+    assert decode(server.event(event)) == codec.Line(event)
 
 
 @given(st.one_of(*map(samples.samples, dict.fromkeys(codec.REPLIES.values()))))
 def test_a_reply_comes_back(reply: Reply) -> None:
     verb = next(verb for verb, each in codec.REPLIES.items() if each is type(reply))
-    assert codec.decode(server.reply(reply, verb, "7f")) == codec.Line(reply, "7f")
+    assert decode(server.reply(reply, verb, "7f")) == codec.Line(reply, "7f")
 
 
 def test_each_verb_has_the_class_of_its_reply() -> None:
@@ -77,7 +81,7 @@ def test_a_reply_that_is_not_known() -> None:
     "line", [b"* chat-server 0.1.0: hello", b"", b"{", b"[]", b'{"a":1}', b'{"type":3}', b"\xff{}"]
 )
 def test_no_line_of_the_protocol(line: bytes) -> None:
-    assert codec.decode(line) is None
+    assert decode(line) is None
 
 
 JSON = st.recursive(
@@ -91,13 +95,13 @@ KINDS = st.sampled_from(["ok", "error", "new", *(str(event.__struct_config__.tag
 
 @given(KINDS, st.sampled_from([*codec.REPLIES, "new"]), st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6))
 def test_no_object_breaks_it(kind: str, verb: str, fields: dict[str, Any]) -> None:
-    decoded = codec.decode(json.dumps({"type": kind, "re": verb, **fields}).encode())
+    decoded = decode(json.dumps({"type": kind, "re": verb, **fields}).encode())
     assert decoded is None or isinstance(decoded.what, Struct | Refused)
 
 
 @given(st.binary(max_size=60))
 def test_no_line_breaks_it(line: bytes) -> None:
-    codec.decode(line)
+    decode(line)
 
 
 def test_a_command() -> None:

@@ -54,11 +54,10 @@ def test_the_text_of_a_refusal(zone: Zone, name: str, text: str, until: str | No
     assert local_text(text, {"until": until} if until else {}, NOW) == told
 
 
-def test_refusals_are_local_from_the_wire_on(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusals_are_local_from_the_wire_on(zone: Zone) -> None:
     zone("Europe/Moscow")
-    monkeypatch.setattr("chat_client.sdk.clock.now", lambda: NOW)
     fields = b'"code":"banned","text":"you are banned until 20:51:37 UTC","until":"2026-11-29T20:51:37.000Z"'
-    line = codec.decode(b'{"type":"error",%s}' % fields)
+    line = codec.decode(b'{"type":"error",%s}' % fields, NOW)
     assert line is not None
     refused = line.what
     assert isinstance(refused, Refused)

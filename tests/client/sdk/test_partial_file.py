@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chat_client.sdk import partial_file
-from chat_client.sdk.partial_file import Part
+from chat_client.sdk.partial_file import PartialFile
 
 KILLED = """
 import os, signal, sys
@@ -15,7 +15,7 @@ from pathlib import Path
 from chat_client.sdk import partial_file
 if sys.argv[2] == "named":
     partial_file._nameless = lambda folder: None
-part = partial_file.Part(Path(sys.argv[1]))
+part = partial_file.PartialFile(Path(sys.argv[1]))
 part.file.write(b"half of it")
 part.file.flush()
 os.kill(os.getpid(), signal.SIGKILL)
@@ -35,7 +35,7 @@ def names(folder: Path) -> list[str]:
 
 def test_it_gets_a_name_that_nothing_has(tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "new"
-    with Part(folder) as part:
+    with PartialFile(folder) as part:
         (folder / "a").write_text("mine")
         part.file.write(b"all of it")
         assert not part.placed(folder / "a") and part.placed(folder / "b")
@@ -44,14 +44,14 @@ def test_it_gets_a_name_that_nothing_has(tmp_path: Path, kind: str) -> None:
 
 
 def test_what_is_not_placed_is_gone(tmp_path: Path, kind: str) -> None:
-    with Part(tmp_path) as part:
+    with PartialFile(tmp_path) as part:
         part.file.write(b"half")
     assert names(tmp_path) == []
 
 
 def test_a_killed_client_leaves_nothing_for_long(tmp_path: Path, kind: str) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), kind], check=False)
-    with Part(tmp_path), Part(tmp_path):
+    with PartialFile(tmp_path), PartialFile(tmp_path):
         others = len(names(tmp_path))
         assert others == (2 if kind == "named" else 0), "what is in use stays, what is nobody's goes"
     assert names(tmp_path) == []

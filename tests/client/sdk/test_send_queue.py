@@ -4,14 +4,14 @@ import pytest
 
 from chat_client.sdk.errors import Disconnected, Refused
 from chat_client.sdk.events import Outgoing
-from chat_client.sdk.send_queue import HELD_AFTER_SECONDS, IN_DOUBT_SECONDS_MAX, IN_FLIGHT_MAX, OUTGOING_MAX, Outbound
+from chat_client.sdk.send_queue import HELD_AFTER_SECONDS, IN_DOUBT_SECONDS_MAX, IN_FLIGHT_MAX, OUTGOING_MAX, SendQueue
 from chat_server.protocol.messages import Sent
 
 SENT = Sent(1, "2026-11-21T12:00:00.000Z")
 
 
-def outbound(*keys: str, now: float = 0) -> Outbound:
-    made = Outbound()
+def outbound(*keys: str, now: float = 0) -> SendQueue:
+    made = SendQueue()
     for key in keys:
         made.add(key, "send", {"target": "main", "text": key}, now, 0)
     return made
@@ -183,7 +183,7 @@ def test_what_was_certainly_not_done_is_not_in_doubt() -> None:
     ],
 )  # fmt: skip
 def test_a_delay_counts_from_when_it_was_typed(delay: object, waited: float, sent: str) -> None:
-    commands = Outbound()
+    commands = SendQueue()
     commands.add("a", "send_delayed", {"target": "bob", "delay": delay, "text": "hi"}, 0, 0)
     (taken,) = commands.take(waited)
     assert taken.arguments == {"target": "bob", "delay": sent, "text": "hi"}
@@ -193,7 +193,7 @@ def test_a_delay_counts_from_when_it_was_typed(delay: object, waited: float, sen
 
 
 def test_a_delay_counts_from_when_it_was_typed_though_it_is_confirmed_later() -> None:
-    commands = Outbound()
+    commands = SendQueue()
     commands.add("a", "send_delayed", {"delay": "1h"}, 0, 0)
     commands.go_on(600)
     commands.confirm(None, 600)
@@ -204,7 +204,7 @@ def test_a_delay_counts_from_when_it_was_typed_though_it_is_confirmed_later() ->
 
 
 def test_messages_pass_a_file_that_is_under_way() -> None:
-    commands = Outbound()
+    commands = SendQueue()
     for number in range(IN_FLIGHT_MAX):
         commands.add(f"f{number}", "send_file", {"name": "a", "size": 1}, 0, 0)
     assert len(commands.take(0)) == IN_FLIGHT_MAX
@@ -225,7 +225,7 @@ def test_where_it_goes_and_what_it_says() -> None:
 
 
 def test_a_file_that_was_coming_for_long_is_not_held_for_a_short_loss() -> None:
-    commands = Outbound()
+    commands = SendQueue()
     commands.add("a", "send_file", {"name": "a", "size": 1}, 0, 0)
     commands.take(0)
     commands.opened("a")

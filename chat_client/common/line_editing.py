@@ -30,7 +30,7 @@ from prompt_toolkit.layout.utils import explode_text_fragments
 from prompt_toolkit.utils import _CHAR_SIZES_CACHE
 from wcwidth import grapheme_boundary_before, iter_graphemes
 
-from chat_client.common.cells import glyphs
+from chat_client.common.cells import glyphs, safe
 from chat_client.common.completion import Known, complete
 from chat_client.common.key_decoder import FOCUS_IN, FOCUS_OUT, REPLACEMENT, Keyboard, name
 from chat_client.sdk.typed_line import secret_from
@@ -213,7 +213,7 @@ class Candidates(Completer):
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         for each in complete(document.text_before_cursor, self._known()):
-            yield Completion(each.text, -each.replaces, display=each.shows, display_meta=each.hint)
+            yield Completion(each.text, -each.replaces, display=safe(each.shows), display_meta=safe(each.hint))
 
 
 def set_keys(

@@ -4,6 +4,7 @@ The forms are those of the server's table, so that one list completes all. A fun
 full screen and --plain implement; it may raise ChatError, which is shown there. ARCHITECTURE.md shows how to add one.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -19,59 +20,88 @@ from chat_server.protocol.connection import CommandForm
 Task = Coroutine[Any, Any, None] | None  # what takes its time; None: it is done
 
 
-class FrontEnd:
+class FrontEnd(ABC):
     """What a local command may ask of where it was typed. What a front end lacks it refuses in one line."""
 
     @property
+    @abstractmethod
     def commands(self) -> Sequence[CommandForm]:
-        """All that there are here, once the server has told its own."""
-        raise NotImplementedError
+        """The commands that there are here, once the server has told its own."""
 
     @property
-    def outgoing(self) -> Sequence[Outgoing]:
-        """What waits to be sent."""
-        raise NotImplementedError
+    @abstractmethod
+    def unsent(self) -> Sequence[tuple[str, Outgoing]]:
+        """What waits to be sent, each with its chat."""
 
+    @abstractmethod
     def answer(self, answer: Answer) -> None:
         """Show what a command has done, and what it lists."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ask_server(self, line: str) -> Task:
         """Have the server execute this line."""
-        raise NotImplementedError
 
-    def open_chat(self, name: str) -> Task:
-        raise NotImplementedError
+    @abstractmethod
+    def open_chat(self, name: str) -> Task: ...
 
+    @abstractmethod
     def pick_chat(self) -> Task:
         """Let the user choose the chat to open."""
-        raise NotImplementedError
 
-    def show_keys(self) -> Task:
-        raise NotImplementedError
+    @abstractmethod
+    def open_next_chat(self, by: int) -> Task:
+        """Open the chat that stands so many places further in the list of chats."""
 
-    def reconnect(self) -> Task:
-        raise NotImplementedError
+    @abstractmethod
+    def open_last_chat(self) -> Task:
+        """Open the chat that was open before this one."""
 
+    @abstractmethod
+    def open_unread_chat(self) -> Task: ...
+
+    @abstractmethod
+    def show_first_unread(self) -> Task:
+        """Scroll the open chat to its first unread message."""
+
+    @abstractmethod
+    def show_keys(self) -> Task: ...
+
+    @abstractmethod
+    def copy(self, message_id: int) -> Task:
+        """Put the text of a message into the clipboard."""
+
+    @abstractmethod
+    def toggle_mouse(self) -> Task:
+        """Give the mouse to the terminal, or take it back."""
+
+    @abstractmethod
+    def toggle_sides(self) -> Task: ...
+
+    @abstractmethod
+    def redraw(self) -> Task: ...
+
+    @abstractmethod
+    def reconnect(self) -> Task: ...
+
+    @abstractmethod
     def confirm(self) -> Task:
         """Send what is held."""
-        raise NotImplementedError
 
+    @abstractmethod
     def discard(self) -> Task:
         """Throw away what is held."""
-        raise NotImplementedError
 
-    def send_file(self, target: str, path: str) -> Task:
-        raise NotImplementedError
+    @abstractmethod
+    def send_file(self, target: str, path: str) -> Task: ...
 
-    def get_file(self, file_id: int, name: str | None, opens: bool) -> Task:
-        raise NotImplementedError
+    @abstractmethod
+    def get_file(self, file_id: int, name: str | None, opens: bool) -> Task: ...
 
-    def cancel_transfers(self) -> Task:
-        raise NotImplementedError
+    @abstractmethod
+    def cancel_transfers(self) -> Task: ...
 
-    def leave(self) -> Task:
-        raise NotImplementedError
+    @abstractmethod
+    def leave(self) -> Task: ...
 
 
 class LocalCommand(Struct, frozen=True):
@@ -135,12 +165,37 @@ def _open(front_end: FrontEnd, chat: str | None = None) -> Task:
     return front_end.pick_chat() if chat is None else front_end.open_chat(chat)
 
 
+@local_command("/next", "opens the next chat of the list", "/next")
+def _next(front_end: FrontEnd) -> Task:
+    return front_end.open_next_chat(1)
+
+
+@local_command("/previous", "opens the chat before this one in the list", "/previous")
+def _previous(front_end: FrontEnd) -> Task:
+    return front_end.open_next_chat(-1)
+
+
+@local_command("/last", "opens the chat that was open before this one", "/last")
+def _last(front_end: FrontEnd) -> Task:
+    return front_end.open_last_chat()
+
+
+@local_command("/unread", "opens the next unread chat, mentions first", "/unread")
+def _unread(front_end: FrontEnd) -> Task:
+    return front_end.open_unread_chat()
+
+
+@local_command("/first_unread", "shows the first unread message of this chat", "/first_unread")
+def _first_unread(front_end: FrontEnd) -> Task:
+    return front_end.show_first_unread()
+
+
 # ---- what is sent
 
 
 @local_command("/waiting", "lists what waits to be sent", "/waiting")
 def _waiting(front_end: FrontEnd) -> None:
-    front_end.answer(wording.waiting(front_end.outgoing))
+    front_end.answer(wording.waiting(front_end.unsent))
 
 
 @local_command("/confirm", "sends what is held because it is old", "/confirm")
@@ -191,9 +246,29 @@ def _cancel(front_end: FrontEnd) -> Task:
 # ---- the terminal and the connection
 
 
+@local_command("/copy <id>", "copies the text of a message", "/copy 42", argument("id", "id"))
+def _copy(front_end: FrontEnd, id: str) -> Task:
+    return front_end.copy(_number(id, "copy"))
+
+
 @local_command("/keys", "shows all keys", "/keys")
 def _keys(front_end: FrontEnd) -> Task:
     return front_end.show_keys()
+
+
+@local_command("/sides", "folds the sides away, and back", "/sides")
+def _sides(front_end: FrontEnd) -> Task:
+    return front_end.toggle_sides()
+
+
+@local_command("/mouse", "gives the mouse to the terminal, and takes it back", "/mouse")
+def _mouse(front_end: FrontEnd) -> Task:
+    return front_end.toggle_mouse()
+
+
+@local_command("/redraw", "draws the screen anew", "/redraw")
+def _redraw(front_end: FrontEnd) -> Task:
+    return front_end.redraw()
 
 
 @local_command("/reconnect", "tries to connect at once", "/reconnect")

@@ -57,7 +57,9 @@ class Attention:
             case Invited() if self._is_live:
                 return self._paced(Call("invitation", short(f"{event.by} invites you to {event.chat}")), elapsed)
             case Message():
-                is_new, self._newest = event.id > self._newest, max(self._newest, event.id)
+                # Where nothing was said before, an old message that changes has a `seq` past its id.
+                is_new = event.id > self._newest and (self._newest > 0 or event.seq == event.id)
+                self._newest = max(self._newest, event.id)
                 if is_new and self._is_live and not watched and calls(event, me) and event.chat not in self._muted:
                     return self._paced(notification(event), elapsed)
         return None

@@ -95,6 +95,10 @@ class Transfers:
             raise Refused("bad_argument", "no file is on its way")
         for key in uploads:
             self._chat.discard(key)
+        self.stop()
+
+    def stop(self) -> None:
+        """End what is being fetched. Uploads end with the chat."""
         for task in self._fetching.values():
             task.cancel()
 

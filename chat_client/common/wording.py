@@ -161,9 +161,9 @@ def unsent(command: Outgoing) -> str:
     return _line(f"{fate}: {short(command.told)}")
 
 
-def waiting(commands: Iterable[Outgoing]) -> Answer:
-    """What `/waiting` lists."""
-    items = tuple(_line(f"{each.state}: {each.target or each.verb}: {short(each.told)}") for each in commands)
+def waiting(unsent: Iterable[tuple[str, Outgoing]]) -> Answer:
+    """What `/waiting` lists: the commands that wait, each with its chat."""
+    items = tuple(_line(f"{chat}: {short(command.told)} ({command.state})") for chat, command in unsent)
     return Answer(f"{len(items)} waiting to be sent" if items else NOTHING_WAITS, items)
 
 

@@ -308,8 +308,8 @@ class Plain(FrontEnd):
         return with_local(self._chat.commands)
 
     @property
-    def outgoing(self) -> list[Outgoing]:
-        return self._chat.outgoing
+    def unsent(self) -> list[tuple[str, Outgoing]]:
+        return [(command.target or command.verb, command) for command in self._chat.outgoing]
 
     def answer(self, answer: Answer) -> None:
         self._say(lines.answer(answer))
@@ -342,6 +342,24 @@ class Plain(FrontEnd):
 
     def open_last_chat(self) -> Task:
         return self.open_chat(self._last)
+
+    def open_unread_chat(self) -> Task:
+        raise _lacking("all is shown here as it comes; /status tells what is unread")
+
+    def show_first_unread(self) -> Task:
+        raise _lacking("nothing scrolls here; /history <chat> shows what was said")
+
+    def copy(self, message_id: int) -> Task:
+        raise _lacking("there is no clipboard here; the terminal's own selection copies")
+
+    def toggle_mouse(self) -> Task:
+        raise _lacking("the mouse is always the terminal's here")
+
+    def toggle_sides(self) -> Task:
+        raise _lacking("there is one column here, and nothing at its sides")
+
+    def redraw(self) -> Task:
+        raise _lacking("there is nothing to draw here; Ctrl-L clears the terminal")
 
     def show_keys(self) -> None:
         self._note("info", KEYS)
@@ -388,6 +406,10 @@ class Plain(FrontEnd):
     def _refuse(self, error: ChatError | OSError) -> None:
         self._fail(of_line(error))
         self._note("error", wording.coded_reason(error))
+
+
+def _lacking(words: str) -> Refused:
+    return Refused("bad_argument", words)
 
 
 async def _stop(*tasks: asyncio.Task[None]) -> None:

@@ -9,37 +9,34 @@ import contextlib
 import gc
 import os
 import signal
-import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from functools import partial
-from itertools import count
-from pathlib import Path
 from typing import Any
 
-from chat_client.common.cells import safe
+from chat_client.common import typed_lines, wording
 from chat_client.common.completion import Known, usage
-from chat_client.common.desktop import open_file
-from chat_client.common.file_paths import entries, typed_path
+from chat_client.common.file_paths import entries
 from chat_client.common.input_history import InputHistory
 from chat_client.common.line_editing import Candidates, HiddenSecrets
 from chat_client.common.local_commands import with_local
+from chat_client.common.recency import Recent
 from chat_client.common.suspension import Suspension
+from chat_client.common.transfers import Transfers
+from chat_client.common.typed_lines import AskServer
 from chat_client.exit_status import ExitStatus, of_signal
 from chat_client.faults import Faults
 from chat_client.sdk import clock
-from chat_client.sdk.chat import Chat
-from chat_client.sdk.errors import ChatError, Disconnected
+from chat_client.sdk.chat import Chat, Returned
+from chat_client.sdk.errors import ChatError
 from chat_client.sdk.events import Connected, Outgoing
-from chat_client.sdk.transfers import Progress
 from chat_client.settings import Settings
 from chat_client.tui.state import effects as e
 from chat_client.tui.state.incoming import handle
-from chat_client.tui.state.items import MessageItem, excerpt
 from chat_client.tui.state.notes import note
 from chat_client.tui.state.read_tracking import Drawn
 from chat_client.tui.state.replies import take_answer, take_refusal
-from chat_client.tui.state.roster import recent_speakers
-from chat_client.tui.state.screen_state import ScreenState, Transfer
+from chat_client.tui.state.requests import Purpose
+from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.terminal_events import drawn, focus, tick
 from chat_client.tui.terminal.background import BackgroundQuery
 from chat_client.tui.terminal.terminal import Terminal
@@ -51,7 +48,6 @@ DRAWING_SHARE_MAX = 0.4  # of the time
 TICK_SECONDS = 0.25
 EVENTS_AT_ONCE_MAX = 100  # between two looks at the keyboard
 LAST_SECONDS_MAX = 2.0  # for what is still on its way when one leaves
-COMPLETED_MESSAGES_MAX = 100
 
 
 class App:
@@ -81,10 +77,9 @@ class App:
         self._faults = Faults(settings.data_dir, self._tell_fault)
         self._suspension = Suspension(self._view.app, self._terminal.begin, self._terminal.end)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._transfers: dict[int, asyncio.Task[None]] = {}
-        self._uploads: dict[str, int] = {}  # by the keys of what was sent
-        self._pasted: list[tempfile.TemporaryDirectory[str]] = []  # sent as files; each goes with the client
-        self._numbers = count(1)
+        self._recent = Recent()
+        self._transfers = Transfers(chat, settings.downloads, lambda transfer: self._draw_soon())
+        self.screen.transfers = self._transfers.under_way
         self._drawn_at = self._draw_seconds = 0.0
         self._drawing: asyncio.TimerHandle | None = None
         self._view.app.before_render += lambda app: self._drawing_begins()
@@ -105,8 +100,8 @@ class App:
         except EOFError:  # the terminal has gone
             return of_signal(signal.SIGHUP)
         finally:
-            for task in (ticking, *self._transfers.values()):
-                task.cancel()
+            ticking.cancel()
+            self._transfers.stop()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_SECONDS_MAX):
                     await self._chat.close()
@@ -129,10 +124,11 @@ class App:
         async for event in self._chat:
             with self._faults.told():
                 handle(self.screen, event, self._now(), answered=self._chat.is_own)
+                self._recent.note(event, self._chat.user)
             if isinstance(event, Connected):
                 self._learn()
-            if isinstance(event, Outgoing) and event.state not in ("waiting", "held"):
-                self._over(self._uploads.pop(event.key, None))
+            if isinstance(event, Outgoing):
+                self._transfers.settle(event)
             self._carry_out()
             self._draw_soon()
             done += 1
@@ -202,41 +198,28 @@ class App:
 
     def _known(self) -> Known:
         """What Tab completes to."""
-        screen = self.screen
-        said = [
-            item.message
-            for item in reversed(screen.feed.items[-COMPLETED_MESSAGES_MAX:])
-            if isinstance(item, MessageItem)
-        ]
-        me, chats = screen.session.user, screen.chats
-        users = dict.fromkeys([*recent_speakers([chats.open], me), *recent_speakers(chats.by_name.values(), me)])
-        users |= dict.fromkeys(user for user in screen.roster.online if user != screen.session.user)
-        return Known(
-            commands=screen.session.commands,
-            users=list(users),
-            chats=list(dict.fromkeys([screen.chats.open_name, *screen.chats.by_name, *screen.roster.invitations])),
-            messages=[(m.id, safe(f"{m.from_}: {excerpt(m.text or '')[:60]}")) for m in said if not m.deleted],
-            files=[(m.file.id, safe(m.file.name)) for m in said if m.file is not None],
-            paths=entries,
-        )
+        return self._recent.known(self._chat.commands, self.screen.chats.open_name, self._chat.user, entries)
 
-    # ---- what the model wants
+    # ---- what the state wants
 
     def _carry_out(self) -> None:
         wanted, self.screen.effects = self.screen.effects, []
         for effect in wanted:
             with self._faults.told():  # each by itself: those behind a fault are still carried out
-                self._do(effect)
+                try:
+                    self._do(effect)
+                except (ChatError, OSError) as error:
+                    self._note_error(getattr(effect, "chat", self.screen.chats.open_name), error)
 
     def _do(self, effect: e.Effect) -> None:
         line = self._view.line
         match effect:
-            case e.Ask():
-                self._spawn(self._ask(effect))
-            case e.Run():
-                self._run_line(effect)
-            case e.Post():
-                self._post(effect.verb, effect.arguments)
+            case e.Ask(verb, arguments, why):
+                self._spawn(self._ask(verb, self._chat.command(verb, **arguments), why))
+            case e.Run(typed, why):
+                self._run_line(typed, why)
+            case e.Post(verb, arguments):
+                self._show_outgoing(self._chat.post(verb, **arguments))
             case e.Confirm():
                 self._chat.confirm()
             case e.Discard():
@@ -245,143 +228,68 @@ class App:
                 self._chat.reconnect()
             case e.Attention() if self._settings.notify:
                 self._terminal.attention(effect.title, effect.body)
-            case e.SetText():
+            case e.SetText(text):
                 line.reset()
-                line.insert_text(effect.text)
-            case e.InsertText():
-                line.insert_text(effect.text)
-            case e.Copy():
-                self._terminal.copy(effect.text)
-            case e.SendText():
-                self._send_text(effect)
-            case e.SendFile():
-                self._send_file(effect)
-            case e.GetFile():
-                self._receive_file(effect)
+                line.insert_text(text)
+            case e.InsertText(text):
+                line.insert_text(text)
+            case e.Copy(text):
+                self._terminal.copy(text)
+            case e.SendText(target, text):
+                self._show_outgoing(self._transfers.send_text(target, text))
+            case e.SendFile(_, target, path):
+                self._show_outgoing(self._transfers.send(target, path))
+            case e.GetFile(chat, id, name, opens):
+                fetching = self._transfers.fetch(id, name, opens, partial(note, self.screen, chat))
+                self._spawn(self._guarded(fetching, chat))
             case e.CancelTransfers():
-                self._cancel_transfers()
+                self._transfers.cancel()
+            case e.Redraw():
+                self._view.app.renderer.clear()
             case e.Leave() if self._view.app.is_running:
                 self._view.app.exit(result=ExitStatus.DONE)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._faults.watch(task)
-        return task
-
-    async def _ask(self, effect: e.Ask) -> None:
-        try:
-            returned = await self._chat.command(effect.verb, **effect.arguments)
-        except ChatError as error:
-            take_refusal(self.screen, effect.why, error, self._now())
-        else:
-            take_answer(self.screen, effect.why, effect.verb, returned.lines, returned.reply, self._now())
-        self._show()
 
     def _show(self) -> None:
         """Drawn at once, as what a key does: somebody waits for it."""
         self._carry_out()
         self._view.app.invalidate()
 
-    def _run_line(self, effect: e.Run) -> None:
-        typed = self._chat.typed(effect.line)
-        if typed is not None and typed.sends:
-            self._post(typed.verb, typed.arguments)
-        elif typed is not None:
-            self._spawn(self._ask(e.Ask(typed.verb, typed.arguments, effect.why)))
-        else:
-            self._spawn(self._line(effect))
+    def _show_outgoing(self, command: Outgoing) -> None:
+        handle(self.screen, command, self._now())
 
-    async def _line(self, effect: e.Run) -> None:
-        """The server knows what is wrong with it."""
-        try:
-            returned = await self._chat.line(effect.line.replace("\n", " "))
-        except ChatError as error:
-            take_refusal(self.screen, effect.why, error, self._now())
+    def _run_line(self, line: str, why: Purpose) -> None:
+        command = typed_lines.server_command(line, self.screen.session.commands)
+        if isinstance(command, AskServer):
+            self._spawn(self._ask(command.verb, typed_lines.ask(self._chat, command), why))
         else:
-            verb = effect.line[1:].split(" ", 1)[0]
-            take_answer(self.screen, effect.why, verb, returned.lines, returned.reply, self._now())
+            self._show_outgoing(self._chat.post(command.verb, **command.arguments))
+
+    async def _ask(self, verb: str, returning: Awaitable[Returned], why: Purpose) -> None:
+        try:
+            returned = await returning
+        except ChatError as error:
+            take_refusal(self.screen, why, error, self._now())
+        else:
+            for event in returned.lines:
+                self._recent.note(event, self._chat.user)
+            self._recent.note(returned.reply)
+            take_answer(self.screen, why, verb, returned.lines, returned.reply, self._now())
         self._show()
 
-    def _post(self, verb: str, arguments: dict[str, Any]) -> None:
-        try:
-            handle(self.screen, self._chat.post(verb, **arguments), self._now())
-        except Disconnected as error:
-            note(self.screen, self.screen.chats.open_name, "error", str(error))
-
-    # ---- files
-
-    def _send_file(self, effect: e.SendFile) -> None:
-        """It waits in line with the messages; the bar shows it when its bytes are on their way."""
-        number, path = next(self._numbers), typed_path(effect.path)
-        try:
-            command = self._chat.post_file(effect.target, path, progress=self._progress(number, path.name))
-        except ChatError as error:
-            note(self.screen, effect.chat, "error", str(error))
-        except OSError as error:
-            note(self.screen, effect.chat, "error", f"{path.name}: {error.strerror or error}")
-        else:
-            self._uploads[command.key] = number
-            handle(self.screen, command, self._now())
-
-    def _send_text(self, effect: e.SendText) -> None:
-        try:
-            folder = tempfile.TemporaryDirectory(prefix="chat-client-")  # of mode 0700
-            self._pasted.append(folder)
-            path = Path(folder.name) / "pasted.txt"
-            path.write_text(effect.text, encoding="utf-8", errors="replace")
-        except OSError as error:
-            note(self.screen, effect.target, "error", f"the text cannot be made a file: {error.strerror or error}")
-        else:
-            self._send_file(e.SendFile(effect.target, effect.target, str(path)))
-
-    def _receive_file(self, effect: e.GetFile) -> None:
-        number = next(self._numbers)
-        self.screen.transfers[number] = Transfer(f"file {effect.id}", sending=False)
-        task = self._transfers[number] = self._spawn(self._guarded(self._get_file(effect, number), effect))
-        task.add_done_callback(partial(self._over, number))
-
-    def _over(self, number: int | None, task: asyncio.Task[None] | None = None) -> None:
-        if number is not None:
-            self.screen.transfers.pop(number, None)
-            self._transfers.pop(number, None)
-            self._draw_soon()
-
-    def _cancel_transfers(self) -> None:
-        for key in list(self._uploads):
-            self._chat.discard(key)
-        for task in self._transfers.values():
-            task.cancel()
-
-    async def _guarded(self, work: Coroutine[Any, Any, None], effect: e.GetFile) -> None:
+    async def _guarded(self, work: Awaitable[None], chat: str) -> None:
+        """What goes wrong is noted in the chat."""
         try:
             await work
-        except asyncio.CancelledError:
-            note(self.screen, effect.chat, "info", f"file {effect.id}: cancelled")
-            raise
-        except ChatError as error:
-            note(self.screen, effect.chat, "error", str(error))
-        except OSError as error:
-            note(self.screen, effect.chat, "error", f"file {effect.id}: {error.strerror or error}")
+        except (ChatError, OSError) as error:
+            self._note_error(chat, error)
+        finally:
+            self._draw_soon()
 
-    def _progress(self, number: int, sending: str = "") -> Callable[[Progress], None]:
-        """`sending`: the file's name."""
-
-        def come(progress: Progress) -> None:
-            if sending:
-                self.screen.transfers.setdefault(number, Transfer(sending, sending=True))
-            if (transfer := self.screen.transfers.get(number)) is not None:
-                transfer.done, transfer.size = progress.done, progress.size
-                transfer.rate, transfer.left = progress.rate, progress.left
-                self._draw_soon()
-
-        return come
-
-    async def _get_file(self, effect: e.GetFile, number: int) -> None:
-        path = await self._chat.get_file(
-            effect.id, self._settings.downloads, name=effect.path, progress=self._progress(number)
-        )
-        note(self.screen, effect.chat, "done", f"saved: {path}")
-        if effect.open:
-            open_file(path)
+    def _note_error(self, chat: str, error: Exception) -> None:
+        note(self.screen, chat, "error", wording.reason(error))

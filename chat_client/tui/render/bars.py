@@ -3,19 +3,20 @@
 from datetime import tzinfo
 from math import ceil
 
+from chat_client.common import wording
 from chat_client.common.cells import Fragment, cut, fit, row_width, safe, width
+from chat_client.common.transfers import Transfer
 from chat_client.sdk.events import Connected, Connecting, Ended, Lost
 from chat_client.tui.render.geometry import Geometry
 from chat_client.tui.render.row import Row
 from chat_client.tui.render.side_panels import badge, count
 from chat_client.tui.render.times import moment, seconds
 from chat_client.tui.state.composer import ComposeTarget
-from chat_client.tui.state.screen_state import ScreenState, Transfer
-from chat_server.protocol.file_names import size_told
+from chat_client.tui.state.screen_state import ScreenState
 from chat_server.protocol.messages import Message
 from chat_server.protocol.times import distance
 
-_METER_CELLS = 12
+_METER_CELLS = 6
 
 
 def _ends(left: list[Fragment], right: list[Fragment], columns: int) -> Row:
@@ -170,15 +171,14 @@ def _target(screen: ScreenState, target: ComposeTarget) -> list[Fragment]:
 
 
 def _transfer(transfer: Transfer) -> list[Fragment]:
-    part = transfer.done / transfer.size if transfer.size else 0.0
-    full = int(part * _METER_CELLS)
-    left = "" if transfer.left is None else f" · {distance(round(transfer.left * 1000))} left"
-    arrow = "↑" if transfer.sending else "↓"
+    progress = transfer.progress
+    full = progress.done * _METER_CELLS // progress.size if progress.size else 0
+    arrow = "↑" if transfer.is_upload else "↓"
     return [
         ("hint", f" {arrow} {fit(transfer.name, 24)} "),
         ("meter-full", "━" * full),
         ("meter", "━" * (_METER_CELLS - full)),
-        ("hint", f" {part:.0%} · {size_told(int(transfer.rate))}/s{left} "),
+        ("hint", f" {wording.progress(progress)} "),
     ]
 
 

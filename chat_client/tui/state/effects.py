@@ -20,7 +20,7 @@ class Ask(Effect, frozen=True):
 
 
 class Run(Effect, frozen=True):
-    """A line that starts with `/`, as it was typed."""
+    """A line that starts with `/`, for the server to execute; its answer comes back with `why`."""
 
     line: str
     why: TypedRequest | ResultsRequest
@@ -84,14 +84,20 @@ class SendText(Effect, frozen=True):
 
 
 class GetFile(Effect, frozen=True):
+    """What comes of it is told in the chat."""
+
     chat: str
     id: int
-    path: str | None = None
-    open: bool = False
+    name: str | None = None
+    opens: bool = False
 
 
 class CancelTransfers(Effect, frozen=True):
     pass
+
+
+class Redraw(Effect, frozen=True):
+    """Draw all of the screen anew, whatever has disturbed it."""
 
 
 class SetMouse(Effect, frozen=True):

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from chat_client.common import wording
 from chat_client.common.cells import safe
-from chat_client.common.mentions import APART_SECONDS_MIN, calls, mentions, notification
+from chat_client.common.mentions import mentions
 from chat_client.sdk.events import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept
-from chat_client.tui.state import words
 from chat_client.tui.state.effects import Attention
 from chat_client.tui.state.history import load
 from chat_client.tui.state.notes import note_quietly
@@ -27,13 +27,16 @@ Told = tuple[str, str] | None  # the chat in which it is told, and the words
 def handle(screen: ScreenState, event: AnyEvent, now: float, answered: bool = False) -> None:
     """`answered`: the user's own command has caused it here, and its answer tells it in words."""
     screen.now = now
+    watched = isinstance(event, Message) and _is_watched(screen, event)
+    if call := screen.attention.call(event, screen.session.user, screen.elapsed, watched):
+        screen.do(Attention(call.title, call.text))
     if isinstance(event, Message):
         _message(screen, event)
     elif isinstance(event, Outgoing):
         take_outgoing(screen, event)
     elif isinstance(event, TokenNotKept):
         # Over the line: the first page of the chat, which comes now, would take a note away.
-        screen.tell("error", event.told, 30.0)
+        screen.tell("error", wording.state(event, screen.elapsed), 30.0)
     elif isinstance(event, Event):
         told = _HANDLERS.get(type(event), _other)(screen, event)
         if told is not None and told[1] and not answered:
@@ -42,8 +45,8 @@ def handle(screen: ScreenState, event: AnyEvent, now: float, answered: bool = Fa
         _connection(screen, event)
 
 
-def _in_words(screen: ScreenState, chat: str, event: Event) -> Told:
-    return chat, words.of_event(event, screen.now)
+def _in_words(screen: ScreenState, chat: str, event: Event) -> tuple[str, str]:
+    return chat, wording.event(event, screen.session.user, screen.now)
 
 
 def _other(screen: ScreenState, event: Event) -> Told:
@@ -62,22 +65,18 @@ def _message(screen: ScreenState, message: Message) -> None:
             chat.mentions.add(message.id)
         chat.newest = max(chat.newest, message.id)
         return
-    watched = screen.reading.focused and screen.shows_end_of(chat)
+    watched = _is_watched(screen, message)
     is_open = chat is screen.chats.open
     if is_open and not watched and chat.new_after is None and not chat.unread and message.id > chat.newest:
         chat.new_after = chat.newest
-    is_new = chat.add(message, user)
+    chat.add(message, user)
     screen.quotes.forget(message.id)
     screen.put_into_view(message)
-    if is_new and not catching_up and not watched and not chat.muted:
-        _ring(screen, message)
 
 
-def _ring(screen: ScreenState, message: Message) -> None:
-    if calls(message, screen.session.user) and screen.elapsed - screen.rang_at >= APART_SECONDS_MIN:
-        screen.rang_at = screen.elapsed
-        call = notification(message)
-        screen.do(Attention(call.title, call.text))
+def _is_watched(screen: ScreenState, message: Message) -> bool:
+    """Whether the user sees the message come."""
+    return screen.reading.focused and screen.shows_end_of(screen.chats.chat(message.chat))
 
 
 # ---- events of the server
@@ -107,7 +106,7 @@ def _unbanned(screen: ScreenState, event: Unbanned) -> Told:
 
 
 def _delayed_sent(screen: ScreenState, event: DelayedSent) -> Told:
-    screen.tell("done", words.of_event(event, screen.now))
+    screen.tell("done", wording.event(event, screen.session.user, screen.now))
     return None
 
 
@@ -122,7 +121,6 @@ def _notice(screen: ScreenState, event: Notice) -> Told:
 def _invited(screen: ScreenState, event: Invited) -> Told:
     if event.chat not in screen.roster.invitations:
         screen.roster.invitations.append(event.chat)
-    screen.do(Attention("invitation", safe(f"{event.by} invites you to {event.chat}")))
     return _other(screen, event)
 
 
@@ -147,8 +145,7 @@ def _left(screen: ScreenState, event: Left) -> Told:
     if event.user == screen.session.user:
         screen.roster.drop_invitation(event.chat)
         _remove_chat(screen, event.chat, ask=event.by is not None or bool(screen.composer.text.strip()))
-        by = f"{event.by} removed you from" if event.by else "you are no longer in"
-        return screen.chats.open_name, f"{by} {event.chat}"
+        return _in_words(screen, screen.chats.open_name, event)
     chat = screen.chats.by_name.get(event.chat)
     if chat is None:
         return None
@@ -168,7 +165,7 @@ def _remove_chat(screen: ScreenState, name: str, ask: bool) -> None:
 def _approved(screen: ScreenState, event: Approved) -> Told:
     screen.chats.chat(event.chat)
     screen.ask("status")
-    return screen.chats.open_name, f"you are in {event.chat} now: /open {event.chat}"
+    return _in_words(screen, screen.chats.open_name, event)
 
 
 def _topic_changed(screen: ScreenState, event: TopicChanged) -> Told:
@@ -195,9 +192,10 @@ def _muted(screen: ScreenState, event: Muted) -> Told:
 
 
 def _closing(screen: ScreenState, event: Closing) -> Told:
+    told = _in_words(screen, screen.chats.open_name, event)
     if event.code == "kicked":
-        return screen.chats.open_name, event.reason
-    screen.tell("info", f"the server closes: {event.reason}")
+        return told
+    screen.tell("info", told[1])
     return None
 
 
@@ -230,7 +228,7 @@ def _connection(screen: ScreenState, event: Connecting | Connected | Lost | Ende
             chat.forget()
         screen.quotes.clear()
         screen.view = screen.composer.target = None
-        screen.tell("info", "the server was restored from an older copy: messages that you saw may be gone", 30.0)
+        screen.tell("info", wording.state(event, screen.elapsed), 30.0)
         return
     session.connection = event
     if isinstance(event, Connecting):
@@ -243,7 +241,7 @@ def _connection(screen: ScreenState, event: Connecting | Connected | Lost | Ende
             chat.requested.clear()
     if isinstance(event, Ended) and event.code != "closed":
         # In the chat, where all of it can be read; the bar has room for what to do.
-        note_quietly(screen, chats.open_name, event.why)
+        note_quietly(screen, chats.open_name, wording.state(event, screen.elapsed))
         screen.tell("error", OVER, 3600.0)
 
 

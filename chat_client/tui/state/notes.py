@@ -1,6 +1,6 @@
-"""What the client tells the user alone: notes in the chats, and the reasons of errors."""
+"""What the client tells the user alone: notes in the chats, and the answers to what was typed."""
 
-from chat_client.sdk.errors import Refused
+from chat_client.common.wording import Answer
 from chat_client.tui.state.items import NoteKind
 from chat_client.tui.state.screen_state import ScreenState
 from chat_server.protocol.times import iso
@@ -28,6 +28,9 @@ def note_quietly(screen: ScreenState, chat_name: str, text: str) -> None:
     screen.chats.chat(chat_name).feed.add_note("info", text, time_of_day(screen))
 
 
-def reason(error: Exception | None) -> str:
-    """Why something was not done, in words alone: a code is for programs."""
-    return error.text if isinstance(error, Refused) else str(error)
+def note_answer(screen: ScreenState, chat_name: str, answer: Answer) -> None:
+    """Note what a command has done, and below it what it lists."""
+    if answer.done:
+        note(screen, chat_name, "done", "\n  ".join((answer.done, *answer.items)), answer=True)
+    else:
+        note(screen, chat_name, "info", "\n".join(answer.items), answer=True)

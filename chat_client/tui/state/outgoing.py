@@ -4,12 +4,12 @@ from typing import Any
 
 from msgspec import structs
 
+from chat_client.common import wording
 from chat_client.common.cells import safe
 from chat_client.sdk.events import Outgoing
-from chat_client.tui.state import words
 from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.items import UnsentItem
-from chat_client.tui.state.notes import note_quietly, reason
+from chat_client.tui.state.notes import note_quietly
 from chat_client.tui.state.screen_state import ScreenState, Unsent
 from chat_server.protocol.files import Upload
 from chat_server.protocol.messages import Message, Sent
@@ -29,7 +29,7 @@ def take_outgoing(screen: ScreenState, command: Outgoing) -> None:
     screen.unsent.pop(command.key, None)
     chat.feed.unsent.pop(command.key, None)
     if command.state == "discarded" and command.verb == "send_file":
-        note_quietly(screen, screen.chats.open_name, f"{safe(command.told)}: cancelled")
+        note_quietly(screen, screen.chats.open_name, wording.outgoing(command, screen.now)[1])
     elif command.state == "failed":
         _show_refused(screen, chat, command, reply_to)
     elif command.state == "sent" and command.reply is not None:
@@ -39,7 +39,7 @@ def take_outgoing(screen: ScreenState, command: Outgoing) -> None:
 def _show_waiting(screen: ScreenState, chat: ChatState, command: Outgoing, reply_to: int | None) -> None:
     screen.unsent[command.key] = Unsent(chat.name, command)
     if command.error is not None:
-        screen.tell("error", f"{reason(command.error)}; it goes out again by itself")
+        screen.tell("error", wording.outgoing(command, screen.now)[1])
     unsent = chat.feed.unsent
     known = unsent.get(command.key)
     state: Any = command.state
@@ -53,7 +53,7 @@ def _show_waiting(screen: ScreenState, chat: ChatState, command: Outgoing, reply
 
 
 def _show_refused(screen: ScreenState, chat: ChatState, command: Outgoing, reply_to: int | None) -> None:
-    why = reason(command.error).removeprefix("nothing was sent: ")
+    why = wording.reason(command.error).removeprefix("nothing was sent: ")
     chat.feed.add_refused(command.key, command.told, _time(command), why, reply_to)
     if not screen.shows_end_of(chat):
         screen.tell("error", why)
@@ -66,7 +66,7 @@ def _show_sent(screen: ScreenState, chat: ChatState, command: Outgoing, reply_to
     message = _message(user, chat.name, command, reply_to)
     if message is None:
         assert command.reply is not None
-        note_quietly(screen, screen.chats.open_name, words.of_reply(command.verb, command.reply, screen.now))
+        note_quietly(screen, screen.chats.open_name, wording.outgoing(command, screen.now)[1])
         return
     chat.add(message, user)
     screen.put_into_view(message)

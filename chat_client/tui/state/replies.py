@@ -5,15 +5,15 @@ from typing import Any
 
 from msgspec import structs
 
+from chat_client.common import wording
 from chat_client.common.cells import safe
 from chat_client.sdk.errors import ChatError, Refused
 from chat_client.sdk.events import OtherReply
-from chat_client.tui.state import words
 from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.history import give_up_page, take_page
 from chat_client.tui.state.navigation import open_chat
-from chat_client.tui.state.notes import note, reason
+from chat_client.tui.state.notes import note, note_answer
 from chat_client.tui.state.quotes import quote_of
 from chat_client.tui.state.requests import (
     ChangeRequest,
@@ -28,7 +28,7 @@ from chat_client.tui.state.screen_state import ScreenState, View
 from chat_server.protocol.accounts import SignedOut
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.messages import Message
-from chat_server.protocol.people import StatusReport
+from chat_server.protocol.people import BlockSet, StatusReport
 from chat_server.protocol.rooms import ChatCreated, ChatLeft, Entering
 
 
@@ -47,7 +47,7 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
             _show_results(screen, why, messages, reply)
         case ChangeRequest():
             screen.changes.remove(why)
-            screen.tell("done", words.of_reply(verb, reply, screen.now))
+            screen.tell("done", wording.reply(reply, verb, screen.now).done)
         case TypedRequest():
             _show_typed(screen, why, verb, messages, reply)
 
@@ -60,11 +60,11 @@ def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float
         case ChangeRequest():
             screen.changes.remove(why)
             failed = "" if isinstance(error, Refused) else f"{why.verb} #{why.id}: "
-            note(screen, why.chat, "error", failed + reason(error), answer=True)
+            note(screen, why.chat, "error", failed + wording.reason(error), answer=True)
         case TypedRequest():
-            note(screen, why.chat, "error", _failed(why, error) + reason(error), answer=True)
+            note(screen, why.chat, "error", _failed(why, error) + wording.reason(error), answer=True)
         case ThreadRequest() | ResultsRequest():
-            note(screen, screen.chats.open_name, "error", reason(error))
+            note(screen, screen.chats.open_name, "error", wording.reason(error))
 
 
 def _failed(why: TypedRequest, error: ChatError) -> str:
@@ -146,7 +146,7 @@ def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: lis
         return
     # A chat that is left is gone before or after this: the answer must not go with it.
     where = "main" if isinstance(reply, ChatLeft) and reply.chat == why.chat else why.chat
-    note(screen, where, "done", words.of_reply(verb, reply, screen.now), answer=True)
+    note_answer(screen, where, wording.reply(reply, verb, screen.now))
 
 
 # ---- what an answer tells besides: the changes that it confirms come as events
@@ -155,6 +155,9 @@ def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: lis
 def _learn(screen: ScreenState, verb: str, reply: Reply) -> None:
     if isinstance(reply, StatusReport):
         _learn_status(screen, reply)
+        return
+    if isinstance(reply, BlockSet):  # invitations and requests between the two end with a block, and no event says so
+        screen.ask("status")
         return
     fields = reply.fields if isinstance(reply, OtherReply) else structs.asdict(reply)
     chat = fields.get("chat")

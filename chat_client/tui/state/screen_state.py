@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from chat_client.common.mentions import Attention
+from chat_client.common.transfers import Transfer
 from chat_client.sdk.events import Outgoing
 from chat_client.tui.state.changes import PendingChanges
 from chat_client.tui.state.chat_list import ChatList
@@ -56,17 +58,6 @@ class Unsent(Struct, frozen=True):
     command: Outgoing
 
 
-class Transfer(Struct):
-    """A file on its way."""
-
-    name: str
-    sending: bool
-    done: int = 0
-    size: int = 0
-    rate: float = 0.0  # bytes a second
-    left: float | None = None  # seconds
-
-
 class ScreenState:
     """`now` is the time of the last event or tick, in Unix seconds, for what is shown; pauses and rates go by
     `elapsed`, which never goes back. Whoever carries out `effects` empties the list."""
@@ -77,6 +68,7 @@ class ScreenState:
         self.effects: list[Effect] = []
         self.session = Session()
         self.chats = ChatList()
+        self.attention = Attention()
         self.roster = Roster()
         self.view: View | None = None
         self.dialogs = Dialogs()
@@ -86,9 +78,8 @@ class ScreenState:
         self.unsent: dict[str, Unsent] = {}  # by their keys
         self.changes = PendingChanges()
         self.quotes = Quotes()
-        self.transfers: dict[int, Transfer] = {}
+        self.transfers: dict[int, Transfer] = {}  # files whose bytes are on their way
         self.flash: Flash | None = None
-        self.rang_at = float("-inf")
         self.mouse = True
         self.side_panels = True
 

@@ -106,7 +106,7 @@ class Bindings:
         def _(event: KeyPressEvent) -> None:
             if REPLACEMENT in event.data:
                 self._screen.tell("info", NOT_UTF_8)
-            typing.pasted(self._screen, event.data)
+            typing.paste(self._screen, event.data)
             self._acted()
 
         @add("c-c", filter=~is_searching)
@@ -151,7 +151,7 @@ class Bindings:
             elif dialogs.finder is None and is_text:
                 typing.type_anyway(screen, event.data)
             elif dialogs.question is not None:
-                typing.answer(screen, False)
+                typing.answer_question(screen, False)
             self._acted()
 
         @add("enter", filter=self._in_dialog)
@@ -159,7 +159,7 @@ class Bindings:
             if dialogs.finder is not None:
                 navigation.open_found(screen, self._line.text)
             elif dialogs.question is not None:
-                typing.answer(screen, True)
+                typing.answer_question(screen, True)
             else:
                 navigation.escape(screen)
             self._acted()

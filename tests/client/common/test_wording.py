@@ -131,8 +131,8 @@ def test_what_waits() -> None:
     assert wording.unsent(command("waiting")) == "not sent: hi"
     assert wording.unsent(command("waiting", in_doubt=True)) == "it is not known whether this was sent: hi"
     assert wording.waiting([]) == Answer("nothing waits to be sent")
-    listed = ("held: @alice: hi", "waiting: @alice: file a.png")
-    waiting = wording.waiting([command("held"), command("waiting", "send_file")])
+    listed = ("@alice: hi (held)", "main: file a.png (waiting)")
+    waiting = wording.waiting([("@alice", command("held")), ("main", command("waiting", "send_file"))])
     assert waiting == Answer("2 waiting to be sent", listed)
 
 

@@ -1,11 +1,12 @@
 import pytest
 
+from chat_client.common.transfers import Transfer
 from chat_client.sdk.events import Ended
+from chat_client.sdk.transfers import Progress
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.dialogs import Question
 from chat_client.tui.state.replies import take_answer
 from chat_client.tui.state.requests import ResultsRequest, TypedRequest
-from chat_client.tui.state.screen_state import Transfer
 from chat_server.protocol.accounts import Banned
 from chat_server.protocol.messages import Found, MessagesShown
 from chat_server.protocol.rooms import ChatInfo
@@ -23,8 +24,8 @@ def test_the_title_tells_what_is_unread_elsewhere_where_the_sides_are_folded_awa
 
 def test_a_file_on_its_way_has_a_meter_and_a_speed() -> None:
     me = Me()
-    me.screen.transfers[1] = Transfer("photo.png", sending=True, done=512 << 10, size=1 << 20, rate=256 << 10, left=2)
-    assert "↑ photo.png ━━━━━━━━━━━━ 50% · 256 KiB/s · 2 s left" in me.text("bar")
+    me.screen.transfers[1] = Transfer("photo.png", True, Progress(512 << 10, 1 << 20, 256 << 10, 2))
+    assert "↑ photo.png ━━━━━━ 50 % of 1 MiB, 256 KiB/s, 2 s left" in me.text("bar")
 
 
 def test_an_end_is_told() -> None:

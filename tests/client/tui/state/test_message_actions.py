@@ -9,7 +9,7 @@ from chat_client.sdk.events import Ended, Lost
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import Ask, Post, SetText
 from chat_client.tui.state.replies import take_refusal
-from chat_client.tui.state.typing import answer, submit
+from chat_client.tui.state.typing import answer_question, submit
 from chat_server.protocol.messages import Changed, Message
 from chat_server.protocol.rooms import ChatInfo, Left
 from tests.client.people import Me, at, said
@@ -104,9 +104,9 @@ def test_what_was_typed_in_a_chat_that_is_gone_goes_to_main_only_when_that_is_sa
     assert me.screen.chats.open_name == "main"
     assert not submit(me.screen, me.screen.composer.text) and not me.wanted(Post)
     assert me.text("bar").startswith(" send this to everyone? you are not in #team any more  Enter: yes")
-    answer(me.screen, False)
+    answer_question(me.screen, False)
     assert not submit(me.screen, me.screen.composer.text) and not me.wanted(Post), "it is asked until it is said"
-    answer(me.screen, True)
+    answer_question(me.screen, True)
     (post,) = me.wanted(Post)
     assert post.arguments == {"target": "main", "text": "a secret of the team"}
     assert submit(me.screen, "from now on")
@@ -123,7 +123,7 @@ def test_who_opens_a_chat_has_said_where_it_goes() -> None:
 def test_what_is_typed_after_the_end_stays_in_the_line() -> None:
     me = ready()
     me.hear(Ended("signed_out", "the password was changed on another connection; sign in with the new one"))
-    assert "· the password was changed on another connection" in me.text()
+    assert "· the connection has ended: the password was changed on another" in me.text()
     assert "Ctrl-D leaves" in me.text("bar")
     assert not submit(me.screen, "hello") and not me.wanted(Post)
     assert me.text("bar").startswith(" not sent: the connection has ended")

@@ -1,12 +1,12 @@
 import pytest
 from msgspec import structs
 
+from chat_client.common.transfers import Transfer
 from chat_client.sdk.events import Outgoing
 from chat_client.tui.state import chat_list, message_actions, navigation
 from chat_client.tui.state.dialogs import Finder
 from chat_client.tui.state.effects import Copy, Leave, Run, SetText
 from chat_client.tui.state.replies import take_answer
-from chat_client.tui.state.screen_state import Transfer
 from chat_client.tui.state.typing import submit
 from chat_server.protocol.messages import MessagesShown, ThreadShown
 from chat_server.protocol.rooms import ChatInfo
@@ -273,6 +273,6 @@ def test_whatever_waits_is_shown_listed_and_asked_for_on_leaving(verb: str) -> N
 
 def test_a_file_is_asked_for_on_leaving_while_it_comes() -> None:
     me = ready()
-    me.screen.transfers[1] = Transfer("a", sending=False)
+    me.screen.transfers[1] = Transfer("a", is_upload=False)
     navigation.leave(me.screen)
     assert not me.wanted(Leave) and "a file is on its way" in me.text("bar")

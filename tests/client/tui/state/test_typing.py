@@ -20,8 +20,9 @@ from chat_client.tui.state.effects import (
     SendText,
     SetText,
 )
+from chat_client.tui.state.front_end import named_chat
 from chat_client.tui.state.screen_state import ScreenState
-from chat_client.tui.state.typing import answer, chat_named, pasted, submit, type_anyway
+from chat_client.tui.state.typing import answer_question, paste, submit, type_anyway
 from chat_server.protocol.help import forms
 from chat_server.protocol.messages import Expired, ThreadShown
 from chat_server.protocol.rooms import ChatInfo
@@ -32,6 +33,7 @@ def ready() -> Me:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
     me.load(said(1), said(2, "mine", who="alice"), said(3, reactions={"👍": ["alice"]}))
     me.wanted()
+    me.screen.session.commands = with_local(forms())
     return me
 
 
@@ -63,7 +65,7 @@ def test_a_text_that_is_too_long_stays_in_the_input() -> None:
         ("/send_file bob ~/my photo.png", SendFile("main", "@bob", "~/my photo.png")),
         ("/get_file #7", GetFile("main", 7, None)),
         ("/get_file 7 b.png", GetFile("main", 7, "b.png")),
-        ("/open_file 7", GetFile("main", 7, None, open=True)),
+        ("/open_file 7", GetFile("main", 7, None, opens=True)),
     ],
 )
 def test_commands_of_the_client(line: str, wanted: Effect) -> None:
@@ -78,7 +80,7 @@ def test_other_commands_are_the_servers() -> None:
     assert [effect.line for effect in me.wanted(Run)] == ["/who bob"]
 
 
-@pytest.mark.parametrize("line", ["/open", "/open #nowhere", "/search", "/thread", "/send_file bob", "/get_file x"])
+@pytest.mark.parametrize("line", ["/open a b", "/open #nowhere", "/search", "/thread", "/send_file bob", "/get_file x"])
 def test_what_is_missing_is_said(line: str) -> None:
     me = ready()
     submit(me.screen, line)
@@ -91,7 +93,7 @@ def test_chats_are_opened_by_name() -> None:
     assert me.screen.chats.open_name == "@bob"
     submit(me.screen, "/open stranger")
     assert [effect.line for effect in me.wanted(Run)] == ["/get_chat_with @stranger"]
-    assert chat_named(me.screen, "Main") == "main"
+    assert named_chat(me.screen, "Main") == "main"
 
 
 def test_history_around_an_id_is_shown_in_place() -> None:
@@ -133,7 +135,7 @@ def test_deleting_asks_first() -> None:
         message_actions.choose(me.screen, -1)
         message_actions.delete(me.screen)
         assert "delete #2 “mine”?  Enter: yes" in me.text("bar")
-        answer(me.screen, yes)
+        answer_question(me.screen, yes)
         assert [ask.verb for ask in me.wanted(Ask)] == ["delete"] * yes
         assert me.screen.is_typing and me.screen.feed.selected is None
 
@@ -206,33 +208,33 @@ def test_a_word_in_place_of_an_emoji_stays_in_the_line() -> None:
 
 def test_what_is_typed_at_a_question_is_typed() -> None:
     me = ready()
-    pasted(me.screen, "x\n" * 50)
+    paste(me.screen, "x\n" * 50)
     type_anyway(me.screen, "y")
     assert me.screen.dialogs.question is None and me.wanted() == [InsertText("y")]
 
 
 def test_a_small_paste_is_taken_and_a_big_one_asks() -> None:
     me = ready()
-    pasted(me.screen, "two\r\nlines")
+    paste(me.screen, "two\r\nlines")
     assert me.wanted() == [InsertText("two\nlines")]
-    pasted(me.screen, "x\n" * 50)
+    paste(me.screen, "x\n" * 50)
     assert not me.wanted() and "paste 51 lines, 100 characters?" in me.text("bar")
-    answer(me.screen, True)
+    answer_question(me.screen, True)
     assert me.wanted() == [InsertText("x\n" * 50)]
 
 
 def test_what_is_too_long_for_a_message_may_go_out_as_a_file() -> None:
     me = ready()
     text = "x" * (me.screen.session.text_max + 1)
-    pasted(me.screen, text)
+    paste(me.screen, text)
     assert "send a file to main?" in me.text("bar")
-    answer(me.screen, True)
+    answer_question(me.screen, True)
     assert me.wanted() == [SendText("main", text)]
     assert not submit(me.screen, text) and not me.wanted()
-    answer(me.screen, True)
+    answer_question(me.screen, True)
     assert me.wanted() == [SetText(""), SendText("main", text)]
     assert not submit(me.screen, text)
-    answer(me.screen, False)
+    answer_question(me.screen, False)
     assert not me.wanted(), "it stays in the line"
 
 
@@ -262,6 +264,7 @@ def test_a_thread_whose_beginning_is_gone_is_answered_where_it_can_be() -> None:
 
 def test_help_tells_what_there_is_here() -> None:
     me = ready()
+    me.screen.session.commands = []
     submit(me.screen, "/help")
     assert [effect.line for effect in me.wanted(Run)] == ["/help"]  # not told yet what there is
     me.screen.session.commands = with_local(forms())
@@ -281,4 +284,4 @@ def test_a_long_answer_is_shown_from_its_beginning_on() -> None:
     submit(me.screen, "/help")
     assert me.rows()[0].split()[:2] == ["·", "Chats:"] and "newer below" in me.text("bar")
     navigation.escape(me.screen)
-    assert "F1 shows the keys" in me.text()
+    assert "/keys shows the keys" in me.text()

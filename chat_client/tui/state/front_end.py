@@ -1,0 +1,119 @@
+"""What local commands ask of the full screen: changes of its state, and effects."""
+
+from collections.abc import Sequence
+
+from chat_client.common.cells import safe
+from chat_client.common.local_commands import FrontEnd
+from chat_client.common.wording import Answer
+from chat_client.sdk.errors import Refused
+from chat_client.sdk.events import Outgoing, chat_name
+from chat_client.tui.state import navigation
+from chat_client.tui.state.dialogs import KeysPage
+from chat_client.tui.state.effects import (
+    CancelTransfers,
+    Confirm,
+    Copy,
+    Discard,
+    GetFile,
+    Reconnect,
+    Redraw,
+    Run,
+    SendFile,
+)
+from chat_client.tui.state.notes import note_answer
+from chat_client.tui.state.requests import TypedRequest
+from chat_client.tui.state.screen_state import ScreenState
+from chat_server.protocol.connection import CommandForm
+
+
+class ScreenFrontEnd(FrontEnd):
+    def __init__(self, screen: ScreenState) -> None:
+        self._screen = screen
+
+    @property
+    def commands(self) -> Sequence[CommandForm]:
+        return self._screen.session.commands
+
+    @property
+    def unsent(self) -> Sequence[tuple[str, Outgoing]]:
+        return [(unsent.chat, unsent.command) for unsent in self._screen.unsent.values()]
+
+    def answer(self, answer: Answer) -> None:
+        note_answer(self._screen, self._screen.chats.open_name, answer)
+
+    def ask_server(self, line: str) -> None:
+        self._screen.do(Run(line, TypedRequest(self._screen.chats.open_name, safe(line))))
+
+    def open_chat(self, name: str) -> None:
+        screen = self._screen
+        name = named_chat(screen, name)
+        if name in screen.chats.by_name or name[1:] in screen.roster.online:
+            navigation.open_chat(screen, name)
+        elif name.startswith("@"):
+            self.ask_server(f"/get_chat_with {name}")  # a stranger: the server knows whether there is one
+        else:
+            raise Refused("unknown_chat", f"you are in no chat {safe(name)}; Ctrl-K shows yours")
+
+    def pick_chat(self) -> None:
+        navigation.open_finder(self._screen)
+
+    def open_next_chat(self, by: int) -> None:
+        navigation.open_next(self._screen, by, "")
+
+    def open_last_chat(self) -> None:
+        navigation.open_chat(self._screen, self._screen.chats.previous_name)
+
+    def open_unread_chat(self) -> None:
+        navigation.open_unread(self._screen, "")
+
+    def show_first_unread(self) -> None:
+        navigation.show_first_unread(self._screen)
+
+    def show_keys(self) -> None:
+        self._screen.dialogs.keys_page = KeysPage()
+
+    def copy(self, message_id: int) -> None:
+        message = self._screen.message(message_id)
+        if message is None or not message.text:
+            raise Refused("unknown_message", f"there is no text of #{message_id} here; /history shows older messages")
+        self._screen.do(Copy(message.text))
+        self._screen.tell("done", f"copied the text of #{message_id}")
+
+    def toggle_mouse(self) -> None:
+        navigation.toggle_mouse(self._screen)
+
+    def toggle_sides(self) -> None:
+        navigation.toggle_sides(self._screen)
+
+    def redraw(self) -> None:
+        self._screen.do(Redraw())
+
+    def reconnect(self) -> None:
+        self._screen.do(Reconnect())
+
+    def confirm(self) -> None:
+        self._screen.do(Confirm())
+
+    def discard(self) -> None:
+        self._screen.do(Discard())
+
+    def send_file(self, target: str, path: str) -> None:
+        screen = self._screen
+        screen.do(SendFile(screen.chats.open_name, named_chat(screen, target), path))
+
+    def get_file(self, file_id: int, name: str | None, opens: bool) -> None:
+        self._screen.do(GetFile(self._screen.chats.open_name, file_id, name, opens))
+
+    def cancel_transfers(self) -> None:
+        self._screen.do(CancelTransfers())
+
+    def leave(self) -> None:
+        navigation.leave(self._screen)
+
+
+def named_chat(screen: ScreenState, name: str) -> str:
+    """The chat that a typed name means: `main`, `#team`, `@bob`; a bare name is a user's."""
+    for known in (*screen.chats.by_name, *(f"@{user}" for user in screen.roster.online)):
+        if known.casefold() in (name.casefold(), f"@{name}".casefold()):
+            return known
+    return chat_name(name)

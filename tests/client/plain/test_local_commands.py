@@ -1,0 +1,110 @@
+"""The local commands in one column: each does something, or says in one line why it cannot."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chat_client.common.local_commands import LOCAL
+from chat_client.plain.front_end import Plain
+from chat_client.sdk.chat import Returned
+from chat_client.sdk.errors import Refused
+from chat_client.sdk.events import Connected, Outgoing
+from chat_server.protocol.accounts import SignedIn
+from chat_server.protocol.help import forms
+from chat_server.protocol.messages import Message, Talking
+from tests.client.plain.test_front_end import Lines
+
+SIGNED_IN = SignedIn("alice", False, 1, "h", [], [], [])
+
+
+class RecordingChat:
+    """A chat that does nothing but note what is asked of it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.state, self.user, self.commands = Connected("a:1", SIGNED_IN, False), "alice", forms()
+        self.limits: dict[str, Any] = {"text_max": 4096}
+        self.outgoing: list[Outgoing] = []
+        self.is_own = False
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments, **named: self.asked.append(name)
+
+    async def command(self, verb: str, **arguments: Any) -> Returned:
+        self.asked.append(f"{verb} {arguments}")
+        return Returned([], Talking(arguments.get("target")))
+
+    def post_file(self, target: str, path: Path, progress: object) -> Outgoing:
+        self.asked.append(f"post_file {target} {path.name}")
+        return Outgoing("k", "send_file", {"target": target, "name": path.name}, 0)
+
+    async def get_file(self, file_id: int, folder: Path, **named: Any) -> Path:
+        self.asked.append(f"get_file {file_id}")
+        return folder / "a.png"
+
+
+class Column:
+    def __init__(self, folder: Path) -> None:
+        self.chat, self.source = RecordingChat(), Lines()
+        self.plain = Plain(self.chat, folder, self.source.write)  # type: ignore[arg-type]
+
+    async def type(self, *lines: str) -> list[str]:
+        """What is said to these lines."""
+        self.source.said.clear()
+        self.source._lines = tuple(("", line) for line in lines)
+        self.source.said.append("")  # nothing is awaited
+        await self.plain._type(self.source)
+        await self.plain._send_last(1)
+        return self.source.said[1:]
+
+
+@pytest.fixture
+def column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Column:
+    def open_file(path: Path) -> None:
+        raise Refused("bad_argument", f"opened {path.name}")
+
+    monkeypatch.setattr("chat_client.common.transfers.open_file", open_file)
+    return Column(tmp_path)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in LOCAL if verb != "quit"])
+async def test_every_local_command_does_something_or_says_why_not(column: Column, verb: str) -> None:
+    said = await column.type(LOCAL[verb].form.example)
+    assert said or column.chat.asked
+    refusals = [line for line in said if line.startswith("- ")]
+    assert len(refusals) <= 1 and all("usage" not in line for line in refusals)
+
+
+async def test_quit_leaves(column: Column) -> None:
+    assert await column.type("/quit", "never said") == [] and column.chat.asked == []
+
+
+@pytest.mark.parametrize("verb", ["unread", "first_unread", "copy", "mouse", "sides", "redraw", "cancel"])
+async def test_what_one_column_lacks_it_says_in_one_line(column: Column, verb: str) -> None:
+    (line,) = await column.type(LOCAL[verb].form.example)
+    assert line.startswith("- bad_argument: ")
+
+
+async def test_moving_between_chats(column: Column) -> None:
+    """As in the full screen: the list is main, the private chats, those of two."""
+    for chat in ("@bob", "#team"):
+        column.plain._recent.note(Message(1, 1, chat, "bob", "2026-11-21T12:00:00.000Z", "hi"))
+    opened = []
+    for line in ("/next", "/next", "/next", "/previous", "/last", "/open main"):
+        await column.type(line)
+        opened.append(column.plain.open)
+    assert opened == ["#team", "@bob", "main", "@bob", "main", "main"]
+    assert await column.type("/open") == ["- bad_argument: which chat? /open <chat>: main, #team, @bob"]
+
+
+async def test_help_tells_what_there_is_here(column: Column) -> None:
+    said = await column.type("/help")
+    assert any(line.startswith("  Write: /send_all") for line in said)
+    assert any(line.startswith("  Client: /open") for line in said)
+    assert (await column.type("/help /open"))[0] == "  /open <chat>"
+
+
+async def test_what_waits_is_listed(column: Column) -> None:
+    column.chat.outgoing = [Outgoing("k", "send", {"target": "bob", "text": "hi"}, 0, "held")]
+    assert await column.type("/waiting") == ["  @bob: hi (held)", "+ 1 waiting to be sent"]

@@ -1,0 +1,114 @@
+"""The local commands in the full screen, and each action of a key typed as a command."""
+
+import pytest
+
+from chat_client.common.local_commands import LOCAL, find_local, with_local
+from chat_client.tui.state import navigation
+from chat_client.tui.state.effects import Copy, Redraw
+from chat_client.tui.state.keys import KEYS, Key
+from chat_client.tui.state.replies import take_answer
+from chat_client.tui.state.typing import submit
+from chat_server.protocol.help import forms
+from chat_server.protocol.people import BlockSet
+from chat_server.protocol.rooms import ChatInfo
+from chat_server.protocol.table import VERBS
+from tests.client.people import Me, said
+
+
+def ready() -> Me:
+    """Alice has looked at bob's chat and gone on to a team's; in main something is unread."""
+    names = ("main", "#team", "@bob")
+    me = Me(*(ChatInfo(name, 0, 0, muted=False) for name in names))
+    me.load(said(1))
+    for name in ("@bob", "#team"):
+        navigation.open_chat(me.screen, name)
+        me.load(chat=name)
+    me.hear(said(5, "new", chat="main"), said(6, "here", chat="#team"))
+    me.screen.chats.open.mark_read(6, "alice")
+    me.screen.session.commands = with_local(forms())
+    me.wanted()
+    return me
+
+
+def seen(me: Me) -> tuple[object, ...]:
+    """All that a command may change."""
+    screen = me.screen
+    dialogs = (screen.dialogs.finder is not None, screen.dialogs.keys_page is not None, screen.dialogs.question)
+    return (
+        me.wanted(), screen.chats.open_name, dialogs, screen.mouse, screen.side_panels, screen.flash, me.text("feed"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", LOCAL)
+def test_every_local_command_does_something_and_is_taken(verb: str) -> None:
+    me = ready()
+    before = seen(me)
+    assert submit(me.screen, LOCAL[verb].form.example)
+    assert seen(me) != before
+
+
+NUMBERS = [("escape", str(number)) for number in range(1, 10)]  # their command takes the name of the chat
+ACTIONS = [
+    key for key in KEYS if key.do is not None and key.command and key.when == "always" and key.presses[0] not in NUMBERS
+]
+
+
+@pytest.mark.parametrize("key", ACTIONS, ids=lambda key: key.command)
+def test_a_typed_command_does_what_its_key_does(key: Key) -> None:
+    by_key, typed = ready(), ready()
+    before = seen(by_key)
+    assert key.do is not None
+    key.do(by_key.screen, "")
+    submit(typed.screen, key.command)
+    done = seen(by_key)
+    assert done == seen(typed) and done != before
+
+
+def test_the_keys_with_numbers_and_their_command() -> None:
+    by_key, typed = ready(), ready()
+    (key,) = (key for key in KEYS if key.presses and key.presses[0] == ("escape", "3"))
+    assert key.do is not None
+    key.do(by_key.screen, "")
+    submit(typed.screen, f"{key.command} bob")
+    assert by_key.screen.chats.open_name == typed.screen.chats.open_name == "@bob"
+
+
+# They move what is in sight, or step through messages; the last one copies an id, which who types it knows.
+MOVING = {"pageup", "pagedown", "escape", "up", "down", "enter", "y"}
+
+
+def test_every_action_has_a_command() -> None:
+    for key in KEYS:
+        if key.command:
+            assert find_local(key.command) is not None or key.command[1:] in VERBS
+        elif key.do is not None:
+            assert key.presses[0][-1] in MOVING, key.presses
+
+
+def test_open_alone_asks_which() -> None:
+    me = ready()
+    submit(me.screen, "/open")
+    assert me.screen.dialogs.finder is not None
+
+
+def test_the_text_of_a_message_is_copied() -> None:
+    me = ready()
+    submit(me.screen, "/copy #6")
+    assert me.wanted() == [Copy("here")] and "copied the text of #6" in me.text("bar")
+    submit(me.screen, "/copy 99")
+    assert not me.wanted() and "there is no text of #99 here" in me.text()
+
+
+def test_drawing_anew() -> None:
+    me = ready()
+    submit(me.screen, "/redraw")
+    assert me.wanted() == [Redraw()]
+
+
+def test_a_block_shows_at_once_what_ended_with_it() -> None:
+    """The server tells nobody which invitations and requests between the two end."""
+    me = ready()
+    submit(me.screen, "/block bob")
+    (run,) = me.wanted()
+    take_answer(me.screen, run.why, "block", [], BlockSet("bob", True), me.now)
+    assert me.asked("status")

@@ -28,11 +28,8 @@ async def test_it_is_no_message(start: Start) -> None:
     assert (await bob.command("/history main"))[1]["count"] == 0
 
 
-async def test_errors(start: Start) -> None:
+async def test_too_large(start: Start) -> None:
     chat = start("--operator", "boss", "--text-max", "10")
-    boss, bob = await json_operator(chat), await chat.json("bob")
-    for line, code in (("/announce", "bad_argument"), ("/announce \u202e", "bad_argument"),
-                       (f"/announce {'x' * 11}", "too_large")):  # fmt: skip
-        assert await boss.code(line) == code, line
-    assert await bob.code("/announce hi") == "forbidden"
+    boss = await json_operator(chat)
+    assert await boss.code(f"/announce {'x' * 11}") == "too_large"
     assert await boss.roundtrip() == []

@@ -71,14 +71,3 @@ async def test_over_a_restart(start: Start) -> None:
     chat.server.start()
     assert await (await chat.json("bob")).code("/send alice hi") == "blocked"
     assert (await (await chat.json("alice")).ok("/blocked"))["blocked"] == ["bob"]
-
-
-@pytest.mark.parametrize("verb", ["block", "unblock"])
-async def test_errors(chat: Chat, verb: str) -> None:
-    alice = await chat.json()
-    assert await alice.code(f"/{verb} nobody") == "unknown_user"
-    assert await alice.code(f"/{verb} {alice.name}") == "not_yourself"
-    assert await alice.code(f"/{verb}") == "bad_argument"
-    assert await alice.code("/blocked all") == "bad_argument"
-    assert await (await chat.json_stranger()).code(f"/{verb} nobody") == "not_signed_in"
-    assert await (await chat.json_stranger()).code("/blocked") == "not_signed_in"

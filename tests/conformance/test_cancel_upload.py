@@ -25,13 +25,6 @@ async def test_text(chat: Chat) -> None:
     assert await alice.ok(f"/cancel_upload {number}") == f"upload {number} is cancelled; nothing of it was sent"
 
 
-async def test_errors(chat: Chat) -> None:
-    alice = await chat.json()
-    for bad in ("/cancel_upload", "/cancel_upload x", "/cancel_upload 1 2"):
-        assert await alice.code(bad) == "bad_argument", bad
-    assert await (await chat.json_stranger()).code("/cancel_upload 1") == "not_signed_in"
-
-
 async def test_from_another_connection_and_over_a_kill(start: Start) -> None:
     chat = start()
     alice, again = await chat.json("alice"), await chat.json("alice")

@@ -1,7 +1,5 @@
 """/create_chat: a private chat of one's own."""
 
-import pytest
-
 from tests.conformance.conftest import Start
 from tests.conformance.rooms import chats_of, make_room
 from tests.harness import Chat, texts, unique
@@ -40,12 +38,10 @@ async def test_errors(chat: Chat) -> None:
     room = await make_room(alice)
     assert [await bob.code(f"/create_chat {name}") for name in (room, room.upper())] == ["exists"] * 2
     for name, code in (
-        ("#main", "bad_name"), ("#a b", "bad_argument"), ("#.x", "bad_name"), (f"#{'x' * 33}", "bad_name"),
-        ("#xбx", "bad_name"), (room.replace("o", "о"), "bad_name"), ("", "bad_argument"), ("#", "bad_argument"),
-        ("room", "bad_argument"), ("@room", "bad_argument"),
+        ("#main", "bad_name"), ("#.x", "bad_name"), (f"#{'x' * 33}", "bad_name"),
+        ("#xбx", "bad_name"), (room.replace("o", "о"), "bad_name"),
     ):  # fmt: skip
         assert await bob.code(f"/create_chat {name}") == code, name
-    assert await (await chat.json_stranger()).code("/create_chat #x") == "not_signed_in"
 
 
 async def test_so_many_chats(start: Start) -> None:
@@ -57,14 +53,6 @@ async def test_so_many_chats(start: Start) -> None:
     assert (await alice.ok("/status"))["limits"]["chats"] == {"used": 2, "max": 2}
     await alice.ok("/leave #one")
     await alice.ok("/create_chat #three")
-
-
-@pytest.mark.parametrize("line", ["/create_chat #new", "/create_chat"])
-async def test_a_ban_comes_first(start: Start, line: str) -> None:
-    chat = start("--report-limit", "1")
-    alice, bob = await chat.json("alice"), await chat.json("bob")
-    await bob.ok("/report alice")
-    assert await alice.code(line) == "banned"
 
 
 async def test_all_of_it_stays_over_a_kill(start: Start) -> None:

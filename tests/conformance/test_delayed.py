@@ -27,11 +27,6 @@ async def test_text(chat: Chat) -> None:
     assert reply.startswith("+ 1 waiting")
 
 
-async def test_errors(chat: Chat) -> None:
-    assert await (await chat.json()).code("/delayed x") == "bad_argument"
-    assert await (await chat.json_stranger()).code("/delayed") == "not_signed_in"
-
-
 async def test_over_a_restart(start: Start) -> None:
     chat = start()
     alice = await chat.json("alice")

@@ -49,12 +49,9 @@ async def test_errors(chat: Chat) -> None:
     hidden, nothing = await stranger.refused(f"/delete {secret}"), await stranger.refused("/delete 99999999")
     assert hidden["code"] == "unknown_message"
     assert hidden == {**nothing, "text": nothing["text"].replace("99999999", str(secret))}
-    for line in ("/delete", "/delete x", "/delete 1 2"):
-        assert await alice.code(line) == "bad_argument", line
     await alice.ok(f"/delete {main}")
     for client in (alice, bob):
         assert await client.code(f"/delete {main}") == "unknown_message"
-    assert await (await chat.json_stranger()).code("/delete 1") == "not_signed_in"
 
 
 async def test_a_banned_user_may_still_take_back_what_is_theirs(start: Start) -> None:

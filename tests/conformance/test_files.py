@@ -34,20 +34,6 @@ async def test_text(chat: Chat) -> None:
     assert reply == f"+ 1 file in @{bob.name}; /get_file <file_id> fetches one"
 
 
-async def test_errors(chat: Chat) -> None:
-    alice = await chat.json()
-    for line, code in (
-        ("/files", "bad_argument"),
-        ("/files main before", "bad_argument"),
-        ("/files main after 3", "bad_argument"),
-        ("/files #none", "unknown_chat"),
-        ("/files nobody_there", "unknown_user"),
-        (f"/files {alice.name}", "not_yourself"),
-    ):
-        assert await alice.code(line) == code, line
-    assert await (await chat.json_stranger()).code("/files main") == "not_signed_in"
-
-
 async def test_over_a_restart(start: Start) -> None:
     chat = start()
     alice = await chat.json("alice")

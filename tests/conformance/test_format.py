@@ -72,10 +72,3 @@ async def test_nothing_is_lost_by_switching(chat: Chat) -> None:
         elif line.startswith('{"type":"message"'):
             seen.append(json.loads(line)["text"])
     assert seen == [str(number) for number in range(300)]
-
-
-async def test_errors(chat: Chat) -> None:
-    client = await chat.text_stranger()
-    for line in ("/format", "/format xml", "/format json a b"):
-        assert await client.code(line) == "bad_argument", line
-    assert await client.ok("/ping") == "pong"

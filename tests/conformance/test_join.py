@@ -74,12 +74,3 @@ async def test_errors(chat: Chat) -> None:
     assert [await bob.code(f"/join {code}") for code in ("nonsense", "main", "@bob")] == ["unknown_chat"] * 3
     for command in ("/join", f"/join {room} x", {"cmd": "join"}, {"cmd": "join", "chat": room, "code": "x"}):
         assert await bob.code(command) == "bad_argument", command
-
-
-async def test_a_ban_comes_first(start: Start) -> None:
-    chat = start("--report-limit", "1")
-    alice, bob = await chat.json("alice"), await chat.json("bob")
-    room = await make_room(alice)
-    await alice.ok(f"/invite {room} bob")
-    await alice.ok("/report bob")
-    assert [await bob.code(f"/join {each}") for each in (room, "#none", "code")] == ["banned"] * 3

@@ -70,8 +70,6 @@ async def test_a_key_has_1_to_64_characters(chat: Chat) -> None:
     alice = await chat.json()
     for key in ("k", "k" * 64, "ключ 🔑"):
         assert await alice.code(command("send_all", "", key=key)) == "ok"
-    for bad in ("", "k" * 65, "a\nb"):
-        assert await alice.code(command("send_all", "", key=bad)) == "bad_argument"
 
 
 async def test_it_is_looked_up_before_any_limit(start: Start) -> None:

@@ -39,19 +39,6 @@ async def test_text(chat: Chat) -> None:
     assert "/history main" in finals[2]
 
 
-async def test_errors(chat: Chat) -> None:
-    alice = await chat.json()
-    for line, code in (
-        ("/messages", "bad_argument"),
-        ("/messages main x", "bad_argument"),
-        ("/messages nobody", "unknown_user"),
-        ("/messages #nowhere", "unknown_chat"),
-        (f"/messages {alice.name}", "not_yourself"),
-    ):
-        assert await alice.code(line) == code, line
-    assert await (await chat.json_stranger()).code("/messages main") == "not_signed_in"
-
-
 async def test_the_marker_stays_over_a_restart(start: Start) -> None:
     chat = start()
     alice, bob = await chat.json("alice"), await chat.json("bob")

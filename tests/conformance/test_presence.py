@@ -72,10 +72,3 @@ async def test_it_is_not_told_past_a_number_of_users(start: Start) -> None:
     third = await chat.json()
     assert len((await third.ok("/status"))["active"]) == 3
     assert await alice.roundtrip() == []
-
-
-async def test_errors(chat: Chat) -> None:
-    alice = await chat.json()
-    for bad in ("/presence", "/presence maybe", "/presence on off"):
-        assert await alice.code(bad) == "bad_argument", bad
-    assert await (await chat.json_stranger()).code("/presence on") == "not_signed_in"

@@ -38,21 +38,6 @@ async def test_text(chat: Chat) -> None:
     assert await alice.ok(f"/read main #{sent['id']}") == f"main is read up to #{sent['id']}"
 
 
-async def test_errors(chat: Chat) -> None:
-    alice = await chat.json()
-    for line, code in (
-        ("/read", "bad_argument"),
-        ("/read main", "bad_argument"),
-        ("/read main x", "bad_argument"),
-        ("/read main 9223372036854775808", "bad_argument"),
-        ("/read nobody 1", "unknown_user"),
-        ("/read #nowhere 1", "unknown_chat"),
-        (f"/read {alice.name} 1", "not_yourself"),
-    ):
-        assert await alice.code(line) == code, line
-    assert await (await chat.json_stranger()).code("/read main 1") == "not_signed_in"
-
-
 async def test_stays_over_a_restart(start: Start) -> None:
     chat = start()
     alice, bob = await chat.json("alice"), await chat.json("bob")

@@ -63,11 +63,8 @@ async def test_errors(chat: Chat) -> None:
     assert hidden == {**nothing, "text": nothing["text"].replace("99999999", str(secret))}
     await alice.ok(f"/delete {secret}")
     assert await bob.code(f"/reply {secret} hi") == "unknown_message"
-    for line in ("/reply", "/reply 1", "/reply x hi", "/reply -1 hi", "/reply 1  "):
-        assert await bob.code(line) == "bad_argument", line
     on = (await bob.ok("/send_all hi"))["id"]
     assert await bob.code(f"/reply {on} {'x' * 4097}") == "too_large"
-    assert await (await chat.json_stranger()).code("/reply 1 hi") == "not_signed_in"
 
 
 async def test_an_account_that_is_gone_gets_no_comments(chat: Chat) -> None:

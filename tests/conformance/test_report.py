@@ -25,18 +25,10 @@ async def test_someone_who_is_offline(chat: Chat) -> None:
     assert (await alice.ok(f"/report {mallory.name}"))["reports"] == 1
 
 
-async def test_errors(chat: Chat) -> None:
+async def test_once_a_day(chat: Chat) -> None:
     mallory, alice = await chat.json(), await chat.json()
     assert await alice.code(f"/report {mallory.name}") == "ok"
-    for line, code in (
-        ("/report", "bad_argument"),
-        ("/report @", "bad_argument"),
-        ("/report nobody", "unknown_user"),
-        (f"/report {alice.name}", "not_yourself"),
-        (f"/report {mallory.name} again", "already_reported"),
-    ):
-        assert await alice.code(line) == code, line
-    assert await (await chat.json_stranger()).code("/report nobody") == "not_signed_in"
+    assert await alice.code(f"/report {mallory.name} again") == "already_reported"
 
 
 async def test_at_most_10_users_a_day(start: Start) -> None:

@@ -51,32 +51,6 @@ async def test_to_someone_who_is_offline(chat: Chat) -> None:
     assert texts(shown) == ["when you are back"]
 
 
-@pytest.mark.parametrize(
-    ("line", "code"),
-    [
-        ("/send nobody hi", "unknown_user"),
-        ("/send @nobody hi", "unknown_user"),
-        ("/send @main hi", "unknown_user"),
-        ("/send #main hi", "unknown_chat"),
-        ("/send #nowhere hi", "unknown_chat"),
-        ("/send {me} hi", "not_yourself"),
-        ("/send @{ME} hi", "not_yourself"),
-        ("/send", "bad_argument"),
-        ("/send somebody", "bad_argument"),
-        ("/send @ hi", "bad_argument"),
-        ("/send # hi", "bad_argument"),
-    ],
-)
-async def test_errors(chat: Chat, line: str, code: str) -> None:
-    alice, person = await chat.json(), await chat.text()
-    assert await alice.code(line.format(me=alice.name, ME=alice.name.upper())) == code
-    assert await person.code(line.format(me=person.name, ME=person.name.upper())) == code
-
-
-async def test_not_signed_in(chat: Chat) -> None:
-    assert await (await chat.json_stranger()).code("/send main hi") == "not_signed_in"
-
-
 async def test_stays_over_a_restart(start: Start) -> None:
     chat = start()
     alice, _ = await chat.json("alice"), await chat.json("bob")

@@ -40,18 +40,9 @@ async def test_ids_grow(chat: Chat) -> None:
 
 async def test_errors(chat: Chat) -> None:
     alice, bob = await chat.json(), await chat.json()
-    for bad in ("/send_all", "/send_all   ", '{"cmd":"send_all"}', '{"cmd":"send_all","text":" \\n"}'):
-        await alice.send(bad)
-        assert (await alice.next())["code"] == "bad_argument", bad
     assert await alice.code({"cmd": "send_all", "text": "x" * 4097}) == "too_large"
     assert await alice.code({"cmd": "send_all", "text": "x" * 4096}) == "ok"
-    assert await alice.code({"cmd": "send_all", "text": 7}) == "bad_argument"
     assert texts(await bob.roundtrip()) == ["x" * 4096]
-
-
-async def test_not_signed_in(chat: Chat) -> None:
-    assert await (await chat.json_stranger()).code("/send_all hi") == "not_signed_in"
-    assert await (await chat.text_stranger()).code("/send_all hi") == "not_signed_in"
 
 
 async def test_stays_over_a_restart(start: Start) -> None:

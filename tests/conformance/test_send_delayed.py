@@ -85,39 +85,11 @@ async def test_those_due_at_once_go_out_in_their_order(chat: Chat) -> None:
     assert all(on_time(message, due) for message in received)
 
 
-@pytest.mark.parametrize(
-    ("line", "code"),
-    [
-        ("/send_delayed", "bad_argument"),
-        ("/send_delayed main", "bad_argument"),
-        ("/send_delayed main 1", "bad_argument"),
-        ("/send_delayed main soon hi", "bad_argument"),
-        ("/send_delayed main -1 hi", "bad_argument"),
-        ("/send_delayed main 1. hi", "bad_argument"),
-        ("/send_delayed main 366d hi", "bad_argument"),
-        ("/send_delayed main 999999999999d hi", "bad_argument"),
-        ("/send_delayed main 2001-01-01T00:00 hi", "bad_argument"),
-        ("/send_delayed main 9999-12-31T23:59 hi", "bad_argument"),
-        ("/send_delayed nobody 1h hi", "unknown_user"),
-        ("/send_delayed #nowhere 1h hi", "unknown_chat"),
-        ("/send_delayed {me} 1h hi", "not_yourself"),
-    ],
-)
-async def test_errors(chat: Chat, line: str, code: str) -> None:
-    alice = await chat.json()
-    assert await alice.code(line.format(me=alice.name)) == code
-    assert (await alice.ok("/delayed"))["delayed"] == []
-
-
 async def test_too_many(start: Start) -> None:
     chat = start("--delayed-max", "2")
     alice = await chat.json()
     codes = [await alice.code("/send_delayed main 1h later") for _ in range(3)]
     assert codes == ["ok", "ok", "too_many"]
-
-
-async def test_not_signed_in(chat: Chat) -> None:
-    assert await (await chat.json_stranger()).code("/send_delayed main 1 hi") == "not_signed_in"
 
 
 async def test_over_the_limit_of_main_it_waits_for_its_end(start: Start) -> None:

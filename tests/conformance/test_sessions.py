@@ -33,8 +33,3 @@ async def test_the_name_of_a_client_carries_no_control(chat: Chat) -> None:
     await alice.ok({"cmd": "format", "format": "text", "client": "a\n+ b\x1b\u202e"})
     (line,), _ = await alice.command("/sessions")
     assert line.isprintable()
-
-
-async def test_errors(chat: Chat) -> None:
-    assert await (await chat.json()).code("/sessions x") == "bad_argument"
-    assert await (await chat.json_stranger()).code("/sessions") == "not_signed_in"

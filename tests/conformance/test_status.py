@@ -74,8 +74,3 @@ async def test_over_a_restart(start: Start) -> None:
     chat.server.restart()
     after = await (await chat.json("alice")).ok("/status")
     assert (after["active"], after["inactive"], after["chats"]) == (["alice"], ["bob"], before["chats"])
-
-
-async def test_errors(chat: Chat) -> None:
-    assert await (await chat.json()).code("/status x y") == "bad_argument"
-    assert await (await chat.json_stranger()).code("/status") == "not_signed_in"

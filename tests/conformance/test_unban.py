@@ -37,11 +37,3 @@ async def test_after_a_ban_by_reports_the_count_starts_again(start: Start) -> No
     await boss.roundtrip()
     assert (await reporters[2].ok("/report mallory"))["reports"] == 1
     assert await mallory.code("/send_all hi") == "ok"
-
-
-async def test_errors(start: Start) -> None:
-    chat = start("--operator", "boss")
-    boss, bob = await json_operator(chat), await chat.json("bob")
-    for line, code in (("/unban", "bad_argument"), ("/unban nobody", "unknown_user"), ("/unban boss", "not_yourself")):
-        assert await boss.code(line) == code, line
-    assert await bob.code("/unban nobody") == "forbidden"

@@ -41,11 +41,3 @@ async def test_over_a_restart(start: Start) -> None:
     chat.server.start()
     told = await (await chat.json("alice")).ok("/who bob")
     assert (told["online"], datetime.fromisoformat(told["last_seen"]) <= datetime.now(UTC)) == (False, True)
-
-
-async def test_errors(chat: Chat) -> None:
-    alice = await chat.json()
-    assert await alice.code("/who nobody") == "unknown_user"
-    for bad in ("/who", "/who @", "/who a b"):
-        assert await alice.code(bad) == "bad_argument", bad
-    assert await (await chat.json_stranger()).code("/who nobody") == "not_signed_in"

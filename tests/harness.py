@@ -29,6 +29,8 @@ Command = str | Json
 
 # Long enough for a machine that is busy with other things; a test that passes never waits for it.
 TIMEOUT_SECONDS = 20.0
+# It takes a tenth of a second, unless it waits for somebody.
+STOP_SECONDS_MAX = 10.0
 LINE_BYTES_MAX = 1 << 20
 
 _counter = itertools.count(1)
@@ -459,9 +461,9 @@ class Chat:
 # ---- what lines say
 
 
-def soon(seconds: float = 0.4) -> str:
-    """A time a moment ahead, as a delay."""
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+def soon(seconds: float = 1.5) -> str:
+    """A time a moment ahead, as a delay. The server knows no part of a millisecond: it would be early by that."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
 
 
 def texts(lines: Iterable[Json]) -> list[str]:

@@ -164,7 +164,7 @@ async def test_what_a_banned_user_delayed_waits_for_the_end_of_the_ban(start: St
     assert ids(lines) == [each["message_id"] for each in sent]
     for line in lines:
         late = datetime.fromisoformat(line["at"]) - datetime.fromisoformat(until)
-        assert timedelta(0) <= late <= timedelta(seconds=1)
+        assert timedelta(0) <= late <= timedelta(seconds=10)
 
 
 async def test_a_ban_does_not_close_and_reading_goes_on(start: Start) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from tests.conformance.conftest import Start
 from tests.conformance.operating import SECRET, done, json_operator, refused, word
-from tests.harness import TIMEOUT_SECONDS, Chat, Server
+from tests.harness import STOP_SECONDS_MAX, TIMEOUT_SECONDS, Chat, Server
 
 Ready = Callable[[Chat], Server]
 
@@ -213,7 +213,7 @@ async def test_a_stop_does_not_wait_for_who_is_connected_there(start: Start) -> 
     chat = start()
     with socket.socket(socket.AF_UNIX) as sock:
         sock.connect(str(chat.server.data / "control.sock"))
-        assert chat.server.end(signal.SIGTERM, timeout=5) == 0
+        assert chat.server.end(signal.SIGTERM, STOP_SECONDS_MAX) == 0
 
 
 async def test_on_a_terminal_forgetting_asks(start: Start) -> None:

@@ -48,7 +48,7 @@ async def test_where_descriptors_run_out_those_who_are_in_notice_nothing(start: 
         stranger.reset()
     again = monotonic()
     await chat.json()
-    assert monotonic() - again < 2
+    assert monotonic() - again < 10
     assert chat.server.log.count("few open files are left") <= monotonic() - begun + 1
 
 

@@ -15,7 +15,7 @@ import pytest
 from chat_server.store.data_directory import OWNER
 from tests.conformance.conftest import Start
 from tests.conformance.uploads import bytes_of, digest, fetch, send_file, stored
-from tests.harness import Chat, Server
+from tests.harness import TIMEOUT_SECONDS, Chat, Server
 
 DATA = bytes_of(100_000, 3)
 
@@ -137,7 +137,7 @@ async def test_what_is_taken_away_is_a_failed_disk(start: Start, how: str) -> No
     TAKEN[how](chat.server.data)
     replies = [line for line in await anna.end() if '"re":"send_all"' in line]
     assert replies == []
-    assert process.wait(5) == 1
+    assert process.wait(TIMEOUT_SECONDS) == 1
     assert "the disk failed" in chat.server.log and str(chat.server.data) in chat.server.log
     chat.server.process = None
 
@@ -152,7 +152,7 @@ async def test_nothing_is_acknowledged_into_files_that_are_gone(start: Start) ->
     remove_all(chat.server.data)
     process.send_signal(signal.SIGCONT)
     assert not [line for line in await anna.rest() if '"type":"ok"' in line]
-    assert process.wait(5) == 1
+    assert process.wait(TIMEOUT_SECONDS) == 1
     chat.server.process = None
 
 
@@ -165,7 +165,7 @@ async def test_nothing_is_acknowledged_into_a_log_that_was_emptied(start: Start)
     os.truncate(chat.server.data / "chat.db-wal", 0)
     reply = await anna.refused("/send_all after")
     assert reply["code"] == "unavailable" and "done" not in reply
-    assert process.wait(5) == 1
+    assert process.wait(TIMEOUT_SECONDS) == 1
     assert "chat.db-wal was emptied" in chat.server.log
     chat.server.process = None
 
@@ -182,7 +182,7 @@ async def test_the_last_server_leaves_the_files_of_the_next_one(start: Start, tm
     anna = await next_one.json("anna")
     await anna.ok("/send_all hi")
     process.send_signal(signal.SIGCONT)
-    assert process.wait(5) == 1
+    assert process.wait(TIMEOUT_SECONDS) == 1
     chat.server.process = None
     await anna.ok("/send_all still here")
     assert all((data / name).exists() for name in ("chat.db-wal", "chat.db-shm", "control.sock", "lock"))

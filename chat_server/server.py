@@ -136,7 +136,15 @@ class Server:
     def _open(self, address: str, left: Callable[[], None]) -> asyncio.BaseProtocol:
         def session(transport: Transport) -> Session:
             return Session(
-                self.node, self._settings, self._actions, self._allowances, self._sessions, transport, address, left
+                self._runtime,
+                self.node,
+                self._settings,
+                self._actions,
+                self._allowances,
+                self._sessions,
+                transport,
+                address,
+                left,
             )
 
         return Transport(session, self._settings.outbox_bytes_max // 2)
@@ -155,7 +163,9 @@ class Server:
                 before, since = self._stalled.get(session, (0, now))
                 seen[session] = (stuck, since if stuck == before else now)
                 if now - seen[session][1] >= limit:
-                    log.info("session %d of %s took nothing for %.0f s", session.number, session.name or "-", limit)
+                    log.info(
+                        "session %d of %s took nothing for %.0f s", session.number, session.pipeline.name or "-", limit
+                    )
                     session.close("stalled", "you took nothing for too long; come back for the rest")
             self._stalled = seen
 

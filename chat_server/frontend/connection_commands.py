@@ -8,7 +8,6 @@ from msgspec import Raw
 from msgspec.json import encode
 
 from chat_server import __version__
-from chat_server.delivery.hub import Hub
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
 from chat_server.protocol import PROTOCOL_VERSION
@@ -31,7 +30,6 @@ from chat_server.protocol.connection import (
 from chat_server.protocol.help import forms, help_text, overview
 from chat_server.protocol.people import PresenceSet, SetPresence
 from chat_server.protocol.table import TABLE
-from chat_server.protocol.times import iso
 from chat_server.settings import Settings
 
 SESSIONS_MAX = 1000
@@ -39,19 +37,18 @@ CLIENT_CHARS_MAX = 64
 
 
 class Speaker(Protocol):
-    """The session that a command came from, as far as these commands see it."""
+    """Whoever said a command, as far as these commands see it."""
 
-    number: int
     name: str
     client: str | None
-    address: str
-    since_ms: int
-    settings: Settings
-    hub: Hub
     outbox: Outbox
+    settings: Settings
 
     @property
     def user_id(self) -> int: ...
+
+    def sessions(self) -> list[SessionInfo]:
+        """Those of the user."""
 
 
 _SIGN_IN = (SignIn.spec.verb, Resume.spec.verb)
@@ -100,13 +97,7 @@ def presence(here: Speaker, command: SetPresence) -> Reply:
 
 
 def list_sessions(here: Speaker, command: ListSessions) -> Reply:
-    own = [cast(Speaker, receiver) for receiver in here.hub.of_user(here.user_id)]
-    return SessionList(
-        [
-            SessionInfo(each.number, each.address, iso(each.since_ms), each.client, each is here)
-            for each in own[:SESSIONS_MAX]
-        ]
-    )
+    return SessionList(here.sessions())
 
 
 def say_goodbye(here: Speaker, command: Quit) -> Reply:

@@ -74,3 +74,26 @@ class Allowances:
             rate = Rate(self._rate.count * factor, self._rate.window_ms)
             found = self._shared[key] = Allowance(rate, self._burst * factor, now)
         return [found]
+
+
+class CommandRate:
+    """The rates that one connection is held to: its own, that of its address, and that of its user once it has one."""
+
+    def __init__(self, allowances: Allowances, network: str | None, now: float) -> None:
+        """`network` is what the address counts as, None for this machine, whose connections count alone."""
+        self._allowances = allowances
+        self._own = allowances.of_connection(now)
+        if network is not None:
+            self._own += allowances.of_network(network, now)
+
+    def reserve(self, user_id: int, now: float) -> float:
+        """Take one command off all of them; return how many seconds to wait before it may be executed."""
+        return max((each.reserve(now) for each in self._all(user_id, now)), default=0.0)
+
+    def charge(self, user_id: int, commands: float, now: float) -> None:
+        """Take so many commands off; a negative number gives them back."""
+        for each in self._all(user_id, now):
+            each.give_back(-commands)
+
+    def _all(self, user_id: int, now: float) -> list[Allowance]:
+        return self._own + self._allowances.of_user(user_id, now) if user_id else self._own

@@ -1,7 +1,7 @@
 """The rate of commands: of one connection, and of all connections of a user or of an address together."""
 
+from chat_server.frontend.pipeline import NAMES_A_COMMAND
 from chat_server.frontend.rate_limits import ADDRESS_FACTOR, USER_FACTOR
-from chat_server.frontend.session import NAMES_A_COMMAND
 from tests.conformance.conftest import Start
 from tests.harness import REMOTE, Chat, TextClient
 

@@ -1,0 +1,552 @@
+"""The pipeline of one session: lines in, commands on, replies out in the order of the lines. It does no I/O itself.
+
+Commands that only go into the log follow each other there without waiting, so that a program may pipeline. Every other
+command waits for those before it and holds back those after it: it is *exclusive*.
+
+Inputs are method calls, most of them with the time; what is to be done is asked of the `Port`. Whatever takes time is
+answered by a later input, never within the call that asks for it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from chat_server import __version__
+from chat_server.delivery.blocks import render, render_reply
+from chat_server.delivery.outbox import Outbox
+from chat_server.disk_space import no_room
+from chat_server.errors import Refusal
+from chat_server.frontend.connection_commands import LOCAL, check_signed_in
+from chat_server.frontend.intake import Intake
+from chat_server.frontend.port import Port
+from chat_server.frontend.rate_limits import CommandRate
+from chat_server.log.entries import Logged, Seen, Told, adds
+from chat_server.node import Page
+from chat_server.prepare import PREPARED, Prepared
+from chat_server.protocol.accounts import Resume, SignedOut, SignIn, SignOut
+from chat_server.protocol.arguments import Target
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.connection import Closing, Notice, Quit, SessionInfo
+from chat_server.protocol.files import Chunk, SendFile
+from chat_server.protocol.lines import UnendedLine, decode
+from chat_server.protocol.messages import Changed, Sent, Talk
+from chat_server.protocol.parse import Parsed, parse
+from chat_server.protocol.table import TABLE
+from chat_server.rules.accounts import Welcome
+from chat_server.rules.executor import Outcome
+from chat_server.rules.moderation import Barred
+from chat_server.rules.outcomes import Entered, Opened, Stale
+from chat_server.rules.registry import RULES
+from chat_server.settings import Settings
+
+IN_FLIGHT_MAX = 256
+PREPARE_TRIES_MAX = 5
+LINES_A_TURN_MAX = 256
+# A chunk of a file that has so many takes nothing off the rate of commands.
+FREE_CHUNK_BYTES = 8192
+# A change is told to all who see the message, with the names of all who reacted: so many cost as much as a command.
+NAMES_A_COMMAND = 256
+
+
+class Pending(Struct):
+    """A command of this session that is in the log.
+
+    `reply` makes what is said out of the rule's own; `silent`: nobody asked for it and nobody is answered.
+    """
+
+    verb: str
+    label: str | None
+    started: float
+    reply: Callable[[Any], Reply] | None = None
+    exclusive: bool = False
+    silent: bool = False
+
+
+class Exclusive(Struct):
+    """The command that is under way alone: it is prepared, in the log, or answered by the pages of a query."""
+
+    parsed: Parsed
+    command: Any
+    started: float
+    tries_left: int = PREPARE_TRIES_MAX
+    prepared: Prepared | None = None
+    outcome: Outcome | None = None  # of the batch that is being delivered
+    query: Any = None
+    up_to: int = 0  # everything up to there had been shown when the query began
+
+
+class Pipeline:
+    def __init__(
+        self, port: Port, outbox: Outbox, settings: Settings, rate: CommandRate, now: float, sign_in_by: float | None
+    ) -> None:
+        """`sign_in_by` is when somebody must have signed in. The port MUST be ready for calls."""
+        self.outbox = outbox
+        self.settings = settings
+        # Whose the session is, and what program it says that it is.
+        self.name = ""
+        self.client: str | None = None
+        self.closing = False
+        self.has_eof = False
+        self._port = port
+        self._now = now  # the time of the input that is being dealt with
+        self._intake = Intake(settings.line_bytes_max, rate)
+        self._stopping = False
+        self._hangs_up_in_order = False  # the end is the wish of the other side
+        self._next: Parsed | None = None  # taken, but has to wait for what is in flight
+        self._in_flight: dict[int, Pending] = {}  # by number
+        self._number = 0  # of the command that went into the log last
+        self._exclusive: Exclusive | None = None
+        self._tried_name = ""  # the name of a sign-in that is under way
+        self._going_on = False
+        self._is_reading = True
+        self._marked = 0  # what a person gave a sign of having seen
+        self._shown_from = 0  # what is unread up to here was not shown, since a position was given
+        self._talk: Target | None = None
+        # When something is to be done though no other input comes.
+        self._sign_in_by = sign_in_by
+        self._go_on_at: float | None = None
+        self._wakes_at: float | None = None
+
+    @property
+    def user_id(self) -> int:
+        """0 before signing in."""
+        return self.outbox.user_id
+
+    def sessions(self) -> list[SessionInfo]:
+        return self._port.sessions()
+
+    # ---- inputs: the connection
+
+    def open(self) -> None:
+        self._say(Notice(f"chat-server {__version__}: /sign_in <name> to come in, /help for all commands"))
+        self._arm()
+
+    def receive(self, data: bytes | memoryview, now: float) -> None:
+        if self.closing:
+            return
+        self._now = now
+        try:
+            # What comes behind a sign-in may be as long as a line of a user.
+            stranger = not (self.user_id or self.is_busy() or self._intake.has_line())
+            if self._intake.feed(data, stranger=stranger):
+                self._mark_what_was_seen()
+                self._go_on()
+        except UnendedLine:
+            self.close("line_too_long", "1 MiB came without a line end", now)
+        self._throttle()
+
+    def eof(self, now: float) -> None:
+        """No more will come. What was taken is finished, then the session hangs up."""
+        self._now = now
+        self.has_eof = self._hangs_up_in_order = True
+        self._mark_what_was_seen()
+        self._go_on()
+
+    def blocked(self) -> None:
+        """The other side has to take something before more is written than must be."""
+        self.outbox.pause()
+
+    def writable(self, now: float) -> None:
+        self._now = now
+        self.outbox.resume()
+        self._go_on()
+
+    def went_live(self, now: float) -> None:
+        """The outbox has come up with the chat."""
+        self._now = now
+        self._go_on()
+
+    def timer(self, now: float) -> None:
+        """The time that was given to `Port.wake_at` has come."""
+        self._now = now
+        self._wakes_at = None
+        if self.closing:
+            return
+        if self._sign_in_by is not None and now >= self._sign_in_by:
+            self._sign_in_by = None
+            if not self.user_id:
+                self.close("sign_in_timeout", "nobody signed in; connect again when you want to", now)
+        if self._go_on_at is not None and now >= self._go_on_at:
+            self._go_on_at = None
+        self._go_on()
+        self._arm()
+
+    def stop(self) -> None:
+        """What was not taken yet is not taken any more: the server stops."""
+        self._stopping = True
+        if self._is_reading and not self.closing and not self.has_eof:
+            self._is_reading = False
+            self._port.pause_reading()
+
+    def fail(self, refusal: Refusal, now: float) -> None:
+        """Nothing in flight will ever be known to be done, whatever still comes of it."""
+        self._now = now
+        in_flight, self._in_flight = self._in_flight, {}
+        for pending in in_flight.values():
+            if pending.exclusive:
+                self._exclusive = None
+            if not pending.silent:
+                self.outbox.write(self._render(refusal, pending.verb, pending.label, pending.started))
+
+    def close(self, code: str, reason: str, now: float) -> None:
+        """Say why, then hang up."""
+        self._now = now
+        if not self.closing:
+            self._say(Closing(reason, code))
+            self._hang_up()
+
+    def lost(self, now: float) -> None:
+        """The connection is gone. Outcomes may still come; all other inputs are over."""
+        self._now = now
+        self.closing = True
+        self._intake.close(self.user_id, now)
+        self._drop_exclusive()
+        self._port.wake_at(None)
+        self.outbox.close()
+
+    # ---- inputs: what was asked for
+
+    def outcome(self, outcome: Outcome, now: float) -> bytes:
+        """What became of a command in the log; its reply's bytes, which the caller writes in their place."""
+        self._now = now
+        assert outcome.entry.origin is not None
+        pending = self._in_flight.pop(outcome.entry.origin.number)
+        result = outcome.result
+        if pending.exclusive and self._exclusive is not None:
+            self._exclusive.outcome = outcome
+        if isinstance(result, Entered):
+            self._enter(result, outcome.seq)
+        if isinstance(result, Entered | Opened | Stale) or pending.silent:
+            return b""
+        reply = result if isinstance(result, Refusal) or pending.reply is None else pending.reply(result)
+        assert reply is not None
+        if isinstance(result, Changed) and result.message and (reactions := result.message.reactions):
+            self._charge(sum(map(len, reactions.values())) / NAMES_A_COMMAND)
+        if isinstance(result, Sent) and result.id == self._marked + 1:
+            # Nothing but one's own message came since: there is nothing new to have seen.
+            self._marked = result.id
+        return self._render(reply, pending.verb, pending.label, pending.started)
+
+    def delivered(self, now: float) -> None:
+        """The batch of the last outcomes has been delivered, and the replies to them have been written."""
+        self._now = now
+        if self.closing:
+            return
+        exclusive = self._exclusive
+        if exclusive is not None and exclusive.outcome is not None:
+            outcome, exclusive.outcome = exclusive.outcome, None
+            self._finish_logged(exclusive, outcome)
+        self._go_on()
+
+    def signed_out(self) -> None:
+        self._port.detach()
+        self.name, self._talk = "", None
+
+    def prepared(self, prepared: Prepared | Reply, now: float) -> None:
+        """What goes into the log for the exclusive command, or its reply where it is done already."""
+        self._now = now
+        exclusive = self._exclusive
+        if exclusive is None:
+            return
+        if isinstance(prepared, Reply):
+            self._reply(exclusive.parsed, prepared, exclusive.started)
+            self._end_exclusive()
+        else:
+            exclusive.prepared = prepared
+            self._submit_exclusive(exclusive, prepared.command, prepared.reply)
+
+    def page(self, page: Page, now: float) -> None:
+        """The next page of the query that was read, or its end."""
+        self._now = now
+        exclusive = self._exclusive
+        if exclusive is None:
+            return
+        if page.events is not None:
+            self._show(exclusive, page.events)
+        elif isinstance(page.end, tuple):
+            command, reply = page.end
+            if isinstance(command, Told):
+                self.outbox.note_told(command.notices)
+            self._submit_exclusive(exclusive, command, lambda _: reply)
+        else:
+            assert page.end is not None
+            self._show_end(exclusive, page.end)
+
+    def refused(self, refusal: Refusal, now: float) -> None:
+        """The exclusive command cannot be prepared, or its query not be answered."""
+        self._now = now
+        if self._exclusive is not None:
+            self._refuse_exclusive(self._exclusive, refusal)
+
+    # ---- which commands may run
+
+    def is_busy(self) -> bool:
+        """Whether a command that was taken is not answered yet."""
+        return self._next is not None or bool(self._in_flight) or self._exclusive is not None
+
+    def _go_on(self) -> None:
+        """Execute the lines that wait, as far as it may be now."""
+        if self._going_on:
+            return
+        self._going_on = True
+        try:
+            lines_left = LINES_A_TURN_MAX
+            while not self.closing and self._exclusive is None and self._may_go_on():
+                if not lines_left:
+                    # The other sessions first.
+                    self._go_on_at = self._now
+                    self._arm()
+                    break
+                lines_left -= 1
+                parsed = self._next or self._take()
+                if parsed is None:
+                    break
+                alone = parsed.command is None or type(parsed.command) not in RULES or not self.user_id
+                if alone and self._in_flight:
+                    self._next = parsed
+                    break
+                self._next = None
+                self._execute(parsed)
+        finally:
+            self._going_on = False
+        self._throttle()
+        if self.has_eof and not self.closing and self._has_nothing_to_do():
+            self._hang_up()
+
+    def _may_go_on(self) -> bool:
+        if self._stopping or self.outbox.paused or len(self._in_flight) >= IN_FLIGHT_MAX:
+            return False
+        return self.outbox.live or not self.user_id
+
+    def _has_nothing_to_do(self) -> bool:
+        return not self.is_busy() and not self._intake.has_line() and self.outbox.idle
+
+    def _take(self) -> Parsed | None:
+        """The next command, or what is wrong with its line; None if there is none to be taken now."""
+        try:
+            line = self._intake.take(self.user_id, self._now)
+            if line is not None:
+                return parse(decode(line), text_chars_max=self.settings.text_chars_max, talk=self._talk)
+        except Refusal as refusal:
+            return Parsed("", None, error=refusal)
+        if self._intake.turn_at is not None:
+            self._arm()
+        return None
+
+    def _charge(self, commands: float) -> None:
+        """What was done cost the others as much as so many more commands: the next ones wait for longer, or shorter."""
+        self._intake.charge(self.user_id, commands, self._now)
+
+    def _throttle(self) -> None:
+        """Read no more than can be executed soon."""
+        if self.closing or self.has_eof or self._stopping:
+            return
+        wants_more = not self._intake.is_full(stranger=not self.user_id, busy=self.is_busy())
+        if wants_more != self._is_reading:
+            self._is_reading = wants_more
+            if wants_more:
+                self._port.resume_reading()
+            else:
+                self._port.pause_reading()
+
+    def _arm(self) -> None:
+        turn_at = self._intake.turn_at
+        if turn_at is not None and turn_at <= self._now:
+            # Something else holds the line up now.
+            turn_at = None
+        deadlines = (self._sign_in_by, turn_at, self._go_on_at)
+        wakes_at = min((each for each in deadlines if each is not None), default=None)
+        if wakes_at != self._wakes_at:
+            self._wakes_at = wakes_at
+            self._port.wake_at(wakes_at)
+
+    # ---- commands
+
+    def _execute(self, parsed: Parsed) -> None:
+        command: Any = parsed.command
+        try:
+            check_signed_in(self, parsed.verb)
+            error = parsed.error or self._no_room_for(parsed)
+            if error is not None:
+                if not parsed.verb or not TABLE[parsed.verb].seen_by_others:
+                    raise error
+                command = Barred(error)
+            elif type(command) in LOCAL:
+                self._reply(parsed, LOCAL[type(command)](self, command), self._now)
+        except Refusal as refusal:
+            self._reply(parsed, refusal, self._now)
+            return
+        kind = type(command)
+        if kind in RULES:
+            self._submit(command, Pending(parsed.verb, parsed.label, self._now))
+        elif kind is Quit:
+            self._hangs_up_in_order = True
+            self._hang_up()
+        elif kind not in LOCAL:
+            self._begin_exclusive(Exclusive(parsed, command, self._now))
+
+    def _no_room_for(self, parsed: Parsed) -> Refusal | None:
+        """What is said to a command that would store something new on a disk that has no room for it."""
+        if parsed.command is None or not adds(parsed.command):
+            return None
+        wanted = parsed.command.size if isinstance(parsed.command, SendFile) else 0
+        return None if self._port.has_room(wanted) else no_room()
+
+    def _submit(self, command: Logged, pending: Pending) -> None:
+        self._number += 1
+        self._in_flight[self._number] = pending
+        self._port.submit(command, self.user_id, self._number)
+
+    # ---- the exclusive command
+
+    def _begin_exclusive(self, exclusive: Exclusive) -> None:
+        self._exclusive = exclusive
+        command = exclusive.command
+        if isinstance(command, SignOut):
+            try:
+                ending = self._port.tokens_to_end(command)
+            except Refusal as refusal:
+                self._refuse_exclusive(exclusive, refusal)
+                return
+            self._submit_exclusive(exclusive, ending, lambda _: SignedOut(self._port.count_closed()))
+        elif type(command) in PREPARED:
+            if isinstance(command, SignIn):
+                self._tried_name = command.username.name
+            if isinstance(command, Chunk):
+                # Chunks of files are paced by their answers: the more one carries, the less it takes off the rates.
+                self._charge(-min(1.0, len(command.base64) / FREE_CHUNK_BYTES))
+            self._port.prepare(command)
+        else:
+            self._read(exclusive, command)
+
+    def _submit_exclusive(
+        self, exclusive: Exclusive, command: Logged, reply: Callable[[Any], Reply] | None = None
+    ) -> None:
+        parsed = exclusive.parsed
+        self._submit(command, Pending(parsed.verb, parsed.label, exclusive.started, reply, exclusive=True))
+
+    def _finish_logged(self, exclusive: Exclusive, outcome: Outcome) -> None:
+        """Its reply has been written, unless the outcome is one of those that need something more first."""
+        result = outcome.result
+        if isinstance(result, Stale):
+            exclusive.tries_left -= 1
+            if exclusive.tries_left:
+                self._port.prepare(exclusive.command)
+            else:
+                refusal = Refusal("busy", "this account is being changed from somewhere else; try again")
+                self._refuse_exclusive(exclusive, refusal)
+        elif isinstance(result, Entered):
+            assert exclusive.prepared is not None
+            command = exclusive.command
+            position = command.position if isinstance(command, Resume) else None
+            self._shown_from = min(position or 0, outcome.seq)
+            self._read(exclusive, Welcome(result.new, outcome.seq, position, exclusive.prepared.token))
+        elif isinstance(result, Opened):
+            self._port.look_at_upload(result)
+        else:
+            self._end_exclusive()
+
+    def _read(self, exclusive: Exclusive, query: Any) -> None:
+        self.outbox.hold()
+        exclusive.query = query
+        exclusive.up_to = self.outbox.position
+        self._port.read(query)
+
+    def _show(self, exclusive: Exclusive, events: Sequence[Event]) -> None:
+        """Write a page as fast as the other side takes it, then ask for the next one."""
+        now, format, label = self._port.now(), self.outbox.format, exclusive.parsed.label
+
+        def shown(written: bool) -> None:
+            if written and self._exclusive is exclusive:
+                if isinstance(exclusive.query, Welcome):
+                    self.outbox.note_shown(events, exclusive.up_to)
+                self._port.read_on()
+
+        self.outbox.write_paced(
+            (render(event, format, now, label) for event in events if self.outbox.may_show(event)), shown
+        )
+
+    def _show_end(self, exclusive: Exclusive, reply: Reply) -> None:
+        if isinstance(exclusive.query, Welcome):
+            self._reply(exclusive.parsed, reply, exclusive.started)
+            self._end_exclusive()
+            return
+
+        def shown(written: bool) -> None:
+            if written and self._exclusive is exclusive:
+                if isinstance(exclusive.query, Talk):
+                    self._talk = exclusive.query.target
+                self._end_exclusive()
+
+        parsed = exclusive.parsed
+        self.outbox.write_paced([self._render(reply, parsed.verb, parsed.label, exclusive.started)], shown)
+
+    def _refuse_exclusive(self, exclusive: Exclusive, refusal: Refusal) -> None:
+        self._reply(exclusive.parsed, refusal, exclusive.started)
+        self._end_exclusive()
+
+    def _end_exclusive(self) -> None:
+        self._exclusive = None
+        self._tried_name = ""
+        self.outbox.release()
+        self._go_on()
+
+    def _drop_exclusive(self) -> None:
+        if self._exclusive is not None:
+            self._exclusive = None
+            self._port.give_up()
+
+    # ---- replies out
+
+    def _say(self, event: Event) -> None:
+        self.outbox.write(render(event, self.outbox.format, self._port.now()))
+
+    def _reply(self, parsed: Parsed, reply: Reply | Refusal, started: float) -> None:
+        self.outbox.reply(self._render(reply, parsed.verb, parsed.label, started))
+
+    def _render(self, reply: Reply | Refusal, verb: str, label: str | None, started: float) -> bytes:
+        """The final reply's bytes; it is also what the log of actions tells."""
+        result = reply.code if isinstance(reply, Refusal) else "ok"
+        self._port.log_action(self.name or self._tried_name, verb or "-", result, self._now - started)
+        # The commonest reply says no time that depends on today's date.
+        now = "" if type(reply) is Sent else self._port.now()
+        return render_reply(reply, self.outbox.format, now, verb, label)
+
+    # ---- signing in, and what a person has seen
+
+    def _enter(self, entered: Entered, seq: int) -> None:
+        if self.closing:
+            return
+        self.name = entered.name
+        self._marked = 0
+        self._port.attach(entered, seq)
+
+    def _mark_what_was_seen(self) -> None:
+        """Who types has seen what stands above: a text session's read markers follow."""
+        outbox = self.outbox
+        if not (outbox.live and outbox.format == "text" and self._port.is_all_taken()):
+            return
+        if self.user_id and outbox.position > self._marked:
+            self._marked = outbox.position
+            # It stands in line like a command, so that what the line asks for is answered after it.
+            self._submit(Seen(self._marked, self._shown_from), Pending("", None, 0.0, silent=True))
+
+    # ---- the end
+
+    def _hang_up(self) -> None:
+        """End the session once what was written has been taken, or after a while."""
+        outbox, port = self.outbox, self._port
+        user_id, last = self.user_id, None
+        if outbox.live and outbox.format == "text" and outbox.position > self._marked:
+            last = Seen(outbox.position, self._shown_from)
+        port.detach()
+        self.closing = True
+        self._drop_exclusive()
+        outbox.close()
+
+        def taken() -> None:
+            if last is not None:
+                port.submit(last, user_id, 0)
+
+        port.hang_up(taken if self._hangs_up_in_order else None)

@@ -1,5 +1,6 @@
 """The local commands in one column: each does something, or says in one line why it cannot."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ class RecordingChat:
         self.limits: dict[str, Any] = {"text_max": 4096}
         self.outgoing: list[Outgoing] = []
         self.is_own = False
+        self.events: list[Any] = []
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for event in self.events:
+            yield event
 
     def __getattr__(self, name: str) -> Any:
         return lambda *arguments, **named: self.asked.append(name)

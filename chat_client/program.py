@@ -1,4 +1,4 @@
-"""What chat-client does, and how it ends."""
+"""The command itself: which front end or script runs, and with which exit status it ends."""
 
 import asyncio
 import signal
@@ -33,7 +33,7 @@ def main() -> None:
         standard_streams.abandon(1)
         status = _refuse(str(error), ExitStatus.CANNOT_WRITE)
     except BrokenPipeError:
-        # The reader of our lines has gone: there is nothing to say, and nobody to say it to.
+        # The reader of our lines is gone: nobody is there to be told.
         standard_streams.abandon(1)
         status = ExitStatus.DONE
     except Exception as error:

@@ -30,7 +30,7 @@ def prepare() -> None:
 
 
 def decode(data: bytes) -> str:
-    """UTF-8, or else what the locale says. Raises UnicodeDecodeError."""
+    """Decode UTF-8, or else the locale's encoding. Raises UnicodeDecodeError."""
     try:
         return data.decode()
     except UnicodeDecodeError:

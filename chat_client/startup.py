@@ -1,4 +1,4 @@
-"""From settings to a connection: which server, who, which token; what is missing is asked for at the terminal."""
+"""From settings to a connection: the server, the user, the token; what is missing is asked for at the terminal."""
 
 import asyncio
 import getpass
@@ -97,7 +97,7 @@ async def _ask_code(words: str) -> str | None:
 
 
 async def _answer(ask: Callable[[], str], secret: bool) -> str | None:
-    """Blocks the loop, also under a full screen, which makes room for it; Ctrl-C gets through."""
+    """Ask by a read that blocks the loop; a full screen makes room for it, and Ctrl-C gets through."""
     from prompt_toolkit.application import in_terminal
 
     interrupted = False
@@ -117,7 +117,7 @@ async def _answer(ask: Callable[[], str], secret: bool) -> str | None:
 
 
 def _password(words: str) -> str:
-    """Asks until there is one: whoever pressed Enter too soon would type the next one into the shell."""
+    """Ask until there is one: a user who pressed Enter too soon would type the next one into the shell."""
     while True:
         try:
             if password := getpass.getpass(f"{words}; password: "):

@@ -29,7 +29,7 @@ class _Kept(Struct):
 
 
 def last_server(path: Path) -> str | None:
-    """The server, or the servers with commas, to which somebody has signed in last."""
+    """The server of the last sign-in, or its servers with commas."""
     return _read(path).last or None
 
 
@@ -45,7 +45,7 @@ class TokenFile:
         self._path, self._servers = path, servers
 
     def last_user(self) -> str | None:
-        """Who signed in there last."""
+        """The user who signed in there last."""
         kept = _read(self._path).servers
         found = (kept[each.identity] for each in self._servers if each.identity in kept)
         return next((each.last for each in found if each.last.casefold() in each.tokens), None)

@@ -1,8 +1,8 @@
-"""Text in cells of a terminal: what stands in them, how wide it is, where a line is broken.
+"""Text in the cells of a terminal: what each shows, how wide a text is, where a line is broken.
 
-Everything that is shown passes through `glyphs`, so nothing from a message reaches the terminal as control, and what
-is counted here is as wide there: what terminals disagree about (joined emojis, half a flag, selectors of a variation,
-marks that reorder a line) is taken apart or left out.
+Everything that is shown passes through `glyphs`. So no message controls the terminal, and each text is as wide there as
+it is here: what terminals disagree about (joined emojis, half a flag, variation selectors, marks that reorder a line)
+is taken apart or left out.
 """
 
 import re
@@ -15,14 +15,14 @@ from wcwidth import wcwidth
 from chat_client import standard_streams
 
 Fragment = tuple[str, str]  # style, text
-Glyph = tuple[str, int]  # what stands together in one place; its width, 1 or 2
+Glyph = tuple[str, int]  # the characters that share one place; its width, 1 or 2
 
 MARKS_MAX = 3  # combining marks on one character: more of them run into the lines above
 _TAB = "    "
 _REPLACEMENT = "\ufffd"
-# The bidi embeddings, overrides and isolates: shown, since they are there to deceive.
+# The bidi embeddings, overrides and isolates are shown, since they are there to deceive.
 _SHOWN = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
-# Of a width that Unicode 16 has changed, or that differs from one terminal to the next.
+# Their width was changed by Unicode 16, or differs from one terminal to the next.
 _DISPUTED = frozenset(
     map(chr, (*range(0x2630, 0x2638), *range(0x268A, 0x2690), *range(0x3248, 0x3250), 0x302E, 0x302F, 0x16FF0, 0x16FF1,
               *range(0x1D300, 0x1D357), *range(0x1D360, 0x1D379)))
@@ -34,8 +34,8 @@ _FLAGS = re.compile(f"[{chr(_FLAG_A)}-{chr(_FLAG_Z)}]{{1,2}}")
 
 @lru_cache(maxsize=8192)
 def _width(char: str) -> int:
-    """Cells of one character; 0: goes with the one before it; -1: nothing to show; -2: shown as a replacement; -3: goes
-    with the one before it, and takes a cell."""
+    """The cells of one character. 0: it belongs to the one before; -1: it is left out; -2: a replacement is shown;
+    -3: it belongs to the one before, and takes a cell."""
     code = ord(char)
     if not standard_streams.has(char):  # prompt_toolkit writes one `?` for it, however wide it would be
         return -2
@@ -119,7 +119,7 @@ def safe(text: str) -> str:
 
 
 def taken(text: str, cells: int) -> tuple[str, int]:
-    """As much of the text, in one line, as so many cells have room for; how many of them it takes."""
+    """As much of the text, on one line, as fits into so many cells, and how many of them it takes."""
     if text.isascii() and text.isprintable():
         return text[:cells], min(len(text), cells)
     kept, used = [], 0
@@ -169,7 +169,7 @@ def wrap(fragments: Iterable[Fragment], cells: int) -> list[list[Fragment]]:
             if used + wide > cells and glyph == " ":
                 flush(len(line))
                 continue
-            # What is left after a break may still be too much.
+            # The rest after a break may still be too long.
             while used + wide > cells:
                 flush(break_at or len(line))
             line.append((style, glyph, wide))

@@ -1,7 +1,7 @@
-"""What may stand at the cursor: candidates for commands, users, chats, ids, paths, emojis. Pure, but for `paths`.
+"""The candidates for the word at the cursor: commands, users, chats, ids, paths, emojis. Pure, but for `paths`.
 
-The grammar is the server's own table (`Chat.commands`, with the client's: `own.with_own`), so that an old client
-completes a new command.
+The grammar is the server's own table (`Chat.commands`, with the client's own: `local_commands.with_local`), so that an
+old client completes a new command.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,8 +17,8 @@ CANDIDATES_MAX = 50
 
 
 class Candidate(Struct, frozen=True):
-    """One way to go on: `text` replaces the last `replaces` characters before the cursor; `shows` is what a list
-    shows, and `hint` what stands beside it (a command's usage, a message's beginning)."""
+    """`text` replaces the last `replaces` characters before the cursor. A list shows `shows`, and `hint` beside it: the
+    usage of a command, the beginning of a message."""
 
     text: str
     replaces: int
@@ -27,9 +27,12 @@ class Candidate(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """What can be completed to. `users`: recent speakers first; `chats`: `main`, `#team`, `@bob`, the open one first;
-    `messages`: newest first, each with the beginning of its text; `files`: ids with names; `paths`: the entries that
-    begin with what was typed (directories end with `/`)."""
+    """The names and numbers that candidates are made of.
+
+    `users`: recent speakers first; `chats`: `main`, `#team`, `@bob`, the open one first; `messages`: newest first, each
+    with the beginning of its text; `files`: ids with names; `paths`: the entries that begin with what was typed
+    (directories end with `/`).
+    """
 
     commands: Sequence[CommandForm] = ()
     users: Sequence[str] = ()
@@ -68,7 +71,7 @@ def _candidates(before: str, known: Known) -> Found:
 
 
 def _argument(form: CommandForm, rest: str, known: Known) -> Found:
-    """The cursor is at the end of `rest`: which argument is it in, and what of it stands there?"""
+    """The cursor is at the end of `rest`: find the argument that it is in, and what of it stands there."""
     places = positional(form)
     for argument in places:
         rest = rest.lstrip(" ")
@@ -105,7 +108,7 @@ def _in_rest(argument: Argument, rest: str, known: Known) -> Found:
 
 
 def _in_text(before: str, known: Known) -> Found:
-    """A name, an emoji after `:`, at the beginning of a word. A name gets its `@`, so that it calls."""
+    """A name or, after a `:`, an emoji, where a word begins. A name gets its `@`, so that it calls."""
     word = before[max(before.rfind(" "), before.rfind("\n"), before.rfind("\t")) + 1 :]
     if word.startswith(":") and len(word) > 1:
         return _emojis(word)

@@ -1,5 +1,7 @@
-"""The desktop around the terminal: its opener for files, its notifications. Nothing that a peer wrote is an option or
-markup there."""
+"""The desktop around the terminal: opening files, and notifications.
+
+Nothing that another user wrote becomes an option or markup there.
+"""
 
 import html
 import os
@@ -13,14 +15,14 @@ from chat_client.sdk.errors import ChatError
 
 
 def open_file(path: Path) -> None:
-    """By the desktop's own opener, which is not waited for. Raises ChatError."""
+    """Start the desktop's own opener, and do not wait for it. Raises ChatError."""
     opener = "open" if sys.platform == "darwin" else "xdg-open"
     if _started(shutil.which(opener), str(path.absolute())) is None:
         raise ChatError(f"there is no {opener} here that could open it; the file is {path}")
 
 
 class Notifier:
-    """notify-send, where it is and there is a desktop."""
+    """Notifications by notify-send, where it is installed and there is a desktop."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         desktop = environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
@@ -28,7 +30,7 @@ class Notifier:
         self._running: subprocess.Popen[bytes] | None = None
 
     def show(self, title: str, body: str) -> bool:
-        """Whether there is a desktop for it. One at a time: while it does not answer, nothing piles up."""
+        """Whether there is a desktop to show it. One at a time: nothing piles up while notify-send does not end."""
         if self._program is None:
             return False
         if self._running is None or self._running.poll() is not None:

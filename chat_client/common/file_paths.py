@@ -1,4 +1,4 @@
-"""File paths as a person types them: completed, and found."""
+"""File paths as a person types them: completing them, and finding the file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,8 @@ ENTRIES_MAX = 1000
 
 
 def entries(typed: str) -> Iterator[str]:
-    """What begins with this, as it would be typed: `~` stays, directories end with `/`; hidden ones if asked for."""
+    """The entries that begin with this, as they would be typed: `~` stays, directories end with `/`, and hidden entries
+    come only where a dot was typed."""
     folder, slash, start = typed.rpartition("/")
     try:
         found = sorted(expanded(folder + slash or ".").iterdir())[:ENTRIES_MAX]
@@ -20,14 +21,14 @@ def entries(typed: str) -> Iterator[str]:
 
 
 def typed_path(typed: str) -> Path:
-    """The file that is meant; quotes around it do not count."""
+    """The path of the file; quotes around it do not count."""
     if len(typed) > 1 and typed[0] in "\"'" and typed[-1] == typed[0]:
         typed = typed[1:-1]
     return expanded(typed)
 
 
 def expanded(typed: str) -> Path:
-    """`~` is one's home and `~bob` that of a user, unless there is no such user, or a file here of just that name."""
+    """`~` is the user's home and `~bob` that of bob, unless there is no such user, or a file here has that name."""
     path = Path(typed)
     try:
         return path if "/" not in typed and path.exists() else path.expanduser()

@@ -1,8 +1,8 @@
-"""Keys out of the bytes of a terminal: whole sequences, known or not, and never their letters as if they were typed.
+"""Keys from the bytes of a terminal: each sequence is one key, known or not, and its letters are never typed.
 
-prompt_toolkit takes a sequence that it does not know apart, into an Esc and letters. Here a sequence is cut out whole
-first. What it means is looked up; one that means nothing is a single `Keys.Ignore`, which says so. The terminal's
-answers to questions (colours, what it is, where the cursor is) may come late and in pieces, and are no keys at all.
+prompt_toolkit takes an unknown sequence apart, into an Esc and letters. Here each sequence is first cut out whole and
+then looked up; an unknown one is a single `Keys.Ignore`. The terminal's answers to questions (its colours, its kind,
+where the cursor is) may come late and in pieces; they are no keys.
 """
 
 import re
@@ -14,7 +14,7 @@ from prompt_toolkit.key_binding.key_processor import KeyPress, _Flush
 from prompt_toolkit.keys import Keys
 
 REPLACEMENT = "\ufffd"  # stands for a byte that is not UTF-8
-FOCUS_IN, FOCUS_OUT = Keys.F23, Keys.F24  # keys that no keyboard has stand for the reports
+FOCUS_IN, FOCUS_OUT = Keys.F23, Keys.F24  # no keyboard has these keys: they stand for the focus reports
 # In a stock xterm Alt does not send Esc before the key, and Alt-3 would be `³`. The mode is restored at the end.
 ALT_AS_ESC, ALT_AS_BEFORE = "\x1b[?1036s\x1b[?1036h", "\x1b[?1036r"
 _LONGEST = 4096  # characters of an answer, which is then given up
@@ -35,7 +35,7 @@ _WHOLE = re.compile(
     re.DOTALL,
 )
 _BEGUN = re.compile(rf"\x1b\x1b?(?:\[(?:\[|M.{{0,2}}|[0-?]*[ -/]*)?|O[0-9;]*)?|{_STRING}\x1b?", re.DOTALL)
-# Beginnings that are kept however long the rest takes: nobody types them within one burst.
+# Beginnings that are kept however long the rest takes: nobody types them in one burst.
 _HELD = re.compile(r"\x1b\[[0-?]+[ -/]*|\x1b\[M.{0,2}|\x1b\]\d[^\x00-\x1f]*\x1b?|\x1bP[^\x00-\x1f]+\x1b?")
 _ANSWER = re.compile(r"\x1b\[(?:[?>=][\d;]*c|\?[\d;]*[nu]|\?[\d;]*\$y|[\d;]*[nt]|>[\d;]*[mq]|\?[\d;]*S)")
 _TAIL = re.compile(r"\](?:1[0-9]|4;\d+);rgba?:[\da-fA-F/]*(?:\x07|\x1b\\)|\[\?[\d;]+c")  # its Esc was taken for a key
@@ -94,7 +94,7 @@ class Keyboard(Vt100Parser):
                 data = data[1:]
 
     def flush(self) -> None:
-        """Nothing more comes for now: a lone Esc is a key; an answer or a sequence that has begun is kept."""
+        """Nothing more comes for now. A lone Esc is a key; an answer or a sequence that has begun is kept."""
         held, self._held = self._held, ""
         if _HELD.fullmatch(held):
             self._held = held
@@ -112,6 +112,7 @@ class Keyboard(Vt100Parser):
     def _escape(self) -> None:
         """Esc as a key of its own, whatever follows it."""
         self._key(Keys.Escape, "\x1b")
+        # Private, since nothing public has the key processor run an Esc at once where more keys are in the same read.
         self.feed_key_callback(_Flush)
 
     def _key(self, key: Keys | str, data: str) -> None:

@@ -36,12 +36,12 @@ from chat_client.common.key_decoder import FOCUS_IN, FOCUS_OUT, REPLACEMENT, Key
 from chat_client.sdk.typed_line import secret_from
 from chat_server.protocol.connection import CommandForm
 
-# How long a lone Esc is waited on for the rest of a sequence. Keys that belong together come out of Keyboard together.
+# How long a lone Esc waits for the rest of a sequence. Keys that belong together come out of Keyboard together.
 ESCAPE_SECONDS = 0.05
 
 NOT_UTF_8 = f"there was something that is not UTF-8: {REPLACEMENT} stands for it"
 
-# prompt_toolkit would give each half of a flag two cells; a flag has two.
+# prompt_toolkit gives each half of a flag two cells; a whole flag has two. Nothing public sets a character's width.
 _CHAR_SIZES_CACHE.update({chr(code): 1 for code in range(0x1F1E6, 0x1F200)})
 
 Presses = tuple[str, ...]
@@ -49,7 +49,7 @@ Handler = Callable[[KeyPressEvent], Any]
 
 
 def after(text: str, at: int) -> int:
-    """Where the character ends that begins there, as a person counts characters."""
+    """The end of the character that begins there, as a person counts characters."""
     return at + len(next(iter(iter_graphemes(text[at : at + 64])), ""))
 
 
@@ -223,6 +223,7 @@ def set_keys(
     answered: Callable[[str], None] = lambda answer: None,
 ) -> None:
     """Give the application these keys instead of prompt_toolkit's. `told` gets a message when a key did nothing."""
+    # Private, since an application always has prompt_toolkit's own bindings besides those that it is given.
     app._default_bindings = merge_key_bindings([_keys(told, suspend), load_mouse_bindings(), load_cpr_bindings()])
     app.ttimeoutlen, app.timeoutlen = ESCAPE_SECONDS, 0.0
     listen(app.input, answered)
@@ -235,8 +236,8 @@ def listen(input: Input, answered: Callable[[str], None] = lambda answer: None) 
 
 
 class TerminalReader(PosixStdinReader):
-    """Notices that the terminal is gone, also where no SIGHUP tells so: prompt_toolkit takes the error for a signal,
-    and would try to read again for ever, at full speed.
+    """Notices that the terminal is gone, also without a SIGHUP: prompt_toolkit takes the error for a signal and would
+    read again for ever, at full speed.
     """
 
     def read(self, count: int = 1024) -> str:

@@ -1,4 +1,4 @@
-"""Ctrl-Z gives the terminal back and stops the program; SIGCONT takes the terminal again, after any kind of stop."""
+"""Suspending the program: Ctrl-Z gives the terminal back, and SIGCONT takes it again, after any kind of stop."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from prompt_toolkit.application import Application, in_terminal
 
 
 class Suspension:
-    """`begin` sets the modes that the application itself does not know, `end` takes them back."""
+    """`begin` sets the modes of the terminal that prompt_toolkit does not know, `end` takes them back."""
 
     def __init__(self, app: Application[Any], begin: Callable[[], None], end: Callable[[], None]) -> None:
         self._app, self._begin, self._end = app, begin, end
@@ -38,17 +38,18 @@ class Suspension:
     async def _stop(self) -> None:
         async with in_terminal():
             self._end()
-            heeded = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal itself would
-            signal.signal(signal.SIGTSTP, heeded)
+            before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.kill(0, signal.SIGTSTP)  # stops the whole job, as the terminal itself would
+            signal.signal(signal.SIGTSTP, before)
             self._begin()
 
     def _resumed(self) -> None:
-        """Set all modes again: a stop by SIGSTOP came without warning, and the shell has changed them since."""
+        """Set all modes again: SIGSTOP gives no warning, and the shell has changed them since."""
         app = self._app
+        # Private, since nothing public tells whether the terminal is given away just now, to a question or a stop.
         if app.is_running and not app._running_in_terminal:
-            app.input.raw_mode().__enter__()  # for good: the application's own one knows what was there before it
+            app.input.raw_mode().__enter__()  # never left: the application's own one restores what was before it
             app.renderer.reset()
             self._begin()
-            app._request_absolute_cursor_position()
+            app.renderer.request_absolute_cursor_position()
             app.invalidate()

@@ -1,4 +1,4 @@
-"""Where lines come from: a prompt with completion at a terminal, or the lines of a pipe or of a dumb terminal.
+"""The sources of lines: a prompt with completion at a terminal, or a pipe, or a terminal that can only print.
 
 Each is an `Input`, whose `lines` end with the input.
 """
@@ -35,23 +35,23 @@ AHEAD_MAX = 100  # lines that were read and not executed yet
 
 
 class Unreadable(Struct, frozen=True):
-    """A line that is not one."""
+    """A line that cannot be read."""
 
     why: str
 
 
 class Input(Protocol):
-    # Whether somebody sits there: nothing that they typed may hold up the next line.
+    # Whether a person types: nothing that they have typed may hold up their next line.
     attended: bool
 
     def lines(self) -> AsyncIterator[str | Unreadable]: ...
 
     async def secret(self, words: str) -> str | None:
-        """Ask for something that is not shown while it is typed; None: it was not told. While no line is awaited."""
+        """Ask for something that is not shown while it is typed; None: nothing was. No line may be awaited then."""
         ...
 
     def output(self) -> AbstractContextManager[None]:
-        """Within it, what is written to stdout does not disturb the line that is typed."""
+        """Within this block, output does not disturb the line that is typed."""
         ...
 
 

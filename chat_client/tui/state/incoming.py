@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from chat_client.common import wording
-from chat_client.common.cells import safe
 from chat_client.common.mentions import mentions
 from chat_client.sdk.events import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept
 from chat_client.tui.state.effects import Attention
@@ -259,7 +258,7 @@ def _connected(screen: ScreenState, event: Connected) -> None:
     names = {told.name for told in signed_in.chats}
     for name in [name for name in chats.by_name if name.startswith("#") and name not in names]:
         _remove_chat(screen, name, ask=True)
-        screen.tell("info", f"you are no longer in {safe(name)}", 30.0)
+        screen.tell("info", wording.lost_chat(name), 30.0)
     chat = chats.open
     if chat.unread and chat.new_after is None:
         chat.new_after = chat.read

@@ -5,7 +5,6 @@ from typing import Any
 from msgspec import structs
 
 from chat_client.common import wording
-from chat_client.common.cells import safe
 from chat_client.sdk.events import Outgoing
 from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.items import UnsentItem
@@ -73,7 +72,7 @@ def _show_sent(screen: ScreenState, chat: ChatState, command: Outgoing, reply_to
     chat.mark_read(message.id if chat.unread == 0 else 0, user)
     _count(screen, chat.name)
     if message.file is not None and not screen.shows_end_of(chat):
-        screen.tell("done", f"{safe(message.file.name)} is sent to {safe(chat.name)}")
+        screen.tell("done", wording.outgoing(command, screen.now)[1])
 
 
 def _message(user: str, chat_name: str, command: Outgoing, reply_to: int | None) -> Message | None:

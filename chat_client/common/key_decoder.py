@@ -60,18 +60,29 @@ _BY_CODE = {9: Keys.ControlI, 13: Keys.ControlM, 27: Keys.Escape, 127: Keys.Cont
 
 
 class Keyboard(Vt100Parser):
-    """`answered` gets each answer of the terminal, whole."""
+    """`answered` gets each answer of the terminal, whole.
+
+    While `expects_answer`, a lone Esc may be the first byte of an answer: it is kept once, `on_kept` is called, and the
+    next `flush` makes it a key.
+    """
 
     def __init__(
-        self, feed_key_callback: Callable[[KeyPress], None], answered: Callable[[str], None] = lambda answer: None
+        self,
+        feed_key_callback: Callable[[KeyPress], None],
+        answered: Callable[[str], None] = lambda answer: None,
+        expects_answer: Callable[[], bool] = lambda: False,
+        on_kept: Callable[[], object] = lambda: None,
     ) -> None:
         self._held = ""
+        self._expects_answer, self._on_kept = expects_answer, on_kept
+        self.is_kept = False
         self._escaped = False  # an Esc was just flushed: the next bytes may be the rest of an answer
         self._answered = answered
         super().__init__(feed_key_callback)
 
     def feed(self, data: str) -> None:
         data, self._held = self._held + data, ""
+        self.is_kept = False
         if self._escaped and (tail := _TAIL.match(data)):
             self._answered(f"\x1b{tail[0]}")
             data = data[tail.end() :]
@@ -105,8 +116,11 @@ class Keyboard(Vt100Parser):
         elif len(held) > 1:
             self._key(Keys.Escape, held[0])
             self._typed(held[1:])
+        elif held and self._expects_answer() and not self.is_kept:
+            self._held, self.is_kept = held, True
+            self._on_kept()
         elif held:
-            self._escaped = True
+            self._escaped, self.is_kept = True, False
             self._escape()
 
     def _escape(self) -> None:

@@ -3,6 +3,7 @@
 A key that is bound to nothing is swallowed whole, and a message says so. EDITOR is the list in docs/client.md.
 """
 
+import asyncio
 import select
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -38,6 +39,8 @@ from chat_server.protocol.connection import CommandForm
 
 # How long a lone Esc waits for the rest of a sequence. Keys that belong together come out of Keyboard together.
 ESCAPE_SECONDS = 0.05
+# How long it waits on where it may be the first byte of an answer, all of whose bytes are on their way.
+KEPT_ESCAPE_SECONDS = 0.3
 
 NOT_UTF_8 = f"there was something that is not UTF-8: {REPLACEMENT} stands for it"
 
@@ -221,17 +224,37 @@ def set_keys(
     told: Callable[[str], None],
     suspend: Callable[[], None],
     answered: Callable[[str], None] = lambda answer: None,
+    expects_answer: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Give the application these keys instead of prompt_toolkit's. `told` gets a message when a key did nothing."""
+    """Give the application these keys instead of prompt_toolkit's. `told` gets a message when a key did nothing. The
+    last two are those of `Keyboard`."""
     # Private, since an application always has prompt_toolkit's own bindings besides those that it is given.
     app._default_bindings = merge_key_bindings([_keys(told, suspend), load_mouse_bindings(), load_cpr_bindings()])
     app.ttimeoutlen, app.timeoutlen = ESCAPE_SECONDS, 0.0
-    listen(app.input, answered)
+
+    def release() -> None:
+        """Make the Esc a key that was kept, if no answer has come."""
+        if app.is_running and isinstance(app.input, Vt100Input) and getattr(app.input.vt100_parser, "is_kept", False):
+            app.key_processor.feed_multiple(app.input.flush_keys())
+            app.key_processor.process_keys()
+
+    listen(
+        app.input,
+        answered,
+        expects_answer,
+        lambda: asyncio.get_running_loop().call_later(KEPT_ESCAPE_SECONDS, release),
+    )
 
 
-def listen(input: Input, answered: Callable[[str], None] = lambda answer: None) -> None:
+def listen(
+    input: Input,
+    answered: Callable[[str], None] = lambda answer: None,
+    expects_answer: Callable[[], bool] = lambda: False,
+    on_kept: Callable[[], object] = lambda: None,
+) -> None:
+    """Have `Keyboard` decode this input."""
     if isinstance(input, Vt100Input):
-        input.vt100_parser = Keyboard(input.vt100_parser.feed_key_callback, answered)
+        input.vt100_parser = Keyboard(input.vt100_parser.feed_key_callback, answered, expects_answer, on_kept)
         input.stdin_reader = TerminalReader(input.fileno(), encoding=input.stdin.encoding)
 
 

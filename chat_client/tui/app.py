@@ -71,6 +71,7 @@ class App:
             self._drawn,
             lambda: self._suspension.stop(),
             self._background.take,
+            lambda: self._background.is_awaited,
             hidden=[HiddenSecrets(lambda: chat.commands)],
         )
         self._terminal = Terminal(self._view.app.output)

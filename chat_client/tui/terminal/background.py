@@ -15,10 +15,12 @@ from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.output import Output
 
+from chat_client.sdk import clock
 from chat_client.tui.terminal.themes import ThemeName
 
 ASK = "\x1b]11;?\x1b\\\x1b[c"
 ANSWER_SECONDS_MAX = 0.2
+LATE_SECONDS_MAX = 2.0  # over a slow link
 _COLOUR = re.compile(r"\x1b\]11;([^\x07\x1b]*)")
 _RGB = re.compile(r"rgba?:([0-9a-f]{1,4})/([0-9a-f]{1,4})/([0-9a-f]{1,4})", re.IGNORECASE)
 
@@ -29,21 +31,27 @@ class BackgroundQuery:
     def __init__(self, found: Callable[[ThemeName], None]) -> None:
         self._found = found
         self._answered = asyncio.Event()
-        self._asked = False
+        self._asked_at: float | None = None  # of `clock.elapsed`
 
     def take(self, answer: str) -> None:
         """Take an answer of the terminal, to any question."""
         colour = _COLOUR.match(answer)
-        if self._asked and colour and (theme := theme_on(colour[1])):
+        if self._asked_at is not None and colour and (theme := theme_on(colour[1])):
             self._found(theme)
         elif answer.startswith("\x1b[?") and answer.endswith("c"):
             self._answered.set()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether an answer may still come."""
+        asked_at = self._asked_at
+        return asked_at is not None and not self._answered.is_set() and clock.elapsed() - asked_at < LATE_SECONDS_MAX
 
     async def ask(self, input: Input, output: Output, seconds: float = ANSWER_SECONDS_MAX) -> None:
         """Wait until it has answered, at most so many seconds."""
         if not isinstance(input, Vt100Input):
             return
-        self._asked = True
+        self._asked_at = clock.elapsed()
         typed: list[KeyPress] = []
         with input.raw_mode(), input.attach(lambda: typed.extend(input.read_keys())):
             output.write_raw(ASK)

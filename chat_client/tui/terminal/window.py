@@ -36,7 +36,7 @@ WHEEL_ROWS = 3
 
 class FullScreen:
     """`acted` is called after a key or the mouse has done something to the state, `drawn` with what each frame shows,
-    `answered` with what the terminal answers."""
+    `answered` with what the terminal answers; `expects_answer`: whether an answer may come."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class FullScreen:
         drawn: Callable[[Drawn], None],
         suspend: Callable[[], None],
         answered: Callable[[str], None],
+        expects_answer: Callable[[], bool],
         *,
         hidden: Sequence[Processor] = (),
         input: Input | None = None,
@@ -86,7 +87,7 @@ class FullScreen:
             input=input,
             output=output,
         )
-        set_keys(self.app, self._told, suspend, answered)
+        set_keys(self.app, self._told, suspend, answered, expects_answer)
         self.app.before_render += self._direct_keys
 
     def set_theme(self, name: ThemeName) -> None:

@@ -102,6 +102,19 @@ def test_the_rest_of_an_answer_whose_esc_came_alone_is_no_text() -> None:
     assert Typist().sends("\x1b", None, "]11 is a number") == ["escape", *"]11 is a number"]
 
 
+def test_where_an_answer_is_expected_an_esc_waits_for_its_rest() -> None:
+    """Without that it was run as a key: it closed the dialog that was open."""
+    expecting, kept = [True], list[str]()
+    typist = Typist()
+    typist.keyboard = Keyboard(
+        typist.presses.append, typist.answers.append, lambda: expecting[0], lambda: kept.append("kept")
+    )
+    assert typist.sends("\x1b", None, "]11;rgb:1/2/3\x07b") == ["b"] and len(typist.answers) == 1 == len(kept)
+    assert typist.sends("\x1b", None, None) == ["b", "escape"], "nothing has come"
+    expecting[0] = False
+    assert typist.sends("\x1b", None) == ["b", "escape", "escape"] and len(kept) == 2
+
+
 def test_an_answer_that_never_ends_gives_way_to_the_next_key_of_control() -> None:
     assert Typist().sends("\x1b]11;rg", None, "\rx") == ["c-m", "x"]
 

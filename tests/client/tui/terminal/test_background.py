@@ -9,7 +9,7 @@ from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from chat_client.common.line_editing import listen
-from chat_client.tui.terminal.background import ASK, BackgroundQuery, theme_on
+from chat_client.tui.terminal.background import ASK, LATE_SECONDS_MAX, BackgroundQuery, theme_on
 from tests.client.tui.terminal.test_terminal import Written
 from tests.harness import TIMEOUT_SECONDS
 
@@ -59,6 +59,24 @@ async def test_an_answer_that_comes_late_dresses_and_is_not_typed(terminal: Pipe
     keys = terminal.read_keys()
     terminal.send_text(LIGHT[7:] + DONE + "b")
     assert [key.data for key in keys + terminal.read_keys()] == ["a", "b"] and found == ["light"]
+
+
+async def test_an_answer_is_awaited_until_it_has_come_or_is_too_late(
+    terminal: PipeInput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("chat_client.sdk.clock.elapsed", lambda: now[0])
+    query = BackgroundQuery(lambda theme: None)
+    assert not query.is_awaited
+    output = Vt100_Output(cast(io.TextIOWrapper, Written()), lambda: Size(24, 80), term="xterm", enable_cpr=False)
+    listen(terminal, query.take)
+    await query.ask(terminal, output, 0.0)
+    assert query.is_awaited
+    now[0] += LATE_SECONDS_MAX
+    assert not query.is_awaited
+    now[0] -= 1
+    query.take(DONE)
+    assert not query.is_awaited
 
 
 def test_colours() -> None:

@@ -30,7 +30,7 @@ __all__ = [
     "connect",
 ]
 
-_MODULES = ("chat_client.sdk.chat", "chat_client.sdk.errors", "chat_client.sdk.events", "chat_server.protocol.events")
+_MODULES = ("chat_client.sdk.chat", "chat_client.sdk.errors", "chat_client.sdk.events", "chat_server.protocol.messages")
 
 
 def __getattr__(name: str) -> Any:

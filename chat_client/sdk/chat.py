@@ -5,7 +5,7 @@
             if isinstance(event, Message) and event.text == "!ping":
                 await chat.send(event.chat, "pong")
 
-Events are the structs of `chat_server.protocol.events` and those of `chat_client.sdk.events`. A lost connection is made
+Events are the structs of `chat_server.protocol` and those of `chat_client.sdk.events`. A lost connection is made
 again by itself, without a gap and without a message twice; what was sent meanwhile goes out then, never twice.
 
 One task reads the events (`async for`), any number may send. Everything is bounded: who does not read the events makes
@@ -45,7 +45,7 @@ __all__ = ["Ask", "Chat", "OnProgress", "Progress", "Returned", "Tokens", "Typed
 
 class Returned(NamedTuple):
     """What a command returned: the lines before its reply (messages, mostly), and the reply (a class of
-    `chat_server.protocol.events`, or `OtherReply`)."""
+    `chat_server.protocol`, or `OtherReply`)."""
 
     lines: list[Event]
     reply: Reply

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, cast
 
-from chat_server import action_log
+from chat_server import action_log, handlers
 from chat_server.admin import cli
 from chat_server.errors import StartError
 from chat_server.frontend.acceptor import connections_possible
@@ -84,6 +84,7 @@ def _fail(error: OSError) -> NoReturn:
 
 def _start(settings: Settings) -> None:
     """Run the server until it stops. Raises StartError."""
+    handlers.check()
     # What is written here is nobody else's to read.
     os.umask(0o077)
     # From here on nothing that is printed or logged waits for who reads it.

@@ -31,24 +31,21 @@ from chat_server.log.entries import (
     LeaveUploads,
     Limits,
     Logged,
-    OpenUpload,
     Origin,
     Told,
     UseTokens,
-    adds,
 )
 from chat_server.log.local import LocalLog
 from chat_server.metrics import Metrics
 from chat_server.passwords import Passwords, SignInGuard
 from chat_server.prepare import Preparer
 from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.files import GetFile
-from chat_server.protocol.messages import Search
 from chat_server.protocol.times import clock_time, duration, iso
 from chat_server.rules import Executor, read
 from chat_server.rules.context import View
 from chat_server.rules.executor import Executed, Outcome
 from chat_server.rules.outcomes import Then
+from chat_server.rules.registry import reader_of
 from chat_server.runtime import Runtime
 from chat_server.settings import Settings
 from chat_server.store import idempotency_keys
@@ -121,7 +118,7 @@ class Reading:
 
     async def next(self) -> Page:
         """Raises Refusal."""
-        if type(self._query) is GetFile:
+        if reader_of(self._query) == "files":
             await self._node.transfers.turn(self._user_id)
         return await self._reader.serve(self._user_id, self._next)
 
@@ -239,18 +236,19 @@ class Node:
 
         `number` counts the session's commands in the log. `address` is "" for the machine itself.
         """
-        wanted = command.asked.size if type(command) is OpenUpload else 0
         origin = Origin(*self._identity, session, number) if session else None
-        self._log.submit(Entry(command, user_id, origin, address, not self.space.has_room(wanted)))
+        self._log.submit(Entry(command, user_id, origin, address, not self.space.has_room(command.announced_bytes)))
 
     def read(self, user_id: int, query: Any) -> Reading:
         return Reading(self, self._reader_for(query), user_id, query)
 
     def _reader_for(self, query: Any) -> Reader:
-        """What may take long, a search or a file, holds nobody up who reads messages."""
-        if isinstance(query, Search):
-            return self.readers.searcher
-        return self.transfers.reader if isinstance(query, GetFile) else self.readers.pick()
+        match reader_of(query):
+            case "searches":
+                return self.readers.searcher
+            case "files":
+                return self.transfers.reader
+        return self.readers.pick()
 
     async def run(self) -> None:
         """Until the log is closed and empty, or the disk fails (`failure` says how)."""
@@ -320,7 +318,7 @@ class Node:
             self._told_full = self.clock.monotonic()
             log.error("the disk is full; nothing new is taken until there is room")
         self.space.look_again()
-        small = [replace(entry, cramped=True) for entry in batch.entries if not adds(entry.command)]
+        small = [replace(entry, cramped=True) for entry in batch.entries if not entry.command.adds]
         refused = no_room()
         executed = None
         while executed is None and small:
@@ -338,7 +336,7 @@ class Node:
         return replace(
             executed,
             outcomes=[
-                Outcome(entry, refused, [], executed.seq) if adds(entry.command) else next(outcomes)
+                Outcome(entry, refused, [], executed.seq) if entry.command.adds else next(outcomes)
                 for entry in batch.entries
             ],
         )

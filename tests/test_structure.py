@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.frontend.connection_commands import LOCAL
-from chat_server.prepare import PREPARED
-from chat_server.protocol.accounts import SignOut
+import chat_server.frontend.connection_commands  # noqa: F401 (it registers its handlers)
+from chat_server import handlers
 from chat_server.protocol.help import one, overview
-from chat_server.protocol.table import TABLE, VERBS
-from chat_server.rules.registry import READINGS, RULES
+from chat_server.protocol.table import VERBS
 from tests.imports import imported_at_once, is_within, tree, uses
 
 ROOT = Path(__file__).parents[1]
@@ -153,15 +151,8 @@ def test_every_verb_and_alias_stands_in_the_help() -> None:
         assert any(f"/{name}" in line.replace(",", "").split() for line in one(name)), name
 
 
-def test_every_command_is_executed_somewhere() -> None:
-    # The session runs a sign-out itself: it ends tokens in the log and closes connections.
-    executed = {*RULES, *READINGS, *LOCAL, *PREPARED, SignOut}
-    assert {spec.build for spec in TABLE.values()} <= executed
-
-
-def test_a_command_is_executed_in_one_place() -> None:
-    places = [set(place) for place in (RULES, READINGS, LOCAL, PREPARED)]
-    assert sum(map(len, places)) == len(set().union(*places))
+def test_every_command_has_exactly_one_handler_of_the_kind_that_its_row_names() -> None:
+    handlers.check()
 
 
 # ---- the files

@@ -4,7 +4,8 @@ A newer server may say more than this client knows: unknown fields are ignored, 
 without a class here is `OtherReply`. MUST NOT raise for any line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -15,114 +16,9 @@ from chat_client.sdk.errors import UNCERTAIN, Refused
 from chat_client.sdk.events import OtherReply, Unknown
 from chat_client.sdk.local_time import local_text
 from chat_server.protocol import EVENTS
-from chat_server.protocol.accounts import AccountDeleted, PasswordSet, SignedIn, SignedOut
 from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.connection import FormatSet, Goodbye, HelpText, Pong, SessionList
-from chat_server.protocol.files import FileList, FileSent, Upload, UploadCancelled
 from chat_server.protocol.formats.json import decode_event
-from chat_server.protocol.messages import (
-    Changed,
-    DelayedCancelled,
-    DelayedList,
-    DelayedSet,
-    Found,
-    MarkedRead,
-    MessagesShown,
-    Sent,
-    Talking,
-    ThreadShown,
-)
-from chat_server.protocol.operators import Announced, Kicked, ReportList, StatsReport, UserBanned, UserUnbanned
-from chat_server.protocol.people import (
-    AwaySet,
-    BlockList,
-    BlockSet,
-    MuteSet,
-    PresenceSet,
-    Reported,
-    StatusReport,
-    WhoReport,
-)
-from chat_server.protocol.rooms import (
-    ChatCreated,
-    ChatLeft,
-    Entering,
-    InvitationDeclined,
-    LinkMade,
-    LinksRevoked,
-    MemberList,
-    MemberRemoved,
-    OwnerSet,
-    RequestApproved,
-    RequestDenied,
-    TopicShown,
-    UserInvited,
-)
-
-# The class of each verb's reply.
-REPLIES: dict[str, type[Reply]] = {
-    "sign_in": SignedIn,
-    "resume": SignedIn,
-    "sign_out": SignedOut,
-    "password": PasswordSet,
-    "delete_account": AccountDeleted,
-    "send_all": Sent,
-    "send": Sent,
-    "reply": Sent,
-    "edit": Changed,
-    "delete": Changed,
-    "react": Changed,
-    "unreact": Changed,
-    "talk": Talking,
-    "send_delayed": DelayedSet,
-    "cancel_delayed": DelayedCancelled,
-    "delayed": DelayedList,
-    "send_file": Upload,
-    "chunk": Upload,
-    "cancel_upload": UploadCancelled,
-    "get_chat_with": MessagesShown,
-    "messages": MessagesShown,
-    "history": MessagesShown,
-    "thread": ThreadShown,
-    "search": Found,
-    "read": MarkedRead,
-    "mute": MuteSet,
-    "unmute": MuteSet,
-    "get_file": FileSent,
-    "files": FileList,
-    "create_chat": ChatCreated,
-    "invite": UserInvited,
-    "invite_link": LinkMade,
-    "revoke_link": LinksRevoked,
-    "join": Entering,
-    "decline": InvitationDeclined,
-    "approve": RequestApproved,
-    "deny": RequestDenied,
-    "members": MemberList,
-    "leave": ChatLeft,
-    "remove": MemberRemoved,
-    "give": OwnerSet,
-    "topic": TopicShown,
-    "status": StatusReport,
-    "who": WhoReport,
-    "away": AwaySet,
-    "block": BlockSet,
-    "unblock": BlockSet,
-    "blocked": BlockList,
-    "report": Reported,
-    "presence": PresenceSet,
-    "help": HelpText,
-    "format": FormatSet,
-    "ping": Pong,
-    "sessions": SessionList,
-    "quit": Goodbye,
-    "ban": UserBanned,
-    "unban": UserUnbanned,
-    "kick": Kicked,
-    "reports": ReportList,
-    "announce": Announced,
-    "stats": StatsReport,
-}
+from chat_server.protocol.table import TABLE
 
 
 class _Head(Struct):
@@ -140,7 +36,6 @@ class Line(Struct, frozen=True):
 
 _head = Decoder(_Head).decode
 _fields = Decoder(dict[str, Any]).decode
-_replies = {verb: Decoder(reply).decode for verb, reply in REPLIES.items()}
 _events = {each.__struct_config__.tag for each in EVENTS}
 _encode = Encoder().encode
 
@@ -160,12 +55,18 @@ def decode(line: bytes, now: float) -> Line | None:
 
 
 def _reply(verb: str, line: bytes) -> Reply:
-    if verb in _replies:
+    spec = TABLE.get(verb)
+    if spec is not None:
         try:
-            return _replies[verb](line)
+            return _decode_as(spec.reply)(line)
         except msgspec.ValidationError:
             pass
     return OtherReply(_rest(line, "type", "re", "label"))
+
+
+@cache
+def _decode_as(reply: type[Reply]) -> Callable[[bytes], Reply]:
+    return Decoder(reply).decode
 
 
 def _refused(line: bytes, now: float) -> Refused:

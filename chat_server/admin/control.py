@@ -44,7 +44,9 @@ SPARE_DESCRIPTORS = 4
 # The kernel takes no longer path of a Unix socket than about 107 bytes.
 PATH_BYTES_MAX = 100
 # What may be said: what operators may, and what stands in the table of its own.
-VERBS: dict[str, Spec] = {verb: spec for verb, spec in TABLE.items() if spec.operators_only or verb == "help"} | CONTROL
+VERBS: dict[str, Spec] = {
+    verb: spec for verb, spec in TABLE.items() if spec.who == "operators" or verb == "help"
+} | CONTROL
 
 
 class Home(Protocol):

@@ -10,8 +10,11 @@ from msgspec.json import encode
 from chat_server import __version__
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
+from chat_server.handlers import Handlers
+from chat_server.log.entries import EndTokens
+from chat_server.prepare import Prepared
 from chat_server.protocol import PROTOCOL_VERSION
-from chat_server.protocol.accounts import Resume, SignIn
+from chat_server.protocol.accounts import SignedOut, SignOut
 from chat_server.protocol.base import Reply
 from chat_server.protocol.connection import (
     CommandForm,
@@ -50,16 +53,25 @@ class Speaker(Protocol):
     def sessions(self) -> list[SessionInfo]:
         """Those of the user."""
 
+    def tokens_to_end(self, command: SignOut) -> EndTokens:
+        """Raises Refusal."""
 
-_SIGN_IN = (SignIn.spec.verb, Resume.spec.verb)
+    def count_closed(self) -> int:
+        """How many other sessions of the user end with the batch that is being delivered."""
+
+
+CONNECTION_COMMANDS: Handlers[Callable[[Speaker, Any], Reply | Prepared]] = Handlers("connection")
+connection_command = CONNECTION_COMMANDS.register
 
 
 def check_signed_in(here: Speaker, verb: str) -> None:
-    """Before anything else that may be wrong with a command; a line without a verb is none."""
-    if verb in _SIGN_IN:
-        if here.user_id:
-            raise Refusal("already_signed_in", f"you are {here.name} here; /sign_out first")
-    elif verb and not here.user_id and not TABLE[verb].before_sign_in:
+    """Before anything else that may be wrong with a command. A line without a verb is no command."""
+    if not verb:
+        return
+    who = TABLE[verb].who
+    if here.user_id and who == "strangers":
+        raise Refusal("already_signed_in", f"you are {here.name} here; /sign_out first")
+    if not here.user_id and who not in ("strangers", "anyone"):
         raise Refusal("not_signed_in", "sign in first: /sign_in <username>")
 
 
@@ -68,10 +80,12 @@ _overview = cache(overview)
 _forms = cache(lambda: cast(list[CommandForm], Raw(encode(forms()))))
 
 
+@connection_command(Help)
 def show_help(here: Speaker, command: Help) -> Reply:
     return HelpText(help_text(command.command) if command.command else _overview())
 
 
+@connection_command(SetFormat)
 def set_format(here: Speaker, command: SetFormat) -> Reply:
     here.client = (command.client or "")[:CLIENT_CHARS_MAX] or here.client
     here.outbox.set_format(command.format)
@@ -87,28 +101,27 @@ def set_format(here: Speaker, command: SetFormat) -> Reply:
     )
 
 
+@connection_command(Ping)
 def ping(here: Speaker, command: Ping) -> Reply:
     return Pong(command.word)
 
 
-def presence(here: Speaker, command: SetPresence) -> Reply:
+@connection_command(SetPresence)
+def set_presence(here: Speaker, command: SetPresence) -> Reply:
     here.outbox.presence = command.presence
     return PresenceSet(command.presence)
 
 
+@connection_command(ListSessions)
 def list_sessions(here: Speaker, command: ListSessions) -> Reply:
     return SessionList(here.sessions())
 
 
+@connection_command(Quit)
 def say_goodbye(here: Speaker, command: Quit) -> Reply:
     return Goodbye()
 
 
-LOCAL: dict[type, Callable[[Speaker, Any], Reply]] = {
-    Help: show_help,
-    SetFormat: set_format,
-    Ping: ping,
-    SetPresence: presence,
-    ListSessions: list_sessions,
-    Quit: say_goodbye,
-}
+@connection_command(SignOut)
+def sign_out(here: Speaker, command: SignOut) -> Prepared:
+    return Prepared(here.tokens_to_end(command), reply=lambda _: SignedOut(here.count_closed()))

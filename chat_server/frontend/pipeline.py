@@ -17,18 +17,17 @@ from chat_server.delivery.blocks import render, render_reply
 from chat_server.delivery.outbox import Outbox
 from chat_server.disk_space import no_room
 from chat_server.errors import Refusal
-from chat_server.frontend.connection_commands import LOCAL, check_signed_in
+from chat_server.frontend.connection_commands import CONNECTION_COMMANDS, check_signed_in
 from chat_server.frontend.intake import Intake
 from chat_server.frontend.port import Port
 from chat_server.frontend.rate_limits import CommandRate
-from chat_server.log.entries import Logged, Seen, Told, adds
+from chat_server.log.entries import EndTokens, Logged, Seen, Told
 from chat_server.node import Page
-from chat_server.prepare import PREPARED, Prepared
-from chat_server.protocol.accounts import Resume, SignedOut, SignIn, SignOut
+from chat_server.prepare import PREPARATIONS, Prepared
+from chat_server.protocol.accounts import SignIn, SignOut
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.connection import Closing, Notice, Quit, SessionInfo
-from chat_server.protocol.files import Chunk, SendFile
+from chat_server.protocol.connection import Closing, Notice, SessionInfo
 from chat_server.protocol.lines import UnendedLine, decode
 from chat_server.protocol.messages import Changed, Sent, Talk
 from chat_server.protocol.parse import Parsed, parse
@@ -115,6 +114,12 @@ class Pipeline:
 
     def sessions(self) -> list[SessionInfo]:
         return self._port.sessions()
+
+    def tokens_to_end(self, command: SignOut) -> EndTokens:
+        return self._port.tokens_to_end(command)
+
+    def count_closed(self) -> int:
+        return self._port.count_closed()
 
     # ---- inputs: the connection
 
@@ -372,26 +377,26 @@ class Pipeline:
                 if not parsed.verb or not TABLE[parsed.verb].seen_by_others:
                     raise error
                 command = Barred(error)
-            elif type(command) in LOCAL:
-                self._reply(parsed, LOCAL[type(command)](self, command), self._now)
+            elif type(command) in CONNECTION_COMMANDS:
+                command = CONNECTION_COMMANDS[type(command)](self, command)
         except Refusal as refusal:
             self._reply(parsed, refusal, self._now)
             return
-        kind = type(command)
-        if kind in RULES:
+        if type(command) in RULES:
             self._submit(command, Pending(parsed.verb, parsed.label, self._now))
-        elif kind is Quit:
-            self._hangs_up_in_order = True
-            self._hang_up()
-        elif kind not in LOCAL:
+        elif isinstance(command, Reply):
+            self._reply(parsed, command, self._now)
+            if TABLE[parsed.verb].hangs_up:
+                self._hangs_up_in_order = True
+                self._hang_up()
+        else:
             self._begin_exclusive(Exclusive(parsed, command, self._now))
 
     def _no_room_for(self, parsed: Parsed) -> Refusal | None:
         """What is said to a command that would store something new on a disk that has no room for it."""
-        if parsed.command is None or not adds(parsed.command):
+        if parsed.command is None or not parsed.command.adds:
             return None
-        wanted = parsed.command.size if isinstance(parsed.command, SendFile) else 0
-        return None if self._port.has_room(wanted) else no_room()
+        return None if self._port.has_room(parsed.command.announced_bytes) else no_room()
 
     def _submit(self, command: Logged, pending: Pending) -> None:
         self._number += 1
@@ -403,19 +408,14 @@ class Pipeline:
     def _begin_exclusive(self, exclusive: Exclusive) -> None:
         self._exclusive = exclusive
         command = exclusive.command
-        if isinstance(command, SignOut):
-            try:
-                ending = self._port.tokens_to_end(command)
-            except Refusal as refusal:
-                self._refuse_exclusive(exclusive, refusal)
-                return
-            self._submit_exclusive(exclusive, ending, lambda _: SignedOut(self._port.count_closed()))
-        elif type(command) in PREPARED:
+        if isinstance(command, Prepared):
+            self._submit_exclusive(exclusive, command.command, command.reply)
+        elif type(command) in PREPARATIONS:
             if isinstance(command, SignIn):
                 self._tried_name = command.username.name
-            if isinstance(command, Chunk):
+            if command.carried_bytes:
                 # Chunks of files are paced by their answers: the more one carries, the less it takes off the rates.
-                self._charge(-min(1.0, len(command.base64) / FREE_CHUNK_BYTES))
+                self._charge(-min(1.0, command.carried_bytes / FREE_CHUNK_BYTES))
             self._port.prepare(command)
         else:
             self._read(exclusive, command)
@@ -438,8 +438,7 @@ class Pipeline:
                 self._refuse_exclusive(exclusive, refusal)
         elif isinstance(result, Entered):
             assert exclusive.prepared is not None
-            command = exclusive.command
-            position = command.position if isinstance(command, Resume) else None
+            position = exclusive.prepared.position
             self._shown_from = min(position or 0, outcome.seq)
             self._read(exclusive, Welcome(result.new, outcome.seq, position, exclusive.prepared.token))
         elif isinstance(result, Opened):

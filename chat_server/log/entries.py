@@ -7,41 +7,15 @@ machine. `VERSION` grows when the meaning of an entry changes.
 Nothing here may hold a password or a token: the log is kept, and copied to other machines.
 """
 
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias, Union
 
 from msgspec import Struct
 
 from chat_server.protocol.arguments import RoomTarget, Target
 from chat_server.protocol.base import Command
-from chat_server.protocol.control import Appoint, Dismiss, Forget, MakeCode, RepairTime, RevokeCode, SetPasswordOf
-from chat_server.protocol.files import CancelUpload, SendFile
-from chat_server.protocol.messages import (
-    CancelDelayed,
-    Comment,
-    Delete,
-    Edit,
-    React,
-    Read,
-    Send,
-    SendAll,
-    SendDelayed,
-    Unreact,
-)
+from chat_server.protocol.files import SendFile
 from chat_server.protocol.names import Name
-from chat_server.protocol.operators import Announce, Ban, Kick, Unban
-from chat_server.protocol.people import Away, BlockUser, Mute, Report, UnblockUser, Unmute
-from chat_server.protocol.rooms import (
-    Approve,
-    CreateChat,
-    Decline,
-    Deny,
-    Give,
-    Invite,
-    Leave,
-    Remove,
-    RevokeLink,
-    SetTopic,
-)
+from chat_server.protocol.table import CONTROL, TABLE
 
 VERSION = 2
 # Who asks, where it is the machine itself and no user: over the control socket. It may do what operators may.
@@ -80,7 +54,15 @@ class Limits(Struct, frozen=True):
 class Internal(Struct, frozen=True, tag_field="cmd"):
     """A command that no line can say: made by *prepare* from one that a line can, or by the node itself."""
 
-    adds: ClassVar[bool] = False  # as a row of the table has it (`adds`)
+    @property
+    def adds(self) -> bool:
+        """As `Command.adds`."""
+        return False
+
+    @property
+    def announced_bytes(self) -> int:
+        """As `Command.announced_bytes`."""
+        return 0
 
 
 class Configure(Internal, frozen=True, tag="configure"):
@@ -168,9 +150,16 @@ class Ask(Internal, frozen=True, tag="ask"):
 class OpenUpload(Internal, frozen=True, tag="open_upload"):
     """`session` holds the upload from then on: its chunks come from there."""
 
-    adds: ClassVar[bool] = True
     asked: SendFile
     session: int
+
+    @property
+    def adds(self) -> bool:
+        return self.asked.adds
+
+    @property
+    def announced_bytes(self) -> int:
+        return self.asked.announced_bytes
 
 
 class CompleteUpload(Internal, frozen=True, tag="complete_upload"):
@@ -228,16 +217,15 @@ class Due(Internal, frozen=True, tag="due"):
     """The time of the entry has come for whatever waits for it: delayed messages, ends of bans, what has expired."""
 
 
-Logged = (
-    SendAll | Send | Comment | Edit | Delete | React | Unreact | SendDelayed | CancelDelayed
-    | Report | Read | Mute | Unmute | Away | BlockUser | UnblockUser | CancelUpload
-    | CreateChat | Invite | RevokeLink | Decline | Approve | Deny | Leave | Remove | Give | SetTopic
-    | Ban | Unban | Kick | Announce | Appoint | Dismiss | SetPasswordOf | Forget | RepairTime
-    | MakeCode | RevokeCode
-    | Configure | Enter | EnterByToken | UseTokens | EndTokens | SetPassword | CloseAccount | MakeLink | Accept | Ask
-    | OpenUpload | CompleteUpload | LeaveUploads | Swept
-    | Seen | MarkRead | Told | Departed | Erase | Due
-)  # fmt: skip
+# What may stand in the log: the commands of the table that run from there, and those of the server itself.
+LOGGED: tuple[type[Command | Internal], ...] = (
+    *(spec.build for spec in (*TABLE.values(), *CONTROL.values()) if spec.runs == "logged"),
+    *Internal.__subclasses__(),
+)
+if TYPE_CHECKING:
+    Logged: TypeAlias = Command | Internal
+else:
+    Logged = Union[LOGGED]  # noqa: UP007 (there is no other way to write it)
 
 
 class Identity(NamedTuple):
@@ -272,17 +260,6 @@ class Entry(Struct, frozen=True):
     origin: Origin | None = None
     address: str = ""
     cramped: bool = False
-
-
-def adds(command: Logged | Command) -> bool:
-    """Whether it is refused where there is no room for anything new, whatever the store has.
-
-    A command with a key may have been done before, and its answer stands in the store: its rule refuses it.
-    """
-    asked = command.asked if isinstance(command, OpenUpload) else command
-    if getattr(asked, "key", None) is not None:
-        return False
-    return command.adds if isinstance(command, Internal) else command.spec.adds
 
 
 class Batch(Struct, frozen=True):

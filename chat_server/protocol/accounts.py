@@ -54,7 +54,9 @@ class AccountDeleted(Reply, frozen=True, omit_defaults=True):
     "sign_in",
     "connect",
     group="Start",
-    before_sign_in=True,
+    reply=SignedIn,
+    runs="prepared",
+    who="strangers",
     json_only=("register",),
     help="signs in; the first time, registers the name, where the server asks for it with a code that invites",
     example="/sign_in anna",
@@ -71,7 +73,9 @@ class SignIn(Command, frozen=True, tag="sign_in"):
 @command(
     "resume",
     group="Start",
-    before_sign_in=True,
+    reply=SignedIn,
+    runs="prepared",
+    who="strangers",
     help="signs in with the token of an earlier sign-in; with a position, brings all that changed after it",
     example="/resume 6Yw1Yk3o 120",
 )
@@ -83,6 +87,8 @@ class Resume(Command, frozen=True, tag="resume"):
 @command(
     "sign_out",
     group="Start",
+    reply=SignedOut,
+    runs="connection",
     usage={"session": "[all|session]"},
     help="signs out here; with all or a number (see /sessions) there, and ends those tokens",
     example="/sign_out all",
@@ -94,6 +100,8 @@ class SignOut(Command, frozen=True, tag="sign_out"):
 @command(
     "password",
     group="Start",
+    reply=PasswordSet,
+    runs="prepared",
     order=("old", "new"),
     help="sets or changes the password; all other connections of the account close, and their tokens end",
     example="/password old-secret new-secret",
@@ -106,6 +114,8 @@ class Password(Command, frozen=True, tag="password"):
 @command(
     "delete_account",
     group="Start",
+    reply=AccountDeleted,
+    runs="prepared",
     help="removes the account and all that it wrote, for ever; without a password, repeat the name instead",
     example="/delete_account my-password",
 )

@@ -1,11 +1,24 @@
-"""What the protocol is made of: commands with their rows of the table, events, replies."""
+"""Commands with their rows of the table, events and replies: what the topics of the protocol are made of."""
 
-from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from msgspec import Struct
 
 from chat_server.protocol.arguments import Kind
+
+# Who may say a command: those who have not signed in yet, everybody, users, operators, or only whoever runs the server.
+Role = Literal["strangers", "anyone", "users", "operators", "machine"]
+# Where a command runs: by a rule when it comes out of the log, on a snapshot of the store, before the log (which then
+# gets another command in its place), or on its connection alone.
+Runs = Literal["logged", "reading", "prepared", "connection"]
+
+
+class Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """A line of its own: pushed, or returned before a reply."""
+
+
+class Reply(Struct, frozen=True, omit_defaults=True):
+    """The end of a command that was done. Its class is named after what was done; on the wire it is `ok`."""
 
 
 class Argument(Struct, frozen=True):
@@ -27,20 +40,22 @@ class Argument(Struct, frozen=True):
 
 
 class Spec(Struct, frozen=True):
-    """A row of the table."""
+    """A row of the table of commands."""
 
     verb: str
     aliases: tuple[str, ...]
     group: str
     help: str
     example: str
-    before_sign_in: bool
+    reply: type[Reply]
+    who: Role
+    runs: Runs
     # What a ban forbids.
     seen_by_others: bool
-    # Checked where rules and readings are entered (`rules.turn`).
-    operators_only: bool
     # Whether it always stores something new, for which there must be room on the disk.
     adds: bool
+    # Whether its reply is the last line of the connection.
+    hangs_up: bool
     usage: str
     arguments: tuple[Argument, ...]
     # Those that stand on a line in their place, each with how many required ones come after it; the pairs; the marked.
@@ -49,18 +64,32 @@ class Spec(Struct, frozen=True):
     marked: dict[str, Argument]
     # Those of its fields in the JSON form, second names too.
     names: frozenset[str]
-    build: Callable[..., "Command"]
+    build: "type[Command]"
+
+    @property
+    def before_sign_in(self) -> bool:
+        return self.who in ("strangers", "anyone")
 
 
 class Command(Struct, frozen=True, tag_field="cmd"):
-    """A parsed command. Frozen: it may wait, be logged, and be executed on another machine."""
+    """A parsed command. It is frozen, since it may wait, be logged, and be executed on another machine."""
 
     spec: ClassVar[Spec]
 
+    @property
+    def adds(self) -> bool:
+        """Whether it is refused where the disk has no room for anything new, whatever the store has.
 
-class Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
-    """A line of its own: pushed, or returned before a reply."""
+        A command with a key may have been done before, and then its answer stands in the store: its rule decides.
+        """
+        return self.spec.adds and getattr(self, "key", None) is None
 
+    @property
+    def announced_bytes(self) -> int:
+        """How many bytes will follow it, for which the disk must have room, too."""
+        return 0
 
-class Reply(Struct, frozen=True, omit_defaults=True):
-    """The end of a command that was done."""
+    @property
+    def carried_bytes(self) -> int:
+        """How many bytes of a file it carries. They are paced by their answers, and so take less off the rates."""
+        return 0

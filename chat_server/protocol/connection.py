@@ -79,7 +79,9 @@ class Goodbye(Reply, frozen=True, omit_defaults=True):
 @command(
     "help",
     group="Connection",
-    before_sign_in=True,
+    reply=HelpText,
+    runs="connection",
+    who="anyone",
     help="this list, or one command with an example",
     example="/help send_delayed",
 )
@@ -90,7 +92,9 @@ class Help(Command, frozen=True, tag="help"):
 @command(
     "format",
     group="Connection",
-    before_sign_in=True,
+    reply=FormatSet,
+    runs="connection",
+    who="anyone",
     usage={"format": "<text|json>"},
     help="what this connection receives: text for people, JSON lines for programs",
     example="/format json",
@@ -100,16 +104,42 @@ class SetFormat(Command, frozen=True, tag="format"):
     client: Word | None = None
 
 
-@command("ping", group="Connection", before_sign_in=True, help="answers; a barrier for scripts", example="/ping here")
+@command(
+    "ping",
+    group="Connection",
+    reply=Pong,
+    runs="connection",
+    who="anyone",
+    help="answers; a barrier for scripts",
+    example="/ping here",
+)
 class Ping(Command, frozen=True, tag="ping"):
     word: Word | None = None
 
 
-@command("sessions", group="Connection", help="lists your connections", example="/sessions")
+@command(
+    "sessions",
+    group="Connection",
+    reply=SessionList,
+    runs="connection",
+    help="lists your connections",
+    example="/sessions",
+)
 class ListSessions(Command, frozen=True, tag="sessions"):
     pass
 
 
-@command("quit", "close", "exit", group="Connection", before_sign_in=True, help="says goodbye", example="/quit")
+@command(
+    "quit",
+    "close",
+    "exit",
+    group="Connection",
+    reply=Goodbye,
+    runs="connection",
+    who="anyone",
+    help="says goodbye",
+    example="/quit",
+    hangs_up=True,
+)
 class Quit(Command, frozen=True, tag="quit"):
     reason: Reason | None = None

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from chat_server.protocol.accounts import AccountDeleted
 from chat_server.protocol.arguments import Id, Sha256, Username, Word
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.table import command
@@ -92,17 +93,41 @@ class Acts(Reply, frozen=True, omit_defaults=True):
 # ---- commands
 
 
-@command("appoint", group="Operators", control=True, help="makes an account an operator", example="/appoint bob")
+@command(
+    "appoint",
+    group="Operators",
+    reply=OperatorSet,
+    runs="logged",
+    who="machine",
+    help="makes an account an operator",
+    example="/appoint bob",
+)
 class Appoint(Command, frozen=True, tag="appoint"):
     username: Username
 
 
-@command("dismiss", group="Operators", control=True, help="makes it an ordinary account", example="/dismiss bob")
+@command(
+    "dismiss",
+    group="Operators",
+    reply=OperatorSet,
+    runs="logged",
+    who="machine",
+    help="makes it an ordinary account",
+    example="/dismiss bob",
+)
 class Dismiss(Command, frozen=True, tag="dismiss"):
     username: Username
 
 
-@command("operators", group="Operators", control=True, help="lists the operators", example="/operators")
+@command(
+    "operators",
+    group="Operators",
+    reply=OperatorList,
+    runs="reading",
+    who="machine",
+    help="lists the operators",
+    example="/operators",
+)
 class ListOperators(Command, frozen=True, tag="operators"):
     pass
 
@@ -110,7 +135,9 @@ class ListOperators(Command, frozen=True, tag="operators"):
 @command(
     "set_password",
     group="Operators",
-    control=True,
+    reply=UserPasswordSet,
+    runs="logged",
+    who="machine",
     help="sets an account's password by its hash, ends its tokens and closes its connections",
     example="/set_password bob $argon2id$...",
 )
@@ -122,7 +149,9 @@ class SetPasswordOf(Command, frozen=True, tag="set_password_of"):
 @command(
     "invite_code",
     group="Operators",
-    control=True,
+    reply=CodeMade,
+    runs="logged",
+    who="machine",
     help="lets one account be made with the code of this SHA-256",
     example=f"/invite_code {'0' * 64}",
 )
@@ -130,27 +159,67 @@ class MakeCode(Command, frozen=True, tag="make_code"):
     hash: Sha256
 
 
-@command("invite_codes", group="Operators", control=True, help="lists the codes that wait", example="/invite_codes")
+@command(
+    "invite_codes",
+    group="Operators",
+    reply=CodeList,
+    runs="reading",
+    who="machine",
+    help="lists the codes that wait",
+    example="/invite_codes",
+)
 class ListCodes(Command, frozen=True, tag="list_codes"):
     pass
 
 
-@command("revoke_code", group="Operators", control=True, help="ends a code", example="/revoke_code 3")
+@command(
+    "revoke_code",
+    group="Operators",
+    reply=CodeRevoked,
+    runs="logged",
+    who="machine",
+    help="ends a code",
+    example="/revoke_code 3",
+)
 class RevokeCode(Command, frozen=True, tag="revoke_code"):
     id: Id
 
 
-@command("forget", group="Operators", control=True, help="removes an account and its texts", example="/forget bob")
+@command(
+    "forget",
+    group="Operators",
+    reply=AccountDeleted,
+    runs="logged",
+    who="machine",
+    help="removes an account and its texts",
+    example="/forget bob",
+)
 class Forget(Command, frozen=True, tag="forget"):
     username: Username
 
 
-@command("export", group="Operators", control=True, help="all that is kept of a user", example="/export bob")
+@command(
+    "export",
+    group="Operators",
+    reply=Exported,
+    runs="reading",
+    who="machine",
+    help="all that is kept of a user",
+    example="/export bob",
+)
 class Export(Command, frozen=True, tag="export"):
     username: Username
 
 
-@command("backup", group="Operators", control=True, help="keeps all files while one is made", example="/backup")
+@command(
+    "backup",
+    group="Operators",
+    reply=FilesKept,
+    runs="reading",
+    who="machine",
+    help="keeps all files while one is made",
+    example="/backup",
+)
 class Backup(Command, frozen=True, tag="backup"):
     """Nothing that the database has now is taken off the disk until the connection ends."""
 
@@ -158,7 +227,9 @@ class Backup(Command, frozen=True, tag="backup"):
 @command(
     "repair_time",
     group="Operators",
-    control=True,
+    reply=TimeRepaired,
+    runs="logged",
+    who="machine",
     help="dates what lies in the future, after a clock was wrong, with times that have been",
     example="/repair_time",
 )
@@ -166,6 +237,14 @@ class RepairTime(Command, frozen=True, tag="repair_time"):
     pass
 
 
-@command("audit", group="Operators", control=True, help="what operators did, oldest first", example="/audit 120")
+@command(
+    "audit",
+    group="Operators",
+    reply=Acts,
+    runs="reading",
+    who="machine",
+    help="what operators did, oldest first",
+    example="/audit 120",
+)
 class Audit(Command, frozen=True, tag="audit"):
     after: Id | None = None

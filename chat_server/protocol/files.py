@@ -64,6 +64,8 @@ class FileList(Reply, frozen=True, omit_defaults=True):
 @command(
     "send_file",
     group="Write",
+    reply=Upload,
+    runs="prepared",
     seen_by_others=True,
     adds=True,
     json_only=("key",),
@@ -77,10 +79,16 @@ class SendFile(Command, frozen=True, tag="send_file"):
     sha256: Sha256 | None = None
     key: Key | None = None
 
+    @property
+    def announced_bytes(self) -> int:
+        return self.size
+
 
 @command(
     "chunk",
     group="Write",
+    reply=Upload,
+    runs="prepared",
     seen_by_others=True,
     adds=True,
     help="the next bytes of an upload, at most 32 KiB; the last ones send the file",
@@ -90,8 +98,19 @@ class Chunk(Command, frozen=True, tag="chunk"):
     upload: Id
     base64: Data
 
+    @property
+    def carried_bytes(self) -> int:
+        return len(self.base64)
 
-@command("cancel_upload", group="Write", help="ends an upload of one's own", example="/cancel_upload 7")
+
+@command(
+    "cancel_upload",
+    group="Write",
+    reply=UploadCancelled,
+    runs="logged",
+    help="ends an upload of one's own",
+    example="/cancel_upload 7",
+)
 class CancelUpload(Command, frozen=True, tag="cancel_upload"):
     upload: Id
 
@@ -99,6 +118,8 @@ class CancelUpload(Command, frozen=True, tag="cancel_upload"):
 @command(
     "get_file",
     group="Read",
+    reply=FileSent,
+    runs="reading",
     help="the bytes of a file, as lines = <base64>",
     example="/get_file 7",
 )
@@ -111,6 +132,8 @@ class GetFile(Command, frozen=True, tag="get_file"):
 @command(
     "files",
     group="Read",
+    reply=FileList,
+    runs="reading",
     usage={"before": "[before <id>]"},
     pairs=("before",),
     help="the files in a chat, the newest last; before a message",

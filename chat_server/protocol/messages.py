@@ -147,6 +147,8 @@ class DelayedList(Reply, frozen=True, omit_defaults=True):
 @command(
     "send_all",
     group="Write",
+    reply=Sent,
+    runs="logged",
     seen_by_others=True,
     adds=True,
     json_only=("key",),
@@ -166,6 +168,8 @@ class SendAll(Command, frozen=True, tag="send_all"):
     "msg",
     "w",
     group="Write",
+    reply=Sent,
+    runs="logged",
     seen_by_others=True,
     adds=True,
     json_only=("key",),
@@ -184,6 +188,8 @@ class Send(Command, frozen=True, tag="send"):
     "reply",
     "comment",
     group="Write",
+    reply=Sent,
+    runs="logged",
     seen_by_others=True,
     adds=True,
     json_only=("key",),
@@ -201,6 +207,8 @@ class Comment(Command, frozen=True, tag="reply"):
 @command(
     "edit",
     group="Write",
+    reply=Changed,
+    runs="logged",
     seen_by_others=True,
     derived=("mentions",),
     help="changes the text of a message of one's own",
@@ -212,7 +220,14 @@ class Edit(Command, frozen=True, tag="edit"):
     mentions: Names = ()
 
 
-@command("delete", group="Write", help="takes a message of one's own away; for an operator, any", example="/delete 42")
+@command(
+    "delete",
+    group="Write",
+    reply=Changed,
+    runs="logged",
+    help="takes a message of one's own away; for an operator, any",
+    example="/delete 42",
+)
 class Delete(Command, frozen=True, tag="delete"):
     id: Id
 
@@ -220,6 +235,8 @@ class Delete(Command, frozen=True, tag="delete"):
 @command(
     "react",
     group="Write",
+    reply=Changed,
+    runs="logged",
     seen_by_others=True,
     adds=True,
     help="reacts to a message with an emoji",
@@ -231,7 +248,13 @@ class React(Command, frozen=True, tag="react"):
 
 
 @command(
-    "unreact", group="Write", seen_by_others=True, help="takes a reaction of one's own back", example="/unreact 42 👍"
+    "unreact",
+    group="Write",
+    reply=Changed,
+    runs="logged",
+    seen_by_others=True,
+    help="takes a reaction of one's own back",
+    example="/unreact 42 👍",
 )
 class Unreact(Command, frozen=True, tag="unreact"):
     id: Id
@@ -241,6 +264,8 @@ class Unreact(Command, frozen=True, tag="unreact"):
 @command(
     "talk",
     group="Write",
+    reply=Talking,
+    runs="reading",
     help="lines without a slash go there from now on; alone, ends that",
     example="/talk main",
 )
@@ -251,6 +276,8 @@ class Talk(Command, frozen=True, tag="talk"):
 @command(
     "send_delayed",
     group="Write",
+    reply=DelayedSet,
+    runs="logged",
     seen_by_others=True,
     adds=True,
     json_only=("key",),
@@ -266,12 +293,26 @@ class SendDelayed(Command, frozen=True, tag="send_delayed"):
     mentions: Names = ()
 
 
-@command("cancel_delayed", group="Write", help="cancels a delayed message of one's own", example="/cancel_delayed 3")
+@command(
+    "cancel_delayed",
+    group="Write",
+    reply=DelayedCancelled,
+    runs="logged",
+    help="cancels a delayed message of one's own",
+    example="/cancel_delayed 3",
+)
 class CancelDelayed(Command, frozen=True, tag="cancel_delayed"):
     delayed_id: Id
 
 
-@command("delayed", group="Write", help="lists one's own delayed messages that wait", example="/delayed")
+@command(
+    "delayed",
+    group="Write",
+    reply=DelayedList,
+    runs="reading",
+    help="lists one's own delayed messages that wait",
+    example="/delayed",
+)
 class ListDelayed(Command, frozen=True, tag="delayed"):
     pass
 
@@ -279,6 +320,8 @@ class ListDelayed(Command, frozen=True, tag="delayed"):
 @command(
     "get_chat_with",
     group="Read",
+    reply=MessagesShown,
+    runs="reading",
     help="the last messages with a user, or all the unread ones if they are more; marks them read",
     example="/get_chat_with bob",
 )
@@ -289,6 +332,8 @@ class GetChatWith(Command, frozen=True, tag="get_chat_with"):
 @command(
     "messages",
     group="Read",
+    reply=MessagesShown,
+    runs="reading",
     help="the next unread messages of a chat, and marks them read; again for more",
     example="/messages main",
 )
@@ -299,6 +344,8 @@ class Messages(Command, frozen=True, tag="messages"):
 @command(
     "history",
     group="Read",
+    reply=MessagesShown,
+    runs="reading",
     usage={"before": "[before|after|around <id>]", "after": "", "around": "", "limit": "[limit <n>]"},
     pairs=("before", "after", "around", "limit"),
     help="a page of a chat, old or new; marks nothing",
@@ -312,7 +359,14 @@ class History(Command, frozen=True, tag="history"):
     limit: Count | None = None
 
 
-@command("thread", group="Read", help="a message and the comments on it, nested ones too", example="/thread 42")
+@command(
+    "thread",
+    group="Read",
+    reply=ThreadShown,
+    runs="reading",
+    help="a message and the comments on it, nested ones too",
+    example="/thread 42",
+)
 class ShowThread(Command, frozen=True, tag="thread"):
     id: Id
 
@@ -320,6 +374,8 @@ class ShowThread(Command, frozen=True, tag="thread"):
 @command(
     "search",
     group="Read",
+    reply=Found,
+    runs="reading",
     usage={"in": "[in:<chat>]", "from": "[from:<user>]", "before": "[before:<id>]"},
     marked=("in", "from", "before"),
     help='finds messages, the newest first: words, "phrases", beginnings like wor*; in a chat, from a user',
@@ -332,7 +388,14 @@ class Search(Command, frozen=True, tag="search"):
     before: Id | None = None
 
 
-@command("read", group="Read", help="marks a chat read up to a message", example="/read main 42")
+@command(
+    "read",
+    group="Read",
+    reply=MarkedRead,
+    runs="logged",
+    help="marks a chat read up to a message",
+    example="/read main 42",
+)
 class Read(Command, frozen=True, tag="read"):
     chat: Target
     id: Id

@@ -76,7 +76,9 @@ class StatsReport(Reply, frozen=True, omit_defaults=True):
 @command(
     "ban",
     group="Operators",
-    operators_only=True,
+    reply=UserBanned,
+    runs="logged",
+    who="operators",
     help="forbids a user to write, for a while; reading goes on",
     example="/ban mallory 2d floods main",
 )
@@ -86,7 +88,15 @@ class Ban(Command, frozen=True, tag="ban"):
     reason: Reason | None = None
 
 
-@command("unban", group="Operators", operators_only=True, help="ends a user's ban", example="/unban mallory")
+@command(
+    "unban",
+    group="Operators",
+    reply=UserUnbanned,
+    runs="logged",
+    who="operators",
+    help="ends a user's ban",
+    example="/unban mallory",
+)
 class Unban(Command, frozen=True, tag="unban"):
     username: Username
 
@@ -94,7 +104,9 @@ class Unban(Command, frozen=True, tag="unban"):
 @command(
     "kick",
     group="Operators",
-    operators_only=True,
+    reply=Kicked,
+    runs="logged",
+    who="operators",
     help="closes a user's connections; the user may come back",
     example="/kick mallory calm down",
 )
@@ -106,7 +118,9 @@ class Kick(Command, frozen=True, tag="kick"):
 @command(
     "reports",
     group="Operators",
-    operators_only=True,
+    reply=ReportList,
+    runs="reading",
+    who="operators",
     help="who reported whom, when and why; the last ones, or those about one user",
     example="/reports mallory",
 )
@@ -117,7 +131,9 @@ class Reports(Command, frozen=True, tag="reports"):
 @command(
     "announce",
     group="Operators",
-    operators_only=True,
+    reply=Announced,
+    runs="logged",
+    who="operators",
     help="tells everybody who is connected",
     example="/announce the server restarts at noon",
 )
@@ -125,6 +141,14 @@ class Announce(Command, frozen=True, tag="announce"):
     text: Text
 
 
-@command("stats", group="Operators", operators_only=True, help="how much there is and goes on", example="/stats")
+@command(
+    "stats",
+    group="Operators",
+    reply=StatsReport,
+    runs="reading",
+    who="operators",
+    help="how much there is and goes on",
+    example="/stats",
+)
 class Stats(Command, frozen=True, tag="stats"):
     pass

@@ -83,12 +83,19 @@ class PresenceSet(Reply, frozen=True, omit_defaults=True):
 # ---- commands
 
 
-@command("mute", group="Read", help="marks a chat as one that does not call, on all your devices", example="/mute main")
+@command(
+    "mute",
+    group="Read",
+    reply=MuteSet,
+    runs="logged",
+    help="marks a chat as one that does not call, on all your devices",
+    example="/mute main",
+)
 class Mute(Command, frozen=True, tag="mute"):
     chat: Target
 
 
-@command("unmute", group="Read", help="ends /mute", example="/unmute main")
+@command("unmute", group="Read", reply=MuteSet, runs="logged", help="ends /mute", example="/unmute main")
 class Unmute(Command, frozen=True, tag="unmute"):
     chat: Target
 
@@ -96,6 +103,8 @@ class Unmute(Command, frozen=True, tag="unmute"):
 @command(
     "status",
     group="People",
+    reply=StatusReport,
+    runs="reading",
     help="who is here, which chats you are in, your limits; after a user, the next users",
     example="/status",
 )
@@ -103,7 +112,15 @@ class Status(Command, frozen=True, tag="status"):
     after: Username | None = None
 
 
-@command("who", "whois", group="People", help="whether a user is online, or when last seen", example="/who bob")
+@command(
+    "who",
+    "whois",
+    group="People",
+    reply=WhoReport,
+    runs="reading",
+    help="whether a user is online, or when last seen",
+    example="/who bob",
+)
 class Who(Command, frozen=True, tag="who"):
     username: Username
 
@@ -112,6 +129,8 @@ class Who(Command, frozen=True, tag="who"):
     "away",
     "back",
     group="People",
+    reply=AwaySet,
+    runs="logged",
     seen_by_others=True,
     help="says why you are away, until /back; without a text it ends that",
     example="/away having lunch",
@@ -124,6 +143,8 @@ class Away(Command, frozen=True, tag="away"):
     "block",
     "ignore",
     group="People",
+    reply=BlockSet,
+    runs="logged",
     help="nothing goes between the two of you any more, and the other's mentions do not call you",
     example="/block mallory",
 )
@@ -131,12 +152,14 @@ class BlockUser(Command, frozen=True, tag="block"):
     username: Username
 
 
-@command("unblock", group="People", help="ends /block", example="/unblock mallory")
+@command("unblock", group="People", reply=BlockSet, runs="logged", help="ends /block", example="/unblock mallory")
 class UnblockUser(Command, frozen=True, tag="unblock"):
     username: Username
 
 
-@command("blocked", group="People", help="lists whom you have blocked", example="/blocked")
+@command(
+    "blocked", group="People", reply=BlockList, runs="reading", help="lists whom you have blocked", example="/blocked"
+)
 class ListBlocked(Command, frozen=True, tag="blocked"):
     pass
 
@@ -144,6 +167,8 @@ class ListBlocked(Command, frozen=True, tag="blocked"):
 @command(
     "report",
     group="People",
+    reply=Reported,
+    runs="logged",
     adds=True,
     help="reports a user who misbehaves; reports by several users ban for a while",
     example="/report mallory floods main",
@@ -156,6 +181,8 @@ class Report(Command, frozen=True, tag="report"):
 @command(
     "presence",
     group="People",
+    reply=PresenceSet,
+    runs="connection",
     usage={"presence": "<on|off>"},
     help="whether this connection is told who comes and goes",
     example="/presence off",

@@ -157,6 +157,8 @@ class TopicShown(Reply, frozen=True, omit_defaults=True):
     "create_chat",
     "create",
     group="Chats",
+    reply=ChatCreated,
+    runs="logged",
     seen_by_others=True,
     adds=True,
     usage={"name": "<#name>"},
@@ -170,6 +172,8 @@ class CreateChat(Command, frozen=True, tag="create_chat"):
 @command(
     "invite",
     group="Chats",
+    reply=UserInvited,
+    runs="logged",
     seen_by_others=True,
     adds=True,
     usage={"chat": "<#chat>"},
@@ -184,6 +188,8 @@ class Invite(Command, frozen=True, tag="invite"):
 @command(
     "invite_link",
     group="Chats",
+    reply=LinkMade,
+    runs="prepared",
     seen_by_others=True,
     adds=True,
     usage={"chat": "<#chat>"},
@@ -197,6 +203,8 @@ class InviteLink(Command, frozen=True, tag="invite_link"):
 @command(
     "revoke_link",
     group="Chats",
+    reply=LinksRevoked,
+    runs="logged",
     usage={"chat": "<#chat>"},
     help="ends all codes of a chat",
     example="/revoke_link #team",
@@ -208,6 +216,8 @@ class RevokeLink(Command, frozen=True, tag="revoke_link"):
 @command(
     "join",
     group="Chats",
+    reply=Entering,
+    runs="prepared",
     seen_by_others=True,
     adds=True,
     usage={"chat": "<#chat|code>"},
@@ -222,6 +232,8 @@ class Join(Command, frozen=True, tag="join"):
 @command(
     "decline",
     group="Chats",
+    reply=InvitationDeclined,
+    runs="logged",
     usage={"chat": "<#chat>"},
     help="refuses an invitation",
     example="/decline #team",
@@ -233,6 +245,8 @@ class Decline(Command, frozen=True, tag="decline"):
 @command(
     "approve",
     group="Chats",
+    reply=RequestApproved,
+    runs="logged",
     seen_by_others=True,
     adds=True,
     usage={"chat": "<#chat>"},
@@ -247,6 +261,8 @@ class Approve(Command, frozen=True, tag="approve"):
 @command(
     "deny",
     group="Chats",
+    reply=RequestDenied,
+    runs="logged",
     usage={"chat": "<#chat>"},
     help="refuses who asked; for the owner",
     example="/deny #team carol",
@@ -260,6 +276,8 @@ class Deny(Command, frozen=True, tag="deny"):
     "members",
     "names",
     group="Chats",
+    reply=MemberList,
+    runs="reading",
     usage={"chat": "<#chat>"},
     help="who is in a chat, who came first stands first; after a user, the next ones",
     example="/members #team",
@@ -273,6 +291,8 @@ class Members(Command, frozen=True, tag="members"):
     "leave",
     "part",
     group="Chats",
+    reply=ChatLeft,
+    runs="logged",
     usage={"chat": "<#chat>"},
     help="leaves a chat; the owner's goes to the longest member, and it ends with its last one",
     example="/leave #team",
@@ -284,6 +304,8 @@ class Leave(Command, frozen=True, tag="leave"):
 @command(
     "remove",
     group="Chats",
+    reply=MemberRemoved,
+    runs="logged",
     usage={"chat": "<#chat>"},
     help="takes a member out of a chat; for the owner",
     example="/remove #team mallory",
@@ -296,6 +318,8 @@ class Remove(Command, frozen=True, tag="remove"):
 @command(
     "give",
     group="Chats",
+    reply=OwnerSet,
+    runs="logged",
     usage={"chat": "<#chat>"},
     help="makes another member the owner of your chat",
     example="/give #team bob",
@@ -308,6 +332,8 @@ class Give(Command, frozen=True, tag="give"):
 @command(
     "topic",
     group="Chats",
+    reply=TopicShown,
+    runs="logged",
     seen_by_others=True,
     usage={"chat": "<#chat>"},
     help='what a chat is about: shows it, or sets it ("" takes it away)',

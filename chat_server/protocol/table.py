@@ -1,9 +1,9 @@
-"""The table of commands and how a class comes into it.
+"""The table of commands, and the decorator that enters a class into it.
 
-A field's type says how it is read (`arguments.KINDS`); a field with a default may be left out. On a line the fields
-stand in their order; those in `pairs` come after them as `word value`, those in `marked` anywhere as `word:value`, and
-those in `json_only` only in the JSON form. What is in `derived` nobody says: the parser makes it of the other fields.
-A class without help, group or example does not import.
+The type of a field says how the field is read (`arguments.KINDS`); a field with a default may be left out. On a line
+the fields stand in their order: those in `pairs` come after the others as `word value`, those in `marked` stand
+anywhere as `word:value`, and those in `json_only` exist only in the JSON form. Nobody says what is in `derived`: the
+parser makes it from the other fields. A class whose row has no help, group or example does not import.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,12 +14,12 @@ from msgspec import NODEFAULT
 from msgspec.structs import fields as struct_fields
 
 from chat_server.protocol.arguments import KINDS
-from chat_server.protocol.base import Argument, Command, Spec
+from chat_server.protocol.base import Argument, Command, Reply, Role, Runs, Spec
 
 TABLE: dict[str, Spec] = {}
 VERBS: dict[str, Spec] = {}  # the aliases too
 GROUPS = ("Start", "Write", "Read", "Chats", "People", "Connection", "Operators")
-# What only the machine itself may say, over the control socket.
+# The commands that only whoever runs the server may say, over the control socket.
 CONTROL: dict[str, Spec] = {}
 
 _C = TypeVar("_C", bound=type[Command])
@@ -29,13 +29,14 @@ def command(
     verb: str,
     *aliases: str,
     group: str,
+    reply: type[Reply],
+    runs: Runs,
     help: str,
     example: str,
-    before_sign_in: bool = False,
+    who: Role = "users",
     seen_by_others: bool = False,
-    operators_only: bool = False,
-    control: bool = False,
     adds: bool = False,
+    hangs_up: bool = False,
     usage: dict[str, str] | None = None,
     order: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
@@ -44,11 +45,10 @@ def command(
     also: dict[str, str] | None = None,
     derived: tuple[str, ...] = (),
 ) -> Callable[[_C], _C]:
-    """Enter a class into the table.
+    """Enter a class into the table, or into `CONTROL` if only the machine may say it.
 
     `usage` words an argument otherwise than `<name>` ("" leaves it to another's); `order` is that of the line where
-    it is not that of the fields; `also` gives an argument a second name in the JSON form. With `control` it comes
-    into the table `CONTROL` instead.
+    it is not that of the fields; `also` gives an argument a second name in the JSON form.
     """
     assert group in GROUPS and help and example, verb
 
@@ -62,10 +62,12 @@ def command(
             group=group,
             help=help,
             example=example,
-            before_sign_in=before_sign_in,
+            reply=reply,
+            who=who,
+            runs=runs,
             seen_by_others=seen_by_others,
-            operators_only=operators_only or control,
             adds=adds,
+            hangs_up=hangs_up,
             usage=" ".join((f"/{verb}", *(argument.usage for argument in arguments if argument.usage))),
             arguments=arguments,
             positional=tuple(
@@ -77,15 +79,18 @@ def command(
             names=frozenset(name for argument in arguments for name in (argument.name, argument.also) if name),
             build=cls,
         )
-        _enter(cls.spec, control)
+        _enter(cls.spec)
         return cls
 
     return enter
 
 
-def _enter(spec: Spec, control: bool) -> None:
-    (CONTROL if control else TABLE)[spec.verb] = spec
-    for name in () if control else (spec.verb, *spec.aliases):
+def _enter(spec: Spec) -> None:
+    if spec.who == "machine":
+        CONTROL[spec.verb] = spec
+        return
+    TABLE[spec.verb] = spec
+    for name in (spec.verb, *spec.aliases):
         assert name not in VERBS, name
         VERBS[name] = spec
 
@@ -129,6 +134,6 @@ def _arguments(
 
 def nearest(verb: str, verbs: Mapping[str, Spec] = VERBS) -> str | None:
     """The verb that was probably meant; never one that hangs up."""
-    candidates = [name for name, spec in verbs.items() if spec.verb != "quit"]
+    candidates = [name for name, spec in verbs.items() if not spec.hangs_up]
     close = get_close_matches(verb[:64], candidates, n=1, cutoff=0.65)
     return close[0] if close else None

@@ -204,7 +204,7 @@ def swept(context: Context, command: Swept) -> None:
 # ---- reading
 
 
-@reading(GetFile)
+@reading(GetFile, reader="files")
 def get_file(view: View, command: GetFile) -> Answer:
     file = _find_file(view, command.file_id)
     assert view.blobs is not None

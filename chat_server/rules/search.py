@@ -63,7 +63,7 @@ def keep_up(context: Context, came: int) -> None:
 # ---- searching
 
 
-@reading(Search)
+@reading(Search, reader="searches")
 def search_messages(view: View, command: Search) -> Answer:
     sought = list(pieces(command.words))
     match = _words(view.db, sought)

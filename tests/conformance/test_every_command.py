@@ -176,7 +176,7 @@ async def test_a_label_comes_back_with_the_reply(chat: Chat) -> None:
 async def test_what_is_for_operators_is_for_nobody_else(start: Start) -> None:
     chat = start("--operator", "boss,weak")
     boss, weak, alice = await json_operator(chat), await chat.json("weak"), await chat.json("alice")
-    specs = [spec for spec in TABLE.values() if spec.operators_only]
+    specs = [spec for spec in TABLE.values() if spec.who == "operators"]
     lines = [line for spec in specs for user in ("nobody", "boss") for line in both(spec, about(spec, user))]
     assert lines and await told(alice, lines) == dict.fromkeys(lines, "forbidden")
     assert await told(weak, lines) == dict.fromkeys(lines, "password_required")

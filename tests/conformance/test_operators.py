@@ -15,7 +15,7 @@ LINES = {
 
 
 def test_no_command_is_left_out() -> None:
-    assert LINES.keys() == {verb for verb, spec in TABLE.items() if spec.operators_only}
+    assert LINES.keys() == {verb for verb, spec in TABLE.items() if spec.who == "operators"}
 
 
 async def test_only_operators_may(start: Start) -> None:

@@ -10,7 +10,6 @@ import pytest
 from msgspec import Struct
 
 from chat_client.common.local_commands import LOCAL
-from chat_client.sdk.codec import REPLIES
 from chat_client.settings import FILE_KEYS, option_parser
 from chat_server.errors import CODES
 from chat_server.protocol import EVENTS
@@ -102,7 +101,7 @@ def test_fields_of_replies() -> None:
         if verb == "resume":
             assert row["ok"] == "as `/sign_in`"
             continue
-        reply = REPLIES[verb]
+        reply = TABLE[verb].reply
         fields = fields_of(reply) - LEFT_OUT.get(verb, set())
         assert set(quoted(row["ok"])) == fields, verb
         # `?` is for those that may be left out: the ones with a default, which stand last.

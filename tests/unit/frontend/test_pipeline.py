@@ -537,7 +537,7 @@ def test_what_was_not_shown_since_it_was_known_stays_unread() -> None:
     bench = Bench()
     bench.push(9)
     bench.say("/resume abcdefghijklmnop 7")
-    bench.answer(Prepared(SendAll("stands for the entry"), "token"))  # type: ignore[arg-type]
+    bench.answer(Prepared(SendAll("stands for the entry"), "token", position=7))  # type: ignore[arg-type]
     bench.deliver(result=lambda _: Entered(1, "alice", False))
     assert bench.work == ("read", Welcome(False, 9, 7, "token"))
     bench.answer()

@@ -127,7 +127,7 @@ class Play:
             if isinstance(what, Chunk):
                 return Pong()
             if isinstance(what, SendFile):
-                return Prepared(what)  # type: ignore[arg-type]
+                return Prepared(what)
         if kind == "read" and isinstance(what, History | Messages):
             if number % 3:
                 return Page([message(0)] * (number % 12))

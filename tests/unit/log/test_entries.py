@@ -4,18 +4,10 @@ import msgspec
 import pytest
 
 from chat_server.log import entries
-from chat_server.log.entries import Batch, Due, Enter, Entry, Internal, Logged, Origin, SetPassword, Told
+from chat_server.log.entries import LOGGED, Batch, Due, Enter, Entry, Internal, Origin, SetPassword, Told
 from chat_server.protocol.arguments import Secret, Token
 from chat_server.protocol.names import check
 from chat_server.protocol.table import TABLE
-from chat_server.rules.registry import RULES
-
-LOGGED = get_args(Logged)
-
-
-def test_what_is_logged_is_what_has_a_rule() -> None:
-    assert set(LOGGED) == set(RULES)
-    assert set(Internal.__subclasses__()) <= set(LOGGED)
 
 
 @pytest.mark.parametrize("command", LOGGED, ids=lambda command: command.__name__)

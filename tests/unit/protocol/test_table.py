@@ -2,13 +2,14 @@ import pytest
 
 from chat_server.protocol.arguments import Id, Key, Reason, Text
 from chat_server.protocol.base import Command
+from chat_server.protocol.connection import Pong
 from chat_server.protocol.table import TABLE, VERBS, command
 
 
 @pytest.mark.parametrize(("group", "help", "example"), [("Start", "", "/x"), ("Start", "x", ""), ("None", "x", "/x")])
 def test_a_command_without_help_example_or_group_does_not_import(group: str, help: str, example: str) -> None:
     with pytest.raises(AssertionError):
-        command("x", group=group, help=help, example=example)
+        command("x", group=group, reply=Pong, runs="connection", help=help, example=example)
 
 
 def test_a_verb_is_given_once() -> None:
@@ -17,7 +18,7 @@ def test_a_verb_is_given_once() -> None:
 
     try:
         with pytest.raises(AssertionError):
-            command("again", "ping", group="Start", help="x", example="/x")(Again)
+            command("again", "ping", group="Start", reply=Pong, runs="connection", help="x", example="/x")(Again)
     finally:
         TABLE.pop("again", None)
         VERBS.pop("again", None)
@@ -33,8 +34,8 @@ def test_a_row_is_made_of_the_fields_of_its_class() -> None:
         key: Key | None = None
 
     enter = command(
-        "sample", "s", group="Write", help="x", example="/sample 1 x", order=("text",), pairs=("after",),
-        json_only=("key",), usage={"after": "[after <id>]"},
+        "sample", "s", group="Write", reply=Pong, runs="reading", help="x", example="/sample 1 x", order=("text",),
+        pairs=("after",), json_only=("key",), usage={"after": "[after <id>]"},
     )  # fmt: skip
     try:
         spec = enter(Sample).spec

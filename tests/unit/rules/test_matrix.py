@@ -207,7 +207,7 @@ def test_each_role_in_each_chat(world: World, verb: str) -> None:
 
 
 def test_what_is_for_operators_is_for_nobody_else(world: World) -> None:
-    assert OPERATORS_LINES.keys() == {verb for verb, spec in TABLE.items() if spec.operators_only}
+    assert OPERATORS_LINES.keys() == {verb for verb, spec in TABLE.items() if spec.who == "operators"}
     for line in OPERATORS_LINES.values():
         chat = world.fresh()
         for role in ROLES:

@@ -42,9 +42,9 @@ def test_nobody_else_may(chat: Chat, line: str) -> None:
 
 def test_the_guard_stands_before_every_command_of_operators() -> None:
     for spec in TABLE.values():
-        where = RULES.get(spec.build) or READINGS.get(spec.build)  # type: ignore[call-overload]
+        where = RULES.get(spec.build) or READINGS.get(spec.build)
         guarded = where is not None and hasattr(where, "__wrapped__")
-        assert guarded == spec.operators_only, spec.verb
+        assert guarded == (spec.who == "operators"), spec.verb
 
 
 def test_an_operator_without_a_password_is_none(chat: Chat) -> None:

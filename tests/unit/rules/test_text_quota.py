@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import MACHINE, CloseAccount, adds
+from chat_server.log.entries import MACHINE, CloseAccount
 from chat_server.protocol.arguments import Username
 from chat_server.protocol.base import Reply
 from chat_server.protocol.operators import Ban
@@ -154,7 +154,7 @@ def test_without_room_what_was_done_with_a_key_is_still_answered(chat: Chat, ver
 
     def said(key: str, cramped: bool) -> object:
         entry = chat.entry("alice", f'{{"cmd":"{verb}",{KEYED[verb]},"key":"{key}"}}')
-        assert not adds(entry.command), "its rule looks the key up first"
+        assert not entry.command.adds, "its rule looks the key up first"
         (outcome,) = chat.batch(replace(entry, cramped=cramped)).outcomes
         return outcome.result
 

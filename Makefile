@@ -1,5 +1,6 @@
 # make run    installs into .venv what the server needs, and starts it (options: make run ARGS="--port 9000")
-# make test   installs what the checks need too, and runs them all
+# make test   installs what the checks need too, and runs them all: at most three minutes on two idle cores
+# make test-all  the same with all rounds of the kills and many more, random examples: a quarter of an hour
 # make bench  measures the fan-out against bare write() calls (needs a C compiler)
 # make format writes the code as the formatter wants it
 
@@ -11,12 +12,16 @@ ARGS ?=
 # What was compiled is kept, whatever the environment says: the tests start hundreds of programs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check unit format bench clean
+.PHONY: run test test-all check unit format bench clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/chat-server $(ARGS)
 
 test: check unit
+
+test-all: export TESTS := all
+test-all: export HYPOTHESIS_PROFILE := thorough
+test-all: check unit
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check .

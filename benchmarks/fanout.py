@@ -14,8 +14,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -47,6 +50,27 @@ def running(command: list[str]) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def running_beside(seconds: float, load: Callable[..., None], *arguments: object) -> Iterator[None]:
+    """A load in a process of its own; it has run for so long when what is measured beside it begins."""
+    context = get_context("spawn")
+    started = context.Event()
+    process = context.Process(target=_begin, args=(started, load, *arguments), daemon=True)
+    process.start()
+    try:
+        started.wait()
+        time.sleep(seconds)
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def _begin(started: Event, load: Callable[..., None], *arguments: object) -> None:
+    started.set()
+    load(*arguments)
 
 
 def rate(port: int, connections: int, in_flight: int, messages: int, *, bare: bool) -> float:

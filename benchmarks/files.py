@@ -16,12 +16,10 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing import get_context
-from multiprocessing.synchronize import Event
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 
-from fanout import pinned, running
+from fanout import pinned, running, running_beside
 
 RECEIVERS = 50
 FILE_BYTES = 5 << 20
@@ -89,27 +87,8 @@ async def transfer(port: int, count: int) -> None:
     await asyncio.gather(*running)
 
 
-def transfers(port: int, count: int, started: Event) -> None:
-    started.set()
+def transfers(port: int, count: int) -> None:
     asyncio.run(transfer(port, count))
-
-
-@contextmanager
-def under_way(port: int, count: int) -> Iterator[None]:
-    if not count:
-        yield
-        return
-    context = get_context("spawn")
-    started = context.Event()
-    process = context.Process(target=transfers, args=(port, count, started), daemon=True)
-    process.start()
-    try:
-        started.wait()
-        time.sleep(2.0)
-        yield
-    finally:
-        process.kill()
-        process.join()
 
 
 async def latencies(port: int, messages: int) -> tuple[float, float]:
@@ -145,7 +124,7 @@ def one(messages: int, count: int) -> tuple[float, float]:
             found = re.search(r":(\d+)$", said.strip())
             assert found, said
             port = int(found[1])
-            with under_way(port, count):
+            with running_beside(2.0, transfers, port, count) if count else nullcontext():
                 return asyncio.run(latencies(port, messages))
 
 

@@ -15,11 +15,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing import get_context
-from multiprocessing.synchronize import Event
 
-from fanout import pinned, running
+from fanout import pinned, running, running_beside
 
 PEOPLE = 10
 PAUSE_SECONDS = 0.125
@@ -189,25 +186,13 @@ def p99(values: list[float]) -> float:
     return sorted(values)[int(len(values) * 0.99)]
 
 
-def flood(name: str, port: int, started: Event) -> None:
-    started.set()
+def flood(name: str, port: int) -> None:
     asyncio.run(FLOODS[name](port))  # type: ignore[arg-type]
 
 
-@contextmanager
-def under_way(name: str, port: int) -> Iterator[None]:
-    context = get_context("spawn")
-    started = context.Event()
-    process = context.Process(target=flood, args=(name, port, started), daemon=True)
-    process.start()
-    try:
-        started.wait()
-        # Long enough for its connections to have come.
-        time.sleep(0.2 if name == "deletion" else 2.0)
-        yield
-    finally:
-        process.kill()
-        process.join()
+def seconds_to_come(name: str) -> float:
+    """Until the connections of a flood have come."""
+    return 0.2 if name == "deletion" else 2.0
 
 
 def main() -> None:
@@ -228,7 +213,7 @@ def main() -> None:
                 alone, beside = [], []
                 for _ in range(1 if name == "deletion" else chosen.rounds):
                     alone.append(p99(asyncio.run(latencies(port, chosen.seconds))))
-                    with under_way(name, port):
+                    with running_beside(seconds_to_come(name), flood, name, port):
                         beside.append(p99(asyncio.run(latencies(port, chosen.seconds))))
                 before, after = statistics.median(alone), statistics.median(beside)
                 print(

@@ -5,6 +5,7 @@ What such a program does is the same; what Python itself does at its start (stre
 with programs of their own.
 """
 
+import atexit
 import contextlib
 import importlib.util
 import json
@@ -138,14 +139,18 @@ class ForkServer:
         if self._socket is None:
             self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with other:
-                # Warns that it is not waited for, at the end of the tests: it ends with them.
                 process = subprocess.Popen(
                     [sys.executable, "-m", __name__, str(other.fileno())],
                     pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                     start_new_session=True,
                 )  # fmt: skip
-                process.returncode = 0
+            atexit.register(self._end, self._socket, process)
         return self._socket
+
+    @staticmethod
+    def _end(connection: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+        connection.close()
+        process.wait()
 
 
 _SERVER = ForkServer()
@@ -173,6 +178,7 @@ def serve(requests: socket.socket) -> list[str]:
             # The tests are over, or were killed: nothing of theirs stays.
             for pid in running:
                 os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
             os._exit(0)
         *streams, ended = streams
         if pid := os.fork():

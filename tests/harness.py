@@ -36,6 +36,11 @@ LINE_BYTES_MAX = 1 << 20
 _counter = itertools.count(1)
 
 
+def rounds(many: int) -> int:
+    """How often something is tried that is killed at random: so often in `make test-all`, a quarter of it otherwise."""
+    return many if os.environ.get("TESTS") == "all" else -(-many // 4)
+
+
 def unique(name: str) -> str:
     """A name that no other test uses, since tests of one file share a server."""
     return f"{name}{next(_counter)}"

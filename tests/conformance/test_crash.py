@@ -6,9 +6,9 @@ import json
 import random
 
 from tests.conformance.conftest import Start
-from tests.harness import Chat, Json, JsonClient
+from tests.harness import Chat, Json, JsonClient, rounds
 
-ROUNDS = 20
+ROUNDS = rounds(20)
 SENDERS = 4
 SENT_AT_MOST = 600
 RESENT_ACKNOWLEDGED = 5

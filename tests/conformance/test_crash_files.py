@@ -6,9 +6,9 @@ import random
 
 from tests.conformance.conftest import Start
 from tests.conformance.uploads import CHUNK, bytes_of, chunk, digest, fetch, only, open_upload, send_rest
-from tests.harness import Chat, Json
+from tests.harness import Chat, Json, rounds
 
-ROUNDS = 8
+ROUNDS = rounds(12)
 SENDERS = 4
 SIZE = 150_000
 

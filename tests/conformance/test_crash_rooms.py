@@ -7,9 +7,9 @@ import random
 
 from tests.conformance.conftest import Start
 from tests.conformance.rooms import chats_of, code_for, make_room
-from tests.harness import Chat, Json, JsonClient
+from tests.harness import Chat, Json, JsonClient, rounds
 
-ROUNDS = 5
+ROUNDS = rounds(12)
 ASKERS = [f"asker{letter}" for letter in "abcdefghijkl"]
 
 

@@ -13,7 +13,7 @@ from chat_client.sdk.chat import connect
 from tests.client.conftest import Home
 from tests.client.fake import FakeServer
 from tests.client.programs import written
-from tests.client.sdk.test_chat import Client, client, server
+from tests.client.sdk.played import Client, client, server
 from tests.harness import TIMEOUT_SECONDS
 
 __all__ = ["client", "server"]  # fixtures

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from chat_client.sdk.errors import ChatError, Refused
 from chat_client.sdk.transfers import CHUNK_BYTES, NAME_BYTES_MAX, Progress, fields, safe_name
 from tests.client.fake import AT, FakeLink, FakeServer, Json
-from tests.client.sdk.test_chat import Client, client, server
+from tests.client.sdk.played import Client
 from tests.harness import TIMEOUT_SECONDS
-
-__all__ = ["client", "server"]  # fixtures
 
 DATA = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(DATA).hexdigest()

@@ -11,7 +11,7 @@ from chat_client.settings import Settings
 from chat_client.tui.app import App
 from chat_client.tui.state import effects as e
 from tests.client.fake import FakeServer
-from tests.client.sdk.test_chat import Client, client, server
+from tests.client.sdk.played import Client, client, server
 
 __all__ = ["client", "server"]  # fixtures
 

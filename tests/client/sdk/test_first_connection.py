@@ -1,0 +1,70 @@
+"""The first connection: nothing listens, something else does, or one of several servers answers."""
+
+import pytest
+
+from chat_client.sdk.errors import CannotConnect
+from chat_client.sdk.events import (  # fmt: skip
+    Connected,
+    Connecting,
+    Lost,
+)
+from tests.client.fake import FakeServer
+from tests.client.sdk.played import Client, until
+
+
+async def test_nothing_listens_there(server: FakeServer, client: Client) -> None:
+    server._server.close()
+    with pytest.raises(CannotConnect, match="nothing listens there"):
+        await client.enter(server)
+
+
+async def test_what_listens_there_is_no_chat(server: FakeServer, client: Client) -> None:
+    entering = client.enter(server)
+    (await server.link()).write("SSH-2.0-OpenSSH_9.2")
+    with pytest.raises(CannotConnect, match="no chat server"):
+        await entering
+
+
+async def test_a_server_that_has_no_room_says_so(server: FakeServer, client: Client) -> None:
+    entering = client.enter(server)
+    link = await server.link()
+    link.write("* closing: too many connections; try again later")
+    link.lose()
+    with pytest.raises(CannotConnect, match="too many connections"):
+        await entering
+
+
+async def test_a_patient_one_tries_until_it_works(server: FakeServer, client: Client) -> None:
+    entering = client.enter(server, patient=True)
+    (await server.link()).lose()
+    (await server.link()).lose()
+    await (await server.link()).sign_in()
+    chat = await entering
+    states = await until(chat, Connected)
+    assert [type(each) for each in states] == [Connecting, Lost, Connecting, Lost, Connecting, Connected]
+    assert [each.attempt for each in states if isinstance(each, Connecting)] == [1, 2, 3]
+
+
+async def test_of_several_servers_each_failure_is_told(server: FakeServer, client: Client) -> None:
+    async with FakeServer() as other:
+        other._server.close()
+        entering = client.enter(other, server)
+        (await server.link()).write("SSH-2.0-OpenSSH_9.2")
+        with pytest.raises(CannotConnect) as error:
+            await entering
+    assert str(error.value) == (
+        f"{other.address}: nothing listens there; {server.address}: what answers there is no chat server"
+    )
+
+
+async def test_several_servers_are_tried_in_turn(server: FakeServer, client: Client) -> None:
+    async with FakeServer() as other:
+        other._server.close()
+        entering = client.enter(other, server)
+        link = await server.link()
+        await link.sign_in()
+        chat = await entering
+        link.lose()
+        await (await server.link()).sign_in()
+        tried = [each.server for each in await until(chat, Lost) if isinstance(each, Connecting)]
+        assert tried == [other.address]

@@ -1,7 +1,7 @@
-"""What is counted while the server runs, and how that is written for Prometheus.
+"""The numbers that the server counts while it runs, and their file for Prometheus.
 
-Counting is plain numbers, a few for each batch and none for a message or a receiver; the families of the text format
-are only made when a file is written. To add a counter: a row in `COUNTERS`, and `counters[name] += n` on the loop.
+Counting touches a few plain numbers a batch, and none a message or a receiver. The families of the text format are made
+only when a file is written. To add a counter, add a row to `COUNTERS`, and `counters[name] += n` on the loop.
 """
 
 import os
@@ -58,7 +58,7 @@ class Histogram:
         self.sum += value
 
     def buckets(self) -> list[tuple[str, float]]:
-        """As Prometheus has them: how many were at most as large as each bound."""
+        """As in Prometheus: how many values were at most as large as each bound."""
         total, buckets = 0, []
         for bound, count in zip((*self.bounds, "+Inf"), self.counts, strict=True):
             total += count
@@ -77,9 +77,9 @@ class Metrics:
     def batch(
         self, entries: int, seconds: float, commit_seconds: float, messages: int, counts: Mapping[str, int]
     ) -> None:
-        """A batch was executed: in so long, its commit (with the fsync) alone in so long.
+        """Count a batch; `commit_seconds` is its commit alone, with the fsync.
 
-        `counts`: what its rules counted, by names of COUNTERS.
+        `counts` is what its rules counted, by names of COUNTERS.
         """
         counters = self.counters
         counters.update(counts)
@@ -90,7 +90,7 @@ class Metrics:
         self.commit_seconds.add(commit_seconds)
 
     def text(self, gauges: Mapping[str, float], counters: Mapping[str, int], refusals: Mapping[str, int]) -> bytes:
-        """Everything in the Prometheus text format; `counters` are those that others count."""
+        """Everything in the Prometheus text format; `counters` are those that other modules count."""
         from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
         registry = CollectorRegistry()
@@ -134,7 +134,7 @@ class _Collector:
 
 
 def write(path: Path, text: bytes) -> None:
-    """Put it in place of the last one, so that who reads finds one or the other. Readable by all. Raises OSError."""
+    """Replace the file at once, so that a reader finds the old one or the new one. Readable by all. Raises OSError."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         part.write_bytes(text)

@@ -1,4 +1,4 @@
-"""The server around the sessions: what listens, who has stalled, the metrics, and stopping in order."""
+"""The server around the node: sockets that listen, readers that have stalled, the metrics, and an orderly stop."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ class Server:
     ) -> None:
         """`connections_max`: see `connections_possible`. Raises StartError.
 
-        The port is taken before the store is opened: a server that cannot listen changes nothing.
+        The ports are taken before the store is opened, so that a server that cannot listen changes nothing.
         """
         self._plain = [] if settings.port is None else listen(settings.host, settings.port)
         self._tls = [] if settings.tls_port is None else listen(settings.host, settings.tls_port)
@@ -66,17 +66,17 @@ class Server:
         self._stop = runtime.event()
         self._ended = runtime.event()
         self._begun = runtime.monotonic()
-        self._aside = runtime.worker("metrics")
+        self._metrics_worker = runtime.worker("metrics")
         self._control = ControlSocket(self.node, directory.path, settings.text_chars_max, actions)
-        self.node.live = self._live
+        self.node.live = self._statistics
         if settings.metrics_file is not None:
             try:
-                metrics.write(Path(settings.metrics_file), self._metrics(self._stored()))
+                metrics.write(Path(settings.metrics_file), self._metrics(self._store_gauges()))
             except OSError as error:
                 raise StartError(f"cannot write the metrics file {settings.metrics_file}: {error.strerror}") from None
 
     async def run(self, started: Callable[[str], None]) -> None:
-        """Listen until a signal comes or the disk fails; `started` is told what holds. Raises StartError."""
+        """Listen until a signal comes or the disk fails; `started` is given the start lines. Raises StartError."""
         loop = asyncio.get_running_loop()
         acceptor = Acceptor(self._open, self._connections_max, self._settings.connections_per_address)
         for sock in self._plain:
@@ -84,20 +84,20 @@ class Server:
         for sock in self._tls:
             acceptor.listen(sock, self._tls_context)
         self._control.open()
-        obeyed = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._hang_up}
-        for number, obey in obeyed.items():
-            # What nohup or a shell without job control had ignored at the start stays ignored.
+        handlers = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._hang_up}
+        for number, handler in handlers.items():
+            # A signal that nohup or a shell without job control has ignored stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, obey)
+                loop.add_signal_handler(number, handler)
         running = self._runtime.spawn(self.node.run())
         running.add_done_callback(lambda _: self._ended.set())
         running.add_done_callback(lambda _: self._stop.set())
         tasks = [
             running,
             self._runtime.spawn(self._watch_stalled()),
-            self._runtime.spawn(self._go_on_writing_metrics()),
+            self._runtime.spawn(self._keep_writing_metrics()),
         ]
-        started(self._summary(await self._operators()))
+        started(self._summary(await self._operator_names()))
         try:
             await self._stop.wait()
             acceptor.close()
@@ -107,10 +107,10 @@ class Server:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            # The last numbers stay.
+            # The last numbers stay in the file.
             if self._settings.metrics_file is not None:
-                self._write_metrics(self._metrics(self._stored()))
-            self._aside.close()
+                self._write_metrics(self._metrics(self._store_gauges()))
+            self._metrics_worker.close()
             self.node.close()
             self._actions.flush()
         if self.node.failure:
@@ -120,7 +120,7 @@ class Server:
             raise StartError("stopped by a mistake of the server, which is logged above")
 
     def _hang_up(self) -> None:
-        """The terminal is gone; or, where there is TLS, there may be a new certificate."""
+        """Stop, since the terminal is gone; with TLS, read the certificate again instead."""
         settings, context = self._settings, self._tls_context
         if context is None or settings.tls_cert is None or settings.tls_key is None:
             self._stop.set()
@@ -150,7 +150,7 @@ class Server:
         return Transport(session, self._settings.outbox_bytes_max // 2)
 
     async def _watch_stalled(self) -> None:
-        """Close who has taken nothing at all for `stall_ms` of what waits; slow ones are served."""
+        """Close connections whose peer has taken nothing for `stall_ms` while output waits; slow ones are served."""
         limit = self._settings.stall_ms / 1000
         while True:
             await self._runtime.sleep(min(limit / 4, 5.0))
@@ -171,7 +171,7 @@ class Server:
 
     # ---- numbers
 
-    def _live(self) -> dict[str, int]:
+    def _statistics(self) -> dict[str, int]:
         """What /stats tells of the running server."""
         return {
             "connections": len(self._sessions),
@@ -183,8 +183,8 @@ class Server:
             "uptime_seconds": int(self._runtime.monotonic() - self._begun),
         }
 
-    def _stored(self) -> dict[str, float]:
-        """The numbers of the store; it is no reason to stop if they cannot be had."""
+    def _store_gauges(self) -> dict[str, float]:
+        """The numbers of the store; none if it cannot be read, which is no reason to stop."""
         try:
             return statistics.gauges(
                 self._directory.path, self.node.time.now().elapsed_ms, self._settings.message_ttl_ms
@@ -220,16 +220,16 @@ class Server:
         except OSError as error:
             log.error("cannot write the metrics file %s: %s", path, error.strerror)
 
-    async def _go_on_writing_metrics(self) -> None:
+    async def _keep_writing_metrics(self) -> None:
         while self._settings.metrics_file is not None:
             await self._runtime.sleep(metrics.WRITE_SECONDS)
-            stored = await self._aside.run(self._stored)
-            await self._aside.run(self._write_metrics, self._metrics(stored))
+            stored = await self._metrics_worker.run(self._store_gauges)
+            await self._metrics_worker.run(self._write_metrics, self._metrics(stored))
 
     # ---- stopping
 
     async def _close(self) -> None:
-        """What was taken is finished and answered, everybody is told, then the connections end."""
+        """Finish and answer the commands that were taken, tell everybody, and end the connections."""
         log.info("stopping: %d connections", len(self._sessions))
         for session in list(self._sessions):
             session.stop_reading()
@@ -250,8 +250,8 @@ class Server:
 
     # ---- what is said at the start
 
-    async def _operators(self) -> str:
-        """Whom the settings name; who has no account, or none with a password, is not one yet."""
+    async def _operator_names(self) -> str:
+        """The operators that the settings name; without an account or a password they are none yet."""
         told = []
         for name in self._settings.operators:
             user = await self.node.readers.pick().run(accounts.by_name, name.folded)

@@ -1,8 +1,8 @@
-"""Every limit of the server with its default and its unit, and where its value comes from.
+"""The settings of the server: each limit with its default and its unit, and where its value comes from.
 
-The command line wins over the environment (`CHAT_MAIN_RATE_LIMIT`), that over the TOML file (`main-rate-limit`), that
-over the default. A wrong value raises StartError with status 2, before anything listens. `off` is None (or 0 where a
-zero says the same). Field names end with their unit.
+The command line wins over the environment (`CHAT_MAIN_RATE_LIMIT`), that over the TOML file (`main-rate-limit`), and
+that over the default. A wrong value raises StartError with status 2 before anything listens. `off` becomes None, or 0
+where a zero means the same. The names of fields end with their unit.
 """
 
 import argparse
@@ -40,7 +40,7 @@ _SIZE_UNITS = {
 
 @dataclass(frozen=True)
 class Rate:
-    """So many in so long: `20/1h`."""
+    """A number of times in a window of time: `20/1h`."""
 
     count: int
     window_ms: int
@@ -51,14 +51,14 @@ class Rate:
 
 @dataclass(frozen=True)
 class Option:
-    """How one setting is named, read and explained. `off` is what the word `off` stands for, if it may be said."""
+    """The name, the parser and the help of one setting. `off` is the value of the word `off`, if that is allowed."""
 
     name: str
     parse: Callable[[str], Any]
     default: str
     help: str
     off: tuple[Any] | None = None
-    many: bool = False  # may be said again and again; or with commas, and in the file as a list
+    many: bool = False  # may be given several times, or with commas, or in the file as a list
 
     def read(self, raw: object, source: str) -> Any:
         if self.many:
@@ -78,7 +78,7 @@ class Option:
 
 
 def _word(raw: object) -> str:
-    """What a value of TOML, or of the command line, is in words."""
+    """A value of TOML or of the command line as a word."""
     return ("on" if raw else "off") if isinstance(raw, bool) else str(raw)
 
 
@@ -89,7 +89,7 @@ def _text(text: str) -> str:
 
 
 def is_utf8(text: str) -> bool:
-    """False for a text from the command line, the environment or a file name that had other bytes in it."""
+    """False for a text that came from the command line, the environment or a file name with other bytes in it."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -98,7 +98,7 @@ def is_utf8(text: str) -> bool:
 
 
 def _directory(text: str) -> str:
-    """SQLite's names of files are UTF-8, the whole of them."""
+    """SQLite takes only paths that are UTF-8 throughout."""
     try:
         if is_utf8(str(Path(_text(text)).expanduser().absolute())):
             return text
@@ -270,8 +270,8 @@ class Settings:
     def passwordless(self) -> bool:
         return self.allow_passwordless or self.loopback_only
 
-    def told(self) -> dict[str, Any]:
-        """What a program should know: sizes and counts as numbers, durations in seconds, rates as text."""
+    def public_limits(self) -> dict[str, Any]:
+        """The limits that programs are told: sizes and counts as numbers, durations in seconds, rates as text."""
         return {
             "text_max": self.text_chars_max,
             "line_max": self.line_bytes_max,
@@ -306,7 +306,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) 
 
 
 class Choice(NamedTuple):
-    """What an option was set to, in the words of its source; `value` is what that means."""
+    """What an option was set to in the words of its source, and the `value` that they mean."""
 
     option: Option
     said: str
@@ -315,14 +315,14 @@ class Choice(NamedTuple):
 
 
 def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings, where `given` are those of the command line by the names of their fields. Raises StartError."""
+    """The settings; `given` are those of the command line, by the names of their fields. Raises StartError."""
     settings = Settings(**{name: choice.value for name, choice in choices(given, environment).items()})
     _check_ports(settings)
     return settings
 
 
 def _check_ports(settings: Settings) -> None:
-    """Raises StartError for a half of TLS, and for no port at all."""
+    """Raises StartError if only half of TLS is given, or no port at all."""
     parts = {"--tls-cert": settings.tls_cert, "--tls-key": settings.tls_key, "--tls-port": settings.tls_port}
     missing = [name for name, value in parts.items() if value is None]
     if missing and len(missing) < len(parts):
@@ -332,7 +332,7 @@ def _check_ports(settings: Settings) -> None:
 
 
 def choices(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Choice]:
-    """As `resolve`, with whence each value comes, by the name of its field."""
+    """The choice of each setting, by the name of its field."""
     file = _read_file(given.get("config") or environment.get("CHAT_CONFIG"))
     chosen = {name: _choose(name, option, given, environment, file) for name, option in OPTIONS.items()}
     age = chosen["report_min_age_ms"]
@@ -392,7 +392,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line, as far as it is settings."""
+    """The part of the command line that is settings."""
     parser = _Parser(
         prog="chat-server",
         description="A line-based chat server. Try it with: nc localhost 8000",
@@ -406,7 +406,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def add_options(parser: argparse.ArgumentParser, *, default: str | None = None, shown: bool = True) -> None:
-    """All options; `default` is what stands for one that is not given."""
+    """Add all options; `default` is the value of those that are not given."""
 
     def add(name: str, help: str, **more: Any) -> None:
         parser.add_argument(f"--{name}", default=default, help=help if shown else argparse.SUPPRESS, **more)

@@ -1,8 +1,8 @@
-"""Backups: one FILE, a tar archive with the database, the files, and the sums of all (`sha256sum -c` reads them).
+"""Backups: a tar archive with the database, the files, and their checksums, as `sha256sum -c` reads them.
 
-A backup is read by its own process from a snapshot, so that it takes nothing from the server's, which keeps the files
-meanwhile. FILE appears under its name when it is whole, checked and on disk; a restore likewise leaves a mark in the
-directory until all is there.
+A process of its own reads a backup from a snapshot, so that the server is not slowed down; the server only keeps the
+files meanwhile. FILE gets its name when it is whole, checked and on disk. Likewise a restore leaves a mark in the
+directory until everything is there.
 """
 
 import hashlib
@@ -29,17 +29,17 @@ SUMS = "SHA256SUMS"
 CHUNK_BYTES = 1 << 20
 SYNC_BYTES = 8 << 20
 _PART = ".restore."
-# What a chat has in its folders: see `blobs`.
+# The paths of a chat's own files: see `blobs`.
 _OURS = re.compile(rf"{FILES}/[0-9a-f]{{2}}(/[0-9a-f]{{64}})?|{UPLOADS}/[0-9]+(\.[0-9a-f]{{64}})?")
 
 Progress = Callable[[str, int, int], None]
-"""What is being done, how much of it is done, of how much."""
+"""Called with what is being done, how much of it is done, and of how much."""
 
 
 def save(data: Path, file: Path, progress: Progress) -> int:
-    """Back up the chat in `data`, whether a server runs on it or not; how many bytes the archive has.
+    """Back up the chat in `data`, whether or not a server runs on it; return the size of the archive in bytes.
 
-    Raises StartError. What a killed backup leaves has another name, beginning with a dot.
+    Raises StartError. A killed backup leaves files whose names begin with a dot, never FILE.
     """
     if not (data / FILE).exists():
         raise StartError(f"there is no chat in {data}; name its directory with --data")
@@ -66,7 +66,7 @@ def save(data: Path, file: Path, progress: Progress) -> int:
 
 
 class _Steady:
-    """A file that is brought to the disk as it grows: flushed all at once, it would hold up those who chat."""
+    """A file that is synced as it grows: synced all at once, it would hold up those who chat."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -87,7 +87,7 @@ class _Steady:
 
 @contextmanager
 def _folder(prefix: str, within: Path) -> Iterator[Path]:
-    """A folder that goes at the end. A signal that comes while it is made waits until somebody would remove it."""
+    """A folder that is removed at the end. A signal that comes while it is made waits until its removal is sure."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     try:
         made = tempfile.TemporaryDirectory(prefix=prefix, dir=within)
@@ -124,7 +124,7 @@ def _write(archive: Path, database: Path, files: Path, progress: Progress) -> No
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str, sums: list[str]) -> str:
-    """Its sha256."""
+    """Add the file; return its sha256."""
     with path.open("rb") as file:
         info = tar.gettarinfo(arcname=name, fileobj=file)
         info.uid = info.gid = 0
@@ -145,7 +145,7 @@ def _digest(file: IO[bytes]) -> str:
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-    """What stands in the archive; Unusable for anything that we would not have put there."""
+    """The members of the archive. Raises Unusable for one that no backup has."""
     for info in tar:
         path = PurePosixPath(info.name)
         ours = info.name in (FILE, SUMS) or (path.parts[:1] == (FILES,) and len(path.parts) > 1)
@@ -157,7 +157,7 @@ def _members(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]
 
 
 def _verify(archive: Path, progress: Progress, extract_to: Path | None = None) -> None:
-    """Read it to its end and compare the sums; put what it holds into `extract_to`. Raises Unusable."""
+    """Read the archive to its end and compare the checksums; extract it into `extract_to`. Raises Unusable."""
     found: dict[str, str] = {}
     wanted: dict[str, str] | None = None
     size = archive.stat().st_size
@@ -195,7 +195,7 @@ def _extract(file: IO[bytes], path: Path) -> str:
     return digest.hexdigest()
 
 
-# ---- the way back
+# ---- restoring
 
 
 def restore(runtime: Runtime, file: Path, data: str, force: bool, progress: Progress) -> Path:
@@ -210,7 +210,7 @@ def restore(runtime: Runtime, file: Path, data: str, force: bool, progress: Prog
                 f"the data directory {directory.path} is not empty; choose another --data,"
                 " or replace what is in it with --force"
             )
-        _refuse_others(directory.path)
+        _refuse_foreign_files(directory.path)
         _restore(runtime, file, directory.path, progress)
         return directory.path
     except backup.Unusable as error:
@@ -221,16 +221,18 @@ def restore(runtime: Runtime, file: Path, data: str, force: bool, progress: Prog
         directory.close()
 
 
-def _refuse_others(data: Path) -> None:
-    """Raises StartError where --force would remove what no chat has left there."""
-    found = next((path for path in _removed(data) if not _OURS.fullmatch(path.relative_to(data).as_posix())), None)
+def _refuse_foreign_files(data: Path) -> None:
+    """Raises StartError if --force would remove something that is not of a chat."""
+    found = next(
+        (path for path in _paths_to_remove(data) if not _OURS.fullmatch(path.relative_to(data).as_posix())), None
+    )
     if found is None and backup.is_of_another_program(data / FILE):
         found = data / FILE
     if found is not None:
         raise StartError(f"{found} is not of a chat, and would be lost: choose another --data, or move it away")
 
 
-def _removed(data: Path) -> Iterator[Path]:
+def _paths_to_remove(data: Path) -> Iterator[Path]:
     for folder in (FILES, UPLOADS):
         if (data / folder).is_dir():
             yield from (data / folder).rglob("*")
@@ -245,7 +247,7 @@ def _restore(runtime: Runtime, file: Path, data: Path, progress: Progress) -> No
         backup.begin_history(work / FILE, runtime.token_hex(8))
         for path in [work, *(path for path in work.rglob("*") if path.is_dir())]:
             sync(path)
-        # From here on what was there is gone, until all that is new is there: the mark keeps a server from starting.
+        # From here until all of the new is there, the old is gone: the mark keeps a server from starting.
         mark = data / RESTORING
         mark.touch(mode=0o600)
         sync(data)

@@ -1,8 +1,8 @@
-"""The other words of the chat-server command, for whoever runs the server.
+"""The command line of whoever runs the server: `chat-server backup`, `stats`, `operator` and the like.
 
-Beside a running server they are said to it over `control.sock`; with none running they are executed here, with the
-directory's lock held. Either way it is `control.answer` that answers. `backup` asks a running server to keep all files,
-and then reads by itself: see docs/operations.md.
+A running server is sent the command over `control.sock`; if none runs, it is executed here, under the directory's lock.
+Either way `control.answer` answers it. `backup` asks a running server to keep all files, and then reads by itself: see
+docs/operations.md.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import msgspec
 
 from chat_server import settings
 from chat_server.admin import backup
-from chat_server.admin.control import SOCKET, answer, short
+from chat_server.admin.control import SOCKET, answer, short_address
 from chat_server.admin.offline import Offline
 from chat_server.errors import StartError
 from chat_server.frontend.listener import tls_context
@@ -40,7 +40,7 @@ from chat_server.store.state import dated_later
 
 T = TypeVar("T")
 
-# What lies no further ahead is no fault of the clock that anybody would see.
+# Nobody would notice a clock that is ahead by less.
 AHEAD_MS_MIN = 1000
 ANSWER_SECONDS = 600.0
 CODE_BYTES = 24
@@ -68,7 +68,7 @@ _WHICH_CHAT = "--data DIR or --config FILE say which chat, as they do for the se
 
 
 def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
-    """The word, None where the server is to be started, and all that was given with it. Raises StartError."""
+    """The word (None starts the server) and everything that was given with it. Raises StartError."""
     parser = settings.parser()
     words = parser.add_subparsers(dest="word", metavar="WORD", title="other words than none, which starts the server")
     of: dict[str, argparse.ArgumentParser] = {}
@@ -92,8 +92,8 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
 
 
 def run(word: str, given: dict[str, Any]) -> int:
-    """Do what the word says; the exit status. Raises StartError."""
-    # What is refused is said in one line. Only mistakes of the program itself are shown as they are logged.
+    """Do what the word says; return the exit status. Raises StartError."""
+    # A refusal is one line. Only mistakes of the program itself are shown as they are logged.
     handler = logging.StreamHandler()
     handler.addFilter(lambda record: record.exc_info is not None)
     logging.basicConfig(handlers=[handler])
@@ -109,7 +109,7 @@ def run(word: str, given: dict[str, Any]) -> int:
 
 
 def _end(number: int, frame: object) -> None:
-    """In order, so that nothing half done is left."""
+    """End in order, so that nothing half done is left."""
     sys.exit(128 + number)
 
 
@@ -126,35 +126,35 @@ def _run(word: str, given: dict[str, Any]) -> int:
         _refuse_other_user(Path(chosen.data_dir))
         with _progress() as progress:
             path = backup.restore(SystemRuntime(), Path(given["file"]), chosen.data_dir, given["force"], progress)
-        return _done(f"restored {given['file']} into {path}; start the server")
+        return _report(f"restored {given['file']} into {path}; start the server")
     if word == "invite" and given["act"] is None:
         return _invite(chosen)
-    return _tell(chosen, _LINES[word](given), json=word == "export")
+    return _send(chosen, _LINES[word](given), json=word == "export")
 
 
 def _backup(chosen: Settings, file: Path) -> int:
-    # The server first.
+    # The server has the right of way.
     os.nice(NICER)
     data = Path(chosen.data_dir).expanduser().absolute()
     sock = _connected(data)
-    # With no server running nothing removes files; the lock is left to one that starts meanwhile.
+    # Without a server nothing removes files, and the lock stays free for one that starts meanwhile.
     with sock or contextlib.nullcontext():
         if sock is not None:
             sock.settimeout(KEEP_SECONDS)
             then = "nothing was saved; if it hangs, stop it: without a server a backup asks nobody"
-            _show(_said(sock, b"/backup", then), lambda line: None)
+            _show(_ask(sock, b"/backup", then), lambda line: None)
         with _progress() as progress:
             size = backup.save(data, file, progress)
-    return _done(f"saved {data} into {file}: {size_told(size)}, checked")
+    return _report(f"saved {data} into {file}: {size_told(size)}, checked")
 
 
-def _done(text: str) -> int:
+def _report(text: str) -> int:
     _print(text + "\n")
     return 0
 
 
 def _print(text: str, *, flush: bool = False) -> None:
-    """Raises StartError where stdout takes no more, as a file on a full disk."""
+    """Raises StartError if stdout takes no more, as a file on a full disk."""
     try:
         sys.stdout.write(text)
         if flush:
@@ -180,7 +180,7 @@ def _check(given: dict[str, Any]) -> int:
 
 
 def _check_times(data: Path) -> Iterator[str]:
-    """What of the stored lies in the future; beside a running server too. Nothing is changed, nor migrated."""
+    """Say what of the store lies in the future, also beside a running server. Nothing is changed or migrated."""
     if not (data / FILE).is_file():
         return
     now_ms = SystemRuntime().now_ms()
@@ -200,7 +200,7 @@ def _check_times(data: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _progress() -> Iterator[backup.Progress]:
-    """A bar on a terminal, nothing elsewhere. What is said after it has a line of its own."""
+    """A progress bar on a terminal, nothing elsewhere. Whatever is printed after it begins a new line."""
     if not sys.stderr.isatty():
         yield lambda what, done, total: None
         return
@@ -263,7 +263,7 @@ def _password(given: dict[str, Any]) -> str:
 
 
 def _invite(chosen: Settings) -> int:
-    """The code alone is on stdout, for scripts; only its hash leaves this process."""
+    """Print the code alone on stdout, for scripts; only its hash leaves this process otherwise."""
     code = SystemRuntime().token_urlsafe(CODE_BYTES)
     told: list[str] = []
     line = f"/invite_code {hashlib.sha256(code.encode()).hexdigest()}"
@@ -304,15 +304,15 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
-def _tell(chosen: Settings, line: str, *, json: bool) -> int:
-    """Say the line to whoever has the data, and show the answer."""
+def _send(chosen: Settings, line: str, *, json: bool) -> int:
+    """Send the line to whoever holds the data, and show the answer."""
     with contextlib.closing(_answers(chosen, line.encode())) as lines:
         _show(lines, lambda text: _print((text if json else text[2:]) + "\n"))
     return 0
 
 
 def _show(lines: Iterator[bytes], show: Callable[[str], object]) -> None:
-    """Up to the reply; in JSON it says nothing that a person would need. Raises StartError for a refusal."""
+    """Show the lines up to the reply; one in JSON says nothing that a person needs. Raises StartError for a refusal."""
     for line in lines:
         text = line.decode().rstrip("\n")
         if text.startswith("- "):
@@ -338,15 +338,15 @@ def _answers(chosen: Settings, line: bytes) -> Generator[bytes, None, None]:
         yield from _answers_offline(path, chosen, line)
         return
     with sock:
-        yield from _said(sock, line)
+        yield from _ask(sock, line)
 
 
 def _connected(path: Path) -> socket.socket | None:
-    """To the server that runs on this data directory; None if there is none. Raises StartError."""
+    """A connection to the server that runs on this data directory; None if none does. Raises StartError."""
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(ANSWER_SECONDS)
     try:
-        with short(path / SOCKET) as address:
+        with short_address(path / SOCKET) as address:
             sock.connect(address)
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         sock.close()
@@ -358,7 +358,7 @@ def _connected(path: Path) -> socket.socket | None:
     return sock
 
 
-def _said(sock: socket.socket, line: bytes, then: str = "whether it was done is not known") -> Iterator[bytes]:
+def _ask(sock: socket.socket, line: bytes, then: str = "whether it was done is not known") -> Iterator[bytes]:
     """The lines of the answer. Raises StartError; `then` says what that means."""
     try:
         sock.sendall(line + b"\n")
@@ -385,7 +385,7 @@ def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[byt
 
 
 def _refuse_other_user(path: Path) -> None:
-    """What root writes there the server's user could not read."""
+    """Raises StartError for root: the server's user could not read what root writes there."""
     path = path.expanduser()
     if path.is_dir() and os.geteuid() == 0 and (owner := path.stat().st_uid) != 0:
         try:

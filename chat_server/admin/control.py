@@ -1,9 +1,9 @@
-"""The machine itself at the chat: commands that come over `control.sock`, from the other words of `chat-server`.
+"""The machine's own commands, which the other words of `chat-server` send over `control.sock`.
 
-The same lines as everywhere, with a table of their own; an answer has the form in which it was asked for, text or
-JSON. Whoever may open the socket (mode 0600, in a directory of mode 0700) may say them: there is no sign-in.
+The lines are those of the protocol, with a table of commands of their own. An answer has the format of its question,
+text or JSON. Whoever can open the socket (mode 0600, in a directory of mode 0700) may send them: there is no sign-in.
 
-`answer` is the one implementation: a `Home` is the node of the running server, or (`offline`) the store alone.
+`answer` is the one implementation. Its `Home` is the node of a running server, or the store alone (`offline`).
 """
 
 import asyncio
@@ -39,18 +39,18 @@ log = logging.getLogger("chat.control")
 SOCKET = "control.sock"
 LINE_BYTES_MAX = 65_536
 CONNECTIONS_MAX = 32
-# Whoever runs the server gets in where everybody else has used the open files up.
+# Whoever runs the server gets in even when everybody else has used up the open files.
 SPARE_DESCRIPTORS = 4
-# The kernel takes no longer path of a Unix socket than about 107 bytes.
+# The kernel takes paths of Unix sockets of at most 107 bytes.
 PATH_BYTES_MAX = 100
-# What may be said: what operators may, and what stands in the table of its own.
+# The commands of operators, and those of the machine itself.
 VERBS: dict[str, Spec] = {
     verb: spec for verb, spec in TABLE.items() if spec.who == "operators" or verb == "help"
 } | CONTROL
 
 
 class Home(Protocol):
-    """Where commands of the machine itself are executed."""
+    """Where the machine's own commands are executed."""
 
     def now(self) -> str: ...
 
@@ -62,7 +62,7 @@ class Home(Protocol):
 
 
 async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[tuple[bytes, str, str]]:
-    """The lines that answer this one; with the last of them the verb and `ok` or the code of the refusal."""
+    """The lines that answer this one; the last comes with the verb and `ok` or the code of the refusal."""
     format, verb, label, result = "json" if line.startswith(b"{") else "text", "", None, "ok"
     reply: Reply | Refusal | None = None
     try:
@@ -94,7 +94,7 @@ async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[
 
 
 class Machine:
-    """One connection over the socket: a receiver of the hub that nothing is pushed to."""
+    """A connection over the socket: a receiver of the hub to which nothing is pushed."""
 
     def __init__(self, node: Node, transport: asyncio.Transport) -> None:
         self._node = node
@@ -173,7 +173,7 @@ class _Lines(asyncio.StreamReaderProtocol):
 
 
 class ControlSocket:
-    """Listens on `control.sock` of the data directory, which the caller holds the lock of."""
+    """Listens on `control.sock` in the data directory, whose lock the caller holds."""
 
     def __init__(self, node: Node, directory: Path, text_chars_max: int, actions: ActionLog) -> None:
         self._node = node
@@ -188,9 +188,9 @@ class ControlSocket:
         """Raises StartError."""
         sock = socket.socket(socket.AF_UNIX)
         try:
-            # One that is left from a kill is nobody's: the directory is ours.
+            # A socket that a killed server left is nobody's, since we hold the directory's lock.
             self._path.unlink(missing_ok=True)
-            with short(self._path) as address:
+            with short_address(self._path) as address:
                 sock.bind(address)
             self._path.chmod(0o600)
             self._bound = self._path.stat().st_ino
@@ -216,7 +216,7 @@ class ControlSocket:
         except (OSError, ValueError) as error:
             log.info("control connection %d ended: %s", machine.number, error)
         except asyncio.CancelledError:
-            # The server stops. What was asked is either done, and stands in the audit, or not.
+            # The server stops. A command is either done, and stands in the audit, or not.
             pass
         except Exception:
             log.exception("control connection %d failed: this is a bug", machine.number)
@@ -238,7 +238,7 @@ class ControlSocket:
 
     def close(self) -> None:
         self._acceptor.close()
-        # Where the directory was replaced, another server's may lie there.
+        # If the directory was replaced, the socket there may be another server's.
         if self._bound and self._path.exists() and self._path.stat().st_ino == self._bound:
             self._path.unlink(missing_ok=True)
         for task in list(self._tasks):
@@ -246,8 +246,8 @@ class ControlSocket:
 
 
 @contextlib.contextmanager
-def short(path: Path) -> Iterator[str]:
-    """An address of a Unix socket that is not too long for the kernel, while this lasts."""
+def short_address(path: Path) -> Iterator[str]:
+    """An address of a Unix socket that is short enough for the kernel; it holds inside the `with`."""
     if len(os.fsencode(path)) <= PATH_BYTES_MAX:
         yield str(path)
         return

@@ -1,8 +1,8 @@
-"""A home for the machine's own commands where no server runs: the store itself, held by the directory's lock.
+"""The machine's own commands where no server runs: executed on the store itself, under the directory's lock.
 
-The same rules, executed by the same `Executor`: what a running server would do, but that nobody is connected. Nothing
-else is done: no settings are logged, and nothing that is due is sent. A question changes nothing, and migrates nothing:
-the database is opened for writing with the first order.
+The same `Executor` executes the same rules as in a running server to which nobody is connected. Nothing else is done:
+no settings are logged, and nothing that is due is sent. A query changes nothing and migrates nothing; the database is
+opened for writing only with the first order.
 """
 
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ from chat_server.store.data_directory import DataDirectory, refuse_lost_database
 from chat_server.store.database import DISK_ERRORS, FILE, Database, NoRoom, open_unchanged, open_writer
 from chat_server.store.state import State, load
 
-# How long a word waits for another program that keeps the database locked.
+# How long a command waits for another program that keeps the database locked.
 LOCKED_SECONDS_MAX = 5.0
 
 
@@ -60,7 +60,7 @@ class Offline:
         return result
 
     def _erase(self, executor: Executor) -> None:
-        """Remove all that a deleted account left, for who is told that it is gone. Raises StartError."""
+        """Remove all that a deleted account left before it is reported as gone. Raises StartError."""
         try:
             while executor.is_erasing:
                 self._execute(executor, Erase())

@@ -97,7 +97,7 @@ def set_format(here: Speaker, command: SetFormat) -> Reply:
         version=__version__,
         protocol=PROTOCOL_VERSION,
         commands=_forms(),
-        limits=here.settings.told(),
+        limits=here.settings.public_limits(),
     )
 
 

@@ -158,7 +158,7 @@ def test_limits_of_the_status() -> None:
 
 def test_limits_that_are_told() -> None:
     (told,) = re.findall(r"^- `limits` has (.*?)\. ", read("docs/protocol.md"), re.MULTILINE | re.DOTALL)
-    assert set(quoted(told)) == set(load([], {}).told())
+    assert set(quoted(told)) == set(load([], {}).public_limits())
 
 
 # ---- docs/operations.md

@@ -194,10 +194,10 @@ def test_beyond_loopback_accounts_need_a_password_and_young_ones_do_not_count() 
 
 
 def test_a_program_is_told_the_limits() -> None:
-    told = load([], {}).told()
+    told = load([], {}).public_limits()
     assert told["main_rate_limit"] == "20/1h" and told["ban_duration"] == 14_400 and told["text_max"] == 4096
     assert (told["message_ttl"], told["absent_after"]) == (3600, 30 * 86_400)
-    off = load(["--message-ttl", "off"], {"CHAT_COMMAND_RATE": "off"}).told()
+    off = load(["--message-ttl", "off"], {"CHAT_COMMAND_RATE": "off"}).public_limits()
     assert off["command_rate"] == off["message_ttl"] == "off"
 
 

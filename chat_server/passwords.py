@@ -29,6 +29,7 @@ THREADS = 2
 WAITING_MAX = 500
 TURNS_MAX = 4 * WAITING_MAX
 TRIED_MAX = 10_000
+SALT_BYTES = 16
 # In place of a network, for whoever gives a password while signed in to the account.
 SIGNED_IN = "signed in"
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
@@ -66,7 +67,8 @@ class Passwords:
         self._turns: Counter[tuple[str, ...]] = Counter()
 
     async def hash(self, waiter: Waiter, account: str, password: str) -> str:
-        return await self._run(waiter, account, _HASHER.hash, password)
+        salt = self._runtime.token_bytes(SALT_BYTES)
+        return await self._run(waiter, account, partial(_HASHER.hash, password, salt=salt))
 
     async def verify(self, waiter: Waiter, account: str, hash: str, password: str) -> bool:
         return await self._run(waiter, account, _verify, hash, password)

@@ -1,6 +1,7 @@
 """What is true of the tree itself: nothing is without help, rule or test, and files keep their size and their place."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 import chat_server.frontend.connection_commands  # noqa: F401 (it registers its handlers)
+from chat_client.common.local_commands import LOCAL as LOCAL_COMMANDS
 from chat_server import handlers
-from chat_server.protocol.help import one, overview
-from chat_server.protocol.table import VERBS
+from chat_server.admin import cli
+from chat_server.protocol.help import help_text, one, overview
+from chat_server.protocol.table import CONTROL, VERBS
 from tests.imports import imported_at_once, is_within, tree, uses
 
 ROOT = Path(__file__).parents[1]
@@ -154,6 +157,21 @@ def test_every_verb_and_alias_stands_in_the_help() -> None:
 
 def test_every_command_has_exactly_one_handler_of_the_kind_that_its_row_names() -> None:
     handlers.check()
+
+
+def test_every_command_stands_in_its_document() -> None:
+    """Those of the protocol's table in docs/protocol.md, which tests/documents holds row by row."""
+    for document, names in {
+        "client.md": [f"/{verb}" for verb in LOCAL_COMMANDS],
+        "operations.md": cli.COMMANDS,
+    }.items():
+        text = (ROOT / "docs" / document).read_text()
+        assert [name for name in names if not re.search(rf"`{name}\b", text)] == [], document
+
+
+def test_every_command_of_the_machine_itself_has_its_help() -> None:
+    for verb in CONTROL:
+        assert any(f"/{verb}" in line for line in help_text(verb, CONTROL)), verb
 
 
 # ---- the files
@@ -344,6 +362,6 @@ def test_only_the_formats_know_which_one_they_are(name: str) -> None:
 
 
 COMPARING_FORMATS = {
-    "delivery/outbox.py", "delivery/blocks.py", "frontend/connection_commands.py", "frontend/pipeline.py",
-    "frontend/session.py",
+    "delivery/outbox.py", "delivery/blocks.py", "delivery/rendering.py", "frontend/connection_commands.py",
+    "frontend/pipeline.py", "frontend/session.py",
 }  # fmt: skip

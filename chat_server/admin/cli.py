@@ -48,7 +48,7 @@ KEEP_SECONDS = 20.0
 _BAR_CHARS = 30
 NICER = 10
 
-_WORDS = {
+COMMANDS = {
     "check": "shows the settings that would hold, and whether they can; and whether what is stored lies in the future",
     "backup": "saves everything into FILE, also while people chat",
     "restore": "puts a backup into an empty data directory, of a server that does not run",
@@ -72,7 +72,7 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
     parser = settings.parser()
     words = parser.add_subparsers(dest="word", metavar="WORD", title="other words than none, which starts the server")
     of: dict[str, argparse.ArgumentParser] = {}
-    for word, help in _WORDS.items():
+    for word, help in COMMANDS.items():
         of[word] = words.add_parser(
             word, help=help, description=f"chat-server {word}: {help}.", epilog=_WHICH_CHAT, allow_abbrev=False
         )

@@ -1,4 +1,4 @@
-"""How long to wait before the next try: longer each time, and never all clients at once."""
+"""Growing pauses between tries, drawn at random so that clients do not all come back at once."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The connection: a chat as a stream of typed events and a few calls. For bots, and for the client itself.
+"""A chat as a stream of typed events and a few calls, for bots and for the client itself.
 
     async with connect("localhost:8000", user="bot") as chat:
         async for event in chat:
@@ -8,8 +8,8 @@
 Events are the structs of `chat_server.protocol` and those of `chat_client.sdk.events`. A lost connection is made
 again by itself, without a gap and without a message twice; what was sent meanwhile goes out then, never twice.
 
-One task reads the events (`async for`), any number may send. Everything is bounded: who does not read the events makes
-the server wait. All methods belong to the loop's thread.
+One task reads the events (`async for`), any number may send. Everything is bounded: if the events are not read, the
+server has to wait. All methods belong to the loop's thread.
 """
 
 import ssl
@@ -98,7 +98,7 @@ class Chat:
 
     @property
     def limits(self) -> dict[str, Any]:
-        """The server's, from `/format json`: text_max, line_max, ..."""
+        """The server's limits, from `/format json`: text_max, line_max, ..."""
         return self._supervisor.limits
 
     @property
@@ -181,7 +181,7 @@ class Chat:
             answer.set_result(what)
 
     async def _returned(self, verb: str, arguments: dict[str, Any], write: Callable[[Link, Request], None]) -> Returned:
-        """What the command that `write` writes returns; raises as `command`."""
+        """Have `write` write a command; return what it returns. Raises as `command`."""
         answer: Future[Answer] = self.runtime.future()
         request = Request(lambda what: self._answered(verb, arguments, request, answer, what))
         write(self._ready_link(), request)
@@ -199,7 +199,7 @@ class Chat:
             self._waiting.discard(future)
 
     def _give_up(self) -> None:
-        """Fail all calls that wait: so many events have come that they must be taken first."""
+        """Fail all calls that wait, since so many events have come that they must be taken first."""
         for future in self._waiting:
             if not future.done():
                 future.set_exception(Disconnected("too many events wait to be read; the answer is behind them"))
@@ -368,7 +368,7 @@ class Chat:
             answer = error
         except OSError as error:
             answer = ChatError(f"{path.name}: {error.strerror or error}")
-        except Exception as error:  # `progress` is the caller's: whoever waits for the file must not wait for ever
+        except Exception as error:  # `progress` is the caller's, and whoever waits for the file must not wait for ever
             answer = ChatError(f"{path.name}: {error!r}; it is not known whether it was sent")
             answer.done = None
             self.runtime.report("an upload failed", error)
@@ -402,7 +402,7 @@ class Chat:
     async def close(self) -> None:
         """Say goodbye. What still waits to be sent is lost: look at `outgoing` before."""
         if not self._task.done():
-            await self._cancel_uploads()  # before the goodbye: after it the server hears nothing
+            await self._cancel_uploads()  # before the goodbye, after which the server hears nothing
             if self._supervisor.link is not None:
                 with suppress(ChatError, TimeoutError):
                     async with self.runtime.timeout(GOODBYE_SECONDS_MAX):

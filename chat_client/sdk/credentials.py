@@ -1,4 +1,4 @@
-"""Who signs in, and how: with a token if there is one, else with the name, and a password if the server wants one.
+"""The credentials of a sign-in: a token if there is one, else the name, with a password if the server wants it.
 
 A password that was asked for is forgotten when it has been used; it is never stored.
 """

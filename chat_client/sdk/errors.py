@@ -1,4 +1,4 @@
-"""What can go wrong for who uses the connection.
+"""The errors that a user of the connection can get.
 
 ChatError
     Refused         the server refused a command

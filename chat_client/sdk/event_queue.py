@@ -1,7 +1,7 @@
-"""The events between the task that reads the connection and the one that uses them, bounded.
+"""The bounded queue of events between the task that reads the connection and the task that uses them.
 
-Past EVENTS_MAX nothing more is read from the connection, unless somebody waits for a reply: it may stand behind the
-events, and who waits for it may be the one who should take them. Past OVERFLOW_MAX those who wait are given up.
+Past EVENTS_MAX nothing more is read from the connection, unless a caller waits for a reply: the reply may come after
+these events, and the caller may be the one that should take them. Past OVERFLOW_MAX those calls fail.
 """
 
 from collections import deque
@@ -27,18 +27,18 @@ class EventQueue:
         return len(self._events) >= EVENTS_MAX
 
     def put(self, event: AnyEvent, is_own: bool = False) -> None:
-        """Never waits: what the client itself tells must not be lost. `is_own`: a reply on this connection told it."""
+        """Never waits, since the client's own events must not be lost. `is_own`: a reply on this connection told it."""
         if not self._ended:
             self._events.append((event, is_own))
             self._changed.set()
 
     def end(self) -> None:
-        """No event comes after those that are there."""
+        """No event comes after those in the queue."""
         self._ended = True
         self._changed.set()
 
     def nudge(self) -> None:
-        """Whether somebody waits has changed."""
+        """Look again whether a caller waits for a reply."""
         self._changed.set()
 
     async def next(self) -> tuple[AnyEvent, bool]:

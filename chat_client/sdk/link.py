@@ -1,7 +1,7 @@
-"""One connection to one server: lines out, lines in, and which reply belongs to which command.
+"""One connection to one server: lines in and out, and which reply belongs to which command.
 
-Every command has a label; the lines that it returned and its reply carry it, what is pushed has none. It lives until
-`run` ends; then each command that was not answered is answered with Disconnected.
+Every command has a label, which the lines that it returns and its reply carry; pushed lines have none. A link lives
+until `run` ends. Then each command without an answer is answered with Disconnected.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from chat_server.protocol.lines import LineBuffer, UnendedLine
 
 CONNECT_SECONDS_MAX = 20
 GREETING_SECONDS_MAX = 20
-# A server greets at once. One that says nothing may wait for the other side to speak first, as with TLS.
+# A server greets at once. One that is silent may wait for the client to speak first, as with TLS.
 SILENT_SECONDS, TLS_SECONDS_MAX = 2, 5
-# A connection on which nothing has come for so long is asked whether it is still there, and given up.
+# A connection that is quiet for so long is pinged, and given up if no answer comes.
 QUIET_SECONDS, PONG_SECONDS_MAX = 60, 30
 READ_BYTES_MAX = 1 << 16
 SERVER_LINE_BYTES_MAX = 1 << 20
-# Lines that one command returned and nobody has taken yet; of more than these the last are kept.
+# Lines that one command returned and nobody has taken yet; the last ones are kept.
 RETURNED_MAX = 10_000
 LINE_BYTES_MAX_BEFORE_SIGN_IN = 4096
 
@@ -63,7 +63,7 @@ class Link:
         room: Callable[[], Awaitable[None]],
         silent: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`silent` is called where no greeting comes, and may know why: raises LinkLost."""
+        """`silent` is called if no greeting comes; it raises LinkLost if it finds out why."""
         self.line_bytes_max = LINE_BYTES_MAX_BEFORE_SIGN_IN
         self._runtime = runtime
         self._reader, self._writer = reader, writer
@@ -104,7 +104,7 @@ class Link:
         return self._closed is not None
 
     async def greeted(self) -> None:
-        """Wait for the server's first line. Who speaks before it may not be told why there is no room.
+        """Wait for the server's first line. A client that speaks earlier may miss why it is turned away.
 
         Raises Disconnected if there is none; `run` knows why.
         """
@@ -113,7 +113,7 @@ class Link:
     # ---- out
 
     def command(self, verb: str, arguments: Mapping[str, Any], request: Request) -> None:
-        """Raises Refused for what no server could take: its answer could not be told from another's."""
+        """Raises Refused for a line that no server takes, as its answer would carry no label."""
         label = next(self._labels)
         self._write(codec.encode(verb, arguments, label), label, request)
 
@@ -172,7 +172,7 @@ class Link:
             async with self._runtime.timeout(seconds):
                 return await self._reader.read(READ_BYTES_MAX)
         except TimeoutError as error:
-            # A connection that timed out in the kernel raises the same.
+            # A connection that timed out in the kernel raises TimeoutError, too.
             if error.errno is not None:
                 raise
             raise LinkLost(f"nothing came from the server for {seconds:g} s") from None
@@ -221,11 +221,11 @@ class Link:
             request.on_answer(Disconnected(f"{why}; whether it was done is not known", None))
 
     def hang_up(self) -> None:
-        """What was written still goes out."""
+        """Close, after what was written has gone out."""
         self._writer.close()
 
     async def close(self) -> None:
-        """Returns when what was written is with the system, or cannot be."""
+        """Returns once the system has what was written, or cannot take it."""
         self._end(self._closed or "closed")
         self._writer.close()
         with contextlib.suppress(OSError, TimeoutError):
@@ -234,7 +234,7 @@ class Link:
 
 
 def _words(error: OSError) -> str:
-    """Why, as a person would say it; what asyncio adds around it left out."""
+    """The reason in words for a person, without what asyncio adds around it."""
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
     if isinstance(error, ConnectionResetError):
@@ -243,7 +243,7 @@ def _words(error: OSError) -> str:
 
 
 async def _refuse_tls(runtime: Runtime, server: Server) -> None:
-    """Raises LinkLost if the server there speaks TLS. Nothing is said to it that would need trust."""
+    """Raises LinkLost if the server speaks TLS. Nothing is sent to it that would need trust."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:

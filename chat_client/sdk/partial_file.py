@@ -1,4 +1,4 @@
-"""The partial file of a download, until all of it is there.
+"""The partial file of a download, until it is whole.
 
 It has no name where the system can do that, so that a client that is killed leaves nothing behind. Elsewhere it has a
 hidden name and a lock; the next download removes partial files without a lock.
@@ -32,7 +32,7 @@ class PartialFile:
         return self
 
     def placed(self, target: Path) -> bool:
-        """Whether it has this name now; False if something else has it."""
+        """Give it this name; False if something else has the name."""
         self.file.flush()
         try:
             if self._path is None:

@@ -1,4 +1,4 @@
-"""How many bytes of a file go at once: as many as the link takes in well under half a second. Pure.
+"""The size of the pieces of a file: as much as the link takes in well under half a second. Pure.
 
 At 40 KB/s a piece of 32 KiB, or a part of 256 KiB, held one's own message up for a second, or for seven. What a piece
 takes is the way there and back, whatever its size, and its bytes; only the second holds up others, and two pieces of

@@ -1,4 +1,4 @@
-"""Where a server is: `host:port`, as it is written and as it is meant."""
+"""Addresses of servers: `host:port`, as people write them."""
 
 import ipaddress
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Keeping up the one connection: servers in turn, signing in, going on from the position, growing pauses.
+"""The supervisor of the connection: tries servers in turn, signs in, resumes, and pauses between tries.
 
 Tells the states in the order that `chat_client.sdk.events` describes. `link` is there from a sign-in's `ok` until the
 connection is lost; `on_ready` and `on_lost` are called on either.
@@ -26,14 +26,14 @@ from chat_server.protocol.connection import Closing, CommandForm, FormatSet
 from chat_server.protocol.messages import Message
 
 LINE_BYTES_MAX = 1 << 16
-# What a server says that will be another time; a sign-in that is refused with anything else is refused for good.
+# Refusals that pass; a sign-in that is refused with any other code is refused for good.
 PASSING = frozenset(("busy", "too_fast", "unavailable", "internal"))
-# How a server closes a connection that is not to be made again.
+# The codes with which a server closes a connection that must not be made again.
 FINAL = frozenset(("signed_out", "account_deleted"))
 
 
 class _OtherHistory(Exception):
-    """What was missed was asked for by a position of another database. It is asked for again, without one."""
+    """The position was of another database: what was missed has to be asked for again, without a position."""
 
 
 class Supervisor:
@@ -71,7 +71,7 @@ class Supervisor:
 
     @property
     def link(self) -> Link | None:
-        """The connection on which one is signed in; None as soon as it is lost."""
+        """The connection, once signed in; None as soon as it is lost."""
         return None if self._link is None or self._link.closed else self._link
 
     @property
@@ -89,7 +89,7 @@ class Supervisor:
             self.link.hang_up()
 
     def end(self, code: str, why: str) -> None:
-        """There is nothing more to come; only the first time it says so."""
+        """Nothing more comes. Only the first call says why."""
         if not isinstance(self.state, Ended):
             self._set(Ended(code, why))
         self._events.end()
@@ -117,7 +117,7 @@ class Supervisor:
             await self._pause(error, tried_all=attempt % len(self._servers) == 0)
 
     async def _one_connection(self, server: Server) -> ChatError | None:
-        """Returns when it has ended: why, or None if it is to be made again at once."""
+        """Returns at its end: why it ended, or None if it has to be made again at once."""
         self._greeted = False
         try:
             link = await Link.open(self._runtime, server, self._tls, self._pushed, self._room)
@@ -162,7 +162,7 @@ class Supervisor:
         return self._tries_left == 0
 
     def _all_failures(self, error: ChatError) -> ChatError:
-        """Of several servers each may have failed in another way."""
+        """Several servers may each have failed in their own way."""
         if isinstance(error, Refused) or len(self._failures) < 2:
             return error
         return CannotConnect("; ".join(self._failures))

@@ -1,7 +1,8 @@
-"""Files there and back: in pieces, going on where they were after a lost connection, checked by their sha256.
+"""Uploads and downloads in pieces, which go on after a lost connection and are checked by their sha256.
 
-A piece is as small as the link is slow: it takes at most half a second, and one's own messages wait for one piece at
-most. A received name is a peer's: it is reduced to its last component, never leaves the folder, and never overwrites.
+The slower the link, the smaller the piece: it takes at most half a second, so that messages wait for one piece at most.
+The name of a download is a stranger's: it is reduced to its last component, never leaves the folder, and never
+overwrites a file.
 """
 
 import base64
@@ -29,9 +30,9 @@ from chat_server.protocol.file_names import size_told
 from chat_server.protocol.sanitize import clean
 
 CHUNK_BYTES = 32_768
-# One command fetches at most this much, so that pushed events do not wait for all of the file.
+# One command fetches at most this much, so that pushed events do not wait for a whole file.
 PART_BYTES = 262_128
-FILE_BYTES_MAX = 1 << 30  # where the server does not tell
+FILE_BYTES_MAX = 1 << 30  # if the server does not say
 NAME_BYTES_MAX = 200
 TRIES_MAX = 5  # for an upload that another connection took over, or whose bytes the server cannot take now
 _KNOWN_END = re.compile(r"(?s)(.*?)((?:\.tar)?\.[^.]{1,16})?")
@@ -63,11 +64,11 @@ class Commands(Protocol):
 
 
 def fields(what: Event | Reply) -> dict[str, Any]:
-    """By the names of the protocol, whether there is a class for it or not."""
+    """Its fields by the names of the protocol, whether or not there is a class for it."""
     return what.fields if isinstance(what, Unknown | OtherReply) else dict(msgspec.to_builtins(what))
 
 
-# ---- there
+# ---- uploads
 
 
 def described(path: Path, limits: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +108,7 @@ async def send(
     opened: Callable[[], None],
     pauses: Pauses,
 ) -> Reply:
-    """Over the connection that there is; with the same key it goes on where it was. The reply that has the message.
+    """Upload the file over the present connection; the same key goes on where it was. Return the last reply.
 
     `opened` is called when the server knows of it. Raises Disconnected, Refused, OSError.
     """
@@ -132,7 +133,7 @@ async def send(
             await chat.runtime.sleep(pauses.next(chat.runtime.uniform))
     except (Disconnected, Refused):
         raise
-    except BaseException:  # it was cancelled, or `progress` has a fault: nobody goes on with this upload
+    except BaseException:  # it was cancelled, or `progress` failed: nobody goes on with this upload
         if upload is not None:
             with suppress(ChatError, TimeoutError):
                 async with chat.runtime.timeout(1):
@@ -148,7 +149,7 @@ def _content(path: Path, bytes_max: int) -> bytes:
 
 
 async def _send_from(chat: Commands, data: bytes, reply: Reply, pace: Pace, progress: OnProgress | None) -> Reply:
-    """From where the server is; the reply that has the message."""
+    """Send the rest, from where the server is. Return the reply with the message."""
     while "id" not in (state := fields(reply)):
         received = state["received"]
         _tell(progress, received, len(data), pace)
@@ -165,7 +166,7 @@ def _tell(progress: OnProgress | None, done: int, size: int, pace: Pace) -> None
         progress(Progress(done, size, pace.rate, (size - done) / pace.rate if pace.rate else None))
 
 
-# ---- back
+# ---- downloads
 
 
 async def fetch(chat: Commands, file_id: int, folder: Path, name: str | None, progress: OnProgress | None) -> Path:
@@ -177,7 +178,7 @@ async def fetch(chat: Commands, file_id: int, folder: Path, name: str | None, pr
 async def _fetch_into(
     chat: Commands, file_id: int, write: Callable[[bytes], Any], progress: OnProgress | None
 ) -> dict[str, Any]:
-    """What the server says of the file: name, size, sha256."""
+    """Return what the server says of the file: name, size, sha256."""
     digest, done = hashlib.sha256(), 0
     pace = Pace(PART_BYTES)
     while True:

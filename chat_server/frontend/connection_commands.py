@@ -10,8 +10,8 @@ from msgspec.json import encode
 from chat_server import __version__
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
+from chat_server.frontend.port import Port
 from chat_server.handlers import Handlers
-from chat_server.log.entries import EndTokens
 from chat_server.prepare import Prepared
 from chat_server.protocol import PROTOCOL_VERSION
 from chat_server.protocol.accounts import SignedOut, SignOut
@@ -26,7 +26,6 @@ from chat_server.protocol.connection import (
     Ping,
     Pong,
     Quit,
-    SessionInfo,
     SessionList,
     SetFormat,
 )
@@ -46,18 +45,10 @@ class Speaker(Protocol):
     client: str | None
     outbox: Outbox
     settings: Settings
+    port: Port
 
     @property
     def user_id(self) -> int: ...
-
-    def sessions(self) -> list[SessionInfo]:
-        """Those of the user."""
-
-    def tokens_to_end(self, command: SignOut) -> EndTokens:
-        """Raises Refusal."""
-
-    def count_closed(self) -> int:
-        """How many other sessions of the user end with the batch that is being delivered."""
 
 
 CONNECTION_COMMANDS: Handlers[Callable[[Speaker, Any], Reply | Prepared]] = Handlers("connection")
@@ -114,7 +105,7 @@ def set_presence(here: Speaker, command: SetPresence) -> Reply:
 
 @connection_command(ListSessions)
 def list_sessions(here: Speaker, command: ListSessions) -> Reply:
-    return SessionList(here.sessions())
+    return SessionList(here.port.sessions())
 
 
 @connection_command(Quit)
@@ -124,4 +115,4 @@ def say_goodbye(here: Speaker, command: Quit) -> Reply:
 
 @connection_command(SignOut)
 def sign_out(here: Speaker, command: SignOut) -> Prepared:
-    return Prepared(here.tokens_to_end(command), reply=lambda _: SignedOut(here.count_closed()))
+    return Prepared(here.port.tokens_to_end(command), reply=lambda _: SignedOut(here.port.count_closed()))

@@ -21,13 +21,13 @@ from chat_server.frontend.connection_commands import CONNECTION_COMMANDS, check_
 from chat_server.frontend.intake import Intake
 from chat_server.frontend.port import Port
 from chat_server.frontend.rate_limits import CommandRate
-from chat_server.log.entries import EndTokens, Logged, Seen, Told
+from chat_server.log.entries import Logged, Seen, Told
 from chat_server.node import Page
 from chat_server.prepare import PREPARATIONS, Prepared
-from chat_server.protocol.accounts import SignIn, SignOut
+from chat_server.protocol.accounts import SignIn
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.connection import Closing, Notice, SessionInfo
+from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.lines import UnendedLine, decode
 from chat_server.protocol.messages import Changed, Sent, Talk
 from chat_server.protocol.parse import Parsed, parse
@@ -87,7 +87,7 @@ class Pipeline:
         self.client: str | None = None
         self.closing = False
         self.has_eof = False
-        self._port = port
+        self.port = port
         self._now = now  # the time of the input that is being dealt with
         self._intake = Intake(settings.line_bytes_max, rate)
         self._stopping = False
@@ -111,15 +111,6 @@ class Pipeline:
     def user_id(self) -> int:
         """0 before signing in."""
         return self.outbox.user_id
-
-    def sessions(self) -> list[SessionInfo]:
-        return self._port.sessions()
-
-    def tokens_to_end(self, command: SignOut) -> EndTokens:
-        return self._port.tokens_to_end(command)
-
-    def count_closed(self) -> int:
-        return self._port.count_closed()
 
     # ---- inputs: the connection
 
@@ -182,15 +173,13 @@ class Pipeline:
         self._stopping = True
         if self._is_reading and not self.closing and not self.has_eof:
             self._is_reading = False
-            self._port.pause_reading()
+            self.port.pause_reading()
 
     def fail(self, refusal: Refusal, now: float) -> None:
-        """Nothing in flight will ever be known to be done, whatever still comes of it."""
+        """Nothing in flight will ever be known to be done, whatever still comes of it. `close` MUST follow."""
         self._now = now
         in_flight, self._in_flight = self._in_flight, {}
         for pending in in_flight.values():
-            if pending.exclusive:
-                self._exclusive = None
             if not pending.silent:
                 self.outbox.write(self._render(refusal, pending.verb, pending.label, pending.started))
 
@@ -207,7 +196,7 @@ class Pipeline:
         self.closing = True
         self._intake.close(self.user_id, now)
         self._drop_exclusive()
-        self._port.wake_at(None)
+        self.port.wake_at(None)
         self.outbox.close()
 
     # ---- inputs: what was asked for
@@ -236,8 +225,6 @@ class Pipeline:
     def delivered(self, now: float) -> None:
         """The batch of the last outcomes has been delivered, and the replies to them have been written."""
         self._now = now
-        if self.closing:
-            return
         exclusive = self._exclusive
         if exclusive is not None and exclusive.outcome is not None:
             outcome, exclusive.outcome = exclusive.outcome, None
@@ -245,7 +232,7 @@ class Pipeline:
         self._go_on()
 
     def signed_out(self) -> None:
-        self._port.detach()
+        self.port.detach()
         self.name, self._talk = "", None
 
     def prepared(self, prepared: Prepared | Reply, now: float) -> None:
@@ -307,8 +294,7 @@ class Pipeline:
                 parsed = self._next or self._take()
                 if parsed is None:
                     break
-                alone = parsed.command is None or type(parsed.command) not in RULES or not self.user_id
-                if alone and self._in_flight:
+                if self._in_flight and (parsed.command is None or type(parsed.command) not in RULES):
                     self._next = parsed
                     break
                 self._next = None
@@ -351,9 +337,9 @@ class Pipeline:
         if wants_more != self._is_reading:
             self._is_reading = wants_more
             if wants_more:
-                self._port.resume_reading()
+                self.port.resume_reading()
             else:
-                self._port.pause_reading()
+                self.port.pause_reading()
 
     def _arm(self) -> None:
         turn_at = self._intake.turn_at
@@ -364,7 +350,7 @@ class Pipeline:
         wakes_at = min((each for each in deadlines if each is not None), default=None)
         if wakes_at != self._wakes_at:
             self._wakes_at = wakes_at
-            self._port.wake_at(wakes_at)
+            self.port.wake_at(wakes_at)
 
     # ---- commands
 
@@ -396,12 +382,12 @@ class Pipeline:
         """What is said to a command that would store something new on a disk that has no room for it."""
         if parsed.command is None or not parsed.command.adds:
             return None
-        return None if self._port.has_room(parsed.command.announced_bytes) else no_room()
+        return None if self.port.has_room(parsed.command.announced_bytes) else no_room()
 
     def _submit(self, command: Logged, pending: Pending) -> None:
         self._number += 1
         self._in_flight[self._number] = pending
-        self._port.submit(command, self.user_id, self._number)
+        self.port.submit(command, self.user_id, self._number)
 
     # ---- the exclusive command
 
@@ -416,7 +402,7 @@ class Pipeline:
             if command.carried_bytes:
                 # Chunks of files are paced by their answers: the more one carries, the less it takes off the rates.
                 self._charge(-min(1.0, command.carried_bytes / FREE_CHUNK_BYTES))
-            self._port.prepare(command)
+            self.port.prepare(command)
         else:
             self._read(exclusive, command)
 
@@ -432,7 +418,7 @@ class Pipeline:
         if isinstance(result, Stale):
             exclusive.tries_left -= 1
             if exclusive.tries_left:
-                self._port.prepare(exclusive.command)
+                self.port.prepare(exclusive.command)
             else:
                 refusal = Refusal("busy", "this account is being changed from somewhere else; try again")
                 self._refuse_exclusive(exclusive, refusal)
@@ -442,7 +428,7 @@ class Pipeline:
             self._shown_from = min(position or 0, outcome.seq)
             self._read(exclusive, Welcome(result.new, outcome.seq, position, exclusive.prepared.token))
         elif isinstance(result, Opened):
-            self._port.look_at_upload(result)
+            self.port.look_at_upload(result)
         else:
             self._end_exclusive()
 
@@ -450,17 +436,17 @@ class Pipeline:
         self.outbox.hold()
         exclusive.query = query
         exclusive.up_to = self.outbox.position
-        self._port.read(query)
+        self.port.read(query)
 
     def _show(self, exclusive: Exclusive, events: Sequence[Event]) -> None:
         """Write a page as fast as the other side takes it, then ask for the next one."""
-        now, format, label = self._port.now(), self.outbox.format, exclusive.parsed.label
+        now, format, label = self.port.now(), self.outbox.format, exclusive.parsed.label
 
         def shown(written: bool) -> None:
             if written and self._exclusive is exclusive:
                 if isinstance(exclusive.query, Welcome):
                     self.outbox.note_shown(events, exclusive.up_to)
-                self._port.read_on()
+                self.port.read_on()
 
         self.outbox.write_paced(
             (render(event, format, now, label) for event in events if self.outbox.may_show(event)), shown
@@ -494,12 +480,12 @@ class Pipeline:
     def _drop_exclusive(self) -> None:
         if self._exclusive is not None:
             self._exclusive = None
-            self._port.give_up()
+            self.port.give_up()
 
     # ---- replies out
 
     def _say(self, event: Event) -> None:
-        self.outbox.write(render(event, self.outbox.format, self._port.now()))
+        self.outbox.write(render(event, self.outbox.format, self.port.now()))
 
     def _reply(self, parsed: Parsed, reply: Reply | Refusal, started: float) -> None:
         self.outbox.reply(self._render(reply, parsed.verb, parsed.label, started))
@@ -507,9 +493,9 @@ class Pipeline:
     def _render(self, reply: Reply | Refusal, verb: str, label: str | None, started: float) -> bytes:
         """The final reply's bytes; it is also what the log of actions tells."""
         result = reply.code if isinstance(reply, Refusal) else "ok"
-        self._port.log_action(self.name or self._tried_name, verb or "-", result, self._now - started)
+        self.port.log_action(self.name or self._tried_name, verb or "-", result, self._now - started)
         # The commonest reply says no time that depends on today's date.
-        now = "" if type(reply) is Sent else self._port.now()
+        now = "" if type(reply) is Sent else self.port.now()
         return render_reply(reply, self.outbox.format, now, verb, label)
 
     # ---- signing in, and what a person has seen
@@ -519,12 +505,12 @@ class Pipeline:
             return
         self.name = entered.name
         self._marked = 0
-        self._port.attach(entered, seq)
+        self.port.attach(entered, seq)
 
     def _mark_what_was_seen(self) -> None:
         """Who types has seen what stands above: a text session's read markers follow."""
         outbox = self.outbox
-        if not (outbox.live and outbox.format == "text" and self._port.is_all_taken()):
+        if not (outbox.live and outbox.format == "text" and self.port.is_all_taken()):
             return
         if self.user_id and outbox.position > self._marked:
             self._marked = outbox.position
@@ -535,7 +521,7 @@ class Pipeline:
 
     def _hang_up(self) -> None:
         """End the session once what was written has been taken, or after a while."""
-        outbox, port = self.outbox, self._port
+        outbox, port = self.outbox, self.port
         user_id, last = self.user_id, None
         if outbox.live and outbox.format == "text" and outbox.position > self._marked:
             last = Seen(outbox.position, self._shown_from)

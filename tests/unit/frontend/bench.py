@@ -65,7 +65,8 @@ class Bench:
         self.hung_up = False
         self.when_taken: Callable[[], None] | None = None
         self.aborted = False
-        self.room = True
+        self.closed = 0  # other sessions, by a sign-out
+        self.room_bytes = 1 << 30
         self.all_taken = True
         self.actions: list[tuple[str, str, str, float]] = []
         self.own_sessions: list[SessionInfo] = []
@@ -245,7 +246,7 @@ class Bench:
 
     def submit(self, command: Logged, user_id: int, number: int) -> None:
         assert not self.hung_up or not number
-        assert self.work is None, "nothing goes into the log beside a command that is alone"
+        assert self.work is None or isinstance(command, Seen), "nothing is logged beside a command that is alone"
         self.log.append((command, user_id, number))
         self.logged.append(command)
 
@@ -265,7 +266,7 @@ class Bench:
     def _begin(self, kind: str, what: Any) -> None:
         assert not self.hung_up
         assert self.work is None, "one thing at a time"
-        assert not self.log, "what is alone waits for what is in the log"
+        assert all(isinstance(each, Seen) for each, _, _ in self.log), "what is alone waits for what is in the log"
         self.work = kind, what
         self.work_begun.append(kind)
 
@@ -307,10 +308,10 @@ class Bench:
         return EndTokens(7)
 
     def count_closed(self) -> int:
-        return 0
+        return self.closed
 
     def has_room(self, wanted_bytes: int) -> bool:
-        return self.room
+        return wanted_bytes < self.room_bytes
 
     def now(self) -> str:
         return NOON

@@ -120,10 +120,19 @@ def test_what_is_wrong_with_a_command_that_others_would_see_is_told_after_a_look
 
 
 def test_without_room_on_the_disk_nothing_new_is_taken(bench: Bench) -> None:
-    bench.room = False
+    bench.room_bytes = 0
     bench.say("@k1 /create_chat #den", "@k2 /ping", "@k3 /delete 1")
     bench.settle_down()
     assert bench.replies == [("k1", "unavailable"), ("k2", "ok"), ("k3", "ok")]
+
+
+def test_what_is_to_come_needs_room_too(bench: Bench) -> None:
+    bench.room_bytes = 1000
+    bench.say("@k1 /send_file main a.txt 1000")
+    bench.settle_down()
+    assert bench.replies == [("k1", "unavailable")]
+    bench.say("/send_file main a.txt 999")
+    assert bench.work and bench.work[0] == "prepare"
 
 
 def test_lines_are_the_same_however_they_are_cut(bench: Bench) -> None:
@@ -304,6 +313,28 @@ def test_a_sign_in_is_answered_behind_what_was_missed() -> None:
     assert bench.replies == [("k1", "ok"), ("k2", "ok")] and bench.shown_ids == [1]
 
 
+def test_a_welcome_that_is_ahead_of_the_chat_shows_nothing_twice() -> None:
+    """A reading may see what was executed but is not delivered yet."""
+    bench = Bench()
+    bench.push(2)
+    bench.say("/sign_in alice")
+    bench.answer()
+    bench.deliver()
+    bench.answer(Page([message(2), message(3)]))
+    bench.answer()
+    assert not bench.outbox.live
+    bench.push(2)
+    bench.settle_down()
+    assert bench.outbox.live and bench.shown_ids == [2, 3, 4]
+
+
+def test_what_follows_a_sign_in_is_answered_behind_it() -> None:
+    bench = Bench()
+    bench.say("@k1 /sign_in alice", "@k2 /ping", "@k3 /sign_out", "@k4 /ping")
+    bench.settle_down()
+    assert bench.replies == [("k1", "ok"), ("k2", "ok"), ("k3", "ok"), ("k4", "ok")]
+
+
 def test_a_refused_sign_in_is_logged_under_the_name_that_was_tried() -> None:
     bench = Bench()
     bench.say("/sign_in alice")
@@ -327,6 +358,14 @@ def test_signing_out_leaves_the_connection(bench: Bench) -> None:
     bench.settle_down()
     assert bench.replies == [("k1", "ok"), ("k2", "not_signed_in"), ("k3", "ok"), ("k4", "ok")]
     assert bench.pipeline.name == "bob"
+    assert [who for who, _, _, _ in bench.actions] == ["alice", "", "bob", "bob"]
+
+
+def test_a_sign_out_tells_how_many_others_it_ended(bench: Bench) -> None:
+    bench.closed = 3
+    bench.say("/sign_out all")
+    bench.deliver()
+    assert "3 other" in bench.lines[0]
 
 
 def test_a_session_that_is_not_ones_own_cannot_be_signed_out(bench: Bench) -> None:
@@ -350,6 +389,15 @@ def test_whoever_has_signed_in_is_not_closed() -> None:
     assert not bench.hung_up and bench.wakes_at is None
 
 
+def test_a_turn_of_the_rate_does_not_hide_that_nobody_signs_in() -> None:
+    bench = Bench(rate=Rate(1, 1000), sign_in_by=130.0)
+    bench.say("@k1 /ping", "@k2 /ping")
+    bench.advance(2)
+    assert bench.replies == [("k1", "ok"), ("k2", "ok")]
+    bench.advance(40)
+    assert bench.hung_up
+
+
 # ---- bounds
 
 
@@ -370,6 +418,16 @@ def test_a_line_behind_a_sign_in_may_be_long() -> None:
     for _ in range(9):
         bench.receive("ö".encode() * 450)
     bench.receive(b"\n")
+    bench.settle_down()
+    assert len(texts(bench.logged)[0]) == 4050
+
+
+def test_a_line_behind_a_sign_in_that_waits_for_its_turn_may_be_long() -> None:
+    bench = Bench(rate=Rate(1, 1000))
+    bench.say("/ping", "/sign_in alice")
+    assert not bench.work
+    for piece in ("/send_all ", *["ö" * 450] * 9, "\n"):
+        bench.receive(piece.encode())
     bench.settle_down()
     assert len(texts(bench.logged)[0]) == 4050
 
@@ -422,16 +480,26 @@ def test_nothing_is_taken_from_who_takes_nothing(bench: Bench) -> None:
     assert bench.replies == [("k1", "ok")] and texts(bench.logged) == ["x"]
 
 
+def test_nothing_is_taken_from_a_stranger_who_takes_nothing() -> None:
+    bench = Bench()
+    bench.block()
+    bench.say("@k1 /ping", "@k2 /ping")
+    assert bench.replies == [("k1", "ok")]
+    bench.take()
+    assert bench.replies == [("k1", "ok"), ("k2", "ok")]
+
+
 def test_nothing_is_taken_from_who_has_not_come_up_with_the_chat(bench: Bench) -> None:
     bench.block()
     bench.push(3)
     bench.push(3)
-    bench.say("@k1 /ping")
+    bench.say("@k1 /ping", "/send_all x")
     bench.take()
-    assert bench.replies == [] and bench.missed
+    assert bench.actions == [] and bench.missed
     bench.answer_page()
-    assert bench.replies == []
+    assert bench.actions == [] and bench.logged == []
     bench.answer_page()
+    assert texts(bench.logged) == ["x"]
     assert bench.replies == [("k1", "ok")] and bench.shown_ids == [1, 2, 3, 4, 5, 6]
 
 
@@ -459,6 +527,18 @@ def test_a_turn_is_not_lost_while_something_else_is_waited_for() -> None:
     bench.answer()
     bench.deliver()
     assert bench.replies == [("k1", "ok")]
+
+
+def test_a_turn_that_comes_while_nothing_is_taken_is_kept_without_a_timer() -> None:
+    bench = Bench(rate=Rate(1, 1000), burst=2)
+    bench.sign_in()
+    bench.say("@k1 /ping", "@k2 /ping")
+    bench.block()
+    bench.push(2)
+    bench.advance(5)
+    assert bench.replies == [("k1", "ok")] and bench.wakes_at is None
+    bench.settle_down()
+    assert bench.replies == [("k1", "ok"), ("k2", "ok")]
 
 
 def test_a_lost_connection_gives_its_turn_back() -> None:
@@ -493,6 +573,18 @@ def test_large_chunks_are_paced_by_their_answers_alone() -> None:
         bench.say(f"/chunk 1 {data}")
         bench.answer(Pong())
     assert bench.lines.count("+ pong") == 5
+
+
+def test_a_chunk_gives_no_turn_to_others() -> None:
+    bench = Bench(rate=Rate(1, 1000), burst=5)
+    bench.sign_in()
+    bench.say(*["/ping"] * 4)
+    bench.say(f"/chunk 1 {'eHh4' * p.FREE_CHUNK_BYTES}")
+    assert not bench.work, "it waits for its turn like any other"
+    bench.advance(1)
+    bench.answer(Pong())
+    bench.say(*["/ping"] * 3)
+    assert bench.lines.count("+ pong") == 5 + 1, "its own turn is free, and no more"
 
 
 # ---- what a person has seen
@@ -547,6 +639,35 @@ def test_what_was_not_shown_since_it_was_known_stays_unread() -> None:
     assert bench.logged == [Seen(9, 7)]
 
 
+def test_who_knows_more_than_there_is_has_all_of_it_unread() -> None:
+    bench = Bench()
+    bench.push(9)
+    bench.say("/resume abcdefghijklmnop 99")
+    bench.answer(Prepared(SetPassword(None, "stands for the entry", None), "token", position=99))
+    bench.deliver(result=lambda _: Entered(1, "alice", False))
+    bench.settle_down()
+    bench.logged.clear()
+    bench.say("/ping")
+    assert bench.logged == [Seen(9, 9)]
+
+
+def test_what_one_user_has_seen_another_has_not(bench: Bench) -> None:
+    bench.push(3)
+    bench.say("/ping", "/sign_out", "/sign_in bob")
+    bench.settle_down()
+    bench.logged.clear()
+    bench.say("/ping")
+    assert bench.logged == [Seen(3)]
+
+
+def test_the_end_of_the_input_is_a_sign_of_life(bench: Bench) -> None:
+    bench.push(2)
+    bench.eof()
+    assert bench.logged == [Seen(2)] and not bench.hung_up
+    bench.deliver()
+    assert bench.hung_up
+
+
 # ---- the end
 
 
@@ -569,6 +690,15 @@ def test_who_ends_the_session_has_seen_what_was_taken(bench: Bench, goodbye: boo
     assert bench.hung_up and bench.logged == [] and bench.when_taken is not None
     bench.when_taken()
     assert bench.log == bench.log.__class__([(Seen(2), 1, 0)])
+
+
+def test_a_program_that_ends_has_seen_nothing_by_that(bench: Bench) -> None:
+    bench.say("/format json")
+    bench.push(2)
+    bench.say("/quit")
+    assert bench.when_taken is not None
+    bench.when_taken()
+    assert bench.logged == []
 
 
 def test_what_was_seen_before_is_not_marked_again_at_the_end(bench: Bench) -> None:
@@ -602,21 +732,23 @@ def test_after_the_end_of_the_input_what_waits_for_its_turn_is_finished() -> Non
     assert len(bench.replies) == 3 and bench.hung_up
 
 
-def test_after_the_end_of_the_input_a_slow_reader_is_shown_the_rest(bench: Bench) -> None:
+@pytest.mark.parametrize("lines", [[], ["@k1 /ping"]])
+def test_after_the_end_of_the_input_a_slow_reader_is_shown_the_rest(bench: Bench, lines: list[str]) -> None:
     bench.block()
     bench.push(2)
     bench.push(3)
-    bench.say("@k1 /ping")
+    bench.say(*lines)
     bench.eof()
     assert not bench.hung_up
     bench.settle_down()
-    assert bench.shown_ids == [1, 2, 3, 4, 5] and bench.replies == [("k1", "ok")] and bench.hung_up
+    assert bench.shown_ids == [1, 2, 3, 4, 5] and len(bench.replies) == len(lines) and bench.hung_up
 
 
 def test_a_closed_session_says_why_and_nothing_more(bench: Bench) -> None:
     bench.say("/send_all x", "/send_all y")
     bench.pipeline.close("kicked", "go", bench.clock)
     assert bench.lines == ["* closing: go"] and bench.hung_up and bench.when_taken is None
+    assert not bench.pipeline.user_id, "it is nobody's any more"
     bench.pipeline.close("again", "go", bench.clock)
     bench.deliver()
     bench.say("/ping")
@@ -635,6 +767,14 @@ def test_what_is_under_way_is_given_up_at_the_end(bench: Bench, line: str) -> No
     assert bench.lines == ["* closing: go"] and bench.logged == []
 
 
+def test_a_page_that_waits_for_its_reader_is_given_up_at_the_end(bench: Bench) -> None:
+    bench.say("/history main")
+    bench.block()
+    bench.answer(Page([message(number) for number in range(1, 40)]))
+    bench.pipeline.close("kicked", "go", bench.clock)
+    assert bench.work is None and bench.lines[-1].endswith("* closing: go")
+
+
 def test_a_sign_in_that_comes_after_the_end_gives_the_session_to_nobody() -> None:
     bench = Bench()
     bench.say("/sign_in alice")
@@ -650,7 +790,7 @@ def test_a_stop_takes_nothing_more_and_finishes_what_was_taken(bench: Bench) -> 
     assert not bench.reading
     bench.say("@k3 /ping")
     bench.deliver()
-    assert bench.replies == [("k1", "ok")]
+    assert bench.replies == [("k1", "ok")] and not bench.reading
     bench.pipeline.stop()
     bench.pipeline.close("shutdown", "stop", bench.clock)
     assert bench.lines[-1] == "* closing: stop"
@@ -662,9 +802,18 @@ def test_what_is_in_the_log_at_a_stop_is_told_to_be_in_doubt(bench: Bench) -> No
     bench.pipeline.stop()
     bench.deliver(2)
     bench.pipeline.fail(Refusal("unavailable", "unknown"), bench.clock)
-    assert bench.replies == [("k1", "ok"), ("k2", "unavailable")], "and of what was seen nothing is said"
+    assert bench.replies == [("k1", "ok"), ("k2", "unavailable")]
     bench.pipeline.fail(Refusal("unavailable", "unknown"), bench.clock)
     assert len(bench.replies) == 2
+
+
+def test_of_what_was_seen_nothing_is_said_at_a_stop(bench: Bench) -> None:
+    bench.push()
+    bench.say("/ping")
+    assert bench.logged == [Seen(1)]
+    bench.forget()
+    bench.pipeline.fail(Refusal("unavailable", "unknown"), bench.clock)
+    assert bench.lines == [] and bench.actions == []
 
 
 def test_a_command_alone_that_is_in_the_log_at_a_stop_is_in_doubt_too(bench: Bench) -> None:

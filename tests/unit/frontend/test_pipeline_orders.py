@@ -6,7 +6,7 @@ command has where everything is done one after the other.
 
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat_server.errors import Refusal
@@ -53,8 +53,12 @@ steps = st.lists(
         ),
         st.integers(0, 60),
     ),
+    min_size=20,
     max_size=60,
 )
+
+
+examples = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def expected(lines: Sequence[str], *, user: bool) -> list[Reply]:
@@ -130,7 +134,7 @@ class Play:
                 return Prepared(what)
         if kind == "read" and isinstance(what, History | Messages):
             if number % 3:
-                return Page([message(0)] * (number % 12))
+                return Page([message(0)] * (number % 40))
             if isinstance(what, Messages):
                 return Page(None, (MarkRead(1, 1), Pong()))
         return None
@@ -145,6 +149,7 @@ class Play:
         bench.settle_down()
 
 
+@examples
 @given(lines=lines, steps=steps, user=st.booleans())
 def test_each_command_has_its_reply_in_its_order(lines: list[str], steps: list[tuple[str, int]], user: bool) -> None:
     play = Play(lines, user=user)
@@ -160,6 +165,7 @@ def test_each_command_has_its_reply_in_its_order(lines: list[str], steps: list[t
     ]  # fmt: skip
 
 
+@examples
 @given(lines=lines, steps=steps)
 def test_the_rate_delays_and_changes_nothing_else(lines: list[str], steps: list[tuple[str, int]]) -> None:
     play = Play(lines, user=True, rate=Rate(1, 1000))
@@ -169,6 +175,7 @@ def test_the_rate_delays_and_changes_nothing_else(lines: list[str], steps: list[
     assert play.bench.replies == play.expected
 
 
+@examples
 @given(lines=lines.filter(lambda lines: "/sign_out" not in lines), steps=steps)
 def test_what_is_pushed_comes_once_and_in_order(lines: list[str], steps: list[tuple[str, int]]) -> None:
     play = Play(
@@ -180,6 +187,7 @@ def test_what_is_pushed_comes_once_and_in_order(lines: list[str], steps: list[tu
     assert play.bench.shown_ids == [each.id for each in play.bench.messages]
 
 
+@examples
 @given(lines=lines, before=steps, after=steps, user=st.booleans())
 def test_after_the_end_of_the_input_what_was_taken_is_finished(
     lines: list[str], before: list[tuple[str, int]], after: list[tuple[str, int]], user: bool
@@ -201,6 +209,7 @@ def test_after_the_end_of_the_input_what_was_taken_is_finished(
     assert play.bench.hung_up and play.bench.when_taken is not None
 
 
+@examples
 @given(lines=lines, before=steps, after=steps, how=st.sampled_from(("close", "lost")))
 def test_after_the_end_nothing_is_written_or_done(
     lines: list[str], before: list[tuple[str, int]], after: list[tuple[str, int]], how: str
@@ -233,6 +242,7 @@ def test_after_the_end_nothing_is_written_or_done(
     assert len(in_flight) >= len(bench.log)
 
 
+@examples
 @given(lines=lines, before=steps)
 def test_at_a_stop_everything_in_the_log_is_told_to_be_in_doubt(
     lines: list[str], before: list[tuple[str, int]]

@@ -1,1 +1,1 @@
-"""The state and a size in, rows out; only what is visible."""
+"""Frames: the state and a display in, rows out; only what is on the screen is laid out."""

@@ -120,7 +120,7 @@ def _question(question: str, columns: int) -> Row:
 def _mode(screen: ScreenState) -> list[Fragment]:
     """What keys or the next line do that is not said now, while something else is told."""
     if screen.is_choosing:
-        return [("picked-id", f" #{screen.feed.selected} ")]
+        return [("chosen-id", f" #{screen.feed.selected} ")]
     return _target(screen, screen.composer.target)[:1] if screen.composer.target is not None else []
 
 
@@ -128,7 +128,7 @@ def _choices(screen: ScreenState, message: Message, columns: int) -> list[Fragme
     """What keys do to the chosen message; of one that is marked alone, how it is chosen."""
     id = f" #{message.id} "
     if screen.is_choosing:
-        words, style = _actions(screen, message), "picked-id"
+        words, style = _actions(screen, message), "chosen-id"
     elif screen.shows_results:
         words, style = ["↑ ↓ step", "Enter opens its place", "Alt-↑ acts on it", "Esc back"], "hint"
     else:

@@ -1,4 +1,4 @@
-"""Which colour a name has: always the same one, on every machine."""
+"""The colour of a name: the same one on every machine."""
 
 from functools import lru_cache
 from zlib import crc32

@@ -19,7 +19,7 @@ from chat_client.tui.state.quotes import Quote
 from chat_server.protocol.file_names import size_told
 from chat_server.protocol.messages import File, Message
 
-GROUP_SECONDS_MAX = 300  # what one person says within this stands together
+GROUP_SECONDS_MAX = 300  # within which messages of one person stand together
 NAMES_MAX = 3  # by name in a reaction; more are counted
 TEXT_ROWS_MAX = 400  # of one message
 
@@ -28,15 +28,15 @@ _NOTE_SIGNS = {"info": "·", "done": "✓", "error": "✗"}
 
 
 class RowContext(Struct, frozen=True):
-    """All that the look of an item depends on, besides itself and the one before it."""
+    """All that the rows of an item depend on, besides itself and the item before it."""
 
     me: str
     width: int
     zone: tzinfo | None
-    quote: Callable[[int], Quote | None]  # who said it and how it begins
-    new_from: int | None = None  # the message over which the line `new from here` stands
+    quote: Callable[[int], Quote | None]  # of a message, by its id
+    new_from: int | None = None  # the message under the line `new from here`
     selected: int | None = None
-    labels: bool = False  # say which chat each message is of, as among results of a search
+    labels: bool = False  # whether each message tells its chat, as the results of a search do
 
     @property
     def name_cells(self) -> int:
@@ -48,7 +48,7 @@ _laid_out: WeakKeyDictionary[Item, tuple[Any, list[Row]]] = WeakKeyDictionary()
 
 
 def rows_of(item: Item, before: Item | None, context: RowContext) -> list[Row]:
-    """The item's rows, those that part it from the one before it included."""
+    """The rows of the item, with the lines that part it from the one before it."""
     quote = _quote(item, context)
     selected = isinstance(item, MessageItem) and item.message.id == context.selected
     depends = (before and (before.at, _author(before), before.place), context.width, quote, selected, context.me,
@@ -81,43 +81,43 @@ def _quote(item: Item, context: RowContext) -> tuple[int, str, str] | None:
 
 def _rows(item: Item, before: Item | None, quote: tuple[int, str, str] | None, context: RowContext) -> Iterator[Row]:
     if before is None or local(before.at, context.zone).date() != local(item.at, context.zone).date():
-        yield _line(f" {day(item.at, context.zone)} ", "day", context.width)
+        yield _rule(f" {day(item.at, context.zone)} ", "day", context.width)
     if _is_first_new(item, context):
-        yield _line(" new from here ", "new", context.width)
+        yield _rule(" new from here ", "new", context.width)
     if isinstance(item, NoteItem):
-        yield from _note(item, context)
+        yield from _note_rows(item, context)
     elif isinstance(item, UnsentItem):
-        yield from _spoken(item, None, before, quote, context)
+        yield from _speech_rows(item, None, before, quote, context)
     elif isinstance(item, MessageItem):
-        yield from _spoken(item, item.message, before, quote, context)
+        yield from _speech_rows(item, item.message, before, quote, context)
 
 
-def _line(text: str, style: str, cells: int) -> Row:
+def _rule(text: str, style: str, cells: int) -> Row:
     text = fit(text, cells)
     left = (cells - width(text)) // 2
     right = cells - left - width(text)
     return Row(((f"{style}-line", "─" * left), (style, text), (f"{style}-line", "─" * right)))
 
 
-def _note(note: NoteItem, context: RowContext) -> Iterator[Row]:
+def _note_rows(note: NoteItem, context: RowContext) -> Iterator[Row]:
     indent = 7 if context.width < 84 else 9
     sign = _NOTE_SIGNS[note.kind]
     style = "note-error" if note.kind == "error" else "note"
-    lines = [line for text in note.text.split("\n") for line in _indented(text, style, context.width - indent - 1)]
+    lines = [line for text in note.text.split("\n") for line in _wrap_indented(text, style, context.width - indent - 1)]
     for number, line in enumerate(lines[:TEXT_ROWS_MAX]):
         start = pad(sign if number == 0 else "", indent - 1, right=True) + " "
         yield Row(((f"note-{note.kind}", start), *line))
 
 
-def _indented(text: str, style: str, cells: int) -> list[list[Fragment]]:
-    """What is indented goes on a little further in."""
+def _wrap_indented(text: str, style: str, cells: int) -> list[list[Fragment]]:
+    """Wrap a line; where it is indented, its other rows are indented a little more."""
     margin = len(text) - len(text.lstrip(" "))
     further = margin + 2 if margin else 0
     first, *others = wrap([(style, text.lstrip(" "))], max(8, cells - further))
     return [[("", " " * margin), *first], *([("", " " * further), *other] for other in others)]
 
 
-def _spoken(
+def _speech_rows(
     item: MessageItem | UnsentItem,
     message: Message | None,
     before: Item | None,
@@ -125,10 +125,10 @@ def _spoken(
     context: RowContext,
 ) -> Iterator[Row]:
     name = message.from_ if message else context.me
-    mine, called = name == context.me, message is not None and mentions(message, context.me)
+    is_own, is_mention = name == context.me, message is not None and mentions(message, context.me)
     selected = message is not None and message.id == context.selected
-    fill = "picked" if selected else "called" if called else ""
-    bar = ("bar-called", "▌") if called else ("bar-mine", "▎") if mine else ("", " ")
+    fill = "chosen" if selected else "mention" if is_mention else ""
+    bar = ("bar-mention", "▌") if is_mention else ("bar-own", "▎") if is_own else ("", " ")
     name_cells = context.name_cells
     edge = 1 + 5 + 1 + name_cells + 2
     new_group = quote is not None or not _continues(item, name, message, before, context)
@@ -142,22 +142,22 @@ def _spoken(
     if context.labels and message is not None:
         lines.append([("dim", fit(f"{message.chat} #{message.id}", cells))])
     if quote is not None:
-        lines.append(_quoted(quote, cells))
+        lines.append(_quote_line(quote, cells))
     lines += wrap(_body(item, message, context), cells)[:TEXT_ROWS_MAX]
     if message is not None:
-        lines += _below(message, context.me, cells)
+        lines += _reaction_lines(message, context.me, cells)
     id = message.id if message else None
     for number, line in enumerate(lines):
         yield Row((bar, *(head if number == 0 else blank), *line), fill, id)
 
 
 def _head(hour: str, name: str, shown: str, context: RowContext) -> list[Fragment]:
-    style = "name-mine" if name == context.me else name_style(name)
+    style = "name-own" if name == context.me else name_style(name)
     return [("time", pad(hour, 5) + " "), (style, pad(shown, context.name_cells, right=True) + "  ")]
 
 
 def name_speaker(row: Row, item: Item, context: RowContext) -> Row:
-    """The first row of what somebody goes on saying, with who it is and when."""
+    """The row with the name and the time of who speaks, which are left out where the same person goes on speaking."""
     if len(row.fragments) < 3 or row.fragments[1][0] != "time" or not isinstance(item, MessageItem | UnsentItem):
         return row
     name = item.message.from_ if isinstance(item, MessageItem) else context.me
@@ -177,7 +177,7 @@ def _continues(item: Item, name: str, message: Message | None, before: Item | No
     return then.date() == now.date() and (now - then).total_seconds() < GROUP_SECONDS_MAX
 
 
-def _quoted(quote: tuple[int, str, str], cells: int) -> list[Fragment]:
+def _quote_line(quote: tuple[int, str, str], cells: int) -> list[Fragment]:
     id, who, text = quote
     if not who:
         return [("quote-line", "╭ "), ("quote", f"#{id}")]
@@ -193,12 +193,12 @@ def _body(item: MessageItem | UnsentItem, message: Message | None, context: RowC
             "held": ("waiting", " ◌ held: /confirm or /discard"),
             "failed": ("failed", f" ✗ not sent: {item.why}"),
         }
-        return [*_styled(item.text, "body-waiting"), marks[item.state]]
+        return [*_text_fragments(item.text, "body-waiting"), marks[item.state]]
     if message.deleted:
         return [("deleted", "(deleted)")]
-    mine = message.from_ == context.me
+    is_own = message.from_ == context.me
     me = context.me if mentions(message, context.me) else None
-    body = _styled(message.text or "", "body-mine" if mine else "body", me)
+    body = _text_fragments(message.text or "", "body-own" if is_own else "body", me)
     if message.file is not None:
         body = [
             *_file(message.file),
@@ -208,13 +208,13 @@ def _body(item: MessageItem | UnsentItem, message: Message | None, context: RowC
         body.append(("dim", " (edited)"))
     if message.delayed:
         body.append(("dim", " (delayed)"))
-    if mine:
+    if is_own:
         body.append(("sent", " ✓"))
     return body
 
 
-def _styled(text: str, style: str, me: str | None = None) -> list[Fragment]:
-    """The text with its links, names and code set apart; `me` is the reader where the text calls the reader."""
+def _text_fragments(text: str, style: str, me: str | None = None) -> list[Fragment]:
+    """The text with its links, names and code set apart. `me` is the user's name where the text mentions the user."""
     fragments: list[Fragment] = []
     start = 0
     for match in _MARKS.finditer(text):
@@ -234,7 +234,7 @@ def _file(file: File) -> list[Fragment]:
     ]
 
 
-def _below(message: Message, me: str, cells: int) -> list[list[Fragment]]:
+def _reaction_lines(message: Message, me: str, cells: int) -> list[list[Fragment]]:
     """The reactions, as many in a row as fit."""
     lines: list[list[Fragment]] = []
     used = cells
@@ -245,6 +245,6 @@ def _below(message: Message, me: str, cells: int) -> list[list[Fragment]]:
         if used + width(pill) + 1 > cells:
             lines.append([])
             used = 0
-        lines[-1] += [("pill-mine" if me in names else "pill", pill), ("", " ")]
+        lines[-1] += [("pill-own" if me in names else "pill", pill), ("", " ")]
         used += width(pill) + 1
     return lines

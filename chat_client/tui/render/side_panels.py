@@ -1,4 +1,4 @@
-"""The panes at the sides: the chats with what is unread in them, who is there; and the dialog that jumps."""
+"""The panels at the sides, with the chats and the people, and the finder."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from chat_client.tui.state.roster import recent_speakers
 from chat_client.tui.state.screen_state import ScreenState
 
 UNREAD_SHOWN_MAX = 999
-Line = Row | tuple[int, ChatState]  # a chat with its number is laid out where it is in sight
+Line = Row | tuple[int, ChatState]  # a chat with its number, which is laid out only where it is in sight
 
 
 def count(number: int) -> str:
@@ -19,11 +19,11 @@ def count(number: int) -> str:
 
 
 def badge(chat: ChatState) -> list[Fragment]:
-    """What is unread in it: mentions set apart."""
-    calls = len(chat.mentions)
-    parts: list[Fragment] = [("badge-called", f" @{count(calls)} ")] if calls else []
-    if chat.unread > calls:
-        style = "badge-muted" if chat.muted else "badge-called" if chat.is_direct and not calls else "badge"
+    """The numbers of what is unread in a chat, mentions apart."""
+    mentions = len(chat.mentions)
+    parts: list[Fragment] = [("badge-mention", f" @{count(mentions)} ")] if mentions else []
+    if chat.unread > mentions:
+        style = "badge-muted" if chat.muted else "badge-mention" if chat.is_direct and not mentions else "badge"
         parts.append((style, f" {count(chat.unread)} "))
     return parts
 
@@ -52,7 +52,7 @@ def chat_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:
     shown = [
         line if isinstance(line, Row) else _chat(screen, *line, inside) for line in _window(rows, at, height, inside)
     ]
-    return _edged(shown, columns, height)
+    return _with_edge(shown, columns, height)
 
 
 def _heading(text: str, above: list[Line]) -> list[Line]:
@@ -83,7 +83,7 @@ def _chat(screen: ScreenState, number: int, chat: ChatState, cells: int) -> Row:
 
 
 def _window(rows: list[Line], at: int, height: int, cells: int) -> list[Line]:
-    """So many of them as fit, the one at `at` among them; at either end what is out of sight."""
+    """As many of the lines as fit, that at `at` among them. Either end tells what is out of sight there."""
     if len(rows) <= height:
         return rows
     start = max(0, min(at - height // 2, len(rows) - height))
@@ -103,13 +103,13 @@ def _hidden(arrow: str, lines: list[Line], cells: int) -> Row:
     numbers: list[Fragment] = []
     if unread:
         pressing = any(chat.is_direct or chat.mentions for chat in unread)
-        style = "badge-called" if pressing else "badge"
+        style = "badge-mention" if pressing else "badge"
         numbers = [(style, f" {count(sum(chat.unread for chat in unread))} ")]
     return Row((("dim", pad(f" {arrow} {many} more", cells - row_width(numbers) - 1)), *numbers))
 
 
-def _edged(rows: Sequence[Row], columns: int, height: int) -> list[Row]:
-    """With a line at the right side, and filled up."""
+def _with_edge(rows: Sequence[Row], columns: int, height: int) -> list[Row]:
+    """The rows with a line at their right, and as many empty ones as are needed."""
     edged = []
     for number in range(height):
         row = rows[number] if number < len(rows) else Row(())
@@ -138,7 +138,7 @@ def people_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:
 
 
 def _present(screen: ScreenState) -> tuple[list[str], list[str]]:
-    """Who is in the open chat: online, recent speakers first; and offline (not for main: that is everybody)."""
+    """Who is online in the open chat, recent speakers first; and who is offline (not in main: that is everybody)."""
     chat = screen.chats.open
     if chat.name == "main":
         known = [user for user, online in screen.roster.online.items() if online]
@@ -159,7 +159,7 @@ def _person(screen: ScreenState, name: str, online: bool, cells: int) -> Row:
     dot = ("dot-on", "●") if online else ("dot-off", "○")
     if name in screen.roster.away:
         dot = ("dot-away", "◐")
-    style = "name-mine" if name == screen.session.user else name_style(name) if online else "dim"
+    style = "name-own" if name == screen.session.user else name_style(name) if online else "dim"
     owner = " ★" if screen.chats.open.owner == name else ""
     chat = None if name == screen.session.user else f"@{name}"
     text = fit(name, cells - 3 - width(owner))
@@ -167,7 +167,7 @@ def _person(screen: ScreenState, name: str, online: bool, cells: int) -> Row:
 
 
 def finder_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:
-    """The dialog: what is sought, and what was found."""
+    """The finder: what is sought, and what was found."""
     finder = screen.dialogs.finder
     assert finder is not None
     names = found(screen)

@@ -1,4 +1,4 @@
-"""Times as a reader sees them, in the reader's zone (None: that of the machine)."""
+"""Times in words, in the user's zone (None: that of the machine)."""
 
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -25,6 +25,6 @@ def seconds(at: str) -> float:
 
 
 def moment(at: float, zone: tzinfo | None, now: float) -> str:
-    """A time that is told: with its date where that is not today's."""
+    """The time of day, with the date where that is not today."""
     when, today = datetime.fromtimestamp(at, zone), datetime.fromtimestamp(now, zone)
     return f"{when:%H:%M}" if when.date() == today.date() else f"{when.day} {when:%B %H:%M}"

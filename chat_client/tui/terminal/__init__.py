@@ -1,1 +1,1 @@
-"""What is of prompt_toolkit: kept thin."""
+"""The shell around the state and the frames: all that uses prompt_toolkit, kept thin."""

@@ -1,7 +1,7 @@
-"""Draws a frame into prompt_toolkit's screen: rows become runs of text, and a click finds the row that it hit.
+"""The container that draws a frame into prompt_toolkit's screen, and finds the row that a click has hit.
 
-The renderer compares a new screen with the one before it, character by character, and that would be most of what a
-frame costs. A run, text of one style, is handed to it as one character that is as wide as all of it.
+prompt_toolkit's renderer compares each screen with the one before it, character by character, and that would be most of
+what a frame costs. So a run, which is text of one style, is handed to it as one character that is as wide as its text.
 """
 
 from collections import defaultdict
@@ -28,7 +28,8 @@ Runs = dict[int, Char]  # by their first columns
 
 
 class DrawnRow(defaultdict[int, Char]):
-    """A row of runs next to each other, up to its last column. What is drawn over it takes it apart into cells."""
+    """A row of runs next to each other, up to its last column. It is taken apart into cells where something is drawn
+    over it."""
 
     def __init__(self, columns: int) -> None:
         super().__init__(lambda: _BLANK)
@@ -45,18 +46,18 @@ class DrawnRow(defaultdict[int, Char]):
         super().__setitem__(column, char)
 
     def items(self) -> Any:
-        """For the renderer, which only looks for the end of the row in it."""
+        """The renderer only looks for the end of the row in it."""
         return self._ends
 
 
 def _run(text: str, style: str, wide: int) -> Char:
-    run = Char.__new__(Char)  # its __init__ would remember each text for ever
+    run = Char.__new__(Char)  # Char.__init__ would remember each text for ever
     run.char, run.style, run.width = text, style, wide
     return run
 
 
 def _cells(runs: Runs) -> Runs:
-    """The same in runs of one glyph; the second cell of a wide one is empty."""
+    """The same as runs of one glyph each; the second cell of a wide glyph is empty."""
     cells: Runs = {}
     for column, run in runs.items():
         for glyph, wide in glyphs(run.char):
@@ -71,19 +72,20 @@ _BLANK, _DRAWN = Char(" "), Char("x")
 
 
 class Panel(Container):
-    """`lay_out` gives the frame for a size; `covers` is the window that takes the keys while a dialog has them."""
+    """`lay_out` gives the frame for a size. `dialog` is a window that shows nothing; it takes the keys while a dialog
+    has them."""
 
     def __init__(
         self,
         lay_out: Callable[[int, int], Frame],
         line: Window,
-        covers: Window,
+        dialog: Window,
         search: Container,
         searching: Callable[[], bool],
         on_mouse: OnMouse,
     ) -> None:
         self._lay_out = lay_out
-        self._line, self._covers, self._search = line, covers, search
+        self._line, self._dialog, self._search = line, dialog, search
         self._searching = searching
         self._on_mouse = on_mouse
         self._frame: Frame | None = None
@@ -100,7 +102,7 @@ class Panel(Container):
         return Dimension()
 
     def get_children(self) -> list[Container]:
-        return [self._line, self._covers, self._search]
+        return [self._line, self._dialog, self._search]
 
     def write_to_screen(
         self,
@@ -150,25 +152,25 @@ class Panel(Container):
         if runs is None:
             if len(self._rows) >= REMEMBERED_MAX:
                 self._rows.clear()
-            runs = self._rows[key] = self._made(f"{style} {row.fill}", row.fragments, x, x + columns)
+            runs = self._rows[key] = self._make_runs(f"{style} {row.fill}", row.fragments, x, x + columns)
         return runs
 
-    def _made(self, under: str, fragments: tuple[Fragment, ...], x: int, end: int) -> Runs:
+    def _make_runs(self, under: str, fragments: tuple[Fragment, ...], x: int, end: int) -> Runs:
         runs: Runs = {}
         for style, text in fragments:
             text, wide = taken(text, end - x)
             if wide:
-                runs[x] = _run(text, self._named(f"{under} {style}"), wide)
+                runs[x] = _run(text, self._classes(f"{under} {style}"), wide)
                 x += wide
         if x < end:
-            runs[x] = _run(" " * (end - x), self._named(under), end - x)
+            runs[x] = _run(" " * (end - x), self._classes(under), end - x)
         return runs
 
-    def _named(self, styles: str) -> str:
-        named = self._styles.get(styles)
-        if named is None:
-            named = self._styles[styles] = " ".join(f"class:{style}" for style in styles.split())
-        return named
+    def _classes(self, styles: str) -> str:
+        classes = self._styles.get(styles)
+        if classes is None:
+            classes = self._styles[styles] = " ".join(f"class:{style}" for style in styles.split())
+        return classes
 
     def _mouse(self, event: MouseEvent) -> "NotImplementedOrNone":
         x, y = event.position.x, event.position.y

@@ -1,4 +1,4 @@
-"""What a terminal is told beside the screen: focus reports, its title, the clipboard, the bell and notifications.
+"""Sequences for the terminal beside the screen: focus reports, the title, the clipboard, the bell and notifications.
 
 Everything that is put into a control sequence is plain, printable text.
 """

@@ -1,5 +1,7 @@
-"""The themes: how each style of the layout looks. `dark` and `light` colour everything, so that they are readable on
-any terminal; `mono` uses no colour at all."""
+"""The themes: how each style of the frames looks.
+
+`dark` and `light` set the colour of everything, so that they can be read on any terminal; `mono` uses no colour at all.
+"""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -8,16 +10,16 @@ from prompt_toolkit.styles import Style
 
 ThemeName = Literal["dark", "light", "mono"]
 
-# Backgrounds lie on the grey ramp of terminals with 256 colours, so that they stay apart there too.
+# The backgrounds lie on the grey ramp of terminals with 256 colours, so that they can be told apart there too.
 _DARK = {
-    "page": "#121216", "side": "#1c1c21", "status": "#262630", "open": "#303040", "selected": "#282b3c",
-    "called": "#2b2410", "dialog": "#26262e", "text": "#d8dae2", "strong": "#ffffff", "dim": "#9094a8",
+    "page": "#121216", "side": "#1c1c21", "status": "#262630", "open": "#303040", "chosen": "#282b3c",
+    "mention": "#2b2410", "dialog": "#26262e", "text": "#d8dae2", "strong": "#ffffff", "dim": "#9094a8",
     "faint": "#3a3a44", "accent": "#7aa2f7", "own": "#7fe0c4", "amber": "#ffb454", "red": "#ff7b8b", "green": "#8fd16f",
     "on_accent": "#0d0d12", "pill": "#2a2a35",
 }  # fmt: skip
 _LIGHT = {
-    "page": "#ffffff", "side": "#f0f0f2", "status": "#e4e4e8", "open": "#d3dcf5", "selected": "#dfe6fa",
-    "called": "#fff2cf", "dialog": "#eeeef2", "text": "#24262e", "strong": "#000000", "dim": "#5a5e6c",
+    "page": "#ffffff", "side": "#f0f0f2", "status": "#e4e4e8", "open": "#d3dcf5", "chosen": "#dfe6fa",
+    "mention": "#fff2cf", "dialog": "#eeeef2", "text": "#24262e", "strong": "#000000", "dim": "#5a5e6c",
     "faint": "#c6c8d0", "accent": "#2856c4", "own": "#0b6b57", "amber": "#955400", "red": "#b8243c", "green": "#2b6e1a",
     "on_accent": "#ffffff", "pill": "#e6e6ec",
 }  # fmt: skip
@@ -43,15 +45,15 @@ def _coloured(c: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
         "heading": f"bold {dim}", "chat": text, "chat-open": f"bold {c['strong']}",
         "chat-unread": f"bold {c['strong']}",
         "chat-muted": dim, "chat-number": dim, "chat-mark": c["accent"], "open": f"bg:{c['open']}",
-        "badge": f"bg:{c['faint']} {c['strong']}", "badge-called": f"bold bg:{c['amber']} {c['on_accent']}",
+        "badge": f"bg:{c['faint']} {c['strong']}", "badge-mention": f"bold bg:{c['amber']} {c['on_accent']}",
         "badge-muted": dim, "invitation": c["amber"], "dot-on": c["green"], "dot-off": dim, "dot-away": c["amber"],
-        "time": dim, "name-mine": f"bold {c['own']}", "body": text, "body-mine": text, "body-waiting": dim,
-        "bar-mine": c["own"], "bar-called": c["amber"], "called": f"bg:{c['called']}",
-        "picked": f"bg:{c['selected']}",
-        "picked-id": f"bold {c['accent']}", "me": f"bold {c['amber']}", "link": f"underline {c['accent']}",
+        "time": dim, "name-own": f"bold {c['own']}", "body": text, "body-own": text, "body-waiting": dim,
+        "bar-own": c["own"], "bar-mention": c["amber"], "mention": f"bg:{c['mention']}",
+        "chosen": f"bg:{c['chosen']}",
+        "chosen-id": f"bold {c['accent']}", "me": f"bold {c['amber']}", "link": f"underline {c['accent']}",
         "code": f"bg:{c['pill']}", "dim": dim, "deleted": f"italic {dim}", "quote": f"italic {dim}", "quote-line": dim,
         "file": f"bold bg:{c['pill']} {c['accent']}", "pill": f"bg:{c['pill']} {text}",
-        "pill-mine": f"bold bg:{c['open']} {c['accent']}", "sent": dim, "waiting": c["amber"],
+        "pill-own": f"bold bg:{c['open']} {c['accent']}", "sent": dim, "waiting": c["amber"],
         "failed": c["red"],
         "day": f"bold {dim}", "day-line": c["faint"], "new": f"bold {c['red']}", "new-line": c["red"],
         "note": text, "note-info": dim, "note-done": c["green"], "note-error": c["red"], "empty": dim,
@@ -74,12 +76,12 @@ def _coloured(c: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
 
 _MONO = {
     "title": "reverse", "title-name": "bold", "status": "reverse", "status-bad": "bold", "status-name": "bold",
-    "heading": "bold", "chat-open": "bold reverse", "chat-unread": "bold", "badge-called": "bold reverse",
-    "badge": "bold", "name-mine": "bold", "me": "bold underline", "link": "underline", "day": "bold",
-    "new": "bold reverse", "picked": "reverse", "called": "bold", "note-error": "bold", "failed": "bold",
+    "heading": "bold", "chat-open": "bold reverse", "chat-unread": "bold", "badge-mention": "bold reverse",
+    "badge": "bold", "name-own": "bold", "me": "bold underline", "link": "underline", "day": "bold",
+    "new": "bold reverse", "chosen": "reverse", "mention": "bold", "note-error": "bold", "failed": "bold",
     "deleted": "italic", "quote": "italic", "question": "reverse bold", "composing": "reverse", "key": "bold",
     "dialog": "reverse", "dialog-at": "noreverse bold underline", "dialog-title": "bold", "scrolled": "bold",
-    "prompt": "bold", "pill-mine": "bold", "file": "bold", "cursor": "reverse", "completion-menu": "reverse",
+    "prompt": "bold", "pill-own": "bold", "file": "bold", "cursor": "reverse", "completion-menu": "reverse",
     "completion-menu.completion.current": "noreverse bold", "invitation": "bold", "waiting": "italic",
     "meter-full": "bold", **{f"name{number}": "bold" for number in range(len(DARK_NAMES))},
 }  # fmt: skip
@@ -96,7 +98,7 @@ def theme(name: ThemeName) -> Style:
 
 
 def theme_for(environment: Mapping[str, str]) -> ThemeName | None:
-    """The theme that fits the terminal, as far as the environment says: NO_COLOR, then COLORFGBG."""
+    """The theme that fits the terminal, as far as its environment says: NO_COLOR, then COLORFGBG."""
     if environment.get("NO_COLOR") or environment.get("TERM") in ("dumb", "vt100", "vt220"):
         return "mono"
     background = environment.get("COLORFGBG", "").rpartition(";")[2]

@@ -68,9 +68,9 @@ class FullScreen:
             input_processors=[*hidden, Glyphs(), Hint(self._hint)],
         )
         self._window = Window(control, wrap_lines=True, get_line_prefix=self._prefix, style="class:input")
-        self._covers = Window(FormattedTextControl(focusable=True, show_cursor=False))
+        self._dialog = Window(FormattedTextControl(focusable=True, show_cursor=False))
         self._searching = Condition(lambda: self.app.layout.is_searching)
-        panel = Panel(self._lay_out, self._window, self._covers, toolbar.container, self._searching, self._mouse)
+        panel = Panel(self._lay_out, self._window, self._dialog, toolbar.container, self._searching, self._mouse)
         body = FloatContainer(
             panel, [Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)]
         )
@@ -110,7 +110,7 @@ class FullScreen:
         """Have the keys go where the state says."""
         if self._searching():
             return
-        wanted = self._window if self._screen.is_typing else self._covers
+        wanted = self._window if self._screen.is_typing else self._dialog
         if app.layout.current_window is not wanted:
             app.layout.focus(wanted)
 
@@ -152,7 +152,7 @@ class FullScreen:
 
 
 def _depth(name: ThemeName) -> ColorDepth | None:
-    """None: as the terminal's kind says."""
+    """None: the depth that the terminal's kind has."""
     if name == "mono":
         return ColorDepth.DEPTH_1_BIT
     if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):

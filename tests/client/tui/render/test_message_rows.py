@@ -84,7 +84,7 @@ def test_notes_keep_their_lines() -> None:
 def test_only_what_the_server_says_is_highlighted(mentions: list[str] | None, called: bool) -> None:
     item = MessageItem(place=(1, 0), at=at(1), message=said(1, "hi @alice", mentions=mentions))
     row = rows_of(item, None, context())[-1]
-    assert (row.fill == "called") == called
+    assert (row.fill == "mention") == called
     assert any("me" in style.split() for style, _ in row.fragments) == called
 
 

@@ -10,12 +10,12 @@ from chat_client.tui.terminal.themes import DARK_NAMES, LIGHT_NAMES, STYLES, the
 
 GROUNDS = {
     "feed": ["body", "time", "dim", "link", "quote", "note-info", "note-error", "note-done", "waiting", "failed", "new",
-             "day", "me", "name-mine", "scrolled", *(f"name{number}" for number in range(NAME_COLOURS))],
+             "day", "me", "name-own", "scrolled", *(f"name{number}" for number in range(NAME_COLOURS))],
     "side": ["chat", "chat-unread", "chat-muted", "heading", "dot-on", "invitation", "title-name", "title-dim",
              *(f"name{number}" for number in range(NAME_COLOURS))],
     "status": ["status-dim", "status-name", "status-warn", "status-bad"],
-    "called": ["body", "time", "me", "link"],
-    "picked": ["body", "time", "picked-id"],
+    "mention": ["body", "time", "me", "link"],
+    "chosen": ["body", "time", "chosen-id"],
     "open": ["chat-open"],
     "dialog": ["dialog-text", "dialog-title", "dialog-at"],
     "bar": ["hint", "question", "composing"],
@@ -39,7 +39,7 @@ def test_text_can_be_read(name: str) -> None:
     style = theme(name)  # type: ignore[arg-type]
     for ground, texts in GROUNDS.items():
         for text in texts:
-            under = "class:feed " if ground in ("called", "picked") else "class:side " if ground == "open" else ""
+            under = "class:feed " if ground in ("mention", "chosen") else "class:side " if ground == "open" else ""
             attrs = style.get_attrs_for_style_str(f"{under}class:{ground} class:{text}")
             least = 4.5 if text not in ("dim", "heading", "day", "title-dim", "status-dim") else 3.5
             assert contrast(attrs) >= least, f"{text} on {ground}: {contrast(attrs):.2f}"

@@ -89,18 +89,10 @@ TESTED_ELSEWHERE = {
     "chat_client/tui/terminal/window.py": "tests/client/screen",
     "chat_client/tui/state/effects.py": "tests/client/tui/state/test_typing.py",
     "chat_client/tui/render/row.py": "tests/client/tui/render/test_viewport.py",
-    "chat_client/tui/state/changes.py": "tests/client/tui/state/test_message_actions.py",
-    "chat_client/tui/state/chat_list.py": "tests/client/tui/state/test_navigation.py",
     "chat_client/tui/state/composer.py": "tests/client/tui/state/test_message_actions.py",
-    "chat_client/tui/state/dialogs.py": "tests/client/tui/state/test_navigation.py",
-    "chat_client/tui/state/history.py": "tests/client/tui/state/test_navigation.py",
     "chat_client/tui/state/items.py": "tests/client/tui/state/test_feed.py",
     "chat_client/tui/state/notes.py": "tests/client/tui/state/test_replies.py",
-    "chat_client/tui/state/outgoing.py": "tests/client/tui/state/test_incoming.py",
-    "chat_client/tui/state/quotes.py": "tests/client/tui/state/test_replies.py",
-    "chat_client/tui/state/read_tracking.py": "tests/client/tui/state/test_terminal_events.py",
     "chat_client/tui/state/requests.py": "tests/client/tui/state/test_replies.py",
-    "chat_client/tui/state/roster.py": "tests/client/tui/state/test_replies.py",
     "chat_client/tui/state/session.py": "tests/client/tui/state/test_incoming.py",
     "chat_client/tui/state/screen_state.py": "tests/client/tui/state/test_navigation.py",
 }
@@ -337,11 +329,7 @@ def test_a_class_has_its_name_alone_among_those_that_a_module_can_import() -> No
             for node in tree(SOURCES[name]).body:
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                     places[node.name].append(name)
-        assert {each: found for each, found in places.items() if len(found) > 1 and each not in NAMED_TWICE} == {}
-
-
-# Those that are still there; none may be added.
-NAMED_TWICE = {"Attention", "Context", "GetFile", "Leave", "Post", "SendFile", "Transfer"}
+        assert {each: found for each, found in places.items() if len(found) > 1} == {}
 
 
 def compares_format_names(name: str) -> list[str]:

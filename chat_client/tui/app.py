@@ -219,7 +219,7 @@ class App:
                 self._spawn(self._ask(verb, self._chat.command(verb, **arguments), why))
             case e.Run(typed, why):
                 self._run_line(typed, why)
-            case e.Post(verb, arguments):
+            case e.PostMessage(verb, arguments):
                 self._show_outgoing(self._chat.post(verb, **arguments))
             case e.Confirm():
                 self._chat.confirm()
@@ -227,7 +227,7 @@ class App:
                 self._chat.discard()
             case e.Reconnect():
                 self._chat.reconnect()
-            case e.Attention() if self._settings.notify:
+            case e.Ring() if self._settings.notify:
                 self._terminal.attention(effect.title, effect.body)
             case e.SetText(text):
                 line.reset()
@@ -238,16 +238,16 @@ class App:
                 self._terminal.copy(text)
             case e.SendText(target, text):
                 self._show_outgoing(self._transfers.send_text(target, text))
-            case e.SendFile(_, target, path):
+            case e.UploadFile(_, target, path):
                 self._show_outgoing(self._transfers.send(target, path))
-            case e.GetFile(chat, id, name, opens):
+            case e.DownloadFile(chat, id, name, opens):
                 fetching = self._transfers.fetch(id, name, opens, partial(note, self.screen, chat))
                 self._spawn(self._guarded(fetching, chat))
             case e.CancelTransfers():
                 self._transfers.cancel()
             case e.Redraw():
                 self._view.app.renderer.clear()
-            case e.Leave() if self._view.app.is_running:
+            case e.Exit() if self._view.app.is_running:
                 self._view.app.exit(result=ExitStatus.DONE)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -26,7 +26,7 @@ class Run(Effect, frozen=True):
     why: TypedRequest | ResultsRequest
 
 
-class Post(Effect, frozen=True):
+class PostMessage(Effect, frozen=True):
     """A message to send, once."""
 
     verb: str
@@ -45,7 +45,7 @@ class Reconnect(Effect, frozen=True):
     pass
 
 
-class Attention(Effect, frozen=True):
+class Ring(Effect, frozen=True):
     """Ring, and show this on the desktop."""
 
     title: str
@@ -70,7 +70,7 @@ class Copy(Effect, frozen=True):
     text: str
 
 
-class SendFile(Effect, frozen=True):
+class UploadFile(Effect, frozen=True):
     chat: str
     target: str
     path: str
@@ -83,7 +83,7 @@ class SendText(Effect, frozen=True):
     text: str
 
 
-class GetFile(Effect, frozen=True):
+class DownloadFile(Effect, frozen=True):
     """What comes of it is told in the chat."""
 
     chat: str
@@ -104,5 +104,5 @@ class SetMouse(Effect, frozen=True):
     on: bool
 
 
-class Leave(Effect, frozen=True):
+class Exit(Effect, frozen=True):
     pass

@@ -14,11 +14,11 @@ from chat_client.tui.state.effects import (
     Confirm,
     Copy,
     Discard,
-    GetFile,
+    DownloadFile,
     Reconnect,
     Redraw,
     Run,
-    SendFile,
+    UploadFile,
 )
 from chat_client.tui.state.notes import note_answer
 from chat_client.tui.state.requests import TypedRequest
@@ -99,10 +99,10 @@ class ScreenFrontEnd(FrontEnd):
 
     def send_file(self, target: str, path: str) -> None:
         screen = self._screen
-        screen.do(SendFile(screen.chats.open_name, named_chat(screen, target), path))
+        screen.do(UploadFile(screen.chats.open_name, named_chat(screen, target), path))
 
     def get_file(self, file_id: int, name: str | None, opens: bool) -> None:
-        self._screen.do(GetFile(self._screen.chats.open_name, file_id, name, opens))
+        self._screen.do(DownloadFile(self._screen.chats.open_name, file_id, name, opens))
 
     def cancel_transfers(self) -> None:
         self._screen.do(CancelTransfers())

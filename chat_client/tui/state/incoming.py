@@ -6,7 +6,7 @@ from typing import Any
 from chat_client.common import wording
 from chat_client.common.mentions import mentions
 from chat_client.sdk.events import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept
-from chat_client.tui.state.effects import Attention
+from chat_client.tui.state.effects import Ring
 from chat_client.tui.state.history import load
 from chat_client.tui.state.notes import note_quietly
 from chat_client.tui.state.outgoing import take_outgoing
@@ -28,7 +28,7 @@ def handle(screen: ScreenState, event: AnyEvent, now: float, answered: bool = Fa
     screen.now = now
     watched = isinstance(event, Message) and _is_watched(screen, event)
     if call := screen.attention.call(event, screen.session.user, screen.elapsed, watched):
-        screen.do(Attention(call.title, call.text))
+        screen.do(Ring(call.title, call.text))
     if isinstance(event, Message):
         _message(screen, event)
     elif isinstance(event, Outgoing):

@@ -1,7 +1,7 @@
 """Moving about: between chats, through what was said, into views and dialogs and out of them."""
 
 from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find
-from chat_client.tui.state.effects import CancelTransfers, Leave, Run, SetMouse
+from chat_client.tui.state.effects import CancelTransfers, Exit, Run, SetMouse
 from chat_client.tui.state.feed import Anchor, Scroll
 from chat_client.tui.state.history import fetch_around, fetch_more, load, show_newest, show_unread
 from chat_client.tui.state.requests import ResultsRequest, ThreadRequest
@@ -241,4 +241,4 @@ def leave(screen: ScreenState) -> None:
     if lost:
         screen.dialogs.question = Question(f"{' and '.join(lost)}: leave all the same?", "leave")
     else:
-        screen.do(Leave())
+        screen.do(Exit())

@@ -28,7 +28,7 @@ from chat_client.sdk.events import Ended
 from chat_client.sdk.typed_line import find
 from chat_client.tui.state.composer import ComposeTarget
 from chat_client.tui.state.dialogs import Question
-from chat_client.tui.state.effects import InsertText, Leave, Post, Run, SendText
+from chat_client.tui.state.effects import Exit, InsertText, PostMessage, Run, SendText
 from chat_client.tui.state.front_end import ScreenFrontEnd, named_chat
 from chat_client.tui.state.history import fetch_around, show_newest
 from chat_client.tui.state.incoming import OVER
@@ -54,7 +54,7 @@ def submit(screen: ScreenState, line: str) -> bool:
         case RunLocal(command, arguments):
             run_local(screen, command, arguments)
         case typed_lines.Post(verb, arguments):
-            screen.do(Post(verb, arguments))
+            screen.do(PostMessage(verb, arguments))
         case AskServer() as command:
             _ask_server(screen, command)
         case Refuse(error):
@@ -79,7 +79,7 @@ def _say(screen: ScreenState, text: str) -> bool:
         if view.answered is None:
             screen.tell("error", "nothing is left in this thread to answer; Esc goes back to the chat")
             return False
-        screen.do(Post("reply", {"id": view.answered, "text": text}))
+        screen.do(PostMessage("reply", {"id": view.answered, "text": text}))
         view.feed.follow_end()
         view.feed.selected = None
         return True
@@ -104,7 +104,7 @@ def _send(screen: ScreenState, text: str) -> None:
     chat = screen.chats.open
     chat.new_after = None
     show_newest(screen)
-    screen.do(Post("send", {"target": chat.name, "text": text}))
+    screen.do(PostMessage("send", {"target": chat.name, "text": text}))
 
 
 def _refuse_overlong(screen: ScreenState, overlong: OverlongText) -> bool:
@@ -131,7 +131,7 @@ def _compose(screen: ScreenState, target: ComposeTarget, text: str) -> bool:
         screen.tell("error", f"{wording.too_long(len(text), most)}; send it in parts", 8.0)
         return False
     if target.kind == "reply":
-        screen.do(Post("reply", {"id": target.id, "text": text}))
+        screen.do(PostMessage("reply", {"id": target.id, "text": text}))
         if screen.view is None:
             show_newest(screen)
     elif not screen.session.is_online:
@@ -256,4 +256,4 @@ def answer_question(screen: ScreenState, yes: bool) -> None:
         screen.set_text("")
         _send(screen, question.subject)
     elif question.kind == "leave":
-        screen.do(Leave())
+        screen.do(Exit())

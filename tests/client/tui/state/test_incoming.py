@@ -1,74 +1,20 @@
 import pytest
 
-from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Connecting, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
 from chat_client.tui.state import message_actions, navigation
-from chat_client.tui.state.effects import Attention
+from chat_client.tui.state.effects import Ring
 from chat_server.protocol.accounts import Banned, Unbanned
 from chat_server.protocol.connection import Closing, Notice
-from chat_server.protocol.messages import DelayedFailed, DelayedSet, Expired, ReadMarker, Sent
+from chat_server.protocol.messages import DelayedFailed, DelayedSet, Expired, ReadMarker
 from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.rooms import ChatInfo, Invited, Joined, JoinRequest, Left, TopicChanged
 from tests.client.people import START, Me, at, said
-
-
-def outgoing(state: str, **fields: object) -> Outgoing:
-    arguments = fields.pop("arguments", {"target": "main", "text": "hello"})
-    return Outgoing("k", "send", arguments, START, state, **fields)  # type: ignore[arg-type]
 
 
 def test_the_open_chat_is_loaded_once_connected_and_shown() -> None:
     me = Me()
     me.load(said(1, "hello"), said(2, "there"))
     assert "bob  hello" in me.text() and "there" in me.text()
-
-
-def test_what_is_said_while_the_page_is_on_its_way_is_not_lost() -> None:
-    me = Me()
-    me.hear(said(3, "live"))
-    me.load(said(1), said(2))
-    (ask,) = me.asked("history")
-    assert ask.arguments == {"chat": "main", "limit": 100, "after": 2}
-
-
-def test_what_comes_before_its_page_comes_once() -> None:
-    me = Me()
-    me.load(said(1))
-    me.hear(said(2, "once"), said(2, "once"))
-    assert me.text().count("once") == 1
-
-
-def test_own_messages_from_waiting_to_sent() -> None:
-    me = Me()
-    me.load()
-    me.hear(outgoing("waiting"))
-    assert "hello ◌ waiting" in me.text() and "1 to send" in me.text("status")
-    me.hear(outgoing("sent", reply=Sent(5, at(5))))
-    assert "hello ✓" in me.text() and "waiting" not in me.text() and "to send" not in me.text("status")
-
-
-def test_a_message_that_comes_back_by_itself_first_stands_once() -> None:
-    me = Me()
-    me.load()
-    me.hear(outgoing("waiting"), said(5, "hello", who="alice"), outgoing("sent", reply=Sent(5, at(5))))
-    assert me.text().count("hello") == 1
-
-
-def test_what_is_refused_stays_with_the_reason() -> None:
-    me = Me()
-    me.load()
-    me.hear(outgoing("waiting"), outgoing("failed", error=Refused("banned", "you are banned")))
-    assert "✗ not sent: you are banned" in me.text() and "banned" not in me.text("bar")
-    assert me.asked("status")
-
-
-def test_what_is_held_asks() -> None:
-    me = Me()
-    me.load()
-    me.hear(outgoing("held"))
-    assert "1 held: /confirm or /discard" in me.text("status")
-    me.hear(outgoing("discarded"))
-    assert "hello" not in me.text()
 
 
 def test_unread_numbers_and_markers_of_other_devices() -> None:
@@ -96,13 +42,13 @@ def test_attention_for_one_to_one_and_mentions_alone() -> None:
     me.screen.reading.focused = False
     me.hear(said(1, "hello all"))
     me.hear(said(2, "hello", who="carol", chat="@carol"))
-    assert not me.wanted(Attention)
+    assert not me.wanted(Ring)
     me.hear(said(3, "hey @alice\x1b]0;x\x07"))
-    (ring,) = me.wanted(Attention)
+    (ring,) = me.wanted(Ring)
     assert ring.title == "bob in main" and "\x1b" not in ring.body
     me.now += 5
     me.hear(said(4, "psst", chat="@bob"))
-    assert me.wanted(Attention)
+    assert me.wanted(Ring)
 
 
 def test_what_calls_nobody_neither_rings_nor_counts_nor_stands_out() -> None:
@@ -110,7 +56,7 @@ def test_what_calls_nobody_neither_rings_nor_counts_nor_stands_out() -> None:
     me.load()
     me.screen.reading.focused = False
     me.hear(said(1, "psst @alice", mentions=[]))
-    assert not me.wanted(Attention) and not me.screen.chats.open.mentions
+    assert not me.wanted(Ring) and not me.screen.chats.open.mentions
     (row,) = [row for region in me.frame().regions for row in region.rows if row.id == 1]
     assert not row.fill and not any("me" in style.split() for style, _ in row.fragments)
 
@@ -120,7 +66,7 @@ def test_an_edit_that_names_one_counts_and_one_that_does_so_no_more_does_not() -
     me.load()
     room = me.screen.chats.chat("#team")
     me.hear(said(1, "hello", chat="#team"), said(1, "@alice", chat="#team", seq=2))
-    assert room.mentions == {1} and room.unread == 1 and not me.wanted(Attention)
+    assert room.mentions == {1} and room.unread == 1 and not me.wanted(Ring)
     me.hear(said(1, "hello", chat="#team", seq=3))
     assert not room.mentions
 
@@ -129,7 +75,7 @@ def test_a_change_of_an_old_message_is_no_new_one() -> None:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 2, muted=False))
     me.load()
     me.hear(said(1, "old", chat="@bob", seq=9, reactions={"👍": ["bob"]}))
-    assert me.screen.chats.by_name["@bob"].unread == 2 and not me.wanted(Attention)
+    assert me.screen.chats.by_name["@bob"].unread == 2 and not me.wanted(Ring)
 
 
 def test_attention_for_what_the_page_of_keys_hides() -> None:
@@ -137,7 +83,7 @@ def test_attention_for_what_the_page_of_keys_hides() -> None:
     me.load()
     navigation.toggle_keys_page(me.screen)
     me.hear(said(1, "hey @alice"))
-    assert me.wanted(Attention)
+    assert me.wanted(Ring)
 
 
 def test_mentions_among_what_was_missed_are_counted() -> None:
@@ -152,7 +98,7 @@ def test_no_attention_for_what_is_watched_or_was_missed() -> None:
     me.load()
     me.hear(said(1, "@alice"))
     me.hear(Lost("gone", 5), Connecting("localhost:8000", 1), said(2, "@alice", chat="@bob"))
-    assert not me.wanted(Attention)
+    assert not me.wanted(Ring)
 
 
 def test_after_a_break_without_a_gap_all_stays() -> None:
@@ -232,15 +178,6 @@ def test_notices_are_told_but_not_those_of_a_sign_in() -> None:
     me.load()
     me.hear(Notice("the server restarts at noon", by="carol"))
     assert "announcement by carol: the server restarts at noon" in me.text() and "welcome" not in me.text()
-
-
-def test_a_limit_is_told_once_and_without_its_code() -> None:
-    me = Me()
-    me.load()
-    why = "nothing was sent: you have sent the 20 messages that one may until 09:00:00 UTC"
-    me.hear(outgoing("waiting"), outgoing("failed", error=Refused("rate_limited", why)))
-    assert "✗ not sent: you have sent the 20" in me.text()
-    assert "rate_limited" not in me.text() + me.text("bar")
 
 
 def test_delayed_messages_are_told_in_the_servers_words() -> None:

@@ -7,7 +7,7 @@ import pytest
 from chat_client.sdk.errors import Disconnected
 from chat_client.sdk.events import Ended, Lost
 from chat_client.tui.state import message_actions, navigation
-from chat_client.tui.state.effects import Ask, Post, SetText
+from chat_client.tui.state.effects import Ask, PostMessage, SetText
 from chat_client.tui.state.replies import take_refusal
 from chat_client.tui.state.typing import answer_question, submit
 from chat_server.protocol.messages import Changed, Message
@@ -102,12 +102,12 @@ def test_what_was_typed_in_a_chat_that_is_gone_goes_to_main_only_when_that_is_sa
     else:
         me.hear(Left("#team", "alice", "bob" if how == "removed" else None))
     assert me.screen.chats.open_name == "main"
-    assert not submit(me.screen, me.screen.composer.text) and not me.wanted(Post)
+    assert not submit(me.screen, me.screen.composer.text) and not me.wanted(PostMessage)
     assert me.text("bar").startswith(" send this to everyone? you are not in #team any more  Enter: yes")
     answer_question(me.screen, False)
-    assert not submit(me.screen, me.screen.composer.text) and not me.wanted(Post), "it is asked until it is said"
+    assert not submit(me.screen, me.screen.composer.text) and not me.wanted(PostMessage), "it is asked until it is said"
     answer_question(me.screen, True)
-    (post,) = me.wanted(Post)
+    (post,) = me.wanted(PostMessage)
     assert post.arguments == {"target": "main", "text": "a secret of the team"}
     assert submit(me.screen, "from now on")
 
@@ -125,5 +125,5 @@ def test_what_is_typed_after_the_end_stays_in_the_line() -> None:
     me.hear(Ended("signed_out", "the password was changed on another connection; sign in with the new one"))
     assert "· the connection has ended: the password was changed on another" in me.text()
     assert "Ctrl-D leaves" in me.text("bar")
-    assert not submit(me.screen, "hello") and not me.wanted(Post)
+    assert not submit(me.screen, "hello") and not me.wanted(PostMessage)
     assert me.text("bar").startswith(" not sent: the connection has ended")

@@ -169,11 +169,11 @@ class Client(RuleBasedStateMachine):
         self.push(self.server.change(chat, pick, reactions={"👍": ["bob"]}))
 
     @precondition(lambda self: self.online)
-    @rule(chat=chat_names)
-    def expire(self, chat: str) -> None:
+    @rule(chat=chat_names, pick=picks)
+    def expire(self, chat: str, pick: int) -> None:
         messages = self.server.messages[chat]
         if messages:
-            id = min(messages)
+            id = list(messages)[pick % len(messages)]
             del messages[id]
             self.push(Expired(chat, [id]))
 
@@ -303,9 +303,9 @@ class Client(RuleBasedStateMachine):
             return
         for name, chat in self.me.screen.chats.by_name.items():
             assert chat.read == self.server.read[name] and chat.unread >= 0
-            stored = self.server.messages[name]
             if self.holds_unread(chat) and self.is_marker_exact[name]:
                 assert chat.unread == self.server.unread(name)
+                stored = self.server.messages[name]
                 mentions = {id for id, each in stored.items() if id > chat.read and ME in (each.mentions or ())}
                 assert chat.mentions <= mentions
 

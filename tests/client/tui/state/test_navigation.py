@@ -5,7 +5,7 @@ from chat_client.common.transfers import Transfer
 from chat_client.sdk.events import Outgoing
 from chat_client.tui.state import chat_list, message_actions, navigation
 from chat_client.tui.state.dialogs import Finder
-from chat_client.tui.state.effects import Copy, Leave, Run, SetText
+from chat_client.tui.state.effects import Copy, Exit, Run, SetText
 from chat_client.tui.state.replies import take_answer
 from chat_client.tui.state.typing import submit
 from chat_server.protocol.messages import MessagesShown, ThreadShown
@@ -94,17 +94,6 @@ def found(me: Me, part: str) -> list[str]:
     return navigation.found(me.screen)
 
 
-def test_older_pages_are_asked_for_once_as_one_scrolls() -> None:
-    me = ready()
-    navigation.scroll(me.screen, 60)
-    navigation.scroll(me.screen, 5)
-    (ask,) = me.asked("history")
-    assert ask.arguments == {"chat": "main", "limit": 100, "before": 1}
-    me.answer(ask, [], MessagesShown("main", 0))
-    navigation.scroll(me.screen, 50)
-    assert not me.asked("history") and me.screen.feed.at_start
-
-
 def test_esc_goes_one_step_back_at_a_time() -> None:
     me = ready()
     navigation.scroll(me.screen, 20)
@@ -121,20 +110,6 @@ def test_the_first_unread_message() -> None:
     me.load(*(said(id) for id in range(1, 101)))
     navigation.show_first_unread(me.screen)
     assert any("new from here" in row for row in me.rows())
-
-
-def test_the_first_unread_message_that_is_not_kept() -> None:
-    me = Me(ChatInfo("main", 400, 600, muted=False))
-    me.load(*(said(id) for id in range(901, 1001)), more=True)
-    navigation.show_first_unread(me.screen)
-    (ask,) = me.asked("history")
-    assert ask.arguments["around"] == 401
-    me.answer(ask, [said(id) for id in range(350, 451)], MessagesShown("main", 101))
-    assert any("new from here" in row for row in me.rows())
-    navigation.escape(me.screen)
-    navigation.escape(me.screen)
-    (ask,) = me.asked("history")
-    assert "around" not in ask.arguments
 
 
 def test_a_thread_is_a_view_of_its_own_and_lives() -> None:
@@ -261,18 +236,18 @@ def test_whatever_waits_is_shown_listed_and_asked_for_on_leaving(verb: str) -> N
     submit(me.screen, "/waiting")
     assert f"{name}: " in me.text() and "(waiting)" in me.text()
     navigation.leave(me.screen)
-    assert not me.wanted(Leave) and "1 not sent yet" in me.text("bar")
+    assert not me.wanted(Exit) and "1 not sent yet" in me.text("bar")
     me.screen.dialogs.question = None
     me.hear(structs.replace(waiting, state="held"))
     assert "◌ held" in me.text() and "1 held: /confirm or /discard" in me.text("status")
     me.hear(structs.replace(waiting, state="discarded"))
     assert "to send" not in me.text("status") and not me.screen.unsent
     navigation.leave(me.screen)
-    assert me.wanted(Leave)
+    assert me.wanted(Exit)
 
 
 def test_a_file_is_asked_for_on_leaving_while_it_comes() -> None:
     me = ready()
     me.screen.transfers[1] = Transfer("a", is_upload=False)
     navigation.leave(me.screen)
-    assert not me.wanted(Leave) and "a file is on its way" in me.text("bar")
+    assert not me.wanted(Exit) and "a file is on its way" in me.text("bar")

@@ -3,20 +3,20 @@ from datetime import datetime
 
 import pytest
 
-from chat_client.sdk.errors import Disconnected, Refused
+from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import OtherReply
 from chat_client.tui.state import message_actions, navigation
-from chat_client.tui.state.effects import Ask, Run, SetText
+from chat_client.tui.state.effects import Run, SetText
 from chat_client.tui.state.incoming import handle
 from chat_client.tui.state.items import NoteItem
 from chat_client.tui.state.notes import note
 from chat_client.tui.state.replies import take_answer, take_refusal
-from chat_client.tui.state.requests import HistoryRequest, QuoteRequest, ResultsRequest, ThreadRequest, TypedRequest
+from chat_client.tui.state.requests import QuoteRequest, ResultsRequest, ThreadRequest, TypedRequest
 from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.terminal_events import tick
 from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.connection import Notice, Pong
-from chat_server.protocol.messages import Changed, Found, ReadMarker, Sent, ThreadShown
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.messages import Changed, Found, ReadMarker, ThreadShown
 from chat_server.protocol.messages import MessagesShown as PageOf
 from chat_server.protocol.people import Limit, Muted, PresenceChanged, WhoReport
 from chat_server.protocol.rooms import (
@@ -90,14 +90,6 @@ def test_what_is_told_out_of_sight_is_told_over_the_input_too() -> None:
     me.screen.chats.chat("@bob")
     take_refusal(me.screen, TypedRequest("@bob", "/x"), Refused("unknown_user", "there is no x"), me.now)
     assert "there is no x" in me.text("bar")
-
-
-def test_a_page_that_did_not_come_may_be_asked_for_again() -> None:
-    me = Me()
-    (ask,) = me.asked("history")
-    take_refusal(me.screen, ask.why, Disconnected("gone"), me.now)
-    me.connect()
-    assert me.asked("history")
 
 
 def test_no_more_results() -> None:
@@ -262,17 +254,6 @@ def test_limits_are_in_the_status_line() -> None:
     assert tick(me.screen, me.now), "it counts down"
     end = datetime.fromisoformat("2026-11-18T20:00:00+00:00").timestamp()
     assert not tick(me.screen, end + 2) and "left in main" not in me.text("status")
-
-
-def test_an_answer_for_a_chat_that_is_gone_changes_nothing() -> None:
-    me = ready()
-    take_answer(
-        me.screen, HistoryRequest("#gone", "before", 5), "history", [said(4, chat="#gone")], PageOf("#gone", 1), me.now
-    )
-    assert "#gone" not in me.screen.chats.by_name
-    reply(me, "ping", Pong())
-    reply(me, "x", Sent(1, at(1)))
-    assert me.wanted(Ask) == []
 
 
 def test_an_answer_comes_into_sight_but_what_happens_meanwhile_does_not_disturb() -> None:

@@ -5,7 +5,6 @@ from chat_client.tui.state import navigation
 from chat_client.tui.state.feed import Anchor
 from chat_client.tui.state.read_tracking import READ_SECONDS
 from chat_client.tui.state.terminal_events import STATUS_SECONDS, drawn, focus, tick
-from chat_server.protocol.messages import MessagesShown
 from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
 
@@ -145,15 +144,6 @@ def test_a_chat_opens_where_one_has_left_off() -> None:
     navigation.open_chat(me.screen, "@zoe")
     me.load(*(said(id, who="zoe", chat="@zoe") for id in range(41, 53)), chat="@zoe")
     assert "text 52" in me.rows()[-1] and look(me, 10) == [52]
-
-
-def test_more_unread_than_a_page_are_read_from_the_first_one_on() -> None:
-    me = Me(ChatInfo("main", 50, 600, muted=False))
-    (ask,) = me.asked("history")
-    assert ask.arguments == {"chat": "main", "limit": 100, "around": 51}
-    me.answer(ask, [said(id) for id in range(51, 151)], MessagesShown("main", 100))
-    assert "text 51" in me.text() and "text 150" not in me.text()
-    assert "around" not in str(me.asked("history"))
 
 
 def test_what_comes_while_one_is_away_is_marked_as_new() -> None:

@@ -9,16 +9,16 @@ from chat_client.tui.state.effects import (
     CancelTransfers,
     Confirm,
     Discard,
+    DownloadFile,
     Effect,
-    GetFile,
+    Exit,
     InsertText,
-    Leave,
-    Post,
+    PostMessage,
     Reconnect,
     Run,
-    SendFile,
     SendText,
     SetText,
+    UploadFile,
 )
 from chat_client.tui.state.front_end import named_chat
 from chat_client.tui.state.screen_state import ScreenState
@@ -42,15 +42,15 @@ def test_plain_text_goes_to_the_open_chat() -> None:
     assert submit(me.screen, "hello\nthere")
     navigation.open_chat(me.screen, "@bob")
     submit(me.screen, "//etc")
-    first, second = me.wanted(Post)
-    assert first == Post("send", {"target": "main", "text": "hello\nthere"})
-    assert second == Post("send", {"target": "@bob", "text": "/etc"})
+    first, second = me.wanted(PostMessage)
+    assert first == PostMessage("send", {"target": "main", "text": "hello\nthere"})
+    assert second == PostMessage("send", {"target": "@bob", "text": "/etc"})
 
 
 def test_a_text_that_is_too_long_stays_in_the_input() -> None:
     me = ready()
     assert not submit(me.screen, "x" * 5000)
-    assert "at most 4096" in me.text("bar") and not me.wanted(Post)
+    assert "at most 4096" in me.text("bar") and not me.wanted(PostMessage)
     assert not submit(me.screen, "   ")
 
 
@@ -61,11 +61,11 @@ def test_a_text_that_is_too_long_stays_in_the_input() -> None:
         ("/confirm", Confirm()),
         ("/discard", Discard()),
         ("/cancel", CancelTransfers()),
-        ("/quit", Leave()),
-        ("/send_file bob ~/my photo.png", SendFile("main", "@bob", "~/my photo.png")),
-        ("/get_file #7", GetFile("main", 7, None)),
-        ("/get_file 7 b.png", GetFile("main", 7, "b.png")),
-        ("/open_file 7", GetFile("main", 7, None, opens=True)),
+        ("/quit", Exit()),
+        ("/send_file bob ~/my photo.png", UploadFile("main", "@bob", "~/my photo.png")),
+        ("/get_file #7", DownloadFile("main", 7, None)),
+        ("/get_file 7 b.png", DownloadFile("main", 7, "b.png")),
+        ("/open_file 7", DownloadFile("main", 7, None, opens=True)),
     ],
 )
 def test_commands_of_the_client(line: str, wanted: Effect) -> None:
@@ -116,8 +116,8 @@ def test_replying_editing_and_reacting_to_the_selected_message() -> None:
     message_actions.choose(me.screen, -1)
     message_actions.compose(me.screen, "reply", "a draft")
     submit(me.screen, "/not a command")
-    assert me.wanted(Post, SetText)[1:] == [
-        Post("reply", {"id": 3, "text": "/not a command"}),
+    assert me.wanted(PostMessage, SetText)[1:] == [
+        PostMessage("reply", {"id": 3, "text": "/not a command"}),
         SetText("a draft"),
     ]
     message_actions.choose(me.screen, -1)
@@ -245,7 +245,7 @@ def test_text_in_a_thread_answers_it() -> None:
     me.answer(ask, [said(1)], ThreadShown(1, "main", 0))
     submit(me.screen, "in the thread")
     message_actions.click(me.screen, 1)
-    assert me.wanted(Post) == [Post("reply", {"id": 1, "text": "in the thread"})]
+    assert me.wanted(PostMessage) == [PostMessage("reply", {"id": 1, "text": "in the thread"})]
 
 
 def test_a_thread_whose_beginning_is_gone_is_answered_where_it_can_be() -> None:
@@ -255,10 +255,10 @@ def test_a_thread_whose_beginning_is_gone_is_answered_where_it_can_be() -> None:
     me.answer(ask, [said(1), said(5, reply_to=1), said(6, reply_to=5)], ThreadShown(1, "main", 2))
     me.hear(Expired("main", [1]))
     submit(me.screen, "to what is left")
-    assert me.wanted(Post) == [Post("reply", {"id": 5, "text": "to what is left"})]
+    assert me.wanted(PostMessage) == [PostMessage("reply", {"id": 5, "text": "to what is left"})]
     me.hear(said(5, seq=9, deleted=True), Expired("main", [6]))
     assert me.hint == "nothing is left here to answer · Esc"
-    assert not submit(me.screen, "to nobody") and not me.wanted(Post)
+    assert not submit(me.screen, "to nobody") and not me.wanted(PostMessage)
     assert "nothing is left in this thread" in me.text("bar")
 
 

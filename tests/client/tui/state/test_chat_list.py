@@ -1,0 +1,70 @@
+from chat_client.tui.state.chat_list import LOADED_MAX, ChatList
+from tests.client.people import said
+
+
+def chats(*names: str) -> ChatList:
+    chats = ChatList()
+    for name in names:
+        chats.chat(name)
+    return chats
+
+
+def test_main_comes_first_then_private_chats_then_those_of_two() -> None:
+    assert list(chats("@Zoe", "#b", "@bob", "#A").by_name) == ["main", "#A", "#b", "@bob", "@Zoe"]
+
+
+def test_the_chat_before_is_remembered() -> None:
+    one = chats("#team", "@bob")
+    one.switch_to("#team")
+    one.switch_to("@bob")
+    assert (one.open_name, one.previous_name, one.open.name) == ("@bob", "#team", "@bob")
+    assert one.addressee == "bob"
+
+
+def test_main_takes_the_place_of_a_chat_that_is_gone() -> None:
+    one = chats("#team", "@bob")
+    one.switch_to("#team")
+    assert one.remove("#team") and one.open_name == "main"
+    one = chats("#team", "@bob")
+    one.switch_to("#team")
+    one.switch_to("@bob")
+    assert not one.remove("#team") and one.previous_name == "main" and one.open_name == "@bob"
+
+
+def test_what_is_unread_comes_in_turn_mentions_first_and_muted_chats_last() -> None:
+    one = chats("#a", "#b", "#c", "@bob")
+    for name in ("#a", "#b", "#c", "@bob"):
+        one.chat(name).unread, one.chat(name).newest = 1, 5
+    one.chat("#b").mentions.add(5)
+    one.chat("#a").muted = True
+    assert one.next_unread() is one.chat("#b")
+    shown = []
+    for _ in range(3):
+        chat = one.next_unread()
+        assert chat is not None
+        one.switch_to(chat.name)
+        shown.append(chat.name)
+    assert shown == ["@bob", "#c", "#a"]
+    one.chat("#c").newest = 6
+    assert one.next_unread() is one.chat("#c"), "something new was said there"
+
+
+def test_nothing_is_unread_but_in_the_open_chat() -> None:
+    one = chats("#a")
+    one.open.unread = 3
+    assert one.next_unread() is None
+
+
+def test_only_the_chats_that_were_open_last_keep_their_messages() -> None:
+    names = [f"#{number}" for number in range(LOADED_MAX + 2)]
+    one = chats(*names)
+    for name in names:
+        one.switch_to(name)
+        one.open.feed.restart([said(1, chat=name)])
+        one.open.loaded = True
+    kept = [name for name in names if one.chat(name).loaded]
+    assert kept == names[-LOADED_MAX:]
+    assert [name for name in names if one.chat(name).feed.messages] == kept
+    one.chat(names[2]).feed.add_refused("k", "mine", said(1).at, "no", None)
+    one.switch_to("main")
+    assert one.chat(names[2]).loaded, "nobody else has what was refused in it"

@@ -1,0 +1,41 @@
+import pytest
+
+from chat_client.tui.state.dialogs import Dialogs, Finder, KeysPage, Question, find
+
+NAMES, USERS = ("main", "#team", "#tea", "@bob"), ("bob", "dora", "Theo")
+
+
+@pytest.mark.parametrize(
+    "part, found",
+    [
+        ("", ["main", "#team", "#tea", "@bob", "@dora", "@Theo"]),
+        ("te", ["#team", "#tea"]),
+        ("t", ["#team", "#tea", "@Theo"]),
+        ("o", ["@bob", "@dora", "@Theo"]),
+        ("DO", ["@dora"]),
+        ("eo", ["@Theo"]),
+        ("#", ["#team", "#tea"]),
+        ("@", ["@bob", "@dora", "@Theo"]),
+        ("@t", ["@Theo"]),
+        ("#a", ["#team", "#tea"]),
+        ("zzz", []),
+    ],
+)
+def test_chats_and_people_are_found_by_a_part_of_their_names(part: str, found: list[str]) -> None:
+    assert find(NAMES, USERS, part) == found
+
+
+def test_what_begins_with_the_part_comes_first() -> None:
+    assert find(("#atom", "#mat", "#tom"), (), "tom") == ["#tom", "#atom"]
+
+
+@pytest.mark.parametrize(
+    "field, dialog", [("question", Question("?", "leave")), ("finder", Finder()), ("keys_page", KeysPage())]
+)
+def test_any_of_them_has_the_keys_until_it_is_closed(field: str, dialog: object) -> None:
+    dialogs = Dialogs()
+    assert not dialogs.is_open
+    setattr(dialogs, field, dialog)
+    assert dialogs.is_open
+    dialogs.close()
+    assert not dialogs.is_open and getattr(dialogs, field) is None

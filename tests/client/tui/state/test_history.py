@@ -1,0 +1,173 @@
+from chat_client.sdk.errors import Disconnected, Refused
+from chat_client.tui.state import navigation
+from chat_client.tui.state.effects import Ask
+from chat_client.tui.state.feed import ITEMS_MAX
+from chat_client.tui.state.replies import take_answer, take_refusal
+from chat_client.tui.state.requests import HistoryRequest
+from chat_client.tui.state.terminal_events import tick
+from chat_server.protocol.messages import MessagesShown
+from chat_server.protocol.rooms import (
+    ChatInfo,
+)
+from tests.client.people import Me, said
+
+
+def ready() -> Me:
+    me = Me()
+    me.load(*(said(id) for id in range(101, 201)), more=True)
+    me.wanted()
+    return me
+
+
+def ids(me: Me) -> list[int]:
+    return list(me.screen.feed.messages)
+
+
+def test_older_pages_are_asked_for_once_as_one_scrolls() -> None:
+    me = ready()
+    navigation.scroll(me.screen, 60)
+    navigation.scroll(me.screen, 5)
+    (ask,) = me.asked("history")
+    assert ask.arguments == {"chat": "main", "limit": 100, "before": 101}
+    me.answer(ask, [], MessagesShown("main", 0))
+    navigation.scroll(me.screen, 50)
+    assert not me.asked("history") and me.screen.feed.at_start
+
+
+def test_the_first_unread_message_that_is_not_kept() -> None:
+    me = Me(ChatInfo("main", 400, 600, muted=False))
+    me.load(*(said(id) for id in range(901, 1001)), more=True)
+    navigation.show_first_unread(me.screen)
+    (ask,) = me.asked("history")
+    assert ask.arguments["around"] == 401
+    me.answer(ask, [said(id) for id in range(350, 451)], MessagesShown("main", 101))
+    assert any("new from here" in row for row in me.rows())
+    navigation.escape(me.screen)
+    navigation.escape(me.screen)
+    (ask,) = me.asked("history")
+    assert "around" not in ask.arguments
+
+
+def test_what_is_said_while_the_page_is_on_its_way_is_not_lost() -> None:
+    me = Me()
+    me.hear(said(3, "live"))
+    me.load(said(1), said(2))
+    (ask,) = me.asked("history")
+    assert ask.arguments == {"chat": "main", "limit": 100, "after": 2}
+
+
+def test_what_comes_before_its_page_comes_once() -> None:
+    me = Me()
+    me.load(said(1))
+    me.hear(said(2, "once"), said(2, "once"))
+    assert me.text().count("once") == 1
+
+
+def test_a_page_that_did_not_come_may_be_asked_for_again() -> None:
+    me = Me()
+    (ask,) = me.asked("history")
+    take_refusal(me.screen, ask.why, Disconnected("gone"), me.now)
+    me.connect()
+    assert me.asked("history")
+
+
+def test_an_answer_for_a_chat_that_is_gone_changes_nothing() -> None:
+    me = ready()
+    take_answer(
+        me.screen,
+        HistoryRequest("#gone", "before", 5),
+        "history",
+        [said(4, chat="#gone")],
+        MessagesShown("#gone", 1),
+        me.now,
+    )
+    assert "#gone" not in me.screen.chats.by_name
+    assert me.wanted(Ask) == []
+
+
+def test_more_unread_than_a_page_are_read_from_the_first_one_on() -> None:
+    me = Me(ChatInfo("main", 50, 600, muted=False))
+    (ask,) = me.asked("history")
+    assert ask.arguments == {"chat": "main", "limit": 100, "around": 51}
+    me.answer(ask, [said(id) for id in range(51, 151)], MessagesShown("main", 100))
+    assert "text 51" in me.text() and "text 150" not in me.text()
+    assert "around" not in str(me.asked("history"))
+
+
+def test_a_page_that_continues_another_stretch_is_not_taken() -> None:
+    me = ready()
+    navigation.scroll(me.screen, 90)
+    (older,) = me.asked("history")
+    navigation.open_in_place(me.screen, said(50))
+    (around,) = me.asked("history")
+    me.answer(around, [said(id) for id in range(45, 56)], MessagesShown("main", 11))
+    me.answer(older, [said(id) for id in range(90, 101)], MessagesShown("main", 11))
+    assert ids(me) == list(range(45, 56)), "there would be a gap"
+
+
+def test_both_sides_go_on_until_there_is_nothing_more() -> None:
+    me = ready()
+    navigation.open_in_place(me.screen, said(50))
+    (around,) = me.asked("history")
+    me.answer(around, [said(id) for id in range(45, 56)], MessagesShown("main", 11))
+    assert me.screen.feed.selected == 50 and not me.screen.feed.at_end and not me.screen.feed.at_start
+    navigation.scroll(me.screen, -1)
+    before, after = sorted(me.asked("history"), key=lambda ask: "after" in ask.arguments)
+    assert (before.arguments["before"], after.arguments["after"]) == (45, 55)
+    me.answer(before, [said(id) for id in range(1, 45)], MessagesShown("main", 44))
+    me.answer(after, [said(id) for id in range(56, 150)], MessagesShown("main", 94, more="/history …"))
+    assert sorted(ids(me)) == list(range(1, 150))
+    assert me.screen.feed.at_start and not me.screen.feed.at_end
+    navigation.scroll(me.screen, -200)
+    (after,) = me.asked("history")
+    me.answer(after, [said(id) for id in range(150, 201)], MessagesShown("main", 51))
+    assert me.screen.feed.at_end and sorted(ids(me)) == list(range(1, 201))
+
+
+def test_a_page_that_the_server_refuses_is_not_asked_for_again() -> None:
+    me = Me()
+    (ask,) = me.asked("history")
+    take_refusal(me.screen, ask.why, Refused("unknown_chat", "there is no such chat"), me.now)
+    assert "nothing was said here yet" in me.text()
+    navigation.scroll(me.screen, 5)
+    me.now += 1
+    tick(me.screen, me.now)
+    assert not me.asked("history")
+
+
+def test_a_chat_whose_unread_messages_fit_is_shown_from_the_first_one_on() -> None:
+    me = Me(ChatInfo("main", 150, 50, muted=False))
+    (ask,) = me.asked("history")
+    assert ask.arguments == {"chat": "main", "limit": 100}
+    me.answer(ask, [said(id) for id in range(101, 201)], MessagesShown("main", 100, more="/history …"))
+    assert "text 151" in me.text() and "text 200" not in me.text() and not me.asked("history")
+
+
+def test_pages_are_bounded_and_what_is_dropped_leaves_no_gap() -> None:
+    me = Me()
+    me.load(*(said(id) for id in range(4901, 5001)), more=True)
+    for first in range(4801, 4801 - 100 * 25, -100):
+        navigation.scroll(me.screen, 200)
+        (ask,) = me.asked("history")
+        me.answer(ask, [said(id) for id in range(first, first + 100)], MessagesShown("main", 100, more="/history …"))
+    feed = me.screen.feed
+    assert len(feed.items) <= ITEMS_MAX and not feed.at_end and not feed.at_start
+    assert sorted(ids(me)) == list(range(2401, 2401 + len(feed.items)))
+    navigation.escape(me.screen)
+    (ask,) = me.asked("history")
+    assert ask.arguments == {"chat": "main", "limit": 100}, "the end is the server's again"
+
+
+def test_a_page_of_the_side_that_has_moved_on_meanwhile_is_not_taken() -> None:
+    me = ready()
+    navigation.open_in_place(me.screen, said(50))
+    (around,) = me.asked("history")
+    me.answer(around, [said(id) for id in range(45, 56)], MessagesShown("main", 11))
+    navigation.scroll(me.screen, -1)
+    before, after = sorted(me.asked("history"), key=lambda ask: "after" in ask.arguments)
+    navigation.open_in_place(me.screen, said(20))
+    (around,) = me.asked("history")
+    me.answer(around, [said(id) for id in range(15, 26)], MessagesShown("main", 11))
+    me.answer(after, [said(id) for id in range(56, 90)], MessagesShown("main", 34, more="/history …"))
+    me.answer(before, [said(id) for id in range(1, 45)], MessagesShown("main", 44))
+    assert ids(me) == list(range(15, 26)), "there would be a gap"

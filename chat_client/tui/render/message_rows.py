@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import tzinfo
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +21,7 @@ from chat_server.protocol.messages import File, Message
 GROUP_SECONDS_MAX = 300  # within which messages of one person stand together
 NAMES_MAX = 3  # by name in a reaction; more are counted
 TEXT_ROWS_MAX = 400  # of one message
+REMEMBERED_MAX = 1000  # items whose rows are remembered
 
 _MARKS = re.compile(r"(?P<link>https?://[^\s<>\"]+)|(?P<code>`[^`\n]+`)|(?<![\w@])(?P<at>@[\w.-]*\w)")
 _NOTE_SIGNS = {"info": "·", "done": "✓", "error": "✗"}
@@ -43,8 +43,9 @@ class RowContext(Struct, frozen=True):
         return 8 if self.width < 66 else 11 if self.width < 90 else 14
 
 
-# The rows of each item as they were laid out last, with all that they depend on. Items do not change.
-_laid_out: WeakKeyDictionary[Item, tuple[Any, list[Row]]] = WeakKeyDictionary()
+# The rows of each item as they were laid out last, with all that they depend on, by the identity of the item: items do
+# not change. Each item is kept with them, so that no other one gets its identity.
+_laid_out: dict[int, tuple[Item, Any, list[Row]]] = {}
 
 
 def rows_of(item: Item, before: Item | None, context: RowContext) -> list[Row]:
@@ -53,11 +54,13 @@ def rows_of(item: Item, before: Item | None, context: RowContext) -> list[Row]:
     selected = isinstance(item, MessageItem) and item.message.id == context.selected
     depends = (before and (before.at, _author(before), before.place), context.width, quote, selected, context.me,
                context.zone, _is_first_new(item, context), context.labels)  # fmt: skip
-    known = _laid_out.get(item)
-    if known is not None and known[0] == depends:
-        return known[1]
+    known = _laid_out.get(id(item))
+    if known is not None and known[1] == depends:
+        return known[2]
+    if len(_laid_out) >= REMEMBERED_MAX:
+        _laid_out.clear()
     rows = list(_rows(item, before, quote, context))
-    _laid_out[item] = (depends, rows)
+    _laid_out[id(item)] = (item, depends, rows)
     return rows
 
 

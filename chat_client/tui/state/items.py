@@ -13,7 +13,7 @@ Place = tuple[int, int]  # a message's id; the order of what stands behind it
 NoteKind = Literal["info", "done", "error"]
 
 
-class Item(Struct, frozen=True, eq=False, weakref=True):
+class Item(Struct, frozen=True, eq=False):
     """`at` is a time as the protocol writes it."""
 
     place: Place

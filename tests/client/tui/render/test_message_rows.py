@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_client.common.cells import row_width
-from chat_client.tui.render.message_rows import RowContext, rows_of
+from chat_client.tui.render.message_rows import REMEMBERED_MAX, RowContext, _laid_out, rows_of
 from chat_client.tui.render.row import Row
 from chat_client.tui.state.items import Item, MessageItem, NoteItem, UnsentItem
 from chat_server.protocol.messages import File, Message
@@ -113,3 +113,9 @@ def test_an_item_of_an_answer_goes_on_further_in() -> None:
     note = NoteItem(place=(1, 1), at=at(1), kind="done", text="2 online\n  online: " + "somebody, " * 5)
     rows = text(rows_of(note, note, context(50)))
     assert [len(row) - len(row.lstrip(" ✓")) for row in rows] == [7, 9, 11]
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    for id in range(1, 2 * REMEMBERED_MAX):
+        rows_of(MessageItem(place=(id, 0), at=at(id), message=said(id)), None, context())
+        assert len(_laid_out) <= REMEMBERED_MAX

@@ -13,7 +13,7 @@ from msgspec import structs
 from chat_client.plain.front_end import Plain
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept
-from chat_client.tui.state.effects import Attention
+from chat_client.tui.state.effects import Ring
 from chat_client.tui.state.incoming import handle
 from chat_client.tui.state.items import NoteItem
 from chat_client.tui.state.replies import take_answer, take_refusal
@@ -179,6 +179,6 @@ def test_both_ring_for_the_same(heard: list[Any]) -> None:
     for event in events:
         both.me.screen.elapsed += 10
         handle(both.me.screen, event, START)
-        rings += [effect.body for effect in both.me.wanted(Attention)]
+        rings += [effect.body for effect in both.me.wanted(Ring)]
     asyncio.run(both.plain._show_all())
     assert rings == both.rings

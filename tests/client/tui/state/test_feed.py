@@ -1,5 +1,5 @@
 from chat_client.tui.state.feed import ITEMS_MAX, MOVES_MAX, Anchor, Feed, Reveal, Scroll
-from chat_client.tui.state.items import MessageItem, NoteItem
+from chat_client.tui.state.items import MessageItem, NoteItem, UnsentItem
 from tests.client.people import at, said
 
 
@@ -167,3 +167,11 @@ def test_the_next_page_is_needed_as_one_comes_near_to_a_side() -> None:
     assert not one.is_near_start and not one.is_near_end
     one.settle(Anchor((30, 0)))
     assert one.is_near_start
+
+
+def test_messages_on_their_way_stand_at_the_end_where_the_end_is_kept() -> None:
+    one = feed(3)
+    unsent = one.unsent["k"] = UnsentItem(place=(1 << 62, 0), at=at(9), key="k", text="hello", state="waiting")
+    assert one.entries == [*one.items, unsent]
+    one.at_end = False
+    assert one.entries == one.items

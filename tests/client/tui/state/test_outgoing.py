@@ -110,7 +110,7 @@ def test_a_file_that_is_sent_out_of_sight_is_told() -> None:
     me.load()
     upload = Upload(3, 2, 9, at(9), File(7, "a.png", 2, "x"))
     me.hear(Outgoing("k", "send_file", {"target": "@bob", "name": "a.png"}, START, "sent", reply=upload))
-    assert "a.png is sent to @bob" in me.text("bar")
+    assert "sent #9: a.png" in me.text("bar")
 
 
 def test_what_answers_in_a_thread_stands_in_it() -> None:

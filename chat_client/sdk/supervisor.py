@@ -109,6 +109,7 @@ class Supervisor:
                 attempt = 0
             if self._refuses_entry(error):
                 self.entered.set_exception(self._all_failures(error))
+                self.entered.exception()  # nobody asks where the program is being ended
                 self._events.end()
                 return
             if self._final is not None:

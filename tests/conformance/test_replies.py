@@ -78,6 +78,15 @@ async def test_a_reply_names_its_command(chat: Chat) -> None:
     assert (await client.next())["code"] == "not_a_command"
 
 
+async def test_those_in_flight_are_answered_each_by_its_own(chat: Chat) -> None:
+    client = await chat.json()
+    asked = [{"cmd": verb, **fields, "label": f"{number}-{verb}"} for number in range(20) for verb, fields in (
+        ("send_all", {"text": "hi"}), ("read", {"chat": "main", "id": 1}), ("mute", {"chat": "main"}), ("away", {}),
+    )]  # fmt: skip
+    replies = await client.pipeline(asked)
+    assert [(line["re"], line["label"]) for line in replies] == [(each["cmd"], each["label"]) for each in asked]
+
+
 async def test_commands_before_and_after_a_sign_in_keep_their_order(chat: Chat) -> None:
     client, name = await chat.json_stranger(), unique("alice")
     await client.send("/send_all a", f"/sign_in {name} secret", "/send_all b", "/sign_out", "/send_all c", "/ping")

@@ -166,8 +166,7 @@ class Preparer:
 
     @preparation(SendFile)
     async def send_file(self, asker: Asker, command: SendFile) -> Prepared:
-        self._transfers.holders.add(asker.session)
-        return Prepared(OpenUpload(command, asker.session))
+        return Prepared(OpenUpload(command, self._transfers.lease(asker.session)))
 
     @preparation(Chunk)
     async def chunk(self, asker: Asker, command: Chunk) -> Prepared | Upload:

@@ -21,7 +21,7 @@ from chat_server.frontend.listener import listen, renew, tls_context
 from chat_server.frontend.rate_limits import Allowances
 from chat_server.frontend.session import Session
 from chat_server.frontend.transport import Transport
-from chat_server.node import Node
+from chat_server.node import open_alone
 from chat_server.protocol.times import duration
 from chat_server.runtime import Runtime
 from chat_server.settings import Settings
@@ -54,7 +54,7 @@ class Server:
         self._plain = [] if settings.port is None else listen(settings.host, settings.port)
         self._tls = [] if settings.tls_port is None else listen(settings.host, settings.tls_port)
         self._tls_context = _tls_context(settings)
-        self.node = Node(settings, runtime, directory.path)
+        self.node = open_alone(settings, runtime, directory.path)
         self._settings = settings
         self._runtime = runtime
         self._directory = directory
@@ -77,6 +77,7 @@ class Server:
 
     async def run(self, started: Callable[[str], None]) -> None:
         """Listen until a signal comes or the disk fails; `started` is given the start lines. Raises StartError."""
+        await self.node.start()
         loop = asyncio.get_running_loop()
         acceptor = Acceptor(self._open, self._connections_max, self._settings.connections_per_address)
         for sock in self._plain:

@@ -92,7 +92,7 @@ class Transfers:
         self._submit = submit
         # Called with an error after which nothing may be acknowledged any more.
         self.failed: Callable[[Exception], None] = lambda error: None
-        self.holders: set[int] = set()  # the sessions that asked for an upload
+        self._leases: dict[int, str] = {}  # of the sessions that asked for an upload
         self._sweeping: Task[None] | None = None
         # `turn(user)` waits until the next piece of a file may be taken in or read for this user.
         self.turn = Turns(runtime, PIECES_PER_SECOND_MAX).wait
@@ -103,11 +103,15 @@ class Transfers:
         """How much of the upload is there. A connection that wrote to it before has finished, and writes no more."""
         return Upload(upload.upload, await self.reader.run(lambda db: self.blobs.received(upload.upload, upload.size)))
 
+    def lease(self, session: int) -> str:
+        """The lease under which the session holds the uploads that it opens."""
+        return self._leases.setdefault(session, self._runtime.token_hex(8))
+
     def left(self, session: int) -> None:
         """The session's user is gone from it."""
-        if session in self.holders:
-            self.holders.remove(session)
-            self._submit(LeaveUploads(session))
+        lease = self._leases.pop(session, None)
+        if lease is not None:
+            self._submit(LeaveUploads(lease))
 
     async def chunk(self, user_id: int, session: int, command: Chunk) -> Upload | CompleteUpload:
         """Take in the next bytes. With the last ones the file is on disk, and its completion has to be logged.
@@ -116,7 +120,7 @@ class Transfers:
         """
         await self.turn(user_id)
         try:
-            return await self.reader.serve(user_id, self._take, user_id, session, command)
+            return await self.reader.serve(user_id, self._take, user_id, self._leases.get(session), command)
         except OSError as error:
             log.error("upload %d of user %d: %s", command.upload, user_id, error)
             if error.errno == errno.EIO:
@@ -126,9 +130,9 @@ class Transfers:
                 f"the server's disk does not take this ({error.strerror}); the same /send_file says what is there"
             ) from None
 
-    def _take(self, db: Database, user_id: int, session: int, command: Chunk) -> Upload | CompleteUpload:
+    def _take(self, db: Database, user_id: int, lease: str | None, command: Chunk) -> Upload | CompleteUpload:
         view = View(db, user_id, *self._time.now(), self._limits, {})
-        upload = check_chunk(view, session, command)
+        upload = check_chunk(view, lease, command)
         left = upload.size - self.blobs.received(upload.id, upload.size)
         if len(command.base64) > left:
             raise Refusal(

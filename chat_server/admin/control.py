@@ -22,7 +22,7 @@ from chat_server.delivery.outbox import Outbox
 from chat_server.errors import UNREADABLE, Refusal, StartError
 from chat_server.frontend.acceptor import Acceptor
 from chat_server.log.entries import MACHINE
-from chat_server.node import Node, Page
+from chat_server.node import Node
 from chat_server.protocol.base import Reply, Spec
 from chat_server.protocol.connection import Help, HelpText
 from chat_server.protocol.control import Backup
@@ -30,6 +30,7 @@ from chat_server.protocol.help import help_text
 from chat_server.protocol.lines import decode
 from chat_server.protocol.parse import parse
 from chat_server.protocol.table import CONTROL, TABLE
+from chat_server.readings import Page
 from chat_server.rules.executor import Outcome
 from chat_server.rules.registry import RULES
 from chat_server.store.database import DISK_ERRORS, LOCKED

@@ -14,38 +14,39 @@ from chat_server.chat_time import ChatTime, Now
 from chat_server.disk_space import SPARE
 from chat_server.errors import Refusal, StartError
 from chat_server.log.entries import MACHINE, Batch, Entry, Erase, Limits
-from chat_server.node import Page, when_unlocked
 from chat_server.protocol.base import Reply
 from chat_server.protocol.times import iso
+from chat_server.readings import Page
 from chat_server.rules import Executor, read
 from chat_server.rules.context import View
-from chat_server.runtime import Clock
+from chat_server.runtime import Runtime
 from chat_server.store.data_directory import DataDirectory, refuse_lost_database
 from chat_server.store.database import DISK_ERRORS, FILE, Database, NoRoom, open_unchanged, open_writer
 from chat_server.store.state import State, load
+from chat_server.writer import when_unlocked
 
 # How long a command waits for another program that keeps the database locked.
 LOCKED_SECONDS_MAX = 5.0
 
 
 class Offline:
-    def __init__(self, clock: Clock, directory: DataDirectory) -> None:
+    def __init__(self, runtime: Runtime, directory: DataDirectory) -> None:
         """Raises StartError."""
         refuse_lost_database(directory.path)
         if not (directory.path / FILE).exists():
             raise StartError(f"there is no chat in {directory.path}; name its directory with --data")
-        self._clock = clock
+        self._runtime = runtime
         self._path = directory.path
         self._db: Database | None = None
         self._executor: Executor | None = None
 
     def now(self) -> str:
-        return iso(self._clock.now_ms())
+        return iso(self._runtime.now_ms())
 
     async def order(self, command: Any) -> Reply:
         """Raises Refusal, and StartError if the disk fails."""
         if self._executor is None:
-            self._executor = Executor(when_unlocked(lambda: open_writer(self._path), LOCKED_SECONDS_MAX))
+            self._executor = Executor(when_unlocked(self._runtime, lambda: open_writer(self._path), LOCKED_SECONDS_MAX))
         self._limits_of(self._executor.state)
         try:
             result = self._execute(self._executor, command)
@@ -73,9 +74,11 @@ class Offline:
 
     def _execute(self, executor: Executor, command: Any) -> Any:
         state = executor.state
-        batch = Batch(state.applied + 1, *self._now(state), [Entry(command, MACHINE)])
+        assert state.history is not None
+        entries = [Entry(command, MACHINE)]
+        batch = Batch(state.history, "", 0, state.applied + 1, *self._now(state), entries)
         try:
-            executed = when_unlocked(lambda: executor.execute(batch), LOCKED_SECONDS_MAX)
+            executed = when_unlocked(self._runtime, lambda: executor.execute(batch), LOCKED_SECONDS_MAX)
         except NoRoom:
             (self._path / SPARE).unlink(missing_ok=True)
             executed = executor.execute(batch)
@@ -96,7 +99,7 @@ class Offline:
                 return
 
     def _now(self, state: State) -> Now:
-        return ChatTime(self._clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms).now()
+        return ChatTime(self._runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms).now()
 
     def _limits_of(self, state: State) -> Limits:
         if state.limits is None:

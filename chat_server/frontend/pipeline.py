@@ -22,7 +22,6 @@ from chat_server.frontend.intake import Intake
 from chat_server.frontend.port import Port
 from chat_server.frontend.rate_limits import CommandRate
 from chat_server.log.entries import Logged, Seen, Told
-from chat_server.node import Page
 from chat_server.prepare import PREPARATIONS, Prepared
 from chat_server.protocol.accounts import SignIn
 from chat_server.protocol.arguments import Target
@@ -32,6 +31,7 @@ from chat_server.protocol.lines import UnendedLine, decode
 from chat_server.protocol.messages import Changed, Sent, Talk
 from chat_server.protocol.parse import Parsed, parse
 from chat_server.protocol.table import TABLE
+from chat_server.readings import Page
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.executor import Outcome
 from chat_server.rules.moderation import Barred

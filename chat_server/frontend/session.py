@@ -15,11 +15,12 @@ from chat_server.frontend.pipeline import Pipeline
 from chat_server.frontend.rate_limits import Allowances, CommandRate
 from chat_server.frontend.transport import READ_BYTES_MAX, Transport
 from chat_server.log.entries import EndTokens, Logged
-from chat_server.node import Node, Reading
+from chat_server.node import Node
 from chat_server.prepare import Asker
 from chat_server.protocol.accounts import SignOut
 from chat_server.protocol.connection import SessionInfo
 from chat_server.protocol.times import iso
+from chat_server.readings import Reading
 from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import Entered, Opened
 from chat_server.runtime import Runtime, Task, Timer

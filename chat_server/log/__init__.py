@@ -18,5 +18,11 @@ class Log(Protocol):
     async def next_batch(self) -> Batch | None:
         """The next batch to execute, after the last one was; None once the log is closed and empty."""
 
+    def amend(self, batch: Batch, entries: list[Entry]) -> Batch | None:
+        """The batch with these entries instead, or ordered no more if there are none; None where it stands.
+
+        It stands as soon as others may have it. MUST be asked about the newest batch alone.
+        """
+
     def close(self) -> None:
         """Take no more entries; those that are in line are still given out."""

@@ -17,7 +17,7 @@ from chat_server.protocol.files import SendFile
 from chat_server.protocol.names import Name
 from chat_server.protocol.table import CONTROL, TABLE
 
-VERSION = 2
+VERSION = 3
 # Who asks, where it is the machine itself and no user: over the control socket. It may do what operators may.
 MACHINE = -1
 
@@ -66,13 +66,9 @@ class Internal(Struct, frozen=True, tag_field="cmd"):
 
 
 class Configure(Internal, frozen=True, tag="configure"):
-    """The limits from here on, and whom the settings name as operators.
-
-    `history` becomes the random id of the database if it has none yet.
-    """
+    """The limits from here on, and whom the settings name as operators."""
 
     limits: Limits
-    history: str
     operators: list[Name] = []
 
 
@@ -148,10 +144,10 @@ class Ask(Internal, frozen=True, tag="ask"):
 
 
 class OpenUpload(Internal, frozen=True, tag="open_upload"):
-    """`session` holds the upload from then on: its chunks come from there."""
+    """Whoever has this lease on the node of the batch holds the upload from then on: its chunks come from there."""
 
     asked: SendFile
-    session: int
+    lease: str
 
     @property
     def adds(self) -> bool:
@@ -171,9 +167,16 @@ class CompleteUpload(Internal, frozen=True, tag="complete_upload"):
 
 
 class LeaveUploads(Internal, frozen=True, tag="leave_uploads"):
-    """The connection of this session is gone, or (None) every one: its uploads wait for their users a while."""
+    """The holder of this lease is gone: its uploads wait a while for their users.
 
-    session: int | None
+    None is for all leases of the node of the batch, which has been started anew.
+    """
+
+    lease: str | None
+
+
+class Declined(Internal, frozen=True, tag="declined"):
+    """A command that its node had no room for, in whose place this was ordered: it is refused everywhere."""
 
 
 class Swept(Internal, frozen=True, tag="swept"):
@@ -251,26 +254,56 @@ class Entry(Struct, frozen=True):
     """One command in the log.
 
     `origin` is None where nobody waits for a reply. `address` is what the sender's address counts as
-    (`addresses.network_of`), "" for the machine itself. `cramped` says that the disk of the node that took the command
-    had no room for anything new.
+    (`addresses.network_of`), "" for the machine itself. `has_room` tells of the disk of the node that took the command:
+    without it rules add nothing.
     """
 
     command: Logged
     user_id: int = 0
     origin: Origin | None = None
     address: str = ""
-    cramped: bool = False
+    has_room: bool = True
 
 
 class Batch(Struct, frozen=True):
-    """What one turn took. `number` counts the batches of the log from 1.
+    """Entries that one node took in one turn, and their place in the log.
 
-    `at_ms` is the wall clock and may be before the last batch's; `elapsed_ms` never is: see `chat_time`.
+    `history` is the random id of the chat whose log it is; `number` counts its batches from 1. `at_ms` is the wall
+    clock and may be before the last batch's; `elapsed_ms` never is: see `chat_time`.
     """
 
+    history: str
+    node: str
+    incarnation: int
     number: int
     at_ms: int
     elapsed_ms: int
     entries: list[Entry]
-    node: str = ""
     version: int = VERSION
+
+
+class WrongBatch(Exception):
+    """A batch that MUST NOT be executed on this database; the message is for whoever runs the server."""
+
+
+def is_next(batch: Batch, history: str | None, applied: int) -> bool:
+    """Whether a database may execute the batch; False where it has done so, since a log may repeat. Raises WrongBatch.
+
+    `history` and `applied` are those of the database: None and 0 for a new one.
+    """
+    if batch.version != VERSION:
+        raise WrongBatch(
+            f"batch {batch.number} of the log, from node {batch.node}, has version {batch.version}, and this program"
+            f" knows version {VERSION} alone: all nodes must run the same chat-server"
+        )
+    if history is not None and batch.history != history:
+        raise WrongBatch(
+            f"batch {batch.number} of the log is of the chat {batch.history}, and the database is of the chat"
+            f" {history}: the one that belongs to the log must be put in its place"
+        )
+    if batch.number > applied + 1:
+        raise WrongBatch(
+            f"the log goes on with batch {batch.number}, and the database has executed those up to {applied}: what is"
+            " between them is missing"
+        )
+    return batch.number == applied + 1

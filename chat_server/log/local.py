@@ -4,11 +4,13 @@ What makes it durable is the transaction that executes it; there is no second fi
 way to the disk the next one gathers, so the busier the server, the more messages share an fsync.
 """
 
-import asyncio
 from collections import deque
 
+from msgspec.structs import replace
+
 from chat_server.chat_time import ChatTime
-from chat_server.log.entries import Batch, Entry
+from chat_server.log.entries import Batch, Entry, Identity
+from chat_server.runtime import Runtime
 
 # Of one batch. Bounds how long a turn takes, and what is written to one connection at once.
 ENTRIES_MAX = 1000
@@ -16,12 +18,14 @@ TEXT_CHARS_MAX = 49_152
 
 
 class LocalLog:
-    def __init__(self, time: ChatTime, *, applied: int) -> None:
+    def __init__(self, runtime: Runtime, time: ChatTime, identity: Identity, *, history: str, applied: int) -> None:
         """`applied` is the number of the last batch that the store has executed."""
+        self._runtime = runtime
         self._time = time
+        self._begins = (history, *identity)
         self._number = applied
         self._waiting: deque[Entry] = deque()
-        self._wake = asyncio.Event()
+        self._wake = runtime.event()
         self._closed = False
 
     def submit(self, entry: Entry) -> None:
@@ -31,14 +35,14 @@ class LocalLog:
 
     async def next_batch(self) -> Batch | None:
         # While the last batch was delivered, more came in: one look at the sockets makes this one larger.
-        await asyncio.sleep(0)
+        await self._runtime.sleep(0)
         while not self._waiting:
             if self._closed:
                 return None
             self._wake.clear()
             await self._wake.wait()
         self._number += 1
-        return Batch(self._number, *self._time.now(), self._take())
+        return Batch(*self._begins, self._number, *self._time.now(), self._take())
 
     def _take(self) -> list[Entry]:
         entries: list[Entry] = []
@@ -48,6 +52,12 @@ class LocalLog:
             entries.append(entry)
             chars += len(getattr(entry.command, "text", None) or "")
         return entries
+
+    def amend(self, batch: Batch, entries: list[Entry]) -> Batch | None:
+        # It is durable once its commit is, and that has not come about.
+        assert batch.number in (self._number, self._number + 1)
+        self._number = batch.number if entries else batch.number - 1
+        return replace(batch, entries=entries)
 
     def close(self) -> None:
         self._closed = True

@@ -67,7 +67,7 @@ class Welcome(msgspec.Struct, frozen=True):
 
 @rule(Configure)
 def configure(context: Context, command: Configure) -> None:
-    state.configure(context.db, context.state, msgspec.json.encode(command.limits).decode(), command.history)
+    state.configure(context.db, context.state, msgspec.json.encode(command.limits).decode())
     operators.configure(context.db, [(name.name, name.folded) for name in command.operators])
 
 
@@ -112,7 +112,7 @@ def end_old_tokens(context: Context, limit: int) -> None:
 
 def _register(context: Context, command: Enter) -> int:
     name = command.name
-    if context.cramped:
+    if not context.has_room:
         raise no_room()
     refuse_registration(context, name, context.address, command.code)
     if command.password_given and command.new_hash is None:

@@ -21,8 +21,10 @@ from chat_server.store.state import State
 class Context:
     """What the rules of a batch are handed, one entry after the other (`take`)."""
 
-    def __init__(self, db: Database, state: State, limits: Limits | None) -> None:
+    def __init__(self, db: Database, state: State, limits: Limits | None, node: str) -> None:
+        """`node` is the one that the batch came from."""
         self.db = db
+        self.node = node
         self.state = state
         self.at_ms = state.at_ms
         self.elapsed_ms = state.elapsed_ms
@@ -35,7 +37,7 @@ class Context:
     def take(self, entry: Entry) -> None:
         self.user_id = entry.user_id
         self.address = entry.address
-        self.cramped = entry.cramped
+        self.has_room = entry.has_room
         self.pushes: list[Push] = []
         self.moves: list[Move] = []
         self.endings: list[Ending] = []

@@ -13,14 +13,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import Batch, Configure, Entry, Limits
+from chat_server.log.entries import Batch, Configure, Entry, Limits, is_next
 from chat_server.protocol.base import Event, Reply
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Ending, Move, Push, Result, Stale, Then
 from chat_server.rules.registry import READINGS, RULES
 from chat_server.rules.search import keep_up
 from chat_server.store import erasures, retention, state
-from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database, NoRoom
+from chat_server.store.database import DISK_ERRORS, UNOPENED, Database, NoRoom, is_of_this_machine
 
 log = logging.getLogger("chat.rules")
 
@@ -69,18 +69,19 @@ class Executor:
             self._limits = msgspec.json.decode(self.state.limits, type=Limits)
 
     def execute(self, batch: Batch) -> Executed:
-        """Execute and commit. A batch at or before the last one that was applied changes nothing (a log may repeat).
+        """Execute and commit. A batch that was executed before changes nothing, since a log may repeat.
 
-        Raises NoRoom, LOCKED and UNOPENED: certainly nothing was done, and the same batch may be executed again.
+        Raises WrongBatch for one that is not the next of this chat.
+        Raises NoRoom, LOCKED and SHORTAGES: certainly nothing was done, and the same batch may be executed again.
         Raises one of DISK_ERRORS: nothing of the batch may be acknowledged, and nothing after it.
         """
-        if batch.number <= self.state.applied:
+        if not is_next(batch, self.state.history, self.state.applied):
             return Executed([], self.state.seq, *self._next_due())
         try:
             return self._commit(batch, self._execute_one)
-        except (*DISK_ERRORS, LOCKED, UNOPENED, NoRoom):
-            raise
-        except Exception:
+        except Exception as error:
+            if is_of_this_machine(error):
+                raise
             log.warning("batch %d failed; it is executed again with each entry on its own", batch.number, exc_info=True)
             return self._commit(batch, self._execute_guarded)
 
@@ -131,7 +132,9 @@ class Executor:
             self._db.run("BEGIN IMMEDIATE")
             self.state.at_ms = batch.at_ms
             self.state.elapsed_ms = max(self.state.elapsed_ms, batch.elapsed_ms)
-            context = Context(self._db, self.state, self._limits)
+            if self.state.history is None:
+                state.begin(self._db, self.state, batch.history)
+            context = Context(self._db, self.state, self._limits, batch.node)
             before = self.state.seq
             outcomes = [execute(context, entry) for entry in batch.entries]
             keep_up(context, self.state.seq - before)
@@ -160,9 +163,10 @@ class Executor:
         self._db.run("SAVEPOINT entry")
         try:
             outcome = self._execute_one(context, entry)
-        except (*DISK_ERRORS, LOCKED, UNOPENED):
-            raise
-        except Exception:
+        except Exception as error:
+            # The outcome of a batch is the same on all machines, so that no fault of one may become part of it.
+            if is_of_this_machine(error):
+                raise
             self._db.run("ROLLBACK TO entry")
             self._db.users = {}
             self.state.seq, self.state.indexed, self._limits = seq, indexed, limits

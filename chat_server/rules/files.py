@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from chat_server.disk_space import no_room
 from chat_server.errors import Refusal
-from chat_server.log.entries import CompleteUpload, LeaveUploads, OpenUpload, Swept
+from chat_server.log.entries import CompleteUpload, Declined, LeaveUploads, OpenUpload, Swept
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.file_names import PIECE_BYTES, size_told
 from chat_server.protocol.files import (
@@ -43,8 +43,6 @@ log = logging.getLogger("chat.files")
 
 # Of one user, under way.
 UPLOADS_MAX = 50
-# How long an upload waits for its user.
-UPLOAD_LIFE_MS = 600_000
 UPLOADS_ENDED_AT_ONCE_MAX = 1000
 LIST_MAX = 1000
 
@@ -58,11 +56,11 @@ def open_upload(context: Context, command: OpenUpload) -> Upload | Opened:
     if done is not None:
         return done
     _refuse_sending(context, author, asked.target, asked.name)
-    if context.cramped:
+    if not context.has_room:
         raise no_room()
     same = next((each for each in own if _is_same(each, asked)), None)
     if same is not None:
-        files.hold(context.db, same.id, command.session, asked.key)
+        files.hold(context.db, same.id, context.node, command.lease, asked.key)
         return Opened(same.id, same.size)
     if asked.key is not None and any(each.key == asked.key for each in own):
         raise Refusal("bad_argument", "this key belongs to another upload that is under way; take a new one")
@@ -71,8 +69,9 @@ def open_upload(context: Context, command: OpenUpload) -> Upload | Opened:
         raise Refusal("too_many", f"you have {UPLOADS_MAX} uploads under way; finish one, or /cancel_upload one")
     _refuse_over_quota(context, author, asked.size)
     upload = files.insert_upload(
-        context.db, author.id, command.session, asked.target, asked.name, asked.size, asked.sha256 or "", asked.key
+        context.db, author.id, asked.target, asked.name, asked.size, asked.sha256 or "", asked.key
     )
+    files.hold(context.db, upload, context.node, command.lease, asked.key)
     return Opened(upload, asked.size)
 
 
@@ -121,8 +120,11 @@ def _refuse_over_quota(context: Context, author: User, size: int) -> None:
         )
 
 
-def check_chunk(view: View, session: int, command: Chunk) -> Uploading:
-    """The upload that these bytes are for. Everything that would refuse it at its end refuses them now."""
+def check_chunk(view: View, lease: str | None, command: Chunk) -> Uploading:
+    """The upload that these bytes are for. Everything that would refuse it at its end refuses them now.
+
+    `lease` is that of the connection that they came over.
+    """
     author = accounts.by_id(view.db, view.user_id)
     if author is None:
         raise Refusal("not_signed_in", "this account has been deleted")
@@ -130,7 +132,7 @@ def check_chunk(view: View, session: int, command: Chunk) -> Uploading:
     upload = files.upload(view.db, command.upload, author.id)
     if upload is None:
         raise unknown_upload(command.upload)
-    if upload.session != session:
+    if lease is None or upload.lease != lease:
         raise Refusal(
             "unknown_upload",
             f"upload {upload.id} is not open on this connection; the same /send_file again goes on with it from here",
@@ -187,12 +189,17 @@ def cancel_upload(context: Context, command: CancelUpload) -> UploadCancelled:
 
 @rule(LeaveUploads)
 def leave_uploads(context: Context, command: LeaveUploads) -> None:
-    files.leave(context.db, command.session, context.elapsed_ms + UPLOAD_LIFE_MS)
+    files.leave(context.db, context.node, command.lease, context.elapsed_ms + files.UPLOAD_LIFE_MS)
 
 
 def end_uploads(context: Context) -> None:
     """Those that nobody came back for."""
     files.delete_expired_uploads(context.db, context.elapsed_ms, UPLOADS_ENDED_AT_ONCE_MAX)
+
+
+@rule(Declined)
+def decline(context: Context, command: Declined) -> None:
+    raise no_room()
 
 
 @rule(Swept)

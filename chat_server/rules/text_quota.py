@@ -11,7 +11,7 @@ def refuse_more(context: Context, user_id: int, new: str, old: str | None = None
     """Check a text that is new or replaces another. One that is not longer is taken even on a full disk."""
     grows = len(new.encode()) - len((old or "").encode())
     if grows > 0:
-        if context.cramped:
+        if not context.has_room:
             raise no_room()
         _refuse_over_quota(context, user_id, grows)
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from chat_server.store.database import FILE
+from chat_server.store.files import UPLOAD_LIFE_MS
 from chat_server.store.schema import APPLICATION_ID, VERSION
 
 # 1 MiB: how much is copied in one step.
@@ -103,6 +104,13 @@ def begin_history(path: Path, history: str) -> None:
         connection.execute("UPDATE state SET history = ?", (history,))
         if connection.execute("SELECT 1 FROM pragma_table_info('state') WHERE name = 'spared_ms'").fetchall():
             connection.execute("UPDATE state SET spared_ms = NULL")
+        # The node that held them is another one, and will never say that it is gone.
+        if connection.execute("SELECT 1 FROM pragma_table_info('uploads') WHERE name = 'lease'").fetchall():
+            connection.execute(
+                "UPDATE uploads SET node = NULL, lease = NULL, expires_ms = elapsed_ms + ? FROM state"
+                " WHERE node IS NOT NULL",
+                (UPLOAD_LIFE_MS,),
+            )
 
 
 class _opened:

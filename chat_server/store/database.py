@@ -29,6 +29,12 @@ DISK_ERRORS = (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NotADBError
 
 # A file could not be opened, as where no descriptors are left: nothing was done, and it is no failure of the disk.
 UNOPENED = apsw.CantOpenError
+# So that nothing was done, and it may be tried again when there is more of it.
+SHORTAGES = (UNOPENED, MemoryError, apsw.NoMemError)
+# What the statement and the state are to blame for; all else that SQLite raises is a matter of this machine.
+_STATEMENT_ERRORS = (
+    apsw.SQLError, apsw.ConstraintError, apsw.MismatchError, apsw.RangeError, apsw.TooBigError, apsw.BindingsError,
+)  # fmt: skip
 # What a statement changes is kept in memory until it is done, so that it can be taken back: no more than this at once.
 ROWS_MAX = 2000
 
@@ -43,6 +49,13 @@ Row = tuple[Any, ...]
 
 class NoRoom(Exception):
     """The disk has no room for it. Certainly nothing was done, and it may be tried again."""
+
+
+def is_of_this_machine(error: Exception) -> bool:
+    """Whether the same work on the same state may go well on another machine, or here at another time."""
+    if isinstance(error, apsw.Error):
+        return not isinstance(error, _STATEMENT_ERRORS)
+    return isinstance(error, NoRoom | MemoryError | OSError)
 
 
 class Database:

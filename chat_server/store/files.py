@@ -12,16 +12,19 @@ from chat_server.protocol.messages import File
 from chat_server.protocol.times import iso
 from chat_server.store.database import Database
 
+# How long an upload that nobody holds waits for its user.
+UPLOAD_LIFE_MS = 600_000
+
 
 class Uploading(Struct, frozen=True):
-    """An upload. `session` holds it: chunks come from there alone; None while its connection is away.
+    """An upload. Chunks are taken from the holder of the `lease` alone; it is None while nobody holds the upload.
 
     `sha256` is what was announced, "" if nothing was.
     """
 
     id: int
     user_id: int
-    session: int | None
+    lease: str | None
     target: Target
     name: str
     size: int
@@ -37,13 +40,13 @@ class Dropped(Struct, frozen=True):
     sha256: str | None
 
 
-_UPLOADS = """SELECT id, user_id, session, target_kind, target_name, target_folded, name, size, sha256, key
+_UPLOADS = """SELECT id, user_id, lease, target_kind, target_name, target_folded, name, size, sha256, key
     FROM uploads WHERE """
 
 
 def _uploading(row: tuple[object, ...]) -> Uploading:
-    id_, user_id, session, kind, name, folded, *rest = row
-    return Uploading(id_, user_id, session, Target(kind, name, folded), *rest)  # type: ignore[arg-type]
+    id_, user_id, lease, kind, name, folded, *rest = row
+    return Uploading(id_, user_id, lease, Target(kind, name, folded), *rest)  # type: ignore[arg-type]
 
 
 def upload(db: Database, upload_id: int, user_id: int) -> Uploading | None:
@@ -57,29 +60,30 @@ def uploads_of(db: Database, user_id: int) -> list[Uploading]:
 
 
 def insert_upload(
-    db: Database, user_id: int, session: int, target: Target, name: str, size: int, sha256: str, key: str | None
+    db: Database, user_id: int, target: Target, name: str, size: int, sha256: str, key: str | None
 ) -> int:
     return db.insert(
-        "INSERT INTO uploads (user_id, session, target_kind, target_name, target_folded, name, size, sha256, key)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (user_id, session, target.kind, target.name, target.folded, name, size, sha256, key),
+        "INSERT INTO uploads (user_id, target_kind, target_name, target_folded, name, size, sha256, key)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (user_id, target.kind, target.name, target.folded, name, size, sha256, key),
     )
 
 
-def hold(db: Database, upload_id: int, session: int, key: str | None) -> None:
-    """The upload goes on from this session."""
+def hold(db: Database, upload_id: int, node: str, lease: str, key: str | None) -> None:
+    """The upload goes on from whoever has this lease on this node."""
     db.run(
-        "UPDATE uploads SET session = ?, expires_ms = NULL, key = coalesce(key, ?) WHERE id = ?",
-        (session, key, upload_id),
+        "UPDATE uploads SET node = ?, lease = ?, expires_ms = NULL, key = coalesce(key, ?) WHERE id = ?",
+        (node, lease, key, upload_id),
     )
 
 
-def leave(db: Database, session: int | None, expires_ms: int) -> None:
-    """The uploads of this session (None: of all) wait for their users until then."""
-    which = "session IS NOT NULL" if session is None else "session = ?"
+def leave(db: Database, node: str, lease: str | None, expires_ms: int) -> None:
+    """The uploads that this lease holds (None: all leases of the node) wait for their users until then."""
+    which, bindings = ("node = ?", (node,)) if lease is None else ("node = ? AND lease = ?", (node, lease))
     db.portions(
-        f"UPDATE uploads SET session = NULL, expires_ms = ? WHERE id IN (SELECT id FROM uploads WHERE {which} LIMIT ?)",
-        (expires_ms,) if session is None else (expires_ms, session),
+        "UPDATE uploads SET node = NULL, lease = NULL, expires_ms = ?"
+        f" WHERE id IN (SELECT id FROM uploads WHERE {which} LIMIT ?)",
+        (expires_ms, *bindings),
     )
 
 

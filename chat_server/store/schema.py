@@ -404,6 +404,16 @@ MIGRATIONS = (
     {_counted("users", "id", "away", ("change",))}
     {_counted("chats", "owner", "topic", ("change", "go"))}
     """,
+    """
+    -- Who holds an upload is named by the node, and by a random lease there that means nothing to the next process; an
+    -- upload that nobody holds has neither. What the last process held waits for its user, as after any other stop.
+    DROP INDEX uploads_session;
+    UPDATE uploads SET expires_ms = elapsed_ms + 600000 FROM state WHERE session IS NOT NULL;
+    ALTER TABLE uploads DROP COLUMN session;
+    ALTER TABLE uploads ADD COLUMN node TEXT;
+    ALTER TABLE uploads ADD COLUMN lease TEXT;
+    CREATE INDEX uploads_held ON uploads (node, lease) WHERE node IS NOT NULL;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

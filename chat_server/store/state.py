@@ -38,13 +38,17 @@ def advance(db: Database, state: State) -> None:
     )
 
 
-def configure(db: Database, state: State, limits: str, history: str) -> None:
-    """Set the limits; `history` counts only where there is none yet. What is to be spared is, from now on."""
+def begin(db: Database, state: State, history: str) -> None:
+    """A new database becomes that of the chat with this history."""
+    state.history = history
+    db.run("UPDATE state SET history = ?", (history,))
+
+
+def configure(db: Database, state: State, limits: str) -> None:
+    """Set the limits. From the first time on messages that all have read may be removed after their life."""
     if state.spared_ms is None:
         state.spared_ms = state.elapsed_ms
-    db.run(
-        "UPDATE state SET limits = ?, history = coalesce(history, ?), spared_ms = ?", (limits, history, state.spared_ms)
-    )
+    db.run("UPDATE state SET limits = ?, spared_ms = ?", (limits, state.spared_ms))
 
 
 # Rows and the newest of their times by the wall clock, of those later than ?1; columns that each version has.

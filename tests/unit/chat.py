@@ -60,6 +60,10 @@ LIMITS = Limits(
 LOOPBACK = ""  # what an entry has for the machine itself
 
 
+def batch(number: int, now: tuple[int, int], entries: Sequence[Entry], history: str = "history-1") -> Batch:
+    return Batch(history, "n1", 1, number, *now, list(entries))
+
+
 class Said(Struct):
     """What came of a line: the events that it returned, its reply, what was pushed, and what a reading had logged."""
 
@@ -88,15 +92,16 @@ class Chat:
         self.ids: dict[str, int] = {}
         self.links = 0
         self.limits = replace(LIMITS, **limits)
-        self.batch(Entry(Configure(self.limits, "history-1")))
+        self.batch(Entry(Configure(self.limits)))
 
     def batch(self, *entries: Entry) -> Executed:
         self.number += 1
-        return self.executor.execute(Batch(self.number, *self.time.now(), list(entries)))
+        history = self.executor.state.history or "history-1"
+        return self.executor.execute(batch(self.number, self.time.now(), entries, history))
 
     def configure(self, **limits: Any) -> None:
         self.limits = replace(self.limits, **limits)
-        self.batch(Entry(Configure(self.limits, "history-2")))
+        self.batch(Entry(Configure(self.limits)))
 
     def sign_in(self, *names: str, **fields: Any) -> Entered:
         """The last one's outcome; refusals and Stale are raised."""
@@ -136,7 +141,7 @@ class Chat:
             self.links += 1
             return MakeLink(command.chat, hash_token(f"code-{self.links}"))
         if isinstance(command, SendFile):
-            return OpenUpload(command, 1)
+            return OpenUpload(command, "lease-1")
         if isinstance(command, Join):
             room, code = command.chat.room, command.chat.code
             return Accept(room) if room else Ask(hash_token(code or ""))

@@ -14,8 +14,8 @@ from chat_server.rules import Executor
 from chat_server.rules.executor import Executed
 from chat_server.store.data_directory import DataDirectory
 from chat_server.store.database import LOCKED, NoRoom
+from tests.fake_runtime import FakeRuntime
 from tests.unit.chat import Chat
-from tests.unit.fakes import FakeClock
 
 
 @pytest.mark.parametrize("error", [NoRoom, LOCKED])
@@ -38,7 +38,7 @@ def test_an_account_that_is_removed_in_part_is_not_said_to_be_left(
 
     monkeypatch.setattr(Executor, "execute", fail)
     directory = DataDirectory(str(tmp_path))
-    offline = Offline(FakeClock(), directory)
+    offline = Offline(FakeRuntime(), directory)
     with pytest.raises(StartError) as failed:
         asyncio.run(offline.order(Forget(Username("alice", "alice"))))
     assert "was deleted" in str(failed.value) and "nothing was done" not in str(failed.value)

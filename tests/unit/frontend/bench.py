@@ -20,11 +20,11 @@ from chat_server.errors import Refusal
 from chat_server.frontend.pipeline import Pipeline
 from chat_server.frontend.rate_limits import Allowances, CommandRate
 from chat_server.log.entries import EndTokens, Enter, Entry, Logged, Origin, Seen, SetPassword
-from chat_server.node import Page
 from chat_server.prepare import Prepared
 from chat_server.protocol.accounts import PasswordSet, SignedIn, SignIn, SignOut
 from chat_server.protocol.connection import Pong, SessionInfo
 from chat_server.protocol.messages import Message, SendAll, Sent
+from chat_server.readings import Page
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.executor import Outcome
 from chat_server.rules.moderation import Barred

@@ -5,11 +5,12 @@ from hypothesis import strategies as st
 
 from chat_server.chat_time import ChatTime
 from chat_server.log import Log
-from chat_server.log.entries import Batch, Due, Entry
+from chat_server.log.entries import Batch, Due, Entry, Identity
 from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX, LocalLog
 from chat_server.protocol.arguments import RoomTarget, Text, Topic
 from chat_server.protocol.messages import SendAll
 from chat_server.protocol.rooms import SetTopic
+from tests.fake_runtime import FakeRuntime
 from tests.unit.fakes import NOON_MS, FakeClock
 
 
@@ -18,7 +19,8 @@ def entry(number: int, chars: int = 1) -> Entry:
 
 
 def start(clock: FakeClock | None = None) -> LocalLog:
-    return LocalLog(ChatTime(clock or FakeClock(), at_ms=NOON_MS, elapsed_ms=NOON_MS), applied=7)
+    time = ChatTime(clock or FakeClock(), at_ms=NOON_MS, elapsed_ms=NOON_MS)
+    return LocalLog(FakeRuntime(), time, Identity("n1", 2), history="h1", applied=7)
 
 
 async def drain(log: Log) -> list[Batch]:
@@ -37,6 +39,7 @@ async def test_a_batch_takes_all_that_waits_in_order() -> None:
     assert batch is not None
     assert [each.user_id for each in batch.entries] == list(range(100))
     assert (batch.number, batch.at_ms) == (8, NOON_MS)
+    assert (batch.history, batch.node, batch.incarnation) == ("h1", "n1", 2)
 
 
 async def test_a_batch_waits_for_its_first_entry() -> None:
@@ -118,3 +121,27 @@ async def test_the_close_wakes_who_waits() -> None:
     await asyncio.sleep(0)
     log.close()
     assert await waiting is None
+
+
+async def test_a_batch_that_is_amended_keeps_its_place() -> None:
+    log = start()
+    for number in range(3):
+        log.submit(entry(number))
+    first = await log.next_batch()
+    assert first is not None
+    amended = log.amend(first, first.entries[1:])
+    assert amended is not None
+    assert (amended.number, [each.user_id for each in amended.entries]) == (8, [1, 2])
+    log.submit(entry(9))
+    after = await log.next_batch()
+    assert after is not None and after.number == 9
+
+
+async def test_the_number_of_a_batch_that_is_taken_back_is_the_next_ones() -> None:
+    log = start()
+    log.submit(entry(1))
+    first = await log.next_batch()
+    assert first is not None and log.amend(first, []) is not None
+    log.submit(entry(2))
+    after = await log.next_batch()
+    assert after is not None and (after.number, after.entries) == (8, [entry(2)])

@@ -104,7 +104,7 @@ class Machine(RuleBasedStateMachine):
             file_bytes_max=FILE_BYTES_MAX,
             file_quota_bytes=QUOTA_BYTES,
         )
-        self.chat.batch(Entry(Configure(self.chat.limits, "history-1", [check(OPERATOR)])))
+        self.chat.batch(Entry(Configure(self.chat.limits, [check(OPERATOR)])))
         # That things stay is not what is tested here.
         self.chat.executor._db.run("PRAGMA synchronous = OFF")
         self.model = Model(self.chat.time.now().elapsed_ms)

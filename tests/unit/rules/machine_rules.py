@@ -20,7 +20,7 @@ from tests.unit.rules.model_rooms import Room
 
 # By the names of the files; two have the same bytes.
 CONTENTS = {"a": b"aaaa", "again": b"aaaa", "b": b"bbbbbbb", "large": b"l" * 9}
-SESSION = 1
+LEASE = "lease-1"
 
 
 class RoomRules(Machine):
@@ -313,7 +313,7 @@ class FileRules(Machine):
         user_id = self.chat.ids.get(name, 0)
         if not raced:
             view = View(self.chat.db, user_id, *self.chat.time.now(), self.chat.limits, {})
-            check_chunk(view, SESSION, Chunk(upload.id, upload.data))  # type: ignore[arg-type]
+            check_chunk(view, LEASE, Chunk(upload.id, upload.data))  # type: ignore[arg-type]
         blobs, sha256 = self.chat.blobs, ""
         if files.upload(self.chat.db, upload.id, user_id) is not None:
             blobs.append(upload.id, upload.data)
@@ -332,7 +332,7 @@ class FileRules(Machine):
     def connections_end(self, drawn: Drawn) -> None:
         """At times somebody comes back."""
         self.model.leave_uploads()
-        self.chat.do(LeaveUploads(SESSION))
+        self.chat.do(LeaveUploads(LEASE))
         if drawn.text == "hi":
             self.open_again(drawn)
         self.time_passes((0, 9, 10)[drawn.back % 3])

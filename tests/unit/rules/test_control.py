@@ -66,7 +66,7 @@ def test_appointed_and_dismissed(chat: Chat) -> None:
     chat.say("bob", "/stats")
     assert control(chat, Dismiss(BOB)).reply == OperatorSet("bob", False)
     assert code(chat, Dismiss(BOB)) == "bad_argument"
-    chat.batch(Entry(Configure(LIMITS, "h", [check("bob")])))
+    chat.batch(Entry(Configure(LIMITS, [check("bob")])))
     assert code(chat, Dismiss(BOB)) == "forbidden"
 
 

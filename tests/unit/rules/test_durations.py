@@ -14,9 +14,9 @@ from chat_server.protocol.control import ListCodes, MakeCode
 from chat_server.protocol.messages import Message
 from chat_server.protocol.names import check
 from chat_server.protocol.times import iso
-from chat_server.rules.files import UPLOAD_LIFE_MS
 from chat_server.rules.messages import KEY_LIFE_MS
 from chat_server.rules.registration import CODE_LIFE_MS
+from chat_server.store.files import UPLOAD_LIFE_MS
 from tests.unit.chat import Chat
 from tests.unit.fakes import DAY_MS, HOUR_MS
 

@@ -5,18 +5,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import Batch, CloseAccount, Configure, Due, Enter, Entry, Limits
+from chat_server.log.entries import Batch, CloseAccount, Configure, Due, Enter, Entry, Limits, WrongBatch
 from chat_server.protocol.messages import Sent
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
+from chat_server.protocol.people import Reported
 from chat_server.rules import Executor
 from chat_server.rules.registry import RULES
-from chat_server.store.database import open_reader, open_writer
-from tests.unit.chat import LIMITS, Chat, dump
+from chat_server.store.database import NoRoom, open_reader, open_writer
+from tests.unit.chat import LIMITS, Chat, batch, dump, refused
 from tests.unit.fakes import HOUR_MS, NOON_MS
 
 NAMES = ("anna", "ben", "cora", "dirk", "ella", "Ödön", "花子")
@@ -25,7 +27,7 @@ NAMES = ("anna", "ben", "cora", "dirk", "ella", "Ödön", "花子")
 def story() -> list[Batch]:
     """A log in which a bit of everything happens, several entries a batch."""
     limits = msgspec.structs.replace(LIMITS, main_rate_count=8, main_rate_window_ms=HOUR_MS)
-    batches = [[Entry(Configure(limits, "history-1"))]]
+    batches = [[Entry(Configure(limits))]]
     batches.append([Entry(Enter(check(name), None, None, False, name.encode())) for name in NAMES])
     for number in range(40):
         user = number % 7 + 1
@@ -39,7 +41,7 @@ def story() -> list[Batch]:
         batches.append(entries if number != 25 else [*entries, Entry(CloseAccount(None), user), *entries])
         batches.append([Entry(Due())])
     return [
-        Batch(number, NOON_MS - number * 60_000, NOON_MS + number * 60_000, entries)
+        batch(number, (NOON_MS - number * 60_000, NOON_MS + number * 60_000), entries)
         for number, entries in enumerate(batches, 1)
     ]
 
@@ -51,8 +53,8 @@ def command(line: str) -> Any:
 def play(path: Path, batches: list[Batch]) -> dict[str, list[tuple[Any, ...]]]:
     path.mkdir(exist_ok=True)
     executor = Executor(open_writer(path))
-    for batch in batches:
-        executor.execute(batch)
+    for each in batches:
+        executor.execute(each)
     executor.close()
     db = open_reader(path)
     content = dump(db)
@@ -63,7 +65,7 @@ def play(path: Path, batches: list[Batch]) -> dict[str, list[tuple[Any, ...]]]:
 def test_the_same_log_gives_the_same_database(tmp_path: Path) -> None:
     once = play(tmp_path / "one", story())
     assert once == play(tmp_path / "two", story())
-    assert once == play(tmp_path / "three", [batch for batch in story() for _ in range(2)]), "a log may repeat"
+    assert once == play(tmp_path / "three", [each for each in story() for _ in range(2)]), "a log may repeat"
     assert all(once[table] for table in ("users", "messages", "delayed", "reports", "keys", "tokens", "notices"))
 
 
@@ -87,8 +89,8 @@ def test_another_process_with_another_hash_seed_comes_to_the_same(tmp_path: Path
 
 
 def test_how_a_log_is_cut_into_batches_changes_nothing_but_the_count(tmp_path: Path) -> None:
-    single = [(batch.at_ms, batch.elapsed_ms, entry) for batch in story() for entry in batch.entries]
-    cut = [Batch(number, at_ms, elapsed_ms, [entry]) for number, (at_ms, elapsed_ms, entry) in enumerate(single, 1)]
+    single = [(each.at_ms, each.elapsed_ms, entry) for each in story() for entry in each.entries]
+    cut = [batch(number, (at_ms, elapsed_ms), [entry]) for number, (at_ms, elapsed_ms, entry) in enumerate(single, 1)]
     whole, parts = play(tmp_path / "whole", story()), play(tmp_path / "parts", cut)
     assert {**whole, "state": []} == {**parts, "state": []}
 
@@ -96,12 +98,24 @@ def test_how_a_log_is_cut_into_batches_changes_nothing_but_the_count(tmp_path: P
 def test_a_batch_that_comes_again_changes_nothing(tmp_path: Path) -> None:
     chat = Chat(tmp_path)
     chat.sign_in("alice")
-    batch = Batch(chat.number + 1, *chat.time.now(), [chat.entry("alice", "/send_all hi")])
-    first = chat.executor.execute(batch)
+    said = batch(chat.number + 1, chat.time.now(), [chat.entry("alice", "/send_all hi")])
+    first = chat.executor.execute(said)
     content = chat.dump()
-    again = chat.executor.execute(batch)
+    again = chat.executor.execute(said)
     assert (again.outcomes, again.seq) == ([], first.seq)
     assert chat.dump() == content
+
+
+@pytest.mark.parametrize("fields", [{"number": 99}, {"history": "another"}, {"version": 99}], ids=str)
+def test_a_batch_that_does_not_belong_here_leaves_no_trace(tmp_path: Path, fields: dict[str, Any]) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    content = chat.dump()
+    said = batch(chat.number + 1, chat.time.now(), [chat.entry("alice", "/send_all hi")])
+    with pytest.raises(WrongBatch):
+        chat.executor.execute(msgspec.structs.replace(said, **fields))
+    assert chat.dump() == content
+    assert len(chat.executor.execute(said).outcomes) == 1
 
 
 def test_after_a_restart_it_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -112,7 +126,7 @@ def test_after_a_restart_it_goes_on_where_it_was(tmp_path: Path) -> None:
     executor = Executor(open_writer(tmp_path))
     assert executor.state.applied == chat.number and executor.state.seq == 1
     entry = Entry(command("/send_all two"), chat.ids["alice"])
-    (outcome,) = executor.execute(Batch(chat.number + 1, NOON_MS, NOON_MS, [entry])).outcomes
+    (outcome,) = executor.execute(batch(chat.number + 1, (NOON_MS, NOON_MS), [entry])).outcomes
     assert isinstance(outcome.result, Refusal) and outcome.result.code == "rate_limited"
     executor.close()
 
@@ -141,6 +155,72 @@ def test_a_rule_with_a_bug_fails_alone(tmp_path: Path, monkeypatch: pytest.Monke
     assert chat.say("alice", "/send_all three").reply.id == 3
 
 
+FAULTS = [
+    MemoryError(), OSError(5, "Input/output error"), NoRoom("full"), apsw.IOError("disk"), apsw.FullError("full"),
+    apsw.BusyError("locked"), apsw.CantOpenError("files"), apsw.NoMemError("memory"), apsw.InterruptError("stop"),
+    apsw.ThreadingViolationError("thread"), apsw.CorruptError("damaged"), apsw.ReadOnlyError("read only"),
+    KeyboardInterrupt(), SystemExit(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+def test_a_fault_of_this_machine_is_no_outcome_of_a_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    """Others execute the same batch and have no such fault; so does this machine, once it is over."""
+    chat = Chat(tmp_path)
+    chat.sign_in("alice", "bob")
+    content = chat.dump()
+    kind = type(command("/report x"))
+    right, faults = RULES[kind], [fault]
+
+    def faulty(context: Any, command: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return right(context, command)
+
+    monkeypatch.setitem(RULES, kind, faulty)
+    lines = ("/send_all one", "/report bob", "/send_all two")
+    said = batch(chat.number + 1, chat.time.now(), [chat.entry("alice", line) for line in lines])
+    with pytest.raises(NoRoom if isinstance(fault, apsw.FullError) else type(fault)):
+        chat.executor.execute(said)
+    assert chat.dump() == content
+    outcomes = chat.executor.execute(said).outcomes
+    assert [type(outcome.result) for outcome in outcomes] == [Sent, Reported, Sent]
+
+
+@pytest.mark.parametrize("guarded", [MemoryError(), apsw.IOError("disk"), apsw.BusyError("locked")], ids=repr)
+def test_nor_is_one_that_comes_while_each_entry_is_tried_on_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guarded: Exception
+) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice", "bob")
+    content = chat.dump()
+    errors = [guarded, ZeroDivisionError()]
+
+    def faulty(context: Any, command: Any) -> Any:
+        raise errors.pop()
+
+    monkeypatch.setitem(RULES, type(command("/report x")), faulty)
+    with pytest.raises(type(guarded)):
+        chat.batch(chat.entry("alice", "/send_all one"), chat.entry("alice", "/report bob"))
+    assert chat.dump() == content
+
+
+@pytest.mark.parametrize("error", [apsw.ConstraintError("unique"), apsw.SQLError("syntax")], ids=repr)
+def test_what_a_statement_is_to_blame_for_is_a_mistake_of_its_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice", "bob")
+
+    def faulty(context: Any, command: Any) -> Any:
+        raise error
+
+    monkeypatch.setitem(RULES, type(command("/report x")), faulty)
+    assert refused(chat, "alice", "/report bob").code == "internal"
+
+
 def test_a_refusal_has_the_seq_of_its_place(tmp_path: Path) -> None:
     chat = Chat(tmp_path)
     chat.sign_in("alice")
@@ -151,7 +231,7 @@ def test_a_refusal_has_the_seq_of_its_place(tmp_path: Path) -> None:
 
 def test_a_log_begins_with_its_limits(tmp_path: Path) -> None:
     executor = Executor(open_writer(tmp_path))
-    (outcome,) = executor.execute(Batch(1, NOON_MS, NOON_MS, [Entry(Due())])).outcomes
+    (outcome,) = executor.execute(batch(1, (NOON_MS, NOON_MS), [Entry(Due())])).outcomes
     assert isinstance(outcome.result, Refusal) and outcome.result.code == "internal"
     executor.close()
 

@@ -12,22 +12,23 @@ from chat_server.log.entries import CloseAccount, CompleteUpload, LeaveUploads, 
 from chat_server.protocol.files import SendFile, Upload
 from chat_server.protocol.messages import Message
 from chat_server.rules.context import View
-from chat_server.rules.files import UPLOAD_LIFE_MS, UPLOADS_MAX, check_chunk
+from chat_server.rules.files import UPLOADS_MAX, check_chunk
 from chat_server.rules.outcomes import Opened
 from chat_server.store import files, state
+from chat_server.store.files import UPLOAD_LIFE_MS
 from tests.unit.chat import Chat, events_to
 
 DATA = b"hello"
 SHA256 = hashlib.sha256(DATA).hexdigest()
 OTHER = hashlib.sha256(b"other").hexdigest()
-SESSION = 5
+LEASE = "l5"
 
 
-def ask(chat: Chat, name: str, line: str, key: str | None = None, session: int = SESSION) -> Any:
+def ask(chat: Chat, name: str, line: str, key: str | None = None, lease: str = LEASE) -> Any:
     asked: Any = chat.parse(f"/send_file {line}")
     if key:
         asked = SendFile(asked.target, asked.name, asked.size, asked.sha256, key)  # type: ignore[arg-type]
-    return chat.do(OpenUpload(asked, session), name).reply
+    return chat.do(OpenUpload(asked, lease), name).reply
 
 
 def code(chat: Chat, name: str, line: str, key: str | None = None) -> str:
@@ -58,11 +59,11 @@ def send(chat: Chat, name: str, line: str, data: bytes = DATA) -> Upload:
     return reply
 
 
-def chunk(chat: Chat, name: str, upload: int, session: int = SESSION) -> str:
+def chunk(chat: Chat, name: str, upload: int, lease: str = LEASE) -> str:
     view = View(chat.db, chat.ids[name], *chat.time.now(), chat.limits, {})
     command: Any = chat.parse(f"/chunk {upload} aGVsbG8=")
     try:
-        check_chunk(view, session, command)
+        check_chunk(view, lease, command)
     except Refusal as refusal:
         return refusal.code
     return "ok"
@@ -100,9 +101,9 @@ def test_one_to_one_it_is_the_others_alone(chat: Chat) -> None:
 
 def test_the_same_again_is_the_same_upload(chat: Chat) -> None:
     first = ask(chat, "alice", f"bob a.png 5 {SHA256}")
-    assert ask(chat, "alice", f"@BOB dir/a.png 5 {SHA256.upper()}", session=6) == first
+    assert ask(chat, "alice", f"@BOB dir/a.png 5 {SHA256.upper()}", lease="l6") == first
     assert chunk(chat, "alice", 1) == "unknown_upload", "another connection has taken it over"
-    assert chunk(chat, "alice", 1, session=6) == "ok"
+    assert chunk(chat, "alice", 1, lease="l6") == "ok"
     for other in ("bob a.png 5", f"bob b.png 5 {SHA256}", f"bob a.png 6 {SHA256}", f"carol a.png 5 {SHA256}"):
         assert ask(chat, "alice", other).upload != first.upload
     assert ask(chat, "carol", f"bob a.png 5 {SHA256}").upload != first.upload
@@ -217,28 +218,28 @@ def test_only_ones_own(chat: Chat) -> None:
     assert chunk(chat, "alice", 1) == "ok"
 
 
-@pytest.mark.parametrize("session", [SESSION, None])
-def test_it_waits_for_its_user_for_a_while(chat: Chat, session: int | None) -> None:
+@pytest.mark.parametrize("lease", [LEASE, None])
+def test_it_waits_for_its_user_for_a_while(chat: Chat, lease: str | None) -> None:
     for name in ("a", "b"):
         ask(chat, "alice", f"main {name} 5")
-    chat.do(LeaveUploads(session))
+    chat.do(LeaveUploads(lease))
     assert chunk(chat, "alice", 1) == "unknown_upload"
     assert state.next_due_ms(chat.db, None, None) == chat.clock.now_ms() + UPLOAD_LIFE_MS
     chat.clock.advance(UPLOAD_LIFE_MS - 1)
     chat.due()
-    assert ask(chat, "alice", "main a 5", session=6).upload == 1
+    assert ask(chat, "alice", "main a 5", lease="l6").upload == 1
     chat.clock.advance(1)
     chat.due()
-    assert chunk(chat, "alice", 1, session=6) == "ok", "held again"
+    assert chunk(chat, "alice", 1, lease="l6") == "ok", "held again"
     assert dropped(chat) == [(2, None)]
     assert used(chat, "alice") == 5
 
 
 def test_only_what_that_session_held(chat: Chat) -> None:
     ask(chat, "alice", "main a 5")
-    ask(chat, "bob", "main a 5", session=6)
-    chat.do(LeaveUploads(6))
-    assert (chunk(chat, "alice", 1), chunk(chat, "bob", 2, session=6)) == ("ok", "unknown_upload")
+    ask(chat, "bob", "main a 5", lease="l6")
+    chat.do(LeaveUploads("l6"))
+    assert (chunk(chat, "alice", 1), chunk(chat, "bob", 2, lease="l6")) == ("ok", "unknown_upload")
 
 
 def test_a_deleted_message_takes_its_file(chat: Chat) -> None:

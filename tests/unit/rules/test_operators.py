@@ -22,7 +22,7 @@ from tests.unit.fakes import HOUR_MS, NOON_MS
 @pytest.fixture
 def boss(chat: Chat) -> str:
     """An operator, named by the settings before there was an account."""
-    chat.batch(Entry(Configure(LIMITS, "h", [check("boss")])))
+    chat.batch(Entry(Configure(LIMITS, [check("boss")])))
     chat.sign_in("boss", new_hash="argon", password_given=True)
     return "boss"
 
@@ -48,16 +48,16 @@ def test_the_guard_stands_before_every_command_of_operators() -> None:
 
 
 def test_an_operator_without_a_password_is_none(chat: Chat) -> None:
-    chat.batch(Entry(Configure(LIMITS, "h", [check("Alice")])))
+    chat.batch(Entry(Configure(LIMITS, [check("Alice")])))
     assert refused(chat, "alice", "/ban bob").code == "password_required"
     for reporter in ("bob", "carol"):
         assert chat.say(reporter, "/report alice").reply.note is None
 
 
 def test_names_are_compared_folded_and_each_start_names_anew(chat: Chat, boss: str) -> None:
-    chat.batch(Entry(Configure(LIMITS, "h", [check("BOSS")])))
+    chat.batch(Entry(Configure(LIMITS, [check("BOSS")])))
     chat.say(boss, "/stats")
-    chat.batch(Entry(Configure(LIMITS, "h", [check("alice")])))
+    chat.batch(Entry(Configure(LIMITS, [check("alice")])))
     assert refused(chat, boss, "/stats").code == "forbidden"
 
 
@@ -117,7 +117,7 @@ def test_a_kick_hangs_up_on_the_user_alone(chat: Chat, boss: str) -> None:
 
 
 def test_operators_are_safe_from_each_other_and_from_reports(chat: Chat, boss: str) -> None:
-    chat.batch(Entry(Configure(LIMITS, "h", [check("boss"), check("chief")])))
+    chat.batch(Entry(Configure(LIMITS, [check("boss"), check("chief")])))
     chat.sign_in("chief", new_hash="argon", password_given=True)
     for line in ("/ban chief", "/kick chief"):
         assert refused(chat, boss, line).code == "forbidden"

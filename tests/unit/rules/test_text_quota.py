@@ -131,7 +131,7 @@ def test_without_room_only_what_is_not_longer_is_taken(chat: Chat, line: str) ->
     chat.say("alice", "/away short")
     chat.say("alice", "/topic #team short")
     for text, taken in ((line, False), (line.replace("longer", "other"), True)):
-        (outcome,) = chat.batch(replace(chat.entry("alice", text), cramped=True)).outcomes
+        (outcome,) = chat.batch(replace(chat.entry("alice", text), has_room=False)).outcomes
         if taken:
             assert not isinstance(outcome.result, Refusal)
         else:
@@ -152,19 +152,19 @@ def test_without_room_what_was_done_with_a_key_is_still_answered(chat: Chat, ver
     """Who has lost the first answer would take "nothing was done" for the truth, and send it once more."""
     chat.say("bob", "/send_all hi")
 
-    def said(key: str, cramped: bool) -> object:
+    def said(key: str, has_room: bool) -> object:
         entry = chat.entry("alice", f'{{"cmd":"{verb}",{KEYED[verb]},"key":"{key}"}}')
         assert not entry.command.adds, "its rule looks the key up first"
-        (outcome,) = chat.batch(replace(entry, cramped=cramped)).outcomes
+        (outcome,) = chat.batch(replace(entry, has_room=has_room)).outcomes
         return outcome.result
 
-    first = said("k1", cramped=False)
+    first = said("k1", has_room=True)
     assert isinstance(first, Reply | Opened)
     if isinstance(first, Reply):
-        assert said("k1", cramped=True) == first
-    refusal = said("k2", cramped=True)
+        assert said("k1", has_room=False) == first
+    refusal = said("k2", has_room=False)
     assert isinstance(refusal, Refusal)
     assert (refusal.code, refusal.fields) == ("unavailable", {"done": False})
     chat.do(Ban(Username("alice", "alice")), user_id=MACHINE)
-    refusal = said("k2", cramped=True)
+    refusal = said("k2", has_room=False)
     assert isinstance(refusal, Refusal) and refusal.code == "banned"

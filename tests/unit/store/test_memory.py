@@ -39,9 +39,10 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         many("INSERT INTO keys VALUES (1, ?1, ?2, ?2, 0)", ((str(number), TEXT.encode()) for number in numbers))
         many("INSERT INTO chats (kind, low_user, high_user) VALUES ('direct', 1, ?)", ((n,) for n in numbers if n > 1))
         db.run("INSERT INTO members (user_id, chat_id, read_id, absent) SELECT 1, id, 0, 1 FROM chats")
-        columns = "id, user_id, session, target_kind, target_name, target_folded, name, size, sha256"
+        columns = "id, user_id, node, lease, target_kind, target_name, target_folded, name, size, sha256"
         many(f"INSERT INTO uploads ({columns})"
-             " VALUES (?1, ?1, 1, 'main', '', '', ?2, 1, '')", ((number, TEXT) for number in numbers))  # fmt: skip
+             " VALUES (?1, ?1, 'n1', 'l1', 'main', '', '', ?2, 1, '')",
+             ((number, TEXT) for number in numbers))  # fmt: skip
     yield db
     db.close()
 
@@ -52,7 +53,7 @@ HEAVY: dict[str, Callable[[Database], object]] = {
     "an account is erased": lambda db: erasures.erase_messages(db, list(range(1, 501)), MANY, 1),
     "one message with many reactions is deleted": lambda db: messages.delete_reactions(db, [1]),
     "all keys have expired": lambda db: idempotency_keys.delete_old(db, 1, MANY),
-    "all uploads wait": lambda db: files.leave(db, None, 1),
+    "all uploads wait": lambda db: files.leave(db, "n1", None, 1),
     "a chat that invited everybody ends": lambda db: rooms.end(db, 1_000_001),
     "a user who is in many chats is there": lambda db: retention.set_present(db, 1, 1),
 }

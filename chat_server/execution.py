@@ -1,0 +1,164 @@
+"""Executing a batch until it is on disk, whatever this machine has to say about it.
+
+A lock of another program, a full disk, a lack of files or memory are matters of one machine, and the outcome of a batch
+is the same on all. So a batch that others may have is tried again until it is done. One that only this node has, which
+the log tells, may still be amended or taken back: the log of a node that is alone orders a batch by its commit.
+"""
+
+import logging
+from collections.abc import Callable
+
+import apsw
+from msgspec.structs import replace
+
+from chat_server.disk_space import Space, no_room
+from chat_server.errors import Refusal, StartError, not_done
+from chat_server.log import Log
+from chat_server.log.entries import Batch, Declined, Entry, WrongBatch
+from chat_server.rules.executor import Executed, Outcome
+from chat_server.runtime import Runtime
+from chat_server.store import idempotency_keys
+from chat_server.store.database import DISK_ERRORS, LOCKED, SHORTAGES, UNOPENED, NoRoom
+from chat_server.store.readers import Readers
+from chat_server.writer import LOCKED_AGAIN_SECONDS, LOCKED_SECONDS_MAX, Writer, still_locked
+
+log = logging.getLogger("chat.node")
+
+# What could not be done, and what nobody asked for, is tried again after so long.
+AGAIN_SECONDS = 1.0
+# The same trouble is logged once in so long.
+TELL_SECONDS = 10.0
+_LOCKED = not_done("another program keeps the database locked; try again in a moment")
+_KEY_WAS_USED = Refusal(
+    "unavailable", "an earlier try with this key may have been done; say it again in a moment, with the same key"
+)
+
+
+class Execution:
+    def __init__(
+        self,
+        runtime: Runtime,
+        space: Space,
+        writer: Writer,
+        log: Log,
+        readers: Readers,
+        has_failed: Callable[[], bool],
+    ) -> None:
+        """`has_failed` says whether the node may acknowledge nothing any more."""
+        self._runtime = runtime
+        self._space = space
+        self._writer = writer
+        self._log = log
+        self._readers = readers
+        self._has_failed = has_failed
+        self._told: dict[str, float] = {}
+        # From then on a lock is not waited for.
+        self.is_finishing = False
+
+    async def execute(self, batch: Batch) -> Executed | None:
+        """Its outcomes: it is on disk, or certainly not done and not ordered. None once the node has failed.
+
+        Raises WrongBatch, Gone and DISK_ERRORS.
+        """
+        begun = self._runtime.monotonic()
+        while True:
+            try:
+                executed = await self._writer.execute(batch)
+                return None if self._has_failed() else executed
+            except LOCKED:
+                log.error("another program keeps the database locked; %d commands wait", len(batch.entries))
+                waited = self._runtime.monotonic() - begun
+                if (self.is_finishing or waited > LOCKED_SECONDS_MAX) and self._take_back(batch):
+                    return await self._refuse(batch, _LOCKED)
+                await self._runtime.sleep(LOCKED_AGAIN_SECONDS)
+            except SHORTAGES as error:
+                what = _shortage(error)
+                self._tell(f"{what}; what is said meanwhile waits or is refused")
+                if self._take_back(batch):
+                    return await self._refuse(batch, not_done(f"{what}; try again in a moment"))
+                await self._runtime.sleep(AGAIN_SECONDS)
+            except NoRoom:
+                self._tell("the disk is full; nothing new is taken until there is room")
+                self._space.look_again()
+                amended = self._log.amend(batch, [_without_room(entry) for entry in batch.entries])
+                if amended is not None:
+                    return await self._execute_without_room(amended)
+                if not await self._writer.make_room():
+                    await self._runtime.sleep(AGAIN_SECONDS)
+            if self._has_failed():
+                return None
+
+    async def _execute_without_room(self, batch: Batch) -> Executed:
+        """What adds nothing is tried with the room that can still be made."""
+        more = any(type(entry.command) is not Declined for entry in batch.entries)
+        while more:
+            more = await self._writer.make_room()
+            try:
+                return await self._writer.execute(batch)
+            except NoRoom:
+                continue
+            except (LOCKED, *SHORTAGES):
+                break
+        self._take_back(batch)
+        return await self._refuse(batch, no_room())
+
+    async def execute_at_start(self, batch: Batch) -> Executed:
+        """Raises StartError."""
+        deadline = self._runtime.monotonic() + LOCKED_SECONDS_MAX
+        while True:
+            try:
+                return await self._writer.execute(batch)
+            except LOCKED:
+                if self._runtime.monotonic() > deadline:
+                    raise still_locked() from None
+                log.warning("another program keeps the database locked; it is waited for")
+                await self._runtime.sleep(LOCKED_AGAIN_SECONDS)
+            except NoRoom:
+                if not await self._writer.make_room():
+                    raise StartError(
+                        f"the disk of {self._writer.directory} is full: the settings cannot be stored; make room"
+                    ) from None
+            except WrongBatch as error:
+                raise StartError(str(error)) from None
+            except SHORTAGES as error:
+                raise StartError(f"{_shortage(error)}; nothing was done") from None
+            except DISK_ERRORS as error:
+                raise StartError(f"the disk failed: {error}") from None
+
+    def _tell(self, text: str) -> None:
+        now = self._runtime.monotonic()
+        if now - self._told.get(text, float("-inf")) > TELL_SECONDS:
+            self._told = {text: now}
+            log.error("%s", text)
+
+    def _take_back(self, batch: Batch) -> bool:
+        return self._log.amend(batch, []) is not None
+
+    async def _refuse(self, batch: Batch, refusal: Refusal) -> Executed:
+        """Nothing of the batch was done or ordered. What nobody asked for is tried again by itself."""
+        seq, outcomes = self._writer.state.seq, []
+        for entry in batch.entries:
+            if entry.origin is None:
+                self._runtime.call_later(AGAIN_SECONDS, self._log.submit, entry)
+            is_open = await self._may_have_been_done(entry)
+            outcomes.append(Outcome(entry, _KEY_WAS_USED if is_open else refusal, [], seq))
+        return Executed(outcomes, seq, None, None)
+
+    async def _may_have_been_done(self, entry: Entry) -> bool:
+        """Whether the key of a command was used before: an earlier try was done then, whose answer got lost."""
+        key = getattr(entry.command, "key", None)
+        if key is None:
+            return False
+        try:
+            return await self._readers.pick().run(idempotency_keys.find, entry.user_id, key, 0) is not None
+        except (apsw.Error, OSError):
+            return True
+
+
+def _shortage(error: Exception) -> str:
+    return f"a file could not be opened ({error})" if isinstance(error, UNOPENED) else "memory ran out"
+
+
+def _without_room(entry: Entry) -> Entry:
+    """The entry as it is ordered where the disk is full: everybody refuses what would add something."""
+    return replace(entry, command=Declined()) if entry.command.adds else replace(entry, has_room=False)

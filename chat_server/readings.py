@@ -1,0 +1,98 @@
+"""Answering a query page by page on a reader's thread, which sees a snapshot of the store."""
+
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from chat_server.chat_time import ChatTime
+from chat_server.delivery.hub import Hub
+from chat_server.log.entries import Limits
+from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.people import Status, Who
+from chat_server.rules import read
+from chat_server.rules.context import View
+from chat_server.rules.outcomes import Then
+from chat_server.rules.registry import reader_of
+from chat_server.runtime import Clock
+from chat_server.store.database import Database
+from chat_server.store.readers import Reader, Readers
+from chat_server.transfers import Transfers
+
+
+class Page(Struct, frozen=True):
+    """A page of a reading; at its end (`events` is None) its reply, or what has to be logged before that is said."""
+
+    events: Sequence[Event] | None
+    end: Reply | Then | None = None
+
+
+class Reading:
+    """One query while it is answered."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        user_id: int,
+        query: Any,
+        view: Callable[[Database], View],
+        turn: Callable[[int], Awaitable[None]] | None,
+    ) -> None:
+        """`turn` is awaited before each page."""
+        self._reader = reader
+        self._user_id = user_id
+        self._query = query
+        self._view = view
+        self._turn = turn
+        self._pages: Generator[Sequence[Event], None, Reply | Then] | None = None
+
+    async def next(self) -> Page:
+        """Raises Refusal."""
+        if self._turn is not None:
+            await self._turn(self._user_id)
+        return await self._reader.serve(self._user_id, self._next)
+
+    def _next(self, db: Database) -> Page:
+        if self._pages is None:
+            self._pages = read(self._view(db), self._query)
+        try:
+            return Page(next(self._pages))
+        except StopIteration as stop:
+            return Page(None, stop.value)
+
+
+class Readings:
+    def __init__(
+        self,
+        clock: Clock,
+        time: ChatTime,
+        limits: Limits,
+        hub: Hub,
+        readers: Readers,
+        transfers: Transfers,
+        live: Callable[[], dict[str, int]],
+    ) -> None:
+        """`live` tells what the running server counts, for /stats."""
+        self._clock = clock
+        self._time = time
+        self._limits = limits
+        self._hub = hub
+        self._readers = readers
+        self._transfers = transfers
+        self._live = live
+
+    def begin(self, user_id: int, query: Any) -> Reading:
+        # A snapshot: the reader's thread must not walk a mapping that the loop changes.
+        online = dict(self._hub.online) if type(query) in (Status, Who) else {}
+
+        def view(db: Database) -> View:
+            clock, blobs = self._clock.monotonic, self._transfers.blobs
+            return View(db, user_id, *self._time.now(), self._limits, online, self._live, clock, blobs)
+
+        # What may take long, a search or a file, holds nobody up who reads messages.
+        match reader_of(query):
+            case "searches":
+                return Reading(self._readers.searcher, user_id, query, view, None)
+            case "files":
+                return Reading(self._transfers.reader, user_id, query, view, self._transfers.turn)
+        return Reading(self._readers.pick(), user_id, query, view, None)

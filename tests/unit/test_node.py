@@ -1,0 +1,360 @@
+"""A node with its store and its log, in one thread and in virtual time: what it does about this machine's troubles."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from chat_server.errors import Refusal, StartError
+from chat_server.log.entries import Batch, Configure, Enter
+from chat_server.log.local import LocalLog
+from chat_server.node import Node, open_alone
+from chat_server.prepare import Asker, Prepared
+from chat_server.protocol.messages import Sent
+from chat_server.protocol.names import check
+from chat_server.protocol.parse import parse
+from chat_server.protocol.people import Who
+from chat_server.rules.executor import Executed, Executor, Outcome
+from chat_server.rules.outcomes import Entered
+from chat_server.settings import load
+from chat_server.store import database
+from chat_server.store.database import FILE, NoRoom, open_reader
+from tests.fake_runtime import FakeRuntime
+
+SETTINGS = load(["--disk-reserve", "off"], {})
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite itself waits for no lock: its time is not the runtime's."""
+    monkeypatch.setattr(database, "BUSY_MS_MAX", 0)
+
+
+def run(path: Path, do: Callable[["Chat"], Awaitable[None]]) -> "Chat":
+    runtime = FakeRuntime()
+    chat = Chat(runtime, path)
+
+    async def main() -> None:
+        try:
+            await chat.node.start()
+            running = runtime.spawn(chat.node.run())
+            await do(chat)
+            chat.node.finish()
+            await running
+        finally:
+            chat.node.close()
+
+    runtime.run(main())
+    return chat
+
+
+class Chat:
+    """Alice speaks to a node as its session 1."""
+
+    def __init__(self, runtime: FakeRuntime, path: Path) -> None:
+        self.runtime = runtime
+        self.path = path
+        self.node: Node = open_alone(SETTINGS, runtime, path)
+        self.log = self.node._log
+        self.outcomes: list[Outcome] = []
+        self._said = 0
+        deliver = self.node.hub.deliver
+
+        def note(executed: Executed) -> None:
+            self.outcomes += [outcome for outcome in executed.outcomes if outcome.entry.origin is not None]
+            deliver(executed)
+
+        self.node.hub.deliver = note  # type: ignore[method-assign]
+
+    def submit(self, command: Any, user_id: int = 1) -> None:
+        self._said += 1
+        self.node.submit(command, user_id, session=1, number=self._said)
+
+    def say(self, *lines: str) -> None:
+        for line in lines:
+            self.submit(parse(line, text_chars_max=100).command)
+
+    async def settle(self, seconds: float = 0.1) -> list[Any]:
+        """What came of all that was said since the last time."""
+        await self.runtime.sleep(seconds)
+        outcomes, self.outcomes = self.outcomes, []
+        return [outcome.result for outcome in outcomes]
+
+    async def sign_in(self) -> None:
+        self.submit(Enter(check("alice"), None, None, False, None), 0)
+        (entered,) = await self.settle()
+        assert isinstance(entered, Entered)
+
+    def lock(self) -> apsw.Connection:
+        """Another program keeps the database locked, until this is closed."""
+        other = apsw.Connection(str(self.path / FILE))
+        other.execute("BEGIN IMMEDIATE")
+        return other
+
+    @property
+    def limits(self) -> object:
+        db = open_reader(self.path)
+        try:
+            return db.value("SELECT limits FROM state")
+        finally:
+            db.close()
+
+
+def share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is one that others read too: what it has given out stands."""
+    monkeypatch.setattr(LocalLog, "amend", lambda self, batch, entries: None)
+
+
+class Faults:
+    """Has the next batches, but for those of the start, fail like this."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.waiting: list[Exception] = []
+        self.batches: list[Batch] = []
+        execute = Executor.execute
+
+        def fail(executor: Executor, batch: Batch) -> Executed:
+            if not any(type(entry.command) is Configure for entry in batch.entries):
+                self.batches.append(batch)
+                if self.waiting:
+                    raise self.waiting.pop(0)
+            return execute(executor, batch)
+
+        monkeypatch.setattr(Executor, "execute", fail)
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
+    return Faults(monkeypatch)
+
+
+def codes(results: list[Any]) -> list[str]:
+    return [result.code if isinstance(result, Refusal) else type(result).__name__ for result in results]
+
+
+# ---- the start
+
+
+def test_a_lock_that_is_held_during_the_start_loses_no_settings(tmp_path: Path) -> None:
+    run(tmp_path, Chat.sign_in)
+    other = apsw.Connection(str(tmp_path / FILE))
+    other.execute("UPDATE state SET limits = json_set(limits, '$.chats_max', 1)")
+    runtime = FakeRuntime()
+    chat = Chat(runtime, tmp_path)
+
+    async def main() -> None:
+        other.execute("BEGIN IMMEDIATE")
+        runtime.call_later(5, other.close)
+        await chat.node.start()
+        running = runtime.spawn(chat.node.run())
+        assert '"chats_max":100' in str(chat.limits)
+        chat.say("/send_all hi")
+        assert codes(await chat.settle()) == ["Sent"]
+        chat.node.finish()
+        await running
+        chat.node.close()
+
+    runtime.run(main())
+
+
+def test_a_lock_that_stays_stops_the_start_and_says_so(tmp_path: Path) -> None:
+    runtime = FakeRuntime()
+    chat = Chat(runtime, tmp_path)
+
+    async def main() -> None:
+        other = chat.lock()
+        with pytest.raises(StartError, match="another program keeps the database locked; nothing was done"):
+            await chat.node.start()
+        other.close()
+        assert chat.limits is None
+        chat.node.close()
+
+    runtime.run(main())
+    assert 30 < runtime.monotonic() < 40
+
+
+def test_a_start_leaves_the_uploads_of_this_node_alone(tmp_path: Path) -> None:
+    async def upload(chat: Chat) -> None:
+        await chat.sign_in()
+        asker = Asker(1, 1, None, True, None, False)  # type: ignore[arg-type]
+        prepared = await chat.node.preparer.prepare(asker, command("/send_file main a 5"))
+        assert isinstance(prepared, Prepared)
+        chat.submit(prepared.command)
+        assert codes(await chat.settle()) == ["Opened"]
+
+    run(tmp_path, upload)
+    db = apsw.Connection(str(tmp_path / FILE))
+    columns = "user_id, target_kind, target_name, target_folded, name, size, sha256, node, lease"
+    db.execute(f"INSERT INTO uploads ({columns}) VALUES (1, 'main', 'main', 'main', 'b', 5, '', 'n2', 'l')")
+
+    async def nothing(chat: Chat) -> None:
+        pass
+
+    run(tmp_path, nothing)
+    held = db.execute("SELECT name, node, expires_ms IS NULL FROM uploads ORDER BY id").fetchall()
+    assert held == [("a", None, 0), ("b", "n2", 1)]
+    db.close()
+
+
+def command(line: str) -> Any:
+    return parse(line, text_chars_max=100).command
+
+
+# ---- a node that is alone
+
+
+def test_alone_a_lock_is_waited_for_and_then_what_was_said_is_refused(tmp_path: Path) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        other = chat.lock()
+        chat.runtime.call_later(10, other.close)
+        chat.say("/send_all waits")
+        assert codes(await chat.settle(11)) == ["Sent"]
+        other = chat.lock()
+        chat.say("/send_all refused")
+        (refusal,) = await chat.settle(31)
+        assert (refusal.code, refusal.fields) == ("unavailable", {"done": False})
+        other.close()
+        chat.say("/send_all goes on")
+        (sent,) = await chat.settle()
+        assert isinstance(sent, Sent) and sent.id == 2
+
+    run(tmp_path, do)
+
+
+@pytest.mark.parametrize("fault", [MemoryError(), apsw.NoMemError("m"), apsw.CantOpenError("f")], ids=repr)
+def test_alone_what_runs_short_refuses_what_was_said_and_nothing_else(
+    tmp_path: Path, faults: Faults, fault: Exception
+) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        faults.waiting = [fault]
+        chat.say("/send_all refused")
+        assert codes(await chat.settle()) == ["unavailable"]
+        chat.say("/send_all goes on")
+        assert codes(await chat.settle()) == ["Sent"]
+
+    run(tmp_path, do)
+    numbers = [batch.number for batch in faults.batches]
+    assert numbers == sorted(numbers) and len(set(numbers)) == len(numbers) - 1, "its number is given again"
+
+
+def test_alone_a_full_disk_refuses_what_adds_in_its_place_and_does_the_rest(tmp_path: Path, faults: Faults) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        chat.say("/send_all one", "/send_all two")
+        await chat.settle()
+        faults.waiting = [NoRoom("full")]
+        chat.say("/delete 1", "/send_all three", "/delete 2")
+        assert codes(await chat.settle()) == ["Changed", "unavailable", "Changed"]
+        chat.say("/send_all four")
+        assert codes(await chat.settle()) == ["Sent"]
+
+    run(tmp_path, do)
+
+
+def test_alone_nothing_is_executed_where_all_of_it_adds(tmp_path: Path, faults: Faults) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        faults.waiting, faults.batches = [NoRoom("full")], []
+        chat.say("/send_all one", "/send_all two")
+        assert codes(await chat.settle()) == ["unavailable", "unavailable"]
+        assert len(faults.batches) == 1
+
+    run(tmp_path, do)
+
+
+def test_what_nobody_asked_for_is_tried_again(tmp_path: Path, faults: Faults) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        sent = command("/send_all later")
+        faults.waiting = [MemoryError()]
+        chat.node.submit(sent, 1)
+        await chat.settle(2)
+        chat.say("/send_all now")
+        (now,) = await chat.settle()
+        assert now.id == 2
+
+    run(tmp_path, do)
+
+
+# ---- a log that others read too
+
+
+@pytest.mark.parametrize(
+    "fault", [NoRoom("full"), apsw.BusyError("locked"), apsw.CantOpenError("f"), MemoryError()], ids=repr
+)
+def test_what_is_ordered_for_all_is_executed_to_the_same_outcome_however_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: Faults, fault: Exception
+) -> None:
+    share(monkeypatch)
+
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        faults.waiting = [fault] * 300
+        chat.say("/send_all one", "/delete 1")
+        assert codes(await chat.settle(400)) == ["Sent", "Changed"]
+
+    run(tmp_path, do)
+
+
+def test_a_node_that_fails_meanwhile_waits_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: Faults
+) -> None:
+    share(monkeypatch)
+
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        faults.waiting = [apsw.BusyError("locked")] * 1000
+        chat.say("/send_all one")
+        await chat.settle(5)
+        chat.node.transfers.failed(OSError("the disk is gone"))
+        assert await chat.settle(1) == []
+
+    assert run(tmp_path, do).node.failure == "the disk failed: the disk is gone"
+
+
+# ---- what stops a node
+
+
+@pytest.mark.parametrize("error", [apsw.IOError("disk I/O error"), apsw.CorruptError("damaged")], ids=repr)
+def test_a_disk_that_fails_acknowledges_nothing_and_stops_the_node(
+    tmp_path: Path, faults: Faults, error: Exception
+) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        faults.waiting = [error]
+        chat.say("/send_all one")
+        assert await chat.settle() == []
+
+    assert run(tmp_path, do).node.failure == f"the disk failed: {error}"
+
+
+def test_a_batch_that_does_not_belong_here_stops_the_node_and_says_why(tmp_path: Path) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        assert isinstance(chat.log, LocalLog)
+        chat.log._number += 5
+        chat.say("/send_all one")
+        assert await chat.settle() == []
+
+    failure = run(tmp_path, do).node.failure
+    assert failure is not None and failure.startswith("the log goes on with batch 8, and")
+
+
+# ---- reading
+
+
+def test_a_reading_sees_who_was_online_when_it_began(tmp_path: Path) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        online = chat.node.hub.online
+        online[1] = "alice"
+        reading = chat.node.read(1, Who(command("/who alice").username))
+        del online[1]
+        report = (await reading.next()).end
+        assert getattr(report, "online", None) is True
+
+    run(tmp_path, do)

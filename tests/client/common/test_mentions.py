@@ -80,6 +80,7 @@ def test_what_was_missed_does_not_call() -> None:
 def test_a_message_that_changes_does_not_call_again() -> None:
     listener = Listener()
     listener.hear(Connected("server", structs.replace(SIGNED_IN, seq=10), False))
+    assert listener.hear(said(6, "of before the sign-in", chat="@bob")) == []
     assert listener.hear(said(7, "edited", seq=11, chat="@bob"), said(12, "new", seq=13, chat="@bob")) == ["bob: new"]
     assert listener.hear(said(12, "new, edited", seq=14, chat="@bob")) == []
     assert listener.hear(Forgotten(), said(1, "of another history", chat="@bob")) == ["bob: of another history"]

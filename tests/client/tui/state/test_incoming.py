@@ -17,6 +17,15 @@ def test_the_open_chat_is_loaded_once_connected_and_shown() -> None:
     assert "bob  hello" in me.text() and "there" in me.text()
 
 
+def test_who_comes_into_a_chat_asks_what_there_is_in_it() -> None:
+    me = Me()
+    me.load()
+    me.hear(Joined("#team", "carol"))
+    assert not me.asked("status")
+    me.hear(Joined("#team", "alice"))
+    assert me.asked("status")
+
+
 def test_unread_numbers_and_markers_of_other_devices() -> None:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
     me.hear(said(1, chat="@bob"), said(2, chat="@bob"))

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from chat_client.common.local_commands import with_local
+from chat_client.sdk.events import Ended
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import (
     Ask,
@@ -45,6 +46,20 @@ def test_plain_text_goes_to_the_open_chat() -> None:
     first, second = me.wanted(PostMessage)
     assert first == PostMessage("send", {"target": "main", "text": "hello\nthere"})
     assert second == PostMessage("send", {"target": "@bob", "text": "/etc"})
+
+
+def test_who_says_something_has_seen_what_is_new() -> None:
+    me = ready()
+    me.screen.chats.open.new_after = 2
+    submit(me.screen, "hello")
+    assert me.screen.chats.open.new_after is None
+
+
+def test_after_the_end_no_file_is_offered() -> None:
+    me = ready()
+    me.hear(Ended("signed_out", "signed out"))
+    assert not submit(me.screen, "x" * 5000)
+    assert me.screen.dialogs.question is None and "not sent: the connection has ended" in me.text("bar")
 
 
 def test_a_text_that_is_too_long_stays_in_the_input() -> None:
@@ -91,6 +106,9 @@ def test_chats_are_opened_by_name() -> None:
     me = ready()
     submit(me.screen, "/open BOB")
     assert me.screen.chats.open_name == "@bob"
+    me.screen.roster.online["zoe"] = False
+    submit(me.screen, "/open zoe")
+    assert me.screen.chats.open_name == "@zoe" and not me.wanted(Run)
     submit(me.screen, "/open stranger")
     assert [effect.line for effect in me.wanted(Run)] == ["/get_chat_with @stranger"]
     assert named_chat(me.screen, "Main") == "main"
@@ -243,7 +261,9 @@ def test_text_in_a_thread_answers_it() -> None:
     navigation.open_thread(me.screen, 1)
     (ask,) = me.asked("thread")
     me.answer(ask, [said(1)], ThreadShown(1, "main", 0))
+    me.screen.feed.selected = 1
     submit(me.screen, "in the thread")
+    assert me.screen.feed.selected is None, "the end of the thread is in sight"
     message_actions.click(me.screen, 1)
     assert me.wanted(PostMessage) == [PostMessage("reply", {"id": 1, "text": "in the thread"})]
 

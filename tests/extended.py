@@ -8,7 +8,7 @@ from chat_server.log.entries import Internal
 from chat_server.prepare import Asker, Prepared, Preparer, preparation
 from chat_server.protocol.base import Reply
 from chat_server.protocol.connection import Notice
-from chat_server.protocol.formats import text
+from chat_server.protocol.formats import wording
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import find_user
 from chat_server.rules.registry import reading, rule
@@ -17,7 +17,7 @@ from tests.new_commands import Counted, CountMessages, Echo, Echoed, Roll, Rolle
 enter_rows()
 
 for each in (Echoed, Waved, Counted, Rolled):
-    text.REPLIES[each] = lambda reply, now: ([], str(reply))
+    wording.REPLIES[each] = lambda reply, now: ([], str(reply))
 
 
 class Rolling(Internal, frozen=True, tag="rolling"):

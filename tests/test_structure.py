@@ -53,6 +53,8 @@ TESTED_ELSEWHERE = {
     "protocol/operators.py": "tests/unit/protocol/test_commands.py",
     "protocol/control.py": "tests/unit/protocol/test_commands.py",
     "errors.py": "tests/unit/protocol/formats/test_text.py",
+    "protocol/formats/format.py": "tests/unit/protocol/test_parse.py",
+    "protocol/formats/wording.py": "tests/unit/protocol/formats/test_text.py",
     "rules/context.py": "tests/unit/rules/test_executor.py",
     "rules/outcomes.py": "tests/unit/rules/test_executor.py",
     "rules/registry.py": "tests/unit/rules/test_executor.py",
@@ -166,6 +168,20 @@ def test_every_command_stands_in_its_document() -> None:
 def test_every_command_of_the_machine_itself_has_its_help() -> None:
     for verb in CONTROL:
         assert any(f"/{verb}" in line for line in help_text(verb, CONTROL)), verb
+
+
+@pytest.mark.parametrize("name", [name for name in THE_SERVERS if not name.startswith("protocol/formats/")])
+def test_only_the_formats_themselves_compare_their_names(name: str) -> None:
+    """What follows from a format is said by its `Format`."""
+    compared = {
+        constant.value
+        for node in ast.walk(tree(SOURCES[name]))
+        # The log of the server has formats of its own.
+        if isinstance(node, ast.Compare) and "log_format" not in ast.unparse(node)
+        for constant in ast.walk(node)
+        if isinstance(constant, ast.Constant)
+    }
+    assert not compared & {"json", "text"}
 
 
 # ---- the files

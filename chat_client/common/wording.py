@@ -1,6 +1,6 @@
 """Events, replies, states and errors in words: the same words in both front ends.
 
-The words are the server's own (`chat_server.protocol.formats.text`) where this client knows what is said, and the
+The words are the server's own (`chat_server.protocol.formats.wording`) where this client knows what is said, and the
 times are those of this machine. A text may have line breaks; no other control character gets through, whatever the
 server let through. `now` is Unix time in seconds. Each front end lays a text out in its own way: `plain.lines` puts the
 marks of the protocol before it, the full screen a sign and a colour.
@@ -31,7 +31,7 @@ from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Closing, CommandForm
 from chat_server.protocol.file_names import size_told
 from chat_server.protocol.files import Upload
-from chat_server.protocol.formats import text
+from chat_server.protocol.formats import TEXT
 from chat_server.protocol.rooms import Approved, Left
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import clock_time, distance
@@ -68,13 +68,13 @@ def event(event: Event, me: str, now: float) -> str:
             return clean(event.reason)
         case Closing():
             return clean(f"the server closes: {event.reason}")
-    return clean(_joined(text.event(event, local_now(now))).removeprefix("* "))
+    return clean(_joined(TEXT.event(event, local_now(now))).removeprefix("* "))
 
 
 def reply(reply: Reply, verb: str, now: float) -> Answer:
     if isinstance(reply, OtherReply):
         return Answer(clean(_named("", reply.fields)) or f"{verb}: done")
-    lines = clean(text.reply(reply, None, local_now(now)).decode()).removesuffix("\n")
+    lines = clean(TEXT.reply(reply, "", None, local_now(now)).decode()).removesuffix("\n")
     *items, done = lines.replace(_CONTINUED, "\0").split("\n")
     return Answer(_broken(done.removeprefix("+ ")), tuple(_broken(item.removeprefix("  ")) for item in items))
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from chat_server.action_log import ActionLog
-from chat_server.delivery.blocks import render, render_reply
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import UNREADABLE, Refusal, StartError
@@ -26,6 +25,7 @@ from chat_server.node import Node
 from chat_server.protocol.base import Reply, Spec
 from chat_server.protocol.connection import Help, HelpText
 from chat_server.protocol.control import Backup
+from chat_server.protocol.formats import format_of
 from chat_server.protocol.help import help_text
 from chat_server.protocol.lines import decode
 from chat_server.protocol.parse import parse
@@ -64,7 +64,8 @@ class Home(Protocol):
 
 async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[tuple[bytes, str, str]]:
     """The lines that answer this one; the last comes with the verb and `ok` or the code of the refusal."""
-    format, verb, label, result = "json" if line.startswith(b"{") else "text", "", None, "ok"
+    format = format_of(line.decode(errors="replace"))
+    verb, label, result = "", None, "ok"
     reply: Reply | Refusal | None = None
     try:
         parsed = parse(decode(line), text_chars_max=text_chars_max, verbs=VERBS)
@@ -78,7 +79,7 @@ async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[
         else:
             async for page in home.read(parsed.command):
                 for event in page.events or ():
-                    yield render(event, format, home.now(), label), "", ""
+                    yield format.event(event, home.now(), label), "", ""
                 if page.events is None:
                     assert isinstance(page.end, Reply)
                     reply = page.end
@@ -88,7 +89,7 @@ async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[
         log.error("the disk failed while the answer to %s was read: %s", verb, error)
         reply, result = UNREADABLE, UNREADABLE.code
     assert reply is not None
-    yield render_reply(reply, format, home.now(), verb, label), verb or "-", result
+    yield format.answer(reply, verb, label, home.now()), verb or "-", result
 
 
 # ---- beside a running server

@@ -14,9 +14,8 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-from chat_server.errors import Refusal
-from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.formats import json, text
+from chat_server.protocol.base import Event
+from chat_server.protocol.formats import Format
 from chat_server.protocol.messages import Message
 
 EVERYONE = 0
@@ -29,16 +28,6 @@ def room_channel(room: int) -> int:
 
 # A reply and the index of its outcome in the batch.
 IndexedReply = tuple[int, bytes]
-
-
-def render(event: Event, format: str, now: str, label: str | None = None) -> bytes:
-    return json.event(event, label) if format == "json" else text.event(event, now)
-
-
-def render_reply(reply: Reply | Refusal, format: str, now: str, verb: str, label: str | None) -> bytes:
-    if isinstance(reply, Refusal):
-        return json.refusal(reply, verb, label) if format == "json" else text.refusal(reply, label)
-    return json.reply(reply, verb, label) if format == "json" else text.reply(reply, label, now)
 
 
 class Block(Struct, frozen=True):
@@ -71,8 +60,8 @@ class Blocks:
         self._now = now
         self._channels: dict[int, list[_Routed]] = {}
         self._order = 0
-        self._lines: dict[tuple[int, str], list[bytes]] = {}
-        self._blocks: dict[tuple[tuple[int, ...], str], Block] = {}
+        self._lines: dict[tuple[int, Format], list[bytes]] = {}
+        self._blocks: dict[tuple[tuple[int, ...], Format], Block] = {}
 
     def add(self, channel: int, index: int, event: Event, notice: int = 0) -> None:
         """An event of outcome `index`; these MUST come in the order of the batch. `notice`: see `outcomes.Push`."""
@@ -114,14 +103,14 @@ class Blocks:
     def has_lines_for_everyone(self) -> bool:
         return EVERYONE in self._channels
 
-    def block(self, channels: tuple[int, ...], format: str) -> Block:
+    def block(self, channels: tuple[int, ...], format: Format) -> Block:
         """What a connection receives that these channels reach (`channels` gives them)."""
         found = self._blocks.get((channels, format))
         if found is None:
             found = self._blocks[channels, format] = self._build(channels, format)
         return found
 
-    def _build(self, channels: tuple[int, ...], format: str) -> Block:
+    def _build(self, channels: tuple[int, ...], format: Format) -> Block:
         lines = self._render(channels[0], format)
         routed = self._channels.get(channels[0], [])
         for channel in channels[1:]:
@@ -130,9 +119,9 @@ class Blocks:
             routed, lines = map(list, zip(*sorted(both), strict=True))
         return Block(b"".join(lines), [outcome for _, outcome, _, _ in routed], [0, *accumulate(map(len, lines))])
 
-    def _render(self, channel: int, format: str) -> list[bytes]:
+    def _render(self, channel: int, format: Format) -> list[bytes]:
         lines = self._lines.get((channel, format))
         if lines is None:
             routed = self._channels.get(channel, [])
-            lines = self._lines[channel, format] = [render(event, format, self._now) for _, _, event, _ in routed]
+            lines = self._lines[channel, format] = [format.event(event, self._now) for _, _, event, _ in routed]
         return lines

@@ -10,10 +10,11 @@ from collections.abc import Callable, Container, Iterator, Set
 from contextlib import contextmanager
 from typing import Protocol
 
-from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, render, room_channel
+from chat_server.delivery.blocks import EVERYONE, Blocks, IndexedReply, room_channel
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
 from chat_server.log.entries import Entry, Identity
+from chat_server.protocol.formats import FORMATS, Format
 from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.times import iso
@@ -77,7 +78,7 @@ class Hub:
         self._presence_max = presence_max
         self._numbers = 0
         self._by_user: dict[int, dict[int, Receiver]] = {}
-        self._live: dict[str, dict[Outbox, None]] = {"text": {}, "json": {}}
+        self._live: dict[Format, dict[Outbox, None]] = {format: {} for format in FORMATS.values()}
         self._behind: dict[Outbox, None] = {}
         self._away: dict[int, str] = {}  # why they are, of those online
         self._announced: dict[int, str] = {}  # who was told to be online, and why away ("" for who is not)
@@ -367,7 +368,7 @@ class Hub:
         if not events or len(self.online) > self._presence_max:
             return
         for format, live in self._live.items():
-            lines = {user_id: render(event, format, self.now()) for user_id, event in events.items()}
+            lines = {user_id: format.event(event, self.now()) for user_id, event in events.items()}
             data = b"".join(lines.values())
             for outbox in [each for each in live if each.presence]:
                 own = lines.get(outbox.user_id)

@@ -12,10 +12,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from chat_server.delivery.blocks import render
 from chat_server.delivery.catch_up import CatchUp
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.protocol.base import Event
+from chat_server.protocol.formats import TEXT, Format
 from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
 
@@ -91,7 +91,7 @@ class Outbox:
         self._feed = feed
         self._owner = owner
         self.send = send  # for one that is live, whose connection is open
-        self.format = "text"
+        self.format: Format = TEXT
         self.user_id = 0
         self.presence = True
         self.live = False
@@ -147,7 +147,7 @@ class Outbox:
         self.holding = False
         self.catch_up()
 
-    def set_format(self, format: str) -> None:
+    def set_format(self, format: Format) -> None:
         self._leave(self._feed.delivered)
         self.format = format
         self.catch_up()
@@ -171,7 +171,7 @@ class Outbox:
             if catch_up.is_complete(self._feed.delivered):
                 self._go_live(catch_up)
                 return
-            missed = catch_up.read_next(self.user_id, self._feed.delivered, by_id=self.format == "text")
+            missed = catch_up.read_next(self.user_id, self._feed.delivered, by_id=self.format.catch_up_order == "id")
             if missed is not None:
                 self._owner.read_page(missed)
                 return
@@ -183,7 +183,7 @@ class Outbox:
     def _go_live(self, catch_up: CatchUp) -> None:
         events, now = catch_up.held(), self._feed.now()
         told = [notice for _, notice in events if notice]
-        held = b"".join(render(event, self.format, now) for event, _ in events)
+        held = b"".join(self.format.event(event, now) for event, _ in events)
         self._catch_up = None
         self.live = True
         self._feed.joined(self)
@@ -253,7 +253,7 @@ class Outbox:
             self.catch_up()
         else:
             now = self._feed.now()
-            lines = (render(message, self.format, now) for message in catch_up.to_show(page))
+            lines = (self.format.event(message, now) for message in catch_up.to_show(page))
             self.write_paced(lines, lambda written: self._owner.read_page(missed) if written else None)
 
     # ---- while not live

@@ -16,9 +16,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from chat_server.addresses import is_loopback, network_of, plain
-from chat_server.delivery.blocks import render
 from chat_server.errors import StartError
 from chat_server.protocol.connection import Closing
+from chat_server.protocol.formats import TEXT
 
 log = logging.getLogger("chat.acceptor")
 
@@ -226,7 +226,7 @@ class _Farewell(asyncio.Protocol):
 
 
 def _farewell(why: str) -> bytes:
-    return render(Closing(why, "busy"), "text", "")
+    return TEXT.event(Closing(why, "busy"), "")
 
 
 async def _take_over(

@@ -29,6 +29,7 @@ from chat_server.protocol.connection import (
     SessionList,
     SetFormat,
 )
+from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.help import forms, help_text, overview
 from chat_server.protocol.people import PresenceSet, SetPresence
 from chat_server.protocol.table import TABLE
@@ -79,11 +80,12 @@ def show_help(here: Speaker, command: Help) -> Reply:
 @connection_command(SetFormat)
 def set_format(here: Speaker, command: SetFormat) -> Reply:
     here.client = (command.client or "")[:CLIENT_CHARS_MAX] or here.client
-    here.outbox.set_format(command.format)
-    if command.format == "text":
-        return FormatSet("text")
+    format = FORMATS[command.format]
+    here.outbox.set_format(format)
+    if not format.tells_commands:
+        return FormatSet(format.name)
     return FormatSet(
-        format="json",
+        format=format.name,
         server="chat-server",
         version=__version__,
         protocol=PROTOCOL_VERSION,

@@ -13,7 +13,6 @@ from typing import Any
 from msgspec import Struct
 
 from chat_server import __version__
-from chat_server.delivery.blocks import render, render_reply
 from chat_server.delivery.outbox import Outbox
 from chat_server.disk_space import no_room
 from chat_server.errors import Refusal
@@ -449,7 +448,7 @@ class Pipeline:
                 self.port.read_on()
 
         self.outbox.write_paced(
-            (render(event, format, now, label) for event in events if self.outbox.may_show(event)), shown
+            (format.event(event, now, label) for event in events if self.outbox.may_show(event)), shown
         )
 
     def _show_end(self, exclusive: Exclusive, reply: Reply) -> None:
@@ -485,7 +484,7 @@ class Pipeline:
     # ---- replies out
 
     def _say(self, event: Event) -> None:
-        self.outbox.write(render(event, self.outbox.format, self.port.now()))
+        self.outbox.write(self.outbox.format.event(event, self.port.now()))
 
     def _reply(self, parsed: Parsed, reply: Reply | Refusal, started: float) -> None:
         self.outbox.reply(self._render(reply, parsed.verb, parsed.label, started))
@@ -496,7 +495,7 @@ class Pipeline:
         self.port.log_action(self.name or self._tried_name, verb or "-", result, self._now - started)
         # The commonest reply says no time that depends on today's date.
         now = "" if type(reply) is Sent else self.port.now()
-        return render_reply(reply, self.outbox.format, now, verb, label)
+        return self.outbox.format.answer(reply, verb, label, now)
 
     # ---- signing in, and what a person has seen
 
@@ -510,7 +509,7 @@ class Pipeline:
     def _mark_what_was_seen(self) -> None:
         """Who types has seen what stands above: a text session's read markers follow."""
         outbox = self.outbox
-        if not (outbox.live and outbox.format == "text" and self.port.is_all_taken()):
+        if not (outbox.live and outbox.format.activity_marks_read and self.port.is_all_taken()):
             return
         if self.user_id and outbox.position > self._marked:
             self._marked = outbox.position
@@ -523,7 +522,7 @@ class Pipeline:
         """End the session once what was written has been taken, or after a while."""
         outbox, port = self.outbox, self.port
         user_id, last = self.user_id, None
-        if outbox.live and outbox.format == "text" and outbox.position > self._marked:
+        if outbox.live and outbox.format.activity_marks_read and outbox.position > self._marked:
             last = Seen(outbox.position, self._shown_from)
         port.detach()
         self.closing = True

@@ -148,8 +148,7 @@ class Session:
         self._node.submit(command, user_id, self.number if number else 0, number, "" if self.local else self.network)
 
     def prepare(self, command: Any) -> None:
-        wants_token = self.outbox.format == "json"
-        asker = Asker(self.outbox.user_id, self.number, self, self.local, self.token, wants_token)
+        asker = Asker(self.outbox.user_id, self.number, self, self.local, self.token, self.outbox.format.wants_token)
         self._work(self._node.preparer.prepare(asker, command), self.pipeline.prepared)
 
     def look_at_upload(self, opened: Opened) -> None:

@@ -1,54 +1,152 @@
-"""Events and replies as lines for people. The first characters of a line tell its kind:
+"""Lines for people. The first characters of a line tell its kind:
 
     `+ ` done    `- ` refused    `[` a message    `* ` an event    two spaces: an item    four and `| `: more of a text
     `= ` bytes of a file in base64
 
 MUST NOT let a text of a user begin a line: every line break in one is followed by the continuation mark.
-`now` is the time in ISO 8601, UTC; another day's times carry their date.
+`now` is the time in ISO 8601, UTC; times of another day carry their date.
 """
 
-from collections.abc import Callable
+import re
 from typing import Any
 
 from chat_server.errors import Refusal
-from chat_server.protocol import accounts, connection, control, files, messages, operators, people, rooms
-from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.file_names import size_told
-from chat_server.protocol.times import clock_time, moment, until_told
+from chat_server.protocol.arguments import NOTHING_SHOWS, Target, Text
+from chat_server.protocol.base import Argument, Command, Event, Reply, Spec
+from chat_server.protocol.files import FileChunk
+from chat_server.protocol.formats.format import LABEL, Format, Head, read_value, usage_refusal
+from chat_server.protocol.formats.wording import EVENTS, REPLIES, file_told
+from chat_server.protocol.messages import Message, Send, SendAll, Sent
+from chat_server.protocol.sanitize import clean, is_blank
+from chat_server.protocol.search_query import PIECE
+from chat_server.protocol.times import clock_time
 
+_LABELLED = re.compile(rf"@({LABEL.pattern}) +(?=/)", re.ASCII)
+_NOT_A_COMMAND = "commands start with /; to talk to everyone: /send_all <text>, or /talk main and just type"
+_TO_ONE = "; to one person: /send <username> <text>"
 _CONTINUED = "\n    | "
 
 
-def event(event: Event, now: str) -> bytes:
-    """The event's line or lines; nothing for what a person has no use for."""
-    if type(event) is messages.Message:
-        return _message(event, now)
-    if type(event) is files.FileChunk:
-        head = f"* file {event.file.id} {event.file.name} {event.file.size}\n" if event.file else ""
-        return f"{head}= {event.data}\n".encode() if event.data else head.encode()
-    words = _EVENTS[type(event)](event, now)
-    return b"" if words is None else f"* {_indented(words)}\n".encode()
+class TextFormat(Format):
+    name = "text"
+    catch_up_order = "id"
+    activity_marks_read = True
+    wants_token = False
+    tells_commands = False
+
+    def split(self, line: str) -> Head:
+        label = None
+        match = _LABELLED.match(line)
+        if match:
+            label, line = match[1], line[match.end() :]
+        if not line.startswith("/"):
+            return label, None, line
+        verb, _, rest = line[1:].partition(" ")
+        return label, verb, rest
+
+    def without_verb(self, text: str, talk: Target | None) -> Command:
+        if talk is None:
+            raise Refusal("not_a_command", _NOT_A_COMMAND + (_TO_ONE if text.startswith("@") else ""))
+        body = clean(text)
+        if is_blank(body):
+            raise Refusal("bad_argument", NOTHING_SHOWS)
+        return SendAll(Text(body)) if talk.kind == "main" else Send(talk, Text(body))
+
+    def read_arguments(self, spec: Spec, rest: str) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        if spec.marked:
+            rest = _marked(spec, rest, values)
+        for argument, required_after in spec.positional:
+            rest = rest.lstrip(" ")
+            if not argument.required and _left_out(argument, rest, required_after):
+                continue
+            if not rest:
+                if argument.required:
+                    raise usage_refusal(spec, f"{argument.usage} is missing")
+                break
+            if argument.kind.takes_rest:
+                word, rest = rest, ""
+            else:
+                word, rest = _word(spec, rest)
+            values[argument.field] = read_value(spec, argument, word)
+        if rest:
+            _pairs(spec, rest, values)
+        return values
+
+    def event(self, event: Event, now: str, label: str | None = None) -> bytes:
+        """Nothing for what a person has no use for."""
+        if type(event) is Message:
+            return _message(event, now)
+        if type(event) is FileChunk:
+            head = f"* file {event.file.id} {event.file.name} {event.file.size}\n" if event.file else ""
+            return f"{head}= {event.data}\n".encode() if event.data else head.encode()
+        words = EVENTS[type(event)](event, now)
+        return b"" if words is None else f"* {_indented(words)}\n".encode()
+
+    def reply(self, reply: Reply, verb: str, label: str | None, now: str) -> bytes:
+        """The items that the reply lists, then the reply."""
+        if type(reply) is Sent and label is None:
+            return b"+ sent #%d\n" % reply.id
+        items, words = REPLIES[type(reply)](reply, now)
+        mark = "+" if label is None else f"+ @{label}"
+        return "".join([*(f"  {_indented(item)}\n" for item in items), f"{mark} {_indented(words)}\n"]).encode()
+
+    def refusal(self, refusal: Refusal, verb: str, label: str | None) -> bytes:
+        mark = "-" if label is None else f"- @{label}"
+        return f"{mark} {refusal.code}: {_indented(refusal.text)}\n".encode()
 
 
-def reply(reply: Reply, label: str | None, now: str) -> bytes:
-    """The items that the reply lists, then the reply."""
-    if type(reply) is messages.Sent and label is None:
-        return b"+ sent #%d\n" % reply.id
-    items, words = REPLIES[type(reply)](reply, now)
-    mark = "+" if label is None else f"+ @{label}"
-    return "".join([*(f"  {_indented(item)}\n" for item in items), f"{mark} {_indented(words)}\n"]).encode()
+TEXT = TextFormat()
 
 
-def refusal(refusal: Refusal, label: str | None) -> bytes:
-    mark = "-" if label is None else f"- @{label}"
-    return f"{mark} {refusal.code}: {_indented(refusal.text)}\n".encode()
+def _left_out(argument: Argument, rest: str, required_after: int) -> bool:
+    """Whether what is left of the line is for the arguments after this one."""
+    if required_after and len(rest.split()) <= required_after:
+        return True
+    starts = argument.kind.starts
+    return starts is not None and bool(rest) and rest[0] not in starts
+
+
+def _word(spec: Spec, rest: str) -> tuple[str, str]:
+    if rest.startswith('"'):
+        word, quote, rest = rest[1:].partition('"')
+        if not quote:
+            raise usage_refusal(spec, 'a quote is not closed: "like this"')
+        return word, rest
+    word, _, rest = rest.partition(" ")
+    return word, rest
+
+
+def _marked(spec: Spec, rest: str, values: dict[str, Any]) -> str:
+    """Take what is marked, `in:main`, out of the words; what is in quotes is not."""
+    left, end = "", 0
+    for piece in PIECE.finditer(rest):
+        name, mark, raw = piece[0].partition(":")
+        argument = spec.marked.get(name.lower()) if mark else None
+        if argument is None:
+            continue
+        left, end = left + rest[end : piece.start()], piece.end()
+        if argument.field in values:
+            raise usage_refusal(spec, f"{argument.name}: is said twice")
+        values[argument.field] = read_value(spec, argument, raw)
+    return left + rest[end:]
+
+
+def _pairs(spec: Spec, rest: str, values: dict[str, Any]) -> None:
+    words = rest.split()
+    for name, raw in zip(words[::2], (*words[1::2], None), strict=False):
+        argument = spec.pairs.get(name.lower())
+        if argument is None or raw is None or argument.field in values:
+            why = "is not expected here" if argument is None or raw is not None else "needs a number, like 42"
+            raise usage_refusal(spec, f"“{clean(name)[:40]}” {why}")
+        values[argument.field] = read_value(spec, argument, raw)
 
 
 def _indented(words: str) -> str:
     return words.replace("\n", _CONTINUED)
 
 
-def _marks(message: messages.Message) -> str:
+def _marks(message: Message) -> str:
     """What is to be known of a message besides its text."""
     if (
         message.reply_to is None
@@ -68,7 +166,7 @@ def _marks(message: messages.Message) -> str:
     return "".join(f" ({word})" for word in words if word)
 
 
-def _message(message: messages.Message, now: str) -> bytes:
+def _message(message: Message, now: str) -> bytes:
     chat, sender = message.chat, message.from_
     if chat[0] != "@":
         where = f"{chat} {sender}"
@@ -84,380 +182,3 @@ def _message(message: messages.Message, now: str) -> bytes:
         first, *parts = first.split("\n")
         more = "".join([f"    | {part}\n" for part in parts])
     return f"[{clock_time(message.at, now)}] {where}: {first}{_marks(message)} (#{message.id})\n{more}".encode()
-
-
-_WHY_NOT = {
-    "unknown_user": "its receiver is gone (unknown_user)",
-    "unknown_chat": "you are no longer in its chat (unknown_chat)",
-}
-_EVENTS: dict[type[Event], Callable[[Any, str], str | None]] = {
-    people.PresenceChanged: lambda event, now: (
-        f"{event.user} is away: {event.away}"
-        if event.away
-        else f"{event.user} is {'online' if event.online else 'offline'}"
-    ),
-    messages.QuietMessage: lambda event, now: None,
-    # A person's own other windows: what was read there is no news here.
-    messages.ReadMarker: lambda event, now: None,
-    people.Muted: lambda event, now: f"{event.chat} is {'muted now' if event.muted else 'no longer muted'}",
-    accounts.Banned: lambda event, now: (
-        f"you are banned {until_told(event.until, now)}: {event.reason}; you can still read"
-    ),
-    accounts.Unbanned: lambda event, now: "your ban is over: you can write again",
-    messages.DelayedSent: lambda event, now: f"your delayed message {event.id} was sent (#{event.message_id})",
-    messages.DelayedFailed: lambda event, now: (
-        f"your delayed message {event.id} was not sent: {_WHY_NOT.get(event.code, event.code)}"
-    ),
-    rooms.Invited: lambda event, now: (
-        f"{event.by} invites you to {event.chat}; /join {event.chat} accepts, /decline {event.chat} refuses"
-    ),
-    rooms.JoinRequest: lambda event, now: (
-        f"{event.user} asks to join {event.chat}; /approve {event.chat} {event.user} lets them in,"
-        f" /deny {event.chat} {event.user} refuses"
-    ),
-    rooms.Joined: lambda event, now: f"{event.user} joined {event.chat}",
-    rooms.Left: lambda event, now: (
-        f"{event.by} removed {event.user} from {event.chat}" if event.by else f"{event.user} left {event.chat}"
-    ),
-    rooms.Approved: lambda event, now: (
-        f"you are in {event.chat} now, its owner let you in; /history {event.chat} shows what was said"
-    ),
-    rooms.Denied: lambda event, now: f"the owner of {event.chat} does not let you in",
-    rooms.TopicChanged: lambda event, now: (
-        f"{event.by} set the topic of {event.chat}: {event.topic}"
-        if event.topic
-        else f"{event.by} took the topic of {event.chat} away"
-    ),
-    # What was read long ago scrolls away by itself.
-    messages.Expired: lambda event, now: None,
-    connection.Notice: lambda event, now: f"announcement by {event.by}: {event.text}" if event.by else event.text,
-    connection.Closing: lambda event, now: f"closing: {event.reason}",
-    control.AuditedAct: lambda event, now: " ".join(
-        filter(None, (event.at, event.who, event.act, event.whom, event.why and f"({event.why})"))
-    ),
-    control.Record: lambda event, now: (
-        f"{event.kind}: {', '.join(f'{name} {value}' for name, value in event.data.items())}"
-    ),
-}
-
-
-# ---- the replies
-
-
-def file_told(file: messages.File) -> str:
-    return f"file {file.name}, {size_told(file.size)}; /get_file {file.id}"
-
-
-_Rendered = tuple[list[str], str]
-
-
-def _signed_in(reply: accounts.SignedIn, now: str) -> _Rendered:
-    if reply.new:
-        return (
-            [],
-            f"signed in as {reply.user}, for the first time; /send_all <text> talks to everyone, /help shows more",
-        )
-    ban = f"; banned {until_told(reply.ban.until, now)}: {reply.ban.reason}" if reply.ban else ""
-    return [], f"signed in as {reply.user}{ban}"
-
-
-_LIMITS = {
-    "main_messages": "messages to main",
-    "delayed": "delayed messages",
-    "file_bytes": "files",
-    "reports": "reports in 24 h",
-}
-
-
-def _status(reply: people.StatusReport, now: str) -> _Rendered:
-    items = [
-        f"online: {', '.join(_with_away(reply, reply.active))}",
-        f"offline: {', '.join(_with_away(reply, reply.inactive)) or 'nobody'}",
-        *(_chat(chat) for chat in reply.chats),
-    ]
-    items += [f"invited to {each.chat} by {each.by}; /join or /decline {each.chat}" for each in reply.invitations]
-    items += [
-        f"{each.user} asks to join {each.chat}; /approve or /deny {each.chat} {each.user}"
-        for each in reply.join_requests
-    ]
-    for key, limit in reply.limits.items():
-        if not limit.used:
-            continue
-        ends = f" {until_told(limit.until, now)}" if limit.until else ""
-        told = size_told if key.endswith("_bytes") else str
-        items.append(f"{_LIMITS.get(key, key)}: {told(limit.used)} of {told(limit.max)}{ends}")
-    if reply.ban:
-        items.append(f"banned {until_told(reply.ban.until, now)}: {reply.ban.reason}")
-    more = f"; {reply.more} lists more" if reply.more else ""
-    return items, f"you are {reply.user}; {len(reply.active)} online, {len(reply.inactive)} offline{more}"
-
-
-def _with_away(reply: people.StatusReport, names: list[str]) -> list[str]:
-    away = reply.away or {}
-    return [f"{name} (away: {away[name]})" if name in away else name for name in names]
-
-
-def _chat(chat: rooms.ChatInfo) -> str:
-    muted = ", muted" if chat.muted else ""
-    owner = f", owned by {chat.owner}" if chat.owner else ""
-    members = f", with {', '.join(chat.members)}" if chat.members and not chat.name.startswith("@") else ""
-    more = f" and others ({chat.more})" if chat.more else ""
-    topic = f", about: {chat.topic}" if chat.topic else ""
-    unread = f"{chat.unread} unread" if chat.unread else "all read"
-    return f"chat {chat.name}: {unread}{muted}{owner}{members}{more}{topic}"
-
-
-def _who(reply: people.WhoReport, now: str) -> _Rendered:
-    away = f" (away: {reply.away})" if reply.away else ""
-    if reply.online:
-        return [], f"{reply.user} is online{away}"
-    seen = f"last seen {moment(reply.last_seen, now)}" if reply.last_seen else "not seen yet"
-    return [], f"{reply.user} is offline, {seen}{away}"
-
-
-def _page(reply: messages.MessagesShown, now: str) -> _Rendered:
-    if not reply.count:
-        words = f"no messages in {reply.chat}" if reply.unread is None else f"nothing unread in {reply.chat}"
-    else:
-        words = f"{reply.count} message{'s' if reply.count > 1 else ''} of {reply.chat}"
-        words += f", {reply.unread} still unread" if reply.unread else ""
-    if not reply.more:
-        return [], words
-    return [], f"{words}; {reply.more} {'for more' if reply.count else 'shows what was said'}"
-
-
-def _found(reply: messages.Found, now: str) -> _Rendered:
-    words = f"{reply.count or 'nothing'} found{f'; {reply.note}' if reply.note else ''}"
-    return [], f"{words}; {reply.more} goes on" if reply.more else words
-
-
-def _away(reply: people.AwaySet, now: str) -> _Rendered:
-    if reply.away is None:
-        return [], "you are not away; /away <text> tells others why you are"
-    return [], f"you are away: {reply.away}; /back ends it"
-
-
-def _blocked(reply: people.BlockList, now: str) -> _Rendered:
-    return reply.blocked, f"{len(reply.blocked)} blocked" + ("; /unblock <username> ends it" if reply.blocked else "")
-
-
-def _delayed_list(reply: messages.DelayedList, now: str) -> _Rendered:
-    items = [f"{each.delayed_id}  {moment(each.due, now)}  {each.target}: {each.text}" for each in reply.delayed]
-    return items, f"{len(items)} waiting" + ("; /cancel_delayed <delayed_id> cancels one" if items else "")
-
-
-def _upload(reply: files.Upload, now: str) -> _Rendered:
-    if reply.file is not None:
-        return [], f"sent #{reply.id}: {file_told(reply.file)}"
-    return [], f"upload {reply.upload}" + (f" received {reply.received}" if reply.received else "")
-
-
-def _files(reply: files.FileList, now: str) -> _Rendered:
-    items = [
-        f"{each.id}  {each.name}, {size_told(each.size)}, from {each.from_}, {moment(each.at, now)}"
-        f" (#{each.message_id})"
-        for each in reply.files
-    ]
-    if not items:
-        return [], f"no files in {reply.chat}"
-    count = f"{len(items)} file{'s' if len(items) != 1 else ''} in {reply.chat}"
-    return items, f"{count}; {reply.more} for more" if reply.more else f"{count}; /get_file <file_id> fetches one"
-
-
-def _reported(reply: people.Reported, now: str) -> _Rendered:
-    note = f"; {reply.note}" if reply.note else ""
-    return [], f"reported {reply.user}: {reply.reports} of the {reply.limit} reports that ban{note}"
-
-
-def _sessions(reply: connection.SessionList, now: str) -> _Rendered:
-    items = [
-        f"{each.session}  {each.address}  since {moment(each.since, now)}"
-        f"{f'  {each.client}' if each.client else ''}{'  (this one)' if each.this else ''}"
-        for each in reply.sessions
-    ]
-    return items, f"{len(items)} connection{'s' if len(items) != 1 else ''}; /sign_out <session> ends one"
-
-
-def _talking(reply: messages.Talking, now: str) -> _Rendered:
-    if reply.target is None:
-        return [], "lines without a slash go nowhere now"
-    return [], f"talking to {reply.target}: just type; /talk alone ends it"
-
-
-def _members(reply: rooms.MemberList, now: str) -> _Rendered:
-    items = [f"{name} (the owner)" if name == reply.owner else name for name in reply.members]
-    return items, f"{len(items)} in {reply.chat}" + (f"; {reply.more} for more" if reply.more else "")
-
-
-def _report_list(reply: operators.ReportList, now: str) -> _Rendered:
-    items = [
-        f"{moment(each.at, now)}  {each.user} by {each.by}{'' if each.counted else ' (not counted)'}"
-        f"{f': {each.reason}' if each.reason else ''}"
-        for each in reply.reports
-    ]
-    for each in reply.users:
-        ban = f"; banned {until_told(each.ban.until, now)}: {each.ban.reason}" if each.ban else ""
-        items.append(f"{each.user}: {_counted(each.reports, 'report')}, {each.counting} of them count now{ban}")
-    more = f"; {reply.more}" if reply.more else ""
-    return items, f"{_counted(len(reply.reports), 'report')}{more}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _stats(reply: operators.StatsReport, now: str) -> _Rendered:
-    items = [
-        f"accounts ever registered: {reply.users}",
-        f"banned now: {reply.banned}",
-        f"reports in 24 h: {reply.reports}",
-        f"last id or change: {reply.seq}",
-        f"size of the database: {reply.database / (1 << 20):.1f} MB",
-        f"stored texts: {size_told(reply.texts)}, of one user at most {size_told(reply.texts_most)} of"
-        f" {size_told(reply.text_quota)}",
-        *(
-            f"{name.replace('_', ' ')}: {size_told(value) if name.endswith('_bytes') else value}"
-            for name, value in (reply.live or {}).items()
-        ),
-    ]
-    return items, f"as of {moment(reply.at, now)}"
-
-
-def _operator_list(reply: control.OperatorList, now: str) -> _Rendered:
-    items = [f"{each.user}  by {each.by}{f'  ({each.note})' if each.note else ''}" for each in reply.operators]
-    return items, _counted(len(items), "operator")
-
-
-REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
-    accounts.SignedIn: _signed_in,
-    accounts.SignedOut: lambda reply, now: (
-        [],
-        f"signed out; {reply.closed} other connection{'s' if reply.closed != 1 else ''} closed"
-        if reply.closed
-        else "signed out; /sign_in <username> signs in again",
-    ),
-    accounts.PasswordSet: lambda reply, now: (
-        [],
-        "the password is set; your other connections are closed, and need it to come back",
-    ),
-    accounts.AccountDeleted: lambda reply, now: ([], f"the account {reply.user} and its texts are gone"),
-    messages.Sent: lambda reply, now: ([], f"sent #{reply.id}"),
-    files.Upload: _upload,
-    files.UploadCancelled: lambda reply, now: ([], f"upload {reply.upload} is cancelled; nothing of it was sent"),
-    files.FileSent: lambda reply, now: (
-        [],
-        f"file {reply.id} {reply.name}, {size_told(reply.size)}, sha256 {reply.sha256}",
-    ),
-    files.FileList: _files,
-    messages.Changed: lambda reply, now: ([], reply.note or f"changed #{reply.id}"),
-    messages.ThreadShown: lambda reply, now: (
-        [],
-        f"{reply.comments} comment{'s' if reply.comments != 1 else ''} on #{reply.id} in {reply.chat}",
-    ),
-    messages.Talking: _talking,
-    messages.DelayedSet: lambda reply, now: (
-        [],
-        f"delayed message {reply.delayed_id} goes out at {moment(reply.due, now)}"
-        f"{f' at the earliest: {reply.note}' if reply.note else ''};"
-        f" /cancel_delayed {reply.delayed_id} cancels it",
-    ),
-    messages.DelayedCancelled: lambda reply, now: ([], f"delayed message {reply.delayed_id} is cancelled"),
-    messages.DelayedList: _delayed_list,
-    messages.MessagesShown: _page,
-    messages.MarkedRead: lambda reply, now: (
-        [],
-        f"{reply.chat} is read up to #{reply.id}" if reply.id else f"nothing to read in {reply.chat}",
-    ),
-    rooms.ChatCreated: lambda reply, now: (
-        [],
-        f"{reply.chat} is yours; /invite {reply.chat} <username> brings others in, /talk {reply.chat} and just type",
-    ),
-    rooms.UserInvited: lambda reply, now: ([], f"{reply.user} is invited to {reply.chat}"),
-    rooms.LinkMade: lambda reply, now: (
-        [],
-        f"until {moment(reply.expires, now)} anybody may ask to join {reply.chat}: /join {reply.code}",
-    ),
-    rooms.LinksRevoked: lambda reply, now: (
-        [],
-        f"{reply.revoked} code{'s' if reply.revoked != 1 else ''} of {reply.chat} ended",
-    ),
-    rooms.Entering: lambda reply, now: (
-        [],
-        f"asked to join {reply.chat}; you will be told what its owner decides"
-        if reply.asked
-        else f"you are in {reply.chat}; /history {reply.chat} shows what was said, /talk {reply.chat} and just type",
-    ),
-    rooms.InvitationDeclined: lambda reply, now: ([], f"the invitation to {reply.chat} is declined"),
-    rooms.RequestApproved: lambda reply, now: ([], f"{reply.user} is in {reply.chat} now"),
-    rooms.RequestDenied: lambda reply, now: ([], f"{reply.user} is not let into {reply.chat}"),
-    rooms.MemberList: _members,
-    rooms.ChatLeft: lambda reply, now: ([], f"you left {reply.chat}"),
-    rooms.MemberRemoved: lambda reply, now: ([], f"{reply.user} is no longer in {reply.chat}"),
-    rooms.OwnerSet: lambda reply, now: ([], f"{reply.owner} owns {reply.chat} now"),
-    rooms.TopicShown: lambda reply, now: (
-        [],
-        f"the topic of {reply.chat}: {reply.topic}" if reply.topic else f"{reply.chat} has no topic",
-    ),
-    messages.Found: _found,
-    people.MuteSet: lambda reply, now: (
-        [],
-        f"{reply.chat} is muted; /unmute {reply.chat} ends it" if reply.muted else f"{reply.chat} is not muted",
-    ),
-    people.AwaySet: _away,
-    people.BlockSet: lambda reply, now: (
-        [],
-        f"nothing goes between you and {reply.user} any more; /unblock {reply.user} ends it"
-        if reply.blocked
-        else f"{reply.user} is not blocked by you",
-    ),
-    people.BlockList: _blocked,
-    people.StatusReport: _status,
-    people.WhoReport: _who,
-    people.Reported: _reported,
-    people.PresenceSet: lambda reply, now: (
-        [],
-        "you are told who comes and goes" if reply.presence else "you are no longer told who comes and goes",
-    ),
-    connection.HelpText: lambda reply, now: (reply.help[:-1], reply.help[-1]),
-    connection.FormatSet: lambda reply, now: ([], f"you receive {reply.format} from now on"),
-    connection.Pong: lambda reply, now: ([], "pong" if reply.word is None else f"pong {reply.word}"),
-    connection.SessionList: _sessions,
-    connection.Goodbye: lambda reply, now: ([], "goodbye"),
-    operators.UserBanned: lambda reply, now: (
-        [],
-        f"{reply.user} is banned {until_told(reply.until, now)}: {reply.reason}",
-    ),
-    operators.UserUnbanned: lambda reply, now: ([], reply.note or f"the ban of {reply.user} is over"),
-    operators.Kicked: lambda reply, now: ([], f"the connections of {reply.user} are closed"),
-    operators.Announced: lambda reply, now: ([], "everybody who is connected is told"),
-    operators.ReportList: _report_list,
-    operators.StatsReport: _stats,
-    control.OperatorSet: lambda reply, now: (
-        [],
-        f"{reply.user} is {'an' if reply.operator else 'no'} operator now",
-    ),
-    control.OperatorList: _operator_list,
-    control.CodeMade: lambda reply, now: (
-        [],
-        f"code {reply.code} lets one account be made {until_told(reply.expires, now)}:"
-        f" /sign_in <username> <password> <code>{f'; {reply.note}' if reply.note else ''}",
-    ),
-    control.CodeRevoked: lambda reply, now: ([], f"code {reply.code} lets nobody in any more"),
-    control.CodeList: lambda reply, now: (
-        [f"{each.code}  {until_told(each.expires, now)}" for each in reply.codes],
-        f"{len(reply.codes)} code{'' if len(reply.codes) == 1 else 's'} to be used",
-    ),
-    control.UserPasswordSet: lambda reply, now: (
-        [],
-        f"{reply.user} has a new password; all sign-ins of before have ended",
-    ),
-    control.FilesKept: lambda reply, now: ([], "all files stay until this connection ends"),
-    control.Exported: lambda reply, now: ([], f"{_counted(reply.records, 'record')} of {reply.user}"),
-    control.TimeRepaired: lambda reply, now: (
-        [],
-        f"{_counted(reply.messages, 'message')} and {_counted(reply.users, 'account')} had times in the future"
-        if reply.messages or reply.users
-        else "nothing lies in the future",
-    ),
-    control.Acts: lambda reply, now: ([], _counted(reply.count, "act")),
-}

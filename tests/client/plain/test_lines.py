@@ -10,7 +10,7 @@ from chat_client.sdk.local_time import local_now
 from chat_server.protocol import EVENTS
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Closing, Notice
-from chat_server.protocol.formats import text
+from chat_server.protocol.formats import TEXT
 from chat_server.protocol.rooms import Approved, Left
 from chat_server.protocol.sanitize import clean
 from tests.unit.protocol import samples
@@ -33,11 +33,11 @@ OWN_WORDS = (Approved, Closing)
 def test_every_event_is_told_in_the_servers_words(event: Event) -> None:
     shown = lines.event(event, "me", NOW)
     if not isinstance(event, OWN_WORDS) and not (isinstance(event, Left) and event.user == "me"):
-        assert "".join(f"{line}\n" for line in shown) == clean(text.event(event, local_now(NOW)).decode())
+        assert "".join(f"{line}\n" for line in shown) == clean(TEXT.event(event, local_now(NOW)).decode())
 
 
 @given(st.one_of(*map(samples.samples, samples.REPLIES)))
 def test_every_reply_is_told_in_the_servers_words(reply: Reply) -> None:
     shown = lines.answer(wording.reply(reply, "x", NOW))
-    told = clean(text.reply(reply, None, local_now(NOW)).decode())
+    told = clean(TEXT.reply(reply, "", None, local_now(NOW)).decode())
     assert "".join(f"{line}\n" for line in shown) in (told, told.removesuffix("+ \n"))

@@ -14,7 +14,7 @@ from chat_client.sdk.events import OtherReply, Unknown
 from chat_server.errors import Refusal
 from chat_server.protocol import EVENTS
 from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.formats import json as server
+from chat_server.protocol.formats import JSON
 from chat_server.protocol.messages import Message
 from chat_server.protocol.table import TABLE
 from tests.unit.protocol import samples
@@ -32,18 +32,18 @@ def what(line: bytes) -> Any:
 
 @given(st.one_of(*map(samples.samples, EVENTS)))
 def test_an_event_comes_back(event: Event) -> None:
-    assert decode(server.event(event, "7f")) == codec.Line(event, "7f")
-    assert decode(server.event(event)) == codec.Line(event)
+    assert decode(JSON.event(event, "", "7f")) == codec.Line(event, "7f")
+    assert decode(JSON.event(event, "")) == codec.Line(event)
 
 
 @given(st.one_of(*map(samples.samples, dict.fromkeys(spec.reply for spec in TABLE.values()))))
 def test_a_reply_comes_back(reply: Reply) -> None:
     verb = next(verb for verb, spec in TABLE.items() if spec.reply is type(reply))
-    assert decode(server.reply(reply, verb, "7f")) == codec.Line(reply, "7f")
+    assert decode(JSON.reply(reply, verb, "7f", "")) == codec.Line(reply, "7f")
 
 
 def test_a_refusal_comes_back() -> None:
-    line = server.refusal(Refusal("banned", "until four", until="2026-11-21T16:00:00.000Z"), "send", "7f")
+    line = JSON.refusal(Refusal("banned", "until four", until="2026-11-21T16:00:00.000Z"), "send", "7f")
     refused = what(line)
     assert isinstance(refused, Refused)
     assert (refused.code, refused.text) == ("banned", "until four")
@@ -80,7 +80,7 @@ def test_no_line_of_the_protocol(line: bytes) -> None:
     assert decode(line) is None
 
 
-JSON = st.recursive(
+VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
@@ -90,7 +90,7 @@ FIELDS = sorted({name for struct in (*EVENTS, *REPLIES) for name in struct.__str
 KINDS = st.sampled_from(["ok", "error", "new", *(str(event.__struct_config__.tag) for event in EVENTS)])
 
 
-@given(KINDS, st.sampled_from([*TABLE, "new"]), st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6))
+@given(KINDS, st.sampled_from([*TABLE, "new"]), st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6))
 def test_no_object_breaks_it(kind: str, verb: str, fields: dict[str, Any]) -> None:
     decoded = decode(json.dumps({"type": kind, "re": verb, **fields}).encode())
     assert decoded is None or isinstance(decoded.what, Struct | Refused)

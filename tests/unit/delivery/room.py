@@ -13,10 +13,9 @@ import msgspec
 from chat_server.delivery.hub import Hub
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
-from chat_server.errors import Refusal
 from chat_server.log.entries import Entry, Identity, Origin
 from chat_server.protocol.base import Event
-from chat_server.protocol.formats import json, text
+from chat_server.protocol.formats import FORMATS, JSON, TEXT
 from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import Entered, Opened, Stale
 from chat_server.runtime import SystemRuntime
@@ -37,7 +36,7 @@ class Peer:
         self.name = name
         self.transport = FakeTransport(high=room.hub.block_bytes_max)
         self.outbox = Outbox(room.hub, self.transport.write, self)
-        self.outbox.format = format
+        self.outbox.format = FORMATS[format]
         self.transport.on_pause = self.outbox.pause
         self.transport.on_resume = self.outbox.resume
         self.number = room.hub.add(self)
@@ -63,11 +62,7 @@ class Peer:
     def settle(self, outcome: Outcome) -> bytes:
         result = outcome.result
         assert not isinstance(result, Entered | Opened | Stale) and result is not None
-        if isinstance(result, Refusal):
-            return text.refusal(result, None) if self.outbox.format == "text" else json.refusal(result, "x", None)
-        if self.outbox.format == "json":
-            return json.reply(result, "x", None)
-        return text.reply(result, None, self.room.hub.now())
+        return self.outbox.format.answer(result, "x", None, self.room.hub.now())
 
     def settled(self) -> None:
         self.batches_settled += 1
@@ -91,7 +86,7 @@ class Peer:
     @property
     def ids(self) -> list[int]:
         """Of the messages that it was shown, its own by their replies, in the order in which they came."""
-        if self.outbox.format == "json":
+        if self.outbox.format is JSON:
             return [each["id"] for each in self.objects if each["type"] in ("message", "ok") and "id" in each]
         found = (_ID.search(line) for line in self.lines)
         return [int(match[1] or match[2]) for match in found if match]
@@ -175,4 +170,4 @@ async def open_room(path: Path, *, outbox_bytes_max: int = 4096, presence_max: i
 
 
 def shown(events: Sequence[Event], today: str) -> list[str]:
-    return b"".join(text.event(event, today) for event in events).decode().splitlines()
+    return b"".join(TEXT.event(event, today) for event in events).decode().splitlines()

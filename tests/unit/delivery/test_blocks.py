@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.delivery.blocks import EVERYONE, Block, Blocks, render, room_channel
+from chat_server.delivery.blocks import EVERYONE, Block, Blocks, room_channel
 from chat_server.protocol.base import Event
 from chat_server.protocol.connection import Notice
+from chat_server.protocol.formats import FORMATS, JSON, TEXT
 from chat_server.protocol.people import PresenceChanged
 from tests.unit.protocol.test_events import TABLE, message
 
@@ -28,7 +29,7 @@ def filled(batch: list[list[tuple[int, str]]]) -> Blocks:
 
 
 def block_of(blocks: Blocks, user_id: int, format: str) -> Block:
-    return blocks.block(blocks.channels(user_id, IN.get(user_id, set())), format)
+    return blocks.block(blocks.channels(user_id, IN.get(user_id, set())), FORMATS[format])
 
 
 def naive(batch: list[list[tuple[int, str]]], user_id: int, format: str, replies: dict[int, bytes]) -> bytes:
@@ -39,7 +40,7 @@ def naive(batch: list[list[tuple[int, str]]], user_id: int, format: str, replies
             parts.append(replies[index])
             continue
         channels = (EVERYONE, user_id, *map(room_channel, IN.get(user_id, ())))
-        parts += [render(Notice(text), format, TODAY) for channel, text in events if channel in channels]
+        parts += [FORMATS[format].event(Notice(text), TODAY) for channel, text in events if channel in channels]
     return b"".join(parts)
 
 
@@ -68,7 +69,7 @@ def test_the_same_receivers_share_one_block() -> None:
     team = room_channel(TEAM)
     blocks = filled([[(EVERYONE, "all")], [(ALICE, "alice")], [(team, "team")]])
     assert block_of(blocks, 99, "text") is block_of(blocks, 98, "text") is block_of(blocks, EVERYONE, "text")
-    assert blocks.block(blocks.channels(BOB, {TEAM}), "text") is blocks.block(blocks.channels(99, {TEAM, 12}), "text")
+    assert blocks.block(blocks.channels(BOB, {TEAM}), TEXT) is blocks.block(blocks.channels(99, {TEAM, 12}), TEXT)
     assert block_of(blocks, ALICE, "text") is block_of(blocks, ALICE, "text")
     assert block_of(blocks, ALICE, "text") is not block_of(blocks, ALICE, "json")
     assert blocks.users == [ALICE] and blocks.rooms == {TEAM} and blocks.has_lines_for_everyone()
@@ -89,5 +90,5 @@ def test_what_is_no_message_is_told_apart_with_its_notice_in_the_order_of_the_ba
 
 @pytest.mark.parametrize(("event", "line", "obj"), TABLE)
 def test_an_event_is_rendered_in_the_format_of_its_reader(event: Event, line: str, obj: str) -> None:
-    assert render(event, "text", TODAY).decode() == (line and line + "\n")
-    assert render(event, "json", TODAY, "7f").decode() == obj[:-1] + ',"label":"7f"}\n'
+    assert TEXT.event(event, TODAY).decode() == (line and line + "\n")
+    assert JSON.event(event, TODAY, "7f").decode() == obj[:-1] + ',"label":"7f"}\n'

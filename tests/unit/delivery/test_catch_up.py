@@ -14,6 +14,7 @@ from chat_server.delivery.catch_up import HELD_EVENTS_MAX, CatchUp
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
 from chat_server.protocol.connection import Notice
+from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, ReadMarker
 from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.rooms import Left, TopicChanged
@@ -188,7 +189,7 @@ class Reader(RuleBasedStateMachine):
         self.feed = FakeFeed()
         self.transport = FakeTransport(high=200)
         self.outbox = Outbox(self.feed, self.transport.write, self)
-        self.outbox.format = self.format
+        self.outbox.format = FORMATS[self.format]
         self.transport.on_pause = self.outbox.pause
         self.transport.on_resume = self.outbox.resume
         self.stored: dict[int, int] = {}  # the seq of each message's newest state

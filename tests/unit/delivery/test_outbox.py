@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.log.entries import CloseAccount, EndTokens, Entry
+from chat_server.protocol.formats import JSON, TEXT
+from chat_server.protocol.formats.text import TextFormat
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, History, Message
 from chat_server.rules.accounts import Welcome
 from tests.unit.delivery.room import Peer, Room, open_room, shown
@@ -297,9 +299,9 @@ async def test_what_the_welcome_showed_in_a_newer_state_is_not_shown_again(room:
 async def test_the_format_changes_between_two_batches(room: Room) -> None:
     alice, bob = await room.connect("alice"), await room.connect("bob")
     room.deliver(bob.says("/send_all one"))
-    alice.outbox.set_format("json")
+    alice.outbox.set_format(JSON)
     room.deliver(bob.says("/send_all two"))
-    alice.outbox.set_format("text")
+    alice.outbox.set_format(TEXT)
     room.deliver(bob.says("/send_all three"))
     assert [line[0] for line in alice.lines] == ["[", "{", "["]
 
@@ -356,7 +358,7 @@ async def test_a_line_that_cannot_be_made_ends_the_connection(room: Room, monkey
     def broken(*args: object) -> None:
         raise ValueError
 
-    monkeypatch.setattr("chat_server.delivery.outbox.render", broken)
+    monkeypatch.setattr(TextFormat, "event", broken)
     await room.flow()
     assert alice.transport.aborted and not alice.outbox.live
 

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat_server.delivery import blocks
 from chat_server.log.entries import CloseAccount, Enter, Entry
 from chat_server.protocol.base import Event
-from chat_server.protocol.formats import json
+from chat_server.protocol.formats.json import JsonFormat
 from chat_server.protocol.messages import History
 from chat_server.protocol.names import check
 from chat_server.protocol.rooms import Left
@@ -63,11 +62,13 @@ async def test_members_share_one_rendering(room: Room, monkeypatch: pytest.Monke
     alice, bob, carol = [await room.connect(name, "json") for name in ("alice", "bob", "carol")]
     rendered: list[Event] = []
 
-    def render(event: Event, *more: str) -> bytes:
-        rendered.append(event)
-        return json.event(event)
+    render = JsonFormat.event
 
-    monkeypatch.setattr(blocks, "render", render)
+    def count(format: JsonFormat, event: Event, *more: str) -> bytes:
+        rendered.append(event)
+        return render(format, event, *more)
+
+    monkeypatch.setattr(JsonFormat, "event", count)
     room.deliver(*(alice.says(f"/send #team {number}") for number in range(5)))
     assert len(rendered) == 5 and texts(bob) == texts(carol) == list("01234")
 

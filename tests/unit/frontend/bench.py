@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from chat_server.delivery.blocks import render
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
@@ -138,7 +137,7 @@ class Bench:
         self.messages += new
         self.delivered += count
         if self.outbox.live:
-            self.outbox.write(b"".join(render(each, self.outbox.format, NOON) for each in new))
+            self.outbox.write(b"".join(self.outbox.format.event(each, NOON) for each in new))
         self.outbox.catch_up()
 
     def answer(self, result: Any = None) -> None:

@@ -9,7 +9,8 @@ from chat_server.protocol.base import Event
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.control import AuditedAct, Record
 from chat_server.protocol.files import FileChunk
-from chat_server.protocol.formats import json, text
+from chat_server.protocol.formats import JSON, TEXT
+from chat_server.protocol.formats.json import decode_event
 from chat_server.protocol.messages import DelayedFailed, DelayedSent, Expired, File, Message, ReadMarker
 from chat_server.protocol.people import Muted, PresenceChanged
 from chat_server.protocol.rooms import Approved, Denied, Invited, Joined, JoinRequest, Left, TopicChanged
@@ -171,9 +172,9 @@ TABLE: list[tuple[Event, str, str]] = [
 
 @pytest.mark.parametrize(("event", "line", "obj"), TABLE)
 def test_it_reads_as(event: Event, line: str, obj: str) -> None:
-    assert text.event(event, TODAY).decode() == (line and line + "\n")
-    assert json.event(event).decode() == obj + "\n"
-    assert json.decode_event(obj.encode()) == event
+    assert TEXT.event(event, TODAY).decode() == (line and line + "\n")
+    assert JSON.event(event, TODAY).decode() == obj + "\n"
+    assert decode_event(obj.encode()) == event
 
 
 def test_every_event_stands_in_the_table() -> None:

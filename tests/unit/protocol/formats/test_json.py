@@ -10,7 +10,8 @@ from chat_server.errors import Refusal
 from chat_server.protocol import EVENTS
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Pong
-from chat_server.protocol.formats import json
+from chat_server.protocol.formats import JSON
+from chat_server.protocol.formats.json import decode_event
 from tests.unit.protocol.samples import REPLIES, samples
 from tests.unit.strategies import cleaned
 
@@ -40,16 +41,16 @@ def test_an_event_is_one_line_and_reads_back_as_itself(
     cls: type[Event], data: st.DataObject, label: str | None
 ) -> None:
     event = data.draw(samples(cls))
-    line = json.event(event, label)
+    line = JSON.event(event, "", label)
     assert one_line(line).get("label") == label
-    assert json.decode_event(line) == event
+    assert decode_event(line) == event
 
 
 @pytest.mark.parametrize("cls", REPLIES, ids=lambda cls: cls.__name__)
 @given(data=st.data(), label=labels)
 def test_a_reply_is_one_line_and_reads_back_as_itself(cls: type[Reply], data: st.DataObject, label: str | None) -> None:
     reply = data.draw(samples(cls))
-    line = json.reply(reply, "send_all", label)
+    line = JSON.reply(reply, "send_all", label, "")
     fields = one_line(line)
     assert (fields["type"], fields["re"], fields.get("label")) == ("ok", "send_all", label)
     assert msgspec.json.decode(line, type=cls) == reply
@@ -57,16 +58,16 @@ def test_a_reply_is_one_line_and_reads_back_as_itself(cls: type[Reply], data: st
 
 @given(cleaned, labels)
 def test_a_refusal_is_one_line(words: str, label: str | None) -> None:
-    fields = one_line(json.refusal(Refusal("banned", words, until="later"), "send", label))
+    fields = one_line(JSON.refusal(Refusal("banned", words, until="later"), "send", label))
     expected = {"type": "error", "re": "send", "code": "banned", "text": words, "until": "later"}
     assert fields == (expected if label is None else {**expected, "label": label})
 
 
 def test_a_line_that_was_no_command_is_answered_without_a_verb() -> None:
-    assert json.refusal(Refusal("not_a_command", "x"), "", None) == (
+    assert JSON.refusal(Refusal("not_a_command", "x"), "", None) == (
         b'{"type":"error","code":"not_a_command","text":"x"}\n'
     )
-    assert json.reply(Pong(), "ping", None) == b'{"type":"ok","re":"ping"}\n'
+    assert JSON.reply(Pong(), "ping", None, "") == b'{"type":"ok","re":"ping"}\n'
 
 
 def test_no_field_of_an_event_or_reply_is_hidden_by_the_line_itself() -> None:

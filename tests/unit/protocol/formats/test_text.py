@@ -10,7 +10,7 @@ from chat_server.protocol import EVENTS
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import HelpText, Pong
 from chat_server.protocol.files import FileChunk, FileInChat, FileList, FileSent, Upload, UploadCancelled
-from chat_server.protocol.formats import text
+from chat_server.protocol.formats import TEXT, wording
 from chat_server.protocol.messages import (
     Changed,
     DelayedList,
@@ -62,27 +62,27 @@ def test_no_text_of_a_user_forges_a_line_in_an_event(cls: type[Event], data: st.
     wanted = [] if cls in (ReadMarker, Expired) else [first]
     if isinstance(event, FileChunk):
         wanted = [*(["* "] if event.file else []), "= "]
-    assert without_more(text.event(event, TODAY)) == wanted
+    assert without_more(TEXT.event(event, TODAY)) == wanted
 
 
 @pytest.mark.parametrize("cls", REPLIES, ids=lambda cls: cls.__name__)
 @given(data=st.data(), label=st.none() | st.just("7f"))
 def test_no_text_of_a_user_forges_a_line_in_a_reply(cls: type[Reply], data: st.DataObject, label: str | None) -> None:
     reply = data.draw(samples(cls))
-    *items, last = without_more(text.reply(reply, label, TODAY))
+    *items, last = without_more(TEXT.reply(reply, "", label, TODAY))
     assert last == "+ " and set(items) <= {"  "}
 
 
 @given(cleaned, st.sampled_from(sorted(CODES)), st.none() | st.just("7f"))
 def test_no_text_of_a_user_forges_a_line_in_a_refusal(words: str, code: str, label: str | None) -> None:
-    data = text.refusal(Refusal(code, words), label)
+    data = TEXT.refusal(Refusal(code, words), "", label)
     assert without_more(data) == ["- "]
     assert data.startswith(f"- {'@7f ' if label else ''}{code}: ".encode())
 
 
 @given(samples(Message))
 def test_a_message_can_be_told_apart_and_its_text_read_back(message: Message) -> None:
-    head, *more = text.event(message, TODAY).decode()[:-1].split("\n")
+    head, *more = TEXT.event(message, TODAY).decode()[:-1].split("\n")
     assert _MESSAGE.match(head) and head.endswith(f" (#{message.id})")
     if not (
         message.file or message.deleted or message.edited or message.delayed or message.reply_to or message.reactions
@@ -92,8 +92,8 @@ def test_a_message_can_be_told_apart_and_its_text_read_back(message: Message) ->
 
 
 def test_every_event_and_reply_has_a_rendering() -> None:
-    assert {Message, FileChunk, *text._EVENTS} == {*EVENTS, QuietMessage}
-    assert set(text.REPLIES) == set(REPLIES)
+    assert {Message, FileChunk, *wording.EVENTS} == {*EVENTS, QuietMessage}
+    assert set(wording.REPLIES) == set(REPLIES)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_every_event_and_reply_has_a_rendering() -> None:
     ],
 )  # fmt: skip
 def test_replies_read_as(reply: Reply, lines: str) -> None:
-    assert text.reply(reply, None, TODAY).decode() == lines
+    assert TEXT.reply(reply, "", None, TODAY).decode() == lines
 
 
 @pytest.mark.parametrize(
@@ -151,9 +151,9 @@ def test_replies_read_as(reply: Reply, lines: str) -> None:
 )  # fmt: skip
 def test_a_message_shows_what_came_of_it(fields: dict[str, Any], line: str) -> None:
     message = {"id": 7, "seq": 9, "chat": "main", "from_": "al", "at": "2026-11-21T12:00:01.250Z", "text": "hi"}
-    assert text.event(Message(**{**message, **fields}), TODAY).decode() == f"[12:00:01] main al: {line}\n"
+    assert TEXT.event(Message(**{**message, **fields}), TODAY).decode() == f"[12:00:01] main al: {line}\n"
 
 
 def test_a_label_stands_after_the_mark() -> None:
-    assert text.reply(Pong(), "7f", TODAY) == b"+ @7f pong\n"
-    assert text.refusal(Refusal("busy", "later"), "7f") == b"- @7f busy: later\n"
+    assert TEXT.reply(Pong(), "ping", "7f", TODAY) == b"+ @7f pong\n"
+    assert TEXT.refusal(Refusal("busy", "later"), "ping", "7f") == b"- @7f busy: later\n"

@@ -33,7 +33,6 @@ TESTED_ELSEWHERE = {
     "__main__.py": "tests/conformance",
     "server.py": "tests/conformance",
     "frontend/listener.py": "tests/conformance/test_tls.py",
-    "frontend/transport.py": "tests/conformance",
     "frontend/session.py": "tests/conformance",
     "frontend/port.py": "tests/unit/frontend/test_pipeline.py",
     "frontend/connection_commands.py": "tests/unit/frontend/test_pipeline.py",

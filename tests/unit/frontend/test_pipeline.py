@@ -9,6 +9,7 @@ from chat_server.frontend import pipeline as p
 from chat_server.frontend.intake import STRANGER_LINE_BYTES_MAX
 from chat_server.log.entries import EndTokens, Logged, MarkRead, Seen, SetPassword, Told
 from chat_server.prepare import Prepared
+from chat_server.protocol.accounts import PasswordSet
 from chat_server.protocol.arguments import Text
 from chat_server.protocol.connection import Notice, Pong, SessionInfo
 from chat_server.protocol.messages import Changed, Message, SendAll
@@ -168,6 +169,21 @@ def test_what_only_the_asker_is_told_is_added_to_the_rules_reply(bench: Bench) -
     assert bench.lines == ["+ @k1 pong PasswordSet!"]
 
 
+def test_what_was_seen_meanwhile_is_not_taken_for_its_outcome(bench: Bench) -> None:
+    bench.say("@k1 /password secret")
+    for make in (Stale, PasswordSet):
+        bench.push()
+        bench.say("/ping")
+        assert isinstance(bench.logged[-1], Seen)
+        bench.deliver()
+        assert bench.lines[-1].startswith("[") and bench.work is not None and bench.work[0] == "prepare"
+        bench.answer()
+        bench.deliver(result=lambda _, make=make: make())  # type: ignore[misc]
+    bench.settle_down()
+    assert bench.replies == [("k1", "ok")] and bench.lines.count("+ pong") == 2
+    assert bench.work_begun == ["prepare"] * 2
+
+
 def test_what_is_stale_is_prepared_again(bench: Bench) -> None:
     bench.say("@k1 /password secret", "@k2 /ping")
     for _ in range(p.PREPARE_TRIES_MAX - 1):
@@ -222,6 +238,12 @@ def test_pages_come_before_the_reply_and_pushes_behind_it(bench: Bench) -> None:
     bench.settle_down()
     assert [line.split(" ")[0] for line in bench.lines] == ["[12:00:00]", "+", "[12:00:00]", "+"]
     assert bench.replies == [("k1", "ok"), ("k2", "ok")] and bench.work_begun == ["read"] * 3
+
+
+def test_programs_are_told_which_command_a_page_belongs_to(bench: Bench) -> None:
+    bench.say("/format json", "@k1 /history main")
+    bench.answer(Page([message(1)]))
+    assert '"label":"k1"' in bench.lines[-1] and bench.shown_ids == [1]
 
 
 def test_the_next_page_is_read_when_this_one_was_taken(bench: Bench) -> None:
@@ -853,7 +875,7 @@ def test_sessions_are_those_of_the_user(bench: Bench) -> None:
     own: list[Any] = [SessionInfo(7, "127.0.0.1", NOON, None, True)]
     bench.own_sessions = own
     bench.say("/sessions")
-    assert "7" in bench.lines[0]
+    assert "12:00:00" in bench.lines[0] and "2026-11-21" not in bench.lines[0], "it is today"
 
 
 def test_the_format_holds_from_its_own_reply_on(bench: Bench) -> None:

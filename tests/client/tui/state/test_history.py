@@ -171,3 +171,17 @@ def test_a_page_of_the_side_that_has_moved_on_meanwhile_is_not_taken() -> None:
     me.answer(after, [said(id) for id in range(56, 90)], MessagesShown("main", 34, more="/history …"))
     me.answer(before, [said(id) for id in range(1, 45)], MessagesShown("main", 44))
     assert ids(me) == list(range(15, 26)), "there would be a gap"
+
+
+def test_a_page_after_a_place_is_not_the_end_where_there_is_more() -> None:
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, muted=False))
+    me.load()
+    navigation.open_in_place(me.screen, said(50, chat="#team"))
+    around, _ = sorted(me.asked("history"), key=lambda ask: "around" not in ask.arguments)
+    me.answer(around, [said(id, chat="#team") for id in range(45, 56)], MessagesShown("#team", 11))
+    feed = me.screen.feed
+    assert not feed.at_end and feed.is_scrolled
+    navigation.scroll(me.screen, -1)
+    (after,) = [ask for ask in me.asked("history") if "after" in ask.arguments]
+    me.answer(after, [said(id, chat="#team") for id in range(56, 70)], MessagesShown("#team", 14, more="/history …"))
+    assert not feed.at_end, "there are more"

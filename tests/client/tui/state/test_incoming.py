@@ -5,7 +5,7 @@ from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import Ring
 from chat_server.protocol.accounts import Banned, Unbanned
 from chat_server.protocol.connection import Closing, Notice
-from chat_server.protocol.messages import DelayedFailed, DelayedSet, Expired, ReadMarker
+from chat_server.protocol.messages import DelayedFailed, DelayedSet, Expired, MessagesShown, ReadMarker
 from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.rooms import ChatInfo, Invited, Joined, JoinRequest, Left, TopicChanged
 from tests.client.people import START, Me, at, said
@@ -223,3 +223,68 @@ def test_who_acts_on_what_expires_is_told(does: str) -> None:
         message_actions.compose(me.screen, "reply")
     me.hear(Expired("main", [2]))
     assert "#2 has expired" in me.text("bar") and me.screen.is_typing
+
+
+def test_without_a_continuation_all_is_fetched_anew() -> None:
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, muted=False))
+    me.load(said(1, "old"))
+    me.hear(Lost("gone", 5), Connecting("localhost:8000", 1))
+    me.connect(ChatInfo("main", 1, 7, muted=False), ChatInfo("#team", 0, 3, muted=False), resumed=False)
+    assert "old" not in me.text() and me.screen.chats.open.unread == 7
+    me.load(said(1, "old"), said(8, "missed"))
+    assert "old" in me.text() and "missed" in me.text()
+
+
+def test_a_page_that_was_under_way_when_the_connection_broke_is_asked_for_again() -> None:
+    me = Me()
+    assert me.asked("history")
+    me.hear(Lost("gone", 5), Connecting("localhost:8000", 1))
+    me.connect(resumed=True)
+    me.load(said(1, "hello"))
+    assert "hello" in me.text()
+
+
+def test_a_quote_follows_the_message_that_it_quotes() -> None:
+    me = Me()
+    me.load(said(9, "an answer", reply_to=2), more=True)
+    me.screen.ask_quotes(me.frame().drawn.quoted)
+    (ask,) = me.asked("history")
+    me.answer(ask, [said(2, "the question")], MessagesShown("main", 1))
+    assert "╭ bob the question" in me.text()
+    me.hear(said(2, "another question", seq=20))
+    assert "the question" not in me.text() and me.frame().drawn.quoted == {2}
+    me.screen.ask_quotes(me.frame().drawn.quoted)
+    (ask,) = me.asked("history")
+    me.answer(ask, [said(2, "another question", seq=20)], MessagesShown("main", 1))
+    assert "╭ bob another question" in me.text()
+
+
+def test_of_what_was_missed_the_newest_message_is_known() -> None:
+    me = Me(connect=False)
+    me.hear(Connecting("localhost:8000", 1), said(5, chat="@bob"), said(6, chat="@bob"))
+    me.connect(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 3, muted=False), resumed=True)
+    me.wanted()
+    me.hear(ReadMarker("@bob", 5))
+    assert me.screen.chats.by_name["@bob"].unread == 3 and not me.asked("status"), "6 is behind the marker"
+    me.hear(ReadMarker("@bob", 6))
+    assert me.screen.chats.by_name["@bob"].unread == 0
+
+
+def test_nothing_of_another_history_is_shown() -> None:
+    me = Me()
+    me.load(said(1, "old"))
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "reply")
+    me.hear(Lost("gone", 5), Forgotten())
+    assert "old" not in me.text() and me.screen.composer.target is None and not me.screen.chats.open.loaded
+
+
+def test_an_answer_to_a_message_of_a_chat_that_is_gone_ends_with_it() -> None:
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, muted=False))
+    me.load()
+    navigation.open_chat(me.screen, "#team")
+    me.load(said(1, chat="#team"), chat="#team")
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "reply")
+    me.hear(Left("#team", "alice", by="bob"))
+    assert me.screen.composer.target is None and me.screen.chats.open_name == "main"

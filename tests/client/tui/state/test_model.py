@@ -124,6 +124,14 @@ class Client(RuleBasedStateMachine):
         self.asks.clear()
         self.look()
 
+    @precondition(lambda self: self.online)
+    @rule(resumed=st.booleans(), chats=st.lists(chat_names, min_size=1, max_size=4))
+    def miss_messages(self, resumed: bool, chats: list[str]) -> None:
+        self.lose()
+        for chat in chats:
+            self.server.say(chat, "bob", "missed")
+        self.connect(resumed)
+
     @precondition(lambda self: self.asks)
     @rule(pick=picks)
     def answer(self, pick: int) -> None:

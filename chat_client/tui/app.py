@@ -37,7 +37,7 @@ from chat_client.tui.state.read_tracking import Drawn
 from chat_client.tui.state.replies import take_answer, take_refusal
 from chat_client.tui.state.requests import Purpose
 from chat_client.tui.state.screen_state import ScreenState
-from chat_client.tui.state.terminal_events import drawn, focus, tick
+from chat_client.tui.state.terminal_events import focus, take_frame, tick
 from chat_client.tui.terminal.background import BackgroundQuery
 from chat_client.tui.terminal.terminal import Terminal
 from chat_client.tui.terminal.themes import theme_for
@@ -189,7 +189,7 @@ class App:
             self.screen.composer.usage = usage(before, self.screen.session.commands) or ""
 
     def _drawn(self, frame: Drawn) -> None:
-        if drawn(self.screen, frame, self._now()):
+        if take_frame(self.screen, frame, self._now()):
             self._draw_soon()
         rooms = self.screen.chats.by_name.values()
         unread = sum(room.unread for room in rooms if not room.muted)

@@ -11,7 +11,7 @@ from chat_client.tui.render.geometry import Geometry, geometry_of
 from chat_client.tui.render.keys_page import first_row, keys_rows
 from chat_client.tui.render.row import Display, Row
 from chat_client.tui.render.side_panels import chat_rows, finder_rows, people_rows
-from chat_client.tui.render.viewport import Viewport, context_of, settled_anchor
+from chat_client.tui.render.viewport import Viewport, anchor_after_moves, context_of
 from chat_client.tui.state.navigation import settle_feed, settle_keys_page
 from chat_client.tui.state.read_tracking import Drawn
 from chat_client.tui.state.screen_state import ScreenState
@@ -48,7 +48,7 @@ def settle(screen: ScreenState, display: Display) -> None:
         geometry = geometry_of(screen, display)
         settle_keys_page(screen, first_row(keys_page, geometry.feed_columns, geometry.feed_rows))
     if screen.feed.moves:
-        settle_feed(screen, settled_anchor(screen, display))
+        settle_feed(screen, anchor_after_moves(screen, display))
 
 
 def frame(screen: ScreenState, display: Display) -> Frame:

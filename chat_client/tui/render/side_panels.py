@@ -6,7 +6,7 @@ from chat_client.common.cells import Fragment, cut, fit, pad, row_width, width
 from chat_client.tui.render.colours import name_style
 from chat_client.tui.render.row import Row
 from chat_client.tui.state.chat_state import ChatState
-from chat_client.tui.state.navigation import found
+from chat_client.tui.state.navigation import find_chats
 from chat_client.tui.state.roster import recent_speakers
 from chat_client.tui.state.screen_state import ScreenState
 
@@ -170,7 +170,7 @@ def finder_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:
     """The finder: what is sought, and what was found."""
     finder = screen.dialogs.finder
     assert finder is not None
-    names = found(screen)
+    names = find_chats(screen)
     at = min(finder.at, max(0, len(names) - 1))
     shown = height - 2
     start = max(0, min(at - shown // 2, len(names) - shown))

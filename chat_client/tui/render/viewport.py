@@ -22,7 +22,7 @@ def context_of(screen: ScreenState, columns: int, display: Display) -> RowContex
     )
 
 
-def settled_anchor(screen: ScreenState, display: Display) -> Anchor | None:
+def anchor_after_moves(screen: ScreenState, display: Display) -> Anchor | None:
     """Where the moves of the feed that is shown lead."""
     feed = screen.feed
     anchor = feed.anchor

@@ -12,7 +12,7 @@ class ChatList:
         self.open_name = "main"
         self.previous_name = "main"
         self.removed_from: str | None = None  # the chat that was open and is gone, until another is opened on purpose
-        self.unread_cycle: dict[str, int] = {}  # the chats that Alt-A has shown, with their newest messages then
+        self.unread_cycle: dict[str, int] = {}  # chats that Alt-A has shown, and their newest messages then
         self._opened = {"main": None}  # the chats whose messages may be kept, the one that is open last
 
     def chat(self, name: str) -> ChatState:

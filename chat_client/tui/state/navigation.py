@@ -67,7 +67,7 @@ def open_finder(screen: ScreenState) -> None:
     screen.dialogs.finder = Finder()
 
 
-def found(screen: ScreenState) -> list[str]:
+def find_chats(screen: ScreenState) -> list[str]:
     """The chats and users that the finder has found."""
     finder, user = screen.dialogs.finder, screen.session.user
     if finder is None:
@@ -77,7 +77,7 @@ def found(screen: ScreenState) -> list[str]:
 
 def open_found(screen: ScreenState, text: str) -> None:
     """Open what is chosen in the finder."""
-    names, finder = found(screen), screen.dialogs.finder
+    names, finder = find_chats(screen), screen.dialogs.finder
     screen.dialogs.finder = None
     if finder is not None and names:
         open_chat(screen, names[min(finder.at, len(names) - 1)], text)
@@ -93,7 +93,7 @@ def type_into_finder(screen: ScreenState, text: str) -> None:
 def step_in_dialog(screen: ScreenState, by: int) -> None:
     """Choose the next one down (1) or up (-1) of what the finder has found; or scroll the page of keys by a row."""
     if (finder := screen.dialogs.finder) is not None:
-        last = max(0, len(found(screen)) - 1)
+        last = max(0, len(find_chats(screen)) - 1)
         finder.at = min(last, max(0, finder.at + by))
     elif screen.dialogs.keys_page is not None:
         scroll(screen, -by)

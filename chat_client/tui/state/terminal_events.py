@@ -9,7 +9,7 @@ from chat_client.tui.state.screen_state import ScreenState
 STATUS_SECONDS = 120.0  # between two looks at who is there
 
 
-def drawn(screen: ScreenState, frame: Drawn, now: float) -> bool:
+def take_frame(screen: ScreenState, frame: Drawn, now: float) -> bool:
     """Whether this changes what is to be shown."""
     screen.now = now
     screen.ask_quotes(frame.quoted)

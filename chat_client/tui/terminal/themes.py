@@ -33,7 +33,7 @@ LIGHT_NAMES = (
 )  # fmt: skip
 
 
-def _coloured(c: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+def _colour_styles(c: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
     text, dim = c["text"], c["dim"]
     styles = {
         "page": f"bg:{c['page']} {text}", "feed": f"bg:{c['page']} {text}", "title": f"bg:{c['side']} {text}",
@@ -87,8 +87,8 @@ _MONO = {
 }  # fmt: skip
 
 STYLES: dict[ThemeName, dict[str, str]] = {
-    "dark": _coloured(_DARK, DARK_NAMES),
-    "light": _coloured(_LIGHT, LIGHT_NAMES),
+    "dark": _colour_styles(_DARK, DARK_NAMES),
+    "light": _colour_styles(_LIGHT, LIGHT_NAMES),
     "mono": _MONO,
 }
 

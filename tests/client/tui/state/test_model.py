@@ -18,7 +18,7 @@ from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.effects import Ask, SetText
 from chat_client.tui.state.replies import take_answer, take_refusal
-from chat_client.tui.state.terminal_events import drawn, focus, tick
+from chat_client.tui.state.terminal_events import focus, take_frame, tick
 from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.messages import Expired, Message, MessagesShown, ReadMarker, Sent
@@ -270,7 +270,7 @@ class Client(RuleBasedStateMachine):
         frame = self.me.frame()
         if screen.reading.focused:
             self.seen |= {row.id for region in frame.regions for row in region.rows if row.id is not None}
-        drawn(screen, frame.drawn, self.me.now)
+        take_frame(screen, frame.drawn, self.me.now)
         effects = self.me.wanted()
         for ask in (effect for effect in effects if isinstance(effect, Ask)):
             assert self.online, "nothing is asked while there is no connection"

@@ -4,7 +4,7 @@ from chat_client.sdk.events import Connected, Connecting, Lost
 from chat_client.tui.state import navigation
 from chat_client.tui.state.feed import Anchor
 from chat_client.tui.state.read_tracking import READ_SECONDS
-from chat_client.tui.state.terminal_events import STATUS_SECONDS, drawn, focus, tick
+from chat_client.tui.state.terminal_events import STATUS_SECONDS, focus, take_frame, tick
 from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
 
@@ -20,7 +20,7 @@ def ready() -> Me:
 
 def look(me: Me, seconds: float = 0.0) -> list[int]:
     """Draw, wait, and see what was marked as read."""
-    drawn(me.screen, me.frame().drawn, me.now)
+    take_frame(me.screen, me.frame().drawn, me.now)
     me.now += seconds
     tick(me.screen, me.now)
     return [ask.arguments["id"] for ask in me.asked("read")]

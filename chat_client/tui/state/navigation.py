@@ -18,7 +18,6 @@ def open_chat(screen: ScreenState, name: str, text: str = "") -> None:
     if name == chats.open_name:
         return
     left.draft = composer.target.draft if composer.target else text
-    left.new_after = None
     left.feed.selected = None
     composer.target = None
     chats.switch_to(name)

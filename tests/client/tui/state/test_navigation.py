@@ -251,3 +251,40 @@ def test_a_file_is_asked_for_on_leaving_while_it_comes() -> None:
     me.screen.transfers[1] = Transfer("a", is_upload=False)
     navigation.leave(me.screen)
     assert not me.wanted(Exit) and "a file is on its way" in me.text("bar")
+
+
+def test_a_chat_that_is_left_is_left_in_order() -> None:
+    me = ready()
+    me.screen.chats.open.new_after = 50
+    message_actions.choose(me.screen, -1)
+    message_actions.compose(me.screen, "reply", "half a line")
+    me.wanted()
+    navigation.open_chat(me.screen, "@bob", "half an answer")
+    assert me.screen.composer.target is None and me.screen.chats.by_name["main"].draft == "half a line"
+    assert [effect.text for effect in me.wanted(SetText)] == [""]
+    message_actions.click(me.screen, 1)
+    navigation.open_chat(me.screen, "main")
+    assert me.screen.feed.selected is None and me.screen.chats.open.new_after is None, "nothing is new"
+    message_actions.click(me.screen, 99)
+    navigation.open_chat(me.screen, "@bob")
+    navigation.open_chat(me.screen, "main")
+    assert me.screen.feed.selected is None and me.screen.is_typing
+
+
+def test_a_chat_opens_with_what_is_new_marked_and_from_its_first_unread_message_on() -> None:
+    me = ready()
+    navigation.open_chat(me.screen, "#team")
+    me.load(*(said(id, chat="#team") for id in range(201, 301)), chat="#team")
+    navigation.open_chat(me.screen, "main")
+    me.hear(*(said(id, chat="#team") for id in range(301, 351)))
+    me.screen.chats.by_name["#team"].read = 300
+    navigation.open_chat(me.screen, "#team")
+    assert me.screen.chats.open.new_after == 300
+    assert any("new from here" in row for row in me.rows()) and "text 301" in me.text() and "text 350" not in me.text()
+
+
+def test_what_was_seen_in_one_chat_says_nothing_of_the_next_one() -> None:
+    me = ready()
+    me.screen.reading.candidate, me.screen.reading.unread_above = ("main", 100, 0.0), 7
+    navigation.open_chat(me.screen, "@carol")
+    assert me.screen.reading.candidate is None and me.screen.reading.unread_above == 0

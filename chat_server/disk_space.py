@@ -128,5 +128,5 @@ def _size(path: Path) -> int:
         return 0
 
 
-def no_room() -> Refusal:
+def no_room_refusal() -> Refusal:
     return not_done("the server's disk is nearly full and takes nothing new; reading and deleting go on, try later")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import apsw
 from msgspec.structs import replace
 
-from chat_server.disk_space import Space, no_room
+from chat_server.disk_space import Space, no_room_refusal
 from chat_server.errors import Refusal, StartError, not_done
 from chat_server.log import Log
 from chat_server.log.entries import Batch, Declined, Entry, WrongBatch
@@ -100,7 +100,7 @@ class Execution:
             except (LOCKED, *SHORTAGES):
                 break
         self._take_back(batch)
-        return await self._refuse(batch, no_room())
+        return await self._refuse(batch, no_room_refusal())
 
     async def execute_at_start(self, batch: Batch) -> Executed:
         """Raises StartError."""

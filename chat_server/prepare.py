@@ -33,7 +33,7 @@ from chat_server.protocol.base import Command, Reply
 from chat_server.protocol.files import Chunk, SendFile, Upload
 from chat_server.protocol.names import Name, fold
 from chat_server.protocol.rooms import InviteLink, Join
-from chat_server.rules.accounts import bad_token, no_account
+from chat_server.rules.accounts import bad_token_refusal, no_account_refusal
 from chat_server.rules.context import View
 from chat_server.rules.registration import refuse_registration
 from chat_server.store import accounts, registrations
@@ -103,7 +103,7 @@ class Preparer:
                 raise Refusal("password_required", words, needs="password")
             await self._verify(asker, user, password)
         elif user is None and not command.register:
-            raise no_account(name)
+            raise no_account_refusal(name)
         elif user is None and password is not None:
             await self._readers.pick().run(self._refuse_registration, asker, name, code)
             new_hash = await self._passwords.hash(asker.connection, name.folded, password)
@@ -128,7 +128,7 @@ class Preparer:
         token_hash = hash_token(command.token)
         # 300 strangers who tried tokens took the p99 of the others from 63 to 400 ms while each try was logged.
         if await self._readers.pick().run(accounts.token_user, token_hash, 0) is None:
-            raise bad_token()
+            raise bad_token_refusal()
         return Prepared(EnterByToken(token_hash, asker.connection.network), command.token, position=command.position)
 
     @preparation(Password)

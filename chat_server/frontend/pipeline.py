@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from chat_server import __version__
 from chat_server.delivery.outbox import Outbox
-from chat_server.disk_space import no_room
+from chat_server.disk_space import no_room_refusal
 from chat_server.errors import Refusal
 from chat_server.frontend.connection_commands import CONNECTION_COMMANDS, check_signed_in
 from chat_server.frontend.intake import Intake
@@ -381,7 +381,7 @@ class Pipeline:
         """What is said to a command that would store something new on a disk that has no room for it."""
         if parsed.command is None or not parsed.command.adds:
             return None
-        return None if self.port.has_room(parsed.command.announced_bytes) else no_room()
+        return None if self.port.has_room(parsed.command.announced_bytes) else no_room_refusal()
 
     def _submit(self, command: Logged, pending: Pending) -> None:
         self._number += 1

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chat_server.disk_space import no_room
+from chat_server.disk_space import no_room_refusal
 from chat_server.errors import Refusal
 from chat_server.log.entries import (
     CloseAccount,
@@ -28,7 +28,7 @@ from chat_server.protocol.times import DAY_MS, iso
 from chat_server.rules import erasure
 from chat_server.rules.authorization import is_operator
 from chat_server.rules.context import Context, View
-from chat_server.rules.lookup import unknown_user
+from chat_server.rules.lookup import unknown_user_refusal
 from chat_server.rules.outcomes import Answer, Ending, Entered, Stale
 from chat_server.rules.registration import note_registration, refuse_registration
 from chat_server.rules.registry import reading, rule
@@ -75,31 +75,33 @@ def configure(context: Context, command: Configure) -> None:
 def enter(context: Context, command: Enter) -> Entered:
     user = accounts.by_name(context.db, command.name.folded)
     if user is None and not command.register:
-        raise no_account(command.name)
+        raise no_account_refusal(command.name)
     if user is None:
         name, user_id, new = command.name.name, _register(context, command), True
     else:
         _check_password(context, user, command)
         name, user_id, new = user.name, user.id, False
-        _is_here(context, user_id)
+        _note_presence(context, user_id)
     if command.token_hash is not None:
         ended = accounts.insert_token(context.db, command.token_hash, user_id, context.elapsed_ms)
-        _close_by(context, ended, f"only the {accounts.TOKENS_MAX} newest sign-ins of a user last; sign in again")
-    return _entered(context, user_id, name, new, command)
+        _close_connections_of(
+            context, ended, f"only the {accounts.TOKENS_MAX} newest sign-ins of a user last; sign in again"
+        )
+    return _let_in(context, user_id, name, new, command)
 
 
-def no_account(name: Name) -> Refusal:
+def no_account_refusal(name: Name) -> Refusal:
     """For a sign-in that may register nothing."""
     return Refusal("unknown_user", f"there is no account {name.name}, and this sign-in was not to register one")
 
 
-def _entered(context: Context, user_id: int, name: str, new: bool, command: Enter | EnterByToken) -> Entered:
+def _let_in(context: Context, user_id: int, name: str, new: bool, command: Enter | EnterByToken) -> Entered:
     registrations.come_from(context.db, user_id, command.network, context.elapsed_ms)
     in_rooms = tuple(rooms.ids_of_user(context.db, user_id))
     return Entered(user_id, name, new, in_rooms, accounts.away(context.db, user_id), command.token_hash)
 
 
-def _close_by(context: Context, tokens: list[tuple[int, bytes]], reason: str) -> None:
+def _close_connections_of(context: Context, tokens: list[tuple[int, bytes]], reason: str) -> None:
     """These tokens of users have ended: what came in by them ends too."""
     for user_id, token in tokens:
         context.endings.append(Ending(user_id, "signed_out", reason, token=token))
@@ -107,13 +109,13 @@ def _close_by(context: Context, tokens: list[tuple[int, bytes]], reason: str) ->
 
 def end_old_tokens(context: Context, limit: int) -> None:
     old = accounts.delete_old_tokens(context.db, context.elapsed_ms - context.limits.token_ttl_ms, limit)
-    _close_by(context, old, "this sign-in has not been used for too long; sign in again")
+    _close_connections_of(context, old, "this sign-in has not been used for too long; sign in again")
 
 
 def _register(context: Context, command: Enter) -> int:
     name = command.name
     if not context.has_room:
-        raise no_room()
+        raise no_room_refusal()
     refuse_registration(context, name, context.address, command.code)
     if command.password_given and command.new_hash is None:
         raise Stale
@@ -147,7 +149,7 @@ def _refuse_passwordless(context: Context, user: User) -> None:
         )
 
 
-def bad_token() -> Refusal:
+def bad_token_refusal() -> Refusal:
     return Refusal("bad_token", "this token is unknown, ended or too old; sign in with /sign_in <username>")
 
 
@@ -156,14 +158,14 @@ def enter_by_token(context: Context, command: EnterByToken) -> Entered:
     user_id = accounts.token_user(context.db, command.token_hash, context.elapsed_ms - context.limits.token_ttl_ms)
     user = user_id and accounts.by_id(context.db, user_id)
     if not user:
-        raise bad_token()
+        raise bad_token_refusal()
     _refuse_passwordless(context, user)
     accounts.touch_token(context.db, command.token_hash, context.elapsed_ms)
-    _is_here(context, user.id)
-    return _entered(context, user.id, user.name, False, command)
+    _note_presence(context, user.id)
+    return _let_in(context, user.id, user.name, False, command)
 
 
-def _is_here(context: Context, user_id: int) -> None:
+def _note_presence(context: Context, user_id: int) -> None:
     accounts.set_seen(context.db, user_id, context.at_ms)
     retention.set_present(context.db, user_id, context.elapsed_ms)
 
@@ -202,10 +204,10 @@ def close_account(context: Context, command: CloseAccount) -> AccountDeleted:
     user = context.user()
     if user.password != command.saw_hash:
         raise Stale
-    return remove(context, user)
+    return remove_account(context, user)
 
 
-def remove(context: Context, user: User) -> AccountDeleted:
+def remove_account(context: Context, user: User) -> AccountDeleted:
     """The account and its texts go; the threads of others stay whole."""
     leave_all(context, user)
     operators.remove(context.db, accounts.folded(context.db, user.id))
@@ -217,7 +219,7 @@ def remove(context: Context, user: User) -> AccountDeleted:
 
 
 @rule(Departed)
-def departed(context: Context, command: Departed) -> None:
+def note_departure(context: Context, command: Departed) -> None:
     accounts.set_seen(context.db, context.user_id, context.at_ms)
 
 
@@ -229,7 +231,7 @@ def welcome(view: View, command: Welcome) -> Answer:
     """Newcomers: the last of main. Others: all that is unread, by id; with a position all above it, by seq."""
     user = _asker(view)
     memberships = chats.of_user(view.db, view.user_id)
-    listed = _chats(view, user, command.up_to)
+    listed = _list_chats(view, user, command.up_to)
     if command.new:
         page = messages.page(
             view.db, MAIN, "main", view.limits.replay_messages, below=command.up_to + 1, newest_first=True
@@ -267,7 +269,7 @@ def _asker(view: View) -> User:
     return user
 
 
-def _chats(view: View, user: User, up_to: int = ID_MAX) -> list[ChatInfo]:
+def _list_chats(view: View, user: User, up_to: int = ID_MAX) -> list[ChatInfo]:
     """The user's chats, with what is unread in them up to that id; at most LIST_MAX members of private ones in all."""
     private = {room.id: room for room in rooms.of_user(view.db, user.id)}
     left = LIST_MAX
@@ -322,12 +324,12 @@ def _ban(view: View, user: User) -> ActiveBan | None:
 @reading(Status)
 def status(view: View, command: Status) -> StatusReport:
     user = _asker(view)
-    listed, more = _people(view, command.after.folded if command.after else "")
+    listed, more = _list_people(view, command.after.folded if command.after else "")
     return StatusReport(
         user=user.name,
         active=[name for user_id, name in listed.items() if user_id in view.online],
         inactive=[name for user_id, name in listed.items() if user_id not in view.online],
-        chats=_chats(view, user)[:LIST_MAX],
+        chats=_list_chats(view, user)[:LIST_MAX],
         invitations=_invitations(view),
         join_requests=_requests(view),
         limits=dict(_limits(view, user)),
@@ -339,7 +341,7 @@ def status(view: View, command: Status) -> StatusReport:
     )
 
 
-def _people(view: View, after: str) -> tuple[dict[int, str], str | None]:
+def _list_people(view: View, after: str) -> tuple[dict[int, str], str | None]:
     """At most `LIST_MAX` users, names by id, and the command for the next ones.
 
     The first page has all who are online, if it has room for them; else, and after it, users come by name.
@@ -370,7 +372,7 @@ def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
 def who(view: View, command: Who) -> WhoReport:
     user = accounts.by_name(view.db, command.username.folded)
     if user is None:
-        raise unknown_user(command.username.name)
+        raise unknown_user_refusal(command.username.name)
     seen_ms = accounts.seen_ms(view.db, user.id)
     online = user.id in view.online
     last_seen = iso(seen_ms) if seen_ms and not online else None

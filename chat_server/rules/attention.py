@@ -7,7 +7,7 @@ from chat_server.rules.context import Context
 from chat_server.rules.lookup import find_chat
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.registry import rule
-from chat_server.rules.text_quota import refuse_more
+from chat_server.rules.text_quota import refuse_without_room
 from chat_server.store import accounts, chats
 
 AWAY_CHARS_MAX = 200
@@ -33,13 +33,13 @@ def _set_muted(context: Context, chat: Target, muted: bool) -> MuteSet:
 
 
 @rule(Away)
-def away(context: Context, command: Away) -> AwaySet:
+def set_away(context: Context, command: Away) -> AwaySet:
     user, text = context.user(), command.text or None
     if text is not None:
         refuse_banned(context, user)
         if len(text) > AWAY_CHARS_MAX:
             raise Refusal("too_large", f"it has at most {AWAY_CHARS_MAX} characters, this one {len(text)}; shorten it")
-        refuse_more(context, user.id, text, accounts.away(context.db, user.id))
+        refuse_without_room(context, user.id, text, accounts.away(context.db, user.id))
     if accounts.away(context.db, user.id) != text:
         accounts.set_away(context.db, user.id, text)
         context.push(PresenceChanged(user.name, True, text))

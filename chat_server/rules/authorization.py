@@ -7,7 +7,7 @@ from chat_server.store import accounts, operators
 from chat_server.store.database import Database
 
 
-def refuse_others(asked: "Context | View") -> None:
+def refuse_non_operators(asked: "Context | View") -> None:
     """Refuse who is no operator."""
     if asked.user_id != MACHINE and not is_operator(asked.db, asked.user_id):
         if operators.is_named(asked.db, asked.user_id):

@@ -3,7 +3,7 @@
 from chat_server.errors import Refusal
 from chat_server.protocol.people import BlockList, BlockSet, BlockUser, ListBlocked, UnblockUser
 from chat_server.rules.context import Context, View
-from chat_server.rules.lookup import Place, find_user, unknown_user
+from chat_server.rules.lookup import Place, find_user, unknown_user_refusal
 from chat_server.rules.registry import reading, rule
 from chat_server.store import accounts, blocks, chats, rooms
 from chat_server.store.accounts import User
@@ -15,10 +15,10 @@ BLOCKED_MAX = 1000
 def refuse_blocked(asked: Context | View, one: User, other: User) -> None:
     """MUST be called before anything new goes from one user to the other alone: messages, files, invitations."""
     if blocks.between(asked.db, one.id, other.id):
-        raise blocked(other.name)
+        raise blocked_refusal(other.name)
 
 
-def blocked(name: str) -> Refusal:
+def blocked_refusal(name: str) -> Refusal:
     """The same to both, whoever has blocked the other."""
     return Refusal("blocked", f"nothing goes between you and {name}: one of you has blocked the other; see /blocked")
 
@@ -26,10 +26,10 @@ def blocked(name: str) -> Refusal:
 def refuse_blocked_at(context: Context, user: User, place: Place) -> None:
     """As `refuse_blocked`, for what happens to a message of a chat, which may be one to one."""
     if any(blocks.between(context.db, user.id, other) for other, _ in place.readers if other != user.id):
-        raise blocked(place.name_for(user.id).removeprefix("@"))
+        raise blocked_refusal(place.name_for(user.id).removeprefix("@"))
 
 
-def called(context: Context, author: User, chat_id: int, named: tuple[str, ...]) -> list[str] | None:
+def find_mentioned(context: Context, author: User, chat_id: int, named: tuple[str, ...]) -> list[str] | None:
     """Who of those that a text names is called by it: who is in the chat and has not blocked the author.
 
     None where it names no user, so that an empty list says that those whom it names are not called.
@@ -62,7 +62,7 @@ def unblock(context: Context, command: UnblockUser) -> BlockSet:
     user = context.user()
     other = accounts.id_and_name(context.db, command.username.folded)
     if other is None:
-        raise unknown_user(command.username.name)
+        raise unknown_user_refusal(command.username.name)
     if other[0] == user.id:
         raise Refusal("not_yourself", "that is you; name somebody else")
     blocks.delete(context.db, user.id, other[0])

@@ -24,9 +24,9 @@ from chat_server.protocol.control import (
     UserPasswordSet,
 )
 from chat_server.protocol.times import iso
-from chat_server.rules.accounts import remove
+from chat_server.rules.accounts import remove_account
 from chat_server.rules.context import Context, View
-from chat_server.rules.lookup import find_user, unknown_user
+from chat_server.rules.lookup import find_user, unknown_user_refusal
 from chat_server.rules.operators import record
 from chat_server.rules.outcomes import Answer
 from chat_server.rules.registry import reading, rule
@@ -76,7 +76,7 @@ def set_password_of(context: Context, command: SetPasswordOf) -> UserPasswordSet
 @rule(Forget)
 def forget(context: Context, command: Forget) -> AccountDeleted:
     user = find_user(context.db, command.username.name, command.username.folded, context.user_id)
-    reply = remove(context, user)
+    reply = remove_account(context, user)
     record(context, "forget", user.name)
     return reply
 
@@ -107,7 +107,7 @@ def list_operators(view: View, command: ListOperators) -> OperatorList:
 def export_user(view: View, command: Export) -> Answer:
     user = accounts.by_name(view.db, command.username.folded)
     if user is None:
-        raise unknown_user(command.username.name)
+        raise unknown_user_refusal(command.username.name)
     count = 0
     for page in export.of_user(view.db, user.id, view.wall_ms):
         count += len(page)

@@ -22,11 +22,11 @@ from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.context import Context, View
 from chat_server.rules.files import end_uploads
 from chat_server.rules.lookup import MAIN_PLACE, Place, find_room, find_user, place_of
-from chat_server.rules.messages import KEY_LIFE_MS, direct_place, main_limit_ends_ms, once, post
+from chat_server.rules.messages import KEY_LIFE_MS, direct_place, main_limit_ends_ms, post, run_once
 from chat_server.rules.moderation import end_bans, refuse_banned
 from chat_server.rules.registry import reading, rule
-from chat_server.rules.retention import expire, find_absent
-from chat_server.rules.text_quota import refuse_more
+from chat_server.rules.retention import expire_messages, mark_absent_members
+from chat_server.rules.text_quota import refuse_without_room
 from chat_server.store import accounts, blocks, delayed, idempotency_keys, notices, rooms
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN
@@ -42,15 +42,15 @@ CLEARED_AT_ONCE_MAX = 1000
 @rule(SendDelayed)
 def send_delayed(context: Context, command: SendDelayed) -> DelayedSet:
     asked = (command.target.folded, command.target.kind, command.delay, command.text)
-    return once(context, command.key, asked, DelayedSet, lambda: _set(context, command))
+    return run_once(context, command.key, asked, DelayedSet, lambda: _set(context, command))
 
 
 def _set(context: Context, command: SendDelayed) -> DelayedSet:
     author, limits = context.user(), context.limits
     refuse_banned(context, author)
     receiver, room = _receiver(context, author, command.target)
-    when = _when(context, command.delay)
-    refuse_more(context, author.id, command.text)
+    when = _due_time(context, command.delay)
+    refuse_without_room(context, author.id, command.text)
     if delayed.count_of(context.db, author.id) >= limits.delayed_max:
         raise Refusal("too_many", f"you have {limits.delayed_max} delayed messages waiting; cancel one or wait for one")
     delayed_id = delayed.insert(context.db, author.id, receiver, room, when, command.text, command.mentions)
@@ -79,7 +79,7 @@ def _receiver(context: Context, author: User, target: Target) -> tuple[int | Non
     return receiver.id, None
 
 
-def _when(context: Context, delay: Delay) -> When:
+def _due_time(context: Context, delay: Delay) -> When:
     after_ms = delay.after_ms if delay.after_ms is not None else (delay.at_ms or 0) - context.at_ms
     if after_ms < 0:
         raise Refusal(
@@ -125,22 +125,22 @@ def list_delayed(view: View, command: ListDelayed) -> DelayedList:
 
 
 @rule(Due)
-def due(context: Context, command: Due) -> None:
+def run_due(context: Context, command: Due) -> None:
     sent = delayed.due(context.db, context.at_ms, context.elapsed_ms, SENT_AT_ONCE_MAX)
     for each in sorted(sent, key=lambda each: (_shown_ms(context, each.when), each.id)):
         _send(context, each)
     end_bans(context)
-    find_absent(context)
-    expire(context)
+    mark_absent_members(context)
+    expire_messages(context)
     end_uploads(context)
     idempotency_keys.delete_old(context.db, context.elapsed_ms - KEY_LIFE_MS, EXPIRED_AT_ONCE_MAX)
     rooms.delete_old_links(context.db, context.elapsed_ms, EXPIRED_AT_ONCE_MAX)
     rooms.clear_ended(context.db, CLEARED_AT_ONCE_MAX)
     end_old_tokens(context, TOKENS_AT_ONCE_MAX)
-    registration.end_old(context, EXPIRED_AT_ONCE_MAX)
+    registration.delete_expired(context, EXPIRED_AT_ONCE_MAX)
     # A step of either is as much as others should wait for.
-    if not erasure.go_on(context):
-        search.go_on(context)
+    if not erasure.erase_portion(context):
+        search.index_next(context)
 
 
 def _send(context: Context, each: Delayed) -> None:
@@ -180,6 +180,6 @@ def _settle(context: Context, each: Delayed, event: Event) -> None:
 
 
 @rule(Told)
-def told(context: Context, command: Told) -> None:
+def forget_notices(context: Context, command: Told) -> None:
     for notice in command.notices:
         notices.delete(context.db, context.user_id, notice)

@@ -14,7 +14,7 @@ from chat_server.protocol.messages import Message, QuietMessage
 from chat_server.rules.context import Context
 from chat_server.rules.lookup import Place, place_anywhere
 from chat_server.rules.registry import rule
-from chat_server.rules.retention import passed
+from chat_server.rules.retention import note_read_ranges
 from chat_server.store import erasures, messages
 from chat_server.store.erasures import Erasure
 
@@ -25,15 +25,15 @@ ROWS_MAX = 500
 def begin(context: Context, user_id: int) -> None:
     """The account has just been deleted. The first portion goes at once, which is all of most accounts."""
     erasures.insert(context.db, user_id, context.state.seq)
-    go_on(context)
+    erase_portion(context)
 
 
 @rule(Erase)
 def erase(context: Context, command: Erase) -> None:
-    go_on(context)
+    erase_portion(context)
 
 
-def go_on(context: Context) -> bool:
+def erase_portion(context: Context) -> bool:
     """Remove the next portion of the first account in line. Return whether there was one."""
     each = erasures.first(context.db)
     if each is None:
@@ -68,7 +68,7 @@ def _erase_memberships(context: Context, each: Erasure, limit: int) -> int:
     left = erasures.memberships(context.db, each.user_id, limit)
     for chat_id, marker in left:
         erasures.delete_membership(context.db, each.user_id, chat_id)
-        passed(context, chat_id, each.user_id, marker)
+        note_read_ranges(context, chat_id, each.user_id, marker)
     return len(left)
 
 
@@ -80,8 +80,8 @@ def _tell_programs(context: Context, ids: list[int]) -> None:
         if chat_id not in places:
             places[chat_id] = place_anywhere(context.db, chat_id)
         if (place := places[chat_id]) is not None:
-            place.push(context, partial(_quietly, message))
+            place.push(context, partial(_as_quiet, message))
 
 
-def _quietly(message: Message, chat: str) -> QuietMessage:
+def _as_quiet(message: Message, chat: str) -> QuietMessage:
     return replace(QuietMessage(*astuple(message)), chat=chat)

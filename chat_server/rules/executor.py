@@ -18,7 +18,7 @@ from chat_server.protocol.base import Event, Reply
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Ending, Move, Push, Result, Stale, Then
 from chat_server.rules.registry import READINGS, RULES
-from chat_server.rules.search import keep_up
+from chat_server.rules.search import keep_index_close
 from chat_server.store import erasures, retention, state
 from chat_server.store.database import DISK_ERRORS, UNOPENED, Database, NoRoom, is_of_this_machine
 
@@ -137,7 +137,7 @@ class Executor:
             context = Context(self._db, self.state, self._limits, batch.node)
             before = self.state.seq
             outcomes = [execute(context, entry) for entry in batch.entries]
-            keep_up(context, self.state.seq - before)
+            keep_index_close(context, self.state.seq - before)
             self.state.applied = batch.number
             state.advance(self._db, self.state)
             # What is read after the commit could still find the database locked.

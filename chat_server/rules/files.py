@@ -8,7 +8,7 @@ import logging
 from binascii import b2a_base64
 from collections.abc import Iterator
 
-from chat_server.disk_space import no_room
+from chat_server.disk_space import no_room_refusal
 from chat_server.errors import Refusal
 from chat_server.log.entries import CompleteUpload, Declined, LeaveUploads, OpenUpload, Swept
 from chat_server.protocol.arguments import Target
@@ -29,7 +29,7 @@ from chat_server.protocol.messages import File
 from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import find_chat, find_message, find_room, find_user
-from chat_server.rules.messages import answered, find_place, once, post, refuse_rate_limited
+from chat_server.rules.messages import find_earlier_reply, find_place, post, refuse_rate_limited, run_once
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.outcomes import Answer, Opened
 from chat_server.rules.registry import reading, rule
@@ -52,12 +52,14 @@ def open_upload(context: Context, command: OpenUpload) -> Upload | Opened:
     """A new one, or the one that is under way for the same file already."""
     asked, author = command.asked, context.user()
     own = files.uploads_of(context.db, author.id)
-    done = answered(context, asked.key, _content(asked.target, asked.name, asked.size, asked.sha256 or ""), Upload)
+    done = find_earlier_reply(
+        context, asked.key, _content(asked.target, asked.name, asked.size, asked.sha256 or ""), Upload
+    )
     if done is not None:
         return done
     _refuse_sending(context, author, asked.target, asked.name)
     if not context.has_room:
-        raise no_room()
+        raise no_room_refusal()
     same = next((each for each in own if _is_same(each, asked)), None)
     if same is not None:
         files.hold(context.db, same.id, context.node, command.lease, asked.key)
@@ -168,7 +170,7 @@ def complete_upload(context: Context, command: CompleteUpload) -> Upload | Refus
     # Its key is that of its message from here on.
     files.delete_upload(context.db, upload.id)
     content = _content(upload.target, upload.name, upload.size, upload.sha256)
-    return once(context, upload.key, content, Upload, lambda: _post(context, author, upload, command.sha256))
+    return run_once(context, upload.key, content, Upload, lambda: _post(context, author, upload, command.sha256))
 
 
 def _post(context: Context, author: User, upload: Uploading, sha256: str) -> Upload:
@@ -199,7 +201,7 @@ def end_uploads(context: Context) -> None:
 
 @rule(Declined)
 def decline(context: Context, command: Declined) -> None:
-    raise no_room()
+    raise no_room_refusal()
 
 
 @rule(Swept)

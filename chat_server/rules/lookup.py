@@ -73,11 +73,11 @@ def place_anywhere(db: Database, chat_id: int) -> Place | None:
     return Place(chat_id, name) if name else None
 
 
-def unknown_user(name: str) -> Refusal:
+def unknown_user_refusal(name: str) -> Refusal:
     return Refusal("unknown_user", f"there is no user {name}; /status lists the users")
 
 
-def unknown_chat(name: str) -> Refusal:
+def unknown_chat_refusal(name: str) -> Refusal:
     """For a private chat that one is not in, whether there is one of this name or not."""
     return Refusal("unknown_chat", f"you are in no chat {name}; /status lists your chats and invitations")
 
@@ -86,7 +86,7 @@ def find_room(db: Database, asker: int, target: Target) -> Room:
     """A private chat that the asker is in. Refusal `unknown_chat`."""
     room = rooms.of_member(db, asker, target.folded)
     if room is None:
-        raise unknown_chat(str(target))
+        raise unknown_chat_refusal(str(target))
     return room
 
 
@@ -94,7 +94,7 @@ def find_user(db: Database, name: str, folded: str, asker: int) -> User:
     """Another user by name. Refusal `unknown_user` or `not_yourself`."""
     user = accounts.by_name(db, folded)
     if user is None:
-        raise unknown_user(name)
+        raise unknown_user_refusal(name)
     if user.id == asker:
         raise Refusal("not_yourself", "that is you; name somebody else")
     return user
@@ -109,7 +109,7 @@ def find_chat(db: Database, asker: int, target: Target) -> tuple[int | None, str
         return room.id, room.name
     known = accounts.id_and_name(db, target.folded)
     if known is None:
-        raise unknown_user(target.name)
+        raise unknown_user_refusal(target.name)
     other, name = known
     if other == asker:
         raise Refusal("not_yourself", "there is no chat with yourself; name somebody else")

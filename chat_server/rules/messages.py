@@ -27,14 +27,14 @@ from chat_server.protocol.messages import (
     Talking,
 )
 from chat_server.protocol.times import DAY_MS, iso, until
-from chat_server.rules.blocks import blocked, called
+from chat_server.rules.blocks import blocked_refusal, find_mentioned
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import MAIN_PLACE, Place, find_chat, find_room, find_user, place_between
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.outcomes import Answer
 from chat_server.rules.registry import reading, rule
-from chat_server.rules.retention import passed
-from chat_server.rules.text_quota import refuse_more
+from chat_server.rules.retention import note_read_ranges
+from chat_server.rules.text_quota import refuse_without_room
 from chat_server.store import chats, files, idempotency_keys, messages
 from chat_server.store.accounts import User, set_rate
 from chat_server.store.chats import MAIN
@@ -61,13 +61,13 @@ def _send(context: Context, target: Target, text: str, named: Names, key: Key | 
     if key is None:
         return send_now(context, target, text, named)
     asked = (target.folded, target.kind, text)
-    return once(context, key, asked, Sent, lambda: send_now(context, target, text, named))
+    return run_once(context, key, asked, Sent, lambda: send_now(context, target, text, named))
 
 
 def send_now(context: Context, target: Target, text: str, named: Names) -> Sent:
     author = context.user()
     refuse_banned(context, author)
-    refuse_more(context, author.id, text)
+    refuse_without_room(context, author.id, text)
     return post(context, author, find_place(context, author, target), text, named)
 
 
@@ -98,7 +98,7 @@ def post(
     if place.chat_id == MAIN:
         _count_in_main(context, author)
     seq, at = context.next_seq(), context.at
-    mentions = called(context, author, place.chat_id, named) if named else None
+    mentions = find_mentioned(context, author, place.chat_id, named) if named else None
     messages.insert(
         context.db, seq, place.chat_id, author.id, context.at_ms, context.elapsed_ms, text, delayed, reply_to, mentions
     )
@@ -118,17 +118,17 @@ def direct_place(context: Context, one: User, other: User) -> Place:
     """The chat between two users, begun if there is none yet. Refusal `blocked`."""
     chat_id, is_open = chats.direct_if_open(context.db, one.id, other.id)
     if not is_open:
-        raise blocked(other.name)
+        raise blocked_refusal(other.name)
     if chat_id is None:
         chat_id = chats.insert_direct(context.db, one.id, other.id, context.elapsed_ms)
     return place_between(chat_id, (one.id, one.name), (other.id, other.name))
 
 
-def once(context: Context, key: Key | None, asked: object, answer: type[R], do: Callable[[], R]) -> R:
+def run_once(context: Context, key: Key | None, asked: object, answer: type[R], do: Callable[[], R]) -> R:
     """Do it, unless the user's same key has done it already: then give the first answer again."""
     if key is None:
         return do()
-    done = answered(context, key, asked, answer)
+    done = find_earlier_reply(context, key, asked, answer)
     if done is not None:
         return done
     if files.is_key_of_upload(context.db, context.user_id, key):
@@ -142,7 +142,7 @@ def once(context: Context, key: Key | None, asked: object, answer: type[R], do: 
     return reply
 
 
-def answered(context: Context, key: Key | None, asked: object, answer: type[R]) -> R | None:
+def find_earlier_reply(context: Context, key: Key | None, asked: object, answer: type[R]) -> R | None:
     """What the user's same key was answered with, if it was used. Refusal if it was for something else."""
     if key is None:
         return None
@@ -197,7 +197,7 @@ def refuse_rate_limited(asked: Context | View, user: User) -> None:
 @rule(Read)
 def read(context: Context, command: Read) -> MarkedRead:
     chat_id, name = find_chat(context.db, context.user().id, command.chat)
-    marker = 0 if chat_id is None else _mark(context, chat_id, name, command.id)
+    marker = 0 if chat_id is None else _move_marker(context, chat_id, name, command.id)
     return MarkedRead(name, marker)
 
 
@@ -205,16 +205,16 @@ def read(context: Context, command: Read) -> MarkedRead:
 def mark_read(context: Context, command: MarkRead) -> None:
     membership = chats.membership(context.db, context.user_id, command.chat_id)
     if membership is not None:
-        _mark(context, command.chat_id, membership.name, command.up_to)
+        _move_marker(context, command.chat_id, membership.name, command.up_to)
 
 
 @rule(Seen)
-def seen(context: Context, command: Seen) -> None:
+def mark_seen(context: Context, command: Seen) -> None:
     for chat, newest in chats.read_up_to(context.db, context.user_id, command.seq, command.shown_from):
         _set_marker(context, chat.chat_id, chat.name, chat.read_id, newest)
 
 
-def _mark(context: Context, chat_id: int, name: str, up_to: int) -> int:
+def _move_marker(context: Context, chat_id: int, name: str, up_to: int) -> int:
     """Move the marker forwards, at most to the chat's newest message; where it stands then."""
     marker = chats.read_id(context.db, context.user_id, chat_id)
     wanted = min(up_to, messages.newest(context.db, chat_id))
@@ -226,7 +226,7 @@ def _mark(context: Context, chat_id: int, name: str, up_to: int) -> int:
 
 def _set_marker(context: Context, chat_id: int, name: str, before: int, marker: int) -> None:
     chats.set_read(context.db, context.user_id, chat_id, marker, context.elapsed_ms)
-    passed(context, chat_id, context.user_id, before)
+    note_read_ranges(context, chat_id, context.user_id, before)
     context.push(ReadMarker(name, marker), context.user_id)
 
 

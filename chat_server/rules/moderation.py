@@ -11,7 +11,7 @@ from chat_server.rules.authorization import is_operator
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import find_user
 from chat_server.rules.registry import reading, rule
-from chat_server.rules.text_quota import refuse_more
+from chat_server.rules.text_quota import refuse_without_room
 from chat_server.store import accounts, moderation
 from chat_server.store.accounts import User
 
@@ -53,7 +53,7 @@ def report(context: Context, command: Report) -> Reported:
     if free_ms > context.elapsed_ms:
         told = f"you have reported {limits.reports_per_day} users in 24 hours, the most one may"
         raise Refusal("too_many", f"{told}; no more {until(context.wall_ms(free_ms), context.at_ms)}")
-    refuse_more(context, reporter.id, command.reason or "")
+    refuse_without_room(context, reporter.id, command.reason or "")
     note = _why_not_counted(context, reporter, target)
     moderation.insert_report(
         context.db,
@@ -66,7 +66,7 @@ def report(context: Context, command: Report) -> Reported:
     )
     count = moderation.counted(context.db, target.id, target.ban_until_ms)
     if note is None and count >= limits.reports_to_ban:
-        note = _ban(context, target)
+        note = _ban_reported(context, target)
     return Reported(target.name, count, limits.reports_to_ban, note)
 
 
@@ -83,7 +83,7 @@ def _why_not_counted(context: Context, reporter: User, target: User) -> str | No
     return None
 
 
-def _ban(context: Context, target: User) -> str:
+def _ban_reported(context: Context, target: User) -> str:
     until_ms = context.elapsed_ms + context.limits.ban_ms
     count = context.limits.reports_to_ban
     ban(context, target, until_ms, f"reported by {count} user{'s' if count != 1 else ''}")

@@ -1,6 +1,6 @@
 """What operators may do: banning and its end, kicking, reports, announcements, numbers. Each act is recorded.
 
-That only an operator comes this far is looked at in one place, `authorization.refuse_others`.
+That only an operator comes this far is looked at in one place, `authorization.refuse_non_operators`.
 """
 
 from chat_server.errors import Refusal

@@ -62,7 +62,7 @@ def note_registration(context: Context, code: bytes | None) -> None:
         registrations.set_made(context.db, context.address, start_ms, count + 1)
 
 
-def end_old(context: Context, limit: int) -> None:
+def delete_expired(context: Context, limit: int) -> None:
     registrations.delete_old(
         context.db, context.elapsed_ms, context.elapsed_ms - context.limits.accounts_window_ms, limit
     )

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from chat_server.handlers import Handlers
 from chat_server.protocol.base import Command, Reply
-from chat_server.rules.authorization import refuse_others
+from chat_server.rules.authorization import refuse_non_operators
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Answer, Result
 
@@ -56,7 +56,7 @@ def _guarded(command: type, function: Callable[[Any, Any], Any]) -> Callable[[An
 
     @wraps(function)
     def guarded(asked: Context | View, command: Any) -> Any:
-        refuse_others(asked)
+        refuse_non_operators(asked)
         return function(asked, command)
 
     return guarded

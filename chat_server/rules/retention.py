@@ -23,7 +23,7 @@ RANGES_MAX = 500
 MEMBERS_MAX = 500
 
 
-def passed(context: Context, chat_id: int, user_id: int, marker: int) -> None:
+def note_read_ranges(context: Context, chat_id: int, user_id: int, marker: int) -> None:
     """The member's marker has moved on from `marker`, or the member is gone or absent: nothing waits there any more.
 
     MUST be called after each such change, and after it is in the store.
@@ -42,7 +42,7 @@ def _note(context: Context, chat_id: int, author: int, above: int, up_to: int) -
     retention.insert(context.db, ReadRange(read_ms, chat_id, author, above, up_to))
 
 
-def find_absent(context: Context) -> None:
+def mark_absent_members(context: Context) -> None:
     """Those who have had something unread for long, and whose markers have not moved."""
     after_ms = context.limits.absent_after_ms
     if after_ms is None:
@@ -58,10 +58,10 @@ def find_absent(context: Context) -> None:
             retention.set_moved(context.db, user_id, chat_id, since_ms)
         else:
             retention.set_absent(context.db, user_id, chat_id)
-            passed(context, chat_id, user_id, marker)
+            note_read_ranges(context, chat_id, user_id, marker)
 
 
-def expire(context: Context) -> None:
+def expire_messages(context: Context) -> None:
     """Remove a portion of what has been read by all long enough ago, and tell who is in the chats."""
     ttl_ms = context.limits.message_ttl_ms
     if ttl_ms is None:

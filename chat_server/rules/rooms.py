@@ -46,12 +46,12 @@ from chat_server.protocol.rooms import (
 from chat_server.protocol.times import iso
 from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.context import Context, View
-from chat_server.rules.lookup import find_room, find_user, unknown_chat, unknown_user
+from chat_server.rules.lookup import find_room, find_user, unknown_chat_refusal, unknown_user_refusal
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.outcomes import Move
 from chat_server.rules.registry import reading, rule
-from chat_server.rules.retention import passed
-from chat_server.rules.text_quota import refuse_more
+from chat_server.rules.retention import note_read_ranges
+from chat_server.rules.text_quota import refuse_without_room
 from chat_server.store import accounts, blocks, chats, files, rooms
 from chat_server.store.accounts import User
 from chat_server.store.rooms import Room
@@ -76,7 +76,7 @@ def create_chat(context: Context, command: CreateChat) -> ChatCreated:
         )
     _refuse_too_many(context, user, user)
     room = rooms.insert(context.db, command.name, user.id)
-    _come(context, room, user)
+    _add_member(context, room, user)
     context.push(Joined(room.name, user.name), user.id)
     return ChatCreated(room.name)
 
@@ -110,12 +110,12 @@ def accept(context: Context, command: Accept) -> Entering:
     room = rooms.of_member(context.db, user.id, command.chat.folded)
     if room is not None:
         return Entering(room.name)
-    return _accept(context, _invited_to(context, user, command.chat), user)
+    return _accept(context, _find_invitation(context, user, command.chat), user)
 
 
 def _accept(context: Context, room: Room, user: User) -> Entering:
     _refuse_too_many(context, user, user)
-    _come(context, room, user)
+    _add_member(context, room, user)
     context.push_room(room.id, Joined(room.name, user.name))
     context.push(Joined(room.name, user.name), user.id)
     return Entering(room.name)
@@ -124,15 +124,15 @@ def _accept(context: Context, room: Room, user: User) -> Entering:
 @rule(Decline)
 def decline(context: Context, command: Decline) -> InvitationDeclined:
     user = context.user()
-    room = _invited_to(context, user, command.chat)
+    room = _find_invitation(context, user, command.chat)
     rooms.end_invitation(context.db, room.id, user.id)
     return InvitationDeclined(room.name)
 
 
-def _invited_to(context: Context, user: User, target: Target) -> Room:
+def _find_invitation(context: Context, user: User, target: Target) -> Room:
     room = rooms.invited_to(context.db, user.id, target.folded)
     if room is None:
-        raise unknown_chat(str(target))
+        raise unknown_chat_refusal(str(target))
     return room
 
 
@@ -161,13 +161,13 @@ def ask(context: Context, command: Ask) -> Entering:
     refuse_banned(context, user)
     room = rooms.by_link(context.db, command.hash, context.elapsed_ms)
     if room is None:
-        raise _no_way_in()
+        raise _useless_code_refusal()
     if rooms.is_member(context.db, room.id, user.id):
         return Entering(room.name)
     if rooms.is_invited(context.db, room.id, user.id):
         return _accept(context, room, user)
     if blocks.between(context.db, user.id, room.owner):
-        raise _no_way_in()
+        raise _useless_code_refusal()
     if not rooms.has_asked(context.db, room.id, user.id):
         if rooms.count_requests(context.db, room.id) >= REQUESTS_MAX:
             raise Refusal("too_many", f"{REQUESTS_MAX} people wait for the word of the owner; try again later")
@@ -175,7 +175,7 @@ def ask(context: Context, command: Ask) -> Entering:
     return Entering(room.name, asked=True)
 
 
-def _no_way_in() -> Refusal:
+def _useless_code_refusal() -> Refusal:
     """The same words for each reason: `blocked` would tell whose chat it is to somebody who is not in it."""
     return Refusal(
         "unknown_chat",
@@ -188,9 +188,9 @@ def _no_way_in() -> Refusal:
 def approve(context: Context, command: Approve) -> RequestApproved:
     user = context.user()
     refuse_banned(context, user)
-    room, asker = _asked(context, user, command.chat, command.username)
+    room, asker = _find_asker(context, user, command.chat, command.username)
     _refuse_too_many(context, asker, user)
-    _come(context, room, asker)
+    _add_member(context, room, asker)
     context.push_room(room.id, Joined(room.name, asker.name))
     context.push_kept(Approved(room.name), asker.id)
     return RequestApproved(room.name, asker.name)
@@ -198,17 +198,17 @@ def approve(context: Context, command: Approve) -> RequestApproved:
 
 @rule(Deny)
 def deny(context: Context, command: Deny) -> RequestDenied:
-    room, asker = _asked(context, context.user(), command.chat, command.username)
+    room, asker = _find_asker(context, context.user(), command.chat, command.username)
     rooms.end_request(context.db, room.id, asker.id)
     context.push_kept(Denied(room.name), asker.id)
     return RequestDenied(room.name, asker.name)
 
 
-def _asked(context: Context, owner: User, target: Target, name: UserName) -> tuple[Room, User]:
+def _find_asker(context: Context, owner: User, target: Target, name: UserName) -> tuple[Room, User]:
     room = _own_room(context, owner, target)
     asker = accounts.by_name(context.db, name.folded)
     if asker is None:
-        raise unknown_user(name.name)
+        raise unknown_user_refusal(name.name)
     if not rooms.has_asked(context.db, room.id, asker.id):
         raise Refusal("unknown_user", f"{asker.name} does not ask to join {room.name}; /status lists who does")
     return room, asker
@@ -224,7 +224,7 @@ def members(view: View, command: Members) -> MemberList:
     if command.after is not None:
         known = accounts.id_and_name(view.db, command.after.folded)
         if known is None or not rooms.is_member(view.db, room.id, known[0]):
-            raise _no_member(room, command.after.name)
+            raise _no_member_refusal(room, command.after.name)
         after = known[0]
     names = rooms.member_names(view.db, room.id, MEMBERS_LISTED_MAX + 1, after)
     owner = accounts.by_id(view.db, room.owner)
@@ -239,7 +239,7 @@ def members(view: View, command: Members) -> MemberList:
 def leave(context: Context, command: Leave) -> ChatLeft:
     user = context.user()
     room = find_room(context.db, user.id, command.chat)
-    _go(context, room, user, Left(room.name, user.name))
+    _remove_member(context, room, user, Left(room.name, user.name))
     context.push(Left(room.name, user.name), user.id)
     return ChatLeft(room.name)
 
@@ -247,16 +247,16 @@ def leave(context: Context, command: Leave) -> ChatLeft:
 def leave_all(context: Context, user: User) -> None:
     """The account ends: nothing of private chats knows it any more."""
     for room in rooms.of_user(context.db, user.id):
-        _go(context, room, user, Left(room.name, user.name))
+        _remove_member(context, room, user, Left(room.name, user.name))
     rooms.forget_user(context.db, user.id)
 
 
 @rule(Remove)
 def remove(context: Context, command: Remove) -> MemberRemoved:
     user = context.user()
-    room, member = _member(context, user, command.chat, command.username)
+    room, member = _find_member(context, user, command.chat, command.username)
     left = Left(room.name, member.name, user.name)
-    _go(context, room, member, left)
+    _remove_member(context, room, member, left)
     rooms.end_invitations_by(context.db, room.id, member.id)
     context.push_kept(left, member.id)
     return MemberRemoved(room.name, member.name)
@@ -265,24 +265,24 @@ def remove(context: Context, command: Remove) -> MemberRemoved:
 @rule(Give)
 def give(context: Context, command: Give) -> OwnerSet:
     user = context.user()
-    room, member = _member(context, user, command.chat, command.username)
+    room, member = _find_member(context, user, command.chat, command.username)
     refuse_blocked(context, user, member)
-    _hand_on(context, room, member.id)
+    _hand_over(context, room, member.id)
     return OwnerSet(room.name, member.name)
 
 
-def _member(context: Context, owner: User, target: Target, name: UserName) -> tuple[Room, User]:
+def _find_member(context: Context, owner: User, target: Target, name: UserName) -> tuple[Room, User]:
     """A chat of the owner's and another member of it."""
     room = _own_room(context, owner, target)
     member = accounts.by_name(context.db, name.folded)
     if member is None or not rooms.is_member(context.db, room.id, member.id):
-        raise _no_member(room, name.name)
+        raise _no_member_refusal(room, name.name)
     if member.id == owner.id:
         raise Refusal("not_yourself", f"that is you, and {room.name} is yours; /leave {room.name} leaves it")
     return room, member
 
 
-def _no_member(room: Room, name: str) -> Refusal:
+def _no_member_refusal(room: Room, name: str) -> Refusal:
     return Refusal("unknown_user", f"there is no {name} in {room.name}; /members {room.name} lists who is")
 
 
@@ -294,7 +294,7 @@ def topic(context: Context, command: SetTopic) -> TopicShown:
     room = find_room(context.db, user.id, command.chat)
     if command.text is None or command.text == (room.topic or ""):
         return TopicShown(room.name, room.topic)
-    refuse_more(context, user.id, command.text, room.topic)
+    refuse_without_room(context, user.id, command.text, room.topic)
     rooms.set_topic(context.db, room.id, command.text or None)
     context.push_room(room.id, TopicChanged(room.name, command.text, user.name))
     return TopicShown(room.name, command.text or None)
@@ -320,14 +320,14 @@ def _refuse_too_many(context: Context, user: User, asker: User) -> None:
         raise Refusal("too_many", who)
 
 
-def _come(context: Context, room: Room, user: User) -> None:
+def _add_member(context: Context, room: Room, user: User) -> None:
     rooms.join(context.db, room.id, user.id, context.elapsed_ms)
     rooms.end_invitation(context.db, room.id, user.id)
     rooms.end_request(context.db, room.id, user.id)
     context.moves.append(Move(user.id, room.id, room.name, True))
 
 
-def _go(context: Context, room: Room, user: User, told: Event) -> None:
+def _remove_member(context: Context, room: Room, user: User, told: Event) -> None:
     """The user loses all of the chat; the others are told. An owner hands it on, the last one ends it."""
     marker = chats.read_id(context.db, user.id, room.id)
     rooms.leave(context.db, room.id, user.id)
@@ -337,13 +337,13 @@ def _go(context: Context, room: Room, user: User, told: Event) -> None:
         files.delete_uploads_to(context.db, room.id)
         rooms.end(context.db, room.id)
         return
-    passed(context, room.id, user.id, marker)
+    note_read_ranges(context, room.id, user.id, marker)
     context.push_room(room.id, told)
     if room.owner == user.id:
-        _hand_on(context, room, heir)
+        _hand_over(context, room, heir)
 
 
-def _hand_on(context: Context, room: Room, owner: int) -> None:
+def _hand_over(context: Context, room: Room, owner: int) -> None:
     """To another owner, who is told of the requests that wait; those of whom one has blocked the other end."""
     rooms.set_owner(context.db, room.id, owner)
     user = accounts.by_id(context.db, owner)

@@ -12,7 +12,7 @@ from chat_server.protocol.arguments import ID_MAX
 from chat_server.protocol.messages import Found, Message, Search
 from chat_server.protocol.search_query import Piece, pieces
 from chat_server.rules.context import Context, View
-from chat_server.rules.lookup import find_chat, unknown_user
+from chat_server.rules.lookup import find_chat, unknown_user_refusal
 from chat_server.rules.outcomes import Answer
 from chat_server.rules.registry import reading
 from chat_server.store import accounts, chats, messages, search
@@ -34,7 +34,7 @@ SECONDS_MAX = 0.03
 LOOK_SECONDS_MAX = 0.005
 
 
-def go_on(context: Context) -> None:
+def index_next(context: Context) -> None:
     """Index the next messages; for `Due`."""
     state = context.state
     if state.indexed < state.seq:
@@ -43,7 +43,7 @@ def go_on(context: Context) -> None:
     state.index_due_ms = None
 
 
-def keep_up(context: Context, came: int) -> None:
+def keep_index_close(context: Context, came: int) -> None:
     """At the end of each batch, which gave out so many ids: see to it that the index goes on.
 
     One that is made anew is far behind. A batch takes it no further than twice what came, so that it gains on whatever
@@ -66,28 +66,28 @@ def keep_up(context: Context, came: int) -> None:
 @reading(Search, reader="searches")
 def search_messages(view: View, command: Search) -> Answer:
     sought = list(pieces(command.words))
-    match = _words(view.db, sought)
+    match = _match_words(view.db, sought)
     scope = _scope(view, command)
     if scope is None:
         return Found(0)
     match = f"{match} AND {scope}"
-    ends, note = view.clock() + SECONDS_MAX, _note(view)
+    ends, note = view.clock() + SECONDS_MAX, _incomplete_note(view)
     count, below = 0, command.before if command.before is not None else ID_MAX
     while below:
         wanted = view.limits.page_messages - count
-        ids, looked_down_to = _look(view, match, below, wanted + 1)
-        page = _shown(view, ids[:wanted])
+        ids, looked_down_to = _look_up(view, match, below, wanted + 1)
+        page = _load_visible(view, ids[:wanted])
         yield page
         count += len(page)
         if len(ids) > wanted:
-            return Found(count, _more(command, sought, ids[wanted - 1] if wanted else below), note)
+            return Found(count, _next_search(command, sought, ids[wanted - 1] if wanted else below), note)
         below = looked_down_to
         if below and view.clock() >= ends:
-            return Found(count, _more(command, sought, below), note)
+            return Found(count, _next_search(command, sought, below), note)
     return Found(count)
 
 
-def _note(view: View) -> str | None:
+def _incomplete_note(view: View) -> str | None:
     """While the index is made anew what it lacks is looked through message by message, so that pages end sooner."""
     indexed, newest = search.position(view.db)
     if newest - indexed <= BEHIND_IDS_MAX:
@@ -95,26 +95,26 @@ def _note(view: View) -> str | None:
     return f"the index of words is still being made ({indexed * 100 // newest} %), so this looked at a part only"
 
 
-def _words(db: Database, sought: list[Piece]) -> str:
+def _match_words(db: Database, sought: list[Piece]) -> str:
     """The words as FTS5 takes them, all of them quoted."""
     quoted, count = [], 0
     for piece in sought:
         tokens = search.tokens(db, piece.text)
         count += len(tokens)
         if count > TOKENS_MAX:
-            raise _refused(f"a search has at most {TOKENS_MAX} words")
+            raise _usage_refusal(f"a search has at most {TOKENS_MAX} words")
         if not tokens:
             continue
         prefix = piece.prefix and search.spaced(tokens[-1]) == tokens[-1]
         if prefix and len(tokens[-1]) < PREFIX_CHARS_MIN:
-            raise _refused(f"before a * there are at least {PREFIX_CHARS_MIN} letters")
+            raise _usage_refusal(f"before a * there are at least {PREFIX_CHARS_MIN} letters")
         quoted.append(f'"{search.words(piece.text)}"' + " *" * prefix)
     if not quoted:
-        raise _refused("there is no word in this: words have letters or digits")
+        raise _usage_refusal("there is no word in this: words have letters or digits")
     return f"text : ({' AND '.join(quoted)})"
 
 
-def _refused(why: str) -> Refusal:
+def _usage_refusal(why: str) -> Refusal:
     return Refusal("bad_argument", f"{why}; usage: {Search.spec.usage}")
 
 
@@ -132,7 +132,7 @@ def _scope(view: View, command: Search) -> str | None:
     if command.from_ is not None:
         author = accounts.id_and_name(db, command.from_.folded)
         if author is None:
-            raise unknown_user(command.from_.name)
+            raise unknown_user_refusal(command.from_.name)
         scope += f" AND {_any_of([f'u{author[0]}'])}"
     return scope
 
@@ -141,7 +141,7 @@ def _any_of(words: Iterable[str]) -> str:
     return f"scope : ({' OR '.join(words)})"
 
 
-def _look(view: View, match: str, below: int, limit: int) -> tuple[list[int], int]:
+def _look_up(view: View, match: str, below: int, limit: int) -> tuple[list[int], int]:
     """Ids of what matches, the newest first; and down to which id all was looked at, 0 at the end."""
     indexed, newest = search.position(view.db)
     below = min(below, newest + 1)
@@ -157,7 +157,7 @@ def _look(view: View, match: str, below: int, limit: int) -> tuple[list[int], in
     return found, 0
 
 
-def _shown(view: View, ids: list[int]) -> list[Message]:
+def _load_visible(view: View, ids: list[int]) -> list[Message]:
     """The messages in chats that the asker is (still) in."""
     found = [message for message in (messages.find(view.db, id_) for id_ in ids) if message and not message.deleted]
     memberships = {id_: chats.membership(view.db, view.user_id, id_) for id_ in {each.chat_id for each in found}}
@@ -165,7 +165,7 @@ def _shown(view: View, ids: list[int]) -> list[Message]:
     return [messages.one(view.db, each.id, names[each.chat_id]) for each in found if each.chat_id in names]
 
 
-def _more(command: Search, sought: list[Piece], below: int) -> str:
+def _next_search(command: Search, sought: list[Piece], below: int) -> str:
     parts = ["/search", *map(str, sought)]
     if command.in_ is not None:
         parts.append(f"in:{command.in_}")

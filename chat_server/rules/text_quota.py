@@ -1,18 +1,18 @@
 """How much one user's stored texts may take together. Deleting, shortening and expiry free room again."""
 
-from chat_server.disk_space import no_room
+from chat_server.disk_space import no_room_refusal
 from chat_server.errors import Refusal
 from chat_server.protocol.file_names import size_told
 from chat_server.rules.context import Context, View
 from chat_server.store import text_quota
 
 
-def refuse_more(context: Context, user_id: int, new: str, old: str | None = None) -> None:
+def refuse_without_room(context: Context, user_id: int, new: str, old: str | None = None) -> None:
     """Check a text that is new or replaces another. One that is not longer is taken even on a full disk."""
     grows = len(new.encode()) - len((old or "").encode())
     if grows > 0:
         if not context.has_room:
-            raise no_room()
+            raise no_room_refusal()
         _refuse_over_quota(context, user_id, grows)
 
 

@@ -341,7 +341,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
 @given(cleaned | st.text(st.sampled_from("ab\"'*^+-:(){}[]\\, \n天ก"), max_size=15))
 def test_no_words_of_a_user_are_syntax(one: Chat, words: str) -> None:
     try:
-        match = rules._words(one.db, list(pieces(words)))
+        match = rules._match_words(one.db, list(pieces(words)))
     except Refusal as refusal:
         assert refusal.code == "bad_argument"
         return

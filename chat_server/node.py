@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chat_server.chat_time import ChatTime
-from chat_server.delivery.hub import Hub
+from chat_server.delivery.delivery import Delivery
 from chat_server.disk_space import Space
 from chat_server.errors import Refusal, StartError
 from chat_server.execution import Execution
@@ -79,16 +79,16 @@ class Node:
         self.passwords = Passwords(runtime)
         guard = SignInGuard(runtime, time, settings.sign_in_tries)
         self.preparer = Preparer(self.readers, self.limits, time, self.passwords, guard, self.transfers)
-        self.hub = Hub(
+        self.delivery = Delivery(
             runtime,
-            self.readers,
             identity,
+            seq=writer.state.seq,
             outbox_bytes_max=settings.outbox_bytes_max,
             presence_max=settings.presence_max,
+            told=lambda user_id, notices: self.submit(Told(notices), user_id),
+            detached=self.transfers.left,
+            departed=lambda user_id: self.submit(Departed(), user_id),
         )
-        self.hub.on_told = lambda user_id, notices: self.submit(Told(notices), user_id)
-        self.hub.on_detached = self.transfers.left
-        self.hub.on_departed = lambda user_id: self.submit(Departed(), user_id)
         self._directory = directory
         self._identity = identity
         self._operators = list(settings.operators)
@@ -96,13 +96,13 @@ class Node:
         self._log = log
         self._execution = Execution(runtime, space, writer, log, self.readers, lambda: self.failure is not None)
         self._readings = Readings(
-            runtime, time, self.limits, self.hub, self.readers, self.transfers, lambda: self.live()
+            runtime, time, self.limits, self.delivery, self.readers, self.transfers, lambda: self.live()
         )
         self._schedule = Schedule(
             runtime,
             time,
             self.submit,
-            tokens=self.hub.tokens,
+            tokens=self.delivery.connections.tokens,
             sweep=self.transfers.sweep,
             token_ttl_ms=self.limits.token_ttl_ms,
         )
@@ -144,7 +144,7 @@ class Node:
             raise StartError("the settings could not be stored, by a mistake of the server, which is logged above")
         assert self._writer.state.history is not None
         claim(self._directory, self._writer.state.history)
-        self.hub.delivered = executed.seq
+        self.delivery.deliver(executed)
         # What came due while the server was down.
         self.submit(Due())
 
@@ -169,9 +169,9 @@ class Node:
                 if executed is None:
                     break
                 seconds = self.clock.monotonic() - begun
-                changes = executed.seq - self.hub.delivered
+                changes = executed.seq - self.delivery.delivered
                 self.metrics.batch(len(batch.entries), seconds, executed.commit_seconds, changes, executed.counts)
-                self.hub.deliver(executed)
+                self.delivery.deliver(executed)
                 self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms)
                 self._writer.scrub_soon(self._disk_failed)
         except (*DISK_ERRORS, Gone) as error:

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from chat_server.chat_time import ChatTime
-from chat_server.delivery.hub import Hub
+from chat_server.delivery.delivery import Delivery
 from chat_server.log.entries import Limits
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.people import Status, Who
@@ -67,7 +67,7 @@ class Readings:
         clock: Clock,
         time: ChatTime,
         limits: Limits,
-        hub: Hub,
+        delivery: Delivery,
         readers: Readers,
         transfers: Transfers,
         live: Callable[[], dict[str, int]],
@@ -76,14 +76,14 @@ class Readings:
         self._clock = clock
         self._time = time
         self._limits = limits
-        self._hub = hub
+        self._delivery = delivery
         self._readers = readers
         self._transfers = transfers
         self._live = live
 
     def begin(self, user_id: int, query: Any) -> Reading:
         # A snapshot: the reader's thread must not walk a mapping that the loop changes.
-        online = dict(self._hub.online) if type(query) in (Status, Who) else {}
+        online = dict(self._delivery.presence.online) if type(query) in (Status, Who) else {}
 
         def view(db: Database) -> View:
             clock, blobs = self._clock.monotonic, self._transfers.blobs

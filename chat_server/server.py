@@ -176,9 +176,9 @@ class Server:
         """What /stats tells of the running server."""
         return {
             "connections": len(self._sessions),
-            "users_online": len(self.node.hub.online),
+            "users_online": len(self.node.delivery.presence.online),
             "messages": self.node.metrics.counters["messages"],
-            "deliveries": self.node.hub.deliveries,
+            "deliveries": self.node.delivery.feed.deliveries,
             "disk_free_bytes": self.node.space.free_bytes(),
             "disk_reserve_bytes": self.node.space.reserve_bytes,
             "uptime_seconds": int(self._runtime.monotonic() - self._begun),
@@ -199,7 +199,7 @@ class Server:
         waiting = [session.transport.waiting_bytes() for session in self._sessions]
         gauges = {
             "connections": len(self._sessions),
-            "users_online": len(self.node.hub.online),
+            "users_online": len(self.node.delivery.presence.online),
             "outbox_bytes": sum(waiting),
             "outbox_bytes_most": max(waiting, default=0),
             "text_quota_bytes": self._settings.text_quota_bytes,
@@ -208,7 +208,7 @@ class Server:
             **stored,
         }
         counters = {
-            "deliveries": self.node.hub.deliveries,
+            "deliveries": self.node.delivery.feed.deliveries,
             "file_bytes_received": blobs.bytes_received,
             "file_bytes_sent": blobs.bytes_sent,
         }

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from chat_server.action_log import ActionLog
-from chat_server.delivery.missed_messages import MissedMessages
-from chat_server.delivery.outbox import Outbox
 from chat_server.errors import UNREADABLE, Refusal, StartError
 from chat_server.frontend.acceptor import Acceptor
 from chat_server.log.entries import MACHINE
@@ -96,21 +94,19 @@ async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[
 
 
 class Machine:
-    """A connection over the socket: a receiver of the hub to which nothing is pushed."""
+    """A connection over the socket: it has commands in the log, but nothing is pushed to it."""
 
     def __init__(self, node: Node, transport: asyncio.Transport) -> None:
         self._node = node
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._logged = 0
         self._transport = transport
-        self.outbox = Outbox(node.hub, transport.write, self)
-        self.number = node.hub.add(self)
-        self.token: bytes | None = None
+        self.number = node.delivery.add(self)
         # Whether a backup reads the files.
         self.keeps_files = False
 
     def now(self) -> str:
-        return self._node.hub.now()
+        return self._node.delivery.now()
 
     async def order(self, command: Any) -> Reply:
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -142,20 +138,11 @@ class Machine:
     def settled(self) -> None:
         pass
 
-    def sign_out(self) -> None:
-        pass
-
-    def read_page(self, missed: MissedMessages) -> None:
-        pass
-
-    def went_live(self) -> None:
-        pass
-
     def abort(self) -> None:
         self._transport.abort()
 
-    def close(self, code: str = "", reason: str = "") -> None:
-        self._node.hub.remove(self)
+    def close(self) -> None:
+        self._node.delivery.connections.remove(self.number)
 
 
 class _Lines(asyncio.StreamReaderProtocol):

@@ -1,9 +1,15 @@
 """The deliver station: events become bytes, once for each format, and reach every connection in order.
 
-    readers     threads that read the store
-    outbox      what one connection is sent, and how it catches up when it was left behind
-    blocks      the bytes of a batch, rendered once and shared by all who receive the same
-    hub         who is connected; hands each batch to all of them
+    delivery         ties the others together: who is connected, and a batch on its way
+    routing          plans who receives what of a batch; pure
+    rendering        the bytes of a batch, shared by all who receive the same
+    fanout           writes the plan
+    outbox           what one connection is sent, and how fast; no I/O
+    catch_up         the state of a connection that is behind; pure
+    missed_messages  what it missed, read on a reader's thread
+    presence         who is online or away, and what others are told of it
+    memberships      who is in which private chat
+    connections      who is connected
 
-Everything but `readers` lives on the loop's thread.
+All but `missed_messages` run on the loop's thread.
 """

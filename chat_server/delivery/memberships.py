@@ -1,7 +1,7 @@
-"""Which private chats the users are in who have a connection, as of the outcome that is being delivered.
+"""The private chats of the users who have a connection, as of the outcome that is being routed.
 
-A user's chats come with the sign-in (`Entered`) and change by what rules say (`Move`), both in the order of the log;
-what the store says meanwhile is newer and MUST NOT be mixed in.
+A user's chats come with the sign-in (`Entered`) and change with each `Move`, both in the order of the log. The store is
+ahead of that and MUST NOT be asked.
 """
 
 from collections.abc import Collection, Set
@@ -14,18 +14,18 @@ _NONE: frozenset[int] = frozenset()
 class Memberships:
     def __init__(self) -> None:
         self._rooms: dict[int, set[int]] = {}
-        # The users in each chat, in the order in which they came here: what goes to them goes in a defined order.
+        # In the order in which they came here, so that writes to them have a defined order.
         self._users: dict[int, dict[int, None]] = {}
 
     def enter(self, entered: Entered) -> None:
-        """Somebody signed in; on another connection perhaps, then this says nothing new."""
+        """A user signed in; on a second connection this says nothing new."""
         if entered.user_id not in self._rooms:
             self._rooms[entered.user_id] = set()
             for room in entered.rooms:
                 self._add(entered.user_id, room)
 
     def move(self, move: Move) -> None:
-        """Who has no connection is not known here."""
+        """Users without a connection are not tracked."""
         if move.user_id not in self._rooms:
             return
         if move.came:

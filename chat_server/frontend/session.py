@@ -33,7 +33,7 @@ _INTERNAL = Refusal("internal", "this failed by a mistake of the server, which i
 
 
 class Session:
-    """It is the transport's handler, the hub's receiver, the owner of its outbox, and the pipeline's port."""
+    """It is the transport's handler, the delivery's receiver, the owner of its outbox, and the pipeline's port."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Session:
         self.since_ms = runtime.now_ms()
         self.token: bytes | None = None  # the hash of the one that it came in by
         self._node = node
-        self._hub = node.hub
+        self._delivery = node.delivery
         self._runtime = runtime
         self._settings = settings
         self._actions = actions
@@ -67,7 +67,7 @@ class Session:
         self._page_task: Task[None] | None = None
         now = runtime.monotonic()
         timeout_ms = None if self.local else settings.sign_in_timeout_ms
-        self.outbox = Outbox(node.hub, transport.write, self)
+        self.outbox = Outbox(node.delivery.feed, transport.write, self)
         self.pipeline = Pipeline(
             self,
             self.outbox,
@@ -76,7 +76,7 @@ class Session:
             now,
             None if timeout_ms is None else now + timeout_ms / 1000,
         )
-        self.number = node.hub.add(self)
+        self.number = node.delivery.add(self, self.outbox)
         sessions.add(self)
         log.debug("session %d: connected from %s", self.number, address)
         self.pipeline.open()
@@ -102,13 +102,13 @@ class Session:
     def lost(self) -> None:
         log.debug("session %d: disconnected", self.number)
         self.pipeline.lost(self._runtime.monotonic())
-        self._hub.remove(self)
+        self._delivery.remove(self)
         self._sessions.discard(self)
         self._left()
         if self._page_task is not None:
             self._page_task.cancel()
 
-    # ---- the hub's receiver
+    # ---- the delivery's receiver
 
     def settle(self, outcome: Outcome) -> bytes:
         return self.pipeline.outcome(outcome, self._runtime.monotonic())
@@ -217,13 +217,14 @@ class Session:
     # ---- the pipeline's port: the chat around it
 
     def attach(self, entered: Entered, seq: int) -> None:
-        self._hub.attach(self, entered.user_id, entered.name, seq, entered.away)
+        self.token = entered.token
+        self._delivery.attach(self, entered.user_id, entered.name, seq, entered.away)
 
     def detach(self) -> None:
-        self._hub.detach(self)
+        self._delivery.detach(self)
 
     def sessions(self) -> list[SessionInfo]:
-        own = cast("list[Session]", self._hub.of_user(self.outbox.user_id))
+        own = cast("list[Session]", self._delivery.connections.of_user(self.outbox.user_id))
         return [
             SessionInfo(each.number, each.address, iso(each.since_ms), each.pipeline.client, each is self)
             for each in own[:SESSIONS_MAX]
@@ -234,19 +235,19 @@ class Session:
         number = command.session.number if command.session else self.number
         if number is None:
             return EndTokens(None)
-        tokens = {receiver.number: receiver.token for receiver in self._hub.of_user(self.outbox.user_id)}
+        tokens = dict(self._delivery.connections.tokens_of_user(self.outbox.user_id))
         if number not in tokens:
             raise Refusal("bad_argument", f"you have no session {number}; /sessions lists them")
         return EndTokens(number, tokens[number])
 
     def count_closed(self) -> int:
-        return sum(receiver is not self for receiver in self._hub.ending(self.outbox.user_id))
+        return sum(number != self.number for number in self._delivery.ending(self.outbox.user_id))
 
     def has_room(self, wanted_bytes: int) -> bool:
         return self._node.space.has_room(wanted_bytes)
 
     def now(self) -> str:
-        return self._hub.now()
+        return self._delivery.now()
 
     def log_action(self, who: str, verb: str, result: str, seconds: float) -> None:
         self._actions.add(who, verb, result, seconds, self.number, self.address)
@@ -272,5 +273,5 @@ class Session:
 
     def fail(self, refusal: Refusal) -> None:
         """Nothing in flight will ever be known to be done, whatever still comes of it."""
-        self._hub.sessions.pop(self.number, None)
+        self._delivery.connections.remove(self.number)
         self.pipeline.fail(refusal, self._runtime.monotonic())

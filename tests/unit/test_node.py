@@ -60,13 +60,13 @@ class Chat:
         self.log = self.node._log
         self.outcomes: list[Outcome] = []
         self._said = 0
-        deliver = self.node.hub.deliver
+        deliver = self.node.delivery.deliver
 
         def note(executed: Executed) -> None:
             self.outcomes += [outcome for outcome in executed.outcomes if outcome.entry.origin is not None]
             deliver(executed)
 
-        self.node.hub.deliver = note  # type: ignore[method-assign]
+        self.node.delivery.deliver = note  # type: ignore[method-assign]
 
     def submit(self, command: Any, user_id: int = 1) -> None:
         self._said += 1
@@ -350,7 +350,7 @@ def test_a_batch_that_does_not_belong_here_stops_the_node_and_says_why(tmp_path:
 def test_a_reading_sees_who_was_online_when_it_began(tmp_path: Path) -> None:
     async def do(chat: Chat) -> None:
         await chat.sign_in()
-        online = chat.node.hub.online
+        online = chat.node.delivery.presence.online
         online[1] = "alice"
         reading = chat.node.read(1, Who(command("/who alice").username))
         del online[1]

@@ -1,4 +1,4 @@
-"""A hub with a real store and connections whose peers read when they are told to. No sockets, no waiting for time."""
+"""The deliver station over a real store, with peers who read when they are told to. No sockets, no waiting for time."""
 
 import asyncio
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from chat_server.delivery.hub import Hub
+from chat_server.delivery.delivery import Delivery
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
 from chat_server.log.entries import Entry, Identity, Origin
@@ -18,9 +18,8 @@ from chat_server.protocol.base import Event
 from chat_server.protocol.formats import FORMATS, JSON, TEXT
 from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import Entered, Opened, Stale
-from chat_server.runtime import SystemRuntime
-from chat_server.store.readers import Readers
 from chat_server.store.rooms import ids_of_user
+from tests.fake_runtime import FakeRuntime
 from tests.unit.chat import Chat
 from tests.unit.fakes import FakeTransport
 
@@ -29,17 +28,17 @@ _ID = re.compile(r"^\[.*\(#(\d+)\)$|^\+ sent #(\d+)$")
 
 
 class Peer:
-    """A connection: the hub's receiver on one side, what its user has read on the other."""
+    """A connection: a user's on one side, what its user has read on the other."""
 
     def __init__(self, room: "Room", name: str, format: str) -> None:
         self.room = room
         self.name = name
-        self.transport = FakeTransport(high=room.hub.block_bytes_max)
-        self.outbox = Outbox(room.hub, self.transport.write, self)
+        self.transport = FakeTransport(high=room.feed.block_bytes_max)
+        self.outbox = Outbox(room.feed, self.transport.write, self)
         self.outbox.format = FORMATS[format]
         self.transport.on_pause = self.outbox.pause
         self.transport.on_resume = self.outbox.resume
-        self.number = room.hub.add(self)
+        self.number = room.delivery.add(self, self.outbox)
         self.batches_settled = 0
         self.closed = ""
         self.token: bytes | None = None
@@ -57,12 +56,12 @@ class Peer:
         self.closed = code
 
     def sign_out(self) -> None:
-        self.room.hub.detach(self)
+        self.room.delivery.detach(self)
 
     def settle(self, outcome: Outcome) -> bytes:
         result = outcome.result
         assert not isinstance(result, Entered | Opened | Stale) and result is not None
-        return self.outbox.format.answer(result, "x", None, self.room.hub.now())
+        return self.outbox.format.answer(result, "x", None, self.room.delivery.now())
 
     def settled(self) -> None:
         self.batches_settled += 1
@@ -99,24 +98,31 @@ class Comer(Peer):
         entered = outcome.result
         if not isinstance(entered, Entered):
             return super().settle(outcome)
-        self.room.hub.attach(self, entered.user_id, entered.name, outcome.seq)
+        self.token = entered.token
+        self.room.delivery.attach(self, entered.user_id, entered.name, outcome.seq)
         return b""
 
 
 class Room:
     def __init__(self, path: Path, outbox_bytes_max: int, presence_max: int) -> None:
-        self.chat = Chat(path)
+        self.runtime = FakeRuntime()
+        self.chat = Chat(path, self.runtime)
         self.chat.sign_in("alice", "bob", "carol")
-        self.readers = Readers(SystemRuntime(), path)
-        self.hub = Hub(
-            self.chat.clock, self.readers, IDENTITY, outbox_bytes_max=outbox_bytes_max, presence_max=presence_max
-        )
-        # Pages that connections which are behind have asked for.
-        self.asked: deque[tuple[Peer, MissedMessages]] = deque()
         self.told: list[tuple[int, list[int]]] = []
         self.departed: list[int] = []
-        self.hub.on_told = lambda user_id, notices: self.told.append((user_id, notices))
-        self.hub.on_departed = self.departed.append
+        self.delivery = Delivery(
+            self.runtime,
+            IDENTITY,
+            seq=self.chat.executor.state.seq,
+            outbox_bytes_max=outbox_bytes_max,
+            presence_max=presence_max,
+            told=lambda user_id, notices: self.told.append((user_id, notices)),
+            detached=lambda session: None,
+            departed=self.departed.append,
+        )
+        self.feed = self.delivery.feed
+        # Pages that connections which are behind have asked for.
+        self.asked: deque[tuple[Peer, MissedMessages]] = deque()
         self.peers: list[Peer] = []
 
     async def connect(self, name: str, format: str = "text", *, presence: bool = False) -> Peer:
@@ -125,8 +131,8 @@ class Room:
         peer.outbox.presence = presence
         self.peers.append(peer)
         rooms = tuple(ids_of_user(self.chat.db, self.chat.ids[name]))
-        self.hub.memberships.enter(Entered(self.chat.ids[name], name, False, rooms))
-        self.hub.attach(peer, self.chat.ids[name], name, self.hub.delivered)
+        self.delivery.memberships.enter(Entered(self.chat.ids[name], name, False, rooms))
+        self.delivery.attach(peer, self.chat.ids[name], name, self.delivery.delivered)
         peer.outbox.release()
         await self.turn()
         assert peer.outbox.live
@@ -134,7 +140,7 @@ class Room:
 
     def deliver(self, *entries: Entry) -> None:
         """Execute a batch and hand it to all."""
-        self.hub.deliver(self.chat.batch(*entries))
+        self.delivery.deliver(self.chat.batch(*entries))
 
     async def turn(self) -> None:
         """One turn of the loop: what was called soon has been called."""
@@ -156,7 +162,6 @@ class Room:
     async def close(self) -> None:
         for peer in self.peers:
             peer.outbox.close()
-        self.readers.close()
         self.chat.close()
 
 

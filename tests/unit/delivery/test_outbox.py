@@ -86,7 +86,7 @@ async def test_what_only_tells_the_present_collapses_to_the_latest(room: Room) -
     await fill(room, bob, 60)
     for _ in range(5):
         carol = await room.connect("carol")
-        room.hub.remove(carol)
+        room.delivery.remove(carol)
         await room.turn()
     room.deliver(other.says("/read main 10"))
     room.deliver(other.says("/read main 20"), other.says("/read bob 1"))
@@ -228,7 +228,7 @@ def test_without_a_gap_nothing_twice_all_in_order(format: str, steps: list[tuple
                 alice.outbox.release()
             await room.flow()
             assert alice.outbox.live and alice.outbox.idle
-            assert alice.ids == other.ids == list(range(1, room.hub.delivered + 1))
+            assert alice.ids == other.ids == list(range(1, room.delivery.delivered + 1))
 
     path = Path(tempfile.mkdtemp())
     try:
@@ -281,7 +281,7 @@ async def test_what_the_welcome_showed_in_a_newer_state_is_not_shown_again(room:
     room.deliver(bob.says("/send_all one"), other.says("/send_all two"))
     alice = Peer(room, "alice", "json")
     room.peers.append(alice)
-    room.hub.attach(alice, room.chat.ids["alice"], "alice", 2)
+    room.delivery.attach(alice, room.chat.ids["alice"], "alice", 2)
     # Executed but not delivered yet: a reading sees it already.
     executed = room.chat.batch(Entry(CloseAccount(None), room.chat.ids["bob"]))
     welcome = room.chat.ask("alice", Welcome(False, 2, None, None))
@@ -291,7 +291,7 @@ async def test_what_the_welcome_showed_in_a_newer_state_is_not_shown_again(room:
     alice.outbox.release()
     await room.quiet()
     assert not alice.outbox.live, "it is ahead of what was delivered"
-    room.hub.deliver(executed)
+    room.delivery.deliver(executed)
     await room.quiet()
     assert alice.outbox.live and alice.ids == []
 
@@ -315,7 +315,7 @@ async def test_nothing_is_written_to_who_signed_out_while_catching_up(room: Room
     await fill(room, bob, 300)
     alice.transport.take()
     await room.quiet()
-    room.hub.detach(alice)
+    room.delivery.detach(alice)
     assert not alice.outbox.user_id
     seen = alice.transport.taken + alice.transport.waiting
     await room.flow()
@@ -326,7 +326,7 @@ async def test_nothing_is_written_to_who_signed_out_while_catching_up(room: Room
 async def test_who_signs_out_while_behind_still_gets_the_reply(room: Room, format: str) -> None:
     bob, alice = await room.connect("bob"), Peer(room, "alice", format)
     room.peers.append(alice)
-    room.hub.attach(alice, room.chat.ids["alice"], "alice", room.hub.delivered)
+    room.delivery.attach(alice, room.chat.ids["alice"], "alice", room.delivery.delivered)
     alice.outbox.release()
     stop_reading(alice)
     await fill(room, bob, 60)
@@ -368,4 +368,4 @@ async def test_a_page_of_history_is_what_was_pushed(room: Room) -> None:
     await fill(room, bob, 5)
     command = room.chat.parse("/history main")
     assert isinstance(command, History)
-    assert shown(room.chat.ask("alice", command).events, room.hub.now()) == alice.lines
+    assert shown(room.chat.ask("alice", command).events, room.delivery.now()) == alice.lines

@@ -29,7 +29,7 @@ def make_team(room: Room, *members: str) -> None:
     for name in members:
         room.chat.say("alice", f"/invite #team {name}")
         room.chat.say(name, "/join #team")
-    room.hub.delivered = room.chat.executor.state.seq
+    room.feed.delivered = room.chat.executor.state.seq
 
 
 def texts(peer: Peer) -> list[str]:
@@ -128,13 +128,13 @@ async def test_who_signs_in_belongs_to_the_chats_as_of_the_sign_in(room: Room) -
     room.deliver(alice.says("/send #team three"))
     assert texts(bob) == ["two", "three"] and bob.outbox.live
     # And who is gone before the batch is delivered is remembered nowhere.
-    room.hub.remove(bob)
+    room.delivery.remove(bob)
     room.deliver(enter)
-    assert room.hub.memberships.rooms(room.chat.ids["bob"]) == set()
+    assert room.delivery.memberships.rooms(room.chat.ids["bob"]) == set()
 
 
 def _enter(room: Room, peer: Peer, outcome: object) -> bytes:
-    room.hub.attach(peer, room.chat.ids["bob"], "bob", outcome.seq)  # type: ignore[attr-defined]
+    room.delivery.attach(peer, room.chat.ids["bob"], "bob", outcome.seq)  # type: ignore[attr-defined]
     return b""
 
 
@@ -257,7 +257,7 @@ async def _nobody_sees(path: Path, batches: list[tuple[list[tuple[str, str]], in
             )  # fmt: skip
             moved = {(move.user_id, move.room) for outcome in executed.outcomes for move in outcome.moves}
             assert not any(getattr(each.result, "code", "") == "internal" for each in executed.outcomes)
-            room.hub.deliver(executed)
+            room.delivery.deliver(executed)
             await room.quiet()
             for place, peer in enumerate(peers):
                 peer.transport.take(take)

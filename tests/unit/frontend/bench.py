@@ -97,7 +97,7 @@ class Bench:
         self.pipeline.eof(self.clock)
 
     def deliver(self, count: int | None = None, result: Callable[[Logged], Any] | None = None) -> None:
-        """So many commands of the log become one batch: it is executed and delivered, as the hub does it."""
+        """So many commands of the log become one batch: it is executed and delivered, as `Delivery` does it."""
         batch = [self.log.popleft() for _ in range(len(self.log) if count is None else min(count, len(self.log)))]
         for command, user_id, number in batch:
             if number:

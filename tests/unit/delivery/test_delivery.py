@@ -1,18 +1,16 @@
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
-from chat_server.delivery.hub import PRESENCE_TOLD_MAX
 from chat_server.log.entries import MACHINE, CloseAccount, Due, EndTokens, Enter, Entry, Seen, SetPassword, Told
 from chat_server.protocol.arguments import Username
 from chat_server.protocol.messages import ReadMarker
 from chat_server.protocol.names import check
 from chat_server.protocol.operators import Kick
 from chat_server.rules.accounts import Welcome
-from tests.unit.delivery.room import Comer, Peer, Room, open_room, shown
+from tests.unit.delivery.room import Comer, Peer, Room, shown
 
 FORMATS = pytest.mark.parametrize("format", ["text", "json"])
 
@@ -67,11 +65,11 @@ async def test_read_markers_go_to_the_same_users_other_sessions(room: Room) -> N
 async def test_a_session_that_is_gone_is_passed_over(room: Room) -> None:
     alice, bob = await room.connect("alice"), await room.connect("bob")
     entry = alice.says("/send_all hi")
-    room.hub.remove(alice)
+    room.delivery.remove(alice)
     room.deliver(entry)
     assert alice.lines == [] and bob.ids == [1]
     assert room.departed == [room.chat.ids["alice"]]
-    room.hub.remove(alice)
+    room.delivery.remove(alice)
 
 
 @FORMATS
@@ -151,9 +149,9 @@ async def test_what_ends_ends_after_all_was_said_but_not_who_came_in_later(room:
 async def test_the_tokens_of_those_who_are_connected(room: Room) -> None:
     one, same, other, person = [await room.connect("alice") for _ in range(4)]
     one.token, same.token, other.token, person.token = b"t2", b"t2", b"t1", None
-    assert room.hub.tokens() == [b"t1", b"t2"]
-    room.hub.remove(other)
-    assert room.hub.tokens() == [b"t2"]
+    assert room.delivery.connections.tokens() == [b"t1", b"t2"]
+    room.delivery.remove(other)
+    assert room.delivery.connections.tokens() == [b"t2"]
 
 
 async def test_what_came_in_by_a_token_ends_with_it(room: Room) -> None:
@@ -163,63 +161,7 @@ async def test_what_came_in_by_a_token_ends_with_it(room: Room) -> None:
     room.deliver(Entry(EndTokens(one.number, b"t1"), room.chat.ids["alice"], one.origin))
     assert [peer.closed for peer in (one, same, other, bob)] == ["", "signed_out", "", ""]
     assert one.outbox.user_id == 0
-    assert room.hub.ending(room.chat.ids["alice"]) == []
-
-
-# ---- presence
-
-
-async def test_who_comes_and_goes_is_told_to_others_and_not_to_oneself(room: Room) -> None:
-    alice = await room.connect("alice", presence=True)
-    bob = await room.connect("bob", "json", presence=True)
-    quiet = await room.connect("carol")
-    assert alice.lines == ["* bob is online", "* carol is online"]
-    assert bob.objects == [{"type": "presence", "user": "carol", "online": True}]
-    second = await room.connect("carol")
-    room.hub.remove(quiet)
-    await room.turn()
-    assert len(alice.lines) == 2, "carol is still there"
-    room.hub.remove(second)
-    await room.turn()
-    assert alice.lines[2:] == ["* carol is offline"]
-    assert quiet.lines == second.lines == []
-
-
-async def test_who_comes_and_goes_within_a_turn_is_not_worth_a_word(room: Room) -> None:
-    alice = await room.connect("alice", presence=True)
-    peer = Peer(room, "bob", "text")
-    room.hub.attach(peer, room.chat.ids["bob"], "bob", 0)
-    room.hub.remove(peer)
-    await room.turn()
-    assert alice.lines == []
-
-
-async def test_past_so_many_online_nobody_is_told(tmp_path: Path) -> None:
-    async with open_room(tmp_path, presence_max=1) as room:
-        alice = await room.connect("alice", presence=True)
-        bob = await room.connect("bob")
-        assert alice.lines == []
-        room.hub.remove(bob)
-        await room.turn()
-        assert alice.lines == ["* bob is offline"]
-
-
-async def test_of_one_user_only_so_much_is_told_at_once_and_then_the_last(room: Room) -> None:
-    alice = await room.connect("alice", presence=True)
-    bob = await room.connect("bob")
-    for number in range(50):
-        room.deliver(bob.says(f"/away {number}"))
-        await room.turn()
-    assert alice.lines[-1] == f"* bob is away: {PRESENCE_TOLD_MAX - 2}", "that bob came was told too"
-    await room.connect("carol")
-    assert alice.lines[PRESENCE_TOLD_MAX:] == ["* carol is online"], "others are not held up"
-    room.hub._tell_presence_again()
-    assert alice.lines[PRESENCE_TOLD_MAX + 1 :] == ["* bob is away: 49"]
-    room.deliver(bob.says("/back"))
-    await room.turn()
-    assert alice.lines[-1] == "* bob is online"
-    room.hub._tell_presence_again()
-    assert alice.lines[-1] == "* bob is online", "what was told is not told again"
+    assert room.delivery.ending(room.chat.ids["alice"]) == []
 
 
 # ---- events that are kept until told
@@ -250,11 +192,11 @@ async def test_who_comes_back_while_it_happens_is_told_once(room: Room) -> None:
     room.chat.clock.advance(5000)
     peer = Peer(room, "alice", "text")
     room.peers.append(peer)
-    room.hub.attach(peer, room.chat.ids["alice"], "alice", room.hub.delivered)
-    signed_in_at = room.hub.delivered
+    room.delivery.attach(peer, room.chat.ids["alice"], "alice", room.delivery.delivered)
+    signed_in_at = room.delivery.delivered
     room.deliver(Entry(Due()))
     welcome = room.chat.ask("alice", Welcome(False, signed_in_at, None, None))
-    peer.outbox.write("".join(f"{line}\n" for line in shown(welcome.events, room.hub.now())).encode())
+    peer.outbox.write("".join(f"{line}\n" for line in shown(welcome.events, room.delivery.now())).encode())
     peer.outbox.note_shown(welcome.events, signed_in_at)
     assert isinstance(welcome.logged, Told)
     peer.outbox.note_told(welcome.logged.notices)
@@ -289,9 +231,9 @@ async def test_who_is_hung_up_on_is_closed_after_the_batch_and_nobody_else(room:
 async def test_deliveries_are_counted(room: Room) -> None:
     alice, _, _ = await room.connect("alice"), await room.connect("bob"), await room.connect("bob", "json")
     room.deliver(alice.says("/send_all hi"))
-    assert room.hub.deliveries == 3
+    assert room.feed.deliveries == 3
     room.deliver(alice.says("/send bob hi"))
-    assert room.hub.deliveries == 6
+    assert room.feed.deliveries == 6
 
 
 async def test_a_text_sessions_signs_of_life_move_markers_for_the_others(room: Room) -> None:

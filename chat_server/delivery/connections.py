@@ -1,0 +1,91 @@
+"""Who is connected: the connections by their numbers, and those of each user."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from chat_server.delivery.outbox import Outbox
+from chat_server.rules.executor import Outcome
+
+
+class Receiver(Protocol):
+    """Whoever has commands in the log and is told what came of them."""
+
+    number: int
+
+    def settle(self, outcome: Outcome) -> bytes:
+        """Take the outcome of the command with the number of `entry.origin`; the reply's bytes for an outbox."""
+
+    def settled(self) -> None:
+        """All outcomes of the batch have been taken, and the replies written."""
+
+    def abort(self) -> None:
+        """Hang up at once."""
+
+
+class UserConnection(Receiver, Protocol):
+    """A receiver that can be a user's."""
+
+    outbox: Outbox
+    # The hash of the token that it came in by.
+    token: bytes | None
+
+    def sign_out(self) -> None:
+        """It is nobody's any more; the connection stays."""
+
+    def close(self, code: str, reason: str) -> None:
+        """Say why, then hang up."""
+
+
+class Connections:
+    def __init__(self) -> None:
+        self._last_number = 0
+        self._receivers: dict[int, Receiver] = {}
+        self._outboxes: dict[int, Outbox] = {}
+        self._by_user: dict[int, dict[int, UserConnection]] = {}
+
+    def add(self, receiver: Receiver, outbox: Outbox | None) -> int:
+        """A new connection; its number, which is never given again."""
+        self._last_number += 1
+        self._receivers[self._last_number] = receiver
+        if outbox is not None:
+            self._outboxes[self._last_number] = outbox
+        return self._last_number
+
+    def remove(self, number: int) -> None:
+        self._receivers.pop(number, None)
+        self._outboxes.pop(number, None)
+
+    def find(self, number: int) -> Receiver | None:
+        return self._receivers.get(number)
+
+    def outbox_of(self, number: int) -> Outbox | None:
+        """Where the connection's replies are written, if anything is."""
+        return self._outboxes.get(number)
+
+    def attach(self, connection: UserConnection, user_id: int) -> None:
+        self._by_user.setdefault(user_id, {})[connection.number] = connection
+
+    def detach(self, connection: UserConnection, user_id: int) -> None:
+        connected = self._by_user[user_id]
+        del connected[connection.number]
+        if not connected:
+            del self._by_user[user_id]
+
+    def has_user(self, user_id: int) -> bool:
+        return user_id in self._by_user
+
+    def of_user(self, user_id: int) -> list[UserConnection]:
+        """The user's connections, the oldest first."""
+        return list(self._by_user.get(user_id, {}).values())
+
+    def find_of_user(self, user_id: int, number: int) -> UserConnection | None:
+        return self._by_user.get(user_id, {}).get(number)
+
+    def tokens_of_user(self, user_id: int) -> Iterable[tuple[int, bytes | None]]:
+        """The number of each of the user's connections, and the token that it came in by."""
+        return [(number, each.token) for number, each in self._by_user.get(user_id, {}).items()]
+
+    def tokens(self) -> list[bytes]:
+        """The tokens by which users' connections came in; each once, in a defined order."""
+        connections = (connection for own in self._by_user.values() for connection in own.values())
+        return sorted({each.token for each in connections if each.token is not None})

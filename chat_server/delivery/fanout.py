@@ -1,0 +1,233 @@
+"""Writes the plan of a batch to the connections.
+
+A batch costs one rendering a format and one write a connection, however many messages it has; a connection that is
+behind costs nothing. The session of a command gets its reply in the command's place, and not the command's own events.
+"""
+
+import logging
+from collections.abc import Callable, Container, Iterable
+from typing import NamedTuple
+
+from chat_server.delivery.connections import Connections, Receiver
+from chat_server.delivery.memberships import Memberships
+from chat_server.delivery.outbox import Outbox
+from chat_server.delivery.rendering import EVERYONE, Audience, BatchRendering, IndexedReply, RoutedEvents
+from chat_server.delivery.routing import IndexedOutcome, Plan
+from chat_server.protocol.formats import FORMATS, Format
+from chat_server.protocol.messages import Message
+from chat_server.protocol.people import PresenceChanged
+from chat_server.protocol.times import iso
+from chat_server.rules.outcomes import Move
+from chat_server.runtime import Clock
+
+log = logging.getLogger("chat.delivery")
+
+TellNotices = Callable[[int, list[int]], None]
+"""Called with a user, and the notices that the user has been told."""
+
+
+class FanOut:
+    """The feed that outboxes follow."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        connections: Connections,
+        memberships: Memberships,
+        told: TellNotices,
+        *,
+        seq: int,
+        bytes_max: int,
+    ) -> None:
+        """`seq` is that of the last batch; `bytes_max` what an outbox may hold."""
+        self.delivered = seq
+        # A live connection has less than the other half in its transport.
+        self.block_bytes_max = bytes_max // 2
+        self._told = told
+        self.deliveries = 0  # lines of events that connections got, counted a batch at a time: own ones are in it
+        self._clock = clock
+        self._connections = connections
+        self._memberships = memberships
+        self._live: dict[Format, dict[Outbox, None]] = {format: {} for format in FORMATS.values()}
+        self._behind: dict[Outbox, None] = {}
+
+    def now(self) -> str:
+        """The time in ISO 8601, from which people's times are shown."""
+        return iso(self._clock.now_ms())
+
+    # ---- the outboxes
+
+    def follow(self, outbox: Outbox) -> None:
+        """An outbox is a user's now, and not live yet."""
+        self._behind[outbox] = None
+
+    def unfollow(self, outbox: Outbox) -> None:
+        """An outbox is nobody's any more, and not live."""
+        self._behind.pop(outbox, None)
+
+    def joined(self, outbox: Outbox) -> None:
+        self._behind.pop(outbox, None)
+        self._live[outbox.format][outbox] = None
+
+    def told(self, user_id: int, notices: list[int]) -> None:
+        self._told(user_id, notices)
+
+    def left(self, outbox: Outbox) -> None:
+        self._live[outbox.format].pop(outbox, None)
+        self._behind[outbox] = None
+
+    # ---- a batch
+
+    def write(self, plan: Plan) -> dict[int, list[int]]:
+        """Write to those who wait for a reply, then to those with an audience of their own, then to all the others.
+
+        Return the notices that users have been told, by user id.
+        """
+        batch = _Batch(plan.events, BatchRendering(plan.events, self.now()), self.delivered)
+        self.delivered = plan.seq
+        told = self._keep(plan)
+        done: dict[Outbox, None] = {}
+        for session, outcomes in plan.replies.items():
+            self._settle(session, outcomes, batch, done)
+        for user_id in self._with_own_audience(plan.events):
+            for connection in self._connections.of_user(user_id):
+                if connection.outbox not in done:
+                    done[connection.outbox] = None
+                    self._write_own(connection.outbox, batch)
+        if plan.events.everyone:
+            self._write_to_others(batch, done)
+        self._count(plan.events)
+        for outbox in list(self._behind):
+            outbox.catch_up()
+        return told
+
+    def _keep(self, plan: Plan) -> dict[int, list[int]]:
+        """Keep what catching up does not find in the store; return the notices that a live connection is told now."""
+        told: dict[int, list[int]] = {}
+        for step in plan.for_later:
+            if isinstance(step, Move):
+                for connection in self._connections.of_user(step.user_id):
+                    connection.outbox.move(step.name, came=step.came)
+                continue
+            event, notice, audience = step.routed.event, step.routed.notice, step.audience
+            not_for = self._connections.outbox_of(step.asker)
+            outboxes = self._outboxes(audience)
+            for outbox in outboxes:
+                if not outbox.live and outbox is not not_for:
+                    outbox.keep(event, notice)
+            if notice and audience.user_id and any(outbox.live for outbox in outboxes):
+                told.setdefault(audience.user_id, []).append(notice)
+        return told
+
+    def _outboxes(self, audience: Audience) -> list[Outbox]:
+        """All of a user, or those that are behind of everyone or of a private chat."""
+        if audience.user_id:
+            return [connection.outbox for connection in self._connections.of_user(audience.user_id)]
+        if audience == EVERYONE:
+            return list(self._behind)
+        members = self._memberships.users(audience.rooms[0])
+        return [outbox for outbox in self._behind if outbox.user_id in members]
+
+    def _settle(self, session: int, outcomes: list[IndexedOutcome], batch: "_Batch", done: dict[Outbox, None]) -> None:
+        receiver, outbox = self._connections.find(session), self._connections.outbox_of(session)
+        if receiver is None:
+            return
+        if outbox is not None:
+            done[outbox] = None
+        try:
+            replies = [(index, receiver.settle(outcome)) for index, outcome in outcomes]
+            if outbox is not None:
+                self._reply(outbox, outcomes, replies, batch)
+        except Exception:
+            abort(receiver)
+
+    def _reply(
+        self, outbox: Outbox, outcomes: list[IndexedOutcome], replies: list[IndexedReply], batch: "_Batch"
+    ) -> None:
+        if outbox.live:
+            lines = batch.rendering.lines_for(self._audience(outbox, batch), outbox.format)
+            if len(lines.data) <= self.block_bytes_max:
+                outbox.write(lines.with_replies(replies))
+                return
+            self._leave_to_store(outbox, batch, {index for index, _ in outcomes})
+        for (_, outcome), (_, data) in zip(outcomes, replies, strict=True):
+            own = tuple(push.event.seq for push in outcome.pushes if isinstance(push.event, Message))
+            outbox.reply_as_of(outcome.seq, data, own)
+
+    def _with_own_audience(self, events: RoutedEvents) -> Iterable[int]:
+        in_rooms = (user_id for room in sorted(events.rooms) for user_id in self._memberships.users(room))
+        return dict.fromkeys((*events.users, *in_rooms))
+
+    def _audience(self, outbox: Outbox, batch: "_Batch") -> Audience:
+        return batch.events.audience(outbox.user_id, self._memberships.rooms(outbox.user_id))
+
+    def _write_own(self, outbox: Outbox, batch: "_Batch") -> None:
+        if not outbox.live:
+            return
+        data = batch.rendering.lines_for(self._audience(outbox, batch), outbox.format).data
+        if len(data) > self.block_bytes_max:
+            self._leave_to_store(outbox, batch)
+        else:
+            outbox.write(data)
+
+    def _leave_to_store(self, outbox: Outbox, batch: "_Batch", own: Container[int] = ()) -> None:
+        """A batch that is too much to be written at once is read from the store, page by page."""
+        outbox.lag(batch.before)
+        for routed in batch.events.not_stored(self._audience(outbox, batch), own):
+            outbox.keep(routed.event, routed.notice)
+
+    def _write_to_others(self, batch: "_Batch", done: dict[Outbox, None]) -> None:
+        for format, live in self._live.items():
+            others = live.copy()  # a write may pause its connection, which leaves then
+            for outbox in done:
+                others.pop(outbox, None)
+            if not others:
+                continue
+            data = batch.rendering.lines_for(EVERYONE, format).data
+            if len(data) > self.block_bytes_max:
+                for outbox in others:
+                    self._leave_to_store(outbox, batch)
+            elif data:
+                send_to_all(others, data)
+
+    def _count(self, events: RoutedEvents) -> None:
+        """Of a batch at once, so about: in a private chat who is behind is counted, a second device is not."""
+        self.deliveries += len(events.everyone) * sum(map(len, self._live.values()))
+        for user_id, own in events.users.items():
+            self.deliveries += len(own) * len(self._connections.of_user(user_id))
+        for room, own in events.rooms.items():
+            self.deliveries += len(own) * len(self._memberships.users(room))
+
+    # ---- presence
+
+    def tell_presence(self, changes: dict[int, PresenceChanged]) -> None:
+        """Tell everyone who wants to know of these users, by their ids; nobody is told of oneself."""
+        for format, live in self._live.items():
+            lines = {user_id: format.event(event, self.now()) for user_id, event in changes.items()}
+            data = b"".join(lines.values())
+            for outbox in [each for each in live if each.presence]:
+                own = lines.get(outbox.user_id)
+                outbox.write(data if own is None else data.replace(own, b"", 1))
+        for outbox in self._behind:
+            for user_id, event in changes.items():
+                if user_id != outbox.user_id:
+                    outbox.keep(event)
+
+
+class _Batch(NamedTuple):
+    events: RoutedEvents
+    rendering: BatchRendering
+    before: int
+    """The seq of the last batch before."""
+
+
+def send_to_all(outboxes: Iterable[Outbox], data: bytes) -> None:
+    """The hot loop: nothing is done for one receiver that can be done once for all."""
+    for outbox in outboxes:
+        outbox.send(data)
+
+
+def abort(receiver: Receiver) -> None:
+    """A mistake in what concerns one session, which is being handled, ends that session and nothing else."""
+    log.exception("session %d failed: this is a bug; it is closed", receiver.number)
+    receiver.abort()

@@ -1,0 +1,144 @@
+"""Who receives what of a batch, in which order; it writes nothing and knows no connection but by its number."""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, Protocol
+
+from msgspec import Struct, field
+
+from chat_server.delivery.memberships import Memberships
+from chat_server.delivery.rendering import EVERYONE, Audience, RoutedEvent, RoutedEvents
+from chat_server.log.entries import Identity, Origin
+from chat_server.protocol.messages import Message
+from chat_server.protocol.people import PresenceChanged
+from chat_server.rules.executor import Executed, Outcome
+from chat_server.rules.outcomes import Ending, Entered, Move, Push
+
+_ALL = (EVERYONE,)
+
+
+class Connected(Protocol):
+    """Whose connections there are, as the batch is routed."""
+
+    def has_user(self, user_id: int) -> bool: ...
+
+    def tokens_of_user(self, user_id: int) -> Iterable[tuple[int, bytes | None]]:
+        """The number of each of the user's connections, and the token that it came in by."""
+
+
+class Kept(NamedTuple):
+    """An event that is not stored as a message: whoever is behind is told it later, but not connection `asker`."""
+
+    routed: RoutedEvent
+    audience: Audience
+    asker: int
+
+
+class Ended(NamedTuple):
+    """A connection that ends with the batch, once everything of it was said."""
+
+    ending: Ending
+    how: Literal["closed", "signed_out"]
+
+
+IndexedOutcome = tuple[int, Outcome]
+"""An outcome, behind its index in the batch."""
+
+
+class Plan(Struct):
+    """What becomes of a batch here. Sessions are named by their numbers; some of them may be gone."""
+
+    seq: int
+    events: RoutedEvents = field(default_factory=RoutedEvents)
+    # Those who asked, with the outcomes of what they asked.
+    replies: dict[int, list[IndexedOutcome]] = field(default_factory=dict)
+    # For those who are behind, in the order of the batch: a move changes what they may be told of the chat.
+    for_later: list[Kept | Move] = field(default_factory=list)
+    presence: list[tuple[int, PresenceChanged]] = field(default_factory=list)
+    entered: list[Entered] = field(default_factory=list)
+    endings: dict[int, Ended] = field(default_factory=dict)
+
+
+def route(executed: Executed, identity: Identity, memberships: Memberships, connected: Connected) -> Plan:
+    """Plan a batch, and take `memberships` to its end. Replies go to the sessions of `identity` alone."""
+    return _Router(executed, identity, memberships, connected).plan
+
+
+class _Router:
+    def __init__(self, executed: Executed, identity: Identity, memberships: Memberships, connected: Connected) -> None:
+        self._identity = identity
+        self._memberships = memberships
+        self._connected = connected
+        self._order = 0
+        # Somebody comes into these private chats or leaves them in this batch.
+        self._moving = {move.room for outcome in executed.outcomes for move in outcome.moves}
+        self._entering: dict[int, list[tuple[int, bytes | None]]] = {}
+        self.plan = Plan(executed.seq)
+        for index, outcome in enumerate(executed.outcomes):
+            self._route_outcome(index, outcome)
+
+    def _route_outcome(self, index: int, outcome: Outcome) -> None:
+        plan = self.plan
+        asker = self._asking_session(outcome.entry.origin)
+        if asker:
+            plan.replies.setdefault(asker, []).append((index, outcome))
+        if type(outcome.result) is Entered:
+            self._enter(asker, outcome.result)
+        for ending in outcome.endings:
+            self._end(asker, ending)
+        if outcome.moves:
+            self._move(outcome.moves, came=False)
+        for push in outcome.pushes:
+            self._push(index, outcome, asker, push)
+        if outcome.moves:
+            self._move(outcome.moves, came=True)
+
+    def _asking_session(self, origin: Origin | None) -> int:
+        """Who waits for the reply here; 0 for nobody. A former process of this node had other sessions."""
+        if origin is None or (origin.node, origin.incarnation) != self._identity:
+            return 0
+        return origin.session
+
+    def _enter(self, asker: int, entered: Entered) -> None:
+        self._memberships.enter(entered)
+        self.plan.entered.append(entered)
+        if asker:
+            self._entering.setdefault(entered.user_id, []).append((asker, entered.token))
+
+    def _end(self, asker: int, ending: Ending) -> None:
+        """Connections that come in later in the batch come in after this ending."""
+        connections = (*self._connected.tokens_of_user(ending.user_id), *self._entering.get(ending.user_id, ()))
+        for session, token in connections:
+            how = ending.asker if session == asker else "closed"
+            if how != "kept" and ending.is_of(session, token):
+                self.plan.endings.setdefault(session, Ended(ending, how))
+
+    def _move(self, moves: Iterable[Move], *, came: bool) -> None:
+        for move in moves:
+            if move.came == came:
+                self._memberships.move(move)
+                self.plan.for_later.append(move)
+
+    def _push(self, index: int, outcome: Outcome, asker: int, push: Push) -> None:
+        if type(push.event) is PresenceChanged:
+            self.plan.presence.append((outcome.entry.user_id, push.event))
+            return
+        self._order += 1
+        routed = RoutedEvent(self._order, index, push.event, push.notice)
+        stored = isinstance(push.event, Message)
+        for audience in self._audiences(push):
+            self.plan.events.add(audience, routed)
+            if not stored:
+                self.plan.for_later.append(Kept(routed, audience, asker))
+
+    def _audiences(self, push: Push) -> Iterable[Audience]:
+        if push.room:
+            members = self._memberships.users(push.room)
+            if push.room not in self._moving:
+                return (Audience(0, (push.room,)),) if members else ()
+            # Whoever is in the chat at this moment.
+            users: Iterable[int] = members
+        elif push.users is None:
+            return _ALL
+        else:
+            users = push.users
+        return [Audience(user_id) for user_id in users if self._connected.has_user(user_id)]

@@ -1,0 +1,127 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server.delivery.rendering import (
+    EVERYONE,
+    Audience,
+    BatchRendering,
+    RoutedEvent,
+    RoutedEvents,
+    SharedLines,
+)
+from chat_server.protocol.base import Event
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.formats import JSON, TEXT, Format
+from chat_server.protocol.formats.json import JsonFormat
+from chat_server.protocol.formats.text import TextFormat
+from chat_server.protocol.people import PresenceChanged
+from tests.unit.protocol.test_events import TABLE, message
+
+TODAY = "2026-11-21"
+ALICE, BOB = 7, 8
+# Private chats: who is in which.
+TEAM, OTHER = 3, 4
+IN = {ALICE: {TEAM, OTHER}, BOB: {TEAM}}
+AUDIENCES = (EVERYONE, Audience(ALICE), Audience(BOB), Audience(0, (TEAM,)), Audience(0, (OTHER,)))
+
+# Each outcome of a batch: its events, each with its audience.
+Batch = list[list[tuple[Audience, str]]]
+batches = st.lists(
+    st.lists(st.tuples(st.sampled_from(AUDIENCES), st.text("abcé", min_size=1)), max_size=3), max_size=8
+)  # fmt: skip
+
+
+def routed(batch: Batch) -> RoutedEvents:
+    events, order = RoutedEvents(), 0
+    for outcome, pushed in enumerate(batch):
+        for audience, text in pushed:
+            order += 1
+            events.add(audience, RoutedEvent(order, outcome, Notice(text)))
+    return events
+
+
+class Rendered:
+    """A batch, and what each user's connections share of it."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.events = routed(batch)
+        self.rendering = BatchRendering(self.events, TODAY)
+
+    def of(self, user_id: int, format: Format) -> SharedLines:
+        return self.rendering.lines_for(self.events.audience(user_id, IN.get(user_id, set())), format)
+
+
+def naive(batch: Batch, user_id: int, format: Format, replies: dict[int, bytes]) -> bytes:
+    """What a connection receives, said in the plainest way."""
+    parts = []
+    for index, events in enumerate(batch):
+        if index in replies:
+            parts.append(replies[index])
+            continue
+        audiences = (EVERYONE, Audience(user_id), *(Audience(0, (room,)) for room in IN.get(user_id, ())))
+        parts += [format.event(Notice(text), TODAY) for audience, text in events if audience in audiences]
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("format", [TEXT, JSON])
+@given(batches, st.sampled_from((ALICE, 99)), st.sets(st.integers(0, 7)))
+def test_replies_are_put_in_place_as_if_all_had_been_made_for_one(
+    format: Format, batch: Batch, user_id: int, own: set[int]
+) -> None:
+    replies = {index: f"+ reply {index}\n".encode() for index in sorted(own) if index < len(batch)}
+    lines = Rendered(batch).of(user_id, format)
+    assert lines.with_replies(list(replies.items())) == naive(batch, user_id, format, replies)
+    assert lines.data == lines.with_replies([]) == naive(batch, user_id, format, {})
+
+
+@given(batches)
+def test_the_offsets_are_those_of_the_lines(batch: Batch) -> None:
+    lines = Rendered(batch).of(ALICE, JSON)
+    assert lines.outcomes == sorted(lines.outcomes)
+    assert len(lines.offsets) == len(lines.outcomes) + 1
+    for start, end in zip(lines.offsets, lines.offsets[1:], strict=False):
+        line = lines.data[start:end]
+        assert line.endswith(b"\n") and line.count(b"\n") == 1
+
+
+def test_the_same_audience_shares_the_same_bytes() -> None:
+    batch = Rendered([[(EVERYONE, "all")], [(Audience(ALICE), "alice")], [(Audience(0, (TEAM,)), "team")]])
+    assert batch.of(99, TEXT) is batch.of(98, TEXT) is batch.rendering.lines_for(EVERYONE, TEXT)
+    assert batch.events.audience(BOB, {TEAM}) == batch.events.audience(99, {TEAM, 12}) == Audience(0, (TEAM,))
+    assert batch.of(ALICE, TEXT) is batch.of(ALICE, TEXT)
+    assert batch.of(ALICE, TEXT) is not batch.of(ALICE, JSON)
+
+
+def test_an_event_is_rendered_once_for_each_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def count(format: Format, event: Event, now: str) -> bytes:
+        made.append(format.name)
+        return b"line\n"
+
+    for each in (TextFormat, JsonFormat):
+        monkeypatch.setattr(each, "event", count)
+    batch = Rendered([[(EVERYONE, "all"), (Audience(ALICE), "alice"), (Audience(0, (TEAM,)), "team")]])
+    for user_id in (ALICE, BOB, 99):
+        for format in (TEXT, JSON):
+            batch.of(user_id, format)
+    assert sorted(made) == ["json"] * 3 + ["text"] * 3
+
+
+def test_what_is_not_stored_comes_with_its_notice_in_the_order_of_the_batch() -> None:
+    events, order = RoutedEvents(), 0
+    for outcome, audience in enumerate((Audience(ALICE), EVERYONE, Audience(0, (TEAM,)), Audience(BOB))):
+        for event in (message(), PresenceChanged("bob", True)):
+            order += 1
+            events.add(audience, RoutedEvent(order, outcome, event, notice=outcome + 1))
+    alice = events.audience(ALICE, {TEAM})
+    assert [each.notice for each in events.not_stored(alice, ())] == [1, 2, 3]
+    assert [each.notice for each in events.not_stored(alice, {0, 2})] == [2]
+    assert [each.event for each in events.not_stored(EVERYONE, ())] == [PresenceChanged("bob", True)]
+
+
+@pytest.mark.parametrize(("event", "line", "obj"), TABLE)
+def test_an_event_is_rendered_in_the_format_of_its_reader(event: Event, line: str, obj: str) -> None:
+    assert TEXT.event(event, TODAY).decode() == (line and line + "\n")
+    assert JSON.event(event, TODAY, "7f").decode() == obj[:-1] + ',"label":"7f"}\n'

@@ -58,6 +58,7 @@ class Transport(asyncio.BufferedProtocol):
         self._open = open
         self._unsent_bytes_max = unsent_bytes_max
         self._ending = False
+        self._is_lost = False
         self._has_eof = False
         self._abort_timer: asyncio.TimerHandle | None = None
         self._end_timer: asyncio.TimerHandle | None = None
@@ -89,7 +90,7 @@ class Transport(asyncio.BufferedProtocol):
         self._handler.writable()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._ending = True
+        self._ending = self._is_lost = True
         for timer in (self._abort_timer, self._end_timer):
             if timer is not None:
                 timer.cancel()
@@ -153,7 +154,9 @@ class Transport(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """End it now, whatever has not been sent."""
-        self._connection.abort()
+        # asyncio raises AttributeError where the connection is gone already.
+        if not self._is_lost:
+            self._connection.abort()
 
     def _wait_until_taken(self, taken: Callable[[], None], seconds: float) -> None:
         if self.is_all_taken():

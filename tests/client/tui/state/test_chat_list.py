@@ -68,3 +68,12 @@ def test_only_the_chats_that_were_open_last_keep_their_messages() -> None:
     one.chat(names[2]).feed.add_refused("k", "mine", said(1).at, "no", None)
     one.switch_to("main")
     assert one.chat(names[2]).loaded, "nobody else has what was refused in it"
+
+
+def test_a_mention_in_a_muted_chat_comes_before_what_is_merely_unread() -> None:
+    one = chats("#a", "#b")
+    for name in ("#a", "#b"):
+        one.chat(name).unread, one.chat(name).newest = 1, 5
+    one.chat("#b").muted = True
+    one.chat("#b").mentions.add(5)
+    assert one.next_unread() is one.chat("#b")

@@ -288,3 +288,14 @@ def test_an_answer_to_a_message_of_a_chat_that_is_gone_ends_with_it() -> None:
     message_actions.compose(me.screen, "reply")
     me.hear(Left("#team", "alice", by="bob"))
     assert me.screen.composer.target is None and me.screen.chats.open_name == "main"
+
+
+def test_what_comes_below_the_screen_rings_and_is_marked_as_new() -> None:
+    me = Me()
+    me.load(*(said(id) for id in range(1, 101)))
+    me.screen.chats.open.mark_read(100, "alice")
+    navigation.scroll(me.screen, pages=1)
+    me.settle()
+    me.hear(said(101, "hey @alice"))
+    assert me.wanted(Ring) and me.screen.chats.open.new_after == 100
+    assert "1 new" in me.text("bar")

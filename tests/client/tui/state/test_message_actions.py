@@ -10,6 +10,7 @@ from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import Ask, PostMessage, SetText
 from chat_client.tui.state.replies import take_refusal
 from chat_client.tui.state.typing import answer_question, submit
+from chat_server.protocol.accounts import Banned
 from chat_server.protocol.messages import Changed, Message
 from chat_server.protocol.rooms import ChatInfo, Left
 from tests.client.people import Me, at, said
@@ -127,3 +128,21 @@ def test_what_is_typed_after_the_end_stays_in_the_line() -> None:
     assert "Ctrl-D leaves" in me.text("bar")
     assert not submit(me.screen, "hello") and not me.wanted(PostMessage)
     assert me.text("bar").startswith(" not sent: the connection has ended")
+
+
+@pytest.mark.parametrize("kind", ["reply", "edit", "react"])
+def test_who_is_banned_can_only_delete(kind: str) -> None:
+    me = ready()
+    me.hear(Banned("2036-01-01T00:00:00.000Z", "three reports"))
+    compose(me, kind)
+    assert me.screen.composer.target is None and "you are banned" in me.text("bar")
+    message_actions.delete(me.screen)
+    assert me.screen.dialogs.question is not None
+
+
+def test_a_second_click_takes_the_mark_away() -> None:
+    me = ready()
+    message_actions.click(me.screen, 1)
+    assert me.screen.feed.selected == 1
+    message_actions.click(me.screen, 1)
+    assert me.screen.feed.selected is None

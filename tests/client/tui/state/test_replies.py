@@ -265,3 +265,34 @@ def test_an_answer_comes_into_sight_but_what_happens_meanwhile_does_not_disturb(
     assert "text 100" not in me.text() and "saved" in me.text("bar")
     reply(me, "who", WhoReport("bob", True, at(1)))
     assert "bob is online" in me.rows()[-1]
+
+
+def test_what_comes_of_a_search_takes_the_keys_from_no_message() -> None:
+    me = ready()
+    message_actions.choose(me.screen, -1)
+    assert me.screen.is_choosing
+    found = [said(8), said(9)]
+    take_answer(me.screen, ResultsRequest("search · x"), "search", found, Found(2), me.now)
+    assert me.screen.feed.selected == 9 and not me.screen.is_choosing and me.screen.is_typing
+    message_actions.choose(me.screen, -1)
+    assert me.screen.is_choosing
+    me.screen.end_choosing()
+    assert me.screen.feed.selected == 9, "among results one is always selected"
+
+
+def test_more_results_open_no_view_that_was_left() -> None:
+    me = ready()
+    more = ResultsRequest("search · x", more=True)
+    take_answer(me.screen, more, "search", [said(8)], Found(1), me.now)
+    assert me.screen.view is None
+    take_answer(me.screen, more, "search", [], Found(0, more="/search x before:8"), me.now)
+    assert not me.wanted(Run)
+
+
+def test_a_status_that_does_not_know_the_marker_yet_changes_no_number() -> None:
+    me = ready()
+    me.hear(said(2), said(3))
+    me.status(["alice"], ChatInfo("main", 1, 9, muted=False))
+    assert me.screen.chats.open.unread != 9
+    me.status(["alice"], ChatInfo("main", me.screen.chats.open.read, 9, muted=False))
+    assert me.screen.chats.open.unread == 9

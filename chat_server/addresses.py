@@ -21,6 +21,11 @@ def network_of(address: str) -> str:
     return str(parsed or address)
 
 
+def counted_network(network: str) -> str:
+    """The network against which something counts: "" for this machine, against which nothing does."""
+    return "" if network in _OWN_NETWORKS or is_loopback(network) else network
+
+
 def is_loopback(address: str) -> bool:
     """Whether it is this machine: `127.0.0.1`, `::1`, `localhost`."""
     parsed = _parse(address)
@@ -34,3 +39,7 @@ def _parse(address: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+# ::1 counts as its whole /64, as every address of IPv6 does.
+_OWN_NETWORKS = ("", network_of("::1"))

@@ -148,13 +148,13 @@ class Node:
         # What came due while the server was down.
         self.submit(Due())
 
-    def submit(self, command: Logged, user_id: int = 0, session: int = 0, number: int = 0, address: str = "") -> None:
+    def submit(self, command: Logged, user_id: int = 0, session: int = 0, number: int = 0, network: str = "") -> None:
         """Put a command in the log. The session is told its outcome (`Receiver.settle`) when it is on disk.
 
-        `number` counts the session's commands in the log. `address` is "" for the machine itself.
+        `number` counts the session's commands in the log. `network` is what its address counts as.
         """
         origin = Origin(*self._identity, session, number) if session else None
-        self._log.submit(Entry(command, user_id, origin, address, self.space.has_room(command.announced_bytes)))
+        self._log.submit(Entry(command, user_id, origin, network, self.space.has_room(command.announced_bytes)))
 
     def read(self, user_id: int, query: Any) -> Reading:
         return self._readings.begin(user_id, query)

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chat_server.addresses import counted_network
 from chat_server.chat_time import ChatTime
 from chat_server.errors import Refusal
 from chat_server.handlers import Handlers
@@ -51,7 +52,6 @@ class Asker(Struct, frozen=True):
     user_id: int
     session: int
     connection: Waiter
-    local: bool
     token: bytes | None
     wants_token: bool
 
@@ -118,7 +118,6 @@ class Preparer:
                 token_hash,
                 command.register,
                 code,
-                asker.connection.network,
             ),
             token,
         )
@@ -129,7 +128,7 @@ class Preparer:
         # 300 strangers who tried tokens took the p99 of the others from 63 to 400 ms while each try was logged.
         if await self._readers.pick().run(accounts.token_user, token_hash, 0) is None:
             raise bad_token_refusal()
-        return Prepared(EnterByToken(token_hash, asker.connection.network), command.token, position=command.position)
+        return Prepared(EnterByToken(token_hash), command.token, position=command.position)
 
     @preparation(Password)
     async def password(self, asker: Asker, command: Password) -> Prepared:
@@ -182,7 +181,7 @@ class Preparer:
     def _refuse_registration(self, db: Database, asker: Asker, name: Name, code: bytes | None) -> None:
         """Whoever would be refused in the end costs no hash."""
         view = View(db, 0, *self._time.now(), self._limits, {})
-        refuse_registration(view, name, "" if asker.local else asker.connection.network, code)
+        refuse_registration(view, name, counted_network(asker.connection.network), code)
 
     async def _verify(self, asker: Asker, user: User, password: str) -> None:
         hash, account = user.password, fold(user.name)

@@ -145,10 +145,10 @@ class Session:
     # ---- the pipeline's port: commands
 
     def submit(self, command: Logged, user_id: int, number: int) -> None:
-        self._node.submit(command, user_id, self.number if number else 0, number, "" if self.local else self.network)
+        self._node.submit(command, user_id, self.number if number else 0, number, self.network)
 
     def prepare(self, command: Any) -> None:
-        asker = Asker(self.outbox.user_id, self.number, self, self.local, self.token, self.outbox.format.wants_token)
+        asker = Asker(self.outbox.user_id, self.number, self, self.token, self.outbox.format.wants_token)
         self._work(self._node.preparer.prepare(asker, command), self.pipeline.prepared)
 
     def look_at_upload(self, opened: Opened) -> None:

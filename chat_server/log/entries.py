@@ -77,8 +77,7 @@ class Enter(Internal, frozen=True, tag="enter"):
 
     `saw_hash` is the password hash that it was checked against, None where there was no account or no password on it;
     `new_hash` is that of the password to register with. `token_hash` is None for a session that needs no token.
-    `register` says whether a new name may be registered; `code` is the SHA-256 of one that invites. `network` is what
-    the address counts as, that of this machine too.
+    `register` says whether a new name may be registered; `code` is the SHA-256 of one that invites.
     """
 
     name: Name
@@ -88,12 +87,10 @@ class Enter(Internal, frozen=True, tag="enter"):
     token_hash: bytes | None
     register: bool = True
     code: bytes | None = None
-    network: str = ""
 
 
 class EnterByToken(Internal, frozen=True, tag="enter_by_token"):
     token_hash: bytes
-    network: str = ""
 
 
 class EndTokens(Internal, frozen=True, tag="end_tokens"):
@@ -253,15 +250,15 @@ class Origin(Struct, frozen=True):
 class Entry(Struct, frozen=True):
     """One command in the log.
 
-    `origin` is None where nobody waits for a reply. `address` is what the sender's address counts as
-    (`addresses.network_of`), "" for the machine itself. `has_room` tells of the disk of the node that took the command:
+    `origin` is None where nobody waits for a reply. `network` is what the sender's address counts as
+    (`addresses.network_of`), "" for the server itself. `has_room` tells of the disk of the node that took the command:
     without it rules add nothing.
     """
 
     command: Logged
     user_id: int = 0
     origin: Origin | None = None
-    address: str = ""
+    network: str = ""
     has_room: bool = True
 
 

@@ -96,7 +96,7 @@ def no_account_refusal(name: Name) -> Refusal:
 
 
 def _let_in(context: Context, user_id: int, name: str, new: bool, command: Enter | EnterByToken) -> Entered:
-    registrations.come_from(context.db, user_id, command.network, context.elapsed_ms)
+    registrations.come_from(context.db, user_id, context.network, context.elapsed_ms)
     in_rooms = tuple(rooms.ids_of_user(context.db, user_id))
     return Entered(user_id, name, new, in_rooms, accounts.away(context.db, user_id), command.token_hash)
 
@@ -116,7 +116,7 @@ def _register(context: Context, command: Enter) -> int:
     name = command.name
     if not context.has_room:
         raise no_room_refusal()
-    refuse_registration(context, name, context.address, command.code)
+    refuse_registration(context, name, context.counted_network, command.code)
     if command.password_given and command.new_hash is None:
         raise Stale
     if command.new_hash is None and not context.limits.passwordless:

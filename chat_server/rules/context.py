@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec import Struct
 
+from chat_server.addresses import counted_network
 from chat_server.errors import Refusal
 from chat_server.log.entries import Entry, Limits
 from chat_server.protocol.base import Event
@@ -36,7 +37,7 @@ class Context:
 
     def take(self, entry: Entry) -> None:
         self.user_id = entry.user_id
-        self.address = entry.address
+        self.network = entry.network
         self.has_room = entry.has_room
         self.pushes: list[Push] = []
         self.moves: list[Move] = []
@@ -45,6 +46,11 @@ class Context:
     def wall_ms(self, elapsed_ms: int) -> int:
         """When that is by the wall clock, as it goes now: how an end is shown."""
         return self.at_ms + elapsed_ms - self.elapsed_ms
+
+    @property
+    def counted_network(self) -> str:
+        """Where the command came from, "" for this machine: see `addresses`."""
+        return counted_network(self.network)
 
     def user(self) -> User:
         """Who asks."""

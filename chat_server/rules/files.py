@@ -89,15 +89,15 @@ def _is_same(upload: Uploading, asked: SendFile) -> bool:
 
 
 def _refuse_sending(asked: Context | View, author: User, target: Target, name: str) -> None:
-    """Unless the author may send there now."""
+    """Refuse what the author may not send there now: by the same checks in the same order as a message."""
     refuse_banned(asked, author)
+    refuse_over_text_quota(asked, author.id, name)
     if target.kind == "main":
         refuse_rate_limited(asked, author)
     elif target.kind == "room":
         find_room(asked.db, author.id, target)
     else:
         refuse_blocked(asked, author, find_user(asked.db, target.name, target.folded, author.id))
-    refuse_over_text_quota(asked, author.id, name)
 
 
 def _refuse_too_large(context: Context, size: int) -> None:

@@ -132,6 +132,8 @@ def run_once(context: Context, key: Key | None, asked: object, answer: type[R], 
     if done is not None:
         return done
     if files.is_key_of_upload(context.db, context.user_id, key):
+        # A banned user is told of the ban first, as by all that is looked at before it is done.
+        refuse_banned(context, context.user())
         raise Refusal("bad_argument", "this key belongs to an upload that is under way; take a new one")
     reply = do()
     # Two go for each that comes, so that however many come, what has expired does not pile up.

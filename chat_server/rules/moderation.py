@@ -61,7 +61,7 @@ def report(context: Context, command: Report) -> Reported:
         target.id,
         context.elapsed_ms,
         command.reason or "",
-        context.address,
+        context.counted_network,
         counted=note is None,
     )
     count = moderation.counted(context.db, target.id, target.ban_until_ms)
@@ -78,7 +78,8 @@ def _why_not_counted(context: Context, reporter: User, target: User) -> str | No
     age_ms, least_ms = context.elapsed_ms - reporter.created_ms, context.limits.report_min_age_ms
     if age_ms < least_ms:
         return f"the report is kept but not counted, since your account is younger than {distance(least_ms)}"
-    if context.address and moderation.counted_from(context.db, target.id, target.ban_until_ms, context.address):
+    network = context.counted_network
+    if network and moderation.counted_from(context.db, target.id, target.ban_until_ms, network):
         return "the report is kept but not counted, since one from your address counts already"
     return None
 

@@ -55,11 +55,12 @@ def note_registration(context: Context, code: bytes | None) -> None:
     """An account was made: its code is used up, and it counts."""
     if context.limits.registration == "invite":
         registrations.use_code(context.db, code or b"")
-    if context.address and context.limits.accounts_count is not None:
-        start_ms, count = registrations.made(context.db, context.address)
+    network = context.counted_network
+    if network and context.limits.accounts_count is not None:
+        start_ms, count = registrations.made(context.db, network)
         if context.elapsed_ms >= start_ms + context.limits.accounts_window_ms:
             start_ms, count = context.elapsed_ms, 0
-        registrations.set_made(context.db, context.address, start_ms, count + 1)
+        registrations.set_made(context.db, network, start_ms, count + 1)
 
 
 def delete_expired(context: Context, limit: int) -> None:

@@ -104,32 +104,33 @@ class Chat:
         self.batch(Entry(Configure(self.limits)))
 
     def sign_in(self, *names: str, **fields: Any) -> Entered:
-        """The last one's outcome; refusals and Stale are raised."""
+        """The last one's outcome; refusals and Stale are raised. `network` is that of the entry."""
+        network = fields.pop("network", LOOPBACK)
         for name in names:
             asked = {
                 "saw_hash": None, "new_hash": None, "password_given": False, "token_hash": None
             }  # fmt: skip
-            entered: Entered = self.do(Enter(check(name), **{**asked, **fields})).reply
+            entered: Entered = self.do(Enter(check(name), **{**asked, **fields}), network=network).reply
             self.ids[name] = entered.user_id
         return entered
 
-    def entry(self, name: str, line: str, address: str = LOOPBACK) -> Entry:
+    def entry(self, name: str, line: str, network: str = LOOPBACK) -> Entry:
         """A line that goes into the log."""
-        return Entry(self.prepared(line), self.ids.get(name, 0), address=address)
+        return Entry(self.prepared(line), self.ids.get(name, 0), network=network)
 
-    def do(self, command: Logged, name: str = "", address: str = LOOPBACK, user_id: int | None = None) -> Said:
+    def do(self, command: Logged, name: str = "", network: str = LOOPBACK, user_id: int | None = None) -> Said:
         """As the user of this name, or of this id: the machine itself has one too."""
         asker = self.ids.get(name, 0) if user_id is None else user_id
-        (outcome,) = self.batch(Entry(command, asker, address=address)).outcomes
+        (outcome,) = self.batch(Entry(command, asker, network=network)).outcomes
         if isinstance(outcome.result, Refusal | Stale):
             raise outcome.result
         return Said(outcome.result, [], outcome.pushes, moves=outcome.moves, endings=outcome.endings)
 
-    def say(self, name: str, line: str, address: str = LOOPBACK) -> Said:
+    def say(self, name: str, line: str, network: str = LOOPBACK) -> Said:
         command = self.prepared(line)
         if type(command) not in RULES:
             return self.ask(name, command)
-        said = self.do(command, name, address)
+        said = self.do(command, name, network)
         if isinstance(said.reply, LinkMade):
             said.reply = replace(said.reply, code=f"code-{self.links}")
         return said
@@ -197,11 +198,11 @@ def dump(db: Database) -> dict[str, list[tuple[Any, ...]]]:
     return {table: sorted(db.all(f"SELECT * FROM {table}"), key=repr) for table in tables}
 
 
-def refused(chat: Chat, name: str, line: str, address: str = LOOPBACK) -> Refusal:
+def refused(chat: Chat, name: str, line: str, network: str = LOOPBACK) -> Refusal:
     """The refusal of a line that MUST be refused, and MUST leave the store as it was."""
     before = _content(chat)
     try:
-        said = chat.say(name, line, address)
+        said = chat.say(name, line, network)
     except Refusal as refusal:
         assert _content(chat) == before
         return refusal

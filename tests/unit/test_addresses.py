@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.addresses import is_loopback, network_of, plain
+from chat_server.addresses import counted_network, is_loopback, network_of, plain
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "::1%lo", "::ffff:127.0.0.1"])
@@ -19,6 +19,16 @@ def test_loopback(address: str) -> None:
 )
 def test_not_loopback(address: str) -> None:
     assert not is_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "::ffff:127.0.0.1", ""])
+def test_nothing_counts_against_this_machine(address: str) -> None:
+    assert counted_network(network_of(address)) == ""
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::1", "fe80::1"])
+def test_all_others_count(address: str) -> None:
+    assert counted_network(network_of(address)) == network_of(address)
 
 
 @given(st.ip_addresses(v=4))

@@ -178,7 +178,7 @@ def test_a_lock_that_stays_stops_the_start_and_says_so(tmp_path: Path) -> None:
 def test_a_start_leaves_the_uploads_of_this_node_alone(tmp_path: Path) -> None:
     async def upload(chat: Chat) -> None:
         await chat.sign_in()
-        asker = Asker(1, 1, None, True, None, False)  # type: ignore[arg-type]
+        asker = Asker(1, 1, None, None, False)  # type: ignore[arg-type]
         prepared = await chat.node.preparer.prepare(asker, command("/send_file main a 5"))
         assert isinstance(prepared, Prepared)
         chat.submit(prepared.command)

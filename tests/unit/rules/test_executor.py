@@ -37,7 +37,7 @@ def story() -> list[Batch]:
             f"/send_delayed main {number} later", f"/report {other} spam", f"/read main {number}",
             f"/cancel_delayed {number % 5}", f'{{"cmd":"send_all","text":"{number}","key":"k{number % 3}"}}',
         )  # fmt: skip
-        entries = [Entry(command(each), user, address=f"192.0.2.{user}") for each in said]
+        entries = [Entry(command(each), user, network=f"192.0.2.{user}") for each in said]
         batches.append(entries if number != 25 else [*entries, Entry(CloseAccount(None), user), *entries])
         batches.append([Entry(Due())])
     return [

@@ -1,11 +1,15 @@
 import pytest
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import MarkRead, Seen
+from chat_server.log.entries import MACHINE, MarkRead, OpenUpload, Seen
+from chat_server.protocol.arguments import Username
 from chat_server.protocol.connection import Notice
+from chat_server.protocol.files import SendFile
 from chat_server.protocol.messages import MarkedRead, Message, MessagesShown, ReadMarker, Send, SendAll, Sent, Talking
+from chat_server.protocol.operators import Ban
 from chat_server.protocol.people import Limit
 from chat_server.protocol.times import iso
+from chat_server.rules.messages import MAIN_TARGET
 from tests.unit.chat import Chat, Said, events_to, refused
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 
@@ -55,6 +59,21 @@ def test_the_same_key_answers_the_same_and_sends_nothing_again(chat: Chat) -> No
     assert chat.do(keyed("hi"), "bob").reply.id == 2
     chat.clock.advance(1)
     assert chat.do(keyed("hi"), "alice").reply.id == 3
+
+
+def test_a_banned_user_is_told_of_the_ban_before_the_key_of_an_upload(chat: Chat) -> None:
+    chat.do(keyed("hi"), "alice")
+    chat.do(OpenUpload(SendFile(MAIN_TARGET, "a", 5, None, "k2"), "l1"), "alice")  # type: ignore[arg-type]
+    assert code_of(chat, keyed("ho", "k2")) == "bad_argument"
+    chat.do(Ban(Username("alice", "alice")), user_id=MACHINE)
+    assert code_of(chat, keyed("ho", "k2")) == "banned"
+    assert isinstance(chat.do(keyed("hi"), "alice").reply, Sent), "what was done is told again"
+
+
+def code_of(chat: Chat, command: SendAll) -> str:
+    with pytest.raises(Refusal) as caught:
+        chat.do(command, "alice")
+    return caught.value.code
 
 
 def test_the_same_key_for_something_else_is_refused(chat: Chat) -> None:

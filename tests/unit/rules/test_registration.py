@@ -16,12 +16,12 @@ from tests.unit.fakes import HOUR_MS, NOON_MS
 NET = "192.0.2.7"
 
 
-def register(chat: Chat, name: str, code: str | None = None, address: str = NET) -> str:
+def register(chat: Chat, name: str, code: str | None = None, network: str = NET) -> str:
     """`ok`, or the code of the refusal."""
     enter = Enter(check(name), None, None, False, None, code=hash_token(code) if code else None)
     before = chat.dump()
     try:
-        assert chat.do(enter, address=address).reply.new
+        assert chat.do(enter, network=network).reply.new
     except Refusal as refusal:
         assert {**chat.dump(), "state": []} == {**before, "state": []}
         return refusal.code
@@ -44,12 +44,12 @@ def listed(chat: Chat) -> list[int]:
 def test_a_network_makes_so_many_accounts_in_a_window_from_the_first_on(chat: Chat) -> None:
     chat.configure(accounts_count=2, accounts_window_ms=HOUR_MS)
     assert [register(chat, name) for name in ("a1", "bad1", "c1")] == ["ok", "ok", "rate_limited"]
-    assert register(chat, "other", address="192.0.2.8") == "ok"
-    assert [register(chat, f"here{n}", address=LOOPBACK) for n in range(5)] == ["ok"] * 5
-    assert not chat.do(Enter(check("a1"), None, None, False, None), address=NET).reply.new, "signing in goes on"
+    assert register(chat, "other", network="192.0.2.8") == "ok"
+    assert [register(chat, f"here{n}", network=LOOPBACK) for n in range(5)] == ["ok"] * 5
+    assert not chat.do(Enter(check("a1"), None, None, False, None), network=NET).reply.new, "signing in goes on"
     chat.clock.advance(HOUR_MS - 1)
     with pytest.raises(Refusal) as refused:
-        chat.do(Enter(check("c1"), None, None, False, None), address=NET)
+        chat.do(Enter(check("c1"), None, None, False, None), network=NET)
     assert refused.value.fields == {"retry_at": iso(NOON_MS + HOUR_MS)}
     chat.clock.advance(1)
     assert [register(chat, name) for name in ("c1", "d1", "e1")] == ["ok", "ok", "rate_limited"]

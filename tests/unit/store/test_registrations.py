@@ -14,11 +14,11 @@ def known(chat: Chat, name: str, *networks: str) -> list[bool]:
 def test_registering_signing_in_and_resuming_make_a_network_known(tmp_path: Path) -> None:
     chat = Chat(tmp_path)
     for network, way in (
-        ("n1", Enter(check("dora"), None, None, False, b"t", network="n1")),
-        ("n2", Enter(check("dora"), None, None, False, None, network="n2")),
-        ("n3", EnterByToken(b"t", network="n3")),
+        ("n1", Enter(check("dora"), None, None, False, b"t")),
+        ("n2", Enter(check("dora"), None, None, False, None)),
+        ("n3", EnterByToken(b"t")),
     ):
-        chat.ids["dora"] = chat.do(way).reply.user_id
+        chat.ids["dora"] = chat.do(way, network=network).reply.user_id
         assert known(chat, "dora", network) == [True]
     chat.sign_in("alice")
     assert known(chat, "alice", "n1", "n2", "n3") == [False] * 3

@@ -223,7 +223,8 @@ class Connection:
         """The next line without its end."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             line = await self.reader.readline()
-        assert line.endswith(b"\n"), f"the connection ended with {line!r}"
+        if not line.endswith(b"\n"):
+            raise EOFError(f"the connection ended with {line!r}")
         return line[:-1].decode()
 
     async def lines(self, count: int) -> list[str]:

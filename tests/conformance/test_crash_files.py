@@ -33,7 +33,7 @@ class Sender:
                 "sha256": digest(data), "key": f"{self.name}-{self.files}"}  # fmt: skip
 
     async def send_until_it_dies(self, chat: Chat, taken: asyncio.Semaphore) -> None:
-        with contextlib.suppress(OSError, AssertionError):
+        with contextlib.suppress(OSError, EOFError):
             client = await chat.json(self.name)
             while True:
                 opened = await client.ok(self.asked())

@@ -3,6 +3,7 @@
 A library that is loaded before the server fails them: `tests/failing.c`.
 """
 
+import contextlib
 import errno
 import shutil
 import subprocess
@@ -96,10 +97,12 @@ async def test_a_disk_that_failed_ends_the_server(failing: Failing, fault: tuple
     await say(client, sender, 0)
     server.fail(fault)
     number = 1
-    # Bytes reach the database when SQLite's log has a thousand pages.
-    while (reply := await say(client, sender, number))["type"] == "ok":
-        number += 1
-    assert reply["code"] == "unavailable" and "done" not in reply, "nobody knows what is on the disk"
+    # Bytes reach the database when SQLite's log has a thousand pages. Where a batch of the server's own finds it out,
+    # the connection ends without a word.
+    with contextlib.suppress(ConnectionError, EOFError):
+        while (reply := await say(client, sender, number))["type"] == "ok":
+            number += 1
+        assert reply["code"] == "unavailable" and "done" not in reply, "nobody knows what is on the disk"
     assert server.stopped() == 1 and "the disk failed" in server.log
     await assert_kept(chat, server, sender)
 

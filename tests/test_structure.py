@@ -3,11 +3,9 @@
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 import chat_server.frontend.connection_commands  # noqa: F401 (it registers its handlers)
 from chat_client.common.local_commands import LOCAL as LOCAL_COMMANDS
@@ -135,7 +133,28 @@ PURE = (
 SCREEN = ("chat_client/tui/state/", "chat_client/tui/render/")
 THE_SERVERS = [name for name in SOURCES if not name.startswith("chat_client/")]
 THE_CLIENTS = [name for name in SOURCES if name.startswith("chat_client/")]
-each_source = pytest.mark.parametrize("name", SOURCES)
+
+
+def of_each(names: Iterable[str]) -> Callable[[Callable[[str], None]], Callable[[], None]]:
+    """One test of all these files, which names each that fails: a test for each took longer than what it checks."""
+
+    def over_all(check: Callable[[str], None]) -> Callable[[], None]:
+        def test() -> None:
+            failures = []
+            for name in names:
+                try:
+                    check(name)
+                except AssertionError as error:
+                    failures.append(f"{name}: {error}")
+            assert not failures, "\n".join(failures)
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return over_all
+
+
+each_source = of_each(SOURCES)
 
 
 def functions(name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -171,7 +190,7 @@ def test_every_command_of_the_machine_itself_has_its_help() -> None:
         assert any(f"/{verb}" in line for line in help_text(verb, CONTROL)), verb
 
 
-@pytest.mark.parametrize("name", [name for name in THE_SERVERS if not name.startswith("protocol/formats/")])
+@of_each([name for name in THE_SERVERS if not name.startswith("protocol/formats/")])
 def test_only_the_formats_themselves_compare_their_names(name: str) -> None:
     """What follows from a format is said by its `Format`."""
     compared = {
@@ -271,7 +290,7 @@ def outside_the_runtime(name: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", THE_SERVERS)
+@of_each(THE_SERVERS)
 def test_only_the_runtime_has_time_chance_tasks_and_threads(name: str) -> None:
     if name != "runtime.py" and name not in NOT_YET:
         assert not outside_the_runtime(name), f"{name} is to take this from the runtime that it is handed"
@@ -282,12 +301,12 @@ def test_the_files_at_the_sockets_need_what_they_may_use() -> None:
         assert {used.split(".")[0] for used in uses(SOURCES[name])} >= allowed, name
 
 
-@pytest.mark.parametrize("name", THE_SERVERS)
+@of_each(THE_SERVERS)
 def test_a_runtime_is_handed_over_and_made_by_the_program_alone(name: str) -> None:
     assert name in PROGRAMS or "chat_server.runtime.SystemRuntime" not in uses(SOURCES[name])
 
 
-@pytest.mark.parametrize("name", [name for name in THE_CLIENTS if name.startswith("chat_client/sdk/")])
+@of_each([name for name in THE_CLIENTS if name.startswith("chat_client/sdk/")])
 def test_a_connection_has_time_chance_and_tasks_from_its_runtime(name: str) -> None:
     away = (*OUTSIDE_THE_RUNTIME, "chat_client.sdk.clock")
     found = {used for used in uses(SOURCES[name]) if is_within(used, *away)}
@@ -299,24 +318,24 @@ def test_a_connection_has_time_chance_and_tasks_from_its_runtime(name: str) -> N
         assert not found
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(DETERMINISTIC) and name not in THREADED])
+@of_each([name for name in SOURCES if name.startswith(DETERMINISTIC) and name not in THREADED])
 def test_no_time_no_chance_and_no_network_where_a_log_is_replayed(name: str) -> None:
     away = (*OUTSIDE_THE_RUNTIME, "socket", "ssl", "chat_server.runtime", "chat_server.chat_time")
     assert not {used for used in uses(SOURCES[name]) if is_within(used, *away)}
 
 
-@pytest.mark.parametrize("name", [f"chat_client/{name}.py" for name in PURE])
+@of_each([f"chat_client/{name}.py" for name in PURE])
 def test_what_of_the_client_is_pure(name: str) -> None:
     assert not {used for used in uses(SOURCES[name]) if is_within(used, *OUTSIDE_THE_RUNTIME, "socket")}
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(SCREEN)])
+@of_each([name for name in SOURCES if name.startswith(SCREEN)])
 def test_the_model_of_the_screen_knows_no_terminal_and_no_clock(name: str) -> None:
     away = (*OUTSIDE_THE_RUNTIME, "socket", "os", "sys", "prompt_toolkit")
     assert not {used for used in uses(SOURCES[name]) if is_within(used, *away)}
 
 
-@pytest.mark.parametrize("name", THE_CLIENTS)
+@of_each(THE_CLIENTS)
 def test_the_client_has_one_source_of_time_and_no_pause_goes_by_the_time_of_day(name: str) -> None:
     if name == "chat_client/sdk/clock.py":
         return
@@ -332,7 +351,7 @@ def test_the_client_has_one_source_of_time_and_no_pause_goes_by_the_time_of_day(
 # ---- seams
 
 
-@pytest.mark.parametrize("name", THE_CLIENTS)
+@of_each(THE_CLIENTS)
 def test_the_client_knows_of_the_server_only_what_they_say_to_each_other(name: str) -> None:
     of_the_server = [used for used in uses(SOURCES[name]) if is_within(used, "chat_server")]
     assert all(is_within(used, "chat_server.protocol", "chat_server.errors") for used in of_the_server)
@@ -363,6 +382,6 @@ def compares_format_names(name: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in THE_SERVERS if not name.startswith("protocol/formats/")])
+@of_each([name for name in THE_SERVERS if not name.startswith("protocol/formats/")])
 def test_only_the_formats_know_which_one_they_are(name: str) -> None:
     assert not compares_format_names(name), f"{name} is to ask the `Format` for this"

@@ -11,7 +11,7 @@ import chat_server.frontend.connection_commands  # noqa: F401 (it registers its 
 from chat_client.common.local_commands import LOCAL as LOCAL_COMMANDS
 from chat_server import handlers
 from chat_server.admin import cli
-from chat_server.protocol.help import help_text, one, overview
+from chat_server.protocol.help import help_on, help_text, overview
 from chat_server.protocol.table import CONTROL, VERBS
 from tests.imports import imported_at_once, is_within, tree, uses
 
@@ -168,7 +168,7 @@ def test_every_verb_and_alias_stands_in_the_help() -> None:
     listed = " ".join(overview()).split()
     for name, spec in VERBS.items():
         assert f"/{spec.verb}" in listed
-        assert any(f"/{name}" in line.replace(",", "").split() for line in one(name)), name
+        assert any(f"/{name}" in line.replace(",", "").split() for line in help_on(name)), name
 
 
 def test_every_command_has_exactly_one_handler_of_the_kind_that_its_row_names() -> None:

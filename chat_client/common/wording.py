@@ -29,7 +29,7 @@ from chat_client.sdk.local_time import local, local_now, local_value
 from chat_client.sdk.transfers import Progress
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Closing, CommandForm
-from chat_server.protocol.file_names import size_told
+from chat_server.protocol.file_names import describe_size
 from chat_server.protocol.files import Upload
 from chat_server.protocol.formats import TEXT
 from chat_server.protocol.rooms import Approved, Left
@@ -186,7 +186,7 @@ def progress(progress: Progress) -> str:
     """How far a file is and how fast: `40 % of 1 MiB, 2 MiB/s, 3 s left`."""
     part = progress.done * 100 // progress.size if progress.size else 0
     left = "" if progress.left is None else f", {distance(round(progress.left * 1000))} left"
-    return f"{part} % of {size_told(progress.size)}, {size_told(int(progress.rate))}/s{left}"
+    return f"{part} % of {describe_size(progress.size)}, {describe_size(int(progress.rate))}/s{left}"
 
 
 # ---- refusals and errors

@@ -26,7 +26,7 @@ from chat_client.sdk.partial_file import PartialFile
 from chat_client.sdk.piece_size import Pace
 from chat_client.sdk.runtime import Runtime
 from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.file_names import size_told
+from chat_server.protocol.file_names import describe_size
 from chat_server.protocol.sanitize import clean
 
 CHUNK_BYTES = 32_768
@@ -96,7 +96,9 @@ def _bytes_max(limits: dict[str, Any]) -> int:
 
 def _check_size(path: Path, size: int, bytes_max: int) -> None:
     if size > bytes_max:
-        raise Refused("too_large", f"{_told(path)} has more than {size_told(bytes_max)}, which is the most for a file")
+        raise Refused(
+            "too_large", f"{_told(path)} has more than {describe_size(bytes_max)}, which is the most for a file"
+        )
 
 
 async def send(

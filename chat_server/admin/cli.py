@@ -29,7 +29,7 @@ from chat_server.errors import StartError
 from chat_server.frontend.listener import tls_context
 from chat_server.passwords import hash_now
 from chat_server.protocol.arguments import is_one_line
-from chat_server.protocol.file_names import size_told
+from chat_server.protocol.file_names import describe_size
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import distance, iso
 from chat_server.runtime import SystemRuntime
@@ -145,7 +145,7 @@ def _backup(chosen: Settings, file: Path) -> int:
             _show(_ask(sock, b"/backup", then), lambda line: None)
         with _progress() as progress:
             size = backup.save(data, file, progress)
-    return _report(f"saved {data} into {file}: {size_told(size)}, checked")
+    return _report(f"saved {data} into {file}: {describe_size(size)}, checked")
 
 
 def _report(text: str) -> int:

@@ -30,7 +30,7 @@ from chat_server.protocol.connection import (
     SetFormat,
 )
 from chat_server.protocol.formats import FORMATS
-from chat_server.protocol.help import forms, help_text, overview
+from chat_server.protocol.help import command_forms, help_text, overview
 from chat_server.protocol.people import PresenceSet, SetPresence
 from chat_server.protocol.table import TABLE
 from chat_server.settings import Settings
@@ -69,7 +69,7 @@ def check_signed_in(here: Speaker, verb: str) -> None:
 
 # Strangers may ask for both as often as the rate of commands allows, and made anew each time they cost 0.25 ms.
 _overview = cache(overview)
-_forms = cache(lambda: cast(list[CommandForm], Raw(encode(forms()))))
+_forms = cache(lambda: cast(list[CommandForm], Raw(encode(command_forms()))))
 
 
 @connection_command(Help)

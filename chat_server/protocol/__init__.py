@@ -1,9 +1,9 @@
 """The protocol, pure: bytes to lines to commands, events and replies to bytes. No I/O, no clock, no state.
 
-The only part of the server that a client may import.
+It is the only part of the server that a client may import. Each topic is a file with its commands, replies and events.
 """
 
-# The order is that of the table of commands, and so of the help.
+# In this order the commands stand in the table, and so in the help.
 from chat_server.protocol import (  # noqa: I001
     rooms,
     accounts,

@@ -1,4 +1,4 @@
-"""Accounts: signing in and out, passwords, deletion, and the ban that an account may have."""
+"""Accounts: signing in and out, passwords, deletion, and the ban of an account."""
 
 from msgspec import Struct
 
@@ -62,7 +62,7 @@ class AccountDeleted(Reply, frozen=True, omit_defaults=True):
     example="/sign_in anna",
 )
 class SignIn(Command, frozen=True, tag="sign_in"):
-    """With `register` off a new name is refused, so that a script with a typing error makes no account."""
+    """With `register` off, a name without an account is refused, so that a script with a typo makes no account."""
 
     username: Name
     password: Secret | None = None

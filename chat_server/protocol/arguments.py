@@ -44,7 +44,7 @@ Names = tuple[str, ...]  # folded; whom a text names after an @
 
 
 class Username(Struct, frozen=True, array_like=True):
-    """A user as named by another: `bob` or `@bob`. `folded` is what names are compared by."""
+    """A user as somebody names them: `bob` or `@bob`. Names are compared by `folded`."""
 
     name: str
     folded: str
@@ -66,11 +66,11 @@ class RoomTarget(Target, frozen=True, array_like=True):
 
 
 class RoomName(Name, frozen=True, array_like=True):
-    """That of a private chat that is to be, without its #."""
+    """The name of a private chat that is to be made, without its #."""
 
 
 class Entrance(Struct, frozen=True):
-    """How one comes into a private chat: invited, by its name, or by the code of a link, which is a secret."""
+    """The way into a private chat: by its name for who is invited, or by the code of a link, which is a secret."""
 
     room: Target | None
     code: str | None
@@ -80,14 +80,14 @@ class Entrance(Struct, frozen=True):
 
 
 class Delay(Struct, frozen=True, array_like=True):
-    """When a delayed message is due: so long after its entry's time, or at a time. Milliseconds; one of the two."""
+    """When a delayed message is due: some time after its entry, or at a time. One of the two is given, in ms."""
 
     after_ms: int | None
     at_ms: int | None
 
 
 class SessionChoice(Struct, frozen=True, array_like=True):
-    """Which sessions: all of the user's (`number` is None) or one."""
+    """Which sessions are meant: all of the user's (`number` is None) or one."""
 
     number: int | None
 
@@ -191,7 +191,7 @@ def _topic(raw: str) -> Topic:
 def _number(what: str, least: int) -> Callable[[Any], int]:
     def parse(raw: str | float) -> int:
         if isinstance(raw, float) and raw.is_integer() and abs(raw) < ID_MAX:
-            # As some languages write a whole number in JSON.
+            # Some languages write a whole number in JSON this way.
             raw = int(raw)
         digits = raw.removeprefix("#") if isinstance(raw, str) else str(raw)
         if not (digits.isascii() and digits.isdigit() and len(digits) <= 19 and least <= int(digits) <= ID_MAX):
@@ -245,7 +245,8 @@ def _key(raw: str) -> Key:
 
 
 def _emoji(raw: str) -> Emoji:
-    # Letters and marks of any script would make a second, unlimited channel of text; what cannot be seen, a hidden one.
+    # Letters and marks of any script would make a second, unlimited channel of text, and invisible characters a hidden
+    # one.
     if len(raw) > EMOJI_CHARS_MAX or not is_signs(raw):
         raise Refusal("bad_argument", f"a reaction is one emoji, like 👍, or a sign, like +1, not {_short(raw)}")
     return Emoji(raw)

@@ -1,4 +1,4 @@
-"""One connection: its format, its help, and what the server says of itself."""
+"""One connection: help, format, sessions, and the notices of the server."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class HelpText(Reply, frozen=True, omit_defaults=True):
 
 
 class CommandForm(Struct, frozen=True):
-    """A command as `/format json` tells it to a program."""
+    """A command as `/format json` describes it to a program."""
 
     verb: str
     aliases: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What only the machine itself may say, over the control socket: operators, codes, exports, the audit."""
+"""What only whoever runs the server may say, over the control socket: operators, codes, exports, the audit."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from chat_server.protocol.table import command
 
 
 class AuditedAct(Event, frozen=True, tag="act"):
-    """What an operator did, as the log of their acts has it; over the control socket alone."""
+    """What an operator did, as the audit has it. It is sent over the control socket alone."""
 
     id: int
     at: str
@@ -22,7 +22,7 @@ class AuditedAct(Event, frozen=True, tag="act"):
 
 
 class Record(Event, frozen=True, tag="record"):
-    """One thing that is kept of a user; over the control socket alone."""
+    """One thing that is stored about a user. It is sent over the control socket alone."""
 
     kind: str
     data: dict[str, Any]
@@ -34,7 +34,7 @@ class OperatorSet(Reply, frozen=True, omit_defaults=True):
 
 
 class Operator(Struct, frozen=True, omit_defaults=True):
-    """`by`: the configuration or the command; `note` says why it may do nothing yet."""
+    """`by` says what made the user an operator; `note` says why the operator may do nothing yet."""
 
     user: str
     by: str
@@ -50,7 +50,7 @@ class UserPasswordSet(Reply, frozen=True, omit_defaults=True):
 
 
 class CodeMade(Reply, frozen=True, omit_defaults=True):
-    """The code itself is only with who drew it."""
+    """The code itself is known only to whoever drew it."""
 
     code: int
     expires: str
@@ -221,7 +221,7 @@ class Export(Command, frozen=True, tag="export"):
     example="/backup",
 )
 class Backup(Command, frozen=True, tag="backup"):
-    """Nothing that the database has now is taken off the disk until the connection ends."""
+    """Until the connection ends, no file that the database knows now is removed from the disk."""
 
 
 @command(

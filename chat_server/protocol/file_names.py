@@ -1,4 +1,4 @@
-"""Files on the wire: what a name is reduced to, how much one line carries, how a size reads."""
+"""Files on the wire: safe names, the bytes of one line, and sizes in words."""
 
 import re
 from binascii import a2b_base64
@@ -7,7 +7,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol.sanitize import clean, is_blank
 
 CHUNK_BYTES_MAX = 32_768
-# What a line of a file that is fetched carries: a multiple of 3, so that the lines in a row are base64 of the whole.
+# The bytes in each line of a fetched file: a multiple of 3, so that the lines together are the base64 of the file.
 PIECE_BYTES = CHUNK_BYTES_MAX // 3 * 3
 NAME_CHARS_MAX = 255
 _SEPARATORS = re.compile(r"[/\\]+")
@@ -58,7 +58,7 @@ def sha256_hex(raw: str) -> str:
     return digest
 
 
-def size_told(size: int) -> str:
+def describe_size(size: int) -> str:
     """For people: `999 bytes`, `1.2 KiB`, `5 MiB`."""
     if size < 1024:
         return f"{size} byte{'s' if size != 1 else ''}"

@@ -9,7 +9,7 @@ from chat_server.protocol.table import command
 
 
 class FileChunk(Event, frozen=True, tag="file_chunk"):
-    """Bytes of a file that is fetched, in base64; `file` says with the first ones what it is."""
+    """Bytes of a file that is fetched, in base64. With the first ones, `file` says which file it is."""
 
     id: int
     offset: int
@@ -18,7 +18,7 @@ class FileChunk(Event, frozen=True, tag="file_chunk"):
 
 
 class Upload(Reply, frozen=True, omit_defaults=True):
-    """How far an upload has come; once it is complete, the message (`id`, `at`) and its file."""
+    """How much of an upload has been received; once it is complete, also the message (`id`, `at`) and its file."""
 
     upload: int
     received: int
@@ -41,7 +41,7 @@ class FileSent(Reply, frozen=True, omit_defaults=True):
 
 
 class FileInChat(Struct, frozen=True):
-    """A file of a chat, and the message that has it."""
+    """A file in a chat, and the message that has it."""
 
     id: int
     name: str

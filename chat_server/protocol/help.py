@@ -12,7 +12,7 @@ _WIDTH = 78
 
 def help_text(word: str | None, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
     """What `/help` says, or `/help word`, where these are the commands that may be said."""
-    return one(word, verbs) if word else overview(verbs)
+    return help_on(word, verbs) if word else overview(verbs)
 
 
 def overview(verbs: Mapping[str, Spec] = VERBS) -> list[str]:
@@ -36,7 +36,7 @@ def overview(verbs: Mapping[str, Spec] = VERBS) -> list[str]:
     return [*lines, f"/help <command> shows one with an example{start}"]
 
 
-def one(word: str, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
+def help_on(word: str, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
     """A command's usage, meaning, aliases and an example; Refusal `unknown_command`."""
     spec = verbs.get(word.removeprefix("/").lower())
     if spec is None:
@@ -49,7 +49,7 @@ def one(word: str, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
     return [*lines, f"for example: {spec.example}"]
 
 
-def forms() -> list[CommandForm]:
+def command_forms() -> list[CommandForm]:
     """The table for a program: what it needs to complete and to check commands that it does not know."""
     return [_form(spec) for spec in TABLE.values()]
 

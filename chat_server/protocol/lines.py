@@ -21,7 +21,7 @@ _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 
 class UnendedLine(Exception):
-    """1 MiB came without a line end: whoever sends that is not speaking this protocol."""
+    """1 MiB came without a line end: whoever sends that does not speak this protocol."""
 
 
 class LineBuffer:
@@ -37,7 +37,7 @@ class LineBuffer:
         return len(self._data)
 
     def has_line(self) -> bool:
-        """Whether a whole line that is not empty waits."""
+        """Whether a whole line waits that is not empty."""
         while not self._cut and b"\n" in self._data:
             empty = _EMPTY_LINES.match(self._data)
             if empty is not None:

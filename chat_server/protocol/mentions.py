@@ -1,4 +1,4 @@
-"""Who may be meant by `@name` in a text. Names are folded here, since rules know no Unicode; they know who there is."""
+"""Whom `@name` in a text may mention. Names are folded here, since rules know no Unicode; they know the users."""
 
 import re
 from typing import Any
@@ -10,12 +10,12 @@ from chat_server.protocol.messages import Comment, Edit, Send, SendAll, SendDela
 from chat_server.protocol.names import NAME_CHARS_MAX, fold
 
 MENTIONS_MAX = 20
-# Not within a word or an address (anna@example.org). What follows a name, as a full stop does, is no part of it.
+# Not within a word or an address (anna@example.org). A full stop or the like after a name is no part of it.
 _MENTION = re.compile(rf"(?<![\w.@-])@([\w.-]{{1,{2 * NAME_CHARS_MAX}}})")
 _WITH_TEXT = (SendAll, Send, Comment, Edit, SendDelayed)
 
 
-def named(text: str) -> tuple[str, ...]:
+def find_mentions(text: str) -> tuple[str, ...]:
     """The first names that stand in a text after an `@`, folded, each once."""
     found: dict[str, None] = {}
     for match in _MENTION.finditer(text):
@@ -28,8 +28,8 @@ def named(text: str) -> tuple[str, ...]:
 
 
 def with_mentions(command: Command) -> Command:
-    """The command with whom its text names."""
+    """The command with the names that its text mentions."""
     if not isinstance(command, _WITH_TEXT):
         return command
-    names: Any = named(command.text)
+    names: Any = find_mentions(command.text)
     return replace(command, mentions=names) if names else command

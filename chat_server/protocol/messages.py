@@ -18,7 +18,7 @@ class File(Struct, frozen=True):
 
 
 class Message(Event, frozen=True, tag="message"):
-    """A message as one reader sees it: `chat` is named from the reader's side. Times are ISO 8601, UTC."""
+    """A message as one reader sees it: `chat` is named from the reader's side. Times are in ISO 8601, UTC."""
 
     id: int
     seq: int
@@ -36,7 +36,7 @@ class Message(Event, frozen=True, tag="message"):
 
 
 class QuietMessage(Message, frozen=True, tag="message"):
-    """A message whose change is told to programs alone: one line told people of all such changes together."""
+    """A message whose change only programs are told. People get one line for all such changes together."""
 
 
 class ReadMarker(Event, frozen=True, tag="read"):
@@ -45,7 +45,7 @@ class ReadMarker(Event, frozen=True, tag="read"):
 
 
 class Expired(Event, frozen=True, tag="expired"):
-    """These messages have lived their time: they are gone."""
+    """These messages have expired and are gone."""
 
     chat: str
     ids: list[int]
@@ -57,7 +57,7 @@ class Sent(Reply, frozen=True, omit_defaults=True):
 
 
 class Changed(Reply, frozen=True, omit_defaults=True):
-    """A message was edited, deleted, or reacted to; `seq` is that of the change.
+    """A message was edited, deleted or reacted to; `seq` is that of the change.
 
     `message` is what the others are pushed, from the asker's side; an operator is not told it of a chat of others.
     `note` says why nothing changed.
@@ -91,7 +91,7 @@ class MessagesShown(Reply, frozen=True, omit_defaults=True):
 
 
 class Found(Reply, frozen=True, omit_defaults=True):
-    """The end of a page of what was sought. `more` goes on where this one ends, which may be before it is full.
+    """The end of a page of search results. `more` goes on where this page ends, which may be before it is full.
 
     `note` says why pages end sooner than they will.
     """
@@ -117,7 +117,7 @@ class DelayedFailed(Event, frozen=True, tag="delayed_failed"):
 
 
 class DelayedSet(Reply, frozen=True, omit_defaults=True):
-    """`due`: when it goes out at the earliest, and `note` why that is not when it was to."""
+    """`due` is when the message goes out at the earliest; `note` says why that differs from what was asked for."""
 
     delayed_id: int
     due: str

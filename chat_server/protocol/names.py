@@ -16,7 +16,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol.characters import is_alphanumeric, may_be_named
 
 NAME_CHARS_MAX = 32
-# Of a name before it is normalized, which takes long for text that is made to.
+# The length of a name before it is normalized, which takes long for text that is made for that.
 RAW_CHARS_MAX = 128
 RESERVED = frozenset(("main", "all", "server", "system", "me", "you"))
 # Scripts that are written together in one language (UTS 39, "augmented script sets").
@@ -81,7 +81,7 @@ def _is_punctuation(char: str) -> bool:
 
 
 def lookalike(name: str) -> str:
-    """The skeleton of a name: two names with the same one are easily taken for each other."""
+    """The skeleton of a name. Two names with the same skeleton are easily taken for each other."""
     return fold("".join(_prototype(char) for char in name))
 
 

@@ -28,7 +28,7 @@ class Announced(Reply, frozen=True, omit_defaults=True):
 
 
 class ReportMade(Struct, frozen=True):
-    """`counted`: whether it counted towards a ban when it was made."""
+    """`counted` says whether the report counted towards a ban when it was made."""
 
     user: str
     by: str
@@ -38,7 +38,7 @@ class ReportMade(Struct, frozen=True):
 
 
 class Accused(Struct, frozen=True, omit_defaults=True):
-    """How often a user was reported; `counting`: how many of these count towards the next ban."""
+    """How often a user was reported; `counting` of these reports count towards the next ban."""
 
     user: str
     reports: int

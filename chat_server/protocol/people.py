@@ -1,4 +1,4 @@
-"""People: who is here, who is away, and who may call a user."""
+"""People: who is online, who is away, and who may call a user."""
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ class Muted(Event, frozen=True, tag="muted"):
 
 
 class Limit(Struct, frozen=True, omit_defaults=True):
-    """How much of a limit is used up; `until`: when it starts again."""
+    """How much of a limit is used up; `until` is when it starts anew."""
 
     used: int
     max: int

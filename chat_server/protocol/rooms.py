@@ -23,7 +23,7 @@ class Joined(Event, frozen=True, tag="joined"):
 
 
 class Left(Event, frozen=True, tag="left"):
-    """`by`: who removed the user, None for who left."""
+    """`by` is whoever removed the user, and None for a user who left."""
 
     chat: str
     user: str
@@ -39,7 +39,7 @@ class Denied(Event, frozen=True, tag="denied"):
 
 
 class TopicChanged(Event, frozen=True, tag="topic"):
-    """An empty topic: there is none any more."""
+    """An empty topic means that the chat has none any more."""
 
     chat: str
     topic: str
@@ -47,7 +47,7 @@ class TopicChanged(Event, frozen=True, tag="topic"):
 
 
 class ChatInfo(Struct, frozen=True, omit_defaults=True):
-    """A chat of the user's. `read` is the marker, an id; `members` is told for one-to-one and private chats.
+    """One of the user's chats. `read` is the read marker, an id; one-to-one and private chats have `members`.
 
     `more` is the command that lists the members who are not in it.
     """
@@ -68,7 +68,7 @@ class Invitation(Struct, frozen=True):
 
 
 class PendingRequest(Struct, frozen=True):
-    """Somebody asks to be let into a chat of the user's."""
+    """Somebody asks to be let into one of the user's chats."""
 
     chat: str
     user: str
@@ -84,7 +84,7 @@ class UserInvited(Reply, frozen=True, omit_defaults=True):
 
 
 class LinkMade(Reply, frozen=True, omit_defaults=True):
-    """`code` is put in for who asked alone: it stands neither in the log nor in the store."""
+    """Only whoever asked is told the `code`, which stands neither in the log nor in the store."""
 
     chat: str
     code: str
@@ -100,7 +100,7 @@ class LinksRevoked(Reply, frozen=True, omit_defaults=True):
 
 
 class Entering(Reply, frozen=True, omit_defaults=True):
-    """The user is in the chat; or has asked and waits for the owner's word."""
+    """The user is in the chat or, if `asked`, waits for the owner to decide."""
 
     chat: str
     asked: bool = False
@@ -121,7 +121,7 @@ class RequestDenied(Reply, frozen=True, omit_defaults=True):
 
 
 class MemberList(Reply, frozen=True, omit_defaults=True):
-    """`more` is the command for the next ones."""
+    """`more` is the command that lists the next members."""
 
     chat: str
     owner: str
@@ -144,7 +144,7 @@ class OwnerSet(Reply, frozen=True, omit_defaults=True):
 
 
 class TopicShown(Reply, frozen=True, omit_defaults=True):
-    """The topic as it is now; None if there is none."""
+    """The current topic; None if the chat has none."""
 
     chat: str
     topic: str | None = None

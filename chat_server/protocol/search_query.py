@@ -1,4 +1,4 @@
-"""What is sought: words, "phrases" and beginnings of words (`wor*`). There is no other syntax: all else is data.
+"""Search queries: words, "phrases" and beginnings of words (`wor*`). There is no other syntax: all else is data.
 
 Which characters make a word is for the index to say (`store.search`); this only parts a query into its pieces.
 """

@@ -77,9 +77,9 @@ def _is_utc(now: str) -> bool:
 
 
 def until(ms: int, now_ms: int) -> str:
-    return until_told(iso(ms), iso(now_ms))
+    return describe_end(iso(ms), iso(now_ms))
 
 
-def until_told(end: str, now: str) -> str:
+def describe_end(end: str, now: str) -> str:
     """A limit's end as a time and as a distance: `until 16:00:05 UTC, in 3 h 59 min`."""
     return f"until {moment(end, now)}, in {distance((parse_iso(end) or 0) - (parse_iso(now) or 0))}"

@@ -45,7 +45,7 @@ _LETTERS = {
 _OTHERS = re.compile(f"[{''.join(_LETTERS)}]")
 
 
-def folded(text: str) -> str:
+def fold_words(text: str) -> str:
     """The text with its words in the form in which they are compared."""
     if text.isascii():
         return text.lower()

@@ -12,7 +12,7 @@ from chat_server.disk_space import no_room_refusal
 from chat_server.errors import Refusal
 from chat_server.log.entries import CompleteUpload, Declined, LeaveUploads, OpenUpload, Swept
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.file_names import PIECE_BYTES, size_told
+from chat_server.protocol.file_names import PIECE_BYTES, describe_size
 from chat_server.protocol.files import (
     CancelUpload,
     Chunk,
@@ -105,7 +105,7 @@ def _refuse_too_large(context: Context, size: int) -> None:
     if size > most:
         raise Refusal(
             "too_large",
-            f"a file has at most {size_told(most)} ({most} bytes), this one has {size} bytes;"
+            f"a file has at most {describe_size(most)} ({most} bytes), this one has {size} bytes;"
             " make it smaller, or send it in parts",
         )
     if not size:
@@ -117,7 +117,7 @@ def _refuse_over_quota(context: Context, author: User, size: int) -> None:
     if used + size > most:
         raise Refusal(
             "too_large",
-            f"your files may have {size_told(most)} together, and have {size_told(used)};"
+            f"your files may have {describe_size(most)} together, and have {describe_size(used)};"
             " /delete a message whose file is not needed any more, or /cancel_upload an upload",
         )
 

@@ -2,7 +2,7 @@
 
 from chat_server.disk_space import no_room_refusal
 from chat_server.errors import Refusal
-from chat_server.protocol.file_names import size_told
+from chat_server.protocol.file_names import describe_size
 from chat_server.rules.context import Context, View
 from chat_server.store import text_quota
 
@@ -27,6 +27,6 @@ def _refuse_over_quota(asked: Context | View, user_id: int, more: int) -> None:
     if used + more > most:
         raise Refusal(
             "too_large",
-            f"your stored texts may take {size_told(most)} together, and take {size_told(used)}; /delete messages that"
-            " you do not need any more, /cancel_delayed some, or wait until some expire",
+            f"your stored texts may take {describe_size(most)} together, and take {describe_size(used)}; /delete"
+            " messages that you do not need any more, /cancel_delayed some, or wait until some expire",
         )

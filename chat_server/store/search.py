@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 import apsw
 import msgspec
 
-from chat_server.protocol.word_folding import folded
+from chat_server.protocol.word_folding import fold_words
 from chat_server.store.database import Database, Row
 
 # What one step indexes at most: it holds up what else the writer has to do.
@@ -56,7 +56,7 @@ def spaced(text: str) -> str:
 
 def words(text: str) -> str:
     """The text as the index is given it, and what is sought as well. No quote of FTS5's syntax stands in it."""
-    return spaced(folded(text)).replace('"', " ")
+    return spaced(fold_words(text)).replace('"', " ")
 
 
 def tokens(db: Database, text: str) -> list[str]:

@@ -28,7 +28,7 @@ from chat_server.log.entries import (
     OpenUpload,
 )
 from chat_server.prepare import hash_token
-from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.files import SendFile
 from chat_server.protocol.messages import Message
 from chat_server.protocol.names import check
@@ -128,9 +128,9 @@ class Chat:
 
     def say(self, name: str, line: str, network: str = LOOPBACK) -> Said:
         command = self.prepared(line)
-        if type(command) not in RULES:
-            return self.ask(name, command)
-        said = self.do(command, name, network)
+        said = self.do(command, name, network) if type(command) in RULES else self.ask(name, command)
+        if isinstance(command, Command):
+            assert type(said.reply) is command.spec.reply, "the client decodes it by its row"
         if isinstance(said.reply, LinkMade):
             said.reply = replace(said.reply, code=f"code-{self.links}")
         return said

@@ -15,7 +15,7 @@ from chat_client.tui.render.row import Row
 from chat_client.tui.render.times import clock, day, local
 from chat_client.tui.state.items import Item, MessageItem, NoteItem, UnsentItem
 from chat_client.tui.state.quotes import Quote
-from chat_server.protocol.file_names import size_told
+from chat_server.protocol.file_names import describe_size
 from chat_server.protocol.messages import File, Message
 
 GROUP_SECONDS_MAX = 300  # within which messages of one person stand together
@@ -233,7 +233,7 @@ def _text_fragments(text: str, style: str, me: str | None = None) -> list[Fragme
 def _file(file: File) -> list[Fragment]:
     return [
         ("file", f" {safe(file.name)} "),
-        ("dim", f" {size_told(file.size)} · /get_file {file.id}"),
+        ("dim", f" {describe_size(file.size)} · /get_file {file.id}"),
     ]
 
 

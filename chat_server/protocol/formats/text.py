@@ -15,7 +15,7 @@ from chat_server.protocol.arguments import NOTHING_SHOWS, Target, Text
 from chat_server.protocol.base import Argument, Command, Event, Reply, Spec
 from chat_server.protocol.files import FileChunk
 from chat_server.protocol.formats.format import LABEL, Format, Head, read_value, usage_refusal
-from chat_server.protocol.formats.wording import EVENTS, REPLIES, file_told
+from chat_server.protocol.formats.wording import EVENTS, REPLIES, describe_file
 from chat_server.protocol.messages import Message, Send, SendAll, Sent
 from chat_server.protocol.sanitize import clean, is_blank
 from chat_server.protocol.search_query import PIECE
@@ -157,7 +157,7 @@ def _marks(message: Message) -> str:
     ):
         return ""
     words = [
-        file_told(message.file) if message.file and message.text != message.file.name else "",
+        describe_file(message.file) if message.file and message.text != message.file.name else "",
         f"on #{message.reply_to}" if message.reply_to else "",
         "edited" if message.edited else "",
         "delayed" if message.delayed else "",
@@ -176,7 +176,7 @@ def _message(message: Message, now: str) -> bytes:
         where = f"to {chat}"
     first = "(deleted)" if message.deleted else message.text or ""
     if message.file is not None and message.text == message.file.name:
-        first = file_told(message.file)
+        first = describe_file(message.file)
     more = ""
     if "\n" in first:
         first, *parts = first.split("\n")

@@ -1,4 +1,4 @@
-"""What events and replies say to people. `text` puts the marks before the lines.
+"""What events and replies say to people; `text` puts the marks before the lines.
 
 `now` is the time in ISO 8601; times of another day carry their date.
 """
@@ -8,12 +8,12 @@ from typing import Any
 
 from chat_server.protocol import accounts, connection, control, files, messages, operators, people, rooms
 from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.file_names import size_told
-from chat_server.protocol.times import moment, until_told
+from chat_server.protocol.file_names import describe_size
+from chat_server.protocol.times import describe_end, moment
 
 
-def file_told(file: messages.File) -> str:
-    return f"file {file.name}, {size_told(file.size)}; /get_file {file.id}"
+def describe_file(file: messages.File) -> str:
+    return f"file {file.name}, {describe_size(file.size)}; /get_file {file.id}"
 
 
 _WHY_NOT = {
@@ -31,7 +31,7 @@ EVENTS: dict[type[Event], Callable[[Any, str], str | None]] = {
     messages.ReadMarker: lambda event, now: None,
     people.Muted: lambda event, now: f"{event.chat} is {'muted now' if event.muted else 'no longer muted'}",
     accounts.Banned: lambda event, now: (
-        f"you are banned {until_told(event.until, now)}: {event.reason}; you can still read"
+        f"you are banned {describe_end(event.until, now)}: {event.reason}; you can still read"
     ),
     accounts.Unbanned: lambda event, now: "your ban is over: you can write again",
     messages.DelayedSent: lambda event, now: f"your delayed message {event.id} was sent (#{event.message_id})",
@@ -80,7 +80,7 @@ def _signed_in(reply: accounts.SignedIn, now: str) -> _Rendered:
             [],
             f"signed in as {reply.user}, for the first time; /send_all <text> talks to everyone, /help shows more",
         )
-    ban = f"; banned {until_told(reply.ban.until, now)}: {reply.ban.reason}" if reply.ban else ""
+    ban = f"; banned {describe_end(reply.ban.until, now)}: {reply.ban.reason}" if reply.ban else ""
     return [], f"signed in as {reply.user}{ban}"
 
 
@@ -106,11 +106,11 @@ def _status(reply: people.StatusReport, now: str) -> _Rendered:
     for key, limit in reply.limits.items():
         if not limit.used:
             continue
-        ends = f" {until_told(limit.until, now)}" if limit.until else ""
-        told = size_told if key.endswith("_bytes") else str
+        ends = f" {describe_end(limit.until, now)}" if limit.until else ""
+        told = describe_size if key.endswith("_bytes") else str
         items.append(f"{_LIMITS.get(key, key)}: {told(limit.used)} of {told(limit.max)}{ends}")
     if reply.ban:
-        items.append(f"banned {until_told(reply.ban.until, now)}: {reply.ban.reason}")
+        items.append(f"banned {describe_end(reply.ban.until, now)}: {reply.ban.reason}")
     more = f"; {reply.more} lists more" if reply.more else ""
     return items, f"you are {reply.user}; {len(reply.active)} online, {len(reply.inactive)} offline{more}"
 
@@ -171,13 +171,13 @@ def _delayed_list(reply: messages.DelayedList, now: str) -> _Rendered:
 
 def _upload(reply: files.Upload, now: str) -> _Rendered:
     if reply.file is not None:
-        return [], f"sent #{reply.id}: {file_told(reply.file)}"
+        return [], f"sent #{reply.id}: {describe_file(reply.file)}"
     return [], f"upload {reply.upload}" + (f" received {reply.received}" if reply.received else "")
 
 
 def _files(reply: files.FileList, now: str) -> _Rendered:
     items = [
-        f"{each.id}  {each.name}, {size_told(each.size)}, from {each.from_}, {moment(each.at, now)}"
+        f"{each.id}  {each.name}, {describe_size(each.size)}, from {each.from_}, {moment(each.at, now)}"
         f" (#{each.message_id})"
         for each in reply.files
     ]
@@ -219,7 +219,7 @@ def _report_list(reply: operators.ReportList, now: str) -> _Rendered:
         for each in reply.reports
     ]
     for each in reply.users:
-        ban = f"; banned {until_told(each.ban.until, now)}: {each.ban.reason}" if each.ban else ""
+        ban = f"; banned {describe_end(each.ban.until, now)}: {each.ban.reason}" if each.ban else ""
         items.append(f"{each.user}: {_counted(each.reports, 'report')}, {each.counting} of them count now{ban}")
     more = f"; {reply.more}" if reply.more else ""
     return items, f"{_counted(len(reply.reports), 'report')}{more}"
@@ -236,10 +236,10 @@ def _stats(reply: operators.StatsReport, now: str) -> _Rendered:
         f"reports in 24 h: {reply.reports}",
         f"last id or change: {reply.seq}",
         f"size of the database: {reply.database / (1 << 20):.1f} MB",
-        f"stored texts: {size_told(reply.texts)}, of one user at most {size_told(reply.texts_most)} of"
-        f" {size_told(reply.text_quota)}",
+        f"stored texts: {describe_size(reply.texts)}, of one user at most {describe_size(reply.texts_most)} of"
+        f" {describe_size(reply.text_quota)}",
         *(
-            f"{name.replace('_', ' ')}: {size_told(value) if name.endswith('_bytes') else value}"
+            f"{name.replace('_', ' ')}: {describe_size(value) if name.endswith('_bytes') else value}"
             for name, value in (reply.live or {}).items()
         ),
     ]
@@ -269,7 +269,7 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
     files.UploadCancelled: lambda reply, now: ([], f"upload {reply.upload} is cancelled; nothing of it was sent"),
     files.FileSent: lambda reply, now: (
         [],
-        f"file {reply.id} {reply.name}, {size_told(reply.size)}, sha256 {reply.sha256}",
+        f"file {reply.id} {reply.name}, {describe_size(reply.size)}, sha256 {reply.sha256}",
     ),
     files.FileList: _files,
     messages.Changed: lambda reply, now: ([], reply.note or f"changed #{reply.id}"),
@@ -348,7 +348,7 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
     connection.Goodbye: lambda reply, now: ([], "goodbye"),
     operators.UserBanned: lambda reply, now: (
         [],
-        f"{reply.user} is banned {until_told(reply.until, now)}: {reply.reason}",
+        f"{reply.user} is banned {describe_end(reply.until, now)}: {reply.reason}",
     ),
     operators.UserUnbanned: lambda reply, now: ([], reply.note or f"the ban of {reply.user} is over"),
     operators.Kicked: lambda reply, now: ([], f"the connections of {reply.user} are closed"),
@@ -362,12 +362,12 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
     control.OperatorList: _operator_list,
     control.CodeMade: lambda reply, now: (
         [],
-        f"code {reply.code} lets one account be made {until_told(reply.expires, now)}:"
+        f"code {reply.code} lets one account be made {describe_end(reply.expires, now)}:"
         f" /sign_in <username> <password> <code>{f'; {reply.note}' if reply.note else ''}",
     ),
     control.CodeRevoked: lambda reply, now: ([], f"code {reply.code} lets nobody in any more"),
     control.CodeList: lambda reply, now: (
-        [f"{each.code}  {until_told(each.expires, now)}" for each in reply.codes],
+        [f"{each.code}  {describe_end(each.expires, now)}" for each in reply.codes],
         f"{len(reply.codes)} code{'' if len(reply.codes) == 1 else 's'} to be used",
     ),
     control.UserPasswordSet: lambda reply, now: (

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from chat_client.common.completion import CANDIDATES_MAX, Known, complete, usage
 from chat_client.common.local_commands import with_local
-from chat_server.protocol.help import forms
+from chat_server.protocol.connection import CommandForm
+from chat_server.protocol.help import command_forms
 
 KNOWN = Known(
-    commands=with_local(forms()),
+    commands=with_local(command_forms()),
     users=["bob", "Bill", "carol"],
     chats=["main", "@carol", "#ops"],
     messages=[(142, "bob: hi"), (14, "bob: ho"), (7, "carol: x")],
@@ -76,8 +77,8 @@ def test_what_a_list_shows() -> None:
 
 
 def test_a_command_that_is_new_is_completed() -> None:
-    new = forms()[0].__class__("wave", ("hello",), "/wave <username>", "waves", "People", "/wave bob",
-                               [{"name": "username", "kind": "user", "required": True}])  # fmt: skip
+    arguments = [{"name": "username", "kind": "user", "required": True}]
+    new = CommandForm("wave", ("hello",), "/wave <username>", "waves", "People", "/wave bob", arguments)
     known = Known(commands=[new], users=["bob"])
     assert (texts("/wa", known), texts("/hel", known), texts("/wave ", known)) == (
         ["/wave "],

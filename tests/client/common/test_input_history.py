@@ -5,16 +5,16 @@ from pathlib import Path
 
 from chat_client.common import input_history
 from chat_client.common.input_history import InputHistory
-from chat_server.protocol.help import forms
+from chat_server.protocol.help import command_forms
 
 
 def kept(path: Path) -> list[str]:
-    return list(InputHistory(path, forms).load_history_strings())
+    return list(InputHistory(path, command_forms).load_history_strings())
 
 
 def test_it_is_kept_but_for_secrets(tmp_path: Path) -> None:
     file = tmp_path / "data" / "typed"
-    typed = InputHistory(file, forms)
+    typed = InputHistory(file, command_forms)
     for line in ("one", "two\nlines", "/password secret", "three"):
         typed.append_string(line)
     assert kept(file) == ["three", "two\nlines", "one"]
@@ -24,7 +24,7 @@ def test_it_is_kept_but_for_secrets(tmp_path: Path) -> None:
 
 def test_it_is_bounded(tmp_path: Path, monkeypatch: object) -> None:
     file = tmp_path / "typed"
-    typed = InputHistory(file, forms)
+    typed = InputHistory(file, command_forms)
     for number in range(2 * input_history.ENTRIES_MAX + 10):
         typed.store_string(str(number))
     assert len(kept(file)) == input_history.ENTRIES_MAX

@@ -1,11 +1,11 @@
 """The table of local commands, and each of them in both front ends."""
 
 from chat_client.common.local_commands import HIDDEN, LOCAL, find_local, with_local
-from chat_server.protocol.help import forms
+from chat_server.protocol.help import command_forms
 
 
 def test_they_take_the_place_of_those_of_the_same_name() -> None:
-    verbs = [form.verb for form in with_local(forms())]
+    verbs = [form.verb for form in with_local(command_forms())]
     assert len(verbs) == len(set(verbs))
     assert LOCAL.keys() <= set(verbs)
     assert not HIDDEN & set(verbs)

@@ -6,7 +6,7 @@ from chat_client.common import recency
 from chat_client.common.recency import Recent
 from chat_client.sdk.events import Connected, Outgoing
 from chat_server.protocol.accounts import SignedIn
-from chat_server.protocol.help import forms
+from chat_server.protocol.help import command_forms
 from chat_server.protocol.messages import File, Message, Sent
 from chat_server.protocol.people import PresenceChanged, StatusReport
 from chat_server.protocol.rooms import ChatInfo, Invited, Joined, Left
@@ -27,7 +27,7 @@ def test_who_spoke_last_comes_first() -> None:
         seen.note(event)
     chats = [ChatInfo(name, 0, 0, muted=False) for name in ("main", "#ops")]
     seen.note(Connected("a:1", SignedIn("me", False, 1, "h", chats, [], []), False))
-    known = seen.known(forms(), "#ops", "me", None)
+    known = seen.known(command_forms(), "#ops", "me", None)
     assert known.users == ["bob", "carol", "dave"]
     assert known.chats == ["#ops", "main", "@carol"]
     assert known.messages == [(3, "bob: hi"), (2, "carol: two…"), (1, "bob: hi")]

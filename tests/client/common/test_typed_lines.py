@@ -22,9 +22,9 @@ from chat_client.common.typed_lines import (
     pasted,
     server_command,
 )
-from chat_server.protocol.help import forms
+from chat_server.protocol.help import command_forms
 
-COMMANDS = with_local(forms())
+COMMANDS = with_local(command_forms())
 CONTEXT = Context(COMMANDS, 20, asks_secrets=True)
 
 
@@ -88,12 +88,12 @@ def test_what_the_server_reads_is_one_line() -> None:
 
 @pytest.mark.parametrize("line", ["hello", "//password x", "/who bob", "/open bob", "/quit"])
 def test_a_line_without_secrets_may_be_kept(line: str) -> None:
-    assert may_be_kept(line, forms())
+    assert may_be_kept(line, command_forms())
 
 
 @pytest.mark.parametrize("line", ["/password x", "/sign_in bob x", "/delete_account x", "/resume x", "/bogus x"])
 def test_a_line_with_secrets_is_not_kept(line: str) -> None:
-    assert not may_be_kept(line, forms())
+    assert not may_be_kept(line, command_forms())
 
 
 def test_a_block_that_is_pasted() -> None:

@@ -12,7 +12,7 @@ from chat_client.sdk.chat import Returned
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Connected, Outgoing
 from chat_server.protocol.accounts import SignedIn
-from chat_server.protocol.help import forms
+from chat_server.protocol.help import command_forms
 from chat_server.protocol.messages import Message, Talking
 from tests.client.plain.test_front_end import Lines
 
@@ -24,7 +24,7 @@ class RecordingChat:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.state, self.user, self.commands = Connected("a:1", SIGNED_IN, False), "alice", forms()
+        self.state, self.user, self.commands = Connected("a:1", SIGNED_IN, False), "alice", command_forms()
         self.limits: dict[str, Any] = {"text_max": 4096}
         self.outgoing: list[Outgoing] = []
         self.is_own = False

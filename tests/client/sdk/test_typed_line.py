@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from chat_client.sdk.typed_line import Typed, find, has_secret, read, secret_from, secrets_to_ask
 from chat_server.protocol.base import Spec
-from chat_server.protocol.help import forms
+from chat_server.protocol.help import command_forms
 from chat_server.protocol.parse import parse
 from chat_server.protocol.table import TABLE
 from tests.unit.strategies import both_forms
 
-COMMANDS = forms()
+COMMANDS = command_forms()
 WORDS = st.lists(
     st.sampled_from(
         ["bob", "main", "#5", "7", "before", "limit", "20", '"a b"', '"', "hi", " ", "on", "5m", "👍", "all", "\t"]

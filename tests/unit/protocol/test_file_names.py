@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import is_one_line
-from chat_server.protocol.file_names import CHUNK_BYTES_MAX, PIECE_BYTES, chunk_data, file_name, sha256_hex, size_told
+from chat_server.protocol.file_names import (
+    CHUNK_BYTES_MAX,
+    PIECE_BYTES,
+    chunk_data,
+    describe_size,
+    file_name,
+    sha256_hex,
+)
 from tests.unit.strategies import any_text
 
 
@@ -78,4 +85,4 @@ def test_a_sha256() -> None:
      (3 << 29, "1.5 GiB"), (1 << 50, "1048576 GiB")],
 )  # fmt: skip
 def test_how_a_size_reads(size: int, words: str) -> None:
-    assert size_told(size) == words
+    assert describe_size(size) == words

@@ -3,7 +3,7 @@ import pytest
 
 from chat_server.errors import Refusal
 from chat_server.protocol.base import Spec
-from chat_server.protocol.help import forms, one, overview
+from chat_server.protocol.help import command_forms, help_on, overview
 from chat_server.protocol.table import GROUPS, TABLE, VERBS
 
 
@@ -19,21 +19,21 @@ def test_the_overview_fits_on_a_screen_and_has_every_group_and_verb() -> None:
 @pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.verb)
 def test_each_command_has_usage_meaning_aliases_and_example(spec: Spec) -> None:
     for name in (spec.verb, *spec.aliases, f"/{spec.verb.upper()}"):
-        shown = "\n".join(one(name))
+        shown = "\n".join(help_on(name))
         assert spec.usage in shown and spec.help in shown and spec.example in shown
         assert all(f"/{alias}" in shown for alias in spec.aliases)
 
 
 def test_an_unknown_command_names_the_nearest() -> None:
     with pytest.raises(Refusal, match=r"did you mean /help send_all\?") as refused:
-        one("sendall")
+        help_on("sendall")
     assert refused.value.code == "unknown_command"
     with pytest.raises(Refusal, match="/help lists"):
-        one("x" * 100_000)
+        help_on("x" * 100_000)
 
 
 def test_a_program_is_told_what_it_needs_to_complete_any_command() -> None:
-    listed = forms()
+    listed = command_forms()
     assert [form.verb for form in listed] == list(TABLE)
     assert {name for form in listed for name in (form.verb, *form.aliases)} == set(VERBS)
     send = next(form for form in listed if form.verb == "send")

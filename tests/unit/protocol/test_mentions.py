@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 
-from chat_server.protocol.mentions import MENTIONS_MAX, named
+from chat_server.protocol.mentions import MENTIONS_MAX, find_mentions
 from chat_server.protocol.messages import Comment, Edit, Send, SendAll, SendDelayed
 from chat_server.protocol.names import fold
 from chat_server.protocol.parse import parse
@@ -24,17 +24,19 @@ from tests.unit.strategies import any_text, names
     ],
 )
 def test_whom_a_text_names(text: str, found: tuple[str, ...]) -> None:
-    assert named(text) == found
+    assert find_mentions(text) == found
 
 
 def test_no_more_than_so_many() -> None:
-    assert named(" ".join(f"@u{number}" for number in range(100))) == tuple(f"u{n}" for n in range(MENTIONS_MAX))
+    assert find_mentions(" ".join(f"@u{number}" for number in range(100))) == tuple(
+        f"u{n}" for n in range(MENTIONS_MAX)
+    )
 
 
 @given(names, any_text)
 def test_a_name_is_found_whatever_stands_around_it(name: str, text: str) -> None:
-    assert named(f"@{name} {text}")[0] == fold(name)
-    assert len(named(text)) <= MENTIONS_MAX
+    assert find_mentions(f"@{name} {text}")[0] == fold(name)
+    assert len(find_mentions(text)) <= MENTIONS_MAX
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.protocol.word_folding import folded
+from chat_server.protocol.word_folding import fold_words
 
 # What people type alike, by script. Two of a pair are typed as one, in either direction.
 ALIKE = """
@@ -44,8 +44,8 @@ APART = [
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: ascii(pair[0]))
 def test_what_people_type_alike_is_the_same(pair: tuple[str, str]) -> None:
     one, other = pair
-    assert folded(one) == folded(other)
-    assert folded(one).strip() and folded(f"a {one} b") == f"a {folded(one)} b"
+    assert fold_words(one) == fold_words(other)
+    assert fold_words(one).strip() and fold_words(f"a {one} b") == f"a {fold_words(one)} b"
 
 
 def test_there_are_enough_of_them() -> None:
@@ -54,19 +54,19 @@ def test_there_are_enough_of_them() -> None:
 
 @pytest.mark.parametrize(("one", "other"), APART, ids=ascii)
 def test_what_has_a_key_of_its_own_stays_apart(one: str, other: str) -> None:
-    assert folded(one) != folded(other)
+    assert fold_words(one) != fold_words(other)
 
 
 @pytest.mark.parametrize(
     "text", ["Foo™", "Foo®", "foo℠bar", "№foo", "fooⓐ", "㎏foo", "🅰foo", "п'ять", "п’ять", "пʼять"]
 )
 def test_signs_part_words(text: str) -> None:
-    words = folded(text).replace("'", " ").replace("’", " ").replace("®", " ").split()
+    words = fold_words(text).replace("'", " ").replace("’", " ").replace("®", " ").split()
     assert words and set(words) <= {"foo", "bar", "п", "ять"}
 
 
 @given(st.text(st.characters(codec="utf-8").filter(lambda char: ucd_3_2_0.category(char) != "Cn")))
 def test_the_fold_of_a_fold_is_itself_in_whatever_form_the_text_came(text: str) -> None:
-    once = folded(text)
-    assert folded(once) == once
-    assert folded(unicodedata.normalize("NFC", text)) == folded(unicodedata.normalize("NFD", text)) == once
+    once = fold_words(text)
+    assert fold_words(once) == once
+    assert fold_words(unicodedata.normalize("NFC", text)) == fold_words(unicodedata.normalize("NFD", text)) == once

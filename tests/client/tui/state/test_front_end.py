@@ -8,7 +8,7 @@ from chat_client.tui.state.effects import Copy, Redraw
 from chat_client.tui.state.keys import KEYS, Key
 from chat_client.tui.state.replies import take_answer
 from chat_client.tui.state.typing import submit
-from chat_server.protocol.help import forms
+from chat_server.protocol.help import command_forms
 from chat_server.protocol.people import BlockSet
 from chat_server.protocol.rooms import ChatInfo
 from chat_server.protocol.table import VERBS
@@ -25,7 +25,7 @@ def ready() -> Me:
         me.load(chat=name)
     me.hear(said(5, "new", chat="main"), said(6, "here", chat="#team"))
     me.screen.chats.open.mark_read(6, "alice")
-    me.screen.session.commands = with_local(forms())
+    me.screen.session.commands = with_local(command_forms())
     me.wanted()
     return me
 

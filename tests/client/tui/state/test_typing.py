@@ -24,7 +24,7 @@ from chat_client.tui.state.effects import (
 from chat_client.tui.state.front_end import named_chat
 from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.typing import answer_question, paste, submit, type_anyway
-from chat_server.protocol.help import forms
+from chat_server.protocol.help import command_forms
 from chat_server.protocol.messages import Expired, ThreadShown
 from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
@@ -34,7 +34,7 @@ def ready() -> Me:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
     me.load(said(1), said(2, "mine", who="alice"), said(3, reactions={"👍": ["alice"]}))
     me.wanted()
-    me.screen.session.commands = with_local(forms())
+    me.screen.session.commands = with_local(command_forms())
     return me
 
 
@@ -287,7 +287,7 @@ def test_help_tells_what_there_is_here() -> None:
     me.screen.session.commands = []
     submit(me.screen, "/help")
     assert [effect.line for effect in me.wanted(Run)] == ["/help"]  # not told yet what there is
-    me.screen.session.commands = with_local(forms())
+    me.screen.session.commands = with_local(command_forms())
     submit(me.screen, "/help")
     text = " ".join(me.text().split())
     assert "Write: /send_all /send" in text and "Client: /open" in text and "/resume" not in text
@@ -300,7 +300,7 @@ def test_help_tells_what_there_is_here() -> None:
 def test_a_long_answer_is_shown_from_its_beginning_on() -> None:
     me = ready()
     me.resize(60, 15)
-    me.screen.session.commands = with_local(forms())
+    me.screen.session.commands = with_local(command_forms())
     submit(me.screen, "/help")
     assert me.rows()[0].split()[:2] == ["·", "Chats:"] and "newer below" in me.text("bar")
     navigation.escape(me.screen)

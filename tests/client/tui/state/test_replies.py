@@ -296,3 +296,9 @@ def test_a_status_that_does_not_know_the_marker_yet_changes_no_number() -> None:
     assert me.screen.chats.open.unread != 9
     me.status(["alice"], ChatInfo("main", me.screen.chats.open.read, 9, muted=False))
     assert me.screen.chats.open.unread == 9
+
+
+def test_a_note_brings_no_chat_back_that_was_left() -> None:
+    me = ready()
+    note(me.screen, "#gone", "info", "file 7: cancelled")
+    assert "#gone" not in me.screen.chats.by_name and "file 7: cancelled" in me.text()

@@ -195,3 +195,19 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
     me.now += STATUS_SECONDS
     tick(me.screen, me.now)
     assert me.asked("status")
+
+
+def test_what_was_new_and_read_is_new_no_more_when_one_looks_away_again() -> None:
+    me = ready()
+    look(me, READ_SECONDS)
+    focus(me.screen, False, me.now)
+    me.hear(said(3, "the first time"))
+    focus(me.screen, True, me.now)
+    look(me)
+    look(me, READ_SECONDS)
+    assert me.screen.chats.open.unread == 0 and "new from here" in me.text()
+    focus(me.screen, False, me.now)
+    assert "new from here" not in me.text()
+    me.hear(said(4, "the second time"))
+    rows = me.rows()
+    assert "new from here" in rows[-2] and "the second time" in rows[-1]

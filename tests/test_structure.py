@@ -122,6 +122,11 @@ NOT_YET = {
 PROGRAMS = ("__main__.py", "admin/cli.py")
 # Pure, or the same on every machine that replays the log: no time, no chance, no network.
 DETERMINISTIC = ("protocol/", "rules/", "store/")
+# What a session does and when, and what it is sent: every input is a call, with the time where it counts.
+SANS_IO = (
+    "frontend/pipeline.py", "frontend/intake.py", "frontend/port.py", "frontend/rate_limits.py",
+    "frontend/connection_commands.py", "delivery/outbox.py", "delivery/catch_up.py",
+)  # fmt: skip
 # Readers are threads, which the loop waits for.
 THREADED = ("store/readers.py",)
 # The client's: all that can be tested without a connection, a terminal or a clock.
@@ -322,6 +327,12 @@ def test_a_connection_has_time_chance_and_tasks_from_its_runtime(name: str) -> N
 def test_no_time_no_chance_and_no_network_where_a_log_is_replayed(name: str) -> None:
     away = (*OUTSIDE_THE_RUNTIME, "socket", "ssl", "chat_server.runtime", "chat_server.chat_time")
     assert not {used for used in uses(SOURCES[name]) if is_within(used, *away)}
+
+
+@of_each(SANS_IO)
+def test_what_does_no_io_is_handed_neither_a_runtime_nor_a_socket(name: str) -> None:
+    away = [f"chat_server.{each}" for each in ("runtime", "server", "frontend.transport", "frontend.session")]
+    assert not {used for used in uses(SOURCES[name]) if is_within(used, *away, *OUTSIDE_THE_RUNTIME, "socket")}
 
 
 @of_each([f"chat_client/{name}.py" for name in PURE])

@@ -77,7 +77,7 @@ def make(directory: Path, count: int, vocabulary: list[str]) -> None:
     position, started = 0, time.perf_counter()
     while position < count:
         with db.connection:
-            position = search.step(db, position, count)
+            position = search.index_step(db, position, count)
     took = time.perf_counter() - started
     print(f"indexed {count:,} messages in {took:.1f} s, {took / count * 1e6:.1f} us each")
     db.run("UPDATE state SET seq = ?1, indexed = ?1, history = 'x'", (count,))

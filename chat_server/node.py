@@ -86,7 +86,7 @@ class Node:
             outbox_bytes_max=settings.outbox_bytes_max,
             presence_max=settings.presence_max,
             told=lambda user_id, notices: self.submit(Told(notices), user_id),
-            detached=self.transfers.left,
+            detached=self.transfers.leave,
             departed=lambda user_id: self.submit(Departed(), user_id),
         )
         self._directory = directory

@@ -126,7 +126,7 @@ class Preparer:
     async def resume(self, asker: Asker, command: Resume) -> Prepared:
         token_hash = hash_token(command.token)
         # 300 strangers who tried tokens took the p99 of the others from 63 to 400 ms while each try was logged.
-        if await self._readers.pick().run(accounts.token_user, token_hash, 0) is None:
+        if await self._readers.pick().run(accounts.user_of_token, token_hash, 0) is None:
             raise bad_token_refusal()
         return Prepared(EnterByToken(token_hash), command.token, position=command.position)
 
@@ -169,7 +169,7 @@ class Preparer:
 
     @preparation(Chunk)
     async def chunk(self, asker: Asker, command: Chunk) -> Prepared | Upload:
-        taken = await self._transfers.chunk(asker.user_id, asker.session, command)
+        taken = await self._transfers.take_chunk(asker.user_id, asker.session, command)
         return taken if isinstance(taken, Upload) else Prepared(taken)
 
     async def _user(self, asker: Asker) -> User:
@@ -190,7 +190,7 @@ class Preparer:
         async def verify() -> bool:
             return await self._passwords.verify(asker.connection, account, hash, password)
 
-        known = await self._readers.pick().run(registrations.is_known, user.id, asker.connection.network)
+        known = await self._readers.pick().run(registrations.is_known_network, user.id, asker.connection.network)
         apart = SIGNED_IN if asker.user_id else asker.connection.network if known else None
         if not await self._guard.check(account, apart, verify):
             raise Refusal("wrong_password", "that is not the password; nothing was done")

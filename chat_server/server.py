@@ -187,7 +187,7 @@ class Server:
     def _store_gauges(self) -> dict[str, float]:
         """The numbers of the store; none if it cannot be read, which is no reason to stop."""
         try:
-            return statistics.gauges(
+            return statistics.read_gauges(
                 self._directory.path, self.node.time.now().elapsed_ms, self._settings.message_ttl_ms
             )
         except (apsw.Error, OSError) as error:

@@ -99,28 +99,30 @@ class Transfers:
 
     # ---- uploads
 
-    async def opened(self, upload: Opened) -> Upload:
+    async def open_upload(self, upload: Opened) -> Upload:
         """How much of the upload is there. A connection that wrote to it before has finished, and writes no more."""
-        return Upload(upload.upload, await self.reader.run(lambda db: self.blobs.received(upload.upload, upload.size)))
+        return Upload(
+            upload.upload, await self.reader.run(lambda db: self.blobs.received_bytes(upload.upload, upload.size))
+        )
 
     def lease(self, session: int) -> str:
         """The lease under which the session holds the uploads that it opens."""
         return self._leases.setdefault(session, self._runtime.token_hex(8))
 
-    def left(self, session: int) -> None:
+    def leave(self, session: int) -> None:
         """The session's user is gone from it."""
         lease = self._leases.pop(session, None)
         if lease is not None:
             self._submit(LeaveUploads(lease))
 
-    async def chunk(self, user_id: int, session: int, command: Chunk) -> Upload | CompleteUpload:
+    async def take_chunk(self, user_id: int, session: int, command: Chunk) -> Upload | CompleteUpload:
         """Take in the next bytes. With the last ones the file is on disk, and its completion has to be logged.
 
         Raises Refusal: then none of the bytes were taken.
         """
         await self.turn(user_id)
         try:
-            return await self.reader.serve(user_id, self._take, user_id, self._leases.get(session), command)
+            return await self.reader.serve(user_id, self._append, user_id, self._leases.get(session), command)
         except OSError as error:
             log.error("upload %d of user %d: %s", command.upload, user_id, error)
             if error.errno == errno.EIO:
@@ -130,10 +132,10 @@ class Transfers:
                 f"the server's disk does not take this ({error.strerror}); the same /send_file says what is there"
             ) from None
 
-    def _take(self, db: Database, user_id: int, lease: str | None, command: Chunk) -> Upload | CompleteUpload:
+    def _append(self, db: Database, user_id: int, lease: str | None, command: Chunk) -> Upload | CompleteUpload:
         view = View(db, user_id, *self._time.now(), self._limits, {})
         upload = check_chunk(view, lease, command)
-        left = upload.size - self.blobs.received(upload.id, upload.size)
+        left = upload.size - self.blobs.received_bytes(upload.id, upload.size)
         if len(command.base64) > left:
             raise Refusal(
                 "too_large",
@@ -170,12 +172,12 @@ class Transfers:
         finally:
             self._sweeping = None
 
-    async def keep_all(self) -> None:
-        """For a backup: every file that the database has now stays until `let_go`."""
-        await self.reader.run(lambda db: self.blobs.keep())
+    async def hold_files(self) -> None:
+        """For a backup: every file that the database has now stays until `release_files`."""
+        await self.reader.run(lambda db: self.blobs.hold())
 
-    async def let_go(self) -> None:
-        await self.reader.run(lambda db: self._remove_blobs(db, self.blobs.let_go()))
+    async def release_files(self) -> None:
+        await self.reader.run(lambda db: self._remove_blobs(db, self.blobs.release()))
 
     def _remove_blobs(self, db: Database, found: list[str]) -> None:
         """Delete those of them that no file has."""
@@ -196,7 +198,7 @@ def discard(db: Database, blobs: Blobs, upload: int) -> None:
 
 def remove_dropped(db: Database, blobs: Blobs) -> list[int]:
     """Remove from the disk what the store no longer needs; return the numbers under which the store noted it."""
-    dropped = files.dropped(db, SWEPT_AT_ONCE_MAX)
+    dropped = files.list_dropped(db, SWEPT_AT_ONCE_MAX)
     for each in dropped:
         try:
             if each.upload is not None:

@@ -36,7 +36,7 @@ from chat_server.runtime import SystemRuntime
 from chat_server.settings import Settings
 from chat_server.store.data_directory import TEMPORARY, DataDirectory
 from chat_server.store.database import DISK_ERRORS, FILE, LOCKED, open_unchanged
-from chat_server.store.state import dated_later
+from chat_server.store.state import count_dated_later
 
 T = TypeVar("T")
 
@@ -188,7 +188,7 @@ def _check_times(data: Path) -> Iterator[str]:
         at_ms = db.value("SELECT at_ms FROM state")
         if at_ms > now_ms + AHEAD_MS_MIN:
             yield f"the last batch is dated {iso(at_ms)}, {distance(at_ms - now_ms)} in the future: the clock was wrong"
-        count, latest_ms = dated_later(db, now_ms + AHEAD_MS_MIN)
+        count, latest_ms = count_dated_later(db, now_ms + AHEAD_MS_MIN)
         if latest_ms is not None:
             yield (
                 f"{count} messages and accounts have times in the future, up to {iso(latest_ms)};"

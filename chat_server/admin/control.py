@@ -122,7 +122,7 @@ class Machine:
     async def read(self, query: Any) -> AsyncIterator[Page]:
         if isinstance(query, Backup) and not self.keeps_files:
             self.keeps_files = True
-            await self._node.transfers.keep_all()
+            await self._node.transfers.hold_files()
         reading = self._node.read(MACHINE, query)
         while (page := await reading.next()).events is not None:
             yield page
@@ -214,7 +214,7 @@ class ControlSocket:
             machine.close()
             writer.close()
             if machine.keeps_files:
-                await self._node.transfers.let_go()
+                await self._node.transfers.release_files()
 
     async def _answer(self, machine: Machine, line: bytes, writer: asyncio.StreamWriter) -> None:
         clock = self._node.clock

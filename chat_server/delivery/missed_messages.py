@@ -29,12 +29,12 @@ class MissedMessages:
         """None after the last page."""
         if self._pages is None:
             ranges = [Range(each.chat_id, each.name, self.start, self.stop) for each in chats.of_user(db, self.user_id)]
-            self._pages = self._for_people(db, ranges) if self.by_id else messages.new_and_changed(db, ranges)
+            self._pages = self._for_people(db, ranges) if self.by_id else messages.load_new_and_changed(db, ranges)
         return next(self._pages, None)
 
     def _for_people(self, db: Database, ranges: list[Range]) -> Iterator[list[Message]]:
         """The new messages, then the changes to those that had been shown before."""
         changes = [Range(each.chat_id, each.name, each.after, each.up_to) for each in ranges]
-        yield from messages.new(db, ranges)
-        for page in messages.changed(db, changes):
+        yield from messages.load_new(db, ranges)
+        for page in messages.load_changed(db, changes):
             yield [message for message in page if message.id <= self.start]

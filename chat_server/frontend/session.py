@@ -152,7 +152,7 @@ class Session:
         self._work(self._node.preparer.prepare(asker, command), self.pipeline.prepared)
 
     def look_at_upload(self, opened: Opened) -> None:
-        self._work(self._node.transfers.opened(opened), self.pipeline.prepared)
+        self._work(self._node.transfers.open_upload(opened), self.pipeline.prepared)
 
     def read(self, query: Any) -> None:
         self._reading = self._node.read(self.outbox.user_id, query)

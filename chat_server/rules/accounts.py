@@ -96,9 +96,9 @@ def no_account_refusal(name: Name) -> Refusal:
 
 
 def _let_in(context: Context, user_id: int, name: str, new: bool, command: Enter | EnterByToken) -> Entered:
-    registrations.come_from(context.db, user_id, context.network, context.elapsed_ms)
+    registrations.note_network(context.db, user_id, context.network, context.elapsed_ms)
     in_rooms = tuple(rooms.ids_of_user(context.db, user_id))
-    return Entered(user_id, name, new, in_rooms, accounts.away(context.db, user_id), command.token_hash)
+    return Entered(user_id, name, new, in_rooms, accounts.away_text(context.db, user_id), command.token_hash)
 
 
 def _close_connections_of(context: Context, tokens: list[tuple[int, bytes]], reason: str) -> None:
@@ -123,7 +123,7 @@ def _register(context: Context, command: Enter) -> int:
         words = f"an account here needs a password: /sign_in {name.name} <password>"
         raise Refusal("password_required", words, needs="new_password")
     user_id = accounts.insert(context.db, name, command.new_hash, context.at_ms, context.elapsed_ms)
-    chats.insert_member(context.db, user_id, MAIN, messages.newest(context.db, MAIN), context.elapsed_ms)
+    chats.insert_member(context.db, user_id, MAIN, messages.newest_id(context.db, MAIN), context.elapsed_ms)
     note_registration(context, command.code)
     return user_id
 
@@ -155,7 +155,7 @@ def bad_token_refusal() -> Refusal:
 
 @rule(EnterByToken)
 def enter_by_token(context: Context, command: EnterByToken) -> Entered:
-    user_id = accounts.token_user(context.db, command.token_hash, context.elapsed_ms - context.limits.token_ttl_ms)
+    user_id = accounts.user_of_token(context.db, command.token_hash, context.elapsed_ms - context.limits.token_ttl_ms)
     user = user_id and accounts.by_id(context.db, user_id)
     if not user:
         raise bad_token_refusal()
@@ -210,7 +210,7 @@ def close_account(context: Context, command: CloseAccount) -> AccountDeleted:
 def remove_account(context: Context, user: User) -> AccountDeleted:
     """The account and its texts go; the threads of others stay whole."""
     leave_all(context, user)
-    operators.remove(context.db, accounts.folded(context.db, user.id))
+    operators.remove(context.db, accounts.folded_name(context.db, user.id))
     accounts.delete(context.db, user.id, context.at_ms)
     context.push(Notice(f"{user.name} deleted the account; what {user.name} wrote is gone"))
     context.hang_up(user.id, "account_deleted", "this account was deleted")
@@ -233,17 +233,17 @@ def welcome(view: View, command: Welcome) -> Answer:
     memberships = chats.of_user(view.db, view.user_id)
     listed = _list_chats(view, user, command.up_to)
     if command.new:
-        page = messages.page(
+        page = messages.load_page(
             view.db, MAIN, "main", view.limits.replay_messages, below=command.up_to + 1, newest_first=True
         )
         yield [Notice(f"welcome, {user.name}; the last messages of main:"), *page] if page else []
     elif command.position is not None:
         ranges = [Range(each.chat_id, each.name, command.position, command.up_to) for each in memberships]
-        yield from messages.new_and_changed(view.db, ranges)
+        yield from messages.load_new_and_changed(view.db, ranges)
     else:
         yield [_unread_notice(listed)]
         ranges = [Range(each.chat_id, each.name, each.read_id, command.up_to) for each in memberships]
-        yield from messages.new(view.db, ranges, not_by=view.user_id)
+        yield from messages.load_new(view.db, ranges, not_by=view.user_id)
     kept = notices.of_user(view.db, view.user_id, NOTICES_MAX)
     yield [json.decode_event(event) for _, event in kept]
     history = state.load(view.db).history
@@ -276,7 +276,7 @@ def _list_chats(view: View, user: User, up_to: int = ID_MAX) -> list[ChatInfo]:
 
     def chat(each: Membership) -> ChatInfo:
         nonlocal left
-        unread = messages.unread(view.db, user.id, each.chat_id, each.read_id, up_to)
+        unread = messages.count_unread(view.db, user.id, each.chat_id, each.read_id, up_to)
         room = private.get(each.chat_id)
         if room is None:
             members = [user.name, each.name[1:]] if each.name.startswith("@") else None
@@ -334,7 +334,7 @@ def status(view: View, command: Status) -> StatusReport:
         join_requests=_requests(view),
         limits=dict(_limits(view, user)),
         at=iso(view.at_ms),
-        away=accounts.all_away(view.db, list(listed)) or None,
+        away=accounts.away_texts(view.db, list(listed)) or None,
         ban=_ban(view, user),
         more=more,
         operator=is_operator(view.db, user.id),
@@ -365,7 +365,8 @@ def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
     yield "delayed", Limit(delayed.count_of(view.db, user.id), limits.delayed_max)
     yield "file_bytes", Limit(files.bytes_of(view.db, user.id), limits.file_quota_bytes)
     yield "text_bytes", Limit(text_quota.bytes_of(view.db, user.id), limits.text_quota_bytes)
-    yield "reports", Limit(moderation.reports_by(view.db, user.id, view.elapsed_ms - DAY_MS), limits.reports_per_day)
+    reports = moderation.count_reports_by(view.db, user.id, view.elapsed_ms - DAY_MS)
+    yield "reports", Limit(reports, limits.reports_per_day)
 
 
 @reading(Who)
@@ -376,4 +377,4 @@ def who(view: View, command: Who) -> WhoReport:
     seen_ms = accounts.seen_ms(view.db, user.id)
     online = user.id in view.online
     last_seen = iso(seen_ms) if seen_ms and not online else None
-    return WhoReport(user.name, online, iso(view.at_ms), last_seen, accounts.away(view.db, user.id))
+    return WhoReport(user.name, online, iso(view.at_ms), last_seen, accounts.away_text(view.db, user.id))

@@ -39,8 +39,8 @@ def set_away(context: Context, command: Away) -> AwaySet:
         refuse_banned(context, user)
         if len(text) > AWAY_CHARS_MAX:
             raise Refusal("too_large", f"it has at most {AWAY_CHARS_MAX} characters, this one {len(text)}; shorten it")
-        refuse_without_room(context, user.id, text, accounts.away(context.db, user.id))
-    if accounts.away(context.db, user.id) != text:
+        refuse_without_room(context, user.id, text, accounts.away_text(context.db, user.id))
+    if accounts.away_text(context.db, user.id) != text:
         accounts.set_away(context.db, user.id, text)
         context.push(PresenceChanged(user.name, True, text))
     return AwaySet(text)

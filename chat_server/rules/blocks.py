@@ -14,7 +14,7 @@ BLOCKED_MAX = 1000
 
 def refuse_blocked(asked: Context | View, one: User, other: User) -> None:
     """MUST be called before anything new goes from one user to the other alone: messages, files, invitations."""
-    if blocks.between(asked.db, one.id, other.id):
+    if blocks.is_blocked_between(asked.db, one.id, other.id):
         raise blocked_refusal(other.name)
 
 
@@ -25,7 +25,7 @@ def blocked_refusal(name: str) -> Refusal:
 
 def refuse_blocked_at(context: Context, user: User, place: Place) -> None:
     """As `refuse_blocked`, for what happens to a message of a chat, which may be one to one."""
-    if any(blocks.between(context.db, user.id, other) for other, _ in place.readers if other != user.id):
+    if any(blocks.is_blocked_between(context.db, user.id, other) for other, _ in place.readers if other != user.id):
         raise blocked_refusal(place.name_for(user.id).removeprefix("@"))
 
 
@@ -40,7 +40,7 @@ def find_mentioned(context: Context, author: User, chat_id: int, named: tuple[st
     return [
         user.name
         for user in found
-        if chats.membership(context.db, user.id, chat_id) is not None
+        if chats.find_membership(context.db, user.id, chat_id) is not None
         and not blocks.has_blocked(context.db, user.id, author.id)
     ]
 
@@ -60,7 +60,7 @@ def block(context: Context, command: BlockUser) -> BlockSet:
 @rule(UnblockUser)
 def unblock(context: Context, command: UnblockUser) -> BlockSet:
     user = context.user()
-    other = accounts.id_and_name(context.db, command.username.folded)
+    other = accounts.find_id_and_name(context.db, command.username.folded)
     if other is None:
         raise unknown_user_refusal(command.username.name)
     if other[0] == user.id:

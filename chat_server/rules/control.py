@@ -83,8 +83,8 @@ def forget(context: Context, command: Forget) -> AccountDeleted:
 
 @rule(RepairTime)
 def repair_time(context: Context, command: RepairTime) -> TimeRepaired:
-    dated = messages.date_back(context.db, context.at_ms, context.elapsed_ms)
-    seen = accounts.date_back(context.db, context.at_ms)
+    dated = messages.clamp_future_times(context.db, context.at_ms, context.elapsed_ms)
+    seen = accounts.clamp_future_times(context.db, context.at_ms)
     record(context, "repair-time", why=f"{dated} messages, {seen} accounts" if dated or seen else None)
     return TimeRepaired(dated, seen)
 
@@ -94,13 +94,13 @@ def repair_time(context: Context, command: RepairTime) -> TimeRepaired:
 
 @reading(ListOperators)
 def list_operators(view: View, command: ListOperators) -> OperatorList:
-    def operator(each: operators.Named) -> Operator:
+    def operator(each: operators.NamedOperator) -> Operator:
         note = None if each.has_password else "has no password yet: may do nothing"
         if not each.has_account:
             note = "has no account yet: whoever registers the name is the operator"
         return Operator(each.name, "the settings" if each.by_option else "the command", note)
 
-    return OperatorList([operator(each) for each in operators.everyone(view.db)])
+    return OperatorList([operator(each) for each in operators.list_named(view.db)])
 
 
 @reading(Export)
@@ -124,7 +124,7 @@ def backup(view: View, command: Backup) -> FilesKept:
 @reading(Audit)
 def audit(view: View, command: Audit) -> Answer:
     after, count = command.after or 0, 0
-    while page := operators.acts(view.db, after, ACTS_PAGE_MAX):
+    while page := operators.list_acts(view.db, after, ACTS_PAGE_MAX):
         after, count = page[-1].id, count + len(page)
         yield [AuditedAct(each.id, iso(each.at_ms), each.who, each.act, each.whom, each.why) for each in page]
     return Acts(count)

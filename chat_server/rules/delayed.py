@@ -30,7 +30,7 @@ from chat_server.rules.text_quota import refuse_without_room
 from chat_server.store import accounts, blocks, delayed, idempotency_keys, notices, rooms
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN
-from chat_server.store.delayed import Delayed, When
+from chat_server.store.delayed import Delayed, DueTime
 
 SENT_AT_ONCE_MAX = 1000
 EXPIRED_AT_ONCE_MAX = 10_000
@@ -61,7 +61,7 @@ def _set(context: Context, command: SendDelayed) -> DelayedSet:
     return DelayedSet(delayed_id, iso(earliest_ms), note)
 
 
-def _earliest_ms(asked: Context | View, author: User, to_main: bool, when: When) -> int:
+def _earliest_ms(asked: Context | View, author: User, to_main: bool, when: DueTime) -> int:
     """Not before the end of a ban, or in main of the limit there."""
     free_ms = main_limit_ends_ms(asked, author) if to_main else None
     return max(_shown_ms(asked, when), *(asked.wall_ms(each) for each in (author.ban_until_ms, free_ms or 0)))
@@ -79,7 +79,7 @@ def _receiver(context: Context, author: User, target: Target) -> tuple[int | Non
     return receiver.id, None
 
 
-def _due_time(context: Context, delay: Delay) -> When:
+def _due_time(context: Context, delay: Delay) -> DueTime:
     after_ms = delay.after_ms if delay.after_ms is not None else (delay.at_ms or 0) - context.at_ms
     if after_ms < 0:
         raise Refusal(
@@ -91,11 +91,11 @@ def _due_time(context: Context, delay: Delay) -> When:
             f"a message may be delayed by at most {duration(context.limits.delayed_ahead_ms)}; usage: {_USAGE}",
         )
     if delay.at_ms is not None:
-        return When(delay.at_ms, by_clock=True)
-    return When(context.elapsed_ms + after_ms)
+        return DueTime(delay.at_ms, by_clock=True)
+    return DueTime(context.elapsed_ms + after_ms)
 
 
-def _shown_ms(asked: Context | View, when: When) -> int:
+def _shown_ms(asked: Context | View, when: DueTime) -> int:
     return when.due_ms if when.by_clock else asked.wall_ms(when.due_ms)
 
 
@@ -126,7 +126,7 @@ def list_delayed(view: View, command: ListDelayed) -> DelayedList:
 
 @rule(Due)
 def run_due(context: Context, command: Due) -> None:
-    sent = delayed.due(context.db, context.at_ms, context.elapsed_ms, SENT_AT_ONCE_MAX)
+    sent = delayed.find_due(context.db, context.at_ms, context.elapsed_ms, SENT_AT_ONCE_MAX)
     for each in sorted(sent, key=lambda each: (_shown_ms(context, each.when), each.id)):
         _send(context, each)
     end_bans(context)
@@ -171,7 +171,9 @@ def _place(context: Context, author: User, each: Delayed) -> Place | str:
     receiver = accounts.by_id(context.db, each.target_user)
     if receiver is None:
         return "unknown_user"
-    return "blocked" if blocks.between(context.db, author.id, receiver.id) else direct_place(context, author, receiver)
+    if blocks.is_blocked_between(context.db, author.id, receiver.id):
+        return "blocked"
+    return direct_place(context, author, receiver)
 
 
 def _settle(context: Context, each: Delayed, event: Event) -> None:

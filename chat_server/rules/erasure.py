@@ -56,7 +56,7 @@ def _erase_reactions(context: Context, each: Erasure, limit: int) -> int:
 
 def _erase_messages(context: Context, each: Erasure, limit: int) -> int:
     """Return how much of `limit` it took: all of it while there are ids left to look at."""
-    ids, after = erasures.messages(context.db, each, limit)
+    ids, after = erasures.find_messages(context.db, each, limit)
     erasures.erase_messages(context.db, ids, context.state.seq, context.at_ms)
     erasures.advance(context.db, each.user_id, after)
     _tell_programs(context, ids)
@@ -65,7 +65,7 @@ def _erase_messages(context: Context, each: Erasure, limit: int) -> int:
 
 def _erase_memberships(context: Context, each: Erasure, limit: int) -> int:
     """Nothing waits for the account's read markers any more."""
-    left = erasures.memberships(context.db, each.user_id, limit)
+    left = erasures.find_memberships(context.db, each.user_id, limit)
     for chat_id, marker in left:
         erasures.delete_membership(context.db, each.user_id, chat_id)
         note_read_ranges(context, chat_id, each.user_id, marker)
@@ -76,7 +76,7 @@ def _tell_programs(context: Context, ids: list[int]) -> None:
     """Each of these messages has got the next seq. People were told of the account in one line."""
     context.state.seq += len(ids)
     places: dict[int, Place | None] = {}
-    for chat_id, message in messages.several(context.db, ids):
+    for chat_id, message in messages.load_several(context.db, ids):
         if chat_id not in places:
             places[chat_id] = place_anywhere(context.db, chat_id)
         if (place := places[chat_id]) is not None:

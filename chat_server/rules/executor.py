@@ -95,7 +95,7 @@ class Executor:
 
     def count_read(self) -> int:
         """How many messages all have read, which are removed when their life is over."""
-        return retention.count(self._db)
+        return retention.count_read_messages(self._db)
 
     @property
     def is_erasing(self) -> bool:

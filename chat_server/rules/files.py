@@ -131,7 +131,7 @@ def check_chunk(view: View, lease: str | None, command: Chunk) -> Uploading:
     if author is None:
         raise Refusal("not_signed_in", "this account has been deleted")
     refuse_banned(view, author)
-    upload = files.upload(view.db, command.upload, author.id)
+    upload = files.find_upload(view.db, command.upload, author.id)
     if upload is None:
         raise unknown_upload(command.upload)
     if lease is None or upload.lease != lease:
@@ -150,7 +150,7 @@ def unknown_upload(upload: int) -> Refusal:
 @rule(CompleteUpload)
 def complete_upload(context: Context, command: CompleteUpload) -> Upload | Refusal:
     """The message goes out, or the upload is gone."""
-    upload = files.upload(context.db, command.upload, context.user_id)
+    upload = files.find_upload(context.db, command.upload, context.user_id)
     if upload is None:
         raise unknown_upload(command.upload)
     author = context.user()
@@ -183,7 +183,7 @@ def _post(context: Context, author: User, upload: Uploading, sha256: str) -> Upl
 
 @rule(CancelUpload)
 def cancel_upload(context: Context, command: CancelUpload) -> UploadCancelled:
-    if files.upload(context.db, command.upload, context.user().id) is None:
+    if files.find_upload(context.db, command.upload, context.user().id) is None:
         raise unknown_upload(command.upload)
     files.delete_upload(context.db, command.upload)
     return UploadCancelled(command.upload)

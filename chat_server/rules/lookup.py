@@ -11,7 +11,7 @@ from chat_server.rules.context import Context
 from chat_server.store import accounts, chats, messages, rooms
 from chat_server.store.accounts import User
 from chat_server.store.database import Database
-from chat_server.store.messages import Stored
+from chat_server.store.messages import StoredMessage
 from chat_server.store.rooms import Room
 
 
@@ -47,7 +47,7 @@ def place_between(chat_id: int, one: tuple[int, str], other: tuple[int, str]) ->
     return Place(chat_id, readers=((one[0], f"@{other[1]}"), (other[0], f"@{one[1]}")))
 
 
-def find_message(db: Database, asker: int, message_id: int) -> tuple[Stored, Place]:
+def find_message(db: Database, asker: int, message_id: int) -> tuple[StoredMessage, Place]:
     """A message that the asker may read, and its place. Refusal `unknown_message`, also for one that is for others."""
     message = messages.find(db, message_id)
     place = place_of(db, asker, message.chat_id) if message else None
@@ -58,7 +58,7 @@ def find_message(db: Database, asker: int, message_id: int) -> tuple[Stored, Pla
 
 def place_of(db: Database, asker: int, chat_id: int) -> Place | None:
     """A chat that the asker is in; None for any other."""
-    if chat_id != chats.MAIN and chats.membership(db, asker, chat_id) is None:
+    if chat_id != chats.MAIN and chats.find_membership(db, asker, chat_id) is None:
         return None
     return place_anywhere(db, chat_id)
 
@@ -67,7 +67,7 @@ def place_anywhere(db: Database, chat_id: int) -> Place | None:
     """A chat, whoever is in it; None for one that has ended."""
     if chat_id == chats.MAIN:
         return MAIN_PLACE
-    if pair := chats.pair(db, chat_id):
+    if pair := chats.users_of_direct(db, chat_id):
         return place_between(chat_id, *pair)
     name = chats.room_name(db, chat_id)
     return Place(chat_id, name) if name else None
@@ -107,10 +107,10 @@ def find_chat(db: Database, asker: int, target: Target) -> tuple[int | None, str
     if target.kind == "room":
         room = find_room(db, asker, target)
         return room.id, room.name
-    known = accounts.id_and_name(db, target.folded)
+    known = accounts.find_id_and_name(db, target.folded)
     if known is None:
         raise unknown_user_refusal(target.name)
     other, name = known
     if other == asker:
         raise Refusal("not_yourself", "there is no chat with yourself; name somebody else")
-    return chats.direct(db, asker, other), f"@{name}"
+    return chats.find_direct(db, asker, other), f"@{name}"

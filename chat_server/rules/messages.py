@@ -116,7 +116,7 @@ def post(
 
 def direct_place(context: Context, one: User, other: User) -> Place:
     """The chat between two users, begun if there is none yet. Refusal `blocked`."""
-    chat_id, is_open = chats.direct_if_open(context.db, one.id, other.id)
+    chat_id, is_open = chats.find_direct_if_open(context.db, one.id, other.id)
     if not is_open:
         raise blocked_refusal(other.name)
     if chat_id is None:
@@ -205,21 +205,21 @@ def read(context: Context, command: Read) -> MarkedRead:
 
 @rule(MarkRead)
 def mark_read(context: Context, command: MarkRead) -> None:
-    membership = chats.membership(context.db, context.user_id, command.chat_id)
+    membership = chats.find_membership(context.db, context.user_id, command.chat_id)
     if membership is not None:
         _move_marker(context, command.chat_id, membership.name, command.up_to)
 
 
 @rule(Seen)
 def mark_seen(context: Context, command: Seen) -> None:
-    for chat, newest in chats.read_up_to(context.db, context.user_id, command.seq, command.shown_from):
+    for chat, newest in chats.find_unread_chats(context.db, context.user_id, command.seq, command.shown_from):
         _set_marker(context, chat.chat_id, chat.name, chat.read_id, newest)
 
 
 def _move_marker(context: Context, chat_id: int, name: str, up_to: int) -> int:
     """Move the marker forwards, at most to the chat's newest message; where it stands then."""
     marker = chats.read_id(context.db, context.user_id, chat_id)
-    wanted = min(up_to, messages.newest(context.db, chat_id))
+    wanted = min(up_to, messages.newest_id(context.db, chat_id))
     if wanted <= marker:
         return marker
     _set_marker(context, chat_id, name, marker, wanted)
@@ -227,7 +227,7 @@ def _move_marker(context: Context, chat_id: int, name: str, up_to: int) -> int:
 
 
 def _set_marker(context: Context, chat_id: int, name: str, before: int, marker: int) -> None:
-    chats.set_read(context.db, context.user_id, chat_id, marker, context.elapsed_ms)
+    chats.move_read_marker(context.db, context.user_id, chat_id, marker, context.elapsed_ms)
     note_read_ranges(context, chat_id, context.user_id, before)
     context.push(ReadMarker(name, marker), context.user_id)
 
@@ -251,13 +251,13 @@ def get_chat_with(view: View, command: GetChatWith) -> Answer:
     if chat_id is None:
         return MessagesShown(name, 0)
     marker = chats.read_id(view.db, view.user_id, chat_id)
-    newest = messages.newest(view.db, chat_id)
-    last = messages.page(view.db, chat_id, name, view.limits.page_messages, newest_first=True)
-    unread = messages.unread_page(view.db, view.user_id, chat_id, name, marker, 1)
+    newest = messages.newest_id(view.db, chat_id)
+    last = messages.load_page(view.db, chat_id, name, view.limits.page_messages, newest_first=True)
+    unread = messages.load_unread_page(view.db, view.user_id, chat_id, name, marker, 1)
     count = len(last)
     if unread and last and unread[0].id < last[0].id:
         count = 0
-        for page in messages.new(view.db, [Range(chat_id, name, unread[0].id - 1, newest)]):
+        for page in messages.load_new(view.db, [Range(chat_id, name, unread[0].id - 1, newest)]):
             count += len(page)
             yield page
     else:
@@ -272,11 +272,11 @@ def unread_messages(view: View, command: Messages) -> Answer:
     if chat_id is None:
         return MessagesShown(name, 0, unread=0, more=more)
     marker = chats.read_id(view.db, view.user_id, chat_id)
-    page = messages.unread_page(view.db, view.user_id, chat_id, name, marker, view.limits.page_messages)
+    page = messages.load_unread_page(view.db, view.user_id, chat_id, name, marker, view.limits.page_messages)
     if not page:
         return MessagesShown(name, 0, unread=0, more=more)
     yield page
-    left = messages.unread(view.db, view.user_id, chat_id, page[-1].id)
+    left = messages.count_unread(view.db, view.user_id, chat_id, page[-1].id)
     return MarkRead(chat_id, page[-1].id), MessagesShown(
         name, len(page), unread=left, more=f"/messages {name}" if left else None
     )
@@ -295,9 +295,9 @@ def history(view: View, command: History) -> Answer:
     if not page:
         return MessagesShown(name, 0)
     if command.after is not None:
-        more = f"/history {name} after {page[-1].id}" if page[-1].id < messages.newest(view.db, chat_id) else None
+        more = f"/history {name} after {page[-1].id}" if page[-1].id < messages.newest_id(view.db, chat_id) else None
     else:
-        older = messages.page(view.db, chat_id, name, 1, below=page[0].id, newest_first=True)
+        older = messages.load_page(view.db, chat_id, name, 1, below=page[0].id, newest_first=True)
         more = f"/history {name} before {page[0].id}" if older else None
     if more and command.limit is not None:
         more += f" limit {command.limit}"
@@ -306,9 +306,11 @@ def history(view: View, command: History) -> Answer:
 
 def _history_page(view: View, command: History, chat_id: int, name: str, limit: int) -> list[Message]:
     if command.after is not None:
-        return messages.page(view.db, chat_id, name, limit, above=command.after, newest_first=False)
+        return messages.load_page(view.db, chat_id, name, limit, above=command.after, newest_first=False)
     if command.around is not None:
-        before = messages.page(view.db, chat_id, name, limit // 2, below=command.around, newest_first=True)
-        after = messages.page(view.db, chat_id, name, limit - len(before), above=command.around - 1, newest_first=False)
+        before = messages.load_page(view.db, chat_id, name, limit // 2, below=command.around, newest_first=True)
+        after = messages.load_page(
+            view.db, chat_id, name, limit - len(before), above=command.around - 1, newest_first=False
+        )
         return before + after
-    return messages.page(view.db, chat_id, name, limit, below=command.before, newest_first=True)
+    return messages.load_page(view.db, chat_id, name, limit, below=command.before, newest_first=True)

@@ -47,9 +47,9 @@ def refuse_banned(asked: Context | View, user: User) -> None:
 def report(context: Context, command: Report) -> Reported:
     reporter, limits = context.user(), context.limits
     target = find_user(context.db, command.username.name, command.username.folded, reporter.id)
-    if moderation.report_exists(context.db, reporter.id, target.id):
+    if moderation.has_reported(context.db, reporter.id, target.id):
         raise Refusal("already_reported", f"you have reported {target.name} already; a second report does not count")
-    free_ms = moderation.last_but(context.db, reporter.id, limits.reports_per_day - 1) + DAY_MS
+    free_ms = moderation.nth_last_report_ms(context.db, reporter.id, limits.reports_per_day - 1) + DAY_MS
     if free_ms > context.elapsed_ms:
         told = f"you have reported {limits.reports_per_day} users in 24 hours, the most one may"
         raise Refusal("too_many", f"{told}; no more {until(context.wall_ms(free_ms), context.at_ms)}")
@@ -64,7 +64,7 @@ def report(context: Context, command: Report) -> Reported:
         context.counted_network,
         counted=note is None,
     )
-    count = moderation.counted(context.db, target.id, target.ban_until_ms)
+    count = moderation.count_counted_reports(context.db, target.id, target.ban_until_ms)
     if note is None and count >= limits.reports_to_ban:
         note = _ban_reported(context, target)
     return Reported(target.name, count, limits.reports_to_ban, note)
@@ -79,7 +79,7 @@ def _why_not_counted(context: Context, reporter: User, target: User) -> str | No
     if age_ms < least_ms:
         return f"the report is kept but not counted, since your account is younger than {distance(least_ms)}"
     network = context.counted_network
-    if network and moderation.counted_from(context.db, target.id, target.ban_until_ms, network):
+    if network and moderation.has_counted_report_from(context.db, target.id, target.ban_until_ms, network):
         return "the report is kept but not counted, since one from your address counts already"
     return None
 
@@ -98,6 +98,6 @@ def ban(context: Context, target: User, until_ms: int, reason: str) -> None:
 
 def end_bans(context: Context) -> None:
     """Tell those whose ban has ended; that it has, every rule sees by the time."""
-    for user_id in moderation.ended(context.db, context.elapsed_ms, BANS_ENDED_AT_ONCE_MAX):
+    for user_id in moderation.find_ended_bans(context.db, context.elapsed_ms, BANS_ENDED_AT_ONCE_MAX):
         moderation.close_ban(context.db, user_id)
         context.push(Unbanned(), user_id)

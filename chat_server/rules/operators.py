@@ -61,7 +61,7 @@ def ban(context: Context, command: Ban) -> UserBanned:
     _refuse_operator(context, target)
     until_ms = context.elapsed_ms + (command.duration or context.limits.ban_ms)
     reason = command.reason or "by an operator"
-    delayed.move(context.db, target.id, target.ban_until_ms, until_ms)
+    delayed.reschedule(context.db, target.id, target.ban_until_ms, until_ms)
     ban_user(context, target, until_ms, reason)
     until = iso(context.wall_ms(until_ms))
     record(context, "ban", target.name, f"until {until}: {reason}")
@@ -73,7 +73,7 @@ def unban(context: Context, command: Unban) -> UserUnbanned:
     target = _find(context, command.username)
     if target.ban_until_ms <= context.elapsed_ms:
         return UserUnbanned(target.name, f"{target.name} is not banned")
-    delayed.move(context.db, target.id, target.ban_until_ms, context.elapsed_ms)
+    delayed.reschedule(context.db, target.id, target.ban_until_ms, context.elapsed_ms)
     moderation.unban(context.db, target.id, context.elapsed_ms)
     context.push(Unbanned(), target.id)
     record(context, "unban", target.name)
@@ -113,7 +113,7 @@ def reports(view: View, command: Reports) -> ReportList:
     target = None
     if command.username is not None:
         # Those about a deleted account are still there.
-        found = accounts.id_and_name(view.db, command.username.folded)
+        found = accounts.find_id_and_name(view.db, command.username.folded)
         if found is None:
             raise Refusal("unknown_user", f"there is no user {command.username.name}; /reports alone shows all")
         target = found[0]
@@ -135,16 +135,16 @@ def _accused(view: View, user_id: int, name: str) -> Accused:
     ban = None
     if user and ban_until_ms > view.elapsed_ms:
         ban = ActiveBan(iso(view.wall_ms(ban_until_ms)), user.ban_reason or "")
-    counting = moderation.counted(view.db, user_id, ban_until_ms)
-    return Accused(name, moderation.reports_of(view.db, user_id), counting, ban)
+    counting = moderation.count_counted_reports(view.db, user_id, ban_until_ms)
+    return Accused(name, moderation.count_reports_about(view.db, user_id), counting, ban)
 
 
 @reading(Stats)
 def stats(view: View, command: Stats) -> StatsReport:
     return StatsReport(
-        users=accounts.newest(view.db),
-        banned=moderation.banned(view.db, view.elapsed_ms),
-        reports=moderation.reports_since(view.db, view.elapsed_ms - DAY_MS),
+        users=accounts.newest_id(view.db),
+        banned=moderation.count_banned(view.db, view.elapsed_ms),
+        reports=moderation.count_reports_since(view.db, view.elapsed_ms - DAY_MS),
         seq=state.load(view.db).seq,
         database=state.database_bytes(view.db),
         texts=text_quota.bytes_of_all(view.db),

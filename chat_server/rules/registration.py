@@ -28,10 +28,10 @@ def refuse_registration(asked: Context | View, name: Name, network: str, code: b
             f"a new account needs an invitation here: /sign_in {name.name} <password> <code>; {_ASK}",
             needs="code",
         )
-    if limits.registration == "invite" and not registrations.is_code(asked.db, code or b"", asked.elapsed_ms):
+    if limits.registration == "invite" and not registrations.is_valid_code(asked.db, code or b"", asked.elapsed_ms):
         words = f"this code is not valid: it is not known, was used, or is too old; {_ASK}"
         raise Refusal("forbidden", words, needs="code")
-    like = accounts.name_like(asked.db, name)
+    like = accounts.find_similar_name(asked.db, name)
     if like is not None:
         why = "belonged to an account that was deleted" if like == name.name else f"is too much like {like}"
         raise Refusal("bad_name", f"the name {name.name} {why}; choose another one")
@@ -39,7 +39,7 @@ def refuse_registration(asked: Context | View, name: Name, network: str, code: b
 
 
 def _refuse_too_many(asked: Context | View, network: str) -> None:
-    most, start_ms, count = asked.limits.accounts_count, *registrations.made(asked.db, network)
+    most, start_ms, count = asked.limits.accounts_count, *registrations.registration_count(asked.db, network)
     ends_ms = start_ms + asked.limits.accounts_window_ms
     if network and most is not None and count >= most and asked.elapsed_ms < ends_ms:
         at_ms = asked.wall_ms(ends_ms)
@@ -57,10 +57,10 @@ def note_registration(context: Context, code: bytes | None) -> None:
         registrations.use_code(context.db, code or b"")
     network = context.counted_network
     if network and context.limits.accounts_count is not None:
-        start_ms, count = registrations.made(context.db, network)
+        start_ms, count = registrations.registration_count(context.db, network)
         if context.elapsed_ms >= start_ms + context.limits.accounts_window_ms:
             start_ms, count = context.elapsed_ms, 0
-        registrations.set_made(context.db, network, start_ms, count + 1)
+        registrations.set_registration_count(context.db, network, start_ms, count + 1)
 
 
 def delete_expired(context: Context, limit: int) -> None:
@@ -74,7 +74,7 @@ def delete_expired(context: Context, limit: int) -> None:
 
 @rule(MakeCode)
 def make_code(context: Context, command: MakeCode) -> CodeMade:
-    if len(registrations.codes(context.db, context.elapsed_ms)) >= CODES_MAX:
+    if len(registrations.list_codes(context.db, context.elapsed_ms)) >= CODES_MAX:
         raise Refusal(
             "too_many", f"{CODES_MAX} codes wait to be used, the most there may be; chat-server invite revoke <number>"
         )
@@ -98,5 +98,5 @@ def revoke_code(context: Context, command: RevokeCode) -> CodeRevoked:
 
 @reading(ListCodes)
 def list_codes(view: View, command: ListCodes) -> CodeList:
-    codes = registrations.codes(view.db, view.elapsed_ms)
+    codes = registrations.list_codes(view.db, view.elapsed_ms)
     return CodeList([Code(id, iso(view.wall_ms(expires_ms))) for id, expires_ms in codes])

@@ -29,7 +29,7 @@ def note_read_ranges(context: Context, chat_id: int, user_id: int, marker: int) 
     MUST be called after each such change, and after it is in the store.
     """
     newest = context.state.seq
-    (slowest, by_all), (_, by_others) = [*retention.lowest(context.db, chat_id), (0, newest), (0, newest)][:2]
+    (slowest, by_all), (_, by_others) = [*retention.lowest_markers(context.db, chat_id), (0, newest), (0, newest)][:2]
     if by_all > marker:
         _note(context, chat_id, EVERYBODY, marker, by_all)
     above = max(marker, by_all)
@@ -50,7 +50,7 @@ def mark_absent_members(context: Context) -> None:
     long_ago_ms = context.elapsed_ms - after_ms
     if long_ago_ms < (context.state.spared_ms or 0):
         return
-    for user_id, chat_id, marker in retention.unmoved(context.db, long_ago_ms, MEMBERS_MAX):
+    for user_id, chat_id, marker in retention.find_unmoved_markers(context.db, long_ago_ms, MEMBERS_MAX):
         since_ms = retention.unread_since_ms(context.db, user_id, chat_id, marker, context.elapsed_ms)
         if since_ms is None:
             retention.set_moved(context.db, user_id, chat_id, context.elapsed_ms)
@@ -70,8 +70,8 @@ def expire_messages(context: Context) -> None:
     if long_ago_ms < (context.state.spared_ms or 0):
         return
     gone: dict[int, set[int]] = {}
-    for each in retention.ranges(context.db, long_ago_ms, RANGES_MAX):
-        found = retention.messages(context.db, each, left)
+    for each in retention.find_ranges(context.db, long_ago_ms, RANGES_MAX):
+        found = retention.find_messages(context.db, each, left)
         left -= len(found)
         if left:
             retention.delete(context.db, each)
@@ -81,7 +81,7 @@ def expire_messages(context: Context) -> None:
         gone.setdefault(each.chat_id, set()).update(read)
         if not left:
             break
-    for message_id, chat_id in retention.alone(context.db, long_ago_ms, left):
+    for message_id, chat_id in retention.find_unshared_messages(context.db, long_ago_ms, left):
         gone.setdefault(chat_id, set()).add(message_id)
     for chat_id, ids in gone.items():
         _remove(context, chat_id, sorted(ids))

@@ -66,7 +66,7 @@ REQUESTS_MAX = 100
 def create_chat(context: Context, command: CreateChat) -> ChatCreated:
     user = context.user()
     refuse_banned(context, user)
-    like = rooms.name_like(context.db, command.name)
+    like = rooms.find_similar_name(context.db, command.name)
     if like is not None:
         name, same = like
         if same:
@@ -130,7 +130,7 @@ def decline(context: Context, command: Decline) -> InvitationDeclined:
 
 
 def _find_invitation(context: Context, user: User, target: Target) -> Room:
-    room = rooms.invited_to(context.db, user.id, target.folded)
+    room = rooms.by_invitation(context.db, user.id, target.folded)
     if room is None:
         raise unknown_chat_refusal(str(target))
     return room
@@ -166,12 +166,14 @@ def ask(context: Context, command: Ask) -> Entering:
         return Entering(room.name)
     if rooms.is_invited(context.db, room.id, user.id):
         return _accept(context, room, user)
-    if blocks.between(context.db, user.id, room.owner):
+    if blocks.is_blocked_between(context.db, user.id, room.owner):
         raise _useless_code_refusal()
     if not rooms.has_asked(context.db, room.id, user.id):
         if rooms.count_requests(context.db, room.id) >= REQUESTS_MAX:
             raise Refusal("too_many", f"{REQUESTS_MAX} people wait for the word of the owner; try again later")
-        rooms.ask(context.db, room.id, user.id, context.push_kept(JoinRequest(room.name, user.name), room.owner))
+        rooms.insert_request(
+            context.db, room.id, user.id, context.push_kept(JoinRequest(room.name, user.name), room.owner)
+        )
     return Entering(room.name, asked=True)
 
 
@@ -222,7 +224,7 @@ def members(view: View, command: Members) -> MemberList:
     room = find_room(view.db, view.user_id, command.chat)
     after = 0
     if command.after is not None:
-        known = accounts.id_and_name(view.db, command.after.folded)
+        known = accounts.find_id_and_name(view.db, command.after.folded)
         if known is None or not rooms.is_member(view.db, room.id, known[0]):
             raise _no_member_refusal(room, command.after.name)
         after = known[0]
@@ -350,7 +352,7 @@ def _hand_over(context: Context, room: Room, owner: int) -> None:
     assert user is not None
     context.push_room(room.id, Notice(f"{user.name} owns {room.name} now", chat=room.name, owner=user.name))
     for asker, name in rooms.requests(context.db, room.id):
-        if blocks.between(context.db, asker, owner):
+        if blocks.is_blocked_between(context.db, asker, owner):
             rooms.end_request(context.db, room.id, asker)
             continue
         rooms.set_request_notice(context.db, room.id, asker, context.push_kept(JoinRequest(room.name, name), owner))

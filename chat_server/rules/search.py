@@ -38,8 +38,8 @@ def index_next(context: Context) -> None:
     """Index the next messages; for `Due`."""
     state = context.state
     if state.indexed < state.seq:
-        state.indexed = search.step(context.db, state.indexed, state.seq)
-    search.tidy(context.db)
+        state.indexed = search.index_step(context.db, state.indexed, state.seq)
+    search.tidy_step(context.db)
     state.index_due_ms = None
 
 
@@ -52,8 +52,8 @@ def keep_index_close(context: Context, came: int) -> None:
     state = context.state
     goal = min(state.seq - BEHIND_IDS_MAX, state.indexed + 2 * came)
     while state.indexed < goal:
-        state.indexed = search.step(context.db, state.indexed, state.seq)
-    stale = HASTE_MAX if state.indexed < state.seq - BEHIND_IDS_MAX else search.stale(context.db)
+        state.indexed = search.index_step(context.db, state.indexed, state.seq)
+    stale = HASTE_MAX if state.indexed < state.seq - BEHIND_IDS_MAX else search.count_stale_blocks(context.db)
     if state.indexed == state.seq and not stale:
         state.index_due_ms = None
     elif state.index_due_ms is None:
@@ -99,16 +99,16 @@ def _match_words(db: Database, sought: list[Piece]) -> str:
     """The words as FTS5 takes them, all of them quoted."""
     quoted, count = [], 0
     for piece in sought:
-        tokens = search.tokens(db, piece.text)
+        tokens = search.tokenize(db, piece.text)
         count += len(tokens)
         if count > TOKENS_MAX:
             raise _usage_refusal(f"a search has at most {TOKENS_MAX} words")
         if not tokens:
             continue
-        prefix = piece.prefix and search.spaced(tokens[-1]) == tokens[-1]
+        prefix = piece.prefix and search.space_out(tokens[-1]) == tokens[-1]
         if prefix and len(tokens[-1]) < PREFIX_CHARS_MIN:
             raise _usage_refusal(f"before a * there are at least {PREFIX_CHARS_MIN} letters")
-        quoted.append(f'"{search.words(piece.text)}"' + " *" * prefix)
+        quoted.append(f'"{search.normalize(piece.text)}"' + " *" * prefix)
     if not quoted:
         raise _usage_refusal("there is no word in this: words have letters or digits")
     return f"text : ({' AND '.join(quoted)})"
@@ -127,10 +127,10 @@ def _scope(view: View, command: Search) -> str | None:
             return None
         words.append(f"c{chat_id}")
     else:
-        words += [f"s{view.user_id}", *(f"c{chat_id}" for chat_id in chats.shared(db, view.user_id))]
+        words += [f"s{view.user_id}", *(f"c{chat_id}" for chat_id in chats.shared_chat_ids(db, view.user_id))]
     scope = _any_of(words)
     if command.from_ is not None:
-        author = accounts.id_and_name(db, command.from_.folded)
+        author = accounts.find_id_and_name(db, command.from_.folded)
         if author is None:
             raise unknown_user_refusal(command.from_.name)
         scope += f" AND {_any_of([f'u{author[0]}'])}"
@@ -160,9 +160,9 @@ def _look_up(view: View, match: str, below: int, limit: int) -> tuple[list[int],
 def _load_visible(view: View, ids: list[int]) -> list[Message]:
     """The messages in chats that the asker is (still) in."""
     found = [message for message in (messages.find(view.db, id_) for id_ in ids) if message and not message.deleted]
-    memberships = {id_: chats.membership(view.db, view.user_id, id_) for id_ in {each.chat_id for each in found}}
+    memberships = {id_: chats.find_membership(view.db, view.user_id, id_) for id_ in {each.chat_id for each in found}}
     names = {id_: membership.name for id_, membership in memberships.items() if membership is not None}
-    return [messages.one(view.db, each.id, names[each.chat_id]) for each in found if each.chat_id in names]
+    return [messages.load_one(view.db, each.id, names[each.chat_id]) for each in found if each.chat_id in names]
 
 
 def _next_search(command: Search, sought: list[Piece], below: int) -> str:

@@ -18,7 +18,7 @@ from chat_server.rules.registry import reading, rule
 from chat_server.rules.text_quota import refuse_without_room
 from chat_server.store import accounts, messages, operators
 from chat_server.store.accounts import User
-from chat_server.store.messages import Stored
+from chat_server.store.messages import StoredMessage
 
 # Different ones on one message.
 EMOJIS_MAX = 20
@@ -74,7 +74,7 @@ def react(context: Context, command: React) -> Changed:
     refuse_banned(context, user)
     message, place = _find_undeleted(context, user, command.id)
     refuse_blocked_at(context, user, place)
-    if messages.reacted(context.db, message.id, command.emoji, user.id):
+    if messages.has_reacted(context.db, message.id, command.emoji, user.id):
         return _unchanged_reply(
             context, message, place, f"you have reacted to #{message.id} with {command.emoji} already"
         )
@@ -90,27 +90,27 @@ def unreact(context: Context, command: Unreact) -> Changed:
     user = context.user()
     refuse_banned(context, user)
     message, place = _find_undeleted(context, user, command.id)
-    if not messages.reacted(context.db, message.id, command.emoji, user.id):
+    if not messages.has_reacted(context.db, message.id, command.emoji, user.id):
         return _unchanged_reply(context, message, place, f"you have not reacted to #{message.id} with {command.emoji}")
     messages.unreact(context.db, message.id, command.emoji, user.id, context.next_seq())
     return _push_change(context, message, place)
 
 
-def _find_undeleted(context: Context, user: User, message_id: int) -> tuple[Stored, Place]:
+def _find_undeleted(context: Context, user: User, message_id: int) -> tuple[StoredMessage, Place]:
     message, place = find_message(context.db, user.id, message_id)
     if message.deleted:
         raise Refusal("unknown_message", f"message #{message_id} was deleted")
     return message, place
 
 
-def _find_own(context: Context, user: User, message_id: int) -> tuple[Stored, Place]:
+def _find_own(context: Context, user: User, message_id: int) -> tuple[StoredMessage, Place]:
     message, place = _find_undeleted(context, user, message_id)
     if message.user_id != user.id:
         raise Refusal("forbidden", f"message #{message_id} is not yours; /reply {message_id} <text> comments on it")
     return message, place
 
 
-def _find_any(context: Context, operator: User, message_id: int) -> tuple[Stored, Place]:
+def _find_any(context: Context, operator: User, message_id: int) -> tuple[StoredMessage, Place]:
     """A message in whatever chat, for an operator to take away. Of what it says the operator is told nothing."""
     message = messages.find(context.db, message_id)
     place = place_anywhere(context.db, message.chat_id) if message else None
@@ -122,16 +122,16 @@ def _find_any(context: Context, operator: User, message_id: int) -> tuple[Stored
     return message, place
 
 
-def _push_change(context: Context, message: Stored, place: Place) -> Changed:
-    now = messages.one(context.db, message.id, "")
+def _push_change(context: Context, message: StoredMessage, place: Place) -> Changed:
+    now = messages.load_one(context.db, message.id, "")
     place.push(context, lambda chat: replace(now, chat=chat))
     if place_of(context.db, context.user_id, place.chat_id) is None:
         return Changed(message.id, now.seq)
     return Changed(message.id, now.seq, replace(now, chat=place.name_for(context.user_id)))
 
 
-def _unchanged_reply(context: Context, message: Stored, place: Place, why: str) -> Changed:
-    now = messages.one(context.db, message.id, place.name_for(context.user_id))
+def _unchanged_reply(context: Context, message: StoredMessage, place: Place, why: str) -> Changed:
+    now = messages.load_one(context.db, message.id, place.name_for(context.user_id))
     return Changed(message.id, now.seq, now, f"nothing changed: {why}")
 
 
@@ -142,7 +142,7 @@ def _unchanged_reply(context: Context, message: Stored, place: Place, why: str) 
 def thread(view: View, command: ShowThread) -> Answer:
     message, place = find_message(view.db, view.user_id, command.id)
     name, count = place.name_for(view.user_id), 0
-    for page in messages.thread(view.db, message.id, name):
+    for page in messages.load_thread(view.db, message.id, name):
         count += len(page)
         yield page
     return ThreadShown(message.id, name, count - 1)

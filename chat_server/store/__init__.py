@@ -1,1 +1,1 @@
-"""The store: SQL and nothing else. What may be written, and when, is for `rules` to say."""
+"""The store: SQL and nothing else. The rules decide what is written, and when."""

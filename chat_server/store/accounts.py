@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from chat_server.protocol.names import Name
 from chat_server.store.database import Database
 
-# Of one user. A connection ends with its token, so this also bounds the connections of programs.
+# The tokens of one user. A connection ends with its token, so this also bounds the connections of programs.
 TOKENS_MAX = 1000
 _COLUMNS = "id, name, password, created_ms, ban_until_ms, ban_reason, rate_start_ms, rate_count"
 _BY_ID = f"SELECT {_COLUMNS} FROM users WHERE id = ? AND deleted_ms IS NULL"
@@ -45,30 +45,30 @@ def by_name(db: Database, folded: str) -> User | None:
     return User(*row) if row else None
 
 
-def id_and_name(db: Database, folded: str) -> tuple[int, str] | None:
-    """An account by its name, deleted ones too: what it said to others stays in their chats."""
+def find_id_and_name(db: Database, folded: str) -> tuple[int, str] | None:
+    """Find an account by its folded name, even a deleted one, since its chats with others remain."""
     row = db.one("SELECT id, name FROM users WHERE folded = ?", (folded,))
     return row and (row[0], row[1])
 
 
-def newest(db: Database) -> int:
-    """The id of the last account that was registered: as many as there ever were, since rows stay."""
+def newest_id(db: Database) -> int:
+    """Return the id of the newest account. Rows are never deleted, so it also counts all accounts there ever were."""
     return db.value("SELECT max(id) FROM users") or 0
 
 
 def name_of(db: Database, user_id: int) -> str:
-    """Of an account that is there or was."""
+    """Return the name of an account, which may be deleted."""
     name: str = db.value("SELECT name FROM users WHERE id = ?", (user_id,))
     return name
 
 
-def folded(db: Database, user_id: int) -> str:
+def folded_name(db: Database, user_id: int) -> str:
     name: str = db.value("SELECT folded FROM users WHERE id = ?", (user_id,))
     return name
 
 
-def name_like(db: Database, name: Name) -> str | None:
-    """The name of an account, deleted or not, that this name is or looks like."""
+def find_similar_name(db: Database, name: Name) -> str | None:
+    """Find the name of an account, deleted or not, that this name equals or looks like."""
     rows = db.all(
         "SELECT name, folded = ?1 OR lookalike = ?2 FROM users WHERE folded = ?1 OR lookalike = ?2 OR shape = ?3",
         (name.folded, name.lookalike, name.shape),
@@ -85,7 +85,7 @@ def insert(db: Database, name: Name, password: str | None, at_ms: int, elapsed_m
 
 
 def update(db: Database, user_id: int, changes: str, *values: object) -> None:
-    """The one way in which a user's row is changed, so that what was read of it in this batch is read again."""
+    """Change a user's row and drop it from the cache of this batch. No other function may change such a row."""
     db.run(f"UPDATE users SET {changes} WHERE id = ?", (*values, user_id))
     if db.users is not None:
         db.users.pop(user_id, None)
@@ -99,8 +99,8 @@ def set_seen(db: Database, user_id: int, at_ms: int) -> None:
     update(db, user_id, "seen_ms = ?", at_ms)
 
 
-def date_back(db: Database, at_ms: int) -> int:
-    """Whoever was last seen or deleted the account in the future did so now; how many there were."""
+def clamp_future_times(db: Database, at_ms: int) -> int:
+    """Set the times of last sight and of deletion that lie in the future to now. Return how many accounts had any."""
     late = db.all("SELECT id FROM users WHERE seen_ms > ?1 OR deleted_ms > ?1", (at_ms,))
     for (user_id,) in late:
         update(db, user_id, "seen_ms = min(seen_ms, ?), deleted_ms = min(deleted_ms, ?)", at_ms, at_ms)
@@ -115,12 +115,12 @@ def seen_ms(db: Database, user_id: int) -> int | None:
 def set_rate(db: Database, user: User, start_ms: int, count: int) -> None:
     update(db, user.id, "rate_start_ms = ?, rate_count = ?", start_ms, count)
     if db.users is not None:
-        # Whoever writes in main writes again: the row is known without reading it.
+        # A user who writes in main often writes again. The new row is known, so it need not be read.
         db.users[user.id] = replace(user, rate_start_ms=start_ms, rate_count=count)
 
 
-def away(db: Database, user_id: int) -> str | None:
-    """Why the user is away, None if not."""
+def away_text(db: Database, user_id: int) -> str | None:
+    """Return why the user is away, or None for a user who is not."""
     text: str | None = db.value("SELECT away FROM users WHERE id = ?", (user_id,))
     return text
 
@@ -129,8 +129,8 @@ def set_away(db: Database, user_id: int, text: str | None) -> None:
     update(db, user_id, "away = ?", text)
 
 
-def all_away(db: Database, user_ids: list[int]) -> dict[str, str]:
-    """Why those of these users who are away are, by name."""
+def away_texts(db: Database, user_ids: list[int]) -> dict[str, str]:
+    """Return why users are away, by name, for those of these users who are."""
     sql = (
         "SELECT name, away FROM users WHERE id IN (SELECT value FROM json_each(?)) AND away IS NOT NULL ORDER BY folded"
     )
@@ -138,7 +138,7 @@ def all_away(db: Database, user_ids: list[int]) -> dict[str, str]:
 
 
 def names(db: Database, limit: int, after: str = "") -> list[tuple[int, str]]:
-    """Ids and names by name, at most `limit`, of those after a folded name."""
+    """Return the ids and names of at most `limit` users, sorted by folded name, beginning after one."""
     rows = db.all(
         "SELECT id, name FROM users WHERE deleted_ms IS NULL AND folded > ? ORDER BY folded LIMIT ?", (after, limit)
     )
@@ -146,7 +146,7 @@ def names(db: Database, limit: int, after: str = "") -> list[tuple[int, str]]:
 
 
 def delete(db: Database, user_id: int, at_ms: int) -> None:
-    """Nobody can act for the account any more; its name stays taken. What else is left of it is for `erasures`."""
+    """Delete all that lets somebody act for the account. Its name stays taken; `erasures` removes the rest."""
     gone = "password = NULL, seen_ms = NULL, ban_reason = NULL, ban_open = 0, away = NULL"
     update(db, user_id, f"deleted_ms = ?, {gone}", at_ms)
     for table in ("tokens", "delayed", "uploads", "networks"):
@@ -157,7 +157,7 @@ def delete(db: Database, user_id: int, at_ms: int) -> None:
 
 
 def insert_token(db: Database, token_hash: bytes, user_id: int, elapsed_ms: int) -> list[tuple[int, bytes]]:
-    """Of more than TOKENS_MAX the one that was not used for longest ends: which did, with their users."""
+    """Insert a token. Beyond TOKENS_MAX the least recently used one ends. Return the users and hashes that ended."""
     ended = db.all(
         "DELETE FROM tokens WHERE hash IN"
         " (SELECT hash FROM tokens WHERE user_id = ? ORDER BY used_ms DESC, hash LIMIT -1 OFFSET ?)"
@@ -168,8 +168,8 @@ def insert_token(db: Database, token_hash: bytes, user_id: int, elapsed_ms: int)
     return [(of, token) for of, token in ended]
 
 
-def token_user(db: Database, token_hash: bytes, used_after_ms: int) -> int | None:
-    """Whose token it is, if it was used after that time."""
+def user_of_token(db: Database, token_hash: bytes, used_after_ms: int) -> int | None:
+    """Return the id of the token's user if the token was used after that time."""
     user_id: int | None = db.value(
         "SELECT user_id FROM tokens WHERE hash = ? AND used_ms > ?", (token_hash, used_after_ms)
     )
@@ -185,12 +185,12 @@ def delete_token(db: Database, token_hash: bytes, user_id: int) -> None:
 
 
 def delete_tokens(db: Database, user_id: int, keep: bytes | None = None) -> None:
-    """All tokens of the user but `keep`."""
+    """Delete all tokens of the user except for `keep`."""
     db.run("DELETE FROM tokens WHERE user_id = ? AND hash IS NOT ?", (user_id, keep))
 
 
 def delete_old_tokens(db: Database, used_before_ms: int, limit: int) -> list[tuple[int, bytes]]:
-    """Which ended, with their users."""
+    """Delete up to `limit` tokens that were not used since. Return their users and hashes."""
     ended = db.all(
         "DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE used_ms <= ? ORDER BY used_ms LIMIT ?)"
         " RETURNING user_id, hash",

@@ -1,8 +1,9 @@
-"""Copying a database while it is used, checking a copy, and making one the start of a new history."""
+"""Copying a database while it is in use, checking a copy, and beginning a new history with one."""
 
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +13,12 @@ from chat_server.store.database import FILE
 from chat_server.store.files import UPLOAD_LIFE_MS
 from chat_server.store.schema import APPLICATION_ID, VERSION
 
-# 1 MiB: how much is copied in one step.
+# One step copies 1 MiB.
 STEP_PAGES = 256
 
 
 class StoredFile(NamedTuple):
-    """A file of the chat: whose bytes lie under this sum, and how people know it."""
+    """A file of the chat: the checksum that names its bytes, its name, and a message that has it."""
 
     sha256: str
     name: str
@@ -25,22 +26,22 @@ class StoredFile(NamedTuple):
 
 
 class Unusable(Exception):
-    """A file that is no sound database of ours; the message says why."""
+    """Raised for a file that is not a sound database of this program; the message says why."""
 
 
 def copy(directory: Path, to: Path) -> Iterator[tuple[int, int]]:
-    """Copy the database in `directory` into a new file, in steps; after each, how many pages are done, of how many.
+    """Copy the database in `directory` into a new file. Each step yields the number of pages copied and of all pages.
 
     Raises Unusable, and OSError if there is no room for the copy.
 
-    It is one state of the database, that of the first step: the source is read in one snapshot, so that neither does a
-    step wait for those who write nor has it to begin again after them.
+    The copy is the state of the database at the first step. The source is read in one snapshot, so that a step never
+    waits for the writer and the copy never begins again after a write.
     """
     source = apsw.Connection(str(directory / FILE), flags=apsw.SQLITE_OPEN_READONLY)
     target = apsw.Connection(str(to))
     try:
         source.set_busy_timeout(5_000)
-        # What is on disk in the end is for the caller to see to; a flush of all at once would hold up the server's.
+        # The caller makes the copy durable. One flush of everything would hold up the server's own.
         target.execute("PRAGMA synchronous = OFF")
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchall()
@@ -48,7 +49,7 @@ def copy(directory: Path, to: Path) -> Iterator[tuple[int, int]]:
             while not backup.done:
                 backup.step(STEP_PAGES)
                 yield backup.page_count - backup.remaining, backup.page_count
-        # One file, without a log beside it.
+        # This leaves one file, without a log beside it.
         target.execute("PRAGMA journal_mode = DELETE")
     except apsw.FullError:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
@@ -60,9 +61,9 @@ def copy(directory: Path, to: Path) -> Iterator[tuple[int, int]]:
 
 
 def check(path: Path) -> None:
-    """Raises Unusable."""
+    """Check that a file is a sound database of this program. Raises Unusable."""
     try:
-        with _opened(path, apsw.SQLITE_OPEN_READONLY) as connection:
+        with _open(path, apsw.SQLITE_OPEN_READONLY) as connection:
             found = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone() or (0,)
             if found != (APPLICATION_ID,):
@@ -77,9 +78,9 @@ def check(path: Path) -> None:
 
 
 def is_of_another_program(path: Path) -> bool:
-    """Whether it is a sound database that is not ours. One that is empty or damaged is nobody's."""
+    """Tell whether a file is another program's sound database. An empty or damaged one counts as nobody's."""
     try:
-        with _opened(path, apsw.SQLITE_OPEN_READONLY) as connection:
+        with _open(path, apsw.SQLITE_OPEN_READONLY) as connection:
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() or (0,)
             return bool(tables) and connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,)
     except apsw.Error:
@@ -87,8 +88,8 @@ def is_of_another_program(path: Path) -> bool:
 
 
 def files(path: Path) -> list[StoredFile]:
-    """Those whose bytes belong to the database; of each sum once. A database of the first versions has none."""
-    with _opened(path, apsw.SQLITE_OPEN_READONLY) as connection:
+    """Return the files whose bytes belong to the database, one for each checksum. The first versions had none."""
+    with _open(path, apsw.SQLITE_OPEN_READONLY) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'files'").fetchall():
             return []
         rows: Any = connection.execute("SELECT sha256, name, min(message_id) FROM files GROUP BY sha256").fetchall()
@@ -96,11 +97,11 @@ def files(path: Path) -> list[StoredFile]:
 
 
 def begin_history(path: Path, history: str) -> None:
-    """Programs that see another history forget what they kept: time went back.
+    """Give the database a new history, so that clients forget what they have kept of the later state.
 
-    What all had read meanwhile is spared from the next start on, for one life; an older database always is.
+    From the next start on, messages that all had read are spared for one message life, as after an upgrade.
     """
-    with _opened(path, apsw.SQLITE_OPEN_READWRITE) as connection:
+    with _open(path, apsw.SQLITE_OPEN_READWRITE) as connection:
         connection.execute("UPDATE state SET history = ?", (history,))
         if connection.execute("SELECT 1 FROM pragma_table_info('state') WHERE name = 'spared_ms'").fetchall():
             connection.execute("UPDATE state SET spared_ms = NULL")
@@ -113,14 +114,5 @@ def begin_history(path: Path, history: str) -> None:
             )
 
 
-class _opened:
-    """A connection that is closed at the end, whatever comes."""
-
-    def __init__(self, path: Path, flags: int) -> None:
-        self._connection = apsw.Connection(str(path), flags=flags)
-
-    def __enter__(self) -> apsw.Connection:
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
+def _open(path: Path, flags: int) -> closing[apsw.Connection]:
+    return closing(apsw.Connection(str(path), flags=flags))

@@ -1,12 +1,12 @@
-"""The bytes of files: parts of uploads that are under way, and blobs named by the sha256 of what is in them.
+"""The bytes of files on the disk: parts of uploads under way, and blobs named by their sha256.
 
-    <data>/uploads/7        what upload 7 has received
-    <data>/uploads/7.abcd…  empty: upload 7 has put this blob in place, and is not known to have become a file yet
-    <data>/files/ab/abcd…   a blob; the same bytes lie there once, however many files have them
+    <data>/uploads/7        the bytes that upload 7 has received
+    <data>/uploads/7.abcd…  an empty note: upload 7 has put this blob in place, and may not be a file yet
+    <data>/files/ab/abcd…   a blob; equal bytes are stored once, however many files have them
 
-What may go, the database says; what it does not know stays, since it may be the wrong database. In a cluster a store of
-objects takes this one's place; nothing else of the server touches these bytes. Raises OSError. Used by one thread, so
-that nothing here happens at the same time.
+The database decides what is deleted. Blobs that it does not know stay, since it may be the wrong database. No other
+module touches these bytes, so an object store can replace this one in a cluster. All methods may raise OSError, and
+all are called on one thread.
 """
 
 import errno
@@ -15,15 +15,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# How much of a blob is looked at in one step, and read at once.
+# A blob is verified in steps of STEP_BYTES, and read in pieces of READ_BYTES.
 STEP_BYTES = 2 << 20
 READ_BYTES = 256 << 10
-# Of so many blobs it is known that they were whole.
-SOUND_MAX = 10_000
+# So many blobs are remembered as verified.
+VERIFIED_MAX = 10_000
 
 
 class Damaged(Exception):
-    """The bytes of a blob are not the ones that it is named by; the message says what is the matter with them."""
+    """Raised for a blob whose bytes do not match its name. The message continues “the bytes …”."""
 
 
 class Blobs:
@@ -32,22 +32,25 @@ class Blobs:
         self._files = directory / "files"
         for folder in (self._parts, self._files):
             folder.mkdir(mode=0o700, exist_ok=True)
-        # How many came in and went out since the start.
+        # The bytes received and sent since the start.
         self.bytes_received = self.bytes_sent = 0
-        # What was put in place for an upload that is not known to have become a file yet.
+        # The blobs put in place by each upload that is not yet known to be a file.
         self._placed: dict[int, set[str]] = {}
         for each in self._parts.glob("[0-9]*.*"):
             self._placed.setdefault(int(each.stem), set()).add(each.suffix[1:])
-        # Blobs that were whole when they were looked at, as they lay there then.
-        self._sound: dict[str, tuple[int, ...]] = {}
-        # For how many all blobs stay that are there, and which ones wait for that.
-        self._keepers = 0
+        # Blobs that were whole when verified, each with the state of its file then.
+        self._verified: dict[str, tuple[int, ...]] = {}
+        # While there are holders nothing is deleted; the blobs to delete wait in `_unwanted`.
+        self._holders = 0
         self._unwanted: set[str] = set()
 
     # ---- parts
 
-    def received(self, upload: int, size: int) -> int:
-        """How many bytes are there, always less than `size`: the last one comes with what completes the upload."""
+    def received_bytes(self, upload: int, size: int) -> int:
+        """Return how many bytes of the part are there, at most `size` - 1.
+
+        If all are there but the upload was not completed, the last one is cut off, so that another chunk completes it.
+        """
         path = self._part(upload)
         try:
             there = path.stat().st_size
@@ -58,7 +61,7 @@ class Blobs:
         return min(there, size - 1)
 
     def append(self, upload: int, data: bytes) -> int:
-        """Add to the part, all of it or nothing; how many bytes are there then."""
+        """Append all of the data to the part, or nothing. Return how many bytes the part has then."""
         descriptor = os.open(self._part(upload), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             before = os.fstat(descriptor).st_size
@@ -74,16 +77,16 @@ class Blobs:
             os.close(descriptor)
 
     def seal(self, upload: int) -> str:
-        """The sha256 of the part, which is on disk then."""
+        """Make the part durable and return its sha256."""
         with self._part(upload).open("rb") as part:
             digest = hashlib.file_digest(part, "sha256").hexdigest()
             _fsync(part.fileno())
         return digest
 
     def place(self, upload: int, sha256: str) -> None:
-        """A sealed part becomes the blob of that sha256. It is on disk, and kept until `discard` of this upload.
+        """Turn a sealed part into the blob of that sha256, durably. It is kept until `discard` of this upload.
 
-        If those bytes are there already, they are read again: damaged ones are replaced.
+        A blob that is there already is verified, and replaced if it is damaged.
         """
         blob = self._blob(sha256)
         self._note(upload, sha256).touch(mode=0o600)
@@ -106,7 +109,7 @@ class Blobs:
         return True
 
     def discard(self, upload: int) -> list[str]:
-        """The upload is over: its part goes, if there is one; the blobs that were put in place for it."""
+        """Delete the part and the notes of an upload that is over. Return the blobs that it had put in place."""
         self._part(upload).unlink(missing_ok=True)
         placed = sorted(self._placed.pop(upload, ()))
         for sha256 in placed:
@@ -119,11 +122,11 @@ class Blobs:
     # ---- blobs
 
     def verify(self, sha256: str) -> Iterator[None]:
-        """Read the blob to its end, in steps; once for as long as nobody writes to it. Raises Damaged."""
+        """Read the blob to its end in steps, unless it is unchanged since it was verified. Raises Damaged."""
         try:
             with self._blob(sha256).open("rb", buffering=0) as blob:
-                as_it_lies = _as_it_lies(blob.fileno())
-                if self._sound.get(sha256) == as_it_lies:
+                state = _file_state(blob.fileno())
+                if self._verified.get(sha256) == state:
                     return
                 digest = hashlib.sha256()
                 while data := blob.read(READ_BYTES):
@@ -136,9 +139,9 @@ class Blobs:
             raise Damaged(f"cannot be read ({error.strerror})") from None
         if digest.hexdigest() != sha256:
             raise Damaged("are damaged")
-        while len(self._sound) >= SOUND_MAX:
-            del self._sound[next(iter(self._sound))]
-        self._sound[sha256] = as_it_lies
+        while len(self._verified) >= VERIFIED_MAX:
+            del self._verified[next(iter(self._verified))]
+        self._verified[sha256] = state
 
     def read(self, sha256: str, offset: int, length: int) -> bytes:
         with self._blob(sha256).open("rb", buffering=0) as blob:
@@ -147,26 +150,26 @@ class Blobs:
         return data
 
     def delete(self, sha256: str) -> None:
-        """MUST NOT be called for a blob that a file has. One that waits for its upload to become a file stays."""
-        if self._keepers:
+        """Delete a blob, unless its upload may still become a file. MUST NOT be called for a blob that a file has."""
+        if self._holders:
             self._unwanted.add(sha256)
         elif not any(sha256 in placed for placed in self._placed.values()):
             self._blob(sha256).unlink(missing_ok=True)
 
-    def keep(self) -> None:
-        """Until `let_go` nothing is deleted."""
-        self._keepers += 1
+    def hold(self) -> None:
+        """Delete nothing until `release`."""
+        self._holders += 1
 
-    def let_go(self) -> list[str]:
-        """What was to be deleted meanwhile, if nobody keeps it any more; a file may have it again."""
-        self._keepers -= 1
-        if self._keepers:
+    def release(self) -> list[str]:
+        """Return the blobs that were to be deleted, once nobody holds them; files may have them again by now."""
+        self._holders -= 1
+        if self._holders:
             return []
         unwanted, self._unwanted = self._unwanted, set()
         return sorted(unwanted)
 
     def folders(self) -> Iterator[list[str]]:
-        """All blobs, a folder at a time."""
+        """Yield the names of all blobs, a folder at a time."""
         for folder in sorted(self._files.iterdir()):
             yield [each.name for each in folder.iterdir()]
 
@@ -180,7 +183,7 @@ class Blobs:
         return self._files / sha256[:2] / sha256
 
 
-def _as_it_lies(descriptor: int) -> tuple[int, ...]:
+def _file_state(descriptor: int) -> tuple[int, ...]:
     found = os.fstat(descriptor)
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
@@ -195,7 +198,7 @@ def sync(path: Path) -> None:
 
 
 def _fsync(descriptor: int) -> None:
-    """What is on the disk after an fsync that failed is not known, even where it says that there was no room."""
+    """Raise EIO for every failure: after a failed fsync the disk's content is unknown, even if the error was ENOSPC."""
     try:
         os.fsync(descriptor)
     except OSError as error:

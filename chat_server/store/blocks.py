@@ -1,4 +1,4 @@
-"""Who has blocked whom."""
+"""Blocks between users: who has blocked whom."""
 
 from chat_server.store.database import Database
 
@@ -15,8 +15,8 @@ def has_blocked(db: Database, user_id: int, blocked_id: int) -> bool:
     return db.one("SELECT 1 FROM blocks WHERE user_id = ? AND blocked_id = ?", (user_id, blocked_id)) is not None
 
 
-def between(db: Database, one: int, other: int) -> bool:
-    """Whether one of the two has blocked the other."""
+def is_blocked_between(db: Database, one: int, other: int) -> bool:
+    """Tell whether one of the two has blocked the other."""
     return has_blocked(db, one, other) or has_blocked(db, other, one)
 
 
@@ -26,7 +26,7 @@ def count_of(db: Database, user_id: int) -> int:
 
 
 def names_of(db: Database, user_id: int) -> list[str]:
-    """Whom the user has blocked, by name."""
+    """Return the names of the users whom the user has blocked, sorted."""
     rows = db.all(
         "SELECT u.name FROM blocks b JOIN users u ON u.id = b.blocked_id"
         " WHERE b.user_id = ? AND u.deleted_ms IS NULL ORDER BY u.folded",

@@ -1,17 +1,17 @@
-"""Chats, who is in them, and how far each has read."""
+"""Chats, their members, and the members' read markers."""
 
 from msgspec import Struct
 
 from chat_server.store.database import Database, Row
 
 MAIN = 1
-# A chat's name from the side of user ?1: main, # and its name, or @ and the other one.
+# A chat's name as user ?1 sees it: main, # and its name, or @ and the other user's name.
 _NAME = """CASE c.kind WHEN 'main' THEN 'main' WHEN 'room' THEN c.name ELSE
     '@' || (SELECT name FROM users WHERE id = CASE WHEN c.low_user = ?1 THEN c.high_user ELSE c.low_user END) END"""
 
 
 class Membership(Struct, frozen=True):
-    """A chat of a user: its name from the user's side, the user's read marker in it, and whether it is muted."""
+    """A user's membership in a chat: the chat's name as the user sees it, the read marker, and whether it is muted."""
 
     chat_id: int
     name: str
@@ -20,7 +20,7 @@ class Membership(Struct, frozen=True):
 
 
 def of_user(db: Database, user_id: int) -> list[Membership]:
-    """main first, then by name."""
+    """Return the user's chats: main first, then sorted by name."""
     rows = db.all(
         f"SELECT c.id, {_NAME} AS name, m.read_id, m.muted <> 0 FROM members m JOIN chats c ON c.id = m.chat_id"
         " WHERE m.user_id = ?1 ORDER BY c.id <> 1, name",
@@ -29,7 +29,7 @@ def of_user(db: Database, user_id: int) -> list[Membership]:
     return [_membership(row) for row in rows]
 
 
-def membership(db: Database, user_id: int, chat_id: int) -> Membership | None:
+def find_membership(db: Database, user_id: int, chat_id: int) -> Membership | None:
     row = db.one(
         f"SELECT c.id, {_NAME}, m.read_id, m.muted <> 0 FROM members m JOIN chats c ON c.id = m.chat_id"
         " WHERE m.user_id = ?1 AND m.chat_id = ?2",
@@ -43,16 +43,16 @@ def _membership(row: Row) -> Membership:
     return Membership(chat_id, name, read_id, bool(muted))
 
 
-def direct(db: Database, one: int, other: int) -> int | None:
-    """The chat between two users, None if they have none yet."""
+def find_direct(db: Database, one: int, other: int) -> int | None:
+    """Find the one-to-one chat of two users, None if they have none yet."""
     chat_id: int | None = db.value(
         "SELECT id FROM chats WHERE low_user = ? AND high_user = ?", (min(one, other), max(one, other))
     )
     return chat_id
 
 
-def shared(db: Database, user_id: int) -> list[int]:
-    """The chats of the user's that are not one to one."""
+def shared_chat_ids(db: Database, user_id: int) -> list[int]:
+    """Return the ids of the user's chats that are not one to one."""
     rows = db.all(
         "SELECT c.id FROM members m JOIN chats c ON c.id = m.chat_id WHERE m.user_id = ? AND c.kind <> 'direct'"
         " ORDER BY c.id",
@@ -61,8 +61,8 @@ def shared(db: Database, user_id: int) -> list[int]:
     return [row[0] for row in rows]
 
 
-def direct_if_open(db: Database, one: int, other: int) -> tuple[int | None, bool]:
-    """As `direct`; and whether none of the two has blocked the other."""
+def find_direct_if_open(db: Database, one: int, other: int) -> tuple[int | None, bool]:
+    """Find a chat as `find_direct` does, and tell whether neither of the two has blocked the other."""
     row = db.one(
         "SELECT (SELECT id FROM chats WHERE low_user = ?1 AND high_user = ?2),"
         " NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND blocked_id = ?2)"
@@ -73,8 +73,8 @@ def direct_if_open(db: Database, one: int, other: int) -> tuple[int | None, bool
     return row[0], bool(row[1])
 
 
-def pair(db: Database, chat_id: int) -> list[tuple[int, str]]:
-    """The two users of a one-to-one chat, ids and names; empty for any other chat."""
+def users_of_direct(db: Database, chat_id: int) -> list[tuple[int, str]]:
+    """Return the ids and names of the two users of a one-to-one chat; nothing for any other chat."""
     rows = db.all(
         "SELECT u.id, u.name FROM chats c JOIN users u ON u.id IN (c.low_user, c.high_user)"
         " WHERE c.id = ? ORDER BY u.id",
@@ -84,7 +84,7 @@ def pair(db: Database, chat_id: int) -> list[tuple[int, str]]:
 
 
 def room_name(db: Database, chat_id: int) -> str | None:
-    """Of a private chat that has not ended."""
+    """Return the name of a private chat that has not ended, None for any other chat."""
     name: str | None = db.value("SELECT name FROM chats WHERE id = ? AND kind = 'room'", (chat_id,))
     return name
 
@@ -106,12 +106,12 @@ def insert_member(db: Database, user_id: int, chat_id: int, read_id: int, elapse
 
 
 def read_id(db: Database, user_id: int, chat_id: int) -> int:
-    """The marker; 0 for who is not in the chat."""
+    """Return the user's read marker, 0 for a user who is not in the chat."""
     return db.value("SELECT read_id FROM members WHERE user_id = ? AND chat_id = ?", (user_id, chat_id)) or 0
 
 
-def set_read(db: Database, user_id: int, chat_id: int, read_id: int, elapsed_ms: int) -> None:
-    """The marker has moved: its user is there."""
+def move_read_marker(db: Database, user_id: int, chat_id: int, read_id: int, elapsed_ms: int) -> None:
+    """Move the marker, which also shows that its user is not absent."""
     db.run(
         "UPDATE members SET read_id = ?, moved_ms = ?, absent = 0 WHERE user_id = ? AND chat_id = ?",
         (read_id, elapsed_ms, user_id, chat_id),
@@ -119,17 +119,17 @@ def set_read(db: Database, user_id: int, chat_id: int, read_id: int, elapsed_ms:
 
 
 def set_muted(db: Database, user_id: int, chat_id: int, muted: bool) -> bool:
-    """Whether that changed anything."""
+    """Mute or unmute a chat. Return whether that changed anything."""
     db.run(
         "UPDATE members SET muted = ?3 WHERE user_id = ?1 AND chat_id = ?2 AND muted <> ?3", (user_id, chat_id, muted)
     )
     return db.connection.changes() > 0
 
 
-def read_up_to(db: Database, user_id: int, up_to: int, shown_from: int) -> list[tuple[Membership, int]]:
-    """The user's chats whose newest message up to there is above the marker, each with that message's id.
+def find_unread_chats(db: Database, user_id: int, up_to: int, shown_from: int) -> list[tuple[Membership, int]]:
+    """Find the user's chats whose newest message up to the id `up_to` is above the marker, each with that message's id.
 
-    Without the chats that have unread messages up to `shown_from`.
+    Chats that have unread messages up to the id `shown_from` are left out.
     """
     rows = db.all(
         """SELECT m.chat_id, m.read_id, (SELECT id FROM messages WHERE chat_id = m.chat_id AND id <= ?2
@@ -142,7 +142,7 @@ def read_up_to(db: Database, user_id: int, up_to: int, shown_from: int) -> list[
             continue
         if shown_from > marker and _unread_between(db, user_id, chat_id, marker, shown_from):
             continue
-        chat = membership(db, user_id, chat_id)
+        chat = find_membership(db, user_id, chat_id)
         assert chat is not None
         found.append((chat, newest))
     return found

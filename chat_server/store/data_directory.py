@@ -1,4 +1,4 @@
-"""The data directory: one, mode 0700, owned by one server at a time."""
+"""The data directory, of mode 0700 and locked by one server at a time."""
 
 import contextlib
 import errno
@@ -16,28 +16,28 @@ from chat_server.store.blobs import sync
 log = logging.getLogger("chat.store")
 
 LOCK = "lock"
-# Is there while a backup is put in the place of what was in the directory.
+# This file exists while a backup takes the place of the directory's content.
 RESTORING = "restoring"
 TEMPORARY = ":memory:"
 DATABASE = "chat.db"
 FILES = "files"
 UPLOADS = "uploads"
-# Holds the `history` of the database that the files belong to.
+# This file holds the `history` of the database that the files belong to.
 OWNER = "history"
-# How SQLite's log begins, of either order of bytes.
+# SQLite's log begins with one of these, depending on its byte order.
 _LOG_BEGINS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _OPENED = (LOCK, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", FILES, UPLOADS)
 
 
 class Gone(Exception):
-    """What the server has open does not lie at its path any more: what it writes there would be lost."""
+    """Raised when a file that the server has open is no longer at its path, so that what it writes would be lost."""
 
 
 class DataDirectory:
     """The directory, held by a lock for as long as this object is not closed. Raises StartError."""
 
     def __init__(self, name: str, *, restoring: bool = False) -> None:
-        """With `restoring` also one whose last restore was interrupted."""
+        """Lock the directory. One whose last restore was interrupted is accepted with `restoring` alone."""
         self.temporary = name == TEMPORARY
         try:
             if self.temporary:
@@ -45,7 +45,7 @@ class DataDirectory:
             else:
                 self.path = Path(name).expanduser().absolute()
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                # One that holds other things too is not ours to close.
+                # The mode of a directory that holds other things is left alone.
                 if (self.path / LOCK).exists() or not any(self.path.iterdir()):
                     self.path.chmod(0o700)
             self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -71,7 +71,7 @@ class DataDirectory:
             raise StartError(
                 f"a restore into {self.path} was interrupted: do it again with chat-server restore FILE --force"
             )
-        # Spaces take the place of a longer number; a disk that is full may not have room for any.
+        # The spaces overwrite a longer number. A full disk may have no room even for this.
         with contextlib.suppress(OSError):
             os.pwrite(self._lock, f"{os.getpid():<19}\n".encode(), 0)
 
@@ -82,25 +82,26 @@ class DataDirectory:
 
 
 class OpenFiles:
-    """What the server has open of its directory, so that it notices when somebody takes that away under it."""
+    """The files that the server has open, watched so that it notices when somebody removes or replaces them."""
 
     def __init__(self, directory: Path) -> None:
-        """After the database was opened and written to."""
-        # As text: to put paths together anew took most of the time of a check, which each commit makes.
+        """Look at the files. The database MUST have been opened and written to."""
+        # The paths are kept as text: joining them anew took most of the time of a check, which each commit makes.
         self._database = str(directory / DATABASE)
         self._found = {path: self._identity(path) for path in (str(directory / name) for name in _OPENED)}
         self._log = os.open(directory / f"{DATABASE}-wal", os.O_RDONLY | os.O_CLOEXEC)
 
     def check(self) -> None:
-        """Raises Gone. Six calls of stat, so that it can be asked after each commit."""
+        """Check that all files are at their paths, by six stat calls, which each commit can afford. Raises Gone."""
         for path, identity in self._found.items():
             if self._identity(path) != identity:
                 raise Gone(f"{path} was removed, moved or replaced while the server ran")
 
     def check_committed(self) -> None:
-        """Right after a commit. Raises Gone.
+        """Check the files right after a commit. Raises Gone.
 
-        SQLite goes on where it was in a log that was emptied under it. Nobody could read that: its beginning is zeros.
+        If somebody empties SQLite's log, SQLite goes on writing where it was. The log then begins with zeros, and
+        nobody could read it.
         """
         self.check()
         begins = os.pread(self._log, 4, 0)
@@ -111,7 +112,7 @@ class OpenFiles:
         os.close(self._log)
 
     def _identity(self, path: str) -> tuple[int, int, bool] | None:
-        """Which file it is, and whether it is an empty database; None if there is none."""
+        """Return the file's device and inode and whether it is an empty database, or None if there is no file."""
         try:
             found = os.stat(path)  # noqa: PTH116
         except OSError:
@@ -120,7 +121,7 @@ class OpenFiles:
 
 
 def refuse_lost_database(directory: Path) -> None:
-    """Raises StartError where a chat was, but its database is not: it must not be taken for a new one."""
+    """Raise StartError if the directory held a chat whose database is lost: it must not be taken for a new chat."""
     database = directory / DATABASE
     empty = database.exists()
     if empty and database.stat().st_size:
@@ -130,7 +131,7 @@ def refuse_lost_database(directory: Path) -> None:
 
 
 def refuse_traces(directory: Path, how: str, found: str | None = None) -> None:
-    """Raises StartError if there is what only a chat leaves; `how` says what is wrong with its database."""
+    """Raise StartError if there are traces that only a chat leaves; `how` says what is wrong with its database."""
     found = found or next(_traces(directory), None)
     if found is not None:
         raise StartError(
@@ -154,7 +155,7 @@ def _has_bytes(path: Path) -> bool:
 
 
 def claim(directory: Path, history: str) -> None:
-    """Note that the files here are those of the database with this history. Raises StartError if they are another's."""
+    """Note that the files here belong to the database with this history. Raises StartError if they are another's."""
     owner = directory / OWNER
     found = owner.read_text(errors="replace") if owner.exists() else ""
     if found == history:
@@ -170,6 +171,6 @@ def claim(directory: Path, history: str) -> None:
         sync(part)
         part.replace(owner)
     except OSError as error:
-        # On a full disk. Nothing but the check at the next start depends on it.
+        # The disk may be full. Only the check at the next start depends on this note.
         log.warning("cannot note in %s whose files these are: %s", owner, error.strerror)
         part.unlink(missing_ok=True)

@@ -19,28 +19,28 @@ log = logging.getLogger("chat.store")
 
 FILE = DATABASE
 WAL_BYTES_MAX = 64 << 20
-# How long one try waits for a lock of another program. It is tried again; a server that stops must not wait longer.
+# How long one try waits for another program's lock. The caller tries again; a server that stops must not wait longer.
 BUSY_MS_MAX = 1_000
-# For so long the writer may wait for readers in order to empty the log.
+# How long the writer may wait for readers in order to empty the log.
 SCRUB_BUSY_MS_MAX = 20
 STATEMENTS_CACHED = 200
-# The disk did not do what was asked: nothing may be promised any more.
+# The disk failed. After one of these errors nothing may be acknowledged any more.
 DISK_ERRORS = (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError)
 
-# A file could not be opened, as where no descriptors are left: nothing was done, and it is no failure of the disk.
+# A file could not be opened, for example since no descriptors were left. Nothing was done, and the disk is sound.
 UNOPENED = apsw.CantOpenError
-# So that nothing was done, and it may be tried again when there is more of it.
+# The machine ran short of something. Nothing was done, and it may be tried again later.
 SHORTAGES = (UNOPENED, MemoryError, apsw.NoMemError)
-# What the statement and the state are to blame for; all else that SQLite raises is a matter of this machine.
+# Faults of the statement or the state. Everything else that SQLite raises is a fault of this machine.
 _STATEMENT_ERRORS = (
     apsw.SQLError, apsw.ConstraintError, apsw.MismatchError, apsw.RangeError, apsw.TooBigError, apsw.BindingsError,
 )  # fmt: skip
-# What a statement changes is kept in memory until it is done, so that it can be taken back: no more than this at once.
+# SQLite keeps what a statement changes in memory until it is done, so that it can be undone. One changes no more rows.
 ROWS_MAX = 2000
 
-# Another program holds a lock on the database for longer than one waits.
+# Another program holds a lock on the database for longer than BUSY_MS_MAX.
 LOCKED = apsw.BusyError
-# A disk that is full, a quota that is used up, a file that may not grow: there may be room again later.
+# The disk is full, a quota is used up, or a file may not grow. There may be room again later.
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _GROWING = frozenset((apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_TRUNCATE))
 
@@ -48,30 +48,30 @@ Row = tuple[Any, ...]
 
 
 class NoRoom(Exception):
-    """The disk has no room for it. Certainly nothing was done, and it may be tried again."""
+    """Raised when the disk has no room for a batch. Certainly nothing was done, and it may be tried again."""
 
 
 def is_of_this_machine(error: Exception) -> bool:
-    """Whether the same work on the same state may go well on another machine, or here at another time."""
+    """Tell whether the same work on the same state may succeed on another machine, or here at another time."""
     if isinstance(error, apsw.Error):
         return not isinstance(error, _STATEMENT_ERRORS)
     return isinstance(error, NoRoom | MemoryError | OSError)
 
 
 class Database:
-    """A connection. Used by one thread at a time.
+    """A connection, used by one thread at a time.
 
-    `unclean`: texts were erased whose bytes may still stand in SQLite's log; `scrub` takes them away there too.
+    `unclean` is set when texts were erased whose bytes may still be in SQLite's log; `scrub` removes them there too.
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
         self.unclean = False
-        # One cursor for all that is read at once; a new one for each statement would cost as much as a small one does.
+        # One cursor serves all statements that are read at once. A new cursor costs as much as a small statement.
         self.run = connection.cursor().execute
-        # A cursor of its own, for rows that are read one by one while other statements run.
+        # Each call makes a cursor of its own, for rows that are read one by one while other statements run.
         self.rows = connection.execute
-        # What the writer has read of users in this transaction, by id: see `accounts`. Readers keep nothing.
+        # The users that the writer has read in this transaction, by id (see `accounts`). Readers cache nothing.
         self.users: dict[int, Any] | None = None
 
     def one(self, sql: str, bindings: Row = ()) -> Row | None:
@@ -79,7 +79,7 @@ class Database:
         return rows[0] if rows else None
 
     def value(self, sql: str, bindings: Row = ()) -> Any:
-        """The first column of the first row, None if there is none."""
+        """Return the first column of the first row, None if there is none."""
         rows = self.run(sql, bindings).fetchall()
         return rows[0][0] if rows else None
 
@@ -87,14 +87,14 @@ class Database:
         return self.run(sql, bindings).fetchall()
 
     def insert(self, sql: str, bindings: Row = ()) -> int:
-        """The id of the row that was inserted."""
+        """Insert a row and return its id."""
         self.run(sql, bindings)
         return self.connection.last_insert_rowid()
 
-    def portions(self, sql: str, bindings: Row = (), most: int | None = None) -> None:
-        """Run the statement, whose last binding is how many rows it may touch, until none is left, or `most` are done.
+    def run_in_portions(self, sql: str, bindings: Row = (), most: int | None = None) -> None:
+        """Run a statement again and again until no row is left or `most` rows are done, ROWS_MAX rows at a time.
 
-        For what has no bound of its own: ROWS_MAX rows at a time.
+        The statement's last binding is how many rows it may change. It is for statements without a bound of their own.
         """
         while most is None or most > 0:
             limit = ROWS_MAX if most is None else min(ROWS_MAX, most)
@@ -104,7 +104,7 @@ class Database:
             most = None if most is None else most - limit
 
     def scrub(self) -> bool:
-        """Empty SQLite's log; False if a reader still needs it. What was erased is in no file after that."""
+        """Empty SQLite's log, so that no file holds erased texts any more. Return False if a reader still needs it."""
         self.connection.set_busy_timeout(SCRUB_BUSY_MS_MAX)
         try:
             busy = bool(self.value("PRAGMA wal_checkpoint(TRUNCATE)"))
@@ -116,7 +116,7 @@ class Database:
         return not busy
 
     def is_full(self, error: Exception) -> bool:
-        """Whether this error, the last one, says that the disk has no room. An fsync that failed never says that."""
+        """Tell whether this error, the last one, means that the disk has no room. A failed fsync never means that."""
         if isinstance(error, apsw.FullError):
             return True
         return (
@@ -126,7 +126,7 @@ class Database:
         )
 
     def abandon(self) -> None:
-        """Leave the files as they are when it is closed: at their paths there may be those of another chat."""
+        """Leave the files untouched at the close, since the files at their paths may be another chat's by now."""
         self.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class Database:
 
 
 def open_writer(directory: Path) -> Database:
-    """The database in `directory`, created or migrated as needed. Raises StartError, and LOCKED."""
+    """Open the database in `directory`, and create or migrate it as needed. Raises StartError, and LOCKED."""
     path = directory / FILE
     refuse_lost_database(directory)
     try:
@@ -151,11 +151,11 @@ def open_writer(directory: Path) -> Database:
         if database.value("PRAGMA synchronous") != 2:
             raise StartError("SQLite refused synchronous=FULL, without which nothing could be promised to be kept")
         database.run(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
-        # What is erased is overwritten; its pages are used again.
+        # Erased content is overwritten; its pages are used again.
         database.run("PRAGMA secure_delete = ON")
         _harden(database)
         _migrate(database, version, path)
-        # The log of the last run may hold what that run has erased.
+        # The last run's log may hold texts that the last run erased.
         database.unclean = True
     except (apsw.CorruptError, apsw.NotADBError) as error:
         raise StartError(
@@ -171,9 +171,9 @@ def open_writer(directory: Path) -> Database:
 
 
 def open_unchanged(directory: Path, *, older: bool = False) -> Database:
-    """To read a database that no server has open: nothing is migrated. Raises StartError.
+    """Open a database that no server has open, for reading, and migrate nothing. Raises StartError.
 
-    With `older` also one of an older version.
+    A database of an older version is accepted with `older` alone.
     """
     path = directory / FILE
     try:
@@ -203,16 +203,16 @@ def open_reader(directory: Path) -> Database:
 
 def _harden(database: Database) -> None:
     database.connection.set_busy_timeout(BUSY_MS_MAX)
-    # A file in the system's temporary directory is one that another user can leave no room for.
+    # Another user could fill the system's temporary directory, so SQLite puts no files there.
     database.run("PRAGMA temp_store = MEMORY")
-    # A plan is made once for a statement, not again for each value: a join costs a third of what it did.
+    # A statement is planned once, and not again for each value. A join then costs a third.
     database.connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     database.run("PRAGMA foreign_keys = ON")
     database.run("PRAGMA trusted_schema = OFF")
 
 
 def _known_version(database: Database, path: Path) -> int:
-    """The version of the schema, 0 for an empty file. Raises StartError for one that is not ours to touch."""
+    """Return the version of the schema, 0 for an empty file. Raises StartError for a foreign or newer database."""
     version: int = database.value("PRAGMA user_version")
     foreign = database.value("PRAGMA application_id") != APPLICATION_ID
     if foreign and (version or database.value("SELECT count(*) FROM sqlite_schema")):

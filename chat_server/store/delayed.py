@@ -1,21 +1,22 @@
-"""Delayed messages that wait."""
+"""Delayed messages that wait to be sent."""
 
 from msgspec import Struct
 
 from chat_server.store.database import Database, Row
 
 
-class When(Struct, frozen=True):
-    """A time of how long the chat has lived, or of the wall clock where somebody named one (`by_clock`)."""
+class DueTime(Struct, frozen=True):
+    """When a message is due: in elapsed time, or by the wall clock if its author named such a time (`by_clock`)."""
 
     due_ms: int
     by_clock: bool = False
 
 
 class Delayed(Struct, frozen=True):
-    """`target_user` is None for main and private chats, `room_id` for main and users; `target_name` is the chat's.
+    """A delayed message.
 
-    `named` are those whom the text names, folded.
+    `target_user` is None for main and private chats, `room_id` is None for main and users. `target_name` is the name
+    of the chat. `named` are the folded names that the text mentions.
     """
 
     id: int
@@ -23,7 +24,7 @@ class Delayed(Struct, frozen=True):
     target_user: int | None
     room_id: int | None
     target_name: str
-    when: When
+    when: DueTime
     text: str
     named: tuple[str, ...]
 
@@ -38,11 +39,11 @@ def insert(
     user_id: int,
     target_user: int | None,
     room: tuple[int, str] | None,
-    when: When,
+    when: DueTime,
     text: str,
     named: tuple[str, ...],
 ) -> int:
-    """`room`: id and name of the private chat that it goes to."""
+    """Insert a message and return its id. `room` is the id and the name of the private chat that it goes to."""
     room_id, room_name = room or (None, None)
     return db.insert(
         "INSERT INTO delayed (user_id, target_user, room_id, room_name, due_ms, by_clock, text, mentions)"
@@ -61,7 +62,7 @@ def delete_own(db: Database, delayed_id: int, user_id: int) -> bool:
 
 
 def postpone(db: Database, delayed_id: int, due_ms: int) -> None:
-    """It waits for the end of a limit or a ban: a time of how long the chat has lived."""
+    """Let a message wait for the end of a limit or a ban, in elapsed time."""
     db.run("UPDATE delayed SET due_ms = ?, by_clock = 0 WHERE id = ?", (due_ms, delayed_id))
 
 
@@ -74,8 +75,8 @@ def of_user(db: Database, user_id: int) -> list[Delayed]:
     return [_delayed(row) for row in db.all(_SELECT + "d.user_id = ? ORDER BY d.id", (user_id,))]
 
 
-def due(db: Database, at_ms: int, elapsed_ms: int, limit: int) -> list[Delayed]:
-    """Those whose time has come; of more than `limit` of either kind those that have been due for longest."""
+def find_due(db: Database, at_ms: int, elapsed_ms: int, limit: int) -> list[Delayed]:
+    """Find the messages that are due, at most `limit` by either clock, those that have been due for longest."""
     where = _SELECT + "d.by_clock = ? AND d.due_ms <= ? ORDER BY d.due_ms, d.id LIMIT ?"
     return [
         _delayed(row)
@@ -86,10 +87,10 @@ def due(db: Database, at_ms: int, elapsed_ms: int, limit: int) -> list[Delayed]:
 
 def _delayed(row: Row) -> Delayed:
     id_, user_id, target_user, room_id, target_name, due_ms, by_clock, text, mentions = row
-    when, named = When(due_ms, bool(by_clock)), tuple((mentions or "").split())
+    when, named = DueTime(due_ms, bool(by_clock)), tuple((mentions or "").split())
     return Delayed(id_, user_id, target_user, room_id, target_name, when, text, named)
 
 
-def move(db: Database, user_id: int, from_ms: int, to_ms: int) -> None:
-    """Those that wait for the end of a ban wait for another time: the ban ends otherwise."""
+def reschedule(db: Database, user_id: int, from_ms: int, to_ms: int) -> None:
+    """Move the messages that wait for the end of a ban to its new end."""
     db.run("UPDATE delayed SET due_ms = ? WHERE user_id = ? AND due_ms = ? AND by_clock = 0", (to_ms, user_id, from_ms))

@@ -1,4 +1,4 @@
-"""Deleted accounts of which something is left, and how each kind of it goes, a bounded number at a time."""
+"""What is left of deleted accounts, and its removal, a bounded number of rows at a time."""
 
 import msgspec
 from msgspec import Struct
@@ -7,12 +7,12 @@ from chat_server.store import search
 from chat_server.store.database import Database
 from chat_server.store.messages import delete_reactions
 
-# Ids among which one portion looks for messages of the account: there is no index by author, and 20,000 take 1.5 ms.
+# One portion looks for the account's messages among so many ids. There is no index by author; 20,000 take 1.5 ms.
 IDS_SCANNED_MAX = 20_000
 
 
 class Erasure(Struct, frozen=True):
-    """What is left of an account: messages with `after` < id <= `up_to`, and rows of other tables."""
+    """An account that is being erased. Its messages with `after` < id <= `up_to` and rows of other tables are left."""
 
     user_id: int
     after: int
@@ -24,7 +24,7 @@ def insert(db: Database, user_id: int, up_to: int) -> None:
 
 
 def first(db: Database) -> Erasure | None:
-    """The one that is next in line."""
+    """Return the erasure that is next in line, None if there is none."""
     row = db.one("SELECT user_id, after_id, up_to FROM erasures ORDER BY user_id LIMIT 1")
     return Erasure(*row) if row else None
 
@@ -34,12 +34,12 @@ def advance(db: Database, user_id: int, after: int) -> None:
 
 
 def delete(db: Database, user_id: int) -> None:
-    """Nothing is left of the account."""
+    """Delete the erasure of an account of which nothing is left."""
     db.run("DELETE FROM erasures WHERE user_id = ?", (user_id,))
 
 
-def messages(db: Database, each: Erasure, limit: int) -> tuple[list[int], int]:
-    """Ids of the account's next messages that are not deleted, and the id up to which was looked."""
+def find_messages(db: Database, each: Erasure, limit: int) -> tuple[list[int], int]:
+    """Find the ids of the account's next undeleted messages. Also return the id up to which all were looked at."""
     end = min(each.up_to, each.after + IDS_SCANNED_MAX)
     rows = db.all(
         "SELECT id FROM messages WHERE id > ? AND id <= ? AND user_id = ? AND deleted_ms IS NULL ORDER BY id LIMIT ?",
@@ -50,7 +50,7 @@ def messages(db: Database, each: Erasure, limit: int) -> tuple[list[int], int]:
 
 
 def erase_messages(db: Database, ids: list[int], seq: int, at_ms: int) -> None:
-    """Their texts, files and the reactions to them go; each message gets its own seq from `seq` + 1 on."""
+    """Delete the texts, files and reactions of messages. Each message gets a seq of its own, from `seq` + 1 on."""
     listed = (msgspec.json.encode(ids).decode(),)
     search.remove(db, ids)
     delete_reactions(db, ids)
@@ -65,7 +65,10 @@ def erase_messages(db: Database, ids: list[int], seq: int, at_ms: int) -> None:
 
 
 def erase_reactions(db: Database, user_id: int, seq: int, limit: int) -> list[int]:
-    """The account's reactions to some messages of others go; the ids of these, each of which gets its own seq."""
+    """Delete the account's reactions to at most `limit` messages of others, and return the ids of these.
+
+    Each message gets a seq of its own, from `seq` + 1 on.
+    """
     rows = db.all(
         "SELECT DISTINCT r.message_id FROM reactions r JOIN messages m ON m.id = r.message_id"
         " WHERE r.user_id = ?1 AND m.user_id <> ?1 ORDER BY r.message_id LIMIT ?2",
@@ -79,8 +82,8 @@ def erase_reactions(db: Database, user_id: int, seq: int, limit: int) -> list[in
         FROM json_each(?2) AS listed WHERE messages.id = listed.value""",
         (user_id, listed, seq),
     )
-    # Up to twenty to each message.
-    db.portions(
+    # The account may have up to twenty reactions to each message.
+    db.run_in_portions(
         "DELETE FROM reactions WHERE (message_id, emoji, user_id) IN (SELECT message_id, emoji, user_id FROM reactions"
         " WHERE user_id = ? AND message_id IN (SELECT value FROM json_each(?)) LIMIT ?)",
         (user_id, listed),
@@ -88,8 +91,8 @@ def erase_reactions(db: Database, user_id: int, seq: int, limit: int) -> list[in
     return ids
 
 
-def memberships(db: Database, user_id: int, limit: int) -> list[tuple[int, int]]:
-    """Chats that the account is still a member of, and its markers there."""
+def find_memberships(db: Database, user_id: int, limit: int) -> list[tuple[int, int]]:
+    """Find the chats that the account is still a member of, with its read markers there."""
     rows = db.all("SELECT chat_id, read_id FROM members WHERE user_id = ? ORDER BY chat_id LIMIT ?", (user_id, limit))
     return [(chat_id, read_id) for chat_id, read_id in rows]
 
@@ -111,7 +114,7 @@ _ROWS = (
 
 
 def erase_rows(db: Database, user_id: int, limit: int) -> int:
-    """Delete at most so many rows that only the account ever saw. Return how many."""
+    """Delete at most `limit` rows that only the account ever saw. Return how many were deleted."""
     left = limit
     for sql in _ROWS:
         if left:

@@ -1,6 +1,7 @@
-"""All that is kept of one user, a bounded page at a time. Passwords, tokens and keys are not told, only that they are.
+"""Everything that is stored about one user, a bounded page at a time.
 
-A new table that says something of a user MUST stand in `RECORDS` or in `UNTOLD`; a test compares them with the schema.
+Passwords, tokens and keys themselves are left out; the export only says that they exist. A new table that stores
+something about a user MUST be listed in `RECORDS` or in `UNTOLD`; a test compares them with the schema.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,14 +11,14 @@ from chat_server.protocol.times import iso
 from chat_server.store.database import Database
 
 PAGE_RECORDS_MAX = 200
-# Messages are looked through so many ids at a time: there is no index by author.
+# Messages are searched so many ids at a time, since there is no index by author.
 WINDOW_IDS = 20_000
 
 _CHAT = """CASE c.kind WHEN 'main' THEN 'main' WHEN 'room' THEN c.name ELSE
     '@' || (SELECT name FROM users WHERE id = CASE WHEN c.low_user = ?1 THEN c.high_user ELSE c.low_user END) END"""
 
-# What is told of user ?1, kind by kind; a column that ends with `_ms` is told as a time. `at_ms` and what ends with
-# `_at_ms` are the wall clock's, all others of how long the chat has lived.
+# The records about user ?1, by kind. A column that ends with `_ms` is exported as a time: `at_ms` and names that end
+# with `_at_ms` are by the wall clock, all others in elapsed time.
 RECORDS = {
     "account": """SELECT name, created_ms, seen_ms AS seen_at_ms, password IS NOT NULL AS has_password,
         ban_until_ms, ban_reason, rate_start_ms, rate_count, away FROM users WHERE id = ?1""",
@@ -51,11 +52,11 @@ RECORDS = {
     "act": """SELECT a.id, a.at_ms, a.act, a.whom, a.why FROM audit a JOIN users u ON u.name = a.who
         WHERE u.id = ?1 ORDER BY a.id""",
 }
-# Columns that name a user and are not told: the other side's, told above from this side, or of others alone.
+# Columns that name a user and are not exported: they belong to somebody else, or another record above has them.
 UNTOLD = {
-    "chats.low_user", "chats.high_user",  # told as memberships
-    "erasures.user_id",  # of accounts that are no more
-    "delayed.target_user", "reports.target", "blocks.blocked_id",  # what others wrote and did
+    "chats.low_user", "chats.high_user",  # exported as memberships
+    "erasures.user_id",  # only deleted accounts are there
+    "delayed.target_user", "reports.target", "blocks.blocked_id",  # others wrote or did this
 }  # fmt: skip
 _MESSAGES = f"""SELECT m.id, m.seq, {_CHAT} AS chat, m.at_ms, m.text, m.delayed, m.edited_ms AS edited_at_ms,
     m.deleted_ms AS deleted_at_ms, m.reply_to
@@ -66,22 +67,24 @@ Record = tuple[str, dict[str, Any]]
 
 
 def of_user(db: Database, user_id: int, wall_ms: Callable[[int], int]) -> Iterator[list[Record]]:
-    """`wall_ms`: a time of how long the chat has lived, by the wall clock."""
+    """Yield pages of records about the user. `wall_ms` converts elapsed time to the wall clock's."""
     for kind, sql in RECORDS.items():
         offset = 0
-        while page := _told(db, kind, f"{sql} LIMIT ?2 OFFSET ?3", wall_ms, user_id, PAGE_RECORDS_MAX, offset):
+        while page := _select_records(
+            db, kind, f"{sql} LIMIT ?2 OFFSET ?3", wall_ms, user_id, PAGE_RECORDS_MAX, offset
+        ):
             yield page
             offset += len(page)
     newest: int = db.value("SELECT max(id) FROM messages") or 0
     after = 0
     while after < newest:
         end = after + WINDOW_IDS
-        page = _told(db, "message", _MESSAGES, wall_ms, user_id, after, end, PAGE_RECORDS_MAX)
+        page = _select_records(db, "message", _MESSAGES, wall_ms, user_id, after, end, PAGE_RECORDS_MAX)
         yield page
         after = page[-1][1]["id"] if len(page) == PAGE_RECORDS_MAX else end
 
 
-def _told(db: Database, kind: str, sql: str, wall_ms: Callable[[int], int], *bindings: int) -> list[Record]:
+def _select_records(db: Database, kind: str, sql: str, wall_ms: Callable[[int], int], *bindings: int) -> list[Record]:
     cursor = db.rows(sql, bindings)
     names: list[str] = []
     records = []

@@ -1,7 +1,7 @@
-"""Uploads that are under way, files that messages have, and what may be taken off the disk.
+"""Uploads under way, the files of messages, and the bytes that may be removed from the disk.
 
-Whoever deletes a message or an upload, its file or its reservation goes with it, and what lies on the disk for it is
-noted in `dropped`: that is for the tables themselves to see to (see `schema`).
+When a message or an upload is deleted, triggers of the tables (see `schema`) delete its file, free its reservation and
+note in `dropped` what it left on the disk.
 """
 
 from msgspec import Struct
@@ -17,9 +17,9 @@ UPLOAD_LIFE_MS = 600_000
 
 
 class Uploading(Struct, frozen=True):
-    """An upload. Chunks are taken from the holder of the `lease` alone; it is None while nobody holds the upload.
+    """An upload. Only the holder of the `lease` may send chunks; it is None while nobody holds the upload.
 
-    `sha256` is what was announced, "" if nothing was.
+    `sha256` is the announced one, or "" if none was announced.
     """
 
     id: int
@@ -33,7 +33,7 @@ class Uploading(Struct, frozen=True):
 
 
 class Dropped(Struct, frozen=True):
-    """What the database needs no more: what lies there for this upload, or (if nothing else has it) this blob."""
+    """What may be removed from the disk: all that this upload left there, or this blob unless another file has it."""
 
     id: int
     upload: int | None
@@ -49,8 +49,8 @@ def _uploading(row: tuple[object, ...]) -> Uploading:
     return Uploading(id_, user_id, lease, Target(kind, name, folded), *rest)  # type: ignore[arg-type]
 
 
-def upload(db: Database, upload_id: int, user_id: int) -> Uploading | None:
-    """The user's upload of that number."""
+def find_upload(db: Database, upload_id: int, user_id: int) -> Uploading | None:
+    """Find an upload of the user by its number."""
     row = db.one(_UPLOADS + "id = ? AND user_id = ?", (upload_id, user_id))
     return _uploading(row) if row else None
 
@@ -70,7 +70,7 @@ def insert_upload(
 
 
 def hold(db: Database, upload_id: int, node: str, lease: str, key: str | None) -> None:
-    """The upload goes on from whoever has this lease on this node."""
+    """Let the holder of this lease on this node go on with the upload."""
     db.run(
         "UPDATE uploads SET node = ?, lease = ?, expires_ms = NULL, key = coalesce(key, ?) WHERE id = ?",
         (node, lease, key, upload_id),
@@ -78,9 +78,9 @@ def hold(db: Database, upload_id: int, node: str, lease: str, key: str | None) -
 
 
 def leave(db: Database, node: str, lease: str | None, expires_ms: int) -> None:
-    """The uploads that this lease holds (None: all leases of the node) wait for their users until then."""
+    """Let the uploads of this lease, or with None those of all leases of the node, wait for their users until then."""
     which, bindings = ("node = ?", (node,)) if lease is None else ("node = ? AND lease = ?", (node, lease))
-    db.portions(
+    db.run_in_portions(
         "UPDATE uploads SET node = NULL, lease = NULL, expires_ms = ?"
         f" WHERE id IN (SELECT id FROM uploads WHERE {which} LIMIT ?)",
         (expires_ms, *bindings),
@@ -92,8 +92,8 @@ def delete_upload(db: Database, upload_id: int) -> None:
 
 
 def delete_uploads_to(db: Database, chat_id: int) -> None:
-    """All to a private chat, which still has its name."""
-    db.portions(
+    """Delete all uploads to a private chat, which MUST still have its name."""
+    db.run_in_portions(
         "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads"
         " WHERE target_kind = 'room' AND target_folded = (SELECT folded FROM chats WHERE id = ?) LIMIT ?)",
         (chat_id,),
@@ -113,7 +113,7 @@ def is_key_of_upload(db: Database, user_id: int, key: str) -> bool:
 
 
 def bytes_of(db: Database, user_id: int) -> int:
-    """Of the user's files and uploads."""
+    """Return how many bytes the user's files and uploads have together."""
     return db.value("SELECT bytes FROM file_bytes WHERE user_id = ?", (user_id,)) or 0
 
 
@@ -121,7 +121,7 @@ def bytes_of(db: Database, user_id: int) -> int:
 
 
 def attach(db: Database, file: File, message_id: int, chat_id: int, user_id: int) -> None:
-    """The message has this file."""
+    """Insert a file and attach it to its message."""
     db.run(
         "INSERT INTO files (id, message_id, chat_id, user_id, name, size, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (file.id, message_id, chat_id, user_id, file.name, file.size, file.sha256),
@@ -130,13 +130,13 @@ def attach(db: Database, file: File, message_id: int, chat_id: int, user_id: int
 
 
 def find(db: Database, file_id: int) -> tuple[File, int] | None:
-    """The file, and the message that has it."""
+    """Find a file and the id of its message."""
     row = db.one("SELECT id, name, size, sha256, message_id FROM files WHERE id = ?", (file_id,))
     return (File(*row[:4]), row[4]) if row else None
 
 
 def of_chat(db: Database, chat_id: int, before: int | None, limit: int) -> list[FileInChat]:
-    """The newest files of a chat in messages below `before`, by message."""
+    """Return the newest files of a chat, in messages with an id below `before`, sorted by message."""
     rows = db.all(
         "SELECT f.id, f.name, f.size, f.sha256, f.message_id, a.name, m.at_ms FROM files f"
         " JOIN messages m ON m.id = f.message_id JOIN users a ON a.id = f.user_id"
@@ -156,7 +156,7 @@ def has_blob(db: Database, sha256: str) -> bool:
 # ---- what may go
 
 
-def dropped(db: Database, limit: int) -> list[Dropped]:
+def list_dropped(db: Database, limit: int) -> list[Dropped]:
     return [Dropped(*row) for row in db.all("SELECT id, upload, sha256 FROM dropped ORDER BY id LIMIT ?", (limit,))]
 
 

@@ -1,10 +1,10 @@
-"""Keys of sending commands: what was asked under one, and what was answered."""
+"""Idempotency keys of sending commands, with a digest of the command and its answer."""
 
 from chat_server.store.database import Database
 
 
 def find(db: Database, user_id: int, key: str, after_ms: int) -> tuple[bytes, bytes] | None:
-    """The digest and the answer under this key, if it was used after that time."""
+    """Find the digest and the answer that are stored under this key, if it was used after that time."""
     row = db.one(
         "SELECT digest, answer FROM keys WHERE user_id = ? AND key = ? AND elapsed_ms > ?", (user_id, key, after_ms)
     )
@@ -16,7 +16,7 @@ def insert(db: Database, user_id: int, key: str, digest: bytes, answer: bytes, e
 
 
 def delete_old(db: Database, before_ms: int, limit: int) -> None:
-    db.portions(
+    db.run_in_portions(
         "DELETE FROM keys WHERE (user_id, key) IN"
         " (SELECT user_id, key FROM keys WHERE elapsed_ms <= ? ORDER BY elapsed_ms LIMIT ?)",
         (before_ms,),

@@ -1,4 +1,4 @@
-"""Which node this directory belongs to, by the name that it has in the log, and its count of starts."""
+"""The identity of the node that this directory belongs to: its name in the log, and its count of starts."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from chat_server.errors import StartError
 from chat_server.log.entries import Identity
 from chat_server.store.blobs import sync
 
-# In the data directory, and in no backup: a copy of the chat is another node.
+# The file is in the data directory and in no backup, since a copy of the chat is another node.
 FILE = "node"
 
 
 def begin_incarnation(directory: Path, new_name: str) -> Identity:
-    """Count this start of the node, and return it once it is on disk. A node without a name is given the new one.
+    """Count this start of the node and make it durable. A node without a name takes the new one.
 
     Raises StartError.
     """

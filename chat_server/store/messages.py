@@ -1,7 +1,7 @@
-"""Messages: writing them, and reading them in order, a bounded page at a time.
+"""Messages: writing them, and loading them in order, a bounded page at a time.
 
-What comes out are `events.Message`, as the reader sees them. A page ends after `PAGE_MESSAGES_MAX` messages or about
-`PAGE_TEXT_CHARS_MAX` characters, whichever is first, so that a reader who is slow holds only so much.
+Messages are loaded as `protocol.messages.Message`, as their reader sees them. A page ends after `PAGE_MESSAGES_MAX`
+messages or about `PAGE_TEXT_CHARS_MAX` characters, whichever comes first, so that a slow reader holds only so much.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ from chat_server.store.database import Database, Row
 
 PAGE_MESSAGES_MAX = 200
 PAGE_TEXT_CHARS_MAX = 24_576
-# Of one statement.
+# One statement looks at no more ids.
 DATED_AT_ONCE_MAX = 2000
 
 _SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, coalesce(m.deleted_ms, a.deleted_ms),
@@ -29,7 +29,7 @@ _SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, 
 
 
 class Range(Struct):
-    """The messages of one chat with `after` < id (or seq) <= `up_to`. `name` is the chat's, from the reader's side."""
+    """The messages of one chat with `after` < id (or seq) <= `up_to`. `name` is the chat's as the reader sees it."""
 
     chat_id: int
     name: str
@@ -37,8 +37,8 @@ class Range(Struct):
     up_to: int
 
 
-class Stored(Struct, frozen=True):
-    """What rules look at before they change a message."""
+class StoredMessage(Struct, frozen=True):
+    """The columns of a message that rules check before they change it."""
 
     id: int
     chat_id: int
@@ -71,13 +71,13 @@ def _names(mentions: list[str] | None) -> str | None:
     return None if mentions is None else msgspec.json.encode(mentions).decode()
 
 
-def find(db: Database, message_id: int) -> Stored | None:
+def find(db: Database, message_id: int) -> StoredMessage | None:
     row = db.one(
         "SELECT m.id, m.chat_id, m.user_id, m.deleted_ms IS NOT NULL OR a.deleted_ms IS NOT NULL"
         " FROM messages m JOIN users a ON a.id = m.user_id WHERE m.id = ?",
         (message_id,),
     )
-    return Stored(row[0], row[1], row[2], bool(row[3])) if row else None
+    return StoredMessage(row[0], row[1], row[2], bool(row[3])) if row else None
 
 
 def text_of(db: Database, message_id: int) -> str | None:
@@ -95,7 +95,7 @@ def edit(db: Database, message_id: int, seq: int, text: str, at_ms: int, mention
 
 
 def delete(db: Database, message_id: int, seq: int, at_ms: int) -> None:
-    """The text, the reactions and the file go; the row stays, as long as the message would have lived."""
+    """Delete the text, the reactions and the file of a message. The row stays for as long as the message would have."""
     delete_reactions(db, [message_id])
     db.run("DELETE FROM files WHERE message_id = ?", (message_id,))
     db.run(
@@ -108,7 +108,7 @@ def delete(db: Database, message_id: int, seq: int, at_ms: int) -> None:
 
 
 def remove(db: Database, ids: list[int]) -> None:
-    """They are gone, with all that is only about them. What comments on one of them stays as it is."""
+    """Remove messages for good, with all that belongs to them alone. Comments on them stay as they are."""
     if not ids:
         return
     search.remove(db, ids)
@@ -119,15 +119,15 @@ def remove(db: Database, ids: list[int]) -> None:
 
 
 def delete_reactions(db: Database, ids: list[int]) -> None:
-    """All reactions to these messages; everybody may have reacted to each."""
-    db.portions(
+    """Delete all reactions to these messages, in portions, since everybody may have reacted to each."""
+    db.run_in_portions(
         "DELETE FROM reactions WHERE (message_id, emoji, user_id) IN (SELECT message_id, emoji, user_id FROM reactions"
         " WHERE message_id IN (SELECT value FROM json_each(?)) LIMIT ?)",
         (msgspec.json.encode(ids).decode(),),
     )
 
 
-def reacted(db: Database, message_id: int, emoji: str, user_id: int) -> bool:
+def has_reacted(db: Database, message_id: int, emoji: str, user_id: int) -> bool:
     return db.one("SELECT 1 FROM reactions WHERE message_id = ? AND emoji = ? AND user_id = ?",
                   (message_id, emoji, user_id)) is not None  # fmt: skip
 
@@ -146,10 +146,10 @@ def unreact(db: Database, message_id: int, emoji: str, user_id: int, seq: int) -
     db.run("UPDATE messages SET reactions = reactions - 1, seq = ? WHERE id = ?", (seq, message_id))
 
 
-def date_back(db: Database, at_ms: int, elapsed_ms: int) -> int:
-    """Where times of messages lie in the future, they become what they were, or now; how many there were.
+def clamp_future_times(db: Database, at_ms: int, elapsed_ms: int) -> int:
+    """Correct the times of messages that lie in the future. Return how many messages had any.
 
-    A message's own time is known by how long the chat had lived; of those from before that was kept it is not.
+    A message's own time is derived from its elapsed time. Old messages without one are dated now, as are all changes.
     """
     newest: int = db.value("SELECT max(id) FROM messages") or 0
     changed = 0
@@ -165,21 +165,21 @@ def date_back(db: Database, at_ms: int, elapsed_ms: int) -> int:
 
 
 def clear(db: Database, chat_id: int, limit: int) -> int:
-    """At most so many messages of a chat go for good. How many."""
+    """Remove at most `limit` messages of a chat for good. Return how many were removed."""
     ids = [row[0] for row in db.all("SELECT id FROM messages WHERE chat_id = ? ORDER BY id LIMIT ?", (chat_id, limit))]
     remove(db, ids)
     return len(ids)
 
 
-def newest(db: Database, chat_id: int, up_to: int | None = None) -> int:
-    """The id of the chat's newest message (not above `up_to`), 0 if it has none."""
+def newest_id(db: Database, chat_id: int, up_to: int | None = None) -> int:
+    """Return the id of the chat's newest message, or of its newest one up to `up_to`; 0 if there is none."""
     bound = "" if up_to is None else " AND id <= ?2"
     bindings: Row = (chat_id,) if up_to is None else (chat_id, up_to)
     return db.value(f"SELECT max(id) FROM messages WHERE chat_id = ?1{bound}", bindings) or 0
 
 
-def unread(db: Database, user_id: int, chat_id: int, read_id: int, up_to: int = ID_MAX) -> int:
-    """How many messages of others the chat has above the marker."""
+def count_unread(db: Database, user_id: int, chat_id: int, read_id: int, up_to: int = ID_MAX) -> int:
+    """Count the messages of other users above the marker."""
     count: int = db.value(
         "SELECT count(*) FROM messages WHERE chat_id = ? AND id > ? AND id <= ? AND user_id <> ?",
         (chat_id, read_id, up_to, user_id),
@@ -190,33 +190,33 @@ def unread(db: Database, user_id: int, chat_id: int, read_id: int, up_to: int = 
 _NEW = _SELECT + "m.chat_id = ?1 AND m.id > ?2 AND m.id <= ?3 AND m.user_id <> ?4 ORDER BY m.id"
 _UNCHANGED = _SELECT + "m.chat_id = ?1 AND m.id > ?2 AND m.id <= ?3 AND m.seq = m.id ORDER BY m.id"
 _CHANGED = _SELECT + "m.chat_id = ?1 AND m.seq > ?2 AND m.seq <= ?3 AND m.seq <> m.id ORDER BY m.seq"
-# What went with its author's account is told to people in one line, not message by message.
+# People are told in one line that an account was deleted, and not message by message.
 _CHANGED_BY_PEOPLE = _CHANGED.replace("ORDER", "AND a.deleted_ms IS NULL ORDER")
 _BY_ID, _BY_SEQ = 0, 1
 
 
-def new(db: Database, ranges: Iterable[Range], *, not_by: int = 0) -> Iterator[list[Message]]:
-    """Pages of the messages of all these chats by id, each in its newest state, but for those of one author."""
-    return _pages(db, (_NEW,), (not_by,), list(ranges), _BY_ID)
+def load_new(db: Database, ranges: Iterable[Range], *, not_by: int = 0) -> Iterator[list[Message]]:
+    """Load pages of the messages of all these chats by id, in their newest state, except for those of one author."""
+    return _load_pages(db, (_NEW,), (not_by,), list(ranges), _BY_ID)
 
 
-def changed(db: Database, ranges: Iterable[Range]) -> Iterator[list[Message]]:
-    """Pages of the messages that changed in the ranges, which are of seq here, by seq; for people."""
-    return _pages(db, (_CHANGED_BY_PEOPLE,), (), list(ranges), _BY_SEQ)
+def load_changed(db: Database, ranges: Iterable[Range]) -> Iterator[list[Message]]:
+    """Load pages of the messages that changed in these ranges of seq, sorted by seq, as people are told of them."""
+    return _load_pages(db, (_CHANGED_BY_PEOPLE,), (), list(ranges), _BY_SEQ)
 
 
-def new_and_changed(db: Database, ranges: Iterable[Range]) -> Iterator[list[Message]]:
-    """Pages of all that is new or changed in the ranges, which are of seq here, by seq; for programs."""
-    return _pages(db, (_UNCHANGED, _CHANGED), (), list(ranges), _BY_SEQ)
+def load_new_and_changed(db: Database, ranges: Iterable[Range]) -> Iterator[list[Message]]:
+    """Load pages of all messages that are new or changed in these ranges of seq, sorted by seq, for programs."""
+    return _load_pages(db, (_UNCHANGED, _CHANGED), (), list(ranges), _BY_SEQ)
 
 
-def _pages(
+def _load_pages(
     db: Database, queries: tuple[str, ...], bindings: Row, ranges: list[Range], key: int
 ) -> Iterator[list[Message]]:
     def rows(sql: str, each: Range) -> Iterator[Row]:
         return iter(db.rows(sql, (each.chat_id, each.after, each.up_to, *bindings)))
 
-    # Chats with nothing in range are left out first: someone may have hundreds of them.
+    # Chats with nothing in range are left out first, since a user may have hundreds of them.
     ranges = [each for each in ranges if any(next(rows(sql, each), None) for sql in queries)]
     names = {each.chat_id: each.name for each in ranges}
     while ranges:
@@ -230,58 +230,61 @@ def _pages(
                 break
         else:
             ranges = []
-        # The statements end here: between two pages no snapshot is held, however slow the reader is.
+        # The statements end here, so that no snapshot is held between two pages, however slow the reader is.
         del merged
         for each in ranges:
             each.after = taken[-1][key]
         if taken:
-            yield _messages(db, taken, names)
+            yield _to_messages(db, taken, names)
 
 
-def page(
+def load_page(
     db: Database, chat_id: int, name: str, limit: int, *, above: int = 0, below: int | None = None, newest_first: bool
 ) -> list[Message]:
-    """Up to `limit` messages with `above` < id < `below`, the newest or the oldest of them; always by id."""
+    """Load the newest or the oldest `limit` messages with `above` < id < `below`, always sorted by id."""
     order = "DESC" if newest_first else "ASC"
     rows = db.all(
         f"{_SELECT} m.chat_id = ? AND m.id > ? AND m.id < ? ORDER BY m.id {order} LIMIT ?",
         (chat_id, above, below if below is not None else ID_MAX, limit),
     )
-    return _messages(db, rows[::-1] if newest_first else rows, {chat_id: name})
+    return _to_messages(db, rows[::-1] if newest_first else rows, {chat_id: name})
 
 
-def unread_page(db: Database, user_id: int, chat_id: int, name: str, read_id: int, limit: int) -> list[Message]:
-    """The first `limit` messages of others above the marker, by id."""
+def load_unread_page(db: Database, user_id: int, chat_id: int, name: str, read_id: int, limit: int) -> list[Message]:
+    """Load the first `limit` messages of other users above the marker, sorted by id."""
     rows = db.all(
         f"{_SELECT} m.chat_id = ? AND m.id > ? AND m.user_id <> ? ORDER BY m.id LIMIT ?",
         (chat_id, read_id, user_id, limit),
     )
-    return _messages(db, rows, {chat_id: name})
+    return _to_messages(db, rows, {chat_id: name})
 
 
-def one(db: Database, message_id: int, chat: str) -> Message:
-    """A message that is there, in its newest state; `chat` is its chat's name from the reader's side."""
+def load_one(db: Database, message_id: int, chat: str) -> Message:
+    """Load a message that exists, in its newest state; `chat` is its chat's name as the reader sees it."""
     (row,) = db.all(f"{_SELECT} m.id = ?", (message_id,))
-    return _messages(db, [row], {row[2]: chat})[0]
+    return _to_messages(db, [row], {row[2]: chat})[0]
 
 
-def several(db: Database, ids: list[int], chat: str = "") -> list[tuple[int, Message]]:
-    """Those of these messages that are there, by id, each with the id of its chat. `chat` is what that is called."""
+def load_several(db: Database, ids: list[int], chat: str = "") -> list[tuple[int, Message]]:
+    """Load those of these messages that exist, sorted by id, each with its chat's id. `chat` names all their chats."""
     listed = (msgspec.json.encode(ids).decode(),)
     rows = db.all(f"{_SELECT} m.id IN (SELECT value FROM json_each(?)) ORDER BY m.id", listed)
     chats = [row[2] for row in rows]
-    return list(zip(chats, _messages(db, rows, dict.fromkeys(chats, chat)), strict=True))
+    return list(zip(chats, _to_messages(db, rows, dict.fromkeys(chats, chat)), strict=True))
 
 
-def thread(db: Database, root: int, chat: str) -> Iterator[list[Message]]:
-    """Pages of a message and all that comments on it, or on a comment on it, by id."""
+def load_thread(db: Database, root: int, chat: str) -> Iterator[list[Message]]:
+    """Load pages of a message and all its comments, and comments on these, sorted by id."""
     ids = _thread_ids(db, root)
     while page := list(islice(ids, PAGE_MESSAGES_MAX)):
-        yield [message for _, message in several(db, page, chat)]
+        yield [message for _, message in load_several(db, page, chat)]
 
 
 def _thread_ids(db: Database, root: int) -> Iterator[int]:
-    """Ascending. What waits are the next comment on each message so far, so each costs two look-ups, however many."""
+    """Yield the ids of a thread in ascending order.
+
+    The heap holds the next comment on each message so far, so that an id costs two look-ups in a thread of any size.
+    """
     waiting = [(root, 0)]
     while waiting:
         id_, on = heappop(waiting)
@@ -295,13 +298,13 @@ def _thread_ids(db: Database, root: int) -> Iterator[int]:
 _NEXT_COMMENT = "SELECT id FROM messages WHERE reply_to = ? AND id > ? ORDER BY id LIMIT 1"
 
 
-def _messages(db: Database, rows: list[Row], names: dict[int, str]) -> list[Message]:
-    """The rows as their reader sees them; `names` are those of their chats by id."""
-    return [_message(db, row, names[row[2]]) for row in rows]
+def _to_messages(db: Database, rows: list[Row], names: dict[int, str]) -> list[Message]:
+    """Convert rows to messages as their reader sees them; `names` are the names of their chats by id."""
+    return [_to_message(db, row, names[row[2]]) for row in rows]
 
 
-def _reactions(db: Database, message_id: int) -> dict[str, list[str]] | None:
-    """Who reacted with what: emojis and names in the order in which they came."""
+def _load_reactions(db: Database, message_id: int) -> dict[str, list[str]] | None:
+    """Load the names of those who reacted, by emoji, both in the order of the reactions."""
     rows = db.all(
         "SELECT r.emoji, u.name FROM reactions r JOIN users u ON u.id = r.user_id WHERE r.message_id = ?"
         " AND u.deleted_ms IS NULL ORDER BY r.seq",
@@ -313,16 +316,16 @@ def _reactions(db: Database, message_id: int) -> dict[str, list[str]] | None:
     return reactions or None
 
 
-def _file(db: Database, file_id: int) -> File:
+def _load_file(db: Database, file_id: int) -> File:
     found = files.find(db, file_id)
     assert found is not None
     return found[0]
 
 
-def _message(db: Database, row: Row, chat: str) -> Message:
+def _to_message(db: Database, row: Row, chat: str) -> Message:
     id_, seq, _, author, at_ms, text, delayed, deleted_ms, edited_ms, reply_to, reactions, mentions, file_id = row
     if deleted_ms is not None:
-        # The texts of a deleted account are still there for a while: see `rules.erasure`.
+        # The texts of a deleted account are still stored for a while (see `rules.erasure`).
         return Message(
             id=id_,
             seq=seq,
@@ -342,8 +345,8 @@ def _message(db: Database, row: Row, chat: str) -> Message:
         text=text,
         reply_to=reply_to,
         edited=iso(edited_ms) if edited_ms is not None else None,
-        reactions=_reactions(db, id_) if reactions else None,
-        file=_file(db, file_id) if file_id else None,
+        reactions=_load_reactions(db, id_) if reactions else None,
+        file=_load_file(db, file_id) if file_id else None,
         delayed=bool(delayed),
         mentions=mentions and msgspec.json.decode(mentions),
     )

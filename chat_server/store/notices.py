@@ -1,4 +1,4 @@
-"""Events that are kept until their user is told."""
+"""Notices: events that are kept until their user has been told."""
 
 from chat_server.store.database import Database, Row
 
@@ -17,5 +17,5 @@ def delete(db: Database, user_id: int, notice_id: int) -> None:
 
 
 def drop(db: Database, select: str, bindings: Row) -> None:
-    """What these notices would tell is no longer so; `select` gives their ids."""
+    """Delete notices whose content is no longer true; the statement `select` finds their ids."""
     db.run(f"DELETE FROM notices WHERE id IN ({select})", bindings)

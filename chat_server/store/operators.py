@@ -1,12 +1,12 @@
-"""Who is an operator, and the log of what operators did."""
+"""The names of operators, and the audit log of what operators did."""
 
 from msgspec import Struct
 
 from chat_server.store.database import Database
 
 
-class Named(Struct, frozen=True):
-    """An operator as named, by the configuration or by the command. Of no account yet, `has_account` is False."""
+class NamedOperator(Struct, frozen=True):
+    """A name that makes an operator, given by the settings (`by_option`) or the command. It may have no account yet."""
 
     name: str
     by_option: bool
@@ -24,7 +24,7 @@ class Act(Struct, frozen=True):
 
 
 def configure(db: Database, names: list[tuple[str, str]]) -> None:
-    """Those that the configuration names, as names and folded names, in place of those that it named before."""
+    """Replace the operators that the settings name by these, given as names and folded names."""
     db.run("DELETE FROM operators WHERE by_option")
     for name, folded in names:
         db.run("INSERT INTO operators VALUES (?, 1, ?)", (folded, name))
@@ -43,26 +43,28 @@ def is_configured(db: Database, folded: str) -> bool:
 
 
 def is_named(db: Database, user_id: int) -> bool:
-    """Whether the user is named as an operator; without a password that makes none."""
+    """Tell whether the user is named as an operator. A user without a password is none nevertheless."""
     sql = (
         "SELECT 1 FROM users u JOIN operators o ON o.folded = u.folded WHERE u.id = ? AND u.deleted_ms IS NULL LIMIT 1"
     )
     return db.one(sql, (user_id,)) is not None
 
 
-def everyone(db: Database) -> list[Named]:
+def list_named(db: Database) -> list[NamedOperator]:
     rows = db.all(
         "SELECT coalesce(u.name, o.name), o.by_option, u.id IS NOT NULL, u.password IS NOT NULL FROM operators o"
         " LEFT JOIN users u ON u.folded = o.folded AND u.deleted_ms IS NULL ORDER BY o.folded, o.by_option DESC"
     )
-    return [Named(name, bool(option), bool(account), bool(password)) for name, option, account, password in rows]
+    return [
+        NamedOperator(name, bool(option), bool(account), bool(password)) for name, option, account, password in rows
+    ]
 
 
 def record(db: Database, at_ms: int, who: str, act: str, whom: str | None, why: str | None) -> None:
     db.run("INSERT INTO audit (at_ms, who, act, whom, why) VALUES (?, ?, ?, ?, ?)", (at_ms, who, act, whom, why))
 
 
-def acts(db: Database, after: int, limit: int) -> list[Act]:
-    """The first `limit` of those with a higher id."""
+def list_acts(db: Database, after: int, limit: int) -> list[Act]:
+    """Return the first `limit` acts with an id above `after`."""
     rows = db.all("SELECT id, at_ms, who, act, whom, why FROM audit WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
     return [Act(*row) for row in rows]

@@ -1,6 +1,6 @@
-"""Threads that read the store, each with its own connection, so that reading never waits for writing or for the loop.
+"""Threads that read the store, each on its own connection, so that reading waits neither for writes nor the loop.
 
-What has been begun with a reader goes on with the same one: a connection serves one thread.
+An answer in several pages stays with the reader that began it, since a connection serves one thread.
 """
 
 import itertools
@@ -20,31 +20,31 @@ SUBMITTED_MAX = 2
 
 
 class Reader:
-    """Users take turns: who has a hundred things read at once holds nobody else up for more than one of them."""
+    """A reading thread that users take turns on: a user with a hundred jobs holds others up for no more than one."""
 
     def __init__(self, runtime: Runtime, directory: Path, name: str) -> None:
         self._runtime = runtime
         self._thread = runtime.worker(f"reader-{name}")
         self._db = self._thread.run_blocking(open_reader, directory)
-        # What waits, by user; the user who is served goes to the end.
+        # The jobs that wait, by user. A user who has been served goes to the end.
         self._waiting: dict[int, deque[tuple[Future[Any], Callable[[], Any]]]] = {}
         self._submitted = 0
 
     async def run(self, function: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run it on the reader's thread, on one snapshot of the store, for the server itself."""
+        """Run a function on the reader's thread, on one snapshot of the store, for the server itself."""
         return await self.serve(0, function, *args, **kwargs)
 
     async def serve(
         self, user_id: int, function: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """The same for a user, when it is the user's turn."""
+        """Run a function as `run` does, for a user, when it is the user's turn."""
         done: Future[R] = self._runtime.future()
         job = partial(self._on_snapshot, function, *args, **kwargs)
         self._waiting.setdefault(user_id, deque()).append((done, job))
-        self._go_on()
+        self._submit_jobs()
         return await done
 
-    def _go_on(self) -> None:
+    def _submit_jobs(self) -> None:
         """Keep the thread busy: while it runs one job, one more waits there, and all others here."""
         while self._waiting and self._submitted < SUBMITTED_MAX:
             user_id = next(iter(self._waiting))
@@ -55,11 +55,11 @@ class Reader:
             if not done.done():
                 self._submitted += 1
                 running = self._thread.run(job)
-                running.add_done_callback(partial(self._has_run, done))
+                running.add_done_callback(partial(self._finish, done))
 
-    def _has_run(self, done: Future[Any], running: Future[Any]) -> None:
+    def _finish(self, done: Future[Any], running: Future[Any]) -> None:
         self._submitted -= 1
-        self._go_on()
+        self._submit_jobs()
         error = None if running.cancelled() else running.exception()
         if done.done():
             return
@@ -83,7 +83,7 @@ class Reader:
 
 
 class Readers:
-    """`searcher` is for searches alone, so that nobody who reads waits for what somebody seeks."""
+    """All readers. `searcher` runs searches alone, so that readers of messages never wait for a search."""
 
     def __init__(self, runtime: Runtime, directory: Path, count: int = 2) -> None:
         self._readers = [Reader(runtime, directory, str(number)) for number in range(count)]
@@ -94,7 +94,7 @@ class Readers:
         return next(self._turn)
 
     def of(self, number: int) -> Reader:
-        """Always the same one for the same number."""
+        """Return a reader, always the same one for the same number."""
         return self._readers[number % len(self._readers)]
 
     def close(self) -> None:

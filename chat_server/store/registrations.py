@@ -1,11 +1,11 @@
-"""Who may register: codes that invite, how many accounts a network made, and the networks that users come from.
+"""Registrations: invitation codes, the number of accounts that a network made, and the networks of users.
 
-A network is what an address counts as (`addresses.network_of`). Times are `elapsed_ms`.
+Addresses are counted by their network (`addresses.network_of`). All times are elapsed time in ms.
 """
 
 from chat_server.store.database import Database
 
-# Of one user. The network that was not used for longest is forgotten.
+# The networks of one user. The least recently used one is forgotten.
 NETWORKS_MAX = 20
 
 # ---- codes
@@ -15,7 +15,7 @@ def insert_code(db: Database, code_hash: bytes, expires_ms: int) -> int:
     return db.insert("INSERT INTO codes (hash, expires_ms) VALUES (?, ?)", (code_hash, expires_ms))
 
 
-def is_code(db: Database, code_hash: bytes, elapsed_ms: int) -> bool:
+def is_valid_code(db: Database, code_hash: bytes, elapsed_ms: int) -> bool:
     return db.one("SELECT 1 FROM codes WHERE hash = ? AND expires_ms > ?", (code_hash, elapsed_ms)) is not None
 
 
@@ -23,34 +23,34 @@ def use_code(db: Database, code_hash: bytes) -> None:
     db.run("DELETE FROM codes WHERE hash = ?", (code_hash,))
 
 
-def codes(db: Database, elapsed_ms: int) -> list[tuple[int, int]]:
-    """The numbers and ends of the codes that are still good."""
+def list_codes(db: Database, elapsed_ms: int) -> list[tuple[int, int]]:
+    """Return the ids of the codes that are still valid, and when they expire."""
     rows = db.all("SELECT id, expires_ms FROM codes WHERE expires_ms > ? ORDER BY id", (elapsed_ms,))
     return [(code_id, expires_ms) for code_id, expires_ms in rows]
 
 
 def revoke_code(db: Database, code_id: int, elapsed_ms: int) -> bool:
-    """Whether it was still good."""
+    """Revoke a code. Return whether it was still valid."""
     return bool(db.all("DELETE FROM codes WHERE id = ? AND expires_ms > ? RETURNING id", (code_id, elapsed_ms)))
 
 
 # ---- accounts that a network made
 
 
-def made(db: Database, network: str) -> tuple[int, int]:
-    """Since when they are counted, and how many they are."""
+def registration_count(db: Database, network: str) -> tuple[int, int]:
+    """Return since when the accounts of a network are counted, and how many there are."""
     row = db.one("SELECT start_ms, count FROM registrations WHERE network = ?", (network,))
     return (row[0], row[1]) if row else (0, 0)
 
 
-def set_made(db: Database, network: str, start_ms: int, count: int) -> None:
+def set_registration_count(db: Database, network: str, start_ms: int, count: int) -> None:
     db.run("INSERT OR REPLACE INTO registrations VALUES (?, ?, ?)", (network, start_ms, count))
 
 
 # ---- networks that users come from
 
 
-def come_from(db: Database, user_id: int, network: str, elapsed_ms: int) -> None:
+def note_network(db: Database, user_id: int, network: str, elapsed_ms: int) -> None:
     db.run("INSERT OR REPLACE INTO networks VALUES (?, ?, ?)", (user_id, network, elapsed_ms))
     db.run(
         "DELETE FROM networks WHERE user_id = ?1 AND network IN"
@@ -60,19 +60,19 @@ def come_from(db: Database, user_id: int, network: str, elapsed_ms: int) -> None
     )
 
 
-def is_known(db: Database, user_id: int, network: str) -> bool:
-    """Whether the user came in from there, as far as is remembered."""
+def is_known_network(db: Database, user_id: int, network: str) -> bool:
+    """Tell whether the user signed in from this network, as far as it is remembered."""
     return db.one("SELECT 1 FROM networks WHERE user_id = ? AND network = ?", (user_id, network)) is not None
 
 
 def delete_old(db: Database, elapsed_ms: int, start_ms: int, limit: int) -> None:
-    """Codes that have expired by then, and counts that began at `start_ms` or before, at most so many of each."""
-    db.portions(
+    """Delete expired codes and counts that began at `start_ms` or before, at most `limit` of each."""
+    db.run_in_portions(
         "DELETE FROM codes WHERE id IN (SELECT id FROM codes WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?)",
         (elapsed_ms,),
         limit,
     )
-    db.portions(
+    db.run_in_portions(
         "DELETE FROM registrations WHERE network IN"
         " (SELECT network FROM registrations WHERE start_ms <= ? ORDER BY start_ms LIMIT ?)",
         (start_ms,),

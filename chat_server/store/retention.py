@@ -1,6 +1,6 @@
-"""What all have read and when, and whose read markers have not moved for long.
+"""Ranges of messages that all members have read, and members whose read markers have not moved for long.
 
-A range of messages is noted when it has been read by all; no message is touched until it is removed.
+A range is noted once all have read it; the messages themselves are not touched until they are removed.
 """
 
 from msgspec import Struct
@@ -9,7 +9,10 @@ from chat_server.store.database import Database
 
 
 class ReadRange(Struct, frozen=True):
-    """The messages of a chat with above < id <= up_to, of one author (0: of all), which all have read at `read_ms`."""
+    """The messages of a chat with above < id <= up_to that all had read at `read_ms`.
+
+    They are those of one author, or with `user_id` 0 those of all authors.
+    """
 
     read_ms: int
     chat_id: int
@@ -19,7 +22,7 @@ class ReadRange(Struct, frozen=True):
 
 
 def insert(db: Database, each: ReadRange) -> None:
-    """Ranges of one chat and time become one: what lies between them was read before."""
+    """Insert a range. It merges with one of the same chat, time and author, since what lies between was read before."""
     db.run(
         "INSERT INTO read_ranges VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
         " SET above = min(above, excluded.above), up_to = max(up_to, excluded.up_to)",
@@ -27,8 +30,8 @@ def insert(db: Database, each: ReadRange) -> None:
     )
 
 
-def ranges(db: Database, read_ms: int, limit: int) -> list[ReadRange]:
-    """Those read at that time or before, the first ones first."""
+def find_ranges(db: Database, read_ms: int, limit: int) -> list[ReadRange]:
+    """Find the ranges that were read at `read_ms` or before, the earliest first."""
     rows = db.all(
         "SELECT read_ms, chat_id, user_id, above, up_to FROM read_ranges WHERE read_ms <= ?"
         " ORDER BY read_ms, chat_id, user_id LIMIT ?",
@@ -37,8 +40,8 @@ def ranges(db: Database, read_ms: int, limit: int) -> list[ReadRange]:
     return [ReadRange(*row) for row in rows]
 
 
-def messages(db: Database, each: ReadRange, limit: int) -> list[tuple[int, int]]:
-    """Ids and authors of the first messages in the range, of all authors."""
+def find_messages(db: Database, each: ReadRange, limit: int) -> list[tuple[int, int]]:
+    """Find the ids and authors of the first messages in the range, of all authors."""
     rows = db.all(
         "SELECT id, user_id FROM messages WHERE chat_id = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
         (each.chat_id, each.above, each.up_to, limit),
@@ -60,8 +63,8 @@ def delete(db: Database, each: ReadRange) -> None:
     )
 
 
-def alone(db: Database, sent_ms: int, limit: int) -> list[tuple[int, int]]:
-    """Ids and chats of messages that nobody but their author could read, sent at that time or before."""
+def find_unshared_messages(db: Database, sent_ms: int, limit: int) -> list[tuple[int, int]]:
+    """Find the ids and chats of messages that were sent until then and that only their author could read."""
     rows = db.all(
         "SELECT id, chat_id FROM messages WHERE alone AND elapsed_ms <= ? ORDER BY elapsed_ms, id LIMIT ?",
         (sent_ms, limit),
@@ -69,8 +72,8 @@ def alone(db: Database, sent_ms: int, limit: int) -> list[tuple[int, int]]:
     return [(message_id, chat_id) for message_id, chat_id in rows]
 
 
-def count(db: Database) -> int:
-    """How many messages all have read; one that stands in two ranges, as where somebody came back, counts once."""
+def count_read_messages(db: Database) -> int:
+    """Count the messages that all have read. One in two ranges, as after an absent member's return, counts once."""
     found: int = db.value(
         """SELECT count(*) FROM (
             SELECT m.id FROM read_ranges r CROSS JOIN messages m
@@ -83,8 +86,8 @@ def count(db: Database) -> int:
 # ---- members
 
 
-def lowest(db: Database, chat_id: int) -> list[tuple[int, int]]:
-    """The two members (or fewer) with the lowest markers, of those who are not absent: users and markers."""
+def lowest_markers(db: Database, chat_id: int) -> list[tuple[int, int]]:
+    """Return the users and markers of the two members, or fewer, who have the lowest markers and are not absent."""
     rows = db.all(
         "SELECT user_id, read_id FROM members WHERE chat_id = ? AND absent = 0 ORDER BY read_id, user_id LIMIT 2",
         (chat_id,),
@@ -92,8 +95,8 @@ def lowest(db: Database, chat_id: int) -> list[tuple[int, int]]:
     return [(user_id, read_id) for user_id, read_id in rows]
 
 
-def unmoved(db: Database, moved_ms: int, limit: int) -> list[tuple[int, int, int]]:
-    """Users, chats and markers of those whose marker did not move after that time, the longest first."""
+def find_unmoved_markers(db: Database, moved_ms: int, limit: int) -> list[tuple[int, int, int]]:
+    """Find the users, chats and markers of members whose marker has not moved since then, the longest first."""
     rows = db.all(
         "SELECT user_id, chat_id, read_id FROM members WHERE moved_ms <= ? AND NOT absent"
         " ORDER BY moved_ms, user_id, chat_id LIMIT ?",
@@ -103,7 +106,7 @@ def unmoved(db: Database, moved_ms: int, limit: int) -> list[tuple[int, int, int
 
 
 def unread_since_ms(db: Database, user_id: int, chat_id: int, read_id: int, now_ms: int) -> int | None:
-    """When the first message above the marker was sent that another one wrote; not later than now."""
+    """Return when the first message of another user above the marker was sent, at most `now_ms`; None without one."""
     since: int | None = db.value(
         "SELECT min(coalesce(elapsed_ms, at_ms), ?) FROM messages WHERE chat_id = ? AND id > ? AND user_id <> ?"
         " ORDER BY id LIMIT 1",
@@ -121,8 +124,8 @@ def set_absent(db: Database, user_id: int, chat_id: int) -> None:
 
 
 def set_present(db: Database, user_id: int, elapsed_ms: int) -> None:
-    """The user is there again in every chat where nothing is unread, where the marker cannot show it by moving."""
-    db.portions(
+    """End the user's absence in every chat without unread messages, where the marker cannot move to show it."""
+    db.run_in_portions(
         """UPDATE members SET absent = 0, moved_ms = ?2 WHERE user_id = ?1 AND chat_id IN (
             SELECT chat_id FROM members mine WHERE user_id = ?1 AND absent AND NOT EXISTS (
                 SELECT 1 FROM messages m

@@ -1,4 +1,4 @@
-"""Private chats: who is in them, who is invited, who asks to be let in, and the links by which one asks."""
+"""Private chats: their members, invitations, requests to join, and the links by which people ask to join."""
 
 import msgspec
 from msgspec import Struct
@@ -7,13 +7,13 @@ from chat_server.protocol.names import Name
 from chat_server.store import messages, notices
 from chat_server.store.database import ROWS_MAX, Database
 
-# Of one chat that were not used up by their time; the oldest ends.
+# The links of one chat that have not expired. Beyond it, the one that would expire first ends.
 LINKS_MAX = 100
 _COLUMNS = "c.id, c.name, c.owner, c.topic"
 
 
 class Room(Struct, frozen=True):
-    """`name` has its #; `owner` is a user's id."""
+    """A private chat. `name` begins with #; `owner` is a user's id."""
 
     id: int
     name: str
@@ -22,7 +22,7 @@ class Room(Struct, frozen=True):
 
 
 def of_member(db: Database, user_id: int, folded: str) -> Room | None:
-    """A chat that the user is in. It takes the same whether there is one of this name or not: it looks at one's own."""
+    """Find a chat by name among those that the user is in, so that timing does not tell whether others have it."""
     row = db.one(
         f"SELECT {_COLUMNS} FROM members m JOIN chats c ON c.id = m.chat_id WHERE m.user_id = ? AND m.room = ?",
         (user_id, folded),
@@ -31,14 +31,14 @@ def of_member(db: Database, user_id: int, folded: str) -> Room | None:
 
 
 def by_id(db: Database, chat_id: int) -> Room:
-    """One that has not ended."""
+    """Return a chat that has not ended."""
     row = db.one(f"SELECT {_COLUMNS} FROM chats c WHERE c.id = ?", (chat_id,))
     assert row is not None
     return Room(*row)
 
 
 def of_user(db: Database, user_id: int) -> list[Room]:
-    """All that the user is in, by id."""
+    """Return the private chats that the user is in, sorted by id."""
     rows = db.all(
         f"SELECT {_COLUMNS} FROM members m JOIN chats c ON c.id = m.chat_id"
         " WHERE m.user_id = ? AND m.room IS NOT NULL ORDER BY c.id",
@@ -57,8 +57,8 @@ def count_of_user(db: Database, user_id: int) -> int:
     return count
 
 
-def name_like(db: Database, name: Name) -> tuple[str, bool] | None:
-    """The name of a chat that this name is or looks like, and whether it is the same."""
+def find_similar_name(db: Database, name: Name) -> tuple[str, bool] | None:
+    """Find the name of a chat that this name equals or looks like, and tell whether it equals it."""
     rows = db.all(
         "SELECT name, folded = ?1, lookalike = ?2 FROM chats WHERE folded IS NOT NULL"
         " AND (folded = ?1 OR lookalike = ?2 OR shape = ?3) ORDER BY folded <> ?1, id",
@@ -92,12 +92,12 @@ def set_topic(db: Database, chat_id: int, topic: str | None) -> None:
 
 
 def join(db: Database, chat_id: int, user_id: int, elapsed_ms: int) -> None:
-    """As its last member, with the marker at the newest message."""
+    """Add the user as the chat's newest member, with the read marker at the newest message."""
     db.run(
         "INSERT INTO members (user_id, chat_id, read_id, moved_ms, room, joined) SELECT ?1, id, ?2, ?4, folded,"
         " (SELECT coalesce(max(joined), 0) + 1 FROM members WHERE chat_id = ?3)"
         " FROM chats WHERE id = ?3",
-        (user_id, messages.newest(db, chat_id), chat_id, elapsed_ms),
+        (user_id, messages.newest_id(db, chat_id), chat_id, elapsed_ms),
     )
 
 
@@ -115,7 +115,7 @@ def longest_member(db: Database, chat_id: int) -> int | None:
 
 
 def member_names(db: Database, chat_id: int, limit: int, after: int = 0) -> list[str]:
-    """As they came; those who came after the user `after`."""
+    """Return the names of members in the order in which they joined, beginning after the member with the id `after`."""
     rows = db.all(
         "SELECT u.name FROM members m JOIN users u ON u.id = m.user_id WHERE m.chat_id = ?1 AND m.joined >"
         " coalesce((SELECT joined FROM members WHERE chat_id = ?1 AND user_id = ?2), 0) ORDER BY m.joined LIMIT ?3",
@@ -135,7 +135,8 @@ def invite(db: Database, chat_id: int, user_id: int, by_user: int, notice: int) 
     )
 
 
-def invited_to(db: Database, user_id: int, folded: str) -> Room | None:
+def by_invitation(db: Database, user_id: int, folded: str) -> Room | None:
+    """Find a chat by name among those that the user is invited to."""
     row = db.one(
         f"SELECT {_COLUMNS} FROM invitations i JOIN chats c ON c.id = i.chat_id WHERE i.user_id = ? AND i.room = ?",
         (user_id, folded),
@@ -148,7 +149,7 @@ def is_invited(db: Database, chat_id: int, user_id: int) -> bool:
 
 
 def invitations(db: Database, user_id: int, limit: int) -> list[tuple[str, str]]:
-    """Chats and who invited the user there, by the chat's name."""
+    """Return the names of chats that the user is invited to and of who invited, sorted by chat."""
     rows = db.all(
         "SELECT c.name, u.name FROM invitations i JOIN chats c ON c.id = i.chat_id JOIN users u ON u.id = i.by_user"
         " WHERE i.user_id = ? ORDER BY i.room LIMIT ?",
@@ -163,18 +164,18 @@ def count_invitations(db: Database, user_id: int) -> int:
 
 
 def end_invitation(db: Database, chat_id: int, user_id: int) -> None:
-    """With what would still tell of it."""
-    _end(db, "invitations", "user_id = ? AND chat_id = ?", (user_id, chat_id))
+    """Delete the invitation and its notice."""
+    _end_waiting(db, "invitations", "user_id = ? AND chat_id = ?", (user_id, chat_id))
 
 
 def end_invitations_by(db: Database, chat_id: int, by_user: int) -> None:
-    _end(db, "invitations", "chat_id = ? AND by_user = ?", (chat_id, by_user))
+    _end_waiting(db, "invitations", "chat_id = ? AND by_user = ?", (chat_id, by_user))
 
 
 # ---- requests to be let in
 
 
-def ask(db: Database, chat_id: int, user_id: int, notice: int) -> None:
+def insert_request(db: Database, chat_id: int, user_id: int, notice: int) -> None:
     db.run("INSERT INTO join_requests (chat_id, user_id, notice) VALUES (?, ?, ?)", (chat_id, user_id, notice))
 
 
@@ -188,7 +189,7 @@ def count_requests(db: Database, chat_id: int) -> int:
 
 
 def requests(db: Database, chat_id: int) -> list[tuple[int, str]]:
-    """Who asks, ids and names, the first one first."""
+    """Return the ids and names of those who ask to join, the first one first."""
     rows = db.all(
         "SELECT u.id, u.name FROM join_requests r JOIN users u ON u.id = r.user_id WHERE r.chat_id = ? ORDER BY r.id",
         (chat_id,),
@@ -197,7 +198,7 @@ def requests(db: Database, chat_id: int) -> list[tuple[int, str]]:
 
 
 def requests_to(db: Database, owner: int, limit: int) -> list[tuple[str, str]]:
-    """The chats of this owner and who asks to be let in there, the first one first."""
+    """Return the names of this owner's chats and of those who ask to join them, the first request first."""
     rows = db.all(
         "SELECT c.name, u.name FROM chats c JOIN join_requests r ON r.chat_id = c.id JOIN users u ON u.id = r.user_id"
         " WHERE c.owner = ? ORDER BY r.id LIMIT ?",
@@ -207,12 +208,12 @@ def requests_to(db: Database, owner: int, limit: int) -> list[tuple[str, str]]:
 
 
 def end_request(db: Database, chat_id: int, user_id: int) -> None:
-    """With what would still tell of it."""
-    _end(db, "join_requests", "chat_id = ? AND user_id = ?", (chat_id, user_id))
+    """Delete the request and its notice."""
+    _end_waiting(db, "join_requests", "chat_id = ? AND user_id = ?", (chat_id, user_id))
 
 
 def set_request_notice(db: Database, chat_id: int, user_id: int, notice: int) -> None:
-    """The owner is told under this notice, and no longer under the last one."""
+    """Replace the notice under which the owner is told of the request."""
     notices.drop(db, "SELECT notice FROM join_requests WHERE chat_id = ? AND user_id = ?", (chat_id, user_id))
     db.run("UPDATE join_requests SET notice = ? WHERE chat_id = ? AND user_id = ?", (notice, chat_id, user_id))
 
@@ -221,7 +222,7 @@ def set_request_notice(db: Database, chat_id: int, user_id: int, notice: int) ->
 
 
 def insert_link(db: Database, chat_id: int, code_hash: bytes, expires_ms: int) -> None:
-    """Of more than LINKS_MAX the one that would expire first ends."""
+    """Insert a link. Beyond LINKS_MAX the one that would expire first is deleted."""
     db.run("INSERT INTO links VALUES (?, ?, ?)", (code_hash, chat_id, expires_ms))
     db.run(
         "DELETE FROM links WHERE hash IN"
@@ -239,14 +240,14 @@ def by_link(db: Database, code_hash: bytes, elapsed_ms: int) -> Room | None:
 
 
 def delete_links(db: Database, chat_id: int, elapsed_ms: int = 0) -> int:
-    """How many of them were still good then."""
+    """Delete all links of a chat. Return how many were still valid."""
     good: int = db.value("SELECT count(*) FROM links WHERE chat_id = ? AND expires_ms > ?", (chat_id, elapsed_ms))
     db.run("DELETE FROM links WHERE chat_id = ?", (chat_id,))
     return good
 
 
 def delete_old_links(db: Database, elapsed_ms: int, limit: int) -> None:
-    db.portions(
+    db.run_in_portions(
         "DELETE FROM links WHERE hash IN (SELECT hash FROM links WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?)",
         (elapsed_ms,),
         limit,
@@ -257,10 +258,10 @@ def delete_old_links(db: Database, elapsed_ms: int, limit: int) -> None:
 
 
 def end(db: Database, chat_id: int) -> None:
-    """Its last member has left: from here on nobody finds it. Its messages go with `clear_ended`."""
+    """End a chat whose last member has left: from here on nobody finds it. `clear_ended` removes its messages."""
     delete_links(db, chat_id)
-    _end(db, "invitations", "chat_id = ?", (chat_id,))
-    _end(db, "join_requests", "chat_id = ?", (chat_id,))
+    _end_waiting(db, "invitations", "chat_id = ?", (chat_id,))
+    _end_waiting(db, "join_requests", "chat_id = ?", (chat_id,))
     db.run(
         "UPDATE chats SET kind = 'ended', name = NULL, folded = NULL, lookalike = NULL, shape = NULL, owner = NULL,"
         " topic = NULL WHERE id = ?",
@@ -269,28 +270,30 @@ def end(db: Database, chat_id: int) -> None:
 
 
 def clear_ended(db: Database, limit: int) -> None:
-    """At most so many messages of chats that have ended; a chat's row goes once it has none."""
+    """Remove at most `limit` messages of a chat that has ended. The chat's row goes with the last one."""
     chat_id = db.value("SELECT id FROM chats WHERE kind = 'ended' ORDER BY id LIMIT 1")
     if chat_id is not None and messages.clear(db, chat_id, limit) < limit:
         db.run("DELETE FROM chats WHERE id = ?", (chat_id,))
 
 
 def forget_user(db: Database, user_id: int) -> None:
-    """An account that ends: what it was invited to, where it asked, whom it invited."""
+    """Delete the invitations to and by an account that ends, and its requests to join."""
     for by in ("user_id", "by_user"):
-        _end(db, "invitations", f"{by} = ?", (user_id,))
-    _end(db, "join_requests", "user_id = ?", (user_id,))
+        _end_waiting(db, "invitations", f"{by} = ?", (user_id,))
+    _end_waiting(db, "join_requests", "user_id = ?", (user_id,))
 
 
 def end_between(db: Database, one: int, other: int) -> None:
-    """Invitations of either by the other, and requests of either to be let into a chat of the other's."""
+    """Delete the invitations of either user by the other, and the requests of either to join a chat of the other."""
     for asker, asked in ((one, other), (other, one)):
-        _end(db, "invitations", "user_id = ? AND by_user = ?", (asked, asker))
-        _end(db, "join_requests", "user_id = ? AND chat_id IN (SELECT id FROM chats WHERE owner = ?)", (asker, asked))
+        _end_waiting(db, "invitations", "user_id = ? AND by_user = ?", (asked, asker))
+        _end_waiting(
+            db, "join_requests", "user_id = ? AND chat_id IN (SELECT id FROM chats WHERE owner = ?)", (asker, asked)
+        )
 
 
-def _end(db: Database, table: str, where: str, bindings: tuple[int, ...]) -> None:
-    """One chat may have invited everybody."""
+def _end_waiting(db: Database, table: str, where: str, bindings: tuple[int, ...]) -> None:
+    """Delete invitations or requests with their notices, in portions, since one chat may have invited everybody."""
     while rows := db.all(f"SELECT notice FROM {table} WHERE {where} LIMIT ?", (*bindings, ROWS_MAX)):
         listed = msgspec.json.encode([notice for (notice,) in rows]).decode()
         notices.drop(db, "SELECT value FROM json_each(?)", (listed,))

@@ -1,10 +1,10 @@
-"""The tables. Migrations are only ever appended: number N turns a database of version N - 1 into one of version N."""
+"""The tables. Migrations are only ever appended: number N turns a database of version N - 1 into version N."""
 
 
 def _counted(table: str, user: str, text: str, events: tuple[str, ...]) -> str:
-    """Triggers that keep `text_bytes` right for the texts in a column, whoever changes its rows.
+    """Return triggers that keep `text_bytes` right when rows with texts are inserted, changed or deleted.
 
-    `user` is the column with whose texts they are; where that is NULL, or the text is, nothing counts.
+    `text` is the column of the texts, `user` that of their users. Nothing counts where either is NULL.
     """
     add = (
         "INSERT INTO text_bytes SELECT {0}.{1}, {3}octet_length({0}.{2}) WHERE {0}.{1} IS NOT NULL AND {0}.{2} <> ''"
@@ -417,5 +417,5 @@ MIGRATIONS = (
 )
 
 VERSION = len(MIGRATIONS)
-# "chat" in ASCII: tells our database from any other SQLite file.
+# "chat" in ASCII, which tells the database from any other SQLite file.
 APPLICATION_ID = 0x63686174

@@ -1,12 +1,12 @@
-"""The index of what was written, for `/search`: derived from the messages, up to the one that `State.indexed` says.
+"""The search index for `/search`, derived from the messages up to the one that `State.indexed` names.
 
-An FTS5 table for each block of ids, so that one look at one of them is short, whatever is sought, and so that the words
-of what was removed are soon taken out of its pages. It has two columns: `text`, and `scope`, words that no user writes
-there: who may see the message, who wrote it, and where. So FTS5 itself intersects what is sought with what may be seen.
+Each block of ids has an FTS5 table of its own. So one look-up is short, whatever is searched for, and the words of
+removed messages soon leave the pages. A table has two columns: `text`, and `scope`, whose words no user can write: who
+may see the message, who wrote it, and in which chat. So FTS5 itself intersects the matches with what may be seen.
 
-SQLite divides texts into words (`unicode61`, Unicode 6.1 for ever), so that no version of Python changes that. `words`
-folds spellings of the same word into one first, and scripts that are written without spaces are taken apart into
-characters, since a run of letters is one word. Texts and queries are treated alike.
+SQLite divides texts into words (`unicode61`, fixed at Unicode 6.1), so that no version of Python changes that. Before,
+`normalize` folds spellings of the same word into one, and puts spaces around each character of scripts that are
+written without spaces, since a run of letters is one word. Texts and queries are treated alike.
 """
 
 import itertools
@@ -19,15 +19,15 @@ import msgspec
 from chat_server.protocol.word_folding import fold_words
 from chat_server.store.database import Database, Row
 
-# What one step indexes at most: it holds up what else the writer has to do.
+# One step indexes no more, since it holds up the writer.
 STEP_MESSAGES_MAX = 1000
 STEP_TEXT_BYTES_MAX = 65_536
 MERGED_PAGES_MAX = 64
-# Ids in a block: what FTS5 may have to look at before it finds nothing, and what is rewritten where some are removed.
+# Ids in a block. FTS5 may look at so many to find nothing, and a removal rewrites so many.
 BLOCK_IDS = 1 << 14
 
 _TOKENIZER = ("unicode61", "remove_diacritics", "2", "categories", "L* M* N* Co")
-# Beginnings of two and three letters, which many words have, are words of their own.
+# Prefixes of two and three letters are indexed too, since many words share them.
 _TABLE = """CREATE VIRTUAL TABLE {0} USING fts5(text, scope, content='', contentless_delete=1, prefix='2 3',
     tokenize="unicode61 remove_diacritics 2 categories 'L* M* N* Co'")"""
 # Thai, Lao, Tibetan, Burmese, Hangul, Khmer; kana, bopomofo and Han with their extensions and the half-width forms.
@@ -39,7 +39,7 @@ _UNSPACED = re.compile(
 _ROWS = """SELECT m.id, m.text,
         'c' || m.chat_id || ' u' || m.user_id || coalesce(' s' || c.low_user || ' s' || c.high_user, '')
     FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.id > ? AND m.id <= ? AND m.text IS NOT NULL"""
-# Where a step from one end of a range ends; NULL where it has all of the range.
+# The id at which a step from one end of a range ends; NULL if the step covers the whole range.
 _END_OF_STEP = """SELECT CASE WHEN count(*) = ?3 OR max(total) > ?4
         THEN coalesce({0}(id) FILTER (WHERE total <= ?4), {1}(id)) END
     FROM (SELECT id, sum(size) OVER (ORDER BY id {2}) AS total FROM (
@@ -49,21 +49,21 @@ _LAST_OF_STEP, _FIRST_OF_STEP = _END_OF_STEP.format("max", "min", "ASC"), _END_O
 _INSERT = "INSERT INTO {0} (rowid, text, scope) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)"
 
 
-def spaced(text: str) -> str:
-    """The text with spaces around each character of a script that has none."""
+def space_out(text: str) -> str:
+    """Put spaces around each character of a script that is written without spaces."""
     return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", text)
 
 
-def words(text: str) -> str:
-    """The text as the index is given it, and what is sought as well. No quote of FTS5's syntax stands in it."""
-    return spaced(fold_words(text)).replace('"', " ")
+def normalize(text: str) -> str:
+    """Normalize a text for the index, or a query in the same way. The result has no quotes of FTS5's syntax."""
+    return space_out(fold_words(text)).replace('"', " ")
 
 
-def tokens(db: Database, text: str) -> list[str]:
-    """The words of a text, as the index has them."""
-    tokenize = db.connection.fts5_tokenizer(_TOKENIZER[0], list(_TOKENIZER[1:]))
-    found = tokenize(
-        words(text).encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False, include_colocated=False
+def tokenize(db: Database, text: str) -> list[str]:
+    """Return the words of a text as the index stores them."""
+    tokenizer = db.connection.fts5_tokenizer(_TOKENIZER[0], list(_TOKENIZER[1:]))
+    found = tokenizer(
+        normalize(text).encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False, include_colocated=False
     )
     return [str(word) for word in found]
 
@@ -71,48 +71,48 @@ def tokens(db: Database, text: str) -> list[str]:
 # ---- writing
 
 
-def step(db: Database, after: int, newest: int) -> int:
-    """Index the next messages after this id, as many as one step may; up to which id all is indexed then."""
-    block = _block(after + 1)
+def index_step(db: Database, after: int, newest: int) -> int:
+    """Index the next messages after this id, as many as one step may. Return the id up to which all are indexed."""
+    block = _block_of(after + 1)
     end = (block + 1) * BLOCK_IDS - 1
     newest = min(newest, end)
     last: int | None = db.value(_LAST_OF_STEP, (after, newest + 1, STEP_MESSAGES_MAX, STEP_TEXT_BYTES_MAX))
     up_to = newest if last is None else last
     _insert(db, block, _rows(db, after, up_to))
     if up_to == end:
-        _mark(db, block)
+        _mark_stale(db, block)
     return up_to
 
 
 def replace(db: Database, message_id: int) -> None:
-    """The message has another text now."""
-    block = _block(message_id)
-    if _exists(db, block) and db.one(f"SELECT 1 FROM {_table(block)} WHERE rowid = ?", (message_id,)) is not None:
+    """Index the new text of a message that was edited."""
+    block = _block_of(message_id)
+    if _has_table(db, block) and db.one(f"SELECT 1 FROM {_table_of(block)} WHERE rowid = ?", (message_id,)) is not None:
         remove(db, [message_id])
         _insert(db, block, _rows(db, message_id - 1, message_id))
 
 
 def remove(db: Database, ids: Iterable[int]) -> None:
-    """MUST be called wherever messages or their texts go away, in the same transaction."""
-    for block, some in itertools.groupby(sorted(ids), _block):
-        if _exists(db, block):
+    """Remove messages from the index. MUST be called in each transaction that removes messages or their texts."""
+    for block, some in itertools.groupby(sorted(ids), _block_of):
+        if _has_table(db, block):
             listed = msgspec.json.encode(list(some)).decode()
-            db.run(f"DELETE FROM {_table(block)} WHERE rowid IN (SELECT value FROM json_each(?))", (listed,))
-            _mark(db, block)
+            db.run(f"DELETE FROM {_table_of(block)} WHERE rowid IN (SELECT value FROM json_each(?))", (listed,))
+            _mark_stale(db, block)
 
 
-def stale(db: Database) -> int:
-    """In how many blocks there is something to tidy."""
+def count_stale_blocks(db: Database) -> int:
+    """Count the blocks that `tidy_step` has to work on."""
     count: int = db.value(
         "SELECT (SELECT count(*) FROM word_blocks WHERE stale OR merging) + (SELECT count(*) FROM old_word_blocks)"
     )
     return count
 
 
-def tidy(db: Database) -> None:
-    """One step of rewriting a block without what was removed from it, as FTS5's documentation of `merge` has it.
+def tidy_step(db: Database) -> None:
+    """Take one step of rewriting a block without its removed words, as FTS5's documentation of `merge` describes.
 
-    The blocks of an index that is made anew go first: they have words that are to be gone.
+    The tables of an old index that is being replaced are dropped first, since their words must go.
     """
     old = db.one("SELECT id FROM old_word_blocks ORDER BY id LIMIT 1")
     if old is not None:
@@ -125,13 +125,13 @@ def tidy(db: Database) -> None:
         return
     block, merging = row
     if not merging and _is_empty(db, block):
-        db.run(f"DROP TABLE {_table(block)}")
+        db.run(f"DROP TABLE {_table_of(block)}")
         db.run("DELETE FROM word_blocks WHERE id = ?", (block,))
         db.unclean = True
         return
     before = db.connection.total_changes()
     pages = MERGED_PAGES_MAX if merging else -MERGED_PAGES_MAX
-    db.run(f"INSERT INTO {_table(block)} ({_table(block)}, rank) VALUES ('merge', ?)", (pages,))
+    db.run(f"INSERT INTO {_table_of(block)} ({_table_of(block)}, rank) VALUES ('merge', ?)", (pages,))
     if not merging:
         db.run("UPDATE word_blocks SET stale = 0, merging = 1 WHERE id = ?", (block,))
     elif db.connection.total_changes() - before < 2:
@@ -140,50 +140,50 @@ def tidy(db: Database) -> None:
 
 
 def _is_empty(db: Database, block: int) -> bool:
-    """All its messages are gone, and no others will come."""
+    """Tell whether all messages of the block are gone and no others will come."""
     indexed, _ = position(db)
     first, end = block * BLOCK_IDS, (block + 1) * BLOCK_IDS
     left = db.one("SELECT 1 FROM messages WHERE id >= ? AND id < ? AND text IS NOT NULL", (first, end))
     return end <= indexed and left is None
 
 
-def _mark(db: Database, block: int) -> None:
-    """Something was removed from the block, or it is complete: `tidy` rewrites it, step by step.
+def _mark_stale(db: Database, block: int) -> None:
+    """Have `tidy_step` rewrite the block, which is complete or has lost words.
 
-    FTS5 must not merge by itself then. It did that each time that something was written, for up to 0.6 s at once.
+    FTS5 MUST NOT merge by itself meanwhile: it did so at each write, for up to 0.6 s at once.
     """
     db.run("UPDATE word_blocks SET stale = 1 WHERE id = ? AND NOT stale", (block,))
     if db.connection.changes():
         for option in ("automerge", "deletemerge"):
-            db.run(f"INSERT INTO {_table(block)} ({_table(block)}, rank) VALUES (?, 0)", (option,))
+            db.run(f"INSERT INTO {_table_of(block)} ({_table_of(block)}, rank) VALUES (?, 0)", (option,))
 
 
 def _rows(db: Database, after: int, up_to: int) -> list[Row]:
-    return [(id_, words(text), scope) for id_, text, scope in db.rows(_ROWS, (after, up_to))]
+    return [(id_, normalize(text), scope) for id_, text, scope in db.rows(_ROWS, (after, up_to))]
 
 
 def _insert(db: Database, block: int, rows: list[Row]) -> None:
     if not rows:
         return
-    if not _exists(db, block):
-        db.run(_TABLE.format(_table(block)))
+    if not _has_table(db, block):
+        db.run(_TABLE.format(_table_of(block)))
         db.run("INSERT INTO word_blocks (id) VALUES (?)", (block,))
-    db.run(_INSERT.format(_table(block)), (_json(rows),))
+    db.run(_INSERT.format(_table_of(block)), (_json(rows),))
 
 
 def _json(rows: list[Row]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
-def _block(message_id: int) -> int:
+def _block_of(message_id: int) -> int:
     return message_id // BLOCK_IDS
 
 
-def _table(block: int) -> str:
+def _table_of(block: int) -> str:
     return f"folded_{block}"
 
 
-def _exists(db: Database, block: int) -> bool:
+def _has_table(db: Database, block: int) -> bool:
     return db.one("SELECT 1 FROM word_blocks WHERE id = ?", (block,)) is not None
 
 
@@ -191,7 +191,7 @@ def _exists(db: Database, block: int) -> bool:
 
 
 def position(db: Database) -> tuple[int, int]:
-    """Up to which id all is indexed, and the last id."""
+    """Return the id up to which all messages are indexed, and the last id that was given out."""
     row = db.one("SELECT indexed, seq FROM state")
     assert row is not None
     return row[0], row[1]
@@ -200,18 +200,18 @@ def position(db: Database) -> tuple[int, int]:
 def find(db: Database, match: str, below: int, limit: int) -> Iterator[tuple[list[int], int]]:
     """Look for the FTS5 expression block by block, the newest first.
 
-    For each block the ids of the messages that match, the newest first, and below which id one has to go on: 0 after
-    the last block.
+    Each block yields the ids of at most `limit` matches, the newest first, and the id below which the search goes on,
+    0 after the last block.
     """
     rows = db.all(
         "SELECT id, id > min(id) OVER () FROM word_blocks WHERE id * ? < ? ORDER BY id DESC", (BLOCK_IDS, below)
     )
     for block, more in rows:
-        yield _find(db, _table(block), match, below, limit), more and block * BLOCK_IDS
+        yield _find(db, _table_of(block), match, below, limit), more and block * BLOCK_IDS
 
 
 def find_unindexed(db: Database, match: str, after: int, below: int, limit: int) -> list[int]:
-    """As `find`, of the messages with `after` < id < `below`, by an index of those alone."""
+    """Find matches among the messages with `after` < id < `below` by a temporary index of these alone."""
     rows = _rows(db, after, below - 1)
     if not rows:
         return []
@@ -230,6 +230,6 @@ def _find(db: Database, table: str, match: str, below: int, limit: int) -> list[
 
 
 def first_of_step(db: Database, after: int, below: int) -> int:
-    """The lowest id above `after` of the last messages below an id that are no more than a step."""
+    """Return where a step that ends below the id `below` begins: the lowest id above `after` that it still covers."""
     first: int | None = db.value(_FIRST_OF_STEP, (after, below, STEP_MESSAGES_MAX, STEP_TEXT_BYTES_MAX))
     return after + 1 if first is None else first

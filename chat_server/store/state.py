@@ -1,4 +1,4 @@
-"""The one row that says how far this database has come in the log."""
+"""The state of the database: the one row that says how far it has come in the log."""
 
 from msgspec import Struct
 
@@ -6,12 +6,14 @@ from chat_server.store.database import Database
 
 
 class State(Struct):
-    """`seq`: the last id or change given out. `at_ms`, `elapsed_ms`, `applied`: the last batch's times and number.
+    """The state row, and when the index has to go on.
 
-    `limits`: JSON of entries.Limits.
-
-    `spared_ms`: nothing counts as read before this, None until the first start after an upgrade or a restore.
-    `indexed`: up to which id `/search` has an index; `index_due_ms`: when that has to go on, None while it has all.
+    - `seq`: the last id or change number that was given out.
+    - `at_ms`, `elapsed_ms`, `applied`: the two times and the number of the last batch.
+    - `limits`: `entries.Limits` as JSON.
+    - `indexed`: the id up to which `/search` has an index.
+    - `spared_ms`: the time before which nothing counts as read; None until the first start after an upgrade or restore.
+    - `index_due_ms`: when indexing has to go on, None while the index is complete. It is not stored.
     """
 
     seq: int
@@ -39,27 +41,27 @@ def advance(db: Database, state: State) -> None:
 
 
 def begin(db: Database, state: State, history: str) -> None:
-    """A new database becomes that of the chat with this history."""
+    """Make a new database that of the chat with this history."""
     state.history = history
     db.run("UPDATE state SET history = ?", (history,))
 
 
 def configure(db: Database, state: State, limits: str) -> None:
-    """Set the limits. From the first time on messages that all have read may be removed after their life."""
+    """Set the limits. From the first call on, messages that all have read may be removed at the end of their life."""
     if state.spared_ms is None:
         state.spared_ms = state.elapsed_ms
     db.run("UPDATE state SET limits = ?, spared_ms = ?", (limits, state.spared_ms))
 
 
-# Rows and the newest of their times by the wall clock, of those later than ?1; columns that each version has.
+# The rows with a wall clock time later than ?1, and the latest of these times. Each version has these columns.
 _DATED_LATER = """SELECT count(*), max(latest) FROM (
     SELECT max(at_ms, coalesce(edited_ms, 0), coalesce(deleted_ms, 0)) AS latest FROM messages
     UNION ALL SELECT max(coalesce(seen_ms, 0), coalesce(deleted_ms, 0)) FROM users
 ) WHERE latest > ?1"""
 
 
-def dated_later(db: Database, at_ms: int) -> tuple[int, int | None]:
-    """How many messages and accounts have a time of the wall clock after this one, and the latest of these."""
+def count_dated_later(db: Database, at_ms: int) -> tuple[int, int | None]:
+    """Count the messages and accounts with a wall clock time later than this one. Return the latest of these, too."""
     row = db.one(_DATED_LATER, (at_ms,))
     assert row is not None
     return row[0], row[1]
@@ -84,16 +86,16 @@ _NEXT_DUE = """SELECT min(due) FROM (
 
 
 def next_due_ms(db: Database, message_ttl_ms: int | None, absent_after_ms: int | None) -> int | None:
-    """When the first thing that waits is due, by how long the chat has lived.
+    """Return the elapsed time at which the next thing is due, None if nothing waits.
 
-    A delayed message, the end of a ban, of a message's life, of the time in which a marker has to move, what a chat
-    or an account left behind, the end of an upload, what is to be taken off the disk.
+    That is a delayed message, the end of a ban, of a message's life or of an upload, a marker that should have moved,
+    the remains of a chat or an account, or bytes to remove from the disk.
     """
     due: int | None = db.value(_NEXT_DUE, (message_ttl_ms, absent_after_ms))
     return due
 
 
 def next_due_at_ms(db: Database) -> int | None:
-    """When the first thing is due for which somebody named a time of the wall clock."""
+    """Return when the next message is due whose author named a time of the wall clock, None if none waits."""
     due_at: int | None = db.value("SELECT min(due_ms) FROM delayed WHERE by_clock = 1")
     return due_at

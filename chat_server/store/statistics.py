@@ -1,4 +1,4 @@
-"""What is told of the store in numbers, for `--metrics-file`."""
+"""The gauges of the store, for `--metrics-file`."""
 
 from contextlib import closing
 from pathlib import Path
@@ -12,10 +12,10 @@ _FIRST_READ = """SELECT max(min(read), (SELECT spared_ms FROM state)) FROM (
 )"""
 
 
-def gauges(directory: Path, elapsed_ms: int, message_ttl_ms: int | None) -> dict[str, float]:
-    """By the names of `metrics.GAUGES`. Raises apsw.Error.
+def read_gauges(directory: Path, elapsed_ms: int, message_ttl_ms: int | None) -> dict[str, float]:
+    """Read the gauges, by the names of `metrics.GAUGES`. Raises apsw.Error.
 
-    Read on a connection of its own, so that nobody waits for it; counting the messages takes 10 ms for 1,000,000.
+    They are read on a connection of their own, so that nobody waits: counting 1,000,000 messages takes 10 ms.
     """
     log = directory / f"{FILE}-wal"
     with closing(open_reader(directory)) as db:
@@ -33,7 +33,7 @@ def gauges(directory: Path, elapsed_ms: int, message_ttl_ms: int | None) -> dict
 
 
 def _lag_ms(db: Database, elapsed_ms: int, message_ttl_ms: int | None) -> int:
-    """Since when the first of the messages that are to be removed has lived its time, 0 if none waits."""
+    """Return for how long the first message to remove has outlived its life, 0 if there is none."""
     read_ms = db.value(_FIRST_READ)
     if message_ttl_ms is None or read_ms is None:
         return 0

@@ -1,4 +1,4 @@
-"""How much the stored texts of each user have; the tables themselves keep count (see `schema`)."""
+"""The size of each user's stored texts, which triggers of the tables count (see `schema`)."""
 
 from chat_server.store.database import Database
 
@@ -13,5 +13,5 @@ def bytes_of_all(db: Database) -> int:
 
 
 def most_bytes(db: Database) -> int:
-    """Of the user who has most."""
+    """Return the size of the texts of the user who has most."""
     return db.value("SELECT max(bytes) FROM text_bytes") or 0

@@ -250,7 +250,7 @@ class BanRules(Machine):
             assert sorted(reports) == sorted((by, whom, it) for by, whom, _, it in self.model.reports)
 
     def teardown(self) -> None:
-        acts = [(act.act, act.whom) for act in operators.acts(self.chat.db, 0, 1000)]
+        acts = [(act.act, act.whom) for act in operators.list_acts(self.chat.db, 0, 1000)]
         assert acts == self.model.acts
         super().teardown()
 
@@ -315,7 +315,7 @@ class FileRules(Machine):
             view = View(self.chat.db, user_id, *self.chat.time.now(), self.chat.limits, {})
             check_chunk(view, LEASE, Chunk(upload.id, upload.data))  # type: ignore[arg-type]
         blobs, sha256 = self.chat.blobs, ""
-        if files.upload(self.chat.db, upload.id, user_id) is not None:
+        if files.find_upload(self.chat.db, upload.id, user_id) is not None:
             blobs.append(upload.id, upload.data)
             sha256 = blobs.seal(upload.id)
             blobs.place(upload.id, sha256)

@@ -70,7 +70,7 @@ def chunk(chat: Chat, name: str, upload: int, lease: str = LEASE) -> str:
 
 
 def dropped(chat: Chat) -> list[tuple[int | None, str | None]]:
-    return [(each.upload, each.sha256) for each in files.dropped(chat.db, 100)]
+    return [(each.upload, each.sha256) for each in files.list_dropped(chat.db, 100)]
 
 
 def used(chat: Chat, name: str) -> int:
@@ -275,7 +275,7 @@ def test_a_row_of_a_message_that_goes_takes_its_file(chat: Chat) -> None:
     db = chat.executor._db
     db.run("DELETE FROM messages")
     assert db.value("SELECT count(*) FROM files") == 0
-    assert (None, SHA256) in [(each.upload, each.sha256) for each in files.dropped(db, 10)]
+    assert (None, SHA256) in [(each.upload, each.sha256) for each in files.list_dropped(db, 10)]
 
 
 def test_what_may_go_is_due_at_once(chat: Chat) -> None:

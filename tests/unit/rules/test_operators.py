@@ -28,7 +28,7 @@ def boss(chat: Chat) -> str:
 
 
 def acts(chat: Chat) -> list[tuple[str, str, str | None, str | None]]:
-    return [(act.who, act.act, act.whom, act.why) for act in operators.acts(chat.db, 0, 100)]
+    return [(act.who, act.act, act.whom, act.why) for act in operators.list_acts(chat.db, 0, 100)]
 
 
 LINES = ("/ban bob", "/unban bob", "/kick bob", "/announce hi", "/reports", "/stats", "/ban nobody", "/kick alice")

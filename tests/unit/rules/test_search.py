@@ -174,7 +174,7 @@ def pages(chat: Chat) -> bytes:
 def tidied(chat: Chat) -> int:
     """After so many steps, all that is to be tidied is."""
     for steps in range(1000):
-        if not search.stale(chat.db):
+        if not search.count_stale_blocks(chat.db):
             return steps
         chat.clock.advance(rules.INDEX_AFTER_MS)
         chat.due()
@@ -289,10 +289,10 @@ queries = st.lists(
 
 
 def naive(chat: Chat, query: str, text: str) -> bool:
-    there = search.tokens(chat.db, text)
+    there = search.tokenize(chat.db, text)
     for piece in pieces(query):
-        sought = search.tokens(chat.db, piece.text)
-        prefix = piece.prefix and sought and search.spaced(sought[-1]) == sought[-1]
+        sought = search.tokenize(chat.db, piece.text)
+        prefix = piece.prefix and sought and search.space_out(sought[-1]) == sought[-1]
 
         def at(place: int, sought: list[str] = sought, prefix: object = prefix) -> bool:
             window = there[place : place + len(sought)]
@@ -378,7 +378,7 @@ def test_long_texts_make_smaller_steps(chat: Chat, monkeypatch: pytest.MonkeyPat
     db = chat.executor._db
     steps = [0]
     while steps[-1] < 5:
-        steps.append(search.step(db, steps[-1], 5))
+        steps.append(search.index_step(db, steps[-1], 5))
     assert steps == [0, 2, 3, 4, 5]
     assert search.first_of_step(db, 0, 6) == 5
     assert search.first_of_step(db, 0, 5) == 4

@@ -28,9 +28,9 @@ def put(blobs: Blobs, upload: int, data: bytes = DATA) -> str:
 
 
 def test_from_part_to_blob_and_away(blobs: Blobs) -> None:
-    assert blobs.received(1, len(DATA)) == 0
+    assert blobs.received_bytes(1, len(DATA)) == 0
     assert blobs.append(1, DATA[:5]) == 5
-    assert blobs.received(1, len(DATA)) == 5
+    assert blobs.received_bytes(1, len(DATA)) == 5
     assert blobs.append(1, DATA[5:]) == len(DATA)
     assert blobs.seal(1) == SHA256
     blobs.place(1, SHA256)
@@ -64,10 +64,10 @@ def test_what_a_backup_reads_goes_after_it(blobs: Blobs) -> None:
     blobs.place(1, SHA256)
     blobs.discard(1)
     for _ in range(2):
-        blobs.keep()
+        blobs.hold()
     blobs.delete(SHA256)
-    assert blobs.let_go() == [] and blobs.read(SHA256, 0, 100) == DATA
-    assert blobs.let_go() == [SHA256] and kept(blobs) == [SHA256]
+    assert blobs.release() == [] and blobs.read(SHA256, 0, 100) == DATA
+    assert blobs.release() == [SHA256] and kept(blobs) == [SHA256]
     blobs.delete(SHA256)
     assert kept(blobs) == []
 
@@ -75,7 +75,7 @@ def test_what_a_backup_reads_goes_after_it(blobs: Blobs) -> None:
 def test_the_last_byte_completes_an_upload(blobs: Blobs) -> None:
     """A server that was killed with all bytes there has the last one sent again."""
     blobs.append(1, DATA)
-    assert blobs.received(1, len(DATA)) == len(DATA) - 1
+    assert blobs.received_bytes(1, len(DATA)) == len(DATA) - 1
     assert blobs.append(1, DATA[-1:]) == len(DATA)
     assert blobs.seal(1) == SHA256
 
@@ -88,7 +88,7 @@ def test_a_part_that_the_disk_does_not_take_whole_is_as_before(blobs: Blobs, mon
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
     with pytest.raises(OSError):
         blobs.append(1, b"more than fits")
-    assert blobs.received(1, 1000) == len(b"before")
+    assert blobs.received_bytes(1, 1000) == len(b"before")
 
 
 def test_nothing_is_there_of_what_is_unknown(blobs: Blobs) -> None:
@@ -108,7 +108,7 @@ def test_however_it_is_cut_and_resumed_it_is_the_same(
     while position < len(data):
         if steps in lost:
             blobs = Blobs(path)
-            assert blobs.received(1, len(data)) == position
+            assert blobs.received_bytes(1, len(data)) == position
         size = cuts[steps % len(cuts)] if cuts else 7
         position = blobs.append(1, data[position : position + size])
         steps += 1

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chat_server.protocol.messages import Message
 from chat_server.store import messages
 from chat_server.store.chats import MAIN
-from chat_server.store.messages import PAGE_MESSAGES_MAX, PAGE_TEXT_CHARS_MAX, Range, Stored
+from chat_server.store.messages import PAGE_MESSAGES_MAX, PAGE_TEXT_CHARS_MAX, Range, StoredMessage
 from tests.unit.chat import Chat
 
 
@@ -44,15 +44,15 @@ def flat(pages: Iterator[list[Message]]) -> list[int]:
 @given(st.integers(0, 610), st.integers(0, 610))
 def test_pages_have_every_message_of_the_range_once_in_order(chat: Chat, after: int, up_to: int) -> None:
     expected = list(range(after + 1, min(up_to, 600) + 1))
-    assert flat(messages.new(chat.db, ranges(after, up_to))) == expected
-    assert flat(messages.new_and_changed(chat.db, ranges(after, up_to))) == expected
-    assert flat(messages.changed(chat.db, ranges(after, up_to))) == []
+    assert flat(messages.load_new(chat.db, ranges(after, up_to))) == expected
+    assert flat(messages.load_new_and_changed(chat.db, ranges(after, up_to))) == expected
+    assert flat(messages.load_changed(chat.db, ranges(after, up_to))) == []
     others = [id_ for id_ in expected if id_ % 3 != 1]
-    assert flat(messages.new(chat.db, ranges(after, up_to), not_by=chat.ids["alice"])) == others
+    assert flat(messages.load_new(chat.db, ranges(after, up_to), not_by=chat.ids["alice"])) == others
 
 
 def test_between_two_pages_no_snapshot_is_held(chat: Chat) -> None:
-    pages = messages.new(chat.db, ranges(0, 700))
+    pages = messages.load_new(chat.db, ranges(0, 700))
     assert len(next(pages)) > 0
     last = chat.say("bob", "/send_all late").reply.id
     assert flat(pages)[-1] == last
@@ -63,23 +63,25 @@ def test_a_page_is_the_newest_or_the_oldest_between_two_ids(
     chat: Chat, limit: int, above: int, below: int, newest_first: bool
 ) -> None:
     main = [id_ for id_ in range(1, 601) if id_ % 3 != 1 and above < id_ < min(below, 601)]
-    found = messages.page(chat.db, MAIN, "main", limit, above=above, below=min(below, 601), newest_first=newest_first)
+    found = messages.load_page(
+        chat.db, MAIN, "main", limit, above=above, below=min(below, 601), newest_first=newest_first
+    )
     assert [message.id for message in found] == (main[-limit:] if newest_first else main[:limit])
 
 
 @given(st.integers(0, 610), st.integers(0, 600))
 def test_unread_are_those_of_others_above_the_marker(chat: Chat, read: int, up_to: int) -> None:
     main = [id_ for id_ in range(1, 601) if id_ % 3 != 1 and id_ > read]
-    assert messages.unread(chat.db, chat.ids["alice"], MAIN, read, up_to) == len([i for i in main if i <= up_to])
-    assert messages.unread(chat.db, chat.ids["bob"], MAIN, read, up_to) == 0
-    page = messages.unread_page(chat.db, chat.ids["alice"], MAIN, "main", min(read, 500), 20)
+    assert messages.count_unread(chat.db, chat.ids["alice"], MAIN, read, up_to) == len([i for i in main if i <= up_to])
+    assert messages.count_unread(chat.db, chat.ids["bob"], MAIN, read, up_to) == 0
+    page = messages.load_unread_page(chat.db, chat.ids["alice"], MAIN, "main", min(read, 500), 20)
     assert [message.id for message in page] == [i for i in range(1, 601) if i % 3 != 1 and i > min(read, 500)][:20]
 
 
 def test_the_newest_up_to_a_bound(chat: Chat) -> None:
-    assert messages.newest(chat.db, MAIN, 600) == 600
-    assert messages.newest(chat.db, MAIN, 598) == 597
-    assert messages.newest(chat.db, MAIN, 0) == messages.newest(chat.db, 99) == 0
+    assert messages.newest_id(chat.db, MAIN, 600) == 600
+    assert messages.newest_id(chat.db, MAIN, 598) == 597
+    assert messages.newest_id(chat.db, MAIN, 0) == messages.newest_id(chat.db, 99) == 0
 
 
 # ---- what changes
@@ -103,10 +105,10 @@ def states(pages: Iterator[list[Message]]) -> list[tuple[int, int]]:
 def test_what_changed_comes_by_seq_and_what_is_new_by_id(few: Chat) -> None:
     for line in ("/edit 4 x", "/react 1 +1", "/delete 2", "/react 4 +1"):
         few.say("alice", line)
-    assert states(messages.changed(few.db, ranges(5, 9))) == [(1, 7), (2, 8), (4, 9)]
-    assert states(messages.changed(few.db, ranges(7, 8))) == [(2, 8)]
-    assert states(messages.new(few.db, ranges(0, 5))) == [(1, 7), (2, 8), (3, 3), (4, 9), (5, 5)]
-    assert states(messages.new_and_changed(few.db, ranges(2, 9))) == [(3, 3), (5, 5), (1, 7), (2, 8), (4, 9)]
+    assert states(messages.load_changed(few.db, ranges(5, 9))) == [(1, 7), (2, 8), (4, 9)]
+    assert states(messages.load_changed(few.db, ranges(7, 8))) == [(2, 8)]
+    assert states(messages.load_new(few.db, ranges(0, 5))) == [(1, 7), (2, 8), (3, 3), (4, 9), (5, 5)]
+    assert states(messages.load_new_and_changed(few.db, ranges(2, 9))) == [(3, 3), (5, 5), (1, 7), (2, 8), (4, 9)]
 
 
 def test_reactions_are_counted_where_they_are_looked_up(few: Chat) -> None:
@@ -122,15 +124,15 @@ def test_reactions_are_counted_where_they_are_looked_up(few: Chat) -> None:
     for id_ in range(1, 6):
         counted = few.db.value("SELECT count(*) FROM reactions WHERE message_id = ?", (id_,))
         assert few.db.value("SELECT reactions FROM messages WHERE id = ?", (id_,)) == counted
-    assert messages.one(few.db, 1, "main").reactions == {"+1": ["bob"], "+2": ["alice"]}
+    assert messages.load_one(few.db, 1, "main").reactions == {"+1": ["bob"], "+2": ["alice"]}
     assert messages.emojis(few.db, 1) == ["+1", "+2"]
-    assert messages.reacted(few.db, 1, "+1", few.ids["bob"])
-    assert not messages.reacted(few.db, 1, "+1", few.ids["alice"])
+    assert messages.has_reacted(few.db, 1, "+1", few.ids["bob"])
+    assert not messages.has_reacted(few.db, 1, "+1", few.ids["alice"])
 
 
 def test_a_thread_and_what_is_known_of_a_message(few: Chat) -> None:
-    assert [message.id for page in messages.thread(few.db, 1, "main") for message in page] == [1, 3, 5]
-    assert [message.id for page in messages.thread(few.db, 5, "main") for message in page] == [5]
+    assert [message.id for page in messages.load_thread(few.db, 1, "main") for message in page] == [1, 3, 5]
+    assert [message.id for page in messages.load_thread(few.db, 5, "main") for message in page] == [5]
     few.say("alice", "/delete 3")
-    assert messages.find(few.db, 3) == Stored(3, MAIN, few.ids["alice"], True)
+    assert messages.find(few.db, 3) == StoredMessage(3, MAIN, few.ids["alice"], True)
     assert messages.find(few.db, 99) is None

@@ -8,7 +8,7 @@ from tests.unit.chat import Chat
 
 
 def known(chat: Chat, name: str, *networks: str) -> list[bool]:
-    return [registrations.is_known(chat.db, chat.ids[name], network) for network in networks]
+    return [registrations.is_known_network(chat.db, chat.ids[name], network) for network in networks]
 
 
 def test_registering_signing_in_and_resuming_make_a_network_known(tmp_path: Path) -> None:

@@ -56,13 +56,13 @@ def test_everything_goes_by_an_index(tmp_path: Path) -> None:
     db, each = chat.executor._db, ReadRange(1, MAIN, 0, 0, 5)
     for action in (
         lambda: retention.insert(db, each),
-        lambda: retention.ranges(db, 1, 5),
-        lambda: retention.messages(db, each, 5),
+        lambda: retention.find_ranges(db, 1, 5),
+        lambda: retention.find_messages(db, each, 5),
         lambda: retention.shorten(db, each, 2),
         lambda: retention.delete(db, each),
-        lambda: retention.alone(db, 1, 5),
-        lambda: retention.lowest(db, MAIN),
-        lambda: retention.unmoved(db, 1, 5),
+        lambda: retention.find_unshared_messages(db, 1, 5),
+        lambda: retention.lowest_markers(db, MAIN),
+        lambda: retention.find_unmoved_markers(db, 1, 5),
         lambda: retention.unread_since_ms(db, 1, MAIN, 0, 1),
         lambda: retention.set_present(db, 1, 1),
         lambda: messages.remove(db, [1, 2]),

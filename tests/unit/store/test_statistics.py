@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.metrics import GAUGES
-from chat_server.store.statistics import gauges
+from chat_server.store.statistics import read_gauges
 from tests.unit.chat import Chat
 from tests.unit.fakes import HOUR_MS
 
@@ -18,7 +18,7 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
 
 
 def found(chat: Chat, directory: Path) -> dict[str, float]:
-    return gauges(directory, chat.clock.now_ms(), chat.limits.message_ttl_ms)
+    return read_gauges(directory, chat.clock.now_ms(), chat.limits.message_ttl_ms)
 
 
 def test_the_numbers_of_the_store(chat: Chat, tmp_path: Path) -> None:

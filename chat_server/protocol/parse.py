@@ -43,7 +43,10 @@ def parse(text: str, *, text_chars_max: int, talk: Target | None = None, verbs: 
         else:
             spec = _spec(word, verbs)
             verb = spec.verb
-            command = _build(spec, format.read_arguments(spec, rest))
+            values = format.read_arguments(spec, rest)
+            if spec.pairs:
+                _refuse_two_directions(spec, values)
+            command = spec.build(**values)
         if len(text) > text_chars_max:
             _check_text(command, text_chars_max)
         if "@" in text:
@@ -72,9 +75,7 @@ def _check_text(command: Command, text_chars_max: int) -> None:
             )
 
 
-def _build(spec: Spec, values: dict[str, Any]) -> Command:
-    if spec.pairs:
-        directions = [name for name in ("before", "after", "around") if name in values]
-        if len(directions) > 1:
-            raise usage_refusal(spec, f"{directions[0]} and {directions[1]} do not go together")
-    return spec.build(**values)
+def _refuse_two_directions(spec: Spec, values: dict[str, Any]) -> None:
+    directions = [name for name in ("before", "after", "around") if name in values]
+    if len(directions) > 1:
+        raise usage_refusal(spec, f"{directions[0]} and {directions[1]} do not go together")

@@ -36,8 +36,7 @@ class TextFormat(Format):
 
     def split(self, line: str) -> Head:
         label = None
-        match = _LABELLED.match(line)
-        if match:
+        if line.startswith("@") and (match := _LABELLED.match(line)):
             label, line = match[1], line[match.end() :]
         if not line.startswith("/"):
             return label, None, line

@@ -42,7 +42,7 @@ class FanOut:
         """`seq` is that of the last batch; `bytes_max` what an outbox may hold."""
         self.delivered = seq
         # A live connection has less than the other half in its transport.
-        self.block_bytes_max = bytes_max // 2
+        self.write_bytes_max = bytes_max // 2
         self._told = told
         self.deliveries = 0  # lines of events that connections got, counted a batch at a time: own ones are in it
         self._clock = clock
@@ -146,7 +146,7 @@ class FanOut:
     ) -> None:
         if outbox.live:
             lines = batch.rendering.lines_for(self._audience(outbox, batch), outbox.format)
-            if len(lines.data) <= self.block_bytes_max:
+            if len(lines.data) <= self.write_bytes_max:
                 outbox.write(lines.with_replies(replies))
                 return
             self._leave_to_store(outbox, batch, {index for index, _ in outcomes})
@@ -165,7 +165,7 @@ class FanOut:
         if not outbox.live:
             return
         data = batch.rendering.lines_for(self._audience(outbox, batch), outbox.format).data
-        if len(data) > self.block_bytes_max:
+        if len(data) > self.write_bytes_max:
             self._leave_to_store(outbox, batch)
         else:
             outbox.write(data)
@@ -184,7 +184,7 @@ class FanOut:
             if not others:
                 continue
             data = batch.rendering.lines_for(EVERYONE, format).data
-            if len(data) > self.block_bytes_max:
+            if len(data) > self.write_bytes_max:
                 for outbox in others:
                     self._leave_to_store(outbox, batch)
             elif data:

@@ -25,11 +25,11 @@ log = logging.getLogger("chat.delivery")
 class Feed(Protocol):
     """What an outbox follows: the batches as they are delivered.
 
-    `delivered` is the seq of the last one, `block_bytes_max` how much is written at once at the most.
+    `delivered` is the seq of the last one, `write_bytes_max` how much is written at once at the most.
     """
 
     delivered: int
-    block_bytes_max: int
+    write_bytes_max: int
 
     def now(self) -> str: ...
 
@@ -108,7 +108,7 @@ class Outbox:
         return self._feed.delivered if self._catch_up is None else self._catch_up.position
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing waits here to be sent (the transport may still hold some of it)."""
         return self._catch_up is None
 
@@ -232,7 +232,7 @@ class Outbox:
         paced = self._paced
         while paced is not None and paced is self._paced and not self.paused:
             try:
-                self.write(paced.take(self._feed.block_bytes_max))
+                self.write(paced.take(self._feed.write_bytes_max))
             except Exception:
                 log.exception("a line for user %d could not be made: this is a bug", self.user_id)
                 self._paced = None

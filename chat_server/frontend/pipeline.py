@@ -310,7 +310,7 @@ class Pipeline:
         return self.outbox.live or not self.user_id
 
     def _has_nothing_to_do(self) -> bool:
-        return not self.is_busy() and not self._intake.has_line() and self.outbox.idle
+        return not self.is_busy() and not self._intake.has_line() and self.outbox.is_idle
 
     def _take(self) -> Parsed | None:
         """The next command, or what is wrong with its line; None if there is none to be taken now."""

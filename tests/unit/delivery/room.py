@@ -33,7 +33,7 @@ class Peer:
     def __init__(self, room: "Room", name: str, format: str) -> None:
         self.room = room
         self.name = name
-        self.transport = FakeTransport(high=room.feed.block_bytes_max)
+        self.transport = FakeTransport(high=room.feed.write_bytes_max)
         self.outbox = Outbox(room.feed, self.transport.write, self)
         self.outbox.format = FORMATS[format]
         self.transport.on_pause = self.outbox.pause

@@ -159,7 +159,7 @@ class FakeFeed:
 
     def __init__(self) -> None:
         self.delivered = 0
-        self.block_bytes_max = 200
+        self.write_bytes_max = 200
 
     def now(self) -> str:
         return AT
@@ -322,7 +322,7 @@ class Reader(RuleBasedStateMachine):
                 self.read_next_page()
             elif self.undelivered:
                 self.deliver(False)
-        assert self.outbox.live and self.outbox.idle and self.outbox.position == self.seq
+        assert self.outbox.live and self.outbox.is_idle and self.outbox.position == self.seq
         assert self.finished == self.commands
         self.check(self.transport.lines)
 

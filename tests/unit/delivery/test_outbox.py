@@ -69,9 +69,9 @@ async def test_late_replies_stand_in_their_place(room: Room, format: str) -> Non
     assert alice.outbox.paused
     room.deliver(bob.says("/send_all before"), alice.says("/send_all mine"), bob.says("/send_all between"))
     room.deliver(alice.says("/send nobody x"), alice.says("/send_all mine too"), bob.says("/send_all after"))
-    assert not alice.outbox.idle
+    assert not alice.outbox.is_idle
     await room.flow()
-    assert alice.outbox.idle
+    assert alice.outbox.is_idle
     assert alice.ids == list(range(1, 66))
     tail = alice.transport.taken.splitlines()[-6:]
     for line, word in zip(tail, (b"before", b"62", b"between", b"unknown_user", b"64", b"after"), strict=True):
@@ -227,7 +227,7 @@ def test_without_a_gap_nothing_twice_all_in_order(format: str, steps: list[tuple
             if alice.outbox.holding:
                 alice.outbox.release()
             await room.flow()
-            assert alice.outbox.live and alice.outbox.idle
+            assert alice.outbox.live and alice.outbox.is_idle
             assert alice.ids == other.ids == list(range(1, room.delivery.delivered + 1))
 
     path = Path(tempfile.mkdtemp())

@@ -70,7 +70,7 @@ class Bench:
         self.actions: list[tuple[str, str, str, float]] = []
         self.own_sessions: list[SessionInfo] = []
         self.delivered = 0
-        self.block_bytes_max = BLOCK_BYTES_MAX
+        self.write_bytes_max = BLOCK_BYTES_MAX
         self.messages: list[Message] = []  # of the others
         self._read: list[MissedMessages] = []
         allowances = Allowances(rate, burst)

@@ -8,7 +8,7 @@ import logging
 import os
 from pathlib import Path
 
-from chat_server.errors import Refusal, not_done
+from chat_server.errors import Refusal, not_done_refusal
 from chat_server.runtime import Clock
 
 log = logging.getLogger("chat.space")
@@ -129,4 +129,6 @@ def _size(path: Path) -> int:
 
 
 def no_room_refusal() -> Refusal:
-    return not_done("the server's disk is nearly full and takes nothing new; reading and deleting go on, try later")
+    return not_done_refusal(
+        "the server's disk is nearly full and takes nothing new; reading and deleting go on, try later"
+    )

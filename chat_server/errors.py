@@ -36,7 +36,7 @@ class Refusal(Exception):
 UNREADABLE = Refusal("unavailable", "the server's disk could not be read, so nothing was done; try again", done=False)
 
 
-def not_done(text: str) -> Refusal:
+def not_done_refusal(text: str) -> Refusal:
     """Certainly nothing was done, so that the same command may be said again; `text` says why."""
     return Refusal("unavailable", f"nothing was done: {text}", done=False)
 

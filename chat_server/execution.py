@@ -12,7 +12,7 @@ import apsw
 from msgspec.structs import replace
 
 from chat_server.disk_space import Space, no_room_refusal
-from chat_server.errors import Refusal, StartError, not_done
+from chat_server.errors import Refusal, StartError, not_done_refusal
 from chat_server.log import Log
 from chat_server.log.entries import Batch, Declined, Entry, WrongBatch
 from chat_server.rules.executor import Executed, Outcome
@@ -28,7 +28,7 @@ log = logging.getLogger("chat.node")
 AGAIN_SECONDS = 1.0
 # The same trouble is logged once in so long.
 TELL_SECONDS = 10.0
-_LOCKED = not_done("another program keeps the database locked; try again in a moment")
+_LOCKED = not_done_refusal("another program keeps the database locked; try again in a moment")
 _KEY_WAS_USED = Refusal(
     "unavailable", "an earlier try with this key may have been done; say it again in a moment, with the same key"
 )
@@ -75,7 +75,7 @@ class Execution:
                 what = _shortage(error)
                 self._tell(f"{what}; what is said meanwhile waits or is refused")
                 if self._take_back(batch):
-                    return await self._refuse(batch, not_done(f"{what}; try again in a moment"))
+                    return await self._refuse(batch, not_done_refusal(f"{what}; try again in a moment"))
                 await self._runtime.sleep(AGAIN_SECONDS)
             except NoRoom:
                 self._tell("the disk is full; nothing new is taken until there is room")

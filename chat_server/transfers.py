@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chat_server.chat_time import ChatTime
-from chat_server.errors import Refusal, not_done
+from chat_server.errors import Refusal, not_done_refusal
 from chat_server.log.entries import CompleteUpload, LeaveUploads, Limits, Logged, Swept
 from chat_server.protocol.files import Chunk, Upload
 from chat_server.rules.context import View
@@ -128,7 +128,7 @@ class Transfers:
             if error.errno == errno.EIO:
                 self.failed(error)
                 raise Refusal("unavailable", "the server's disk failed; look with /files later") from None
-            raise not_done(
+            raise not_done_refusal(
                 f"the server's disk does not take this ({error.strerror}); the same /send_file says what is there"
             ) from None
 

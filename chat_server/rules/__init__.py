@@ -1,6 +1,6 @@
-"""The rules of the chat, one module a topic. Importing this package enters them all.
+"""The rules of the chat, one module a topic. Importing this package registers them all.
 
-`execute` runs a batch of the log against the store; `read` answers a query from a snapshot.
+`Executor.execute` runs a batch of the log against the store; `read` answers a query from a snapshot.
 """
 
 from chat_server.rules import (

@@ -1,4 +1,4 @@
-"""Accounts: signing in and out, passwords, deletion; what someone who comes back is shown; who is who."""
+"""Accounts: signing in and out, passwords and deletion; what a session is shown at sign-in; /status and /who."""
 
 from collections.abc import Iterator
 
@@ -57,7 +57,7 @@ NOTICES_MAX = 1000
 
 
 class Welcome(msgspec.Struct, frozen=True):
-    """What a session is shown after its sign-in: see `welcome`. `up_to` is the seq at which it signed in."""
+    """The query for what a session is shown after its sign-in (see `welcome`). `up_to` is the seq at the sign-in."""
 
     new: bool
     up_to: int
@@ -91,7 +91,7 @@ def enter(context: Context, command: Enter) -> Entered:
 
 
 def no_account_refusal(name: Name) -> Refusal:
-    """For a sign-in that may register nothing."""
+    """Build the refusal of a sign-in that names no account and must not register one."""
     return Refusal("unknown_user", f"there is no account {name.name}, and this sign-in was not to register one")
 
 
@@ -102,7 +102,7 @@ def _let_in(context: Context, user_id: int, name: str, new: bool, command: Enter
 
 
 def _close_connections_of(context: Context, tokens: list[tuple[int, bytes]], reason: str) -> None:
-    """These tokens of users have ended: what came in by them ends too."""
+    """Close the connections that signed in by these tokens, given with their users, which have ended."""
     for user_id, token in tokens:
         context.endings.append(Ending(user_id, "signed_out", reason, token=token))
 
@@ -137,9 +137,10 @@ def _check_password(context: Context, user: User, command: Enter) -> None:
 
 
 def _refuse_passwordless(context: Context, user: User) -> None:
-    """MUST be called whichever way a user comes in: the account may be from when the server listened on loopback alone.
+    """Refuse an account without a password where one is needed. MUST be called at every kind of sign-in.
 
-    Until then its name was enough to come in, so that whoever has a token of it need not be its owner.
+    The account may be from a time when the server listened on loopback alone. Its name was enough to sign in then, so
+    that the holder of one of its tokens may not be its owner.
     """
     if user.password is None and not context.limits.passwordless:
         raise Refusal(
@@ -208,7 +209,7 @@ def close_account(context: Context, command: CloseAccount) -> AccountDeleted:
 
 
 def remove_account(context: Context, user: User) -> AccountDeleted:
-    """The account and its texts go; the threads of others stay whole."""
+    """Delete an account and its texts. The threads of others stay whole."""
     leave_all(context, user)
     operators.remove(context.db, accounts.folded_name(context.db, user.id))
     accounts.delete(context.db, user.id, context.at_ms)
@@ -228,7 +229,10 @@ def note_departure(context: Context, command: Departed) -> None:
 
 @reading(Welcome)
 def welcome(view: View, command: Welcome) -> Answer:
-    """Newcomers: the last of main. Others: all that is unread, by id; with a position all above it, by seq."""
+    """Show a new user the last messages of main, and others all unread messages, sorted by id.
+
+    With a position, show all that is new or changed above it instead, sorted by seq.
+    """
     user = _asker(view)
     memberships = chats.of_user(view.db, view.user_id)
     listed = _list_chats(view, user, command.up_to)
@@ -270,7 +274,10 @@ def _asker(view: View) -> User:
 
 
 def _list_chats(view: View, user: User, up_to: int = ID_MAX) -> list[ChatInfo]:
-    """The user's chats, with what is unread in them up to that id; at most LIST_MAX members of private ones in all."""
+    """List the user's chats with their counts of unread messages up to an id.
+
+    At most LIST_MAX members of private chats are listed in all.
+    """
     private = {room.id: room for room in rooms.of_user(view.db, user.id)}
     left = LIST_MAX
 
@@ -342,9 +349,9 @@ def status(view: View, command: Status) -> StatusReport:
 
 
 def _list_people(view: View, after: str) -> tuple[dict[int, str], str | None]:
-    """At most `LIST_MAX` users, names by id, and the command for the next ones.
+    """List at most `LIST_MAX` users, names by id, and the command for the next page.
 
-    The first page has all who are online, if it has room for them; else, and after it, users come by name.
+    If all users who are online fit into a page, they come first on the first one. All others are sorted by name.
     """
     online = {} if after or len(view.online) >= LIST_MAX else view.online
     known = [each for each in accounts.names(view.db, LIST_MAX + 1, after) if each[0] not in online]
@@ -354,7 +361,7 @@ def _list_people(view: View, after: str) -> tuple[dict[int, str], str | None]:
 
 
 def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
-    """What the user has used up of each limit that has room to count."""
+    """Yield each limit that is counted, with what the user has used of it."""
     limits = view.limits
     if limits.main_rate_count is not None:
         ends_ms = user.rate_start_ms + limits.main_rate_window_ms

@@ -1,4 +1,4 @@
-"""What calls a user and what does not: muted chats; and who is away."""
+"""Attention: muted chats, and users who are away."""
 
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target

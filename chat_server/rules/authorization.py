@@ -1,4 +1,4 @@
-"""Who is an operator, and may therefore use the commands of operators."""
+"""Authorization: which users are operators, and may use the commands of operators."""
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE
@@ -8,7 +8,7 @@ from chat_server.store.database import Database
 
 
 def refuse_non_operators(asked: "Context | View") -> None:
-    """Refuse who is no operator."""
+    """Refuse users who are not operators. The machine itself may do all that operators may."""
     if asked.user_id != MACHINE and not is_operator(asked.db, asked.user_id):
         if operators.is_named(asked.db, asked.user_id):
             raise Refusal(
@@ -19,6 +19,9 @@ def refuse_non_operators(asked: "Context | View") -> None:
 
 
 def is_operator(db: Database, user_id: int) -> bool:
-    """Named as one, and with a password: without one anybody could be it."""
+    """Tell whether the user is named as an operator and has a password. Without one, anybody could sign in as the user.
+
+    The accounts of a server on loopback need no password.
+    """
     user = accounts.by_id(db, user_id)
     return user is not None and user.password is not None and operators.is_named(db, user_id)

@@ -1,4 +1,4 @@
-"""Who has blocked whom: nothing new goes between the two, in either direction, and the other's mentions do not call."""
+"""Blocks between users: nothing new goes between the two in either direction, and neither's mentions count."""
 
 from chat_server.errors import Refusal
 from chat_server.protocol.people import BlockList, BlockSet, BlockUser, ListBlocked, UnblockUser
@@ -8,31 +8,31 @@ from chat_server.rules.registry import reading, rule
 from chat_server.store import accounts, blocks, chats, rooms
 from chat_server.store.accounts import User
 
-# Of one user.
+# One user may block so many others.
 BLOCKED_MAX = 1000
 
 
 def refuse_blocked(asked: Context | View, one: User, other: User) -> None:
-    """MUST be called before anything new goes from one user to the other alone: messages, files, invitations."""
+    """Refuse if one has blocked the other. MUST be called before one sends the other a message, file or invitation."""
     if blocks.is_blocked_between(asked.db, one.id, other.id):
         raise blocked_refusal(other.name)
 
 
 def blocked_refusal(name: str) -> Refusal:
-    """The same to both, whoever has blocked the other."""
+    """Build the refusal, whose words are the same for both, so that they do not tell who has blocked whom."""
     return Refusal("blocked", f"nothing goes between you and {name}: one of you has blocked the other; see /blocked")
 
 
 def refuse_blocked_at(context: Context, user: User, place: Place) -> None:
-    """As `refuse_blocked`, for what happens to a message of a chat, which may be one to one."""
+    """Refuse as `refuse_blocked` does if the place is the one-to-one chat of two users of whom one blocks the other."""
     if any(blocks.is_blocked_between(context.db, user.id, other) for other, _ in place.readers if other != user.id):
         raise blocked_refusal(place.name_for(user.id).removeprefix("@"))
 
 
 def find_mentioned(context: Context, author: User, chat_id: int, named: tuple[str, ...]) -> list[str] | None:
-    """Who of those that a text names is called by it: who is in the chat and has not blocked the author.
+    """Find the users whom a text mentions: those it names who are in the chat and have not blocked the author.
 
-    None where it names no user, so that an empty list says that those whom it names are not called.
+    Return None if it names no user at all. An empty list means that it names some, none of whom it mentions.
     """
     found = [user for folded in named if (user := accounts.by_name(context.db, folded)) is not None]
     if not found:
@@ -52,7 +52,7 @@ def block(context: Context, command: BlockUser) -> BlockSet:
     if not blocks.has_blocked(context.db, user.id, other.id) and blocks.count_of(context.db, user.id) >= BLOCKED_MAX:
         raise Refusal("too_many", f"you have blocked {BLOCKED_MAX} users already; /unblock one of them first")
     blocks.insert(context.db, user.id, other.id)
-    # Those that wait would go on filling what either of them may have at once.
+    # Invitations and requests that wait would go on counting towards the limits of both.
     rooms.end_between(context.db, user.id, other.id)
     return BlockSet(other.name, True)
 

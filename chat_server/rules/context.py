@@ -1,4 +1,4 @@
-"""What a rule is handed: the batch that it changes the store in (`Context`), or a snapshot that it reads (`View`)."""
+"""What rules get: a `Context`, in which a batch changes the store, or a `View`, a snapshot to read."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -20,17 +20,17 @@ from chat_server.store.state import State
 
 
 class Context:
-    """What the rules of a batch are handed, one entry after the other (`take`)."""
+    """The context of a batch. Its rules run in it one after the other, each for the entry of the last `take`."""
 
     def __init__(self, db: Database, state: State, limits: Limits | None, node: str) -> None:
-        """`node` is the one that the batch came from."""
+        """`node` is the node that the batch comes from."""
         self.db = db
         self.node = node
         self.state = state
         self.at_ms = state.at_ms
         self.elapsed_ms = state.elapsed_ms
         self.at = iso(state.at_ms)
-        # What rules count for `metrics.COUNTERS`; no rule reads it.
+        # Rules count here for `metrics.COUNTERS`; no rule reads it.
         self.counts: Counter[str] = Counter()
         if limits is not None:
             self.limits = limits
@@ -44,16 +44,16 @@ class Context:
         self.endings: list[Ending] = []
 
     def wall_ms(self, elapsed_ms: int) -> int:
-        """When that is by the wall clock, as it goes now: how an end is shown."""
+        """Convert elapsed time to the wall clock as it runs now, to show when something ends."""
         return self.at_ms + elapsed_ms - self.elapsed_ms
 
     @property
     def counted_network(self) -> str:
-        """Where the command came from, "" for this machine: see `addresses`."""
+        """The network that the command counts for, "" for this machine (see `addresses`)."""
         return counted_network(self.network)
 
     def user(self) -> User:
-        """Who asks."""
+        """Return the user who asks. Raises Refusal `not_signed_in` for a deleted account."""
         user = accounts.by_id(self.db, self.user_id)
         if user is None:
             raise Refusal("not_signed_in", "this account has been deleted")
@@ -64,15 +64,15 @@ class Context:
         return self.state.seq
 
     def push(self, event: Event, *users: int, notice: int = 0) -> None:
-        """To these users, or without any to everyone."""
+        """Push an event to these users, or to everyone if none is given."""
         self.pushes.append(Push(event, users or None, notice))
 
     def push_room(self, room: int, event: Event) -> None:
-        """To all who are in this private chat."""
+        """Push an event to all members of this private chat."""
         self.pushes.append(Push(event, (), room=room))
 
     def push_kept(self, event: Event, user_id: int) -> int:
-        """To a user, kept until told; the id of the notice."""
+        """Push an event to a user and keep it until the user has been told. Return the id of the notice."""
         notice = notices.insert(self.db, user_id, msgspec.json.encode(event))
         self.push(event, user_id, notice=notice)
         return notice
@@ -83,10 +83,10 @@ class Context:
 
 
 class View(Struct, frozen=True):
-    """What a reading sees: a snapshot of the store, who asks, the times, who is online (names by id), bytes of files.
+    """What a reading sees: a snapshot of the store, the asking user, the times, the users online, and bytes of files.
 
-    `elapsed_ms` may be a little ahead of that of the last batch. `online` goes on changing while one reads: copy it,
-    which is one step, before walking it. `clock` counts seconds, for who stops before it takes too long.
+    `elapsed_ms` may be a little ahead of the last batch. `online` has names by id and changes while a reading runs;
+    copy it, which is one step, before iterating. `clock` gives seconds, for readings that stop after some time.
     """
 
     db: Database
@@ -95,11 +95,11 @@ class View(Struct, frozen=True):
     elapsed_ms: int
     limits: Limits
     online: Mapping[int, str]
-    # What the running server has counted since its start; None where none runs.
+    # The counts of the running server since its start; None if no server runs.
     live: Callable[[], dict[str, int]] | None = None
     clock: Callable[[], float] = lambda: 0.0
     blobs: Blobs | None = None
 
     def wall_ms(self, elapsed_ms: int) -> int:
-        """As `Context.wall_ms`."""
+        """Convert elapsed time as `Context.wall_ms` does."""
         return self.at_ms + elapsed_ms - self.elapsed_ms

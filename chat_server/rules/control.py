@@ -1,4 +1,4 @@
-"""What only the machine itself may ask for, over the control socket: operators, accounts, exports, the log of acts."""
+"""The machine's own commands, from the control socket: operators, accounts, exports and the audit log."""
 
 from chat_server.errors import Refusal
 from chat_server.protocol.accounts import AccountDeleted
@@ -117,7 +117,7 @@ def export_user(view: View, command: Export) -> Answer:
 
 @reading(Backup)
 def backup(view: View, command: Backup) -> FilesKept:
-    """That the files stay is for whoever has them to see to (`control.Machine`)."""
+    """Reply at once. `control.Machine`, which has the files, sees to it that they stay."""
     return FilesKept()
 
 

@@ -1,4 +1,4 @@
-"""Delayed messages: setting, cancelling, and what is done when something is due."""
+"""Delayed messages: setting and cancelling them, and the `Due` command, which does all that is due."""
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import Due, Told
@@ -35,7 +35,7 @@ from chat_server.store.delayed import Delayed, DueTime
 SENT_AT_ONCE_MAX = 1000
 EXPIRED_AT_ONCE_MAX = 10_000
 TOKENS_AT_ONCE_MAX = 2000
-# Messages of private chats that have ended: a batch of them takes a few milliseconds.
+# Messages of private chats that have ended. Removing so many takes a few milliseconds.
 CLEARED_AT_ONCE_MAX = 1000
 
 
@@ -62,13 +62,13 @@ def _set(context: Context, command: SendDelayed) -> DelayedSet:
 
 
 def _earliest_ms(asked: Context | View, author: User, to_main: bool, when: DueTime) -> int:
-    """Not before the end of a ban, or in main of the limit there."""
+    """Return when a message can be sent at the earliest: not before a ban ends, or the limit of messages in main."""
     free_ms = main_limit_ends_ms(asked, author) if to_main else None
     return max(_shown_ms(asked, when), *(asked.wall_ms(each) for each in (author.ban_until_ms, free_ms or 0)))
 
 
 def _receiver(context: Context, author: User, target: Target) -> tuple[int | None, tuple[int, str] | None]:
-    """The user or the private chat that it goes to, neither for main."""
+    """Find the user or the private chat that a message goes to; both are None for main."""
     if target.kind == "main":
         return None, None
     if target.kind == "room":
@@ -138,13 +138,13 @@ def run_due(context: Context, command: Due) -> None:
     rooms.clear_ended(context.db, CLEARED_AT_ONCE_MAX)
     end_old_tokens(context, TOKENS_AT_ONCE_MAX)
     registration.delete_expired(context, EXPIRED_AT_ONCE_MAX)
-    # A step of either is as much as others should wait for.
+    # Others should not wait for more than one step of either.
     if not erasure.erase_portion(context):
         search.index_next(context)
 
 
 def _send(context: Context, each: Delayed) -> None:
-    """Everything is checked again: much may have happened since it was set."""
+    """Send a message that is due. Everything is checked again, since much may have happened since it was set."""
     author = accounts.by_id(context.db, each.user_id)
     assert author is not None, "an account's delayed messages go with it"
     if author.ban_until_ms > context.elapsed_ms:
@@ -163,7 +163,7 @@ def _send(context: Context, each: Delayed) -> None:
 
 
 def _place(context: Context, author: User, each: Delayed) -> Place | str:
-    """Where it goes now, or the code that says why it cannot."""
+    """Find the place where a message goes now, or the code of the refusal if it can go nowhere."""
     if each.room_id is not None:
         return place_of(context.db, author.id, each.room_id) or "unknown_chat"
     if each.target_user is None:

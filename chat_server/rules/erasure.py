@@ -1,7 +1,7 @@
-"""Removing what a deleted account leaves behind, a portion at a time, so that nobody waits for a large one.
+"""Erasing what a deleted account leaves behind, a portion at a time, so that nobody waits for a large one.
 
-From the deletion on nobody is shown the account's texts and reactions, since every reading of a message looks at its
-author. This module removes what the disk still holds. /delete_account of 20,000 messages in one transaction held
+From the deletion on, nobody is shown the account's texts and reactions, since every reading of a message looks at its
+author. This module removes what the disk still holds. Deleting an account with 20,000 messages in one transaction held
 everybody up for 0.7 s.
 """
 
@@ -18,12 +18,12 @@ from chat_server.rules.retention import note_read_ranges
 from chat_server.store import erasures, messages
 from chat_server.store.erasures import Erasure
 
-# Of one portion, which takes a few milliseconds: 200,000 messages are gone within 10 s.
+# The rows of one portion, which takes a few milliseconds. 200,000 messages are gone within 10 s.
 ROWS_MAX = 500
 
 
 def begin(context: Context, user_id: int) -> None:
-    """The account has just been deleted. The first portion goes at once, which is all of most accounts."""
+    """Begin to erase an account that was just deleted. Most accounts are gone with this first portion."""
     erasures.insert(context.db, user_id, context.state.seq)
     erase_portion(context)
 
@@ -34,7 +34,7 @@ def erase(context: Context, command: Erase) -> None:
 
 
 def erase_portion(context: Context) -> bool:
-    """Remove the next portion of the first account in line. Return whether there was one."""
+    """Erase the next portion of the first account in line. Return whether there was one."""
     each = erasures.first(context.db)
     if each is None:
         return False
@@ -55,7 +55,7 @@ def _erase_reactions(context: Context, each: Erasure, limit: int) -> int:
 
 
 def _erase_messages(context: Context, each: Erasure, limit: int) -> int:
-    """Return how much of `limit` it took: all of it while there are ids left to look at."""
+    """Return how much of `limit` was used: all of it while there are ids left to look at."""
     ids, after = erasures.find_messages(context.db, each, limit)
     erasures.erase_messages(context.db, ids, context.state.seq, context.at_ms)
     erasures.advance(context.db, each.user_id, after)
@@ -64,7 +64,7 @@ def _erase_messages(context: Context, each: Erasure, limit: int) -> int:
 
 
 def _erase_memberships(context: Context, each: Erasure, limit: int) -> int:
-    """Nothing waits for the account's read markers any more."""
+    """Delete memberships, so that no message waits for the account's read markers any more."""
     left = erasures.find_memberships(context.db, each.user_id, limit)
     for chat_id, marker in left:
         erasures.delete_membership(context.db, each.user_id, chat_id)
@@ -73,7 +73,7 @@ def _erase_memberships(context: Context, each: Erasure, limit: int) -> int:
 
 
 def _tell_programs(context: Context, ids: list[int]) -> None:
-    """Each of these messages has got the next seq. People were told of the account in one line."""
+    """Push the changed messages to programs; each has got the next seq. People were told of the account in one line."""
     context.state.seq += len(ids)
     places: dict[int, Place | None] = {}
     for chat_id, message in messages.load_several(context.db, ids):

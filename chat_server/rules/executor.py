@@ -1,7 +1,7 @@
-"""Execute: a batch of entries in one transaction, each by its rule.
+"""The executor: it executes a batch of entries in one transaction, each entry by its rule.
 
-A rule that fails with anything but a Refusal has a bug: the batch is rolled back and executed again with a savepoint
-before each entry, so that only the faulty one fails. Nothing on the usual path pays for that.
+A rule that raises anything but a Refusal has a bug. The batch is then rolled back and executed again with a savepoint
+before each entry, so that only the faulty one fails. The usual path does not pay for that.
 """
 
 import logging
@@ -26,7 +26,7 @@ log = logging.getLogger("chat.rules")
 
 
 class Outcome(Struct, frozen=True):
-    """What became of one entry. `seq` is the last one given out when it was done."""
+    """What became of one entry. `seq` is the last seq that was given out when the entry was done."""
 
     entry: Entry
     result: Result | Refusal | Stale
@@ -39,10 +39,9 @@ class Outcome(Struct, frozen=True):
 class Executed(Struct, frozen=True):
     """A batch that is on disk.
 
-    When the node has to log the next `Due`, None if nothing waits: `next_due_ms` by how long the chat has lived,
-    `next_due_at_ms` by the wall clock. Whichever comes first.
-
-    `commit_seconds`: how long its commit took, with the fsync. `counts`: what the rules counted, see `context.Context`.
+    The node logs the next `Due` at `next_due_ms` in elapsed time or at `next_due_at_ms` by the wall clock, whichever
+    comes first; each is None if nothing waits for it. `commit_seconds` is how long the commit took, with its fsync.
+    `counts` are the counts of the rules (see `context.Context`).
     """
 
     outcomes: list[Outcome]
@@ -54,10 +53,10 @@ class Executed(Struct, frozen=True):
 
 
 class Executor:
-    """Runs batches against one database. Used by the writer's thread alone."""
+    """Executes batches against one database, on the writer's thread alone."""
 
     def __init__(self, db: Database, monotonic: Callable[[], float] = lambda: 0.0) -> None:
-        """`monotonic` only measures; nothing that is executed depends on it."""
+        """`monotonic` only measures; no execution depends on it."""
         self._db = db
         self._monotonic = monotonic
         self._load()
@@ -94,21 +93,21 @@ class Executor:
         return first, state.next_due_at_ms(self._db)
 
     def count_read(self) -> int:
-        """How many messages all have read, which are removed when their life is over."""
+        """Count the messages that all have read, and that are removed at the end of their life."""
         return retention.count_read_messages(self._db)
 
     @property
     def is_erasing(self) -> bool:
-        """Whether something is left of a deleted account."""
+        """Tell whether something is left of a deleted account."""
         return erasures.first(self._db) is not None
 
     @property
     def unclean(self) -> bool:
-        """Whether texts were erased that may still stand in SQLite's log."""
+        """Tell whether texts were erased that may still be in SQLite's log."""
         return self._db.unclean
 
     def scrub(self) -> bool:
-        """Take them away there too; False if that has to be tried again. Raises one of DISK_ERRORS."""
+        """Remove erased texts from SQLite's log. Return False if this has to be tried again. Raises DISK_ERRORS."""
         try:
             return self._db.scrub()
         except UNOPENED:
@@ -119,7 +118,7 @@ class Executor:
             raise
 
     def abandon(self) -> None:
-        """Nothing of it is touched any more, not even when it is closed."""
+        """Touch the database no more, not even when it is closed."""
         self._db.abandon()
 
     def close(self) -> None:
@@ -140,7 +139,7 @@ class Executor:
             keep_index_close(context, self.state.seq - before)
             self.state.applied = batch.number
             state.advance(self._db, self.state)
-            # What is read after the commit could still find the database locked.
+            # A query after the commit could still find the database locked.
             next_due = self._next_due()
             begun = self._monotonic()
             self._db.run("COMMIT")
@@ -149,7 +148,7 @@ class Executor:
             full = isinstance(error, DISK_ERRORS) and self._db.is_full(error)
             if self._db.connection.in_transaction:
                 self._db.run("ROLLBACK")
-            # From memory: a database that is locked or full may not be read.
+            # The state is restored from memory, since a locked or full database may not be readable.
             self.state, self._limits = kept, limits
             if full:
                 raise NoRoom(str(error)) from error
@@ -157,14 +156,14 @@ class Executor:
         return Executed(outcomes, self.state.seq, *next_due, commit_seconds, context.counts)
 
     def _execute_guarded(self, context: Context, entry: Entry) -> Outcome:
-        """As `_execute_one`, but a rule that fails leaves no trace, and the rest of the batch alone."""
+        """Execute an entry as `_execute_one` does, but undo a rule that fails and go on with the rest of the batch."""
         seq, indexed, limits = self.state.seq, self.state.indexed, self._limits
         counts = context.counts.copy()
         self._db.run("SAVEPOINT entry")
         try:
             outcome = self._execute_one(context, entry)
         except Exception as error:
-            # The outcome of a batch is the same on all machines, so that no fault of one may become part of it.
+            # The outcome of a batch is the same on all machines, so no machine's fault may become part of it.
             if is_of_this_machine(error):
                 raise
             self._db.run("ROLLBACK TO entry")
@@ -194,7 +193,7 @@ class Executor:
 
 
 def read(view: View, query: Any) -> Generator[Sequence[Event], None, Reply | Then]:
-    """Answer a query: pages of events, then what is to be said at the end. Raises Refusal."""
+    """Answer a query: yield pages of events and return the reply, or what is to be logged before it. Raises Refusal."""
     answer = READINGS[type(query)](view, query)
     if isinstance(answer, Generator):
         return (yield from answer)

@@ -1,7 +1,7 @@
-"""Files: opening, completing and ending uploads; who may fetch what.
+"""Files: opening, completing and ending uploads, and who may fetch which file.
 
-The bytes do not go through the log. What does is that an upload is opened, which reserves its size, and that all of it
-is there: everything is checked again then, since much may have happened meanwhile.
+The bytes of a file do not go through the log. Only the opening of an upload, which reserves its size, and its
+completion do. The completion checks everything again, since much may have happened meanwhile.
 """
 
 import logging
@@ -41,7 +41,7 @@ from chat_server.store.files import Uploading
 
 log = logging.getLogger("chat.files")
 
-# Of one user, under way.
+# Uploads of one user under way.
 UPLOADS_MAX = 50
 UPLOADS_ENDED_AT_ONCE_MAX = 1000
 LIST_MAX = 1000
@@ -49,7 +49,7 @@ LIST_MAX = 1000
 
 @rule(OpenUpload)
 def open_upload(context: Context, command: OpenUpload) -> Upload | Opened:
-    """A new one, or the one that is under way for the same file already."""
+    """Open an upload, or go on with the one that is under way for the same file already."""
     asked, author = command.asked, context.user()
     own = files.uploads_of(context.db, author.id)
     done = find_earlier_reply(
@@ -78,7 +78,7 @@ def open_upload(context: Context, command: OpenUpload) -> Upload | Opened:
 
 
 def _content(target: Target, name: str, size: int, sha256: str) -> object:
-    """What is the same when the same is asked again."""
+    """Return what makes two requests the same."""
     return target.folded, target.kind, name, size, sha256
 
 
@@ -123,9 +123,9 @@ def _refuse_over_quota(context: Context, author: User, size: int) -> None:
 
 
 def check_chunk(view: View, lease: str | None, command: Chunk) -> Uploading:
-    """The upload that these bytes are for. Everything that would refuse it at its end refuses them now.
+    """Find the upload that a chunk belongs to. Everything that would refuse the completed upload refuses the chunk now.
 
-    `lease` is that of the connection that they came over.
+    `lease` is the lease of the connection that sent the chunk.
     """
     author = accounts.by_id(view.db, view.user_id)
     if author is None:
@@ -133,7 +133,7 @@ def check_chunk(view: View, lease: str | None, command: Chunk) -> Uploading:
     refuse_banned(view, author)
     upload = files.find_upload(view.db, command.upload, author.id)
     if upload is None:
-        raise unknown_upload(command.upload)
+        raise unknown_upload_refusal(command.upload)
     if lease is None or upload.lease != lease:
         raise Refusal(
             "unknown_upload",
@@ -143,16 +143,16 @@ def check_chunk(view: View, lease: str | None, command: Chunk) -> Uploading:
     return upload
 
 
-def unknown_upload(upload: int) -> Refusal:
+def unknown_upload_refusal(upload: int) -> Refusal:
     return Refusal("unknown_upload", f"no upload {upload} of yours is under way; /send_file begins one")
 
 
 @rule(CompleteUpload)
 def complete_upload(context: Context, command: CompleteUpload) -> Upload | Refusal:
-    """The message goes out, or the upload is gone."""
+    """Post the message of a completed upload, or delete the upload and return the refusal."""
     upload = files.find_upload(context.db, command.upload, context.user_id)
     if upload is None:
-        raise unknown_upload(command.upload)
+        raise unknown_upload_refusal(command.upload)
     author = context.user()
     try:
         _refuse_sending(context, author, upload.target, upload.name)
@@ -167,7 +167,7 @@ def complete_upload(context: Context, command: CompleteUpload) -> Upload | Refus
     except Refusal as refusal:
         files.delete_upload(context.db, upload.id)
         return refusal
-    # Its key is that of its message from here on.
+    # From here on the key belongs to the message.
     files.delete_upload(context.db, upload.id)
     content = _content(upload.target, upload.name, upload.size, upload.sha256)
     return run_once(context, upload.key, content, Upload, lambda: _post(context, author, upload, command.sha256))
@@ -184,7 +184,7 @@ def _post(context: Context, author: User, upload: Uploading, sha256: str) -> Upl
 @rule(CancelUpload)
 def cancel_upload(context: Context, command: CancelUpload) -> UploadCancelled:
     if files.find_upload(context.db, command.upload, context.user().id) is None:
-        raise unknown_upload(command.upload)
+        raise unknown_upload_refusal(command.upload)
     files.delete_upload(context.db, command.upload)
     return UploadCancelled(command.upload)
 
@@ -195,17 +195,17 @@ def leave_uploads(context: Context, command: LeaveUploads) -> None:
 
 
 def end_uploads(context: Context) -> None:
-    """Those that nobody came back for."""
+    """Delete uploads whose users did not come back in time."""
     files.delete_expired_uploads(context.db, context.elapsed_ms, UPLOADS_ENDED_AT_ONCE_MAX)
 
 
 @rule(Declined)
-def decline(context: Context, command: Declined) -> None:
+def refuse_declined(context: Context, command: Declined) -> None:
     raise no_room_refusal()
 
 
 @rule(Swept)
-def swept(context: Context, command: Swept) -> None:
+def forget_dropped(context: Context, command: Swept) -> None:
     for dropped in command.dropped:
         files.forget_dropped(context.db, dropped)
 
@@ -220,7 +220,7 @@ def get_file(view: View, command: GetFile) -> Answer:
     offset = command.offset or 0
     if offset > file.size:
         raise Refusal("bad_argument", f"file {file.id} has {file.size} bytes; usage: {GetFile.spec.usage}")
-    for _ in _whole(view.blobs, file):
+    for _ in _verify_bytes(view.blobs, file):
         yield []
     end = file.size if command.length is None else min(file.size, offset + command.length)
     head: File | None = file
@@ -228,25 +228,25 @@ def get_file(view: View, command: GetFile) -> Answer:
         try:
             data = view.blobs.read(file.sha256, offset, min(PIECE_BYTES, end - offset))
         except OSError as error:
-            raise _damaged(file, f"cannot be read ({error.strerror})") from None
+            raise _damaged_refusal(file, f"cannot be read ({error.strerror})") from None
         if not data and offset < end:
-            raise _damaged(file, "are cut short")
+            raise _damaged_refusal(file, "are cut short")
         yield [FileChunk(file.id, offset, b2a_base64(data, newline=False).decode(), head)]
         offset, head = offset + len(data), None
-        # Who was let read the beginning may not be any more; and what is gone is gone.
+        # The asker may have lost the right to read it, and the file may be gone.
         _find_file(view, command.file_id)
     return FileSent(file.id, file.name, file.size, file.sha256)
 
 
-def _whole(blobs: Blobs, file: File) -> Iterator[None]:
-    """Look at all of its bytes first, in steps: wrong ones are not sent as if they were right."""
+def _verify_bytes(blobs: Blobs, file: File) -> Iterator[None]:
+    """Verify all bytes of a file in steps before any is sent, so that no damaged ones are."""
     try:
         yield from blobs.verify(file.sha256)
     except Damaged as damaged:
-        raise _damaged(file, str(damaged)) from None
+        raise _damaged_refusal(file, str(damaged)) from None
 
 
-def _damaged(file: File, how: str) -> Refusal:
+def _damaged_refusal(file: File, how: str) -> Refusal:
     log.error("the bytes of file %d, blob %s, %s", file.id, file.sha256, how)
     return Refusal(
         "unavailable",
@@ -257,7 +257,7 @@ def _damaged(file: File, how: str) -> Refusal:
 
 
 def _find_file(view: View, file_id: int) -> File:
-    """A file in a message that the asker may read."""
+    """Find a file in a message that the asker may read. Raises Refusal `unknown_file`."""
     found = files.find(view.db, file_id)
     try:
         if found is not None:

@@ -1,4 +1,4 @@
-"""What several topics look up: users, chats and messages that whoever asks may see, and the places of messages."""
+"""Look-ups of the users, chats and messages that the asking user may see, and the places of messages."""
 
 from collections.abc import Callable
 
@@ -16,9 +16,10 @@ from chat_server.store.rooms import Room
 
 
 class Place(Struct, frozen=True):
-    """Where a message goes or stands: a chat, and how its readers name it.
+    """The place of a message: a chat, and the name that its readers see.
 
-    `readers` are the two of a one-to-one chat, each with the chat's name from that side; all others have one `name`.
+    `readers` are the two users of a one-to-one chat, each with the name that the user sees. Any other chat has one
+    `name` for all.
     """
 
     chat_id: int
@@ -29,7 +30,7 @@ class Place(Struct, frozen=True):
         return self.name or dict(self.readers)[reader]
 
     def push(self, context: Context, seen_as: Callable[[str], Event]) -> None:
-        """Push an event to all who are in the chat; `seen_as` makes it for a name of the chat."""
+        """Push an event to all members of the chat; `seen_as` makes the event for a name of the chat."""
         if self.chat_id == chats.MAIN:
             context.push(seen_as(self.name))
         elif self.name:
@@ -43,12 +44,12 @@ MAIN_PLACE = Place(chats.MAIN, "main")
 
 
 def place_between(chat_id: int, one: tuple[int, str], other: tuple[int, str]) -> Place:
-    """A one-to-one chat of these two, ids and names."""
+    """Return the place of a one-to-one chat of two users, given as ids and names."""
     return Place(chat_id, readers=((one[0], f"@{other[1]}"), (other[0], f"@{one[1]}")))
 
 
 def find_message(db: Database, asker: int, message_id: int) -> tuple[StoredMessage, Place]:
-    """A message that the asker may read, and its place. Refusal `unknown_message`, also for one that is for others."""
+    """Find a message that the asker may read, and its place. Raises Refusal `unknown_message` for any other."""
     message = messages.find(db, message_id)
     place = place_of(db, asker, message.chat_id) if message else None
     if message is None or place is None:
@@ -57,14 +58,14 @@ def find_message(db: Database, asker: int, message_id: int) -> tuple[StoredMessa
 
 
 def place_of(db: Database, asker: int, chat_id: int) -> Place | None:
-    """A chat that the asker is in; None for any other."""
+    """Return the place of a chat that the asker is in, None for any other."""
     if chat_id != chats.MAIN and chats.find_membership(db, asker, chat_id) is None:
         return None
     return place_anywhere(db, chat_id)
 
 
 def place_anywhere(db: Database, chat_id: int) -> Place | None:
-    """A chat, whoever is in it; None for one that has ended."""
+    """Return the place of any chat, whoever is in it; None for one that has ended."""
     if chat_id == chats.MAIN:
         return MAIN_PLACE
     if pair := chats.users_of_direct(db, chat_id):
@@ -78,12 +79,12 @@ def unknown_user_refusal(name: str) -> Refusal:
 
 
 def unknown_chat_refusal(name: str) -> Refusal:
-    """For a private chat that one is not in, whether there is one of this name or not."""
+    """Build the refusal for a private chat that the asker is not in, the same whether or not it exists."""
     return Refusal("unknown_chat", f"you are in no chat {name}; /status lists your chats and invitations")
 
 
 def find_room(db: Database, asker: int, target: Target) -> Room:
-    """A private chat that the asker is in. Refusal `unknown_chat`."""
+    """Find a private chat that the asker is in. Raises Refusal `unknown_chat`."""
     room = rooms.of_member(db, asker, target.folded)
     if room is None:
         raise unknown_chat_refusal(str(target))
@@ -91,7 +92,7 @@ def find_room(db: Database, asker: int, target: Target) -> Room:
 
 
 def find_user(db: Database, name: str, folded: str, asker: int) -> User:
-    """Another user by name. Refusal `unknown_user` or `not_yourself`."""
+    """Find another user by name. Raises Refusal `unknown_user` or `not_yourself`."""
     user = accounts.by_name(db, folded)
     if user is None:
         raise unknown_user_refusal(name)
@@ -101,7 +102,10 @@ def find_user(db: Database, name: str, folded: str, asker: int) -> User:
 
 
 def find_chat(db: Database, asker: int, target: Target) -> tuple[int | None, str]:
-    """A chat that the asker may read: its id (None: nothing was ever said in it) and its name from the asker's side."""
+    """Find the id and the name, as the asker sees it, of a chat that the asker may read.
+
+    The id is None for a one-to-one chat in which nothing was ever said. Raises Refusal.
+    """
     if target.kind == "main":
         return chats.MAIN, "main"
     if target.kind == "room":

@@ -1,4 +1,4 @@
-"""Messages: sending them, reading them, and how far each user has read."""
+"""Messages: sending them, reading them, and the read markers of users."""
 
 import hashlib
 from collections.abc import Callable
@@ -72,7 +72,10 @@ def send_now(context: Context, target: Target, text: str, named: Names) -> Sent:
 
 
 def find_place(context: Context, author: User, target: Target) -> Place:
-    """Where the author may write. Refusals `unknown_chat`, `unknown_user`, `not_yourself`, `blocked`."""
+    """Find a place where the author may write.
+
+    Raises Refusal `unknown_chat`, `unknown_user`, `not_yourself` or `blocked`.
+    """
     if target.kind == "main":
         return MAIN_PLACE
     if target.kind == "room":
@@ -91,9 +94,9 @@ def post(
     reply_to: int | None = None,
     file: File | None = None,
 ) -> Sent:
-    """Store a message and push it. The author may write there, and this much; only the limit in main is looked at.
+    """Store a message and push it. The caller has checked that the author may write it; only main's limit is checked.
 
-    `named` are those whom the text names.
+    `named` are the folded names that the text mentions.
     """
     if place.chat_id == MAIN:
         _count_in_main(context, author)
@@ -115,7 +118,7 @@ def post(
 
 
 def direct_place(context: Context, one: User, other: User) -> Place:
-    """The chat between two users, begun if there is none yet. Refusal `blocked`."""
+    """Return the place of the chat between two users, which begins if there is none yet. Raises Refusal `blocked`."""
     chat_id, is_open = chats.find_direct_if_open(context.db, one.id, other.id)
     if not is_open:
         raise blocked_refusal(other.name)
@@ -125,7 +128,7 @@ def direct_place(context: Context, one: User, other: User) -> Place:
 
 
 def run_once(context: Context, key: Key | None, asked: object, answer: type[R], do: Callable[[], R]) -> R:
-    """Do it, unless the user's same key has done it already: then give the first answer again."""
+    """Run `do`, unless the user's key has been used for the same already: then return the first reply again."""
     if key is None:
         return do()
     done = find_earlier_reply(context, key, asked, answer)
@@ -136,7 +139,7 @@ def run_once(context: Context, key: Key | None, asked: object, answer: type[R], 
         refuse_banned(context, context.user())
         raise Refusal("bad_argument", "this key belongs to an upload that is under way; take a new one")
     reply = do()
-    # Two go for each that comes, so that however many come, what has expired does not pile up.
+    # Each new key deletes up to two expired ones, so that they do not pile up however many come.
     idempotency_keys.delete_old(context.db, context.elapsed_ms - KEY_LIFE_MS, 2)
     idempotency_keys.insert(
         context.db, context.user_id, key, _digest(asked, answer), msgspec.json.encode(reply), context.elapsed_ms
@@ -145,7 +148,7 @@ def run_once(context: Context, key: Key | None, asked: object, answer: type[R], 
 
 
 def find_earlier_reply(context: Context, key: Key | None, asked: object, answer: type[R]) -> R | None:
-    """What the user's same key was answered with, if it was used. Refusal if it was for something else."""
+    """Find the earlier reply under the user's key, if it was used. Raises Refusal if it was used for something else."""
     if key is None:
         return None
     found = idempotency_keys.find(context.db, context.user_id, key, context.elapsed_ms - KEY_LIFE_MS)
@@ -164,7 +167,7 @@ def _digest(asked: object, answer: type[Reply]) -> bytes:
 
 
 def main_limit_ends_ms(asked: Context | View, user: User) -> int | None:
-    """When the user may write in main again, by how long the chat has lived; None if now."""
+    """Return the elapsed time at which the user may write in main again, None if the user may now."""
     most, window_ms = asked.limits.main_rate_count, asked.limits.main_rate_window_ms
     if most is None or asked.elapsed_ms >= user.rate_start_ms + window_ms or user.rate_count < most:
         return None
@@ -217,7 +220,7 @@ def mark_seen(context: Context, command: Seen) -> None:
 
 
 def _move_marker(context: Context, chat_id: int, name: str, up_to: int) -> int:
-    """Move the marker forwards, at most to the chat's newest message; where it stands then."""
+    """Move the marker forwards, at most to the chat's newest message. Return its position then."""
     marker = chats.read_id(context.db, context.user_id, chat_id)
     wanted = min(up_to, messages.newest_id(context.db, chat_id))
     if wanted <= marker:
@@ -237,7 +240,7 @@ def _set_marker(context: Context, chat_id: int, name: str, before: int, marker: 
 
 @reading(Talk)
 def talk(view: View, command: Talk) -> Talking:
-    """Whether one can talk there; that lines without a slash go there is for the session to remember."""
+    """Check that the user may talk there. The session remembers where lines without a slash go."""
     if command.target is None:
         return Talking()
     _, name = find_chat(view.db, view.user_id, command.target)

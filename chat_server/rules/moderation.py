@@ -19,7 +19,7 @@ BANS_ENDED_AT_ONCE_MAX = 100
 
 
 class Barred(Struct, frozen=True):
-    """A command that others would see was refused for its form: a banned user is told of the ban first."""
+    """A command for others to see that was refused for its form. A banned user is told of the ban instead."""
 
     refusal: Refusal
 
@@ -33,7 +33,7 @@ def refuse_barred(view: View, query: Barred) -> Reply:
 
 
 def refuse_banned(asked: Context | View, user: User) -> None:
-    """MUST be called before any other check by whatever others would see."""
+    """Refuse a banned user. MUST be the first check of each command whose effect others would see."""
     if user.ban_until_ms > asked.elapsed_ms:
         until_ms = asked.wall_ms(user.ban_until_ms)
         raise Refusal(
@@ -97,7 +97,7 @@ def ban(context: Context, target: User, until_ms: int, reason: str) -> None:
 
 
 def end_bans(context: Context) -> None:
-    """Tell those whose ban has ended; that it has, every rule sees by the time."""
+    """Tell users that their ban has ended. The rules see by the time that it has."""
     for user_id in moderation.find_ended_bans(context.db, context.elapsed_ms, BANS_ENDED_AT_ONCE_MAX):
         moderation.close_ban(context.db, user_id)
         context.push(Unbanned(), user_id)

@@ -1,6 +1,6 @@
-"""What operators may do: banning and its end, kicking, reports, announcements, numbers. Each act is recorded.
+"""The commands of operators: bans and their end, kicks, reports, announcements and statistics.
 
-That only an operator comes this far is looked at in one place, `authorization.refuse_non_operators`.
+Each act is recorded. `registry` registers these commands so that `authorization` refuses anybody else first.
 """
 
 from chat_server.errors import Refusal
@@ -35,7 +35,7 @@ from chat_server.store import accounts, delayed, moderation, operators, state, t
 from chat_server.store.accounts import User
 
 REPORTS_MAX = 1000
-# How an act of the machine itself is recorded; nobody may have this name.
+# Acts of the machine itself are recorded under this name, which nobody may have.
 MACHINE_NAME = "server"
 
 
@@ -112,7 +112,7 @@ def announce(context: Context, command: Announce) -> Announced:
 def reports(view: View, command: Reports) -> ReportList:
     target = None
     if command.username is not None:
-        # Those about a deleted account are still there.
+        # The reports about a deleted account are still there.
         found = accounts.find_id_and_name(view.db, command.username.folded)
         if found is None:
             raise Refusal("unknown_user", f"there is no user {command.username.name}; /reports alone shows all")

@@ -1,4 +1,4 @@
-"""What comes of a rule: its result, what it pushes to whom, who came or went, whose connections end."""
+"""The outcomes of rules: results, pushed events, changes of membership, and connections to close."""
 
 from collections.abc import Generator, Sequence
 from typing import Literal
@@ -11,10 +11,10 @@ from chat_server.protocol.base import Event, Reply
 
 
 class Push(Struct, frozen=True):
-    """An event for everyone, for these users, or for all who are in a private chat (`room`, its id).
+    """An event for everyone, for these users, or for all members of a private chat (`room`, its id).
 
-    It goes to all their sessions but the one whose command it came from. `notice` is the id under which the event is
-    kept until the user is told, 0 if it is not.
+    It goes to all their sessions except for the one whose command caused it. `notice` is the id under which the event
+    is kept until its user has been told, 0 if it is not kept.
     """
 
     event: Event
@@ -24,10 +24,10 @@ class Push(Struct, frozen=True):
 
 
 class Move(Struct, frozen=True):
-    """A user came into a private chat, or went.
+    """A change of membership: a user joined a private chat (`came`) or left it.
 
-    Who comes is not yet in the chat for the pushes of the same entry, and who goes is in it no more: what they are told
-    is pushed to them.
+    For the pushes of the same entry, a user who joins is not in the chat yet, and one who leaves is in it no more. An
+    event for that user is pushed to the user.
     """
 
     user_id: int
@@ -37,10 +37,10 @@ class Move(Struct, frozen=True):
 
 
 class Ending(Struct, frozen=True):
-    """Connections of a user that an entry ends, once everything of its batch has been said.
+    """The connections of a user that an entry closes, once everything of its batch has been sent.
 
-    All of them; with `session` or `token` only that one, and those that came in by that token. `asker`: what becomes of
-    the connection whose command it is, if it is among them.
+    These are all of the user's, or with `session` or `token` only that session and those that signed in by that token.
+    `asker` says what becomes of the connection whose command it is, if it is among them.
     """
 
     user_id: int
@@ -56,9 +56,9 @@ class Ending(Struct, frozen=True):
 
 
 class Entered(Struct, frozen=True):
-    """Who a session belongs to from here on, the token that it came in by, and which private chats that user is in.
+    """A sign-in: the user of a session, the token that it signed in by, and the private chats that the user is in.
 
-    Its reply follows once it has been shown what it missed.
+    The reply follows once the session has been shown what it missed.
     """
 
     user_id: int
@@ -70,17 +70,17 @@ class Entered(Struct, frozen=True):
 
 
 class Opened(Struct, frozen=True):
-    """An upload that waits for its bytes. Its reply follows once it is known how many of the `size` are there."""
+    """An upload that waits for its bytes. The reply follows once it is known how many of the `size` are there."""
 
     upload: int
     size: int
 
 
 class Stale(Exception):
-    """What *prepare* looked at has changed since: the command has to be prepared again."""
+    """Raised when what *prepare* looked at has changed since, so that the command has to be prepared again."""
 
 
 Result = Reply | Entered | Opened | Refusal | None
 Then = tuple[Logged, Reply]
 Answer = Generator[Sequence[Event], None, Reply | Then]
-"""Pages of events, then the reply, or what has to be logged before the reply is said."""
+"""Pages of events, then the reply, or a command to log before the reply is sent."""

@@ -1,6 +1,6 @@
-"""Registering: who may make an account, how many a network makes, and the codes that invite.
+"""Registration: who may make an account, how many accounts a network makes, and invitation codes.
 
-A code lets one account be made. `chat-server invite` draws it; the store keeps only its hash.
+A code lets one account be made. `chat-server invite` draws it, and the store keeps only its hash.
 """
 
 from chat_server.errors import Refusal
@@ -18,7 +18,7 @@ _ASK = "ask whoever runs the server for one (chat-server invite)"
 
 
 def refuse_registration(asked: Context | View, name: Name, network: str, code: bytes | None) -> None:
-    """Refuse an account that may not be made now from this network. The password is hashed only after that."""
+    """Refuse an account that may not be made now from this network. The password is hashed after this check only."""
     limits = asked.limits
     if limits.registration == "closed":
         raise Refusal("forbidden", "no new accounts are made here; whoever runs the server decides that")
@@ -52,7 +52,7 @@ def _refuse_too_many(asked: Context | View, network: str) -> None:
 
 
 def note_registration(context: Context, code: bytes | None) -> None:
-    """An account was made: its code is used up, and it counts."""
+    """Use up the code of an account that was made, and count the account for its network."""
     if context.limits.registration == "invite":
         registrations.use_code(context.db, code or b"")
     network = context.counted_network

@@ -1,10 +1,10 @@
-"""Where rules and readings are registered for their commands.
+"""The registry of rules and readings by their commands.
 
-    @rule(Command)     a change: runs on the writer's thread, in the batch's transaction, and returns its reply
-    @reading(Query)    runs on a reader's thread, on a snapshot; returns its reply, after yielding pages if it has any
+    @rule(Command)     changes the store: runs on the writer's thread in the batch's transaction; returns its reply
+    @reading(Query)    reads a snapshot: runs on a reader's thread; returns its reply, after yielding pages of events
 
-A rule checks first and writes after, so that a Refusal has nothing to undo. It MUST depend on nothing but the store and
-the entry: no clock, no random source, no setting, no order of a set. The same log gives the same database.
+A rule checks first and writes after, so that a Refusal has nothing to undo. It MUST depend on the store and the entry
+alone, and on no clock, random source, setting or order of a set, so that the same log gives the same database.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from chat_server.rules.authorization import refuse_non_operators
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Answer, Result
 
-# Which thread reads: what may take long, a search or a file, holds nobody up who reads messages.
+# The thread that reads. Searches and files may take long, so they do not hold up readers of messages.
 ReaderName = Literal["messages", "searches", "files"]
 
 RULES: Handlers[Callable[[Context, Any], Result]] = Handlers("logged")
@@ -27,22 +27,22 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def rule(command: type) -> Callable[[_Function], _Function]:
-    def enter(function: _Function) -> _Function:
+    def register(function: _Function) -> _Function:
         RULES.register(command)(_guarded(command, function))
         return function
 
-    return enter
+    return register
 
 
 def reading(query: type, reader: ReaderName = "messages") -> Callable[[_Function], _Function]:
-    """A reader other than that of messages is named where the reading may take long."""
+    """Register a reading. One that may take long names another reader than that of messages."""
 
-    def enter(function: _Function) -> _Function:
+    def register(function: _Function) -> _Function:
         READINGS.register(query)(_guarded(query, function))
         _READERS[query] = reader
         return function
 
-    return enter
+    return register
 
 
 def reader_of(query: Any) -> ReaderName:
@@ -50,7 +50,7 @@ def reader_of(query: Any) -> ReaderName:
 
 
 def _guarded(command: type, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """The one place that checks whether whoever asks is an operator."""
+    """Let operators alone run a command of theirs. This is the one place that checks it."""
     if not issubclass(command, Command) or command.spec.who not in ("operators", "machine"):
         return function
 

@@ -1,9 +1,9 @@
-"""The life of messages: what all have read goes some time later; who is absent for long holds nothing back.
+"""The life of messages: those that all have read are removed some time later; long absent members do not count.
 
-A message is read by all when every other member who is not absent has a marker at it or above. So with the two lowest
-markers of a chat, all up to the lowest are read by all, and of those up to the second lowest the ones that the holder
-of the lowest wrote. A marker that moves gives at most two ranges of messages that have just been read by all; they are
-noted with the time, in so many steps whatever their size, and removed when it is time, a portion for each `Due`.
+A message has been read by all when every other member who is not absent has a marker at it or above. So all messages up
+to a chat's lowest marker have been read by all, and up to the second lowest those that the holder of the lowest wrote.
+When a marker moves, at most two ranges of messages have just been read by all. Noting them with the time costs the
+same for ranges of any size. Each `Due` removes a portion of those whose time has come.
 """
 
 from functools import partial
@@ -15,18 +15,18 @@ from chat_server.store import messages, retention
 from chat_server.store.retention import ReadRange
 
 EVERYBODY = 0
-# The time of reading is rounded up to this, so that what is read within it goes together.
+# The time of reading is rounded up to this, so that messages read within it are removed together.
 READ_STEP_MS = 1000
-# Of one `Due`: nobody waits long for it.
+# The bounds of one `Due`, so that nobody waits long for it.
 LOOKED_AT_MAX = 2000
 RANGES_MAX = 500
 MEMBERS_MAX = 500
 
 
 def note_read_ranges(context: Context, chat_id: int, user_id: int, marker: int) -> None:
-    """The member's marker has moved on from `marker`, or the member is gone or absent: nothing waits there any more.
+    """Note the messages that all have read now, since a member's marker left `marker`, or the member left or is absent.
 
-    MUST be called after each such change, and after it is in the store.
+    MUST be called after each such change, once it is in the store.
     """
     newest = context.state.seq
     (slowest, by_all), (_, by_others) = [*retention.lowest_markers(context.db, chat_id), (0, newest), (0, newest)][:2]
@@ -43,7 +43,7 @@ def _note(context: Context, chat_id: int, author: int, above: int, up_to: int) -
 
 
 def mark_absent_members(context: Context) -> None:
-    """Those who have had something unread for long, and whose markers have not moved."""
+    """Mark members as absent who have had unread messages for long and whose markers have not moved."""
     after_ms = context.limits.absent_after_ms
     if after_ms is None:
         return
@@ -62,7 +62,7 @@ def mark_absent_members(context: Context) -> None:
 
 
 def expire_messages(context: Context) -> None:
-    """Remove a portion of what has been read by all long enough ago, and tell who is in the chats."""
+    """Remove a portion of the messages that all have read long enough ago, and tell the members of their chats."""
     ttl_ms = context.limits.message_ttl_ms
     if ttl_ms is None:
         return

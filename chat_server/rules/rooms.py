@@ -1,7 +1,7 @@
-"""Private chats: making them, inviting, asking to be let in, leaving, and who owns them.
+"""Private chats: making them, inviting, asking to join, leaving, and their owners.
 
-Who is not in a chat is refused with the same words as if there were none: every rule finds it among the asker's own
-first. A chat ends with its last member.
+Users who are not in a chat are refused with the same words as if it did not exist, since every rule looks among the
+asker's own chats first. A chat ends with its last member.
 """
 
 from chat_server.errors import Refusal
@@ -57,7 +57,7 @@ from chat_server.store.accounts import User
 from chat_server.store.rooms import Room
 
 MEMBERS_LISTED_MAX = 1000
-# Of one user, and of one chat, that wait for an answer.
+# Invitations of one user, and requests to join one chat, that wait for an answer.
 INVITATIONS_MAX = 100
 REQUESTS_MAX = 100
 
@@ -178,7 +178,7 @@ def ask(context: Context, command: Ask) -> Entering:
 
 
 def _useless_code_refusal() -> Refusal:
-    """The same words for each reason: `blocked` would tell whose chat it is to somebody who is not in it."""
+    """Build one refusal for all reasons: `blocked` would tell somebody outside a chat who owns it."""
     return Refusal(
         "unknown_chat",
         "this code lets you ask nobody: it is not known, has expired or was revoked, or you and the owner of its chat"
@@ -247,7 +247,7 @@ def leave(context: Context, command: Leave) -> ChatLeft:
 
 
 def leave_all(context: Context, user: User) -> None:
-    """The account ends: nothing of private chats knows it any more."""
+    """Remove an account that ends from all private chats, with its invitations and requests."""
     for room in rooms.of_user(context.db, user.id):
         _remove_member(context, room, user, Left(room.name, user.name))
     rooms.forget_user(context.db, user.id)
@@ -274,7 +274,7 @@ def give(context: Context, command: Give) -> OwnerSet:
 
 
 def _find_member(context: Context, owner: User, target: Target, name: UserName) -> tuple[Room, User]:
-    """A chat of the owner's and another member of it."""
+    """Find a chat that the user owns and another member of it."""
     room = _own_room(context, owner, target)
     member = accounts.by_name(context.db, name.folded)
     if member is None or not rooms.is_member(context.db, room.id, member.id):
@@ -330,7 +330,7 @@ def _add_member(context: Context, room: Room, user: User) -> None:
 
 
 def _remove_member(context: Context, room: Room, user: User, told: Event) -> None:
-    """The user loses all of the chat; the others are told. An owner hands it on, the last one ends it."""
+    """Remove a user from a chat and tell the others. An owner hands it over; the last member ends it."""
     marker = chats.read_id(context.db, user.id, room.id)
     rooms.leave(context.db, room.id, user.id)
     context.moves.append(Move(user.id, room.id, room.name, False))
@@ -346,7 +346,10 @@ def _remove_member(context: Context, room: Room, user: User, told: Event) -> Non
 
 
 def _hand_over(context: Context, room: Room, owner: int) -> None:
-    """To another owner, who is told of the requests that wait; those of whom one has blocked the other end."""
+    """Hand a chat over to another owner, who is told of the requests that wait.
+
+    Requests end if one of the two, the new owner and the user who asks, has blocked the other.
+    """
     rooms.set_owner(context.db, room.id, owner)
     user = accounts.by_id(context.db, owner)
     assert user is not None

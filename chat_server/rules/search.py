@@ -1,8 +1,8 @@
-"""Searching what was written, and keeping the index that this looks in.
+"""Searching messages, and keeping the search index close behind them.
 
-The index is behind the messages, so that no message waits for it: `Due` takes it on, step by step, and a batch itself
-only where it would fall too far behind. A search reads what is not indexed yet from the messages. It looks at a bounded
-part of them at a time, so that others who read come in between, and ends its page early where it would take too long.
+The index lags behind the messages, so that no message waits for it. `Due` advances it step by step, and a batch itself
+does so only if it would fall too far behind. A search reads messages that are not indexed yet directly. It looks at a
+bounded part at a time, so that other readers come in between, and ends its page early if it would take too long.
 """
 
 from collections.abc import Iterable
@@ -18,24 +18,24 @@ from chat_server.rules.registry import reading
 from chat_server.store import accounts, chats, messages, search
 from chat_server.store.database import Database
 
-# A message is indexed about so long after it was sent, and a step of tidying taken.
+# The next messages are indexed, and a step of tidying is taken, about so long after a message was sent.
 INDEX_AFTER_MS = 250
-# The more blocks have to be tidied the more often such a step comes, up to so many times as often: a block takes about
-# eleven steps, and about twenty of them are done within 10 s.
+# The more blocks have to be tidied, the more often such a step comes, up to so many times as often. A block takes about
+# eleven steps, and about twenty blocks are done within 10 s.
 HASTE_MAX = 8
-# Past so many ids behind the messages, the index goes on in every batch.
+# If the index lags behind by more ids, every batch advances it.
 BEHIND_IDS_MAX = 32_768
-# Of one search.
+# The words of one search.
 TOKENS_MAX = 64
 PREFIX_CHARS_MIN = 2
-# Past so long a page ends where it is: `more` goes on from there.
+# A page that has taken so long ends where it is; `more` goes on from there.
 SECONDS_MAX = 0.03
-# Past so long others who read come in between.
+# After so long other readers come in between.
 LOOK_SECONDS_MAX = 0.005
 
 
 def index_next(context: Context) -> None:
-    """Index the next messages; for `Due`."""
+    """Index the next messages and tidy one step. `Due` does this."""
     state = context.state
     if state.indexed < state.seq:
         state.indexed = search.index_step(context.db, state.indexed, state.seq)
@@ -44,10 +44,11 @@ def index_next(context: Context) -> None:
 
 
 def keep_index_close(context: Context, came: int) -> None:
-    """At the end of each batch, which gave out so many ids: see to it that the index goes on.
+    """Advance an index that lags too far behind, and schedule the next `Due` for it. Each batch ends with this.
 
-    One that is made anew is far behind. A batch takes it no further than twice what came, so that it gains on whatever
-    comes and yet nobody waits for it; the rest is done by `Due`, which is at hand soon then.
+    `came` is the number of ids that the batch gave out. An index that is being rebuilt is far behind. A batch advances
+    it by at most twice as many ids, so that it catches up and yet nobody waits for it; `Due`, which then follows soon,
+    does the rest.
     """
     state = context.state
     goal = min(state.seq - BEHIND_IDS_MAX, state.indexed + 2 * came)
@@ -88,7 +89,7 @@ def search_messages(view: View, command: Search) -> Answer:
 
 
 def _incomplete_note(view: View) -> str | None:
-    """While the index is made anew what it lacks is looked through message by message, so that pages end sooner."""
+    """Return a note while the index is being rebuilt: then messages are searched one by one, and pages end sooner."""
     indexed, newest = search.position(view.db)
     if newest - indexed <= BEHIND_IDS_MAX:
         return None
@@ -96,7 +97,7 @@ def _incomplete_note(view: View) -> str | None:
 
 
 def _match_words(db: Database, sought: list[Piece]) -> str:
-    """The words as FTS5 takes them, all of them quoted."""
+    """Build the FTS5 expression of the words, each of them quoted."""
     quoted, count = [], 0
     for piece in sought:
         tokens = search.tokenize(db, piece.text)
@@ -142,7 +143,7 @@ def _any_of(words: Iterable[str]) -> str:
 
 
 def _look_up(view: View, match: str, below: int, limit: int) -> tuple[list[int], int]:
-    """Ids of what matches, the newest first; and down to which id all was looked at, 0 at the end."""
+    """Find the ids of matches, the newest first. Also return the id down to which all were looked at, 0 at the end."""
     indexed, newest = search.position(view.db)
     below = min(below, newest + 1)
     if below > indexed + 1:
@@ -158,7 +159,7 @@ def _look_up(view: View, match: str, below: int, limit: int) -> tuple[list[int],
 
 
 def _load_visible(view: View, ids: list[int]) -> list[Message]:
-    """The messages in chats that the asker is (still) in."""
+    """Load those of the messages whose chats the asker is (still) in."""
     found = [message for message in (messages.find(view.db, id_) for id_ in ids) if message and not message.deleted]
     memberships = {id_: chats.find_membership(view.db, view.user_id, id_) for id_ in {each.chat_id for each in found}}
     names = {id_: membership.name for id_, membership in memberships.items() if membership is not None}

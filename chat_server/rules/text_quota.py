@@ -1,4 +1,4 @@
-"""How much one user's stored texts may take together. Deleting, shortening and expiry free room again."""
+"""The quota of one user's stored texts. Deleting, shortening and expiry free room again."""
 
 from chat_server.disk_space import no_room_refusal
 from chat_server.errors import Refusal
@@ -8,7 +8,10 @@ from chat_server.store import text_quota
 
 
 def refuse_without_room(context: Context, user_id: int, new: str, old: str | None = None) -> None:
-    """Check a text that is new or replaces another. One that is not longer is taken even on a full disk."""
+    """Refuse a text, new or in place of an old one, for which there is no room on the disk or in the user's quota.
+
+    A text that is no longer than the old one is taken even on a full disk.
+    """
     grows = len(new.encode()) - len((old or "").encode())
     if grows > 0:
         if not context.has_room:

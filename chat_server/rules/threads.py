@@ -1,6 +1,6 @@
-"""Comments on messages, and threads of them; edits, deletions and reactions.
+"""Comments on messages and their threads; edits, deletions and reactions.
 
-A change gives the message a new seq, so that who was away finds it; the event is the message itself, as it is now.
+A change gives the message a new seq, so that users who were away find it. Its event is the whole message as it is now.
 """
 
 from msgspec.structs import replace
@@ -20,7 +20,7 @@ from chat_server.store import accounts, messages, operators
 from chat_server.store.accounts import User
 from chat_server.store.messages import StoredMessage
 
-# Different ones on one message.
+# One message has so many different emojis.
 EMOJIS_MAX = 20
 
 
@@ -40,7 +40,7 @@ def _comment(context: Context, command: Comment) -> Sent:
 
 
 def _refuse_lonely(context: Context, author: User, place: Place) -> None:
-    """In a one-to-one chat."""
+    """Refuse a comment in a one-to-one chat whose other user has deleted the account."""
     if any(accounts.by_id(context.db, user_id) is None for user_id, _ in place.readers):
         raise Refusal("unknown_user", "the other one has deleted the account; nobody would read this")
 
@@ -111,7 +111,7 @@ def _find_own(context: Context, user: User, message_id: int) -> tuple[StoredMess
 
 
 def _find_any(context: Context, operator: User, message_id: int) -> tuple[StoredMessage, Place]:
-    """A message in whatever chat, for an operator to take away. Of what it says the operator is told nothing."""
+    """Find a message in any chat for an operator to delete, and record that. The operator is not told what it says."""
     message = messages.find(context.db, message_id)
     place = place_anywhere(context.db, message.chat_id) if message else None
     if message is None or place is None or message.deleted:

@@ -16,6 +16,7 @@ import apsw
 
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
+from chat_server.protocol.times import Now
 from chat_server.rules import read
 from chat_server.rules.context import View
 from chat_server.store import accounts, chats, search
@@ -89,7 +90,7 @@ def ask(db: Database, user_id: int, line: str) -> float:
     command = parse(line, text_chars_max=4096).command
     db.run("BEGIN")
     started = time.perf_counter()
-    view = View(db, user_id, 0, 0, LIMITS, {}, clock=time.perf_counter)
+    view = View(db, user_id, Now(0, 0), LIMITS, {}, clock=time.perf_counter)
     for _ in read(view, command):
         pass
     took = time.perf_counter() - started

@@ -6,8 +6,8 @@ and wait is stored and compared in it, so that no step of the wall clock stretch
 """
 
 import logging
-from typing import NamedTuple
 
+from chat_server.protocol.times import Now
 from chat_server.runtime import Clock, Mutex
 
 log = logging.getLogger("chat.clock")
@@ -21,15 +21,6 @@ _LOGGED_MS_MIN = 1000
 # The least `elapsed_ms` of a new chat. 0 means never, and has to lie longer ago than any duration, even on a machine
 # whose clock has no battery and begins in 1970.
 _BEGINNING_MS = 10 * 365 * 86_400_000
-
-
-class Now(NamedTuple):
-    at_ms: int
-    elapsed_ms: int
-
-    def wall_ms(self, elapsed_ms: int) -> int:
-        """What the wall clock will show then, as it goes now. Ends are shown so."""
-        return self.at_ms + elapsed_ms - self.elapsed_ms
 
 
 class ChatTime:

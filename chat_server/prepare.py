@@ -180,7 +180,7 @@ class Preparer:
 
     def _refuse_registration(self, db: Database, asker: Asker, name: Name, code: bytes | None) -> None:
         """Whoever would be refused in the end costs no hash."""
-        view = View(db, 0, *self._time.now(), self._limits, {})
+        view = View(db, 0, self._time.now(), self._limits, {})
         refuse_registration(view, name, counted_network(asker.connection.network), code)
 
     async def _verify(self, asker: Asker, user: User, password: str) -> None:

@@ -87,7 +87,7 @@ class Readings:
 
         def view(db: Database) -> View:
             clock, blobs = self._clock.monotonic, self._transfers.blobs
-            return View(db, user_id, *self._time.now(), self._limits, online, self._live, clock, blobs)
+            return View(db, user_id, self._time.now(), self._limits, online, self._live, clock, blobs)
 
         # What may take long, a search or a file, holds nobody up who reads messages.
         match reader_of(query):

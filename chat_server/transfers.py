@@ -133,7 +133,7 @@ class Transfers:
             ) from None
 
     def _append(self, db: Database, user_id: int, lease: str | None, command: Chunk) -> Upload | CompleteUpload:
-        view = View(db, user_id, *self._time.now(), self._limits, {})
+        view = View(db, user_id, self._time.now(), self._limits, {})
         upload = check_chunk(view, lease, command)
         left = upload.size - self.blobs.received_bytes(upload.id, upload.size)
         if len(command.base64) > left:

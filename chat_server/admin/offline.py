@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from chat_server.chat_time import ChatTime, Now
+from chat_server.chat_time import ChatTime
 from chat_server.disk_space import SPARE
 from chat_server.errors import Refusal, StartError
 from chat_server.log.entries import MACHINE, Batch, Entry, Erase, Limits
 from chat_server.protocol.base import Reply
-from chat_server.protocol.times import iso
+from chat_server.protocol.times import Now, iso
 from chat_server.readings import Page
 from chat_server.rules import Executor, read
 from chat_server.rules.context import View
@@ -90,7 +90,7 @@ class Offline:
         if self._db is None:
             self._db = open_unchanged(self._path)
         state = load(self._db)
-        pages = read(View(self._db, MACHINE, *self._now(state), self._limits_of(state), {}), query)
+        pages = read(View(self._db, MACHINE, self._now(state), self._limits_of(state), {}), query)
         while True:
             try:
                 yield Page(next(pages))

@@ -109,7 +109,8 @@ class _Router:
         connections = (*self._connected.tokens_of_user(ending.user_id), *self._entering.get(ending.user_id, ()))
         for session, token in connections:
             how = ending.asker if session == asker else "closed"
-            if how != "kept" and ending.is_of(session, token):
+            # A number is that of a session where the command came from: elsewhere it is another one's.
+            if how != "kept" and ending.is_of(session if asker else 0, token):
                 self.plan.endings.setdefault(session, Ended(ending, how))
 
     def _move(self, moves: Iterable[Move], *, came: bool) -> None:

@@ -5,12 +5,24 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 DAY_MS = 86_400_000
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)([smhd]?)", re.ASCII)
 # Year 9999, so that every time in the log can be written as a date.
 TIME_MS_MAX = 253_402_300_799_999
+
+
+class Now(NamedTuple):
+    """The two times of a chat, the wall clock and how long the chat has lived: see `chat_time`."""
+
+    at_ms: int
+    elapsed_ms: int
+
+    def wall_ms(self, elapsed_ms: int) -> int:
+        """What the wall clock will show then, as it goes now. Ends are shown so."""
+        return self.at_ms + elapsed_ms - self.elapsed_ms
 
 
 @lru_cache(maxsize=4096)

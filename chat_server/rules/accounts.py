@@ -325,7 +325,7 @@ def _unread_notice(listed: list[ChatInfo]) -> Notice:
 def _ban(view: View, user: User) -> ActiveBan | None:
     if user.ban_until_ms <= view.elapsed_ms:
         return None
-    return ActiveBan(iso(view.wall_ms(user.ban_until_ms)), user.ban_reason or "")
+    return ActiveBan(iso(view.now.wall_ms(user.ban_until_ms)), user.ban_reason or "")
 
 
 @reading(Status)
@@ -367,7 +367,7 @@ def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
         ends_ms = user.rate_start_ms + limits.main_rate_window_ms
         running = view.elapsed_ms < ends_ms
         used = user.rate_count if running else 0
-        yield "main_messages", Limit(used, limits.main_rate_count, iso(view.wall_ms(ends_ms)) if running else None)
+        yield "main_messages", Limit(used, limits.main_rate_count, iso(view.now.wall_ms(ends_ms)) if running else None)
     yield "chats", Limit(rooms.count_of_user(view.db, user.id), limits.chats_max)
     yield "delayed", Limit(delayed.count_of(view.db, user.id), limits.delayed_max)
     yield "file_bytes", Limit(files.bytes_of(view.db, user.id), limits.file_quota_bytes)

@@ -10,7 +10,7 @@ from chat_server.addresses import counted_network
 from chat_server.errors import Refusal
 from chat_server.log.entries import Entry, Limits
 from chat_server.protocol.base import Event
-from chat_server.protocol.times import iso
+from chat_server.protocol.times import Now, iso
 from chat_server.rules.outcomes import Ending, Move, Push
 from chat_server.store import accounts, notices
 from chat_server.store.accounts import User
@@ -27,8 +27,8 @@ class Context:
         self.db = db
         self.node = node
         self.state = state
-        self.at_ms = state.at_ms
-        self.elapsed_ms = state.elapsed_ms
+        self.now = Now(state.at_ms, state.elapsed_ms)
+        self.at_ms, self.elapsed_ms = self.now
         self.at = iso(state.at_ms)
         # Rules count here for `metrics.COUNTERS`; no rule reads it.
         self.counts: Counter[str] = Counter()
@@ -42,10 +42,6 @@ class Context:
         self.pushes: list[Push] = []
         self.moves: list[Move] = []
         self.endings: list[Ending] = []
-
-    def wall_ms(self, elapsed_ms: int) -> int:
-        """Convert elapsed time to the wall clock as it runs now, to show when something ends."""
-        return self.at_ms + elapsed_ms - self.elapsed_ms
 
     @property
     def counted_network(self) -> str:
@@ -85,14 +81,13 @@ class Context:
 class View(Struct, frozen=True):
     """What a reading sees: a snapshot of the store, the asking user, the times, the users online, and bytes of files.
 
-    `elapsed_ms` may be a little ahead of the last batch. `online` has names by id and changes while a reading runs;
-    copy it, which is one step, before iterating. `clock` gives seconds, for readings that stop after some time.
+    `elapsed_ms` may be a little ahead of the last batch. `online` has names by id, as of the beginning of the reading,
+    and is empty for readings that do not show it. `clock` gives seconds, for readings that stop after some time.
     """
 
     db: Database
     user_id: int
-    at_ms: int
-    elapsed_ms: int
+    now: Now
     limits: Limits
     online: Mapping[int, str]
     # The counts of the running server since its start; None if no server runs.
@@ -100,6 +95,10 @@ class View(Struct, frozen=True):
     clock: Callable[[], float] = lambda: 0.0
     blobs: Blobs | None = None
 
-    def wall_ms(self, elapsed_ms: int) -> int:
-        """Convert elapsed time as `Context.wall_ms` does."""
-        return self.at_ms + elapsed_ms - self.elapsed_ms
+    @property
+    def at_ms(self) -> int:
+        return self.now.at_ms
+
+    @property
+    def elapsed_ms(self) -> int:
+        return self.now.elapsed_ms

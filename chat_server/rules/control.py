@@ -109,7 +109,7 @@ def export_user(view: View, command: Export) -> Answer:
     if user is None:
         raise unknown_user_refusal(command.username.name)
     count = 0
-    for page in export.of_user(view.db, user.id, view.wall_ms):
+    for page in export.of_user(view.db, user.id, view.now.wall_ms):
         count += len(page)
         yield [Record(kind, fields) for kind, fields in page]
     return Exported(user.name, count)

@@ -64,7 +64,7 @@ def _set(context: Context, command: SendDelayed) -> DelayedSet:
 def _earliest_ms(asked: Context | View, author: User, to_main: bool, when: DueTime) -> int:
     """Return when a message can be sent at the earliest: not before a ban ends, or the limit of messages in main."""
     free_ms = main_limit_ends_ms(asked, author) if to_main else None
-    return max(_shown_ms(asked, when), *(asked.wall_ms(each) for each in (author.ban_until_ms, free_ms or 0)))
+    return max(_shown_ms(asked, when), *(asked.now.wall_ms(each) for each in (author.ban_until_ms, free_ms or 0)))
 
 
 def _receiver(context: Context, author: User, target: Target) -> tuple[int | None, tuple[int, str] | None]:
@@ -96,7 +96,7 @@ def _due_time(context: Context, delay: Delay) -> DueTime:
 
 
 def _shown_ms(asked: Context | View, when: DueTime) -> int:
-    return when.due_ms if when.by_clock else asked.wall_ms(when.due_ms)
+    return when.due_ms if when.by_clock else asked.now.wall_ms(when.due_ms)
 
 
 _USAGE = SendDelayed.spec.usage

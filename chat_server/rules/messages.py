@@ -187,7 +187,7 @@ def _count_in_main(context: Context, user: User) -> None:
 def refuse_rate_limited(asked: Context | View, user: User) -> None:
     ends_ms = main_limit_ends_ms(asked, user)
     if ends_ms is not None:
-        ends_at_ms = asked.wall_ms(ends_ms)
+        ends_at_ms = asked.now.wall_ms(ends_ms)
         raise Refusal(
             "rate_limited",
             f"nothing was sent: you have sent as many messages to main as one may ({asked.limits.main_rate_count})"

@@ -35,7 +35,7 @@ def refuse_barred(view: View, query: Barred) -> Reply:
 def refuse_banned(asked: Context | View, user: User) -> None:
     """Refuse a banned user. MUST be the first check of each command whose effect others would see."""
     if user.ban_until_ms > asked.elapsed_ms:
-        until_ms = asked.wall_ms(user.ban_until_ms)
+        until_ms = asked.now.wall_ms(user.ban_until_ms)
         raise Refusal(
             "banned",
             f"you are banned {until(until_ms, asked.at_ms)} ({user.ban_reason}); you can still read",
@@ -52,7 +52,7 @@ def report(context: Context, command: Report) -> Reported:
     free_ms = moderation.nth_last_report_ms(context.db, reporter.id, limits.reports_per_day - 1) + DAY_MS
     if free_ms > context.elapsed_ms:
         told = f"you have reported {limits.reports_per_day} users in 24 hours, the most one may"
-        raise Refusal("too_many", f"{told}; no more {until(context.wall_ms(free_ms), context.at_ms)}")
+        raise Refusal("too_many", f"{told}; no more {until(context.now.wall_ms(free_ms), context.at_ms)}")
     refuse_without_room(context, reporter.id, command.reason or "")
     note = _why_not_counted(context, reporter, target)
     moderation.insert_report(
@@ -88,12 +88,12 @@ def _ban_reported(context: Context, target: User) -> str:
     until_ms = context.elapsed_ms + context.limits.ban_ms
     count = context.limits.reports_to_ban
     ban(context, target, until_ms, f"reported by {count} user{'s' if count != 1 else ''}")
-    return f"{target.name} is banned {until(context.wall_ms(until_ms), context.at_ms)}"
+    return f"{target.name} is banned {until(context.now.wall_ms(until_ms), context.at_ms)}"
 
 
 def ban(context: Context, target: User, until_ms: int, reason: str) -> None:
     moderation.ban(context.db, target.id, until_ms, reason)
-    context.push(Banned(iso(context.wall_ms(until_ms)), reason), target.id)
+    context.push(Banned(iso(context.now.wall_ms(until_ms)), reason), target.id)
 
 
 def end_bans(context: Context) -> None:

@@ -63,7 +63,7 @@ def ban(context: Context, command: Ban) -> UserBanned:
     reason = command.reason or "by an operator"
     delayed.reschedule(context.db, target.id, target.ban_until_ms, until_ms)
     ban_user(context, target, until_ms, reason)
-    until = iso(context.wall_ms(until_ms))
+    until = iso(context.now.wall_ms(until_ms))
     record(context, "ban", target.name, f"until {until}: {reason}")
     return UserBanned(target.name, until, reason)
 
@@ -119,7 +119,7 @@ def reports(view: View, command: Reports) -> ReportList:
         target = found[0]
     rows = moderation.last_reports(view.db, target, REPORTS_MAX)
     made = [
-        ReportMade(name, by, iso(view.wall_ms(made_ms)), reason, counted)
+        ReportMade(name, by, iso(view.now.wall_ms(made_ms)), reason, counted)
         for _, name, by, made_ms, reason, counted in rows
     ]
     targets = dict.fromkeys((row[0], row[1]) for row in rows)
@@ -134,7 +134,7 @@ def _accused(view: View, user_id: int, name: str) -> Accused:
     ban_until_ms = user.ban_until_ms if user else 0
     ban = None
     if user and ban_until_ms > view.elapsed_ms:
-        ban = ActiveBan(iso(view.wall_ms(ban_until_ms)), user.ban_reason or "")
+        ban = ActiveBan(iso(view.now.wall_ms(ban_until_ms)), user.ban_reason or "")
     counting = moderation.count_counted_reports(view.db, user_id, ban_until_ms)
     return Accused(name, moderation.count_reports_about(view.db, user_id), counting, ban)
 

@@ -42,7 +42,7 @@ def _refuse_too_many(asked: Context | View, network: str) -> None:
     most, start_ms, count = asked.limits.accounts_count, *registrations.registration_count(asked.db, network)
     ends_ms = start_ms + asked.limits.accounts_window_ms
     if network and most is not None and count >= most and asked.elapsed_ms < ends_ms:
-        at_ms = asked.wall_ms(ends_ms)
+        at_ms = asked.now.wall_ms(ends_ms)
         raise Refusal(
             "rate_limited",
             f"{count} accounts were made from your address, the most there may be; no more {until(at_ms, asked.at_ms)};"
@@ -99,4 +99,4 @@ def revoke_code(context: Context, command: RevokeCode) -> CodeRevoked:
 @reading(ListCodes)
 def list_codes(view: View, command: ListCodes) -> CodeList:
     codes = registrations.list_codes(view.db, view.elapsed_ms)
-    return CodeList([Code(id, iso(view.wall_ms(expires_ms))) for id, expires_ms in codes])
+    return CodeList([Code(id, iso(view.now.wall_ms(expires_ms))) for id, expires_ms in codes])

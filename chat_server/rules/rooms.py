@@ -146,7 +146,7 @@ def make_link(context: Context, command: MakeLink) -> LinkMade:
     room = find_room(context.db, user.id, command.chat)
     expires_ms = context.elapsed_ms + context.limits.link_ttl_ms
     rooms.insert_link(context.db, room.id, command.hash, expires_ms)
-    return LinkMade(room.name, "", iso(context.wall_ms(expires_ms)))
+    return LinkMade(room.name, "", iso(context.now.wall_ms(expires_ms)))
 
 
 @rule(RevokeLink)

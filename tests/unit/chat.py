@@ -153,7 +153,7 @@ class Chat:
         return self.ask_as(self.ids[name], query, name)
 
     def ask_as(self, user_id: int, query: Any, name: str = "") -> Said:
-        view = View(self.db, user_id, *self.time.now(), self.limits, {}, blobs=self.blobs)
+        view = View(self.db, user_id, self.time.now(), self.limits, {}, blobs=self.blobs)
         ends: list[Reply | Then] = []
 
         def pages() -> Iterator[Sequence[Event]]:

@@ -164,6 +164,13 @@ async def test_what_came_in_by_a_token_ends_with_it(room: Room) -> None:
     assert room.delivery.ending(room.chat.ids["alice"]) == []
 
 
+async def test_a_session_that_is_signed_out_elsewhere_is_another_than_that_of_its_number_here(room: Room) -> None:
+    one = await room.connect("alice")
+    elsewhere = replace(one.origin, node="n2")
+    room.deliver(Entry(EndTokens(one.number), room.chat.ids["alice"], elsewhere))
+    assert one.closed == "" and one.outbox.user_id == room.chat.ids["alice"]
+
+
 # ---- events that are kept until told
 
 

@@ -312,7 +312,7 @@ class FileRules(Machine):
     def bytes_come(self, name: str, upload: Upload, raced: bool) -> int:
         user_id = self.chat.ids.get(name, 0)
         if not raced:
-            view = View(self.chat.db, user_id, *self.chat.time.now(), self.chat.limits, {})
+            view = View(self.chat.db, user_id, self.chat.time.now(), self.chat.limits, {})
             check_chunk(view, LEASE, Chunk(upload.id, upload.data))  # type: ignore[arg-type]
         blobs, sha256 = self.chat.blobs, ""
         if files.find_upload(self.chat.db, upload.id, user_id) is not None:

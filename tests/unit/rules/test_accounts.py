@@ -243,7 +243,7 @@ def test_status_is_paged_and_leaves_nobody_out(
     away: dict[str, str] = {}
     more: str | None = "/status"
     for page in range(5):
-        view = View(chat.db, chat.ids["alice"], *chat.time.now(), chat.limits, here, blobs=chat.blobs)
+        view = View(chat.db, chat.ids["alice"], chat.time.now(), chat.limits, here, blobs=chat.blobs)
         reply = rules.status(view, chat.parse(more))  # type: ignore[arg-type]
         assert len(reply.active) + len(reply.inactive) <= 3
         assert set(reply.active) <= set(online) and not set(reply.inactive) & set(online)

@@ -60,7 +60,7 @@ def send(chat: Chat, name: str, line: str, data: bytes = DATA) -> Upload:
 
 
 def chunk(chat: Chat, name: str, upload: int, lease: str = LEASE) -> str:
-    view = View(chat.db, chat.ids[name], *chat.time.now(), chat.limits, {})
+    view = View(chat.db, chat.ids[name], chat.time.now(), chat.limits, {})
     command: Any = chat.parse(f"/chunk {upload} aGVsbG8=")
     try:
         check_chunk(view, lease, command)

@@ -13,6 +13,7 @@ from chat_server.log.entries import CloseAccount
 from chat_server.protocol.base import Event
 from chat_server.protocol.messages import Message
 from chat_server.protocol.search_query import pieces
+from chat_server.protocol.times import Now
 from chat_server.rules import read
 from chat_server.rules import search as rules
 from chat_server.rules.context import View
@@ -430,7 +431,7 @@ def test_a_search_looks_at_some_blocks_at_a_time_and_ends_early(chat: Chat) -> N
     assert len(found(chat, "bob", "/search common")) == 18
     # A clock on which each look takes long.
     now = iter(range(1_000_000))
-    view = View(chat.db, chat.ids["bob"], 0, 0, chat.limits, {}, clock=lambda: next(now))
+    view = View(chat.db, chat.ids["bob"], Now(0, 0), chat.limits, {}, clock=lambda: next(now))
     line, texts, pages = "/search rare", [], 0
     while line:
         page, line = whole(read(view, chat.parse(line)))

@@ -1,4 +1,4 @@
-"""The room on the disk of the data directory: a reserve that stays free, and a spare file for when nothing is.
+"""The room on the disk of the data directory: a reserve that stays free, and a spare file for a full disk.
 
 New content is refused while less than `--disk-reserve` is free. Other programs can still fill the disk. Then the spare
 file is given up piece by piece, since deleting and expiry have to write before they free anything.
@@ -14,7 +14,7 @@ from chat_server.runtime import Clock
 log = logging.getLogger("chat.space")
 
 SPARE = "spare"
-# SQLite's log, into which everything is written first.
+# SQLite's log, to which everything is written first.
 LOG = "chat.db-wal"
 # Removing 2,000 messages of 4 KB overwrites about 12 MB in SQLite's log.
 SPARE_BYTES_MAX = 16 << 20
@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.01
 
 
 class Space:
-    """Nothing here raises for a disk that cannot be asked: its fault shows when something is written to it."""
+    """The room on one disk. If the disk cannot be asked, no method raises: the fault shows at the next write."""
 
     def __init__(self, directory: Path, reserve_bytes: int, clock: Clock) -> None:
         self.reserve_bytes = reserve_bytes
@@ -113,7 +113,7 @@ class Space:
 
 
 def _free_and_total(directory: Path) -> tuple[int, int]:
-    """In bytes, as users other than root may use them."""
+    """Return the free and all bytes of the disk, as users other than root may use them."""
     try:
         found = os.statvfs(directory)
     except OSError:

@@ -1,7 +1,7 @@
-"""The numbers that the server counts while it runs, and their file for Prometheus.
+"""The metrics of the running server, and their file for Prometheus.
 
-Counting touches a few plain numbers a batch, and none a message or a receiver. The families of the text format are made
-only when a file is written. To add a counter, add a row to `COUNTERS`, and `counters[name] += n` on the loop.
+Counting costs a few additions a batch, and none a message or a receiver. The families of the text format are made only
+when a file is written. To add a counter, add a row to `COUNTERS`, and `counters[name] += n` on the loop.
 """
 
 import os
@@ -58,7 +58,7 @@ class Histogram:
         self.sum += value
 
     def buckets(self) -> list[tuple[str, float]]:
-        """As in Prometheus: how many values were at most as large as each bound."""
+        """Return how many values were at most as large as each bound, as Prometheus counts them."""
         total, buckets = 0, []
         for bound, count in zip((*self.bounds, "+Inf"), self.counts, strict=True):
             total += count
@@ -74,12 +74,12 @@ class Metrics:
         self.batch_seconds = Histogram(_SECONDS)
         self.commit_seconds = Histogram(_SECONDS)
 
-    def batch(
+    def count_batch(
         self, entries: int, seconds: float, commit_seconds: float, messages: int, counts: Mapping[str, int]
     ) -> None:
-        """Count a batch; `commit_seconds` is its commit alone, with the fsync.
+        """Count a batch. `commit_seconds` is its commit alone, with the fsync.
 
-        `counts` is what its rules counted, by names of COUNTERS.
+        `counts` are the counts of its rules, by names of COUNTERS.
         """
         counters = self.counters
         counters.update(counts)
@@ -89,8 +89,8 @@ class Metrics:
         self.batch_seconds.add(seconds)
         self.commit_seconds.add(commit_seconds)
 
-    def text(self, gauges: Mapping[str, float], counters: Mapping[str, int], refusals: Mapping[str, int]) -> bytes:
-        """Everything in the Prometheus text format; `counters` are those that other modules count."""
+    def render(self, gauges: Mapping[str, float], counters: Mapping[str, int], refusals: Mapping[str, int]) -> bytes:
+        """Render all metrics in the Prometheus text format. `counters` are those of other modules, by name."""
         from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
         registry = CollectorRegistry()
@@ -100,7 +100,7 @@ class Metrics:
 
 
 class _Collector:
-    """Makes the families; prometheus_client asks for them."""
+    """The families of metrics, made when prometheus_client asks for them."""
 
     def __init__(
         self, metrics: Metrics, gauges: Mapping[str, float], counters: Mapping[str, int], refusals: Mapping[str, int]
@@ -134,7 +134,7 @@ class _Collector:
 
 
 def write(path: Path, text: bytes) -> None:
-    """Replace the file at once, so that a reader finds the old one or the new one. Readable by all. Raises OSError."""
+    """Replace the file atomically, so that a reader finds the old or the new one. All may read it. Raises OSError."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         part.write_bytes(text)

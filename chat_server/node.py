@@ -170,7 +170,7 @@ class Node:
                     break
                 seconds = self.clock.monotonic() - begun
                 changes = executed.seq - self.delivery.delivered
-                self.metrics.batch(len(batch.entries), seconds, executed.commit_seconds, changes, executed.counts)
+                self.metrics.count_batch(len(batch.entries), seconds, executed.commit_seconds, changes, executed.counts)
                 self.delivery.deliver(executed)
                 self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms)
                 self._writer.scrub_soon(self._disk_failed)

@@ -36,7 +36,7 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Ty
 
 
 class Waiter(Protocol):
-    """Whoever waits for a password to be hashed or checked. `network` is what the address counts as."""
+    """A connection that waits for a password to be hashed or checked. `network` is the network of its address."""
 
     network: str
 
@@ -44,7 +44,7 @@ class Waiter(Protocol):
         """False once the connection is known to be gone."""
 
     def may_have_left(self) -> bool:
-        """Whether the peer has ended its side, as people do who leave, but also scripts that wait for the answer."""
+        """Tell whether the peer has ended its side, as people who leave do, and also scripts that await the answer."""
 
 
 @dataclass(eq=False)
@@ -63,7 +63,7 @@ class Passwords:
         self._free = threads
         self._waiting: list[_Job] = []
         self._numbers = itertools.count(1)
-        # The number of the last turn of a network, and of an account from that network; 0 if it had none.
+        # The numbers of the last turns of each network, and of each account from it; 0 if it had none.
         self._turns: Counter[tuple[str, ...]] = Counter()
 
     async def hash(self, waiter: Waiter, account: str, password: str) -> str:
@@ -103,7 +103,7 @@ class Passwords:
             self._worker.run(job.work).add_done_callback(partial(self._finish, job))
 
     def _take_next(self) -> _Job | None:
-        """Networks take turns. Within one, peers that are surely there come first, then accounts take turns."""
+        """Take the next job. Networks take turns. Within one, peers surely there go first, then accounts take turns."""
         while self._waiting:
             job = min(self._waiting, key=self._rank)
             self._waiting.remove(job)
@@ -143,7 +143,7 @@ def _busy_refusal() -> Refusal:
 
 
 def hash_now(password: str) -> str:
-    """Hash it on this thread, for a program that has nothing else to do."""
+    """Hash a password on this thread, for a program that has nothing else to do."""
     return _HASHER.hash(password)
 
 
@@ -178,7 +178,7 @@ class SignInGuard:
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
 
     async def check(self, account: str, apart: str | None, verify: Callable[[], Awaitable[bool]]) -> bool:
-        """Whether `verify` finds the password right. Raises Refusal `too_fast` without asking it.
+        """Tell whether `verify` finds the password right. Raises Refusal `too_fast` without calling it.
 
         `apart` is SIGNED_IN, a network that is known for the account, or None.
         """
@@ -196,7 +196,7 @@ class SignInGuard:
         return right
 
     def _tries_of(self, account: str, apart: str) -> _Tries:
-        """The least recently used ones are forgotten when there are too many."""
+        """Return the tries of an account. Beyond TRIED_MAX the least recently used ones are forgotten."""
         fresh = _Tries(self._runtime, self._time.now().elapsed_ms)
         tries = self._tries.setdefault((account, apart), fresh)
         self._tries.move_to_end((account, apart))

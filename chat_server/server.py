@@ -212,7 +212,7 @@ class Server:
             "file_bytes_received": blobs.bytes_received,
             "file_bytes_sent": blobs.bytes_sent,
         }
-        return self.node.metrics.text(gauges, counters, self._actions.refusals)
+        return self.node.metrics.render(gauges, counters, self._actions.refusals)
 
     def _write_metrics(self, text: bytes) -> None:
         path = self._settings.metrics_file

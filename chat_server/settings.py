@@ -1,8 +1,8 @@
 """The settings of the server: each limit with its default and its unit, and where its value comes from.
 
-The command line wins over the environment (`CHAT_MAIN_RATE_LIMIT`), that over the TOML file (`main-rate-limit`), and
-that over the default. A wrong value raises StartError with status 2 before anything listens. `off` becomes None, or 0
-where a zero means the same. The names of fields end with their unit.
+The command line wins over the environment (`CHAT_MAIN_RATE_LIMIT`), the environment over the TOML file
+(`main-rate-limit`), and the file over the default. A wrong value raises StartError with status 2 before anything
+listens. `off` becomes None, or 0 where a zero means the same. The names of fields end with their unit.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from chat_server.protocol.times import duration, parse_duration
 
 _SIZE = re.compile(r"(\d{1,12}) ?(KiB|KB|MiB|MB|GiB|GB|B)?", re.ASCII | re.IGNORECASE)
 RATE_COUNT_MAX = 1_000_000_000
-# MB is 1,048,576 here, as people who share files count.
+# MB means 1,048,576 bytes here, as people who share files count.
 _SIZE_UNITS = {
     "": 1,
     "b": 1,
@@ -40,7 +40,7 @@ _SIZE_UNITS = {
 
 @dataclass(frozen=True)
 class Rate:
-    """A number of times in a window of time: `20/1h`."""
+    """A count in a window of time, like `20/1h`."""
 
     count: int
     window_ms: int
@@ -78,7 +78,7 @@ class Option:
 
 
 def _word(raw: object) -> str:
-    """A value of TOML or of the command line as a word."""
+    """Return a value of TOML or of the command line as a word."""
     return ("on" if raw else "off") if isinstance(raw, bool) else str(raw)
 
 
@@ -89,7 +89,7 @@ def _text(text: str) -> str:
 
 
 def is_utf8(text: str) -> bool:
-    """False for a text that came from the command line, the environment or a file name with other bytes in it."""
+    """Tell whether a text is UTF-8. One from the command line, the environment or a file name may have other bytes."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -98,12 +98,12 @@ def is_utf8(text: str) -> bool:
 
 
 def _directory(text: str) -> str:
-    """SQLite takes only paths that are UTF-8 throughout."""
+    """Return a path that is UTF-8 throughout, since SQLite takes no other."""
     try:
         if is_utf8(str(Path(_text(text)).expanduser().absolute())):
             return text
     except (OSError, RuntimeError):
-        # There is no such user, or the working directory is gone.
+        # The user of a ~user does not exist, or the working directory is gone.
         pass
     raise ValueError("a directory whose whole name is UTF-8 and can be found")
 
@@ -271,7 +271,7 @@ class Settings:
         return self.allow_passwordless or self.loopback_only
 
     def public_limits(self) -> dict[str, Any]:
-        """The limits that programs are told: sizes and counts as numbers, durations in seconds, rates as text."""
+        """Return the limits for programs: sizes and counts as numbers, durations in seconds, rates as text."""
         return {
             "text_max": self.text_chars_max,
             "line_max": self.line_bytes_max,
@@ -301,12 +301,12 @@ OPTIONS: dict[str, Option] = {each.name: each.metadata["option"] for each in fie
 
 
 def load(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings from all sources. Raises StartError; `--help` and `--version` print and exit, as argparse does."""
+    """Load the settings from all sources. Raises StartError. `--help` and `--version` print and exit as usual."""
     return resolve(vars(parser().parse_args(arguments)), environment)
 
 
 class Choice(NamedTuple):
-    """What an option was set to in the words of its source, and the `value` that they mean."""
+    """The choice of an option: the words of its source (`said`), and the `value` that they mean."""
 
     option: Option
     said: str
@@ -315,14 +315,14 @@ class Choice(NamedTuple):
 
 
 def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings; `given` are those of the command line, by the names of their fields. Raises StartError."""
+    """Resolve the settings. `given` are those of the command line, by the names of their fields. Raises StartError."""
     settings = Settings(**{name: choice.value for name, choice in choices(given, environment).items()})
     _check_ports(settings)
     return settings
 
 
 def _check_ports(settings: Settings) -> None:
-    """Raises StartError if only half of TLS is given, or no port at all."""
+    """Raise StartError if only a part of TLS is given, or no port at all."""
     parts = {"--tls-cert": settings.tls_cert, "--tls-key": settings.tls_key, "--tls-port": settings.tls_port}
     missing = [name for name, value in parts.items() if value is None]
     if missing and len(missing) < len(parts):
@@ -332,7 +332,7 @@ def _check_ports(settings: Settings) -> None:
 
 
 def choices(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Choice]:
-    """The choice of each setting, by the name of its field."""
+    """Return the choice of each setting, by the name of its field."""
     file = _read_file(given.get("config") or environment.get("CHAT_CONFIG"))
     chosen = {name: _choose(name, option, given, environment, file) for name, option in OPTIONS.items()}
     age = chosen["report_min_age_ms"]
@@ -370,7 +370,7 @@ def _read_file(path: str | None) -> dict[str, Any]:
         return {}
     try:
         with open(path, "rb") as file:
-            # With a byte order mark, as editors of Windows write it, or without.
+            # Editors on Windows may write a byte order mark.
             table = tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
         raise StartError(f"cannot read the configuration file {path}: {error.strerror}", status=2) from None
@@ -387,12 +387,12 @@ class _Parser(argparse.ArgumentParser):
         raise StartError(f"{message}; see chat-server --help", status=2)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """argparse itself says nothing where this cannot be written."""
+        """Write the message, and raise if that fails, as argparse does not."""
         file.write(message)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The part of the command line that is settings."""
+    """Return the parser of the command line's settings."""
     parser = _Parser(
         prog="chat-server",
         description="A line-based chat server. Try it with: nc localhost 8000",

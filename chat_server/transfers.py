@@ -1,4 +1,4 @@
-"""The bytes of files, on their way to and from the disk.
+"""Transfers: the bytes of files on their way to and from the disk.
 
 One thread with a reading connection of its own does all of it. So the chunks of an upload follow each other, a blob is
 never deleted while it is being put in place, and however many transfers there are, they cost the chat no more than one.
@@ -40,7 +40,7 @@ class Turns:
         self._runtime = runtime
         self._seconds = 1 / per_second
         self._next = 0.0
-        # What waits, by user; the user who had a turn goes to the end.
+        # The turns that are awaited, by user. A user who has had one goes to the end.
         self._waiting: dict[int, deque[Future[None]]] = {}
 
     async def wait(self, user_id: int) -> None:
@@ -48,7 +48,7 @@ class Turns:
             return
         mine: Future[None] = self._runtime.future()
         if not self._waiting:
-            self._go_on_later()
+            self._schedule()
         self._waiting.setdefault(user_id, deque()).append(mine)
         await mine
 
@@ -60,17 +60,17 @@ class Turns:
         self._next = max(self._next, now - CATCH_UP_SECONDS) + self._seconds
         return True
 
-    def _go_on_later(self) -> None:
+    def _schedule(self) -> None:
         wait = max(0.0, self._next - self._runtime.monotonic())
-        self._runtime.call_later(wait, self._go_on)
+        self._runtime.call_later(wait, self._give_turns)
 
-    def _go_on(self) -> None:
+    def _give_turns(self) -> None:
         while self._waiting:
             user_id = next(iter(self._waiting))
             queue = self._waiting[user_id]
             if not queue[0].done():
                 if not self._take_if_due():
-                    self._go_on_later()
+                    self._schedule()
                     return
                 queue[0].set_result(None)
             queue.popleft()
@@ -100,7 +100,7 @@ class Transfers:
     # ---- uploads
 
     async def open_upload(self, upload: Opened) -> Upload:
-        """How much of the upload is there. A connection that wrote to it before has finished, and writes no more."""
+        """Return how much of the upload is there. A connection that held it before has finished its last write."""
         return Upload(
             upload.upload, await self.reader.run(lambda db: self.blobs.received_bytes(upload.upload, upload.size))
         )
@@ -110,15 +110,15 @@ class Transfers:
         return self._leases.setdefault(session, self._runtime.token_hex(8))
 
     def leave(self, session: int) -> None:
-        """The session's user is gone from it."""
+        """Give up the uploads of a session whose user is gone from it."""
         lease = self._leases.pop(session, None)
         if lease is not None:
             self._submit(LeaveUploads(lease))
 
     async def take_chunk(self, user_id: int, session: int, command: Chunk) -> Upload | CompleteUpload:
-        """Take in the next bytes. With the last ones the file is on disk, and its completion has to be logged.
+        """Take in the next bytes. Once the last ones are on disk, return the command that completes the upload.
 
-        Raises Refusal: then none of the bytes were taken.
+        Raises Refusal, and none of the bytes were taken then.
         """
         await self.turn(user_id)
         try:
@@ -149,7 +149,7 @@ class Transfers:
             if upload.sha256 in ("", sha256):
                 self.blobs.place(upload.id, sha256)
         except OSError:
-            # Nobody knows what an fsync that failed has left on the disk.
+            # After a failed fsync the content of the disk is unknown.
             discard(db, self.blobs, upload.id)
             raise
         return CompleteUpload(upload.id, sha256)
@@ -157,7 +157,7 @@ class Transfers:
     # ---- what may go
 
     def sweep(self) -> None:
-        """Remove from the disk what the store says may go."""
+        """Remove from the disk what the store has noted as dropped."""
         if self._sweeping is None:
             self._sweeping = self._runtime.spawn(self._sweep())
 
@@ -167,20 +167,20 @@ class Transfers:
             if swept:
                 self._submit(Swept(swept))
         except (*DISK_ERRORS, LOCKED, UNOPENED) as error:
-            # Nothing is lost: the next sweep looks again.
+            # Nothing is lost, since the next sweep looks again.
             log.error("cannot read which files may go: %s", error)
         finally:
             self._sweeping = None
 
     async def hold_files(self) -> None:
-        """For a backup: every file that the database has now stays until `release_files`."""
+        """Keep every file that the database has now until `release_files`, for a backup."""
         await self.reader.run(lambda db: self.blobs.hold())
 
     async def release_files(self) -> None:
         await self.reader.run(lambda db: self._remove_blobs(db, self.blobs.release()))
 
     def _remove_blobs(self, db: Database, found: list[str]) -> None:
-        """Delete those of them that no file has."""
+        """Delete those of the blobs that no file has."""
         for sha256 in found:
             if not files.has_blob(db, sha256):
                 self.blobs.delete(sha256)
@@ -197,7 +197,7 @@ def discard(db: Database, blobs: Blobs, upload: int) -> None:
 
 
 def remove_dropped(db: Database, blobs: Blobs) -> list[int]:
-    """Remove from the disk what the store no longer needs; return the numbers under which the store noted it."""
+    """Remove from the disk what the store has noted as dropped. Return the ids of these notes."""
     dropped = files.list_dropped(db, SWEPT_AT_ONCE_MAX)
     for each in dropped:
         try:

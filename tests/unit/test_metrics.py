@@ -18,12 +18,12 @@ def samples(text: bytes) -> dict[str, float]:
 
 def test_what_is_counted_is_what_the_client_library_reads() -> None:
     metrics = Metrics(NOON_MS)
-    metrics.batch(1, 0.0004, 0.0002, 1, {})
-    metrics.batch(100, 0.006, 0.0007, 99, {"messages_expired": 3})
-    metrics.batch(1, 0.0004, 0.0002, 0, {"messages_expired": 2, "files": 1})
+    metrics.count_batch(1, 0.0004, 0.0002, 1, {})
+    metrics.count_batch(100, 0.006, 0.0007, 99, {"messages_expired": 3})
+    metrics.count_batch(1, 0.0004, 0.0002, 0, {"messages_expired": 2, "files": 1})
     gauges = {name: 7.0 for name in GAUGES if name != "start_time_seconds"}
     counters = {"deliveries": 400, "file_bytes_sent": 5}
-    found = samples(metrics.text(gauges, counters, {"banned": 2, "too_fast": 1}))
+    found = samples(metrics.render(gauges, counters, {"banned": 2, "too_fast": 1}))
     assert found["chat_start_time_seconds"] == NOON_MS / 1000
     assert all(found[f"chat_{name}"] == 7 for name in gauges)
     assert all(f"chat_{name}_total" in found for name in COUNTERS)

@@ -18,13 +18,13 @@ AGAIN_SECONDS = 5.0  # a fault that comes with each frame is told once in this t
 
 
 class Faults:
-    """`tell` gets the line. `heard` is a handler of exceptions for a loop."""
+    """`tell` is given the line. `handle` is an exception handler for a loop."""
 
     def __init__(self, folder: Path, tell: Callable[[str], None], elapsed: Callable[[], float] = clock.elapsed) -> None:
         self.path, self._tell, self._elapsed = folder / "faults.log", tell, elapsed
         self._last, self._told_at = "", -AGAIN_SECONDS
 
-    def heard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception") or RuntimeError(context["message"])
         if not (isinstance(error, CannotWrite | BrokenPipeError) or has_hung_up(error)):  # it ends elsewhere
             self.tell(error)
@@ -49,8 +49,8 @@ class Faults:
         return f"it cannot be written to {self.path}"
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """Tell a fault of the block, which it ends, and nothing else."""
+    def guard(self) -> Iterator[None]:
+        """A fault in the block ends the block, is told, and ends nothing else."""
         try:
             yield
         except Exception as error:

@@ -113,7 +113,7 @@ async def _plain(settings: Settings) -> int:
         rings = (ring,) if settings.notify and attended and at_terminal(sys.stdout) else ()
         plain = Plain(chat, settings.downloads, standard_streams.out, *rings)
         faults = Faults(settings.data_dir, lambda words: standard_streams.out(f"- {words}\n"))
-        asyncio.get_running_loop().set_exception_handler(faults.heard)
+        asyncio.get_running_loop().set_exception_handler(faults.handle)
         source: Input
         if attended and at_terminal(sys.stdout) and not is_dumb():
             history = InputHistory(settings.data_dir / "typed", lambda: chat.commands)

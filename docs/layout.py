@@ -6,7 +6,7 @@ Run it as `python docs/layout.py` after a file was added, moved or described ane
 import ast
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -18,7 +18,14 @@ def layers(package: str) -> list[str]:
     """The modules and packages of the package's contract in pyproject.toml, lowest first."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (rows,) = (each["layers"] for each in contracts if each["layers"][0] == f"{package}.__main__")
-    return [name for row in reversed(rows) for name in re.split(r"\s*[|:]\s*", row)]
+    inside = {name: each["layers"] for each in contracts for name in each.get("containers", ())}
+    names = [name for row in reversed(rows) for name in re.split(r"\s*[|:]\s*", row)]
+    return [each for name in names for each in _within(name, inside.get(name, ()))]
+
+
+def _within(package: str, rows: Sequence[str]) -> list[str]:
+    """What a package stands for in the order: its own layers, lowest first, where a contract names them."""
+    return [f"{package}.{row}" for row in reversed(rows)] or [package]
 
 
 def summary(path: Path) -> str:

@@ -25,6 +25,13 @@ def calls(message: Message, me: str) -> bool:
     return mentions(message, me) or (message.chat.startswith("@") and message.from_ != me and not message.deleted)
 
 
+def is_new(message: Message, newest: int) -> bool:
+    """Whether it was said after the newest one that is known, of which the id is given; 0: none is known.
+
+    Where none is known, an old message that has changed is told by its `seq`, which is past its id."""
+    return message.id > newest and (newest > 0 or message.seq == message.id)
+
+
 class Call(Struct, frozen=True):
     """A bell and a notification: a title and a text, on one line each and without control characters."""
 
@@ -57,10 +64,9 @@ class Attention:
             case Invited() if self._is_live:
                 return self._paced(Call("invitation", short(f"{event.by} invites you to {event.chat}")), elapsed)
             case Message():
-                # Where nothing was said before, an old message that changes has a `seq` past its id.
-                is_new = event.id > self._newest and (self._newest > 0 or event.seq == event.id)
+                is_news = is_new(event, self._newest)
                 self._newest = max(self._newest, event.id)
-                if is_new and self._is_live and not watched and calls(event, me) and event.chat not in self._muted:
+                if is_news and self._is_live and not watched and calls(event, me) and event.chat not in self._muted:
                     return self._paced(notification(event), elapsed)
         return None
 

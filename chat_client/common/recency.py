@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from chat_client.common.chat_order import chat_order
 from chat_client.common.completion import Known
 from chat_client.common.local_commands import with_local
 from chat_client.common.wording import short
@@ -15,7 +16,6 @@ from chat_server.protocol.people import PresenceChanged, StatusReport
 from chat_server.protocol.rooms import Approved, Invited, Joined, Left
 
 USERS_MAX, CHATS_MAX, MESSAGES_MAX = 1000, 1000, 200
-_ORDER = {"m": 0, "#": 1, "@": 2}
 Key = TypeVar("Key")
 
 
@@ -31,15 +31,15 @@ class Recent:
 
     @property
     def chats(self) -> list[str]:
-        """In the order of the list of chats: main, the private ones, those of two."""
-        return sorted(self._chats, key=lambda name: (_ORDER.get(name[:1], 3), name.casefold()))
+        """In the order in which they are listed."""
+        return sorted(self._chats, key=chat_order)
 
     def note(self, event: AnyEvent | Reply, me: str = "") -> None:
         match event:
             case Message():
                 self._note_message(event)
             case Outgoing(state="sent", reply=(Sent() | Upload()) as sent) if sent.id is not None:
-                _touch(self._messages, sent.id, (event.target or "", f"{me}: {short(event.told)}"), MESSAGES_MAX)
+                _touch(self._messages, sent.id, (event.target or "", f"{me}: {short(event.summary)}"), MESSAGES_MAX)
             case PresenceChanged(user=user, online=True):
                 _touch(self._users, user, None, USERS_MAX)
             case StatusReport():

@@ -136,7 +136,7 @@ def open_chat(chat: str) -> str:
 
 def outgoing(command: Outgoing, now: float) -> tuple[Kind, str]:
     """What became of something that was sent; a message that was sent is shown as a message instead."""
-    started = short(command.told)
+    started = short(command.summary)
     match command.state:
         case "sent" if isinstance(command.reply, Upload):
             return "done", _line(f"sent #{command.reply.id}: {_file_name(command)}")
@@ -158,12 +158,12 @@ def outgoing(command: Outgoing, now: float) -> tuple[Kind, str]:
 def unsent(command: Outgoing) -> str:
     """What is told of a command that still waits when one leaves."""
     fate = "it is not known whether this was sent" if command.in_doubt else "not sent"
-    return _line(f"{fate}: {short(command.told)}")
+    return _line(f"{fate}: {short(command.summary)}")
 
 
 def waiting(unsent: Iterable[tuple[str, Outgoing]]) -> Answer:
     """What `/waiting` lists: the commands that wait, each with its chat."""
-    items = tuple(_line(f"{chat}: {short(command.told)} ({command.state})") for chat, command in unsent)
+    items = tuple(_line(f"{chat}: {short(command.summary)} ({command.state})") for chat, command in unsent)
     return Answer(f"{len(items)} waiting to be sent" if items else NOTHING_WAITS, items)
 
 
@@ -225,8 +225,8 @@ def overview(commands: Iterable[CommandForm]) -> Answer:
     groups: dict[str, list[str]] = {}
     for each in commands:
         groups.setdefault(each.group, []).append(f"/{each.verb}")
-    items = (f"{group}: {'  '.join(verbs)}" for group, verbs in groups.items())
-    return Answer("", (*items, "/help <command> tells more of one, Tab completes them; /keys shows the keys"))
+    items = tuple(f"{group}: {'  '.join(verbs)}" for group, verbs in groups.items())
+    return Answer("/help <command> tells more of one, Tab completes them; /keys shows the keys", items)
 
 
 def help(form: CommandForm) -> Answer:

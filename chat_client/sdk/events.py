@@ -61,11 +61,6 @@ class TokenNotKept(Struct, frozen=True):
 
     why: str
 
-    @property
-    def told(self) -> str:
-        """What a person is shown, wherever that is."""
-        return f"the token cannot be kept: {self.why}; sign in anew next time"
-
 
 State = Connecting | Connected | Lost | Ended
 
@@ -114,7 +109,7 @@ class Outgoing(Struct, frozen=True):
         return clean(str(self.arguments.get("text", "")))
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """What a person who waits for it is shown: a text, a text with its delay, a file's name."""
         if self.verb == "send_delayed":
             return f"delayed {clean(str(self.arguments.get('delay', '')))}: {self.text}"

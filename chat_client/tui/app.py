@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Awaitable, Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 from chat_client.common import typed_lines, wording
 from chat_client.common.completion import Known, usage
@@ -90,7 +90,7 @@ class App:
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
         gc.freeze()  # what was imported stays: looking through it took 30 ms now and then
-        asyncio.get_running_loop().set_exception_handler(self._faults.heard)
+        asyncio.get_running_loop().set_exception_handler(self._faults.handle)
         reading = asyncio.create_task(self._read())
         ticking = asyncio.create_task(self._tick())
         try:
@@ -123,7 +123,7 @@ class App:
     async def _read(self) -> None:
         done = 0
         async for event in self._chat:
-            with self._faults.told():
+            with self._faults.guard():
                 handle(self.screen, event, self._now(), answered=self._chat.is_own)
                 self._recent.note(event, self._chat.user)
             if isinstance(event, Connected):
@@ -146,7 +146,7 @@ class App:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            with self._faults.told():
+            with self._faults.guard():
                 if tick(self.screen, self._now()):
                     self._draw_soon()
                 self._carry_out()
@@ -206,7 +206,7 @@ class App:
     def _carry_out(self) -> None:
         wanted, self.screen.effects = self.screen.effects, []
         for effect in wanted:
-            with self._faults.told():  # each by itself: those behind a fault are still carried out
+            with self._faults.guard():  # each by itself: those behind a fault are still carried out
                 try:
                     self._do(effect)
                 except (ChatError, OSError) as error:
@@ -227,8 +227,9 @@ class App:
                 self._chat.discard()
             case e.Reconnect():
                 self._chat.reconnect()
-            case e.Ring() if self._settings.notify:
-                self._terminal.attention(effect.title, effect.body)
+            case e.Ring(title, body):
+                if self._settings.notify:
+                    self._terminal.attention(title, body)
             case e.SetText(text):
                 line.reset()
                 line.insert_text(text)
@@ -247,8 +248,11 @@ class App:
                 self._transfers.cancel()
             case e.Redraw():
                 self._view.app.renderer.clear()
-            case e.Exit() if self._view.app.is_running:
-                self._view.app.exit(result=ExitStatus.DONE)
+            case e.Exit():
+                if self._view.app.is_running:
+                    self._view.app.exit(result=ExitStatus.DONE)
+            case other:
+                assert_never(other)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

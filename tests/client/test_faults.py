@@ -12,18 +12,18 @@ async def test_a_fault_is_one_line_and_its_traceback_in_a_file(tmp_path: Path) -
     told: list[str] = []
     now = 0.0
     faults = Faults(tmp_path / "kept", told.append, lambda: now)
-    asyncio.get_running_loop().set_exception_handler(faults.heard)
+    asyncio.get_running_loop().set_exception_handler(faults.handle)
     asyncio.get_running_loop().call_soon(lambda: 1 // 0)
     await asyncio.sleep(0)
     assert told == [
         f"a fault in the client: ZeroDivisionError: integer division or modulo by zero; it is in {faults.path}"
     ]
     assert "Traceback" in faults.path.read_text() and stat.S_IMODE(faults.path.stat().st_mode) == 0o600
-    with faults.told():
+    with faults.guard():
         raise ZeroDivisionError("integer division or modulo by zero")
     assert len(told) == 1, "the same once more is not told again at once"
     now = AGAIN_SECONDS
-    with faults.told():
+    with faults.guard():
         raise ZeroDivisionError("integer division or modulo by zero")
     assert len(told) == 2
 
@@ -35,8 +35,8 @@ async def test_a_fault_is_one_line_and_its_traceback_in_a_file(tmp_path: Path) -
     await asyncio.wait([task])
     await asyncio.sleep(0)
     assert "ValueError: two lines" in told[-1] and "\n" not in told[-1]
-    faults.heard(asyncio.get_running_loop(), {"message": "m", "exception": CannotWrite("full")})
-    faults.heard(asyncio.get_running_loop(), {"message": "m", "exception": OSError(errno.EIO, "hung up")})
+    faults.handle(asyncio.get_running_loop(), {"message": "m", "exception": CannotWrite("full")})
+    faults.handle(asyncio.get_running_loop(), {"message": "m", "exception": OSError(errno.EIO, "hung up")})
     del task
     gc.collect()
     assert len(told) == 3

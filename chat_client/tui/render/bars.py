@@ -17,6 +17,8 @@ from chat_server.protocol.messages import Message
 from chat_server.protocol.times import distance
 
 _METER_CELLS = 6
+_NAME_CELLS_MIN, _NAME_CELLS_MAX = 6, 24  # of a file on its way
+_FULL_HINT_COLUMNS = 70
 
 
 def _ends(left: list[Fragment], right: list[Fragment], columns: int) -> Row:
@@ -93,8 +95,11 @@ def bar(screen: ScreenState, columns: int) -> Row:
     if screen.selected is not None:
         return Row(cut(_choices(screen, screen.selected, columns), columns))
     if screen.transfers:
-        return _ends([part for transfer in screen.transfers.values() for part in _transfer(transfer)],
-                     [("hint", " Alt-X cancels ")], columns)  # fmt: skip
+        right = [("hint", " Alt-X cancels " if columns >= _FULL_HINT_COLUMNS else " Alt-X ")]
+        space = columns - row_width(right)
+        return _ends(
+            [part for transfer in screen.transfers.values() for part in _transfer(transfer, space)], right, columns
+        )
     return _ends([], right, columns)
 
 
@@ -170,16 +175,17 @@ def _target(screen: ScreenState, target: ComposeTarget) -> list[Fragment]:
     return [("composing", f" {verb} {safe(who)}{where} "), ("hint", f" {fit(text, 40)}{more}")]
 
 
-def _transfer(transfer: Transfer) -> list[Fragment]:
+def _transfer(transfer: Transfer, cells: int) -> list[Fragment]:
+    """How far it is, whole where it fits into so many cells at all: the meter gives way to it, then the name does."""
     progress = transfer.progress
-    full = progress.done * _METER_CELLS // progress.size if progress.size else 0
-    arrow = "↑" if transfer.is_upload else "↓"
-    return [
-        ("hint", f" {arrow} {fit(transfer.name, 24)} "),
-        ("meter-full", "━" * full),
-        ("meter", "━" * (_METER_CELLS - full)),
-        ("hint", f" {wording.progress(progress)} "),
-    ]
+    arrow, words = "↑" if transfer.is_upload else "↓", f" {wording.progress(progress)} "
+    space = cells - width(f" {arrow} {words}")
+    name = fit(transfer.name, min(_NAME_CELLS_MAX, max(_NAME_CELLS_MIN, space)))
+    meter: list[Fragment] = []
+    if width(name) + 1 + _METER_CELLS <= space:
+        full = progress.done * _METER_CELLS // progress.size if progress.size else 0
+        meter = [("hint", " "), ("meter-full", "━" * full), ("meter", "━" * (_METER_CELLS - full))]
+    return [("hint", f" {arrow} {name}"), *meter, ("hint", words)]
 
 
 def status(screen: ScreenState, zone: tzinfo | None, columns: int) -> Row:

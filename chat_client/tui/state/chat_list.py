@@ -1,9 +1,9 @@
 """The user's chats in the order in which they are listed, and which of them is open."""
 
+from chat_client.common.chat_order import chat_order
 from chat_client.tui.state.chat_state import ChatState
 
 LOADED_MAX = 20  # chats whose messages are kept
-_ORDER = {"m": 0, "#": 1, "@": 2}  # main, private chats, chats of two: by their first letters
 
 
 class ChatList:
@@ -20,8 +20,7 @@ class ChatList:
         chat = self.by_name.get(name)
         if chat is None:
             chat = self.by_name[name] = ChatState(name)
-            by_kind = sorted(self.by_name.items(), key=lambda pair: (_ORDER[pair[0][0]], pair[0].casefold()))
-            self.by_name = dict(by_kind)
+            self.by_name = {each: self.by_name[each] for each in sorted(self.by_name, key=chat_order)}
         return chat
 
     @property

@@ -1,6 +1,6 @@
 """One chat as the client knows it: its feed, what is unread in it, who is in it, and the draft of what is typed."""
 
-from chat_client.common.mentions import mentions
+from chat_client.common.mentions import is_new, mentions
 from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.items import MessageItem
 from chat_server.protocol.messages import Message
@@ -59,15 +59,13 @@ class ChatState:
         placement = self.feed.put(message)
         if message.from_ != me and not message.deleted:
             self._note_speaker(message.from_)
-        # Of a chat of which nothing is kept, an old message that changes (`seq` past `id`) must not count as a new one.
-        is_news = message.id > self.newest and (self.newest > 0 or message.seq == message.id)
-        is_new = placement == "new" or (placement == "outside" and is_news)
+        is_news = placement == "new" or (placement == "outside" and is_new(message, self.newest))
         self.newest = max(self.newest, message.id)
         if not mentions(message, me):
             self.mentions.discard(message.id)
         elif message.id > self.read and len(self.mentions) < MENTIONS_MAX:
             self.mentions.add(message.id)
-        if not is_new or message.from_ == me or message.id <= self.read:
+        if not is_news or message.from_ == me or message.id <= self.read:
             return False
         self.unread += 1
         return True

@@ -7,11 +7,7 @@ from msgspec import Struct
 from chat_client.tui.state.requests import Purpose, ResultsRequest, TypedRequest
 
 
-class Effect(Struct, frozen=True):
-    pass
-
-
-class Ask(Effect, frozen=True):
+class Ask(Struct, frozen=True):
     """A command for the server; its answer comes back with `why`."""
 
     verb: str
@@ -19,71 +15,71 @@ class Ask(Effect, frozen=True):
     why: Purpose
 
 
-class Run(Effect, frozen=True):
+class Run(Struct, frozen=True):
     """A line that starts with `/`, for the server to execute; its answer comes back with `why`."""
 
     line: str
     why: TypedRequest | ResultsRequest
 
 
-class PostMessage(Effect, frozen=True):
+class PostMessage(Struct, frozen=True):
     """A message to send, once."""
 
     verb: str
     arguments: dict[str, Any]
 
 
-class Confirm(Effect, frozen=True):
+class Confirm(Struct, frozen=True):
     """Send what is held."""
 
 
-class Discard(Effect, frozen=True):
+class Discard(Struct, frozen=True):
     """Do not send what is held."""
 
 
-class Reconnect(Effect, frozen=True):
+class Reconnect(Struct, frozen=True):
     pass
 
 
-class Ring(Effect, frozen=True):
+class Ring(Struct, frozen=True):
     """Ring, and show this on the desktop."""
 
     title: str
     body: str
 
 
-class SetText(Effect, frozen=True):
+class SetText(Struct, frozen=True):
     """The whole text of the input from now on, the cursor behind it."""
 
     text: str
 
 
-class InsertText(Effect, frozen=True):
+class InsertText(Struct, frozen=True):
     """At the cursor of the input."""
 
     text: str
 
 
-class Copy(Effect, frozen=True):
+class Copy(Struct, frozen=True):
     """To the terminal's clipboard."""
 
     text: str
 
 
-class UploadFile(Effect, frozen=True):
+class UploadFile(Struct, frozen=True):
     chat: str
     target: str
     path: str
 
 
-class SendText(Effect, frozen=True):
+class SendText(Struct, frozen=True):
     """As a file: it is too long for a message."""
 
     target: str
     text: str
 
 
-class DownloadFile(Effect, frozen=True):
+class DownloadFile(Struct, frozen=True):
     """What comes of it is told in the chat."""
 
     chat: str
@@ -92,17 +88,33 @@ class DownloadFile(Effect, frozen=True):
     opens: bool = False
 
 
-class CancelTransfers(Effect, frozen=True):
+class CancelTransfers(Struct, frozen=True):
     pass
 
 
-class Redraw(Effect, frozen=True):
+class Redraw(Struct, frozen=True):
     """Draw all of the screen anew, whatever has disturbed it."""
 
 
-class SetMouse(Effect, frozen=True):
-    on: bool
-
-
-class Exit(Effect, frozen=True):
+class Exit(Struct, frozen=True):
     pass
+
+
+Effect = (
+    Ask
+    | Run
+    | PostMessage
+    | Confirm
+    | Discard
+    | Reconnect
+    | Ring
+    | SetText
+    | InsertText
+    | Copy
+    | UploadFile
+    | SendText
+    | DownloadFile
+    | CancelTransfers
+    | Redraw
+    | Exit
+)

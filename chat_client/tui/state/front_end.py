@@ -7,12 +7,11 @@ from chat_client.common.local_commands import FrontEnd
 from chat_client.common.wording import Answer
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Outgoing, chat_name
-from chat_client.tui.state import navigation
+from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.dialogs import KeysPage
 from chat_client.tui.state.effects import (
     CancelTransfers,
     Confirm,
-    Copy,
     Discard,
     DownloadFile,
     Reconnect,
@@ -76,8 +75,7 @@ class ScreenFrontEnd(FrontEnd):
         message = self._screen.message(message_id)
         if message is None or not message.text:
             raise Refused("unknown_message", f"there is no text of #{message_id} here; /history shows older messages")
-        self._screen.do(Copy(message.text))
-        self._screen.tell("done", f"copied the text of #{message_id}")
+        message_actions.copy_text(self._screen, message)
 
     def toggle_mouse(self) -> None:
         navigation.toggle_mouse(self._screen)

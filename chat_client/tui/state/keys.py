@@ -79,7 +79,7 @@ KEYS: tuple[Key, ...] = (
         lambda screen, text: message_actions.open_thread_of_selected(screen), "chosen", command="/thread"),
     Key("y", "copies its id", "A message", (("y",),), lambda screen, text: message_actions.copy_id(screen), "chosen"),
     Key("Y", "copies its text", "A message", (("Y",),),
-        lambda screen, text: message_actions.copy_text(screen), "chosen", command="/copy"),
+        lambda screen, text: message_actions.copy_selected(screen), "chosen", command="/copy"),
     Key("Esc", "back to the line", "A message"),
     Key("Enter", "sends to the open chat; / starts a command, // a text with a slash", "Typing"),
     Key("Alt-Enter", "breaks the line", "Typing"),

@@ -8,6 +8,7 @@ from chat_client.tui.state.effects import Copy
 from chat_client.tui.state.items import excerpt
 from chat_client.tui.state.navigation import open_in_place, open_thread
 from chat_client.tui.state.screen_state import ScreenState
+from chat_server.protocol.messages import Message
 
 
 def choose(screen: ScreenState, by: int) -> None:
@@ -94,8 +95,12 @@ def copy_id(screen: ScreenState) -> None:
         screen.tell("done", f"copied #{message.id}")
 
 
-def copy_text(screen: ScreenState) -> None:
+def copy_selected(screen: ScreenState) -> None:
     if (message := screen.selected) is not None and message.text:
         screen.end_choosing()
-        screen.do(Copy(message.text))
-        screen.tell("done", f"copied the text of #{message.id}")
+        copy_text(screen, message)
+
+
+def copy_text(screen: ScreenState, message: Message) -> None:
+    screen.do(Copy(message.text or ""))
+    screen.tell("done", f"copied the text of #{message.id}")

@@ -1,7 +1,7 @@
 """Moving about: between chats, through what was said, into views and dialogs and out of them."""
 
 from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find
-from chat_client.tui.state.effects import CancelTransfers, Exit, Run, SetMouse
+from chat_client.tui.state.effects import CancelTransfers, Exit, Run
 from chat_client.tui.state.feed import Anchor, Scroll
 from chat_client.tui.state.history import fetch_around, fetch_more, load, show_newest, show_unread
 from chat_client.tui.state.requests import ResultsRequest, ThreadRequest
@@ -214,7 +214,6 @@ def toggle_sides(screen: ScreenState) -> None:
 
 def toggle_mouse(screen: ScreenState) -> None:
     screen.mouse = not screen.mouse
-    screen.do(SetMouse(screen.mouse))
     screen.tell("info", "the mouse is the client's" if screen.mouse else "the mouse is the terminal's: it selects text")
 
 

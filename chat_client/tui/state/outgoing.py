@@ -46,14 +46,14 @@ def _show_waiting(screen: ScreenState, chat: ChatState, command: Outgoing, reply
         unsent[command.key] = structs.replace(known, state=state)
     else:
         unsent[command.key] = UnsentItem(
-            place=(_BEHIND_ALL, len(unsent)), at=_time(command), key=command.key, text=command.told, state=state,
+            place=(_BEHIND_ALL, len(unsent)), at=_time(command), key=command.key, text=command.summary, state=state,
             reply_to=reply_to,
         )  # fmt: skip
 
 
 def _show_refused(screen: ScreenState, chat: ChatState, command: Outgoing, reply_to: int | None) -> None:
     why = wording.reason(command.error).removeprefix("nothing was sent: ")
-    chat.feed.add_refused(command.key, command.told, _time(command), why, reply_to)
+    chat.feed.add_refused(command.key, command.summary, _time(command), why, reply_to)
     if not screen.shows_end_of(chat):
         screen.tell("error", why)
     if getattr(command.error, "code", "") in ("rate_limited", "banned"):

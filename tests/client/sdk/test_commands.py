@@ -122,7 +122,7 @@ async def test_what_was_typed_without_a_connection_goes_out_in_order_whatever_it
     chat.post("send_delayed", target="main", delay="10m", text="two")
     file = chat.post_file("main", path)
     chat.post("reply", id=3, text="four")
-    assert [(each.verb, each.told) for each in chat.outgoing] == [
+    assert [(each.verb, each.summary) for each in chat.outgoing] == [
         ("send", "one"), ("send_delayed", "delayed 10m: two"), ("send_file", "file a.txt"), ("reply", "four"),
     ]  # fmt: skip
     runtime.later += 240

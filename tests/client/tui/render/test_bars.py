@@ -28,6 +28,16 @@ def test_a_file_on_its_way_has_a_meter_and_a_speed() -> None:
     assert "↑ photo.png ━━━━━━ 50 % of 1 MiB, 256 KiB/s, 2 s left" in me.text("bar")
 
 
+@pytest.mark.parametrize("columns", [80, 110, 140])
+@pytest.mark.parametrize("name", ["a", "photo.png", "a very long name of a photo.png"])
+def test_how_far_a_file_is_is_not_cut_off(columns: int, name: str) -> None:
+    """At 110 columns it was told as `1 s lef…`, with a meter beside it."""
+    me = Me(columns=columns, rows=24)
+    me.screen.transfers[1] = Transfer(name, True, Progress(2_999_000, 3_000_000, 13_900_000, 1))
+    bar = me.text("bar")
+    assert "99 % of 2.9 MiB, 13.3 MiB/s, 1 s left" in bar and "Alt-X" in bar and f"↑ {name[:3]}" in bar
+
+
 def test_an_end_is_told() -> None:
     me = Me()
     me.hear(Ended("signed_out", "signed out from elsewhere"))

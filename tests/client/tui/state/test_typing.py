@@ -176,7 +176,7 @@ def test_what_would_be_refused_is_not_asked_about() -> None:
         lambda screen: message_actions.compose(screen, "edit"),
         message_actions.delete,
         message_actions.copy_id,
-        message_actions.copy_text,
+        message_actions.copy_selected,
         message_actions.open_thread_of_selected,
         message_actions.open_selected,
         navigation.escape,
@@ -302,6 +302,6 @@ def test_a_long_answer_is_shown_from_its_beginning_on() -> None:
     me.resize(60, 15)
     me.screen.session.commands = with_local(command_forms())
     submit(me.screen, "/help")
-    assert me.rows()[0].split()[:2] == ["·", "Chats:"] and "newer below" in me.text("bar")
+    assert me.rows()[0].split()[:2] == ["✓", "/help"] and "newer below" in me.text("bar")
     navigation.escape(me.screen)
-    assert "/keys shows the keys" in me.text()
+    assert "/reconnect  /help  /quit" in me.text()

@@ -126,7 +126,7 @@ class Executor:
 
     def _commit(self, batch: Batch, execute: Callable[[Context, Entry], Outcome]) -> Executed:
         kept, limits = replace(self.state), self._limits
-        self._db.users = {}
+        self._db.begin_batch()
         try:
             self._db.run("BEGIN IMMEDIATE")
             self.state.at_ms = batch.at_ms
@@ -167,7 +167,7 @@ class Executor:
             if is_of_this_machine(error):
                 raise
             self._db.run("ROLLBACK TO entry")
-            self._db.users = {}
+            self._db.begin_batch()
             self.state.seq, self.state.indexed, self._limits = seq, indexed, limits
             context.counts = counts
             if limits is not None:

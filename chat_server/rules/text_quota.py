@@ -26,8 +26,8 @@ def refuse_over_text_quota(asked: Context | View, user_id: int, text: str) -> No
 
 def _refuse_over_quota(asked: Context | View, user_id: int, more: int) -> None:
     most = asked.limits.text_quota_bytes
-    used = text_quota.bytes_of(asked.db, user_id)
-    if used + more > most:
+    used = text_quota.reserve(asked.db, user_id, more, most)
+    if used is not None:
         raise Refusal(
             "too_large",
             f"your stored texts may take {describe_size(most)} together, and take {describe_size(used)}; /delete"

@@ -73,6 +73,12 @@ class Database:
         self.rows = connection.execute
         # The users that the writer has read in this transaction, by id (see `accounts`). Readers cache nothing.
         self.users: dict[int, Any] | None = None
+        # How much the texts of users take, as `text_quota` reckons with in this transaction.
+        self.text_bytes: dict[int, int] = {}
+
+    def begin_batch(self) -> None:
+        """Forget what was read in an earlier transaction."""
+        self.users, self.text_bytes = {}, {}
 
     def one(self, sql: str, bindings: Row = ()) -> Row | None:
         rows = self.run(sql, bindings).fetchall()
@@ -141,7 +147,7 @@ def open_writer(directory: Path) -> Database:
         connection = apsw.Connection(str(path), statementcachesize=STATEMENTS_CACHED)
         connection.set_busy_timeout(BUSY_MS_MAX)
         database = Database(connection)
-        database.users = {}
+        database.begin_batch()
         version = _known_version(database, path)
         if not version:
             refuse_traces(directory, "has nothing in it")

@@ -7,6 +7,22 @@ def bytes_of(db: Database, user_id: int) -> int:
     return db.value("SELECT bytes FROM text_bytes WHERE user_id = ?", (user_id,)) or 0
 
 
+def reserve(db: Database, user_id: int, more: int, most: int) -> int | None:
+    """Make sure that `more` bytes of text may come to those of a user; where they may not, how many there are.
+
+    The quota is read once a batch and user: what is freed within the batch counts only where nothing else is left. Read
+    for each message it took 2 of the 14 µs that executing one does.
+    """
+    used = db.text_bytes.get(user_id)
+    if used is None or used + more > most:
+        used = bytes_of(db, user_id)
+        if used + more > most:
+            return used
+    if db.users is not None:
+        db.text_bytes[user_id] = used + more
+    return None
+
+
 def bytes_of_all(db: Database) -> int:
     total: int = db.value("SELECT coalesce(sum(bytes), 0) FROM text_bytes")
     return total

@@ -88,7 +88,10 @@ class CommandRate:
 
     def reserve(self, user_id: int, now: float) -> float:
         """Take one command off all of them; return how many seconds to wait before it may be executed."""
-        return max((each.reserve(now) for each in self._all(user_id, now)), default=0.0)
+        seconds = 0.0
+        for each in self._all(user_id, now):
+            seconds = max(seconds, each.reserve(now))
+        return seconds
 
     def charge(self, user_id: int, commands: float, now: float) -> None:
         """Take so many commands off; a negative number gives them back."""
@@ -96,4 +99,5 @@ class CommandRate:
             each.give_back(-commands)
 
     def _all(self, user_id: int, now: float) -> list[Allowance]:
-        return self._own + self._allowances.of_user(user_id, now) if user_id else self._own
+        # Without a rate there are none at all.
+        return self._own + self._allowances.of_user(user_id, now) if user_id and self._own else self._own

@@ -18,4 +18,6 @@ def clean(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether nothing of it shows."""
+    if text.isascii() and text.isprintable():
+        return not text or text.isspace()
     return not shows(text)

@@ -78,7 +78,7 @@ class Node:
         self.transfers.failed = self._disk_failed
         self.passwords = Passwords(runtime)
         guard = SignInGuard(runtime, time, settings.sign_in_tries)
-        self.preparer = Preparer(self.readers, self.limits, time, self.passwords, guard, self.transfers)
+        self.preparer = Preparer(runtime, self.readers, self.limits, time, self.passwords, guard, self.transfers)
         self.delivery = Delivery(
             runtime,
             identity,

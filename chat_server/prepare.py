@@ -5,7 +5,6 @@ when that has changed meanwhile (`Stale`), and the command is prepared again. No
 """
 
 import hashlib
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -37,6 +36,7 @@ from chat_server.protocol.rooms import InviteLink, Join
 from chat_server.rules.accounts import bad_token_refusal, no_account_refusal
 from chat_server.rules.context import View
 from chat_server.rules.registration import refuse_registration
+from chat_server.runtime import Runtime
 from chat_server.store import accounts, registrations
 from chat_server.store.accounts import User
 from chat_server.store.database import Database
@@ -73,6 +73,7 @@ preparation = PREPARATIONS.register
 class Preparer:
     def __init__(
         self,
+        runtime: Runtime,
         readers: Readers,
         limits: Limits,
         time: ChatTime,
@@ -80,6 +81,7 @@ class Preparer:
         guard: SignInGuard,
         transfers: Transfers,
     ) -> None:
+        self._runtime = runtime
         self._readers = readers
         self._limits = limits
         self._time = time
@@ -107,7 +109,7 @@ class Preparer:
         elif user is None and password is not None:
             await self._readers.pick().run(self._refuse_registration, asker, name, code)
             new_hash = await self._passwords.hash(asker.connection, name.folded, password)
-        token = secrets.token_urlsafe(TOKEN_BYTES) if asker.wants_token else None
+        token = self._runtime.token_urlsafe(TOKEN_BYTES) if asker.wants_token else None
         token_hash = hash_token(token) if token else None
         return Prepared(
             Enter(
@@ -155,7 +157,7 @@ class Preparer:
 
     @preparation(InviteLink)
     async def invite_link(self, asker: Asker, command: InviteLink) -> Prepared:
-        code = secrets.token_urlsafe(TOKEN_BYTES)
+        code = self._runtime.token_urlsafe(TOKEN_BYTES)
         return Prepared(MakeLink(command.chat, hash_token(code)), reply=lambda made: replace(made, code=code))
 
     @preparation(Join)

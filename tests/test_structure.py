@@ -114,10 +114,6 @@ AT_THE_SOCKETS = {
     "server.py": {"asyncio"},
     "line_writer.py": {"threading"},
 }
-# Those that do not keep to it yet; none may be added.
-NOT_YET = {
-    "log/local.py", "prepare.py", "node.py",
-}  # fmt: skip
 # Where a runtime is made; everything else is handed one.
 PROGRAMS = ("__main__.py", "admin/cli.py")
 # Pure, or the same on every machine that replays the log: no time, no chance, no network.
@@ -297,7 +293,7 @@ def outside_the_runtime(name: str) -> set[str]:
 
 @of_each(THE_SERVERS)
 def test_only_the_runtime_has_time_chance_tasks_and_threads(name: str) -> None:
-    if name != "runtime.py" and name not in NOT_YET:
+    if name != "runtime.py":
         assert not outside_the_runtime(name), f"{name} is to take this from the runtime that it is handed"
 
 
@@ -379,20 +375,3 @@ def test_a_class_has_its_name_alone_among_those_that_a_module_can_import() -> No
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                     places[node.name].append(name)
         assert {each: found for each, found in places.items() if len(found) > 1} == {}
-
-
-def compares_format_names(name: str) -> list[str]:
-    """Where "json" or "text" is compared with something; how the log is written is another matter."""
-    compared = [node for node in ast.walk(tree(SOURCES[name])) if isinstance(node, ast.Compare)]
-    constants = ([*ast.walk(node)] for node in compared)
-    return [
-        ast.unparse(node)
-        for node, parts in zip(compared, constants, strict=True)
-        if {"json", "text"} & {part.value for part in parts if isinstance(part, ast.Constant)}
-        and "settings.log_format" not in map(ast.unparse, ast.iter_child_nodes(node))
-    ]
-
-
-@of_each([name for name in THE_SERVERS if not name.startswith("protocol/formats/")])
-def test_only_the_formats_know_which_one_they_are(name: str) -> None:
-    assert not compares_format_names(name), f"{name} is to ask the `Format` for this"

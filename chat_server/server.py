@@ -1,7 +1,6 @@
-"""The server around the node: sockets that listen, readers that have stalled, the metrics, and an orderly stop."""
+"""The server around the node and its sessions: sockets that listen, signals, metrics, and the end."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import socket
@@ -15,12 +14,12 @@ from chat_server import __version__, metrics
 from chat_server.action_log import ActionLog
 from chat_server.addresses import is_loopback
 from chat_server.admin.control import ControlSocket
-from chat_server.errors import Refusal, StartError
+from chat_server.errors import StartError
 from chat_server.frontend.acceptor import Acceptor
 from chat_server.frontend.listener import listen, renew, tls_context
-from chat_server.frontend.rate_limits import Allowances
 from chat_server.frontend.session import Session
-from chat_server.frontend.transport import Transport
+from chat_server.frontend.sessions import Sessions
+from chat_server.frontend.transport import SocketTransport
 from chat_server.node import open_alone
 from chat_server.protocol.times import duration
 from chat_server.runtime import Runtime
@@ -29,13 +28,6 @@ from chat_server.store import accounts, statistics
 from chat_server.store.data_directory import DataDirectory
 
 log = logging.getLogger("chat.server")
-
-_UNKNOWN = (
-    "the server stops; whether this was done is not known: look with /history later, or send it with the same key"
-)
-# The whole of a stop stays under 5 seconds.
-DRAIN_SECONDS = 2.0
-FLUSH_SECONDS = 1.5
 
 
 class Server:
@@ -59,12 +51,9 @@ class Server:
         self._runtime = runtime
         self._directory = directory
         self._actions = actions
-        self._sessions: set[Session] = set()
-        self._allowances = Allowances(settings.command_rate, settings.command_burst)
+        self._sessions = Sessions(runtime, self.node, settings, actions)
         self._connections_max = connections_max
-        self._stalled: dict[Session, tuple[int, float]] = {}
         self._stop = runtime.event()
-        self._ended = runtime.event()
         self._begun = runtime.monotonic()
         self._metrics_worker = runtime.worker("metrics")
         self._control = ControlSocket(self.node, directory.path, settings.text_chars_max, actions)
@@ -91,18 +80,17 @@ class Server:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, handler)
         running = self._runtime.spawn(self.node.run())
-        running.add_done_callback(lambda _: self._ended.set())
         running.add_done_callback(lambda _: self._stop.set())
         tasks = [
             running,
-            self._runtime.spawn(self._watch_stalled()),
+            self._runtime.spawn(self._sessions.watch_stalled()),
             self._runtime.spawn(self._keep_writing_metrics()),
         ]
         started(self._summary(await self._operator_names()))
         try:
             await self._stop.wait()
             acceptor.close()
-            await self._close()
+            await self._sessions.finish(running)
         finally:
             self._control.close()
             for task in tasks:
@@ -135,40 +123,10 @@ class Server:
     # ---- connections
 
     def _open(self, address: str, left: Callable[[], None]) -> asyncio.BaseProtocol:
-        def session(transport: Transport) -> Session:
-            return Session(
-                self._runtime,
-                self.node,
-                self._settings,
-                self._actions,
-                self._allowances,
-                self._sessions,
-                transport,
-                address,
-                left,
-            )
+        def session(transport: SocketTransport) -> Session:
+            return self._sessions.open(transport, address, left)
 
-        return Transport(session, self._settings.outbox_bytes_max // 2)
-
-    async def _watch_stalled(self) -> None:
-        """Close connections whose peer has taken nothing for `stall_ms` while output waits; slow ones are served."""
-        limit = self._settings.stall_ms / 1000
-        while True:
-            await self._runtime.sleep(min(limit / 4, 5.0))
-            now = self._runtime.monotonic()
-            seen: dict[Session, tuple[int, float]] = {}
-            for session in list(self._sessions):
-                stuck = session.unsent_bytes_if_stuck()
-                if not stuck:
-                    continue
-                before, since = self._stalled.get(session, (0, now))
-                seen[session] = (stuck, since if stuck == before else now)
-                if now - seen[session][1] >= limit:
-                    log.info(
-                        "session %d of %s took nothing for %.0f s", session.number, session.pipeline.name or "-", limit
-                    )
-                    session.close("stalled", "you took nothing for too long; come back for the rest")
-            self._stalled = seen
+        return SocketTransport(session, self._settings.outbox_bytes_max // 2)
 
     # ---- numbers
 
@@ -226,28 +184,6 @@ class Server:
             await self._runtime.sleep(metrics.WRITE_SECONDS)
             stored = await self._metrics_worker.run(self._store_gauges)
             await self._metrics_worker.run(self._write_metrics, self._metrics(stored))
-
-    # ---- stopping
-
-    async def _close(self) -> None:
-        """Finish and answer the commands that were taken, tell everybody, and end the connections."""
-        log.info("stopping: %d connections", len(self._sessions))
-        for session in list(self._sessions):
-            session.stop_reading()
-        self.node.finish()
-        with contextlib.suppress(TimeoutError):
-            async with self._runtime.timeout(DRAIN_SECONDS):
-                await self._ended.wait()
-        for session in list(self._sessions):
-            session.fail(Refusal("unavailable", _UNKNOWN))
-            session.close("shutdown", "the server stops; come back in a moment")
-        deadline = self._runtime.monotonic() + FLUSH_SECONDS
-        while self._sessions and self._runtime.monotonic() < deadline:
-            await self._runtime.sleep(0.01)
-        for session in list(self._sessions):
-            session.transport.abort()
-        await self._runtime.sleep(0)
-        log.info("stopped")
 
     # ---- what is said at the start
 

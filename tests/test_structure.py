@@ -32,6 +32,7 @@ TESTED_ELSEWHERE = {
     "server.py": "tests/conformance",
     "frontend/listener.py": "tests/conformance/test_tls.py",
     "frontend/session.py": "tests/conformance",
+    "frontend/sessions.py": "tests/conformance/test_stop.py",
     "frontend/port.py": "tests/unit/frontend/test_pipeline.py",
     "frontend/connection_commands.py": "tests/unit/frontend/test_pipeline.py",
     "execution.py": "tests/unit/test_node.py",

@@ -42,12 +42,11 @@ class Session:
         settings: Settings,
         actions: ActionLog,
         allowances: Allowances,
-        sessions: "set[Session]",
         transport: Transport,
         address: str,
         left: Callable[[], None],
     ) -> None:
-        """`sessions` are all there are; `left` is called when the connection is lost."""
+        """`left` is called when the connection is lost."""
         self.transport = transport
         self.address = address
         self.network = network_of(address)
@@ -59,7 +58,6 @@ class Session:
         self._runtime = runtime
         self._settings = settings
         self._actions = actions
-        self._sessions = sessions
         self._left = left
         self._timer: Timer | None = None
         self._task: Task[None] | None = None  # of the exclusive command: prepares it, or reads a page
@@ -77,7 +75,6 @@ class Session:
             None if timeout_ms is None else now + timeout_ms / 1000,
         )
         self.number = node.delivery.add(self, self.outbox)
-        sessions.add(self)
         log.debug("session %d: connected from %s", self.number, address)
         self.pipeline.open()
 
@@ -103,7 +100,6 @@ class Session:
         log.debug("session %d: disconnected", self.number)
         self.pipeline.lost(self._runtime.monotonic())
         self._delivery.remove(self)
-        self._sessions.discard(self)
         self._left()
         if self._page_task is not None:
             self._page_task.cancel()

@@ -1,4 +1,4 @@
-"""A transport: the bytes of one socket, in and out, until one side hangs up.
+"""A transport: the bytes of one connection, in and out, until one side hangs up; and that of a socket.
 
 It knows nothing of lines. What comes is handed to the handler, which says how much may be read at once, and pauses
 reading where it has enough to do.
@@ -47,14 +47,47 @@ class Handler(Protocol):
         """The connection is gone; this is the last call."""
 
 
-class Transport(asyncio.BufferedProtocol):
+class Transport(Protocol):
+    """What a session needs of its connection; tests have one in memory."""
+
+    @property
+    def write(self) -> Callable[[bytes], None]:
+        """Send behind what was written before; it never blocks. The outbox keeps this function and calls it itself."""
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def waiting_bytes(self) -> int:
+        """What was written but has not gone to the kernel."""
+
+    def unsent_bytes(self) -> int:
+        """What was written but is not at the other side yet: here, and in the kernel."""
+
+    def is_all_taken(self) -> bool:
+        """Whether everything that was written is known to be at the other side."""
+
+    def is_there(self) -> bool:
+        """Whether anybody may still be at the other side."""
+
+    def hang_up(self, stall_seconds: float, taken: Callable[[], None] | None = None) -> None:
+        """Send what was written, then end the connection; after `stall_seconds` it ends all the same.
+
+        With `taken` the end waits a moment for the other side to take everything; `taken` is called if it has.
+        """
+
+    def abort(self) -> None:
+        """End it now, whatever has not been sent."""
+
+
+class SocketTransport(asyncio.BufferedProtocol):
     """`open` makes the handler once there is a connection. `unsent_bytes_max` is how much may wait to be sent before
     the handler is told that it is blocked.
     """
 
     write: Callable[[bytes], None]
 
-    def __init__(self, open: Callable[["Transport"], Handler], unsent_bytes_max: int) -> None:
+    def __init__(self, open: Callable[["SocketTransport"], Handler], unsent_bytes_max: int) -> None:
         self._open = open
         self._unsent_bytes_max = unsent_bytes_max
         self._ending = False
@@ -112,24 +145,18 @@ class Transport(asyncio.BufferedProtocol):
     # ---- bytes out
 
     def waiting_bytes(self) -> int:
-        """What was written but has not gone to the kernel."""
         return self._connection.get_write_buffer_size()
 
     def unsent_bytes(self) -> int:
-        """What was written but is not at the other side yet: here, and in the kernel."""
         return self.waiting_bytes() + _queued_bytes(self._kernel_socket(), termios.TIOCOUTQ)
 
     def is_all_taken(self) -> bool:
-        """Whether everything that was written is known to be at the other side."""
         sock = self._kernel_socket()
         # A connection that was reset has nothing unsent either.
         return sock is not None and sock.fileno() >= 0 and not self.unsent_bytes() and _is_open(sock)
 
     def is_there(self) -> bool:
-        """Whether anybody may still be at the other side.
-
-        The kernel knows of a reset that asyncio no longer sees once it has read the end of what comes.
-        """
+        # The kernel knows of a reset that asyncio no longer sees once it has read the end of what comes.
         return not self._ending and _is_open(self._kernel_socket())
 
     def _kernel_socket(self) -> socket.socket | None:
@@ -138,10 +165,6 @@ class Transport(asyncio.BufferedProtocol):
     # ---- the end
 
     def hang_up(self, stall_seconds: float, taken: Callable[[], None] | None = None) -> None:
-        """Send what was written, then end the connection; after `stall_seconds` it ends all the same.
-
-        With `taken` the end waits a moment for the other side to take everything; `taken` is called if it has.
-        """
         if self._ending:
             return
         self._ending = True
@@ -153,7 +176,6 @@ class Transport(asyncio.BufferedProtocol):
         self._abort_timer = asyncio.get_running_loop().call_later(stall_seconds, self.abort)
 
     def abort(self) -> None:
-        """End it now, whatever has not been sent."""
         # asyncio raises AttributeError where the connection is gone already.
         if not self._is_lost:
             self._connection.abort()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from chat_server.frontend import transport as t
-from chat_server.frontend.transport import Transport
+from chat_server.frontend.transport import SocketTransport
 
 UNSENT_BYTES_MAX = 4096
 SECONDS_MAX = 20
@@ -16,7 +16,7 @@ SECONDS_MAX = 20
 class Recorder:
     """A handler that notes what it is told."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: SocketTransport) -> None:
         self.transport = transport
         self.read_bytes_max = t.READ_BYTES_MAX
         self.pieces: list[bytes] = []
@@ -79,11 +79,11 @@ async def pair() -> AsyncIterator[Pair]:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     handlers: list[Recorder] = []
 
-    def open(transport: Transport) -> Recorder:
+    def open(transport: SocketTransport) -> Recorder:
         handlers.append(Recorder(transport))
         return handlers[-1]
 
-    await loop.connect_accepted_socket(lambda: Transport(open, UNSENT_BYTES_MAX), sock)
+    await loop.connect_accepted_socket(lambda: SocketTransport(open, UNSENT_BYTES_MAX), sock)
     yield Pair(handlers[0], peer)
     handlers[0].transport.abort()
     peer.close()

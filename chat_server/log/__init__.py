@@ -10,19 +10,19 @@ from chat_server.log.entries import Batch, Entry
 
 
 class Log(Protocol):
-    """MUST give a session's entries back in the order in which they were submitted, each exactly once."""
+    """Gives out the entries of a session in the order in which they were submitted, each exactly once."""
 
     def submit(self, entry: Entry) -> None:
-        """Put an entry in line. MUST NOT block. What is submitted after `close` is not ordered any more."""
+        """Put an entry in line, without blocking. Entries that are submitted after `close` are not ordered."""
 
     async def next_batch(self) -> Batch | None:
-        """The next batch to execute, after the last one was; None once the log is closed and empty."""
+        """The batch that follows the one given out last; None once the log is closed and empty."""
 
     def amend(self, batch: Batch, entries: list[Entry]) -> Batch | None:
-        """The batch with these entries instead, or ordered no more if there are none; None where it stands.
+        """Replace the entries of the batch given out last; with none of them the batch is withdrawn.
 
-        It stands as soon as others may have it. MUST be asked about the newest batch alone.
+        Returns None, and changes nothing, once other nodes may have the batch.
         """
 
     def close(self) -> None:
-        """Take no more entries; those that are in line are still given out."""
+        """Take no more entries; those in line are still given out."""

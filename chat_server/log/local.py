@@ -1,7 +1,8 @@
-"""The log of a node that is alone: its own queue. Each turn takes all that waits as one batch.
+"""The log of a node that is alone: its own queue.
 
-What makes it durable is the transaction that executes it; there is no second file to write. While one batch is on its
-way to the disk the next one gathers, so the busier the server, the more messages share an fsync.
+Each turn takes everything that waits as one batch. The transaction that executes the batch makes it durable; there is
+no second file to write. While one batch is on its way to the disk, the next one gathers, so the busier the server is,
+the more messages share an fsync.
 """
 
 from collections import deque
@@ -19,7 +20,7 @@ TEXT_CHARS_MAX = 49_152
 
 class LocalLog:
     def __init__(self, runtime: Runtime, time: ChatTime, identity: Identity, *, history: str, applied: int) -> None:
-        """`applied` is the number of the last batch that the store has executed."""
+        """`applied` is the number of the batch that the store executed last."""
         self._runtime = runtime
         self._time = time
         self._begins = (history, *identity)
@@ -34,7 +35,7 @@ class LocalLog:
             self._wake.set()
 
     async def next_batch(self) -> Batch | None:
-        # While the last batch was delivered, more came in: one look at the sockets makes this one larger.
+        # More came in while the last batch was delivered: one look at the sockets makes this batch larger.
         await self._runtime.sleep(0)
         while not self._waiting:
             if self._closed:
@@ -54,8 +55,8 @@ class LocalLog:
         return entries
 
     def amend(self, batch: Batch, entries: list[Entry]) -> Batch | None:
-        # It is durable once its commit is, and that has not come about.
-        assert batch.number in (self._number, self._number + 1)
+        # A batch is ordered by its commit, which has not happened. Nobody else knows of it.
+        assert batch.number == self._number
         self._number = batch.number if entries else batch.number - 1
         return replace(batch, entries=entries)
 

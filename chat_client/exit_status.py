@@ -1,4 +1,4 @@
-"""The exit statuses, all of them here: docs/client.md has them as a table for scripts."""
+"""The exit statuses of chat-client, which docs/client.md lists for scripts."""
 
 import signal
 from enum import IntEnum

@@ -1,4 +1,4 @@
-"""Faults of the client itself: the person gets one line, a file gets the traceback, and the client goes on."""
+"""Faults of the client: the user sees one line, a file gets the traceback, and the client goes on."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""The command itself: which front end or script runs, and with which exit status it ends."""
+"""The command chat-client: it starts a front end or a script, and ends with its exit status."""
 
 import asyncio
 import signal

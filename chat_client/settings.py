@@ -1,5 +1,4 @@
-"""The options of chat-client: the command line, over the TOML file in the user's configuration folder, over
-defaults."""
+"""The options of chat-client, from the command line, the settings file and the defaults."""
 
 import argparse
 import os

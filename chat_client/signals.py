@@ -1,4 +1,4 @@
-"""Signals that end the program: the terminal is left as it was, and the exit status says which signal it was."""
+"""Signals that end the program: the terminal is restored, and the exit status names the signal."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""The standard streams in every condition: closed, full, or in another encoding than UTF-8."""
+"""The standard streams in any condition: closed, full, or not in UTF-8."""
 
 import locale
 import os

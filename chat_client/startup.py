@@ -1,4 +1,4 @@
-"""From settings to a connection: the server, the user, the token; what is missing is asked for at the terminal."""
+"""The start of a connection: server, user and token from the settings, or asked for at the terminal."""
 
 import asyncio
 import getpass

@@ -1,4 +1,4 @@
-"""The tokens of all servers, in a file that nobody else may read (mode 0600), so that the next start just connects.
+"""The private file with the tokens of all servers, so that the next start just connects.
 
     {"last": "localhost:8000", "servers": {"localhost:8000": {"last": "bob", "tokens": {"bob": "..."}}}}
 

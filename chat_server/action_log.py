@@ -1,4 +1,4 @@
-"""The log of actions: a line a command says who did what, with which result, in what time; never what was written.
+"""The log of actions: one line a command with user, verb, result and time, but no content.
 
 The lines of one turn of the loop are written together, so that logging a message costs less than storing it. Nor does
 logging wait for whoever reads the log: see `line_writer`.

@@ -1,4 +1,4 @@
-"""Addresses of peers: how they are written, which are this machine, and which count together."""
+"""Addresses of peers: how they are written, which are loopback, and which count together."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 

@@ -1,4 +1,4 @@
-"""The room on the disk of the data directory: a reserve that stays free, and a spare file for a full disk.
+"""Room on the disk: the reserve that stays free, and the spare file for when it is full.
 
 New content is refused while less than `--disk-reserve` is free. Other programs can still fill the disk. Then the spare
 file is given up piece by piece, since deleting and expiry have to write before they free anything.

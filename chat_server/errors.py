@@ -1,4 +1,4 @@
-"""What can be refused, and how a refusal is said.
+"""Refusals, their codes, and the error that ends a start.
 
     Refusal             a command that is not executed; becomes the one `- code: …` reply
     StartError          the server cannot start; becomes one line on stderr and an exit status

@@ -1,4 +1,4 @@
-"""Executing a batch until it is on disk, whatever this machine has to say about it.
+"""Execution of a batch until it is on disk, through locks, a full disk and other local trouble.
 
 A lock of another program, a full disk, a lack of files or memory are matters of one machine, and the outcome of a batch
 is the same on all. So a batch that others may have is tried again until it is done. One that only this node has, which

@@ -1,4 +1,4 @@
-"""The handlers of commands: each command has exactly one, of the kind that its row of the table names."""
+"""The registry of handlers: each command has exactly one, of the kind that its row names."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""A text stream that writes on a thread of its own, so that nothing else waits while nobody reads it.
+"""A text stream that writes on its own thread, so that nothing waits for a slow reader.
 
 A terminal that was stopped with Ctrl-S, or a pipe that nobody reads, would otherwise hold up the whole server after
 64 KiB. The queue is bounded. Lines past the bound are dropped and counted; the count is written once lines are taken

@@ -1,4 +1,4 @@
-"""The one owner of state: takes batches from the log, has them executed, delivers them.
+"""The node, the one owner of state: takes batches from the log, has them executed, delivers them.
 
 One batch is under way at a time: ordered, executed and committed on the writer's thread, delivered on the loop. While
 it is, the next one gathers in the log.

@@ -1,4 +1,4 @@
-"""Hashing and checking passwords on threads of their own, by turns, and a limit on wrong ones.
+"""Passwords: hashing and checking them on threads, users by turns, and a limit on wrong ones.
 
 A password that nobody waits for any more is not hashed, and networks take turns. So 500 sign-ins from one network, or
 of people who have left, keep nobody else waiting.

@@ -1,4 +1,4 @@
-"""Preparing commands: slow or random work is done before a command is ordered.
+"""Preparation: the slow or random part of a command, done before it is logged.
 
 The result is another command, for the log, that holds what was decided and what that was based on. If this has changed
 by the time the command is executed, its rule says `Stale`, and it is prepared again. No password and no token leaves

@@ -1,4 +1,4 @@
-"""Answering a query page by page on a reader's thread, which sees a snapshot of the store."""
+"""Readings: queries that are answered page by page on a reader's thread, from a snapshot."""
 
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any

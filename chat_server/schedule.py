@@ -1,4 +1,4 @@
-"""When the node itself has something logged: what is due, and the tokens of those who stay connected."""
+"""The schedule: when the node itself logs what is due, and the use of connected tokens."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The server around the node and its sessions: sockets that listen, signals, metrics, and the end."""
+"""The server around the node and its sessions: listening sockets, signals, metrics, and the end."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The settings of the server: each limit with its default and its unit, and where its value comes from.
+"""The settings of the server, with their defaults and units, and where each value comes from.
 
 The command line wins over the environment (`CHAT_MAIN_RATE_LIMIT`), the environment over the TOML file
 (`main-rate-limit`), and the file over the default. A wrong value raises StartError with status 2 before anything

@@ -1,4 +1,4 @@
-"""The one thread that writes: it executes batches and empties SQLite's log of what was erased."""
+"""The writer's thread: it executes batches, and empties SQLite's log of what was erased."""
 
 import logging
 from collections.abc import Callable

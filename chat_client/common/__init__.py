@@ -1,1 +1,1 @@
-"""What both front ends share."""
+"""What both front ends share: local commands, mentions, wording, completion, line editing."""

@@ -1,4 +1,4 @@
-"""Text in the cells of a terminal: what each shows, how wide a text is, where a line is broken.
+"""Text in the cells of a terminal: what each cell shows, how wide a text is, where a line breaks.
 
 Everything that is shown passes through `glyphs`. So no message controls the terminal, and each text is as wide there as
 it is here: what terminals disagree about (joined emojis, half a flag, variation selectors, marks that reorder a line)

@@ -1,4 +1,4 @@
-"""The candidates for the word at the cursor: commands, users, chats, ids, paths, emojis. Pure, but for `paths`.
+"""Completion of the word at the cursor: commands, users, chats, ids, paths, emojis. Pure, but for `paths`.
 
 The grammar is the server's own table (`Chat.commands`, with the client's own: `local_commands.with_local`), so that an
 old client completes a new command.

@@ -1,4 +1,4 @@
-"""The desktop around the terminal: opening files, and notifications.
+"""The desktop around the terminal: it opens files and shows notifications.
 
 Nothing that another user wrote becomes an option or markup there.
 """

@@ -1,4 +1,4 @@
-"""File paths as a person types them: completing them, and finding the file."""
+"""File paths as people type them: their completion, and the files that they name."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The lines that were typed, kept between runs: in a private file, bounded, and without secrets."""
+"""The history of typed lines between runs: a private, bounded file without secrets."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Keys from the bytes of a terminal: each sequence is one key, known or not, and its letters are never typed.
+"""The decoder of keys: each sequence of bytes is one key, known or not, and none is typed as text.
 
 prompt_toolkit takes an unknown sequence apart, into an Esc and letters. Here each sequence is first cut out whole and
 then looked up; an unknown one is a single `Keys.Ignore`. The terminal's answers to questions (its colours, its kind,

@@ -1,4 +1,4 @@
-"""The keys of the input line, in the full screen and in --plain: these, and none of prompt_toolkit's own.
+"""The keys of the input line in both front ends, in place of prompt_toolkit's own.
 
 A key that is bound to nothing is swallowed whole, and a message says so. EDITOR is the list in docs/client.md.
 """

@@ -1,4 +1,4 @@
-"""What was heard lately, for completion: who spoke, which chats, messages and files. Bounded."""
+"""Recently seen users, chats, messages and files, which completion offers first. Bounded."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar

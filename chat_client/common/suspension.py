@@ -1,4 +1,4 @@
-"""Suspending the program: Ctrl-Z gives the terminal back, and SIGCONT takes it again, after any kind of stop."""
+"""Suspending the program: Ctrl-Z gives the terminal back, and SIGCONT takes it again."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The files on their way, for both front ends: sent, fetched, cancelled, and how far each is.
+"""The files that are being sent or fetched, and how far each of them is.
 
 The SDK moves the bytes, goes on after a lost connection and checks them (`sdk.transfers`). Here they have names and
 numbers, and what comes of them is told in words.

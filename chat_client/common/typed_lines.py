@@ -1,4 +1,4 @@
-"""What a typed line asks for: from the line and its context to an intention, for both front ends.
+"""The intention of a typed line, for both front ends: a text, a local command, a server's command.
 
 A front end carries the intention out. The words of a command are read by the server's own table (`sdk.typed_line`), and
 those of a local command by the same rules.

@@ -1,4 +1,4 @@
-"""Events, replies, states and errors in words: the same words in both front ends.
+"""The wording of events, replies, states and errors, the same in both front ends.
 
 The words are the server's own (`chat_server.protocol.formats.wording`) where this client knows what is said, and the
 times are those of this machine. A text may have line breaks; no other control character gets through, whatever the

@@ -1,1 +1,1 @@
-"""The front end of one column, for pipes and scripts."""
+"""The front end in one column, for screen readers, pipes and scripts."""

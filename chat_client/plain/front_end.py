@@ -1,4 +1,4 @@
-"""The client in one column: what is said comes as lines, what is typed goes to the open chat. No full screen.
+"""The front end in one column: events become lines, and typed text goes to the open chat.
 
 For screen readers, logs, dumb terminals and pipes. What a typed line asks for, the local commands, the words and the
 calls are those of the full screen (`common`). Messages that were shown count as read when the next line is typed.

@@ -1,4 +1,4 @@
-"""The sources of lines: a prompt with completion at a terminal, or a pipe, or a terminal that can only print.
+"""Sources of typed lines: a prompt with completion, a pipe, or a terminal that can only print.
 
 Each is an `Input`, whose `lines` end with the input.
 """

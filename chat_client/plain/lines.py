@@ -1,4 +1,4 @@
-"""Words as the lines of one column, with the marks of the protocol before them.
+"""The lines of one column: words behind the marks of the protocol.
 
 `+ ` done    `- ` refused    `[` a message    `* ` an event    two spaces: an item    four and `| `: more of a text
 """

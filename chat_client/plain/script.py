@@ -1,4 +1,4 @@
-"""The client in a script: sending one message, or printing what is said. An error is one line on stderr."""
+"""The client in a script: it sends one message, or prints a chat's messages. An error is one line on stderr."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""The connection of a program to the chat: what a bot needs, and what both front ends stand on."""
+"""A program's connection to the chat: all that a bot needs, and the base of both front ends."""

@@ -1,4 +1,4 @@
-"""Growing pauses between tries, drawn at random so that clients do not all come back at once."""
+"""Backoff: growing pauses between tries, drawn at random so that clients do not return together."""
 
 from collections.abc import Callable
 

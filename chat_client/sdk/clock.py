@@ -1,4 +1,4 @@
-"""The two clocks of the client.
+"""The two clocks of the client: the time of day, and seconds that never go back.
 
 Pauses, timers and rates go by `elapsed`. `now` is for what a person is shown; it may be set back at any time.
 """

@@ -1,4 +1,4 @@
-"""Lines of the wire to typed values, and commands to lines. Pure.
+"""The codec of the wire: lines to typed values, and commands to lines. Pure.
 
 A newer server may say more than this client knows: unknown fields are ignored, an unknown event is `Unknown`, a reply
 without a class here is `OtherReply`. MUST NOT raise for any line.

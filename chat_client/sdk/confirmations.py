@@ -1,4 +1,4 @@
-"""What a reply confirms, as the events that the user's other connections are pushed. Pure.
+"""The events of one's own confirmed commands, as the user's other connections get them. Pure.
 
 The connection that changes something is told by its reply alone. With these events whoever listens has one way to learn
 of a change, whoever made it: the full screen once learnt of its own edits by its replies, and showed the old text.

@@ -1,4 +1,4 @@
-"""The credentials of a sign-in: a token if there is one, else the name, with a password if the server wants it.
+"""Credentials for signing in: a token if there is one, otherwise the name and a password.
 
 A password that was asked for is forgotten when it has been used; it is never stored.
 """

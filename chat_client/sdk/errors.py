@@ -1,4 +1,4 @@
-"""The errors that a user of the connection can get.
+"""The errors that a connection raises.
 
 ChatError
     Refused         the server refused a command

@@ -1,4 +1,4 @@
-"""The bounded queue of events between the task that reads the connection and the task that uses them.
+"""The bounded queue of events between the task that reads the connection and the one that uses them.
 
 Past EVENTS_MAX nothing more is read from the connection, unless a caller waits for a reply: the reply may come after
 these events, and the caller may be the one that should take them. Past OVERFLOW_MAX those calls fail.

@@ -1,4 +1,4 @@
-"""The client's own events, among the server's: the state of the connection, and of what was sent.
+"""The client's own events: states of the connection, and of what was sent.
 
 The order on a stream of events: `Connecting`, then what was missed (messages), `Connected`, what is pushed, `Lost`,
 `Connecting`, ... and at most one `Ended`, the last of all. So what comes between `Connecting` and `Connected` was

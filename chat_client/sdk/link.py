@@ -1,4 +1,4 @@
-"""One connection to one server: lines in and out, and which reply belongs to which command.
+"""One connection to one server: lines in and out, and the command that each reply answers.
 
 Every command has a label, which the lines that it returns and its reply carry; pushed lines have none. A link lives
 until `run` ends. Then each command without an answer is answered with Disconnected.

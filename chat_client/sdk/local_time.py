@@ -1,4 +1,4 @@
-"""UTC times of the protocol in the time zone of this machine, also within the server's texts."""
+"""Times of the protocol in this machine's time zone, also within the server's texts."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How far a client has come and which messages it has seen, so that none is missed or shown twice. Pure.
+"""The position of a client: how far it has come, so that no message is missed or shown twice. Pure.
 
 The *position* is the protocol's: the `seq` of the last sign-in's `ok`, then the highest one pushed. `/resume` goes on
 from it, so what came of a resume that broke off comes again, and so do one's own messages, which a connection that

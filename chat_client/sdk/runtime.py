@@ -1,4 +1,4 @@
-"""The time, timers, tasks and chance of a connection to the chat; a test hands it others.
+"""The source of time, timers, tasks and randomness of a connection; a test hands in its own.
 
 Everything in `sdk` takes these from the `Runtime` that `connect` was given, and no other module of it imports asyncio,
 random or the clocks, but for `link`, which opens sockets.

@@ -1,5 +1,5 @@
-"""The queue of commands to send: in order, never twice, and nothing old without asking. Pure: callers give it keys and
-the time (`now`, by `clock.elapsed`).
+"""The queue of commands to send: in order, never twice, and old ones only when confirmed. Pure: callers give it keys
+and the time (`now`, by `clock.elapsed`).
 
 Each sending command has a `key` and keeps it until it is answered: after an unknown outcome it goes out again with the
 same key, and the server sends one message for both. What has waited for longer than HELD_AFTER_SECONDS when the

@@ -1,4 +1,4 @@
-"""The supervisor of the connection: tries servers in turn, signs in, resumes, and pauses between tries.
+"""The supervisor of the connection: it tries servers in turn, signs in, resumes and pauses.
 
 Tells the states in the order that `chat_client.sdk.events` describes. `link` is there from a sign-in's `ok` until the
 connection is lost; `on_ready` and `on_lost` are called on either.

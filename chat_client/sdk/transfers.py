@@ -1,4 +1,4 @@
-"""Uploads and downloads in pieces, which go on after a lost connection and are checked by their sha256.
+"""Uploads and downloads in pieces, which continue after a lost connection, checked by sha256.
 
 The slower the link, the smaller the piece: it takes at most half a second, so that messages wait for one piece at most.
 The name of a download is a stranger's: it is reduced to its last component, never leaves the folder, and never

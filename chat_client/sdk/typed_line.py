@@ -1,4 +1,4 @@
-"""A line that a person typed, read by the server's own table of commands. Pure.
+"""The parser of typed command lines, by the table that the server sends. Pure.
 
 It reads what the server would read from the line, so that a sending command can go out as JSON, with line breaks in its
 text and a key. What it cannot read it leaves to the server, which says why.

@@ -1,3 +1,3 @@
-"""The version of this client, as it tells it to a server."""
+"""The version of this client, which it tells the server."""
 
 VERSION = "0.1.0"

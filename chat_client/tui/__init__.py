@@ -1,1 +1,1 @@
-"""The full screen."""
+"""The full-screen front end."""

@@ -1,4 +1,4 @@
-"""The full-screen client: the connection's events go into the model, what the model wants is done, frames are drawn.
+"""The full-screen client: events go into the state, its effects are carried out, frames are drawn.
 
 All of it on one loop. What comes in is drawn at most DRAWS_MAX times a second, and less often where drawing takes long;
 a key at once.

@@ -1,1 +1,1 @@
-"""Administration: the other words of `chat-server`, with and without a running server."""
+"""Administration: the subcommands of `chat-server`, with and without a running server."""

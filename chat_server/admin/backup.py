@@ -1,4 +1,4 @@
-"""Backups: a tar archive with the database, the files, and their checksums, as `sha256sum -c` reads them.
+"""Backups: a tar archive with the database, the files, and their checksums.
 
 A process of its own reads a backup from a snapshot, so that the server is not slowed down; the server only keeps the
 files meanwhile. FILE gets its name when it is whole, checked and on disk. Likewise a restore leaves a mark in the

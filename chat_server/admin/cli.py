@@ -1,4 +1,4 @@
-"""The command line of whoever runs the server: `chat-server backup`, `stats`, `operator` and the like.
+"""The command line of the administrator: `chat-server backup`, `stats`, `operator` and others.
 
 A running server is sent the command over `control.sock`; if none runs, it is executed here, under the directory's lock.
 Either way `control.answer` answers it. `backup` asks a running server to keep all files, and then reads by itself: see

@@ -1,4 +1,4 @@
-"""The machine's own commands, which the other words of `chat-server` send over `control.sock`.
+"""The administrator's commands to a running server, over `control.sock`.
 
 The lines are those of the protocol, with a table of commands of their own. An answer has the format of its question,
 text or JSON. Whoever can open the socket (mode 0600, in a directory of mode 0700) may send them: there is no sign-in.

@@ -1,4 +1,4 @@
-"""The machine's own commands where no server runs: executed on the store itself, under the directory's lock.
+"""The administrator's commands without a server, executed on the store under the directory's lock.
 
 The same `Executor` executes the same rules as in a running server to which nobody is connected. Nothing else is done:
 no settings are logged, and nothing that is due is sent. A query changes nothing and migrates nothing; the database is

@@ -1,4 +1,4 @@
-"""The deliver station: events become bytes, once for each format, and reach every connection in order.
+"""The deliver station: events become bytes, once for each format, and reach connections in order.
 
     delivery         ties the others together: who is connected, and a batch on its way
     routing          plans who receives what of a batch; pure

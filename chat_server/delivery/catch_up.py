@@ -1,4 +1,4 @@
-"""The state of a connection that is behind the chat: what it has missed, and how much of that it was shown.
+"""The state of a connection that is behind: what it has missed, and what of that it was shown.
 
 It exists from the moment a connection stops being live until it is live again.
 """

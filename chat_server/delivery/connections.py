@@ -1,4 +1,4 @@
-"""Who is connected: the connections by their numbers, and those of each user."""
+"""The connections by their numbers, and those of each user."""
 
 from collections.abc import Iterable
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""The deliver station as a whole: takes batches that are on disk to the connections, and knows who is connected."""
+"""The deliver station as a whole: it takes committed batches to the connections."""
 
 from collections.abc import Callable
 

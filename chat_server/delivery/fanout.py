@@ -1,4 +1,4 @@
-"""Writes the plan of a batch to the connections.
+"""Fan-out: writes the plan of a batch to the connections.
 
 A batch costs one rendering a format and one write a connection, however many messages it has; a connection that is
 behind costs nothing. The session of a command gets its reply in the command's place, and not the command's own events.

@@ -1,4 +1,4 @@
-"""The private chats of the users who have a connection, as of the outcome that is being routed.
+"""The private chats of connected users, as of the outcome that is being routed.
 
 A user's chats come with the sign-in (`Entered`) and change with each `Move`, both in the order of the log. The store is
 ahead of that and MUST NOT be asked.

@@ -1,4 +1,4 @@
-"""What a user has missed, read from the store page by page on a reader's thread."""
+"""The messages that a user has missed, read page by page on a reader's thread."""
 
 from collections.abc import Iterator
 

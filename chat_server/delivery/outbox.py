@@ -1,4 +1,4 @@
-"""What one connection is sent, in which order, and how fast; it does no I/O itself.
+"""The outbox: what one connection is sent, in which order, and how fast; it does no I/O.
 
 An outbox is *live* when everything that was delivered so far has been written to it: then each new batch is written as
 it comes. It is not live before its user has signed in, while a command returns lines, and after it was read too slowly.

@@ -1,4 +1,4 @@
-"""Who is online or away, and what others are told of it and how often."""
+"""Presence: who is online or away, and how often others are told of it."""
 
 from collections.abc import Callable
 

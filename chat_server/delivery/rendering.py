@@ -1,4 +1,4 @@
-"""The bytes of one batch, rendered once for each format and shared by all connections that receive the same."""
+"""The bytes of one batch, rendered once for each format and shared by all receivers."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Set

@@ -1,4 +1,4 @@
-"""Who receives what of a batch, in which order; it writes nothing and knows no connection but by its number."""
+"""Routing: who receives what of a batch, in which order; it is pure and writes nothing."""
 
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, Protocol

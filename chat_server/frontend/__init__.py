@@ -1,1 +1,1 @@
-"""Bytes of clients: who may connect, what is said over a connection, in which order it is answered."""
+"""The front end: who may connect, what is said over a connection, in which order it is answered."""

@@ -1,4 +1,4 @@
-"""Accepting connections: each counts from the accept on, by address too; a connection too many is told so and cut.
+"""The acceptor of connections: it counts them, also by address, and refuses those too many.
 
 It is done here and not by `loop.create_server`, which counts a TLS connection once its handshake is over, lets one
 handshake last a minute, and turns at full speed where there are no descriptors left.

@@ -1,4 +1,4 @@
-"""The commands that concern one connection alone: they touch neither the log nor the store."""
+"""Commands that concern one connection alone, and touch neither the log nor the store."""
 
 from collections.abc import Callable
 from functools import cache

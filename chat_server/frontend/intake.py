@@ -1,4 +1,4 @@
-"""The lines of one connection that wait to be executed: bounded, and taken at the rate of commands."""
+"""The lines of one connection that wait: bounded, and taken at the rate of commands."""
 
 from chat_server.frontend.rate_limits import CommandRate
 from chat_server.protocol.lines import LineBuffer

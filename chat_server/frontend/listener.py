@@ -1,4 +1,4 @@
-"""The sockets that listen, and the certificate with which some of them speak TLS."""
+"""The listening sockets, and the certificate for those that speak TLS."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The port of a pipeline: all that it asks of the connection, the node and the chat around it."""
+"""The port of a pipeline: all that it asks of its connection, the node and the chat."""
 
 from collections.abc import Callable
 from typing import Any, Protocol

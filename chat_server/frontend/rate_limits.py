@@ -1,4 +1,4 @@
-"""How fast commands are taken: a token bucket for each connection, and shared ones for each user and each address.
+"""Rate limits on commands: a token bucket for each connection, each user and each address.
 
 Nothing is refused. A command over the rate waits, behind those that began to wait before it, so that 500 connections of
 one user get no more done together than four would.

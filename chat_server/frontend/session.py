@@ -1,4 +1,4 @@
-"""A session: the pipeline of one connection, its transport, and the node that executes its commands."""
+"""A session: it connects a pipeline to its transport, the node and the delivery."""
 
 import logging
 from collections.abc import Awaitable, Callable

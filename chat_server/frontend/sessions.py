@@ -1,4 +1,4 @@
-"""All sessions of a server: they are opened here, closed once their readers have stalled, and ended at a stop."""
+"""All sessions of a server: opening them, closing those whose readers have stalled, and the stop."""
 
 import contextlib
 import logging

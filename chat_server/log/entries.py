@@ -1,4 +1,4 @@
-"""What stands in the log: entries in batches, and the commands that the server itself puts there.
+"""What the log holds: entries in batches, and the commands that the server itself logs.
 
 An entry holds everything that its execution depends on besides the store: the times, drawn tokens (their hashes),
 verified passwords (the hash that was seen), folded names, addresses. The same batches give the same database on any

@@ -1,4 +1,4 @@
-"""The log of a node that is alone: its own queue.
+"""The log of a single node: its own queue.
 
 Each turn takes everything that waits as one batch. The transaction that executes the batch makes it durable; there is
 no second file to write. While one batch is on its way to the disk, the next one gathers, so the busier the server is,

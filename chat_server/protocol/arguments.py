@@ -1,4 +1,4 @@
-"""The kinds of argument that commands take: what each is in Python, on a line and in JSON.
+"""The kinds of arguments: what each is in Python, on a line and in JSON.
 
 A command's fields are annotated with these types; `KINDS` says how a word of a line or a JSON value becomes one. To
 add a kind, add a type and its row in `KINDS`.

@@ -1,4 +1,4 @@
-"""Commands with their rows of the table, events and replies: what the topics of the protocol are made of."""
+"""The base classes of commands, events and replies, and the rows of the table."""
 
 from typing import ClassVar, Literal
 

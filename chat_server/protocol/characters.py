@@ -1,4 +1,4 @@
-"""Which characters show, make an emoji, or may stand in a name: by their Unicode properties.
+"""Characters by their Unicode properties: visible ones, emojis, those allowed in names.
 
 The properties are those of the package `regex`, whose version is pinned. `unicodedata` follows the version of Python
 instead, and lacks most of them. Whoever takes a line judges it before the log, so other nodes never judge it again.

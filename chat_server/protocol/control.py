@@ -1,4 +1,4 @@
-"""What only whoever runs the server may say, over the control socket: operators, codes, exports, the audit."""
+"""The administrator's commands over the control socket: operators, codes, exports, the audit."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`/help` and the list of commands for programs, both made from the one table."""
+"""`/help`, and the list of commands for programs, both made from the table."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Bytes to lines, bounded; and what of a line may be text at all.
+"""Bytes to lines, bounded; and which bytes are text at all.
 
 `LineBuffer` MUST give the same lines however the bytes are cut, and MUST NOT hold more of an unfinished line than
 `line_bytes_max`. Lines are cut off a few at a time when they are taken, not when they come in: what has not been taken

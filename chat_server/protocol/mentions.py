@@ -1,4 +1,6 @@
-"""Whom `@name` in a text may mention. Names are folded here, since rules know no Unicode; they know the users."""
+"""Mentions: the names that `@name` in a text may mean. Names are folded here, since rules know no Unicode;
+which of them are users is known to the rules.
+"""
 
 import re
 from typing import Any

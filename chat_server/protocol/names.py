@@ -1,4 +1,4 @@
-"""Names of users and chats: which are valid, when two are the same, when two look alike.
+"""Names of users and chats: which are valid, equal, or too much alike.
 
 The outcome (`Name`) travels with the command, so that every node that replays the log comes to the same names. It is
 the same on every node, too: properties are those of `characters`, look-alikes those of Unicode's confusables.txt

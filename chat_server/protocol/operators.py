@@ -1,4 +1,4 @@
-"""What operators may do: bans, kicks, reports, announcements, statistics."""
+"""The commands of operators: bans, kicks, reports, announcements, statistics."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""A line becomes a `Parsed` command or a Refusal. Pure.
+"""The parser: a line becomes a command or a refusal. Pure.
 
 The grammar is the table of commands; `formats` knows the two forms in which a command may come, and that both may
 carry a label.

@@ -1,4 +1,4 @@
-"""People: who is online, who is away, and who may call a user."""
+"""People: who is online or away, mutes and blocks, and reports of users."""
 
 from msgspec import Struct
 

@@ -1,4 +1,7 @@
-"""Text that users write, made safe for any terminal before it is stored: `nc` has no renderer to protect its user."""
+"""Sanitizing of texts before they are stored, so that they are safe for any terminal.
+
+`nc` has no renderer that would protect its user.
+"""
 
 import re
 

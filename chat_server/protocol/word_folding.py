@@ -1,4 +1,4 @@
-"""One form for all the ways in which people type the same word, in texts and in searches.
+"""Word folding: one form for all spellings of a word, in texts and in searches.
 
 `folded` MUST give the same for the same text on every machine and for ever, since the index keeps it. It stands on the
 tables of Unicode 3.2, which every Python has (`ucd_3_2_0`), on case folding, which Unicode never changes for a letter

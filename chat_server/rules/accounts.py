@@ -1,4 +1,4 @@
-"""Accounts: signing in and out, passwords and deletion; what a session is shown at sign-in; /status and /who."""
+"""Accounts: signing in and out, passwords, deletion; the lines of a sign-in; /status and /who."""
 
 from collections.abc import Iterator
 

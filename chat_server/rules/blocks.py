@@ -1,4 +1,4 @@
-"""Blocks between users: nothing new goes between the two in either direction, and neither's mentions count."""
+"""Blocks between users: nothing new goes between the two, and neither's mentions count."""
 
 from chat_server.errors import Refusal
 from chat_server.protocol.people import BlockList, BlockSet, BlockUser, ListBlocked, UnblockUser

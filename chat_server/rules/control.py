@@ -1,4 +1,4 @@
-"""The machine's own commands, from the control socket: operators, accounts, exports and the audit log."""
+"""The administrator's commands, from the control socket: operators, accounts, exports, the audit log."""
 
 from chat_server.errors import Refusal
 from chat_server.protocol.accounts import AccountDeleted

@@ -1,4 +1,4 @@
-"""Erasing what a deleted account leaves behind, a portion at a time, so that nobody waits for a large one.
+"""Erasing what a deleted account leaves behind, a bounded portion at a time.
 
 From the deletion on, nobody is shown the account's texts and reactions, since every reading of a message looks at its
 author. This module removes what the disk still holds. Deleting an account with 20,000 messages in one transaction held

@@ -1,4 +1,4 @@
-"""The executor: it executes a batch of entries in one transaction, each entry by its rule.
+"""The executor: a batch of entries in one transaction, each by its rule.
 
 A rule that raises anything but a Refusal has a bug. The batch is then rolled back and executed again with a savepoint
 before each entry, so that only the faulty one fails. The usual path does not pay for that.

@@ -1,4 +1,4 @@
-"""Registration: who may make an account, how many accounts a network makes, and invitation codes.
+"""Registration: who may make an account, how many a network may make, and invitation codes.
 
 A code lets one account be made. `chat-server invite` draws it, and the store keeps only its hash.
 """

@@ -1,4 +1,4 @@
-"""The life of messages: those that all have read are removed some time later; long absent members do not count.
+"""Retention: messages that all members have read are removed, without waiting for absent ones.
 
 A message has been read by all when every other member who is not absent has a marker at it or above. So all messages up
 to a chat's lowest marker have been read by all, and up to the second lowest those that the holder of the lowest wrote.

@@ -1,4 +1,4 @@
-"""Copying a database while it is in use, checking a copy, and beginning a new history with one."""
+"""Copying a database that is in use, checking a copy, and giving it a new history."""
 
 import errno
 import os

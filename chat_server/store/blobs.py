@@ -1,4 +1,4 @@
-"""The bytes of files on the disk: parts of uploads under way, and blobs named by their sha256.
+"""The bytes of files on disk: parts of open uploads, and blobs named by their sha256.
 
     <data>/uploads/7        the bytes that upload 7 has received
     <data>/uploads/7.abcd…  an empty note: upload 7 has put this blob in place, and may not be a file yet

@@ -1,4 +1,4 @@
-"""Uploads under way, the files of messages, and the bytes that may be removed from the disk.
+"""Open uploads, the files of messages, and the bytes that may be removed from the disk.
 
 When a message or an upload is deleted, triggers of the tables (see `schema`) delete its file, free its reservation and
 note in `dropped` what it left on the disk.

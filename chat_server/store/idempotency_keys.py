@@ -1,4 +1,4 @@
-"""Idempotency keys of sending commands, with a digest of the command and its answer."""
+"""Idempotency keys of sending commands, with the command's digest and its reply."""
 
 from chat_server.store.database import Database
 

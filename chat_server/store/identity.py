@@ -1,4 +1,4 @@
-"""The identity of the node that this directory belongs to: its name in the log, and its count of starts."""
+"""The identity of the data directory's node: its name in the log, and its count of starts."""
 
 from pathlib import Path
 

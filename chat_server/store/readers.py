@@ -1,4 +1,4 @@
-"""Threads that read the store, each on its own connection, so that reading waits neither for writes nor the loop.
+"""Reader threads, each with its own connection, which wait for neither writes nor the loop.
 
 An answer in several pages stays with the reader that began it, since a connection serves one thread.
 """

@@ -1,4 +1,4 @@
-"""Registrations: invitation codes, the number of accounts that a network made, and the networks of users.
+"""Registrations: invitation codes, accounts made by each network, and the networks of users.
 
 Addresses are counted by their network (`addresses.network_of`). All times are elapsed time in ms.
 """

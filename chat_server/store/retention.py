@@ -1,4 +1,4 @@
-"""Ranges of messages that all members have read, and members whose read markers have not moved for long.
+"""Ranges of messages that all members have read, and members who have been absent for long.
 
 A range is noted once all have read it; the messages themselves are not touched until they are removed.
 """

@@ -1,4 +1,4 @@
-"""Private chats: their members, invitations, requests to join, and the links by which people ask to join."""
+"""Private chats: members, invitations, requests to join, and invitation links."""
 
 import msgspec
 from msgspec import Struct

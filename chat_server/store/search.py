@@ -1,4 +1,4 @@
-"""The search index for `/search`, derived from the messages up to the one that `State.indexed` names.
+"""The search index, derived from the messages. It covers them up to the one that `State.indexed` names.
 
 Each block of ids has an FTS5 table of its own. So one look-up is short, whatever is searched for, and the words of
 removed messages soon leave the pages. A table has two columns: `text`, and `scope`, whose words no user can write: who

@@ -1,4 +1,4 @@
-"""The state of the database: the one row that says how far it has come in the log."""
+"""The one row that says how far the database has come in the log."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""The size of each user's stored texts, which triggers of the tables count (see `schema`)."""
+"""The size of each user's stored texts, counted by triggers of the tables (see `schema`)."""
 
 from chat_server.store.database import Database
 

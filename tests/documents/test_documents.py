@@ -217,6 +217,12 @@ def test_the_layout_is_that_of_the_tree() -> None:
     assert made == text, "run: python docs/layout.py"
 
 
+def test_a_file_says_in_one_short_sentence_what_it_is() -> None:
+    summary = runpy.run_path(str(ROOT / "docs" / "layout.py"))["summary"]
+    files = [path for package in ("chat_server", "chat_client") for path in (ROOT / package).rglob("*.py")]
+    assert [path for path in files if not 0 < len(summary(path)) < 100] == []
+
+
 def test_every_function_that_is_named_exists() -> None:
     named = re.findall(r"`([\w/]+)\.py` `([\w.]+)`", read("ARCHITECTURE.md"))
     assert len(named) > 20

@@ -1,1 +1,1 @@
-"""Frames: the state and a display in, rows out; only what is on the screen is laid out."""
+"""Frames: from the state and a display to rows; only what is on the screen is laid out."""

@@ -1,4 +1,4 @@
-"""The single lines: the title over the feed, the bar over the input, the status at the bottom."""
+"""The single rows: the title over the feed, the bar over the input, the status at the bottom."""
 
 from datetime import tzinfo
 from math import ceil

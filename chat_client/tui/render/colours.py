@@ -1,4 +1,4 @@
-"""The colour of a name: the same one on every machine."""
+"""The colours of names, which are the same on every machine."""
 
 from functools import lru_cache
 from zlib import crc32

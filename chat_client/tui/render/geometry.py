@@ -1,4 +1,4 @@
-"""How the screen is parted: columns and rows of each pane, for any size of terminal."""
+"""The geometry of the screen: columns and rows of each pane, for any size of terminal."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""The page of keys, made from their table."""
+"""The page of keys, made from the table of keys."""
 
 from chat_client.common.cells import Fragment, pad, row_width, wrap
 from chat_client.tui.render.row import Row

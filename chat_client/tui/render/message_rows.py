@@ -1,4 +1,4 @@
-"""The rows of one item of a feed at a width, beneath the item before it. They are laid out once and remembered."""
+"""The rows of one item of a feed, at a width and beneath the item before it. They are laid out once and remembered."""
 
 import re
 from collections.abc import Callable, Iterator

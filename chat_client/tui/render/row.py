@@ -1,4 +1,4 @@
-"""One row of the screen, and the terminal on which it is shown."""
+"""One row of the screen, and the display that shows it."""
 
 from datetime import tzinfo
 

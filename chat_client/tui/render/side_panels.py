@@ -1,4 +1,4 @@
-"""The panels at the sides, with the chats and the people, and the finder."""
+"""The side panels with the chats and the people, and the finder."""
 
 from collections.abc import Sequence
 

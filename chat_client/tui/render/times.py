@@ -1,4 +1,4 @@
-"""Times in words, in the user's zone (None: that of the machine)."""
+"""The wording of times, in the user's time zone (None: that of the machine)."""
 
 from datetime import datetime, tzinfo
 from functools import lru_cache

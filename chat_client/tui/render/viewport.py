@@ -1,4 +1,6 @@
-"""Which rows of a feed are on the screen, and where its moves lead. Only what is on the screen is laid out."""
+"""The viewport: which rows of a feed are on the screen, and where scrolling leads. Only what is on the screen is
+laid out.
+"""
 
 from bisect import bisect_left
 

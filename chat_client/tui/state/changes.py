@@ -1,4 +1,4 @@
-"""Changes to messages that were made by keys and are not answered yet. The next change starts from them."""
+"""Changes to messages that the server has not answered yet. The next change starts from them."""
 
 from chat_client.tui.state.requests import ChangeRequest
 from chat_server.protocol.messages import Message

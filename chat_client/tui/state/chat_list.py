@@ -1,4 +1,4 @@
-"""The user's chats in the order in which they are listed, and which of them is open."""
+"""The list of the user's chats in their order, and the open one."""
 
 from chat_client.common.chat_order import chat_order
 from chat_client.tui.state.chat_state import ChatState

@@ -1,4 +1,4 @@
-"""One chat as the client knows it: its feed, what is unread in it, who is in it, and the draft of what is typed."""
+"""One chat as the client knows it: its feed, unread messages, members and draft."""
 
 from chat_client.common.mentions import is_new, mentions
 from chat_client.tui.state.feed import Feed

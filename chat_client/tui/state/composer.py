@@ -1,4 +1,4 @@
-"""The line that is typed, and what it will be if it is not a message to the open chat."""
+"""The line in the input, and its target if it is not a message to the open chat."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The dialogs: a question, the page of keys, and the finder, which finds a chat by a part of its name."""
+"""The dialogs: a question, the page of keys, and the finder of chats."""
 
 from collections.abc import Iterable
 from typing import Any, Literal

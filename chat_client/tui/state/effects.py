@@ -1,4 +1,4 @@
-"""What the state wants done outside of it. The application carries it out, and tells the state what came of it."""
+"""Effects: what the state wants done outside of it. `app` carries them out, and tells the state what came of them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A stretch of a chat without a gap, with the notes in it, and where the user looks.
+"""A feed: a stretch of a chat without a gap, its notes, and where the user is in it.
 
 The feed is bounded: past ITEMS_MAX it drops items at the far side; they come from the server when they are wanted.
 

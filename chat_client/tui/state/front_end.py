@@ -1,4 +1,4 @@
-"""What local commands ask of the full screen: changes of its state, and effects."""
+"""The full screen as a front end of local commands: changes of the state, and effects."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Pages of what was said: asked of the server as they are needed, and taken into the feeds."""
+"""Pages of history: requested from the server as they are needed, and put into the feeds."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Events into the state: what the server pushes, and what the connection tells of itself."""
+"""Incoming events: how each event of the server or the connection changes the state."""
 
 from collections.abc import Callable
 from typing import Any

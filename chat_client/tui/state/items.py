@@ -1,4 +1,4 @@
-"""What stands in a feed: messages, one's own messages on their way, and notes for this user alone.
+"""The items of a feed: messages, one's own messages on their way, and notes.
 
 Items are never changed: what is different is another item. So what was laid out for one holds as long as it is there.
 """

@@ -1,4 +1,4 @@
-"""The table of keys: the terminal binds it and the page of keys shows it, so that neither can lack one."""
+"""The table of keys, which the terminal binds and the page of keys shows."""
 
 from collections.abc import Callable
 from typing import Literal

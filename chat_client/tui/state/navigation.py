@@ -1,4 +1,4 @@
-"""Moving about: between chats, through what was said, into views and dialogs and out of them."""
+"""Navigation: between chats, through history, and into views and dialogs and out of them."""
 
 from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find
 from chat_client.tui.state.effects import CancelTransfers, Exit, Run

@@ -1,4 +1,4 @@
-"""What the client tells the user alone: notes in the chats, and the answers to what was typed."""
+"""Notes, which only this user sees: in the chats, and as answers to what was typed."""
 
 from chat_client.common.wording import Answer
 from chat_client.tui.state.items import NoteKind

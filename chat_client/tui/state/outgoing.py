@@ -1,4 +1,4 @@
-"""Sending commands on their way: what is shown of them until the server has them, or refuses them."""
+"""Outgoing commands, as they are shown until the server has taken or refused them."""
 
 from typing import Any
 

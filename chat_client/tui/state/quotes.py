@@ -1,4 +1,4 @@
-"""What messages on the screen answer, where that is not kept: asked of the server, and remembered."""
+"""Quoted messages that no feed has: requested from the server once, and remembered."""
 
 from collections import OrderedDict
 

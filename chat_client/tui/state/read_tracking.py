@@ -1,4 +1,4 @@
-"""Which messages of the open chat the user has seen, and so when its read marker moves.
+"""Read tracking: which messages of the open chat the user has seen, and when its marker moves.
 
 The marker never passes what was not on the screen: with an unread message above it that was not seen, nothing is read.
 A user who watches the end has seen all that passes there, however fast. (Up to `seen` all of the chat was on the

@@ -1,4 +1,4 @@
-"""Answers to what was asked: pages and threads into their feeds, everything else in words where it was typed."""
+"""Replies: pages and threads go into their feeds, all others become words where one typed."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Why something was asked of the server. The answer comes back with it, so that it is known what to do with it."""
+"""The purposes of requests to the server, which say where the reply goes."""
 
 from typing import Literal
 

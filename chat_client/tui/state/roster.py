@@ -1,4 +1,4 @@
-"""Who is there: which users are online or away, who invites the user, and who asks to join."""
+"""The roster: users online and away, invitations, and requests to join."""
 
 from collections.abc import Iterable
 

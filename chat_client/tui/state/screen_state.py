@@ -1,4 +1,4 @@
-"""All that the screen shows, as plain state: chats, dialogs, what is typed, what is on its way. It knows no rows.
+"""The state of the screen as plain data: chats, dialogs, the input, what is on its way. It knows no rows.
 
 Events and keys change it, and what they want done outside is in `effects`. Drawing changes nothing in it.
 """

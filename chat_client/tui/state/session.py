@@ -1,4 +1,4 @@
-"""Who is signed in, on which server, and what this server allows."""
+"""The signed-in user, the server, and what it allows."""
 
 from msgspec import Struct, field
 

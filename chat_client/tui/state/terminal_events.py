@@ -1,4 +1,4 @@
-"""What the terminal tells of itself: a frame was drawn, the focus has changed; and the clock."""
+"""Events of the terminal: a frame was drawn, the focus has changed, time has passed."""
 
 from datetime import datetime
 

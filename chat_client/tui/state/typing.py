@@ -1,4 +1,4 @@
-"""The line that was typed, or the block that was pasted, carried out in the full screen.
+"""Typed lines and pasted blocks, carried out in the full screen.
 
 What a line asks for is `common.typed_lines`; here it meets what the screen has open: a view, an answer or an edit that
 is composed, a question.

@@ -1,1 +1,1 @@
-"""The shell around the state and the frames: all that uses prompt_toolkit, kept thin."""
+"""The thin shell around state and frames, where all use of prompt_toolkit by the full screen is."""

@@ -1,4 +1,4 @@
-"""Whether the terminal's background is dark or light: the terminal is asked before the first frame.
+"""The question to the terminal, before the first frame, whether its background is dark or light.
 
 The question is OSC 11. Behind it goes one that every terminal answers (DA1), so that one which does not know OSC 11 is
 not waited for. What is typed meanwhile is kept. An answer that comes late sets the theme all the same.

@@ -1,4 +1,4 @@
-"""The keys: those of the table go to the state, the others are the editor's own."""
+"""The key bindings: keys of the table go to the state, all others to the line editor."""
 
 from collections.abc import Callable
 from itertools import islice

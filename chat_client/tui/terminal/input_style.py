@@ -1,4 +1,4 @@
-"""How the line that is typed looks: a hint while it is empty."""
+"""The style of the input line: a hint while it is empty."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The container that draws a frame into prompt_toolkit's screen, and finds the row that a click has hit.
+"""The container that draws frames with prompt_toolkit, and finds the row under a click.
 
 prompt_toolkit's renderer compares each screen with the one before it, character by character, and that would be most of
 what a frame costs. So a run, which is text of one style, is handed to it as one character that is as wide as its text.

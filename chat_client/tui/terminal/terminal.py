@@ -1,4 +1,4 @@
-"""Sequences for the terminal beside the screen: focus reports, the title, the clipboard, the bell and notifications.
+"""Terminal sequences besides the frames: focus reports, title, clipboard, bell and notifications.
 
 Everything that is put into a control sequence is plain, printable text.
 """

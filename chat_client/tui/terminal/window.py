@@ -1,4 +1,4 @@
-"""The prompt_toolkit application: the panel, the line that is typed, the keys, the mouse."""
+"""The prompt_toolkit application: the panel, the input line, keys and mouse."""
 
 import os
 from collections.abc import Callable, Sequence

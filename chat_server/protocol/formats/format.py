@@ -1,4 +1,4 @@
-"""What a format is: how commands are read in it, how events and replies are written, and what it implies."""
+"""The interface of a format: how commands are read, events and replies written, and what it implies."""
 
 import re
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""JSON lines, for programs. The fields are those of the classes; absent ones are left out."""
+"""The JSON format, for programs. The fields are those of the classes; absent ones are left out."""
 
 from collections.abc import Callable
 from typing import Any, Union

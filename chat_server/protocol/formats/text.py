@@ -1,4 +1,4 @@
-"""Lines for people. The first characters of a line tell its kind:
+"""The text format, for people. The first characters of a line tell its kind:
 
     `+ ` done    `- ` refused    `[` a message    `* ` an event    two spaces: an item    four and `| `: more of a text
     `= ` bytes of a file in base64

@@ -1,4 +1,4 @@
-"""What events and replies say to people; `text` puts the marks before the lines.
+"""The wording of events and replies in the text format.
 
 `now` is the time in ISO 8601; times of another day carry their date.
 """

@@ -15,7 +15,7 @@ TOTAL = 16 << 20  # of which a 16th is spare
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """What the disk says of itself: `free` bytes."""
+    """A disk that has `free` bytes."""
     disk = SimpleNamespace(free=TOTAL)
     monkeypatch.setattr(
         os, "statvfs",
@@ -39,7 +39,7 @@ def test_new_content_is_taken_down_to_the_reserve(disk: SimpleNamespace, tmp_pat
     assert made.has_room(TOTAL - RESERVE) and not made.has_room(TOTAL - RESERVE + 1)
 
 
-def test_the_room_of_the_spare_file_is_not_for_new_content(disk: SimpleNamespace, tmp_path: Path) -> None:
+def test_new_content_cannot_take_the_room_of_the_spare_file(disk: SimpleNamespace, tmp_path: Path) -> None:
     made = Space(tmp_path, RESERVE, FakeClock())
     assert made.has_room(), "there is no spare file, but more room than it takes"
     disk.free = RESERVE + spare(tmp_path) + BLOCK
@@ -69,7 +69,7 @@ def test_the_spare_file_is_given_up_in_growing_pieces_and_made_again(disk: Simpl
     assert made.give_up_spare() and spare(tmp_path) == whole - piece, "what suffices is asked anew each time"
 
 
-def test_a_start_on_a_full_disk_has_some_of_it(disk: SimpleNamespace, tmp_path: Path) -> None:
+def test_a_start_on_a_full_disk_uses_a_part_of_the_spare_file(disk: SimpleNamespace, tmp_path: Path) -> None:
     Space(tmp_path, RESERVE, FakeClock()).keep_spare()
     whole = spare(tmp_path)
     disk.free = 0
@@ -77,8 +77,8 @@ def test_a_start_on_a_full_disk_has_some_of_it(disk: SimpleNamespace, tmp_path: 
     assert spare(tmp_path) == whole - disk_space.START_BYTES
 
 
-def test_what_a_run_had_is_kept_for_the_next_one(disk: SimpleNamespace, tmp_path: Path) -> None:
-    """However often it is started and stopped, or killed, on a disk that is full."""
+def test_the_room_of_one_run_is_kept_for_the_next(disk: SimpleNamespace, tmp_path: Path) -> None:
+    """This holds however often a server on a full disk is started and stopped or killed."""
     Space(tmp_path, RESERVE, FakeClock()).keep_spare()
     whole = spare(tmp_path)
     for _ in range(20):
@@ -93,7 +93,7 @@ def test_what_a_run_had_is_kept_for_the_next_one(disk: SimpleNamespace, tmp_path
     assert spare(tmp_path) == whole, "what was killed left its log, which is written to again"
 
 
-def test_without_a_reserve_there_is_neither(disk: SimpleNamespace, tmp_path: Path) -> None:
+def test_without_a_reserve_there_is_no_spare_file(disk: SimpleNamespace, tmp_path: Path) -> None:
     disk.free = 0
     made = Space(tmp_path, 0, FakeClock())
     made.keep_spare()

@@ -8,7 +8,7 @@ from tests.unit.fakes import NOON_MS
 
 
 def samples(text: bytes) -> dict[str, float]:
-    """By name and labels, as they stand in the text."""
+    """Return the samples of the text by name and labels."""
     return {
         sample.name + "".join(f"{{{name}={value}}}" for name, value in sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text.decode())
@@ -16,7 +16,7 @@ def samples(text: bytes) -> dict[str, float]:
     }
 
 
-def test_what_is_counted_is_what_the_client_library_reads() -> None:
+def test_the_client_library_reads_what_was_counted() -> None:
     metrics = Metrics(NOON_MS)
     metrics.count_batch(1, 0.0004, 0.0002, 1, {})
     metrics.count_batch(100, 0.006, 0.0007, 99, {"messages_expired": 3})
@@ -38,7 +38,7 @@ def test_what_is_counted_is_what_the_client_library_reads() -> None:
 
 
 @pytest.mark.parametrize(("value", "buckets"), [(0, [1, 1, 1]), (1, [1, 1, 1]), (1.5, [0, 1, 1]), (3, [0, 0, 1])])
-def test_a_bucket_has_all_that_is_at_most_its_bound(value: float, buckets: list[int]) -> None:
+def test_a_bucket_counts_values_up_to_its_bound(value: float, buckets: list[int]) -> None:
     histogram = Histogram((1, 2))
     histogram.add(value)
     assert [count for _, count in histogram.buckets()] == buckets

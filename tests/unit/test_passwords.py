@@ -39,7 +39,7 @@ class Somebody:
 HERE = Somebody()
 
 
-async def test_the_right_password_and_no_other(passwords: Passwords) -> None:
+async def test_the_right_password_alone_is_verified(passwords: Passwords) -> None:
     hashed = await passwords.hash(HERE, "anna", "geheim 🔑")
     assert hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$") and "geheim" not in hashed
     assert await passwords.hash(HERE, "anna", "geheim 🔑") != hashed
@@ -49,12 +49,12 @@ async def test_the_right_password_and_no_other(passwords: Passwords) -> None:
 
 
 @pytest.mark.parametrize("hashed", ["", "plain", "$argon2id$v=19$m=1"])
-async def test_what_is_no_hash_lets_nobody_in(passwords: Passwords, hashed: str) -> None:
+async def test_a_text_that_is_no_hash_verifies_nothing(passwords: Passwords, hashed: str) -> None:
     assert not await passwords.verify(HERE, "anna", hashed, hashed)
 
 
 class Queue:
-    """One thread, which is busy until `served` lets it go on; what it does then is noted."""
+    """One thread, which is busy until `served` lets it go on and notes what it does then."""
 
     def __init__(self) -> None:
         self.passwords = Passwords(SystemRuntime(), threads=1)
@@ -63,7 +63,7 @@ class Queue:
         self.tasks: list[asyncio.Task[None]] = []
 
     async def fill(self, *jobs: tuple[str, Somebody, str]) -> None:
-        """The first one ever is under way already; the others wait."""
+        """Submit a job. The very first one is under way already; the others wait."""
         for what, who, account in jobs:
             self.tasks.append(asyncio.ensure_future(self.passwords._run(who, account, self._work, what)))
             await asyncio.sleep(0)
@@ -73,7 +73,7 @@ class Queue:
         self.order.append(what)
 
     async def served(self) -> list[str]:
-        """In which order; the first one left out."""
+        """Return the order of the jobs, without the first one."""
         self.go.set()
         self.ended = await asyncio.gather(*self.tasks, return_exceptions=True)
         return self.order[1:]
@@ -94,20 +94,20 @@ def queue() -> Iterator[Queue]:
 FIRST = ("first", HERE, "first")
 
 
-async def test_networks_take_turns_and_accounts_of_one(queue: Queue) -> None:
+async def test_networks_take_turns_and_so_do_accounts_of_one(queue: Queue) -> None:
     flood, honest = Somebody("a"), Somebody("b")
     await queue.fill(FIRST, *((f"a{n}", flood, "x") for n in range(4)), ("a-y", flood, "y"), ("b1", honest, "z"))
     await queue.fill(("b2", honest, "z"))
     assert await queue.served() == ["b1", "a0", "b2", "a-y", "a1", "a2", "a3"]
 
 
-async def test_who_may_have_left_comes_after_who_is_there(queue: Queue) -> None:
+async def test_peers_that_may_have_left_come_last(queue: Queue) -> None:
     gone = [(f"left{n}", Somebody(left=True), f"u{n}") for n in range(5)]
     await queue.fill(FIRST, *gone, ("here", Somebody(), "honest"))
     assert await queue.served() == ["here", *(what for what, _, _ in gone)]
 
 
-async def test_what_nobody_waits_for_is_not_hashed(queue: Queue) -> None:
+async def test_a_password_nobody_waits_for_is_not_hashed(queue: Queue) -> None:
     left = Somebody()
     await queue.fill(FIRST, ("reset", left, "x"), ("cancelled", HERE, "y"), ("here", HERE, "z"))
     left.gone = True
@@ -117,27 +117,25 @@ async def test_what_nobody_waits_for_is_not_hashed(queue: Queue) -> None:
     assert queue.passwords._waiting == []
 
 
-async def test_only_so_many_wait_and_the_network_with_most_of_them_gives_way(
-    queue: Queue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_network_with_most_jobs_gives_way(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat_server.passwords.WAITING_MAX", 4)
     assert WAITING_MAX == 500
     flood, left = Somebody("a"), Somebody("a", left=True)
     await queue.fill(FIRST, ("a1", flood, "x"), ("a2", left, "x"), ("a3", flood, "x"), ("a4", flood, "x"))
-    # Who may have left goes first, then the last one of those who are most.
+    # A peer that may have left is dropped first, then the last one of the network with most.
     await queue.fill(("b1", Somebody("b"), "y"), ("b2", Somebody("b"), "y"), ("a5", flood, "x"))
     assert sorted(await queue.served()) == ["a1", "a3", "b1", "b2"]
     assert queue.refused == [2, 4, 7]
 
 
-async def test_what_is_remembered_of_turns_is_bounded(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_remembered_turns_are_bounded(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat_server.passwords.TURNS_MAX", 10)
     await asyncio.gather(*(passwords.verify(Somebody(f"n{n}"), "x", "", "x") for n in range(100)))
     assert len(passwords._turns) <= 12 and passwords._waiting == [] and passwords._free == THREADS
 
 
 class Door:
-    """A guard at which one knocks with a wrong password (or the right one), with the time in the test's hand."""
+    """A guard that checks wrong passwords (or the right one), at times that the test sets."""
 
     def __init__(self, rate: Rate | None = RATE) -> None:
         self.clock = FakeClock()
@@ -145,7 +143,7 @@ class Door:
         self.looked_at = 0
 
     async def knock(self, apart: str | None = None, account: str = "alice", *, right: bool = False) -> str | None:
-        """When to come again, None if the password was looked at."""
+        """Return when to try again, None if the password was checked."""
 
         async def verify() -> bool:
             self.looked_at += 1
@@ -160,7 +158,7 @@ class Door:
         return None
 
 
-async def test_past_the_limit_each_try_waits_twice_as_long_up_to_the_window() -> None:
+async def test_past_the_limit_waits_double_up_to_the_window() -> None:
     door = Door()
     assert [await door.knock() for _ in range(3)] == [None] * 3
     for wait_ms in (1000, 2000, 4000, 8000):
@@ -178,7 +176,7 @@ async def test_past_the_limit_each_try_waits_twice_as_long_up_to_the_window() ->
 
 
 @pytest.mark.parametrize("step_ms", (HOUR_MS, -HOUR_MS, 30 * DAY_MS, -30 * DAY_MS))
-async def test_a_clock_that_is_set_stretches_and_shortens_no_wait(step_ms: int) -> None:
+async def test_setting_the_clock_changes_no_wait(step_ms: int) -> None:
     door = Door()
     assert [await door.knock() for _ in range(6)][3:] == [iso(NOON_MS + 1000)] * 3
     door.clock.step(step_ms)
@@ -189,21 +187,21 @@ async def test_a_clock_that_is_set_stretches_and_shortens_no_wait(step_ms: int) 
     assert await door.knock() is None
 
 
-async def test_many_at_once_are_not_all_let_through() -> None:
+async def test_many_tries_at_once_do_not_pass_the_limit() -> None:
     door = Door()
     await asyncio.gather(*(door.knock() for _ in range(20)))
     assert door.looked_at == 3
 
 
-async def test_the_limit_is_for_the_account_from_wherever() -> None:
+async def test_the_limit_counts_for_the_account_from_any_network() -> None:
     door = Door()
     assert [await door.knock() for _ in range(3)] == [None] * 3
     assert await door.knock() == iso(NOON_MS + 1000)
     assert await door.knock(account="bob") is None
 
 
-async def test_who_is_known_has_a_count_apart() -> None:
-    """Each of them, so that a stolen device does not keep the owner out either."""
+async def test_known_networks_are_counted_apart() -> None:
+    """Each known network has a count of its own, so that a stolen device does not keep the owner out either."""
     door = Door()
     counts = (None, "home", "work", SIGNED_IN)
     for apart in counts:
@@ -223,7 +221,7 @@ async def test_without_a_limit_everyone_may_try() -> None:
     assert [await door.knock() for _ in range(100)] == [None] * 100
 
 
-async def test_what_is_remembered_is_bounded() -> None:
+async def test_remembered_tries_are_bounded() -> None:
     door = Door()
     for number in range(TRIED_MAX + 10):
         await door.knock(account=f"user{number}", right=True)

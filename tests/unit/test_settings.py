@@ -18,7 +18,7 @@ SIZES: tuple[tuple[str, Any], ...] = (("5KiB", 5120), ("1MB", 1 << 20), ("5000",
 TEXTS: tuple[tuple[str, Any], ...] = (("127.0.0.3", "127.0.0.3"), ("::1", "::1"), ("localhost", "localhost"))
 SWITCHES: tuple[tuple[str, Any], ...] = (("off", False), ("off", False), ("on", True))
 
-# What each option is in the file, in the environment and on the command line, and what that means.
+# Values of each option in the file, in the environment and on the command line, and what they mean.
 EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
     "operator": (("anna", (check("anna"),)), ("ben, cora", (check("ben"), check("cora"))), ("Dirk", (check("Dirk"),))),
     "metrics-file": TEXTS,
@@ -34,7 +34,7 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
     "log-level": (("debug", "debug"), ("warning", "warning"), ("ERROR", "error")),
     "log-format": (("json", "json"), ("text", "text"), ("JSON", "json")),
 }  # fmt: skip
-# What goes with an option that is refused on its own.
+# Further options for those that are refused on their own.
 TLS = {"tls-cert": "cert.pem", "tls-key": "key.pem", "tls-port": "8443"}
 each_option = pytest.mark.parametrize("name", sorted(FIELDS))
 
@@ -108,7 +108,7 @@ def test_a_wrong_value_names_the_option_and_what_is_expected(name: str, config: 
 
 
 @pytest.mark.parametrize("missing", TLS)
-def test_a_part_of_tls_is_refused(missing: str) -> None:
+def test_an_incomplete_tls_setting_is_refused(missing: str) -> None:
     said = failure([f"--{name}={value}" for name, value in TLS.items() if name != missing])
     assert said.endswith(f"--{missing} is missing")
 
@@ -179,7 +179,7 @@ def test_a_bad_file_is_one_clear_line(config: Path, content: str | bytes, told: 
     assert told in failure(["--config", str(config)])
 
 
-def test_a_file_that_is_not_there_and_an_unknown_option_are_one_clear_line(config: Path) -> None:
+def test_a_missing_file_and_an_unknown_option_are_one_clear_line(config: Path) -> None:
     assert str(config) in failure(["--config", str(config)])
     assert "--nonsense" in failure(["--nonsense"])
     assert "--por" in failure(["--por", "1"]), "no abbreviations"
@@ -193,7 +193,7 @@ def test_beyond_loopback_accounts_need_a_password_and_young_ones_do_not_count() 
     assert load(["--report-min-age", "5m"], {}).report_min_age_ms == 5 * MINUTES
 
 
-def test_a_program_is_told_the_limits() -> None:
+def test_programs_are_told_the_limits() -> None:
     told = load([], {}).public_limits()
     assert told["main_rate_limit"] == "20/1h" and told["ban_duration"] == 14_400 and told["text_max"] == 4096
     assert (told["message_ttl"], told["absent_after"]) == (3600, 30 * 86_400)

@@ -2,7 +2,7 @@ from chat_server.transfers import Turns
 from tests.fake_runtime import FakeRuntime
 
 
-def test_who_transfers_much_takes_turns_with_the_others() -> None:
+def test_a_greedy_user_takes_turns_with_others() -> None:
     runtime = FakeRuntime()
     turns, order = Turns(runtime, 1000), list[str]()
 
@@ -26,5 +26,5 @@ def test_who_transfers_much_takes_turns_with_the_others() -> None:
         await turns.wait(1)
 
     runtime.run(main())
-    # A turn a millisecond, but for what an idle one saves up.
+    # There is one turn a millisecond, besides those that idle turns have saved up.
     assert 0.140 <= runtime.monotonic() <= 0.203

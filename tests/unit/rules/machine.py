@@ -1,4 +1,4 @@
-"""A chat beside its model: what one does is done to both, and what users see is compared."""
+"""A chat beside its model: each step is taken in both, and what users see is compared."""
 
 import shutil
 import tempfile
@@ -28,7 +28,7 @@ from tests.unit.rules.model_files import FILE_BYTES_MAX, QUOTA_BYTES
 from tests.unit.rules.model_people import BAN_MS, OPERATOR, REPORTS_PER_DAY, REPORTS_TO_BAN, Refused
 from tests.unit.rules.model_rooms import CHATS_MAX
 
-# The last one comes later.
+# The last user signs in later.
 NAMES = (OPERATOR, "ben", "cora", "dirk", "ella")
 ROOMS = ("#one", "#two", "#zwei")
 STEPS_MS = (HOUR_MS, -HOUR_MS, 30 * DAY_MS, -30 * DAY_MS)
@@ -37,15 +37,15 @@ people = st.sampled_from((*NAMES[:4], *NAMES))
 
 
 class Drawn(NamedTuple):
-    """What a step may need, whatever it is."""
+    """The drawn values of a step, whichever of them it needs."""
 
     name: str
     other: str
     to: str
     room: str
-    # Which of those that one may choose from; 0: another one.
+    # Which of the fitting candidates is chosen; 0 means another one.
     which: int
-    # How far back.
+    # How far back a message or a delayed message is.
     back: int
     minutes: int
     text: str
@@ -72,14 +72,14 @@ PASSWORD = {"saw_hash": "argon", "new_hash": "argon", "password_given": True}
 
 @cache
 def empty_chat() -> tempfile.TemporaryDirectory[str]:
-    """Making the tables each time would take longer than what is done in them."""
+    """Return a new chat to copy, since making the tables each time would take longer than a run."""
     made = tempfile.TemporaryDirectory()
     Chat(Path(made.name)).close()
     return made
 
 
 class Machine(RuleBasedStateMachine):
-    """One rule does everything, so that nothing is rare; what, its classes say in `verbs`."""
+    """A machine whose one rule runs all verbs of its classes, so that none is rare."""
 
     verbs: ClassVar[tuple[str, ...]] = (
         "send", "send", "flood", "send_delayed", "cancel", "sign_in", "delete_account", "wait", "wait", "restart",
@@ -105,7 +105,7 @@ class Machine(RuleBasedStateMachine):
             file_quota_bytes=QUOTA_BYTES,
         )
         self.chat.batch(Entry(Configure(self.chat.limits, [check(OPERATOR)])))
-        # That things stay is not what is tested here.
+        # Durability is not tested here.
         self.chat.executor._db.run("PRAGMA synchronous = OFF")
         self.model = Model(self.chat.time.now().elapsed_ms)
         self.steps = 0
@@ -117,7 +117,7 @@ class Machine(RuleBasedStateMachine):
         shutil.rmtree(self.path)
 
     def both(self, expected: Callable[[], Any], real: Callable[[], Any]) -> None:
-        """Both give the same, or refuse with the same code."""
+        """Check that both return the same, or refuse with the same code."""
         try:
             wanted = expected()
         except Refused as refused:
@@ -137,7 +137,7 @@ class Machine(RuleBasedStateMachine):
         self.begin()
 
     def begin(self) -> None:
-        """What there is before anybody does anything, so that it is not rare; each class adds to it."""
+        """Set up what would be rare otherwise. Each class adds to it."""
         for name in NAMES[:4]:
             self.sign_in(START._replace(name=name))
 
@@ -147,7 +147,7 @@ class Machine(RuleBasedStateMachine):
 
     @classmethod
     def all_verbs(cls) -> list[str]:
-        """Those of all its classes; what stands there twice is done twice as often."""
+        """Return the verbs of all classes. One that is listed twice runs twice as often."""
         return [verb for each in cls.__mro__ for verb in vars(each).get("verbs", ())]
 
     # ---- what users do
@@ -162,7 +162,7 @@ class Machine(RuleBasedStateMachine):
         self.both(lambda: self.model.send(name, to, text), lambda: self.say(name, f"/send {to} {text}").id)
 
     def flood(self, drawn: Drawn) -> None:
-        """Up to the limit in main."""
+        """Send messages up to the limit in main."""
         for _ in range(RATE_MOST):
             self.send(drawn._replace(to=MAIN))
 
@@ -189,13 +189,13 @@ class Machine(RuleBasedStateMachine):
         self.time_passes(drawn.minutes)
 
     def set_clock(self, drawn: Drawn) -> None:
-        """It changes what is shown and nothing else."""
+        """Set the wall clock, which changes what is shown and nothing else."""
         step_ms = drawn.of(STEPS_MS)
         self.chat.clock.step(step_ms)
         self.model.offset_ms += step_ms
 
     def restart(self, drawn: Drawn) -> None:
-        """Over a stop the chat lives on by the wall clock's difference, but never goes back."""
+        """Restart. Elapsed time goes on by the difference of the wall clock, and never goes back."""
         state = self.chat.executor.state
         self.chat.clock.step(min(drawn.of(STEPS_MS), 0) + drawn.minutes * 60_000)
         now_ms = self.chat.clock.now_ms()
@@ -221,12 +221,12 @@ class Machine(RuleBasedStateMachine):
             assert {event.chat: event.ids for event in events} == expected
 
     def one_of(self, names: Iterable[str], which: int, other: str) -> str:
-        """One of these; at times, and where there are none, the other. At random too little would ever be done."""
+        """Return one of the names, or at times, and if there are none, the other. Random names would do too little."""
         among = list(names)
         return among[which % len(among)] if among and which else other
 
     def from_to(self, drawn: Drawn) -> tuple[str, str]:
-        """Who writes, and where to: to a private chat mostly one who is in it."""
+        """Return an author and a target. The author of a message to a private chat mostly is a member."""
         to = drawn.to
         if to.startswith("#") and to not in self.model.rooms:
             to = self.one_of(self.model.rooms or NAMES[:4], drawn.which, to)

@@ -1,4 +1,4 @@
-"""What users do, one class a topic: a test takes together what it is about. Mostly it is done by who may do it."""
+"""The steps of users, one class a topic, which tests combine. Mostly users take steps that they may take."""
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ from tests.unit.rules.model_files import Upload
 from tests.unit.rules.model_people import OPERATOR
 from tests.unit.rules.model_rooms import Room
 
-# By the names of the files; two have the same bytes.
+# The bytes of the files by name; two have the same.
 CONTENTS = {"a": b"aaaa", "again": b"aaaa", "b": b"bbbbbbb", "large": b"l" * 9}
 LEASE = "lease-1"
 
@@ -38,7 +38,7 @@ class RoomRules(Machine):
         self.both(lambda: self.model.join(NAMES[1], ROOMS[0]), lambda: self.say(NAMES[1], "/join #one").asked)
 
     def at(self, drawn: Drawn, who: Callable[[Room], Iterable[str]]) -> tuple[str, str]:
-        """One of those who are something to a chat that there is, and that chat; at times another one."""
+        """Return a user whom `who` selects for an existing chat, and that chat; at times another user."""
         name = self.one_of(self.model.rooms, drawn.which, drawn.room)
         chat = self.model.rooms.get(name) or Room(0, name, "", [])
         return self.one_of(who(chat), drawn.which // 3, drawn.name), chat.name
@@ -60,7 +60,7 @@ class RoomRules(Machine):
         self.both(lambda: self.model.decline(name, room), lambda: self.say(name, f"/decline {room}").chat)
 
     def ask(self, drawn: Drawn) -> None:
-        """By a new code, or by one that may have ended."""
+        """Ask by a new code, or by one that may have expired."""
         (name, room), old = self.at(drawn, lambda chat: chat.members), drawn.back % 3
         if not old:
             self.both(lambda: self.model.link(name, room), lambda: self.say(name, f"/invite_link {room}").code)
@@ -89,7 +89,7 @@ class RoomRules(Machine):
         self.both(lambda: self.model.leave(name, room), lambda: self.say(name, f"/leave {room}").chat)
 
     def with_member(self, drawn: Drawn) -> tuple[str, str, str]:
-        """Mostly the owner, the chat, and a member."""
+        """Return mostly the owner of a chat, the chat, and a member."""
         name, room = self.at(drawn, lambda chat: [chat.owner] if chat.owner else [])
         chat = self.model.rooms.get(room)
         return name, room, self.one_of(chat.members if chat else (), drawn.back, drawn.other)
@@ -134,7 +134,7 @@ class MessageRules(Machine):
             self.send(START._replace(name=name, to=to))
 
     def recent(self, drawn: Drawn, *, own: bool = False) -> tuple[str, int]:
-        """A message, mostly, at times one of a one-to-one chat; and somebody who can see it, or who wrote it."""
+        """Return a user and the id of a recent message that the user mostly can see, or with `own` mostly wrote."""
         last = self.model.messages[-8:]
         if drawn.minutes < 30:
             last = [each for each in self.model.messages if not isinstance(each.chat, str)][-4:] or last
@@ -185,7 +185,7 @@ class MessageRules(Machine):
             self.chat.do(Seen(up_to), drawn.name)
 
     def all_but_one_read(self, drawn: Drawn) -> None:
-        """And some time, so that messages live their life and go."""
+        """Let all but one read, and some time pass, so that messages expire."""
         for name in self.model.alive():
             if name != drawn.name or drawn.which % 2:
                 self.seen(drawn._replace(name=name, back=0))
@@ -196,11 +196,11 @@ class BlockRules(Machine):
     verbs: ClassVar[tuple[str, ...]] = ("block", "block", "unblock")
 
     def pair(self, drawn: Drawn) -> tuple[str, str]:
-        """Mostly the same two, so that it comes together."""
+        """Return mostly the same two users, so that their blocks meet other steps."""
         return (NAMES[drawn.which % 2], NAMES[1 - drawn.which % 2]) if drawn.back % 3 else (drawn.name, drawn.other)
 
     def block(self, drawn: Drawn) -> None:
-        """At times while a delayed message is on its way."""
+        """Block, at times while a delayed message waits."""
         name, other = self.pair(drawn)
         if drawn.text == "hi":
             self.send_delayed(drawn._replace(name=other, to=name, minutes=1))
@@ -217,7 +217,7 @@ class BlockRules(Machine):
 
 
 class BanRules(Machine):
-    """Reports, and what the operator does. Mostly against one, so that it comes together."""
+    """Reports and bans by the operator, mostly of one user, so that they meet."""
 
     verbs: ClassVar[tuple[str, ...]] = ("report", "report", "ban", "ban", "unban", "unban")
 
@@ -229,7 +229,7 @@ class BanRules(Machine):
         self.both(lambda: self.model.report(name, to), lambda: self.say(name, f"/report {to}").reports)
 
     def ban(self, drawn: Drawn) -> None:
-        """At times a delayed message comes to wait for the end of it."""
+        """Ban, at times so that a delayed message waits for the end of the ban."""
         name, to = self.one_of([OPERATOR], drawn.which, drawn.name), self.accused(drawn)
         minutes, waits = drawn.minutes or 5, drawn.which % 2
         if waits:
@@ -271,7 +271,7 @@ class FileRules(Machine):
         self.open(name, to, list(CONTENTS)[drawn.back % 4])
 
     def open_again(self, drawn: Drawn) -> None:
-        """The same, or one that differs in its name alone."""
+        """Open the same upload again, or one that differs in its name alone."""
         name, upload = self.upload(drawn)
         self.open(name, upload.target, "again" if drawn.minutes > 30 else upload.name)
 
@@ -282,20 +282,20 @@ class FileRules(Machine):
         )
 
     def send_file(self, drawn: Drawn) -> None:
-        """At once."""
+        """Send a whole file at once."""
         self.open_upload(drawn)
         for upload in self.model.uploads[-1:]:
             self.finish(upload.author, upload, raced=False)
 
     def overtaken(self, drawn: Drawn) -> None:
-        """The limit in main is reached between the last bytes and the message."""
+        """Reach the limit in main between the last bytes and the message."""
         self.open(drawn.name, MAIN, "a")
         self.flood(drawn)
         for upload in self.model.uploads[-1:]:
             self.finish(upload.author, upload, raced=True)
 
     def upload(self, drawn: Drawn) -> tuple[str, Upload]:
-        """One that is under way, and mostly who sends it; or none."""
+        """Return mostly the user of an upload that is under way, and the upload."""
         if not self.model.uploads or not drawn.which:
             return drawn.name, Upload(99_999, "", MAIN, "a", b"")
         upload = self.model.uploads[drawn.back % len(self.model.uploads)]
@@ -305,7 +305,7 @@ class FileRules(Machine):
         self.finish(*self.upload(drawn), raced=drawn.which % 2 > 0)
 
     def finish(self, name: str, upload: Upload, *, raced: bool) -> None:
-        """Much may have happened when the last bytes come, or (raced) between them and the message."""
+        """Finish an upload. Much may have happened before the last bytes, or (raced) between them and the message."""
         word = self.model.complete if raced else self.model.send_rest
         self.both(lambda: word(name, upload.id), lambda: self.bytes_come(name, upload, raced))
 
@@ -330,7 +330,7 @@ class FileRules(Machine):
         )
 
     def connections_end(self, drawn: Drawn) -> None:
-        """At times somebody comes back."""
+        """End all connections. At times somebody comes back."""
         self.model.leave_uploads()
         self.chat.do(LeaveUploads(LEASE))
         if drawn.text == "hi":
@@ -338,7 +338,7 @@ class FileRules(Machine):
         self.time_passes((0, 9, 10)[drawn.back % 3])
 
     def delete_account(self, drawn: Drawn) -> None:
-        """Mostly one who sends a file."""
+        """Delete an account, mostly that of a user who sends a file."""
         senders = [each.author for each in self.model.uploads]
         super().delete_account(drawn._replace(name=self.one_of(senders, drawn.back, drawn.name)))
 

@@ -1,4 +1,4 @@
-"""What the rules mean, in plain Python over plain lists: the chat that the real one is compared with."""
+"""The model of the rules, in plain Python over plain lists, with which the real chat is compared."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Message:
     file: File | None = None
     mentions: list[str] | None = None
     edited_ms: int | None = None
-    # Emojis with who reacted, in the order in which they came.
+    # Emojis and the users who reacted, in the order of the reactions.
     reactions: list[tuple[str, str]] = field(default_factory=list)
     at_ms: int = 0
     readers: set[str] = field(default_factory=set)  # who was in the chat when it was sent
@@ -57,7 +57,7 @@ class User:
 
 class Model(Rooms, People, Files, Delays):
     def __init__(self, now_ms: int) -> None:
-        """`now_ms` is how long the chat has lived, by which all is decided; `offset_ms` more than that is shown."""
+        """`now_ms` is elapsed time, by which everything is decided. The clock shows `offset_ms` more."""
         super().__init__()
         self.now_ms = now_ms
         self.offset_ms = 0
@@ -68,7 +68,7 @@ class Model(Rooms, People, Files, Delays):
     # ---- commands
 
     def sign_in(self, name: str) -> bool:
-        """Whether it is new."""
+        """Sign in. Return whether the user is new."""
         if name not in self.users:
             self.users[name] = User(markers={MAIN: self._newest(MAIN)}, moved_ms={MAIN: self.now_ms})
             return True
@@ -133,7 +133,7 @@ class Model(Rooms, People, Files, Delays):
 
     def reply(self, author: str, id_: int, text: str) -> int:
         self._refuse_banned(author)
-        on = self._undeleted(author, id_)
+        on = self._find_undeleted(author, id_)
         if on.chat == MAIN:
             return self.send(author, MAIN, text, on.id)
         if isinstance(on.chat, str):
@@ -145,19 +145,19 @@ class Model(Rooms, People, Files, Delays):
 
     def edit(self, name: str, id_: int, text: str) -> int:
         self._refuse_banned(name)
-        message = self._own_message(name, id_)
+        message = self._find_own_message(name, id_)
         self._refuse_blocked_at(name, message)
         message.text, message.edited_ms = text, self.now_ms + self.offset_ms
-        message.mentions = self._called(name, message.chat, text)
+        message.mentions = self._find_mentioned(name, message.chat, text)
         return self._changed(message)
 
     def delete_message(self, name: str, id_: int) -> int:
         self._alive(name)
-        return self._delete(self._anyones(id_) if name == OPERATOR else self._own_message(name, id_))
+        return self._delete(self._find_any(id_) if name == OPERATOR else self._find_own_message(name, id_))
 
     def react(self, name: str, id_: int, emoji: str) -> int:
         self._refuse_banned(name)
-        message = self._undeleted(name, id_)
+        message = self._find_undeleted(name, id_)
         self._refuse_blocked_at(name, message)
         if (emoji, name) in message.reactions:
             return message.seq
@@ -166,14 +166,14 @@ class Model(Rooms, People, Files, Delays):
 
     def unreact(self, name: str, id_: int, emoji: str) -> int:
         self._refuse_banned(name)
-        message = self._undeleted(name, id_)
+        message = self._find_undeleted(name, id_)
         if (emoji, name) not in message.reactions:
             return message.seq
         message.reactions.remove((emoji, name))
         return self._changed(message)
 
     def due(self) -> list[Message]:
-        """What is gone now."""
+        """Do all that is due. Return the messages that have expired."""
         self.send_due()
         self._find_absent()
         gone = [each for each in self.messages if each.read_ms is not None and each.read_ms <= self.now_ms - TTL_MS]
@@ -183,7 +183,7 @@ class Model(Rooms, People, Files, Delays):
         return gone
 
     def _find_absent(self) -> None:
-        """Who has had something unread for long, and did not move the marker."""
+        """Mark members as absent who have had unread messages for long and did not move the marker."""
         for name, user in self.users.items():
             for chat in user.markers:
                 unread = self._unread(name, chat)
@@ -206,7 +206,7 @@ class Model(Rooms, People, Files, Delays):
     # ---- what a user can see
 
     def chats(self, name: str) -> list[tuple[str, int, int]]:
-        """Name, marker, unread."""
+        """Return the name, the marker and the count of unread messages of each chat."""
         markers = self.users[name].markers
         listed = [(self.name(chat, name), marker, len(self._unread(name, chat))) for chat, marker in markers.items()]
         return sorted(listed, key=lambda chat: (chat[0] != MAIN, chat[0]))
@@ -223,7 +223,7 @@ class Model(Rooms, People, Files, Delays):
         return list(self._of(self._chat(name, target)))
 
     def thread(self, name: str, id_: int) -> list[Message]:
-        """All comments come after what they comment on, so that one pass finds them."""
+        """Return a thread. Comments come after their messages, so that one pass finds all."""
         self._alive(name)
         found = [self._visible(name, id_)]
         for message in self.messages:
@@ -232,7 +232,7 @@ class Model(Rooms, People, Files, Delays):
         return found
 
     def stored(self) -> list[Message]:
-        """Those of rooms that have ended too."""
+        """Return all messages, also those of private chats that have ended."""
         return [*self.messages, *(each for _, left in self.ended for each in left)]
 
     def alive(self) -> list[str]:
@@ -277,20 +277,20 @@ class Model(Rooms, People, Files, Delays):
             return chat == MAIN or self.is_in(name, chat)
         return name in chat
 
-    def _undeleted(self, name: str, id_: int) -> Message:
+    def _find_undeleted(self, name: str, id_: int) -> Message:
         message = self._visible(name, id_)
         if message.text is None:
             raise Refused("unknown_message")
         return message
 
-    def _own_message(self, name: str, id_: int) -> Message:
-        message = self._undeleted(name, id_)
+    def _find_own_message(self, name: str, id_: int) -> Message:
+        message = self._find_undeleted(name, id_)
         if message.author != name:
             raise Refused("forbidden")
         return message
 
     def _reader_besides(self, name: str, message: Message) -> str:
-        """Of a one-to-one chat."""
+        """Return the other reader of a message in a one-to-one chat."""
         return self.name(message.chat, name).removeprefix("@")
 
     def _refuse_blocked_at(self, name: str, message: Message) -> None:
@@ -308,7 +308,7 @@ class Model(Rooms, People, Files, Delays):
         return self._changed(message)
 
     def _take_reactions(self, message: Message, name: str) -> bool:
-        """Whether there were any."""
+        """Remove the reactions of a user. Return whether there were any."""
         before, message.reactions = message.reactions, [each for each in message.reactions if each[1] != name]
         return before != message.reactions
 
@@ -335,7 +335,7 @@ class Model(Rooms, People, Files, Delays):
         sent = Message(
             self.seq, self.seq, chat, author, text, delayed, reply_to, file, at_ms=self.now_ms, readers=readers
         )
-        sent.mentions = None if file else self._called(author, chat, text)
+        sent.mentions = None if file else self._find_mentioned(author, chat, text)
         self.messages.append(sent)
         self._note_read()
         return self.seq

@@ -1,4 +1,4 @@
-"""What the rules of delayed messages mean: the part of the model (`model`) that knows them."""
+"""Delayed messages in the model (see `model`)."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -88,12 +88,12 @@ class Delays:
                 author.notices.append(DelayedSent(each.id, sent))
 
     def _earliest_ms(self, each: Delayed) -> int:
-        """Not before the end of a ban, or in main of the limit there."""
+        """Return the earliest time of a message: not before the end of a ban, or of the limit in main."""
         free_ms = self._main_free_ms(each.author) if each.target == MAIN else 0
         return max(each.due_ms, self.users[each.author].ban_until_ms, free_ms)
 
     def waiting(self, name: str) -> list[DelayedMessage]:
-        """The next one first, by when it can go."""
+        """Return the waiting messages, sorted by when they can be sent."""
         mine = [(self._earliest_ms(each), each.id, each) for each in self.delayed if each.author == name]
         return [
             DelayedMessage(

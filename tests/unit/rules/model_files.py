@@ -1,4 +1,4 @@
-"""What the rules of uploads and files mean: the part of the model (`model`) that knows them."""
+"""Uploads and files in the model (see `model`)."""
 
 import hashlib
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Upload:
 
 
 class Files:
-    """A mixin of `Model`. A name stands for what is in the file."""
+    """A mixin of `Model`. The name of a file stands for its bytes."""
 
     if TYPE_CHECKING:
         now_ms: int
@@ -60,7 +60,7 @@ class Files:
         return self.uploads_opened
 
     def send_rest(self, author: str, id_: int) -> int:
-        """All bytes come: the message, unless they are refused before they are taken."""
+        """Send all bytes. Return the message, unless they are refused before they are taken."""
         self._refuse_banned(author)
         upload = self._upload(author, id_)
         if upload.ends_ms is not None:
@@ -69,7 +69,7 @@ class Files:
         return self.complete(author, id_)
 
     def complete(self, author: str, id_: int) -> int:
-        """All bytes are there: the message, or the upload is gone."""
+        """Complete an upload with all its bytes. Return the message, or refuse and delete the upload."""
         upload = self._upload(author, id_)
         self.uploads.remove(upload)
         self._refuse_sending(author, upload.target)
@@ -99,7 +99,7 @@ class Files:
         raise Refused("unknown_file")
 
     def files_in(self, name: str, target: str) -> list[tuple[File, int, str]]:
-        """With their messages and who sent them."""
+        """Return the files of a chat with their messages and authors."""
         return [(each.file, each.id, each.author) for each in self.history(name, target) if each.file]
 
     def bytes_used(self, name: str) -> int:
@@ -107,7 +107,7 @@ class Files:
         return stored + sum(len(each.data) for each in self.uploads if each.author == name)
 
     def blobs(self) -> set[str]:
-        """What lies on the disk."""
+        """Return the blobs that are on the disk."""
         return {each.file.sha256 for each in self.stored() if each.file}
 
     # ---- parts

@@ -1,4 +1,4 @@
-"""What the rules of reports, bans, blocks and operators mean: the part of the model (`model`) that knows them."""
+"""Reports, bans, blocks and operators in the model (see `model`)."""
 
 import re
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ REPORTS_PER_DAY = 4
 
 
 class Refused(Exception):
-    """With the code of the refusal."""
+    """Raised with the code of a refusal."""
 
 
 class People:
@@ -55,16 +55,16 @@ class People:
         return count
 
     def ban(self, name: str, target: str, duration_ms: int) -> str:
-        """Until when."""
-        self._refuse_others(name)
+        """Ban a user. Return until when."""
+        self._refuse_non_operators(name)
         self._other(name, target)
         self._end_ban_at(target, self.now_ms + duration_ms)
         self.acts.append(("ban", target))
         return iso(self.now_ms + self.offset_ms + duration_ms)
 
     def unban(self, name: str, target: str) -> bool:
-        """Whether there was a ban."""
-        self._refuse_others(name)
+        """Unban a user. Return whether there was a ban."""
+        self._refuse_non_operators(name)
         if self._other(name, target).ban_until_ms <= self.now_ms:
             return False
         self._end_ban_at(target, self.now_ms)
@@ -72,7 +72,7 @@ class People:
         return True
 
     def _end_ban_at(self, target: str, until_ms: int) -> None:
-        """What waits for the end of the ban waits for the new one."""
+        """Set the end of a ban. Messages that wait for the old end wait for the new one."""
         user = self.users[target]
         for each in self.delayed:
             if (each.author, each.due_ms) == (target, user.ban_until_ms):
@@ -87,12 +87,12 @@ class People:
         if self._alive(name).ban_until_ms > self.now_ms:
             raise Refused("banned")
 
-    def _refuse_others(self, name: str) -> None:
+    def _refuse_non_operators(self, name: str) -> None:
         if name != OPERATOR:
             raise Refused("forbidden")
 
-    def _anyones(self, id_: int) -> "Message":
-        """A message of whatever chat, for the operator to take away."""
+    def _find_any(self, id_: int) -> "Message":
+        """Find a message of any chat, for the operator to delete."""
         for message in self.messages:
             if message.id == id_ and message.text is not None:
                 if message.author != OPERATOR:
@@ -125,8 +125,8 @@ class People:
         if self._apart(name, other):
             raise Refused("blocked")
 
-    def _called(self, author: str, chat: "Chat", text: str) -> list[str] | None:
-        """Who of those that the text names is in the chat and has not blocked the author; a deleted one is no user."""
+    def _find_mentioned(self, author: str, chat: "Chat", text: str) -> list[str] | None:
+        """Find the users whom the text names who are in the chat and have not blocked the author."""
         users = {name: user for name, user in self.users.items() if not user.deleted}
         named = [(name, users[name]) for name in re.findall(r"@(\w+)", text) if name in users]
         called = [name for name, user in named if chat in user.markers and author not in user.blocked]

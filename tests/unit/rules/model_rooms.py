@@ -1,4 +1,4 @@
-"""What the rules of private chats mean: the part of the model (`model`) that knows them."""
+"""Private chats in the model (see `model`)."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ class Rooms:
         self.rooms: dict[str, Room] = {}
         self.room_numbers = 0
         self.requests = 0
-        # Rooms that have ended, with their messages, until those are removed.
+        # Chats that have ended, until their messages are removed.
         self.ended: list[tuple[int, list[Message]]] = []
         self.codes: dict[str, tuple[Room, int]] = {}
         self.codes_drawn = 0
@@ -61,7 +61,7 @@ class Rooms:
         self._refuse_too_many(name)
         self.room_numbers += 1
         self.rooms[room] = Room(self.room_numbers, room, name, [])
-        self._come(self.rooms[room], name)
+        self._add_member(self.rooms[room], name)
         return room
 
     def invite(self, name: str, room: str, guest: str) -> str:
@@ -84,7 +84,7 @@ class Rooms:
         return self._accept(chat, name)
 
     def join_by_code(self, name: str, code: str) -> bool:
-        """Whether one has only asked."""
+        """Use a code. Return whether the user has only asked to join."""
         self._refuse_banned(name)
         chat, expires_ms = self.codes.get(code, (None, 0))
         if chat is None or expires_ms <= self.now_ms:
@@ -101,7 +101,7 @@ class Rooms:
     def _accept(self, chat: Room, name: str) -> bool:
         if name not in chat.members:
             self._refuse_too_many(name)
-            self._come(chat, name)
+            self._add_member(chat, name)
         return False
 
     def decline(self, name: str, room: str) -> str:
@@ -113,7 +113,7 @@ class Rooms:
         return room
 
     def link(self, name: str, room: str) -> str:
-        """Refused or not, a code is drawn."""
+        """Make a link. A code is drawn even if it is refused."""
         self.codes_drawn += 1
         self._refuse_banned(name)
         code = f"code-{self.codes_drawn}"
@@ -129,27 +129,27 @@ class Rooms:
 
     def approve(self, name: str, room: str, asker: str) -> str:
         self._refuse_banned(name)
-        chat = self._asked(name, room, asker)
+        chat = self._find_asker(name, room, asker)
         self._refuse_too_many(asker)
-        self._come(chat, asker)
+        self._add_member(chat, asker)
         self.users[asker].notices.append(Approved(room))
         return asker
 
     def deny(self, name: str, room: str, asker: str) -> str:
         self._alive(name)
-        self._end_request(self._asked(name, room, asker), asker)
+        self._end_request(self._find_asker(name, room, asker), asker)
         self.users[asker].notices.append(Denied(room))
         return asker
 
     def leave(self, name: str, room: str) -> str:
         self._alive(name)
-        self._go(self._room(name, room), name)
+        self._remove_member(self._room(name, room), name)
         return room
 
     def remove(self, name: str, room: str, member: str) -> str:
         self._alive(name)
-        chat = self._member(name, room, member)
-        self._go(chat, member)
+        chat = self._find_member(name, room, member)
+        self._remove_member(chat, member)
         for guest in [guest for guest, by in chat.invited.items() if by == member]:
             self._end_invitation(chat, guest)
         self.users[member].notices.append(Left(room, member, name))
@@ -157,9 +157,9 @@ class Rooms:
 
     def give(self, name: str, room: str, member: str) -> str:
         self._alive(name)
-        chat = self._member(name, room, member)
+        chat = self._find_member(name, room, member)
         self._refuse_blocked(name, member)
-        self._hand_on(chat, member)
+        self._hand_over(chat, member)
         return member
 
     # ---- what a user can see
@@ -179,7 +179,7 @@ class Rooms:
     def leave_all(self, name: str) -> None:
         for chat in sorted(self.rooms.values(), key=lambda chat: chat.number):
             if name in chat.members:
-                self._go(chat, name)
+                self._remove_member(chat, name)
         for chat in self.rooms.values():
             for guest in [guest for guest, by in chat.invited.items() if name in (guest, by)]:
                 self._end_invitation(chat, guest)
@@ -203,20 +203,20 @@ class Rooms:
             raise Refused("unknown_chat")
         return self.rooms[room]
 
-    def _own(self, name: str, room: str) -> Room:
+    def _find_own(self, name: str, room: str) -> Room:
         chat = self._room(name, room)
         if chat.owner != name:
             raise Refused("forbidden")
         return chat
 
-    def _asked(self, name: str, room: str, asker: str) -> Room:
-        chat = self._own(name, room)
+    def _find_asker(self, name: str, room: str, asker: str) -> Room:
+        chat = self._find_own(name, room)
         if asker not in chat.asked:
             raise Refused("unknown_user")
         return chat
 
-    def _member(self, name: str, room: str, member: str) -> Room:
-        chat = self._own(name, room)
+    def _find_member(self, name: str, room: str, member: str) -> Room:
+        chat = self._find_own(name, room)
         if member not in chat.members:
             raise Refused("unknown_user")
         if member == name:
@@ -227,14 +227,14 @@ class Rooms:
         if sum(name in chat.members for chat in self.rooms.values()) >= CHATS_MAX:
             raise Refused("too_many")
 
-    def _come(self, chat: Room, name: str) -> None:
+    def _add_member(self, chat: Room, name: str) -> None:
         chat.members.append(name)
         user = self.users[name]
         user.markers[chat.name], user.moved_ms[chat.name] = self._newest(chat.name), self.now_ms
         self._end_invitation(chat, name)
         self._end_request(chat, name)
 
-    def _go(self, chat: Room, name: str) -> None:
+    def _remove_member(self, chat: Room, name: str) -> None:
         chat.members.remove(name)
         user = self.users[name]
         del user.markers[chat.name], user.moved_ms[chat.name]
@@ -243,7 +243,7 @@ class Rooms:
         if not chat.members:
             self._end(chat)
         elif chat.owner == name:
-            self._hand_on(chat, chat.members[0])
+            self._hand_over(chat, chat.members[0])
 
     def _end(self, chat: Room) -> None:
         for guest in list(chat.invited):
@@ -256,7 +256,7 @@ class Rooms:
         self.ended.append((chat.number, [each for each in self.messages if each.chat == chat.name]))
         self.messages = [each for each in self.messages if each.chat != chat.name]
 
-    def _hand_on(self, chat: Room, owner: str) -> None:
+    def _hand_over(self, chat: Room, owner: str) -> None:
         for asker in chat.asked:
             self._untell(chat.owner, JoinRequest(chat.name, asker))
         chat.owner = owner

@@ -1,4 +1,4 @@
-"""What the tests of private chats ask for."""
+"""Helpers for the tests of private chats."""
 
 from chat_server.protocol.base import Event
 from chat_server.protocol.connection import Notice
@@ -11,7 +11,7 @@ def codes(chat: Chat, *said: tuple[str, str]) -> list[str]:
 
 
 def kept(chat: Chat, name: str) -> list[Event]:
-    """What a user who was away is told besides messages and numbers; it is forgotten then."""
+    """Return the notices that a returning user is shown, which are forgotten then."""
     return [event for event in chat.come_back(name).events if not isinstance(event, Notice | Message)]
 
 
@@ -20,7 +20,7 @@ def chats_of(chat: Chat, name: str) -> list[str]:
 
 
 def into(chat: Chat, room: str, *names: str) -> None:
-    """Alice invites them and they accept."""
+    """Have Alice invite users, who accept."""
     for name in names:
         chat.say("alice", f"/invite {room} {name}")
         chat.say(name, f"/join {room}")

@@ -61,7 +61,7 @@ def test_an_account_needs_a_password_beyond_loopback(chat: Chat) -> None:
     assert chat.sign_in("dora", new_hash="h1", password_given=True).new
 
 
-def test_an_account_from_loopback_needs_one_too_whichever_way_it_comes_in(chat: Chat) -> None:
+def test_an_old_account_without_a_password_cannot_sign_in_beyond_loopback(chat: Chat) -> None:
     chat.sign_in("alice", token_hash=b"t1")
     chat.configure(passwordless=False)
     for way in (EnterByToken(b"t1"), Enter(check("alice"), None, None, False, None)):
@@ -72,11 +72,11 @@ def test_an_account_from_loopback_needs_one_too_whichever_way_it_comes_in(chat: 
     assert chat.do(EnterByToken(b"t1")).reply.name == "alice"
 
 
-def test_a_password_for_an_account_without_one_gets_in_nowhere(chat: Chat) -> None:
+def test_a_password_for_an_account_without_one_is_wrong(chat: Chat) -> None:
     assert code_of(chat, "alice", password_given=True) == "wrong_password"
 
 
-def test_what_was_prepared_on_another_hash_is_prepared_again(chat: Chat) -> None:
+def test_a_sign_in_prepared_on_another_hash_is_stale(chat: Chat) -> None:
     chat.do(SetPassword(None, "h1", None), "alice")
     for stale in ({}, {"saw_hash": "h0", "password_given": True}, {"new_hash": "h2", "password_given": True}):
         with pytest.raises(Stale):
@@ -138,16 +138,14 @@ def test_a_new_password_and_signing_out_everywhere_end_the_other_tokens(chat: Ch
     assert {row[0] for row in chat.dump()["tokens"]} == {b"t3"}
 
 
-def test_of_more_than_so_many_tokens_the_one_not_used_for_longest_ends_with_what_came_in_by_it(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_least_recently_used_token_ends_with_its_connections(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat_server.store.accounts.TOKENS_MAX", 5)
     tokens = [bytes([number]) for number in range(5)]
     for token in tokens:
         chat.sign_in("alice", token_hash=token)
         chat.clock.advance(1)
     chat.do(EnterByToken(tokens[0]))
-    # In the same millisecond: the new one is never the one that goes.
+    # All are used in the same millisecond; the new token is never the one that ends.
     for token, ended in ((b"\xff", tokens[1]), (b"\xfe", tokens[2])):
         entered = chat.do(Enter(check("alice"), None, None, False, token))
         (ending,) = entered.endings
@@ -156,8 +154,8 @@ def test_of_more_than_so_many_tokens_the_one_not_used_for_longest_ends_with_what
         assert chat.do(EnterByToken(token)).endings == []
 
 
-def test_what_ends_tokens_ends_the_connections_that_came_in_by_them(chat: Chat) -> None:
-    """Each way in which a token ends, and whose connections end with it: (token, session, whether the asker stays)."""
+def test_the_end_of_a_token_ends_its_connections(chat: Chat) -> None:
+    """Each way to end a token closes these connections: (token, session, what becomes of the asker)."""
     alice = chat.ids["alice"]
 
     def ended(command: Logged, user_id: int = alice) -> list[tuple[bytes | None, int | None, str]]:
@@ -180,7 +178,7 @@ def test_what_ends_tokens_ends_the_connections_that_came_in_by_them(chat: Chat) 
 
 @pytest.mark.parametrize("session", [None, 1, 2])
 @pytest.mark.parametrize("token", [None, b"t1", b"t2"])
-def test_which_connections_an_ending_is_of(session: int | None, token: bytes | None) -> None:
+def test_which_connections_an_ending_covers(session: int | None, token: bytes | None) -> None:
     ending = Ending(1, "", "", session, token)
     for number, came_by in product((1, 2, 3), (None, b"t1", b"t2", b"t3")):
         of_all = session is None and token is None
@@ -200,7 +198,7 @@ def test_a_newcomer_sees_the_last_messages_of_main_and_nothing_is_unread(chat: C
     assert said.reply.chats == [ChatInfo("main", read=25, unread=0, muted=False)]
 
 
-def test_who_comes_back_gets_all_that_is_unread_by_id_after_the_numbers(chat: Chat) -> None:
+def test_a_returning_user_gets_counts_and_then_all_unread_messages_by_id(chat: Chat) -> None:
     for number in range(3):
         chat.say("alice", f"/send_all main {number}")
         chat.say("bob", f"/send alice direct {number}")
@@ -213,13 +211,13 @@ def test_who_comes_back_gets_all_that_is_unread_by_id_after_the_numbers(chat: Ch
     assert chat.come_back("bob").texts == [f"{kind} {n}" for n in range(3) for kind in ("main", "secret")]
 
 
-def test_more_than_a_page_comes_whole_in_order_and_once(chat: Chat) -> None:
+def test_unread_messages_of_many_pages_come_once_in_order(chat: Chat) -> None:
     chat.batch(*[chat.entry("bob", f"/send_all {n} {'x' * 500}") for n in range(700)])
     ids = [event.id for event in chat.come_back("alice").events if isinstance(event, Message)]
     assert ids == list(range(1, 701))
 
 
-def test_resuming_brings_what_is_new_or_changed_after_the_position_by_seq(chat: Chat) -> None:
+def test_resuming_brings_new_and_changed_messages_by_seq(chat: Chat) -> None:
     for text in ("one", "two", "three"):
         chat.say("bob", f"/send_all {text}")
     chat.say("carol", "/send alice mine")
@@ -231,9 +229,7 @@ def test_resuming_brings_what_is_new_or_changed_after_the_position_by_seq(chat: 
 
 
 @pytest.mark.parametrize("online", [("zoe",), ("a1", "zoe"), ("a1", "a2", "b1", "b2", "zoe")])
-def test_status_is_paged_and_leaves_nobody_out(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch, online: tuple[str, ...]
-) -> None:
+def test_pages_of_status_leave_nobody_out(chat: Chat, monkeypatch: pytest.MonkeyPatch, online: tuple[str, ...]) -> None:
     monkeypatch.setattr(rules, "LIST_MAX", 3)
     for name in ("a1", "a2", "b1", "b2", "zoe"):
         chat.sign_in(name)
@@ -273,7 +269,7 @@ def test_status_and_who(chat: Chat) -> None:
 # ---- the end of an account
 
 
-def test_an_account_goes_with_its_texts_and_its_name_stays_taken(chat: Chat) -> None:
+def test_a_deleted_account_loses_its_texts_and_its_name_stays_taken(chat: Chat) -> None:
     chat.sign_in("alice", token_hash=b"t1")
     chat.say("alice", "/send_all in main")
     chat.say("alice", "/send bob to bob")
@@ -299,7 +295,7 @@ def test_an_account_goes_with_its_texts_and_its_name_stays_taken(chat: Chat) -> 
     assert chat.due() == []
 
 
-def test_nobody_writes_from_a_deleted_account(chat: Chat) -> None:
+def test_a_deleted_account_cannot_write(chat: Chat) -> None:
     chat.do(CloseAccount(None), "alice")
     for line in ("/send_all hi", "/send bob hi", "/send_delayed bob 1h hi", "/report bob", "/status"):
         assert refused(chat, "alice", line).code == "not_signed_in"

@@ -8,7 +8,7 @@ def muted(chat: Chat, name: str) -> dict[str, bool]:
     return {each.name: each.muted for each in chat.come_back(name).reply.chats}
 
 
-def test_muted_chats_are_kept_and_told_to_the_users_other_sessions(chat: Chat) -> None:
+def test_muting_is_stored_and_pushed_to_the_users_other_sessions(chat: Chat) -> None:
     chat.say("bob", "/send alice hi")
     said = chat.say("alice", "/mute @BOB")
     assert said.reply == MuteSet("@bob", True)
@@ -23,7 +23,7 @@ def test_muted_chats_are_kept_and_told_to_the_users_other_sessions(chat: Chat) -
     assert muted(chat, "alice") == {"main": True, "@bob": False}
 
 
-def test_what_cannot_be_muted(chat: Chat) -> None:
+def test_chats_that_cannot_be_muted(chat: Chat) -> None:
     for verb in ("mute", "unmute"):
         assert refused(chat, "alice", f"/{verb} bob").code == "unknown_chat"
         assert refused(chat, "alice", f"/{verb} #no").code == "unknown_chat"
@@ -56,7 +56,7 @@ def test_limits_of_away(chat: Chat) -> None:
     chat.say("alice", "/back")
 
 
-def test_it_goes_with_the_account(chat: Chat) -> None:
+def test_a_deleted_account_is_not_away(chat: Chat) -> None:
     chat.say("bob", "/away for ever")
     chat.do(CloseAccount(None), "bob")
     assert chat.say("alice", "/status").reply.away is None

@@ -39,8 +39,8 @@ def test_no_invitations_between_the_two(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize(("by", "whom"), [("alice", "bob"), ("bob", "alice")])
-def test_nobody_reaches_the_owner_of_a_chat_by_its_code(chat: Chat, by: str, whom: str) -> None:
-    """And is told nothing that a code of no chat does not tell."""
+def test_a_code_does_not_reach_an_owner_across_a_block(chat: Chat, by: str, whom: str) -> None:
+    """The refusal is word for word that of a code of no chat."""
     chat.say("alice", "/create_chat #team")
     code = chat.say("alice", "/invite_link #team").reply.code
     chat.say("bob", f"/join {code}")
@@ -54,8 +54,8 @@ def test_nobody_reaches_the_owner_of_a_chat_by_its_code(chat: Chat, by: str, who
 
 
 @pytest.mark.parametrize(("by", "whom"), [("alice", "bob"), ("bob", "alice")])
-def test_a_block_ends_the_invitations_that_wait(chat: Chat, by: str, whom: str) -> None:
-    """A hundred of them would keep all others from inviting."""
+def test_a_block_ends_waiting_invitations(chat: Chat, by: str, whom: str) -> None:
+    """A hundred waiting invitations would keep all others from inviting."""
     for name, guest in (("alice", "bob"), ("bob", "alice"), ("carol", "bob")):
         chat.say(name, f"/create_chat #of-{name}")
         chat.say(name, f"/invite #of-{name} {guest}")
@@ -66,7 +66,7 @@ def test_a_block_ends_the_invitations_that_wait(chat: Chat, by: str, whom: str) 
 
 
 @pytest.mark.parametrize("line", ["/give #team carol", "/leave #team"])
-def test_who_becomes_the_owner_is_not_told_of_requests_of_those_blocked(chat: Chat, line: str) -> None:
+def test_a_new_owner_is_not_told_of_requests_across_a_block(chat: Chat, line: str) -> None:
     chat.sign_in("dora")
     chat.say("alice", "/create_chat #team")
     code = chat.say("alice", "/invite_link #team").reply.code
@@ -80,7 +80,7 @@ def test_who_becomes_the_owner_is_not_told_of_requests_of_those_blocked(chat: Ch
     assert chat.come_back("carol").reply.join_requests == [PendingRequest("#team", "dora")]
 
 
-def test_a_chat_is_not_given_between_the_two(chat: Chat) -> None:
+def test_a_chat_is_not_handed_over_across_a_block(chat: Chat) -> None:
     chat.say("alice", "/create_chat #team")
     chat.say("alice", "/invite #team bob")
     chat.say("bob", "/join #team")
@@ -88,7 +88,7 @@ def test_a_chat_is_not_given_between_the_two(chat: Chat) -> None:
     assert refused(chat, "alice", "/give #team bob").code == "blocked"
 
 
-def test_the_rest_goes_on(chat: Chat) -> None:
+def test_everything_else_works_across_a_block(chat: Chat) -> None:
     id_ = said(chat, "bob", "/send alice hi")
     main = said(chat, "bob", "/send_all hi")
     chat.say("bob", f"/react {id_} +1")
@@ -100,7 +100,7 @@ def test_the_rest_goes_on(chat: Chat) -> None:
     chat.say("alice", "/send carol hi")
 
 
-def test_what_comes_first(chat: Chat) -> None:
+def test_the_order_of_checks(chat: Chat) -> None:
     first = said(chat, "bob", '{"cmd":"send","target":"alice","text":"hi","key":"k"}')
     chat.say("alice", "/block bob")
     assert said(chat, "bob", '{"cmd":"send","target":"alice","text":"hi","key":"k"}') == first
@@ -112,7 +112,7 @@ def test_what_comes_first(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize(("by", "whom"), [("alice", "bob"), ("bob", "alice")])
-def test_a_delayed_message_fails(chat: Chat, by: str, whom: str) -> None:
+def test_a_delayed_message_across_a_block_fails(chat: Chat, by: str, whom: str) -> None:
     chat.say("alice", "/send_delayed bob 5 hi")
     chat.say(by, f"/block {whom}")
     chat.clock.advance(6000)
@@ -123,7 +123,7 @@ def test_a_delayed_message_fails(chat: Chat, by: str, whom: str) -> None:
     assert chat.say("bob", "/history alice").events == []
 
 
-def test_the_list(chat: Chat) -> None:
+def test_the_list_of_blocked_users(chat: Chat) -> None:
     for name in ("carol", "bob", "bob"):
         assert chat.say("alice", f"/ignore {name.upper()}").reply == BlockSet(name, True)
     assert chat.say("alice", "/blocked").reply.blocked == ["bob", "carol"]
@@ -139,14 +139,14 @@ def test_errors(chat: Chat, verb: str) -> None:
     assert refused(chat, "alice", f"/{verb} alice").code == "not_yourself"
 
 
-def test_so_many(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocked_users_are_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "BLOCKED_MAX", 1)
     chat.say("alice", "/block bob")
     chat.say("alice", "/block bob")
     assert refused(chat, "alice", "/block carol").code == "too_many"
 
 
-def test_they_go_with_either_account(chat: Chat) -> None:
+def test_blocks_go_with_either_account(chat: Chat) -> None:
     chat.say("alice", "/block bob")
     chat.say("bob", "/block alice")
     chat.say("bob", "/block carol")
@@ -167,26 +167,26 @@ def mentions(chat: Chat, name: str, id_: int) -> Any:
     raise AssertionError
 
 
-def test_who_is_called(chat: Chat) -> None:
+def test_who_is_mentioned(chat: Chat) -> None:
     said_ = chat.say("alice", "/send_all @BOB and @carol: @nobody @main @all @bob a@alice")
     assert [push.event.mentions for push in said_.pushes if isinstance(push.event, Message)] == [["bob", "carol"]]
     assert mentions(chat, "carol", said_.reply.id) == ["bob", "carol"]
     assert mentions(chat, "alice", said(chat, "alice", "/send_all hi")) is None
 
 
-def test_only_who_sees_it(chat: Chat) -> None:
+def test_only_readers_of_a_message_are_mentioned(chat: Chat) -> None:
     assert mentions(chat, "bob", said(chat, "alice", "/send bob @carol @bob @alice")) == ["bob", "alice"]
     assert mentions(chat, "bob", said(chat, "alice", "/send bob @carol @nobody")) == []
 
 
-def test_not_who_has_blocked_the_author(chat: Chat) -> None:
+def test_a_user_who_has_blocked_the_author_is_not_mentioned(chat: Chat) -> None:
     chat.say("bob", "/block alice")
     assert mentions(chat, "bob", said(chat, "alice", "/send_all @bob @carol")) == ["carol"]
     assert mentions(chat, "bob", said(chat, "alice", "/send_all @bob")) == []
     assert mentions(chat, "bob", said(chat, "bob", "/send_all @alice")) == ["alice"]
 
 
-def test_edits_and_deletions_change_them(chat: Chat) -> None:
+def test_edits_and_deletions_change_mentions(chat: Chat) -> None:
     id_ = said(chat, "alice", "/send_all @bob")
     chat.say("alice", f"/edit {id_} @carol")
     assert mentions(chat, "bob", id_) == ["carol"]
@@ -201,7 +201,7 @@ def test_edits_and_deletions_change_them(chat: Chat) -> None:
     assert mentions(chat, "carol", comment) is None
 
 
-def test_a_delayed_one_calls_who_is_there_when_it_is_sent(chat: Chat) -> None:
+def test_a_delayed_message_mentions_those_who_are_there_when_it_is_sent(chat: Chat) -> None:
     chat.say("alice", "/send_delayed main 1h @dora @bob")
     chat.sign_in("dora")
     chat.say("bob", "/block alice")

@@ -36,7 +36,7 @@ def code(chat: Chat, command: Logged) -> str:
     return refused.value.code
 
 
-def test_nobody_can_say_them_over_a_connection(chat: Chat) -> None:
+def test_no_connection_takes_the_machines_commands(chat: Chat) -> None:
     assert not CONTROL.keys() & TABLE.keys()
     with pytest.raises(Refusal, match="there is no /appoint"):
         chat.say("alice", "/appoint alice")
@@ -49,15 +49,15 @@ def test_nobody_can_say_them_over_a_connection(chat: Chat) -> None:
             chat.ask("alice", query)
 
 
-def test_an_operator_of_the_chat_may_not_say_them_either(chat: Chat) -> None:
-    """They stand in a table of their own; what an operator's entry would do is looked at with the machine's."""
+def test_operators_may_not_use_the_machines_commands(chat: Chat) -> None:
+    """These commands are in a table of their own, which no line can name."""
     control(chat, SetPasswordOf(BOB, Word("argon")))
     control(chat, Appoint(BOB))
     with pytest.raises(Refusal, match="there is no /forget"):
         chat.say("bob", "/forget alice")
 
 
-def test_appointed_and_dismissed(chat: Chat) -> None:
+def test_operators_are_appointed_and_dismissed(chat: Chat) -> None:
     assert code(chat, Appoint(BOB)) == "password_required"
     assert code(chat, Appoint(Username("nobody", "nobody"))) == "unknown_user"
     control(chat, SetPasswordOf(BOB, Word("argon")))
@@ -70,7 +70,7 @@ def test_appointed_and_dismissed(chat: Chat) -> None:
     assert code(chat, Dismiss(BOB)) == "forbidden"
 
 
-def test_a_new_password_ends_all_that_was_signed_in(chat: Chat) -> None:
+def test_a_new_password_ends_all_sign_ins(chat: Chat) -> None:
     chat.sign_in("dora", token_hash=b"t")
     (ending,) = control(chat, SetPasswordOf(Username("dora", "dora"), Word("argon"))).endings
     assert (ending.user_id, ending.code, ending.asker) == (chat.ids["dora"], "signed_out", "closed")
@@ -78,7 +78,7 @@ def test_a_new_password_ends_all_that_was_signed_in(chat: Chat) -> None:
     assert chat.db.value("SELECT password FROM users WHERE name = 'dora'") == "argon"
 
 
-def test_forgetting_is_deleting_the_account(chat: Chat) -> None:
+def test_forget_deletes_the_account(chat: Chat) -> None:
     control(chat, SetPasswordOf(BOB, Word("argon")))
     control(chat, Appoint(BOB))
     said = chat.say("bob", "/send_all hello").reply
@@ -116,7 +116,7 @@ def test_an_export_has_all_that_is_the_users_and_nothing_else(chat: Chat) -> Non
     assert not any(word in str(told) for word in ("argon", "tokenhash", "not his", "secretly"))
 
 
-def test_the_audit_goes_on_where_one_was(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_audit_goes_on_after_an_id(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat_server.rules.control.ACTS_PAGE_MAX", 2)
     for text in "abcde":
         control(chat, Announce(text))  # type: ignore[arg-type]

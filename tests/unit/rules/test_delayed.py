@@ -19,11 +19,11 @@ MINUTE_MS = 60_000
 
 
 def sent(chat: Chat, name: str) -> list[str | None]:
-    """The texts that the user is sent when what is due is done."""
+    """Return the texts that the user is sent when `Due` is executed."""
     return [event.text for event in events_to(chat.due(), chat.ids[name]) if isinstance(event, Message)]
 
 
-def test_it_goes_out_when_it_is_due_and_never_before(chat: Chat) -> None:
+def test_a_delayed_message_is_sent_when_due_and_never_before(chat: Chat) -> None:
     assert chat.say("alice", "/send_delayed bob 5m tea").reply == DelayedSet(1, iso(NOON_MS + 5 * MINUTE_MS))
     chat.clock.advance(5 * MINUTE_MS - 1)
     assert chat.batch().next_due_ms == NOON_MS + 5 * MINUTE_MS
@@ -39,7 +39,7 @@ def test_it_goes_out_when_it_is_due_and_never_before(chat: Chat) -> None:
     assert chat.say("alice", "/delayed").reply == DelayedList([])
 
 
-def test_many_go_out_in_the_order_in_which_they_are_due(chat: Chat) -> None:
+def test_delayed_messages_are_sent_in_the_order_of_their_times(chat: Chat) -> None:
     chat.configure(delayed_max=5000)
     for number in range(1050):
         chat.say("alice", f"/send_delayed main {3000 - number} {number}")
@@ -50,7 +50,7 @@ def test_many_go_out_in_the_order_in_which_they_are_due(chat: Chat) -> None:
     assert sent(chat, "bob") == expected[1000:]
 
 
-def test_it_waits_for_the_end_of_a_ban(chat: Chat) -> None:
+def test_a_delayed_message_waits_for_the_end_of_a_ban(chat: Chat) -> None:
     chat.sign_in("mallory")
     chat.say("mallory", "/send_delayed main 1m spam")
     for name in ("alice", "bob", "carol"):
@@ -62,7 +62,7 @@ def test_it_waits_for_the_end_of_a_ban(chat: Chat) -> None:
     assert sent(chat, "bob") == ["spam"]
 
 
-def test_it_waits_for_the_end_of_the_limit_in_main(chat: Chat) -> None:
+def test_a_delayed_message_waits_for_the_limit_in_main(chat: Chat) -> None:
     chat.configure(main_rate_count=2, main_rate_window_ms=HOUR_MS)
     for number in range(3):
         chat.say("alice", f"/send_delayed main 1m {number}")
@@ -76,7 +76,7 @@ def test_it_waits_for_the_end_of_the_limit_in_main(chat: Chat) -> None:
     assert refused(chat, "alice", "/send_all more").code == "rate_limited"
 
 
-def test_no_time_is_promised_at_which_it_cannot_go(chat: Chat) -> None:
+def test_the_promised_time_is_one_at_which_it_can_be_sent(chat: Chat) -> None:
     chat.configure(main_rate_count=1, main_rate_window_ms=HOUR_MS)
     chat.say("alice", "/send_all the one of this hour")
     free = iso(NOON_MS + HOUR_MS)
@@ -94,7 +94,7 @@ def test_no_time_is_promised_at_which_it_cannot_go(chat: Chat) -> None:
     assert [each.due for each in chat.say("alice", "/delayed").reply.delayed] == [banned] * 3
 
 
-def test_it_fails_when_its_receiver_is_gone(chat: Chat) -> None:
+def test_a_delayed_message_to_a_deleted_account_fails(chat: Chat) -> None:
     chat.say("alice", "/send_delayed bob 1m tea")
     chat.do(CloseAccount(None), "bob")
     chat.clock.advance(MINUTE_MS)
@@ -102,7 +102,7 @@ def test_it_fails_when_its_receiver_is_gone(chat: Chat) -> None:
     assert chat.say("alice", "/delayed").reply.delayed == []
 
 
-def test_the_outcome_is_kept_until_it_was_told(chat: Chat) -> None:
+def test_the_outcome_is_kept_until_its_author_was_told(chat: Chat) -> None:
     chat.say("alice", "/send_delayed main 1m tea")
     chat.clock.advance(MINUTE_MS)
     (push,) = [push for push in chat.due() if push.notice]
@@ -115,7 +115,7 @@ def test_the_outcome_is_kept_until_it_was_told(chat: Chat) -> None:
     assert chat.dump()["notices"] == []
 
 
-def test_only_ones_own_that_wait_can_be_cancelled(chat: Chat) -> None:
+def test_only_the_author_can_cancel_a_waiting_message(chat: Chat) -> None:
     chat.say("alice", "/send_delayed bob 1m tea")
     assert refused(chat, "bob", "/cancel_delayed 1").code == "unknown_delayed"
     assert chat.say("alice", "/cancel_delayed #1").reply == DelayedCancelled(1)
@@ -126,7 +126,7 @@ def test_only_ones_own_that_wait_can_be_cancelled(chat: Chat) -> None:
     assert refused(chat, "alice", "/cancel_delayed 2").code == "unknown_delayed"
 
 
-def test_those_that_wait_are_listed_to_their_author_alone(chat: Chat) -> None:
+def test_waiting_messages_are_listed_for_their_author_alone(chat: Chat) -> None:
     chat.say("alice", "/send_delayed bob 2h later")
     chat.say("alice", "/send_delayed main 1h sooner")
     assert chat.say("alice", "/delayed").reply.delayed == [
@@ -149,7 +149,7 @@ def test_refusals(chat: Chat, line: str, code: str) -> None:
     assert refused(chat, "alice", line).code == code
 
 
-def test_no_more_than_so_many_wait(chat: Chat) -> None:
+def test_waiting_messages_are_bounded(chat: Chat) -> None:
     chat.configure(delayed_max=2)
     for _ in range(2):
         chat.say("alice", "/send_delayed bob 1m x")
@@ -162,12 +162,12 @@ def keyed(delay: str) -> str:
     return f'{{"cmd":"send_delayed","target":"bob","delay":"{delay}","text":"x","key":"k1"}}'
 
 
-def test_a_key_counts_for_delayed_ones_too(chat: Chat) -> None:
+def test_a_key_works_for_delayed_messages(chat: Chat) -> None:
     first = chat.say("alice", keyed("1m"))
     chat.clock.advance(1000)
     assert chat.say("alice", keyed("1m")).reply == first.reply
     assert len(chat.dump()["delayed"]) == 1
 
 
-def test_a_delay_of_any_length_with_a_key_is_refused_not_a_failure(chat: Chat) -> None:
+def test_an_impossible_delay_with_a_key_is_refused(chat: Chat) -> None:
     assert refused(chat, "alice", keyed("999999999999d")).code == "bad_argument"

@@ -1,4 +1,4 @@
-"""No step of the wall clock stretches or shortens a duration: each kind, with each step, running and restarted."""
+"""Durations: no step of the wall clock changes any kind of them, whether the server runs or restarts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ STEPS_MS = (HOUR_MS, -HOUR_MS, 30 * DAY_MS, -30 * DAY_MS)
 
 
 class Kind(NamedTuple):
-    """What lasts `ms` from when `begin` was done; `lasts` looks whether it does, and changes nothing that counts."""
+    """A state that lasts for `ms` after `begin`. `lasts` tells whether it still does, and does not change that."""
 
     ms: int
     begin: Callable[[Chat], object]
@@ -42,7 +42,7 @@ def code(chat: Chat, name: str, line: str) -> str:
 
 
 def has(chat: Chat, what: str, where: str = "1") -> bool:
-    """Whether there is such a row, after what was due is done."""
+    """Tell whether there is such a row after `Due` was executed."""
     chat.due()
     return chat.db.one(f"SELECT 1 FROM {what} WHERE {where}") is not None
 
@@ -96,14 +96,14 @@ def delay_banned(chat: Chat) -> None:
 
 
 def is_young(chat: Chat) -> bool:
-    """Whether a report by eve does not count; it is taken back, since a second one would be refused."""
+    """Tell whether a report by eve does not count. It is removed again, since a second one would be refused."""
     said = chat.say("eve", "/report bob").reply
     chat.executor._db.run("DELETE FROM reports")
     return said.note is not None
 
 
 def resumes(chat: Chat) -> bool:
-    """Whether the token is good; using it would prolong it, so that it is put back."""
+    """Tell whether the token is valid. Using it prolongs its life, so that is undone."""
     db = chat.executor._db
     used_ms = db.value("SELECT used_ms FROM tokens")
     try:
@@ -182,8 +182,8 @@ def chat(tmp_path: Path) -> Chat:
 
 
 def restart(chat: Chat, step_ms: int = 0) -> None:
-    """At once, but the clock may have been set meanwhile."""
-    # The node notices at its stop at the latest that the clock was set, and stores the two times.
+    """Restart at once, though the clock may have been set meanwhile."""
+    # At its stop at the latest, the node notices that the clock was set, and stores the two times.
     chat.due()
     state = chat.executor.state
     chat.executor._load()
@@ -194,9 +194,9 @@ def restart(chat: Chat, step_ms: int = 0) -> None:
 @pytest.mark.parametrize("step_ms", STEPS_MS, ids=lambda ms: f"{ms // HOUR_MS}h")
 @pytest.mark.parametrize("restarts", [False, True], ids=["running", "restarted"])
 @pytest.mark.parametrize("name", KINDS)
-def test_no_step_stretches_or_shortens_it(chat: Chat, name: str, restarts: bool, step_ms: int) -> None:
+def test_no_step_of_the_clock_changes_a_duration(chat: Chat, name: str, restarts: bool, step_ms: int) -> None:
     kind = KINDS[name]
-    # The two times differ from the beginning on: neither stands where the other belongs.
+    # The two times differ from the beginning on, so that neither can pass for the other.
     chat.clock.step(-step_ms // 2)
     kind.begin(chat)
     assert kind.lasts(chat)
@@ -209,7 +209,7 @@ def test_no_step_stretches_or_shortens_it(chat: Chat, name: str, restarts: bool,
     chat.clock.advance(MINUTE_MS)
     assert kind.lasts(chat)
     if restarts and step_ms > 0:
-        # The other way round it could not be told from a long stop.
+        # A step forwards could not be told from a long stop.
         restart(chat, -step_ms)
     else:
         chat.clock.step(-step_ms)
@@ -221,7 +221,7 @@ def test_no_step_stretches_or_shortens_it(chat: Chat, name: str, restarts: bool,
 
 
 @pytest.mark.parametrize("step_ms", STEPS_MS)
-def test_an_end_is_told_by_the_clock_as_it_goes(chat: Chat, step_ms: int) -> None:
+def test_an_end_is_shown_by_the_clock_as_it_runs_now(chat: Chat, step_ms: int) -> None:
     report_by_three(chat)
     for passed in (0, HOUR_MS):
         chat.clock.advance(passed)
@@ -235,7 +235,7 @@ def test_an_end_is_told_by_the_clock_as_it_goes(chat: Chat, step_ms: int) -> Non
 
 
 @pytest.mark.parametrize("step_ms", STEPS_MS)
-def test_a_time_that_was_named_is_one_of_the_wall_clock(chat: Chat, step_ms: int) -> None:
+def test_a_named_time_is_by_the_wall_clock(chat: Chat, step_ms: int) -> None:
     due_ms = chat.clock.now_ms() + 40 * DAY_MS
     assert chat.say("alice", f"/send_delayed bob {iso(due_ms)} hi").reply.due == iso(due_ms)
     chat.clock.step(step_ms)
@@ -246,7 +246,7 @@ def test_a_time_that_was_named_is_one_of_the_wall_clock(chat: Chat, step_ms: int
     assert not has(chat, "delayed")
 
 
-def test_order_is_by_id_whatever_the_clock_says(chat: Chat) -> None:
+def test_messages_are_sorted_by_id_whatever_the_clock_says(chat: Chat) -> None:
     for step_ms in (0, *STEPS_MS):
         chat.clock.step(step_ms)
         chat.say("alice", f"/send bob {step_ms}")

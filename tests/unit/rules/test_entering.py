@@ -1,4 +1,4 @@
-"""Into a private chat: by an invitation, or by a link and the owner's word."""
+"""Joining a private chat: by an invitation, or by a link and the owner's approval."""
 
 import pytest
 
@@ -28,7 +28,7 @@ from tests.unit.rules.rooms import chats_of, codes, into, kept
 # ---- by invitation
 
 
-def test_who_is_invited_accepts(team: Chat) -> None:
+def test_an_invited_user_accepts(team: Chat) -> None:
     said = team.say("bob", "/invite #team carol")
     assert said.reply == UserInvited("#Team", "carol")
     assert events_to(said.pushes, team.ids["carol"]) == [Invited("#Team", "bob")]
@@ -44,7 +44,7 @@ def test_who_is_invited_accepts(team: Chat) -> None:
     assert codes(team, ("alice", "/invite #team carol")) == ["exists"]
 
 
-def test_who_was_away_is_told_of_an_invitation_as_long_as_it_stands(team: Chat) -> None:
+def test_an_absent_user_is_told_of_an_invitation_that_still_stands(team: Chat) -> None:
     for name in ("carol", "dave"):
         team.say("alice", f"/invite #team {name}")
     assert kept(team, "carol") == [Invited("#Team", "alice")]
@@ -56,7 +56,7 @@ def test_who_was_away_is_told_of_an_invitation_as_long_as_it_stands(team: Chat) 
     assert codes(team, ("carol", "/join #team"), ("carol", "/decline #team")) == ["unknown_chat"] * 2
 
 
-def test_an_invitation_is_declined(team: Chat) -> None:
+def test_an_invited_user_declines(team: Chat) -> None:
     team.say("alice", "/invite #team carol")
     assert team.say("carol", "/decline #team").reply == InvitationDeclined("#Team")
     assert codes(team, ("carol", "/join #team"), ("carol", "/decline #team")) == ["unknown_chat"] * 2
@@ -65,7 +65,7 @@ def test_an_invitation_is_declined(team: Chat) -> None:
     assert team.say("carol", "/join #team").reply == Entering("#Team")
 
 
-def test_invitations_of_who_is_removed_end_and_of_who_leaves_stay(team: Chat) -> None:
+def test_removal_ends_invitations_and_leaving_does_not(team: Chat) -> None:
     team.say("bob", "/invite #team carol")
     team.say("alice", "/invite #team dave")
     team.say("alice", "/remove #team bob")
@@ -75,7 +75,7 @@ def test_invitations_of_who_is_removed_end_and_of_who_leaves_stay(team: Chat) ->
     assert team.say("dave", "/join #team").reply == Entering("#Team")
 
 
-def test_whom_one_may_invite(team: Chat) -> None:
+def test_refusals_of_invitations(team: Chat) -> None:
     assert codes(
         team, ("alice", "/invite #team alice"), ("alice", "/invite #team nobody"), ("carol", "/invite #team nobody")
     ) == ["not_yourself", "unknown_user", "unknown_chat"]
@@ -95,7 +95,7 @@ def test_invitations_of_one_user_are_bounded(chat: Chat, monkeypatch: pytest.Mon
 # ---- by a link
 
 
-def test_who_has_a_code_asks_and_the_owner_decides(team: Chat) -> None:
+def test_a_code_lets_users_ask_and_the_owner_decides(team: Chat) -> None:
     link = team.say("bob", "/invite_link #team").reply
     assert link == LinkMade("#Team", "code-1", iso(NOON_MS + DAY_MS))
     for name in ("carol", "dave"):
@@ -120,7 +120,7 @@ def test_who_has_a_code_asks_and_the_owner_decides(team: Chat) -> None:
     assert codes(team, ("alice", "/approve #team dave"), ("alice", "/deny #team carol")) == ["unknown_user"] * 2
 
 
-def test_who_asks_is_still_a_stranger(team: Chat) -> None:
+def test_a_user_who_asks_is_no_member(team: Chat) -> None:
     code = team.say("bob", "/invite_link #team").reply.code
     id_ = team.say("bob", "/send #team secret").reply.id
     team.say("carol", f"/join {code}")
@@ -144,7 +144,7 @@ def test_a_code_ends(team: Chat) -> None:
     assert team.say("bob", "/revoke_link #team").reply == LinksRevoked("#Team", 0)
 
 
-def test_expired_codes_are_removed_and_only_so_many_are_kept(team: Chat) -> None:
+def test_expired_codes_are_removed_and_codes_are_bounded(team: Chat) -> None:
     first = team.say("bob", "/invite_link #team").reply.code
     team.clock.advance(1)
     for _ in range(LINKS_MAX):
@@ -161,7 +161,7 @@ def test_only_a_hash_of_a_code_is_stored(team: Chat) -> None:
     assert code not in str(team.dump()) and code.encode() not in repr(team.dump()).encode()
 
 
-def test_a_code_lets_in_who_was_invited_and_changes_nothing_for_who_is_in(team: Chat) -> None:
+def test_a_code_lets_invited_users_in_and_changes_nothing_for_members(team: Chat) -> None:
     code = team.say("bob", "/invite_link #team").reply.code
     said = team.say("bob", f"/join {code}")
     assert said.reply == Entering("#Team") and said.pushes == []
@@ -170,7 +170,7 @@ def test_a_code_lets_in_who_was_invited_and_changes_nothing_for_who_is_in(team: 
     assert team.dump()["join_requests"] == []
 
 
-def test_who_asked_and_is_invited_then_asks_no_more(team: Chat) -> None:
+def test_joining_by_an_invitation_ends_the_request(team: Chat) -> None:
     code = team.say("bob", "/invite_link #team").reply.code
     team.say("carol", f"/join {code}")
     team.say("bob", "/invite #team carol")

@@ -14,7 +14,7 @@ COUNT = 23
 
 @pytest.fixture
 def chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chat:
-    """Bob said much in every place, and what is removed at once is a small part of it."""
+    """Bob has written much in every place, and one portion is a small part of it."""
     monkeypatch.setattr(erasure, "ROWS_MAX", PORTION)
     chat = Chat(tmp_path / "chat")
     chat.sign_in("alice", "bob", "carol")
@@ -35,13 +35,13 @@ def ids_of(chat: Chat, name: str) -> set[int]:
 
 
 def shown(chat: Chat) -> list[Message]:
-    """All that alice can get to see, by every command that shows messages."""
+    """Return everything that alice can see, by every command that shows messages."""
     lines = ("/history main limit 200", "/history bob limit 200", "/history #team limit 200", "/thread 1")
     said = [chat.say("alice", line) for line in (*lines, "/get_chat_with bob", "/search secret")]
     return [event for each in said for event in each.events if isinstance(event, Message)]
 
 
-def test_from_the_deletion_on_nobody_is_shown_what_is_left(chat: Chat) -> None:
+def test_nobody_is_shown_anything_of_a_deleted_account(chat: Chat) -> None:
     assert any(message.text and "secret" in message.text for message in shown(chat))
     chat.do(CloseAccount(None), "bob")
     left = chat.db.value("SELECT count(*) FROM messages WHERE text LIKE 'secret%'")
@@ -57,7 +57,7 @@ def test_from_the_deletion_on_nobody_is_shown_what_is_left(chat: Chat) -> None:
             chat.say("alice", line)
 
 
-def test_it_goes_portion_by_portion_until_nothing_is_left(chat: Chat) -> None:
+def test_an_account_is_erased_in_portions_until_nothing_is_left(chat: Chat) -> None:
     said = chat.do(CloseAccount(None), "bob")
     told, portions = [push.event for push in said.pushes if isinstance(push.event, QuietMessage)], 0
     while chat.executor.is_erasing:
@@ -81,7 +81,7 @@ def test_it_goes_portion_by_portion_until_nothing_is_left(chat: Chat) -> None:
     assert len({event.seq for event in told}) == len(to_alice)
 
 
-def test_two_accounts_that_end_together_both_go(chat: Chat) -> None:
+def test_two_accounts_deleted_together_are_both_erased(chat: Chat) -> None:
     chat.say("carol", "/send_all secret of carol")
     chat.do(CloseAccount(None), "bob")
     chat.do(CloseAccount(None), "carol")
@@ -91,7 +91,7 @@ def test_two_accounts_that_end_together_both_go(chat: Chat) -> None:
     assert chat.db.value("SELECT count(*) FROM messages WHERE text LIKE 'secret%'") == 0
 
 
-def test_what_is_left_is_due_at_once(chat: Chat) -> None:
+def test_an_unfinished_erasure_is_due_at_once(chat: Chat) -> None:
     assert chat.batch().next_due_ms != 0
     chat.do(CloseAccount(None), "bob")
     assert chat.batch().next_due_ms == 0

@@ -25,7 +25,7 @@ NAMES = ("anna", "ben", "cora", "dirk", "ella", "Ödön", "花子")
 
 
 def story() -> list[Batch]:
-    """A log in which a bit of everything happens, several entries a batch."""
+    """Return a log with a bit of everything, several entries a batch."""
     limits = msgspec.structs.replace(LIMITS, main_rate_count=8, main_rate_window_ms=HOUR_MS)
     batches = [[Entry(Configure(limits))]]
     batches.append([Entry(Enter(check(name), None, None, False, name.encode())) for name in NAMES])
@@ -74,7 +74,7 @@ _ELSEWHERE = "import sys; from pathlib import Path; from tests.unit.rules.test_e
 )
 
 
-def test_another_process_with_another_hash_seed_comes_to_the_same(tmp_path: Path) -> None:
+def test_the_hash_seed_of_a_process_changes_nothing(tmp_path: Path) -> None:
     here = play(tmp_path / "here", story())
     for seed in ("1", "77"):
         ran = subprocess.run(
@@ -88,14 +88,14 @@ def test_another_process_with_another_hash_seed_comes_to_the_same(tmp_path: Path
         assert ran.stdout.strip() == ascii(here)
 
 
-def test_how_a_log_is_cut_into_batches_changes_nothing_but_the_count(tmp_path: Path) -> None:
+def test_the_cut_into_batches_changes_only_their_count(tmp_path: Path) -> None:
     single = [(each.at_ms, each.elapsed_ms, entry) for each in story() for entry in each.entries]
     cut = [batch(number, (at_ms, elapsed_ms), [entry]) for number, (at_ms, elapsed_ms, entry) in enumerate(single, 1)]
     whole, parts = play(tmp_path / "whole", story()), play(tmp_path / "parts", cut)
     assert {**whole, "state": []} == {**parts, "state": []}
 
 
-def test_a_batch_that_comes_again_changes_nothing(tmp_path: Path) -> None:
+def test_a_repeated_batch_changes_nothing(tmp_path: Path) -> None:
     chat = Chat(tmp_path)
     chat.sign_in("alice")
     said = batch(chat.number + 1, chat.time.now(), [chat.entry("alice", "/send_all hi")])
@@ -118,7 +118,7 @@ def test_a_batch_that_does_not_belong_here_leaves_no_trace(tmp_path: Path, field
     assert len(chat.executor.execute(said).outcomes) == 1
 
 
-def test_after_a_restart_it_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_restarted_executor_goes_on_where_it_was(tmp_path: Path) -> None:
     chat = Chat(tmp_path, main_rate_count=1, main_rate_window_ms=HOUR_MS)
     chat.sign_in("alice")
     chat.say("alice", "/send_all one")
@@ -167,7 +167,7 @@ FAULTS = [
 def test_a_fault_of_this_machine_is_no_outcome_of_a_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
 ) -> None:
-    """Others execute the same batch and have no such fault; so does this machine, once it is over."""
+    """Other machines execute the same batch without the fault, and so does this one once it is over."""
     chat = Chat(tmp_path)
     chat.sign_in("alice", "bob")
     content = chat.dump()
@@ -190,7 +190,7 @@ def test_a_fault_of_this_machine_is_no_outcome_of_a_batch(
 
 
 @pytest.mark.parametrize("guarded", [MemoryError(), apsw.IOError("disk"), apsw.BusyError("locked")], ids=repr)
-def test_nor_is_one_that_comes_while_each_entry_is_tried_on_its_own(
+def test_a_fault_of_this_machine_during_the_second_try_is_none_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guarded: Exception
 ) -> None:
     chat = Chat(tmp_path)
@@ -208,7 +208,7 @@ def test_nor_is_one_that_comes_while_each_entry_is_tried_on_its_own(
 
 
 @pytest.mark.parametrize("error", [apsw.ConstraintError("unique"), apsw.SQLError("syntax")], ids=repr)
-def test_what_a_statement_is_to_blame_for_is_a_mistake_of_its_rule(
+def test_a_wrong_statement_is_a_bug_of_its_rule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     chat = Chat(tmp_path)

@@ -1,4 +1,4 @@
-"""Uploads and files without a disk: what is opened, what is sent, what may go."""
+"""Uploads and files without a disk: opening, completing, and what may be removed."""
 
 import hashlib
 from base64 import b64decode
@@ -48,7 +48,7 @@ def not_sent(chat: Chat, name: str, upload: int) -> str:
 
 
 def send(chat: Chat, name: str, line: str, data: bytes = DATA) -> Upload:
-    """The whole of it, bytes too."""
+    """Send a file with all its bytes."""
     upload = ask(chat, name, line).upload
     chat.blobs.append(upload, data)
     sha256 = chat.blobs.seal(upload)
@@ -88,7 +88,7 @@ def test_a_file_becomes_a_message(chat: Chat) -> None:
     assert chat.say("bob", "/thread 1").events == [message]
 
 
-def test_one_to_one_it_is_the_others_alone(chat: Chat) -> None:
+def test_a_file_to_a_user_is_seen_by_both_alone(chat: Chat) -> None:
     number = send(chat, "alice", "bob a.png 5").upload
     assert chat.say("bob", f"/get_file {number}").reply.sha256 == SHA256
     for stranger, line in (("carol", f"/get_file {number}"), ("carol", "/get_file 99"), ("bob", "/get_file 99")):
@@ -99,7 +99,7 @@ def test_one_to_one_it_is_the_others_alone(chat: Chat) -> None:
     assert chat.say("carol", "/files alice").reply.files == []
 
 
-def test_the_same_again_is_the_same_upload(chat: Chat) -> None:
+def test_the_same_request_goes_on_with_the_same_upload(chat: Chat) -> None:
     first = ask(chat, "alice", f"bob a.png 5 {SHA256}")
     assert ask(chat, "alice", f"@BOB dir/a.png 5 {SHA256.upper()}", lease="l6") == first
     assert chunk(chat, "alice", 1) == "unknown_upload", "another connection has taken it over"
@@ -116,13 +116,13 @@ def test_the_same_again_is_the_same_upload(chat: Chat) -> None:
         ("alice a.png 5", "not_yourself"), ("#team a.png 5", "unknown_chat"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_opened(chat: Chat, line: str, wanted: str) -> None:
+def test_refusals_of_uploads(chat: Chat, line: str, wanted: str) -> None:
     chat.configure(file_bytes_max=10)
     assert code(chat, "alice", line) == wanted
     assert used(chat, "alice") == 0
 
 
-def test_a_quota(chat: Chat) -> None:
+def test_files_and_uploads_count_towards_the_quota(chat: Chat) -> None:
     chat.configure(file_quota_bytes=12)
     send(chat, "alice", "main a.png 5")
     waiting = ask(chat, "alice", "main b.png 7").upload
@@ -139,7 +139,7 @@ def test_a_quota(chat: Chat) -> None:
     assert used(chat, "alice") == 0
 
 
-def test_how_many_at_once(chat: Chat) -> None:
+def test_uploads_of_one_user_are_bounded(chat: Chat) -> None:
     for number in range(UPLOADS_MAX):
         ask(chat, "alice", f"main a{number} 5")
     assert code(chat, "alice", "main more 5") == "too_many"
@@ -148,7 +148,7 @@ def test_how_many_at_once(chat: Chat) -> None:
     assert isinstance(ask(chat, "alice", "main more 5"), Opened)
 
 
-def test_it_counts_in_main(chat: Chat) -> None:
+def test_a_file_counts_towards_the_limit_in_main(chat: Chat) -> None:
     chat.configure(main_rate_count=2, main_rate_window_ms=1000)
     ask(chat, "alice", "main b.png 5")
     ask(chat, "alice", "main c.png 5")
@@ -173,21 +173,21 @@ def test_a_ban_comes_first(chat: Chat) -> None:
     assert chat.executor.state.seq == 0
 
 
-def test_the_receiver_is_gone_meanwhile(chat: Chat) -> None:
+def test_a_receiver_deleted_during_an_upload_ends_it(chat: Chat) -> None:
     ask(chat, "alice", "bob a.png 5")
     chat.do(CloseAccount(None), "bob")
     assert chunk(chat, "alice", 1) == "unknown_user"
     assert not_sent(chat, "alice", 1) == "unknown_user"
 
 
-def test_another_sha256_than_announced(chat: Chat) -> None:
+def test_a_wrong_sha256_ends_the_upload(chat: Chat) -> None:
     ask(chat, "alice", f"main a.png 5 {OTHER}")
     assert not_sent(chat, "alice", 1) == "bad_argument"
     assert chunk(chat, "alice", 1) == "unknown_upload"
     assert dropped(chat) == [(1, None)]
 
 
-def test_a_key(chat: Chat) -> None:
+def test_a_key_works_for_uploads(chat: Chat) -> None:
     assert ask(chat, "alice", "main a.png 5", "k") == ask(chat, "alice", "main a.png 5", "k")
     assert code(chat, "alice", "main b.png 5", "k") == "bad_argument"
     assert ask(chat, "alice", "main a.png 5", "k2").upload == 2
@@ -199,7 +199,7 @@ def test_a_key(chat: Chat) -> None:
     assert ask(chat, "alice", "main a.png 5", "k2").upload == 4, "nothing was sent under it"
 
 
-def test_nothing_goes_between_those_of_whom_one_has_blocked_the_other(chat: Chat) -> None:
+def test_no_file_goes_across_a_block(chat: Chat) -> None:
     ask(chat, "alice", "bob a.png 5")
     chat.say("bob", "/block alice")
     assert code(chat, "alice", "bob b.png 5") == code(chat, "bob", "alice b.png 5") == "blocked"
@@ -208,7 +208,7 @@ def test_nothing_goes_between_those_of_whom_one_has_blocked_the_other(chat: Chat
     assert isinstance(ask(chat, "alice", "main a.png 5"), Opened)
 
 
-def test_only_ones_own(chat: Chat) -> None:
+def test_only_the_user_can_use_an_upload(chat: Chat) -> None:
     ask(chat, "alice", "main a.png 5")
     assert chunk(chat, "bob", 1) == "unknown_upload"
     for act in (lambda: complete(chat, "bob", 1), lambda: chat.say("bob", "/cancel_upload 1")):
@@ -219,7 +219,7 @@ def test_only_ones_own(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("lease", [LEASE, None])
-def test_it_waits_for_its_user_for_a_while(chat: Chat, lease: str | None) -> None:
+def test_an_upload_waits_for_its_user_for_a_while(chat: Chat, lease: str | None) -> None:
     for name in ("a", "b"):
         ask(chat, "alice", f"main {name} 5")
     chat.do(LeaveUploads(lease))
@@ -235,14 +235,14 @@ def test_it_waits_for_its_user_for_a_while(chat: Chat, lease: str | None) -> Non
     assert used(chat, "alice") == 5
 
 
-def test_only_what_that_session_held(chat: Chat) -> None:
+def test_a_session_that_ends_gives_up_its_uploads_alone(chat: Chat) -> None:
     ask(chat, "alice", "main a 5")
     ask(chat, "bob", "main a 5", lease="l6")
     chat.do(LeaveUploads("l6"))
     assert (chunk(chat, "alice", 1), chunk(chat, "bob", 2, lease="l6")) == ("ok", "unknown_upload")
 
 
-def test_a_deleted_message_takes_its_file(chat: Chat) -> None:
+def test_a_deleted_message_loses_its_file(chat: Chat) -> None:
     file = send(chat, "alice", "main a.png 5")
     chat.do(Swept([1]))
     chat.say("alice", f"/edit {file.id} look at this")
@@ -258,7 +258,7 @@ def test_a_deleted_message_takes_its_file(chat: Chat) -> None:
         chat.say("bob", f"/get_file {file.upload}")
 
 
-def test_a_deleted_account_takes_its_files_and_uploads(chat: Chat) -> None:
+def test_a_deleted_account_loses_its_files_and_uploads(chat: Chat) -> None:
     send(chat, "alice", "bob a.png 5")
     send(chat, "carol", "main a.png 5")
     ask(chat, "alice", "main b.png 5")
@@ -270,7 +270,7 @@ def test_a_deleted_account_takes_its_files_and_uploads(chat: Chat) -> None:
     assert isinstance(message, Message) and message.file is None
 
 
-def test_a_row_of_a_message_that_goes_takes_its_file(chat: Chat) -> None:
+def test_a_removed_message_loses_its_file(chat: Chat) -> None:
     send(chat, "alice", "main a.png 5")
     db = chat.executor._db
     db.run("DELETE FROM messages")
@@ -278,7 +278,7 @@ def test_a_row_of_a_message_that_goes_takes_its_file(chat: Chat) -> None:
     assert (None, SHA256) in [(each.upload, each.sha256) for each in files.list_dropped(db, 10)]
 
 
-def test_what_may_go_is_due_at_once(chat: Chat) -> None:
+def test_dropped_bytes_are_due_at_once(chat: Chat) -> None:
     assert state.next_due_ms(chat.db, None, None) is None
     ask(chat, "alice", "main a 5")
     assert state.next_due_ms(chat.db, None, None) is None
@@ -308,7 +308,7 @@ def test_a_part_of_a_file(chat: Chat) -> None:
     assert refused.value.code == "bad_argument"
 
 
-def test_a_list_goes_on(chat: Chat, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_long_list_of_files_says_how_to_go_on(chat: Chat, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("chat_server.rules.files.LIST_MAX", 2)
     for number in range(5):
         send(chat, "alice", f"bob f{number} 5")

@@ -1,4 +1,4 @@
-"""Out of a private chat, and the end of one."""
+"""Leaving a private chat, and its end."""
 
 import pytest
 
@@ -24,7 +24,7 @@ ROOM_TABLES = ("chats", "members", "messages", "reactions", "invitations", "join
 
 
 def gone(chat: Chat, name: str, id_: int) -> None:
-    """To this user there is no #team any more."""
+    """Check that #team no longer exists for this user."""
     lines = ("/history #team", "/messages #team", "/send #team x", f"/read #team {id_}", "/talk #team",
              "/members #team", "/join #team", "/leave #team", "/topic #team")  # fmt: skip
     nothing = [refused(chat, name, line.replace("#team", "#none")).text.replace("#none", "#team") for line in lines]
@@ -36,7 +36,7 @@ def gone(chat: Chat, name: str, id_: int) -> None:
     assert chat.come_back(name, 0).texts == chat.come_back(name).texts == []
 
 
-def test_who_leaves_loses_all_of_it(team: Chat) -> None:
+def test_a_member_who_leaves_loses_the_whole_chat(team: Chat) -> None:
     id_ = team.say("bob", "/send #team hi").reply.id
     said = team.say("bob", "/leave #team")
     assert said.reply == ChatLeft("#Team") and said.moves == [Move(team.ids["bob"], 2, "#Team", False)]
@@ -45,7 +45,7 @@ def test_who_leaves_loses_all_of_it(team: Chat) -> None:
     assert kept(team, "bob") == []
 
 
-def test_who_is_removed_loses_all_of_it_and_is_told(team: Chat) -> None:
+def test_a_removed_member_loses_the_whole_chat_and_is_told(team: Chat) -> None:
     id_ = team.say("bob", "/send #team hi").reply.id
     said = team.say("alice", "/remove #team bob")
     assert said.reply == MemberRemoved("#Team", "bob")
@@ -59,7 +59,7 @@ def test_who_is_removed_loses_all_of_it_and_is_told(team: Chat) -> None:
     assert team.say("bob", "/history #team").texts == ["hi"]
 
 
-def test_an_owner_who_leaves_hands_it_to_the_longest_member(team: Chat) -> None:
+def test_an_owner_who_leaves_hands_over_to_the_longest_member(team: Chat) -> None:
     into(team, "#team", "dave", "carol")
     team.say("bob", "/leave #team")
     into(team, "#team", "bob")
@@ -76,7 +76,7 @@ def test_an_owner_who_leaves_hands_it_to_the_longest_member(team: Chat) -> None:
     assert team.say("bob", "/members #team").reply == MemberList("#Team", "dave", ["dave", "carol", "bob", "ella"])
 
 
-def test_ownership_is_handed_on(team: Chat) -> None:
+def test_ownership_is_handed_over(team: Chat) -> None:
     assert codes(team, ("alice", "/give #team carol"), ("alice", "/give #team alice")) == [
         "unknown_user",
         "not_yourself",
@@ -112,7 +112,7 @@ def test_a_chat_ends_with_its_last_member_and_leaves_nothing(chat: Chat) -> None
     assert after == before
 
 
-def test_what_an_ended_chat_leaves_goes_little_by_little(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_messages_of_an_ended_chat_are_removed_in_portions(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat_server.rules.delayed.CLEARED_AT_ONCE_MAX", 4)
     chat.say("alice", "/create_chat #team")
     first = chat.say("alice", "/send #team 0").reply.id

@@ -1,7 +1,7 @@
-"""Roles times commands times chats: who may do what, where, and what it is refused with.
+"""The matrix of roles, commands and chats: who may do what where, and how it is refused.
 
-The rows are checked against the table of commands: a new command without a row, or a place among those that name no
-chat, fails here.
+The rows are checked against the table of commands. A new command fails here without a row, or a place among those
+that name no chat.
 """
 
 import shutil
@@ -16,20 +16,20 @@ from chat_server.protocol.table import TABLE
 from chat_server.store import operators
 from tests.unit.chat import Chat, refused
 
-# Each is also the name of a user. mate is a member with whom the owner writes one to one; guest is nobody's.
+# Each is also the name of a user. mate is a member with whom the owner writes one to one; guest is a stranger to all.
 # The operator is in no private chat.
 ROLES = ("stranger", "asked", "invited", "removed", "member", "owner", "banned", "operator")
 INSIDE = ("member", "owner", "banned")
 CHATS = {"main": "main", "room": "#room", "direct": "@mate", "none": "#none"}
 NO_MESSAGE = 99_999
 
-# Commands that name neither a chat nor a message. Those about users or about one's own uploads alone are here too.
+# Commands that name neither a chat nor a message, among them those about users and about one's own uploads.
 NO_CHAT = {
     "sign_in", "resume", "sign_out", "password", "delete_account", "cancel_delayed", "delayed", "status", "who",
     "report", "presence", "help", "format", "ping", "sessions", "quit", "away", "block", "unblock", "blocked",
     "chunk", "cancel_upload", "ban", "unban", "kick", "reports", "announce", "stats",
 }  # fmt: skip
-# For operators alone: a line of each.
+# One line of each command for operators alone.
 OPERATORS_LINES = {
     "ban": "/ban guest 1h", "unban": "/unban guest", "kick": "/kick guest", "reports": "/reports",
     "announce": "/announce hear hear", "stats": "/stats",
@@ -56,8 +56,8 @@ IN_ROOM = inside("ok", "unknown_chat")
 OWNERS = inside("forbidden", "unknown_chat", owner="ok")
 IN_ROOM_MESSAGE = inside("ok", "unknown_message")
 DIRECT_MESSAGE = owner_gets("ok", "unknown_message")
-# A line and what each role gets for it in main, the private chat and the one-to-one chat; None: it does not apply.
-# {id} is a message of mate's there, {own} one of the asker's. Who is banned gets `banned` for what others would see.
+# A line, and what each role gets for it in main, the private chat and the one-to-one chat; None if it does not apply.
+# {id} is a message of mate's there, {own} one of the asker's. A banned user gets `banned` for what others would see.
 Row = tuple[str, Codes | None, Codes | None, Codes | None]
 ROWS: dict[str, list[Row]] = {
     "send_all": [("/send_all hi", ANY, None, None)],
@@ -69,7 +69,7 @@ ROWS: dict[str, list[Row]] = {
         ("/edit {own} x", ANY, inside("ok", "unknown_message"), None),
     ],
     "delete": [
-        # Any message, by its id alone.
+        # Operators may delete any message by its id.
         ("/delete {id}", all_get("forbidden") | {"operator": "ok"},
          inside("forbidden", "unknown_message", operator="ok"),
          owner_gets("forbidden", "unknown_message") | {"operator": "ok"}),
@@ -99,7 +99,7 @@ ROWS: dict[str, list[Row]] = {
     "invite_link": [("/invite_link {chat}", NO_ROOM, IN_ROOM, NO_ROOM)],
     "revoke_link": [("/revoke_link {chat}", NO_ROOM, IN_ROOM, NO_ROOM)],
     "join": [
-        # Without its # it is taken for a code.
+        # A name without its # is taken for a code.
         ("/join {chat}", all_get("unknown_chat"), inside("ok", "unknown_chat", invited="ok"), all_get("unknown_chat")),
         ("/join code-1", None, ANY, None),
         ("/join nonsense", None, all_get("unknown_chat"), None),
@@ -123,7 +123,7 @@ SHOWS_ALONE = "/topic {chat}"  # a line of a command that others see otherwise
 
 
 class World:
-    """The chat in which the roles are played. `fresh` brings it back to how it was."""
+    """The chat with all roles. `fresh` restores its first state."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -174,7 +174,7 @@ class World:
 
     def line(self, line: str, chat: str, role: str) -> str:
         id_ = self.ids.get((chat, "mate"), NO_MESSAGE)
-        # Who was never in the chat has nothing there: somebody else's will do.
+        # A user who was never in the chat has no message there, so somebody else's is taken.
         file = self.ids.get((chat, "file"), NO_MESSAGE)
         return line.format(chat=CHATS[chat], id=id_, own=self.ids.get((chat, role), id_), file=file)
 
@@ -186,7 +186,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world.chat.close()
 
 
-def test_every_command_stands_here() -> None:
+def test_every_command_is_in_the_matrix() -> None:
     assert set(ROWS) | NO_CHAT == set(TABLE)
     assert not set(ROWS) & NO_CHAT
 
@@ -206,7 +206,7 @@ def test_each_role_in_each_chat(world: World, verb: str) -> None:
                     chat = world.fresh()
 
 
-def test_what_is_for_operators_is_for_nobody_else(world: World) -> None:
+def test_operator_commands_are_for_operators_alone(world: World) -> None:
     assert OPERATORS_LINES.keys() == {verb for verb, spec in TABLE.items() if spec.who == "operators"}
     for line in OPERATORS_LINES.values():
         chat = world.fresh()
@@ -215,7 +215,7 @@ def test_what_is_for_operators_is_for_nobody_else(world: World) -> None:
 
 
 def outcome(chat: Chat, role: str, line: str) -> str:
-    """`ok`, or the code of a refusal, which left everything as it was."""
+    """Return `ok`, or the code of a refusal, which has left everything unchanged."""
     try:
         chat.parse(line)
     except Refusal as refusal:
@@ -227,8 +227,8 @@ def outcome(chat: Chat, role: str, line: str) -> str:
         return "ok"
 
 
-def test_to_who_is_outside_the_chat_and_none_look_the_same(world: World) -> None:
-    """Word for word, but for the name or the id."""
+def test_outsiders_cannot_tell_a_chat_from_none(world: World) -> None:
+    """The refusals are equal word for word, except for the name or the id."""
     chat = world.fresh()
     compared = 0
     for rows in ROWS.values():
@@ -252,7 +252,7 @@ def _told(chat: Chat, role: str, line: str) -> str:
     return f"{refusal.code}: {refusal.text} {refusal.fields}"
 
 
-def test_nothing_of_the_chat_is_in_anything_that_who_is_outside_is_shown(world: World) -> None:
+def test_outsiders_are_shown_nothing_of_the_chat(world: World) -> None:
     chat = world.fresh()
     for role in ("stranger", "asked", "removed"):
         shown = str((chat.come_back(role, 0), chat.come_back(role), chat.say(role, "/status")))

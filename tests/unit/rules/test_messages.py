@@ -23,7 +23,7 @@ def test_a_message_to_main_goes_to_everyone(chat: Chat) -> None:
     assert chat.say("alice", "/send main there").pushes[0].users is None
 
 
-def test_a_message_to_a_user_goes_to_both_named_from_each_side(chat: Chat) -> None:
+def test_a_message_to_a_user_goes_to_both_with_the_name_each_sees(chat: Chat) -> None:
     said = chat.say("alice", "/send BOB hi")
     (to_bob,) = events_to(said.pushes, chat.ids["bob"])
     (to_alice,) = events_to(said.pushes, chat.ids["alice"])
@@ -51,7 +51,7 @@ def keyed(text: str, key: str = "k1") -> SendAll:
     return SendAll(text, key)  # type: ignore[arg-type]
 
 
-def test_the_same_key_answers_the_same_and_sends_nothing_again(chat: Chat) -> None:
+def test_a_repeated_key_gives_the_same_reply_and_sends_nothing(chat: Chat) -> None:
     first = chat.do(keyed("hi"), "alice")
     chat.clock.advance(DAY_MS - 1)
     again = chat.do(keyed("hi"), "alice")
@@ -106,7 +106,7 @@ def test_old_keys_are_removed(chat: Chat) -> None:
 # ---- the rate limit in main
 
 
-def test_so_many_in_an_hour_that_starts_with_the_first(chat: Chat) -> None:
+def test_the_limit_in_main_counts_an_hour_from_the_first_message(chat: Chat) -> None:
     chat.configure(main_rate_count=3, main_rate_window_ms=HOUR_MS)
     for _ in range(3):
         chat.say("alice", "/send_all hi")
@@ -141,7 +141,7 @@ def test_a_marker_moves_only_forwards_and_at_most_to_the_newest(chat: Chat) -> N
     assert chat.say("alice", "/read bob 5").reply == MarkedRead("@bob", 0)
 
 
-def test_what_a_text_session_has_seen_is_read_in_every_chat(chat: Chat) -> None:
+def test_messages_seen_by_a_text_session_are_read_in_every_chat(chat: Chat) -> None:
     chat.say("bob", "/send_all one")
     chat.say("bob", "/send alice two")
     chat.say("bob", "/send_all three")
@@ -151,7 +151,7 @@ def test_what_a_text_session_has_seen_is_read_in_every_chat(chat: Chat) -> None:
     assert chat.do(Seen(1), "alice").pushes == []
 
 
-def test_a_chat_that_one_is_not_in_cannot_be_marked(chat: Chat) -> None:
+def test_only_members_can_mark_a_chat_as_read(chat: Chat) -> None:
     chat.say("bob", "/send carol hi")
     assert chat.do(MarkRead(2, 1), "alice").pushes == []
 
@@ -173,7 +173,7 @@ def test_messages_goes_on_where_it_stopped(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("unread", [3, 45])
-def test_get_chat_with_shows_the_last_or_all_the_unread_ones(chat: Chat, unread: int) -> None:
+def test_get_chat_with_shows_the_last_or_all_unread_messages(chat: Chat, unread: int) -> None:
     for number in range(50):
         chat.say("bob", f"/send alice {number}")
         if number == 49 - unread:
@@ -202,7 +202,7 @@ def test_history_pages_by_id_and_marks_nothing(chat: Chat) -> None:
     assert chat.come_back("alice").events[0] == Notice("30 unread: main 30", unread={"main": 30})
 
 
-def test_a_chat_in_which_nothing_was_said_is_empty(chat: Chat) -> None:
+def test_a_chat_without_messages_is_empty(chat: Chat) -> None:
     for line in ("/get_chat_with bob", "/history bob"):
         assert chat.say("alice", line).reply == MessagesShown("@bob", 0)
     assert chat.say("alice", "/talk BOB").reply == Talking("@bob")

@@ -44,7 +44,7 @@ def test_a_ban_holds_from_the_next_entry_of_the_same_batch_on(chat: Chat, mallor
     assert all(isinstance(result, Sent | Reported) for result in results[:-1])
 
 
-def test_who_is_banned_reads_but_writes_nothing_and_is_told_until_when(chat: Chat, mallory: str) -> None:
+def test_a_banned_user_reads_but_cannot_write_and_is_told_until_when(chat: Chat, mallory: str) -> None:
     ban(chat, mallory)
     for line in VISIBLE:
         refusal = refused(chat, mallory, line)

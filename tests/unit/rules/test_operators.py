@@ -35,12 +35,12 @@ LINES = ("/ban bob", "/unban bob", "/kick bob", "/announce hi", "/reports", "/st
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_nobody_else_may(chat: Chat, line: str) -> None:
+def test_other_users_may_not(chat: Chat, line: str) -> None:
     assert refused(chat, "alice", line).code == "forbidden"
     assert acts(chat) == []
 
 
-def test_the_guard_stands_before_every_command_of_operators() -> None:
+def test_every_operator_command_is_guarded() -> None:
     for spec in TABLE.values():
         where = RULES.get(spec.build) or READINGS.get(spec.build)
         guarded = where is not None and hasattr(where, "__wrapped__")
@@ -54,14 +54,14 @@ def test_an_operator_without_a_password_is_none(chat: Chat) -> None:
         assert chat.say(reporter, "/report alice").reply.note is None
 
 
-def test_names_are_compared_folded_and_each_start_names_anew(chat: Chat, boss: str) -> None:
+def test_operator_names_are_folded_and_each_start_replaces_them(chat: Chat, boss: str) -> None:
     chat.batch(Entry(Configure(LIMITS, [check("BOSS")])))
     chat.say(boss, "/stats")
     chat.batch(Entry(Configure(LIMITS, [check("alice")])))
     assert refused(chat, boss, "/stats").code == "forbidden"
 
 
-def test_a_ban_of_an_operator_is_one_as_any_other(chat: Chat, boss: str) -> None:
+def test_a_ban_by_an_operator_is_like_any_other(chat: Chat, boss: str) -> None:
     said = chat.say(boss, "/ban bob 1h rude")
     until = iso(NOON_MS + HOUR_MS)
     assert said.reply == UserBanned("bob", until, "rude")
@@ -73,7 +73,7 @@ def test_a_ban_of_an_operator_is_one_as_any_other(chat: Chat, boss: str) -> None
     assert acts(chat) == [("boss", "ban", "bob", f"until {until}: rude")]
 
 
-def test_without_a_duration_it_is_that_of_the_settings(chat: Chat, boss: str) -> None:
+def test_the_default_duration_of_a_ban_is_that_of_the_settings(chat: Chat, boss: str) -> None:
     assert chat.say(boss, "/ban bob").reply.until == iso(NOON_MS + LIMITS.ban_ms)
 
 
@@ -90,7 +90,7 @@ def test_unban_ends_a_ban_and_the_count(chat: Chat, boss: str) -> None:
     assert chat.say("dora", "/report bob").reply == Reported("bob", 1, 3)
 
 
-def test_unban_of_who_is_not_banned_does_nothing(chat: Chat, boss: str) -> None:
+def test_unbanning_a_user_who_is_not_banned_does_nothing(chat: Chat, boss: str) -> None:
     said = chat.say(boss, "/unban bob")
     assert said.reply.note and not said.pushes and acts(chat) == []
 
@@ -98,7 +98,7 @@ def test_unban_of_who_is_not_banned_does_nothing(chat: Chat, boss: str) -> None:
 @pytest.mark.parametrize(
     ("line", "after_ms"), [("/unban bob", 0), ("/ban bob 10s", 10_000), ("/ban bob 9h", 9 * HOUR_MS)]
 )
-def test_what_waits_for_the_end_of_a_ban_waits_for_the_new_one(chat: Chat, boss: str, line: str, after_ms: int) -> None:
+def test_messages_that_wait_for_a_ban_wait_for_its_new_end(chat: Chat, boss: str, line: str, after_ms: int) -> None:
     chat.say("bob", "/send_delayed main 5 tea")
     chat.say(boss, "/ban bob 4h")
     chat.clock.advance(5000)
@@ -135,7 +135,7 @@ def test_an_announcement_goes_to_everyone(chat: Chat, boss: str) -> None:
     assert acts(chat) == [("boss", "announce", None, "noon")]
 
 
-def test_who_was_banned_before_announces_nothing(chat: Chat, boss: str) -> None:
+def test_a_banned_operator_announces_nothing(chat: Chat, boss: str) -> None:
     chat.say(boss, "/ban alice")
     chat.sign_in("dora")
     chat.do(SetPasswordOf(Username("alice", "alice"), "argon2"), user_id=MACHINE)  # type: ignore[arg-type]
@@ -156,7 +156,7 @@ def test_any_message_may_be_deleted(chat: Chat, boss: str) -> None:
     assert acts(chat) == [("boss", "delete", "alice", f"#{private}")]
 
 
-def test_a_message_of_a_private_chat_too(chat: Chat, boss: str) -> None:
+def test_any_message_of_a_private_chat_may_be_deleted(chat: Chat, boss: str) -> None:
     chat.say("alice", "/create_chat #team")
     id_ = chat.say("alice", "/send #team secret").reply.id
     assert refused(chat, boss, f"/edit {id_} x").code == "unknown_message"
@@ -169,7 +169,7 @@ def test_a_message_of_a_private_chat_too(chat: Chat, boss: str) -> None:
     assert refused(chat, boss, f"/delete {other}").code == "unknown_message"
 
 
-def test_reports_are_told_with_how_often(chat: Chat, boss: str) -> None:
+def test_reports_are_listed_with_their_counts(chat: Chat, boss: str) -> None:
     chat.say("alice", "/report bob rude")
     chat.clock.advance(1000)
     chat.say("carol", "/report bob")
@@ -192,7 +192,7 @@ def test_a_long_list_says_how_to_go_on(chat: Chat, boss: str, monkeypatch: pytes
     assert len(reply.reports) == 1 and "/reports <username>" in reply.more
 
 
-def test_the_machine_itself_may_all_of_it(chat: Chat) -> None:
+def test_the_machine_itself_may_do_all_of_it(chat: Chat) -> None:
     chat.do(Ban(Username("bob", "bob"), Duration(1000), None), user_id=MACHINE)
     chat.do(Announce("hi"), user_id=MACHINE)  # type: ignore[arg-type]
     assert [act[:3] for act in acts(chat)] == [("server", "ban", "bob"), ("server", "announce", None)]

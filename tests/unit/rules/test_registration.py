@@ -17,7 +17,7 @@ NET = "192.0.2.7"
 
 
 def register(chat: Chat, name: str, code: str | None = None, network: str = NET) -> str:
-    """`ok`, or the code of the refusal."""
+    """Register, and return `ok` or the code of the refusal."""
     enter = Enter(check(name), None, None, False, None, code=hash_token(code) if code else None)
     before = chat.dump()
     try:
@@ -41,7 +41,7 @@ def listed(chat: Chat) -> list[int]:
 # ---- how many
 
 
-def test_a_network_makes_so_many_accounts_in_a_window_from_the_first_on(chat: Chat) -> None:
+def test_accounts_of_a_network_are_bounded_in_a_window_from_the_first(chat: Chat) -> None:
     chat.configure(accounts_count=2, accounts_window_ms=HOUR_MS)
     assert [register(chat, name) for name in ("a1", "bad1", "c1")] == ["ok", "ok", "rate_limited"]
     assert register(chat, "other", network="192.0.2.8") == "ok"
@@ -55,7 +55,7 @@ def test_a_network_makes_so_many_accounts_in_a_window_from_the_first_on(chat: Ch
     assert [register(chat, name) for name in ("c1", "d1", "e1")] == ["ok", "ok", "rate_limited"]
 
 
-def test_what_is_refused_does_not_count_and_what_was_deleted_does(chat: Chat) -> None:
+def test_refused_accounts_do_not_count_and_deleted_ones_do(chat: Chat) -> None:
     chat.configure(accounts_count=1, accounts_window_ms=HOUR_MS, passwordless=False)
     assert register(chat, "dora") == "password_required"
     assert register(chat, "aIice") == "bad_name"
@@ -65,7 +65,7 @@ def test_what_is_refused_does_not_count_and_what_was_deleted_does(chat: Chat) ->
     assert register(chat, "emil") == "rate_limited"
 
 
-def test_the_count_stands_in_the_store_and_goes_with_its_window(tmp_path: Path) -> None:
+def test_the_count_is_stored_and_deleted_after_its_window(tmp_path: Path) -> None:
     chat = Chat(tmp_path, accounts_count=1, accounts_window_ms=HOUR_MS)
     assert register(chat, "dora") == "ok"
     chat.close()
@@ -85,12 +85,12 @@ def test_a_code_makes_one_account(chat: Chat) -> None:
     assert draw(chat, "c1") == CodeMade(1, iso(NOON_MS + CODE_LIFE_MS))
     assert draw(chat, "c2").code == 2
     assert [register(chat, "dora", code) for code in (None, "c3", "")] == ["forbidden"] * 3
-    # A name that is refused uses up nothing.
+    # A refused name does not use up the code.
     assert register(chat, "aIice", "c1") == "bad_name"
     assert register(chat, "dora", "c1") == "ok"
     assert register(chat, "emil", "c1") == "forbidden"
     assert listed(chat) == [2]
-    # Who is there already needs none, and uses up none.
+    # An existing account needs no code, and uses up none.
     assert not chat.do(Enter(check("dora"), None, None, False, None, code=hash_token("c2"))).reply.new
     assert listed(chat) == [2]
     assert chat.do(RevokeCode(Id(2)), user_id=MACHINE).reply == CodeRevoked(2)
@@ -99,7 +99,7 @@ def test_a_code_makes_one_account(chat: Chat) -> None:
         chat.do(RevokeCode(Id(2)), user_id=MACHINE)
 
 
-def test_a_code_has_a_life(chat: Chat) -> None:
+def test_a_code_expires(chat: Chat) -> None:
     chat.configure(registration="invite")
     draw(chat, "c1")
     draw(chat, "c2")
@@ -112,7 +112,7 @@ def test_a_code_has_a_life(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize(("registration", "expected"), [("open", "ok"), ("closed", "forbidden")])
-def test_elsewhere_a_code_changes_nothing_and_is_kept(chat: Chat, registration: str, expected: str) -> None:
+def test_a_code_that_is_not_needed_is_not_used_up(chat: Chat, registration: str, expected: str) -> None:
     chat.configure(registration=registration)
     assert registration in (draw(chat, "c1").note or "")
     assert register(chat, "dora", "c1") == expected and listed(chat) == [1]

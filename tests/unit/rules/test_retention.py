@@ -1,4 +1,4 @@
-"""The life of messages: from the moment all have read them, and who is not waited for."""
+"""The life of messages after all have read them, and members who are not waited for."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def chat(chat: Chat) -> Chat:
 
 
 def next_due_ms(chat: Chat) -> int | None:
-    """When something is due, but for the index, which always is soon."""
+    """Return when something is due besides the index, which always is soon."""
     return state.next_due_ms(chat.db, chat.limits.message_ttl_ms, chat.limits.absent_after_ms)
 
 
@@ -41,13 +41,13 @@ def read(chat: Chat, *names: str, line: str = "/read main 999999") -> None:
 
 
 def after(chat: Chat, ms: int) -> list[int]:
-    """What is there when so much more time has passed and what was due is done."""
+    """Let time pass, execute `Due`, and return the messages that are left."""
     chat.clock.advance(ms)
     chat.due()
     return stored(chat)
 
 
-def test_a_message_lives_an_hour_from_when_all_have_read_it(chat: Chat) -> None:
+def test_a_message_lives_an_hour_after_all_have_read_it(chat: Chat) -> None:
     chat.say("alice", "/send_all hi")
     read(chat, "bob")
     assert after(chat, 5 * HOUR_MS) == [1], "carol has not read it"
@@ -63,7 +63,7 @@ def test_a_message_lives_an_hour_from_when_all_have_read_it(chat: Chat) -> None:
     assert refused(chat, "carol", "/reply 1 late").code == "unknown_message"
 
 
-def test_who_wrote_it_has_read_it(chat: Chat) -> None:
+def test_authors_have_read_their_messages(chat: Chat) -> None:
     chat.say("bob", "/send_all of bob")
     chat.say("alice", "/send_all of alice")
     read(chat, "bob", "carol")
@@ -72,7 +72,7 @@ def test_who_wrote_it_has_read_it(chat: Chat) -> None:
     assert after(chat, HOUR_MS) == []
 
 
-def test_what_is_unread_waits_for_each_of_those_who_were_there(chat: Chat) -> None:
+def test_an_unread_message_waits_for_all_who_were_members(chat: Chat) -> None:
     for _ in range(3):
         chat.say("alice", "/send_all hi")
     read(chat, "bob")
@@ -84,7 +84,7 @@ def test_what_is_unread_waits_for_each_of_those_who_were_there(chat: Chat) -> No
     assert chat.come_back("carol").events[0] == Notice("nothing unread", unread={})
 
 
-def test_both_sides_of_a_chat_are_told_by_their_names_for_it(chat: Chat) -> None:
+def test_both_users_are_told_with_the_name_each_sees(chat: Chat) -> None:
     chat.say("alice", "/send bob hi")
     chat.do(Seen(1), "bob")
     chat.clock.advance(HOUR_MS)
@@ -97,7 +97,7 @@ def test_both_sides_of_a_chat_are_told_by_their_names_for_it(chat: Chat) -> None
     assert chat.say("alice", "/send bob again").reply.id == 2, "an id is not given again"
 
 
-def test_what_one_reads_within_a_second_goes_together(chat: Chat) -> None:
+def test_messages_read_within_a_second_are_removed_together(chat: Chat) -> None:
     chat.clock.advance(1)
     for _ in range(3):
         chat.say("alice", "/send bob hi")
@@ -109,7 +109,7 @@ def test_what_one_reads_within_a_second_goes_together(chat: Chat) -> None:
     assert next_due_ms(chat) == NOON_MS + 1000 + HOUR_MS
 
 
-def test_who_is_alone_reads_what_is_sent_at_once(tmp_path: Path) -> None:
+def test_a_message_sent_alone_counts_as_read_at_once(tmp_path: Path) -> None:
     chat = Chat(tmp_path / "alone", message_ttl_ms=HOUR_MS)
     chat.sign_in("alice")
     chat.say("alice", "/send_all hello?")
@@ -121,7 +121,7 @@ def test_who_is_alone_reads_what_is_sent_at_once(tmp_path: Path) -> None:
     chat.close()
 
 
-def test_an_account_that_is_gone_holds_nothing_back(chat: Chat) -> None:
+def test_a_deleted_account_holds_nothing_back(chat: Chat) -> None:
     for line in ("/send_all one", "/send carol two"):
         chat.say("alice", line)
     chat.say("carol", "/send alice three")
@@ -141,7 +141,7 @@ def room(chat: Chat, *guests: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["leaves", "is removed", "ends the account"])
-def test_who_is_in_a_private_chat_no_more_holds_nothing_back_there(chat: Chat, end: str) -> None:
+def test_a_former_member_holds_nothing_back(chat: Chat, end: str) -> None:
     room(chat, "bob", "carol")
     sent = chat.say("alice", "/send #team hi").reply.id
     read(chat, "bob", line="/read #team 99")
@@ -158,7 +158,7 @@ def test_who_is_in_a_private_chat_no_more_holds_nothing_back_there(chat: Chat, e
     assert stored(chat) == []
 
 
-def test_who_is_alone_in_a_private_chat_reads_at_once_and_who_joins_later_is_not_waited_for(chat: Chat) -> None:
+def test_members_who_join_later_are_not_waited_for(chat: Chat) -> None:
     room(chat)
     first = chat.say("alice", "/send #team first").reply.id
     chat.say("alice", "/invite #team bob")
@@ -174,7 +174,7 @@ def test_who_is_alone_in_a_private_chat_reads_at_once_and_who_joins_later_is_not
     assert chat.dump()["read_ranges"] == []
 
 
-def test_a_deletions_mark_lives_as_long_as_its_message_would_have(chat: Chat) -> None:
+def test_a_deleted_message_keeps_its_place_for_its_life(chat: Chat) -> None:
     chat.say("alice", "/send_all hi")
     chat.say("alice", "/delete 1")
     assert after(chat, HOUR_MS) == [1]
@@ -183,7 +183,7 @@ def test_a_deletions_mark_lives_as_long_as_its_message_would_have(chat: Chat) ->
     assert after(chat, 1) == []
 
 
-def test_what_is_about_a_message_goes_with_it_but_for_what_others_said(chat: Chat) -> None:
+def test_a_removed_message_takes_its_reactions_along_but_not_its_comments(chat: Chat) -> None:
     chat.say("alice", "/send_all root")
     chat.say("bob", "/react 1 +1")
     chat.say("alice", "/edit 1 root, edited")
@@ -201,7 +201,7 @@ def test_what_is_about_a_message_goes_with_it_but_for_what_others_said(chat: Cha
     assert chat.come_back("alice", 0).texts == ["comment", "nested", "on"]
 
 
-def test_off_removes_nothing_and_on_again_what_was_read_meanwhile(chat: Chat) -> None:
+def test_off_removes_nothing_and_on_again_removes_what_was_read_meanwhile(chat: Chat) -> None:
     chat.configure(message_ttl_ms=None)
     chat.say("alice", "/send_all hi")
     read(chat, "bob", "carol")
@@ -224,7 +224,7 @@ def test_a_restart_changes_nothing(chat: Chat) -> None:
 # ---- portions
 
 
-def test_many_go_in_portions(chat: Chat) -> None:
+def test_many_messages_are_removed_in_portions(chat: Chat) -> None:
     entries = [chat.entry("alice", f"/send_all {number}") for number in range(2 * LOOKED_AT_MAX + 100)]
     chat.batch(*entries)
     read(chat, "bob", "carol")
@@ -239,8 +239,8 @@ def test_many_go_in_portions(chat: Chat) -> None:
     assert (next_due_ms(chat) or 0) > chat.clock.now_ms()
 
 
-def test_what_others_wrote_costs_a_portion_too_but_stays(chat: Chat) -> None:
-    """alice reads nothing; what she wrote is read by the others, between much that she has not read."""
+def test_messages_of_others_use_up_a_portion_but_stay(chat: Chat) -> None:
+    """Alice reads nothing. The others have read what she wrote among much that she has not read."""
     chat.batch(*(chat.entry("bob", f"/send_all {number}") for number in range(LOOKED_AT_MAX + 10)))
     mine = chat.say("alice", "/send_all mine").reply.id
     read(chat, "bob", "carol")
@@ -250,7 +250,7 @@ def test_what_others_wrote_costs_a_portion_too_but_stays(chat: Chat) -> None:
     assert [row[:3] for row in chat.dump()["read_ranges"]] == []
 
 
-def test_many_chats_go_in_portions(chat: Chat) -> None:
+def test_messages_of_many_chats_are_removed_in_portions(chat: Chat) -> None:
     names = [f"user{number}" for number in range(RANGES_MAX // 2 + 20)]
     chat.sign_in(*names)
     chat.batch(*(chat.entry(name, line) for name in names for line in ("/send alice hi", "/send bob hi")))
@@ -265,7 +265,7 @@ def test_many_chats_go_in_portions(chat: Chat) -> None:
 # ---- who is absent
 
 
-def test_who_has_not_read_for_a_month_holds_nothing_back(chat: Chat) -> None:
+def test_a_member_who_has_not_read_for_a_month_holds_nothing_back(chat: Chat) -> None:
     chat.say("alice", "/send_all hi")
     read(chat, "bob")
     assert next_due_ms(chat) == NOON_MS + 30 * DAY_MS
@@ -277,7 +277,7 @@ def test_who_has_not_read_for_a_month_holds_nothing_back(chat: Chat) -> None:
     assert after(chat, HOUR_MS) == []
 
 
-def test_the_month_begins_with_the_first_unread_message(chat: Chat) -> None:
+def test_absence_begins_with_the_first_unread_message(chat: Chat) -> None:
     after(chat, 20 * DAY_MS)
     chat.say("alice", "/send_all hi")
     read(chat, "bob")
@@ -288,7 +288,7 @@ def test_the_month_begins_with_the_first_unread_message(chat: Chat) -> None:
     assert after(chat, HOUR_MS) == []
 
 
-def test_a_month_in_which_nothing_was_said_makes_nobody_absent(chat: Chat) -> None:
+def test_a_month_without_messages_makes_nobody_absent(chat: Chat) -> None:
     assert after(chat, 40 * DAY_MS) == []
     chat.say("alice", "/send_all hello again")
     assert after(chat, 30 * DAY_MS - 1) == [1]
@@ -296,7 +296,7 @@ def test_a_month_in_which_nothing_was_said_makes_nobody_absent(chat: Chat) -> No
     assert after(chat, HOUR_MS) == []
 
 
-def test_a_marker_that_moves_brings_one_back(chat: Chat) -> None:
+def test_a_marker_that_moves_ends_absence(chat: Chat) -> None:
     chat.say("alice", "/send_all one")
     chat.say("alice", "/send_all two")
     read(chat, "carol", line="/read main 1")
@@ -308,7 +308,7 @@ def test_a_marker_that_moves_brings_one_back(chat: Chat) -> None:
     assert after(chat, HOUR_MS) == [3], "carol is waited for again"
 
 
-def test_who_signs_in_and_finds_nothing_unread_is_back(chat: Chat) -> None:
+def test_a_sign_in_without_unread_messages_ends_absence(chat: Chat) -> None:
     chat.say("alice", "/send_all one")
     read(chat, "bob")
     after(chat, 30 * DAY_MS)
@@ -363,7 +363,7 @@ steps = st.lists(
 
 
 @given(steps)
-def test_what_is_noted_as_read_is_what_all_others_have_read(
+def test_noted_ranges_are_the_messages_that_all_others_have_read(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, int]]
 ) -> None:
     chat = Chat(tmp_path_factory.mktemp("ranges"), absent_after_ms=DAY_MS)
@@ -385,7 +385,7 @@ def test_what_is_noted_as_read_is_what_all_others_have_read(
             if markers[name] > before:
                 present.add(name)
         elif what == "leave":
-            # Its messages get new states, but no new ids; the next message has a higher one.
+            # Its messages get new seqs, but no new ids; the next message has a higher id.
             chat.do(CloseAccount(None), name)
             there.remove(name)
             present.discard(name)
@@ -403,7 +403,7 @@ def test_what_is_noted_as_read_is_what_all_others_have_read(
 
 
 def noted(chat: Chat) -> set[int]:
-    """All messages that stand in a range or were sent to nobody."""
+    """Return all messages that are in a range or were sent alone."""
     rows = chat.db.all(
         "SELECT m.id FROM messages m WHERE m.alone OR EXISTS (SELECT 1 FROM read_ranges r WHERE r.chat_id = ?"
         " AND m.id > r.above AND m.id <= r.up_to AND r.user_id IN (0, m.user_id))",

@@ -14,7 +14,7 @@ from tests.unit.rules.rooms import chats_of, codes, into
 # ---- making one
 
 
-def test_who_makes_a_chat_owns_it_and_is_told_on_other_connections(chat: Chat) -> None:
+def test_the_creator_owns_a_chat_and_is_told_on_other_connections(chat: Chat) -> None:
     said = chat.say("alice", "/create #Team")
     assert said.reply == ChatCreated("#Team")
     assert events_to(said.pushes, chat.ids["alice"]) == [Joined("#Team", "alice")] and events_in(said.pushes) == []
@@ -28,11 +28,11 @@ def test_who_makes_a_chat_owns_it_and_is_told_on_other_connections(chat: Chat) -
     [("#team", "exists"), ("#TEAM", "exists"), ("#Тeam", "bad_name"), ("#tearn", "bad_name"), ("#main", "bad_name"),
      ("#-x", "bad_name"), ("#" + "x" * 33, "bad_name"), ("team", "bad_argument"), ("#", "bad_argument")],
 )  # fmt: skip
-def test_names(team: Chat, name: str, code: str) -> None:
+def test_refusals_of_names(team: Chat, name: str, code: str) -> None:
     assert codes(team, ("carol", f"/create_chat {name}")) == [code]
 
 
-def test_a_user_is_in_so_many_chats_at_most(chat: Chat) -> None:
+def test_private_chats_of_one_user_are_bounded(chat: Chat) -> None:
     chat.configure(chats_max=2)
     for room in ("#one", "#two"):
         chat.say("bob", f"/create_chat {room}")
@@ -55,7 +55,7 @@ def test_a_user_is_in_so_many_chats_at_most(chat: Chat) -> None:
 # ---- what is said in it
 
 
-def test_a_message_goes_to_who_is_in_it(team: Chat) -> None:
+def test_a_message_goes_to_the_members(team: Chat) -> None:
     said = team.say("bob", "/send #TEAM hi")
     (push,) = said.pushes
     assert (push.room, push.users) == (2, ())
@@ -64,7 +64,7 @@ def test_a_message_goes_to_who_is_in_it(team: Chat) -> None:
     assert team.come_back("carol").events == [Notice("nothing unread", unread={})]
 
 
-def test_all_that_one_may_do_with_a_message_works_there(team: Chat) -> None:
+def test_everything_about_messages_works_in_a_private_chat(team: Chat) -> None:
     id_ = team.say("bob", "/send #team hi").reply.id
     for name, line in (("alice", f"/react {id_} 👍"), ("bob", f"/edit {id_} ho"), ("alice", f"/unreact {id_} 👍")):
         (event,) = events_in(team.say(name, line).pushes)
@@ -80,7 +80,7 @@ def test_all_that_one_may_do_with_a_message_works_there(team: Chat) -> None:
     assert isinstance(gone, Message) and gone.deleted
 
 
-def test_who_comes_sees_all_that_was_said_and_has_nothing_unread(team: Chat) -> None:
+def test_a_new_member_sees_all_messages_and_has_nothing_unread(team: Chat) -> None:
     for text in ("one", "two"):
         team.say("bob", f"/send #team {text}")
     into(team, "#team", "carol")
@@ -169,7 +169,7 @@ def test_a_topic(team: Chat) -> None:
         ("/revoke_link #team", "ok"), ("/leave #team", "ok"), ("/remove #team bob", "ok"), ("/give #team bob", "ok"),
     ],
 )  # fmt: skip
-def test_a_ban_forbids_what_others_would_see_and_nothing_else(team: Chat, line: str, code: str) -> None:
+def test_a_ban_forbids_only_what_others_would_see(team: Chat, line: str, code: str) -> None:
     team.say("dave", f"/join {team.say('alice', '/invite_link #team').reply.code}")
     team.say("carol", "/create_chat #guests")
     team.say("carol", "/invite #guests alice")

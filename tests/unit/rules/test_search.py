@@ -27,7 +27,7 @@ BOTH = pytest.mark.parametrize("indexed", [False, True], ids=["not indexed yet",
 
 
 def found(chat: Chat, name: str, line: str) -> list[str | None]:
-    """All that is found, page by page."""
+    """Return all results, page by page."""
     texts: list[str | None] = []
     more: str | None = line
     while more:
@@ -65,7 +65,7 @@ TEXTS = (
         ('"hello', ["Hello, world"]), ("hello ... 👍", ["Hello, world"]), ("{hello}", ["Hello, world"]),
     ],
 )  # fmt: skip
-def test_what_is_found(chat: Chat, indexed: bool, words: str, texts: list[str]) -> None:
+def test_texts_that_a_search_finds(chat: Chat, indexed: bool, words: str, texts: list[str]) -> None:
     for text in TEXTS:
         chat.say("alice", f"/send_all {text}")
     if indexed:
@@ -74,7 +74,7 @@ def test_what_is_found(chat: Chat, indexed: bool, words: str, texts: list[str]) 
 
 
 @BOTH
-def test_what_people_type_alike_finds_it_and_signs_are_no_syntax(chat: Chat, indexed: bool) -> None:
+def test_spellings_are_folded_and_signs_are_no_syntax(chat: Chat, indexed: bool) -> None:
     texts = [
         "Das Straßenfest in Łódź",
         "Ёжик в тумане, мой друг",
@@ -92,7 +92,7 @@ def test_what_people_type_alike_finds_it_and_signs_are_no_syntax(chat: Chat, ind
 
 
 @BOTH
-def test_only_what_one_may_see_newest_first(chat: Chat, indexed: bool) -> None:
+def test_a_search_finds_only_visible_messages_newest_first(chat: Chat, indexed: bool) -> None:
     for name, line in (("alice", "/send_all hi 1"), ("alice", "/send bob hi 2"), ("bob", "/send carol hi 3"),
                        ("carol", "/send_all hi 4"), ("carol", "/send alice hi 5")):  # fmt: skip
         chat.say(name, line)
@@ -111,8 +111,8 @@ def test_only_what_one_may_see_newest_first(chat: Chat, indexed: bool) -> None:
 
 
 @BOTH
-def test_nothing_was_ever_said_there(chat: Chat, indexed: bool) -> None:
-    """What was said in every other chat of the two is not found in theirs, and what is said there then is."""
+def test_a_search_of_a_chat_that_has_not_begun_finds_nothing(chat: Chat, indexed: bool) -> None:
+    """Messages in all other chats of the two are not found there. The first message that is sent there then is."""
     for name, line in (("alice", "/send_all hi 1"), ("alice", "/send bob hi 2"), ("carol", "/send bob hi 3"),
                        ("carol", "/send_all hi 4")):  # fmt: skip
         chat.say(name, line)
@@ -127,7 +127,7 @@ def test_nothing_was_ever_said_there(chat: Chat, indexed: bool) -> None:
 
 
 @BOTH
-def test_page_by_page(tmp_path: Path, indexed: bool) -> None:
+def test_results_come_page_by_page(tmp_path: Path, indexed: bool) -> None:
     chat = Chat(tmp_path, page_messages=3)
     chat.sign_in("alice")
     for number in range(7):
@@ -164,7 +164,7 @@ def test_the_index_follows_edits_and_deletions_at_once(chat: Chat, indexed: bool
 
 
 def pages(chat: Chat) -> bytes:
-    """The pages of the index, which have of each word what the word before it does not begin with."""
+    """Return the pages of the index. Each word is stored without the prefix that it shares with the word before it."""
     return b"".join(
         block
         for (name,) in chat.db.all("SELECT name FROM sqlite_schema WHERE name GLOB 'folded_*_data'")
@@ -173,7 +173,7 @@ def pages(chat: Chat) -> bytes:
 
 
 def tidied(chat: Chat) -> int:
-    """After so many steps, all that is to be tidied is."""
+    """Return after how many steps everything is tidied."""
     for steps in range(1000):
         if not search.count_stale_blocks(chat.db):
             return steps
@@ -183,7 +183,7 @@ def tidied(chat: Chat) -> int:
 
 
 @pytest.mark.parametrize("block_ids", [1 << 14, 64])
-def test_what_was_removed_leaves_the_pages_of_the_index(
+def test_removed_words_leave_the_pages_of_the_index(
     chat: Chat, block_ids: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "BLOCK_IDS", block_ids)
@@ -207,7 +207,7 @@ def test_what_was_removed_leaves_the_pages_of_the_index(
     assert len(found(chat, "bob", "/search number*")) == 296
 
 
-def test_a_block_goes_with_its_last_message(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_is_dropped_after_its_last_message(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "BLOCK_IDS", 4)
     for number in range(1, 10):
         chat.say("alice", f"/send_all hi {number}")
@@ -223,7 +223,7 @@ def test_a_block_goes_with_its_last_message(chat: Chat, monkeypatch: pytest.Monk
     assert found(chat, "bob", "/search hi") == ["hi 10", "hi 7", "hi 6", "hi 4"]
 
 
-def test_many_blocks_are_tidied_in_haste(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_blocks_are_tidied_faster(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "BLOCK_IDS", 4)
     for number in range(1, 100):
         chat.say("alice", f"/send_all hi {number}")
@@ -239,7 +239,7 @@ def test_many_blocks_are_tidied_in_haste(chat: Chat, monkeypatch: pytest.MonkeyP
     assert chat.batch().next_due_ms == chat.clock.now_ms() + rules.INDEX_AFTER_MS // rules.HASTE_MAX
 
 
-def test_an_account_takes_its_words_along(chat: Chat) -> None:
+def test_a_deleted_account_loses_its_words(chat: Chat) -> None:
     for number in range(3):
         chat.say("bob", f"/send_all gone {number}")
         chat.say("alice", f"/send_all here {number}")
@@ -250,7 +250,7 @@ def test_an_account_takes_its_words_along(chat: Chat) -> None:
 
 
 @BOTH
-def test_a_private_chat_is_searched_by_its_members_of_now(chat: Chat, indexed: bool) -> None:
+def test_current_members_alone_search_a_private_chat(chat: Chat, indexed: bool) -> None:
     chat.say("alice", "/create_chat #team")
     chat.say("alice", "/send #team hi team")
     if indexed:
@@ -267,7 +267,7 @@ def test_a_private_chat_is_searched_by_its_members_of_now(chat: Chat, indexed: b
 
 
 @pytest.mark.parametrize("words", ["...", "👍", '""', "*", "-", "( ) !", "w*", '"a b"*', "x" + " x" * TOKENS_MAX])
-def test_what_is_no_search(chat: Chat, words: str) -> None:
+def test_refusals_of_searches(chat: Chat, words: str) -> None:
     refusal = refused(chat, "alice", f"/search {words}")
     assert refusal.code == "bad_argument" and "usage: /search" in refusal.text
 
@@ -311,7 +311,7 @@ def naive(chat: Chat, query: str, text: str) -> bool:
 
 
 @given(said=st.lists(texts, max_size=8), query=queries, some=st.integers(0, 8))
-def test_it_finds_what_a_naive_search_finds(tmp_path: Path, said: list[str], query: str, some: int) -> None:
+def test_a_search_finds_what_a_naive_search_finds(tmp_path: Path, said: list[str], query: str, some: int) -> None:
     for path in tmp_path.glob("chat.db*"):
         path.unlink()
     chat = Chat(tmp_path, page_messages=2)
@@ -355,7 +355,7 @@ def test_no_words_of_a_user_are_syntax(one: Chat, words: str) -> None:
 # ---- how far the index is, and how much is looked at
 
 
-def test_it_goes_on_a_while_after_and_step_by_step(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_index_is_advanced_a_while_later_step_by_step(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "STEP_MESSAGES_MAX", 3)
     assert chat.batch().next_due_ms is None
     executed = chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(7)))
@@ -387,7 +387,7 @@ def test_long_texts_make_smaller_steps(chat: Chat, monkeypatch: pytest.MonkeyPat
     assert search.first_of_step(db, 0, 2) == 1
 
 
-def test_it_never_falls_too_far_behind(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_index_never_falls_too_far_behind(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "BEHIND_IDS_MAX", 4)
     monkeypatch.setattr(search, "STEP_MESSAGES_MAX", 2)
     chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(9)))
@@ -395,9 +395,7 @@ def test_it_never_falls_too_far_behind(chat: Chat, monkeypatch: pytest.MonkeyPat
     assert len(found(chat, "bob", "/search hi")) == 9
 
 
-def test_an_index_that_is_made_anew_holds_nobody_up_and_says_that_it_is_behind(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rebuilt_index_holds_nobody_up_and_searches_say_so(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "STEP_MESSAGES_MAX", 2)
     monkeypatch.setattr(rules, "BEHIND_IDS_MAX", 4)
     chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(20)))
@@ -429,7 +427,7 @@ def test_a_search_looks_at_some_blocks_at_a_time_and_ends_early(chat: Chat) -> N
     assert found(chat, "bob", "/search rare") == ["rare 1", "rare 0"]
     assert found(chat, "bob", f"/search rare before:{search.BLOCK_IDS + 2}") == ["rare 0"]
     assert len(found(chat, "bob", "/search common")) == 18
-    # A clock on which each look takes long.
+    # On this clock each look takes long.
     now = iter(range(1_000_000))
     view = View(chat.db, chat.ids["bob"], Now(0, 0), chat.limits, {}, clock=lambda: next(now))
     line, texts, pages = "/search rare", [], 0
@@ -441,7 +439,7 @@ def test_a_search_looks_at_some_blocks_at_a_time_and_ends_early(chat: Chat) -> N
 
 
 def whole(reading: Generator[Sequence[Event], None, Any]) -> tuple[list[str | None], str]:
-    """The texts that a reading shows, and how it goes on."""
+    """Return the texts that a reading shows, and the command for the next page."""
     texts: list[str | None] = []
     while True:
         try:

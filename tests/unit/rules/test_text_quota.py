@@ -1,4 +1,4 @@
-"""The quota of texts: what counts, what makes it smaller again, and that the count is always what is stored."""
+"""The quota of texts: what counts, what frees room again, and that the count always equals what is stored."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +28,7 @@ def chat(tmp_path: Path) -> Chat:
 
 
 def used(chat: Chat, name: str = "alice") -> int:
-    """As the tables have counted it, which is what they hold."""
+    """Return the count of the tables, after checking it against what they hold."""
     user = chat.ids[name]
     counted = chat.db.value("SELECT bytes FROM text_bytes WHERE user_id = ?", (user,)) or 0
     held = chat.db.value(
@@ -49,7 +49,7 @@ STORING = (
 
 
 @pytest.mark.parametrize("line", STORING)
-def test_what_would_be_too_much_is_refused_and_says_what_frees_it(chat: Chat, line: str) -> None:
+def test_a_text_over_the_quota_is_refused_with_a_remedy(chat: Chat, line: str) -> None:
     chat.say("bob", "/send_all hi")
     before = used(chat)
     chat.configure(text_quota_bytes=before + 29)
@@ -65,7 +65,7 @@ def test_a_file_counts_with_its_name(chat: Chat) -> None:
     assert refused(chat, "alice", "/send_file main name 5").code == "too_large"
 
 
-def test_an_edit_that_is_not_longer_is_always_taken(chat: Chat) -> None:
+def test_an_edit_that_is_no_longer_is_always_taken(chat: Chat) -> None:
     sent = chat.say("alice", f"/send_all {TEXT}").reply.id
     chat.configure(text_quota_bytes=1)
     assert refused(chat, "alice", f"/edit {sent} {TEXT}x").code == "too_large"
@@ -74,7 +74,7 @@ def test_an_edit_that_is_not_longer_is_always_taken(chat: Chat) -> None:
     assert used(chat) == 1
 
 
-def test_what_is_due_goes_out_over_the_quota(chat: Chat) -> None:
+def test_a_delayed_message_is_sent_over_the_quota(chat: Chat) -> None:
     chat.say("alice", f"/send_delayed bob 5m {TEXT}")
     chat.configure(text_quota_bytes=1)
     chat.clock.advance(5 * 60_000)
@@ -99,7 +99,7 @@ FREEING: dict[str, Callable[[Chat], object]] = {
 
 
 @pytest.mark.parametrize("how", FREEING)
-def test_what_goes_counts_no_more(chat: Chat, how: str) -> None:
+def test_removed_texts_count_no_more(chat: Chat, how: str) -> None:
     for line in (f"/send_all {TEXT}", f"/send_delayed bob 5d {TEXT}", f"/away {TEXT}", f"/topic #team {TEXT}"):
         chat.say("alice", line)
     assert used(chat) == 120
@@ -126,7 +126,7 @@ def test_a_deleted_account_has_nothing(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("line", ["/edit 1 longer", "/away longer", "/topic #team longer"])
-def test_without_room_only_what_is_not_longer_is_taken(chat: Chat, line: str) -> None:
+def test_a_full_disk_takes_only_texts_that_are_no_longer(chat: Chat, line: str) -> None:
     chat.say("alice", "/send_all short")
     chat.say("alice", "/away short")
     chat.say("alice", "/topic #team short")
@@ -148,8 +148,8 @@ KEYED = {
 @pytest.mark.parametrize(
     "verb", [spec.verb for spec in TABLE.values() if any(each.name == "key" for each in spec.arguments)]
 )
-def test_without_room_what_was_done_with_a_key_is_still_answered(chat: Chat, verb: str) -> None:
-    """Who has lost the first answer would take "nothing was done" for the truth, and send it once more."""
+def test_a_full_disk_still_answers_a_used_key(chat: Chat, verb: str) -> None:
+    """A client that lost the first answer would believe "nothing was done" and send the message once more."""
     chat.say("bob", "/send_all hi")
 
     def said(key: str, has_room: bool) -> object:

@@ -38,7 +38,7 @@ def test_a_comment_goes_to_the_chat_of_its_message(chat: Chat) -> None:
     assert push.event == Message(2, 2, "main", "bob", iso(NOON_MS), text="there", reply_to=on)
 
 
-def test_a_comment_between_two_goes_to_both_named_from_each_side(chat: Chat) -> None:
+def test_a_comment_to_a_user_goes_to_both_with_the_name_each_sees(chat: Chat) -> None:
     on = said(chat, "alice", "/send bob hi")
     comment = chat.say("alice", f"/reply {on} and more")
     for name, other in (("alice", "@bob"), ("bob", "@alice")):
@@ -74,7 +74,7 @@ def test_the_same_key_comments_once(chat: Chat) -> None:
     assert chat.do(keyed(on, "yes"), "bob").reply.id > first.reply.id
 
 
-def test_nobody_comments_where_nobody_reads(chat: Chat) -> None:
+def test_nobody_comments_in_a_chat_with_a_deleted_account(chat: Chat) -> None:
     on = said(chat, "alice", "/send bob hi")
     close(chat, "bob")
     assert refused(chat, "alice", f"/reply {on} still there?").code == "unknown_user"
@@ -89,7 +89,7 @@ def close(chat: Chat, name: str) -> Any:
 
 
 @pytest.mark.parametrize("line", CHANGES)
-def test_what_one_may_not_see_is_not_there(chat: Chat, line: str) -> None:
+def test_a_message_one_may_not_see_is_unknown(chat: Chat, line: str) -> None:
     secret = said(chat, "alice", "/send bob psst")
     hidden, nothing = refused(chat, "carol", line.format(secret)), refused(chat, "carol", line.format(99))
     assert hidden.code == nothing.code == "unknown_message"
@@ -106,14 +106,14 @@ def test_only_the_author_edits_and_deletes(chat: Chat, line: str) -> None:
 
 
 @pytest.mark.parametrize("line", CHANGES[:5])
-def test_what_was_deleted_does_not_change_any_more(chat: Chat, line: str) -> None:
+def test_a_deleted_message_does_not_change_any_more(chat: Chat, line: str) -> None:
     id_ = said(chat, "alice", "/send_all hi")
     chat.say("alice", f"/delete {id_}")
     assert refused(chat, "alice", line.format(id_)).code == "unknown_message"
     assert refused(chat, "bob", line.format(id_)).code == "unknown_message"
 
 
-def test_a_ban_comes_first_but_one_may_take_away_and_read(chat: Chat) -> None:
+def test_a_ban_is_refused_first_but_reading_and_deleting_work(chat: Chat) -> None:
     own, other = said(chat, "alice", "/send_all hi"), said(chat, "bob", "/send_all hi")
     ban(chat, "alice")
     for line in ("/reply {} hi", "/edit {} hi", "/react {} +1", "/unreact {} +1"):
@@ -126,7 +126,7 @@ def test_a_ban_comes_first_but_one_may_take_away_and_read(chat: Chat) -> None:
 # ---- changes
 
 
-def test_each_change_has_a_seq_and_is_the_message_as_it_is_now(chat: Chat) -> None:
+def test_each_change_has_a_seq_and_the_whole_message(chat: Chat) -> None:
     id_ = said(chat, "alice", "/send_all hi")
     at = iso(NOON_MS)
     chat.clock.advance(1000)
@@ -150,7 +150,7 @@ def _with(message: Message, **fields: Any) -> Message:
     return replace(message, **fields)
 
 
-def test_a_change_between_two_goes_to_both_named_from_each_side(chat: Chat) -> None:
+def test_a_change_goes_to_both_users_with_the_name_each_sees(chat: Chat) -> None:
     id_ = said(chat, "alice", "/send bob hi")
     change = chat.say("bob", f"/react {id_} +1")
     for name, other in (("alice", "@bob"), ("bob", "@alice")):
@@ -160,7 +160,7 @@ def test_a_change_between_two_goes_to_both_named_from_each_side(chat: Chat) -> N
     assert events_to(change.pushes, chat.ids["carol"]) == []
 
 
-def test_what_changes_nothing_is_told_to_nobody(chat: Chat) -> None:
+def test_a_command_that_changes_nothing_pushes_nothing(chat: Chat) -> None:
     id_ = said(chat, "alice", "/send_all hi")
     nothing = chat.say("bob", f"/unreact {id_} +1")
     assert isinstance(nothing.reply, Changed) and nothing.reply.message is not None
@@ -187,7 +187,7 @@ def test_reactions_come_in_their_order_and_are_bounded(chat: Chat) -> None:
     chat.say("carol", f"/react {id_} 👍")
 
 
-def test_an_account_takes_its_reactions_along(chat: Chat) -> None:
+def test_a_deleted_account_loses_its_reactions(chat: Chat) -> None:
     kept, going = said(chat, "alice", "/send_all hi"), said(chat, "bob", "/send_all bye")
     comment = said(chat, "alice", f"/reply {going} why?")
     for name, id_ in (("bob", kept), ("carol", kept), ("bob", comment), ("bob", going), ("carol", going)):
@@ -207,7 +207,7 @@ def test_an_account_takes_its_reactions_along(chat: Chat) -> None:
 # ---- threads
 
 
-def test_a_thread_has_all_that_hangs_on_its_message(chat: Chat) -> None:
+def test_a_thread_has_all_comments_on_its_message(chat: Chat) -> None:
     root = said(chat, "alice", "/send_all root")
     said(chat, "alice", "/send_all another")
     one = said(chat, "bob", f"/reply {root} one")

@@ -39,7 +39,7 @@ def test_a_copy_is_the_state_of_its_first_step(chat: Chat, tmp_path: Path, monke
     backup.check(tmp_path / "to" / "chat.db")
 
 
-def test_what_is_not_sound_is_not_taken(chat: Chat, tmp_path: Path) -> None:
+def test_an_unsound_database_is_refused(chat: Chat, tmp_path: Path) -> None:
     file = tmp_path / "copy.db"
     chat.say("alice", "/send_all hi")
     copy(tmp_path / "data", file)
@@ -57,7 +57,7 @@ def test_what_is_not_sound_is_not_taken(chat: Chat, tmp_path: Path) -> None:
     backup.check(file)
 
 
-def test_one_of_a_newer_version_is_not_taken(chat: Chat, tmp_path: Path) -> None:
+def test_a_newer_version_is_refused(chat: Chat, tmp_path: Path) -> None:
     file = tmp_path / "copy.db"
     chat.executor._db.run("PRAGMA user_version = 999")
     copy(tmp_path / "data", file)
@@ -65,7 +65,7 @@ def test_one_of_a_newer_version_is_not_taken(chat: Chat, tmp_path: Path) -> None
         backup.check(file)
 
 
-def test_a_disk_without_room_is_called_that(chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_as_such(chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(apsw.Connection):
         """A file that cannot grow, as on a full disk."""
 
@@ -78,7 +78,7 @@ def test_a_disk_without_room_is_called_that(chat: Chat, tmp_path: Path, monkeypa
         copy(tmp_path / "data", tmp_path / "copy.db")
 
 
-def test_another_history(chat: Chat, tmp_path: Path) -> None:
+def test_a_copy_begins_a_new_history(chat: Chat, tmp_path: Path) -> None:
     (tmp_path / "to").mkdir()
     copy(tmp_path / "data", tmp_path / "to" / "chat.db")
     backup.begin_history(tmp_path / "to" / "chat.db", "another")

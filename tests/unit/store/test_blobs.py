@@ -27,7 +27,7 @@ def put(blobs: Blobs, upload: int, data: bytes = DATA) -> str:
     return sha256
 
 
-def test_from_part_to_blob_and_away(blobs: Blobs) -> None:
+def test_a_part_becomes_a_blob_and_is_deleted(blobs: Blobs) -> None:
     assert blobs.received_bytes(1, len(DATA)) == 0
     assert blobs.append(1, DATA[:5]) == 5
     assert blobs.received_bytes(1, len(DATA)) == 5
@@ -42,12 +42,12 @@ def test_from_part_to_blob_and_away(blobs: Blobs) -> None:
     assert kept(blobs) == []
 
 
-def test_the_same_bytes_lie_there_once(blobs: Blobs) -> None:
+def test_equal_bytes_are_stored_once(blobs: Blobs) -> None:
     assert put(blobs, 1) == put(blobs, 2)
     assert kept(blobs) == [SHA256] and blobs.uploads() == []
 
 
-def test_a_blob_that_was_put_in_place_stays_until_its_upload_is_over(blobs: Blobs) -> None:
+def test_a_blob_in_place_stays_until_its_upload_is_over(blobs: Blobs) -> None:
     put(blobs, 1)
     put(blobs, 2)
     blobs.discard(1)
@@ -58,7 +58,7 @@ def test_a_blob_that_was_put_in_place_stays_until_its_upload_is_over(blobs: Blob
     assert kept(blobs) == []
 
 
-def test_what_a_backup_reads_goes_after_it(blobs: Blobs) -> None:
+def test_blobs_are_not_deleted_during_a_backup(blobs: Blobs) -> None:
     blobs.append(1, DATA)
     blobs.seal(1)
     blobs.place(1, SHA256)
@@ -73,14 +73,14 @@ def test_what_a_backup_reads_goes_after_it(blobs: Blobs) -> None:
 
 
 def test_the_last_byte_completes_an_upload(blobs: Blobs) -> None:
-    """A server that was killed with all bytes there has the last one sent again."""
+    """A server that was killed once all bytes were there has the last one sent again."""
     blobs.append(1, DATA)
     assert blobs.received_bytes(1, len(DATA)) == len(DATA) - 1
     assert blobs.append(1, DATA[-1:]) == len(DATA)
     assert blobs.seal(1) == SHA256
 
 
-def test_a_part_that_the_disk_does_not_take_whole_is_as_before(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_without_room_leaves_the_part_unchanged(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     blobs.append(1, b"before")
@@ -91,7 +91,7 @@ def test_a_part_that_the_disk_does_not_take_whole_is_as_before(blobs: Blobs, mon
     assert blobs.received_bytes(1, 1000) == len(b"before")
 
 
-def test_nothing_is_there_of_what_is_unknown(blobs: Blobs) -> None:
+def test_an_unknown_upload_or_blob_has_nothing(blobs: Blobs) -> None:
     assert blobs.discard(7) == []
     blobs.delete(SHA256)
     with pytest.raises(FileNotFoundError):
@@ -99,10 +99,10 @@ def test_nothing_is_there_of_what_is_unknown(blobs: Blobs) -> None:
 
 
 @given(data=st.binary(min_size=1, max_size=300), cuts=st.lists(st.integers(1, 60)), lost=st.sets(st.integers(0, 20)))
-def test_however_it_is_cut_and_resumed_it_is_the_same(
+def test_an_upload_is_the_same_however_it_is_cut_and_resumed(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, cuts: list[int], lost: set[int]
 ) -> None:
-    """Where `lost`, the sender forgets where it was, and asks; the store may have been opened anew."""
+    """If `lost`, the sender has forgotten its position and asks; the store may have been opened anew."""
     path = tmp_path_factory.mktemp("blobs")
     blobs, position, steps = Blobs(path), 0, 0
     while position < len(data):

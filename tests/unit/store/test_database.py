@@ -9,7 +9,7 @@ from chat_server.store.database import FILE, open_reader, open_writer
 from chat_server.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 
-def test_it_is_created_as_the_newest_version_and_safe_to_rely_on(tmp_path: Path) -> None:
+def test_a_database_is_created_durable_and_of_the_newest_version(tmp_path: Path) -> None:
     db = open_writer(tmp_path)
     assert db.value("PRAGMA user_version") == VERSION == len(MIGRATIONS)
     assert db.value("PRAGMA application_id") == APPLICATION_ID
@@ -20,7 +20,7 @@ def test_it_is_created_as_the_newest_version_and_safe_to_rely_on(tmp_path: Path)
     db.close()
 
 
-def test_it_is_opened_again_as_it_was(tmp_path: Path) -> None:
+def test_a_database_is_reopened_unchanged(tmp_path: Path) -> None:
     db = open_writer(tmp_path)
     db.run("UPDATE state SET seq = 7")
     db.close()
@@ -29,7 +29,7 @@ def test_it_is_opened_again_as_it_was(tmp_path: Path) -> None:
     again.close()
 
 
-def test_readers_see_what_was_committed_and_write_nothing(tmp_path: Path) -> None:
+def test_readers_see_commits_and_cannot_write(tmp_path: Path) -> None:
     writer, reader = open_writer(tmp_path), open_reader(tmp_path)
     writer.run("BEGIN IMMEDIATE")
     writer.run("UPDATE state SET seq = 7")
@@ -42,7 +42,7 @@ def test_readers_see_what_was_committed_and_write_nothing(tmp_path: Path) -> Non
         db.close()
 
 
-def test_a_plan_is_made_once_for_a_statement(tmp_path: Path) -> None:
+def test_a_statement_is_planned_once(tmp_path: Path) -> None:
     for db in (open_writer(tmp_path), open_reader(tmp_path)):
         assert db.connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1) == 1
         db.close()
@@ -62,7 +62,7 @@ def prepared(path: Path, script: str) -> None:
         ("PRAGMA user_version = 3", "another program"),
     ],
 )
-def test_what_is_not_ours_to_touch_is_refused_untouched(tmp_path: Path, script: str, told: str) -> None:
+def test_a_foreign_or_newer_database_is_refused_untouched(tmp_path: Path, script: str, told: str) -> None:
     prepared(tmp_path, script)
     before = (tmp_path / FILE).read_bytes()
     with pytest.raises(StartError, match=told):
@@ -70,18 +70,18 @@ def test_what_is_not_ours_to_touch_is_refused_untouched(tmp_path: Path, script: 
     assert (tmp_path / FILE).read_bytes() == before
 
 
-def test_what_is_no_database_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_refused_in_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"not a database at all" * 100)
     with pytest.raises(StartError, match=r"is damaged: .* chat-server restore"):
         open_writer(tmp_path)
 
 
-def test_a_directory_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_missing_directory_is_refused_in_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="cannot open the database"):
         open_writer(tmp_path / "none")
 
 
-def test_access(tmp_path: Path) -> None:
+def test_rows_values_and_inserts(tmp_path: Path) -> None:
     db = open_writer(tmp_path)
     assert db.one("SELECT 1 WHERE 0") is None and db.value("SELECT 1 WHERE 0") is None
     assert db.one("SELECT 1, 2") == (1, 2) and db.value("SELECT 1, 2") == 1
@@ -91,7 +91,7 @@ def test_access(tmp_path: Path) -> None:
     db.close()
 
 
-def test_an_older_database_is_brought_up_to_date_with_what_is_in_it(tmp_path: Path) -> None:
+def test_an_older_database_is_migrated_with_its_content(tmp_path: Path) -> None:
     prepared(tmp_path, MIGRATIONS[0] + f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1")
     prepared(
         tmp_path,
@@ -109,7 +109,7 @@ def test_an_older_database_is_brought_up_to_date_with_what_is_in_it(tmp_path: Pa
     assert db.value("PRAGMA user_version") == VERSION
     assert db.value("PRAGMA integrity_check") == "ok" and db.all("PRAGMA foreign_key_check") == []
     assert {row[2] for row in db.all("PRAGMA foreign_key_list(messages)")} == {"users", "chats"}
-    # Time, chat, author, above, up to: what all of main have read, what else of the slowest, and who is left alone.
+    # Time, chat, author, above, up to: what all in main have read, what else of the slowest reader's, and sent alone.
     assert db.all("SELECT * FROM read_ranges") == [(5000, 1, 0, 0, 2), (5000, 1, 1, 2, 3), (5000, 2, 1, 0, 6)]
     assert db.value("SELECT count(*) FROM members WHERE moved_ms = 5000 AND NOT absent") == 4
     db.run("DELETE FROM messages WHERE id = 4")
@@ -117,7 +117,7 @@ def test_an_older_database_is_brought_up_to_date_with_what_is_in_it(tmp_path: Pa
     db.close()
 
 
-def test_what_is_erased_is_in_no_file_once_no_reader_needs_it(tmp_path: Path) -> None:
+def test_erased_texts_are_in_no_file_once_no_reader_needs_them(tmp_path: Path) -> None:
     def found() -> bool:
         return any(b"SECRET" in path.read_bytes() for path in tmp_path.iterdir())
 

@@ -13,7 +13,7 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Chat:
     return chat
 
 
-def test_every_column_that_names_a_user_is_told_or_left_out_on_purpose(chat: Chat) -> None:
+def test_every_column_that_names_a_user_is_exported_or_left_out_on_purpose(chat: Chat) -> None:
     queries = [*RECORDS.values(), _MESSAGES]
     for (table,) in chat.db.all("SELECT name FROM sqlite_schema WHERE type = 'table'"):
         for row in chat.db.all(f"PRAGMA foreign_key_list({table})"):
@@ -23,7 +23,7 @@ def test_every_column_that_names_a_user_is_told_or_left_out_on_purpose(chat: Cha
                 assert told != (f"{table}.{column}" in UNTOLD), f"{table}.{column}"
 
 
-def test_messages_are_found_however_far_apart(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_finds_messages_far_apart(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat_server.store.export.WINDOW_IDS", 3)
     monkeypatch.setattr("chat_server.store.export.PAGE_RECORDS_MAX", 2)
     wanted = []

@@ -16,14 +16,14 @@ def test_a_node_keeps_its_name_and_counts_its_starts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "name", "name many", "name 1 2"])
-def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path, text: str) -> None:
+def test_a_damaged_file_is_refused_with_a_remedy(tmp_path: Path, text: str) -> None:
     (tmp_path / identity.FILE).write_text(text)
     with pytest.raises(StartError, match="node is damaged; remove it"):
         begin_incarnation(tmp_path, "a")
     assert (tmp_path / identity.FILE).read_text() == text
 
 
-def test_a_start_that_cannot_be_noted_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_cannot_be_noted_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

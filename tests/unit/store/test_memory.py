@@ -1,4 +1,4 @@
-"""What statements keep in memory, so that nothing goes to the system's temporary directory: a bounded amount.
+"""The memory of statements is bounded, so that nothing has to go to the system's temporary directory.
 
 The figures are those of SQLite itself: the most that it ever had, with the pages of its cache.
 """
@@ -21,7 +21,7 @@ TEXT = "x" * 2000
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """Everything of which there may be more than one statement should touch."""
+    """A database with more of everything than one statement should touch."""
     db = open_writer(tmp_path_factory.mktemp("big"))
     with db.connection:
         db.run("PRAGMA defer_foreign_keys = ON")
@@ -60,8 +60,8 @@ HEAVY: dict[str, Callable[[Database], object]] = {
 
 
 @pytest.mark.parametrize("what", HEAVY)
-def test_the_peak(big: Database, what: str) -> None:
-    """And the same in one statement would pass it where it touches many rows; it is rolled back for the next."""
+def test_the_peak_of_memory_is_bounded(big: Database, what: str) -> None:
+    """The same work in one statement would exceed the bound. It is rolled back for the next test."""
     big.run("BEGIN IMMEDIATE")
     apsw.status(apsw.SQLITE_STATUS_MEMORY_USED, True)
     before = apsw.status(apsw.SQLITE_STATUS_MEMORY_USED)[0]
@@ -73,7 +73,7 @@ def test_the_peak(big: Database, what: str) -> None:
 
 
 def _rows_of_each_statement(db: Database, do: Callable[[], object]) -> list[int]:
-    """Without those that its triggers touched."""
+    """Return how many rows each statement changed, without those that its triggers changed."""
     touched = []
 
     def note(told: dict[str, str]) -> None:
@@ -93,8 +93,8 @@ LONG = "x" * 4000
 
 
 @pytest.mark.parametrize("version", [3, 8])
-def test_the_peak_of_an_upgrade(tmp_path: Path, version: int) -> None:
-    """More text than may be kept is there, and all of it is read anew."""
+def test_the_peak_of_memory_in_an_upgrade_is_bounded(tmp_path: Path, version: int) -> None:
+    """The database has more text than may be kept in memory, and an upgrade reads all of it."""
     (tmp_path / "chat.db").write_bytes(gzip.decompress((DATA / f"chat-v{version}.db.gz").read_bytes()))
     with contextlib.closing(apsw.Connection(str(tmp_path / "chat.db"))) as old, old:
         columns = [name for _, name, *_ in old.execute("PRAGMA table_info(messages)")]

@@ -42,7 +42,7 @@ def flat(pages: Iterator[list[Message]]) -> list[int]:
 
 
 @given(st.integers(0, 610), st.integers(0, 610))
-def test_pages_have_every_message_of_the_range_once_in_order(chat: Chat, after: int, up_to: int) -> None:
+def test_pages_have_each_message_of_the_range_once_in_order(chat: Chat, after: int, up_to: int) -> None:
     expected = list(range(after + 1, min(up_to, 600) + 1))
     assert flat(messages.load_new(chat.db, ranges(after, up_to))) == expected
     assert flat(messages.load_new_and_changed(chat.db, ranges(after, up_to))) == expected
@@ -51,7 +51,7 @@ def test_pages_have_every_message_of_the_range_once_in_order(chat: Chat, after: 
     assert flat(messages.load_new(chat.db, ranges(after, up_to), not_by=chat.ids["alice"])) == others
 
 
-def test_between_two_pages_no_snapshot_is_held(chat: Chat) -> None:
+def test_no_snapshot_is_held_between_two_pages(chat: Chat) -> None:
     pages = messages.load_new(chat.db, ranges(0, 700))
     assert len(next(pages)) > 0
     last = chat.say("bob", "/send_all late").reply.id
@@ -70,7 +70,7 @@ def test_a_page_is_the_newest_or_the_oldest_between_two_ids(
 
 
 @given(st.integers(0, 610), st.integers(0, 600))
-def test_unread_are_those_of_others_above_the_marker(chat: Chat, read: int, up_to: int) -> None:
+def test_unread_messages_are_those_of_others_above_the_marker(chat: Chat, read: int, up_to: int) -> None:
     main = [id_ for id_ in range(1, 601) if id_ % 3 != 1 and id_ > read]
     assert messages.count_unread(chat.db, chat.ids["alice"], MAIN, read, up_to) == len([i for i in main if i <= up_to])
     assert messages.count_unread(chat.db, chat.ids["bob"], MAIN, read, up_to) == 0
@@ -78,7 +78,7 @@ def test_unread_are_those_of_others_above_the_marker(chat: Chat, read: int, up_t
     assert [message.id for message in page] == [i for i in range(1, 601) if i % 3 != 1 and i > min(read, 500)][:20]
 
 
-def test_the_newest_up_to_a_bound(chat: Chat) -> None:
+def test_the_newest_message_up_to_a_bound(chat: Chat) -> None:
     assert messages.newest_id(chat.db, MAIN, 600) == 600
     assert messages.newest_id(chat.db, MAIN, 598) == 597
     assert messages.newest_id(chat.db, MAIN, 0) == messages.newest_id(chat.db, 99) == 0
@@ -102,7 +102,7 @@ def states(pages: Iterator[list[Message]]) -> list[tuple[int, int]]:
     return [(message.id, message.seq) for page in pages for message in page]
 
 
-def test_what_changed_comes_by_seq_and_what_is_new_by_id(few: Chat) -> None:
+def test_changed_messages_come_by_seq_and_new_ones_by_id(few: Chat) -> None:
     for line in ("/edit 4 x", "/react 1 +1", "/delete 2", "/react 4 +1"):
         few.say("alice", line)
     assert states(messages.load_changed(few.db, ranges(5, 9))) == [(1, 7), (2, 8), (4, 9)]
@@ -111,7 +111,7 @@ def test_what_changed_comes_by_seq_and_what_is_new_by_id(few: Chat) -> None:
     assert states(messages.load_new_and_changed(few.db, ranges(2, 9))) == [(3, 3), (5, 5), (1, 7), (2, 8), (4, 9)]
 
 
-def test_reactions_are_counted_where_they_are_looked_up(few: Chat) -> None:
+def test_a_message_counts_its_reactions(few: Chat) -> None:
     for name, line in (
         ("bob", "/react 1 +1"),
         ("alice", "/react 1 +1"),
@@ -130,7 +130,7 @@ def test_reactions_are_counted_where_they_are_looked_up(few: Chat) -> None:
     assert not messages.has_reacted(few.db, 1, "+1", few.ids["alice"])
 
 
-def test_a_thread_and_what_is_known_of_a_message(few: Chat) -> None:
+def test_a_thread_and_the_row_of_a_message(few: Chat) -> None:
     assert [message.id for page in messages.load_thread(few.db, 1, "main") for message in page] == [1, 3, 5]
     assert [message.id for page in messages.load_thread(few.db, 5, "main") for message in page] == [5]
     few.say("alice", "/delete 3")

@@ -20,7 +20,7 @@ async def reader(tmp_path: Path) -> AsyncIterator[Reader]:
     reader.close()
 
 
-async def test_who_asks_for_much_is_served_in_turn_with_the_others(reader: Reader) -> None:
+async def test_a_greedy_user_takes_turns_with_others(reader: Reader) -> None:
     gate, order = threading.Event(), list[str]()
 
     def read(db: Database, what: str) -> str:
@@ -34,13 +34,13 @@ async def test_who_asks_for_much_is_served_in_turn_with_the_others(reader: Reade
     await asyncio.sleep(0)
     gate.set()
     assert await asyncio.gather(*modest) == ["modest 2", "modest 3"]
-    # What the thread had got already, and at most one more of the greedy one before each of the others.
+    # The thread runs what it had already, and then at most one job of the greedy user before each of the others.
     assert order.index("modest 2") <= SUBMITTED_MAX + 1 and order.index("modest 3") <= SUBMITTED_MAX + 2
     assert await asyncio.gather(*greedy) == [f"greedy {number}" for number in range(20)]
     assert [what for what in order if "greedy" in what] == [f"greedy {number}" for number in range(20)]
 
 
-async def test_what_nobody_waits_for_any_more_is_not_read(reader: Reader) -> None:
+async def test_an_abandoned_reading_does_not_run(reader: Reader) -> None:
     gate, ran = threading.Event(), list[int]()
 
     def read(db: Database, number: int) -> None:
@@ -57,7 +57,7 @@ async def test_what_nobody_waits_for_any_more_is_not_read(reader: Reader) -> Non
     assert ran == [0, 1, 2, 3, 4, 99]
 
 
-async def test_a_reading_that_fails_fails_for_its_user_alone(reader: Reader) -> None:
+async def test_a_failed_reading_fails_for_its_user_alone(reader: Reader) -> None:
     def fail(db: Database) -> None:
         raise ValueError("this one")
 

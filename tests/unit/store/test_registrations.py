@@ -11,7 +11,7 @@ def known(chat: Chat, name: str, *networks: str) -> list[bool]:
     return [registrations.is_known_network(chat.db, chat.ids[name], network) for network in networks]
 
 
-def test_registering_signing_in_and_resuming_make_a_network_known(tmp_path: Path) -> None:
+def test_each_kind_of_sign_in_makes_a_network_known(tmp_path: Path) -> None:
     chat = Chat(tmp_path)
     for network, way in (
         ("n1", Enter(check("dora"), None, None, False, b"t")),
@@ -31,14 +31,14 @@ def test_registering_signing_in_and_resuming_make_a_network_known(tmp_path: Path
     again.close()
 
 
-def test_of_too_many_the_one_not_used_for_longest_goes(tmp_path: Path) -> None:
+def test_the_least_recently_used_network_is_forgotten(tmp_path: Path) -> None:
     chat = Chat(tmp_path)
     networks = [f"n{number}" for number in range(NETWORKS_MAX)]
     for network in (*networks, "n0", "new", "newer"):
         chat.sign_in("alice", network=network)
         chat.clock.advance(1)
     assert known(chat, "alice", "n0", "n1", "n2", "n3", "new", "newer") == [True, False, False, True, True, True]
-    # In the same millisecond the last one stays.
+    # All are used in the same millisecond; the last one stays.
     for number in range(30):
         chat.sign_in("alice", network=f"at-once{number}")
         assert known(chat, "alice", f"at-once{number}") == [True]

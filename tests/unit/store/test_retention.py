@@ -1,4 +1,4 @@
-"""What it costs: nothing here looks at all that is stored."""
+"""The cost of retention: no query looks at all that is stored."""
 
 import itertools
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from chat_server.store.retention import ReadRange
 from tests.unit.chat import Chat
 from tests.unit.fakes import DAY_MS, HOUR_MS
 
-# The first of an index; the one row; a list that was given.
+# Plans that look at a bounded number of rows: the first of an index, the one row, a given list.
 FREE = (
     "SCAN state",
     "SCAN erasures",  # as many as accounts are just being removed
@@ -29,7 +29,7 @@ FREE = (
 
 
 def plans(chat: Chat, action: Callable[[], object]) -> list[str]:
-    """How SQLite does all that is done."""
+    """Return SQLite's plans of all statements that an action runs."""
     db: Any = chat.executor._db
     run = db.run
     done: list[tuple[str, Any]] = []
@@ -47,7 +47,7 @@ def plans(chat: Chat, action: Callable[[], object]) -> list[str]:
     return [str(row[3]) for sql, bindings in changing for row in run(f"EXPLAIN QUERY PLAN {sql}", bindings).fetchall()]
 
 
-def test_everything_goes_by_an_index(tmp_path: Path) -> None:
+def test_every_query_uses_an_index(tmp_path: Path) -> None:
     chat = Chat(tmp_path / "plans")
     chat.sign_in("alice", "bob")
     chat.say("alice", "/send_all one")
@@ -76,7 +76,7 @@ def test_everything_goes_by_an_index(tmp_path: Path) -> None:
 
 
 def steps(chat: Chat, action: Callable[[], object]) -> int:
-    """How many steps SQLite takes for it."""
+    """Return how many steps SQLite takes for an action."""
     counter = itertools.count()
 
     def count() -> bool:
@@ -93,7 +93,7 @@ def steps(chat: Chat, action: Callable[[], object]) -> int:
 
 
 def filled(path: Path, count: int) -> Chat:
-    """So many messages that alice has not read, and some that all have."""
+    """Return a chat with `count` messages that alice has not read, and some that all have."""
     chat = Chat(path, message_ttl_ms=HOUR_MS, absent_after_ms=30 * DAY_MS)
     chat.sign_in("alice", "bob", "carol")
     chat.batch(*(chat.entry("bob", f"/send_all {number}") for number in range(50)))
@@ -107,8 +107,8 @@ def filled(path: Path, count: int) -> Chat:
 
 
 @pytest.mark.parametrize("what", ["send", "move", "expire"])
-def test_the_cost_does_not_grow_with_what_is_stored(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The block of the index in which something was removed is rewritten: here neither has only one.
+def test_the_cost_does_not_grow_with_the_database(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only the block of the index that lost words is rewritten, so both chats have several blocks.
     monkeypatch.setattr(search, "BLOCK_IDS", 128)
     costs = []
     for count in (100, 6000):
@@ -122,5 +122,5 @@ def test_the_cost_does_not_grow_with_what_is_stored(tmp_path: Path, what: str, m
             costs.append(steps(chat, chat.due))
             assert chat.db.value("SELECT count(*) FROM messages") == count
         chat.close()
-    # Sixty times as many messages; the index of words is a tree, and a little deeper for more.
+    # There are sixty times as many messages. The search index is a tree, and a little deeper then.
     assert costs[1] <= costs[0] * 1.5, costs

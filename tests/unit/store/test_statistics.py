@@ -21,7 +21,7 @@ def found(chat: Chat, directory: Path) -> dict[str, float]:
     return read_gauges(directory, chat.clock.now_ms(), chat.limits.message_ttl_ms)
 
 
-def test_the_numbers_of_the_store(chat: Chat, tmp_path: Path) -> None:
+def test_the_gauges_of_the_store(chat: Chat, tmp_path: Path) -> None:
     empty = found(chat, tmp_path)
     assert empty.keys() <= GAUGES.keys()
     for text in "ab":
@@ -33,7 +33,7 @@ def test_the_numbers_of_the_store(chat: Chat, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("ttl_ms", "lag"), [(HOUR_MS, 60), (None, 0)])
-def test_the_lag_is_that_of_the_first_which_should_be_gone(
+def test_the_lag_is_that_of_the_first_overdue_message(
     chat: Chat, tmp_path: Path, ttl_ms: int | None, lag: float
 ) -> None:
     chat.configure(message_ttl_ms=ttl_ms)

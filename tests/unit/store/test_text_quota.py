@@ -9,8 +9,8 @@ from chat_server.store.schema import MIGRATIONS
 from tests.unit.chat import Chat
 
 
-def test_an_older_database_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever comes after it, the migration that brings the count finds what is stored."""
+def test_the_texts_of_an_older_database_are_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The migration that brings the count finds what is stored, whatever migrations follow."""
     first = next(number for number, script in enumerate(MIGRATIONS) if "text_bytes" in script)
     with monkeypatch.context() as older:
         older.setattr("chat_server.store.database.MIGRATIONS", MIGRATIONS[:first])
@@ -29,7 +29,7 @@ def test_an_older_database_is_counted_once(tmp_path: Path, monkeypatch: pytest.M
     db.close()
 
 
-def test_totals(tmp_path: Path) -> None:
+def test_totals_of_text_bytes(tmp_path: Path) -> None:
     chat = Chat(tmp_path)
     assert (text_quota.bytes_of_all(chat.db), text_quota.most_bytes(chat.db)) == (0, 0)
     chat.sign_in("alice", "bob")

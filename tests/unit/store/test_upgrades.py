@@ -1,4 +1,4 @@
-"""A database of each version that has landed is brought up to date: nothing is lost, and nothing ends too early.
+"""Upgrades from each released version: nothing is lost, and nothing ends too early.
 
 `tests/data/chat-vN.db.gz` was made by the last program of version N (`tests/data/make.py`): five people, of whom
 mallory was banned by the others; messages in main, in one-to-one and (from 2 on) private chats, read and unread, a
@@ -21,7 +21,7 @@ from tests.unit.chat import Chat
 from tests.unit.fakes import DAY_MS, HOUR_MS, FakeClock
 
 DATA = Path(__file__).parents[2] / "data"
-# What each version had already, told alike in all of them.
+# What each version had already, in the same form for all of them.
 KEPT = (
     "SELECT id, seq, chat_id, user_id, at_ms, text, edited_ms, deleted_ms, reply_to, reactions FROM messages",
     "SELECT id, name, folded, password, created_ms, seen_ms, ban_until_ms, ban_reason FROM users",
@@ -34,7 +34,7 @@ KEPT = (
     "SELECT reporter, target, reason, address, counted FROM reports",
     "SELECT seq, at_ms, limits, history FROM state",
 )
-# The newest one is there for the versions after it: `tests/data/make.py` made it.
+# The newest one, made by `tests/data/make.py`, is there for the versions after it.
 VERSIONS = sorted(int(path.name[6:-6]) for path in DATA.glob("chat-v*.db.gz"))[:-1]
 versions = pytest.mark.parametrize("version", VERSIONS)
 
@@ -50,7 +50,7 @@ def content(path: Path) -> list[list[Any]]:
 
 
 def started(path: Path, stopped_ms: int) -> Chat:
-    """The chat after the first start of this version, so long after the last batch of the old one."""
+    """Return the chat after the first start of this version, `stopped_ms` after the last batch of the old one."""
     with closing(apsw.Connection(str(path / FILE))) as connection:
         rows: Any = connection.execute("SELECT at_ms FROM state").fetchall()
         ((last_ms,),) = rows
@@ -65,7 +65,7 @@ def texts(chat: Chat) -> set[str | None]:
 
 
 @versions
-def test_nothing_is_lost(tmp_path: Path, version: int) -> None:
+def test_an_upgrade_loses_nothing(tmp_path: Path, version: int) -> None:
     before = content(old(tmp_path, version))
     chat = Chat(tmp_path, FakeClock(0))
     chat.close()
@@ -78,7 +78,7 @@ def test_nothing_is_lost(tmp_path: Path, version: int) -> None:
 
 
 @versions
-def test_nothing_is_removed_sooner_than_one_life_after_it(tmp_path: Path, version: int) -> None:
+def test_nothing_is_removed_within_one_life_after_an_upgrade(tmp_path: Path, version: int) -> None:
     chat = started(old(tmp_path, version), 10 * DAY_MS)
     there = texts(chat)
     assert {"first in main, edited", "third, @bob", "private to bob", "unread by all"} <= there
@@ -98,7 +98,7 @@ def test_nothing_is_removed_sooner_than_one_life_after_it(tmp_path: Path, versio
 
 
 @versions
-def test_what_lasted_lasts_as_long_as_it_should(tmp_path: Path, version: int) -> None:
+def test_durations_last_as_long_after_an_upgrade(tmp_path: Path, version: int) -> None:
     chat = started(old(tmp_path, version), HOUR_MS)
     (ban,) = chat.db.all("SELECT ban_until_ms FROM users WHERE name = 'mallory' AND ban_open")
     left_ms = ban[0] - chat.time.now().elapsed_ms
@@ -116,7 +116,7 @@ def test_what_lasted_lasts_as_long_as_it_should(tmp_path: Path, version: int) ->
 
 
 @versions
-def test_what_an_old_clock_left_in_the_future_lasts_its_full_length_at_most(tmp_path: Path, version: int) -> None:
+def test_times_in_the_future_are_cut_to_a_full_length(tmp_path: Path, version: int) -> None:
     chat = started(old(tmp_path, version), -30 * DAY_MS)
     assert chat.say("alice", "/status").reply.at < "2026-11-01"
     chat.clock.advance(90 * 60_000)
@@ -130,7 +130,7 @@ def test_what_an_old_clock_left_in_the_future_lasts_its_full_length_at_most(tmp_
 
 
 @versions
-def test_who_only_reads_does_not_bring_it_up_to_date(tmp_path: Path, version: int) -> None:
+def test_a_reader_does_not_migrate(tmp_path: Path, version: int) -> None:
     old(tmp_path, version)
     before = (tmp_path / FILE).read_bytes()
     with pytest.raises(StartError, match=f"has version {version}, and this program reads version {VERSION} alone"):
@@ -139,7 +139,7 @@ def test_who_only_reads_does_not_bring_it_up_to_date(tmp_path: Path, version: in
     assert (tmp_path / FILE).read_bytes() == before
 
 
-def test_a_restored_chat_is_spared_like_one_that_was_brought_up_to_date(tmp_path: Path) -> None:
+def test_a_restored_chat_is_spared_like_an_upgraded_one(tmp_path: Path) -> None:
     chat = started(old(tmp_path, VERSIONS[-1]), 0)
     there = texts(chat)
     chat.close()

@@ -19,7 +19,11 @@ from chat_server.settings import OPTIONS, load
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "chat_server"
-DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
+DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"))
+# Where a path in a document may begin, besides the document's own folder.
+BASES = (ROOT, PACKAGE, ROOT / "chat_client")
+# Folders of the data directory, and of the client's.
+NOT_OF_THE_TREE = {"docs/operations.md": {"files/", "uploads/"}}
 
 Row = dict[str, str]
 
@@ -223,16 +227,6 @@ def test_a_file_says_in_one_short_sentence_what_it_is() -> None:
     assert [path for path in files if not 0 < len(summary(path)) < 100] == []
 
 
-def test_every_function_that_is_named_exists() -> None:
-    named = re.findall(r"`([\w/]+)\.py` `([\w.]+)`", read("ARCHITECTURE.md"))
-    assert len(named) > 20
-    for file, name in named:
-        found: object = importlib.import_module(f"chat_server.{file.replace('/', '.')}")
-        for part in name.split("."):
-            assert hasattr(found, part), f"{file}.py has no {name}"
-            found = getattr(found, part)
-
-
 def test_code_that_is_shown_is_the_code() -> None:
     shown = blocks("ARCHITECTURE.md", "python")
     assert len(shown) == 5
@@ -254,6 +248,29 @@ def test_dependencies(section: str) -> None:
 
 
 # ---- all documents
+
+
+def find(document: Path, path: str) -> Path | None:
+    """The file or folder that a document names."""
+    return next((base / path for base in (*BASES, document.parent) if (base / path).exists()), None)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.parent.name + "/" + path.name)
+def test_every_path_that_is_named_exists(document: Path) -> None:
+    named = re.findall(r"`([\w./-]+(?:\.(?:py|md|c|toml)|/))`", document.read_text())
+    not_of_the_tree = NOT_OF_THE_TREE.get(str(document.relative_to(ROOT)), set())
+    assert [path for path in named if path not in not_of_the_tree and find(document, path) is None] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.parent.name + "/" + path.name)
+def test_every_function_that_is_named_exists(document: Path) -> None:
+    for path, name in re.findall(r"`([\w/]+\.py)` `([\w.]+)`", document.read_text()):
+        file = find(document, path)
+        assert file is not None, path
+        found: object = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+        for part in name.split("."):
+            assert hasattr(found, part), f"{path} has no {name}"
+            found = getattr(found, part)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

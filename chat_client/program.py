@@ -98,7 +98,7 @@ async def _plain(settings: Settings) -> int:
     from chat_client.common.desktop import Notifier
     from chat_client.common.input_history import InputHistory
     from chat_client.common.mentions import Call
-    from chat_client.plain.front_end import Plain
+    from chat_client.plain.app import Plain
     from chat_client.plain.line_input import Input, Pipe, Prompt
 
     _needs_stdout()

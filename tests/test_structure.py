@@ -80,6 +80,7 @@ TESTED_ELSEWHERE = {
     "chat_client/sdk/events.py": "tests/client/sdk/test_send_queue.py",
     "chat_client/sdk/event_queue.py": "tests/client/sdk/test_bounds.py",
     "chat_client/plain/script.py": "tests/client/test_command.py",
+    "chat_client/plain/column.py": "tests/client/test_both_front_ends.py",
     "chat_client/sdk/chat.py": "tests/client/sdk/test_commands.py",
     "chat_client/sdk/version.py": "tests/client/sdk/test_signing_in.py",
     "chat_client/sdk/errors.py": "tests/client/sdk/test_commands.py",

@@ -25,12 +25,12 @@ Tell = Callable[[Kind, str], None]
 
 
 class Transfer(Struct):
-    """A file on its way. `told_at`: when the last line about it was written, where progress is told by lines."""
+    """A file on its way. `shown_at`: when a line last told how far it is, or it began, where that is told by lines."""
 
     name: str
     is_upload: bool
     progress: Progress = Progress(0, 0)
-    told_at: float = float("-inf")
+    shown_at: float | None = None
 
 
 class Transfers:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from chat_client.plain.front_end import Plain
+from chat_client.plain.app import Plain
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept
 from chat_client.tui.state.effects import Ring
@@ -26,7 +26,7 @@ from chat_server.protocol.messages import DelayedSet, Message
 from chat_server.protocol.people import Muted
 from chat_server.protocol.rooms import ChatInfo, Invited
 from tests.client.people import START, Me, said
-from tests.client.plain.test_local_commands import RecordingChat
+from tests.client.plain.test_front_end import RecordingChat
 from tests.unit.protocol import samples
 
 ELAPSED = iter(range(0, 1 << 40, 10))
@@ -62,7 +62,7 @@ class Both:
         ]
         told += [self.me.screen.flash.text] if self.me.screen.flash is not None else []
         self.written.clear()
-        self.plain._show(event)
+        self.plain._take(event)
         return told, self.words()
 
     def words(self) -> list[str]:
@@ -122,7 +122,7 @@ def test_what_both_tell_of_a_reply_they_tell_in_the_same_words(reply: Reply) -> 
     both = Both()
     take_answer(both.me.screen, TypedRequest("main", "/x"), "x", [], in_team(reply), START)
     notes = [item.text for item in both.me.screen.chats.chat("main").feed.items if isinstance(item, NoteItem)]
-    both.plain._answer("x", in_team(reply))
+    both.plain.front_end.show_reply("x", in_team(reply))
     *items, done = both.words()
     assert not notes or notes == ["\n  ".join((done, *items))]
 
@@ -180,5 +180,5 @@ def test_both_ring_for_the_same(heard: list[Any]) -> None:
         both.me.screen.elapsed += 10
         handle(both.me.screen, event, START)
         rings += [effect.body for effect in both.me.wanted(Ring)]
-    asyncio.run(both.plain._show_all())
+    asyncio.run(both.plain._take_all())
     assert rings == both.rings

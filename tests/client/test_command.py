@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from chat_client.plain.front_end import LAST_SECONDS_MAX
+from chat_client.plain.app import LAST_SECONDS_MAX
 from tests.client.conftest import Home
 from tests.conformance.test_tls import tls_port
 from tests.harness import Server

@@ -1,229 +1,116 @@
-"""--plain in this process: files with their progress, how it ends. The rest is in test_terminal, test_command."""
+"""The local commands in one column: each does something, or says in one line why it cannot."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chat_client.exit_status import ExitStatus
-from chat_client.plain.front_end import Plain, _stop
-from chat_client.sdk.chat import connect
-from tests.client.conftest import Home
-from tests.client.fake import FakeServer
-from tests.client.programs import written
-from tests.client.sdk.played import Client, client, server
-from tests.harness import TIMEOUT_SECONDS
+from chat_client.common.local_commands import LOCAL
+from chat_client.plain.app import Plain
+from chat_client.sdk.chat import Returned
+from chat_client.sdk.errors import Refused
+from chat_client.sdk.events import Connected, Outgoing
+from chat_server.protocol.accounts import SignedIn
+from chat_server.protocol.help import command_forms
+from chat_server.protocol.messages import Message, Talking
+from tests.client.plain.test_app import Lines
 
-__all__ = ["client", "server"]  # fixtures
-
-DATA = bytes(range(256)) * 4096
-
-
-class Lines:
-    """An input: each line is given to the client when it has said what is awaited before it."""
-
-    attended = False
-
-    def __init__(self, *lines: tuple[str, str]) -> None:
-        self._lines = lines
-        self.said: list[str] = []
-        self._more = asyncio.Event()
-
-    def write(self, text: str) -> None:
-        self.said += text.splitlines()
-        self._more.set()
-
-    async def lines(self) -> AsyncIterator[str]:
-        for awaited, line in self._lines:
-            while not any(awaited in said for said in self.said):
-                self._more.clear()
-                await self._more.wait()
-            yield line
-
-    async def secret(self, words: str) -> str | None:
-        return None
-
-    def output(self) -> AbstractContextManager[None]:
-        return nullcontext()
+SIGNED_IN = SignedIn("alice", False, 1, "h", [], [], [])
 
 
-async def plain(home: Home, user: str, *lines: tuple[str, str]) -> tuple[int, list[str]]:
-    source = Lines(*lines)
-    async with connect(home.address, user=user) as chat:
-        status = await Plain(chat, home.folder / "downloads", source.write).run(source)
-    return status, source.said
+class RecordingChat:
+    """A chat that does nothing but note what is asked of it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.state, self.user, self.commands = Connected("a:1", SIGNED_IN, False), "alice", command_forms()
+        self.limits: dict[str, Any] = {"text_max": 4096}
+        self.outgoing: list[Outgoing] = []
+        self.is_own = False
+        self.events: list[Any] = []
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for event in self.events:
+            yield event
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments, **named: self.asked.append(name)
+
+    async def command(self, verb: str, **arguments: Any) -> Returned:
+        self.asked.append(f"{verb} {arguments}")
+        return Returned([], Talking(arguments.get("target")))
+
+    def post_file(self, target: str, path: Path, progress: object) -> Outgoing:
+        self.asked.append(f"post_file {target} {path.name}")
+        return Outgoing("k", "send_file", {"target": target, "name": path.name}, 0)
+
+    async def get_file(self, file_id: int, folder: Path, **named: Any) -> Path:
+        self.asked.append(f"get_file {file_id}")
+        return folder / "a.png"
+
+
+class Column:
+    def __init__(self, folder: Path) -> None:
+        self.chat, self.source = RecordingChat(), Lines()
+        self.plain = Plain(self.chat, folder, self.source.write)  # type: ignore[arg-type]
+
+    async def type(self, *lines: str) -> list[str]:
+        """What is said to these lines."""
+        self.source.said.clear()
+        self.source._lines = tuple(("", line) for line in lines)
+        self.source.said.append("")  # nothing is awaited
+        await self.plain._type(self.source)
+        await self.plain._send_last(1)
+        return self.source.said[1:]
 
 
 @pytest.fixture
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A desktop's opener that moves what it opens to here: so one can wait for it."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name in ("xdg-open", "open"):
-        (programs / name).write_text(f'#!/bin/sh\nmv "$1" {tmp_path}/opened\n')
-        (programs / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:/bin:/usr/bin")
-    return tmp_path / "opened"
+def column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Column:
+    def open_file(path: Path) -> None:
+        raise Refused("bad_argument", f"opened {path.name}")
+
+    monkeypatch.setattr("chat_client.common.transfers.open_file", open_file)
+    return Column(tmp_path)
 
 
-async def test_a_file_there_and_back(home: Home, opened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chat_client.plain.front_end.PROGRESS_SECONDS", 0)
-    await home.chat.json("alice")
-    path = home.folder / "a photo.png"
-    path.write_bytes(DATA)
-    status, said = await plain(home, "bob", ("connected to", f'/send_file alice "{path}"'))
-    assert status == 0 and "+ sent #1: a photo.png" in said
-    told = [line for line in said if line.startswith("* a photo.png: ")]
-    assert len(told) > 10 and " % of 1 MiB, " in told[0] and "/cancel cancels it" in told[0]
-    status, said = await plain(home, "alice", ("connected to", "/get_file 1"), ("+ file 1 is ", "/open_file #1"))
-    assert status == 0
-    assert [Path(line.split(" is ")[1]).name for line in said if line.startswith("+ ")] == [
-        "a photo.png", "a photo (2).png",
-    ]  # fmt: skip
-    assert written(opened) == DATA
-    assert [each.name for each in (home.folder / "downloads").iterdir()] == ["a photo.png"], "only what was asked for"
+@pytest.mark.parametrize("verb", [verb for verb in LOCAL if verb != "quit"])
+async def test_every_local_command_does_something_or_says_why_not(column: Column, verb: str) -> None:
+    said = await column.type(LOCAL[verb].form.example)
+    assert said or column.chat.asked
+    refusals = [line for line in said if line.startswith("- ")]
+    assert len(refusals) <= 1 and all("usage" not in line for line in refusals)
 
 
-async def test_cancelling(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chat_client.plain.front_end.PROGRESS_SECONDS", 0)
-    alice = await home.chat.json("alice")
-    path = home.folder / "a.png"
-    path.write_bytes(DATA)
-    sent = ("connected to", f"/send_file alice {path}")
-    status, said = await plain(home, "bob", sent, (" % of ", "/cancel"), ("cancelled", "/cancel"))
-    assert status == 1 and "* a.png: cancelled" in said and "- bad_argument: no file is on its way" in said
-    assert await alice.roundtrip() == []
+async def test_quit_leaves(column: Column) -> None:
+    assert await column.type("/quit", "never said") == [] and column.chat.asked == []
 
 
-async def test_ones_own_changes_are_told_once(home: Home) -> None:
-    """The answer tells what was done; of a message there is also a line that shows it as it is now."""
-    alice = await home.chat.json("alice")
-    await alice.ok("/send_all hello")
-    steps = [
-        ("connected to", "mine"),
-        ("mine (#", "/edit 2 changed"),
-        ("changed (edited) (#2)", "/react 1 👍"),
-        ("hello (👍 bob) (#1)", "/create #team"),
-        ("#team", "/open #team"),
-        ("goes to #team", "/topic #team plans"),
-        ("plans", "/mute #team"),
-        ("muted", "/leave #team"),
-        ("what you type goes to main", "/quit"),
-    ]
-    status, said = await plain(home, "bob", *steps)
-    assert status == 0
-    for shown in ("changed (edited)", "changed #2", "hello (👍 bob)", "+ changed #1", "plans", "muted"):
-        assert sum(shown in line for line in said) == 1, (shown, said)
-    assert sum("#team" in line for line in said if line.startswith("* ")) == 1, "where what is typed goes"
+@pytest.mark.parametrize("verb", ["unread", "first_unread", "copy", "mouse", "sides", "redraw", "cancel"])
+async def test_what_one_column_lacks_it_says_in_one_line(column: Column, verb: str) -> None:
+    (line,) = await column.type(LOCAL[verb].form.example)
+    assert line.startswith("- bad_argument: ")
 
 
-async def test_what_was_meant_for_a_chat_that_is_gone_goes_nowhere_else(home: Home) -> None:
-    """Neither after a removal, nor where the chat that is to be opened does not exist: a script would go on in main."""
-    alice = await home.chat.json("alice")
-    await alice.ok("/create #team")
-    bob = await home.chat.json("bob")
-    await alice.ok("/invite #team bob")
-    await bob.ok("/join #team")
-
-    source = Lines(
-        ("connected to", "/open #team"),
-        ("goes to #team", "removed yet?"),
-        ("no longer yours", "a secret of the team"),
-        ("no chat is open", "/open @nobody"),
-        ("unknown_user", "a secret of two"),
-    )
-    async with connect(home.address, user="bob") as chat:
-        running = asyncio.create_task(Plain(chat, home.folder / "downloads", source.write).run(source))
-        await alice.event("message", text="removed yet?")
-        await alice.ok("/remove #team bob")
-        assert await running == 1
-    assert sum("nothing was sent" in line for line in source.said) == 2
-    assert (await alice.ok("/history main"))["count"] == 0
+async def test_moving_between_chats(column: Column) -> None:
+    """As in the full screen: the list is main, the private chats, those of two."""
+    for chat in ("@bob", "#team"):
+        column.plain._recent.note(Message(1, 1, chat, "bob", "2026-11-21T12:00:00.000Z", "hi"))
+    opened = []
+    for line in ("/next", "/next", "/next", "/previous", "/last", "/open main"):
+        await column.type(line)
+        opened.append(column.plain.front_end.open)
+    assert opened == ["#team", "@bob", "main", "@bob", "main", "main"]
+    assert await column.type("/open") == ["- bad_argument: which chat? /open <chat>: main, #team, @bob"]
 
 
-@pytest.mark.parametrize("goes_out", [True, False])
-async def test_the_exit_status_tells_what_is_not_sent_from_what_is_not_known(
-    server: FakeServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, goes_out: bool
-) -> None:
-    """A script tries again what was not sent; what is in doubt would come twice."""
-    monkeypatch.setattr("chat_client.plain.front_end.LAST_SECONDS_MAX", 0)
-    chat, link = await client.sign_in(server)
-    if not goes_out:
-        link.lose()
-    source = Lines(("", "hello")) if goes_out else Lines(("no connection", "hello"))
-    source.said.append("* begun")
-    running = asyncio.create_task(Plain(chat, tmp_path, source.write).run(source))
-    if goes_out:
-        await link.expect("send")  # and no answer comes
-    status = await asyncio.wait_for(running, TIMEOUT_SECONDS)
-    if goes_out:
-        assert status == ExitStatus.NOT_KNOWN and source.said[-1] == "- it is not known whether this was sent: hello"
-    else:
-        assert status == ExitStatus.NO_CONNECTION and source.said[-1] == "- not sent: hello"
+async def test_help_tells_what_there_is_here(column: Column) -> None:
+    said = await column.type("/help")
+    assert any(line.startswith("  Write: /send_all") for line in said)
+    assert any(line.startswith("  Client: /open") for line in said)
+    assert (await column.type("/help /open"))[0] == "  /open <chat>"
 
 
-async def test_a_command_whose_fate_is_not_known_outweighs_a_refusal(
-    server: FakeServer, client: Client, tmp_path: Path
-) -> None:
-    chat, link = await client.sign_in(server)
-    source = Lines(("", "first"), ("banned", "second"), ("internal", "third"))
-    source.said.append("* begun")
-    running = asyncio.create_task(Plain(chat, tmp_path, source.write).run(source))
-    for code in ("banned", "internal", "banned"):
-        link.refuse(await link.expect("send"), code)
-    assert await asyncio.wait_for(running, TIMEOUT_SECONDS) == ExitStatus.NOT_KNOWN
-
-
-async def test_what_has_no_answer_when_the_server_ends_it_is_told(
-    server: FakeServer, client: Client, tmp_path: Path
-) -> None:
-    """The connection ends while one types."""
-    chat, link = await client.sign_in(server)
-    source = Lines(("", "hello"), ("never said", ""))
-    source.said.append("* begun")
-    running = asyncio.create_task(Plain(chat, tmp_path, source.write).run(source))
-    await link.expect("send")
-    chat._supervisor.finish("signed_out", "signed out")
-    assert await asyncio.wait_for(running, TIMEOUT_SECONDS) == ExitStatus.NOT_KNOWN
-    assert "- it is not known whether this was sent: hello" in source.said
-
-
-async def test_what_is_under_way_has_ended_when_it_returns(client: Client, server: FakeServer, tmp_path: Path) -> None:
-    chat, _ = await client.sign_in(server)
-    ended: list[str] = []
-
-    async def lasting() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("as it should")
-
-    source = Lines(("never said", ""))
-    plain = Plain(chat, tmp_path, source.write)
-    plain._spawn(lasting())
-    chat._supervisor.finish("signed_out", "signed out")
-    await plain.run(source)
-    assert ended == ["as it should"]
-
-
-async def test_stopping_a_task_lets_a_cancellation_through() -> None:
-    may_end = asyncio.Event()
-
-    async def stubborn() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await may_end.wait()
-
-    task = asyncio.create_task(stubborn())
-    begun = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_soon(begun.set_result, None)
-    await begun
-    stopping = asyncio.create_task(_stop(task))
-    asyncio.get_running_loop().call_soon(stopping.cancel)
-    with pytest.raises(asyncio.CancelledError):
-        await stopping
-    may_end.set()
-    await asyncio.wait({task})
+async def test_what_waits_is_listed(column: Column) -> None:
+    column.chat.outgoing = [Outgoing("k", "send", {"target": "bob", "text": "hi"}, 0, "held")]
+    assert await column.type("/waiting") == ["  @bob: hi (held)", "+ 1 waiting to be sent"]

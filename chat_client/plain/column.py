@@ -1,0 +1,92 @@
+"""The column: events, states and answers as lines, in the order in which they come.
+
+It writes and decides nothing: what an event changes for the line that is typed is the front end's.
+"""
+
+from collections.abc import Callable, Iterable
+
+from chat_client.common import wording
+from chat_client.common.transfers import Transfer
+from chat_client.common.wording import Answer, Kind
+from chat_client.plain import lines
+from chat_client.sdk import clock
+from chat_client.sdk.chat import Chat
+from chat_client.sdk.events import AnyEvent, Connected, Lost, Outgoing
+from chat_server.protocol.base import Event
+from chat_server.protocol.messages import Message, Sent
+
+PROGRESS_SECONDS = 2.0  # between two lines about a file on its way
+
+
+class Column:
+    """`write` takes whole lines with their ends."""
+
+    def __init__(self, chat: Chat, write: Callable[[str], None]) -> None:
+        self._chat, self._write = chat, write
+        self._last_loss = ""  # why the connection was lost, as it was last told
+
+    # ---- what comes
+
+    def show(self, event: AnyEvent, is_own: bool) -> None:
+        """`is_own`: the answer to a command tells it already; but a message is shown as it is now."""
+        if isinstance(event, Outgoing):
+            self._show_outgoing(event)
+        elif not isinstance(event, Event):
+            self._show_state(event)
+        elif isinstance(event, Message) or not is_own:
+            self.print_events([event])
+
+    def print_events(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._print(lines.event(event, self._chat.user, clock.now()))
+
+    def _show_outgoing(self, command: Outgoing) -> None:
+        if command.state == "waiting" and command.error is None:
+            return
+        reply = command.reply
+        if command.state == "sent" and isinstance(reply, Sent) and command.target is not None:
+            self.print_events([Message(reply.id, reply.id, command.target, self._chat.user, reply.at, command.text)])
+            return
+        self._show_fate(command)
+        if command.state == "failed" and len(command.text) > self._chat.limits.get("text_max", len(command.text)):
+            self.note("info", wording.FILE_HINT)
+
+    def show_posted(self, command: Outgoing) -> None:
+        """What was put in line is shown where it has to wait."""
+        if not isinstance(self._chat.state, Connected):
+            self._show_fate(command)
+
+    def _show_fate(self, command: Outgoing) -> None:
+        self.note(*wording.outgoing(command, clock.now()))
+
+    def _show_state(self, state: AnyEvent) -> None:
+        """A loss is told once, however many tries fail for the same reason."""
+        if isinstance(state, Lost):
+            is_news, self._last_loss = state.why != self._last_loss, state.why
+            if not is_news:
+                return
+        elif isinstance(state, Connected):
+            self._last_loss = ""
+        self.note("info", wording.state(state, clock.elapsed()))
+
+    def show_progress(self, transfer: Transfer) -> None:
+        """A line now and then, for what takes longer."""
+        at, progress = clock.elapsed(), transfer.progress
+        if transfer.shown_at is None:
+            transfer.shown_at = at
+        if at - transfer.shown_at >= PROGRESS_SECONDS and progress.done < progress.size:
+            transfer.shown_at = at
+            name = wording.short(transfer.name)
+            self.note("info", f"{name}: {wording.progress(progress)}; {wording.CANCEL_HINT}")
+
+    # ---- what is said
+
+    def note(self, kind: Kind, text: str) -> None:
+        self._print(lines.note(kind, text))
+
+    def answer(self, answer: Answer) -> None:
+        self._print(lines.answer(answer))
+
+    def _print(self, shown: list[str]) -> None:
+        if shown:
+            self._write("".join(f"{line}\n" for line in shown))

@@ -54,7 +54,7 @@ class Space:
         return self._free_bytes
 
     def has_room(self, wanted_bytes: int = 0) -> bool:
-        """Whether so much new content may be taken in."""
+        """Tell whether so much new content may be taken in."""
         return not self.reserve_bytes or self.free_bytes() - wanted_bytes >= self._kept_bytes
 
     def look_again(self) -> None:
@@ -93,7 +93,7 @@ class Space:
             self._grow_spare(self._spare_bytes)
 
     def take_back(self) -> None:
-        """At the stop on a full disk, keep for the next run the room that this one had."""
+        """At a stop on a full disk, keep the room that this run had for the next one."""
         self.look_again()
         size = _size(self._spare)
         self._grow_spare(min(self._spare_bytes, size + self.free_bytes()))

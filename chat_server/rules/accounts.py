@@ -381,7 +381,7 @@ def who(view: View, command: Who) -> WhoReport:
     user = accounts.by_name(view.db, command.username.folded)
     if user is None:
         raise unknown_user_refusal(command.username.name)
-    seen_ms = accounts.seen_ms(view.db, user.id)
+    seen_ms = accounts.last_seen_ms(view.db, user.id)
     online = user.id in view.online
     last_seen = iso(seen_ms) if seen_ms and not online else None
     return WhoReport(user.name, online, iso(view.at_ms), last_seen, accounts.away_text(view.db, user.id))

@@ -42,10 +42,10 @@ CLEARED_AT_ONCE_MAX = 1000
 @rule(SendDelayed)
 def send_delayed(context: Context, command: SendDelayed) -> DelayedSet:
     asked = (command.target.folded, command.target.kind, command.delay, command.text)
-    return run_once(context, command.key, asked, DelayedSet, lambda: _set(context, command))
+    return run_once(context, command.key, asked, DelayedSet, lambda: _set_delayed(context, command))
 
 
-def _set(context: Context, command: SendDelayed) -> DelayedSet:
+def _set_delayed(context: Context, command: SendDelayed) -> DelayedSet:
     author, limits = context.user(), context.limits
     refuse_banned(context, author)
     receiver, room = _receiver(context, author, command.target)
@@ -150,7 +150,7 @@ def _send(context: Context, each: Delayed) -> None:
     if author.ban_until_ms > context.elapsed_ms:
         delayed.postpone(context.db, each.id, author.ban_until_ms)
         return
-    place = _place(context, author, each)
+    place = _find_place_now(context, author, each)
     if isinstance(place, str):
         _settle(context, each, DelayedFailed(each.id, place))
         return
@@ -162,7 +162,7 @@ def _send(context: Context, each: Delayed) -> None:
     _settle(context, each, DelayedSent(each.id, sent.id))
 
 
-def _place(context: Context, author: User, each: Delayed) -> Place | str:
+def _find_place_now(context: Context, author: User, each: Delayed) -> Place | str:
     """Find the place where a message goes now, or the code of the refusal if it can go nowhere."""
     if each.room_id is not None:
         return place_of(context.db, author.id, each.room_id) or "unknown_chat"

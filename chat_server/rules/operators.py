@@ -84,12 +84,12 @@ def unban(context: Context, command: Unban) -> UserUnbanned:
 def kick(context: Context, command: Kick) -> Kicked:
     target = _find(context, command.username)
     _refuse_operator(context, target)
-    context.hang_up(target.id, "kicked", f"an operator closed this connection{_because(command.reason)}")
+    context.hang_up(target.id, "kicked", f"an operator closed this connection{_reason_suffix(command.reason)}")
     record(context, "kick", target.name, command.reason)
     return Kicked(target.name)
 
 
-def _because(reason: str | None) -> str:
+def _reason_suffix(reason: str | None) -> str:
     return f": {reason}" if reason else ""
 
 

@@ -28,7 +28,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def rule(command: type) -> Callable[[_Function], _Function]:
     def register(function: _Function) -> _Function:
-        RULES.register(command)(_guarded(command, function))
+        RULES.register(command)(_guard(command, function))
         return function
 
     return register
@@ -38,7 +38,7 @@ def reading(query: type, reader: ReaderName = "messages") -> Callable[[_Function
     """Register a reading. One that may take long names another reader than that of messages."""
 
     def register(function: _Function) -> _Function:
-        READINGS.register(query)(_guarded(query, function))
+        READINGS.register(query)(_guard(query, function))
         _READERS[query] = reader
         return function
 
@@ -49,7 +49,7 @@ def reader_of(query: Any) -> ReaderName:
     return _READERS[type(query)]
 
 
-def _guarded(command: type, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _guard(command: type, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Let operators alone run a command of theirs. This is the one place that checks it."""
     if not issubclass(command, Command) or command.spec.who not in ("operators", "machine"):
         return function

@@ -120,7 +120,7 @@ def _usage_refusal(why: str) -> Refusal:
 
 
 def _scope(view: View, command: Search) -> str | None:
-    """Where and by whom, in the words of the index; None where nothing was ever said."""
+    """Build the expression for the chats and the author; None for a chat in which nothing was ever said."""
     db, words = view.db, []
     if command.in_ is not None:
         chat_id, _ = find_chat(db, view.user_id, command.in_)

@@ -107,7 +107,7 @@ def clamp_future_times(db: Database, at_ms: int) -> int:
     return len(late)
 
 
-def seen_ms(db: Database, user_id: int) -> int | None:
+def last_seen_ms(db: Database, user_id: int) -> int | None:
     seen: int | None = db.value("SELECT seen_ms FROM users WHERE id = ?", (user_id,))
     return seen
 

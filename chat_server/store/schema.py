@@ -1,7 +1,7 @@
 """The tables. Migrations are only ever appended: number N turns a database of version N - 1 into version N."""
 
 
-def _counted(table: str, user: str, text: str, events: tuple[str, ...]) -> str:
+def _counting_triggers(table: str, user: str, text: str, events: tuple[str, ...]) -> str:
     """Return triggers that keep `text_bytes` right when rows with texts are inserted, changed or deleted.
 
     `text` is the column of the texts, `user` that of their users. Nothing counts where either is NULL.
@@ -31,7 +31,7 @@ MIGRATIONS = (
     ) STRICT;
     INSERT INTO state VALUES (1, 0, 0, 0, NULL, NULL);
 
-    -- password: an argon2id hash, NULL without one. ban_*: the last ban by reports; ban_open until its end was told.
+    -- password: an argon2id hash, NULL without a password. ban_*: the last ban; ban_open until its end was told.
     -- A deleted account keeps its row, so that its name stays taken.
     CREATE TABLE users (
         id INTEGER PRIMARY KEY,
@@ -75,7 +75,7 @@ MIGRATIONS = (
         delayed INTEGER NOT NULL DEFAULT 0, deleted_ms INTEGER, edited_ms INTEGER,
         reply_to INTEGER REFERENCES messages, reactions INTEGER NOT NULL DEFAULT 0
     ) STRICT;
-    -- The author stands in it so that unread messages are counted without reading them.
+    -- The index has the author, so that unread messages are counted without reading them.
     CREATE INDEX messages_chat ON messages (chat_id, id, user_id);
     CREATE INDEX messages_changed ON messages (chat_id, seq) WHERE seq <> id;
     CREATE INDEX messages_comments ON messages (reply_to, id) WHERE reply_to IS NOT NULL;
@@ -87,7 +87,7 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX reactions_user ON reactions (user_id);
 
-    -- A sending command's key, what was asked (a digest) and what was answered.
+    -- The key of a sending command, a digest of the command, and its answer.
     CREATE TABLE keys (
         user_id INTEGER NOT NULL REFERENCES users, key TEXT NOT NULL,
         digest BLOB NOT NULL, answer BLOB NOT NULL, at_ms INTEGER NOT NULL,
@@ -113,15 +113,15 @@ MIGRATIONS = (
     CREATE INDEX reports_target ON reports (target, at_ms);
 
     -- Events that are kept until their user is told: JSON of protocol.events.
-    -- AUTOINCREMENT here and elsewhere: an id that was told to somebody is never another one's.
+    -- AUTOINCREMENT here and elsewhere: an id that somebody was told is never given out again.
     CREATE TABLE notices (
         id INTEGER PRIMARY KEY AUTOINCREMENT, user_id INTEGER NOT NULL REFERENCES users, event BLOB NOT NULL
     ) STRICT;
     CREATE INDEX notices_user ON notices (user_id, id);
     """,
     """
-    -- kind 'room': a private chat. name with its #; one that has ended has no folded name any more, so that the name is
-    -- free, and its row goes after its messages.
+    -- kind 'room': a private chat. name begins with #. A chat that has ended has no folded name any more, so that the
+    -- name is free, and its row is deleted after its messages.
     ALTER TABLE chats ADD COLUMN name TEXT;
     ALTER TABLE chats ADD COLUMN folded TEXT;
     ALTER TABLE chats ADD COLUMN lookalike TEXT;
@@ -134,14 +134,14 @@ MIGRATIONS = (
     CREATE INDEX chats_owner ON chats (owner) WHERE owner IS NOT NULL;
     CREATE INDEX chats_ended ON chats (id) WHERE kind = 'ended';
 
-    -- Of a private chat. room: its folded name, so that a chat is looked up among one's own alone; joined: its members
-    -- are numbered as they come.
+    -- For private chats. room: the folded name, so that a chat is looked up among the user's own alone; joined: the
+    -- number of the member, in the order of joining.
     ALTER TABLE members ADD COLUMN room TEXT;
     ALTER TABLE members ADD COLUMN joined INTEGER;
     CREATE UNIQUE INDEX members_room ON members (user_id, room) WHERE room IS NOT NULL;
     CREATE UNIQUE INDEX members_joined ON members (chat_id, joined);
 
-    -- notice: under which the user (of a request: the owner) is told, while that waits.
+    -- notice: the id of the notice to the user, or for a request to the owner, while it waits.
     CREATE TABLE invitations (
         user_id INTEGER NOT NULL REFERENCES users, room TEXT NOT NULL,
         chat_id INTEGER NOT NULL REFERENCES chats, by_user INTEGER NOT NULL REFERENCES users, notice INTEGER NOT NULL,
@@ -157,24 +157,24 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX join_requests_user ON join_requests (user_id);
 
-    -- hash: SHA-256 of the code, which only who made the link was told.
+    -- hash: SHA-256 of the code, which only the maker of the link was told.
     CREATE TABLE links (
         hash BLOB PRIMARY KEY, chat_id INTEGER NOT NULL REFERENCES chats, expires_ms INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX links_chat ON links (chat_id, expires_ms);
     CREATE INDEX links_expires ON links (expires_ms);
 
-    -- To a private chat: its id, of a chat that may be gone when the message is due, and its name.
+    -- For a message to a private chat: the chat's id and name. The chat may be gone when the message is due.
     ALTER TABLE delayed ADD COLUMN room_id INTEGER;
     ALTER TABLE delayed ADD COLUMN room_name TEXT;
     """,
     """
-    -- by_option: named by the configuration, which each start names anew; else by the command, for good.
+    -- by_option: named by the settings, and replaced at each start; otherwise named by the command, for good.
     CREATE TABLE operators (
         folded TEXT NOT NULL, by_option INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (folded, by_option)
     ) STRICT, WITHOUT ROWID;
 
-    -- What operators did; names as they were then. Nothing is ever removed from it.
+    -- The acts of operators, with the names of that time. Nothing is ever removed.
     CREATE TABLE audit (
         id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL,
         who TEXT NOT NULL, act TEXT NOT NULL, whom TEXT, why TEXT
@@ -183,20 +183,20 @@ MIGRATIONS = (
     CREATE INDEX reports_at ON reports (at_ms);
     """,
     """
-    -- moved_ms: when the marker moved, or a later time before which nothing unread waited; absent: it did not move for
-    -- so long that nothing waits for it any more.
+    -- moved_ms: when the marker moved, or a later time before which nothing was unread; absent: the marker did not move
+    -- for so long that no message waits for it any more.
     ALTER TABLE members ADD COLUMN moved_ms INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE members ADD COLUMN absent INTEGER NOT NULL DEFAULT 0;
     UPDATE members SET moved_ms = (SELECT at_ms FROM state);
     CREATE INDEX members_lowest ON members (chat_id, absent, read_id);
     CREATE INDEX members_moved ON members (moved_ms) WHERE NOT absent;
 
-    -- alone: nobody but its author was there when it was sent, so that all have read it.
+    -- alone: only the author was a member when it was sent, so that all have read it.
     ALTER TABLE messages ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX messages_alone ON messages (at_ms) WHERE alone;
 
-    -- What all have read at that time: the messages of the chat with above < id <= up_to, of one author (0: of all).
-    -- No references: the chat may end before its messages are removed.
+    -- Messages that all had read at read_ms: those of the chat with above < id <= up_to, of one author (0: of all).
+    -- There are no references, since the chat may end before its messages are removed.
     CREATE TABLE read_ranges (
         read_ms INTEGER NOT NULL, chat_id INTEGER NOT NULL, user_id INTEGER NOT NULL,
         above INTEGER NOT NULL, up_to INTEGER NOT NULL,
@@ -218,14 +218,14 @@ MIGRATIONS = (
     PRAGMA writable_schema = RESET;
     """,
     """
-    -- What `/search` looks in: see `search`. indexed: up to which id it has the messages.
+    -- The search index (see `search`). indexed: the id up to which it has the messages.
     CREATE VIRTUAL TABLE words USING fts5(
         text, scope, content='', contentless_delete=1, prefix='2 3',
         tokenize="unicode61 remove_diacritics 2 categories 'L* M* N* Co'"
     );
     ALTER TABLE state ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
 
-    -- Who is called by name in the text: names as JSON; of a delayed one folded names, parted by spaces.
+    -- The users whom the text mentions: names as JSON, for a delayed message folded names with spaces between them.
     ALTER TABLE messages ADD COLUMN mentions TEXT;
     ALTER TABLE delayed ADD COLUMN mentions TEXT;
 
@@ -237,7 +237,7 @@ MIGRATIONS = (
 
     ALTER TABLE members ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
 
-    -- away: why the user is, NULL for who is not.
+    -- away: why the user is away, NULL for a user who is not.
     ALTER TABLE users ADD COLUMN away TEXT;
     CREATE INDEX users_away ON users (folded) WHERE away IS NOT NULL;
     """,
@@ -263,16 +263,16 @@ MIGRATIONS = (
     CREATE INDEX files_chat ON files (chat_id, message_id);
     CREATE INDEX files_user ON files (user_id);
     CREATE INDEX files_sha256 ON files (sha256);
-    -- So that only files of messages that have one are looked up.
+    -- file_id: only messages that have one look up their file.
     ALTER TABLE messages ADD COLUMN file_id INTEGER;
 
-    -- Of each user's files and uploads together.
+    -- The bytes of each user's files and uploads together.
     CREATE TABLE file_bytes (user_id INTEGER PRIMARY KEY REFERENCES users, bytes INTEGER NOT NULL) STRICT;
 
-    -- What may be taken off the disk: all that an upload left there, or a blob that no file has any more.
+    -- What may be removed from the disk: all that an upload left there, or a blob that no file has any more.
     CREATE TABLE dropped (id INTEGER PRIMARY KEY AUTOINCREMENT, upload INTEGER, sha256 TEXT) STRICT;
 
-    -- Whoever deletes a row, these are right.
+    -- These triggers keep the tables above right, whichever statement changes a row.
     CREATE TRIGGER uploads_come AFTER INSERT ON uploads BEGIN
         INSERT INTO file_bytes VALUES (new.user_id, new.size)
             ON CONFLICT (user_id) DO UPDATE SET bytes = bytes + excluded.bytes;
@@ -291,8 +291,8 @@ MIGRATIONS = (
     END;
     """,
     """
-    -- The index of words has a table for each block of ids now, words_N: see `search`. stale: something was removed
-    -- whose words are still in its pages; merging: these are being rewritten.
+    -- The search index now has a table for each block of ids, words_N (see `search`). stale: words of removed messages
+    -- are still in its pages; merging: its pages are being rewritten.
     DROP TABLE words;
     CREATE TABLE word_blocks (
         id INTEGER PRIMARY KEY, stale INTEGER NOT NULL DEFAULT 0, merging INTEGER NOT NULL DEFAULT 0
@@ -301,14 +301,14 @@ MIGRATIONS = (
     UPDATE state SET indexed = 0;
     """,
     """
-    -- How long the chat has lived: see `chat_time`. It begins where the wall clock stood, so that what is stored until
-    -- now is on its scale.
+    -- Elapsed time: how long the chat has lived (see `chat_time`). It begins at the time of the wall clock, so that the
+    -- times stored until now are on its scale.
     ALTER TABLE state ADD COLUMN elapsed_ms INTEGER NOT NULL DEFAULT 0;
     UPDATE state SET elapsed_ms = at_ms;
     """,
     """
-    -- From here on all times are of how long the chat has lived; at_ms, seen_ms, edited_ms and deleted_ms are the wall
-    -- clock's. What lies in the future is cut to its full length.
+    -- From here on all times are elapsed time, except for at_ms, seen_ms, edited_ms and deleted_ms by the wall clock.
+    -- Times in the future are cut to the full length of their duration.
     ALTER TABLE reports RENAME COLUMN at_ms TO elapsed_ms;
     ALTER TABLE keys RENAME COLUMN at_ms TO elapsed_ms;
     UPDATE reports SET elapsed_ms = now.elapsed_ms FROM state AS now WHERE reports.elapsed_ms > now.elapsed_ms;
@@ -327,14 +327,14 @@ MIGRATIONS = (
         ON CONFLICT DO UPDATE SET above = min(above, excluded.above), up_to = max(up_to, excluded.up_to);
     DELETE FROM read_ranges WHERE read_ms > (SELECT elapsed_ms + 1000 FROM state);
 
-    -- When a message was sent, beside at_ms; NULL for those from before, for which both were the same.
+    -- When a message was sent, in elapsed time; NULL for older messages, for which both times were the same.
     ALTER TABLE messages ADD COLUMN elapsed_ms INTEGER;
     DROP INDEX messages_alone;
     UPDATE messages SET elapsed_ms = at_ms WHERE alone;
     CREATE INDEX messages_alone ON messages (elapsed_ms) WHERE alone;
 
-    -- by_clock: due_ms is a time of the wall clock that somebody named. Those from before do not say; people name whole
-    -- seconds, and a delay ends in one of a thousand cases with one.
+    -- by_clock: due_ms is a time of the wall clock that somebody named. Older rows do not say. People name whole
+    -- seconds, and one delay in a thousand ends on one.
     ALTER TABLE delayed ADD COLUMN by_clock INTEGER NOT NULL DEFAULT 0;
     UPDATE delayed SET by_clock = 1 WHERE due_ms % 1000 = 0;
     UPDATE delayed SET due_ms = elapsed_ms + (limits ->> 'delayed_ahead_ms') FROM state
@@ -342,54 +342,54 @@ MIGRATIONS = (
     DROP INDEX delayed_due;
     CREATE INDEX delayed_due ON delayed (by_clock, due_ms, id);
 
-    -- Nothing counts as read before this, and nobody as unmoved: after an upgrade or a restore nothing is removed
-    -- sooner than one life after it. NULL: from the next start on.
+    -- No message counts as read and no marker as unmoved before this, so that after an upgrade or a restore nothing is
+    -- removed within one life. NULL: from the next start on.
     ALTER TABLE state ADD COLUMN spared_ms INTEGER;
     """,
     """
-    -- Deleted accounts of which something is left: messages with after_id < id <= up_to, and rows elsewhere.
+    -- Deleted accounts that are being erased: messages with after_id < id <= up_to and rows elsewhere are left.
     CREATE TABLE erasures (
         user_id INTEGER PRIMARY KEY REFERENCES users, after_id INTEGER NOT NULL, up_to INTEGER NOT NULL
     ) STRICT;
     """,
     """
     -- Networks are what addresses count as; times here are elapsed.
-    -- codes: each lets one account be made; hash: SHA-256 of the code, which only who drew it has.
+    -- codes: each lets one account be made; hash: SHA-256 of the code, which only its maker has.
     CREATE TABLE codes (
         id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, expires_ms INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX codes_expires ON codes (expires_ms);
 
-    -- How many accounts a network made since start_ms.
+    -- How many accounts a network has made since start_ms.
     CREATE TABLE registrations (network TEXT PRIMARY KEY, start_ms INTEGER NOT NULL, count INTEGER NOT NULL)
         STRICT, WITHOUT ROWID;
     CREATE INDEX registrations_start ON registrations (start_ms);
 
-    -- Where a user came in from, and when last.
+    -- The networks that a user signed in from, and when last.
     CREATE TABLE networks (
         user_id INTEGER NOT NULL REFERENCES users, network TEXT NOT NULL, used_ms INTEGER NOT NULL,
         PRIMARY KEY (user_id, network)
     ) STRICT, WITHOUT ROWID;
     """,
     """
-    -- The index of words is made anew, since words are folded otherwise: see `words`. Its new tables are folded_N; the
-    -- old ones, words_N, are dropped one after another while people are served.
+    -- The search index is rebuilt, since words are folded differently (see `search.normalize`). Its new tables are
+    -- folded_N; the old ones, words_N, are dropped one after another while the server runs.
     CREATE TABLE old_word_blocks (id INTEGER PRIMARY KEY) STRICT;
     INSERT INTO old_word_blocks SELECT id FROM word_blocks;
     DELETE FROM word_blocks;
     UPDATE state SET indexed = 0;
     """,
     """
-    -- Acts are told in the words of the command line.
+    -- Acts are named by the words of the command line.
     UPDATE audit SET act = CASE act
         WHEN 'appoint' THEN 'operator add' WHEN 'dismiss' THEN 'operator remove' ELSE 'invite revoke' END
         WHERE act IN ('appoint', 'dismiss', 'revoke_code');
     """,
     f"""
-    -- What the stored texts of each user have in UTF-8: messages and their comments, delayed ones, reasons of reports,
-    -- why one is away, topics of the chats that one owns.
+    -- The bytes of each user's stored texts in UTF-8: messages and comments, delayed messages, reasons of reports, why
+    -- the user is away, and topics of the chats that the user owns.
     CREATE TABLE text_bytes (user_id INTEGER PRIMARY KEY REFERENCES users, bytes INTEGER NOT NULL) STRICT;
-    -- Row by row: GROUP BY would sort all texts, in memory.
+    -- The texts are added row by row, since GROUP BY would sort all of them in memory.
     INSERT INTO text_bytes SELECT user_id, octet_length(text) FROM (
         SELECT user_id, text FROM messages
         UNION ALL SELECT user_id, text FROM delayed
@@ -398,15 +398,15 @@ MIGRATIONS = (
         UNION ALL SELECT owner, topic FROM chats
     ) WHERE text IS NOT NULL AND user_id IS NOT NULL
         ON CONFLICT (user_id) DO UPDATE SET bytes = bytes + excluded.bytes;
-    {_counted("messages", "user_id", "text", ("come", "change", "go"))}
-    {_counted("delayed", "user_id", "text", ("come", "go"))}
-    {_counted("reports", "reporter", "reason", ("come", "change", "go"))}
-    {_counted("users", "id", "away", ("change",))}
-    {_counted("chats", "owner", "topic", ("change", "go"))}
+    {_counting_triggers("messages", "user_id", "text", ("come", "change", "go"))}
+    {_counting_triggers("delayed", "user_id", "text", ("come", "go"))}
+    {_counting_triggers("reports", "reporter", "reason", ("come", "change", "go"))}
+    {_counting_triggers("users", "id", "away", ("change",))}
+    {_counting_triggers("chats", "owner", "topic", ("change", "go"))}
     """,
     """
-    -- Who holds an upload is named by the node, and by a random lease there that means nothing to the next process; an
-    -- upload that nobody holds has neither. What the last process held waits for its user, as after any other stop.
+    -- The holder of an upload is named by the node, and by a random lease there that means nothing to the next process.
+    -- An upload that nobody holds has neither. Uploads of the last process wait for their users, as after any stop.
     DROP INDEX uploads_session;
     UPDATE uploads SET expires_ms = elapsed_ms + 600000 FROM state WHERE session IS NOT NULL;
     ALTER TABLE uploads DROP COLUMN session;

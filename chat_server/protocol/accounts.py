@@ -69,6 +69,10 @@ class SignIn(Command, frozen=True, tag="sign_in"):
     register: OnOff = OnOff(True)
     code: Secret | None = None
 
+    @property
+    def claimed_name(self) -> str:
+        return self.username.name
+
 
 @command(
     "resume",

@@ -64,6 +64,8 @@ class Spec(Struct, frozen=True):
     marked: dict[str, Argument]
     # Those of its fields in the JSON form, second names too.
     names: frozenset[str]
+    # The fields that the parser makes from the others.
+    derived: tuple[str, ...]
     build: "type[Command]"
 
     @property
@@ -83,6 +85,11 @@ class Command(Struct, frozen=True, tag_field="cmd"):
         A command with a key may have been done before, and then its answer stands in the store: its rule decides.
         """
         return self.spec.adds and getattr(self, "key", None) is None
+
+    @property
+    def claimed_name(self) -> str:
+        """The name of the user that it would sign in, which the log of actions has until that is decided."""
+        return ""
 
     @property
     def announced_bytes(self) -> int:

@@ -3,18 +3,15 @@ which of them are users is known to the rules.
 """
 
 import re
-from typing import Any
 
 from msgspec.structs import replace
 
 from chat_server.protocol.base import Command
-from chat_server.protocol.messages import Comment, Edit, Send, SendAll, SendDelayed
 from chat_server.protocol.names import NAME_CHARS_MAX, fold
 
 MENTIONS_MAX = 20
 # Not within a word or an address (anna@example.org). A full stop or the like after a name is no part of it.
 _MENTION = re.compile(rf"(?<![\w.@-])@([\w.-]{{1,{2 * NAME_CHARS_MAX}}})")
-_WITH_TEXT = (SendAll, Send, Comment, Edit, SendDelayed)
 
 
 def find_mentions(text: str) -> tuple[str, ...]:
@@ -31,7 +28,7 @@ def find_mentions(text: str) -> tuple[str, ...]:
 
 def with_mentions(command: Command) -> Command:
     """The command with the names that its text mentions."""
-    if not isinstance(command, _WITH_TEXT):
+    if "mentions" not in command.spec.derived:
         return command
-    names: Any = find_mentions(command.text)
+    names = find_mentions(getattr(command, "text", ""))
     return replace(command, mentions=names) if names else command

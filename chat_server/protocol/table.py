@@ -77,6 +77,7 @@ def command(
             pairs={argument.name: argument for argument in arguments if argument.pair},
             marked={argument.name: argument for argument in arguments if argument.marked},
             names=frozenset(name for argument in arguments for name in (argument.name, argument.also) if name),
+            derived=derived,
             build=cls,
         )
         _enter(cls.spec)

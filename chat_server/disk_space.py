@@ -8,7 +8,6 @@ import logging
 import os
 from pathlib import Path
 
-from chat_server.errors import Refusal, not_done_refusal
 from chat_server.runtime import Clock
 
 log = logging.getLogger("chat.space")
@@ -126,9 +125,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def no_room_refusal() -> Refusal:
-    return not_done_refusal(
-        "the server's disk is nearly full and takes nothing new; reading and deleting go on, try later"
-    )

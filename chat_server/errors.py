@@ -41,6 +41,12 @@ def not_done_refusal(text: str) -> Refusal:
     return Refusal("unavailable", f"nothing was done: {text}", done=False)
 
 
+def no_room_refusal() -> Refusal:
+    return not_done_refusal(
+        "the server's disk is nearly full and takes nothing new; reading and deleting go on, try later"
+    )
+
+
 class StartError(Exception):
     """The server cannot start (or go on). `status` is the exit status; the message is one line for the operator."""
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import apsw
 from msgspec.structs import replace
 
-from chat_server.disk_space import Space, no_room_refusal
-from chat_server.errors import Refusal, StartError, not_done_refusal
+from chat_server.disk_space import Space
+from chat_server.errors import Refusal, StartError, no_room_refusal, not_done_refusal
 from chat_server.log import Log
 from chat_server.log.entries import Batch, Declined, Entry, WrongBatch
 from chat_server.rules.executor import Executed, Outcome

@@ -23,19 +23,19 @@ from chat_server.log.entries import (
     Enter,
     EnterByToken,
     Limits,
-    Logged,
     MakeLink,
     OpenUpload,
     SetPassword,
 )
 from chat_server.passwords import SIGNED_IN, Passwords, SignInGuard, Waiter
 from chat_server.protocol.accounts import DeleteAccount, Password, Resume, SignIn
-from chat_server.protocol.base import Command, Reply
+from chat_server.protocol.base import Command
 from chat_server.protocol.files import Chunk, SendFile, Upload
 from chat_server.protocol.names import Name, fold
 from chat_server.protocol.rooms import InviteLink, Join
 from chat_server.rules.accounts import bad_token_refusal, no_account_refusal
 from chat_server.rules.context import View
+from chat_server.rules.outcomes import Prepared
 from chat_server.rules.registration import refuse_registration
 from chat_server.runtime import Runtime
 from chat_server.store import accounts, registrations
@@ -55,16 +55,6 @@ class Asker(Struct, frozen=True):
     connection: Waiter
     token: bytes | None
     wants_token: bool
-
-
-class Prepared(Struct, frozen=True):
-    """What goes into the log, and what only the asker is told: a token, or what `reply` adds to the rule's reply."""
-
-    command: Logged
-    token: str | None = None
-    reply: Callable[[Any], Reply] | None = None
-    # Up to where whoever comes back has been shown everything.
-    position: int | None = None
 
 
 PREPARATIONS: Handlers[Callable[["Preparer", Asker, Any], Awaitable[Prepared | Upload]]] = Handlers("prepared")

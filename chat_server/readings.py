@@ -1,30 +1,20 @@
 """Readings: queries that are answered page by page on a reader's thread, from a snapshot."""
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
-
-from msgspec import Struct
 
 from chat_server.chat_time import ChatTime
 from chat_server.delivery.delivery import Delivery
 from chat_server.log.entries import Limits
-from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.people import Status, Who
 from chat_server.rules import read
 from chat_server.rules.context import View
-from chat_server.rules.outcomes import Then
+from chat_server.rules.outcomes import Page
 from chat_server.rules.registry import reader_of
 from chat_server.runtime import Clock
 from chat_server.store.database import Database
 from chat_server.store.readers import Reader, Readers
 from chat_server.transfers import Transfers
-
-
-class Page(Struct, frozen=True):
-    """A page of a reading; at its end (`events` is None) its reply, or what has to be logged before that is said."""
-
-    events: Sequence[Event] | None
-    end: Reply | Then | None = None
 
 
 class Reading:
@@ -44,7 +34,7 @@ class Reading:
         self._query = query
         self._view = view
         self._turn = turn
-        self._pages: Generator[Sequence[Event], None, Reply | Then] | None = None
+        self._pages: Iterator[Page] | None = None
 
     async def next(self) -> Page:
         """Raises Refusal."""
@@ -55,10 +45,7 @@ class Reading:
     def _next(self, db: Database) -> Page:
         if self._pages is None:
             self._pages = read(self._view(db), self._query)
-        try:
-            return Page(next(self._pages))
-        except StopIteration as stop:
-            return Page(None, stop.value)
+        return next(self._pages)
 
 
 class Readings:

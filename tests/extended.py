@@ -5,12 +5,13 @@ from msgspec.structs import replace
 from chat_server.__main__ import main
 from chat_server.frontend.connection_commands import Speaker, connection_command
 from chat_server.log.entries import Internal
-from chat_server.prepare import Asker, Prepared, Preparer, preparation
+from chat_server.prepare import Asker, Preparer, preparation
 from chat_server.protocol.base import Reply
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.formats import wording
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import find_user
+from chat_server.rules.outcomes import Prepared
 from chat_server.rules.registry import reading, rule
 from tests.new_commands import Counted, CountMessages, Echo, Echoed, Roll, Rolled, Wave, Waved, enter_rows
 

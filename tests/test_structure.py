@@ -193,20 +193,6 @@ def test_every_command_of_the_machine_itself_has_its_help() -> None:
         assert any(f"/{verb}" in line for line in help_text(verb, CONTROL)), verb
 
 
-@of_each([name for name in THE_SERVERS if not name.startswith("protocol/formats/")])
-def test_only_the_formats_themselves_compare_their_names(name: str) -> None:
-    """What follows from a format is said by its `Format`."""
-    compared = {
-        constant.value
-        for node in ast.walk(tree(SOURCES[name]))
-        # The log of the server has formats of its own.
-        if isinstance(node, ast.Compare) and "log_format" not in ast.unparse(node)
-        for constant in ast.walk(node)
-        if isinstance(constant, ast.Constant)
-    }
-    assert not compared & {"json", "text"}
-
-
 # ---- the files
 
 
@@ -323,13 +309,15 @@ def test_a_connection_has_time_chance_and_tasks_from_its_runtime(name: str) -> N
 
 @of_each([name for name in SOURCES if name.startswith(DETERMINISTIC) and name not in THREADED])
 def test_no_time_no_chance_and_no_network_where_a_log_is_replayed(name: str) -> None:
-    away = (*OUTSIDE_THE_RUNTIME, "socket", "ssl", "chat_server.runtime", "chat_server.chat_time")
+    of_the_machine = ("chat_server.runtime", "chat_server.chat_time", "chat_server.disk_space")
+    away = (*OUTSIDE_THE_RUNTIME, "socket", "ssl", *of_the_machine)
     assert not {used for used in uses(SOURCES[name]) if is_within(used, *away)}
 
 
 @of_each(SANS_IO)
 def test_what_does_no_io_is_handed_neither_a_runtime_nor_a_socket(name: str) -> None:
-    away = [f"chat_server.{each}" for each in ("runtime", "server", "frontend.transport", "frontend.session")]
+    doing_io = ("runtime", "node", "prepare", "readings", "disk_space", "frontend.transport", "frontend.session")
+    away = [f"chat_server.{each}" for each in doing_io]
     assert not {used for used in uses(SOURCES[name]) if is_within(used, *away, *OUTSIDE_THE_RUNTIME, "socket")}
 
 

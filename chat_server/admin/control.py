@@ -28,8 +28,8 @@ from chat_server.protocol.help import help_text
 from chat_server.protocol.lines import decode
 from chat_server.protocol.parse import parse
 from chat_server.protocol.table import CONTROL, TABLE
-from chat_server.readings import Page
 from chat_server.rules.executor import Outcome
+from chat_server.rules.outcomes import Page
 from chat_server.rules.registry import RULES
 from chat_server.store.database import DISK_ERRORS, LOCKED
 

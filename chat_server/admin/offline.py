@@ -16,9 +16,9 @@ from chat_server.errors import Refusal, StartError
 from chat_server.log.entries import MACHINE, Batch, Entry, Erase, Limits
 from chat_server.protocol.base import Reply
 from chat_server.protocol.times import Now, iso
-from chat_server.readings import Page
 from chat_server.rules import Executor, read
 from chat_server.rules.context import View
+from chat_server.rules.outcomes import Page
 from chat_server.runtime import Runtime
 from chat_server.store.data_directory import DataDirectory, refuse_lost_database
 from chat_server.store.database import DISK_ERRORS, FILE, Database, NoRoom, open_unchanged, open_writer
@@ -90,13 +90,8 @@ class Offline:
         if self._db is None:
             self._db = open_unchanged(self._path)
         state = load(self._db)
-        pages = read(View(self._db, MACHINE, self._now(state), self._limits_of(state), {}), query)
-        while True:
-            try:
-                yield Page(next(pages))
-            except StopIteration as stop:
-                yield Page(None, stop.value)
-                return
+        for page in read(View(self._db, MACHINE, self._now(state), self._limits_of(state), {}), query):
+            yield page
 
     def _now(self, state: State) -> Now:
         return ChatTime(self._runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms).now()

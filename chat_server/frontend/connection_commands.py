@@ -12,7 +12,6 @@ from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
 from chat_server.frontend.port import Port
 from chat_server.handlers import Handlers
-from chat_server.prepare import Prepared
 from chat_server.protocol import PROTOCOL_VERSION
 from chat_server.protocol.accounts import SignedOut, SignOut
 from chat_server.protocol.base import Reply
@@ -33,6 +32,7 @@ from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.help import command_forms, help_text, overview
 from chat_server.protocol.people import PresenceSet, SetPresence
 from chat_server.protocol.table import TABLE
+from chat_server.rules.outcomes import Prepared
 from chat_server.settings import Settings
 
 SESSIONS_MAX = 1000

@@ -14,27 +14,23 @@ from msgspec import Struct
 
 from chat_server import __version__
 from chat_server.delivery.outbox import Outbox
-from chat_server.disk_space import no_room_refusal
-from chat_server.errors import Refusal
+from chat_server.errors import Refusal, no_room_refusal
 from chat_server.frontend.connection_commands import CONNECTION_COMMANDS, check_signed_in
 from chat_server.frontend.intake import Intake
 from chat_server.frontend.port import Port
 from chat_server.frontend.rate_limits import CommandRate
 from chat_server.log.entries import Logged, Seen, Told
-from chat_server.prepare import PREPARATIONS, Prepared
-from chat_server.protocol.accounts import SignIn
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.lines import UnendedLine, decode
 from chat_server.protocol.messages import Changed, Sent, Talk
 from chat_server.protocol.parse import Parsed, parse
 from chat_server.protocol.table import TABLE
-from chat_server.readings import Page
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.executor import Outcome
 from chat_server.rules.moderation import Barred
-from chat_server.rules.outcomes import Entered, Opened, Stale
+from chat_server.rules.outcomes import Entered, Opened, Page, Prepared, Stale
 from chat_server.rules.registry import RULES
 from chat_server.settings import Settings
 
@@ -395,9 +391,8 @@ class Pipeline:
         command = exclusive.command
         if isinstance(command, Prepared):
             self._submit_exclusive(exclusive, command.command, command.reply)
-        elif type(command) in PREPARATIONS:
-            if isinstance(command, SignIn):
-                self._tried_name = command.username.name
+        elif isinstance(command, Command) and command.spec.runs == "prepared":
+            self._tried_name = command.claimed_name
             if command.carried_bytes:
                 # Chunks of files are paced by their answers: the more one carries, the less it takes off the rates.
                 self._charge(-min(1.0, command.carried_bytes / FREE_CHUNK_BYTES))

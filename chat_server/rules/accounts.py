@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chat_server.disk_space import no_room_refusal
-from chat_server.errors import Refusal
+from chat_server.errors import Refusal, no_room_refusal
 from chat_server.log.entries import (
     CloseAccount,
     Configure,

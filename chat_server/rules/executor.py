@@ -5,7 +5,7 @@ before each entry, so that only the faulty one fails. The usual path does not pa
 """
 
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,9 +14,8 @@ from msgspec.structs import replace
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import Batch, Configure, Entry, Limits, is_next
-from chat_server.protocol.base import Event, Reply
 from chat_server.rules.context import Context, View
-from chat_server.rules.outcomes import Ending, Move, Push, Result, Stale, Then
+from chat_server.rules.outcomes import Ending, Move, Page, Push, Result, Stale
 from chat_server.rules.registry import READINGS, RULES
 from chat_server.rules.search import keep_index_close
 from chat_server.store import erasures, retention, state
@@ -192,9 +191,12 @@ class Executor:
         return Outcome(entry, result, context.pushes, self.state.seq, context.moves, context.endings)
 
 
-def read(view: View, query: Any) -> Generator[Sequence[Event], None, Reply | Then]:
-    """Answer a query: yield pages of events and return the reply, or what is to be logged before it. Raises Refusal."""
+def read(view: View, query: Any) -> Iterator[Page]:
+    """Answer a query: yield pages of events, then the end. Raises Refusal."""
     answer = READINGS[type(query)](view, query)
-    if isinstance(answer, Generator):
-        return (yield from answer)
-    return answer
+    while isinstance(answer, Generator):
+        try:
+            yield Page(next(answer))
+        except StopIteration as stop:
+            answer = stop.value
+    yield Page(None, answer)

@@ -8,8 +8,7 @@ import logging
 from binascii import b2a_base64
 from collections.abc import Iterator
 
-from chat_server.disk_space import no_room_refusal
-from chat_server.errors import Refusal
+from chat_server.errors import Refusal, no_room_refusal
 from chat_server.log.entries import CompleteUpload, Declined, LeaveUploads, OpenUpload, Swept
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.file_names import PIECE_BYTES, describe_size

@@ -1,7 +1,7 @@
-"""The outcomes of rules: results, pushed events, changes of membership, and connections to close."""
+"""The outcomes of commands: prepared commands, pages of readings, results of rules and what goes with them."""
 
-from collections.abc import Generator, Sequence
-from typing import Literal
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -84,3 +84,22 @@ Result = Reply | Entered | Opened | Refusal | None
 Then = tuple[Logged, Reply]
 Answer = Generator[Sequence[Event], None, Reply | Then]
 """Pages of events, then the reply, or a command to log before the reply is sent."""
+
+
+class Page(Struct, frozen=True):
+    """A page of a reading, or its end: `events` is None, and `end` the reply, or a command to log before it."""
+
+    events: Sequence[Event] | None
+    end: Reply | Then | None = None
+
+
+class Prepared(Struct, frozen=True):
+    """A command for the log, and what only its user is told: a token, or the reply that `reply` makes of the rule's.
+
+    `position` is that of whoever resumes: everything up to there has been shown.
+    """
+
+    command: Logged
+    token: str | None = None
+    reply: Callable[[Any], Reply] | None = None
+    position: int | None = None

@@ -1,7 +1,6 @@
 """The quota of one user's stored texts. Deleting, shortening and expiry free room again."""
 
-from chat_server.disk_space import no_room_refusal
-from chat_server.errors import Refusal
+from chat_server.errors import Refusal, no_room_refusal
 from chat_server.protocol.file_names import describe_size
 from chat_server.rules.context import Context, View
 from chat_server.store import text_quota

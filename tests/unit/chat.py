@@ -5,7 +5,7 @@ chat.sign_in("alice", "bob")
 chat.say("alice", "/send bob hi").reply     the reply; a refusal is raised
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from chat_server.log.entries import (
     OpenUpload,
 )
 from chat_server.prepare import hash_token
-from chat_server.protocol.base import Command, Event, Reply
+from chat_server.protocol.base import Command, Event
 from chat_server.protocol.files import SendFile
 from chat_server.protocol.messages import Message
 from chat_server.protocol.names import check
@@ -37,7 +37,7 @@ from chat_server.protocol.rooms import InviteLink, Join, LinkMade
 from chat_server.rules import Executed, Executor, read
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.context import View
-from chat_server.rules.outcomes import Ending, Entered, Move, Push, Stale, Then
+from chat_server.rules.outcomes import Ending, Entered, Move, Push, Stale
 from chat_server.rules.registry import RULES
 from chat_server.store.blobs import Blobs
 from chat_server.store.database import Database, open_reader, open_writer
@@ -154,16 +154,11 @@ class Chat:
 
     def ask_as(self, user_id: int, query: Any, name: str = "") -> Said:
         view = View(self.db, user_id, self.time.now(), self.limits, {}, blobs=self.blobs)
-        ends: list[Reply | Then] = []
-
-        def pages() -> Iterator[Sequence[Event]]:
-            ends.append((yield from read(view, query)))
-
-        events = [event for page in pages() for event in page]
-        (end,) = ends
-        if not isinstance(end, tuple):
-            return Said(end, events, [])
-        command, reply = end
+        *pages, last = read(view, query)
+        events = [event for page in pages for event in page.events or ()]
+        if not isinstance(last.end, tuple):
+            return Said(last.end, events, [])
+        command, reply = last.end
         return Said(reply, events, self.do(command, name).pushes, command)
 
     def come_back(self, name: str, position: int | None = None) -> Said:

@@ -11,13 +11,13 @@ from chat_server.errors import Refusal, StartError
 from chat_server.log.entries import Batch, Configure, Enter
 from chat_server.log.local import LocalLog
 from chat_server.node import Node, open_alone
-from chat_server.prepare import Asker, Prepared
+from chat_server.prepare import Asker
 from chat_server.protocol.messages import Sent
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
 from chat_server.protocol.people import Who
 from chat_server.rules.executor import Executed, Executor, Outcome
-from chat_server.rules.outcomes import Entered
+from chat_server.rules.outcomes import Entered, Prepared
 from chat_server.settings import load
 from chat_server.store import database
 from chat_server.store.database import FILE, NoRoom, open_reader

@@ -9,7 +9,7 @@ import pytest
 from chat_server.admin.control import answer
 from chat_server.protocol.base import Reply
 from chat_server.protocol.times import iso
-from chat_server.readings import Page
+from chat_server.rules.outcomes import Page
 from tests.unit.fakes import NOON_MS
 
 

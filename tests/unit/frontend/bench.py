@@ -19,15 +19,13 @@ from chat_server.errors import Refusal
 from chat_server.frontend.pipeline import Pipeline
 from chat_server.frontend.rate_limits import Allowances, CommandRate
 from chat_server.log.entries import EndTokens, Enter, Entry, Logged, Origin, Seen, SetPassword
-from chat_server.prepare import Prepared
 from chat_server.protocol.accounts import PasswordSet, SignedIn, SignIn, SignOut
 from chat_server.protocol.connection import Pong, SessionInfo
 from chat_server.protocol.messages import Message, SendAll, Sent
-from chat_server.readings import Page
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.executor import Outcome
 from chat_server.rules.moderation import Barred
-from chat_server.rules.outcomes import Entered, Opened
+from chat_server.rules.outcomes import Entered, Opened, Page, Prepared
 from chat_server.settings import Rate, resolve
 
 NOON = "2026-11-21T12:00:00.000Z"

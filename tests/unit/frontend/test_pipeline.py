@@ -8,15 +8,13 @@ from chat_server.errors import Refusal
 from chat_server.frontend import pipeline as p
 from chat_server.frontend.intake import STRANGER_LINE_BYTES_MAX
 from chat_server.log.entries import EndTokens, Logged, MarkRead, Seen, SetPassword, Told
-from chat_server.prepare import Prepared
 from chat_server.protocol.accounts import PasswordSet
 from chat_server.protocol.arguments import Text
 from chat_server.protocol.connection import Notice, Pong, SessionInfo
 from chat_server.protocol.messages import Changed, Message, SendAll
-from chat_server.readings import Page
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.moderation import Barred
-from chat_server.rules.outcomes import Entered, Opened, Stale
+from chat_server.rules.outcomes import Entered, Opened, Page, Prepared, Stale
 from chat_server.settings import Rate
 from tests.unit.frontend.bench import NOON, REFUSAL, Bench, message
 

@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 from chat_server.errors import Refusal
 from chat_server.frontend import pipeline as p
 from chat_server.log.entries import Logged, MarkRead, Seen, SetPassword
-from chat_server.prepare import Prepared
 from chat_server.protocol.connection import Pong
 from chat_server.protocol.files import Chunk, SendFile
 from chat_server.protocol.messages import History, Messages, SendAll
-from chat_server.readings import Page
-from chat_server.rules.outcomes import Opened, Stale
+from chat_server.rules.outcomes import Opened, Page, Prepared, Stale
 from chat_server.settings import Rate
 from tests.unit.frontend.bench import Bench, message
 

@@ -1,7 +1,6 @@
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import apsw
 import pytest
@@ -10,13 +9,13 @@ from hypothesis import strategies as st
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import CloseAccount
-from chat_server.protocol.base import Event
-from chat_server.protocol.messages import Message
+from chat_server.protocol.messages import Found, Message
 from chat_server.protocol.search_query import pieces
 from chat_server.protocol.times import Now
 from chat_server.rules import read
 from chat_server.rules import search as rules
 from chat_server.rules.context import View
+from chat_server.rules.outcomes import Page
 from chat_server.rules.search import TOKENS_MAX
 from chat_server.store import search
 from chat_server.store.schema import MIGRATIONS
@@ -438,11 +437,9 @@ def test_a_search_looks_at_some_blocks_at_a_time_and_ends_early(chat: Chat) -> N
     assert texts == ["rare 1", "rare 0"] and pages > 15
 
 
-def whole(reading: Generator[Sequence[Event], None, Any]) -> tuple[list[str | None], str]:
+def whole(reading: Iterable[Page]) -> tuple[list[str | None], str]:
     """Return the texts that a reading shows, and the command for the next page."""
-    texts: list[str | None] = []
-    while True:
-        try:
-            texts += [event.text for event in next(reading) if isinstance(event, Message)]
-        except StopIteration as stop:
-            return texts, stop.value.more or ""
+    *pages, last = reading
+    texts = [event.text for page in pages for event in page.events or () if isinstance(event, Message)]
+    assert isinstance(last.end, Found)
+    return texts, last.end.more or ""

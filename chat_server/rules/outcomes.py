@@ -1,4 +1,4 @@
-"""The outcomes of commands: prepared commands, pages of readings, results of rules and what goes with them."""
+"""The outcomes of commands: what was prepared or read, and results of rules with their effects."""
 
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Literal

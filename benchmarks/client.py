@@ -135,9 +135,9 @@ async def fill(chat: Chat, count: int) -> None:
     for number in range(count):
         chat.post("send", target="main", text=said(number))
         if len(chat.outgoing) >= 100:
-            await chat.settled(chat.outgoing[-1].key)
+            await chat.wait_until_settled(chat.outgoing[-1].key)
     if chat.outgoing:
-        await chat.settled(chat.outgoing[-1].key)
+        await chat.wait_until_settled(chat.outgoing[-1].key)
 
 
 async def write(chat: Chat, rate: int) -> None:

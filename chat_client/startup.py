@@ -42,7 +42,7 @@ def open_chat(settings: Settings, *, interactive: bool) -> AbstractAsyncContextM
         tokens=tokens,
         ask_password=_ask_password if interactive else None,
         ask_code=_ask_code if interactive else None,
-        wait=_count_down,
+        count_down=_count_down,
         register=settings.register or (interactive and settings.send is None and settings.follow is None),
         tls=_tls(settings),
     )

@@ -85,7 +85,7 @@ class Plain:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while waiting := [each.key for each in self._chat.outgoing if each.state == "waiting"]:
-                    await self._chat.settled(waiting[0])
+                    await self._chat.wait_until_settled(waiting[0])
                 while self._running:
                     await asyncio.wait(self._running)
 

@@ -101,4 +101,4 @@ async def _name(chat: Chat, wanted: str) -> str:
         try:
             return str(fields((await chat.command("history", chat=wanted, limit=1)).reply)["chat"])
         except Disconnected:
-            await chat.connected()
+            await chat.wait_until_connected()

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chat_client.sdk import codec, confirmations, transfers
-from chat_client.sdk.backoff import Pauses
-from chat_client.sdk.credentials import Ask, Credentials, Tokens, Wait
+from chat_client.sdk.backoff import Backoff
+from chat_client.sdk.credentials import Ask, CountDown, Credentials, Tokens
 from chat_client.sdk.errors import ChatError, Disconnected, Refused
 from chat_client.sdk.event_queue import EventQueue
 from chat_client.sdk.events import AnyEvent, Ended, Lost, Outgoing, State
@@ -30,7 +30,7 @@ from chat_client.sdk.position import Position
 from chat_client.sdk.runtime import CancelledError, Future, Runtime, Task, Timer
 from chat_client.sdk.send_queue import SendQueue
 from chat_client.sdk.server_address import read as read_servers
-from chat_client.sdk.supervisor import Supervisor
+from chat_client.sdk.supervisor import Hooks, Supervisor
 from chat_client.sdk.transfers import OnProgress, Progress
 from chat_client.sdk.typed_line import Typed, find, read
 from chat_client.sdk.version import VERSION
@@ -62,22 +62,22 @@ class _File(NamedTuple):
 class Chat:
     """A signed-in user's chat. Made by `connect`."""
 
-    def __init__(self, runtime: Runtime, make: Callable[[EventQueue], Supervisor], pauses: Pauses) -> None:
+    def __init__(
+        self, runtime: Runtime, make_supervisor: Callable[[EventQueue, Hooks], Supervisor], backoff: Backoff
+    ) -> None:
         self.runtime = runtime
         self._events = EventQueue(runtime, lambda: bool(self._waiting), self._give_up)
         self._queue = SendQueue()
         self._files: dict[str, _File] = {}  # the files that wait, by the keys of their commands
         self._uploads: dict[str, Task[None]] = {}
         self._uploading: set[Task[None]] = set()  # and those that are being cancelled
-        self._pauses = pauses  # after `unavailable`
+        self._backoff = backoff  # after `unavailable`
         self._resuming: Timer | None = None
         self._waiting: set[Future[Any]] = set()  # for answers
         self.is_own = False  # whether a command on this very connection caused the last event
         self._settling: dict[str, list[Future[Outgoing]]] = {}
         self._changed = runtime.event()  # whether there is a connection
-        self._supervisor = make(self._events)
-        self._supervisor.on_ready, self._supervisor.on_lost = self._ready, self._lost
-        self._supervisor.on_forgotten = lambda: self._tell(self._queue.forgotten())
+        self._supervisor = make_supervisor(self._events, Hooks(self._on_ready, self._on_lost, self._on_forgotten))
         self._task = runtime.spawn(self._run())
 
     # ---- what is known
@@ -138,7 +138,7 @@ class Chat:
         Arguments that are None are left out. Raises Refused; Disconnected if there is no connection (at once), or
         if it is lost before the reply: then it is not known whether it was done.
         """
-        return await self._returned(verb, arguments, lambda link, request: link.command(verb, arguments, request))
+        return await self._request(verb, arguments, lambda link, request: link.command(verb, arguments, request))
 
     async def line(self, line: str) -> Returned:
         """A line as a person types it: `/history main limit 50`. One line; raises as `command`."""
@@ -149,7 +149,7 @@ class Chat:
             raise Refused("bad_argument", "this connection stays JSON")
         form = find(word, self.commands)
         verb, arguments = form.verb if form else "", typed.arguments if typed else {}
-        return await self._returned(verb, arguments, lambda link, request: link.line(line, request))
+        return await self._request(verb, arguments, lambda link, request: link.line(line, request))
 
     def typed(self, line: str) -> Typed | None:
         """Read a line that starts with `/` (its text may have line breaks). None: no such command, or wrong
@@ -164,7 +164,7 @@ class Chat:
     def _no_connection(self) -> str:
         return f"there is no connection: {self.state.why}" if isinstance(self.state, Lost | Ended) else "not connected"
 
-    def _answered(
+    def _settle_request(
         self, verb: str, arguments: dict[str, Any], request: Request, answer: Future[Answer], what: Answer
     ) -> None:
         if isinstance(what, Refused) and what.code == "not_signed_in":
@@ -176,14 +176,14 @@ class Chat:
             elif verb == "quit":
                 self._supervisor.finish("closed", "goodbye")
             for event in confirmations.events(verb, arguments, list(request.lines), what, self.user):
-                self._supervisor.confirmed(event)
+                self._supervisor.take_confirmed(event)
         if not answer.done():
             answer.set_result(what)
 
-    async def _returned(self, verb: str, arguments: dict[str, Any], write: Callable[[Link, Request], None]) -> Returned:
+    async def _request(self, verb: str, arguments: dict[str, Any], write: Callable[[Link, Request], None]) -> Returned:
         """Have `write` write a command; return what it returns. Raises as `command`."""
         answer: Future[Answer] = self.runtime.future()
-        request = Request(lambda what: self._answered(verb, arguments, request, answer, what))
+        request = Request(lambda what: self._settle_request(verb, arguments, request, answer, what))
         write(self._ready_link(), request)
         what = await self._wait(answer)
         if isinstance(what, ChatError):
@@ -212,10 +212,10 @@ class Chat:
         While there is no connection it waits with the others, in order. Raises Refused, and Disconnected if it is
         discarded or the chat is closed before that.
         """
-        return await self._sent_reply(self.post("send", target=target, text=text).key)
+        return await self._wait_for_reply(self.post("send", target=target, text=text).key)
 
-    async def _sent_reply(self, key: str) -> Reply:
-        settled = await self.settled(key)
+    async def _wait_for_reply(self, key: str) -> Reply:
+        settled = await self.wait_until_settled(key)
         if settled.reply is None:
             raise settled.error or Disconnected("discarded: it was not sent")
         return settled.reply
@@ -240,7 +240,7 @@ class Chat:
         self._pump()
         return command
 
-    async def settled(self, key: str) -> Outgoing:
+    async def wait_until_settled(self, key: str) -> Outgoing:
         """Wait until it is sent, failed or discarded. Raises Disconnected if the chat ends before that, and KeyError
         for what does not wait (any more)."""
         if self._queue.find(key) is None:
@@ -280,29 +280,30 @@ class Chat:
                 self._uploading.add(upload)
                 upload.add_done_callback(self._uploading.discard)
                 continue
-            request = Request(partial(self._sent, command.key))
+            request = Request(partial(self._settle_command, command.key))
             try:
                 link.command(command.verb, {**command.arguments, "key": command.key}, request)
             except Refused as refused:
-                self.runtime.call_soon(self._sent, command.key, refused)
+                self.runtime.call_soon(self._settle_command, command.key, refused)
 
-    def _sent(self, key: str, answer: Answer) -> None:
+    def _settle_command(self, key: str, answer: Answer) -> None:
         """A sending command was answered, or the connection broke."""
         match answer:
             case Refused(code="unavailable"):
-                self._tell(self._queue.unavailable(key, answer))
+                self._tell(self._queue.put_back(key, answer))
                 if self._resuming is None:
-                    self._resuming = self.runtime.call_later(self._pauses.next(self.runtime.uniform), self._go_on)
+                    pause = self._backoff.next_pause(self.runtime.uniform)
+                    self._resuming = self.runtime.call_later(pause, self._go_on)
                 return
             case Disconnected():
                 return
             case ChatError():
-                changed = self._queue.failed(key, answer)
+                changed = self._queue.fail(key, answer)
             case _:
-                changed = self._queue.sent(key, answer)
+                changed = self._queue.settle(key, answer)
                 if isinstance(answer, Sent | Upload) and answer.id is not None:
-                    self._supervisor.position.sent(answer.id)
-        self._pauses.over()
+                    self._supervisor.position.note_sent(answer.id)
+        self._backoff.reset()
         self._tell(changed)
         self._pump()
 
@@ -335,7 +336,7 @@ class Chat:
         """
         key = self.post_file(target, path, progress=progress).key
         try:
-            return await self._sent_reply(key)
+            return await self._wait_for_reply(key)
         except CancelledError:
             self.discard(key)
             raise
@@ -343,7 +344,7 @@ class Chat:
     def post_file(self, target: str, path: Path, *, progress: OnProgress | None = None) -> Outgoing:
         """Put a file in line, as `post` does a message; `discard` with its key cancels it. Messages that are sent
         later do not wait for its end. Raises OSError, ChatError, Refused for what cannot be sent at all."""
-        arguments = {"target": target, **transfers.described(path, self.limits)}
+        arguments = {"target": target, **transfers.describe_file(path, self.limits)}
         key = self.runtime.key()
         self._files[key] = _File(path, progress)
         try:
@@ -355,14 +356,14 @@ class Chat:
     async def _upload(self, command: Outgoing) -> None:
         path, progress = self._files[command.key]
 
-        def opened() -> None:
-            self._queue.opened(command.key)
+        def on_open() -> None:
+            self._queue.mark_opened(command.key)
             self._pump()
 
         answer: Answer
         try:
             answer = await transfers.send(
-                self, path, command.arguments, command.key, progress, opened, self._pauses.fresh()
+                self, path, command.arguments, command.key, progress, on_open, self._backoff.fresh()
             )
         except ChatError as error:
             answer = error
@@ -373,7 +374,7 @@ class Chat:
             answer.done = None
             self.runtime.report("an upload failed", error)
         self._uploads.pop(command.key, None)
-        self._sent(command.key, answer)
+        self._settle_command(command.key, answer)
 
     async def get_file(
         self, file_id: int, folder: Path, *, name: str | None = None, progress: OnProgress | None = None
@@ -391,7 +392,7 @@ class Chat:
         """Try at once, if it waits for the next try."""
         self._supervisor.try_now()
 
-    async def connected(self) -> None:
+    async def wait_until_connected(self) -> None:
         """Wait until there is a connection. Raises Disconnected if there will be none."""
         while self._supervisor.link is None:
             if isinstance(self.state, Ended):
@@ -426,7 +427,7 @@ class Chat:
             for key, futures in self._settling.items():
                 for future in futures:
                     if not future.done():
-                        future.set_exception(self._unsettled(key))
+                        future.set_exception(self._no_outcome(key))
             await self._cancel_uploads()
 
     async def _cancel_uploads(self) -> None:
@@ -435,23 +436,26 @@ class Chat:
         self._uploads.clear()
         await self.runtime.wait(self._uploading)
 
-    def _unsettled(self, key: str) -> Disconnected:
+    def _no_outcome(self, key: str) -> Disconnected:
         """The error for callers that wait for this command when there is no further try."""
         command = self._queue.find(key)
         if command is not None and command.in_doubt:
             return Disconnected(f"{self._no_connection()}; it is not known whether it was sent", None)
         return Disconnected(f"{self._no_connection()}; it was not sent")
 
-    def _ready(self) -> None:
+    def _on_ready(self) -> None:
         self._changed.set()
-        self._pauses.over()
+        self._backoff.reset()
         self._go_on()
 
-    def _lost(self) -> None:
+    def _on_forgotten(self) -> None:
+        self._tell(self._queue.hold_doubtful())
+
+    def _on_lost(self) -> None:
         for upload in self._uploads.values():
             upload.cancel()  # it is in line again
         self._uploads.clear()
-        self._queue.lost(self.runtime.elapsed())
+        self._queue.lose_connection(self.runtime.elapsed())
 
 
 @asynccontextmanager
@@ -467,12 +471,12 @@ async def connect(
     code: str | None = None,
     ask_password: Ask | None = None,
     ask_code: Ask | None = None,
-    wait: Wait | None = None,
+    count_down: CountDown | None = None,
     register: bool = True,
     tls: ssl.SSLContext | bool = False,
     client: str = f"chat-client/{VERSION}",
     patient: bool = False,
-    pauses: Pauses | None = None,
+    backoff: Backoff | None = None,
     runtime: Runtime | None = None,
 ) -> AsyncIterator[Chat]:
     """Connect and sign in: `async with connect("localhost:8000", user="bot") as chat`.
@@ -481,21 +485,21 @@ async def connect(
     the one in `tokens`) is tried first, then `user` with `password`. `ask_password` is called with a line for the
     person (`bob has a password`, `wrong password`) when the server wants one; None from it gives up. `code` (or what
     `ask_code` returns) is the invitation with which an account is made where the server wants that. After too many
-    wrong ones `wait` is called with a line and the seconds until one is asked again. Without `register` a name that has
-    no account is refused (`unknown_user`), so that a typing error makes none. `position` and
-    `history` with `token` go on from an earlier run. `client` is shown in `/sessions`. The first connection of all
+    wrong ones `count_down` is called with a line and the seconds until one is asked again. Without `register` a name
+    that has no account is refused (`unknown_user`), so that a typing error makes none. `position` and `history` with
+    `token` go on from an earlier run. `client` is shown in `/sessions`. The first connection of all
     raises CannotConnect or Refused, or is tried again and again if `patient`. ValueError for what is no server.
     `runtime` is for tests.
 
     Inside it, `chat.user` and `chat.signed_in` are known, unless so much was missed that it must be read first.
     """
     addresses = read_servers(servers)
-    credentials = Credentials(user, password, token, tokens, ask_password, wait, register, code, ask_code)
+    credentials = Credentials(user, password, token, tokens, ask_password, count_down, register, code, ask_code)
     context = ssl.create_default_context() if tls is True else tls or None
-    pauses, runtime = pauses or Pauses(), runtime or Runtime()
+    backoff, runtime = backoff or Backoff(), runtime or Runtime()
     seen = Position(position, history)
-    make = partial(Supervisor, runtime, addresses, credentials, context, client, seen, pauses, patient)
-    chat = Chat(runtime, make, pauses.fresh())
+    make_supervisor = partial(Supervisor, runtime, addresses, credentials, context, client, seen, backoff, patient)
+    chat = Chat(runtime, make_supervisor, backoff.fresh())
     try:
         await runtime.wait([chat._supervisor.entered])
         chat._supervisor.entered.result()

@@ -11,7 +11,7 @@ from chat_client.sdk.errors import Refused
 from chat_client.sdk.server_address import Server
 
 Ask = Callable[[str], Awaitable[str | None]]
-Wait = Callable[[str, float], Awaitable[None]]
+CountDown = Callable[[str, float], Awaitable[None]]
 Attempt = tuple[str, dict[str, Any]]
 
 
@@ -33,14 +33,14 @@ class Credentials:
         token: str | None,
         tokens: Tokens | None,
         ask: Ask | None,
-        wait: Wait | None = None,
+        count_down: CountDown | None = None,
         register: bool = True,
         code: str | None = None,
         ask_code: Ask | None = None,
     ) -> None:
         self.user, self.token = user, token
         self.has_asked = False  # since the last sign-in: somebody is there, and may have taken a while
-        self.wait = wait if ask is not None else None
+        self.count_down = count_down if ask is not None else None
         self._password = password
         self._asked: str | None = None
         self._unfit = ""  # why what was asked for was no password
@@ -61,7 +61,7 @@ class Credentials:
         register = None if self._register else False
         return "sign_in", {"username": self.user, "password": password, "code": self._code, "register": register}
 
-    async def refused(self, refused: Refused) -> None:
+    async def take_refusal(self, refused: Refused) -> None:
         """Get what is missing for another attempt; raises `refused` if that is not to be had."""
         if refused.code == "bad_token" and self._tried is not None and self.user is not None:
             self._drop(self._tried)
@@ -101,7 +101,7 @@ class Credentials:
             words = "these were not the same"
         return first
 
-    def accepted(self, user: str, token: str | None) -> str | None:
+    def accept(self, user: str, token: str | None) -> str | None:
         """Why a new token cannot be kept, if it is so."""
         self.user, self._asked, self._code, self.has_asked = user, None, None, False
         self.token = token or self._tried

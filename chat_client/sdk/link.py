@@ -103,7 +103,7 @@ class Link:
     def closed(self) -> bool:
         return self._closed is not None
 
-    async def greeted(self) -> None:
+    async def wait_for_greeting(self) -> None:
         """Wait for the server's first line. A client that speaks earlier may miss why it is turned away.
 
         Raises Disconnected if there is none; `run` knows why.

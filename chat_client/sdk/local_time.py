@@ -27,7 +27,7 @@ def local_text(text: str, fields: Mapping[str, Any], now: float) -> str:
     """A text of the server's with its times in this zone. Which day is meant, the fields beside it say."""
     known = [value for value in fields.values() if isinstance(value, str) and ISO.fullmatch(value)]
 
-    def told(match: re.Match[str]) -> str:
+    def localize(match: re.Match[str]) -> str:
         named = (at for at in known if at[11:19] == match[2] and match[1] in (None, at[:10]))
         try:
             at = next(named, None) or _nearest(match[1], match[2], now)
@@ -35,7 +35,7 @@ def local_text(text: str, fields: Mapping[str, Any], now: float) -> str:
             return match[0]
         return clock_time(at, local_now(now))
 
-    return _TOLD.sub(told, text)
+    return _TOLD.sub(localize, text)
 
 
 def local_value(value: str, now: float) -> str:

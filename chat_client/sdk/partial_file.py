@@ -31,7 +31,7 @@ class PartialFile:
     def __enter__(self) -> "PartialFile":
         return self
 
-    def placed(self, target: Path) -> bool:
+    def place(self, target: Path) -> bool:
         """Give it this name; False if something else has the name."""
         self.file.flush()
         try:

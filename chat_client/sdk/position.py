@@ -21,16 +21,16 @@ class Position:
         # The newest state that has come of the last messages, by id.
         self._newest: OrderedDict[int, int] = OrderedDict()
 
-    def pushed(self, message: Message) -> bool:
+    def take_pushed(self, message: Message) -> bool:
         """Whether a pushed message is news."""
         self.seq = max(self.seq or 0, message.seq)
-        return self._resumed(message)
+        return self._take_in_order(message)
 
-    def missed(self, message: Message, *, in_order: bool) -> bool:
+    def take_missed(self, message: Message, *, in_order: bool) -> bool:
         """Whether one that a sign-in showed is news. `in_order`: by `seq`, after a position."""
-        return self._resumed(message) if in_order else self._remember(message.id, message.seq)
+        return self._take_in_order(message) if in_order else self._remember(message.id, message.seq)
 
-    def _resumed(self, message: Message) -> bool:
+    def _take_in_order(self, message: Message) -> bool:
         if message.seq <= self._complete_to:
             return False
         self._complete_to = message.seq
@@ -45,16 +45,16 @@ class Position:
             self._newest.popitem(last=False)
         return True
 
-    def confirmed(self, message: Message) -> bool:
+    def take_confirmed(self, message: Message) -> bool:
         """Whether one that a reply brought is news. It moves no position: what was pushed before it may still be on its
         way, where this connection is behind."""
         return self._remember(message.id, message.seq)
 
-    def sent(self, id_: int) -> None:
+    def note_sent(self, id_: int) -> None:
         """A message of one's own has this id: as it was sent it is no news any more."""
         self._remember(id_, id_)
 
-    def signed_in(self, seq: int, history: str) -> bool:
+    def take_sign_in(self, seq: int, history: str) -> bool:
         """All up to `seq` has come. True if the server has another history: then nothing is known, and what has come
         by what was known before must be asked for again."""
         forgotten = self.history not in ("", history)

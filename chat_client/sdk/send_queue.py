@@ -100,18 +100,18 @@ class SendQueue:
 
     # ---- answers
 
-    def sent(self, key: str, reply: Reply) -> list[Outgoing]:
+    def settle(self, key: str, reply: Reply) -> list[Outgoing]:
         return self._end(key, state="sent", reply=reply)
 
-    def failed(self, key: str, error: ChatError) -> list[Outgoing]:
+    def fail(self, key: str, error: ChatError) -> list[Outgoing]:
         return self._end(key, state="failed", error=error)
 
-    def opened(self, key: str) -> None:
+    def mark_opened(self, key: str) -> None:
         """An upload was begun: messages pass it from now on."""
         if entry := self._entries.get(key):
             entry.opened, entry.again = True, False
 
-    def unavailable(self, key: str, error: ChatError) -> list[Outgoing]:
+    def put_back(self, key: str, error: ChatError) -> list[Outgoing]:
         """It stays, and goes out again before anything that was typed later; in doubt, unless nothing was done. Nothing
         more goes out until `go_on`."""
         entry = self._entries.get(key)
@@ -122,7 +122,7 @@ class SendQueue:
         entry.command = replace(entry.command, error=error, in_doubt=entry.command.in_doubt or error.done is None)
         return [] if was_told else [entry.command]
 
-    def lost(self, now: float) -> None:
+    def lose_connection(self, now: float) -> None:
         """The connection is gone: commands without an answer are in doubt. A file whose bytes were on their way
         begins to wait only now, so a long upload is not held as old."""
         for entry in self._entries.values():
@@ -153,7 +153,7 @@ class SendQueue:
         error = Disconnected("it is not known whether it was sent, and it is too long ago to send it again", None)
         return self._end(entry.key, state="failed", error=error)
 
-    def forgotten(self) -> list[Outgoing]:
+    def hold_doubtful(self) -> list[Outgoing]:
         """The server does not know any key: what is in doubt is asked for."""
         return [self._change(entry, state="held") for entry in self._entries.values() if entry.command.in_doubt]
 

@@ -9,9 +9,9 @@ import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
-from chat_client.sdk.backoff import Pauses
+from chat_client.sdk.backoff import Backoff
 from chat_client.sdk.credentials import Credentials
 from chat_client.sdk.errors import CannotConnect, ChatError, Disconnected, Refused
 from chat_client.sdk.event_queue import EventQueue
@@ -36,6 +36,15 @@ class _OtherHistory(Exception):
     """The position was of another database: what was missed has to be asked for again, without a position."""
 
 
+class Hooks(NamedTuple):
+    """What the supervisor calls when there is a connection, when it is lost, and when the server has another history:
+    what it knew before is forgotten."""
+
+    on_ready: Callable[[], None]
+    on_lost: Callable[[], None]
+    on_forgotten: Callable[[], None]
+
+
 class Supervisor:
     def __init__(
         self,
@@ -45,9 +54,10 @@ class Supervisor:
         tls: ssl.SSLContext | None,
         client: str,
         position: Position,
-        pauses: Pauses,
+        backoff: Backoff,
         patient: bool,
         events: EventQueue,
+        hooks: Hooks,
     ) -> None:
         self._runtime = runtime
         self.state: State = Connecting(str(servers[0]), 1)
@@ -58,11 +68,9 @@ class Supervisor:
         self._link: Link | None = None
         self.position, self.credentials = position, credentials
         self.entered: Future[None] = runtime.future()
-        self.on_ready: Callable[[], None] = lambda: None
-        self.on_lost: Callable[[], None] = lambda: None
-        self.on_forgotten: Callable[[], None] = lambda: None
+        self._hooks = hooks
         self._servers, self._tls, self._client = servers, tls, client
-        self._pauses, self._events = pauses, events
+        self._backoff, self._events = backoff, events
         self._tries_left = None if patient else len(servers)  # until the first sign-in
         self._failures: list[str] = []  # since the first server was tried
         self._final: tuple[str, str] | None = None
@@ -121,7 +129,7 @@ class Supervisor:
         """Returns at its end: why it ended, or None if it has to be made again at once."""
         self._greeted = False
         try:
-            link = await Link.open(self._runtime, server, self._tls, self._pushed, self._room)
+            link = await Link.open(self._runtime, server, self._tls, self._take_pushed, self._room)
         except LinkLost as lost:
             return CannotConnect(f"{server}: {lost}")
         reading = self._runtime.spawn(link.run())
@@ -140,7 +148,7 @@ class Supervisor:
         finally:
             reading.cancel()
             self._link = None
-            self.on_lost()
+            self._hooks.on_lost()
             await link.close()
             with suppress(CancelledError, LinkLost):
                 await reading
@@ -169,13 +177,13 @@ class Supervisor:
         return CannotConnect("; ".join(self._failures))
 
     async def _pause(self, error: ChatError, tried_all: bool) -> None:
-        seconds = self._pauses.next(self._runtime.uniform) if tried_all else 0.0
+        seconds = self._backoff.next_pause(self._runtime.uniform) if tried_all else 0.0
         if _is_too_fast(error):
             seconds = max(seconds, _retry_in(error))
         self._set(Lost(str(error), self._runtime.elapsed() + seconds))
         self._try_now.clear()
-        if _is_too_fast(error) and self.credentials.wait is not None and not self.entered.done():
-            await self.credentials.wait("too many wrong passwords", seconds)
+        if _is_too_fast(error) and self.credentials.count_down is not None and not self.entered.done():
+            await self.credentials.count_down("too many wrong passwords", seconds)
             return
         with suppress(TimeoutError):
             async with self._runtime.timeout(seconds):
@@ -198,17 +206,17 @@ class Supervisor:
 
     async def _sign_in(self, link: Link, server: Server) -> None:
         """Raises Refused, Disconnected, LinkLost, _OtherHistory."""
-        await link.greeted()
+        await link.wait_for_greeting()
         self._greeted = True
         format_json = {"format": "json", "client": self._client}
-        link.command("format", format_json, Request(lambda answer: self._formatted(link, answer)))
+        link.command("format", format_json, Request(lambda answer: self._take_format(link, answer)))
         while True:
             position = self.position.seq if self.position.history else None
             verb, arguments = self.credentials.attempt(server, position)
             resumed = verb == "resume" and position is not None
             answered: Future[Answer] = self._runtime.future()
-            request = Request(partial(self._signed_in, link, server, resumed, answered), partial(self._missed, resumed))
-            link.command(verb, arguments, request)
+            on_answer = partial(self._take_sign_in, link, server, resumed, answered)
+            link.command(verb, arguments, Request(on_answer, partial(self._take_missed, resumed)))
             answer = await answered
             match answer:
                 case SignedIn():
@@ -216,32 +224,34 @@ class Supervisor:
                         raise _OtherHistory
                     return
                 case Refused():
-                    await self.credentials.refused(answer)
+                    await self.credentials.take_refusal(answer)
                 case Disconnected():
                     raise answer
                 case _:
                     raise LinkLost("the server speaks another protocol")
 
-    def _formatted(self, link: Link, answer: Answer) -> None:
+    def _take_format(self, link: Link, answer: Answer) -> None:
         if isinstance(answer, FormatSet):
             self.commands = answer.commands or ()
             self.limits = answer.limits or {}
             self.server_version = answer.version or ""
 
-    def _signed_in(self, link: Link, server: Server, resumed: bool, answered: Future[Answer], answer: Answer) -> None:
+    def _take_sign_in(
+        self, link: Link, server: Server, resumed: bool, answered: Future[Answer], answer: Answer
+    ) -> None:
         """Before anything that comes after it is read."""
         if isinstance(answer, SignedIn):
             self.signed_in = answer
-            not_kept = self.credentials.accepted(answer.user, answer.token)
-            if self.position.signed_in(answer.seq, answer.history):
+            not_kept = self.credentials.accept(answer.user, answer.token)
+            if self.position.take_sign_in(answer.seq, answer.history):
                 self._events.put(Forgotten())
-                self.on_forgotten()
+                self._hooks.on_forgotten()
             else:
                 self._link = link
                 link.line_bytes_max = self.line_bytes_max
-                self._pauses.over()
+                self._backoff.reset()
                 self._set(Connected(str(server), answer, resumed))
-                self.on_ready()
+                self._hooks.on_ready()
                 if not_kept is not None:
                     self._events.put(TokenNotKept(not_kept))
                 self._enter()
@@ -250,20 +260,20 @@ class Supervisor:
 
     # ---- what comes
 
-    def _missed(self, resumed: bool, event: Event) -> None:
-        if not isinstance(event, Message) or self.position.missed(event, in_order=resumed):
+    def _take_missed(self, resumed: bool, event: Event) -> None:
+        if not isinstance(event, Message) or self.position.take_missed(event, in_order=resumed):
             self._events.put(event)
 
-    def confirmed(self, event: Event) -> None:
+    def take_confirmed(self, event: Event) -> None:
         """An event that a reply told on this connection."""
-        if not isinstance(event, Message) or self.position.confirmed(event):
+        if not isinstance(event, Message) or self.position.take_confirmed(event):
             self._events.put(event, is_own=True)
 
-    def _pushed(self, event: Event) -> None:
+    def _take_pushed(self, event: Event) -> None:
         if isinstance(event, Closing) and event.code in FINAL:
             self._final = self._final or (event.code, event.reason)
             self.credentials.end()
-        if not isinstance(event, Message) or self.position.pushed(event):
+        if not isinstance(event, Message) or self.position.take_pushed(event):
             self._events.put(event)
 
 

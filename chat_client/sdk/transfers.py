@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from chat_client.sdk.backoff import Pauses
+from chat_client.sdk.backoff import Backoff
 from chat_client.sdk.errors import ChatError, Disconnected, Refused
 from chat_client.sdk.events import OtherReply, Unknown
 from chat_client.sdk.partial_file import PartialFile
@@ -60,7 +60,7 @@ class Commands(Protocol):
 
     async def command(self, verb: str, /, **arguments: Any) -> Any: ...
 
-    def connected(self) -> Awaitable[None]: ...
+    def wait_until_connected(self) -> Awaitable[None]: ...
 
 
 def fields(what: Event | Reply) -> dict[str, Any]:
@@ -71,20 +71,20 @@ def fields(what: Event | Reply) -> dict[str, Any]:
 # ---- uploads
 
 
-def described(path: Path, limits: dict[str, Any]) -> dict[str, Any]:
+def describe_file(path: Path, limits: dict[str, Any]) -> dict[str, Any]:
     """The name and size of the file, as `/send_file` takes them. Raises OSError; ChatError if it is no regular file (a
     device has no end), Refused if it is too large."""
     try:
         status = path.stat()
     except ValueError as error:
-        raise ChatError(f"{_told(path)}: {error}") from None
+        raise ChatError(f"{_valid_name(path)}: {error}") from None
     if not stat.S_ISREG(status.st_mode):
-        raise ChatError(f"{_told(path)} is not a file")
+        raise ChatError(f"{_valid_name(path)} is not a file")
     _check_size(path, status.st_size, _bytes_max(limits))
-    return {"name": _told(path), "size": status.st_size}
+    return {"name": _valid_name(path), "size": status.st_size}
 
 
-def _told(path: Path) -> str:
+def _valid_name(path: Path) -> str:
     """Its name as valid text: a name on disk may be any bytes."""
     return path.name.encode(errors="replace").decode()
 
@@ -97,7 +97,7 @@ def _bytes_max(limits: dict[str, Any]) -> int:
 def _check_size(path: Path, size: int, bytes_max: int) -> None:
     if size > bytes_max:
         raise Refused(
-            "too_large", f"{_told(path)} has more than {describe_size(bytes_max)}, which is the most for a file"
+            "too_large", f"{_valid_name(path)} has more than {describe_size(bytes_max)}, which is the most for a file"
         )
 
 
@@ -108,7 +108,7 @@ async def send(
     key: str,
     progress: OnProgress | None,
     opened: Callable[[], None],
-    pauses: Pauses,
+    backoff: Backoff,
 ) -> Reply:
     """Upload the file over the present connection; the same key goes on where it was. Return the last reply.
 
@@ -132,7 +132,7 @@ async def send(
                 tries += 1
                 if refused.code not in ("unknown_upload", "unavailable") or tries >= TRIES_MAX:
                     raise
-            await chat.runtime.sleep(pauses.next(chat.runtime.uniform))
+            await chat.runtime.sleep(backoff.next_pause(chat.runtime.uniform))
     except (Disconnected, Refused):
         raise
     except BaseException:  # it was cancelled, or `progress` failed: nobody goes on with this upload
@@ -188,7 +188,7 @@ async def _fetch_into(
         try:
             lines, reply = await chat.command("get_file", file_id=file_id, offset=done, length=pace.bytes)
         except Disconnected:
-            await chat.connected()
+            await chat.wait_until_connected()
             continue
         said, before = fields(reply), done
         for line in lines:
@@ -233,6 +233,6 @@ def _place(part: PartialFile, folder: Path, name: str) -> Path:
     assert match is not None
     for count in range(1, 10_000):
         target = folder / (name if count == 1 else f"{match[1]} ({count}){match[2] or ''}")
-        if not os.path.lexists(target) and part.placed(target):
+        if not os.path.lexists(target) and part.place(target):
             return target
     raise FileExistsError(f"{folder / name} and its likes are there already")

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from chat_client.sdk.backoff import Pauses
+from chat_client.sdk.backoff import Backoff
 from chat_client.sdk.chat import connect
 from chat_client.sdk.events import AnyEvent
 from chat_server.protocol.messages import Message, MessagesShown
@@ -41,11 +41,11 @@ def test_the_example_is_as_long_as_is_said() -> None:
 
 async def test_nothing_is_lost_or_doubled_over_kills(home: Home) -> None:
     """One sends while the server dies again and again, another one reads: each message once, in order."""
-    pauses = Pauses(0.01, 0.05)
+    backoff = Backoff(0.01, 0.05)
     wanted = [f"message {number}" for number in range(MESSAGES)]
     async with (
-        connect(home.address, user="alice", pauses=pauses) as alice,
-        connect(home.address, user="bob", pauses=Pauses(0.01, 0.05)) as bob,
+        connect(home.address, user="alice", backoff=backoff) as alice,
+        connect(home.address, user="bob", backoff=Backoff(0.01, 0.05)) as bob,
     ):
         seen: list[AnyEvent] = []
 

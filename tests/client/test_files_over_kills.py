@@ -2,7 +2,7 @@
 
 import asyncio
 
-from chat_client.sdk.backoff import Pauses
+from chat_client.sdk.backoff import Backoff
 from chat_client.sdk.chat import Chat, connect
 from chat_client.sdk.transfers import OnProgress, Progress, fields
 from tests.client.conftest import Home
@@ -40,7 +40,7 @@ def killing(home: Home, seen: list[int]) -> OnProgress:
 async def test_a_file_goes_on_where_it_was_when_the_server_is_killed(home: Home) -> None:
     path = home.folder / "a.bin"
     path.write_bytes(DATA)
-    async with connect(home.address, user="bob", pauses=Pauses(*FAST)) as bob:
+    async with connect(home.address, user="bob", backoff=Backoff(*FAST)) as bob:
         reading = asyncio.create_task(drain(bob))
         sent: list[int] = []
         reply = await bob.send_file("main", path, progress=killing(home, sent))

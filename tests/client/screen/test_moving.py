@@ -17,7 +17,7 @@ def say(server: Server, user: str, target: str, *texts: str) -> None:
             for text in texts:
                 chat.post("send", target=target, text=text)
             while chat.outgoing:
-                await chat.settled(chat.outgoing[-1].key)
+                await chat.wait_until_settled(chat.outgoing[-1].key)
             reading.cancel()
 
     async def _read(chat: object) -> None:

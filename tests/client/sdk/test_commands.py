@@ -95,7 +95,7 @@ async def test_nothing_overtakes_what_was_answered_unavailable(server: FakeServe
         command = answered.get(text) or await link.expect("send")
         assert command["text"] == text
         link.ok(command, id=11, at=AT)
-    assert (await chat.settled(command["key"])).state == "sent"
+    assert (await chat.wait_until_settled(command["key"])).state == "sent"
 
 
 @pytest.mark.parametrize(("fields", "done", "words"), [({}, None, "not known"), ({"done": False}, False, "nothing")])
@@ -137,7 +137,7 @@ async def test_what_was_typed_without_a_connection_goes_out_in_order_whatever_it
     link.ok(took["send_file"], upload=7, received=0)
     chunk = await link.expect("chunk")
     link.ok(chunk, upload=7, received=2, id=12, at=AT, file={"id": 1, "name": "a.txt", "size": 2, "sha256": "0"})
-    assert (await chat.settled(file.key)).state == "sent"
+    assert (await chat.wait_until_settled(file.key)).state == "sent"
 
 
 async def test_a_file_that_waits_is_held_and_thrown_away_like_a_message(

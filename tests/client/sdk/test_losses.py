@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from chat_client.sdk import link
-from chat_client.sdk.backoff import Pauses
+from chat_client.sdk.backoff import Backoff
 from chat_client.sdk.errors import Disconnected
 from chat_client.sdk.events import (  # fmt: skip
     Connected,
@@ -56,7 +56,7 @@ async def test_what_was_not_answered_goes_out_again_with_its_key(server: FakeSer
     first, second = await link.expect("send"), await link.expect("send")
     assert [first["key"], second["key"]] == [each.key for each in posted]
     link.ok(first, id=11, at=AT)
-    await chat.settled(posted[0].key)
+    await chat.wait_until_settled(posted[0].key)
     link.lose()
     await until(chat, Lost)
     later = chat.post("send", target="main", text="three")
@@ -67,7 +67,7 @@ async def test_what_was_not_answered_goes_out_again_with_its_key(server: FakeSer
     assert (again["key"], again["text"], new["key"]) == (second["key"], "two", later.key)
     link.ok(again, id=12, at=AT)
     link.ok(new, id=13, at=AT)
-    assert (await chat.settled(later.key)).state == "sent"
+    assert (await chat.wait_until_settled(later.key)).state == "sent"
     events = await until(chat, Connected)
     assert ids(events) == [12], "the first was acknowledged: it is no news"
     states = [(each.key, each.state) for each in [*(await until(chat, Outgoing)), *(await until(chat, Outgoing))]
@@ -75,7 +75,7 @@ async def test_what_was_not_answered_goes_out_again_with_its_key(server: FakeSer
     assert states == [(second["key"], "sent"), (later.key, "sent")]
     assert chat.outgoing == []
     with pytest.raises(KeyError):
-        await chat.settled(later.key)
+        await chat.wait_until_settled(later.key)
 
 
 async def test_ones_own_message_does_not_come_again(server: FakeServer, client: Client) -> None:
@@ -124,13 +124,13 @@ async def test_another_history(server: FakeServer, client: Client) -> None:
 
 
 async def test_reconnect_at_once(server: FakeServer, client: Client) -> None:
-    chat, link = await client.sign_in(server, pauses=Pauses(1000, 1000))
+    chat, link = await client.sign_in(server, backoff=Backoff(1000, 1000))
     link.lose()
     lost = (await until(chat, Lost))[-1]
     assert isinstance(lost, Lost) and lost.retry_at > chat.runtime.elapsed() + 400
     with pytest.raises(Disconnected, match="the server closed the connection"):
         await chat.command("ping")
-    connected = asyncio.create_task(chat.connected())
+    connected = asyncio.create_task(chat.wait_until_connected())
     chat.reconnect()
     await (await server.link()).sign_in()
     await connected

@@ -38,7 +38,7 @@ def test_it_gets_a_name_that_nothing_has(tmp_path: Path, kind: str) -> None:
     with PartialFile(folder) as part:
         (folder / "a").write_text("mine")
         part.file.write(b"all of it")
-        assert not part.placed(folder / "a") and part.placed(folder / "b")
+        assert not part.place(folder / "a") and part.place(folder / "b")
     assert names(folder) == ["a", "b"]
     assert ((folder / "a").read_text(), (folder / "b").read_bytes()) == ("mine", b"all of it")
 

@@ -27,19 +27,19 @@ def test_each_goes_out_once_in_order() -> None:
     commands.add("c", "send", {}, 0, 0)
     assert keys(commands.take(0)) == ["c"]
     assert commands.take(0) == []
-    (sent,) = commands.sent("a", SENT)
+    (sent,) = commands.settle("a", SENT)
     assert (sent.state, sent.reply) == ("sent", SENT)
-    (failed,) = commands.failed("b", Refused("banned", "no"))
+    (failed,) = commands.fail("b", Refused("banned", "no"))
     assert failed.state == "failed"
     assert keys(commands.all()) == ["c"]
-    assert commands.sent("a", SENT) == []
+    assert commands.settle("a", SENT) == []
 
 
 def test_what_was_not_answered_goes_out_again_with_its_key() -> None:
     commands = outbound("a", "b")
     commands.take(0)
-    commands.sent("a", SENT)
-    commands.lost(1)
+    commands.settle("a", SENT)
+    commands.lose_connection(1)
     commands.add("c", "send", {}, 0, 0)
     assert [(each.key, each.in_doubt) for each in commands.take(1)] == [("b", True), ("c", False)]
 
@@ -47,7 +47,7 @@ def test_what_was_not_answered_goes_out_again_with_its_key() -> None:
 def test_so_many_are_under_way_at_once() -> None:
     commands = outbound(*map(str, range(IN_FLIGHT_MAX + 5)))
     assert len(commands.take(0)) == IN_FLIGHT_MAX
-    commands.sent("3", SENT)
+    commands.settle("3", SENT)
     assert keys(commands.take(0)) == [str(IN_FLIGHT_MAX)]
 
 
@@ -88,7 +88,7 @@ def test_what_is_on_its_way_goes() -> None:
 def test_what_is_in_doubt_for_too_long_is_never_sent_again() -> None:
     commands = outbound("a")
     commands.take(0)
-    commands.lost(1)
+    commands.lose_connection(1)
     (held,) = commands.go_on(IN_DOUBT_SECONDS_MAX)
     assert held.state == "held"
     (failed,) = commands.confirm(None, IN_DOUBT_SECONDS_MAX + 1)
@@ -99,7 +99,7 @@ def test_what_is_in_doubt_for_too_long_is_never_sent_again() -> None:
 def test_confirming_does_not_prolong_the_life_of_a_key() -> None:
     commands = outbound("a")
     commands.take(0)
-    commands.lost(1)
+    commands.lose_connection(1)
     commands.go_on(IN_DOUBT_SECONDS_MAX)
     commands.confirm("a", IN_DOUBT_SECONDS_MAX)
     assert [each.state for each in commands.go_on(IN_DOUBT_SECONDS_MAX + 1)] == ["failed"]
@@ -108,9 +108,9 @@ def test_confirming_does_not_prolong_the_life_of_a_key() -> None:
 def test_a_server_that_knows_no_keys_is_not_sent_what_is_in_doubt() -> None:
     commands = outbound("a")
     commands.take(0)
-    commands.lost(1)
+    commands.lose_connection(1)
     commands.add("b", "send", {}, 0, 0)
-    assert [(each.key, each.state) for each in commands.forgotten()] == [("a", "held")]
+    assert [(each.key, each.state) for each in commands.hold_doubtful()] == [("a", "held")]
     assert keys(commands.take(1)) == ["b"]
 
 
@@ -121,40 +121,40 @@ NOT_DONE = Refused("unavailable", "the disk is full", {"done": False})
 def test_nothing_overtakes_what_was_answered_unavailable() -> None:
     commands = outbound("a", "b")
     commands.take(0)
-    (told,) = commands.unavailable("a", UNAVAILABLE)
+    (told,) = commands.put_back("a", UNAVAILABLE)
     assert (told.state, told.error, told.in_doubt) == ("waiting", UNAVAILABLE, True)
-    commands.unavailable("b", UNAVAILABLE)
+    commands.put_back("b", UNAVAILABLE)
     commands.add("c", "send", {}, 0, 0)
     assert commands.take(0) == [], "nothing goes out before the pause is over"
     commands.go_on(1)
     assert keys(commands.take(1)) == ["a"], "one alone: the server may still take nothing"
     assert commands.take(1) == []
-    assert commands.unavailable("a", UNAVAILABLE) == [], "it was told"
+    assert commands.put_back("a", UNAVAILABLE) == [], "it was told"
     commands.go_on(2)
     assert keys(commands.take(2)) == ["a"]
-    commands.sent("a", SENT)
+    commands.settle("a", SENT)
     assert keys(commands.take(2)) == ["b"]
     commands.add("d", "send", {}, 2, 0)
     assert commands.take(2) == []
-    commands.failed("b", Refused("banned", "no"))
+    commands.fail("b", Refused("banned", "no"))
     assert keys(commands.take(2)) == ["c", "d"]
 
 
 def test_nothing_overtakes_it_over_a_lost_connection_either() -> None:
     commands = outbound("a", "b", "c")
     commands.take(0)
-    commands.unavailable("b", UNAVAILABLE)
-    commands.lost(1)
+    commands.put_back("b", UNAVAILABLE)
+    commands.lose_connection(1)
     commands.go_on(1)
     for key in "abc":
         assert keys(commands.take(1)) == [key]
-        commands.sent(key, SENT)
+        commands.settle(key, SENT)
 
 
 def test_what_is_held_lets_others_pass_though_the_server_could_not_take_it() -> None:
     commands = outbound("a")
     commands.take(0)
-    commands.unavailable("a", UNAVAILABLE)
+    commands.put_back("a", UNAVAILABLE)
     commands.add("b", "send", {}, HELD_AFTER_SECONDS, 0)
     assert [each.state for each in commands.go_on(HELD_AFTER_SECONDS + 1)] == ["held"]
     assert keys(commands.take(HELD_AFTER_SECONDS + 1)) == ["b"]
@@ -163,15 +163,15 @@ def test_what_is_held_lets_others_pass_though_the_server_could_not_take_it() -> 
 def test_what_was_certainly_not_done_is_not_in_doubt() -> None:
     commands = outbound("a", "b")
     commands.take(0)
-    assert [each.in_doubt for each in commands.unavailable("a", NOT_DONE)] == [False]
-    commands.lost(1)
+    assert [each.in_doubt for each in commands.put_back("a", NOT_DONE)] == [False]
+    commands.lose_connection(1)
     commands.go_on(1)
     assert [each.in_doubt for each in commands.take(1)] == [False]
-    assert [each.key for each in commands.forgotten()] == ["b"], "it may go to a server that knows no keys"
-    commands.unavailable("a", UNAVAILABLE)
+    assert [each.key for each in commands.hold_doubtful()] == ["b"], "it may go to a server that knows no keys"
+    commands.put_back("a", UNAVAILABLE)
     (after,) = [each for each in commands.all() if each.key == "a"]
     assert after.in_doubt
-    commands.unavailable("a", NOT_DONE)
+    commands.put_back("a", NOT_DONE)
     assert commands.all()[0].in_doubt, "the time before may have done it"
 
 
@@ -187,7 +187,7 @@ def test_a_delay_counts_from_when_it_was_typed(delay: object, waited: float, sen
     commands.add("a", "send_delayed", {"target": "bob", "delay": delay, "text": "hi"}, 0, 0)
     (taken,) = commands.take(waited)
     assert taken.arguments == {"target": "bob", "delay": sent, "text": "hi"}
-    commands.lost(1)
+    commands.lose_connection(1)
     commands.go_on(waited + 10)
     assert commands.take(waited + 10)[0].arguments == taken.arguments, "its key means just that"
 
@@ -198,7 +198,7 @@ def test_a_delay_counts_from_when_it_was_typed_though_it_is_confirmed_later() ->
     commands.go_on(600)
     commands.confirm(None, 600)
     assert commands.take(600)[0].arguments == {"delay": "3000.000"}
-    commands.unavailable("a", NOT_DONE)
+    commands.put_back("a", NOT_DONE)
     commands.go_on(700)
     assert commands.take(700)[0].arguments == {"delay": "2900.000"}, "nothing was done: the key is still free"
 
@@ -210,7 +210,7 @@ def test_messages_pass_a_file_that_is_under_way() -> None:
     assert len(commands.take(0)) == IN_FLIGHT_MAX
     commands.add("text", "send", {}, 0, 0)
     assert commands.take(0) == []
-    commands.opened("f0")
+    commands.mark_opened("f0")
     assert keys(commands.take(0)) == ["text"]
     assert [(each.key, each.state) for each in commands.discard("f0")] == [("f0", "discarded")], "it is cancelled"
 
@@ -228,9 +228,9 @@ def test_a_file_that_was_coming_for_long_is_not_held_for_a_short_loss() -> None:
     commands = SendQueue()
     commands.add("a", "send_file", {"name": "a", "size": 1}, 0, 0)
     commands.take(0)
-    commands.opened("a")
-    commands.lost(2 * HELD_AFTER_SECONDS)
+    commands.mark_opened("a")
+    commands.lose_connection(2 * HELD_AFTER_SECONDS)
     assert commands.go_on(2 * HELD_AFTER_SECONDS + 5) == []
     assert keys(commands.take(2 * HELD_AFTER_SECONDS + 5)) == ["a"]
-    commands.lost(2 * HELD_AFTER_SECONDS + 5)
+    commands.lose_connection(2 * HELD_AFTER_SECONDS + 5)
     assert [each.state for each in commands.go_on(4 * HELD_AFTER_SECONDS)] == ["held"], "not opened again, and old"

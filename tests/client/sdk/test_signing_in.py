@@ -94,7 +94,7 @@ async def test_after_too_many_wrong_passwords_it_waits_and_asks_again(server: Fa
     async def wait(words: str, seconds: float) -> None:
         told.append((words, seconds))
 
-    entering = client.enter(server, ask_password=ask, wait=wait)
+    entering = client.enter(server, ask_password=ask, count_down=wait)
     link = await server.link()
     link.refuse(await link.begin_sign_in(), "password_required", needs="password")
     link.refuse(await link.expect("sign_in"), "too_fast", retry_in=7)

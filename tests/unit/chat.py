@@ -193,7 +193,7 @@ def dump(db: Database) -> dict[str, list[tuple[Any, ...]]]:
     return {table: sorted(db.all(f"SELECT * FROM {table}"), key=repr) for table in tables}
 
 
-def refused(chat: Chat, name: str, line: str, network: str = LOOPBACK) -> Refusal:
+def refusal_of(chat: Chat, name: str, line: str, network: str = LOOPBACK) -> Refusal:
     """The refusal of a line that MUST be refused, and MUST leave the store as it was."""
     before = _content(chat)
     try:

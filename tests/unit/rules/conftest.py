@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.chat import Chat
-from tests.unit.rules.rooms import into, kept
+from tests.unit.rules.rooms import bring_in, take_notices
 
 
 @pytest.fixture
@@ -21,6 +21,6 @@ def team(chat: Chat) -> Iterator[Chat]:
     """#Team is alice's, and bob is in it; carol and dave are not."""
     chat.sign_in("dave")
     chat.say("alice", "/create_chat #Team")
-    into(chat, "#team", "bob")
-    kept(chat, "bob")
+    bring_in(chat, "#team", "bob")
+    take_notices(chat, "bob")
     yield chat

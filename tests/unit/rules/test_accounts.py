@@ -28,7 +28,7 @@ from chat_server.rules import accounts as rules
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.context import View
 from chat_server.rules.outcomes import Ending, Stale
-from tests.unit.chat import Chat, events_to, refused
+from tests.unit.chat import Chat, events_to, refusal_of
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 
 
@@ -263,7 +263,7 @@ def test_status_and_who(chat: Chat) -> None:
     chat.do(Departed(), "bob")
     chat.clock.advance(HOUR_MS)
     assert chat.say("alice", "/who @BOB").reply.last_seen == iso(NOON_MS + HOUR_MS)
-    assert refused(chat, "alice", "/who nobody").code == "unknown_user"
+    assert refusal_of(chat, "alice", "/who nobody").code == "unknown_user"
 
 
 # ---- the end of an account
@@ -289,7 +289,7 @@ def test_a_deleted_account_loses_its_texts_and_its_name_stays_taken(chat: Chat) 
     assert chat.say("bob", "/history main").texts == [None]
     page = chat.say("bob", "/get_chat_with alice")
     assert page.texts == [None, "to alice"] and page.events[0].deleted  # type: ignore[attr-defined]
-    assert refused(chat, "bob", "/send alice hi").code == "unknown_user"
+    assert refusal_of(chat, "bob", "/send alice hi").code == "unknown_user"
     assert not any("in main" in repr(rows) or "later" in repr(rows) for rows in chat.dump().values())
     chat.clock.advance(HOUR_MS)
     assert chat.due() == []
@@ -298,7 +298,7 @@ def test_a_deleted_account_loses_its_texts_and_its_name_stays_taken(chat: Chat) 
 def test_a_deleted_account_cannot_write(chat: Chat) -> None:
     chat.do(CloseAccount(None), "alice")
     for line in ("/send_all hi", "/send bob hi", "/send_delayed bob 1h hi", "/report bob", "/status"):
-        assert refused(chat, "alice", line).code == "not_signed_in"
+        assert refusal_of(chat, "alice", line).code == "not_signed_in"
 
 
 def test_reading_from_a_deleted_account_is_refused_or_empty_never_a_failure(chat: Chat) -> None:

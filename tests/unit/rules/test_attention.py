@@ -1,10 +1,10 @@
 from chat_server.log.entries import CloseAccount
 from chat_server.protocol.people import AwaySet, Muted, MuteSet, PresenceChanged
 from chat_server.rules.attention import AWAY_CHARS_MAX
-from tests.unit.chat import Chat, refused
+from tests.unit.chat import Chat, refusal_of
 
 
-def muted(chat: Chat, name: str) -> dict[str, bool]:
+def muted_chats(chat: Chat, name: str) -> dict[str, bool]:
     return {each.name: each.muted for each in chat.come_back(name).reply.chats}
 
 
@@ -14,21 +14,21 @@ def test_muting_is_stored_and_pushed_to_the_users_other_sessions(chat: Chat) -> 
     assert said.reply == MuteSet("@bob", True)
     assert [(push.event, push.users) for push in said.pushes] == [(Muted("@bob", True), (chat.ids["alice"],))]
     assert chat.say("alice", "/mute bob").pushes == []
-    assert muted(chat, "alice") == {"main": False, "@bob": True}
-    assert muted(chat, "bob") == {"main": False, "@alice": False}
+    assert muted_chats(chat, "alice") == {"main": False, "@bob": True}
+    assert muted_chats(chat, "bob") == {"main": False, "@alice": False}
     assert {each.name: each.muted for each in chat.say("alice", "/status").reply.chats}["@bob"]
     said = chat.say("alice", "/unmute bob")
     assert (said.reply, [push.event for push in said.pushes]) == (MuteSet("@bob", False), [Muted("@bob", False)])
     chat.say("alice", "/mute main")
-    assert muted(chat, "alice") == {"main": True, "@bob": False}
+    assert muted_chats(chat, "alice") == {"main": True, "@bob": False}
 
 
 def test_chats_that_cannot_be_muted(chat: Chat) -> None:
     for verb in ("mute", "unmute"):
-        assert refused(chat, "alice", f"/{verb} bob").code == "unknown_chat"
-        assert refused(chat, "alice", f"/{verb} #no").code == "unknown_chat"
-        assert refused(chat, "alice", f"/{verb} nobody").code == "unknown_user"
-        assert refused(chat, "alice", f"/{verb} alice").code == "not_yourself"
+        assert refusal_of(chat, "alice", f"/{verb} bob").code == "unknown_chat"
+        assert refusal_of(chat, "alice", f"/{verb} #no").code == "unknown_chat"
+        assert refusal_of(chat, "alice", f"/{verb} nobody").code == "unknown_user"
+        assert refusal_of(chat, "alice", f"/{verb} alice").code == "not_yourself"
 
 
 def test_away_and_back(chat: Chat) -> None:
@@ -49,10 +49,10 @@ def test_away_and_back(chat: Chat) -> None:
 
 def test_limits_of_away(chat: Chat) -> None:
     chat.say("alice", "/away " + "x" * AWAY_CHARS_MAX)
-    assert refused(chat, "alice", "/away " + "x" * (AWAY_CHARS_MAX + 1)).code == "too_large"
+    assert refusal_of(chat, "alice", "/away " + "x" * (AWAY_CHARS_MAX + 1)).code == "too_large"
     chat.configure(reports_to_ban=1)
     chat.say("bob", "/report alice")
-    assert refused(chat, "alice", "/away shouting").code == "banned"
+    assert refusal_of(chat, "alice", "/away shouting").code == "banned"
     chat.say("alice", "/back")
 
 

@@ -7,24 +7,24 @@ from chat_server.protocol.messages import DelayedFailed, Message
 from chat_server.protocol.people import BlockSet
 from chat_server.protocol.rooms import Invitation, JoinRequest, PendingRequest
 from chat_server.rules import blocks as rules
-from tests.unit.chat import Chat, events_to, refused
+from tests.unit.chat import Chat, events_to, refusal_of
 from tests.unit.fakes import HOUR_MS
 
 NEW = ("/send {other} hi", "/msg @{other} hi", "/send_delayed {other} 5 hi", "/reply {id} hi", "/edit {own} hi",
        "/react {id} +1")  # fmt: skip
 
 
-def said(chat: Chat, name: str, line: str) -> int:
+def id_of_sent(chat: Chat, name: str, line: str) -> int:
     sent: int = chat.say(name, line).reply.id
     return sent
 
 
 @pytest.mark.parametrize("line", NEW)
 def test_nothing_new_goes_between_the_two(chat: Chat, line: str) -> None:
-    ids = {"alice": said(chat, "alice", "/send bob one"), "bob": said(chat, "bob", "/send alice two")}
+    ids = {"alice": id_of_sent(chat, "alice", "/send bob one"), "bob": id_of_sent(chat, "bob", "/send alice two")}
     chat.say("alice", "/block bob")
     for name, other in (("alice", "bob"), ("bob", "alice")):
-        refusal = refused(chat, name, line.format(other=other, id=ids[other], own=ids[name]))
+        refusal = refusal_of(chat, name, line.format(other=other, id=ids[other], own=ids[name]))
         assert refusal.code == "blocked" and other in refusal.text
     chat.say("alice", "/unblock bob")
     for name, other in (("alice", "bob"), ("bob", "alice")):
@@ -34,7 +34,7 @@ def test_nothing_new_goes_between_the_two(chat: Chat, line: str) -> None:
 def test_no_invitations_between_the_two(chat: Chat) -> None:
     chat.say("alice", "/create_chat #team")
     chat.say("bob", "/block alice")
-    assert refused(chat, "alice", "/invite #team bob").code == "blocked"
+    assert refusal_of(chat, "alice", "/invite #team bob").code == "blocked"
     chat.say("alice", "/invite #team carol")
 
 
@@ -47,8 +47,8 @@ def test_a_code_does_not_reach_an_owner_across_a_block(chat: Chat, by: str, whom
     assert chat.come_back("alice").reply.join_requests
     chat.say(by, f"/block {whom}")
     assert not chat.come_back("alice").reply.join_requests and chat.dump()["notices"] == []
-    assert refused(chat, "alice", "/approve #team bob").code == "unknown_user"
-    assert refused(chat, "bob", f"/join {code}").args == refused(chat, "bob", "/join no-code").args
+    assert refusal_of(chat, "alice", "/approve #team bob").code == "unknown_user"
+    assert refusal_of(chat, "bob", f"/join {code}").args == refusal_of(chat, "bob", "/join no-code").args
     chat.say(by, f"/unblock {whom}")
     assert chat.say("bob", f"/join {code}").reply.asked
 
@@ -85,12 +85,12 @@ def test_a_chat_is_not_handed_over_across_a_block(chat: Chat) -> None:
     chat.say("alice", "/invite #team bob")
     chat.say("bob", "/join #team")
     chat.say("bob", "/block alice")
-    assert refused(chat, "alice", "/give #team bob").code == "blocked"
+    assert refusal_of(chat, "alice", "/give #team bob").code == "blocked"
 
 
 def test_everything_else_works_across_a_block(chat: Chat) -> None:
-    id_ = said(chat, "bob", "/send alice hi")
-    main = said(chat, "bob", "/send_all hi")
+    id_ = id_of_sent(chat, "bob", "/send alice hi")
+    main = id_of_sent(chat, "bob", "/send_all hi")
     chat.say("bob", f"/react {id_} +1")
     chat.say("alice", "/block bob")
     chat.say("bob", f"/unreact {id_} +1")
@@ -101,14 +101,14 @@ def test_everything_else_works_across_a_block(chat: Chat) -> None:
 
 
 def test_the_order_of_checks(chat: Chat) -> None:
-    first = said(chat, "bob", '{"cmd":"send","target":"alice","text":"hi","key":"k"}')
+    first = id_of_sent(chat, "bob", '{"cmd":"send","target":"alice","text":"hi","key":"k"}')
     chat.say("alice", "/block bob")
-    assert said(chat, "bob", '{"cmd":"send","target":"alice","text":"hi","key":"k"}') == first
-    assert refused(chat, "bob", "/send nobody hi").code == "unknown_user"
-    assert refused(chat, "carol", f"/reply {first} hi").code == "unknown_message"
+    assert id_of_sent(chat, "bob", '{"cmd":"send","target":"alice","text":"hi","key":"k"}') == first
+    assert refusal_of(chat, "bob", "/send nobody hi").code == "unknown_user"
+    assert refusal_of(chat, "carol", f"/reply {first} hi").code == "unknown_message"
     chat.configure(reports_to_ban=1)
     chat.say("carol", "/report bob")
-    assert refused(chat, "bob", "/send alice hi").code == "banned"
+    assert refusal_of(chat, "bob", "/send alice hi").code == "banned"
 
 
 @pytest.mark.parametrize(("by", "whom"), [("alice", "bob"), ("bob", "alice")])
@@ -135,15 +135,15 @@ def test_the_list_of_blocked_users(chat: Chat) -> None:
 
 @pytest.mark.parametrize("verb", ["block", "unblock"])
 def test_errors(chat: Chat, verb: str) -> None:
-    assert refused(chat, "alice", f"/{verb} nobody").code == "unknown_user"
-    assert refused(chat, "alice", f"/{verb} alice").code == "not_yourself"
+    assert refusal_of(chat, "alice", f"/{verb} nobody").code == "unknown_user"
+    assert refusal_of(chat, "alice", f"/{verb} alice").code == "not_yourself"
 
 
 def test_blocked_users_are_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "BLOCKED_MAX", 1)
     chat.say("alice", "/block bob")
     chat.say("alice", "/block bob")
-    assert refused(chat, "alice", "/block carol").code == "too_many"
+    assert refusal_of(chat, "alice", "/block carol").code == "too_many"
 
 
 def test_blocks_go_with_either_account(chat: Chat) -> None:
@@ -171,23 +171,23 @@ def test_who_is_mentioned(chat: Chat) -> None:
     said_ = chat.say("alice", "/send_all @BOB and @carol: @nobody @main @all @bob a@alice")
     assert [push.event.mentions for push in said_.pushes if isinstance(push.event, Message)] == [["bob", "carol"]]
     assert mentions(chat, "carol", said_.reply.id) == ["bob", "carol"]
-    assert mentions(chat, "alice", said(chat, "alice", "/send_all hi")) is None
+    assert mentions(chat, "alice", id_of_sent(chat, "alice", "/send_all hi")) is None
 
 
 def test_only_readers_of_a_message_are_mentioned(chat: Chat) -> None:
-    assert mentions(chat, "bob", said(chat, "alice", "/send bob @carol @bob @alice")) == ["bob", "alice"]
-    assert mentions(chat, "bob", said(chat, "alice", "/send bob @carol @nobody")) == []
+    assert mentions(chat, "bob", id_of_sent(chat, "alice", "/send bob @carol @bob @alice")) == ["bob", "alice"]
+    assert mentions(chat, "bob", id_of_sent(chat, "alice", "/send bob @carol @nobody")) == []
 
 
 def test_a_user_who_has_blocked_the_author_is_not_mentioned(chat: Chat) -> None:
     chat.say("bob", "/block alice")
-    assert mentions(chat, "bob", said(chat, "alice", "/send_all @bob @carol")) == ["carol"]
-    assert mentions(chat, "bob", said(chat, "alice", "/send_all @bob")) == []
-    assert mentions(chat, "bob", said(chat, "bob", "/send_all @alice")) == ["alice"]
+    assert mentions(chat, "bob", id_of_sent(chat, "alice", "/send_all @bob @carol")) == ["carol"]
+    assert mentions(chat, "bob", id_of_sent(chat, "alice", "/send_all @bob")) == []
+    assert mentions(chat, "bob", id_of_sent(chat, "bob", "/send_all @alice")) == ["alice"]
 
 
 def test_edits_and_deletions_change_mentions(chat: Chat) -> None:
-    id_ = said(chat, "alice", "/send_all @bob")
+    id_ = id_of_sent(chat, "alice", "/send_all @bob")
     chat.say("alice", f"/edit {id_} @carol")
     assert mentions(chat, "bob", id_) == ["carol"]
     chat.say("alice", f"/edit {id_} nobody")
@@ -195,7 +195,7 @@ def test_edits_and_deletions_change_mentions(chat: Chat) -> None:
     chat.say("alice", f"/edit {id_} @carol")
     chat.say("alice", f"/delete {id_}")
     assert mentions(chat, "bob", id_) is None
-    comment = said(chat, "bob", f"/reply {said(chat, 'alice', '/send_all hi')} @alice look")
+    comment = id_of_sent(chat, "bob", f"/reply {id_of_sent(chat, 'alice', '/send_all hi')} @alice look")
     assert mentions(chat, "carol", comment) == ["alice"]
     chat.do(CloseAccount(None), "bob")
     assert mentions(chat, "carol", comment) is None

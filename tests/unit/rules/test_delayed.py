@@ -12,13 +12,13 @@ from chat_server.protocol.messages import (
     Message,
 )
 from chat_server.protocol.times import iso
-from tests.unit.chat import Chat, events_to, refused
+from tests.unit.chat import Chat, events_to, refusal_of
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 
 MINUTE_MS = 60_000
 
 
-def sent(chat: Chat, name: str) -> list[str | None]:
+def run_due(chat: Chat, name: str) -> list[str | None]:
     """Return the texts that the user is sent when `Due` is executed."""
     return [event.text for event in events_to(chat.due(), chat.ids[name]) if isinstance(event, Message)]
 
@@ -45,9 +45,9 @@ def test_delayed_messages_are_sent_in_the_order_of_their_times(chat: Chat) -> No
         chat.say("alice", f"/send_delayed main {3000 - number} {number}")
     chat.clock.advance(DAY_MS)
     expected = [str(number) for number in reversed(range(1050))]
-    assert sent(chat, "bob") == expected[:1000]
+    assert run_due(chat, "bob") == expected[:1000]
     assert (chat.batch().next_due_ms or 0) <= chat.clock.now_ms()
-    assert sent(chat, "bob") == expected[1000:]
+    assert run_due(chat, "bob") == expected[1000:]
 
 
 def test_a_delayed_message_waits_for_the_end_of_a_ban(chat: Chat) -> None:
@@ -59,7 +59,7 @@ def test_a_delayed_message_waits_for_the_end_of_a_ban(chat: Chat) -> None:
     assert chat.due() == []
     assert chat.batch().next_due_ms == NOON_MS + 4 * HOUR_MS
     chat.clock.advance(4 * HOUR_MS - MINUTE_MS)
-    assert sent(chat, "bob") == ["spam"]
+    assert run_due(chat, "bob") == ["spam"]
 
 
 def test_a_delayed_message_waits_for_the_limit_in_main(chat: Chat) -> None:
@@ -69,11 +69,11 @@ def test_a_delayed_message_waits_for_the_limit_in_main(chat: Chat) -> None:
     chat.say("alice", "/send_delayed bob 1m direct")
     chat.say("alice", "/send_all now")
     chat.clock.advance(MINUTE_MS)
-    assert sent(chat, "bob") == ["0", "direct"]
-    assert refused(chat, "alice", "/send_all more").code == "rate_limited"
+    assert run_due(chat, "bob") == ["0", "direct"]
+    assert refusal_of(chat, "alice", "/send_all more").code == "rate_limited"
     chat.clock.advance(HOUR_MS - MINUTE_MS)
-    assert sent(chat, "bob") == ["1", "2"]
-    assert refused(chat, "alice", "/send_all more").code == "rate_limited"
+    assert run_due(chat, "bob") == ["1", "2"]
+    assert refusal_of(chat, "alice", "/send_all more").code == "rate_limited"
 
 
 def test_the_promised_time_is_one_at_which_it_can_be_sent(chat: Chat) -> None:
@@ -117,13 +117,13 @@ def test_the_outcome_is_kept_until_its_author_was_told(chat: Chat) -> None:
 
 def test_only_the_author_can_cancel_a_waiting_message(chat: Chat) -> None:
     chat.say("alice", "/send_delayed bob 1m tea")
-    assert refused(chat, "bob", "/cancel_delayed 1").code == "unknown_delayed"
+    assert refusal_of(chat, "bob", "/cancel_delayed 1").code == "unknown_delayed"
     assert chat.say("alice", "/cancel_delayed #1").reply == DelayedCancelled(1)
-    assert refused(chat, "alice", "/cancel_delayed 1").code == "unknown_delayed"
+    assert refusal_of(chat, "alice", "/cancel_delayed 1").code == "unknown_delayed"
     assert chat.say("alice", "/send_delayed bob 1m tea").reply.delayed_id == 2, "an id is not given again"
     chat.clock.advance(MINUTE_MS)
     chat.due()
-    assert refused(chat, "alice", "/cancel_delayed 2").code == "unknown_delayed"
+    assert refusal_of(chat, "alice", "/cancel_delayed 2").code == "unknown_delayed"
 
 
 def test_waiting_messages_are_listed_for_their_author_alone(chat: Chat) -> None:
@@ -146,28 +146,28 @@ def test_waiting_messages_are_listed_for_their_author_alone(chat: Chat) -> None:
     ],
 )  # fmt: skip
 def test_refusals(chat: Chat, line: str, code: str) -> None:
-    assert refused(chat, "alice", line).code == code
+    assert refusal_of(chat, "alice", line).code == code
 
 
 def test_waiting_messages_are_bounded(chat: Chat) -> None:
     chat.configure(delayed_max=2)
     for _ in range(2):
         chat.say("alice", "/send_delayed bob 1m x")
-    assert refused(chat, "alice", "/send_delayed bob 1m x").code == "too_many"
+    assert refusal_of(chat, "alice", "/send_delayed bob 1m x").code == "too_many"
     chat.say("alice", "/cancel_delayed 1")
     chat.say("alice", "/send_delayed bob 1m x")
 
 
-def keyed(delay: str) -> str:
+def with_key(delay: str) -> str:
     return f'{{"cmd":"send_delayed","target":"bob","delay":"{delay}","text":"x","key":"k1"}}'
 
 
 def test_a_key_works_for_delayed_messages(chat: Chat) -> None:
-    first = chat.say("alice", keyed("1m"))
+    first = chat.say("alice", with_key("1m"))
     chat.clock.advance(1000)
-    assert chat.say("alice", keyed("1m")).reply == first.reply
+    assert chat.say("alice", with_key("1m")).reply == first.reply
     assert len(chat.dump()["delayed"]) == 1
 
 
 def test_an_impossible_delay_with_a_key_is_refused(chat: Chat) -> None:
-    assert refused(chat, "alice", keyed("999999999999d")).code == "bad_argument"
+    assert refusal_of(chat, "alice", with_key("999999999999d")).code == "bad_argument"

@@ -41,7 +41,7 @@ def code(chat: Chat, name: str, line: str) -> str:
     return "ok"
 
 
-def has(chat: Chat, what: str, where: str = "1") -> bool:
+def has_row(chat: Chat, what: str, where: str = "1") -> bool:
     """Tell whether there is such a row after `Due` was executed."""
     chat.due()
     return chat.db.one(f"SELECT 1 FROM {what} WHERE {where}") is not None
@@ -70,19 +70,19 @@ def unread_by_bob(chat: Chat) -> None:
         chat.say(name, "/read main 99")
 
 
-def alone(chat: Chat) -> None:
+def send_alone(chat: Chat) -> None:
     for name in ("bob", "carol", "dora"):
         chat.say(name, "/send_all bye")
     chat.say("alice", "/create_chat #solo")
     chat.say("alice", "/send #solo hello?")
 
 
-def keyed(chat: Chat) -> int:
+def send_with_key(chat: Chat) -> int:
     sent: int = chat.say("alice", '{"cmd":"send","target":"bob","text":"hi","key":"k"}').reply.id
     return sent
 
 
-def uploads(chat: Chat) -> None:
+def begin_upload(chat: Chat) -> None:
     chat.say("alice", "/send_file bob a.txt 5")
     chat.do(LeaveUploads(None))
 
@@ -137,21 +137,25 @@ KINDS = {
     "a ban by reports": Kind(
         4 * HOUR_MS, report_by_three, lambda chat: code(chat, "alice", "/send bob hi") == "banned"
     ),
-    "what waits for the end of a ban": Kind(4 * HOUR_MS, delay_banned, lambda chat: has(chat, "delayed")),
+    "what waits for the end of a ban": Kind(4 * HOUR_MS, delay_banned, lambda chat: has_row(chat, "delayed")),
     "a delay": Kind(
-        90 * MINUTE_MS, lambda chat: chat.say("alice", "/send_delayed bob 90m hi"), lambda chat: has(chat, "delayed")
+        90 * MINUTE_MS,
+        lambda chat: chat.say("alice", "/send_delayed bob 90m hi"),
+        lambda chat: has_row(chat, "delayed"),
     ),
-    "the life of a message": Kind(HOUR_MS, read_by_all, lambda chat: has(chat, "messages")),
-    "the life of what one says alone": Kind(HOUR_MS, alone, lambda chat: has(chat, "messages", "text = 'hello?'")),
-    "who is not absent": Kind(30 * DAY_MS, unread_by_bob, lambda chat: not has(chat, "members", "absent")),
-    "a key": Kind(KEY_LIFE_MS, keyed, lambda chat: keyed(chat) == 1),
+    "the life of a message": Kind(HOUR_MS, read_by_all, lambda chat: has_row(chat, "messages")),
+    "the life of what one says alone": Kind(
+        HOUR_MS, send_alone, lambda chat: has_row(chat, "messages", "text = 'hello?'")
+    ),
+    "who is not absent": Kind(30 * DAY_MS, unread_by_bob, lambda chat: not has_row(chat, "members", "absent")),
+    "a key": Kind(KEY_LIFE_MS, send_with_key, lambda chat: send_with_key(chat) == 1),
     "a token": Kind(30 * DAY_MS, lambda chat: chat.sign_in("alice", token_hash=b"token"), resumes),
     "a code of a chat": Kind(
         24 * HOUR_MS,
         lambda chat: [chat.say("alice", line) for line in ("/create_chat #team", "/invite_link #team")],
         lambda chat: code(chat, "bob", "/join code-1") == "ok" and code(chat, "alice", "/deny #team bob") == "ok",
     ),
-    "an upload": Kind(UPLOAD_LIFE_MS, uploads, lambda chat: has(chat, "uploads")),
+    "an upload": Kind(UPLOAD_LIFE_MS, begin_upload, lambda chat: has_row(chat, "uploads")),
     "the reports of a day": Kind(DAY_MS, report_ten, lambda chat: code(chat, "alice", "/report bob") == "too_many"),
     "the accounts of a network": Kind(
         HOUR_MS, make_an_account, lambda chat: register(chat, "second") == "rate_limited"
@@ -241,9 +245,9 @@ def test_a_named_time_is_by_the_wall_clock(chat: Chat, step_ms: int) -> None:
     chat.clock.step(step_ms)
     assert [each.due for each in chat.say("alice", "/delayed").reply.delayed] == [iso(due_ms)]
     chat.clock.advance(40 * DAY_MS - step_ms - 1)
-    assert has(chat, "delayed")
+    assert has_row(chat, "delayed")
     chat.clock.advance(1)
-    assert not has(chat, "delayed")
+    assert not has_row(chat, "delayed")
 
 
 def test_messages_are_sorted_by_id_whatever_the_clock_says(chat: Chat) -> None:

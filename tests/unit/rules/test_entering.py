@@ -21,9 +21,9 @@ from chat_server.protocol.rooms import (
 from chat_server.protocol.times import iso
 from chat_server.rules import rooms
 from chat_server.store.rooms import LINKS_MAX
-from tests.unit.chat import Chat, events_in, events_to, refused
+from tests.unit.chat import Chat, events_in, events_to, refusal_of
 from tests.unit.fakes import DAY_MS, NOON_MS
-from tests.unit.rules.rooms import chats_of, codes, into, kept
+from tests.unit.rules.rooms import bring_in, chats_of, refusal_codes, take_notices
 
 # ---- by invitation
 
@@ -41,26 +41,26 @@ def test_an_invited_user_accepts(team: Chat) -> None:
     assert team.say("alice", "/members #team").reply.members == ["alice", "bob", "carol"]
     again = team.say("carol", "/join #team")
     assert again.reply == Entering("#Team") and again.pushes == []
-    assert codes(team, ("alice", "/invite #team carol")) == ["exists"]
+    assert refusal_codes(team, ("alice", "/invite #team carol")) == ["exists"]
 
 
 def test_an_absent_user_is_told_of_an_invitation_that_still_stands(team: Chat) -> None:
     for name in ("carol", "dave"):
         team.say("alice", f"/invite #team {name}")
-    assert kept(team, "carol") == [Invited("#Team", "alice")]
-    assert kept(team, "carol") == [], "told once"
+    assert take_notices(team, "carol") == [Invited("#Team", "alice")]
+    assert take_notices(team, "carol") == [], "told once"
     assert team.come_back("carol").reply.invitations == [Invitation("#Team", "alice")]
     for name in ("alice", "bob"):
         team.say(name, "/leave #team")
-    assert kept(team, "dave") == [] and team.come_back("dave").reply.invitations == []
-    assert codes(team, ("carol", "/join #team"), ("carol", "/decline #team")) == ["unknown_chat"] * 2
+    assert take_notices(team, "dave") == [] and team.come_back("dave").reply.invitations == []
+    assert refusal_codes(team, ("carol", "/join #team"), ("carol", "/decline #team")) == ["unknown_chat"] * 2
 
 
 def test_an_invited_user_declines(team: Chat) -> None:
     team.say("alice", "/invite #team carol")
     assert team.say("carol", "/decline #team").reply == InvitationDeclined("#Team")
-    assert codes(team, ("carol", "/join #team"), ("carol", "/decline #team")) == ["unknown_chat"] * 2
-    assert kept(team, "carol") == []
+    assert refusal_codes(team, ("carol", "/join #team"), ("carol", "/decline #team")) == ["unknown_chat"] * 2
+    assert take_notices(team, "carol") == []
     team.say("bob", "/invite #team carol")
     assert team.say("carol", "/join #team").reply == Entering("#Team")
 
@@ -69,14 +69,14 @@ def test_removal_ends_invitations_and_leaving_does_not(team: Chat) -> None:
     team.say("bob", "/invite #team carol")
     team.say("alice", "/invite #team dave")
     team.say("alice", "/remove #team bob")
-    assert codes(team, ("carol", "/join #team")) == ["unknown_chat"]
-    into(team, "#team", "carol")
+    assert refusal_codes(team, ("carol", "/join #team")) == ["unknown_chat"]
+    bring_in(team, "#team", "carol")
     team.say("alice", "/leave #team")
     assert team.say("dave", "/join #team").reply == Entering("#Team")
 
 
 def test_refusals_of_invitations(team: Chat) -> None:
-    assert codes(
+    assert refusal_codes(
         team, ("alice", "/invite #team alice"), ("alice", "/invite #team nobody"), ("carol", "/invite #team nobody")
     ) == ["not_yourself", "unknown_user", "unknown_chat"]
 
@@ -87,7 +87,7 @@ def test_invitations_of_one_user_are_bounded(chat: Chat, monkeypatch: pytest.Mon
         chat.say("alice", f"/create_chat {room}")
     for room in ("#one", "#two", "#one"):
         chat.say("alice", f"/invite {room} bob")
-    assert codes(chat, ("alice", "/invite #three bob")) == ["too_many"]
+    assert refusal_codes(chat, ("alice", "/invite #three bob")) == ["too_many"]
     chat.say("bob", "/decline #one")
     assert chat.say("alice", "/invite #three bob").reply == UserInvited("#three", "bob")
 
@@ -116,15 +116,15 @@ def test_a_code_lets_users_ask_and_the_owner_decides(team: Chat) -> None:
     assert events_to(no.pushes, team.ids["dave"]) == [Denied("#Team")] and events_in(no.pushes) == []
     assert team.say("alice", "/members #team").reply.members == ["alice", "bob", "carol"]
     assert team.come_back("alice").reply.join_requests == []
-    assert kept(team, "carol") == [Approved("#Team")] and kept(team, "dave") == [Denied("#Team")]
-    assert codes(team, ("alice", "/approve #team dave"), ("alice", "/deny #team carol")) == ["unknown_user"] * 2
+    assert take_notices(team, "carol") == [Approved("#Team")] and take_notices(team, "dave") == [Denied("#Team")]
+    assert refusal_codes(team, ("alice", "/approve #team dave"), ("alice", "/deny #team carol")) == ["unknown_user"] * 2
 
 
 def test_a_user_who_asks_is_no_member(team: Chat) -> None:
     code = team.say("bob", "/invite_link #team").reply.code
     id_ = team.say("bob", "/send #team secret").reply.id
     team.say("carol", f"/join {code}")
-    assert codes(
+    assert refusal_codes(
         team, ("carol", "/history #team"), ("carol", "/members #team"), ("carol", "/join #team"),
         ("carol", f"/thread {id_}"), ("carol", "/send #team hi"),
     ) == ["unknown_chat", "unknown_chat", "unknown_chat", "unknown_message", "unknown_chat"]  # fmt: skip
@@ -133,14 +133,14 @@ def test_a_user_who_asks_is_no_member(team: Chat) -> None:
 
 def test_a_code_ends(team: Chat) -> None:
     one, two = (team.say("bob", "/invite_link #team").reply.code for _ in range(2))
-    assert codes(team, ("carol", "/join nonsense"), ("carol", "/join Code-1")) == ["unknown_chat"] * 2
+    assert refusal_codes(team, ("carol", "/join nonsense"), ("carol", "/join Code-1")) == ["unknown_chat"] * 2
     team.clock.advance(DAY_MS - 1)
     three = team.say("alice", "/invite_link #team").reply.code
     assert team.say("carol", f"/join {two}").reply.asked
     team.clock.advance(1)
-    assert codes(team, ("dave", f"/join {one}")) == ["unknown_chat"]
+    assert refusal_codes(team, ("dave", f"/join {one}")) == ["unknown_chat"]
     assert team.say("bob", "/revoke_link #team").reply == LinksRevoked("#Team", 1)
-    assert codes(team, ("dave", f"/join {three}")) == ["unknown_chat"]
+    assert refusal_codes(team, ("dave", f"/join {three}")) == ["unknown_chat"]
     assert team.say("bob", "/revoke_link #team").reply == LinksRevoked("#Team", 0)
 
 
@@ -149,7 +149,7 @@ def test_expired_codes_are_removed_and_codes_are_bounded(team: Chat) -> None:
     team.clock.advance(1)
     for _ in range(LINKS_MAX):
         last = team.say("bob", "/invite_link #team").reply.code
-    assert codes(team, ("carol", f"/join {first}")) == ["unknown_chat"]
+    assert refusal_codes(team, ("carol", f"/join {first}")) == ["unknown_chat"]
     assert team.say("carol", f"/join {last}").reply.asked and len(team.dump()["links"]) == LINKS_MAX
     team.clock.advance(DAY_MS)
     team.due()
@@ -175,7 +175,7 @@ def test_joining_by_an_invitation_ends_the_request(team: Chat) -> None:
     team.say("carol", f"/join {code}")
     team.say("bob", "/invite #team carol")
     team.say("carol", "/join #team")
-    assert team.come_back("alice").reply.join_requests == [] and kept(team, "alice") == []
+    assert team.come_back("alice").reply.join_requests == [] and take_notices(team, "alice") == []
 
 
 def test_requests_to_one_chat_are_bounded(team: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,14 +183,16 @@ def test_requests_to_one_chat_are_bounded(team: Chat, monkeypatch: pytest.Monkey
     code = team.say("bob", "/invite_link #team").reply.code
     for _ in range(2):
         team.say("carol", f"/join {code}")
-    assert codes(team, ("dave", f"/join {code}")) == ["too_many"]
+    assert refusal_codes(team, ("dave", f"/join {code}")) == ["too_many"]
 
 
 def test_only_the_owner_decides(team: Chat) -> None:
     code = team.say("bob", "/invite_link #team").reply.code
     team.say("carol", f"/join {code}")
     lines = ("/approve #team carol", "/deny #team carol", "/remove #team alice", "/give #team bob")
-    assert codes(team, *(("bob", line) for line in lines)) == ["forbidden"] * 4
-    assert "alice" in refused(team, "bob", lines[0]).text
-    assert codes(team, *(("dave", line) for line in lines)) == ["unknown_chat"] * 4
-    assert codes(team, ("alice", "/approve #team nobody"), ("alice", "/deny #team dave")) == ["unknown_user"] * 2
+    assert refusal_codes(team, *(("bob", line) for line in lines)) == ["forbidden"] * 4
+    assert "alice" in refusal_of(team, "bob", lines[0]).text
+    assert refusal_codes(team, *(("dave", line) for line in lines)) == ["unknown_chat"] * 4
+    assert (
+        refusal_codes(team, ("alice", "/approve #team nobody"), ("alice", "/deny #team dave")) == ["unknown_user"] * 2
+    )

@@ -34,7 +34,7 @@ def ids_of(chat: Chat, name: str) -> set[int]:
     return {row[0] for row in chat.db.all("SELECT id FROM messages WHERE user_id = ?", (chat.ids[name],))}
 
 
-def shown(chat: Chat) -> list[Message]:
+def all_visible(chat: Chat) -> list[Message]:
     """Return everything that alice can see, by every command that shows messages."""
     lines = ("/history main limit 200", "/history bob limit 200", "/history #team limit 200", "/thread 1")
     said = [chat.say("alice", line) for line in (*lines, "/get_chat_with bob", "/search secret")]
@@ -42,11 +42,11 @@ def shown(chat: Chat) -> list[Message]:
 
 
 def test_nobody_is_shown_anything_of_a_deleted_account(chat: Chat) -> None:
-    assert any(message.text and "secret" in message.text for message in shown(chat))
+    assert any(message.text and "secret" in message.text for message in all_visible(chat))
     chat.do(CloseAccount(None), "bob")
     left = chat.db.value("SELECT count(*) FROM messages WHERE text LIKE 'secret%'")
     assert left > PORTION, "most of it is still on the disk"
-    for message in shown(chat):
+    for message in all_visible(chat):
         assert message.deleted == (message.from_ == "bob")
         assert (message.text is None) == message.deleted
         assert not message.reactions or "bob" not in str(message.reactions)

@@ -18,7 +18,7 @@ from chat_server.protocol.people import Reported
 from chat_server.rules import Executor
 from chat_server.rules.registry import RULES
 from chat_server.store.database import NoRoom, open_reader, open_writer
-from tests.unit.chat import LIMITS, Chat, batch, dump, refused
+from tests.unit.chat import LIMITS, Chat, batch, dump, refusal_of
 from tests.unit.fakes import HOUR_MS, NOON_MS
 
 NAMES = ("anna", "ben", "cora", "dirk", "ella", "Ödön", "花子")
@@ -218,7 +218,7 @@ def test_a_wrong_statement_is_a_bug_of_its_rule(
         raise error
 
     monkeypatch.setitem(RULES, type(command("/report x")), faulty)
-    assert refused(chat, "alice", "/report bob").code == "internal"
+    assert refusal_of(chat, "alice", "/report bob").code == "internal"
 
 
 def test_a_refusal_has_the_seq_of_its_place(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def complete(chat: Chat, name: str, upload: int, sha256: str = SHA256) -> Any:
     return chat.do(CompleteUpload(upload, sha256), name)
 
 
-def not_sent(chat: Chat, name: str, upload: int) -> str:
+def code_of_completion(chat: Chat, name: str, upload: int) -> str:
     with pytest.raises(Refusal) as refused:
         complete(chat, name, upload)
     return refused.value.code
@@ -69,11 +69,11 @@ def chunk(chat: Chat, name: str, upload: int, lease: str = LEASE) -> str:
     return "ok"
 
 
-def dropped(chat: Chat) -> list[tuple[int | None, str | None]]:
+def dropped_rows(chat: Chat) -> list[tuple[int | None, str | None]]:
     return [(each.upload, each.sha256) for each in files.list_dropped(chat.db, 100)]
 
 
-def used(chat: Chat, name: str) -> int:
+def used_bytes(chat: Chat, name: str) -> int:
     return files.bytes_of(chat.db, chat.ids[name])
 
 
@@ -119,24 +119,24 @@ def test_the_same_request_goes_on_with_the_same_upload(chat: Chat) -> None:
 def test_refusals_of_uploads(chat: Chat, line: str, wanted: str) -> None:
     chat.configure(file_bytes_max=10)
     assert code(chat, "alice", line) == wanted
-    assert used(chat, "alice") == 0
+    assert used_bytes(chat, "alice") == 0
 
 
 def test_files_and_uploads_count_towards_the_quota(chat: Chat) -> None:
     chat.configure(file_quota_bytes=12)
     send(chat, "alice", "main a.png 5")
     waiting = ask(chat, "alice", "main b.png 7").upload
-    assert used(chat, "alice") == 12
+    assert used_bytes(chat, "alice") == 12
     assert code(chat, "alice", "main c.png 1") == "too_large"
     assert isinstance(ask(chat, "bob", "main c.png 12"), Opened), "each has one's own"
     chat.say("alice", f"/cancel_upload {waiting}")
-    assert used(chat, "alice") == 5
+    assert used_bytes(chat, "alice") == 5
     chat.say("alice", "/delete 1")
-    assert used(chat, "alice") == 0
+    assert used_bytes(chat, "alice") == 0
     assert isinstance(ask(chat, "alice", "main d.png 12"), Opened)
     chat.configure(file_quota_bytes=11)
-    assert not_sent(chat, "alice", 4) == "too_large"
-    assert used(chat, "alice") == 0
+    assert code_of_completion(chat, "alice", 4) == "too_large"
+    assert used_bytes(chat, "alice") == 0
 
 
 def test_uploads_of_one_user_are_bounded(chat: Chat) -> None:
@@ -156,7 +156,7 @@ def test_a_file_counts_towards_the_limit_in_main(chat: Chat) -> None:
     chat.say("alice", "/send_all hi")
     assert code(chat, "alice", "main d.png 5") == "rate_limited"
     assert chunk(chat, "alice", 1) == "rate_limited", "told before the last bytes are taken: the upload stays"
-    assert not_sent(chat, "alice", 2) == "rate_limited"
+    assert code_of_completion(chat, "alice", 2) == "rate_limited"
     chat.clock.advance(1000)
     assert (chunk(chat, "alice", 1), chunk(chat, "alice", 2)) == ("ok", "unknown_upload")
     assert complete(chat, "alice", 1).reply.id
@@ -168,8 +168,8 @@ def test_a_ban_comes_first(chat: Chat) -> None:
     chat.say("bob", "/report alice")
     assert code(chat, "alice", "nobody a.png 99999999999") == "banned"
     assert (chunk(chat, "alice", 1), chunk(chat, "alice", 99)) == ("banned", "banned")
-    assert not_sent(chat, "alice", 1) == "banned"
-    assert used(chat, "alice") == 0, "what cannot be sent is not kept"
+    assert code_of_completion(chat, "alice", 1) == "banned"
+    assert used_bytes(chat, "alice") == 0, "what cannot be sent is not kept"
     assert chat.executor.state.seq == 0
 
 
@@ -177,14 +177,14 @@ def test_a_receiver_deleted_during_an_upload_ends_it(chat: Chat) -> None:
     ask(chat, "alice", "bob a.png 5")
     chat.do(CloseAccount(None), "bob")
     assert chunk(chat, "alice", 1) == "unknown_user"
-    assert not_sent(chat, "alice", 1) == "unknown_user"
+    assert code_of_completion(chat, "alice", 1) == "unknown_user"
 
 
 def test_a_wrong_sha256_ends_the_upload(chat: Chat) -> None:
     ask(chat, "alice", f"main a.png 5 {OTHER}")
-    assert not_sent(chat, "alice", 1) == "bad_argument"
+    assert code_of_completion(chat, "alice", 1) == "bad_argument"
     assert chunk(chat, "alice", 1) == "unknown_upload"
-    assert dropped(chat) == [(1, None)]
+    assert dropped_rows(chat) == [(1, None)]
 
 
 def test_a_key_works_for_uploads(chat: Chat) -> None:
@@ -204,7 +204,7 @@ def test_no_file_goes_across_a_block(chat: Chat) -> None:
     chat.say("bob", "/block alice")
     assert code(chat, "alice", "bob b.png 5") == code(chat, "bob", "alice b.png 5") == "blocked"
     assert chunk(chat, "alice", 1) == "blocked"
-    assert not_sent(chat, "alice", 1) == "blocked"
+    assert code_of_completion(chat, "alice", 1) == "blocked"
     assert isinstance(ask(chat, "alice", "main a.png 5"), Opened)
 
 
@@ -231,8 +231,8 @@ def test_an_upload_waits_for_its_user_for_a_while(chat: Chat, lease: str | None)
     chat.clock.advance(1)
     chat.due()
     assert chunk(chat, "alice", 1, lease="l6") == "ok", "held again"
-    assert dropped(chat) == [(2, None)]
-    assert used(chat, "alice") == 5
+    assert dropped_rows(chat) == [(2, None)]
+    assert used_bytes(chat, "alice") == 5
 
 
 def test_a_session_that_ends_gives_up_its_uploads_alone(chat: Chat) -> None:
@@ -251,7 +251,7 @@ def test_a_deleted_message_loses_its_file(chat: Chat) -> None:
     chat.say("alice", f"/delete {file.id}")
     (message,) = chat.say("bob", "/history main").events
     assert isinstance(message, Message) and message.deleted and message.file is None
-    assert dropped(chat) == [(None, SHA256)]
+    assert dropped_rows(chat) == [(None, SHA256)]
     assert not files.has_blob(chat.db, SHA256)
     assert chat.say("bob", "/files main").reply.files == []
     with pytest.raises(Refusal):
@@ -263,9 +263,9 @@ def test_a_deleted_account_loses_its_files_and_uploads(chat: Chat) -> None:
     send(chat, "carol", "main a.png 5")
     ask(chat, "alice", "main b.png 5")
     chat.do(CloseAccount(None), "alice")
-    assert set(dropped(chat)) == {(1, None), (2, None), (3, None), (None, SHA256)}
+    assert set(dropped_rows(chat)) == {(1, None), (2, None), (3, None), (None, SHA256)}
     assert files.has_blob(chat.db, SHA256), "carol's has the same bytes"
-    assert used(chat, "alice") == 0
+    assert used_bytes(chat, "alice") == 0
     (message,) = chat.say("bob", "/history alice").events
     assert isinstance(message, Message) and message.file is None
 

@@ -17,21 +17,21 @@ from chat_server.protocol.rooms import (
     RequestApproved,
 )
 from chat_server.rules.outcomes import Move
-from tests.unit.chat import Chat, events_in, events_to, refused
-from tests.unit.rules.rooms import chats_of, codes, into, kept
+from tests.unit.chat import Chat, events_in, events_to, refusal_of
+from tests.unit.rules.rooms import bring_in, chats_of, refusal_codes, take_notices
 
 ROOM_TABLES = ("chats", "members", "messages", "reactions", "invitations", "join_requests", "links", "notices")
 
 
-def gone(chat: Chat, name: str, id_: int) -> None:
+def check_gone(chat: Chat, name: str, id_: int) -> None:
     """Check that #team no longer exists for this user."""
     lines = ("/history #team", "/messages #team", "/send #team x", f"/read #team {id_}", "/talk #team",
              "/members #team", "/join #team", "/leave #team", "/topic #team")  # fmt: skip
-    nothing = [refused(chat, name, line.replace("#team", "#none")).text.replace("#none", "#team") for line in lines]
-    assert [refused(chat, name, line).text for line in lines] == nothing
+    nothing = [refusal_of(chat, name, line.replace("#team", "#none")).text.replace("#none", "#team") for line in lines]
+    assert [refusal_of(chat, name, line).text for line in lines] == nothing
     message = f"there is no message #{id_} that you can see"
     for line in (f"/thread {id_}", f"/reply {id_} x", f"/edit {id_} x", f"/delete {id_}", f"/react {id_} 👍"):
-        assert refused(chat, name, line).text == message
+        assert refusal_of(chat, name, line).text == message
     assert chats_of(chat, name) == ["main"]
     assert chat.come_back(name, 0).texts == chat.come_back(name).texts == []
 
@@ -41,8 +41,8 @@ def test_a_member_who_leaves_loses_the_whole_chat(team: Chat) -> None:
     said = team.say("bob", "/leave #team")
     assert said.reply == ChatLeft("#Team") and said.moves == [Move(team.ids["bob"], 2, "#Team", False)]
     assert events_in(said.pushes) == events_to(said.pushes, team.ids["bob"]) == [Left("#Team", "bob")]
-    gone(team, "bob", id_)
-    assert kept(team, "bob") == []
+    check_gone(team, "bob", id_)
+    assert take_notices(team, "bob") == []
 
 
 def test_a_removed_member_loses_the_whole_chat_and_is_told(team: Chat) -> None:
@@ -50,19 +50,19 @@ def test_a_removed_member_loses_the_whole_chat_and_is_told(team: Chat) -> None:
     said = team.say("alice", "/remove #team bob")
     assert said.reply == MemberRemoved("#Team", "bob")
     assert events_in(said.pushes) == events_to(said.pushes, team.ids["bob"]) == [Left("#Team", "bob", "alice")]
-    assert kept(team, "bob") == [Left("#Team", "bob", "alice")]
-    gone(team, "bob", id_)
-    assert codes(team, ("alice", "/remove #team bob"), ("alice", "/remove #team alice")) == [
+    assert take_notices(team, "bob") == [Left("#Team", "bob", "alice")]
+    check_gone(team, "bob", id_)
+    assert refusal_codes(team, ("alice", "/remove #team bob"), ("alice", "/remove #team alice")) == [
         "unknown_user", "not_yourself"
     ]  # fmt: skip
-    into(team, "#team", "bob")
+    bring_in(team, "#team", "bob")
     assert team.say("bob", "/history #team").texts == ["hi"]
 
 
 def test_an_owner_who_leaves_hands_over_to_the_longest_member(team: Chat) -> None:
-    into(team, "#team", "dave", "carol")
+    bring_in(team, "#team", "dave", "carol")
     team.say("bob", "/leave #team")
-    into(team, "#team", "bob")
+    bring_in(team, "#team", "bob")
     code = team.say("alice", "/invite_link #team").reply.code
     team.sign_in("ella")
     team.say("ella", f"/join {code}")
@@ -70,20 +70,20 @@ def test_an_owner_who_leaves_hands_over_to_the_longest_member(team: Chat) -> Non
     owned = Notice("dave owns #Team now", chat="#Team", owner="dave")
     assert events_in(said.pushes) == [Left("#Team", "alice"), owned]
     assert events_to(said.pushes, team.ids["dave"]) == [JoinRequest("#Team", "ella")]
-    assert kept(team, "alice") == [], "who asks is no longer told to who was the owner"
-    assert kept(team, "dave")[-1] == JoinRequest("#Team", "ella")
+    assert take_notices(team, "alice") == [], "who asks is no longer told to who was the owner"
+    assert take_notices(team, "dave")[-1] == JoinRequest("#Team", "ella")
     assert team.say("dave", "/approve #team ella").reply == RequestApproved("#Team", "ella")
     assert team.say("bob", "/members #team").reply == MemberList("#Team", "dave", ["dave", "carol", "bob", "ella"])
 
 
 def test_ownership_is_handed_over(team: Chat) -> None:
-    assert codes(team, ("alice", "/give #team carol"), ("alice", "/give #team alice")) == [
+    assert refusal_codes(team, ("alice", "/give #team carol"), ("alice", "/give #team alice")) == [
         "unknown_user",
         "not_yourself",
     ]
     assert team.say("alice", "/give #team bob").reply == OwnerSet("#Team", "bob")
     assert team.say("alice", "/members #team").reply == MemberList("#Team", "bob", ["alice", "bob"])
-    assert codes(team, ("alice", "/remove #team bob")) == ["forbidden"]
+    assert refusal_codes(team, ("alice", "/remove #team bob")) == ["forbidden"]
     team.say("bob", "/remove #team alice")
     assert team.say("bob", "/members #team").reply.members == ["bob"]
 
@@ -91,7 +91,7 @@ def test_ownership_is_handed_over(team: Chat) -> None:
 def test_a_chat_ends_with_its_last_member_and_leaves_nothing(chat: Chat) -> None:
     before = {table: chat.dump()[table] for table in ROOM_TABLES}
     chat.say("alice", "/create_chat #team")
-    into(chat, "#team", "bob")
+    bring_in(chat, "#team", "bob")
     code = chat.say("alice", "/invite_link #team").reply.code
     chat.say("carol", f"/join {code}")
     chat.sign_in("dave")
@@ -101,7 +101,7 @@ def test_a_chat_ends_with_its_last_member_and_leaves_nothing(chat: Chat) -> None
         chat.say("alice", line)
     for name in ("alice", "bob"):
         chat.say(name, "/leave #team")
-    assert codes(chat, ("carol", f"/join {code}"), ("dave", "/join #team")) == ["unknown_chat"] * 2
+    assert refusal_codes(chat, ("carol", f"/join {code}"), ("dave", "/join #team")) == ["unknown_chat"] * 2
     assert chat.say("dave", "/create_chat #team").reply == ChatCreated("#team"), "the name is free"
     assert chat.say("dave", "/history #team").reply == MessagesShown("#team", 0)
     assert chat.say("dave", "/leave #team")
@@ -150,7 +150,7 @@ def test_an_account_that_ends_leaves_all_chats(team: Chat) -> None:
     assert Left("#Team", "alice") in events_in(said.pushes)
     assert team.say("bob", "/members #team").reply == MemberList("#Team", "bob", ["bob"])
     assert team.say("bob", "/status").reply.join_requests == [PendingRequest("#Team", "ella")]
-    assert codes(team, ("dave", "/join #team")) == ["unknown_chat"]
+    assert refusal_codes(team, ("dave", "/join #team")) == ["unknown_chat"]
     (message,) = team.say("bob", "/history #team").events
     assert isinstance(message, Message) and message.deleted
     for table in ("members", "invitations", "join_requests"):

@@ -14,7 +14,7 @@ from chat_server.errors import Refusal
 from chat_server.log.entries import CompleteUpload
 from chat_server.protocol.table import TABLE
 from chat_server.store import operators
-from tests.unit.chat import Chat, refused
+from tests.unit.chat import Chat, refusal_of
 
 # Each is also the name of a user. mate is a member with whom the owner writes one to one; guest is a stranger to all.
 # The operator is in no private chat.
@@ -221,7 +221,7 @@ def outcome(chat: Chat, role: str, line: str) -> str:
     except Refusal as refusal:
         return refusal.code
     try:
-        return refused(chat, role, line).code
+        return refusal_of(chat, role, line).code
     except AssertionError as done:
         assert "was done" in str(done), done
         return "ok"
@@ -240,15 +240,15 @@ def test_outsiders_cannot_tell_a_chat_from_none(world: World) -> None:
                 id_ = str(world.ids["room", "mate"] if "{id}" in line else world.ids.get(("room", role), 0))
                 id_ = id_ if id_ != "0" else str(world.ids["room", "mate"])
                 file = world.ids["room", "file"]
-                told = _told(chat, role, there).replace(f"#{id_} ", f"#{NO_MESSAGE} ")
+                told = refusal_text(chat, role, there).replace(f"#{id_} ", f"#{NO_MESSAGE} ")
                 told = told.replace(f"file {file} ", f"file {NO_MESSAGE} ")
-                assert told == _told(chat, role, none).replace("#none", "#room"), f"{there} by {role}"
+                assert told == refusal_text(chat, role, none).replace("#none", "#room"), f"{there} by {role}"
                 compared += 1
     assert compared > 100
 
 
-def _told(chat: Chat, role: str, line: str) -> str:
-    refusal = refused(chat, role, line)
+def refusal_text(chat: Chat, role: str, line: str) -> str:
+    refusal = refusal_of(chat, role, line)
     return f"{refusal.code}: {refusal.text} {refusal.fields}"
 
 

@@ -10,7 +10,7 @@ from chat_server.protocol.operators import Ban
 from chat_server.protocol.people import Limit
 from chat_server.protocol.times import iso
 from chat_server.rules.messages import MAIN_TARGET
-from tests.unit.chat import Chat, Said, events_to, refused
+from tests.unit.chat import Chat, Said, events_to, refusal_of
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 
 
@@ -41,33 +41,33 @@ def test_a_message_to_a_user_goes_to_both_with_the_name_each_sees(chat: Chat) ->
     ],
 )  # fmt: skip
 def test_refusals(chat: Chat, line: str, code: str) -> None:
-    assert refused(chat, "alice", line).code == code
+    assert refusal_of(chat, "alice", line).code == code
 
 
 # ---- keys
 
 
-def keyed(text: str, key: str = "k1") -> SendAll:
+def with_key(text: str, key: str = "k1") -> SendAll:
     return SendAll(text, key)  # type: ignore[arg-type]
 
 
 def test_a_repeated_key_gives_the_same_reply_and_sends_nothing(chat: Chat) -> None:
-    first = chat.do(keyed("hi"), "alice")
+    first = chat.do(with_key("hi"), "alice")
     chat.clock.advance(DAY_MS - 1)
-    again = chat.do(keyed("hi"), "alice")
+    again = chat.do(with_key("hi"), "alice")
     assert again.reply == first.reply and again.pushes == []
-    assert chat.do(keyed("hi"), "bob").reply.id == 2
+    assert chat.do(with_key("hi"), "bob").reply.id == 2
     chat.clock.advance(1)
-    assert chat.do(keyed("hi"), "alice").reply.id == 3
+    assert chat.do(with_key("hi"), "alice").reply.id == 3
 
 
 def test_a_banned_user_is_told_of_the_ban_before_the_key_of_an_upload(chat: Chat) -> None:
-    chat.do(keyed("hi"), "alice")
+    chat.do(with_key("hi"), "alice")
     chat.do(OpenUpload(SendFile(MAIN_TARGET, "a", 5, None, "k2"), "l1"), "alice")  # type: ignore[arg-type]
-    assert code_of(chat, keyed("ho", "k2")) == "bad_argument"
+    assert code_of(chat, with_key("ho", "k2")) == "bad_argument"
     chat.do(Ban(Username("alice", "alice")), user_id=MACHINE)
-    assert code_of(chat, keyed("ho", "k2")) == "banned"
-    assert isinstance(chat.do(keyed("hi"), "alice").reply, Sent), "what was done is told again"
+    assert code_of(chat, with_key("ho", "k2")) == "banned"
+    assert isinstance(chat.do(with_key("hi"), "alice").reply, Sent), "what was done is told again"
 
 
 def code_of(chat: Chat, command: SendAll) -> str:
@@ -77,10 +77,10 @@ def code_of(chat: Chat, command: SendAll) -> str:
 
 
 def test_the_same_key_for_something_else_is_refused(chat: Chat) -> None:
-    chat.do(keyed("hi"), "alice")
+    chat.do(with_key("hi"), "alice")
     bob: object = chat.parse("/send bob hi")
     assert isinstance(bob, Send)
-    for other in (keyed("ho"), Send(bob.target, bob.text, keyed("").key)):
+    for other in (with_key("ho"), Send(bob.target, bob.text, with_key("").key)):
         with pytest.raises(Refusal) as caught:
             chat.do(other, "alice")
         assert caught.value.code == "bad_argument"
@@ -88,16 +88,16 @@ def test_the_same_key_for_something_else_is_refused(chat: Chat) -> None:
 
 def test_a_key_is_looked_up_before_any_limit_and_a_refusal_keeps_none(chat: Chat) -> None:
     chat.configure(main_rate_count=1, main_rate_window_ms=HOUR_MS)
-    first = chat.do(keyed("hi"), "alice").reply
+    first = chat.do(with_key("hi"), "alice").reply
     with pytest.raises(Refusal):
-        chat.do(keyed("two", "k2"), "alice")
-    assert chat.do(keyed("hi"), "alice").reply == first
+        chat.do(with_key("two", "k2"), "alice")
+    assert chat.do(with_key("hi"), "alice").reply == first
     chat.clock.advance(HOUR_MS)
-    assert chat.do(keyed("other", "k2"), "alice").reply.id == 2
+    assert chat.do(with_key("other", "k2"), "alice").reply.id == 2
 
 
 def test_old_keys_are_removed(chat: Chat) -> None:
-    chat.do(keyed("hi"), "alice")
+    chat.do(with_key("hi"), "alice")
     chat.clock.advance(DAY_MS)
     chat.due()
     assert chat.dump()["keys"] == []
@@ -111,19 +111,19 @@ def test_the_limit_in_main_counts_an_hour_from_the_first_message(chat: Chat) -> 
     for _ in range(3):
         chat.say("alice", "/send_all hi")
         chat.clock.advance(60_000)
-    refusal = refused(chat, "alice", "/send_all hi")
+    refusal = refusal_of(chat, "alice", "/send_all hi")
     assert refusal.code == "rate_limited" and refusal.fields == {"retry_at": iso(NOON_MS + HOUR_MS)}
     assert "until 13:00:00 UTC, in 57 min" in refusal.text
     chat.say("bob", "/send_all hi")
     chat.say("alice", "/send bob hi")
     chat.clock.advance(57 * 60_000 - 1)
-    assert refused(chat, "alice", "/send main hi").code == "rate_limited"
+    assert refusal_of(chat, "alice", "/send main hi").code == "rate_limited"
     assert chat.say("alice", "/status").reply.limits["main_messages"] == Limit(3, 3, iso(NOON_MS + HOUR_MS))
     chat.clock.advance(1)
     assert chat.say("alice", "/status").reply.limits["main_messages"] == Limit(0, 3)
     for _ in range(3):
         chat.say("alice", "/send_all hi")
-    assert refused(chat, "alice", "/send_all hi").fields == {"retry_at": iso(NOON_MS + 2 * HOUR_MS)}
+    assert refusal_of(chat, "alice", "/send_all hi").fields == {"retry_at": iso(NOON_MS + 2 * HOUR_MS)}
 
 
 # ---- read markers

@@ -6,7 +6,7 @@ from chat_server.protocol.accounts import ActiveBan, Banned, Unbanned
 from chat_server.protocol.messages import Sent
 from chat_server.protocol.people import Reported
 from chat_server.protocol.times import iso
-from tests.unit.chat import LOOPBACK, Chat, events_to, refused
+from tests.unit.chat import LOOPBACK, Chat, events_to, refusal_of
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 
 BAN_MS = 4 * HOUR_MS
@@ -47,7 +47,7 @@ def test_a_ban_holds_from_the_next_entry_of_the_same_batch_on(chat: Chat, mallor
 def test_a_banned_user_reads_but_cannot_write_and_is_told_until_when(chat: Chat, mallory: str) -> None:
     ban(chat, mallory)
     for line in VISIBLE:
-        refusal = refused(chat, mallory, line)
+        refusal = refusal_of(chat, mallory, line)
         assert refusal.code == "banned" and refusal.fields == {"until": iso(NOON_MS + BAN_MS)}
         assert "until 16:00:00 UTC, in 4 h" in refusal.text
     chat.say("alice", "/send_all hi")
@@ -55,7 +55,7 @@ def test_a_banned_user_reads_but_cannot_write_and_is_told_until_when(chat: Chat,
     assert chat.come_back(mallory).reply.ban == ActiveBan(iso(NOON_MS + BAN_MS), "reported by 3 users")
     assert chat.say(mallory, "/status").reply.ban is not None
     chat.clock.advance(BAN_MS - 1)
-    assert refused(chat, mallory, "/send_all hi").code == "banned"
+    assert refusal_of(chat, mallory, "/send_all hi").code == "banned"
     chat.clock.advance(1)
     chat.say(mallory, "/send_all hi")
     assert chat.come_back(mallory).reply.ban is None
@@ -66,7 +66,7 @@ def test_a_banned_user_reads_but_cannot_write_and_is_told_until_when(chat: Chat,
 )
 def test_the_ban_comes_before_any_other_check(chat: Chat, mallory: str, line: str) -> None:
     ban(chat, mallory)
-    assert refused(chat, mallory, line).code == "banned"
+    assert refusal_of(chat, mallory, line).code == "banned"
 
 
 def test_a_ban_survives_a_restart_and_the_end_is_told_once(chat: Chat, mallory: str) -> None:
@@ -83,9 +83,9 @@ def test_a_ban_survives_a_restart_and_the_end_is_told_once(chat: Chat, mallory: 
 def test_a_reporter_counts_once_for_a_target(chat: Chat, mallory: str) -> None:
     chat.say("alice", "/report mallory")
     chat.clock.advance(30 * DAY_MS)
-    assert refused(chat, "alice", "/report mallory again").code == "already_reported"
-    assert refused(chat, "alice", "/report alice").code == "not_yourself"
-    assert refused(chat, "alice", "/report nobody").code == "unknown_user"
+    assert refusal_of(chat, "alice", "/report mallory again").code == "already_reported"
+    assert refusal_of(chat, "alice", "/report alice").code == "not_yourself"
+    assert refusal_of(chat, "alice", "/report nobody").code == "unknown_user"
 
 
 def test_reports_during_a_ban_are_kept_but_not_counted_and_after_it_the_count_starts_again(
@@ -98,10 +98,10 @@ def test_reports_during_a_ban_are_kept_but_not_counted_and_after_it_the_count_st
     chat.clock.advance(BAN_MS)
     assert chat.say("emil", "/report mallory").reply == Reported("mallory", 1, 3)
     assert chat.say("fritz", "/report mallory").reply.reports == 2
-    assert refused(chat, "dora", "/report mallory").code == "already_reported"
+    assert refusal_of(chat, "dora", "/report mallory").code == "already_reported"
     chat.say(mallory, "/send_all hi")
     chat.say("gerda", "/report mallory")
-    assert refused(chat, mallory, "/send_all hi").fields == {"until": iso(NOON_MS + 2 * BAN_MS)}
+    assert refusal_of(chat, mallory, "/send_all hi").fields == {"until": iso(NOON_MS + 2 * BAN_MS)}
 
 
 def test_no_more_than_ten_users_a_day(chat: Chat) -> None:
@@ -110,11 +110,11 @@ def test_no_more_than_ten_users_a_day(chat: Chat) -> None:
     for name in ("bob", "carol"):
         chat.say("alice", f"/report {name}")
         chat.clock.advance(HOUR_MS)
-    refusal = refused(chat, "alice", "/report dora")
+    refusal = refusal_of(chat, "alice", "/report dora")
     assert refusal.code == "too_many" and "in 22 h" in refusal.text, "the first one is 24 hours old then"
     chat.clock.advance(22 * HOUR_MS)
     chat.say("alice", "/report dora")
-    assert refused(chat, "alice", "/report emil").code == "too_many"
+    assert refusal_of(chat, "alice", "/report emil").code == "too_many"
 
 
 def test_one_address_counts_once_loopback_excepted(chat: Chat, mallory: str) -> None:

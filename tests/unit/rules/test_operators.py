@@ -15,7 +15,7 @@ from chat_server.protocol.times import iso
 from chat_server.rules.outcomes import Ending
 from chat_server.rules.registry import READINGS, RULES
 from chat_server.store import operators
-from tests.unit.chat import LIMITS, Chat, events_to, refused
+from tests.unit.chat import LIMITS, Chat, events_to, refusal_of
 from tests.unit.fakes import HOUR_MS, NOON_MS
 
 
@@ -36,7 +36,7 @@ LINES = ("/ban bob", "/unban bob", "/kick bob", "/announce hi", "/reports", "/st
 
 @pytest.mark.parametrize("line", LINES)
 def test_other_users_may_not(chat: Chat, line: str) -> None:
-    assert refused(chat, "alice", line).code == "forbidden"
+    assert refusal_of(chat, "alice", line).code == "forbidden"
     assert acts(chat) == []
 
 
@@ -49,7 +49,7 @@ def test_every_operator_command_is_guarded() -> None:
 
 def test_an_operator_without_a_password_is_none(chat: Chat) -> None:
     chat.batch(Entry(Configure(LIMITS, [check("Alice")])))
-    assert refused(chat, "alice", "/ban bob").code == "password_required"
+    assert refusal_of(chat, "alice", "/ban bob").code == "password_required"
     for reporter in ("bob", "carol"):
         assert chat.say(reporter, "/report alice").reply.note is None
 
@@ -58,7 +58,7 @@ def test_operator_names_are_folded_and_each_start_replaces_them(chat: Chat, boss
     chat.batch(Entry(Configure(LIMITS, [check("BOSS")])))
     chat.say(boss, "/stats")
     chat.batch(Entry(Configure(LIMITS, [check("alice")])))
-    assert refused(chat, boss, "/stats").code == "forbidden"
+    assert refusal_of(chat, boss, "/stats").code == "forbidden"
 
 
 def test_a_ban_by_an_operator_is_like_any_other(chat: Chat, boss: str) -> None:
@@ -67,7 +67,7 @@ def test_a_ban_by_an_operator_is_like_any_other(chat: Chat, boss: str) -> None:
     assert said.reply == UserBanned("bob", until, "rude")
     assert events_to(said.pushes, chat.ids["bob"]) == [Banned(until, "rude")]
     assert events_to(said.pushes, chat.ids["alice"]) == []
-    assert refused(chat, "bob", "/send_all hi").fields == {"until": until}
+    assert refusal_of(chat, "bob", "/send_all hi").fields == {"until": until}
     chat.clock.advance(HOUR_MS)
     assert events_to(chat.due(), chat.ids["bob"]) == [Unbanned()]
     assert acts(chat) == [("boss", "ban", "bob", f"until {until}: rude")]
@@ -80,7 +80,7 @@ def test_the_default_duration_of_a_ban_is_that_of_the_settings(chat: Chat, boss:
 def test_unban_ends_a_ban_and_the_count(chat: Chat, boss: str) -> None:
     for reporter in ("alice", "carol", "boss"):
         chat.say(reporter, "/report bob")
-    assert refused(chat, "bob", "/send_all hi").code == "banned"
+    assert refusal_of(chat, "bob", "/send_all hi").code == "banned"
     chat.clock.advance(1000)
     assert events_to(chat.say(boss, "/unban bob").pushes, chat.ids["bob"]) == [Unbanned()]
     chat.say("bob", "/send_all hi")
@@ -120,9 +120,9 @@ def test_operators_are_safe_from_each_other_and_from_reports(chat: Chat, boss: s
     chat.batch(Entry(Configure(LIMITS, [check("boss"), check("chief")])))
     chat.sign_in("chief", new_hash="argon", password_given=True)
     for line in ("/ban chief", "/kick chief"):
-        assert refused(chat, boss, line).code == "forbidden"
+        assert refusal_of(chat, boss, line).code == "forbidden"
     for line in ("/ban boss", "/kick boss", "/unban boss"):
-        assert refused(chat, boss, line).code == "not_yourself"
+        assert refusal_of(chat, boss, line).code == "not_yourself"
     for reporter in ("alice", "bob", "carol"):
         reply = chat.say(reporter, "/report boss").reply
         assert reply.reports == 0 and "is an operator" in reply.note
@@ -140,7 +140,7 @@ def test_a_banned_operator_announces_nothing(chat: Chat, boss: str) -> None:
     chat.sign_in("dora")
     chat.do(SetPasswordOf(Username("alice", "alice"), "argon2"), user_id=MACHINE)  # type: ignore[arg-type]
     chat.do(Appoint(Username("alice", "alice")), user_id=MACHINE)
-    assert refused(chat, "alice", "/announce hi").code == "banned"
+    assert refusal_of(chat, "alice", "/announce hi").code == "banned"
 
 
 def test_any_message_may_be_deleted(chat: Chat, boss: str) -> None:
@@ -150,7 +150,7 @@ def test_any_message_may_be_deleted(chat: Chat, boss: str) -> None:
     assert events_to(said.pushes, chat.ids[boss]) == []
     (seen,) = events_to(said.pushes, chat.ids["bob"])
     assert isinstance(seen, Message) and seen.deleted and seen.text is None
-    assert refused(chat, boss, f"/delete {private}").code == "unknown_message"
+    assert refusal_of(chat, boss, f"/delete {private}").code == "unknown_message"
     own = chat.say(boss, "/send_all own").reply.id
     chat.say(boss, f"/delete {own}")
     assert acts(chat) == [("boss", "delete", "alice", f"#{private}")]
@@ -159,14 +159,14 @@ def test_any_message_may_be_deleted(chat: Chat, boss: str) -> None:
 def test_any_message_of_a_private_chat_may_be_deleted(chat: Chat, boss: str) -> None:
     chat.say("alice", "/create_chat #team")
     id_ = chat.say("alice", "/send #team secret").reply.id
-    assert refused(chat, boss, f"/edit {id_} x").code == "unknown_message"
+    assert refusal_of(chat, boss, f"/edit {id_} x").code == "unknown_message"
     said = chat.say(boss, f"/delete {id_}")
     (push,) = said.pushes
     assert push.room and isinstance(push.event, Message) and push.event.deleted
     assert said.reply == Changed(id_, chat.executor.state.seq)
     other = chat.say("alice", "/send #team more").reply.id
     chat.say("alice", "/leave #team")
-    assert refused(chat, boss, f"/delete {other}").code == "unknown_message"
+    assert refusal_of(chat, boss, f"/delete {other}").code == "unknown_message"
 
 
 def test_reports_are_listed_with_their_counts(chat: Chat, boss: str) -> None:

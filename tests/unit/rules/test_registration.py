@@ -34,7 +34,7 @@ def draw(chat: Chat, code: str) -> CodeMade:
     return made
 
 
-def listed(chat: Chat) -> list[int]:
+def listed_codes(chat: Chat) -> list[int]:
     return [each.code for each in chat.ask_as(MACHINE, ListCodes()).reply.codes]
 
 
@@ -89,10 +89,10 @@ def test_a_code_makes_one_account(chat: Chat) -> None:
     assert register(chat, "aIice", "c1") == "bad_name"
     assert register(chat, "dora", "c1") == "ok"
     assert register(chat, "emil", "c1") == "forbidden"
-    assert listed(chat) == [2]
+    assert listed_codes(chat) == [2]
     # An existing account needs no code, and uses up none.
     assert not chat.do(Enter(check("dora"), None, None, False, None, code=hash_token("c2"))).reply.new
-    assert listed(chat) == [2]
+    assert listed_codes(chat) == [2]
     assert chat.do(RevokeCode(Id(2)), user_id=MACHINE).reply == CodeRevoked(2)
     assert register(chat, "emil", "c2") == "forbidden"
     with pytest.raises(Refusal, match="no code 2"):
@@ -106,7 +106,7 @@ def test_a_code_expires(chat: Chat) -> None:
     chat.clock.advance(CODE_LIFE_MS - 1)
     assert register(chat, "dora", "c1") == "ok"
     chat.clock.advance(1)
-    assert register(chat, "emil", "c2") == "forbidden" and listed(chat) == []
+    assert register(chat, "emil", "c2") == "forbidden" and listed_codes(chat) == []
     chat.due()
     assert chat.dump()["codes"] == []
 
@@ -115,7 +115,7 @@ def test_a_code_expires(chat: Chat) -> None:
 def test_a_code_that_is_not_needed_is_not_used_up(chat: Chat, registration: str, expected: str) -> None:
     chat.configure(registration=registration)
     assert registration in (draw(chat, "c1").note or "")
-    assert register(chat, "dora", "c1") == expected and listed(chat) == [1]
+    assert register(chat, "dora", "c1") == expected and listed_codes(chat) == [1]
     assert not chat.do(Enter(check("alice"), None, None, False, None)).reply.new
 
 

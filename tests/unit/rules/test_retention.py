@@ -13,7 +13,7 @@ from chat_server.protocol.messages import Expired, MarkedRead, Message, Messages
 from chat_server.rules.retention import LOOKED_AT_MAX, MEMBERS_MAX, RANGES_MAX
 from chat_server.store import state
 from chat_server.store.chats import MAIN
-from tests.unit.chat import Chat, events_to, refused
+from tests.unit.chat import Chat, events_to, refusal_of
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 
 MINUTE_MS = 60_000
@@ -31,7 +31,7 @@ def next_due_ms(chat: Chat) -> int | None:
     return state.next_due_ms(chat.db, chat.limits.message_ttl_ms, chat.limits.absent_after_ms)
 
 
-def stored(chat: Chat) -> list[int]:
+def stored_ids(chat: Chat) -> list[int]:
     return [row[0] for row in chat.db.all("SELECT id FROM messages ORDER BY id")]
 
 
@@ -40,36 +40,36 @@ def read(chat: Chat, *names: str, line: str = "/read main 999999") -> None:
         chat.say(name, line)
 
 
-def after(chat: Chat, ms: int) -> list[int]:
+def let_pass(chat: Chat, ms: int) -> list[int]:
     """Let time pass, execute `Due`, and return the messages that are left."""
     chat.clock.advance(ms)
     chat.due()
-    return stored(chat)
+    return stored_ids(chat)
 
 
 def test_a_message_lives_an_hour_after_all_have_read_it(chat: Chat) -> None:
     chat.say("alice", "/send_all hi")
     read(chat, "bob")
-    assert after(chat, 5 * HOUR_MS) == [1], "carol has not read it"
+    assert let_pass(chat, 5 * HOUR_MS) == [1], "carol has not read it"
     read(chat, "carol")
     assert next_due_ms(chat) == NOON_MS + 6 * HOUR_MS
-    assert after(chat, HOUR_MS - 1) == [1]
+    assert let_pass(chat, HOUR_MS - 1) == [1]
     chat.clock.advance(1)
     (push,) = chat.due()
     assert (push.event, push.users) == (Expired("main", [1]), None)
-    assert stored(chat) == [] and chat.due() == []
+    assert stored_ids(chat) == [] and chat.due() == []
     assert next_due_ms(chat) is not None, "whoever does not read is looked at in a month"
     assert chat.say("carol", "/history main").reply == MessagesShown("main", 0)
-    assert refused(chat, "carol", "/reply 1 late").code == "unknown_message"
+    assert refusal_of(chat, "carol", "/reply 1 late").code == "unknown_message"
 
 
 def test_authors_have_read_their_messages(chat: Chat) -> None:
     chat.say("bob", "/send_all of bob")
     chat.say("alice", "/send_all of alice")
     read(chat, "bob", "carol")
-    assert after(chat, HOUR_MS) == [1], "alice has not read bob's"
+    assert let_pass(chat, HOUR_MS) == [1], "alice has not read bob's"
     read(chat, "alice")
-    assert after(chat, HOUR_MS) == []
+    assert let_pass(chat, HOUR_MS) == []
 
 
 def test_an_unread_message_waits_for_all_who_were_members(chat: Chat) -> None:
@@ -77,10 +77,10 @@ def test_an_unread_message_waits_for_all_who_were_members(chat: Chat) -> None:
         chat.say("alice", "/send_all hi")
     read(chat, "bob")
     read(chat, "carol", line="/read main 2")
-    assert after(chat, HOUR_MS) == [3]
+    assert let_pass(chat, HOUR_MS) == [3]
     assert chat.say("carol", "/messages main").reply.count == 1
     chat.sign_in("dora")
-    assert after(chat, HOUR_MS) == [], "dora came later"
+    assert let_pass(chat, HOUR_MS) == [], "dora came later"
     assert chat.come_back("carol").events[0] == Notice("nothing unread", unread={})
 
 
@@ -116,8 +116,8 @@ def test_a_message_sent_alone_counts_as_read_at_once(tmp_path: Path) -> None:
     assert next_due_ms(chat) == NOON_MS + HOUR_MS
     chat.sign_in("bob")
     chat.say("alice", "/send_all bob!")
-    assert after(chat, HOUR_MS - 1) == [1, 2]
-    assert after(chat, 1) == [2]
+    assert let_pass(chat, HOUR_MS - 1) == [1, 2]
+    assert let_pass(chat, 1) == [2]
     chat.close()
 
 
@@ -127,13 +127,13 @@ def test_a_deleted_account_holds_nothing_back(chat: Chat) -> None:
     chat.say("carol", "/send alice three")
     read(chat, "bob")
     chat.do(CloseAccount(None), "carol")
-    assert after(chat, HOUR_MS) == [3], "what carol wrote is marked as deleted, and unread by alice"
-    assert after(chat, HOUR_MS) == [3]
+    assert let_pass(chat, HOUR_MS) == [3], "what carol wrote is marked as deleted, and unread by alice"
+    assert let_pass(chat, HOUR_MS) == [3]
     read(chat, "alice", line="/read carol 9")
-    assert after(chat, HOUR_MS) == []
+    assert let_pass(chat, HOUR_MS) == []
 
 
-def room(chat: Chat, *guests: str) -> None:
+def make_room(chat: Chat, *guests: str) -> None:
     chat.say("alice", "/create_chat #team")
     for name in guests:
         chat.say("alice", f"/invite #team {name}")
@@ -142,10 +142,10 @@ def room(chat: Chat, *guests: str) -> None:
 
 @pytest.mark.parametrize("end", ["leaves", "is removed", "ends the account"])
 def test_a_former_member_holds_nothing_back(chat: Chat, end: str) -> None:
-    room(chat, "bob", "carol")
+    make_room(chat, "bob", "carol")
     sent = chat.say("alice", "/send #team hi").reply.id
     read(chat, "bob", line="/read #team 99")
-    assert after(chat, HOUR_MS) == [sent]
+    assert let_pass(chat, HOUR_MS) == [sent]
     if end == "leaves":
         chat.say("carol", "/leave #team")
     elif end == "is removed":
@@ -155,32 +155,32 @@ def test_a_former_member_holds_nothing_back(chat: Chat, end: str) -> None:
     chat.clock.advance(HOUR_MS)
     pushes = [push for push in chat.due() if isinstance(push.event, Expired)]
     assert [push.event for push in pushes] == [Expired("#team", [sent])]
-    assert stored(chat) == []
+    assert stored_ids(chat) == []
 
 
 def test_members_who_join_later_are_not_waited_for(chat: Chat) -> None:
-    room(chat)
+    make_room(chat)
     first = chat.say("alice", "/send #team first").reply.id
     chat.say("alice", "/invite #team bob")
     chat.do(Accept(Target("room", "team", "team")), "bob")
     second = chat.say("alice", "/send #team second").reply.id
-    assert stored(chat) == [first, second]
-    assert after(chat, HOUR_MS) == [second]
+    assert stored_ids(chat) == [first, second]
+    assert let_pass(chat, HOUR_MS) == [second]
     chat.say("alice", "/leave #team")
     chat.say("bob", "/leave #team")
     chat.executor._db.unclean = False
-    assert after(chat, 0) == [] and chat.executor.unclean, "a chat that has ended is gone with all that it had"
-    after(chat, HOUR_MS)
+    assert let_pass(chat, 0) == [] and chat.executor.unclean, "a chat that has ended is gone with all that it had"
+    let_pass(chat, HOUR_MS)
     assert chat.dump()["read_ranges"] == []
 
 
 def test_a_deleted_message_keeps_its_place_for_its_life(chat: Chat) -> None:
     chat.say("alice", "/send_all hi")
     chat.say("alice", "/delete 1")
-    assert after(chat, HOUR_MS) == [1]
+    assert let_pass(chat, HOUR_MS) == [1]
     read(chat, "bob", "carol")
-    assert after(chat, HOUR_MS - 1) == [1]
-    assert after(chat, 1) == []
+    assert let_pass(chat, HOUR_MS - 1) == [1]
+    assert let_pass(chat, 1) == []
 
 
 def test_a_removed_message_takes_its_reactions_along_but_not_its_comments(chat: Chat) -> None:
@@ -191,12 +191,12 @@ def test_a_removed_message_takes_its_reactions_along_but_not_its_comments(chat: 
     chat.say("bob", "/reply 1 comment")
     comment = chat.executor.state.seq
     chat.say("carol", f"/reply {comment} nested")
-    assert after(chat, HOUR_MS) == [comment, comment + 1]
+    assert let_pass(chat, HOUR_MS) == [comment, comment + 1]
     assert chat.dump()["reactions"] == []
     thread = chat.say("alice", f"/thread {comment}")
     shown = [(event.id, event.reply_to) for event in thread.events if isinstance(event, Message)]
     assert shown == [(comment, 1), (comment + 1, comment)]
-    assert refused(chat, "alice", "/thread 1").code == "unknown_message"
+    assert refusal_of(chat, "alice", "/thread 1").code == "unknown_message"
     chat.say("alice", f"/edit {chat.say('alice', '/send_all later').reply.id} on")
     assert chat.come_back("alice", 0).texts == ["comment", "nested", "on"]
 
@@ -208,9 +208,9 @@ def test_off_removes_nothing_and_on_again_removes_what_was_read_meanwhile(chat: 
     chat.clock.advance(10 * HOUR_MS)
     chat.say("alice", "/send_all unread")
     chat.due()
-    assert stored(chat) == [1, 2]
+    assert stored_ids(chat) == [1, 2]
     chat.configure(message_ttl_ms=HOUR_MS)
-    assert after(chat, 0) == [2]
+    assert let_pass(chat, 0) == [2]
 
 
 def test_a_restart_changes_nothing(chat: Chat) -> None:
@@ -218,7 +218,7 @@ def test_a_restart_changes_nothing(chat: Chat) -> None:
     read(chat, "bob", "carol")
     chat.clock.advance(HOUR_MS)
     chat.executor._load()
-    assert after(chat, 0) == []
+    assert let_pass(chat, 0) == []
 
 
 # ---- portions
@@ -232,7 +232,7 @@ def test_many_messages_are_removed_in_portions(chat: Chat) -> None:
     chat.clock.advance(HOUR_MS)
     for left in (LOOKED_AT_MAX + 100, 100, 0):
         pushes = chat.due()
-        assert len(stored(chat)) == left
+        assert len(stored_ids(chat)) == left
         assert all(isinstance(push.event, Expired) and len(push.event.ids) <= 500 for push in pushes)
         if left:
             assert (next_due_ms(chat) or 0) <= chat.clock.now_ms()
@@ -244,9 +244,9 @@ def test_messages_of_others_use_up_a_portion_but_stay(chat: Chat) -> None:
     chat.batch(*(chat.entry("bob", f"/send_all {number}") for number in range(LOOKED_AT_MAX + 10)))
     mine = chat.say("alice", "/send_all mine").reply.id
     read(chat, "bob", "carol")
-    assert len(after(chat, HOUR_MS)) == LOOKED_AT_MAX + 11
-    assert mine not in after(chat, 0)
-    assert len(stored(chat)) == LOOKED_AT_MAX + 10
+    assert len(let_pass(chat, HOUR_MS)) == LOOKED_AT_MAX + 11
+    assert mine not in let_pass(chat, 0)
+    assert len(stored_ids(chat)) == LOOKED_AT_MAX + 10
     assert [row[:3] for row in chat.dump()["read_ranges"]] == []
 
 
@@ -257,9 +257,9 @@ def test_messages_of_many_chats_are_removed_in_portions(chat: Chat) -> None:
     seq = chat.executor.state.seq
     chat.do(Seen(seq), "alice")
     chat.do(Seen(seq), "bob")
-    after(chat, HOUR_MS)
-    assert 0 < len(stored(chat)) <= 40
-    assert after(chat, 0) == []
+    let_pass(chat, HOUR_MS)
+    assert 0 < len(stored_ids(chat)) <= 40
+    assert let_pass(chat, 0) == []
 
 
 # ---- who is absent
@@ -269,31 +269,31 @@ def test_a_member_who_has_not_read_for_a_month_holds_nothing_back(chat: Chat) ->
     chat.say("alice", "/send_all hi")
     read(chat, "bob")
     assert next_due_ms(chat) == NOON_MS + 30 * DAY_MS
-    assert after(chat, 30 * DAY_MS - 1) == [1]
-    assert after(chat, 1) == [1]
-    assert after(chat, HOUR_MS) == []
+    assert let_pass(chat, 30 * DAY_MS - 1) == [1]
+    assert let_pass(chat, 1) == [1]
+    assert let_pass(chat, HOUR_MS) == []
     chat.say("bob", "/send_all without carol")
     read(chat, "alice")
-    assert after(chat, HOUR_MS) == []
+    assert let_pass(chat, HOUR_MS) == []
 
 
 def test_absence_begins_with_the_first_unread_message(chat: Chat) -> None:
-    after(chat, 20 * DAY_MS)
+    let_pass(chat, 20 * DAY_MS)
     chat.say("alice", "/send_all hi")
     read(chat, "bob")
-    after(chat, 10 * DAY_MS)
-    assert after(chat, 20 * DAY_MS - 1) == [1]
+    let_pass(chat, 10 * DAY_MS)
+    assert let_pass(chat, 20 * DAY_MS - 1) == [1]
     assert next_due_ms(chat) == chat.clock.now_ms() + 1
-    after(chat, 1)
-    assert after(chat, HOUR_MS) == []
+    let_pass(chat, 1)
+    assert let_pass(chat, HOUR_MS) == []
 
 
 def test_a_month_without_messages_makes_nobody_absent(chat: Chat) -> None:
-    assert after(chat, 40 * DAY_MS) == []
+    assert let_pass(chat, 40 * DAY_MS) == []
     chat.say("alice", "/send_all hello again")
-    assert after(chat, 30 * DAY_MS - 1) == [1]
-    assert after(chat, 1) == [1], "bob and carol are absent now"
-    assert after(chat, HOUR_MS) == []
+    assert let_pass(chat, 30 * DAY_MS - 1) == [1]
+    assert let_pass(chat, 1) == [1], "bob and carol are absent now"
+    assert let_pass(chat, HOUR_MS) == []
 
 
 def test_a_marker_that_moves_ends_absence(chat: Chat) -> None:
@@ -301,32 +301,32 @@ def test_a_marker_that_moves_ends_absence(chat: Chat) -> None:
     chat.say("alice", "/send_all two")
     read(chat, "carol", line="/read main 1")
     read(chat, "bob")
-    after(chat, 30 * DAY_MS)
+    let_pass(chat, 30 * DAY_MS)
     read(chat, "carol")
     chat.say("alice", "/send_all three")
     read(chat, "bob")
-    assert after(chat, HOUR_MS) == [3], "carol is waited for again"
+    assert let_pass(chat, HOUR_MS) == [3], "carol is waited for again"
 
 
 def test_a_sign_in_without_unread_messages_ends_absence(chat: Chat) -> None:
     chat.say("alice", "/send_all one")
     read(chat, "bob")
-    after(chat, 30 * DAY_MS)
+    let_pass(chat, 30 * DAY_MS)
     chat.sign_in("carol")
     assert [row[-1] for row in chat.db.all("SELECT absent FROM members WHERE absent")] == [1], "it is unread still"
-    after(chat, HOUR_MS)
+    let_pass(chat, HOUR_MS)
     chat.sign_in("carol")
     chat.say("alice", "/send_all two")
     read(chat, "bob")
-    assert after(chat, HOUR_MS) == [2]
+    assert let_pass(chat, HOUR_MS) == [2]
 
 
 def test_where_all_are_absent_nothing_is_held_back(chat: Chat) -> None:
     for name in ("alice", "bob", "carol"):
         chat.say(name, "/send_all hi")
-    after(chat, 30 * DAY_MS)
+    let_pass(chat, 30 * DAY_MS)
     chat.say("alice", "/send_all anybody?")
-    assert after(chat, HOUR_MS) == []
+    assert let_pass(chat, HOUR_MS) == []
 
 
 def test_off_waits_for_ever(chat: Chat) -> None:
@@ -334,7 +334,7 @@ def test_off_waits_for_ever(chat: Chat) -> None:
     chat.say("alice", "/send_all hi")
     read(chat, "bob")
     assert next_due_ms(chat) is None
-    assert after(chat, 400 * DAY_MS) == [1]
+    assert let_pass(chat, 400 * DAY_MS) == [1]
 
 
 def test_many_become_absent_in_portions(chat: Chat) -> None:
@@ -398,11 +398,11 @@ def test_noted_ranges_are_the_messages_that_all_others_have_read(
         for id_, author in authors.items():
             if all(markers[other] >= id_ for other in present - {author}):
                 by_all.add(id_)
-        assert noted(chat) == by_all
+        assert noted_ids(chat) == by_all
     chat.close()
 
 
-def noted(chat: Chat) -> set[int]:
+def noted_ids(chat: Chat) -> set[int]:
     """Return all messages that are in a range or were sent alone."""
     rows = chat.db.all(
         "SELECT m.id FROM messages m WHERE m.alone OR EXISTS (SELECT 1 FROM read_ranges r WHERE r.chat_id = ?"

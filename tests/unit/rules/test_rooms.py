@@ -7,9 +7,9 @@ from chat_server.protocol.rooms import ChatCreated, Joined, MemberList, TopicCha
 from chat_server.protocol.times import iso
 from chat_server.rules import rooms
 from chat_server.rules.outcomes import Move
-from tests.unit.chat import Chat, Said, events_in, events_to, refused
+from tests.unit.chat import Chat, Said, events_in, events_to, refusal_of
 from tests.unit.fakes import NOON_MS
-from tests.unit.rules.rooms import chats_of, codes, into
+from tests.unit.rules.rooms import bring_in, chats_of, refusal_codes
 
 # ---- making one
 
@@ -29,7 +29,7 @@ def test_the_creator_owns_a_chat_and_is_told_on_other_connections(chat: Chat) ->
      ("#-x", "bad_name"), ("#" + "x" * 33, "bad_name"), ("team", "bad_argument"), ("#", "bad_argument")],
 )  # fmt: skip
 def test_refusals_of_names(team: Chat, name: str, code: str) -> None:
-    assert codes(team, ("carol", f"/create_chat {name}")) == [code]
+    assert refusal_codes(team, ("carol", f"/create_chat {name}")) == [code]
 
 
 def test_private_chats_of_one_user_are_bounded(chat: Chat) -> None:
@@ -40,13 +40,13 @@ def test_private_chats_of_one_user_are_bounded(chat: Chat) -> None:
     chat.say("alice", "/invite #team bob")
     code = chat.say("alice", "/invite_link #team").reply.code
     assert (
-        codes(chat, ("bob", "/create_chat #three"), ("bob", "/join #team"), ("bob", f"/join {code}"))
+        refusal_codes(chat, ("bob", "/create_chat #three"), ("bob", "/join #team"), ("bob", f"/join {code}"))
         == ["too_many"] * 3
     )
     assert chat.say("bob", "/status").reply.limits["chats"] == Limit(2, 2)
     chat.say("bob", "/decline #team")
     chat.say("bob", f"/join {code}")
-    assert "bob is in 2" in refused(chat, "alice", "/approve #team bob").text
+    assert "bob is in 2" in refusal_of(chat, "alice", "/approve #team bob").text
     chat.say("bob", "/leave #one")
     chat.say("alice", "/approve #team bob")
     assert chats_of(chat, "bob") == ["main", "#team", "#two"]
@@ -83,7 +83,7 @@ def test_everything_about_messages_works_in_a_private_chat(team: Chat) -> None:
 def test_a_new_member_sees_all_messages_and_has_nothing_unread(team: Chat) -> None:
     for text in ("one", "two"):
         team.say("bob", f"/send #team {text}")
-    into(team, "#team", "carol")
+    bring_in(team, "#team", "carol")
     team.say("bob", "/send #team three")
     assert team.say("carol", "/history #team").texts == ["one", "two", "three"]
     assert team.come_back("carol").texts == ["three"]
@@ -91,7 +91,7 @@ def test_a_new_member_sees_all_messages_and_has_nothing_unread(team: Chat) -> No
 
 
 def test_a_delayed_message_is_checked_again(team: Chat) -> None:
-    assert codes(team, ("carol", "/send_delayed #team 5s hi")) == ["unknown_chat"]
+    assert refusal_codes(team, ("carol", "/send_delayed #team 5s hi")) == ["unknown_chat"]
     for text in ("one", "two"):
         team.say("bob", f"/send_delayed #team 5s {text}")
     assert [each.target for each in team.say("bob", "/delayed").reply.delayed] == ["#Team"] * 2
@@ -122,15 +122,15 @@ def test_a_delayed_message_does_not_go_to_another_chat_of_that_name(team: Chat) 
 
 def test_members_page_by_page(team: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms, "MEMBERS_LISTED_MAX", 2)
-    into(team, "#team", "dave", "carol")
+    bring_in(team, "#team", "dave", "carol")
     pages = [MemberList("#Team", "alice", ["alice", "bob"], "/members #Team bob"),
              MemberList("#Team", "alice", ["dave", "carol"])]  # fmt: skip
     assert [team.say("bob", line).reply for line in ("/members #team", "/members #team bob")] == pages
-    assert codes(team, ("bob", "/members #team nobody")) == ["unknown_user"]
+    assert refusal_codes(team, ("bob", "/members #team nobody")) == ["unknown_user"]
 
 
 def test_status_lists_a_bounded_number_of_members(team: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    into(team, "#team", "carol", "dave")
+    bring_in(team, "#team", "carol", "dave")
     team.say("alice", "/create_chat #zoo")
     monkeypatch.setattr("chat_server.rules.accounts.LIST_MAX", 3)
     main, one, two = team.say("alice", "/status").reply.chats
@@ -149,7 +149,7 @@ def test_a_topic(team: Chat) -> None:
     assert team.say("alice", "/status").reply.chats[1].topic == "what we plan"
     assert events_in(team.say("alice", '/topic #team ""').pushes) == [TopicChanged("#Team", "", "alice")]
     assert team.say("alice", "/topic #team").reply == TopicShown("#Team")
-    assert codes(team, ("carol", "/topic #team"), ("alice", f"/topic #team {'x' * 301}")) == [
+    assert refusal_codes(team, ("carol", "/topic #team"), ("alice", f"/topic #team {'x' * 301}")) == [
         "unknown_chat",
         "too_large",
     ]
@@ -178,4 +178,4 @@ def test_a_ban_forbids_only_what_others_would_see(team: Chat, line: str, code: s
     if code == "ok":
         assert isinstance(team.say("alice", line), Said)
     else:
-        assert refused(team, "alice", line).code == code
+        assert refusal_of(team, "alice", line).code == code

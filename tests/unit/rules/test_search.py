@@ -19,13 +19,13 @@ from chat_server.rules.outcomes import Page
 from chat_server.rules.search import TOKENS_MAX
 from chat_server.store import search
 from chat_server.store.schema import MIGRATIONS
-from tests.unit.chat import Chat, refused
+from tests.unit.chat import Chat, refusal_of
 from tests.unit.strategies import cleaned
 
 BOTH = pytest.mark.parametrize("indexed", [False, True], ids=["not indexed yet", "indexed"])
 
 
-def found(chat: Chat, name: str, line: str) -> list[str | None]:
+def search_all(chat: Chat, name: str, line: str) -> list[str | None]:
     """Return all results, page by page."""
     texts: list[str | None] = []
     more: str | None = line
@@ -69,7 +69,7 @@ def test_texts_that_a_search_finds(chat: Chat, indexed: bool, words: str, texts:
         chat.say("alice", f"/send_all {text}")
     if indexed:
         index(chat)
-    assert found(chat, "bob", f"/search {words}") == texts
+    assert search_all(chat, "bob", f"/search {words}") == texts
 
 
 @BOTH
@@ -87,7 +87,7 @@ def test_spellings_are_folded_and_signs_are_no_syntax(chat: Chat, indexed: bool)
         index(chat)
     for words, number in (("STRASSENFEST lodz", 0), ("ежик", 1), ("мои", None), ("محمد واحمد", 2), ("ガギ soft*", 3),
                           ("software", 3), ("＂quoted＂", 4), ("foo", 4), ("foo＂ OR ＂x", None)):  # fmt: skip
-        assert found(chat, "bob", f"/search {words}") == ([] if number is None else [texts[number]]), words
+        assert search_all(chat, "bob", f"/search {words}") == ([] if number is None else [texts[number]]), words
 
 
 @BOTH
@@ -97,14 +97,14 @@ def test_a_search_finds_only_visible_messages_newest_first(chat: Chat, indexed: 
         chat.say(name, line)
     if indexed:
         index(chat)
-    assert found(chat, "alice", "/search hi") == ["hi 5", "hi 4", "hi 2", "hi 1"]
-    assert found(chat, "bob", "/search hi") == ["hi 4", "hi 3", "hi 2", "hi 1"]
-    assert found(chat, "bob", "/search hi in:@carol") == found(chat, "carol", "/search in:bob hi") == ["hi 3"]
-    assert found(chat, "bob", "/search hi in:main") == ["hi 4", "hi 1"]
-    assert found(chat, "alice", "/search hi from:carol") == ["hi 5", "hi 4"]
-    assert found(chat, "alice", "/search hi from:alice in:main") == ["hi 1"]
-    assert found(chat, "alice", "/search hi before:4") == ["hi 2", "hi 1"]
-    assert found(chat, "alice", "/search hi before:0") == found(chat, "alice", "/search hi before:1") == []
+    assert search_all(chat, "alice", "/search hi") == ["hi 5", "hi 4", "hi 2", "hi 1"]
+    assert search_all(chat, "bob", "/search hi") == ["hi 4", "hi 3", "hi 2", "hi 1"]
+    assert search_all(chat, "bob", "/search hi in:@carol") == search_all(chat, "carol", "/search in:bob hi") == ["hi 3"]
+    assert search_all(chat, "bob", "/search hi in:main") == ["hi 4", "hi 1"]
+    assert search_all(chat, "alice", "/search hi from:carol") == ["hi 5", "hi 4"]
+    assert search_all(chat, "alice", "/search hi from:alice in:main") == ["hi 1"]
+    assert search_all(chat, "alice", "/search hi before:4") == ["hi 2", "hi 1"]
+    assert search_all(chat, "alice", "/search hi before:0") == search_all(chat, "alice", "/search hi before:1") == []
     (two,) = chat.say("bob", "/search 2").events
     assert isinstance(two, Message) and two.chat == "@alice"
 
@@ -117,12 +117,16 @@ def test_a_search_of_a_chat_that_has_not_begun_finds_nothing(chat: Chat, indexed
         chat.say(name, line)
     if indexed:
         index(chat)
-    assert len(found(chat, "alice", "/search hi")) == len(found(chat, "carol", "/search hi")) == 3
+    assert len(search_all(chat, "alice", "/search hi")) == len(search_all(chat, "carol", "/search hi")) == 3
     for name, line in (("alice", "/search hi in:@carol"), ("carol", "/search in:alice hi*")):
         said = chat.say(name, line)
         assert (said.events, said.reply.count, said.reply.more) == ([], 0, None)
     chat.say("carol", "/send alice hi 5")
-    assert found(chat, "alice", "/search hi in:@carol") == found(chat, "carol", "/search in:alice hi*") == ["hi 5"]
+    assert (
+        search_all(chat, "alice", "/search hi in:@carol")
+        == search_all(chat, "carol", "/search in:alice hi*")
+        == ["hi 5"]
+    )
 
 
 @BOTH
@@ -136,7 +140,7 @@ def test_results_come_page_by_page(tmp_path: Path, indexed: bool) -> None:
     first = chat.say("alice", '/search in:main HI* "hi" from:ALICE')
     assert first.texts == ["hi 6", "hi 5", "hi 4"]
     assert first.reply.more == "/search HI* hi in:main from:ALICE before:5"
-    assert found(chat, "alice", "/search hi in:main") == [f"hi {number}" for number in reversed(range(7))]
+    assert search_all(chat, "alice", "/search hi in:main") == [f"hi {number}" for number in reversed(range(7))]
     assert chat.say("alice", "/search hi before:4").reply.more is None
     chat.close()
 
@@ -149,20 +153,20 @@ def test_the_index_follows_edits_and_deletions_at_once(chat: Chat, indexed: bool
         index(chat)
     chat.say("bob", "/edit 1 new")
     chat.say("bob", "/delete 2")
-    assert found(chat, "alice", "/search old*") == ["old4", "old3"]
-    assert found(chat, "alice", "/search new") == ["new"]
+    assert search_all(chat, "alice", "/search old*") == ["old4", "old3"]
+    assert search_all(chat, "alice", "/search new") == ["new"]
     index(chat)
-    assert found(chat, "alice", "/search old*") == ["old4", "old3"]
-    assert found(chat, "alice", "/search new") == ["new"]
+    assert search_all(chat, "alice", "/search old*") == ["old4", "old3"]
+    assert search_all(chat, "alice", "/search new") == ["new"]
     chat.say("bob", "/edit 1 newer")
-    assert found(chat, "alice", "/search new") == [] and found(chat, "alice", "/search newer") == ["newer"]
+    assert search_all(chat, "alice", "/search new") == [] and search_all(chat, "alice", "/search newer") == ["newer"]
     chat.executor._db.run("BEGIN")
     search.remove(chat.executor._db, [1, 3, 99])
     chat.executor._db.run("COMMIT")
-    assert found(chat, "alice", "/search old* ") == ["old4"] and found(chat, "alice", "/search newer") == []
+    assert search_all(chat, "alice", "/search old* ") == ["old4"] and search_all(chat, "alice", "/search newer") == []
 
 
-def pages(chat: Chat) -> bytes:
+def index_pages(chat: Chat) -> bytes:
     """Return the pages of the index. Each word is stored without the prefix that it shares with the word before it."""
     return b"".join(
         block
@@ -171,7 +175,7 @@ def pages(chat: Chat) -> bytes:
     )
 
 
-def tidied(chat: Chat) -> int:
+def count_tidy_steps(chat: Chat) -> int:
     """Return after how many steps everything is tidied."""
     for steps in range(1000):
         if not search.count_stale_blocks(chat.db):
@@ -193,17 +197,17 @@ def test_removed_words_leave_the_pages_of_the_index(
         if number % 9 == 0:
             index(chat)
     index(chat)
-    tidied(chat)
-    assert pages(chat).count(b"ebraquagga") >= 2
+    count_tidy_steps(chat)
+    assert index_pages(chat).count(b"ebraquagga") >= 2
     chat.say("alice", "/delete 7")
     chat.say("alice", "/edit 170 other")
     chat.due()
     chat.say("alice", "/send_all while it is tidied")
     chat.say("alice", "/delete 280")
-    assert tidied(chat) > 1
-    assert b"ebraquagga" not in pages(chat)
-    assert found(chat, "bob", "/search other") == ["other"]
-    assert len(found(chat, "bob", "/search number*")) == 296
+    assert count_tidy_steps(chat) > 1
+    assert b"ebraquagga" not in index_pages(chat)
+    assert search_all(chat, "bob", "/search other") == ["other"]
+    assert len(search_all(chat, "bob", "/search number*")) == 296
 
 
 def test_a_block_is_dropped_after_its_last_message(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,15 +215,15 @@ def test_a_block_is_dropped_after_its_last_message(chat: Chat, monkeypatch: pyte
     for number in range(1, 10):
         chat.say("alice", f"/send_all hi {number}")
     index(chat)
-    tidied(chat)
+    count_tidy_steps(chat)
     for number in (1, 2, 3, 5, 8, 9):
         chat.say("alice", f"/delete {number}")
-    tidied(chat)
+    count_tidy_steps(chat)
     assert [row[0] for row in chat.db.all("SELECT id FROM word_blocks")] == [1]
-    assert found(chat, "bob", "/search hi") == ["hi 7", "hi 6", "hi 4"]
+    assert search_all(chat, "bob", "/search hi") == ["hi 7", "hi 6", "hi 4"]
     chat.say("alice", "/send_all hi 10")
     index(chat)
-    assert found(chat, "bob", "/search hi") == ["hi 10", "hi 7", "hi 6", "hi 4"]
+    assert search_all(chat, "bob", "/search hi") == ["hi 10", "hi 7", "hi 6", "hi 4"]
 
 
 def test_many_blocks_are_tidied_faster(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,11 +231,11 @@ def test_many_blocks_are_tidied_faster(chat: Chat, monkeypatch: pytest.MonkeyPat
     for number in range(1, 100):
         chat.say("alice", f"/send_all hi {number}")
     index(chat)
-    tidied(chat)
+    count_tidy_steps(chat)
     assert chat.batch().next_due_ms is None
     chat.say("alice", "/delete 1")
     assert chat.batch().next_due_ms == chat.clock.now_ms() + rules.INDEX_AFTER_MS // 2
-    tidied(chat)
+    count_tidy_steps(chat)
     for number in range(4, 100, 4):
         chat.say("alice", f"/delete {number}")
     chat.due()
@@ -244,8 +248,8 @@ def test_a_deleted_account_loses_its_words(chat: Chat) -> None:
         chat.say("alice", f"/send_all here {number}")
     index(chat)
     chat.do(CloseAccount(None), "bob")
-    assert found(chat, "alice", "/search gone") == []
-    assert len(found(chat, "alice", "/search here")) == 3
+    assert search_all(chat, "alice", "/search gone") == []
+    assert len(search_all(chat, "alice", "/search here")) == 3
 
 
 @BOTH
@@ -254,28 +258,28 @@ def test_current_members_alone_search_a_private_chat(chat: Chat, indexed: bool) 
     chat.say("alice", "/send #team hi team")
     if indexed:
         index(chat)
-    assert found(chat, "alice", "/search hi") == found(chat, "alice", "/search hi in:#TEAM") == ["hi team"]
-    assert found(chat, "bob", "/search hi") == []
-    assert refused(chat, "bob", "/search hi in:#team").code == refused(chat, "bob", "/search hi in:#no").code
+    assert search_all(chat, "alice", "/search hi") == search_all(chat, "alice", "/search hi in:#TEAM") == ["hi team"]
+    assert search_all(chat, "bob", "/search hi") == []
+    assert refusal_of(chat, "bob", "/search hi in:#team").code == refusal_of(chat, "bob", "/search hi in:#no").code
     chat.say("alice", "/invite #team bob")
-    assert found(chat, "bob", "/search hi") == [], "who is only invited"
+    assert search_all(chat, "bob", "/search hi") == [], "who is only invited"
     chat.say("alice", "/leave #team")
-    assert found(chat, "alice", "/search hi") == []
+    assert search_all(chat, "alice", "/search hi") == []
     index(chat)
     assert not indexed or chat.db.one("SELECT 1 FROM folded_0 WHERE rowid = 1") is None
 
 
 @pytest.mark.parametrize("words", ["...", "👍", '""', "*", "-", "( ) !", "w*", '"a b"*', "x" + " x" * TOKENS_MAX])
 def test_refusals_of_searches(chat: Chat, words: str) -> None:
-    refusal = refused(chat, "alice", f"/search {words}")
+    refusal = refusal_of(chat, "alice", f"/search {words}")
     assert refusal.code == "bad_argument" and "usage: /search" in refusal.text
 
 
 def test_errors(chat: Chat) -> None:
-    assert refused(chat, "alice", "/search x in:#no").code == "unknown_chat"
-    assert refused(chat, "alice", "/search x in:nobody").code == "unknown_user"
-    assert refused(chat, "alice", "/search x from:nobody").code == "unknown_user"
-    assert refused(chat, "alice", "/search x in:alice").code == "not_yourself"
+    assert refusal_of(chat, "alice", "/search x in:#no").code == "unknown_chat"
+    assert refusal_of(chat, "alice", "/search x in:nobody").code == "unknown_user"
+    assert refusal_of(chat, "alice", "/search x from:nobody").code == "unknown_user"
+    assert refusal_of(chat, "alice", "/search x in:alice").code == "not_yourself"
 
 
 # ---- against a naive search over the same words
@@ -288,7 +292,7 @@ queries = st.lists(
 ).map(" ".join)  # fmt: skip
 
 
-def naive(chat: Chat, query: str, text: str) -> bool:
+def matches_naively(chat: Chat, query: str, text: str) -> bool:
     there = search.tokenize(chat.db, text)
     for piece in pieces(query):
         sought = search.tokenize(chat.db, piece.text)
@@ -320,11 +324,11 @@ def test_a_search_finds_what_a_naive_search_finds(tmp_path: Path, said: list[str
             index(chat)
         chat.say("alice", f'{{"cmd":"send_all","text":{json.dumps(text)}}}')
     try:
-        result = found(chat, "alice", f"/search {query}")
+        result = search_all(chat, "alice", f"/search {query}")
     except Refusal as refusal:
         assert refusal.code == "bad_argument"
     else:
-        assert result == [text for text in reversed(said) if naive(chat, query, text)]
+        assert result == [text for text in reversed(said) if matches_naively(chat, query, text)]
     finally:
         chat.close()
 
@@ -368,7 +372,7 @@ def test_the_index_is_advanced_a_while_later_step_by_step(chat: Chat, monkeypatc
         steps.append(chat.executor.state.indexed)
     assert steps == [3, 6, 8]
     assert chat.batch().next_due_ms is None
-    assert len(found(chat, "bob", "/search hi")) == 7
+    assert len(search_all(chat, "bob", "/search hi")) == 7
 
 
 def test_long_texts_make_smaller_steps(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,7 +395,7 @@ def test_the_index_never_falls_too_far_behind(chat: Chat, monkeypatch: pytest.Mo
     monkeypatch.setattr(search, "STEP_MESSAGES_MAX", 2)
     chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(9)))
     assert chat.executor.state.indexed == 6
-    assert len(found(chat, "bob", "/search hi")) == 9
+    assert len(search_all(chat, "bob", "/search hi")) == 9
 
 
 def test_a_rebuilt_index_holds_nobody_up_and_searches_say_so(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,11 +415,11 @@ def test_a_rebuilt_index_holds_nobody_up_and_searches_say_so(chat: Chat, monkeyp
     monkeypatch.setattr(rules, "SECONDS_MAX", 0.0)
     reply = chat.say("carol", "/search hi").reply
     assert reply.more is not None and reply.note.startswith("the index of words is still being made (9 %)")
-    assert len(found(chat, "carol", "/search hi")) == 20
+    assert len(search_all(chat, "carol", "/search hi")) == 20
     index(chat)
-    assert tidied(chat) < 20 and db.one("SELECT 1 FROM sqlite_schema WHERE name = 'words_0'") is None
+    assert count_tidy_steps(chat) < 20 and db.one("SELECT 1 FROM sqlite_schema WHERE name = 'words_0'") is None
     assert chat.say("carol", "/search hi").reply.note is None
-    assert len(found(chat, "carol", "/search hi")) == 20
+    assert len(search_all(chat, "carol", "/search hi")) == 20
 
 
 def test_a_search_looks_at_some_blocks_at_a_time_and_ends_early(chat: Chat) -> None:
@@ -423,21 +427,21 @@ def test_a_search_looks_at_some_blocks_at_a_time_and_ends_early(chat: Chat) -> N
         chat.say("alice", f"/send_all {'rare' if number in (0, 1) else 'common'} {number}")
         chat.executor.state.seq += search.BLOCK_IDS
     index(chat)
-    assert found(chat, "bob", "/search rare") == ["rare 1", "rare 0"]
-    assert found(chat, "bob", f"/search rare before:{search.BLOCK_IDS + 2}") == ["rare 0"]
-    assert len(found(chat, "bob", "/search common")) == 18
+    assert search_all(chat, "bob", "/search rare") == ["rare 1", "rare 0"]
+    assert search_all(chat, "bob", f"/search rare before:{search.BLOCK_IDS + 2}") == ["rare 0"]
+    assert len(search_all(chat, "bob", "/search common")) == 18
     # On this clock each look takes long.
     now = iter(range(1_000_000))
     view = View(chat.db, chat.ids["bob"], Now(0, 0), chat.limits, {}, clock=lambda: next(now))
     line, texts, pages = "/search rare", [], 0
     while line:
-        page, line = whole(read(view, chat.parse(line)))
+        page, line = read_whole(read(view, chat.parse(line)))
         texts += page
         pages += 1
     assert texts == ["rare 1", "rare 0"] and pages > 15
 
 
-def whole(reading: Iterable[Page]) -> tuple[list[str | None], str]:
+def read_whole(reading: Iterable[Page]) -> tuple[list[str | None], str]:
     """Return the texts that a reading shows, and the command for the next page."""
     *pages, last = reading
     texts = [event.text for page in pages for event in page.events or () if isinstance(event, Message)]

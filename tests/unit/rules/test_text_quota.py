@@ -13,7 +13,7 @@ from chat_server.protocol.base import Reply
 from chat_server.protocol.operators import Ban
 from chat_server.protocol.table import TABLE
 from chat_server.rules.outcomes import Opened
-from tests.unit.chat import Chat, events_to, refused
+from tests.unit.chat import Chat, events_to, refusal_of
 from tests.unit.fakes import HOUR_MS
 
 TEXT = "xü" * 10  # 30 bytes in UTF-8
@@ -27,7 +27,7 @@ def chat(tmp_path: Path) -> Chat:
     return chat
 
 
-def used(chat: Chat, name: str = "alice") -> int:
+def counted_bytes(chat: Chat, name: str = "alice") -> int:
     """Return the count of the tables, after checking it against what they hold."""
     user = chat.ids[name]
     counted = chat.db.value("SELECT bytes FROM text_bytes WHERE user_id = ?", (user,)) or 0
@@ -51,27 +51,27 @@ STORING = (
 @pytest.mark.parametrize("line", STORING)
 def test_a_text_over_the_quota_is_refused_with_a_remedy(chat: Chat, line: str) -> None:
     chat.say("bob", "/send_all hi")
-    before = used(chat)
+    before = counted_bytes(chat)
     chat.configure(text_quota_bytes=before + 29)
-    refusal = refused(chat, "alice", line)
+    refusal = refusal_of(chat, "alice", line)
     assert refusal.code == "too_large" and "/delete" in refusal.text
     chat.configure(text_quota_bytes=before + 30)
     chat.say("alice", line)
-    assert used(chat) == before + 30
+    assert counted_bytes(chat) == before + 30
 
 
 def test_a_file_counts_with_its_name(chat: Chat) -> None:
     chat.configure(text_quota_bytes=3)
-    assert refused(chat, "alice", "/send_file main name 5").code == "too_large"
+    assert refusal_of(chat, "alice", "/send_file main name 5").code == "too_large"
 
 
 def test_an_edit_that_is_no_longer_is_always_taken(chat: Chat) -> None:
     sent = chat.say("alice", f"/send_all {TEXT}").reply.id
     chat.configure(text_quota_bytes=1)
-    assert refused(chat, "alice", f"/edit {sent} {TEXT}x").code == "too_large"
+    assert refusal_of(chat, "alice", f"/edit {sent} {TEXT}x").code == "too_large"
     chat.say("alice", f"/edit {sent} {TEXT[1:]}x")
     chat.say("alice", f"/edit {sent} x")
-    assert used(chat) == 1
+    assert counted_bytes(chat) == 1
 
 
 def test_a_delayed_message_is_sent_over_the_quota(chat: Chat) -> None:
@@ -79,7 +79,7 @@ def test_a_delayed_message_is_sent_over_the_quota(chat: Chat) -> None:
     chat.configure(text_quota_bytes=1)
     chat.clock.advance(5 * 60_000)
     assert len(events_to(chat.due(), chat.ids["bob"])) == 1
-    assert used(chat) == 30
+    assert counted_bytes(chat) == 30
 
 
 def expire(chat: Chat) -> None:
@@ -102,27 +102,27 @@ FREEING: dict[str, Callable[[Chat], object]] = {
 def test_removed_texts_count_no_more(chat: Chat, how: str) -> None:
     for line in (f"/send_all {TEXT}", f"/send_delayed bob 5d {TEXT}", f"/away {TEXT}", f"/topic #team {TEXT}"):
         chat.say("alice", line)
-    assert used(chat) == 120
+    assert counted_bytes(chat) == 120
     FREEING[how](chat)
-    assert used(chat) == 90
+    assert counted_bytes(chat) == 90
 
 
 def test_a_topic_counts_for_the_owner(chat: Chat) -> None:
     chat.say("alice", "/invite #team bob")
     chat.say("bob", "/join #team")
     chat.say("bob", f"/topic #team {TEXT}")
-    assert (used(chat), used(chat, "bob")) == (30, 0)
+    assert (counted_bytes(chat), counted_bytes(chat, "bob")) == (30, 0)
     chat.say("alice", "/give #team bob")
-    assert (used(chat), used(chat, "bob")) == (0, 30)
+    assert (counted_bytes(chat), counted_bytes(chat, "bob")) == (0, 30)
 
 
 def test_a_deleted_account_has_nothing(chat: Chat) -> None:
     for line in STORING:
         chat.say("bob", "/send_all hi") if line.startswith("/reply") else None
         chat.say("alice", line)
-    assert used(chat) == 30 * len(STORING)
+    assert counted_bytes(chat) == 30 * len(STORING)
     chat.do(CloseAccount(None), "alice")
-    assert used(chat) == 0
+    assert counted_bytes(chat) == 0
 
 
 @pytest.mark.parametrize("line", ["/edit 1 longer", "/away longer", "/topic #team longer"])

@@ -16,7 +16,7 @@ def blobs(tmp_path: Path) -> Blobs:
     return Blobs(tmp_path)
 
 
-def kept(blobs: Blobs) -> list[str]:
+def list_blobs(blobs: Blobs) -> list[str]:
     return [name for folder in blobs.folders() for name in folder]
 
 
@@ -34,17 +34,17 @@ def test_a_part_becomes_a_blob_and_is_deleted(blobs: Blobs) -> None:
     assert blobs.append(1, DATA[5:]) == len(DATA)
     assert blobs.seal(1) == SHA256
     blobs.place(1, SHA256)
-    assert blobs.uploads() == [] and kept(blobs) == [SHA256]
+    assert blobs.uploads() == [] and list_blobs(blobs) == [SHA256]
     assert blobs.read(SHA256, 5, 7) == DATA[5:12]
     assert blobs.read(SHA256, len(DATA), 7) == b""
     assert blobs.discard(1) == [SHA256]
     blobs.delete(SHA256)
-    assert kept(blobs) == []
+    assert list_blobs(blobs) == []
 
 
 def test_equal_bytes_are_stored_once(blobs: Blobs) -> None:
     assert put(blobs, 1) == put(blobs, 2)
-    assert kept(blobs) == [SHA256] and blobs.uploads() == []
+    assert list_blobs(blobs) == [SHA256] and blobs.uploads() == []
 
 
 def test_a_blob_in_place_stays_until_its_upload_is_over(blobs: Blobs) -> None:
@@ -52,10 +52,10 @@ def test_a_blob_in_place_stays_until_its_upload_is_over(blobs: Blobs) -> None:
     put(blobs, 2)
     blobs.discard(1)
     blobs.delete(SHA256)
-    assert kept(blobs) == [SHA256], "upload 2 is about to become a file"
+    assert list_blobs(blobs) == [SHA256], "upload 2 is about to become a file"
     blobs.discard(2)
     blobs.delete(SHA256)
-    assert kept(blobs) == []
+    assert list_blobs(blobs) == []
 
 
 def test_blobs_are_not_deleted_during_a_backup(blobs: Blobs) -> None:
@@ -67,9 +67,9 @@ def test_blobs_are_not_deleted_during_a_backup(blobs: Blobs) -> None:
         blobs.hold()
     blobs.delete(SHA256)
     assert blobs.release() == [] and blobs.read(SHA256, 0, 100) == DATA
-    assert blobs.release() == [SHA256] and kept(blobs) == [SHA256]
+    assert blobs.release() == [SHA256] and list_blobs(blobs) == [SHA256]
     blobs.delete(SHA256)
-    assert kept(blobs) == []
+    assert list_blobs(blobs) == []
 
 
 def test_the_last_byte_completes_an_upload(blobs: Blobs) -> None:

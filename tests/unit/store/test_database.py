@@ -48,7 +48,7 @@ def test_a_statement_is_planned_once(tmp_path: Path) -> None:
         db.close()
 
 
-def prepared(path: Path, script: str) -> None:
+def prepare(path: Path, script: str) -> None:
     connection = apsw.Connection(str(path / FILE))
     connection.execute(script)
     connection.close()
@@ -63,7 +63,7 @@ def prepared(path: Path, script: str) -> None:
     ],
 )
 def test_a_foreign_or_newer_database_is_refused_untouched(tmp_path: Path, script: str, told: str) -> None:
-    prepared(tmp_path, script)
+    prepare(tmp_path, script)
     before = (tmp_path / FILE).read_bytes()
     with pytest.raises(StartError, match=told):
         open_writer(tmp_path)
@@ -92,8 +92,8 @@ def test_rows_values_and_inserts(tmp_path: Path) -> None:
 
 
 def test_an_older_database_is_migrated_with_its_content(tmp_path: Path) -> None:
-    prepared(tmp_path, MIGRATIONS[0] + f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1")
-    prepared(
+    prepare(tmp_path, MIGRATIONS[0] + f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1")
+    prepare(
         tmp_path,
         """UPDATE state SET seq = 6, at_ms = 5000;
         INSERT INTO users (id, name, folded, lookalike, shape, created_ms) VALUES

@@ -7,7 +7,7 @@ from chat_server.store.registrations import NETWORKS_MAX
 from tests.unit.chat import Chat
 
 
-def known(chat: Chat, name: str, *networks: str) -> list[bool]:
+def are_known(chat: Chat, name: str, *networks: str) -> list[bool]:
     return [registrations.is_known_network(chat.db, chat.ids[name], network) for network in networks]
 
 
@@ -19,15 +19,15 @@ def test_each_kind_of_sign_in_makes_a_network_known(tmp_path: Path) -> None:
         ("n3", EnterByToken(b"t")),
     ):
         chat.ids["dora"] = chat.do(way, network=network).reply.user_id
-        assert known(chat, "dora", network) == [True]
+        assert are_known(chat, "dora", network) == [True]
     chat.sign_in("alice")
-    assert known(chat, "alice", "n1", "n2", "n3") == [False] * 3
+    assert are_known(chat, "alice", "n1", "n2", "n3") == [False] * 3
     chat.close()
     again = Chat(tmp_path, chat.clock)
     again.ids = chat.ids
-    assert known(again, "dora", "n1", "n2", "n3", "n4") == [True, True, True, False]
+    assert are_known(again, "dora", "n1", "n2", "n3", "n4") == [True, True, True, False]
     again.do(CloseAccount(None), "dora")
-    assert known(again, "dora", "n1", "n2", "n3") == [False] * 3
+    assert are_known(again, "dora", "n1", "n2", "n3") == [False] * 3
     again.close()
 
 
@@ -37,9 +37,9 @@ def test_the_least_recently_used_network_is_forgotten(tmp_path: Path) -> None:
     for network in (*networks, "n0", "new", "newer"):
         chat.sign_in("alice", network=network)
         chat.clock.advance(1)
-    assert known(chat, "alice", "n0", "n1", "n2", "n3", "new", "newer") == [True, False, False, True, True, True]
+    assert are_known(chat, "alice", "n0", "n1", "n2", "n3", "new", "newer") == [True, False, False, True, True, True]
     # All are used in the same millisecond; the last one stays.
     for number in range(30):
         chat.sign_in("alice", network=f"at-once{number}")
-        assert known(chat, "alice", f"at-once{number}") == [True]
+        assert are_known(chat, "alice", f"at-once{number}") == [True]
     chat.close()

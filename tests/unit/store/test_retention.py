@@ -92,7 +92,7 @@ def steps(chat: Chat, action: Callable[[], object]) -> int:
     return next(counter)
 
 
-def filled(path: Path, count: int) -> Chat:
+def fill(path: Path, count: int) -> Chat:
     """Return a chat with `count` messages that alice has not read, and some that all have."""
     chat = Chat(path, message_ttl_ms=HOUR_MS, absent_after_ms=30 * DAY_MS)
     chat.sign_in("alice", "bob", "carol")
@@ -112,7 +112,7 @@ def test_the_cost_does_not_grow_with_the_database(tmp_path: Path, what: str, mon
     monkeypatch.setattr(search, "BLOCK_IDS", 128)
     costs = []
     for count in (100, 6000):
-        chat = filled(tmp_path / f"{what}{count}", count)
+        chat = fill(tmp_path / f"{what}{count}", count)
         if what == "send":
             costs.append(steps(chat, lambda chat=chat: chat.say("bob", "/send_all more")))  # type: ignore[misc]
         elif what == "move":

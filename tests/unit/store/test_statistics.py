@@ -17,17 +17,17 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
     chat.close()
 
 
-def found(chat: Chat, directory: Path) -> dict[str, float]:
+def gauges_of(chat: Chat, directory: Path) -> dict[str, float]:
     return read_gauges(directory, chat.clock.now_ms(), chat.limits.message_ttl_ms)
 
 
 def test_the_gauges_of_the_store(chat: Chat, tmp_path: Path) -> None:
-    empty = found(chat, tmp_path)
+    empty = gauges_of(chat, tmp_path)
     assert empty.keys() <= GAUGES.keys()
     for text in "ab":
         chat.say("alice", f"/send bob {text}")
     chat.say("alice", "/send_file bob a 1000")
-    now = found(chat, tmp_path)
+    now = gauges_of(chat, tmp_path)
     assert (now["messages_stored"], now["uploads_open"], now["files_stored_bytes"]) == (2, 1, 1000)
     assert now["wal_bytes"] > empty["wal_bytes"] > 0 and now["database_bytes"] > 0
 
@@ -38,8 +38,8 @@ def test_the_lag_is_that_of_the_first_overdue_message(
 ) -> None:
     chat.configure(message_ttl_ms=ttl_ms)
     chat.say("bob", f"/read alice {chat.say('alice', '/send bob hi').reply.id}")
-    assert found(chat, tmp_path)["retention_lag_seconds"] == 0
+    assert gauges_of(chat, tmp_path)["retention_lag_seconds"] == 0
     chat.clock.advance(HOUR_MS + 60_000)
-    assert found(chat, tmp_path)["retention_lag_seconds"] == lag
+    assert gauges_of(chat, tmp_path)["retention_lag_seconds"] == lag
     chat.due()
-    assert found(chat, tmp_path)["retention_lag_seconds"] == 0
+    assert gauges_of(chat, tmp_path)["retention_lag_seconds"] == 0

@@ -39,7 +39,7 @@ VERSIONS = sorted(int(path.name[6:-6]) for path in DATA.glob("chat-v*.db.gz"))[:
 versions = pytest.mark.parametrize("version", VERSIONS)
 
 
-def old(path: Path, version: int) -> Path:
+def copy_old(path: Path, version: int) -> Path:
     (path / FILE).write_bytes(gzip.decompress((DATA / f"chat-v{version}.db.gz").read_bytes()))
     return path
 
@@ -49,7 +49,7 @@ def content(path: Path) -> list[list[Any]]:
         return [sorted(connection.execute(query).fetchall()) for query in KEPT]
 
 
-def started(path: Path, stopped_ms: int) -> Chat:
+def start(path: Path, stopped_ms: int) -> Chat:
     """Return the chat after the first start of this version, `stopped_ms` after the last batch of the old one."""
     with closing(apsw.Connection(str(path / FILE))) as connection:
         rows: Any = connection.execute("SELECT at_ms FROM state").fetchall()
@@ -66,7 +66,7 @@ def texts(chat: Chat) -> set[str | None]:
 
 @versions
 def test_an_upgrade_loses_nothing(tmp_path: Path, version: int) -> None:
-    before = content(old(tmp_path, version))
+    before = content(copy_old(tmp_path, version))
     chat = Chat(tmp_path, FakeClock(0))
     chat.close()
     *after, (state,) = content(tmp_path)
@@ -79,7 +79,7 @@ def test_an_upgrade_loses_nothing(tmp_path: Path, version: int) -> None:
 
 @versions
 def test_nothing_is_removed_within_one_life_after_an_upgrade(tmp_path: Path, version: int) -> None:
-    chat = started(old(tmp_path, version), 10 * DAY_MS)
+    chat = start(copy_old(tmp_path, version), 10 * DAY_MS)
     there = texts(chat)
     assert {"first in main, edited", "third, @bob", "private to bob", "unread by all"} <= there
     waiting = chat.executor.count_read()
@@ -99,7 +99,7 @@ def test_nothing_is_removed_within_one_life_after_an_upgrade(tmp_path: Path, ver
 
 @versions
 def test_durations_last_as_long_after_an_upgrade(tmp_path: Path, version: int) -> None:
-    chat = started(old(tmp_path, version), HOUR_MS)
+    chat = start(copy_old(tmp_path, version), HOUR_MS)
     (ban,) = chat.db.all("SELECT ban_until_ms FROM users WHERE name = 'mallory' AND ban_open")
     left_ms = ban[0] - chat.time.now().elapsed_ms
     assert 2 * HOUR_MS < left_ms < 3 * HOUR_MS
@@ -117,7 +117,7 @@ def test_durations_last_as_long_after_an_upgrade(tmp_path: Path, version: int) -
 
 @versions
 def test_times_in_the_future_are_cut_to_a_full_length(tmp_path: Path, version: int) -> None:
-    chat = started(old(tmp_path, version), -30 * DAY_MS)
+    chat = start(copy_old(tmp_path, version), -30 * DAY_MS)
     assert chat.say("alice", "/status").reply.at < "2026-11-01"
     chat.clock.advance(90 * 60_000)
     chat.due()
@@ -131,7 +131,7 @@ def test_times_in_the_future_are_cut_to_a_full_length(tmp_path: Path, version: i
 
 @versions
 def test_a_reader_does_not_migrate(tmp_path: Path, version: int) -> None:
-    old(tmp_path, version)
+    copy_old(tmp_path, version)
     before = (tmp_path / FILE).read_bytes()
     with pytest.raises(StartError, match=f"has version {version}, and this program reads version {VERSION} alone"):
         open_unchanged(tmp_path)
@@ -140,11 +140,11 @@ def test_a_reader_does_not_migrate(tmp_path: Path, version: int) -> None:
 
 
 def test_a_restored_chat_is_spared_like_an_upgraded_one(tmp_path: Path) -> None:
-    chat = started(old(tmp_path, VERSIONS[-1]), 0)
+    chat = start(copy_old(tmp_path, VERSIONS[-1]), 0)
     there = texts(chat)
     chat.close()
     backup.begin_history(tmp_path / FILE, "another")
-    chat = started(tmp_path, 3 * HOUR_MS)
+    chat = start(tmp_path, 3 * HOUR_MS)
     assert there <= texts(chat)
     chat.clock.advance(HOUR_MS - 1)
     chat.due()
@@ -156,9 +156,9 @@ def test_a_restored_chat_is_spared_like_an_upgraded_one(tmp_path: Path) -> None:
 
 
 def test_a_restart_spares_nothing(tmp_path: Path) -> None:
-    chat = started(old(tmp_path, VERSIONS[-1]), 0)
+    chat = start(copy_old(tmp_path, VERSIONS[-1]), 0)
     there = texts(chat)
     chat.close()
-    chat = started(tmp_path, 3 * HOUR_MS)
+    chat = start(tmp_path, 3 * HOUR_MS)
     assert not there <= texts(chat)
     chat.close()

@@ -33,7 +33,7 @@ class Client:
 
     def enter(self, *servers: FakeServer, **options: Any) -> asyncio.Task[Chat]:
         addresses = [server.address for server in servers]
-        context = connect(addresses, **{"user": "bob", "pauses": Backoff(0.001, 0.002), **options})
+        context = connect(addresses, **{"user": "bob", "backoff": Backoff(0.001, 0.002), **options})
         return asyncio.create_task(self._stack.enter_async_context(context))
 
     async def sign_in(self, server: FakeServer, *missed: Any, **options: Any) -> tuple[Chat, FakeLink]:

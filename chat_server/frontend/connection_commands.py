@@ -1,4 +1,4 @@
-"""Commands that concern one connection alone, and touch neither the log nor the store."""
+"""Commands that concern one connection alone. They read no store, and only `/sign_out` logs something."""
 
 from collections.abc import Callable
 from functools import cache

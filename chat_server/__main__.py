@@ -12,7 +12,7 @@ from typing import NoReturn, cast
 from chat_server import action_log, handlers
 from chat_server.admin import cli
 from chat_server.errors import StartError
-from chat_server.frontend.acceptor import connections_possible
+from chat_server.frontend.acceptor import limit_connections
 from chat_server.line_writer import LineWriter
 from chat_server.runtime import SystemRuntime, thread_refused
 from chat_server.server import Server
@@ -88,14 +88,15 @@ def _start(settings: Settings) -> None:
     # What is written here is nobody else's to read.
     os.umask(0o077)
     # From here on nothing that is printed or logged waits for who reads it.
+    runtime, json = SystemRuntime(), settings.log_format == "json"
     try:
-        sys.stdout, sys.stderr = out, err = LineWriter(sys.stdout.fileno()), LineWriter(sys.stderr.fileno())
+        out = LineWriter(sys.stdout.fileno(), on_failure=_log_lost_start_lines)
+        err = LineWriter(sys.stderr.fileno(), drop_notice=action_log.drop_notice(runtime, json=json))
     except RuntimeError as error:
         raise thread_refused(error) from None
-    runtime = SystemRuntime()
-    actions = action_log.set_up(runtime, err, level=settings.log_level, json=settings.log_format == "json")
-    out.on_failure = lambda error: log.warning("cannot write the start lines to stdout: %s", error.strerror)
-    connections_max = connections_possible(settings.connections_max)
+    sys.stdout, sys.stderr = out, err
+    actions = action_log.set_up(runtime, err, level=settings.log_level, json=json)
+    connections_max = limit_connections(settings.connections_max)
     directory = DataDirectory(settings.data_dir)
     # What stands now stays for ever, and messages make no cycles: look for garbage seldom.
     gc.freeze()
@@ -106,6 +107,10 @@ def _start(settings: Settings) -> None:
         runtime.run(_serve(settings, runtime, directory, actions, connections_max))
     finally:
         directory.close()
+
+
+def _log_lost_start_lines(error: OSError) -> None:
+    log.warning("cannot write the start lines to stdout: %s", error.strerror)
 
 
 async def _serve(

@@ -39,14 +39,14 @@ class Server:
         actions: ActionLog,
         connections_max: int,
     ) -> None:
-        """`connections_max`: see `connections_possible`. Raises StartError.
+        """`connections_max`: see `limit_connections`. Raises StartError.
 
         The ports are taken before the store is opened, so that a server that cannot listen changes nothing.
         """
         self._plain = [] if settings.port is None else listen(settings.host, settings.port)
         self._tls = [] if settings.tls_port is None else listen(settings.host, settings.tls_port)
         self._tls_context = _tls_context(settings)
-        self.node = open_alone(settings, runtime, directory.path)
+        self.node = open_alone(settings, runtime, directory.path, self._statistics)
         self._settings = settings
         self._runtime = runtime
         self._directory = directory
@@ -57,7 +57,6 @@ class Server:
         self._begun = runtime.monotonic()
         self._metrics_worker = runtime.worker("metrics")
         self._control = ControlSocket(self.node, directory.path, settings.text_chars_max, actions)
-        self.node.live = self._statistics
         if settings.metrics_file is not None:
             try:
                 metrics.write(Path(settings.metrics_file), self._metrics(self._store_gauges()))
@@ -122,9 +121,9 @@ class Server:
 
     # ---- connections
 
-    def _open(self, address: str, left: Callable[[], None]) -> asyncio.BaseProtocol:
+    def _open(self, address: str, release: Callable[[], None]) -> asyncio.BaseProtocol:
         def session(transport: SocketTransport) -> Session:
-            return self._sessions.open(transport, address, left)
+            return self._sessions.open(transport, address, release)
 
         return SocketTransport(session, self._settings.outbox_bytes_max // 2)
 
@@ -210,8 +209,8 @@ class Server:
         rate = f"{settings.main_rate} in main" if settings.main_rate else "no limit in main"
         ttl_ms = settings.message_ttl_ms
         life = f"removed {duration(ttl_ms)} after all have read them" if ttl_ms else "kept for ever"
-        if self.node.spared:
-            log.warning("%s", self.node.spared)
+        if self.node.removal_notice:
+            log.warning("%s", self.node.removal_notice)
         log.info("started: listening on %s, data in %s", listening, self._directory.path)
         return "\n".join(
             (
@@ -222,7 +221,7 @@ class Server:
                 f"  reports    {settings.reports_to_ban} ban for {duration(settings.ban_ms)}",
                 f"  accounts   {'with or without' if settings.passwordless else 'with'} a password",
                 *([f"  operators  {operators}"] if operators else []),
-                *([f"  removing   {self.node.spared}"] if self.node.spared else []),
+                *([f"  removing   {self.node.removal_notice}"] if self.node.removal_notice else []),
                 f"  open       up to {self._connections_max} connections",
                 f"try it: {try_it}",
             )

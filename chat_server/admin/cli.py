@@ -374,12 +374,12 @@ def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[byt
     _refuse_other_user(path)
     directory = DataDirectory(str(path))
     try:
-        home = Offline(SystemRuntime(), directory)
+        backend = Offline(SystemRuntime(), directory)
         try:
-            for data, _, _ in _without_loop(answer(home, line, chosen.text_chars_max)):
+            for data, _, _ in _without_loop(answer(backend, line, chosen.text_chars_max)):
                 yield from data.splitlines(keepends=True)
         finally:
-            home.close()
+            backend.close()
     finally:
         directory.close()
 

@@ -3,7 +3,7 @@
 The lines are those of the protocol, with a table of commands of their own. An answer has the format of its question,
 text or JSON. Whoever can open the socket (mode 0600, in a directory of mode 0700) may send them: there is no sign-in.
 
-`answer` is the one implementation. Its `Home` is the node of a running server, or the store alone (`offline`).
+`answer` is the one implementation. Its `Backend` is the node of a running server, or the store alone (`offline`).
 """
 
 import asyncio
@@ -42,14 +42,14 @@ CONNECTIONS_MAX = 32
 SPARE_DESCRIPTORS = 4
 # The kernel takes paths of Unix sockets of at most 107 bytes.
 PATH_BYTES_MAX = 100
-# The commands of operators, and those of the machine itself.
+# The commands of operators, and those of the administrator alone.
 VERBS: dict[str, Spec] = {
     verb: spec for verb, spec in TABLE.items() if spec.who == "operators" or verb == "help"
 } | CONTROL
 
 
-class Home(Protocol):
-    """Where the machine's own commands are executed."""
+class Backend(Protocol):
+    """Executes the administrator's commands."""
 
     def now(self) -> str: ...
 
@@ -60,8 +60,8 @@ class Home(Protocol):
         """Answer a query, page by page. Raises Refusal."""
 
 
-async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[tuple[bytes, str, str]]:
-    """The lines that answer this one; the last comes with the verb and `ok` or the code of the refusal."""
+async def answer(backend: Backend, line: bytes, text_chars_max: int) -> AsyncIterator[tuple[bytes, str, str]]:
+    """Yield the lines that answer this one, the last with the verb and `ok` or the code of the refusal."""
     format = format_of(line.decode(errors="replace"))
     verb, label, result = "", None, "ok"
     reply: Reply | Refusal | None = None
@@ -73,11 +73,11 @@ async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[
         if isinstance(parsed.command, Help):
             reply = HelpText(help_text(parsed.command.command, VERBS))
         elif type(parsed.command) in RULES:
-            reply = await home.order(parsed.command)
+            reply = await backend.order(parsed.command)
         else:
-            async for page in home.read(parsed.command):
+            async for page in backend.read(parsed.command):
                 for event in page.events or ():
-                    yield format.event(event, home.now(), label), "", ""
+                    yield format.event(event, backend.now(), label), "", ""
                 if page.events is None:
                     assert isinstance(page.end, Reply)
                     reply = page.end
@@ -87,14 +87,14 @@ async def answer(home: Home, line: bytes, text_chars_max: int) -> AsyncIterator[
         log.error("the disk failed while the answer to %s was read: %s", verb, error)
         reply, result = UNREADABLE, UNREADABLE.code
     assert reply is not None
-    yield format.answer(reply, verb, label, home.now()), verb or "-", result
+    yield format.answer(reply, verb, label, backend.now()), verb or "-", result
 
 
 # ---- beside a running server
 
 
-class Machine:
-    """A connection over the socket: it has commands in the log, but nothing is pushed to it."""
+class ControlConnection:
+    """A connection over the socket: it has commands logged, but nothing is pushed to it."""
 
     def __init__(self, node: Node, transport: asyncio.Transport) -> None:
         self._node = node
@@ -145,20 +145,20 @@ class Machine:
         self._node.delivery.connections.remove(self.number)
 
 
-class _Lines(asyncio.StreamReaderProtocol):
-    """One connection, as streams. `left` is called when it is lost."""
+class _StreamProtocol(asyncio.StreamReaderProtocol):
+    """One connection, as streams. `release` is called when it is lost."""
 
     def __init__(
         self,
         serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]],
-        left: Callable[[], None],
+        release: Callable[[], None],
     ) -> None:
         super().__init__(asyncio.StreamReader(LINE_BYTES_MAX), serve)
-        self._left = left
+        self._release = release
 
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
-        self._left()
+        self._release()
 
 
 class ControlSocket:
@@ -177,7 +177,7 @@ class ControlSocket:
         """Raises StartError."""
         sock = socket.socket(socket.AF_UNIX)
         try:
-            # A socket that a killed server left is nobody's, since we hold the directory's lock.
+            # A socket left by a killed server belongs to nobody, since we hold the directory's lock.
             self._path.unlink(missing_ok=True)
             with short_address(self._path) as address:
                 sock.bind(address)
@@ -190,40 +190,40 @@ class ControlSocket:
             raise StartError(f"cannot listen on {self._path}: {error.strerror or error}") from None
         self._acceptor.listen(sock, None)
 
-    def _open(self, address: str, left: Callable[[], None]) -> asyncio.BaseProtocol:
-        return _Lines(self._serve, left)
+    def _open(self, address: str, release: Callable[[], None]) -> asyncio.BaseProtocol:
+        return _StreamProtocol(self._serve, release)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        machine = Machine(self._node, cast(asyncio.Transport, writer.transport))
+        connection = ControlConnection(self._node, cast(asyncio.Transport, writer.transport))
         try:
             while line := await reader.readline():
                 if line.strip():
-                    await self._answer(machine, line.rstrip(b"\r\n"), writer)
+                    await self._answer(connection, line.rstrip(b"\r\n"), writer)
         except (OSError, ValueError) as error:
-            log.info("control connection %d ended: %s", machine.number, error)
+            log.info("control connection %d ended: %s", connection.number, error)
         except asyncio.CancelledError:
-            # The server stops. A command is either done, and stands in the audit, or not.
+            # The server stops. A command has either been done, and stands in the audit, or it has not.
             pass
         except Exception:
-            log.exception("control connection %d failed: this is a bug", machine.number)
+            log.exception("control connection %d failed: this is a bug", connection.number)
         finally:
             self._tasks.discard(task)
-            machine.close()
+            connection.close()
             writer.close()
-            if machine.keeps_files:
+            if connection.keeps_files:
                 await self._node.transfers.release_files()
 
-    async def _answer(self, machine: Machine, line: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, connection: ControlConnection, line: bytes, writer: asyncio.StreamWriter) -> None:
         clock = self._node.clock
         begun = clock.monotonic()
-        async for data, verb, result in answer(machine, line, self._text_chars_max):
+        async for data, verb, result in answer(connection, line, self._text_chars_max):
             writer.write(data)
             await writer.drain()
             if verb:
-                self._actions.add("server", verb, result, clock.monotonic() - begun, machine.number, "control")
+                self._actions.add("server", verb, result, clock.monotonic() - begun, connection.number, "control")
 
     def close(self) -> None:
         self._acceptor.close()
@@ -236,7 +236,7 @@ class ControlSocket:
 
 @contextlib.contextmanager
 def short_address(path: Path) -> Iterator[str]:
-    """An address of a Unix socket that is short enough for the kernel; it holds inside the `with`."""
+    """Yield an address of a Unix socket that is short enough for the kernel. It is valid inside the `with`."""
     if len(os.fsencode(path)) <= PATH_BYTES_MAX:
         yield str(path)
         return

@@ -1,7 +1,7 @@
 """The acceptor of connections: it counts them, also by address, and refuses those too many.
 
-It is done here and not by `loop.create_server`, which counts a TLS connection once its handshake is over, lets one
-handshake last a minute, and turns at full speed where there are no descriptors left.
+`loop.create_server` would not do: it counts a TLS connection only after its handshake, allows a minute for one, and
+spins at full speed when no descriptors are left.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
-from chat_server.addresses import is_loopback, network_of, plain
+from chat_server.addresses import is_loopback, network_of, plain_address
 from chat_server.errors import StartError
 from chat_server.protocol.connection import Closing
 from chat_server.protocol.formats import TEXT
@@ -23,30 +23,31 @@ from chat_server.protocol.formats import TEXT
 log = logging.getLogger("chat.acceptor")
 
 HANDSHAKE_SECONDS = 10.0
-# Of one socket in one turn of the loop; then the others are served.
+# For one socket in one turn of the loop; then the others are served.
 ACCEPTED_AT_ONCE_MAX = 8
 # Connections leave these free for the database, for files, and for refusing connections in words.
 DESCRIPTORS_RESERVED = 64
-# So many of these stay free for the database and for files, whatever else uses the others up.
+# Of these, so many stay free for the database and for files, whatever else uses up the others.
 SPARE_DESCRIPTORS = 16
 PAUSE_SECONDS = 1.0
-# A refused connection stays open so long, since bytes that its peer still sends would reset it before its line is read.
-# While so many stay, further ones are cut at once.
-FAREWELL_SECONDS = 1.0
-FAREWELLS_MAX = 16
-# With these a connection was gone before it was accepted (accept(2)). All others would come again at once.
+# A refused connection stays open for so long: bytes that its peer still sends would otherwise reset it before the peer
+# has read the refusal. While so many are open, further ones are cut at once.
+REFUSAL_SECONDS = 1.0
+REFUSALS_MAX = 16
+# These errors mean that a connection was gone before it was accepted (accept(2)). Any other would come again at once.
 _GONE = {
     errno.ECONNABORTED, errno.EPROTO, errno.ENOPROTOOPT, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN,
     errno.EHOSTUNREACH, errno.ENONET, errno.EOPNOTSUPP, errno.EINTR,
 }  # fmt: skip
 
 
-# Makes the protocol for a connection from this address, which calls the function once, when the connection is lost.
+# Makes the protocol of a connection from this address. The protocol calls the function, which gives the connection's
+# place back, when the connection is lost.
 Open = Callable[[str, Callable[[], None]], asyncio.BaseProtocol]
 
 
-def connections_possible(wanted: int) -> int:
-    """As many as wanted, or as the limit on open files leaves room for; it is raised first. Raises StartError."""
+def limit_connections(wanted: int) -> int:
+    """Raise the limit on open files if need be; return how many of these connections it allows. Raises StartError."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + DESCRIPTORS_RESERVED
     if soft < needed:
@@ -64,9 +65,9 @@ def connections_possible(wanted: int) -> int:
 
 
 class Acceptor:
-    """`most` connections altogether, `most_of_network` of one address; None for any number.
+    """Accepts at most `most` connections, and `most_of_network` from one address; None means any number.
 
-    `spare` open files are left for others.
+    `spare` open files stay free for others.
     """
 
     def __init__(self, open: Open, most: int, most_of_network: int | None, *, spare: int = SPARE_DESCRIPTORS) -> None:
@@ -79,15 +80,15 @@ class Acceptor:
         self._listening: dict[socket.socket, ssl.SSLContext | None] = {}
         self._pause: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._farewells = 0
+        self._refusals = 0
 
     def listen(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
-        """Accept from this socket until `close`; with TLS where there is a context."""
+        """Accept from this socket until `close`, with TLS if there is a context."""
         self._listening[sock] = context
         asyncio.get_running_loop().add_reader(sock, self._accept, sock)
 
     def close(self) -> None:
-        """Accept nothing more; handshakes that are under way end."""
+        """Accept nothing more, and end the handshakes under way."""
         if self._pause is not None:
             self._pause.cancel()
         for sock in self._listening:
@@ -110,13 +111,13 @@ class Acceptor:
                 self._pause_for(error.strerror or str(error))
                 return
             sock.setblocking(False)
-            # The kernel gives the lowest number that is free: one so high says how few are left.
+            # The kernel gives the lowest free number, so a high one shows how few are left.
             if sock.fileno() >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - self._spare:
                 self._refuse(sock, context, "the server has no open file left for you; try again in a few seconds")
                 self._pause_for("few open files are left")
                 return
             # The peer of a Unix socket has no address.
-            self._admit(sock, context, plain(peer[0]) if peer else "")
+            self._admit(sock, context, plain_address(peer[0]) if peer else "")
 
     def _pause_for(self, why: str) -> None:
         if self._pause is not None:
@@ -153,51 +154,51 @@ class Acceptor:
         return None
 
     async def _connect(self, sock: socket.socket, context: ssl.SSLContext | None, address: str, network: str) -> None:
-        here = True
+        is_counted = True
 
-        def left() -> None:
-            nonlocal here
-            if here:
-                here = False
+        def release() -> None:
+            nonlocal is_counted
+            if is_counted:
+                is_counted = False
                 self.count -= 1
                 self._of_network[network] -= 1
                 if not self._of_network[network]:
                     del self._of_network[network]
 
         try:
-            await _take_over(lambda: self._open(address, left), sock, context)
+            await _take_over(lambda: self._open(address, release), sock, context)
         except OSError as error:
             log.debug("a connection from %s was lost before it began: %s", address, error)
-            left()
+            release()
         except BaseException:
-            left()
+            release()
             raise
 
     # ---- connections that are refused
 
     def _refuse(self, sock: socket.socket, context: ssl.SSLContext | None, why: str) -> None:
-        if self._farewells >= FAREWELLS_MAX:
+        if self._refusals >= REFUSALS_MAX:
             if context is None:
-                # Nothing was sent before, so the kernel takes the line at once, even if nobody reads it.
+                # Nothing was sent before, so the kernel takes the line at once even if nobody reads it.
                 with contextlib.suppress(OSError):
-                    sock.send(_farewell(why))
+                    sock.send(_refusal_line(why))
             sock.close()
             return
-        self._farewells += 1
-        self._start(self._say_farewell(sock, context, why))
+        self._refusals += 1
+        self._start(self._send_refusal(sock, context, why))
 
-    async def _say_farewell(self, sock: socket.socket, context: ssl.SSLContext | None, why: str) -> None:
+    async def _send_refusal(self, sock: socket.socket, context: ssl.SSLContext | None, why: str) -> None:
         ended = asyncio.get_running_loop().create_future()
         try:
-            transport = await _take_over(lambda: _Farewell(_farewell(why), ended), sock, context)
+            transport = await _take_over(lambda: _RefusedConnection(_refusal_line(why), ended), sock, context)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FAREWELL_SECONDS):
+                async with asyncio.timeout(REFUSAL_SECONDS):
                     await ended
             transport.abort()
         except OSError:
             pass
         finally:
-            self._farewells -= 1
+            self._refusals -= 1
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -205,8 +206,8 @@ class Acceptor:
         task.add_done_callback(self._tasks.discard)
 
 
-class _Farewell(asyncio.Protocol):
-    """Says one line and ends. It throws incoming bytes away: the kernel resets a connection that leaves some unread."""
+class _RefusedConnection(asyncio.Protocol):
+    """Sends one line and ends. It discards incoming bytes: the kernel resets a connection that leaves some unread."""
 
     def __init__(self, line: bytes, ended: "asyncio.Future[None]") -> None:
         self._line = line
@@ -225,14 +226,14 @@ class _Farewell(asyncio.Protocol):
             self._ended.set_result(None)
 
 
-def _farewell(why: str) -> bytes:
+def _refusal_line(why: str) -> bytes:
     return TEXT.event(Closing(why, "busy"), "")
 
 
 async def _take_over(
     open: Callable[[], asyncio.BaseProtocol], sock: socket.socket, context: ssl.SSLContext | None
 ) -> asyncio.Transport:
-    """The transport of a socket that was accepted, past its handshake. Raises OSError, and then it is closed."""
+    """Return the transport of an accepted socket after its handshake. Raises OSError, and then the socket is closed."""
     timeout = HANDSHAKE_SECONDS if context else None
     transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
         open, sock, ssl=context, ssl_handshake_timeout=timeout

@@ -524,8 +524,8 @@ class Pipeline:
         self._drop_exclusive()
         outbox.close()
 
-        def taken() -> None:
+        def mark_last() -> None:
             if last is not None:
                 port.submit(last, user_id, 0)
 
-        port.hang_up(taken if self._hangs_up_in_order else None)
+        port.hang_up(mark_last if self._hangs_up_in_order else None)

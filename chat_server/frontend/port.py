@@ -44,8 +44,8 @@ class Port(Protocol):
     def is_all_taken(self) -> bool:
         """Whether the other side is known to have taken everything that was written."""
 
-    def hang_up(self, taken: Callable[[], None] | None) -> None:
-        """End the connection once what was written has been sent. `taken` is called if the other side has taken it."""
+    def hang_up(self, on_taken: Callable[[], None] | None) -> None:
+        """End the connection once what was written has been sent; call `on_taken` if the other side has taken it."""
 
     # ---- the chat around it
 

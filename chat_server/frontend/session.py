@@ -44,9 +44,9 @@ class Session:
         allowances: Allowances,
         transport: Transport,
         address: str,
-        left: Callable[[], None],
+        on_lost: Callable[[], None],
     ) -> None:
-        """`left` is called when the connection is lost."""
+        """`on_lost` is called when the connection is lost."""
         self.transport = transport
         self.address = address
         self.network = network_of(address)
@@ -58,7 +58,7 @@ class Session:
         self._runtime = runtime
         self._settings = settings
         self._actions = actions
-        self._left = left
+        self._on_lost = on_lost
         self._timer: Timer | None = None
         self._task: Task[None] | None = None  # of the exclusive command: prepares it, or reads a page
         self._reading: Reading | None = None
@@ -100,7 +100,7 @@ class Session:
         log.debug("session %d: disconnected", self.number)
         self.pipeline.lost(self._runtime.monotonic())
         self._delivery.remove(self)
-        self._left()
+        self._on_lost()
         if self._page_task is not None:
             self._page_task.cancel()
 
@@ -207,8 +207,8 @@ class Session:
     def is_all_taken(self) -> bool:
         return self.transport.is_all_taken()
 
-    def hang_up(self, taken: Callable[[], None] | None) -> None:
-        self.transport.hang_up(self._settings.stall_ms / 1000, taken)
+    def hang_up(self, on_taken: Callable[[], None] | None) -> None:
+        self.transport.hang_up(self._settings.stall_ms / 1000, on_taken)
 
     # ---- the pipeline's port: the chat around it
 

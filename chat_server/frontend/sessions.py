@@ -40,15 +40,15 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(self._sessions)
 
-    def open(self, transport: Transport, address: str, left: Callable[[], None]) -> Session:
-        """The session of a new connection; `left` is called when the connection is lost."""
+    def open(self, transport: Transport, address: str, release: Callable[[], None]) -> Session:
+        """Open the session of a new connection. `release` is called when the connection is lost."""
 
-        def lost() -> None:
+        def forget() -> None:
             del self._sessions[session]
-            left()
+            release()
 
         session = Session(
-            self._runtime, self._node, self._settings, self._actions, self._allowances, transport, address, lost
+            self._runtime, self._node, self._settings, self._actions, self._allowances, transport, address, forget
         )
         self._sessions[session] = None
         return session

@@ -70,10 +70,10 @@ class Transport(Protocol):
     def is_there(self) -> bool:
         """Whether anybody may still be at the other side."""
 
-    def hang_up(self, stall_seconds: float, taken: Callable[[], None] | None = None) -> None:
+    def hang_up(self, stall_seconds: float, on_taken: Callable[[], None] | None = None) -> None:
         """Send what was written, then end the connection; after `stall_seconds` it ends all the same.
 
-        With `taken` the end waits a moment for the other side to take everything; `taken` is called if it has.
+        With `on_taken` the end waits a moment for the other side to take everything, and calls `on_taken` if it has.
         """
 
     def abort(self) -> None:
@@ -164,12 +164,12 @@ class SocketTransport(asyncio.BufferedProtocol):
 
     # ---- the end
 
-    def hang_up(self, stall_seconds: float, taken: Callable[[], None] | None = None) -> None:
+    def hang_up(self, stall_seconds: float, on_taken: Callable[[], None] | None = None) -> None:
         if self._ending:
             return
         self._ending = True
-        if taken is not None:
-            self._wait_until_taken(taken, TAKEN_SECONDS_MAX)
+        if on_taken is not None:
+            self._wait_until_taken(on_taken, TAKEN_SECONDS_MAX)
         else:
             self._end()
         # A reader who takes nothing any more would keep the connection for ever.
@@ -180,12 +180,12 @@ class SocketTransport(asyncio.BufferedProtocol):
         if not self._is_lost:
             self._connection.abort()
 
-    def _wait_until_taken(self, taken: Callable[[], None], seconds: float) -> None:
+    def _wait_until_taken(self, on_taken: Callable[[], None], seconds: float) -> None:
         if self.is_all_taken():
-            taken()
+            on_taken()
         elif seconds > 0:
             self._end_timer = asyncio.get_running_loop().call_later(
-                TAKEN_SECONDS, self._wait_until_taken, taken, seconds - TAKEN_SECONDS
+                TAKEN_SECONDS, self._wait_until_taken, on_taken, seconds - TAKEN_SECONDS
             )
             return
         self._end()

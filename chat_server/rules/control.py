@@ -117,7 +117,7 @@ def export_user(view: View, command: Export) -> Answer:
 
 @reading(Backup)
 def backup(view: View, command: Backup) -> FilesKept:
-    """Reply at once. `control.Machine`, which has the files, sees to it that they stay."""
+    """Reply at once. `ControlConnection`, which has the files, sees to it that they stay."""
     return FilesKept()
 
 

@@ -14,7 +14,7 @@ from tests.unit.fakes import NOON_MS
 
 
 class Unreadable:
-    """A home whose disk cannot be read."""
+    """A backend whose disk cannot be read."""
 
     def now(self) -> str:
         return iso(NOON_MS)

@@ -286,10 +286,10 @@ class Bench:
     def is_all_taken(self) -> bool:
         return self.all_taken
 
-    def hang_up(self, taken: Callable[[], None] | None) -> None:
+    def hang_up(self, on_taken: Callable[[], None] | None) -> None:
         assert not self.hung_up, "once"
         self.hung_up = True
-        self.when_taken = taken
+        self.when_taken = on_taken
 
     def attach(self, entered: Entered, seq: int) -> None:
         self.outbox.attach(entered.user_id, seq)

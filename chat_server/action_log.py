@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from chat_server.line_writer import LineWriter
 from chat_server.protocol.times import iso
 from chat_server.runtime import Clock, Runtime
 
@@ -73,16 +72,21 @@ class _Formatter(logging.Formatter):
         return "\n".join(filter(None, (f"{at} {record.levelname} {record.name} {text}", trace)))
 
 
-def set_up(runtime: Runtime, stream: LineWriter, *, level: str, json: bool) -> ActionLog:
+def drop_notice(clock: Clock, *, json: bool) -> Callable[[int], str]:
+    """Return a function that makes the line about so many dropped lines of the log."""
+    formatter = _Formatter(clock, json=json)
+
+    def notice(dropped: int) -> str:
+        text = "%d lines of the log were dropped: nobody took them"
+        record = logging.LogRecord("chat.log", logging.WARNING, "", 0, text, (dropped,), None)
+        return formatter.format(record) + "\n"
+
+    return notice
+
+
+def set_up(runtime: Runtime, stream: io.TextIOBase, *, level: str, json: bool) -> ActionLog:
     """Send the logging of the whole process to the stream, in one form."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Formatter(runtime, json=json))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-
-    def drop_notice(dropped: int) -> str:
-        text = "%d lines of the log were dropped: nobody took them"
-        record = logging.LogRecord("chat.log", logging.WARNING, "", 0, text, (dropped,), None)
-        return handler.format(record) + "\n"
-
-    stream.drop_notice = drop_notice
     return ActionLog(runtime, json=json, enabled=level in ("debug", "info"), stream=stream)

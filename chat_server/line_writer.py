@@ -32,8 +32,8 @@ class LineWriter(io.TextIOBase):
         on_failure: Callable[[OSError], object] = lambda error: None,
     ) -> None:
         self._descriptor = descriptor
-        self.drop_notice = drop_notice
-        self.on_failure = on_failure
+        self._drop_notice = drop_notice
+        self._on_failure = on_failure
         self._changed = threading.Condition()
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
@@ -79,10 +79,10 @@ class LineWriter(io.TextIOBase):
                 self._writing = True
             lost = 0
             try:
-                self._write_all(data + (self.drop_notice(dropped).encode() if dropped else b""))
+                self._write_all(data + (self._drop_notice(dropped).encode() if dropped else b""))
             except OSError as error:
                 lost = dropped + data.count(b"\n")
-                self.on_failure(error)
+                self._on_failure(error)
             with self._changed:
                 self._dropped += lost
                 self._writing = False

@@ -62,20 +62,18 @@ class Node:
         space: Space,
         writer: Writer,
         log: Log,
+        live: Callable[[], dict[str, int]],
     ) -> None:
-        """Raises StartError."""
+        """`live` tells what the running server counts, for /stats. Raises StartError."""
         self.clock = self._runtime = runtime
         self.limits = _limits(settings)
         # Set once nothing may be acknowledged any more: why.
         self.failure: str | None = None
         self.metrics = Metrics(runtime.now_ms())
-        # What the running server counts, for /stats; the server around the node adds what it knows.
-        self.live: Callable[[], dict[str, int]] = dict
         self.space = space
         self.time = time
         self.readers = Readers(runtime, directory)
-        self.transfers = Transfers(runtime, directory, time, self.limits, self.submit)
-        self.transfers.failed = self._disk_failed
+        self.transfers = Transfers(runtime, directory, time, self.limits, self.submit, self._report_disk_failure)
         self.passwords = Passwords(runtime)
         guard = SignInGuard(runtime, time, settings.sign_in_tries)
         self.preparer = Preparer(runtime, self.readers, self.limits, time, self.passwords, guard, self.transfers)
@@ -95,9 +93,7 @@ class Node:
         self._writer = writer
         self._log = log
         self._execution = Execution(runtime, space, writer, log, self.readers, lambda: self.failure is not None)
-        self._readings = Readings(
-            runtime, time, self.limits, self.delivery, self.readers, self.transfers, lambda: self.live()
-        )
+        self._readings = Readings(runtime, time, self.limits, self.delivery, self.readers, self.transfers, live)
         self._schedule = Schedule(
             runtime,
             time,
@@ -107,12 +103,12 @@ class Node:
             token_ttl_ms=self.limits.token_ttl_ms,
         )
         self._gone = False
-        self.spared = self._spared()
+        self.removal_notice = self._make_removal_notice()
 
-    def _spared(self) -> str:
-        """What the first start after an upgrade or a restore says of messages that are to go; "" where there is none.
+    def _make_removal_notice(self) -> str:
+        """Return what the first start after an upgrade or a restore says of messages to be removed, "" if none are.
 
-        The upgrade may be one from a version that removed nothing: whoever runs the server hears of it in time.
+        The upgrade may be from a version that removed nothing, so the administrator hears of it in time.
         """
         ttl_ms = self.limits.message_ttl_ms
         if self._writer.state.spared_ms is not None or ttl_ms is None:
@@ -128,9 +124,9 @@ class Node:
         )
 
     async def start(self) -> None:
-        """Execute the log up to what this node says at its start. Raises StartError.
+        """Execute the log up to this node's own entries for its start. Raises StartError.
 
-        That are its settings, and that nobody holds the uploads that its last process held.
+        These store its settings, and release the uploads that its last process held.
         """
         for command in (Configure(self.limits, self._operators), LeaveUploads(None)):
             self.submit(command)
@@ -173,9 +169,9 @@ class Node:
                 self.metrics.count_batch(len(batch.entries), seconds, executed.commit_seconds, changes, executed.counts)
                 self.delivery.deliver(executed)
                 self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms)
-                self._writer.scrub_soon(self._disk_failed)
+                self._writer.scrub_soon(self._report_disk_failure)
         except (*DISK_ERRORS, Gone) as error:
-            self._disk_failed(error)
+            self._report_disk_failure(error)
         except WrongBatch as error:
             self._fail(str(error))
         finally:
@@ -189,12 +185,12 @@ class Node:
             try:
                 self._writer.check_files()
             except Gone as gone:
-                self._disk_failed(gone)
+                self._report_disk_failure(gone)
                 return
             self.space.keep_spare()
             await self._runtime.sleep(WATCH_SECONDS)
 
-    def _disk_failed(self, error: Exception) -> None:
+    def _report_disk_failure(self, error: Exception) -> None:
         """An fsync that failed is never retried: what the disk holds now is known only after a restart."""
         self._gone = self._gone or isinstance(error, Gone)
         self._fail(f"the disk failed: {error}")
@@ -220,8 +216,10 @@ class Node:
             self.space.take_back()
 
 
-def open_alone(settings: Settings, runtime: Runtime, directory: Path) -> Node:
-    """A node with a log of its own. Raises StartError."""
+def open_alone(
+    settings: Settings, runtime: Runtime, directory: Path, live: Callable[[], dict[str, int]] = dict
+) -> Node:
+    """Open a node with a log of its own. `live`: see `Node`. Raises StartError."""
     space = Space(directory, settings.disk_reserve_bytes, runtime)
     writer = Writer(runtime, directory, space)
     state = writer.state
@@ -231,7 +229,17 @@ def open_alone(settings: Settings, runtime: Runtime, directory: Path) -> Node:
     identity = begin_incarnation(directory, runtime.token_hex(4))
     time = ChatTime(runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
     log = LocalLog(runtime, time, identity, history=history, applied=state.applied)
-    return Node(settings, runtime, directory, identity=identity, time=time, space=space, writer=writer, log=log)
+    return Node(
+        settings,
+        runtime,
+        directory,
+        identity=identity,
+        time=time,
+        space=space,
+        writer=writer,
+        log=log,
+        live=live,
+    )
 
 
 def _limits(settings: Settings) -> Limits:

@@ -81,17 +81,25 @@ class Turns:
 
 class Transfers:
     def __init__(
-        self, runtime: Runtime, directory: Path, time: ChatTime, limits: Limits, submit: Callable[[Logged], None]
+        self,
+        runtime: Runtime,
+        directory: Path,
+        time: ChatTime,
+        limits: Limits,
+        submit: Callable[[Logged], None],
+        on_failure: Callable[[Exception], None],
     ) -> None:
-        """`submit` puts a command in the log."""
+        """`submit` puts a command in the log.
+
+        `on_failure` is called with an error after which nothing may be acknowledged any more.
+        """
         self.reader = Reader(runtime, directory, "files")
         self._runtime = runtime
         self.blobs = Blobs(directory)
         self._time = time
         self._limits = limits
         self._submit = submit
-        # Called with an error after which nothing may be acknowledged any more.
-        self.failed: Callable[[Exception], None] = lambda error: None
+        self.on_failure = on_failure
         self._leases: dict[int, str] = {}  # of the sessions that asked for an upload
         self._sweeping: Task[None] | None = None
         # `turn(user)` waits until the next piece of a file may be taken in or read for this user.
@@ -126,7 +134,7 @@ class Transfers:
         except OSError as error:
             log.error("upload %d of user %d: %s", command.upload, user_id, error)
             if error.errno == errno.EIO:
-                self.failed(error)
+                self.on_failure(error)
                 raise Refusal("unavailable", "the server's disk failed; look with /files later") from None
             raise not_done_refusal(
                 f"the server's disk does not take this ({error.strerror}); the same /send_file says what is there"

@@ -92,12 +92,12 @@ class Writer:
         self._executor.scrub()
         return found
 
-    def scrub_soon(self, failed: Callable[[Exception], None]) -> None:
+    def scrub_soon(self, on_failure: Callable[[Exception], None]) -> None:
         """Empty SQLite's log of erased texts in a while; many erasures together cost one. A failed disk is told."""
         if self._executor.unclean and self._scrubbing is None:
-            self._scrubbing = self._runtime.spawn(self._scrub(failed))
+            self._scrubbing = self._runtime.spawn(self._scrub(on_failure))
 
-    async def _scrub(self, failed: Callable[[Exception], None]) -> None:
+    async def _scrub(self, on_failure: Callable[[Exception], None]) -> None:
         wait = SCRUB_SECONDS
         try:
             while self._executor.unclean:
@@ -105,7 +105,7 @@ class Writer:
                 done = await self._thread.run(self._executor.scrub)
                 wait = SCRUB_SECONDS if done else SCRUB_AGAIN_SECONDS
         except DISK_ERRORS as error:
-            failed(error)
+            on_failure(error)
         finally:
             self._scrubbing = None
 

@@ -310,7 +310,7 @@ def test_a_node_that_fails_meanwhile_waits_no_longer(
         faults.waiting = [apsw.BusyError("locked")] * 1000
         chat.say("/send_all one")
         await chat.settle(5)
-        chat.node.transfers.failed(OSError("the disk is gone"))
+        chat.node.transfers.on_failure(OSError("the disk is gone"))
         assert await chat.settle(1) == []
 
     assert run(tmp_path, do).node.failure == "the disk failed: the disk is gone"

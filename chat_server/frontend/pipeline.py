@@ -289,11 +289,13 @@ class Pipeline:
                 parsed = self._next or self._take()
                 if parsed is None:
                     break
-                if self._in_flight and (parsed.command is None or type(parsed.command) not in RULES):
+                error = parsed.error or self._no_room_for(parsed)
+                if self._in_flight and (error is not None or type(parsed.command) not in RULES):
+                    # What is refused is answered now, or after a look at the store: behind those in the log.
                     self._next = parsed
                     break
                 self._next = None
-                self._execute(parsed)
+                self._execute(parsed, error)
         finally:
             self._going_on = False
         self._throttle()
@@ -349,11 +351,11 @@ class Pipeline:
 
     # ---- commands
 
-    def _execute(self, parsed: Parsed) -> None:
+    def _execute(self, parsed: Parsed, error: Refusal | None) -> None:
+        """`error` is why it cannot be done, as far as that is known here."""
         command: Any = parsed.command
         try:
             check_signed_in(self, parsed.verb)
-            error = parsed.error or self._no_room_for(parsed)
             if error is not None:
                 if not parsed.verb or not TABLE[parsed.verb].seen_by_others:
                     raise error

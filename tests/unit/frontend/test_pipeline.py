@@ -125,6 +125,16 @@ def test_without_room_on_the_disk_nothing_new_is_taken(bench: Bench) -> None:
     assert bench.replies == [("k1", "unavailable"), ("k2", "ok"), ("k3", "ok")]
 
 
+def test_what_has_no_room_is_refused_behind_what_is_in_the_log(bench: Bench) -> None:
+    """Commands that need no room are logged while the disk is full, and the refusals stay in line with them."""
+    bench.room_bytes = 0
+    bench.say("@k1 /delete 1", "@k2 /create_chat #den", "@k3 /delete 2", "@k4 /send_all hi", "@k5 /delete 3")
+    bench.settle_down()
+    assert bench.replies == [
+        ("k1", "ok"), ("k2", "unavailable"), ("k3", "ok"), ("k4", "unavailable"), ("k5", "ok")
+    ]  # fmt: skip
+
+
 def test_what_is_to_come_needs_room_too(bench: Bench) -> None:
     bench.room_bytes = 1000
     bench.say("@k1 /send_file main a.txt 1000")

@@ -1,4 +1,4 @@
-"""Operators in the tests, and the other words of the chat-server command as processes of their own."""
+"""Operators in the tests, and the subcommands of chat-server as processes of their own."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The other words of `chat-server`: beside a running server and without one they do the same."""
+"""The subcommands of `chat-server`: beside a running server and without one they do the same."""
 
 import asyncio
 import contextlib

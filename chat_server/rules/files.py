@@ -260,8 +260,10 @@ def _find_file(view: View, file_id: int) -> File:
     found = files.find(view.db, file_id)
     try:
         if found is not None:
-            find_message(view.db, view.user_id, found[1])
-            return found[0]
+            message, _ = find_message(view.db, view.user_id, found[1])
+            # The files of a deleted account are stored for a while (see `erasure`).
+            if not message.deleted:
+                return found[0]
     except Refusal:
         pass
     raise Refusal("unknown_file", f"there is no file {file_id} that you can see; /files <chat> lists those of a chat")

@@ -16,12 +16,14 @@ from chat_server.protocol.messages import Sent
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
 from chat_server.protocol.people import Who
+from chat_server.protocol.times import iso
 from chat_server.rules.executor import Executed, Executor, Outcome
 from chat_server.rules.outcomes import Entered, Prepared
 from chat_server.settings import load
-from chat_server.store import database
+from chat_server.store import database, idempotency_keys
 from chat_server.store.database import FILE, NoRoom, open_reader
 from tests.fake_runtime import FakeRuntime
+from tests.unit.fakes import NOON_MS
 
 SETTINGS = load(["--disk-reserve", "off"], {})
 
@@ -224,6 +226,46 @@ def test_alone_a_lock_is_waited_for_and_then_what_was_said_is_refused(tmp_path: 
     run(tmp_path, do)
 
 
+def test_at_the_stop_a_lock_is_not_waited_for(tmp_path: Path) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        other = chat.lock()
+        chat.say("/send_all refused")
+        assert await chat.settle(5) == []
+        chat.node.finish()
+        assert codes(await chat.settle(1)) == ["unavailable"]
+        other.close()
+
+    run(tmp_path, do)
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_alone_what_may_have_been_done_is_not_said_to_be_undone(
+    tmp_path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    """The answer to the first try with this key may have got lost: the second must not be told that it was not done."""
+    line = '{"cmd":"send_all","text":"hi","key":"%s"}'
+
+    def find(*args: object) -> None:
+        raise apsw.BusyError("locked")
+
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        chat.say(line % "k1")
+        (sent,) = await chat.settle()
+        if not readable:
+            monkeypatch.setattr(idempotency_keys, "find", find)
+        faults.waiting = [MemoryError()]
+        chat.say(line % "k1", line % "k2")
+        known, new = await chat.settle()
+        assert [known.fields, new.fields] == [{}, {"done": False} if readable else {}]
+        monkeypatch.undo()
+        chat.say(line % "k1")
+        assert await chat.settle() == [sent]
+
+    run(tmp_path, do)
+
+
 @pytest.mark.parametrize("fault", [MemoryError(), apsw.NoMemError("m"), apsw.CantOpenError("f")], ids=repr)
 def test_alone_what_runs_short_refuses_what_was_said_and_nothing_else(
     tmp_path: Path, faults: Faults, fault: Exception
@@ -251,6 +293,18 @@ def test_alone_a_full_disk_refuses_what_adds_in_its_place_and_does_the_rest(tmp_
         assert codes(await chat.settle()) == ["Changed", "unavailable", "Changed"]
         chat.say("/send_all four")
         assert codes(await chat.settle()) == ["Sent"]
+
+    run(tmp_path, do)
+
+
+def test_alone_a_full_disk_takes_no_longer_text_either(tmp_path: Path, faults: Faults) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        chat.say("/send_all four")
+        await chat.settle()
+        faults.waiting = [NoRoom("full")]
+        chat.say("/edit 1 longer", "/edit 1 five")
+        assert codes(await chat.settle()) == ["unavailable", "Changed"]
 
     run(tmp_path, do)
 
@@ -295,7 +349,9 @@ def test_what_is_ordered_for_all_is_executed_to_the_same_outcome_however_long_it
         await chat.sign_in()
         faults.waiting = [fault] * 300
         chat.say("/send_all one", "/delete 1")
-        assert codes(await chat.settle(400)) == ["Sent", "Changed"]
+        assert await chat.settle(50) == [], "it is tried again, and not at full speed"
+        assert len(faults.waiting) > 40
+        assert codes(await chat.settle(350)) == ["Sent", "Changed"]
 
     run(tmp_path, do)
 
@@ -314,6 +370,67 @@ def test_a_node_that_fails_meanwhile_waits_no_longer(
         assert await chat.settle(1) == []
 
     assert run(tmp_path, do).node.failure == "the disk failed: the disk is gone"
+
+
+# ---- what the node does by itself
+
+
+def test_what_came_due_while_it_was_down_is_done_at_the_start(tmp_path: Path) -> None:
+    async def delay(chat: Chat) -> None:
+        await chat.sign_in()
+        chat.say("/send_delayed main 2 one", f"/send_delayed main {iso(NOON_MS + 4000)} two")
+        assert codes(await chat.settle()) == ["DelayedSet"] * 2
+
+    async def wait(chat: Chat) -> None:
+        await chat.runtime.sleep(10)
+
+    run(tmp_path, delay)
+    run(tmp_path, wait)
+    assert texts(tmp_path) == ["one", "two"]
+
+
+def texts(path: Path) -> list[str]:
+    db = open_reader(path)
+    try:
+        return [text for (text,) in db.all("SELECT text FROM messages ORDER BY id")]
+    finally:
+        db.close()
+
+
+@pytest.mark.parametrize("delay", ["5", iso(NOON_MS + 5000)])
+def test_what_is_delayed_goes_out_by_either_clock(tmp_path: Path, delay: str) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        chat.say(f"/send_delayed main {delay} tea")
+        await chat.settle(4)
+        assert texts(tmp_path) == []
+        await chat.settle(2)
+        assert texts(tmp_path) == ["tea"]
+
+    run(tmp_path, do)
+
+
+def test_erased_texts_leave_the_log_of_sqlite_as_soon_as_no_reader_needs_it(tmp_path: Path) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        executor = chat.node._writer._executor
+        for number in range(2):
+            chat.say("/send_all secret", f"/delete {2 * number + 1}")
+            await chat.settle()
+            assert executor.unclean
+            await chat.settle(2)
+            assert not executor.unclean
+        reader = open_reader(tmp_path)
+        reader.run("BEGIN")
+        reader.value("SELECT count(*) FROM messages")
+        chat.say("/send_all secret", "/delete 5")
+        await chat.settle(5)
+        assert executor.unclean
+        reader.close()
+        await chat.settle(0.5)
+        assert not executor.unclean
+
+    run(tmp_path, do)
 
 
 # ---- what stops a node

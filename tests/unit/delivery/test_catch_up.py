@@ -50,6 +50,17 @@ def test_everything_up_to_the_first_late_reply_is_read_before_it() -> None:
     assert reading(catch_up, 20).stop == 20
 
 
+def test_each_late_reply_has_its_own_place() -> None:
+    catch_up = CatchUp(10)
+    for seq in (12, 15):
+        catch_up.add_late_reply(seq, b"+ sent\n", (seq,))
+    for seq in (12, 15):
+        assert reading(catch_up, 20).stop == seq
+        catch_up.finish_reading()
+        catch_up.late_replies.popleft()
+    assert reading(catch_up, 20).stop == 20
+
+
 @pytest.mark.parametrize("by_id", [True, False])
 def test_a_state_from_after_the_stop_is_shown_once_and_waited_for(by_id: bool) -> None:
     catch_up = CatchUp(10)
@@ -129,6 +140,14 @@ def test_held_events_are_bounded_and_the_first_ones_stay() -> None:
     for number in range(HELD_EVENTS_MAX + 10):
         catch_up.hold(Notice(str(number)))
     assert [event for event, _ in catch_up.held()] == [Notice(str(number)) for number in range(HELD_EVENTS_MAX)]
+
+
+def test_what_is_held_is_brought_up_to_date_past_the_bound_too() -> None:
+    catch_up = CatchUp(0)
+    for number in range(HELD_EVENTS_MAX):
+        catch_up.hold(ReadMarker("main", 1) if not number else Notice(str(number)))
+    catch_up.hold(ReadMarker("main", 2))
+    assert catch_up.held()[0] == (ReadMarker("main", 2), 0)
 
 
 def test_a_notice_is_told_once_whether_by_a_command_or_by_a_push() -> None:

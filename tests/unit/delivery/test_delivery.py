@@ -185,6 +185,16 @@ async def test_what_is_kept_until_told_is_told_to_all_sessions_and_then_forgotte
     assert room.told == [(room.chat.ids["alice"], [1, 2])]
 
 
+async def test_who_is_told_on_one_connection_need_not_wait_for_the_other(room: Room) -> None:
+    """A kept event is forgotten as soon as one connection was told: the other one may be stuck for long."""
+    alice, other = await room.connect("alice"), await room.connect("alice")
+    room.deliver(alice.says("/send_delayed bob 1s tea"))
+    room.chat.clock.advance(5000)
+    other.outbox.hold()
+    room.deliver(Entry(Due()))
+    assert room.told == [(room.chat.ids["alice"], [1])]
+
+
 async def test_to_who_is_not_there_nothing_counts_as_told(room: Room) -> None:
     bob = await room.connect("bob")
     room.deliver(room.chat.entry("alice", "/send_delayed bob 1s tea"))
@@ -225,6 +235,29 @@ async def test_who_is_told_late_is_told_once_and_then_it_is_forgotten(room: Room
     await room.flow()
     assert alice.lines.count("* your delayed message 1 was sent (#61)") == 1
     assert room.told == [(room.chat.ids["alice"], [1])]
+
+
+async def test_who_is_behind_is_told_of_ones_own_act_by_the_reply_alone(room: Room) -> None:
+    alice, other = await room.connect("alice", "json"), await room.connect("alice", "json")
+    for each in (alice, other):
+        each.outbox.pause()
+    room.deliver(alice.says("/mute main"))
+    for each in (alice, other):
+        each.outbox.resume()
+    assert [each["type"] for each in alice.objects] == ["ok"]
+    assert [each["type"] for each in other.objects] == ["muted"]
+
+
+async def test_a_change_to_the_last_message_that_was_shown_is_caught_up_with(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    room.deliver(bob.says("/send_all one"))
+    alice.outbox.pause()
+    assert alice.outbox.position == 1
+    room.deliver(bob.says("/send_all two"), bob.says("/edit 1 changed"), bob.says("/edit 2 changed"))
+    alice.outbox.resume()
+    await room.quiet()
+    shown = [line.split(" bob: ")[1] for line in alice.lines]
+    assert shown == ["one (#1)", "changed (edited) (#2)", "changed (edited) (#1)"]
 
 
 async def test_who_is_hung_up_on_is_closed_after_the_batch_and_nobody_else(room: Room) -> None:

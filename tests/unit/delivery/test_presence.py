@@ -55,3 +55,26 @@ async def test_of_one_user_only_so_much_is_told_at_once_and_then_the_last(room: 
     assert alice.lines[-1] == "* bob is online"
     room.runtime.advance(10_000)
     assert alice.lines[-1] == "* bob is online", "what was told is not told again"
+
+
+async def test_who_changes_as_the_count_begins_anew_is_told_of_with_those_who_were_held_up(room: Room) -> None:
+    alice = await room.connect("alice", presence=True)
+    bob = await room.connect("bob")
+    for number in range(50):
+        room.deliver(bob.says(f"/away {number}"))
+        await room.turn()
+    peer = Peer(room, "carol", "text")
+    room.delivery.attach(peer, room.chat.ids["carol"], "carol", 0)
+    room.runtime.advance(10_000)
+    assert alice.lines[-2:] == ["* bob is away: 49", "* carol is online"]
+
+
+async def test_who_is_behind_is_not_told_of_oneself_either(room: Room) -> None:
+    first = await room.connect("alice", presence=True)
+    second = await room.connect("alice", presence=True)
+    bob = await room.connect("bob")
+    first.outbox.hold()
+    room.deliver(second.says("/away lunch"), bob.says("/away too"))
+    await room.turn()
+    first.outbox.release()
+    assert first.lines == ["* bob is online", "* bob is away: too"]

@@ -211,6 +211,16 @@ def test_a_returning_user_gets_counts_and_then_all_unread_messages_by_id(chat: C
     assert chat.come_back("bob").texts == [f"{kind} {n}" for n in range(3) for kind in ("main", "secret")]
 
 
+def test_what_came_after_the_sign_in_is_not_counted_as_unread(chat: Chat) -> None:
+    """It is pushed once the session is live, so the numbers above it would count it twice."""
+    chat.say("bob", "/send_all before")
+    up_to = chat.executor.state.seq
+    chat.say("bob", "/send_all after")
+    said = chat.ask("alice", Welcome(False, up_to, None, None))
+    assert said.events[0] == Notice("1 unread: main 1", unread={"main": 1})
+    assert said.texts == ["before"] and said.reply.chats == [ChatInfo("main", read=0, unread=1, muted=False)]
+
+
 def test_unread_messages_of_many_pages_come_once_in_order(chat: Chat) -> None:
     chat.batch(*[chat.entry("bob", f"/send_all {n} {'x' * 500}") for n in range(700)])
     ids = [event.id for event in chat.come_back("alice").events if isinstance(event, Message)]
@@ -264,6 +274,17 @@ def test_status_and_who(chat: Chat) -> None:
     chat.clock.advance(HOUR_MS)
     assert chat.say("alice", "/who @BOB").reply.last_seen == iso(NOON_MS + HOUR_MS)
     assert refusal_of(chat, "alice", "/who nobody").code == "unknown_user"
+
+
+def test_status_counts_the_reports_of_a_day(chat: Chat) -> None:
+    chat.say("alice", "/report bob")
+    chat.clock.advance(HOUR_MS)
+    chat.say("alice", "/report carol")
+    used = []
+    for ms in (0, DAY_MS - HOUR_MS - 1, 1, HOUR_MS):
+        chat.clock.advance(ms)
+        used.append(chat.say("alice", "/status").reply.limits["reports"].used)
+    assert used == [2, 2, 1, 0]
 
 
 # ---- the end of an account

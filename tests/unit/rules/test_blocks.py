@@ -5,7 +5,7 @@ import pytest
 from chat_server.log.entries import CloseAccount
 from chat_server.protocol.messages import DelayedFailed, Message
 from chat_server.protocol.people import BlockSet
-from chat_server.protocol.rooms import Invitation, JoinRequest, PendingRequest
+from chat_server.protocol.rooms import Entering, Invitation, JoinRequest, PendingRequest
 from chat_server.rules import blocks as rules
 from tests.unit.chat import Chat, events_to, refusal_of
 from tests.unit.fakes import HOUR_MS
@@ -51,6 +51,18 @@ def test_a_code_does_not_reach_an_owner_across_a_block(chat: Chat, by: str, whom
     assert refusal_of(chat, "bob", f"/join {code}").args == refusal_of(chat, "bob", "/join no-code").args
     chat.say(by, f"/unblock {whom}")
     assert chat.say("bob", f"/join {code}").reply.asked
+
+
+def test_an_invitation_lets_in_whoever_the_owner_does_not_speak_to(chat: Chat) -> None:
+    """A member who may invite has done so: a code then lets in as the name of the chat does, and asks nobody."""
+    chat.say("alice", "/create_chat #team")
+    chat.say("alice", "/invite #team carol")
+    chat.say("carol", "/join #team")
+    chat.say("carol", "/invite #team bob")
+    code = chat.say("alice", "/invite_link #team").reply.code
+    chat.say("bob", "/block alice")
+    assert refusal_of(chat, "alice", "/invite #team bob").code == "blocked", "though bob is invited already"
+    assert chat.say("bob", f"/join {code}").reply == Entering("#team")
 
 
 @pytest.mark.parametrize(("by", "whom"), [("alice", "bob"), ("bob", "alice")])
@@ -177,6 +189,13 @@ def test_who_is_mentioned(chat: Chat) -> None:
 def test_only_readers_of_a_message_are_mentioned(chat: Chat) -> None:
     assert mentions(chat, "bob", id_of_sent(chat, "alice", "/send bob @carol @bob @alice")) == ["bob", "alice"]
     assert mentions(chat, "bob", id_of_sent(chat, "alice", "/send bob @carol @nobody")) == []
+
+
+def test_an_edit_calls_as_a_message_does(chat: Chat) -> None:
+    chat.say("bob", "/block alice")
+    id_ = id_of_sent(chat, "alice", "/send_all hi")
+    chat.say("alice", f"/edit {id_} @bob and @CAROL and @nobody")
+    assert mentions(chat, "bob", id_) == ["carol"]
 
 
 def test_a_user_who_has_blocked_the_author_is_not_mentioned(chat: Chat) -> None:

@@ -70,6 +70,14 @@ def test_operators_are_appointed_and_dismissed(chat: Chat) -> None:
     assert code(chat, Dismiss(BOB)) == "forbidden"
 
 
+def test_a_deleted_account_is_no_operator_any_more(chat: Chat) -> None:
+    control(chat, SetPasswordOf(BOB, Word("argon")))
+    control(chat, Appoint(BOB))
+    assert [each.user for each in chat.ask_as(MACHINE, ListOperators()).reply.operators] == ["bob"]
+    control(chat, Forget(BOB))
+    assert chat.ask_as(MACHINE, ListOperators()).reply.operators == []
+
+
 def test_a_new_password_ends_all_sign_ins(chat: Chat) -> None:
     chat.sign_in("dora", token_hash=b"t")
     (ending,) = control(chat, SetPasswordOf(Username("dora", "dora"), Word("argon"))).endings

@@ -1,6 +1,7 @@
 import pytest
 
-from chat_server.log.entries import CloseAccount, Told
+from chat_server.log.entries import MACHINE, CloseAccount, Told
+from chat_server.protocol.arguments import Duration, Username
 from chat_server.protocol.formats.json import decode_event
 from chat_server.protocol.messages import (
     DelayedCancelled,
@@ -11,6 +12,7 @@ from chat_server.protocol.messages import (
     DelayedSet,
     Message,
 )
+from chat_server.protocol.operators import Ban
 from chat_server.protocol.times import iso
 from tests.unit.chat import Chat, events_to, refusal_of
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
@@ -60,6 +62,19 @@ def test_a_delayed_message_waits_for_the_end_of_a_ban(chat: Chat) -> None:
     assert chat.batch().next_due_ms == NOON_MS + 4 * HOUR_MS
     chat.clock.advance(4 * HOUR_MS - MINUTE_MS)
     assert run_due(chat, "bob") == ["spam"]
+
+
+def test_whoever_named_a_time_waits_for_the_end_of_a_ban_as_others_do(chat: Chat) -> None:
+    """A ban ends in elapsed time, whatever happens to the wall clock meanwhile."""
+    chat.say("alice", f"/send_delayed main {iso(NOON_MS + MINUTE_MS)} tea")
+    chat.do(Ban(Username("alice", "alice"), Duration(HOUR_MS)), user_id=MACHINE)
+    chat.clock.advance(MINUTE_MS)
+    assert chat.due() == []
+    chat.clock.step(-30 * MINUTE_MS)
+    chat.clock.advance(HOUR_MS - MINUTE_MS - 1)
+    assert run_due(chat, "bob") == []
+    chat.clock.advance(1)
+    assert run_due(chat, "bob") == ["tea"]
 
 
 def test_a_delayed_message_waits_for_the_limit_in_main(chat: Chat) -> None:
@@ -115,6 +130,16 @@ def test_the_outcome_is_kept_until_its_author_was_told(chat: Chat) -> None:
     assert chat.dump()["notices"] == []
 
 
+def test_all_outcomes_that_were_told_at_once_are_forgotten(chat: Chat) -> None:
+    for text in ("one", "two", "three"):
+        chat.say("alice", f"/send_delayed main 1m {text}")
+    chat.clock.advance(MINUTE_MS)
+    chat.due()
+    told = chat.come_back("alice").events
+    assert [event.id for event in told if isinstance(event, DelayedSent)] == [1, 2, 3]
+    assert chat.dump()["notices"] == []
+
+
 def test_only_the_author_can_cancel_a_waiting_message(chat: Chat) -> None:
     chat.say("alice", "/send_delayed bob 1m tea")
     assert refusal_of(chat, "bob", "/cancel_delayed 1").code == "unknown_delayed"
@@ -134,6 +159,11 @@ def test_waiting_messages_are_listed_for_their_author_alone(chat: Chat) -> None:
         DelayedMessage(1, "@bob", iso(NOON_MS + 2 * HOUR_MS), "later"),
     ]
     assert chat.say("bob", "/delayed").reply.delayed == []
+
+
+def test_one_without_a_delay_is_due_at_once(chat: Chat) -> None:
+    assert chat.say("alice", "/send_delayed bob 0 now").reply == DelayedSet(1, iso(NOON_MS))
+    assert run_due(chat, "bob") == ["now"]
 
 
 @pytest.mark.parametrize(

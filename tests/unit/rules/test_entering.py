@@ -186,6 +186,17 @@ def test_requests_to_one_chat_are_bounded(team: Chat, monkeypatch: pytest.Monkey
     assert refusal_codes(team, ("dave", f"/join {code}")) == ["too_many"]
 
 
+def test_who_is_in_too_many_chats_is_not_let_into_another(team: Chat) -> None:
+    """It is the guest who has no room for it; the owner may be in as many as there may be."""
+    code = team.say("alice", "/invite_link #team").reply.code
+    for name in ("carol", "dave"):
+        team.say(name, f"/join {code}")
+    team.say("dave", "/create_chat #full")
+    team.configure(chats_max=1)
+    assert refusal_codes(team, ("alice", "/approve #team dave")) == ["too_many"]
+    assert team.say("alice", "/approve #team carol").reply == RequestApproved("#Team", "carol")
+
+
 def test_only_the_owner_decides(team: Chat) -> None:
     code = team.say("bob", "/invite_link #team").reply.code
     team.say("carol", f"/join {code}")

@@ -57,6 +57,15 @@ def test_nobody_is_shown_anything_of_a_deleted_account(chat: Chat) -> None:
             chat.say("alice", line)
 
 
+def test_nothing_is_left_behind_where_a_portion_looks_at_few_ids(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of the messages that one portion looks at are others': what is left then is not forgotten."""
+    monkeypatch.setattr("chat_server.store.erasures.IDS_SCANNED_MAX", 3)
+    chat.do(CloseAccount(None), "bob")
+    while chat.executor.is_erasing:
+        chat.do(Erase())
+    assert chat.db.value("SELECT count(*) FROM messages WHERE text LIKE 'secret%'") == 0
+
+
 def test_an_account_is_erased_in_portions_until_nothing_is_left(chat: Chat) -> None:
     said = chat.do(CloseAccount(None), "bob")
     told, portions = [push.event for push in said.pushes if isinstance(push.event, QuietMessage)], 0

@@ -118,6 +118,15 @@ def test_a_batch_that_does_not_belong_here_leaves_no_trace(tmp_path: Path, field
     assert len(chat.executor.execute(said).outcomes) == 1
 
 
+def test_the_time_that_the_chat_has_lived_never_goes_back(tmp_path: Path) -> None:
+    """A node that takes over may be a little behind the one that ordered the batch before."""
+    chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    before = chat.executor.state.elapsed_ms
+    chat.executor.execute(batch(chat.number + 1, (NOON_MS, before - 1000), [chat.entry("alice", "/send_all hi")]))
+    assert chat.executor.state.elapsed_ms == before
+
+
 def test_a_restarted_executor_goes_on_where_it_was(tmp_path: Path) -> None:
     chat = Chat(tmp_path, main_rate_count=1, main_rate_window_ms=HOUR_MS)
     chat.sign_in("alice")

@@ -9,8 +9,10 @@ import pytest
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import CloseAccount, CompleteUpload, LeaveUploads, OpenUpload, Swept
+from chat_server.protocol.file_names import PIECE_BYTES
 from chat_server.protocol.files import SendFile, Upload
 from chat_server.protocol.messages import Message
+from chat_server.rules import read
 from chat_server.rules.context import View
 from chat_server.rules.files import UPLOADS_MAX, check_chunk
 from chat_server.rules.outcomes import Opened
@@ -139,6 +141,13 @@ def test_files_and_uploads_count_towards_the_quota(chat: Chat) -> None:
     assert used_bytes(chat, "alice") == 0
 
 
+def test_one_file_may_take_all_of_the_quota(chat: Chat) -> None:
+    chat.configure(file_quota_bytes=5)
+    send(chat, "alice", "main a.png 5")
+    assert used_bytes(chat, "alice") == 5
+    assert code(chat, "alice", "main b.png 1") == "too_large"
+
+
 def test_uploads_of_one_user_are_bounded(chat: Chat) -> None:
     for number in range(UPLOADS_MAX):
         ask(chat, "alice", f"main a{number} 5")
@@ -197,6 +206,13 @@ def test_a_key_works_for_uploads(chat: Chat) -> None:
     assert isinstance(ask(chat, "bob", "main a.png 5", "k"), Opened), "each has one's own keys"
     chat.say("alice", "/cancel_upload 2")
     assert ask(chat, "alice", "main a.png 5", "k2").upload == 4, "nothing was sent under it"
+
+
+def test_a_key_stays_with_its_upload_whoever_goes_on_with_it(chat: Chat) -> None:
+    ask(chat, "alice", "main a.png 5", "k1")
+    assert ask(chat, "alice", "main a.png 5", lease="l6").upload == 1
+    sent = complete(chat, "alice", 1).reply
+    assert ask(chat, "alice", "main a.png 5", "k1") == sent
 
 
 def test_no_file_goes_across_a_block(chat: Chat) -> None:
@@ -270,6 +286,19 @@ def test_a_deleted_account_loses_its_files_and_uploads(chat: Chat) -> None:
     assert isinstance(message, Message) and message.file is None
 
 
+def test_a_file_of_a_deleted_account_is_neither_listed_nor_sent(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its row stays for a while where the account left much."""
+    monkeypatch.setattr("chat_server.rules.erasure.ROWS_MAX", 1)
+    chat.say("alice", "/send_all first")
+    file = send(chat, "alice", "main a.png 5").upload
+    chat.do(CloseAccount(None), "alice")
+    assert files.find(chat.db, file), "it has not gone yet"
+    assert chat.say("bob", "/files main").reply.files == []
+    with pytest.raises(Refusal) as refused:
+        chat.say("bob", f"/get_file {file}")
+    assert refused.value.code == "unknown_file"
+
+
 def test_a_removed_message_loses_its_file(chat: Chat) -> None:
     send(chat, "alice", "main a.png 5")
     db = chat.executor._db
@@ -306,6 +335,18 @@ def test_a_part_of_a_file(chat: Chat) -> None:
     with pytest.raises(Refusal) as refused:
         fetched(f"{len(data) + 1}")
     assert refused.value.code == "bad_argument"
+
+
+def test_the_rest_of_a_file_is_not_sent_once_its_message_is_gone(chat: Chat) -> None:
+    data = bytes(3 * PIECE_BYTES)
+    file = send(chat, "alice", f"main a.bin {len(data)}", data)
+    view = View(chat.db, chat.ids["bob"], chat.time.now(), chat.limits, {}, blobs=chat.blobs)
+    pages = (page for page in read(view, chat.parse(f"/get_file {file.upload}")) if page)
+    next(pages)
+    chat.say("alice", f"/delete {file.id}")
+    with pytest.raises(Refusal) as refused:
+        next(pages)
+    assert refused.value.code == "unknown_file"
 
 
 def test_a_long_list_of_files_says_how_to_go_on(chat: Chat, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from chat_server.log.entries import CloseAccount
+from chat_server.errors import Refusal
+from chat_server.log.entries import CloseAccount, CompleteUpload
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import Message, MessagesShown
 from chat_server.protocol.rooms import (
@@ -17,6 +18,7 @@ from chat_server.protocol.rooms import (
     RequestApproved,
 )
 from chat_server.rules.outcomes import Move
+from chat_server.store import files
 from tests.unit.chat import Chat, events_in, events_to, refusal_of
 from tests.unit.rules.rooms import bring_in, chats_of, refusal_codes, take_notices
 
@@ -110,6 +112,17 @@ def test_a_chat_ends_with_its_last_member_and_leaves_nothing(chat: Chat) -> None
     after = {table: rows for table, rows in chat.dump().items() if table in ROOM_TABLES}
     after["members"] = [row for row in after["members"] if row[0] != chat.ids["dave"]]
     assert after == before
+
+
+def test_an_upload_ends_with_the_chat_and_goes_to_no_other_of_that_name(chat: Chat) -> None:
+    chat.say("alice", "/create_chat #team")
+    upload = chat.say("alice", "/send_file #team a.png 5").reply.upload
+    chat.say("alice", "/leave #team")
+    assert files.bytes_of(chat.db, chat.ids["alice"]) == 0
+    chat.say("alice", "/create_chat #team")
+    with pytest.raises(Refusal) as refusal:
+        chat.do(CompleteUpload(upload, 64 * "0"), "alice")
+    assert refusal.value.code == "unknown_upload"
 
 
 def test_the_messages_of_an_ended_chat_are_removed_in_portions(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:

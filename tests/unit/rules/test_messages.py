@@ -86,6 +86,14 @@ def test_the_same_key_for_something_else_is_refused(chat: Chat) -> None:
         assert caught.value.code == "bad_argument"
 
 
+def test_a_user_and_a_chat_of_the_same_name_are_not_the_same_to_a_key(chat: Chat) -> None:
+    chat.say("alice", "/create_chat #bob")
+    line = '{"cmd":"send","target":"%sbob","text":"hi","key":"k1"}'
+    first = chat.say("alice", line % "#").reply
+    assert chat.say("alice", line % "#").reply == first
+    assert refusal_of(chat, "alice", line % "@").code == "bad_argument"
+
+
 def test_a_key_is_looked_up_before_any_limit_and_a_refusal_keeps_none(chat: Chat) -> None:
     chat.configure(main_rate_count=1, main_rate_window_ms=HOUR_MS)
     first = chat.do(with_key("hi"), "alice").reply
@@ -94,6 +102,14 @@ def test_a_key_is_looked_up_before_any_limit_and_a_refusal_keeps_none(chat: Chat
     assert chat.do(with_key("hi"), "alice").reply == first
     chat.clock.advance(HOUR_MS)
     assert chat.do(with_key("other", "k2"), "alice").reply.id == 2
+
+
+def test_a_key_counts_for_a_day(chat: Chat) -> None:
+    first = chat.do(with_key("hi"), "alice").reply
+    chat.clock.advance(DAY_MS - 1)
+    assert chat.do(with_key("hi"), "alice").reply == first
+    chat.clock.advance(1)
+    assert chat.do(with_key("hi"), "alice").reply.id == first.id + 1
 
 
 def test_old_keys_are_removed(chat: Chat) -> None:

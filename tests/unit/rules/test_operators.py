@@ -95,6 +95,13 @@ def test_unbanning_a_user_who_is_not_banned_does_nothing(chat: Chat, boss: str) 
     assert said.reply.note and not said.pushes and acts(chat) == []
 
 
+def test_unban_of_whose_ban_is_over_does_nothing(chat: Chat, boss: str) -> None:
+    chat.say(boss, "/ban bob 1h")
+    chat.clock.advance(HOUR_MS)
+    said = chat.say(boss, "/unban bob")
+    assert said.reply.note and not said.pushes
+
+
 @pytest.mark.parametrize(
     ("line", "after_ms"), [("/unban bob", 0), ("/ban bob 10s", 10_000), ("/ban bob 9h", 9 * HOUR_MS)]
 )

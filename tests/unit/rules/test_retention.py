@@ -337,6 +337,17 @@ def test_off_waits_for_ever(chat: Chat) -> None:
     assert let_pass(chat, 400 * DAY_MS) == [1]
 
 
+def test_after_an_upgrade_nothing_that_was_read_before_goes_early(chat: Chat) -> None:
+    """Whatever else is due meanwhile: it is counted from the first start, as is how long somebody was absent."""
+    chat.say("alice", "/send_all hi")
+    read(chat, "bob", "carol")
+    chat.clock.advance(30 * DAY_MS)
+    chat.executor.state.spared_ms = None
+    chat.configure()
+    assert let_pass(chat, HOUR_MS - 1) == [1]
+    assert let_pass(chat, 1) == []
+
+
 def test_many_become_absent_in_portions(chat: Chat) -> None:
     chat.sign_in(*(f"user{number}" for number in range(MEMBERS_MAX + 10)))
     chat.say("alice", "/send_all hi")

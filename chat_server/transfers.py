@@ -21,7 +21,7 @@ from chat_server.rules.outcomes import Opened
 from chat_server.runtime import Future, Runtime, Task
 from chat_server.store import files
 from chat_server.store.blobs import Blobs
-from chat_server.store.database import DISK_ERRORS, LOCKED, UNOPENED, Database
+from chat_server.store.database import READ_ERRORS, Database
 from chat_server.store.readers import Reader
 
 log = logging.getLogger("chat.files")
@@ -174,7 +174,7 @@ class Transfers:
             swept = await self.reader.run(remove_dropped, self.blobs)
             if swept:
                 self._submit(Swept(swept))
-        except (*DISK_ERRORS, LOCKED, UNOPENED) as error:
+        except READ_ERRORS as error:
             # Nothing is lost, since the next sweep looks again.
             log.error("cannot read which files may go: %s", error)
         finally:

@@ -31,7 +31,7 @@ from chat_server.protocol.table import CONTROL, TABLE
 from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import Page
 from chat_server.rules.registry import RULES
-from chat_server.store.database import DISK_ERRORS, LOCKED
+from chat_server.store.database import READ_ERRORS
 
 log = logging.getLogger("chat.control")
 
@@ -83,7 +83,7 @@ async def answer(backend: Backend, line: bytes, text_chars_max: int) -> AsyncIte
                     reply = page.end
     except Refusal as refusal:
         reply, result = refusal, refusal.code
-    except (*DISK_ERRORS, LOCKED) as error:
+    except READ_ERRORS as error:
         log.error("the disk failed while the answer to %s was read: %s", verb, error)
         reply, result = UNREADABLE, UNREADABLE.code
     assert reply is not None

@@ -25,7 +25,7 @@ from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import Entered, Opened
 from chat_server.runtime import Runtime, Task, Timer
 from chat_server.settings import Settings
-from chat_server.store.database import DISK_ERRORS, LOCKED
+from chat_server.store.database import READ_ERRORS
 
 log = logging.getLogger("chat.session")
 
@@ -171,7 +171,7 @@ class Session:
             result = await work
         except Refusal as refusal:
             result, then = refusal, self.pipeline.refused
-        except (*DISK_ERRORS, LOCKED) as error:
+        except READ_ERRORS as error:
             log.error("the disk failed while something was read for user %d: %s", self.outbox.user_id, error)
             result, then = UNREADABLE, self.pipeline.refused
         except Exception:

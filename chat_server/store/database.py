@@ -40,6 +40,8 @@ ROWS_MAX = 2000
 
 # Another program holds a lock on the database for longer than BUSY_MS_MAX.
 LOCKED = apsw.BusyError
+# The store could not be read. Nothing was done, and it may be readable later.
+READ_ERRORS = (*DISK_ERRORS, LOCKED, UNOPENED)
 # The disk is full, a quota is used up, or a file may not grow. There may be room again later.
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _GROWING = frozenset((apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_TRUNCATE))
@@ -204,6 +206,8 @@ def open_reader(directory: Path) -> Database:
     database = Database(apsw.Connection(str(directory / FILE), flags=flags, statementcachesize=STATEMENTS_CACHED))
     database.run("PRAGMA query_only = ON")
     _harden(database)
+    # SQLite opens its log with the first look at the database: now, and not when the server has no descriptor left.
+    database.value("PRAGMA schema_version")
     return database
 
 

@@ -52,6 +52,21 @@ async def test_where_descriptors_run_out_those_who_are_in_notice_nothing(start: 
     assert chat.server.log.count("few open files are left") <= monotonic() - begun + 1
 
 
+async def test_without_any_descriptor_the_store_is_read_all_the_same(start: Start) -> None:
+    """No reader has been used before: each has its files open from the start on."""
+    chat = start("--log-level", "warning")
+    alice = await chat.json()
+    await alice.ok("/send_all sought")
+    process = chat.server.process
+    assert process is not None
+    limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    for line in ("/search sought", "/files main", "/history main", "/status", "/send_all sought too"):
+        assert await alice.code(line) == "ok", line
+    assert await alice.code("/get_file 1") == "unknown_file"
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
+
+
 async def test_whoever_runs_the_server_gets_in_again_once_there_are_descriptors(start: Start) -> None:
     chat = start("--log-level", "warning")
     process = chat.server.process

@@ -105,6 +105,11 @@ def server_command(line: str, commands: Sequence[CommandForm]) -> Post | AskServ
     return Post(typed.verb, typed.arguments) if typed.sends else AskServer(line, typed.verb, typed.arguments)
 
 
+def whole_line(line: str) -> AskServer:
+    """A command that goes to the server as the line that it is, for the server to read."""
+    return AskServer(line.replace("\n", " "), line[1:].split(" ", 1)[0], None)
+
+
 async def ask(chat: Chat, command: AskServer) -> Returned:
     """Have the server execute it. Raises as `Chat.command`."""
     if command.arguments is not None:

@@ -52,7 +52,7 @@ class PlainFrontEnd(FrontEnd):
         self._column.answer(answer)
 
     def ask_server(self, line: str) -> Task:
-        return self.ask(AskServer(line, line[1:].split(" ", 1)[0], None))
+        return self.ask(typed_lines.whole_line(line))
 
     async def ask(self, command: AskServer) -> None:
         returned = await typed_lines.ask(self._chat, command)

@@ -22,7 +22,6 @@ from chat_client.common.local_commands import with_local
 from chat_client.common.recency import Recent
 from chat_client.common.suspension import Suspension
 from chat_client.common.transfers import Transfers
-from chat_client.common.typed_lines import AskServer
 from chat_client.exit_status import ExitStatus, of_signal
 from chat_client.faults import Faults
 from chat_client.sdk import clock
@@ -66,9 +65,9 @@ class App:
             theme or "dark",
             history,
             Candidates(self._known),
-            self._acted,
-            self._focused,
-            self._drawn,
+            self._on_action,
+            self._on_focus,
+            self._on_drawn,
             lambda: self._suspension.stop(),
             self._background.take,
             lambda: self._background.is_awaited,
@@ -83,9 +82,9 @@ class App:
         self.screen.transfers = self._transfers.under_way
         self._drawn_at = self._draw_seconds = 0.0
         self._drawing: asyncio.TimerHandle | None = None
-        self._view.app.before_render += lambda app: self._drawing_begins()
-        self._view.app.after_render += lambda app: self._drawing_ends()
-        self._view.line.on_text_changed += lambda line: self._typed()
+        self._view.app.before_render += lambda app: self._begin_drawing()
+        self._view.app.after_render += lambda app: self._end_drawing()
+        self._view.line.on_text_changed += lambda line: self._note_typed()
 
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
@@ -124,7 +123,7 @@ class App:
         done = 0
         async for event in self._chat:
             with self._faults.guard():
-                handle(self.screen, event, self._now(), answered=self._chat.is_own)
+                handle(self.screen, event, self._now(), is_own=self._chat.is_own)
                 self._recent.note(event, self._chat.user)
             if isinstance(event, Connected):
                 self._learn()
@@ -161,34 +160,34 @@ class App:
         self._drawing = None
         self._view.app.invalidate()
 
-    def _drawing_begins(self) -> None:
+    def _begin_drawing(self) -> None:
         self._drawn_at = clock.elapsed()
         if self._drawing is not None:
             self._drawing.cancel()
             self._drawing = None
 
-    def _drawing_ends(self) -> None:
+    def _end_drawing(self) -> None:
         ended = clock.elapsed()
         self._draw_seconds, self._drawn_at = ended - self._drawn_at, ended
 
-    def _acted(self) -> None:
+    def _on_action(self) -> None:
         """A key or the mouse has done something to the model."""
         self.screen.now = self._now()
-        self._typed()
+        self._note_typed()
         self._show()
 
-    def _focused(self, focused: bool) -> None:
+    def _on_focus(self, focused: bool) -> None:
         focus(self.screen, focused, self._now())
         self._draw_soon()
 
-    def _typed(self) -> None:
+    def _note_typed(self) -> None:
         before = self._view.line.document.text_before_cursor
         self.screen.composer.text = self._view.line.text
         self.screen.composer.usage = ""
         if before.startswith("/"):
             self.screen.composer.usage = usage(before, self.screen.session.commands) or ""
 
-    def _drawn(self, frame: Drawn) -> None:
+    def _on_drawn(self, frame: Drawn) -> None:
         if take_frame(self.screen, frame, self._now()):
             self._draw_soon()
         rooms = self.screen.chats.by_name.values()
@@ -217,8 +216,8 @@ class App:
         match effect:
             case e.Ask(verb, arguments, why):
                 self._spawn(self._ask(verb, self._chat.command(verb, **arguments), why))
-            case e.Run(typed, why):
-                self._run_line(typed, why)
+            case e.Run(command, why):
+                self._spawn(self._ask(command.verb, typed_lines.ask(self._chat, command), why))
             case e.PostMessage(verb, arguments):
                 self._show_outgoing(self._chat.post(verb, **arguments))
             case e.Confirm():
@@ -243,7 +242,7 @@ class App:
                 self._show_outgoing(self._transfers.send(target, path))
             case e.DownloadFile(chat, id, name, opens):
                 fetching = self._transfers.fetch(id, name, opens, partial(note, self.screen, chat))
-                self._spawn(self._guarded(fetching, chat))
+                self._spawn(self._report(fetching, chat))
             case e.CancelTransfers():
                 self._transfers.cancel()
             case e.Redraw():
@@ -268,13 +267,6 @@ class App:
     def _show_outgoing(self, command: Outgoing) -> None:
         handle(self.screen, command, self._now())
 
-    def _run_line(self, line: str, why: Purpose) -> None:
-        command = typed_lines.server_command(line, self.screen.session.commands)
-        if isinstance(command, AskServer):
-            self._spawn(self._ask(command.verb, typed_lines.ask(self._chat, command), why))
-        else:
-            self._show_outgoing(self._chat.post(command.verb, **command.arguments))
-
     async def _ask(self, verb: str, returning: Awaitable[Returned], why: Purpose) -> None:
         try:
             returned = await returning
@@ -287,7 +279,7 @@ class App:
             take_answer(self.screen, why, verb, returned.lines, returned.reply, self._now())
         self._show()
 
-    async def _guarded(self, work: Awaitable[None], chat: str) -> None:
+    async def _report(self, work: Awaitable[None], chat: str) -> None:
         """What goes wrong is noted in the chat."""
         try:
             await work

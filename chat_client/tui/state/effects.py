@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from chat_client.common.typed_lines import AskServer
 from chat_client.tui.state.requests import Purpose, ResultsRequest, TypedRequest
 
 
@@ -16,9 +17,9 @@ class Ask(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True):
-    """A line that starts with `/`, for the server to execute; its answer comes back with `why`."""
+    """A typed command for the server to execute; its answer comes back with `why`."""
 
-    line: str
+    command: AskServer
     why: TypedRequest | ResultsRequest
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from chat_client.common.cells import safe
 from chat_client.common.local_commands import FrontEnd
+from chat_client.common.typed_lines import whole_line
 from chat_client.common.wording import Answer
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Outgoing, chat_name
@@ -41,7 +42,7 @@ class ScreenFrontEnd(FrontEnd):
         note_answer(self._screen, self._screen.chats.open_name, answer)
 
     def ask_server(self, line: str) -> None:
-        self._screen.do(Run(line, TypedRequest(self._screen.chats.open_name, safe(line))))
+        self._screen.do(Run(whole_line(line), TypedRequest(self._screen.chats.open_name, safe(line))))
 
     def open_chat(self, name: str) -> None:
         screen = self._screen

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from chat_client.common.typed_lines import whole_line
 from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import ITEMS_MAX, Anchor
@@ -42,7 +43,7 @@ def fetch_more(screen: ScreenState) -> None:
         view = screen.view
         if view.more is not None and (view.feed.is_near_start or view.feed.steps_left < STEPS_AHEAD):
             more, view.more = view.more, None  # asked once; the answer says whether there is more
-            screen.do(Run(more, ResultsRequest(view.title, more=True)))
+            screen.do(Run(whole_line(more), ResultsRequest(view.title, more=True)))
         return
     chat = screen.chats.open
     feed = chat.feed

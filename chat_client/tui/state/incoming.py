@@ -20,42 +20,42 @@ from chat_server.protocol.rooms import Approved, Invited, Joined, JoinRequest, L
 
 OVER = "the connection has ended: Ctrl-D leaves, a new start signs in"
 
-Told = tuple[str, str] | None  # the chat in which it is told, and the words
+ChatNote = tuple[str, str] | None  # the chat in which it is noted, and the words
 
 
-def handle(screen: ScreenState, event: AnyEvent, now: float, answered: bool = False) -> None:
-    """`answered`: the user's own command has caused it here, and its answer tells it in words."""
+def handle(screen: ScreenState, event: AnyEvent, now: float, is_own: bool = False) -> None:
+    """`is_own`: the user's own command has caused it here, and its answer tells it in words."""
     screen.now = now
     watched = isinstance(event, Message) and _is_watched(screen, event)
     if call := screen.attention.call(event, screen.session.user, screen.elapsed, watched):
         screen.do(Ring(call.title, call.text))
     if isinstance(event, Message):
-        _message(screen, event)
+        _take_message(screen, event)
     elif isinstance(event, Outgoing):
         take_outgoing(screen, event)
     elif isinstance(event, TokenNotKept):
         # Over the line: the first page of the chat, which comes now, would take a note away.
         screen.tell("error", wording.state(event, screen.elapsed), 30.0)
     elif isinstance(event, Event):
-        told = _HANDLERS.get(type(event), _other)(screen, event)
-        if told is not None and told[1] and not answered:
-            note_quietly(screen, *told)
+        noted = _HANDLERS.get(type(event), _take_other)(screen, event)
+        if noted is not None and noted[1] and not is_own:
+            note_quietly(screen, *noted)
     else:
-        _connection(screen, event)
+        _take_connection(screen, event)
 
 
 def _in_words(screen: ScreenState, chat: str, event: Event) -> tuple[str, str]:
     return chat, wording.event(event, screen.session.user, screen.now)
 
 
-def _other(screen: ScreenState, event: Event) -> Told:
+def _take_other(screen: ScreenState, event: Event) -> ChatNote:
     return _in_words(screen, screen.chats.open_name, event)
 
 
 # ---- messages
 
 
-def _message(screen: ScreenState, message: Message) -> None:
+def _take_message(screen: ScreenState, message: Message) -> None:
     chat, user = screen.chats.chat(message.chat), screen.session.user
     catching_up = screen.session.catching_up
     if catching_up and not chat.loaded:
@@ -81,7 +81,7 @@ def _is_watched(screen: ScreenState, message: Message) -> bool:
 # ---- events of the server
 
 
-def _read_marker(screen: ScreenState, event: ReadMarker) -> Told:
+def _take_read_marker(screen: ScreenState, event: ReadMarker) -> ChatNote:
     if chat := screen.chats.by_name.get(event.chat):
         if chat.unread and not chat.newest:
             screen.ask("status")
@@ -89,27 +89,27 @@ def _read_marker(screen: ScreenState, event: ReadMarker) -> Told:
     return None
 
 
-def _presence(screen: ScreenState, event: PresenceChanged) -> Told:
+def _take_presence(screen: ScreenState, event: PresenceChanged) -> ChatNote:
     screen.roster.take_presence(event)
     return None
 
 
-def _banned(screen: ScreenState, event: Banned) -> Told:
+def _take_banned(screen: ScreenState, event: Banned) -> ChatNote:
     screen.session.ban = ActiveBan(until=event.until, reason=event.reason)
-    return _other(screen, event)
+    return _take_other(screen, event)
 
 
-def _unbanned(screen: ScreenState, event: Unbanned) -> Told:
+def _take_unbanned(screen: ScreenState, event: Unbanned) -> ChatNote:
     screen.session.ban = None
-    return _other(screen, event)
+    return _take_other(screen, event)
 
 
-def _delayed_sent(screen: ScreenState, event: DelayedSent) -> Told:
+def _take_delayed_sent(screen: ScreenState, event: DelayedSent) -> ChatNote:
     screen.tell("done", wording.event(event, screen.session.user, screen.now))
     return None
 
 
-def _notice(screen: ScreenState, event: Notice) -> Told:
+def _take_notice(screen: ScreenState, event: Notice) -> ChatNote:
     chats = screen.chats
     if event.owner and (chat := chats.by_name.get(event.chat or "")):
         chat.owner = event.owner
@@ -117,19 +117,19 @@ def _notice(screen: ScreenState, event: Notice) -> Told:
     return None if screen.session.catching_up else _in_words(screen, name or "main", event)
 
 
-def _invited(screen: ScreenState, event: Invited) -> Told:
+def _take_invited(screen: ScreenState, event: Invited) -> ChatNote:
     if event.chat not in screen.roster.invitations:
         screen.roster.invitations.append(event.chat)
-    return _other(screen, event)
+    return _take_other(screen, event)
 
 
-def _join_request(screen: ScreenState, event: JoinRequest) -> Told:
+def _take_join_request(screen: ScreenState, event: JoinRequest) -> ChatNote:
     if (event.chat, event.user) not in screen.roster.join_requests:
         screen.roster.join_requests.append((event.chat, event.user))
     return _in_words(screen, event.chat, event)
 
 
-def _joined(screen: ScreenState, event: Joined) -> Told:
+def _take_joined(screen: ScreenState, event: Joined) -> ChatNote:
     chat = screen.chats.chat(event.chat)
     if chat.members is not None and event.user not in chat.members:
         chat.members.append(event.user)
@@ -140,7 +140,7 @@ def _joined(screen: ScreenState, event: Joined) -> Told:
     return _in_words(screen, event.chat, event)
 
 
-def _left(screen: ScreenState, event: Left) -> Told:
+def _take_left(screen: ScreenState, event: Left) -> ChatNote:
     if event.user == screen.session.user:
         screen.roster.drop_invitation(event.chat)
         _remove_chat(screen, event.chat, ask=event.by is not None or bool(screen.composer.text.strip()))
@@ -161,18 +161,18 @@ def _remove_chat(screen: ScreenState, name: str, ask: bool) -> None:
         load(screen, screen.chats.open)
 
 
-def _approved(screen: ScreenState, event: Approved) -> Told:
+def _take_approved(screen: ScreenState, event: Approved) -> ChatNote:
     screen.chats.chat(event.chat)
     screen.ask("status")
     return _in_words(screen, screen.chats.open_name, event)
 
 
-def _topic_changed(screen: ScreenState, event: TopicChanged) -> Told:
+def _take_topic_changed(screen: ScreenState, event: TopicChanged) -> ChatNote:
     screen.chats.chat(event.chat).topic = event.topic or None
     return _in_words(screen, event.chat, event)
 
 
-def _expired(screen: ScreenState, event: Expired) -> Told:
+def _take_expired(screen: ScreenState, event: Expired) -> ChatNote:
     target = screen.composer.target
     if target is not None and target.id in event.ids:
         screen.tell("error", f"#{target.id} has expired; Esc leaves it", 30.0)
@@ -185,42 +185,42 @@ def _expired(screen: ScreenState, event: Expired) -> Told:
     return None
 
 
-def _muted(screen: ScreenState, event: Muted) -> Told:
+def _take_muted(screen: ScreenState, event: Muted) -> ChatNote:
     screen.chats.chat(event.chat).muted = event.muted
     return None
 
 
-def _closing(screen: ScreenState, event: Closing) -> Told:
-    told = _in_words(screen, screen.chats.open_name, event)
+def _take_closing(screen: ScreenState, event: Closing) -> ChatNote:
+    noted = _in_words(screen, screen.chats.open_name, event)
     if event.code == "kicked":
-        return told
-    screen.tell("info", told[1])
+        return noted
+    screen.tell("info", noted[1])
     return None
 
 
-_HANDLERS: dict[type[Event], Callable[[ScreenState, Any], Told]] = {
-    ReadMarker: _read_marker,
-    PresenceChanged: _presence,
-    Banned: _banned,
-    Unbanned: _unbanned,
-    DelayedSent: _delayed_sent,
-    Notice: _notice,
-    Invited: _invited,
-    JoinRequest: _join_request,
-    Joined: _joined,
-    Left: _left,
-    Approved: _approved,
-    TopicChanged: _topic_changed,
-    Expired: _expired,
-    Muted: _muted,
-    Closing: _closing,
+_HANDLERS: dict[type[Event], Callable[[ScreenState, Any], ChatNote]] = {
+    ReadMarker: _take_read_marker,
+    PresenceChanged: _take_presence,
+    Banned: _take_banned,
+    Unbanned: _take_unbanned,
+    DelayedSent: _take_delayed_sent,
+    Notice: _take_notice,
+    Invited: _take_invited,
+    JoinRequest: _take_join_request,
+    Joined: _take_joined,
+    Left: _take_left,
+    Approved: _take_approved,
+    TopicChanged: _take_topic_changed,
+    Expired: _take_expired,
+    Muted: _take_muted,
+    Closing: _take_closing,
 }
 
 
 # ---- the connection
 
 
-def _connection(screen: ScreenState, event: Connecting | Connected | Lost | Ended | Forgotten) -> None:
+def _take_connection(screen: ScreenState, event: Connecting | Connected | Lost | Ended | Forgotten) -> None:
     session, chats = screen.session, screen.chats
     if isinstance(event, Forgotten):
         for chat in chats.by_name.values():
@@ -234,7 +234,7 @@ def _connection(screen: ScreenState, event: Connecting | Connected | Lost | Ende
         session.server = event.server
         session.catching_up = True
     elif isinstance(event, Connected):
-        _connected(screen, event)
+        _take_connected(screen, event)
     else:
         for chat in chats.by_name.values():
             chat.requested.clear()
@@ -244,7 +244,7 @@ def _connection(screen: ScreenState, event: Connecting | Connected | Lost | Ende
         screen.tell("error", OVER, 3600.0)
 
 
-def _connected(screen: ScreenState, event: Connected) -> None:
+def _take_connected(screen: ScreenState, event: Connected) -> None:
     signed_in, session, chats = event.signed_in, screen.session, screen.chats
     session.user, session.server, session.catching_up = signed_in.user, event.server, False
     session.ban = signed_in.ban
@@ -252,10 +252,10 @@ def _connected(screen: ScreenState, event: Connected) -> None:
     if not event.resumed:
         for chat in chats.by_name.values():
             chat.forget()
-    for told in signed_in.chats:
-        chats.chat(told.name).sign_in(told)
+    for info in signed_in.chats:
+        chats.chat(info.name).sign_in(info)
     chats.chat("main")
-    names = {told.name for told in signed_in.chats}
+    names = {info.name for info in signed_in.chats}
     for name in [name for name in chats.by_name if name.startswith("#") and name not in names]:
         _remove_chat(screen, name, ask=True)
         screen.tell("info", wording.lost_chat(name), 30.0)

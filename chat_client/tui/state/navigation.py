@@ -1,5 +1,6 @@
 """Navigation: between chats, through history, and into views and dialogs and out of them."""
 
+from chat_client.common.typed_lines import whole_line
 from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find
 from chat_client.tui.state.effects import CancelTransfers, Exit, Run
 from chat_client.tui.state.feed import Anchor, Scroll
@@ -186,7 +187,7 @@ def open_thread(screen: ScreenState, id: int, typed: str = "") -> None:
 
 
 def search(screen: ScreenState, query: str) -> None:
-    screen.do(Run(f"/search {query}", ResultsRequest(f"search · {query}")))
+    screen.do(Run(whole_line(f"/search {query}"), ResultsRequest(f"search · {query}")))
 
 
 def open_in_place(screen: ScreenState, message: Message) -> None:

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from chat_client.common import wording
 from chat_client.common.cells import safe
+from chat_client.common.typed_lines import whole_line
 from chat_client.sdk.errors import ChatError, Refused
 from chat_client.sdk.events import OtherReply
 from chat_client.tui.state.effects import Run
@@ -106,7 +107,7 @@ def _show_results(screen: ScreenState, why: ResultsRequest, messages: list[Messa
     if not messages and more is not None:
         # The server looks through so much at a time.
         screen.tell("info", "searching …")
-        screen.do(Run(more, why))
+        screen.do(Run(whole_line(more), why))
     elif not messages and view is not None:
         screen.tell("info", "no more results")
     elif not messages:
@@ -177,11 +178,11 @@ def _learn_status(screen: ScreenState, report: StatusReport) -> None:
     session = screen.session
     session.ban, session.is_operator, session.limits = report.ban, report.operator, dict(report.limits)
     screen.roster.take_status(report)
-    for told in report.chats:
-        chat = screen.chats.chat(told.name)
-        chat.describe(told)
-        if told.read == chat.read:
-            chat.unread = told.unread
+    for info in report.chats:
+        chat = screen.chats.chat(info.name)
+        chat.describe(info)
+        if info.read == chat.read:
+            chat.unread = info.unread
 
 
 def _name(member: Any) -> str:

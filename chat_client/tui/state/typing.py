@@ -204,7 +204,7 @@ def _ask_server(screen: ScreenState, command: AskServer) -> None:
     elif command.verb in ("search", "thread") and not words and (form := find(command.verb, screen.session.commands)):
         _refuse(screen, Refused("bad_argument", wording.usage(form)))
     else:
-        screen.do(Run(command.line, TypedRequest(screen.chats.open_name, safe(command.line))))
+        screen.do(Run(command, TypedRequest(screen.chats.open_name, safe(command.line))))
 
 
 def _is_place(arguments: dict[str, str]) -> bool:

@@ -11,6 +11,15 @@ def test_they_take_the_place_of_those_of_the_same_name() -> None:
     assert not HIDDEN & set(verbs)
 
 
+def test_no_other_commands_of_the_server_are_hidden_and_no_word_stands_for_two() -> None:
+    """A local command that took the name of one of the server's would make it one that nobody can give."""
+    of_the_server = {word for form in command_forms() for word in (form.verb, *form.aliases)}
+    local = [word for command in LOCAL.values() for word in (command.form.verb, *command.form.aliases)]
+    assert len(local) == len(set(local))
+    replaced = {"send_file", "get_file", "help", "talk", "quit", "close", "exit"}
+    assert of_the_server & set(local) == replaced
+
+
 def test_usage_and_example_begin_with_the_verb() -> None:
     for verb, command in LOCAL.items():
         form = command.form

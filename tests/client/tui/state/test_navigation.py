@@ -129,7 +129,7 @@ def test_results_are_stepped_through_and_opened_in_place() -> None:
     me = ready()
     navigation.search(me.screen, "needle")
     (run,) = me.wanted(Run)
-    assert run.line == "/search needle"
+    assert run.command.line == "/search needle"
     take_answer(
         me.screen, run.why, "search", [said(900, "a needle", chat="@bob"), said(7)], MessagesShown("main", 2), me.now
     )

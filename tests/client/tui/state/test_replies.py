@@ -3,6 +3,7 @@ from datetime import datetime
 
 import pytest
 
+from chat_client.common.typed_lines import whole_line
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import OtherReply
 from chat_client.tui.state import message_actions, navigation
@@ -110,19 +111,22 @@ def test_more_results_are_asked_for_by_the_servers_own_command() -> None:
     assert "search · x" in me.text("title") and "20+ messages" in me.text("title")
     for _ in range(15):
         message_actions.step(me.screen, -1)
-    assert me.wanted(Run) == [Run("/search x before:100", ResultsRequest("search · x", more=True))]
+    assert me.wanted(Run) == [Run(whole_line("/search x before:100"), ResultsRequest("search · x", more=True))]
     take_answer(me.screen, ResultsRequest("search · x", more=True), "search", [said(90)], Found(1), me.now)
     message_actions.step(me.screen, -1)
     assert not me.wanted(Run) and "21 messages" in me.text("title")
     reply(me, "history", PageOf("main", 1, more="/history main before 50"), said(50))
     message_actions.step(me.screen, -1)
-    assert me.wanted(Run) == [Run("/history main before 50", ResultsRequest("/history", more=True))]
+    assert me.wanted(Run) == [Run(whole_line("/history main before 50"), ResultsRequest("/history", more=True))]
 
 
 def test_a_search_that_has_found_nothing_yet_goes_on() -> None:
     me = ready()
     take_answer(me.screen, ResultsRequest("search · x"), "search", [], Found(0, more="/search x before:900"), me.now)
-    assert me.wanted(Run) == [Run("/search x before:900", ResultsRequest("search · x"))] and "nothing" not in me.text()
+    assert (
+        me.wanted(Run) == [Run(whole_line("/search x before:900"), ResultsRequest("search · x"))]
+        and "nothing" not in me.text()
+    )
     take_answer(me.screen, ResultsRequest("search · x"), "search", [], Found(0), me.now)
     assert "nothing was found: search · x" in me.text()
 
@@ -198,10 +202,10 @@ def test_the_answer_to_leaving_a_chat_does_not_go_with_it(first: str) -> None:
     navigation.open_chat(me.screen, "#team")
     me.load(chat="#team")
     if first == "event":
-        handle(me.screen, Left("#team", "alice"), me.now, answered=True)
+        handle(me.screen, Left("#team", "alice"), me.now, is_own=True)
     take_answer(me.screen, TypedRequest("#team", "/leave #team"), "leave", [], ChatLeft("#team"), me.now)
     if first == "answer":
-        handle(me.screen, Left("#team", "alice"), me.now, answered=True)
+        handle(me.screen, Left("#team", "alice"), me.now, is_own=True)
     assert me.screen.chats.open_name == "main" and "#team" not in me.screen.chats.by_name
     assert me.text().count("#team") == 1
 
@@ -237,7 +241,7 @@ def test_a_change_looks_the_same_whoever_made_it(
     me.load(said(1, who="alice"))
     me.screen.roster.invitations = ["#new"]
     assert not shows(me.screen)
-    handle(me.screen, event, me.now, answered=answered_here)
+    handle(me.screen, event, me.now, is_own=answered_here)
     assert shows(me.screen)
     if answered_here:
         assert not any(

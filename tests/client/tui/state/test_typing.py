@@ -92,7 +92,7 @@ def test_commands_of_the_client(line: str, wanted: Effect) -> None:
 def test_other_commands_are_the_servers() -> None:
     me = ready()
     submit(me.screen, "/who bob")
-    assert [effect.line for effect in me.wanted(Run)] == ["/who bob"]
+    assert [effect.command.line for effect in me.wanted(Run)] == ["/who bob"]
 
 
 @pytest.mark.parametrize("line", ["/open a b", "/open #nowhere", "/search", "/thread", "/send_file bob", "/get_file x"])
@@ -110,7 +110,7 @@ def test_chats_are_opened_by_name() -> None:
     submit(me.screen, "/open zoe")
     assert me.screen.chats.open_name == "@zoe" and not me.wanted(Run)
     submit(me.screen, "/open stranger")
-    assert [effect.line for effect in me.wanted(Run)] == ["/get_chat_with @stranger"]
+    assert [effect.command.line for effect in me.wanted(Run)] == ["/get_chat_with @stranger"]
     assert named_chat(me.screen, "Main") == "main"
 
 
@@ -286,7 +286,7 @@ def test_help_tells_what_there_is_here() -> None:
     me = ready()
     me.screen.session.commands = []
     submit(me.screen, "/help")
-    assert [effect.line for effect in me.wanted(Run)] == ["/help"]  # not told yet what there is
+    assert [effect.command.line for effect in me.wanted(Run)] == ["/help"]  # not told yet what there is
     me.screen.session.commands = with_local(command_forms())
     submit(me.screen, "/help")
     text = " ".join(me.text().split())
@@ -294,7 +294,7 @@ def test_help_tells_what_there_is_here() -> None:
     submit(me.screen, "/help open")
     assert "/open <chat>" in me.text() and "for example: /open @bob" in me.text()
     submit(me.screen, "/help opne")
-    assert [effect.line for effect in me.wanted(Run)] == ["/help opne"]
+    assert [effect.command.line for effect in me.wanted(Run)] == ["/help opne"]
 
 
 def test_a_long_answer_is_shown_from_its_beginning_on() -> None:

@@ -76,6 +76,12 @@ class _PacedLines:
         del self.waiting[:most]
         return data
 
+    def rest_of_line(self) -> bytes:
+        """What is missing of the last line that was taken: what waits here is always of that one."""
+        rest = bytes(self.waiting)
+        self.waiting.clear()
+        return rest
+
     def is_empty(self) -> bool:
         return self.lines is None and not self.waiting
 
@@ -115,7 +121,13 @@ class Outbox:
     def write(self, data: bytes) -> None:
         """Write now. What is written while live MUST be the batch that is being delivered, or a reply."""
         if data and not self.closed:
+            self._end_line()
             self.send(data)
+
+    def _end_line(self) -> None:
+        """A long line is written in pieces: what is not of it, such as the last words of a connection, comes behind."""
+        if self._paced is not None and (rest := self._paced.rest_of_line()):
+            self.send(rest)
 
     # ---- becoming live and not
 
@@ -131,6 +143,7 @@ class Outbox:
         if (catch_up := self._catch_up) is not None:
             self._catch_up = None
             if catch_up.missed is not None:
+                self._end_line()
                 self._paced = None
             for late in catch_up.late_replies:
                 self.write(late.data)
@@ -232,7 +245,8 @@ class Outbox:
         paced = self._paced
         while paced is not None and paced is self._paced and not self.paused:
             try:
-                self.write(paced.take(self._feed.write_bytes_max))
+                if data := paced.take(self._feed.write_bytes_max):
+                    self.send(data)
             except Exception:
                 log.exception("a line for user %d could not be made: this is a bug", self.user_id)
                 self._paced = None

@@ -350,6 +350,26 @@ async def test_closing_ends_lines_that_wait_for_the_reader(room: Room) -> None:
     assert b"too late" not in alice.transport.waiting
 
 
+@FORMATS
+@pytest.mark.parametrize("ending", [False, True])
+async def test_a_line_that_was_written_in_part_is_ended_before_anything_else(
+    room: Room, format: str, ending: bool
+) -> None:
+    alice, bob = await room.connect("alice", format), await room.connect("bob")
+    stop_reading(alice)
+    await fill(room, bob, 60)
+    room.feed.write_bytes_max, alice.transport.high = 50, 10
+    alice.transport.take()
+    await room.quiet()
+    assert 0 < len(alice.transport.waiting) <= 50, "a page is being shown, and its first line is not whole"
+    if ending:
+        alice.outbox.detach()
+    alice.outbox.write(b"[said]\n")
+    alice.transport.take()
+    lines = alice.transport.taken.splitlines()
+    assert lines[-1] == b"[said]" and len(lines[-2]) == len(lines[-3])
+
+
 async def test_a_line_that_cannot_be_made_ends_the_connection(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     alice, bob = await room.connect("alice"), await room.connect("bob")
     stop_reading(alice)

@@ -217,9 +217,13 @@ class Node:
 
 
 def open_alone(
-    settings: Settings, runtime: Runtime, directory: Path, live: Callable[[], dict[str, int]] = dict
+    settings: Settings,
+    runtime: Runtime,
+    directory: Path,
+    live: Callable[[], dict[str, int]] = dict,
+    open_log: Callable[..., Log] = LocalLog,
 ) -> Node:
-    """Open a node with a log of its own. `live`: see `Node`. Raises StartError."""
+    """Open a node with a log of its own, which `open_log` makes. `live`: see `Node`. Raises StartError."""
     space = Space(directory, settings.disk_reserve_bytes, runtime)
     writer = Writer(runtime, directory, space)
     state = writer.state
@@ -228,7 +232,7 @@ def open_alone(
         claim(directory, state.history)
     identity = begin_incarnation(directory, runtime.token_hex(4))
     time = ChatTime(runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
-    log = LocalLog(runtime, time, identity, history=history, applied=state.applied)
+    log = open_log(runtime, time, identity, history=history, applied=state.applied)
     return Node(
         settings,
         runtime,

@@ -85,7 +85,7 @@ class FakeRuntime(FakeClock, Runtime):
         return self.random.randbytes(size)
 
     def worker(self, name: str, count: int = 1) -> Worker:
-        return InlineWorker(self, count)
+        return InlineWorker(self.after_work, count)
 
     def after_work(self, function: Callable[[*Args], object], *args: *Args) -> None:
         if self._seeded:
@@ -107,13 +107,14 @@ class InlineWorker:
     What a job has done may be seen before the future tells so, as with threads.
     """
 
-    def __init__(self, runtime: FakeRuntime, count: int) -> None:
-        self._runtime = runtime
+    def __init__(self, after_work: Callable[..., object], count: int) -> None:
+        """`after_work` calls a function once the next piece of work is done."""
+        self._after_work = after_work
         self._free = count
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
 
     def run(self, function: Callable[[*Args], R], *args: *Args) -> Future[R]:
-        done = self._runtime.future()
+        done = asyncio.get_running_loop().create_future()
         self._waiting.append((done, partial(function, *args)))
         self._go_on()
         return done
@@ -124,7 +125,7 @@ class InlineWorker:
     def _go_on(self) -> None:
         while self._free and self._waiting:
             self._free -= 1
-            self._runtime.after_work(self._work, *self._waiting.popleft())
+            self._after_work(self._work, *self._waiting.popleft())
 
     def _work(self, done: Future[Any], job: Callable[[], Any]) -> None:
         result, error = None, None
@@ -133,7 +134,7 @@ class InlineWorker:
                 result = job()
             except Exception as raised:
                 error = raised
-        self._runtime.after_work(self._end, done, result, error)
+        self._after_work(self._end, done, result, error)
 
     def _end(self, done: Future[Any], result: Any, error: Exception | None) -> None:
         self._free += 1

@@ -1,0 +1,34 @@
+"""Whole runs from seeds, and that a seed decides everything."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.world import simulate
+
+ROOT = Path(__file__).parents[2]
+# A handful is run each time, always the same; `make test-all` runs many.
+SEEDS = range(300) if os.environ.get("TESTS") == "all" else range(6)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_acknowledged_is_kept_and_shown_to_all(seed: int) -> None:
+    simulate(seed)
+
+
+def test_a_seed_decides_everything() -> None:
+    """Also what a set of texts is ordered by, which each process draws anew."""
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.simulation", "3"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            stdout=subprocess.PIPE,
+        )
+        for hash_seed in ("1", "2")
+    ]
+    one, other = (run.communicate()[0] for run in runs)
+    assert one == other and len(one.splitlines()) > 500

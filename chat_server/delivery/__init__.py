@@ -6,6 +6,7 @@
     fanout           writes the plan
     outbox           what one connection is sent, and how fast; no I/O
     catch_up         the state of a connection that is behind; pure
+    shown_states     which states of messages it was shown meanwhile; pure
     missed_messages  what it missed, read on a reader's thread
     presence         who is online or away, and what others are told of it
     memberships      who is in which private chat

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from msgspec import Struct
 
 from chat_server.delivery.missed_messages import MissedMessages
+from chat_server.delivery.shown_states import OwnState, ShownStates
 from chat_server.protocol.base import Event
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, ReadMarker
 from chat_server.protocol.people import Muted, PresenceChanged
@@ -17,36 +18,35 @@ HELD_EVENTS_MAX = 1000
 
 
 class LateReply(Struct, frozen=True):
-    """A reply to a connection that was behind: it follows everything up to `seq`. `own`: the seqs of what it did."""
+    """A reply to a connection that was behind: it follows everything up to `seq`."""
 
     seq: int
     data: bytes
-    own: tuple[int, ...]
 
 
 class CatchUp:
-    """`position` says how far the connection has come: every message and change with a seq up to it was written."""
+    """`position` says how far the connection has come: what the store had up to it was written.
 
-    __slots__ = ("_ahead", "_gone", "_held", "_left_at", "late_replies", "missed", "position")
+    `shown` says what of that it may lack all the same.
+    """
 
-    def __init__(self, position: int) -> None:
+    __slots__ = ("_gone", "_held", "late_replies", "missed", "position", "shown")
+
+    def __init__(self, position: int, shown: ShownStates) -> None:
         self.position = position
-        self._left_at = position
+        self.shown = shown
         self.late_replies: deque[LateReply] = deque()
         # What is being read from the store.
         self.missed: MissedMessages | None = None
         self._held: dict[Hashable, tuple[Event | None, int]] = {}  # None: told already
         # Private chats that the user left meanwhile: what was read of them before is not shown.
         self._gone: set[str] = set()
-        # Messages that a page showed in a state that is newer than the position: id and seq of that state.
-        self._ahead: dict[int, int] = {}
 
     # ---- how far it is
 
     def is_complete(self, delivered: int) -> bool:
         """Whether nothing of what was delivered is missing, and nothing that is shown is newer than that."""
-        behind = max(self.position, *self._ahead.values()) if self._ahead else self.position
-        return not self.late_replies and self.position >= delivered >= behind
+        return not self.late_replies and self.position >= delivered >= max(self.position, self.shown.newest_ahead)
 
     def read_next(self, user_id: int, delivered: int, *, by_id: bool) -> MissedMessages | None:
         """What must be read from the store before anything else can be said; None if nothing."""
@@ -60,34 +60,24 @@ class CatchUp:
         """All pages of `missed` have been written."""
         assert self.missed is not None
         self.position = self.missed.stop
-        self._ahead = {id_: seq for id_, seq in self._ahead.items() if seq > self.position}
+        self.shown.finish_pages(self.missed.stop, self.missed.store_seq, by_id=self.missed.by_id)
         self.missed = None
 
     def to_show(self, page: Sequence[Message]) -> Iterator[Message]:
         """The messages of a page of `missed` that the connection has not been shown; each decided when it is taken."""
         assert self.missed is not None
         stop = self.missed.stop
-        # A page by id has shown people everything up to its end. Programs are shown what changes again later on.
-        shown = self.position if self.missed.by_id else self._left_at
-        own = {seq for late in self.late_replies for seq in late.own}
-        for message in page:
-            if not self.may_show(message):
-                continue
-            # The reply tells of one's own change, but the message itself may not have been shown here yet.
-            if message.seq in own and (message.id <= shown or message.id in own):
-                continue
-            if self._ahead.get(message.id, 0) >= message.seq:
-                continue
-            if message.seq > stop:
-                self._ahead[message.id] = message.seq
-            yield message
+        return (each for each in page if self.may_show(each) and self.shown.must_show(each, stop))
 
     def note_shown(self, page: Sequence[Event], up_to: int) -> None:
         """A command showed these in their newest state, where only everything up to `up_to` was asked for."""
-        self._ahead.update({each.id: each.seq for each in page if isinstance(each, Message) and each.seq > up_to})
+        for each in page:
+            if isinstance(each, Message) and each.seq > up_to:
+                self.shown.note_ahead(each)
 
-    def add_late_reply(self, seq: int, data: bytes, own: tuple[int, ...]) -> None:
-        self.late_replies.append(LateReply(seq, data, own))
+    def add_late_reply(self, seq: int, data: bytes, own: Sequence[OwnState]) -> None:
+        self.shown.add_own(own)
+        self.late_replies.append(LateReply(seq, data))
 
     # ---- private chats that the user leaves
 

@@ -13,10 +13,12 @@ from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.rendering import EVERYONE, Audience, BatchRendering, IndexedReply, RoutedEvents
 from chat_server.delivery.routing import IndexedOutcome, Plan
+from chat_server.delivery.shown_states import OwnState
 from chat_server.protocol.formats import FORMATS, Format
 from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.times import iso
+from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import Move
 from chat_server.runtime import Clock
 
@@ -146,13 +148,13 @@ class FanOut:
     ) -> None:
         if outbox.live:
             lines = batch.rendering.lines_for(self._audience(outbox, batch), outbox.format)
-            if len(lines.data) <= self.write_bytes_max:
+            own = (state for _, outcome in outcomes for state in own_states(outcome))
+            if len(lines.data) <= self.write_bytes_max and not outbox.may_lack(own, batch.before):
                 outbox.write(lines.with_replies(replies))
                 return
             self._leave_to_store(outbox, batch, {index for index, _ in outcomes})
         for (_, outcome), (_, data) in zip(outcomes, replies, strict=True):
-            own = tuple(push.event.seq for push in outcome.pushes if isinstance(push.event, Message))
-            outbox.reply_as_of(outcome.seq, data, own)
+            outbox.reply_as_of(outcome.seq, data, own_states(outcome))
 
     def _with_own_audience(self, events: RoutedEvents) -> Iterable[int]:
         in_rooms = (user_id for room in sorted(events.rooms) for user_id in self._memberships.users(room))
@@ -219,6 +221,15 @@ class _Batch(NamedTuple):
     rendering: BatchRendering
     before: int
     """The seq of the last batch before."""
+
+
+def own_states(outcome: Outcome) -> list[OwnState]:
+    """The states of messages that a command made."""
+    return [
+        OwnState(push.event.id, push.event.seq, push.before)
+        for push in outcome.pushes
+        if isinstance(push.event, Message)
+    ]
 
 
 def send_to_all(outboxes: Iterable[Outbox], data: bytes) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from chat_server.protocol.messages import Message
-from chat_server.store import chats, messages
+from chat_server.store import chats, messages, state
 from chat_server.store.database import Database
 from chat_server.store.messages import Range
 
@@ -15,7 +15,7 @@ class MissedMessages:
     a database connection belongs to one thread.
     """
 
-    __slots__ = ("_pages", "by_id", "start", "stop", "user_id")
+    __slots__ = ("_pages", "by_id", "start", "stop", "store_seq", "user_id")
 
     def __init__(self, user_id: int, start: int, stop: int, *, by_id: bool) -> None:
         """`by_id`: in the order in which people read them; otherwise by seq, as programs do."""
@@ -23,6 +23,7 @@ class MissedMessages:
         self.start = start
         self.stop = stop
         self.by_id = by_id
+        self.store_seq = stop  # after the last page: how far the store had come when it was read
         self._pages: Iterator[list[Message]] | None = None
 
     def next_page(self, db: Database) -> list[Message] | None:
@@ -30,7 +31,10 @@ class MissedMessages:
         if self._pages is None:
             ranges = [Range(each.chat_id, each.name, self.start, self.stop) for each in chats.of_user(db, self.user_id)]
             self._pages = self._for_people(db, ranges) if self.by_id else messages.load_new_and_changed(db, ranges)
-        return next(self._pages, None)
+        page = next(self._pages, None)
+        if page is None:
+            self.store_seq = state.load(db).seq
+        return page
 
     def _for_people(self, db: Database, ranges: list[Range]) -> Iterator[list[Message]]:
         """The new messages, then the changes to those that had been shown before."""

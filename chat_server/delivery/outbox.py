@@ -14,6 +14,7 @@ from typing import Protocol
 
 from chat_server.delivery.catch_up import CatchUp
 from chat_server.delivery.missed_messages import MissedMessages
+from chat_server.delivery.shown_states import OwnState, ShownStates
 from chat_server.protocol.base import Event
 from chat_server.protocol.formats import TEXT, Format
 from chat_server.protocol.messages import Message
@@ -88,7 +89,7 @@ class _PacedLines:
 
 class Outbox:
     __slots__ = (
-        "_catch_up", "_feed", "_owner", "_paced",
+        "_catch_up", "_feed", "_owner", "_paced", "_shown",
         "closed", "format", "holding", "live", "paused", "presence", "send", "user_id",
     )  # fmt: skip
 
@@ -106,6 +107,8 @@ class Outbox:
         self.holding = False  # a command is returning lines
         # While a user's connection is not live.
         self._catch_up: CatchUp | None = None
+        # Once it is live: what it may lack of what it read from a store that was ahead of the last batch.
+        self._shown: ShownStates | None = None
         self._paced: _PacedLines | None = None
 
     @property
@@ -134,7 +137,8 @@ class Outbox:
     def attach(self, user_id: int, position: int) -> None:
         """The connection is the user's now; it is shown what it missed before it goes live."""
         self.user_id = user_id
-        self._catch_up = CatchUp(position)
+        self._shown = None
+        self._catch_up = CatchUp(position, ShownStates(position))
         self.holding = True
 
     def detach(self) -> None:
@@ -172,7 +176,10 @@ class Outbox:
     def _leave(self, position: int) -> None:
         if self.live:
             self.live = False
-            self._catch_up = CatchUp(position)
+            shown, self._shown = self._shown, None
+            if shown is None or shown.is_certain(position):
+                shown = ShownStates(position)
+            self._catch_up = CatchUp(position, shown)
             self._feed.left(self)
 
     def catch_up(self) -> None:
@@ -198,6 +205,8 @@ class Outbox:
         told = [notice for _, notice in events if notice]
         held = b"".join(self.format.event(event, now) for event, _ in events)
         self._catch_up = None
+        if not catch_up.shown.is_certain(self._feed.delivered):
+            self._shown = catch_up.shown
         self.live = True
         self._feed.joined(self)
         self.write(held)
@@ -277,10 +286,22 @@ class Outbox:
         self.reply_as_of(self._feed.delivered, data, ())
         self.catch_up()
 
-    def reply_as_of(self, seq: int, data: bytes, own: tuple[int, ...]) -> None:
+    def may_lack(self, own: Iterable[OwnState], before: int) -> bool:
+        """Whether it takes more than the replies to tell a live connection what its commands did.
+
+        `before` is the seq of the last batch before theirs.
+        """
+        if self._shown is None:
+            return False
+        if self._shown.is_certain(before):
+            self._shown = None
+            return False
+        return not self._shown.add_own(own)
+
+    def reply_as_of(self, seq: int, data: bytes, own: Sequence[OwnState]) -> None:
         """The reply to a logged command; a connection that is behind is given it once it has come as far as `seq`.
 
-        `own` are the seqs of the messages that the command made or changed. `catch_up` MUST follow.
+        `own` are the states of messages that the command made. `catch_up` MUST follow.
         """
         if self._catch_up is None or self.holding:
             self.write(data)

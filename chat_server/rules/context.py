@@ -59,13 +59,13 @@ class Context:
         self.state.seq += 1
         return self.state.seq
 
-    def push(self, event: Event, *users: int, notice: int = 0) -> None:
+    def push(self, event: Event, *users: int, notice: int = 0, before: int = 0) -> None:
         """Push an event to these users, or to everyone if none is given."""
-        self.pushes.append(Push(event, users or None, notice))
+        self.pushes.append(Push(event, users or None, notice, before=before))
 
-    def push_room(self, room: int, event: Event) -> None:
+    def push_room(self, room: int, event: Event, *, before: int = 0) -> None:
         """Push an event to all members of this private chat."""
-        self.pushes.append(Push(event, (), room=room))
+        self.pushes.append(Push(event, (), room=room, before=before))
 
     def push_kept(self, event: Event, user_id: int) -> int:
         """Push an event to a user and keep it until the user has been told. Return the id of the notice."""

@@ -29,15 +29,15 @@ class Place(Struct, frozen=True):
     def name_for(self, reader: int) -> str:
         return self.name or dict(self.readers)[reader]
 
-    def push(self, context: Context, seen_as: Callable[[str], Event]) -> None:
-        """Push an event to all members of the chat; `seen_as` makes the event for a name of the chat."""
+    def push(self, context: Context, seen_as: Callable[[str], Event], *, before: int = 0) -> None:
+        """Push an event to all members of the chat; `seen_as` makes it for a name of the chat. `before`: see `Push`."""
         if self.chat_id == chats.MAIN:
-            context.push(seen_as(self.name))
+            context.push(seen_as(self.name), before=before)
         elif self.name:
-            context.push_room(self.chat_id, seen_as(self.name))
+            context.push_room(self.chat_id, seen_as(self.name), before=before)
         else:
             for user_id, name in self.readers:
-                context.push(seen_as(name), user_id)
+                context.push(seen_as(name), user_id, before=before)
 
 
 MAIN_PLACE = Place(chats.MAIN, "main")

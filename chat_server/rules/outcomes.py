@@ -14,13 +14,14 @@ class Push(Struct, frozen=True):
     """An event for everyone, for these users, or for all members of a private chat (`room`, its id).
 
     It goes to all their sessions except for the one whose command caused it. `notice` is the id under which the event
-    is kept until its user has been told, 0 if it is not kept.
+    is kept until its user has been told, 0 if it is not kept. `before` is the seq that a changed message had before.
     """
 
     event: Event
     users: tuple[int, ...] | None = None
     notice: int = 0
     room: int = 0
+    before: int = 0
 
 
 class Move(Struct, frozen=True):

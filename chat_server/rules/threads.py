@@ -124,7 +124,7 @@ def _find_any(context: Context, operator: User, message_id: int) -> tuple[Stored
 
 def _push_change(context: Context, message: StoredMessage, place: Place) -> Changed:
     now = messages.load_one(context.db, message.id, "")
-    place.push(context, lambda chat: replace(now, chat=chat))
+    place.push(context, lambda chat: replace(now, chat=chat), before=message.seq)
     if place_of(context.db, context.user_id, place.chat_id) is None:
         return Changed(message.id, now.seq)
     return Changed(message.id, now.seq, replace(now, chat=place.name_for(context.user_id)))

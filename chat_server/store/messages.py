@@ -44,6 +44,7 @@ class StoredMessage(Struct, frozen=True):
     chat_id: int
     user_id: int
     deleted: bool
+    seq: int
 
 
 _INSERT = """INSERT INTO messages
@@ -73,11 +74,11 @@ def _names(mentions: list[str] | None) -> str | None:
 
 def find(db: Database, message_id: int) -> StoredMessage | None:
     row = db.one(
-        "SELECT m.id, m.chat_id, m.user_id, m.deleted_ms IS NOT NULL OR a.deleted_ms IS NOT NULL"
+        "SELECT m.id, m.chat_id, m.user_id, m.deleted_ms IS NOT NULL OR a.deleted_ms IS NOT NULL, m.seq"
         " FROM messages m JOIN users a ON a.id = m.user_id WHERE m.id = ?",
         (message_id,),
     )
-    return StoredMessage(row[0], row[1], row[2], bool(row[3])) if row else None
+    return StoredMessage(row[0], row[1], row[2], bool(row[3]), row[4]) if row else None
 
 
 def text_of(db: Database, message_id: int) -> str | None:

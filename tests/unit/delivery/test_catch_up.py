@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from chat_server.delivery.catch_up import HELD_EVENTS_MAX, CatchUp
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
+from chat_server.delivery.shown_states import OWN_STATES_MAX, OwnState, ShownStates
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, ReadMarker
@@ -29,6 +30,10 @@ def message(id_: int, seq: int | None = None, chat: str = "main") -> Message:
     return Message(id=id_, seq=seq or id_, chat=chat, from_="bob", at=AT, text=f"{id_} as of {seq or id_}")
 
 
+def behind(position: int) -> CatchUp:
+    return CatchUp(position, ShownStates(position))
+
+
 def reading(catch_up: CatchUp, delivered: int, *, by_id: bool = True) -> MissedMessages:
     missed = catch_up.read_next(ALICE, delivered, by_id=by_id)
     assert missed is not None
@@ -39,8 +44,8 @@ def reading(catch_up: CatchUp, delivered: int, *, by_id: bool = True) -> MissedM
 
 
 def test_everything_up_to_the_first_late_reply_is_read_before_it() -> None:
-    catch_up = CatchUp(10)
-    catch_up.add_late_reply(15, b"+ sent\n", (15,))
+    catch_up = behind(10)
+    catch_up.add_late_reply(15, b"+ sent\n", [OwnState(15, 15, 0)])
     missed = reading(catch_up, 20)
     assert (missed.start, missed.stop) == (10, 15)
     assert not catch_up.is_complete(15)
@@ -63,7 +68,7 @@ def test_each_late_reply_has_its_own_place() -> None:
 
 @pytest.mark.parametrize("by_id", [True, False])
 def test_a_state_from_after_the_stop_is_shown_once_and_waited_for(by_id: bool) -> None:
-    catch_up = CatchUp(10)
+    catch_up = behind(10)
     reading(catch_up, 12, by_id=by_id)
     assert len(list(catch_up.to_show([message(11, 14), message(12)]))) == 2
     catch_up.finish_reading()
@@ -75,34 +80,53 @@ def test_a_state_from_after_the_stop_is_shown_once_and_waited_for(by_id: bool) -
 
 
 def test_a_still_newer_state_is_shown_again() -> None:
-    catch_up = CatchUp(10)
+    catch_up = behind(10)
     catch_up.note_shown([message(11, 14), message(9)], 10)
     reading(catch_up, 15)
     assert list(catch_up.to_show([message(11, 15)])) == [message(11, 15)]
 
 
 def test_the_reply_alone_tells_of_ones_own_change_to_what_was_shown() -> None:
-    catch_up = CatchUp(10)
-    catch_up.add_late_reply(13, b"+ changed\n", (12, 13))
-    reading(catch_up, 13)
-    page = [message(5, 12), message(11, 13), message(12), message(13)]
-    assert list(catch_up.to_show(page)) == [message(11, 13)], "11 is new here; 12 and 13 are one's own"
+    catch_up = behind(10)
+    own = [OwnState(12, 12, 0), OwnState(5, 13, 5), OwnState(11, 14, 11), OwnState(6, 16, 15)]
+    catch_up.add_late_reply(16, b"+ changed\n", own)
+    reading(catch_up, 16)
+    page = [message(12), message(5, 13), message(11, 14), message(6, 16)]
+    assert list(catch_up.to_show(page)) == [message(11, 14), message(6, 16)], "11 is new, and 6 was changed before"
 
 
 def test_what_a_page_by_seq_showed_is_not_what_was_shown_before() -> None:
     """Programs are shown a message in its place by seq, so its change after the first reading is not yet known."""
-    by_seq, by_id = CatchUp(10), CatchUp(10)
+    by_seq, by_id = behind(10), behind(10)
     for catch_up, order in ((by_seq, False), (by_id, True)):
-        reading(catch_up, 12, by_id=order)
+        missed = reading(catch_up, 12, by_id=order)
+        missed.store_seq = 14
         catch_up.finish_reading()
-        catch_up.add_late_reply(14, b"+ changed\n", (14,))
+        catch_up.add_late_reply(14, b"+ changed\n", [OwnState(12, 14, 12)])
         reading(catch_up, 14, by_id=order)
     assert list(by_seq.to_show([message(12, 14)])) == [message(12, 14)]
     assert list(by_id.to_show([message(12, 14)])) == []
 
 
+def test_all_is_shown_once_the_store_had_nothing_newer() -> None:
+    catch_up = behind(10)
+    reading(catch_up, 12, by_id=False)
+    catch_up.finish_reading()
+    catch_up.add_late_reply(14, b"+ changed\n", [OwnState(12, 14, 12)])
+    reading(catch_up, 14, by_id=False)
+    assert list(catch_up.to_show([message(12, 14)])) == []
+
+
+def test_of_ones_own_states_those_that_are_told_are_forgotten_where_there_are_too_many() -> None:
+    shown, end = ShownStates(0), OWN_STATES_MAX + 1
+    for count, known in ((OWN_STATES_MAX, True), (end, False)):
+        assert shown.add_own(OwnState(id_, id_, 0) for id_ in range(1, count + 1))
+        shown.finish_pages(end, end + 5, by_id=False)
+        assert shown.add_own([OwnState(1, end + 1, 1)]) is known
+
+
 def test_nothing_of_a_chat_is_shown_after_leaving_it_whenever_it_was_read() -> None:
-    catch_up = CatchUp(10)
+    catch_up = behind(10)
     reading(catch_up, 20)
     shown = catch_up.to_show([message(11, chat="#team"), message(12, chat="#team"), message(13)])
     assert next(shown).id == 11
@@ -117,7 +141,7 @@ def test_nothing_of_a_chat_is_shown_after_leaving_it_whenever_it_was_read() -> N
 
 
 def test_of_what_tells_the_present_only_the_last_is_held() -> None:
-    catch_up = CatchUp(0)
+    catch_up = behind(0)
     bob, carol, away = PresenceChanged("bob", True), PresenceChanged("carol", True), PresenceChanged("bob", False)
     first, second, notice = ReadMarker("main", 1), ReadMarker("main", 2), Notice("one")
     for event in (bob, carol, first, away, second, notice, notice):
@@ -126,7 +150,7 @@ def test_of_what_tells_the_present_only_the_last_is_held() -> None:
 
 
 def test_expired_ids_are_joined_by_chat_and_bounded() -> None:
-    catch_up = CatchUp(0)
+    catch_up = behind(0)
     for number in range(0, 3000, 100):
         catch_up.hold(Expired("main", list(range(number, number + 100))))
     catch_up.hold(Expired("@bob", [5000]))
@@ -136,7 +160,7 @@ def test_expired_ids_are_joined_by_chat_and_bounded() -> None:
 
 
 def test_held_events_are_bounded_and_the_first_ones_stay() -> None:
-    catch_up = CatchUp(0)
+    catch_up = behind(0)
     for number in range(HELD_EVENTS_MAX + 10):
         catch_up.hold(Notice(str(number)))
     assert [event for event, _ in catch_up.held()] == [Notice(str(number)) for number in range(HELD_EVENTS_MAX)]
@@ -151,7 +175,7 @@ def test_what_is_held_is_brought_up_to_date_past_the_bound_too() -> None:
 
 
 def test_a_notice_is_told_once_whether_by_a_command_or_by_a_push() -> None:
-    catch_up = CatchUp(0)
+    catch_up = behind(0)
     catch_up.hold(Notice("one"), 1)
     catch_up.hold(Notice("one"), 1)
     catch_up.note_told([2])
@@ -162,7 +186,7 @@ def test_a_notice_is_told_once_whether_by_a_command_or_by_a_push() -> None:
 
 
 def test_leaving_a_chat_drops_its_held_events_but_no_notice() -> None:
-    catch_up = CatchUp(0)
+    catch_up = behind(0)
     catch_up.hold(TopicChanged("#team", "plans", "bob"))
     catch_up.hold(TopicChanged("#other", "plans", "bob"))
     catch_up.hold(Left("#team", "alice", "bob"), 3)
@@ -191,10 +215,11 @@ class FakeFeed:
 
 
 class Change(msgspec.Struct):
-    """A message that is sent (`id` is `seq`) or changed, and whether the reader did that."""
+    """A message that is sent (`id` is `seq`) or changed (`before` is its former seq), and whether the reader did that."""
 
     id: int
     seq: int
+    before: int
     own: bool
 
 
@@ -202,6 +227,8 @@ class Reader(RuleBasedStateMachine):
     """One connection with a reader of any pace; batches are stored before they are delivered."""
 
     format = "text"
+    # The reply to a change has the whole message.
+    replies_have_messages = False
 
     @initialize()
     def connect(self) -> None:
@@ -212,6 +239,7 @@ class Reader(RuleBasedStateMachine):
         self.transport.on_pause = self.outbox.pause
         self.transport.on_resume = self.outbox.resume
         self.stored: dict[int, int] = {}  # the seq of each message's newest state
+        self.others: dict[int, int] = {}  # and of the newest one that is not the reader's own doing
         self.seq = 0
         self.undelivered: deque[list[Change]] = deque()
         self.asked: deque[MissedMessages] = deque()
@@ -243,13 +271,13 @@ class Reader(RuleBasedStateMachine):
             self.seq += 1
             ids = sorted(self.stored)
             id_ = self.seq if not back or back > len(ids) else ids[-back]
+            # A session executes nothing else while a command returns lines.
+            change = Change(id_, self.seq, self.stored.get(id_, 0), own and not self.outbox.holding)
             self.stored[id_] = self.seq
-            batch.append(Change(id_, self.seq, own and self.may_change(id_)))
+            if not change.own:
+                self.others[id_] = self.seq
+            batch.append(change)
         self.undelivered.append(batch)
-
-    def may_change(self, id_: int) -> bool:
-        """A session executes nothing else while a command returns lines."""
-        return not self.outbox.holding
 
     @precondition(lambda self: self.undelivered)
     @rule(too_much=st.booleans())
@@ -257,7 +285,8 @@ class Reader(RuleBasedStateMachine):
         """As `Delivery` does it: a live connection is written to, every other is left to the store."""
         batch = self.undelivered.popleft()
         before, self.feed.delivered = self.feed.delivered, batch[-1].seq
-        if too_much:
+        own = [OwnState(each.id, each.seq, each.before) for each in batch if each.own]
+        if too_much or (self.outbox.live and own and self.outbox.may_lack(own, before)):
             self.outbox.lag(before)
         if self.outbox.live:
             lines = [self.reply_to(each) if each.own else self.line(each) for each in batch]
@@ -265,7 +294,8 @@ class Reader(RuleBasedStateMachine):
         else:
             for each in batch:
                 if each.own:
-                    self.outbox.reply_as_of(each.seq, self.reply_to(each), (each.seq,))
+                    own = [OwnState(each.id, each.seq, each.before)]
+                    self.outbox.reply_as_of(each.seq, self.reply_to(each), own)
         self.outbox.catch_up()
 
     def line(self, change: Change) -> bytes:
@@ -287,6 +317,8 @@ class Reader(RuleBasedStateMachine):
         if page:
             self.read[missed] = phase, page[-1].id if missed.by_id and phase == 0 else page[-1].seq
         shown = [each for each in page if phase == 0 or each.id <= missed.start]
+        if not page:
+            missed.store_seq = self.seq
         self.outbox.take_page(missed, shown if page else None)
 
     def page(self, missed: MissedMessages, phase: int, after: int) -> list[Message]:
@@ -357,12 +389,14 @@ class Reader(RuleBasedStateMachine):
                 known[id_] = seq
             elif found := re.search(r"^\+ (\d+) (\d+) is (\d+)", line):
                 replies.append(int(found[1]))
-                assert int(found[2]) == int(found[3]) or int(found[2]) in known, (
-                    "the message is known before its change"
-                )
+                if not self.replies_have_messages:
+                    assert found[2] == found[3] or int(found[2]) in known, "the message is known before its change"
                 known[int(found[2])] = max(int(found[3]), known.get(int(found[2]), 0))
         assert replies == list(range(1, self.replies + 1))
         assert known == self.stored, "every message in its newest state"
+        shown = dict(states)
+        for id_, seq in self.others.items():
+            assert shown.get(id_, 0) >= seq, "a reply stands for one's own change, and for nothing that others did"
         self.check_order(states)
 
     def check_order(self, states: list[tuple[int, int]]) -> None:
@@ -379,15 +413,10 @@ class Reader(RuleBasedStateMachine):
 
 class Program(Reader):
     format = "json"
+    replies_have_messages = True
 
     def line(self, change: Change) -> bytes:
         return f'{{"text":"{change.id} as of {change.seq}"}}\n'.encode()
-
-    def may_change(self, id_: int) -> bool:
-        """A program that changes what it has not been shown yet is told of it by the reply alone, if it is live again
-        when that comes.
-        """
-        return not self.outbox.holding and (id_ == self.seq or (id_ <= self.feed.delivered and self.outbox.live))
 
     def check_order(self, states: list[tuple[int, int]]) -> None:
         seqs = [seq for _, seq in states]

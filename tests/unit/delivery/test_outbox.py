@@ -206,6 +206,101 @@ async def test_ones_own_changes_in_too_large_a_batch_leave_no_gap(room: Room, fo
     assert set(alice.ids) == set(range(1, 61))
 
 
+async def fall_behind(room: Room, bob: Peer) -> None:
+    """A batch that is too much for one write; the pages that it leaves to be read are not read yet."""
+    room.deliver(*(bob.says(f"/send_all {number} {'x' * 200}") for number in range(50)))
+
+
+def changes_of(peer: Peer, id_: int) -> list[tuple[str, int]]:
+    """The states of a message that a program was told: pushed, or in the reply to its own change."""
+    told = [each.get("message", each) | {"as": each["type"]} for each in peer.objects if each["type"] != "read"]
+    return [(each["as"], each["seq"]) for each in told if each["id"] == id_]
+
+
+async def test_a_message_that_one_changed_before_its_page_was_read_still_comes(room: Room) -> None:
+    """The page leaves it out, because its newest state is later, and the connection is live when the reply comes."""
+    alice, bob = await room.connect("alice", "json"), await room.connect("bob")
+    await fall_behind(room, bob)
+    executed = room.chat.batch(alice.says("/react 15 👍"), bob.says("/send_all next"))
+    await room.quiet()
+    assert alice.outbox.live and 15 not in alice.ids
+    room.delivery.deliver(executed)
+    await room.quiet()
+    assert changes_of(alice, 15) == [("message", 51), ("ok", 51)]
+    assert alice.ids[-3:] == [15, 15, 52]
+    # From here on a reply stands for one's own change again.
+    room.deliver(alice.says("/unreact 15 👍"), alice.says("/react 15 👎"))
+    assert alice.outbox.live and changes_of(alice, 15)[2:] == [("ok", 53), ("ok", 54)]
+
+
+async def test_a_message_that_a_page_left_out_comes_also_to_who_falls_behind_again(room: Room) -> None:
+    alice, bob = await room.connect("alice", "json"), await room.connect("bob")
+    await fall_behind(room, bob)
+    executed = room.chat.batch(alice.says("/react 15 👍"))
+    await room.quiet()
+    alice.outbox.hold()
+    alice.outbox.release()
+    assert alice.outbox.live
+    alice.outbox.pause()
+    room.delivery.deliver(executed)
+    alice.outbox.resume()
+    await room.quiet()
+    assert changes_of(alice, 15) == [("message", 51), ("ok", 51)]
+
+
+@FORMATS
+async def test_ones_own_change_does_not_hide_that_of_somebody_else(room: Room, format: str) -> None:
+    """Of two changes to one message the store has the last state alone."""
+    alice, bob, carol = [await room.connect(name, format) for name in ("alice", "bob", "carol")]
+    room.deliver(bob.says("/send_all old"), bob.says("/send_all old too"))
+    lines = [carol.says(f"/send_all {number} {'x' * 200}") for number in range(50)]
+    room.deliver(*lines, bob.says("/edit 1 new"), bob.says("/edit 2 new too"), alice.says("/react 1 👍"))
+    executed = room.chat.batch(alice.says("/react 2 👍"))
+    await room.quiet()
+    room.delivery.deliver(executed)
+    await room.quiet()
+    pushed = [line for line in alice.lines if ("(edited)" in line or '"edited":' in line) and '"ok"' not in line]
+    assert len(pushed) == 2, "each was told with the text that bob gave it"
+    assert alice.outbox.live
+
+
+@FORMATS
+async def test_ones_own_changes_to_what_one_knows_are_told_by_replies_alone(room: Room, format: str) -> None:
+    alice, bob = await room.connect("alice", format), await room.connect("bob")
+    room.deliver(bob.says("/send_all old"))
+    await fall_behind(room, bob)
+    room.deliver(alice.says("/send_all mine"), alice.says("/react 1 1"), alice.says("/react 52 1"))
+    room.deliver(alice.says("/react 1 2"), alice.says("/react 52 2"))
+    # Each is on disk before the last one's page is read.
+    executed = [room.chat.batch(alice.says(f"/react {id_} {emoji}")) for emoji in (3, 4) for id_ in (1, 52)]
+    await room.quiet()
+    for each in executed:
+        room.delivery.deliver(each)
+    await room.quiet()
+    assert alice.outbox.live
+    assert len(alice.lines) == 51 + 9
+
+
+async def test_a_message_that_a_resume_left_out_still_comes_after_ones_own_change(room: Room) -> None:
+    """It was changed by somebody else while what was missed was read, and then by the user who came back."""
+    bob = await room.connect("bob")
+    room.deliver(bob.says("/send_all one"), bob.says("/send_all two"))
+    alice = Peer(room, "alice", "json")
+    room.peers.append(alice)
+    room.delivery.attach(alice, room.chat.ids["alice"], "alice", 2)
+    changed = room.chat.batch(bob.says("/edit 1 not one"))
+    welcome = room.chat.ask("alice", Welcome(False, 2, 0, None))
+    assert [event.id for event in welcome.events if isinstance(event, Message)] == [2]
+    alice.outbox.note_shown(welcome.events, 2)
+    room.delivery.deliver(changed)
+    alice.outbox.release()
+    reacted = room.chat.batch(alice.says("/react 1 👍"))
+    await room.quiet()
+    room.delivery.deliver(reacted)
+    await room.quiet()
+    assert changes_of(alice, 1) == [("message", 4), ("ok", 4)]
+
+
 # ---- whatever happens, in whatever order
 
 steps = st.lists(

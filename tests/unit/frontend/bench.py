@@ -15,6 +15,7 @@ from typing import Any
 
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
+from chat_server.delivery.shown_states import OwnState
 from chat_server.errors import Refusal
 from chat_server.frontend.pipeline import Pipeline
 from chat_server.frontend.rate_limits import Allowances, CommandRate
@@ -108,10 +109,10 @@ class Bench:
             self.pipeline.delivered(self.clock)
 
     def _settle(self, command: Logged, user_id: int, number: int, result: Any) -> None:
-        own: tuple[int, ...] = ()
+        own: list[OwnState] = []
         if isinstance(result, Sent):
             self.delivered = result.id
-            own = (result.id,)
+            own = [OwnState(result.id, result.id, 0)]
         outcome = Outcome(Entry(command, user_id, Origin("node", 1, 7, number)), result, [], self.delivered)
         data = self.pipeline.outcome(outcome, self.clock)
         if self.outbox.live:

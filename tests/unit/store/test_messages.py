@@ -134,5 +134,5 @@ def test_a_thread_and_the_row_of_a_message(few: Chat) -> None:
     assert [message.id for page in messages.load_thread(few.db, 1, "main") for message in page] == [1, 3, 5]
     assert [message.id for page in messages.load_thread(few.db, 5, "main") for message in page] == [5]
     few.say("alice", "/delete 3")
-    assert messages.find(few.db, 3) == StoredMessage(3, MAIN, few.ids["alice"], True)
+    assert messages.find(few.db, 3) == StoredMessage(3, MAIN, few.ids["alice"], True, 6)
     assert messages.find(few.db, 99) is None

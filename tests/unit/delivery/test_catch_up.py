@@ -215,7 +215,7 @@ class FakeFeed:
 
 
 class Change(msgspec.Struct):
-    """A message that is sent (`id` is `seq`) or changed (`before` is its former seq), and whether the reader did that."""
+    """A message that is sent (`id` is `seq`), or changed (`before` was its seq), and whether the reader did that."""
 
     id: int
     seq: int

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from chat_server.delivery.catch_up import HELD_EVENTS_MAX, CatchUp
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
-from chat_server.delivery.shown_states import OWN_STATES_MAX, OwnState, ShownStates
+from chat_server.delivery.shown_states import OwnState, ShownStates
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, ReadMarker
@@ -115,14 +115,6 @@ def test_all_is_shown_once_the_store_had_nothing_newer() -> None:
     catch_up.add_late_reply(14, b"+ changed\n", [OwnState(12, 14, 12)])
     reading(catch_up, 14, by_id=False)
     assert list(catch_up.to_show([message(12, 14)])) == []
-
-
-def test_of_ones_own_states_those_that_are_told_are_forgotten_where_there_are_too_many() -> None:
-    shown, end = ShownStates(0), OWN_STATES_MAX + 1
-    for count, known in ((OWN_STATES_MAX, True), (end, False)):
-        assert shown.add_own(OwnState(id_, id_, 0) for id_ in range(1, count + 1))
-        shown.finish_pages(end, end + 5, by_id=False)
-        assert shown.add_own([OwnState(1, end + 1, 1)]) is known
 
 
 def test_nothing_of_a_chat_is_shown_after_leaving_it_whenever_it_was_read() -> None:

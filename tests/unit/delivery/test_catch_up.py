@@ -56,9 +56,9 @@ def test_everything_up_to_the_first_late_reply_is_read_before_it() -> None:
 
 
 def test_each_late_reply_has_its_own_place() -> None:
-    catch_up = CatchUp(10)
+    catch_up = behind(10)
     for seq in (12, 15):
-        catch_up.add_late_reply(seq, b"+ sent\n", (seq,))
+        catch_up.add_late_reply(seq, b"+ sent\n", [OwnState(seq, seq, 0)])
     for seq in (12, 15):
         assert reading(catch_up, 20).stop == seq
         catch_up.finish_reading()
@@ -159,7 +159,7 @@ def test_held_events_are_bounded_and_the_first_ones_stay() -> None:
 
 
 def test_what_is_held_is_brought_up_to_date_past_the_bound_too() -> None:
-    catch_up = CatchUp(0)
+    catch_up = behind(0)
     for number in range(HELD_EVENTS_MAX):
         catch_up.hold(ReadMarker("main", 1) if not number else Notice(str(number)))
     catch_up.hold(ReadMarker("main", 2))

@@ -6,25 +6,25 @@ from msgspec import Struct
 
 from chat_server.protocol.arguments import Kind
 
-# Who may say a command: those who have not signed in yet, everybody, users, operators, or only whoever runs the server.
+# Who may say a command: those who have not signed in yet, everybody, users, operators, or only the administrator.
 Role = Literal["strangers", "anyone", "users", "operators", "machine"]
-# Where a command runs: by a rule when it comes out of the log, on a snapshot of the store, before the log (which then
+# Where a command runs: by a rule once it comes out of the log, on a snapshot of the store, before the log (which then
 # gets another command in its place), or on its connection alone.
 Runs = Literal["logged", "reading", "prepared", "connection"]
 
 
 class Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
-    """A line of its own: pushed, or returned before a reply."""
+    """A line of its own: pushed, or sent before a reply."""
 
 
 class Reply(Struct, frozen=True, omit_defaults=True):
-    """The end of a command that was done. Its class is named after what was done; on the wire it is `ok`."""
+    """The reply to a command that succeeded. Its class is named after what was done; on the wire it is `ok`."""
 
 
 class Argument(Struct, frozen=True):
-    """One argument of a command: its name, how it is read, and how it stands in the usage line.
+    """One argument of a command: its name, how it is read, and its part of the usage line.
 
-    `field` is that of the class: a name that is a word of Python has an underscore there.
+    `field` is its field of the class, which has an underscore after a keyword of Python.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Argument(Struct, frozen=True):
     pair: bool
     marked: bool
     json_only: bool
-    # Another name for it in the JSON form.
+    # A second name in the JSON form.
     also: str | None = None
 
 
@@ -50,19 +50,19 @@ class Spec(Struct, frozen=True):
     reply: type[Reply]
     who: Role
     runs: Runs
-    # What a ban forbids.
+    # A ban forbids it.
     seen_by_others: bool
-    # Whether it always stores something new, for which there must be room on the disk.
+    # It always stores something new, for which the disk must have room.
     adds: bool
-    # Whether its reply is the last line of the connection.
+    # Its reply is the last line of the connection.
     hangs_up: bool
     usage: str
     arguments: tuple[Argument, ...]
-    # Those that stand on a line in their place, each with how many required ones come after it; the pairs; the marked.
+    # The arguments with a place on the line, each with the number of required ones after it; pairs; marked ones.
     positional: tuple[tuple[Argument, int], ...]
     pairs: dict[str, Argument]
     marked: dict[str, Argument]
-    # Those of its fields in the JSON form, second names too.
+    # The names of its fields in the JSON form, including second names.
     names: frozenset[str]
     # The fields that the parser makes from the others.
     derived: tuple[str, ...]
@@ -80,9 +80,9 @@ class Command(Struct, frozen=True, tag_field="cmd"):
 
     @property
     def adds(self) -> bool:
-        """Whether it is refused where the disk has no room for anything new, whatever the store has.
+        """Whether it is refused on a full disk, whatever is in the store.
 
-        A command with a key may have been done before, and then its answer stands in the store: its rule decides.
+        For a command with a key the rule decides: if it has been done before, its reply is in the store.
         """
         return self.spec.adds and getattr(self, "key", None) is None
 
@@ -93,10 +93,10 @@ class Command(Struct, frozen=True, tag_field="cmd"):
 
     @property
     def announced_bytes(self) -> int:
-        """How many bytes will follow it, for which the disk must have room, too."""
+        """The number of bytes that will follow it, for which the disk must have room too."""
         return 0
 
     @property
     def carried_bytes(self) -> int:
-        """How many bytes of a file it carries. They are paced by their answers, and so take less off the rates."""
+        """The number of bytes of a file in it. Replies pace them, so they count less against the rates of commands."""
         return 0

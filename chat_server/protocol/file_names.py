@@ -15,7 +15,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def file_name(raw: str) -> str:
-    """The last component of a path, on one line, without terminal control. Refusal if nothing safe is left."""
+    """Return the last component of a path, on one line, without terminal control. Raises Refusal if nothing is left."""
     parts = [" ".join(part.split()) for part in _SEPARATORS.split(clean(raw))]
     name = next((part for part in reversed(parts) if part), "")
     if is_blank(name) or name in (".", ".."):
@@ -29,7 +29,7 @@ def file_name(raw: str) -> str:
 
 
 def chunk_data(raw: str) -> bytes:
-    """The bytes that a chunk's base64 stands for."""
+    """Decode the base64 of a chunk. Raises Refusal."""
     if len(raw) > (CHUNK_BYTES_MAX + 2) // 3 * 4:
         raise Refusal(
             "too_large", f"a chunk has at most {CHUNK_BYTES_MAX} bytes of data; send the file in smaller ones"
@@ -59,7 +59,7 @@ def sha256_hex(raw: str) -> str:
 
 
 def describe_size(size: int) -> str:
-    """For people: `999 bytes`, `1.2 KiB`, `5 MiB`."""
+    """Write a size for people: `999 bytes`, `1.2 KiB`, `5 MiB`."""
     if size < 1024:
         return f"{size} byte{'s' if size != 1 else ''}"
     value, unit = size / 1024, "KiB"

@@ -11,12 +11,12 @@ _WIDTH = 78
 
 
 def help_text(word: str | None, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
-    """What `/help` says, or `/help word`, where these are the commands that may be said."""
+    """Return the text of `/help`, or of `/help word`, with these commands."""
     return help_on(word, verbs) if word else overview(verbs)
 
 
 def overview(verbs: Mapping[str, Spec] = VERBS) -> list[str]:
-    """All commands by group, on one screen; the last line says how to go on."""
+    """List all commands by group, on one screen. The last line says how to go on."""
     lines = []
     specs = {spec.verb: spec for spec in verbs.values()}
     for group in GROUPS:
@@ -37,7 +37,7 @@ def overview(verbs: Mapping[str, Spec] = VERBS) -> list[str]:
 
 
 def help_on(word: str, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
-    """A command's usage, meaning, aliases and an example; Refusal `unknown_command`."""
+    """Describe a command: usage, meaning, aliases, an example. Raises Refusal `unknown_command`."""
     spec = verbs.get(word.removeprefix("/").lower())
     if spec is None:
         close = nearest(word.removeprefix("/").lower(), verbs)
@@ -50,7 +50,7 @@ def help_on(word: str, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
 
 
 def command_forms() -> list[CommandForm]:
-    """The table for a program: what it needs to complete and to check commands that it does not know."""
+    """Return the table for programs, which need it to complete and check commands that they do not know."""
     return [_form(spec) for spec in TABLE.values()]
 
 

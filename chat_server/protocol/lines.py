@@ -1,8 +1,8 @@
 """Bytes to lines, bounded; and which bytes are text at all.
 
 `LineBuffer` MUST give the same lines however the bytes are cut, and MUST NOT hold more of an unfinished line than
-`line_bytes_max`. Lines are cut off a few at a time when they are taken, not when they come in: what has not been taken
-costs its bytes and little else, and the limit on a line is the one that holds then (a sign-in under way raises it).
+`line_bytes_max`. Lines are split off a few at a time when they are taken, not when they arrive: a waiting line costs
+little more than its bytes, and its limit is the one that holds when it is taken (a sign-in under way raises it).
 """
 
 import re
@@ -12,16 +12,16 @@ from chat_server.errors import Refusal
 
 UNENDED_BYTES_MAX = 1 << 20
 LINES_CUT_AT_ONCE = 256
-# What telnet says of itself in between (RFC 854): IAC, which no UTF-8 has, and a command, with its option or up to the
-# end of its parameters, in which IAC stands twice. No byte is looked at from two beginnings of parameters: one line of
-# beginnings without an end, 64 KiB of them, held the loop for 30 s when `.*?` looked for the end from each.
+# The commands that telnet inserts (RFC 854): IAC, which UTF-8 never contains, and a command, with its option, or up to
+# the end of its parameters, in which IAC is doubled. No byte is scanned from two starts of parameters: a line with 64
+# KiB of starts and no end held the loop for 30 s when `.*?` looked for the end from each.
 _TELNET = re.compile(rb"\xff[\xf0-\xf9]|\xff[\xfb-\xfe].|(?<!\xff)\xff\xfa(?:[^\xff]|\xff\xff)*+\xff\xf0", re.DOTALL)
 _BOM = b"\xef\xbb\xbf"
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 
 class UnendedLine(Exception):
-    """1 MiB came without a line end: whoever sends that does not speak this protocol."""
+    """1 MiB came without a line end: the peer does not speak this protocol."""
 
 
 class LineBuffer:
@@ -29,15 +29,15 @@ class LineBuffer:
         self._line_bytes_max = line_bytes_max
         self._data = bytearray()
         self._cut: deque[bytes] = deque()
-        self._unended_bytes = 0  # of the last, unfinished line; more than the data has of it if it is too long
+        self._unended_bytes = 0  # of the last, unfinished line, including what is past its bound
 
     @property
     def pending_bytes(self) -> int:
-        """What waits to be cut into lines."""
+        """The bytes that wait to be split into lines."""
         return len(self._data)
 
     def has_line(self) -> bool:
-        """Whether a whole line waits that is not empty."""
+        """Tell whether a whole line waits that is not empty."""
         while not self._cut and b"\n" in self._data:
             empty = _EMPTY_LINES.match(self._data)
             if empty is not None:
@@ -48,9 +48,9 @@ class LineBuffer:
         return bool(self._cut)
 
     def feed(self, data: bytes | memoryview, kept_max: int | None = None) -> bool:
-        """Take in what was read; True if it ended a line. Raises UnendedLine.
+        """Take in what was read; tell whether it ended a line. Raises UnendedLine.
 
-        Of an unfinished line `kept_max` bytes are kept: as many as a line may have when this one is taken, or more.
+        Of an unfinished line `kept_max` bytes are kept: at least as many as a line may have when this one is taken.
         """
         kept_max = self._line_bytes_max if kept_max is None else min(kept_max, self._line_bytes_max)
         data = bytes(data)
@@ -65,14 +65,14 @@ class LineBuffer:
         return True
 
     def _extend(self, piece: bytes, kept_max: int) -> None:
-        """More of the unfinished line; what is past its bound is counted, and kept no longer."""
+        """Extend the unfinished line. Bytes past its bound are counted, but not kept."""
         self._data += piece[: max(0, kept_max - self._unended_bytes)]
         self._unended_bytes += len(piece)
         if self._unended_bytes > UNENDED_BYTES_MAX:
             raise UnendedLine
 
     def take(self, line_bytes_max: int) -> bytes | None:
-        """The next line that is not empty, without its end; None if none waits.
+        """Return the next line that is not empty, without its end; None if none waits.
 
         Raises Refusal `line_too_long` in place of a line of more than `line_bytes_max` bytes with its end.
         """
@@ -86,13 +86,13 @@ class LineBuffer:
 
 
 def _bare(line: bytearray) -> bytes:
-    """The line without what stands before it in some files, and without what telnet says."""
+    """Return the line without a byte order mark and without the commands of telnet."""
     bare = _TELNET.sub(b"", line) if b"\xff" in line else bytes(line)
     return bare.removeprefix(_BOM)
 
 
 def decode(line: bytes) -> str:
-    """The line as text; Refusal `bad_encoding` for what is no line of text."""
+    """Return the line as text. Raises Refusal `bad_encoding` if it is none."""
     try:
         text = line.decode()
     except UnicodeDecodeError as error:

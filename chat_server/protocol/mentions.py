@@ -10,12 +10,12 @@ from chat_server.protocol.base import Command
 from chat_server.protocol.names import NAME_CHARS_MAX, fold
 
 MENTIONS_MAX = 20
-# Not within a word or an address (anna@example.org). A full stop or the like after a name is no part of it.
+# Not within a word or an address (anna@example.org). Punctuation after a name does not belong to it.
 _MENTION = re.compile(rf"(?<![\w.@-])@([\w.-]{{1,{2 * NAME_CHARS_MAX}}})")
 
 
 def find_mentions(text: str) -> tuple[str, ...]:
-    """The first names that stand in a text after an `@`, folded, each once."""
+    """Return the first names after an `@` in a text, folded, each once."""
     found: dict[str, None] = {}
     for match in _MENTION.finditer(text):
         name = match[1].rstrip("._-")
@@ -27,7 +27,7 @@ def find_mentions(text: str) -> tuple[str, ...]:
 
 
 def with_mentions(command: Command) -> Command:
-    """The command with the names that its text mentions."""
+    """Return the command with the names that its text mentions."""
     if "mentions" not in command.spec.derived:
         return command
     names = find_mentions(getattr(command, "text", ""))

@@ -1,9 +1,9 @@
 """Names of users and chats: which are valid, equal, or too much alike.
 
-The outcome (`Name`) travels with the command, so that every node that replays the log comes to the same names. It is
-the same on every node, too: properties are those of `characters`, look-alikes those of Unicode's confusables.txt
-(UTS 39), and NFKC and case folding never change for a character once Unicode has it. One that this Python does not know
-is refused, since its other case is not known either.
+The result (`Name`) travels with the command, so that every node that replays the log gets the same names. Nodes agree
+on it, too: properties come from `characters`, look-alikes from Unicode's confusables.txt (UTS 39), and NFKC and case
+folding never change for an assigned character. A character that this Python does not know is refused, since its other
+case is not known either.
 """
 
 import unicodedata
@@ -16,7 +16,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol.characters import is_alphanumeric, may_be_named
 
 NAME_CHARS_MAX = 32
-# The length of a name before it is normalized, which takes long for text that is made for that.
+# The length of a name before it is normalized, which takes long for a text made for that.
 RAW_CHARS_MAX = 128
 RESERVED = frozenset(("main", "all", "server", "system", "me", "you"))
 # Scripts that are written together in one language (UTS 39, "augmented script sets").
@@ -30,8 +30,8 @@ _WRITTEN_TOGETHER = (
 class Name(Struct, frozen=True, array_like=True):
     """A valid name: as written, as compared (`folded`), and as it looks.
 
-    Two names with the same `lookalike` are easily taken for each other; so are two with the same `shape`, which is how
-    they look in capitals, if one of them is not ASCII (МАХ in Cyrillic and max).
+    Two names with the same `lookalike` are easily mistaken for each other. So are two with the same `shape`, their look
+    in capitals, if one of them is not ASCII (МАХ in Cyrillic and max).
     """
 
     name: str
@@ -41,9 +41,9 @@ class Name(Struct, frozen=True, array_like=True):
 
 
 def fold(name: str) -> str:
-    """The form in which names are compared: NFKC and case folding, until nothing changes any more.
+    """Return the form in which names are compared: NFKC and case folding, until nothing changes any more.
 
-    "", which is nobody's, for what is too long to be a name.
+    A text that is too long for a name gives "", which is nobody's name.
     """
     if len(name) > RAW_CHARS_MAX:
         return ""
@@ -56,7 +56,7 @@ def fold(name: str) -> str:
 
 
 def check(name: str) -> Name:
-    """The name, if it may be given to a user or (after its `#`) to a chat; else Refusal `bad_name`."""
+    """Return the name of a new user or (after its `#`) of a new chat. Raises Refusal `bad_name`."""
     shown = unicodedata.normalize("NFKC", name) if len(name) <= RAW_CHARS_MAX else name
     if not 1 <= len(shown) <= NAME_CHARS_MAX:
         raise Refusal("bad_name", f"a name has 1 to {NAME_CHARS_MAX} characters, this one has {len(shown)}")
@@ -75,20 +75,20 @@ def check(name: str) -> Name:
 
 
 def _is_punctuation(char: str) -> bool:
-    """Whether a Latin letter looks like punctuation, as those for clicks and stops do (! and ? in most fonts)."""
+    """Tell whether a Latin letter looks like punctuation, like letters for clicks and stops (! and ? in most fonts)."""
     prototype = _prototype(char)
     return categories.alias(char) == "LATIN" and len(prototype) == 1 and not is_alphanumeric(prototype)
 
 
 def lookalike(name: str) -> str:
-    """The skeleton of a name. Two names with the same skeleton are easily taken for each other."""
+    """Return the skeleton of a name. Two names with the same skeleton are easily mistaken for each other."""
     return fold("".join(_prototype(char) for char in name))
 
 
 @lru_cache(maxsize=4096)
 def _prototype(char: str) -> str:
-    # The library lists a class from both ends: the prototype with all that look like it, each of those with the
-    # prototype alone. Of a pair that has only each other the lower one stands for both.
+    # The library lists a class from both ends: the prototype with all its look-alikes, and each of those with the
+    # prototype alone. In a class of two, the lower character stands for both.
     alike = confusables.confusables_data.get(char, ())
     if len(alike) != 1:
         return char

@@ -1,7 +1,6 @@
 """The parser: a line becomes a command or a refusal. Pure.
 
-The grammar is the table of commands; `formats` knows the two forms in which a command may come, and that both may
-carry a label.
+The grammar is the table of commands. `formats` reads the two forms of a command, either of which may have a label.
 """
 
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from chat_server.protocol.table import VERBS, nearest
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """What a line asks for. `verb` is the table's own name for it, "" if there is none; `error` replaces `command`."""
+    """A parsed line. `verb` is the main verb of its command, "" if none; `error` takes the place of `command`."""
 
     verb: str
     label: str | None
@@ -29,9 +28,9 @@ class Parsed(msgspec.Struct, frozen=True):
 
 
 def parse(text: str, *, text_chars_max: int, talk: Target | None = None, verbs: Mapping[str, Spec] = VERBS) -> Parsed:
-    """Read one line that is not empty. Never raises a Refusal.
+    """Parse one line that is not empty. A refusal is returned as the `error`, never raised.
 
-    `talk` is where a line that is no command goes; `verbs` are the commands that may be said.
+    `talk` is where a line that is no command goes; `verbs` are the allowed commands.
     """
     verb, label = "", None
     try:

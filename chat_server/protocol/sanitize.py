@@ -5,7 +5,7 @@
 
 import re
 
-from chat_server.protocol.characters import shows
+from chat_server.protocol.characters import has_visible
 
 # C0 (but TAB and LF), DEL, C1, and the bidi embeddings, overrides and isolates; lone surrogates, which UTF-8 lacks.
 _REMOVED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -13,14 +13,14 @@ _LINE_ENDS = re.compile("[\u2028\u2029]")
 
 
 def clean(text: str) -> str:
-    """The text without terminal control; line and paragraph separators become LF."""
+    """Return the text without terminal control. Line and paragraph separators become LF."""
     if text.isascii() and text.isprintable():
         return text
     return _REMOVED.sub("", _LINE_ENDS.sub("\n", text))
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of it shows."""
+    """Tell whether nothing of the text is visible."""
     if text.isascii() and text.isprintable():
         return not text or text.isspace()
-    return not shows(text)
+    return not has_visible(text)

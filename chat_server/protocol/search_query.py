@@ -1,6 +1,6 @@
 """Search queries: words, "phrases" and beginnings of words (`wor*`). There is no other syntax: all else is data.
 
-Which characters make a word is for the index to say (`store.search`); this only parts a query into its pieces.
+The index decides which characters make a word (`store.search`); this module only splits a query into its pieces.
 """
 
 import re
@@ -8,19 +8,19 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-# A phrase (up to the end where its quote is not closed), or what stands between spaces and quotes.
+# A phrase (up to the end if its quote is not closed), or what stands between spaces and quotes.
 PIECE = re.compile(r'"[^"]*(?:"\**|\Z)|[^\s"]+')
 _MARKED = re.compile(r"[a-z]+:", re.IGNORECASE)
 
 
 class Piece(Struct, frozen=True):
-    """Words that stand side by side; `prefix`: the last one may go on. Its text has no quotes."""
+    """Adjacent words, without quotes. With `prefix` the last one is the beginning of a word."""
 
     text: str
     prefix: bool
 
     def __str__(self) -> str:
-        """As it is written in a line."""
+        """Write the piece as in a line."""
         quoted = " " in self.text or "*" in self.text or _MARKED.match(self.text)
         return (f'"{self.text}"' if quoted else self.text) + "*" * self.prefix
 

@@ -1,9 +1,9 @@
 """The table of commands, and the decorator that enters a class into it.
 
-The type of a field says how the field is read (`arguments.KINDS`); a field with a default may be left out. On a line
-the fields stand in their order: those in `pairs` come after the others as `word value`, those in `marked` stand
-anywhere as `word:value`, and those in `json_only` exist only in the JSON form. Nobody says what is in `derived`: the
-parser makes it from the other fields. A class whose row has no help, group or example does not import.
+The type of a field says how it is read (`arguments.KINDS`); a field with a default is optional. On a line the fields
+come in their order. Those in `pairs` come after the others as `word value`, those in `marked` stand anywhere as
+`word:value`, those in `json_only` exist only in the JSON form, and those in `derived` are never said: the parser makes
+them from the other fields. A class whose row has no help, group or example does not import.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from chat_server.protocol.base import Argument, Command, Reply, Role, Runs, Spec
 TABLE: dict[str, Spec] = {}
 VERBS: dict[str, Spec] = {}  # the aliases too
 GROUPS = ("Start", "Write", "Read", "Chats", "People", "Connection", "Operators")
-# The commands that only whoever runs the server may say, over the control socket.
+# The commands of the administrator alone, over the control socket.
 CONTROL: dict[str, Spec] = {}
 
 _C = TypeVar("_C", bound=type[Command])
@@ -45,10 +45,10 @@ def command(
     also: dict[str, str] | None = None,
     derived: tuple[str, ...] = (),
 ) -> Callable[[_C], _C]:
-    """Enter a class into the table, or into `CONTROL` if only the machine may say it.
+    """Enter a class into the table, or into `CONTROL` if only the administrator may say it.
 
-    `usage` words an argument otherwise than `<name>` ("" leaves it to another's); `order` is that of the line where
-    it is not that of the fields; `also` gives an argument a second name in the JSON form.
+    `usage` words an argument otherwise than as `<name>` ("" leaves it to another argument's); `order` is the order on a
+    line, if it is not that of the fields; `also` gives an argument a second name in the JSON form.
     """
     assert group in GROUPS and help and example, verb
 
@@ -134,7 +134,7 @@ def _arguments(
 
 
 def nearest(verb: str, verbs: Mapping[str, Spec] = VERBS) -> str | None:
-    """The verb that was probably meant; never one that hangs up."""
+    """Return the verb that was probably meant, but never one that hangs up."""
     candidates = [name for name, spec in verbs.items() if not spec.hangs_up]
     close = get_close_matches(verb[:64], candidates, n=1, cutoff=0.65)
     return close[0] if close else None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 DAY_MS = 86_400_000
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)([smhd]?)", re.ASCII)
-# Year 9999, so that every time in the log can be written as a date.
+# The end of the year 9999: every time in the log can be written as a date.
 TIME_MS_MAX = 253_402_300_799_999
 
 
@@ -27,12 +27,12 @@ class Now(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def iso(ms: int) -> str:
-    """`2026-11-21T12:00:01.250Z`; remembered, since all messages of a batch have the same time."""
+    """Format a time as `2026-11-21T12:00:01.250Z`. It is cached, since all messages of a batch have the same time."""
     return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
 
 
 def parse_iso(text: str) -> int | None:
-    """Milliseconds of an ISO 8601 time, one without an offset taken as UTC; None if it is not one."""
+    """Return the milliseconds of an ISO 8601 time, which is UTC if it has no offset; None for another text."""
     try:
         when = datetime.fromisoformat(text)
         moment = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
@@ -42,13 +42,13 @@ def parse_iso(text: str) -> int | None:
 
 
 def parse_duration(text: str) -> int | None:
-    """Milliseconds of `90s`, `1.5m`, `2h`, `1d` or plain seconds; None if it is none of these."""
+    """Return the milliseconds of `90s`, `1.5m`, `2h`, `1d` or plain seconds; None for another text."""
     match = _DURATION.fullmatch(text.strip().lower())
     return round(Decimal(match[1]) * _UNITS_MS[match[2] or "s"]) if match else None
 
 
 def duration(ms: int) -> str:
-    """A setting's duration as it is written: `1h`, `90s`, `1500ms`."""
+    """Write a duration as in the settings: `1h`, `90s`, `1500ms`."""
     for unit in "dhms":
         if ms and ms % _UNITS_MS[unit] == 0:
             return f"{ms // _UNITS_MS[unit]}{unit}"
@@ -56,7 +56,7 @@ def duration(ms: int) -> str:
 
 
 def distance(ms: int) -> str:
-    """How far away in words, rounded up to the smaller of the two units: `3 h 59 min`, `45 s`."""
+    """Write how far away something is, rounded up to the smaller of the two units: `3 h 59 min`, `45 s`."""
     seconds, minutes, hours = (max(1, -(-ms // unit)) for unit in (1_000, 60_000, 3_600_000))
     if seconds < 60:
         return f"{seconds} s"
@@ -68,9 +68,9 @@ def distance(ms: int) -> str:
 
 
 def clock_time(at: str, now: str) -> str:
-    """`12:00:01` of an ISO time, with the date before it unless it is that of `now`.
+    """Return `12:00:01` of an ISO time, after its date unless that is the date of `now`.
 
-    It is of the zone of `now`: the server's is UTC, a client's that of its machine.
+    The zone is that of `now`: UTC on the server, the zone of the machine in a client.
     """
     if not _is_utc(now):
         with suppress(ValueError, OverflowError):
@@ -79,12 +79,12 @@ def clock_time(at: str, now: str) -> str:
 
 
 def moment(at: str, now: str) -> str:
-    """With its zone, unless that is the reader's own."""
+    """Return a clock time with its zone, unless that is the reader's own."""
     return f"{clock_time(at, now)} UTC" if _is_utc(now) else clock_time(at, now)
 
 
 def _is_utc(now: str) -> bool:
-    """A client's has an offset behind it."""
+    """Tell whether a time is the server's; a client's ends with an offset."""
     return "+" not in now[19:] and "-" not in now[19:]
 
 
@@ -93,5 +93,5 @@ def until(ms: int, now_ms: int) -> str:
 
 
 def describe_end(end: str, now: str) -> str:
-    """A limit's end as a time and as a distance: `until 16:00:05 UTC, in 3 h 59 min`."""
+    """Write the end of a limit as a time and as a distance: `until 16:00:05 UTC, in 3 h 59 min`."""
     return f"until {moment(end, now)}, in {distance((parse_iso(end) or 0) - (parse_iso(now) or 0))}"

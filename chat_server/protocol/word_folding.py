@@ -1,9 +1,9 @@
 """Word folding: one form for all spellings of a word, in texts and in searches.
 
-`folded` MUST give the same for the same text on every machine and for ever, since the index keeps it. It stands on the
-tables of Unicode 3.2, which every Python has (`ucd_3_2_0`), on case folding, which Unicode never changes for a letter
-that it has, and on properties of the package `regex`, whose version is pinned. Whoever changes it, or that version, has
-the index made anew (`schema`). What is a word in what comes out is for the index to say.
+`fold_words` MUST give the same result for the same text on every machine and for ever, since the index keeps it. It
+rests on the tables of Unicode 3.2, which every Python has (`ucd_3_2_0`), on case folding, which Unicode never changes
+for an existing letter, and on properties of the package `regex`, whose version is pinned. A change of it, or of that
+version, must rebuild the index (`schema`). The index decides what a word is in the result.
 """
 
 import re
@@ -12,13 +12,13 @@ from unicodedata import ucd_3_2_0
 import regex
 
 _normalize = ucd_3_2_0.normalize
-# Signs part words. NFKD turns these into letters, as the one of a trade mark, and they would become part of the word.
+# Signs separate words. NFKD turns some, like the trade mark sign, into letters, which would become part of the word.
 _PARTING = regex.compile(r"[\p{So}&&[\u2100-\u214f\u2460-\u24ff\u3200-\u33ff\U0001f100-\U0001f2ff]]", regex.V1)
-# Not seen, and within a word: soft hyphens, joiners, marks of direction, variation selectors, fillers.
+# Invisible within a word: soft hyphens, joiners, marks of direction, variation selectors, fillers.
 _HIDDEN = regex.compile(r"[\p{DI}\p{Cf}]+", regex.V1)
 
-# Accents, with those of Cyrillic that make a letter with a key of its own (й ў ї ѓ ќ) left in place. The points and
-# vowel signs of Hebrew, Arabic and Syriac, with what turns an alef into one with hamza; the stroke that only lengthens;
+# Accents, except for those of Cyrillic letters that have a key of their own (й ў ї ѓ ќ). The points and vowel signs of
+# Hebrew, Arabic and Syriac, and the mark that turns an alef into one with hamza; the stroke that only lengthens a word;
 # the dot below a letter of Devanagari.
 _MARKS = re.compile(
     "(?<![иуИУ])\u0306|(?<![іІ])\u0308|(?<![гкГК])\u0301|[\u0300\u0302-\u0305\u0307\u0309-\u036f\u1ab0-\u1aff"
@@ -28,12 +28,12 @@ _MARKS = re.compile(
 )
 
 _LETTERS = {
-    # Letters with a stroke, a hook or a ligature, which Unicode does not take apart.
+    # Letters with a stroke or a hook, and ligatures, which Unicode does not decompose.
     **dict(zip("øłđðħŧıȷŋəɛɔɓɗɖƙƴɨʉƀƒ", "olddhtijneeobddkyiubf", strict=True)),
     "œ": "oe", "æ": "ae", "þ": "th",
-    # Apostrophes that are letters to Unicode part words as the others do.
+    # Apostrophes that are letters to Unicode separate words like the others.
     **dict.fromkeys("ʹʺʻʼʽʾʿˈˊˋˮꞌ", " "),
-    # Two keyboards have their own alef, yeh, kaf and heh, and hamza and the dots of the last heh are left out.
+    # Some keyboards have their own alef, yeh, kaf and heh; people omit hamza and the dots of a final heh.
     **dict(zip("ٱىیےکڪہۃة", "اييىككههه", strict=True)),
     # Yiddish digraphs; the nasal sign of Hindi with and without its bow.
     "װ": "וו", "ױ": "וי", "ײ": "יי", "ँ": "ं",
@@ -46,7 +46,7 @@ _OTHERS = re.compile(f"[{''.join(_LETTERS)}]")
 
 
 def fold_words(text: str) -> str:
-    """The text with its words in the form in which they are compared."""
+    """Return the text with its words in the form in which they are compared."""
     if text.isascii():
         return text.lower()
     text = _normalize("NFKD", _HIDDEN.sub("", _PARTING.sub(" ", text)))

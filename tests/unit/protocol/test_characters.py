@@ -4,7 +4,7 @@ from time import process_time
 
 import pytest
 
-from chat_server.protocol.characters import is_signs, shows
+from chat_server.protocol.characters import has_visible, is_signs
 
 # Format characters that are drawn all the same: signs before or around a number.
 DRAWN = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
@@ -16,11 +16,11 @@ def test_what_shows_agrees_with_what_python_knows_of_every_character() -> None:
         char = chr(code)
         category = unicodedata.category(char)
         if category in ("Cc", "Cs", "Co", "Zs", "Zl", "Zp"):
-            assert not shows(char), ascii(char)
+            assert not has_visible(char), ascii(char)
         elif category in ("Ll", "Lu", "Lt", "Nd", "Nl", "Pd", "Ps", "Pe", "Pi", "Pf", "Sc", "Me", "Mc"):
-            assert shows(char), ascii(char)
+            assert has_visible(char), ascii(char)
         elif category == "Cf":
-            assert shows(char) == (char in DRAWN), ascii(char)
+            assert has_visible(char) == (char in DRAWN), ascii(char)
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,13 @@ def test_what_shows_agrees_with_what_python_knows_of_every_character() -> None:
     ids=ascii,
 )  # fmt: skip
 def test_these_show_nothing(text: str) -> None:
-    assert not shows(text)
-    assert shows(f"{text}x{text}")
+    assert not has_visible(text)
+    assert has_visible(f"{text}x{text}")
 
 
 @pytest.mark.parametrize("text", ["می\u200cخواهم", "क्\u200dष", "👩\u200d🚀", "\u06dd", "\u0301", "🫩", "ー"], ids=ascii)
 def test_these_show(text: str) -> None:
-    assert shows(text)
+    assert has_visible(text)
 
 
 @pytest.mark.parametrize(

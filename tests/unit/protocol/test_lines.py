@@ -130,6 +130,11 @@ def test_what_is_no_text_is_bad_encoding(line: bytes) -> None:
     assert refused.value.code == "bad_encoding"
 
 
+def test_the_first_byte_that_is_wrong_is_named() -> None:
+    with pytest.raises(Refusal, match="byte 4 of this one is not"):
+        decode(b"caf\xe9s")
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n")))
 def test_text_comes_through_as_it_is(text: str) -> None:
     assert decode(text.encode()) == text

@@ -18,6 +18,7 @@ from tests.unit.strategies import any_text, names
         ("@ＢＯＢ", ("bob",)),
         ("write to bob@example.org", ()),
         ("@@bob a@bob @ bob @. @-", ()),
+        ("a.@bob a-@bob", ()),
         ("@bob's\n@carol", ("bob", "carol")),
         ("no one", ()),
         ("@" + "x" * 5000, ("x" * 64,)),

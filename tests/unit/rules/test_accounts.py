@@ -47,7 +47,9 @@ def test_the_first_time_registers_and_later_times_do_not(chat: Chat) -> None:
     assert (again.new, again.name) == (False, "dora")
 
 
-@pytest.mark.parametrize(("name", "like"), [("lisa", "Iisa"), ("user1", "userl"), ("b0b1", "bobl"), ("coco", "сосо")])
+@pytest.mark.parametrize(
+    ("name", "like"), [("lisa", "Iisa"), ("user1", "userl"), ("b0b1", "bobl"), ("coco", "сосо"), ("max", "МАХ")]
+)
 def test_a_name_that_looks_like_an_existing_one_is_refused(chat: Chat, name: str, like: str) -> None:
     chat.sign_in(name)
     assert code_of(chat, like) == "bad_name"

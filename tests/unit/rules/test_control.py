@@ -16,12 +16,16 @@ from chat_server.protocol.control import (
     ListOperators,
     OperatorSet,
     Record,
+    RepairTime,
     SetPasswordOf,
+    TimeRepaired,
 )
 from chat_server.protocol.names import check
 from chat_server.protocol.operators import Announce
 from chat_server.protocol.table import CONTROL, TABLE
+from chat_server.protocol.times import iso
 from tests.unit.chat import LIMITS, Chat, Said
+from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 
 BOB = Username("bob", "bob")
 
@@ -68,6 +72,17 @@ def test_operators_are_appointed_and_dismissed(chat: Chat) -> None:
     assert code(chat, Dismiss(BOB)) == "bad_argument"
     chat.batch(Entry(Configure(LIMITS, [check("bob")])))
     assert code(chat, Dismiss(BOB)) == "forbidden"
+
+
+def test_times_in_the_future_are_repaired_to_when_it_was(chat: Chat) -> None:
+    chat.clock.step(DAY_MS)
+    chat.say("alice", "/send_all hi")
+    chat.clock.step(-DAY_MS)
+    chat.clock.advance(HOUR_MS)
+    assert control(chat, RepairTime()).reply.messages == 1
+    (message,) = chat.say("bob", "/history main").events
+    assert message.at == iso(NOON_MS)  # type: ignore[attr-defined]
+    assert control(chat, RepairTime()).reply == TimeRepaired(0, 0)
 
 
 def test_a_deleted_account_is_no_operator_any_more(chat: Chat) -> None:

@@ -114,6 +114,14 @@ def test_a_chat_ends_with_its_last_member_and_leaves_nothing(chat: Chat) -> None
     assert after == before
 
 
+def test_a_new_owner_is_told_of_requests_in_their_order(team: Chat) -> None:
+    code = team.say("alice", "/invite_link #team").reply.code
+    for name in ("dave", "carol"):
+        team.say(name, f"/join {code}")
+    said = team.say("alice", "/give #team bob")
+    assert events_to(said.pushes, team.ids["bob"]) == [JoinRequest("#Team", "dave"), JoinRequest("#Team", "carol")]
+
+
 def test_an_upload_ends_with_the_chat_and_goes_to_no_other_of_that_name(chat: Chat) -> None:
     chat.say("alice", "/create_chat #team")
     upload = chat.say("alice", "/send_file #team a.png 5").reply.upload

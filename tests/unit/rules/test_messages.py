@@ -104,14 +104,6 @@ def test_a_key_is_looked_up_before_any_limit_and_a_refusal_keeps_none(chat: Chat
     assert chat.do(with_key("other", "k2"), "alice").reply.id == 2
 
 
-def test_a_key_counts_for_a_day(chat: Chat) -> None:
-    first = chat.do(with_key("hi"), "alice").reply
-    chat.clock.advance(DAY_MS - 1)
-    assert chat.do(with_key("hi"), "alice").reply == first
-    chat.clock.advance(1)
-    assert chat.do(with_key("hi"), "alice").reply.id == first.id + 1
-
-
 def test_old_keys_are_removed(chat: Chat) -> None:
     chat.do(with_key("hi"), "alice")
     chat.clock.advance(DAY_MS)

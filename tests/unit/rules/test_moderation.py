@@ -88,6 +88,14 @@ def test_a_reporter_counts_once_for_a_target(chat: Chat, mallory: str) -> None:
     assert refusal_of(chat, "alice", "/report nobody").code == "unknown_user"
 
 
+def test_a_report_that_does_not_count_takes_no_address(chat: Chat, mallory: str) -> None:
+    chat.configure(report_min_age_ms=HOUR_MS)
+    chat.clock.advance(HOUR_MS)
+    chat.sign_in("young")
+    assert chat.say("young", "/report mallory", "192.0.2.1").reply.reports == 0
+    assert chat.say("alice", "/report mallory", "192.0.2.1").reply == Reported("mallory", 1, 3)
+
+
 def test_reports_during_a_ban_are_kept_but_not_counted_and_after_it_the_count_starts_again(
     chat: Chat, mallory: str
 ) -> None:

@@ -321,6 +321,16 @@ def test_a_sign_in_without_unread_messages_ends_absence(chat: Chat) -> None:
     assert let_pass(chat, HOUR_MS) == [2]
 
 
+def test_a_sign_in_ends_absence_where_only_ones_own_messages_are_new(chat: Chat) -> None:
+    chat.say("alice", "/send_all one")
+    read(chat, "bob")
+    let_pass(chat, 30 * DAY_MS)
+    let_pass(chat, HOUR_MS)
+    chat.say("carol", "/send_all mine")
+    chat.sign_in("carol")
+    assert chat.db.all("SELECT user_id FROM members WHERE absent") == []
+
+
 def test_where_all_are_absent_nothing_is_held_back(chat: Chat) -> None:
     for name in ("alice", "bob", "carol"):
         chat.say(name, "/send_all hi")

@@ -40,6 +40,22 @@ async def test_a_greedy_user_takes_turns_with_others(reader: Reader) -> None:
     assert [what for what in order if "greedy" in what] == [f"greedy {number}" for number in range(20)]
 
 
+async def test_a_user_who_waits_is_served_before_a_greedy_one_who_came_later(reader: Reader) -> None:
+    gate, order = threading.Event(), list[str]()
+
+    def read(db: Database, what: str) -> None:
+        gate.wait()
+        order.append(what)
+
+    names = ["busy"] * SUBMITTED_MAX + ["modest"] + ["greedy"] * 5
+    users = {"busy": 1, "modest": 2, "greedy": 3}
+    readings = [asyncio.ensure_future(reader.serve(users[name], read, name)) for name in names]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(*readings)
+    assert order == names
+
+
 async def test_an_abandoned_reading_does_not_run(reader: Reader) -> None:
     gate, ran = threading.Event(), list[int]()
 

@@ -484,3 +484,14 @@ async def test_a_page_of_history_is_what_was_pushed(room: Room) -> None:
     command = room.chat.parse("/history main")
     assert isinstance(command, History)
     assert shown(room.chat.ask("alice", command).events, room.delivery.now()) == alice.lines
+
+
+async def test_the_reply_to_a_command_that_returns_lines_comes_before_what_was_said_meanwhile(room: Room) -> None:
+    alice, bob = await room.connect("alice"), await room.connect("bob")
+    alice.outbox.hold()
+    room.deliver(bob.says("/send_all meanwhile"))
+    alice.outbox.reply(b"+ done\n")
+    assert alice.lines == ["+ done"]
+    alice.outbox.release()
+    await room.quiet()
+    assert alice.ids == [1]

@@ -33,7 +33,7 @@ KINDS: list[Handlers[Any]] = []
 
 
 def every_command() -> Iterator[tuple[type, Runs]]:
-    """The commands of the table and those of the server itself, with where each of them runs."""
+    """Yield the commands of the table and those of the server itself, each with where it runs."""
     for spec in (*TABLE.values(), *CONTROL.values()):
         yield spec.build, spec.runs
     for internal in Internal.__subclasses__():
@@ -41,7 +41,7 @@ def every_command() -> Iterator[tuple[type, Runs]]:
 
 
 def check(commands: Iterable[tuple[type, Runs]] | None = None, kinds: Sequence[Handlers[Any]] = KINDS) -> None:
-    """Raises StartError unless each command has exactly one handler, of its kind."""
+    """Raise StartError unless each command has exactly one handler, of its kind."""
     for command, runs in every_command() if commands is None else commands:
         found = [kind.runs for kind in kinds for _ in range(kind.registered.count(command))]
         if found != [runs]:

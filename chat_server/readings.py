@@ -76,7 +76,7 @@ class Readings:
             clock, blobs = self._clock.monotonic, self._transfers.blobs
             return View(db, user_id, self._time.now(), self._limits, online, self._live, clock, blobs)
 
-        # What may take long, a search or a file, holds nobody up who reads messages.
+        # A search or a file may take long, and must not hold up users who read messages.
         match reader_of(query):
             case "searches":
                 return Reading(self._readers.searcher, user_id, query, view, None)

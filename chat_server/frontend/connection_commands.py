@@ -40,7 +40,7 @@ CLIENT_CHARS_MAX = 64
 
 
 class Speaker(Protocol):
-    """Whoever said a command, as far as these commands see it."""
+    """The pipeline that a command came to, as far as these commands use it."""
 
     name: str
     client: str | None
@@ -57,7 +57,7 @@ connection_command = CONNECTION_COMMANDS.register
 
 
 def check_signed_in(here: Speaker, verb: str) -> None:
-    """Before anything else that may be wrong with a command. A line without a verb is no command."""
+    """Refuse a command that needs a sign-in, or must not have one, before any other check of it. Raises Refusal."""
     if not verb:
         return
     who = TABLE[verb].who
@@ -67,7 +67,7 @@ def check_signed_in(here: Speaker, verb: str) -> None:
         raise Refusal("not_signed_in", "sign in first: /sign_in <username>")
 
 
-# Strangers may ask for both as often as the rate of commands allows, and made anew each time they cost 0.25 ms.
+# Strangers may ask for both as often as the rate of commands allows; made anew they would cost 0.25 ms each time.
 _overview = cache(overview)
 _forms = cache(lambda: cast(list[CommandForm], Raw(encode(command_forms()))))
 

@@ -3,14 +3,14 @@
 from chat_server.frontend.rate_limits import CommandRate
 from chat_server.protocol.lines import LineBuffer
 
-# What may wait to be executed, past which nothing more is read.
+# So many bytes may wait to be executed; beyond them nothing more is read.
 WAITING_BYTES_MAX = 65_536
-# Of a line before signing in. Then no more than this is read at once, nor kept, nor waits behind a sign-in.
+# The bound of a line before signing in. Until then no more is read at once, kept, or left waiting behind a sign-in.
 STRANGER_LINE_BYTES_MAX = 4096
 
 
 class Intake:
-    """`turn_at` is when the next line has its turn by the rate of commands; None while no line waits for that."""
+    """`turn_at` is the time at which the rate of commands lets the next line pass; None while none waits for that."""
 
     def __init__(self, line_bytes_max: int, rate: CommandRate) -> None:
         self.turn_at: float | None = None
@@ -20,14 +20,14 @@ class Intake:
         self._rate = rate
 
     def feed(self, data: bytes | memoryview, *, stranger: bool) -> bool:
-        """Take in what was read; return whether a line ended with it. Raises UnendedLine."""
+        """Take in what was read; tell whether it ended a line. Raises UnendedLine."""
         return self._lines.feed(data, self._stranger_line_bytes_max if stranger else None)
 
     def has_line(self) -> bool:
         return self._lines.has_line()
 
     def take(self, user_id: int, now: float) -> bytes | None:
-        """The next line; None if there is none, or not yet by the rate of commands, which refuses nothing.
+        """Return the next line; None if there is none, or the rate of commands delays it.
 
         Raises Refusal `line_too_long` in place of a line that is too long.
         """
@@ -47,17 +47,17 @@ class Intake:
         return True
 
     def is_full(self, *, stranger: bool, busy: bool) -> bool:
-        """Whether enough waits, so that nothing more is to be read."""
-        # An unfinished line has its own bound, and is waited for; behind a sign-in its bound is not known yet.
+        """Tell whether so much waits that nothing more should be read."""
+        # An unfinished line has a bound of its own, so reading goes on; behind a sign-in its bound is not known yet.
         held_up = self._lines.has_line() or (stranger and busy)
         return held_up and self._lines.pending_bytes >= (STRANGER_LINE_BYTES_MAX if stranger else WAITING_BYTES_MAX)
 
     def charge(self, user_id: int, commands: float, now: float) -> None:
-        """What was done cost the others as much as so many more commands: the next ones wait for longer, or shorter."""
+        """Count what was done as so many more commands, so that the next ones wait longer, or shorter if negative."""
         self._rate.charge(user_id, commands, now)
 
     def close(self, user_id: int, now: float) -> None:
-        """A line that waits for its turn does not need it any more."""
+        """Give back the turn of a line that waits for it."""
         if self.turn_at is not None:
             self.turn_at = None
             self._rate.charge(user_id, -1.0, now)

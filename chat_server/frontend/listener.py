@@ -8,9 +8,9 @@ import ssl
 from chat_server.errors import StartError
 
 BACKLOG = 1024
-# What the kernel holds of a connection before it says that it is full.
+# The kernel takes so many unsent bytes of a connection before it reports that it is full.
 NOT_SENT_BYTES_MAX = 131_072
-# A peer that vanished is noticed after about 60 + 4 * 15 seconds.
+# A vanished peer is noticed after about 60 + 4 * 15 seconds.
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
 
@@ -19,7 +19,7 @@ _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """A listening socket for each address of the host; `::` takes both families. Raises StartError."""
+    """Open a listening socket for each address of the host; `::` takes both families. Raises StartError."""
     sockets: list[socket.socket] = []
     where = f"{host}:{port}"
     try:
@@ -52,7 +52,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 def _set_options(sock: socket.socket) -> None:
-    """Of a listening socket: those that it accepts have the same."""
+    """Set the options of a listening socket, which the sockets that it accepts inherit."""
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -62,7 +62,7 @@ def _set_options(sock: socket.socket) -> None:
 
 
 def tls_context(certificate: str, key: str) -> ssl.SSLContext:
-    """For TLS 1.2 and up. Raises StartError."""
+    """Make a context for TLS 1.2 and up. Raises StartError."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _load(context, certificate, key)
@@ -70,7 +70,7 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
 
 
 def renew(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    """Show this one to the connections that come from here on. Raises StartError, and then nothing has changed."""
+    """Use this certificate for new connections. Raises StartError, and then nothing has changed."""
     tls_context(certificate, key)
     _load(context, certificate, key)
 
@@ -88,5 +88,5 @@ def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
 
 
 def _no_password() -> str:
-    """Instead of asking for one on the terminal."""
+    """Refuse a key with a password, which OpenSSL would ask for on the terminal."""
     raise ValueError("the key has a password")

@@ -39,14 +39,14 @@ PREPARE_TRIES_MAX = 5
 LINES_A_TURN_MAX = 256
 # A chunk of a file that has so many takes nothing off the rate of commands.
 FREE_CHUNK_BYTES = 8192
-# A change is told to all who see the message, with the names of all who reacted: so many cost as much as a command.
+# A change goes to all who see the message, with the names of all who reacted: so many names cost as much as a command.
 NAMES_A_COMMAND = 256
 
 
 class Pending(Struct):
     """A command of this session that is in the log.
 
-    `reply` makes what is said out of the rule's own; `silent`: nobody asked for it and nobody is answered.
+    `reply` makes the reply out of that of the rule. A `silent` command is not a user's, and has no reply.
     """
 
     verb: str
@@ -58,7 +58,7 @@ class Pending(Struct):
 
 
 class Exclusive(Struct):
-    """The command that is under way alone: it is prepared, in the log, or answered by the pages of a query."""
+    """The command that runs alone: it is being prepared, is in the log, or is answered by the pages of a query."""
 
     parsed: Parsed
     command: Any
@@ -67,37 +67,37 @@ class Exclusive(Struct):
     prepared: Prepared | None = None
     outcome: Outcome | None = None  # of the batch that is being delivered
     query: Any = None
-    up_to: int = 0  # everything up to there had been shown when the query began
+    up_to: int = 0  # everything up to this seq had been shown when the query began
 
 
 class Pipeline:
     def __init__(
         self, port: Port, outbox: Outbox, settings: Settings, rate: CommandRate, now: float, sign_in_by: float | None
     ) -> None:
-        """`sign_in_by` is when somebody must have signed in. The port MUST be ready for calls."""
+        """`sign_in_by` is the deadline of the sign-in. The port MUST be ready for calls."""
         self.outbox = outbox
         self.settings = settings
-        # Whose the session is, and what program it says that it is.
+        # The name of the session's user, and the name that its program gives itself.
         self.name = ""
         self.client: str | None = None
         self.closing = False
         self.has_eof = False
         self.port = port
-        self._now = now  # the time of the input that is being dealt with
+        self._now = now  # the time of the current input
         self._intake = Intake(settings.line_bytes_max, rate)
         self._stopping = False
-        self._hangs_up_in_order = False  # the end is the wish of the other side
-        self._next: Parsed | None = None  # taken, but has to wait for what is in flight
+        self._hangs_up_in_order = False  # the other side wants the end
+        self._next: Parsed | None = None  # taken, but waits for what is in flight
         self._in_flight: dict[int, Pending] = {}  # by number
-        self._number = 0  # of the command that went into the log last
+        self._number = 0  # of the last command that was logged
         self._exclusive: Exclusive | None = None
-        self._tried_name = ""  # the name of a sign-in that is under way
+        self._tried_name = ""  # the name of the sign-in under way
         self._going_on = False
         self._is_reading = True
-        self._marked = 0  # what a person gave a sign of having seen
-        self._shown_from = 0  # what is unread up to here was not shown, since a position was given
+        self._marked = 0  # the seq up to which the person has shown signs of having read
+        self._shown_from = 0  # unread messages up to this seq were not shown, since a position was given
         self._talk: Target | None = None
-        # When something is to be done though no other input comes.
+        # The times at which something is due even without another input.
         self._sign_in_by = sign_in_by
         self._go_on_at: float | None = None
         self._wakes_at: float | None = None
@@ -118,7 +118,7 @@ class Pipeline:
             return
         self._now = now
         try:
-            # What comes behind a sign-in may be as long as a line of a user.
+            # A line behind a sign-in may be as long as a line of a user.
             stranger = not (self.user_id or self.is_busy() or self._intake.has_line())
             if self._intake.feed(data, stranger=stranger):
                 self._mark_what_was_seen()
@@ -128,14 +128,14 @@ class Pipeline:
         self._throttle()
 
     def eof(self, now: float) -> None:
-        """No more will come. What was taken is finished, then the session hangs up."""
+        """Nothing more will come. Finish the commands that were taken, then hang up."""
         self._now = now
         self.has_eof = self._hangs_up_in_order = True
         self._mark_what_was_seen()
         self._go_on()
 
     def blocked(self) -> None:
-        """The other side has to take something before more is written than must be."""
+        """Write no more than necessary until the other side has taken something."""
         self.outbox.pause()
 
     def writable(self, now: float) -> None:
@@ -164,14 +164,14 @@ class Pipeline:
         self._arm()
 
     def stop(self) -> None:
-        """What was not taken yet is not taken any more: the server stops."""
+        """Take no more commands: the server stops."""
         self._stopping = True
         if self._is_reading and not self.closing and not self.has_eof:
             self._is_reading = False
             self.port.pause_reading()
 
     def fail(self, refusal: Refusal, now: float) -> None:
-        """Nothing in flight will ever be known to be done, whatever still comes of it. `close` MUST follow."""
+        """Refuse everything in flight: whether it was done will never be known. `close` MUST follow."""
         self._now = now
         in_flight, self._in_flight = self._in_flight, {}
         for pending in in_flight.values():
@@ -179,7 +179,7 @@ class Pipeline:
                 self.outbox.write(self._render(refusal, pending.verb, pending.label, pending.started))
 
     def close(self, code: str, reason: str, now: float) -> None:
-        """Say why, then hang up."""
+        """Send the reason, then hang up."""
         self._now = now
         if not self.closing:
             self._say(Closing(reason, code))
@@ -197,7 +197,7 @@ class Pipeline:
     # ---- inputs: what was asked for
 
     def outcome(self, outcome: Outcome, now: float) -> bytes:
-        """What became of a command in the log; its reply's bytes, which the caller writes in their place."""
+        """Take the outcome of a logged command; return the bytes of its reply, which the caller writes in place."""
         self._now = now
         assert outcome.entry.origin is not None
         pending = self._in_flight.pop(outcome.entry.origin.number)
@@ -213,7 +213,7 @@ class Pipeline:
         if isinstance(result, Changed) and result.message and (reactions := result.message.reactions):
             self._charge(sum(map(len, reactions.values())) / NAMES_A_COMMAND)
         if isinstance(result, Sent) and result.id == self._marked + 1:
-            # Nothing but one's own message came since: there is nothing new to have seen.
+            # Only the session's own message came since then, so there is nothing new to read.
             self._marked = result.id
         return self._render(reply, pending.verb, pending.label, pending.started)
 
@@ -231,7 +231,7 @@ class Pipeline:
         self.name, self._talk = "", None
 
     def prepared(self, prepared: Prepared | Reply, now: float) -> None:
-        """What goes into the log for the exclusive command, or its reply where it is done already."""
+        """Log what was prepared for the exclusive command, or send its reply if it is done already."""
         self._now = now
         exclusive = self._exclusive
         if exclusive is None:
@@ -244,7 +244,7 @@ class Pipeline:
             self._submit_exclusive(exclusive, prepared.command, prepared.reply)
 
     def page(self, page: Page, now: float) -> None:
-        """The next page of the query that was read, or its end."""
+        """Show the next page of the query, or its end."""
         self._now = now
         exclusive = self._exclusive
         if exclusive is None:
@@ -261,7 +261,7 @@ class Pipeline:
             self._show_end(exclusive, page.end)
 
     def refused(self, refusal: Refusal, now: float) -> None:
-        """The exclusive command cannot be prepared, or its query not be answered."""
+        """Refuse the exclusive command: it cannot be prepared, or its query cannot be answered."""
         self._now = now
         if self._exclusive is not None:
             self._refuse_exclusive(self._exclusive, refusal)
@@ -269,11 +269,11 @@ class Pipeline:
     # ---- which commands may run
 
     def is_busy(self) -> bool:
-        """Whether a command that was taken is not answered yet."""
+        """Tell whether a command that was taken has no reply yet."""
         return self._next is not None or bool(self._in_flight) or self._exclusive is not None
 
     def _go_on(self) -> None:
-        """Execute the lines that wait, as far as it may be now."""
+        """Execute the waiting lines, as far as is allowed now."""
         if self._going_on:
             return
         self._going_on = True
@@ -311,7 +311,7 @@ class Pipeline:
         return not self.is_busy() and not self._intake.has_line() and self.outbox.is_idle
 
     def _take(self) -> Parsed | None:
-        """The next command, or what is wrong with its line; None if there is none to be taken now."""
+        """Take the next command, or the refusal of its line; None if none may be taken now."""
         try:
             line = self._intake.take(self.user_id, self._now)
             if line is not None:
@@ -323,7 +323,7 @@ class Pipeline:
         return None
 
     def _charge(self, commands: float) -> None:
-        """What was done cost the others as much as so many more commands: the next ones wait for longer, or shorter."""
+        """Count what was done as so many more commands, so that the next ones wait longer, or shorter if negative."""
         self._intake.charge(self.user_id, commands, self._now)
 
     def _throttle(self) -> None:
@@ -341,7 +341,7 @@ class Pipeline:
     def _arm(self) -> None:
         turn_at = self._intake.turn_at
         if turn_at is not None and turn_at <= self._now:
-            # Something else holds the line up now.
+            # Something else holds up the line now.
             turn_at = None
         deadlines = (self._sign_in_by, turn_at, self._go_on_at)
         wakes_at = min((each for each in deadlines if each is not None), default=None)
@@ -376,7 +376,7 @@ class Pipeline:
             self._begin_exclusive(Exclusive(parsed, command, self._now))
 
     def _no_room_for(self, parsed: Parsed) -> Refusal | None:
-        """What is said to a command that would store something new on a disk that has no room for it."""
+        """Return the refusal of a command that would store something new on a full disk."""
         if parsed.command is None or not parsed.command.adds:
             return None
         return None if self.port.has_room(parsed.command.announced_bytes) else no_room_refusal()
@@ -396,7 +396,7 @@ class Pipeline:
         elif isinstance(command, Command) and command.spec.runs == "prepared":
             self._tried_name = command.claimed_name
             if command.carried_bytes:
-                # Chunks of files are paced by their answers: the more one carries, the less it takes off the rates.
+                # Replies pace the chunks of files: the more bytes a chunk has, the less it counts against the rates.
                 self._charge(-min(1.0, command.carried_bytes / FREE_CHUNK_BYTES))
             self.port.prepare(command)
         else:
@@ -409,7 +409,7 @@ class Pipeline:
         self._submit(command, Pending(parsed.verb, parsed.label, exclusive.started, reply, exclusive=True))
 
     def _finish_logged(self, exclusive: Exclusive, outcome: Outcome) -> None:
-        """Its reply has been written, unless the outcome is one of those that need something more first."""
+        """Go on after the outcome: its reply has been written, unless something else has to come first."""
         result = outcome.result
         if isinstance(result, Stale):
             exclusive.tries_left -= 1
@@ -487,10 +487,10 @@ class Pipeline:
         self.outbox.reply(self._render(reply, parsed.verb, parsed.label, started))
 
     def _render(self, reply: Reply | Refusal, verb: str, label: str | None, started: float) -> bytes:
-        """The final reply's bytes; it is also what the log of actions tells."""
+        """Render the final reply, and add it to the log of actions."""
         result = reply.code if isinstance(reply, Refusal) else "ok"
         self.port.log_action(self.name or self._tried_name, verb or "-", result, self._now - started)
-        # The commonest reply says no time that depends on today's date.
+        # The most frequent reply has no time that depends on today's date.
         now = "" if type(reply) is Sent else self.port.now()
         return self.outbox.format.answer(reply, verb, label, now)
 
@@ -504,19 +504,19 @@ class Pipeline:
         self.port.attach(entered, seq)
 
     def _mark_what_was_seen(self) -> None:
-        """Who types has seen what stands above: a text session's read markers follow."""
+        """Move the read markers of a text session: a person who types has read what stands above."""
         outbox = self.outbox
         if not (outbox.live and outbox.format.activity_marks_read and self.port.is_all_taken()):
             return
         if self.user_id and outbox.position > self._marked:
             self._marked = outbox.position
-            # It stands in line like a command, so that what the line asks for is answered after it.
+            # It is logged like a command, so that the line's own command is answered after it.
             self._submit(Seen(self._marked, self._shown_from), Pending("", None, 0.0, silent=True))
 
     # ---- the end
 
     def _hang_up(self) -> None:
-        """End the session once what was written has been taken, or after a while."""
+        """End the session once the other side has taken what was written, or after a while."""
         outbox, port = self.outbox, self.port
         user_id, last = self.user_id, None
         if outbox.live and outbox.format.activity_marks_read and outbox.position > self._marked:

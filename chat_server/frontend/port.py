@@ -10,39 +10,39 @@ from chat_server.rules.outcomes import Entered, Opened
 
 
 class Port(Protocol):
-    """What the pipeline asks for. No call is answered by an input within the call, nor raises unless it says so."""
+    """The calls of a pipeline. None is answered by an input within the call, and none raises unless it says so."""
 
     # ---- commands
 
     def submit(self, command: Logged, user_id: int, number: int) -> None:
-        """Log a command; `outcome` brings what became of it, under this number. 0: nobody is told."""
+        """Log a command. `outcome` follows with this number; with 0 it does not."""
 
     def prepare(self, command: Any) -> None:
-        """Decide what has to be decided before the command is logged. `prepared` or `refused` follows."""
+        """Prepare the command for the log. `prepared` or `refused` follows."""
 
     def look_at_upload(self, opened: Opened) -> None:
-        """Look how much of an upload is there. `prepared` brings the reply, or `refused` follows."""
+        """Find out how much of an upload is there. `prepared` follows with the reply, or `refused`."""
 
     def read(self, query: Any) -> None:
         """Begin to answer a query. `page` or `refused` follows."""
 
     def read_on(self) -> None:
-        """The next page of the same query. `page` or `refused` follows."""
+        """Read the next page of the same query. `page` or `refused` follows."""
 
     def give_up(self) -> None:
-        """Whatever is being prepared or read is not wanted any more."""
+        """Give up whatever is being prepared or read."""
 
     # ---- bytes and time
 
     def wake_at(self, when: float | None) -> None:
-        """Call `timer` at that time, and not at any that was asked for before. None: do not."""
+        """Call `timer` at that time instead of any time asked for before; None means never."""
 
     def pause_reading(self) -> None: ...
 
     def resume_reading(self) -> None: ...
 
     def is_all_taken(self) -> bool:
-        """Whether the other side is known to have taken everything that was written."""
+        """Tell whether the other side is known to have taken everything that was written."""
 
     def hang_up(self, on_taken: Callable[[], None] | None) -> None:
         """End the connection once what was written has been sent; call `on_taken` if the other side has taken it."""
@@ -50,24 +50,24 @@ class Port(Protocol):
     # ---- the chat around it
 
     def attach(self, entered: Entered, seq: int) -> None:
-        """The session is this user's as of `seq`."""
+        """Give the session to the user as of `seq`."""
 
     def detach(self) -> None:
-        """The session is nobody's."""
+        """Take the session from its user."""
 
     def sessions(self) -> list[SessionInfo]:
-        """Those of the session's user."""
+        """List the sessions of the session's user."""
 
     def tokens_to_end(self, command: SignOut) -> EndTokens:
-        """Raises Refusal."""
+        """Return what is logged to sign out. Raises Refusal."""
 
     def count_closed(self) -> int:
-        """How many other sessions of the user end with the batch that is being delivered."""
+        """Count the other sessions of the user that end with the batch that is being delivered."""
 
     def has_room(self, wanted_bytes: int) -> bool:
-        """Whether the disk has room for something new of that size."""
+        """Tell whether the disk has room for something new of that size."""
 
     def now(self) -> str:
-        """The time in ISO 8601, from which people's times are shown."""
+        """Return the time in ISO 8601, against which other times are shown."""
 
     def log_action(self, who: str, verb: str, result: str, seconds: float) -> None: ...

@@ -1,17 +1,17 @@
 """Rate limits on commands: a token bucket for each connection, each user and each address.
 
-Nothing is refused. A command over the rate waits, behind those that began to wait before it, so that 500 connections of
-one user get no more done together than four would.
+Nothing is refused. A command over the rate waits behind those that began to wait earlier, so that 500 connections of
+one user together get no more done than four would.
 """
 
 from collections.abc import Hashable
 
 from chat_server.settings import Rate
 
-# All connections of one user together may do so many times as much as one, and all of one remote address.
+# All connections of one user, or of one remote address, together may do so many times as much as one connection.
 USER_FACTOR = 4
 ADDRESS_FACTOR = 16
-# Past so many buckets those that are full again are forgotten.
+# Beyond so many buckets, those that are full again are forgotten.
 KEPT_MAX = 10_000
 
 
@@ -26,13 +26,13 @@ class Allowance:
         self._at = now
 
     def reserve(self, now: float) -> float:
-        """Take one; return how many seconds to wait before it may be used. Earlier reservations come first."""
+        """Take one; return the seconds to wait before it may be used. Earlier reservations come first."""
         self._refill(now)
         self._left -= 1
         return max(0.0, -self._left / self._per_second)
 
     def give_back(self, share: float = 1.0) -> None:
-        """Return a reservation, or part of it, that is not used."""
+        """Give back an unused reservation, or a part of one."""
         self._left = min(self._burst, self._left + share)
 
     def is_full(self, now: float) -> bool:
@@ -77,7 +77,7 @@ class Allowances:
 
 
 class CommandRate:
-    """The rates that one connection is held to: its own, that of its address, and that of its user once it has one."""
+    """The rates that bind one connection: its own, that of its address, and that of its user once it has one."""
 
     def __init__(self, allowances: Allowances, network: str | None, now: float) -> None:
         """`network` is what the address counts as, None for this machine, whose connections count alone."""

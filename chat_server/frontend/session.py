@@ -166,7 +166,7 @@ class Session:
         self._task = self._runtime.spawn(self._run(work, then))
 
     async def _run(self, work: Awaitable[Any], then: Callable[[Any, float], None]) -> None:
-        """Do what takes time for the exclusive command, and give the pipeline what came of it."""
+        """Await the work for the exclusive command, and give the pipeline its result."""
         try:
             result = await work
         except Refusal as refusal:
@@ -195,7 +195,7 @@ class Session:
 
     def _wake(self, when: float) -> None:
         self._timer = None
-        # A loop counts in whole milliseconds, and may call a little early.
+        # The loop counts whole milliseconds, and may call a little early.
         self.pipeline.timer(max(when, self._runtime.monotonic()))
 
     def pause_reading(self) -> None:
@@ -227,7 +227,7 @@ class Session:
         ]
 
     def tokens_to_end(self, command: SignOut) -> EndTokens:
-        """Here, or everywhere, or on one of the user's connections."""
+        """Those of this connection, of all, or of one of the user's connections."""
         number = command.session.number if command.session else self.number
         if number is None:
             return EndTokens(None)
@@ -248,26 +248,26 @@ class Session:
     def log_action(self, who: str, verb: str, result: str, seconds: float) -> None:
         self._actions.add(who, verb, result, seconds, self.number, self.address)
 
-    # ---- who waits for a password to be looked at
+    # ---- the waiter for a password
 
     def is_there(self) -> bool:
-        """Whether anybody may still be at the other side."""
+        """Tell whether anybody may still be at the other side."""
         return not self.pipeline.closing and self.transport.is_there()
 
     def may_have_left(self) -> bool:
-        """Whether the other side said that nothing more comes: a script that waits, or somebody who has gone."""
+        """Tell whether the other side has ended its side: a script that waits, or a person who has gone."""
         return self.pipeline.has_eof
 
     # ---- the server's calls
 
     def unsent_bytes_if_stuck(self) -> int:
-        """What a reader leaves lying who is behind; 0 for one who is not."""
+        """Return the bytes that a reader who is behind has not taken; 0 for one who is not behind."""
         return self.transport.unsent_bytes() if self.outbox.paused and not self.pipeline.closing else 0
 
     def stop_reading(self) -> None:
         self.pipeline.stop()
 
     def fail(self, refusal: Refusal) -> None:
-        """Nothing in flight will ever be known to be done, whatever still comes of it."""
+        """See `Pipeline.fail`."""
         self._delivery.connections.remove(self.number)
         self.pipeline.fail(refusal, self._runtime.monotonic())

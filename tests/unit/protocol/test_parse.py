@@ -220,3 +220,13 @@ def test_talk_sends_what_is_no_command() -> None:
 
 def test_absent_and_null_fields_are_the_same() -> None:
     assert read('{"cmd":"ping","word":null,"label":null}').command == Ping()
+
+
+def test_an_argument_that_has_two_names_is_said_by_one_of_them() -> None:
+    for name in ("chat", "code"):
+        assert (
+            parse(f'{{"cmd":"join","{name}":"#team"}}', text_chars_max=100).command
+            == parse("/join #team", text_chars_max=100).command
+        )
+    error = parse('{"cmd":"join","chat":"#team","code":"secret"}', text_chars_max=100).error
+    assert error is not None and (error.code, "is said twice" in error.text) == ("bad_argument", True)

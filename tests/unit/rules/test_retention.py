@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.log.entries import Accept, CloseAccount, Seen
+from chat_server.log.entries import Accept, CloseAccount, EnterByToken, Seen
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import Expired, MarkedRead, Message, MessagesShown
+from chat_server.protocol.times import iso
 from chat_server.rules.retention import LOOKED_AT_MAX, MEMBERS_MAX, RANGES_MAX
 from chat_server.store import state
 from chat_server.store.chats import MAIN
@@ -319,6 +320,18 @@ def test_a_sign_in_without_unread_messages_ends_absence(chat: Chat) -> None:
     chat.say("alice", "/send_all two")
     read(chat, "bob")
     assert let_pass(chat, HOUR_MS) == [2]
+
+
+def test_a_token_ends_absence_as_a_sign_in_does(chat: Chat) -> None:
+    chat.configure(token_ttl_ms=60 * DAY_MS)
+    chat.sign_in("carol", token_hash=b"t1")
+    chat.say("alice", "/send_all one")
+    read(chat, "bob")
+    let_pass(chat, 30 * DAY_MS)
+    let_pass(chat, HOUR_MS)
+    chat.do(EnterByToken(b"t1"))
+    assert chat.db.all("SELECT user_id FROM members WHERE absent") == []
+    assert chat.say("alice", "/who carol").reply.last_seen == iso(chat.clock.now_ms())
 
 
 def test_a_sign_in_ends_absence_where_only_ones_own_messages_are_new(chat: Chat) -> None:

@@ -31,7 +31,6 @@ TESTED_ELSEWHERE = {
     "__main__.py": "tests/conformance",
     "server.py": "tests/conformance",
     "frontend/listener.py": "tests/conformance/test_tls.py",
-    "frontend/session.py": "tests/simulation",
     "frontend/sessions.py": "tests/simulation",
     "frontend/port.py": "tests/unit/frontend/test_pipeline.py",
     "frontend/connection_commands.py": "tests/unit/frontend/test_pipeline.py",

@@ -42,9 +42,9 @@ def main() -> None:
 
 
 def _mend_streams() -> None:
-    """What cron and the like have closed leads nowhere, and what a terminal cannot show is shown as its number.
+    """Open /dev/null for closed streams, as under cron, and print characters that a terminal lacks as their numbers.
 
-    A stream that is closed would otherwise lend its number to the next file, and the log would go into the database.
+    The descriptor of a closed stream would otherwise go to the next file, and the log into the database.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -53,7 +53,7 @@ def _mend_streams() -> None:
 
 
 def _refuse_what_is_not_utf8(words: Sequence[str]) -> None:
-    """Names of users and of files are UTF-8 here. Raises StartError."""
+    """Raise StartError for a word that is not UTF-8, as the names of users and files must be."""
     for word in words:
         if not is_utf8(word):
             shown = os.fsencode(word).decode(errors="backslashreplace")
@@ -61,7 +61,7 @@ def _refuse_what_is_not_utf8(words: Sequence[str]) -> None:
 
 
 def _flush_stdout() -> None:
-    """Where --help or an answer cannot be written, Python would say so in a way of its own after the end."""
+    """Flush stdout. If --help or an answer cannot be written, Python would report it in its own way after the end."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -69,11 +69,11 @@ def _flush_stdout() -> None:
 
 
 def _fail(error: OSError) -> NoReturn:
-    """One line for what is wrong outside of the program, and its end."""
+    """Print one line about what is wrong outside of the program, and exit."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
         print(f"chat-server: {error.strerror}: raise ulimit -n, or the limit of the machine", file=sys.stderr)
     elif error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG) and error.filename is None:
-        # Who read what we print has seen enough. Where it is a full disk Python would try again at its end.
+        # The reader of stdout has seen enough. After a full disk, Python would try again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno != errno.EPIPE:
             print(f"chat-server: cannot write: {error.strerror}", file=sys.stderr)
@@ -85,9 +85,9 @@ def _fail(error: OSError) -> NoReturn:
 def _start(settings: Settings) -> None:
     """Run the server until it stops. Raises StartError."""
     handlers.check()
-    # What is written here is nobody else's to read.
+    # Nobody else may read what is written here.
     os.umask(0o077)
-    # From here on nothing that is printed or logged waits for who reads it.
+    # From here on nothing that is printed or logged waits for its reader.
     runtime, json = SystemRuntime(), settings.log_format == "json"
     try:
         out = LineWriter(sys.stdout.fileno(), on_failure=_log_lost_start_lines)
@@ -98,10 +98,10 @@ def _start(settings: Settings) -> None:
     actions = action_log.set_up(runtime, err, level=settings.log_level, json=json)
     connections_max = limit_connections(settings.connections_max)
     directory = DataDirectory(settings.data_dir)
-    # What stands now stays for ever, and messages make no cycles: look for garbage seldom.
+    # The objects made so far stay for ever, and messages make no cycles: collect garbage rarely.
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
-    # The writer asks for the interpreter anew after each statement: beside transfers of files it would wait 5 ms.
+    # The writer takes the interpreter's lock anew after each statement: beside transfers of files it would wait 5 ms.
     sys.setswitchinterval(0.0005)
     try:
         runtime.run(_serve(settings, runtime, directory, actions, connections_max))

@@ -1,8 +1,8 @@
 """Execution of a batch until it is on disk, through locks, a full disk and other local trouble.
 
-A lock of another program, a full disk, a lack of files or memory are matters of one machine, and the outcome of a batch
-is the same on all. So a batch that others may have is tried again until it is done. One that only this node has, which
-the log tells, may still be amended or taken back: the log of a node that is alone orders a batch by its commit.
+A lock of another program, a full disk, and a lack of files or memory concern one machine, but the outcome of a batch
+is the same on all. So a batch that others may have is retried until it is done. A batch that only this node has, which
+the log knows, may still be amended or withdrawn: the log of a single node orders a batch by its commit.
 """
 
 import logging
@@ -24,9 +24,9 @@ from chat_server.writer import LOCKED_AGAIN_SECONDS, LOCKED_SECONDS_MAX, Writer,
 
 log = logging.getLogger("chat.node")
 
-# What could not be done, and what nobody asked for, is tried again after so long.
+# What could not be done, and no user asked for, is retried after so long.
 AGAIN_SECONDS = 1.0
-# The same trouble is logged once in so long.
+# The same trouble is logged at most once in so long.
 TELL_SECONDS = 10.0
 _LOCKED = not_done_refusal("another program keeps the database locked; try again in a moment")
 _KEY_WAS_USED = Refusal(
@@ -52,11 +52,11 @@ class Execution:
         self._readers = readers
         self._has_failed = has_failed
         self._told: dict[str, float] = {}
-        # From then on a lock is not waited for.
+        # Set at a stop: from then on a lock is not waited for.
         self.is_finishing = False
 
     async def execute(self, batch: Batch) -> Executed | None:
-        """Its outcomes: it is on disk, or certainly not done and not ordered. None once the node has failed.
+        """Execute the batch until it is on disk, or certainly not done and not ordered. None once the node has failed.
 
         Raises WrongBatch, Gone and DISK_ERRORS.
         """
@@ -89,7 +89,7 @@ class Execution:
                 return None
 
     async def _execute_without_room(self, batch: Batch) -> Executed:
-        """What adds nothing is tried with the room that can still be made."""
+        """Execute what adds nothing, in the room that can still be made."""
         more = any(type(entry.command) is not Declined for entry in batch.entries)
         while more:
             more = await self._writer.make_room()
@@ -135,7 +135,7 @@ class Execution:
         return self._log.amend(batch, []) is not None
 
     async def _refuse(self, batch: Batch, refusal: Refusal) -> Executed:
-        """Nothing of the batch was done or ordered. What nobody asked for is tried again by itself."""
+        """Refuse the batch, of which nothing was done or ordered. What no user asked for is submitted again."""
         seq, outcomes = self._writer.state.seq, []
         for entry in batch.entries:
             if entry.origin is None:
@@ -145,7 +145,7 @@ class Execution:
         return Executed(outcomes, seq, None, None)
 
     async def _may_have_been_done(self, entry: Entry) -> bool:
-        """Whether the key of a command was used before: an earlier try was done then, whose answer got lost."""
+        """Tell whether the key of a command was used before: an earlier try was done then, but its reply was lost."""
         key = getattr(entry.command, "key", None)
         if key is None:
             return False
@@ -160,5 +160,5 @@ def _shortage(error: Exception) -> str:
 
 
 def _without_room(entry: Entry) -> Entry:
-    """The entry as it is ordered where the disk is full: everybody refuses what would add something."""
+    """Return the entry as it is ordered on a full disk: every node refuses what would add something."""
     return replace(entry, command=Declined()) if entry.command.adds else replace(entry, has_room=False)

@@ -46,7 +46,7 @@ from chat_server.writer import Writer
 
 log = logging.getLogger("chat.node")
 
-# How often it is looked whether the data directory is still there, and whether the disk has room for the spare file.
+# How often the node checks that the data directory is still there, and that the disk has room for the spare file.
 WATCH_SECONDS = 0.5
 
 
@@ -67,7 +67,7 @@ class Node:
         """`live` tells what the running server counts, for /stats. Raises StartError."""
         self.clock = self._runtime = runtime
         self.limits = _limits(settings)
-        # Set once nothing may be acknowledged any more: why.
+        # The reason why nothing may be acknowledged any more, once that is so.
         self.failure: str | None = None
         self.metrics = Metrics(runtime.now_ms())
         self.space = space
@@ -145,7 +145,7 @@ class Node:
         self.submit(Due())
 
     def submit(self, command: Logged, user_id: int = 0, session: int = 0, number: int = 0, network: str = "") -> None:
-        """Put a command in the log. The session is told its outcome (`Receiver.settle`) when it is on disk.
+        """Put a command in the log. The session gets its outcome (`Receiver.settle`) once it is on disk.
 
         `number` counts the session's commands in the log. `network` is what its address counts as.
         """
@@ -156,7 +156,7 @@ class Node:
         return self._readings.begin(user_id, query)
 
     async def run(self) -> None:
-        """Until the log is closed and empty, or nothing may be acknowledged any more (`failure` says why)."""
+        """Run until the log is closed and empty, or nothing may be acknowledged any more (`failure` says why)."""
         watching = self._runtime.spawn(self._watch())
         try:
             while (batch := await self._log.next_batch()) is not None and not self.failure:
@@ -191,7 +191,7 @@ class Node:
             await self._runtime.sleep(WATCH_SECONDS)
 
     def _report_disk_failure(self, error: Exception) -> None:
-        """An fsync that failed is never retried: what the disk holds now is known only after a restart."""
+        """Stop the node. A failed fsync is never retried: what the disk holds is known only after a restart."""
         self._gone = self._gone or isinstance(error, Gone)
         self._fail(f"the disk failed: {error}")
 

@@ -40,7 +40,7 @@ from chat_server.store.state import count_dated_later
 
 T = TypeVar("T")
 
-# Nobody would notice a clock that is ahead by less.
+# Nobody would notice a clock that is ahead by less than this.
 AHEAD_MS_MIN = 1000
 ANSWER_SECONDS = 600.0
 CODE_BYTES = 24
@@ -68,7 +68,7 @@ _WHICH_CHAT = "--data DIR or --config FILE say which chat, as they do for the se
 
 
 def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
-    """The word (None starts the server) and everything that was given with it. Raises StartError."""
+    """Return the word (None starts the server) and everything given with it. Raises StartError."""
     parser = settings.parser()
     words = parser.add_subparsers(dest="word", metavar="WORD", title="other words than none, which starts the server")
     of: dict[str, argparse.ArgumentParser] = {}
@@ -93,7 +93,7 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
 
 def run(word: str, given: dict[str, Any]) -> int:
     """Do what the word says; return the exit status. Raises StartError."""
-    # A refusal is one line. Only mistakes of the program itself are shown as they are logged.
+    # A refusal is one line. Only faults of the program itself are shown as they are logged.
     handler = logging.StreamHandler()
     handler.addFilter(lambda record: record.exc_info is not None)
     logging.basicConfig(handlers=[handler])
@@ -109,7 +109,7 @@ def run(word: str, given: dict[str, Any]) -> int:
 
 
 def _end(number: int, frame: object) -> None:
-    """End in order, so that nothing half done is left."""
+    """Exit in order, so that nothing half done is left."""
     sys.exit(128 + number)
 
 
@@ -133,7 +133,7 @@ def _run(word: str, given: dict[str, Any]) -> int:
 
 
 def _backup(chosen: Settings, file: Path) -> int:
-    # The server has the right of way.
+    # The server comes first.
     os.nice(NICER)
     data = Path(chosen.data_dir).expanduser().absolute()
     sock = _connected(data)
@@ -225,7 +225,7 @@ def _progress() -> Iterator[backup.Progress]:
 
 
 def _name(given: dict[str, Any]) -> str:
-    """A user's name as one argument of a line."""
+    """Return the user's name as one argument of a line. Raises StartError."""
     name: str = given["user"] or ""
     if not name or '"' in name or not is_one_line(name):
         raise StartError(f"“{' '.join(clean(name).split())}” is no username", status=2)
@@ -331,7 +331,7 @@ def _show(lines: Iterator[bytes], show: Callable[[str], object]) -> None:
 
 
 def _answers(chosen: Settings, line: bytes) -> Generator[bytes, None, None]:
-    """The lines of the answer, as they come."""
+    """Yield the lines of the answer as they come."""
     path = Path(chosen.data_dir).expanduser().absolute()
     sock = _connected(path)
     if sock is None:
@@ -342,7 +342,7 @@ def _answers(chosen: Settings, line: bytes) -> Generator[bytes, None, None]:
 
 
 def _connected(path: Path) -> socket.socket | None:
-    """A connection to the server that runs on this data directory; None if none does. Raises StartError."""
+    """Connect to the server that runs on this data directory; None if none does. Raises StartError."""
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(ANSWER_SECONDS)
     try:
@@ -359,7 +359,7 @@ def _connected(path: Path) -> socket.socket | None:
 
 
 def _ask(sock: socket.socket, line: bytes, then: str = "whether it was done is not known") -> Iterator[bytes]:
-    """The lines of the answer. Raises StartError; `then` says what that means."""
+    """Yield the lines of the answer. Raises StartError; `then` says what that means."""
     try:
         sock.sendall(line + b"\n")
         with sock.makefile("rb") as file:
@@ -396,7 +396,7 @@ def _refuse_other_user(path: Path) -> None:
 
 
 def _without_loop(items: AsyncIterator[T]) -> Iterator[T]:
-    """The items of an iterator that never waits, as nothing does where no server runs."""
+    """Yield the items of an iterator that never waits, since nothing does without a running server."""
     while True:
         try:
             next(anext(items).__await__())

@@ -1,8 +1,8 @@
 """The administrator's commands without a server, executed on the store under the directory's lock.
 
-The same `Executor` executes the same rules as in a running server to which nobody is connected. Nothing else is done:
-no settings are logged, and nothing that is due is sent. A query changes nothing and migrates nothing; the database is
-opened for writing only with the first order.
+The same `Executor` executes the same rules as in a running server without connections. Nothing else happens: no
+settings are logged, and nothing that is due is sent. A query changes and migrates nothing; the database is opened for
+writing only with the first order.
 """
 
 from collections.abc import AsyncIterator

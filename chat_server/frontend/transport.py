@@ -191,8 +191,9 @@ class SocketTransport(asyncio.BufferedProtocol):
         self._end()
 
     def _end(self) -> None:
-        """Closing a socket with unread bytes resets the connection, and what was written last might be lost: those
-        bytes are read first, and thrown away.
+        """Close the socket, after reading and discarding the bytes that still come.
+
+        Closing it with unread bytes would reset the connection, and what was written last might be lost.
         """
         if self._has_eof or not self._has_unread() or not self._connection.can_write_eof():
             self._connection.close()
@@ -207,7 +208,7 @@ class SocketTransport(asyncio.BufferedProtocol):
 
 
 def _is_open(sock: socket.socket | None) -> bool:
-    """Whether the kernel has the connection, and not as one that was reset or closed."""
+    """Tell whether the kernel has the connection, and it was neither reset nor closed."""
     if sock is None or sock.fileno() < 0:
         return False
     state: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]

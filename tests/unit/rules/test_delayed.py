@@ -161,6 +161,10 @@ def test_waiting_messages_are_listed_for_their_author_alone(chat: Chat) -> None:
     assert chat.say("bob", "/delayed").reply.delayed == []
 
 
+def test_the_longest_delay_is_taken(chat: Chat) -> None:
+    assert chat.say("alice", "/send_delayed bob 365d hi").reply.due == iso(NOON_MS + 365 * DAY_MS)
+
+
 def test_one_without_a_delay_is_due_at_once(chat: Chat) -> None:
     assert chat.say("alice", "/send_delayed bob 0 now").reply == DelayedSet(1, iso(NOON_MS))
     assert run_due(chat, "bob") == ["now"]

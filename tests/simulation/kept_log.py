@@ -1,6 +1,7 @@
-"""A log that outlives its node: what was in line when the server was killed is executed at the next start.
+"""A log that outlives its node: what was in line when the server was killed is executed by the next process.
 
-So are the logs that several nodes read. What has been submitted stands, and replies may find their askers gone.
+So are the logs that several nodes read. Some of the entries are still under way to it when the next process starts, and
+those who asked for them are gone, though sessions with their numbers may be there.
 """
 
 from collections import deque
@@ -8,36 +9,51 @@ from typing import Any
 
 from chat_server.log.entries import Batch, Entry
 from chat_server.log.local import LocalLog
+from tests.fake_runtime import FakeRuntime
+
+UNDER_WAY_SECONDS_MAX = 3.0
 
 
 class Kept:
     """What stays of the log when a process ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, machine: FakeRuntime) -> None:
         self.waiting: deque[Entry] = deque()
-        self.batches: list[Batch] = []
+        # The one that is being executed, or was executed last.
+        self.batch: Batch | None = None
+        self._machine = machine
+        self._log: KeptLog | None = None
 
     def open(self, *args: Any, applied: int, **kwargs: Any) -> "KeptLog":
-        return KeptLog(self, *args, applied=applied, **kwargs)
+        if self.batch is not None and self.batch.number > applied:
+            self.waiting.extendleft(reversed(self.batch.entries))
+        random = self._machine.random
+        count = random.choice([0, random.randint(0, len(self.waiting)), len(self.waiting)])
+        under_way = [self.waiting.pop() for _ in range(count)]
+        self._machine.call_later(random.uniform(0, UNDER_WAY_SECONDS_MAX), self._arrive, under_way[::-1])
+        self._log = KeptLog(self, *args, applied=applied, **kwargs)
+        return self._log
+
+    def _arrive(self, entries: list[Entry]) -> None:
+        assert self._log is not None
+        self.waiting += entries
+        self._log.wake()
 
 
 class KeptLog(LocalLog):
-    def __init__(self, kept: Kept, *args: Any, applied: int, **kwargs: Any) -> None:
-        super().__init__(*args, applied=applied, **kwargs)
-        self._waiting = kept.waiting
+    def __init__(self, kept: Kept, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._kept = kept
-        self._given = applied
+        self._waiting = kept.waiting
+
+    def wake(self) -> None:
+        self._wake.set()
 
     async def next_batch(self) -> Batch | None:
-        """Those that were ordered before the last process ended, and may be executed already, come first."""
-        if self._given == len(self._kept.batches):
-            batch = await super().next_batch()
-            if batch is None:
-                return None
-            self._kept.batches.append(batch)
-        self._given += 1
-        self._number = max(self._number, self._given)
-        return self._kept.batches[self._given - 1]
+        batch = await super().next_batch()
+        if batch is not None:
+            self._kept.batch = batch
+        return batch
 
     def amend(self, batch: Batch, entries: list[Entry]) -> Batch | None:
         return None

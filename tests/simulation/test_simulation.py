@@ -11,7 +11,7 @@ from tests.simulation.world import simulate
 
 ROOT = Path(__file__).parents[2]
 # A handful is run each time, always the same; `make test-all` runs many.
-SEEDS = range(300) if os.environ.get("TESTS") == "all" else range(6)
+SEEDS = range(200) if os.environ.get("TESTS") == "all" else range(6)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -54,7 +54,7 @@ class Simulation:
         self.transcript: list[str] = []
         self._random = self.machine.random
         self._path = path
-        self._open_log: Callable[..., Log] = Kept().open if self._random.random() < 0.5 else LocalLog
+        self._open_log: Callable[..., Log] = Kept(self.machine).open if self._random.random() < 0.5 else LocalLog
         self._starts = 0
         self._server: SimulatedServer | None = None
         self._something_was_said = False

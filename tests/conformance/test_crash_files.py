@@ -68,7 +68,7 @@ async def test_nothing_is_left_half_done(start: Start) -> None:
             await client.ok(f"/cancel_upload {opened['upload']}")
     listed = (await reader.ok("/files main"))["files"]
     names = [each["name"] for each in listed]
-    assert len(names) == len(set(names)) and len(names) > ROUNDS
+    assert names and len(names) == len(set(names))
     for sender in senders:
         for name, sent in sender.acknowledged.items():
             (found,) = [each for each in listed if each["name"] == name]

@@ -25,6 +25,8 @@ SHOWN_CHARS_MAX = 200
 class World(Protocol):
     machine: FakeRuntime
     ledger: Ledger
+    is_steady: bool
+    """The server neither stops nor is about to be killed."""
 
     def connect(
         self, take_bytes_max: int, received: Callable[[bytes], None], ended: Callable[[], None]
@@ -178,11 +180,13 @@ class User(ABC):
             self._connection.reset()
         elif chance < 0.06:
             self._tell("finishes")
-            self._is_orderly = not self._has_napped
+            for _ in range(self._random.randint(0, 5)):
+                self._act()
+            self._is_orderly = self._world.is_steady and not self._has_napped
             self._connection.finish()
             await self._lost.wait()
         elif chance < 0.08:
-            self._is_orderly = not self._has_napped
+            self._is_orderly = self._world.is_steady and not self._has_napped
             self.say("quit")
             await self._lost.wait()
         elif chance < 0.14:
@@ -473,7 +477,8 @@ class JsonUser(User):
         elif said.chat is not None and event["id"] > self._last_seq:
             # Not one that was sent before, and is said again.
             self._follow(event["id"], event["id"])
-        elif said.id is not None and "note" not in event:
+        elif said.id is not None and "note" not in event and event["seq"] != self._last_seq:
+            # A change of one's own whose message was not shown before comes as a message, then in its reply.
             self._follow(event["seq"], said.id)
 
     def _take_welcome(self, said: Said, event: dict[str, Any], returned: list[dict[str, Any]]) -> None:

@@ -58,6 +58,7 @@ class Simulation:
         self._starts = 0
         self._server: SimulatedServer | None = None
         self._something_was_said = False
+        self.is_steady = True
         self.users: list[User] = []
 
     # ---- what users have of the world
@@ -133,6 +134,7 @@ class Simulation:
             return
 
     async def _restart(self) -> None:
+        self.is_steady = False
         for user in self.users:
             user.server_ends()
         if self._random.random() < 0.4:
@@ -143,11 +145,10 @@ class Simulation:
             while not self._something_was_said:
                 await self.machine.sleep(0.001)
             await self.machine.sleep(self._random.uniform(0, 0.05))
-            for user in self.users:
-                user.server_ends()
             self._kill()
         await self.machine.sleep(self._random.uniform(0, 2))
         await self._start()
+        self.is_steady = True
 
     async def _stop(self) -> None:
         self.tell("the server stops")

@@ -18,7 +18,7 @@ from chat_server.protocol.names import Name
 from chat_server.protocol.table import CONTROL, TABLE
 
 VERSION = 3
-# Who asks, where it is the machine itself and no user: over the control socket. It may do what operators may.
+# The user id of the machine itself, which asks over the control socket and may do what operators may.
 MACHINE = -1
 
 
@@ -39,7 +39,7 @@ class Limits(Struct, frozen=True):
     token_ttl_ms: int
     chats_max: int = 100
     link_ttl_ms: int = 24 * 3_600_000
-    # With defaults, since a database may hold limits from before they were there.
+    # These have defaults, since a database may hold limits that were stored before these existed.
     message_ttl_ms: int | None = None
     absent_after_ms: int | None = None
     file_bytes_max: int = 5 << 20
@@ -52,7 +52,7 @@ class Limits(Struct, frozen=True):
 
 
 class Internal(Struct, frozen=True, tag_field="cmd"):
-    """A command that no line can say: made by *prepare* from one that a line can, or by the node itself."""
+    """A command that no line can say: a preparation makes it from one that a line said, or the node itself does."""
 
     @property
     def adds(self) -> bool:
@@ -66,18 +66,18 @@ class Internal(Struct, frozen=True, tag_field="cmd"):
 
 
 class Configure(Internal, frozen=True, tag="configure"):
-    """The limits from here on, and whom the settings name as operators."""
+    """Set the limits, and the operators that the settings name, from this entry on."""
 
     limits: Limits
     operators: list[Name] = []
 
 
 class Enter(Internal, frozen=True, tag="enter"):
-    """A sign-in whose password was looked at already.
+    """A sign-in whose password has been checked.
 
-    `saw_hash` is the password hash that it was checked against, None where there was no account or no password on it;
-    `new_hash` is that of the password to register with. `token_hash` is None for a session that needs no token.
-    `register` says whether a new name may be registered; `code` is the SHA-256 of one that invites.
+    `saw_hash` is the hash that the password was checked against, or None if there was no account or no password.
+    `new_hash` is the hash of the password to register with. `token_hash` is None for a session that needs no token.
+    `register` says whether a new name may be registered. `code` is the SHA-256 of an invitation code.
     """
 
     name: Name
@@ -94,20 +94,20 @@ class EnterByToken(Internal, frozen=True, tag="enter_by_token"):
 
 
 class EndTokens(Internal, frozen=True, tag="end_tokens"):
-    """Signing out a session and the token that it came in by; without a session all of them."""
+    """Sign out a session, with the token that it came in by, or all sessions of the user if `session` is None."""
 
     session: int | None
     token: bytes | None = None
 
 
 class UseTokens(Internal, frozen=True, tag="use_tokens"):
-    """Connections that came in by these tokens are still there."""
+    """Keep these tokens alive: connections that came in by them are still there."""
 
     hashes: list[bytes]
 
 
 class SetPassword(Internal, frozen=True, tag="set_password"):
-    """`saw_hash` was checked against the old password; `keep` is the token of the session that asks."""
+    """`saw_hash` is the hash that the old password was checked against; `keep` is the asking session's token."""
 
     saw_hash: str | None
     new_hash: str
@@ -127,21 +127,21 @@ class MakeLink(Internal, frozen=True, tag="make_link"):
 
 
 class Accept(Internal, frozen=True, tag="accept"):
-    """Joins a private chat by invitation."""
+    """Join a private chat by invitation."""
 
     adds: ClassVar[bool] = True
     chat: Target
 
 
 class Ask(Internal, frozen=True, tag="ask"):
-    """Asks to be let into the private chat of the link with this hash."""
+    """Ask to be let into the private chat whose link has this hash."""
 
     adds: ClassVar[bool] = True
     hash: bytes
 
 
 class OpenUpload(Internal, frozen=True, tag="open_upload"):
-    """Whoever has this lease on the node of the batch holds the upload from then on: its chunks come from there."""
+    """Open or resume an upload: the session with this lease, on the batch's node, sends its chunks from then on."""
 
     asked: SendFile
     lease: str
@@ -156,7 +156,7 @@ class OpenUpload(Internal, frozen=True, tag="open_upload"):
 
 
 class CompleteUpload(Internal, frozen=True, tag="complete_upload"):
-    """All bytes of an upload are on disk, with this sha256."""
+    """Complete an upload: all of its bytes are on disk, and this is their sha256."""
 
     adds: ClassVar[bool] = True
     upload: int
@@ -164,28 +164,28 @@ class CompleteUpload(Internal, frozen=True, tag="complete_upload"):
 
 
 class LeaveUploads(Internal, frozen=True, tag="leave_uploads"):
-    """The holder of this lease is gone: its uploads wait a while for their users.
+    """Release the uploads of a lease whose session is gone: they wait a while for their users.
 
-    None is for all leases of the node of the batch, which has been started anew.
+    None stands for all leases of the node of the batch, which has been restarted.
     """
 
     lease: str | None
 
 
 class Declined(Internal, frozen=True, tag="declined"):
-    """A command that its node had no room for, in whose place this was ordered: it is refused everywhere."""
+    """Stand in for a command that its node had no room for. Every node refuses it in the same place."""
 
 
 class Swept(Internal, frozen=True, tag="swept"):
-    """What the store noted under these numbers to be taken off the disk is gone from there."""
+    """Forget notes of the store: what it wanted off the disk under these numbers is gone."""
 
     dropped: list[int]
 
 
 class Seen(Internal, frozen=True, tag="seen"):
-    """A text session was sent everything up to `seq` and then gave a sign of life: all of it is read.
+    """Mark everything up to `seq` as read: a text session was sent it, and then gave a sign of life.
 
-    What it was not shown, since it said that it knew all up to `shown_from`, stays unread if it was.
+    Messages up to `shown_from` were not shown, since the session said that it knew them; those unread stay unread.
     """
 
     seq: int
@@ -193,28 +193,28 @@ class Seen(Internal, frozen=True, tag="seen"):
 
 
 class MarkRead(Internal, frozen=True, tag="mark_read"):
-    """`/messages` and `/get_chat_with` returned the chat's messages up to `up_to`."""
+    """Mark the messages of a chat up to `up_to` as read: `/messages` or `/get_chat_with` returned them."""
 
     chat_id: int
     up_to: int
 
 
 class Told(Internal, frozen=True, tag="told"):
-    """The user was told these kept events."""
+    """Forget these kept events: their user was told."""
 
     notices: list[int]
 
 
 class Departed(Internal, frozen=True, tag="departed"):
-    """The user's last connection ended."""
+    """Note that the user's last connection ended."""
 
 
 class Erase(Internal, frozen=True, tag="erase"):
-    """Goes on removing what deleted accounts left, where nothing else that is due is to be done."""
+    """Go on removing what deleted accounts left behind, and do nothing else that is due."""
 
 
 class Due(Internal, frozen=True, tag="due"):
-    """The time of the entry has come for whatever waits for it: delayed messages, ends of bans, what has expired."""
+    """Do what is due at the time of the batch: delayed messages, ends of bans, expiry."""
 
 
 # What may stand in the log: the commands of the table that run from there, and those of the server itself.
@@ -236,9 +236,9 @@ class Identity(NamedTuple):
 
 
 class Origin(Struct, frozen=True):
-    """Who is given the reply: the session with this number, of this start of this node.
+    """Where the reply goes: to the session with this number, of this start of this node.
 
-    `number` counts the commands that the session had logged, from 1.
+    `number` counts the logged commands of the session from 1.
     """
 
     node: str
@@ -250,9 +250,9 @@ class Origin(Struct, frozen=True):
 class Entry(Struct, frozen=True):
     """One command in the log.
 
-    `origin` is None where nobody waits for a reply. `network` is what the sender's address counts as
-    (`addresses.network_of`), "" for the server itself. `has_room` tells of the disk of the node that took the command:
-    without it rules add nothing.
+    `origin` is None if nobody waits for a reply. `network` is what the sender's address counts as
+    (`addresses.network_of`), "" for the server itself. `has_room` says whether the disk of the node that took the
+    command had room: if it had not, rules add nothing.
     """
 
     command: Logged
@@ -263,10 +263,10 @@ class Entry(Struct, frozen=True):
 
 
 class Batch(Struct, frozen=True):
-    """Entries that one node took in one turn, and their place in the log.
+    """The entries that one node took in one turn, and their place in the log.
 
-    `history` is the random id of the chat whose log it is; `number` counts its batches from 1. `at_ms` is the wall
-    clock and may be before the last batch's; `elapsed_ms` never is: see `chat_time`.
+    `history` is the random id of the chat that the log belongs to; `number` counts its batches from 1. `at_ms` is the
+    wall clock and may be earlier than in the last batch; `elapsed_ms` never is (see `chat_time`).
     """
 
     history: str

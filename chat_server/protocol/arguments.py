@@ -44,14 +44,14 @@ Names = tuple[str, ...]  # folded; whom a text names after an @
 
 
 class Username(Struct, frozen=True, array_like=True):
-    """A user as somebody names them: `bob` or `@bob`. Names are compared by `folded`."""
+    """A user by name, `bob` or `@bob`. Names are compared by `folded`."""
 
     name: str
     folded: str
 
 
 class Target(Struct, frozen=True, array_like=True):
-    """A chat as its name says it: `main`, `#team`, or a user (`@bob`, `bob`) for the one-to-one chat."""
+    """A chat by name: `main`, `#team`, or a user (`@bob`, `bob`) for the one-to-one chat."""
 
     kind: Literal["main", "room", "user"]
     name: str
@@ -66,11 +66,11 @@ class RoomTarget(Target, frozen=True, array_like=True):
 
 
 class RoomName(Name, frozen=True, array_like=True):
-    """The name of a private chat that is to be made, without its #."""
+    """The name of a new private chat, without its #."""
 
 
 class Entrance(Struct, frozen=True):
-    """The way into a private chat: by its name for who is invited, or by the code of a link, which is a secret."""
+    """The way into a private chat: its name, for an invited user, or the code of a link, which is a secret."""
 
     room: Target | None
     code: str | None
@@ -80,14 +80,14 @@ class Entrance(Struct, frozen=True):
 
 
 class Delay(Struct, frozen=True, array_like=True):
-    """When a delayed message is due: some time after its entry, or at a time. One of the two is given, in ms."""
+    """When a delayed message is due: some time after its entry, or at a time. Exactly one is given, in milliseconds."""
 
     after_ms: int | None
     at_ms: int | None
 
 
 class SessionChoice(Struct, frozen=True, array_like=True):
-    """Which sessions are meant: all of the user's (`number` is None) or one."""
+    """One session of the user, or all of them if `number` is None."""
 
     number: int | None
 
@@ -95,8 +95,8 @@ class SessionChoice(Struct, frozen=True, array_like=True):
 class Kind(Struct, frozen=True):
     """How one kind of argument is read, and its `name` for programs that complete it.
 
-    `takes_rest`: on a line it takes all that is left of it, as it is. `starts`: what a word begins with that is meant
-    to be one; where one may be left out, another word is taken for the next argument.
+    With `takes_rest` it takes the rest of a line as it is. `starts` has the characters that such an argument begins
+    with: if it may be left out, a word that begins otherwise is taken for the next argument.
     """
 
     name: str

@@ -4,12 +4,14 @@
 
 A token belongs to a server, however that is written (`Server.identity`), and is given to no other. Servers that are
 named together are one cluster, where a token is good everywhere. A file that cannot be read is as none. Writing
-replaces it whole; two clients that write at once may lose one of the tokens, no more.
+replaces it whole, under a lock: two clients that started at once lost one of their tokens without it.
 """
 
+import fcntl
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -56,27 +58,37 @@ class TokenFile:
 
     def put(self, user: str, token: str) -> None:
         """Raises OSError."""
-        kept = _read(self._path)
-        before = msgspec.json.encode(kept)
-        kept.last = ",".join(map(str, self._servers))
-        for each in self._servers:
-            server = kept.servers.setdefault(each.identity, _Server())
-            server.last = user
-            server.tokens[user.casefold()] = token
-        if msgspec.json.encode(kept) != before:
-            self._write(kept)
+        with self._changing() as kept:
+            kept.last = ",".join(map(str, self._servers))
+            for each in self._servers:
+                server = kept.servers.setdefault(each.identity, _Server())
+                server.last = user
+                server.tokens[user.casefold()] = token
 
     def drop(self, user: str, token: str) -> None:
         """Raises OSError."""
-        kept = _read(self._path)
-        for each in self._servers:
-            server = kept.servers.get(each.identity, _Server())
-            if server.tokens.get(user.casefold()) == token:
-                del server.tokens[user.casefold()]
-        self._write(kept)
+        with self._changing() as kept:
+            for each in self._servers:
+                server = kept.servers.get(each.identity, _Server())
+                if server.tokens.get(user.casefold()) == token:
+                    del server.tokens[user.casefold()]
+
+    @contextmanager
+    def _changing(self) -> Iterator[_Kept]:
+        """What is kept, to be changed while no other client does; it is written if it was. Raises OSError."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            kept = _read(self._path)
+            before = msgspec.json.encode(kept)
+            yield kept
+            if msgspec.json.encode(kept) != before:
+                self._write(kept)
+        finally:
+            os.close(lock)
 
     def _write(self, kept: _Kept) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         number, name = tempfile.mkstemp(dir=self._path.parent, prefix=".tokens")  # of mode 0600
         try:
             with os.fdopen(number, "wb") as file:

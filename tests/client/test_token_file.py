@@ -1,6 +1,7 @@
 """The file with tokens."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,10 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="file"):
         tokens(tmp_path / "file" / "tokens.json", "a:1").put("bob", "one")
     assert (tmp_path / "file").read_text() == ""
+
+
+def test_clients_that_write_at_once_lose_no_token(tmp_path: Path) -> None:
+    path, users = tmp_path / "tokens.json", [f"user{number}" for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda user: tokens(path, "a:1").put(user, f"token of {user}"), users))
+    assert [got(path, "a:1", user) for user in users] == [[f"token of {user}"] for user in users]

@@ -6,11 +6,10 @@ from typing import Any
 from chat_server.chat_time import ChatTime
 from chat_server.delivery.delivery import Delivery
 from chat_server.log.entries import Limits
-from chat_server.protocol.people import Status, Who
 from chat_server.rules import read
 from chat_server.rules.context import View
 from chat_server.rules.outcomes import Page
-from chat_server.rules.registry import reader_of
+from chat_server.rules.registry import has_online_users, reader_of
 from chat_server.runtime import Clock
 from chat_server.store.database import Database
 from chat_server.store.readers import Reader, Readers
@@ -70,7 +69,7 @@ class Readings:
 
     def begin(self, user_id: int, query: Any) -> Reading:
         # A snapshot: the reader's thread must not walk a mapping that the loop changes.
-        online = dict(self._delivery.presence.online) if type(query) in (Status, Who) else {}
+        online = dict(self._delivery.presence.online) if has_online_users(query) else {}
 
         def view(db: Database) -> View:
             clock, blobs = self._clock.monotonic, self._transfers.blobs

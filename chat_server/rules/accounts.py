@@ -327,7 +327,7 @@ def _ban(view: View, user: User) -> ActiveBan | None:
     return ActiveBan(iso(view.now.wall_ms(user.ban_until_ms)), user.ban_reason or "")
 
 
-@reading(Status)
+@reading(Status, shows_online=True)
 def status(view: View, command: Status) -> StatusReport:
     user = _asker(view)
     listed, more = _list_people(view, command.after.folded if command.after else "")
@@ -375,7 +375,7 @@ def _limits(view: View, user: User) -> Iterator[tuple[str, Limit]]:
     yield "reports", Limit(reports, limits.reports_per_day)
 
 
-@reading(Who)
+@reading(Who, shows_online=True)
 def who(view: View, command: Who) -> WhoReport:
     user = accounts.by_name(view.db, command.username.folded)
     if user is None:

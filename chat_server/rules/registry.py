@@ -23,6 +23,7 @@ ReaderName = Literal["messages", "searches", "files"]
 RULES: Handlers[Callable[[Context, Any], Result]] = Handlers("logged")
 READINGS: Handlers[Callable[[View, Any], Answer | Reply]] = Handlers("reading")
 _READERS: dict[type, ReaderName] = {}
+_SHOWING_ONLINE: set[type] = set()
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -34,12 +35,19 @@ def rule(command: type) -> Callable[[_Function], _Function]:
     return register
 
 
-def reading(query: type, reader: ReaderName = "messages") -> Callable[[_Function], _Function]:
-    """Register a reading. One that may take long names another reader than that of messages."""
+def reading(
+    query: type, reader: ReaderName = "messages", *, shows_online: bool = False
+) -> Callable[[_Function], _Function]:
+    """Register a reading. One that may take long names another reader than that of messages.
+
+    With `shows_online` its view has the users who are online.
+    """
 
     def register(function: _Function) -> _Function:
         READINGS.register(query)(_guard(query, function))
         _READERS[query] = reader
+        if shows_online:
+            _SHOWING_ONLINE.add(query)
         return function
 
     return register
@@ -47,6 +55,11 @@ def reading(query: type, reader: ReaderName = "messages") -> Callable[[_Function
 
 def reader_of(query: Any) -> ReaderName:
     return _READERS[type(query)]
+
+
+def has_online_users(query: Any) -> bool:
+    """Whether the view of this query has the users who are online."""
+    return type(query) in _SHOWING_ONLINE
 
 
 def _guard(command: type, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

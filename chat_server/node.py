@@ -65,7 +65,7 @@ class Node:
         live: Callable[[], dict[str, int]],
     ) -> None:
         """`live` tells what the running server counts, for /stats. Raises StartError."""
-        self.clock = self._runtime = runtime
+        self.runtime = runtime
         self.limits = _limits(settings)
         # The reason why nothing may be acknowledged any more, once that is so.
         self.failure: str | None = None
@@ -157,14 +157,14 @@ class Node:
 
     async def run(self) -> None:
         """Run until the log is closed and empty, or nothing may be acknowledged any more (`failure` says why)."""
-        watching = self._runtime.spawn(self._watch())
+        watching = self.runtime.spawn(self._watch())
         try:
             while (batch := await self._log.next_batch()) is not None and not self.failure:
-                begun = self.clock.monotonic()
+                begun = self.runtime.monotonic()
                 executed = await self._execution.execute(batch)
                 if executed is None:
                     break
-                seconds = self.clock.monotonic() - begun
+                seconds = self.runtime.monotonic() - begun
                 changes = executed.seq - self.delivery.delivered
                 self.metrics.count_batch(len(batch.entries), seconds, executed.commit_seconds, changes, executed.counts)
                 self.delivery.deliver(executed)
@@ -188,7 +188,7 @@ class Node:
                 self._report_disk_failure(gone)
                 return
             self.space.keep_spare()
-            await self._runtime.sleep(WATCH_SECONDS)
+            await self.runtime.sleep(WATCH_SECONDS)
 
     def _report_disk_failure(self, error: Exception) -> None:
         """Stop the node. A failed fsync is never retried: what the disk holds is known only after a restart."""

@@ -217,7 +217,7 @@ class ControlSocket:
                 await self._node.transfers.release_files()
 
     async def _answer(self, connection: ControlConnection, line: bytes, writer: asyncio.StreamWriter) -> None:
-        clock = self._node.clock
+        clock = self._node.runtime
         begun = clock.monotonic()
         async for data, verb, result in answer(connection, line, self._text_chars_max):
             writer.write(data)

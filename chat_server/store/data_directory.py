@@ -165,12 +165,21 @@ def claim(directory: Path, history: str) -> None:
             f"the files in {directory} belong to another database than {directory / DATABASE}: put the one back that"
             f" belongs to the other, or remove {owner} if they do belong together"
         )
-    part = owner.with_name(f".{OWNER}")
     try:
-        part.write_text(history)
-        sync(part)
-        part.replace(owner)
+        write_durably(owner, history)
     except OSError as error:
         # The disk may be full. Only the check at the next start depends on this note.
         log.warning("cannot note in %s whose files these are: %s", owner, error.strerror)
+
+
+def write_durably(file: Path, text: str) -> None:
+    """Replace a small file at once, and make it durable. Raises OSError."""
+    part = file.with_name(f".{file.name}")
+    try:
+        part.write_text(text)
+        sync(part)
+        part.replace(file)
+        sync(file.parent)
+    except OSError:
         part.unlink(missing_ok=True)
+        raise

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from chat_server.errors import StartError
 from chat_server.log.entries import Identity
-from chat_server.store.blobs import sync
+from chat_server.store.data_directory import write_durably
 
 # The file is in the data directory and in no backup, since a copy of the chat is another node.
 FILE = "node"
@@ -19,11 +19,7 @@ def begin_incarnation(directory: Path, new_name: str) -> Identity:
     try:
         name, count = file.read_text().split() if file.exists() else (new_name, "0")
         identity = Identity(name, int(count) + 1)
-        part = file.with_name(f".{FILE}")
-        part.write_text(f"{identity.node} {identity.incarnation}\n")
-        sync(part)
-        part.replace(file)
-        sync(directory)
+        write_durably(file, f"{identity.node} {identity.incarnation}\n")
     except OSError as error:
         raise StartError(f"cannot note the start of this node in {file}: {error.strerror}") from None
     except ValueError:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.errors import StartError
-from chat_server.store import identity
+from chat_server.store import data_directory, identity
 from chat_server.store.identity import begin_incarnation
 
 
@@ -27,7 +27,7 @@ def test_a_start_that_cannot_be_noted_fails(tmp_path: Path, monkeypatch: pytest.
     def fail(path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(identity, "sync", fail)
+    monkeypatch.setattr(data_directory, "sync", fail)
     with pytest.raises(StartError, match="No space left on device"):
         begin_incarnation(tmp_path, "a")
-    assert not (tmp_path / identity.FILE).exists()
+    assert list(tmp_path.iterdir()) == [], "nor is a part of it left"

@@ -34,6 +34,7 @@ TESTED_ELSEWHERE = {
     "frontend/sessions.py": "tests/simulation",
     "frontend/port.py": "tests/unit/frontend/test_pipeline.py",
     "frontend/connection_commands.py": "tests/unit/frontend/test_pipeline.py",
+    "log/stream.py": "tests/simulation",
     "execution.py": "tests/unit/test_node.py",
     "readings.py": "tests/unit/test_node.py",
     "writer.py": "tests/unit/test_node.py",

@@ -1,4 +1,4 @@
-"""The ports of a replicated log: what it needs of a stream, a message bus and an object store, and nothing more.
+"""The ports of a replicated log: the streams, the message bus and the object store that it needs.
 
 `log/jetstream.py` implements them with NATS, and the tests in memory. Whoever uses them decides everything else, so the
 decisions can be tested without a server.
@@ -18,7 +18,7 @@ class Position(NamedTuple):
     sequence: int
 
 
-class Record(NamedTuple):
+class StreamRecord(NamedTuple):
     """One message of a stream. `node` is the last token of its subject, `at_ms` the stream's time in whole ms."""
 
     position: Position
@@ -42,7 +42,7 @@ class StreamLost(Exception):
 class Records(Protocol):
     """A reading of one stream in order, without gaps or repetitions, which outlives lost connections by itself."""
 
-    async def next(self) -> Record:
+    async def next(self) -> StreamRecord:
         """Wait for the next message. Raises StreamLost."""
 
     def close(self) -> None: ...

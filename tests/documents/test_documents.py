@@ -238,10 +238,13 @@ def test_code_that_is_shown_is_the_code() -> None:
 # ---- docs/dependencies.md
 
 
-@pytest.mark.parametrize("section", ["To run", "To test"])
+@pytest.mark.parametrize("section", ["To run", "To run a cluster", "To test"])
 def test_dependencies(section: str) -> None:
     project = tomllib.loads(read("pyproject.toml"))["project"]
-    wanted = project["dependencies"] if section == "To run" else project["optional-dependencies"]["dev"]
+    extras = project["optional-dependencies"]
+    wanted = {"To run": project["dependencies"], "To run a cluster": extras["cluster"], "To test": extras["dev"]}[
+        section
+    ]
     (part,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", read("docs/dependencies.md"), re.MULTILINE | re.DOTALL)
     described = re.findall(r"^\| `([\w-]+)` \|", part, re.MULTILINE)
     assert described == [re.split(r"[^\w-]", each)[0] for each in wanted]

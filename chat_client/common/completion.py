@@ -5,12 +5,12 @@ old client completes a new command.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from msgspec import Struct
 
 from chat_client.common.emoji import EMOJIS
-from chat_client.sdk.typed_line import Argument, find, positional
+from chat_client.sdk.typed_line import Argument, find, is_chat_for, is_path, pairs_of, positional
 from chat_server.protocol.connection import CommandForm
 
 CANDIDATES_MAX = 50
@@ -31,7 +31,7 @@ class Known(Struct, frozen=True):
 
     `users`: recent speakers first; `chats`: `main`, `#team`, `@bob`, the open one first; `messages`: newest first, each
     with the beginning of its text; `files`: ids with names; `paths`: the entries that begin with what was typed
-    (directories end with `/`).
+    (directories end with `/`); `open_chat`: what may be left out of a command.
     """
 
     commands: Sequence[CommandForm] = ()
@@ -40,6 +40,7 @@ class Known(Struct, frozen=True):
     messages: Sequence[tuple[int, str]] = ()
     files: Sequence[tuple[int, str]] = ()
     paths: Callable[[str], Iterable[str]] | None = None
+    open_chat: str = ""
 
 
 Found = Iterator[Candidate]
@@ -73,15 +74,54 @@ def _candidates(before: str, known: Known) -> Found:
 def _argument(form: CommandForm, rest: str, known: Known) -> Found:
     """The cursor is at the end of `rest`: find the argument that it is in, and what of it stands there."""
     places = positional(form)
-    for argument in places:
+    for place, argument in enumerate(places):
         rest = rest.lstrip(" ")
         if argument.get("rest"):
-            return _in_rest(argument, rest, known)
+            return chain(_marked(form, rest, known), _in_rest(argument, rest, known))
         word, space, after = rest.partition(" ")
         if not space:
-            return _of_kind(argument, word, known)
-        rest = after
+            return _of_place(form, place, word, known)
+        if not (_may_be_left_out(argument, known) and _is_after_chat(form, place, word)):
+            rest = after
     return _pairs(form, rest, known)
+
+
+def _marked(form: CommandForm, rest: str, known: Known) -> Found:
+    """What stands anywhere in the line behind its name, as `in:main`: the name, and then the chat or the user."""
+    word = rest[rest.rfind(" ") + 1 :]
+    for argument in form.arguments:
+        mark = f"{argument['name']}:"
+        if argument.get("marked") and word.lower().startswith(mark):
+            yield from _of_kind(argument, word[len(mark) :], known)
+        elif argument.get("marked") and word and mark.startswith(word.lower()):
+            yield Candidate(mark, len(word), mark)
+
+
+def _of_place(form: CommandForm, place: int, word: str, known: Known) -> Found:
+    """The cursor is in the word at this place; where the open chat may be left out, it may also be what follows."""
+    places = positional(form)
+    argument, following = places[place], places[place + 1 :]
+    found = _of_kind(argument, word, known)
+    if not _may_be_left_out(argument, known):
+        return found
+    if not following:
+        return chain(found, _pairs(form, word, known))
+    after = following[0]
+    others = _in_rest(after, word, known) if after.get("rest") else _of_kind(after, word, known)
+    return chain(others, found) if after["required"] else chain(found, others)
+
+
+def _may_be_left_out(argument: Argument, known: Known) -> bool:
+    return argument.get("open_chat") == "fills" and is_chat_for(argument, known.open_chat)
+
+
+def _is_after_chat(form: CommandForm, place: int, word: str) -> bool:
+    """Whether a word that is whole can only be what follows the chat, so that this is left out."""
+    starts = positional(form)[place].get("starts")
+    if starts is not None and word[0] not in starts:
+        return True
+    following = positional(form)[place + 1 :]
+    return is_path(word) if following and following[0]["kind"] == "path" else word.lower() in pairs_of(form)
 
 
 def _pairs(form: CommandForm, rest: str, known: Known) -> Found:

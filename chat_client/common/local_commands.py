@@ -117,9 +117,11 @@ HIDDEN = frozenset(("format", "resume", "sign_in", "talk", "chunk", "cancel_uplo
 Function = TypeVar("Function", bound=Callable[..., Task])
 
 
-def argument(name: str, kind: str, *, required: bool = True, rest: bool = False) -> Argument:
-    """`kind` says what completes it, as in the server's table; with `rest` it takes all that is left of the line."""
-    return {"name": name, "kind": kind, "required": required, "rest": rest}
+def argument(name: str, kind: str, *, required: bool = True, rest: bool = False, fills: bool = False) -> Argument:
+    """`kind` says what completes it, as in the server's table; with `rest` it takes all that is left of the line; with
+    `fills` the open chat stands in for it."""
+    argument = {"name": name, "kind": kind, "required": required, "rest": rest}
+    return argument | {"open_chat": "fills"} if fills else argument
 
 
 def local_command(
@@ -215,7 +217,7 @@ def _discard(front_end: FrontEnd) -> Task:
     "/send_file <target> <path>",
     "sends a file",
     "/send_file @bob ~/photo.png",
-    argument("target", "target"),
+    argument("target", "target", fills=True),
     argument("path", "path", rest=True),
 )
 def _send_file(front_end: FrontEnd, target: str, path: str) -> Task:

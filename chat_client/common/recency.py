@@ -86,6 +86,7 @@ class Recent:
             messages=[(id, begins) for id, (_, begins) in messages],
             files=list(reversed(self._files.items())),
             paths=paths,
+            open_chat=open_chat,
         )
 
 

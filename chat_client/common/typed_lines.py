@@ -13,7 +13,7 @@ from chat_client.common import wording
 from chat_client.common.local_commands import LocalCommand, find_local
 from chat_client.sdk.chat import Chat, Returned
 from chat_client.sdk.errors import Refused
-from chat_client.sdk.typed_line import Argument, find, has_secret, read, secrets_to_ask
+from chat_client.sdk.typed_line import Argument, asked_for, find, has_secret, read, secrets_to_ask
 from chat_server.protocol.connection import CommandForm
 from chat_server.protocol.sanitize import clean
 
@@ -21,9 +21,11 @@ PASTED_LINES_MAX, PASTED_CHARS_MAX = 8, 1500  # more is asked about first
 
 
 class Context(Struct, frozen=True):
-    """`commands`: all that there are here; `asks_secrets`: whether a password can be asked for."""
+    """`commands`: all that there are here; `open_chat`: the chat that a command means if it names none;
+    `asks_secrets`: whether a password can be asked for."""
 
     commands: Sequence[CommandForm] = ()
+    open_chat: str = ""
     text_max: int | None = None
     asks_secrets: bool = False
 
@@ -71,13 +73,20 @@ class AskSecrets(Struct, frozen=True):
     asked: tuple[Argument, ...]
 
 
+class AskTarget(Struct, frozen=True):
+    """A command that takes something away and does not say from whom or what: `line` is the one for the open chat."""
+
+    line: str
+    usage: str
+
+
 class Refuse(Struct, frozen=True):
     """A line that cannot be carried out, whatever the server would say."""
 
     error: Refused
 
 
-Intention = Say | OverlongText | RunLocal | Post | AskServer | AskSecrets | Refuse
+Intention = Say | OverlongText | RunLocal | Post | AskServer | AskSecrets | AskTarget | Refuse
 
 
 def intention(line: str, context: Context) -> Intention | None:
@@ -87,17 +96,19 @@ def intention(line: str, context: Context) -> Intention | None:
     if not is_command(line):
         return _text(line.removeprefix("/"), context)
     if (local := find_local(line.split(None, 1)[0])) is not None:
-        return _local(local, line)
+        return _local(local, line, context.open_chat)
     if context.asks_secrets and (asked := secrets_to_ask(line, context.commands)):
         form = find(line.strip(), context.commands)
         assert form is not None
         return AskSecrets(form.verb, tuple(asked))
-    return server_command(line, context.commands)
+    if (form := asked_for(line, context.commands, context.open_chat)) is not None:
+        return AskTarget(f"/{form.verb} {context.open_chat}", wording.usage(form))
+    return server_command(line, context.commands, context.open_chat)
 
 
-def server_command(line: str, commands: Sequence[CommandForm]) -> Post | AskServer:
+def server_command(line: str, commands: Sequence[CommandForm], open_chat: str = "") -> Post | AskServer:
     """A line for the server. Line breaks outside of a text count as spaces."""
-    typed = read(line, commands)
+    typed = read(line, commands, open_chat)
     if typed is None:
         word = line[1:].split(" ", 1)[0]
         form = find(word, commands)
@@ -129,8 +140,8 @@ def _text(text: str, context: Context) -> Say | OverlongText:
     return Say(text)
 
 
-def _local(command: LocalCommand, line: str) -> RunLocal | Refuse:
-    typed = read(line.rstrip(), (command.form,))
+def _local(command: LocalCommand, line: str, open_chat: str) -> RunLocal | Refuse:
+    typed = read(line.rstrip(), (command.form,), open_chat)
     if typed is None:
         return Refuse(Refused("bad_argument", wording.usage(command.form)))
     return RunLocal(command, typed.arguments)

@@ -213,6 +213,11 @@ def usage(form: CommandForm) -> str:
     return f"usage: {form.usage}"
 
 
+def ask_target(line: str, usage: str) -> str:
+    """What is asked where a command that takes something away is typed without its target."""
+    return _line(f"which one? If you mean the open chat, say {line}; {usage}")
+
+
 def too_long(length: int, most: int) -> str:
     return f"{length} characters: a message has at most {most}"
 
@@ -232,7 +237,12 @@ def overview(commands: Iterable[CommandForm]) -> Answer:
 def help(form: CommandForm) -> Answer:
     """One command."""
     also = (f"also {', '.join(f'/{alias}' for alias in form.aliases)}",) if form.aliases else ()
-    return Answer("", (form.usage, form.help, *also, f"for example: {form.example}"))
+    left_out = tuple(
+        f"without {word} it means the open chat"
+        for word, argument in zip(form.usage.split(" ")[1:], form.arguments, strict=False)
+        if argument.get("open_chat") == "fills"
+    )
+    return Answer("", (form.usage, form.help, *also, *left_out, f"for example: {form.example}"))
 
 
 # ---- text

@@ -17,7 +17,17 @@ from chat_client.common.local_commands import Task
 from chat_client.common.mentions import Attention, Call
 from chat_client.common.recency import Recent
 from chat_client.common.transfers import Transfers
-from chat_client.common.typed_lines import AskSecrets, AskServer, Intention, OverlongText, Post, Refuse, RunLocal, Say
+from chat_client.common.typed_lines import (
+    AskSecrets,
+    AskServer,
+    AskTarget,
+    Intention,
+    OverlongText,
+    Post,
+    Refuse,
+    RunLocal,
+    Say,
+)
 from chat_client.common.wording import Kind
 from chat_client.exit_status import ExitStatus, of_line, worse
 from chat_client.plain.column import Column
@@ -154,7 +164,7 @@ class Plain:
                     self._note("error", line.why)
                     continue
                 context = typed_lines.Context(
-                    self.front_end.commands, self._chat.limits.get("text_max"), source.attended
+                    self.front_end.commands, self.front_end.open, self._chat.limits.get("text_max"), source.attended
                 )
                 if (intention := typed_lines.intention(line.strip("\n"), context)) is None:
                     continue
@@ -205,6 +215,8 @@ class Plain:
                 return self.front_end.ask(intention)
             case AskSecrets():
                 return self._ask_with_secrets(intention, source)
+            case AskTarget(line, usage):
+                raise Refused("bad_argument", wording.ask_target(line, usage))
             case RunLocal(command, given):
                 return command.run(self.front_end, **given)
             case Refuse(error):

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from chat_server.protocol.connection import CommandForm
+from chat_server.protocol.left_out import leaves_out, leaves_out_chat
 
 Argument = dict[str, Any]
 SECRETS = ("secret", "token")  # kinds of arguments
@@ -73,16 +74,57 @@ def _is_secret(argument: Argument) -> bool:
     return argument["kind"] in SECRETS
 
 
-def read(line: str, commands: Sequence[CommandForm]) -> Typed | None:
-    """None if it is no command of the table, or its arguments are not as the table says."""
+def read(line: str, commands: Sequence[CommandForm], open_chat: str = "") -> Typed | None:
+    """None if it is no command of the table, or its arguments are not as the table says.
+
+    `open_chat` stands in for the chat that a line leaves out, where the table says so.
+    """
     word, _, rest = line.partition(" ")
     form = find(word, commands) if word.startswith("/") else None
     if form is None or any(each.get("marked") for each in form.arguments):
         return None  # words that stand anywhere in the line are for the server to find
-    arguments = _arguments(form, rest)
+    arguments = _arguments(form, rest, open_chat)
     if arguments is None:
         return None
     return Typed(form.verb, arguments, any(argument["name"] == "key" for argument in form.arguments))
+
+
+def asked_for(line: str, commands: Sequence[CommandForm], open_chat: str) -> CommandForm | None:
+    """The command that stands alone and takes something away, so that the open chat is not meant unless it is named."""
+    form = _form(line, commands) if " " not in line.strip() else None
+    places = positional(form) if form else []
+    asks = places and places[0].get("open_chat") == "asks" and is_chat_for(places[0], open_chat)
+    return form if asks else None
+
+
+def is_chat_for(argument: Argument, chat: str) -> bool:
+    """Whether the chat may stand for this argument."""
+    return bool(chat) and {"room": chat[:1] == "#", "user": chat[:1] == "@"}.get(argument["kind"], True)
+
+
+def is_left_out(form: CommandForm, place: int, rest: str, open_chat: str) -> bool:
+    """Whether the line leaves out the argument at this place, for which the open chat stands in."""
+    places = positional(form)
+    argument, following = places[place], places[place + 1 :]
+    if argument.get("open_chat") != "fills" or not is_chat_for(argument, open_chat):
+        return False
+    if following and following[0]["kind"] == "path" and is_path(rest.split(" ", 1)[0]):
+        return True
+    return leaves_out_chat(rest, _required(following), argument.get("starts"), pairs_of(form))
+
+
+def is_path(word: str) -> bool:
+    """Whether it can only be a path: no name of a chat has a slash in it, or begins so."""
+    return "/" in word or word.startswith(("~", "."))
+
+
+def pairs_of(form: CommandForm) -> list[str]:
+    """The names that stand before a value, as `limit 50`."""
+    return [each["name"] for each in form.arguments if each.get("pair")]
+
+
+def _required(arguments: Sequence[Argument]) -> int:
+    return sum(bool(each["required"]) for each in arguments)
 
 
 def positional(form: CommandForm) -> list[Argument]:
@@ -90,15 +132,15 @@ def positional(form: CommandForm) -> list[Argument]:
     return [each for each in form.arguments if not (each.get("pair") or each.get("json_only"))]
 
 
-def _arguments(form: CommandForm, rest: str) -> dict[str, Any] | None:
+def _arguments(form: CommandForm, rest: str, open_chat: str) -> dict[str, Any] | None:
     found: dict[str, Any] = {}
     places = positional(form)
-    for place, argument in enumerate(places, 1):
+    for place, argument in enumerate(places):
         rest = rest.lstrip(" ")
-        required_after = sum(bool(later["required"]) for later in places[place:])
-        if not argument["required"] and required_after and len(rest.split()) <= required_after:
+        if is_left_out(form, place, rest, open_chat):
+            found[argument["name"]] = open_chat
             continue
-        if rest and rest[0] not in argument.get("starts", rest[0]):
+        if not argument["required"] and leaves_out(rest, _required(places[place + 1 :]), argument.get("starts")):
             continue
         if not rest:
             if argument["required"]:

@@ -96,7 +96,8 @@ class Kind(Struct, frozen=True):
     """How one kind of argument is read, and its `name` for programs that complete it.
 
     With `takes_rest` it takes the rest of a line as it is. `starts` has the characters that such an argument begins
-    with: if it may be left out, a word that begins otherwise is taken for the next argument.
+    with: if it may be left out, a word that begins otherwise is taken for the next argument. `of_chat` makes one of the
+    open chat; None if that is no such thing.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Kind(Struct, frozen=True):
     json_types: tuple[type, ...] = (str,)
     takes_rest: bool = False
     starts: str | None = None
+    of_chat: Callable[[Target], Any] | None = None
 
 
 def _text(raw: str) -> Text:
@@ -188,6 +190,14 @@ def _topic(raw: str) -> Topic:
     return Topic(topic)
 
 
+def _room_of(chat: Target) -> RoomTarget | None:
+    return RoomTarget(chat.kind, chat.name, chat.folded) if chat.kind == "room" else None
+
+
+def _user_of(chat: Target) -> Username | None:
+    return Username(chat.name, chat.folded) if chat.kind == "user" else None
+
+
 def _number(what: str, least: int) -> Callable[[Any], int]:
     def parse(raw: str | float) -> int:
         if isinstance(raw, float) and raw.is_integer() and abs(raw) < ID_MAX:
@@ -270,9 +280,9 @@ KINDS: dict[Any, Kind] = {
     Secret: Kind("secret", _secret),
     Token: Kind("token", _token),
     Name: Kind("name", _name),
-    Username: Kind("user", _user),
-    Target: Kind("target", _target),
-    RoomTarget: Kind("room", _room),
+    Username: Kind("user", _user, of_chat=_user_of),
+    Target: Kind("target", _target, of_chat=lambda chat: chat),
+    RoomTarget: Kind("room", _room, starts="#", of_chat=_room_of),
     RoomName: Kind("room_name", _room_name),
     Entrance: Kind("entrance", _entrance),
     Topic: Kind("topic", _topic, takes_rest=True),

@@ -8,6 +8,8 @@ from chat_server.protocol.arguments import Kind
 
 # Who may say a command: those who have not signed in yet, everybody, users, operators, or only the administrator.
 Role = Literal["strangers", "anyone", "users", "operators", "machine"]
+# What becomes of a line that leaves an argument out while a chat is open: the chat stands in, or it is asked for.
+OpenChat = Literal["fills", "asks"]
 # Where a command runs: by a rule once it comes out of the log, on a snapshot of the store, before the log (which then
 # gets another command in its place), or on its connection alone.
 Runs = Literal["logged", "reading", "prepared", "connection"]
@@ -35,6 +37,8 @@ class Argument(Struct, frozen=True):
     pair: bool
     marked: bool
     json_only: bool
+    # None: the open chat has nothing to do with it.
+    open_chat: OpenChat | None = None
     # A second name in the JSON form.
     also: str | None = None
 

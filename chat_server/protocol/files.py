@@ -69,6 +69,7 @@ class FileList(Reply, frozen=True, omit_defaults=True):
     seen_by_others=True,
     adds=True,
     json_only=("key",),
+    fills="target",
     help="opens an upload; its bytes follow with /chunk. The same again goes on after a lost connection",
     example='/send_file bob "my photo.png" 1234',
 )
@@ -136,6 +137,7 @@ class GetFile(Command, frozen=True, tag="get_file"):
     runs="reading",
     usage={"before": "[before <id>]"},
     pairs=("before",),
+    fills="chat",
     help="the files in a chat, the newest last; before a message",
     example="/files main",
 )

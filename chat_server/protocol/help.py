@@ -46,6 +46,11 @@ def help_on(word: str, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
     lines = [spec.usage, f"    {spec.help}"]
     if spec.aliases:
         lines.append(f"    also {', '.join(f'/{alias}' for alias in spec.aliases)}")
+    lines += [
+        f"    without {argument.usage} it means the open chat (/talk)"
+        for argument in spec.arguments
+        if argument.open_chat == "fills"
+    ]
     return [*lines, f"for example: {spec.example}"]
 
 
@@ -65,6 +70,7 @@ def _form(spec: Spec) -> CommandForm:
             **({"pair": True} if argument.pair else {}),
             **({"marked": True} if argument.marked else {}),
             **({"json_only": True} if argument.json_only else {}),
+            **({"open_chat": argument.open_chat} if argument.open_chat else {}),
             **({"also": argument.also} if argument.also else {}),
         }
         for argument in spec.arguments

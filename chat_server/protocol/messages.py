@@ -322,6 +322,7 @@ class ListDelayed(Command, frozen=True, tag="delayed"):
     group="Read",
     reply=MessagesShown,
     runs="reading",
+    fills="username",
     help="the last messages with a user, or all the unread ones if they are more; marks them read",
     example="/get_chat_with bob",
 )
@@ -334,6 +335,7 @@ class GetChatWith(Command, frozen=True, tag="get_chat_with"):
     group="Read",
     reply=MessagesShown,
     runs="reading",
+    fills="chat",
     help="the next unread messages of a chat, and marks them read; again for more",
     example="/messages main",
 )
@@ -348,6 +350,7 @@ class Messages(Command, frozen=True, tag="messages"):
     runs="reading",
     usage={"before": "[before|after|around <id>]", "after": "", "around": "", "limit": "[limit <n>]"},
     pairs=("before", "after", "around", "limit"),
+    fills="chat",
     help="a page of a chat, old or new; marks nothing",
     example="/history main before 120 limit 50",
 )
@@ -393,6 +396,7 @@ class Search(Command, frozen=True, tag="search"):
     group="Read",
     reply=MarkedRead,
     runs="logged",
+    fills="chat",
     help="marks a chat read up to a message",
     example="/read main 42",
 )

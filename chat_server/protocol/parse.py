@@ -30,7 +30,7 @@ class Parsed(msgspec.Struct, frozen=True):
 def parse(text: str, *, text_chars_max: int, talk: Target | None = None, verbs: Mapping[str, Spec] = VERBS) -> Parsed:
     """Parse one line that is not empty. A refusal is returned as the `error`, never raised.
 
-    `talk` is where a line that is no command goes; `verbs` are the allowed commands.
+    `talk` is the open chat, where a line that is no command goes; `verbs` are the allowed commands.
     """
     verb, label = "", None
     try:
@@ -42,7 +42,7 @@ def parse(text: str, *, text_chars_max: int, talk: Target | None = None, verbs: 
         else:
             spec = _spec(word, verbs)
             verb = spec.verb
-            values = format.read_arguments(spec, rest)
+            values = format.read_arguments(spec, rest, talk)
             if spec.pairs:
                 _refuse_two_directions(spec, values)
             command = spec.build(**values)

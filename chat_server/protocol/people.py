@@ -88,6 +88,7 @@ class PresenceSet(Reply, frozen=True, omit_defaults=True):
     group="Read",
     reply=MuteSet,
     runs="logged",
+    fills="chat",
     help="marks a chat as one that does not call, on all your devices",
     example="/mute main",
 )
@@ -95,7 +96,7 @@ class Mute(Command, frozen=True, tag="mute"):
     chat: Target
 
 
-@command("unmute", group="Read", reply=MuteSet, runs="logged", help="ends /mute", example="/unmute main")
+@command("unmute", group="Read", reply=MuteSet, runs="logged", fills="chat", help="ends /mute", example="/unmute main")
 class Unmute(Command, frozen=True, tag="unmute"):
     chat: Target
 
@@ -118,6 +119,7 @@ class Status(Command, frozen=True, tag="status"):
     group="People",
     reply=WhoReport,
     runs="reading",
+    fills="username",
     help="whether a user is online, or when last seen",
     example="/who bob",
 )
@@ -145,6 +147,7 @@ class Away(Command, frozen=True, tag="away"):
     group="People",
     reply=BlockSet,
     runs="logged",
+    asks="username",
     help="nothing goes between the two of you any more, and the other's mentions do not call you",
     example="/block mallory",
 )
@@ -152,7 +155,15 @@ class BlockUser(Command, frozen=True, tag="block"):
     username: Username
 
 
-@command("unblock", group="People", reply=BlockSet, runs="logged", help="ends /block", example="/unblock mallory")
+@command(
+    "unblock",
+    group="People",
+    reply=BlockSet,
+    runs="logged",
+    asks="username",
+    help="ends /block",
+    example="/unblock mallory",
+)
 class UnblockUser(Command, frozen=True, tag="unblock"):
     username: Username
 
@@ -170,6 +181,7 @@ class ListBlocked(Command, frozen=True, tag="blocked"):
     reply=Reported,
     runs="logged",
     adds=True,
+    asks="username",
     help="reports a user who misbehaves; reports by several users ban for a while",
     example="/report mallory floods main",
 )

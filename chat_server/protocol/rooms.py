@@ -177,6 +177,7 @@ class CreateChat(Command, frozen=True, tag="create_chat"):
     seen_by_others=True,
     adds=True,
     usage={"chat": "<#chat>"},
+    fills="chat",
     help="invites a user into a chat that you are in",
     example="/invite #team bob",
 )
@@ -193,6 +194,7 @@ class Invite(Command, frozen=True, tag="invite"):
     seen_by_others=True,
     adds=True,
     usage={"chat": "<#chat>"},
+    fills="chat",
     help="makes a code by which anybody may ask to be let in: /join <code>",
     example="/invite_link #team",
 )
@@ -206,6 +208,7 @@ class InviteLink(Command, frozen=True, tag="invite_link"):
     reply=LinksRevoked,
     runs="logged",
     usage={"chat": "<#chat>"},
+    fills="chat",
     help="ends all codes of a chat",
     example="/revoke_link #team",
 )
@@ -250,6 +253,7 @@ class Decline(Command, frozen=True, tag="decline"):
     seen_by_others=True,
     adds=True,
     usage={"chat": "<#chat>"},
+    fills="chat",
     help="lets in who asked; for the owner",
     example="/approve #team carol",
 )
@@ -264,6 +268,7 @@ class Approve(Command, frozen=True, tag="approve"):
     reply=RequestDenied,
     runs="logged",
     usage={"chat": "<#chat>"},
+    fills="chat",
     help="refuses who asked; for the owner",
     example="/deny #team carol",
 )
@@ -279,6 +284,7 @@ class Deny(Command, frozen=True, tag="deny"):
     reply=MemberList,
     runs="reading",
     usage={"chat": "<#chat>"},
+    fills="chat",
     help="who is in a chat, who came first stands first; after a user, the next ones",
     example="/members #team",
 )
@@ -294,6 +300,7 @@ class Members(Command, frozen=True, tag="members"):
     reply=ChatLeft,
     runs="logged",
     usage={"chat": "<#chat>"},
+    asks="chat",
     help="leaves a chat; the owner's goes to the longest member, and it ends with its last one",
     example="/leave #team",
 )
@@ -307,6 +314,7 @@ class Leave(Command, frozen=True, tag="leave"):
     reply=MemberRemoved,
     runs="logged",
     usage={"chat": "<#chat>"},
+    fills="chat",
     help="takes a member out of a chat; for the owner",
     example="/remove #team mallory",
 )
@@ -321,6 +329,7 @@ class Remove(Command, frozen=True, tag="remove"):
     reply=OwnerSet,
     runs="logged",
     usage={"chat": "<#chat>"},
+    fills="chat",
     help="makes another member the owner of your chat",
     example="/give #team bob",
 )
@@ -336,6 +345,7 @@ class Give(Command, frozen=True, tag="give"):
     runs="logged",
     seen_by_others=True,
     usage={"chat": "<#chat>"},
+    fills="chat",
     help='what a chat is about: shows it, or sets it ("" takes it away)',
     example="/topic #team the autumn release",
 )

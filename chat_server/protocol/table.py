@@ -14,7 +14,7 @@ from msgspec import NODEFAULT
 from msgspec.structs import fields as struct_fields
 
 from chat_server.protocol.arguments import KINDS
-from chat_server.protocol.base import Argument, Command, Reply, Role, Runs, Spec
+from chat_server.protocol.base import Argument, Command, OpenChat, Reply, Role, Runs, Spec
 
 TABLE: dict[str, Spec] = {}
 VERBS: dict[str, Spec] = {}  # the aliases too
@@ -41,6 +41,8 @@ def command(
     order: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
     marked: tuple[str, ...] = (),
+    fills: str = "",
+    asks: str = "",
     json_only: tuple[str, ...] = (),
     also: dict[str, str] | None = None,
     derived: tuple[str, ...] = (),
@@ -48,14 +50,15 @@ def command(
     """Enter a class into the table, or into `CONTROL` if only the administrator may say it.
 
     `usage` words an argument otherwise than as `<name>` ("" leaves it to another argument's); `order` is the order on a
-    line, if it is not that of the fields; `also` gives an argument a second name in the JSON form.
+    line, if it is not that of the fields; `also` gives an argument a second name in the JSON form. The open chat stands
+    in for the argument that `fills` names where a line leaves it out; the one that `asks` names is asked for instead,
+    as the command takes something away.
     """
     assert group in GROUPS and help and example, verb
 
     def enter(cls: _C) -> _C:
         ways = {"pair": pairs, "marked": marked, "json_only": json_only}
-        arguments = tuple(sorted(_arguments(cls, usage or {}, ways, derived, also or {}), key=_place(order)))
-        positional = [each for each in arguments if not (each.pair or each.marked or each.json_only)]
+        arguments = _arguments(cls, order, usage or {}, ways, {fills: "fills", asks: "asks"}, derived, also or {})
         cls.spec = Spec(
             verb=verb,
             aliases=aliases,
@@ -70,10 +73,7 @@ def command(
             hangs_up=hangs_up,
             usage=" ".join((f"/{verb}", *(argument.usage for argument in arguments if argument.usage))),
             arguments=arguments,
-            positional=tuple(
-                (argument, sum(later.required for later in positional[place:]))
-                for place, argument in enumerate(positional, 1)
-            ),
+            positional=_positional(arguments),
             pairs={argument.name: argument for argument in arguments if argument.pair},
             marked={argument.name: argument for argument in arguments if argument.marked},
             names=frozenset(name for argument in arguments for name in (argument.name, argument.also) if name),
@@ -96,17 +96,20 @@ def _enter(spec: Spec) -> None:
         VERBS[name] = spec
 
 
-def _place(order: tuple[str, ...]) -> Callable[[Argument], int]:
-    return lambda argument: order.index(argument.name) if argument.name in order else len(order)
+def _positional(arguments: tuple[Argument, ...]) -> tuple[tuple[Argument, int], ...]:
+    places = [each for each in arguments if not (each.pair or each.marked or each.json_only)]
+    return tuple((each, sum(later.required for later in places[place:])) for place, each in enumerate(places, 1))
 
 
 def _arguments(
     cls: type[Command],
+    order: tuple[str, ...],
     usage: dict[str, str],
     ways: dict[str, tuple[str, ...]],
+    open_chat: dict[str, OpenChat],
     derived: tuple[str, ...],
     also: dict[str, str],
-) -> list[Argument]:
+) -> tuple[Argument, ...]:
     hints = get_type_hints(cls)
     arguments = []
     for field in struct_fields(cls):
@@ -126,11 +129,13 @@ def _arguments(
                 kind=KINDS[hint],
                 required=required,
                 usage=usage.get(name, shown),
+                open_chat=open_chat.get(name),
                 also=also.get(name),
                 **{way: name in names for way, names in ways.items()},
             )
         )
-    return arguments
+    place = {name: number for number, name in enumerate(order)}
+    return tuple(sorted(arguments, key=lambda argument: place.get(argument.name, len(order))))
 
 
 def nearest(verb: str, verbs: Mapping[str, Spec] = VERBS) -> str | None:

@@ -80,3 +80,26 @@ async def test_an_empty_text(chat: Chat) -> None:
     alice = await chat.text()
     await alice.ok("/talk main")
     assert (await say(alice, "   "))[0].startswith("- bad_argument: ")
+
+
+async def test_commands_mean_the_open_chat(chat: Chat) -> None:
+    """By the one who did it and by the others: what is done is done in that chat."""
+    alice, bob = await chat.text(), await chat.json()
+    room = f"#{alice.name}s"
+    await alice.ok(f"/create_chat {room}")
+    await alice.ok(f"/talk {room}")
+    await alice.ok(f"/invite {bob.name}")
+    assert [(line["type"], line["chat"]) for line in await bob.roundtrip()] == [("invited", room)]
+    await bob.ok({"cmd": "join", "chat": room})
+    assert room in await alice.ok("/topic the autumn release")
+    assert (await bob.roundtrip())[-1]["topic"] == "the autumn release"
+    assert room in await alice.ok("/mute")
+    await alice.send("/leave")
+    assert (await alice.lines(1))[0].startswith(
+        f"- bad_argument: which one? If you mean the open chat, say /leave {room};"
+    )
+    assert alice.name in (await bob.ok({"cmd": "members", "chat": room}))["members"]
+    assert await bob.code({"cmd": "mute"}) == "bad_argument"
+    await alice.ok("/talk")
+    await alice.send("/mute")
+    assert (await alice.lines(1))[0].startswith("- bad_argument: ")

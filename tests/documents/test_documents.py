@@ -86,6 +86,13 @@ def test_commands() -> None:
         assert quoted(row["aliases"]) == [f"/{alias}" for alias in spec.aliases]
 
 
+def test_the_open_chat() -> None:
+    for verb, row in command_rows().items():
+        arguments = [argument for argument in TABLE[verb].arguments if argument.open_chat]
+        shown = [f"{'asks for ' if each.open_chat == 'asks' else ''}`{each.usage}`" for each in arguments]
+        assert row.get("open chat", "") == "".join(shown), verb
+
+
 def test_groups() -> None:
     headings = re.findall(r"^### (.*)$", read("docs/protocol.md"), re.MULTILINE)
     assert [heading for heading in headings if heading in GROUPS] == list(GROUPS)

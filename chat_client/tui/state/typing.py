@@ -15,6 +15,7 @@ from chat_client.common.local_commands import LocalCommand
 from chat_client.common.typed_lines import (
     AskSecrets,
     AskServer,
+    AskTarget,
     ConfirmPaste,
     Context,
     Insert,
@@ -43,7 +44,9 @@ def submit(screen: ScreenState, line: str) -> bool:
     """Carry out what the line asks for; whether it was taken: if not, it stays in the input."""
     if line.strip() and (target := screen.composer.target) is not None:
         return _compose(screen, target, line)
-    context = Context(screen.session.commands, screen.session.text_max)
+    # A command that was meant for the chat that one was put out of is not meant for the one that stands there now.
+    open_chat = screen.chats.open_name if screen.chats.removed_from is None else ""
+    context = Context(screen.session.commands, open_chat, screen.session.text_max)
     match typed_lines.intention(line, context):
         case None | AskSecrets():  # without `asks_secrets` in the context no line asks for passwords
             return False
@@ -57,6 +60,10 @@ def submit(screen: ScreenState, line: str) -> bool:
             screen.do(PostMessage(verb, arguments))
         case AskServer() as command:
             _ask_server(screen, command)
+        case AskTarget(line, usage):
+            screen.set_text(line)
+            screen.tell("info", f"Enter means the open chat; {usage}", 8.0)
+            return False
         case Refuse(error):
             _refuse(screen, error)
         case other:

@@ -30,8 +30,8 @@ class Format(ABC):
         """Part a line into label, verb and the rest. Raises Refusal."""
 
     @abstractmethod
-    def read_arguments(self, spec: Spec, rest: Any) -> dict[str, Any]:
-        """The fields of the command, from what `split` left. Raises Refusal."""
+    def read_arguments(self, spec: Spec, rest: Any, talk: Target | None) -> dict[str, Any]:
+        """The fields of the command, from what `split` left; `talk` is the open chat. Raises Refusal."""
 
     @abstractmethod
     def without_verb(self, rest: Any, talk: Target | None) -> Command:

@@ -37,7 +37,8 @@ class JsonFormat(Format):
     def without_verb(self, fields: dict[str, Any], talk: Target | None) -> Command:
         raise Refusal("bad_argument", 'a JSON command has a "cmd", like {"cmd":"send_all","text":"hello"}')
 
-    def read_arguments(self, spec: Spec, fields: dict[str, Any]) -> dict[str, Any]:
+    def read_arguments(self, spec: Spec, fields: dict[str, Any], talk: Target | None) -> dict[str, Any]:
+        """The open chat stands in for nothing: a program says what it means."""
         # Before anything that is missing: a name that is misspelt is both.
         if not spec.names.issuperset(fields):
             raise _unknown_fields(spec, fields)

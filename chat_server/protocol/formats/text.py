@@ -16,6 +16,7 @@ from chat_server.protocol.base import Argument, Command, Event, Reply, Spec
 from chat_server.protocol.files import FileChunk
 from chat_server.protocol.formats.format import LABEL, Format, Head, read_value, usage_refusal
 from chat_server.protocol.formats.wording import EVENTS, REPLIES, describe_file
+from chat_server.protocol.left_out import leaves_out, leaves_out_chat
 from chat_server.protocol.messages import Message, Send, SendAll, Sent
 from chat_server.protocol.sanitize import clean, is_blank
 from chat_server.protocol.search_query import PIECE
@@ -51,13 +52,18 @@ class TextFormat(Format):
             raise Refusal("bad_argument", NOTHING_SHOWS)
         return SendAll(Text(body)) if talk.kind == "main" else Send(talk, Text(body))
 
-    def read_arguments(self, spec: Spec, rest: str) -> dict[str, Any]:
+    def read_arguments(self, spec: Spec, rest: str, talk: Target | None) -> dict[str, Any]:
         values: dict[str, Any] = {}
         if spec.marked:
             rest = _marked(spec, rest, values)
         for argument, required_after in spec.positional:
             rest = rest.lstrip(" ")
-            if not argument.required and _left_out(argument, rest, required_after):
+            if talk is not None and argument.open_chat:
+                chat = _open_chat(spec, argument, rest, required_after, talk)
+                if chat is not None:
+                    values[argument.field] = chat
+                    continue
+            if not argument.required and leaves_out(rest, required_after, argument.kind.starts):
                 continue
             if not rest:
                 if argument.required:
@@ -98,12 +104,15 @@ class TextFormat(Format):
 TEXT = TextFormat()
 
 
-def _left_out(argument: Argument, rest: str, required_after: int) -> bool:
-    """Whether what is left of the line is for the arguments after this one."""
-    if required_after and len(rest.split()) <= required_after:
-        return True
-    starts = argument.kind.starts
-    return starts is not None and bool(rest) and rest[0] not in starts
+def _open_chat(spec: Spec, argument: Argument, rest: str, required_after: int, talk: Target) -> Any:
+    """The open chat as this argument, where the line leaves that out; None if it does not, or the chat is none."""
+    assert argument.kind.of_chat is not None
+    chat = argument.kind.of_chat(talk)
+    if argument.open_chat == "asks":
+        if chat is None or rest:
+            return None
+        raise usage_refusal(spec, f"which one? If you mean the open chat, say /{spec.verb} {talk}")
+    return chat if leaves_out_chat(rest, required_after, argument.kind.starts, spec.pairs) else None
 
 
 def _word(spec: Spec, rest: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from chat_client.common.completion import CANDIDATES_MAX, Known, complete, usage
 from chat_client.common.local_commands import with_local
@@ -25,6 +26,28 @@ def texts(before: str, known: Known = KNOWN) -> list[str]:
     """The lines that would stand there."""
     found = complete(before, known)
     return [before[: len(before) - each.replaces] + each.text for each in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("/invite b", ["/invite bob ", "/invite Bill "]),
+        ("/invite #", ["/invite #ops "]),
+        ("/invite #ops b", ["/invite #ops bob ", "/invite #ops Bill "]),
+        ("/history be", ["/history before "]),
+        ("/history before 1", ["/history before 142 ", "/history before 14 "]),
+        ("/history before 14 lim", ["/history before 14 limit "]),
+        ("/history main lim", ["/history main limit "]),
+        ("/read 7", ["/read 7 "]),
+        ("/send_file ph", ["/send_file phone.txt", "/send_file phdir/"]),
+        ("/send_file ~/my ph", ["/send_file ~/my phone.txt", "/send_file ~/my phdir/"]),
+        ("/send_file bob ph", ["/send_file bob phone.txt", "/send_file bob phdir/"]),
+        ("/topic @c", ["/topic @carol "]),
+        ("/members b", ["/members bob ", "/members Bill "]),
+    ],
+)
+def test_what_follows_the_open_chat_is_completed_without_it(before: str, after: list[str]) -> None:
+    assert texts(before, structs.replace(KNOWN, open_chat="#ops")) == after
 
 
 @pytest.mark.parametrize(
@@ -54,6 +77,14 @@ def texts(before: str, known: Known = KNOWN) -> list[str]:
         ("/help his", ["/help history "]),
         ("/send_file bob my ph", ["/send_file bob my phone.txt", "/send_file bob my phdir/"]),
         ("/get_file ", ["/get_file 9 "]),
+        ("/search lunch i", ["/search lunch in:"]),
+        (
+            "/search in:",
+            ["/search in:main ", "/search in:carol ", "/search in:#ops ", "/search in:bob ", "/search in:Bill "],
+        ),
+        ("/search lunch IN:#", ["/search lunch IN:#ops "]),
+        ("/search from:c", ["/search from:carol "]),
+        ("/search lunch before:14", ["/search lunch before:142 ", "/search lunch before:14 "]),
         ("hi @bo", ["hi @bob "]),
         ("hi bo", ["hi @bob "]),
         ("B", ["@bob ", "@Bill "]),

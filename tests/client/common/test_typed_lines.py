@@ -8,6 +8,7 @@ from chat_client.common.local_commands import LOCAL, with_local
 from chat_client.common.typed_lines import (
     AskSecrets,
     AskServer,
+    AskTarget,
     ConfirmPaste,
     Context,
     Insert,
@@ -25,7 +26,8 @@ from chat_client.common.typed_lines import (
 from chat_server.protocol.help import command_forms
 
 COMMANDS = with_local(command_forms())
-CONTEXT = Context(COMMANDS, 20, asks_secrets=True)
+CONTEXT = Context(COMMANDS, text_max=20, asks_secrets=True)
+IN_OPS = Context(COMMANDS, "#ops")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,28 @@ CONTEXT = Context(COMMANDS, 20, asks_secrets=True)
 )
 def test_intentions(line: str, asked: Intention | None) -> None:
     assert intention(line, CONTEXT) == asked
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("/invite erin", AskServer("/invite erin", "invite", {"chat": "#ops", "username": "erin"})),
+        ("/topic a new one", AskServer("/topic a new one", "topic", {"chat": "#ops", "text": "a new one"})),
+        ("/names", AskServer("/names", "members", {"chat": "#ops"})),
+        ("/history limit 5", AskServer("/history limit 5", "history", {"chat": "#ops", "limit": "5"})),
+        ("/mute main", AskServer("/mute main", "mute", {"chat": "main"})),
+        ("/who", AskServer("/who", "who", None)),
+        ("/send_file photo.png", RunLocal(LOCAL["send_file"], {"target": "#ops", "path": "photo.png"})),
+        ("/send_file ~/my photo.png", RunLocal(LOCAL["send_file"], {"target": "#ops", "path": "~/my photo.png"})),
+        ('/send_file "my photo.png"', RunLocal(LOCAL["send_file"], {"target": "#ops", "path": '"my photo.png"'})),
+        ("/send_file bob photo.png", RunLocal(LOCAL["send_file"], {"target": "bob", "path": "photo.png"})),
+        ("/part", AskTarget("/leave #ops", "usage: /leave <#chat>")),
+        ("/leave #ops", AskServer("/leave #ops", "leave", {"chat": "#ops"})),
+        ("/report", AskServer("/report", "report", None)),
+    ],
+)
+def test_the_open_chat_stands_in(line: str, asked: Intention) -> None:
+    assert intention(line, IN_OPS) == asked
 
 
 def test_passwords_are_asked_for() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_client.sdk.typed_line import Typed, find, has_secret, read, secret_from, secrets_to_ask
+from chat_client.sdk.typed_line import Typed, asked_for, find, has_secret, read, secret_from, secrets_to_ask
+from chat_server.protocol.arguments import KINDS, Target
 from chat_server.protocol.base import Spec
 from chat_server.protocol.help import command_forms
 from chat_server.protocol.parse import parse
@@ -80,6 +81,28 @@ def test_what_the_server_takes_of_any_words_is_read_as_it_reads_it(verb: str, re
     if parsed.command is not None and verb != "search":
         assert typed is not None
         assert parse(_dumps({"cmd": typed.verb, **typed.arguments}), text_chars_max=4096).command == parsed.command
+
+
+@given(st.sampled_from(list(TABLE)), WORDS, st.sampled_from(["main", "#ops", "@bob"]))
+def test_the_open_chat_stands_in_where_the_server_has_it_stand_in(verb: str, rest: str, open_chat: str) -> None:
+    line = f"/{verb} {rest}".rstrip("\n")
+    talk = KINDS[Target].parse(open_chat)
+    alone, parsed = parse(line, text_chars_max=4096), parse(line, text_chars_max=4096, talk=talk)
+    assert alone.command in (None, parsed.command), "a line that says it all means the same in any chat"
+    typed = read(line, COMMANDS, open_chat)
+    if parsed.command is not None and verb != "search":
+        assert typed is not None
+        assert parse(_dumps({"cmd": typed.verb, **typed.arguments}), text_chars_max=4096).command == parsed.command
+
+
+@pytest.mark.parametrize("open_chat", ["main", "#ops", "@bob"])
+@pytest.mark.parametrize("spec", TABLE.values(), ids=TABLE)
+def test_what_is_asked_for_instead(spec: Spec, open_chat: str) -> None:
+    """The client asks where the server would ask, and for the same."""
+    parsed = parse(f"/{spec.verb}", text_chars_max=4096, talk=KINDS[Target].parse(open_chat))
+    asks = parsed.error is not None and "which one?" in parsed.error.text
+    assert (asked_for(f"/{spec.verb}", COMMANDS, open_chat) is not None) == asks
+    assert not asks or f"say /{spec.verb} {open_chat};" in str(parsed.error)
 
 
 def _dumps(fields: dict[str, Any]) -> str:

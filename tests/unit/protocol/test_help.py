@@ -22,6 +22,8 @@ def test_each_command_has_usage_meaning_aliases_and_example(spec: Spec) -> None:
         shown = "\n".join(help_on(name))
         assert spec.usage in shown and spec.help in shown and spec.example in shown
         assert all(f"/{alias}" in shown for alias in spec.aliases)
+        fills = [argument for argument in spec.arguments if argument.open_chat == "fills"]
+        assert ("the open chat" in shown) == bool(fills)
 
 
 def test_an_unknown_command_names_the_nearest() -> None:

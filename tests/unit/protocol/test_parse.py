@@ -106,6 +106,78 @@ def test_a_label_may_stand_before_any_command(spec: Spec, label: str, data: st.D
         assert parsed.command == read(line).command
 
 
+# ---- the open chat
+
+OPS = Target("room", "ops", "ops")
+
+
+@pytest.mark.parametrize(
+    ("line", "whole"),
+    [
+        ("/invite erin", "/invite #ops erin"),
+        ("/topic", "/topic #ops"),
+        ("/topic a new one", "/topic #ops a new one"),
+        ('/topic ""', '/topic #ops ""'),
+        ("/names", "/names #ops"),
+        ("/members erin", "/members #ops erin"),
+        ("/give erin", "/give #ops erin"),
+        ("/mute", "/mute #ops"),
+        ("/files", "/files #ops"),
+        ("/files before 7", "/files #ops before 7"),
+        ("/history", "/history #ops"),
+        ("/history before #7 limit 5", "/history #ops before 7 limit 5"),
+        ("/history limit", "/history @limit"),  # a user may be called so
+        ("/read 42", "/read #ops 42"),
+        ('/send_file "my photo.png" 12', '/send_file #ops "my photo.png" 12'),
+    ],
+)
+def test_the_open_chat_stands_in_for_one_that_is_left_out(line: str, whole: str) -> None:
+    meant = read(whole).command
+    assert meant is not None and read(line, OPS).command == meant
+    assert read(f"@7f {line}", OPS).label == "7f"
+    if line != "/history limit":
+        assert code(line) == "bad_argument"
+
+
+def test_a_chat_of_two_is_its_user() -> None:
+    assert read("/who", TALK).command == read("/who bob").command
+    assert read("/send_file a.png 1", TALK).command == read("/send_file bob a.png 1").command
+    for line in ("/members", "/invite erin", "/topic x"):
+        assert code(line, TALK) == code(line, MAIN) == "bad_argument"
+    assert code("/who", MAIN) == code("/who", OPS) == "bad_argument"
+
+
+@pytest.mark.parametrize(
+    ("line", "talk", "whole"),
+    [
+        ("/leave", OPS, "/leave #ops"), ("/part", OPS, "/leave #ops"), ("/report", TALK, "/report @bob"),
+        ("/block", TALK, "/block @bob"), ("/unblock", TALK, "/unblock @bob"),
+    ],
+)  # fmt: skip
+def test_what_takes_something_away_asks(line: str, talk: Target, whole: str) -> None:
+    parsed = read(line, talk)
+    assert parsed.command is None and parsed.error is not None and parsed.error.code == "bad_argument"
+    assert f"say {whole};" in parsed.error.text and read(whole).command is not None
+
+
+def test_a_text_to_somebody_is_never_for_the_open_chat() -> None:
+    for line in ("/send bob", "/send_delayed 5m tea", "/reply 7", "/join", "/search in:main"):
+        assert code(line, OPS) == "bad_argument"
+
+
+@pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.verb)
+@given(data=st.data(), talk=st.sampled_from((TALK, MAIN, OPS)))
+def test_it_stands_in_for_nothing_that_is_said_and_never_in_json(spec: Spec, data: st.DataObject, talk: Target) -> None:
+    line, obj, _ = data.draw(both_forms(spec))
+    said = read(line)
+    assert said.command in (None, read(line, talk).command)
+    assert read(obj, talk).command == read(obj).command
+    fields = json.loads(obj)
+    for argument in spec.arguments:
+        fields.pop(argument.name, None)
+        assert read(json.dumps(fields), talk).command == read(json.dumps(fields)).command
+
+
 # ---- refusals
 
 

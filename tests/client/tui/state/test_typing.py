@@ -95,11 +95,32 @@ def test_other_commands_are_the_servers() -> None:
     assert [effect.command.line for effect in me.wanted(Run)] == ["/who bob"]
 
 
-@pytest.mark.parametrize("line", ["/open a b", "/open #nowhere", "/search", "/thread", "/send_file bob", "/get_file x"])
+@pytest.mark.parametrize("line", ["/open a b", "/open #nowhere", "/search", "/thread", "/send_file", "/get_file x"])
 def test_what_is_missing_is_said(line: str) -> None:
     me = ready()
     submit(me.screen, line)
     assert "✗" in me.text() and not me.wanted()
+
+
+def test_what_takes_something_away_waits_for_an_enter_on_the_whole_line() -> None:
+    me = ready()
+    submit(me.screen, "/open bob")
+    me.wanted()
+    assert not submit(me.screen, "/block")
+    assert "Enter means the open chat" in me.text("bar")
+    assert me.wanted() == [SetText("/block @bob")]
+    assert submit(me.screen, "/block @bob")
+    assert [effect.command.line for effect in me.wanted(Run)] == ["/block @bob"]
+
+
+def test_a_command_means_no_chat_while_nobody_knows_which_one_was_meant() -> None:
+    me = ready()
+    me.screen.chats.removed_from = "#ops"
+    submit(me.screen, "/mute")
+    assert [effect.command.arguments for effect in me.wanted(Run)] == [None]
+    me.screen.chats.removed_from = None
+    submit(me.screen, "/mute")
+    assert [effect.command.arguments for effect in me.wanted(Run)] == [{"chat": "main"}]
 
 
 def test_chats_are_opened_by_name() -> None:

@@ -75,7 +75,7 @@ class Node:
         self.readers = Readers(runtime, directory)
         self.transfers = Transfers(runtime, directory, time, self.limits, self.submit, self._report_disk_failure)
         self.passwords = Passwords(runtime)
-        guard = SignInGuard(runtime, time, settings.sign_in_tries)
+        guard = SignInGuard(runtime, time)
         self.preparer = Preparer(runtime, self.readers, self.limits, time, self.passwords, guard, self.transfers)
         self.delivery = Delivery(
             runtime,
@@ -247,7 +247,7 @@ def open_alone(
 
 
 def _limits(settings: Settings) -> Limits:
-    rate, accounts = settings.main_rate, settings.accounts_rate
+    rate, accounts, tries = settings.main_rate, settings.accounts_rate, settings.sign_in_tries
     return Limits(
         passwordless=settings.passwordless,
         replay_messages=settings.replay_messages,
@@ -271,4 +271,6 @@ def _limits(settings: Settings) -> Limits:
         accounts_count=accounts.count if accounts else None,
         accounts_window_ms=accounts.window_ms if accounts else 0,
         text_quota_bytes=settings.text_quota_bytes,
+        tries_count=tries.count if tries else None,
+        tries_window_ms=tries.window_ms if tries else 0,
     )

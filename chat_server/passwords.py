@@ -1,4 +1,4 @@
-"""Passwords: hashing and checking them on threads, users by turns, and a limit on wrong ones.
+"""Passwords: hashing and checking them on threads, users by turns, and tries for one account in order.
 
 A password that nobody waits for any more is not hashed, and networks take turns. So 500 sign-ins from one network, or
 of people who have left, keep nobody else waiting.
@@ -18,9 +18,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from chat_server.chat_time import ChatTime
 from chat_server.errors import Refusal
-from chat_server.protocol.times import iso, until
+from chat_server.rules.wrong_passwords import PAUSE_MS
 from chat_server.runtime import Future, Runtime
-from chat_server.settings import Rate
 
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
@@ -30,8 +29,6 @@ WAITING_MAX = 500
 TURNS_MAX = 4 * WAITING_MAX
 TRIED_MAX = 10_000
 SALT_BYTES = 16
-# In place of a network, for whoever gives a password while signed in to the account.
-SIGNED_IN = "signed in"
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
 
 
@@ -155,66 +152,50 @@ def _verify(hash: str, password: str) -> bool:
 
 
 class _Tries:
-    def __init__(self, runtime: Runtime, elapsed_ms: int) -> None:
-        self.failures = 0
-        self.last_ms = elapsed_ms
+    """Tries that count together. `wrong_ms` is the elapsed time of the last wrong one, which may not be counted yet."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.wrong_ms: int | None = None
         self.lock = runtime.lock()
 
 
 class SignInGuard:
-    """Limits wrong passwords for an account.
+    """Makes tries of passwords that count together one after the other, and after a wrong one with a pause.
 
-    Tries by somebody who is signed in to it, and those from each network that the account is known to come from, are
-    counted apart from all others. So a stranger who guesses does not lock the owner out. The store knows the networks.
-
-    Past the limit each further try has to wait, twice as long each time, up to the window. Tries that count together
-    are made one after the other, or many at once would all pass the limit.
+    Many at once would all pass the limit, only to be refused by the log's order. `rules/wrong_passwords` has the limit.
     """
 
-    def __init__(self, runtime: Runtime, time: ChatTime, rate: Rate | None) -> None:
+    def __init__(self, runtime: Runtime, time: ChatTime) -> None:
         self._runtime = runtime
         self._time = time
-        self._rate = rate
-        self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
+        self._tries: OrderedDict[tuple[int, str], _Tries] = OrderedDict()
 
-    async def check(self, account: str, apart: str | None, verify: Callable[[], Awaitable[bool]]) -> bool:
-        """Tell whether `verify` finds the password right. Raises Refusal `too_fast` without calling it.
+    async def check(
+        self,
+        account: int,
+        counted: str,
+        next_try_ms: Callable[[], Awaitable[int]],
+        verify: Callable[[], Awaitable[bool]],
+    ) -> bool:
+        """Tell whether `verify` finds the password right.
 
-        `apart` is SIGNED_IN, a network that is known for the account, or None.
+        `next_try_ms` says from when on one may be checked; it may raise Refusal `too_fast`.
         """
-        if self._rate is None:
-            return await verify()
-        tries = self._tries_of(account, apart or "")
+        tries = self._tries_of(account, counted)
         async with tries.lock:
-            self._refuse_too_fast(account, tries, self._rate)
+            begins_ms = await next_try_ms()
+            if tries.wrong_ms is not None:
+                begins_ms = max(begins_ms, tries.wrong_ms + PAUSE_MS)
+            if (wait_ms := begins_ms - self._time.now().elapsed_ms) > 0:
+                await self._runtime.sleep(wait_ms / 1000)
             right = await verify()
-            if right:
-                tries.failures = 0
-            else:
-                tries.failures += 1
-                tries.last_ms = self._time.now().elapsed_ms
+            tries.wrong_ms = None if right else self._time.now().elapsed_ms
         return right
 
-    def _tries_of(self, account: str, apart: str) -> _Tries:
+    def _tries_of(self, account: int, counted: str) -> _Tries:
         """Return the tries of an account. Beyond TRIED_MAX the least recently used ones are forgotten."""
-        fresh = _Tries(self._runtime, self._time.now().elapsed_ms)
-        tries = self._tries.setdefault((account, apart), fresh)
-        self._tries.move_to_end((account, apart))
+        tries = self._tries.setdefault((account, counted), _Tries(self._runtime))
+        self._tries.move_to_end((account, counted))
         if len(self._tries) > TRIED_MAX:
             self._tries.popitem(last=False)
         return tries
-
-    def _refuse_too_fast(self, account: str, tries: _Tries, rate: Rate) -> None:
-        now = self._time.now()
-        if now.elapsed_ms - tries.last_ms >= rate.window_ms:
-            tries.failures = 0
-        over = tries.failures - rate.count
-        retry_ms = tries.last_ms + min(1000 << min(over, 20), rate.window_ms) if over >= 0 else 0
-        if now.elapsed_ms < retry_ms:
-            retry_at_ms = now.wall_ms(retry_ms)
-            raise Refusal(
-                "too_fast",
-                f"too many wrong passwords for {account}: no more tries {until(retry_at_ms, now.at_ms)}",
-                retry_at=iso(retry_at_ms),
-                retry_in=-(-(retry_ms - now.elapsed_ms) // 1000),
-            )

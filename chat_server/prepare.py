@@ -26,8 +26,9 @@ from chat_server.log.entries import (
     MakeLink,
     OpenUpload,
     SetPassword,
+    WrongPassword,
 )
-from chat_server.passwords import SIGNED_IN, Passwords, SignInGuard, Waiter
+from chat_server.passwords import Passwords, SignInGuard, Waiter
 from chat_server.protocol.accounts import DeleteAccount, Password, Resume, SignIn
 from chat_server.protocol.base import Command
 from chat_server.protocol.files import Chunk, SendFile, Upload
@@ -37,8 +38,9 @@ from chat_server.rules.accounts import bad_token_refusal, no_account_refusal
 from chat_server.rules.context import View
 from chat_server.rules.outcomes import Prepared
 from chat_server.rules.registration import refuse_registration
+from chat_server.rules.wrong_passwords import counted_as, next_try_ms, wrong_password_refusal
 from chat_server.runtime import Runtime
-from chat_server.store import accounts, registrations
+from chat_server.store import accounts
 from chat_server.store.accounts import User
 from chat_server.store.database import Database
 from chat_server.store.readers import Readers
@@ -88,13 +90,14 @@ class Preparer:
     async def sign_in(self, asker: Asker, command: SignIn) -> Prepared:
         name, password = command.username, command.password
         user = await self._readers.pick().run(accounts.by_name, name.folded)
-        saw_hash = user.password if user else None
+        saw_version = user.password_version if user else 0
         new_hash, code = None, hash_token(command.code) if command.code else None
-        if user is not None and saw_hash is not None:
+        if user is not None and user.password is not None:
             if password is None:
                 words = f"{name.name} has a password: /sign_in {name.name} <password>"
                 raise Refusal("password_required", words, needs="password")
-            await self._verify(asker, user, password)
+            if not await self._verify(asker, user, password):
+                return self._reject(user)
         elif user is None and not command.register:
             raise no_account_refusal(name)
         elif user is None and password is not None:
@@ -105,7 +108,7 @@ class Preparer:
         return Prepared(
             Enter(
                 name,
-                saw_hash,
+                saw_version,
                 new_hash,
                 password is not None,
                 token_hash,
@@ -129,22 +132,24 @@ class Preparer:
         if user.password is not None:
             if command.old is None:
                 raise Refusal("password_required", f"say the password that {user.name} has now: {Password.spec.usage}")
-            await self._verify(asker, user, command.old)
+            if not await self._verify(asker, user, command.old):
+                return self._reject(user)
         elif command.old is not None:
             raise Refusal("wrong_password", f"{user.name} has no password yet; /password <new> sets one")
         new_hash = await self._passwords.hash(asker.connection, fold(user.name), command.new)
-        return Prepared(SetPassword(user.password, new_hash, asker.token))
+        return Prepared(SetPassword(user.password_version, new_hash, asker.token))
 
     @preparation(DeleteAccount)
     async def delete_account(self, asker: Asker, command: DeleteAccount) -> Prepared:
         user = await self._user(asker)
         if user.password is not None:
-            await self._verify(asker, user, command.password)
+            if not await self._verify(asker, user, command.password):
+                return self._reject(user)
         elif fold(command.password) != fold(user.name):
             raise Refusal(
                 "wrong_password", f"{user.name} has no password; /delete_account {user.name} confirms that it is meant"
             )
-        return Prepared(CloseAccount(user.password))
+        return Prepared(CloseAccount(user.password_version))
 
     @preparation(InviteLink)
     async def invite_link(self, asker: Asker, command: InviteLink) -> Prepared:
@@ -173,20 +178,34 @@ class Preparer:
 
     def _refuse_registration(self, db: Database, asker: Asker, name: Name, code: bytes | None) -> None:
         """A registration that would be refused in the end is not worth a hash."""
-        view = View(db, 0, self._time.now(), self._limits, {})
-        refuse_registration(view, name, counted_network(asker.connection.network), code)
+        refuse_registration(self._view(db), name, counted_network(asker.connection.network), code)
 
-    async def _verify(self, asker: Asker, user: User, password: str) -> None:
+    async def _verify(self, asker: Asker, user: User, password: str) -> bool:
+        """Tell whether it is the user's password; if not, `_reject` it. Raises Refusal `too_fast`."""
         hash, account = user.password, fold(user.name)
         assert hash is not None
 
         async def verify() -> bool:
             return await self._passwords.verify(asker.connection, account, hash, password)
 
-        known = await self._readers.pick().run(registrations.is_known_network, user.id, asker.connection.network)
-        apart = SIGNED_IN if asker.user_id else asker.connection.network if known else None
-        if not await self._guard.check(account, apart, verify):
-            raise Refusal("wrong_password", "that is not the password; nothing was done")
+        if self._limits.tries_count is None:
+            return await verify()
+        reader = self._readers.pick()
+        counted = await reader.run(counted_as, asker.user_id, user, asker.connection.network)
+
+        async def next_try() -> int:
+            return await reader.run(lambda db: next_try_ms(self._view(db), user, counted))
+
+        return await self._guard.check(user.id, counted, next_try, verify)
+
+    def _reject(self, user: User) -> Prepared:
+        """Have a wrong password counted and refused. Raises Refusal where nothing is counted."""
+        if self._limits.tries_count is None:
+            raise wrong_password_refusal()
+        return Prepared(WrongPassword(user.id, user.password_version))
+
+    def _view(self, db: Database) -> View:
+        return View(db, 0, self._time.now(), self._limits, {})
 
 
 def hash_token(token: str) -> bytes:

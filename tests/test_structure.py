@@ -74,6 +74,7 @@ TESTED_ELSEWHERE = {
     "store/moderation.py": "tests/unit/rules/test_moderation.py",
     "store/operators.py": "tests/unit/rules/test_operators.py",
     "store/notices.py": "tests/unit/rules/test_delayed.py",
+    "store/wrong_passwords.py": "tests/unit/rules/test_wrong_passwords.py",
     "store/state.py": "tests/unit/rules/test_executor.py",
     "chat_client/__main__.py": "tests/client/test_command.py",
     "chat_client/program.py": "tests/client/test_command.py",

@@ -1,7 +1,7 @@
 """What the log holds: entries in batches, and the commands that the server itself logs.
 
 An entry holds everything that its execution depends on besides the store: the times, drawn tokens (their hashes),
-verified passwords (the hash that was seen), folded names, addresses. The same batches give the same database on any
+verified passwords (the version that was seen), folded names, addresses. The same batches give the same database on any
 machine. `VERSION` grows when the meaning of an entry changes.
 
 Nothing here may hold a password or a token: the log is kept, and copied to other machines.
@@ -17,7 +17,7 @@ from chat_server.protocol.files import SendFile
 from chat_server.protocol.names import Name
 from chat_server.protocol.table import CONTROL, TABLE
 
-VERSION = 3
+VERSION = 4
 # The user id of the machine itself, which asks over the control socket and may do what operators may.
 MACHINE = -1
 
@@ -49,6 +49,9 @@ class Limits(Struct, frozen=True):
     accounts_count: int | None = None
     accounts_window_ms: int = 0
     text_quota_bytes: int = 50 << 20
+    # Wrong passwords for an account.
+    tries_count: int | None = None
+    tries_window_ms: int = 0
 
 
 class Internal(Struct, frozen=True, tag_field="cmd"):
@@ -75,13 +78,13 @@ class Configure(Internal, frozen=True, tag="configure"):
 class Enter(Internal, frozen=True, tag="enter"):
     """A sign-in whose password has been checked.
 
-    `saw_hash` is the hash that the password was checked against, or None if there was no account or no password.
-    `new_hash` is the hash of the password to register with. `token_hash` is None for a session that needs no token.
-    `register` says whether a new name may be registered. `code` is the SHA-256 of an invitation code.
+    `saw_version` is the version of the password that was checked, 0 if there was no account or no password. `new_hash`
+    is the hash of the password to register with. `token_hash` is None for a session that needs no token. `register`
+    says whether a new name may be registered. `code` is the SHA-256 of an invitation code.
     """
 
     name: Name
-    saw_hash: str | None
+    saw_version: int
     new_hash: str | None
     password_given: bool
     token_hash: bytes | None
@@ -107,15 +110,24 @@ class UseTokens(Internal, frozen=True, tag="use_tokens"):
 
 
 class SetPassword(Internal, frozen=True, tag="set_password"):
-    """`saw_hash` is the hash that the old password was checked against; `keep` is the asking session's token."""
+    """`saw_version` is that of the old password, as in `Enter`; `keep` is the asking session's token."""
 
-    saw_hash: str | None
+    saw_version: int
     new_hash: str
     keep: bytes | None
 
 
 class CloseAccount(Internal, frozen=True, tag="close_account"):
-    saw_hash: str | None
+    """`saw_version` is that of the password, as in `Enter`."""
+
+    saw_version: int
+
+
+class WrongPassword(Internal, frozen=True, tag="wrong_password"):
+    """A password for this account was wrong: the one that it has in this version. It is counted, then refused."""
+
+    account: int
+    saw_version: int
 
 
 class MakeLink(Internal, frozen=True, tag="make_link"):

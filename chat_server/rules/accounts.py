@@ -32,6 +32,7 @@ from chat_server.rules.outcomes import Answer, Ending, Entered, Stale
 from chat_server.rules.registration import note_registration, refuse_registration
 from chat_server.rules.registry import reading, rule
 from chat_server.rules.rooms import leave_all
+from chat_server.rules.wrong_passwords import accept_password
 from chat_server.store import (
     accounts,
     chats,
@@ -128,10 +129,12 @@ def _register(context: Context, command: Enter) -> int:
 
 
 def _check_password(context: Context, user: User, command: Enter) -> None:
-    if user.password != command.saw_hash:
+    if user.password_version != command.saw_version:
         raise Stale
     if user.password is None and command.password_given:
         raise Refusal("wrong_password", f"{user.name} has no password; /sign_in {user.name} signs in without one")
+    if user.password is not None:
+        accept_password(context, user)
     _refuse_passwordless(context, user)
 
 
@@ -189,9 +192,7 @@ def end_tokens(context: Context, command: EndTokens) -> SignedOut:
 
 @rule(SetPassword)
 def set_password(context: Context, command: SetPassword) -> PasswordSet:
-    user = context.user()
-    if user.password != command.saw_hash:
-        raise Stale
+    user = _confirmed_user(context, command.saw_version)
     accounts.set_password(context.db, user.id, command.new_hash)
     accounts.delete_tokens(context.db, user.id, keep=command.keep)
     reason = "the password was changed on another connection; sign in with the new one"
@@ -201,10 +202,17 @@ def set_password(context: Context, command: SetPassword) -> PasswordSet:
 
 @rule(CloseAccount)
 def close_account(context: Context, command: CloseAccount) -> AccountDeleted:
+    return remove_account(context, _confirmed_user(context, command.saw_version))
+
+
+def _confirmed_user(context: Context, saw_version: int) -> User:
+    """Return the user who asks, with the password of this version if there is any."""
     user = context.user()
-    if user.password != command.saw_hash:
+    if user.password_version != saw_version:
         raise Stale
-    return remove_account(context, user)
+    if user.password is not None:
+        accept_password(context, user)
+    return user
 
 
 def remove_account(context: Context, user: User) -> AccountDeleted:

@@ -30,7 +30,7 @@ from chat_server.rules.lookup import find_user, unknown_user_refusal
 from chat_server.rules.operators import record
 from chat_server.rules.outcomes import Answer
 from chat_server.rules.registry import reading, rule
-from chat_server.store import accounts, export, messages, operators
+from chat_server.store import accounts, export, messages, operators, wrong_passwords
 
 ACTS_PAGE_MAX = 200
 
@@ -68,6 +68,7 @@ def set_password_of(context: Context, command: SetPasswordOf) -> UserPasswordSet
     user = find_user(context.db, command.username.name, command.username.folded, context.user_id)
     accounts.set_password(context.db, user.id, command.hash)
     accounts.delete_tokens(context.db, user.id)
+    wrong_passwords.delete_all(context.db, user.id)
     context.hang_up(user.id, "signed_out", "the password was changed; sign in with the new one")
     record(context, "password", user.name)
     return UserPasswordSet(user.name)

@@ -16,7 +16,7 @@ from chat_server.protocol.messages import (
     SendDelayed,
 )
 from chat_server.protocol.times import TIME_MS_MAX, duration, iso
-from chat_server.rules import erasure, registration, search
+from chat_server.rules import erasure, registration, search, wrong_passwords
 from chat_server.rules.accounts import end_old_tokens
 from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.context import Context, View
@@ -138,6 +138,7 @@ def run_due(context: Context, command: Due) -> None:
     rooms.clear_ended(context.db, CLEARED_AT_ONCE_MAX)
     end_old_tokens(context, TOKENS_AT_ONCE_MAX)
     registration.delete_expired(context, EXPIRED_AT_ONCE_MAX)
+    wrong_passwords.forget_old(context, EXPIRED_AT_ONCE_MAX)
     # Others should not wait for more than one step of either.
     if not erasure.erase_portion(context):
         search.index_next(context)

@@ -9,17 +9,18 @@ from chat_server.store.database import Database
 
 # The tokens of one user. A connection ends with its token, so this also bounds the connections of programs.
 TOKENS_MAX = 1000
-_COLUMNS = "id, name, password, created_ms, ban_until_ms, ban_reason, rate_start_ms, rate_count"
+_COLUMNS = "id, name, password, password_version, created_ms, ban_until_ms, ban_reason, rate_start_ms, rate_count"
 _BY_ID = f"SELECT {_COLUMNS} FROM users WHERE id = ? AND deleted_ms IS NULL"
 _BY_NAME = f"SELECT {_COLUMNS} FROM users WHERE folded = ? AND deleted_ms IS NULL"
 
 
 class User(Struct, frozen=True):
-    """An account that is not deleted. `password` is a hash."""
+    """An account that is not deleted. `password` is a hash; `password_version` is 0 without one."""
 
     id: int
     name: str
     password: str | None
+    password_version: int
     created_ms: int
     ban_until_ms: int
     ban_reason: str | None
@@ -78,8 +79,8 @@ def find_similar_name(db: Database, name: Name) -> str | None:
 
 def insert(db: Database, name: Name, password: str | None, at_ms: int, elapsed_ms: int) -> int:
     return db.insert(
-        "INSERT INTO users (name, folded, lookalike, shape, password, created_ms, seen_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO users (name, folded, lookalike, shape, password, password_version, created_ms, seen_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?5 IS NOT NULL, ?6, ?7)",
         (name.name, name.folded, name.lookalike, name.shape, password, elapsed_ms, at_ms),
     )
 
@@ -92,7 +93,7 @@ def update(db: Database, user_id: int, changes: str, *values: object) -> None:
 
 
 def set_password(db: Database, user_id: int, password: str) -> None:
-    update(db, user_id, "password = ?", password)
+    update(db, user_id, "password = ?, password_version = password_version + 1", password)
 
 
 def set_seen(db: Database, user_id: int, at_ms: int) -> None:
@@ -147,9 +148,9 @@ def names(db: Database, limit: int, after: str = "") -> list[tuple[int, str]]:
 
 def delete(db: Database, user_id: int, at_ms: int) -> None:
     """Delete all that lets somebody act for the account. Its name stays taken; `erasures` removes the rest."""
-    gone = "password = NULL, seen_ms = NULL, ban_reason = NULL, ban_open = 0, away = NULL"
+    gone = "password = NULL, password_version = 0, seen_ms = NULL, ban_reason = NULL, ban_open = 0, away = NULL"
     update(db, user_id, f"deleted_ms = ?, {gone}", at_ms)
-    for table in ("tokens", "delayed", "uploads", "networks"):
+    for table in ("tokens", "delayed", "uploads", "networks", "wrong_passwords"):
         db.run(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
 
 

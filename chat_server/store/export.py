@@ -25,6 +25,8 @@ RECORDS = {
     "operator": "SELECT o.by_option FROM operators o JOIN users u ON u.folded = o.folded WHERE u.id = ?1",
     "token": "SELECT used_ms FROM tokens WHERE user_id = ?1 ORDER BY used_ms, hash",
     "network": "SELECT network, used_ms FROM networks WHERE user_id = ?1 ORDER BY used_ms, network",
+    "wrong_passwords": """SELECT counted_as, count, last_ms FROM wrong_passwords WHERE user_id = ?1
+        ORDER BY number""",
     "membership": f"""SELECT {_CHAT} AS chat, m.read_id AS read, m.muted FROM members m JOIN chats c ON c.id = m.chat_id
         WHERE m.user_id = ?1 ORDER BY c.id""",
     "owned_chat": "SELECT name, topic FROM chats WHERE owner = ?1 ORDER BY id",

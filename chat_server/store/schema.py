@@ -414,6 +414,18 @@ MIGRATIONS = (
     ALTER TABLE uploads ADD COLUMN lease TEXT;
     CREATE INDEX uploads_held ON uploads (node, lease) WHERE node IS NOT NULL;
     """,
+    """
+    -- The version of the password: 0 for an account without one, and one more with each that is set.
+    ALTER TABLE users ADD COLUMN password_version INTEGER NOT NULL DEFAULT 0;
+    UPDATE users SET password_version = 1 WHERE password IS NOT NULL;
+
+    -- How many wrong passwords were given for an account, and when the last one was, in elapsed time; counted_as: the
+    -- known network that they came from, or whose else they are. The number is one more than all others.
+    CREATE TABLE wrong_passwords (
+        number INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users, counted_as TEXT NOT NULL,
+        count INTEGER NOT NULL, last_ms INTEGER NOT NULL, UNIQUE (user_id, counted_as)
+    ) STRICT;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

@@ -108,7 +108,7 @@ class Chat:
         network = fields.pop("network", LOOPBACK)
         for name in names:
             asked = {
-                "saw_hash": None, "new_hash": None, "password_given": False, "token_hash": None
+                "saw_version": 0, "new_hash": None, "password_given": False, "token_hash": None
             }  # fmt: skip
             entered: Entered = self.do(Enter(check(name), **{**asked, **fields}), network=network).reply
             self.ids[name] = entered.user_id

@@ -85,7 +85,7 @@ class Chat:
         return [outcome.result for outcome in outcomes]
 
     async def sign_in(self) -> None:
-        self.submit(Enter(check("alice"), None, None, False, None), 0)
+        self.submit(Enter(check("alice"), 0, None, False, None), 0)
         (entered,) = await self.settle()
         assert isinstance(entered, Entered)
 

@@ -1,19 +1,15 @@
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 import pytest
 
 from chat_server.chat_time import ChatTime
 from chat_server.errors import Refusal
-from chat_server.passwords import SIGNED_IN, THREADS, TRIED_MAX, WAITING_MAX, Passwords, SignInGuard
-from chat_server.protocol.times import iso
+from chat_server.passwords import THREADS, TRIED_MAX, WAITING_MAX, Passwords, SignInGuard
 from chat_server.runtime import SystemRuntime
-from chat_server.settings import Rate
-from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS, FakeClock
-
-WINDOW_MS = 600_000
-RATE = Rate(3, WINDOW_MS)
+from tests.fake_runtime import FakeRuntime
 
 
 @pytest.fixture
@@ -135,94 +131,94 @@ async def test_remembered_turns_are_bounded(passwords: Passwords, monkeypatch: p
 
 
 class Door:
-    """A guard that checks wrong passwords (or the right one), at times that the test sets."""
+    """A guard, and passwords that are checked as the test says; a wrong one is never counted elsewhere."""
 
-    def __init__(self, rate: Rate | None = RATE) -> None:
-        self.clock = FakeClock()
-        self.guard = SignInGuard(SystemRuntime(), ChatTime(self.clock, at_ms=0, elapsed_ms=0), rate)
-        self.looked_at = 0
+    def __init__(self) -> None:
+        self.runtime = FakeRuntime()
+        self.time = ChatTime(self.runtime, at_ms=0, elapsed_ms=0)
+        self.guard = SignInGuard(self.runtime, self.time)
+        self.begun_ms = self.time.now().elapsed_ms
+        self.checked: list[int] = []  # when, in ms since the beginning
+        self.under_way = 0
+        self.next_try_ms = 0
 
-    async def knock(self, apart: str | None = None, account: str = "alice", *, right: bool = False) -> str | None:
-        """Return when to try again, None if the password was checked."""
+    async def knock(self, account: int = 1, counted: str = "", *, right: bool = False) -> bool:
+        async def next_try() -> int:
+            return self.begun_ms + self.next_try_ms if self.next_try_ms else 0
 
         async def verify() -> bool:
-            self.looked_at += 1
-            await asyncio.sleep(0)
+            self.checked.append(self.time.now().elapsed_ms - self.begun_ms)
+            self.under_way += 1
+            assert self.under_way == 1
+            await self.runtime.sleep(0.02)
+            self.under_way -= 1
             return right
 
-        try:
-            assert await self.guard.check(account, apart, verify) == right
-        except Refusal as refusal:
-            assert refusal.code == "too_fast"
-            return str(refusal.fields["retry_at"])
-        return None
+        return await self.guard.check(account, counted, next_try, verify)
+
+    def run(self, *knocks: Coroutine[Any, Any, bool]) -> list[bool]:
+        async def all_at_once() -> list[bool]:
+            return await asyncio.gather(*knocks)
+
+        return self.runtime.run(all_at_once())
 
 
-async def test_past_the_limit_waits_double_up_to_the_window() -> None:
+def test_wrong_ones_that_count_together_are_checked_once_a_second() -> None:
     door = Door()
-    assert [await door.knock() for _ in range(3)] == [None] * 3
-    for wait_ms in (1000, 2000, 4000, 8000):
-        end = iso(door.clock.now_ms() + wait_ms)
-        assert await door.knock() == end
-        door.clock.advance(wait_ms - 1)
-        assert await door.knock(right=True) == end, "the right one too"
-        door.clock.advance(1)
-        assert await door.knock() is None
-    for _ in range(20):
-        door.clock.advance(WINDOW_MS - 1)
-        await door.knock()
-    door.clock.advance(WINDOW_MS)
-    assert [await door.knock() for _ in range(3)] == [None] * 3
+    assert door.run(*(door.knock() for _ in range(3))) == [False] * 3
+    assert door.checked == [0, 1020, 2040]
 
 
-@pytest.mark.parametrize("step_ms", (HOUR_MS, -HOUR_MS, 30 * DAY_MS, -30 * DAY_MS))
-async def test_setting_the_clock_changes_no_wait(step_ms: int) -> None:
+def test_right_ones_are_checked_one_after_the_other_without_a_pause() -> None:
     door = Door()
-    assert [await door.knock() for _ in range(6)][3:] == [iso(NOON_MS + 1000)] * 3
-    door.clock.step(step_ms)
-    assert await door.knock() == iso(NOON_MS + step_ms + 1000), "told by the clock as it goes now"
-    door.clock.advance(999)
-    assert await door.knock() == iso(NOON_MS + step_ms + 1000)
-    door.clock.advance(1)
-    assert await door.knock() is None
+    assert door.run(*(door.knock(right=True) for _ in range(3))) == [True] * 3
+    assert door.checked == [0, 20, 40]
 
 
-async def test_many_tries_at_once_do_not_pass_the_limit() -> None:
+@pytest.mark.parametrize(("counted_ms", "begins_ms"), [(500, 500), (1500, 1500)])
+def test_a_wrong_one_that_another_node_has_counted_is_waited_for(counted_ms: int, begins_ms: int) -> None:
     door = Door()
-    await asyncio.gather(*(door.knock() for _ in range(20)))
-    assert door.looked_at == 3
+    door.next_try_ms = counted_ms
+    assert door.run(door.knock()) == [False]
+    assert door.checked == [begins_ms]
 
 
-async def test_the_limit_counts_for_the_account_from_any_network() -> None:
+def test_each_account_and_network_waits_for_itself_alone() -> None:
     door = Door()
-    assert [await door.knock() for _ in range(3)] == [None] * 3
-    assert await door.knock() == iso(NOON_MS + 1000)
-    assert await door.knock(account="bob") is None
+
+    async def knock() -> None:
+        for each in ((1, ""), (1, "home"), (2, "")):
+            await door.knock(*each)
+
+    door.runtime.run(knock())
+    assert door.checked == [0, 20, 40]
 
 
-async def test_known_networks_are_counted_apart() -> None:
-    """Each known network has a count of its own, so that a stolen device does not keep the owner out either."""
+def test_a_refusal_ends_a_try_before_it_is_checked() -> None:
     door = Door()
-    counts = (None, "home", "work", SIGNED_IN)
-    for apart in counts:
-        assert [await door.knock(apart) for _ in range(3)] == [None] * 3
-        assert await door.knock(apart) is not None
-    assert [await door.knock(apart, "bob") for apart in counts] == [None] * 4
+
+    async def refuse() -> int:
+        raise Refusal("too_fast", "")
+
+    async def verify() -> bool:
+        raise AssertionError("it is checked")
+
+    async def knock() -> None:
+        for _ in range(2):
+            with pytest.raises(Refusal):
+                await door.guard.check(1, "", refuse, verify)
+
+    door.runtime.run(knock())
 
 
-async def test_success_forgets_the_failures() -> None:
+def test_remembered_tries_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert TRIED_MAX == 10_000
+    monkeypatch.setattr("chat_server.passwords.TRIED_MAX", 3)
     door = Door()
-    for _ in range(5):
-        assert [await door.knock(right=right) for right in (False, False, True)] == [None] * 3
 
+    async def knock() -> None:
+        for number in range(10):
+            await door.knock(number, right=True)
 
-async def test_without_a_limit_everyone_may_try() -> None:
-    door = Door(None)
-    assert [await door.knock() for _ in range(100)] == [None] * 100
-
-
-async def test_remembered_tries_are_bounded() -> None:
-    door = Door()
-    for number in range(TRIED_MAX + 10):
-        await door.knock(account=f"user{number}", right=True)
-    assert len(door.guard._tries) == TRIED_MAX
+    door.runtime.run(knock())
+    assert len(door.guard._tries) == 3

@@ -109,7 +109,7 @@ async def test_replies_go_nowhere_but_to_the_session_of_this_start_of_this_node(
 async def test_programs_are_told_of_each_message_that_went_and_people_in_one_line(room: Room) -> None:
     bob, alice, program = await room.connect("bob"), await room.connect("alice"), await room.connect("alice", "json")
     room.deliver(bob.says("/send_all one"), bob.says("/send alice two"), bob.says("/send carol three"))
-    room.deliver(Entry(CloseAccount(None), room.chat.ids["bob"], bob.origin))
+    room.deliver(Entry(CloseAccount(0), room.chat.ids["bob"], bob.origin))
     room.deliver(alice.says("/send_all after"))
     await room.quiet()
     assert alice.lines[2:] == ["* bob deleted the account; what bob wrote is gone", "+ sent #7"]
@@ -128,9 +128,9 @@ async def test_what_ends_ends_after_all_was_said_but_not_who_came_in_later(room:
     alice = room.chat.ids["alice"]
     room.deliver(
         bob.says("/send_all before"),
-        Entry(Enter(check("alice"), None, None, False, b"t1"), 0, early.origin),
-        Entry(SetPassword(None, "hash", None), alice, owner.origin),
-        Entry(Enter(check("alice"), "hash", None, True, b"t2"), 0, late.origin),
+        Entry(Enter(check("alice"), 0, None, False, b"t1"), 0, early.origin),
+        Entry(SetPassword(0, "hash", None), alice, owner.origin),
+        Entry(Enter(check("alice"), 1, None, True, b"t2"), 0, late.origin),
         bob.says("/send_all after"),
     )
     assert [peer.closed for peer in (owner, thief, early, late)] == ["", "signed_out", "signed_out", ""]
@@ -140,9 +140,7 @@ async def test_what_ends_ends_after_all_was_said_but_not_who_came_in_later(room:
         "[12:00:00] main bob: after (#2)",
     ]
     # One that two commands of a batch end, and that was let be by the first.
-    room.deliver(
-        Entry(SetPassword("hash", "h2", None), alice, owner.origin), Entry(EndTokens(None), alice, late.origin)
-    )
+    room.deliver(Entry(SetPassword(1, "h2", None), alice, owner.origin), Entry(EndTokens(None), alice, late.origin))
     assert owner.closed == late.closed == "signed_out"
 
 

@@ -140,7 +140,7 @@ async def test_an_account_that_ends_meanwhile(room: Room) -> None:
     for peer in (alice, program):
         stop_reading(peer)
     await fill(room, bob, 60)
-    room.deliver(Entry(CloseAccount(None), room.chat.ids["bob"], bob.origin))
+    room.deliver(Entry(CloseAccount(0), room.chat.ids["bob"], bob.origin))
     await room.flow()
     notice = "* bob deleted the account; what bob wrote is gone"
     assert [line for line in alice.lines if line.startswith("*")] == [notice]
@@ -378,7 +378,7 @@ async def test_what_the_welcome_showed_in_a_newer_state_is_not_shown_again(room:
     room.peers.append(alice)
     room.delivery.attach(alice, room.chat.ids["alice"], "alice", 2)
     # Executed but not delivered yet: a reading sees it already.
-    executed = room.chat.batch(Entry(CloseAccount(None), room.chat.ids["bob"]))
+    executed = room.chat.batch(Entry(CloseAccount(0), room.chat.ids["bob"]))
     welcome = room.chat.ask("alice", Welcome(False, 2, None, None))
     seqs = [event.seq for event in welcome.events if isinstance(event, Message)]
     assert seqs == [3, 2]

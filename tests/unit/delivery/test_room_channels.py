@@ -120,7 +120,7 @@ async def test_who_signs_in_belongs_to_the_chats_as_of_the_sign_in(room: Room) -
     settle = partial(_enter, room, bob)
     bob.settle = lambda outcome: settle(outcome) if isinstance(outcome.result, Entered) else b""  # type: ignore
     room.chat.say("alice", "/invite #team bob")
-    enter = Entry(Enter(check("bob"), None, None, False, None), 0, bob.origin)
+    enter = Entry(Enter(check("bob"), 0, None, False, None), 0, bob.origin)
     join = Entry(room.chat.prepared("/join #team"), room.chat.ids["bob"])
     room.deliver(alice.says("/send #team one"), enter, join, alice.says("/send #team two"))
     bob.outbox.release()
@@ -206,7 +206,7 @@ async def test_a_batch_that_is_too_much_for_one_write_is_read_from_the_store(roo
 async def test_an_account_that_ends_leaves_its_chats_at_once(room: Room) -> None:
     make_team(room, "bob")
     alice, bob = await room.connect("alice", "json"), await room.connect("bob", "json")
-    room.deliver(Entry(CloseAccount(None), room.chat.ids["bob"]), alice.says("/send #team hi"))
+    room.deliver(Entry(CloseAccount(0), room.chat.ids["bob"]), alice.says("/send #team hi"))
     await room.quiet()
     assert texts(bob) == [] and {"type": "left", "chat": "#team", "user": "bob"} in alice.objects
 

@@ -159,8 +159,8 @@ class Bench:
         if kind == "upload":
             return Pong()
         if isinstance(what, SignIn):
-            return Prepared(Enter(what.username, None, None, False, None))
-        return Prepared(SetPassword(None, "hash", None))
+            return Prepared(Enter(what.username, 0, None, False, None))
+        return Prepared(SetPassword(0, "hash", None))
 
     def answer_page(self) -> None:
         """What the outbox asked of the store is there."""

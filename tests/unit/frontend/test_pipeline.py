@@ -172,7 +172,7 @@ def test_what_is_done_already_is_not_logged(bench: Bench) -> None:
 
 def test_what_only_the_asker_is_told_is_added_to_the_rules_reply(bench: Bench) -> None:
     bench.say("@k1 /password secret")
-    bench.answer(Prepared(SetPassword(None, "", None), reply=lambda made: Pong(f"{type(made).__name__}!")))
+    bench.answer(Prepared(SetPassword(0, "", None), reply=lambda made: Pong(f"{type(made).__name__}!")))
     bench.deliver()
     assert bench.lines == ["+ @k1 pong PasswordSet!"]
 
@@ -673,7 +673,7 @@ def test_who_knows_more_than_there_is_has_all_of_it_unread() -> None:
     bench = Bench()
     bench.push(9)
     bench.say("/resume abcdefghijklmnop 99")
-    bench.answer(Prepared(SetPassword(None, "stands for the entry", None), "token", position=99))
+    bench.answer(Prepared(SetPassword(0, "stands for the entry", None), "token", position=99))
     bench.deliver(result=lambda _: Entered(1, "alice", False))
     bench.settle_down()
     bench.logged.clear()

@@ -38,7 +38,7 @@ def test_no_two_commands_have_one_tag() -> None:
 @pytest.mark.parametrize("encoding", [msgspec.json, msgspec.msgpack], ids=["json", "msgpack"])
 def test_a_batch_reads_back_from_the_log(encoding: Any) -> None:
     commands: list[Any] = [
-        Due(), Told([1, 2]), SetPassword(None, "h1", b"\0\xff"), Enter(check("Анна"), None, "h", True, b"t")
+        Due(), Told([1, 2]), SetPassword(0, "h1", b"\0\xff"), Enter(check("Анна"), 0, "h", True, b"t")
     ]  # fmt: skip
     batch = Batch(
         "h1", "n1", 2, 3, 12, 34, [Entry(command, 1, Origin("n1", 2, 3, 4), "192.0.2.1") for command in commands]

@@ -67,7 +67,7 @@ drawn = st.builds(
 )
 START = Drawn(NAMES[0], NAMES[1], MAIN, ROOMS[0], 0, 0, 0, "hi")
 # An operator has a password.
-PASSWORD = {"saw_hash": "argon", "new_hash": "argon", "password_given": True}
+PASSWORD = {"saw_version": 1, "new_hash": "argon", "password_given": True}
 
 
 @cache
@@ -181,9 +181,7 @@ class Machine(RuleBasedStateMachine):
 
     def delete_account(self, drawn: Drawn) -> None:
         if drawn.name != OPERATOR and drawn.which < 4:
-            self.both(
-                lambda: self.model.delete(drawn.name), lambda: self.chat.do(CloseAccount(None), drawn.name) and None
-            )
+            self.both(lambda: self.model.delete(drawn.name), lambda: self.chat.do(CloseAccount(0), drawn.name) and None)
 
     def wait(self, drawn: Drawn) -> None:
         self.time_passes(drawn.minutes)

@@ -66,7 +66,7 @@ def test_an_account_needs_a_password_beyond_loopback(chat: Chat) -> None:
 def test_an_old_account_without_a_password_cannot_sign_in_beyond_loopback(chat: Chat) -> None:
     chat.sign_in("alice", token_hash=b"t1")
     chat.configure(passwordless=False)
-    for way in (EnterByToken(b"t1"), Enter(check("alice"), None, None, False, None)):
+    for way in (EnterByToken(b"t1"), Enter(check("alice"), 0, None, False, None)):
         with pytest.raises(Refusal, match="chat-server password alice") as caught:
             chat.do(way)
         assert caught.value.code == "password_required"
@@ -79,14 +79,14 @@ def test_a_password_for_an_account_without_one_is_wrong(chat: Chat) -> None:
 
 
 def test_a_sign_in_prepared_on_another_hash_is_stale(chat: Chat) -> None:
-    chat.do(SetPassword(None, "h1", None), "alice")
-    for stale in ({}, {"saw_hash": "h0", "password_given": True}, {"new_hash": "h2", "password_given": True}):
+    chat.do(SetPassword(0, "h1", None), "alice")
+    for stale in ({}, {"saw_version": 2, "password_given": True}, {"new_hash": "h2", "password_given": True}):
         with pytest.raises(Stale):
             chat.sign_in("alice", **stale)
-    assert not chat.sign_in("alice", saw_hash="h1", password_given=True).new
+    assert not chat.sign_in("alice", saw_version=1, password_given=True).new
     with pytest.raises(Stale):
-        chat.sign_in("newcomer", saw_hash="h1", password_given=True)
-    for command in (SetPassword(None, "h2", None), CloseAccount(None)):
+        chat.sign_in("newcomer", saw_version=1, password_given=True)
+    for command in (SetPassword(0, "h2", None), CloseAccount(0)):
         with pytest.raises(Stale):
             chat.do(command, "alice")
 
@@ -134,7 +134,7 @@ def test_a_new_password_and_signing_out_everywhere_end_the_other_tokens(chat: Ch
     for token in (b"t1", b"t2"):
         chat.sign_in("alice", token_hash=token)
     chat.sign_in("bob", token_hash=b"t3")
-    chat.do(SetPassword(None, "h1", b"t2"), "alice")
+    chat.do(SetPassword(0, "h1", b"t2"), "alice")
     assert {row[0] for row in chat.dump()["tokens"]} == {b"t2", b"t3"}
     chat.do(EndTokens(None), "alice")
     assert {row[0] for row in chat.dump()["tokens"]} == {b"t3"}
@@ -149,7 +149,7 @@ def test_the_least_recently_used_token_ends_with_its_connections(chat: Chat, mon
     chat.do(EnterByToken(tokens[0]))
     # All are used in the same millisecond; the new token is never the one that ends.
     for token, ended in ((b"\xff", tokens[1]), (b"\xfe", tokens[2])):
-        entered = chat.do(Enter(check("alice"), None, None, False, token))
+        entered = chat.do(Enter(check("alice"), 0, None, False, token))
         (ending,) = entered.endings
         assert (ending.user_id, ending.token, ending.asker) == (chat.ids["alice"], ended, "closed")
         assert len(chat.dump()["tokens"]) == 5
@@ -170,12 +170,12 @@ def test_the_end_of_a_token_ends_its_connections(chat: Chat) -> None:
     assert ended(EndTokens(7, b"t1")) == [(b"t1", 7, "signed_out")]
     assert ended(EndTokens(7)) == [(None, 7, "signed_out")]
     assert ended(EndTokens(None)) == [(None, None, "signed_out")]
-    assert ended(SetPassword(None, "h1", None)) == [(None, None, "kept")]
+    assert ended(SetPassword(0, "h1", None)) == [(None, None, "kept")]
     assert ended(SetPasswordOf(Username("alice", "alice"), Word("h2")), MACHINE) == [(None, None, "closed")]
-    chat.sign_in("alice", saw_hash="h2", password_given=True, token_hash=b"t4")
+    chat.sign_in("alice", saw_version=2, password_given=True, token_hash=b"t4")
     chat.clock.advance(30 * DAY_MS)
     assert ended(Due()) == [(b"t4", None, "closed")]
-    assert ended(CloseAccount("h2")) == [(None, None, "closed")]
+    assert ended(CloseAccount(2)) == [(None, None, "closed")]
 
 
 @pytest.mark.parametrize("session", [None, 1, 2])
@@ -234,7 +234,7 @@ def test_resuming_brings_new_and_changed_messages_by_seq(chat: Chat) -> None:
         chat.say("bob", f"/send_all {text}")
     chat.say("carol", "/send alice mine")
     assert chat.come_back("alice", position=2).texts == ["three", "mine"]
-    chat.do(CloseAccount(None), "bob")
+    chat.do(CloseAccount(0), "bob")
     seqs = [event.seq for event in chat.come_back("alice", position=3).events if isinstance(event, Message)]
     assert seqs == [4, 5, 6, 7]
     assert chat.come_back("alice", position=7).events == []
@@ -298,7 +298,7 @@ def test_a_deleted_account_loses_its_texts_and_its_name_stays_taken(chat: Chat) 
     chat.say("alice", "/send bob to bob")
     chat.say("bob", "/send alice to alice")
     chat.say("alice", "/send_delayed bob 1h later")
-    said = chat.do(CloseAccount(None), "alice")
+    said = chat.do(CloseAccount(0), "alice")
     assert said.reply == AccountDeleted("alice")
     assert [type(event) for event in events_to(said.pushes, chat.ids["bob"])] == [
         Notice,
@@ -319,14 +319,14 @@ def test_a_deleted_account_loses_its_texts_and_its_name_stays_taken(chat: Chat) 
 
 
 def test_a_deleted_account_cannot_write(chat: Chat) -> None:
-    chat.do(CloseAccount(None), "alice")
+    chat.do(CloseAccount(0), "alice")
     for line in ("/send_all hi", "/send bob hi", "/send_delayed bob 1h hi", "/report bob", "/status"):
         assert refusal_of(chat, "alice", line).code == "not_signed_in"
 
 
 def test_reading_from_a_deleted_account_is_refused_or_empty_never_a_failure(chat: Chat) -> None:
     chat.say("bob", "/send alice hi")
-    chat.do(CloseAccount(None), "alice")
+    chat.do(CloseAccount(0), "alice")
     for line in ("/read main 1", "/read bob 1", "/messages main", "/get_chat_with bob", "/history main", "/delayed"):
         try:
             chat.say("alice", line)

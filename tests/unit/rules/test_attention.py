@@ -58,5 +58,5 @@ def test_limits_of_away(chat: Chat) -> None:
 
 def test_a_deleted_account_is_not_away(chat: Chat) -> None:
     chat.say("bob", "/away for ever")
-    chat.do(CloseAccount(None), "bob")
+    chat.do(CloseAccount(0), "bob")
     assert chat.say("alice", "/status").reply.away is None

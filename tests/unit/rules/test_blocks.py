@@ -162,7 +162,7 @@ def test_blocks_go_with_either_account(chat: Chat) -> None:
     chat.say("alice", "/block bob")
     chat.say("bob", "/block alice")
     chat.say("bob", "/block carol")
-    chat.do(CloseAccount(None), "bob")
+    chat.do(CloseAccount(0), "bob")
     assert chat.dump()["blocks"] == []
     assert chat.say("alice", "/unblock bob").reply == BlockSet("bob", False)
 
@@ -216,7 +216,7 @@ def test_edits_and_deletions_change_mentions(chat: Chat) -> None:
     assert mentions(chat, "bob", id_) is None
     comment = id_of_sent(chat, "bob", f"/reply {id_of_sent(chat, 'alice', '/send_all hi')} @alice look")
     assert mentions(chat, "carol", comment) == ["alice"]
-    chat.do(CloseAccount(None), "bob")
+    chat.do(CloseAccount(0), "bob")
     assert mentions(chat, "carol", comment) is None
 
 

@@ -111,7 +111,7 @@ def test_the_promised_time_is_one_at_which_it_can_be_sent(chat: Chat) -> None:
 
 def test_a_delayed_message_to_a_deleted_account_fails(chat: Chat) -> None:
     chat.say("alice", "/send_delayed bob 1m tea")
-    chat.do(CloseAccount(None), "bob")
+    chat.do(CloseAccount(0), "bob")
     chat.clock.advance(MINUTE_MS)
     assert events_to(chat.due(), chat.ids["alice"]) == [DelayedFailed(1, "unknown_user")]
     assert chat.say("alice", "/delayed").reply.delayed == []

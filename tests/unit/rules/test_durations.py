@@ -117,7 +117,7 @@ def resumes(chat: Chat) -> bool:
 
 def register(chat: Chat, name: str) -> str:
     try:
-        chat.do(Enter(check(name), None, None, False, None), network="192.0.2.7")
+        chat.do(Enter(check(name), 0, None, False, None), network="192.0.2.7")
     except Refusal as refusal:
         return refusal.code
     return "ok"

@@ -43,7 +43,7 @@ def all_visible(chat: Chat) -> list[Message]:
 
 def test_nobody_is_shown_anything_of_a_deleted_account(chat: Chat) -> None:
     assert any(message.text and "secret" in message.text for message in all_visible(chat))
-    chat.do(CloseAccount(None), "bob")
+    chat.do(CloseAccount(0), "bob")
     left = chat.db.value("SELECT count(*) FROM messages WHERE text LIKE 'secret%'")
     assert left > PORTION, "most of it is still on the disk"
     for message in all_visible(chat):
@@ -60,14 +60,14 @@ def test_nobody_is_shown_anything_of_a_deleted_account(chat: Chat) -> None:
 def test_nothing_is_left_behind_where_a_portion_looks_at_few_ids(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     """Most of the messages that one portion looks at are others': what is left then is not forgotten."""
     monkeypatch.setattr("chat_server.store.erasures.IDS_SCANNED_MAX", 3)
-    chat.do(CloseAccount(None), "bob")
+    chat.do(CloseAccount(0), "bob")
     while chat.executor.is_erasing:
         chat.do(Erase())
     assert chat.db.value("SELECT count(*) FROM messages WHERE text LIKE 'secret%'") == 0
 
 
 def test_an_account_is_erased_in_portions_until_nothing_is_left(chat: Chat) -> None:
-    said = chat.do(CloseAccount(None), "bob")
+    said = chat.do(CloseAccount(0), "bob")
     told, portions = [push.event for push in said.pushes if isinstance(push.event, QuietMessage)], 0
     while chat.executor.is_erasing:
         pushed = [push.event for push in chat.do(Erase()).pushes]
@@ -92,8 +92,8 @@ def test_an_account_is_erased_in_portions_until_nothing_is_left(chat: Chat) -> N
 
 def test_two_accounts_deleted_together_are_both_erased(chat: Chat) -> None:
     chat.say("carol", "/send_all secret of carol")
-    chat.do(CloseAccount(None), "bob")
-    chat.do(CloseAccount(None), "carol")
+    chat.do(CloseAccount(0), "bob")
+    chat.do(CloseAccount(0), "carol")
     chat.due()
     while chat.executor.is_erasing:
         chat.due()
@@ -102,5 +102,5 @@ def test_two_accounts_deleted_together_are_both_erased(chat: Chat) -> None:
 
 def test_an_unfinished_erasure_is_due_at_once(chat: Chat) -> None:
     assert chat.batch().next_due_ms != 0
-    chat.do(CloseAccount(None), "bob")
+    chat.do(CloseAccount(0), "bob")
     assert chat.batch().next_due_ms == 0

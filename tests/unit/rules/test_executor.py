@@ -28,7 +28,7 @@ def story() -> list[Batch]:
     """Return a log with a bit of everything, several entries a batch."""
     limits = msgspec.structs.replace(LIMITS, main_rate_count=8, main_rate_window_ms=HOUR_MS)
     batches = [[Entry(Configure(limits))]]
-    batches.append([Entry(Enter(check(name), None, None, False, name.encode())) for name in NAMES])
+    batches.append([Entry(Enter(check(name), 0, None, False, name.encode())) for name in NAMES])
     for number in range(40):
         user = number % 7 + 1
         other = NAMES[(number * 3 + 1) % 7]
@@ -38,7 +38,7 @@ def story() -> list[Batch]:
             f"/cancel_delayed {number % 5}", f'{{"cmd":"send_all","text":"{number}","key":"k{number % 3}"}}',
         )  # fmt: skip
         entries = [Entry(command(each), user, network=f"192.0.2.{user}") for each in said]
-        batches.append(entries if number != 25 else [*entries, Entry(CloseAccount(None), user), *entries])
+        batches.append(entries if number != 25 else [*entries, Entry(CloseAccount(0), user), *entries])
         batches.append([Entry(Due())])
     return [
         batch(number, (NOON_MS - number * 60_000, NOON_MS + number * 60_000), entries)

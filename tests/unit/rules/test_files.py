@@ -184,7 +184,7 @@ def test_a_ban_comes_first(chat: Chat) -> None:
 
 def test_a_receiver_deleted_during_an_upload_ends_it(chat: Chat) -> None:
     ask(chat, "alice", "bob a.png 5")
-    chat.do(CloseAccount(None), "bob")
+    chat.do(CloseAccount(0), "bob")
     assert chunk(chat, "alice", 1) == "unknown_user"
     assert code_of_completion(chat, "alice", 1) == "unknown_user"
 
@@ -278,7 +278,7 @@ def test_a_deleted_account_loses_its_files_and_uploads(chat: Chat) -> None:
     send(chat, "alice", "bob a.png 5")
     send(chat, "carol", "main a.png 5")
     ask(chat, "alice", "main b.png 5")
-    chat.do(CloseAccount(None), "alice")
+    chat.do(CloseAccount(0), "alice")
     assert set(dropped_rows(chat)) == {(1, None), (2, None), (3, None), (None, SHA256)}
     assert files.has_blob(chat.db, SHA256), "carol's has the same bytes"
     assert used_bytes(chat, "alice") == 0
@@ -291,7 +291,7 @@ def test_a_file_of_a_deleted_account_is_neither_listed_nor_sent(chat: Chat, monk
     monkeypatch.setattr("chat_server.rules.erasure.ROWS_MAX", 1)
     chat.say("alice", "/send_all first")
     file = send(chat, "alice", "main a.png 5").upload
-    chat.do(CloseAccount(None), "alice")
+    chat.do(CloseAccount(0), "alice")
     assert files.find(chat.db, file), "it has not gone yet"
     assert chat.say("bob", "/files main").reply.files == []
     with pytest.raises(Refusal) as refused:

@@ -162,7 +162,7 @@ def test_an_account_that_ends_leaves_all_chats(team: Chat) -> None:
     team.sign_in("ella")
     team.say("ella", f"/join {team.say('bob', '/invite_link #team').reply.code}")
     team.say("alice", "/send #team hi")
-    said = team.do(CloseAccount(None), "alice")
+    said = team.do(CloseAccount(0), "alice")
     alice = team.ids["alice"]
     assert {(move.user_id, move.name, move.came) for move in said.moves} == {
         (alice, "#Team", False),
@@ -176,5 +176,5 @@ def test_an_account_that_ends_leaves_all_chats(team: Chat) -> None:
     assert isinstance(message, Message) and message.deleted
     for table in ("members", "invitations", "join_requests"):
         assert team.db.value(f"SELECT count(*) FROM {table} WHERE user_id = ?", (alice,)) == 0
-    team.do(CloseAccount(None), "ella")
+    team.do(CloseAccount(0), "ella")
     assert team.say("bob", "/status").reply.join_requests == []

@@ -145,5 +145,5 @@ def test_a_young_account_does_not_count(chat: Chat, mallory: str) -> None:
 
 def test_reports_outlive_the_account_that_made_them(chat: Chat, mallory: str) -> None:
     chat.say("alice", "/report mallory")
-    chat.do(CloseAccount(None), "alice")
+    chat.do(CloseAccount(0), "alice")
     assert chat.say("bob", "/report mallory").reply.reports == 2

@@ -18,7 +18,7 @@ NET = "192.0.2.7"
 
 def register(chat: Chat, name: str, code: str | None = None, network: str = NET) -> str:
     """Register, and return `ok` or the code of the refusal."""
-    enter = Enter(check(name), None, None, False, None, code=hash_token(code) if code else None)
+    enter = Enter(check(name), 0, None, False, None, code=hash_token(code) if code else None)
     before = chat.dump()
     try:
         assert chat.do(enter, network=network).reply.new
@@ -46,10 +46,10 @@ def test_accounts_of_a_network_are_bounded_in_a_window_from_the_first(chat: Chat
     assert [register(chat, name) for name in ("a1", "bad1", "c1")] == ["ok", "ok", "rate_limited"]
     assert register(chat, "other", network="192.0.2.8") == "ok"
     assert [register(chat, f"here{n}", network=LOOPBACK) for n in range(5)] == ["ok"] * 5
-    assert not chat.do(Enter(check("a1"), None, None, False, None), network=NET).reply.new, "signing in goes on"
+    assert not chat.do(Enter(check("a1"), 0, None, False, None), network=NET).reply.new, "signing in goes on"
     chat.clock.advance(HOUR_MS - 1)
     with pytest.raises(Refusal) as refused:
-        chat.do(Enter(check("c1"), None, None, False, None), network=NET)
+        chat.do(Enter(check("c1"), 0, None, False, None), network=NET)
     assert refused.value.fields == {"retry_at": iso(NOON_MS + HOUR_MS)}
     chat.clock.advance(1)
     assert [register(chat, name) for name in ("c1", "d1", "e1")] == ["ok", "ok", "rate_limited"]
@@ -61,7 +61,7 @@ def test_refused_accounts_do_not_count_and_deleted_ones_do(chat: Chat) -> None:
     assert register(chat, "aIice") == "bad_name"
     chat.configure(passwordless=True)
     assert register(chat, "dora") == "ok"
-    chat.do(CloseAccount(None), user_id=4)
+    chat.do(CloseAccount(0), user_id=4)
     assert register(chat, "emil") == "rate_limited"
 
 
@@ -91,7 +91,7 @@ def test_a_code_makes_one_account(chat: Chat) -> None:
     assert register(chat, "emil", "c1") == "forbidden"
     assert listed_codes(chat) == [2]
     # An existing account needs no code, and uses up none.
-    assert not chat.do(Enter(check("dora"), None, None, False, None, code=hash_token("c2"))).reply.new
+    assert not chat.do(Enter(check("dora"), 0, None, False, None, code=hash_token("c2"))).reply.new
     assert listed_codes(chat) == [2]
     assert chat.do(RevokeCode(Id(2)), user_id=MACHINE).reply == CodeRevoked(2)
     assert register(chat, "emil", "c2") == "forbidden"
@@ -116,7 +116,7 @@ def test_a_code_that_is_not_needed_is_not_used_up(chat: Chat, registration: str,
     chat.configure(registration=registration)
     assert registration in (draw(chat, "c1").note or "")
     assert register(chat, "dora", "c1") == expected and listed_codes(chat) == [1]
-    assert not chat.do(Enter(check("alice"), None, None, False, None)).reply.new
+    assert not chat.do(Enter(check("alice"), 0, None, False, None)).reply.new
 
 
 def test_codes_are_bounded_and_recorded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ def test_a_deleted_account_holds_nothing_back(chat: Chat) -> None:
         chat.say("alice", line)
     chat.say("carol", "/send alice three")
     read(chat, "bob")
-    chat.do(CloseAccount(None), "carol")
+    chat.do(CloseAccount(0), "carol")
     assert let_pass(chat, HOUR_MS) == [3], "what carol wrote is marked as deleted, and unread by alice"
     assert let_pass(chat, HOUR_MS) == [3]
     read(chat, "alice", line="/read carol 9")
@@ -152,7 +152,7 @@ def test_a_former_member_holds_nothing_back(chat: Chat, end: str) -> None:
     elif end == "is removed":
         chat.say("alice", "/remove #team carol")
     else:
-        chat.do(CloseAccount(None), "carol")
+        chat.do(CloseAccount(0), "carol")
     chat.clock.advance(HOUR_MS)
     pushes = [push for push in chat.due() if isinstance(push.event, Expired)]
     assert [push.event for push in pushes] == [Expired("#team", [sent])]
@@ -420,7 +420,7 @@ def test_noted_ranges_are_the_messages_that_all_others_have_read(
                 present.add(name)
         elif what == "leave":
             # Its messages get new seqs, but no new ids; the next message has a higher id.
-            chat.do(CloseAccount(None), name)
+            chat.do(CloseAccount(0), name)
             there.remove(name)
             present.discard(name)
         elif any(author != name and id_ > markers[name] for id_, author in authors.items()):

@@ -247,7 +247,7 @@ def test_a_deleted_account_loses_its_words(chat: Chat) -> None:
         chat.say("bob", f"/send_all gone {number}")
         chat.say("alice", f"/send_all here {number}")
     index(chat)
-    chat.do(CloseAccount(None), "bob")
+    chat.do(CloseAccount(0), "bob")
     assert search_all(chat, "alice", "/search gone") == []
     assert len(search_all(chat, "alice", "/search here")) == 3
 

@@ -121,7 +121,7 @@ def test_a_deleted_account_has_nothing(chat: Chat) -> None:
         chat.say("bob", "/send_all hi") if line.startswith("/reply") else None
         chat.say("alice", line)
     assert counted_bytes(chat) == 30 * len(STORING)
-    chat.do(CloseAccount(None), "alice")
+    chat.do(CloseAccount(0), "alice")
     assert counted_bytes(chat) == 0
 
 

@@ -82,7 +82,7 @@ def test_nobody_comments_in_a_chat_with_a_deleted_account(chat: Chat) -> None:
 
 
 def close(chat: Chat, name: str) -> Any:
-    return chat.do(CloseAccount(None), name)
+    return chat.do(CloseAccount(0), name)
 
 
 # ---- who may

@@ -14,8 +14,8 @@ def are_known(chat: Chat, name: str, *networks: str) -> list[bool]:
 def test_each_kind_of_sign_in_makes_a_network_known(tmp_path: Path) -> None:
     chat = Chat(tmp_path)
     for network, way in (
-        ("n1", Enter(check("dora"), None, None, False, b"t")),
-        ("n2", Enter(check("dora"), None, None, False, None)),
+        ("n1", Enter(check("dora"), 0, None, False, b"t")),
+        ("n2", Enter(check("dora"), 0, None, False, None)),
         ("n3", EnterByToken(b"t")),
     ):
         chat.ids["dora"] = chat.do(way, network=network).reply.user_id
@@ -26,7 +26,7 @@ def test_each_kind_of_sign_in_makes_a_network_known(tmp_path: Path) -> None:
     again = Chat(tmp_path, chat.clock)
     again.ids = chat.ids
     assert are_known(again, "dora", "n1", "n2", "n3", "n4") == [True, True, True, False]
-    again.do(CloseAccount(None), "dora")
+    again.do(CloseAccount(0), "dora")
     assert are_known(again, "dora", "n1", "n2", "n3") == [False] * 3
     again.close()
 

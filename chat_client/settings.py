@@ -17,7 +17,7 @@ from chat_client.sdk.version import VERSION
 from chat_client.standard_streams import decode
 
 NAME = "chat-client"
-Theme = Literal["dark", "light", "mono"]
+Theme = Literal["dark", "light", "terminal", "mono"]
 # What may stand in the file: the type of each value.
 FILE_KEYS: dict[str, type] = {
     "server": str,

@@ -39,7 +39,7 @@ from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.terminal_events import focus, take_frame, tick
 from chat_client.tui.terminal.background import BackgroundQuery
 from chat_client.tui.terminal.terminal import Terminal
-from chat_client.tui.terminal.themes import theme_for
+from chat_client.tui.terminal.themes import fitting, theme_for
 from chat_client.tui.terminal.window import FullScreen
 
 DRAWS_MAX = 20  # a second, for what comes in
@@ -57,8 +57,8 @@ class App:
         self.screen.mouse = settings.mouse
         self.screen.now = self._now()
         theme = settings.theme or theme_for(os.environ)
-        self._asks_background = theme is None
-        self._background = BackgroundQuery(lambda found: self._view.set_theme(found))
+        self._asks_background = theme in (None, "terminal")
+        self._background = BackgroundQuery(lambda told: self._view.set_theme(theme or fitting(told), told))
         history = InputHistory(settings.data_dir / "typed", lambda: chat.commands)
         self._view = FullScreen(
             self.screen,

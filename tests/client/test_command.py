@@ -60,7 +60,7 @@ async def test_send_refused(home: Home) -> None:
         (("--send", "main", "--follow", "main"), b"", "do not go together"),
         (("--server", "::1:8000"), b"", "for ::1:8000 write [::1]:8000, or [::1:8000]:8000"),
         (("--bogus",), b"", "unrecognized arguments: --bogus; see chat-client --help"),
-        (("--theme", "pink"), b"", "a theme is dark, light, mono"),
+        (("--theme", "pink"), b"", "a theme is dark, light, terminal, mono"),
         (("--server", "a:b"), b"", "a server is HOST:PORT"),
         (("--config", "nowhere.toml"), b"", "cannot read nowhere.toml"),
         (("--ca", "nowhere.pem", "--send", "main", "x"), b"", "cannot use nowhere.pem"),

@@ -213,7 +213,7 @@ def status(screen: ScreenState, zone: tzinfo | None, columns: int) -> Row:
 def _connection(screen: ScreenState) -> list[Fragment]:
     state = screen.session.connection
     if isinstance(state, Connected):
-        return [("dot-on", " ● "), ("status", safe(screen.session.server))]
+        return [("status-dot", " ● "), ("status", safe(screen.session.server))]
     if isinstance(state, Lost):
         left = max(1, ceil(state.retry_at - screen.elapsed))
         when = f" · next try in {left} s (/reconnect)"

@@ -131,7 +131,13 @@ def _speech_rows(
     is_own, is_mention = name == context.me, message is not None and mentions(message, context.me)
     selected = message is not None and message.id == context.selected
     fill = "chosen" if selected else "mention" if is_mention else ""
-    bar = ("bar-mention", "▌") if is_mention else ("bar-own", "▎") if is_own else ("", " ")
+    bar = ("", " ")
+    if selected:
+        bar = ("bar-chosen", "▌")
+    elif is_mention:
+        bar = ("bar-mention", "▌")
+    elif is_own:
+        bar = ("bar-own", "▎")
     name_cells = context.name_cells
     edge = 1 + 5 + 1 + name_cells + 2
     new_group = quote is not None or not _continues(item, name, message, before, context)

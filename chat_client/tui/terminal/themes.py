@@ -1,77 +1,81 @@
 """The themes: how each style of the frames looks.
 
-`dark` and `light` set the colour of everything, so that they can be read on any terminal; `mono` uses no colour at all.
+`dark` and `light` set the colour of everything. `terminal` uses the terminal's own sixteen colours on its default
+ground, whatever these are: text stands in the default colours, blocks are reversed, and only names and signs have a
+colour. `mono` uses no colour at all.
 """
 
 from collections.abc import Mapping
 from typing import Literal
 
+from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
-ThemeName = Literal["dark", "light", "mono"]
+from chat_client.tui.render.colours import NAME_COLOURS
+from chat_client.tui.terminal.contrast import Colour, colour, contrast, distance_to_all, luminance
+from chat_client.tui.terminal.palettes import DARK, DARK_256, LIGHT, LIGHT_256, LINUX, XTERM, Palette, TerminalColours
 
-# The backgrounds lie on the grey ramp of terminals with 256 colours, so that they can be told apart there too.
-_DARK = {
-    "page": "#121216", "side": "#1c1c21", "status": "#262630", "open": "#303040", "chosen": "#282b3c",
-    "mention": "#2b2410", "dialog": "#26262e", "text": "#d8dae2", "strong": "#ffffff", "dim": "#9094a8",
-    "faint": "#3a3a44", "accent": "#7aa2f7", "own": "#7fe0c4", "amber": "#ffb454", "red": "#ff7b8b", "green": "#8fd16f",
-    "on_accent": "#0d0d12", "pill": "#2a2a35",
+ThemeName = Literal["dark", "light", "terminal", "mono"]
+Depth = Literal["16", "256", "truecolor"]
+
+CONTRAST_MIN = 4.5  # of a text, by WCAG AA
+DISTANCE_MIN = 13.0  # of two names, by CIE76, in each vision
+# The parts of TERM by which terminals are known that have 24-bit colours, or 256. COLORTERM says it better, but ssh
+# rarely forwards it.
+_TRUECOLOR_TERMS = ("kitty", "alacritty", "foot", "ghostty", "wezterm", "contour", "rio", "direct", "iterm2")
+_256_TERMS = ("256color",)
+_PALETTES: dict[tuple[str, Depth], Palette] = {
+    ("dark", "truecolor"): DARK, ("dark", "256"): DARK_256, ("light", "truecolor"): LIGHT, ("light", "256"): LIGHT_256,
 }  # fmt: skip
-_LIGHT = {
-    "page": "#ffffff", "side": "#f0f0f2", "status": "#e4e4e8", "open": "#d3dcf5", "chosen": "#dfe6fa",
-    "mention": "#fff2cf", "dialog": "#eeeef2", "text": "#24262e", "strong": "#000000", "dim": "#5a5e6c",
-    "faint": "#c6c8d0", "accent": "#2856c4", "own": "#0b6b57", "amber": "#955400", "red": "#b8243c", "green": "#2b6e1a",
-    "on_accent": "#ffffff", "pill": "#e6e6ec",
-}  # fmt: skip
-DARK_NAMES = (
-    "#7aa2f7", "#9ece6a", "#e0af68", "#bb9af7", "#7dcfff", "#f78c6c", "#4fd6be", "#ff9ac1", "#b8d977", "#8fb8ff",
-    "#d7a8ff", "#5fd7af", "#e6c07b", "#ff8fa3",
+ANSI = (
+    "ansiblack", "ansired", "ansigreen", "ansiyellow", "ansiblue", "ansimagenta", "ansicyan", "ansigray",
+    "ansibrightblack", "ansibrightred", "ansibrightgreen", "ansibrightyellow", "ansibrightblue", "ansibrightmagenta",
+    "ansibrightcyan", "ansiwhite",
 )  # fmt: skip
-LIGHT_NAMES = (
-    "#2856c4", "#3c6e12", "#8a5300", "#7a3bc4", "#05688f", "#ad3a10", "#0a6b60", "#a8266f", "#556700", "#3d4fc0",
-    "#8d2fb0", "#0a6e3f", "#7a5b00", "#b02345",
-)  # fmt: skip
+# In which of the sixteen each kind of sign is looked for; names take any of the chromatic ones but the reds.
+_SIGNS = {"accent": (12, 4, 14, 6), "own": (14, 6, 10, 2), "amber": (11, 3, 13, 5), "red": (9, 1), "green": (10, 2)}
+_NAMES = (14, 6, 10, 2, 11, 3, 13, 5, 12, 4)
 
 
-def _colour_styles(c: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    text, dim = c["text"], c["dim"]
+def _colour_styles(c: Palette) -> dict[str, str]:
+    text, dim = c.text, c.dim
     styles = {
-        "page": f"bg:{c['page']} {text}", "feed": f"bg:{c['page']} {text}", "title": f"bg:{c['side']} {text}",
-        "title-name": f"bold {c['strong']}", "title-dim": dim, "side": f"bg:{c['side']} {text}",
-        "edge": c["faint"], "bar": f"bg:{c['page']} {dim}", "input": f"bg:{c['side']} {c['strong']}",
-        "prompt": f"bold {c['accent']}", "hint": dim, "usage": dim,
-        "status": f"bg:{c['status']} {text}", "status-dim": dim, "status-name": f"bold {c['own']}",
-        "status-warn": c["amber"], "status-bad": f"bold {c['red']}",
-        "heading": f"bold {dim}", "chat": text, "chat-open": f"bold {c['strong']}",
-        "chat-unread": f"bold {c['strong']}",
-        "chat-muted": dim, "chat-number": dim, "chat-mark": c["accent"], "open": f"bg:{c['open']}",
-        "badge": f"bg:{c['faint']} {c['strong']}", "badge-mention": f"bold bg:{c['amber']} {c['on_accent']}",
-        "badge-muted": dim, "invitation": c["amber"], "dot-on": c["green"], "dot-off": dim, "dot-away": c["amber"],
-        "time": dim, "name-own": f"bold {c['own']}", "body": text, "body-own": text, "body-waiting": dim,
-        "bar-own": c["own"], "bar-mention": c["amber"], "mention": f"bg:{c['mention']}",
-        "chosen": f"bg:{c['chosen']}",
-        "chosen-id": f"bold {c['accent']}", "me": f"bold {c['amber']}", "link": f"underline {c['accent']}",
-        "code": f"bg:{c['pill']}", "dim": dim, "deleted": f"italic {dim}", "quote": f"italic {dim}", "quote-line": dim,
-        "file": f"bold bg:{c['pill']} {c['accent']}", "pill": f"bg:{c['pill']} {text}",
-        "pill-own": f"bold bg:{c['open']} {c['accent']}", "sent": dim, "waiting": c["amber"],
-        "failed": c["red"],
-        "day": f"bold {dim}", "day-line": c["faint"], "new": f"bold {c['red']}", "new-line": c["red"],
-        "note": text, "note-info": dim, "note-done": c["green"], "note-error": c["red"], "empty": dim,
-        "scrolled": f"bold {c['accent']}",
-        "question": f"bold bg:{c['amber']} {c['on_accent']}", "composing": f"bold bg:{c['accent']} {c['on_accent']}",
-        "meter": c["faint"], "meter-full": c["accent"], "key": f"bold {c['accent']}", "cursor": "reverse",
-        "dialog": f"bg:{c['dialog']} {text}", "dialog-title": f"bold bg:{c['accent']} {c['on_accent']}",
-        "dialog-text": f"bold {c['strong']}", "dialog-at": f"bold bg:{c['open']} {c['strong']}",
-        "completion-menu": f"bg:{c['dialog']} {text}", "completion-menu.completion": f"bg:{c['dialog']} {text}",
-        "completion-menu.completion.current": f"noreverse bold bg:{c['open']} {c['strong']}",
-        "completion-menu.meta.completion": f"bg:{c['dialog']} {dim}",
-        "completion-menu.meta.completion.current": f"noreverse bg:{c['open']} {text}",
-        "scrollbar.background": f"bg:{c['dialog']}", "scrollbar.button": f"bg:{c['faint']}",
-        "search.current": f"bg:{c['open']}", "incsearch": f"bg:{c['open']}",
-        "incsearch.current": f"bg:{c['open']} bold", "search-toolbar": f"bg:{c['page']} {dim}",
-        "search-toolbar.text": c["strong"], "selected-text": "reverse",
+        "page": f"bg:{c.page} {text}", "feed": f"bg:{c.page} {text}", "title": f"bg:{c.side} {text}",
+        "title-name": f"bold {c.strong}", "title-dim": dim, "side": f"bg:{c.side} {text}",
+        "edge": c.faint, "bar": f"bg:{c.page} {dim}", "input": f"bg:{c.side} {c.strong}",
+        "prompt": f"bold {c.accent}", "hint": dim, "usage": dim,
+        "status": f"bg:{c.status} {text}", "status-dim": dim, "status-dot": c.green, "status-name": f"bold {c.own}",
+        "status-warn": c.amber, "status-bad": f"bold {c.red}",
+        "heading": f"bold {dim}", "chat": text, "chat-open": f"bold {c.strong}",
+        "chat-unread": f"bold {c.strong}",
+        "chat-muted": dim, "chat-number": dim, "chat-mark": c.accent, "open": f"bg:{c.open}",
+        "badge": f"bg:{c.faint} {c.strong}", "badge-mention": f"bold bg:{c.amber} {c.on_accent}",
+        "badge-muted": dim, "invitation": c.amber, "dot-on": c.green, "dot-off": dim, "dot-away": c.amber,
+        "time": dim, "name-own": f"bold {c.own}", "body": text, "body-own": text, "body-waiting": dim,
+        "bar-own": c.own, "bar-mention": c.amber, "bar-chosen": c.accent, "mention": f"bg:{c.mention}",
+        "chosen": f"bg:{c.chosen}",
+        "chosen-id": f"bold {c.accent}", "me": f"bold {c.amber}", "link": f"underline {c.accent}",
+        "code": f"bg:{c.code}", "dim": dim, "deleted": f"italic {dim}", "quote": f"italic {dim}", "quote-line": dim,
+        "file": f"bold bg:{c.pill} {c.strong}", "pill": f"bg:{c.pill} {text}",
+        "pill-own": f"bold bg:{c.pill_own} {c.strong}", "sent": dim, "waiting": c.amber,
+        "failed": c.red,
+        "day": f"bold {dim}", "day-line": c.faint, "new": f"bold {c.accent}", "new-line": c.accent,
+        "note": text, "note-info": dim, "note-done": c.green, "note-error": c.red, "empty": dim,
+        "scrolled": f"bold {c.accent}",
+        "question": f"bold bg:{c.amber} {c.on_accent}", "composing": f"bold bg:{c.accent} {c.on_accent}",
+        "meter": c.faint, "meter-full": c.accent, "key": f"bold {c.accent}", "cursor": "reverse",
+        "dialog": f"bg:{c.dialog} {text}", "dialog-title": f"bold bg:{c.accent} {c.on_accent}",
+        "dialog-text": f"bold {c.strong}", "dialog-at": f"bold bg:{c.open} {c.strong}",
+        "completion-menu": f"bg:{c.dialog} {text}", "completion-menu.completion": f"bg:{c.dialog} {text}",
+        "completion-menu.completion.current": f"noreverse bold bg:{c.open} {c.strong}",
+        "completion-menu.meta.completion": f"bg:{c.dialog} {dim}",
+        "completion-menu.meta.completion.current": f"noreverse bg:{c.open} {text}",
+        "scrollbar.background": f"bg:{c.dialog}", "scrollbar.button": f"bg:{c.faint}",
+        "search.current": f"bg:{c.open}", "incsearch": f"bg:{c.open}",
+        "incsearch.current": f"bg:{c.open} bold", "search-toolbar": f"bg:{c.page} {dim}",
+        "search-toolbar.text": c.strong, "selected-text": "reverse",
     }  # fmt: skip
-    return {**styles, **{f"name{number}": colour for number, colour in enumerate(names)}}
+    return {**styles, **{f"name{number}": colour for number, colour in enumerate(c.names)}}
 
 
 _MONO = {
@@ -83,25 +87,89 @@ _MONO = {
     "dialog": "reverse", "dialog-at": "noreverse bold underline", "dialog-title": "bold", "scrolled": "bold",
     "prompt": "bold", "pill-own": "bold", "file": "bold", "cursor": "reverse", "completion-menu": "reverse",
     "completion-menu.completion.current": "noreverse bold", "invitation": "bold", "waiting": "italic",
-    "meter-full": "bold", **{f"name{number}": "bold" for number in range(len(DARK_NAMES))},
+    "meter-full": "bold", **{f"name{number}": "bold" for number in range(NAME_COLOURS)},
 }  # fmt: skip
 
-STYLES: dict[ThemeName, dict[str, str]] = {
-    "dark": _colour_styles(_DARK, DARK_NAMES),
-    "light": _colour_styles(_LIGHT, LIGHT_NAMES),
-    "mono": _MONO,
-}
+
+def _terminal_styles(told: TerminalColours, term: str) -> dict[str, str]:
+    """The signs and names have those of the sixteen that can be read on the terminal's ground."""
+    defaults = LINUX if term.startswith("linux") else XTERM
+    sixteen = [told.sixteen.get(number, colour(default)) for number, default in enumerate(defaults)]
+    ground = told.ground or sixteen[0]
+    signs = {kind: f"bold {_readable(numbers, sixteen, ground)}".rstrip() for kind, numbers in _SIGNS.items()}
+    names = _distinct_names(sixteen, ground)
+    coloured = {
+        "prompt": "accent", "chat-mark": "accent", "bar-chosen": "accent", "scrolled": "accent", "key": "accent",
+        "day": "accent", "new": "accent", "new-line": "accent", "name-own": "own", "bar-own": "own",
+        "bar-mention": "amber", "dot-away": "amber", "invitation": "amber", "waiting": "amber", "note-error": "red",
+        "failed": "red", "dot-on": "green", "note-done": "green",
+    }  # fmt: skip
+    return {
+        **_MONO,
+        **{style: signs[kind] for style, kind in coloured.items()},
+        "link": "underline",
+        **{f"name{number}": names[number % len(names)] for number in range(NAME_COLOURS)},
+    }
 
 
-def theme(name: ThemeName) -> Style:
-    return Style(list(STYLES[name].items()))
+def _readable(numbers: tuple[int, ...], sixteen: list[Colour], ground: Colour) -> str:
+    """The first of these that can be read on the ground; none: the default colour can."""
+    return next((ANSI[number] for number in numbers if contrast(sixteen[number], ground) >= CONTRAST_MIN), "")
+
+
+def _distinct_names(sixteen: list[Colour], ground: Colour) -> list[str]:
+    chosen: list[int] = []
+    for number in _NAMES:
+        is_read = contrast(sixteen[number], ground) >= CONTRAST_MIN
+        if is_read and all(distance_to_all(sixteen[number], sixteen[other]) >= DISTANCE_MIN for other in chosen):
+            chosen.append(number)
+    return [ANSI[number] for number in chosen] or [""]
+
+
+def styles(
+    name: ThemeName, depth: Depth = "truecolor", told: TerminalColours | None = None, term: str = ""
+) -> dict[str, str]:
+    """How each style looks. `told`: what the terminal has told of its colours, for the theme `terminal`."""
+    if name == "mono":
+        return _MONO
+    if name == "terminal":
+        return _terminal_styles(told or TerminalColours(), term)
+    return _colour_styles(_PALETTES[name, "256" if depth == "16" else depth])
+
+
+def theme(name: ThemeName, depth: Depth = "truecolor", told: TerminalColours | None = None, term: str = "") -> Style:
+    return Style(list(styles(name, depth, told, term).items()))
+
+
+def depth_for(environment: Mapping[str, str]) -> Depth:
+    """How many colours the terminal has, as far as its environment says."""
+    term = environment.get("TERM", "")
+    if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit") or any(t in term for t in _TRUECOLOR_TERMS):
+        return "truecolor"
+    return "256" if any(t in term for t in _256_TERMS) else "16"
+
+
+def color_depth(name: ThemeName, depth: Depth) -> ColorDepth:
+    """What prompt_toolkit calls it. Who names a theme with colours of its own has 256 of them at least."""
+    if name == "mono":
+        return ColorDepth.DEPTH_1_BIT
+    if name == "terminal":
+        return ColorDepth.DEPTH_4_BIT
+    return ColorDepth.DEPTH_24_BIT if depth == "truecolor" else ColorDepth.DEPTH_8_BIT
 
 
 def theme_for(environment: Mapping[str, str]) -> ThemeName | None:
-    """The theme that fits the terminal, as far as its environment says: NO_COLOR, then COLORFGBG."""
+    """The theme that fits the terminal, as far as its environment says: NO_COLOR, its colours, then COLORFGBG."""
     if environment.get("NO_COLOR") or environment.get("TERM") in ("dumb", "vt100", "vt220"):
         return "mono"
+    if depth_for(environment) == "16":
+        return "terminal"
     background = environment.get("COLORFGBG", "").rpartition(";")[2]
     if not background.isdigit():
         return None
     return "light" if background in ("7", "15") else "dark"
+
+
+def fitting(told: TerminalColours) -> ThemeName:
+    """The theme for the ground that the terminal has told."""
+    return "light" if told.ground and luminance(told.ground) > 0.18 else "dark"

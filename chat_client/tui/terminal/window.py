@@ -15,7 +15,7 @@ from prompt_toolkit.layout import BufferControl, Float, FloatContainer, Formatte
 from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import Processor
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
-from prompt_toolkit.output import ColorDepth, Output
+from prompt_toolkit.output import Output
 from prompt_toolkit.widgets import SearchToolbar
 
 from chat_client.common.line_editing import Glyphs, set_keys
@@ -28,8 +28,9 @@ from chat_client.tui.state.read_tracking import Drawn
 from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.terminal.bindings import Bindings
 from chat_client.tui.terminal.input_style import Hint
+from chat_client.tui.terminal.palettes import TerminalColours
 from chat_client.tui.terminal.panel import Panel
-from chat_client.tui.terminal.themes import ThemeName, theme
+from chat_client.tui.terminal.themes import ThemeName, color_depth, depth_for, theme
 
 WHEEL_ROWS = 3
 
@@ -57,6 +58,7 @@ class FullScreen:
     ) -> None:
         self._screen, self._tell_acted, self._tell_drawn = screen, acted, drawn
         self._display = Display(80, 24)
+        self._depth, self._term = depth_for(os.environ), os.environ.get("TERM", "")
         self.line = Buffer(
             history=history, completer=completer, complete_while_typing=False, multiline=True, name="line"
         )
@@ -77,22 +79,22 @@ class FullScreen:
         self.app: Application[int] = Application(
             layout=Layout(body, focused_element=self._window),
             key_bindings=Bindings(screen, self.line, self._acted, focused).keys,
-            style=theme(theme_name),
+            style=theme(theme_name, self._depth, term=self._term),
             include_default_pygments_style=False,
             full_screen=True,
             enable_page_navigation_bindings=False,
             max_render_postpone_time=None,  # what was typed is shown at once, whatever comes in
             mouse_support=Condition(lambda: screen.mouse),
-            color_depth=_depth(theme_name),
+            color_depth=color_depth(theme_name, self._depth),
             input=input,
             output=output,
         )
         set_keys(self.app, self._told, suspend, answered, expects_answer)
         self.app.before_render += self._direct_keys
 
-    def set_theme(self, name: ThemeName) -> None:
-        """The theme MUST NOT be `mono`, which has no colours from the start."""
-        self.app.style = theme(name)
+    def set_theme(self, name: ThemeName, told: TerminalColours) -> None:
+        """The theme MUST be of as many colours as the one before."""
+        self.app.style = theme(name, self._depth, told, self._term)
         self.app.invalidate()
 
     def _acted(self) -> None:
@@ -149,12 +151,3 @@ class FullScreen:
         else:
             return
         self._acted()
-
-
-def _depth(name: ThemeName) -> ColorDepth | None:
-    """None: the depth that the terminal's kind has."""
-    if name == "mono":
-        return ColorDepth.DEPTH_1_BIT
-    if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
-        return ColorDepth.DEPTH_24_BIT
-    return None

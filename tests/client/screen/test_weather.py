@@ -85,5 +85,5 @@ def test_a_mention_is_set_apart_and_rings(tmux: Tmux, server: Server, tmp_path: 
     alice.keys("Escape")
     alice.until("psst, @alice")
     rows = [row for row in alice.screen(styled=True).splitlines() if "hello all" in row or "psst" in row]
-    amber = "48;2;43;36;16"  # the ground of what calls one, in the dark theme
+    amber = "48;2;51;39;10"  # the ground of what calls one, in the dark theme
     assert [amber in row for row in rows] == [False, True]

@@ -65,7 +65,7 @@ def test_the_line_over_what_is_new_stands_once() -> None:
 
 def test_a_selected_message_shows_its_time_and_all_of_its_text() -> None:
     (row,) = look(said(5, "x" * 41), said(4), selected=5)
-    assert row.split() == ["08:00", "bob", "x" * 41]
+    assert row.split() == ["▌08:00", "bob", "x" * 41]
 
 
 def test_own_messages_that_wait_and_fail() -> None:

@@ -9,7 +9,10 @@ from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from chat_client.common.line_editing import listen
-from chat_client.tui.terminal.background import ASK, LATE_SECONDS_MAX, BackgroundQuery, theme_on
+from chat_client.tui.terminal.background import ASK, LATE_SECONDS_MAX, BackgroundQuery
+from chat_client.tui.terminal.contrast import Colour
+from chat_client.tui.terminal.palettes import TerminalColours
+from chat_client.tui.terminal.themes import fitting
 from tests.client.tui.terminal.test_terminal import Written
 from tests.harness import TIMEOUT_SECONDS
 
@@ -23,9 +26,11 @@ async def terminal() -> AsyncIterator[PipeInput]:
         yield input
 
 
-async def asked(terminal: PipeInput, answer: str, seconds: float = TIMEOUT_SECONDS) -> tuple[list[str], str]:
-    """What it is found to be, and what was typed meanwhile."""
-    out, found = Written(), list[str]()
+async def asked(
+    terminal: PipeInput, answer: str, seconds: float = TIMEOUT_SECONDS
+) -> tuple[list[TerminalColours], str]:
+    """What it has told of its colours, and what was typed meanwhile."""
+    out, found = Written(), list[TerminalColours]()
     output = Vt100_Output(cast(io.TextIOWrapper, out), lambda: Size(24, 80), term="xterm", enable_cpr=False)
     query = BackgroundQuery(found.append)
     listen(terminal, query.take)
@@ -36,7 +41,7 @@ async def asked(terminal: PipeInput, answer: str, seconds: float = TIMEOUT_SECON
 
 
 @pytest.mark.parametrize(
-    ("answer", "found", "typed"),
+    ("answer", "theme", "typed"),
     [
         (LIGHT + DONE, ["light"], ""),
         (DARK + DONE, ["dark"], ""),
@@ -44,8 +49,9 @@ async def asked(terminal: PipeInput, answer: str, seconds: float = TIMEOUT_SECON
         ("hel" + LIGHT + "lo\x1b[A" + DONE, ["light"], "hello\x1b[A"),
     ],
 )
-async def test_the_terminal_says_what_it_is(terminal: PipeInput, answer: str, found: list[str], typed: str) -> None:
-    assert await asked(terminal, answer) == (found, typed)
+async def test_the_terminal_says_what_it_is(terminal: PipeInput, answer: str, theme: list[str], typed: str) -> None:
+    found, kept = await asked(terminal, answer)
+    assert ([fitting(told) for told in found], kept) == (theme, typed)
 
 
 async def test_a_terminal_that_says_nothing_is_not_waited_for(terminal: PipeInput) -> None:
@@ -58,7 +64,9 @@ async def test_an_answer_that_comes_late_dresses_and_is_not_typed(terminal: Pipe
     terminal.send_text("a" + LIGHT[:7])
     keys = terminal.read_keys()
     terminal.send_text(LIGHT[7:] + DONE + "b")
-    assert [key.data for key in keys + terminal.read_keys()] == ["a", "b"] and found == ["light"]
+    assert [key.data for key in keys + terminal.read_keys()] == ["a", "b"] and [fitting(told) for told in found] == [
+        "light"
+    ]
 
 
 async def test_an_answer_is_awaited_until_it_has_come_or_is_too_late(
@@ -79,10 +87,16 @@ async def test_an_answer_is_awaited_until_it_has_come_or_is_too_late(
     assert not query.is_awaited
 
 
-def test_colours() -> None:
-    assert [theme_on(colour) for colour in ("rgb:f/f/f", "rgba:0000/0000/0000/ffff", "#ffffff", "")] == [
-        "light",
-        "dark",
-        None,
-        None,
-    ]
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("rgb:f/f/f", [(1.0, 1.0, 1.0)]), ("rgba:0000/0000/ffff/ffff", [(0.0, 0.0, 1.0)]), ("#ffffff", []), ("", [])],
+)
+async def test_colours_are_read_as_terminals_write_them(terminal: PipeInput, words: str, found: list[Colour]) -> None:
+    told, _ = await asked(terminal, f"\x1b]11;{words}\x1b\\{DONE}")
+    assert [each.ground for each in told] == found
+
+
+async def test_the_sixteen_colours_are_told_before_the_ground(terminal: PipeInput) -> None:
+    answer = "\x1b]4;1;rgb:ff/00/00\x1b\\\x1b]4;99;rgb:ff/00/00\x1b\\\x1b]4;2;what\x07" + DARK + DONE
+    told, _ = await asked(terminal, answer)
+    assert [each.sixteen for each in told] == [{1: (1.0, 0.0, 0.0)}]

@@ -1,60 +1,169 @@
-"""Themes are readable: the contrast of every text with what it stands on (WCAG: 4.5 for text, 3 for large signs)."""
+"""Themes are readable with any number of colours: contrast by WCAG AA, distance by CIE76, in three kinds of vision."""
 
 import re
+from itertools import combinations
 
 import pytest
-from prompt_toolkit.styles import Attrs
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.output.vt100 import _256ColorCache
+from prompt_toolkit.styles import Style
 
 from chat_client.tui.render.colours import NAME_COLOURS
-from chat_client.tui.terminal.themes import DARK_NAMES, LIGHT_NAMES, STYLES, theme, theme_for
+from chat_client.tui.terminal.contrast import VISIONS, Colour, colour, contrast, distance, distance_to_all
+from chat_client.tui.terminal.palettes import LINUX, XTERM, TerminalColours
+from chat_client.tui.terminal.themes import (
+    ANSI,
+    CONTRAST_MIN,
+    DISTANCE_MIN,
+    Depth,
+    ThemeName,
+    color_depth,
+    depth_for,
+    fitting,
+    styles,
+    theme,
+    theme_for,
+)
 
+NAMES = [f"name{number}" for number in range(NAME_COLOURS)]
+SPEECH = ["body", "time", "dim", "link", "quote", "waiting", "sent", "me", "name-own", "deleted", *NAMES]
+# What stands on each ground; the ground's own style is under it.
 GROUNDS = {
-    "feed": ["body", "time", "dim", "link", "quote", "note-info", "note-error", "note-done", "waiting", "failed", "new",
-             "day", "me", "name-own", "scrolled", *(f"name{number}" for number in range(NAME_COLOURS))],
-    "side": ["chat", "chat-unread", "chat-muted", "heading", "dot-on", "invitation", "title-name", "title-dim",
-             *(f"name{number}" for number in range(NAME_COLOURS))],
+    "feed": [*SPEECH, "note-info", "note-error", "note-done", "failed", "new", "day", "scrolled", "empty", "key"],
+    "side": ["chat", "chat-unread", "chat-muted", "chat-number", "heading", "dot-on", "dot-off", "dot-away",
+             "invitation", "badge", "badge-mention", "badge-muted", "title-name", "title-dim", *NAMES],
+    "title": ["title-name", "title-dim", "badge", "badge-mention"],
     "status": ["status-dim", "status-name", "status-warn", "status-bad"],
-    "mention": ["body", "time", "me", "link"],
-    "chosen": ["body", "time", "chosen-id"],
-    "open": ["chat-open"],
-    "dialog": ["dialog-text", "dialog-title", "dialog-at"],
-    "bar": ["hint", "question", "composing"],
+    "feed mention": SPEECH,
+    "feed chosen": [*SPEECH, "chosen-id", "failed"],
+    "feed pill": ["body"],
+    "feed pill-own": ["pill-own"],
+    "feed code": ["body"],
+    "feed file": ["file"],
+    "side open": ["chat-open", "chat-number", "dot-on", "dot-off", "dot-away"],
+    "dialog": ["dialog-text", "dialog-title", "dialog-at", "dim", "badge", "badge-mention"],
+    "bar": ["hint", "question", "composing", "chosen-id", "scrolled", "note-error", "note-info", "note-done"],
+    "input": ["hint", "prompt"],
+}  # fmt: skip
+# Grounds that have to be told apart from each other, in every vision.
+APART = {("feed", "feed mention"), ("feed", "feed chosen"), ("feed mention", "feed chosen"), ("side", "side open"),
+         ("feed chosen", "feed pill"), ("feed mention", "feed pill"), ("feed chosen", "feed pill-own"),
+         ("feed", "feed pill"), ("feed", "feed code")}  # fmt: skip
+GROUND_DISTANCE_MIN = 4.0
+OWN_COLOURS: list[tuple[ThemeName, Depth]] = [
+    (name, depth) for name in ("dark", "light") for depth in ("256", "truecolor")
+]  # fmt: skip
+SOLARIZED = (
+    "#073642", "#dc322f", "#859900", "#b58900", "#268bd2", "#d33682", "#2aa198", "#eee8d5",
+    "#002b36", "#cb4b16", "#586e75", "#657b83", "#839496", "#6c71c4", "#93a1a1", "#fdf6e3",
+)  # fmt: skip
+TERMINALS = {
+    "xterm": (XTERM, "#000000"), "white xterm": (XTERM, "#ffffff"), "linux": (LINUX, "#000000"),
+    "solarized dark": (SOLARIZED, "#002b36"), "solarized light": (SOLARIZED, "#fdf6e3"),
 }  # fmt: skip
 
 
-def brightness(colour: str) -> float:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
-    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(attrs: Attrs) -> float:
+def on(style: Style, ground: str, text: str) -> tuple[Colour, Colour]:
+    """The colour of the text, and that of what is under it."""
+    attrs = style.get_attrs_for_style_str(" ".join(f"class:{each}" for each in (*ground.split(), text)))
     assert attrs.color and attrs.bgcolor
-    light, dark = sorted((brightness(attrs.color), brightness(attrs.bgcolor)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
+    return colour(attrs.color), colour(attrs.bgcolor)
+
+
+@pytest.mark.parametrize(("name", "depth"), OWN_COLOURS)
+def test_every_text_can_be_read_on_every_ground(name: ThemeName, depth: Depth) -> None:
+    style = theme(name, depth)
+    for ground, texts in GROUNDS.items():
+        for text in texts:
+            found = contrast(*on(style, ground, text))
+            least = 3.0 if text.startswith("dot-") else CONTRAST_MIN  # a sign, whose shape says the same
+            assert found >= least, f"{text} on {ground}: {found:.2f}"
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize(("name", "depth"), OWN_COLOURS)
+def test_names_are_told_apart_in_every_vision(name: ThemeName, depth: Depth, vision: str) -> None:
+    looks = styles(name, depth)
+    colours = [looks[each].removeprefix("bold ") for each in (*NAMES, "name-own")]
+    for one, other in combinations(colours, 2):
+        assert distance(colour(one), colour(other), vision) >= DISTANCE_MIN, (one, other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "depth"), OWN_COLOURS)
+def test_grounds_that_mean_something_are_told_apart(name: ThemeName, depth: Depth) -> None:
+    style = theme(name, depth)
+    for one, other in sorted(APART):
+        found = distance_to_all(on(style, one, "")[1], on(style, other, "")[1])
+        assert found >= GROUND_DISTANCE_MIN, f"{one} and {other}: {found:.1f}"
 
 
 @pytest.mark.parametrize("name", ["dark", "light"])
-def test_text_can_be_read(name: str) -> None:
-    style = theme(name)  # type: ignore[arg-type]
-    for ground, texts in GROUNDS.items():
-        for text in texts:
-            under = "class:feed " if ground in ("mention", "chosen") else "class:side " if ground == "open" else ""
-            attrs = style.get_attrs_for_style_str(f"{under}class:{ground} class:{text}")
-            least = 4.5 if text not in ("dim", "heading", "day", "title-dim", "status-dim") else 3.5
-            assert contrast(attrs) >= least, f"{text} on {ground}: {contrast(attrs):.2f}"
+def test_nothing_is_rounded_where_there_are_256_colours(name: ThemeName) -> None:
+    had = {"#{:02x}{:02x}{:02x}".format(*each) for each in _256ColorCache().colors[16:]}
+    for style, look in styles(name, "256").items():
+        assert {part.removeprefix("bg:") for part in look.split() if "#" in part} <= had, style
+
+
+@pytest.mark.parametrize("name", ["dark", "light"])
+def test_red_means_failed_and_nothing_else(name: ThemeName) -> None:
+    for depth in ("256", "truecolor"):
+        looks = styles(name, depth)
+        red = looks["failed"]
+        assert {style for style, look in looks.items() if red in look} == {"failed", "note-error", "status-bad"}
+
+
+@pytest.mark.parametrize("terminal", TERMINALS)
+def test_with_sixteen_colours_names_and_signs_are_those_that_can_be_read(terminal: str) -> None:
+    sixteen, ground = TERMINALS[terminal]
+    told = TerminalColours(colour(ground), {number: colour(each) for number, each in enumerate(sixteen)})
+    looks = styles("terminal", "16", told)
+    by_name = dict(zip(ANSI, sixteen, strict=True))
+    assert not any("#" in look or "bg:" in look for look in looks.values())  # the ground stays the terminal's own
+    coloured = {part for look in looks.values() for part in look.split() if part.startswith("ansi")}
+    for each in coloured:
+        assert contrast(colour(by_name[each]), colour(ground)) >= CONTRAST_MIN, each
+    names = {looks[name] for name in NAMES} - {""}
+    for one, other in combinations(names, 2):
+        assert distance_to_all(colour(by_name[one]), colour(by_name[other])) >= DISTANCE_MIN, (one, other)
+    if terminal in ("xterm", "linux"):
+        assert len(names) >= 5
+
+
+def test_a_terminal_that_tells_nothing_has_the_colours_of_its_kind() -> None:
+    def names(term: str) -> set[str]:
+        return {styles("terminal", "16", None, term)[name] for name in NAMES}
+
+    for term, sixteen in (("xterm", XTERM), ("linux", LINUX)):
+        told = TerminalColours(colour(sixteen[0]), {number: colour(each) for number, each in enumerate(sixteen)})
+        assert names(term) == {styles("terminal", "16", told)[name] for name in NAMES}
 
 
 def test_mono_has_no_colour() -> None:
-    assert not any(re.search("#|ansi", look) for look in STYLES["mono"].values())
-
-
-def test_every_name_has_a_colour() -> None:
-    assert len(set(DARK_NAMES)) == len(set(LIGHT_NAMES)) == NAME_COLOURS
+    assert not any(re.search("#|ansi", look) for look in styles("mono").values())
 
 
 def test_the_theme_follows_the_terminal() -> None:
-    assert theme_for({}) is None and theme_for({"COLORFGBG": "15;default"}) is None
-    assert theme_for({"COLORFGBG": "0;15"}) == "light"
-    assert theme_for({"COLORFGBG": "15;default;0"}) == "dark"
-    assert theme_for({"NO_COLOR": "1"}) == "mono"
+    xterm = {"TERM": "xterm-256color"}
+    assert theme_for(xterm) is None and theme_for({**xterm, "COLORFGBG": "15;default"}) is None
+    assert theme_for({**xterm, "COLORFGBG": "0;15"}) == "light"
+    assert theme_for({**xterm, "COLORFGBG": "15;default;0"}) == "dark"
+    assert theme_for({**xterm, "NO_COLOR": "1"}) == theme_for({"TERM": "vt100"}) == "mono"
+    assert theme_for({"TERM": "linux"}) == theme_for({"TERM": "xterm"}) == theme_for({"TERM": "screen"}) == "terminal"
+    assert theme_for({"TERM": "xterm", "COLORTERM": "truecolor"}) is None
+
+
+def test_the_number_of_colours_follows_the_terminal() -> None:
+    assert depth_for({"TERM": "xterm-256color"}) == depth_for({"TERM": "tmux-256color"}) == "256"
+    assert depth_for({"TERM": "xterm-256color", "COLORTERM": "truecolor"}) == depth_for({"TERM": "xterm-kitty"})
+    assert depth_for({"TERM": "xterm-kitty"}) == depth_for({"TERM": "foot"}) == "truecolor"
+    assert depth_for({"TERM": "linux"}) == depth_for({}) == "16"
+    assert color_depth("terminal", "truecolor") is ColorDepth.DEPTH_4_BIT
+    assert color_depth("dark", "16") is ColorDepth.DEPTH_8_BIT  # named on purpose, where TERM says too little
+    assert color_depth("light", "truecolor") is ColorDepth.DEPTH_24_BIT
+
+
+def test_the_theme_fits_the_ground_that_the_terminal_tells() -> None:
+    assert [fitting(TerminalColours(colour(ground))) for ground in ("#fdf6e3", "#002b36", "#ffffff", "#1a1b26")] == [
+        "light", "dark", "light", "dark",
+    ]  # fmt: skip
+    assert fitting(TerminalColours()) == "dark"

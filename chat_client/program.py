@@ -61,6 +61,8 @@ def _needs_stdout() -> None:
 
 
 async def _run(settings: Settings) -> int:
+    if settings.edit:
+        return _edit(settings)
     if settings.send is not None:
         return await _send(settings, settings.send)
     if settings.follow is not None:
@@ -123,8 +125,17 @@ async def _plain(settings: Settings) -> int:
         return await plain.run(source)
 
 
+def _edit(settings: Settings) -> int:
+    from chat_client.settings_editor import edit
+    from chat_client.tui.sections import SECTIONS
+
+    return edit(settings, SECTIONS)
+
+
 async def _screen(settings: Settings) -> int:
     from chat_client.tui.app import App
+    from chat_client.tui.sections import SECTIONS
 
+    settings.check_tables(SECTIONS)
     async with open_chat(settings, interactive=True) as chat:
         return await App(chat, settings).run()

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import platformdirs
 from msgspec import Struct
 
 from chat_client.common.file_paths import expanded
+from chat_client.common.setting import Section, Setting, SettingError, unknown
 from chat_client.exit_status import SUMMARY
 from chat_client.sdk.server_address import read as read_servers
 from chat_client.sdk.version import VERSION
@@ -18,18 +20,24 @@ from chat_client.standard_streams import decode
 
 NAME = "chat-client"
 Theme = Literal["dark", "light", "terminal", "mono"]
-# What may stand in the file: the type of each value.
-FILE_KEYS: dict[str, type] = {
-    "server": str,
-    "user": str,
-    "tls": bool,
-    "ca": str,
-    "plain": bool,
-    "theme": str,
-    "downloads": str,
-    "mouse": bool,
-    "notify": bool,
-}
+EDIT = "settings"  # chat-client settings
+GENERAL = Section(
+    "",
+    "Where to, as whom, and how.",
+    (
+        Setting("server", "chat.example.org:8001", "the server; several of one cluster with commas; else the last one"),
+        Setting("user", "alice", "who signs in; else who signed in there last"),
+        Setting("tls", False, "speak TLS"),
+        Setting("ca", "~/ca.pem", "the authority (PEM) that signed the server's certificate; speaks TLS"),
+        Setting("plain", False, "one column and no full screen"),
+        Setting("theme", "dark", "the colours; else those that fit the terminal", get_args(Theme)),
+        Setting("downloads", "~/Downloads", "the folder for received files"),
+        Setting("mouse", True, "take the mouse: clicks and the wheel"),
+        Setting("notify", True, "bell and notifications of the desktop"),
+    ),
+)
+FILE_KEYS = tuple(setting.name for setting in GENERAL.settings)
+_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 
 
 class UsageError(Exception):
@@ -54,16 +62,38 @@ class Settings(Struct, frozen=True, kw_only=True):
     follow: str | None = None  # the chat, or `all`
     json: bool = False
     register: bool = False  # whether a script may make an account
+    edit: bool = False  # chat-client settings
     # Where things are kept:
     data_dir: Path
     config_file: Path
+    tables: dict[str, dict[str, Any]] = {}  # the other sections of the file, as they stand there
+
+    def section(self, section: Section) -> dict[str, Any]:
+        """The entries of one of them. Raises UsageError."""
+        try:
+            return section.read(self.tables.get(section.name, {}))
+        except SettingError as error:
+            raise UsageError(f"{self.config_file}: [{section.name}]: {error}") from None
+
+    def check_tables(self, sections: Sequence[Section]) -> None:
+        """Raises UsageError if there is a table that is none of these sections, or one is wrong."""
+        names = [section.name for section in sections]
+        for name in self.tables:
+            if name not in names:
+                raise UsageError(f"{self.config_file} has {unknown('an unknown section', name, names)}")
+        for section in sections:
+            self.section(section)
 
 
 def load(arguments: Sequence[str]) -> Settings:
     """Raises UsageError; `--help` and `--version` print and exit, as argparse does."""
     given = _in_words(vars(option_parser().parse_args(arguments)))
     config_file = Path(given["config"] or Path(platformdirs.user_config_dir(NAME, appauthor=False)) / "config.toml")
-    values = _read_file(config_file, must_exist=given["config"] is not None)
+    if given["text"] == [EDIT] and given["send"] is None:
+        # A file that is wrong is not read, since this is how it is put right.
+        return Settings(edit=True, downloads=Path(), data_dir=data_dir(), config_file=config_file)
+    profile = given["profile"]
+    values, tables = _read_file(config_file, given["config"] is not None, profile)
     values |= {name: given[name] for name in FILE_KEYS if given.get(name) is not None}
     if "theme" in values and values["theme"] not in get_args(Theme):
         raise UsageError(f"a theme is {', '.join(get_args(Theme))}, not {values['theme']}")
@@ -78,15 +108,16 @@ def load(arguments: Sequence[str]) -> Settings:
         servers=named,
         ca=expanded(ca) if ca else None,
         downloads=downloads,
-        data_dir=data_dir(),
+        data_dir=data_dir() if profile is None else data_dir() / "profiles" / profile,
         config_file=config_file,
+        tables=tables,
         **values,
         **_script(given),
     )
 
 
 def data_dir() -> Path:
-    """The folder of the tokens, the typed lines and the log of faults."""
+    """The folder of the tokens, the typed lines and the log of faults; a profile has its own within it."""
     return Path(platformdirs.user_data_dir(NAME, appauthor=False))
 
 
@@ -120,9 +151,40 @@ def _script(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read_file(path: Path, must_exist: bool) -> dict[str, Any]:
+def check_file(path: Path, sections: Sequence[Section]) -> None:
+    """Check all that stands in the file, each profile too. Raises UsageError."""
+    for profile in (None, *_read_toml(path, must_exist=True).get("profiles", {})):
+        load(["--config", str(path), *(("--profile", profile) if profile else ())]).check_tables(sections)
+
+
+def _read_file(path: Path, must_exist: bool, profile: str | None) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The general entries and the other sections, with those of the profile over them. Raises UsageError."""
+    table = _read_toml(path, must_exist or profile is not None)
+    profiles = table.pop("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(each, dict) for each in profiles.values()):
+        raise UsageError(f"{path}: a profile is a section like [profiles.work]")
+    if profile is not None and profile not in profiles:
+        raise UsageError(f"{path} has {unknown('no such profile', profile, profiles)}")
+    if wrong := [name for name in profiles if not _PROFILE.fullmatch(name)]:
+        raise UsageError(f"{path}: the name of a profile has letters, digits, - and _ of ASCII, unlike {wrong[0]!r}")
+    general, tables = _parted(table)
+    over, more = _parted(profiles[profile]) if profile is not None else ({}, {})
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = GENERAL.read(general) | GENERAL.read(over)
+    except SettingError as error:
+        raise UsageError(f"{path}: {error}") from None
+    return values, {name: tables.get(name, {}) | more.get(name, {}) for name in (*tables, *more)}
+
+
+def _parted(table: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The entries of a table, and the tables within it."""
+    within = {name: value for name, value in table.items() if isinstance(value, dict)}
+    return {name: value for name, value in table.items() if name not in within}, within
+
+
+def _read_toml(path: Path, must_exist: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:  # HOME=/dev/null means that there is no file
         if must_exist:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None
@@ -133,12 +195,6 @@ def _read_file(path: Path, must_exist: bool) -> dict[str, Any]:
         raise UsageError(f"{path} is not UTF-8: {error.reason} in byte {error.start}") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
-    for name, value in table.items():
-        if name not in FILE_KEYS:
-            raise UsageError(f"{path} has an unknown key: {name}; known are {', '.join(FILE_KEYS)}")
-        if not isinstance(value, FILE_KEYS[name]):
-            raise UsageError(f"{path}: {name} is {'true or false' if FILE_KEYS[name] is bool else 'a text'}")
-    return table
 
 
 class _Parser(argparse.ArgumentParser):
@@ -157,7 +213,8 @@ def option_parser() -> argparse.ArgumentParser:
     add("--plain", action="store_true", default=None, help="one column and no full screen")
     add("--theme", metavar="|".join(get_args(Theme)), help="the colours (those that fit the terminal)")
     add("--downloads", metavar="DIR", help="where received files go")
-    add("--config", metavar="FILE", help="the file with settings (config.toml in the configuration folder)")
+    add("--profile", metavar="NAME", help="a section [profiles.NAME] of that file, with tokens of its own")
+    add("--config", metavar="FILE", help=f"the file with settings; {NAME} {EDIT} opens it in your editor")
     scripts = parser.add_argument_group("for scripts")
     scripts.add_argument("--send", metavar="TARGET", help="send one message: the text behind it, or what stdin has")
     scripts.add_argument("--follow", metavar="CHAT", help="print what is said in a chat from now on, or in all")

@@ -91,6 +91,7 @@ TESTED_ELSEWHERE = {
     "chat_client/sdk/supervisor.py": "tests/client/sdk/test_losses.py",
     "chat_client/startup.py": "tests/client/test_command.py",
     "chat_client/plain/line_input.py": "tests/client/test_terminal.py",
+    "chat_client/tui/sections.py": "tests/client/test_settings_editor.py",
     "chat_client/tui/terminal/bindings.py": "tests/client/screen",
     "chat_client/tui/terminal/window.py": "tests/client/screen",
     "chat_client/tui/state/effects.py": "tests/client/tui/state/test_typing.py",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_client.common.setting import Section, Setting
 from chat_client.settings import UsageError, load
 
 
@@ -50,3 +51,49 @@ def test_scripts() -> None:
     assert load(["--send", "#ops"]).text is None
     settings = load(["--follow", "main", "--json"])
     assert (settings.follow, settings.json) == ("main", True)
+
+
+PROFILES = """
+user = "alice"
+theme = "light"
+[keys]
+a = "x"
+b = "y"
+[profiles.work]
+user = "a.smith"
+[profiles.work.keys]
+b = "z"
+[profiles.home]
+"""
+
+
+def test_a_profile_stands_over_the_rest_and_has_its_own_folder(home: Path) -> None:
+    file = config(home, PROFILES)
+    work = load(["--config", file, "--profile", "work"])
+    assert (work.user, work.theme, work.tables) == ("a.smith", "light", {"keys": {"a": "x", "b": "z"}})
+    assert work.data_dir == home / ".local/share/chat-client/profiles/work"
+    assert load(["--config", file, "--profile", "work", "--user", "bob"]).user == "bob"
+    plain = load(["--config", file])
+    assert (plain.user, plain.tables) == ("alice", {"keys": {"a": "x", "b": "y"}})
+    with pytest.raises(UsageError, match="did you mean home"):
+        load(["--config", file, "--profile", "hmoe"])
+    with pytest.raises(UsageError, match="cannot read"):
+        load(["--profile", "work"])
+
+
+@pytest.mark.parametrize("text", ["profiles = 1", "[profiles]\nx = 1", '[profiles."../x"]', "[profiles.x]\nuser = 1"])
+def test_a_wrong_profile(home: Path, text: str) -> None:
+    with pytest.raises(UsageError):
+        load(["--config", config(home, text), "--profile", "x"])
+
+
+def test_a_section_is_read_by_whoever_declares_it(home: Path) -> None:
+    keys = Section("keys", "Keys.", (Setting("next", "n", "the next chat"),))
+    settings = load(["--config", config(home, '[keys]\nnext = "x"')])
+    assert settings.section(keys) == {"next": "x"}
+    settings.check_tables([keys])
+    with pytest.raises(UsageError, match="an unknown section: keys"):
+        settings.check_tables([])
+    wrong = load(["--config", config(home, "[keys]\nnext = 1")])
+    with pytest.raises(UsageError, match=r"c\.toml: \[keys\]: next is a text"):
+        wrong.check_tables([keys])

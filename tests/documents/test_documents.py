@@ -200,7 +200,7 @@ def test_options_of_the_client() -> None:
     described = {quoted(row["option"])[0].split()[0].removeprefix("--") for row in rows("docs/client.md", "option")}
     assert described == client_options() - {"help", "version"}
     (example,) = blocks("docs/client.md", "toml")
-    assert set(tomllib.loads(example)) == set(FILE_KEYS)
+    assert set(tomllib.loads(example)) == {*FILE_KEYS, "profiles"}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

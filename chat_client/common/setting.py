@@ -1,0 +1,85 @@
+"""The parts of the settings file: the entries of a section, and how they are written with comments.
+
+Whoever obeys an entry declares it: the general ones `chat_client.settings`, those of the full screen the modules of
+`tui`, which `tui.sections` lists. Declaring it is all: the reader checks it, and `chat-client settings` writes it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from msgspec import Struct
+
+Value = str | bool | int | list[str]
+_WORDS = {str: "a text", bool: "true or false", int: "a whole number", list: "a list of texts"}
+
+
+class SettingError(ValueError):
+    """What is wrong with an entry of the file, in words."""
+
+
+class Setting(Struct, frozen=True):
+    """An entry. `example` is its default, or shows how it is written if there is none; the entry has its type."""
+
+    name: str
+    example: Value
+    help: str
+    choices: tuple[str, ...] = ()
+
+    def read(self, value: Any) -> Any:
+        """The value as it stands in the file; one text does for a list of them. Raises SettingError."""
+        kind = type(self.example)
+        if kind is list and isinstance(value, str):
+            value = [value]
+        if type(value) is not kind or (isinstance(value, list) and not all(isinstance(each, str) for each in value)):
+            raise SettingError(f"{self.name} is {_WORDS[kind]}")
+        if self.choices and value not in self.choices:
+            raise SettingError(f"{self.name} is {', '.join(self.choices)}, not {value}")
+        return value
+
+
+class Section(Struct, frozen=True):
+    """A table of the file; the general entries have no `name` and stand first."""
+
+    name: str
+    help: str
+    settings: tuple[Setting, ...]
+
+    def read(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        """The entries of the table by their names. Raises SettingError."""
+        known = {setting.name: setting for setting in self.settings}
+        for name in table:
+            if name not in known:
+                raise SettingError(unknown("an unknown key", name, known))
+        return {name: known[name].read(value) for name, value in table.items()}
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The words for a name that there is not, with the one that was probably meant."""
+    names = list(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(names)}" if names else "there are none"
+    return f"{what}: {name}; {hint}"
+
+
+def commented(sections: Iterable[Section]) -> str:
+    """The text of a file in which every entry stands behind a comment sign, under what it does."""
+    return "\n".join(line for section in sections for line in _section_lines(section))
+
+
+def _section_lines(section: Section) -> Iterable[str]:
+    yield from (f"# {line}" for line in section.help.splitlines())
+    if section.name:
+        yield f"[{section.name}]"
+    yield ""
+    for setting in section.settings:
+        choices = f" ({', '.join(setting.choices)})" if setting.choices else ""
+        yield f"# {setting.help}{choices}"
+        yield f"#{setting.name} = {_toml(setting.example)}"
+        yield ""
+
+
+def _toml(value: Value) -> str:
+    """A value of the file. A text of TOML is written as one of JSON."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,9 @@
+"""The sections of the settings file that are the full screen's: keys, colours and columns.
+
+A module of the full screen declares its `Section` (`common.setting`) beside what obeys it, and is named here.
+`Settings.section` then gives its entries.
+"""
+
+from chat_client.common.setting import Section
+
+SECTIONS: tuple[Section, ...] = ()

@@ -19,6 +19,7 @@ COUNTERS: dict[str, str] = {
     "batches": "Batches that were executed.",
     "messages": "New messages, and changes of messages: edits, deletions, reactions.",
     "deliveries": "Lines of events that connections got; own messages, told by the reply, are in it.",
+    "dues": "Times that the server did what was due: delayed messages, ends of bans, expiry.",
     "messages_expired": "Messages that have lived their time and were removed.",
     "files": "Files that were received whole and sent as a message.",
     "file_bytes_received": "Bytes of files that came in chunks.",

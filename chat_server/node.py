@@ -63,8 +63,12 @@ class Node:
         writer: Writer,
         log: Log,
         live: Callable[[], dict[str, int]],
+        rank: Callable[[], int],
     ) -> None:
-        """`live` tells what the running server counts, for /stats. Raises StartError."""
+        """`live` tells what the running server counts, for /stats; `rank` its place among the nodes that live, from 0.
+
+        Raises StartError.
+        """
         self.runtime = runtime
         self.limits = _limits(settings)
         # The reason why nothing may be acknowledged any more, once that is so.
@@ -98,9 +102,11 @@ class Node:
             runtime,
             time,
             self.submit,
+            rank=rank,
+            quiet_ms=None,
             tokens=self.delivery.connections.tokens,
             sweep=self.transfers.sweep,
-            token_ttl_ms=self.limits.token_ttl_ms,
+            limits=lambda: self.limits,
         )
         self._gone = False
         self.removal_notice = self._make_removal_notice()
@@ -168,7 +174,8 @@ class Node:
                 changes = executed.seq - self.delivery.delivered
                 self.metrics.count_batch(len(batch.entries), seconds, executed.commit_seconds, changes, executed.counts)
                 self.delivery.deliver(executed)
-                self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms)
+                done = "dues" in executed.counts
+                self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms, done=done)
                 self._writer.scrub_soon(self._report_disk_failure)
         except (*DISK_ERRORS, Gone) as error:
             self._report_disk_failure(error)
@@ -243,6 +250,7 @@ def open_alone(
         writer=writer,
         log=log,
         live=live,
+        rank=lambda: 0,
     )
 
 

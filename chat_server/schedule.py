@@ -1,9 +1,15 @@
-"""The schedule: when the node itself logs what is due, and the use of connected tokens."""
+"""The schedule: when the node itself logs what is due, and the use of connected tokens.
+
+What is due concerns all nodes, and one of them has to log it: each waits a little longer than the one before it in
+rank, and logs only what is still due then. If two do, the second finds nothing left. The use of tokens, and taking
+files off the disk, each node does for its own connections and its own disk.
+"""
 
 from collections.abc import Callable
 
 from chat_server.chat_time import ChatTime
-from chat_server.log.entries import Due, Logged, UseTokens
+from chat_server.log.entries import Due, Limits, Logged, UseTokens
+from chat_server.protocol.times import Now
 from chat_server.runtime import Runtime, Timer
 
 # A timer sleeps at most so long: what is set for a time of day is due as soon as the wall clock is set to it.
@@ -11,7 +17,11 @@ TIMER_SECONDS_MAX = 0.5
 # What has expired is removed at least this often.
 TIDY_MS = 3_600_000
 TOKENS_AT_ONCE = 500
-OVERDUE_SECONDS = 0.01
+# What is still due after a `Due` was more than one batch takes, or fails: it is not retried at full speed.
+OVERDUE_MS = 10
+RANK_MS = 200
+# A `Due` that was not executed for so long was lost on its way, and is logged again.
+LOST_MS = 30_000
 
 
 class Schedule:
@@ -21,51 +31,83 @@ class Schedule:
         time: ChatTime,
         submit: Callable[[Logged], None],
         *,
+        rank: Callable[[], int],
+        quiet_ms: int | None,
         tokens: Callable[[], list[bytes]],
         sweep: Callable[[], None],
-        token_ttl_ms: int,
+        limits: Callable[[], Limits],
     ) -> None:
-        """`tokens` are those of the connections; `sweep` takes files that nobody needs off the disk."""
+        """`rank` is the node's place among those that live, from 0; `tokens` are those of the connections.
+
+        Without any batch for `quiet_ms` a `Due` is logged all the same. `sweep` takes files that nobody needs off
+        the disk.
+        """
         self._runtime = runtime
         self._time = time
         self._submit = submit
+        self._rank = rank
+        self._quiet_ms = quiet_ms
         self._tokens = tokens
         self._sweep = sweep
+        self._limits = limits
         self._timer: Timer | None = None
-        self._tidy_ms = time.now().elapsed_ms + TIDY_MS
-        # Well before the end of a token that is in use all the time.
-        self._use_every_ms = min(TIDY_MS, token_ttl_ms // 2)
-        self._use_ms = time.now().elapsed_ms + self._use_every_ms
+        self._due_ms: int | None = None
+        self._due_at_ms: int | None = None
+        # All in elapsed time. No `Due` is logged before `_held_ms`.
+        self._batch_ms = self._used_ms = self._held_ms = time.now().elapsed_ms
+        self._tidy_ms = self._batch_ms + TIDY_MS
         self._steps = time.steps
 
-    def arm(self, due_ms: int | None, due_at_ms: int | None) -> None:
-        """Wait for what is due next by either of the two times, at the latest for the next tidying up."""
+    def arm(self, due_ms: int | None, due_at_ms: int | None, *, done: bool) -> None:
+        """Wait for what is due next by either of the two times, at the latest for the next tidying up.
+
+        MUST be called after each batch; `done` says whether it did what was due at its time.
+        """
         self.stop()
-        wait_ms = self._wait_ms(due_ms, due_at_ms)
-        # What is still due after a `Due` was more than one batch takes, or fails: do not retry at full speed.
-        wait = min(wait_ms / 1000, TIMER_SECONDS_MAX) if wait_ms > 0 else OVERDUE_SECONDS
-        self._timer = self._runtime.call_later(wait, self._ring, due_ms, due_at_ms)
+        self._due_ms, self._due_at_ms = due_ms, due_at_ms
+        self._batch_ms = self._time.now().elapsed_ms
+        if done:
+            self._tidy_ms = self._batch_ms + TIDY_MS
+            self._held_ms = self._batch_ms + OVERDUE_MS + self._rank() * RANK_MS
+            self._sweep()
+        self._wait()
 
-    def _wait_ms(self, due_ms: int | None, due_at_ms: int | None) -> int:
+    def _wait(self) -> None:
         now = self._time.now()
-        wait_ms = min(self._tidy_ms if due_ms is None else due_ms, self._tidy_ms, self._use_ms) - now.elapsed_ms
-        return wait_ms if due_at_ms is None else min(wait_ms, due_at_ms - now.at_ms)
+        wait_ms = min(self._due_wait_ms(now), self._use_wait_ms(now))
+        self._timer = self._runtime.call_later(min(max(wait_ms, 0) / 1000, TIMER_SECONDS_MAX), self._ring)
 
-    def _ring(self, due_ms: int | None, due_at_ms: int | None) -> None:
+    def _due_wait_ms(self, now: Now) -> int:
+        """Return for how long no `Due` has to be logged; 0 or less if one has to be now."""
+        ends_ms = [self._tidy_ms]
+        if self._due_ms is not None:
+            ends_ms.append(self._due_ms)
+        if self._quiet_ms is not None:
+            ends_ms.append(self._batch_ms + self._quiet_ms)
+        wait_ms = min(ends_ms) - now.elapsed_ms
+        if self._due_at_ms is not None:
+            wait_ms = min(wait_ms, self._due_at_ms - now.at_ms)
+        return max(wait_ms + self._rank() * RANK_MS, self._held_ms - now.elapsed_ms)
+
+    def _use_wait_ms(self, now: Now) -> int:
+        # Well before the end of a token that is in use all the time.
+        every_ms = min(TIDY_MS, self._limits().token_ttl_ms // 2)
+        return self._used_ms + every_ms - now.elapsed_ms
+
+    def _ring(self) -> None:
+        now = self._time.now()
+        if self._use_wait_ms(now) <= 0:
+            self._use_tokens(now)
         # If the clock was set, both times are stored at once: over a stop the wall clock's difference counts.
-        if self._wait_ms(due_ms, due_at_ms) > 0 and self._steps == self._time.steps:
-            self.arm(due_ms, due_at_ms)
-            return
-        self._steps = self._time.steps
-        self._tidy_ms = self._time.now().elapsed_ms + TIDY_MS
-        if self._time.now().elapsed_ms >= self._use_ms:
-            self._use_tokens()
-        self._submit(Due())
-        self._sweep()
+        if self._due_wait_ms(now) <= 0 or self._steps != self._time.steps:
+            self._steps = self._time.steps
+            self._held_ms = now.elapsed_ms + LOST_MS
+            self._submit(Due())
+        self._wait()
 
-    def _use_tokens(self) -> None:
+    def _use_tokens(self, now: Now) -> None:
         """Log the use of the connections' tokens: a token ends some time after its last use."""
-        self._use_ms = self._time.now().elapsed_ms + self._use_every_ms
+        self._used_ms = now.elapsed_ms
         tokens = self._tokens()
         for start in range(0, len(tokens), TOKENS_AT_ONCE):
             self._submit(UseTokens(tokens[start : start + TOKENS_AT_ONCE]))

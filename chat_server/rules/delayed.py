@@ -126,6 +126,7 @@ def list_delayed(view: View, command: ListDelayed) -> DelayedList:
 
 @rule(Due)
 def run_due(context: Context, command: Due) -> None:
+    context.counts["dues"] += 1
     sent = delayed.find_due(context.db, context.at_ms, context.elapsed_ms, SENT_AT_ONCE_MAX)
     for each in sorted(sent, key=lambda each: (_shown_ms(context, each.when), each.id)):
         _send(context, each)

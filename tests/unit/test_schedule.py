@@ -3,32 +3,43 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chat_server.chat_time import ChatTime
 from chat_server.log.entries import Due, UseTokens
-from chat_server.schedule import TIDY_MS, TOKENS_AT_ONCE, Schedule
+from chat_server.schedule import LOST_MS, OVERDUE_MS, RANK_MS, TIDY_MS, TOKENS_AT_ONCE, Schedule
 from tests.fake_runtime import FakeRuntime
+from tests.unit.chat import LIMITS
 from tests.unit.fakes import DAY_MS, NOON_MS
 
 
 class Scheduled:
-    def __init__(self, token_ttl_ms: int = 30 * DAY_MS) -> None:
+    def __init__(self, rank: int = 0, quiet_ms: int | None = None) -> None:
         self.runtime = FakeRuntime()
         self.time = ChatTime(self.runtime, at_ms=NOON_MS, elapsed_ms=NOON_MS)
         self.logged: list[Any] = []
         self.tokens: list[bytes] = []
         self.sweeps = 0
+        self.limits = LIMITS
+        self.rank = rank
         self.schedule = Schedule(
             self.runtime,
             self.time,
             self.logged.append,
+            rank=lambda: self.rank,
+            quiet_ms=quiet_ms,
             tokens=lambda: self.tokens,
             sweep=self.sweep,
-            token_ttl_ms=token_ttl_ms,
+            limits=lambda: self.limits,
         )
 
     def sweep(self) -> None:
         self.sweeps += 1
+
+    def arm(self, after_ms: int | None = None, *, done: bool = False) -> None:
+        """After a batch, something is due in so long."""
+        due_ms = None if after_ms is None else self.time.now().elapsed_ms + after_ms
+        self.schedule.arm(due_ms, None, done=done)
 
 
 @pytest.fixture
@@ -40,47 +51,56 @@ def scheduled() -> Scheduled:
 @pytest.mark.parametrize("after_ms", [1, 499, 500, 501, 60_000])
 def test_what_is_due_is_logged_when_its_time_has_come(scheduled: Scheduled, after_ms: int, by_clock: bool) -> None:
     due_ms = scheduled.time.now().elapsed_ms + after_ms
-    scheduled.schedule.arm(None if by_clock else due_ms, due_ms if by_clock else None)
+    scheduled.schedule.arm(None if by_clock else due_ms, due_ms if by_clock else None, done=False)
     scheduled.runtime.advance(after_ms - 1)
     assert scheduled.logged == []
     scheduled.runtime.advance(1)
-    assert (scheduled.logged, scheduled.sweeps) == ([Due()], 1)
-    scheduled.runtime.advance(TIDY_MS)
+    assert scheduled.logged == [Due()]
+    scheduled.runtime.advance(LOST_MS - 1)
     assert len(scheduled.logged) == 1, "the batch with it arms the timer again"
+    scheduled.runtime.advance(1)
+    assert len(scheduled.logged) == 2, "it was lost on its way"
+
+
+def test_files_are_swept_after_each_batch_that_did_what_was_due(scheduled: Scheduled) -> None:
+    for done in (False, True, False, True):
+        scheduled.arm(1000, done=done)
+    assert scheduled.sweeps == 2
 
 
 @pytest.mark.parametrize("late_ms", [0, 1])
 def test_what_is_overdue_is_logged_again_but_not_at_full_speed(scheduled: Scheduled, late_ms: int) -> None:
-    for _ in range(3):
-        scheduled.schedule.arm(scheduled.time.now().elapsed_ms - late_ms, None)
+    for count in range(3):
+        scheduled.arm(-late_ms, done=True)
         scheduled.runtime.advance(9)
-        count = len(scheduled.logged)
+        assert len(scheduled.logged) == count
         scheduled.runtime.advance(1)
         assert len(scheduled.logged) == count + 1
 
 
+def test_batches_that_follow_closely_do_not_put_off_what_is_due(scheduled: Scheduled) -> None:
+    due_ms = scheduled.time.now().elapsed_ms + 20
+    for _ in range(30):
+        scheduled.schedule.arm(due_ms, None, done=False)
+        scheduled.runtime.advance(1)
+    assert scheduled.logged == [Due()]
+
+
 def test_where_nothing_is_due_it_tidies_up_every_hour(scheduled: Scheduled) -> None:
-    scheduled.schedule.arm(None, None)
-    scheduled.runtime.advance(TIDY_MS - 1)
-    assert scheduled.logged == []
-    scheduled.runtime.advance(1)
-    assert scheduled.logged == [Due()]
-
-
-def test_after_tidying_up_the_next_time_is_an_hour_later(scheduled: Scheduled) -> None:
-    scheduled.schedule.arm(None, None)
-    scheduled.runtime.advance(TIDY_MS)
-    scheduled.schedule.arm(None, None)
-    scheduled.runtime.advance(TIDY_MS - 1)
-    assert scheduled.logged == [Due()]
-    scheduled.runtime.advance(1)
-    assert scheduled.logged == [Due(), Due()]
+    scheduled.arm()
+    for _ in range(2):
+        scheduled.runtime.advance(TIDY_MS - 1)
+        assert scheduled.logged == []
+        scheduled.runtime.advance(1)
+        assert scheduled.logged == [Due()]
+        scheduled.logged.clear()
+        scheduled.arm(done=True)
 
 
 @pytest.mark.parametrize(("after_ms", "at_after_ms"), [(100, 200), (200, 100)])
 def test_of_the_two_times_the_first_counts(scheduled: Scheduled, after_ms: int, at_after_ms: int) -> None:
     now = scheduled.time.now()
-    scheduled.schedule.arm(now.elapsed_ms + after_ms, now.at_ms + at_after_ms)
+    scheduled.schedule.arm(now.elapsed_ms + after_ms, now.at_ms + at_after_ms, done=False)
     scheduled.runtime.advance(99)
     assert scheduled.logged == []
     scheduled.runtime.advance(1)
@@ -89,18 +109,18 @@ def test_of_the_two_times_the_first_counts(scheduled: Scheduled, after_ms: int, 
 
 @pytest.mark.parametrize("step_ms", [-DAY_MS, DAY_MS])
 def test_a_step_of_the_clock_is_stored_though_nothing_is_due(scheduled: Scheduled, step_ms: int) -> None:
-    scheduled.schedule.arm(None, None)
+    scheduled.arm()
     scheduled.runtime.step(step_ms)
     scheduled.runtime.advance(500)
     assert scheduled.logged == [Due()]
-    scheduled.schedule.arm(None, None)
+    scheduled.arm(done=True)
     scheduled.runtime.advance(1000)
     assert scheduled.logged == [Due()], "once"
 
 
 def test_a_clock_that_is_set_forward_is_noticed_within_half_a_second(scheduled: Scheduled) -> None:
     """A message was delayed until a time of the wall clock, which is there at once."""
-    scheduled.schedule.arm(None, NOON_MS + DAY_MS)
+    scheduled.schedule.arm(None, NOON_MS + DAY_MS, done=False)
     scheduled.runtime.step(2 * DAY_MS)
     scheduled.runtime.advance(500)
     assert scheduled.logged == [Due()]
@@ -115,23 +135,90 @@ def test_a_step_of_the_clock_is_stored_at_once_and_before_a_stop(scheduled: Sche
     assert scheduled.logged == [Due()]
 
 
-def test_the_tokens_of_those_who_stay_connected_are_used_well_before_they_end() -> None:
-    scheduled = Scheduled(token_ttl_ms=60_000)
+def test_the_tokens_of_those_who_stay_connected_are_used_well_before_they_end(scheduled: Scheduled) -> None:
+    scheduled.limits = replace(LIMITS, token_ttl_ms=60_000)
     scheduled.tokens = [b"%d" % number for number in range(TOKENS_AT_ONCE + 1)]
-    scheduled.schedule.arm(None, None)
-    scheduled.runtime.advance(30_000)
-    once = [UseTokens(scheduled.tokens[:-1]), UseTokens(scheduled.tokens[-1:]), Due()]
+    scheduled.arm()
+    scheduled.runtime.advance(29_999)
+    assert scheduled.logged == []
+    scheduled.runtime.advance(1)
+    once = [UseTokens(scheduled.tokens[:-1]), UseTokens(scheduled.tokens[-1:])]
     assert scheduled.logged == once
-    scheduled.schedule.arm(scheduled.time.now().elapsed_ms + 1000, None)
-    scheduled.runtime.advance(1000)
-    assert scheduled.logged == [*once, Due()], "they are not used at each timer"
-    scheduled.schedule.arm(None, None)
-    scheduled.runtime.advance(29_000)
-    assert scheduled.logged == [*once, Due(), *once]
+    scheduled.arm()
+    scheduled.runtime.advance(29_999)
+    assert scheduled.logged == once
+    scheduled.runtime.advance(1)
+    assert scheduled.logged == [*once, *once]
+
+
+def test_tokens_that_end_sooner_from_now_on_are_used_sooner(scheduled: Scheduled) -> None:
+    scheduled.tokens = [b"t"]
+    scheduled.arm()
+    scheduled.runtime.advance(60_000)
+    assert scheduled.logged == []
+    scheduled.limits = replace(LIMITS, token_ttl_ms=60_000)
+    scheduled.runtime.advance(500)
+    assert scheduled.logged == [UseTokens([b"t"])]
 
 
 def test_after_its_stop_nothing_is_logged(scheduled: Scheduled) -> None:
-    scheduled.schedule.arm(scheduled.time.now().elapsed_ms + 100, None)
+    scheduled.arm(100)
     scheduled.schedule.stop()
     scheduled.runtime.advance(TIDY_MS)
     assert scheduled.logged == []
+
+
+# ---- among others
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_a_node_waits_by_its_rank(rank: int) -> None:
+    scheduled = Scheduled(rank)
+    due_ms, wait_ms = scheduled.time.now().elapsed_ms + 100, 100 + rank * RANK_MS
+    for _ in range(wait_ms - 1):
+        # Batches with other things do not make it wait longer.
+        scheduled.schedule.arm(due_ms, None, done=False)
+        scheduled.runtime.advance(1)
+    assert scheduled.logged == []
+    scheduled.runtime.advance(1)
+    assert scheduled.logged == [Due()]
+
+
+def test_what_another_node_has_done_meanwhile_is_not_logged() -> None:
+    scheduled = Scheduled(rank=1)
+    scheduled.arm(100)
+    scheduled.runtime.advance(299)
+    scheduled.arm(done=True)
+    scheduled.runtime.advance(TIDY_MS - 1)
+    assert scheduled.logged == []
+
+
+def test_what_is_left_after_a_due_is_left_to_the_first_in_rank() -> None:
+    scheduled = Scheduled(rank=1)
+    for _ in range(10):
+        scheduled.arm(-1000, done=True)
+        scheduled.runtime.advance(150)
+    assert scheduled.logged == []
+    scheduled.runtime.advance(OVERDUE_MS + RANK_MS - 150)
+    assert scheduled.logged == [Due()], "the first one has gone"
+
+
+def test_a_node_that_becomes_the_first_waits_no_longer() -> None:
+    scheduled = Scheduled(rank=50)
+    scheduled.arm(0)
+    scheduled.runtime.advance(1000)
+    scheduled.rank = 0
+    scheduled.runtime.advance(500)
+    assert scheduled.logged == [Due()]
+
+
+def test_without_any_batch_one_is_logged_all_the_same() -> None:
+    first, second = Scheduled(0, quiet_ms=15_000), Scheduled(1, quiet_ms=15_000)
+    for scheduled, wait_ms in ((first, 15_000), (second, 15_200)):
+        scheduled.arm()
+        scheduled.runtime.advance(10_000)
+        scheduled.arm()
+        scheduled.runtime.advance(wait_ms - 1)
+        assert scheduled.logged == []
+        scheduled.runtime.advance(1)
+        assert scheduled.logged == [Due()]

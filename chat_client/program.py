@@ -102,6 +102,7 @@ async def _plain(settings: Settings) -> int:
     from chat_client.common.mentions import Call
     from chat_client.plain.app import Plain
     from chat_client.plain.line_input import Input, Pipe, Prompt
+    from chat_client.plain.lines import LineForm
 
     _needs_stdout()
     attended = at_terminal()
@@ -112,8 +113,9 @@ async def _plain(settings: Settings) -> int:
             standard_streams.out("\a")
             notifier.show(call.title, call.text)
 
-        rings = (ring,) if settings.notify and attended and at_terminal(sys.stdout) else ()
-        plain = Plain(chat, settings.downloads, standard_streams.out, *rings)
+        rings = settings.notify and attended and at_terminal(sys.stdout)
+        form = LineForm(settings.times, settings.ids)
+        plain = Plain(chat, settings.downloads, standard_streams.out, ring if rings else lambda call: None, form)
         faults = Faults(settings.data_dir, lambda words: standard_streams.out(f"- {words}\n"))
         asyncio.get_running_loop().set_exception_handler(faults.handle)
         source: Input

@@ -30,6 +30,8 @@ GENERAL = Section(
         Setting("tls", False, "speak TLS"),
         Setting("ca", "~/ca.pem", "the authority (PEM) that signed the server's certificate; speaks TLS"),
         Setting("plain", False, "one column and no full screen"),
+        Setting("times", True, "in one column: the time before each message"),
+        Setting("ids", True, "in one column: the id behind each message, by which one answers it"),
         Setting("theme", "dark", "the colours; else those that fit the terminal", get_args(Theme)),
         Setting("downloads", "~/Downloads", "the folder for received files"),
         Setting("mouse", True, "take the mouse: clicks and the wheel"),
@@ -52,6 +54,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     tls: bool = False
     ca: Path | None = None
     plain: bool = False
+    times: bool = True
+    ids: bool = True
     theme: Theme | None = None  # None: what fits the terminal
     downloads: Path
     mouse: bool = True

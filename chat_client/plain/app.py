@@ -33,6 +33,8 @@ from chat_client.exit_status import ExitStatus, of_line, worse
 from chat_client.plain.column import Column
 from chat_client.plain.front_end import PlainFrontEnd
 from chat_client.plain.line_input import Input, Unreadable
+from chat_client.plain.lines import EVERYTHING, LineForm
+from chat_client.plain.missed import Missed, Shown
 from chat_client.sdk import clock
 from chat_client.sdk.chat import Chat
 from chat_client.sdk.errors import ChatError, Refused
@@ -53,8 +55,10 @@ class Plain:
         downloads: Path,
         write: Callable[[str], None],
         ring: Callable[[Call], None] = lambda call: None,
+        form: LineForm = EVERYTHING,
     ) -> None:
-        self._chat, self._column, self._ring = chat, Column(chat, write), ring
+        self._chat, self._column, self._ring = chat, Column(chat, write, form), ring
+        self._missed = Missed()
         self._attention = Attention()
         self._recent = Recent()
         self._transfers = Transfers(chat, downloads, self._column.show_progress)
@@ -120,14 +124,18 @@ class Plain:
 
     def _take(self, event: AnyEvent) -> None:
         """Show an event, and follow what it changes: the open chat, what will be read, the exit status."""
+        if isinstance(event, Message) and self._missed.hold(event):
+            return
+        if (shown := self._missed.follow(event)) is not None:
+            self._show_missed(shown)
         self._column.show(event, self._chat.is_own)
         match event:
             case Outgoing():
                 self._transfers.settle(event)
                 if event.state == "failed":
                     self._fail(of_line(event.error))
-            case Message() if event.from_ != self._chat.user:
-                self._shown[event.chat] = max(event.id, self._shown.get(event.chat, 0))
+            case Message():
+                self._note_shown(event)
             case ReadMarker() if self._shown.get(event.chat, 0) <= event.id:
                 self._shown.pop(event.chat, None)
             case Left() if event.user == self._chat.user and event.chat == self.front_end.open:
@@ -140,6 +148,18 @@ class Plain:
                     self.front_end.lose_open_chat()
             case Ended() if event.code != "closed":
                 self._fail(ExitStatus.NO_CONNECTION)
+
+    def _show_missed(self, shown: Shown) -> None:
+        for chat, count in shown.left_out.items():
+            words = f"{chat}: {count} more before these; /messages {chat} shows what is unread from the first on"
+            self._note("info", words)
+        for message in shown.messages:
+            self._column.show(message, False)
+            self._note_shown(message)
+
+    def _note_shown(self, message: Message) -> None:
+        if message.from_ != self._chat.user and self._missed.may_mark_read(message.chat):
+            self._shown[message.chat] = max(message.id, self._shown.get(message.chat, 0))
 
     def _note(self, kind: Kind, text: str) -> None:
         self._column.note(kind, text)

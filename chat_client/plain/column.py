@@ -9,6 +9,7 @@ from chat_client.common import wording
 from chat_client.common.transfers import Transfer
 from chat_client.common.wording import Answer, Kind
 from chat_client.plain import lines
+from chat_client.plain.lines import EVERYTHING, LineForm
 from chat_client.sdk import clock
 from chat_client.sdk.chat import Chat
 from chat_client.sdk.events import AnyEvent, Connected, Lost, Outgoing
@@ -21,8 +22,8 @@ PROGRESS_SECONDS = 2.0  # between two lines about a file on its way
 class Column:
     """`write` takes whole lines with their ends."""
 
-    def __init__(self, chat: Chat, write: Callable[[str], None]) -> None:
-        self._chat, self._write = chat, write
+    def __init__(self, chat: Chat, write: Callable[[str], None], form: LineForm = EVERYTHING) -> None:
+        self._chat, self._write, self._form = chat, write, form
         self._last_loss = ""  # why the connection was lost, as it was last told
 
     # ---- what comes
@@ -38,7 +39,7 @@ class Column:
 
     def print_events(self, events: Iterable[Event]) -> None:
         for event in events:
-            self._print(lines.event(event, self._chat.user, clock.now()))
+            self._print(lines.event(event, self._chat.user, clock.now(), self._form))
 
     def _show_outgoing(self, command: Outgoing) -> None:
         if command.state == "waiting" and command.error is None:

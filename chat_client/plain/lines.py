@@ -3,6 +3,8 @@
 `+ ` done    `- ` refused    `[` a message    `* ` an event    two spaces: an item    four and `| `: more of a text
 """
 
+from msgspec import Struct
+
 from chat_client.common import wording
 from chat_client.common.wording import Answer, Kind
 from chat_server.protocol.base import Event
@@ -18,9 +20,24 @@ def note(kind: Kind, text: str) -> list[str]:
     return _lines(_MARKS[kind], text)
 
 
-def event(event: Event, me: str, now: float) -> list[str]:
+class LineForm(Struct, frozen=True):
+    """What a line of a message has besides who says what where."""
+
+    times: bool = True
+    ids: bool = True
+
+
+EVERYTHING = LineForm()
+
+
+def event(event: Event, me: str, now: float, form: LineForm = EVERYTHING) -> list[str]:
     """A message has its time and place before it, and no mark."""
-    return _lines("" if isinstance(event, Message | FileChunk) else "* ", wording.event(event, me, now))
+    if not isinstance(event, Message):
+        return _lines("" if isinstance(event, FileChunk) else "* ", wording.event(event, me, now))
+    first, *more = _lines("", wording.event(event, me, now))
+    if not form.times:
+        first = first.partition("] ")[2]
+    return [first if form.ids else first.removesuffix(f" (#{event.id})"), *more]
 
 
 def answer(answer: Answer) -> list[str]:

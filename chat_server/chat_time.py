@@ -7,7 +7,7 @@ and wait is stored and compared in it, so that no step of the wall clock stretch
 
 import logging
 
-from chat_server.protocol.times import Now
+from chat_server.protocol.times import BEGINNING_MS, Now
 from chat_server.runtime import Clock, Mutex
 
 log = logging.getLogger("chat.clock")
@@ -18,9 +18,6 @@ STEP_MS_MIN = 100
 _READINGS = 5
 # Smaller steps are followed without a word.
 _LOGGED_MS_MIN = 1000
-# The least `elapsed_ms` of a new chat. 0 means never, and has to lie longer ago than any duration, even on a machine
-# whose clock has no battery and begins in 1970.
-_BEGINNING_MS = 10 * 365 * 86_400_000
 
 
 class ChatTime:
@@ -37,7 +34,7 @@ class ChatTime:
         self._lock = Mutex()
         self._begun = clock.monotonic()
         now_ms = clock.now_ms()
-        self._start_ms = max(elapsed_ms + max(0, now_ms - at_ms), _BEGINNING_MS)
+        self._start_ms = max(elapsed_ms + max(0, now_ms - at_ms), BEGINNING_MS)
         # The wall clock minus how long the chat has lived. It changes only when the clock is set.
         self._offset_ms = now_ms - self._start_ms
         self.steps = 0

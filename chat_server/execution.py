@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from chat_server.disk_space import Space
 from chat_server.errors import Refusal, StartError, no_room_refusal, not_done_refusal
 from chat_server.log import Log
-from chat_server.log.entries import Batch, Declined, Entry, WrongBatch
+from chat_server.log.entries import Declined, Entry, OrderedBatch, WrongBatch
 from chat_server.rules.executor import Executed, Outcome
 from chat_server.runtime import Runtime
 from chat_server.store import idempotency_keys
@@ -55,7 +55,7 @@ class Execution:
         # Set at a stop: from then on a lock is not waited for.
         self.is_finishing = False
 
-    async def execute(self, batch: Batch) -> Executed | None:
+    async def execute(self, ordered: OrderedBatch) -> Executed | None:
         """Execute the batch until it is on disk, or certainly not done and not ordered. None once the node has failed.
 
         Raises WrongBatch, Gone and DISK_ERRORS.
@@ -63,24 +63,24 @@ class Execution:
         begun = self._runtime.monotonic()
         while True:
             try:
-                executed = await self._writer.execute(batch)
+                executed = await self._writer.execute(ordered)
                 return None if self._has_failed() else executed
             except LOCKED:
-                log.error("another program keeps the database locked; %d commands wait", len(batch.entries))
+                log.error("another program keeps the database locked; %d commands wait", len(ordered.batch.entries))
                 waited = self._runtime.monotonic() - begun
-                if (self.is_finishing or waited > LOCKED_SECONDS_MAX) and self._take_back(batch):
-                    return await self._refuse(batch, _LOCKED)
+                if (self.is_finishing or waited > LOCKED_SECONDS_MAX) and self._take_back(ordered):
+                    return await self._refuse(ordered, _LOCKED)
                 await self._runtime.sleep(LOCKED_AGAIN_SECONDS)
             except SHORTAGES as error:
                 what = _shortage(error)
                 self._tell(f"{what}; what is said meanwhile waits or is refused")
-                if self._take_back(batch):
-                    return await self._refuse(batch, not_done_refusal(f"{what}; try again in a moment"))
+                if self._take_back(ordered):
+                    return await self._refuse(ordered, not_done_refusal(f"{what}; try again in a moment"))
                 await self._runtime.sleep(AGAIN_SECONDS)
             except NoRoom:
                 self._tell("the disk is full; nothing new is taken until there is room")
                 self._space.look_again()
-                amended = self._log.amend(batch, [_without_room(entry) for entry in batch.entries])
+                amended = self._log.amend(ordered, [_without_room(entry) for entry in ordered.batch.entries])
                 if amended is not None:
                     return await self._execute_without_room(amended)
                 if not await self._writer.make_room():
@@ -88,42 +88,19 @@ class Execution:
             if self._has_failed():
                 return None
 
-    async def _execute_without_room(self, batch: Batch) -> Executed:
+    async def _execute_without_room(self, ordered: OrderedBatch) -> Executed:
         """Execute what adds nothing, in the room that can still be made."""
-        more = any(type(entry.command) is not Declined for entry in batch.entries)
+        more = any(type(entry.command) is not Declined for entry in ordered.batch.entries)
         while more:
             more = await self._writer.make_room()
             try:
-                return await self._writer.execute(batch)
+                return await self._writer.execute(ordered)
             except NoRoom:
                 continue
             except (LOCKED, *SHORTAGES):
                 break
-        self._take_back(batch)
-        return await self._refuse(batch, no_room_refusal())
-
-    async def execute_at_start(self, batch: Batch) -> Executed:
-        """Raises StartError."""
-        deadline = self._runtime.monotonic() + LOCKED_SECONDS_MAX
-        while True:
-            try:
-                return await self._writer.execute(batch)
-            except LOCKED:
-                if self._runtime.monotonic() > deadline:
-                    raise still_locked() from None
-                log.warning("another program keeps the database locked; it is waited for")
-                await self._runtime.sleep(LOCKED_AGAIN_SECONDS)
-            except NoRoom:
-                if not await self._writer.make_room():
-                    raise StartError(
-                        f"the disk of {self._writer.directory} is full: the settings cannot be stored; make room"
-                    ) from None
-            except WrongBatch as error:
-                raise StartError(str(error)) from None
-            except SHORTAGES as error:
-                raise StartError(f"{_shortage(error)}; nothing was done") from None
-            except DISK_ERRORS as error:
-                raise StartError(f"the disk failed: {error}") from None
+        self._take_back(ordered)
+        return await self._refuse(ordered, no_room_refusal())
 
     def _tell(self, text: str) -> None:
         now = self._runtime.monotonic()
@@ -131,13 +108,13 @@ class Execution:
             self._told = {text: now}
             log.error("%s", text)
 
-    def _take_back(self, batch: Batch) -> bool:
-        return self._log.amend(batch, []) is not None
+    def _take_back(self, ordered: OrderedBatch) -> bool:
+        return self._log.amend(ordered, []) is not None
 
-    async def _refuse(self, batch: Batch, refusal: Refusal) -> Executed:
+    async def _refuse(self, ordered: OrderedBatch, refusal: Refusal) -> Executed:
         """Refuse the batch, of which nothing was done or ordered. What no user asked for is submitted again."""
         seq, outcomes = self._writer.state.seq, []
-        for entry in batch.entries:
+        for entry in ordered.batch.entries:
             if entry.origin is None:
                 self._runtime.call_later(AGAIN_SECONDS, self._log.submit, entry)
             is_open = await self._may_have_been_done(entry)
@@ -153,6 +130,30 @@ class Execution:
             return await self._readers.pick().run(idempotency_keys.find, entry.user_id, key, 0) is not None
         except (apsw.Error, OSError):
             return True
+
+
+async def execute_at_start(runtime: Runtime, writer: Writer, ordered: OrderedBatch) -> Executed:
+    """Raises StartError."""
+    deadline = runtime.monotonic() + LOCKED_SECONDS_MAX
+    while True:
+        try:
+            return await writer.execute(ordered)
+        except LOCKED:
+            if runtime.monotonic() > deadline:
+                raise still_locked() from None
+            log.warning("another program keeps the database locked; it is waited for")
+            await runtime.sleep(LOCKED_AGAIN_SECONDS)
+        except NoRoom:
+            if not await writer.make_room():
+                raise StartError(
+                    f"the disk of {writer.directory} is full: the settings cannot be stored; make room"
+                ) from None
+        except WrongBatch as error:
+            raise StartError(str(error)) from None
+        except SHORTAGES as error:
+            raise StartError(f"{_shortage(error)}; nothing was done") from None
+        except DISK_ERRORS as error:
+            raise StartError(f"the disk failed: {error}") from None
 
 
 def _shortage(error: Exception) -> str:

@@ -5,7 +5,7 @@ it is, the next one gathers in the log.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from chat_server.chat_time import ChatTime
 from chat_server.delivery.delivery import Delivery
 from chat_server.disk_space import Space
 from chat_server.errors import Refusal, StartError
-from chat_server.execution import Execution
+from chat_server.execution import Execution, execute_at_start
 from chat_server.log import Log
 from chat_server.log.entries import (
     Configure,
@@ -34,6 +34,7 @@ from chat_server.passwords import Passwords, SignInGuard
 from chat_server.prepare import Preparer
 from chat_server.protocol.times import clock_time, duration, iso
 from chat_server.readings import Reading, Readings
+from chat_server.rules.executor import Executed, Outcome
 from chat_server.runtime import Runtime
 from chat_server.schedule import Schedule
 from chat_server.settings import Settings
@@ -93,7 +94,7 @@ class Node:
         )
         self._directory = directory
         self._identity = identity
-        self._operators = list(settings.operators)
+        self._begins_with: list[Logged] = [Configure(self.limits, list(settings.operators)), LeaveUploads(None)]
         self._writer = writer
         self._log = log
         self._execution = Execution(runtime, space, writer, log, self.readers, lambda: self.failure is not None)
@@ -134,14 +135,20 @@ class Node:
 
         These store its settings, and release the uploads that its last process held.
         """
-        for command in (Configure(self.limits, self._operators), LeaveUploads(None)):
+        self._log.begin(self._withdraw)
+        for command in self._begins_with:
             self.submit(command)
         is_own = False
-        while not is_own:
-            batch = await self._log.next_batch()
-            assert batch is not None
-            executed = await self._execution.execute_at_start(batch)
-            is_own = (batch.node, batch.incarnation) == self._identity
+        try:
+            while not is_own:
+                ordered = await self._log.next_batch()
+                assert ordered is not None
+                executed = await execute_at_start(self.runtime, self._writer, ordered)
+                self._log.executed(ordered, executed.verdict, executed.now)
+                batch = ordered.batch
+                is_own = (batch.node, batch.incarnation) == self._identity and executed.verdict == "executed"
+        except WrongBatch as error:
+            raise StartError(str(error)) from None
         if any(isinstance(outcome.result, Refusal) for outcome in executed.outcomes):
             raise StartError("the settings could not be stored, by a mistake of the server, which is logged above")
         assert self._writer.state.history is not None
@@ -158,6 +165,11 @@ class Node:
         origin = Origin(*self._identity, session, number) if session else None
         self._log.submit(Entry(command, user_id, origin, network, self.space.has_room(command.announced_bytes)))
 
+    def _withdraw(self, entries: Sequence[Entry], refusal: Refusal) -> None:
+        """Answer those whose commands the log does not wait for any longer."""
+        seq = self.delivery.delivered
+        self.delivery.deliver(Executed([Outcome(entry, refusal, [], seq) for entry in entries], seq, None, None))
+
     def read(self, user_id: int, query: Any) -> Reading:
         return self._readings.begin(user_id, query)
 
@@ -165,14 +177,17 @@ class Node:
         """Run until the log is closed and empty, or nothing may be acknowledged any more (`failure` says why)."""
         watching = self.runtime.spawn(self._watch())
         try:
-            while (batch := await self._log.next_batch()) is not None and not self.failure:
+            while (ordered := await self._log.next_batch()) is not None and not self.failure:
                 begun = self.runtime.monotonic()
-                executed = await self._execution.execute(batch)
+                executed = await self._execution.execute(ordered)
                 if executed is None:
                     break
+                self._log.executed(ordered, executed.verdict, executed.now)
                 seconds = self.runtime.monotonic() - begun
                 changes = executed.seq - self.delivery.delivered
-                self.metrics.count_batch(len(batch.entries), seconds, executed.commit_seconds, changes, executed.counts)
+                self.metrics.count_batch(
+                    len(ordered.batch.entries), seconds, executed.commit_seconds, changes, executed.counts
+                )
                 self.delivery.deliver(executed)
                 done = "dues" in executed.counts
                 self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms, done=done)
@@ -237,9 +252,15 @@ def open_alone(
     history = state.history or runtime.token_hex(8)
     if state.history is not None:
         claim(directory, state.history)
-    identity = begin_incarnation(directory, runtime.token_hex(4))
+    if state.position.stream:
+        raise StartError(
+            f"the chat in {directory} is one node's copy of a cluster's: start it with --cluster, or restore a snapshot"
+            " of the cluster into a new directory"
+        )
+    known = {name: node.incarnation for name, node in state.nodes.items()}
+    identity = begin_incarnation(directory, runtime.token_hex(4), known)
     time = ChatTime(runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
-    log = open_log(runtime, time, identity, history=history, applied=state.applied)
+    log = open_log(runtime, time, identity, history=history, position=state.position)
     return Node(
         settings,
         runtime,

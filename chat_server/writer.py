@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from chat_server.disk_space import Space
 from chat_server.errors import StartError
-from chat_server.log.entries import Batch
+from chat_server.log.entries import OrderedBatch
 from chat_server.rules.executor import Executed, Executor
 from chat_server.runtime import Runtime, Task
 from chat_server.store.data_directory import OpenFiles
@@ -65,13 +65,13 @@ class Writer:
         """How many messages all have read. Only before the first batch."""
         return self._executor.count_read()
 
-    async def execute(self, batch: Batch) -> Executed:
+    async def execute(self, ordered: OrderedBatch) -> Executed:
         """Raises what `Executor.execute` does, and Gone."""
-        return await self._thread.run(self._execute, batch)
+        return await self._thread.run(self._execute, ordered)
 
-    def _execute(self, batch: Batch) -> Executed:
+    def _execute(self, ordered: OrderedBatch) -> Executed:
         """What went into files that somebody took away is not acknowledged."""
-        executed = self._executor.execute(batch)
+        executed = self._executor.execute(ordered)
         if self._files is None:
             # SQLite's log is there from the first commit on.
             self._files = OpenFiles(self.directory)

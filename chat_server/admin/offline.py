@@ -13,7 +13,8 @@ import msgspec
 from chat_server.chat_time import ChatTime
 from chat_server.disk_space import SPARE
 from chat_server.errors import Refusal, StartError
-from chat_server.log.entries import MACHINE, Batch, Entry, Erase, Limits
+from chat_server.log.entries import MACHINE, Batch, Entry, Erase, Limits, OrderedBatch
+from chat_server.log.stream import Position
 from chat_server.protocol.base import Reply
 from chat_server.protocol.times import Now, iso
 from chat_server.rules import Executor, read
@@ -27,6 +28,7 @@ from chat_server.writer import when_unlocked
 
 # How long a command waits for another program that keeps the database locked.
 LOCKED_SECONDS_MAX = 5.0
+NODE = ""
 
 
 class Offline:
@@ -75,13 +77,19 @@ class Offline:
     def _execute(self, executor: Executor, command: Any) -> Any:
         state = executor.state
         assert state.history is not None
-        entries = [Entry(command, MACHINE)]
-        batch = Batch(state.history, "", 0, state.applied + 1, *self._now(state), entries)
+        stream, sequence = state.position
+        if stream:
+            raise StartError(f"the chat in {self._path} is one node's copy of a cluster's: start the server first")
+        # The administrator's orders are of a node without a name, which never starts anew.
+        number = state.nodes[NODE].number + 1 if NODE in state.nodes else 1
+        at_ms, elapsed_ms = self._now(state)
+        batch = Batch(state.history, NODE, 1, b"", number, at_ms, [Entry(command, MACHINE)])
+        ordered = OrderedBatch(batch, Position(stream, sequence + 1), at_ms, elapsed_ms)
         try:
-            executed = when_unlocked(self._runtime, lambda: executor.execute(batch), LOCKED_SECONDS_MAX)
+            executed = when_unlocked(self._runtime, lambda: executor.execute(ordered), LOCKED_SECONDS_MAX)
         except NoRoom:
             (self._path / SPARE).unlink(missing_ok=True)
-            executed = executor.execute(batch)
+            executed = executor.execute(ordered)
         (outcome,) = executed.outcomes
         return outcome.result
 

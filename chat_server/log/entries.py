@@ -7,10 +7,11 @@ machine. `VERSION` grows when the meaning of an entry changes.
 Nothing here may hold a password or a token: the log is kept, and copied to other machines.
 """
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias, Union
 
 from msgspec import Struct
 
+from chat_server.log.stream import Position
 from chat_server.protocol.arguments import RoomTarget, Target
 from chat_server.protocol.base import Command
 from chat_server.protocol.files import SendFile
@@ -229,6 +230,15 @@ class Due(Internal, frozen=True, tag="due"):
     """Do what is due at the time of the batch: delayed messages, ends of bans, expiry."""
 
 
+class EndStream(Internal, frozen=True, tag="end_stream"):
+    """End the stream of the log that this stands in: the log goes on at the beginning of the stream `next`.
+
+    The entry is alone in its batch. What stands behind it in its stream is executed by nobody.
+    """
+
+    next: int
+
+
 # What may stand in the log: the commands of the table that run from there, and those of the server itself.
 LOGGED: tuple[type[Command | Internal], ...] = (
     *(spec.build for spec in (*TABLE.values(), *CONTROL.values()) if spec.runs == "logged"),
@@ -247,7 +257,7 @@ class Identity(NamedTuple):
     incarnation: int
 
 
-class Origin(Struct, frozen=True):
+class Origin(Struct, frozen=True, array_like=True):
     """Where the reply goes: to the session with this number, of this start of this node.
 
     `number` counts the logged commands of the session from 1.
@@ -259,7 +269,7 @@ class Origin(Struct, frozen=True):
     number: int
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, array_like=True):
     """One command in the log.
 
     `origin` is None if nobody waits for a reply. `network` is what the sender's address counts as
@@ -274,45 +284,60 @@ class Entry(Struct, frozen=True):
     has_room: bool = True
 
 
-class Batch(Struct, frozen=True):
-    """The entries that one node took in one turn, and their place in the log.
+class Batch(Struct, frozen=True, array_like=True):
+    """The entries that one node took in one turn, as it puts them into the log.
 
-    `history` is the random id of the chat that the log belongs to; `number` counts its batches from 1. `at_ms` is the
-    wall clock and may be earlier than in the last batch; `elapsed_ms` never is (see `chat_time`).
+    `history` is the random id of the chat that the log belongs to. `number` counts the batches of the node's
+    `incarnation` from 1; two processes that take the same incarnation differ in their random `nonce`. `sent_ms` is the
+    node's wall clock.
     """
 
     history: str
     node: str
     incarnation: int
+    nonce: bytes
     number: int
-    at_ms: int
-    elapsed_ms: int
+    sent_ms: int
     entries: list[Entry]
     version: int = VERSION
 
 
-class WrongBatch(Exception):
-    """A batch that MUST NOT be executed on this database; the message is for whoever runs the server."""
+class OrderedBatch(Struct, frozen=True):
+    """A batch in its place in the log.
 
-
-def is_next(batch: Batch, history: str | None, applied: int) -> bool:
-    """Whether a database may execute the batch; False where it has done so, since a log may repeat. Raises WrongBatch.
-
-    `history` and `applied` are those of the database: None and 0 for a new one.
+    `at_ms` is the wall clock of the log and may be earlier than in the last batch; `elapsed_ms` never is (see
+    `chat_time`). It is None where several nodes order batches: each then counts it alike, see `Executor`. `digest` is
+    that of the record in a replicated log.
     """
+
+    batch: Batch
+    position: Position
+    at_ms: int
+    elapsed_ms: int | None = None
+    digest: bytes = b""
+
+
+Verdict = Literal["executed", "repeated", "ahead"]
+"""What became of a batch. One that its node had executed before, or is not the next of its node, changes nothing."""
+
+
+class WrongBatch(Exception):
+    """The node MUST NOT go on with the log, or with this batch of it; the message is for whoever runs the server."""
+
+
+def check_belongs(batch: Batch, position: Position, history: str | None) -> None:
+    """Check that a database of this history may execute the batch; None is that of a new one. Raises WrongBatch."""
     if batch.version != VERSION:
-        raise WrongBatch(
-            f"batch {batch.number} of the log, from node {batch.node}, has version {batch.version}, and this program"
-            f" knows version {VERSION} alone: all nodes must run the same chat-server"
-        )
+        raise wrong_version(position, batch.version, batch.node)
     if history is not None and batch.history != history:
         raise WrongBatch(
-            f"batch {batch.number} of the log is of the chat {batch.history}, and the database is of the chat"
+            f"batch {position} of the log is of the chat {batch.history}, and the database is of the chat"
             f" {history}: the one that belongs to the log must be put in its place"
         )
-    if batch.number > applied + 1:
-        raise WrongBatch(
-            f"the log goes on with batch {batch.number}, and the database has executed those up to {applied}: what is"
-            " between them is missing"
-        )
-    return batch.number == applied + 1
+
+
+def wrong_version(position: Position, version: int, node: str) -> WrongBatch:
+    return WrongBatch(
+        f"batch {position} of the log, from node {node}, has version {version}, and this program"
+        f" knows version {VERSION} alone: all nodes must run the same chat-server"
+    )

@@ -10,21 +10,31 @@ from collections import deque
 from msgspec.structs import replace
 
 from chat_server.chat_time import ChatTime
-from chat_server.log.entries import Batch, Entry, Identity
+from chat_server.log import Withdraw
+from chat_server.log.entries import Batch, Entry, Identity, OrderedBatch, Verdict, WrongBatch
+from chat_server.log.stream import Position
+from chat_server.protocol.times import Now
 from chat_server.runtime import Runtime
 
 # Of one batch. Bounds how long a turn takes, and what is written to one connection at once.
 ENTRIES_MAX = 1000
 TEXT_CHARS_MAX = 49_152
+NONCE_BYTES = 8
 
 
 class LocalLog:
-    def __init__(self, runtime: Runtime, time: ChatTime, identity: Identity, *, history: str, applied: int) -> None:
-        """`applied` is the number of the batch that the store executed last."""
+    # The bounds of the connections bound what waits here.
+    is_full = False
+
+    def __init__(
+        self, runtime: Runtime, time: ChatTime, identity: Identity, *, history: str, position: Position
+    ) -> None:
+        """`position` is that of the batch that the store executed last."""
         self._runtime = runtime
         self._time = time
-        self._begins = (history, *identity)
-        self._number = applied
+        self._begins = (history, *identity, runtime.token_bytes(NONCE_BYTES))
+        self._position = position
+        self._number = 0
         self._waiting: deque[Entry] = deque()
         self._wake = runtime.event()
         self._closed = False
@@ -34,7 +44,10 @@ class LocalLog:
             self._waiting.append(entry)
             self._wake.set()
 
-    async def next_batch(self) -> Batch | None:
+    def begin(self, withdraw: Withdraw) -> None:
+        pass
+
+    async def next_batch(self) -> OrderedBatch | None:
         # More came in while the last batch was delivered: one look at the sockets makes this batch larger.
         await self._runtime.sleep(0)
         while not self._waiting:
@@ -42,8 +55,15 @@ class LocalLog:
                 return None
             self._wake.clear()
             await self._wake.wait()
-        self._number += 1
-        return Batch(*self._begins, self._number, *self._time.now(), self._take())
+        at_ms, elapsed_ms = self._time.now()
+        self._count(1)
+        batch = Batch(*self._begins, self._number, at_ms, self._take())
+        return OrderedBatch(batch, self._position, at_ms, elapsed_ms)
+
+    def _count(self, batches: int) -> None:
+        self._number += batches
+        stream, sequence = self._position
+        self._position = Position(stream, sequence + batches)
 
     def _take(self) -> list[Entry]:
         entries: list[Entry] = []
@@ -54,11 +74,21 @@ class LocalLog:
             chars += len(getattr(entry.command, "text", None) or "")
         return entries
 
-    def amend(self, batch: Batch, entries: list[Entry]) -> Batch | None:
+    def executed(self, ordered: OrderedBatch, verdict: Verdict, now: Now) -> None:
+        if verdict != "executed":
+            raise WrongBatch(
+                f"batch {ordered.position} is none that the database expected: it was changed behind the server's back"
+            )
+
+    def amend(self, ordered: OrderedBatch, entries: list[Entry]) -> OrderedBatch | None:
         # A batch is ordered by its commit, which has not happened. Nobody else knows of it.
-        assert batch.number == self._number
-        self._number = batch.number if entries else batch.number - 1
-        return replace(batch, entries=entries)
+        assert ordered.position == self._position
+        if not entries:
+            self._count(-1)
+        return replace(ordered, batch=replace(ordered.batch, entries=entries))
+
+    async def catch_up(self) -> None:
+        """Nobody else writes into this log."""
 
     def close(self) -> None:
         self._closed = True

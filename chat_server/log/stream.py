@@ -17,6 +17,9 @@ class Position(NamedTuple):
     stream: int
     sequence: int
 
+    def __str__(self) -> str:
+        return f"{self.stream}/{self.sequence}"
+
 
 class StreamRecord(NamedTuple):
     """One message of a stream. `node` is the last token of its subject, `at_ms` the stream's time in whole ms."""

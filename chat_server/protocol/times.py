@@ -12,6 +12,9 @@ _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)([smhd]?)", re.ASCII)
 # The end of the year 9999: every time in the log can be written as a date.
 TIME_MS_MAX = 253_402_300_799_999
+# The least `elapsed_ms` of a new chat. 0 means never, and has to lie longer ago than any duration, even on a machine
+# whose clock has no battery and begins in 1970.
+BEGINNING_MS = 10 * 365 * DAY_MS
 
 
 class Now(NamedTuple):

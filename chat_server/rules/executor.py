@@ -13,15 +13,27 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import Batch, Configure, Entry, Limits, is_next
+from chat_server.log.entries import Batch, Configure, EndStream, Entry, Limits, OrderedBatch, Verdict, check_belongs
+from chat_server.log.stream import Position
+from chat_server.protocol.times import BEGINNING_MS, Now
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Ending, Move, Page, Push, Result, Stale
-from chat_server.rules.registry import READINGS, RULES
+from chat_server.rules.registry import READINGS, RULES, rule
 from chat_server.rules.search import keep_index_close
-from chat_server.store import erasures, retention, state
+from chat_server.store import erasures, retention
+from chat_server.store import state as states
 from chat_server.store.database import DISK_ERRORS, UNOPENED, Database, NoRoom, is_of_this_machine
 
 log = logging.getLogger("chat.rules")
+
+# The log's clock may be set. Over a longer time than this between two batches the sender's clock is asked, too.
+CLOCK_TRUSTED_MS = 60_000
+
+
+@rule(EndStream)
+def end_stream(context: Context, command: EndStream) -> None:
+    if command.next > context.state.position.stream:
+        context.state.position, context.state.digest = Position(command.next, 0), b""
 
 
 class Outcome(Struct, frozen=True):
@@ -36,7 +48,7 @@ class Outcome(Struct, frozen=True):
 
 
 class Executed(Struct, frozen=True):
-    """A batch that is on disk.
+    """A batch that is on disk, or changes nothing, as `verdict` says. `now` are the times that the store has come to.
 
     The node logs the next `Due` at `next_due_ms` in elapsed time or at `next_due_at_ms` by the wall clock, whichever
     comes first; each is None if nothing waits for it. `commit_seconds` is how long the commit took, with its fsync.
@@ -49,6 +61,8 @@ class Executed(Struct, frozen=True):
     next_due_at_ms: int | None
     commit_seconds: float = 0.0
     counts: Mapping[str, int] = {}
+    verdict: Verdict = "executed"
+    now: Now = Now(0, 0)
 
 
 class Executor:
@@ -61,35 +75,54 @@ class Executor:
         self._load()
 
     def _load(self) -> None:
-        self.state = state.load(self._db)
+        self.state = states.load(self._db)
         self._limits = None
         if self.state.limits is not None:
             self._limits = msgspec.json.decode(self.state.limits, type=Limits)
 
-    def execute(self, batch: Batch) -> Executed:
-        """Execute and commit. A batch that was executed before changes nothing, since a log may repeat.
+    def execute(self, ordered: OrderedBatch) -> Executed:
+        """Execute and commit. A batch that is not the next of its node is skipped; see `Executed`.
 
-        Raises WrongBatch for one that is not the next of this chat.
+        Raises WrongBatch for one of another chat or version.
         Raises NoRoom, LOCKED and SHORTAGES: certainly nothing was done, and the same batch may be executed again.
         Raises one of DISK_ERRORS: nothing of the batch may be acknowledged, and nothing after it.
         """
-        if not is_next(batch, self.state.history, self.state.applied):
-            return Executed([], self.state.seq, *self._next_due())
+        check_belongs(ordered.batch, ordered.position, self.state.history)
+        if ordered.position <= self.state.position:
+            now = Now(self.state.at_ms, self.state.elapsed_ms)
+            return Executed([], self.state.seq, *self._next_due(), verdict="repeated", now=now)
+        verdict = self._judge(ordered.batch)
+        if verdict != "executed":
+            return self._write(ordered, lambda: ([], {}), verdict)
         try:
-            return self._commit(batch, self._execute_one)
+            return self._commit(ordered, self._execute_one)
         except Exception as error:
             if is_of_this_machine(error):
                 raise
-            log.warning("batch %d failed; it is executed again with each entry on its own", batch.number, exc_info=True)
-            return self._commit(batch, self._execute_guarded)
+            log.warning(
+                "batch %s failed; it is executed again with each entry on its own", ordered.position, exc_info=True
+            )
+            return self._commit(ordered, self._execute_guarded)
+
+    def _judge(self, batch: Batch) -> Verdict:
+        """The next batch of the node's newest start is executed; the first one of a newer start ends the older."""
+        known = self.state.nodes.get(batch.node)
+        executed = 0
+        if known is not None and batch.incarnation <= known.incarnation:
+            if (batch.incarnation, batch.nonce) != (known.incarnation, known.nonce):
+                return "repeated"
+            executed = known.number
+        if batch.number <= executed:
+            return "repeated"
+        return "executed" if batch.number == executed + 1 else "ahead"
 
     def _next_due(self) -> tuple[int | None, int | None]:
         limits = self._limits
         if limits is None:
             return None, None
-        waits = state.next_due_ms(self._db, limits.message_ttl_ms, limits.absent_after_ms)
+        waits = states.next_due_ms(self._db, limits.message_ttl_ms, limits.absent_after_ms)
         first = min((each for each in (waits, self.state.index_due_ms) if each is not None), default=None)
-        return first, state.next_due_at_ms(self._db)
+        return first, states.next_due_at_ms(self._db)
 
     def count_read(self) -> int:
         """Count the messages that all have read, and that are removed at the end of their life."""
@@ -123,21 +156,36 @@ class Executor:
     def close(self) -> None:
         self._db.close()
 
-    def _commit(self, batch: Batch, execute: Callable[[Context, Entry], Outcome]) -> Executed:
+    def _commit(self, ordered: OrderedBatch, execute: Callable[[Context, Entry], Outcome]) -> Executed:
+        batch = ordered.batch
+
+        def execute_all() -> tuple[list[Outcome], Mapping[str, int]]:
+            state = self.state
+            state.elapsed_ms = self._elapsed_ms(ordered)
+            state.at_ms = ordered.at_ms
+            if state.history is None:
+                states.begin(self._db, state, batch.history)
+            states.note_sender(self._db, state, batch.node, batch.incarnation, batch.nonce, batch.number, batch.sent_ms)
+            context = Context(self._db, state, self._limits, batch.node)
+            before = state.seq
+            outcomes = [execute(context, entry) for entry in batch.entries]
+            keep_index_close(context, state.seq - before)
+            return outcomes, context.counts
+
+        return self._write(ordered, execute_all, "executed")
+
+    def _write(
+        self, ordered: OrderedBatch, execute: Callable[[], tuple[list[Outcome], Mapping[str, int]]], verdict: Verdict
+    ) -> Executed:
+        """Execute in a transaction, and note the place in the log in it."""
         kept, limits = replace(self.state), self._limits
         self._db.begin_batch()
         try:
             self._db.run("BEGIN IMMEDIATE")
-            self.state.at_ms = batch.at_ms
-            self.state.elapsed_ms = max(self.state.elapsed_ms, batch.elapsed_ms)
-            if self.state.history is None:
-                state.begin(self._db, self.state, batch.history)
-            context = Context(self._db, self.state, self._limits, batch.node)
-            before = self.state.seq
-            outcomes = [execute(context, entry) for entry in batch.entries]
-            keep_index_close(context, self.state.seq - before)
-            self.state.applied = batch.number
-            state.advance(self._db, self.state)
+            # A rule that ends the stream moves on from here.
+            self.state.position, self.state.digest = ordered.position, ordered.digest
+            outcomes, counts = execute()
+            states.advance(self._db, self.state)
             # A query after the commit could still find the database locked.
             next_due = self._next_due()
             begun = self._monotonic()
@@ -152,7 +200,28 @@ class Executor:
             if full:
                 raise NoRoom(str(error)) from error
             raise
-        return Executed(outcomes, self.state.seq, *next_due, commit_seconds, context.counts)
+        now = Now(self.state.at_ms, self.state.elapsed_ms)
+        return Executed(outcomes, self.state.seq, *next_due, commit_seconds, counts, verdict, now)
+
+    def _elapsed_ms(self, ordered: OrderedBatch) -> int:
+        """How long the chat has lived at this batch, if the log leaves that to be counted.
+
+        It grows with the log's clock. If that says that a long time has passed, the sender's clock has to agree: one
+        wrong clock would end bans, messages and sign-ins early. It is compared with itself alone, since its last batch.
+        """
+        state, batch = self.state, ordered.batch
+        if ordered.elapsed_ms is not None:
+            return max(state.elapsed_ms, ordered.elapsed_ms)
+        if state.history is None:
+            return max(ordered.at_ms, BEGINNING_MS)
+        passed_ms = ordered.at_ms - state.at_ms
+        if passed_ms > CLOCK_TRUSTED_MS:
+            sender = state.nodes.get(batch.node)
+            said_ms = CLOCK_TRUSTED_MS
+            if sender is not None:
+                said_ms = batch.sent_ms - sender.sent_ms - (state.elapsed_ms - sender.elapsed_ms)
+            passed_ms = min(passed_ms, said_ms)
+        return state.elapsed_ms + max(0, passed_ms)
 
     def _execute_guarded(self, context: Context, entry: Entry) -> Outcome:
         """Execute an entry as `_execute_one` does, but undo a rule that fails and go on with the rest of the batch."""

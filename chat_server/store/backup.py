@@ -105,6 +105,9 @@ def begin_history(path: Path, history: str) -> None:
         connection.execute("UPDATE state SET history = ?", (history,))
         if connection.execute("SELECT 1 FROM pragma_table_info('state') WHERE name = 'spared_ms'").fetchall():
             connection.execute("UPDATE state SET spared_ms = NULL")
+        if connection.execute("SELECT 1 FROM pragma_table_info('state') WHERE name = 'stream'").fetchall():
+            # No log has this history yet: a cluster's goes on without it.
+            connection.execute("UPDATE state SET stream = 0, digest = x''")
         # The node that held them is another one, and will never say that it is gone.
         if connection.execute("SELECT 1 FROM pragma_table_info('uploads') WHERE name = 'lease'").fetchall():
             connection.execute(

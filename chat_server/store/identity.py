@@ -1,5 +1,6 @@
 """The identity of the data directory's node: its name in the log, and its count of starts."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from chat_server.errors import StartError
@@ -10,15 +11,16 @@ from chat_server.store.data_directory import write_durably
 FILE = "node"
 
 
-def begin_incarnation(directory: Path, new_name: str) -> Identity:
+def begin_incarnation(directory: Path, new_name: str, known: Mapping[str, int]) -> Identity:
     """Count this start of the node and make it durable. A node without a name takes the new one.
 
-    Raises StartError.
+    `known` has the last start of each node that the database knows. The file may be older than that: it is in no
+    backup, and a database would skip the commands of a start that it knows to be over. Raises StartError.
     """
     file = directory / FILE
     try:
         name, count = file.read_text().split() if file.exists() else (new_name, "0")
-        identity = Identity(name, int(count) + 1)
+        identity = Identity(name, max(int(count), known.get(name, 0)) + 1)
         write_durably(file, f"{identity.node} {identity.incarnation}\n")
     except OSError as error:
         raise StartError(f"cannot note the start of this node in {file}: {error.strerror}") from None

@@ -426,6 +426,25 @@ MIGRATIONS = (
         count INTEGER NOT NULL, last_ms INTEGER NOT NULL, UNIQUE (user_id, counted_as)
     ) STRICT;
     """,
+    """
+    -- The position in the log: stream 0 is the log of a single server, and those of a cluster count from 1. digest:
+    -- that of the record there.
+    ALTER TABLE state RENAME COLUMN applied TO sequence;
+    ALTER TABLE state ADD COLUMN stream INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE state ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+
+    -- The nodes that have written into the log, and the last batch of each: which start of the node it is of, its
+    -- number there, the node's wall clock, and how long the chat had lived. For the node that wrote last, `sender`,
+    -- the row of the state has what each batch changes, and its own row is behind (see `state`).
+    CREATE TABLE nodes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, incarnation INTEGER NOT NULL,
+        nonce BLOB NOT NULL, number INTEGER NOT NULL DEFAULT 0, sent_ms INTEGER NOT NULL DEFAULT 0,
+        elapsed_ms INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    ALTER TABLE state ADD COLUMN sender INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE state ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE state ADD COLUMN sent_ms INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 VERSION = len(MIGRATIONS)

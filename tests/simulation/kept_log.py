@@ -7,8 +7,9 @@ those who asked for them are gone, though sessions with their numbers may be the
 from collections import deque
 from typing import Any
 
-from chat_server.log.entries import Batch, Entry
+from chat_server.log.entries import Entry, OrderedBatch
 from chat_server.log.local import LocalLog
+from chat_server.log.stream import Position
 from tests.fake_runtime import FakeRuntime
 
 UNDER_WAY_SECONDS_MAX = 3.0
@@ -20,18 +21,18 @@ class Kept:
     def __init__(self, machine: FakeRuntime) -> None:
         self.waiting: deque[Entry] = deque()
         # The one that is being executed, or was executed last.
-        self.batch: Batch | None = None
+        self.ordered: OrderedBatch | None = None
         self._machine = machine
         self._log: KeptLog | None = None
 
-    def open(self, *args: Any, applied: int, **kwargs: Any) -> "KeptLog":
-        if self.batch is not None and self.batch.number > applied:
-            self.waiting.extendleft(reversed(self.batch.entries))
+    def open(self, *args: Any, position: Position, **kwargs: Any) -> "KeptLog":
+        if self.ordered is not None and self.ordered.position > position:
+            self.waiting.extendleft(reversed(self.ordered.batch.entries))
         random = self._machine.random
         count = random.choice([0, random.randint(0, len(self.waiting)), len(self.waiting)])
         under_way = [self.waiting.pop() for _ in range(count)]
         self._machine.call_later(random.uniform(0, UNDER_WAY_SECONDS_MAX), self._arrive, under_way[::-1])
-        self._log = KeptLog(self, *args, applied=applied, **kwargs)
+        self._log = KeptLog(self, *args, position=position, **kwargs)
         return self._log
 
     def _arrive(self, entries: list[Entry]) -> None:
@@ -49,11 +50,11 @@ class KeptLog(LocalLog):
     def wake(self) -> None:
         self._wake.set()
 
-    async def next_batch(self) -> Batch | None:
-        batch = await super().next_batch()
-        if batch is not None:
-            self._kept.batch = batch
-        return batch
+    async def next_batch(self) -> OrderedBatch | None:
+        ordered = await super().next_batch()
+        if ordered is not None:
+            self._kept.ordered = ordered
+        return ordered
 
-    def amend(self, batch: Batch, entries: list[Entry]) -> Batch | None:
+    def amend(self, ordered: OrderedBatch, entries: list[Entry]) -> OrderedBatch | None:
         return None

@@ -26,7 +26,9 @@ from chat_server.log.entries import (
     Logged,
     MakeLink,
     OpenUpload,
+    OrderedBatch,
 )
+from chat_server.log.stream import Position
 from chat_server.prepare import hash_token
 from chat_server.protocol.base import Command, Event
 from chat_server.protocol.files import SendFile
@@ -60,8 +62,17 @@ LIMITS = Limits(
 LOOPBACK = ""  # what an entry has for the machine itself
 
 
-def batch(number: int, now: tuple[int, int], entries: Sequence[Entry], history: str = "history-1") -> Batch:
-    return Batch(history, "n1", 1, number, *now, list(entries))
+def batch(
+    number: int,
+    now: tuple[int, int],
+    entries: Sequence[Entry],
+    history: str = "history-1",
+    sequence: int | None = None,
+) -> OrderedBatch:
+    """The batch with this number of node n1. Its place in the log is the same unless others write into it."""
+    at_ms, elapsed_ms = now
+    of_n1 = Batch(history, "n1", 1, b"", number, at_ms, list(entries))
+    return OrderedBatch(of_n1, Position(0, number if sequence is None else sequence), at_ms, elapsed_ms)
 
 
 class Said(Struct):
@@ -88,7 +99,7 @@ class Chat:
         self.time = ChatTime(self.clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
         self.db = open_reader(path)
         self.blobs = Blobs(path)
-        self.number = self.executor.state.applied
+        self.number = state.nodes["n1"].number if "n1" in state.nodes else 0
         self.ids: dict[str, int] = {}
         self.links = 0
         self.limits = replace(LIMITS, **limits)
@@ -96,8 +107,9 @@ class Chat:
 
     def batch(self, *entries: Entry) -> Executed:
         self.number += 1
-        history = self.executor.state.history or "history-1"
-        return self.executor.execute(batch(self.number, self.time.now(), entries, history))
+        state = self.executor.state
+        history, sequence = state.history or "history-1", state.position.sequence + 1
+        return self.executor.execute(batch(self.number, self.time.now(), entries, history, sequence))
 
     def configure(self, **limits: Any) -> None:
         self.limits = replace(self.limits, **limits)

@@ -7,7 +7,7 @@ import pytest
 
 from chat_server.admin.offline import Offline
 from chat_server.errors import StartError
-from chat_server.log.entries import Batch, Erase
+from chat_server.log.entries import Erase, OrderedBatch
 from chat_server.protocol.arguments import Username
 from chat_server.protocol.control import Forget, RepairTime
 from chat_server.rules import Executor
@@ -31,10 +31,10 @@ def test_an_account_that_is_removed_in_part_is_not_said_to_be_left(
     monkeypatch.setattr("chat_server.admin.offline.LOCKED_SECONDS_MAX", 0)
     execute = Executor.execute
 
-    def fail(self: Executor, batch: Batch) -> Executed:
-        if isinstance(batch.entries[0].command, Erase):
+    def fail(self: Executor, ordered: OrderedBatch) -> Executed:
+        if isinstance(ordered.batch.entries[0].command, Erase):
             raise error("no")
-        return execute(self, batch)
+        return execute(self, ordered)
 
     monkeypatch.setattr(Executor, "execute", fail)
     directory = DataDirectory(str(tmp_path))

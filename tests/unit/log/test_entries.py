@@ -3,22 +3,9 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import pytest
 
-from chat_server.log import entries
-from chat_server.log.entries import (
-    LOGGED,
-    Batch,
-    Due,
-    Enter,
-    Entry,
-    Internal,
-    Origin,
-    SetPassword,
-    Told,
-    WrongBatch,
-    is_next,
-)
+from chat_server.log.entries import LOGGED, VERSION, Batch, Internal, OrderedBatch, WrongBatch, check_belongs
+from chat_server.log.stream import Position
 from chat_server.protocol.arguments import Secret, Token
-from chat_server.protocol.names import check
 from chat_server.protocol.table import TABLE
 
 
@@ -35,40 +22,24 @@ def test_no_two_commands_have_one_tag() -> None:
     assert not internal & set(TABLE), "what a line can say is never what only the server may say"
 
 
-@pytest.mark.parametrize("encoding", [msgspec.json, msgspec.msgpack], ids=["json", "msgpack"])
-def test_a_batch_reads_back_from_the_log(encoding: Any) -> None:
-    commands: list[Any] = [
-        Due(), Told([1, 2]), SetPassword(0, "h1", b"\0\xff"), Enter(check("Анна"), 0, "h", True, b"t")
-    ]  # fmt: skip
-    batch = Batch(
-        "h1", "n1", 2, 3, 12, 34, [Entry(command, 1, Origin("n1", 2, 3, 4), "192.0.2.1") for command in commands]
-    )
-    assert encoding.decode(encoding.encode(batch), type=Batch) == batch
-    assert batch.version == entries.VERSION
+def ordered(**fields: Any) -> OrderedBatch:
+    return OrderedBatch(msgspec.structs.replace(Batch("h1", "n1", 2, b"", 8, 0, []), **fields), Position(3, 8), 0)
 
 
-def next_batch(**fields: Any) -> Batch:
-    return msgspec.structs.replace(Batch("h1", "n1", 2, 8, 0, 0, []), **fields)
-
-
-def test_a_batch_is_executed_once_and_in_its_turn() -> None:
-    assert is_next(next_batch(), "h1", 7)
-    assert not is_next(next_batch(), "h1", 8), "a log may repeat"
-    assert not is_next(next_batch(), "h1", 100)
-    assert is_next(next_batch(number=1), None, 0), "a new database takes the history of its first batch"
+@pytest.mark.parametrize("fields, history", [({}, "h1"), ({}, None), ({"history": "h2"}, None)], ids=str)
+def test_a_batch_belongs_to_the_database_of_its_chat_or_begins_one(fields: Any, history: str | None) -> None:
+    check_belongs(ordered(**fields).batch, Position(3, 8), history)
 
 
 @pytest.mark.parametrize(
     "fields, why",
     [
-        ({"number": 9}, r"goes on with batch 9, and the database has executed those up to 7"),
-        ({"history": "h2"}, r"batch 8 of the log is of the chat h2, and the database is of the chat h1"),
-        ({"history": "h2", "number": 3}, r"batch 3 of the log is of the chat h2"),
-        ({"version": entries.VERSION + 1}, rf"batch 8 .* node n1, has version {entries.VERSION + 1}, and this program"),
-        ({"version": entries.VERSION - 1, "number": 3}, rf"has version {entries.VERSION - 1}, and this program"),
+        ({"history": "h2"}, r"batch 3/8 of the log is of the chat h2, and the database is of the chat h1"),
+        ({"version": VERSION + 1}, rf"batch 3/8 .* node n1, has version {VERSION + 1}, and this program"),
+        ({"version": VERSION - 1, "number": 3}, rf"has version {VERSION - 1}, and this program"),
     ],
     ids=str,
 )
 def test_a_batch_that_does_not_belong_here_is_told_to_whoever_runs_the_server(fields: Any, why: str) -> None:
     with pytest.raises(WrongBatch, match=why):
-        is_next(next_batch(**fields), "h1", 7)
+        check_belongs(ordered(**fields).batch, Position(3, 8), "h1")

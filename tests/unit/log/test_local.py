@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from chat_server.chat_time import ChatTime
 from chat_server.log import Log
-from chat_server.log.entries import Batch, Due, Entry, Identity
+from chat_server.log.entries import Batch, Due, Entry, Identity, OrderedBatch
 from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX, LocalLog
+from chat_server.log.stream import Position
 from chat_server.protocol.arguments import RoomTarget, Text, Topic
 from chat_server.protocol.messages import SendAll
 from chat_server.protocol.rooms import SetTopic
@@ -20,25 +21,32 @@ def entry(number: int, chars: int = 1) -> Entry:
 
 def start(clock: FakeClock | None = None) -> LocalLog:
     time = ChatTime(clock or FakeClock(), at_ms=NOON_MS, elapsed_ms=NOON_MS)
-    return LocalLog(FakeRuntime(), time, Identity("n1", 2), history="h1", applied=7)
+    return LocalLog(FakeRuntime(), time, Identity("n1", 2), history="h1", position=Position(0, 7))
 
 
 async def drain(log: Log) -> list[Batch]:
     """All batches up to the end of a log that is closed."""
     batches = []
-    while (batch := await log.next_batch()) is not None:
-        batches.append(batch)
+    while (ordered := await log.next_batch()) is not None:
+        batches.append(ordered.batch)
     return batches
+
+
+async def take(log: Log) -> OrderedBatch:
+    ordered = await log.next_batch()
+    assert ordered is not None
+    return ordered
 
 
 async def test_a_batch_takes_all_that_waits_in_order() -> None:
     log = start()
     for number in range(100):
         log.submit(entry(number))
-    batch = await log.next_batch()
-    assert batch is not None
+    ordered = await take(log)
+    batch = ordered.batch
     assert [each.user_id for each in batch.entries] == list(range(100))
-    assert (batch.number, batch.at_ms) == (8, NOON_MS)
+    assert (ordered.position, ordered.at_ms, ordered.elapsed_ms) == ((0, 8), NOON_MS, NOON_MS)
+    assert (batch.number, batch.sent_ms) == (1, NOON_MS)
     assert (batch.history, batch.node, batch.incarnation) == ("h1", "n1", 2)
 
 
@@ -48,8 +56,8 @@ async def test_a_batch_waits_for_its_first_entry() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     log.submit(Entry(Due()))
-    batch = await waiting
-    assert batch is not None and batch.entries == [Entry(Due())]
+    ordered = await waiting
+    assert ordered is not None and ordered.batch.entries == [Entry(Due())]
 
 
 async def test_a_batch_has_the_times_of_its_taking() -> None:
@@ -60,9 +68,9 @@ async def test_a_batch_has_the_times_of_its_taking() -> None:
         log.submit(entry(1))
         clock.advance(passes)
         clock.step(step)
-        batch = await log.next_batch()
-        assert batch is not None
-        times.append((batch.at_ms - NOON_MS, batch.elapsed_ms - NOON_MS))
+        ordered = await take(log)
+        assert ordered.elapsed_ms is not None
+        times.append((ordered.at_ms - NOON_MS, ordered.elapsed_ms - NOON_MS))
     assert times == [(5, 5), (-9_999_992, 8), (8, 8), (1008, 1008)]
 
 
@@ -83,12 +91,12 @@ def test_each_entry_comes_once_in_order_whenever_it_is_taken(sizes: list[int], c
         entries = [entry(number, chars) for number, chars in enumerate(sizes)]
         for each in entries[:cut]:
             log.submit(each)
-        first = await log.next_batch() if entries[:cut] else None
+        first = (await take(log)).batch if entries[:cut] else None
         for each in entries[cut:]:
             log.submit(each)
         log.close()
         batches = [*([first] if first else []), *await drain(log)]
-        assert [batch.number for batch in batches] == list(range(8, 8 + len(batches)))
+        assert [batch.number for batch in batches] == list(range(1, 1 + len(batches)))
         taken = [each for batch in batches for each in batch.entries]
         assert taken == entries
         return taken
@@ -127,21 +135,20 @@ async def test_a_batch_that_is_amended_keeps_its_place() -> None:
     log = start()
     for number in range(3):
         log.submit(entry(number))
-    first = await log.next_batch()
-    assert first is not None
-    amended = log.amend(first, first.entries[1:])
-    assert amended is not None
-    assert (amended.number, [each.user_id for each in amended.entries]) == (8, [1, 2])
+    first = await take(log)
+    amended = log.amend(first, first.batch.entries[1:])
+    assert amended is not None and amended.position == first.position
+    assert (amended.batch.number, [each.user_id for each in amended.batch.entries]) == (1, [1, 2])
     log.submit(entry(9))
-    after = await log.next_batch()
-    assert after is not None and after.number == 9
+    after = await take(log)
+    assert (after.batch.number, after.position) == (2, (0, 9))
 
 
 async def test_the_number_of_a_batch_that_is_taken_back_is_the_next_ones() -> None:
     log = start()
     log.submit(entry(1))
-    first = await log.next_batch()
-    assert first is not None and log.amend(first, []) is not None
+    first = await take(log)
+    assert log.amend(first, []) is not None
     log.submit(entry(2))
-    after = await log.next_batch()
-    assert after is not None and (after.number, after.entries) == (8, [entry(2)])
+    after = await take(log)
+    assert (after.batch.number, after.position, after.batch.entries) == (1, first.position, [entry(2)])

@@ -52,7 +52,7 @@ def test_a_command_that_is_logged_reads_back_from_the_log(spec: Spec) -> None:
     if spec.build not in RULES:
         return
     parsed = parse(spec.example, text_chars_max=100)
-    entry = msgspec.convert({"command": msgspec.to_builtins(parsed.command)}, Entry)
+    entry = msgspec.convert([msgspec.to_builtins(parsed.command)], Entry)
     assert entry.command == parsed.command
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=Entry) == entry
 

@@ -2,15 +2,29 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import Batch, CloseAccount, Configure, Due, Enter, Entry, Limits, WrongBatch
+from chat_server.log.entries import (
+    Batch,
+    CloseAccount,
+    Configure,
+    Due,
+    EndStream,
+    Enter,
+    Entry,
+    Limits,
+    OrderedBatch,
+    WrongBatch,
+)
+from chat_server.log.stream import Position
 from chat_server.protocol.messages import Sent
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
@@ -19,12 +33,12 @@ from chat_server.rules import Executor
 from chat_server.rules.registry import RULES
 from chat_server.store.database import NoRoom, open_reader, open_writer
 from tests.unit.chat import LIMITS, Chat, batch, dump, refusal_of
-from tests.unit.fakes import HOUR_MS, NOON_MS
+from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS
 
 NAMES = ("anna", "ben", "cora", "dirk", "ella", "Ödön", "花子")
 
 
-def story() -> list[Batch]:
+def story() -> list[OrderedBatch]:
     """Return a log with a bit of everything, several entries a batch."""
     limits = msgspec.structs.replace(LIMITS, main_rate_count=8, main_rate_window_ms=HOUR_MS)
     batches = [[Entry(Configure(limits))]]
@@ -50,7 +64,7 @@ def command(line: str) -> Any:
     return parse(line, text_chars_max=100).command
 
 
-def play(path: Path, batches: list[Batch]) -> dict[str, list[tuple[Any, ...]]]:
+def play(path: Path, batches: list[OrderedBatch]) -> dict[str, list[tuple[Any, ...]]]:
     path.mkdir(exist_ok=True)
     executor = Executor(open_writer(path))
     for each in batches:
@@ -89,10 +103,12 @@ def test_the_hash_seed_of_a_process_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_cut_into_batches_changes_only_their_count(tmp_path: Path) -> None:
-    single = [(each.at_ms, each.elapsed_ms, entry) for each in story() for entry in each.entries]
-    cut = [batch(number, (at_ms, elapsed_ms), [entry]) for number, (at_ms, elapsed_ms, entry) in enumerate(single, 1)]
+    single = [(each.at_ms, each.elapsed_ms, entry) for each in story() for entry in each.batch.entries]
+    cut = [
+        batch(number, (at_ms, elapsed_ms or 0), [entry]) for number, (at_ms, elapsed_ms, entry) in enumerate(single, 1)
+    ]
     whole, parts = play(tmp_path / "whole", story()), play(tmp_path / "parts", cut)
-    assert {**whole, "state": []} == {**parts, "state": []}
+    assert {**whole, "state": [], "nodes": []} == {**parts, "state": [], "nodes": []}
 
 
 def test_a_repeated_batch_changes_nothing(tmp_path: Path) -> None:
@@ -106,16 +122,135 @@ def test_a_repeated_batch_changes_nothing(tmp_path: Path) -> None:
     assert chat.dump() == content
 
 
-@pytest.mark.parametrize("fields", [{"number": 99}, {"history": "another"}, {"version": 99}], ids=str)
+@pytest.mark.parametrize("fields", [{"history": "another"}, {"version": 99}], ids=str)
 def test_a_batch_that_does_not_belong_here_leaves_no_trace(tmp_path: Path, fields: dict[str, Any]) -> None:
     chat = Chat(tmp_path)
     chat.sign_in("alice")
     content = chat.dump()
     said = batch(chat.number + 1, chat.time.now(), [chat.entry("alice", "/send_all hi")])
     with pytest.raises(WrongBatch):
-        chat.executor.execute(msgspec.structs.replace(said, **fields))
+        chat.executor.execute(replace(said, batch=replace(said.batch, **fields)))
     assert chat.dump() == content
     assert len(chat.executor.execute(said).outcomes) == 1
+
+
+def of(executor: Executor, node: str, number: int, *entries: Entry, **fields: Any) -> OrderedBatch:
+    """A batch of a log that several nodes write into, at its next place."""
+    state = executor.state
+    stream, sequence = state.position
+    at_ms = fields.pop("at_ms", state.at_ms)
+    sequence = fields.pop("sequence", sequence + 1)
+    said = Batch(
+        **{
+            "history": state.history, "node": node, "incarnation": 1, "nonce": b"1", "number": number,
+            "sent_ms": NOON_MS, "entries": list(entries), **fields
+        }
+    )  # fmt: skip
+    return OrderedBatch(said, Position(stream, sequence), at_ms)
+
+
+def judge(executor: Executor, *args: Any, **fields: Any) -> str:
+    """Execute a batch of a node; how it was judged, after a look at what it changed."""
+    before, position = executor.state.seq, executor.state.position
+    executed = executor.execute(of(executor, *args, command_entry(), **fields))
+    assert executor.state.seq - before == len(executed.outcomes) == (executed.verdict == "executed")
+    assert executor.state.position == (position.stream, position.sequence + 1), "the log has gone past it in any case"
+    return executed.verdict
+
+
+def command_entry() -> Entry:
+    return Entry(command("/send_all hi"), 1)
+
+
+def test_the_next_batch_of_each_node_is_executed_and_no_other(tmp_path: Path) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    say = partial(judge, chat.executor)
+    assert [say("a", 2), say("a", 1), say("b", 1), say("a", 1), say("a", 3), say("a", 2)] == [
+        "ahead", "executed", "executed", "repeated", "ahead", "executed"
+    ]  # fmt: skip
+    assert say("b", 3, incarnation=2, nonce=b"x") == "ahead", "the first batch of a start is the one that begins it"
+    assert say("b", 2) == "executed"
+    assert say("b", 1, incarnation=2, nonce=b"x") == "executed"
+    assert say("b", 3) == say("b", 2, incarnation=2, nonce=b"y") == "repeated", "two more processes that are over"
+    assert say("b", 2, incarnation=2, nonce=b"x") == say("b", 1, incarnation=7, nonce=b"z") == "executed"
+
+
+def test_a_restart_forgets_no_node(tmp_path: Path) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    for node, number in (("a", 1), ("b", 1), ("a", 2), ("c", 1), ("c", 2)):
+        assert judge(chat.executor, node, number, sent_ms=NOON_MS + number) == "executed"
+    nodes = chat.executor.state.nodes
+    chat.close()
+    executor = Executor(open_writer(tmp_path))
+    assert executor.state.nodes == nodes and executor.state.sender == "c"
+    assert [judge(executor, node, 2) for node in "abc"] == ["repeated", "executed", "repeated"]
+    executor.close()
+
+
+def test_a_batch_that_is_undone_leaves_its_number_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    with monkeypatch.context() as patch, pytest.raises(NoRoom):
+        patch.setitem(RULES, type(command("/send_all hi")), lambda context, command: (_ for _ in ()).throw(NoRoom()))
+        judge(chat.executor, "a", 1)
+    assert judge(chat.executor, "a", 1) == "executed"
+
+
+def test_behind_the_end_of_a_stream_nothing_is_executed(tmp_path: Path) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    executor = chat.executor
+    behind = of(executor, "a", 2, command_entry(), sequence=executor.state.position.sequence + 2)
+    end = of(executor, "a", 1, Entry(EndStream(5)))
+    assert executor.execute(end).verdict == "executed" and executor.state.position == (5, 0)
+    for old in (end, behind):
+        assert executor.execute(old).verdict == "repeated" and executor.state.position == (5, 0)
+    assert judge(executor, "a", 2) == "executed" and executor.state.position == (5, 1)
+    executor.execute(of(executor, "a", 3, Entry(EndStream(5))))
+    assert executor.state.position == (5, 2), "a chain goes forward alone"
+
+
+MINUTE_MS = 60_000
+
+
+@pytest.mark.parametrize(
+    "log_ms, sent_ms, lived_ms, why",
+    [
+        (5_000, 0, 5_000, "a short time is the log's"),
+        (-HOUR_MS, 5_000, 0, "a log whose clock is set back makes nobody younger"),
+        (60 * MINUTE_MS, 5_000, 5_000, "the log's clock was set forward"),
+        (5_000, 60 * MINUTE_MS, 5_000, "the sender's clock was set forward"),
+        (DAY_MS, DAY_MS + 7, DAY_MS, "all have slept"),
+        (DAY_MS, -HOUR_MS, 0, "two clocks do not agree at all"),
+    ],
+)
+def test_one_wrong_clock_ends_nothing_early(tmp_path: Path, log_ms: int, sent_ms: int, lived_ms: int, why: str) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    executor = chat.executor
+    executor.execute(of(executor, "a", 1, sent_ms=NOON_MS - 77_000_000))
+    begun, at_ms = executor.state.elapsed_ms, executor.state.at_ms
+    executed = executor.execute(of(executor, "a", 2, at_ms=at_ms + log_ms, sent_ms=NOON_MS - 77_000_000 + sent_ms))
+    assert executor.state.elapsed_ms - begun == lived_ms, why
+    assert executed.now == (at_ms + log_ms, begun + lived_ms)
+
+
+def test_what_the_chat_has_lived_since_the_senders_last_batch_is_not_counted_twice(tmp_path: Path) -> None:
+    """Its clock has gone on for a day, which the chat knows from others already."""
+    chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    executor = chat.executor
+    executor.execute(of(executor, "a", 1))
+    executor.execute(of(executor, "b", 1))
+    at_ms = executor.state.at_ms + DAY_MS
+    executor.execute(of(executor, "b", 2, at_ms=at_ms, sent_ms=NOON_MS + DAY_MS))
+    lived_ms = executor.state.elapsed_ms
+    executor.execute(of(executor, "a", 2, at_ms=at_ms + HOUR_MS, sent_ms=NOON_MS + DAY_MS + 1000))
+    assert executor.state.elapsed_ms - lived_ms == 1000, "only the log's clock has gone on for an hour"
+    executor.execute(of(executor, "c", 1, at_ms=at_ms + 9 * HOUR_MS))
+    assert executor.state.elapsed_ms - lived_ms == 1000 + 60_000, "a node that nobody knows yet can say little"
 
 
 def test_the_time_that_the_chat_has_lived_never_goes_back(tmp_path: Path) -> None:
@@ -133,7 +268,7 @@ def test_a_restarted_executor_goes_on_where_it_was(tmp_path: Path) -> None:
     chat.say("alice", "/send_all one")
     chat.close()
     executor = Executor(open_writer(tmp_path))
-    assert executor.state.applied == chat.number and executor.state.seq == 1
+    assert executor.state.position == (0, chat.number) and executor.state.seq == 1
     entry = Entry(command("/send_all two"), chat.ids["alice"])
     (outcome,) = executor.execute(batch(chat.number + 1, (NOON_MS, NOON_MS), [entry])).outcomes
     assert isinstance(outcome.result, Refusal) and outcome.result.code == "rate_limited"

@@ -1,0 +1,88 @@
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from chat_server.log.codec import ENTRIES_BYTES_MAX, MAGIC, NotOurs, decode, encode, encode_entry
+from chat_server.log.entries import VERSION, Batch, Due, Enter, Entry, Origin, SetPassword, Told, WrongBatch
+from chat_server.log.stream import Position, StreamRecord
+from chat_server.protocol.arguments import Key, Text
+from chat_server.protocol.messages import SendAll
+from chat_server.protocol.names import check
+
+COMMANDS: list[Any] = [
+    Due(), Told([1, 2]), SetPassword(0, "h1", b"\0\xff"), Enter(check("Анна"), 0, "h", True, b"t"),
+    SendAll(Text("hi 👋"), Key("key-1")),
+]  # fmt: skip
+ENTRIES = [Entry(command, 1, Origin("n1", 2, 3, 4), "192.0.2.1", False) for command in COMMANDS] + [Entry(Due())]
+BATCH = Batch("h1", "n1", 2, b"nonce", 3, 12, ENTRIES)
+
+
+def record(data: bytes, node: str = "n1") -> StreamRecord:
+    return StreamRecord(Position(1, 7), node, 34, data)
+
+
+def test_a_batch_reads_back_however_its_entries_were_encoded() -> None:
+    data = encode(BATCH)
+    assert decode(record(data)) == BATCH
+    assert encode(BATCH, [encode_entry(entry) for entry in ENTRIES]) == data
+
+
+def test_a_batch_without_entries_reads_back() -> None:
+    assert decode(record(encode(replace(BATCH, entries=[])))).entries == []
+
+
+def test_what_is_around_the_entries_stays_in_its_bound() -> None:
+    """The longest names there are, and numbers of 64 bits."""
+    most = (1 << 63) - 1
+    batch = Batch("h" * 64, "n" * 64, most, b"n" * 64, most, most, [])
+    entries = [b"\xc0" * (ENTRIES_BYTES_MAX // 100)] * 100
+    assert len(encode(batch, entries)) < 512 << 10
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"hello", MAGIC, MAGIC[:-1] + b"!" + encode(BATCH)[len(MAGIC) :], encode(BATCH)[:-1],
+        encode(BATCH) + b"!", encode(BATCH).replace(b"\xa2h1", b"\xa2h\xff"), encode(BATCH).replace(b"due", b"duo"),
+    ],
+    ids=lambda data: repr(data[:12]),
+)  # fmt: skip
+def test_what_no_node_has_written_is_told_from_batches(data: bytes) -> None:
+    with pytest.raises(NotOurs):
+        decode(record(data))
+
+
+NEST = b"\x91" * 100_000
+
+
+@given(st.binary(max_size=60), st.integers(0, len(encode(BATCH))), st.sampled_from([b"", NEST]))
+def test_no_bytes_are_a_fault_of_this_program(data: bytes, start: int, deep: bytes) -> None:
+    """Nodes execute the same, so none may fail where another does not."""
+    whole = encode(BATCH)
+    header = MAGIC + VERSION.to_bytes(2)
+    for made in (header + data, header + deep, whole[:start] + data + whole[start + len(data) :], whole + data):
+        with suppress(NotOurs, WrongBatch):
+            decode(record(made))
+
+
+def test_a_sender_that_the_subject_does_not_name_is_nobody() -> None:
+    with pytest.raises(NotOurs, match="'n1' sent it"):
+        decode(record(encode(BATCH), node="n2"))
+
+
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1, 65_535])
+def test_another_version_stops_the_node_before_anything_is_read(version: int) -> None:
+    data = MAGIC + version.to_bytes(2) + b"what no version of today can read"
+    with pytest.raises(WrongBatch, match=f"batch 1/7 .* has version {version}"):
+        decode(record(data))
+
+
+def test_a_field_that_a_later_program_adds_is_passed_over() -> None:
+    """An entry ends with it; a batch has its version there, which such a program leaves as it is."""
+    (short,) = (encode_entry(Entry(Due())),)
+    longer = bytes([short[0] + 1]) + short[1:] + b"\xc3"
+    assert decode(record(encode(BATCH, [longer]))).entries == [Entry(Due())]

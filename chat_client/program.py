@@ -99,6 +99,7 @@ async def _plain(settings: Settings) -> int:
     # Imported where it is needed: a script need not wait for it.
     from chat_client.common.desktop import Notifier
     from chat_client.common.input_history import InputHistory
+    from chat_client.common.keys import KEYS, keymap
     from chat_client.common.mentions import Call
     from chat_client.plain.app import Plain
     from chat_client.plain.line_input import Input, Pipe, Prompt
@@ -106,6 +107,7 @@ async def _plain(settings: Settings) -> int:
 
     _needs_stdout()
     attended = at_terminal()
+    keys = keymap(settings.section(KEYS))
     async with open_chat(settings, interactive=attended) as chat:
         notifier = Notifier()
 
@@ -121,7 +123,7 @@ async def _plain(settings: Settings) -> int:
         source: Input
         if attended and at_terminal(sys.stdout) and not is_dumb():
             history = InputHistory(settings.data_dir / "typed", lambda: chat.commands)
-            source = Prompt(plain.prompt, plain.known, lambda: chat.commands, history)
+            source = Prompt(plain.prompt, plain.known, lambda: chat.commands, history, keys)
         else:
             source = Pipe(attended)
         return await plain.run(source)

@@ -51,8 +51,6 @@ _ENDS = {"1": "H", "7": "H", "4": "F", "8": "F"}  # Home and End by number
 _MORE = {
     "\x1b[I": FOCUS_IN,
     "\x1b[O": FOCUS_OUT,
-    "\x1b[5;2~": Keys.PageUp,
-    "\x1b[6;2~": Keys.PageDown,
     "\x1bOM": Keys.ControlM,  # the keypad's Enter
 }
 _SHIFT, _ALT, _CTRL, _LOCKS = 1, 2, 4, 64 + 128

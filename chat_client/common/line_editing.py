@@ -1,6 +1,6 @@
 """The keys of the input line in both front ends, in place of prompt_toolkit's own.
 
-A key that is bound to nothing is swallowed whole, and a message says so. EDITOR is the list in docs/client.md.
+A key that is bound to nothing is swallowed whole, and a message says so.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ from wcwidth import grapheme_boundary_before, iter_graphemes
 from chat_client.common.cells import glyphs, safe
 from chat_client.common.completion import Known, complete
 from chat_client.common.key_decoder import FOCUS_IN, FOCUS_OUT, REPLACEMENT, Keyboard, name
+from chat_client.common.keys import ACTIONS, Keymap
 from chat_client.sdk.typed_line import secret_from
 from chat_server.protocol.connection import CommandForm
 
@@ -41,13 +42,13 @@ from chat_server.protocol.connection import CommandForm
 ESCAPE_SECONDS = 0.05
 # How long it waits on where it may be the first byte of an answer, all of whose bytes are on their way.
 KEPT_ESCAPE_SECONDS = 0.3
+PREFIX_SECONDS = 2.0  # for which Ctrl-X waits for the key behind it
 
 NOT_UTF_8 = f"there was something that is not UTF-8: {REPLACEMENT} stands for it"
 
 # prompt_toolkit gives each half of a flag two cells; a whole flag has two. Nothing public sets a character's width.
 _CHAR_SIZES_CACHE.update({chr(code): 1 for code in range(0x1F1E6, 0x1F200)})
 
-Presses = tuple[str, ...]
 Handler = Callable[[KeyPressEvent], Any]
 
 
@@ -130,36 +131,39 @@ def _search(binding: Any) -> Handler:
     return binding.call if isinstance(binding, Binding) else binding
 
 
+# What the actions of the table in the line do.
+EDITOR: dict[str, Handler] = {
+    "left": _left,
+    "right": _right,
+    "word_left": _named("backward-word"),
+    "word_right": _named("forward-word"),
+    "line_begin": _named("beginning-of-line"),
+    "line_end": _named("end-of-line"),
+    "text_begin": _named("beginning-of-buffer"),
+    "text_end": _named("end-of-buffer"),
+    "line_up": _up,
+    "line_down": _down,
+    "delete_left": _delete_before,
+    "delete_right": _delete,
+    "cut_word_left": _named("unix-word-rubout"),
+    "cut_part_left": _named("backward-kill-word"),
+    "cut_word_right": _named("kill-word"),
+    "cut_left": _named("unix-line-discard"),
+    "cut_right": _named("kill-line"),
+    "paste_cut": _named("yank"),
+    "swap": _swap,
+    "undo": _undo,
+    "complete_back": _complete_previous,
+    "find_typed": _search(search.start_reverse_incremental_search),
+}
 _EVER: Filter = Always()
-# Keys, their handlers, and when they apply. The order does not matter: no two bindings of a key apply at once.
-EDITOR: tuple[tuple[tuple[Presses, ...], Handler, Filter], ...] = (
-    ((("left",), ("c-b",)), _left, _EVER),
-    ((("right",), ("c-f",)), _right, _EVER),
-    ((("c-left",), ("escape", "b")), _named("backward-word"), _EVER),
-    ((("c-right",), ("escape", "f")), _named("forward-word"), _EVER),
-    ((("home",), ("c-a",)), _named("beginning-of-line"), _EVER),
-    ((("end",), ("c-e",)), _named("end-of-line"), _EVER),
-    ((("c-home",),), _named("beginning-of-buffer"), _EVER),
-    ((("c-end",),), _named("end-of-buffer"), _EVER),
-    ((("up",), ("c-p",)), _up, ~is_searching),
-    ((("down",), ("c-n",)), _down, ~is_searching),
-    ((("c-h",),), _delete_before, _EVER),
-    ((("delete",), ("c-d",)), _delete, _EVER),
-    ((("c-w",),), _named("unix-word-rubout"), _EVER),
-    ((("escape", "c-h"),), _named("backward-kill-word"), _EVER),
-    ((("escape", "d"), ("c-delete",)), _named("kill-word"), _EVER),
-    ((("c-u",),), _named("unix-line-discard"), _EVER),
-    ((("c-k",),), _named("kill-line"), _EVER),
-    ((("c-y",),), _named("yank"), _EVER),
-    ((("c-t",),), _swap, _EVER),
-    ((("c-_",),), _undo, _EVER),
-    ((("c-j",),), _as_enter, _EVER),
-    ((("s-tab",),), _complete_previous, has_completions),
-    ((("c-r",),), _search(search.start_reverse_incremental_search), ~is_searching),
-    ((("c-r",), ("up",), ("c-p",)), _search(search.reverse_incremental_search), is_searching),
-    ((("c-s",), ("down",), ("c-n",)), _search(search.forward_incremental_search), is_searching),
-    ((("c-c",), ("c-g",)), _search(search.abort_search), is_searching),
-    ((("enter",), ("escape",)), _search(search.accept_search), is_searching),
+_WHEN: dict[str, Filter] = {"complete_back": has_completions, "find_typed": ~is_searching}
+# What keys do while one searches what was typed.
+SEARCHING: tuple[tuple[tuple[str, ...], Handler], ...] = (
+    (("c-r", "up", "c-p"), _search(search.reverse_incremental_search)),
+    (("c-s", "down", "c-n"), _search(search.forward_incremental_search)),
+    (("c-c", "c-g"), _search(search.abort_search)),
+    (("enter", "escape"), _search(search.accept_search)),
 )
 
 
@@ -221,6 +225,7 @@ class Candidates(Completer):
 
 def set_keys(
     app: Application[Any],
+    keymap: Keymap,
     told: Callable[[str], None],
     suspend: Callable[[], None],
     answered: Callable[[str], None] = lambda answer: None,
@@ -229,8 +234,10 @@ def set_keys(
     """Give the application these keys instead of prompt_toolkit's. `told` gets a message when a key did nothing. The
     last two are those of `Keyboard`."""
     # Private, since an application always has prompt_toolkit's own bindings besides those that it is given.
-    app._default_bindings = merge_key_bindings([_keys(told, suspend), load_mouse_bindings(), load_cpr_bindings()])
-    app.ttimeoutlen, app.timeoutlen = ESCAPE_SECONDS, 0.0
+    app._default_bindings = merge_key_bindings(
+        [_keys(keymap, told, suspend), load_mouse_bindings(), load_cpr_bindings()]
+    )
+    app.ttimeoutlen, app.timeoutlen = ESCAPE_SECONDS, PREFIX_SECONDS
 
     def release() -> None:
         """Make the Esc a key that was kept, if no answer has come."""
@@ -272,11 +279,9 @@ class TerminalReader(PosixStdinReader):
         return text
 
 
-def _keys(told: Callable[[str], None], suspend: Callable[[], None]) -> KeyBindings:
+def _keys(keymap: Keymap, told: Callable[[str], None], suspend: Callable[[], None]) -> KeyBindings:
+    """Of two bindings that apply, the later one gets the key."""
     keys = KeyBindings()
-    for presses, handler, when in EDITOR:
-        for each in presses:
-            keys.add(*each, filter=buffer_has_focus & when, save_before=_is_first)(handler)
 
     @keys.add(Keys.Any, save_before=_is_first)
     def _(event: KeyPressEvent) -> None:
@@ -290,13 +295,19 @@ def _keys(told: Callable[[str], None], suspend: Callable[[], None]) -> KeyBindin
     def _(event: KeyPressEvent) -> None:
         told(f"{name(event.key_sequence)} does nothing here")
 
-    @keys.add("c-l")
-    def _(event: KeyPressEvent) -> None:
-        event.app.renderer.clear()
-
-    @keys.add("c-z")
-    def _(event: KeyPressEvent) -> None:
-        suspend()
+    for prefix in {presses[0] for action in ACTIONS for presses in keymap.presses(action) if len(presses) > 1}:
+        if prefix != "escape":
+            _swallow_unknown(keys, prefix, told)
+    for action, handler in EDITOR.items():
+        for presses in keymap.presses(action):
+            when = buffer_has_focus & _WHEN.get(action, _EVER)
+            keys.add(*presses, filter=when, save_before=_is_first)(handler)
+    for each, handler in SEARCHING:
+        for key in each:
+            keys.add(key, filter=buffer_has_focus & is_searching)(handler)
+    add(keys, keymap, "redraw", lambda event: event.app.renderer.clear())
+    add(keys, keymap, "suspend", lambda event: suspend())
+    keys.add("c-j")(_as_enter)
 
     @keys.add("escape", filter=~is_searching)
     @keys.add(FOCUS_IN)
@@ -311,6 +322,20 @@ def _keys(told: Callable[[str], None], suspend: Callable[[], None]) -> KeyBindin
         _insert(event.current_buffer, text.replace("\n", " ") if is_searching() else text, told)
 
     return keys
+
+
+def _swallow_unknown(keys: KeyBindings, prefix: str, told: Callable[[str], None]) -> None:
+    """What comes behind Ctrl-X and is no key with it, is swallowed too: nobody has meant it as text."""
+
+    @keys.add(prefix, Keys.Any)
+    def _(event: KeyPressEvent) -> None:
+        told(f"{' '.join(name([press]) for press in event.key_sequence)} does nothing here")
+
+
+def add(keys: KeyBindings, keymap: Keymap, action: str, handler: Handler, when: Filter = _EVER) -> None:
+    """Bind all keys of an action."""
+    for presses in keymap.presses(action):
+        keys.add(*presses, filter=when)(handler)
 
 
 def _is_first(event: KeyPressEvent) -> bool:

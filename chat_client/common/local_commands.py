@@ -67,6 +67,10 @@ class FrontEnd(ABC):
     def show_keys(self) -> Task: ...
 
     @abstractmethod
+    def quote(self, message_id: int) -> Task:
+        """Put the text of a message into the line, as a quote."""
+
+    @abstractmethod
     def copy(self, message_id: int) -> Task:
         """Put the text of a message into the clipboard."""
 
@@ -253,12 +257,17 @@ def _copy(front_end: FrontEnd, id: str) -> Task:
     return front_end.copy(_number(id, "copy"))
 
 
+@local_command("/quote <id>", "quotes a message in the line", "/quote 42", argument("id", "id"))
+def _quote(front_end: FrontEnd, id: str) -> Task:
+    return front_end.quote(_number(id, "quote"))
+
+
 @local_command("/keys", "shows all keys", "/keys")
 def _keys(front_end: FrontEnd) -> Task:
     return front_end.show_keys()
 
 
-@local_command("/sides", "folds the sides away, and back", "/sides")
+@local_command("/sides", "shows both sides, the left one, none", "/sides")
 def _sides(front_end: FrontEnd) -> Task:
     return front_end.toggle_sides()
 

@@ -112,6 +112,9 @@ class PlainFrontEnd(FrontEnd):
     def copy(self, message_id: int) -> Task:
         raise _lacking("there is no clipboard here; the terminal's own selection copies")
 
+    def quote(self, message_id: int) -> Task:
+        raise _lacking("nothing is kept here to quote; a line that begins with > shows as a quote")
+
     def toggle_mouse(self) -> Task:
         raise _lacking("the mouse is always the terminal's here")
 

@@ -24,7 +24,8 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from chat_client.common.completion import Known
 from chat_client.common.input_history import InputHistory
 from chat_client.common.key_decoder import ALT_AS_BEFORE, ALT_AS_ESC
-from chat_client.common.line_editing import Candidates, Glyphs, HiddenSecrets, set_keys
+from chat_client.common.keys import Keymap
+from chat_client.common.line_editing import Candidates, Glyphs, HiddenSecrets, add, set_keys
 from chat_client.common.suspension import Suspension
 from chat_client.standard_streams import decode
 from chat_client.startup import not_echoed
@@ -66,8 +67,9 @@ class Prompt:
         known: Callable[[], Known],
         commands: Callable[[], Sequence[CommandForm]],
         history: InputHistory,
+        keymap: Keymap,
     ) -> None:
-        self._words = words
+        self._words, self._keymap = words, keymap
         self._leaving = False
         self._session: PromptSession[str] = PromptSession(
             history=history,
@@ -90,7 +92,7 @@ class Prompt:
         session.app.key_bindings = keys
         # A terminal that does not tell where its cursor is needs no warning: nothing is drawn from the bottom up.
         session.app.renderer.cpr_not_supported_callback = None
-        set_keys(session.app, lambda words: _tell(f"* {words}\n"), self._suspension.stop)
+        set_keys(session.app, self._keymap, lambda words: _tell(f"* {words}\n"), self._suspension.stop)
 
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
@@ -100,9 +102,13 @@ class Prompt:
             self._leaving = False
             event.current_buffer.validate_and_handle()
 
-        @keys.add("escape", "enter", filter=~is_searching)
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.insert_text("\n")
+        def search(event: KeyPressEvent) -> None:
+            event.current_buffer.cursor_position = 0
+            event.current_buffer.insert_text("/search ")
+            event.current_buffer.cursor_position = len(event.current_buffer.text)
+
+        add(keys, self._keymap, "search", search, ~is_searching)
+        add(keys, self._keymap, "break_line", lambda event: event.current_buffer.insert_text("\n"), ~is_searching)
 
         @keys.add("tab", filter=~is_searching)
         def _(event: KeyPressEvent) -> None:

@@ -17,6 +17,7 @@ from chat_client.common import typed_lines, wording
 from chat_client.common.completion import Known, usage
 from chat_client.common.file_paths import entries
 from chat_client.common.input_history import InputHistory
+from chat_client.common.keys import KEYS, keymap
 from chat_client.common.line_editing import Candidates, HiddenSecrets
 from chat_client.common.local_commands import with_local
 from chat_client.common.recency import Recent
@@ -55,6 +56,7 @@ class App:
         self.screen = ScreenState()
         self.screen.session.user = chat.user or settings.user or ""
         self.screen.mouse = settings.mouse
+        self.screen.keymap = keymap(settings.section(KEYS))
         self.screen.now = self._now()
         theme = settings.theme or theme_for(os.environ)
         self._asks_background = theme in (None, "terminal")

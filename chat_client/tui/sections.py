@@ -4,6 +4,7 @@ A module of the full screen declares its `Section` (`common.setting`) beside wha
 `Settings.section` then gives its entries.
 """
 
+from chat_client.common.keys import KEYS
 from chat_client.common.setting import Section
 
-SECTIONS: tuple[Section, ...] = ()
+SECTIONS: tuple[Section, ...] = (KEYS,)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from chat_client.common.keys import KEYS
 from chat_client.common.local_commands import LOCAL
 from chat_client.settings import FILE_KEYS, option_parser
 from chat_server.errors import CODES
@@ -199,8 +200,15 @@ def test_local_commands() -> None:
 def test_options_of_the_client() -> None:
     described = {quoted(row["option"])[0].split()[0].removeprefix("--") for row in rows("docs/client.md", "option")}
     assert described == client_options() - {"help", "version"}
-    (example,) = blocks("docs/client.md", "toml")
-    assert set(tomllib.loads(example)) == {*FILE_KEYS, "profiles"}
+    example, keys = map(tomllib.loads, blocks("docs/client.md", "toml"))
+    assert set(example) == {*FILE_KEYS, "profiles"}
+    assert KEYS.read(keys["keys"])["next_unread"] == ["Alt-A", "Ctrl-Space"]
+
+
+def test_the_keys_of_the_client() -> None:
+    text = read("docs/client.md")
+    made = runpy.run_path(str(ROOT / "docs" / "keys.py"))["with_keys"](text)
+    assert made == text, "run: .venv/bin/python docs/keys.py"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

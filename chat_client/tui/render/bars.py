@@ -95,7 +95,8 @@ def bar(screen: ScreenState, columns: int) -> Row:
     if screen.selected is not None:
         return Row(cut(_choices(screen, screen.selected, columns), columns))
     if screen.transfers:
-        right = [("hint", " Alt-X cancels " if columns >= _FULL_HINT_COLUMNS else " Alt-X ")]
+        key = screen.keymap.first("cancel_transfers") or "/cancel"
+        right = [("hint", f" {key} cancels " if columns >= _FULL_HINT_COLUMNS else f" {key} ")]
         space = columns - row_width(right)
         return _ends(
             [part for transfer in screen.transfers.values() for part in _transfer(transfer, space)], right, columns
@@ -135,30 +136,46 @@ def _choices(screen: ScreenState, message: Message, columns: int) -> list[Fragme
     if screen.is_choosing:
         words, style = _actions(screen, message), "chosen-id"
     elif screen.shows_results:
-        words, style = ["↑ ↓ step", "Enter opens its place", "Alt-↑ acts on it", "Esc back"], "hint"
+        acts, step = _keys(screen, "choose_up", "acts on it"), _keys(screen, "result_up result_down", "step")
+        words, style = [*step, *_keys(screen, "open_result", "opens its place"), *acts, "Esc back"], "hint"
     else:
-        words, style = ["Alt-↑ acts on it", "Esc"], "hint"
+        words, style = [*_keys(screen, "choose_up", "acts on it"), "Esc"], "hint"
     while width(id + " · ".join(words)) > columns and len(words) > 1:
         words.pop(-2)
     return [(style, id), ("hint", " · ".join(words))]
 
 
 def _actions(screen: ScreenState, message: Message) -> list[str]:
-    words = ["t thread", "y copy", "Esc"]
+    words = [*_keys(screen, "thread", "thread"), *_keys(screen, "copy_id", "copy"), "Esc"]
     if message.deleted:
         return words
-    delete = ["d delete"] if screen.may_delete(message) else []
+    delete = _keys(screen, "delete", "delete") if screen.may_delete(message) else []
     if screen.session.ban is not None:
         return [*delete, *words]
-    edit = ["e edit"] if message.from_ == screen.session.user else []
-    return ["r reply", "+ react", *edit, *delete, *words]
+    edit = _keys(screen, "edit", "edit") if message.from_ == screen.session.user else []
+    return [
+        *_keys(screen, "reply", "reply"),
+        *_keys(screen, "react", "react"),
+        *edit,
+        *delete,
+        *words[:-1],
+        *_keys(screen, "quote", "quote"),
+        "Esc",
+    ]
+
+
+def _keys(screen: ScreenState, names: str, does: str) -> list[str]:
+    """The keys of these actions and what they do, or nothing where they have none."""
+    keys = " ".join(filter(None, map(screen.keymap.first, names.split())))
+    return [f"{keys} {does}"] if keys else []
 
 
 def _scrolled(screen: ScreenState) -> list[Fragment]:
     if screen.view is not None:
         return []
     if screen.reading.unread_above:
-        return [("scrolled", f" ↑ {count(screen.reading.unread_above)} unread · Alt-U · Esc: read ")]
+        key = screen.keymap.first("first_unread") or "/first_unread"
+        return [("scrolled", f" ↑ {count(screen.reading.unread_above)} unread · {key} · Esc: read ")]
     if not screen.is_scrolled:
         return []
     new = screen.chats.open.unread
@@ -201,9 +218,10 @@ def status(screen: ScreenState, zone: tzinfo | None, columns: int) -> Row:
         left += [("status-dim", " · "), ("status-bad", _ban(screen, zone))]
     elif limit := _limit(screen, zone):
         left += [("status-dim", " · "), limit]
-    right: list[Fragment] = [("status-dim", "F1 keys ")]
+    keys = _keys(screen, "keys_page", "keys") or ["/keys"]
     if columns >= 100 and screen.selected is None:
-        right = [("status-dim", "Ctrl-K jump · Alt-↑ choose · F1 keys ")]
+        keys = [*_keys(screen, "jump", "jump"), *_keys(screen, "choose_up", "choose"), *keys]
+    right: list[Fragment] = [("status-dim", f"{' · '.join(keys)} ")]
     space = columns - sum(width(text) for _, text in left)
     if space < row_width(right):
         right = []

@@ -46,7 +46,7 @@ def settle(screen: ScreenState, display: Display) -> None:
     keys_page = screen.dialogs.keys_page
     if keys_page is not None and keys_page.moves:
         geometry = geometry_of(screen, display)
-        settle_keys_page(screen, first_row(keys_page, geometry.feed_columns, geometry.feed_rows))
+        settle_keys_page(screen, first_row(keys_page, screen.keymap, geometry.feed_columns, geometry.feed_rows))
     if screen.feed.moves:
         settle_feed(screen, anchor_after_moves(screen, display))
 
@@ -85,7 +85,7 @@ def _finder(screen: ScreenState, columns: int, height: int) -> Region:
 def _middle(screen: ScreenState, display: Display, geometry: Geometry) -> tuple[list[Row], Drawn]:
     columns, height = geometry.feed_columns, geometry.feed_rows
     if screen.dialogs.keys_page is not None:
-        return keys_rows(screen.dialogs.keys_page, columns, height), Drawn()
+        return keys_rows(screen.dialogs.keys_page, screen.keymap, columns, height), Drawn()
     rows = Viewport(screen.feed, context_of(screen, columns, display), height).rows(screen.feed.anchor)
     if not rows:
         return _empty(screen, columns, height), Drawn()
@@ -125,5 +125,5 @@ def _empty_texts(screen: ScreenState) -> list[str]:
         "what was said here has expired" if chat.had_messages else "nothing was said here yet: write the first line",
         f"Enter sends it, {who} can read it",
         *brings,
-        "/ and Tab list the commands · F1 all keys",
+        f"/ and Tab list the commands · {screen.keymap.first('keys_page') or '/keys'} all keys",
     ]

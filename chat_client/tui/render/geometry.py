@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chat_client.tui.render.row import Display
-from chat_client.tui.state.screen_state import ScreenState
+from chat_client.tui.state.screen_state import ScreenState, Sides
 
 COLUMNS_MIN, ROWS_MIN = 20, 5
 LEFT_FROM, RIGHT_FROM = 76, 104  # columns of the terminal from which a side pane is shown
@@ -34,11 +34,11 @@ class Geometry(Struct, frozen=True):
         return max(1, self.rows - 2 - self.bar - self.input)
 
 
-def part(columns: int, rows: int, input_rows: int, bar: bool, side_panels: bool = True) -> Geometry:
+def part(columns: int, rows: int, input_rows: int, bar: bool, sides: Sides = "both") -> Geometry:
     left = right = 0
-    if side_panels and columns >= LEFT_FROM:
+    if sides != "none" and columns >= LEFT_FROM:
         left = 20 if columns < 100 else 22 if columns < 120 else 24 if columns < 180 else 30
-    if side_panels and columns >= RIGHT_FROM:
+    if sides == "both" and columns >= RIGHT_FROM:
         right = 18 if columns < 120 else 22 if columns < 180 else 26
     wanted = max(1, min(input_rows, INPUT_ROWS_MAX, rows // 3))
     return Geometry(columns, rows, left, right, int(bar), wanted)
@@ -47,8 +47,9 @@ def part(columns: int, rows: int, input_rows: int, bar: bool, side_panels: bool 
 def geometry_of(screen: ScreenState, display: Display, is_scrolled: bool | None = None) -> Geometry:
     """`is_scrolled`: whether the open chat will be, where that is not what the state says."""
     bar = display.rows >= BAR_FROM or needs_bar(screen, screen.is_scrolled if is_scrolled is None else is_scrolled)
-    side_panels = screen.side_panels and screen.dialogs.keys_page is None  # the page of keys has all of the screen
-    return part(display.columns, display.rows, display.input_rows, bar, side_panels)
+    # The page of keys has all of the screen.
+    sides = screen.side_panels if screen.dialogs.keys_page is None else "none"
+    return part(display.columns, display.rows, display.input_rows, bar, sides)
 
 
 def needs_bar(screen: ScreenState, is_scrolled: bool) -> bool:

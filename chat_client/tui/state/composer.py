@@ -16,8 +16,10 @@ class ComposeTarget(Struct, frozen=True):
 
 
 class Composer(Struct):
-    """`usage`: of the command that is being typed."""
+    """`usage`: of the command that is being typed. `aside`: a text that comes back when the search that took its place
+    is done."""
 
     text: str = ""
     usage: str = ""
     target: ComposeTarget | None = None
+    aside: str = ""

@@ -92,6 +92,13 @@ class Feed:
         return next((item.place[0] for item in reversed(self.items) if isinstance(item, MessageItem)), None)
 
     @property
+    def lowest_id(self) -> int | None:
+        """The lowest message on the screen."""
+        index, _ = lowest(self.entries, self.anchor)
+        shown = reversed(self.items[: index + 1])
+        return next((item.place[0] for item in shown if isinstance(item, MessageItem)), None)
+
+    @property
     def has_refused(self) -> bool:
         """Whether a message of one's own that was refused stands here: nobody else has it."""
         return any(isinstance(item, UnsentItem) for item in self.items)
@@ -267,9 +274,7 @@ class Feed:
         if not ids or (self.selected is None and by > 0):
             return
         if self.selected is None:
-            index, _ = lowest(self.entries, self.anchor)
-            shown = reversed(self.items[: index + 1])
-            self.selected = next((item.place[0] for item in shown if isinstance(item, MessageItem)), None)
+            self.selected = self.lowest_id
         else:
             at = bisect_left(ids, self.selected) + by
             self.selected = ids[max(0, at)] if at < len(ids) else None

@@ -78,11 +78,17 @@ class ScreenFrontEnd(FrontEnd):
             raise Refused("unknown_message", f"there is no text of #{message_id} here; /history shows older messages")
         message_actions.copy_text(self._screen, message)
 
+    def quote(self, message_id: int) -> None:
+        message = self._screen.message(message_id)
+        if message is None or not message.text:
+            raise Refused("unknown_message", f"there is no text of #{message_id} here; /history shows older messages")
+        self._screen.set_text(message_actions.quoted(message))
+
     def toggle_mouse(self) -> None:
         navigation.toggle_mouse(self._screen)
 
     def toggle_sides(self) -> None:
-        navigation.toggle_sides(self._screen)
+        navigation.cycle_sides(self._screen)
 
     def redraw(self) -> None:
         self._screen.do(Redraw())

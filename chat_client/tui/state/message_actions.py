@@ -73,6 +73,23 @@ def compose(screen: ScreenState, kind: Literal["reply", "edit", "react"], text: 
         screen.set_text({"edit": edited, "react": ":"}.get(kind, ""))
 
 
+def quote_selected(screen: ScreenState, text: str = "") -> None:
+    """Put the selected message into the line, as a quote in front of what stands there."""
+    if (message := screen.selected) is None:
+        return
+    if message.deleted or not message.text:
+        screen.tell("error", "there is no text to quote")
+        return
+    screen.end_choosing()
+    screen.set_text(quoted(message) + text)
+
+
+def quoted(message: Message) -> str:
+    """The text as people quote in mail: each line behind `> `, the first one with who said it."""
+    lines = f"{message.from_}: {message.text}".splitlines()
+    return "".join(f"> {line}\n" for line in lines)
+
+
 def delete(screen: ScreenState) -> None:
     """Ask whether the selected message is to be deleted."""
     message = screen.selected

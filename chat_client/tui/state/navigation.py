@@ -1,12 +1,13 @@
 """Navigation: between chats, through history, and into views and dialogs and out of them."""
 
+from chat_client.common.mentions import mentions
 from chat_client.common.typed_lines import whole_line
 from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find
 from chat_client.tui.state.effects import CancelTransfers, Exit, Run
 from chat_client.tui.state.feed import Anchor, Scroll
-from chat_client.tui.state.history import fetch_around, fetch_more, load, show_newest, show_unread
+from chat_client.tui.state.history import fetch, fetch_around, fetch_more, load, show_newest, show_unread
 from chat_client.tui.state.requests import ResultsRequest, ThreadRequest
-from chat_client.tui.state.screen_state import ScreenState
+from chat_client.tui.state.screen_state import ScreenState, Sides
 from chat_server.protocol.messages import Message
 
 
@@ -18,9 +19,9 @@ def open_chat(screen: ScreenState, name: str, text: str = "") -> None:
     screen.dialogs.close()
     if name == chats.open_name:
         return
-    left.draft = composer.target.draft if composer.target else text
+    left.draft = composer.target.draft if composer.target else composer.aside or text
     left.feed.selected = None
-    composer.target = None
+    composer.target, composer.aside = None, ""
     chats.switch_to(name)
     chat = chats.open
     chat.new_after = chat.read if chat.unread else None
@@ -132,6 +133,8 @@ def escape(screen: ScreenState) -> bool:
     elif composer.target is not None:
         screen.set_text(composer.target.draft)
         composer.target = None
+    elif composer.aside:
+        screen.bring_back()
     elif screen.is_choosing:
         screen.end_choosing()
     elif feed.selected is not None and not screen.shows_results:
@@ -164,6 +167,55 @@ def mark_all_read(screen: ScreenState) -> None:
     screen.reading.unread_above = 0
     chat.mark_read(newest, screen.session.user)
     screen.ask("read", None, chat=chat.name, id=newest)
+
+
+def show_oldest(screen: ScreenState) -> None:
+    """Scroll to the beginning of what is shown; of a chat the pages before come from the server."""
+    feed = screen.feed
+    if screen.view is None and not feed.at_start:
+        fetch_around(screen, 1)
+    elif feed.first_id is not None:
+        feed.reveal(feed.first_id, "top")
+
+
+def show_end(screen: ScreenState) -> None:
+    if screen.view is None:
+        show_newest(screen)
+    else:
+        screen.feed.follow_end()
+
+
+def show_mention(screen: ScreenState, by: int) -> None:
+    """Select the mention before (-1) or behind (1) the selected message, or else of what is lowest on the screen."""
+    feed, user = screen.feed, screen.session.user
+    at = feed.selected if feed.selected is not None else feed.lowest_id
+    known = {id for id, item in feed.messages.items() if mentions(item.message, user)}
+    if screen.view is None:
+        known |= screen.chats.open.mentions
+    found = [id for id in known if at is None or (id - at) * by > 0]
+    if not found and at in known and feed.selected is None:
+        found = [at]
+    if found:
+        id = min(found, key=lambda id: id * by)
+        if id in feed.messages:
+            feed.selected = id
+            feed.reveal(id, "middle")
+        else:
+            fetch_around(screen, id)
+    elif by < 0 and screen.view is None and not feed.at_start and feed.first_id is not None:
+        fetch(screen, screen.chats.open, "before", feed.first_id)
+        screen.tell("info", "no mention in what is here; older messages are on their way")
+    else:
+        screen.tell("info", f"no {'mention before' if by < 0 else 'mention behind'} this")
+
+
+def begin_search(screen: ScreenState, text: str) -> None:
+    """Have words to search for in the line. What stood there comes back when the search is done, or given up."""
+    if screen.composer.target is None and not text.startswith("/"):
+        screen.composer.aside = text
+        screen.set_text("/search ")
+    else:
+        screen.tell("info", "Esc first: the line is a command, an answer or an edit")
 
 
 def show_first_unread(screen: ScreenState) -> None:
@@ -209,8 +261,10 @@ def toggle_keys_page(screen: ScreenState) -> None:
     screen.dialogs.keys_page = KeysPage() if screen.dialogs.keys_page is None else None
 
 
-def toggle_sides(screen: ScreenState) -> None:
-    screen.side_panels = not screen.side_panels
+def cycle_sides(screen: ScreenState) -> None:
+    """Both sides, the left one alone, none."""
+    following: dict[Sides, Sides] = {"both": "left", "left": "none", "none": "both"}
+    screen.side_panels = following[screen.side_panels]
 
 
 def toggle_mouse(screen: ScreenState) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from chat_client.common.keys import keymap
 from chat_client.common.mentions import Attention
 from chat_client.common.transfers import Transfer
 from chat_client.sdk.events import Outgoing
@@ -24,6 +25,8 @@ from chat_client.tui.state.requests import BackgroundRequest, ChangeRequest, Pur
 from chat_client.tui.state.roster import Roster
 from chat_client.tui.state.session import Session
 from chat_server.protocol.messages import Message
+
+Sides = Literal["both", "left", "none"]  # what is shown beside the middle, where there is room
 
 
 class View(Struct):
@@ -81,7 +84,8 @@ class ScreenState:
         self.transfers: dict[int, Transfer] = {}  # files whose bytes are on their way
         self.flash: Flash | None = None
         self.mouse = True
-        self.side_panels = True
+        self.side_panels: Sides = "both"
+        self.keymap = keymap()
 
     # ---- what is in sight
 
@@ -192,6 +196,11 @@ class ScreenState:
         self.changes.add(why)
         name = {"edit": "text", "react": "emoji", "unreact": "emoji"}.get(verb)
         self.do(Ask(verb, {"id": id, name: value} if name else {"id": id}, why))
+
+    def bring_back(self) -> None:
+        """Have the text in the line again that a search took the place of."""
+        self.set_text(self.composer.aside)
+        self.composer.aside = ""
 
     def set_text(self, text: str) -> None:
         self.do(SetText(text))

@@ -11,9 +11,10 @@ from prompt_toolkit.keys import Keys
 
 from chat_client.common.key_decoder import FOCUS_IN, FOCUS_OUT, REPLACEMENT
 from chat_client.common.key_decoder import name as key_name
-from chat_client.common.line_editing import NOT_UTF_8
+from chat_client.common.keys import ACTIONS, Presses, Where
+from chat_client.common.line_editing import NOT_UTF_8, add
 from chat_client.tui.state import navigation, typing
-from chat_client.tui.state.keys import KEYS, Key
+from chat_client.tui.state.keys import DEEDS, IN_DIALOGS
 from chat_client.tui.state.screen_state import ScreenState
 
 LEAVE_SECONDS = 2.0  # within which a second Ctrl-C leaves
@@ -32,9 +33,19 @@ class Bindings:
         self._in_dialog = Condition(lambda: screen.dialogs.is_open)
         self._choosing = Condition(lambda: screen.is_choosing)
         self._among_results = Condition(self._is_among_results)
-        for key in KEYS:
-            for presses in key.presses:
-                self._bind(key, presses)
+        self._is_empty = Condition(lambda: screen.is_typing and not line.text)
+        self._is_at_end = Condition(lambda: not line.document.text_after_cursor)
+        self._keymap = screen.keymap
+        self._where: dict[Where, Filter] = {
+            "screen": ~is_searching,
+            "empty": self._is_empty & ~is_searching,
+            "end": self._is_at_end & ~is_searching,
+            "chosen": self._choosing,
+            "results": self._among_results,
+        }
+        for name in DEEDS:
+            for presses in self._keymap.presses(name):
+                self._bind(name, presses)
         self._bind_line()
         self._bind_dialogs()
         self._bind_text()
@@ -46,24 +57,23 @@ class Bindings:
         is_line_free = screen.is_typing and not self._line.text and screen.composer.target is None
         return is_line_free and screen.shows_results and screen.feed.selected is not None
 
-    def _bind(self, key: Key, presses: tuple[str, ...]) -> None:
-        where: Filter = {"always": ~is_searching, "chosen": self._choosing, "results": self._among_results}[key.when]
-        if presses not in (("f1",), ("escape",), ("pageup",), ("pagedown",)):
+    def _bind(self, name: str, presses: Presses) -> None:
+        where = self._where[ACTIONS[name].where]
+        if name not in IN_DIALOGS:
             where &= ~self._in_dialog
         if presses == ("escape",):
             where &= ~has_completions
 
         @self.keys.add(*presses, filter=where)
         def _(event: KeyPressEvent) -> None:
-            assert key.do is not None
-            key.do(self._screen, self._line.text)
+            DEEDS[name](self._screen, self._line.text)
             self._acted()
 
     def _bind_line(self) -> None:
-        add, line = self.keys.add, self._line
+        bind, line = self.keys.add, self._line
         writing = Condition(lambda: self._screen.is_typing) & ~is_searching
 
-        @add("enter", filter=writing & ~self._among_results)
+        @bind("enter", filter=writing & ~self._among_results)
         def _(event: KeyPressEvent) -> None:
             if line.complete_state is not None and line.complete_state.current_completion is not None:
                 line.complete_state = None
@@ -72,13 +82,13 @@ class Bindings:
             if typing.submit(self._screen, line.text):
                 line.append_to_history()
                 line.reset()
+                if self._screen.composer.aside:
+                    self._screen.bring_back()
             self._acted()
 
-        @add("escape", "enter", filter=writing)
-        def _(event: KeyPressEvent) -> None:
-            line.insert_text("\n")
+        add(self.keys, self._keymap, "break_line", lambda event: line.insert_text("\n"), writing)
 
-        @add("escape", "/", filter=~is_searching)
+        @bind("escape", "/", filter=~is_searching)
         def _(event: KeyPressEvent) -> None:
             """Esc and then a command, typed fast or through tmux, which waits before it passes an Esc on."""
             screen = self._screen
@@ -87,7 +97,7 @@ class Bindings:
             self._acted()
             line.insert_text("/")
 
-        @add("tab", filter=writing)
+        @bind("tab", filter=writing)
         def _(event: KeyPressEvent) -> None:
             if line.complete_state is not None:
                 line.complete_next()
@@ -98,23 +108,23 @@ class Bindings:
             elif found:
                 line.start_completion(insert_common_part=True)
 
-        @add("escape", filter=has_completions)
+        @bind("escape", filter=has_completions)
         def _(event: KeyPressEvent) -> None:
             line.cancel_completion()
 
-        @add(Keys.BracketedPaste, filter=writing)
+        @bind(Keys.BracketedPaste, filter=writing)
         def _(event: KeyPressEvent) -> None:
             if REPLACEMENT in event.data:
                 self._screen.tell("info", NOT_UTF_8)
             typing.paste(self._screen, event.data)
             self._acted()
 
-        @add("c-c", filter=~is_searching)
+        @bind("c-c", filter=~is_searching)
         def _(event: KeyPressEvent) -> None:
             self._clear()
             self._acted()
 
-        @add("c-d", filter=Condition(lambda: not line.text) & writing)
+        @bind("c-d", filter=Condition(lambda: not line.text) & writing)
         def _(event: KeyPressEvent) -> None:
             navigation.leave(self._screen)
             self._acted()
@@ -124,6 +134,9 @@ class Bindings:
         screen = self._screen
         if not screen.is_typing or screen.composer.target is not None:
             navigation.escape(screen)
+            return
+        if screen.composer.aside:
+            screen.bring_back()
             return
         if self._line.text:
             self._line.reset()
@@ -137,9 +150,9 @@ class Bindings:
     def _bind_dialogs(self) -> None:
         """Bind what keys do while a dialog has them."""
         screen, dialogs = self._screen, self._screen.dialogs
-        add = self.keys.add
+        bind = self.keys.add
 
-        @add(Keys.Any, filter=self._in_dialog)
+        @bind(Keys.Any, filter=self._in_dialog)
         def _(event: KeyPressEvent) -> None:
             is_text = event.data.isprintable()
             if isinstance(event.key_sequence[-1].key, Keys) and dialogs.question is None:
@@ -154,7 +167,7 @@ class Bindings:
                 typing.answer_question(screen, False)
             self._acted()
 
-        @add("enter", filter=self._in_dialog)
+        @bind("enter", filter=self._in_dialog)
         def _(event: KeyPressEvent) -> None:
             if dialogs.finder is not None:
                 navigation.open_found(screen, self._line.text)
@@ -164,18 +177,19 @@ class Bindings:
                 navigation.escape(screen)
             self._acted()
 
-        @add("backspace", filter=self._in_dialog)
+        @bind("backspace", filter=self._in_dialog)
         def _(event: KeyPressEvent) -> None:
             if dialogs.finder is not None:
                 dialogs.finder.text = dialogs.finder.text[:-1]
             self._acted()
 
-        @add("c-k", filter=self._in_dialog)
-        def _(event: KeyPressEvent) -> None:
+        def close(event: KeyPressEvent) -> None:
             navigation.escape(screen)
             self._acted()
 
-        @add("c-u", filter=self._in_dialog)
+        add(self.keys, self._keymap, "jump", close, self._in_dialog)
+
+        @bind("c-u", filter=self._in_dialog)
         def _(event: KeyPressEvent) -> None:
             if dialogs.finder is not None:
                 dialogs.finder.text = ""
@@ -193,9 +207,9 @@ class Bindings:
     def _bind_text(self) -> None:
         """Bind text that is no key of a dialog nor of a message."""
         screen = self._screen
-        add = self.keys.add
+        bind = self.keys.add
 
-        @add(Keys.BracketedPaste, filter=self._in_dialog | self._choosing)
+        @bind(Keys.BracketedPaste, filter=self._in_dialog | self._choosing)
         def _(event: KeyPressEvent) -> None:
             if screen.dialogs.finder is not None:
                 navigation.type_into_finder(screen, event.data)
@@ -203,7 +217,7 @@ class Bindings:
                 typing.type_anyway(screen, event.data)
             self._acted()
 
-        @add(Keys.Any, filter=self._choosing)
+        @bind(Keys.Any, filter=self._choosing)
         def _(event: KeyPressEvent) -> None:
             screen.tell("info", "this key does nothing to a message; Esc goes back to the line", 2.0)
             self._acted()

@@ -89,7 +89,7 @@ class FullScreen:
             input=input,
             output=output,
         )
-        set_keys(self.app, self._told, suspend, answered, expects_answer)
+        set_keys(self.app, screen.keymap, self._told, suspend, answered, expects_answer)
         self.app.before_render += self._direct_keys
 
     def set_theme(self, name: ThemeName, told: TerminalColours) -> None:

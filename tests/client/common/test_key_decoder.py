@@ -38,7 +38,7 @@ UNKNOWN = ["\x1b[31m", "\x1b[2;5~", "\x1bOj", "\x1b[99~", "\x1b[1;9Z", "\x1b[573
         ("a\x1b[A", ["a", "up"]),
         ("\x1bn\x1bn", ["escape", "n"] * 2),
         ("\x1b\x1b[A", ["escape", "up"]),
-        ("\x1b[5;2~\x1b[6;2~", ["pageup", "pagedown"]),
+        ("\x1b[5;2~\x1b[6;2~", ["s-pageup", "s-pagedown"]),
         ("\x1b[5;5~", ["c-pageup"]),
         ("\x1b[13;2u", ["escape", "c-m"]),
         ("\x1b[27;2;13~", ["escape", "c-m"]),

@@ -1,7 +1,6 @@
 """The keys of the line: each is in the documents, and what prompt_toolkit has besides does nothing, with a word."""
 
 import asyncio
-from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -22,10 +21,9 @@ from prompt_toolkit.utils import get_cwidth
 
 from chat_client.common.cells import glyphs, width
 from chat_client.common.key_decoder import name
+from chat_client.common.keys import ACTIONS, keymap
 from chat_client.common.line_editing import EDITOR, Glyphs, after, before, set_keys
-from chat_client.tui.state.keys import KEYS
 
-DOCUMENT = (Path(__file__).parents[3] / "docs/client.md").read_text()
 FAMILY, FLAG, ACCENT = "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea", "e\u0301"
 
 
@@ -35,15 +33,10 @@ def pressed(*presses: str) -> list[KeyPress]:
     return [KeyPress(key, key if len(key) == 1 else "") for key in bindings.bindings[0].keys]
 
 
-TABLE = [presses for row in EDITOR for presses in row[0]]
-ACTING = [presses for key in KEYS for presses in key.presses if len(presses) > 1 or len(presses[0]) > 1]
-
-
-@pytest.mark.parametrize("presses", [*TABLE, *ACTING, ("c-l",), ("c-z",), ("c-c",), ("escape", "enter")], ids=str)
-def test_each_key_is_in_the_document(presses: tuple[str, ...]) -> None:
-    key = name(pressed(*presses))
-    ranged = key.startswith("Alt-") and key[4:].isdigit() and "Alt-1 … Alt-9" in DOCUMENT
-    assert ranged or any(f"{before}{key}{behind}" in DOCUMENT for before in "| " for behind in " ,:;."), key
+KEYMAP = keymap()
+IN_THE_LINE = [*EDITOR, "redraw", "suspend"]
+TABLE = [*(presses for name in IN_THE_LINE for presses in KEYMAP.presses(name)), ("c-j",)]
+PREFIXES = {presses[0] for name in ACTIONS for presses in KEYMAP.presses(name) if len(presses) > 1}
 
 
 QUIET = {Keys.BracketedPaste, Keys.SIGINT, Keys.CPRResponse, Keys.Vt100MouseEvent, Keys.ScrollUp, Keys.ScrollDown,
@@ -52,7 +45,7 @@ QUIET = {Keys.BracketedPaste, Keys.SIGINT, Keys.CPRResponse, Keys.Vt100MouseEven
 
 async def test_what_prompt_toolkit_has_besides_does_nothing() -> None:
     """In Emacs mode, which is the client's: each of its keys is in the table, or is swallowed whole with a word."""
-    table = [*TABLE, ("c-l",), ("c-z",), ("escape",)]
+    table = [*TABLE, *((prefix,) for prefix in PREFIXES)]
     known = {tuple(press.key for press in pressed(*presses)) for presses in table}
     default = [b.keys for b in load_key_bindings().bindings if isinstance(b.keys[0], Keys) and Keys.Any not in b.keys]
     all_keys = {keys if keys[0] == Keys.Escape else keys[:1] for keys in default}
@@ -62,7 +55,7 @@ async def test_what_prompt_toolkit_has_besides_does_nothing() -> None:
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         control, runs = BufferControl(), asyncio.Event()
         app: Application[None] = Application(layout=Layout(Window(control)))
-        set_keys(app, told.append, lambda: None)
+        set_keys(app, KEYMAP, told.append, lambda: None)
         running = asyncio.create_task(app.run_async(pre_run=runs.set))
         await runs.wait()
         line = control.buffer
@@ -84,7 +77,7 @@ async def test_a_search_is_ended(key: str, left: str) -> None:
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         session, runs = PromptSession[str](history=history), asyncio.Event()
         session.app.key_bindings = KeyBindings()
-        set_keys(session.app, lambda words: None, lambda: None)
+        set_keys(session.app, KEYMAP, lambda words: None, lambda: None)
         running = asyncio.create_task(session.prompt_async(default="hx", pre_run=runs.set))
         await runs.wait()
         await asyncio.wait_for(session.default_buffer._load_history_task or asyncio.sleep(0), 10)
@@ -136,6 +129,6 @@ async def test_the_line_shows_the_glyphs_of_messages_and_the_cursor_is_where_the
 def test_no_key_leaves_the_cursor_within_a_character(key: str, text: str, at: int, becomes: str, then_at: int) -> None:
     line = Buffer(multiline=True)
     line.text, line.cursor_position = text, at
-    handler = next(handler for presses, handler, _ in EDITOR if (key,) in presses)
+    handler = next(handler for name, handler in EDITOR.items() if (key,) in KEYMAP.presses(name))
     handler(cast(KeyPressEvent, SimpleNamespace(current_buffer=line)))
     assert (line.text, line.cursor_position) == (becomes, then_at)

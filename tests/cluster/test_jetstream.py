@@ -1,0 +1,556 @@
+"""The ports of a replicated log on real NATS servers: what they promise, also while servers are killed and stopped."""
+
+import asyncio
+import hashlib
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from nats.aio.client import Client
+
+from chat_server.errors import StartError
+from chat_server.log import jetstream, nats_connection
+from chat_server.log.jetstream import JetStreamChain, NatsBus, NatsObjects, call, open_nats
+from chat_server.log.nats_connection import Nats, NatsAccess
+from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing, Position, Records, StreamLost, StreamRecord
+from chat_server.runtime import SystemRuntime
+from tests.cluster.conftest import Connect
+from tests.cluster.servers import NatsServer, NatsServers, free_ports
+
+R = TypeVar("R")
+
+# Streams are numbered anew in each test.
+numbers = itertools.count(1)
+WAIT_SECONDS = 60
+
+
+async def begin(connection: Nats) -> tuple[JetStreamChain, int]:
+    chain, number = JetStreamChain(connection), next(numbers)
+    await settled(chain.begin, number)
+    return chain, number
+
+
+async def settled(function: Callable[..., Awaitable[R]], *args: object) -> R:
+    """Its result, once it is no longer refused for the moment."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            try:
+                return await function(*args)
+            except NotAppended:
+                await asyncio.sleep(0.1)
+
+
+async def appended(chain: JetStreamChain, stream: int, data: bytes, unique: str = "") -> int:
+    """Append it as often as needed; a repetition has the same `unique`, so that it stands there once."""
+    unique = unique or secrets.token_hex(8)
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            try:
+                return await chain.append(stream, "n1", data, unique)
+            except (NotAppended, FateUnknown):
+                await asyncio.sleep(0.1)
+
+
+async def take(records: Records, count: int) -> list[StreamRecord]:
+    async with asyncio.timeout(WAIT_SECONDS):
+        return [await records.next() for _ in range(count)]
+
+
+def client_of(connection: Nats) -> Client:
+    """The package's client under a connection."""
+    assert connection._client is not None
+    return connection._client
+
+
+async def leader(connection: Nats, servers: NatsServers, stream: int) -> NatsServer:
+    info = await settled(call, connection, f"STREAM.INFO.log-{stream}")
+    return servers.named(info["cluster"]["leader"])
+
+
+# ---- streams
+
+
+@pytest.mark.smoke
+async def test_messages_are_read_in_order_with_their_node_and_time(one_server: NatsServers, connect: Connect) -> None:
+    chain, stream = await begin(await connect(one_server.urls))
+    for number in range(100):
+        assert await chain.append(stream, f"n{number % 3}", b"%d" % number, f"u{number}") == number + 1
+    records = chain.read(Position(stream, 0))
+    read = await take(records, 100)
+    assert [each.data for each in read] == [b"%d" % number for number in range(100)]
+    assert [each.position for each in read] == [Position(stream, number + 1) for number in range(100)]
+    assert [each.node for each in read] == [f"n{number % 3}" for number in range(100)]
+    message = await call(chain._connection, f"STREAM.MSG.GET.log-{stream}", {"seq": 7})
+    assert f".{read[6].at_ms % 1000:03}" in message["message"]["time"].replace("Z", "000Z")
+    assert [each.data for each in await take(chain.read(Position(stream, 98)), 2)] == [b"98", b"99"]
+    records.close()
+
+
+async def test_a_message_that_is_appended_while_the_end_is_read_comes_at_once(
+    one_server: NatsServers, connect: Connect
+) -> None:
+    chain, stream = await begin(await connect(one_server.urls))
+    records = chain.read(Position(stream, 0))
+    # More than are asked for ahead, one by one.
+    for number in range(3 * jetstream.PULLED_MAX):
+        await chain.append(stream, "n1", b"%d" % number, f"{number}")
+        assert (await take(records, 1))[0].data == b"%d" % number
+
+
+async def test_a_repetition_is_stored_once_and_has_the_first_ones_sequence(
+    one_server: NatsServers, connect: Connect
+) -> None:
+    chain, stream = await begin(await connect(one_server.urls))
+    assert [await chain.append(stream, "n1", b"x", "same") for _ in range(3)] == [1, 1, 1]
+    assert await chain.last(stream) == 1
+
+
+async def test_a_message_for_a_stream_that_is_not_there_is_certainly_not_taken(
+    one_server: NatsServers, connect: Connect
+) -> None:
+    chain = JetStreamChain(await connect(one_server.urls))
+    with pytest.raises(NotAppended):
+        await chain.append(999, "n1", b"x", "u")
+    with pytest.raises(StreamLost):
+        await chain.last(999)
+    with pytest.raises(StreamLost):
+        await chain.read(Position(999, 0)).next()
+
+
+async def test_the_largest_batch_is_taken_and_the_connection_lives_on(
+    one_server: NatsServers, connect: Connect
+) -> None:
+    connection = await connect(one_server.urls)
+    chain, stream = await begin(connection)
+    data = secrets.token_bytes(nats_connection.BATCH_BYTES_MAX)
+    client = client_of(connection)
+    await chain.append(stream, "n1", data, "u" * 1000)
+    assert (await take(chain.read(Position(stream, 0)), 1))[0].data == data
+    assert client_of(connection) is client and client.is_connected
+
+
+async def test_a_stream_that_takes_no_more_refuses_for_certain(one_server: NatsServers, connect: Connect) -> None:
+    connection = await connect(one_server.urls)
+    chain, stream = JetStreamChain(connection), next(numbers)
+    config = {"name": f"log-{stream}", "subjects": [f"log.{stream}.*"], "discard": "new", "max_msg_size": 10}
+    await call(connection, f"STREAM.CREATE.log-{stream}", config)
+    with pytest.raises(NotAppended, match="exceeds maximum"):
+        await chain.append(stream, "n1", b"x" * 11, "u")
+    assert await chain.last(stream) == 0
+
+
+async def test_streams_are_listed_in_order_and_a_deleted_one_is_gone(tmp_path: Path, connect: Connect) -> None:
+    servers = NatsServers(tmp_path, 1)
+    servers.start()
+    try:
+        connection = await connect(servers.urls)
+        chain = JetStreamChain(connection)
+        assert await chain.list() == []
+        for stream in (2, 10, 1):
+            await chain.begin(stream)
+            await chain.begin(stream)
+        await NatsObjects(connection).begin("bucket")
+        assert await chain.list() == [1, 2, 10]
+        await chain.delete(2)
+        await chain.delete(2)
+        assert await chain.list() == [1, 10]
+    finally:
+        servers.close()
+
+
+@pytest.mark.parametrize(
+    "change", [{"max_age": 3_600_000_000_000}, {"storage": "memory"}, {"discard": "old"}, {"max_msgs": 5}]
+)
+async def test_a_stream_of_another_configuration_is_not_used(
+    one_server: NatsServers, connect: Connect, change: dict[str, object]
+) -> None:
+    connection = await connect(one_server.urls)
+    stream = next(numbers)
+    await call(
+        connection,
+        f"STREAM.CREATE.log-{stream}",
+        {"name": f"log-{stream}", "subjects": [f"log.{stream}.*"], "discard": "new", **change},
+    )
+    (key,) = change
+    with pytest.raises(StartError, match=f"log-{stream} in NATS is not as .*{key}"):
+        await JetStreamChain(connection).begin(stream)
+
+
+async def test_a_stream_that_takes_the_same_subjects_is_named_as_the_reason(
+    one_server: NatsServers, connect: Connect
+) -> None:
+    connection = await connect(one_server.urls)
+    stream = next(numbers)
+    await call(connection, "STREAM.CREATE.foreign", {"name": "foreign", "subjects": [f"log.{stream}.>"]})
+    with pytest.raises(StartError, match="another stream"):
+        await JetStreamChain(connection).begin(stream)
+    await call(connection, "STREAM.DELETE.foreign")
+
+
+async def test_a_reading_ends_where_messages_are_gone(one_server: NatsServers, connect: Connect) -> None:
+    connection = await connect(one_server.urls)
+    chain, stream = JetStreamChain(connection), next(numbers)
+    await call(connection, f"STREAM.CREATE.log-{stream}", {"name": f"log-{stream}", "subjects": [f"log.{stream}.*"]})
+    for number in range(5):
+        await chain.append(stream, "n1", b"%d" % number, f"{number}")
+    await call(connection, f"STREAM.MSG.DELETE.log-{stream}", {"seq": 3})
+    records = chain.read(Position(stream, 0))
+    assert [each.data for each in await take(records, 2)] == [b"0", b"1"]
+    with pytest.raises(StreamLost, match="message 4 behind 2"):
+        await records.next()
+
+
+async def test_a_reading_ends_where_the_stream_was_made_anew(one_server: NatsServers, connect: Connect) -> None:
+    chain, stream = await begin(await connect(one_server.urls))
+    await chain.append(stream, "n1", b"x", "u")
+    records = chain.read(Position(stream, 0))
+    await take(records, 1)
+    await chain.delete(stream)
+    await chain.begin(stream)
+    for number in range(3):
+        await chain.append(stream, "n1", b"y", f"u{number}")
+    with pytest.raises(StreamLost, match="made anew"):
+        async with asyncio.timeout(WAIT_SECONDS):
+            await records.next()
+
+
+@pytest.mark.smoke
+async def test_a_reading_outlives_lost_consumers_and_connections(one_server: NatsServers, connect: Connect) -> None:
+    connection = await connect(one_server.urls)
+    chain, stream = await begin(connection)
+    records = chain.read(Position(stream, 0))
+    for number in range(4):
+        await appended(chain, stream, b"%d" % number)
+        assert (await take(records, 1))[0].data == b"%d" % number
+        if number == 0:
+            await call(connection, f"CONSUMER.DELETE.log-{stream}.{records._consumer}")
+        elif number == 1:
+            await client_of(connection).close()
+        elif number == 2:
+            one_server.all[0].kill()
+            one_server.all[0].start()
+
+
+async def test_a_message_that_the_package_drops_is_read_all_the_same(one_server: NatsServers, connect: Connect) -> None:
+    chain, stream = await begin(await connect(one_server.urls))
+    records = chain.read(Position(stream, 0))
+    await chain.append(stream, "n1", b"first", "first")
+    await take(records, 1)
+    assert records._inbox is not None
+    # A subscription that nobody takes from drops what is past this.
+    records._inbox._subscription._pending_bytes_limit = 10
+    for number in range(5):
+        await chain.append(stream, "n1", b"%d" % number * 9, f"{number}")
+    assert [each.data for each in await take(records, 5)] == [b"%d" % number * 9 for number in range(5)]
+
+
+# ---- when servers are away
+
+
+@pytest.mark.smoke
+async def test_nothing_is_appended_while_no_server_is_connected(tmp_path: Path, connect: Connect) -> None:
+    servers = NatsServers(tmp_path, 1)
+    servers.start()
+    try:
+        chain, stream = await begin(await connect(servers.urls))
+        await chain.append(stream, "n1", b"before", "before")
+        servers.all[0].kill()
+        async with asyncio.timeout(WAIT_SECONDS):
+            while chain.is_connected:
+                await asyncio.sleep(0.05)
+        with pytest.raises(NotAppended, match="NATS"):
+            await chain.append(stream, "n1", b"never", "never")
+        servers.all[0].start()
+        await appended(chain, stream, b"after")
+        assert [each.data for each in await take(chain.read(Position(stream, 0)), 2)] == [b"before", b"after"]
+    finally:
+        servers.close()
+
+
+async def test_an_append_that_a_stopped_server_may_have_is_of_unknown_fate(tmp_path: Path, connect: Connect) -> None:
+    servers = NatsServers(tmp_path, 1)
+    servers.start()
+    try:
+        chain, stream = await begin(await connect(servers.urls))
+        servers.all[0].pause()
+        with pytest.raises(FateUnknown):
+            await chain.append(stream, "n1", b"x", "u")
+        servers.all[0].resume()
+        assert await appended(chain, stream, b"x", "u") == 1
+        assert await chain.last(stream) == 1
+    finally:
+        servers.close()
+
+
+@pytest.mark.parametrize("how", [pytest.param("kill", marks=pytest.mark.smoke), "pause"])
+async def test_the_loss_of_the_leader_loses_repeats_and_reorders_nothing(
+    three_servers: NatsServers, connect: Connect, how: str
+) -> None:
+    connection = await connect(three_servers.urls)
+    chain, stream = await begin(connection)
+    reader = JetStreamChain(await connect(three_servers.urls, "n2"))
+    count = 300
+    fates: dict[str, set[int]] = {"certain": set(), "refused": set()}
+
+    async def write() -> None:
+        for number in range(count):
+            try:
+                await chain.append(stream, "n1", b"%d" % number, f"{number}")
+                fates["certain"].add(number)
+            except NotAppended:
+                fates["refused"].add(number)
+                await asyncio.sleep(0.05)
+            except FateUnknown:
+                pass
+            if number == 100:
+                lost = await leader(connection, three_servers, stream)
+                getattr(lost, how)()
+        lost.resume()
+        three_servers.start()
+        await appended(chain, stream, b"end")
+
+    writing = asyncio.create_task(write())
+    read: list[int] = []
+    records = reader.read(Position(stream, 0))
+    async with asyncio.timeout(3 * WAIT_SECONDS):
+        while (record := await records.next()).data != b"end":
+            read.append(int(record.data))
+    await writing
+    assert read == sorted(set(read))
+    assert fates["certain"] <= set(read)
+    assert not fates["refused"] & set(read)
+    # A second reading, from another place, is the same.
+    again = await take(chain.read(Position(stream, 50)), len(read) - 50)
+    assert [int(each.data) for each in again] == read[50:]
+
+
+async def test_a_deleted_stream_and_bucket_leave_no_byte_in_the_files(
+    three_servers: NatsServers, connect: Connect
+) -> None:
+    connection = await connect(three_servers.urls)
+    chain, stream = await begin(connection)
+    objects = NatsObjects(connection)
+    await settled(objects.begin, "secret")
+    kept, gone = secrets.token_hex(16).encode(), [secrets.token_hex(16).encode() for _ in range(2)]
+    await appended(chain, stream, gone[0])
+    await objects.put("secret", "object", pieces(gone[1] * 10))
+    following = next(numbers)
+    await settled(chain.begin, following)
+    await appended(chain, following, kept)
+    assert len(three_servers.files_with(gone)) >= 6
+    await settled(chain.delete, stream)
+    await settled(objects.delete_bucket, "secret")
+    async with asyncio.timeout(WAIT_SECONDS):
+        while three_servers.files_with(gone):
+            await asyncio.sleep(0.1)
+    assert len(three_servers.files_with([kept])) >= 3
+
+
+# ---- the bus
+
+
+def naming(number: int) -> Callable[[bytes], bytes | None]:
+    return lambda data: None if number == 2 else data + b"%d" % number
+
+
+async def test_the_bus_takes_messages_to_all_nodes_and_answers_back(one_server: NatsServers, connect: Connect) -> None:
+    buses = [NatsBus(await connect(one_server.urls, f"n{number}")) for number in range(3)]
+    received: asyncio.Queue[bytes] = asyncio.Queue()
+    for number, bus in enumerate(buses):
+        bus.subscribe("heartbeat", received.put_nowait)
+        bus.answer("who", naming(number))
+    answers: list[bytes] = []
+    async with asyncio.timeout(WAIT_SECONDS):
+        # Subscriptions are on their way to the server.
+        while len(answers) < 2:
+            answers = await buses[0].ask("who", b"n", 0.5, 3)
+        assert sorted(answers) == [b"n0", b"n1"]
+        assert len(await buses[2].ask("who", b"n", 30, 1)) == 1
+        assert await buses[0].ask("nobody", b"", 30, 1) == []
+        buses[1].publish("heartbeat", b"alive")
+        assert [await received.get() for _ in range(3)] == [b"alive"] * 3
+
+
+async def test_subscriptions_of_the_bus_outlive_the_connection(one_server: NatsServers, connect: Connect) -> None:
+    connection = await connect(one_server.urls)
+    bus = NatsBus(connection)
+    received: asyncio.Queue[bytes] = asyncio.Queue()
+    bus.subscribe("heartbeat", received.put_nowait)
+    one_server.all[0].kill()
+    bus.publish("heartbeat", b"lost")
+    one_server.all[0].start()
+    async with asyncio.timeout(WAIT_SECONDS):
+        while received.empty():
+            bus.publish("heartbeat", b"alive")
+            await asyncio.sleep(0.1)
+    assert received.get_nowait() == b"alive"
+
+
+async def test_a_mistake_in_a_subscriber_stops_no_further_message(one_server: NatsServers, connect: Connect) -> None:
+    bus = NatsBus(await connect(one_server.urls))
+    received: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def take(data: bytes) -> None:
+        received.put_nowait(data)
+        raise ValueError(data)
+
+    bus.subscribe("topic", take)
+    async with asyncio.timeout(WAIT_SECONDS):
+        for _ in range(2):
+            bus.publish("topic", b"x")
+            assert await received.get() == b"x"
+
+
+# ---- objects
+
+
+async def pieces(data: bytes, size: int = 70_000) -> AsyncIterator[bytes]:
+    for begun in range(0, len(data), size):
+        yield data[begun : begun + size]
+
+
+async def whole(objects: NatsObjects, bucket: str, name: str) -> bytes:
+    return b"".join([chunk async for chunk in objects.get(bucket, name)])
+
+
+@pytest.mark.smoke
+async def test_an_object_comes_back_as_it_was_put(one_server: NatsServers, connect: Connect) -> None:
+    objects = NatsObjects(await connect(one_server.urls))
+    await objects.begin("b1")
+    await objects.begin("b1")
+    for size in (0, 1, jetstream.CHUNK_BYTES, 1_000_000):
+        data = secrets.token_bytes(size)
+        await objects.put("b1", f"object of {size}", pieces(data))
+        assert await whole(objects, "b1", f"object of {size}") == data
+    assert sorted(await objects.names("b1")) == ["object of 0", "object of 1", "object of 1000000", "object of 131072"]
+    await objects.put("b1", "object of 1", pieces(b"another"))
+    assert await whole(objects, "b1", "object of 1") == b"another"
+    assert "b1" in await objects.buckets()
+    await objects.delete("b1", "object of 1")
+    await objects.delete("b1", "object of 1")
+    assert "object of 1" not in await objects.names("b1")
+    with pytest.raises(ObjectMissing):
+        await whole(objects, "b1", "object of 1")
+    with pytest.raises(ObjectMissing):
+        await whole(objects, "missing", "object")
+    await objects.delete_bucket("b1")
+    assert "b1" not in await objects.buckets()
+
+
+async def test_an_object_of_the_package_is_read_and_ours_by_the_package(
+    one_server: NatsServers, connect: Connect
+) -> None:
+    connection = await connect(one_server.urls)
+    objects = NatsObjects(connection)
+    await objects.begin("both")
+    store = await client_of(connection).jetstream().object_store("both")
+    await store.put("theirs", b"x" * 300_000)
+    assert await whole(objects, "both", "theirs") == b"x" * 300_000
+    await objects.put("both", "ours", pieces(b"y" * 300_000))
+    result = await store.get("ours")
+    assert result.data == b"y" * 300_000
+    await objects.delete_bucket("both")
+
+
+async def test_an_object_with_a_lost_or_changed_part_is_noticed(one_server: NatsServers, connect: Connect) -> None:
+    connection = await connect(one_server.urls)
+    objects = NatsObjects(connection)
+    await objects.begin("torn")
+    await objects.put("torn", "object", pieces(secrets.token_bytes(500_000)))
+    await call(connection, "STREAM.MSG.DELETE.OBJ_torn", {"seq": 2})
+    with pytest.raises(ObjectMissing):
+        await whole(objects, "torn", "object")
+    await objects.delete_bucket("torn")
+
+
+async def test_an_upload_that_fails_leaves_no_object(one_server: NatsServers, connect: Connect) -> None:
+    connection = await connect(one_server.urls)
+    objects = NatsObjects(connection)
+    await objects.begin("half")
+
+    async def torn() -> AsyncIterator[bytes]:
+        yield b"x" * 300_000
+        raise OSError("the disk failed")
+
+    with pytest.raises(OSError, match="the disk failed"):
+        await objects.put("half", "object", torn())
+    assert await objects.names("half") == []
+    info = await call(connection, "STREAM.INFO.OBJ_half")
+    assert info["state"]["messages"] == 0
+    await objects.delete_bucket("half")
+
+
+async def test_an_object_that_is_large_is_read_in_linear_time(one_server: NatsServers, connect: Connect) -> None:
+    objects = NatsObjects(await connect(one_server.urls))
+    await objects.begin("large")
+    digest = hashlib.sha256()
+    block = secrets.token_bytes(1 << 20)
+
+    async def many() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            digest.update(block)
+            yield block
+
+    await objects.put("large", "object", many())
+    read, most = hashlib.sha256(), 0
+    async for chunk in objects.get("large", "object"):
+        read.update(chunk)
+        most = max(most, len(chunk))
+    assert read.digest() == digest.digest()
+    assert most <= jetstream.CHUNK_BYTES
+    await objects.delete_bucket("large")
+
+
+# ---- starting
+
+
+async def fails(urls: list[str], **access: object) -> str:
+    with pytest.raises(StartError) as raised:
+        await open_nats(SystemRuntime(), NatsAccess(urls, **access), "n1", 2)  # type: ignore[arg-type]
+    return str(raised.value)
+
+
+async def test_a_server_that_is_not_there_is_named() -> None:
+    (port,) = free_ports(1)
+    told = await fails([f"nats://127.0.0.1:{port}"])
+    assert f"nats://127.0.0.1:{port}" in told and "refused" in told.lower()
+
+
+async def test_what_a_server_lacks_is_named(tmp_path: Path) -> None:
+    mute = "{ user: c, password: d, permissions: { publish: [_INBOX.>] } }"
+    users = f"authorization {{ users: [ {{ user: a, password: b }}, {mute} ] }}\n"
+    servers = NatsServers(tmp_path, 1, users)
+    servers.start()
+    try:
+        assert "Authorization Violation" in await fails(servers.urls)
+        assert "Authorization Violation" in await fails(servers.urls, user="a", password="wrong")
+        assert "permissions violation" in await fails(servers.urls, user="c", password="d")
+        await (await open_nats(SystemRuntime(), NatsAccess(servers.urls, "a", "b"), "n1", 10)).close()
+    finally:
+        servers.close()
+
+
+async def test_a_server_without_jetstream_is_named(tmp_path: Path) -> None:
+    servers = NatsServers(tmp_path, 1)
+    configuration = tmp_path / "s0.conf"
+    configuration.write_text(
+        "\n".join(line for line in configuration.read_text().split("\n") if "jetstream" not in line)
+    )
+    servers.start()
+    try:
+        assert "JetStream" in await fails(servers.urls)
+    finally:
+        servers.close()
+
+
+async def test_an_old_server_is_not_used(one_server: NatsServers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nats_connection, "SERVER_VERSION_MIN", (99, 0, 0))
+    assert "99.0.0 or newer is needed" in await fails(one_server.urls)
+
+
+async def test_a_password_in_a_url_is_not_told() -> None:
+    (port,) = free_ports(1)
+    assert "secret" not in await fails([f"nats://somebody:secret@127.0.0.1:{port}"])

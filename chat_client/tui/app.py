@@ -43,7 +43,7 @@ from chat_client.tui.terminal.terminal import Terminal
 from chat_client.tui.terminal.themes import fitting, theme_for
 from chat_client.tui.terminal.window import FullScreen
 
-DRAWS_MAX = 20  # a second, for what comes in
+DRAWS_MAX = 10  # a second, for what comes in
 DRAWING_SHARE_MAX = 0.4  # of the time
 TICK_SECONDS = 0.25
 EVENTS_AT_ONCE_MAX = 100  # between two looks at the keyboard

@@ -3,10 +3,12 @@
 from msgspec import Struct
 
 from chat_client.tui.render.row import Display
-from chat_client.tui.state.screen_state import ScreenState, Sides
+from chat_client.tui.render.side_panels import widest_chat_entry, widest_person_entry
+from chat_client.tui.state.screen_state import ScreenState
 
 COLUMNS_MIN, ROWS_MIN = 20, 5
 LEFT_FROM, RIGHT_FROM = 76, 104  # columns of the terminal from which a side pane is shown
+LEFT_MIN, RIGHT_MIN = 16, 14  # columns of a pane, which is otherwise as wide as its longest entry
 BAR_FROM = 24  # rows of the terminal from which the bar over the input has its row always
 INPUT_ROWS_MAX = 6
 
@@ -34,12 +36,15 @@ class Geometry(Struct, frozen=True):
         return max(1, self.rows - 2 - self.bar - self.input)
 
 
-def part(columns: int, rows: int, input_rows: int, bar: bool, sides: Sides = "both") -> Geometry:
+def part(columns: int, rows: int, input_rows: int, bar: bool, left_entry: int, right_entry: int) -> Geometry:
+    """`left_entry` and `right_entry` are the columns of the longest entry of each pane; 0: it is not wanted."""
     left = right = 0
-    if sides != "none" and columns >= LEFT_FROM:
-        left = 20 if columns < 100 else 22 if columns < 120 else 24 if columns < 180 else 30
-    if sides == "both" and columns >= RIGHT_FROM:
-        right = 18 if columns < 120 else 22 if columns < 180 else 26
+    if left_entry and columns >= LEFT_FROM:
+        left_max = 20 if columns < 100 else 22 if columns < 120 else 24 if columns < 180 else 30
+        left = min(max(left_entry, LEFT_MIN), left_max)
+    if right_entry and columns >= RIGHT_FROM:
+        right_max = 18 if columns < 120 else 22 if columns < 180 else 26
+        right = min(max(right_entry, RIGHT_MIN), right_max)
     wanted = max(1, min(input_rows, INPUT_ROWS_MAX, rows // 3))
     return Geometry(columns, rows, left, right, int(bar), wanted)
 
@@ -47,9 +52,12 @@ def part(columns: int, rows: int, input_rows: int, bar: bool, sides: Sides = "bo
 def geometry_of(screen: ScreenState, display: Display, is_scrolled: bool | None = None) -> Geometry:
     """`is_scrolled`: whether the open chat will be, where that is not what the state says."""
     bar = display.rows >= BAR_FROM or needs_bar(screen, screen.is_scrolled if is_scrolled is None else is_scrolled)
-    # The page of keys has all of the screen.
-    sides = screen.side_panels if screen.dialogs.keys_page is None else "none"
-    return part(display.columns, display.rows, display.input_rows, bar, sides)
+    left = right = 0
+    if screen.dialogs.keys_page is None:  # the page of keys has all of the screen
+        left = widest_chat_entry(screen) if screen.side_panels != "none" else 0
+        if screen.side_panels == "both" and not screen.chats.open.is_direct:  # the title says it of a chat of two
+            right = widest_person_entry(screen)
+    return part(display.columns, display.rows, display.input_rows, bar, left, right)
 
 
 def needs_bar(screen: ScreenState, is_scrolled: bool) -> bool:

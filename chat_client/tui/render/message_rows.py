@@ -37,10 +37,7 @@ class RowContext(Struct, frozen=True):
     new_from: int | None = None  # the message under the line `new from here`
     selected: int | None = None
     labels: bool = False  # whether each message tells its chat, as the results of a search do
-
-    @property
-    def name_cells(self) -> int:
-        return 8 if self.width < 66 else 11 if self.width < 90 else 14
+    name_cells: int = 8  # of the column of names
 
 
 # The rows of each item as they were laid out last, with all that they depend on, by the identity of the item: items do
@@ -53,7 +50,7 @@ def rows_of(item: Item, before: Item | None, context: RowContext) -> list[Row]:
     quote = _quote(item, context)
     selected = isinstance(item, MessageItem) and item.message.id == context.selected
     depends = (before and (before.at, _author(before), before.place), context.width, quote, selected, context.me,
-               context.zone, _is_first_new(item, context), context.labels)  # fmt: skip
+               context.zone, _is_first_new(item, context), context.labels, context.name_cells)  # fmt: skip
     known = _laid_out.get(id(item))
     if known is not None and known[1] == depends:
         return known[2]

@@ -1,6 +1,6 @@
 """The side panels with the chats and the people, and the finder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from chat_client.common.cells import Fragment, cut, fit, pad, row_width, width
 from chat_client.tui.render.colours import name_style
@@ -11,6 +11,8 @@ from chat_client.tui.state.roster import recent_speakers
 from chat_client.tui.state.screen_state import ScreenState
 
 UNREAD_SHOWN_MAX = 999
+_UNREAD_CELLS = 4
+_NAME_CELLS_MAX = 24  # of a person; no pane is wider
 Line = Row | tuple[int, ChatState]  # a chat with its number, which is laid out only where it is in sight
 
 
@@ -26,6 +28,32 @@ def badge(chat: ChatState) -> list[Fragment]:
         style = "badge-muted" if chat.muted else "badge-mention" if chat.is_direct and not mentions else "badge"
         parts.append((style, f" {count(chat.unread)} "))
     return parts
+
+
+def widest_chat_entry(screen: ScreenState) -> int:
+    """The columns of the longest entry among the chats, with room for a number of unread messages behind each."""
+    chats = [
+        width(chat.name) + chat.is_direct + max(_UNREAD_CELLS, row_width(badge(chat)) if chat.unread else 0)
+        for chat in screen.chats.by_name.values()
+    ]
+    asked = [width(name) for name in screen.roster.invitations]
+    asked += [width(f"{user} {name}") for name, user in screen.roster.join_requests]
+    return max((*chats, *asked)) + 5  # the mark and the number before it, a space behind it, the edge
+
+
+def widest_person_entry(screen: ScreenState) -> int:
+    """The columns of the longest entry among the people of the open chat."""
+    chat = screen.chats.open
+    if chat.name == "main":
+        names: Iterable[str] = (name for name, is_online in screen.roster.online.items() if is_online)
+    else:
+        names = chat.members or []
+    longest = 0
+    for name in names:
+        longest = max(longest, width(name))
+        if longest >= _NAME_CELLS_MAX:
+            break
+    return longest + 5 + (2 if chat.owner else 0)  # the edge, the sign before it, a space behind it; a star
 
 
 def chat_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:

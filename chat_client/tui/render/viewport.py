@@ -4,11 +4,15 @@ laid out.
 
 from bisect import bisect_left
 
+from chat_client.common.cells import width
 from chat_client.tui.render.geometry import geometry_of
 from chat_client.tui.render.message_rows import RowContext, name_speaker, rows_of
 from chat_client.tui.render.row import Display, Row
 from chat_client.tui.state.feed import Anchor, Feed, Move, Reveal, Scroll, lowest, place_of
 from chat_client.tui.state.screen_state import ScreenState
+
+NAME_CELLS_MIN, NAME_CELLS_MAX = 5, 14
+NARROW_COLUMNS = 60  # of a feed, under which the text needs them more than long names do
 
 
 def context_of(screen: ScreenState, columns: int, display: Display) -> RowContext:
@@ -21,7 +25,14 @@ def context_of(screen: ScreenState, columns: int, display: Display) -> RowContex
         new_from=None if screen.view else screen.chats.open.first_new(user),
         selected=screen.feed.selected,
         labels=screen.shows_results,
+        name_cells=name_cells(screen, columns),
     )
+
+
+def name_cells(screen: ScreenState, columns: int) -> int:
+    """The cells of the column of names: those of the longest name, within bounds."""
+    most = 8 if columns < NARROW_COLUMNS else NAME_CELLS_MAX
+    return min(most, max(NAME_CELLS_MIN, screen.feed.name_cells, width(screen.session.user)))
 
 
 def anchor_after_moves(screen: ScreenState, display: Display) -> Anchor | None:

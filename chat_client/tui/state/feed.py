@@ -14,6 +14,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chat_client.common.cells import width
 from chat_client.tui.state.items import Item, MessageItem, NoteItem, NoteKind, Place, UnsentItem
 from chat_server.protocol.messages import Message
 
@@ -74,6 +75,7 @@ class Feed:
         self.anchor: Anchor | None = None
         self.moves: list[Move] = []
         self.selected: int | None = None
+        self.name_cells = 0  # of the longest name of those who spoke in it: it grows, so that no column moves back
         self._notes = count(1)
 
     # ---- what is in it
@@ -140,6 +142,7 @@ class Feed:
     def _insert(self, message: Message) -> None:
         item = MessageItem(place=(message.id, 0), at=message.at, message=message)
         self.messages[message.id] = item
+        self.name_cells = max(self.name_cells, width(message.from_))
         if not self.items or self.items[-1].place < item.place:
             self.items.append(item)
         else:
@@ -157,6 +160,7 @@ class Feed:
         """Hold another stretch instead of this one."""
         self.items.clear()
         self.messages.clear()
+        self.name_cells = 0
         self.follow_end()
         self.selected = None
         self.at_start = self.at_end = False

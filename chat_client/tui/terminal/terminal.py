@@ -15,6 +15,8 @@ from chat_client.common.key_decoder import ALT_AS_BEFORE, ALT_AS_ESC
 
 # With focus reports.
 MODES, MODES_BACK = f"\x1b[?1004h{ALT_AS_ESC}", f"{ALT_AS_BEFORE}\x1b[?1004l"
+# Around each frame: a terminal that knows them shows the frame when all of it is there.
+FRAME_BEGIN, FRAME_END = "\x1b[?2026h", "\x1b[?2026l"
 # Terminals that show OSC 9; the others that show anything show OSC 777.
 _OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "kitty")
 

@@ -30,6 +30,7 @@ from chat_client.tui.terminal.bindings import Bindings
 from chat_client.tui.terminal.input_style import Hint
 from chat_client.tui.terminal.palettes import TerminalColours
 from chat_client.tui.terminal.panel import Panel
+from chat_client.tui.terminal.terminal import FRAME_BEGIN, FRAME_END
 from chat_client.tui.terminal.themes import ThemeName, color_depth, depth_for, theme
 
 WHEEL_ROWS = 3
@@ -91,6 +92,8 @@ class FullScreen:
         )
         set_keys(self.app, screen.keymap, self._told, suspend, answered, expects_answer)
         self.app.before_render += self._direct_keys
+        self.app.before_render += lambda app: app.output.write_raw(FRAME_BEGIN)
+        self.app.after_render += self._end_frame
 
     def set_theme(self, name: ThemeName, told: TerminalColours) -> None:
         """The theme MUST be of as many colours as the one before."""
@@ -115,6 +118,10 @@ class FullScreen:
         wanted = self._window if self._screen.is_typing else self._dialog
         if app.layout.current_window is not wanted:
             app.layout.focus(wanted)
+
+    def _end_frame(self, app: Application[int]) -> None:
+        app.output.write_raw(FRAME_END)
+        app.output.flush()
 
     def _lay_out(self, columns: int, rows: int) -> Frame:
         self._display = replace(self._display, columns=columns, rows=rows)

@@ -70,7 +70,7 @@ def test_a_selected_message_says_what_can_be_done_with_it() -> None:
     message_actions.choose(me.screen, -1)
     assert me.text("bar") == " #1 r reply · + react · e edit · d delete · t thread · Esc"
     me.resize(110, 15)
-    assert me.text("bar").endswith("y copy · Esc") and not me.frame().cursor
+    assert me.text("bar").endswith("y copy · > quote · Esc") and not me.frame().cursor
     me.hear(said(2), said(3, who="alice", deleted=True))
     message_actions.choose(me.screen, 1)
     assert me.text("bar") == " #2 r reply · + react · t thread · y copy · > quote · Esc"

@@ -5,9 +5,16 @@ from hypothesis import strategies as st
 
 from chat_client.tui.render.message_rows import RowContext
 from chat_client.tui.render.row import Row
-from chat_client.tui.render.viewport import Viewport, page_rows
+from chat_client.tui.render.viewport import (
+    NAME_CELLS_MAX,
+    NAME_CELLS_MIN,
+    NARROW_COLUMNS,
+    Viewport,
+    name_cells,
+    page_rows,
+)
 from chat_client.tui.state.feed import Feed, Reveal, Scroll
-from tests.client.people import said
+from tests.client.people import Me, said
 from tests.client.tui.state.test_feed import feed
 
 HEIGHT = 10
@@ -167,3 +174,15 @@ def test_who_goes_on_speaking_is_named_on_top_of_the_screen() -> None:
     one.put(said(31, "word " * 30))
     assert "bob" in text(rows(one)[0])
     assert "bob" not in "".join(text(row) for row in rows(one, 2))
+
+
+def test_the_column_of_names_is_as_wide_as_the_longest_name_seen() -> None:
+    me = Me()
+    me.load(said(1, "short", who="bo"))
+    assert name_cells(me.screen, 80) == NAME_CELLS_MIN == len("alice")
+    me.hear(said(2, "long", who="konstantin"))
+    assert name_cells(me.screen, 80) == len("konstantin")
+    assert next(row for row in me.rows() if "short" in row).index("short") == 1 + 6 + len("konstantin") + 2
+    me.hear(said(3, "longer", who="a-name-that-never-ends"))
+    assert name_cells(me.screen, 80) == NAME_CELLS_MAX
+    assert name_cells(me.screen, NARROW_COLUMNS - 1) == 8

@@ -81,16 +81,9 @@ class Node:
         self.transfers = Transfers(runtime, directory, time, self.limits, self.submit, self._report_disk_failure)
         self.passwords = Passwords(runtime)
         guard = SignInGuard(runtime, time)
-        self.preparer = Preparer(runtime, self.readers, self.limits, time, self.passwords, guard, self.transfers)
-        self.delivery = Delivery(
-            runtime,
-            identity,
-            seq=writer.state.seq,
-            outbox_bytes_max=settings.outbox_bytes_max,
-            presence_max=settings.presence_max,
-            told=lambda user_id, notices: self.submit(Told(notices), user_id),
-            detached=self.transfers.leave,
-            departed=lambda user_id: self.submit(Departed(), user_id),
+        self.delivery = self._make_delivery(settings, identity, writer.state.seq)
+        self.preparer = Preparer(
+            runtime, self.readers, self.limits, time, self.passwords, guard, self.transfers, self.delivery.sessions
         )
         self._directory = directory
         self._identity = identity
@@ -111,6 +104,18 @@ class Node:
         )
         self._gone = False
         self.removal_notice = self._make_removal_notice()
+
+    def _make_delivery(self, settings: Settings, identity: Identity, seq: int) -> Delivery:
+        return Delivery(
+            self.runtime,
+            identity,
+            seq=seq,
+            outbox_bytes_max=settings.outbox_bytes_max,
+            presence_max=settings.presence_max,
+            told=lambda user_id, notices: self.submit(Told(notices), user_id),
+            detached=self.transfers.leave,
+            departed=lambda user_id: self.submit(Departed(), user_id),
+        )
 
     def _make_removal_notice(self) -> str:
         """Return what the first start after an upgrade or a restore says of messages to be removed, "" if none are.
@@ -225,6 +230,7 @@ class Node:
 
     def finish(self) -> None:
         """Take no more commands; `run` ends when those that were submitted are done."""
+        self.delivery.presence.peers.leave()
         self._schedule.finish()
         self._execution.is_finishing = True
         self._log.close()

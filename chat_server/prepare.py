@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from chat_server.addresses import counted_network
 from chat_server.chat_time import ChatTime
+from chat_server.delivery.user_sessions import UserSessions
 from chat_server.errors import Refusal
 from chat_server.handlers import Handlers
 from chat_server.log.entries import (
@@ -29,8 +30,9 @@ from chat_server.log.entries import (
     WrongPassword,
 )
 from chat_server.passwords import Passwords, SignInGuard, Waiter
-from chat_server.protocol.accounts import DeleteAccount, Password, Resume, SignIn
-from chat_server.protocol.base import Command
+from chat_server.protocol.accounts import DeleteAccount, Password, Resume, SignedOut, SignIn, SignOut
+from chat_server.protocol.base import Command, Reply
+from chat_server.protocol.connection import ListSessions
 from chat_server.protocol.files import Chunk, SendFile, Upload
 from chat_server.protocol.names import Name, fold
 from chat_server.protocol.rooms import InviteLink, Join
@@ -59,7 +61,7 @@ class Asker(Struct, frozen=True):
     wants_token: bool
 
 
-PREPARATIONS: Handlers[Callable[["Preparer", Asker, Any], Awaitable[Prepared | Upload]]] = Handlers("prepared")
+PREPARATIONS: Handlers[Callable[["Preparer", Asker, Any], Awaitable[Prepared | Reply]]] = Handlers("prepared")
 preparation = PREPARATIONS.register
 
 
@@ -73,6 +75,7 @@ class Preparer:
         passwords: Passwords,
         guard: SignInGuard,
         transfers: Transfers,
+        sessions: UserSessions,
     ) -> None:
         self._runtime = runtime
         self._readers = readers
@@ -81,8 +84,9 @@ class Preparer:
         self._transfers = transfers
         self._passwords = passwords
         self._guard = guard
+        self._sessions = sessions
 
-    async def prepare(self, asker: Asker, command: Command) -> Prepared | Upload:
+    async def prepare(self, asker: Asker, command: Command) -> Prepared | Reply:
         """Return what has to be logged, or the reply to a command that is done already. Raises Refusal."""
         return await PREPARATIONS[type(command)](self, asker, command)
 
@@ -125,6 +129,15 @@ class Preparer:
         if await self._readers.pick().run(accounts.user_of_token, token_hash, 0) is None:
             raise bad_token_refusal()
         return Prepared(EnterByToken(token_hash), command.token, position=command.position)
+
+    @preparation(SignOut)
+    async def sign_out(self, asker: Asker, command: SignOut) -> Prepared:
+        end, count = await self._sessions.to_end(asker.user_id, asker.session, command)
+        return Prepared(end, reply=lambda _: SignedOut(count()))
+
+    @preparation(ListSessions)
+    async def list_sessions(self, asker: Asker, command: ListSessions) -> Reply:
+        return await self._sessions.list(asker.user_id, asker.session)
 
     @preparation(Password)
     async def password(self, asker: Asker, command: Password) -> Prepared:

@@ -1,11 +1,12 @@
 """Readings: queries that are answered page by page on a reader's thread, from a snapshot."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from chat_server.chat_time import ChatTime
 from chat_server.delivery.delivery import Delivery
 from chat_server.log.entries import Limits
+from chat_server.protocol.people import ONLY_HERE
 from chat_server.rules import read
 from chat_server.rules.context import View
 from chat_server.rules.outcomes import Page
@@ -69,11 +70,17 @@ class Readings:
 
     def begin(self, user_id: int, query: Any) -> Reading:
         # A snapshot: the reader's thread must not walk a mapping that the loop changes.
-        online = dict(self._delivery.presence.online) if has_online_users(query) else {}
+        online: Mapping[int, str] = {}
+        nodes: Mapping[str, Mapping[str, int]] = {}
+        note = None
+        if has_online_users(query):
+            presence = self._delivery.presence
+            online, nodes = dict(presence.online), presence.peers.statistics()
+            note = None if presence.peers.are_heard else ONLY_HERE
 
         def view(db: Database) -> View:
             clock, blobs = self._clock.monotonic, self._transfers.blobs
-            return View(db, user_id, self._time.now(), self._limits, online, self._live, clock, blobs)
+            return View(db, user_id, self._time.now(), self._limits, online, self._live, clock, blobs, note, nodes)
 
         # A search or a file may take long, and must not hold up users who read messages.
         match reader_of(query):

@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from chat_server.delivery.outbox import Outbox
+from chat_server.delivery.peers import UserSession
+from chat_server.errors import StartError
+from chat_server.protocol.connection import SessionInfo
 from chat_server.rules.executor import Outcome
 
 
@@ -29,6 +32,9 @@ class UserConnection(Receiver, Protocol):
     # The hash of the token that it came in by.
     token: bytes | None
 
+    def describe(self) -> SessionInfo:
+        """What its user is told of it."""
+
     def sign_out(self) -> None:
         """It is nobody's any more; the connection stays."""
 
@@ -36,16 +42,36 @@ class UserConnection(Receiver, Protocol):
         """Say why, then hang up."""
 
 
+# Of one user on one node.
+SESSIONS_MAX = 1000
+# In a cluster the last three digits of a connection's number are those of its node.
+NODES_MAX = 999
+
+
 class Connections:
     def __init__(self) -> None:
         self._last_number = 0
+        self._step = 1
         self._receivers: dict[int, Receiver] = {}
         self._outboxes: dict[int, Outbox] = {}
         self._by_user: dict[int, dict[int, UserConnection]] = {}
 
+    def number_for_node(self, node: int) -> None:
+        """Give numbers that no other node of the cluster gives. `node` is this node's own number, from 1.
+
+        Raises StartError.
+        """
+        if node > NODES_MAX:
+            raise StartError(
+                f"the cluster has had {NODES_MAX} nodes with names of their own, and connections of one more cannot be"
+                " told apart: start it under the name of a node that is gone (--node NAME)"
+            )
+        assert not self._receivers
+        self._last_number, self._step = node, NODES_MAX + 1
+
     def add(self, receiver: Receiver, outbox: Outbox | None) -> int:
         """A new connection; its number, which is never given again."""
-        self._last_number += 1
+        self._last_number += self._step
         self._receivers[self._last_number] = receiver
         if outbox is not None:
             self._outboxes[self._last_number] = outbox
@@ -84,6 +110,9 @@ class Connections:
     def tokens_of_user(self, user_id: int) -> Iterable[tuple[int, bytes | None]]:
         """The number of each of the user's connections, and the token that it came in by."""
         return [(number, each.token) for number, each in self._by_user.get(user_id, {}).items()]
+
+    def sessions_of_user(self, user_id: int) -> list[UserSession]:
+        return [UserSession(each.describe(), each.token) for each in self.of_user(user_id)[:SESSIONS_MAX]]
 
     def tokens(self) -> list[bytes]:
         """The tokens by which users' connections came in; each once, in a defined order."""

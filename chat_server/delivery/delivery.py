@@ -8,6 +8,7 @@ from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.presence import PresenceTracker
 from chat_server.delivery.routing import Ended, route
+from chat_server.delivery.user_sessions import UserSessions
 from chat_server.log.entries import Identity
 from chat_server.rules.executor import Executed
 from chat_server.runtime import Runtime
@@ -29,7 +30,7 @@ class Delivery:
         """`seq` is that of the last batch; replies go to the sessions of this `identity` alone.
 
         `detached` is called with the number of a session that was a user's until now, `departed` with a user whose last
-        connection is gone.
+        connection to any node is gone.
         """
         self._identity = identity
         self._detached = detached
@@ -38,6 +39,7 @@ class Delivery:
         self.memberships = Memberships()
         self.feed = FanOut(runtime, self.connections, self.memberships, told, seq=seq, bytes_max=outbox_bytes_max)
         self.presence = PresenceTracker(runtime, presence_max, self.feed.tell_presence)
+        self.sessions = UserSessions(self.connections, self.presence, self._ending)
         self._told = told
         # What ends with the batch that is being delivered.
         self._endings: dict[int, Ended] = {}
@@ -78,8 +80,8 @@ class Delivery:
         self.connections.detach(connection, user_id)
         if not self.connections.has_user(user_id):
             self.memberships.forget(user_id)
-            self.presence.go(user_id)
-            self._departed(user_id)
+            if self.presence.go(user_id):
+                self._departed(user_id)
 
     # ---- a batch
 
@@ -103,7 +105,7 @@ class Delivery:
             if not self.connections.has_user(entered.user_id):
                 self.memberships.forget(entered.user_id)
 
-    def ending(self, user_id: int) -> list[int]:
+    def _ending(self, user_id: int) -> list[int]:
         """The numbers of the user's connections that end with the batch that is being delivered."""
         own = (connection.number for connection in self.connections.of_user(user_id))
         return [number for number in own if number in self._endings]

@@ -1,7 +1,8 @@
 """Presence: who is online or away, and how often others are told of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from chat_server.delivery.peers import ALONE, Peers, Present
 from chat_server.protocol.people import PresenceChanged
 from chat_server.runtime import Runtime
 
@@ -11,37 +12,111 @@ PRESENCE_SECONDS = 10.0
 
 
 class PresenceTracker:
+    """In a cluster each node tells its own sessions of the users of all nodes."""
+
     def __init__(self, runtime: Runtime, online_max: int, tell: Callable[[dict[int, PresenceChanged]], None]) -> None:
         """`tell` is called with what is new by user id, while at most `online_max` users are online."""
         self._runtime = runtime
         self._online_max = online_max
         self._tell = tell
-        self.online: dict[int, str] = {}  # the names of all who have a connection, by user id
+        self.peers: Peers = ALONE
+        self.online: dict[int, str] = {}  # the names of all who have a connection to any node, by user id
+        self._here: dict[int, None] = {}  # those of them who have one to this node
+        self._elsewhere: dict[int, set[str]] = {}  # the other nodes that have a connection of a user
+        self._lost: dict[int, str] = {}  # the names of those who were online when this node was cut off
         self._away: dict[int, str] = {}  # why they are, of those online
         self._announced: dict[int, str] = {}  # who was told to be online, and why away ("" for who is not)
         self._changed: dict[int, str] = {}  # the names of those to be told of in this turn
         self._told_times: dict[int, int] = {}  # how often in these PRESENCE_SECONDS
         self._told_enough: dict[int, str] = {}  # who changed again after that
 
+    # ---- this node
+
     def come(self, user_id: int, name: str, away: str | None) -> None:
         """The user has one more connection."""
+        self._here[user_id] = None
         self.online[user_id] = name
         self.change(user_id, PresenceChanged(name, True, away))
 
-    def go(self, user_id: int) -> None:
-        """The user's last connection is gone."""
-        self._away.pop(user_id, None)
-        self._announce_soon(user_id, self.online.pop(user_id))
+    def go(self, user_id: int) -> bool:
+        """The user's last connection to this node is gone. Return whether no node has one."""
+        del self._here[user_id]
+        name, is_gone = self.online[user_id], user_id not in self._elsewhere
+        if is_gone:
+            self._forget(user_id)
+        self.peers.tell_presence(Present(user_id, name, online=False, is_noted=is_gone))
+        return is_gone
 
     def change(self, user_id: int, now: PresenceChanged) -> None:
         """The user is away, or back."""
         if user_id not in self.online:
             return
-        if now.away:
-            self._away[user_id] = now.away
+        self._set_away(user_id, now.user, now.away)
+        if user_id in self._here:
+            self.peers.tell_presence(Present(user_id, now.user, now.away))
+
+    def here(self) -> Iterator[Present]:
+        """Those who have a connection to this node."""
+        return (Present(user_id, self.online[user_id], self._away.get(user_id)) for user_id in self._here)
+
+    # ---- the other nodes
+
+    def is_elsewhere(self, user_id: int) -> bool:
+        return user_id in self._elsewhere
+
+    def come_elsewhere(self, node: str, user: Present) -> None:
+        """The user has a connection to that node, and may be away or back."""
+        user_id = user.user_id
+        self._elsewhere.setdefault(user_id, set()).add(node)
+        # What a user said who is here, too, has been executed here.
+        if user_id not in self._here:
+            self.online[user_id] = user.name
+            self._set_away(user_id, user.name, user.away)
+
+    def go_elsewhere(self, node: str, user_id: int) -> bool:
+        """The user has no connection to that node any more. Return whether no node has one."""
+        nodes = self._elsewhere.get(user_id)
+        if nodes is None or node not in nodes:
+            return False
+        nodes.remove(node)
+        if nodes:
+            return False
+        del self._elsewhere[user_id]
+        if user_id in self._here:
+            return False
+        self._forget(user_id)
+        return True
+
+    def lose_others(self) -> None:
+        """Forget who is elsewhere, since this node is cut off. Nobody is told: they may all be there still.
+
+        `miss` follows once the other nodes have been heard again.
+        """
+        for user_id in self._elsewhere:
+            if user_id not in self._here:
+                self._lost[user_id] = self.online.pop(user_id)
+                self._away.pop(user_id, None)
+        self._elsewhere.clear()
+
+    def miss(self) -> list[int]:
+        """Tell of those who have not been seen again since `lose_others`; return them."""
+        lost, self._lost = self._lost, {}
+        for user_id, name in lost.items():
+            self._announce_soon(user_id, name)
+        return [user_id for user_id in lost if user_id not in self.online]
+
+    # ---- telling
+
+    def _forget(self, user_id: int) -> None:
+        self._away.pop(user_id, None)
+        self._announce_soon(user_id, self.online.pop(user_id))
+
+    def _set_away(self, user_id: int, name: str, away: str | None) -> None:
+        if away:
+            self._away[user_id] = away
         else:
             self._away.pop(user_id, None)
-        self._announce_soon(user_id, now.user)
+        self._announce_soon(user_id, name)
 
     def _announce_soon(self, user_id: int, name: str) -> None:
         if not self._changed:

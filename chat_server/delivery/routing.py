@@ -84,7 +84,7 @@ class _Router:
         if type(outcome.result) is Entered:
             self._enter(asker, outcome.result)
         for ending in outcome.endings:
-            self._end(asker, ending)
+            self._end(asker, outcome.entry.origin, ending)
         if outcome.moves:
             self._move(outcome.moves, came=False)
         for push in outcome.pushes:
@@ -104,13 +104,14 @@ class _Router:
         if asker:
             self._entering.setdefault(entered.user_id, []).append((asker, entered.token))
 
-    def _end(self, asker: int, ending: Ending) -> None:
+    def _end(self, asker: int, origin: Origin | None, ending: Ending) -> None:
         """Connections that come in later in the batch come in after this ending."""
+        # A former process of this node gave the same numbers to other connections; another node gives other numbers.
+        knows_numbers = asker or (origin is not None and origin.node != self._identity.node)
         connections = (*self._connected.tokens_of_user(ending.user_id), *self._entering.get(ending.user_id, ()))
         for session, token in connections:
             how = ending.asker if session == asker else "closed"
-            # A number is that of a session where the command came from: elsewhere it is another one's.
-            if how != "kept" and ending.is_of(session if asker else 0, token):
+            if how != "kept" and ending.is_of(session if knows_numbers else 0, token):
                 self.plan.endings.setdefault(session, Ended(ending, how))
 
     def _move(self, moves: Iterable[Move], *, came: bool) -> None:

@@ -1,4 +1,4 @@
-"""Commands that concern one connection alone. They read no store, and only `/sign_out` logs something."""
+"""Commands that concern one connection alone. They read no store and log nothing."""
 
 from collections.abc import Callable
 from functools import cache
@@ -10,10 +10,8 @@ from msgspec.json import encode
 from chat_server import __version__
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
-from chat_server.frontend.port import Port
 from chat_server.handlers import Handlers
 from chat_server.protocol import PROTOCOL_VERSION
-from chat_server.protocol.accounts import SignedOut, SignOut
 from chat_server.protocol.base import Reply
 from chat_server.protocol.connection import (
     CommandForm,
@@ -21,21 +19,17 @@ from chat_server.protocol.connection import (
     Goodbye,
     Help,
     HelpText,
-    ListSessions,
     Ping,
     Pong,
     Quit,
-    SessionList,
     SetFormat,
 )
 from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.help import command_forms, help_text, overview
 from chat_server.protocol.people import PresenceSet, SetPresence
 from chat_server.protocol.table import TABLE
-from chat_server.rules.outcomes import Prepared
 from chat_server.settings import Settings
 
-SESSIONS_MAX = 1000
 CLIENT_CHARS_MAX = 64
 
 
@@ -46,13 +40,12 @@ class Speaker(Protocol):
     client: str | None
     outbox: Outbox
     settings: Settings
-    port: Port
 
     @property
     def user_id(self) -> int: ...
 
 
-CONNECTION_COMMANDS: Handlers[Callable[[Speaker, Any], Reply | Prepared]] = Handlers("connection")
+CONNECTION_COMMANDS: Handlers[Callable[[Speaker, Any], Reply]] = Handlers("connection")
 connection_command = CONNECTION_COMMANDS.register
 
 
@@ -105,16 +98,6 @@ def set_presence(here: Speaker, command: SetPresence) -> Reply:
     return PresenceSet(command.presence)
 
 
-@connection_command(ListSessions)
-def list_sessions(here: Speaker, command: ListSessions) -> Reply:
-    return SessionList(here.port.sessions())
-
-
 @connection_command(Quit)
 def say_goodbye(here: Speaker, command: Quit) -> Reply:
     return Goodbye()
-
-
-@connection_command(SignOut)
-def sign_out(here: Speaker, command: SignOut) -> Prepared:
-    return Prepared(here.port.tokens_to_end(command), reply=lambda _: SignedOut(here.port.count_closed()))

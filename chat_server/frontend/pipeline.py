@@ -391,9 +391,7 @@ class Pipeline:
     def _begin_exclusive(self, exclusive: Exclusive) -> None:
         self._exclusive = exclusive
         command = exclusive.command
-        if isinstance(command, Prepared):
-            self._submit_exclusive(exclusive, command.command, command.reply)
-        elif isinstance(command, Command) and command.spec.runs == "prepared":
+        if isinstance(command, Command) and command.spec.runs == "prepared":
             self._tried_name = command.claimed_name
             if command.carried_bytes:
                 # Replies pace the chunks of files: the more bytes a chunk has, the less it counts against the rates.

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from chat_server.log.entries import EndTokens, Logged
-from chat_server.protocol.accounts import SignOut
-from chat_server.protocol.connection import SessionInfo
+from chat_server.log.entries import Logged
 from chat_server.rules.outcomes import Entered, Opened
 
 
@@ -54,15 +52,6 @@ class Port(Protocol):
 
     def detach(self) -> None:
         """Take the session from its user."""
-
-    def sessions(self) -> list[SessionInfo]:
-        """List the sessions of the session's user."""
-
-    def tokens_to_end(self, command: SignOut) -> EndTokens:
-        """Return what is logged to sign out. Raises Refusal."""
-
-    def count_closed(self) -> int:
-        """Count the other sessions of the user that end with the batch that is being delivered."""
 
     def has_room(self, wanted_bytes: int) -> bool:
         """Tell whether the disk has room for something new of that size."""

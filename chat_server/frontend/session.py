@@ -2,22 +2,20 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 from chat_server.action_log import ActionLog
 from chat_server.addresses import is_loopback, network_of
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import UNREADABLE, Refusal
-from chat_server.frontend.connection_commands import SESSIONS_MAX
 from chat_server.frontend.intake import STRANGER_LINE_BYTES_MAX
 from chat_server.frontend.pipeline import Pipeline
 from chat_server.frontend.rate_limits import Allowances, CommandRate
 from chat_server.frontend.transport import READ_BYTES_MAX, Transport
-from chat_server.log.entries import EndTokens, Logged
+from chat_server.log.entries import Logged
 from chat_server.node import Node
 from chat_server.prepare import Asker
-from chat_server.protocol.accounts import SignOut
 from chat_server.protocol.connection import SessionInfo
 from chat_server.protocol.times import iso
 from chat_server.readings import Reading
@@ -111,6 +109,9 @@ class Session:
 
     def settled(self) -> None:
         self.pipeline.delivered(self._runtime.monotonic())
+
+    def describe(self) -> SessionInfo:
+        return SessionInfo(self.number, self.address, iso(self.since_ms), self.pipeline.client)
 
     def sign_out(self) -> None:
         self.pipeline.signed_out()
@@ -218,26 +219,6 @@ class Session:
 
     def detach(self) -> None:
         self._delivery.detach(self)
-
-    def sessions(self) -> list[SessionInfo]:
-        own = cast("list[Session]", self._delivery.connections.of_user(self.outbox.user_id))
-        return [
-            SessionInfo(each.number, each.address, iso(each.since_ms), each.pipeline.client, each is self)
-            for each in own[:SESSIONS_MAX]
-        ]
-
-    def tokens_to_end(self, command: SignOut) -> EndTokens:
-        """Those of this connection, of all, or of one of the user's connections."""
-        number = command.session.number if command.session else self.number
-        if number is None:
-            return EndTokens(None)
-        tokens = dict(self._delivery.connections.tokens_of_user(self.outbox.user_id))
-        if number not in tokens:
-            raise Refusal("bad_argument", f"you have no session {number}; /sessions lists them")
-        return EndTokens(number, tokens[number])
-
-    def count_closed(self) -> int:
-        return sum(number != self.number for number in self._delivery.ending(self.outbox.user_id))
 
     def has_room(self, wanted_bytes: int) -> bool:
         return self._node.space.has_room(wanted_bytes)

@@ -92,7 +92,7 @@ class Resume(Command, frozen=True, tag="resume"):
     "sign_out",
     group="Start",
     reply=SignedOut,
-    runs="connection",
+    runs="prepared",
     usage={"session": "[all|session]"},
     help="signs out here; with all or a number (see /sessions) there, and ends those tokens",
     example="/sign_out all",

@@ -66,7 +66,11 @@ class SessionInfo(Struct, frozen=True, omit_defaults=True):
 
 
 class SessionList(Reply, frozen=True, omit_defaults=True):
+    """In a cluster, `unanswered` names the nodes that did not answer in time, whose connections are missing here."""
+
     sessions: list[SessionInfo]
+    unanswered: list[str] | None = None
+    note: str | None = None
 
 
 class Goodbye(Reply, frozen=True, omit_defaults=True):
@@ -121,7 +125,7 @@ class Ping(Command, frozen=True, tag="ping"):
     "sessions",
     group="Connection",
     reply=SessionList,
-    runs="connection",
+    runs="prepared",
     help="lists your connections",
     example="/sessions",
 )

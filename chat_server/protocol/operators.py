@@ -55,7 +55,8 @@ class ReportList(Reply, frozen=True, omit_defaults=True):
 class StatsReport(Reply, frozen=True, omit_defaults=True):
     """`texts` is what all stored texts have, `texts_most` what those of one user have at most, of `text_quota`.
 
-    `live` is what the running server has counted since its start; of one that does not run there is none.
+    `live` is what the running server has counted since its start; of one that does not run there is none. In a cluster
+    its `connections` and `deliveries` are the sums over `nodes`, which has the counts of each node that lives.
     """
 
     users: int
@@ -68,6 +69,7 @@ class StatsReport(Reply, frozen=True, omit_defaults=True):
     text_quota: int
     at: str
     live: dict[str, int] | None = None
+    nodes: dict[str, dict[str, int]] | None = None
 
 
 # ---- commands

@@ -8,6 +8,9 @@ from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.rooms import ChatInfo, Invitation, PendingRequest
 from chat_server.protocol.table import command
 
+# Noted where somebody is told who is online, or connected, while this node hears no other one.
+ONLY_HERE = "this server hears no other one at the moment, and knows only who is connected to it"
+
 
 class PresenceChanged(Event, frozen=True, tag="presence"):
     user: str
@@ -41,6 +44,7 @@ class StatusReport(Reply, frozen=True, omit_defaults=True):
     ban: ActiveBan | None = None
     more: str | None = None
     operator: bool = False
+    note: str | None = None
 
 
 class WhoReport(Reply, frozen=True, omit_defaults=True):
@@ -49,6 +53,7 @@ class WhoReport(Reply, frozen=True, omit_defaults=True):
     at: str
     last_seen: str | None = None
     away: str | None = None
+    note: str | None = None
 
 
 class AwaySet(Reply, frozen=True, omit_defaults=True):

@@ -352,6 +352,7 @@ def status(view: View, command: Status) -> StatusReport:
         ban=_ban(view, user),
         more=more,
         operator=is_operator(view.db, user.id),
+        note=view.online_note,
     )
 
 
@@ -391,4 +392,5 @@ def who(view: View, command: Who) -> WhoReport:
     seen_ms = accounts.last_seen_ms(view.db, user.id)
     online = user.id in view.online
     last_seen = iso(seen_ms) if seen_ms and not online else None
-    return WhoReport(user.name, online, iso(view.at_ms), last_seen, accounts.away_text(view.db, user.id))
+    away = accounts.away_text(view.db, user.id)
+    return WhoReport(user.name, online, iso(view.at_ms), last_seen, away, view.online_note)

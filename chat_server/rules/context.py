@@ -82,7 +82,8 @@ class View(Struct, frozen=True):
     """What a reading sees: a snapshot of the store, the asking user, the times, the users online, and bytes of files.
 
     `elapsed_ms` may be a little ahead of the last batch. `online` has names by id, as of the beginning of the reading,
-    and is empty for readings that do not show it. `clock` gives seconds, for readings that stop after some time.
+    and is empty for readings that do not show it; `online_note` says it if these are not all. `nodes` has what the
+    nodes of a cluster count, for the same readings. `clock` gives seconds, for readings that stop after some time.
     """
 
     db: Database
@@ -94,6 +95,8 @@ class View(Struct, frozen=True):
     live: Callable[[], dict[str, int]] | None = None
     clock: Callable[[], float] = lambda: 0.0
     blobs: Blobs | None = None
+    online_note: str | None = None
+    nodes: Mapping[str, Mapping[str, int]] = {}
 
     @property
     def at_ms(self) -> int:

@@ -35,6 +35,8 @@ from chat_server.store import accounts, delayed, moderation, operators, state, t
 from chat_server.store.accounts import User
 
 REPORTS_MAX = 1000
+# Of these the nodes of a cluster count each its own. Messages are counted by all alike, and users once.
+SUMMED = ("connections", "deliveries")
 # Acts of the machine itself are recorded under this name, which nobody may have.
 MACHINE_NAME = "server"
 
@@ -139,7 +141,7 @@ def _accused(view: View, user_id: int, name: str) -> Accused:
     return Accused(name, moderation.count_reports_about(view.db, user_id), counting, ban)
 
 
-@reading(Stats)
+@reading(Stats, shows_online=True)
 def stats(view: View, command: Stats) -> StatsReport:
     return StatsReport(
         users=accounts.newest_id(view.db),
@@ -151,5 +153,13 @@ def stats(view: View, command: Stats) -> StatsReport:
         texts_most=text_quota.most_bytes(view.db),
         text_quota=view.limits.text_quota_bytes,
         at=iso(view.at_ms),
-        live=view.live() if view.live is not None else None,
+        live=_live(view),
+        nodes={name: dict(counts) for name, counts in view.nodes.items()} or None,
     )
+
+
+def _live(view: View) -> dict[str, int] | None:
+    if view.live is None:
+        return None
+    summed = {name: sum(counts.get(name, 0) for counts in view.nodes.values()) for name in SUMMED if view.nodes}
+    return view.live() | summed

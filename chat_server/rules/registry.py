@@ -40,7 +40,7 @@ def reading(
 ) -> Callable[[_Function], _Function]:
     """Register a reading. One that may take long names another reader than that of messages.
 
-    With `shows_online` its view has the users who are online.
+    With `shows_online` its view has the users who are online, and what the nodes of a cluster count.
     """
 
     def register(function: _Function) -> _Function:

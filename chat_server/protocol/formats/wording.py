@@ -112,7 +112,12 @@ def _status(reply: people.StatusReport, now: str) -> _Rendered:
     if reply.ban:
         items.append(f"banned {describe_end(reply.ban.until, now)}: {reply.ban.reason}")
     more = f"; {reply.more} lists more" if reply.more else ""
-    return items, f"you are {reply.user}; {len(reply.active)} online, {len(reply.inactive)} offline{more}"
+    counts = f"{len(reply.active)} online, {len(reply.inactive)} offline"
+    return items, f"you are {reply.user}; {counts}{more}{_note(reply.note)}"
+
+
+def _note(note: str | None) -> str:
+    return f"; {note}" if note else ""
 
 
 def _with_away(reply: people.StatusReport, names: list[str]) -> list[str]:
@@ -133,9 +138,9 @@ def _chat(chat: rooms.ChatInfo) -> str:
 def _who(reply: people.WhoReport, now: str) -> _Rendered:
     away = f" (away: {reply.away})" if reply.away else ""
     if reply.online:
-        return [], f"{reply.user} is online{away}"
+        return [], f"{reply.user} is online{away}{_note(reply.note)}"
     seen = f"last seen {moment(reply.last_seen, now)}" if reply.last_seen else "not seen yet"
-    return [], f"{reply.user} is offline, {seen}{away}"
+    return [], f"{reply.user} is offline, {seen}{away}{_note(reply.note)}"
 
 
 def _page(reply: messages.MessagesShown, now: str) -> _Rendered:
@@ -188,8 +193,7 @@ def _files(reply: files.FileList, now: str) -> _Rendered:
 
 
 def _reported(reply: people.Reported, now: str) -> _Rendered:
-    note = f"; {reply.note}" if reply.note else ""
-    return [], f"reported {reply.user}: {reply.reports} of the {reply.limit} reports that ban{note}"
+    return [], f"reported {reply.user}: {reply.reports} of the {reply.limit} reports that ban{_note(reply.note)}"
 
 
 def _sessions(reply: connection.SessionList, now: str) -> _Rendered:
@@ -198,7 +202,7 @@ def _sessions(reply: connection.SessionList, now: str) -> _Rendered:
         f"{f'  {each.client}' if each.client else ''}{'  (this one)' if each.this else ''}"
         for each in reply.sessions
     ]
-    return items, f"{len(items)} connection{'s' if len(items) != 1 else ''}; /sign_out <session> ends one"
+    return items, f"{_counted(len(items), 'connection')}; /sign_out <session> ends one{_note(reply.note)}"
 
 
 def _talking(reply: messages.Talking, now: str) -> _Rendered:
@@ -238,12 +242,18 @@ def _stats(reply: operators.StatsReport, now: str) -> _Rendered:
         f"size of the database: {reply.database / (1 << 20):.1f} MB",
         f"stored texts: {describe_size(reply.texts)}, of one user at most {describe_size(reply.texts_most)} of"
         f" {describe_size(reply.text_quota)}",
-        *(
-            f"{name.replace('_', ' ')}: {describe_size(value) if name.endswith('_bytes') else value}"
-            for name, value in (reply.live or {}).items()
-        ),
+        *(f"{name.replace('_', ' ')}: {_count(name, value)}" for name, value in (reply.live or {}).items()),
+        *(f"node {name}: {_counts(counts)}" for name, counts in (reply.nodes or {}).items()),
     ]
     return items, f"as of {moment(reply.at, now)}"
+
+
+def _count(name: str, value: int) -> str:
+    return describe_size(value) if name.endswith("_bytes") else str(value)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {_count(name, value)}" for name, value in counts.items())
 
 
 def _operator_list(reply: control.OperatorList, now: str) -> _Rendered:

@@ -15,13 +15,15 @@ from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
 from chat_server.log.entries import Entry, Identity, Origin
 from chat_server.protocol.base import Event
+from chat_server.protocol.connection import SessionInfo
 from chat_server.protocol.formats import FORMATS, JSON, TEXT
+from chat_server.protocol.times import iso
 from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import Entered, Opened, Stale
 from chat_server.store.rooms import ids_of_user
 from tests.fake_runtime import FakeRuntime
 from tests.unit.chat import Chat
-from tests.unit.fakes import FakeTransport
+from tests.unit.fakes import NOON_MS, FakeTransport
 
 IDENTITY = Identity("n1", 7)
 _ID = re.compile(r"^\[.*\(#(\d+)\)$|^\+ sent #(\d+)$")
@@ -54,6 +56,9 @@ class Peer:
 
     def close(self, code: str, reason: str) -> None:
         self.closed = code
+
+    def describe(self) -> SessionInfo:
+        return SessionInfo(self.number, "127.0.0.1", iso(NOON_MS))
 
     def sign_out(self) -> None:
         self.room.delivery.detach(self)

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from chat_server.log.entries import MACHINE, CloseAccount, Due, EndTokens, Enter, Entry, Seen, SetPassword, Told
+from chat_server.log.entries import MACHINE, CloseAccount, Due, EndTokens, Enter, Entry, Origin, Seen, SetPassword, Told
+from chat_server.protocol.accounts import SignOut
 from chat_server.protocol.arguments import Username
 from chat_server.protocol.messages import ReadMarker
 from chat_server.protocol.names import check
@@ -159,14 +160,23 @@ async def test_what_came_in_by_a_token_ends_with_it(room: Room) -> None:
     room.deliver(Entry(EndTokens(one.number, b"t1"), room.chat.ids["alice"], one.origin))
     assert [peer.closed for peer in (one, same, other, bob)] == ["", "signed_out", "", ""]
     assert one.outbox.user_id == 0
-    assert room.delivery.ending(room.chat.ids["alice"]) == []
+    other.token = b"t2"
+    end, count = await room.delivery.sessions.to_end(room.chat.ids["alice"], other.number, SignOut())
+    assert end == EndTokens(other.number, b"t2") and count() == 0
 
 
-async def test_a_session_that_is_signed_out_elsewhere_is_another_than_that_of_its_number_here(room: Room) -> None:
+async def test_a_session_that_a_former_process_would_end_is_another_than_that_of_its_number_now(room: Room) -> None:
     one = await room.connect("alice")
-    elsewhere = replace(one.origin, node="n2")
-    room.deliver(Entry(EndTokens(one.number), room.chat.ids["alice"], elsewhere))
+    formerly = replace(one.origin, incarnation=one.origin.incarnation - 1)
+    room.deliver(Entry(EndTokens(one.number), room.chat.ids["alice"], formerly))
     assert one.closed == "" and one.outbox.user_id == room.chat.ids["alice"]
+
+
+async def test_a_session_may_be_signed_out_by_its_number_from_another_node(room: Room) -> None:
+    one, two, bob = [await room.connect(name) for name in ("alice", "alice", "bob")]
+    elsewhere = Origin("n2", 3, 4002, 1)
+    room.deliver(Entry(EndTokens(one.number), room.chat.ids["alice"], elsewhere))
+    assert [peer.closed for peer in (one, two, bob)] == ["signed_out", "", ""]
 
 
 # ---- events that are kept until told

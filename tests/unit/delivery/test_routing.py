@@ -94,7 +94,8 @@ class Expected(Struct):
         for ending in outcome.endings:
             for session, token in connected.get(ending.user_id, {}).items():
                 how = ending.asker if session == asker else "closed"
-                is_of = ending.is_of(session if asker else 0, token)
+                is_former = origin is None or (origin.node == HERE.node and not asker)
+                is_of = ending.is_of(0 if is_former else session, token)
                 if how != "kept" and is_of and session not in self.endings:
                     self.endings[session] = Ended(ending, how)
         self.move(outcome.moves, came=False)

@@ -20,8 +20,8 @@ from chat_server.errors import Refusal
 from chat_server.frontend.pipeline import Pipeline
 from chat_server.frontend.rate_limits import Allowances, CommandRate
 from chat_server.log.entries import EndTokens, Enter, Entry, Logged, Origin, Seen, SetPassword
-from chat_server.protocol.accounts import PasswordSet, SignedIn, SignIn, SignOut
-from chat_server.protocol.connection import Pong, SessionInfo
+from chat_server.protocol.accounts import PasswordSet, SignedIn, SignedOut, SignIn, SignOut
+from chat_server.protocol.connection import ListSessions, Pong, SessionInfo, SessionList
 from chat_server.protocol.messages import Message, SendAll, Sent
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.executor import Outcome
@@ -158,9 +158,18 @@ class Bench:
             return Page(None, SignedIn("x", False, 0, "h", [], [], []) if isinstance(what, Welcome) else Pong())
         if kind == "upload":
             return Pong()
+        if isinstance(what, SignOut):
+            return self._sign_out(what)
+        if isinstance(what, ListSessions):
+            return SessionList(self.own_sessions)
         if isinstance(what, SignIn):
             return Prepared(Enter(what.username, 0, None, False, None))
         return Prepared(SetPassword(0, "hash", None))
+
+    def _sign_out(self, command: SignOut) -> Prepared | Refusal:
+        if command.session is not None and command.session.number is not None:
+            return Refusal("bad_argument", "you have no such session")
+        return Prepared(EndTokens(7), reply=lambda _: SignedOut(self.closed))
 
     def answer_page(self) -> None:
         """What the outbox asked of the store is there."""
@@ -298,17 +307,6 @@ class Bench:
     def detach(self) -> None:
         if self.outbox.user_id:
             self.outbox.detach()
-
-    def sessions(self) -> list[SessionInfo]:
-        return self.own_sessions
-
-    def tokens_to_end(self, command: SignOut) -> EndTokens:
-        if command.session is not None and command.session.number is not None:
-            raise Refusal("bad_argument", "you have no such session")
-        return EndTokens(7)
-
-    def count_closed(self) -> int:
-        return self.closed
 
     def has_room(self, wanted_bytes: int) -> bool:
         return wanted_bytes < self.room_bytes

@@ -384,6 +384,7 @@ def test_strangers_may_only_sign_in() -> None:
 
 def test_signing_out_leaves_the_connection(bench: Bench) -> None:
     bench.say("@k1 /sign_out", "@k2 /send_all x", "@k3 /sign_in bob", "@k4 /send_all y")
+    bench.answer()
     assert bench.logged == [EndTokens(7)]
     bench.settle_down()
     assert bench.replies == [("k1", "ok"), ("k2", "not_signed_in"), ("k3", "ok"), ("k4", "ok")]
@@ -394,12 +395,14 @@ def test_signing_out_leaves_the_connection(bench: Bench) -> None:
 def test_a_sign_out_tells_how_many_others_it_ended(bench: Bench) -> None:
     bench.closed = 3
     bench.say("/sign_out all")
+    bench.answer()
     bench.deliver()
     assert "3 other" in bench.lines[0]
 
 
 def test_a_session_that_is_not_ones_own_cannot_be_signed_out(bench: Bench) -> None:
     bench.say("@k1 /sign_out 99", "@k2 /ping")
+    bench.answer()
     assert bench.replies == [("k1", "bad_argument"), ("k2", "ok")] and bench.logged == []
 
 
@@ -883,6 +886,7 @@ def test_sessions_are_those_of_the_user(bench: Bench) -> None:
     own: list[Any] = [SessionInfo(7, "127.0.0.1", NOON, None, True)]
     bench.own_sessions = own
     bench.say("/sessions")
+    bench.answer()
     assert "12:00:00" in bench.lines[0] and "2026-11-21" not in bench.lines[0], "it is today"
 
 

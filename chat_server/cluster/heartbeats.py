@@ -1,0 +1,381 @@
+"""Heartbeats of the nodes: which of them live, and which users are connected to each.
+
+Once a second a node tells the others that it lives, and at once which users came and went. The message bus keeps
+nothing and may lose what it is given, so each node numbers what it says of its users: a gap in the numbers shows a
+loss, and then that node is asked for all of its users. A node hears itself, too; one that does not is cut off.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+from msgspec import Struct
+
+from chat_server.delivery.connections import Connections
+from chat_server.delivery.peers import Present, SessionsElsewhere, UserSession
+from chat_server.delivery.presence import PresenceTracker
+from chat_server.log.entries import Identity
+from chat_server.log.stream import Bus, Position
+from chat_server.runtime import Runtime, Timer
+
+log = logging.getLogger("chat.cluster")
+
+BEAT_SECONDS = 1.0
+# A node from which nothing was heard for so many of one's own beats is gone, so its users are offline within 6 s.
+# These are beats and not seconds, since a process that was stopped for a while has missed nothing of its own making.
+SILENT_BEATS = 5
+# What changes within this time is told in one message.
+CHANGES_SECONDS = 0.02
+# Of one message: with names of 128 bytes and words of 800 it stays under 512 KiB.
+USERS_MAX = 500
+# A node tells all of its users at most so often, whoever asks.
+STATE_SECONDS = 0.2
+# After it was cut off, a node waits so long for the states of the others before it tells who has gone meanwhile.
+RETURN_SECONDS = 2.0
+ASK_SECONDS = 1.0
+TOPIC, SESSIONS = "nodes", "sessions"
+
+
+class Vitals(Struct, frozen=True):
+    """What a node says of itself with each beat: how far it has come in the log, with which outcome, and its counts.
+
+    `digest` is the running digest of the outcomes up to `position`. `version` is the newest version of batches that
+    the node knows, and `program` that of the program.
+    """
+
+    position: Position
+    digest: bytes = b""
+    version: int = 0
+    program: str = ""
+    counts: dict[str, int] = {}
+
+
+class _Said(Struct, frozen=True, tag_field="type"):
+    """`number` counts what the node in this incarnation has said of its users."""
+
+    node: str
+    incarnation: int
+    number: int
+
+
+class Heartbeat(_Said, frozen=True, tag="beat"):
+    vitals: Vitals
+
+
+class Changes(_Said, frozen=True, tag="changes"):
+    """What is new of some users of a node."""
+
+    users: list[Present]
+
+
+class UsersPage(_Said, frozen=True, tag="state"):
+    """A page of all users of a node, after the changes up to `number`; the pages follow each other."""
+
+    page: int
+    is_last: bool
+    users: list[Present]
+
+
+class Farewell(_Said, frozen=True, tag="farewell"):
+    """The node ends in order."""
+
+
+class Question(_Said, frozen=True, tag="question"):
+    """Ask a node for all of its users, or all nodes if `whose` is empty."""
+
+    whose: str = ""
+
+
+class _SessionsQuestion(Struct, frozen=True):
+    node: str
+    user_id: int
+
+
+class _SessionsAnswer(Struct, frozen=True):
+    node: str
+    sessions: list[UserSession]
+
+
+_decode = msgspec.msgpack.Decoder(Heartbeat | Changes | UsersPage | Farewell | Question).decode
+
+
+class Member:
+    """Another node that lives."""
+
+    def __init__(self, incarnation: int) -> None:
+        self.incarnation = incarnation
+        self.silent_beats = 0
+        self.vitals: Vitals | None = None
+        # What it has said of its users; None until all of them are known.
+        self.number: int | None = None
+        self.users: set[int] = set()
+        self.pages: list[UsersPage] = []
+
+
+class Heartbeats:
+    """The other nodes, as they are heard. It implements `delivery.peers.Peers`."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        bus: Bus,
+        identity: Identity,
+        presence: PresenceTracker,
+        connections: Connections,
+        *,
+        vitals: Callable[[], Vitals],
+        departed: Callable[[int], None],
+        heard: Callable[[str, Vitals], None] = lambda node, vitals: None,
+    ) -> None:
+        """`departed` logs that a user of a dead node is gone; `heard` is called with the vitals of each node."""
+        self._runtime = runtime
+        self._bus = bus
+        self._node, self._incarnation = identity
+        self._presence = presence
+        self._connections = connections
+        self._vitals = vitals
+        self._departed = departed
+        self._heard = heard
+        self._members: dict[str, Member] = {}
+        self._number = 0
+        self._changed: dict[int, Present] = {}
+        self._unheard_beats = 0  # of this node's own
+        self._has_lost_all = False
+        self._has_warned = False
+        self._is_running = True
+        self._timer: Timer | None = None
+        self._changes_timer: Timer | None = None
+        self._state_timer: Timer | None = None
+        self._return_timer: Timer | None = None
+
+    # ---- what is known
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether this node does not even hear itself."""
+        return self._unheard_beats >= SILENT_BEATS
+
+    @property
+    def are_heard(self) -> bool:
+        return not self.is_cut_off and not self._has_lost_all
+
+    @property
+    def living(self) -> dict[str, Member]:
+        """The other nodes, by their names."""
+        return self._members
+
+    def rank(self) -> int:
+        """How many of the nodes that live come before this one."""
+        return sum(name < self._node for name in self._members)
+
+    def statistics(self) -> Mapping[str, Mapping[str, int]]:
+        counts = {name: member.vitals.counts for name, member in self._members.items() if member.vitals is not None}
+        return dict(sorted((counts | {self._node: self._vitals().counts}).items()))
+
+    # ---- from the start to the end
+
+    async def start(self) -> None:
+        """Begin to be heard, and learn who is connected to the other nodes, before anybody is let in here."""
+        self._bus.subscribe(TOPIC, self._take)
+        self._bus.answer(SESSIONS, self._answer_sessions)
+        self._presence.peers = self
+        self._say(Question(self._node, self._incarnation, self._number))
+        self._beat()
+        await self._runtime.sleep(ASK_SECONDS)
+
+    def leave(self) -> None:
+        self._say(Farewell(self._node, self._incarnation, self._number))
+        self._is_running = False
+        for timer in (self._timer, self._changes_timer, self._state_timer, self._return_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def _say(self, said: _Said) -> None:
+        if self._is_running:
+            self._bus.publish(TOPIC, msgspec.msgpack.encode(said))
+
+    def _beat(self) -> None:
+        self._timer = self._runtime.call_later(BEAT_SECONDS, self._beat)
+        was_cut_off = self.is_cut_off
+        self._unheard_beats += 1
+        if self.is_cut_off:
+            if not was_cut_off:
+                self._cut_off()
+        else:
+            for node, member in list(self._members.items()):
+                member.silent_beats += 1
+                if member.silent_beats >= SILENT_BEATS:
+                    log.warning("node %s has not been heard for %d s: it counts as gone", node, SILENT_BEATS)
+                    self._has_lost_all = len(self._members) == 1
+                    self._lose(node)
+        self._say(Heartbeat(self._node, self._incarnation, self._number, self._vitals()))
+
+    def _cut_off(self) -> None:
+        log.warning("this node does not hear itself: it is cut off from the others")
+        if self._return_timer is not None:
+            self._return_timer.cancel()
+        self._members.clear()
+        self._presence.lose_others()
+
+    def _return(self) -> None:
+        """This node hears itself again, so it will hear the others: what they say now is asked for."""
+        log.warning("this node hears itself again")
+        self._say(Question(self._node, self._incarnation, self._number))
+        self._state_soon()
+        self._return_timer = self._runtime.call_later(RETURN_SECONDS, self._miss)
+
+    def _miss(self) -> None:
+        for user_id in self._presence.miss():
+            self._note_departure(user_id)
+
+    def _note_departure(self, user_id: int) -> None:
+        """Have one of the nodes log that a user is gone whose own node did not."""
+        if self.rank() == 0:
+            self._departed(user_id)
+
+    # ---- telling of one's own users
+
+    def tell_presence(self, user: Present) -> None:
+        if not self._is_running:
+            return
+        self._changed[user.user_id] = user
+        if self._changes_timer is None:
+            self._changes_timer = self._runtime.call_later(CHANGES_SECONDS, self._tell_changes)
+
+    def _tell_changes(self) -> None:
+        self._changes_timer = None
+        users, self._changed = list(self._changed.values()), {}
+        for start in range(0, len(users), USERS_MAX):
+            self._number += 1
+            self._say(Changes(self._node, self._incarnation, self._number, users[start : start + USERS_MAX]))
+
+    def _state_soon(self) -> None:
+        if self._state_timer is None:
+            self._state_timer = self._runtime.call_later(STATE_SECONDS, self._tell_state)
+
+    def _tell_state(self) -> None:
+        self._state_timer = None
+        if self._changes_timer is not None:
+            self._changes_timer.cancel()
+            self._tell_changes()
+        users = list(self._presence.here())
+        for page, start in enumerate(range(0, max(1, len(users)), USERS_MAX)):
+            part, is_last = users[start : start + USERS_MAX], start + USERS_MAX >= len(users)
+            self._say(UsersPage(self._node, self._incarnation, self._number, page, is_last, part))
+
+    # ---- hearing the others
+
+    def _take(self, data: bytes) -> None:
+        try:
+            said = _decode(data)
+        except msgspec.DecodeError as error:
+            # A newer node may say more than this one understands.
+            if not self._has_warned:
+                log.warning("something that a node said is not understood, and left out, as what is like it: %s", error)
+            self._has_warned = True
+            return
+        if said.node == self._node:
+            self._take_own(said)
+        elif self._is_running and not self.is_cut_off:
+            self._take_others(said)
+
+    def _take_own(self, said: _Said) -> None:
+        if said.incarnation == self._incarnation and isinstance(said, Heartbeat):
+            was_cut_off, self._unheard_beats = self.is_cut_off, 0
+            if was_cut_off:
+                self._return()
+
+    def _take_others(self, said: _Said) -> None:
+        if isinstance(said, Question):
+            if said.whose in ("", self._node):
+                self._state_soon()
+            return
+        member = self._members.get(said.node)
+        if member is not None and said.incarnation < member.incarnation:
+            # It was stopped for a while, and its successor is here already.
+            return
+        if member is not None and (isinstance(said, Farewell) or said.incarnation > member.incarnation):
+            self._lose(said.node)
+            member = None
+        if isinstance(said, Farewell):
+            return
+        if member is None:
+            log.info("node %s is heard", said.node)
+            member = self._members[said.node] = Member(said.incarnation)
+            self._has_lost_all = False
+        member.silent_beats = 0
+        match said:
+            case Heartbeat():
+                member.vitals = said.vitals
+                if member.number != said.number:
+                    self._ask(said.node, member)
+                self._heard(said.node, said.vitals)
+            case Changes() if member.number is not None:
+                if said.number == member.number + 1:
+                    member.number = said.number
+                    self._take_users(said.node, member, said.users)
+                elif said.number > member.number:
+                    self._ask(said.node, member)
+            case UsersPage() if member.number != said.number:
+                self._take_page(said, member)
+
+    def _ask(self, node: str, member: Member) -> None:
+        """Ask for all users of a node of which something was not heard, or nothing yet."""
+        member.number, member.pages = None, []
+        self._say(Question(self._node, self._incarnation, self._number, node))
+
+    def _take_page(self, said: UsersPage, member: Member) -> None:
+        if said.page == 0:
+            member.pages = []
+        if said.page != len(member.pages):
+            return
+        member.pages.append(said)
+        if not said.is_last:
+            return
+        users = [user for page in member.pages for user in page.users]
+        member.pages = []
+        member.number = said.number
+        gone = member.users - {user.user_id for user in users}
+        self._take_users(said.node, member, users)
+        self._drop(said.node, member, sorted(gone))
+
+    def _take_users(self, node: str, member: Member, users: list[Present]) -> None:
+        for user in users:
+            if user.online:
+                member.users.add(user.user_id)
+                self._presence.come_elsewhere(node, user)
+            else:
+                self._drop(node, member, [user.user_id], is_noted=user.is_noted)
+
+    def _drop(self, node: str, member: Member, users: Iterable[int], *, is_noted: bool = False) -> None:
+        """These users have no connection to the node any more."""
+        for user_id in users:
+            member.users.discard(user_id)
+            if self._presence.go_elsewhere(node, user_id) and not is_noted:
+                self._note_departure(user_id)
+
+    def _lose(self, node: str) -> None:
+        member = self._members.pop(node)
+        self._drop(node, member, sorted(member.users))
+
+    # ---- sessions
+
+    async def sessions_of(self, user_id: int) -> SessionsElsewhere:
+        asked = sorted(self._members)
+        if not asked:
+            return SessionsElsewhere([], [])
+        question = msgspec.msgpack.encode(_SessionsQuestion(self._node, user_id))
+        sessions: list[UserSession] = []
+        for data in await self._bus.ask(SESSIONS, question, ASK_SECONDS, len(asked)):
+            answer = msgspec.msgpack.decode(data, type=_SessionsAnswer)
+            if answer.node in asked:
+                asked.remove(answer.node)
+                sessions += answer.sessions
+        return SessionsElsewhere(sessions, asked)
+
+    def _answer_sessions(self, data: bytes) -> bytes | None:
+        question = msgspec.msgpack.decode(data, type=_SessionsQuestion)
+        if question.node == self._node or not self._is_running:
+            return None
+        sessions = self._connections.sessions_of_user(question.user_id)
+        return msgspec.msgpack.encode(_SessionsAnswer(self._node, sessions))

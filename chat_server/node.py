@@ -78,7 +78,9 @@ class Node:
         self.space = space
         self.time = time
         self.readers = Readers(runtime, directory)
-        self.transfers = Transfers(runtime, directory, time, self.limits, self.submit, self._report_disk_failure)
+        self.transfers = Transfers(
+            runtime, directory, time, self.limits, self.submit, writer.forget_sweeps, self._report_disk_failure
+        )
         self.passwords = Passwords(runtime)
         guard = SignInGuard(runtime, time)
         self.delivery = self._make_delivery(settings, identity, writer.state.seq)
@@ -99,7 +101,6 @@ class Node:
             rank=rank,
             quiet_ms=None,
             tokens=self.delivery.connections.tokens,
-            sweep=self.transfers.sweep,
             limits=lambda: self.limits,
         )
         self._gone = False
@@ -196,7 +197,9 @@ class Node:
                 self.delivery.deliver(executed)
                 done = "dues" in executed.counts
                 self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms, done=done)
-                self._writer.scrub_soon(self._report_disk_failure)
+                self._writer.tend(self._report_disk_failure)
+                if self._writer.has_sweeps:
+                    self.transfers.sweep()
         except (*DISK_ERRORS, Gone) as error:
             self._report_disk_failure(error)
         except WrongBatch as error:
@@ -205,7 +208,8 @@ class Node:
             self._log.close()
             watching.cancel()
             self._schedule.stop()
-            self._writer.stop_scrubbing()
+            self._writer.stop_tending()
+            self.transfers.stop_sweeping()
 
     async def _watch(self) -> None:
         while True:

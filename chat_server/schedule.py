@@ -34,13 +34,11 @@ class Schedule:
         rank: Callable[[], int],
         quiet_ms: int | None,
         tokens: Callable[[], list[bytes]],
-        sweep: Callable[[], None],
         limits: Callable[[], Limits],
     ) -> None:
         """`rank` is the node's place among those that live, from 0; `tokens` are those of the connections.
 
-        Without any batch for `quiet_ms` a `Due` is logged all the same. `sweep` takes files that nobody needs off
-        the disk.
+        Without any batch for `quiet_ms` a `Due` is logged all the same.
         """
         self._runtime = runtime
         self._time = time
@@ -48,7 +46,6 @@ class Schedule:
         self._rank = rank
         self._quiet_ms = quiet_ms
         self._tokens = tokens
-        self._sweep = sweep
         self._limits = limits
         self._timer: Timer | None = None
         self._due_ms: int | None = None
@@ -69,7 +66,6 @@ class Schedule:
         if done:
             self._tidy_ms = self._batch_ms + TIDY_MS
             self._held_ms = self._batch_ms + OVERDUE_MS + self._rank() * RANK_MS
-            self._sweep()
         self._wait()
 
     def _wait(self) -> None:

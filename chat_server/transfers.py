@@ -2,18 +2,18 @@
 
 One thread with a reading connection of its own does all of it. So the chunks of an upload follow each other, a blob is
 never deleted while it is being put in place, and however many transfers there are, they cost the chat no more than one.
-Only what the store has noted as dropped is removed from the disk; a file that the store does not know stays.
+Only what the store notes as dropped is removed from the disk; a file that the store does not know stays.
 """
 
 import errno
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from chat_server.chat_time import ChatTime
 from chat_server.errors import Refusal, not_done_refusal
-from chat_server.log.entries import CompleteUpload, LeaveUploads, Limits, Logged, Swept
+from chat_server.log.entries import CompleteUpload, LeaveUploads, Limits, Logged
 from chat_server.protocol.files import Chunk, Upload
 from chat_server.rules.context import View
 from chat_server.rules.files import check_chunk
@@ -22,6 +22,7 @@ from chat_server.runtime import Future, Runtime, Task
 from chat_server.store import files
 from chat_server.store.blobs import Blobs
 from chat_server.store.database import READ_ERRORS, Database
+from chat_server.store.local import list_sweeps
 from chat_server.store.readers import Reader
 
 log = logging.getLogger("chat.files")
@@ -87,18 +88,20 @@ class Transfers:
         time: ChatTime,
         limits: Limits,
         submit: Callable[[Logged], None],
+        forget_sweeps: Callable[[list[int]], Awaitable[None]],
         on_failure: Callable[[Exception], None],
     ) -> None:
-        """`submit` puts a command in the log.
+        """`submit` puts a command in the log; `forget_sweeps` is told what has been removed from the disk.
 
         `on_failure` is called with an error after which nothing may be acknowledged any more.
         """
-        self.reader = Reader(runtime, directory, "files")
+        self.reader = Reader(runtime, directory, "files", local=True)
         self._runtime = runtime
         self.blobs = Blobs(directory)
         self._time = time
         self._limits = limits
         self._submit = submit
+        self._forget_sweeps = forget_sweeps
         self.on_failure = on_failure
         self._leases: dict[int, str] = {}  # of the sessions that asked for an upload
         self._sweeping: Task[None] | None = None
@@ -171,14 +174,17 @@ class Transfers:
 
     async def _sweep(self) -> None:
         try:
-            swept = await self.reader.run(remove_dropped, self.blobs)
-            if swept:
-                self._submit(Swept(swept))
+            while swept := await self.reader.run(remove_dropped, self.blobs):
+                await self._forget_sweeps(swept)
         except READ_ERRORS as error:
             # Nothing is lost, since the next sweep looks again.
-            log.error("cannot read which files may go: %s", error)
+            log.error("cannot read or note which files may go: %s", error)
         finally:
             self._sweeping = None
+
+    def stop_sweeping(self) -> None:
+        if self._sweeping is not None:
+            self._sweeping.cancel()
 
     async def hold_files(self) -> None:
         """Keep every file that the database has now until `release_files`, for a backup."""
@@ -206,8 +212,8 @@ def discard(db: Database, blobs: Blobs, upload: int) -> None:
 
 def remove_dropped(db: Database, blobs: Blobs) -> list[int]:
     """Remove from the disk what the store has noted as dropped. Return the ids of these notes."""
-    dropped = files.list_dropped(db, SWEPT_AT_ONCE_MAX)
-    for each in dropped:
+    sweeps = list_sweeps(db, SWEPT_AT_ONCE_MAX)
+    for each in sweeps:
         try:
             if each.upload is not None:
                 discard(db, blobs, each.upload)
@@ -215,4 +221,4 @@ def remove_dropped(db: Database, blobs: Blobs) -> list[int]:
                 blobs.delete(each.sha256)
         except OSError as error:
             log.error("cannot remove what upload %s or blob %s left: %s", each.upload, each.sha256, error)
-    return [each.id for each in dropped]
+    return [each.id for each in sweeps]

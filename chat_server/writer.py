@@ -1,4 +1,4 @@
-"""The writer's thread: it executes batches, and empties SQLite's log of what was erased."""
+"""The writer's thread: batches, the search index that follows them, and the emptying of SQLite's logs."""
 
 import logging
 from collections.abc import Callable
@@ -10,8 +10,10 @@ from chat_server.errors import StartError
 from chat_server.log.entries import OrderedBatch
 from chat_server.rules.executor import Executed, Executor
 from chat_server.runtime import Runtime, Task
+from chat_server.store import files
 from chat_server.store.data_directory import OpenFiles
-from chat_server.store.database import DISK_ERRORS, LOCKED, open_writer
+from chat_server.store.database import DAMAGED, DISK_ERRORS, LOCKED, is_of_this_machine, open_writer
+from chat_server.store.local import INDEX_AFTER_SECONDS, Local
 from chat_server.store.state import State
 
 log = logging.getLogger("chat.node")
@@ -22,6 +24,8 @@ LOCKED_AGAIN_SECONDS = 0.2
 # Erased texts stand in SQLite's log for at most about so long; while a reader needs it, it is tried again.
 SCRUB_SECONDS = 2.0
 SCRUB_AGAIN_SECONDS = 0.2
+# What this machine could not do for its own database is tried again after so long.
+FOLLOW_AGAIN_SECONDS = 1.0
 
 R = TypeVar("R")
 
@@ -52,10 +56,15 @@ class Writer:
         self._runtime = runtime
         db = when_unlocked(runtime, lambda: open_writer(directory), LOCKED_SECONDS_MAX)
         self._executor = Executor(db, runtime.monotonic)
+        self._local = when_unlocked(runtime, lambda: Local(directory), LOCKED_SECONDS_MAX)
+        # The last note of something that was dropped (see `Local`).
+        self._dropped = files.last_dropped(db)
         self._thread = runtime.worker("writer")
         self._space = space
         self._files: OpenFiles | None = None
         self._scrubbing: Task[None] | None = None
+        self._indexing: Task[None] | None = None
+        self._is_index_due = True
 
     @property
     def state(self) -> State:
@@ -71,12 +80,29 @@ class Writer:
 
     def _execute(self, ordered: OrderedBatch) -> Executed:
         """What went into files that somebody took away is not acknowledged."""
+        before = self.state.seq
         executed = self._executor.execute(ordered)
+        self._follow(executed, before)
         if self._files is None:
             # SQLite's log is there from the first commit on.
             self._files = OpenFiles(self.directory)
         self._files.check_committed()
         return executed
+
+    def _follow(self, executed: Executed, before: int) -> None:
+        """Have the machine's own database follow the batch. Its trouble, which `_index` sees to, is not the batch's."""
+        if executed.seq == before and executed.dropped == self._dropped:
+            return
+        self._is_index_due = True
+        try:
+            if executed.dropped != self._dropped:
+                self._local.follow()
+                self._dropped = executed.dropped
+            self._local.keep_close(executed.seq, executed.seq - before)
+        except Exception as error:
+            if not is_of_this_machine(error):
+                raise
+            log.error("the search index does not follow for now: %s", error)
 
     def check_files(self) -> None:
         """Raises Gone."""
@@ -89,29 +115,81 @@ class Writer:
 
     def _make_room(self) -> bool:
         found = self._space.give_up_spare()
-        self._executor.scrub()
+        self._scrub_now()
         return found
 
-    def scrub_soon(self, on_failure: Callable[[Exception], None]) -> None:
-        """Empty SQLite's log of erased texts in a while; many erasures together cost one. A failed disk is told."""
-        if self._executor.unclean and self._scrubbing is None:
+    @property
+    def has_sweeps(self) -> bool:
+        """Tell whether something may be removed from the disk (see `transfers`)."""
+        return self._local.has_sweeps
+
+    async def forget_sweeps(self, ids: list[int]) -> None:
+        """Forget what has been removed from the disk. Raises what SQLite does."""
+        await self._thread.run(self._local.forget_sweeps, ids)
+
+    def tend(self, on_failure: Callable[[Exception], None]) -> None:
+        """Go on indexing in a while, and empty SQLite's logs of erased texts. A failed disk is told.
+
+        Many erasures together cost one such emptying.
+        """
+        if self._is_index_due and self._indexing is None:
+            self._indexing = self._runtime.spawn(self._index(on_failure))
+        if self._is_unclean and self._scrubbing is None:
             self._scrubbing = self._runtime.spawn(self._scrub(on_failure))
+
+    async def _index(self, on_failure: Callable[[Exception], None]) -> None:
+        wait: float | None = INDEX_AFTER_SECONDS
+        try:
+            while wait is not None:
+                await self._runtime.sleep(wait)
+                self._is_index_due = False
+                try:
+                    wait = await self._thread.run(self._local.step)
+                except Exception as error:
+                    if not self._may_pass(error):
+                        raise
+                    wait = FOLLOW_AGAIN_SECONDS
+                if wait is None and self._is_index_due:
+                    wait = INDEX_AFTER_SECONDS
+                # A block of the index may have been rewritten without words of erased texts.
+                self.tend(on_failure)
+        except DISK_ERRORS as error:
+            if isinstance(error, DAMAGED):
+                self._local.discard()
+            on_failure(error)
+        finally:
+            self._indexing = None
+
+    def _may_pass(self, error: Exception) -> bool:
+        """Tell whether what kept the machine's own database from following may pass by itself."""
+        failed = isinstance(error, DISK_ERRORS) and not self._local.db.is_full(error)
+        return is_of_this_machine(error) and not failed
 
     async def _scrub(self, on_failure: Callable[[Exception], None]) -> None:
         wait = SCRUB_SECONDS
         try:
-            while self._executor.unclean:
+            while self._is_unclean:
                 await self._runtime.sleep(wait)
-                done = await self._thread.run(self._executor.scrub)
+                done = await self._thread.run(self._scrub_now)
                 wait = SCRUB_SECONDS if done else SCRUB_AGAIN_SECONDS
         except DISK_ERRORS as error:
             on_failure(error)
         finally:
             self._scrubbing = None
 
-    def stop_scrubbing(self) -> None:
-        if self._scrubbing is not None:
-            self._scrubbing.cancel()
+    @property
+    def _is_unclean(self) -> bool:
+        return self._executor.unclean or self._local.db.unclean
+
+    def _scrub_now(self) -> bool:
+        """Empty both logs. Return False if this has to be tried again. Raises DISK_ERRORS."""
+        left = [each for each in (self._executor, self._local.db) if each.unclean and not each.scrub()]
+        return not left
+
+    def stop_tending(self) -> None:
+        for each in (self._scrubbing, self._indexing):
+            if each is not None:
+                each.cancel()
 
     def close(self, *, abandon: bool) -> None:
         """With `abandon` the files are left as they are: at their paths there may be those of another chat."""
@@ -120,4 +198,7 @@ class Writer:
             self._files.close()
         if abandon:
             self._executor.abandon()
+            self._local.db.abandon()
+        # First the one that only reads the chat's database: the last one to be closed empties SQLite's log.
+        self._local.close()
         self._executor.close()

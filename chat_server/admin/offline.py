@@ -8,6 +8,7 @@ writing only with the first order.
 from collections.abc import AsyncIterator
 from typing import Any
 
+import apsw
 import msgspec
 
 from chat_server.chat_time import ChatTime
@@ -21,8 +22,9 @@ from chat_server.rules import Executor, read
 from chat_server.rules.context import View
 from chat_server.rules.outcomes import Page
 from chat_server.runtime import Runtime
-from chat_server.store.data_directory import DataDirectory, refuse_lost_database
+from chat_server.store.data_directory import LOCAL, DataDirectory, refuse_lost_database
 from chat_server.store.database import DISK_ERRORS, FILE, Database, NoRoom, open_unchanged, open_writer
+from chat_server.store.local import Local
 from chat_server.store.state import State, load
 from chat_server.writer import when_unlocked
 
@@ -41,6 +43,7 @@ class Offline:
         self._path = directory.path
         self._db: Database | None = None
         self._executor: Executor | None = None
+        self._local: Local | None = None
 
     def now(self) -> str:
         return iso(self._runtime.now_ms())
@@ -50,6 +53,8 @@ class Offline:
         if self._executor is None:
             self._executor = Executor(when_unlocked(self._runtime, lambda: open_writer(self._path), LOCKED_SECONDS_MAX))
         self._limits_of(self._executor.state)
+        if self._local is None:
+            self._local = when_unlocked(self._runtime, lambda: Local(self._path), LOCKED_SECONDS_MAX)
         try:
             result = self._execute(self._executor, command)
         except NoRoom:
@@ -60,6 +65,13 @@ class Offline:
             raise result
         assert isinstance(result, Reply)
         self._erase(self._executor)
+        try:
+            self._local.finish()
+        except apsw.Error as error:
+            raise StartError(
+                f"this was done, but words of texts that are gone may still be in {LOCAL} ({error}); the server goes on"
+                " with that once it runs"
+            ) from None
         return result
 
     def _erase(self, executor: Executor) -> None:
@@ -110,6 +122,6 @@ class Offline:
         return msgspec.json.decode(state.limits, type=Limits)
 
     def close(self) -> None:
-        for each in (self._db, self._executor):
+        for each in (self._db, self._local, self._executor):
             if each is not None:
                 each.close()

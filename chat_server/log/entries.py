@@ -189,12 +189,6 @@ class Declined(Internal, frozen=True, tag="declined"):
     """Stand in for a command that its node had no room for. Every node refuses it in the same place."""
 
 
-class Swept(Internal, frozen=True, tag="swept"):
-    """Forget notes of the store: what it wanted off the disk under these numbers is gone."""
-
-    dropped: list[int]
-
-
 class Seen(Internal, frozen=True, tag="seen"):
     """Mark everything up to `seq` as read: a text session was sent it, and then gave a sign of life.
 

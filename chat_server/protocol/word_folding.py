@@ -3,7 +3,7 @@
 `fold_words` MUST give the same result for the same text on every machine and for ever, since the index keeps it. It
 rests on the tables of Unicode 3.2, which every Python has (`ucd_3_2_0`), on case folding, which Unicode never changes
 for an existing letter, and on properties of the package `regex`, whose version is pinned. A change of it, or of that
-version, must rebuild the index (`schema`). The index decides what a word is in the result.
+version, must rebuild the index (`store.local.VERSION`). The index decides what a word is in the result.
 """
 
 import re

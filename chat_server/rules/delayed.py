@@ -16,7 +16,7 @@ from chat_server.protocol.messages import (
     SendDelayed,
 )
 from chat_server.protocol.times import TIME_MS_MAX, duration, iso
-from chat_server.rules import erasure, registration, search, wrong_passwords
+from chat_server.rules import erasure, registration, wrong_passwords
 from chat_server.rules.accounts import end_old_tokens
 from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.context import Context, View
@@ -27,7 +27,7 @@ from chat_server.rules.moderation import end_bans, refuse_banned
 from chat_server.rules.registry import reading, rule
 from chat_server.rules.retention import expire_messages, mark_absent_members
 from chat_server.rules.text_quota import refuse_without_room
-from chat_server.store import accounts, blocks, delayed, idempotency_keys, notices, rooms
+from chat_server.store import accounts, blocks, delayed, files, idempotency_keys, notices, rooms
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN
 from chat_server.store.delayed import Delayed, DueTime
@@ -140,9 +140,8 @@ def run_due(context: Context, command: Due) -> None:
     end_old_tokens(context, TOKENS_AT_ONCE_MAX)
     registration.delete_expired(context, EXPIRED_AT_ONCE_MAX)
     wrong_passwords.forget_old(context, EXPIRED_AT_ONCE_MAX)
-    # Others should not wait for more than one step of either.
-    if not erasure.erase_portion(context):
-        search.index_next(context)
+    files.prune_dropped(context.db, EXPIRED_AT_ONCE_MAX)
+    erasure.erase_portion(context)
 
 
 def _send(context: Context, each: Delayed) -> None:

@@ -33,19 +33,18 @@ def erase(context: Context, command: Erase) -> None:
     erase_portion(context)
 
 
-def erase_portion(context: Context) -> bool:
-    """Erase the next portion of the first account in line. Return whether there was one."""
+def erase_portion(context: Context) -> None:
+    """Erase the next portion of the first account in line, if there is one."""
     each = erasures.first(context.db)
     if each is None:
-        return False
+        return
     left = ROWS_MAX
     for erase_some in (_erase_reactions, _erase_messages, _erase_memberships):
         left -= erase_some(context, each, left)
         if left <= 0:
-            return True
+            return
     if erasures.erase_rows(context.db, each.user_id, left) < left:
         erasures.delete(context.db, each.user_id)
-    return True
 
 
 def _erase_reactions(context: Context, each: Erasure, limit: int) -> int:

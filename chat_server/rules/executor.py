@@ -19,10 +19,9 @@ from chat_server.protocol.times import BEGINNING_MS, Now
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Ending, Move, Page, Push, Result, Stale
 from chat_server.rules.registry import READINGS, RULES, rule
-from chat_server.rules.search import keep_index_close
-from chat_server.store import erasures, retention
+from chat_server.store import erasures, files, retention
 from chat_server.store import state as states
-from chat_server.store.database import DISK_ERRORS, UNOPENED, Database, NoRoom, is_of_this_machine
+from chat_server.store.database import DISK_ERRORS, Database, NoRoom, is_of_this_machine
 
 log = logging.getLogger("chat.rules")
 
@@ -52,7 +51,8 @@ class Executed(Struct, frozen=True):
 
     The node logs the next `Due` at `next_due_ms` in elapsed time or at `next_due_at_ms` by the wall clock, whichever
     comes first; each is None if nothing waits for it. `commit_seconds` is how long the commit took, with its fsync.
-    `counts` are the counts of the rules (see `context.Context`).
+    `counts` are the counts of the rules (see `context.Context`); `dropped` is the last note of something that was
+    dropped (see `store.local`).
     """
 
     outcomes: list[Outcome]
@@ -63,6 +63,7 @@ class Executed(Struct, frozen=True):
     counts: Mapping[str, int] = {}
     verdict: Verdict = "executed"
     now: Now = Now(0, 0)
+    dropped: int = 0
 
 
 class Executor:
@@ -121,8 +122,7 @@ class Executor:
         if limits is None:
             return None, None
         waits = states.next_due_ms(self._db, limits.message_ttl_ms, limits.absent_after_ms)
-        first = min((each for each in (waits, self.state.index_due_ms) if each is not None), default=None)
-        return first, states.next_due_at_ms(self._db)
+        return waits, states.next_due_at_ms(self._db)
 
     def count_read(self) -> int:
         """Count the messages that all have read, and that are removed at the end of their life."""
@@ -139,15 +139,8 @@ class Executor:
         return self._db.unclean
 
     def scrub(self) -> bool:
-        """Remove erased texts from SQLite's log. Return False if this has to be tried again. Raises DISK_ERRORS."""
-        try:
-            return self._db.scrub()
-        except UNOPENED:
-            return False
-        except DISK_ERRORS as error:
-            if self._db.is_full(error):
-                return False
-            raise
+        """As `Database.scrub`."""
+        return self._db.scrub()
 
     def abandon(self) -> None:
         """Touch the database no more, not even when it is closed."""
@@ -167,9 +160,7 @@ class Executor:
                 states.begin(self._db, state, batch.history)
             states.note_sender(self._db, state, batch.node, batch.incarnation, batch.nonce, batch.number, batch.sent_ms)
             context = Context(self._db, state, self._limits, batch.node)
-            before = state.seq
             outcomes = [execute(context, entry) for entry in batch.entries]
-            keep_index_close(context, state.seq - before)
             return outcomes, context.counts
 
         return self._write(ordered, execute_all, "executed")
@@ -188,6 +179,7 @@ class Executor:
             states.advance(self._db, self.state)
             # A query after the commit could still find the database locked.
             next_due = self._next_due()
+            dropped = files.last_dropped(self._db)
             begun = self._monotonic()
             self._db.run("COMMIT")
             commit_seconds = self._monotonic() - begun
@@ -201,7 +193,7 @@ class Executor:
                 raise NoRoom(str(error)) from error
             raise
         now = Now(self.state.at_ms, self.state.elapsed_ms)
-        return Executed(outcomes, self.state.seq, *next_due, commit_seconds, counts, verdict, now)
+        return Executed(outcomes, self.state.seq, *next_due, commit_seconds, counts, verdict, now, dropped)
 
     def _elapsed_ms(self, ordered: OrderedBatch) -> int:
         """How long the chat has lived at this batch, if the log leaves that to be counted.
@@ -225,7 +217,7 @@ class Executor:
 
     def _execute_guarded(self, context: Context, entry: Entry) -> Outcome:
         """Execute an entry as `_execute_one` does, but undo a rule that fails and go on with the rest of the batch."""
-        seq, indexed, limits = self.state.seq, self.state.indexed, self._limits
+        seq, limits = self.state.seq, self._limits
         counts = context.counts.copy()
         self._db.run("SAVEPOINT entry")
         try:
@@ -236,7 +228,7 @@ class Executor:
                 raise
             self._db.run("ROLLBACK TO entry")
             self._db.begin_batch()
-            self.state.seq, self.state.indexed, self._limits = seq, indexed, limits
+            self.state.seq, self._limits = seq, limits
             context.counts = counts
             if limits is not None:
                 context.limits = limits

@@ -9,7 +9,7 @@ from binascii import b2a_base64
 from collections.abc import Iterator
 
 from chat_server.errors import Refusal, no_room_refusal
-from chat_server.log.entries import CompleteUpload, Declined, LeaveUploads, OpenUpload, Swept
+from chat_server.log.entries import CompleteUpload, Declined, LeaveUploads, OpenUpload
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.file_names import PIECE_BYTES, describe_size
 from chat_server.protocol.files import (
@@ -201,12 +201,6 @@ def end_uploads(context: Context) -> None:
 @rule(Declined)
 def refuse_declined(context: Context, command: Declined) -> None:
     raise no_room_refusal()
-
-
-@rule(Swept)
-def forget_dropped(context: Context, command: Swept) -> None:
-    for dropped in command.dropped:
-        files.forget_dropped(context.db, dropped)
 
 
 # ---- reading

@@ -1,8 +1,8 @@
-"""Searching messages, and keeping the search index close behind them.
+"""Searching messages.
 
-The index lags behind the messages, so that no message waits for it. `Due` advances it step by step, and a batch itself
-does so only if it would fall too far behind. A search reads messages that are not indexed yet directly. It looks at a
-bounded part at a time, so that other readers come in between, and ends its page early if it would take too long.
+The index lags behind the messages, so that no message waits for it. The writer's thread advances it step by step (see
+`store.local`). A search reads messages that are not indexed yet directly. It looks at a bounded part at a time, so that
+other readers come in between, and ends its page early if it would take too long.
 """
 
 from collections.abc import Iterable
@@ -11,20 +11,13 @@ from chat_server.errors import Refusal
 from chat_server.protocol.arguments import ID_MAX
 from chat_server.protocol.messages import Found, Message, Search
 from chat_server.protocol.search_query import Piece, pieces
-from chat_server.rules.context import Context, View
+from chat_server.rules.context import View
 from chat_server.rules.lookup import find_chat, unknown_user_refusal
 from chat_server.rules.outcomes import Answer
 from chat_server.rules.registry import reading
 from chat_server.store import accounts, chats, messages, search
 from chat_server.store.database import Database
 
-# The next messages are indexed, and a step of tidying is taken, about so long after a message was sent.
-INDEX_AFTER_MS = 250
-# The more blocks have to be tidied, the more often such a step comes, up to so many times as often. A block takes about
-# eleven steps, and about twenty blocks are done within 10 s.
-HASTE_MAX = 8
-# If the index lags behind by more ids, every batch advances it.
-BEHIND_IDS_MAX = 32_768
 # The words of one search.
 TOKENS_MAX = 64
 PREFIX_CHARS_MIN = 2
@@ -32,36 +25,6 @@ PREFIX_CHARS_MIN = 2
 SECONDS_MAX = 0.03
 # After so long other readers come in between.
 LOOK_SECONDS_MAX = 0.005
-
-
-def index_next(context: Context) -> None:
-    """Index the next messages and tidy one step. `Due` does this."""
-    state = context.state
-    if state.indexed < state.seq:
-        state.indexed = search.index_step(context.db, state.indexed, state.seq)
-    search.tidy_step(context.db)
-    state.index_due_ms = None
-
-
-def keep_index_close(context: Context, came: int) -> None:
-    """Advance an index that lags too far behind, and schedule the next `Due` for it. Each batch ends with this.
-
-    `came` is the number of ids that the batch gave out. An index that is being rebuilt is far behind. A batch advances
-    it by at most twice as many ids, so that it catches up and yet nobody waits for it; `Due`, which then follows soon,
-    does the rest.
-    """
-    state = context.state
-    goal = min(state.seq - BEHIND_IDS_MAX, state.indexed + 2 * came)
-    while state.indexed < goal:
-        state.indexed = search.index_step(context.db, state.indexed, state.seq)
-    stale = HASTE_MAX if state.indexed < state.seq - BEHIND_IDS_MAX else search.count_stale_blocks(context.db)
-    if state.indexed == state.seq and not stale:
-        state.index_due_ms = None
-    elif state.index_due_ms is None:
-        state.index_due_ms = context.elapsed_ms + INDEX_AFTER_MS // max(1, min(2 * stale, HASTE_MAX))
-
-
-# ---- searching
 
 
 @reading(Search, reader="searches")
@@ -91,7 +54,7 @@ def search_messages(view: View, command: Search) -> Answer:
 def _incomplete_note(view: View) -> str | None:
     """Return a note while the index is being rebuilt: then messages are searched one by one, and pages end sooner."""
     indexed, newest = search.position(view.db)
-    if newest - indexed <= BEHIND_IDS_MAX:
+    if newest - indexed <= search.BEHIND_IDS_MAX:
         return None
     return f"the index of words is still being made ({indexed * 100 // newest} %), so this looked at a part only"
 

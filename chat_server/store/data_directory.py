@@ -20,6 +20,9 @@ LOCK = "lock"
 RESTORING = "restoring"
 TEMPORARY = ":memory:"
 DATABASE = "chat.db"
+# The machine's own database (see `local`), and SQLite's files beside it.
+LOCAL = "local.db"
+LOCAL_FILES = (LOCAL, f"{LOCAL}-wal", f"{LOCAL}-shm")
 FILES = "files"
 UPLOADS = "uploads"
 # This file holds the `history` of the database that the files belong to.

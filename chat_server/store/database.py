@@ -12,8 +12,8 @@ from typing import Any
 import apsw
 
 from chat_server.errors import StartError
-from chat_server.store.data_directory import DATABASE, refuse_lost_database, refuse_traces
-from chat_server.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from chat_server.store.data_directory import DATABASE, LOCAL, refuse_lost_database, refuse_traces
+from chat_server.store.schema import APPLICATION_ID, INDEX_LEAVES, MIGRATIONS, VERSION, drop_index
 
 log = logging.getLogger("chat.store")
 
@@ -26,6 +26,9 @@ SCRUB_BUSY_MS_MAX = 20
 STATEMENTS_CACHED = 200
 # The disk failed. After one of these errors nothing may be acknowledged any more.
 DISK_ERRORS = (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError)
+
+# The file itself is wrong.
+DAMAGED = (apsw.CorruptError, apsw.NotADBError)
 
 # A file could not be opened, for example since no descriptors were left. Nothing was done, and the disk is sound.
 UNOPENED = apsw.CantOpenError
@@ -112,11 +115,19 @@ class Database:
             most = None if most is None else most - limit
 
     def scrub(self) -> bool:
-        """Empty SQLite's log, so that no file holds erased texts any more. Return False if a reader still needs it."""
+        """Empty SQLite's log, so that no file holds erased texts any more.
+
+        Return False if this has to be tried again: a reader still needs the log, or the machine is short of something.
+        Raises DISK_ERRORS.
+        """
         self.connection.set_busy_timeout(SCRUB_BUSY_MS_MAX)
         try:
-            busy = bool(self.value("PRAGMA wal_checkpoint(TRUNCATE)"))
-        except LOCKED:
+            busy = bool(self.value("PRAGMA main.wal_checkpoint(TRUNCATE)"))
+        except (LOCKED, UNOPENED):
+            busy = True
+        except DISK_ERRORS as error:
+            if not self.is_full(error):
+                raise
             busy = True
         finally:
             self.connection.set_busy_timeout(BUSY_MS_MAX)
@@ -161,11 +172,11 @@ def open_writer(directory: Path) -> Database:
         database.run(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
         # Erased content is overwritten; its pages are used again.
         database.run("PRAGMA secure_delete = ON")
-        _harden(database)
+        harden(database)
         _migrate(database, version, path)
         # The last run's log may hold texts that the last run erased.
         database.unclean = True
-    except (apsw.CorruptError, apsw.NotADBError) as error:
+    except DAMAGED as error:
         raise StartError(
             f"the database {path} is damaged: {error}; keep a copy of the directory, then"
             " chat-server restore FILE --force puts a backup in its place"
@@ -201,17 +212,21 @@ def open_unchanged(directory: Path, *, older: bool = False) -> Database:
     return database
 
 
-def open_reader(directory: Path) -> Database:
+def open_reader(directory: Path, *, local: bool = False) -> Database:
+    """Open the database for reading; with `local` also the machine's own, which has the search index (see `local`)."""
     flags = apsw.SQLITE_OPEN_READONLY
     database = Database(apsw.Connection(str(directory / FILE), flags=flags, statementcachesize=STATEMENTS_CACHED))
     database.run("PRAGMA query_only = ON")
-    _harden(database)
+    harden(database)
     # SQLite opens its log with the first look at the database: now, and not when the server has no descriptor left.
     database.value("PRAGMA schema_version")
+    if local:
+        database.run("ATTACH ? AS local", (str(directory / LOCAL),))
+        database.value("PRAGMA local.schema_version")
     return database
 
 
-def _harden(database: Database) -> None:
+def harden(database: Database) -> None:
     database.connection.set_busy_timeout(BUSY_MS_MAX)
     # Another user could fill the system's temporary directory, so SQLite puts no files there.
     database.run("PRAGMA temp_store = MEMORY")
@@ -238,6 +253,8 @@ def _migrate(database: Database, version: int, path: Path) -> None:
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         with database.connection:
             database.run(script)
+            if script is INDEX_LEAVES:
+                drop_index(database.connection)
             database.run(f"PRAGMA user_version = {number}")
             database.run(f"PRAGMA application_id = {APPLICATION_ID}")
             if version and number == VERSION:

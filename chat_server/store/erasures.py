@@ -3,7 +3,6 @@
 import msgspec
 from msgspec import Struct
 
-from chat_server.store import search
 from chat_server.store.database import Database
 from chat_server.store.messages import delete_reactions
 
@@ -52,7 +51,6 @@ def find_messages(db: Database, each: Erasure, limit: int) -> tuple[list[int], i
 def erase_messages(db: Database, ids: list[int], seq: int, at_ms: int) -> None:
     """Delete the texts, files and reactions of messages. Each message gets a seq of its own, from `seq` + 1 on."""
     listed = (msgspec.json.encode(ids).decode(),)
-    search.remove(db, ids)
     delete_reactions(db, ids)
     db.run("DELETE FROM files WHERE message_id IN (SELECT value FROM json_each(?))", listed)
     db.run(

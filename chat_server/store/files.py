@@ -14,6 +14,8 @@ from chat_server.store.database import Database
 
 # How long an upload that nobody holds waits for its user.
 UPLOAD_LIFE_MS = 600_000
+# Notes of what was dropped (see `local`). A machine follows each at once; only after a power cut it is behind.
+DROPPED_KEPT = 10_000
 
 
 class Uploading(Struct, frozen=True):
@@ -30,14 +32,6 @@ class Uploading(Struct, frozen=True):
     size: int
     sha256: str
     key: Key | None
-
-
-class Dropped(Struct, frozen=True):
-    """What may be removed from the disk: all that this upload left there, or this blob unless another file has it."""
-
-    id: int
-    upload: int | None
-    sha256: str | None
 
 
 _UPLOADS = """SELECT id, user_id, lease, target_kind, target_name, target_folded, name, size, sha256, key
@@ -156,9 +150,16 @@ def has_blob(db: Database, sha256: str) -> bool:
 # ---- what may go
 
 
-def list_dropped(db: Database, limit: int) -> list[Dropped]:
-    return [Dropped(*row) for row in db.all("SELECT id, upload, sha256 FROM dropped ORDER BY id LIMIT ?", (limit,))]
+def last_dropped(db: Database) -> int:
+    """Return the number of the last note of something that was dropped, 0 if there is none."""
+    last: int | None = db.value("SELECT max(id) FROM dropped")
+    return last or 0
 
 
-def forget_dropped(db: Database, dropped_id: int) -> None:
-    db.run("DELETE FROM dropped WHERE id = ?", (dropped_id,))
+def prune_dropped(db: Database, limit: int) -> None:
+    """Delete notes that are older than those that are kept, `limit` of them at most."""
+    db.run(
+        "DELETE FROM dropped WHERE id IN"
+        " (SELECT id FROM dropped WHERE id <= (SELECT max(id) FROM dropped) - ? ORDER BY id LIMIT ?)",
+        (DROPPED_KEPT, limit),
+    )

@@ -15,7 +15,7 @@ from msgspec import Struct
 from chat_server.protocol.arguments import ID_MAX
 from chat_server.protocol.messages import File, Message
 from chat_server.protocol.times import iso
-from chat_server.store import files, search
+from chat_server.store import files
 from chat_server.store.database import Database, Row
 
 PAGE_MESSAGES_MAX = 200
@@ -91,7 +91,6 @@ def edit(db: Database, message_id: int, seq: int, text: str, at_ms: int, mention
         "UPDATE messages SET text = ?, mentions = ?, edited_ms = ?, seq = ? WHERE id = ?",
         (text, _names(mentions), at_ms, seq, message_id),
     )
-    search.replace(db, message_id)
     db.unclean = True
 
 
@@ -104,7 +103,6 @@ def delete(db: Database, message_id: int, seq: int, at_ms: int) -> None:
         " WHERE id = ?",
         (at_ms, seq, message_id),
     )
-    search.remove(db, [message_id])
     db.unclean = True
 
 
@@ -112,7 +110,6 @@ def remove(db: Database, ids: list[int]) -> None:
     """Remove messages for good, with all that belongs to them alone. Comments on them stay as they are."""
     if not ids:
         return
-    search.remove(db, ids)
     listed = (msgspec.json.encode(ids).decode(),)
     delete_reactions(db, ids)
     db.run("DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))", listed)

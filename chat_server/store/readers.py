@@ -22,10 +22,11 @@ SUBMITTED_MAX = 2
 class Reader:
     """A reading thread that users take turns on: a user with a hundred jobs holds others up for no more than one."""
 
-    def __init__(self, runtime: Runtime, directory: Path, name: str) -> None:
+    def __init__(self, runtime: Runtime, directory: Path, name: str, *, local: bool = False) -> None:
+        """With `local` it also reads the machine's own database."""
         self._runtime = runtime
         self._thread = runtime.worker(f"reader-{name}")
-        self._db = self._thread.run_blocking(open_reader, directory)
+        self._db = self._thread.run_blocking(partial(open_reader, directory, local=local))
         # The jobs that wait, by user. A user who has been served goes to the end.
         self._waiting: dict[int, deque[tuple[Future[Any], Callable[[], Any]]]] = {}
         self._submitted = 0
@@ -87,7 +88,7 @@ class Readers:
 
     def __init__(self, runtime: Runtime, directory: Path, count: int = 2) -> None:
         self._readers = [Reader(runtime, directory, str(number)) for number in range(count)]
-        self.searcher = Reader(runtime, directory, "search")
+        self.searcher = Reader(runtime, directory, "search", local=True)
         self._turn = itertools.cycle(self._readers)
 
     def pick(self) -> Reader:

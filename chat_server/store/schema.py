@@ -1,5 +1,7 @@
 """The tables. Migrations are only ever appended: number N turns a database of version N - 1 into version N."""
 
+import apsw
+
 
 def _counting_triggers(table: str, user: str, text: str, events: tuple[str, ...]) -> str:
     """Return triggers that keep `text_bytes` right when rows with texts are inserted, changed or deleted.
@@ -19,6 +21,22 @@ def _counting_triggers(table: str, user: str, text: str, events: tuple[str, ...]
         if name in events
     )
 
+
+# What is a machine's own leaves this database (see `local`); `drop_index` has to follow.
+INDEX_LEAVES = """
+    ALTER TABLE state DROP COLUMN indexed;
+
+    -- dropped: notes of what the search index and the disk of each machine have to lose: the text of a message that was
+    -- edited or removed, all that an upload left on the disk, or a blob that no file has any more. The last ones are
+    -- kept, for a machine whose own database is behind.
+    ALTER TABLE dropped ADD COLUMN message_id INTEGER;
+    CREATE TRIGGER messages_texts_drop AFTER UPDATE OF text ON messages WHEN old.text IS NOT NULL BEGIN
+        INSERT INTO dropped (message_id) VALUES (old.id);
+    END;
+    CREATE TRIGGER messages_drop AFTER DELETE ON messages WHEN old.text IS NOT NULL BEGIN
+        INSERT INTO dropped (message_id) VALUES (old.id);
+    END;
+    """
 
 MIGRATIONS = (
     """
@@ -445,7 +463,17 @@ MIGRATIONS = (
     ALTER TABLE state ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE state ADD COLUMN sent_ms INTEGER NOT NULL DEFAULT 0;
     """,
+    INDEX_LEAVES,
 )
+
+
+def drop_index(connection: apsw.Connection) -> None:
+    """Drop the tables of the search index, of which there was one for each block of ids, and what was noted of them."""
+    for prefix, blocks in (("folded", "word_blocks"), ("words", "old_word_blocks")):
+        for (block,) in connection.execute(f"SELECT id FROM {blocks}").fetchall():
+            connection.execute(f"DROP TABLE {prefix}_{block}")
+        connection.execute(f"DROP TABLE {blocks}")
+
 
 VERSION = len(MIGRATIONS)
 # "chat" in ASCII, which tells the database from any other SQLite file.

@@ -1,4 +1,4 @@
-"""The search index, derived from the messages. It covers them up to the one that `State.indexed` names.
+"""The search index, derived from the messages, in the machine's own database (see `local`).
 
 Each block of ids has an FTS5 table of its own. So one look-up is short, whatever is searched for, and the words of
 removed messages soon leave the pages. A table has two columns: `text`, and `scope`, whose words no user can write: who
@@ -11,7 +11,7 @@ written without spaces, since a run of letters is one word. Texts and queries ar
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Set
 
 import apsw
 import msgspec
@@ -23,6 +23,8 @@ from chat_server.store.database import Database, Row
 STEP_MESSAGES_MAX = 1000
 STEP_TEXT_BYTES_MAX = 65_536
 MERGED_PAGES_MAX = 64
+# If the index lags behind by more ids, each batch advances it.
+BEHIND_IDS_MAX = 32_768
 # Ids in a block. FTS5 may look at so many to find nothing, and a removal rewrites so many.
 BLOCK_IDS = 1 << 14
 
@@ -38,7 +40,8 @@ _UNSPACED = re.compile(
 
 _ROWS = """SELECT m.id, m.text,
         'c' || m.chat_id || ' u' || m.user_id || coalesce(' s' || c.low_user || ' s' || c.high_user, '')
-    FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.id > ? AND m.id <= ? AND m.text IS NOT NULL"""
+    FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.text IS NOT NULL AND """
+_RANGE, _LISTED = "m.id > ? AND m.id <= ?", "m.id IN (SELECT value FROM json_each(?)) AND m.id <= ?"
 # The id at which a step from one end of a range ends; NULL if the step covers the whole range.
 _END_OF_STEP = """SELECT CASE WHEN count(*) = ?3 OR max(total) > ?4
         THEN coalesce({0}(id) FILTER (WHERE total <= ?4), {1}(id)) END
@@ -78,48 +81,38 @@ def index_step(db: Database, after: int, newest: int) -> int:
     newest = min(newest, end)
     last: int | None = db.value(_LAST_OF_STEP, (after, newest + 1, STEP_MESSAGES_MAX, STEP_TEXT_BYTES_MAX))
     up_to = newest if last is None else last
-    _insert(db, block, _rows(db, after, up_to))
+    _insert(db, block, _rows(db, _RANGE, (after, up_to)))
     if up_to == end:
         _mark_stale(db, block)
     return up_to
 
 
-def replace(db: Database, message_id: int) -> None:
-    """Index the new text of a message that was edited."""
-    block = _block_of(message_id)
-    if _has_table(db, block) and db.one(f"SELECT 1 FROM {_table_of(block)} WHERE rowid = ?", (message_id,)) is not None:
-        remove(db, [message_id])
-        _insert(db, block, _rows(db, message_id - 1, message_id))
-
-
-def remove(db: Database, ids: Iterable[int]) -> None:
-    """Remove messages from the index. MUST be called in each transaction that removes messages or their texts."""
+def refresh(db: Database, ids: Set[int], indexed: int) -> None:
+    """Bring the index up to date with messages whose texts were edited or removed. It covers ids up to `indexed`."""
     for block, some in itertools.groupby(sorted(ids), _block_of):
         if _has_table(db, block):
             listed = msgspec.json.encode(list(some)).decode()
             db.run(f"DELETE FROM {_table_of(block)} WHERE rowid IN (SELECT value FROM json_each(?))", (listed,))
             _mark_stale(db, block)
+            _insert(db, block, _rows(db, _LISTED, (listed, indexed)))
+
+
+def drop(db: Database) -> None:
+    """Drop the whole index."""
+    for (block,) in db.all("SELECT id FROM word_blocks"):
+        db.run(f"DROP TABLE {_table_of(block)}")
+    db.run("DELETE FROM word_blocks")
+    db.unclean = True
 
 
 def count_stale_blocks(db: Database) -> int:
     """Count the blocks that `tidy_step` has to work on."""
-    count: int = db.value(
-        "SELECT (SELECT count(*) FROM word_blocks WHERE stale OR merging) + (SELECT count(*) FROM old_word_blocks)"
-    )
+    count: int = db.value("SELECT count(*) FROM word_blocks WHERE stale OR merging")
     return count
 
 
 def tidy_step(db: Database) -> None:
-    """Take one step of rewriting a block without its removed words, as FTS5's documentation of `merge` describes.
-
-    The tables of an old index that is being replaced are dropped first, since their words must go.
-    """
-    old = db.one("SELECT id FROM old_word_blocks ORDER BY id LIMIT 1")
-    if old is not None:
-        db.run(f"DROP TABLE words_{old[0]}")
-        db.run("DELETE FROM old_word_blocks WHERE id = ?", old)
-        db.unclean = True
-        return
+    """Take one step of rewriting a block without its removed words, as FTS5's documentation of `merge` describes."""
     row = db.one("SELECT id, merging FROM word_blocks WHERE stale OR merging ORDER BY merging DESC, id LIMIT 1")
     if row is None:
         return
@@ -158,8 +151,8 @@ def _mark_stale(db: Database, block: int) -> None:
             db.run(f"INSERT INTO {_table_of(block)} ({_table_of(block)}, rank) VALUES (?, 0)", (option,))
 
 
-def _rows(db: Database, after: int, up_to: int) -> list[Row]:
-    return [(id_, normalize(text), scope) for id_, text, scope in db.rows(_ROWS, (after, up_to))]
+def _rows(db: Database, which: str, bindings: Row) -> list[Row]:
+    return [(id_, normalize(text), scope) for id_, text, scope in db.rows(_ROWS + which, bindings)]
 
 
 def _insert(db: Database, block: int, rows: list[Row]) -> None:
@@ -192,7 +185,7 @@ def _has_table(db: Database, block: int) -> bool:
 
 def position(db: Database) -> tuple[int, int]:
     """Return the id up to which all messages are indexed, and the last id that was given out."""
-    row = db.one("SELECT indexed, seq FROM state")
+    row = db.one("SELECT indexed, seq FROM place, state")
     assert row is not None
     return row[0], row[1]
 
@@ -212,7 +205,7 @@ def find(db: Database, match: str, below: int, limit: int) -> Iterator[tuple[lis
 
 def find_unindexed(db: Database, match: str, after: int, below: int, limit: int) -> list[int]:
     """Find matches among the messages with `after` < id < `below` by a temporary index of these alone."""
-    rows = _rows(db, after, below - 1)
+    rows = _rows(db, _RANGE, (after, below - 1))
     if not rows:
         return []
     own = Database(apsw.Connection(":memory:"))

@@ -22,16 +22,14 @@ class Sender(Struct, frozen=True):
 
 
 class State(Struct):
-    """The state row, the nodes by their names, and when the index has to go on.
+    """The state row, and the nodes by their names.
 
     - `seq`: the last id or change number that was given out.
     - `at_ms`, `elapsed_ms`: the two times of the last batch.
     - `position`, `digest`: where in the log the last batch stands, and the digest of its record there.
     - `limits`: `entries.Limits` as JSON.
-    - `indexed`: the id up to which `/search` has an index.
     - `sender`: the name of the node whose batch was executed last.
     - `spared_ms`: the time before which nothing counts as read; None until the first start after an upgrade or restore.
-    - `index_due_ms`: when indexing has to go on, None while the index is complete. It is not stored.
     """
 
     seq: int
@@ -41,21 +39,19 @@ class State(Struct):
     digest: bytes
     limits: str | None
     history: str | None
-    indexed: int
     spared_ms: int | None
     sender: str | None = None
     nodes: dict[str, Sender] = field(default_factory=dict)
-    index_due_ms: int | None = None
 
 
 def load(db: Database) -> State:
     row = db.one(
-        "SELECT seq, at_ms, elapsed_ms, stream, sequence, digest, limits, history, indexed, spared_ms,"
-        " sender, number, sent_ms FROM state"
+        "SELECT seq, at_ms, elapsed_ms, stream, sequence, digest, limits, history, spared_ms, sender, number, sent_ms"
+        " FROM state"
     )
     assert row is not None
-    seq, at_ms, elapsed_ms, stream, sequence, digest, limits, history, indexed, spared_ms, *last = row
-    state = State(seq, at_ms, elapsed_ms, Position(stream, sequence), digest, limits, history, indexed, spared_ms)
+    seq, at_ms, elapsed_ms, stream, sequence, digest, limits, history, spared_ms, *last = row
+    state = State(seq, at_ms, elapsed_ms, Position(stream, sequence), digest, limits, history, spared_ms)
     for name, *columns in db.all("SELECT name, id, incarnation, nonce, number, sent_ms, elapsed_ms FROM nodes"):
         node = Sender(*columns)
         if node.id == last[0]:
@@ -69,10 +65,10 @@ def advance(db: Database, state: State) -> None:
     """Store all that each batch changes. It is one row, since a second one cost 3 µs a batch."""
     sender = None if state.sender is None else state.nodes[state.sender]
     db.run(
-        "UPDATE state SET seq = ?, at_ms = ?, elapsed_ms = ?, stream = ?, sequence = ?, digest = ?, indexed = ?,"
+        "UPDATE state SET seq = ?, at_ms = ?, elapsed_ms = ?, stream = ?, sequence = ?, digest = ?,"
         " sender = ?, number = ?, sent_ms = ?",
         (
-            *(state.seq, state.at_ms, state.elapsed_ms, *state.position, state.digest, state.indexed),
+            *(state.seq, state.at_ms, state.elapsed_ms, *state.position, state.digest),
             *((0, 0, 0) if sender is None else (sender.id, sender.number, sender.sent_ms)),
         ),
     )
@@ -137,7 +133,6 @@ _NEXT_DUE = """SELECT min(due) FROM (
     SELECT min(due_ms) AS due FROM delayed WHERE by_clock = 0
     UNION ALL SELECT min(ban_until_ms) FROM users WHERE ban_open
     UNION ALL SELECT (SELECT 0 FROM chats WHERE kind = 'ended' LIMIT 1)
-    UNION ALL SELECT (SELECT 0 FROM dropped LIMIT 1)
     UNION ALL SELECT (SELECT 0 FROM erasures LIMIT 1)
     UNION ALL SELECT min(expires_ms) FROM uploads WHERE expires_ms IS NOT NULL
     UNION ALL SELECT max(min(read_ms), (SELECT spared_ms FROM state)) + ?1 FROM read_ranges
@@ -150,7 +145,7 @@ def next_due_ms(db: Database, message_ttl_ms: int | None, absent_after_ms: int |
     """Return the elapsed time at which the next thing is due, None if nothing waits.
 
     That is a delayed message, the end of a ban, of a message's life or of an upload, a marker that should have moved,
-    the remains of a chat or an account, or bytes to remove from the disk.
+    or the remains of a chat or an account.
     """
     due: int | None = db.value(_NEXT_DUE, (message_ttl_ms, absent_after_ms))
     return due

@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from chat_server.store.data_directory import LOCAL
 from chat_server.store.database import open_reader
 from tests.conformance.conftest import Start
 from tests.conformance.operating import done, refused, word
@@ -95,6 +96,9 @@ async def history_of(chat: Chat) -> str:
     return str(reply["history"])
 
 
+_CHANGED = "SELECT history, spared_ms FROM state"
+
+
 async def test_a_restored_chat_is_the_same_but_for_its_history(start: Start, tmp_path: Path) -> None:
     chat = start()
     bob = await chat.json("bob")
@@ -111,8 +115,10 @@ async def test_a_restored_chat_is_the_same_but_for_its_history(start: Start, tmp
     (state,), (restored,) = before.pop("state"), after.pop("state")
     assert before == after
     assert [one == other for one, other in zip(state, restored, strict=True)].count(False) == 2
-    assert state[5] != restored[5], "the id of its history"
-    assert state[8] and restored[8] is None, "what all have read is spared from the first start on"
+    one, other = (open_reader(server.data).one(_CHANGED) or () for server in (chat.server, copy))
+    assert one[0] != other[0], "the id of its history"
+    assert one[1] and other[1] is None, "what all have read is spared from the first start on"
+    assert not (copy.data / LOCAL).exists(), "each machine makes its own"
     copy.start()
     assert "51 messages that all have read will be removed from " in copy.log
     copy.restart()
@@ -135,9 +141,9 @@ async def test_while_one_is_made_no_file_goes(start: Start) -> None:
         with backup.makefile() as lines:
             assert all(lines.readline().startswith("+ all files stay") for _ in range(2))
         await bob.ok(f"/delete {sent['id']}")
-        with contextlib.closing(open_reader(chat.server.data)) as db:
+        with contextlib.closing(open_reader(chat.server.data, local=True)) as db:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                while db.value("SELECT count(*) FROM dropped"):
+                while db.value("SELECT count(*) FROM sweeps"):
                     await asyncio.sleep(0.01)
         assert blob_of(chat.server, sent["file"]["sha256"]).exists()
         assert await bob.code(f"/get_file {sent['file']['id']}") == "unknown_file"

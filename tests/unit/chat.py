@@ -43,6 +43,8 @@ from chat_server.rules.outcomes import Ending, Entered, Move, Push, Stale
 from chat_server.rules.registry import RULES
 from chat_server.store.blobs import Blobs
 from chat_server.store.database import Database, open_reader, open_writer
+from chat_server.store.local import Local
+from chat_server.transfers import remove_dropped
 from tests.unit.fakes import DAY_MS, HOUR_MS, FakeClock
 
 LIMITS = Limits(
@@ -93,11 +95,13 @@ class Said(Struct):
 class Chat:
     def __init__(self, path: Path, clock: FakeClock | None = None, **limits: Any) -> None:
         path.mkdir(exist_ok=True)
+        self.path = path
         self.clock = clock or FakeClock()
         self.executor = Executor(open_writer(path))
+        self.local = Local(path)
         state = self.executor.state
         self.time = ChatTime(self.clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
-        self.db = open_reader(path)
+        self.db = open_reader(path, local=True)
         self.blobs = Blobs(path)
         self.number = state.nodes["n1"].number if "n1" in state.nodes else 0
         self.ids: dict[str, int] = {}
@@ -109,7 +113,13 @@ class Chat:
         self.number += 1
         state = self.executor.state
         history, sequence = state.history or "history-1", state.position.sequence + 1
-        return self.executor.execute(batch(self.number, self.time.now(), entries, history, sequence))
+        executed = self.executor.execute(batch(self.number, self.time.now(), entries, history, sequence))
+        self.local.follow()
+        return executed
+
+    def sweep(self) -> None:
+        """Remove from the disk what nobody needs."""
+        self.local.forget_sweeps(remove_dropped(self.db, self.blobs))
 
     def configure(self, **limits: Any) -> None:
         self.limits = replace(self.limits, **limits)
@@ -190,18 +200,14 @@ class Chat:
         return dump(self.db)
 
     def close(self) -> None:
-        self.executor.close()
         self.db.close()
+        self.local.close()
+        self.executor.close()
 
 
 def dump(db: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """The logical content of all tables; not the index of words, which lies as it was cut into transactions."""
-    tables = [
-        row[0]
-        for row in db.all(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'words*' ORDER BY name"
-        )
-    ]
+    """The logical content of all tables of the chat."""
+    tables = [row[0] for row in db.all("SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY name")]
     return {table: sorted(db.all(f"SELECT * FROM {table}"), key=repr) for table in tables}
 
 

@@ -19,7 +19,6 @@ class Scheduled:
         self.time = ChatTime(self.runtime, at_ms=NOON_MS, elapsed_ms=NOON_MS)
         self.logged: list[Any] = []
         self.tokens: list[bytes] = []
-        self.sweeps = 0
         self.limits = LIMITS
         self.rank = rank
         self.schedule = Schedule(
@@ -29,12 +28,8 @@ class Scheduled:
             rank=lambda: self.rank,
             quiet_ms=quiet_ms,
             tokens=lambda: self.tokens,
-            sweep=self.sweep,
             limits=lambda: self.limits,
         )
-
-    def sweep(self) -> None:
-        self.sweeps += 1
 
     def arm(self, after_ms: int | None = None, *, done: bool = False) -> None:
         """After a batch, something is due in so long."""
@@ -60,12 +55,6 @@ def test_what_is_due_is_logged_when_its_time_has_come(scheduled: Scheduled, afte
     assert len(scheduled.logged) == 1, "the batch with it arms the timer again"
     scheduled.runtime.advance(1)
     assert len(scheduled.logged) == 2, "it was lost on its way"
-
-
-def test_files_are_swept_after_each_batch_that_did_what_was_due(scheduled: Scheduled) -> None:
-    for done in (False, True, False, True):
-        scheduled.arm(1000, done=done)
-    assert scheduled.sweeps == 2
 
 
 @pytest.mark.parametrize("late_ms", [0, 1])

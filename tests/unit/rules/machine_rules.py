@@ -6,12 +6,11 @@ from functools import partial
 from typing import Any, ClassVar
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import CompleteUpload, LeaveUploads, Seen, Swept
+from chat_server.log.entries import CompleteUpload, LeaveUploads, Seen
 from chat_server.protocol.files import Chunk
 from chat_server.rules.context import View
 from chat_server.rules.files import check_chunk
 from chat_server.store import files, operators
-from chat_server.transfers import remove_dropped
 from tests.unit.rules.machine import NAMES, ROOMS, START, Drawn, Machine
 from tests.unit.rules.model import MAIN
 from tests.unit.rules.model_files import Upload
@@ -344,7 +343,7 @@ class FileRules(Machine):
 
     def time_passes(self, minutes: int) -> None:
         super().time_passes(minutes)
-        self.chat.do(Swept(remove_dropped(self.chat.db, self.chat.blobs)))
+        self.chat.sweep()
         assert {blob for folder in self.chat.blobs.folders() for blob in folder} == self.model.blobs()
         uploads = [row[0] for row in self.chat.db.all("SELECT id FROM uploads ORDER BY id")]
         assert uploads == [each.id for each in self.model.uploads]

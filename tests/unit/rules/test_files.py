@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import CloseAccount, CompleteUpload, LeaveUploads, OpenUpload, Swept
+from chat_server.log.entries import CloseAccount, CompleteUpload, LeaveUploads, OpenUpload
 from chat_server.protocol.file_names import PIECE_BYTES
 from chat_server.protocol.files import SendFile, Upload
 from chat_server.protocol.messages import Message
@@ -18,6 +18,7 @@ from chat_server.rules.files import UPLOADS_MAX, check_chunk
 from chat_server.rules.outcomes import Opened
 from chat_server.store import files, state
 from chat_server.store.files import UPLOAD_LIFE_MS
+from chat_server.store.local import list_sweeps
 from tests.unit.chat import Chat, events_to
 
 DATA = b"hello"
@@ -72,7 +73,7 @@ def chunk(chat: Chat, name: str, upload: int, lease: str = LEASE) -> str:
 
 
 def dropped_rows(chat: Chat) -> list[tuple[int | None, str | None]]:
-    return [(each.upload, each.sha256) for each in files.list_dropped(chat.db, 100)]
+    return [(each.upload, each.sha256) for each in list_sweeps(chat.db, 100)]
 
 
 def used_bytes(chat: Chat, name: str) -> int:
@@ -260,7 +261,7 @@ def test_a_session_that_ends_gives_up_its_uploads_alone(chat: Chat) -> None:
 
 def test_a_deleted_message_loses_its_file(chat: Chat) -> None:
     file = send(chat, "alice", "main a.png 5")
-    chat.do(Swept([1]))
+    chat.local.forget_sweeps([1])
     chat.say("alice", f"/edit {file.id} look at this")
     (message,) = chat.say("bob", "/history main").events
     assert isinstance(message, Message) and (message.text, message.file) == ("look at this", file.file)
@@ -304,17 +305,17 @@ def test_a_removed_message_loses_its_file(chat: Chat) -> None:
     db = chat.executor._db
     db.run("DELETE FROM messages")
     assert db.value("SELECT count(*) FROM files") == 0
-    assert (None, SHA256) in [(each.upload, each.sha256) for each in files.list_dropped(db, 10)]
+    chat.local.follow()
+    assert (None, SHA256) in dropped_rows(chat)
 
 
-def test_dropped_bytes_are_due_at_once(chat: Chat) -> None:
-    assert state.next_due_ms(chat.db, None, None) is None
+def test_dropped_bytes_may_be_removed_at_once(chat: Chat) -> None:
     ask(chat, "alice", "main a 5")
-    assert state.next_due_ms(chat.db, None, None) is None
+    assert not chat.local.has_sweeps
     chat.say("alice", "/cancel_upload 1")
-    assert state.next_due_ms(chat.db, None, None) == 0
-    chat.do(Swept([1]))
-    assert state.next_due_ms(chat.db, None, None) is None
+    assert chat.local.has_sweeps
+    chat.sweep()
+    assert not chat.local.has_sweeps
 
 
 def test_a_part_of_a_file(chat: Chat) -> None:

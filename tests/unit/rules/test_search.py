@@ -18,7 +18,7 @@ from chat_server.rules.context import View
 from chat_server.rules.outcomes import Page
 from chat_server.rules.search import TOKENS_MAX
 from chat_server.store import search
-from chat_server.store.schema import MIGRATIONS
+from chat_server.store.local import HASTE_MAX, INDEX_AFTER_SECONDS
 from tests.unit.chat import Chat, refusal_of
 from tests.unit.strategies import cleaned
 
@@ -39,9 +39,8 @@ def search_all(chat: Chat, name: str, line: str) -> list[str | None]:
 
 def index(chat: Chat) -> None:
     for _ in range(100):
-        chat.clock.advance(1000)
-        chat.due()
-        if chat.executor.state.indexed == chat.executor.state.seq:
+        chat.local.step()
+        if chat.local.indexed == chat.executor.state.seq:
             return
     raise AssertionError("it never ends")
 
@@ -160,17 +159,17 @@ def test_the_index_follows_edits_and_deletions_at_once(chat: Chat, indexed: bool
     assert search_all(chat, "alice", "/search new") == ["new"]
     chat.say("bob", "/edit 1 newer")
     assert search_all(chat, "alice", "/search new") == [] and search_all(chat, "alice", "/search newer") == ["newer"]
-    chat.executor._db.run("BEGIN")
-    search.remove(chat.executor._db, [1, 3, 99])
-    chat.executor._db.run("COMMIT")
+    chat.executor._db.run("DELETE FROM messages WHERE id IN (1, 3, 99)")
+    chat.local.follow()
     assert search_all(chat, "alice", "/search old* ") == ["old4"] and search_all(chat, "alice", "/search newer") == []
+    assert [row[0] for row in chat.local.db.all("SELECT id FROM folded_0_docsize")] == [4]
 
 
 def index_pages(chat: Chat) -> bytes:
     """Return the pages of the index. Each word is stored without the prefix that it shares with the word before it."""
     return b"".join(
         block
-        for (name,) in chat.db.all("SELECT name FROM sqlite_schema WHERE name GLOB 'folded_*_data'")
+        for (name,) in chat.db.all("SELECT name FROM local.sqlite_schema WHERE name GLOB 'folded_*_data'")
         for (block,) in chat.db.all(f"SELECT block FROM {name}")
     )
 
@@ -180,8 +179,7 @@ def count_tidy_steps(chat: Chat) -> int:
     for steps in range(1000):
         if not search.count_stale_blocks(chat.db):
             return steps
-        chat.clock.advance(rules.INDEX_AFTER_MS)
-        chat.due()
+        chat.local.step()
     raise AssertionError("it never ends")
 
 
@@ -201,7 +199,7 @@ def test_removed_words_leave_the_pages_of_the_index(
     assert index_pages(chat).count(b"ebraquagga") >= 2
     chat.say("alice", "/delete 7")
     chat.say("alice", "/edit 170 other")
-    chat.due()
+    chat.local.step()
     chat.say("alice", "/send_all while it is tidied")
     chat.say("alice", "/delete 280")
     assert count_tidy_steps(chat) > 1
@@ -232,14 +230,13 @@ def test_many_blocks_are_tidied_faster(chat: Chat, monkeypatch: pytest.MonkeyPat
         chat.say("alice", f"/send_all hi {number}")
     index(chat)
     count_tidy_steps(chat)
-    assert chat.batch().next_due_ms is None
+    assert chat.local.step() is None
     chat.say("alice", "/delete 1")
-    assert chat.batch().next_due_ms == chat.clock.now_ms() + rules.INDEX_AFTER_MS // 2
+    assert chat.local.step() == INDEX_AFTER_SECONDS / 2
     count_tidy_steps(chat)
     for number in range(4, 100, 4):
         chat.say("alice", f"/delete {number}")
-    chat.due()
-    assert chat.batch().next_due_ms == chat.clock.now_ms() + rules.INDEX_AFTER_MS // rules.HASTE_MAX
+    assert chat.local.step() == INDEX_AFTER_SECONDS / HASTE_MAX
 
 
 def test_a_deleted_account_loses_its_words(chat: Chat) -> None:
@@ -265,6 +262,7 @@ def test_current_members_alone_search_a_private_chat(chat: Chat, indexed: bool) 
     assert search_all(chat, "bob", "/search hi") == [], "who is only invited"
     chat.say("alice", "/leave #team")
     assert search_all(chat, "alice", "/search hi") == []
+    chat.due()
     index(chat)
     assert not indexed or chat.db.one("SELECT 1 FROM folded_0 WHERE rowid = 1") is None
 
@@ -315,7 +313,7 @@ def matches_naively(chat: Chat, query: str, text: str) -> bool:
 
 @given(said=st.lists(texts, max_size=8), query=queries, some=st.integers(0, 8))
 def test_a_search_finds_what_a_naive_search_finds(tmp_path: Path, said: list[str], query: str, some: int) -> None:
-    for path in tmp_path.glob("chat.db*"):
+    for path in tmp_path.glob("*.db*"):
         path.unlink()
     chat = Chat(tmp_path, page_messages=2)
     chat.sign_in("alice")
@@ -360,26 +358,20 @@ def test_no_words_of_a_user_are_syntax(one: Chat, words: str) -> None:
 
 def test_the_index_is_advanced_a_while_later_step_by_step(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "STEP_MESSAGES_MAX", 3)
-    assert chat.batch().next_due_ms is None
-    executed = chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(7)))
-    assert executed.next_due_ms == chat.clock.now_ms() + rules.INDEX_AFTER_MS
-    due_ms = executed.next_due_ms
-    chat.clock.advance(100)
-    assert chat.batch(chat.entry("alice", "/send_all more")).next_due_ms == due_ms, "whoever goes on writing"
+    executed = chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(8)))
+    assert executed.next_due_ms is None, "no entry of the log is needed for the index"
     steps = []
-    while chat.executor.state.indexed < 8:
-        chat.due()
-        steps.append(chat.executor.state.indexed)
-    assert steps == [3, 6, 8]
-    assert chat.batch().next_due_ms is None
-    assert len(search_all(chat, "bob", "/search hi")) == 7
+    while chat.local.step() is not None:
+        steps.append(chat.local.indexed)
+    assert steps == [3, 6] and chat.local.indexed == 8
+    assert len(search_all(chat, "bob", "/search hi")) == 8
 
 
 def test_long_texts_make_smaller_steps(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "STEP_TEXT_BYTES_MAX", 50)
     for size in (10, 30, 20, 60, 10):
         chat.say("alice", "/send_all " + "x" * size)
-    db = chat.executor._db
+    db = chat.local.db
     steps = [0]
     while steps[-1] < 5:
         steps.append(search.index_step(db, steps[-1], 5))
@@ -391,33 +383,27 @@ def test_long_texts_make_smaller_steps(chat: Chat, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_index_never_falls_too_far_behind(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "BEHIND_IDS_MAX", 4)
+    monkeypatch.setattr(search, "BEHIND_IDS_MAX", 4)
     monkeypatch.setattr(search, "STEP_MESSAGES_MAX", 2)
     chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(9)))
-    assert chat.executor.state.indexed == 6
+    chat.local.keep_close(9, 9)
+    assert chat.local.indexed == 6
     assert len(search_all(chat, "bob", "/search hi")) == 9
 
 
 def test_a_rebuilt_index_holds_nobody_up_and_searches_say_so(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "STEP_MESSAGES_MAX", 2)
-    monkeypatch.setattr(rules, "BEHIND_IDS_MAX", 4)
+    monkeypatch.setattr(search, "BEHIND_IDS_MAX", 4)
     chat.batch(*(chat.entry("alice", f"/send_all hi {number}") for number in range(20)))
-    index(chat)
-    db, state = chat.executor._db, chat.executor.state
-    db.run("ALTER TABLE folded_0 RENAME TO words_0")
-    (migration,) = (script for script in MIGRATIONS if "INTO old_word_blocks" in script)
-    db.run("DROP TABLE old_word_blocks")
-    db.connection.execute(migration)
-    state.indexed = 0
-    executed = chat.batch(chat.entry("bob", "/send_all one more"))
-    assert state.indexed == 2, "a batch takes it on by what came, not by all that is behind"
-    assert executed.next_due_ms == chat.executor.state.elapsed_ms + rules.INDEX_AFTER_MS // rules.HASTE_MAX
+    chat.batch(chat.entry("bob", "/send_all one more"))
+    chat.local.keep_close(21, 1)
+    assert chat.local.indexed == 2, "a batch takes it on by what came, not by all that is behind"
     monkeypatch.setattr(rules, "SECONDS_MAX", 0.0)
     reply = chat.say("carol", "/search hi").reply
     assert reply.more is not None and reply.note.startswith("the index of words is still being made (9 %)")
     assert len(search_all(chat, "carol", "/search hi")) == 20
+    assert chat.local.step() == INDEX_AFTER_SECONDS / HASTE_MAX
     index(chat)
-    assert count_tidy_steps(chat) < 20 and db.one("SELECT 1 FROM sqlite_schema WHERE name = 'words_0'") is None
     assert chat.say("carol", "/search hi").reply.note is None
     assert len(search_all(chat, "carol", "/search hi")) == 20
 
@@ -426,6 +412,7 @@ def test_a_search_looks_at_some_blocks_at_a_time_and_ends_early(chat: Chat) -> N
     for number in range(20):
         chat.say("alice", f"/send_all {'rare' if number in (0, 1) else 'common'} {number}")
         chat.executor.state.seq += search.BLOCK_IDS
+    chat.batch()
     index(chat)
     assert search_all(chat, "bob", "/search rare") == ["rare 1", "rare 0"]
     assert search_all(chat, "bob", f"/search rare before:{search.BLOCK_IDS + 2}") == ["rare 0"]

@@ -141,6 +141,21 @@ def fit(text: str, cells: int) -> str:
     return taken(text, cells - 1)[0].rstrip() + "…" if cells > 0 else ""
 
 
+def fit_middle(text: str, cells: int) -> str:
+    """The text in one line of at most so many cells, the middle replaced by … where it is too long: the ends of names
+    tell more than their middles."""
+    text = safe(text)
+    if width(text) <= cells:
+        return text
+    head = taken(text, cells // 2)[0]
+    tail = ""
+    for glyph, _ in reversed(list(glyphs(text))):
+        if width(head) + 1 + width(glyph + tail) > cells:
+            break
+        tail = glyph + tail
+    return f"{head}…{tail}" if cells > 0 else ""
+
+
 def pad(text: str, cells: int, right: bool = False) -> str:
     """The text in exactly so many cells."""
     text = fit(text, cells)

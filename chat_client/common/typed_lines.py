@@ -177,4 +177,4 @@ def pasted(text: str, text_max: int | None) -> Insert | ConfirmPaste | OverlongT
         return Insert(text)
     if text_max is not None and len(text) > text_max:
         return OverlongText(text, len(text), text_max)
-    return ConfirmPaste(text, f"paste {lines} lines, {len(text)} characters?")
+    return ConfirmPaste(text, f"paste {wording.text_size(text, text_max)}?")

@@ -222,6 +222,13 @@ def too_long(length: int, most: int) -> str:
     return f"{length} characters: a message has at most {most}"
 
 
+def text_size(text: str, most: int | None) -> str:
+    """How much of a message a text is."""
+    lines, length = text.count("\n") + 1, len(text)
+    of = "" if most is None else f" of {most:,}"
+    return f"{lines:,} line{'' if lines == 1 else 's'} · {length:,}{of} characters"
+
+
 # ---- help
 
 

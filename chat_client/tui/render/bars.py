@@ -4,10 +4,10 @@ from datetime import tzinfo
 from math import ceil
 
 from chat_client.common import wording
-from chat_client.common.cells import Fragment, cut, fit, row_width, safe, width
+from chat_client.common.cells import Fragment, cut, fit, fit_middle, row_width, safe, width
 from chat_client.common.transfers import Transfer
 from chat_client.sdk.events import Connected, Connecting, Ended, Lost
-from chat_client.tui.render.geometry import Geometry
+from chat_client.tui.render.geometry import INPUT_ROWS_MAX, NEAR_LIMIT, Geometry
 from chat_client.tui.render.row import Row
 from chat_client.tui.render.side_panels import badge, count
 from chat_client.tui.render.times import moment, seconds
@@ -57,7 +57,7 @@ def _elsewhere(screen: ScreenState, cells: int) -> list[Fragment]:
     chats.sort(key=lambda chat: (not chat.mentions, not chat.is_direct))
     shown: list[Fragment] = []
     for at, chat in enumerate(chats):
-        piece: list[Fragment] = [("title-dim", f" {fit(chat.name, 12)} "), *badge(chat)]
+        piece: list[Fragment] = [("title-dim", f" {fit_middle(chat.name, 12)} "), *badge(chat)]
         more = f" +{len(chats) - at} "
         if row_width(shown) + row_width(piece) + (len(more) if at + 1 < len(chats) else 1) > cells:
             return [*shown, ("title-dim", more)]
@@ -84,10 +84,13 @@ def bar(screen: ScreenState, columns: int) -> Row:
     if screen.flash is not None:
         flash = (f"note-{screen.flash.kind}", f" {safe(screen.flash.text)}")
         return _ends([*_mode(screen), flash], right, columns)
+    size = text_size(screen)
     if screen.composer.target is not None:
-        return _ends(_target(screen, screen.composer.target), [("hint", " Esc: not ")], columns)
+        return _ends(_target(screen, screen.composer.target), [*size, ("hint", " Esc: not ")], columns)
     if screen.composer.usage:
         return _ends([("hint", f" {screen.composer.usage}")], right, columns)
+    if size and screen.is_typing:
+        return _ends(size, right, columns)
     if screen.shows_results and screen.composer.text and screen.is_typing:
         return _ends(
             [("hint", f" Enter sends this to {screen.chats.addressee} and leaves what was found")], right, columns
@@ -102,6 +105,15 @@ def bar(screen: ScreenState, columns: int) -> Row:
             [part for transfer in screen.transfers.values() for part in _transfer(transfer, space)], right, columns
         )
     return _ends([], right, columns)
+
+
+def text_size(screen: ScreenState) -> list[Fragment]:
+    """How long the text in the line is, where that is not seen at a glance."""
+    text, most = screen.composer.text, screen.session.text_max
+    is_near = len(text) >= most * NEAR_LIMIT
+    if not is_near and text.count("\n") < INPUT_ROWS_MAX:
+        return []
+    return [("status-warn" if is_near else "hint", f" {wording.text_size(text, most)} ")]
 
 
 def hint(screen: ScreenState) -> str:
@@ -215,7 +227,7 @@ def status(screen: ScreenState, zone: tzinfo | None, columns: int) -> Row:
     elif screen.unsent:
         left += [("status-dim", " · "), ("status-warn", f"{len(screen.unsent)} to send")]
     if screen.session.ban is not None:
-        left += [("status-dim", " · "), ("status-bad", _ban(screen, zone))]
+        left += [("status-dim", " · "), ("status-warn", _ban(screen, zone))]
     elif limit := _limit(screen, zone):
         left += [("status-dim", " · "), limit]
     keys = _keys(screen, "keys_page", "keys") or ["/keys"]
@@ -256,7 +268,7 @@ def _limit(screen: ScreenState, zone: tzinfo | None) -> Fragment | None:
     if left:
         return ("status-dim" if left > 3 else "status-warn", f"{left} of {limit.max} left in main")
     again = f" until {_until(screen, zone, limit.until)}" if limit.until else ""
-    return "status-bad", f"none left in main{again}"
+    return "status-warn", f"none left in main{again}"
 
 
 def _until(screen: ScreenState, zone: tzinfo | None, time: str) -> str:

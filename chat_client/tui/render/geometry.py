@@ -11,6 +11,7 @@ LEFT_FROM, RIGHT_FROM = 76, 104  # columns of the terminal from which a side pan
 LEFT_MIN, RIGHT_MIN = 16, 14  # columns of a pane, which is otherwise as wide as its longest entry
 BAR_FROM = 24  # rows of the terminal from which the bar over the input has its row always
 INPUT_ROWS_MAX = 6
+NEAR_LIMIT = 0.9  # of what a message may have, from which on the bar says it in amber
 
 
 class Geometry(Struct, frozen=True):
@@ -68,4 +69,6 @@ def needs_bar(screen: ScreenState, is_scrolled: bool) -> bool:
         or screen.reading.unread_above > 0
         or bool(composer.target or composer.usage or screen.dialogs.question or screen.flash or screen.transfers)
         or bool(screen.feed.selected)
+        or screen.composer.text.count("\n") >= INPUT_ROWS_MAX
+        or len(screen.composer.text) >= screen.session.text_max * NEAR_LIMIT
     )

@@ -1,6 +1,5 @@
 """The rows of one item of a feed, at a width and beneath the item before it. They are laid out once and remembered."""
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import tzinfo
 from typing import Any
@@ -10,6 +9,7 @@ from msgspec.structs import replace
 
 from chat_client.common.cells import Fragment, fit, pad, safe, width, wrap
 from chat_client.common.mentions import mentions
+from chat_client.tui.render import markup
 from chat_client.tui.render.colours import name_style
 from chat_client.tui.render.row import Row
 from chat_client.tui.render.times import clock, day, local
@@ -23,7 +23,6 @@ NAMES_MAX = 3  # by name in a reaction; more are counted
 TEXT_ROWS_MAX = 400  # of one message
 REMEMBERED_MAX = 1000  # items whose rows are remembered
 
-_MARKS = re.compile(r"(?P<link>https?://[^\s<>\"]+)|(?P<code>`[^`\n]+`)|(?<![\w@])(?P<at>@[\w.-]*\w)")
 _NOTE_SIGNS = {"info": "·", "done": "✓", "error": "✗"}
 
 
@@ -37,6 +36,7 @@ class RowContext(Struct, frozen=True):
     new_from: int | None = None  # the message under the line `new from here`
     selected: int | None = None
     labels: bool = False  # whether each message tells its chat, as the results of a search do
+    query: str = ""  # of the search that has found them
     name_cells: int = 8  # of the column of names
 
 
@@ -50,7 +50,8 @@ def rows_of(item: Item, before: Item | None, context: RowContext) -> list[Row]:
     quote = _quote(item, context)
     selected = isinstance(item, MessageItem) and item.message.id == context.selected
     depends = (before and (before.at, _author(before), before.place), context.width, quote, selected, context.me,
-               context.zone, _is_first_new(item, context), context.labels, context.name_cells)  # fmt: skip
+               context.zone, _is_first_new(item, context), context.labels, context.query,
+               context.name_cells)  # fmt: skip
     known = _laid_out.get(id(item))
     if known is not None and known[1] == depends:
         return known[2]
@@ -130,14 +131,15 @@ def _speech_rows(
     fill = "chosen" if selected else "mention" if is_mention else ""
     bar = ("", " ")
     if selected:
-        bar = ("bar-chosen", "▌")
+        bar = ("bar-chosen", "█")
     elif is_mention:
         bar = ("bar-mention", "▌")
     elif is_own:
         bar = ("bar-own", "▎")
     name_cells = context.name_cells
     edge = 1 + 5 + 1 + name_cells + 2
-    new_group = quote is not None or not _continues(item, name, message, before, context)
+    repeats = quote is not None and _repeats_quote(quote[0], before, context)
+    new_group = (quote is not None and not repeats) or not _continues(item, name, message, before, context)
     hour = clock(item.at, context.zone)
     if not new_group and before is not None and clock(before.at, context.zone) == hour and not selected:
         hour = ""
@@ -147,9 +149,12 @@ def _speech_rows(
     cells = context.width - edge - 1
     if context.labels and message is not None:
         lines.append([("dim", fit(f"{message.chat} #{message.id}", cells))])
-    if quote is not None:
+    body = _body_lines(item, message, context, cells - (2 if repeats else 0))
+    if repeats:
+        body = [[("quote-line", "╰ " if number == 0 else "  "), *line] for number, line in enumerate(body)]
+    elif quote is not None:
         lines.append(_quote_line(quote, cells))
-    lines += wrap(_body(item, message, context), cells)[:TEXT_ROWS_MAX]
+    lines += body[:TEXT_ROWS_MAX]
     if message is not None:
         lines += _reaction_lines(message, context.me, cells)
     id = message.id if message else None
@@ -183,6 +188,13 @@ def _continues(item: Item, name: str, message: Message | None, before: Item | No
     return then.date() == now.date() and (now - then).total_seconds() < GROUP_SECONDS_MAX
 
 
+def _repeats_quote(reply_to: int, before: Item | None, context: RowContext) -> bool:
+    """Whether the row above is what is answered, or an answer to the same: it need not be quoted again."""
+    if context.labels or not isinstance(before, MessageItem):
+        return False
+    return reply_to in (before.message.id, before.message.reply_to)
+
+
 def _quote_line(quote: tuple[int, str, str], cells: int) -> list[Fragment]:
     id, who, text = quote
     if not who:
@@ -191,7 +203,10 @@ def _quote_line(quote: tuple[int, str, str], cells: int) -> list[Fragment]:
     return [("quote-line", "╭ "), (name_style(who), who + " "), ("quote", fit(text, max(1, cells - 3 - width(who))))]
 
 
-def _body(item: MessageItem | UnsentItem, message: Message | None, context: RowContext) -> list[Fragment]:
+def _body_lines(
+    item: MessageItem | UnsentItem, message: Message | None, context: RowContext, cells: int
+) -> list[list[Fragment]]:
+    """What was said, and behind it what became of it."""
     if message is None:
         assert isinstance(item, UnsentItem)
         marks: dict[str, Fragment] = {
@@ -199,38 +214,44 @@ def _body(item: MessageItem | UnsentItem, message: Message | None, context: RowC
             "held": ("waiting", " ◌ held: /confirm or /discard"),
             "failed": ("failed", f" ✗ not sent: {item.why}"),
         }
-        return [*_text_fragments(item.text, "body-waiting"), marks[item.state]]
+        return _text_lines(item.text, "body-waiting", None, [marks[item.state]], context, cells)
     if message.deleted:
-        return [("deleted", "(deleted)")]
+        return wrap([("deleted", "(deleted)")], cells)
     is_own = message.from_ == context.me
     me = context.me if mentions(message, context.me) else None
-    body = _text_fragments(message.text or "", "body-own" if is_own else "body", me)
-    if message.file is not None:
-        body = [
-            *_file(message.file),
-            *([("", "\n"), *body] if message.text not in (None, "", message.file.name) else []),
-        ]
+    marks_behind: list[Fragment] = []
     if message.edited:
-        body.append(("dim", " (edited)"))
+        marks_behind.append(("dim", " (edited)"))
     if message.delayed:
-        body.append(("dim", " (delayed)"))
+        marks_behind.append(("dim", " (delayed)"))
     if is_own:
-        body.append(("sent", " ✓"))
-    return body
+        marks_behind.append(("sent", " ✓"))
+    text, lines = message.text or "", []
+    if message.file is not None:
+        only_file = text in ("", message.file.name)
+        lines = wrap([*_file(message.file), *(marks_behind if only_file else [])], cells)
+        if only_file:
+            return lines
+    return lines + _text_lines(text, "body-own" if is_own else "body", me, marks_behind, context, cells)
 
 
-def _text_fragments(text: str, style: str, me: str | None = None) -> list[Fragment]:
-    """The text with its links, names and code set apart. `me` is the user's name where the text mentions the user."""
-    fragments: list[Fragment] = []
-    start = 0
-    for match in _MARKS.finditer(text):
-        kind = match.lastgroup
-        if kind == "at":
-            kind = "me" if me and match[0][1:].casefold() == me.casefold() else name_style(match[0][1:])
-        fragments += [(style, text[start : match.start()]), (f"{style} {kind}", match[0])]
-        start = match.end()
-    fragments.append((style, text[start:]))
-    return [fragment for fragment in fragments if fragment[1]]
+def _text_lines(
+    text: str, style: str, me: str | None, behind: list[Fragment], context: RowContext, cells: int
+) -> list[list[Fragment]]:
+    """A text in its blocks; what stands behind it has a row of its own behind code."""
+    parts = markup.blocks(text)
+    if behind and parts[-1].kind == "code":
+        parts.append(markup.Block("prose", ""))
+    lines: list[list[Fragment]] = []
+    for number, part in enumerate(parts):
+        if part.kind == "code":
+            lines += markup.code_lines(part.text, style, cells)
+            continue
+        prose = markup.fragments(part.text, style, me)
+        if context.query:
+            prose = markup.mark_found(prose, context.query)
+        lines += wrap([*prose, *(behind if number + 1 == len(parts) else [])], cells)
+    return lines
 
 
 def _file(file: File) -> list[Fragment]:

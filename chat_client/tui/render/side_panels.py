@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from chat_client.common.cells import Fragment, cut, fit, pad, row_width, width
+from chat_client.common.cells import Fragment, cut, fit, fit_middle, pad, row_width, width
 from chat_client.tui.render.colours import name_style
 from chat_client.tui.render.row import Row
 from chat_client.tui.state.chat_state import ChatState
@@ -72,11 +72,11 @@ def chat_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:
     if screen.roster.invitations:
         rows += _heading("invited to", rows)
     for name in screen.roster.invitations:
-        rows.append(Row((("invitation", fit(f"   {name}", inside)),), command=f"/join {name}"))
+        rows.append(Row((("invitation", fit_middle(f"   {name}", inside)),), command=f"/join {name}"))
     if screen.roster.join_requests:
         rows += _heading("asking to join", rows)
     for name, user in screen.roster.join_requests:
-        rows.append(Row((("invitation", fit(f"   {user} {name}", inside)),), command=f"/approve {name} {user}"))
+        rows.append(Row((("invitation", fit_middle(f"   {user} {name}", inside)),), command=f"/approve {name} {user}"))
     shown = [
         line if isinstance(line, Row) else _chat(screen, *line, inside) for line in _window(rows, at, height, inside)
     ]
@@ -106,7 +106,7 @@ def _chat(screen: ScreenState, number: int, chat: ChatState, cells: int) -> Row:
     mark = ("chat-mark", "▌") if is_open else ("", " ")
     start = [mark, key, *([dot, ("", " ")] if chat.is_direct else [])]
     name_cells = cells - row_width(start) - row_width(unread) - 1
-    fragments = [*start, (style, pad(name, max(1, name_cells))), *unread]
+    fragments = [*start, (style, pad(fit_middle(name, max(1, name_cells)), max(1, name_cells))), *unread]
     return Row(tuple(fragments), "open" if is_open else "", chat=chat.name)
 
 
@@ -208,7 +208,7 @@ def finder_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:
         style = "dialog-at" if number == at else "dialog"
         unread = badge(chat) if chat else []
         space = columns - 2 - row_width(unread) - 1
-        rows.append(Row((("", "  "), (style, pad(name, space)), *unread), style, chat=name))
+        rows.append(Row((("", "  "), (style, pad(fit_middle(name, space), space)), *unread), style, chat=name))
     if not names:
         rows.append(Row((("dim", "  nothing has this in its name"),)))
     rows.append(Row((("dim", "  ↑ ↓ choose · Enter opens · Esc"),)))

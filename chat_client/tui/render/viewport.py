@@ -12,7 +12,7 @@ from chat_client.tui.state.feed import Anchor, Feed, Move, Reveal, Scroll, lowes
 from chat_client.tui.state.screen_state import ScreenState
 
 NAME_CELLS_MIN, NAME_CELLS_MAX = 5, 14
-NARROW_COLUMNS = 60  # of a feed, under which the text needs them more than long names do
+NARROW_NAME_CELLS = 8  # where the text needs the columns more than a long name does
 
 
 def context_of(screen: ScreenState, columns: int, display: Display) -> RowContext:
@@ -25,13 +25,14 @@ def context_of(screen: ScreenState, columns: int, display: Display) -> RowContex
         new_from=None if screen.view else screen.chats.open.first_new(user),
         selected=screen.feed.selected,
         labels=screen.shows_results,
+        query=screen.view.query if screen.view else "",
         name_cells=name_cells(screen, columns),
     )
 
 
 def name_cells(screen: ScreenState, columns: int) -> int:
     """The cells of the column of names: those of the longest name, within bounds."""
-    most = 8 if columns < NARROW_COLUMNS else NAME_CELLS_MAX
+    most = max(NARROW_NAME_CELLS, min(columns // 7, NAME_CELLS_MAX))
     return min(most, max(NAME_CELLS_MIN, screen.feed.name_cells, width(screen.session.user)))
 
 

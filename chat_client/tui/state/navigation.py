@@ -239,7 +239,7 @@ def open_thread(screen: ScreenState, id: int, typed: str = "") -> None:
 
 
 def search(screen: ScreenState, query: str) -> None:
-    screen.do(Run(whole_line(f"/search {query}"), ResultsRequest(f"search · {query}")))
+    screen.do(Run(whole_line(f"/search {query}"), ResultsRequest(f"search · {query}", query)))
 
 
 def open_in_place(screen: ScreenState, message: Message) -> None:

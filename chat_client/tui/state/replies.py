@@ -120,7 +120,9 @@ def _show_results(screen: ScreenState, why: ResultsRequest, messages: list[Messa
         feed.extend(messages)
         feed.selected = feed.last_id
         goes_back = more is None or " after " not in more
-        screen.view = view = View(kind="results", title=why.title, feed=feed, more=more if goes_back else None)
+        screen.view = view = View(
+            kind="results", title=why.title, feed=feed, query=why.query, more=more if goes_back else None
+        )
     if view is not None:
         view.feed.at_start = view.more is None
 

@@ -27,6 +27,7 @@ class ResultsRequest(Struct, frozen=True):
     """Messages for a view of their own: of a search, or of any other command that returns messages."""
 
     title: str
+    query: str = ""  # of a search
     more: bool = False  # of those that are shown already
 
 

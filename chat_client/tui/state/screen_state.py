@@ -36,6 +36,7 @@ class View(Struct):
     title: str
     feed: Feed
     root: int | None = None  # of a thread
+    query: str = ""  # of a search
     more: str | None = None  # the command that goes on, as the server tells it
 
     @property

@@ -55,7 +55,9 @@ def _colour_styles(c: Palette) -> dict[str, str]:
         "bar-own": c.own, "bar-mention": c.amber, "bar-chosen": c.accent, "mention": f"bg:{c.mention}",
         "chosen": f"bg:{c.chosen}",
         "chosen-id": f"bold {c.accent}", "me": f"bold {c.amber}", "link": f"underline {c.accent}",
-        "code": f"bg:{c.code}", "dim": dim, "deleted": f"italic {dim}", "quote": f"italic {dim}", "quote-line": dim,
+        "code": f"bg:{c.code}", "mark": dim, "bold": "bold", "italic": "italic",
+        "found": f"bold bg:{c.amber} {c.on_accent}", "dim": dim, "deleted": f"italic {dim}",
+        "quote": f"italic {dim}", "quote-line": dim,
         "file": f"bold bg:{c.pill} {c.strong}", "pill": f"bg:{c.pill} {text}",
         "pill-own": f"bold bg:{c.pill_own} {c.strong}", "sent": dim, "waiting": c.amber,
         "failed": c.red,
@@ -82,12 +84,13 @@ _MONO = {
     "title": "reverse", "title-name": "bold", "status": "reverse", "status-bad": "bold", "status-name": "bold",
     "heading": "bold", "chat-open": "bold reverse", "chat-unread": "bold", "badge-mention": "bold reverse",
     "badge": "bold", "name-own": "bold", "me": "bold underline", "link": "underline", "day": "bold",
-    "new": "bold reverse", "chosen": "reverse", "mention": "bold", "note-error": "bold", "failed": "bold",
+    "new": "bold reverse", "chosen": "bold", "mention": "bold", "note-error": "bold", "failed": "bold",
     "deleted": "italic", "quote": "italic", "question": "reverse bold", "composing": "reverse", "key": "bold",
     "dialog": "reverse", "dialog-at": "noreverse bold underline", "dialog-title": "bold", "scrolled": "bold",
-    "prompt": "bold", "pill-own": "bold", "file": "bold", "cursor": "reverse", "completion-menu": "reverse",
+    "prompt": "bold", "pill-own": "reverse bold", "file": "bold", "cursor": "reverse", "completion-menu": "reverse",
     "completion-menu.completion.current": "noreverse bold", "invitation": "bold", "waiting": "italic",
-    "meter-full": "bold", **{f"name{number}": "bold" for number in range(NAME_COLOURS)},
+    "meter-full": "bold", "bold": "bold", "italic": "italic", "found": "reverse", "pill": "reverse",
+    **{f"name{number}": "bold" for number in range(NAME_COLOURS)},
 }  # fmt: skip
 
 

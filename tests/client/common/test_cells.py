@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat_client.common.cells import _width, cut, fit, glyphs, pad, row_width, safe, taken, width, wrap
+from chat_client.common.cells import _width, cut, fit, fit_middle, glyphs, pad, row_width, safe, taken, width, wrap
 
 TEXTS = st.text(max_size=80)
 HARM = st.text(
@@ -103,3 +103,16 @@ def test_what_the_locale_cannot_show_takes_one_cell(monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     _width.cache_clear()
     assert width("\u6f22") == 2
+
+
+@given(st.text(max_size=30), st.integers(0, 20))
+def test_the_middle_gives_way_to_both_ends(text: str, cells: int) -> None:
+    cut = fit_middle(text, cells)
+    assert width(cut) <= cells
+    assert cut == safe(text) or "…" in cut or not cells
+
+
+def test_the_ends_of_names_are_kept() -> None:
+    assert fit_middle("#platform-backend-production", 14) == "#platfo…uction"
+    assert fit_middle("#short", 14) == "#short"
+    assert fit_middle("大家好大家好大家好", 9) == "大家…家好"

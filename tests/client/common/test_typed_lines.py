@@ -122,7 +122,7 @@ def test_a_line_with_secrets_is_not_kept(line: str) -> None:
 
 def test_a_block_that_is_pasted() -> None:
     assert pasted("two\r\nlines\r", 4096) == Insert("two\nlines\n")
-    assert pasted("x\n" * 50, 4096) == ConfirmPaste("x\n" * 50, "paste 51 lines, 100 characters?")
-    assert pasted("x" * 1501, 4096) == ConfirmPaste("x" * 1501, "paste 1 lines, 1501 characters?")
+    assert pasted("x\n" * 50, 4096) == ConfirmPaste("x\n" * 50, "paste 51 lines · 100 of 4,096 characters?")
+    assert pasted("x" * 1501, 4096) == ConfirmPaste("x" * 1501, "paste 1 line · 1,501 of 4,096 characters?")
     assert pasted("x" * 5000, 4096) == OverlongText("x" * 5000, 5000, 4096)
-    assert pasted("x" * 5000, None) == ConfirmPaste("x" * 5000, "paste 1 lines, 5000 characters?")
+    assert pasted("x" * 5000, None) == ConfirmPaste("x" * 5000, "paste 1 line · 5,000 characters?")

@@ -135,8 +135,24 @@ def test_a_question_says_at_any_width_which_key_says_yes(columns: int) -> None:
     me.load()
     for text in (
         "paste 9 lines?",
-        "50000 of at most 4096 characters: send a file to #a-chat-with-a-long-name?",
+        "1 line · 50,000 of 4,096 characters: send a file to #a-chat-with-a-long-name?",
     ):
         me.screen.dialogs.question = Question(text, "file")
         row = me.rows("bar")[0]
         assert " Enter: yes" in row and row.startswith(f" {text[:12]}")
+
+
+def test_a_long_text_says_how_long_it_is() -> None:
+    me = Me()
+    me.screen.composer.text = "\n" * 200
+    assert me.text("bar") == " 201 lines · 200 of 4,096 characters"
+    me.screen.composer.text = "x" * 3600
+    assert "characters" not in me.text("bar")
+    me.screen.composer.text = "x" * 3687
+    assert row_style(me) == "status-warn"
+    me.resize(110, 15)
+    assert "1 line · 3,687 of 4,096 characters" in me.text("bar")
+
+
+def row_style(me: Me) -> str:
+    return next(region for region in me.frame().regions if region.name == "bar").rows[0].fragments[0][0]

@@ -65,7 +65,7 @@ def test_the_line_over_what_is_new_stands_once() -> None:
 
 def test_a_selected_message_shows_its_time_and_all_of_its_text() -> None:
     (row,) = look(said(5, "x" * 41), said(4), selected=5)
-    assert row.split() == ["▌08:00", "bob", "x" * 41]
+    assert row.split() == ["█08:00", "bob", "x" * 41]
 
 
 def test_own_messages_that_wait_and_fail() -> None:
@@ -119,3 +119,27 @@ def test_what_is_remembered_is_bounded() -> None:
     for id in range(1, 2 * REMEMBERED_MAX):
         rows_of(MessageItem(place=(id, 0), at=at(id), message=said(id)), None, context())
         assert len(_laid_out) <= REMEMBERED_MAX
+
+
+def test_a_quote_that_repeats_the_row_above_is_a_mark_only() -> None:
+    assert len(look(said(7, reply_to=5), said(6))) == 2  # the quote, and the text
+    (row,) = look(said(6, "an answer", reply_to=5), said(5))
+    assert row.split() == ["08:00", "bob", "╰", "an", "answer"] or "╰ an answer" in row
+    (row,) = look(said(7, "another", who="carol", reply_to=5), said(6, reply_to=5))
+    assert "carol" in row and "╰ another" in row
+    assert "╭" in look(said(7, reply_to=5), said(6, reply_to=4))[0]
+
+
+def test_each_result_of_a_search_has_its_quote() -> None:
+    assert "╭" in "".join(look(said(6, reply_to=5), said(5), labels=True))
+
+
+def test_fenced_code_fills_its_rows_and_what_stands_behind_it_has_its_own() -> None:
+    rows = look(said(5, "look:\n```\nx = 1\n```", who="alice"), said(4))
+    assert [row.split() for row in rows] == [["▎08:00", "alice", "look:"], ["▎", "▏x", "=", "1"], ["▎", "✓"]]
+
+
+def test_what_a_search_has_found_is_marked() -> None:
+    item = MessageItem(place=(5, 0), at=at(5), message=said(5, "the picture of it"))
+    row = rows_of(item, None, context(query="picture", labels=True))[-1]
+    assert [text for style, text in row.fragments if "found" in style] == ["picture"]

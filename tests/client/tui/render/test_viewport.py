@@ -8,7 +8,6 @@ from chat_client.tui.render.row import Row
 from chat_client.tui.render.viewport import (
     NAME_CELLS_MAX,
     NAME_CELLS_MIN,
-    NARROW_COLUMNS,
     Viewport,
     name_cells,
     page_rows,
@@ -184,5 +183,6 @@ def test_the_column_of_names_is_as_wide_as_the_longest_name_seen() -> None:
     assert name_cells(me.screen, 80) == len("konstantin")
     assert next(row for row in me.rows() if "short" in row).index("short") == 1 + 6 + len("konstantin") + 2
     me.hear(said(3, "longer", who="a-name-that-never-ends"))
-    assert name_cells(me.screen, 80) == NAME_CELLS_MAX
-    assert name_cells(me.screen, NARROW_COLUMNS - 1) == 8
+    assert name_cells(me.screen, 100) == NAME_CELLS_MAX
+    assert name_cells(me.screen, 77) == 11  # in a narrow feed the text needs the columns more
+    assert name_cells(me.screen, 40) == 8

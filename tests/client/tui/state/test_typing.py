@@ -65,7 +65,7 @@ def test_after_the_end_no_file_is_offered() -> None:
 def test_a_text_that_is_too_long_stays_in_the_input() -> None:
     me = ready()
     assert not submit(me.screen, "x" * 5000)
-    assert "at most 4096" in me.text("bar") and not me.wanted(PostMessage)
+    assert "5,000 of 4,096" in me.text("bar") and not me.wanted(PostMessage)
     assert not submit(me.screen, "   ")
 
 
@@ -257,7 +257,7 @@ def test_a_small_paste_is_taken_and_a_big_one_asks() -> None:
     paste(me.screen, "two\r\nlines")
     assert me.wanted() == [InsertText("two\nlines")]
     paste(me.screen, "x\n" * 50)
-    assert not me.wanted() and "paste 51 lines, 100 characters?" in me.text("bar")
+    assert not me.wanted() and "paste 51 lines · 100 of 4,096 characters?" in me.text("bar")
     answer_question(me.screen, True)
     assert me.wanted() == [InsertText("x\n" * 50)]
 

@@ -1,0 +1,167 @@
+"""The markup of texts: code, bold and italic, links, names, and the words that a search has found.
+
+It is the common part of Markdown. The marks stay where they are, but for the fences around code: nothing that was typed
+is hidden, and where a terminal shows no italics the marks still say it.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Literal
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from chat_client.common.cells import Fragment, glyphs, row_width
+from chat_client.tui.render.colours import name_style
+from chat_server.protocol.search_query import pieces
+from chat_server.protocol.word_folding import fold_words
+
+LINK_PREFIX = "url="  # of the word in a style that tells where a link leads
+CUT_MARK = "↵"  # ends a row of code that goes on in the next one
+_EDGE = "▏"
+_FENCED = re.compile(
+    r"^[ ]{0,3}```[^\n`]*\n(?P<code>.*?)(?:(?:(?<=\n)|\n)[ ]{0,3}```[ \t]*(?:\n|\Z)|\Z)", re.MULTILINE | re.DOTALL
+)
+_MARKS = re.compile(
+    r"(?P<link>https?://[^\s<>\"]+)"
+    r"|(?P<code>(?P<ticks>`{1,3})(?!`)[^\n]{1,300}?(?<!`)(?P=ticks)(?!`))"
+    r"|(?P<bold>(?<![\w*])\*\*(?=[^\s*])[^\n]{0,300}?[^\s*]\*\*(?![\w*]))"
+    r"|(?P<italic>(?<![\w*])\*(?=[^\s*])[^\n*]{0,300}?(?<=[^\s*])\*(?![\w*])"
+    r"|(?<![\w_])_(?=[^\s_])[^\n_]{0,300}?(?<=[^\s_])_(?!\w))"
+    r"|(?<![\w@])(?P<at>@[\w.-]*\w)"
+)
+_BEHIND_LINK = ".,;:!?'*_"  # belongs to the sentence, not to the link
+_WORD = re.compile(r"\w+")
+_FILTER = re.compile(r"[a-z]+:\S+", re.IGNORECASE)  # `in:#team`: no word that is sought
+
+
+class Block(Struct, frozen=True):
+    kind: Literal["prose", "code"]
+    text: str
+
+
+def blocks(text: str) -> list[Block]:
+    """The text in its blocks, without the fences of code and the line breaks beside them."""
+    if "```" not in text:
+        return [Block("prose", text)]
+    found: list[Block] = []
+    start = 0
+    for match in _FENCED.finditer(text):
+        if not match["code"].strip():
+            continue
+        if before := text[start : match.start()].removesuffix("\n"):
+            found.append(Block("prose", before))
+        found.append(Block("code", match["code"]))
+        start = match.end()
+    if start < len(text):
+        found.append(Block("prose", text[start:]))
+    return found
+
+
+def links(text: str) -> list[str]:
+    """The links in a text, each once, from the first one on."""
+    found = (part for style, part in _fragments(text, "", None) if f" {LINK_PREFIX}" in style)
+    return list(dict.fromkeys(found))
+
+
+def _trimmed(link: str) -> str:
+    """Without what belongs to the sentence around it: a full stop, a bracket that was opened before it."""
+    unopened, end = link.count(")") - link.count("("), len(link)
+    while link[end - 1] in _BEHIND_LINK or (link[end - 1] == ")" and unopened > 0):
+        end -= 1
+        unopened -= link[end] == ")"
+    return link[:end]
+
+
+def address(link: str) -> str:
+    """The link in ASCII, as a terminal takes it."""
+    return quote(link, safe="%/:?#[]@!$&'()*+,;=~")
+
+
+def fragments(text: str, style: str, me: str | None = None) -> list[Fragment]:
+    """Prose with its marks set apart. `me` is the user's name where the text mentions the user."""
+    return [fragment for fragment in _fragments(text, style, me) if fragment[1]]
+
+
+def _fragments(text: str, style: str, me: str | None) -> Iterator[Fragment]:
+    start = 0
+    for match in _MARKS.finditer(text):
+        if match.start() < start:
+            continue
+        yield style, text[start : match.start()]
+        start, whole = match.end(), match[0]
+        kind = match.lastgroup
+        if match["link"]:
+            link = _trimmed(whole)
+            yield f"{style} link {LINK_PREFIX}{address(link)}", link
+            start -= len(whole) - len(link)
+        elif match["code"]:
+            yield f"{style} code", whole
+        elif match["at"]:
+            is_me = me is not None and whole[1:].casefold() == me.casefold()
+            yield f"{style} {'me' if is_me else name_style(whole[1:])}", whole
+        else:
+            marks = 2 if kind == "bold" else 1
+            yield f"{style} mark", whole[:marks]
+            yield from _fragments(whole[marks:-marks], f"{style} {kind}", me)
+            yield f"{style} mark", whole[-marks:]
+    yield style, text[start:]
+
+
+def code_lines(text: str, style: str, cells: int) -> list[list[Fragment]]:
+    """Code on one ground, cut hard where it is too long."""
+    inside = max(2, cells - 2)  # the edge before it, the mark of a cut behind it
+    lines: list[list[Fragment]] = []
+    for line in text.split("\n"):
+        rows = _cut_hard(line, inside)
+        for number, row in enumerate(rows):
+            space = " " * (inside - row_width([("", row)]))
+            mark = CUT_MARK if number + 1 < len(rows) else " "
+            lines.append([(f"{style} code mark", _EDGE), (f"{style} code", row + space), (f"{style} code mark", mark)])
+    return lines
+
+
+def _cut_hard(line: str, cells: int) -> list[str]:
+    rows, used = [""], 0
+    for glyph, wide in glyphs(line):
+        if used + wide > cells:
+            rows.append("")
+            used = 0
+        rows[-1] += glyph
+        used += wide
+    return rows
+
+
+# ---- what a search has found
+
+
+@lru_cache(maxsize=8)
+def _sought(query: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The words that are sought, and the beginnings of words, folded."""
+    words, beginnings = set[str](), []
+    for piece in pieces(query):
+        if _FILTER.fullmatch(piece.text):
+            continue
+        *whole, last = _WORD.findall(fold_words(piece.text)) or [""]
+        words.update(whole)
+        if piece.prefix and last:
+            beginnings.append(last)
+        else:
+            words.add(last)
+    return frozenset(words - {""}), tuple(beginnings)
+
+
+def mark_found(fragments: list[Fragment], query: str) -> list[Fragment]:
+    """The fragments with the words set apart that the query has found."""
+    words, beginnings = _sought(query)
+    marked: list[Fragment] = []
+    for style, text in fragments:
+        start = 0
+        for match in _WORD.finditer(text):
+            folded = fold_words(match[0])
+            if folded in words or (beginnings and folded.startswith(beginnings)):
+                marked += [(style, text[start : match.start()]), (f"{style} found", match[0])]
+                start = match.end()
+        marked.append((style, text[start:]))
+    return [fragment for fragment in marked if fragment[1]]

@@ -85,7 +85,7 @@ class Node:
         guard = SignInGuard(runtime, time)
         self.delivery = self._make_delivery(settings, identity, writer.state.seq)
         self.preparer = Preparer(
-            runtime, self.readers, self.limits, time, self.passwords, guard, self.transfers, self.delivery.sessions
+            runtime, self.readers, self.limits, time, self.passwords, guard, self.transfers, self.delivery
         )
         self._directory = directory
         self._identity = identity
@@ -173,6 +173,7 @@ class Node:
 
     def _withdraw(self, entries: Sequence[Entry], refusal: Refusal) -> None:
         """Answer those whose commands the log does not wait for any longer."""
+        self.delivery.outage.suspect()
         seq = self.delivery.delivered
         self.delivery.deliver(Executed([Outcome(entry, refusal, [], seq) for entry in entries], seq, None, None))
 
@@ -195,6 +196,7 @@ class Node:
                     len(ordered.batch.entries), seconds, executed.commit_seconds, changes, executed.counts
                 )
                 self.delivery.deliver(executed)
+                self.delivery.outage.note_batch(executed.now.at_ms)
                 done = "dues" in executed.counts
                 self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms, done=done)
                 self._writer.tend(self._report_disk_failure)
@@ -219,6 +221,8 @@ class Node:
                 self._report_disk_failure(gone)
                 return
             self.space.keep_spare()
+            if self.delivery.outage.wants_probe():
+                self.submit(Due())
             await self.runtime.sleep(WATCH_SECONDS)
 
     def _report_disk_failure(self, error: Exception) -> None:

@@ -125,9 +125,13 @@ class Heartbeats:
         *,
         vitals: Callable[[], Vitals],
         departed: Callable[[int], None],
+        unheard: Callable[[], None],
         heard: Callable[[str, Vitals], None] = lambda node, vitals: None,
     ) -> None:
-        """`departed` logs that a user of a dead node is gone; `heard` is called with the vitals of each node."""
+        """`departed` logs that a user of a dead node is gone; `heard` is called with the vitals of each node.
+
+        `unheard` is called once a second while this node is cut off.
+        """
         self._runtime = runtime
         self._bus = bus
         self._node, self._incarnation = identity
@@ -135,6 +139,7 @@ class Heartbeats:
         self._connections = connections
         self._vitals = vitals
         self._departed = departed
+        self._unheard = unheard
         self._heard = heard
         self._members: dict[str, Member] = {}
         self._number = 0
@@ -201,6 +206,7 @@ class Heartbeats:
         if self.is_cut_off:
             if not was_cut_off:
                 self._cut_off()
+            self._unheard()
         else:
             for node, member in list(self._members.items()):
                 member.silent_beats += 1

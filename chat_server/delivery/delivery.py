@@ -5,6 +5,7 @@ from collections.abc import Callable
 from chat_server.delivery.connections import Connections, Receiver, UserConnection
 from chat_server.delivery.fanout import FanOut, TellNotices, abort
 from chat_server.delivery.memberships import Memberships
+from chat_server.delivery.outage import Outage
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.presence import PresenceTracker
 from chat_server.delivery.routing import Ended, route
@@ -39,6 +40,7 @@ class Delivery:
         self.memberships = Memberships()
         self.feed = FanOut(runtime, self.connections, self.memberships, told, seq=seq, bytes_max=outbox_bytes_max)
         self.presence = PresenceTracker(runtime, presence_max, self.feed.tell_presence)
+        self.outage = Outage(runtime, self.feed.tell_all)
         self.sessions = UserSessions(self.connections, self.presence, self._ending)
         self._told = told
         # What ends with the batch that is being delivered.

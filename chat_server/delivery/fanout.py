@@ -14,6 +14,7 @@ from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.rendering import EVERYONE, Audience, BatchRendering, IndexedReply, RoutedEvents
 from chat_server.delivery.routing import IndexedOutcome, Plan
 from chat_server.delivery.shown_states import OwnState
+from chat_server.protocol.base import Event
 from chat_server.protocol.formats import FORMATS, Format
 from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
@@ -200,17 +201,28 @@ class FanOut:
         for room, own in events.rooms.items():
             self.deliveries += len(own) * len(self._memberships.users(room))
 
-    # ---- presence
+    # ---- besides the batches
+
+    def tell_all(self, event: Event) -> None:
+        """Tell everyone who is signed in of what is in no batch."""
+        behind = list(self._behind)  # a write may pause its connection, which has been told then
+        for format, live in self._live.items():
+            data = format.event(event, self.now())
+            for outbox in list(live):
+                outbox.write(data)
+        for outbox in behind:
+            outbox.keep(event)
 
     def tell_presence(self, changes: dict[int, PresenceChanged]) -> None:
         """Tell everyone who wants to know of these users, by their ids; nobody is told of oneself."""
+        behind = list(self._behind)
         for format, live in self._live.items():
             lines = {user_id: format.event(event, self.now()) for user_id, event in changes.items()}
             data = b"".join(lines.values())
             for outbox in [each for each in live if each.presence]:
                 own = lines.get(outbox.user_id)
                 outbox.write(data if own is None else data.replace(own, b"", 1))
-        for outbox in self._behind:
+        for outbox in behind:
             for user_id, event in changes.items():
                 if user_id != outbox.user_id:
                     outbox.keep(event)

@@ -10,8 +10,8 @@ from chat_server.protocol.table import command
 
 
 class Notice(Event, frozen=True, tag="notice"):
-    """`unread`: the numbers that it tells; `chat` and `owner`: a private chat has a new owner; `by`:
-    the operator who announces it.
+    """`unread`: the numbers that it tells; `chat` and `owner`: a private chat has a new owner; `by`: the operator who
+    announces it; `stale`: whether what this connection is shown is old, and `as_of`, from when it is.
     """
 
     text: str
@@ -19,6 +19,8 @@ class Notice(Event, frozen=True, tag="notice"):
     chat: str | None = None
     owner: str | None = None
     by: str | None = None
+    stale: bool | None = None
+    as_of: str | None = None
 
 
 class Closing(Event, frozen=True, tag="closing"):

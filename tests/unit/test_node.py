@@ -7,15 +7,16 @@ from typing import Any
 import apsw
 import pytest
 
-from chat_server.errors import Refusal, StartError
-from chat_server.log.entries import Batch, Configure, Enter, OrderedBatch
+from chat_server.delivery.peers import Present, SessionsElsewhere
+from chat_server.errors import Refusal, StartError, not_done_refusal
+from chat_server.log.entries import MACHINE, Batch, Configure, Due, Enter, OrderedBatch
 from chat_server.log.local import LocalLog
 from chat_server.node import Node, open_alone
 from chat_server.prepare import Asker
 from chat_server.protocol.messages import Sent
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
-from chat_server.protocol.people import Who
+from chat_server.protocol.people import ONLY_HERE, Who
 from chat_server.protocol.times import iso
 from chat_server.rules.executor import Executed, Executor, Outcome
 from chat_server.rules.outcomes import Entered, Prepared
@@ -474,5 +475,78 @@ def test_a_reading_sees_who_was_online_when_it_began(tmp_path: Path) -> None:
         del online[1]
         report = (await reading.next()).end
         assert getattr(report, "online", None) is True
+
+    run(tmp_path, do)
+
+
+class OtherNodes:
+    """The rest of a cluster: bob is at n2, which is not always heard."""
+
+    are_heard = True
+
+    def tell_presence(self, user: Present) -> None:
+        pass
+
+    async def sessions_of(self, user_id: int) -> SessionsElsewhere:
+        return SessionsElsewhere([], ["n2"])
+
+    def statistics(self) -> dict[str, dict[str, int]]:
+        return {"n1": {"connections": 3, "deliveries": 10, "messages": 7}, "n2": {"connections": 4, "deliveries": 20}}
+
+    def leave(self) -> None:
+        self.are_heard = False
+
+
+def test_what_is_known_of_other_nodes_is_told_by_who_status_and_stats(tmp_path: Path) -> None:
+    async def do(chat: Chat) -> None:
+        await chat.sign_in()
+        chat.submit(Enter(check("bob"), 0, None, False, None), 0)
+        await chat.settle()
+        presence, others = chat.node.delivery.presence, OtherNodes()
+        presence.peers = others
+
+        async def read(user_id: int, line: str) -> Any:
+            return (await chat.node.read(user_id, command(line)).next()).end
+
+        presence.come_elsewhere("n2", Present(2, "bob"))
+        assert (await read(1, "/who bob")).online and (await read(1, "/status")).active == ["bob"]
+        assert (await read(1, "/who bob")).note is (await read(1, "/status")).note is None
+        others.are_heard = False
+        presence.lose_others()
+        assert not (await read(1, "/who bob")).online
+        assert (await read(1, "/who bob")).note == (await read(1, "/status")).note == ONLY_HERE
+        stats = await read(MACHINE, "/stats")
+        assert stats.nodes == others.statistics()
+        assert stats.live == {"connections": 7, "deliveries": 30}, (
+            "what each counts is summed; messages all count alike"
+        )
+
+    run(tmp_path, do)
+
+
+def test_nobody_is_let_in_while_the_log_is_away_and_it_is_tried_until_it_is_back(tmp_path: Path) -> None:
+    async def do(chat: Chat) -> None:
+        asker = Asker(0, 1, None, None, False)  # type: ignore[arg-type]
+        tell: list[Any] = []
+        chat.node.delivery.outage._tell = tell.append
+        prepared = await chat.node.preparer.prepare(asker, command("/sign_in alice"))
+        assert isinstance(prepared, Prepared)
+        await chat.settle(10)
+        submit, lost = chat.log.submit, list[Any]()
+        chat.log.submit = lost.append  # type: ignore[assignment, method-assign]
+        chat.submit(prepared.command, 0)
+        await chat.settle(5)
+        chat.node._withdraw(lost, not_done_refusal("nothing is connected"))
+        assert codes(await chat.settle(5)) == ["unavailable"]
+        for line in ("/sign_in alice", "/resume abc"):
+            with pytest.raises(Refusal, match="try another") as refused:
+                await chat.node.preparer.prepare(asker, command(line))
+            assert refused.value.fields == {"done": False}
+        assert [type(entry.command) for entry in lost[1:]] == [Due, Due, Due], "it is tried again and again"
+        assert [notice.stale for notice in tell] == [True]
+        chat.log.submit = submit  # type: ignore[method-assign]
+        await chat.settle(3)
+        assert [notice.stale for notice in tell] == [True, False]
+        await chat.node.preparer.prepare(asker, command("/sign_in alice"))
 
     run(tmp_path, do)

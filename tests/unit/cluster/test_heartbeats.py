@@ -72,6 +72,7 @@ class Node:
         self.name = name
         self.told: list[str] = []
         self.departed: list[int] = []
+        self.unheard: list[bool] = []
         self.runtime = exchange.runtime
         self.presence = PresenceTracker(self.runtime, 100, self._tell)
         self.counts = {"connections": 0}
@@ -85,6 +86,7 @@ class Node:
             Connections(),
             vitals=lambda: Vitals(Position(1, 7), b"digest", 4, "1.0", self.counts),
             departed=self.departed.append,
+            unheard=lambda: self.unheard.append(True),
         )
 
     def _tell(self, changes: dict[int, PresenceChanged]) -> None:
@@ -273,6 +275,7 @@ def test_a_node_that_is_cut_off_shows_its_own_and_tells_nobody_that_all_others_w
         c.die()
         await nodes.pass_time(6)
         assert b.take_told() == [] and b.departed == []
+        assert len(b.unheard) >= 6, "it is said all the time"
         nodes.exchange.cut_off = set()
         await nodes.pass_time(4)
         assert b.beats.are_heard and b.presence.online == {2: "bob", 3: "carol"}

@@ -29,6 +29,15 @@ async def test_who_comes_and_goes_within_a_turn_is_not_worth_a_word(room: Room) 
     assert alice.lines == []
 
 
+async def test_who_is_stopped_by_the_very_line_is_not_told_twice(tmp_path: Path) -> None:
+    async with open_room(tmp_path, outbox_bytes_max=2) as room:
+        alice = await room.connect("alice", presence=True)
+        alice.transport.stuck = True
+        await room.connect("bob")
+        await room.flow()
+        assert alice.lines == ["* bob is online"]
+
+
 async def test_past_so_many_online_nobody_is_told(tmp_path: Path) -> None:
     async with open_room(tmp_path, presence_max=1) as room:
         alice = await room.connect("alice", presence=True)

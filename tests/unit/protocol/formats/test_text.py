@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chat_server.errors import CODES, Refusal
 from chat_server.protocol import EVENTS
 from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.connection import HelpText, Pong
+from chat_server.protocol.connection import HelpText, Pong, SessionInfo, SessionList
 from chat_server.protocol.files import FileChunk, FileInChat, FileList, FileSent, Upload, UploadCancelled
 from chat_server.protocol.formats import TEXT, wording
 from chat_server.protocol.messages import (
@@ -25,10 +25,13 @@ from chat_server.protocol.messages import (
     Talking,
     ThreadShown,
 )
+from chat_server.protocol.operators import StatsReport
+from chat_server.protocol.people import ONLY_HERE, WhoReport
 from tests.unit.protocol.samples import REPLIES, samples
 from tests.unit.strategies import cleaned
 
 TODAY = "2026-11-21"
+NOW = "2026-11-21T12:00:00.000Z"
 FILE = FileInChat(id=7, name="a.png", size=1, sha256="ab", message_id=42, from_="bob", at="2026-11-21T12:00:01.000Z")
 KINDS = ("    | ", "  ", "+ ", "- ", "* ", "[", "= ")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -119,6 +122,15 @@ def test_every_event_and_reply_has_a_rendering() -> None:
         (FileList("main", [FILE, FILE], "/files main before 7"),
          "  7  a.png, 1 byte, from bob, 12:00:01 UTC (#42)\n" * 2
          + "+ 2 files in main; /files main before 7 for more\n"),
+        (WhoReport("bob", False, NOW, note=ONLY_HERE),
+         f"+ bob is offline, not seen yet; {ONLY_HERE}\n"),
+        (SessionList([SessionInfo(1001, "::1", NOW)], ["n2"], "no answer from n2: connections to it are missing here"),
+         "  1001  ::1  since 12:00:00 UTC\n+ 1 connection; /sign_out <session> ends one; no answer from n2:"
+         " connections to it are missing here\n"),
+        (StatsReport(3, 0, 0, 9, 1 << 20, 5, 5, 50, NOW, {"connections": 7}, {"n1": {"connections": 7, "x_bytes": 5}}),
+         "  accounts ever registered: 3\n  banned now: 0\n  reports in 24 h: 0\n  last id or change: 9\n"
+         "  size of the database: 1.0 MB\n  stored texts: 5 bytes, of one user at most 5 bytes of 50 bytes\n"
+         "  connections: 7\n  node n1: connections 7, x bytes 5 bytes\n+ as of 12:00:00 UTC\n"),
         (Talking(), "+ lines without a slash go nowhere now\n"),
         (MessagesShown("main", 1), "+ 1 message of main\n"),
         (MessagesShown("main", 2, unread=3, more="/messages main"),

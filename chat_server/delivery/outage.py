@@ -1,0 +1,54 @@
+"""Outages of the log: users read on and are told how old that is, and nobody new is let in."""
+
+from collections.abc import Callable
+
+from chat_server.errors import not_done_refusal
+from chat_server.protocol.connection import Notice
+from chat_server.protocol.times import iso, moment
+from chat_server.runtime import Clock
+
+# A log out of which something came within this time is there, whatever else failed.
+SILENT_SECONDS = 4.0
+# While the log is away the node logs something so often: what comes out of it first says that it is back.
+PROBE_SECONDS = 2.0
+
+
+class Outage:
+    def __init__(self, clock: Clock, tell: Callable[[Notice], None]) -> None:
+        """`tell` tells all who are signed in."""
+        self._clock = clock
+        self._tell = tell
+        self._heard_at = clock.monotonic()
+        self._as_of_ms = clock.now_ms()
+        self._probed_at = 0.0
+        self.is_on = False
+
+    def note_batch(self, at_ms: int) -> None:
+        """A batch of this time came out of the log."""
+        self._heard_at, self._as_of_ms = self._clock.monotonic(), at_ms
+        if self.is_on:
+            self.is_on = False
+            self._tell(Notice("this server has its cluster again: all is up to date, and goes on", stale=False))
+
+    def suspect(self) -> None:
+        """Something says that the log is away: the node hears nobody, or could not log something."""
+        if self.is_on or self._clock.monotonic() - self._heard_at < SILENT_SECONDS:
+            return
+        self.is_on = True
+        as_of = iso(self._as_of_ms)
+        when = moment(as_of, iso(self._clock.now_ms()))
+        words = f"this server has lost its cluster: what you see is as of {when}, and what you send is refused"
+        self._tell(Notice(f"{words} until it is back", stale=True, as_of=as_of))
+
+    def wants_probe(self) -> bool:
+        """Tell whether something should be logged now, to learn whether the log is back."""
+        now = self._clock.monotonic()
+        if not self.is_on or now - self._probed_at < PROBE_SECONDS:
+            return False
+        self._probed_at = now
+        return True
+
+    def refuse_newcomer(self) -> None:
+        """Raise Refusal if nobody can be let in, so that a client tries another server at once."""
+        if self.is_on:
+            raise not_done_refusal("this server has lost its cluster, and lets nobody in until it is back; try another")

@@ -80,6 +80,29 @@ class ChatTime:
         )
 
 
+class ClusterTime(ChatTime):
+    """The times of a cluster, as one of its nodes knows them: those of the last batch, and what has passed since.
+
+    The node's own wall clock is not asked: all nodes show the same time, and one that is wrong misleads nobody.
+    """
+
+    def __init__(self, clock: Clock, *, at_ms: int, elapsed_ms: int) -> None:
+        """The times are those of the last batch that the store has executed; 0 for a new chat."""
+        self._clock = clock
+        self.steps = 0
+        self.follow(Now(at_ms, elapsed_ms))
+
+    def follow(self, now: Now) -> None:
+        """A batch with these times was executed."""
+        # One value, since other threads read it.
+        self._last = now, self._clock.monotonic()
+
+    def now(self) -> Now:
+        (at_ms, elapsed_ms), since = self._last
+        passed_ms = round((self._clock.monotonic() - since) * 1000)
+        return Now(at_ms + passed_ms, elapsed_ms + passed_ms)
+
+
 def _length(ms: int) -> str:
     seconds = ms / 1000
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):

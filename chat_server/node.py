@@ -150,7 +150,7 @@ class Node:
                 ordered = await self._log.next_batch()
                 assert ordered is not None
                 executed = await execute_at_start(self.runtime, self._writer, ordered)
-                self._log.executed(ordered, executed.verdict, executed.now)
+                self._log.executed(ordered, executed.verdict, executed.position, executed.now)
                 batch = ordered.batch
                 is_own = (batch.node, batch.incarnation) == self._identity and executed.verdict == "executed"
         except WrongBatch as error:
@@ -189,7 +189,7 @@ class Node:
                 executed = await self._execution.execute(ordered)
                 if executed is None:
                     break
-                self._log.executed(ordered, executed.verdict, executed.now)
+                self._log.executed(ordered, executed.verdict, executed.position, executed.now)
                 seconds = self.runtime.monotonic() - begun
                 changes = executed.seq - self.delivery.delivered
                 self.metrics.count_batch(
@@ -207,7 +207,7 @@ class Node:
         except WrongBatch as error:
             self._fail(str(error))
         finally:
-            self._log.close()
+            self._log.close(abandon=True)
             watching.cancel()
             self._schedule.stop()
             self._writer.stop_tending()
@@ -234,7 +234,7 @@ class Node:
         if not self.failure:
             self.failure = why
             log.critical("%s; nothing more is acknowledged, the server stops", why)
-            self._log.close()
+            self._log.close(abandon=True)
 
     def finish(self) -> None:
         """Take no more commands; `run` ends when those that were submitted are done."""

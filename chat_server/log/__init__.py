@@ -9,6 +9,7 @@ from typing import Protocol
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import Entry, OrderedBatch, Verdict
+from chat_server.log.stream import Position
 from chat_server.protocol.times import Now
 
 Withdraw = Callable[[Sequence[Entry], Refusal], None]
@@ -34,8 +35,8 @@ class Log(Protocol):
     async def next_batch(self) -> OrderedBatch | None:
         """The batch that follows the one given out last; None once the log is closed and empty. Raises WrongBatch."""
 
-    def executed(self, ordered: OrderedBatch, verdict: Verdict, now: Now) -> None:
-        """Take note that the batch given out last is in the store, which has come to these times. Raises WrongBatch.
+    def executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> None:
+        """Take note that the batch given out last is in the store, which has come so far. Raises WrongBatch.
 
         Nothing of the batch MUST have been delivered yet: where this raises, the replies are another process's.
         """
@@ -49,5 +50,5 @@ class Log(Protocol):
     async def catch_up(self) -> None:
         """Wait until everything that is in the log now has been executed here. Raises Refusal `unavailable`."""
 
-    def close(self) -> None:
-        """Take no more entries; those in line are still given out."""
+    def close(self, *, abandon: bool = False) -> None:
+        """Take no more entries; those in line are still given out, unless they are abandoned."""

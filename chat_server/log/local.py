@@ -74,7 +74,7 @@ class LocalLog:
             chars += len(getattr(entry.command, "text", None) or "")
         return entries
 
-    def executed(self, ordered: OrderedBatch, verdict: Verdict, now: Now) -> None:
+    def executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> None:
         if verdict != "executed":
             raise WrongBatch(
                 f"batch {ordered.position} is none that the database expected: it was changed behind the server's back"
@@ -90,6 +90,8 @@ class LocalLog:
     async def catch_up(self) -> None:
         """Nobody else writes into this log."""
 
-    def close(self) -> None:
+    def close(self, *, abandon: bool = False) -> None:
         self._closed = True
+        if abandon:
+            self._waiting.clear()
         self._wake.set()

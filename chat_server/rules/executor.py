@@ -47,7 +47,8 @@ class Outcome(Struct, frozen=True):
 
 
 class Executed(Struct, frozen=True):
-    """A batch that is on disk, or changes nothing, as `verdict` says. `now` are the times that the store has come to.
+    """A batch that is on disk, or changes nothing, as `verdict` says. `position` and `now` are where the store
+    is in the log, and at which times.
 
     The node logs the next `Due` at `next_due_ms` in elapsed time or at `next_due_at_ms` by the wall clock, whichever
     comes first; each is None if nothing waits for it. `commit_seconds` is how long the commit took, with its fsync.
@@ -62,6 +63,7 @@ class Executed(Struct, frozen=True):
     commit_seconds: float = 0.0
     counts: Mapping[str, int] = {}
     verdict: Verdict = "executed"
+    position: Position = Position(0, 0)
     now: Now = Now(0, 0)
     dropped: int = 0
 
@@ -91,7 +93,9 @@ class Executor:
         check_belongs(ordered.batch, ordered.position, self.state.history)
         if ordered.position <= self.state.position:
             now = Now(self.state.at_ms, self.state.elapsed_ms)
-            return Executed([], self.state.seq, *self._next_due(), verdict="repeated", now=now)
+            return Executed(
+                [], self.state.seq, *self._next_due(), verdict="repeated", position=self.state.position, now=now
+            )
         verdict = self._judge(ordered.batch)
         if verdict != "executed":
             return self._write(ordered, lambda: ([], {}), verdict)
@@ -193,7 +197,8 @@ class Executor:
                 raise NoRoom(str(error)) from error
             raise
         now = Now(self.state.at_ms, self.state.elapsed_ms)
-        return Executed(outcomes, self.state.seq, *next_due, commit_seconds, counts, verdict, now, dropped)
+        position = self.state.position
+        return Executed(outcomes, self.state.seq, *next_due, commit_seconds, counts, verdict, position, now, dropped)
 
     def _elapsed_ms(self, ordered: OrderedBatch) -> int:
         """How long the chat has lived at this batch, if the log leaves that to be counted.

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.chat_time import STEP_MS_MIN, ChatTime, _length
+from chat_server.chat_time import STEP_MS_MIN, ChatTime, ClusterTime, _length
+from chat_server.protocol.times import Now
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS, FakeClock
 
 STEPS_MS = (HOUR_MS, -HOUR_MS, 30 * DAY_MS, -30 * DAY_MS)
@@ -100,3 +101,15 @@ def test_it_never_goes_back_and_grows_by_no_step(doings: list[tuple[str, int, bo
             clock.advance(ms)
             time = ChatTime(clock, at_ms=before.at_ms, elapsed_ms=before.elapsed_ms)
             assert before.elapsed_ms + ms <= time.now().elapsed_ms <= before.elapsed_ms + ms + STEP_MS_MIN
+
+
+def test_the_times_of_a_cluster_are_those_of_its_last_batch_and_what_has_passed_since() -> None:
+    clock = FakeClock()
+    time = ClusterTime(clock, at_ms=500, elapsed_ms=900)
+    clock.advance(100)
+    clock.step(HOUR_MS)
+    assert time.now() == (600, 1000), "this machine's own wall clock is not asked"
+    time.follow(Now(2000, 950))
+    clock.advance(1)
+    assert time.now() == (2001, 951)
+    assert time.steps == 0

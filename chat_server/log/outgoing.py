@@ -1,0 +1,116 @@
+"""What a node sends into a replicated log: the line of entries that wait, and the batch in flight."""
+
+from collections import deque
+from collections.abc import Callable
+from itertools import takewhile
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chat_server.log.codec import ENTRIES_BYTES_MAX
+from chat_server.log.entries import Batch, Due, EndStream, Entry
+from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX
+
+# Of entries that wait, and those in flight; past it no further command is taken.
+WAITING_BYTES_MAX = 8 << 20
+
+
+class Waiting(NamedTuple):
+    """An entry that waits, as it will be sent, and since when."""
+
+    entry: Entry
+    data: bytes
+    since: float
+
+
+class Line:
+    """Entries in the order in which they were submitted."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Waiting] = deque()
+        self.bytes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, waiting: Waiting) -> None:
+        """One `Due` does all that is due: while NATS is away they would gather."""
+        if type(waiting.entry.command) is Due and any(type(each.entry.command) is Due for each in self._waiting):
+            return
+        self._waiting.append(waiting)
+        self.bytes += len(waiting.data)
+
+    def take(self) -> list[Waiting]:
+        """Take the entries of the next batch, within the bounds of one."""
+        taken: list[Waiting] = []
+        size = chars = 0
+        while self._waiting and len(taken) < ENTRIES_MAX and chars < TEXT_CHARS_MAX:
+            command = self._waiting[0].entry.command
+            size += len(self._waiting[0].data)
+            ends_stream = type(command) is EndStream
+            if taken and (size > ENTRIES_BYTES_MAX or ends_stream):
+                break
+            taken.append(self._waiting.popleft())
+            self.bytes -= len(taken[-1].data)
+            if ends_stream:
+                break
+            chars += len(getattr(command, "text", None) or "")
+        return taken
+
+    def give_back(self, taken: list[Waiting]) -> None:
+        self._waiting.extendleft(reversed(taken))
+        self.bytes += sum(len(each.data) for each in taken)
+
+    def withdraw(self, is_over: Callable[[float], bool]) -> list[Entry]:
+        """Take out those that somebody waits for and that have waited for too long. The others go on waiting."""
+        if not self._waiting or not is_over(self._waiting[0].since):
+            return []
+        over = list(takewhile(lambda each: is_over(each.since), self._waiting))
+        for each in over:
+            self._waiting.popleft()
+            self.bytes -= len(each.data)
+        self.give_back([each for each in over if each.entry.origin is None])
+        return [each.entry for each in over if each.entry.origin is not None]
+
+
+class Flight(Struct, eq=False):
+    """A batch that is on its way into the log, until it has been executed here.
+
+    The same number is sent again until the stream shows what became of it; an ack says only that this is worth while.
+    Of the entries, the oldest `told` are answered already.
+    """
+
+    batch: Batch
+    data: bytes
+    waiting: list[Waiting]
+    # Whether any try may have put it into the stream.
+    may_be_there: bool = False
+    # It was read from the stream, and is being executed.
+    is_found: bool = False
+    told: int = 0
+    # Tries that ended with an ack. The server MUST NOT take the next one for a repetition of what it has lost.
+    acks: int = 0
+    # The streams that it is being sent to, and the last one.
+    sending: list[int] = []
+    stream: int = 0
+    again_at: float = 0.0
+
+    @property
+    def bytes(self) -> int:
+        return len(self.data)
+
+    def tell(self, is_over: Callable[[float], bool]) -> list[Entry]:
+        """Return those of its entries that have waited for too long and are not answered yet."""
+        begin = self.told
+        while self.told < len(self.waiting) and is_over(self.waiting[self.told].since):
+            self.told += 1
+        return [each.entry for each in self.waiting[begin : self.told] if each.entry.origin is not None]
+
+    def unanswered(self) -> Batch:
+        """Return the batch as it is executed here: nobody waits for the replies of those that were told."""
+        if not self.told:
+            return self.batch
+        entries = self.batch.entries
+        told = [replace(entry, origin=None) for entry in entries[: self.told]]
+        return replace(self.batch, entries=[*told, *entries[self.told :]])

@@ -1,0 +1,386 @@
+"""The log of a cluster: streams that all nodes read, and that each of them writes its batches into.
+
+The decisions are here and in `incoming` and `outgoing`, and NATS is behind the ports (`stream`). A node has one batch
+in flight. Whether it is in the stream is learnt from the stream alone: it is sent again with the same number until it
+has been executed here, and what the stream has twice is executed once.
+"""
+
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from msgspec.structs import replace
+
+from chat_server.chat_time import ClusterTime
+from chat_server.errors import Refusal, StartError, not_done_refusal
+from chat_server.log import Withdraw
+from chat_server.log.codec import ENTRIES_BYTES_MAX, NotOurs, decode, encode, encode_entry
+from chat_server.log.entries import Batch, EndStream, Entry, Identity, OrderedBatch, Verdict, WrongBatch
+from chat_server.log.incoming import Incoming, digest_of
+from chat_server.log.outgoing import WAITING_BYTES_MAX, Flight, Line, Waiting
+from chat_server.log.stream import FateUnknown, NotAppended, Position, StreamLost, StreamRecord, Streams
+from chat_server.protocol.times import Now
+from chat_server.runtime import Future, Runtime, Task
+
+log = logging.getLogger("chat.log")
+
+# How long a command waits for the log. An election of the stream's leader takes 4 to 9 seconds; without a connection to
+# any server there is less to hope for.
+HOLD_SECONDS = 12.0
+HOLD_UNCONNECTED_SECONDS = 5.0
+WATCH_SECONDS = 0.25
+# A try that failed is repeated after the first, one that was acknowledged and has not been executed after the second.
+AGAIN_SECONDS = 0.25
+ACKED_AGAIN_SECONDS = 5.0
+# Two clocks that differ by more are worth a warning, this often.
+CLOCKS_DIFFER_MS = 2_000
+WARN_SECONDS = 600.0
+
+_NOT_DONE = not_done_refusal("this server cannot reach the others; try again in a moment")
+_BEHIND = Refusal(
+    "unavailable", "this server cannot reach the others, and may be behind; try again in a moment", done=False
+)
+_UNKNOWN = Refusal(
+    "unavailable",
+    "not known whether it was sent; look with /history, or send it again with the same key",
+)
+
+
+class ReplicatedLog:
+    def __init__(
+        self,
+        runtime: Runtime,
+        streams: Streams,
+        time: ClusterTime,
+        node: str,
+        *,
+        history: str | None,
+        position: Position,
+        digest: bytes,
+    ) -> None:
+        """`history`, `position` and `digest` are those of the store: of a new one None, (0, 0) and b""."""
+        # How many messages of the stream were none of this chat's.
+        self.strays = 0
+        # Everything up to here has been executed, or passed over as a stray.
+        self.position = position if position.stream else Position(1, 0)
+        self._runtime = runtime
+        self._streams = streams
+        self._time = time
+        self._node = node
+        self._history = history
+        self._new_history = ""  # for a log without any batch
+        self._identity: Identity | None = None
+        self._nonce = b""
+        self._number = 1  # of the next batch
+        self._incoming = Incoming(runtime, streams, self.position, digest)
+        self._line = Line()
+        self._flight: Flight | None = None
+        self._changed = runtime.event()
+        self._tasks: dict[Task[None], None] = {}
+        self._withdraw: Withdraw = lambda entries, refusal: None
+        self._waiting_for: list[tuple[Position, Future[None]]] = []
+        self._unconnected_since: float | None = None
+        self._was_connected = True
+        self._warned_at = float("-inf")
+        self._is_closed = self._is_abandoned = False
+
+    # ---- the start
+
+    async def open(self) -> None:
+        """Find the stream where the store is in the log; the first node makes the first one.
+
+        Raises NotAppended while that cannot be learnt, and StartError.
+        """
+        stream = self.position.stream
+        there = await self._streams.list()
+        if stream not in there and (there or self.position != (1, 0)):
+            raise StartError(
+                f"stream {stream} of the log, which this node has to go on with, is not there any more: start it from a"
+                " snapshot"
+            )
+        await self._streams.begin(stream)
+
+    async def end(self) -> Position:
+        """Return the end of the stream that is being read. Raises NotAppended, StreamLost."""
+        stream = self.position.stream
+        return Position(stream, await self._streams.last(stream))
+
+    def join(self, identity: Identity, nonce: bytes, history: str) -> None:
+        """Write into the log from now on, as a new start of the node. `history` is for a log without any batch."""
+        self._identity, self._nonce, self._new_history = identity, nonce, history
+
+    def begin(self, withdraw: Withdraw) -> None:
+        assert self._identity is not None
+        self._withdraw = withdraw
+        self._spawn(self._keep_sending())
+        self._spawn(self._keep_watching())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._runtime.spawn(work)
+        self._tasks[task] = None
+        task.add_done_callback(self._end_task)
+
+    def _end_task(self, task: Task[None]) -> None:
+        del self._tasks[task]
+        if not task.cancelled() and (bug := task.exception()):
+            log.critical("writing into the log failed: this is a bug", exc_info=bug)
+
+    # ---- entries in
+
+    @property
+    def is_full(self) -> bool:
+        return self._line.bytes + (self._flight.bytes if self._flight else 0) >= WAITING_BYTES_MAX
+
+    def submit(self, entry: Entry) -> None:
+        if self._is_closed:
+            return
+        data = encode_entry(entry)
+        if len(data) > ENTRIES_BYTES_MAX:
+            # Nobody is answered within the call.
+            refusal = Refusal("too_large", f"this takes {len(data)} bytes, and a batch of the log {ENTRIES_BYTES_MAX}")
+            self._runtime.call_soon(self._withdraw, [entry], refusal)
+            return
+        self._line.add(Waiting(entry, data, self._runtime.monotonic()))
+        self._changed.set()
+
+    def amend(self, ordered: OrderedBatch, entries: list[Entry]) -> OrderedBatch | None:
+        return None
+
+    # ---- batches out
+
+    async def next_batch(self) -> OrderedBatch | None:
+        while (record := await self._incoming.next(self._is_over)) is not None:
+            batch = self._read(record)
+            if batch is not None:
+                return OrderedBatch(batch, record.position, record.at_ms, digest=digest_of(record.data))
+            self._advance(record.position)
+        return None
+
+    def _is_over(self) -> bool:
+        return self._is_abandoned or (self._is_closed and not self._line and self._flight is None)
+
+    def _read(self, record: StreamRecord) -> Batch | None:
+        """Return the batch of a record; None for a stray. Raises WrongBatch."""
+        flight = self._flight
+        if flight is not None and record.node == self._node and record.data == flight.data:
+            flight.is_found = True
+            return flight.unanswered()
+        try:
+            batch = decode(record)
+            if self._history is not None and batch.history != self._history:
+                raise NotOurs(f"it is of the chat {batch.history[:40]!r}")
+        except NotOurs as stray:
+            self.strays += 1
+            if self.strays in (1, 10, 100) or self.strays % 1000 == 0:
+                log.warning("message %s of the log is passed over: %s (%d so far)", record.position, stray, self.strays)
+            return None
+        if batch.node == self._node:
+            # Nobody waits for it: a former process sent it, or it was withdrawn.
+            batch = replace(batch, entries=[replace(entry, origin=None) for entry in batch.entries])
+        return batch
+
+    def executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> None:
+        batch = ordered.batch
+        if verdict == "executed":
+            self._time.follow(now)
+            self._history = batch.history
+        self._incoming.note_executed(position, ordered.digest if position == ordered.position else b"")
+        if batch.node == self._node and self._identity is not None:
+            self._settle(ordered, verdict)
+        if self._flight is not None and self._history not in (None, self._flight.batch.history):
+            # Two nodes began at once, and the other one's chat is the one that has begun.
+            self._flight = self._make_flight(self._flight.waiting)
+            self._changed.set()
+        if position.stream != ordered.position.stream:
+            # What is on its way to the old stream will be executed by nobody.
+            self._changed.set()
+        self._advance(position)
+
+    def _settle(self, ordered: OrderedBatch, verdict: Verdict) -> None:
+        """Learn what became of a batch of this node. Raises WrongBatch."""
+        assert self._identity is not None
+        batch, flight = ordered.batch, self._flight
+        own = (*self._identity, self._nonce)
+        if (batch.node, batch.incarnation, batch.nonce) != own:
+            if verdict == "executed" and batch.incarnation >= self._identity.incarnation:
+                raise WrongBatch(
+                    f"another process has begun as node {self._node} (start {batch.incarnation}), so this one ends"
+                )
+            return
+        if verdict != "executed":
+            if flight is not None and flight.is_found:
+                raise WrongBatch(f"batch {batch.number} of this node was {verdict}, by a mistake of the server")
+            return
+        self._number = batch.number + 1
+        if flight is None:
+            return
+        if flight.is_found:
+            self._warn_of_clocks(ordered)
+            self._flight = None
+            if self._is_over():
+                self._incoming.wake()
+        else:
+            # A try of another batch, which had certainly failed as it was said, was in the stream with this number.
+            self._flight = self._make_flight(flight.waiting, flight.told)
+        self._changed.set()
+
+    def _advance(self, position: Position) -> None:
+        self.position = position
+        reached = [future for target, future in self._waiting_for if target <= position]
+        if reached:
+            self._waiting_for = [each for each in self._waiting_for if each[0] > position]
+            for future in reached:
+                if not future.done():
+                    future.set_result(None)
+
+    def _warn_of_clocks(self, ordered: OrderedBatch) -> None:
+        """The log's time of a batch lies between its sending and now, unless one of the clocks is wrong."""
+        now_ms, monotonic = self._runtime.now_ms(), self._runtime.monotonic()
+        behind_ms = max(ordered.at_ms - now_ms, ordered.batch.sent_ms - ordered.at_ms)
+        if behind_ms > CLOCKS_DIFFER_MS and monotonic - self._warned_at > WARN_SECONDS:
+            self._warned_at = monotonic
+            log.warning(
+                "this machine's clock and that of the log's leader differ by %.1f s; the log's is shown",
+                behind_ms / 1000,
+            )
+
+    # ---- catching up
+
+    async def catch_up(self) -> None:
+        try:
+            async with self._runtime.timeout(HOLD_SECONDS):
+                while True:
+                    stream = self.position.stream
+                    try:
+                        await self._reach(await self.end())
+                    except StreamLost:
+                        if stream == self.position.stream:
+                            raise
+                        continue
+                    # The end of a stream leads to the next one.
+                    if stream == self.position.stream:
+                        return
+        except (NotAppended, StreamLost, TimeoutError):
+            raise _BEHIND from None
+
+    async def _reach(self, target: Position) -> None:
+        if self.position < target:
+            reached: Future[None] = self._runtime.future()
+            self._waiting_for.append((target, reached))
+            await reached
+
+    # ---- sending
+
+    async def _keep_sending(self) -> None:
+        while not self._is_over():
+            self._changed.clear()
+            flight = self._flight
+            if flight is None and self._line:
+                flight = self._flight = self._make_flight(self._line.take())
+            wait = None
+            if flight is not None and not flight.is_found and self.position.stream not in flight.sending:
+                wait = flight.again_at - self._runtime.monotonic()
+                if wait <= 0 or flight.stream != self.position.stream:
+                    self._spawn(self._send(flight, self.position.stream))
+                    wait = None
+            if wait is None:
+                await self._changed.wait()
+                continue
+            try:
+                async with self._runtime.timeout(wait):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def _make_flight(self, waiting: list[Waiting], told: int = 0) -> Flight:
+        assert self._identity is not None
+        entries = [each.entry for each in waiting]
+        now_ms = self._runtime.now_ms()
+        batch = Batch(self._history or self._new_history, *self._identity, self._nonce, self._number, now_ms, entries)
+        return Flight(batch, encode(batch, [each.data for each in waiting]), waiting, told=told)
+
+    async def _send(self, flight: Flight, stream: int) -> None:
+        """Try once. What comes of it is learnt from the stream."""
+        flight.stream = stream
+        flight.sending = [*flight.sending, stream]
+        # NATS drops what it was given before under this name, for a while.
+        unique = f"{self._node}-{flight.batch.incarnation}-{digest_of(flight.data).hex()}-{flight.acks}"
+        pause = AGAIN_SECONDS
+        try:
+            await self._streams.append(stream, self._node, flight.data, unique)
+            flight.may_be_there, pause = True, ACKED_AGAIN_SECONDS
+            flight.acks += 1
+        except NotAppended as error:
+            log.debug("batch %d was not taken: %s", flight.batch.number, error)
+        except FateUnknown as error:
+            log.debug("batch %d may have been taken: %s", flight.batch.number, error)
+            flight.may_be_there = True
+        finally:
+            flight.sending = [each for each in flight.sending if each != stream]
+            flight.again_at = self._runtime.monotonic() + pause
+            self._changed.set()
+
+    # ---- what waits for too long
+
+    async def _keep_watching(self) -> None:
+        while not self._is_over():
+            await self._runtime.sleep(WATCH_SECONDS)
+            now, is_connected = self._runtime.monotonic(), self._streams.is_connected
+            if is_connected and not self._was_connected:
+                # It may be another cluster's, or have been put back to an earlier state.
+                self._incoming.read_again()
+            if is_connected:
+                self._unconnected_since = None
+            elif self._was_connected or self._unconnected_since is None:
+                self._unconnected_since = now
+            self._was_connected = is_connected
+            self._withdraw_late(now)
+
+    def _withdraw_late(self, now: float) -> None:
+        def is_over(since: float) -> bool:
+            if now - since >= HOLD_SECONDS:
+                return True
+            unconnected = self._unconnected_since
+            return unconnected is not None and now - max(since, unconnected) >= HOLD_UNCONNECTED_SECONDS
+
+        flight = self._flight
+        if flight is not None and not flight.is_found and flight.waiting and is_over(flight.waiting[0].since):
+            if flight.may_be_there or flight.sending or flight.told:
+                self._tell(flight.tell(is_over), _UNKNOWN)
+            else:
+                self._flight = None
+                self._line.give_back(flight.waiting)
+                self._changed.set()
+        self._tell(self._line.withdraw(is_over), _NOT_DONE)
+        if self._is_over():
+            self._incoming.wake()
+
+    def _tell(self, entries: list[Entry], refusal: Refusal) -> None:
+        if entries:
+            log.warning("%d commands are answered before the log: %s", len(entries), refusal.text)
+            self._withdraw(entries, refusal)
+
+    # ---- the chain of streams
+
+    async def begin_next_stream(self) -> None:
+        """Make the next stream, and have the log go on there. Raises NotAppended, StartError."""
+        next_stream = self.position.stream + 1
+        await self._streams.begin(next_stream)
+        if self.position.stream < next_stream:
+            self.submit(Entry(EndStream(next_stream)))
+
+    async def delete_streams(self, before: int) -> None:
+        """Delete the streams before this one: snapshots cover them. Raises NotAppended."""
+        for stream in await self._streams.list():
+            if stream < min(before, self.position.stream):
+                await self._streams.delete(stream)
+
+    def close(self, *, abandon: bool = False) -> None:
+        self._is_closed = True
+        self._changed.set()
+        if abandon:
+            self._is_abandoned = True
+            for task in self._tasks:
+                task.cancel()
+            self._incoming.close()
+        self._incoming.wake()

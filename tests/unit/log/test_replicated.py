@@ -1,0 +1,547 @@
+"""A replicated log on streams in memory: what becomes of entries, whatever the servers and the other nodes do."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chat_server.chat_time import ClusterTime
+from chat_server.errors import Refusal, StartError
+from chat_server.log import replicated
+from chat_server.log.codec import ENTRIES_BYTES_MAX, encode
+from chat_server.log.entries import (
+    Batch,
+    Configure,
+    Departed,
+    Due,
+    EndStream,
+    Entry,
+    Identity,
+    Origin,
+    UseTokens,
+    WrongBatch,
+)
+from chat_server.log.incoming import QUIET_SECONDS
+from chat_server.log.outgoing import WAITING_BYTES_MAX
+from chat_server.log.replicated import HOLD_SECONDS, HOLD_UNCONNECTED_SECONDS, ReplicatedLog
+from chat_server.log.stream import NotAppended, Position
+from chat_server.rules import Executor
+from chat_server.rules.executor import Executed
+from chat_server.store.database import open_writer
+from tests.fake_runtime import FakeRuntime
+from tests.memory_stream import MemoryServers, MemoryStreams, Trouble
+from tests.unit.chat import LIMITS
+
+
+class Peer:
+    """A node of nothing but a log and a store. What it says are numbers, in the place of users."""
+
+    def __init__(self, servers: MemoryServers, path: Path, name: str, incarnation: int = 1) -> None:
+        path.mkdir(exist_ok=True)
+        self.machine = servers.machine
+        self.executor = Executor(open_writer(path))
+        state = self.executor.state
+        self.time = ClusterTime(self.machine, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
+        self.streams = MemoryStreams(servers, self.machine, name)
+        self.log = ReplicatedLog(
+            self.machine,
+            self.streams,
+            self.time,
+            name,
+            history=state.history,
+            position=state.position,
+            digest=state.digest,
+        )
+        self.identity = Identity(name, incarnation)
+        self.nonce = self.machine.token_bytes(8)
+        self.said: list[int] = []  # by anybody, as this peer has executed it
+        self.answered: list[int] = []
+        self.refused: list[tuple[int, Refusal]] = []
+        self.failure = ""
+
+    async def start(self, *, sets_limits: bool = False) -> None:
+        await self.log.open()
+        self.log.join(self.identity, self.nonce, f"chat of {self.identity.node}")
+        self.log.begin(self._withdraw)
+        if sets_limits:
+            self.log.submit(Entry(Configure(LIMITS)))
+        self.running = self.machine.spawn(self._run())
+
+    def _withdraw(self, entries: Sequence[Entry], refusal: Refusal) -> None:
+        self.refused += [(entry.user_id, refusal) for entry in entries]
+
+    async def _run(self) -> None:
+        try:
+            while (ordered := await self.log.next_batch()) is not None:
+                await self.machine.sleep(0.001)
+                executed: Executed = self.executor.execute(ordered)
+                self.log.executed(ordered, executed.verdict, executed.position, executed.now)
+                for outcome in executed.outcomes:
+                    if outcome.entry.user_id:
+                        self.said.append(outcome.entry.user_id)
+                        if outcome.entry.origin is not None and outcome.entry.origin.node == self.identity.node:
+                            self.answered.append(outcome.entry.user_id)
+        except WrongBatch as error:
+            self.failure = str(error)
+            self.log.close(abandon=True)
+
+    def say(self, *numbers: int) -> None:
+        for number in numbers:
+            self.log.submit(Entry(Departed(), number, Origin(*self.identity, 1, number)))
+
+    def refused_codes(self) -> dict[int, Any]:
+        return {number: refusal.fields.get("done", "unknown") for number, refusal in self.refused}
+
+    def close(self) -> None:
+        self.log.close(abandon=True)
+        self.executor.close()
+
+
+class Peers:
+    def __init__(self, path: Path) -> None:
+        self.machine = FakeRuntime(7)
+        self.servers = MemoryServers(self.machine)
+        self._path = path
+        self.all: list[Peer] = []
+
+    def make(self, name: str, incarnation: int = 1, store: str = "") -> Peer:
+        peer = Peer(self.servers, self._path / (store or name), name, incarnation)
+        self.all.append(peer)
+        return peer
+
+    async def start(self, name: str, incarnation: int = 1, store: str = "", *, sets_limits: bool = False) -> Peer:
+        peer = self.make(name, incarnation, store)
+        await peer.start(sets_limits=sets_limits)
+        return peer
+
+    async def pass_time(self, seconds: float = 1.0) -> None:
+        await self.machine.sleep(seconds)
+
+
+Play = Callable[[Callable[[Peers], Awaitable[None]]], None]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    def play(story: Callable[[Peers], Awaitable[None]]) -> None:
+        peers = Peers(tmp_path)
+
+        async def main() -> None:
+            try:
+                await story(peers)
+            finally:
+                for peer in peers.all:
+                    peer.close()
+
+        peers.machine.run(main())
+
+    return play
+
+
+def test_all_nodes_execute_what_any_of_them_says_in_one_order(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        b = await peers.start("b")
+        for number in range(20):
+            (a if number % 3 else b).say(number + 1)
+            await peers.pass_time(0.01)
+        await peers.pass_time()
+        assert sorted(a.said) == list(range(1, 21)) and a.said == b.said
+        assert sorted(a.answered + b.answered) == sorted(a.said), "each is answered where it was said, once"
+        assert a.executor.state.nodes == b.executor.state.nodes
+
+    play(story)
+
+
+def test_two_nodes_that_begin_at_once_begin_one_chat(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a, b, c = [await peers.start(name, sets_limits=True) for name in "abc"]
+        a.say(1)
+        b.say(2)
+        c.say(3)
+        await peers.pass_time(3)
+        assert sorted(a.said) == [1, 2, 3] and a.said == b.said == c.said
+        assert len({peer.executor.state.history for peer in (a, b, c)}) == 1
+        assert sorted(a.answered + b.answered + c.answered) == [1, 2, 3]
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Trouble(refused=0.4), Trouble(lost=0.3), Trouble(late=0.3), Trouble(forgotten=0.4), Trouble(repeated=0.5),
+        Trouble(restarted=0.05), Trouble(skipped=0.2), Trouble(silent=0.05),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_servers_do_changes_nothing_but_how_long_it_takes(play: Play, trouble: Trouble) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        b = await peers.start("b")
+        peers.servers.trouble = trouble
+        for number in range(1, 31):
+            (a if number % 2 else b).say(number)
+            await peers.pass_time(0.3)
+        peers.servers.trouble = Trouble()
+        await peers.pass_time(30)
+        done = [number for number, refusal in a.refused + b.refused if refusal.fields.get("done") is False]
+        assert sorted(a.said + done) == list(range(1, 31)), "each is executed once, or certainly not"
+        assert a.said == b.said
+        for each in (a, b):
+            own = [number for number in a.said if number % 2 == (each is a)]
+            assert own == sorted(own), "in the order in which they were said"
+            assert sorted(each.answered + [number for number, _ in each.refused]) == list(
+                range(1 if each is a else 2, 31, 2)
+            ), "and each is answered once"
+
+    play(story)
+
+
+def test_an_election_is_waited_for(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        peers.servers.elect(6.0)
+        a.say(1, 2)
+        await peers.pass_time(0.5)
+        a.say(3)
+        await peers.pass_time(14)
+        assert a.answered == [1, 2, 3] and not a.refused
+
+    play(story)
+
+
+def test_without_a_quorum_what_was_not_sent_is_withdrawn_and_what_was_is_not_known(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        b = await peers.start("b")
+        await peers.pass_time()
+        peers.servers.trouble = Trouble(lost=1.0)
+        a.say(1)
+        await peers.pass_time(0.5)
+        a.say(2, 3)
+        await peers.pass_time(HOLD_SECONDS - 2)
+        assert not a.refused
+        await peers.pass_time(3)
+        assert a.refused_codes() == {1: "unknown", 2: False, 3: False}
+        assert "look with /history, or send it again with the same key" in a.refused[0][1].text
+        peers.servers.trouble = Trouble()
+        a.say(4)
+        await peers.pass_time(12)
+        assert b.said == a.said == [1, 4], "the number is sent until it is there"
+        assert a.answered == [4], "and whoever was answered is not answered again"
+
+    play(story)
+
+
+def test_without_a_connection_nobody_waits_long(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        peers.servers.cut_off("a")
+        await peers.pass_time(20)
+        a.say(1)
+        a.log.submit(Entry(Departed(), 2))
+        await peers.pass_time(HOLD_UNCONNECTED_SECONDS - 0.5)
+        assert not a.refused
+        await peers.pass_time(1)
+        assert a.refused_codes() == {1: False}
+        peers.servers.join_again("a")
+        await peers.pass_time(8)
+        assert a.said == [2], "what nobody waits for goes on waiting"
+
+    play(story)
+
+
+def test_a_lie_of_the_server_about_what_it_did_not_take_loses_nothing(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken, and this number is used up: what is sent with it next has to get another."""
+
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        b = await peers.start("b")
+        await peers.pass_time()
+        append = a.streams.append
+
+        async def lie(stream: int, node: str, data: bytes, unique: str) -> int:
+            peers.machine.call_later(13, peers.servers.put, stream, node, data)
+            raise NotAppended("no")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(a.streams, "append", lie)
+            a.say(1)
+            await peers.pass_time(HOLD_SECONDS + 0.5)
+            assert a.refused_codes() == {1: False}
+        a.streams.append = append  # type: ignore[method-assign]
+        peers.servers.elect(1.0)
+        a.say(2)
+        await peers.pass_time(30)
+        assert set(a.said) == {1, 2} and len(a.said) == 2 and b.said == a.said
+        assert a.answered == [2]
+
+    play(story)
+
+
+def test_strays_are_passed_over_by_all_and_counted(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        history = a.executor.state.history
+        assert history is not None
+        said = encode(Batch(history, "b", 1, b"", 1, 0, [Entry(Departed(), 9)]))
+        foreign = encode(Batch("another", "a", 9, b"", 1, 0, [Entry(Departed(), 9)]))
+        for node, data in (("x", b"hello"), ("a", said), ("a", foreign)):
+            peers.servers.put(1, node, data)
+        a.say(1)
+        await peers.pass_time()
+        b = await peers.start("b")
+        await peers.pass_time()
+        assert a.said == b.said == [1] and a.log.strays == b.log.strays == 3
+        assert not a.failure and a.executor.state.position == b.executor.state.position
+
+    with caplog.at_level(logging.WARNING):
+        play(story)
+    assert "message 1/2 of the log is passed over: it was not written by chat-server (1 so far)" in caplog.text
+
+
+def test_a_newer_start_of_the_same_node_ends_the_older_one(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        old = await peers.start("a", sets_limits=True)
+        b = await peers.start("b")
+        old.say(1)
+        await peers.pass_time()
+        new = await peers.start("a", incarnation=2, store="a2")
+        new.say(2)
+        await peers.pass_time()
+        assert old.failure == "another process has begun as node a (start 2), so this one ends"
+        assert new.said == b.said == [1, 2] and not new.failure
+
+    play(story)
+
+
+def test_of_two_processes_that_are_the_same_start_the_first_that_writes_goes_on(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        b = await peers.start("b", sets_limits=True)
+        await peers.pass_time()
+        one = await peers.start("a")
+        two = await peers.start("a", store="a2")
+        two.say(2)
+        await peers.pass_time()
+        one.say(1)
+        await peers.pass_time()
+        assert one.failure.startswith("another process has begun as node a") and not two.failure
+        assert b.said == two.said == [2] and one.answered == []
+
+    play(story)
+
+
+def test_the_log_goes_on_in_the_next_stream(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        b = await peers.start("b")
+        await peers.pass_time()
+        for round in range(5):
+            await a.log.begin_next_stream()
+            for number in range(10):
+                (a if number % 2 else b).say(round * 10 + number + 1)
+                await peers.pass_time(0.01)
+        await peers.pass_time(5)
+        assert sorted(a.said) == list(range(1, 51)) and a.said == b.said
+        assert a.log.position.stream == b.log.position.stream == 6
+        assert sorted(a.answered + b.answered) == sorted(a.said)
+        await b.log.delete_streams(5)
+        assert sorted(peers.servers.streams) == [5, 6]
+        a.say(51)
+        await peers.pass_time()
+        assert b.said[-1] == 51
+        a.close()
+        again = await peers.start("a", incarnation=2)
+        again.say(52)
+        await peers.pass_time()
+        assert b.said[-1] == 52
+
+    play(story)
+
+
+def test_what_lands_behind_the_end_of_a_stream_is_sent_again_in_the_next(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        b = await peers.start("b")
+        await peers.pass_time()
+        await b.streams.begin(2)
+        history = a.executor.state.history or ""
+        end = encode(Batch(history, "z", 1, b"", 1, 0, [Entry(EndStream(2))]))
+        a.say(1)
+        peers.servers.put(1, "z", end)
+        await peers.pass_time(3)
+        assert a.answered == [1] and b.said == [1]
+        *_, before, behind = peers.servers.streams[1]
+        assert before.data == end and [behind.data] == [record.data for record in peers.servers.streams[2]]
+
+    play(story)
+
+
+def test_a_stream_that_was_put_back_is_not_gone_on_with(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        a.say(1)
+        await peers.pass_time()
+        a.close()
+        history = a.executor.state.history or ""
+        peers.servers.streams[1].pop()
+        peers.servers.put(1, "b", encode(Batch(history, "b", 1, b"", 1, 0, [Entry(Departed(), 9)])))
+        again = await peers.start("a", incarnation=2)
+        await peers.pass_time(QUIET_SECONDS)
+        assert "is not the one that this node has executed" in again.failure
+
+    play(story)
+
+
+def test_a_connection_that_comes_back_is_checked_too(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        a.say(1)
+        await peers.pass_time()
+        peers.servers.cut_off("a")
+        await peers.pass_time()
+        history = a.executor.state.history or ""
+        peers.servers.streams[1].pop()
+        peers.servers.put(1, "b", encode(Batch(history, "b", 1, b"", 1, 0, [Entry(Departed(), 9)])))
+        peers.servers.join_again("a")
+        await peers.pass_time(2 * QUIET_SECONDS)
+        assert "is not the one that this node has executed" in a.failure
+
+    play(story)
+
+
+def test_a_node_that_is_behind_what_is_kept_says_what_to_do(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        b = await peers.start("b")
+        await peers.pass_time()
+        b.close()
+        for _ in range(2):
+            await a.log.begin_next_stream()
+            await peers.pass_time()
+        await a.log.delete_streams(3)
+        late = peers.make("b", 2)
+        with pytest.raises(StartError, match=r"stream 1 of the log.*start it from a snapshot"):
+            await late.start()
+        new = peers.make("c")
+        with pytest.raises(StartError, match="start it from a snapshot"):
+            await new.start()
+
+    play(story)
+
+
+def test_catching_up_ends_with_what_was_there(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        b = await peers.start("b")
+        await peers.pass_time()
+        for number in range(1, 6):
+            a.say(number)
+            await peers.pass_time(0.2)
+            if number == 3:
+                await a.log.begin_next_stream()
+                await peers.pass_time(0.2)
+            await b.log.catch_up()
+            assert b.said[-1] == number
+        peers.servers.cut_off("b")
+        a.say(6)
+        with pytest.raises(Refusal) as refused:
+            await b.log.catch_up()
+        assert (refused.value.code, refused.value.fields) == ("unavailable", {"done": False})
+
+    play(story)
+
+
+def test_past_its_bound_the_log_is_full_until_something_has_gone(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        peers.servers.elect(3.0)
+        tokens = UseTokens([bytes(32)] * 500)
+        count = 0
+        while not a.log.is_full:
+            a.log.submit(Entry(tokens, 1))
+            count += 1
+        assert WAITING_BYTES_MAX <= count * 17_100 < WAITING_BYTES_MAX + 100_000
+        await peers.pass_time(60)
+        assert not a.log.is_full and len(a.said) == count
+        sizes = [len(record.data) for record in peers.servers.streams[1]]
+        assert max(sizes) <= 512 << 10 and len(sizes) < count // 20
+
+    play(story)
+
+
+def test_what_no_batch_can_hold_is_refused(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        tokens = UseTokens([bytes(32)] * (ENTRIES_BYTES_MAX // 32))
+        a.log.submit(Entry(tokens, 1, Origin("a", 1, 1, 1)))
+        a.say(2)
+        await peers.pass_time()
+        ((number, refusal),) = a.refused
+        assert (number, refusal.code, a.said) == (1, "too_large", [2])
+
+    play(story)
+
+
+def test_what_is_due_waits_once(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        peers.servers.elect(3.0)
+        a.say(1)
+        await peers.pass_time(0.1)
+        for _ in range(5):
+            a.log.submit(Entry(Due()))
+        a.log.submit(Entry(EndStream(1)))
+        await peers.pass_time(20)
+        # The limits, what was said, the Due, and the end of a stream apart.
+        assert len(peers.servers.streams[1]) == 4
+
+    play(story)
+
+
+def test_a_log_that_is_closed_gives_out_what_waits(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        a.say(1)
+        a.log.close()
+        a.say(2)
+        await a.running
+        assert a.said == a.answered == [1]
+
+    play(story)
+
+
+def test_the_time_is_that_of_the_log_and_goes_on_between_batches(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(peers: Peers) -> None:
+        peers.servers.clock_ms = 3_600_000
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        last = peers.servers.streams[1][-1]
+        begun = a.time.now()
+        assert 0 <= begun.at_ms - last.at_ms <= 1000
+        await peers.pass_time(7)
+        assert a.time.now() == (begun.at_ms + 7000, begun.elapsed_ms + 7000)
+        peers.servers.put(1, "a", last.data)
+        await peers.pass_time(1)
+        assert a.time.now() == (begun.at_ms + 8000, begun.elapsed_ms + 8000), "a repetition tells no time"
+
+    with caplog.at_level(logging.WARNING):
+        play(story)
+    assert "clock and that of the log's leader differ by 3600.0 s" in caplog.text
+
+
+def test_positions_are_written_as_people_read_them() -> None:
+    assert f"{Position(2, 17)}" == "2/17" and replicated.HOLD_SECONDS > 9

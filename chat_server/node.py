@@ -173,7 +173,8 @@ class Node:
 
     def _withdraw(self, entries: Sequence[Entry], refusal: Refusal) -> None:
         """Answer those whose commands the log does not wait for any longer."""
-        self.delivery.outage.suspect()
+        if refusal.code == "unavailable":
+            self.delivery.outage.suspect()
         seq = self.delivery.delivered
         self.delivery.deliver(Executed([Outcome(entry, refusal, [], seq) for entry in entries], seq, None, None))
 

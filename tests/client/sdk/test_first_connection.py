@@ -2,7 +2,8 @@
 
 import pytest
 
-from chat_client.sdk.errors import CannotConnect
+from chat_client.sdk.backoff import Backoff
+from chat_client.sdk.errors import CannotConnect, Refused
 from chat_client.sdk.events import (  # fmt: skip
     Connected,
     Connecting,
@@ -68,3 +69,27 @@ async def test_several_servers_are_tried_in_turn(server: FakeServer, client: Cli
         await (await server.link()).sign_in()
         tried = [each.server for each in await until(chat, Lost) if isinstance(each, Connecting)]
         assert tried == [other.address]
+
+
+async def test_a_server_that_lets_nobody_in_is_left_for_the_next_at_once(server: FakeServer, client: Client) -> None:
+    async with FakeServer() as cut_off:
+        entering = client.enter(cut_off, server, backoff=Backoff(1000, 1000))
+        link = await cut_off.link()
+        link.refuse(await link.begin_sign_in(), "unavailable", done=False)
+        await (await server.link()).sign_in()
+        chat = await entering
+        states = await until(chat, Connected)
+    lost = [each for each in states if isinstance(each, Lost)]
+    assert [type(each) for each in states] == [Connecting, Lost, Connecting, Connected]
+    assert lost[0].retry_at <= chat.runtime.elapsed(), "no pause before the next server"
+
+
+async def test_servers_that_all_let_nobody_in_are_told_as_refused(server: FakeServer, client: Client) -> None:
+    async with FakeServer() as other:
+        entering = client.enter(other, server)
+        for each in (other, server):
+            link = await each.link()
+            link.refuse(await link.begin_sign_in(), "unavailable", done=False)
+        with pytest.raises(Refused) as refused:
+            await entering
+    assert refused.value.code == "unavailable"

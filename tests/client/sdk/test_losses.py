@@ -152,3 +152,34 @@ async def test_a_command_whose_answer_is_lost(server: FakeServer, client: Client
     link.lose()
     with pytest.raises(Disconnected, match="whether it was done is not known"):
         await command
+
+
+async def test_a_client_that_moves_to_another_server_goes_on_without_gap_or_doubling(
+    server: FakeServer, client: Client
+) -> None:
+    async with FakeServer() as other, FakeServer() as cut_off:
+        entering = client.enter(server, cut_off, other)
+        link = await server.link()
+        await link.sign_in()
+        chat = await entering
+        await until(chat, Connected)
+        posted = chat.post("send", target="main", text="one")
+        sent = await link.expect("send")
+        link.write(message(11), message(12))
+        await until(chat, Message)
+        link.lose()
+        link = await cut_off.link()
+        link.refuse(await link.begin_sign_in(), "unavailable", done=False)
+        link = await other.link()
+        # The other one has executed more; what the first one did not acknowledge had been done.
+        command = await link.sign_in(message(13, sender="bob"), message(11, 14), seq=14)
+        assert (command["cmd"], command["token"], command["position"]) == ("resume", "the token", 12)
+        again = await link.expect("send")
+        assert again["key"] == sent["key"] == posted.key
+        link.ok(again, id=13, at=AT)
+        link.write(message(15))
+        events = [*(await until(chat, Connected)), *(await until(chat, Message))]
+        shown = [(each.id, each.seq) for each in events if isinstance(each, Message)]
+        assert shown == [(12, 12), (13, 13), (11, 14), (15, 15)]
+        connected = [each.server for each in events if isinstance(each, Connected)]
+        assert connected == [other.address]

@@ -1,9 +1,9 @@
 import pytest
 
-from chat_client.sdk.events import Connecting, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
+from chat_client.sdk.events import Connected, Connecting, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import Ring
-from chat_server.protocol.accounts import Banned, Unbanned
+from chat_server.protocol.accounts import Banned, SignedIn, Unbanned
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.messages import DelayedFailed, DelayedSet, Expired, MessagesShown, ReadMarker
 from chat_server.protocol.people import PresenceChanged
@@ -132,6 +132,14 @@ def test_a_lost_connection_counts_down() -> None:
     me = Me()
     me.hear(Lost("the server hung up", me.screen.elapsed + 7))
     assert "○ not connected · next try in 7 s (/reconnect) · the server hung up" in me.text("status")
+
+
+def test_the_bar_names_the_server_to_which_one_has_moved() -> None:
+    me = Me()
+    me.hear(Lost("gone", me.screen.elapsed), Connecting("b.example:8001", 1))
+    assert "connecting to b.example:8001" in me.text("status")
+    me.hear(Connected("b.example:8001", SignedIn("alice", False, 9, "h", [], [], []), True))
+    assert "● b.example:8001" in me.text("status")
 
 
 def test_who_is_there() -> None:

@@ -38,6 +38,8 @@ from chat_server.rules.executor import Executed, Outcome
 from chat_server.runtime import Runtime
 from chat_server.schedule import Schedule
 from chat_server.settings import Settings
+from chat_server.shared_settings import differences, limits_of, refuse_open_door, with_limits
+from chat_server.store import operators
 from chat_server.store.data_directory import Gone, claim
 from chat_server.store.database import DISK_ERRORS
 from chat_server.store.identity import begin_incarnation
@@ -49,6 +51,9 @@ log = logging.getLogger("chat.node")
 
 # How often the node checks that the data directory is still there, and that the disk has room for the spare file.
 WATCH_SECONDS = 0.5
+# Without a batch for so long a node of a cluster logs one, so that time goes on: there it is counted from batch to
+# batch, and in the end somebody must log one every 20 s.
+QUIET_MS = 15_000
 
 
 class Node:
@@ -65,44 +70,44 @@ class Node:
         log: Log,
         live: Callable[[], dict[str, int]],
         rank: Callable[[], int],
+        is_member: bool,
     ) -> None:
         """`live` tells what the running server counts, for /stats; `rank` its place among the nodes that live, from 0.
 
-        Raises StartError.
+        A member of a cluster shares its settings with the other nodes (see `shared_settings`). Raises StartError.
         """
         self.runtime = runtime
-        self.limits = _limits(settings)
+        self._settings = settings
+        own = limits_of(settings)
+        # Those that hold until the log has been read; None from then on.
+        self._limits_before: Limits | None = (is_member and writer.limits) or own
         # The reason why nothing may be acknowledged any more, once that is so.
         self.failure: str | None = None
         self.metrics = Metrics(runtime.now_ms())
         self.space = space
         self.time = time
         self.readers = Readers(runtime, directory)
+        limits = self._limits_now
         self.transfers = Transfers(
-            runtime, directory, time, self.limits, self.submit, writer.forget_sweeps, self._report_disk_failure
+            runtime, directory, time, limits, self.submit, writer.forget_sweeps, self._report_disk_failure
         )
         self.passwords = Passwords(runtime)
         guard = SignInGuard(runtime, time)
         self.delivery = self._make_delivery(settings, identity, writer.state.seq)
         self.preparer = Preparer(
-            runtime, self.readers, self.limits, time, self.passwords, guard, self.transfers, self.delivery
+            runtime, self.readers, limits, time, self.passwords, guard, self.transfers, self.delivery
         )
         self._directory = directory
         self._identity = identity
-        self._begins_with: list[Logged] = [Configure(self.limits, list(settings.operators)), LeaveUploads(None)]
+        self._begins_with: list[Logged] = [
+            Configure(own, list(settings.operators), only_first=is_member),
+            LeaveUploads(None),
+        ]
         self._writer = writer
         self._log = log
         self._execution = Execution(runtime, space, writer, log, self.readers, lambda: self.failure is not None)
-        self._readings = Readings(runtime, time, self.limits, self.delivery, self.readers, self.transfers, live)
-        self._schedule = Schedule(
-            runtime,
-            time,
-            self.submit,
-            rank=rank,
-            quiet_ms=None,
-            tokens=self.delivery.connections.tokens,
-            limits=lambda: self.limits,
-        )
+        self._readings = Readings(runtime, time, limits, self.delivery, self.readers, self.transfers, live)
+        self._schedule = self._make_schedule(rank, is_member)
         self._gone = False
         self.removal_notice = self._make_removal_notice()
 
@@ -117,6 +122,32 @@ class Node:
             detached=self.transfers.leave,
             departed=lambda user_id: self.submit(Departed(), user_id),
         )
+
+    def _make_schedule(self, rank: Callable[[], int], is_member: bool) -> Schedule:
+        return Schedule(
+            self.runtime,
+            self.time,
+            self.submit,
+            rank=rank,
+            quiet_ms=QUIET_MS if is_member else None,
+            tokens=self.delivery.connections.tokens,
+            limits=self._limits_now,
+        )
+
+    def _limits_now(self) -> Limits:
+        return self.limits
+
+    @property
+    def limits(self) -> Limits:
+        """The limits that hold now. They are the log's, whatever the options of this node say."""
+        found = self._limits_before or self._writer.limits
+        assert found is not None
+        return found
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that hold here now: the node's own, and the log's."""
+        return with_limits(self._settings, self.limits)
 
     def _make_removal_notice(self) -> str:
         """Return what the first start after an upgrade or a restore says of messages to be removed, "" if none are.
@@ -159,6 +190,11 @@ class Node:
             raise StartError("the settings could not be stored, by a mistake of the server, which is logged above")
         assert self._writer.state.history is not None
         claim(self._directory, self._writer.state.history)
+        self._limits_before = None
+        refuse_open_door(self._settings, self.limits)
+        named = await self.readers.pick().run(operators.configured_names)
+        for difference in differences(self._settings, self.limits, named):
+            log.warning("%s", difference)
         self.delivery.deliver(executed)
         # What came due while the server was down.
         self.submit(Due())
@@ -287,34 +323,5 @@ def open_alone(
         log=log,
         live=live,
         rank=lambda: 0,
-    )
-
-
-def _limits(settings: Settings) -> Limits:
-    rate, accounts, tries = settings.main_rate, settings.accounts_rate, settings.sign_in_tries
-    return Limits(
-        passwordless=settings.passwordless,
-        replay_messages=settings.replay_messages,
-        page_messages=settings.page_messages,
-        main_rate_count=rate.count if rate else None,
-        main_rate_window_ms=rate.window_ms if rate else 0,
-        reports_to_ban=settings.reports_to_ban,
-        ban_ms=settings.ban_ms,
-        reports_per_day=settings.reports_per_day,
-        report_min_age_ms=settings.report_min_age_ms,
-        delayed_max=settings.delayed_max,
-        delayed_ahead_ms=settings.delayed_ahead_ms,
-        token_ttl_ms=settings.token_ttl_ms,
-        chats_max=settings.chats_max,
-        link_ttl_ms=settings.link_ttl_ms,
-        message_ttl_ms=settings.message_ttl_ms,
-        absent_after_ms=settings.absent_after_ms,
-        file_bytes_max=settings.file_bytes_max,
-        file_quota_bytes=settings.file_quota_bytes,
-        registration=settings.registration,
-        accounts_count=accounts.count if accounts else None,
-        accounts_window_ms=accounts.window_ms if accounts else 0,
-        text_quota_bytes=settings.text_quota_bytes,
-        tries_count=tries.count if tries else None,
-        tries_window_ms=tries.window_ms if tries else 0,
+        is_member=False,
     )

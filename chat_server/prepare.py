@@ -70,7 +70,7 @@ class Preparer:
         self,
         runtime: Runtime,
         readers: Readers,
-        limits: Limits,
+        limits: Callable[[], Limits],
         time: ChatTime,
         passwords: Passwords,
         guard: SignInGuard,
@@ -203,7 +203,7 @@ class Preparer:
         async def verify() -> bool:
             return await self._passwords.verify(asker.connection, account, hash, password)
 
-        if self._limits.tries_count is None:
+        if self._limits().tries_count is None:
             return await verify()
         reader = self._readers.pick()
         counted = await reader.run(counted_as, asker.user_id, user, asker.connection.network)
@@ -215,12 +215,12 @@ class Preparer:
 
     def _reject(self, user: User) -> Prepared:
         """Have a wrong password counted and refused. Raises Refusal where nothing is counted."""
-        if self._limits.tries_count is None:
+        if self._limits().tries_count is None:
             raise wrong_password_refusal()
         return Prepared(WrongPassword(user.id, user.password_version))
 
     def _view(self, db: Database) -> View:
-        return View(db, 0, self._time.now(), self._limits, {})
+        return View(db, 0, self._time.now(), self._limits(), {})
 
 
 def hash_token(token: str) -> bytes:

@@ -53,7 +53,7 @@ class Readings:
         self,
         clock: Clock,
         time: ChatTime,
-        limits: Limits,
+        limits: Callable[[], Limits],
         delivery: Delivery,
         readers: Readers,
         transfers: Transfers,
@@ -80,7 +80,7 @@ class Readings:
 
         def view(db: Database) -> View:
             clock, blobs = self._clock.monotonic, self._transfers.blobs
-            return View(db, user_id, self._time.now(), self._limits, online, self._live, clock, blobs, note, nodes)
+            return View(db, user_id, self._time.now(), self._limits(), online, self._live, clock, blobs, note, nodes)
 
         # A search or a file may take long, and must not hold up users who read messages.
         match reader_of(query):

@@ -145,7 +145,7 @@ class Server:
         """The numbers of the store; none if it cannot be read, which is no reason to stop."""
         try:
             return statistics.read_gauges(
-                self._directory.path, self.node.time.now().elapsed_ms, self._settings.message_ttl_ms
+                self._directory.path, self.node.time.now().elapsed_ms, self.node.limits.message_ttl_ms
             )
         except (apsw.Error, OSError) as error:
             log.error("cannot read the numbers of the store for the metrics: %s", error)
@@ -159,7 +159,7 @@ class Server:
             "users_online": len(self.node.delivery.presence.online),
             "outbox_bytes": sum(waiting),
             "outbox_bytes_most": max(waiting, default=0),
-            "text_quota_bytes": self._settings.text_quota_bytes,
+            "text_quota_bytes": self.node.limits.text_quota_bytes,
             "disk_free_bytes": self.node.space.free_bytes(),
             "disk_reserve_bytes": self.node.space.reserve_bytes,
             **stored,
@@ -200,7 +200,7 @@ class Server:
         return ", ".join(told)
 
     def _summary(self, operators: str) -> str:
-        settings = self._settings
+        settings = self.node.settings
         listening = ", ".join(filter(None, (_addresses(self._plain), _addresses(self._tls, " (TLS)"))))
         host, port = (self._plain or self._tls)[0].getsockname()[:2]
         host = "localhost" if is_loopback(host) or host in ("0.0.0.0", "::") else host
@@ -219,7 +219,7 @@ class Server:
                 f"  messages   {settings.text_chars_max} characters, {rate}, {life}",
                 f"  commands   {settings.command_rate or 'any number'} for each connection",
                 f"  reports    {settings.reports_to_ban} ban for {duration(settings.ban_ms)}",
-                f"  accounts   {'with or without' if settings.passwordless else 'with'} a password",
+                f"  accounts   {'with or without' if self.node.limits.passwordless else 'with'} a password",
                 *([f"  operators  {operators}"] if operators else []),
                 *([f"  removing   {self.node.removal_notice}"] if self.node.removal_notice else []),
                 f"  open       up to {self._connections_max} connections",

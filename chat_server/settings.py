@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,6 +142,27 @@ def _size_bytes(least: str, most: str) -> Callable[[str], int]:
     return parse
 
 
+def _size_words(size_bytes: int) -> str:
+    for unit in ("GB", "MB", "KB"):
+        if size_bytes % _SIZE_UNITS[unit.lower()] == 0:
+            return f"{size_bytes // _SIZE_UNITS[unit.lower()]}{unit}"
+    return f"{size_bytes}B"
+
+
+def words(field: str, value: Any) -> str:
+    """Return the words that mean this value of the field."""
+    option = OPTIONS[field]
+    if option.many:
+        return ",".join(map(str, value)) or option.default
+    if option.off is not None and value == option.off[0]:
+        return "off"
+    if value is True:
+        return "on"
+    if field.endswith("_ms"):
+        return duration(value) if value % 1000 == 0 else f"{Decimal(value) / 1000}s"
+    return _size_words(value) if "_bytes" in field else str(value)
+
+
 def _number(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
@@ -261,6 +283,8 @@ class Settings:
     log_level: str = _option("log-level", _one_of("debug", "info", "warning", "error"), "info", "least level logged")
     log_format: str = _option("log-format", _one_of("text", "json"), "text", "log lines for people or programs")
     metrics_file: str | None = _option("metrics-file", _text, "off", "numbers for Prometheus, every 15 s", (None,))
+    # The fields of the options that were given, and did not keep their defaults.
+    given: frozenset[str] = frozenset()
 
     @property
     def loopback_only(self) -> bool:
@@ -297,7 +321,17 @@ class Settings:
         }
 
 
-OPTIONS: dict[str, Option] = {each.name: each.metadata["option"] for each in fields(Settings)}
+OPTIONS: dict[str, Option] = {
+    each.name: each.metadata["option"] for each in fields(Settings) if "option" in each.metadata
+}
+# The fields of the options that are a cluster's and hold for all of its nodes, since rules depend on them; see
+# `shared_settings`. All others are each node's own.
+SHARED = frozenset((
+    "operators", "allow_passwordless", "replay_messages", "page_messages", "main_rate", "message_ttl_ms",
+    "absent_after_ms", "reports_to_ban", "ban_ms", "reports_per_day", "report_min_age_ms", "file_bytes_max",
+    "file_quota_bytes", "text_quota_bytes", "sign_in_tries", "registration", "accounts_rate", "delayed_max",
+    "delayed_ahead_ms", "chats_max", "link_ttl_ms", "token_ttl_ms",
+))  # fmt: skip
 
 
 def load(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -316,7 +350,9 @@ class Choice(NamedTuple):
 
 def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
     """Resolve the settings. `given` are those of the command line, by the names of their fields. Raises StartError."""
-    settings = Settings(**{name: choice.value for name, choice in choices(given, environment).items()})
+    chosen = choices(given, environment)
+    said = frozenset(name for name, choice in chosen.items() if choice.source not in (DEFAULT, _ON_LOOPBACK))
+    settings = Settings(**{name: choice.value for name, choice in chosen.items()}, given=said)
     _check_ports(settings)
     return settings
 
@@ -337,11 +373,12 @@ def choices(given: Mapping[str, Any], environment: Mapping[str, str] = os.enviro
     chosen = {name: _choose(name, option, given, environment, file) for name, option in OPTIONS.items()}
     age = chosen["report_min_age_ms"]
     if is_loopback(chosen["host"].value) and age.source == DEFAULT:
-        chosen["report_min_age_ms"] = Choice(age.option, "off", "since only loopback is listened on", 0)
+        chosen["report_min_age_ms"] = Choice(age.option, "off", _ON_LOOPBACK, 0)
     return chosen
 
 
 DEFAULT = "default"
+_ON_LOOPBACK = "since only loopback is listened on"
 
 
 def _choose(

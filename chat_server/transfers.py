@@ -86,7 +86,7 @@ class Transfers:
         runtime: Runtime,
         directory: Path,
         time: ChatTime,
-        limits: Limits,
+        limits: Callable[[], Limits],
         submit: Callable[[Logged], None],
         forget_sweeps: Callable[[list[int]], Awaitable[None]],
         on_failure: Callable[[Exception], None],
@@ -144,7 +144,7 @@ class Transfers:
             ) from None
 
     def _append(self, db: Database, user_id: int, lease: str | None, command: Chunk) -> Upload | CompleteUpload:
-        view = View(db, user_id, self._time.now(), self._limits, {})
+        view = View(db, user_id, self._time.now(), self._limits(), {})
         upload = check_chunk(view, lease, command)
         left = upload.size - self.blobs.received_bytes(upload.id, upload.size)
         if len(command.base64) > left:

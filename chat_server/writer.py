@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from chat_server.disk_space import Space
 from chat_server.errors import StartError
-from chat_server.log.entries import OrderedBatch
+from chat_server.log.entries import Limits, OrderedBatch
 from chat_server.rules.executor import Executed, Executor
 from chat_server.runtime import Runtime, Task
 from chat_server.store import files
@@ -69,6 +69,11 @@ class Writer:
     @property
     def state(self) -> State:
         return self._executor.state
+
+    @property
+    def limits(self) -> Limits | None:
+        """See `Executor.limits`."""
+        return self._executor.limits
 
     def count_read(self) -> int:
         """How many messages all have read. Only before the first batch."""

@@ -60,6 +60,7 @@ COMMANDS = {
     "unban": "ends a user's ban",
     "audit": "lists what operators did",
     "stats": "tells how much there is and goes on",
+    "cluster": "shows the settings that all nodes of a cluster share, or changes them",
     "repair-time": "dates what a wrong clock left in the future with times that have been",
 }
 
@@ -87,6 +88,8 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
     of["invite"].add_argument("code", metavar="NUMBER", nargs="?", help="that of the list")
     of["operator"].add_argument("act", choices=("add", "remove", "list"))
     of["operator"].add_argument("user", metavar="NAME", nargs="?")
+    of["cluster"].add_argument("act", choices=("settings",))
+    of["cluster"].add_argument("changes", metavar="OPTION VALUE", nargs="*", help="such as: main-rate-limit 50/1h")
     given = vars(parser.parse_args(arguments))
     return given.pop("word"), given
 
@@ -291,6 +294,15 @@ def _operator(given: dict[str, Any]) -> str:
     return f"/{'appoint' if given['act'] == 'add' else 'dismiss'} {_name(given)}"
 
 
+def _cluster_settings(given: dict[str, Any]) -> str:
+    changes = given["changes"]
+    if len(changes) % 2:
+        raise StartError("name options and their values in turn: cluster settings main-rate-limit 50/1h", status=2)
+    if not all(each.split() == [each] and is_one_line(each) for each in changes):
+        raise StartError("an option and its value are one word each; see chat-server cluster --help", status=2)
+    return f"/change_settings {' '.join(changes)}" if changes else "/settings"
+
+
 _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "export": lambda given: f'{{"cmd":"export","username":{_name(given)}}}',
     "forget": _forget,
@@ -299,6 +311,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "operator": _operator,
     "unban": lambda given: f"/unban {_name(given)}",
     "audit": lambda given: "/audit",
+    "cluster": _cluster_settings,
     "stats": lambda given: "/stats",
     "repair-time": lambda given: "/repair_time",
 }

@@ -10,6 +10,7 @@ from msgspec.json import encode
 from chat_server import __version__
 from chat_server.delivery.outbox import Outbox
 from chat_server.errors import Refusal
+from chat_server.frontend.port import Port
 from chat_server.handlers import Handlers
 from chat_server.protocol import PROTOCOL_VERSION
 from chat_server.protocol.base import Reply
@@ -28,7 +29,6 @@ from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.help import command_forms, help_text, overview
 from chat_server.protocol.people import PresenceSet, SetPresence
 from chat_server.protocol.table import TABLE
-from chat_server.settings import Settings
 
 CLIENT_CHARS_MAX = 64
 
@@ -39,7 +39,7 @@ class Speaker(Protocol):
     name: str
     client: str | None
     outbox: Outbox
-    settings: Settings
+    port: Port
 
     @property
     def user_id(self) -> int: ...
@@ -83,7 +83,7 @@ def set_format(here: Speaker, command: SetFormat) -> Reply:
         version=__version__,
         protocol=PROTOCOL_VERSION,
         commands=_forms(),
-        limits=here.settings.public_limits(),
+        limits=here.port.public_limits(),
     )
 
 

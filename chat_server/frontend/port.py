@@ -53,6 +53,9 @@ class Port(Protocol):
     def detach(self) -> None:
         """Take the session from its user."""
 
+    def public_limits(self) -> dict[str, Any]:
+        """Return the limits that programs are told, as they are now."""
+
     def has_room(self, wanted_bytes: int) -> bool:
         """Tell whether the disk has room for something new of that size."""
 

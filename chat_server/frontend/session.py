@@ -220,6 +220,9 @@ class Session:
     def detach(self) -> None:
         self._delivery.detach(self)
 
+    def public_limits(self) -> dict[str, Any]:
+        return self._node.settings.public_limits()
+
     def has_room(self, wanted_bytes: int) -> bool:
         return self._node.space.has_room(wanted_bytes)
 

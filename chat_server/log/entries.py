@@ -70,10 +70,14 @@ class Internal(Struct, frozen=True, tag_field="cmd"):
 
 
 class Configure(Internal, frozen=True, tag="configure"):
-    """Set the limits, and the operators that the settings name, from this entry on."""
+    """Set the limits, and the operators that the settings name, from this entry on.
+
+    With `only_first` they stay if any were set before, as those of a cluster do when a node of it starts.
+    """
 
     limits: Limits
     operators: list[Name] = []
+    only_first: bool = False
 
 
 class Enter(Internal, frozen=True, tag="enter"):

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from chat_server.protocol.accounts import AccountDeleted
-from chat_server.protocol.arguments import Id, Sha256, Username, Word
+from chat_server.protocol.arguments import Id, Sha256, Text, Username, Word
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.table import command
 
@@ -75,6 +75,20 @@ class TimeRepaired(Reply, frozen=True, omit_defaults=True):
 
     messages: int
     users: int
+
+
+class SettingsShown(Reply, frozen=True, omit_defaults=True):
+    """The settings that all nodes share, as words by the names of the options."""
+
+    settings: dict[str, str]
+
+
+class SettingsChanged(Reply, frozen=True, omit_defaults=True):
+    """The settings that were changed as they are now, and as they were."""
+
+    settings: dict[str, str]
+    was: dict[str, str]
+    note: str | None = None
 
 
 class Exported(Reply, frozen=True, omit_defaults=True):
@@ -235,6 +249,32 @@ class Backup(Command, frozen=True, tag="backup"):
 )
 class RepairTime(Command, frozen=True, tag="repair_time"):
     pass
+
+
+@command(
+    "settings",
+    group="Operators",
+    reply=SettingsShown,
+    runs="reading",
+    who="machine",
+    help="shows the settings that all nodes of a cluster share",
+    example="/settings",
+)
+class ShowSettings(Command, frozen=True, tag="settings"):
+    pass
+
+
+@command(
+    "change_settings",
+    group="Operators",
+    reply=SettingsChanged,
+    runs="logged",
+    who="machine",
+    help="changes them for all nodes: options and their values in turn",
+    example="/change_settings main-rate-limit 50/1h page 30",
+)
+class ChangeSettings(Command, frozen=True, tag="change_settings"):
+    changes: Text
 
 
 @command(

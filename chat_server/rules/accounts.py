@@ -12,6 +12,7 @@ from chat_server.log.entries import (
     EndTokens,
     Enter,
     EnterByToken,
+    Limits,
     SetPassword,
     Told,
     UseTokens,
@@ -66,9 +67,19 @@ class Welcome(msgspec.Struct, frozen=True):
 
 
 @rule(Configure)
-def configure(context: Context, command: Configure) -> None:
-    state.configure(context.db, context.state, msgspec.json.encode(command.limits).decode())
-    operators.configure(context.db, [(name.name, name.folded) for name in command.operators])
+def configure_chat(context: Context, command: Configure) -> None:
+    if command.only_first and context.state.limits is not None:
+        configure(context, context.limits, None)
+    else:
+        configure(context, command.limits, command.operators)
+
+
+def configure(context: Context, limits: Limits, named: list[Name] | None) -> None:
+    """Set the limits, and unless they stay, the operators that the settings name."""
+    context.limits = limits
+    state.configure(context.db, context.state, msgspec.json.encode(limits).decode())
+    if named is not None:
+        operators.configure(context.db, [(name.name, name.folded) for name in named])
 
 
 @rule(Enter)

@@ -1,5 +1,6 @@
 """The administrator's commands, from the control socket: operators, accounts, exports, the audit log."""
 
+from chat_server import shared_settings
 from chat_server.errors import Refusal
 from chat_server.protocol.accounts import AccountDeleted
 from chat_server.protocol.control import (
@@ -8,6 +9,7 @@ from chat_server.protocol.control import (
     Audit,
     AuditedAct,
     Backup,
+    ChangeSettings,
     Dismiss,
     Export,
     Exported,
@@ -20,11 +22,14 @@ from chat_server.protocol.control import (
     Record,
     RepairTime,
     SetPasswordOf,
+    SettingsChanged,
+    SettingsShown,
+    ShowSettings,
     TimeRepaired,
     UserPasswordSet,
 )
 from chat_server.protocol.times import iso
-from chat_server.rules.accounts import remove_account
+from chat_server.rules.accounts import configure, remove_account
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import find_user, unknown_user_refusal
 from chat_server.rules.operators import record
@@ -90,7 +95,35 @@ def repair_time(context: Context, command: RepairTime) -> TimeRepaired:
     return TimeRepaired(dated, seen)
 
 
+@rule(ChangeSettings)
+def change_settings(context: Context, command: ChangeSettings) -> SettingsChanged:
+    """Change settings for all nodes. A lone server has its own options, which the next start would log again."""
+    if not context.state.position.stream:
+        why = "this server is no node of a cluster: its own options hold, those of its next start from then on"
+        raise Refusal("bad_argument", why)
+    words = command.changes.split()
+    if len(words) % 2:
+        raise Refusal("bad_argument", "name options and their values in turn, such as: main-rate-limit 50/1h page 30")
+    asked = dict(zip(words[::2], words[1::2], strict=True))
+    before = shared_settings.words_of(context.limits, operators.configured_names(context.db))
+    limits, names = shared_settings.changed(context.limits, asked)
+    configure(context, limits, names)
+    now = shared_settings.words_of(context.limits, operators.configured_names(context.db))
+    done = {option: now[option] for option in asked if now[option] != before[option]}
+    if done:
+        record(context, "cluster settings", why=", ".join(f"{each} {before[each]} -> {done[each]}" for each in done))
+    note = None
+    if "allow-passwordless" in done and limits.passwordless:
+        note = "from now on a node that listens beyond loopback starts only with --allow-passwordless"
+    return SettingsChanged(done, {option: before[option] for option in done}, note)
+
+
 # ---- reading
+
+
+@reading(ShowSettings)
+def show_settings(view: View, command: ShowSettings) -> SettingsShown:
+    return SettingsShown(shared_settings.words_of(view.limits, operators.configured_names(view.db)))
 
 
 @reading(ListOperators)

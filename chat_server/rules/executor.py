@@ -121,6 +121,11 @@ class Executor:
             return "repeated"
         return "executed" if batch.number == executed + 1 else "ahead"
 
+    @property
+    def limits(self) -> Limits | None:
+        """The limits as of the last batch, None before the first one. Any thread may ask."""
+        return self._limits
+
     def _next_due(self) -> tuple[int | None, int | None]:
         limits = self._limits
         if limits is None:
@@ -246,14 +251,13 @@ class Executor:
 
     def _execute_one(self, context: Context, entry: Entry) -> Outcome:
         command = entry.command
-        if type(command) is Configure:
-            self._limits = context.limits = command.limits
-        assert self._limits is not None, "a log begins with a Configure entry"
+        assert self._limits is not None or type(command) is Configure, "a log begins with a Configure entry"
         context.take(entry)
         try:
             result = RULES[type(command)](context, command)
         except (Refusal, Stale) as refused:
             return Outcome(entry, refused, [], self.state.seq)
+        self._limits = context.limits
         return Outcome(entry, result, context.pushes, self.state.seq, context.moves, context.endings)
 
 

@@ -30,6 +30,11 @@ def configure(db: Database, names: list[tuple[str, str]]) -> None:
         db.run("INSERT INTO operators VALUES (?, 1, ?)", (folded, name))
 
 
+def configured_names(db: Database) -> list[str]:
+    """Return the operators that the settings name."""
+    return [name for (name,) in db.all("SELECT name FROM operators WHERE by_option ORDER BY folded")]
+
+
 def add(db: Database, folded: str, name: str) -> None:
     db.run("INSERT OR IGNORE INTO operators VALUES (?, 0, ?)", (folded, name))
 

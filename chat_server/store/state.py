@@ -107,6 +107,7 @@ def configure(db: Database, state: State, limits: str) -> None:
     """Set the limits. From the first call on, messages that all have read may be removed at the end of their life."""
     if state.spared_ms is None:
         state.spared_ms = state.elapsed_ms
+    state.limits = limits
     db.run("UPDATE state SET limits = ?, spared_ms = ?", (limits, state.spared_ms))
 
 

@@ -68,6 +68,15 @@ async def test_unban(start: Start, ready: Ready) -> None:
     assert done(server, "audit").splitlines()[-2].endswith(" server unban bob")
 
 
+async def test_settings(start: Start, ready: Ready) -> None:
+    server = ready(start("--operator", "boss", "--page", "30"))
+    shown = done(server, "cluster", "settings").splitlines()
+    assert {"operator = boss", "page = 30", "replay = 20"} <= set(shown) and shown[-1] == "22 settings for all nodes"
+    assert "no node of a cluster" in refused(server, "cluster", "settings", "page", "7")
+    assert done(server, "cluster", "settings").splitlines() == shown
+    assert "in turn" in refused(server, "cluster", "settings", "page", status=2)
+
+
 async def test_password(start: Start, ready: Ready) -> None:
     chat = start()
     bob = await chat.json("bob")

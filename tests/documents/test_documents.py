@@ -16,7 +16,7 @@ from chat_server.errors import CODES
 from chat_server.protocol import EVENTS
 from chat_server.protocol.messages import Message
 from chat_server.protocol.table import GROUPS, TABLE, VERBS
-from chat_server.settings import OPTIONS, load
+from chat_server.settings import OPTIONS, SHARED, load
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "chat_server"
@@ -179,12 +179,13 @@ def test_limits_that_are_told() -> None:
 def test_options() -> None:
     described = {quoted(row["option"])[0].removeprefix("--"): row for row in rows("docs/operations.md", "option")}
     assert list(described) == ["config", *(option.name for option in OPTIONS.values())]
-    for option in OPTIONS.values():
+    for field, option in OPTIONS.items():
         row = described[option.name]
         variable = "CHAT_" + option.name.upper().replace("-", "_")
         default = f"`{option.default}`" if option.default else "the user's data directory"
         assert row["default"] == default, option.name
         assert (row["off"] == "yes") == (option.off is not None), option.name
+        assert (row["cluster"] == "yes") == (field in SHARED), option.name
         assert (row["environment"], row["TOML key"]) == (f"`{variable}`", f"`{option.name}`")
 
 

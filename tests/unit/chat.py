@@ -70,11 +70,12 @@ def batch(
     entries: Sequence[Entry],
     history: str = "history-1",
     sequence: int | None = None,
+    stream: int = 0,
 ) -> OrderedBatch:
     """The batch with this number of node n1. Its place in the log is the same unless others write into it."""
     at_ms, elapsed_ms = now
     of_n1 = Batch(history, "n1", 1, b"", number, at_ms, list(entries))
-    return OrderedBatch(of_n1, Position(0, number if sequence is None else sequence), at_ms, elapsed_ms)
+    return OrderedBatch(of_n1, Position(stream, number if sequence is None else sequence), at_ms, elapsed_ms)
 
 
 class Said(Struct):
@@ -106,6 +107,8 @@ class Chat:
         self.number = state.nodes["n1"].number if "n1" in state.nodes else 0
         self.ids: dict[str, int] = {}
         self.links = 0
+        # That of a lone server; a cluster's begin at 1.
+        self.stream = 0
         self.limits = replace(LIMITS, **limits)
         self.batch(Entry(Configure(self.limits)))
 
@@ -113,7 +116,7 @@ class Chat:
         self.number += 1
         state = self.executor.state
         history, sequence = state.history or "history-1", state.position.sequence + 1
-        executed = self.executor.execute(batch(self.number, self.time.now(), entries, history, sequence))
+        executed = self.executor.execute(batch(self.number, self.time.now(), entries, history, sequence, self.stream))
         self.local.follow()
         return executed
 
@@ -175,7 +178,7 @@ class Chat:
         return self.ask_as(self.ids[name], query, name)
 
     def ask_as(self, user_id: int, query: Any, name: str = "") -> Said:
-        view = View(self.db, user_id, self.time.now(), self.limits, {}, blobs=self.blobs)
+        view = View(self.db, user_id, self.time.now(), self.executor.limits or self.limits, {}, blobs=self.blobs)
         *pages, last = read(view, query)
         events = [event for page in pages for event in page.events or ()]
         if not isinstance(last.end, tuple):

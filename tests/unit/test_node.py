@@ -6,6 +6,7 @@ from typing import Any
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from chat_server.delivery.peers import Present, SessionsElsewhere
 from chat_server.errors import Refusal, StartError, not_done_refusal
@@ -177,6 +178,74 @@ def test_a_lock_that_stays_stops_the_start_and_says_so(tmp_path: Path) -> None:
 
     runtime.run(main())
     assert 30 < runtime.monotonic() < 40
+
+
+# ---- as one of several nodes
+
+
+def open_member(monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
+    """From now on nodes start with these options as nodes of a cluster."""
+    monkeypatch.setattr("tests.unit.test_node.SETTINGS", load(["--disk-reserve", "off", *options], {}))
+    monkeypatch.setattr("chat_server.node.Node", lambda *given, **more: Node(*given, **{**more, "is_member": True}))
+
+
+async def stay(chat: Chat) -> None:
+    pass
+
+
+def test_a_member_keeps_the_settings_of_its_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_member(monkeypatch, "--page", "30", "--operator", "boss")
+    run(tmp_path, stay)
+    assert caplog.records == []
+    open_member(monkeypatch, "--page", "7", "--replay", "3", "--chats-max", "100", "--operator", "eve")
+
+    async def look(chat: Chat) -> None:
+        assert (chat.node.limits.page_messages, chat.node.settings.page_messages) == (30, 30)
+        assert '"page_messages":30' in str(chat.limits)
+
+    run(tmp_path, look)
+    assert [record.getMessage().split()[:3] for record in caplog.records] == [
+        ["operator", "is", "boss"], ["replay", "is", "20"], ["page", "is", "30"]
+    ]  # fmt: skip
+
+
+def test_the_limits_that_hold_are_those_of_the_log_from_the_entry_on(tmp_path: Path) -> None:
+    async def change(chat: Chat) -> None:
+        await chat.sign_in()
+        changed = replace(chat.node.limits, chats_max=3)
+        chat.submit(Configure(changed))
+        await chat.settle()
+        assert chat.node.limits == changed and chat.node.settings.public_limits()["chats_max"] == 3
+        limits = (await chat.node.read(1, command("/status")).next()).end.limits  # type: ignore[union-attr]
+        assert limits["chats"].max == 3
+
+    run(tmp_path, change)
+
+
+def test_no_node_beyond_loopback_starts_while_passwordless_accounts_are_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_member(monkeypatch)
+    run(tmp_path, stay)
+    open_member(monkeypatch, "--host", "0.0.0.0", "--allow-passwordless")
+    run(tmp_path, stay)
+    open_member(monkeypatch, "--host", "0.0.0.0")
+    with pytest.raises(StartError, match="without a password are allowed in this cluster"):
+        run(tmp_path, stay)
+
+
+def test_a_member_logs_something_when_nobody_says_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_member(monkeypatch)
+
+    async def wait(chat: Chat) -> None:
+        await chat.runtime.sleep(1)
+        batches = chat.node.metrics.counters["batches"]
+        await chat.runtime.sleep(61)
+        assert chat.node.metrics.counters["batches"] == batches + 4
+
+    run(tmp_path, wait)
 
 
 def test_a_start_leaves_the_uploads_of_this_node_alone(tmp_path: Path) -> None:

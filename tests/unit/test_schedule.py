@@ -67,8 +67,9 @@ def test_what_is_overdue_is_logged_again_but_not_at_full_speed(scheduled: Schedu
         assert len(scheduled.logged) == count + 1
 
 
-def test_batches_that_follow_closely_do_not_put_off_what_is_due(scheduled: Scheduled) -> None:
-    due_ms = scheduled.time.now().elapsed_ms + 20
+@pytest.mark.parametrize("after_ms", [-1, 20])
+def test_batches_that_follow_closely_do_not_put_off_what_is_due(scheduled: Scheduled, after_ms: int) -> None:
+    due_ms = scheduled.time.now().elapsed_ms + after_ms
     for _ in range(30):
         scheduled.schedule.arm(due_ms, None, done=False)
         scheduled.runtime.advance(1)

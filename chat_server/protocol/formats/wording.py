@@ -380,6 +380,14 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
         [f"{each.code}  {describe_end(each.expires, now)}" for each in reply.codes],
         f"{len(reply.codes)} code{'' if len(reply.codes) == 1 else 's'} to be used",
     ),
+    control.SettingsShown: lambda reply, now: (
+        [f"{option} = {words}" for option, words in reply.settings.items()],
+        _counted(len(reply.settings), "setting") + " for all nodes",
+    ),
+    control.SettingsChanged: lambda reply, now: (
+        [f"{option} = {words}  (was {reply.was.get(option)})" for option, words in reply.settings.items()],
+        _counted(len(reply.settings), "setting") + f" changed for all nodes{f'; {reply.note}' if reply.note else ''}",
+    ),
     control.UserPasswordSet: lambda reply, now: (
         [],
         f"{reply.user} has a new password; all sign-ins of before have ended",

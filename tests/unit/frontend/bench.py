@@ -27,7 +27,7 @@ from chat_server.rules.accounts import Welcome
 from chat_server.rules.executor import Outcome
 from chat_server.rules.moderation import Barred
 from chat_server.rules.outcomes import Entered, Opened, Page, Prepared
-from chat_server.settings import Rate, resolve
+from chat_server.settings import Rate, load, resolve
 
 NOON = "2026-11-21T12:00:00.000Z"
 BLOCK_BYTES_MAX = 400
@@ -307,6 +307,9 @@ class Bench:
     def detach(self) -> None:
         if self.outbox.user_id:
             self.outbox.detach()
+
+    def public_limits(self) -> dict[str, Any]:
+        return load([], {}).public_limits()
 
     def has_room(self, wanted_bytes: int) -> bool:
         return wanted_bytes < self.room_bytes

@@ -1,14 +1,18 @@
+from pathlib import Path
+
 import pytest
+from msgspec.structs import replace
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE, Configure, Entry, Logged
 from chat_server.protocol.accounts import AccountDeleted
-from chat_server.protocol.arguments import Username, Word
+from chat_server.protocol.arguments import Text, Username, Word
 from chat_server.protocol.control import (
     Acts,
     Appoint,
     Audit,
     AuditedAct,
+    ChangeSettings,
     Dismiss,
     Export,
     Exported,
@@ -18,6 +22,8 @@ from chat_server.protocol.control import (
     Record,
     RepairTime,
     SetPasswordOf,
+    SettingsChanged,
+    ShowSettings,
     TimeRepaired,
 )
 from chat_server.protocol.names import check
@@ -148,3 +154,53 @@ def test_the_audit_goes_on_after_an_id(chat: Chat, monkeypatch: pytest.MonkeyPat
     assert said.reply == Acts(5)
     rest = chat.ask_as(MACHINE, Audit(3))  # type: ignore[arg-type]
     assert [event.id for event in rest.events if isinstance(event, AuditedAct)] == [4, 5]
+
+
+# ---- settings
+
+
+def test_settings_are_shown_and_a_lone_server_keeps_its_own(chat: Chat) -> None:
+    shown = chat.ask_as(MACHINE, ShowSettings()).reply.settings
+    assert (shown["page"], shown["main-rate-limit"], shown["operator"]) == ("20", "off", "none")
+    assert code(chat, ChangeSettings(Text("page 30"))) == "bad_argument"
+    assert chat.ask_as(MACHINE, ShowSettings()).reply.settings == shown
+
+
+def test_settings_are_changed_for_all_nodes(chat: Chat) -> None:
+    chat.stream = 1
+    chat.due()
+    shown = chat.ask_as(MACHINE, ShowSettings()).reply.settings
+    done = control(chat, ChangeSettings(Text("page 30 operator Boss,anna replay 20 main-rate-limit 1/1h"))).reply
+    assert done == SettingsChanged(
+        {"page": "30", "operator": "anna,Boss", "main-rate-limit": "1/1h"},
+        {"page": "20", "operator": "none", "main-rate-limit": "off"},
+    )
+    assert chat.ask_as(MACHINE, ShowSettings()).reply.settings == shown | done.settings
+    assert chat.dump()["audit"][-1][2:] == (
+        "server", "cluster settings", None, "page 20 -> 30, operator none -> anna,Boss, main-rate-limit off -> 1/1h",
+    )  # fmt: skip
+    chat.say("alice", "/send_all one")
+    with pytest.raises(Refusal, match="as many messages to main"):
+        chat.say("alice", "/send_all two")
+    chat.executor._load()
+    assert chat.executor.limits is not None and chat.executor.limits.page_messages == 30
+    assert control(chat, ChangeSettings(Text("operator none"))).reply.settings == {"operator": "none"}
+    note = control(chat, ChangeSettings(Text("allow-passwordless off"))).reply.note
+    assert note is None
+    assert "--allow-passwordless" in control(chat, ChangeSettings(Text("allow-passwordless on"))).reply.note
+
+
+def test_settings_that_are_said_wrongly_change_nothing(chat: Chat) -> None:
+    chat.stream = 1
+    before = chat.ask_as(MACHINE, ShowSettings()).reply
+    for wrong in ("page", "page 30 replay", "page 30 port 9", "page 30 replay x"):
+        assert code(chat, ChangeSettings(Text(wrong))) == "bad_argument"
+    assert chat.ask_as(MACHINE, ShowSettings()).reply == before and chat.dump()["audit"] == []
+
+
+def test_a_node_that_starts_sets_them_only_where_none_were_set(tmp_path: Path) -> None:
+    chat = Chat(tmp_path)
+    chat.batch(Entry(Configure(replace(LIMITS, page_messages=7), [check("eve")], only_first=True)))
+    shown = chat.ask_as(MACHINE, ShowSettings()).reply.settings
+    assert (shown["page"], shown["operator"]) == ("20", "none")
+    chat.close()

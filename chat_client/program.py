@@ -97,6 +97,7 @@ async def _follow(settings: Settings, wanted: str) -> int:
 
 async def _plain(settings: Settings) -> int:
     # Imported where it is needed: a script need not wait for it.
+    from chat_client.common.account_file import account
     from chat_client.common.desktop import Notifier
     from chat_client.common.input_history import InputHistory
     from chat_client.common.keys import KEYS, keymap
@@ -122,7 +123,12 @@ async def _plain(settings: Settings) -> int:
         asyncio.get_running_loop().set_exception_handler(faults.handle)
         source: Input
         if attended and at_terminal(sys.stdout) and not is_dumb():
-            history = InputHistory(settings.data_dir / "typed", lambda: chat.commands)
+            history = InputHistory(
+                settings.data_dir / "typed",
+                lambda: account(chat.user, chat.history),
+                lambda: plain.front_end.open,
+                lambda: chat.commands,
+            )
             source = Prompt(plain.prompt, plain.known, lambda: chat.commands, history, keys)
         else:
             source = Pipe(attended)

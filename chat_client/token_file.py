@@ -7,9 +7,6 @@ named together are one cluster, where a token is good everywhere. A file that ca
 replaces it whole, under a lock: two clients that started at once lost one of their tokens without it.
 """
 
-import fcntl
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
+from chat_client.common.private_file import locked, replace
 from chat_client.sdk.server_address import Server
 
 
@@ -76,24 +74,9 @@ class TokenFile:
     @contextmanager
     def _changing(self) -> Iterator[_Kept]:
         """What is kept, to be changed while no other client does; it is written if it was. Raises OSError."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._path):
             kept = _read(self._path)
             before = msgspec.json.encode(kept)
             yield kept
             if msgspec.json.encode(kept) != before:
-                self._write(kept)
-        finally:
-            os.close(lock)
-
-    def _write(self, kept: _Kept) -> None:
-        number, name = tempfile.mkstemp(dir=self._path.parent, prefix=".tokens")  # of mode 0600
-        try:
-            with os.fdopen(number, "wb") as file:
-                file.write(msgspec.json.encode(kept))
-            Path(name).replace(self._path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+                replace(self._path, msgspec.json.encode(kept))

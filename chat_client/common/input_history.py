@@ -1,4 +1,4 @@
-"""The history of typed lines between runs: a private, bounded file without secrets."""
+"""What was typed between runs, each chat apart: a private, bounded file without secrets."""
 
 import contextlib
 import os
@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.history import History
 
 from chat_client.common.typed_lines import may_be_kept
@@ -14,39 +16,83 @@ from chat_server.protocol.connection import CommandForm
 ENTRIES_MAX = 1000
 
 
-class InputHistory(History):
-    """A line of the file is a JSON string. `commands` gives the server's table, which says where secrets stand."""
+class _Entry(Struct, frozen=True, array_like=True):
+    account: str
+    chat: str
+    line: str
 
-    def __init__(self, path: Path, commands: Callable[[], Sequence[CommandForm]]) -> None:
-        super().__init__()
-        self._path, self._commands = path, commands
 
-    def load_history_strings(self) -> Iterable[str]:
-        """The newest first."""
-        entries = self._read()
-        if len(entries) > 2 * ENTRIES_MAX:
-            entries = entries[-ENTRIES_MAX:]
-            self._write(entries, os.O_TRUNC)
-        return reversed(entries[-ENTRIES_MAX:])
+class InputHistory:
+    """A line of the file is a JSON array. `account` and `chat` say where one types now; `commands` gives the server's
+    table, which says where secrets stand."""
 
-    def append_string(self, string: str) -> None:
-        if may_be_kept(string, self._commands()):
-            super().append_string(string)
+    def __init__(
+        self,
+        path: Path,
+        account: Callable[[], str],
+        chat: Callable[[], str],
+        commands: Callable[[], Sequence[CommandForm]],
+    ) -> None:
+        self._path, self._account, self._chat, self._commands = path, account, chat, commands
+        self._chats: dict[tuple[str, str], ChatHistory] = {}
 
-    def store_string(self, string: str) -> None:
-        self._write([string], os.O_APPEND)
+    def current(self) -> "ChatHistory":
+        """The lines that were typed in the chat that is open now."""
+        place = self._account(), self._chat()
+        if place not in self._chats:
+            lines = [entry.line for entry in self._read() if (entry.account, entry.chat) == place]
+            self._chats[place] = ChatHistory(lines, lambda line: self._keep(_Entry(*place, line)))
+        return self._chats[place]
 
-    def _read(self) -> list[str]:
+    def follow(self, line: Buffer) -> None:
+        """Have the keys of this line go through what was typed in the chat that is open now. What is being typed stays
+        as it is."""
+        history = self.current()
+        if line.history is not history:
+            document, line.history = line.document, history
+            line.reset(document)
+
+    def _keep(self, entry: _Entry) -> bool:
+        """Whether it may be kept at all."""
+        if not may_be_kept(entry.line, self._commands()):
+            return False
+        self._write([entry], os.O_APPEND)
+        return True
+
+    def _read(self) -> list[_Entry]:
         entries = []
         with contextlib.suppress(OSError):
             for line in self._path.read_bytes().splitlines():
                 with contextlib.suppress(msgspec.DecodeError):
-                    entries.append(msgspec.json.decode(line, type=str))
-        return entries
+                    entries.append(msgspec.json.decode(line, type=_Entry))
+        if len(entries) > 2 * ENTRIES_MAX:
+            self._write(entries[-ENTRIES_MAX:], os.O_TRUNC)
+        return entries[-ENTRIES_MAX:]
 
-    def _write(self, entries: list[str], how: int) -> None:
+    def _write(self, entries: list[_Entry], how: int) -> None:
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             number = os.open(self._path, os.O_WRONLY | os.O_CREAT | how, 0o600)
             with os.fdopen(number, "wb") as file:
                 file.write(b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries))
+
+
+class ChatHistory(History):
+    """What was typed in one chat. `keep` is called with each new line; it says whether the line may be kept."""
+
+    def __init__(self, lines: Iterable[str], keep: Callable[[str], bool]) -> None:
+        super().__init__()
+        self.lines = list(lines)[::-1]  # the newest first
+        self._keep = keep
+
+    def load_history_strings(self) -> Iterable[str]:
+        return self.lines
+
+    def append_string(self, string: str) -> None:
+        if self._keep(string):
+            super().append_string(string)
+            self.lines.insert(0, string)
+            del self.lines[ENTRIES_MAX:]
+
+    def store_string(self, string: str) -> None:
+        """`keep` has done it."""

@@ -72,7 +72,7 @@ class Prompt:
         self._words, self._keymap = words, keymap
         self._leaving = False
         self._session: PromptSession[str] = PromptSession(
-            history=history,
+            history=history.current(),
             completer=Candidates(known),
             complete_style=CompleteStyle.READLINE_LIKE,
             complete_while_typing=False,
@@ -82,6 +82,8 @@ class Prompt:
             prompt_continuation="  ",
             input_processors=[HiddenSecrets(commands), Glyphs()],
         )
+        # A draft of one chat must not come up in another: looked at before each frame, and before each line.
+        self._session.app.before_render += lambda app: history.follow(self._session.default_buffer)
         output = self._session.output
         self._suspension = Suspension(
             self._session.app, lambda: _raw(output, ALT_AS_ESC), lambda: _raw(output, ALT_AS_BEFORE)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, assert_never
 
 from chat_client.common import typed_lines, wording
+from chat_client.common.account_file import AccountFile, account
 from chat_client.common.completion import Known, usage
 from chat_client.common.file_paths import entries
 from chat_client.common.input_history import InputHistory
@@ -31,6 +32,7 @@ from chat_client.sdk.errors import ChatError
 from chat_client.sdk.events import Connected, Outgoing
 from chat_client.settings import Settings
 from chat_client.tui.state import effects as e
+from chat_client.tui.state.drafts import current_drafts, restore_drafts
 from chat_client.tui.state.incoming import handle
 from chat_client.tui.state.notes import note
 from chat_client.tui.state.read_tracking import Drawn
@@ -46,6 +48,7 @@ from chat_client.tui.terminal.window import FullScreen
 DRAWS_MAX = 10  # a second, for what comes in
 DRAWING_SHARE_MAX = 0.4  # of the time
 TICK_SECONDS = 0.25
+DRAFTS_SECONDS = 2.0  # between two looks whether drafts have changed
 EVENTS_AT_ONCE_MAX = 100  # between two looks at the keyboard
 LAST_SECONDS_MAX = 2.0  # for what is still on its way when one leaves
 
@@ -61,11 +64,19 @@ class App:
         theme = settings.theme or theme_for(os.environ)
         self._asks_background = theme in (None, "terminal")
         self._background = BackgroundQuery(lambda told: self._view.set_theme(theme or fitting(told), told))
-        history = InputHistory(settings.data_dir / "typed", lambda: chat.commands)
+        self._kept = AccountFile(settings.data_dir / "accounts.json", account(chat.user, chat.history))
+        self._kept_drafts: dict[str, str] = {}
+        self._drafts_kept_at = 0.0
+        self._history = InputHistory(
+            settings.data_dir / "typed",
+            lambda: account(chat.user, chat.history),
+            lambda: self.screen.chats.open_name,
+            lambda: chat.commands,
+        )
         self._view = FullScreen(
             self.screen,
             theme or "dark",
-            history,
+            self._history,
             Candidates(self._known),
             self._on_action,
             self._on_focus,
@@ -90,6 +101,7 @@ class App:
 
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
+        self._restore_drafts()
         gc.freeze()  # what was imported stays: looking through it took 30 ms now and then
         asyncio.get_running_loop().set_exception_handler(self._faults.handle)
         reading = asyncio.create_task(self._read())
@@ -103,6 +115,7 @@ class App:
             return of_signal(signal.SIGHUP)
         finally:
             ticking.cancel()
+            self._keep_drafts()
             self._transfers.stop()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_SECONDS_MAX):
@@ -151,6 +164,23 @@ class App:
                 if tick(self.screen, self._now()):
                     self._draw_soon()
                 self._carry_out()
+                if clock.elapsed() - self._drafts_kept_at > DRAFTS_SECONDS:
+                    self._keep_drafts()
+
+    def _restore_drafts(self) -> None:
+        self._kept_drafts = self._kept.read().drafts
+        restore_drafts(self.screen, self._kept_drafts)
+        self._carry_out()
+
+    def _keep_drafts(self) -> None:
+        """Keep the drafts that have changed. Where that fails, nothing is lost as long as the client runs."""
+        self._drafts_kept_at = clock.elapsed()
+        drafts = current_drafts(self.screen)
+        changed = {chat: text for chat, text in drafts.items() if text != self._kept_drafts.get(chat, "")}
+        if changed:
+            with contextlib.suppress(OSError):
+                self._kept.put_drafts(changed)
+            self._kept_drafts = drafts
 
     def _draw_soon(self) -> None:
         if self._drawing is None:
@@ -205,6 +235,7 @@ class App:
     # ---- what the state wants
 
     def _carry_out(self) -> None:
+        self._history.follow(self._view.line)
         wanted, self.screen.effects = self.screen.effects, []
         for effect in wanted:
             with self._faults.guard():  # each by itself: those behind a fault are still carried out

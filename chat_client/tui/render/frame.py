@@ -16,7 +16,7 @@ from chat_client.tui.state.navigation import settle_feed, settle_keys_page
 from chat_client.tui.state.read_tracking import Drawn
 from chat_client.tui.state.screen_state import ScreenState
 
-FINDER_COLUMNS_MAX, FINDER_ROWS_MAX = 48, 14
+FINDER_COLUMNS_MAX, LINES_COLUMNS_MAX, FINDER_ROWS_MAX = 48, 90, 14
 
 
 class Region(Struct, frozen=True):
@@ -77,7 +77,9 @@ def frame(screen: ScreenState, display: Display) -> Frame:
 
 
 def _finder(screen: ScreenState, columns: int, height: int) -> Region:
-    wide = min(columns - 2, FINDER_COLUMNS_MAX)
+    finder = screen.dialogs.finder
+    most = FINDER_COLUMNS_MAX if finder is None or finder.lines is None else LINES_COLUMNS_MAX
+    wide = min(columns - 2, most)
     rows = finder_rows(screen, wide, max(3, min(FINDER_ROWS_MAX, height - 3)))
     return Region("finder", (columns - wide) // 2, min(2, max(0, height - len(rows))), wide, len(rows), "dialog", rows)
 

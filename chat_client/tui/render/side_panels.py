@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from chat_client.common.cells import Fragment, cut, fit, fit_middle, pad, row_width, width
+from chat_client.common.cells import Fragment, cut, fit, fit_middle, pad, row_width, safe, width
 from chat_client.tui.render.colours import name_style
 from chat_client.tui.render.row import Row
 from chat_client.tui.state.chat_state import ChatState
-from chat_client.tui.state.navigation import find_chats
+from chat_client.tui.state.items import excerpt
+from chat_client.tui.state.navigation import found
 from chat_client.tui.state.roster import recent_speakers
 from chat_client.tui.state.screen_state import ScreenState
 
@@ -198,18 +199,23 @@ def finder_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:
     """The finder: what is sought, and what was found."""
     finder = screen.dialogs.finder
     assert finder is not None
-    names = find_chats(screen)
+    names = found(screen)
     at = min(finder.at, max(0, len(names) - 1))
     shown = height - 2
     start = max(0, min(at - shown // 2, len(names) - shown))
-    rows = [Row((("dialog-title", " jump to "), ("dialog-text", fit(finder.text, columns - 12)), ("cursor", " ")))]
+    title = " jump to " if finder.lines is None else " typed before "
+    sought = fit(finder.text, columns - width(title) - 3)
+    rows = [Row((("dialog-title", title), ("dialog-text", sought), ("cursor", " ")))]
     for number, name in enumerate(names[start : start + shown], start):
-        chat = screen.chats.by_name.get(name)
+        chat = screen.chats.by_name.get(name) if finder.lines is None else None
         style = "dialog-at" if number == at else "dialog"
         unread = badge(chat) if chat else []
         space = columns - 2 - row_width(unread) - 1
-        rows.append(Row((("", "  "), (style, pad(fit_middle(name, space), space)), *unread), style, chat=name))
+        shows = fit_middle(name, space) if finder.lines is None else fit(excerpt(safe(name)), space)
+        opens = name if finder.lines is None else None
+        rows.append(Row((("", "  "), (style, pad(shows, space)), *unread), style, chat=opens))
     if not names:
-        rows.append(Row((("dim", "  nothing has this in its name"),)))
-    rows.append(Row((("dim", "  ↑ ↓ choose · Enter opens · Esc"),)))
+        rows.append(Row((("dim", "  nothing has this in it"),)))
+    does = "opens" if finder.lines is None else "puts it into the line"
+    rows.append(Row((("dim", f"  ↑ ↓ choose · Enter {does} · Esc"),)))
     return rows

@@ -13,6 +13,7 @@ class ChatList:
         self.previous_name = "main"
         self.removed_from: str | None = None  # the chat that was open and is gone, until another is opened on purpose
         self.unread_cycle: dict[str, int] = {}  # chats that Alt-A has shown, and their newest messages then
+        self.drafts: dict[str, str] = {}  # of chats that are not listed yet
         self._opened = {"main": None}  # the chats whose messages may be kept, the one that is open last
 
     def chat(self, name: str) -> ChatState:
@@ -20,6 +21,7 @@ class ChatList:
         chat = self.by_name.get(name)
         if chat is None:
             chat = self.by_name[name] = ChatState(name)
+            chat.draft = self.drafts.pop(name, "")
             self.by_name = {each: self.by_name[each] for each in sorted(self.by_name, key=chat_order)}
         return chat
 

@@ -1,4 +1,4 @@
-"""The dialogs: a question, the page of keys, and the finder of chats."""
+"""The dialogs: a question, the page of keys, and the finder of chats or typed lines."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -17,9 +17,11 @@ class Question(Struct, frozen=True):
 
 
 class Finder(Struct):
-    """`text` is what is sought, `at` the place of what is chosen among what was found."""
+    """`text` is what is sought, `at` the place of what is chosen among what was found. `lines`: what was typed in this
+    chat, the newest first; None if chats are sought."""
 
     text: str = ""
+    lines: tuple[str, ...] | None = None
     at: int = 0
 
 
@@ -52,3 +54,9 @@ def find(names: Iterable[str], users: Iterable[str], part: str) -> list[str]:
     if part[:1] in "#@" and part:
         found = [name for name in found if name.startswith(part[0])]
     return sorted(found, key=lambda name: not name.lstrip("#@").casefold().startswith(sought))
+
+
+def find_lines(lines: Iterable[str], text: str) -> list[str]:
+    """The lines that have all of these words in them, each once."""
+    words = text.casefold().split()
+    return [line for line in dict.fromkeys(lines) if all(word in line.casefold() for word in words)]

@@ -1,8 +1,11 @@
 """Navigation: between chats, through history, and into views and dialogs and out of them."""
 
+from collections.abc import Sequence
+
+from chat_client.common.cells import safe
 from chat_client.common.mentions import mentions
 from chat_client.common.typed_lines import whole_line
-from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find
+from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find, find_lines
 from chat_client.tui.state.effects import CancelTransfers, Exit, Run
 from chat_client.tui.state.feed import Anchor, Scroll
 from chat_client.tui.state.history import fetch, fetch_around, fetch_more, load, show_newest, show_unread
@@ -68,19 +71,35 @@ def open_finder(screen: ScreenState) -> None:
     screen.dialogs.finder = Finder()
 
 
-def find_chats(screen: ScreenState) -> list[str]:
-    """The chats and users that the finder has found."""
+def find_typed(screen: ScreenState, lines: Sequence[str], text: str) -> None:
+    """Have the user choose from the lines that were typed in this chat, those with the `text` of the line first."""
+    if not lines:
+        screen.tell("info", f"nothing was typed in {safe(screen.chats.open_name)} before")
+        return
+    screen.dialogs.close()
+    sought = "" if "\n" in text else text
+    screen.dialogs.finder = Finder(sought if find_lines(lines, sought) else "", tuple(lines))
+
+
+def found(screen: ScreenState) -> list[str]:
+    """The chats and users, or the lines, that the finder has found."""
     finder, user = screen.dialogs.finder, screen.session.user
     if finder is None:
         return []
+    if finder.lines is not None:
+        return find_lines(finder.lines, finder.text)
     return find(screen.chats.by_name, (each for each in screen.roster.online if each != user), finder.text)
 
 
 def open_found(screen: ScreenState, text: str) -> None:
-    """Open what is chosen in the finder."""
-    names, finder = find_chats(screen), screen.dialogs.finder
+    """Open the chat that is chosen in the finder, or have the line again."""
+    names, finder = found(screen), screen.dialogs.finder
     screen.dialogs.finder = None
-    if finder is not None and names:
+    if finder is None or not names:
+        return
+    if finder.lines is not None:
+        screen.set_text(names[min(finder.at, len(names) - 1)])
+    else:
         open_chat(screen, names[min(finder.at, len(names) - 1)], text)
 
 
@@ -94,7 +113,7 @@ def type_into_finder(screen: ScreenState, text: str) -> None:
 def step_in_dialog(screen: ScreenState, by: int) -> None:
     """Choose the next one down (1) or up (-1) of what the finder has found; or scroll the page of keys by a row."""
     if (finder := screen.dialogs.finder) is not None:
-        last = max(0, len(find_chats(screen)) - 1)
+        last = max(0, len(found(screen)) - 1)
         finder.at = min(last, max(0, finder.at + by))
     elif screen.dialogs.keys_page is not None:
         scroll(screen, -by)

@@ -5,10 +5,11 @@ from itertools import islice
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent
-from prompt_toolkit.filters import Condition, Filter, has_completions, is_searching
+from prompt_toolkit.filters import Always, Condition, Filter, has_completions
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
+from chat_client.common.input_history import InputHistory
 from chat_client.common.key_decoder import FOCUS_IN, FOCUS_OUT, REPLACEMENT
 from chat_client.common.key_decoder import name as key_name
 from chat_client.common.keys import ACTIONS, Presses, Where
@@ -24,9 +25,14 @@ class Bindings:
     """`acted` is called after whatever a key has done to the state; `focused` with what the terminal reports."""
 
     def __init__(
-        self, screen: ScreenState, line: Buffer, acted: Callable[[], None], focused: Callable[[bool], None]
+        self,
+        screen: ScreenState,
+        line: Buffer,
+        history: InputHistory,
+        acted: Callable[[], None],
+        focused: Callable[[bool], None],
     ) -> None:
-        self._screen, self._line = screen, line
+        self._screen, self._line, self._history = screen, line, history
         self._acted, self._focused = acted, focused
         self._cleared_at = -LEAVE_SECONDS
         self.keys = KeyBindings()
@@ -37,9 +43,9 @@ class Bindings:
         self._is_at_end = Condition(lambda: not line.document.text_after_cursor)
         self._keymap = screen.keymap
         self._where: dict[Where, Filter] = {
-            "screen": ~is_searching,
-            "empty": self._is_empty & ~is_searching,
-            "end": self._is_at_end & ~is_searching,
+            "screen": Always(),
+            "empty": self._is_empty,
+            "end": self._is_at_end,
             "chosen": self._choosing,
             "results": self._among_results,
         }
@@ -71,7 +77,7 @@ class Bindings:
 
     def _bind_line(self) -> None:
         bind, line = self.keys.add, self._line
-        writing = Condition(lambda: self._screen.is_typing) & ~is_searching
+        writing = Condition(lambda: self._screen.is_typing)
 
         @bind("enter", filter=writing & ~self._among_results)
         def _(event: KeyPressEvent) -> None:
@@ -86,9 +92,14 @@ class Bindings:
                     self._screen.bring_back()
             self._acted()
 
+        def find_typed(event: KeyPressEvent) -> None:
+            navigation.find_typed(self._screen, self._history.current().lines, line.text)
+            self._acted()
+
+        add(self.keys, self._keymap, "find_typed", find_typed, writing)
         add(self.keys, self._keymap, "break_line", lambda event: line.insert_text("\n"), writing)
 
-        @bind("escape", "/", filter=~is_searching)
+        @bind("escape", "/")
         def _(event: KeyPressEvent) -> None:
             """Esc and then a command, typed fast or through tmux, which waits before it passes an Esc on."""
             screen = self._screen
@@ -96,6 +107,12 @@ class Bindings:
                 navigation.escape(screen)
             self._acted()
             line.insert_text("/")
+
+        self._bind_completion(writing)
+        self._bind_ends(writing)
+
+    def _bind_completion(self, writing: Filter) -> None:
+        bind, line = self.keys.add, self._line
 
         @bind("tab", filter=writing)
         def _(event: KeyPressEvent) -> None:
@@ -112,6 +129,10 @@ class Bindings:
         def _(event: KeyPressEvent) -> None:
             line.cancel_completion()
 
+    def _bind_ends(self, writing: Filter) -> None:
+        """Bind what is pasted, and what clears the line or leaves."""
+        bind, line = self.keys.add, self._line
+
         @bind(Keys.BracketedPaste, filter=writing)
         def _(event: KeyPressEvent) -> None:
             if REPLACEMENT in event.data:
@@ -119,7 +140,7 @@ class Bindings:
             typing.paste(self._screen, event.data)
             self._acted()
 
-        @bind("c-c", filter=~is_searching)
+        @bind("c-c")
         def _(event: KeyPressEvent) -> None:
             self._clear()
             self._acted()
@@ -194,6 +215,12 @@ class Bindings:
             if dialogs.finder is not None:
                 dialogs.finder.text = ""
             self._acted()
+
+        def step(event: KeyPressEvent) -> None:
+            navigation.step_in_dialog(screen, 1)
+            self._acted()
+
+        add(self.keys, self._keymap, "find_typed", step, self._in_dialog)
 
         for name, by in (("up", -1), ("down", 1), ("tab", 1), ("c-p", -1), ("c-n", 1)):
             self._bind_step(name, by)

@@ -80,13 +80,10 @@ class Panel(Container):
         lay_out: Callable[[int, int], Frame],
         line: Window,
         dialog: Window,
-        search: Container,
-        searching: Callable[[], bool],
         on_mouse: OnMouse,
     ) -> None:
         self._lay_out = lay_out
-        self._line, self._dialog, self._search = line, dialog, search
-        self._searching = searching
+        self._line, self._dialog = line, dialog
         self._on_mouse = on_mouse
         self._frame: Frame | None = None
         self._rows: dict[tuple[str, str, tuple[Fragment, ...], int, int], Runs] = {}
@@ -102,7 +99,7 @@ class Panel(Container):
         return Dimension()
 
     def get_children(self) -> list[Container]:
-        return [self._line, self._dialog, self._search]
+        return [self._line, self._dialog]
 
     def write_to_screen(
         self,
@@ -125,9 +122,6 @@ class Panel(Container):
         self._line.write_to_screen(
             screen, mouse_handlers, WritePosition(x, y, wide, high), parent_style, erase_bg, z_index
         )
-        if self._searching():
-            place = WritePosition(x, max(1, y - 1), wide, 1)
-            self._search.write_to_screen(screen, mouse_handlers, place, "class:bar", True, z_index)
         for region in frame.regions:
             if region.name == "finder":
                 self._draw(screen, region, columns)

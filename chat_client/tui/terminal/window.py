@@ -9,15 +9,14 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
 from prompt_toolkit.layout import BufferControl, Float, FloatContainer, FormattedTextControl, Layout, Window
 from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import Processor
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.output import Output
-from prompt_toolkit.widgets import SearchToolbar
 
+from chat_client.common.input_history import InputHistory
 from chat_client.common.line_editing import Glyphs, set_keys
 from chat_client.tui.render.bars import hint
 from chat_client.tui.render.frame import Frame, Region, frame, settle
@@ -44,7 +43,7 @@ class FullScreen:
         self,
         screen: ScreenState,
         theme_name: ThemeName,
-        history: History,
+        history: InputHistory,
         completer: Completer,
         acted: Callable[[], None],
         focused: Callable[[bool], None],
@@ -61,25 +60,22 @@ class FullScreen:
         self._display = Display(80, 24)
         self._depth, self._term = depth_for(os.environ), os.environ.get("TERM", "")
         self.line = Buffer(
-            history=history, completer=completer, complete_while_typing=False, multiline=True, name="line"
+            history=history.current(), completer=completer, complete_while_typing=False, multiline=True, name="line"
         )
-        toolbar = SearchToolbar(forward_search_prompt=" search: ", backward_search_prompt=" search typed: ")
         control = BufferControl(
             buffer=self.line,
-            search_buffer_control=toolbar.control,
             focus_on_click=False,
             input_processors=[*hidden, Glyphs(), Hint(self._hint)],
         )
         self._window = Window(control, wrap_lines=True, get_line_prefix=self._prefix, style="class:input")
         self._dialog = Window(FormattedTextControl(focusable=True, show_cursor=False))
-        self._searching = Condition(lambda: self.app.layout.is_searching)
-        panel = Panel(self._lay_out, self._window, self._dialog, toolbar.container, self._searching, self._mouse)
+        panel = Panel(self._lay_out, self._window, self._dialog, self._mouse)
         body = FloatContainer(
             panel, [Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)]
         )
         self.app: Application[int] = Application(
             layout=Layout(body, focused_element=self._window),
-            key_bindings=Bindings(screen, self.line, self._acted, focused).keys,
+            key_bindings=Bindings(screen, self.line, history, self._acted, focused).keys,
             style=theme(theme_name, self._depth, term=self._term),
             include_default_pygments_style=False,
             full_screen=True,
@@ -113,8 +109,6 @@ class FullScreen:
 
     def _direct_keys(self, app: Application[int]) -> None:
         """Have the keys go where the state says."""
-        if self._searching():
-            return
         wanted = self._window if self._screen.is_typing else self._dialog
         if app.layout.current_window is not wanted:
             app.layout.focus(wanted)

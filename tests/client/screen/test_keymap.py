@@ -24,9 +24,11 @@ def test_keys_of_other_clients(tmux: Tmux, server: Server) -> None:
     alice.until(opened("1 main"))
     alice.keys("C-NPage")
     alice.until(opened("2 #team"))
+    alice.enter("hello")
+    alice.until("alice  hello")
     alice.type("some words")
     alice.keys("C-p")
-    alice.until("❯ /create_chat #team")  # with text in the line it is a key of the line
+    alice.until("❯ hello")  # with text in the line it is a key of the line
     alice.keys("C-n", "C-Left", "C-k")
     alice.until(lambda screen: "❯ some" in screen and "words" not in screen and "jump to" not in screen)
     alice.keys("C-k")

@@ -91,7 +91,7 @@ def test_jumping_finds_chats_and_people_by_a_part() -> None:
 
 def found(me: Me, part: str) -> list[str]:
     me.screen.dialogs.finder = Finder(part)
-    return navigation.find_chats(me.screen)
+    return navigation.found(me.screen)
 
 
 def test_esc_goes_one_step_back_at_a_time() -> None:

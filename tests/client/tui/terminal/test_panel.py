@@ -13,7 +13,7 @@ COLUMNS, ROWS = 110, 34
 
 def drawn(me: Me) -> Screen:
     screen = Screen()
-    panel = Panel(lambda columns, rows: me.frame(), Window(), Window(), Window(), lambda: False, lambda *event: None)
+    panel = Panel(lambda columns, rows: me.frame(), Window(), Window(), lambda *event: None)
     panel.write_to_screen(screen, MouseHandlers(), WritePosition(0, 0, COLUMNS, ROWS), "", False, None)
     return screen
 

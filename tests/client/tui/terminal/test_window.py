@@ -3,14 +3,15 @@
 import asyncio
 import io
 import re
+from pathlib import Path
 from typing import cast
 
 from prompt_toolkit.completion import DummyCompleter
 from prompt_toolkit.data_structures import Size
-from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
+from chat_client.common.input_history import InputHistory
 from chat_client.tui.terminal.terminal import FRAME_BEGIN, FRAME_END
 from chat_client.tui.terminal.window import FullScreen
 from tests.client.people import Me, said
@@ -18,14 +19,15 @@ from tests.client.tui.terminal.test_terminal import Written
 from tests.harness import TIMEOUT_SECONDS
 
 
-async def test_a_terminal_is_told_where_each_frame_begins_and_ends() -> None:
+async def test_a_terminal_is_told_where_each_frame_begins_and_ends(tmp_path: Path) -> None:
     me, out = Me(), Written()
     me.load(said(1, "the first"))
     output = Vt100_Output(cast(io.TextIOWrapper, out), lambda: Size(24, 80), term="xterm", enable_cpr=False)
     drawn = asyncio.Event()
+    typed = InputHistory(tmp_path / "typed", lambda: "alice", lambda: "main", list)
     with create_pipe_input() as input:
         view = FullScreen(
-            me.screen, "dark", InMemoryHistory(), DummyCompleter(), lambda: None, lambda focused: None,
+            me.screen, "dark", typed, DummyCompleter(), lambda: None, lambda focused: None,
             lambda shown: drawn.set(), lambda: None, lambda answer: None, lambda: False, input=input, output=output,
         )  # fmt: skip
         running = asyncio.create_task(view.app.run_async())

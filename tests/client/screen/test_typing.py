@@ -1,0 +1,57 @@
+"""What was typed before, drafts, and the lists that open while one types."""
+
+from chat_client.common.input_history import ENTRIES_MAX
+from tests.client.tmux import Tmux
+from tests.harness import Server
+
+
+def test_a_private_line_never_comes_up_in_main_and_matches_are_listed(tmux: Tmux, server: Server) -> None:
+    tmux.client(server, "bob")
+    alice = tmux.client(server, "alice")
+    for line in ("one for all", "another one", "the third"):
+        alice.enter(line)
+    alice.until("the third ✓")
+    alice.enter("/open bob")
+    alice.until("❯ message to bob")
+    alice.enter("a secret for bob")
+    alice.until("alice  a secret for bob")
+    alice.keys("M-1")
+    alice.until("❯ message to everyone")
+    alice.keys("Up")
+    alice.until("❯ /open bob")
+    alice.keys("C-c", "C-r")
+    alice.until(lambda screen: "typed before" in screen and "another one" in screen and "secret" not in screen)
+    alice.type("one")
+    alice.until(lambda screen: "the third" not in screen.split("typed before")[1].split("choose")[0])
+    alice.keys("C-r", "Enter")
+    alice.until("❯ one for all")
+    alice.keys("C-c", "M-0")
+    alice.until("❯ message to bob")
+    alice.keys("Up")
+    alice.until("❯ a secret for bob")
+    assert ENTRIES_MAX == 1000  # as docs/client.md says
+
+
+def test_drafts_come_back_after_a_restart(tmux: Tmux, server: Server) -> None:
+    tmux.client(server, "bob")
+    alice = tmux.client(server, "alice")
+    alice.enter("/open bob")
+    alice.until("❯ message to bob")
+    alice.type("half a line for bob")
+    alice.keys("M-1")
+    alice.until("❯ message to everyone")
+    alice.type("and one for all")
+    alice.keys("Enter")
+    alice.until("alice  and one for all")
+    alice.type("/password old ne")
+    alice.until("❯ /password *** **")
+    alice.tmux("send-keys", "-t", "alice:", "C-c")
+    alice.without("/password ***")
+    alice.type("in main")
+    alice.until("❯ in main")
+    alice.tmux("kill-session", "-t", "alice")
+    again = tmux.client(server, "alice")
+    again.until("❯ in main")
+    again.keys("C-c")
+    again.enter("/open bob")
+    again.until("❯ half a line for bob")

@@ -165,8 +165,8 @@ def _in_the_line() -> Iterator[KeyAction]:
 def _rest() -> Iterator[KeyAction]:
     group = "Else"
     yield KeyAction("keys_page", ("F1",), "shows all keys", group, command="/keys")
-    yield KeyAction("mouse", ("F3",), "gives the mouse to the terminal, and takes it back", group, command="/mouse",
-                    line="gives the mouse to the terminal")  # fmt: skip
+    yield KeyAction("bare", ("F3",), "shows the text alone, to select it with the mouse; again: all", group,
+                    command="/bare", line="the text alone, to select it")  # fmt: skip
     yield KeyAction("cancel_transfers", ("Alt-X",), "cancels the files on their way", group, command="/cancel")
     yield KeyAction("redraw", ("Ctrl-L",), "draws the screen anew", group, "line", "/redraw",
                     line="draws anew; stops until fg")  # fmt: skip

@@ -75,8 +75,8 @@ class FrontEnd(ABC):
         """Put the text of a message into the clipboard."""
 
     @abstractmethod
-    def toggle_mouse(self) -> Task:
-        """Give the mouse to the terminal, or take it back."""
+    def toggle_bare(self) -> Task:
+        """Show the text alone, so that the terminal's own mouse can select it, or all again."""
 
     @abstractmethod
     def toggle_sides(self) -> Task: ...
@@ -272,9 +272,9 @@ def _sides(front_end: FrontEnd) -> Task:
     return front_end.toggle_sides()
 
 
-@local_command("/mouse", "gives the mouse to the terminal, and takes it back", "/mouse")
-def _mouse(front_end: FrontEnd) -> Task:
-    return front_end.toggle_mouse()
+@local_command("/bare", "shows the text alone, to select it with the mouse; again: all", "/bare")
+def _bare(front_end: FrontEnd) -> Task:
+    return front_end.toggle_bare()
 
 
 @local_command("/redraw", "draws the screen anew", "/redraw")

@@ -115,8 +115,8 @@ class PlainFrontEnd(FrontEnd):
     def quote(self, message_id: int) -> Task:
         raise _lacking("nothing is kept here to quote; a line that begins with > shows as a quote")
 
-    def toggle_mouse(self) -> Task:
-        raise _lacking("the mouse is always the terminal's here")
+    def toggle_bare(self) -> Task:
+        raise _lacking("the mouse always selects text here")
 
     def toggle_sides(self) -> Task:
         raise _lacking("there is one column here, and nothing at its sides")

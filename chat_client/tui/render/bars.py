@@ -81,6 +81,9 @@ def bar(screen: ScreenState, columns: int) -> Row:
     right = _scrolled(screen)
     if screen.dialogs.question is not None:
         return _question(screen.dialogs.question.text, columns)
+    if screen.bare:
+        key = screen.keymap.first("bare") or "/bare"
+        return _ends([("composing", f" text alone, to be selected · {key} shows all ")], right, columns)
     if screen.flash is not None:
         flash = (f"note-{screen.flash.kind}", f" {safe(screen.flash.text)}")
         return _ends([*_mode(screen), flash], right, columns)

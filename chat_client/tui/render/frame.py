@@ -55,13 +55,17 @@ def frame(screen: ScreenState, display: Display) -> Frame:
     geometry = geometry_of(screen, display)
     feed_rows, middle = geometry.feed_rows, geometry.left
     rows, drawn = _middle(screen, display, geometry)
-    y = 1 + feed_rows
+    y = int(geometry.framed)
     regions = [
-        Region("title", middle, 0, geometry.middle, 1, "title", [title(screen, geometry)]),
-        Region("feed", middle, 1, geometry.middle, feed_rows, "feed", [Row(())] * (feed_rows - len(rows)) + rows),
-        Region("status", 0, geometry.rows - 1, geometry.columns, 1, "status",
-               [status(screen, display.zone, geometry.columns)]),
-    ]  # fmt: skip
+        Region("feed", middle, y, geometry.middle, feed_rows, "feed", [Row(())] * (feed_rows - len(rows)) + rows)
+    ]
+    y += feed_rows
+    if geometry.framed:
+        regions += [
+            Region("title", middle, 0, geometry.middle, 1, "title", [title(screen, geometry)]),
+            Region("status", 0, geometry.rows - 1, geometry.columns, 1, "status",
+                   [status(screen, display.zone, geometry.columns)]),
+        ]  # fmt: skip
     if geometry.bar:
         regions.append(Region("bar", middle, y, geometry.middle, 1, "bar", [bar(screen, geometry.middle)]))
         y += 1

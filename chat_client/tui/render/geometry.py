@@ -1,6 +1,6 @@
 """The geometry of the screen: columns and rows of each pane, for any size of terminal."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chat_client.tui.render.row import Display
 from chat_client.tui.render.side_panels import widest_chat_entry, widest_person_entry
@@ -15,7 +15,8 @@ NEAR_LIMIT = 0.9  # of what a message may have, from which on the bar says it in
 
 
 class Geometry(Struct, frozen=True):
-    """`left` and `right` are 0 where the pane is folded away. The feed is between the title and the bar or input."""
+    """`left` and `right` are 0 where the pane is folded away. The feed is between the title and the bar or input.
+    `framed`: whether there are a title and a status."""
 
     columns: int
     rows: int
@@ -23,6 +24,7 @@ class Geometry(Struct, frozen=True):
     right: int
     bar: int
     input: int
+    framed: bool = True
 
     @property
     def middle(self) -> int:
@@ -34,7 +36,7 @@ class Geometry(Struct, frozen=True):
 
     @property
     def feed_rows(self) -> int:
-        return max(1, self.rows - 2 - self.bar - self.input)
+        return max(1, self.rows - 2 * self.framed - self.bar - self.input)
 
 
 def part(columns: int, rows: int, input_rows: int, bar: bool, left_entry: int, right_entry: int) -> Geometry:
@@ -52,6 +54,8 @@ def part(columns: int, rows: int, input_rows: int, bar: bool, left_entry: int, r
 
 def geometry_of(screen: ScreenState, display: Display, is_scrolled: bool | None = None) -> Geometry:
     """`is_scrolled`: whether the open chat will be, where that is not what the state says."""
+    if screen.bare and screen.dialogs.keys_page is None:
+        return structs.replace(part(display.columns, display.rows, display.input_rows, True, 0, 0), framed=False)
     bar = display.rows >= BAR_FROM or needs_bar(screen, screen.is_scrolled if is_scrolled is None else is_scrolled)
     left = right = 0
     if screen.dialogs.keys_page is None:  # the page of keys has all of the screen

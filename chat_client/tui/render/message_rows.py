@@ -37,6 +37,7 @@ class RowContext(Struct, frozen=True):
     selected: int | None = None
     labels: bool = False  # whether each message tells its chat, as the results of a search do
     query: str = ""  # of the search that has found them
+    bare: bool = False  # the text alone, for the terminal's own mouse to select
     name_cells: int = 8  # of the column of names
 
 
@@ -50,7 +51,7 @@ def rows_of(item: Item, before: Item | None, context: RowContext) -> list[Row]:
     quote = _quote(item, context)
     selected = isinstance(item, MessageItem) and item.message.id == context.selected
     depends = (before and (before.at, _author(before), before.place), context.width, quote, selected, context.me,
-               context.zone, _is_first_new(item, context), context.labels, context.query,
+               context.zone, _is_first_new(item, context), context.labels, context.query, context.bare,
                context.name_cells)  # fmt: skip
     known = _laid_out.get(id(item))
     if known is not None and known[1] == depends:
@@ -81,6 +82,9 @@ def _quote(item: Item, context: RowContext) -> tuple[int, str, str] | None:
 
 
 def _rows(item: Item, before: Item | None, quote: tuple[int, str, str] | None, context: RowContext) -> Iterator[Row]:
+    if context.bare:
+        yield from _bare_rows(item, context)
+        return
     if before is None or local(before.at, context.zone).date() != local(item.at, context.zone).date():
         yield _rule(f" {day(item.at, context.zone)} ", "day", context.width)
     if _is_first_new(item, context):
@@ -91,6 +95,17 @@ def _rows(item: Item, before: Item | None, quote: tuple[int, str, str] | None, c
         yield from _speech_rows(item, None, before, quote, context)
     elif isinstance(item, MessageItem):
         yield from _speech_rows(item, item.message, before, quote, context)
+
+
+def _bare_rows(item: Item, context: RowContext) -> Iterator[Row]:
+    text, id = "", None
+    if isinstance(item, MessageItem):
+        text, id = item.message.text or (item.message.file.name if item.message.file else ""), item.message.id
+    elif isinstance(item, NoteItem | UnsentItem):
+        text = item.text
+    fill = "chosen" if id is not None and id == context.selected else ""
+    for line in wrap([("body", text)], context.width)[:TEXT_ROWS_MAX]:
+        yield Row(tuple(line), fill, id)
 
 
 def _rule(text: str, style: str, cells: int) -> Row:
@@ -169,7 +184,12 @@ def _head(hour: str, name: str, shown: str, context: RowContext) -> list[Fragmen
 
 def name_speaker(row: Row, item: Item, context: RowContext) -> Row:
     """The row with the name and the time of who speaks, which are left out where the same person goes on speaking."""
-    if len(row.fragments) < 3 or row.fragments[1][0] != "time" or not isinstance(item, MessageItem | UnsentItem):
+    if (
+        context.bare
+        or len(row.fragments) < 3
+        or row.fragments[1][0] != "time"
+        or not isinstance(item, MessageItem | UnsentItem)
+    ):
         return row
     name = item.message.from_ if isinstance(item, MessageItem) else context.me
     bar, _, _, *line = row.fragments

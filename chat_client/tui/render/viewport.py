@@ -26,6 +26,7 @@ def context_of(screen: ScreenState, columns: int, display: Display) -> RowContex
         selected=screen.feed.selected,
         labels=screen.shows_results,
         query=screen.view.query if screen.view else "",
+        bare=screen.bare,
         name_cells=name_cells(screen, columns),
     )
 

@@ -84,8 +84,8 @@ class ScreenFrontEnd(FrontEnd):
             raise Refused("unknown_message", f"there is no text of #{message_id} here; /history shows older messages")
         self._screen.set_text(message_actions.quoted(message))
 
-    def toggle_mouse(self) -> None:
-        navigation.toggle_mouse(self._screen)
+    def toggle_bare(self) -> None:
+        navigation.toggle_bare(self._screen)
 
     def toggle_sides(self) -> None:
         navigation.cycle_sides(self._screen)

@@ -52,7 +52,7 @@ DEEDS: dict[str, Do] = {
     "copy_id": lambda screen, text: message_actions.copy_id(screen),
     "copy_text": lambda screen, text: message_actions.copy_selected(screen),
     "keys_page": lambda screen, text: navigation.toggle_keys_page(screen),
-    "mouse": lambda screen, text: navigation.toggle_mouse(screen),
+    "bare": lambda screen, text: navigation.toggle_bare(screen),
     "cancel_transfers": lambda screen, text: navigation.cancel_transfers(screen),
 }
 IN_DIALOGS = frozenset(("keys_page", "page_up", "page_down", "rows_up", "rows_down", "back"))  # these work there too

@@ -149,6 +149,8 @@ def escape(screen: ScreenState) -> bool:
     dialogs, composer, feed = screen.dialogs, screen.composer, screen.feed
     if dialogs.is_open:
         _close_top_dialog(screen)
+    elif screen.bare:
+        screen.bare = False
     elif composer.target is not None:
         screen.set_text(composer.target.draft)
         composer.target = None
@@ -286,9 +288,10 @@ def cycle_sides(screen: ScreenState) -> None:
     screen.side_panels = following[screen.side_panels]
 
 
-def toggle_mouse(screen: ScreenState) -> None:
-    screen.mouse = not screen.mouse
-    screen.tell("info", "the mouse is the client's" if screen.mouse else "the mouse is the terminal's: it selects text")
+def toggle_bare(screen: ScreenState) -> None:
+    """Show the text alone, so that the terminal's own mouse can select it, or all again."""
+    screen.bare = not screen.bare
+    screen.flash = None
 
 
 def cancel_transfers(screen: ScreenState) -> None:

@@ -85,6 +85,7 @@ class ScreenState:
         self.transfers: dict[int, Transfer] = {}  # files whose bytes are on their way
         self.flash: Flash | None = None
         self.mouse = True
+        self.bare = False  # the middle has all of the screen and shows the text alone; the mouse is the terminal's
         self.side_panels: Sides = "both"
         self.keymap = keymap()
 

@@ -81,7 +81,7 @@ class FullScreen:
             full_screen=True,
             enable_page_navigation_bindings=False,
             max_render_postpone_time=None,  # what was typed is shown at once, whatever comes in
-            mouse_support=Condition(lambda: screen.mouse),
+            mouse_support=Condition(lambda: screen.mouse and not screen.bare),
             color_depth=color_depth(theme_name, self._depth),
             input=input,
             output=output,

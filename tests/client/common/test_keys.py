@@ -80,7 +80,7 @@ def test_given_keys_take_the_place_of_the_table_s() -> None:
     assert keys.presses("redraw") == ()
     assert keys.first("redraw") == ""
     assert keys.shown("last_chat") == ["Alt-0"]
-    assert keymap({"sides": ["F3"], "mouse": ["F2"]}).first("sides") == "F3", "two actions may swap their keys"
+    assert keymap({"sides": ["F3"], "bare": ["F2"]}).first("sides") == "F3", "two actions may swap their keys"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_given_keys_take_the_place_of_the_table_s() -> None:
         ({"sidez": "F7"}, "no such action: sidez; did you mean sides?"),
         ({"sides": "Hyper-7"}, "sides: no terminal sends Hyper-7"),
         ({"sides": 7}, "sides is a list of texts"),
-        ({"sides": "F3"}, "sides: F3 is the key of mouse already"),
+        ({"sides": "F3"}, "sides: F3 is the key of bare already"),
         ({"sides": ["F7", "F7"]}, "sides: F7 is the key of sides already"),
         ({"sides": "Ctrl-W"}, "sides: Ctrl-W is the key of cut_word_left already"),
         ({"sides": "Enter"}, "sides: Enter is the key of"),
@@ -97,7 +97,7 @@ def test_given_keys_take_the_place_of_the_table_s() -> None:
         ({"send": "F7"}, "send is always Enter"),
         ({"reply": "e"}, "reply: e is the key of edit already"),
         ({"sides": "F7 F8"}, "begin with one like Ctrl-X"),
-        ({"sides": "Ctrl-X", "mouse": "Ctrl-X m"}, "Ctrl-X is the key of"),
+        ({"sides": "Ctrl-X", "bare": "Ctrl-X m"}, "Ctrl-X is the key of"),
     ],
 )
 def test_what_cannot_be_set_is_refused_in_one_line(given: dict[str, object], words: str) -> None:

@@ -88,5 +88,5 @@ async def test_a_key_that_cannot_be_set_ends_the_start_with_one_line(home: Home,
     path = settings(home, '[keys]\nsides = "F3"\n')
     alice = tmux.start(home.arguments("--config", str(path), user="alice"), home.environment, 110, 30)
     screen = alice.until("left with 2")
-    assert "sides: F3 is the key of mouse already; give that another one" in screen.replace("\n", "")
+    assert "sides: F3 is the key of bare already; give that another one" in screen.replace("\n", "")
     assert "Traceback" not in screen

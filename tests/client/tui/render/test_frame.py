@@ -93,3 +93,16 @@ def test_an_empty_chat_fills_its_place(rows: int) -> None:
     me = Me(columns=60, rows=rows)
     me.load()
     assert all(len(region.rows) == region.height for region in me.frame().regions)
+
+
+def test_the_bare_screen_shows_the_text_alone() -> None:
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 4, muted=False))
+    me.load(said(1, "a **bold** word\n    indented", reactions={"👍": ["bob"]}), said(2, "an answer", reply_to=1))
+    navigation.toggle_bare(me.screen)
+    frame = me.frame()
+    assert {region.name for region in frame.regions} == {"feed", "bar"}
+    assert [row for row in me.rows() if row] == ["a **bold** word", "    indented", "an answer"]
+    assert "F3 shows all" in me.text("bar") and frame.input[2] == 110
+    assert sum(region.height for region in frame.regions) + frame.input[3] == 34
+    navigation.escape(me.screen)
+    assert "bob" in me.text() and me.text("left")

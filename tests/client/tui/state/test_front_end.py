@@ -36,7 +36,7 @@ def seen(me: Me) -> tuple[object, ...]:
     screen = me.screen
     dialogs = (screen.dialogs.finder is not None, screen.dialogs.keys_page is not None, screen.dialogs.question)
     return (
-        me.wanted(), screen.chats.open_name, dialogs, screen.mouse, screen.side_panels, screen.flash, me.text("feed"),
+        me.wanted(), screen.chats.open_name, dialogs, screen.bare, screen.side_panels, screen.flash, me.text("feed"),
     )  # fmt: skip
 
 

@@ -21,6 +21,15 @@ def open_file(path: Path) -> None:
         raise ChatError(f"there is no {opener} here that could open it; the file is {path}")
 
 
+def open_link(address: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether there is a desktop to open this web address; it is not waited for."""
+    if sys.platform == "darwin":
+        return _started(shutil.which("open"), address) is not None
+    if not (environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")):
+        return False
+    return _started(shutil.which("xdg-open", path=environment.get("PATH")), address) is not None
+
+
 class Notifier:
     """Notifications by notify-send, where it is installed and there is a desktop."""
 

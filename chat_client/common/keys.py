@@ -116,6 +116,8 @@ def _of_a_message() -> Iterator[KeyAction]:
     yield KeyAction("thread", ("t",), "opens its thread", group, "chosen", "/thread", line=None)
     yield KeyAction("copy_id", ("y",), "copies its id", group, "chosen", line="copies its id, its text")
     yield KeyAction("copy_text", ("Y",), "copies its text", group, "chosen", "/copy", line=None)
+    yield KeyAction("open_link", ("o",), "opens its link, or copies it where there is no desktop", group, "chosen",
+                    "/open_link", line="opens its link, or copies it")  # fmt: skip
 
 
 def _typing() -> Iterator[KeyAction]:

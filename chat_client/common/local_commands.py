@@ -75,6 +75,10 @@ class FrontEnd(ABC):
         """Put the text of a message into the clipboard."""
 
     @abstractmethod
+    def open_link(self, message_id: int, number: int) -> Task:
+        """Open the link of this number in a message, from 1 on, or copy it."""
+
+    @abstractmethod
     def toggle_bare(self) -> Task:
         """Show the text alone, so that the terminal's own mouse can select it, or all again."""
 
@@ -260,6 +264,19 @@ def _copy(front_end: FrontEnd, id: str) -> Task:
 @local_command("/quote <id>", "quotes a message in the line", "/quote 42", argument("id", "id"))
 def _quote(front_end: FrontEnd, id: str) -> Task:
     return front_end.quote(_number(id, "quote"))
+
+
+@local_command(
+    "/open_link <id> [number]",
+    "opens the link of a message, or copies it where there is no desktop",
+    "/open_link 42",
+    argument("id", "id"),
+    argument("number", "word", required=False),
+)
+def _open_link(front_end: FrontEnd, id: str, number: str = "1") -> Task:
+    if not (number.isascii() and number.isdigit() and 0 < len(number) < 5):
+        raise Refused("bad_argument", f"the number of a link is 1 or more, not {number}")
+    return front_end.open_link(_number(id, "open_link"), int(number))
 
 
 @local_command("/keys", "shows all keys", "/keys")

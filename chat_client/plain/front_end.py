@@ -115,6 +115,9 @@ class PlainFrontEnd(FrontEnd):
     def quote(self, message_id: int) -> Task:
         raise _lacking("nothing is kept here to quote; a line that begins with > shows as a quote")
 
+    def open_link(self, message_id: int, number: int) -> Task:
+        raise _lacking("links stand in the text, where most terminals open them")
+
     def toggle_bare(self) -> Task:
         raise _lacking("the mouse always selects text here")
 

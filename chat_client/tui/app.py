@@ -16,10 +16,12 @@ from typing import Any, assert_never
 from chat_client.common import typed_lines, wording
 from chat_client.common.account_file import AccountFile, account
 from chat_client.common.completion import Known, usage
+from chat_client.common.desktop import open_link
 from chat_client.common.file_paths import entries
 from chat_client.common.input_history import InputHistory
 from chat_client.common.keys import KEYS, keymap
 from chat_client.common.line_editing import Candidates, HiddenSecrets
+from chat_client.common.links import address
 from chat_client.common.local_commands import with_local
 from chat_client.common.recency import Recent
 from chat_client.common.suspension import Suspension
@@ -41,6 +43,7 @@ from chat_client.tui.state.requests import Purpose
 from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.terminal_events import focus, take_frame, tick
 from chat_client.tui.terminal.background import BackgroundQuery
+from chat_client.tui.terminal.link_output import screen_output
 from chat_client.tui.terminal.terminal import Terminal
 from chat_client.tui.terminal.themes import fitting, theme_for
 from chat_client.tui.terminal.window import FullScreen
@@ -85,6 +88,7 @@ class App:
             self._background.take,
             lambda: self._background.is_awaited,
             hidden=[HiddenSecrets(lambda: chat.commands)],
+            output=screen_output(),
         )
         self._terminal = Terminal(self._view.app.output)
         self._faults = Faults(settings.data_dir, self._tell_fault)
@@ -269,6 +273,11 @@ class App:
                 line.insert_text(text)
             case e.Copy(text):
                 self._terminal.copy(text)
+            case e.OpenLink(link, others):
+                is_opened = open_link(address(link))
+                if not is_opened:
+                    self._terminal.copy(link)
+                self.screen.tell("done", f"{'opened' if is_opened else 'copied'} {link}{others}")
             case e.SendText(target, text):
                 self._show_outgoing(self._transfers.send_text(target, text))
             case e.UploadFile(_, target, path):

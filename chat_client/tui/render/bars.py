@@ -5,6 +5,7 @@ from math import ceil
 
 from chat_client.common import wording
 from chat_client.common.cells import Fragment, cut, fit, fit_middle, row_width, safe, width
+from chat_client.common.links import links
 from chat_client.common.transfers import Transfer
 from chat_client.sdk.events import Connected, Connecting, Ended, Lost
 from chat_client.tui.render.geometry import INPUT_ROWS_MAX, NEAR_LIMIT, Geometry
@@ -171,6 +172,7 @@ def _actions(screen: ScreenState, message: Message) -> list[str]:
     return [
         *_keys(screen, "reply", "reply"),
         *_keys(screen, "react", "react"),
+        *(_keys(screen, "open_link", "link") if links(message.text or "") else []),
         *edit,
         *delete,
         *words[:-1],

@@ -8,30 +8,29 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import quote
 
 from msgspec import Struct
 
 from chat_client.common.cells import Fragment, glyphs, row_width
+from chat_client.common.links import PATTERN, address, trimmed
 from chat_client.tui.render.colours import name_style
 from chat_server.protocol.search_query import pieces
 from chat_server.protocol.word_folding import fold_words
 
-LINK_PREFIX = "url="  # of the word in a style that tells where a link leads
+LINK_PREFIX = "url="  # of the last word in a style, which tells where a link leads
 CUT_MARK = "↵"  # ends a row of code that goes on in the next one
 _EDGE = "▏"
 _FENCED = re.compile(
     r"^[ ]{0,3}```[^\n`]*\n(?P<code>.*?)(?:(?:(?<=\n)|\n)[ ]{0,3}```[ \t]*(?:\n|\Z)|\Z)", re.MULTILINE | re.DOTALL
 )
 _MARKS = re.compile(
-    r"(?P<link>https?://[^\s<>\"]+)"
+    rf"(?P<link>{PATTERN})"
     r"|(?P<code>(?P<ticks>`{1,3})(?!`)[^\n]{1,300}?(?<!`)(?P=ticks)(?!`))"
     r"|(?P<bold>(?<![\w*])\*\*(?=[^\s*])[^\n]{0,300}?[^\s*]\*\*(?![\w*]))"
     r"|(?P<italic>(?<![\w*])\*(?=[^\s*])[^\n*]{0,300}?(?<=[^\s*])\*(?![\w*])"
     r"|(?<![\w_])_(?=[^\s_])[^\n_]{0,300}?(?<=[^\s_])_(?!\w))"
     r"|(?<![\w@])(?P<at>@[\w.-]*\w)"
 )
-_BEHIND_LINK = ".,;:!?'*_"  # belongs to the sentence, not to the link
 _WORD = re.compile(r"\w+")
 _FILTER = re.compile(r"[a-z]+:\S+", re.IGNORECASE)  # `in:#team`: no word that is sought
 
@@ -59,26 +58,6 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-def links(text: str) -> list[str]:
-    """The links in a text, each once, from the first one on."""
-    found = (part for style, part in _fragments(text, "", None) if f" {LINK_PREFIX}" in style)
-    return list(dict.fromkeys(found))
-
-
-def _trimmed(link: str) -> str:
-    """Without what belongs to the sentence around it: a full stop, a bracket that was opened before it."""
-    unopened, end = link.count(")") - link.count("("), len(link)
-    while link[end - 1] in _BEHIND_LINK or (link[end - 1] == ")" and unopened > 0):
-        end -= 1
-        unopened -= link[end] == ")"
-    return link[:end]
-
-
-def address(link: str) -> str:
-    """The link in ASCII, as a terminal takes it."""
-    return quote(link, safe="%/:?#[]@!$&'()*+,;=~")
-
-
 def fragments(text: str, style: str, me: str | None = None) -> list[Fragment]:
     """Prose with its marks set apart. `me` is the user's name where the text mentions the user."""
     return [fragment for fragment in _fragments(text, style, me) if fragment[1]]
@@ -93,7 +72,7 @@ def _fragments(text: str, style: str, me: str | None) -> Iterator[Fragment]:
         start, whole = match.end(), match[0]
         kind = match.lastgroup
         if match["link"]:
-            link = _trimmed(whole)
+            link = trimmed(whole)
             yield f"{style} link {LINK_PREFIX}{address(link)}", link
             start -= len(whole) - len(link)
         elif match["code"]:
@@ -152,6 +131,12 @@ def _sought(query: str) -> tuple[frozenset[str], tuple[str, ...]]:
     return frozenset(words - {""}), tuple(beginnings)
 
 
+def _with(style: str, kind: str) -> str:
+    """The style with one more word, which stands before where a link leads."""
+    words, space, address = style.partition(f" {LINK_PREFIX}")
+    return f"{words} {kind}{space}{address}"
+
+
 def mark_found(fragments: list[Fragment], query: str) -> list[Fragment]:
     """The fragments with the words set apart that the query has found."""
     words, beginnings = _sought(query)
@@ -161,7 +146,7 @@ def mark_found(fragments: list[Fragment], query: str) -> list[Fragment]:
         for match in _WORD.finditer(text):
             folded = fold_words(match[0])
             if folded in words or (beginnings and folded.startswith(beginnings)):
-                marked += [(style, text[start : match.start()]), (f"{style} found", match[0])]
+                marked += [(style, text[start : match.start()]), (_with(style, "found"), match[0])]
                 start = match.end()
         marked.append((style, text[start:]))
     return [fragment for fragment in marked if fragment[1]]

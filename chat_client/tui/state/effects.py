@@ -67,6 +67,13 @@ class Copy(Struct, frozen=True):
     text: str
 
 
+class OpenLink(Struct, frozen=True):
+    """On the desktop; copied where there is none. `others`: what is told behind it."""
+
+    link: str
+    others: str = ""
+
+
 class UploadFile(Struct, frozen=True):
     chat: str
     target: str
@@ -112,6 +119,7 @@ Effect = (
     | SetText
     | InsertText
     | Copy
+    | OpenLink
     | UploadFile
     | SendText
     | DownloadFile

@@ -84,6 +84,12 @@ class ScreenFrontEnd(FrontEnd):
             raise Refused("unknown_message", f"there is no text of #{message_id} here; /history shows older messages")
         self._screen.set_text(message_actions.quoted(message))
 
+    def open_link(self, message_id: int, number: int) -> None:
+        message = self._screen.message(message_id)
+        if message is None:
+            raise Refused("unknown_message", f"#{message_id} is not here; /history shows older messages")
+        message_actions.open_link(self._screen, message, number)
+
     def toggle_bare(self) -> None:
         navigation.toggle_bare(self._screen)
 

@@ -50,6 +50,7 @@ DEEDS: dict[str, Do] = {
     "open_message": lambda screen, text: message_actions.open_selected(screen),
     "thread": lambda screen, text: message_actions.open_thread_of_selected(screen),
     "copy_id": lambda screen, text: message_actions.copy_id(screen),
+    "open_link": lambda screen, text: message_actions.open_link_of_selected(screen),
     "copy_text": lambda screen, text: message_actions.copy_selected(screen),
     "keys_page": lambda screen, text: navigation.toggle_keys_page(screen),
     "bare": lambda screen, text: navigation.toggle_bare(screen),

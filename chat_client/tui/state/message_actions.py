@@ -2,9 +2,10 @@
 
 from typing import Literal
 
+from chat_client.common.links import links
 from chat_client.tui.state.composer import ComposeTarget
 from chat_client.tui.state.dialogs import Question
-from chat_client.tui.state.effects import Copy
+from chat_client.tui.state.effects import Copy, OpenLink
 from chat_client.tui.state.items import excerpt
 from chat_client.tui.state.navigation import open_in_place, open_thread
 from chat_client.tui.state.screen_state import ScreenState
@@ -116,6 +117,24 @@ def copy_selected(screen: ScreenState) -> None:
     if (message := screen.selected) is not None and message.text:
         screen.end_choosing()
         copy_text(screen, message)
+
+
+def open_link_of_selected(screen: ScreenState) -> None:
+    if (message := screen.selected) is not None:
+        screen.end_choosing()
+        open_link(screen, message)
+
+
+def open_link(screen: ScreenState, message: Message, number: int = 1) -> None:
+    """Open the link of this number in the message, from 1 on, or copy it where there is no desktop."""
+    found = links(message.text or "")
+    if number > len(found):
+        many = {0: "no link", 1: "one link"}.get(len(found), f"{len(found)} links")
+        screen.tell("error", f"#{message.id} has {many}")
+        return
+    link = found[number - 1]
+    others = f" · {number} of {len(found)}: /open_link {message.id} <number>" if len(found) > 1 else ""
+    screen.do(OpenLink(link, others))
 
 
 def copy_text(screen: ScreenState, message: Message) -> None:

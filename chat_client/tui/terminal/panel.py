@@ -16,7 +16,9 @@ from prompt_toolkit.mouse_events import MouseEvent
 
 from chat_client.common.cells import Fragment, glyphs, taken
 from chat_client.tui.render.frame import Frame, Region
+from chat_client.tui.render.markup import LINK_PREFIX
 from chat_client.tui.render.row import Row
+from chat_client.tui.terminal.link_output import linked, unlinked
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
@@ -60,7 +62,7 @@ def _cells(runs: Runs) -> Runs:
     """The same as runs of one glyph each; the second cell of a wide glyph is empty."""
     cells: Runs = {}
     for column, run in runs.items():
-        for glyph, wide in glyphs(run.char):
+        for glyph, wide in glyphs(unlinked(run.char)):
             cells[column] = _run(glyph, run.style, wide)
             if wide == 2:
                 cells[column + 1] = _run("", run.style, 0)
@@ -154,6 +156,8 @@ class Panel(Container):
         for style, text in fragments:
             text, wide = taken(text, end - x)
             if wide:
+                style, _, address = style.partition(f" {LINK_PREFIX}")
+                text = linked(text, address) if address else text
                 runs[x] = _run(text, self._classes(f"{under} {style}"), wide)
                 x += wide
         if x < end:

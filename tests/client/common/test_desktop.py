@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_client.common.desktop import Notifier, open_file
+from chat_client.common.desktop import Notifier, open_file, open_link
 from chat_client.sdk.errors import ChatError
 from tests.client.programs import written
 
@@ -61,3 +61,14 @@ def test_a_file_is_opened_by_its_whole_path(recorded: Path, tmp_path: Path, monk
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ChatError, match=r"the file is photo\.png"):
         open_file(Path("photo.png"))
+
+
+def test_a_link_is_opened_where_there_is_a_desktop(tmp_path: Path) -> None:
+    opened, program = tmp_path / "opened", tmp_path / "xdg-open"
+    os.mkfifo(opened)
+    program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    program.chmod(0o755)
+    assert not open_link("https://example.org", {"PATH": str(tmp_path)})
+    assert not open_link("https://example.org", {"PATH": "/nowhere", "DISPLAY": ":0"})
+    assert open_link("https://example.org", {"PATH": str(tmp_path), "DISPLAY": ":0"})
+    assert opened.read_text() == "https://example.org\n"

@@ -1,5 +1,6 @@
 """The full-screen client in this process: what a fault ends. The rest of it is in tests/client/screen."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,25 @@ async def test_a_fault_in_one_effect_loses_no_other(
     assert app._view.line.text == "kept" and not app.screen.effects
     assert "a fault in the client: RuntimeError: cannot copy this" in str(app.screen.flash)
     assert "in fail" in (tmp_path / "faults.log").read_text()
+
+
+async def test_a_link_is_copied_where_there_is_no_desktop(
+    server: FakeServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, copied = list[str](), list[str]()
+
+    def open_as(has_desktop: bool, address: str) -> bool:
+        opened.append(address)
+        return has_desktop
+
+    chat, _ = await client.sign_in(server)
+    settings = Settings(downloads=tmp_path, data_dir=tmp_path, config_file=tmp_path / "config.toml")
+    with create_app_session(input=DummyInput(), output=DummyOutput()):
+        app = App(chat, settings)
+        monkeypatch.setattr(app._terminal, "copy", copied.append)
+        for has_desktop in (True, False):
+            monkeypatch.setattr("chat_client.tui.app.open_link", partial(open_as, has_desktop))
+            app.screen.effects = [e.OpenLink("https://example.org/ü", " · 1 of 2")]
+            app._carry_out()
+            assert ("opened" if has_desktop else "copied") + " https://example.org/ü · 1 of 2" in str(app.screen.flash)
+    assert opened == ["https://example.org/%C3%BC"] * 2 and copied == ["https://example.org/ü"]

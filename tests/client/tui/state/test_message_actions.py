@@ -7,7 +7,7 @@ import pytest
 from chat_client.sdk.errors import Disconnected
 from chat_client.sdk.events import Ended, Lost
 from chat_client.tui.state import message_actions, navigation
-from chat_client.tui.state.effects import Ask, PostMessage, SetText
+from chat_client.tui.state.effects import Ask, OpenLink, PostMessage, SetText
 from chat_client.tui.state.replies import take_refusal
 from chat_client.tui.state.typing import answer_question, submit
 from chat_server.protocol.accounts import Banned
@@ -146,3 +146,24 @@ def test_a_second_click_takes_the_mark_away() -> None:
     assert me.screen.feed.selected == 1
     message_actions.click(me.screen, 1)
     assert me.screen.feed.selected is None
+
+
+def test_the_link_of_a_message_is_opened() -> None:
+    me = Me()
+    me.load(said(1, "see https://example.org/a, and http://b.example."), said(2, "none here"))
+    message_actions.choose(me.screen, -1)
+    assert "link" not in me.text("bar")
+    message_actions.open_link_of_selected(me.screen)
+    assert "#2 has no link" in me.text("bar") and not me.wanted(OpenLink)
+    message_actions.choose(me.screen, -1)
+    message_actions.choose(me.screen, -1)
+    assert "o link" in me.text("bar")
+    message_actions.open_link_of_selected(me.screen)
+    assert me.wanted(OpenLink) == [OpenLink("https://example.org/a", " · 1 of 2: /open_link 1 <number>")]
+    assert not me.screen.is_choosing
+    submit(me.screen, "/open_link 1 2")
+    assert [effect.link for effect in me.wanted(OpenLink)] == ["http://b.example"]
+    refused = {"/open_link 1 3": "#1 has 2 links", "/open_link 9": "#9 is not here", "/open_link 1 x": "1 or more"}
+    for line, words in refused.items():
+        submit(me.screen, line)
+        assert words in me.text("bar") + me.text() and not me.wanted(OpenLink)

@@ -5,6 +5,7 @@ from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Char, Screen, WritePosition
 
 from chat_client.tui.state import navigation
+from chat_client.tui.terminal.link_output import linked
 from chat_client.tui.terminal.panel import DrawnRow, Panel
 from tests.client.people import Me, said
 
@@ -60,3 +61,13 @@ def test_the_dialog_stands_over_the_rest() -> None:
     assert [(line[:20], line[-18:]) for line in with_dialog[:-2]] == [(line[:20], line[-18:]) for line in before[:-2]]
     navigation.escape(me.screen)
     assert [text(drawn(me).data_buffer[number]) for number in range(ROWS)] == before
+
+
+def test_a_link_leads_somewhere_until_something_is_drawn_over_it() -> None:
+    me = Me()
+    me.load(said(1, "see https://example.org/a now"))
+    row = next(row for row in drawn(me).data_buffer.values() if "example.org" in text(row))
+    run = next(run for run in dict.values(row) if "example.org" in run.char)
+    assert run.char == linked("https://example.org/a", "https://example.org/a") and run.width == 21
+    row[0] = Char("|")
+    assert not any("\x11" in run.char for run in dict.values(row)) and "see https://example.org/a now" in text(row)

@@ -210,7 +210,8 @@ class Heartbeats:
         else:
             for node, member in list(self._members.items()):
                 member.silent_beats += 1
-                if member.silent_beats >= SILENT_BEATS:
+                # If not even this node's last beat was heard, this node may be the one that is cut off.
+                if member.silent_beats >= SILENT_BEATS and self._unheard_beats == 1:
                     log.warning("node %s has not been heard for %d s: it counts as gone", node, SILENT_BEATS)
                     self._has_lost_all = len(self._members) == 1
                     self._lose(node)

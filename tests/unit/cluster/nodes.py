@@ -1,0 +1,180 @@
+"""Whole nodes on streams and a bus in memory, in virtual time, and people who are connected to them."""
+
+import io
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from chat_server.action_log import ActionLog
+from chat_server.chat_time import ClusterTime
+from chat_server.cluster.heartbeats import Heartbeats, Vitals
+from chat_server.disk_space import Space
+from chat_server.frontend.sessions import Sessions
+from chat_server.log.entries import Departed, Identity
+from chat_server.log.replicated import ReplicatedLog
+from chat_server.node import Node
+from chat_server.settings import Settings, load
+from chat_server.writer import Writer
+from tests.fake_runtime import FakeRuntime
+from tests.memory_stream import MemoryBus, MemoryServers, MemoryStreams
+from tests.simulation.connection import MemoryConnection
+from tests.simulation.server import Process
+
+SETTINGS = load(["--disk-reserve", "off", "--operator", "boss", "--command-rate", "off"], {})
+
+
+class Person:
+    """One connection, and what it was sent."""
+
+    def __init__(self, place: "Place", name: str) -> None:
+        self._machine = place.machine
+        self.name = name
+        self.taken = b""
+        self.has_ended = False
+        self._connection = MemoryConnection(place.machine, 1 << 20, 1 << 20, self._take, self._end)
+        place.connections[self._connection] = None
+        self._connection.open(
+            lambda transport: place.sessions.open(
+                transport, "127.0.0.1", lambda: place.connections.pop(self._connection, None) and None
+            )
+        )
+
+    def _take(self, data: bytes) -> None:
+        self.taken += data
+
+    def _end(self) -> None:
+        self.has_ended = True
+
+    @property
+    def lines(self) -> list[str]:
+        """The whole ones."""
+        return self.taken[: self.taken.rfind(b"\n") + 1].decode().splitlines()
+
+    def take_lines(self) -> list[str]:
+        lines = self.lines
+        self.taken = self.taken[self.taken.rfind(b"\n") + 1 :]
+        return lines
+
+    def send(self, line: str) -> None:
+        self._connection.send(f"{line}\n".encode())
+
+    async def say(self, line: str, seconds: float = 20.0) -> str:
+        """Say a command; its reply."""
+        self.send(f"@q {line}")
+        for _ in range(round(seconds / 0.05)):
+            await self._machine.sleep(0.05)
+            for got in self.lines:
+                if got.startswith(("+ @q ", "- @q ", '{"type":"ok"', '{"type":"error"')):
+                    self.taken = self.taken.replace(f"{got}\n".encode(), b"", 1)
+                    return got.replace(" @q", "", 1)
+        raise AssertionError(f"no reply to {line!r} of {self.name}: {self.lines}")
+
+    async def say_json(self, line: str, seconds: float = 20.0) -> dict[str, Any]:
+        reply: dict[str, Any] = json.loads(await self.say(line, seconds))
+        return reply
+
+    def leave(self) -> None:
+        self._connection.reset()
+
+
+class Place:
+    """A node, where people connect."""
+
+    def __init__(self, servers: MemoryServers, path: Path, name: str, settings: Settings) -> None:
+        self.machine = servers.machine
+        self.name = name
+        self.connections: dict[MemoryConnection, None] = {}
+        self._servers = servers
+        self._settings = settings
+        self._path = path / name
+        self._path.mkdir(exist_ok=True)
+        self._process = Process(self.machine)
+
+    async def start(self) -> None:
+        process, name = self._process, self.name
+        space = Space(self._path, self._settings.disk_reserve_bytes, process)
+        writer = Writer(process, self._path, space)
+        state = writer.state
+        incarnation = state.nodes[name].incarnation + 1 if name in state.nodes else 1
+        time = ClusterTime(process, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
+        streams = MemoryStreams(self._servers, process, name)
+        log = ReplicatedLog(
+            process, streams, time, name, history=state.history, position=state.position, digest=state.digest
+        )
+        await log.open()
+        identity = Identity(name, incarnation)
+        log.join(identity, process.token_bytes(8), "the chat")
+        self.node = Node(
+            self._settings,
+            process,
+            self._path,
+            identity=identity,
+            time=time,
+            space=space,
+            writer=writer,
+            log=log,
+            live=lambda: {"connections": len(self.sessions), "deliveries": self.node.delivery.feed.deliveries},
+            rank=lambda: self.heartbeats.rank(),
+            is_member=True,
+        )
+        self.sessions = Sessions(
+            process, self.node, self._settings, ActionLog(process, json=False, enabled=False, stream=io.StringIO())
+        )
+        delivery = self.node.delivery
+        self.heartbeats = Heartbeats(
+            process,
+            MemoryBus(self._servers, process, name),
+            identity,
+            delivery.presence,
+            delivery.connections,
+            vitals=lambda: Vitals(log.position, counts={"connections": len(self.sessions), "deliveries": 0}),
+            departed=lambda user_id: self.node.submit(Departed(), user_id),
+            unheard=delivery.outage.suspect,
+        )
+        await self.node.start()
+        delivery.connections.number_for_node(writer.state.nodes[name].id)
+        self.running = process.spawn(self.node.run())
+        await self.heartbeats.start()
+
+    async def connect(self, name: str, *, format: str = "text") -> Person:
+        """Sign somebody in."""
+        person = Person(self, name)
+        await person.say(f"/format {format}")
+        reply = await person.say(f"/sign_in {name}")
+        assert reply.startswith("+") or '"ok"' in reply, reply
+        await self.machine.sleep(0.5)
+        person.taken = b""
+        return person
+
+    def kill(self) -> None:
+        for connection in self.connections:
+            connection.sever()
+        self._process.kill()
+        self._servers.cut_off(self.name)
+
+    async def stop(self) -> None:
+        await self.sessions.finish(self.running)
+        await self.running
+        self.node.close()
+
+
+class Cluster:
+    def __init__(self, path: Path) -> None:
+        self.machine = FakeRuntime(11)
+        self.servers = MemoryServers(self.machine)
+        self._path = path
+
+    async def start(self, *names: str, settings: Settings = SETTINGS) -> list[Place]:
+        places = [Place(self.servers, self._path, name, settings) for name in names]
+        for place in places:
+            await place.start()
+        return places
+
+    async def pass_time(self, seconds: float) -> None:
+        await self.machine.sleep(seconds)
+
+
+def play(path: Path, story: Callable[[Cluster], Awaitable[None]]) -> None:
+    cluster = Cluster(path)
+    cluster.machine.run(story(cluster))  # type: ignore[arg-type]

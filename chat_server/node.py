@@ -14,6 +14,7 @@ from chat_server.delivery.delivery import Delivery
 from chat_server.disk_space import Space
 from chat_server.errors import Refusal, StartError
 from chat_server.execution import Execution, execute_at_start
+from chat_server.freshness import Freshness
 from chat_server.log import Log
 from chat_server.log.entries import (
     Configure,
@@ -94,8 +95,9 @@ class Node:
         self.passwords = Passwords(runtime)
         guard = SignInGuard(runtime, time)
         self.delivery = self._make_delivery(settings, identity, writer.state.seq)
+        freshness = Freshness(runtime, log.catch_up, lambda: self.metrics.counters["batches"], is_alone=not is_member)
         self.preparer = Preparer(
-            runtime, self.readers, limits, time, self.passwords, guard, self.transfers, self.delivery
+            runtime, self.readers, limits, time, self.passwords, guard, self.transfers, self.delivery, freshness
         )
         self._directory = directory
         self._identity = identity

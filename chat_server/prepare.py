@@ -16,6 +16,7 @@ from chat_server.addresses import counted_network
 from chat_server.chat_time import ChatTime
 from chat_server.delivery.delivery import Delivery
 from chat_server.errors import Refusal
+from chat_server.freshness import Freshness
 from chat_server.handlers import Handlers
 from chat_server.log.entries import (
     Accept,
@@ -49,6 +50,11 @@ from chat_server.store.readers import Readers
 from chat_server.transfers import Transfers
 
 TOKEN_BYTES = 24
+# The refusals that rest on what the store says, which is looked at once more before them: see `freshness`.
+_OF_THE_STORE = frozenset((
+    "bad_name", "bad_token", "forbidden", "not_signed_in", "password_required", "rate_limited", "too_fast",
+    "unknown_user", "wrong_password",
+))  # fmt: skip
 
 
 class Asker(Struct, frozen=True):
@@ -76,6 +82,7 @@ class Preparer:
         guard: SignInGuard,
         transfers: Transfers,
         delivery: Delivery,
+        freshness: Freshness,
     ) -> None:
         self._runtime = runtime
         self._readers = readers
@@ -85,10 +92,17 @@ class Preparer:
         self._passwords = passwords
         self._guard = guard
         self._delivery = delivery
+        self._freshness = freshness
 
     async def prepare(self, asker: Asker, command: Command) -> Prepared | Reply:
         """Return what has to be logged, or the reply to a command that is done already. Raises Refusal."""
-        return await PREPARATIONS[type(command)](self, asker, command)
+        prepare, since = PREPARATIONS[type(command)], self._freshness.mark()
+        try:
+            return await prepare(self, asker, command)
+        except Refusal as refusal:
+            if refusal.code not in _OF_THE_STORE or not await self._freshness.has_changed(since):
+                raise
+        return await prepare(self, asker, command)
 
     @preparation(SignIn)
     async def sign_in(self, asker: Asker, command: SignIn) -> Prepared:

@@ -6,13 +6,15 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from math import ceil
 from typing import BinaryIO, TextIO
 
 from chat_client.sdk import clock
 from chat_client.sdk.chat import Chat, connect
+from chat_client.sdk.errors import ChatError
 from chat_client.sdk.server_address import read
 from chat_client.settings import Settings, UsageError
 from chat_client.signals import asking
@@ -23,29 +25,42 @@ DEFAULT_SERVER = "localhost:8000"
 NOT_UTF_8 = "that was not UTF-8"
 
 
-def open_chat(settings: Settings, *, interactive: bool) -> AbstractAsyncContextManager[Chat]:
+@asynccontextmanager
+async def open_chat(settings: Settings, *, interactive: bool) -> AsyncIterator[Chat]:
     """The chat that the settings name. Raises UsageError.
 
     `interactive`: ask for what is missing, at the terminal, before anything else uses it. A script makes no account
     unless it is told to.
     """
+    has_asked_password = False
+
+    async def ask_password(words: str) -> str | None:
+        nonlocal has_asked_password
+        has_asked_password = True
+        return await _ask_password(words)
+
     tokens_file = settings.data_dir / "tokens.json"
     servers = settings.servers or _servers(last_server(tokens_file), interactive)
     try:
         tokens = TokenFile(tokens_file, read(servers))
     except ValueError as error:
         raise UsageError(str(error)) from None
-    user = settings.user or tokens.last_user() or _user(",".join(servers), interactive)
-    return connect(
+    known = settings.user or tokens.last_user()
+    user = known or _user(",".join(servers), interactive)
+    async with connect(
         servers,
         user=user,
         tokens=tokens,
-        ask_password=_ask_password if interactive else None,
+        ask_password=ask_password if interactive else None,
         ask_code=_ask_code if interactive else None,
         count_down=_count_down,
         register=settings.register or (interactive and settings.send is None and settings.follow is None),
         tls=_tls(settings),
-    )
+    ) as chat:
+        # Whoever was not asked for a name knows what to do, and is told by the server that there is no password.
+        if not known and not has_asked_password and chat.signed_in is not None and chat.signed_in.new:
+            await _offer_password(chat)
+        yield chat
 
 
 def _servers(last: str | None, interactive: bool) -> tuple[str, ...]:
@@ -92,6 +107,21 @@ async def _ask_password(words: str) -> str | None:
     return await _answer(lambda: _password(words), secret=True)
 
 
+async def _offer_password(chat: Chat) -> None:
+    """Ask a newcomer, whose name anybody could sign in with, for a password; Enter leaves it without one."""
+    words = f"new here; a password, so that nobody else signs in as {chat.user} (Enter: none): "
+    while password := await _answer(partial(_secret, words), secret=True):
+        if await _answer(partial(_secret, "once more: "), secret=True) != password:
+            words = "the two are not the same; a password (Enter: none): "
+            continue
+        try:
+            await chat.command("password", new=password)
+        except ChatError as error:
+            words = f"{error}; another one (Enter: none): "
+            continue
+        return
+
+
 async def _ask_code(words: str) -> str | None:
     return await _answer(lambda: _line(f"{words}; its code: "), secret=False)
 
@@ -119,11 +149,16 @@ async def _answer(ask: Callable[[], str], secret: bool) -> str | None:
 def _password(words: str) -> str:
     """Ask until there is one: a user who pressed Enter too soon would type the next one into the shell."""
     while True:
+        if password := _secret(f"{words}; password: "):
+            return password
+
+
+def _secret(words: str) -> str:
+    while True:
         try:
-            if password := getpass.getpass(f"{words}; password: "):
-                return password
+            return getpass.getpass(words)
         except UnicodeDecodeError:
-            words = NOT_UTF_8
+            sys.stderr.write(f"{NOT_UTF_8}\n")
 
 
 async def _count_down(words: str, seconds: float) -> None:

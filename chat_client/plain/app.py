@@ -124,11 +124,14 @@ class Plain:
 
     def _take(self, event: AnyEvent) -> None:
         """Show an event, and follow what it changes: the open chat, what will be read, the exit status."""
-        if isinstance(event, Message) and self._missed.hold(event):
+        if self._missed.hold(event):
             return
         if (shown := self._missed.follow(event)) is not None:
             self._show_missed(shown)
-        self._column.show(event, self._chat.is_own)
+        self._show(event, self._chat.is_own)
+
+    def _show(self, event: AnyEvent, is_own: bool) -> None:
+        self._column.show(event, is_own)
         match event:
             case Outgoing():
                 self._transfers.settle(event)
@@ -139,7 +142,7 @@ class Plain:
             case ReadMarker() if self._shown.get(event.chat, 0) <= event.id:
                 self._shown.pop(event.chat, None)
             case Left() if event.user == self._chat.user and event.chat == self.front_end.open:
-                if self._chat.is_own:
+                if is_own:
                     self.front_end.go_to("main")
                 else:
                     self.front_end.lose_open_chat()
@@ -153,9 +156,9 @@ class Plain:
         for chat, count in shown.left_out.items():
             words = f"{chat}: {count} more before these; /messages {chat} shows what is unread from the first on"
             self._note("info", words)
-        for message in shown.messages:
-            self._column.show(message, False)
-            self._note_shown(message)
+        for event in shown.events:
+            self._missed.follow(event)
+            self._show(event, False)
 
     def _note_shown(self, message: Message) -> None:
         if message.from_ != self._chat.user and self._missed.may_mark_read(message.chat):

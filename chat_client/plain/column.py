@@ -47,6 +47,7 @@ class Column:
         reply = command.reply
         if command.state == "sent" and isinstance(reply, Sent) and command.target is not None:
             self.print_events([Message(reply.id, reply.id, command.target, self._chat.user, reply.at, command.text)])
+            self.note("info", reply.note or "")
             return
         self._show_fate(command)
         if command.state == "failed" and len(command.text) > self._chat.limits.get("text_max", len(command.text)):

@@ -18,8 +18,8 @@ READ_BYTES_MAX = 65_536
 _ESTABLISHED, _CLOSE_WAIT = 1, 8
 # How often the last of what was written is checked for having been taken, and for how long.
 TAKEN_SECONDS, TAKEN_SECONDS_MAX = 0.01, 1.0
-# How long what still comes is read and thrown away after the end.
-LINGER_SECONDS = 1.0
+# How long what still comes is read and thrown away after the end; the other figure is for whoever wanted the end.
+LINGER_SECONDS, LAST_SECONDS = 1.0, 0.3
 # The buffer is filled and emptied within one callback of the loop, so one serves all connections.
 _read_buffer = memoryview(bytearray(READ_BYTES_MAX))
 
@@ -183,25 +183,44 @@ class SocketTransport(asyncio.BufferedProtocol):
     def _wait_until_taken(self, on_taken: Callable[[], None], seconds: float) -> None:
         if self.is_all_taken():
             on_taken()
-        elif seconds > 0:
+            self._end(self._reset)
+            return
+        if seconds > 0:
             self._end_timer = asyncio.get_running_loop().call_later(
                 TAKEN_SECONDS, self._wait_until_taken, on_taken, seconds - TAKEN_SECONDS
             )
             return
         self._end()
 
-    def _end(self) -> None:
+    def _end(self, at_last: Callable[[], None] | None = None) -> None:
         """Close the socket, after reading and discarding the bytes that still come.
 
-        Closing it with unread bytes would reset the connection, and what was written last might be lost.
+        Closing it with unread bytes would reset the connection, and what was written last might be lost. With `at_last`
+        the other side has a moment to close first, and if it has not, `at_last` ends the connection.
         """
-        if self._has_eof or not self._has_unread() or not self._connection.can_write_eof():
+        lingers = self._connection.can_write_eof() and not self._has_eof
+        if not lingers or (at_last is None and not self._has_unread()):
             self._connection.close()
             return
         self._connection.write_eof()
         if not self._connection.is_reading():
             self._connection.resume_reading()
-        self._end_timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._connection.close)
+        loop = asyncio.get_running_loop()
+        if at_last is not None:
+            self._end_timer = loop.call_later(LAST_SECONDS, at_last)
+        else:
+            self._end_timer = loop.call_later(LINGER_SECONDS, self._connection.close)
+
+    def _reset(self) -> None:
+        """End the connection by a reset, if everything has arrived.
+
+        OpenBSD's nc goes on reading from its terminal after the end of what comes: `/quit` seemed to do nothing until
+        one pressed Enter twice. A reset ends it.
+        """
+        sock = self._kernel_socket()
+        if sock is not None and sock.fileno() >= 0 and not self.unsent_bytes():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._connection.close()
 
     def _has_unread(self) -> bool:
         return bool(_queued_bytes(self._kernel_socket(), termios.FIONREAD))

@@ -52,8 +52,11 @@ class Expired(Event, frozen=True, tag="expired"):
 
 
 class Sent(Reply, frozen=True, omit_defaults=True):
+    """`note` says how much of the limit in `main` is left, before it is used up."""
+
     id: int
     at: str
+    note: str | None = None
 
 
 class Changed(Reply, frozen=True, omit_defaults=True):

@@ -7,8 +7,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-DAY_MS = 86_400_000
-_UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+_UNITS_MS = {"s": 1_000, "m": 60_000, "h": HOUR_MS, "d": DAY_MS}
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)([smhd]?)", re.ASCII)
 # The end of the year 9999: every time in the log can be written as a date.
 TIME_MS_MAX = 253_402_300_799_999

@@ -24,7 +24,7 @@ from chat_server.protocol.formats import json
 from chat_server.protocol.names import Name
 from chat_server.protocol.people import Limit, Status, StatusReport, Who, WhoReport
 from chat_server.protocol.rooms import ChatInfo, Invitation, PendingRequest
-from chat_server.protocol.times import DAY_MS, iso
+from chat_server.protocol.times import DAY_MS, duration, iso
 from chat_server.rules import erasure
 from chat_server.rules.authorization import is_operator
 from chat_server.rules.context import Context, View
@@ -259,6 +259,7 @@ def welcome(view: View, command: Welcome) -> Answer:
             view.db, MAIN, "main", view.limits.replay_messages, below=command.up_to + 1, newest_first=True
         )
         yield [Notice(f"welcome, {user.name}; the last messages of main:"), *page] if page else []
+        yield [Notice(words) for words in _first_words(view, user)]
     elif command.position is not None:
         ranges = [Range(each.chat_id, each.name, command.position, command.up_to) for each in memberships]
         yield from messages.load_new_and_changed(view.db, ranges)
@@ -330,6 +331,20 @@ def _invitations(view: View) -> list[Invitation]:
 
 def _requests(view: View) -> list[PendingRequest]:
     return [PendingRequest(chat, asker) for chat, asker in rooms.requests_to(view.db, view.user_id, LIST_MAX)]
+
+
+def _first_words(view: View, user: User) -> Iterator[str]:
+    """Tell a newcomer, before it bites, of the limit in main, the life of messages, and a name without a password."""
+    most, window_ms, life_ms = view.limits.main_rate_count, view.limits.main_rate_window_ms, view.limits.message_ttl_ms
+    parts = []
+    if most is not None:
+        parts.append(f"main takes {most} messages of yours in {duration(window_ms)}, private chats any number")
+    if life_ms is not None:
+        parts.append(f"a message is gone {duration(life_ms)} after all have read it")
+    if parts:
+        yield "; ".join(parts)
+    if user.password is None:
+        yield f"{user.name} has no password: /password <new> sets one, so that nobody else signs in as {user.name}"
 
 
 def _unread_notice(listed: list[ChatInfo]) -> Notice:

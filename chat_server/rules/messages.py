@@ -26,7 +26,7 @@ from chat_server.protocol.messages import (
     Talk,
     Talking,
 )
-from chat_server.protocol.times import DAY_MS, iso, until
+from chat_server.protocol.times import DAY_MS, HOUR_MS, iso, until
 from chat_server.rules.blocks import blocked_refusal, find_mentioned
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import MAIN_PLACE, Place, find_chat, find_room, find_user, place_between
@@ -98,8 +98,7 @@ def post(
 
     `named` are the folded names that the text mentions.
     """
-    if place.chat_id == MAIN:
-        _count_in_main(context, author)
+    left = _count_in_main(context, author) if place.chat_id == MAIN else None
     seq, at = context.next_seq(), context.at
     mentions = find_mentioned(context, author, place.chat_id, named) if named else None
     messages.insert(
@@ -114,7 +113,7 @@ def post(
         )
 
     place.push(context, seen_as)
-    return Sent(seq, at)
+    return Sent(seq, at, left)
 
 
 def direct_place(context: Context, one: User, other: User) -> Place:
@@ -174,14 +173,21 @@ def main_limit_ends_ms(asked: Context | View, user: User) -> int | None:
     return user.rate_start_ms + window_ms
 
 
-def _count_in_main(context: Context, user: User) -> None:
-    if context.limits.main_rate_count is None:
-        return
+def _count_in_main(context: Context, user: User) -> str | None:
+    """Count a message; return what is to be said of the limit when a quarter of it is left, and at the last but one."""
+    most, window_ms = context.limits.main_rate_count, context.limits.main_rate_window_ms
+    if most is None:
+        return None
     refuse_rate_limited(context, user)
-    if context.elapsed_ms >= user.rate_start_ms + context.limits.main_rate_window_ms:
-        set_rate(context.db, user, context.elapsed_ms, 1)
-    else:
-        set_rate(context.db, user, user.rate_start_ms, user.rate_count + 1)
+    start_ms, count = user.rate_start_ms, user.rate_count + 1
+    if context.elapsed_ms >= start_ms + window_ms:
+        start_ms, count = context.elapsed_ms, 1
+    set_rate(context.db, user, start_ms, count)
+    left = most - count
+    if not left or left not in (most // 4, 1):
+        return None
+    end = "this hour" if window_ms == HOUR_MS else until(context.now.wall_ms(start_ms + window_ms), context.at_ms)
+    return f"{left} of {most} left in main {end}; private chats are free"
 
 
 def refuse_rate_limited(asked: Context | View, user: User) -> None:

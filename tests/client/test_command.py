@@ -274,6 +274,8 @@ async def test_plain_with_a_pipe(home: Home) -> None:
     assert said == [
         "* welcome, bob; the last messages of main:",
         "main alice: hello (#1)",
+        "* a message is gone 1h after all have read it",
+        "* bob has no password: /password <new> sets one, so that nobody else signs in as bob",
         f"* connected to {home.address} as bob",
         "main bob: hi there (#2)",
         "main bob: /etc (#3)",

@@ -131,7 +131,7 @@ async def test_what_is_no_answer_is_asked_for_again(home: Home, tmux: Tmux) -> N
     terminal.enter("bob")
     said = [
         ("0d", "bob has a password"),
-        ("ff 0d", "that was not UTF-8; "),
+        ("ff 0d", "that was not UTF-8"),
         ("1b 5b 41 0d", "a password has no control characters: bob"),
     ]
     for asked, (bytes_, words) in enumerate(said, 1):
@@ -187,10 +187,30 @@ async def test_what_is_missing_is_asked_for(home: Home, tmux: Tmux) -> None:
     terminal.enter(home.address)
     terminal.until("your name at ")
     terminal.enter("dave")
-    terminal.until("main> ")
+    terminal.until("new here; a password, so that nobody else signs in as dave (Enter: none): ")
+    terminal.enter("secret")
+    terminal.until("once more: ")
+    terminal.enter("sceret")
+    terminal.until("the two are not the same; a password (Enter: none): ")
+    terminal.enter("secret")
+    terminal.until(lambda screen: screen.count("once more:") == 2)
+    terminal.enter("secret")
+    assert "cret" not in terminal.until("main> ")
+    assert await (await home.chat.text_stranger()).code("/sign_in dave") == "password_required"
     # And then it is known.
     again = tmux.start([*program, "--plain"], home.environment)
     again.until(f"* connected to {home.address} as dave")
+
+
+async def test_a_newcomer_need_not_have_a_password(home: Home, tmux: Tmux) -> None:
+    program = home.arguments(user="x")[:3]
+    terminal = tmux.start([*program, "--plain", "--server", home.address], home.environment)
+    terminal.until("your name at ")
+    terminal.enter("dave")
+    terminal.until("signs in as dave (Enter: none): ")
+    terminal.enter("")
+    terminal.until("main> ")
+    assert await (await home.chat.text_stranger()).code("/sign_in dave") == "ok"
 
 
 async def test_ctrl_c_while_a_password_is_asked_for(home: Home, tmux: Tmux) -> None:

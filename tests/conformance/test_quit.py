@@ -1,8 +1,11 @@
 """/quit: says goodbye and closes."""
 
+import asyncio
+import shutil
+
 import pytest
 
-from tests.harness import Chat
+from tests.harness import TIMEOUT_SECONDS, Chat
 
 
 @pytest.mark.parametrize("verb", ["quit", "close", "exit", "QUIT"])
@@ -36,3 +39,24 @@ async def test_a_reason_may_be_given(chat: Chat) -> None:
     """As people who come from IRC do; nobody is told it."""
     client = await chat.text_stranger()
     assert await client.ok("/quit see you later") == "goodbye"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(words, marks=pytest.mark.skipif(shutil.which(words[0]) is None, reason="it is not installed"))
+        for words in (["nc"], ["nc.openbsd"], ["nc.traditional"], ["busybox", "nc"])
+    ],
+    ids=" ".join,
+)
+async def test_nc_ends_by_itself_though_one_could_still_type(chat: Chat, program: list[str]) -> None:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *program, "127.0.0.1", str(chat.server.port), stdin=pipe, stdout=pipe
+    )
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(b"/quit\n")
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        said = await process.stdout.read()
+        await process.wait()
+    assert said.decode().splitlines()[1:] == ["+ goodbye"]

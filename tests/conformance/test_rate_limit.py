@@ -97,3 +97,28 @@ async def test_off_is_no_limit(chat: Chat) -> None:
     alice = await chat.json()
     replies = await alice.pipeline("/send_all hi" for _ in range(25))
     assert {reply["type"] for reply in replies} == {"ok"}
+
+
+async def test_what_is_left_is_said_before_it_is_used_up(start: Start) -> None:
+    chat = start("--main-rate-limit", "8/1h")
+    alice, bob = await chat.text(), await chat.json()
+    notes = {6: "2 of 8 left in main this hour; private chats are free"}
+    notes[7] = notes[6].replace("2", "1", 1)
+    for number in range(1, 9):
+        said = [f"* {notes[number]}"] if number in notes else []
+        assert (await alice.command(f"/send_all {number}"))[0] == said, "and nothing of it to anybody else"
+        assert (await bob.ok(f"/send_all {number}")).get("note") == notes.get(number)
+
+
+async def test_a_newcomer_is_told_of_the_limits_and_of_a_name_without_a_password(start: Start) -> None:
+    chat = start("--main-rate-limit", "20/1h", "--message-ttl", "90s")
+    stranger = await chat.text_stranger()
+    assert (await stranger.command("/sign_in newcomer"))[0] == [
+        "* main takes 20 messages of yours in 1h, private chats any number;"
+        " a message is gone 90s after all have read it",
+        "* newcomer has no password: /password <new> sets one, so that nobody else signs in as newcomer",
+    ]
+    again = await chat.text_stranger()
+    assert (await again.command("/sign_in newcomer"))[0] == ["* nothing unread"]
+    other = await chat.text_stranger()
+    assert not [line for line in (await other.command("/sign_in safe secret"))[0] if "password" in line]

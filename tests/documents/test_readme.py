@@ -144,7 +144,7 @@ class Session:
         assert real is not None and is_same(line, real), self._told(name, line, real)
 
     def _expect_end(self, name: str) -> None:
-        self.windows[name].end_of_input()
+        # Its input stays open, as at a terminal: it ends by itself.
         real = self.windows[name].next()
         assert real is None, self._told(name, "(the end)", real)
         self.windows.pop(name).kill()

@@ -67,6 +67,8 @@ def _show_sent(screen: ScreenState, chat: ChatState, command: Outgoing, reply_to
         assert command.reply is not None
         note_quietly(screen, screen.chats.open_name, wording.outgoing(command, screen.now)[1])
         return
+    if isinstance(command.reply, Sent) and command.reply.note is not None:
+        screen.tell("info", command.reply.note, 8.0)
     chat.add(message, user)
     screen.put_into_view(message)
     chat.mark_read(message.id if chat.unread == 0 else 0, user)

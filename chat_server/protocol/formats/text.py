@@ -90,11 +90,13 @@ class TextFormat(Format):
 
     def reply(self, reply: Reply, verb: str, label: str | None, now: str) -> bytes:
         """The items that the reply lists, then the reply."""
-        if type(reply) is Sent and label is None:
+        if type(reply) is Sent and label is None and reply.note is None:
             return b"+ sent #%d\n" % reply.id
         items, words = REPLIES[type(reply)](reply, now)
+        before = f"* {_indented(reply.note)}\n" if type(reply) is Sent and reply.note else ""
         mark = "+" if label is None else f"+ @{label}"
-        return "".join([*(f"  {_indented(item)}\n" for item in items), f"{mark} {_indented(words)}\n"]).encode()
+        listed = [f"  {_indented(item)}\n" for item in items]
+        return "".join([before, *listed, f"{mark} {_indented(words)}\n"]).encode()
 
     def refusal(self, refusal: Refusal, verb: str, label: str | None) -> bytes:
         mark = "-" if label is None else f"- @{label}"

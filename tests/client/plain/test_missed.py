@@ -8,6 +8,7 @@ from chat_client.plain.missed import SHOWN_MAX, Missed
 from chat_client.sdk.chat import connect
 from chat_client.sdk.events import Connected, Connecting
 from chat_server.protocol.accounts import SignedIn
+from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import ReadMarker
 from tests.client.conftest import Home
 from tests.client.people import said
@@ -28,14 +29,20 @@ def caught_up(*messages: Any) -> tuple[Missed, Any]:
 def test_a_few_are_all_shown_in_their_order() -> None:
     messages = [said(1), said(2, chat="#ops"), said(3)]
     missed, shown = caught_up(*messages)
-    assert (shown.messages, shown.left_out) == (messages, {})
+    assert (shown.events, shown.left_out) == (messages, {})
     assert missed.may_mark_read("main") and missed.may_mark_read("#ops")
+
+
+def test_what_stands_between_the_messages_stays_there() -> None:
+    events = [Notice("welcome"), *(said(id) for id in range(1, 31)), Notice("no password")]
+    _, shown = caught_up(*events)
+    assert shown.events == [events[0], *events[11:]] and shown.left_out == {"main": 10}
 
 
 def test_of_many_the_last_of_each_chat_are_shown() -> None:
     missed, shown = caught_up(*(said(id, chat="#ops" if id % 10 == 0 else "main") for id in range(1, 101)))
     assert shown.left_out == {"main": 90 - SHOWN_MAX}
-    ids = [message.id for message in shown.messages]
+    ids = [message.id for message in shown.events]
     assert ids == sorted(ids) and len(ids) == 10 + SHOWN_MAX and ids[-1] == 100
     assert missed.may_mark_read("#ops") and not missed.may_mark_read("main")
 

@@ -166,6 +166,27 @@ async def test_the_end_may_wait_until_everything_was_taken(pair: Pair) -> None:
     assert taken == [True]
 
 
+async def test_whoever_has_everything_and_does_not_close_is_reset(pair: Pair) -> None:
+    """As nc of OpenBSD, which reads on from its terminal: the end alone did not end it."""
+    pair.transport.write(b"goodbye")
+    pair.transport.hang_up(60, lambda: None)
+    assert await pair.read_all() == b"goodbye", "the end comes before the reset, and nothing is lost by it"
+    assert "lost" not in pair.handler.told
+    await until(lambda: "lost" in pair.handler.told)
+    with pytest.raises(ConnectionError):
+        for _ in range(2):  # the first one tells of the reset where the end was read already
+            await pair.send(b"more")
+
+
+async def test_whoever_closes_is_let_go_at_once(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(t, "LAST_SECONDS", 60)
+    pair.transport.write(b"goodbye")
+    pair.transport.hang_up(60, lambda: None)
+    assert await pair.read_all() == b"goodbye"
+    pair.peer.close()
+    await until(lambda: "lost" in pair.handler.told)
+
+
 async def test_it_does_not_wait_for_long(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(t, "TAKEN_SECONDS_MAX", 0.02)
     taken: list[bool] = []

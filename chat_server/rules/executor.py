@@ -19,7 +19,7 @@ from chat_server.protocol.times import BEGINNING_MS, Now
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Ending, Move, Page, Push, Result, Stale
 from chat_server.rules.registry import READINGS, RULES, rule
-from chat_server.store import erasures, files, retention
+from chat_server.store import digests, erasures, files, retention
 from chat_server.store import state as states
 from chat_server.store.database import DISK_ERRORS, Database, NoRoom, is_of_this_machine
 
@@ -44,6 +44,13 @@ class Outcome(Struct, frozen=True):
     seq: int
     moves: Sequence[Move] = ()
     endings: Sequence[Ending] = ()
+
+    @property
+    def code(self) -> str:
+        """The code of the refusal, "stale" for what is to be prepared again, "" for what was done."""
+        if isinstance(self.result, Refusal):
+            return self.result.code
+        return "stale" if isinstance(self.result, Stale) else ""
 
 
 class Executed(Struct, frozen=True):
@@ -170,6 +177,8 @@ class Executor:
             states.note_sender(self._db, state, batch.node, batch.incarnation, batch.nonce, batch.number, batch.sent_ms)
             context = Context(self._db, state, self._limits, batch.node)
             outcomes = [execute(context, entry) for entry in batch.entries]
+            codes = ((outcome.seq, outcome.code) for outcome in outcomes)
+            state.outcomes = digests.after_batch(state.outcomes, state.seq, state.at_ms, state.elapsed_ms, codes)
             return outcomes, context.counts
 
         return self._write(ordered, execute_all, "executed")

@@ -464,6 +464,10 @@ MIGRATIONS = (
     ALTER TABLE state ADD COLUMN sent_ms INTEGER NOT NULL DEFAULT 0;
     """,
     INDEX_LEAVES,
+    """
+    -- outcomes: the running digest of what batches came to (see `digests`).
+    ALTER TABLE state ADD COLUMN outcomes BLOB NOT NULL DEFAULT x'';
+    """,
 )
 
 

@@ -28,6 +28,7 @@ class State(Struct):
     - `at_ms`, `elapsed_ms`: the two times of the last batch.
     - `position`, `digest`: where in the log the last batch stands, and the digest of its record there.
     - `limits`: `entries.Limits` as JSON.
+    - `outcomes`: the running digest of what batches came to (see `digests`).
     - `sender`: the name of the node whose batch was executed last.
     - `spared_ms`: the time before which nothing counts as read; None until the first start after an upgrade or restore.
     """
@@ -40,18 +41,19 @@ class State(Struct):
     limits: str | None
     history: str | None
     spared_ms: int | None
+    outcomes: bytes = b""
     sender: str | None = None
     nodes: dict[str, Sender] = field(default_factory=dict)
 
 
 def load(db: Database) -> State:
     row = db.one(
-        "SELECT seq, at_ms, elapsed_ms, stream, sequence, digest, limits, history, spared_ms, sender, number, sent_ms"
-        " FROM state"
+        "SELECT seq, at_ms, elapsed_ms, stream, sequence, digest, limits, history, spared_ms, outcomes,"
+        " sender, number, sent_ms FROM state"
     )
     assert row is not None
-    seq, at_ms, elapsed_ms, stream, sequence, digest, limits, history, spared_ms, *last = row
-    state = State(seq, at_ms, elapsed_ms, Position(stream, sequence), digest, limits, history, spared_ms)
+    seq, at_ms, elapsed_ms, stream, sequence, digest, limits, history, spared_ms, outcomes, *last = row
+    state = State(seq, at_ms, elapsed_ms, Position(stream, sequence), digest, limits, history, spared_ms, outcomes)
     for name, *columns in db.all("SELECT name, id, incarnation, nonce, number, sent_ms, elapsed_ms FROM nodes"):
         node = Sender(*columns)
         if node.id == last[0]:
@@ -66,9 +68,9 @@ def advance(db: Database, state: State) -> None:
     sender = None if state.sender is None else state.nodes[state.sender]
     db.run(
         "UPDATE state SET seq = ?, at_ms = ?, elapsed_ms = ?, stream = ?, sequence = ?, digest = ?,"
-        " sender = ?, number = ?, sent_ms = ?",
+        " outcomes = ?, sender = ?, number = ?, sent_ms = ?",
         (
-            *(state.seq, state.at_ms, state.elapsed_ms, *state.position, state.digest),
+            *(state.seq, state.at_ms, state.elapsed_ms, *state.position, state.digest, state.outcomes),
             *((0, 0, 0) if sender is None else (sender.id, sender.number, sender.sent_ms)),
         ),
     )

@@ -19,7 +19,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def after_batch(before: bytes, seq: int, at_ms: int, elapsed_ms: int, outcomes: Iterable[tuple[int, str]]) -> bytes:
-    """Return the running digest after a batch; `outcomes` are the seq after each entry, and its code, "" if it was done.
+    """Return the running digest after a batch. `outcomes` are the seq after each entry, and its code, "" if done.
 
     No wording and no other detail of a program is in it, since nodes of two versions may run side by side.
     """

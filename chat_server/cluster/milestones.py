@@ -1,0 +1,56 @@
+"""Milestones: the digests by which nodes notice, while they run, that one of them has come to another state.
+
+A node says with each heartbeat what its running digest was at its last milestone. Positions would seldom be equal while
+people write, so a milestone is the first batch of each ten seconds of the log's own time: all nodes have the same ones.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from chat_server.log.stream import Position
+
+APART_MS = 10_000
+
+
+class Milestone(NamedTuple):
+    """A batch at which nodes compare their running digests of outcomes (see `store.digests`)."""
+
+    position: Position
+    digest: bytes
+
+
+class Milestones:
+    """The last milestone of this node. `passed` MUST be told of each batch in its order."""
+
+    def __init__(self, at_ms: int) -> None:
+        """`at_ms` is the time of the batch that was executed last."""
+        self.last: Milestone | None = None
+        self._period = at_ms // APART_MS
+
+    def passed(self, position: Position, at_ms: int, digest: bytes) -> None:
+        period = at_ms // APART_MS
+        # The clock of the log may go back. All nodes see it do so at the same batch.
+        if period != self._period:
+            self._period, self.last = period, Milestone(position, digest)
+
+
+def odd_ones_out(said: Mapping[str, Milestone]) -> list[str]:
+    """Name the nodes whose state is another one than that of most; `said` has the last milestones of all that live.
+
+    Most are more than half of all. So of two nodes that differ neither is named, and a node that lags behind is left
+    out of it.
+    """
+    if not said:
+        return []
+    common, count = Counter(said.values()).most_common(1)[0]
+    if count * 2 <= len(said):
+        return []
+    return sorted(
+        node for node, each in said.items() if each.position == common.position and each.digest != common.digest
+    )
+
+
+def are_different(said: Mapping[str, Milestone]) -> bool:
+    """Tell whether any two nodes have come to different states at the same batch."""
+    return len(set(said.values())) > len({each.position for each in said.values()})

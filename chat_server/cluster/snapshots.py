@@ -1,0 +1,340 @@
+"""Snapshots of the chat's database in the object store, from which a node starts that has no state of its own.
+
+A snapshot is a bucket of its own, since only a bucket that is deleted whole leaves no bytes behind. It has the copied
+database, compressed, and a description that is put last, so that a bucket without one is not whole. Everything here
+runs in a process of its own, at a low priority, so that it costs the node only what copying the file costs the disk.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from chat_server import __version__
+from chat_server.errors import StartError
+from chat_server.log.stream import NotAppended, ObjectMissing, Objects, Position
+from chat_server.store import backup, digests
+from chat_server.store.blobs import sync
+from chat_server.store.data_directory import DATABASE, LOCAL_FILES
+from chat_server.store.database import open_unchanged
+from chat_server.store.schema import VERSION
+from chat_server.store.state import load
+
+log = logging.getLogger("chat.cluster")
+
+# Older ones are deleted once a newer one has been checked. A stream is deleted when these cover it.
+KEPT = 2
+CHUNK_BYTES = 1 << 17
+# A fast level: a database of 100 MiB takes 2 s.
+_LEVEL = 1
+_PREFIX = "snapshot-"
+_DATABASE, _DESCRIPTION = "database", "description"
+# The folder of a snapshot that is being made or loaded. It holds texts, so that each start removes what a kill left.
+_FOLDER = ".snapshot."
+# While this file exists, the state in the directory is wrong: the next start replaces it by a snapshot.
+MISTAKEN = "mistaken"
+
+
+class Description(Struct, frozen=True):
+    """What is in a snapshot: how far its database is in the log, the digests, and the programs that can read it.
+
+    `digests` are those of all tables, `outcomes` is the running digest, `sha256` that of the database's bytes.
+    """
+
+    position: Position
+    history: str
+    digests: dict[str, str]
+    outcomes: bytes
+    sha256: str
+    size: int
+    schema: int
+    program: str
+    at_ms: int
+
+
+class SnapshotError(Exception):
+    """Raised when a snapshot could not be made or used; the message says why."""
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and of how much."""
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+# ---- making one
+
+
+async def make(objects: Objects, data: Path, nonce: str, progress: Progress = _silent) -> Description:
+    """Make a snapshot of the database in `data`, check it, and delete those that it makes superfluous.
+
+    The caller decides which node makes one. `nonce` makes the name of the bucket unique. Raises SnapshotError.
+    """
+    remove_leftovers(data)
+    try:
+        with _folder(data) as work:
+            for done, size in backup.copy(data, work / DATABASE):
+                progress("copying the database", done, size)
+            backup.check(work / DATABASE)
+            description = describe(work)
+            bucket = f"{_PREFIX}{description.position.stream:08}-{description.position.sequence:016}-{nonce}"
+            await objects.begin(bucket)
+            try:
+                await objects.put(bucket, _DATABASE, _compressed(work / DATABASE, description.size, progress))
+                await objects.put(bucket, _DESCRIPTION, _one(msgspec.json.encode(description)))
+                await _check(objects, bucket, description, progress)
+            except BaseException:
+                await _delete(objects, bucket)
+                raise
+        await _delete_old(objects)
+    except backup.Unusable as error:
+        raise SnapshotError(str(error)) from None
+    except OSError as error:
+        raise SnapshotError(f"the database cannot be copied: {error.strerror or error}") from None
+    except (NotAppended, ObjectMissing) as error:
+        raise SnapshotError(f"the object store did not take it: {error}") from None
+    return description
+
+
+def describe(directory: Path) -> Description:
+    """Describe the database in this directory, which nobody else has open."""
+    path = directory / DATABASE
+    with closing(open_unchanged(directory)) as db:
+        db.run("BEGIN")
+        state = load(db)
+        tables = digests.now_of_tables(db)
+    assert state.history is not None, "it has executed a batch"
+    return Description(
+        state.position, state.history, tables, state.outcomes, _sha256(path), path.stat().st_size, VERSION,
+        __version__, state.at_ms,
+    )  # fmt: skip
+
+
+async def _check(objects: Objects, bucket: str, wanted: Description, progress: Progress) -> None:
+    """Read a snapshot back, as a node that starts would. Raises ObjectMissing."""
+    if await _description(objects, bucket) != wanted:
+        raise ObjectMissing("its description reads otherwise than it was written")
+    digest, size = hashlib.sha256(), 0
+    async for data in _plain(objects, bucket):
+        digest.update(data)
+        size += len(data)
+        progress("checking the snapshot", size, wanted.size)
+    if digest.hexdigest() != wanted.sha256:
+        raise ObjectMissing("its bytes read otherwise than they were written")
+
+
+async def _delete_old(objects: Objects) -> None:
+    """Delete all but the last whole ones, and what is left of those that were not finished before them."""
+    kept = 0
+    for bucket in await _buckets(objects):
+        if kept >= KEPT:
+            await _delete(objects, bucket)
+        elif await _is_whole(objects, bucket):
+            kept += 1
+        elif kept:
+            await _delete(objects, bucket)
+
+
+async def _delete(objects: Objects, bucket: str) -> None:
+    try:
+        await objects.delete_bucket(bucket)
+    except NotAppended as error:
+        log.warning("the snapshot %s cannot be deleted for now: %s", bucket, error)
+
+
+async def list_whole(objects: Objects) -> list[Description]:
+    """Return the snapshots that are whole, the newest first. Raises NotAppended."""
+    found = []
+    for bucket in await _buckets(objects):
+        try:
+            found.append(await _description(objects, bucket))
+        except (ObjectMissing, msgspec.DecodeError):
+            continue
+    return found
+
+
+async def covered(objects: Objects) -> Position | None:
+    """Return up to where all kept snapshots reach; None while there are fewer than are kept. Raises NotAppended.
+
+    A stream of which nothing is behind that may be deleted.
+    """
+    found = await list_whole(objects)
+    return found[KEPT - 1].position if len(found) >= KEPT else None
+
+
+# ---- starting from one
+
+
+async def load_newest(objects: Objects, data: Path, progress: Progress = _silent) -> Description | None:
+    """Put the newest sound snapshot in the place of the state in `data`; None if there is no snapshot at all.
+
+    A damaged one is told, and the one before is taken. The directory MUST be locked, and no server run on it; it may
+    be empty. Raises SnapshotError, and NotAppended while the object store cannot be read; then nothing is changed.
+    """
+    remove_leftovers(data)
+    buckets = await _buckets(objects)
+    is_any = False
+    for bucket in buckets:
+        with _folder(data) as work:
+            try:
+                description = await _fetch(objects, bucket, work, progress)
+            except (ObjectMissing, backup.Unusable, msgspec.DecodeError) as error:
+                is_any = is_any or await _has_description(objects, bucket)
+                log.error("the snapshot %s is damaged or not whole (%s); the one before is taken", bucket, error)
+                continue
+            except OSError as error:
+                raise SnapshotError(f"the snapshot cannot be written: {error.strerror or error}") from None
+            _put_in_place(work / DATABASE, data)
+            log.info("started from the snapshot %s, which chat-server %s made", bucket, description.program)
+            return description
+    if is_any:
+        raise SnapshotError("all snapshots are damaged: restore a backup")
+    return None
+
+
+async def _fetch(objects: Objects, bucket: str, work: Path, progress: Progress) -> Description:
+    """Write the database of a snapshot into a folder and check it. Raises ObjectMissing, Unusable, SnapshotError."""
+    description = await _description(objects, bucket)
+    if description.schema > VERSION:
+        raise SnapshotError(
+            f"the newest snapshot has version {description.schema} of the database, and this program knows up to"
+            f" {VERSION}: use chat-server {description.program} or a newer one"
+        )
+    path, digest = work / DATABASE, hashlib.sha256()
+    with path.open("xb") as file:
+        path.chmod(0o600)
+        async for data in _plain(objects, bucket):
+            digest.update(data)
+            file.write(data)
+            progress("loading the snapshot", file.tell(), description.size)
+        file.flush()
+        os.fsync(file.fileno())
+    if digest.hexdigest() != description.sha256:
+        raise ObjectMissing("its bytes have another sha256 than it says")
+    backup.check(path)
+    if description.schema == VERSION and describe(work).digests != description.digests:
+        raise ObjectMissing("its tables have other digests than it says")
+    return description
+
+
+def _put_in_place(database: Path, data: Path) -> None:
+    """Replace the state in `data`. A kill at any moment leaves the old state, a wrong one with its mark, or the new."""
+    if (data / DATABASE).exists():
+        mark_mistaken(data)
+    for name in (*LOCAL_FILES, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+        (data / name).unlink(missing_ok=True)
+    sync(database)
+    database.replace(data / DATABASE)
+    sync(data)
+    (data / MISTAKEN).unlink(missing_ok=True)
+    sync(data)
+
+
+def mark_mistaken(data: Path) -> None:
+    """Note durably that the state in `data` is wrong, so that the next start replaces it."""
+    (data / MISTAKEN).touch(mode=0o600)
+    sync(data)
+
+
+def is_mistaken(data: Path) -> bool:
+    """Tell whether the state in `data` MUST be replaced before a start."""
+    return (data / MISTAKEN).exists()
+
+
+def remove_leftovers(data: Path) -> None:
+    """Remove what a kill left of a snapshot that was being made or loaded: it holds texts. Each start calls this."""
+    for path in data.glob(f"{_FOLDER}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+# ---- buckets and bytes
+
+
+async def _buckets(objects: Objects) -> list[str]:
+    """Return the buckets of snapshots, the newest first."""
+    return sorted((name for name in await objects.buckets() if name.startswith(_PREFIX)), reverse=True)
+
+
+async def _description(objects: Objects, bucket: str) -> Description:
+    data = b"".join([chunk async for chunk in objects.get(bucket, _DESCRIPTION)])
+    return msgspec.json.decode(data, type=Description)
+
+
+async def _has_description(objects: Objects, bucket: str) -> bool:
+    return _DESCRIPTION in await objects.names(bucket)
+
+
+async def _is_whole(objects: Objects, bucket: str) -> bool:
+    try:
+        await _description(objects, bucket)
+    except (ObjectMissing, msgspec.DecodeError):
+        return False
+    return True
+
+
+async def _one(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def _compressed(path: Path, size: int, progress: Progress) -> AsyncIterator[bytes]:
+    done, press = 0, zlib.compressobj(_LEVEL)
+    for chunk in _chunks(path):
+        done += len(chunk)
+        if data := press.compress(chunk):
+            yield data
+        progress("storing the snapshot", done, size)
+    yield press.flush()
+
+
+async def _plain(objects: Objects, bucket: str) -> AsyncIterator[bytes]:
+    """Yield the bytes of the database. Raises ObjectMissing for a stream of bytes that nothing was compressed to."""
+    press = zlib.decompressobj()
+    try:
+        async for chunk in objects.get(bucket, _DATABASE):
+            data = press.decompress(chunk, CHUNK_BYTES)
+            while data:
+                yield data
+                data = press.decompress(press.unconsumed_tail, CHUNK_BYTES)
+        yield press.flush()
+    except zlib.error as error:
+        raise ObjectMissing(f"its bytes are no compressed database: {error}") from None
+    if not press.eof:
+        raise ObjectMissing("its bytes are cut short")
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    for chunk in _chunks(path):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _folder(data: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=data) as path:
+        yield Path(path)
+
+
+def refuse_mistaken(data: Path) -> None:
+    """Raise StartError where the state in `data` is wrong and no snapshot has replaced it."""
+    if is_mistaken(data):
+        raise StartError(
+            f"the state in {data} differs from that of the other nodes, and there is no snapshot to start from: once"
+            " they have made one, start again, or empty the directory"
+        )

@@ -1,4 +1,4 @@
-"""Milestones: the digests by which nodes notice, while they run, that one of them has come to another state.
+"""Milestones: the digests by which running nodes notice that one of them has another state.
 
 A node says with each heartbeat what its running digest was at its last milestone. Positions would seldom be equal while
 people write, so a milestone is the first batch of each ten seconds of the log's own time: all nodes have the same ones.

@@ -1,4 +1,4 @@
-"""Snapshots of the chat's database in the object store, from which a node starts that has no state of its own.
+"""Snapshots of the chat's database in the object store, from which a node without a state starts.
 
 A snapshot is a bucket of its own, since only a bucket that is deleted whole leaves no bytes behind. It has the copied
 database, compressed, and a description that is put last, so that a bucket without one is not whole. Everything here

@@ -1,4 +1,4 @@
-"""Digests that show whether two machines have the same state: of all tables, and of what batches came to.
+"""Digests that show whether two machines have the same state: of all tables, and of outcomes.
 
 The digest of all tables is exact, and takes seconds for a million messages. The running digest of outcomes costs a few
 microseconds a batch: it tells at once that two machines have answered differently, and `verify` then tells where.

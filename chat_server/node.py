@@ -216,6 +216,11 @@ class Node:
         seq = self.delivery.delivered
         self.delivery.deliver(Executed([Outcome(entry, refusal, [], seq) for entry in entries], seq, None, None))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits for the log that no further command should be taken."""
+        return self._log.is_full
+
     def read(self, user_id: int, query: Any) -> Reading:
         return self._readings.begin(user_id, query)
 

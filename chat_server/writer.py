@@ -50,11 +50,11 @@ def when_unlocked(runtime: Runtime, do: Callable[[], R], seconds: float) -> R:
 
 
 class Writer:
-    def __init__(self, runtime: Runtime, directory: Path, space: Space) -> None:
-        """Open the store, created or migrated as needed. Raises StartError."""
+    def __init__(self, runtime: Runtime, directory: Path, space: Space, *, durable: bool = True) -> None:
+        """Open the store, created or migrated as needed; `durable` is as for `open_writer`. Raises StartError."""
         self.directory = directory
         self._runtime = runtime
-        db = when_unlocked(runtime, lambda: open_writer(directory), LOCKED_SECONDS_MAX)
+        db = when_unlocked(runtime, lambda: open_writer(directory, durable=durable), LOCKED_SECONDS_MAX)
         self._executor = Executor(db, runtime.monotonic)
         self._local = when_unlocked(runtime, lambda: Local(directory), LOCKED_SECONDS_MAX)
         # The last note of something that was dropped (see `Local`).

@@ -37,6 +37,8 @@ from chat_server.settings import Settings
 IN_FLIGHT_MAX = 256
 PREPARE_TRIES_MAX = 5
 LINES_A_TURN_MAX = 256
+# While the log is full, each connection looks again after so long.
+LOG_FULL_SECONDS = 0.5
 # A chunk of a file that has so many takes nothing off the rate of commands.
 FREE_CHUNK_BYTES = 8192
 # A change goes to all who see the message, with the names of all who reacted: so many names cost as much as a command.
@@ -303,7 +305,7 @@ class Pipeline:
             self._hang_up()
 
     def _may_go_on(self) -> bool:
-        if self._stopping or self.outbox.paused or len(self._in_flight) >= IN_FLIGHT_MAX:
+        if self._stopping or self.outbox.paused or len(self._in_flight) >= IN_FLIGHT_MAX or self.port.is_log_full():
             return False
         return self.outbox.live or not self.user_id
 
@@ -330,7 +332,12 @@ class Pipeline:
         """Read no more than can be executed soon."""
         if self.closing or self.has_eof or self._stopping:
             return
-        wants_more = not self._intake.is_full(stranger=not self.user_id, busy=self.is_busy())
+        is_log_full = self.port.is_log_full()
+        wants_more = not is_log_full and not self._intake.is_full(stranger=not self.user_id, busy=self.is_busy())
+        if is_log_full:
+            # Nobody says when there is room again.
+            self._go_on_at = self._now + LOG_FULL_SECONDS
+            self._arm()
         if wants_more != self._is_reading:
             self._is_reading = wants_more
             if wants_more:

@@ -56,6 +56,9 @@ class Port(Protocol):
     def public_limits(self) -> dict[str, Any]:
         """Return the limits that programs are told, as they are now."""
 
+    def is_log_full(self) -> bool:
+        """Tell whether so much waits for the log that no further command should be taken."""
+
     def has_room(self, wanted_bytes: int) -> bool:
         """Tell whether the disk has room for something new of that size."""
 

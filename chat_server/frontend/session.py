@@ -223,6 +223,9 @@ class Session:
     def public_limits(self) -> dict[str, Any]:
         return self._node.settings.public_limits()
 
+    def is_log_full(self) -> bool:
+        return self._node.is_full
+
     def has_room(self, wanted_bytes: int) -> bool:
         return self._node.space.has_room(wanted_bytes)
 

@@ -6,7 +6,7 @@ has been executed here, and what the stream has twice is executed once.
 """
 
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from msgspec.structs import replace
@@ -149,7 +149,14 @@ class ReplicatedLog:
     # ---- batches out
 
     async def next_batch(self) -> OrderedBatch | None:
-        while (record := await self._incoming.next(self._is_over)) is not None:
+        return await self._next(self._is_over)
+
+    async def next_before(self, end: Position) -> OrderedBatch | None:
+        """The next batch up to this place; None once the log has been executed so far. Raises WrongBatch."""
+        return await self._next(lambda: self.position >= end)
+
+    async def _next(self, is_over: Callable[[], bool]) -> OrderedBatch | None:
+        while (record := await self._incoming.next(is_over)) is not None:
             batch = self._read(record)
             if batch is not None:
                 return OrderedBatch(batch, record.position, record.at_ms, digest=digest_of(record.data))

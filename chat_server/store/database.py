@@ -1,7 +1,8 @@
 """One SQLite database: opening it safely, migrating it, and plain access to it.
 
 The node has one writer (`open_writer`) on one thread; readers (`open_reader`) can only read. `synchronous=FULL` in WAL
-mode: a COMMIT returns after its fsync, and a power cut loses nothing that was committed.
+mode: a COMMIT returns after its fsync, and a power cut loses nothing that was committed. A node of a cluster does
+without: what a power cut takes from it, it executes again from the log.
 """
 
 import errno
@@ -152,8 +153,11 @@ class Database:
         self.connection.close()
 
 
-def open_writer(directory: Path) -> Database:
-    """Open the database in `directory`, and create or migrate it as needed. Raises StartError, and LOCKED."""
+def open_writer(directory: Path, *, durable: bool = True) -> Database:
+    """Open the database in `directory`, and create or migrate it as needed. Raises StartError, and LOCKED.
+
+    Without `durable` a power cut may take the last commits back, for a database that is only a copy of what a log has.
+    """
     path = directory / FILE
     refuse_lost_database(directory)
     try:
@@ -166,8 +170,8 @@ def open_writer(directory: Path) -> Database:
             refuse_traces(directory, "has nothing in it")
         if database.value("PRAGMA journal_mode = WAL") != "wal":
             raise StartError(f"the file system of {path} cannot do SQLite's WAL mode; put --data on a local disk")
-        database.run("PRAGMA synchronous = FULL")
-        if database.value("PRAGMA synchronous") != 2:
+        database.run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        if durable and database.value("PRAGMA synchronous") != 2:
             raise StartError("SQLite refused synchronous=FULL, without which nothing could be promised to be kept")
         database.run(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
         # Erased content is overwritten; its pages are used again.

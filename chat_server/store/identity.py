@@ -11,6 +11,24 @@ from chat_server.store.data_directory import write_durably
 FILE = "node"
 
 
+def name_of_node(directory: Path, wanted: str | None, drawn: str) -> str:
+    """Return the name that the directory's node has, or takes with its first start. Raises StartError.
+
+    `wanted` is what the settings say, and `drawn` a random one for a node that is new and was given none.
+    """
+    file = directory / FILE
+    try:
+        name = file.read_text().split()[0] if file.exists() else wanted or drawn
+    except (OSError, IndexError):
+        raise StartError(f"{file} cannot be read; remove it: the node then takes a new name") from None
+    if wanted not in (None, name):
+        raise StartError(
+            f"{directory} is the directory of node {name}, and --node names {wanted}: leave that out, or name another"
+            " directory with --data"
+        )
+    return name
+
+
 def begin_incarnation(directory: Path, new_name: str, known: Mapping[str, int]) -> Identity:
     """Count this start of the node and make it durable. A node without a name takes the new one.
 

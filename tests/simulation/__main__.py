@@ -1,14 +1,20 @@
-"""Run seeds once more: python -m tests.simulation FIRST [COUNT]. One alone is printed with all that was said."""
+"""Run seeds once more: python -m tests.simulation [--cluster] FIRST [COUNT].
+
+One alone is printed with all that was said.
+"""
 
 import sys
 
+from tests.simulation.cluster import simulate_cluster
 from tests.simulation.world import simulate
 
 
 def main() -> None:
-    first, count = (*map(int, sys.argv[1:]), 1)[:2]
+    arguments = sys.argv[1:]
+    run = simulate_cluster if arguments[:1] == ["--cluster"] else simulate
+    first, count = (*(int(each) for each in arguments if each != "--cluster"), 1)[:2]
     for seed in range(first, first + count):
-        transcript = simulate(seed)
+        transcript = run(seed)
         if count == 1:
             print("\n".join(transcript))
         else:

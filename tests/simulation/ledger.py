@@ -40,6 +40,7 @@ class Said:
     text: str | None = None
     emoji: str | None = None
     line: bytes = b""
+    connection: int = 0
     # Whether it was done; None while that is not known.
     is_done: bool | None = None
     # Done once it was answered, or the connection was lost.

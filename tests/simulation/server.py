@@ -3,6 +3,7 @@
 import io
 import shutil
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -21,12 +22,16 @@ R = TypeVar("R")
 
 
 class Process(Runtime):
-    """What one process has of the machine's runtime: once it is killed nothing of it goes on."""
+    """What one process has of the machine's runtime: once it is killed nothing of it goes on.
+
+    A process that is stopped (SIGSTOP) does nothing either, until it is woken (SIGCONT). Its clocks go on.
+    """
 
     def __init__(self, machine: FakeRuntime) -> None:
         self._machine = machine
         self._tasks: dict[Task[Any], None] = {}
         self._is_killed = False
+        self._held: list[Callable[[], None]] | None = None  # while it is stopped
 
     def now_ms(self) -> int:
         return self._machine.now_ms()
@@ -62,10 +67,20 @@ class Process(Runtime):
 
     def _unless_killed(self, function: Callable[[*Args], object]) -> Callable[[*Args], None]:
         def call(*args: *Args) -> None:
-            if not self._is_killed:
+            if self._held is not None:
+                self._held.append(partial(call, *args))
+            elif not self._is_killed:
                 function(*args)
 
         return call
+
+    def stop(self) -> None:
+        self._held = []
+
+    def wake(self) -> None:
+        held, self._held = self._held or [], None
+        for call in held:
+            self._machine.call_soon(call)
 
     def kill(self) -> None:
         self._is_killed = True

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.cluster import simulate_cluster
 from tests.simulation.world import simulate
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +18,11 @@ SEEDS = range(200) if os.environ.get("TESTS") == "all" else range(6)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_acknowledged_is_kept_and_shown_to_all(seed: int) -> None:
     simulate(seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:100] if len(SEEDS) > 100 else SEEDS[:3])
+def test_a_cluster_agrees_whatever_happens_to_its_nodes_and_its_log(seed: int) -> None:
+    simulate_cluster(seed)
 
 
 def test_a_seed_decides_everything() -> None:

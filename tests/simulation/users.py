@@ -132,6 +132,7 @@ class User(ABC):
         assert self._connection is not None
         self._tell(f"> {said.line.decode()}")
         self._waiting.append(said)
+        said.connection = self._connections
         self._connection.send(said.line + b"\n")
 
     def _chat(self, name: str) -> str:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol
 from unittest.mock import patch
 
 from argon2 import PasswordHasher, Type
@@ -185,9 +186,19 @@ def _directory() -> Iterator[Path]:
         yield Path(name) / "0"
 
 
-def simulate(seed: int) -> list[str]:
-    """The transcript of a run. Raises AssertionError with the seed and the transcript's end."""
-    errors, simulation = Errors(), None
+class Run(Protocol):
+    machine: FakeRuntime
+    transcript: list[str]
+
+    async def run(self) -> None: ...
+
+
+def simulate(seed: int, make: Callable[[int, Path], Run] = Simulation, expected: str = "") -> list[str]:
+    """The transcript of a run. Raises AssertionError with the seed and the transcript's end.
+
+    An error of the server ends the run, unless it is the `expected` one.
+    """
+    errors = Errors()
     with ExitStack() as stack:
         path = stack.enter_context(_directory())
         stack.enter_context(patch.object(messages, "PAGE_MESSAGES_MAX", PAGE_MESSAGES_MAX))
@@ -195,11 +206,13 @@ def simulate(seed: int) -> list[str]:
         stack.enter_context(patch.object(passwords, "_HASHER", HASHER))
         logging.getLogger().addHandler(errors)
         stack.callback(logging.getLogger().removeHandler, errors)
-        simulation = Simulation(seed, path)
+        simulation = make(seed, path)
         try:
             simulation.machine.run(simulation.run())
-            check(not errors.lines, "the server logged errors")
+            unexpected = [line for line in errors.lines if not expected or expected not in line]
+            check(not unexpected, "the server logged errors")
         except Exception as error:
             told = "\n".join([*simulation.transcript[-12:], *errors.lines])
-            raise AssertionError(f"seed {seed} (python -m tests.simulation {seed}): {error!r}\n{told}") from error
+            which = f"python -m tests.simulation {'--cluster ' * (make is not Simulation)}{seed}"
+            raise AssertionError(f"seed {seed} ({which}): {error!r}\n{told}") from error
     return simulation.transcript

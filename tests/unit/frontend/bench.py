@@ -65,6 +65,7 @@ class Bench:
         self.aborted = False
         self.closed = 0  # other sessions, by a sign-out
         self.room_bytes = 1 << 30
+        self.log_is_full = False
         self.all_taken = True
         self.actions: list[tuple[str, str, str, float]] = []
         self.own_sessions: list[SessionInfo] = []
@@ -310,6 +311,9 @@ class Bench:
 
     def public_limits(self) -> dict[str, Any]:
         return load([], {}).public_limits()
+
+    def is_log_full(self) -> bool:
+        return self.log_is_full
 
     def has_room(self, wanted_bytes: int) -> bool:
         return wanted_bytes < self.room_bytes

@@ -135,6 +135,19 @@ def test_what_has_no_room_is_refused_behind_what_is_in_the_log(bench: Bench) -> 
     ]  # fmt: skip
 
 
+def test_while_the_log_is_full_nothing_is_taken_or_read(bench: Bench) -> None:
+    """Nobody says when there is room again, so the session looks, until it has."""
+    bench.log_is_full = True
+    bench.say("@k1 /send_all hi", "@k2 /ping")
+    bench.advance(3)
+    assert not bench.reading and not bench.logged and not bench.replies
+    bench.log_is_full = False
+    bench.advance(p.LOG_FULL_SECONDS)
+    bench.settle_down()
+    assert bench.reading and bench.replies == [("k1", "ok"), ("k2", "ok")]
+    assert bench.wakes_at is None, "and then looks no more"
+
+
 def test_what_is_to_come_needs_room_too(bench: Bench) -> None:
     bench.room_bytes = 1000
     bench.say("@k1 /send_file main a.txt 1000")

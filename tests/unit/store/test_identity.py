@@ -6,7 +6,7 @@ import pytest
 
 from chat_server.errors import StartError
 from chat_server.store import data_directory, identity
-from chat_server.store.identity import begin_incarnation
+from chat_server.store.identity import begin_incarnation, name_of_node
 
 
 def test_a_node_keeps_its_name_and_counts_its_starts(tmp_path: Path) -> None:
@@ -38,3 +38,15 @@ def test_a_start_that_cannot_be_noted_fails(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(StartError, match="No space left on device"):
         begin_incarnation(tmp_path, "a", {})
     assert list(tmp_path.iterdir()) == [], "nor is a part of it left"
+
+
+def test_a_directory_is_of_one_node(tmp_path: Path) -> None:
+    assert name_of_node(tmp_path, None, "drawn") == "drawn"
+    assert name_of_node(tmp_path, "wanted", "drawn") == "wanted"
+    begin_incarnation(tmp_path, "wanted", {})
+    assert name_of_node(tmp_path, None, "drawn") == name_of_node(tmp_path, "wanted", "drawn") == "wanted"
+    with pytest.raises(StartError, match="is the directory of node wanted, and --node names another"):
+        name_of_node(tmp_path, "another", "drawn")
+    (tmp_path / identity.FILE).write_text("")
+    with pytest.raises(StartError, match="cannot be read; remove it"):
+        name_of_node(tmp_path, None, "drawn")

@@ -1,0 +1,162 @@
+"""Opening a node as a member of a cluster: on a log that it shares with others."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from chat_server import __version__
+from chat_server.chat_time import ClusterTime
+from chat_server.cluster.heartbeats import Heartbeats, Vitals
+from chat_server.disk_space import Space
+from chat_server.errors import StartError
+from chat_server.execution import execute_at_start
+from chat_server.log.entries import VERSION, Departed, Identity, WrongBatch
+from chat_server.log.replicated import ReplicatedLog
+from chat_server.log.stream import Bus, NotAppended, Objects, StreamLost, Streams
+from chat_server.node import Node
+from chat_server.runtime import Runtime
+from chat_server.settings import Settings
+from chat_server.store.blobs import Blobs
+from chat_server.store.data_directory import claim
+from chat_server.store.identity import begin_incarnation
+from chat_server.writer import Writer
+
+log = logging.getLogger("chat.cluster")
+
+# After a power cut all machines start at once, and the servers of the log may take a while to find each other.
+REACH_SECONDS = 60.0
+REACH_AGAIN_SECONDS = 1.0
+# A node has caught up if there was no more left: the rest comes while it starts.
+LEFT_MAX = 100
+PROGRESS_SECONDS = 10.0
+NONCE_BYTES = 8
+
+R = TypeVar("R")
+
+
+class ClusterNode(NamedTuple):
+    """A node of a cluster, and what connects it with the others. The end of the node ends the rest."""
+
+    node: Node
+    log: ReplicatedLog
+    heartbeats: Heartbeats
+
+    async def start(self) -> None:
+        """Have the node begin to write into the log, and be heard. Raises StartError."""
+        await self.node.start()
+        await self.heartbeats.start()
+
+
+async def open_member(
+    settings: Settings,
+    runtime: Runtime,
+    directory: Path,
+    name: str,
+    streams: Streams,
+    bus: Bus,
+    objects: Objects,
+    live: Callable[[], dict[str, int]] = dict,
+) -> ClusterNode:
+    """Open the node with this name (see `identity.name_of_node`), and execute the log up to its end.
+
+    `live` is as for `Node`. Raises StartError.
+    """
+    space = Space(directory, settings.disk_reserve_bytes, runtime)
+    # From the first batch on, the writer watches that all that belongs to the directory stays there.
+    Blobs(directory)
+    writer = Writer(runtime, directory, space, durable=False)
+    try:
+        time, replicated, identity = await _join(runtime, directory, name, streams, writer)
+    except BaseException:
+        writer.close(abandon=False)
+        raise
+    node = Node(
+        settings,
+        runtime,
+        directory,
+        identity=identity,
+        time=time,
+        space=space,
+        writer=writer,
+        log=replicated,
+        live=live,
+        rank=lambda: heartbeats.rank(),
+        is_member=True,
+    )
+    heartbeats = Heartbeats(
+        runtime,
+        bus,
+        identity,
+        node.delivery.presence,
+        node.delivery.connections,
+        vitals=lambda: Vitals(replicated.position, version=VERSION, program=__version__, counts=live()),
+        departed=lambda user_id: node.submit(Departed(), user_id),
+        unheard=node.delivery.outage.suspect,
+    )
+    return ClusterNode(node, replicated, heartbeats)
+
+
+async def _join(
+    runtime: Runtime, directory: Path, name: str, streams: Streams, writer: Writer
+) -> tuple[ClusterTime, ReplicatedLog, Identity]:
+    """Execute the log up to its end, then take the start after the last one of the node that it knows.
+
+    Another process that takes the same one is told from this one by its nonce: whoever writes second ends. Raises
+    StartError.
+    """
+    state = writer.state
+    if state.history is not None:
+        claim(directory, state.history)
+        if not state.position.stream:
+            raise StartError(
+                f"{directory} holds the chat of a single server: chat-server cluster import moves it into the"
+                " cluster; or name a new directory with --data"
+            )
+    time = ClusterTime(runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
+    replicated = ReplicatedLog(
+        runtime, streams, time, name, history=state.history, position=state.position, digest=state.digest
+    )
+    await _catch_up(runtime, writer, replicated)
+    known = {node: sender.incarnation for node, sender in writer.state.nodes.items()}
+    identity = begin_incarnation(directory, name, known)
+    replicated.join(identity, runtime.token_bytes(NONCE_BYTES), runtime.token_hex(8))
+    return time, replicated, identity
+
+
+async def _catch_up(runtime: Runtime, writer: Writer, replicated: ReplicatedLog) -> None:
+    """Execute the log up to about its end. Raises StartError."""
+    try:
+        await _when_reached(runtime, replicated.open)
+        left = LEFT_MAX + 1
+        while left > LEFT_MAX:
+            end = await _when_reached(runtime, replicated.end)
+            left = 0
+            told_at = runtime.monotonic()
+            while (ordered := await replicated.next_before(end)) is not None:
+                executed = await execute_at_start(runtime, writer, ordered)
+                replicated.executed(ordered, executed.verdict, executed.position, executed.now)
+                left += 1
+                if runtime.monotonic() - told_at > PROGRESS_SECONDS:
+                    told_at = runtime.monotonic()
+                    log.info("catching up with the log: at %s, of %s so far", replicated.position, end)
+            if replicated.position.stream != end.stream:
+                left = LEFT_MAX + 1
+    except (WrongBatch, StreamLost) as error:
+        raise StartError(str(error)) from None
+
+
+async def _when_reached(runtime: Runtime, ask: Callable[[], Awaitable[R]]) -> R:
+    """Ask the servers of the log until they answer. Raises StartError after a while."""
+    deadline = runtime.monotonic() + REACH_SECONDS
+    has_warned = False
+    while True:
+        try:
+            return await ask()
+        except NotAppended as error:
+            if runtime.monotonic() > deadline:
+                raise StartError(f"the log of the cluster cannot be reached: {error}; are its servers up?") from None
+            if not has_warned:
+                has_warned = True
+                log.warning("the log of the cluster cannot be reached yet (%s); it is waited for", error)
+        await runtime.sleep(REACH_AGAIN_SECONDS)

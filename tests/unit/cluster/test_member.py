@@ -1,0 +1,224 @@
+"""A node that opens and runs as a member of a cluster, on streams in memory."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chat_server.cluster.member import REACH_SECONDS, ClusterNode, open_member
+from chat_server.errors import StartError
+from chat_server.log import replicated
+from chat_server.node import QUIET_MS, open_alone
+from chat_server.settings import load
+from chat_server.store.database import open_reader
+from chat_server.store.identity import FILE
+from tests.fake_runtime import FakeRuntime
+from tests.memory_stream import MemoryBus, MemoryObjects, MemoryServers, MemoryStreams, Trouble
+from tests.simulation.cluster import SimulatedNode, compare
+
+SETTINGS = load(["--disk-reserve", "off", "--main-rate-limit", "off"], {})
+
+
+class Stage:
+    def __init__(self, path: Path) -> None:
+        self.machine = FakeRuntime(3)
+        self.servers = MemoryServers(self.machine)
+        self.path = path
+
+    async def open(self, name: str, *options: str) -> ClusterNode:
+        directory = self.path / name
+        directory.mkdir(exist_ok=True)
+        streams = MemoryStreams(self.servers, self.machine, name)
+        bus, objects = MemoryBus(self.servers, self.machine, name), MemoryObjects(self.servers, self.machine, name)
+        settings = load(["--disk-reserve", "off", *options], {})
+        return await open_member(settings, self.machine, directory, name, streams, bus, objects)
+
+    async def start(self, name: str) -> SimulatedNode:
+        directory = self.path / name
+        directory.mkdir(exist_ok=True)
+        node = SimulatedNode(self.machine, self.servers, name, directory)
+        running = node.begin()
+        while node.member is None:
+            assert not running.done(), running.exception()
+            await self.machine.sleep(0.1)
+        return node
+
+
+class Person:
+    """Speaks JSON over a connection in memory."""
+
+    def __init__(self, stage: Stage, node: SimulatedNode) -> None:
+        self.stage = stage
+        self.lines: list[dict[str, Any]] = []
+        self._rest = b""
+        self.connection = node.connect(1 << 16, self._receive, lambda: None)
+        assert self.connection is not None
+        self.connection.send(b"/format json\n")
+
+    def _receive(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self.lines += [json.loads(line) for line in lines if line.startswith(b"{")]
+
+    def say(self, *lines: str) -> None:
+        assert self.connection is not None
+        self.connection.send("".join(f"{line}\n" for line in lines).encode())
+
+    async def replies(self, seconds: float = 1.0) -> list[dict[str, Any]]:
+        await self.stage.machine.sleep(seconds)
+        lines, self.lines = self.lines, []
+        return [line for line in lines if line["type"] in ("ok", "error")]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[[Callable[[Stage], Awaitable[None]]], None]:
+    def play(story: Callable[[Stage], Awaitable[None]]) -> None:
+        stage = Stage(tmp_path)
+        stage.machine.run(story(stage))  # type: ignore[arg-type]
+
+    return play
+
+
+Play = Callable[[Callable[[Stage], Awaitable[None]]], None]
+
+
+def test_a_node_catches_up_before_it_writes(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        one = await stage.start("n1")
+        alice = Person(stage, one)
+        alice.say("/sign_in alice", *(f"/send_all {number}" for number in range(30)))
+        await alice.replies(3)
+        two = await stage.open("n2")
+        assert two.log.position == one.member.log.position  # type: ignore[union-attr]
+        assert two.node.delivery.delivered == 30
+        assert (stage.path / "n2" / FILE).read_text() == "n2 1\n"
+        assert not any(record.node == "n2" for record in stage.servers.streams[1])
+        two.node.close()
+        await compare(stage.machine, [one, await stage.start("n2")])
+
+    play(story)
+
+
+def test_the_first_node_sets_the_limits_for_all(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        one = await stage.open("n1", "--page", "7")
+        await one.start()
+        two = await stage.open("n2", "--page", "9")
+        await two.start()
+        assert one.node.limits.page_messages == two.node.limits.page_messages == 7
+        for each in (one, two):
+            each.node.close()
+
+    play(story)
+
+
+def test_without_servers_of_the_log_the_start_ends_after_a_while(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(stage: Stage) -> None:
+        stage.servers.cut_off("n1")
+        stage.machine.call_later(REACH_SECONDS / 2, stage.servers.join_again, "n1")
+        (await stage.open("n1")).node.close()
+        stage.servers.cut_off("n1")
+        with pytest.raises(StartError, match=r"the log of the cluster cannot be reached: .*are its servers up"):
+            await stage.open("n1")
+
+    with caplog.at_level(logging.WARNING):
+        play(story)
+    assert caplog.text.count("cannot be reached yet") == 2
+
+
+def test_a_directory_is_of_a_single_server_or_of_a_member(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        (stage.path / "alone").mkdir()
+        alone = open_alone(SETTINGS, stage.machine, stage.path / "alone")
+        await alone.start()
+        alone.close()
+        with pytest.raises(StartError, match="holds the chat of a single server: chat-server cluster import"):
+            await stage.open("alone")
+        member = await stage.open("n1")
+        await member.start()
+        member.node.close()
+        with pytest.raises(StartError, match="one node's copy of a cluster's: start it with --cluster"):
+            open_alone(SETTINGS, stage.machine, stage.path / "n1")
+
+    play(story)
+
+
+def test_somebody_logs_something_all_the_time(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        nodes = [await stage.start(name) for name in ("n1", "n2", "n3")]
+        await stage.machine.sleep(1)
+        before = len(stage.servers.streams[1])
+        await stage.machine.sleep(600)
+        batches = stage.servers.streams[1][before:]
+        gaps = [after.at_ms - before.at_ms for before, after in pairwise(batches)]
+        assert max(gaps) <= 20_000 and len(batches) <= 600_000 / QUIET_MS + 2, "one of them, and not each"
+        assert all(node.member is not None for node in nodes)
+
+    play(story)
+
+
+def test_while_the_log_is_away_people_are_told_and_the_rest_comes_later(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        one, two = await stage.start("n1"), await stage.start("n2")
+        alice, bob = Person(stage, one), Person(stage, two)
+        alice.say("/sign_in alice")
+        bob.say("/sign_in bob")
+        await alice.replies()
+        await bob.replies()
+        stage.servers.trouble = Trouble(lost=1.0)
+        alice.say("/send_all perhaps")
+        await stage.machine.sleep(0.5)
+        alice.say("/send_all certainly not", "/history main")
+        first, second, third = await alice.replies(replicated.HOLD_SECONDS + 4)
+        assert (first["code"], first.get("done")) == ("unavailable", None)
+        assert "not known whether it was sent; look with /history, or send it again with the same key" in first["text"]
+        assert (second["code"], second["done"]) == ("unavailable", False)
+        assert third["type"] == "ok", "whoever is signed in goes on reading"
+        stage.servers.trouble = Trouble()
+        await stage.machine.sleep(8)
+        for person in (alice, bob):
+            texts = [line["text"] for line in person.lines if line["type"] == "message"]
+            assert texts == ["perhaps"], "it was sent after all, and is seen like another device's"
+        alice.say("/send_all again")
+        (reply,) = await alice.replies()
+        assert reply["type"] == "ok"
+
+    play(story)
+
+
+def test_past_the_bound_of_what_waits_nothing_more_is_read(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        one = await stage.start("n1")
+        alice, bob = Person(stage, one), Person(stage, one)
+        alice.say("/sign_in alice")
+        bob.say("/sign_in bob")
+        await alice.replies()
+        stage.servers.elect(4.0)
+        monkeypatch.setattr(replicated, "WAITING_BYTES_MAX", 2000)
+        log = one.member.log  # type: ignore[union-attr]
+        alice.say(*(f"/send_all {number}" for number in range(200)))
+        bob.say(*(f"/send_all {number}" for number in range(200)))
+        await stage.machine.sleep(2)
+        assert log.is_full and log._line.bytes < 2500
+        replies = await alice.replies(20)
+        assert len(replies) == 200 and all(reply["type"] == "ok" for reply in replies), "and none is lost"
+        assert len(await bob.replies(0)) >= 200
+
+    play(story)
+
+
+def test_a_members_database_leaves_the_fsync_to_the_log(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        member = await stage.open("n1")
+        await member.start()
+        db = member.node._writer._executor._db
+        assert db.value("PRAGMA synchronous") == 1
+        reader = open_reader(stage.path / "n1")
+        assert reader.value("SELECT name FROM nodes") == "n1"
+        reader.close()
+        member.node.close()
+
+    play(story)

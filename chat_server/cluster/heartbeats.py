@@ -37,14 +37,14 @@ TOPIC, SESSIONS = "nodes", "sessions"
 
 
 class Vitals(Struct, frozen=True):
-    """What a node says of itself with each beat: how far it has come in the log, with which outcome, and its counts.
+    """What a node says of itself with each beat: how far it has come in the log, and what it counts.
 
-    `digest` is the running digest of the outcomes up to `position`. `version` is the newest version of batches that
-    the node knows, and `program` that of the program.
+    `milestone` is a position at which all nodes compare their running digests of outcomes, and this node's there.
+    `version` is the newest version of batches that the node knows, and `program` that of the program.
     """
 
     position: Position
-    digest: bytes = b""
+    milestone: tuple[Position, bytes] | None = None
     version: int = 0
     program: str = ""
     counts: dict[str, int] = {}
@@ -374,7 +374,11 @@ class Heartbeats:
         question = msgspec.msgpack.encode(_SessionsQuestion(self._node, user_id))
         sessions: list[UserSession] = []
         for data in await self._bus.ask(SESSIONS, question, ASK_SECONDS, len(asked)):
-            answer = msgspec.msgpack.decode(data, type=_SessionsAnswer)
+            try:
+                answer = msgspec.msgpack.decode(data, type=_SessionsAnswer)
+            except msgspec.DecodeError as error:
+                log.warning("an answer about sessions is not understood, and left out: %s", error)
+                continue
             if answer.node in asked:
                 asked.remove(answer.node)
                 sessions += answer.sessions

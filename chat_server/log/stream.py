@@ -83,7 +83,8 @@ class Streams(Protocol):
 class Bus(Protocol):
     """Messages between the nodes that nobody keeps. They are lost while a node is not connected."""
 
-    def publish(self, topic: str, data: bytes) -> None: ...
+    def publish(self, topic: str, data: bytes) -> None:
+        """Tell all who subscribe to the topic; this node, too, if it does."""
 
     def subscribe(self, topic: str, received: Callable[[bytes], None]) -> None: ...
 

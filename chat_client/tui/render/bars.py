@@ -223,7 +223,7 @@ def _transfer(transfer: Transfer, cells: int) -> list[Fragment]:
 
 
 def status(screen: ScreenState, zone: tzinfo | None, columns: int) -> Row:
-    left = [*_connection(screen)]
+    left = [*_connection(screen, zone)]
     if screen.session.user and not isinstance(screen.session.connection, Lost):
         left += [("status-dim", " · "), ("status-name", screen.session.user)]
     held = sum(unsent.command.state == "held" for unsent in screen.unsent.values())
@@ -245,8 +245,11 @@ def status(screen: ScreenState, zone: tzinfo | None, columns: int) -> Row:
     return _ends(left, right, columns)
 
 
-def _connection(screen: ScreenState) -> list[Fragment]:
+def _connection(screen: ScreenState, zone: tzinfo | None) -> list[Fragment]:
     state = screen.session.connection
+    if isinstance(state, Connected) and screen.session.old_since is not None:
+        when = moment(seconds(screen.session.old_since), zone, screen.now)
+        return [("status-warn", f" ◌ {safe(screen.session.server)}, as of {when}")]
     if isinstance(state, Connected):
         return [("status-dot", " ● "), ("status", safe(screen.session.server))]
     if isinstance(state, Lost):

@@ -111,6 +111,8 @@ def _take_delayed_sent(screen: ScreenState, event: DelayedSent) -> ChatNote:
 
 def _take_notice(screen: ScreenState, event: Notice) -> ChatNote:
     chats = screen.chats
+    if event.stale is not None:
+        screen.session.old_since = event.as_of if event.stale else None
     if event.owner and (chat := chats.by_name.get(event.chat or "")):
         chat.owner = event.owner
     name = event.chat if event.chat in chats.by_name else chats.open_name
@@ -229,7 +231,7 @@ def _take_connection(screen: ScreenState, event: Connecting | Connected | Lost |
         screen.view = screen.composer.target = None
         screen.tell("info", wording.state(event, screen.elapsed), 30.0)
         return
-    session.connection = event
+    session.connection, session.old_since = event, None
     if isinstance(event, Connecting):
         session.server = event.server
         session.catching_up = True

@@ -11,12 +11,16 @@ TEXT_CHARS_MAX = 4096  # until the server says it
 
 
 class Session(Struct):
-    """`connection`: None before the first try. `catching_up`: what comes was said before the connection was made."""
+    """`connection`: None before the first try. `catching_up`: what comes was said before the connection was made.
+
+    `old_since`: of which time everything is while the server is cut off from its cluster.
+    """
 
     user: str = ""
     server: str = ""
     connection: State | None = None
     catching_up: bool = True
+    old_since: str | None = None
     is_operator: bool = False
     ban: ActiveBan | None = None
     limits: dict[str, Limit] = field(default_factory=dict)

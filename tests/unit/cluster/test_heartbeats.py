@@ -84,7 +84,7 @@ class Node:
             Identity(name, incarnation),
             self.presence,
             Connections(),
-            vitals=lambda: Vitals(Position(1, 7), b"digest", 4, "1.0", self.counts),
+            vitals=lambda: Vitals(Position(1, 7), (Position(1, 5), b"digest"), 4, "1.0", self.counts),
             departed=self.departed.append,
             unheard=lambda: self.unheard.append(True),
         )
@@ -382,7 +382,10 @@ def test_sessions_are_asked_of_all_and_who_does_not_answer_is_named(monkeypatch:
         before = nodes.runtime.monotonic()
         assert await a.beats.sessions_of(1) == ([SESSION, SESSION], [])
         assert nodes.runtime.monotonic() == before, "nobody is waited for who need not be"
+        c.port.answered = lambda data: b"\xc1 of a later version"
+        assert await a.beats.sessions_of(1) == ([SESSION], ["c"])
         c.die()
+        before = nodes.runtime.monotonic()
         assert await a.beats.sessions_of(1) == ([SESSION], ["c"])
         assert nodes.runtime.monotonic() - before == 1
         assert await b.beats.sessions_of(2) == ([], ["c"])
@@ -398,7 +401,8 @@ def test_the_counts_of_all_nodes_are_known() -> None:
         a.counts, b.counts = {"connections": 3}, {"connections": 4}
         await nodes.pass_time(2)
         assert a.beats.statistics() == b.beats.statistics() == {"a": {"connections": 3}, "b": {"connections": 4}}
-        assert a.beats.living["b"].vitals == Vitals(Position(1, 7), b"digest", 4, "1.0", {"connections": 4})
+        milestone = Position(1, 5), b"digest"
+        assert a.beats.living["b"].vitals == Vitals(Position(1, 7), milestone, 4, "1.0", {"connections": 4})
 
     run(test)
 

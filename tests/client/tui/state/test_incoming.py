@@ -142,6 +142,19 @@ def test_the_bar_names_the_server_to_which_one_has_moved() -> None:
     assert "● b.example:8001" in me.text("status")
 
 
+def test_the_bar_says_how_old_everything_is_while_the_server_has_lost_its_cluster() -> None:
+    me = Me()
+    me.hear(Notice("this server has lost its cluster", stale=True, as_of=at(1)))
+    assert "this server has lost its cluster" in me.text() and "◌ localhost:8000, as of 08:00" in me.text("status")
+    me.hear(Notice("an announcement", by="carol"))
+    assert "as of" in me.text("status")
+    me.hear(Notice("this server has its cluster again", stale=False))
+    assert "● localhost:8000" in me.text("status")
+    me.hear(Notice("this server has lost its cluster", stale=True, as_of=at(2)), Lost("gone", me.screen.elapsed))
+    me.connect(resumed=True)
+    assert "● localhost:8000" in me.text("status"), "another server may have it"
+
+
 def test_who_is_there() -> None:
     me = Me()
     me.hear(PresenceChanged("bob", True), PresenceChanged("carol", False))

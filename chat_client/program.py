@@ -130,6 +130,7 @@ async def _plain(settings: Settings) -> int:
                 lambda: chat.commands,
             )
             source = Prompt(plain.prompt, plain.known, lambda: chat.commands, history, keys)
+            plain.front_end.edit_next = source.edit_next
         else:
             source = Pipe(attended)
         return await plain.run(source)

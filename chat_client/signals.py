@@ -16,6 +16,20 @@ from chat_client.sdk.errors import ChatError
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
 
 
+class _Interrupts:
+    ignored = False
+
+
+@contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """While another program has the terminal: its Ctrl-C comes here, too."""
+    _Interrupts.ignored = True
+    try:
+        yield
+    finally:
+        _Interrupts.ignored = False
+
+
 class EndedBySignal(Exception):
     """`words`: what the signal left undone, if anything."""
 
@@ -31,6 +45,8 @@ async def until_ended(work: Coroutine[Any, Any, int]) -> int:
     came: list[int] = []
 
     def end(number: int) -> None:
+        if number == signal.SIGINT and _Interrupts.ignored:
+            return
         came.append(number)
         task.cancel()
 

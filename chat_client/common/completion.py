@@ -4,6 +4,7 @@ The grammar is the server's own table (`Chat.commands`, with the client's own: `
 old client completes a new command.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 
@@ -13,12 +14,12 @@ from chat_client.common.emoji import EMOJIS
 from chat_client.sdk.typed_line import Argument, find, is_chat_for, is_path, pairs_of, positional
 from chat_server.protocol.connection import CommandForm
 
-CANDIDATES_MAX = 50
+CANDIDATES_MAX = 120
 
 
 class Candidate(Struct, frozen=True):
-    """`text` replaces the last `replaces` characters before the cursor. A list shows `shows`, and `hint` beside it: the
-    usage of a command, the beginning of a message."""
+    """`text` replaces the last `replaces` characters before the cursor. A list shows `shows`, and `hint` beside it:
+    what a command does, the beginning of a message."""
 
     text: str
     replaces: int
@@ -44,11 +45,21 @@ class Known(Struct, frozen=True):
 
 
 Found = Iterator[Candidate]
+_EMOJI = re.compile(r"(?:^|[^\w:/])(:[\w+-]*:?)$")
 
 
 def complete(before: str, known: Known) -> list[Candidate]:
     """The candidates for the text before the cursor, the likeliest first; at most CANDIDATES_MAX."""
     return list(islice(_candidates(before, known), CANDIDATES_MAX))
+
+
+def opens_list(before: str, reacts: bool = False) -> bool:
+    """Whether the candidates are listed without Tab: those of a command's name, and of an emoji from its second letter
+    on, or from the first sign on where the line is a reaction."""
+    if _is_command(before) and " " not in before:
+        return True
+    begun = _EMOJI.search(before)
+    return begun is not None and (reacts or len(begun[1]) > 2)
 
 
 def usage(before: str, commands: Sequence[CommandForm]) -> str | None:
@@ -148,10 +159,11 @@ def _in_rest(argument: Argument, rest: str, known: Known) -> Found:
 
 
 def _in_text(before: str, known: Known) -> Found:
-    """A name or, after a `:`, an emoji, where a word begins. A name gets its `@`, so that it calls."""
+    """An emoji behind a `:`, anywhere but within a word; or a name where a word begins, which gets its `@`, so that it
+    calls."""
+    if begun := _EMOJI.search(before):
+        return _emojis(begun[1])
     word = before[max(before.rfind(" "), before.rfind("\n"), before.rfind("\t")) + 1 :]
-    if word.startswith(":") and len(word) > 1:
-        return _emojis(word)
     folded = word.removeprefix("@").casefold()
     names = (user for user in known.users if word and user.casefold().startswith(folded))
     return (Candidate(f"@{user} ", len(word), f"@{user}") for user in names)
@@ -198,9 +210,10 @@ def _numbered(word: str, numbered: Sequence[tuple[int, str]]) -> Found:
 
 def _emojis(word: str) -> Found:
     name = word.removeprefix(":").removesuffix(":").lower()
-    for known, emoji in EMOJIS.items():
-        if known.startswith(name):
-            yield Candidate(f"{emoji} ", len(word), emoji, f":{known}:")
+    begin = [known for known in EMOJIS if known.startswith(name)]
+    within = [known for known in EMOJIS if name in known[1:] and known not in begin]
+    for known in (*begin, *within):
+        yield Candidate(f"{EMOJIS[known]} ", len(word), EMOJIS[known], f":{known}:")
 
 
 def _verbs(word: str, known: Known, slash: bool) -> Found:
@@ -208,7 +221,7 @@ def _verbs(word: str, known: Known, slash: bool) -> Found:
     for form in known.commands:
         for name in (form.verb, *form.aliases):
             if name.startswith(typed):
-                yield Candidate(f"{mark}{name} ", len(word), f"{mark}{name}", form.usage)
+                yield Candidate(f"{mark}{name} ", len(word), f"{mark}{name}", form.help)
                 break
 
 

@@ -1,8 +1,11 @@
 """The user's editor, in which a file is opened: `$VISUAL`, `$EDITOR`, or one that is installed."""
 
+import asyncio
 import os
 import shlex
 import shutil
+import tempfile
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 USUAL = ("sensible-editor", "nano", "vi")
@@ -19,3 +22,34 @@ def editor_command(path: Path) -> list[str] | None:
             return [*words, str(path)]
     found = next((name for name in USUAL if shutil.which(name)), None)
     return [found, str(path)] if found else None
+
+
+async def edited(text: str, terminal: AbstractAsyncContextManager[None]) -> str:
+    """The text as the user leaves it in the editor, which has the terminal within that block. Raises OSError."""
+    path = _written(text)
+    try:
+        command = editor_command(path)
+        if command is None:
+            raise OSError("there is none: EDITOR names one")
+        async with terminal:
+            status = await (await asyncio.create_subprocess_exec(*command)).wait()
+        if status:
+            raise OSError(f"{command[0]} ended with {status}; the line is as it was")
+        return _read(path)
+    finally:
+        _remove(path)
+
+
+def _written(text: str) -> Path:
+    number, name = tempfile.mkstemp(prefix="chat-", suffix=".txt")  # of mode 0600
+    with os.fdopen(number, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+    return Path(name)
+
+
+def _read(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", "replace").rstrip("\n")
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)

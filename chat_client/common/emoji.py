@@ -1,6 +1,6 @@
 """Emojis by the names that people type: `:thumbsup:`."""
 
-EMOJIS = {
+_ALL = {
     "+1": "👍", "-1": "👎", "100": "💯", "alarm": "⏰", "angry": "😠", "bangbang": "‼️", "beer": "🍺", "bell": "🔔",
     "birthday": "🎂", "blush": "😊", "bomb": "💣", "books": "📚", "boom": "💥", "broken_heart": "💔", "bug": "🐛",
     "bulb": "💡", "cake": "🍰", "calendar": "📅", "camera": "📷", "cat": "🐱", "chart": "📈", "check": "✅",
@@ -18,3 +18,7 @@ EMOJIS = {
     "thinking": "🤔", "thumbsdown": "👎", "thumbsup": "👍", "trophy": "🏆", "umbrella": "☔", "unlock": "🔓",
     "upside_down": "🙃", "v": "✌️", "warning": "⚠️", "wave": "👋", "wink": "😉", "wrench": "🔧", "zap": "⚡", "zzz": "💤",
 }  # fmt: skip
+# What people use most stands first in a list.
+_FIRST = ("thumbsup", "heart", "joy", "tada", "eyes", "pray", "fire", "rocket", "check", "clap", "thinking", "wave",
+          "smile", "sob", "100", "ok", "thumbsdown")  # fmt: skip
+EMOJIS = {name: _ALL[name] for name in dict.fromkeys((*_FIRST, *_ALL))}

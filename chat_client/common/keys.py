@@ -131,6 +131,8 @@ def _typing() -> Iterator[KeyAction]:
     yield KeyAction("complete_back", ("Shift-Tab",), "goes back in the menu", group, "listed", line=None)
     yield KeyAction("find_typed", ("Ctrl-R",), "finds what was typed before in this chat", group, "line",
                     line="finds what was typed before")  # fmt: skip
+    yield KeyAction("editor", ("Ctrl-X Ctrl-E",), "opens the line in your editor, for a long text", group, "line",
+                    "/editor", line="opens your editor")  # fmt: skip
     yield KeyAction("line_up", ("↑", "Ctrl-P"), "goes a line up; from the first one, to what was typed before", group,
                     "line", line="a line up, down; what was typed")  # fmt: skip
     yield KeyAction("line_down", ("↓", "Ctrl-N"), "goes a line down; from the last one, to what was typed after", group,

@@ -67,6 +67,10 @@ class FrontEnd(ABC):
     def show_keys(self) -> Task: ...
 
     @abstractmethod
+    def open_editor(self) -> Task:
+        """Open an editor for the next line."""
+
+    @abstractmethod
     def quote(self, message_id: int) -> Task:
         """Put the text of a message into the line, as a quote."""
 
@@ -113,10 +117,12 @@ class FrontEnd(ABC):
 
 
 class LocalCommand(Struct, frozen=True):
-    """`run` takes the front end, and the arguments of the form by their names."""
+    """`run` takes the front end, and the arguments of the form by their names. With `says` it is a text for the open
+    chat, which that makes of the arguments."""
 
     form: CommandForm
     run: Callable[..., Task]
+    says: Callable[..., str] | None = None
 
 
 LOCAL: dict[str, LocalCommand] = {}  # by their verbs
@@ -201,6 +207,24 @@ def _first_unread(front_end: FrontEnd) -> Task:
 
 
 # ---- what is sent
+
+
+def _me(text: str) -> str:
+    """Between stars, as people write it everywhere: it reads well in any client, and at `nc`."""
+    return f"*{text.strip()}*"
+
+
+LOCAL["me"] = LocalCommand(
+    CommandForm("me", (), "/me <text>", "says what you do: *waves*", "Client", "/me waves",
+                [argument("text", "text", rest=True)]),
+    lambda front_end, text: None,
+    _me,
+)  # fmt: skip
+
+
+@local_command("/editor", "opens the line in your editor, for a long text", "/editor")
+def _editor(front_end: FrontEnd) -> Task:
+    return front_end.open_editor()
 
 
 @local_command("/waiting", "lists what waits to be sent", "/waiting")

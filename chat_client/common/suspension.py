@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from prompt_toolkit.application import Application, in_terminal
@@ -16,6 +16,7 @@ class Suspension:
     def __init__(self, app: Application[Any], begin: Callable[[], None], end: Callable[[], None]) -> None:
         self._app, self._begin, self._end = app, begin, end
         self._stopping: asyncio.Task[None] | None = None
+        self._is_given_away = False
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -31,16 +32,28 @@ class Suspension:
             loop.remove_signal_handler(signal.SIGCONT)
             self._end()
 
+    @asynccontextmanager
+    async def given_away(self) -> AsyncIterator[None]:
+        """Another program has the terminal within this block."""
+        async with in_terminal():
+            self._end()
+            self._is_given_away = True
+            try:
+                yield
+            finally:
+                self._is_given_away = False
+                self._begin()
+
     def stop(self) -> None:
-        if self._stopping is None or self._stopping.done():
+        if self._is_given_away:
+            _stop_job()  # the other program was stopped by the same key
+        elif self._stopping is None or self._stopping.done():
             self._stopping = asyncio.ensure_future(self._stop())
 
     async def _stop(self) -> None:
         async with in_terminal():
             self._end()
-            before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            os.kill(0, signal.SIGTSTP)  # stops the whole job, as the terminal itself would
-            signal.signal(signal.SIGTSTP, before)
+            _stop_job()
             self._begin()
 
     def _resumed(self) -> None:
@@ -53,3 +66,10 @@ class Suspension:
             self._begin()
             app.renderer.request_absolute_cursor_position()
             app.invalidate()
+
+
+def _stop_job() -> None:
+    """Stop the whole job, as the terminal itself would."""
+    before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    os.kill(0, signal.SIGTSTP)
+    signal.signal(signal.SIGTSTP, before)

@@ -96,7 +96,7 @@ def intention(line: str, context: Context) -> Intention | None:
     if not is_command(line):
         return _text(line.removeprefix("/"), context)
     if (local := find_local(line.split(None, 1)[0])) is not None:
-        return _local(local, line, context.open_chat)
+        return _local(local, line, context)
     if context.asks_secrets and (asked := secrets_to_ask(line, context.commands)):
         form = find(line.strip(), context.commands)
         assert form is not None
@@ -140,10 +140,12 @@ def _text(text: str, context: Context) -> Say | OverlongText:
     return Say(text)
 
 
-def _local(command: LocalCommand, line: str, open_chat: str) -> RunLocal | Refuse:
-    typed = read(line.rstrip(), (command.form,), open_chat)
+def _local(command: LocalCommand, line: str, context: Context) -> RunLocal | Say | OverlongText | Refuse:
+    typed = read(line.rstrip(), (command.form,), context.open_chat)
     if typed is None:
         return Refuse(Refused("bad_argument", wording.usage(command.form)))
+    if command.says is not None:
+        return _text(command.says(**typed.arguments), context)
     return RunLocal(command, typed.arguments)
 
 

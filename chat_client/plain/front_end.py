@@ -36,6 +36,7 @@ class PlainFrontEnd(FrontEnd):
     ) -> None:
         self.open = "main"  # empty after the open chat is gone: text was perhaps meant for it alone
         self.leaves = False
+        self.edit_next: Callable[[], None] | None = None  # has the next line edited, where there is an editor
         self._last = "main"  # the chat that was open before
         self._chat, self._column, self._recent = chat, column, recent
         self._transfers, self._spawn = transfers, spawn
@@ -111,6 +112,11 @@ class PlainFrontEnd(FrontEnd):
 
     def copy(self, message_id: int) -> Task:
         raise _lacking("there is no clipboard here; the terminal's own selection copies")
+
+    def open_editor(self) -> None:
+        if self.edit_next is None:
+            raise _lacking("there is no line to edit here; a terminal is needed")
+        self.edit_next()
 
     def quote(self, message_id: int) -> Task:
         raise _lacking("nothing is kept here to quote; a line that begins with > shows as a quote")

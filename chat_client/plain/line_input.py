@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol
 
 from msgspec import Struct
 from prompt_toolkit import PromptSession
+from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
@@ -22,11 +23,13 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from chat_client.common.completion import Known
+from chat_client.common.editor import edited
 from chat_client.common.input_history import InputHistory
 from chat_client.common.key_decoder import ALT_AS_BEFORE, ALT_AS_ESC
 from chat_client.common.keys import Keymap
 from chat_client.common.line_editing import Candidates, Glyphs, HiddenSecrets, add, set_keys
 from chat_client.common.suspension import Suspension
+from chat_client.signals import interrupts_ignored
 from chat_client.standard_streams import decode
 from chat_client.startup import not_echoed
 from chat_server.protocol.connection import CommandForm
@@ -70,7 +73,7 @@ class Prompt:
         keymap: Keymap,
     ) -> None:
         self._words, self._keymap = words, keymap
-        self._leaving = False
+        self._leaving = self._edits = False
         self._session: PromptSession[str] = PromptSession(
             history=history.current(),
             completer=Candidates(known),
@@ -109,6 +112,7 @@ class Prompt:
             event.current_buffer.insert_text("/search ")
             event.current_buffer.cursor_position = len(event.current_buffer.text)
 
+        add(keys, self._keymap, "editor", lambda event: self._open_editor(), ~is_searching)
         add(keys, self._keymap, "search", search, ~is_searching)
         add(keys, self._keymap, "break_line", lambda event: event.current_buffer.insert_text("\n"), ~is_searching)
 
@@ -137,9 +141,31 @@ class Prompt:
     async def lines(self) -> AsyncIterator[str | Unreadable]:
         while True:
             try:
-                yield await self._session.prompt_async(self._words, handle_sigint=False, set_exception_handler=False)
+                edits, self._edits = self._edits, False
+                yield await self._session.prompt_async(
+                    self._words,
+                    handle_sigint=False,
+                    set_exception_handler=False,
+                    pre_run=self._open_editor if edits else None,
+                )
             except EOFError:
                 return
+
+    def edit_next(self) -> None:
+        """Have the user's editor opened for the next line."""
+        self._edits = True
+
+    def _open_editor(self) -> None:
+        self._session.app.create_background_task(self._edit())
+
+    async def _edit(self) -> None:
+        """While the prompt is there: what comes meanwhile waits until the editor gives the terminal back."""
+        line = self._session.default_buffer
+        try:
+            with interrupts_ignored():
+                line.document = Document(await edited(line.text, self._suspension.given_away()))
+        except OSError as error:
+            _tell(f"! the editor: {error.strerror or error}\n")
 
     async def secret(self, words: str) -> str | None:
         session = PromptSession[str](erase_when_done=True, is_password=True)

@@ -17,6 +17,7 @@ from chat_client.common import typed_lines, wording
 from chat_client.common.account_file import AccountFile, account
 from chat_client.common.completion import Known, usage
 from chat_client.common.desktop import open_link
+from chat_client.common.editor import edited
 from chat_client.common.file_paths import entries
 from chat_client.common.input_history import InputHistory
 from chat_client.common.keys import KEYS, keymap
@@ -33,6 +34,7 @@ from chat_client.sdk.chat import Chat, Returned
 from chat_client.sdk.errors import ChatError
 from chat_client.sdk.events import Connected, Outgoing
 from chat_client.settings import Settings
+from chat_client.signals import interrupts_ignored
 from chat_client.tui.state import effects as e
 from chat_client.tui.state.drafts import current_drafts, restore_drafts
 from chat_client.tui.state.incoming import handle
@@ -271,6 +273,8 @@ class App:
                 line.insert_text(text)
             case e.InsertText(text):
                 line.insert_text(text)
+            case e.OpenEditor(text):
+                self._spawn(self._edit(text))
             case e.Copy(text):
                 self._terminal.copy(text)
             case e.OpenLink(link, others):
@@ -300,6 +304,14 @@ class App:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._faults.watch(task)
+
+    async def _edit(self, text: str) -> None:
+        try:
+            with interrupts_ignored():
+                self.screen.set_text(await edited(text, self._suspension.given_away()))
+        except OSError as error:
+            self.screen.tell("error", f"the editor: {error.strerror or error}")
+        self._show()
 
     def _show(self) -> None:
         """Drawn at once, as what a key does: somebody waits for it."""

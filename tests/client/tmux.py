@@ -81,14 +81,29 @@ class Tmux:
         self._socket = f"chat-test-{os.getpid()}-{folder.name}"[:60]
 
     def client(
-        self, server: Server, user: str, *options: str, columns: int = COLUMNS, rows: int = ROWS, name: str = ""
+        self,
+        server: Server,
+        user: str,
+        *options: str,
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+        name: str = "",
+        environment: Mapping[str, str] = {},
     ) -> Terminal:
         """The full screen of this user, when it is there; each user has a home of their own."""
         where = f"--server localhost:{server.port} --user {shlex.quote(user)}"
         command = f"{shlex.quote(sys.executable)} -m chat_client {where} {shlex.join(options)}"
-        terminal = self.run(name or user, command, user, columns, rows)
+        given = "".join(f"{name}={shlex.quote(value)} " for name, value in environment.items())
+        terminal = self.run(name or user, f"{given}{command}", user, columns, rows)
         terminal.until(lambda screen: "❯" in screen and f" · {user}" in screen)
         return terminal
+
+    def script(self, name: str, text: str) -> Path:
+        """A program in the folder of the test."""
+        path = self._folder / name
+        path.write_text(text)
+        path.chmod(0o700)
+        return path
 
     def start(
         self, arguments: list[str], environment: Mapping[str, str], columns: int = 80, rows: int = 24

@@ -61,6 +61,12 @@ class InsertText(Struct, frozen=True):
     text: str
 
 
+class OpenEditor(Struct, frozen=True):
+    """Have the text edited outside; then it stands in the input."""
+
+    text: str = ""
+
+
 class Copy(Struct, frozen=True):
     """To the terminal's clipboard."""
 
@@ -118,6 +124,7 @@ Effect = (
     | Ring
     | SetText
     | InsertText
+    | OpenEditor
     | Copy
     | OpenLink
     | UploadFile

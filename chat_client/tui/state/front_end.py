@@ -15,6 +15,7 @@ from chat_client.tui.state.effects import (
     Confirm,
     Discard,
     DownloadFile,
+    OpenEditor,
     Reconnect,
     Redraw,
     Run,
@@ -77,6 +78,9 @@ class ScreenFrontEnd(FrontEnd):
         if message is None or not message.text:
             raise Refused("unknown_message", f"there is no text of #{message_id} here; /history shows older messages")
         message_actions.copy_text(self._screen, message)
+
+    def open_editor(self) -> None:
+        self._screen.do(OpenEditor())
 
     def quote(self, message_id: int) -> None:
         message = self._screen.message(message_id)

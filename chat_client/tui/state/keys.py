@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from chat_client.tui.state import message_actions, navigation
+from chat_client.tui.state.effects import OpenEditor
 from chat_client.tui.state.screen_state import ScreenState
 
 Do = Callable[[ScreenState, str], object]  # the text in the input is handed to it
@@ -52,6 +53,7 @@ DEEDS: dict[str, Do] = {
     "copy_id": lambda screen, text: message_actions.copy_id(screen),
     "open_link": lambda screen, text: message_actions.open_link_of_selected(screen),
     "copy_text": lambda screen, text: message_actions.copy_selected(screen),
+    "editor": lambda screen, text: screen.do(OpenEditor(text)),
     "keys_page": lambda screen, text: navigation.toggle_keys_page(screen),
     "bare": lambda screen, text: navigation.toggle_bare(screen),
     "cancel_transfers": lambda screen, text: navigation.cancel_transfers(screen),

@@ -48,6 +48,7 @@ class Bindings:
             "end": self._is_at_end,
             "chosen": self._choosing,
             "results": self._among_results,
+            "line": Condition(lambda: screen.is_typing),
         }
         for name in DEEDS:
             for presses in self._keymap.presses(name):
@@ -128,6 +129,9 @@ class Bindings:
         @bind("escape", filter=has_completions)
         def _(event: KeyPressEvent) -> None:
             line.cancel_completion()
+            if (target := self._screen.composer.target) is not None and target.kind == "react":
+                navigation.escape(self._screen)  # the list was not asked for
+                self._acted()
 
     def _bind_ends(self, writing: Filter) -> None:
         """Bind what is pasted, and what clears the line or leaves."""

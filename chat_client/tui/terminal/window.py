@@ -16,6 +16,7 @@ from prompt_toolkit.layout.processors import Processor
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.output import Output
 
+from chat_client.common.completion import opens_list
 from chat_client.common.input_history import InputHistory
 from chat_client.common.line_editing import Glyphs, set_keys
 from chat_client.tui.render.bars import hint
@@ -60,7 +61,11 @@ class FullScreen:
         self._display = Display(80, 24)
         self._depth, self._term = depth_for(os.environ), os.environ.get("TERM", "")
         self.line = Buffer(
-            history=history.current(), completer=completer, complete_while_typing=False, multiline=True, name="line"
+            history=history.current(),
+            completer=completer,
+            complete_while_typing=Condition(self._opens_list),
+            multiline=True,
+            name="line",
         )
         control = BufferControl(
             buffer=self.line,
@@ -102,6 +107,10 @@ class FullScreen:
         settle(self._screen, self._display)
         self._tell_acted()
         self._direct_keys(self.app)
+
+    def _opens_list(self) -> bool:
+        target = self._screen.composer.target
+        return opens_list(self.line.document.text_before_cursor, target is not None and target.kind == "react")
 
     def _told(self, text: str) -> None:
         self._screen.tell("info", text)

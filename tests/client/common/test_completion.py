@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from chat_client.common.completion import CANDIDATES_MAX, Known, complete, usage
+from chat_client.common.completion import CANDIDATES_MAX, Known, complete, opens_list, usage
 from chat_client.common.local_commands import with_local
 from chat_server.protocol.connection import CommandForm
 from chat_server.protocol.help import command_forms
@@ -90,6 +90,10 @@ def test_what_follows_the_open_chat_is_completed_without_it(before: str, after: 
         ("B", ["@bob ", "@Bill "]),
         ("bo ", []),
         ("hi :fir", ["hi 🔥 "]),
+        ("(:fir", ["(🔥 "]),
+        ("/reply 7 so :fir", ["/reply 7 so 🔥 "]),
+        ("at 10:fir", []),
+        ("http://a:fir", []),
         ("two\n@bo", ["two\n@bob "]),
         ("//his", []),
         ("mail@bo", []),
@@ -103,7 +107,7 @@ def test_examples(before: str, after: list[str]) -> None:
 
 def test_what_a_list_shows() -> None:
     (history,) = complete("/hist", KNOWN)
-    assert (history.shows, history.hint) == ("/history", "/history <chat> [before|after|around <id>] [limit <n>]")
+    assert (history.shows, history.hint) == ("/history", "a page of a chat, old or new; marks nothing")
     assert [(each.shows, each.hint) for each in complete("/reply 7", KNOWN)] == [("#7", "carol: x")]
 
 
@@ -116,6 +120,24 @@ def test_a_command_that_is_new_is_completed() -> None:
         ["/hello "],
         ["/wave bob "],
     )
+
+
+def test_the_most_used_emojis_stand_first() -> None:
+    assert texts(":th")[:2] == ["👍 ", "🤔 "]
+    assert texts(":")[0] == "👍 " and texts(":up")[0] != "👍 ", "a name that begins so comes before one that has it"
+    assert "👍 " in texts(":up")
+
+
+@pytest.mark.parametrize(
+    ("before", "reacts", "opens"),
+    [
+        ("/", False, True), ("/he", False, True), ("/help ", False, False), ("//", False, False), ("hi", False, False),
+        ("hi :th", False, True), ("hi :t", False, False), (":", False, False), (":", True, True),
+        ("ok :)", False, False), ("/send bob :th", False, True), ("10:30", False, False),
+    ],
+)  # fmt: skip
+def test_when_the_list_opens_by_itself(before: str, reacts: bool, opens: bool) -> None:
+    assert opens_list(before, reacts) == opens
 
 
 def test_usage() -> None:

@@ -102,7 +102,8 @@ def test_every_line_asks_for_something_or_is_blank(text: str) -> None:
     for line in (text, f"/{text}", *(f"/{verb} {text}" for verb in LOCAL)):
         found = intention(line, CONTEXT)
         assert (found is None) == (not line.strip())
-        is_text = not line.startswith("/") or line.startswith("//")
+        is_text = not line.startswith("/") or line.startswith(("//", "/me "))
+        is_text = is_text and not isinstance(found, Refuse)
         assert isinstance(found, Say | OverlongText | None) == is_text or not line.strip()
 
 
@@ -126,3 +127,9 @@ def test_a_block_that_is_pasted() -> None:
     assert pasted("x" * 1501, 4096) == ConfirmPaste("x" * 1501, "paste 1 line · 1,501 of 4,096 characters?")
     assert pasted("x" * 5000, 4096) == OverlongText("x" * 5000, 5000, 4096)
     assert pasted("x" * 5000, None) == ConfirmPaste("x" * 5000, "paste 1 line · 5,000 characters?")
+
+
+def test_what_one_does_is_a_text_between_stars() -> None:
+    assert intention("/me waves  ", CONTEXT) == Say("*waves*")
+    assert isinstance(intention("/me", CONTEXT), Refuse)
+    assert isinstance(intention(f"/me {'x' * 5000}", CONTEXT), OverlongText)

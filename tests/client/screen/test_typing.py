@@ -55,3 +55,59 @@ def test_drafts_come_back_after_a_restart(tmux: Tmux, server: Server) -> None:
     again.keys("C-c")
     again.enter("/open bob")
     again.until("❯ half a line for bob")
+
+
+def test_lists_open_while_one_types(tmux: Tmux, server: Server) -> None:
+    bob, alice = tmux.client(server, "bob"), tmux.client(server, "alice")
+    bob.enter("shall we?")
+    alice.until("bob  shall we?")
+    alice.type("/qu")
+    alice.until(lambda screen: "quotes a message in the line" in screen and "leaves" in screen)
+    alice.keys("Down")
+    alice.until("❯ /quote")
+    alice.keys("BTab", "BTab")
+    alice.until("❯ /quit")
+    alice.keys("C-c")
+    alice.type("yes :thu")
+    alice.until(":thumbsdown:")
+    alice.keys("Tab", "Enter", "Enter")
+    bob.until("alice  yes 👍")
+    alice.keys("M-Up", "M-Up")
+    alice.type("+")
+    alice.until(lambda screen: ":thumbsup:" in screen and ":heart:" in screen)
+    alice.keys("Escape")
+    alice.until(lambda screen: ":heart:" not in screen and "reacting to" not in screen)
+    alice.keys("M-Up", "M-Up")
+    alice.type(":tad")
+    alice.until(":tada:")
+    alice.keys("Tab", "Enter", "Enter")
+    bob.until("🎉")
+
+
+def test_saying_what_one_does(tmux: Tmux, server: Server) -> None:
+    bob, alice = tmux.client(server, "bob"), tmux.client(server, "alice")
+    alice.enter("/me waves")
+    bob.until("waves")
+
+
+def test_a_long_text_is_written_in_an_editor(tmux: Tmux, server: Server) -> None:
+    """By an editor that adds a line, when it is let to."""
+    bob = tmux.client(server, "bob")
+    script = "#!/bin/sh\necho editing; read -r go; echo added >> $1\n"
+    editor = tmux.script("editor", script)
+    alice = tmux.client(server, "alice", environment={"EDITOR": str(editor)})
+    alice.type("first")
+    alice.keys("C-x", "C-e")
+    alice.until(lambda screen: "editing" in screen and "❯" not in screen)
+    bob.enter("meanwhile")
+    bob.until("meanwhile ✓")
+    alice.keys("Enter")
+    alice.until(lambda screen: "❯ first" in screen and "added" in screen and "bob  meanwhile" in screen)
+    alice.keys("Enter")
+    bob.until(lambda screen: "alice  first" in screen and "added" in screen)
+    alice.enter("/editor")
+    alice.until("editing")
+    alice.keys("C-c")
+    alice.until("the editor: ")
+    alice.enter("still here")
+    bob.until("still here")

@@ -1,4 +1,4 @@
-"""The chat from a program: `connect` is all that a bot needs. docs/client.md describes it."""
+"""The chat from a program: `connect` is all that a bot needs. docs/bots.md describes it."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,5 +1,6 @@
 """The documents say what the code does: every name of the code stands in them, and no name that it lacks."""
 
+import ast
 import importlib
 import re
 import runpy
@@ -9,11 +10,12 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+import chat_client
 from chat_client.common.keys import KEYS
 from chat_client.common.local_commands import LOCAL
 from chat_client.settings import FILE_KEYS, option_parser
 from chat_server.errors import CODES
-from chat_server.protocol import EVENTS
+from chat_server.protocol import EVENTS, PROTOCOL_VERSION
 from chat_server.protocol.messages import Message
 from chat_server.protocol.table import GROUPS, TABLE, VERBS
 from chat_server.settings import OPTIONS, SHARED, load
@@ -226,6 +228,18 @@ def test_the_example_configuration_loads(tmp_path: Path) -> None:
     file.write_text(example)
     settings = load(["--config", str(file)], {})
     assert settings.data_dir == tomllib.loads(example)["data"]
+
+
+# ---- docs/bots.md
+
+
+def test_what_is_promised_to_bots() -> None:
+    text = read("docs/bots.md")
+    (number,) = re.findall(r"`protocol` in the `ok` of `/format json`\. It is (\d+)\.", text)
+    assert int(number) == PROTOCOL_VERSION
+    assert [name for name in chat_client.__all__ if f"`{name}`" not in text] == []
+    (code,) = blocks("docs/bots.md", "python")
+    compile(code, "docs/bots.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 # ---- ARCHITECTURE.md

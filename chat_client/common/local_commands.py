@@ -90,6 +90,10 @@ class FrontEnd(ABC):
     def toggle_sides(self) -> Task: ...
 
     @abstractmethod
+    def clear(self) -> Task:
+        """Remove the answers and other notes from the open chat."""
+
+    @abstractmethod
     def redraw(self) -> Task: ...
 
     @abstractmethod
@@ -316,6 +320,11 @@ def _sides(front_end: FrontEnd) -> Task:
 @local_command("/bare", "shows the text alone, to select it with the mouse; again: all", "/bare")
 def _bare(front_end: FrontEnd) -> Task:
     return front_end.toggle_bare()
+
+
+@local_command("/clear", "removes answers, errors and notes from the open chat", "/clear")
+def _clear(front_end: FrontEnd) -> Task:
+    return front_end.clear()
 
 
 @local_command("/redraw", "draws the screen anew", "/redraw")

@@ -130,6 +130,9 @@ class PlainFrontEnd(FrontEnd):
     def toggle_sides(self) -> Task:
         raise _lacking("there is one column here, and nothing at its sides")
 
+    def clear(self) -> Task:
+        raise _lacking("what was printed stays in the terminal")
+
     def redraw(self) -> Task:
         raise _lacking("there is nothing to draw here; Ctrl-L clears the terminal")
 

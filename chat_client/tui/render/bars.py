@@ -108,6 +108,8 @@ def bar(screen: ScreenState, columns: int) -> Row:
         return _ends(
             [part for transfer in screen.transfers.values() for part in _transfer(transfer, space)], right, columns
         )
+    if not right and screen.shows_chat and screen.feed.ends_with_answer:
+        right = [("hint", " Esc: clears the answer ")]
     return _ends([], right, columns)
 
 

@@ -73,6 +73,7 @@ def needs_bar(screen: ScreenState, is_scrolled: bool) -> bool:
         or screen.reading.unread_above > 0
         or bool(composer.target or composer.usage or screen.dialogs.question or screen.flash or screen.transfers)
         or bool(screen.feed.selected)
+        or (screen.shows_chat and screen.feed.ends_with_answer)
         or screen.composer.text.count("\n") >= INPUT_ROWS_MAX
         or len(screen.composer.text) >= screen.session.text_max * NEAR_LIMIT
     )

@@ -7,7 +7,7 @@ each item has, and answers with the anchor to which they lead (`settle`).
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Literal
 
@@ -53,6 +53,10 @@ Move = Scroll | Reveal
 
 def place_of(item: Item) -> Place:
     return item.place
+
+
+def _is_dismissable(item: Item) -> bool:
+    return isinstance(item, NoteItem) and item.dismissable
 
 
 def lowest(items: Sequence[Item], anchor: Anchor | None) -> tuple[int, int]:
@@ -166,10 +170,10 @@ class Feed:
         self.at_start = self.at_end = False
         self.extend(messages)
 
-    def add_note(self, kind: NoteKind, text: str, at: str) -> Place:
+    def add_note(self, kind: NoteKind, text: str, at: str, dismissable: bool = False) -> Place:
         """The place where it stands."""
         place = self._place_behind()
-        self.items.append(NoteItem(place=place, at=at, kind=kind, text=text))
+        self.items.append(NoteItem(place=place, at=at, kind=kind, text=text, dismissable=dismissable))
         self._trim_behind()
         return place
 
@@ -195,6 +199,24 @@ class Feed:
             if self.selected in gone:
                 self.selected = None
         return len(gone)
+
+    @property
+    def ends_with_answer(self) -> bool:
+        return bool(self.items) and _is_dismissable(self.items[-1])
+
+    def dismiss_answers(self) -> bool:
+        """Remove the outcomes of commands; whether there were any."""
+        return self._keep(lambda item: not _is_dismissable(item))
+
+    def clear_notes(self) -> bool:
+        """Remove all that exists only here: notes, and messages that were refused; whether there was any."""
+        return self._keep(lambda item: isinstance(item, MessageItem))
+
+    def _keep(self, is_kept: Callable[[Item], bool]) -> bool:
+        before, self.items = self.items, [item for item in self.items if is_kept(item)]
+        if self.at_end and self.anchor is not None and (not self.items or self.anchor.place > self.items[-1].place):
+            self.follow_end()
+        return len(self.items) < len(before)
 
     def _trim(self) -> None:
         if len(self.items) <= ITEMS_MAX:

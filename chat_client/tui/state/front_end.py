@@ -100,6 +100,10 @@ class ScreenFrontEnd(FrontEnd):
     def toggle_sides(self) -> None:
         navigation.cycle_sides(self._screen)
 
+    def clear(self) -> None:
+        if not self._screen.chats.open.feed.clear_notes():
+            self._screen.tell("info", "nothing to clear: messages stay")
+
     def redraw(self) -> None:
         self._screen.do(Redraw())
 

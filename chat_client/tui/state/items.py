@@ -25,10 +25,12 @@ class MessageItem(Item, frozen=True, eq=False, kw_only=True):
 
 
 class NoteItem(Item, frozen=True, eq=False, kw_only=True):
-    """Told by the client or the server to this user alone, like the outcome of a command."""
+    """Told by the client or the server to this user alone. `dismissable`: the outcome of a command, which goes when it
+    has been read; what has happened in the chat stays."""
 
     kind: NoteKind
     text: str
+    dismissable: bool = False
 
 
 class UnsentItem(Item, frozen=True, eq=False, kw_only=True):

@@ -164,6 +164,8 @@ def escape(screen: ScreenState) -> bool:
         screen.view = None
     elif feed.is_scrolled:
         show_newest(screen)
+    elif feed.dismiss_answers():
+        pass
     elif screen.reading.unread_above:
         mark_all_read(screen)
     else:

@@ -16,7 +16,7 @@ def note(screen: ScreenState, chat_name: str, kind: NoteKind, text: str, answer:
     what was just typed comes into sight, from its beginning on."""
     chats = screen.chats
     chat = chats.by_name.get(chat_name) or chats.open  # a note must not bring back a chat that was left meanwhile
-    place = chat.feed.add_note(kind, text, time_of_day(screen))
+    place = chat.feed.add_note(kind, text, time_of_day(screen), dismissable=True)
     if screen.view is None and chat is chats.open and (answer or chat.feed.anchor is None):
         chat.feed.reveal_place(place, "top")
     else:

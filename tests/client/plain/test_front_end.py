@@ -86,7 +86,7 @@ async def test_quit_leaves(column: Column) -> None:
     assert await column.type("/quit", "never said") == [] and column.chat.asked == []
 
 
-@pytest.mark.parametrize("verb", ["unread", "first_unread", "copy", "bare", "sides", "redraw", "cancel"])
+@pytest.mark.parametrize("verb", ["unread", "first_unread", "copy", "bare", "sides", "clear", "redraw", "cancel"])
 async def test_what_one_column_lacks_it_says_in_one_line(column: Column, verb: str) -> None:
     (line,) = await column.type(LOCAL[verb].form.example)
     assert line.startswith("- bad_argument: ")

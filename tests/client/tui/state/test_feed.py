@@ -175,3 +175,27 @@ def test_messages_on_their_way_stand_at_the_end_where_the_end_is_kept() -> None:
     assert one.entries == [*one.items, unsent]
     one.at_end = False
     assert one.entries == one.items
+
+
+def test_answers_are_dismissed_and_what_has_happened_stays() -> None:
+    one = feed(3)
+    one.add_note("info", "bob joined", at(4))
+    one.add_note("error", "no such chat", at(4), dismissable=True)
+    one.add_refused("k", "mine", at(5), "why", None)
+    assert not one.ends_with_answer
+    assert one.dismiss_answers() and not one.dismiss_answers()
+    left = [item.text for item in one.items if isinstance(item, NoteItem | UnsentItem)]
+    assert left == ["bob joined", "mine"]
+    assert one.clear_notes() and not one.clear_notes()
+    assert [item.place for item in one.items] == [(1, 0), (2, 0), (3, 0)]
+
+
+def test_the_end_is_followed_again_when_the_answer_one_looked_at_goes() -> None:
+    one = feed(3)
+    one.settle(Anchor(one.add_note("done", "long", at(4), dismissable=True), 5))
+    one.dismiss_answers()
+    assert one.anchor is None
+    one.settle(Anchor((1, 0)))
+    one.add_note("done", "long", at(4), dismissable=True)
+    one.dismiss_answers()
+    assert one.anchor == Anchor((1, 0))

@@ -26,7 +26,7 @@ from chat_client.tui.state.screen_state import ScreenState
 from chat_client.tui.state.typing import answer_question, paste, submit, type_anyway
 from chat_server.protocol.help import command_forms
 from chat_server.protocol.messages import Expired, ThreadShown
-from chat_server.protocol.rooms import ChatInfo
+from chat_server.protocol.rooms import ChatInfo, TopicChanged
 from tests.client.people import Me, said
 
 
@@ -325,4 +325,20 @@ def test_a_long_answer_is_shown_from_its_beginning_on() -> None:
     submit(me.screen, "/help")
     assert me.rows()[0].split()[:2] == ["✓", "/help"] and "newer below" in me.text("bar")
     navigation.escape(me.screen)
-    assert "/reconnect  /help  /quit" in me.text()
+    assert "/reconnect  /help  /quit" in me.text() and "Esc: clears the answer" in me.text("bar")
+    navigation.escape(me.screen)
+    assert "/reconnect" not in me.text() and "text 3" in me.text()
+
+
+def test_clear_removes_what_only_this_user_sees() -> None:
+    me = ready()
+    me.screen.session.commands = with_local(command_forms())
+    submit(me.screen, "/open #nowhere")
+    me.hear(TopicChanged("main", "lunch", "bob"))
+    assert "you are in no chat" in me.text() and "lunch" in me.text()
+    navigation.escape(me.screen)
+    assert "you are in no chat" not in me.text() and "lunch" in me.text(), "what has happened in the chat stays"
+    submit(me.screen, "/clear")
+    assert "lunch" not in me.text() and "text 3" in me.text()
+    submit(me.screen, "/clear")
+    assert "nothing to clear" in me.text("bar")

@@ -22,7 +22,7 @@ from chat_server.errors import StartError
 from chat_server.runtime import Runtime
 from chat_server.store import backup
 from chat_server.store.blobs import sync
-from chat_server.store.data_directory import FILES, LOCAL_FILES, LOCK, OWNER, RESTORING, UPLOADS, DataDirectory
+from chat_server.store.data_directory import FILES, LOCAL_FILES, LOCK, MOVED, OWNER, RESTORING, UPLOADS, DataDirectory
 from chat_server.store.database import FILE
 
 SUMS = "SHA256SUMS"
@@ -251,7 +251,7 @@ def _restore(runtime: Runtime, file: Path, data: Path, progress: Progress) -> No
         mark = data / RESTORING
         mark.touch(mode=0o600)
         sync(data)
-        for name in (f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", FILE, OWNER, *LOCAL_FILES):
+        for name in (f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", FILE, OWNER, MOVED, *LOCAL_FILES):
             (data / name).unlink(missing_ok=True)
         for path in (data / FILES, data / UPLOADS, *(path for path in data.glob(f"{_PART}*") if path != work)):
             shutil.rmtree(path, ignore_errors=True)

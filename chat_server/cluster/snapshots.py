@@ -82,20 +82,11 @@ async def make(objects: Objects, data: Path, nonce: str, progress: Progress = _s
     """
     remove_leftovers(data)
     try:
-        with _folder(data) as work:
+        with folder(data) as work:
             for done, size in backup.copy(data, work / DATABASE):
                 progress("copying the database", done, size)
             backup.check(work / DATABASE)
-            description = describe(work)
-            bucket = f"{_PREFIX}{description.position.stream:08}-{description.position.sequence:016}-{nonce}"
-            await objects.begin(bucket)
-            try:
-                await objects.put(bucket, _DATABASE, _compressed(work / DATABASE, description.size, progress))
-                await objects.put(bucket, _DESCRIPTION, _one(msgspec.json.encode(description)))
-                await _check(objects, bucket, description, progress)
-            except BaseException:
-                await _delete(objects, bucket)
-                raise
+            description, _ = await store(objects, work, nonce, progress)
         await _delete_old(objects)
     except backup.Unusable as error:
         raise SnapshotError(str(error)) from None
@@ -104,6 +95,24 @@ async def make(objects: Objects, data: Path, nonce: str, progress: Progress = _s
     except (NotAppended, ObjectMissing) as error:
         raise SnapshotError(f"the object store did not take it: {error}") from None
     return description
+
+
+async def store(objects: Objects, work: Path, nonce: str, progress: Progress) -> tuple[Description, str]:
+    """Store the database in the folder `work`, and read it back. Return its description and bucket.
+
+    Raises NotAppended, ObjectMissing and OSError.
+    """
+    description = describe(work)
+    bucket = bucket_of(description.position, nonce)
+    await objects.begin(bucket)
+    try:
+        await objects.put(bucket, _DATABASE, _compressed(work / DATABASE, description.size, progress))
+        await objects.put(bucket, _DESCRIPTION, _one(msgspec.json.encode(description)))
+        await _check(objects, bucket, description, progress)
+    except BaseException:
+        await delete(objects, bucket)
+        raise
+    return description, bucket
 
 
 def describe(directory: Path) -> Description:
@@ -138,14 +147,14 @@ async def _delete_old(objects: Objects) -> None:
     kept = 0
     for bucket in await _buckets(objects):
         if kept >= KEPT:
-            await _delete(objects, bucket)
+            await delete(objects, bucket)
         elif await _is_whole(objects, bucket):
             kept += 1
         elif kept:
-            await _delete(objects, bucket)
+            await delete(objects, bucket)
 
 
-async def _delete(objects: Objects, bucket: str) -> None:
+async def delete(objects: Objects, bucket: str) -> None:
     try:
         await objects.delete_bucket(bucket)
     except NotAppended as error:
@@ -153,7 +162,7 @@ async def _delete(objects: Objects, bucket: str) -> None:
 
 
 async def list_whole(objects: Objects) -> list[Description]:
-    """Return the snapshots that are whole, the newest first. Raises NotAppended."""
+    """Return what is in the snapshots that are whole, the newest first. Raises NotAppended."""
     found = []
     for bucket in await _buckets(objects):
         try:
@@ -175,17 +184,20 @@ async def covered(objects: Objects) -> Position | None:
 # ---- starting from one
 
 
-async def load_newest(objects: Objects, data: Path, progress: Progress = _silent) -> Description | None:
+async def load_newest(
+    objects: Objects, data: Path, progress: Progress = _silent, prepare: Callable[[Path], None] = lambda database: None
+) -> Description | None:
     """Put the newest sound snapshot in the place of the state in `data`; None if there is no snapshot at all.
 
     A damaged one is told, and the one before is taken. The directory MUST be locked, and no server run on it; it may
-    be empty. Raises SnapshotError, and NotAppended while the object store cannot be read; then nothing is changed.
+    be empty. `prepare` may change the database before it is put there. Raises SnapshotError, and NotAppended while the
+    object store cannot be read; then nothing is changed.
     """
     remove_leftovers(data)
     buckets = await _buckets(objects)
     is_any = False
     for bucket in buckets:
-        with _folder(data) as work:
+        with folder(data) as work:
             try:
                 description = await _fetch(objects, bucket, work, progress)
             except (ObjectMissing, backup.Unusable, msgspec.DecodeError) as error:
@@ -194,6 +206,7 @@ async def load_newest(objects: Objects, data: Path, progress: Progress = _silent
                 continue
             except OSError as error:
                 raise SnapshotError(f"the snapshot cannot be written: {error.strerror or error}") from None
+            prepare(work / DATABASE)
             _put_in_place(work / DATABASE, data)
             log.info("started from the snapshot %s, which chat-server %s made", bucket, description.program)
             return description
@@ -258,6 +271,11 @@ def remove_leftovers(data: Path) -> None:
 
 
 # ---- buckets and bytes
+
+
+def bucket_of(position: Position, nonce: str) -> str:
+    """Return the bucket's name. Names are in the order of the positions."""
+    return f"{_PREFIX}{position.stream:08}-{position.sequence:016}-{nonce}"
 
 
 async def _buckets(objects: Objects) -> list[str]:
@@ -326,7 +344,8 @@ def _sha256(path: Path) -> str:
 
 
 @contextmanager
-def _folder(data: Path) -> Iterator[Path]:
+def folder(data: Path) -> Iterator[Path]:
+    """A folder for a database on its way, which `remove_leftovers` removes after a kill."""
     with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=data) as path:
         yield Path(path)
 

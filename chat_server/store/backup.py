@@ -96,6 +96,27 @@ def files(path: Path) -> list[StoredFile]:
     return [StoredFile(*row) for row in rows]
 
 
+def enter_cluster(path: Path) -> None:
+    """Place a copy of a single server's database, of this version, before the first batch of a cluster's log.
+
+    Uploads under way end, since what they have sent stays behind.
+    """
+    with _open(path, apsw.SQLITE_OPEN_READWRITE) as connection:
+        connection.execute("PRAGMA secure_delete = ON").fetchall()
+        connection.execute(
+            "UPDATE state SET stream = 1, sequence = 0, digest = x'', sender = 0, number = 0, sent_ms = 0;"
+            "DELETE FROM nodes;"
+            "DELETE FROM uploads;"
+        )
+
+
+def leave_cluster(path: Path, history: str) -> None:
+    """Make the database of a cluster that of a single server, with a new history, since the cluster may go on."""
+    begin_history(path, history)
+    with _open(path, apsw.SQLITE_OPEN_READWRITE) as connection:
+        connection.execute("UPDATE state SET stream = 0, digest = x''")
+
+
 def begin_history(path: Path, history: str) -> None:
     """Give the database a new history, so that clients forget what they have kept of the later state.
 

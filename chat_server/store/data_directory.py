@@ -18,6 +18,8 @@ log = logging.getLogger("chat.store")
 LOCK = "lock"
 # This file exists while a backup takes the place of the directory's content.
 RESTORING = "restoring"
+# This file exists once the chat in the directory was moved into a cluster.
+MOVED = "moved"
 TEMPORARY = ":memory:"
 DATABASE = "chat.db"
 # The machine's own database (see `local`), and SQLite's files beside it.
@@ -39,8 +41,11 @@ class Gone(Exception):
 class DataDirectory:
     """The directory, held by a lock for as long as this object is not closed. Raises StartError."""
 
-    def __init__(self, name: str, *, restoring: bool = False) -> None:
-        """Lock the directory. One whose last restore was interrupted is accepted with `restoring` alone."""
+    def __init__(self, name: str, *, restoring: bool = False, moving: bool = False) -> None:
+        """Lock the directory. One whose last restore was interrupted is accepted with `restoring` alone.
+
+        One whose chat was moved into a cluster is accepted with `restoring` or `moving`.
+        """
         self.temporary = name == TEMPORARY
         try:
             if self.temporary:
@@ -73,6 +78,12 @@ class DataDirectory:
             os.close(self._lock)
             raise StartError(
                 f"a restore into {self.path} was interrupted: do it again with chat-server restore FILE --force"
+            )
+        if (self.path / MOVED).exists() and not restoring and not moving:
+            os.close(self._lock)
+            raise StartError(
+                f"the chat in {self.path} was moved into a cluster: start a node with --cluster and another --data. If"
+                f" the cluster was never used and this chat is to go on alone, remove {self.path / MOVED}"
             )
         # The spaces overwrite a longer number. A full disk may have no room even for this.
         with contextlib.suppress(OSError):

@@ -1,0 +1,95 @@
+"""Moving a chat from a single server into a cluster, and from a snapshot to a single server."""
+
+from pathlib import Path
+
+from chat_server.cluster import snapshots
+from chat_server.cluster.snapshots import Description, Progress, SnapshotError
+from chat_server.errors import StartError
+from chat_server.log.stream import NotAppended, ObjectMissing, Objects, StreamLost, Streams
+from chat_server.store import backup
+from chat_server.store.blobs import sync
+from chat_server.store.data_directory import DATABASE, LOCK, MOVED, DataDirectory
+from chat_server.store.database import open_writer
+
+# A part of the bucket's name. It is always the same, so that an import that is run again replaces what a kill left.
+_NONCE = "import"
+
+
+async def import_chat(streams: Streams, objects: Objects, directory: DataDirectory, progress: Progress) -> int:
+    """Make the chat in the directory the first snapshot of a log that is empty, and mark the directory.
+
+    The mark comes first, so that there is never a moment at which both may go on. All of it can be run again after a
+    kill. Return how many files the chat has, whose bytes stay where they are. Raises StartError.
+    """
+    data = directory.path
+    if not (data / DATABASE).exists():
+        raise StartError(f"there is no chat in {data}")
+    try:
+        await _refuse_used(streams)
+        snapshots.remove_leftovers(data)
+        with snapshots.folder(data) as work:
+            for done, size in backup.copy(data, work / DATABASE):
+                progress("copying the database", done, size)
+            backup.check(work / DATABASE)
+            # The copy is brought up to date, and the chat stays as it was.
+            open_writer(work).close()
+            backup.enter_cluster(work / DATABASE)
+            wanted = snapshots.describe(work)
+            await _refuse_other_chat(objects, wanted)
+            _mark_moved(data)
+            await snapshots.delete(objects, snapshots.bucket_of(wanted.position, _NONCE))
+            _, bucket = await snapshots.store(objects, work, _NONCE, progress)
+            try:
+                await _refuse_used(streams)
+            except StartError:
+                await snapshots.delete(objects, bucket)
+                raise
+            return len(backup.files(work / DATABASE))
+    except backup.Unusable as error:
+        raise StartError(f"nothing was moved: {error}") from None
+    except (NotAppended, ObjectMissing, StreamLost) as error:
+        raise StartError(f"the chat could not be moved, NATS did not take it: {error}; run it again") from None
+    except OSError as error:
+        raise StartError(f"the chat could not be copied: {error.strerror or error}") from None
+
+
+async def _refuse_used(streams: Streams) -> None:
+    """Raise StartError if anything was ever said in the log."""
+    for stream in await streams.list():
+        if stream > 1 or await streams.last(stream):
+            raise StartError(
+                "the log of this cluster is not empty, and a chat can be moved into an empty one alone: stop its nodes,"
+                " and delete its streams and buckets in NATS if nobody needs them"
+            )
+
+
+async def _refuse_other_chat(objects: Objects, wanted: Description) -> None:
+    if any(each.history != wanted.history for each in await snapshots.list_whole(objects)):
+        raise StartError("this cluster has a snapshot of another chat: delete its buckets in NATS if nobody needs them")
+
+
+def _mark_moved(data: Path) -> None:
+    (data / MOVED).touch(mode=0o600)
+    sync(data)
+
+
+def _refuse_content(data: Path) -> None:
+    if any(path.name != LOCK for path in data.iterdir()):
+        raise StartError(f"the data directory {data} is not empty; choose another --data")
+
+
+async def restore_alone(objects: Objects, directory: DataDirectory, history: str, progress: Progress) -> Description:
+    """Put the newest snapshot into an empty directory, for a single server. Raises StartError."""
+    data = directory.path
+    _refuse_content(data)
+    try:
+        found = await snapshots.load_newest(
+            objects, data, progress, lambda database: backup.leave_cluster(database, history)
+        )
+    except SnapshotError as error:
+        raise StartError(str(error)) from None
+    except NotAppended as error:
+        raise StartError(f"nothing was restored, NATS cannot be read: {error}") from None
+    if found is None:
+        raise StartError("the cluster has no snapshot")
+    return found

@@ -201,6 +201,10 @@ class Node:
         # What came due while the server was down.
         self.submit(Due())
 
+    def number_connections(self) -> None:
+        """Give the connections numbers that no other node of the cluster gives. Raises StartError."""
+        self.delivery.connections.number_for_node(self._writer.state.nodes[self._identity.node].id)
+
     def submit(self, command: Logged, user_id: int = 0, session: int = 0, number: int = 0, network: str = "") -> None:
         """Put a command in the log. The session gets its outcome (`Receiver.settle`) once it is on disk.
 
@@ -249,7 +253,7 @@ class Node:
         except (*DISK_ERRORS, Gone) as error:
             self._report_disk_failure(error)
         except WrongBatch as error:
-            self._fail(str(error))
+            self.fail(str(error))
         finally:
             self._log.close(abandon=True)
             watching.cancel()
@@ -272,9 +276,10 @@ class Node:
     def _report_disk_failure(self, error: Exception) -> None:
         """Stop the node. A failed fsync is never retried: what the disk holds is known only after a restart."""
         self._gone = self._gone or isinstance(error, Gone)
-        self._fail(f"the disk failed: {error}")
+        self.fail(f"the disk failed: {error}")
 
-    def _fail(self, why: str) -> None:
+    def fail(self, why: str) -> None:
+        """Stop; nothing more is acknowledged."""
         if not self.failure:
             self.failure = why
             log.critical("%s; nothing more is acknowledged, the server stops", why)

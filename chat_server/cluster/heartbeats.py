@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 from msgspec import Struct
 
+from chat_server.cluster.milestones import Milestone
 from chat_server.delivery.connections import Connections
 from chat_server.delivery.peers import Present, SessionsElsewhere, UserSession
 from chat_server.delivery.presence import PresenceTracker
@@ -39,12 +40,12 @@ TOPIC, SESSIONS = "nodes", "sessions"
 class Vitals(Struct, frozen=True):
     """What a node says of itself with each beat: how far it has come in the log, and what it counts.
 
-    `milestone` is a position at which all nodes compare their running digests of outcomes, and this node's there.
-    `version` is the newest version of batches that the node knows, and `program` that of the program.
+    `milestone` is the last batch at which all nodes compare their digests of outcomes. `version` is the newest version
+    of batches that the node knows, and `program` that of the program.
     """
 
     position: Position
-    milestone: tuple[Position, bytes] | None = None
+    milestone: Milestone | None = None
     version: int = 0
     program: str = ""
     counts: dict[str, int] = {}
@@ -126,9 +127,10 @@ class Heartbeats:
         vitals: Callable[[], Vitals],
         departed: Callable[[int], None],
         unheard: Callable[[], None],
-        heard: Callable[[str, Vitals], None] = lambda node, vitals: None,
+        heard: Callable[[Mapping[str, Milestone]], None] = lambda milestones: None,
     ) -> None:
-        """`departed` logs that a user of a dead node is gone; `heard` is called with the vitals of each node.
+        """`departed` logs that a user of a dead node is gone; `heard` is called with the last milestones
+        of all nodes that live whenever one of them is heard.
 
         `unheard` is called once a second while this node is cut off.
         """
@@ -172,6 +174,11 @@ class Heartbeats:
     def rank(self) -> int:
         """How many of the nodes that live come before this one."""
         return sum(name < self._node for name in self._members)
+
+    def milestones(self) -> dict[str, Milestone]:
+        """The last milestones of the nodes that live, this one too, as far as they have come to any."""
+        all_vitals = {name: member.vitals for name, member in self._members.items()} | {self._node: self._vitals()}
+        return {name: vitals.milestone for name, vitals in all_vitals.items() if vitals and vitals.milestone}
 
     def statistics(self) -> Mapping[str, Mapping[str, int]]:
         counts = {name: member.vitals.counts for name, member in self._members.items() if member.vitals is not None}
@@ -316,7 +323,7 @@ class Heartbeats:
                 member.vitals = said.vitals
                 if member.number != said.number:
                     self._ask(said.node, member)
-                self._heard(said.node, said.vitals)
+                self._heard(self.milestones())
             case Changes() if member.number is not None:
                 if said.number == member.number + 1:
                     member.number = said.number

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from chat_server import __version__
 from chat_server.chat_time import ClusterTime
 from chat_server.cluster.heartbeats import Heartbeats, Vitals
+from chat_server.cluster.milestones import Milestones, StateComparison
 from chat_server.disk_space import Space
 from chat_server.errors import StartError
 from chat_server.execution import execute_at_start
@@ -45,6 +46,7 @@ class ClusterNode(NamedTuple):
     async def start(self) -> None:
         """Have the node begin to write into the log, and be heard. Raises StartError."""
         await self.node.start()
+        self.node.number_connections()
         await self.heartbeats.start()
 
 
@@ -67,7 +69,8 @@ async def open_member(
     Blobs(directory)
     writer = Writer(runtime, directory, space, durable=False)
     try:
-        time, replicated, identity = await _join(runtime, directory, name, streams, writer)
+        milestones = Milestones(writer.state.at_ms)
+        time, replicated, identity = await _join(runtime, directory, name, streams, writer, milestones)
     except BaseException:
         writer.close(abandon=False)
         raise
@@ -90,15 +93,16 @@ async def open_member(
         identity,
         node.delivery.presence,
         node.delivery.connections,
-        vitals=lambda: Vitals(replicated.position, version=VERSION, program=__version__, counts=live()),
+        vitals=lambda: Vitals(replicated.position, milestones.last, VERSION, __version__, live()),
         departed=lambda user_id: node.submit(Departed(), user_id),
         unheard=node.delivery.outage.suspect,
+        heard=StateComparison(name, node.fail).compare,
     )
     return ClusterNode(node, replicated, heartbeats)
 
 
 async def _join(
-    runtime: Runtime, directory: Path, name: str, streams: Streams, writer: Writer
+    runtime: Runtime, directory: Path, name: str, streams: Streams, writer: Writer, milestones: Milestones
 ) -> tuple[ClusterTime, ReplicatedLog, Identity]:
     """Execute the log up to its end, then take the start after the last one of the node that it knows.
 
@@ -117,6 +121,7 @@ async def _join(
     replicated = ReplicatedLog(
         runtime, streams, time, name, history=state.history, position=state.position, digest=state.digest
     )
+    replicated.on_executed = lambda position, now: milestones.passed(position, now.at_ms, writer.state.outcomes)
     await _catch_up(runtime, writer, replicated)
     known = {node: sender.incarnation for node, sender in writer.state.nodes.items()}
     identity = begin_incarnation(directory, name, known)

@@ -4,11 +4,14 @@ A node says with each heartbeat what its running digest was at its last mileston
 people write, so a milestone is the first batch of each ten seconds of the log's own time: all nodes have the same ones.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from chat_server.log.stream import Position
+
+log = logging.getLogger("chat.cluster")
 
 APART_MS = 10_000
 
@@ -54,3 +57,28 @@ def odd_ones_out(said: Mapping[str, Milestone]) -> list[str]:
 def are_different(said: Mapping[str, Milestone]) -> bool:
     """Tell whether any two nodes have come to different states at the same batch."""
     return len(set(said.values())) > len({each.position for each in said.values()})
+
+
+class StateComparison:
+    """Stops this node if its state is another one than that of most, and warns of others."""
+
+    def __init__(self, node: str, fail: Callable[[str], None]) -> None:
+        self._node = node
+        self._fail = fail
+        self._warned: Milestone | None = None
+
+    def compare(self, said: Mapping[str, Milestone]) -> None:
+        """`said` has the last milestones of all nodes that live, this one too."""
+        if not are_different(said):
+            return
+        odd = odd_ones_out(said)
+        own = said.get(self._node)
+        if self._node in odd and own is not None:
+            self._fail(
+                f"the state of this node has differed from that of the others since batch {own.position} or a little"
+                " before; start it anew from a snapshot: with an empty data directory"
+            )
+        elif own != self._warned:
+            self._warned = own
+            who = f"node {', '.join(odd)} differs from most" if odd else "and none can be told to be the wrong one"
+            log.error("nodes of the cluster have come to different states, %s; chat-server verify compares them", who)

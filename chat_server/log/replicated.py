@@ -77,6 +77,8 @@ class ReplicatedLog:
         self._flight: Flight | None = None
         self._changed = runtime.event()
         self._tasks: dict[Task[None], None] = {}
+        # Called with each position up to which everything has been executed, in their order.
+        self.on_executed: Callable[[Position, Now], None] = lambda position, now: None
         self._withdraw: Withdraw = lambda entries, refusal: None
         self._waiting_for: list[tuple[Position, Future[None]]] = []
         self._unconnected_since: float | None = None
@@ -191,6 +193,7 @@ class ReplicatedLog:
         if verdict == "executed":
             self._time.follow(now)
             self._history = batch.history
+        self.on_executed(position, now)
         self._incoming.note_executed(position, ordered.digest if position == ordered.position else b"")
         if batch.node == self._node and self._identity is not None:
             self._settle(ordered, verdict)

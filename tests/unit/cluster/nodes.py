@@ -7,17 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from chat_server.action_log import ActionLog
-from chat_server.chat_time import ClusterTime
-from chat_server.cluster.heartbeats import Heartbeats, Vitals
-from chat_server.disk_space import Space
+from chat_server.cluster.member import open_member
 from chat_server.frontend.sessions import Sessions
-from chat_server.log.entries import Departed, Identity
-from chat_server.log.replicated import ReplicatedLog
-from chat_server.node import Node
 from chat_server.settings import Settings, load
-from chat_server.writer import Writer
 from tests.fake_runtime import FakeRuntime
-from tests.memory_stream import MemoryBus, MemoryServers, MemoryStreams
+from tests.memory_stream import MemoryBus, MemoryObjects, MemoryServers, MemoryStreams
 from tests.simulation.connection import MemoryConnection
 from tests.simulation.server import Process
 
@@ -93,49 +87,22 @@ class Place:
 
     async def start(self) -> None:
         process, name = self._process, self.name
-        space = Space(self._path, self._settings.disk_reserve_bytes, process)
-        writer = Writer(process, self._path, space)
-        state = writer.state
-        incarnation = state.nodes[name].incarnation + 1 if name in state.nodes else 1
-        time = ClusterTime(process, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
-        streams = MemoryStreams(self._servers, process, name)
-        log = ReplicatedLog(
-            process, streams, time, name, history=state.history, position=state.position, digest=state.digest
-        )
-        await log.open()
-        identity = Identity(name, incarnation)
-        log.join(identity, process.token_bytes(8), "the chat")
-        self.node = Node(
+        member = await open_member(
             self._settings,
             process,
             self._path,
-            identity=identity,
-            time=time,
-            space=space,
-            writer=writer,
-            log=log,
-            live=lambda: {"connections": len(self.sessions), "deliveries": self.node.delivery.feed.deliveries},
-            rank=lambda: self.heartbeats.rank(),
-            is_member=True,
+            name,
+            MemoryStreams(self._servers, process, name),
+            MemoryBus(self._servers, process, name),
+            MemoryObjects(self._servers, process, name),
+            lambda: {"connections": len(self.sessions), "deliveries": 0},
         )
+        self.node, self.heartbeats = member.node, member.heartbeats
         self.sessions = Sessions(
             process, self.node, self._settings, ActionLog(process, json=False, enabled=False, stream=io.StringIO())
         )
-        delivery = self.node.delivery
-        self.heartbeats = Heartbeats(
-            process,
-            MemoryBus(self._servers, process, name),
-            identity,
-            delivery.presence,
-            delivery.connections,
-            vitals=lambda: Vitals(log.position, counts={"connections": len(self.sessions), "deliveries": 0}),
-            departed=lambda user_id: self.node.submit(Departed(), user_id),
-            unheard=delivery.outage.suspect,
-        )
-        await self.node.start()
-        delivery.connections.number_for_node(writer.state.nodes[name].id)
+        await member.start()
         self.running = process.spawn(self.node.run())
-        await self.heartbeats.start()
 
     async def connect(self, name: str, *, format: str = "text") -> Person:
         """Sign somebody in."""

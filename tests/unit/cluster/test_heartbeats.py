@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chat_server.cluster import heartbeats
 from chat_server.cluster.heartbeats import SILENT_BEATS, Heartbeats, Vitals
+from chat_server.cluster.milestones import Milestone
 from chat_server.delivery.connections import Connections
 from chat_server.delivery.peers import UserSession
 from chat_server.delivery.presence import PresenceTracker
@@ -84,7 +85,7 @@ class Node:
             Identity(name, incarnation),
             self.presence,
             Connections(),
-            vitals=lambda: Vitals(Position(1, 7), (Position(1, 5), b"digest"), 4, "1.0", self.counts),
+            vitals=lambda: Vitals(Position(1, 7), Milestone(Position(1, 5), b"digest"), 4, "1.0", self.counts),
             departed=self.departed.append,
             unheard=lambda: self.unheard.append(True),
         )
@@ -401,7 +402,8 @@ def test_the_counts_of_all_nodes_are_known() -> None:
         a.counts, b.counts = {"connections": 3}, {"connections": 4}
         await nodes.pass_time(2)
         assert a.beats.statistics() == b.beats.statistics() == {"a": {"connections": 3}, "b": {"connections": 4}}
-        milestone = Position(1, 5), b"digest"
+        milestone = Milestone(Position(1, 5), b"digest")
+        assert a.beats.milestones() == {"a": milestone, "b": milestone}
         assert a.beats.living["b"].vitals == Vitals(Position(1, 7), milestone, 4, "1.0", {"connections": 4})
 
     run(test)

@@ -1,12 +1,15 @@
 """Milestones: the same for all nodes, and the odd one of them is found."""
 
 import random
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.cluster.milestones import APART_MS, Milestone, Milestones, are_different, odd_ones_out
+from chat_server.cluster.milestones import APART_MS, Milestone, Milestones, StateComparison, are_different, odd_ones_out
 from chat_server.log.stream import Position
+from tests.unit.cluster.nodes import Cluster, play
 
 A, B, C = b"a", b"b", b"c"
 
@@ -67,3 +70,37 @@ def test_a_milestone_is_the_first_batch_of_ten_seconds() -> None:
         milestones.passed(Position(1, sequence), at_ms, bytes([sequence]))
         expected = {1: None, 2: None, 3: 3, 4: 3, 5: 5}[sequence]
         assert milestones.last == (None if expected is None else at(expected, bytes([expected])))
+
+
+def test_who_is_odd_stops_with_a_word_and_others_are_warned(caplog: pytest.LogCaptureFixture) -> None:
+    stopped: list[str] = []
+    odd, other, lost = (StateComparison(node, stopped.append) for node in ("n2", "n1", "n4"))
+    said = {"n1": at(5, A), "n2": at(5, B), "n3": at(5, A)}
+    odd.compare({**said, "n2": at(4, B)})
+    assert stopped == [] and not caplog.records, "it may lag behind"
+    odd.compare(said)
+    assert len(stopped) == 1 and "differed from that of the others since batch 1/5" in stopped[0]
+    for _ in range(3):
+        other.compare(said)
+        lost.compare(said)
+    assert len(stopped) == 1
+    assert [record.message[:85] for record in caplog.records] == [
+        "nodes of the cluster have come to different states, node n2 differs from most; chat-s"
+    ] * 2
+
+
+def test_a_node_that_came_to_another_state_stops_and_the_others_go_on(tmp_path: Path) -> None:
+    async def story(cluster: Cluster) -> None:
+        a, b, c = await cluster.start("a", "b", "c")
+        alice = await a.connect("alice")
+        await cluster.pass_time(30)
+        assert not any(place.node.failure for place in (a, b, c))
+        b.node._writer.state.outcomes = bytes(len(b.node._writer.state.outcomes))
+        for _ in range(30):
+            await alice.say("/send_all hi")
+            await cluster.pass_time(1)
+        assert (a.node.failure, c.node.failure) == (None, None) and "of this node has differed" in (
+            b.node.failure or ""
+        )
+
+    play(tmp_path, story)

@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from chat_server.errors import StartError
+from chat_server.log.codec import BATCH_BYTES_MAX
 from chat_server.log.nats_connection import (
-    BATCH_BYTES_MAX,
     RETRY_SECONDS,
     Disconnected,
     Inbox,
@@ -215,9 +215,10 @@ class JetStreamRecords:
 
     def _take(self, message: NatsMessage) -> StreamRecord | None:
         """The record of a message; None for the one that was given last. Raises StreamLost, _Broken."""
-        # $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<number>.<time>.<pending>; between ACK and the stream
-        # stand a domain and an account where the server has domains.
-        sequence, number, at_ns = map(int, message.reply.split(".")[-4:-1])
+        # $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<number>.<time>.<pending>; servers may put a domain and an
+        # account in front of the stream, and then a random token at the end.
+        tokens = message.reply.split(".")
+        sequence, number, at_ns = map(int, tokens[5:8] if len(tokens) == 9 else tokens[7:10])
         self._delivered += 1
         if number != self._delivered:
             raise _Broken(f"message {number} of the consumer came in the place of {self._delivered}")
@@ -273,8 +274,10 @@ async def _begin(connection: Nats, name: str, config: Json) -> None:
                 ) from None
             if error.code != _OTHER_CONFIGURATION:
                 raise NotAppended(f"the stream {name} cannot be made: {error}") from None
-            with suppress(StreamLost):
+            try:
                 found = (await _info(connection, name))["config"]
+            except StreamLost as lost:
+                raise NotAppended(str(lost)) from None
         _compare(name, config, found)
         return
 

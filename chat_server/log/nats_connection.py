@@ -22,6 +22,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from chat_server.log.codec import BATCH_BYTES_MAX
 from chat_server.log.stream import FateUnknown, NotAppended
 from chat_server.runtime import CancelledError, Future, Runtime, Task
 
@@ -29,8 +30,7 @@ log = logging.getLogger("chat.nats")
 
 # Older servers could lose messages that they had acknowledged, in spite of `sync_interval: always`.
 SERVER_VERSION_MIN = (2, 15, 1)
-# Of a batch; and with its subject and headers, which count for the server's `max_payload`.
-BATCH_BYTES_MAX = 512 << 10
+# A batch with its subject and headers, which count for the server's `max_payload`.
 MESSAGE_BYTES_MAX = BATCH_BYTES_MAX + (16 << 10)
 
 CONNECT_SECONDS = 2.0

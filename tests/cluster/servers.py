@@ -1,5 +1,6 @@
 """Real NATS servers on loopback, alone or in a cluster of three, which can be killed, stopped and woken."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -27,26 +28,26 @@ def free_ports(count: int) -> list[int]:
 class NatsServer:
     """One server. It keeps its name, its ports and its data over kills and starts."""
 
-    def __init__(self, directory: Path, name: str, port: int, further: str = "") -> None:
-        """`further` is more of its configuration."""
+    def __init__(self, directory: Path, name: str, port: int, configuration: str) -> None:
+        """The data is in the directory's folder of the server's name; the configuration must say so, too."""
         self.name = name
         self.port = port
         self.url = f"nats://127.0.0.1:{port}"
         self.data = directory / name
         self.log = directory / f"{name}.log"
-        self._configuration = directory / f"{name}.conf"
-        self._configuration.write_text(
-            f"server_name: {name}\n"
-            f"listen: 127.0.0.1:{port}\n"
-            f'jetstream {{ store_dir: "{self.data}", sync_interval: always, max_file_store: 4G }}\n' + further
-        )
+        self.configuration = directory / f"{name}.conf"
+        self.configuration.write_text(configuration)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         assert self._process is None
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(PROGRAM), "-c", str(self._configuration)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                [str(PROGRAM), "-c", str(self.configuration)],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "NAME": self.name},
             )
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -90,15 +91,24 @@ class NatsServers:
     """One server, or three that form a cluster."""
 
     def __init__(self, directory: Path, count: int = 3, further: str = "") -> None:
+        """`further` is more of the configuration of each."""
         directory.mkdir(parents=True, exist_ok=True)
         ports = free_ports(2 * count)
         routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ports[count:])
         self.directory = directory
         self.all: list[NatsServer] = []
-        for number in range(count):
-            cluster = f"cluster {{ name: chat, listen: 127.0.0.1:{ports[count + number]}, routes: [{routes}] }}\n"
-            alone = count == 1
-            self.all.append(NatsServer(directory, f"s{number}", ports[number], further + ("" if alone else cluster)))
+        for number, port in enumerate(ports[:count]):
+            name, data = f"s{number}", directory / f"s{number}"
+            configuration = [
+                f"server_name: {name}",
+                f"listen: 127.0.0.1:{port}",
+                f'jetstream {{ store_dir: "{data}", sync_interval: always, max_file_store: 4G }}',
+                further,
+            ]
+            if count > 1:
+                own = f"127.0.0.1:{ports[count + number]}"
+                configuration.append(f"cluster {{ name: chat, listen: {own}, routes: [{routes}] }}")
+            self.all.append(NatsServer(directory, name, port, "\n".join(configuration)))
 
     @property
     def urls(self) -> list[str]:

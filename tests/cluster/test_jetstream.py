@@ -13,6 +13,7 @@ from nats.aio.client import Client
 
 from chat_server.errors import StartError
 from chat_server.log import jetstream, nats_connection
+from chat_server.log.codec import BATCH_BYTES_MAX
 from chat_server.log.jetstream import JetStreamChain, NatsBus, NatsObjects, call, open_nats
 from chat_server.log.nats_connection import Nats, NatsAccess
 from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing, Position, Records, StreamLost, StreamRecord
@@ -125,7 +126,7 @@ async def test_the_largest_batch_is_taken_and_the_connection_lives_on(
 ) -> None:
     connection = await connect(one_server.urls)
     chain, stream = await begin(connection)
-    data = secrets.token_bytes(nats_connection.BATCH_BYTES_MAX)
+    data = secrets.token_bytes(BATCH_BYTES_MAX)
     client = client_of(connection)
     await chain.append(stream, "n1", data, "u" * 1000)
     assert (await take(chain.read(Position(stream, 0)), 1))[0].data == data
@@ -535,7 +536,7 @@ async def test_what_a_server_lacks_is_named(tmp_path: Path) -> None:
 
 async def test_a_server_without_jetstream_is_named(tmp_path: Path) -> None:
     servers = NatsServers(tmp_path, 1)
-    configuration = tmp_path / "s0.conf"
+    configuration = servers.all[0].configuration
     configuration.write_text(
         "\n".join(line for line in configuration.read_text().split("\n") if "jetstream" not in line)
     )

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 
@@ -14,18 +15,25 @@ from chat_server import __version__, metrics
 from chat_server.action_log import ActionLog
 from chat_server.addresses import is_loopback
 from chat_server.admin.control import ControlSocket
+from chat_server.cluster import nats_access
+from chat_server.cluster.heartbeats import Heartbeats
+from chat_server.cluster.member import open_member
 from chat_server.errors import StartError
 from chat_server.frontend.acceptor import Acceptor
 from chat_server.frontend.listener import listen, renew, tls_context
 from chat_server.frontend.session import Session
 from chat_server.frontend.sessions import Sessions
 from chat_server.frontend.transport import SocketTransport
-from chat_server.node import open_alone
+from chat_server.node import Node, open_alone
 from chat_server.protocol.times import duration
 from chat_server.runtime import Runtime
 from chat_server.settings import Settings
 from chat_server.store import accounts, statistics
 from chat_server.store.data_directory import DataDirectory
+from chat_server.store.identity import name_of_node
+
+if TYPE_CHECKING:
+    from chat_server.log.nats_connection import Nats
 
 log = logging.getLogger("chat.server")
 
@@ -46,17 +54,38 @@ class Server:
         self._plain = [] if settings.port is None else listen(settings.host, settings.port)
         self._tls = [] if settings.tls_port is None else listen(settings.host, settings.tls_port)
         self._tls_context = _tls_context(settings)
-        self.node = open_alone(settings, runtime, directory.path, self._statistics)
         self._settings = settings
         self._runtime = runtime
         self._directory = directory
         self._actions = actions
-        self._sessions = Sessions(runtime, self.node, settings, actions)
         self._connections_max = connections_max
         self._stop = runtime.event()
         self._begun = runtime.monotonic()
         self._metrics_worker = runtime.worker("metrics")
-        self._control = ControlSocket(self.node, directory.path, settings.text_chars_max, actions)
+        self._nats: Nats | None = None
+        self._heartbeats: Heartbeats | None = None
+
+    async def _open_member(self) -> tuple[Node, Heartbeats]:
+        """Raises StartError."""
+        settings, runtime, directory = self._settings, self._runtime, self._directory.path
+        name = name_of_node(directory, settings.node, runtime.token_hex(4))
+        self._nats = await nats_access.connect(settings, runtime, name)
+        # These packages are there where there is a connection.
+        from chat_server.log.jetstream import JetStreamChain, NatsBus, NatsObjects
+
+        streams, bus, objects = JetStreamChain(self._nats), NatsBus(self._nats), NatsObjects(self._nats)
+        member = await open_member(settings, runtime, directory, name, streams, bus, objects, self._statistics)
+        return member.node, member.heartbeats
+
+    async def _open_node(self) -> None:
+        """Open the node, and what stands on it. Raises StartError."""
+        settings, runtime, directory = self._settings, self._runtime, self._directory.path
+        if settings.cluster:
+            self.node, self._heartbeats = await self._open_member()
+        else:
+            self.node = open_alone(settings, runtime, directory, self._statistics)
+        self._sessions = Sessions(runtime, self.node, settings, self._actions)
+        self._control = ControlSocket(self.node, directory, settings.text_chars_max, self._actions)
         if settings.metrics_file is not None:
             try:
                 metrics.write(Path(settings.metrics_file), self._metrics(self._store_gauges()))
@@ -65,7 +94,10 @@ class Server:
 
     async def run(self, started: Callable[[str], None]) -> None:
         """Listen until a signal comes or the disk fails; `started` is given the start lines. Raises StartError."""
+        await self._open_node()
         await self.node.start()
+        if self._heartbeats is not None:
+            await self._heartbeats.start()
         loop = asyncio.get_running_loop()
         acceptor = Acceptor(self._open, self._connections_max, self._settings.connections_per_address)
         for sock in self._plain:
@@ -100,6 +132,8 @@ class Server:
                 self._write_metrics(self._metrics(self._store_gauges()))
             self._metrics_worker.close()
             self.node.close()
+            if self._nats is not None:
+                await self._nats.close()
             self._actions.flush()
         if self.node.failure:
             raise StartError(f"{self.node.failure}; stopped")

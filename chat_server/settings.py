@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -194,6 +195,27 @@ def _username(text: str) -> Name:
         raise ValueError(f"a username ({refusal.text})") from None
 
 
+def _nats_url(text: str) -> str:
+    """Return the URL of a NATS server; `nats://` and port 4222 may be left out."""
+    try:
+        parts = urlsplit(text if "://" in text else f"nats://{text}")
+        port = 4222 if parts.port is None else parts.port
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme not in ("nats", "tls") or not re.fullmatch(r"[\w.:\[\]-]+", parts.netloc + parts.path, re.ASCII):
+        raise ValueError(
+            "URLs of NATS servers like nats://one,two,three or tls://one:4222,two:4222, without a password"
+        )
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _node_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text, re.ASCII):
+        raise ValueError("a name of at most 32 letters, digits, - and _")
+    return text
+
+
 def _option(
     name: str,
     parse: Callable[[str], Any],
@@ -283,6 +305,21 @@ class Settings:
     log_level: str = _option("log-level", _one_of("debug", "info", "warning", "error"), "info", "least level logged")
     log_format: str = _option("log-format", _one_of("text", "json"), "text", "log lines for people or programs")
     metrics_file: str | None = _option("metrics-file", _text, "off", "numbers for Prometheus, every 15 s", (None,))
+    cluster: tuple[str, ...] = _option(
+        "cluster", _nats_url, "none", "NATS servers whose JetStream is the log of all nodes", many=True
+    )
+    node: str | None = _option("node", _node_name, "off", "name of this node in the cluster; off draws one", (None,))
+    cluster_user: str | None = _option("cluster-user", _text, "off", "this node's user in NATS", (None,))
+    cluster_password_file: str | None = _option(
+        "cluster-password-file", _text, "off", "file that holds its password", (None,)
+    )
+    cluster_ca: str | None = _option(
+        "cluster-ca", _text, "off", "certificates that vouch for the NATS servers, PEM; off: the system's", (None,)
+    )
+    cluster_cert: str | None = _option(
+        "cluster-cert", _text, "off", "certificate that this node shows to NATS, PEM", (None,)
+    )
+    cluster_key: str | None = _option("cluster-key", _text, "off", "its key, a PEM file without a password", (None,))
     # The fields of the options that were given, and did not keep their defaults.
     given: frozenset[str] = frozenset()
 
@@ -293,6 +330,12 @@ class Settings:
     @property
     def passwordless(self) -> bool:
         return self.allow_passwordless or self.loopback_only
+
+    @property
+    def nats_urls(self) -> list[str]:
+        """The URLs of `cluster`; where one says tls, all are meant, as in tls://one,two,three."""
+        with_tls = any(url.startswith("tls:") for url in self.cluster)
+        return [url.replace("nats:", "tls:", 1) if with_tls else url for url in self.cluster]
 
     def public_limits(self) -> dict[str, Any]:
         """Return the limits for programs: sizes and counts as numbers, durations in seconds, rates as text."""
@@ -354,6 +397,7 @@ def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.enviro
     said = frozenset(name for name, choice in chosen.items() if choice.source not in (DEFAULT, _ON_LOOPBACK))
     settings = Settings(**{name: choice.value for name, choice in chosen.items()}, given=said)
     _check_ports(settings)
+    _check_cluster(settings)
     return settings
 
 
@@ -365,6 +409,41 @@ def _check_ports(settings: Settings) -> None:
         raise StartError(f"TLS needs all of {', '.join(parts)}; {missing[0]} is missing", status=2)
     if missing and settings.port is None:
         raise StartError("--port off leaves TLS alone, but there is no --tls-port: nobody could connect", status=2)
+
+
+def _check_cluster(settings: Settings) -> None:
+    """Raise StartError if the way to NATS is named in part, or is not safe."""
+    user, password_file = settings.cluster_user, settings.cluster_password_file
+    certificate, key = settings.cluster_cert, settings.cluster_key
+    parts = {
+        "--node": settings.node,
+        "--cluster-user": user,
+        "--cluster-password-file": password_file,
+        "--cluster-ca": settings.cluster_ca,
+        "--cluster-cert": certificate,
+        "--cluster-key": key,
+    }
+    given = [name for name, value in parts.items() if value is not None]
+    if given and not settings.cluster:
+        raise StartError(f"{given[0]} is for a node of a cluster, and --cluster is not given", status=2)
+    for first, second in (("--cluster-user", "--cluster-password-file"), ("--cluster-cert", "--cluster-key")):
+        if (parts[first] is None) != (parts[second] is None):
+            raise StartError(f"{first} and {second} belong together; one of them is missing", status=2)
+    for url in settings.nats_urls:
+        if is_loopback(urlsplit(url).hostname or ""):
+            continue
+        if not url.startswith("tls:"):
+            raise StartError(
+                f"--cluster {url} is beyond loopback, where anybody between could read and change the chat:"
+                " NATS needs TLS there, and the URL tls://",
+                status=2,
+            )
+        if user is None and certificate is None:
+            raise StartError(
+                f"--cluster {url} is beyond loopback, where anybody could write into the chat: NATS needs users there,"
+                " and this node --cluster-user with --cluster-password-file, or --cluster-cert with --cluster-key",
+                status=2,
+            )
 
 
 def choices(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Choice]:

@@ -33,9 +33,19 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
     "message-ttl": TIMES, "absent-after": TIMES, "tls-cert": TEXTS, "tls-key": TEXTS, "tls-port": NUMBERS,
     "log-level": (("debug", "debug"), ("warning", "warning"), ("ERROR", "error")),
     "log-format": (("json", "json"), ("text", "text"), ("JSON", "json")),
+    "cluster": (
+        ("nats://127.0.0.1,127.0.0.2:4333", ("nats://127.0.0.1:4222", "nats://127.0.0.2:4333")),
+        ("tls://localhost", ("tls://localhost:4222",)),
+        ("[::1], 127.0.0.1", ("nats://[::1]:4222", "nats://127.0.0.1:4222")),
+    ),
+    "node": (("one", "one"), ("Two-2", "Two-2"), ("n_3", "n_3")), "cluster-user": TEXTS, "cluster-ca": TEXTS,
+    "cluster-password-file": TEXTS, "cluster-cert": TEXTS, "cluster-key": TEXTS,
 }  # fmt: skip
 # Further options for those that are refused on their own.
 TLS = {"tls-cert": "cert.pem", "tls-key": "key.pem", "tls-port": "8443"}
+CLUSTER = {"cluster": "tls://127.0.0.1", "node": "one", "cluster-user": "one", "cluster-password-file": "password"} | {
+    "cluster-ca": "ca.pem", "cluster-cert": "cert.pem", "cluster-key": "key.pem"
+}  # fmt: skip
 each_option = pytest.mark.parametrize("name", sorted(FIELDS))
 
 
@@ -68,7 +78,8 @@ def test_every_option_has_its_examples() -> None:
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(name: str, config: Path) -> None:
     (in_file, first), (in_environment, second), (given, third) = EXAMPLES[name]
     config.write_text(f'{name} = "{in_file}"\n')
-    others = [f"--{each}={TLS[each]}" for each in TLS if name in TLS and each != name]
+    groups = [group for group in (TLS, CLUSTER) if name in group]
+    others = [f"--{each}={said}" for group in groups for each, said in group.items() if each != name]
     by_file = ["--config", str(config), *others]
     environment = {variable(name): in_environment}
     assert value(name, load(by_file, {})) == first
@@ -94,7 +105,7 @@ def test_the_defaults_are_those_of_the_protocol_page() -> None:
 
 @each_option
 def test_a_wrong_value_names_the_option_and_what_is_expected(name: str, config: Path) -> None:
-    if name in ("host", "data", "tls-cert", "tls-key", "metrics-file"):
+    if name in ("host", "data", "tls-cert", "tls-key", "metrics-file") or name.startswith("cluster-"):
         return
     wrong = "٣ nonsense"
     config.write_text(f'{name} = "{wrong}"\n')
@@ -111,6 +122,38 @@ def test_a_wrong_value_names_the_option_and_what_is_expected(name: str, config: 
 def test_an_incomplete_tls_setting_is_refused(missing: str) -> None:
     said = failure([f"--{name}={value}" for name, value in TLS.items() if name != missing])
     assert said.endswith(f"--{missing} is missing")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--cluster=nats://chat.example"], "beyond loopback"),
+        (["--cluster=tls://chat.example"], "needs users"),
+        (["--cluster=tls://127.0.0.1,chat.example"], "needs users"),
+        (["--cluster=nats://user:password@127.0.0.1"], "without a password"),
+        (["--cluster=http://127.0.0.1"], "URLs of NATS servers"),
+        (["--cluster=nats://127.0.0.1:x"], "URLs of NATS servers"),
+        (["--cluster=nats://127.0.0.1/chat"], "URLs of NATS servers"),
+        (["--cluster=nats://"], "URLs of NATS servers"),
+        (["--node=one"], "--cluster is not given"),
+        (["--cluster=nats://127.0.0.1", "--node=a.b"], "a name"),
+        (["--cluster=nats://127.0.0.1", "--cluster-user=one"], "belong together"),
+        (["--cluster=nats://127.0.0.1", "--cluster-key=key.pem"], "belong together"),
+    ],
+)
+def test_a_way_to_nats_that_is_not_safe_or_not_whole_is_refused(options: list[str], told: str) -> None:
+    assert told in failure(options)
+
+
+def test_tls_in_one_url_of_nats_is_meant_for_all() -> None:
+    assert load(["--cluster=nats://127.0.0.1,127.0.0.2"], {}).nats_urls == [
+        "nats://127.0.0.1:4222", "nats://127.0.0.2:4222"
+    ]  # fmt: skip
+    assert load(["--cluster=tls://127.0.0.1,127.0.0.2"], {}).nats_urls == [
+        "tls://127.0.0.1:4222", "tls://127.0.0.2:4222"
+    ]  # fmt: skip
+    safe = load(["--cluster=tls://chat.example", "--cluster-user=one", "--cluster-password-file=password"], {})
+    assert safe.nats_urls == ["tls://chat.example:4222"]
 
 
 def test_without_any_port_nobody_could_connect() -> None:

@@ -1,0 +1,19 @@
+"""The way to NATS, as far as it needs none; the rest is in tests/cluster."""
+
+import sys
+
+import pytest
+
+from chat_server.cluster.nats_access import connect
+from chat_server.errors import StartError
+from chat_server.settings import load
+from tests.fake_runtime import FakeRuntime
+
+
+@pytest.mark.parametrize("package", ["nats", "cryptography"])
+async def test_a_package_that_is_not_installed_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("chat_server.log.jetstream", "chat_server.log.nats_connection"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(StartError, match=f"the package {package}.*, which is not installed: pip install"):
+        await connect(load(["--cluster", "nats://127.0.0.1"], {}), FakeRuntime(1), "one")

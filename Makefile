@@ -1,6 +1,7 @@
 # make run    installs into .venv what the server needs, and starts it (options: make run ARGS="--port 9000")
 # make test   installs what the checks need too, and runs them all: at most three minutes on two idle cores
 # make test-all  the same with all rounds of the kills and many more, random examples: a quarter of an hour
+# make cluster  starts three NATS servers and three nodes on loopback, to try a cluster; Ctrl-C ends them
 # make test-cluster  tests the cluster on NATS servers of its own: ten minutes
 # make bench  measures the fan-out against bare write() calls (needs a C compiler)
 # make format writes the code as the formatter wants it
@@ -13,10 +14,13 @@ ARGS ?=
 # What was compiled is kept, whatever the environment says: the tests start hundreds of programs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-all test-cluster check unit format bench clean
+.PHONY: run cluster test test-all test-cluster check unit format bench clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/chat-server $(ARGS)
+
+cluster: $(VENV)/installed
+	@exec $(BIN)/python -m tests.cluster
 
 test: check unit
 
@@ -36,6 +40,7 @@ unit: $(VENV)/installed
 
 test-cluster: $(VENV)/installed
 	$(BIN)/pytest tests/cluster
+	ON_NATS=yes $(BIN)/pytest -n 2 --dist worksteal tests/conformance
 
 format: $(VENV)/installed
 	$(BIN)/ruff format .

@@ -14,10 +14,10 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 import apsw
 
@@ -49,10 +49,23 @@ def unique(name: str) -> str:
 # ---- the server
 
 
+class Beside(Protocol):
+    """Another program that a server needs: it outlives kills of the server, and ends when the server is closed."""
+
+    options: tuple[str, ...]
+
+    def start(self) -> None:
+        """Start it if it does not run."""
+
+    def close(self) -> None: ...
+
+
 class Server:
     """The server, on a port of its own. It can be killed, stopped and started again on the same data."""
 
     program: tuple[str, ...] = ("-m", "chat_server")
+    # Makes what each server needs beside it, from the place of its data.
+    make_beside: ClassVar[Callable[[Path], Beside] | None] = None
 
     def __init__(self, data: Path, *options: str, environment: dict[str, str] | None = None) -> None:
         self.data = data
@@ -63,12 +76,18 @@ class Server:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
         self.environment |= environment or {}
         self._log = data.with_name(data.name + ".log")
+        make_beside = type(self).make_beside
+        self._beside = make_beside(data) if make_beside is not None else None
+        if self._beside is not None:
+            self.options = (*self._beside.options, *options)
 
     def arguments(self) -> list[str]:
         return [sys.executable, *self.program, "--port", "0", "--data", str(self.data), *self.options]
 
     def start(self, stderr: int | None = None) -> None:
         """Returns when it listens; the log grows on from the last run, where it does not go to `stderr`."""
+        if self._beside is not None:
+            self._beside.start()
         with self._log.open("ab") as log:
             arguments, stream = self.arguments(), log.fileno() if stderr is None else stderr
             self.process = start(arguments, self.environment, self.data.parent, stdout=subprocess.PIPE, stderr=stream)
@@ -80,6 +99,8 @@ class Server:
 
     def refusal(self) -> tuple[int, str]:
         """The exit status and all that it says where it cannot start."""
+        if self._beside is not None:
+            self._beside.start()
         done = subprocess.run(
             self.arguments(), capture_output=True, env=self.environment, cwd=self.data.parent, timeout=TIMEOUT_SECONDS
         )
@@ -120,6 +141,8 @@ class Server:
     def close(self) -> None:
         if self.process is not None:
             self.terminate()
+        if self._beside is not None:
+            self._beside.close()
 
     @property
     def log(self) -> str:

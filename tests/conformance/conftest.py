@@ -1,5 +1,9 @@
-"""One server for all tests, and one of its own for a test that needs other options or stops it."""
+"""One server for all tests, and one of its own for a test that needs other options or stops it.
 
+With `ON_NATS=yes` in the environment, as in `make test-cluster`, each server is a node of a cluster on a NATS server.
+"""
+
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +12,11 @@ import pytest
 from tests.harness import Chat, GatedServer, RemoteServer, Server, SteppedServer
 
 Start = Callable[..., Chat]
+
+if os.environ.get("ON_NATS") == "yes":
+    from tests.cluster.nodes import NatsBeside
+
+    Server.make_beside = NatsBeside
 
 # Tests send more than a person would, and look at it for longer.
 UNLIMITED = ("--command-rate", "off", "--main-rate-limit", "off", "--message-ttl", "off")

@@ -1,0 +1,13 @@
+"""A few seeds of the failures; `python -m tests.cluster.failures SEED COUNT` goes through more of them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.failures import run
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_failures_lose_and_double_nothing(tmp_path: Path, seed: int) -> None:
+    assert await run(seed, tmp_path) == []

@@ -247,13 +247,16 @@ class User(ABC):
             self._tell(f"< {text[:SHOWN_CHARS_MAX]}{more}")
             self._take(text)
 
-    def _answered(self, label: str, code: str | None, id: int | None) -> Said:
-        """The reply to the oldest command that is not answered yet: with its code if it is a refusal."""
+    def _answered(self, label: str, code: str | None, id: int | None, *, is_undone: bool = False) -> Said:
+        """The reply to the oldest command that is not answered yet: with its code if it is a refusal.
+
+        `is_undone`: it says that nothing was done.
+        """
         check(self._waiting, f"{self.name} is answered {label} and waits for nothing")
         said = self._waiting.popleft()
         check(said.label == label, f"{self.name} is answered {label} in the place of {said.label}")
         check(code is None or code in MAY_BE_REFUSED, f"{self.name} is refused {said.verb}: {code}")
-        if code == "unavailable":
+        if code == "unavailable" and not (is_undone and (said.chat or said.id)):
             said.ended.set_result(None)
             return said
         said.is_done = code is None
@@ -355,7 +358,8 @@ class TextUser(User):
         match = _REPLY.fullmatch(line)
         assert match is not None, f"{self.name} cannot read {line}"
         sent = re.fullmatch(r"sent #(\d+)", match[4]) if match[1] == "+" else None
-        said = self._answered(match[2], match[3] if match[1] == "-" else None, int(sent[1]) if sent else None)
+        code, is_undone = match[3] if match[1] == "-" else None, "nothing was done" in match[4]
+        said = self._answered(match[2], code, int(sent[1]) if sent else None, is_undone=is_undone)
         if said.chat is not None and sent:
             self._is_new(int(sent[1]))
 

@@ -72,10 +72,12 @@ class Node:
         live: Callable[[], dict[str, int]],
         rank: Callable[[], int],
         is_member: bool,
+        on_executed: Callable[[Executed], None] = lambda executed: None,
     ) -> None:
         """`live` tells what the running server counts, for /stats; `rank` its place among the nodes that live, from 0.
 
-        A member of a cluster shares its settings with the other nodes (see `shared_settings`). Raises StartError.
+        A member of a cluster shares its settings with the other nodes (see `shared_settings`). `on_executed` is called
+        with each batch, before it is delivered. Raises StartError.
         """
         self.runtime = runtime
         self._settings = settings
@@ -107,6 +109,7 @@ class Node:
         ]
         self._writer = writer
         self._log = log
+        self._on_executed = on_executed
         self._execution = Execution(runtime, space, writer, log, self.readers, lambda: self.failure is not None)
         self._readings = Readings(runtime, time, limits, self.delivery, self.readers, self.transfers, live)
         self._schedule = self._make_schedule(rank, is_member)
@@ -184,6 +187,7 @@ class Node:
                 assert ordered is not None
                 executed = await execute_at_start(self.runtime, self._writer, ordered)
                 self._log.executed(ordered, executed.verdict, executed.position, executed.now)
+                self._on_executed(executed)
                 batch = ordered.batch
                 is_own = (batch.node, batch.incarnation) == self._identity and executed.verdict == "executed"
         except WrongBatch as error:
@@ -238,6 +242,7 @@ class Node:
                 if executed is None:
                     break
                 self._log.executed(ordered, executed.verdict, executed.position, executed.now)
+                self._on_executed(executed)
                 seconds = self.runtime.monotonic() - begun
                 changes = executed.seq - self.delivery.delivered
                 self.metrics.count_batch(

@@ -38,6 +38,7 @@ class Trouble:
     late: float = 0.0  # taken after the sender has given up
     forgotten: float = 0.0  # taken, and the ack is lost
     repeated: float = 0.0  # taken twice
+    dropped: float = 0.0  # acknowledged, and lost at the servers
     restarted: float = 0.0  # a subscription gives everything once more
     skipped: float = 0.0  # a subscription leaves something out
     silent: float = 0.0  # a subscription gives nothing any more
@@ -102,6 +103,8 @@ class MemoryServers:
         if (stream, unique) in self._seen:
             return len(self.streams[stream])
         self._seen.add((stream, unique))
+        if self.chance(self.trouble.dropped):
+            return len(self.streams[stream]) + 1
         if self.chance(self.trouble.repeated):
             self.put(stream, node, data)
         return self.put(stream, node, data)

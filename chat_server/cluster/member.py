@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from chat_server import __version__
 from chat_server.chat_time import ClusterTime
+from chat_server.cluster.chain import Chain
 from chat_server.cluster.heartbeats import Heartbeats, Vitals
 from chat_server.cluster.milestones import Milestones, StateComparison
 from chat_server.disk_space import Space
@@ -42,12 +43,14 @@ class ClusterNode(NamedTuple):
     node: Node
     log: ReplicatedLog
     heartbeats: Heartbeats
+    chain: Chain
 
     async def start(self) -> None:
         """Have the node begin to write into the log, and be heard. Raises StartError."""
         await self.node.start()
         self.node.number_connections()
         await self.heartbeats.start()
+        self.chain.start()
 
 
 async def open_member(
@@ -74,6 +77,7 @@ async def open_member(
     except BaseException:
         writer.close(abandon=False)
         raise
+    chain = Chain(runtime, replicated, rank=lambda: heartbeats.rank())
     node = Node(
         settings,
         runtime,
@@ -86,6 +90,7 @@ async def open_member(
         live=live,
         rank=lambda: heartbeats.rank(),
         is_member=True,
+        on_executed=chain.follow,
     )
     heartbeats = Heartbeats(
         runtime,
@@ -98,7 +103,7 @@ async def open_member(
         unheard=node.delivery.outage.suspect,
         heard=StateComparison(name, node.fail).compare,
     )
-    return ClusterNode(node, replicated, heartbeats)
+    return ClusterNode(node, replicated, heartbeats, chain)
 
 
 async def _join(

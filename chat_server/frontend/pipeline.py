@@ -206,6 +206,9 @@ class Pipeline:
         result = outcome.result
         if pending.exclusive and self._exclusive is not None:
             self._exclusive.outcome = outcome
+        if pending.silent and isinstance(result, Refusal):
+            # What was seen is noted with the next sign of life.
+            self._marked = 0
         if isinstance(result, Entered):
             self._enter(result, outcome.seq)
         if isinstance(result, Entered | Opened | Stale) or pending.silent:

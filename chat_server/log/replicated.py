@@ -385,6 +385,10 @@ class ReplicatedLog:
             if stream < min(before, self.position.stream):
                 await self._streams.delete(stream)
 
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
+
     def close(self, *, abandon: bool = False) -> None:
         self._is_closed = True
         self._changed.set()

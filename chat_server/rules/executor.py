@@ -60,7 +60,7 @@ class Executed(Struct, frozen=True):
     The node logs the next `Due` at `next_due_ms` in elapsed time or at `next_due_at_ms` by the wall clock, whichever
     comes first; each is None if nothing waits for it. `commit_seconds` is how long the commit took, with its fsync.
     `counts` are the counts of the rules (see `context.Context`); `dropped` is the last note of something that was
-    dropped (see `store.local`).
+    dropped (see `store.local`); `has_erased` says whether texts were erased.
     """
 
     outcomes: list[Outcome]
@@ -73,6 +73,7 @@ class Executed(Struct, frozen=True):
     position: Position = Position(0, 0)
     now: Now = Now(0, 0)
     dropped: int = 0
+    has_erased: bool = False
 
 
 class Executor:
@@ -189,6 +190,7 @@ class Executor:
         """Execute in a transaction, and note the place in the log in it."""
         kept, limits = replace(self.state), self._limits
         self._db.begin_batch()
+        was_unclean, self._db.unclean = self._db.unclean, False
         try:
             self._db.run("BEGIN IMMEDIATE")
             # A rule that ends the stream moves on from here.
@@ -210,9 +212,14 @@ class Executor:
             if full:
                 raise NoRoom(str(error)) from error
             raise
+        finally:
+            has_erased = self._db.unclean
+            self._db.unclean = was_unclean or has_erased
         now = Now(self.state.at_ms, self.state.elapsed_ms)
         position = self.state.position
-        return Executed(outcomes, self.state.seq, *next_due, commit_seconds, counts, verdict, position, now, dropped)
+        return Executed(
+            outcomes, self.state.seq, *next_due, commit_seconds, counts, verdict, position, now, dropped, has_erased
+        )
 
     def _elapsed_ms(self, ordered: OrderedBatch) -> int:
         """How long the chat has lived at this batch, if the log leaves that to be counted.

@@ -30,7 +30,8 @@ SECONDS_MAX = 3000.0
 ENDED = "another process has begun as node"
 TROUBLES = [
     Trouble(refused=0.3), Trouble(lost=0.2), Trouble(late=0.2), Trouble(forgotten=0.3), Trouble(repeated=0.4),
-    Trouble(restarted=0.02), Trouble(skipped=0.05), Trouble(silent=0.02), Trouble(seconds_max=1.0),
+    Trouble(dropped=0.2), Trouble(restarted=0.02), Trouble(skipped=0.05), Trouble(silent=0.02),
+    Trouble(seconds_max=1.0),
     Trouble(refused=0.1, lost=0.1, late=0.1, forgotten=0.1, repeated=0.1, restarted=0.01, skipped=0.02, silent=0.01),
 ]  # fmt: skip
 

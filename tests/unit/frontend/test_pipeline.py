@@ -135,6 +135,18 @@ def test_what_has_no_room_is_refused_behind_what_is_in_the_log(bench: Bench) -> 
     ]  # fmt: skip
 
 
+def test_what_was_seen_and_could_not_be_noted_is_noted_with_the_next_line(bench: Bench) -> None:
+    bench.push(7)
+    bench.say("@k1 /send_all refused")
+    assert bench.logged == [Seen(7), SendAll(Text("refused"))]
+    bench.deliver(2, lambda command: REFUSAL)
+    assert bench.replies == [("k1", REFUSAL.code)], "of what nobody typed nothing is told"
+    for _ in range(2):
+        bench.say("/mute main")
+        bench.deliver()
+    assert [command for command in bench.logged if isinstance(command, Seen)] == [Seen(7), Seen(7)]
+
+
 def test_while_the_log_is_full_nothing_is_taken_or_read(bench: Bench) -> None:
     """Nobody says when there is room again, so the session looks, until it has."""
     bench.log_is_full = True

@@ -26,7 +26,7 @@ from chat_server.log.entries import (
 from chat_server.log.incoming import QUIET_SECONDS
 from chat_server.log.outgoing import WAITING_BYTES_MAX
 from chat_server.log.replicated import HOLD_SECONDS, HOLD_UNCONNECTED_SECONDS, ReplicatedLog
-from chat_server.log.stream import NotAppended, Position
+from chat_server.log.stream import FateUnknown, NotAppended, Position
 from chat_server.rules import Executor
 from chat_server.rules.executor import Executed
 from chat_server.store.database import open_writer
@@ -174,7 +174,7 @@ def test_two_nodes_that_begin_at_once_begin_one_chat(play: Play) -> None:
     "trouble",
     [
         Trouble(refused=0.4), Trouble(lost=0.3), Trouble(late=0.3), Trouble(forgotten=0.4), Trouble(repeated=0.5),
-        Trouble(restarted=0.05), Trouble(skipped=0.2), Trouble(silent=0.05),
+        Trouble(restarted=0.05), Trouble(skipped=0.2), Trouble(silent=0.05), Trouble(dropped=0.2),
     ],
     ids=str,
 )  # fmt: skip
@@ -284,6 +284,31 @@ def test_a_lie_of_the_server_about_what_it_did_not_take_loses_nothing(
         await peers.pass_time(30)
         assert set(a.said) == {1, 2} and len(a.said) == 2 and b.said == a.said
         assert a.answered == [2]
+
+    play(story)
+
+
+def test_what_may_be_there_once_is_never_said_to_be_undone(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first try was taken, and its ack lost. All others are refused at once."""
+
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        tries: list[int] = []
+
+        async def append(stream: int, node: str, data: bytes, unique: str) -> int:
+            tries.append(stream)
+            if len(tries) == 1:
+                peers.machine.call_later(20, peers.servers.put, stream, node, data)
+                raise FateUnknown("the ack is lost")
+            raise NotAppended("no")
+
+        monkeypatch.setattr(a.streams, "append", append)
+        a.say(1)
+        await peers.pass_time(HOLD_SECONDS + 1)
+        assert a.refused_codes() == {1: "unknown"} and len(tries) > 10
+        await peers.pass_time(10)
+        assert a.said == [1] and a.answered == [] and len(a.refused) == 1
 
     play(story)
 

@@ -212,6 +212,20 @@ def test_behind_the_end_of_a_stream_nothing_is_executed(tmp_path: Path) -> None:
     assert executor.state.position == (5, 2), "a chain goes forward alone"
 
 
+def test_a_batch_says_whether_it_erased_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    db = chat.executor._db
+    db.unclean = False
+    for line, erases in (("/send_all hi", False), ("/edit 1 ho", True), ("/send_all hi", False), ("/delete 1", True)):
+        assert chat.batch(chat.entry("alice", line)).has_erased == erases, line
+    assert db.unclean, "what is to be scrubbed stays so, whatever comes after"
+    with monkeypatch.context() as patch, pytest.raises(NoRoom):
+        patch.setattr("chat_server.store.state.advance", lambda db, state: (_ for _ in ()).throw(NoRoom()))
+        chat.batch(chat.entry("alice", "/send_all ha"))
+    assert db.unclean
+
+
 MINUTE_MS = 60_000
 
 

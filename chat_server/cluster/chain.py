@@ -1,0 +1,67 @@
+"""The chain of the log's streams: when the next one is begun, so that erased texts can go from NATS.
+
+NATS keeps the bytes of a message for as long as its stream is there, whatever is deleted or purged in it. So the log
+goes on in another stream soon after something was erased, and the old one is deleted whole once snapshots cover it.
+"""
+
+import logging
+from collections.abc import Callable
+
+from chat_server.errors import StartError
+from chat_server.log.replicated import ReplicatedLog
+from chat_server.log.stream import NotAppended
+from chat_server.rules.executor import Executed
+from chat_server.runtime import Runtime
+
+log = logging.getLogger("chat.cluster")
+
+# A stream in which something was erased ends after so long. With the checks and the ranks it is less than 10 minutes.
+ERASED_SECONDS = 540.0
+# One that holds so much ends in any case: a new node replays what the last snapshot does not have.
+STREAM_MESSAGES_MAX = 1_000_000
+CHECK_SECONDS = 5.0
+RANK_SECONDS = 5.0
+
+
+class Chain:
+    """Each node waits a little longer than the one before it in rank. Two that end a stream do no more than one."""
+
+    def __init__(self, runtime: Runtime, replicated: ReplicatedLog, rank: Callable[[], int]) -> None:
+        self._runtime = runtime
+        self._log = replicated
+        self._rank = rank
+        self._stream = replicated.position.stream
+        self._begun_at = runtime.monotonic()
+        # What was erased in the stream before this start is not known.
+        self._has_erased = True
+
+    def follow(self, executed: Executed) -> None:
+        """A batch was executed."""
+        if executed.position.stream != self._stream:
+            self._stream = executed.position.stream
+            self._begun_at = self._runtime.monotonic()
+            self._has_erased = False
+        self._has_erased = self._has_erased or executed.has_erased
+
+    def start(self) -> None:
+        """Begin to look whether the stream has to end, until the log is closed."""
+        self._runtime.spawn(self._keep_looking())
+
+    async def _keep_looking(self) -> None:
+        while not self._log.is_closed:
+            await self._runtime.sleep(CHECK_SECONDS)
+            if not self._is_due() or self._log.is_closed:
+                continue
+            stream = self._stream
+            try:
+                await self._log.begin_next_stream()
+            except NotAppended as error:
+                log.warning("the stream behind %d cannot be made yet: %s", stream, error)
+            except StartError as error:
+                log.error("the stream behind %d cannot be made: %s", stream, error)
+
+    def _is_due(self) -> bool:
+        ends_after = ERASED_SECONDS if self._has_erased else float("inf")
+        if self._log.position.sequence >= STREAM_MESSAGES_MAX:
+            ends_after = 0.0
+        return self._runtime.monotonic() - self._begun_at >= ends_after + self._rank() * RANK_SECONDS

@@ -65,7 +65,7 @@ class StateComparison:
     def __init__(self, node: str, fail: Callable[[str], None]) -> None:
         self._node = node
         self._fail = fail
-        self._warned: Milestone | None = None
+        self._warned: list[str] | None = None  # of these nodes
 
     def compare(self, said: Mapping[str, Milestone]) -> None:
         """`said` has the last milestones of all nodes that live, this one too."""
@@ -78,7 +78,7 @@ class StateComparison:
                 f"the state of this node has differed from that of the others since batch {own.position} or a little"
                 " before; start it anew from a snapshot: with an empty data directory"
             )
-        elif own != self._warned:
-            self._warned = own
+        elif odd != self._warned:
+            self._warned = odd
             who = f"node {', '.join(odd)} differs from most" if odd else "and none can be told to be the wrong one"
             log.error("nodes of the cluster have come to different states, %s; chat-server verify compares them", who)

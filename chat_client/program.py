@@ -6,6 +6,7 @@ import sys
 
 from chat_client import exit_status, standard_streams
 from chat_client.common import wording
+from chat_client.common.reading_log import ReadingLog
 from chat_client.exit_status import ExitStatus
 from chat_client.faults import Faults, has_hung_up
 from chat_client.plain import script
@@ -107,6 +108,7 @@ async def _plain(settings: Settings) -> int:
     from chat_client.plain.lines import LineForm
 
     _needs_stdout()
+    log = _reading_log(settings)
     attended = at_terminal()
     keys = keymap(settings.section(KEYS))
     async with open_chat(settings, interactive=attended) as chat:
@@ -118,7 +120,7 @@ async def _plain(settings: Settings) -> int:
 
         rings = settings.notify and attended and at_terminal(sys.stdout)
         form = LineForm(settings.times, settings.ids)
-        plain = Plain(chat, settings.downloads, standard_streams.out, ring if rings else lambda call: None, form)
+        plain = Plain(chat, settings.downloads, standard_streams.out, ring if rings else lambda call: None, form, log)
         faults = Faults(settings.data_dir, lambda words: standard_streams.out(f"- {words}\n"))
         asyncio.get_running_loop().set_exception_handler(faults.handle)
         source: Input
@@ -136,6 +138,13 @@ async def _plain(settings: Settings) -> int:
         return await plain.run(source)
 
 
+def _reading_log(settings: Settings) -> ReadingLog | None:
+    try:
+        return ReadingLog(settings.log) if settings.log is not None else None
+    except OSError as error:
+        raise UsageError(f"cannot make the folder of the log, {settings.log}: {error.strerror}") from None
+
+
 def _edit(settings: Settings) -> int:
     from chat_client.settings_editor import edit
     from chat_client.tui.sections import SECTIONS
@@ -148,5 +157,6 @@ async def _screen(settings: Settings) -> int:
     from chat_client.tui.sections import SECTIONS
 
     settings.check_tables(SECTIONS)
+    log = _reading_log(settings)
     async with open_chat(settings, interactive=True) as chat:
-        return await App(chat, settings).run()
+        return await App(chat, settings, log).run()

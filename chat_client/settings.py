@@ -34,6 +34,7 @@ GENERAL = Section(
         Setting("ids", True, "in one column: the id behind each message, by which one answers it"),
         Setting("theme", "dark", "the colours; else those that fit the terminal", get_args(Theme)),
         Setting("downloads", "~/Downloads", "the folder for received files"),
+        Setting("log", "~/chat-log", "a folder for a log of what was read: the server removes it"),
         Setting("mouse", True, "take the mouse: clicks and the wheel"),
         Setting("notify", True, "bell and notifications of the desktop"),
     ),
@@ -58,6 +59,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ids: bool = True
     theme: Theme | None = None  # None: what fits the terminal
     downloads: Path
+    log: Path | None = None  # the folder of the log of what was read
     mouse: bool = True
     notify: bool = True  # bell and desktop notifications
     # Scripts:
@@ -106,11 +108,12 @@ def load(arguments: Sequence[str]) -> Settings:
         named = tuple(str(server) for server in read_servers(servers)) if servers else ()
     except ValueError as error:
         raise UsageError(str(error)) from None
-    ca = values.pop("ca", None)
+    ca, log = (values.pop(name, None) for name in ("ca", "log"))
     downloads = expanded(values.pop("downloads", None) or platformdirs.user_downloads_dir())
     return Settings(
         servers=named,
         ca=expanded(ca) if ca else None,
+        log=expanded(log) if log else None,
         downloads=downloads,
         data_dir=data_dir() if profile is None else data_dir() / "profiles" / profile,
         config_file=config_file,
@@ -217,6 +220,7 @@ def option_parser() -> argparse.ArgumentParser:
     add("--plain", action="store_true", default=None, help="one column and no full screen")
     add("--theme", metavar="|".join(get_args(Theme)), help="the colours (those that fit the terminal)")
     add("--downloads", metavar="DIR", help="where received files go")
+    add("--log", metavar="DIR", help="keep a log of what was read there: a file for each chat")
     add("--profile", metavar="NAME", help="a section [profiles.NAME] of that file, with tokens of its own")
     add("--config", metavar="FILE", help=f"the file with settings; {NAME} {EDIT} opens it in your editor")
     scripts = parser.add_argument_group("for scripts")

@@ -15,6 +15,7 @@ from chat_client.common.completion import Known
 from chat_client.common.file_paths import entries
 from chat_client.common.local_commands import Task
 from chat_client.common.mentions import Attention, Call
+from chat_client.common.reading_log import ReadingLog
 from chat_client.common.recency import Recent
 from chat_client.common.transfers import Transfers
 from chat_client.common.typed_lines import (
@@ -30,7 +31,7 @@ from chat_client.common.typed_lines import (
 )
 from chat_client.common.wording import Kind
 from chat_client.exit_status import ExitStatus, of_line, worse
-from chat_client.plain.column import Column
+from chat_client.plain.column import Column, sent_message
 from chat_client.plain.front_end import PlainFrontEnd
 from chat_client.plain.line_input import Input, Unreadable
 from chat_client.plain.lines import EVERYTHING, LineForm
@@ -38,7 +39,7 @@ from chat_client.plain.missed import Missed, Shown
 from chat_client.sdk import clock
 from chat_client.sdk.chat import Chat
 from chat_client.sdk.errors import ChatError, Refused
-from chat_client.sdk.events import AnyEvent, Connected, Ended, Outgoing
+from chat_client.sdk.events import AnyEvent, Connected, Ended, Forgotten, Outgoing
 from chat_server.protocol.messages import Message, ReadMarker
 from chat_server.protocol.rooms import Left
 
@@ -56,7 +57,9 @@ class Plain:
         write: Callable[[str], None],
         ring: Callable[[Call], None] = lambda call: None,
         form: LineForm = EVERYTHING,
+        log: ReadingLog | None = None,
     ) -> None:
+        self._log = log
         self._chat, self._column, self._ring = chat, Column(chat, write, form), ring
         self._missed = Missed()
         self._attention = Attention()
@@ -135,6 +138,8 @@ class Plain:
         match event:
             case Outgoing():
                 self._transfers.settle(event)
+                if (sent := sent_message(event, self._chat.user)) is not None:
+                    self._keep(sent)
                 if event.state == "failed":
                     self._fail(of_line(event.error))
             case Message():
@@ -149,6 +154,8 @@ class Plain:
             case Connected() if self.front_end.open.startswith("#"):
                 if self.front_end.open not in {chat.name for chat in event.signed_in.chats}:
                     self.front_end.lose_open_chat()
+            case Forgotten() if self._log is not None:
+                self._log.forget()
             case Ended() if event.code != "closed":
                 self._fail(ExitStatus.NO_CONNECTION)
 
@@ -160,7 +167,12 @@ class Plain:
             self._missed.follow(event)
             self._show(event, False)
 
+    def _keep(self, message: Message) -> None:
+        if self._log is not None and (words := self._log.note(message, self._chat.user)) is not None:
+            self._note("error", words)
+
     def _note_shown(self, message: Message) -> None:
+        self._keep(message)
         if message.from_ != self._chat.user and self._missed.may_mark_read(message.chat):
             self._shown[message.chat] = max(message.id, self._shown.get(message.chat, 0))
 

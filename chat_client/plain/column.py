@@ -44,10 +44,9 @@ class Column:
     def _show_outgoing(self, command: Outgoing) -> None:
         if command.state == "waiting" and command.error is None:
             return
-        reply = command.reply
-        if command.state == "sent" and isinstance(reply, Sent) and command.target is not None:
-            self.print_events([Message(reply.id, reply.id, command.target, self._chat.user, reply.at, command.text)])
-            self.note("info", reply.note or "")
+        if (sent := sent_message(command, self._chat.user)) is not None:
+            self.print_events([sent])
+            self.note("info", getattr(command.reply, "note", None) or "")
             return
         self._show_fate(command)
         if command.state == "failed" and len(command.text) > self._chat.limits.get("text_max", len(command.text)):
@@ -92,3 +91,11 @@ class Column:
     def _print(self, shown: list[str]) -> None:
         if shown:
             self._write("".join(f"{line}\n" for line in shown))
+
+
+def sent_message(command: Outgoing, me: str) -> Message | None:
+    """The message that came of it: one's own is not pushed to where it was sent from."""
+    reply = command.reply
+    if command.state != "sent" or not isinstance(reply, Sent) or command.target is None:
+        return None
+    return Message(reply.id, reply.id, command.target, me, reply.at, command.text)

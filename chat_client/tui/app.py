@@ -24,6 +24,7 @@ from chat_client.common.keys import KEYS, keymap
 from chat_client.common.line_editing import Candidates, HiddenSecrets
 from chat_client.common.links import address
 from chat_client.common.local_commands import with_local
+from chat_client.common.reading_log import ReadingLog
 from chat_client.common.recency import Recent
 from chat_client.common.suspension import Suspension
 from chat_client.common.transfers import Transfers
@@ -32,7 +33,7 @@ from chat_client.faults import Faults
 from chat_client.sdk import clock
 from chat_client.sdk.chat import Chat, Returned
 from chat_client.sdk.errors import ChatError
-from chat_client.sdk.events import Connected, Outgoing
+from chat_client.sdk.events import Connected, Forgotten, Outgoing
 from chat_client.settings import Settings
 from chat_client.signals import interrupts_ignored
 from chat_client.tui.state import effects as e
@@ -59,8 +60,9 @@ LAST_SECONDS_MAX = 2.0  # for what is still on its way when one leaves
 
 
 class App:
-    def __init__(self, chat: Chat, settings: Settings) -> None:
+    def __init__(self, chat: Chat, settings: Settings, log: ReadingLog | None = None) -> None:
         self._chat, self._settings = chat, settings
+        self._log, self._logged = log, dict[str, int]()  # up to which message of each chat
         self.screen = ScreenState()
         self.screen.session.user = chat.user or settings.user or ""
         self.screen.mouse = settings.mouse
@@ -121,6 +123,7 @@ class App:
             return of_signal(signal.SIGHUP)
         finally:
             ticking.cancel()
+            self._log_what_was_read()
             self._keep_drafts()
             self._transfers.stop()
             with contextlib.suppress(TimeoutError):
@@ -148,6 +151,9 @@ class App:
                 self._recent.note(event, self._chat.user)
             if isinstance(event, Connected):
                 self._learn()
+            if isinstance(event, Forgotten) and self._log is not None:
+                self._log.forget()
+                self._logged.clear()
             if isinstance(event, Outgoing):
                 self._transfers.settle(event)
             self._carry_out()
@@ -170,8 +176,20 @@ class App:
                 if tick(self.screen, self._now()):
                     self._draw_soon()
                 self._carry_out()
+                self._log_what_was_read()
                 if clock.elapsed() - self._drafts_kept_at > DRAFTS_SECONDS:
                     self._keep_drafts()
+
+    def _log_what_was_read(self) -> None:
+        """What the markers have passed since the last look; what was read before the start is no news."""
+        if self._log is None:
+            return
+        for chat in self.screen.chats.by_name.values():
+            since = self._logged.setdefault(chat.name, chat.read)
+            self._logged[chat.name] = chat.read
+            for message in chat.feed.messages_between(since, chat.read) if chat.read > since else ():
+                if (words := self._log.note(message, self._chat.user)) is not None:
+                    self.screen.tell("error", words, 30.0)
 
     def _restore_drafts(self) -> None:
         self._kept_drafts = self._kept.read().drafts

@@ -117,6 +117,11 @@ class Feed:
                 return item.message.id
         return None
 
+    def messages_between(self, after: int, last: int) -> list[Message]:
+        """The messages with an id above `after`, up to `last`."""
+        start, end = (bisect_left(self.items, (id + 1, 0), key=place_of) for id in (after, last))
+        return [item.message for item in self.items[start:end] if isinstance(item, MessageItem)]
+
     def count_of_others(self, after: int, before: int, me: str) -> int:
         """How many messages of others have ids between these two."""
         start, end = (bisect_left(self.items, place, key=place_of) for place in ((after + 1, 0), (before, 0)))

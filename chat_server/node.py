@@ -274,7 +274,7 @@ class Node:
                 self._report_disk_failure(gone)
                 return
             self.space.keep_spare()
-            if self.delivery.outage.wants_probe():
+            if self.delivery.outage.take_probe():
                 self.submit(Due())
             await self.runtime.sleep(WATCH_SECONDS)
 

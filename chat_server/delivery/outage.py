@@ -9,8 +9,6 @@ from chat_server.runtime import Clock
 
 # A log out of which something came within this time is there, whatever else failed.
 SILENT_SECONDS = 4.0
-# While the log is away the node logs something so often: what comes out of it first says that it is back.
-PROBE_SECONDS = 2.0
 
 
 class Outage:
@@ -20,7 +18,7 @@ class Outage:
         self._tell = tell
         self._heard_at = clock.monotonic()
         self._as_of_ms = clock.now_ms()
-        self._probed_at = 0.0
+        self._wants_probe = False
         self.is_on = False
 
     def note_batch(self, at_ms: int) -> None:
@@ -34,19 +32,19 @@ class Outage:
         """Something says that the log is away: the node hears nobody, or could not log something."""
         if self.is_on or self._clock.monotonic() - self._heard_at < SILENT_SECONDS:
             return
-        self.is_on = True
+        self.is_on = self._wants_probe = True
         as_of = iso(self._as_of_ms)
         when = moment(as_of, iso(self._clock.now_ms()))
         words = f"this server has lost its cluster: what you see is as of {when}, and what you send is refused"
         self._tell(Notice(f"{words} until it is back", stale=True, as_of=as_of))
 
-    def wants_probe(self) -> bool:
-        """Tell whether something should be logged now, to learn whether the log is back."""
-        now = self._clock.monotonic()
-        if not self.is_on or now - self._probed_at < PROBE_SECONDS:
-            return False
-        self._probed_at = now
-        return True
+    def take_probe(self) -> bool:
+        """Tell, once in each outage, that something should be logged: once it comes out, the log is back.
+
+        What no user asked for waits in the log's line for as long as it takes.
+        """
+        wants_probe, self._wants_probe = self._wants_probe, False
+        return wants_probe and self.is_on
 
     def refuse_newcomer(self) -> None:
         """Raise Refusal if nobody can be let in, so that a client tries another server at once."""

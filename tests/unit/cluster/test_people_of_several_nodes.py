@@ -218,3 +218,23 @@ def test_a_node_that_alone_is_cut_off_is_left_by_newcomers(tmp_path: Path) -> No
         assert "* alice is online" in bob.lines
 
     play(tmp_path, story)
+
+
+def test_who_leaves_while_nats_is_away_was_last_seen_then(tmp_path: Path) -> None:
+    async def story(cluster: Cluster) -> None:
+        a, b = await cluster.start("a", "b")
+        alice, bob = await a.connect("alice"), await b.connect("bob")
+        assert (await bob.say("/who alice")).startswith("+ alice is online")
+        for node in "ab":
+            cluster.servers.cut_off(node)
+        await cluster.pass_time(20)
+        alice.leave()
+        await cluster.pass_time(20)
+        for node in "ab":
+            cluster.servers.join_again(node)
+        await cluster.pass_time(10)
+        assert "* alice is offline" in bob.lines
+        seen = re.search(r"last seen 12:00:(\d\d)", await bob.say("/who alice"))
+        assert seen is not None and int(seen[1]) > 20
+
+    play(tmp_path, story)

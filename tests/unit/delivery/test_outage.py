@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.delivery.outage import PROBE_SECONDS, SILENT_SECONDS
+from chat_server.delivery.outage import SILENT_SECONDS
 from chat_server.errors import Refusal
 from tests.unit.delivery.room import Peer, Room, open_room
 from tests.unit.fakes import NOON_MS
@@ -67,12 +67,14 @@ async def test_a_slow_reader_among_those_who_are_told_holds_up_nobody(tmp_path: 
 
 async def test_meanwhile_nobody_is_let_in_and_the_log_is_tried(room: Room) -> None:
     outage = room.delivery.outage
-    assert not outage.wants_probe()
+    assert not outage.take_probe()
     room.runtime.advance(10_000)
     outage.suspect()
     with pytest.raises(Refusal, match="lets nobody in until it is back") as refused:
         outage.refuse_newcomer()
     assert (refused.value.code, refused.value.fields) == ("unavailable", {"done": False})
-    assert [outage.wants_probe(), outage.wants_probe()] == [True, False]
-    room.runtime.advance(PROBE_SECONDS * 1000)
-    assert outage.wants_probe()
+    assert [outage.take_probe(), outage.take_probe()] == [True, False], "it waits in the log's line"
+    outage.note_batch(NOON_MS + 10_000)
+    room.runtime.advance(10_000)
+    outage.suspect()
+    assert outage.take_probe()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -10,6 +11,14 @@ from chat_server.chat_time import ClusterTime
 from chat_server.cluster.chain import Chain
 from chat_server.cluster.heartbeats import Heartbeats, Vitals
 from chat_server.cluster.milestones import Milestones, StateComparison
+from chat_server.cluster.snapshots import (
+    SnapshotError,
+    is_mistaken,
+    load_newest,
+    mark_mistaken,
+    refuse_mistaken,
+    remove_leftovers,
+)
 from chat_server.disk_space import Space
 from chat_server.errors import StartError
 from chat_server.execution import execute_at_start
@@ -20,7 +29,8 @@ from chat_server.node import Node
 from chat_server.runtime import Runtime
 from chat_server.settings import Settings
 from chat_server.store.blobs import Blobs
-from chat_server.store.data_directory import claim
+from chat_server.store.data_directory import DATABASE, claim
+from chat_server.store.database import open_unchanged
 from chat_server.store.identity import begin_incarnation
 from chat_server.writer import Writer
 
@@ -67,6 +77,7 @@ async def open_member(
 
     `live` is as for `Node`. Raises StartError.
     """
+    await _begin_state(runtime, directory, streams, objects)
     space = Space(directory, settings.disk_reserve_bytes, runtime)
     # From the first batch on, the writer watches that all that belongs to the directory stays there.
     Blobs(directory)
@@ -92,6 +103,11 @@ async def open_member(
         is_member=True,
         on_executed=chain.follow,
     )
+
+    def stop(why: str) -> None:
+        mark_mistaken(directory)
+        node.fail(f"{why}; its next start is from a snapshot")
+
     heartbeats = Heartbeats(
         runtime,
         bus,
@@ -101,9 +117,32 @@ async def open_member(
         vitals=lambda: Vitals(replicated.position, milestones.last, VERSION, __version__, live()),
         departed=lambda user_id: node.submit(Departed(), user_id),
         unheard=node.delivery.outage.suspect,
-        heard=StateComparison(name, node.fail).compare,
+        heard=StateComparison(name, stop).compare,
     )
     return ClusterNode(node, replicated, heartbeats, chain)
+
+
+async def _begin_state(runtime: Runtime, directory: Path, streams: Streams, objects: Objects) -> None:
+    """Start from the newest snapshot where the directory has no state, or none that can go on. Raises StartError."""
+    remove_leftovers(directory)
+    if (directory / DATABASE).exists() and not is_mistaken(directory):
+        there, stream = await _when_reached(runtime, streams.list), _stream_of(directory)
+        if not there or not stream or stream in there:
+            return
+        log.warning("stream %d of the log, where this node was, is gone: it starts again from a snapshot", stream)
+        mark_mistaken(directory)
+    try:
+        await _when_reached(runtime, lambda: load_newest(objects, directory))
+    except SnapshotError as error:
+        raise StartError(str(error)) from None
+    refuse_mistaken(directory)
+
+
+def _stream_of(directory: Path) -> int:
+    """Return the stream that the state in the directory has come to, 0 for the chat of a single server."""
+    with closing(open_unchanged(directory, older=True)) as db:
+        has_one = db.one("SELECT 1 FROM pragma_table_info('state') WHERE name = 'stream'")
+        return db.value("SELECT stream FROM state") if has_one else 0
 
 
 async def _join(

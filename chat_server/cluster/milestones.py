@@ -76,7 +76,7 @@ class StateComparison:
         if self._node in odd and own is not None:
             self._fail(
                 f"the state of this node has differed from that of the others since batch {own.position} or a little"
-                " before; start it anew from a snapshot: with an empty data directory"
+                " before"
             )
         elif odd != self._warned:
             self._warned = odd

@@ -5,7 +5,7 @@ from pathlib import Path
 from chat_server.cluster import snapshots
 from chat_server.cluster.snapshots import Description, Progress, SnapshotError
 from chat_server.errors import StartError
-from chat_server.log.stream import NotAppended, ObjectMissing, Objects, StreamLost, Streams
+from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing, Objects, StreamLost, Streams
 from chat_server.store import backup
 from chat_server.store.blobs import sync
 from chat_server.store.data_directory import DATABASE, LOCK, MOVED, DataDirectory
@@ -47,7 +47,7 @@ async def import_chat(streams: Streams, objects: Objects, directory: DataDirecto
             return len(backup.files(work / DATABASE))
     except backup.Unusable as error:
         raise StartError(f"nothing was moved: {error}") from None
-    except (NotAppended, ObjectMissing, StreamLost) as error:
+    except (NotAppended, FateUnknown, ObjectMissing, StreamLost) as error:
         raise StartError(f"the chat could not be moved, NATS did not take it: {error}; run it again") from None
     except OSError as error:
         raise StartError(f"the chat could not be copied: {error.strerror or error}") from None

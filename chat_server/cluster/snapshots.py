@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from chat_server import __version__
 from chat_server.errors import StartError
-from chat_server.log.stream import NotAppended, ObjectMissing, Objects, Position
+from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing, Objects, Position
 from chat_server.store import backup, digests
 from chat_server.store.blobs import sync
 from chat_server.store.data_directory import DATABASE, LOCAL_FILES
@@ -92,7 +92,7 @@ async def make(objects: Objects, data: Path, nonce: str, progress: Progress = _s
         raise SnapshotError(str(error)) from None
     except OSError as error:
         raise SnapshotError(f"the database cannot be copied: {error.strerror or error}") from None
-    except (NotAppended, ObjectMissing) as error:
+    except (NotAppended, FateUnknown, ObjectMissing) as error:
         raise SnapshotError(f"the object store did not take it: {error}") from None
     return description
 
@@ -100,7 +100,7 @@ async def make(objects: Objects, data: Path, nonce: str, progress: Progress = _s
 async def store(objects: Objects, work: Path, nonce: str, progress: Progress) -> tuple[Description, str]:
     """Store the database in the folder `work`, and read it back. Return its description and bucket.
 
-    Raises NotAppended, ObjectMissing and OSError.
+    Raises NotAppended, FateUnknown, ObjectMissing and OSError.
     """
     description = describe(work)
     bucket = bucket_of(description.position, nonce)

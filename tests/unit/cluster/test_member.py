@@ -3,18 +3,23 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from chat_server.cluster.member import REACH_SECONDS, ClusterNode, open_member
+from chat_server.cluster.snapshots import MISTAKEN, Description, make
 from chat_server.errors import StartError
 from chat_server.log import replicated
+from chat_server.log.stream import Position
 from chat_server.node import QUIET_MS, open_alone
 from chat_server.settings import load
-from chat_server.store.database import open_reader
+from chat_server.store.data_directory import DATABASE
+from chat_server.store.database import open_reader, open_writer
 from chat_server.store.identity import FILE
 from tests.fake_runtime import FakeRuntime
 from tests.memory_stream import MemoryBus, MemoryObjects, MemoryServers, MemoryStreams, Trouble
@@ -203,7 +208,7 @@ def test_past_the_bound_of_what_waits_nothing_more_is_read(play: Play, monkeypat
         bob.say(*(f"/send_all {number}" for number in range(200)))
         await stage.machine.sleep(2)
         assert log.is_full and log._line.bytes < 2500
-        replies = await alice.replies(20)
+        replies = await alice.replies(40)
         assert len(replies) == 200 and all(reply["type"] == "ok" for reply in replies), "and none is lost"
         assert len(await bob.replies(0)) >= 200
 
@@ -220,5 +225,69 @@ def test_a_members_database_leaves_the_fsync_to_the_log(play: Play) -> None:
         assert reader.value("SELECT name FROM nodes") == "n1"
         reader.close()
         member.node.close()
+
+    play(story)
+
+
+async def snapshot(stage: Stage, node: str, nonce: str) -> Description:
+    return await make(MemoryObjects(stage.servers, stage.machine, node), stage.path / node, nonce)
+
+
+def test_a_new_node_starts_from_the_newest_snapshot(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(stage: Stage) -> None:
+        one = await stage.start("n1")
+        alice = Person(stage, one)
+        alice.say("/sign_in alice", *(f"/send_all {number}" for number in range(10)))
+        await alice.replies(3)
+        made = await snapshot(stage, "n1", "1")
+        alice.say("/send_all later")
+        await alice.replies(3)
+        two = await stage.start("n2")
+        assert "started from the snapshot" in caplog.text
+        await compare(stage.machine, [one, two])
+        with closing(open_reader(stage.path / "n2")) as db:
+            assert db.value("SELECT count(*) FROM messages") == 11
+        assert made.position < one.member.log.position  # type: ignore[union-attr]
+
+    with caplog.at_level(logging.INFO):
+        play(story)
+
+
+def test_a_node_whose_stream_is_gone_starts_again_from_a_snapshot(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        one = await stage.open("n1")
+        one.node.close()
+        with closing(open_writer(stage.path / "n1")) as db:
+            db.run("UPDATE state SET history = 'h', stream = 1, sequence = 5")
+        await snapshot(stage, "n1", "1")
+        with closing(open_writer(stage.path / "n1")) as db:
+            db.run("UPDATE state SET stream = 7, sequence = 0")
+        again = await stage.open("n1")
+        assert again.log.position == Position(1, 5) and not (stage.path / "n1" / MISTAKEN).exists()
+        again.node.close()
+
+    play(story)
+
+
+def test_the_odd_one_stops_and_starts_again_from_a_snapshot(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(stage: Stage) -> None:
+        nodes = [await stage.start(name) for name in ("n1", "n2", "n3")]
+        alice = Person(stage, nodes[0])
+        alice.say("/sign_in alice", "/send_all hi")
+        await alice.replies(20)
+        assert all(each.member and each.member.node.failure is None for each in nodes), "equal ones go on"
+        await snapshot(stage, "n1", "1")
+        # A bit flips on one machine.
+        with closing(apsw.Connection(str(stage.path / "n2" / DATABASE))) as db:
+            db.execute("UPDATE users SET ban_until_ms = 9000000000000")
+        alice.say("/send_all it shows now")
+        await alice.replies(30)
+        assert "n2" not in [each.name for each in nodes if each.member], "it has stopped"
+        assert [each.name for each in nodes if each.member] == ["n1", "n3"], "no other has"
+        assert caplog.text.count("its next start is from a snapshot") == 1
+        again = await stage.start("n2")
+        await compare(stage.machine, [nodes[0], again, nodes[2]])
+        with closing(open_reader(stage.path / "n2")) as db:
+            assert db.value("SELECT ban_until_ms FROM users") == 0
 
     play(story)

@@ -36,6 +36,7 @@ from chat_client.sdk.errors import ChatError
 from chat_client.sdk.events import Connected, Forgotten, Outgoing
 from chat_client.settings import Settings
 from chat_client.signals import interrupts_ignored
+from chat_client.tui.render.look import COLUMNS, PANES, look
 from chat_client.tui.state import effects as e
 from chat_client.tui.state.drafts import current_drafts, restore_drafts
 from chat_client.tui.state.incoming import handle
@@ -48,7 +49,7 @@ from chat_client.tui.state.terminal_events import focus, take_frame, tick
 from chat_client.tui.terminal.background import BackgroundQuery
 from chat_client.tui.terminal.link_output import screen_output
 from chat_client.tui.terminal.terminal import Terminal
-from chat_client.tui.terminal.themes import fitting, theme_for
+from chat_client.tui.terminal.themes import COLOURS, fitting, theme_for
 from chat_client.tui.terminal.window import FullScreen
 
 DRAWS_MAX = 10  # a second, for what comes in
@@ -67,6 +68,8 @@ class App:
         self.screen.session.user = chat.user or settings.user or ""
         self.screen.mouse = settings.mouse
         self.screen.keymap = keymap(settings.section(KEYS))
+        panes = settings.section(PANES)
+        self.screen.side_panels = panes.get("sides", "both")
         self.screen.now = self._now()
         theme = settings.theme or theme_for(os.environ)
         self._asks_background = theme in (None, "terminal")
@@ -92,6 +95,8 @@ class App:
             self._background.take,
             lambda: self._background.is_awaited,
             hidden=[HiddenSecrets(lambda: chat.commands)],
+            look=look(settings.section(COLUMNS), panes),
+            colours=settings.section(COLOURS),
             output=screen_output(),
         )
         self._terminal = Terminal(self._view.app.output)

@@ -14,6 +14,7 @@ import chat_client
 from chat_client.common.keys import KEYS
 from chat_client.common.local_commands import LOCAL
 from chat_client.settings import FILE_KEYS, option_parser
+from chat_client.tui.sections import SECTIONS
 from chat_server.errors import CODES
 from chat_server.protocol import EVENTS, PROTOCOL_VERSION
 from chat_server.protocol.messages import Message
@@ -204,7 +205,10 @@ def test_options_of_the_client() -> None:
     described = {quoted(row["option"])[0].split()[0].removeprefix("--") for row in rows("docs/client.md", "option")}
     assert described == client_options() - {"help", "version"}
     example, keys = map(tomllib.loads, blocks("docs/client.md", "toml"))
-    assert set(example) == {*FILE_KEYS, "profiles"}
+    sections = {section.name: section for section in SECTIONS}
+    assert set(example) == {*FILE_KEYS, "profiles", *sections} - {"keys"}
+    for name in sections.keys() - {"keys"}:
+        sections[name].read(example[name])
     assert KEYS.read(keys["keys"])["next_unread"] == ["Alt-A", "Ctrl-Space"]
 
 

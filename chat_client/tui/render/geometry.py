@@ -62,7 +62,17 @@ def geometry_of(screen: ScreenState, display: Display, is_scrolled: bool | None 
         left = widest_chat_entry(screen) if screen.side_panels != "none" else 0
         if screen.side_panels == "both" and not screen.chats.open.is_direct:  # the title says it of a chat of two
             right = widest_person_entry(screen)
-    return part(display.columns, display.rows, display.input_rows, bar, left, right)
+    parts = part(display.columns, display.rows, display.input_rows, bar, left, right)
+    return structs.replace(
+        parts,
+        left=_set(display.look.left, parts.left, display.columns),
+        right=_set(display.look.right, parts.right, display.columns),
+    )
+
+
+def _set(wanted: int, needed: int, columns: int) -> int:
+    """The columns of a pane that is shown: those that the user has set, at most a third of the screen."""
+    return min(wanted, columns // 3) if wanted and needed else needed
 
 
 def needs_bar(screen: ScreenState, is_scrolled: bool) -> bool:

@@ -11,6 +11,7 @@ from chat_client.common.cells import Fragment, fit, pad, safe, width, wrap
 from chat_client.common.mentions import mentions
 from chat_client.tui.render import markup
 from chat_client.tui.render.colours import name_style
+from chat_client.tui.render.look import Look
 from chat_client.tui.render.row import Row
 from chat_client.tui.render.times import clock, day, local
 from chat_client.tui.state.items import Item, MessageItem, NoteItem, UnsentItem
@@ -39,6 +40,7 @@ class RowContext(Struct, frozen=True):
     query: str = ""  # of the search that has found them
     bare: bool = False  # the text alone, for the terminal's own mouse to select
     name_cells: int = 8  # of the column of names
+    look: Look = Look()
 
 
 # The rows of each item as they were laid out last, with all that they depend on, by the identity of the item: items do
@@ -52,7 +54,7 @@ def rows_of(item: Item, before: Item | None, context: RowContext) -> list[Row]:
     selected = isinstance(item, MessageItem) and item.message.id == context.selected
     depends = (before and (before.at, _author(before), before.place), context.width, quote, selected, context.me,
                context.zone, _is_first_new(item, context), context.labels, context.query, context.bare,
-               context.name_cells)  # fmt: skip
+               context.name_cells, context.look)  # fmt: skip
     known = _laid_out.get(id(item))
     if known is not None and known[1] == depends:
         return known[2]
@@ -152,11 +154,11 @@ def _speech_rows(
     elif is_own:
         bar = ("bar-own", "▎")
     name_cells = context.name_cells
-    edge = 1 + 5 + 1 + name_cells + 2
+    edge = 1 + context.look.time_cells + 1 + name_cells + 2
     repeats = quote is not None and _repeats_quote(quote[0], before, context)
     new_group = (quote is not None and not repeats) or not _continues(item, name, message, before, context)
-    hour = clock(item.at, context.zone)
-    if not new_group and before is not None and clock(before.at, context.zone) == hour and not selected:
+    hour = clock(item.at, context.zone, context.look)
+    if not new_group and before is not None and clock(before.at, context.zone, context.look) == hour and not selected:
         hour = ""
     head = _head(hour, name, name if new_group or selected else "", context)
     blank: list[Fragment] = [("", " " * (edge - 1))]
@@ -179,7 +181,10 @@ def _speech_rows(
 
 def _head(hour: str, name: str, shown: str, context: RowContext) -> list[Fragment]:
     style = "name-own" if name == context.me else name_style(name)
-    return [("time", pad(hour, 5) + " "), (style, pad(shown, context.name_cells, right=True) + "  ")]
+    return [
+        ("time", pad(hour, context.look.time_cells, right=True) + " "),
+        (style, pad(shown, context.name_cells, right=True) + "  "),
+    ]
 
 
 def name_speaker(row: Row, item: Item, context: RowContext) -> Row:
@@ -193,7 +198,7 @@ def name_speaker(row: Row, item: Item, context: RowContext) -> Row:
         return row
     name = item.message.from_ if isinstance(item, MessageItem) else context.me
     bar, _, _, *line = row.fragments
-    return replace(row, fragments=(bar, *_head(clock(item.at, context.zone), name, name, context), *line))
+    return replace(row, fragments=(bar, *_head(clock(item.at, context.zone, context.look), name, name, context), *line))
 
 
 def _continues(item: Item, name: str, message: Message | None, before: Item | None, context: RowContext) -> bool:

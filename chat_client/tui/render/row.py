@@ -4,6 +4,8 @@ from datetime import tzinfo
 
 from msgspec import Struct
 
+from chat_client.tui.render.look import Look
+
 
 class Row(Struct, frozen=True):
     """`fragments` are styles with texts, `fill` the style under all of them. A click on the row means the message or
@@ -18,9 +20,10 @@ class Row(Struct, frozen=True):
 
 class Display(Struct, frozen=True):
     """The terminal's size, how many rows the text in the input takes, and the zone of the times that are shown (None:
-    that of the machine)."""
+    that of the machine), and the look that the user has set."""
 
     columns: int
     rows: int
     input_rows: int = 1
     zone: tzinfo | None = None
+    look: Look = Look()

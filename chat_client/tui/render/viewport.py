@@ -6,13 +6,14 @@ from bisect import bisect_left
 
 from chat_client.common.cells import width
 from chat_client.tui.render.geometry import geometry_of
+from chat_client.tui.render.look import NAME_CELLS_MIN
 from chat_client.tui.render.message_rows import RowContext, name_speaker, rows_of
 from chat_client.tui.render.row import Display, Row
 from chat_client.tui.state.feed import Anchor, Feed, Move, Reveal, Scroll, lowest, place_of
 from chat_client.tui.state.screen_state import ScreenState
 
-NAME_CELLS_MIN, NAME_CELLS_MAX = 5, 14
 NARROW_NAME_CELLS = 8  # where the text needs the columns more than a long name does
+ROOMY_COLUMNS = 98  # of a feed, from which on names may have all that is allowed
 
 
 def context_of(screen: ScreenState, columns: int, display: Display) -> RowContext:
@@ -27,13 +28,14 @@ def context_of(screen: ScreenState, columns: int, display: Display) -> RowContex
         labels=screen.shows_results,
         query=screen.view.query if screen.view else "",
         bare=screen.bare,
-        name_cells=name_cells(screen, columns),
+        name_cells=name_cells(screen, columns, display.look.names),
+        look=display.look,
     )
 
 
-def name_cells(screen: ScreenState, columns: int) -> int:
+def name_cells(screen: ScreenState, columns: int, names_max: int) -> int:
     """The cells of the column of names: those of the longest name, within bounds."""
-    most = max(NARROW_NAME_CELLS, min(columns // 7, NAME_CELLS_MAX))
+    most = min(names_max, max(NARROW_NAME_CELLS, columns * names_max // ROOMY_COLUMNS))
     return min(most, max(NAME_CELLS_MIN, screen.feed.name_cells, width(screen.session.user)))
 
 

@@ -14,8 +14,7 @@ from chat_client.tui.terminal.contrast import Colour
 
 
 class Palette(Struct, frozen=True):
-    """Grounds: `page`, `side`, `status`, `open`, `chosen`, `mention`, `dialog`, `pill`, `pill_own`, `code`. All others
-    are the colours of texts and signs; `on_accent` is that of text on a ground of accent, amber or red."""
+    """What each is for: `MEANINGS`."""
 
     page: str
     side: str
@@ -39,6 +38,30 @@ class Palette(Struct, frozen=True):
     on_accent: str
     names: tuple[str, ...]
 
+
+MEANINGS = {
+    "page": "the ground of messages",
+    "side": "the ground of the sides and the title",
+    "status": "the ground of the status",
+    "open": "the ground of the open chat in the list",
+    "chosen": "the ground of the message that keys act on",
+    "mention": "the ground of a message that mentions you",
+    "dialog": "the ground of dialogs and menus",
+    "pill": "the ground of reactions and files",
+    "pill_own": "the ground of your reactions",
+    "code": "the ground of code",
+    "text": "texts",
+    "strong": "texts that stand out",
+    "dim": "texts that stand back: times, hints, quotes",
+    "faint": "lines, and the ground of numbers",
+    "accent": "what one acts on: the prompt, links, keys",
+    "own": "your name, and the bar beside what you said",
+    "amber": "what calls you, and what has to wait",
+    "red": "what has failed",
+    "green": "who is here, and what is done",
+    "on_accent": "texts on a ground of accent or amber",
+    "names": "the colours of names",
+}
 
 DARK = Palette(
     page="#121216", side="#1c1c21", status="#262630", open="#303040", chosen="#1a2a4a", mention="#33270a",

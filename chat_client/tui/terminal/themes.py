@@ -5,15 +5,29 @@ ground, whatever these are: text stands in the default colours, blocks are rever
 colour. `mono` uses no colour at all.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Literal
+from itertools import cycle, islice
+from typing import Any, Literal
 
+from msgspec import structs
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
+from chat_client.common.setting import Section, Setting, SettingError
 from chat_client.tui.render.colours import NAME_COLOURS
 from chat_client.tui.terminal.contrast import Colour, colour, contrast, distance_to_all, luminance
-from chat_client.tui.terminal.palettes import DARK, DARK_256, LIGHT, LIGHT_256, LINUX, XTERM, Palette, TerminalColours
+from chat_client.tui.terminal.palettes import (
+    DARK,
+    DARK_256,
+    LIGHT,
+    LIGHT_256,
+    LINUX,
+    MEANINGS,
+    XTERM,
+    Palette,
+    TerminalColours,
+)
 
 ThemeName = Literal["dark", "light", "terminal", "mono"]
 Depth = Literal["16", "256", "truecolor"]
@@ -34,7 +48,28 @@ ANSI = (
 )  # fmt: skip
 # In which of the sixteen each kind of sign is looked for; names take any of the chromatic ones but the reds.
 _SIGNS = {"accent": (12, 4, 14, 6), "own": (14, 6, 10, 2), "amber": (11, 3, 13, 5), "red": (9, 1), "green": (10, 2)}
+_COLOUR = re.compile("#[0-9a-fA-F]{6}", re.ASCII)
 _NAMES = (14, 6, 10, 2, 11, 3, 13, 5, 12, 4)
+
+
+class _ColourSection(Section, frozen=True):
+    def read(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        """Raises SettingError."""
+        given = Section.read(self, table)
+        for name, value in given.items():
+            if not value or not all(map(_COLOUR.fullmatch, value if isinstance(value, list) else [value])):
+                raise SettingError(f"{name}: a colour is written like #7aa2f7")
+        return given
+
+
+COLOURS = _ColourSection(
+    "colours",
+    "Colours in place of those of the themes dark and light; the examples are those of dark.",
+    tuple(
+        Setting(name, list(value) if isinstance(value, tuple) else value, MEANINGS[name])
+        for name, value in structs.asdict(DARK).items()
+    ),
+)
 
 
 def _colour_styles(c: Palette) -> dict[str, str]:
@@ -77,7 +112,7 @@ def _colour_styles(c: Palette) -> dict[str, str]:
         "incsearch.current": f"bg:{c.open} bold", "search-toolbar": f"bg:{c.page} {dim}",
         "search-toolbar.text": c.strong, "selected-text": "reverse",
     }  # fmt: skip
-    return {**styles, **{f"name{number}": colour for number, colour in enumerate(c.names)}}
+    return {**styles, **{f"name{number}": colour for number, colour in enumerate(islice(cycle(c.names), NAME_COLOURS))}}
 
 
 _MONO = {
@@ -130,18 +165,30 @@ def _distinct_names(sixteen: list[Colour], ground: Colour) -> list[str]:
 
 
 def styles(
-    name: ThemeName, depth: Depth = "truecolor", told: TerminalColours | None = None, term: str = ""
+    name: ThemeName,
+    depth: Depth = "truecolor",
+    told: TerminalColours | None = None,
+    term: str = "",
+    given: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """How each style looks. `told`: what the terminal has told of its colours, for the theme `terminal`."""
+    """How each style looks. `told`: what the terminal has told of its colours, for the theme `terminal`. `given`: the
+    colours that a user has set in place of those of `dark` and `light`."""
     if name == "mono":
         return _MONO
     if name == "terminal":
         return _terminal_styles(told or TerminalColours(), term)
-    return _colour_styles(_PALETTES[name, "256" if depth == "16" else depth])
+    palette = _PALETTES[name, "256" if depth == "16" else depth]
+    return _colour_styles(structs.replace(palette, **given) if given else palette)
 
 
-def theme(name: ThemeName, depth: Depth = "truecolor", told: TerminalColours | None = None, term: str = "") -> Style:
-    return Style(list(styles(name, depth, told, term).items()))
+def theme(
+    name: ThemeName,
+    depth: Depth = "truecolor",
+    told: TerminalColours | None = None,
+    term: str = "",
+    given: Mapping[str, Any] | None = None,
+) -> Style:
+    return Style(list(styles(name, depth, told, term, given).items()))
 
 
 def depth_for(environment: Mapping[str, str]) -> Depth:

@@ -1,7 +1,8 @@
 """The prompt_toolkit application: the panel, the input line, keys and mouse."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 from prompt_toolkit.application import Application
@@ -22,6 +23,7 @@ from chat_client.common.line_editing import Glyphs, set_keys
 from chat_client.tui.render.bars import hint
 from chat_client.tui.render.frame import Frame, Region, frame, settle
 from chat_client.tui.render.geometry import INPUT_ROWS_MAX, geometry_of
+from chat_client.tui.render.look import DEFAULT_LOOK, Look
 from chat_client.tui.render.row import Display, Row
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.read_tracking import Drawn
@@ -54,11 +56,13 @@ class FullScreen:
         expects_answer: Callable[[], bool],
         *,
         hidden: Sequence[Processor] = (),
+        look: Look = DEFAULT_LOOK,
+        colours: Mapping[str, Any] | None = None,
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
         self._screen, self._tell_acted, self._tell_drawn = screen, acted, drawn
-        self._display = Display(80, 24)
+        self._display, self._given = Display(80, 24, look=look), colours
         self._depth, self._term = depth_for(os.environ), os.environ.get("TERM", "")
         self.line = Buffer(
             history=history.current(),
@@ -81,7 +85,7 @@ class FullScreen:
         self.app: Application[int] = Application(
             layout=Layout(body, focused_element=self._window),
             key_bindings=Bindings(screen, self.line, history, self._acted, focused).keys,
-            style=theme(theme_name, self._depth, term=self._term),
+            style=theme(theme_name, self._depth, term=self._term, given=self._given),
             include_default_pygments_style=False,
             full_screen=True,
             enable_page_navigation_bindings=False,
@@ -98,7 +102,7 @@ class FullScreen:
 
     def set_theme(self, name: ThemeName, told: TerminalColours) -> None:
         """The theme MUST be of as many colours as the one before."""
-        self.app.style = theme(name, self._depth, told, self._term)
+        self.app.style = theme(name, self._depth, told, self._term, self._given)
         self.app.invalidate()
 
     def _acted(self) -> None:

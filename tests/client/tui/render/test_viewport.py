@@ -3,15 +3,10 @@ from datetime import UTC
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_client.tui.render.look import NAME_CELLS_MIN
 from chat_client.tui.render.message_rows import RowContext
 from chat_client.tui.render.row import Row
-from chat_client.tui.render.viewport import (
-    NAME_CELLS_MAX,
-    NAME_CELLS_MIN,
-    Viewport,
-    name_cells,
-    page_rows,
-)
+from chat_client.tui.render.viewport import Viewport, name_cells, page_rows
 from chat_client.tui.state.feed import Feed, Reveal, Scroll
 from tests.client.people import Me, said
 from tests.client.tui.state.test_feed import feed
@@ -178,11 +173,12 @@ def test_who_goes_on_speaking_is_named_on_top_of_the_screen() -> None:
 def test_the_column_of_names_is_as_wide_as_the_longest_name_seen() -> None:
     me = Me()
     me.load(said(1, "short", who="bo"))
-    assert name_cells(me.screen, 80) == NAME_CELLS_MIN == len("alice")
+    assert name_cells(me.screen, 80, 14) == NAME_CELLS_MIN == len("alice")
     me.hear(said(2, "long", who="konstantin"))
-    assert name_cells(me.screen, 80) == len("konstantin")
+    assert name_cells(me.screen, 80, 14) == len("konstantin")
     assert next(row for row in me.rows() if "short" in row).index("short") == 1 + 6 + len("konstantin") + 2
     me.hear(said(3, "longer", who="a-name-that-never-ends"))
-    assert name_cells(me.screen, 100) == NAME_CELLS_MAX
-    assert name_cells(me.screen, 77) == 11  # in a narrow feed the text needs the columns more
-    assert name_cells(me.screen, 40) == 8
+    assert name_cells(me.screen, 100, 14) == 14
+    assert name_cells(me.screen, 77, 14) == 11  # in a narrow feed the text needs the columns more
+    assert name_cells(me.screen, 40, 14) == 8
+    assert name_cells(me.screen, 200, 20) == 20 and name_cells(me.screen, 200, 6) == name_cells(me.screen, 40, 6) == 6

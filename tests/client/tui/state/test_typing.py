@@ -325,9 +325,9 @@ def test_a_long_answer_is_shown_from_its_beginning_on() -> None:
     submit(me.screen, "/help")
     assert me.rows()[0].split()[:2] == ["✓", "/help"] and "newer below" in me.text("bar")
     navigation.escape(me.screen)
-    assert "/reconnect  /help  /quit" in me.text() and "Esc: clears the answer" in me.text("bar")
+    assert "/quit" in me.text() and "Esc: clears the answer" in me.text("bar")
     navigation.escape(me.screen)
-    assert "/reconnect" not in me.text() and "text 3" in me.text()
+    assert "/quit" not in me.text() and "text 3" in me.text()
 
 
 def test_clear_removes_what_only_this_user_sees() -> None:

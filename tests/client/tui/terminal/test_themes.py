@@ -8,11 +8,13 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import _256ColorCache
 from prompt_toolkit.styles import Style
 
+from chat_client.common.setting import SettingError
 from chat_client.tui.render.colours import NAME_COLOURS
 from chat_client.tui.terminal.contrast import VISIONS, Colour, colour, contrast, distance, distance_to_all
 from chat_client.tui.terminal.palettes import LINUX, XTERM, TerminalColours
 from chat_client.tui.terminal.themes import (
     ANSI,
+    COLOURS,
     CONTRAST_MIN,
     DISTANCE_MIN,
     Depth,
@@ -167,3 +169,20 @@ def test_the_theme_fits_the_ground_that_the_terminal_tells() -> None:
         "light", "dark", "light", "dark",
     ]  # fmt: skip
     assert fitting(TerminalColours()) == "dark"
+
+
+def test_colours_can_be_set_one_by_one() -> None:
+    given = COLOURS.read({"page": "#000000", "names": ["#ffffff", "#ffff00"]})
+    looks = styles("dark", "truecolor", given=given)
+    assert "bg:#000000" in looks["feed"] and looks["side"] == styles("dark", "truecolor")["side"]
+    assert [looks[name] for name in NAMES] == ["#ffffff", "#ffff00"] * (NAME_COLOURS // 2)
+    assert "#000000" not in str(styles("mono", given=given)) + str(styles("terminal", given=given))
+
+
+NO_COLOURS = [{"page": "black"}, {"page": "#12"}, {"names": []}, {"names": ["#ffffff", "x"]}, {"sky": "#000000"}]
+
+
+@pytest.mark.parametrize("table", NO_COLOURS)
+def test_what_is_no_colour_is_refused(table: dict[str, object]) -> None:
+    with pytest.raises(SettingError):
+        COLOURS.read(table)

@@ -1,0 +1,70 @@
+"""The look of the screen as far as a user sets it: the columns beside messages, and the side panes."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from msgspec import Struct
+
+from chat_client.common.setting import Section, Setting, SettingError
+from chat_client.tui.state.screen_state import Sides
+
+Clock = Literal["24", "12"]
+NAME_CELLS_MIN, NAME_CELLS_MOST = 5, 32  # of the column of names; no name is longer
+PANE_COLUMNS_MIN, PANE_COLUMNS_MOST = 10, 60
+
+
+class Look(Struct, frozen=True):
+    """`names`: the most cells of the column of names. The panes have so many columns; 0: as their entries need."""
+
+    names: int = 14
+    seconds: bool = False
+    clock: Clock = "24"
+    left: int = 0
+    right: int = 0
+
+    @property
+    def time_cells(self) -> int:
+        """`12:34`, `12:34:56`, `12:34pm`, `12:34:56pm`"""
+        return 5 + 3 * self.seconds + (2 if self.clock == "12" else 0)
+
+
+DEFAULT_LOOK = Look()
+
+
+class _RangeSection(Section, frozen=True):
+    ranges: Mapping[str, tuple[int, int]] = {}  # the least and the most of an entry; a pane may have 0 as well
+
+    def read(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        """Raises SettingError."""
+        given = Section.read(self, table)
+        for name, (least, most) in self.ranges.items():
+            if name in given and not least <= given[name] <= most and (self.name != "panes" or given[name]):
+                raise SettingError(f"{name} is a number from {least} to {most}")
+        return given
+
+
+COLUMNS = _RangeSection(
+    "columns",
+    "The columns of the full screen beside each message.",
+    (
+        Setting("names", 14, "the most cells of the column of names, which is as wide as the longest name"),
+        Setting("seconds", False, "the seconds of each time"),
+        Setting("clock", "24", "24 hours, or 12 with am and pm", get_args(Clock)),
+    ),
+    {"names": (NAME_CELLS_MIN, NAME_CELLS_MOST)},
+)
+PANES = _RangeSection(
+    "panes",
+    "The sides of the full screen, where there is room for them.",
+    (
+        Setting("sides", "both", "which are shown at the start", get_args(Sides)),
+        Setting("left", 0, "the columns of the left one; 0: as wide as its longest entry"),
+        Setting("right", 0, "the columns of the right one; 0: as wide as its longest entry"),
+    ),
+    dict.fromkeys(("left", "right"), (PANE_COLUMNS_MIN, PANE_COLUMNS_MOST)),
+)
+
+
+def look(columns: Mapping[str, Any], panes: Mapping[str, Any]) -> Look:
+    """What the entries of the two sections say."""
+    return Look(**columns, **{name: value for name, value in panes.items() if name != "sides"})

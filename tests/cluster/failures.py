@@ -1,8 +1,9 @@
 """Failures of servers and nodes under load, drawn from a seed: `python -m tests.cluster.failures SEED [COUNT]`.
 
-Three NATS servers and three nodes on loopback. Writers send numbered texts to each node and keep what is answered;
-meanwhile servers and nodes are killed, stopped and woken, NATS goes away as a whole, and a stray message is put into
-the stream. In the end everything is there again, and this must hold:
+Three NATS servers and three nodes, each on a machine of its own: a network namespace. Writers send numbered texts to
+each node and keep what is answered. Meanwhile servers and nodes are killed, stopped and woken, and cut off from the
+others, NATS goes away as a whole, and stray messages are put into the stream. In the end everything is there again, and
+this must hold:
 
 - all nodes have the same messages in the same order;
 - each text that was answered `ok` is there exactly once, and none is there twice;
@@ -22,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from chat_server.log.jetstream import call, open_nats
-from chat_server.log.nats_connection import Nats, NatsAccess
+from chat_server.log.nats_connection import Nats
 from chat_server.log.stream import FateUnknown, NotAppended
 from chat_server.runtime import SystemRuntime
+from tests.cluster.networks import why_not
 from tests.cluster.nodes import ChatNode, LocalCluster
 from tests.cluster.servers import NatsServer
 from tests.harness import Connection, Json
@@ -101,7 +103,7 @@ class Writer:
         self._place += 1
         if not node.is_running:
             raise EOFError
-        self._connection = await Connection.open(node.port)
+        self._connection = Connection(*await asyncio.open_connection(node.host, node.port, limit=1 << 20))
         await self._connection.line()
         await self._connection.send("@f /format json", f"/sign_in {self.name}")
         await self._reply("f")
@@ -143,6 +145,12 @@ class Failures:
             "NATS is away": self._lose_nats,
             "a stray message": self._add_stray,
         }
+        if cluster.network is not None:
+            self._kinds |= {
+                "cut off the stream's leader": self._cut_off_leader,
+                "cut off another server": self._cut_off_server,
+                "cut off a node": self._cut_off_node,
+            }
 
     async def run(self) -> None:
         for name in self._chance.sample(sorted(self._kinds), FAULTS):
@@ -179,9 +187,27 @@ class Failures:
         await asyncio.sleep(self._chance.uniform(5, 20))
         leader.resume()
 
-    async def _kill_server(self) -> None:
+    async def _other_server(self) -> NatsServer:
         leader = await self._leader()
-        server = self._chance.choice([each for each in self._cluster.servers.all if each is not leader])
+        return self._chance.choice([each for each in self._cluster.servers.all if each is not leader])
+
+    async def _cut_off_leader(self) -> None:
+        await self._cut_off((await self._leader()).name)
+
+    async def _cut_off_server(self) -> None:
+        await self._cut_off((await self._other_server()).name)
+
+    async def _cut_off_node(self) -> None:
+        await self._cut_off(self._chance.choice(self._cluster.nodes).name)
+
+    async def _cut_off(self, name: str) -> None:
+        assert self._cluster.network is not None
+        self._cluster.network.cut_off(name)
+        await asyncio.sleep(self._chance.uniform(5, 25))
+        self._cluster.network.join(name)
+
+    async def _kill_server(self) -> None:
+        server = await self._other_server()
         server.kill()
         await asyncio.sleep(self._chance.uniform(1, 8))
         server.start()
@@ -235,14 +261,15 @@ def verdict(cluster: LocalCluster, writers: list[Writer]) -> list[str]:
     return wrong
 
 
-async def run(seed: int, directory: Path) -> list[str]:
+async def run(seed: int, directory: Path, *, has_network: bool) -> list[str]:
+    """With a network of their own, servers and nodes are cut off from the others, too."""
     chance = random.Random(seed)
-    cluster = LocalCluster(directory, *OPTIONS)
+    cluster = LocalCluster(directory, *OPTIONS, has_network=has_network)
     nats: Nats | None = None
     is_over = False
     try:
         await asyncio.to_thread(cluster.start)
-        nats = await open_nats(SystemRuntime(), NatsAccess(cluster.servers.urls), "failures", 30)
+        nats = await open_nats(SystemRuntime(), cluster.access(), "failures", 30)
         writers = [Writer(f"w{number}", cluster.nodes, random.Random(chance.random())) for number in range(WRITERS)]
         writing = [asyncio.create_task(writer.write(lambda: is_over)) for writer in writers]
         await asyncio.sleep(1)
@@ -278,11 +305,13 @@ async def run(seed: int, directory: Path) -> list[str]:
 def main() -> int:
     seed, count = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     failed = []
+    if reason := why_not():
+        print(f"nothing is cut off: {reason}")
     for each in range(seed, seed + count):
         print(f"seed {each}", flush=True)
         directory = Path(tempfile.mkdtemp(prefix=f"failures-{each}-"))
         try:
-            wrong = asyncio.run(run(each, directory))
+            wrong = asyncio.run(run(each, directory, has_network=not reason))
         except (AssertionError, TimeoutError) as error:
             wrong = [f"{type(error).__name__}: {error}"]
         if wrong:

@@ -2,18 +2,30 @@
 
 import contextlib
 import signal
+import ssl
 from pathlib import Path
 
 import apsw
+import trustme
 
+from chat_server.log.nats_connection import NatsAccess
+from tests.cluster.networks import Network
 from tests.cluster.servers import NatsServers
 from tests.harness import Server
 
 
 class ChatNode(Server):
-    def __init__(self, data: Path, name: str, servers: NatsServers, *options: str) -> None:
-        super().__init__(data, "--cluster", ",".join(servers.urls), "--node", name, *options)
+    def __init__(
+        self, data: Path, name: str, servers: NatsServers, *options: str, network: Network | None = None
+    ) -> None:
+        """With a network it has a machine of its own there."""
+        self.host = network.address(name) if network else "127.0.0.1"
+        self._within = network.within(name) if network else []
+        super().__init__(data, "--cluster", ",".join(servers.urls), "--node", name, "--host", self.host, *options)
         self.name = name
+
+    def arguments(self) -> list[str]:
+        return [*self._within, *super().arguments()]
 
     @property
     def is_running(self) -> bool:
@@ -51,16 +63,37 @@ class NatsBeside:
 
 
 class LocalCluster:
-    """NATS servers and nodes, started together."""
+    """NATS servers and nodes, started together: on loopback, or each on a machine of its own, which has its name."""
 
-    def __init__(self, directory: Path, *options: str, servers: int = 3, nodes: int = 3) -> None:
+    def __init__(
+        self, directory: Path, *options: str, servers: int = 3, nodes: int = 3, has_network: bool = False
+    ) -> None:
+        names = [f"n{number}" for number in range(1, nodes + 1)]
         self.directory = directory
-        self.servers = NatsServers(directory / "nats", servers)
-        self.nodes = [
-            ChatNode(directory / f"n{number}", f"n{number}", self.servers, *options) for number in range(1, nodes + 1)
-        ]
+        self.network = Network([*(f"s{number}" for number in range(servers)), *names]) if has_network else None
+        further = ""
+        if self.network is not None:
+            # A node refuses to go beyond loopback without TLS and a user.
+            further = write_certificates(directory, [self.network.address(f"s{number}") for number in range(servers)])
+            (directory / "password").write_text("secret")
+            options = (
+                *options,
+                "--allow-passwordless",
+                "--cluster-ca",
+                str(directory / "ca.pem"),
+                "--cluster-user",
+                "node",
+            )
+            options = (*options, "--cluster-password-file", str(directory / "password"))
+        self.servers = NatsServers(directory / "nats", servers, further, self.network)
+        if self.network is not None:
+            for server in self.servers.all:
+                server.url = server.url.replace("nats:", "tls:")
+        self.nodes = [ChatNode(directory / name, name, self.servers, *options, network=self.network) for name in names]
 
     def start(self) -> None:
+        if self.network is not None:
+            self.network.open()
         self.servers.start()
         for node in self.nodes:
             node.start()
@@ -71,3 +104,25 @@ class LocalCluster:
             if node.process is not None:
                 node.kill()
         self.servers.close()
+        if self.network is not None:
+            self.network.close()
+
+    def access(self) -> NatsAccess:
+        """The way to the servers from this machine."""
+        if self.network is None:
+            return NatsAccess(self.servers.urls)
+        tls = ssl.create_default_context(cafile=str(self.directory / "ca.pem"))
+        return NatsAccess(self.servers.urls, "node", "secret", tls)
+
+
+def write_certificates(directory: Path, addresses: list[str]) -> str:
+    """Write certificates for servers at these addresses; the configuration that uses them, with one user."""
+    authority = trustme.CA()
+    issued = authority.issue_cert(*addresses)
+    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+    issued.cert_chain_pems[0].write_to_path(str(directory / "cert.pem"))
+    issued.private_key_pem.write_to_path(str(directory / "key.pem"))
+    return (
+        f'tls {{ cert_file: "{directory}/cert.pem", key_file: "{directory}/key.pem" }}\n'
+        "authorization { users: [ { user: node, password: secret } ] }"
+    )

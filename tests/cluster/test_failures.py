@@ -5,9 +5,18 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.failures import run
+from tests.cluster.networks import why_not
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_failures_lose_and_double_nothing(tmp_path: Path, seed: int) -> None:
-    assert await run(seed, tmp_path) == []
+    assert await run(seed, tmp_path, has_network=False) == []
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("seed", [4, 5, 6])
+async def test_failures_with_partitions_lose_and_double_nothing(tmp_path: Path, seed: int) -> None:
+    if reason := why_not():
+        pytest.skip(reason)
+    assert await run(seed, tmp_path, has_network=True) == []

@@ -16,15 +16,14 @@ from chat_server.action_log import ActionLog
 from chat_server.addresses import is_loopback
 from chat_server.admin.control import ControlSocket
 from chat_server.cluster import nats_access
-from chat_server.cluster.heartbeats import Heartbeats
-from chat_server.cluster.member import open_member
+from chat_server.cluster.member import ClusterNode, open_member
 from chat_server.errors import StartError
 from chat_server.frontend.acceptor import Acceptor
 from chat_server.frontend.listener import listen, renew, tls_context
 from chat_server.frontend.session import Session
 from chat_server.frontend.sessions import Sessions
 from chat_server.frontend.transport import SocketTransport
-from chat_server.node import Node, open_alone
+from chat_server.node import open_alone
 from chat_server.protocol.times import duration
 from chat_server.runtime import Runtime
 from chat_server.settings import Settings
@@ -63,9 +62,8 @@ class Server:
         self._begun = runtime.monotonic()
         self._metrics_worker = runtime.worker("metrics")
         self._nats: Nats | None = None
-        self._heartbeats: Heartbeats | None = None
 
-    async def _open_member(self) -> tuple[Node, Heartbeats]:
+    async def _open_member(self) -> ClusterNode:
         """Raises StartError."""
         settings, runtime, directory = self._settings, self._runtime, self._directory.path
         name = name_of_node(directory, settings.node, runtime.token_hex(4))
@@ -74,16 +72,17 @@ class Server:
         from chat_server.log.jetstream import JetStreamChain, NatsBus, NatsObjects
 
         streams, bus, objects = JetStreamChain(self._nats), NatsBus(self._nats), NatsObjects(self._nats)
-        member = await open_member(settings, runtime, directory, name, streams, bus, objects, self._statistics)
-        return member.node, member.heartbeats
+        return await open_member(settings, runtime, directory, name, streams, bus, objects, self._statistics)
 
-    async def _open_node(self) -> None:
-        """Open the node, and what stands on it. Raises StartError."""
+    async def _start_node(self) -> None:
+        """Open the node and what stands on it, and start it. Raises StartError."""
         settings, runtime, directory = self._settings, self._runtime, self._directory.path
         if settings.cluster:
-            self.node, self._heartbeats = await self._open_member()
+            member = await self._open_member()
+            self.node, start = member.node, member.start
         else:
             self.node = open_alone(settings, runtime, directory, self._statistics)
+            start = self.node.start
         self._sessions = Sessions(runtime, self.node, settings, self._actions)
         self._control = ControlSocket(self.node, directory, settings.text_chars_max, self._actions)
         if settings.metrics_file is not None:
@@ -91,13 +90,11 @@ class Server:
                 metrics.write(Path(settings.metrics_file), self._metrics(self._store_gauges()))
             except OSError as error:
                 raise StartError(f"cannot write the metrics file {settings.metrics_file}: {error.strerror}") from None
+        await start()
 
     async def run(self, started: Callable[[str], None]) -> None:
         """Listen until a signal comes or the disk fails; `started` is given the start lines. Raises StartError."""
-        await self._open_node()
-        await self.node.start()
-        if self._heartbeats is not None:
-            await self._heartbeats.start()
+        await self._start_node()
         loop = asyncio.get_running_loop()
         acceptor = Acceptor(self._open, self._connections_max, self._settings.connections_per_address)
         for sock in self._plain:

@@ -19,7 +19,7 @@ from chat_server.protocol.times import BEGINNING_MS, Now
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Ending, Move, Page, Push, Result, Stale
 from chat_server.rules.registry import READINGS, RULES, rule
-from chat_server.store import digests, erasures, files, retention
+from chat_server.store import digests, erasures, retention
 from chat_server.store import state as states
 from chat_server.store.database import DISK_ERRORS, Database, NoRoom, is_of_this_machine
 
@@ -100,10 +100,7 @@ class Executor:
         """
         check_belongs(ordered.batch, ordered.position, self.state.history)
         if ordered.position <= self.state.position:
-            now = Now(self.state.at_ms, self.state.elapsed_ms)
-            return Executed(
-                [], self.state.seq, *self._next_due(), verdict="repeated", position=self.state.position, now=now
-            )
+            return self._executed([], {}, "repeated", self._look_ahead())
         verdict = self._judge(ordered.batch)
         if verdict != "executed":
             return self._write(ordered, lambda: ([], {}), verdict)
@@ -134,12 +131,11 @@ class Executor:
         """The limits as of the last batch, None before the first one. Any thread may ask."""
         return self._limits
 
-    def _next_due(self) -> tuple[int | None, int | None]:
+    def _look_ahead(self) -> states.Ahead:
         limits = self._limits
         if limits is None:
-            return None, None
-        waits = states.next_due_ms(self._db, limits.message_ttl_ms, limits.absent_after_ms)
-        return waits, states.next_due_at_ms(self._db)
+            return states.Ahead(None, None, 0)
+        return states.look_ahead(self._db, limits.message_ttl_ms, limits.absent_after_ms)
 
     def count_read(self) -> int:
         """Count the messages that all have read, and that are removed at the end of their life."""
@@ -198,8 +194,7 @@ class Executor:
             outcomes, counts = execute()
             states.advance(self._db, self.state)
             # A query after the commit could still find the database locked.
-            next_due = self._next_due()
-            dropped = files.last_dropped(self._db)
+            ahead = self._look_ahead()
             begun = self._monotonic()
             self._db.run("COMMIT")
             commit_seconds = self._monotonic() - begun
@@ -215,10 +210,23 @@ class Executor:
         finally:
             has_erased = self._db.unclean
             self._db.unclean = was_unclean or has_erased
-        now = Now(self.state.at_ms, self.state.elapsed_ms)
-        position = self.state.position
+        return self._executed(outcomes, counts, verdict, ahead, commit_seconds, has_erased=has_erased)
+
+    def _executed(
+        self,
+        outcomes: list[Outcome],
+        counts: Mapping[str, int],
+        verdict: Verdict,
+        ahead: states.Ahead,
+        commit_seconds: float = 0.0,
+        *,
+        has_erased: bool = False,
+    ) -> Executed:
+        state, (due_ms, due_at_ms, dropped) = self.state, ahead
+        now = Now(state.at_ms, state.elapsed_ms)
         return Executed(
-            outcomes, self.state.seq, *next_due, commit_seconds, counts, verdict, position, now, dropped, has_erased
+            *(outcomes, state.seq, due_ms, due_at_ms, commit_seconds, counts, verdict, state.position, now, dropped),
+            has_erased,
         )
 
     def _elapsed_ms(self, ordered: OrderedBatch) -> int:

@@ -241,7 +241,7 @@ def test_an_upload_waits_for_its_user_for_a_while(chat: Chat, lease: str | None)
         ask(chat, "alice", f"main {name} 5")
     chat.do(LeaveUploads(lease))
     assert chunk(chat, "alice", 1) == "unknown_upload"
-    assert state.next_due_ms(chat.db, None, None) == chat.clock.now_ms() + UPLOAD_LIFE_MS
+    assert state.look_ahead(chat.db, None, None).due_ms == chat.clock.now_ms() + UPLOAD_LIFE_MS
     chat.clock.advance(UPLOAD_LIFE_MS - 1)
     chat.due()
     assert ask(chat, "alice", "main a 5", lease="l6").upload == 1

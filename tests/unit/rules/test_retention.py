@@ -29,7 +29,7 @@ def chat(chat: Chat) -> Chat:
 
 def next_due_ms(chat: Chat) -> int | None:
     """Return when something is due besides the index, which always is soon."""
-    return state.next_due_ms(chat.db, chat.limits.message_ttl_ms, chat.limits.absent_after_ms)
+    return state.look_ahead(chat.db, chat.limits.message_ttl_ms, chat.limits.absent_after_ms).due_ms
 
 
 def stored_ids(chat: Chat) -> list[int]:

@@ -62,8 +62,7 @@ def test_every_query_uses_an_index(tmp_path: Path) -> None:
         lambda: retention.unread_since_ms(db, 1, MAIN, 0, 1),
         lambda: retention.set_present(db, 1, 1),
         lambda: messages.remove(db, [1, 2]),
-        lambda: state.next_due_ms(db, 1, 1),
-        lambda: state.next_due_at_ms(db),
+        lambda: state.look_ahead(db, 1, 1),
         lambda: chat.say("alice", "/send_all hi"),
     ):
         for step in plans(chat, action):

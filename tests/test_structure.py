@@ -70,6 +70,7 @@ TESTED_ELSEWHERE = {
     "store/blocks.py": "tests/unit/rules/test_blocks.py",
     "store/erasures.py": "tests/unit/rules/test_erasure.py",
     "store/search.py": "tests/unit/rules/test_search.py",
+    "admin/cluster.py": "tests/conformance/test_verify.py",
     "store/accounts.py": "tests/unit/rules/test_accounts.py",
     "store/rooms.py": "tests/unit/rules/test_rooms.py",
     "store/chats.py": "tests/unit/rules/test_messages.py",

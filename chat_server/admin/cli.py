@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chat_server import settings
-from chat_server.admin import backup
+from chat_server.admin import backup, cluster
 from chat_server.admin.control import SOCKET, answer, short_address
 from chat_server.admin.offline import Offline
 from chat_server.errors import StartError
@@ -60,7 +60,8 @@ COMMANDS = {
     "unban": "ends a user's ban",
     "audit": "lists what operators did",
     "stats": "tells how much there is and goes on",
-    "cluster": "shows the settings that all nodes of a cluster share, or changes them",
+    "cluster": "settings of all nodes; import DIR moves a chat in; snapshot makes one; restore takes it out",
+    "verify": "checks the database, also while people chat, and prints the digest of all that it holds",
     "repair-time": "dates what a wrong clock left in the future with times that have been",
 }
 
@@ -88,8 +89,10 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
     of["invite"].add_argument("code", metavar="NUMBER", nargs="?", help="that of the list")
     of["operator"].add_argument("act", choices=("add", "remove", "list"))
     of["operator"].add_argument("user", metavar="NAME", nargs="?")
-    of["cluster"].add_argument("act", choices=("settings",))
-    of["cluster"].add_argument("changes", metavar="OPTION VALUE", nargs="*", help="such as: main-rate-limit 50/1h")
+    of["cluster"].add_argument("act", choices=("settings", "import", "snapshot", "restore"))
+    of["cluster"].add_argument(
+        "changes", metavar="OPTION VALUE", nargs="*", help="such as: main-rate-limit 50/1h; for import the DIR"
+    )
     given = vars(parser.parse_args(arguments))
     return given.pop("word"), given
 
@@ -130,6 +133,13 @@ def _run(word: str, given: dict[str, Any]) -> int:
         with _progress() as progress:
             path = backup.restore(SystemRuntime(), Path(given["file"]), chosen.data_dir, given["force"], progress)
         return _report(f"restored {given['file']} into {path}; start the server")
+    if word == "verify":
+        os.nice(NICER)
+        with _progress() as progress:
+            told = cluster.verify(Path(chosen.data_dir).expanduser().absolute(), progress)
+        return _report(told)
+    if word == "cluster" and given["act"] != "settings":
+        return _cluster(chosen, given)
     if word == "invite" and given["act"] is None:
         return _invite(chosen)
     return _send(chosen, _LINES[word](given), json=word == "export")
@@ -149,6 +159,24 @@ def _backup(chosen: Settings, file: Path) -> int:
         with _progress() as progress:
             size = backup.save(data, file, progress)
     return _report(f"saved {data} into {file}: {describe_size(size)}, checked")
+
+
+def _cluster(chosen: Settings, given: dict[str, Any]) -> int:
+    act, rest = given["act"], given["changes"]
+    if len(rest) != (act == "import"):
+        raise StartError("say: cluster import DIR, cluster snapshot, or cluster restore", status=2)
+    # The node comes first.
+    os.nice(NICER)
+    _refuse_other_user(Path(rest[0] if rest else chosen.data_dir))
+    runtime = SystemRuntime()
+    with _progress() as progress:
+        if act == "import":
+            told = cluster.import_chat(runtime, chosen, rest[0], progress)
+        elif act == "restore":
+            told = cluster.restore_alone(runtime, chosen, progress)
+        else:
+            told = cluster.make_snapshot(runtime, chosen, progress)
+    return _report(told)
 
 
 def _report(text: str) -> int:

@@ -1,0 +1,120 @@
+"""The administrator's commands for the state of a chat: moving it, snapshots, and verifying it."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from chat_server.cluster import moving, nats_access, snapshots
+from chat_server.cluster.snapshots import Description, Progress, SnapshotError
+from chat_server.errors import StartError
+from chat_server.log.stream import Objects, Streams
+from chat_server.protocol.file_names import describe_size
+from chat_server.runtime import Runtime
+from chat_server.settings import Settings
+from chat_server.store import digests
+from chat_server.store.data_directory import DATABASE, FILES, DataDirectory
+from chat_server.store.database import open_unchanged
+
+R = TypeVar("R")
+
+# What connects to NATS for a command, where the settings name no node.
+_NODE = "admin"
+
+
+def _with_nats(runtime: Runtime, chosen: Settings, do: Callable[[Streams, Objects], Awaitable[R]]) -> R:
+    """Do it with the streams and the object store of `--cluster`. Raises StartError."""
+    if not chosen.cluster:
+        raise StartError("say with --cluster which NATS servers are meant", status=2)
+
+    async def connected() -> R:
+        nats = await nats_access.connect(chosen, runtime, chosen.node or _NODE)
+        from chat_server.log.jetstream import JetStreamChain, NatsObjects
+
+        try:
+            return await do(JetStreamChain(nats), NatsObjects(nats))
+        finally:
+            await nats.close()
+
+    return runtime.run(connected())
+
+
+def import_chat(runtime: Runtime, chosen: Settings, name: str, progress: Progress) -> str:
+    """Move the chat in the directory `name` into the cluster; return what to tell. Raises StartError."""
+    if not Path(name).expanduser().is_dir():
+        raise StartError(f"there is no directory {name}")
+    with contextlib.closing(DataDirectory(name, moving=True)) as directory:
+        files = _with_nats(
+            runtime, chosen, lambda streams, objects: moving.import_chat(streams, objects, directory, progress)
+        )
+        told = f"moved the chat in {directory.path} into the cluster; start its nodes, with other data directories"
+        if files:
+            told += f"; copy {directory.path / FILES}, with {files} files, into the data directory of each node before"
+    return told
+
+
+def restore_alone(runtime: Runtime, chosen: Settings, progress: Progress) -> str:
+    """Put the newest snapshot into the empty data directory; return what to tell. Raises StartError."""
+    with contextlib.closing(DataDirectory(chosen.data_dir)) as directory:
+        found = _with_nats(
+            runtime,
+            chosen,
+            lambda streams, objects: moving.restore_alone(objects, directory, runtime.token_hex(8), progress),
+        )
+        return f"restored {_words(found)} into {directory.path}; start the server without --cluster"
+
+
+def make_snapshot(runtime: Runtime, chosen: Settings, progress: Progress) -> str:
+    """Make a snapshot of the data directory's database, also beside its node; return what to tell.
+
+    Raises StartError.
+    """
+    data = Path(chosen.data_dir).expanduser().absolute()
+    if not (data / DATABASE).exists():
+        raise StartError(f"there is no chat in {data}; name its directory with --data")
+    with contextlib.closing(open_unchanged(data)) as db:
+        if not db.value("SELECT stream FROM state"):
+            raise StartError(f"the chat in {data} is that of a single server: chat-server cluster import moves it")
+    try:
+        made = _with_nats(
+            runtime, chosen, lambda streams, objects: snapshots.make(objects, data, runtime.token_hex(4), progress)
+        )
+    except SnapshotError as error:
+        raise StartError(f"no snapshot was made: {error}") from None
+    return f"made {_words(made)}, checked"
+
+
+def _words(each: Description) -> str:
+    stream, sequence = each.position
+    return f"the snapshot of batch {sequence} of stream {stream} ({describe_size(each.size)})"
+
+
+def verify(data: Path, progress: Progress) -> str:
+    """Check the database in `data`, also beside a running server; return what to tell. Raises StartError.
+
+    It is read in one transaction.
+    """
+    if not (data / DATABASE).exists():
+        raise StartError(f"there is no chat in {data}; name its directory with --data")
+    with contextlib.closing(open_unchanged(data)) as db:
+        db.run("BEGIN")
+        stream, sequence, rows = *(db.one("SELECT stream, sequence FROM state") or (0, 0)), 0
+        progress("checking the database", 0, 1)
+        for (problem,) in db.all("PRAGMA main.integrity_check(1)"):
+            if problem != "ok":
+                why = " ".join(problem.split())
+                raise StartError(f"the database in {data} is damaged: {why}; chat-server restore FILE --force")
+        lost = db.one("PRAGMA main.foreign_key_check")
+        if lost is not None:
+            raise StartError(f"the database in {data} is damaged: a row of {lost[0]} refers to nothing in {lost[2]}")
+        steps = digests.of_tables(db)
+        while True:
+            try:
+                rows += next(steps)
+            except StopIteration as stop:
+                tables = stop.value
+                break
+    return (
+        f"the database is sound: {rows} rows in {len(tables)} tables at batch {sequence} of stream {stream};"
+        f" digest {digests.total(tables)}"
+    )

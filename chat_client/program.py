@@ -98,10 +98,11 @@ async def _follow(settings: Settings, wanted: str) -> int:
 
 async def _plain(settings: Settings) -> int:
     # Imported where it is needed: a script need not wait for it.
-    from chat_client.common.account_file import account
+    from chat_client.common.account_file import AccountFile, account
     from chat_client.common.desktop import Notifier
     from chat_client.common.input_history import InputHistory
     from chat_client.common.keys import KEYS, keymap
+    from chat_client.common.listening import Listening
     from chat_client.common.mentions import Call
     from chat_client.plain.app import Plain
     from chat_client.plain.line_input import Input, Pipe, Prompt
@@ -120,7 +121,19 @@ async def _plain(settings: Settings) -> int:
 
         rings = settings.notify and attended and at_terminal(sys.stdout)
         form = LineForm(settings.times, settings.ids)
-        plain = Plain(chat, settings.downloads, standard_streams.out, ring if rings else lambda call: None, form, log)
+        kept = AccountFile(settings.data_dir / "accounts.json", account(chat.user, chat.history))
+        listening = Listening(settings.highlight)
+        kept.restore_listening(listening)
+        plain = Plain(
+            chat,
+            settings.downloads,
+            standard_streams.out,
+            ring if rings else lambda call: None,
+            form,
+            log,
+            listening,
+            kept.put_listening,
+        )
         faults = Faults(settings.data_dir, lambda words: standard_streams.out(f"- {words}\n"))
         asyncio.get_running_loop().set_exception_handler(faults.handle)
         source: Input

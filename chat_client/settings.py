@@ -36,6 +36,7 @@ GENERAL = Section(
         Setting("downloads", "~/Downloads", "the folder for received files"),
         Setting("log", "~/chat-log", "a folder for a log of what was read: the server removes it"),
         Setting("mouse", True, "take the mouse: clicks and the wheel"),
+        Setting("highlight", ["deploy", "prod*"], "words that call as your name does; prod* is how one begins"),
         Setting("notify", True, "bell and notifications of the desktop"),
     ),
 )
@@ -61,6 +62,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     downloads: Path
     log: Path | None = None  # the folder of the log of what was read
     mouse: bool = True
+    highlight: list[str] = []  # words that call
     notify: bool = True  # bell and desktop notifications
     # Scripts:
     send: str | None = None  # the target

@@ -1,6 +1,6 @@
-"""What is kept of an account between runs: the drafts of its chats, and which are pinned.
+"""What is kept of an account between runs: drafts, pins, how much of a chat calls, and who is ignored.
 
-    {"alice@1f3c…": {"drafts": {"#team": "half a li"}, "pins": {"#ops": 2}}}
+    {"alice@1f3c…": {"drafts": {"#team": "half a li"}, "pins": {"#ops": 2}, "levels": {"#ops": "all"}, "ignored": []}}
 
 An account is a user on a server's history. A file that cannot be read is as none. Bounded.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
+from chat_client.common.listening import Level, Listening
 from chat_client.common.private_file import locked, replace
 
 ACCOUNTS_MAX = 20
@@ -22,6 +23,8 @@ class Kept(Struct):
 
     drafts: dict[str, str] = field(default_factory=dict)
     pins: dict[str, int] = field(default_factory=dict)
+    levels: dict[str, Level] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
 
 
 def account(user: str, history: str) -> str:
@@ -55,6 +58,19 @@ class AccountFile:
             kept = accounts.pop(self._account, Kept())
             kept.pins = dict(pins)
             self._write(accounts, kept)
+
+    def put_listening(self, listening: Listening) -> None:
+        """Raises OSError."""
+        with locked(self._path):
+            accounts = self._read_all()
+            kept = accounts.pop(self._account, Kept())
+            kept.levels, kept.ignored = dict(listening.levels), list(listening.ignored.values())
+            self._write(accounts, kept)
+
+    def restore_listening(self, listening: Listening) -> None:
+        kept = self.read()
+        listening.levels = dict(kept.levels)
+        listening.ignored = {name.casefold(): name for name in kept.ignored}
 
     def _read_all(self) -> dict[str, Kept]:
         try:

@@ -11,6 +11,7 @@ from itertools import chain, islice
 from msgspec import Struct
 
 from chat_client.common.emoji import EMOJIS
+from chat_client.common.listening import LEVELS
 from chat_client.sdk.typed_line import Argument, find, is_chat_for, is_path, pairs_of, positional
 from chat_server.protocol.connection import CommandForm
 
@@ -182,6 +183,8 @@ def _of_kind(argument: Argument, word: str, known: Known) -> Found:
             return _numbered(word, known.files)
         case "emoji":
             return _emojis(word)
+        case "level":
+            return _matching(word, ((f"{level} ", "") for level in LEVELS))
         case "on_off":
             return _matching(word, (("on ", ""), ("off ", "")))
         case "sessions":

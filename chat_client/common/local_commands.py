@@ -8,12 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chat_client.common import wording
+from chat_client.common.listening import LEVELS, Listening
 from chat_client.common.wording import Answer
 from chat_client.sdk.errors import Refused
-from chat_client.sdk.events import Outgoing
+from chat_client.sdk.events import Outgoing, chat_name
 from chat_client.sdk.typed_line import Argument, find
 from chat_server.protocol.connection import CommandForm
 
@@ -32,6 +33,11 @@ class FrontEnd(ABC):
     @abstractmethod
     def unsent(self) -> Sequence[tuple[str, Outgoing]]:
         """What waits to be sent, each with its chat."""
+
+    @property
+    @abstractmethod
+    def listening(self) -> Listening:
+        """What the user listens to; changes of it are kept."""
 
     @abstractmethod
     def answer(self, answer: Answer) -> None:
@@ -168,7 +174,11 @@ def find_local(word: str) -> LocalCommand | None:
 
 def with_local(commands: Sequence[CommandForm]) -> list[CommandForm]:
     """The server's commands with the client's, which take the place of those of the same name."""
-    return [form for form in commands if form.verb not in LOCAL.keys() | HIDDEN] + forms()
+    words = {word for form in forms() for word in (form.verb, *form.aliases)}
+    kept = (form for form in commands if form.verb not in LOCAL.keys() | HIDDEN)
+    return [
+        structs.replace(form, aliases=tuple(alias for alias in form.aliases if alias not in words)) for form in kept
+    ] + forms()
 
 
 # ---- chats
@@ -208,6 +218,54 @@ def _unread(front_end: FrontEnd) -> Task:
 @local_command("/first_unread", "shows the first unread message of this chat", "/first_unread")
 def _first_unread(front_end: FrontEnd) -> Task:
     return front_end.show_first_unread()
+
+
+# ---- what calls
+
+
+@local_command(
+    "/level <chat> <all|mentions|none>",
+    "how much of a chat calls you: all of it, what mentions you, nothing",
+    "/level #ops all",
+    argument("chat", "target", fills=True),
+    argument("level", "level"),
+)
+def _level(front_end: FrontEnd, chat: str, level: str) -> Task:
+    name, wanted = chat_name(chat), next((each for each in LEVELS if each == level.lower()), None)
+    if wanted is None:
+        raise Refused("bad_argument", wording.usage(LOCAL["level"].form))
+    front_end.listening.set_level(name, wanted)
+    words = {"all": "all that is said", "mentions": "what mentions you", "none": "nothing"}[wanted]
+    front_end.answer(Answer(f"{words} in {name} calls you"))
+    # The server keeps for all devices that nothing calls.
+    return front_end.ask_server(f"/mute {name}" if wanted == "none" else f"/unmute {name}")
+
+
+@local_command(
+    "/ignore [username]",
+    "hides what a user says in main, from you alone; alone it lists them",
+    "/ignore mallory",
+    argument("username", "user", required=False),
+)
+def _ignore(front_end: FrontEnd, username: str | None = None) -> None:
+    ignored = front_end.listening.ignored
+    if username is None:
+        front_end.answer(
+            Answer(f"{len(ignored)} ignored in main; /unignore <username> ends it", tuple(ignored.values()))
+        )
+    elif front_end.listening.ignore(username):
+        front_end.answer(Answer(f"{username} is hidden in main from now on; /unignore {username} ends it"))
+    else:
+        raise Refused("too_many", f"you ignore {len(ignored)} users already; /unignore <username> frees a place")
+
+
+@local_command(
+    "/unignore <username>", "shows what the user says in main again", "/unignore mallory", argument("username", "user")
+)
+def _unignore(front_end: FrontEnd, username: str) -> None:
+    if not front_end.listening.unignore(username):
+        raise Refused("unknown_user", f"you do not ignore {username}; /ignore lists whom you do")
+    front_end.answer(Answer(f"{username} is shown in main again"))
 
 
 # ---- what is sent

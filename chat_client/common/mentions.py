@@ -6,6 +6,7 @@ ends. A client that looked for `@alice` in the text by itself rang for people wh
 
 from msgspec import Struct
 
+from chat_client.common.listening import Listening
 from chat_client.common.wording import short
 from chat_client.sdk.events import AnyEvent, Connected, Connecting, Forgotten
 from chat_server.protocol.messages import Message
@@ -42,7 +43,8 @@ class Call(Struct, frozen=True):
 class Attention:
     """Which of the events that come ring. What was missed does not, nor do muted chats, nor a message that changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, listening: Listening | None = None) -> None:
+        self._listening = listening or Listening()
         self._is_live = False
         self._newest = 0  # the highest id of a message so far: what is not above it is no new message
         self._muted: set[str] = set()
@@ -66,9 +68,17 @@ class Attention:
             case Message():
                 is_news = is_new(event, self._newest)
                 self._newest = max(self._newest, event.id)
-                if is_news and self._is_live and not watched and calls(event, me) and event.chat not in self._muted:
+                if is_news and self._is_live and not watched and self._calls(event, me):
                     return self._paced(notification(event), elapsed)
         return None
+
+    def _calls(self, message: Message, me: str) -> bool:
+        level = self._listening.level(message.chat)
+        if message.chat in self._muted or level == "none" or message.deleted or message.from_ == me:
+            return False
+        if self._listening.hides(message):
+            return False
+        return level == "all" or (mentions(message, me) if level == "mentions" else calls(message, me))
 
     def _paced(self, call: Call, elapsed: float) -> Call | None:
         if elapsed - self._called_at < APART_SECONDS_MIN:

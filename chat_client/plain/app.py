@@ -13,6 +13,7 @@ from typing import Any
 from chat_client.common import typed_lines, wording
 from chat_client.common.completion import Known
 from chat_client.common.file_paths import entries
+from chat_client.common.listening import Listening
 from chat_client.common.local_commands import Task
 from chat_client.common.mentions import Attention, Call
 from chat_client.common.reading_log import ReadingLog
@@ -58,14 +59,17 @@ class Plain:
         ring: Callable[[Call], None] = lambda call: None,
         form: LineForm = EVERYTHING,
         log: ReadingLog | None = None,
+        listening: Listening | None = None,
+        keep: Callable[[Listening], None] = lambda listening: None,
     ) -> None:
+        self._listening, self._keep_listening = listening or Listening(), keep
         self._log = log
         self._chat, self._column, self._ring = chat, Column(chat, write, form), ring
         self._missed = Missed()
-        self._attention = Attention()
+        self._attention = Attention(self._listening)
         self._recent = Recent()
         self._transfers = Transfers(chat, downloads, self._column.show_progress)
-        self.front_end = PlainFrontEnd(chat, self._column, self._recent, self._transfers, self._spawn)
+        self.front_end = PlainFrontEnd(chat, self._column, self._recent, self._transfers, self._spawn, self._listening)
         self._shown: dict[str, int] = {}  # the newest message of each chat that was shown and is not marked as read
         self._running: set[asyncio.Task[None]] = set()
         self._status = ExitStatus.DONE
@@ -119,7 +123,8 @@ class Plain:
     # ---- what comes
 
     async def _take_all(self) -> None:
-        async for event in self._chat:
+        async for heard in self._chat:
+            event = self._listening.hear(heard, self._chat.user)
             self._recent.note(event, self._chat.user)
             self._take(event)
             if call := self._attention.call(event, self._chat.user, clock.elapsed()):
@@ -134,7 +139,8 @@ class Plain:
         self._show(event, self._chat.is_own)
 
     def _show(self, event: AnyEvent, is_own: bool) -> None:
-        self._column.show(event, is_own)
+        if not (isinstance(event, Message) and self._listening.hides(event)):
+            self._column.show(event, is_own)
         match event:
             case Outgoing():
                 self._transfers.settle(event)
@@ -172,7 +178,8 @@ class Plain:
             self._note("error", words)
 
     def _note_shown(self, message: Message) -> None:
-        self._keep(message)
+        if not self._listening.hides(message):
+            self._keep(message)
         if message.from_ != self._chat.user and self._missed.may_mark_read(message.chat):
             self._shown[message.chat] = max(message.id, self._shown.get(message.chat, 0))
 
@@ -253,7 +260,11 @@ class Plain:
             case AskTarget(line, usage):
                 raise Refused("bad_argument", wording.ask_target(line, usage))
             case RunLocal(command, given):
-                return command.run(self.front_end, **given)
+                changes = self._listening.changes
+                task = command.run(self.front_end, **given)
+                if self._listening.changes != changes:
+                    self._keep_listening(self._listening)
+                return task
             case Refuse(error):
                 raise error
         return None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from chat_client.common import typed_lines, wording
+from chat_client.common.listening import Listening
 from chat_client.common.local_commands import FrontEnd, Task, with_local
 from chat_client.common.recency import Recent
 from chat_client.common.transfers import Transfers
@@ -17,7 +18,7 @@ from chat_client.sdk.errors import Disconnected, Refused
 from chat_client.sdk.events import Connected, Outgoing, chat_name
 from chat_server.protocol.base import Reply
 from chat_server.protocol.connection import CommandForm
-from chat_server.protocol.messages import Talking
+from chat_server.protocol.messages import Message, Talking
 
 OPEN_SECONDS_MAX = 5
 KEYS = "Tab completes, ↑ ↓ bring back what was typed, Ctrl-R searches it, Alt-Enter breaks the line, Ctrl-D leaves"
@@ -33,7 +34,9 @@ class PlainFrontEnd(FrontEnd):
         recent: Recent,
         transfers: Transfers,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
+        listening: Listening,
     ) -> None:
+        self._listening = listening
         self.open = "main"  # empty after the open chat is gone: text was perhaps meant for it alone
         self.leaves = False
         self.edit_next: Callable[[], None] | None = None  # has the next line edited, where there is an editor
@@ -49,6 +52,10 @@ class PlainFrontEnd(FrontEnd):
     def unsent(self) -> list[tuple[str, Outgoing]]:
         return [(command.target or command.verb, command) for command in self._chat.outgoing]
 
+    @property
+    def listening(self) -> Listening:
+        return self._listening
+
     def answer(self, answer: Answer) -> None:
         self._column.answer(answer)
 
@@ -57,9 +64,11 @@ class PlainFrontEnd(FrontEnd):
 
     async def ask(self, command: AskServer) -> None:
         returned = await typed_lines.ask(self._chat, command)
-        for event in returned.lines:
+        lines = [self._listening.hear(event, self._chat.user) for event in returned.lines]
+        for event in lines:
             self._recent.note(event)
-        self._column.print_events(returned.lines)
+        hides = self._listening.hides
+        self._column.print_events(line for line in lines if not (isinstance(line, Message) and hides(line)))
         self.show_reply(command.verb, returned.reply)
 
     def show_reply(self, verb: str, reply: Reply) -> None:

@@ -67,6 +67,7 @@ class App:
         self.screen = ScreenState()
         self.screen.session.user = chat.user or settings.user or ""
         self.screen.mouse = settings.mouse
+        self.screen.listening.set_words(settings.highlight)
         self.screen.keymap = keymap(settings.section(KEYS))
         panes = settings.section(PANES)
         self.screen.side_panels = panes.get("sides", "both")
@@ -75,7 +76,7 @@ class App:
         self._asks_background = theme in (None, "terminal")
         self._background = BackgroundQuery(lambda told: self._view.set_theme(theme or fitting(told), told))
         self._kept = AccountFile(settings.data_dir / "accounts.json", account(chat.user, chat.history))
-        self._kept_drafts: dict[str, str] = {}
+        self._kept_drafts, self._kept_changes = dict[str, str](), 0
         self._drafts_kept_at = 0.0
         self._history = InputHistory(
             settings.data_dir / "typed",
@@ -114,6 +115,7 @@ class App:
 
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
+        self._kept.restore_listening(self.screen.listening)
         self._restore_drafts()
         gc.freeze()  # what was imported stays: looking through it took 30 ms now and then
         asyncio.get_running_loop().set_exception_handler(self._faults.handle)
@@ -151,6 +153,7 @@ class App:
     async def _read(self) -> None:
         done = 0
         async for event in self._chat:
+            event = self.screen.listening.hear(event, self._chat.user)
             with self._faults.guard():
                 handle(self.screen, event, self._now(), is_own=self._chat.is_own)
                 self._recent.note(event, self._chat.user)
@@ -193,6 +196,8 @@ class App:
             since = self._logged.setdefault(chat.name, chat.read)
             self._logged[chat.name] = chat.read
             for message in chat.feed.messages_between(since, chat.read) if chat.read > since else ():
+                if self.screen.listening.hides(message):
+                    continue
                 if (words := self._log.note(message, self._chat.user)) is not None:
                     self.screen.tell("error", words, 30.0)
 
@@ -202,8 +207,12 @@ class App:
         self._carry_out()
 
     def _keep_drafts(self) -> None:
-        """Keep the drafts that have changed. Where that fails, nothing is lost as long as the client runs."""
+        """Keep what has changed. Where that fails, nothing is lost as long as the client runs."""
         self._drafts_kept_at = clock.elapsed()
+        if self.screen.listening.changes != self._kept_changes:
+            self._kept_changes = self.screen.listening.changes
+            with contextlib.suppress(OSError):
+                self._kept.put_listening(self.screen.listening)
         drafts = current_drafts(self.screen)
         changed = {chat: text for chat, text in drafts.items() if text != self._kept_drafts.get(chat, "")}
         if changed:
@@ -350,10 +359,11 @@ class App:
         except ChatError as error:
             take_refusal(self.screen, why, error, self._now())
         else:
-            for event in returned.lines:
+            lines = [self.screen.listening.hear(event, self._chat.user) for event in returned.lines]
+            for event in lines:
                 self._recent.note(event, self._chat.user)
             self._recent.note(returned.reply)
-            take_answer(self.screen, why, verb, returned.lines, returned.reply, self._now())
+            take_answer(self.screen, why, verb, lines, returned.reply, self._now())
         self._show()
 
     async def _report(self, work: Awaitable[None], chat: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from chat_client.common.cells import safe
+from chat_client.common.listening import Listening
 from chat_client.common.local_commands import FrontEnd
 from chat_client.common.typed_lines import whole_line
 from chat_client.common.wording import Answer
@@ -38,6 +39,10 @@ class ScreenFrontEnd(FrontEnd):
     @property
     def unsent(self) -> Sequence[tuple[str, Outgoing]]:
         return [(unsent.chat, unsent.command) for unsent in self._screen.unsent.values()]
+
+    @property
+    def listening(self) -> Listening:
+        return self._screen.listening
 
     def answer(self, answer: Answer) -> None:
         note_answer(self._screen, self._screen.chats.open_name, answer)

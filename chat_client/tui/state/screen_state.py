@@ -8,6 +8,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from chat_client.common.keys import keymap
+from chat_client.common.listening import Listening
 from chat_client.common.mentions import Attention
 from chat_client.common.transfers import Transfer
 from chat_client.sdk.events import Outgoing
@@ -72,7 +73,8 @@ class ScreenState:
         self.effects: list[Effect] = []
         self.session = Session()
         self.chats = ChatList()
-        self.attention = Attention()
+        self.listening = Listening()
+        self.attention = Attention(self.listening)
         self.roster = Roster()
         self.view: View | None = None
         self.dialogs = Dialogs()

@@ -16,7 +16,7 @@ def test_no_other_commands_of_the_server_are_hidden_and_no_word_stands_for_two()
     of_the_server = {word for form in command_forms() for word in (form.verb, *form.aliases)}
     local = [word for command in LOCAL.values() for word in (command.form.verb, *command.form.aliases)]
     assert len(local) == len(set(local))
-    replaced = {"send_file", "get_file", "help", "talk", "quit", "close", "exit"}
+    replaced = {"ignore", "send_file", "get_file", "help", "talk", "quit", "close", "exit"}
     assert of_the_server & set(local) == replaced
 
 

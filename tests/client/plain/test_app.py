@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_client.common.listening import Listening
 from chat_client.exit_status import ExitStatus
 from chat_client.plain.app import Plain, _stop
 from chat_client.sdk.chat import connect
@@ -141,6 +142,37 @@ async def test_what_was_meant_for_a_chat_that_is_gone_goes_nowhere_else(home: Ho
         assert await running == 1
     assert sum("nothing was sent" in line for line in source.said) == 2
     assert (await alice.ok("/history main"))["count"] == 0
+
+
+async def test_who_is_ignored_is_not_printed_and_a_level_says_what_rings(home: Home) -> None:
+    alice, mallory = await home.chat.json("alice"), await home.chat.json("mallory")
+    source = Lines(
+        ("connected to", "/ignore mallory"),
+        ("mallory is hidden in main", "/level all"),
+        ("main alice: louder", "/history"),
+        ("@mallory: psst", "/ignore"),
+    )
+    rung: list[str] = []
+    kept: list[list[str]] = []
+    is_set_up = asyncio.Event()
+
+    def keep(listening: Listening) -> None:
+        kept.append([*listening.ignored, *listening.levels])
+        if listening.levels:
+            is_set_up.set()
+
+    async with connect(home.address, user="bob") as chat:
+        plain = Plain(chat, home.folder, source.write, lambda call: rung.append(call.text), keep=keep)
+        running = asyncio.create_task(plain.run(source))
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await is_set_up.wait()
+        await mallory.ok("/send_all buy this")
+        await alice.ok("/send_all louder")
+        await mallory.ok("/send bob psst")
+        assert await running == 0
+    assert not [line for line in source.said if "buy this" in line]
+    assert kept == [["mallory"], ["mallory", "main"]] and rung == ["louder"], "calls are a second apart"
+    assert "  mallory" in source.said
 
 
 @pytest.mark.parametrize("goes_out", [True, False])

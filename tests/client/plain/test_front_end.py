@@ -41,6 +41,10 @@ class RecordingChat:
         self.asked.append(f"{verb} {arguments}")
         return Returned([], Talking(arguments.get("target")))
 
+    async def line(self, line: str) -> Returned:
+        self.asked.append(line)
+        return Returned([], Talking())
+
     def post_file(self, target: str, path: Path, progress: object) -> Outgoing:
         self.asked.append(f"post_file {target} {path.name}")
         return Outgoing("k", "send_file", {"target": target, "name": path.name}, 0)

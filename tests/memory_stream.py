@@ -223,9 +223,9 @@ class MemoryRecords:
                     self._given = 0
                 if self._given < len(records):
                     self._is_silent = servers.chance(trouble.silent)
-                    if self._given + 1 < len(records) and servers.chance(trouble.skipped):
-                        self._given += 1
                     self._given += 1
+                    if servers.chance(trouble.skipped):
+                        continue
                     return records[self._given - 1]
             self._told.clear()
             await self._told.wait()

@@ -14,7 +14,7 @@ log = logging.getLogger("chat.log")
 QUIET_SECONDS = 5.0
 # A gap is read again after so long, and is one of the stream itself if it is still there after so many tries.
 GAP_SECONDS = 0.5
-GAP_TRIES_MAX = 5
+GAP_TRIES_MAX = 10
 DIGEST_BYTES = 16
 
 
@@ -102,7 +102,8 @@ class Incoming:
             return False
         if not self._is_checked:
             if position != self._executed:
-                raise self._lost(f"it begins with {position}")
+                await self._bridge_gap(position)
+                return False
             if digest_of(record.data) != self._digest:
                 raise WrongBatch(
                     f"batch {position} of the log is not the one that this node has executed: the log is another one,"
@@ -113,15 +114,19 @@ class Incoming:
         if position.sequence <= self.position.sequence:
             return False
         if position.sequence > self.position.sequence + 1:
-            self._gaps += 1
-            if self._gaps >= GAP_TRIES_MAX:
-                raise self._lost(f"it goes on with {position}, behind {self.position}")
-            log.warning("the log went on with %s behind %s; it is read again", position, self.position)
-            self.read_again()
-            await self._runtime.sleep(GAP_SECONDS)
+            await self._bridge_gap(position)
             return False
         self._gaps = 0
         return True
+
+    async def _bridge_gap(self, position: Position) -> None:
+        """Read again in front of a gap before this place. Raises WrongBatch if it is one of the stream itself."""
+        self._gaps += 1
+        if self._gaps >= GAP_TRIES_MAX:
+            raise self._lost(f"it goes on with {position}, behind {self.position}")
+        log.warning("the log went on with %s behind %s; it is read again", position, self.position)
+        self.read_again()
+        await self._runtime.sleep(GAP_SECONDS)
 
     async def _look_for_more(self) -> None:
         """Begin another subscription if the stream has more than this one gives."""

@@ -174,7 +174,7 @@ def test_two_nodes_that_begin_at_once_begin_one_chat(play: Play) -> None:
     "trouble",
     [
         Trouble(refused=0.4), Trouble(lost=0.3), Trouble(late=0.3), Trouble(forgotten=0.4), Trouble(repeated=0.5),
-        Trouble(restarted=0.05), Trouble(skipped=0.2), Trouble(silent=0.05), Trouble(dropped=0.2),
+        Trouble(restarted=0.05), Trouble(skipped=0.1), Trouble(silent=0.05), Trouble(dropped=0.2),
     ],
     ids=str,
 )  # fmt: skip
@@ -189,6 +189,7 @@ def test_what_servers_do_changes_nothing_but_how_long_it_takes(play: Play, troub
             await peers.pass_time(0.3)
         peers.servers.trouble = Trouble()
         await peers.pass_time(30)
+        assert not a.failure and not b.failure
         done = [number for number, refusal in a.refused + b.refused if refusal.fields.get("done") is False]
         assert sorted(a.said + done) == list(range(1, 31)), "each is executed once, or certainly not"
         assert a.said == b.said
@@ -309,6 +310,25 @@ def test_what_may_be_there_once_is_never_said_to_be_undone(play: Play, monkeypat
         assert a.refused_codes() == {1: "unknown"} and len(tries) > 10
         await peers.pass_time(10)
         assert a.said == [1] and a.answered == [] and len(a.refused) == 1
+
+    play(story)
+
+
+def test_what_is_on_its_way_is_not_known_either(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+
+        async def append(stream: int, node: str, data: bytes, unique: str) -> int:
+            await peers.pass_time(20)
+            return peers.servers.put(stream, node, data)
+
+        monkeypatch.setattr(a.streams, "append", append)
+        a.say(1)
+        await peers.pass_time(HOLD_SECONDS + 1)
+        assert a.refused_codes() == {1: "unknown"}
+        await peers.pass_time(10)
+        assert a.said == [1] and a.answered == []
 
     play(story)
 

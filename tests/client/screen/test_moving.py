@@ -118,7 +118,7 @@ def test_messages_are_selected_and_answered(tmux: Tmux, server: Server) -> None:
     alice.keys("r")
     alice.until("replying to bob")
     alice.type("we shall", enter=True)
-    bob.until("╭ bob shall we?")
+    bob.until("╰ we shall")
     bob.until("we shall")
     alice.keys("M-Up")
     alice.until("e edit")

@@ -142,7 +142,7 @@ def test_what_was_typed_is_there_in_the_next_run_but_no_password(tmux: Tmux, ser
     again.keys("C-c")
     again.keys("C-r")
     again.type("rememb")
-    again.until("search typed")
+    again.until("typed before rememb")
     again.keys("Enter")
     again.until("❯ remember me")
 

@@ -70,6 +70,9 @@ def _chats() -> Iterator[KeyAction]:
                     "empty", "/next", line=None)  # fmt: skip
     yield KeyAction("next_unread", ("Alt-A", "F4"), "opens the next unread chat, mentions first", "Chats",
                     command="/unread", line="the next unread chat")  # fmt: skip
+    yield KeyAction("pin", ("Ctrl-X Ctrl-P",), "pins the chat, so that its number stays, or takes that back", "Chats",
+                    command="/pin", line="pins the chat; its number stays")  # fmt: skip
+    yield KeyAction("read_all", ("Ctrl-X Ctrl-R",), "marks all chats as read", "Chats", command="/read_all")
     yield KeyAction("jump", ("Ctrl-K",), "jumps to a chat or a person; where text stands behind the cursor, cuts it",
                     "Chats", "end", "/open", line="jumps to a chat or a person")  # fmt: skip
 

@@ -66,6 +66,14 @@ class FrontEnd(ABC):
     def open_unread_chat(self) -> Task: ...
 
     @abstractmethod
+    def pin(self, name: str | None, number: int | None) -> Task:
+        """Pin a chat, or the open one, or take that back."""
+
+    @abstractmethod
+    def mark_all_read(self) -> Task:
+        """Mark all chats as read."""
+
+    @abstractmethod
     def show_first_unread(self) -> Task:
         """Scroll the open chat to its first unread message."""
 
@@ -218,6 +226,26 @@ def _unread(front_end: FrontEnd) -> Task:
 @local_command("/first_unread", "shows the first unread message of this chat", "/first_unread")
 def _first_unread(front_end: FrontEnd) -> Task:
     return front_end.show_first_unread()
+
+
+@local_command(
+    "/pin [chat] [number]",
+    "pins a chat, so that its number stays, or takes that back",
+    "/pin #ops 3",
+    argument("chat", "target", required=False),
+    argument("number", "word", required=False),
+)
+def _pin(front_end: FrontEnd, chat: str | None = None, number: str | None = None) -> Task:
+    if chat is not None and number is None and chat.isascii() and chat.isdigit() and len(chat) == 1:
+        chat, number = None, chat
+    if number is not None and number not in tuple("23456789"):
+        raise Refused("bad_argument", "the number of a pinned chat is one of 2 to 9")
+    return front_end.pin(chat, None if number is None else int(number))
+
+
+@local_command("/read_all", "marks all chats as read", "/read_all")
+def _read_all(front_end: FrontEnd) -> Task:
+    return front_end.mark_all_read()
 
 
 # ---- what calls

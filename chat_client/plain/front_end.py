@@ -19,6 +19,7 @@ from chat_client.sdk.events import Connected, Outgoing, chat_name
 from chat_server.protocol.base import Reply
 from chat_server.protocol.connection import CommandForm
 from chat_server.protocol.messages import Message, Talking
+from chat_server.protocol.people import StatusReport
 
 OPEN_SECONDS_MAX = 5
 KEYS = "Tab completes, ↑ ↓ bring back what was typed, Ctrl-R searches it, Alt-Enter breaks the line, Ctrl-D leaves"
@@ -115,6 +116,20 @@ class PlainFrontEnd(FrontEnd):
 
     def open_unread_chat(self) -> Task:
         raise _lacking("all is shown here as it comes; /status tells what is unread")
+
+    def pin(self, name: str | None, number: int | None) -> Task:
+        raise _lacking("no chat has a number here; /open <chat> opens one")
+
+    async def mark_all_read(self) -> None:
+        reply = (await self._chat.command("status")).reply
+        unread = [chat for chat in reply.chats if chat.unread] if isinstance(reply, StatusReport) else []
+        for chat in unread:
+            lines = (await self._chat.command("history", chat=chat.name, limit=1)).lines
+            if newest := [line.id for line in lines if isinstance(line, Message)]:
+                await self._chat.command("read", chat=chat.name, id=newest[-1])
+        many = len(unread)
+        words = f"marked {many} chat{'' if many == 1 else 's'} as read" if many else "nothing is unread"
+        self._column.note("done" if many else "info", words)
 
     def show_first_unread(self) -> Task:
         raise _lacking("nothing scrolls here; /history <chat> shows what was said")

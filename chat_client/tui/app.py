@@ -38,6 +38,7 @@ from chat_client.settings import Settings
 from chat_client.signals import interrupts_ignored
 from chat_client.tui.render.look import COLUMNS, PANES, look
 from chat_client.tui.state import effects as e
+from chat_client.tui.state.chat_list import CHATS
 from chat_client.tui.state.drafts import current_drafts, restore_drafts
 from chat_client.tui.state.incoming import handle
 from chat_client.tui.state.notes import note
@@ -68,6 +69,7 @@ class App:
         self.screen.session.user = chat.user or settings.user or ""
         self.screen.mouse = settings.mouse
         self.screen.listening.set_words(settings.highlight)
+        self.screen.chats.order = settings.section(CHATS).get("order", "name")
         self.screen.keymap = keymap(settings.section(KEYS))
         panes = settings.section(PANES)
         self.screen.side_panels = panes.get("sides", "both")
@@ -116,7 +118,7 @@ class App:
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
         self._kept.restore_listening(self.screen.listening)
-        self._restore_drafts()
+        self._restore()
         gc.freeze()  # what was imported stays: looking through it took 30 ms now and then
         asyncio.get_running_loop().set_exception_handler(self._faults.handle)
         reading = asyncio.create_task(self._read())
@@ -201,8 +203,10 @@ class App:
                 if (words := self._log.note(message, self._chat.user)) is not None:
                     self.screen.tell("error", words, 30.0)
 
-    def _restore_drafts(self) -> None:
-        self._kept_drafts = self._kept.read().drafts
+    def _restore(self) -> None:
+        kept = self._kept.read()
+        self._kept_drafts = kept.drafts
+        self.screen.chats.take_pins(kept.pins)
         restore_drafts(self.screen, self._kept_drafts)
         self._carry_out()
 
@@ -323,6 +327,8 @@ class App:
                 self._spawn(self._report(fetching, chat))
             case e.CancelTransfers():
                 self._transfers.cancel()
+            case e.KeepPins(pins):
+                self._kept.put_pins(pins)
             case e.Redraw():
                 self._view.app.renderer.clear()
             case e.Exit():

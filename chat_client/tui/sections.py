@@ -7,6 +7,7 @@ A module of the full screen declares its `Section` (`common.setting`) beside wha
 from chat_client.common.keys import KEYS
 from chat_client.common.setting import Section
 from chat_client.tui.render.look import COLUMNS, PANES
+from chat_client.tui.state.chat_list import CHATS
 from chat_client.tui.terminal.themes import COLOURS
 
-SECTIONS: tuple[Section, ...] = (KEYS, COLOURS, COLUMNS, PANES)
+SECTIONS: tuple[Section, ...] = (KEYS, CHATS, COLOURS, COLUMNS, PANES)

@@ -62,8 +62,8 @@ def chat_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:
     rows: list[Line] = []
     at = 0
     heading = ""
-    for number, chat in enumerate(screen.chats.by_name.values(), 1):
-        kind = "people" if chat.is_direct else "chats"
+    for number, chat in screen.chats.listed():
+        kind = screen.chats.section(chat)
         if kind != heading:
             rows += _heading(kind, rows)
             heading = kind

@@ -1,6 +1,7 @@
 """The dialogs: a question, the page of keys, and the finder of chats or typed lines."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -46,14 +47,34 @@ class Dialogs(Struct):
         self.question = self.finder = self.keys_page = None
 
 
-def find(names: Iterable[str], users: Iterable[str], part: str) -> list[str]:
-    """The chats, and chats of two with these users, that have this in their names: those that begin with it first."""
-    sought = part.casefold().lstrip("#@")
-    known = dict.fromkeys([*names, *(f"@{user}" for user in users)])
-    found = [name for name in known if sought in name.casefold()]
-    if part[:1] in "#@" and part:
-        found = [name for name in found if name.startswith(part[0])]
-    return sorted(found, key=lambda name: not name.lstrip("#@").casefold().startswith(sought))
+def find(chats: Mapping[str, str], users: Iterable[str], text: str) -> list[str]:
+    """The chats, by their names and topics, and the chats of two with these users, that have each word of the text
+    somewhere: those first whose names begin with it, then by where it stands."""
+    known = {**chats, **{f"@{user}": "" for user in users if f"@{user}" not in chats}}
+    kind = text[:1] if text[:1] in ("#", "@") else ""
+    words = text.casefold().lstrip("#@").split()
+    ranked = [(max((_rank(word, name, topic) for word in words), default=0), name) for name, topic in known.items()]
+    return [
+        name for rank, name in sorted(ranked, key=lambda each: each[0]) if rank < _NOWHERE and name.startswith(kind)
+    ]
+
+
+_NOWHERE = 5
+
+
+def _rank(word: str, name: str, topic: str) -> int:
+    """How far the word is from being the name."""
+    bare = name.casefold().lstrip("#@")
+    if bare.startswith(word):
+        return 0
+    if any(part.startswith(word) for part in re.split(r"[-_. ]", bare)):
+        return 1
+    if word in bare:
+        return 2
+    if word in topic.casefold():
+        return 3
+    letters = iter(bare)
+    return 4 if len(word) > 2 and all(letter in letters for letter in word) else _NOWHERE
 
 
 def find_lines(lines: Iterable[str], text: str) -> list[str]:

@@ -106,6 +106,12 @@ class CancelTransfers(Struct, frozen=True):
     pass
 
 
+class KeepPins(Struct, frozen=True):
+    """For the next run."""
+
+    pins: dict[str, int]
+
+
 class Redraw(Struct, frozen=True):
     """Draw all of the screen anew, whatever has disturbed it."""
 
@@ -131,6 +137,7 @@ Effect = (
     | SendText
     | DownloadFile
     | CancelTransfers
+    | KeepPins
     | Redraw
     | Exit
 )

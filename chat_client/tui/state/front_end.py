@@ -72,6 +72,15 @@ class ScreenFrontEnd(FrontEnd):
     def open_unread_chat(self) -> None:
         navigation.open_unread(self._screen, "")
 
+    def pin(self, name: str | None, number: int | None) -> None:
+        known = self._screen.chats.open_name if name is None else named_chat(self._screen, name)
+        if known not in self._screen.chats.by_name:
+            raise Refused("unknown_chat", f"you are in no chat {safe(known)}")
+        navigation.pin(self._screen, known, number)
+
+    def mark_all_read(self) -> None:
+        navigation.mark_all_chats_read(self._screen)
+
     def show_first_unread(self) -> None:
         navigation.show_first_unread(self._screen)
 

@@ -23,6 +23,8 @@ DEEDS: dict[str, Do] = {
     "previous_chat_from_empty_line": lambda screen, text: navigation.open_next(screen, -1, text),
     "next_chat_from_empty_line": lambda screen, text: navigation.open_next(screen, 1, text),
     "next_unread": navigation.open_unread,
+    "pin": lambda screen, text: navigation.pin_open(screen),
+    "read_all": lambda screen, text: navigation.mark_all_chats_read(screen),
     "jump": lambda screen, text: navigation.open_finder(screen),
     "page_up": lambda screen, text: navigation.scroll(screen, pages=1),
     "page_down": lambda screen, text: navigation.scroll(screen, pages=-1),

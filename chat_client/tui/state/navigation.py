@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from chat_client.common.cells import safe
 from chat_client.common.mentions import mentions
 from chat_client.common.typed_lines import whole_line
+from chat_client.sdk.errors import Refused
+from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find, find_lines
-from chat_client.tui.state.effects import CancelTransfers, Exit, Run
+from chat_client.tui.state.effects import CancelTransfers, Exit, KeepPins, Run
 from chat_client.tui.state.feed import Anchor, Scroll
 from chat_client.tui.state.history import fetch, fetch_around, fetch_more, load, show_newest, show_unread
-from chat_client.tui.state.requests import ResultsRequest, ThreadRequest
+from chat_client.tui.state.requests import NewestRequest, ResultsRequest, ThreadRequest
 from chat_client.tui.state.screen_state import ScreenState, Sides
 from chat_server.protocol.messages import Message
 
@@ -39,13 +41,14 @@ def open_chat(screen: ScreenState, name: str, text: str = "") -> None:
 
 
 def open_number(screen: ScreenState, number: int, text: str) -> None:
-    names = list(screen.chats.by_name)
-    if number <= len(names):
-        open_chat(screen, names[number - 1], text)
+    for each, chat in screen.chats.listed():
+        if each == number:
+            open_chat(screen, chat.name, text)
+            return
 
 
 def open_next(screen: ScreenState, by: int, text: str) -> None:
-    names = list(screen.chats.by_name)
+    names = [chat.name for _, chat in screen.chats.listed()]
     at = names.index(screen.chats.open_name) if screen.chats.open_name in names else 0
     open_chat(screen, names[(at + by) % len(names)], text)
 
@@ -61,6 +64,39 @@ def open_unread(screen: ScreenState, text: str) -> None:
         screen.tell("info", "nothing unread elsewhere")
     else:
         open_chat(screen, chat.name, text)
+
+
+def pin(screen: ScreenState, name: str, number: int | None = None) -> None:
+    """Pin the chat, or take that back. Raises Refused."""
+    try:
+        words = screen.chats.pin(name, number)
+    except ValueError as error:
+        raise Refused("bad_argument", str(error)) from None
+    screen.do(KeepPins(dict(screen.chats.pins)))
+    screen.tell("done", words)
+
+
+def pin_open(screen: ScreenState) -> None:
+    try:
+        pin(screen, screen.chats.open_name)
+    except Refused as error:
+        screen.tell("error", error.text)
+
+
+def mark_all_chats_read(screen: ScreenState) -> None:
+    unread = [chat for chat in screen.chats.by_name.values() if chat.unread]
+    if not screen.session.is_online:
+        screen.tell("error", "there is no connection")
+        return
+    for chat in unread:
+        newest = max(chat.newest, chat.feed.last_id or 0)
+        if newest:
+            mark_chat_read(screen, chat, newest)
+        else:
+            screen.ask("history", NewestRequest(chat.name), chat=chat.name, limit=1)
+    screen.reading.unread_above = 0
+    many = len(unread)
+    screen.tell("done", f"marked {many} chat{'' if many == 1 else 's'} as read" if many else "nothing is unread")
 
 
 # ---- the finder
@@ -88,7 +124,8 @@ def found(screen: ScreenState) -> list[str]:
         return []
     if finder.lines is not None:
         return find_lines(finder.lines, finder.text)
-    return find(screen.chats.by_name, (each for each in screen.roster.online if each != user), finder.text)
+    chats = {chat.name: chat.topic or "" for _, chat in screen.chats.listed()}
+    return find(chats, (each for each in screen.roster.online if each != user), finder.text)
 
 
 def open_found(screen: ScreenState, text: str) -> None:
@@ -186,10 +223,13 @@ def _close_top_dialog(screen: ScreenState) -> None:
 def mark_all_read(screen: ScreenState) -> None:
     """Mark the open chat as read, with what was never on the screen."""
     chat = screen.chats.open
-    newest = max(chat.newest, chat.feed.last_id or 0)
     screen.reading.unread_above = 0
-    chat.mark_read(newest, screen.session.user)
-    screen.ask("read", None, chat=chat.name, id=newest)
+    mark_chat_read(screen, chat, max(chat.newest, chat.feed.last_id or 0))
+
+
+def mark_chat_read(screen: ScreenState, chat: ChatState, id: int) -> None:
+    chat.mark_read(id, screen.session.user)
+    screen.ask("read", None, chat=chat.name, id=id)
 
 
 def show_oldest(screen: ScreenState) -> None:

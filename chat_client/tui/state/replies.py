@@ -13,12 +13,13 @@ from chat_client.sdk.events import OtherReply
 from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.history import give_up_page, take_page
-from chat_client.tui.state.navigation import open_chat
+from chat_client.tui.state.navigation import mark_chat_read, open_chat
 from chat_client.tui.state.notes import note, note_answer
 from chat_client.tui.state.quotes import quote_of
 from chat_client.tui.state.requests import (
     ChangeRequest,
     HistoryRequest,
+    NewestRequest,
     Purpose,
     QuoteRequest,
     ResultsRequest,
@@ -40,6 +41,9 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
     match why:
         case HistoryRequest():
             take_page(screen, why, messages, _more(reply) is not None)
+        case NewestRequest():
+            if messages and (chat := screen.chats.by_name.get(why.chat)):
+                mark_chat_read(screen, chat, messages[-1].id)
         case ThreadRequest():
             _show_thread(screen, why, messages, reply)
         case QuoteRequest():

@@ -16,6 +16,12 @@ class HistoryRequest(Struct, frozen=True):
     id: int | None = None
 
 
+class NewestRequest(Struct, frozen=True):
+    """The newest message of a chat, which is then marked as read."""
+
+    chat: str
+
+
 class ThreadRequest(Struct, frozen=True):
     """A message with its comments. `typed`: what stood in the line when it was asked for."""
 
@@ -59,5 +65,12 @@ class ChangeRequest(Struct, frozen=True):
 
 
 Purpose = (
-    HistoryRequest | ThreadRequest | ResultsRequest | QuoteRequest | BackgroundRequest | TypedRequest | ChangeRequest
+    HistoryRequest
+    | NewestRequest
+    | ThreadRequest
+    | ResultsRequest
+    | QuoteRequest
+    | BackgroundRequest
+    | TypedRequest
+    | ChangeRequest
 )

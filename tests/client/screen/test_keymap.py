@@ -90,3 +90,25 @@ async def test_a_key_that_cannot_be_set_ends_the_start_with_one_line(home: Home,
     screen = alice.until("left with 2")
     assert "sides: F3 is the key of bare already; give that another one" in screen.replace("\n", "")
     assert "Traceback" not in screen
+
+
+def test_a_pinned_chat_keeps_its_number_after_a_restart(tmux: Tmux, server: Server) -> None:
+    alice = tmux.client(server, "alice")
+    for name in ("#team10", "#team2", "#zoo"):
+        alice.enter(f"/create_chat {name}")
+        alice.until(f" {name} ")
+    alice.until("▌4 #zoo")
+    screen = alice.until("2 #team2")
+    assert screen.index("#team2 ") < screen.index("#team10")
+    alice.keys("C-x", "C-p")
+    alice.until("▌2 #zoo")
+    alice.until("3 #team2")
+    alice.tmux("kill-session", "-t", "alice")
+    again = tmux.client(server, "alice")
+    again.until("2 #zoo")
+    again.keys("M-2")
+    again.until("▌2 #zoo")
+    again.enter("/pin")
+    again.until("▌4 #zoo")
+    again.enter("/read_all")
+    again.until("nothing is unread")

@@ -14,9 +14,10 @@ def test_chats_with_what_is_unread_in_them() -> None:
     )
     me.hear(said(3000, "@alice", chat="#team"))
     rows = me.rows("left")
-    assert [row.split()[:2] for row in rows[1:4]] == [["▌1", "main"], ["2", "#noise"], ["3", "#team"]]
-    assert "999+" in rows[2] and "@1  5 " in rows[3]
-    assert rows[6].split()[:3] == ["4", "○", "bob"]
+    assert [row.split()[:2] for row in rows[1:3]] == [["▌1", "main"], ["2", "#team"]]
+    assert rows[5].split()[:3] == ["3", "○", "bob"]
+    assert rows[7].split()[0] == "muted" and rows[8].split()[:2] == ["4", "#noise"]
+    assert "999+" in rows[8] and "@1  5 " in rows[2]
 
 
 def test_the_open_chat_is_in_sight_however_many_there_are() -> None:

@@ -1,3 +1,5 @@
+import pytest
+
 from chat_client.tui.state.chat_list import LOADED_MAX, ChatList
 from tests.client.people import said
 
@@ -77,3 +79,48 @@ def test_a_mention_in_a_muted_chat_comes_before_what_is_merely_unread() -> None:
     one.chat("#b").muted = True
     one.chat("#b").mentions.add(5)
     assert one.next_unread() is one.chat("#b")
+
+
+def shown(one: ChatList) -> list[str]:
+    return [f"{number} {chat.name}" for number, chat in one.listed()]
+
+
+def test_muted_chats_stand_last_and_the_order_can_be_chosen() -> None:
+    one = chats("#a", "#b", "#c", "@bob")
+    one.chat("#a").muted = True
+    assert shown(one) == ["1 main", "2 #b", "3 #c", "4 @bob", "5 #a"]
+    assert [one.section(chat) for _, chat in one.listed()] == ["chats", "chats", "chats", "people", "muted"]
+    one.chat("#c").unread = one.chat("@bob").unread = one.chat("#a").unread = 1
+    one.order = "unread"
+    assert shown(one) == ["1 main", "2 @bob", "3 #c", "4 #b", "5 #a"]
+    one.chat("#b").newest, one.chat("@bob").newest = 9, 7
+    one.order = "latest"
+    assert shown(one) == ["1 main", "2 #b", "3 @bob", "4 #c", "5 #a"]
+
+
+def test_a_pinned_chat_keeps_its_number() -> None:
+    one = chats("#a", "#b", "#c", "@bob")
+    assert one.pin("#c", 4) == "#c is pinned: Alt-4 opens it"
+    one.pin("@bob")
+    assert shown(one) == ["1 main", "2 @bob", "4 #c", "3 #a", "5 #b"]
+    one.remove("@bob")
+    assert shown(one) == ["1 main", "4 #c", "2 #a", "3 #b"], "the others take the numbers that are left"
+    one.chat("@bob")
+    assert shown(one)[1] == "2 @bob", "it is pinned still"
+    one.pin("#c")
+    assert "#c" not in one.pins
+    with pytest.raises(ValueError, match="2 is the number of @bob"):
+        one.pin("#a", 2)
+    with pytest.raises(ValueError, match="main is always number 1"):
+        one.pin("main")
+    many = chats(*(f"#{number}" for number in range(10)))
+    for number in range(8):
+        many.pin(f"#{number}")
+    with pytest.raises(ValueError, match="no number is left"):
+        many.pin("#9")
+
+
+def test_pins_that_were_kept_come_back_as_far_as_they_make_sense() -> None:
+    one = chats("#a")
+    one.take_pins({"#a": 3, "#b": 3, "main": 2, "#c": 77})
+    assert one.pins == {"#b": 3}

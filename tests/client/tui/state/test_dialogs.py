@@ -2,7 +2,7 @@ import pytest
 
 from chat_client.tui.state.dialogs import Dialogs, Finder, KeysPage, Question, find
 
-NAMES, USERS = ("main", "#team", "#tea", "@bob"), ("bob", "dora", "Theo")
+NAMES, USERS = {"main": "", "#team": "", "#tea": "", "@bob": ""}, ("bob", "dora", "Theo")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,14 @@ def test_chats_and_people_are_found_by_a_part_of_their_names(part: str, found: l
 
 
 def test_what_begins_with_the_part_comes_first() -> None:
-    assert find(("#atom", "#mat", "#tom"), (), "tom") == ["#tom", "#atom"]
+    assert find(dict.fromkeys(("#atom", "#mat", "#tom"), ""), (), "tom") == ["#tom", "#atom"]
+
+
+def test_any_part_finds_a_chat_its_words_its_topic_and_its_letters() -> None:
+    chats = {"#web-ops": "", "#ops": "", "#laptops": "", "#lunch": "who brings opsimath cake", "#o-p-s": ""}
+    assert find(chats, ("orpheus",), "ops") == ["#ops", "#web-ops", "#laptops", "#lunch", "#o-p-s", "@orpheus"]
+    assert find(chats, (), "ops web") == ["#web-ops"]
+    assert find(chats, (), "cake") == ["#lunch"]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from chat_client.common.keys import ACTIONS
 from chat_client.tui.state import navigation
-from chat_client.tui.state.effects import SetText
+from chat_client.tui.state.effects import Ask, KeepPins, SetText
 from chat_client.tui.state.keys import DEEDS
+from chat_server.protocol.messages import MessagesShown
+from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
 
 
@@ -60,3 +62,35 @@ def test_what_was_typed_comes_back_after_a_search() -> None:
     DEEDS["search"](me.screen, "half a line")
     navigation.open_chat(me.screen, "@bob", "/search ")
     assert me.screen.chats.by_name["main"].draft == "half a line"
+
+
+def test_all_chats_are_marked_as_read_also_those_of_which_nothing_is_here() -> None:
+    names = ("main", "#team", "#far", "@bob")
+    me = Me(*(ChatInfo(name, 0, 3 if name != "@bob" else 0, muted=False) for name in names))
+    me.load(said(1), said(2), said(3))
+    me.hear(said(7, chat="#team"))
+    me.wanted()
+    DEEDS["read_all"](me.screen, "")
+    asked = me.wanted(Ask)
+    assert [(ask.verb, ask.arguments) for ask in asked] == [
+        ("read", {"chat": "main", "id": 3}),
+        ("history", {"chat": "#far", "limit": 1}),
+        ("read", {"chat": "#team", "id": 7}),
+    ]
+    assert "marked 3 chats as read" in me.text("bar")
+    me.answer(asked[1], [said(5, chat="#far")], MessagesShown("#far", 1))
+    assert me.asked("read")[0].arguments == {"chat": "#far", "id": 5}
+    assert not any(chat.unread for chat in me.screen.chats.by_name.values())
+
+
+def test_a_chat_is_pinned_for_the_next_run() -> None:
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#a", 0, 0, muted=False), ChatInfo("#b", 0, 0, muted=False))
+    me.load(said(1))
+    navigation.open_chat(me.screen, "#b")
+    DEEDS["pin"](me.screen, "")
+    assert KeepPins({"#b": 2}) in me.wanted() and "#b is pinned: Alt-2 opens it" in me.text("bar")
+    navigation.open_chat(me.screen, "main")
+    DEEDS["pin"](me.screen, "")
+    assert "main is always number 1" in me.text("bar")
+    DEEDS["chat_2"](me.screen, "")
+    assert me.screen.chats.open_name == "#b"

@@ -349,6 +349,9 @@ def test_strays_are_passed_over_by_all_and_counted(play: Play, caplog: pytest.Lo
         await peers.pass_time()
         assert a.said == b.said == [1] and a.log.strays == b.log.strays == 3
         assert not a.failure and a.executor.state.position == b.executor.state.position
+        peers.servers.put(1, "x", b"the last one")
+        await b.log.catch_up()
+        assert b.log.position.sequence == len(peers.servers.streams[1]), "nobody waits for a stray to be executed"
 
     with caplog.at_level(logging.WARNING):
         play(story)

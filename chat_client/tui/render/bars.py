@@ -23,8 +23,8 @@ _FULL_HINT_COLUMNS = 70
 
 
 def _ends(left: list[Fragment], right: list[Fragment], columns: int) -> Row:
-    """What stands at both ends; the left one gives way."""
-    right = list(cut(right, max(0, columns // 2)))
+    """What stands at both ends; the left one gives way, but for half of the row."""
+    right = list(cut(right, max(columns // 2, columns - row_width(left))))
     space = columns - row_width(right)
     left = list(cut(left, space))
     return Row((*left, ("", " " * (space - row_width(left))), *right))
@@ -86,8 +86,9 @@ def bar(screen: ScreenState, columns: int) -> Row:
         key = screen.keymap.first("bare") or "/bare"
         return _ends([("composing", f" text alone, to be selected · {key} shows all ")], right, columns)
     if screen.flash is not None:
-        flash = (f"note-{screen.flash.kind}", f" {safe(screen.flash.text)}")
-        return _ends([*_mode(screen), flash], right, columns)
+        told = [*_mode(screen), (f"note-{screen.flash.kind}", f" {safe(screen.flash.text)}")]
+        fits = row_width(told) + row_width(right) <= columns
+        return _ends(told, right if fits else [], columns)  # the right end comes back when this has been told
     size = text_size(screen)
     if screen.composer.target is not None:
         return _ends(_target(screen, screen.composer.target), [*size, ("hint", " Esc: not ")], columns)

@@ -156,3 +156,12 @@ def test_a_long_text_says_how_long_it_is() -> None:
 
 def row_style(me: Me) -> str:
     return next(region for region in me.frame().regions if region.name == "bar").rows[0].fragments[0][0]
+
+
+def test_what_one_can_do_is_whole_in_a_narrow_bar() -> None:
+    me = Me(ChatInfo("main", 0, 40, muted=False), columns=60, rows=24)
+    me.load(*(said(id) for id in range(1, 41)))
+    me.screen.reading.unread_above = 160
+    assert me.text("bar").strip() == "↑ 160 unread · Alt-U · Esc: read"
+    me.screen.tell("error", "an error of fifty characters, all of which matters")
+    assert me.text("bar").strip() == "an error of fifty characters, all of which matters"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from chat_client.common.cells import Fragment, cut, fit, fit_middle, pad, row_width, safe, width
+from chat_client.common.cells import Fragment, cut, fit, fit_middle, pad, row_width, safe, width, wrap
 from chat_client.tui.render.colours import name_style
 from chat_client.tui.render.row import Row
 from chat_client.tui.state.chat_state import ChatState
@@ -12,6 +12,7 @@ from chat_client.tui.state.roster import recent_speakers
 from chat_client.tui.state.screen_state import ScreenState
 
 UNREAD_SHOWN_MAX = 999
+_FIRST_STEP_CELLS = 23  # of the longest line for a newcomer
 _UNREAD_CELLS = 4
 _NAME_CELLS_MAX = 24  # of a person; no pane is wider
 Line = Row | tuple[int, ChatState]  # a chat with its number, which is laid out only where it is in sight
@@ -39,7 +40,8 @@ def widest_chat_entry(screen: ScreenState) -> int:
     ]
     asked = [width(name) for name in screen.roster.invitations]
     asked += [width(f"{user} {name}") for name, user in screen.roster.join_requests]
-    return max((*chats, *asked)) + 5  # the mark and the number before it, a space behind it, the edge
+    steps = [_FIRST_STEP_CELLS] if screen.session.is_new else []
+    return max((*chats, *asked, *steps)) + 5  # the mark and the number before it, a space behind it, the edge
 
 
 def widest_person_entry(screen: ScreenState) -> int:
@@ -70,6 +72,7 @@ def chat_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:
         if chat.name == screen.chats.open_name:
             at = len(rows)
         rows.append((number, chat))
+    rows += _first_steps(screen, inside)
     if screen.roster.invitations:
         rows += _heading("invited to", rows)
     for name in screen.roster.invitations:
@@ -82,6 +85,21 @@ def chat_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:
         line if isinstance(line, Row) else _chat(screen, *line, inside) for line in _window(rows, at, height, inside)
     ]
     return _with_edge(shown, columns, height)
+
+
+def _first_steps(screen: ScreenState, cells: int) -> list[Line]:
+    """What a newcomer may do besides writing to everyone, until the first line is sent."""
+    if not screen.session.is_new:
+        return []
+    steps: tuple[tuple[str, str | None], ...] = (
+        (f"{screen.keymap.first('jump') or '/open'} write to a person", None),
+        ("/create_chat #team", "/create_chat #team"),
+    )
+    rows: list[Line] = [Row(())]
+    for words, command in steps:
+        for line in wrap([("hint", words)], cells - 2):
+            rows.append(Row((("", " "), *line), command=command))
+    return rows
 
 
 def _heading(text: str, above: list[Line]) -> list[Line]:

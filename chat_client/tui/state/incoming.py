@@ -115,6 +115,8 @@ def _take_notice(screen: ScreenState, event: Notice) -> ChatNote:
         screen.session.old_since = event.as_of if event.stale else None
     if event.owner and (chat := chats.by_name.get(event.chat or "")):
         chat.owner = event.owner
+    if screen.session.catching_up and event.chat is None and event.unread is None:
+        screen.session.welcome.append(event.text)
     name = event.chat if event.chat in chats.by_name else chats.open_name
     return None if screen.session.catching_up else _in_words(screen, name or "main", event)
 
@@ -234,7 +236,7 @@ def _take_connection(screen: ScreenState, event: Connecting | Connected | Lost |
     session.connection, session.old_since = event, None
     if isinstance(event, Connecting):
         session.server = event.server
-        session.catching_up = True
+        session.catching_up, session.welcome = True, []
     elif isinstance(event, Connected):
         _take_connected(screen, event)
     else:
@@ -250,6 +252,9 @@ def _take_connected(screen: ScreenState, event: Connected) -> None:
     signed_in, session, chats = event.signed_in, screen.session, screen.chats
     session.user, session.server, session.catching_up = signed_in.user, event.server, False
     session.ban = signed_in.ban
+    session.is_new = session.is_new or signed_in.new
+    if not signed_in.new:
+        session.welcome = []  # the numbers of what is unread stand beside the chats
     screen.roster.take_requests(signed_in.invitations, signed_in.join_requests)
     if not event.resumed:
         for chat in chats.by_name.values():

@@ -69,6 +69,7 @@ def _show_sent(screen: ScreenState, chat: ChatState, command: Outgoing, reply_to
         return
     if isinstance(command.reply, Sent) and command.reply.note is not None:
         screen.tell("info", command.reply.note, 8.0)
+    screen.session.is_new = False
     chat.add(message, user)
     screen.put_into_view(message)
     chat.mark_read(message.id if chat.unread == 0 else 0, user)

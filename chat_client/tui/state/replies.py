@@ -14,7 +14,7 @@ from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.history import give_up_page, take_page
 from chat_client.tui.state.navigation import mark_chat_read, open_chat
-from chat_client.tui.state.notes import note, note_answer
+from chat_client.tui.state.notes import note, note_answer, note_quietly
 from chat_client.tui.state.quotes import quote_of
 from chat_client.tui.state.requests import (
     ChangeRequest,
@@ -41,6 +41,7 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
     match why:
         case HistoryRequest():
             take_page(screen, why, messages, _more(reply) is not None)
+            _note_welcome(screen)
         case NewestRequest():
             if messages and (chat := screen.chats.by_name.get(why.chat)):
                 mark_chat_read(screen, chat, messages[-1].id)
@@ -83,6 +84,13 @@ def _more(reply: Reply) -> str | None:
     """The command that goes on, where the server tells one."""
     more: str | None = structs.asdict(reply).get("more")
     return more
+
+
+def _note_welcome(screen: ScreenState) -> None:
+    """Note what the server tells a newcomer, once the first page of main is there: that would take it away."""
+    if screen.session.welcome and screen.chats.chat("main").loaded:
+        note_quietly(screen, "main", "\n".join(screen.session.welcome))
+        screen.session.welcome = []
 
 
 # ---- views

@@ -12,6 +12,7 @@ TEXT_CHARS_MAX = 4096  # until the server says it
 
 class Session(Struct):
     """`connection`: None before the first try. `catching_up`: what comes was said before the connection was made.
+    `is_new`: a new account that has sent nothing yet. `welcome`: what the server tells it, until that is noted.
 
     `old_since`: of which time everything is while the server is cut off from its cluster.
     """
@@ -20,6 +21,8 @@ class Session(Struct):
     server: str = ""
     connection: State | None = None
     catching_up: bool = True
+    is_new: bool = False
+    welcome: list[str] = field(default_factory=list)
     old_since: str | None = None
     is_operator: bool = False
     ban: ActiveBan | None = None

@@ -5,7 +5,7 @@ from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import Ring
 from chat_server.protocol.accounts import Banned, SignedIn, Unbanned
 from chat_server.protocol.connection import Closing, Notice
-from chat_server.protocol.messages import DelayedFailed, DelayedSet, Expired, MessagesShown, ReadMarker
+from chat_server.protocol.messages import DelayedFailed, DelayedSet, Expired, MessagesShown, ReadMarker, Sent
 from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.rooms import ChatInfo, Invited, Joined, JoinRequest, Left, TopicChanged
 from tests.client.people import START, Me, at, said
@@ -320,3 +320,28 @@ def test_what_comes_below_the_screen_rings_and_is_marked_as_new() -> None:
     me.hear(said(101, "hey @alice"))
     assert me.wanted(Ring) and me.screen.chats.open.new_after == 100
     assert "1 new" in me.text("bar")
+
+
+def test_a_newcomer_is_told_what_the_server_says_and_what_to_do_first() -> None:
+    me = Me(connect=False)
+    me.hear(Connecting("localhost:8000", 1))
+    me.hear(Notice("main takes 20 messages of yours in 1 h"), Notice("alice has no password"))
+    signed_in = SignedIn(
+        user="alice", new=True, seq=0, history="h", chats=[ChatInfo("main", 0, 0, muted=False)], invitations=[],
+        join_requests=[],
+    )  # fmt: skip
+    me.hear(Connected("localhost:8000", signed_in, False))
+    me.load(said(1, "hello"))
+    assert "main takes 20 messages of yours in 1 h" in me.text() and "alice has no password" in me.text()
+    told = " ".join(me.text("left").replace("│", " ").split())
+    assert "Ctrl-K write to a person" in told and "/create_chat #team" in told
+    me.hear(Outgoing("k", "send", {"target": "main", "text": "hi"}, START, state="sent", reply=Sent(id=2, at=at(2))))
+    assert "Ctrl-K" not in me.text("left") and "alice has no password" in me.text()
+
+
+def test_who_is_no_newcomer_is_told_none_of_it() -> None:
+    me = Me(connect=False)
+    me.hear(Connecting("localhost:8000", 1), Notice("nothing unread", unread={}), Notice("welcome back"))
+    me.connect()
+    me.load(said(1))
+    assert "welcome" not in me.text() and "Ctrl-K" not in me.text("left")

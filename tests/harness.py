@@ -78,16 +78,17 @@ class Server:
         self._log = data.with_name(data.name + ".log")
         make_beside = type(self).make_beside
         self._beside = make_beside(data) if make_beside is not None else None
-        if self._beside is not None:
-            self.options = (*self._beside.options, *options)
 
     def arguments(self) -> list[str]:
-        return [sys.executable, *self.program, "--port", "0", "--data", str(self.data), *self.options]
+        """What starts it, with what it needs beside it running."""
+        beside: tuple[str, ...] = ()
+        if self._beside is not None:
+            self._beside.start()
+            beside = self._beside.options
+        return [sys.executable, *self.program, "--port", "0", "--data", str(self.data), *beside, *self.options]
 
     def start(self, stderr: int | None = None) -> None:
         """Returns when it listens; the log grows on from the last run, where it does not go to `stderr`."""
-        if self._beside is not None:
-            self._beside.start()
         with self._log.open("ab") as log:
             arguments, stream = self.arguments(), log.fileno() if stderr is None else stderr
             self.process = start(arguments, self.environment, self.data.parent, stdout=subprocess.PIPE, stderr=stream)
@@ -99,8 +100,6 @@ class Server:
 
     def refusal(self) -> tuple[int, str]:
         """The exit status and all that it says where it cannot start."""
-        if self._beside is not None:
-            self._beside.start()
         done = subprocess.run(
             self.arguments(), capture_output=True, env=self.environment, cwd=self.data.parent, timeout=TIMEOUT_SECONDS
         )

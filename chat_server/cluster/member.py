@@ -79,10 +79,10 @@ async def open_member(
     """
     await _begin_state(runtime, directory, streams, objects)
     space = Space(directory, settings.disk_reserve_bytes, runtime)
-    # From the first batch on, the writer watches that all that belongs to the directory stays there.
-    Blobs(directory)
     writer = Writer(runtime, directory, space, durable=False)
     try:
+        # From the first batch on, the writer watches that all that belongs to the directory stays there.
+        Blobs(directory)
         milestones = Milestones(writer.state.at_ms)
         time, replicated, identity = await _join(runtime, directory, name, streams, writer, milestones)
     except BaseException:

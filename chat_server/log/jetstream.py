@@ -33,7 +33,7 @@ from chat_server.log.stream import (
     StreamLost,
     StreamRecord,
 )
-from chat_server.runtime import Runtime
+from chat_server.runtime import CancelledError, Runtime
 
 log = logging.getLogger("chat.nats")
 
@@ -136,22 +136,24 @@ class JetStreamRecords:
         self._inbox: Inbox | None = None
         # Messages that the consumer has delivered, and those that it still may.
         self._delivered = self._asked = 0
+        self._is_closed = False
 
     async def next(self) -> StreamRecord:
-        while True:
+        while not self._is_closed:
             try:
-                if self._inbox is None:
-                    await self._open()
-                record = self._take(await self._receive())
+                inbox = self._inbox or await self._open()
+                record = self._take(await self._receive(inbox))
             except (_Broken, ApiError, NotAppended, Disconnected) as error:
                 log.debug("%s is read anew behind %d: %s", _log(self._stream), self._last, error)
-                self.close()
+                self._end()
                 await self._connection.runtime.sleep(RETRY_SECONDS)
             else:
                 if record is not None:
                     return record
+        # The package makes another error of a cancellation when the connection is being closed.
+        raise CancelledError
 
-    async def _open(self) -> None:
+    async def _open(self) -> Inbox:
         """Raises StreamLost, and what `next` takes for a reason to begin anew."""
         await self._connection.wait()
         await self._check()
@@ -172,7 +174,8 @@ class JetStreamRecords:
         body = {"stream_name": _log(self._stream), "config": config, "action": "create"}
         # A permission can name the subject that is read, since it stands in the call.
         await call(self._connection, f"CONSUMER.CREATE.{_log(self._stream)}.{self._consumer}.{subject}", body)
-        self._inbox = await self._connection.open_inbox()
+        inbox = self._inbox = await self._connection.open_inbox()
+        return inbox
 
     async def _check(self) -> None:
         """Wait until the stream is there as far as it was read. Raises StreamLost."""
@@ -190,16 +193,15 @@ class JetStreamRecords:
                 raise StreamLost(f"{_log(self._stream)} ends with message {end}, and {self._last} was read before")
             await self._connection.runtime.sleep(RETRY_SECONDS)
 
-    async def _receive(self) -> NatsMessage:
+    async def _receive(self, inbox: Inbox) -> NatsMessage:
         """The next message of the stream that the consumer delivers."""
-        assert self._inbox is not None
         while True:
             if not self._asked:
                 ask = {"batch": PULLED_MAX, "expires": PULL_SECONDS * _NS, "idle_heartbeat": HEARTBEAT_SECONDS * _NS}
                 subject = f"$JS.API.CONSUMER.MSG.NEXT.{_log(self._stream)}.{self._consumer}"
-                await self._inbox.ask(subject, json.dumps(ask).encode())
+                await inbox.ask(subject, json.dumps(ask).encode())
                 self._asked = PULLED_MAX
-            message = await self._inbox.next(3 * HEARTBEAT_SECONDS)
+            message = await inbox.next(3 * HEARTBEAT_SECONDS)
             if message.reply.startswith("$JS.ACK."):
                 self._asked -= 1
                 return message
@@ -233,6 +235,11 @@ class JetStreamRecords:
         return StreamRecord(Position(self._stream, sequence), node, at_ns // 1_000_000, message.data)
 
     def close(self) -> None:
+        self._is_closed = True
+        self._end()
+
+    def _end(self) -> None:
+        """End the consumer."""
         inbox, self._inbox = self._inbox, None
         if inbox is not None:
             inbox.close()

@@ -1,5 +1,6 @@
 """Nodes of a chat on NATS servers, all on loopback: they can be killed, stopped and woken, and their databases read."""
 
+import atexit
 import contextlib
 import signal
 import ssl
@@ -54,6 +55,8 @@ class NatsBeside:
     def __init__(self, data: Path) -> None:
         self._servers = NatsServers(data.with_name(data.name + ".nats"), 1)
         self.options: tuple[str, ...] = ("--cluster", self._servers.urls[0], "--node", "alone")
+        # Not every test that starts a server closes it.
+        atexit.register(self.close)
 
     def start(self) -> None:
         self._servers.start()

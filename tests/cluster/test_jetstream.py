@@ -235,6 +235,22 @@ async def test_a_reading_outlives_lost_consumers_and_connections(one_server: Nat
             one_server.all[0].start()
 
 
+async def test_a_reading_that_is_closed_ends_whoever_waits_for_it(one_server: NatsServers, connect: Connect) -> None:
+    connection = await connect(one_server.urls)
+    chain, stream = await begin(connection)
+    for lose_connection in (False, True):
+        records = chain.read(Position(stream, 0))
+        waiting = asyncio.create_task(records.next())
+        while records._inbox is None:
+            await asyncio.sleep(0.01)
+        if lose_connection:
+            await client_of(connection).close()
+        records.close()
+        async with asyncio.timeout(WAIT_SECONDS):
+            await asyncio.wait([waiting])
+        assert waiting.cancelled()
+
+
 async def test_a_message_that_the_package_drops_is_read_all_the_same(one_server: NatsServers, connect: Connect) -> None:
     chain, stream = await begin(await connect(one_server.urls))
     records = chain.read(Position(stream, 0))

@@ -14,9 +14,16 @@ from tests.harness import Chat, GatedServer, RemoteServer, Server, SteppedServer
 Start = Callable[..., Chat]
 
 if os.environ.get("ON_NATS") == "yes":
+    from tests.cluster.conformance import reason_of
     from tests.cluster.nodes import NatsBeside
 
     Server.make_beside = NatsBeside
+
+    def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+        for item in items:
+            if reason := reason_of(item.name):
+                item.add_marker(pytest.mark.skip(reason))
+
 
 # Tests send more than a person would, and look at it for longer.
 UNLIMITED = ("--command-rate", "off", "--main-rate-limit", "off", "--message-ttl", "off")

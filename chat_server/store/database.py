@@ -262,6 +262,7 @@ def _migrate(database: Database, version: int, path: Path) -> None:
             database.run(f"PRAGMA user_version = {number}")
             database.run(f"PRAGMA application_id = {APPLICATION_ID}")
             if version and number == VERSION:
-                database.run("UPDATE state SET spared_ms = NULL")
+                # Nodes of a cluster upgrade at different times, and hold the same all the while.
+                database.run("UPDATE state SET spared_ms = NULL WHERE stream = 0")
     if version < VERSION:
         log.info("database %s %s version %d", path, "is now at" if version else "created with", VERSION)

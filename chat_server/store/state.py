@@ -32,7 +32,8 @@ class State(Struct):
     - `limits`: `entries.Limits` as JSON.
     - `outcomes`: the running digest of what batches came to (see `digests`).
     - `sender`: the name of the node whose batch was executed last.
-    - `spared_ms`: the time before which nothing counts as read; None until the first start after an upgrade or restore.
+    - `spared_ms`: the time before which nothing counts as read; None until the first start after an upgrade or restore
+      of a single server. In a cluster nothing but the log changes it.
     """
 
     seq: int

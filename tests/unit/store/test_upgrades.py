@@ -14,9 +14,9 @@ import apsw
 import pytest
 
 from chat_server.errors import StartError
-from chat_server.store import backup
-from chat_server.store.database import FILE, open_unchanged
-from chat_server.store.schema import VERSION
+from chat_server.store import backup, database, digests
+from chat_server.store.database import FILE, open_reader, open_unchanged, open_writer
+from chat_server.store.schema import MIGRATIONS, VERSION
 from tests.unit.chat import Chat
 from tests.unit.fakes import DAY_MS, HOUR_MS, FakeClock
 
@@ -153,6 +153,24 @@ def test_a_restored_chat_is_spared_like_an_upgraded_one(tmp_path: Path) -> None:
     chat.due()
     assert not there <= texts(chat)
     chat.close()
+
+
+def test_a_migration_changes_no_row_of_a_node_of_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that upgrades later holds the same until then, and after that again."""
+    open_writer(tmp_path).close()
+    with closing(apsw.Connection(str(tmp_path / FILE))) as connection:
+        connection.execute("UPDATE state SET stream = 2, spared_ms = 5, history = 'h'")
+    monkeypatch.setattr(database, "VERSION", VERSION + 1)
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE more (id INTEGER PRIMARY KEY)"))
+
+    def tables() -> dict[str, str]:
+        with closing(open_reader(tmp_path)) as db:
+            return digests.now_of_tables(db)
+
+    before = tables()
+    open_writer(tmp_path).close()
+    assert "more" in (after := tables())
+    assert {name: after[name] for name in before} == before
 
 
 def test_a_restart_spares_nothing(tmp_path: Path) -> None:

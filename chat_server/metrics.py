@@ -16,18 +16,19 @@ from chat_server import __version__
 WRITE_SECONDS = 15.0
 
 COUNTERS: dict[str, str] = {
-    "batches": "Batches that were executed.",
+    "batches": "Batches that were executed; like messages, dues and files, those of all nodes of a cluster.",
     "messages": "New messages, and changes of messages: edits, deletions, reactions.",
-    "deliveries": "Lines of events that connections got; own messages, told by the reply, are in it.",
-    "dues": "Times that the server did what was due: delayed messages, ends of bans, expiry.",
+    "deliveries": "Lines of events that connections to this node got; own messages, told by the reply, are in it.",
+    "dues": "Times that what was due was done: delayed messages, ends of bans, expiry.",
     "messages_expired": "Messages that have lived their time and were removed.",
     "files": "Files that were received whole and sent as a message.",
     "file_bytes_received": "Bytes of files that came in chunks.",
     "file_bytes_sent": "Bytes of files that were read for who fetched them.",
+    "cluster_strays": "Messages in the log that are none of this chat's, and were passed over.",
 }
 GAUGES: dict[str, str] = {
-    "connections": "Open connections.",
-    "users_online": "Users who have a connection.",
+    "connections": "Open connections to this node.",
+    "users_online": "Users who have a connection; in a cluster, to any node that is heard.",
     "outbox_bytes": "Output that waits in the server for readers.",
     "outbox_bytes_most": "Of this, that of the connection that has most.",
     "messages_stored": "Messages in the database, deleted ones that keep their place too.",
@@ -43,6 +44,19 @@ GAUGES: dict[str, str] = {
     "database_free_bytes": "Of this, pages that are used again.",
     "wal_bytes": "SQLite's log, chat.db-wal.",
     "start_time_seconds": "When the server started, seconds since 1970.",
+    "cluster_connected": "1 while a NATS server is connected.",
+    "cluster_reached": "1 if the log answered; without a quorum of its NATS servers it does not.",
+    "cluster_stream": "The stream of the log that this node is in, by its number.",
+    "cluster_position": "The last message of it that this node has executed.",
+    "cluster_lag": "Messages of it that this node has not executed yet; missing while the log does not answer.",
+    "cluster_silent_seconds": "For how long no batch has come out of the log; in a sound cluster one comes every 20 s.",
+    "cluster_waiting_bytes": "Entries of this node that wait for the log; past 8 MiB no command is taken.",
+    "cluster_waiting_seconds": "For how long the oldest of them has waited; after 12 s it is answered unavailable.",
+    "cluster_nodes": "Nodes that live as far as this one hears, itself too.",
+    "cluster_heard": "1 while this node hears the others, so that it knows who is online there.",
+    "cluster_odd_nodes": "Nodes whose state differs from that of most, or from each other; must be 0.",
+    "cluster_snapshots": "Whole snapshots that are kept.",
+    "cluster_snapshot_age_seconds": "Age of the newest; missing without any.",
 }
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
@@ -78,7 +92,7 @@ class Metrics:
     def count_batch(
         self, entries: int, seconds: float, commit_seconds: float, messages: int, counts: Mapping[str, int]
     ) -> None:
-        """Count a batch. `commit_seconds` is its commit alone, with the fsync.
+        """Count a batch. `commit_seconds` is its commit alone.
 
         `counts` are the counts of its rules, by names of COUNTERS.
         """
@@ -122,14 +136,18 @@ class _Collector:
             yield GaugeMetricFamily(f"chat_{name}", GAUGES[name], value)
         for name, help in COUNTERS.items():
             yield CounterMetricFamily(f"chat_{name}", help, self._counters.get(name, 0))
-        refused = CounterMetricFamily("chat_refusals", "Commands that were refused, by code.", labels=["code"])
+        refused = CounterMetricFamily("chat_refusals", "Commands that this node refused, by code.", labels=["code"])
         for code, count in sorted(self._refusals.items()):
             refused.add_metric([code], count)
         yield refused
         for name, help, histogram in (
             ("batch_entries", "Commands in a batch.", self._metrics.batch_entries),
-            ("batch_seconds", "From handing a batch to the writer to having it on disk.", self._metrics.batch_seconds),
-            ("commit_seconds", "The commit of a batch alone, with its fsync.", self._metrics.commit_seconds),
+            ("batch_seconds", "From handing a batch to the writer to its commit.", self._metrics.batch_seconds),
+            (
+                "commit_seconds",
+                "The commit of a batch alone; its fsync is in it but for a node of a cluster.",
+                self._metrics.commit_seconds,
+            ),
         ):
             yield HistogramMetricFamily(f"chat_{name}", help, histogram.buckets(), histogram.sum)
 

@@ -62,6 +62,7 @@ class Server:
         self._begun = runtime.monotonic()
         self._metrics_worker = runtime.worker("metrics")
         self._nats: Nats | None = None
+        self._member: ClusterNode | None = None
 
     async def _open_member(self) -> ClusterNode:
         """Raises StartError."""
@@ -78,7 +79,7 @@ class Server:
         """Open the node and what stands on it, and start it. Raises StartError."""
         settings, runtime, directory = self._settings, self._runtime, self._directory.path
         if settings.cluster:
-            member = await self._open_member()
+            member = self._member = await self._open_member()
             self.node, start = member.node, member.start
         else:
             self.node = open_alone(settings, runtime, directory, self._statistics)
@@ -194,11 +195,13 @@ class Server:
             "disk_free_bytes": self.node.space.free_bytes(),
             "disk_reserve_bytes": self.node.space.reserve_bytes,
             **stored,
+            **(self._member.numbers.gauges() if self._member else {}),
         }
         counters = {
             "deliveries": self.node.delivery.feed.deliveries,
             "file_bytes_received": blobs.bytes_received,
             "file_bytes_sent": blobs.bytes_sent,
+            **(self._member.numbers.counters() if self._member else {}),
         }
         return self.node.metrics.render(gauges, counters, self._actions.refusals)
 
@@ -212,6 +215,8 @@ class Server:
     async def _keep_writing_metrics(self) -> None:
         while self._settings.metrics_file is not None:
             await self._runtime.sleep(metrics.WRITE_SECONDS)
+            if self._member is not None:
+                await self._member.numbers.ask()
             stored = await self._metrics_worker.run(self._store_gauges)
             await self._metrics_worker.run(self._write_metrics, self._metrics(stored))
 

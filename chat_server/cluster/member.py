@@ -11,6 +11,7 @@ from chat_server.chat_time import ClusterTime
 from chat_server.cluster.chain import Chain
 from chat_server.cluster.heartbeats import Heartbeats, Vitals
 from chat_server.cluster.milestones import Milestones, StateComparison
+from chat_server.cluster.numbers import ClusterNumbers
 from chat_server.cluster.snapshots import (
     SnapshotError,
     is_mistaken,
@@ -54,6 +55,7 @@ class ClusterNode(NamedTuple):
     log: ReplicatedLog
     heartbeats: Heartbeats
     chain: Chain
+    numbers: ClusterNumbers
 
     async def start(self) -> None:
         """Have the node begin to write into the log, and be heard. Raises StartError."""
@@ -119,7 +121,8 @@ async def open_member(
         unheard=node.delivery.outage.suspect,
         heard=StateComparison(name, stop).compare,
     )
-    return ClusterNode(node, replicated, heartbeats, chain)
+    numbers = ClusterNumbers(runtime, streams, objects, replicated, heartbeats, time.now, node.delivery.outage)
+    return ClusterNode(node, replicated, heartbeats, chain, numbers)
 
 
 async def _begin_state(runtime: Runtime, directory: Path, streams: Streams, objects: Objects) -> None:

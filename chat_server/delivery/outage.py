@@ -21,6 +21,11 @@ class Outage:
         self._wants_probe = False
         self.is_on = False
 
+    @property
+    def silent_seconds(self) -> float:
+        """For how long nothing has come out of the log."""
+        return self._clock.monotonic() - self._heard_at
+
     def note_batch(self, at_ms: int) -> None:
         """A batch of this time came out of the log."""
         self._heard_at, self._as_of_ms = self._clock.monotonic(), at_ms
@@ -30,7 +35,7 @@ class Outage:
 
     def suspect(self) -> None:
         """Something says that the log is away: the node hears nobody, or could not log something."""
-        if self.is_on or self._clock.monotonic() - self._heard_at < SILENT_SECONDS:
+        if self.is_on or self.silent_seconds < SILENT_SECONDS:
             return
         self.is_on = self._wants_probe = True
         as_of = iso(self._as_of_ms)

@@ -34,6 +34,11 @@ class Line:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
+    @property
+    def since(self) -> float | None:
+        """When the oldest was submitted."""
+        return self._waiting[0].since if self._waiting else None
+
     def add(self, waiting: Waiting) -> None:
         """One `Due` does all that is due: while NATS is away they would gather."""
         if type(waiting.entry.command) is Due and any(type(each.entry.command) is Due for each in self._waiting):
@@ -99,6 +104,11 @@ class Flight(Struct, eq=False):
     @property
     def bytes(self) -> int:
         return len(self.data)
+
+    @property
+    def since(self) -> float | None:
+        """When the oldest of its entries was submitted."""
+        return self.waiting[0].since if self.waiting else None
 
     def tell(self, is_over: Callable[[float], bool]) -> list[Entry]:
         """Return those of its entries that have waited for too long and are not answered yet."""

@@ -131,7 +131,18 @@ class ReplicatedLog:
 
     @property
     def is_full(self) -> bool:
-        return self._line.bytes + (self._flight.bytes if self._flight else 0) >= WAITING_BYTES_MAX
+        return self.waiting_bytes >= WAITING_BYTES_MAX
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Of entries that wait, and of those in flight."""
+        return self._line.bytes + (self._flight.bytes if self._flight else 0)
+
+    @property
+    def waiting_seconds(self) -> float:
+        """For how long the oldest of them has waited."""
+        since = self._flight.since if self._flight else self._line.since
+        return 0.0 if since is None else self._runtime.monotonic() - since
 
     def submit(self, entry: Entry) -> None:
         if self._is_closed:

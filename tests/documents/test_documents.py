@@ -16,6 +16,7 @@ from chat_client.common.local_commands import LOCAL
 from chat_client.settings import FILE_KEYS, option_parser
 from chat_client.tui.sections import SECTIONS
 from chat_server.errors import CODES
+from chat_server.metrics import GAUGES, Metrics
 from chat_server.protocol import EVENTS, PROTOCOL_VERSION
 from chat_server.protocol.messages import Message
 from chat_server.protocol.table import GROUPS, TABLE, VERBS
@@ -335,3 +336,26 @@ def test_lines_are_short(path: Path) -> None:
     outside = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
     long = [line for line in outside.splitlines() if len(line) > 120 and not line.startswith("|")]
     assert long == []
+
+
+def metric_names() -> set[str]:
+    """The names that the server gives its metrics, those of the client library left out."""
+    metrics = Metrics(0)
+    text = metrics.render(dict.fromkeys(GAUGES, 1.0), {}, {"internal": 1}).decode()
+    return {name for name in re.findall(r"^# HELP (\S+)", text, re.MULTILINE) if name.startswith("chat_")}
+
+
+def test_every_metric_is_described_and_no_other() -> None:
+    described = {name for row in rows("docs/operations.md", "metric") for name in quoted(row["metric"])}
+    assert {name for name in described if name.startswith("chat_")} == metric_names()
+
+
+def test_alerts_rest_on_metrics_that_there_are() -> None:
+    said = re.findall(r"\bchat_[a-z_]+", read("examples/prometheus-rules.yml"))
+    bases = {re.sub(r"_(sum|count|bucket)$", "", name) for name in said}
+    assert bases <= metric_names()
+    alerts = re.findall(
+        r"- alert: (\w+)\n +expr: (.+)\n(?: +for: \w+\n)? +annotations:\n +summary: \S",
+        read("examples/prometheus-rules.yml"),
+    )
+    assert len(alerts) == read("examples/prometheus-rules.yml").count("alert:") >= 10

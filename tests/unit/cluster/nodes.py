@@ -97,7 +97,7 @@ class Place:
             MemoryObjects(self._servers, process, name),
             lambda: {"connections": len(self.sessions), "deliveries": 0},
         )
-        self.node, self.heartbeats = member.node, member.heartbeats
+        self.member, self.node, self.heartbeats = member, member.node, member.heartbeats
         self.sessions = Sessions(
             process, self.node, self._settings, ActionLog(process, json=False, enabled=False, stream=io.StringIO())
         )

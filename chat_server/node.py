@@ -119,6 +119,7 @@ class Node:
     def _make_delivery(self, settings: Settings, identity: Identity, seq: int) -> Delivery:
         return Delivery(
             self.runtime,
+            self.time,
             identity,
             seq=seq,
             outbox_bytes_max=settings.outbox_bytes_max,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from chat_server.chat_time import ChatTime
 from chat_server.delivery.connections import Connections, Receiver, UserConnection
 from chat_server.delivery.fanout import FanOut, TellNotices, abort
 from chat_server.delivery.memberships import Memberships
@@ -19,6 +20,7 @@ class Delivery:
     def __init__(
         self,
         runtime: Runtime,
+        time: ChatTime,
         identity: Identity,
         *,
         seq: int,
@@ -38,9 +40,9 @@ class Delivery:
         self._departed = departed
         self.connections = Connections()
         self.memberships = Memberships()
-        self.feed = FanOut(runtime, self.connections, self.memberships, told, seq=seq, bytes_max=outbox_bytes_max)
+        self.feed = FanOut(time, self.connections, self.memberships, told, seq=seq, bytes_max=outbox_bytes_max)
         self.presence = PresenceTracker(runtime, presence_max, self.feed.tell_presence)
-        self.outage = Outage(runtime, self.feed.tell_all)
+        self.outage = Outage(runtime, time, self.feed.tell_all)
         self.sessions = UserSessions(self.connections, self.presence, self._ending)
         self._told = told
         # What ends with the batch that is being delivered.

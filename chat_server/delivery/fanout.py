@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
 
+from chat_server.chat_time import ChatTime
 from chat_server.delivery.connections import Connections, Receiver
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
@@ -21,7 +22,6 @@ from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.times import iso
 from chat_server.rules.executor import Outcome
 from chat_server.rules.outcomes import Move
-from chat_server.runtime import Clock
 
 log = logging.getLogger("chat.delivery")
 
@@ -34,7 +34,7 @@ class FanOut:
 
     def __init__(
         self,
-        clock: Clock,
+        time: ChatTime,
         connections: Connections,
         memberships: Memberships,
         told: TellNotices,
@@ -48,7 +48,7 @@ class FanOut:
         self.write_bytes_max = bytes_max // 2
         self._told = told
         self.deliveries = 0  # lines of events that connections got, counted a batch at a time: own ones are in it
-        self._clock = clock
+        self._time = time
         self._connections = connections
         self._memberships = memberships
         self._live: dict[Format, dict[Outbox, None]] = {format: {} for format in FORMATS.values()}
@@ -56,7 +56,7 @@ class FanOut:
 
     def now(self) -> str:
         """The time in ISO 8601, from which people's times are shown."""
-        return iso(self._clock.now_ms())
+        return iso(self._time.now().at_ms)
 
     # ---- the outboxes
 

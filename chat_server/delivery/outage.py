@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from chat_server.chat_time import ChatTime
 from chat_server.errors import not_done_refusal
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.times import iso, moment
@@ -12,12 +13,13 @@ SILENT_SECONDS = 4.0
 
 
 class Outage:
-    def __init__(self, clock: Clock, tell: Callable[[Notice], None]) -> None:
+    def __init__(self, clock: Clock, time: ChatTime, tell: Callable[[Notice], None]) -> None:
         """`tell` tells all who are signed in."""
         self._clock = clock
+        self._time = time
         self._tell = tell
         self._heard_at = clock.monotonic()
-        self._as_of_ms = clock.now_ms()
+        self._as_of_ms = time.now().at_ms
         self._wants_probe = False
         self.is_on = False
 
@@ -39,7 +41,7 @@ class Outage:
             return
         self.is_on = self._wants_probe = True
         as_of = iso(self._as_of_ms)
-        when = moment(as_of, iso(self._clock.now_ms()))
+        when = moment(as_of, iso(self._time.now().at_ms))
         words = f"this server has lost its cluster: what you see is as of {when}, and what you send is refused"
         self._tell(Notice(f"{words} until it is back", stale=True, as_of=as_of))
 

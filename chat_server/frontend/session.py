@@ -49,7 +49,7 @@ class Session:
         self.address = address
         self.network = network_of(address)
         self.local = is_loopback(address)
-        self.since_ms = runtime.now_ms()
+        self.since_ms = node.time.now().at_ms
         self.token: bytes | None = None  # the hash of the one that it came in by
         self._node = node
         self._delivery = node.delivery

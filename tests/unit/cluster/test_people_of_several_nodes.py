@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_server.protocol.times import parse_iso
 from tests.unit.cluster.nodes import Cluster, Person, Place, play
 
 
@@ -236,5 +237,28 @@ def test_who_leaves_while_nats_is_away_was_last_seen_then(tmp_path: Path) -> Non
         assert "* alice is offline" in bob.lines
         seen = re.search(r"last seen 12:00:(\d\d)", await bob.say("/who alice"))
         assert seen is not None and int(seen[1]) > 20
+
+    play(tmp_path, story)
+
+
+def is_about(at: str, ms: int) -> bool:
+    found = parse_iso(at)
+    return found is not None and abs(found - ms) < 60_000
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_times_are_the_log_s_where_a_node_s_own_clock_is_wrong(tmp_path: Path, hours: int) -> None:
+    async def story(cluster: Cluster) -> None:
+        cluster.servers.clock_ms = -hours * 3_600_000
+        (a,) = await cluster.start("a")
+        alice = await a.connect("alice", format="json")
+        right_ms = cluster.machine.now_ms() + cluster.servers.clock_ms
+        (session,) = (await alice.say_json("/sessions"))["sessions"]
+        assert is_about(session["since"], right_ms)
+        cluster.servers.cut_off("a")
+        await cluster.pass_time(20)
+        await alice.say("/send_all lost")
+        (told,) = [line for line in map(json.loads, alice.lines) if line.get("stale")]
+        assert is_about(told["as_of"], right_ms)
 
     play(tmp_path, story)

@@ -171,12 +171,15 @@ class SteppedServer(Server):
 
     program = (str(Path(__file__).with_name("stepped.py")),)
 
+    def __init__(self, data: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+        self._clock = data.with_name(data.name + ".clock")
+        super().__init__(data, *options, environment={"CLOCK": str(self._clock), **(environment or {})})
+
     def set_clock(self, ahead: timedelta) -> None:
         """By so much it is ahead from here on."""
-        file = self.data.with_name("clock")
-        new = file.with_suffix(".new")
+        new = self._clock.with_suffix(".new")
         new.write_text(str(int(ahead.total_seconds() * 1000)))
-        new.replace(file)
+        new.replace(self._clock)
 
 
 class GatedServer(Server):

@@ -1,10 +1,11 @@
-"""chat-server whose wall clock is ahead by the milliseconds in the file `clock` beside its data. A program."""
+"""chat-server whose wall clock is ahead by the milliseconds in the file that CLOCK names. A program."""
 
+import os
 from pathlib import Path
 
 from chat_server import __main__, runtime
 
-AHEAD = Path("clock")
+AHEAD = Path(os.environ["CLOCK"])
 
 
 class SteppedRuntime(runtime.SystemRuntime):

@@ -4,6 +4,8 @@ import atexit
 import contextlib
 import signal
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import apsw
@@ -12,7 +14,7 @@ import trustme
 from chat_server.log.nats_connection import NatsAccess
 from tests.cluster.networks import Network
 from tests.cluster.servers import NatsServers
-from tests.harness import Server
+from tests.harness import Server, SteppedServer
 
 
 class ChatNode(Server):
@@ -40,6 +42,18 @@ class ChatNode(Server):
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
+    def make_snapshot(self) -> tuple[int, str]:
+        """The exit status of the command beside the node, and what it says."""
+        command = [sys.executable, "-m", "chat_server", "cluster", "snapshot", "--data", str(self.data)]
+        done = subprocess.run(
+            [*self._within, *command, *self.options],
+            capture_output=True,
+            env=self.environment,
+            cwd=self.data.parent,
+            timeout=60,
+        )
+        return done.returncode, (done.stdout + done.stderr).decode()
+
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Rows of its database, which may be in use."""
         with contextlib.closing(
@@ -47,6 +61,10 @@ class ChatNode(Server):
         ) as connection:
             connection.set_busy_timeout(5_000)
             return list(connection.execute(query))
+
+
+class SteppedNode(ChatNode, SteppedServer):
+    """A node whose machine's clock can be set."""
 
 
 class NatsBeside:
@@ -69,11 +87,18 @@ class LocalCluster:
     """NATS servers and nodes, started together: on loopback, or each on a machine of its own, which has its name."""
 
     def __init__(
-        self, directory: Path, *options: str, servers: int = 3, nodes: int = 3, has_network: bool = False
+        self,
+        directory: Path,
+        *options: str,
+        servers: int = 3,
+        nodes: int = 3,
+        has_network: bool = False,
+        node_type: type[ChatNode] = ChatNode,
     ) -> None:
         names = [f"n{number}" for number in range(1, nodes + 1)]
         self.directory = directory
-        self.network = Network([*(f"s{number}" for number in range(servers)), *names]) if has_network else None
+        machines = [*(f"s{number}" for number in range(servers)), *names, f"n{nodes + 1}"]
+        self.network = Network(machines) if has_network else None
         further = ""
         if self.network is not None:
             # A node refuses to go beyond loopback without TLS and a user.
@@ -92,7 +117,15 @@ class LocalCluster:
         if self.network is not None:
             for server in self.servers.all:
                 server.url = server.url.replace("nats:", "tls:")
-        self.nodes = [ChatNode(directory / name, name, self.servers, *options, network=self.network) for name in names]
+        self._options = options
+        self._node_type = node_type
+        self.nodes = [self.make_node(directory / name, name) for name in names]
+        # Processes of nodes in whose place others have come.
+        self.replaced: list[ChatNode] = []
+
+    def make_node(self, data: Path, name: str) -> ChatNode:
+        """Make a node that does not run yet. A network has room for one more than there were."""
+        return self._node_type(data, name, self.servers, *self._options, network=self.network)
 
     def start(self) -> None:
         if self.network is not None:
@@ -103,7 +136,7 @@ class LocalCluster:
 
     def close(self) -> None:
         """End all at once, without order."""
-        for node in self.nodes:
+        for node in (*self.nodes, *self.replaced):
             if node.process is not None:
                 node.kill()
         self.servers.close()

@@ -20,3 +20,9 @@ async def test_failures_with_partitions_lose_and_double_nothing(tmp_path: Path, 
     if reason := why_not():
         pytest.skip(reason)
     assert await run(seed, tmp_path, has_network=True) == []
+
+
+@pytest.mark.timeout(400)
+async def test_wrong_clocks_new_nodes_and_new_streams_lose_and_double_nothing(tmp_path: Path) -> None:
+    kinds = ["stray messages", "a clock is wrong", "a node is added", "another process of a name", "the stream ends"]
+    assert await run(7, tmp_path, has_network=False, kinds=kinds) == []

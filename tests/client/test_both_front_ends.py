@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -23,7 +23,7 @@ from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.files import FileChunk
 from chat_server.protocol.messages import DelayedSet, Message
-from chat_server.protocol.people import Muted
+from chat_server.protocol.people import BlockList, Muted
 from chat_server.protocol.rooms import ChatInfo, Invited
 from tests.client.people import START, Me, said
 from tests.client.plain.test_front_end import RecordingChat
@@ -118,6 +118,8 @@ def test_what_became_of_what_was_sent(command: Outgoing) -> None:
 
 
 @given(st.one_of(*map(samples.samples, samples.REPLIES)))
+@example(BlockList(["", "bob", ""]))
+@example(BlockList([""]))
 def test_what_both_tell_of_a_reply_they_tell_in_the_same_words(reply: Reply) -> None:
     both = Both()
     take_answer(both.me.screen, TypedRequest("main", "/x"), "x", [], in_team(reply), START)

@@ -30,7 +30,8 @@ def note_quietly(screen: ScreenState, chat_name: str, text: str) -> None:
 
 def note_answer(screen: ScreenState, chat_name: str, answer: Answer) -> None:
     """Note what a command has done, and below it what it lists."""
+    items = [item for item in answer.items if item]
     if answer.done:
-        note(screen, chat_name, "done", "\n  ".join((answer.done, *answer.items)), answer=True)
+        note(screen, chat_name, "done", "\n  ".join((answer.done, *items)), answer=True)
     else:
-        note(screen, chat_name, "info", "\n".join(answer.items), answer=True)
+        note(screen, chat_name, "info", "\n".join(items), answer=True)

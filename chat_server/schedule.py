@@ -60,6 +60,11 @@ class Schedule:
 
         MUST be called after each batch; `done` says whether it did what was due at its time.
         """
+        if self._timer is not None and not done and (due_ms, due_at_ms) == (self._due_ms, self._due_at_ms):
+            # After most batches nothing else is due than before, and a timer that rings too early looks again.
+            if self._quiet_ms is not None:
+                self._batch_ms = self._time.now().elapsed_ms
+            return
         self.stop()
         self._due_ms, self._due_at_ms = due_ms, due_at_ms
         self._batch_ms = self._time.now().elapsed_ms
@@ -117,3 +122,4 @@ class Schedule:
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None

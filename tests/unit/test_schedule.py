@@ -76,6 +76,25 @@ def test_batches_that_follow_closely_do_not_put_off_what_is_due(scheduled: Sched
     assert scheduled.logged == [Due()]
 
 
+def test_a_batch_after_which_nothing_else_is_due_sets_no_timer_anew(
+    scheduled: Scheduled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took 4 µs a batch."""
+    due_ms = scheduled.time.now().elapsed_ms + 300
+    scheduled.schedule.arm(due_ms, None, done=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(scheduled.runtime, "call_later", None)
+        scheduled.schedule.arm(due_ms, None, done=False)
+    scheduled.schedule.arm(due_ms - 200, None, done=False)
+    scheduled.runtime.advance(100)
+    assert scheduled.logged == [Due()]
+    scheduled.schedule.stop()
+    scheduled.logged.clear()
+    scheduled.schedule.arm(due_ms - 200, None, done=False)
+    scheduled.runtime.advance(LOST_MS)
+    assert scheduled.logged == [Due()], "one that was stopped is armed again"
+
+
 def test_where_nothing_is_due_it_tidies_up_every_hour(scheduled: Scheduled) -> None:
     scheduled.arm()
     for _ in range(2):

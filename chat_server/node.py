@@ -326,8 +326,7 @@ def open_alone(
             f"the chat in {directory} is one node's copy of a cluster's: start it with --cluster, or restore a snapshot"
             " of the cluster into a new directory"
         )
-    known = {name: node.incarnation for name, node in state.nodes.items()}
-    identity = begin_incarnation(directory, runtime.token_hex(4), known)
+    identity = begin_incarnation(directory, runtime.token_hex(4), {})
     time = ChatTime(runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
     log = open_log(runtime, time, identity, history=history, position=state.position)
     return Node(

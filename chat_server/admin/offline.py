@@ -92,10 +92,8 @@ class Offline:
         stream, sequence = state.position
         if stream:
             raise StartError(f"the chat in {self._path} is one node's copy of a cluster's: start the server first")
-        # The administrator's orders are of a node without a name, which never starts anew.
-        number = state.nodes[NODE].number + 1 if NODE in state.nodes else 1
         at_ms, elapsed_ms = self._now(state)
-        batch = Batch(state.history, NODE, 1, b"", number, at_ms, [Entry(command, MACHINE)])
+        batch = Batch(state.history, NODE, 1, b"", sequence + 1, at_ms, [Entry(command, MACHINE)])
         ordered = OrderedBatch(batch, Position(stream, sequence + 1), at_ms, elapsed_ms)
         try:
             executed = when_unlocked(self._runtime, lambda: executor.execute(ordered), LOCKED_SECONDS_MAX)

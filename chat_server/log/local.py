@@ -19,7 +19,6 @@ from chat_server.runtime import Runtime
 # Of one batch. Bounds how long a turn takes, and what is written to one connection at once.
 ENTRIES_MAX = 1000
 TEXT_CHARS_MAX = 49_152
-NONCE_BYTES = 8
 
 
 class LocalLog:
@@ -32,7 +31,7 @@ class LocalLog:
         """`position` is that of the batch that the store executed last."""
         self._runtime = runtime
         self._time = time
-        self._begins = (history, *identity, runtime.token_bytes(NONCE_BYTES))
+        self._begins = (history, *identity, b"")
         self._position = position
         self._number = 0
         self._waiting: deque[Entry] = deque()

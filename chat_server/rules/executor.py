@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import Batch, Configure, EndStream, Entry, Limits, OrderedBatch, Verdict, check_belongs
+from chat_server.log.entries import Configure, EndStream, Entry, Limits, OrderedBatch, Verdict, check_belongs
 from chat_server.log.stream import Position
 from chat_server.protocol.times import BEGINNING_MS, Now
 from chat_server.rules.context import Context, View
@@ -101,7 +101,7 @@ class Executor:
         check_belongs(ordered.batch, ordered.position, self.state.history)
         if ordered.position <= self.state.position:
             return self._executed([], {}, "repeated", self._look_ahead())
-        verdict = self._judge(ordered.batch)
+        verdict = self._judge(ordered)
         if verdict != "executed":
             return self._write(ordered, lambda: ([], {}), verdict)
         try:
@@ -114,8 +114,14 @@ class Executor:
             )
             return self._commit(ordered, self._execute_guarded)
 
-    def _judge(self, batch: Batch) -> Verdict:
-        """The next batch of the node's newest start is executed; the first one of a newer start ends the older."""
+    def _judge(self, ordered: OrderedBatch) -> Verdict:
+        """The next batch of the node's newest start is executed; the first one of a newer start ends the older.
+
+        Nobody else writes into a lone server's log, so there a batch only has to be the next one of all.
+        """
+        batch, position = ordered.batch, ordered.position
+        if not position.stream:
+            return "executed" if position.sequence == self.state.position.sequence + 1 else "ahead"
         known = self.state.nodes.get(batch.node)
         executed = 0
         if known is not None and batch.incarnation <= known.incarnation:
@@ -171,11 +177,16 @@ class Executor:
             state.at_ms = ordered.at_ms
             if state.history is None:
                 states.begin(self._db, state, batch.history)
-            states.note_sender(self._db, state, batch.node, batch.incarnation, batch.nonce, batch.number, batch.sent_ms)
+            is_shared = bool(ordered.position.stream)
+            if is_shared:
+                states.note_sender(
+                    self._db, state, batch.node, batch.incarnation, batch.nonce, batch.number, batch.sent_ms
+                )
             context = Context(self._db, state, self._limits, batch.node)
             outcomes = [execute(context, entry) for entry in batch.entries]
-            codes = ((outcome.seq, outcome.code) for outcome in outcomes)
-            state.outcomes = digests.after_batch(state.outcomes, state.seq, state.at_ms, state.elapsed_ms, codes)
+            if is_shared:
+                codes = ((outcome.seq, outcome.code) for outcome in outcomes)
+                state.outcomes = digests.after_batch(state.outcomes, state.seq, state.at_ms, state.elapsed_ms, codes)
             return outcomes, context.counts
 
         return self._write(ordered, execute_all, "executed")

@@ -94,7 +94,8 @@ class Said(Struct):
 
 
 class Chat:
-    def __init__(self, path: Path, clock: FakeClock | None = None, **limits: Any) -> None:
+    def __init__(self, path: Path, clock: FakeClock | None = None, *, stream: int = 0, **limits: Any) -> None:
+        """`stream` is 0 for the log of a lone server; a cluster's log begins with 1."""
         path.mkdir(exist_ok=True)
         self.path = path
         self.clock = clock or FakeClock()
@@ -104,11 +105,10 @@ class Chat:
         self.time = ChatTime(self.clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
         self.db = open_reader(path, local=True)
         self.blobs = Blobs(path)
-        self.number = state.nodes["n1"].number if "n1" in state.nodes else 0
+        self.number = state.nodes["n1"].number if "n1" in state.nodes else state.position.sequence
         self.ids: dict[str, int] = {}
         self.links = 0
-        # That of a lone server; a cluster's begin at 1.
-        self.stream = 0
+        self.stream = stream
         self.limits = replace(LIMITS, **limits)
         self.batch(Entry(Configure(self.limits)))
 

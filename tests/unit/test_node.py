@@ -12,6 +12,7 @@ from chat_server.delivery.peers import Present, SessionsElsewhere
 from chat_server.errors import Refusal, StartError, not_done_refusal
 from chat_server.log.entries import MACHINE, Batch, Configure, Due, Enter, OrderedBatch
 from chat_server.log.local import LocalLog
+from chat_server.log.stream import Position
 from chat_server.node import Node, open_alone
 from chat_server.prepare import Asker
 from chat_server.protocol.messages import Sent
@@ -524,7 +525,7 @@ def test_a_batch_that_does_not_belong_here_stops_the_node_and_says_why(tmp_path:
     async def do(chat: Chat) -> None:
         await chat.sign_in()
         assert isinstance(chat.log, LocalLog)
-        chat.log._number += 5
+        chat.log._position = Position(0, chat.log._position.sequence + 5)
         chat.say("/send_all one")
         assert await chat.settle() == []
 

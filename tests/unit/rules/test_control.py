@@ -166,8 +166,9 @@ def test_settings_are_shown_and_a_lone_server_keeps_its_own(chat: Chat) -> None:
     assert chat.ask_as(MACHINE, ShowSettings()).reply.settings == shown
 
 
-def test_settings_are_changed_for_all_nodes(chat: Chat) -> None:
-    chat.stream = 1
+def test_settings_are_changed_for_all_nodes(tmp_path: Path) -> None:
+    chat = Chat(tmp_path, stream=1)
+    chat.sign_in("alice")
     chat.due()
     shown = chat.ask_as(MACHINE, ShowSettings()).reply.settings
     done = control(chat, ChangeSettings(Text("page 30 operator Boss,anna replay 20 main-rate-limit 1/1h"))).reply
@@ -190,8 +191,9 @@ def test_settings_are_changed_for_all_nodes(chat: Chat) -> None:
     assert "--allow-passwordless" in control(chat, ChangeSettings(Text("allow-passwordless on"))).reply.note
 
 
-def test_settings_that_are_said_wrongly_change_nothing(chat: Chat) -> None:
-    chat.stream = 1
+def test_settings_that_are_said_wrongly_change_nothing(tmp_path: Path) -> None:
+    chat = Chat(tmp_path, stream=1)
+    chat.sign_in("alice")
     before = chat.ask_as(MACHINE, ShowSettings()).reply
     for wrong in ("page", "page 30 replay", "page 30 port 9", "page 30 replay x"):
         assert code(chat, ChangeSettings(Text(wrong))) == "bad_argument"

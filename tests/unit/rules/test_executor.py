@@ -163,7 +163,7 @@ def command_entry() -> Entry:
 
 
 def test_the_next_batch_of_each_node_is_executed_and_no_other(tmp_path: Path) -> None:
-    chat = Chat(tmp_path)
+    chat = Chat(tmp_path, stream=1)
     chat.sign_in("alice")
     say = partial(judge, chat.executor)
     assert [say("a", 2), say("a", 1), say("b", 1), say("a", 1), say("a", 3), say("a", 2)] == [
@@ -176,8 +176,26 @@ def test_the_next_batch_of_each_node_is_executed_and_no_other(tmp_path: Path) ->
     assert say("b", 2, incarnation=2, nonce=b"x") == say("b", 1, incarnation=7, nonce=b"z") == "executed"
 
 
-def test_a_restart_forgets_no_node(tmp_path: Path) -> None:
+def test_in_the_log_of_a_lone_server_the_place_alone_says_what_is_next(tmp_path: Path) -> None:
+    """Nobody else writes there, so no sender is noted and no digest of outcomes is kept: that takes time."""
     chat = Chat(tmp_path)
+    chat.sign_in("alice")
+    say = partial(judge, chat.executor)
+    assert [say("a", 9), say("b", 1), say("a", 9, incarnation=7)] == ["executed"] * 3
+    state = chat.executor.state
+    assert (state.nodes, state.sender, state.outcomes) == ({}, None, b"")
+    beyond = of(chat.executor, "a", 10, command_entry(), sequence=state.position.sequence + 2)
+    executed = chat.executor.execute(beyond)
+    assert (executed.verdict, executed.outcomes) == ("ahead", [])
+    chat.close()
+    executor = Executor(open_writer(tmp_path))
+    assert executor.state.position == beyond.position
+    assert executor.execute(beyond).verdict == "repeated"
+    executor.close()
+
+
+def test_a_restart_forgets_no_node(tmp_path: Path) -> None:
+    chat = Chat(tmp_path, stream=1)
     chat.sign_in("alice")
     for node, number in (("a", 1), ("b", 1), ("a", 2), ("c", 1), ("c", 2)):
         assert judge(chat.executor, node, number, sent_ms=NOON_MS + number) == "executed"
@@ -190,7 +208,7 @@ def test_a_restart_forgets_no_node(tmp_path: Path) -> None:
 
 
 def test_a_batch_that_is_undone_leaves_its_number_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    chat = Chat(tmp_path)
+    chat = Chat(tmp_path, stream=1)
     chat.sign_in("alice")
     with monkeypatch.context() as patch, pytest.raises(NoRoom):
         patch.setitem(RULES, type(command("/send_all hi")), lambda context, command: (_ for _ in ()).throw(NoRoom()))
@@ -199,7 +217,7 @@ def test_a_batch_that_is_undone_leaves_its_number_to_the_next(tmp_path: Path, mo
 
 
 def test_behind_the_end_of_a_stream_nothing_is_executed(tmp_path: Path) -> None:
-    chat = Chat(tmp_path)
+    chat = Chat(tmp_path, stream=1)
     chat.sign_in("alice")
     executor = chat.executor
     behind = of(executor, "a", 2, command_entry(), sequence=executor.state.position.sequence + 2)
@@ -241,7 +259,7 @@ MINUTE_MS = 60_000
     ],
 )
 def test_one_wrong_clock_ends_nothing_early(tmp_path: Path, log_ms: int, sent_ms: int, lived_ms: int, why: str) -> None:
-    chat = Chat(tmp_path)
+    chat = Chat(tmp_path, stream=1)
     chat.sign_in("alice")
     executor = chat.executor
     executor.execute(of(executor, "a", 1, sent_ms=NOON_MS - 77_000_000))
@@ -253,7 +271,7 @@ def test_one_wrong_clock_ends_nothing_early(tmp_path: Path, log_ms: int, sent_ms
 
 def test_what_the_chat_has_lived_since_the_senders_last_batch_is_not_counted_twice(tmp_path: Path) -> None:
     """Its clock has gone on for a day, which the chat knows from others already."""
-    chat = Chat(tmp_path)
+    chat = Chat(tmp_path, stream=1)
     chat.sign_in("alice")
     executor = chat.executor
     executor.execute(of(executor, "a", 1))

@@ -42,14 +42,14 @@ def tables(db: Database) -> dict[str, str]:
 
 @pytest.fixture
 def chat(tmp_path: Path) -> Iterator[Chat]:
-    chat = Chat(tmp_path / "one")
+    chat = Chat(tmp_path / "one", stream=1)
     talk(chat)
     yield chat
     chat.close()
 
 
 def test_two_machines_with_the_same_log_have_the_same_digests(chat: Chat, tmp_path: Path) -> None:
-    other = Chat(tmp_path / "other")
+    other = Chat(tmp_path / "other", stream=1)
     talk(other)
     # What is a machine's own differs.
     while other.local.step() is not None:
@@ -67,7 +67,7 @@ def test_the_running_digest_is_stored_with_its_batch(chat: Chat) -> None:
 
 
 def test_an_outcome_that_differs_changes_the_running_digest(chat: Chat, tmp_path: Path) -> None:
-    other = Chat(tmp_path / "other")
+    other = Chat(tmp_path / "other", stream=1)
     talk(other)
     other.executor._db.run("UPDATE users SET ban_until_ms = ? WHERE name = 'bob'", (1 << 60,))
     for each in (chat, other):

@@ -19,7 +19,7 @@ from chat_server.cluster import nats_access
 from chat_server.cluster.member import ClusterNode, open_member
 from chat_server.errors import StartError
 from chat_server.frontend.acceptor import Acceptor
-from chat_server.frontend.listener import listen, renew, tls_context
+from chat_server.frontend.listener import BACKLOG, listen, renew, tls_context
 from chat_server.frontend.session import Session
 from chat_server.frontend.sessions import Sessions
 from chat_server.frontend.transport import SocketTransport
@@ -50,8 +50,9 @@ class Server:
 
         The ports are taken before the store is opened, so that a server that cannot listen changes nothing.
         """
-        self._plain = [] if settings.port is None else listen(settings.host, settings.port)
-        self._tls = [] if settings.tls_port is None else listen(settings.host, settings.tls_port)
+        host, shared = settings.host, settings.reuse_port
+        self._plain = [] if settings.port is None else listen(host, settings.port, shared=shared)
+        self._tls = [] if settings.tls_port is None else listen(host, settings.tls_port, shared=shared)
         self._tls_context = _tls_context(settings)
         self._settings = settings
         self._runtime = runtime
@@ -102,6 +103,9 @@ class Server:
             acceptor.listen(sock, None)
         for sock in self._tls:
             acceptor.listen(sock, self._tls_context)
+        if self._settings.reuse_port:
+            for sock in (*self._plain, *self._tls):
+                sock.listen(BACKLOG)
         self._control.open()
         handlers = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._hang_up}
         for number, handler in handlers.items():

@@ -309,6 +309,9 @@ class Settings:
         "cluster", _nats_url, "none", "NATS servers whose JetStream is the log of all nodes", many=True
     )
     node: str | None = _option("node", _node_name, "off", "name of this node in the cluster; off draws one", (None,))
+    reuse_port: bool = _option(
+        "reuse-port", _on, "off", "share the ports with other nodes of the cluster on this machine", (False,)
+    )
     cluster_user: str | None = _option("cluster-user", _text, "off", "this node's user in NATS", (None,))
     cluster_password_file: str | None = _option(
         "cluster-password-file", _text, "off", "file that holds its password", (None,)
@@ -417,6 +420,7 @@ def _check_cluster(settings: Settings) -> None:
     certificate, key = settings.cluster_cert, settings.cluster_key
     parts = {
         "--node": settings.node,
+        "--reuse-port": settings.reuse_port or None,
         "--cluster-user": user,
         "--cluster-password-file": password_file,
         "--cluster-ca": settings.cluster_ca,
@@ -426,6 +430,8 @@ def _check_cluster(settings: Settings) -> None:
     given = [name for name, value in parts.items() if value is not None]
     if given and not settings.cluster:
         raise StartError(f"{given[0]} is for a node of a cluster, and --cluster is not given", status=2)
+    if settings.reuse_port and 0 in (settings.port, settings.tls_port):
+        raise StartError("--reuse-port shares a port, and a --port of 0 is a free one that nobody shares", status=2)
     for first, second in (("--cluster-user", "--cluster-password-file"), ("--cluster-cert", "--cluster-key")):
         if (parts[first] is None) != (parts[second] is None):
             raise StartError(f"{first} and {second} belong together; one of them is missing", status=2)

@@ -30,7 +30,6 @@ TESTED_ELSEWHERE = {
     "chat_client/common/suspension.py": "tests/client/screen/test_signals.py",
     "__main__.py": "tests/conformance",
     "server.py": "tests/conformance",
-    "frontend/listener.py": "tests/conformance/test_tls.py",
     "frontend/sessions.py": "tests/simulation",
     "frontend/port.py": "tests/unit/frontend/test_pipeline.py",
     "frontend/connection_commands.py": "tests/unit/frontend/test_pipeline.py",

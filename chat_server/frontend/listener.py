@@ -18,8 +18,13 @@ KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
-    """Open a listening socket for each address of the host; `::` takes both families. Raises StartError."""
+def listen(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
+    """Open a listening socket for each address of the host; `::` takes both families. Raises StartError.
+
+    A port that is `shared` is listened on by nodes of one cluster, among which the kernel spreads the connections.
+    These sockets listen only once `listen` is called on them: the kernel would give connections to a node that is not
+    ready yet, while another one is.
+    """
     sockets: list[socket.socket] = []
     where = f"{host}:{port}"
     try:
@@ -30,14 +35,18 @@ def listen(host: str, port: int) -> list[socket.socket]:
             _set_options(sock)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
+            if shared:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             sock.bind(address)
-            sock.listen(BACKLOG)
+            if not shared:
+                sock.listen(BACKLOG)
     except (OSError, UnicodeError) as error:
         for sock in sockets:
             sock.close()
         number = getattr(error, "errno", None)
         if number == errno.EADDRINUSE:
-            raise StartError(f"{where} is in use by another program; choose another --port") from None
+            whose = "a program that does not share it, or one of another user" if shared else "another program"
+            raise StartError(f"{where} is in use by {whose}; choose another --port") from None
         if number in (errno.EACCES, errno.EPERM):
             raise StartError(f"{where} may not be listened on by this user; choose a --port above 1023") from None
         if number in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):

@@ -1,33 +1,117 @@
-"""`make cluster`: three NATS servers and three nodes on loopback, to try; Ctrl-C ends them and removes their data."""
+"""`make cluster`: three NATS servers and three nodes on loopback, to try what happens when one of them is lost."""
 
+import shutil
 import signal
+import sys
 import tempfile
-import threading
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.cluster.nodes import LocalCluster
+from tests.cluster.nodes import ChatNode, LocalCluster
+from tests.cluster.servers import NatsServer, free_ports, is_free
+
+PORT = 8001  # of the first node, where it is free
+WORDS = """\
+  list             what runs, and what does not
+  kill NAME        kill -9 it
+  stop NAME        stop it in order
+  pause NAME       stop its process, as a machine that hangs does
+  resume NAME      let it go on
+  start NAME       start it again
+  wipe NAME        kill it, and remove its data
+  quit             end all, and remove all data (Ctrl-C, too)
+NAME is one of {names}; several may be named at once."""
+
+
+class Console:
+    """Does what is typed to servers and nodes."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        self._things: dict[str, NatsServer | ChatNode] = {}
+        self._things.update({server.name: server for server in cluster.servers.all})
+        self._things.update({node.name: node for node in cluster.nodes})
+        self._acts: dict[str, Callable[[NatsServer | ChatNode], None]] = {
+            "kill": _kill, "stop": _stop, "start": _start, "wipe": _wipe,
+            "pause": lambda each: each.pause(), "resume": lambda each: each.resume(),
+        }  # fmt: skip
+
+    @property
+    def help(self) -> str:
+        return WORDS.format(names=", ".join(self._things))
+
+    def take(self, line: str) -> str:
+        """Do it; what there is to say."""
+        word, *names = line.split() or ["help"]
+        if word == "list":
+            names = list(self._things)
+        elif word not in self._acts or not names or not set(names) <= self._things.keys():
+            return self.help
+        for name in names if word != "list" else ():
+            each = self._things[name]
+            if word in ("pause", "resume") and not each.is_running:
+                return f"{name} does not run: start {name}"
+            try:
+                self._acts[word](each)
+            except AssertionError as error:
+                return f"{name} does not start: {str(error).splitlines()[-1]}"  # what it said last
+        return "\n".join(f"{name} {'runs' if self._things[name].is_running else 'does not run'}" for name in names)
+
+
+def _kill(each: NatsServer | ChatNode) -> None:
+    if each.is_running:
+        each.kill()
+
+
+def _stop(each: NatsServer | ChatNode) -> None:
+    if each.is_running:
+        each.resume()
+        each.terminate() if isinstance(each, ChatNode) else each.stop()
+
+
+def _start(each: NatsServer | ChatNode) -> None:
+    if not each.is_running:
+        each.start()
+
+
+def _wipe(each: NatsServer | ChatNode) -> None:
+    _kill(each)
+    shutil.rmtree(each.data, ignore_errors=True)
+
+
+def describe(cluster: LocalCluster) -> str:
+    client = ",".join(f"localhost:{node.port}" for node in cluster.nodes)
+    return "\n".join((
+        *(f"NATS server {server.name}  {server.url}" for server in cluster.servers.all),
+        *(f"node {node.name}  try it: nc localhost {node.port}" for node in cluster.nodes),
+        f"a client that goes to the next node when one is gone: chat-client --server {client}",
+        f"data, logs (.log) and metrics (.prom): {cluster.directory}",
+    ))  # fmt: skip
 
 
 def main() -> None:
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="chat-cluster-") as directory:
         cluster = LocalCluster(Path(directory))
+        wanted = range(PORT, PORT + len(cluster.nodes))
+        ports = wanted if all(map(is_free, wanted)) else free_ports(len(cluster.nodes))
+        for node, port in zip(cluster.nodes, ports, strict=True):
+            numbers = cluster.directory / f"{node.name}.prom"
+            node.options = (*node.options, "--port", str(port), "--metrics-file", str(numbers))
+        console = Console(cluster)
         try:
             cluster.start()
-            for server in cluster.servers.all:
-                print(f"NATS server {server.name}  {server.url}")
-            for node in cluster.nodes:
-                print(f"node {node.name}          try it: nc localhost {node.port}")
-            client = ",".join(f"localhost:{node.port}" for node in cluster.nodes)
-            print(f"a client that goes to the next node when one is gone: chat-client --server {client}")
-            print(f"their data and logs are in {directory}; Ctrl-C ends all and removes it", flush=True)
-            over.wait()
+            print(f"{describe(cluster)}\n{console.help}", flush=True)
+            for line in sys.stdin:
+                if line.strip() == "quit":
+                    return
+                print(console.take(line), flush=True)
+            signal.pause()  # there is no terminal
+        except KeyboardInterrupt:
+            return
         finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             for node in cluster.nodes:
-                if node.is_running:
-                    node.terminate()
+                _stop(node)
             cluster.close()
 
 

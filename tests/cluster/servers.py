@@ -27,6 +27,15 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def is_free(port: int) -> bool:
+    with socket.socket() as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 class NatsServer:
     """One server. It keeps its name, its ports and its data over kills and starts."""
 

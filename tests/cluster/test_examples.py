@@ -1,5 +1,13 @@
-"""The configuration of examples/cluster starts three servers, on which each node may do what is its own."""
+"""The files of examples/cluster start three NATS servers and three nodes, each of which may do what is its own."""
 
+import asyncio
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -7,63 +15,178 @@ import trustme
 
 from chat_server.cluster.nats_access import connect
 from chat_server.log.jetstream import JetStreamChain, NatsObjects
-from chat_server.log.stream import NotAppended
+from chat_server.log.nats_connection import Nats
+from chat_server.log.stream import NotAppended, Position
 from chat_server.runtime import SystemRuntime
 from chat_server.settings import load
 from tests.cluster.servers import NatsServer, free_ports
 from tests.cluster.test_jetstream import pieces, settled
+from tests.harness import JsonClient, Server
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"
 NAMES = ("one", "two", "three")
 
 
-def configurations(directory: Path) -> dict[int, str]:
-    """The example for each machine, with ports and files of this one in place of theirs; by the port for clients."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
-    issued = authority.issue_cert("localhost", "127.0.0.1")
-    issued.cert_chain_pems[0].write_to_path(str(directory / "cert.pem"))
-    issued.private_key_pem.write_to_path(str(directory / "key.pem"))
-    text = (EXAMPLES / "nats-server.conf").read_text().replace("/etc/nats/", f"{directory}/")
-    ports = free_ports(6)
-    for name, port in zip(NAMES, ports[3:], strict=True):
-        text = text.replace(f"{name}.example:6222", f"localhost:{port}")
-    return {
-        port: text.replace("0.0.0.0:4222", f"127.0.0.1:{port}")
-        .replace("0.0.0.0:6222", f"127.0.0.1:{route}")
-        .replace("/var/lib/nats", str(directory / name))
-        for name, port, route in zip(NAMES, ports[:3], ports[3:], strict=True)
-    }
+class ExampleNode(Server):
+    """A node as its unit starts it, with the files and ports of this machine."""
+
+    def __init__(self, files: "Files", name: str) -> None:
+        super().__init__(files.directory / name, environment=files.environment(name))
+        self._config = files.directory / "chat.toml"
+
+    def arguments(self) -> list[str]:
+        return [sys.executable, *self.program, "--config", str(self._config)]
 
 
-async def test_the_examples_are_a_cluster(tmp_path: Path) -> None:
-    made = configurations(tmp_path)
-    servers = [NatsServer(tmp_path, name, port, text) for name, (port, text) in zip(NAMES, made.items(), strict=True)]
-    (tmp_path / "password").write_text("change-me-2\n")
-    urls = ",".join(f"tls://localhost:{port}" for port in made)
-    options = ["--cluster", urls, "--cluster-user", "two", "--cluster-password-file", str(tmp_path / "password")]
-    settings = load([*options, "--cluster-ca", str(tmp_path / "ca.pem")], {})
+class Files:
+    """The examples, with the directory in place of /etc, and addresses of this machine in place of the names."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+        issued = authority.issue_cert("localhost", "127.0.0.1")
+        issued.cert_chain_pems[0].write_to_path(str(directory / "cert.pem"))
+        issued.private_key_pem.write_to_path(str(directory / "key.pem"))
+        ports = free_ports(6)
+        self.ports, self._routes = ports[:3], ports[3:]
+        configuration = (EXAMPLES / "nats-server.conf").read_text()
+        passwords = dict(re.findall(r'user: (\w+), password: "([^"]+)"', configuration))
+        assert passwords.keys() == set(NAMES) and len(set(passwords.values())) == 3
+        for name, password in passwords.items():
+            (directory / f"{name}.password").write_text(f"{password}\n")
+        config = (EXAMPLES / "chat.toml").read_text().replace("0.0.0.0", "127.0.0.1").replace("8443", "0")
+        for name, port in zip(NAMES, self.ports, strict=True):
+            config = config.replace(f"{name}.example", f"localhost:{port}")
+        (directory / "chat.toml").write_text(config)
+
+    def servers(self) -> list[NatsServer]:
+        text = (EXAMPLES / "nats-server.conf").read_text().replace("/etc/nats/", f"{self.directory}/")
+        for name, port in zip(NAMES, self._routes, strict=True):
+            text = text.replace(f"{name}.example:6222", f"localhost:{port}")
+        return [
+            NatsServer(
+                self.directory / "nats",
+                name,
+                port,
+                text.replace("0.0.0.0:4222", f"127.0.0.1:{port}")
+                .replace("0.0.0.0:6222", f"127.0.0.1:{route}")
+                .replace("/var/lib/nats", str(self.directory / "nats" / name)),
+            )
+            for name, port, route in zip(NAMES, self.ports, self._routes, strict=True)
+        ]
+
+    def environment(self, name: str) -> dict[str, str]:
+        """What the unit of this node sets."""
+        unit = (EXAMPLES / "chat-server@.service").read_text()
+        words = " ".join(re.findall(r"^Environment=(.*)$", unit, re.MULTILINE)).split()
+        values = dict(word.split("=", 1) for word in words)
+        values["CHAT_CLUSTER_PASSWORD_FILE"] = values["CHAT_CLUSTER_PASSWORD_FILE"].replace("password", "%i.password")
+        there = {"/var/lib/chat": f"{self.directory}/data", "%d": str(self.directory), "%t": str(self.directory)}
+        (self.directory / "data").mkdir(exist_ok=True)
+        (self.directory / f"chat-{name}").mkdir(exist_ok=True)
+        for variable, value in values.items():
+            for old, new in there.items():
+                value = value.replace(old, new)
+            values[variable] = value.replace("%i", name)
+        return values
+
+    async def connect(self, name: str) -> Nats:
+        """To NATS, as this node."""
+        config = ["--config", str(self.directory / "chat.toml")]
+        return await connect(load(config, self.environment(name)), SystemRuntime(), name)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    (tmp_path / "nats").mkdir()
+    return Files(tmp_path)
+
+
+@pytest.fixture
+def servers(files: Files) -> Iterator[list[NatsServer]]:
+    servers = files.servers()
+    for server in servers:
+        server.start()
+    yield servers
+    for server in servers:
+        server.kill()
+
+
+@asynccontextmanager
+async def signed_in(files: Files, node: Server, name: str) -> AsyncIterator[JsonClient]:
+    tls = ssl.create_default_context(cafile=str(files.directory / "ca.pem"))
+    person = JsonClient(*await asyncio.open_connection("localhost", node.port, ssl=tls))
     try:
-        for server in servers:
-            server.start()
-        connection = await connect(settings, SystemRuntime(), "two")
+        await person.line()  # the greeting
+        await person.ok("/format json")
+        await person.ok(f"/sign_in {name}")
+        yield person
+    finally:
+        person.writer.close()
+
+
+async def test_three_nodes_from_the_examples_are_one_chat(files: Files, servers: list[NatsServer]) -> None:
+    nodes = [ExampleNode(files, name) for name in NAMES]
+    try:
+        for node in nodes:
+            await asyncio.to_thread(node.start)
+        async with signed_in(files, nodes[0], "alice") as alice, signed_in(files, nodes[2], "bob") as bob:
+            await alice.ok("/send_all hello")
+            await bob.event("message", text="hello")
+            # What nodes tell each other goes through the same users.
+            async with asyncio.timeout(20):
+                while not (await bob.ok("/who alice"))["online"]:
+                    await asyncio.sleep(0.1)
+        for name in NAMES:
+            assert "chat_cluster_connected 1.0" in (files.directory / f"chat-{name}" / "chat.prom").read_text()
+        for node in nodes:
+            assert node.terminate() == 0 and "iolation" not in node.log, node.log
+    finally:
+        for node in nodes:
+            node.close()
+
+
+async def test_no_node_may_publish_as_another(files: Files, servers: list[NatsServer]) -> None:
+    connections = {name: await files.connect(name) for name in NAMES}
+    try:
+        await settled(JetStreamChain(connections["one"]).begin, 1)
+        for name, connection in connections.items():
+            chain = JetStreamChain(connection)
+            last = await settled(chain.append, 1, name, b"own", name)
+            for other in {*NAMES, "four"} - {name}:
+                with pytest.raises(NotAppended, match=r"(?i)permissions violation"):
+                    await chain.append(1, other, b"forged", f"{name} as {other}")
+                for subject in (f"bus.nodes.{other}", f"ask.sessions.{other}", "chat", "$SYS.REQ.SERVER.PING"):
+                    with pytest.raises(NotAppended, match=r"(?i)permissions violation"):
+                        await connection.request(subject, b"", 5)
+            assert await chain.last(1) == last
+            assert (await chain.read(Position(1, last - 1)).next()).node == name
+    finally:
+        for connection in connections.values():
+            await connection.close()
+
+
+async def test_a_node_may_keep_snapshots_and_files(files: Files, servers: list[NatsServer]) -> None:
+    connection = await files.connect("two")
+    try:
         chain, objects = JetStreamChain(connection), NatsObjects(connection)
         await settled(chain.begin, 1)
-        await settled(chain.append, 1, "two", b"own", "1")
-        with pytest.raises(NotAppended, match=r"(?i)permissions violation"):
-            await chain.append(1, "three", b"forged", "2")
         await settled(objects.begin, "bucket")
         await objects.put("bucket", "object", pieces(b"x" * 300_000))
         assert sum([len(chunk) async for chunk in objects.get("bucket", "object")]) == 300_000
         await settled(objects.delete_bucket, "bucket")
         await settled(chain.delete, 1)
-        await connection.close()
     finally:
-        for server in servers:
-            server.kill()
+        await connection.close()
 
 
-def test_the_example_of_a_node_is_valid(tmp_path: Path) -> None:
-    settings = load(["--config", str(EXAMPLES / "chat.toml")], {})
-    assert settings.nats_urls == [f"tls://{name}.example:4222" for name in NAMES]
-    assert (settings.node, settings.cluster_user) == ("one", "one")
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    for path in EXAMPLES.glob("*.service"):
+        text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", path.read_text(), flags=re.MULTILINE)
+        (tmp_path / path.name).write_text(text)
+    units = [str(tmp_path / name) for name in ("nats-server.service", "chat-server@one.service")]
+    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -39,12 +39,12 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
         ("[::1], 127.0.0.1", ("nats://[::1]:4222", "nats://127.0.0.1:4222")),
     ),
     "node": (("one", "one"), ("Two-2", "Two-2"), ("n_3", "n_3")), "cluster-user": TEXTS, "cluster-ca": TEXTS,
-    "cluster-password-file": TEXTS, "cluster-cert": TEXTS, "cluster-key": TEXTS,
+    "cluster-password-file": TEXTS, "cluster-cert": TEXTS, "cluster-key": TEXTS, "reuse-port": SWITCHES,
 }  # fmt: skip
 # Further options for those that are refused on their own.
 TLS = {"tls-cert": "cert.pem", "tls-key": "key.pem", "tls-port": "8443"}
 CLUSTER = {"cluster": "tls://127.0.0.1", "node": "one", "cluster-user": "one", "cluster-password-file": "password"} | {
-    "cluster-ca": "ca.pem", "cluster-cert": "cert.pem", "cluster-key": "key.pem"
+    "cluster-ca": "ca.pem", "cluster-cert": "cert.pem", "cluster-key": "key.pem", "reuse-port": "on"
 }  # fmt: skip
 each_option = pytest.mark.parametrize("name", sorted(FIELDS))
 
@@ -136,6 +136,8 @@ def test_an_incomplete_tls_setting_is_refused(missing: str) -> None:
         (["--cluster=nats://127.0.0.1/chat"], "URLs of NATS servers"),
         (["--cluster=nats://"], "URLs of NATS servers"),
         (["--node=one"], "--cluster is not given"),
+        (["--reuse-port"], "--cluster is not given"),
+        (["--reuse-port", "--cluster=nats://127.0.0.1", "--port=0"], "nobody shares"),
         (["--cluster=nats://127.0.0.1", "--node=a.b"], "a name"),
         (["--cluster=nats://127.0.0.1", "--cluster-user=one"], "belong together"),
         (["--cluster=nats://127.0.0.1", "--cluster-key=key.pem"], "belong together"),

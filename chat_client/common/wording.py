@@ -255,6 +255,10 @@ def help(form: CommandForm) -> Answer:
 # ---- text
 
 
+def replies(count: int) -> str:
+    return f"{count} repl{'y' if count == 1 else 'ies'}"
+
+
 def short(words: str) -> str:
     """How a text begins."""
     first = clean(words).split("\n", 1)[0]

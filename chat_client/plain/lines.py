@@ -37,7 +37,9 @@ def event(event: Event, me: str, now: float, form: LineForm = EVERYTHING) -> lis
     first, *more = _lines("", wording.event(event, me, now))
     if not form.times:
         first = first.partition("] ")[2]
-    return [first if form.ids else first.removesuffix(f" (#{event.id})"), *more]
+    id = f" (#{event.id})"
+    replies = f" ({wording.replies(event.replies)})" if event.replies else ""
+    return [first.removesuffix(id) + replies + (id if form.ids else ""), *more]
 
 
 def answer(answer: Answer) -> list[str]:

@@ -35,6 +35,7 @@ OnOff = NewType("OnOff", bool)
 Emoji = NewType("Emoji", str)
 Topic = NewType("Topic", str)  # cleaned, one line; empty: none
 Duration = NewType("Duration", int)  # milliseconds
+Moment = NewType("Moment", int)  # milliseconds of the wall clock
 FileName = NewType("FileName", str)  # one component of a path
 Size = NewType("Size", int)  # bytes
 Sha256 = NewType("Sha256", str)  # hexadecimal, in small letters
@@ -231,6 +232,15 @@ def _length(raw: str | float) -> Duration:
     return Duration(ms)
 
 
+def _moment(raw: str) -> Moment:
+    ms = parse_iso(raw)
+    if ms is None or not 0 <= ms <= TIME_MS_MAX:
+        raise Refusal(
+            "bad_argument", f"a time is a UTC date or time like 2026-11-01 or 2026-11-01T18:00, not {_short(raw)}"
+        )
+    return Moment(ms)
+
+
 def _format(raw: str) -> FormatName:
     match raw.lower():
         case "text":
@@ -290,6 +300,7 @@ KINDS: dict[Any, Kind] = {
     Count: Kind("count", _number("a number", 1), (str, int, float)),
     Delay: Kind("delay", _delay, (str, int, float)),
     Duration: Kind("duration", _length, (str, int, float), starts="0123456789"),
+    Moment: Kind("time", _moment),
     Key: Kind("key", _key),
     FormatName: Kind("format", _format),
     OnOff: Kind("on_off", _on_off, (str, bool)),

@@ -2,7 +2,7 @@
 
 from msgspec import Struct, field
 
-from chat_server.protocol.arguments import Count, Delay, Emoji, Id, Key, Names, Target, Text, Username
+from chat_server.protocol.arguments import Count, Delay, Emoji, Id, Key, Moment, Names, Target, Text, Username
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.table import command
 
@@ -18,7 +18,10 @@ class File(Struct, frozen=True):
 
 
 class Message(Event, frozen=True, tag="message"):
-    """A message as one reader sees it: `chat` is named from the reader's side. Times are in ISO 8601, UTC."""
+    """A message as one reader sees it: `chat` is named from the reader's side. Times are in ISO 8601, UTC.
+
+    `replies` is how many messages answered it, and `last_reply` the newest of these, when it was read from the store.
+    """
 
     id: int
     seq: int
@@ -27,6 +30,8 @@ class Message(Event, frozen=True, tag="message"):
     at: str
     text: str | None = None
     reply_to: int | None = None
+    replies: int = 0
+    last_reply: int | None = None
     edited: str | None = None
     deleted: bool = False
     reactions: dict[str, list[str]] | None = None
@@ -351,8 +356,12 @@ class Messages(Command, frozen=True, tag="messages"):
     group="Read",
     reply=MessagesShown,
     runs="reading",
-    usage={"before": "[before|after|around <id>]", "after": "", "around": "", "limit": "[limit <n>]"},
-    pairs=("before", "after", "around", "limit"),
+    usage={
+        "before": "[before|after|around <id>|since <time>]",
+        **dict.fromkeys(("after", "around", "since"), ""),
+        "limit": "[limit <n>]",
+    },
+    pairs=("before", "after", "around", "since", "limit"),
     fills="chat",
     help="a page of a chat, old or new; marks nothing",
     example="/history main before 120 limit 50",
@@ -362,6 +371,7 @@ class History(Command, frozen=True, tag="history"):
     before: Id | None = None
     after: Id | None = None
     around: Id | None = None
+    since: Moment | None = None
     limit: Count | None = None
 
 

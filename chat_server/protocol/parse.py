@@ -75,6 +75,6 @@ def _check_text(command: Command, text_chars_max: int) -> None:
 
 
 def _refuse_two_directions(spec: Spec, values: dict[str, Any]) -> None:
-    directions = [name for name in ("before", "after", "around") if name in values]
+    directions = [name for name in ("before", "after", "around", "since") if name in values]
     if len(directions) > 1:
         raise usage_refusal(spec, f"{directions[0]} and {directions[1]} do not go together")

@@ -303,7 +303,7 @@ def history(view: View, command: History) -> Answer:
     yield page
     if not page:
         return MessagesShown(name, 0)
-    if command.after is not None:
+    if command.after is not None or command.since is not None:
         more = f"/history {name} after {page[-1].id}" if page[-1].id < messages.newest_id(view.db, chat_id) else None
     else:
         older = messages.load_page(view.db, chat_id, name, 1, below=page[0].id, newest_first=True)
@@ -316,6 +316,11 @@ def history(view: View, command: History) -> Answer:
 def _history_page(view: View, command: History, chat_id: int, name: str, limit: int) -> list[Message]:
     if command.after is not None:
         return messages.load_page(view.db, chat_id, name, limit, above=command.after, newest_first=False)
+    if command.since is not None:
+        first = messages.first_id_since(view.db, chat_id, command.since)
+        if first is None:
+            return []
+        return messages.load_page(view.db, chat_id, name, limit, above=first - 1, newest_first=False)
     if command.around is not None:
         before = messages.load_page(view.db, chat_id, name, limit // 2, below=command.around, newest_first=True)
         after = messages.load_page(

@@ -24,7 +24,7 @@ PAGE_TEXT_CHARS_MAX = 24_576
 DATED_AT_ONCE_MAX = 2000
 
 _SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, coalesce(m.deleted_ms, a.deleted_ms),
-    m.edited_ms, m.reply_to, m.reactions, m.mentions, m.file_id
+    m.edited_ms, m.reply_to, m.replies, m.reactions, m.mentions, m.file_id
     FROM messages m JOIN users a ON a.id = m.user_id WHERE """
 
 
@@ -66,6 +66,9 @@ def insert(
     mentions: list[str] | None = None,
 ) -> None:
     db.run(_INSERT, (seq, chat_id, user_id, at_ms, elapsed_ms, text, delayed, reply_to, _names(mentions)))
+    if reply_to is not None:
+        # What is answered gets no new seq: the comment itself tells everybody, and a long text is not sent again.
+        db.run("UPDATE messages SET replies = replies + 1 WHERE id = ?", (reply_to,))
 
 
 def _names(mentions: list[str] | None) -> str | None:
@@ -174,6 +177,34 @@ def newest_id(db: Database, chat_id: int, up_to: int | None = None) -> int:
     bound = "" if up_to is None else " AND id <= ?2"
     bindings: Row = (chat_id,) if up_to is None else (chat_id, up_to)
     return db.value(f"SELECT max(id) FROM messages WHERE chat_id = ?1{bound}", bindings) or 0
+
+
+def first_id_since(db: Database, chat_id: int, at_ms: int) -> int | None:
+    """Return the id of the chat's first message that was sent at `at_ms` or later; None if all are older.
+
+    It is found by halving, without an index of times: ids go up with them, but for a clock that was set back.
+    """
+
+    def next_after(id_: int) -> Row:
+        row = db.one(_NEXT_IN_CHAT, (chat_id, id_))
+        assert row is not None
+        return row
+
+    low, high = 0, newest_id(db, chat_id) - 1
+    if high < 0 or next_after(high)[1] < at_ms:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        id_, sent_ms = next_after(middle)
+        if sent_ms >= at_ms:
+            high = middle
+        else:
+            low = id_
+    first: int = next_after(low)[0]
+    return first
+
+
+_NEXT_IN_CHAT = "SELECT id, at_ms FROM messages WHERE chat_id = ? AND id > ? ORDER BY id LIMIT 1"
 
 
 def count_unread(db: Database, user_id: int, chat_id: int, read_id: int, up_to: int = ID_MAX) -> int:
@@ -314,6 +345,11 @@ def _load_reactions(db: Database, message_id: int) -> dict[str, list[str]] | Non
     return reactions or None
 
 
+def _last_reply(db: Database, message_id: int) -> int:
+    last: int = db.value("SELECT max(id) FROM messages WHERE reply_to = ?", (message_id,))
+    return last
+
+
 def _load_file(db: Database, file_id: int) -> File:
     found = files.find(db, file_id)
     assert found is not None
@@ -321,7 +357,23 @@ def _load_file(db: Database, file_id: int) -> File:
 
 
 def _to_message(db: Database, row: Row, chat: str) -> Message:
-    id_, seq, _, author, at_ms, text, delayed, deleted_ms, edited_ms, reply_to, reactions, mentions, file_id = row
+    (
+        id_,
+        seq,
+        _,
+        author,
+        at_ms,
+        text,
+        delayed,
+        deleted_ms,
+        edited_ms,
+        reply_to,
+        replies,
+        reactions,
+        mentions,
+        file_id,
+    ) = row
+    last_reply = _last_reply(db, id_) if replies else None
     if deleted_ms is not None:
         # The texts of a deleted account are still stored for a while (see `rules.erasure`).
         return Message(
@@ -331,6 +383,8 @@ def _to_message(db: Database, row: Row, chat: str) -> Message:
             from_=author,
             at=iso(at_ms),
             reply_to=reply_to,
+            replies=replies,
+            last_reply=last_reply,
             deleted=True,
             delayed=bool(delayed),
         )
@@ -342,6 +396,8 @@ def _to_message(db: Database, row: Row, chat: str) -> Message:
         at=iso(at_ms),
         text=text,
         reply_to=reply_to,
+        replies=replies,
+        last_reply=last_reply,
         edited=iso(edited_ms) if edited_ms is not None else None,
         reactions=_load_reactions(db, id_) if reactions else None,
         file=_load_file(db, file_id) if file_id else None,

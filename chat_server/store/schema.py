@@ -468,6 +468,15 @@ MIGRATIONS = (
     -- outcomes: the running digest of what batches came to (see `digests`).
     ALTER TABLE state ADD COLUMN outcomes BLOB NOT NULL DEFAULT x'';
     """,
+    """
+    -- replies: how many messages answer it (`reply_to`), so that only those that have any are looked up.
+    ALTER TABLE messages ADD COLUMN replies INTEGER NOT NULL DEFAULT 0;
+    UPDATE messages SET replies = (SELECT count(*) FROM messages c WHERE c.reply_to = messages.id)
+        WHERE id IN (SELECT reply_to FROM messages WHERE reply_to IS NOT NULL);
+    CREATE TRIGGER messages_replies_go AFTER DELETE ON messages WHEN old.reply_to IS NOT NULL BEGIN
+        UPDATE messages SET replies = replies - 1 WHERE id = old.reply_to;
+    END;
+    """,
 )
 
 

@@ -22,11 +22,13 @@ RIGHT: dict[str, Any] = {
     "entrance": "#nowhere", "id": 1, "count": 5, "size": 5, "delay": "5m", "duration": "5m", "text": "hi",
     "reason": "rude", "topic": "tea", "word": "one", "secret": "pass", "token": "t0ken", "key": "k1", "format": "json",
     "on_off": "off", "emoji": "👍", "file_name": "a.png", "sha256": SHA256, "base64": "aGVsbG8=", "sessions": 99,
+    "time": "2026-11-01",
 }  # fmt: skip
 # What it may not, as it stands on a line and as a string in JSON. The kinds that are not here may be anything.
 WRONG: dict[str, tuple[str, ...]] = {
     "target": ("@", "#"),
     "user": ("@",),
+    "time": ("yesterday",),
     "room": ("team", "@team", "#", "main"),
     "room_name": ("team", "@team", "#"),
     "entrance": ("#",),

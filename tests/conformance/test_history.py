@@ -33,6 +33,20 @@ async def test_pages(start: Start) -> None:
     assert await unread(reader, "main") == 100
 
 
+async def test_a_page_since_a_time(chat: Chat) -> None:
+    alice, bob = await chat.json(), await chat.text()
+    sent = [(await alice.ok({"cmd": "send", "target": bob.name, "text": text}))["at"] for text in ("one", "two")]
+    returned, reply = await alice.command({"cmd": "history", "chat": bob.name, "since": sent[1]})
+    assert texts(returned)[-1] == "two" and "more" not in reply
+    returned, reply = await alice.command(f"/history {bob.name} since 1970-01-01 limit 1")
+    assert (texts(returned), reply["more"]) == (["one"], f"/history @{bob.name} after {returned[0]['id']} limit 1")
+    assert (await alice.command(f"/history {bob.name} since 2999-01-01T00:00+01:00"))[0] == []
+    refused = await alice.refused(f"/history {bob.name} since 1970-01-01 before 3")
+    assert "before and since do not go together" in refused["text"]
+    lines, _ = await bob.command(f"/history {alice.name} since 1970-01-01")
+    assert [line.split(": ")[1][:3] for line in lines] == ["one", "two"]
+
+
 async def test_more_leads_through_all_of_it(start: Start) -> None:
     reader, sent = await filled(start)
     backwards: list[int] = []

@@ -18,6 +18,21 @@ async def test_text(chat: Chat) -> None:
     assert line[10:] == f" main {bob.name}: at one (on #{on}) (#{id_})"
 
 
+async def test_what_is_answered_counts_its_replies_for_everybody_who_reads_it(chat: Chat) -> None:
+    alice, bob, carol = await chat.json(), await chat.json(), await chat.json()
+    on = (await alice.ok("/send_all lunch?"))["id"]
+    replies = [(await each.ok(f"/reply {on} yes"))["id"] for each in (bob, carol, alice)]
+    for each in (alice, bob, carol):
+        ((shown, *_), _) = await each.command(f"/thread {on}")
+        assert (shown["replies"], shown["last_reply"]) == (3, replies[-1])
+    # The comment itself tells all who are there; what is answered is not sent again, and has its old seq.
+    assert [line["id"] for line in await bob.roundtrip() if line["type"] == "message"] == [on, *replies[1:]]
+    changed = (await alice.ok(f"/edit {on} supper?"))["message"]
+    assert (changed["replies"], changed["last_reply"]) == (3, replies[-1])
+    ((one,), _) = await bob.command(f"/history main around {replies[0]} limit 1")
+    assert "replies" not in one and "last_reply" not in one
+
+
 async def test_json(chat: Chat) -> None:
     alice, bob, carol = await chat.json(), await chat.json(), await chat.json()
     on = (await alice.ok("/send_all lunch?"))["id"]

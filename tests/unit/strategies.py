@@ -41,6 +41,7 @@ emojis = st.sampled_from(("👍", "❤️", "+1", "👩‍👩‍👧", "1️⃣
 
 _line_text = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=20)
 _words = st.text(st.characters(codec="utf-8", exclude_characters='\0\r\n"'), max_size=12)
+_times = st.datetimes().map(lambda when: when.isoformat()).filter(lambda when: when > "1970")
 _tight_words = st.from_regex(r"[!-~]{1,16}", fullmatch=True).filter(lambda word: '"' not in word)
 _ids = st.integers(1, 2**63 - 1)
 _numbers = _ids | _ids.map(str) | _ids.map("#{}".format)
@@ -61,9 +62,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "topic": _line_text.filter(lambda text: not text.startswith(" ") and not is_blank(clean(text))) | st.just('""'),
     "id": _numbers,
     "count": _numbers,
-    "delay": st.integers(0, 10**11)
-    | st.from_regex(r"[0-9]{1,6}[smhd]", fullmatch=True)
-    | st.datetimes().map(lambda when: when.isoformat()).filter(lambda when: when > "1970"),
+    "time": _times,
+    "delay": st.integers(0, 10**11) | st.from_regex(r"[0-9]{1,6}[smhd]", fullmatch=True) | _times,
     "duration": st.integers(1, 10**9) | st.from_regex(r"[1-9][0-9]{0,3}[smhd]", fullmatch=True),
     "key": _tight_words,
     "format": st.sampled_from(("text", "json", "JSON")),

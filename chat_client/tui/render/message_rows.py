@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chat_client.common import wording
 from chat_client.common.cells import Fragment, fit, pad, safe, width, wrap
 from chat_client.common.mentions import mentions
 from chat_client.tui.render import markup
@@ -36,6 +37,7 @@ class RowContext(Struct, frozen=True):
     quote: Callable[[int], Quote | None]  # of a message, by its id
     new_from: int | None = None  # the message under the line `new from here`
     selected: int | None = None
+    is_thread: bool = False  # whether all that answers the first one stands below it
     labels: bool = False  # whether each message tells its chat, as the results of a search do
     query: str = ""  # of the search that has found them
     bare: bool = False  # the text alone, for the terminal's own mouse to select
@@ -54,7 +56,7 @@ def rows_of(item: Item, before: Item | None, context: RowContext) -> list[Row]:
     selected = isinstance(item, MessageItem) and item.message.id == context.selected
     depends = (before and (before.at, _author(before), before.place), context.width, quote, selected, context.me,
                context.zone, _is_first_new(item, context), context.labels, context.query, context.bare,
-               context.name_cells, context.look)  # fmt: skip
+               context.is_thread, context.name_cells, context.look)  # fmt: skip
     known = _laid_out.get(id(item))
     if known is not None and known[1] == depends:
         return known[2]
@@ -172,8 +174,8 @@ def _speech_rows(
     elif quote is not None:
         lines.append(_quote_line(quote, cells))
     lines += body[:TEXT_ROWS_MAX]
-    if message is not None:
-        lines += _reaction_lines(message, context.me, cells)
+    if isinstance(item, MessageItem):
+        lines += _pill_lines(item, context, cells)
     id = message.id if message else None
     for number, line in enumerate(lines):
         yield Row((bar, *(head if number == 0 else blank), *line), fill, id)
@@ -286,17 +288,21 @@ def _file(file: File) -> list[Fragment]:
     ]
 
 
-def _reaction_lines(message: Message, me: str, cells: int) -> list[list[Fragment]]:
-    """The reactions, as many in a row as fit."""
+def _pill_lines(item: MessageItem, context: RowContext, cells: int) -> list[list[Fragment]]:
+    """How many answer the message, and the reactions to it, as many in a row as fit."""
+    pills = []
+    if item.replies and not context.is_thread:
+        pills.append(("pill", f" {wording.replies(item.replies)} "))
+    for emoji, names in (item.message.reactions or {}).items():
+        who = str(len(names)) if len(names) > NAMES_MAX else " ".join(names)
+        pills.append(("pill-own" if context.me in names else "pill", f" {fit(emoji, 8)} {fit(who, 40)} "))
     lines: list[list[Fragment]] = []
     used = cells
-    for emoji, names in (message.reactions or {}).items():
-        who = str(len(names)) if len(names) > NAMES_MAX else " ".join(names)
-        pill = f" {fit(emoji, 8)} {fit(who, 40)} "
-        pill = fit(pill, cells)
+    for style, words in pills:
+        pill = fit(words, cells)
         if used + width(pill) + 1 > cells:
             lines.append([])
             used = 0
-        lines[-1] += [("pill-own" if me in names else "pill", pill), ("", " ")]
+        lines[-1] += [(style, pill), ("", " ")]
         used += width(pill) + 1
     return lines

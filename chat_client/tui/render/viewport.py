@@ -26,6 +26,7 @@ def context_of(screen: ScreenState, columns: int, display: Display) -> RowContex
         new_from=None if screen.view else screen.chats.open.first_new(user),
         selected=screen.feed.selected,
         labels=screen.shows_results,
+        is_thread=screen.view is not None and screen.view.kind == "thread",
         query=screen.view.query if screen.view else "",
         bare=screen.bare,
         name_cells=name_cells(screen, columns, display.look.names),

@@ -79,6 +79,8 @@ class Feed:
         self.anchor: Anchor | None = None
         self.moves: list[Move] = []
         self.selected: int | None = None
+        # The answers to each message that have come since the server counted them: those above its `last_reply`.
+        self._answers: dict[int, set[int]] = {}
         self.name_cells = 0  # of the longest name of those who spoke in it: it grows, so that no column moves back
         self._notes = count(1)
 
@@ -130,10 +132,11 @@ class Feed:
 
     def put(self, message: Message) -> Placement:
         """Take in a message that was sent or has changed. It is kept if it belongs into this stretch."""
+        self.count_answer(message)
         known = self.messages.get(message.id)
         if known is not None:
             if message.seq >= known.message.seq:
-                self._replace(known, replace(known, message=message))
+                self._change(known, message)
             return "changed"
         first, last = self.first_id, self.last_id
         if (last is None or message.id > last) and not self.at_end:
@@ -144,12 +147,34 @@ class Feed:
         self._trim()
         return "new"
 
-    def _replace(self, old: MessageItem, new: MessageItem) -> None:
-        self.messages[new.message.id] = new
-        self.items[bisect_left(self.items, old.place, key=place_of)] = new
+    def count_answer(self, message: Message) -> None:
+        """Count a message under the one that it answers, if that is kept: that is not sent again for it. Each counts
+        once, in whatever order they come."""
+        answered = self.messages.get(message.reply_to or 0)
+        if answered is not None and message.id > (answered.message.last_reply or 0):
+            self._answers.setdefault(answered.message.id, set()).add(message.id)
+            self._change(answered, answered.message)
+
+    def _discount_answer(self, id: int, answered: MessageItem) -> None:
+        """An answer has expired: it is one of those that the server counted, or one that has come since."""
+        message = answered.message
+        if id <= (message.last_reply or 0):
+            message = replace(message, replies=max(0, message.replies - 1))
+        self._answers.get(message.id, set()).discard(id)
+        self._change(answered, message)
+
+    def _change(self, known: MessageItem, message: Message) -> None:
+        if (message.last_reply or 0) < (known.message.last_reply or 0):
+            message = replace(message, replies=known.message.replies, last_reply=known.message.last_reply)
+        since = {id for id in self._answers.pop(message.id, ()) if id > (message.last_reply or 0)}
+        if since:
+            self._answers[message.id] = since
+        item = replace(known, message=message, replies=message.replies + len(since))
+        self.messages[message.id] = item
+        self.items[bisect_left(self.items, known.place, key=place_of)] = item
 
     def _insert(self, message: Message) -> None:
-        item = MessageItem(place=(message.id, 0), at=message.at, message=message)
+        item = MessageItem(place=(message.id, 0), at=message.at, message=message, replies=message.replies)
         self.messages[message.id] = item
         self.name_cells = max(self.name_cells, width(message.from_))
         if not self.items or self.items[-1].place < item.place:
@@ -164,11 +189,13 @@ class Feed:
                 self.put(message)
             else:
                 self._insert(message)
+                self.count_answer(message)
 
     def restart(self, messages: Iterable[Message]) -> None:
         """Hold another stretch instead of this one."""
         self.items.clear()
         self.messages.clear()
+        self._answers.clear()
         self.name_cells = 0
         self.follow_end()
         self.selected = None
@@ -196,11 +223,16 @@ class Feed:
 
     def remove(self, ids: Iterable[int]) -> int:
         """How many of these were there."""
-        gone = {id for id in ids if self.messages.pop(id, None) is not None}
+        removed = {id: item.message.reply_to for id in ids if (item := self.messages.pop(id, None)) is not None}
+        gone = removed.keys()
         if gone:
             self.items = [
                 item for item in self.items if not (isinstance(item, MessageItem) and item.message.id in gone)
             ]
+            for id, reply_to in removed.items():
+                self._answers.pop(id, None)
+                if (answered := self.messages.get(reply_to or 0)) is not None:
+                    self._discount_answer(id, answered)
             if self.selected in gone:
                 self.selected = None
         return len(gone)
@@ -250,6 +282,7 @@ class Feed:
         for item in dropped:
             if isinstance(item, MessageItem):
                 self.messages.pop(item.message.id, None)
+                self._answers.pop(item.message.id, None)
 
     # ---- where the user looks
 

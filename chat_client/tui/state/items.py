@@ -21,7 +21,10 @@ class Item(Struct, frozen=True, eq=False):
 
 
 class MessageItem(Item, frozen=True, eq=False, kw_only=True):
+    """`replies`: how many messages answer it, with those that have come since it was loaded."""
+
     message: Message
+    replies: int = 0
 
 
 class NoteItem(Item, frozen=True, eq=False, kw_only=True):

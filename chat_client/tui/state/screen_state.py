@@ -158,6 +158,7 @@ class ScreenState:
         view = self.view
         if view is None:
             return
+        view.feed.count_answer(message)
         if message.id in view.feed.messages:
             view.feed.put(message)
         elif view.kind == "thread" and message.reply_to in view.feed.messages:

@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chat_client.common import wording
 from chat_client.common.wording import Answer
@@ -11,6 +12,7 @@ from chat_server.protocol import EVENTS
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.formats import TEXT
+from chat_server.protocol.messages import Message
 from chat_server.protocol.rooms import Approved, Left
 from chat_server.protocol.sanitize import clean
 from tests.unit.protocol import samples
@@ -25,6 +27,14 @@ def test_marks() -> None:
     assert lines.event(Notice("late", by="bob"), "me", NOW) == ["* announcement by bob: late"]
 
 
+def test_a_message_tells_how_many_answer_it() -> None:
+    message = Message(7, 7, "main", "bob", "2026-11-21T12:00:00.000Z", "one\ntwo", replies=2, last_reply=9)
+    first, more = lines.event(message, "me", NOW)
+    assert first.endswith(" main bob: one (2 replies) (#7)") and more == "    | two"
+    bare = lines.event(replace(message, replies=1, text="one"), "me", NOW, lines.LineForm(times=False, ids=False))
+    assert bare == ["main bob: one (1 reply)"]
+
+
 # In the words of the client, since they tell what it does next.
 OWN_WORDS = (Approved, Closing)
 
@@ -32,8 +42,12 @@ OWN_WORDS = (Approved, Closing)
 @given(st.one_of(*map(samples.samples, EVENTS)))
 def test_every_event_is_told_in_the_servers_words(event: Event) -> None:
     shown = lines.event(event, "me", NOW)
+    if isinstance(event, Message):
+        event = replace(event, replies=0)
+        shown = lines.event(event, "me", NOW)
     if not isinstance(event, OWN_WORDS) and not (isinstance(event, Left) and event.user == "me"):
-        assert "".join(f"{line}\n" for line in shown) == clean(TEXT.event(event, local_now(NOW)).decode())
+        told = clean(TEXT.event(event, local_now(NOW)).decode())
+        assert "".join(f"{line}\n" for line in shown) == ("" if told == "* \n" else told)
 
 
 @given(st.one_of(*map(samples.samples, samples.REPLIES)))

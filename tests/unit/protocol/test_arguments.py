@@ -51,6 +51,7 @@ def test_every_kind_has_a_strategy() -> None:
         (a.Emoji, "ℹ️", "ℹ️"), (a.Emoji, "👩🏽‍🚀", "👩🏽‍🚀"), (a.Emoji, "\U0001fae8", "\U0001fae8"),
         (a.Emoji, "👍" * 16, "👍" * 16),
         (a.Delay, 0, Delay(0, None)), (a.Delay, "1970-01-01", Delay(None, 0)), (a.Duration, "0.001", 1),
+        (a.Moment, "2026-11-01", 1_793_491_200_000), (a.Moment, "1970-01-01T02:00+02:00", 0),
         (a.Duration, "36500d", a.DURATION_MS_MAX), (a.Key, "k" * 64, "k" * 64), (a.Topic, "t" * 300, "t" * 300),
         (a.OnOff, "ON", True), (a.OnOff, False, False), (a.Reason, " a \n b\x07 ", "a b"), (a.Word, "a\u2028b", "a b"),
     ],
@@ -69,6 +70,7 @@ def test_examples(kind: Any, raw: object, value: object) -> None:
         (a.Emoji, "\u200b"), (a.Emoji, "\u200d"), (a.Emoji, "\ufe0f"), (a.Emoji, "👍\u0301"), (a.Emoji, "👍\u202e"),
         (a.Emoji, "👍\u3164"), (a.Emoji, "\x1b👍"), (a.Emoji, "\ud800"),
         (a.Duration, "0"), (a.Duration, "36500.1d"), (a.Delay, "-1s"), (a.Delay, "1969-12-31"), (a.Delay, "tomorrow"),
+        (a.Moment, "yesterday"), (a.Moment, "1969-12-31"), (a.Moment, "90"), (a.Moment, ""),
     ],
 )  # fmt: skip
 def test_wrong_ones(kind: Any, raw: object) -> None:

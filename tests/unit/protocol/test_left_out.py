@@ -2,7 +2,7 @@ import pytest
 
 from chat_server.protocol.left_out import count_words, leaves_out, leaves_out_chat
 
-HISTORY = ("before", "after", "around", "limit")
+HISTORY = ("before", "after", "around", "since", "limit")
 
 
 @pytest.mark.parametrize(

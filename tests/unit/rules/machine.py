@@ -271,6 +271,8 @@ class Machine(RuleBasedStateMachine):
                 at=iso(at[each.id]),
                 text=each.text,
                 reply_to=each.reply_to,
+                replies=len(answers := self.model.answers(each)),
+                last_reply=max(answers, default=None),
                 edited=None if each.edited_ms is None else iso(each.edited_ms),
                 deleted=each.text is None,
                 reactions=each.reactions_shown(),

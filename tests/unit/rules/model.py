@@ -277,6 +277,9 @@ class Model(Rooms, People, Files, Delays):
             return chat == MAIN or self.is_in(name, chat)
         return name in chat
 
+    def answers(self, message: Message) -> list[int]:
+        return [each.id for each in self.messages if each.reply_to == message.id]
+
     def _find_undeleted(self, name: str, id_: int) -> Message:
         message = self._visible(name, id_)
         if message.text is None:

@@ -207,6 +207,9 @@ def test_history_pages_by_id_and_marks_nothing(chat: Chat) -> None:
     assert ask("around 10 limit 5").texts == ["8", "9", "10", "11", "12"]
     assert ask("around 1 limit 4").texts == ["1", "2", "3", "4"]
     assert ask("before 1").reply == MessagesShown("main", 0)
+    assert ask("since 1970-01-01 limit 3").texts == ["1", "2", "3"]
+    assert ask("since 1970-01-01 limit 3").reply.more == "/history main after 3 limit 3"
+    assert ask("since 2999-01-01").reply == MessagesShown("main", 0)
     assert chat.come_back("alice").events[0] == Notice("30 unread: main 30", unread={"main": 30})
 
 

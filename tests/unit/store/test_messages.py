@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat_server.protocol.messages import Message
@@ -128,6 +128,60 @@ def test_a_message_counts_its_reactions(few: Chat) -> None:
     assert messages.emojis(few.db, 1) == ["+1", "+2"]
     assert messages.has_reacted(few.db, 1, "+1", few.ids["bob"])
     assert not messages.has_reacted(few.db, 1, "+1", few.ids["alice"])
+
+
+def answers(chat: Chat, id_: int) -> tuple[int, int | None]:
+    message = messages.load_one(chat.db, id_, "main")
+    return message.replies, message.last_reply
+
+
+def test_a_message_counts_what_answers_it(few: Chat) -> None:
+    few.say("bob", "/reply 1 6")
+    assert [answers(few, id_) for id_ in range(1, 6)] == [(2, 6), (0, None), (1, 5), (0, None), (0, None)]
+    few.say("alice", "/delete 3")
+    few.say("alice", "/delete 1")
+    assert (answers(few, 1), answers(few, 3)) == ((2, 6), (1, 5)), "what was deleted keeps its place in a thread"
+    messages.remove(few.executor._db, [6])
+    assert answers(few, 1) == (1, 3)
+    messages.remove(few.executor._db, [1, 3, 5])
+    assert [answers(few, id_) for id_ in (2, 4)] == [(0, None), (0, None)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from((-3, 0, 0, 1, 5)), st.booleans()), min_size=1, max_size=30), st.integers(-5, 160)
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_first_message_since_a_time_is_found(few: Chat, sent: list[tuple[int, bool]], since: int) -> None:
+    """Where the clock was never set back it is exactly the first one, whatever other chats had between."""
+    few.say("alice", "/send bob hi")
+    other = few.executor._db.value("SELECT max(id) FROM chats")
+    few.executor._db.run("SAVEPOINT sent")
+    try:
+        few.executor._db.run("DELETE FROM messages")
+        at, mine = 10, list[tuple[int, int]]()
+        for id_, (step, elsewhere) in enumerate(sent, 10):
+            at += abs(step)
+            few.executor._db.run(
+                "INSERT INTO messages (id, seq, chat_id, user_id, at_ms, text) VALUES (?, ?, ?, ?, ?, 'x')",
+                (id_, id_, other if elsewhere else MAIN, few.ids["alice"], at),
+            )
+            if not elsewhere:
+                mine.append((id_, at))
+        expected = next((id_ for id_, at in mine if at >= since), None)
+        assert messages.first_id_since(few.executor._db, 1, since) == expected
+    finally:
+        few.executor._db.run("ROLLBACK TO sent")
+        few.executor._db.run("RELEASE sent")
+
+
+def test_a_clock_that_was_set_back_leaves_some_place_of_that_time(few: Chat) -> None:
+    for id_, at_ms in ((1, 10), (2, 50), (3, 20), (4, 30), (5, 60)):
+        few.executor._db.run("UPDATE messages SET at_ms = ? WHERE id = ?", (at_ms, id_))
+    for since in range(61):
+        found = messages.first_id_since(few.db, 1, since)
+        assert found is not None
+        assert few.db.value("SELECT at_ms FROM messages WHERE id = ?", (found,)) >= since
+    assert messages.first_id_since(few.db, 1, 61) is None
 
 
 def test_a_thread_and_the_row_of_a_message(few: Chat) -> None:

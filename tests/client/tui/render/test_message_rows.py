@@ -35,6 +35,14 @@ def test_the_first_message_stands_under_its_day() -> None:
     assert rows[1].split() == ["08:00", "bob", "hello"]
 
 
+def test_what_is_answered_tells_how_often_but_not_over_the_answers_themselves() -> None:
+    item = MessageItem(place=(1, 0), at=at(1), message=said(1, reactions={"👍": ["bob"]}), replies=2)
+    assert text(rows_of(item, None, context()))[-1].split() == ["2", "replies", "👍", "bob"]
+    assert text(rows_of(item, None, context(is_thread=True)))[-1].split() == ["👍", "bob"]
+    one = MessageItem(place=(1, 0), at=at(1), message=said(1), replies=1)
+    assert text(rows_of(one, None, context()))[-1].strip() == "1 reply"
+
+
 def test_who_goes_on_speaking_is_not_named_again() -> None:
     assert look(said(2, "more"), said(1, "hello")) == [" " * 17 + "more"]
     assert look(said(400, "later"), said(1, "hello"))[0].split() == ["08:06", "bob", "later"]

@@ -1,5 +1,9 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from chat_client.tui.state.feed import ITEMS_MAX, MOVES_MAX, Anchor, Feed, Reveal, Scroll
 from chat_client.tui.state.items import MessageItem, NoteItem, UnsentItem
+from chat_server.protocol.messages import Message
 from tests.client.people import at, said
 
 
@@ -46,6 +50,43 @@ def test_an_older_state_of_a_message_changes_nothing() -> None:
     assert one.messages[2].message.text == "newer"
     one.put(said(2, "the same state again", seq=9))
     assert one.messages[2].message.text == "the same state again"
+
+
+def answer(id: int) -> Message:
+    return said(id, reply_to=1)
+
+
+def test_answers_count_once_in_any_order_and_whether_the_server_counted_them_or_not() -> None:
+    one = Feed(at_end=True)
+    one.extend([said(1, replies=2, last_reply=5), answer(3), answer(5)])
+    assert one.messages[1].replies == 2
+    for id in (9, 8, 9, 5, 3):
+        one.put(answer(id))
+    one.put(said(9, "edited", seq=12, reply_to=1))
+    assert one.messages[1].replies == 4
+    one.put(said(1, "as it was sent from here"))  # made of the answer to a message that is sent twice
+    assert one.messages[1].replies == 4
+    one.put(said(1, "changed", seq=13, replies=4, last_reply=9))
+    assert one.messages[1].replies == 4
+    one.remove([3])
+    one.put(answer(14))
+    assert one.messages[1].replies == 4
+    one.remove([14, 9])
+    assert one.messages[1].replies == 2
+    one.remove([1])
+    one.put(answer(15))
+    one.restart([said(1, replies=3, last_reply=15)])
+    assert one.messages[1].replies == 3
+
+
+@given(st.lists(st.integers(2, 12)), st.integers(1, 12))
+def test_whatever_comes_twice_or_late_a_message_has_as_many_replies_as_answer_it(came: list[int], loaded: int) -> None:
+    counted = list(range(2, loaded + 1))
+    one = Feed(at_end=True)
+    one.extend([said(1, replies=len(counted), last_reply=max(counted, default=None))])
+    for id in came:
+        one.put(answer(id))
+    assert one.messages[1].replies == len(set(counted) | set(came))
 
 
 def test_a_changed_message_is_another_item_in_the_same_place() -> None:

@@ -345,3 +345,15 @@ def test_who_is_no_newcomer_is_told_none_of_it() -> None:
     me.connect()
     me.load(said(1))
     assert "welcome" not in me.text() and "Ctrl-K" not in me.text("left")
+
+
+def test_replies_are_counted_as_they_come_from_others_and_from_here() -> None:
+    me = Me()
+    me.load(said(1, replies=1, last_reply=2), said(2, reply_to=1))
+    assert "1 reply" in me.text()
+    me.hear(said(3, "yes", who="carol", reply_to=1))
+    me.hear(said(3, "yes!", who="carol", reply_to=1, seq=4))
+    me.hear(Outgoing("k", "reply", {"id": 1, "text": "no"}, START, "sent", reply=Sent(5, at(5))))
+    assert "3 replies" in me.text()
+    me.hear(Expired("main", [2, 3]))
+    assert "1 reply" in me.text()

@@ -36,11 +36,13 @@ from chat_server.protocol.base import Command, Reply
 from chat_server.protocol.connection import ListSessions
 from chat_server.protocol.files import Chunk, SendFile, Upload
 from chat_server.protocol.names import Name, fold
+from chat_server.protocol.people import TellTyping, TypingTold
 from chat_server.protocol.rooms import InviteLink, Join
 from chat_server.rules.accounts import bad_token_refusal, no_account_refusal
 from chat_server.rules.context import View
 from chat_server.rules.outcomes import Prepared
 from chat_server.rules.registration import refuse_registration
+from chat_server.rules.typing import typing_signal
 from chat_server.rules.wrong_passwords import counted_as, next_try_ms, wrong_password_refusal
 from chat_server.runtime import Runtime
 from chat_server.store import accounts
@@ -154,6 +156,13 @@ class Preparer:
     @preparation(ListSessions)
     async def list_sessions(self, asker: Asker, command: ListSessions) -> Reply:
         return await self._delivery.sessions.list(asker.user_id, asker.session)
+
+    @preparation(TellTyping)
+    async def tell_typing(self, asker: Asker, command: TellTyping) -> Reply:
+        reader = self._readers.pick()
+        signal = await reader.run(lambda db: typing_signal(self._view(db), asker.user_id, command))
+        self._delivery.typing.tell(asker.user_id, signal)
+        return TypingTold(command.typing)
 
     @preparation(Password)
     async def password(self, asker: Asker, command: Password) -> Prepared:

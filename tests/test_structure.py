@@ -177,7 +177,7 @@ def functions(name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 def test_every_verb_and_alias_stands_in_the_help() -> None:
     listed = " ".join(overview()).split()
     for name, spec in VERBS.items():
-        assert f"/{spec.verb}" in listed
+        assert (f"/{spec.verb}" in listed) != spec.unlisted
         assert any(f"/{name}" in line.replace(",", "").split() for line in help_on(name)), name
 
 

@@ -17,6 +17,7 @@ from chat_server.delivery.peers import Present, SessionsElsewhere, UserSession
 from chat_server.delivery.presence import PresenceTracker
 from chat_server.log.entries import Identity
 from chat_server.log.stream import Bus, Position
+from chat_server.rules.typing import TypingSignal
 from chat_server.runtime import Runtime, Timer
 
 log = logging.getLogger("chat.cluster")
@@ -34,7 +35,7 @@ STATE_SECONDS = 0.2
 # After it was cut off, a node waits so long for the states of the others before it tells who has gone meanwhile.
 RETURN_SECONDS = 2.0
 ASK_SECONDS = 1.0
-TOPIC, SESSIONS = "nodes", "sessions"
+TOPIC, SESSIONS, TYPING = "nodes", "sessions", "typing"
 
 
 class Vitals(Struct, frozen=True):
@@ -87,6 +88,11 @@ class Question(_Said, frozen=True, tag="question"):
     whose: str = ""
 
 
+class _TypingElsewhere(Struct, frozen=True):
+    node: str
+    signal: TypingSignal
+
+
 class _SessionsQuestion(Struct, frozen=True):
     node: str
     user_id: int
@@ -125,12 +131,13 @@ class Heartbeats:
         connections: Connections,
         *,
         vitals: Callable[[], Vitals],
+        typing: Callable[[TypingSignal], None],
         departed: Callable[[int], None],
         unheard: Callable[[], None],
         heard: Callable[[Mapping[str, Milestone]], None] = lambda milestones: None,
     ) -> None:
-        """`departed` logs that a user of a dead node is gone; `heard` is called with the last milestones
-        of all nodes that live whenever one of them is heard.
+        """`typing` takes what users of other nodes tell; `departed` logs that a user of a dead node is gone; `heard`
+        is called with the last milestones of all nodes that live whenever one of them is heard.
 
         `unheard` is called once a second while this node is cut off.
         """
@@ -140,6 +147,7 @@ class Heartbeats:
         self._presence = presence
         self._connections = connections
         self._vitals = vitals
+        self._typing = typing
         self._departed = departed
         self._unheard = unheard
         self._heard = heard
@@ -189,6 +197,7 @@ class Heartbeats:
     async def start(self) -> None:
         """Begin to be heard, and learn who is connected to the other nodes, before anybody is let in here."""
         self._bus.subscribe(TOPIC, self._take)
+        self._bus.subscribe(TYPING, self._take_typing)
         self._bus.answer(SESSIONS, self._answer_sessions)
         self._presence.peers = self
         self._say(Question(self._node, self._incarnation, self._number))
@@ -371,6 +380,21 @@ class Heartbeats:
     def _lose(self, node: str) -> None:
         member = self._members.pop(node)
         self._drop(node, member, sorted(member.users))
+
+    # ---- who types
+
+    def tell_typing(self, signal: TypingSignal) -> None:
+        if self._is_running:
+            self._bus.publish(TYPING, msgspec.msgpack.encode(_TypingElsewhere(self._node, signal)))
+
+    def _take_typing(self, data: bytes) -> None:
+        try:
+            said = msgspec.msgpack.decode(data, type=_TypingElsewhere)
+        except msgspec.DecodeError as error:
+            log.debug("who types on another node is not understood, and left out: %s", error)
+            return
+        if said.node != self._node and self._is_running:
+            self._typing(said.signal)
 
     # ---- sessions
 

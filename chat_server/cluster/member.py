@@ -117,6 +117,7 @@ async def open_member(
         node.delivery.presence,
         node.delivery.connections,
         vitals=lambda: Vitals(replicated.position, milestones.last, VERSION, __version__, live()),
+        typing=node.delivery.typing.take,
         departed=lambda user_id: node.submit(Departed(), user_id),
         unheard=node.delivery.outage.suspect,
         heard=StateComparison(name, stop).compare,

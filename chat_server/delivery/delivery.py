@@ -10,6 +10,7 @@ from chat_server.delivery.outage import Outage
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.presence import PresenceTracker
 from chat_server.delivery.routing import Ended, route
+from chat_server.delivery.typing import TypingSignals
 from chat_server.delivery.user_sessions import UserSessions
 from chat_server.log.entries import Identity
 from chat_server.rules.executor import Executed
@@ -42,6 +43,7 @@ class Delivery:
         self.memberships = Memberships()
         self.feed = FanOut(time, self.connections, self.memberships, told, seq=seq, bytes_max=outbox_bytes_max)
         self.presence = PresenceTracker(runtime, presence_max, self.feed.tell_presence)
+        self.typing = TypingSignals(runtime, self.connections, self.memberships, self.presence)
         self.outage = Outage(runtime, time, self.feed.tell_all)
         self.sessions = UserSessions(self.connections, self.presence, self._ending)
         self._told = told

@@ -91,6 +91,7 @@ class Outbox:
     __slots__ = (
         "_catch_up", "_feed", "_owner", "_paced", "_shown",
         "closed", "format", "holding", "live", "paused", "presence", "send", "user_id",
+        "watches_typing",
     )  # fmt: skip
 
     def __init__(self, feed: Feed, send: Callable[[bytes], object], owner: Owner) -> None:
@@ -101,6 +102,7 @@ class Outbox:
         self.format: Format = TEXT
         self.user_id = 0
         self.presence = True
+        self.watches_typing = False
         self.live = False
         self.paused = False  # the transport holds enough
         self.closed = False

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from chat_server.protocol.connection import SessionInfo
+from chat_server.rules.typing import TypingSignal
 
 
 class Present(Struct, frozen=True, array_like=True):
@@ -43,6 +44,9 @@ class Peers(Protocol):
     def tell_presence(self, user: Present) -> None:
         """Tell the others that a user of this node came, went, or is away or back."""
 
+    def tell_typing(self, signal: TypingSignal) -> None:
+        """Tell the others that a user of this node types; what is lost is not told again."""
+
     async def sessions_of(self, user_id: int) -> SessionsElsewhere: ...
 
     def statistics(self) -> Mapping[str, Mapping[str, int]]:
@@ -56,6 +60,9 @@ class _NoPeers:
     are_heard = True
 
     def tell_presence(self, user: Present) -> None:
+        pass
+
+    def tell_typing(self, signal: TypingSignal) -> None:
         pass
 
     async def sessions_of(self, user_id: int) -> SessionsElsewhere:

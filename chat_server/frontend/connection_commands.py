@@ -27,7 +27,7 @@ from chat_server.protocol.connection import (
 )
 from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.help import command_forms, help_text, overview
-from chat_server.protocol.people import PresenceSet, SetPresence
+from chat_server.protocol.people import PresenceSet, SetPresence, TypingWatched, WatchTyping
 from chat_server.protocol.table import TABLE
 
 CLIENT_CHARS_MAX = 64
@@ -96,6 +96,12 @@ def ping(here: Speaker, command: Ping) -> Reply:
 def set_presence(here: Speaker, command: SetPresence) -> Reply:
     here.outbox.presence = command.presence
     return PresenceSet(command.presence)
+
+
+@connection_command(WatchTyping)
+def watch_typing(here: Speaker, command: WatchTyping) -> Reply:
+    here.outbox.watches_typing = command.watch
+    return TypingWatched(command.watch)
 
 
 @connection_command(Quit)

@@ -497,7 +497,8 @@ class Pipeline:
     def _render(self, reply: Reply | Refusal, verb: str, label: str | None, started: float) -> bytes:
         """Render the final reply, and add it to the log of actions."""
         result = reply.code if isinstance(reply, Refusal) else "ok"
-        self.port.log_action(self.name or self._tried_name, verb or "-", result, self._now - started)
+        if not verb or not TABLE[verb].unlisted:
+            self.port.log_action(self.name or self._tried_name, verb or "-", result, self._now - started)
         # The most frequent reply has no time that depends on today's date.
         now = "" if type(reply) is Sent else self.port.now()
         return self.outbox.format.answer(reply, verb, label, now)

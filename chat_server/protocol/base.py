@@ -60,6 +60,8 @@ class Spec(Struct, frozen=True):
     adds: bool
     # Its reply is the last line of the connection.
     hangs_up: bool
+    # A program says it by itself, again and again: no list of commands has it, and the log of actions neither.
+    unlisted: bool
     usage: str
     arguments: tuple[Argument, ...]
     # The arguments with a place on the line, each with the number of required ones after it; pairs; marked ones.

@@ -18,7 +18,7 @@ def help_text(word: str | None, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
 def overview(verbs: Mapping[str, Spec] = VERBS) -> list[str]:
     """List all commands by group, on one screen. The last line says how to go on."""
     lines = []
-    specs = {spec.verb: spec for spec in verbs.values()}
+    specs = {spec.verb: spec for spec in verbs.values() if not spec.unlisted}
     for group in GROUPS:
         if not any(spec.group == group for spec in specs.values()):
             continue
@@ -56,7 +56,7 @@ def help_on(word: str, verbs: Mapping[str, Spec] = VERBS) -> list[str]:
 
 def command_forms() -> list[CommandForm]:
     """Return the table for programs, which need it to complete and check commands that they do not know."""
-    return [_form(spec) for spec in TABLE.values()]
+    return [_form(spec) for spec in TABLE.values() if not spec.unlisted]
 
 
 def _form(spec: Spec) -> CommandForm:

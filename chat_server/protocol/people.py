@@ -8,6 +8,8 @@ from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.rooms import ChatInfo, Invitation, PendingRequest
 from chat_server.protocol.table import command
 
+# So long programs show that a user types, unless that is told again.
+TYPING_SECONDS = 6
 # Noted where somebody is told who is online, or connected, while this node hears no other one.
 ONLY_HERE = "this server hears no other one at the moment, and knows only who is connected to it"
 
@@ -16,6 +18,14 @@ class PresenceChanged(Event, frozen=True, tag="presence"):
     user: str
     online: bool
     away: str | None = None
+
+
+class Typing(Event, frozen=True, tag="typing"):
+    """It holds for `TYPING_SECONDS`, or until the user's next message there."""
+
+    chat: str
+    user: str
+    typing: bool
 
 
 class Muted(Event, frozen=True, tag="muted"):
@@ -83,6 +93,14 @@ class Reported(Reply, frozen=True, omit_defaults=True):
 
 class PresenceSet(Reply, frozen=True, omit_defaults=True):
     presence: bool
+
+
+class TypingWatched(Reply, frozen=True, omit_defaults=True):
+    watch: bool
+
+
+class TypingTold(Reply, frozen=True, omit_defaults=True):
+    typing: bool
 
 
 # ---- commands
@@ -206,3 +224,32 @@ class Report(Command, frozen=True, tag="report"):
 )
 class SetPresence(Command, frozen=True, tag="presence"):
     presence: OnOff
+
+
+@command(
+    "watch_typing",
+    group="People",
+    reply=TypingWatched,
+    runs="connection",
+    usage={"watch": "<on|off>"},
+    help="whether this connection is told who types; only programs are, in JSON",
+    example="/watch_typing on",
+    unlisted=True,
+)
+class WatchTyping(Command, frozen=True, tag="watch_typing"):
+    watch: OnOff
+
+
+@command(
+    "typing",
+    group="People",
+    reply=TypingTold,
+    runs="prepared",
+    usage={"typing": "[on|off]"},
+    help="tells those in a chat who watch that you type there, for 6 seconds, or that you do not any more",
+    example="/typing #ops",
+    unlisted=True,
+)
+class TellTyping(Command, frozen=True, tag="typing"):
+    chat: Target
+    typing: OnOff = OnOff(True)

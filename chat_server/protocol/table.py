@@ -37,6 +37,7 @@ def command(
     seen_by_others: bool = False,
     adds: bool = False,
     hangs_up: bool = False,
+    unlisted: bool = False,
     usage: dict[str, str] | None = None,
     order: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
@@ -51,8 +52,7 @@ def command(
 
     `usage` words an argument otherwise than as `<name>` ("" leaves it to another argument's); `order` is the order on a
     line, if it is not that of the fields; `also` gives an argument a second name in the JSON form. The open chat stands
-    in for the argument that `fills` names where a line leaves it out; the one that `asks` names is asked for instead,
-    as the command takes something away.
+    in for the argument that `fills` names where a line leaves it out; that of `asks` it takes away, so it is asked for.
     """
     assert group in GROUPS and help and example, verb
 
@@ -71,6 +71,7 @@ def command(
             seen_by_others=seen_by_others,
             adds=adds,
             hangs_up=hangs_up,
+            unlisted=unlisted,
             usage=" ".join((f"/{verb}", *(argument.usage for argument in arguments if argument.usage))),
             arguments=arguments,
             positional=_positional(arguments),
@@ -139,7 +140,7 @@ def _arguments(
 
 
 def nearest(verb: str, verbs: Mapping[str, Spec] = VERBS) -> str | None:
-    """Return the verb that was probably meant, but never one that hangs up."""
-    candidates = [name for name, spec in verbs.items() if not spec.hangs_up]
+    """Return the verb that was probably meant, but never one that hangs up, or that no list has."""
+    candidates = [name for name, spec in verbs.items() if not (spec.hangs_up or spec.unlisted)]
     close = get_close_matches(verb[:64], candidates, n=1, cutoff=0.65)
     return close[0] if close else None

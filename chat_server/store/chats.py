@@ -89,6 +89,17 @@ def room_name(db: Database, chat_id: int) -> str | None:
     return name
 
 
+def unblocked_members(db: Database, chat_id: int, user_id: int, limit: int) -> list[int]:
+    """Return the other members of the user's chat who have not blocked the user, nor are blocked by the user."""
+    rows = db.all(
+        "SELECT m.user_id FROM members m WHERE m.chat_id = ?1 AND m.user_id <> ?2 AND NOT EXISTS (SELECT 1 FROM blocks"
+        " b WHERE (b.user_id = ?2 AND b.blocked_id = m.user_id) OR (b.user_id = m.user_id AND b.blocked_id = ?2))"
+        " ORDER BY m.user_id LIMIT ?3",
+        (chat_id, user_id, limit),
+    )
+    return [row[0] for row in rows]
+
+
 def insert_direct(db: Database, one: int, other: int, elapsed_ms: int) -> int:
     chat_id = db.insert(
         "INSERT INTO chats (kind, low_user, high_user) VALUES ('direct', ?, ?)", (min(one, other), max(one, other))

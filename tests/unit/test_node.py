@@ -22,6 +22,7 @@ from chat_server.protocol.people import ONLY_HERE, Who
 from chat_server.protocol.times import iso
 from chat_server.rules.executor import Executed, Executor, Outcome
 from chat_server.rules.outcomes import Entered, Prepared
+from chat_server.rules.typing import TypingSignal
 from chat_server.settings import load
 from chat_server.store import database, idempotency_keys
 from chat_server.store.database import FILE, NoRoom, open_reader
@@ -559,6 +560,9 @@ class OtherNodes:
 
     async def sessions_of(self, user_id: int) -> SessionsElsewhere:
         return SessionsElsewhere([], ["n2"])
+
+    def tell_typing(self, signal: TypingSignal) -> None:
+        raise AssertionError("nobody types here")
 
     def statistics(self) -> dict[str, dict[str, int]]:
         return {"n1": {"connections": 3, "deliveries": 10, "messages": 7}, "n2": {"connections": 4, "deliveries": 20}}

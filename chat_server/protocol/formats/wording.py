@@ -29,6 +29,8 @@ EVENTS: dict[type[Event], Callable[[Any, str], str | None]] = {
     messages.QuietMessage: lambda event, now: None,
     # A person's own other windows: what was read there is no news here.
     messages.ReadMarker: lambda event, now: None,
+    # People are told what was said, not that it will be.
+    people.Typing: lambda event, now: None,
     people.Muted: lambda event, now: f"{event.chat} is {'muted now' if event.muted else 'no longer muted'}",
     accounts.Banned: lambda event, now: (
         f"you are banned {describe_end(event.until, now)}: {event.reason}; you can still read"
@@ -351,6 +353,11 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
         [],
         "you are told who comes and goes" if reply.presence else "you are no longer told who comes and goes",
     ),
+    people.TypingWatched: lambda reply, now: (
+        [],
+        "a program here is told who types" if reply.watch else "nobody here is told who types",
+    ),
+    people.TypingTold: lambda reply, now: ([], "told" if reply.typing else "told that you do not type any more"),
     connection.HelpText: lambda reply, now: (reply.help[:-1], reply.help[-1]),
     connection.FormatSet: lambda reply, now: ([], f"you receive {reply.format} from now on"),
     connection.Pong: lambda reply, now: ([], "pong" if reply.word is None else f"pong {reply.word}"),

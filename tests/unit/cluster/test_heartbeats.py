@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_server.cluster import heartbeats
-from chat_server.cluster.heartbeats import SILENT_BEATS, Heartbeats, Vitals
+from chat_server.cluster.heartbeats import SILENT_BEATS, TYPING, Heartbeats, Vitals
 from chat_server.cluster.milestones import Milestone
 from chat_server.delivery.connections import Connections
 from chat_server.delivery.peers import UserSession
@@ -16,6 +16,7 @@ from chat_server.log.entries import Identity
 from chat_server.log.stream import Position
 from chat_server.protocol.connection import SessionInfo
 from chat_server.protocol.people import PresenceChanged
+from chat_server.rules.typing import TypingSignal
 from tests.fake_runtime import FakeRuntime
 
 NAMES = {1: "alice", 2: "bob", 3: "carol", 4: "dave"}
@@ -39,7 +40,7 @@ class Port:
     def __init__(self, exchange: Exchange, node: str) -> None:
         self._exchange = exchange
         self._node = node
-        self.received: Callable[[bytes], None] = lambda data: None
+        self.received: dict[str, Callable[[bytes], None]] = {}
         self.answered: Callable[[bytes], bytes | None] = lambda data: None
         exchange.ports.append(self)
 
@@ -53,10 +54,10 @@ class Port:
             self._exchange.lose_next -= 1
             return
         for port in self._reached():
-            self._exchange.runtime.call_soon(port.received, data)
+            self._exchange.runtime.call_soon(port.received[topic], data)
 
     def subscribe(self, topic: str, received: Callable[[bytes], None]) -> None:
-        self.received = received
+        self.received[topic] = received
 
     def answer(self, topic: str, answered: Callable[[bytes], bytes | None]) -> None:
         self.answered = answered
@@ -73,6 +74,7 @@ class Node:
         self.name = name
         self.told: list[str] = []
         self.departed: list[int] = []
+        self.typing: list[TypingSignal] = []
         self.unheard: list[bool] = []
         self.runtime = exchange.runtime
         self.presence = PresenceTracker(self.runtime, 100, self._tell)
@@ -86,6 +88,7 @@ class Node:
             self.presence,
             Connections(),
             vitals=lambda: Vitals(Position(1, 7), Milestone(Position(1, 5), b"digest"), 4, "1.0", self.counts),
+            typing=self.typing.append,
             departed=self.departed.append,
             unheard=lambda: self.unheard.append(True),
         )
@@ -460,5 +463,21 @@ def test_whatever_is_lost_all_nodes_come_to_know_who_is_where(steps: list[tuple[
                 assert online.get(told[1:], False) != (told[0] == "+"), f"{told} was told twice: {node.told}"
                 online[told[1:]] = told[0] == "+"
             assert {name for name, is_online in online.items() if is_online} == set(everybody.values())
+
+    run(test)
+
+
+def test_who_types_is_told_to_the_other_nodes_and_not_again_at_home() -> None:
+    async def test(nodes: Nodes) -> None:
+        a, b = await nodes.start("a"), await nodes.start("b")
+        signal = TypingSignal("alice", "#team", 7, (2, 3), True)
+        a.beats.tell_typing(signal)
+        a.port.publish(TYPING, b"\x93not MessagePack")
+        await nodes.pass_time()
+        assert (a.typing, b.typing) == ([], [signal])
+        b.beats.leave()
+        a.beats.tell_typing(signal)
+        await nodes.pass_time()
+        assert b.typing == [signal], "it hears nobody any more"
 
     run(test)

@@ -36,6 +36,26 @@ def test_who_comes_and_goes_is_told_by_all_nodes_and_who_has_died_within_six_sec
     play(tmp_path, story)
 
 
+def test_who_types_is_told_by_all_nodes_once(tmp_path: Path) -> None:
+    async def story(cluster: Cluster) -> None:
+        a, b = await cluster.start("a", "b")
+        here, there, bob = (
+            await a.connect("alice", format="json"), await b.connect("alice", format="json"), await b.connect("bob")
+        )  # fmt: skip
+        assert (await bob.say("/send alice hi")).startswith("+ sent")
+        for alice in (here, there):
+            assert (await alice.say_json("/watch_typing on"))["watch"] is True
+        await cluster.pass_time(1)
+        here.take_lines(), there.take_lines()
+        assert await bob.say("/typing alice") == "+ told"
+        await cluster.pass_time(1)
+        line = '{"type":"typing","chat":"@bob","user":"bob","typing":true}'
+        assert here.take_lines() == there.take_lines() == [line]
+        assert [each for each in bob.take_lines() if "typ" in each] == []
+
+    play(tmp_path, story)
+
+
 def test_sessions_of_all_nodes_are_listed_and_signed_out_by_number(tmp_path: Path) -> None:
     async def story(cluster: Cluster) -> None:
         a, b = await cluster.start("a", "b")

@@ -9,6 +9,7 @@ from chat_server.protocol.accounts import SignOut
 from chat_server.protocol.arguments import SessionChoice
 from chat_server.protocol.connection import SessionInfo
 from chat_server.protocol.people import ONLY_HERE
+from chat_server.rules.typing import TypingSignal
 from tests.unit.delivery.room import Room
 
 
@@ -23,6 +24,9 @@ class OtherNodes:
 
     def tell_presence(self, user: Present) -> None:
         self.told.append(user)
+
+    def tell_typing(self, signal: TypingSignal) -> None:
+        raise AssertionError("nobody types here")
 
     async def sessions_of(self, user_id: int) -> SessionsElsewhere:
         self.asked += 1

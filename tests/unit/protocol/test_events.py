@@ -12,7 +12,7 @@ from chat_server.protocol.files import FileChunk
 from chat_server.protocol.formats import JSON, TEXT
 from chat_server.protocol.formats.json import decode_event
 from chat_server.protocol.messages import DelayedFailed, DelayedSent, Expired, File, Message, ReadMarker
-from chat_server.protocol.people import Muted, PresenceChanged
+from chat_server.protocol.people import Muted, PresenceChanged, Typing
 from chat_server.protocol.rooms import Approved, Denied, Invited, Joined, JoinRequest, Left, TopicChanged
 
 TODAY = "2026-11-21"
@@ -84,6 +84,7 @@ TABLE: list[tuple[Event, str, str]] = [
         '{"type":"message","id":42,"seq":42,"chat":"main","from":"bob","at":"2026-11-21T12:00:01.250Z",'
         '"text":"look","file":{"id":7,"name":"a.png","size":1,"sha256":"ab"}}',
     ),
+    (Typing("#team", "bob", True), "", '{"type":"typing","chat":"#team","user":"bob","typing":true}'),
     (ReadMarker("main", 42), "", '{"type":"read","chat":"main","id":42}'),
     (
         Banned(AT, "spam"),

@@ -13,7 +13,8 @@ def test_the_overview_fits_on_a_screen_and_has_every_group_and_verb() -> None:
     assert all(len(line) <= 110 for line in lines)
     words = " ".join(lines).split()
     assert set(GROUPS) <= set(words)
-    assert {f"/{verb}" for verb in TABLE} <= set(words)
+    listed = {f"/{verb}" for verb, spec in TABLE.items() if not spec.unlisted}
+    assert listed <= set(words) and not any("typing" in word for word in words)
 
 
 @pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.verb)
@@ -32,12 +33,15 @@ def test_an_unknown_command_names_the_nearest() -> None:
     assert refused.value.code == "unknown_command"
     with pytest.raises(Refusal, match="/help lists"):
         help_on("x" * 100_000)
+    with pytest.raises(Refusal, match="/help lists"):
+        help_on("watch_typin")
 
 
 def test_a_program_is_told_what_it_needs_to_complete_any_command() -> None:
     listed = command_forms()
-    assert [form.verb for form in listed] == list(TABLE)
-    assert {name for form in listed for name in (form.verb, *form.aliases)} == set(VERBS)
+    assert [form.verb for form in listed] == [verb for verb, spec in TABLE.items() if not spec.unlisted]
+    names = {name for form in listed for name in (form.verb, *form.aliases)}
+    assert names == {name for name, spec in VERBS.items() if not spec.unlisted}
     send = next(form for form in listed if form.verb == "send")
     assert send.arguments == [
         {"name": "target", "kind": "target", "required": True},

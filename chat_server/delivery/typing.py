@@ -1,0 +1,71 @@
+"""Who types in which chat: told to those in it who watch, and kept nowhere."""
+
+from chat_server.delivery.connections import Connections
+from chat_server.delivery.memberships import Memberships
+from chat_server.delivery.presence import PresenceTracker
+from chat_server.protocol.formats import Format
+from chat_server.protocol.people import TYPING_SECONDS, Typing
+from chat_server.rules.typing import TypingSignal
+from chat_server.runtime import Clock
+
+# Of one user others are told so often, whatever a program says; between two times it may tell once that this ended.
+TOLD_SECONDS = 2.0
+
+
+class TypingSignals:
+    """In a cluster each node tells its own connections of the users of all nodes."""
+
+    def __init__(
+        self, clock: Clock, connections: Connections, memberships: Memberships, presence: PresenceTracker
+    ) -> None:
+        self._clock = clock
+        self._connections = connections
+        self._memberships = memberships
+        self._presence = presence
+        # When others were told last that a user types, by the user's id; the longest ago stands first.
+        self._told: dict[int, float] = {}
+        # Where that is, until its end has been told: a private chat's id, or the other user's with a minus.
+        self._places: dict[int, int] = {}
+
+    def tell(self, user_id: int, signal: TypingSignal) -> None:
+        """A user of this node types, or does not any more."""
+        if signal.readers and self._is_worth_telling(user_id, signal):
+            self.take(signal)
+            self._presence.peers.tell_typing(signal)
+
+    def _is_worth_telling(self, user_id: int, signal: TypingSignal) -> bool:
+        now, place = self._clock.monotonic(), signal.room or -signal.readers[0]
+        self._forget(now - TYPING_SECONDS)
+        if not signal.typing:
+            if self._places.get(user_id) != place:
+                return False
+            del self._places[user_id]
+            return True
+        if user_id in self._told and now - self._told[user_id] < TOLD_SECONDS:
+            return False
+        self._told.pop(user_id, None)
+        self._told[user_id], self._places[user_id] = now, place
+        return True
+
+    def _forget(self, until: float) -> None:
+        while self._told:
+            user_id, told_at = next(iter(self._told.items()))
+            if told_at > until:
+                return
+            del self._told[user_id]
+            self._places.pop(user_id, None)
+
+    def take(self, signal: TypingSignal) -> None:
+        """Tell the connections to this node of a user of any node, as long as they are in the chat."""
+        event = Typing(signal.chat, signal.user, signal.typing)
+        lines: dict[Format, bytes] = {}
+        for user_id in signal.readers:
+            if signal.room and signal.room not in self._memberships.rooms(user_id):
+                continue
+            for connection in self._connections.of_user(user_id):
+                outbox = connection.outbox
+                if outbox.live and outbox.watches_typing:
+                    format = outbox.format
+                    if format not in lines:
+                        lines[format] = format.event(event, "")
+                    outbox.write(lines[format])

@@ -299,7 +299,7 @@ def told(error: object) -> str:
     if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
         return os.strerror(error.errno)
     text = str(error).strip() or type(error).__name__
-    return text.removeprefix("nats: ").strip("'\"")
+    return text.removeprefix("nats: ").strip("'")
 
 
 async def _quietly(doing: Coroutine[Any, Any, object]) -> None:

@@ -4,8 +4,8 @@ import atexit
 import contextlib
 import signal
 import ssl
-import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
@@ -14,6 +14,7 @@ import trustme
 from chat_server.log.nats_connection import NatsAccess
 from tests.cluster.networks import Network
 from tests.cluster.servers import NatsServers
+from tests.fork_server import run
 from tests.harness import Server, SteppedServer
 
 
@@ -34,6 +35,11 @@ class ChatNode(Server):
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
     def pause(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
@@ -42,17 +48,8 @@ class ChatNode(Server):
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
-    def make_snapshot(self) -> tuple[int, str]:
-        """The exit status of the command beside the node, and what it says."""
-        command = [sys.executable, "-m", "chat_server", "cluster", "snapshot", "--data", str(self.data)]
-        done = subprocess.run(
-            [*self._within, *command, *self.options],
-            capture_output=True,
-            env=self.environment,
-            cwd=self.data.parent,
-            timeout=60,
-        )
-        return done.returncode, (done.stdout + done.stderr).decode()
+    def make_snapshot(self) -> None:
+        make_snapshot(self, "--data", str(self.data), within=self._within)
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Rows of its database, which may be in use."""
@@ -65,6 +62,13 @@ class ChatNode(Server):
 
 class SteppedNode(ChatNode, SteppedServer):
     """A node whose machine's clock can be set."""
+
+
+def make_snapshot(node: Server, *options: str, within: Sequence[str] = ()) -> None:
+    """Make a snapshot by the command for it, beside the node; further options than the node's own say where."""
+    command = [sys.executable, "-m", "chat_server", "cluster", "snapshot", *node.options, *options]
+    done = run([*within, *command], node.environment, node.data.parent, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 class NatsBeside:

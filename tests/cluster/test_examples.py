@@ -14,11 +14,12 @@ import pytest
 import trustme
 
 from chat_server.cluster.nats_access import connect
-from chat_server.log.jetstream import JetStreamChain, NatsObjects
+from chat_server.log.jetstream import ApiError, JetStreamChain, NatsBus, NatsObjects, call
 from chat_server.log.nats_connection import Nats
 from chat_server.log.stream import NotAppended, Position
 from chat_server.runtime import SystemRuntime
 from chat_server.settings import load
+from tests.cluster.nodes import make_snapshot
 from tests.cluster.servers import NatsServer, free_ports
 from tests.cluster.test_jetstream import pieces, settled
 from tests.harness import JsonClient, Server
@@ -31,11 +32,11 @@ class ExampleNode(Server):
     """A node as its unit starts it, with the files and ports of this machine."""
 
     def __init__(self, files: "Files", name: str) -> None:
-        super().__init__(files.directory / name, environment=files.environment(name))
-        self._config = files.directory / "chat.toml"
+        config = str(files.directory / "chat.toml")
+        super().__init__(files.directory / name, "--config", config, environment=files.environment(name))
 
     def arguments(self) -> list[str]:
-        return [sys.executable, *self.program, "--config", str(self._config)]
+        return [sys.executable, *self.program, *self.options]
 
 
 class Files:
@@ -129,8 +130,11 @@ async def signed_in(files: Files, node: Server, name: str) -> AsyncIterator[Json
 async def test_three_nodes_from_the_examples_are_one_chat(files: Files, servers: list[NatsServer]) -> None:
     nodes = [ExampleNode(files, name) for name in NAMES]
     try:
-        for node in nodes:
+        for node in nodes[::2]:
             await asyncio.to_thread(node.start)
+        make_snapshot(nodes[0])
+        await asyncio.to_thread(nodes[1].start)
+        assert "started from the snapshot" in nodes[1].log
         async with signed_in(files, nodes[0], "alice") as alice, signed_in(files, nodes[2], "bob") as bob:
             await alice.ok("/send_all hello")
             await bob.event("message", text="hello")
@@ -138,6 +142,8 @@ async def test_three_nodes_from_the_examples_are_one_chat(files: Files, servers:
             async with asyncio.timeout(20):
                 while not (await bob.ok("/who alice"))["online"]:
                     await asyncio.sleep(0.1)
+            async with signed_in(files, nodes[1], "alice"):
+                assert len((await alice.ok("/sessions"))["sessions"]) == 2, "the other node was asked, and has answered"
         for name in NAMES:
             assert "chat_cluster_connected 1.0" in (files.directory / f"chat-{name}" / "chat.prom").read_text()
         for node in nodes:
@@ -157,7 +163,8 @@ async def test_no_node_may_publish_as_another(files: Files, servers: list[NatsSe
             for other in {*NAMES, "four"} - {name}:
                 with pytest.raises(NotAppended, match=r"(?i)permissions violation"):
                     await chain.append(1, other, b"forged", f"{name} as {other}")
-                for subject in (f"bus.nodes.{other}", f"ask.sessions.{other}", "chat", "$SYS.REQ.SERVER.PING"):
+                inbox = "_INBOX.of.another"
+                for subject in (f"bus.nodes.{other}", f"ask.sessions.{other}", inbox, "chat", "$SYS.REQ.SERVER.PING"):
                     with pytest.raises(NotAppended, match=r"(?i)permissions violation"):
                         await connection.request(subject, b"", 5)
             assert await chain.last(1) == last
@@ -165,6 +172,39 @@ async def test_no_node_may_publish_as_another(files: Files, servers: list[NatsSe
     finally:
         for connection in connections.values():
             await connection.close()
+
+
+async def test_a_node_may_not_change_streams_or_what_is_in_the_log(files: Files, servers: list[NatsServer]) -> None:
+    connection = await files.connect("two")
+    try:
+        chain = JetStreamChain(connection)
+        await settled(chain.begin, 1)
+        await settled(chain.append, 1, "two", b"own", "1")
+        assert await chain.list() == [1] and await chain.last(1) == 1
+        for name, body in (
+            ("STREAM.UPDATE.log-1", {"name": "log-1", "subjects": ["log.1.*"], "max_msgs": 1}),
+            ("STREAM.MSG.DELETE.log-1", {"seq": 1}),
+            ("STREAM.PEER.REMOVE.log-1", {"peer": "one"}),
+            ("STREAM.LEADER.STEPDOWN.log-1", {}),
+            ("CONSUMER.CREATE.log-1.mine", {"stream_name": "log-1", "config": {}}),
+        ):
+            with pytest.raises(NotAppended, match=r"(?i)permissions violation"):
+                await call(connection, name, body)
+        with pytest.raises(ApiError, match="purge"):
+            await call(connection, "STREAM.PURGE.log-1")
+    finally:
+        await connection.close()
+
+
+async def test_a_node_answers_what_it_was_asked(files: Files, servers: list[NatsServer]) -> None:
+    one, two = [await files.connect(name) for name in ("one", "two")]
+    try:
+        NatsBus(one).answer("who", lambda data: b"one, to " + data)
+        await one.request("$JS.API.INFO", b"", 5)  # the server knows of the subscription
+        assert await NatsBus(two).ask("who", b"two", 5, 1) == [b"one, to two"]
+    finally:
+        await one.close()
+        await two.close()
 
 
 async def test_a_node_may_keep_snapshots_and_files(files: Files, servers: list[NatsServer]) -> None:
@@ -175,6 +215,8 @@ async def test_a_node_may_keep_snapshots_and_files(files: Files, servers: list[N
         await settled(objects.begin, "bucket")
         await objects.put("bucket", "object", pieces(b"x" * 300_000))
         assert sum([len(chunk) async for chunk in objects.get("bucket", "object")]) == 300_000
+        assert await objects.buckets() == ["bucket"] and await objects.names("bucket") == ["object"]
+        await objects.delete("bucket", "object")
         await settled(objects.delete_bucket, "bucket")
         await settled(chain.delete, 1)
     finally:

@@ -64,7 +64,7 @@ class NatsServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        assert self._process is None
+        assert not self.is_running
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._within, str(PROGRAM), "-c", str(self.configuration)],
@@ -108,7 +108,12 @@ class NatsServer:
 
     @property
     def is_running(self) -> bool:
-        return self._process is not None
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
 
 class NatsServers:

@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from chat_server import __version__, metrics
 from chat_server.action_log import ActionLog
 from chat_server.addresses import is_loopback
 from chat_server.admin.control import ControlSocket
+from chat_server.admin.processes import NodeProcesses
 from chat_server.cluster import nats_access
 from chat_server.cluster.member import ClusterNode, open_member
 from chat_server.errors import StartError
@@ -64,6 +66,7 @@ class Server:
         self._metrics_worker = runtime.worker("metrics")
         self._nats: Nats | None = None
         self._member: ClusterNode | None = None
+        self._processes: NodeProcesses | None = None
 
     async def _open_member(self) -> ClusterNode:
         """Raises StartError."""
@@ -74,7 +77,10 @@ class Server:
         from chat_server.log.jetstream import JetStreamChain, NatsBus, NatsObjects
 
         streams, bus, objects = JetStreamChain(self._nats), NatsBus(self._nats), NatsObjects(self._nats)
-        return await open_member(settings, runtime, directory, name, streams, bus, objects, self._statistics)
+        self._processes = NodeProcesses(replace(settings, node=name), directory)
+        return await open_member(
+            settings, runtime, directory, name, streams, bus, objects, self._processes, self._statistics
+        )
 
     async def _start_node(self) -> None:
         """Open the node and what stands on it, and start it. Raises StartError."""
@@ -133,6 +139,8 @@ class Server:
             if self._settings.metrics_file is not None:
                 self._write_metrics(self._metrics(self._store_gauges()))
             self._metrics_worker.close()
+            if self._processes is not None:
+                self._processes.close()
             self.node.close()
             if self._nats is not None:
                 await self._nats.close()

@@ -164,6 +164,11 @@ def words(field: str, value: Any) -> str:
     return _size_words(value) if "_bytes" in field else str(value)
 
 
+def options_of(settings: "Settings", fields: Sequence[str]) -> list[str]:
+    """Return the command line that gives another program these settings."""
+    return [f"--{OPTIONS[each].name}={words(each, getattr(settings, each))}" for each in fields]
+
+
 def _number(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):

@@ -69,6 +69,8 @@ TESTED_ELSEWHERE = {
     "store/blocks.py": "tests/unit/rules/test_blocks.py",
     "store/erasures.py": "tests/unit/rules/test_erasure.py",
     "store/search.py": "tests/unit/rules/test_search.py",
+    "admin/processes.py": "tests/cluster/test_snapshots.py",
+    "cluster/side_processes.py": "tests/unit/cluster/test_snapshot_keeper.py",
     "admin/cluster.py": "tests/conformance/test_verify.py",
     "store/accounts.py": "tests/unit/rules/test_accounts.py",
     "store/rooms.py": "tests/unit/rules/test_rooms.py",
@@ -120,6 +122,7 @@ AT_THE_SOCKETS = {
     "frontend/transport.py": {"asyncio"},
     "frontend/acceptor.py": {"asyncio"},
     "admin/control.py": {"asyncio"},
+    "admin/processes.py": {"asyncio"},
     "server.py": {"asyncio"},
     "line_writer.py": {"threading"},
 }

@@ -25,6 +25,7 @@ from chat_server import settings
 from chat_server.admin import backup, cluster
 from chat_server.admin.control import SOCKET, answer, short_address
 from chat_server.admin.offline import Offline
+from chat_server.admin.processes import end_without
 from chat_server.errors import StartError
 from chat_server.frontend.listener import tls_context
 from chat_server.passwords import hash_now
@@ -93,6 +94,9 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
     of["cluster"].add_argument(
         "changes", metavar="OPTION VALUE", nargs="*", help="such as: main-rate-limit 50/1h; for import the DIR"
     )
+    for word in ("cluster", "verify"):
+        # Only a node says that, of itself: see `processes`.
+        of[word].add_argument("--beside", type=int, help=argparse.SUPPRESS)
     given = vars(parser.parse_args(arguments))
     return given.pop("word"), given
 
@@ -169,7 +173,7 @@ def _cluster(chosen: Settings, given: dict[str, Any]) -> int:
     os.nice(NICER)
     _refuse_other_user(Path(rest[0] if rest else chosen.data_dir))
     runtime = SystemRuntime()
-    with _progress() as progress:
+    with _progress(given["beside"]) as progress:
         if act == "import":
             told = cluster.import_chat(runtime, chosen, rest[0], progress)
         elif act == "restore":
@@ -230,8 +234,14 @@ def _check_times(data: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[backup.Progress]:
-    """A progress bar on a terminal, nothing elsewhere. Whatever is printed after it begins a new line."""
+def _progress(beside: int | None = None) -> Iterator[backup.Progress]:
+    """A progress bar on a terminal, nothing elsewhere. Whatever is printed after it begins a new line.
+
+    `beside` is the process id of the node for which this runs.
+    """
+    if beside is not None:
+        yield lambda what, done, total: end_without(beside)
+        return
     if not sys.stderr.isatty():
         yield lambda what, done, total: None
         return

@@ -42,7 +42,7 @@ class Vitals(Struct, frozen=True):
     """What a node says of itself with each beat: how far it has come in the log, and what it counts.
 
     `milestone` is the last batch at which all nodes compare their digests of outcomes. `version` is the newest version
-    of batches that the node knows, and `program` that of the program.
+    of batches that the node knows, and `program` that of the program; `makes_snapshot` says whether it makes one now.
     """
 
     position: Position
@@ -50,6 +50,7 @@ class Vitals(Struct, frozen=True):
     version: int = 0
     program: str = ""
     counts: dict[str, int] = {}
+    makes_snapshot: bool = False
 
 
 class _Said(Struct, frozen=True, tag_field="type"):
@@ -182,6 +183,13 @@ class Heartbeats:
     def rank(self) -> int:
         """How many of the nodes that live come before this one."""
         return sum(name < self._node for name in self._members)
+
+    def is_first(self) -> bool:
+        """Whether no node that lives comes before this one; of one that is cut off that is not known."""
+        return not self.is_cut_off and self.rank() == 0
+
+    def others_make_snapshot(self) -> bool:
+        return any(member.vitals is not None and member.vitals.makes_snapshot for member in self._members.values())
 
     def milestones(self) -> dict[str, Milestone]:
         """The last milestones of the nodes that live, this one too, as far as they have come to any."""

@@ -12,6 +12,8 @@ from chat_server.cluster.chain import Chain
 from chat_server.cluster.heartbeats import Heartbeats, Vitals
 from chat_server.cluster.milestones import Milestones, StateComparison
 from chat_server.cluster.numbers import ClusterNumbers
+from chat_server.cluster.side_processes import SideProcesses
+from chat_server.cluster.snapshot_keeper import SnapshotKeeper
 from chat_server.cluster.snapshots import (
     SnapshotError,
     is_mistaken,
@@ -55,6 +57,7 @@ class ClusterNode(NamedTuple):
     log: ReplicatedLog
     heartbeats: Heartbeats
     chain: Chain
+    keeper: SnapshotKeeper
     numbers: ClusterNumbers
 
     async def start(self) -> None:
@@ -63,6 +66,7 @@ class ClusterNode(NamedTuple):
         self.node.number_connections()
         await self.heartbeats.start()
         self.chain.start()
+        self.keeper.start()
 
 
 async def open_member(
@@ -73,6 +77,7 @@ async def open_member(
     streams: Streams,
     bus: Bus,
     objects: Objects,
+    processes: SideProcesses,
     live: Callable[[], dict[str, int]] = dict,
 ) -> ClusterNode:
     """Open the node with this name (see `identity.name_of_node`), and execute the log up to its end.
@@ -92,9 +97,7 @@ async def open_member(
         raise
     chain = Chain(runtime, replicated, rank=lambda: heartbeats.rank())
     node = Node(
-        settings,
-        runtime,
-        directory,
+        *(settings, runtime, directory),
         identity=identity,
         time=time,
         space=space,
@@ -111,19 +114,20 @@ async def open_member(
         node.fail(f"{why}; its next start is from a snapshot")
 
     heartbeats = Heartbeats(
-        runtime,
-        bus,
-        identity,
-        node.delivery.presence,
-        node.delivery.connections,
-        vitals=lambda: Vitals(replicated.position, milestones.last, VERSION, __version__, live()),
+        *(runtime, bus, identity, node.delivery.presence, node.delivery.connections),
+        vitals=lambda: Vitals(replicated.position, milestones.last, VERSION, __version__, live(), keeper.is_making),
         typing=node.delivery.typing.take,
         departed=lambda user_id: node.submit(Departed(), user_id),
         unheard=node.delivery.outage.suspect,
         heard=StateComparison(name, stop).compare,
     )
+    keeper = SnapshotKeeper(
+        *(runtime, replicated, objects, processes),
+        now=time.now,
+        may_make=lambda: heartbeats.is_first() and not heartbeats.others_make_snapshot(),
+    )
     numbers = ClusterNumbers(runtime, streams, objects, replicated, heartbeats, time.now, node.delivery.outage)
-    return ClusterNode(node, replicated, heartbeats, chain, numbers)
+    return ClusterNode(node, replicated, heartbeats, chain, keeper, numbers)
 
 
 async def _begin_state(runtime: Runtime, directory: Path, streams: Streams, objects: Objects) -> None:

@@ -46,7 +46,8 @@ MISTAKEN = "mistaken"
 class Description(Struct, frozen=True):
     """What is in a snapshot: how far its database is in the log, the digests, and the programs that can read it.
 
-    `digests` are those of all tables, `outcomes` is the running digest, `sha256` that of the database's bytes.
+    `digests` are those of all tables, `outcomes` is the running digest, `sha256` that of the database's bytes, and
+    `elapsed_ms` how long the chat had lived.
     """
 
     position: Position
@@ -58,6 +59,7 @@ class Description(Struct, frozen=True):
     schema: int
     program: str
     at_ms: int
+    elapsed_ms: int
 
 
 class SnapshotError(Exception):
@@ -125,7 +127,7 @@ def describe(directory: Path) -> Description:
     assert state.history is not None, "it has executed a batch"
     return Description(
         state.position, state.history, tables, state.outcomes, _sha256(path), path.stat().st_size, VERSION,
-        __version__, state.at_ms,
+        __version__, state.at_ms, state.elapsed_ms,
     )  # fmt: skip
 
 

@@ -390,11 +390,16 @@ class ReplicatedLog:
         if self.position.stream < next_stream:
             self.submit(Entry(EndStream(next_stream)))
 
+    async def list_streams(self) -> list[int]:
+        """As `Streams.list`."""
+        return await self._streams.list()
+
     async def delete_streams(self, before: int) -> None:
         """Delete the streams before this one: snapshots cover them. Raises NotAppended."""
         for stream in await self._streams.list():
             if stream < min(before, self.position.stream):
                 await self._streams.delete(stream)
+                log.info("stream %d of the log is deleted: the last snapshots have all of it", stream)
 
     @property
     def is_closed(self) -> bool:

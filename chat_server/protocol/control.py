@@ -4,7 +4,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from chat_server.protocol.accounts import AccountDeleted
 from chat_server.protocol.arguments import Id, Sha256, Text, Username, Word
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.table import command
@@ -88,6 +87,13 @@ class SettingsChanged(Reply, frozen=True, omit_defaults=True):
 
     settings: dict[str, str]
     was: dict[str, str]
+    note: str | None = None
+
+
+class AccountForgotten(Reply, frozen=True, omit_defaults=True):
+    """`note` says by when the disks of a cluster have lost the texts."""
+
+    user: str
     note: str | None = None
 
 
@@ -202,7 +208,7 @@ class RevokeCode(Command, frozen=True, tag="revoke_code"):
 @command(
     "forget",
     group="Operators",
-    reply=AccountDeleted,
+    reply=AccountForgotten,
     runs="logged",
     who="machine",
     help="removes an account and its texts",

@@ -2,8 +2,8 @@
 
 from chat_server import shared_settings
 from chat_server.errors import Refusal
-from chat_server.protocol.accounts import AccountDeleted
 from chat_server.protocol.control import (
+    AccountForgotten,
     Acts,
     Appoint,
     Audit,
@@ -38,6 +38,7 @@ from chat_server.rules.registry import reading, rule
 from chat_server.store import accounts, export, messages, operators, wrong_passwords
 
 ACTS_PAGE_MAX = 200
+_ERASED = "nobody is shown them; they leave the disks of all nodes within 10 s, and those of NATS within 30 minutes"
 
 
 @rule(Appoint)
@@ -80,11 +81,11 @@ def set_password_of(context: Context, command: SetPasswordOf) -> UserPasswordSet
 
 
 @rule(Forget)
-def forget(context: Context, command: Forget) -> AccountDeleted:
+def forget(context: Context, command: Forget) -> AccountForgotten:
     user = find_user(context.db, command.username.name, command.username.folded, context.user_id)
-    reply = remove_account(context, user)
+    remove_account(context, user)
     record(context, "forget", user.name)
-    return reply
+    return AccountForgotten(user.name, _ERASED if context.state.position.stream else None)
 
 
 @rule(RepairTime)

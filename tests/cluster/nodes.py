@@ -13,7 +13,7 @@ import trustme
 
 from chat_server.log.nats_connection import NatsAccess
 from tests.cluster.networks import Network
-from tests.cluster.servers import NatsServers
+from tests.cluster.servers import NatsServers, files_with
 from tests.fork_server import run
 from tests.harness import Server, SteppedServer
 
@@ -27,6 +27,10 @@ class ChatNode(Server):
         self._within = network.within(name) if network else []
         super().__init__(data, "--cluster", ",".join(servers.urls), "--node", name, "--host", self.host, *options)
         self.name = name
+
+    def files_with(self, needles: Sequence[bytes]) -> list[Path]:
+        """Its files that hold one of these texts."""
+        return files_with(self.data, needles)
 
     def arguments(self) -> list[str]:
         return [*self._within, *super().arguments()]
@@ -62,6 +66,12 @@ class ChatNode(Server):
 
 class SteppedNode(ChatNode, SteppedServer):
     """A node whose machine's clock can be set."""
+
+
+class HastyNode(ChatNode):
+    """A node whose streams and snapshots follow each other within seconds."""
+
+    program = (str(Path(__file__).parents[1] / "hasty.py"),)
 
 
 def make_snapshot(node: Server, *options: str, within: Sequence[str] = ()) -> None:

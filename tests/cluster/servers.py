@@ -159,13 +159,17 @@ class NatsServers:
 
     def files_with(self, needles: Sequence[bytes]) -> list[Path]:
         """The files of all servers that hold one of these texts."""
-        found = []
-        for server in self.all:
-            for path in sorted(server.data.rglob("*")):
-                try:
-                    data = path.read_bytes() if path.is_file() else b""
-                except FileNotFoundError:  # removed meanwhile
-                    continue
-                if any(needle in data for needle in needles):
-                    found.append(path)
-        return found
+        return [path for server in self.all for path in files_with(server.data, needles)]
+
+
+def files_with(directory: Path, needles: Sequence[bytes]) -> list[Path]:
+    """The files in the directory that hold one of these texts."""
+    found = []
+    for path in sorted(directory.rglob("*")):
+        try:
+            data = path.read_bytes() if path.is_file() else b""
+        except FileNotFoundError:  # removed meanwhile
+            continue
+        if any(needle in data for needle in needles):
+            found.append(path)
+    return found

@@ -19,6 +19,7 @@ from chat_server.store.data_directory import DataDirectory
 from chat_server.store.database import open_reader
 from tests.fake_runtime import FakeRuntime
 from tests.memory_stream import MemoryBus, MemoryObjects, MemoryServers, MemoryStreams, Trouble
+from tests.side_processes import InlineProcesses
 from tests.simulation.connection import MemoryConnection
 from tests.simulation.ledger import ROOM, Ledger, Row, check, root_of
 from tests.simulation.server import Process
@@ -56,7 +57,8 @@ class SimulatedNode:
         self._directory = DataDirectory(str(self.path))
         streams = MemoryStreams(self._servers, process, name)
         bus, objects = MemoryBus(self._servers, process, name), MemoryObjects(self._servers, process, name)
-        member = await open_member(SETTINGS, process, self.path, name, streams, bus, objects)
+        processes = InlineProcesses(process, objects, self.path)
+        member = await open_member(SETTINGS, process, self.path, name, streams, bus, objects, processes)
         await member.start()
         node = member.node
         actions = ActionLog(process, json=False, enabled=False, stream=io.StringIO())

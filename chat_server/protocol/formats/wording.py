@@ -399,6 +399,10 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
         [],
         f"{reply.user} has a new password; all sign-ins of before have ended",
     ),
+    control.AccountForgotten: lambda reply, now: (
+        [],
+        f"the account {reply.user} and its texts are gone{_note(reply.note)}",
+    ),
     control.FilesKept: lambda reply, now: ([], "all files stay until this connection ends"),
     control.Exported: lambda reply, now: ([], f"{_counted(reply.records, 'record')} of {reply.user}"),
     control.TimeRepaired: lambda reply, now: (

@@ -12,6 +12,7 @@ from chat_server.frontend.sessions import Sessions
 from chat_server.settings import Settings, load
 from tests.fake_runtime import FakeRuntime
 from tests.memory_stream import MemoryBus, MemoryObjects, MemoryServers, MemoryStreams
+from tests.side_processes import InlineProcesses
 from tests.simulation.connection import MemoryConnection
 from tests.simulation.server import Process
 
@@ -87,6 +88,7 @@ class Place:
 
     async def start(self) -> None:
         process, name = self._process, self.name
+        objects = MemoryObjects(self._servers, process, name)
         member = await open_member(
             self._settings,
             process,
@@ -94,7 +96,8 @@ class Place:
             name,
             MemoryStreams(self._servers, process, name),
             MemoryBus(self._servers, process, name),
-            MemoryObjects(self._servers, process, name),
+            objects,
+            InlineProcesses(process, objects, self._path),
             lambda: {"connections": len(self.sessions), "deliveries": 0},
         )
         self.member, self.node, self.heartbeats = member, member.node, member.heartbeats

@@ -23,6 +23,7 @@ from chat_server.store.database import open_reader, open_writer
 from chat_server.store.identity import FILE
 from tests.fake_runtime import FakeRuntime
 from tests.memory_stream import MemoryBus, MemoryObjects, MemoryServers, MemoryStreams, Trouble
+from tests.side_processes import InlineProcesses
 from tests.simulation.cluster import SimulatedNode, compare
 
 SETTINGS = load(["--disk-reserve", "off", "--main-rate-limit", "off"], {})
@@ -40,7 +41,8 @@ class Stage:
         streams = MemoryStreams(self.servers, self.machine, name)
         bus, objects = MemoryBus(self.servers, self.machine, name), MemoryObjects(self.servers, self.machine, name)
         settings = load(["--disk-reserve", "off", *options], {})
-        return await open_member(settings, self.machine, directory, name, streams, bus, objects)
+        processes = InlineProcesses(self.machine, objects, directory)
+        return await open_member(settings, self.machine, directory, name, streams, bus, objects, processes)
 
     async def start(self, name: str) -> SimulatedNode:
         directory = self.path / name

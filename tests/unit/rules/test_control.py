@@ -5,9 +5,9 @@ from msgspec.structs import replace
 
 from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE, Configure, Entry, Logged
-from chat_server.protocol.accounts import AccountDeleted
 from chat_server.protocol.arguments import Text, Username, Word
 from chat_server.protocol.control import (
+    AccountForgotten,
     Acts,
     Appoint,
     Audit,
@@ -114,7 +114,7 @@ def test_forget_deletes_the_account(chat: Chat) -> None:
     chat.say("alice", f"/reply {said.id} yes")
     chat.say("bob", "/report carol for private reasons")
     gone = control(chat, Forget(BOB))
-    assert gone.reply == AccountDeleted("bob")
+    assert gone.reply == AccountForgotten("bob")
     assert [(ending.user_id, ending.code) for ending in gone.endings] == [(chat.ids["bob"], "account_deleted")]
     assert chat.say("alice", f"/thread {said.id}").texts == [None, "yes"]
     assert code(chat, Forget(BOB)) == "unknown_user"

@@ -1,0 +1,113 @@
+"""The keeper of snapshots: one node at a time makes them, and what two of them cover goes from NATS.
+
+A snapshot is due when the last one is an hour old, so that a new node has little to execute; and soon after the log
+went on in another stream, and once more after that. For the stream before holds texts that were erased, and so does a
+snapshot that was made before the erasure: the stream is deleted whole once all kept snapshots are behind it, and the
+older snapshots go with the newer ones.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from chat_server.cluster import snapshots
+from chat_server.cluster.side_processes import SideProcesses
+from chat_server.cluster.snapshots import KEPT, Description, SnapshotError
+from chat_server.log.replicated import ReplicatedLog
+from chat_server.log.stream import NotAppended, Objects
+from chat_server.protocol.times import Now
+from chat_server.runtime import Runtime
+
+log = logging.getLogger("chat.cluster")
+
+CHECK_SECONDS = 5.0
+# A node that has just begun has enough to do.
+FIRST_SECONDS = 60.0
+APART_MS = 3_600_000
+# How long after the first snapshot of a stream the second one is made, which frees the streams before. With the time
+# that a stream goes on, an erased text is gone from NATS after 18 minutes and what two snapshots take to be made.
+SECOND_MS = 540_000
+# All nodes have heard by then that one is going to make a snapshot.
+ANNOUNCED_SECONDS = 3.0
+AGAIN_SECONDS = 60.0
+
+
+def is_due(kept: Sequence[Description], streams: Sequence[int], stream: int, elapsed_ms: int) -> bool:
+    """Tell whether the node has to make one. `kept` are the whole snapshots, the newest first.
+
+    `streams` are those in NATS, `stream` the one that the log is in, and `elapsed_ms` how long the chat has lived.
+    """
+    if not kept or kept[0].position.stream < stream:
+        return True
+    age_ms = elapsed_ms - kept[0].elapsed_ms
+    if len(kept) < KEPT or kept[KEPT - 1].position.stream < stream or min(streams, default=stream) < stream:
+        return age_ms >= SECOND_MS
+    return age_ms >= APART_MS
+
+
+class SnapshotKeeper:
+    """Makes snapshots while this node is the first of those that live, and no other one makes any.
+
+    `is_making` is told to the other nodes.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        replicated: ReplicatedLog,
+        objects: Objects,
+        processes: SideProcesses,
+        *,
+        now: Callable[[], Now],
+        may_make: Callable[[], bool],
+    ) -> None:
+        """`may_make` tells whether this node is the first, as far as it knows, and no other one makes a snapshot."""
+        self.is_making = False
+        self._runtime = runtime
+        self._log = replicated
+        self._objects = objects
+        self._processes = processes
+        self._now = now
+        self._may_make = may_make
+
+    def start(self) -> None:
+        """Begin to look whether a snapshot is due, until the log is closed."""
+        self._runtime.spawn(self._keep_looking())
+
+    async def _keep_looking(self) -> None:
+        wait = FIRST_SECONDS
+        while not self._log.is_closed:
+            await self._runtime.sleep(wait)
+            wait = CHECK_SECONDS
+            if self._log.is_closed or not self._may_make():
+                continue
+            try:
+                if await self._is_due():
+                    await self._make()
+                await self._delete_covered()
+            except NotAppended as error:
+                log.debug("the snapshots cannot be looked at for now: %s", error)
+            except SnapshotError as error:
+                log.error("no snapshot was made: %s; it is tried again", error)
+                wait = AGAIN_SECONDS
+
+    async def _is_due(self) -> bool:
+        """Raises NotAppended."""
+        kept, streams = await snapshots.list_whole(self._objects), await self._log.list_streams()
+        return is_due(kept, streams, self._log.position.stream, self._now().elapsed_ms)
+
+    async def _make(self) -> None:
+        """Raises SnapshotError."""
+        self.is_making = True
+        try:
+            await self._runtime.sleep(ANNOUNCED_SECONDS)
+            # Of two that thought themselves the first, one knows better by now; both if they began at once.
+            if self._may_make() and not self._log.is_closed:
+                log.info("%s", await self._processes.make_snapshot())
+        finally:
+            self.is_making = False
+
+    async def _delete_covered(self) -> None:
+        """Delete the streams of which all kept snapshots have everything. Raises NotAppended."""
+        covered = await snapshots.covered(self._objects)
+        if covered is not None:
+            await self._log.delete_streams(covered.stream)

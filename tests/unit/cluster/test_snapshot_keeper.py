@@ -1,0 +1,194 @@
+"""When a snapshot is due, who makes it, and what goes then."""
+
+from pathlib import Path
+
+import pytest
+
+from chat_server.cluster import chain, snapshot_keeper, snapshots
+from chat_server.cluster.snapshot_keeper import APART_MS, FIRST_SECONDS, SECOND_MS, is_due
+from chat_server.cluster.snapshots import Description
+from chat_server.log.stream import NotAppended, Position
+from tests.memory_stream import MemoryObjects
+from tests.unit.cluster.nodes import Cluster, Place, play
+
+MINUTE = 60.0
+
+
+def made(stream: int, elapsed_ms: int) -> Description:
+    return Description(Position(stream, 5), "h", {}, b"", "", 0, 1, "1", elapsed_ms, elapsed_ms)
+
+
+NOW = 10 * APART_MS
+
+
+@pytest.mark.parametrize(
+    ("kept", "streams", "expected"),
+    [
+        ([], [3], True),
+        ([made(3, NOW - 1), made(3, NOW - 1)], [3], False),
+        ([made(3, NOW - APART_MS), made(3, 0)], [3], True),
+        ([made(3, NOW - APART_MS + 1), made(3, 0)], [3], False),
+        # The log has gone on: at once, and once more.
+        ([made(2, NOW - 1), made(2, NOW - 1)], [2, 3], True),
+        ([made(3, NOW - SECOND_MS + 1), made(2, 0)], [2, 3], False),
+        ([made(3, NOW - SECOND_MS), made(2, 0)], [2, 3], True),
+        ([made(3, NOW - SECOND_MS), made(2, 0)], [3], True),
+        # A stream that could not be deleted yet keeps nobody busy: it is only deleted.
+        ([made(3, NOW - 1), made(3, 0)], [2, 3], False),
+        # The one that there is may be damaged.
+        ([made(3, NOW - SECOND_MS)], [3], True),
+        ([made(3, NOW - SECOND_MS + 1)], [3], False),
+        # The next stream is made ahead.
+        ([made(3, NOW - 1), made(3, NOW - 1)], [3, 4], False),
+    ],
+)
+def test_when_one_is_due(kept: list[Description], streams: list[int], expected: bool) -> None:
+    assert is_due(kept, streams, 3, NOW) is expected
+
+
+def buckets(cluster: Cluster) -> list[str]:
+    return sorted(cluster.servers.buckets)
+
+
+def positions(cluster: Cluster) -> list[int]:
+    """The streams of the kept snapshots, the oldest first."""
+    return [int(name.split("-")[1]) for name in buckets(cluster)]
+
+
+@pytest.fixture
+def making(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Who makes one now; two at once fail."""
+    real, there = snapshots.make, []
+    done: list[Path] = []
+
+    async def make(objects: MemoryObjects, data: Path, nonce: str) -> Description:
+        there.append(data)
+        assert len(there) == 1, "two at once"
+        try:
+            await objects._streams._runtime.sleep(20)
+            done.append(data)
+            return await real(objects, data, nonce)
+        finally:
+            there.remove(data)
+
+    monkeypatch.setattr(snapshots, "make", make)
+    return done
+
+
+def test_the_first_node_makes_one_and_a_survivor_takes_over(tmp_path: Path, making: list[Path]) -> None:
+    async def story(cluster: Cluster) -> None:
+        places = await cluster.start("n1", "n2", "n3")
+        await cluster.pass_time(FIRST_SECONDS - 10)
+        assert buckets(cluster) == []
+        await cluster.pass_time(60)
+        assert [path.name for path in making] == ["n1"] and len(buckets(cluster)) == 1
+        places[0].kill()
+        await cluster.pass_time(15 * MINUTE)
+        assert [path.name for path in making] == ["n1", "n2"] and len(buckets(cluster)) == 2
+        await cluster.pass_time(150 * MINUTE)
+        # Two of the stream that was begun after the start, and then one an hour.
+        assert [path.name for path in making] == ["n1", "n2", "n2", "n2", "n2"]
+        assert len(buckets(cluster)) == 2
+
+    play(tmp_path, story)
+
+
+def test_a_newcomer_that_would_be_the_first_waits_for_the_one_that_is_made(tmp_path: Path, making: list[Path]) -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.start("n2", "n3")
+        await cluster.pass_time(FIRST_SECONDS + 10)
+        assert making == []
+        await cluster.start("n1")
+        await cluster.pass_time(20 * MINUTE)
+        assert [path.name for path in making] == ["n2", "n1", "n1"]
+
+    play(tmp_path, story)
+
+
+def test_of_nodes_that_do_not_hear_each_other_at_first_one_makes_it(tmp_path: Path, making: list[Path]) -> None:
+    async def story(cluster: Cluster) -> None:
+        one, two = await cluster.start("n1", "n2")
+        # As if neither had heard of the other before it begins.
+        for place in (one, two):
+            place.heartbeats._members.clear()
+        for keeper in (one.member.keeper, two.member.keeper):
+            keeper.is_making = False
+        await cluster.pass_time(10 * MINUTE)
+        assert {path.name for path in making} == {"n1"}
+
+    play(tmp_path, story)
+
+
+async def erase(place: Place, name: str = "alice") -> None:
+    alice = await place.connect(name, format="json")
+    sent = await alice.say_json("/send_all secret")
+    await alice.say_json(f"/delete {sent['id']}")
+    alice.leave()
+
+
+def test_what_was_erased_is_gone_from_all_streams_and_snapshots_within_half_an_hour(
+    tmp_path: Path, making: list[Path]
+) -> None:
+    async def story(cluster: Cluster) -> None:
+        places = await cluster.start("n1", "n2", "n3")
+        await cluster.pass_time(25 * MINUTE)
+        assert min(cluster.servers.streams) >= 2, "what was erased before the start is not known"
+        # Just behind a snapshot of a stream that has just begun, for the longest way.
+        stream = max(cluster.servers.streams)
+        old = set(buckets(cluster))
+        assert positions(cluster) == [stream, stream]
+        await erase(places[1])
+        await cluster.pass_time(chain.ERASED_SECONDS - 30)
+        assert min(cluster.servers.streams) == stream, "nothing is done that nobody needs yet"
+        await cluster.pass_time(30 * MINUTE - chain.ERASED_SECONDS + 30)
+        assert sorted(cluster.servers.streams) == [stream + 1]
+        assert positions(cluster) == [stream + 1, stream + 1] and not old & set(buckets(cluster))
+        assert all(place.node.failure is None for place in places)
+
+    play(tmp_path, story)
+
+
+def test_where_something_is_erased_all_the_time_one_snapshot_a_stream_is_enough(
+    tmp_path: Path, making: list[Path]
+) -> None:
+    async def story(cluster: Cluster) -> None:
+        (place,) = await cluster.start("n1")
+        for number in range(120):
+            # Few enough for one user in main.
+            await erase(place, f"user{number // 15}")
+            await cluster.pass_time(MINUTE)
+        assert len(making) <= 14, "one in nine minutes, and one more at the beginning"
+        assert len(cluster.servers.streams) <= 3
+
+    play(tmp_path, story)
+
+
+def test_one_that_fails_is_told_and_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(cluster: Cluster) -> None:
+        (place,) = await cluster.start("n1")
+        begin = MemoryObjects.begin
+
+        async def fails(objects: MemoryObjects, bucket: str) -> None:
+            raise NotAppended("no quorum")
+
+        monkeypatch.setattr(MemoryObjects, "begin", fails)
+        await cluster.pass_time(FIRST_SECONDS + 20)
+        assert "no snapshot was made: the object store did not take it: no quorum; it is tried again" in caplog.text
+        assert place.node.failure is None and buckets(cluster) == []
+        monkeypatch.setattr(MemoryObjects, "begin", begin)
+        await cluster.pass_time(snapshot_keeper.AGAIN_SECONDS + 10)
+        assert len(buckets(cluster)) == 1
+
+    play(tmp_path, story)
+
+
+def test_a_node_that_is_cut_off_makes_none(tmp_path: Path, making: list[Path]) -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.start("n1", "n2")
+        cluster.servers.cut_off("n1")
+        await cluster.pass_time(10 * MINUTE)
+        assert {path.name for path in making} == {"n2"}
+
+    play(tmp_path, story)

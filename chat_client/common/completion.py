@@ -10,6 +10,7 @@ from itertools import chain, islice
 
 from msgspec import Struct
 
+from chat_client.common.days import NAMED
 from chat_client.common.emoji import EMOJIS
 from chat_client.common.listening import LEVELS
 from chat_client.sdk.typed_line import Argument, find, is_chat_for, is_path, pairs_of, positional
@@ -156,6 +157,8 @@ def _in_rest(argument: Argument, rest: str, known: Known) -> Found:
             Candidate(entry, len(rest), entry.rstrip("/").rpartition("/")[2] + ("/" if entry.endswith("/") else ""))
             for entry in entries
         )
+    if argument["kind"] == "day":
+        return _of_kind(argument, rest, known)
     return _in_text(rest, known)
 
 
@@ -183,6 +186,8 @@ def _of_kind(argument: Argument, word: str, known: Known) -> Found:
             return _numbered(word, known.files)
         case "emoji":
             return _emojis(word)
+        case "day":
+            return _matching(word, ((f"{day} ", "") for day in NAMED))
         case "level":
             return _matching(word, ((f"{level} ", "") for level in LEVELS))
         case "on_off":

@@ -43,7 +43,7 @@ async def edited(text: str, terminal: AbstractAsyncContextManager[None]) -> str:
 def _written(text: str) -> Path:
     number, name = tempfile.mkstemp(prefix="chat-", suffix=".txt")  # of mode 0600
     with os.fdopen(number, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
+        file.write(f"{text}\n" if text else "")
     return Path(name)
 
 

@@ -89,6 +89,8 @@ def _looking() -> Iterator[KeyAction]:
                     line="the first unread message")  # fmt: skip
     yield KeyAction("previous_mention", ("Alt-P",), "shows the mention before", group, line="the mention before, next")
     yield KeyAction("next_mention", ("Alt-N",), "shows the next mention", group, line=None)
+    yield KeyAction("go_to_time", ("Ctrl-X Ctrl-G",), "goes to a day or a time: yesterday, 14:30, 2026-11-01", group,
+                    command="/goto", line="goes to a day or a time")  # fmt: skip
     yield KeyAction("search", ("Ctrl-F",), "begins a search; what was typed comes back behind it", group,
                     command="/search", line="searches; among what was found:")  # fmt: skip
     yield KeyAction("open_result", ("Enter",), "opens a result in its place", group, "results",

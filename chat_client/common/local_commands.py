@@ -78,6 +78,10 @@ class FrontEnd(ABC):
         """Scroll the open chat to its first unread message."""
 
     @abstractmethod
+    def go_to_time(self, when: str) -> Task:
+        """Show the open chat from this day or time on, as it was typed (see `days`)."""
+
+    @abstractmethod
     def show_keys(self) -> Task: ...
 
     @abstractmethod
@@ -226,6 +230,16 @@ def _unread(front_end: FrontEnd) -> Task:
 @local_command("/first_unread", "shows the first unread message of this chat", "/first_unread")
 def _first_unread(front_end: FrontEnd) -> Task:
     return front_end.show_first_unread()
+
+
+@local_command(
+    "/goto <day>",
+    "shows what was said from a day or a time on: yesterday, monday 14:30, 2026-11-01, 2h",
+    "/goto yesterday",
+    argument("day", "day", rest=True),
+)
+def _goto(front_end: FrontEnd, day: str) -> Task:
+    return front_end.go_to_time(day)
 
 
 @local_command(

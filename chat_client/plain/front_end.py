@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from chat_client.common import typed_lines, wording
+from chat_client.common import days, typed_lines, wording
 from chat_client.common.listening import Listening
 from chat_client.common.local_commands import FrontEnd, Task, with_local
 from chat_client.common.recency import Recent
@@ -133,6 +133,11 @@ class PlainFrontEnd(FrontEnd):
 
     def show_first_unread(self) -> Task:
         raise _lacking("nothing scrolls here; /history <chat> shows what was said")
+
+    def go_to_time(self, when: str) -> Task:
+        if not self.open:
+            raise Refused("bad_argument", "no chat is open; /open <chat> opens one")
+        return self.ask_server(f"/history {self.open} since {days.moment(when, clock.now())}")
 
     def copy(self, message_id: int) -> Task:
         raise _lacking("there is no clipboard here; the terminal's own selection copies")

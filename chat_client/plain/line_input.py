@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from itertools import count
 from typing import BinaryIO, Protocol
 
@@ -107,13 +108,14 @@ class Prompt:
             self._leaving = False
             event.current_buffer.validate_and_handle()
 
-        def search(event: KeyPressEvent) -> None:
+        def begin(command: str, event: KeyPressEvent) -> None:
             event.current_buffer.cursor_position = 0
-            event.current_buffer.insert_text("/search ")
+            event.current_buffer.insert_text(f"{command} ")
             event.current_buffer.cursor_position = len(event.current_buffer.text)
 
         add(keys, self._keymap, "editor", lambda event: self._open_editor(), ~is_searching)
-        add(keys, self._keymap, "search", search, ~is_searching)
+        add(keys, self._keymap, "search", partial(begin, "/search"), ~is_searching)
+        add(keys, self._keymap, "go_to_time", partial(begin, "/goto"), ~is_searching)
         add(keys, self._keymap, "break_line", lambda event: event.current_buffer.insert_text("\n"), ~is_searching)
 
         @keys.add("tab", filter=~is_searching)

@@ -54,6 +54,28 @@ async def test_completion(two: tuple[Terminal, Terminal]) -> None:
     alice.until("+ bob is online")
 
 
+async def test_a_long_text_is_written_in_an_editor(home: Home, tmux: Tmux) -> None:
+    editor = tmux.script("editor", "#!/bin/sh\necho editing; read -r go; echo added >> $1\n")
+    alice = tmux.start(home.arguments("--plain", user="alice"), {**home.environment, "EDITOR": str(editor)})
+    alice.until("main> ")
+    alice.enter("/editor")
+    alice.until("editing")
+    alice.keys("Enter")
+    alice.until("main> added")
+    alice.keys("Enter")
+    alice.until("main alice: added (#1)")
+    alice.enter("/editor")
+    alice.until(lambda screen: screen.count("editing") == 2)
+    alice.keys("C-c")
+    alice.until("! the editor: ")
+    alice.enter("still here")
+    alice.until("main alice: still here (#2)")
+    alice.keys("C-x", "C-g")
+    alice.until("main> /goto")
+    alice.enter("today")
+    alice.until(lambda screen: screen.count("main alice: added (#1)") == 2)
+
+
 async def test_the_server_dies_and_comes_back(home: Home, two: tuple[Terminal, Terminal]) -> None:
     alice, bob = two
     bob.enter("before")

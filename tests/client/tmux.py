@@ -18,7 +18,7 @@ from tests.harness import TIMEOUT_SECONDS, Server
 ROOT = Path(__file__).parents[2]
 POLL_SECONDS = 0.02
 COLUMNS, ROWS = 110, 34
-GIVEN = ("HOME", "PYTHONPATH", "TZ", "TERM")
+GIVEN = ("EDITOR", "HOME", "PYTHONPATH", "TZ", "TERM")
 
 
 class Terminal:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chat_client.common import days
 from chat_client.common.cells import safe
 from chat_client.common.listening import Listening
 from chat_client.common.local_commands import FrontEnd
@@ -83,6 +84,9 @@ class ScreenFrontEnd(FrontEnd):
 
     def show_first_unread(self) -> None:
         navigation.show_first_unread(self._screen)
+
+    def go_to_time(self, when: str) -> None:
+        navigation.go_to_time(self._screen, days.moment(when, self._screen.now))
 
     def show_keys(self) -> None:
         self._screen.dialogs.keys_page = KeysPage()

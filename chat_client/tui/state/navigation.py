@@ -11,7 +11,7 @@ from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find, find
 from chat_client.tui.state.effects import CancelTransfers, Exit, KeepPins, Run
 from chat_client.tui.state.feed import Anchor, Scroll
 from chat_client.tui.state.history import fetch, fetch_around, fetch_more, load, show_newest, show_unread
-from chat_client.tui.state.requests import NewestRequest, ResultsRequest, ThreadRequest
+from chat_client.tui.state.requests import NewestRequest, ResultsRequest, ThreadRequest, TimeRequest
 from chat_client.tui.state.screen_state import ScreenState, Sides
 from chat_server.protocol.messages import Message
 
@@ -272,11 +272,11 @@ def show_mention(screen: ScreenState, by: int) -> None:
         screen.tell("info", f"no {'mention before' if by < 0 else 'mention behind'} this")
 
 
-def begin_search(screen: ScreenState, text: str) -> None:
-    """Have words to search for in the line. What stood there comes back when the search is done, or given up."""
+def begin_command(screen: ScreenState, command: str, text: str) -> None:
+    """Have the command in the line, for what belongs to it. What stood there comes back when it is done or given up."""
     if screen.composer.target is None and not text.startswith("/"):
         screen.composer.aside = text
-        screen.set_text("/search ")
+        screen.set_text(f"{command} ")
     else:
         screen.tell("info", "Esc first: the line is a command, an answer or an edit")
 
@@ -307,8 +307,21 @@ def search(screen: ScreenState, query: str) -> None:
 
 def open_in_place(screen: ScreenState, message: Message) -> None:
     """Leave the view for the place in its chat where this was said."""
-    screen.view = None
     open_chat(screen, message.chat, screen.composer.text)
+    show_in_place(screen, message)
+
+
+def go_to_time(screen: ScreenState, at: str) -> None:
+    """Show the open chat from this time on, as the protocol writes it."""
+    name = screen.chats.open_name
+    screen.ask("history", TimeRequest(name), chat=name, since=at, limit=1)
+    if not screen.session.is_online:
+        screen.tell("error", "there is no connection")
+
+
+def show_in_place(screen: ScreenState, message: Message) -> None:
+    """Show the place of the open chat where this was said."""
+    screen.view = None
     feed = screen.chats.open.feed
     if message.id in feed.messages:
         feed.selected = message.id

@@ -13,7 +13,7 @@ from chat_client.sdk.events import OtherReply
 from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.history import give_up_page, take_page
-from chat_client.tui.state.navigation import mark_chat_read, open_chat
+from chat_client.tui.state.navigation import mark_chat_read, open_chat, show_in_place
 from chat_client.tui.state.notes import note, note_answer, note_quietly
 from chat_client.tui.state.quotes import quote_of
 from chat_client.tui.state.requests import (
@@ -24,6 +24,7 @@ from chat_client.tui.state.requests import (
     QuoteRequest,
     ResultsRequest,
     ThreadRequest,
+    TimeRequest,
     TypedRequest,
 )
 from chat_client.tui.state.screen_state import ScreenState, View
@@ -45,6 +46,8 @@ def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Ev
         case NewestRequest():
             if messages and (chat := screen.chats.by_name.get(why.chat)):
                 mark_chat_read(screen, chat, messages[-1].id)
+        case TimeRequest():
+            _show_time(screen, why, messages)
         case ThreadRequest():
             _show_thread(screen, why, messages, reply)
         case QuoteRequest():
@@ -69,7 +72,7 @@ def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float
             note(screen, why.chat, "error", failed + wording.reason(error), answer=True)
         case TypedRequest():
             note(screen, why.chat, "error", _failed(why, error) + wording.reason(error), answer=True)
-        case ThreadRequest() | ResultsRequest():
+        case ThreadRequest() | ResultsRequest() | TimeRequest():
             note(screen, screen.chats.open_name, "error", wording.reason(error))
 
 
@@ -94,6 +97,13 @@ def _note_welcome(screen: ScreenState) -> None:
 
 
 # ---- views
+
+
+def _show_time(screen: ScreenState, why: TimeRequest, messages: list[Message]) -> None:
+    if not messages:
+        screen.tell("info", f"nothing was said in {safe(why.chat)} since then")
+    elif why.chat == screen.chats.open_name:
+        show_in_place(screen, messages[0])
 
 
 def _show_thread(screen: ScreenState, why: ThreadRequest, messages: list[Message], reply: Reply) -> None:

@@ -22,6 +22,12 @@ class NewestRequest(Struct, frozen=True):
     chat: str
 
 
+class TimeRequest(Struct, frozen=True):
+    """The first message of a chat since a time, which is then shown in its place."""
+
+    chat: str
+
+
 class ThreadRequest(Struct, frozen=True):
     """A message with its comments. `typed`: what stood in the line when it was asked for."""
 
@@ -67,6 +73,7 @@ class ChangeRequest(Struct, frozen=True):
 Purpose = (
     HistoryRequest
     | NewestRequest
+    | TimeRequest
     | ThreadRequest
     | ResultsRequest
     | QuoteRequest

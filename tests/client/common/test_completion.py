@@ -69,9 +69,16 @@ def test_what_follows_the_open_chat_is_completed_without_it(before: str, after: 
         ("/react 7 tad", ["/react 7 🎉 "]),
         (
             "/history main ",
-            ["/history main before ", "/history main after ", "/history main around ", "/history main limit "],
+            [
+                "/history main before ",
+                "/history main after ",
+                "/history main around ",
+                "/history main since ",
+                "/history main limit ",
+            ],
         ),
         ("/history main limit 5 bef", ["/history main limit 5 before "]),
+        ("/goto y", ["/goto yesterday "]),
         ("/history main before 1", ["/history main before 142 ", "/history main before 14 "]),
         ("/presence o", ["/presence on ", "/presence off "]),
         ("/help his", ["/help history "]),

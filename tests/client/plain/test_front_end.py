@@ -14,7 +14,8 @@ from chat_client.sdk.events import Connected, Outgoing
 from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.help import command_forms
 from chat_server.protocol.messages import Message, Talking
-from tests.client.plain.test_app import Lines
+from tests.client.conftest import Home
+from tests.client.plain.test_app import Lines, plain
 
 SIGNED_IN = SignedIn("alice", False, 1, "h", [], [], [])
 
@@ -113,6 +114,27 @@ async def test_help_tells_what_there_is_here(column: Column) -> None:
     assert any(line.startswith("  Write: /send_all") for line in said)
     assert any(line.startswith("  Client: /open") for line in said)
     assert (await column.type("/help /open"))[0] == "  /open <chat>"
+
+
+async def test_a_day_is_asked_for_in_the_open_chat(column: Column, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat_client.sdk.clock.now", lambda: 1_795_000_000.0)
+    monkeypatch.setattr("chat_client.plain.front_end.days.moment", lambda words, now: f"{words} {now:.0f}")
+    column.plain.front_end.open = "#team"
+    assert not [line for line in await column.type("/goto yesterday") if line.startswith("- ")]
+    assert column.chat.asked[-1].startswith("/history #team since yesterday 1795000000")
+    column.plain.front_end.open = ""
+    assert (await column.type("/goto yesterday"))[0].startswith("- bad_argument: no chat is open")
+
+
+async def test_all_chats_are_marked_as_read_up_to_their_newest_messages(home: Home) -> None:
+    alice, bob = await home.chat.json("alice"), await home.chat.json("bob")
+    for line in ("/send_all one", "/send_all two", "/send bob three"):
+        await alice.ok(line)
+    await bob.close()
+    status, said = await plain(home, "bob", ("connected to", "/read_all"), ("marked 2 chats as read", "/read_all"))
+    assert status == 0 and said[-1] == "* nothing is unread"
+    again = await home.chat.json("bob")
+    assert [chat["unread"] for chat in (await again.ok("/status"))["chats"]] == [0, 0]
 
 
 async def test_what_waits_is_listed(column: Column) -> None:

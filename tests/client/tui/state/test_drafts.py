@@ -50,6 +50,6 @@ def test_of_an_answer_its_text_is_kept_and_of_an_edit_what_stood_there_before() 
 
 def test_what_a_search_took_the_place_of_is_kept() -> None:
     me = writing("half")
-    navigation.begin_search(me.screen, "half")
+    navigation.begin_command(me.screen, "/search", "half")
     me.screen.composer.text = "/search x"
     assert current_drafts(me.screen)["main"] == "half"

@@ -51,7 +51,7 @@ def test_every_local_command_does_something_and_is_taken(verb: str) -> None:
 TYPED = [
     name for name in DEEDS
     if ACTIONS[name].command and ACTIONS[name].where in ("screen", "empty", "end") and not name.startswith("chat_")
-    and name != "search"
+    and name not in ("search", "go_to_time")  # these begin a command in the line
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from chat_client.sdk.events import Outgoing
 from chat_client.tui.state import chat_list, message_actions, navigation
 from chat_client.tui.state.dialogs import Finder
 from chat_client.tui.state.effects import Copy, Exit, Run, SetText
+from chat_client.tui.state.keys import DEEDS
 from chat_client.tui.state.replies import take_answer
 from chat_client.tui.state.typing import submit
 from chat_server.protocol.messages import MessagesShown, ThreadShown
@@ -288,3 +289,42 @@ def test_what_was_seen_in_one_chat_says_nothing_of_the_next_one() -> None:
     me.screen.reading.candidate, me.screen.reading.unread_above = ("main", 100, 0.0), 7
     navigation.open_chat(me.screen, "@carol")
     assert me.screen.reading.candidate is None and me.screen.reading.unread_above == 0
+
+
+def test_a_day_is_shown_in_its_place_whether_its_messages_are_kept_or_not() -> None:
+    me = Me()
+    me.load(said(1), said(2), said(3))
+    me.wanted()
+    submit(me.screen, "/goto 2026-11-18 00:00")
+    (ask,) = me.asked("history")
+    assert (ask.arguments["chat"], ask.arguments["limit"]) == ("main", 1) and ask.arguments["since"].endswith("Z")
+    me.answer(ask, [said(2)], MessagesShown("main", 1))
+    assert me.screen.feed.selected == 2
+    submit(me.screen, "/goto yesterday")
+    me.answer(me.asked("history")[0], [said(-5)], MessagesShown("main", 1))
+    assert me.asked("history")[0].arguments["around"] == -5
+    submit(me.screen, "/goto today")
+    me.answer(me.asked("history")[0], [], MessagesShown("main", 0))
+    assert "nothing was said in main since then" in me.text("bar")
+    submit(me.screen, "/goto noon")
+    assert "a day is today, yesterday" in me.text()
+
+
+def test_a_day_that_comes_when_another_chat_is_open_moves_nothing() -> None:
+    me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, muted=False))
+    me.load(said(1))
+    me.wanted()
+    submit(me.screen, "/goto today")
+    (ask,) = me.asked("history")
+    navigation.open_chat(me.screen, "#team")
+    me.wanted()
+    me.answer(ask, [said(1)], MessagesShown("main", 1))
+    assert me.screen.chats.open_name == "#team" and me.screen.feed.selected is None and not me.wanted()
+
+
+def test_the_key_begins_the_command_and_what_was_typed_comes_back() -> None:
+    me = Me()
+    me.load(said(1))
+    me.wanted()
+    DEEDS["go_to_time"](me.screen, "half a line")
+    assert me.wanted() == [SetText("/goto ")] and me.screen.composer.aside == "half a line"

@@ -242,7 +242,9 @@ class Node:
                 executed = await self._execution.execute(ordered)
                 if executed is None:
                     break
-                self._log.executed(ordered, executed.verdict, executed.position, executed.now)
+                told = self._log.executed(ordered, executed.verdict, executed.position, executed.now)
+                if told:
+                    executed = executed.without_waiting(told)
                 self._on_executed(executed)
                 seconds = self.runtime.monotonic() - begun
                 changes = executed.seq - self.delivery.delivered

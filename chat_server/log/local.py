@@ -73,11 +73,12 @@ class LocalLog:
             chars += len(getattr(entry.command, "text", None) or "")
         return entries
 
-    def executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> None:
+    def executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> int:
         if verdict != "executed":
             raise WrongBatch(
                 f"batch {ordered.position} is none that the database expected: it was changed behind the server's back"
             )
+        return 0
 
     def amend(self, ordered: OrderedBatch, entries: list[Entry]) -> OrderedBatch | None:
         # A batch is ordered by its commit, which has not happened. Nobody else knows of it.

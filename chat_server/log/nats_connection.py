@@ -298,6 +298,8 @@ def told(error: object) -> str:
     """What an error of the package or of a socket says, without the prefixes and quotes that it puts around it."""
     if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
         return os.strerror(error.errno)
+    if isinstance(error, TimeoutError):
+        return "no answer"
     text = str(error).strip() or type(error).__name__
     return text.removeprefix("nats: ").strip("'")
 

@@ -37,6 +37,7 @@ CLOCKS_DIFFER_MS = 2_000
 WARN_SECONDS = 600.0
 
 _NOT_DONE = not_done_refusal("this server cannot reach the others; try again in a moment")
+_HELD_UP = not_done_refusal("this server is held up by its own disk; try again in a moment, or another server")
 _BEHIND = Refusal(
     "unavailable", "this server cannot reach the others, and may be behind; try again in a moment", done=False
 )
@@ -199,15 +200,15 @@ class ReplicatedLog:
             batch = replace(batch, entries=[replace(entry, origin=None) for entry in batch.entries])
         return batch
 
-    def executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> None:
-        batch = ordered.batch
+    def executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> int:
+        batch, told = ordered.batch, 0
         if verdict == "executed":
             self._time.follow(now)
             self._history = batch.history
         self.on_executed(position, now)
         self._incoming.note_executed(position, ordered.digest if position == ordered.position else b"")
         if batch.node == self._node and self._identity is not None:
-            self._settle(ordered, verdict)
+            told = self._settle(ordered, verdict)
         if self._flight is not None and self._history not in (None, self._flight.batch.history):
             # Two nodes began at once, and the other one's chat is the one that has begun.
             self._flight = self._make_flight(self._flight.waiting)
@@ -216,9 +217,10 @@ class ReplicatedLog:
             # What is on its way to the old stream will be executed by nobody.
             self._changed.set()
         self._advance(position)
+        return told
 
-    def _settle(self, ordered: OrderedBatch, verdict: Verdict) -> None:
-        """Learn what became of a batch of this node. Raises WrongBatch."""
+    def _settle(self, ordered: OrderedBatch, verdict: Verdict) -> int:
+        """Learn what became of a batch of this node, and of how many entries one was told. Raises WrongBatch."""
         assert self._identity is not None
         batch, flight = ordered.batch, self._flight
         own = (*self._identity, self._nonce)
@@ -227,14 +229,15 @@ class ReplicatedLog:
                 raise WrongBatch(
                     f"another process has begun as node {self._node} (start {batch.incarnation}), so this one ends"
                 )
-            return
+            return 0
         if verdict != "executed":
             if flight is not None and flight.is_found:
                 raise WrongBatch(f"batch {batch.number} of this node was {verdict}, by a mistake of the server")
-            return
+            return 0
         self._number = batch.number + 1
         if flight is None:
-            return
+            return 0
+        told = flight.told if flight.is_found else 0
         if flight.is_found:
             self._warn_of_clocks(ordered)
             self._flight = None
@@ -244,6 +247,7 @@ class ReplicatedLog:
             # A try of another batch, which had certainly failed as it was said, was in the stream with this number.
             self._flight = self._make_flight(flight.waiting, flight.told)
         self._changed.set()
+        return told
 
     def _advance(self, position: Position) -> None:
         self.position = position
@@ -365,14 +369,16 @@ class ReplicatedLog:
             return unconnected is not None and now - max(since, unconnected) >= HOLD_UNCONNECTED_SECONDS
 
         flight = self._flight
-        if flight is not None and not flight.is_found and flight.waiting and is_over(flight.waiting[0].since):
-            if flight.may_be_there or flight.sending or flight.told:
+        if flight is not None and flight.waiting and is_over(flight.waiting[0].since):
+            # What was found is being executed, for which a full disk or a lock may leave no room for long.
+            if flight.may_be_there or flight.is_found or flight.sending or flight.told:
                 self._tell(flight.tell(is_over), _UNKNOWN)
             else:
                 self._flight = None
                 self._line.give_back(flight.waiting)
                 self._changed.set()
-        self._tell(self._line.withdraw(is_over), _NOT_DONE)
+        is_held_up = self._incoming.position > self.position and self._streams.is_connected
+        self._tell(self._line.withdraw(is_over), _HELD_UP if is_held_up else _NOT_DONE)
         if self._is_over():
             self._incoming.wake()
 

@@ -75,6 +75,11 @@ class Executed(Struct, frozen=True):
     dropped: int = 0
     has_erased: bool = False
 
+    def without_waiting(self, count: int) -> "Executed":
+        """Return the same without the sessions that waited for the oldest outcomes."""
+        told = [replace(each, entry=replace(each.entry, origin=None)) for each in self.outcomes[:count]]
+        return replace(self, outcomes=[*told, *self.outcomes[count:]])
+
 
 class Executor:
     """Executes batches against one database, on the writer's thread alone."""

@@ -112,14 +112,18 @@ def test_what_is_in_the_log_waits_until_it_can_be_executed(play: Play, fault: Ex
         bob.say("/send_all too late")
         alice.say("/send_all from alice")
         assert [reply["type"] for reply in await alice.replies(5)] == ["ok"], "the others go on"
-        (late,) = await bob.replies(HOLD_SECONDS + 2)
+        in_log, late = await bob.replies(HOLD_SECONDS + 2)
+        assert in_log["code"] == "unavailable" and "done" not in in_log, "the others have it"
         assert (late["code"], late["done"]) == ("unavailable", False), "it was not in the log yet"
+        assert "held up by its own disk" in late["text"]
         assert await bob.replies(LOCKED_SECONDS_MAX + 10) == [] and machines.tries > 10
         machines.fault = None
-        (sent,) = await bob.replies(AGAIN_SECONDS + 1)
-        assert sent["type"] == "ok"
+        await machines.stage.machine.sleep(AGAIN_SECONDS + 1)
+        assert "from bob" in [line.get("text") for line in bob.lines], "it is seen like that of another device"
+        bob.say("/send_all again")
+        assert [reply["type"] for reply in await bob.replies()] == ["ok"]
         await compare(machines.stage.machine, [machines.one, machines.two])
-        assert machines.texts() == ["from bob", "from alice"]
+        assert machines.texts() == ["from bob", "from alice", "again"]
 
     play(story)
 

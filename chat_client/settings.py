@@ -38,6 +38,7 @@ GENERAL = Section(
         Setting("mouse", True, "take the mouse: clicks and the wheel"),
         Setting("highlight", ["deploy", "prod*"], "words that call as your name does; prod* is how one begins"),
         Setting("notify", True, "bell and notifications of the desktop"),
+        Setting("typing", False, "in private chats: tell others that you type, and see it of those who tell you"),
     ),
 )
 FILE_KEYS = tuple(setting.name for setting in GENERAL.settings)
@@ -64,6 +65,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     mouse: bool = True
     highlight: list[str] = []  # words that call
     notify: bool = True  # bell and desktop notifications
+    typing: bool = False  # whether others are told that the user types, and the user of them
     # Scripts:
     send: str | None = None  # the target
     text: str | None = None  # what to send; None: from stdin

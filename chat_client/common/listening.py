@@ -21,6 +21,7 @@ class Listening:
     def __init__(self, words: Iterable[str] = ()) -> None:
         self.set_words(words)
         self.levels: dict[str, Level] = {}  # of the chats that have another one than usual
+        self.muted: set[str] = set()  # the chats that the server keeps as muted, for all devices
         self.ignored: dict[str, str] = {}  # names as they were typed, by those that are compared
         self.changes = 0
 
@@ -50,9 +51,15 @@ class Listening:
         """None: the usual one, which is all in a chat of two, and mentions elsewhere."""
         return self.levels.get(chat.casefold())
 
+    def level_now(self, chat: str) -> Level:
+        """How much of the chat calls."""
+        if chat.casefold() in map(str.casefold, self.muted):
+            return "none"
+        return self.level(chat) or usual_level(chat)
+
     def set_level(self, chat: str, level: Level) -> None:
         self.levels.pop(chat.casefold(), None)
-        if level != ("all" if chat.startswith("@") else "mentions"):
+        if level != usual_level(chat):
             self.levels[chat.casefold()] = level
             self.levels = dict(list(self.levels.items())[-LEVELS_MAX:])
         self.changes += 1
@@ -70,3 +77,7 @@ class Listening:
         """Whether the user was ignored."""
         self.changes += 1
         return self.ignored.pop(user.removeprefix("@").casefold(), None) is not None
+
+
+def usual_level(chat: str) -> Level:
+    return "all" if chat.startswith("@") else "mentions"

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from msgspec import Struct, structs
 
 from chat_client.common import wording
-from chat_client.common.listening import LEVELS, Listening
+from chat_client.common.listening import LEVELS, Level, Listening
 from chat_client.common.wording import Answer
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Outgoing, chat_name
@@ -266,21 +266,29 @@ def _read_all(front_end: FrontEnd) -> Task:
 
 
 @local_command(
-    "/level <chat> <all|mentions|none>",
-    "how much of a chat calls you: all of it, what mentions you, nothing",
+    "/level <chat> [all|mentions|none]",
+    "how much of a chat calls you: all of it, what mentions you, nothing; without a level it says which one it is",
     "/level #ops all",
     argument("chat", "target", fills=True),
-    argument("level", "level"),
+    argument("level", "level", required=False) | {"words": LEVELS},
 )
-def _level(front_end: FrontEnd, chat: str, level: str) -> Task:
-    name, wanted = chat_name(chat), next((each for each in LEVELS if each == level.lower()), None)
+def _level(front_end: FrontEnd, chat: str, level: str | None = None) -> Task:
+    name = chat_name(chat)
+    if level is None:
+        front_end.answer(Answer(_level_in_words(name, front_end.listening.level_now(name))))
+        return None
+    wanted = next((each for each in LEVELS if each == level.lower()), None)
     if wanted is None:
         raise Refused("bad_argument", wording.usage(LOCAL["level"].form))
     front_end.listening.set_level(name, wanted)
-    words = {"all": "all that is said", "mentions": "what mentions you", "none": "nothing"}[wanted]
-    front_end.answer(Answer(f"{words} in {name} calls you"))
+    front_end.answer(Answer(_level_in_words(name, wanted)))
     # The server keeps for all devices that nothing calls.
     return front_end.ask_server(f"/mute {name}" if wanted == "none" else f"/unmute {name}")
+
+
+def _level_in_words(chat: str, level: Level) -> str:
+    words = {"all": "all that is said", "mentions": "what mentions you", "none": "nothing"}[level]
+    return f"{words} in {chat} calls you"
 
 
 @local_command(

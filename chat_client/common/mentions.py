@@ -47,7 +47,6 @@ class Attention:
         self._listening = listening or Listening()
         self._is_live = False
         self._newest = 0  # the highest id of a message so far: what is not above it is no new message
-        self._muted: set[str] = set()
         self._called_at = float("-inf")
 
     def call(self, event: AnyEvent, me: str, elapsed: float, watched: bool = False) -> Call | None:
@@ -58,11 +57,12 @@ class Attention:
             case Connected(signed_in=signed_in):
                 self._is_live = True
                 self._newest = max(self._newest, signed_in.seq)
-                self._muted = {chat.name for chat in signed_in.chats if chat.muted}
+                self._listening.muted = {chat.name for chat in signed_in.chats if chat.muted}
             case Forgotten():  # ids begin anew
                 self._newest = 0
             case Muted(chat=chat, muted=muted):
-                (self._muted.add if muted else self._muted.discard)(chat)
+                known = self._listening.muted
+                (known.add if muted else known.discard)(chat)
             case Invited() if self._is_live:
                 return self._paced(Call("invitation", short(f"{event.by} invites you to {event.chat}")), elapsed)
             case Message():
@@ -74,7 +74,7 @@ class Attention:
 
     def _calls(self, message: Message, me: str) -> bool:
         level = self._listening.level(message.chat)
-        if message.chat in self._muted or level == "none" or message.deleted or message.from_ == me:
+        if message.chat in self._listening.muted or level == "none" or message.deleted or message.from_ == me:
             return False
         if self._listening.hides(message):
             return False

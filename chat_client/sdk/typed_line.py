@@ -110,6 +110,8 @@ def is_left_out(form: CommandForm, place: int, rest: str, open_chat: str) -> boo
         return False
     if following and following[0]["kind"] == "path" and is_path(rest.split(" ", 1)[0]):
         return True
+    if following and rest.strip().lower() in following[0].get("words", ()):
+        return True
     return leaves_out_chat(rest, _required(following), argument.get("starts"), pairs_of(form))
 
 

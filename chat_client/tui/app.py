@@ -42,6 +42,7 @@ from chat_client.tui.state.chat_list import CHATS
 from chat_client.tui.state.drafts import current_drafts, restore_drafts
 from chat_client.tui.state.incoming import handle
 from chat_client.tui.state.notes import note
+from chat_client.tui.state.own_typing import note_typing
 from chat_client.tui.state.read_tracking import Drawn
 from chat_client.tui.state.replies import take_answer, take_refusal
 from chat_client.tui.state.requests import Purpose
@@ -68,6 +69,7 @@ class App:
         self.screen = ScreenState()
         self.screen.session.user = chat.user or settings.user or ""
         self.screen.mouse = settings.mouse
+        self.screen.typists.is_wanted = settings.typing
         self.screen.listening.set_words(settings.highlight)
         self.screen.chats.order = settings.section(CHATS).get("order", "name")
         self.screen.keymap = keymap(settings.section(KEYS))
@@ -113,7 +115,8 @@ class App:
         self._drawing: asyncio.TimerHandle | None = None
         self._view.app.before_render += lambda app: self._begin_drawing()
         self._view.app.after_render += lambda app: self._end_drawing()
-        self._view.line.on_text_changed += lambda line: self._note_typed()
+        self._sets_text = False
+        self._view.line.on_text_changed += lambda line: self._on_text_changed()
 
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
@@ -254,6 +257,11 @@ class App:
         focus(self.screen, focused, self._now())
         self._draw_soon()
 
+    def _on_text_changed(self) -> None:
+        self._note_typed()
+        if not self._sets_text:
+            note_typing(self.screen)
+
     def _note_typed(self) -> None:
         before = self._view.line.document.text_before_cursor
         self.screen.composer.text = self._view.line.text
@@ -305,8 +313,10 @@ class App:
                 if self._settings.notify:
                     self._terminal.attention(title, body)
             case e.SetText(text):
+                self._sets_text = True  # a draft that comes back is not typed
                 line.reset()
                 line.insert_text(text)
+                self._sets_text = False
             case e.InsertText(text):
                 line.insert_text(text)
             case e.OpenEditor(text):

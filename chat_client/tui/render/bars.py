@@ -111,7 +111,19 @@ def bar(screen: ScreenState, columns: int) -> Row:
         )
     if not right and screen.shows_chat and screen.feed.ends_with_answer:
         right = [("hint", " Esc: clears the answer ")]
-    return _ends([], right, columns)
+    return _ends(_typists(screen, columns - row_width(right)), right, columns)
+
+
+def _typists(screen: ScreenState, cells: int) -> list[Fragment]:
+    """Who types in the open chat, where nothing else is told; as many names as there is room for."""
+    users = [safe(user) for user in screen.typists.of(screen.chats.open_name)]
+    for named in range(min(2, len(users)), 0, -1):
+        more = len(users) - named
+        names = ", ".join(users[:named]) if more else " and ".join(users[:named])
+        words = f" {names}{f' and {more} more' if more else ''} {'is' if len(users) == 1 else 'are'} typing … "
+        if width(words) <= cells:
+            return [("hint", words)]
+    return []
 
 
 def text_size(screen: ScreenState) -> list[Fragment]:

@@ -15,7 +15,7 @@ from chat_server.protocol.accounts import ActiveBan, Banned, Unbanned
 from chat_server.protocol.base import Event
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.messages import DelayedSent, Expired, Message, ReadMarker
-from chat_server.protocol.people import Muted, PresenceChanged
+from chat_server.protocol.people import Muted, PresenceChanged, Typing
 from chat_server.protocol.rooms import Approved, Invited, Joined, JoinRequest, Left, TopicChanged
 
 OVER = "the connection has ended: Ctrl-D leaves, a new start signs in"
@@ -57,6 +57,7 @@ def _take_other(screen: ScreenState, event: Event) -> ChatNote:
 
 def _take_message(screen: ScreenState, message: Message) -> None:
     chat, user = screen.chats.chat(message.chat), screen.session.user
+    screen.typists.end(message.chat, message.from_)
     catching_up = screen.session.catching_up
     if catching_up and not chat.loaded:
         # What was missed: the numbers come with the sign-in, the messages when the chat is opened.
@@ -91,6 +92,11 @@ def _take_read_marker(screen: ScreenState, event: ReadMarker) -> ChatNote:
 
 def _take_presence(screen: ScreenState, event: PresenceChanged) -> ChatNote:
     screen.roster.take_presence(event)
+    return None
+
+
+def _take_typing(screen: ScreenState, event: Typing) -> ChatNote:
+    screen.typists.take(event, screen.elapsed)
     return None
 
 
@@ -205,6 +211,7 @@ def _take_closing(screen: ScreenState, event: Closing) -> ChatNote:
 _HANDLERS: dict[type[Event], Callable[[ScreenState, Any], ChatNote]] = {
     ReadMarker: _take_read_marker,
     PresenceChanged: _take_presence,
+    Typing: _take_typing,
     Banned: _take_banned,
     Unbanned: _take_unbanned,
     DelayedSent: _take_delayed_sent,
@@ -234,6 +241,7 @@ def _take_connection(screen: ScreenState, event: Connecting | Connected | Lost |
         screen.tell("info", wording.state(event, screen.elapsed), 30.0)
         return
     session.connection, session.old_since = event, None
+    screen.typists.disconnect()
     if isinstance(event, Connecting):
         session.server = event.server
         session.catching_up, session.welcome = True, []
@@ -256,6 +264,8 @@ def _take_connected(screen: ScreenState, event: Connected) -> None:
     if not signed_in.new:
         session.welcome = []  # the numbers of what is unread stand beside the chats
     screen.roster.take_requests(signed_in.invitations, signed_in.join_requests)
+    if screen.typists.is_wanted:
+        screen.ask("watch_typing", watch=True)
     if not event.resumed:
         for chat in chats.by_name.values():
             chat.forget()

@@ -31,7 +31,7 @@ from chat_client.tui.state.screen_state import ScreenState, View
 from chat_server.protocol.accounts import SignedOut
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.messages import Message
-from chat_server.protocol.people import BlockSet, StatusReport
+from chat_server.protocol.people import BlockSet, StatusReport, TypingWatched
 from chat_server.protocol.rooms import ChatCreated, ChatLeft, Entering
 
 
@@ -180,6 +180,9 @@ def _show_typed(screen: ScreenState, why: TypedRequest, verb: str, messages: lis
 def _learn(screen: ScreenState, verb: str, reply: Reply) -> None:
     if isinstance(reply, StatusReport):
         _learn_status(screen, reply)
+        return
+    if isinstance(reply, TypingWatched):
+        screen.typists.is_shared = reply.watch
         return
     if isinstance(reply, BlockSet):  # invitations and requests between the two end with a block, and no event says so
         screen.ask("status")

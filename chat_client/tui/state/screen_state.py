@@ -25,6 +25,7 @@ from chat_client.tui.state.read_tracking import ReadTracking
 from chat_client.tui.state.requests import BackgroundRequest, ChangeRequest, Purpose, QuoteRequest
 from chat_client.tui.state.roster import Roster
 from chat_client.tui.state.session import Session
+from chat_client.tui.state.typists import Typists
 from chat_server.protocol.messages import Message
 
 Sides = Literal["both", "left", "none"]  # what is shown beside the middle, where there is room
@@ -76,6 +77,7 @@ class ScreenState:
         self.listening = Listening()
         self.attention = Attention(self.listening)
         self.roster = Roster()
+        self.typists = Typists()
         self.view: View | None = None
         self.dialogs = Dialogs()
         self.composer = Composer()

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from chat_client.tui.state.history import fetch_more
+from chat_client.tui.state.own_typing import note_absence
 from chat_client.tui.state.read_tracking import Drawn
 from chat_client.tui.state.screen_state import ScreenState
 
@@ -38,6 +39,8 @@ def tick(screen: ScreenState, now: float) -> bool:
     screen.now = now
     session = screen.session
     changed = bool(screen.transfers) or not session.is_online or session.ban is not None or _counts_down(screen)
+    changed |= screen.typists.expire(screen.elapsed)
+    note_absence(screen)
     if screen.flash is not None and screen.flash.until <= screen.elapsed:
         screen.flash, changed = None, True
     if session.is_online and (due := screen.reading.take_due(screen.elapsed)) is not None:

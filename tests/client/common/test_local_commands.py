@@ -1,6 +1,9 @@
 """The table of local commands, and each of them in both front ends."""
 
+import pytest
+
 from chat_client.common.local_commands import HIDDEN, LOCAL, find_local, with_local
+from chat_client.sdk.typed_line import read
 from chat_server.protocol.help import command_forms
 
 
@@ -30,3 +33,14 @@ def test_usage_and_example_begin_with_the_verb() -> None:
 def test_they_are_found_by_verb_and_alias() -> None:
     assert find_local("/QUIT") is find_local("exit") is LOCAL["quit"]
     assert find_local("/who") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "chat", "level"),
+    [("/level", "#ops", None), ("/level all", "#ops", "all"), ("/level NONE", "#ops", "NONE"),
+     ("/level bob", "bob", None), ("/level @all", "@all", None), ("/level all none", "all", "none")],
+)  # fmt: skip
+def test_a_level_is_asked_for_or_set_of_the_open_chat_or_another(line: str, chat: str, level: str | None) -> None:
+    typed = read(line, with_local([]), "#ops")
+    assert typed is not None
+    assert typed.arguments == {"chat": chat} | ({"level": level} if level else {})

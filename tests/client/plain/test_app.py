@@ -149,7 +149,10 @@ async def test_who_is_ignored_is_not_printed_and_a_level_says_what_rings(home: H
     source = Lines(
         ("connected to", "/ignore mallory"),
         ("mallory is hidden in main", "/level all"),
-        ("main alice: louder", "/history"),
+        ("main alice: louder", "/level"),
+        ("all that is said in main calls you", "/level none"),
+        ("+ main is muted", "/level main"),
+        ("nothing in main calls you", "/history"),
         ("@mallory: psst", "/ignore"),
     )
     rung: list[str] = []
@@ -171,7 +174,9 @@ async def test_who_is_ignored_is_not_printed_and_a_level_says_what_rings(home: H
         await mallory.ok("/send bob psst")
         assert await running == 0
     assert not [line for line in source.said if "buy this" in line]
-    assert kept == [["mallory"], ["mallory", "main"]] and rung == ["louder"], "calls are a second apart"
+    assert kept == [["mallory"], ["mallory", "main"], ["mallory", "main"]] and rung == ["louder"], (
+        "calls are a second apart"
+    )
     assert "  mallory" in source.said
 
 

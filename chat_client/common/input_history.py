@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
 
 from chat_client.common.typed_lines import may_be_kept
@@ -75,6 +76,23 @@ class InputHistory:
             number = os.open(self._path, os.O_WRONLY | os.O_CREAT | how, 0o600)
             with os.fdopen(number, "wb") as file:
                 file.write(b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries))
+
+
+class TypedBuffer(Buffer):
+    """A line that has its history from the beginning.
+
+    prompt_toolkit loads it after a frame, so that a ↑ right behind Enter, or behind a key that opens a chat, found
+    nothing.
+    """
+
+    def reset(self, document: Document | None = None, append_to_history: bool = False) -> None:
+        super().reset(document, append_to_history)
+        older = list(self.history.load_history_strings())
+        self._working_lines.extendleft(older)
+        self._Buffer__working_index = len(older)  # its own property would tell of another text
+
+    def load_history_if_not_yet_loaded(self) -> None:
+        """It is there."""
 
 
 class ChatHistory(History):

@@ -1,5 +1,6 @@
 """The rows of one item of a feed, at a width and beneath the item before it. They are laid out once and remembered."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import tzinfo
 from typing import Any
@@ -25,6 +26,8 @@ NAMES_MAX = 3  # by name in a reaction; more are counted
 TEXT_ROWS_MAX = 400  # of one message
 REMEMBERED_MAX = 1000  # items whose rows are remembered
 
+# How an item of a list begins that has a heading: short, so that the text has room.
+_HEADING = re.compile(r"  ([^\s:][^:\n]{0,23}:) (?=\S)")
 _NOTE_SIGNS = {"info": "·", "done": "✓", "error": "✗"}
 
 
@@ -123,18 +126,33 @@ def _note_rows(note: NoteItem, context: RowContext) -> Iterator[Row]:
     indent = 7 if context.width < 84 else 9
     sign = _NOTE_SIGNS[note.kind]
     style = "note-error" if note.kind == "error" else "note"
-    lines = [line for text in note.text.split("\n") for line in _wrap_indented(text, style, context.width - indent - 1)]
+    lines = [line for part in _labelled(note.text, style) for line in _wrap_indented(*part, context.width - indent - 1)]
     for number, line in enumerate(lines[:TEXT_ROWS_MAX]):
         start = pad(sign if number == 0 else "", indent - 1, right=True) + " "
         yield Row(((f"note-{note.kind}", start), *line))
 
 
-def _wrap_indented(text: str, style: str, cells: int) -> list[list[Fragment]]:
-    """Wrap a line; where it is indented, its other rows are indented a little more."""
-    margin = len(text) - len(text.lstrip(" "))
-    further = margin + 2 if margin else 0
-    first, *others = wrap([(style, text.lstrip(" "))], max(8, cells - further))
-    return [[("", " " * margin), *first], *([("", " " * further), *other] for other in others)]
+def _labelled(text: str, style: str) -> Iterator[tuple[list[Fragment], list[Fragment]]]:
+    """The lines of a note, each with what stands before its text: of what a command lists the headings, as in
+    `online: bob, carol`, which have a column of their own."""
+    lines = [(match[1], line[match.end() :]) if (match := _HEADING.match(line)) else ("", line)
+             for line in text.split("\n")]  # fmt: skip
+    column = max((width(safe(label)) for label, _ in lines), default=0) + 1
+    for label, rest in lines:
+        if label:
+            yield [("", "  "), ("note-heading", pad(safe(label), column))], [(style, rest)]
+        else:
+            margin = len(rest) - len(rest.lstrip(" "))
+            yield [("", " " * margin)], [(style, rest.lstrip(" "))]
+
+
+def _wrap_indented(before: list[Fragment], text: list[Fragment], cells: int) -> list[list[Fragment]]:
+    """Wrap a line behind what stands before it; where that has any width, its other rows are indented as far, or a
+    little more where there is no heading."""
+    used = sum(width(part) for _, part in before)
+    further = used + 2 if used and len(before) == 1 else used
+    first, *others = wrap(text, max(8, cells - further))
+    return [[*before, *first], *([("", " " * further), *other] for other in others)]
 
 
 def _speech_rows(

@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec.structs import replace
 from prompt_toolkit.application import Application
-from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -18,7 +17,7 @@ from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.output import Output
 
 from chat_client.common.completion import opens_list
-from chat_client.common.input_history import InputHistory
+from chat_client.common.input_history import InputHistory, TypedBuffer
 from chat_client.common.line_editing import Glyphs, set_keys
 from chat_client.tui.render.bars import hint
 from chat_client.tui.render.frame import Frame, Region, frame, settle
@@ -64,7 +63,7 @@ class FullScreen:
         self._screen, self._tell_acted, self._tell_drawn = screen, acted, drawn
         self._display, self._given = Display(80, 24, look=look), colours
         self._depth, self._term = depth_for(os.environ), os.environ.get("TERM", "")
-        self.line = Buffer(
+        self.line = TypedBuffer(
             history=history.current(),
             completer=completer,
             complete_while_typing=Condition(self._opens_list),

@@ -7,7 +7,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 
 from chat_client.common import input_history
-from chat_client.common.input_history import InputHistory
+from chat_client.common.input_history import InputHistory, TypedBuffer
 from chat_server.protocol.help import command_forms
 
 
@@ -80,3 +80,29 @@ def test_a_damaged_file_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     file.write_bytes(b'["alice@h","main","one"]\n{\xff\n3\n["alice@h","main","two"]\n["alice@h"')
     assert kept(file) == ["two", "one"]
     assert kept(tmp_path / "nowhere" / "typed") == []
+
+
+def test_what_was_typed_comes_up_with_the_key_behind_enter_or_behind_one_that_opens_a_chat(tmp_path: Path) -> None:
+    """Before a frame is drawn: the keys of fast fingers, and of tmux, come together."""
+    typing = Typing(tmp_path / "typed")
+    typing.type("one", "two")
+    line = TypedBuffer(history=typing.history.current())
+    line.history_backward()
+    assert line.text == "two"
+    line.text = "three"
+    line.append_to_history()
+    line.reset()
+    line.history_backward()
+    assert line.text == "three"
+    line.history_backward(count=2)
+    assert line.text == "one"
+    typing.chat = "@bob"
+    typing.type("for bob")
+    line.reset(Document("half a line"))
+    typing.history.follow(line)
+    line.history_backward()
+    assert line.text == "for bob"
+    line.history_forward()
+    assert line.text == "half a line"
+    line.history_backward(count=9)
+    assert line.text == "for bob", "nothing of main comes up here"

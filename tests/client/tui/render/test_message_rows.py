@@ -120,7 +120,20 @@ def test_what_was_laid_out_is_remembered_until_something_changes() -> None:
 def test_an_item_of_an_answer_goes_on_further_in() -> None:
     note = NoteItem(place=(1, 1), at=at(1), kind="done", text="2 online\n  online: " + "somebody, " * 5)
     rows = text(rows_of(note, note, context(50)))
-    assert [len(row) - len(row.lstrip(" ✓")) for row in rows] == [7, 9, 11]
+    assert [len(row) - len(row.lstrip(" ✓")) for row in rows] == [7, 9, 17]
+    note = NoteItem(place=(1, 1), at=at(1), kind="done", text="files\n  " + "a long line without a heading " * 3)
+    assert [len(row) - len(row.lstrip(" ✓")) for row in text(rows_of(note, note, context(50)))] == [7, 9, 11, 11]
+
+
+def test_headings_of_a_list_have_a_column_of_their_own() -> None:
+    told = "you are alice\n  online: alice, bob\n  chat #team: all read\n  15:30: no heading without a blank"
+    rows = rows_of(NoteItem(place=(1, 1), at=at(1), kind="done", text=told), None, context(80))
+    assert [line.split("✓")[-1] for line in text(rows)[-3:]] == [
+        "         online:     alice, bob",
+        "         chat #team: all read",
+        "         15:30: no heading without a blank",
+    ]
+    assert [style for style, part in rows[-2].fragments if "#team" in part] == ["note-heading"]
 
 
 def test_what_is_remembered_is_bounded() -> None:

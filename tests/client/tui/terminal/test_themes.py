@@ -31,7 +31,8 @@ NAMES = [f"name{number}" for number in range(NAME_COLOURS)]
 SPEECH = ["body", "time", "dim", "link", "quote", "waiting", "sent", "me", "name-own", "deleted", *NAMES]
 # What stands on each ground; the ground's own style is under it.
 GROUNDS = {
-    "feed": [*SPEECH, "note-info", "note-error", "note-done", "failed", "new", "day", "scrolled", "empty", "key"],
+    "feed": [*SPEECH, "note-info", "note-error", "note-done", "note-heading", "failed", "new", "day",
+             "scrolled", "empty", "key"],
     "side": ["chat", "chat-unread", "chat-muted", "chat-number", "heading", "dot-on", "dot-off", "dot-away",
              "invitation", "badge", "badge-mention", "badge-muted", "title-name", "title-dim", *NAMES],
     "title": ["title-name", "title-dim", "badge", "badge-mention"],

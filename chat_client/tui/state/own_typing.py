@@ -1,6 +1,6 @@
 """One's own typing: when others are told of it."""
 
-from chat_client.tui.state.effects import PostMessage
+from chat_client.tui.state.effects import Ask, PostMessage
 from chat_client.tui.state.screen_state import ScreenState
 
 TELL_SECONDS = 3.0  # it holds for twice as long
@@ -13,7 +13,9 @@ def note_typing(screen: ScreenState) -> None:
         return
     if not composer.text:
         if any(isinstance(effect, PostMessage) for effect in screen.effects):
-            typists.told_in = ""  # the message tells that it is done
+            # The message tells that it is done: what is still to be told would come behind it, and hold on.
+            screen.effects = [each for each in screen.effects if not (isinstance(each, Ask) and each.verb == "typing")]
+            typists.told_in = ""
         note_absence(screen, emptied=True)
         return
     is_message = not composer.text.startswith("/") and (composer.target is None or composer.target.kind == "reply")

@@ -61,6 +61,16 @@ def test_a_message_tells_by_itself_that_it_is_written() -> None:
     assert typed(alice, "m") == [("#ops", True)]
 
 
+def test_what_is_typed_and_sent_at_once_is_told_by_the_message_alone() -> None:
+    alice = me()
+    alice.screen.composer.text = "hi"
+    note_typing(alice.screen)
+    alice.screen.do(PostMessage("send", {"target": "#ops", "text": "hi"}))
+    alice.screen.composer.text = ""
+    note_typing(alice.screen)
+    assert [type(effect) for effect in alice.wanted()] == [PostMessage]
+
+
 def test_who_goes_to_another_chat_does_not_type_in_the_first_any_more() -> None:
     alice = me()
     typed(alice, "hello")

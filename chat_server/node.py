@@ -39,6 +39,7 @@ from chat_server.rules.executor import Executed, Outcome
 from chat_server.runtime import Runtime
 from chat_server.schedule import Schedule
 from chat_server.settings import Settings
+from chat_server.shared_files import FileStore
 from chat_server.shared_settings import differences, limits_of, refuse_open_door, with_limits
 from chat_server.store import operators
 from chat_server.store.data_directory import Gone, claim
@@ -73,11 +74,12 @@ class Node:
         rank: Callable[[], int],
         is_member: bool,
         on_executed: Callable[[Executed], None] = lambda executed: None,
+        file_store: FileStore | None = None,
     ) -> None:
         """`live` tells what the running server counts, for /stats; `rank` its place among the nodes that live, from 0.
 
         A member of a cluster shares its settings with the other nodes (see `shared_settings`). `on_executed` is called
-        with each batch, before it is delivered. Raises StartError.
+        with each batch, before it is delivered. `file_store` is the cluster's. Raises StartError.
         """
         self.runtime = runtime
         self._settings = settings
@@ -91,9 +93,7 @@ class Node:
         self.time = time
         self.readers = Readers(runtime, directory)
         limits = self._limits_now
-        self.transfers = Transfers(
-            runtime, directory, time, limits, self.submit, writer.forget_sweeps, self._report_disk_failure
-        )
+        self.transfers = self._make_transfers(settings, directory, writer, file_store)
         self.passwords = Passwords(runtime)
         guard = SignInGuard(runtime, time)
         self.delivery = self._make_delivery(settings, identity, writer.state.seq)
@@ -115,6 +115,22 @@ class Node:
         self._schedule = self._make_schedule(rank, is_member)
         self._gone = False
         self.removal_notice = self._make_removal_notice()
+
+    def _make_transfers(
+        self, settings: Settings, directory: Path, writer: Writer, store: FileStore | None
+    ) -> Transfers:
+        return Transfers(
+            self.runtime,
+            directory,
+            self.time,
+            self._limits_now,
+            self.submit,
+            writer.forget_sweeps,
+            self._report_disk_failure,
+            store,
+            settings.file_cache_bytes,
+            self.space.has_room,
+        )
 
     def _make_delivery(self, settings: Settings, identity: Identity, seq: int) -> Delivery:
         return Delivery(
@@ -205,6 +221,8 @@ class Node:
         self.delivery.deliver(executed)
         # What came due while the server was down.
         self.submit(Due())
+        if self.transfers.shared is not None:
+            self.transfers.shared.start()
 
     def number_connections(self) -> None:
         """Give the connections numbers that no other node of the cluster gives. Raises StartError."""

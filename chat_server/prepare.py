@@ -201,7 +201,7 @@ class Preparer:
 
     @preparation(SendFile)
     async def send_file(self, asker: Asker, command: SendFile) -> Prepared:
-        return Prepared(OpenUpload(command, self._transfers.lease(asker.session)))
+        return Prepared(OpenUpload(command, self._transfers.lease(asker.session), self._transfers.draw_object()))
 
     @preparation(Chunk)
     async def chunk(self, asker: Asker, command: Chunk) -> Prepared | Upload:

@@ -1,6 +1,7 @@
 """Readings: queries that are answered page by page on a reader's thread, from a snapshot."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from chat_server.chat_time import ChatTime
@@ -26,20 +27,25 @@ class Reading:
         user_id: int,
         query: Any,
         view: Callable[[Database], View],
-        turn: Callable[[int], Awaitable[None]] | None,
+        turn: Callable[[int], Awaitable[None]] | None = None,
+        bring: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """`turn` is awaited before each page."""
+        """`turn` is awaited before each page, and `bring` before the first; what it gives is kept until the end."""
         self._reader = reader
         self._user_id = user_id
         self._query = query
         self._view = view
         self._turn = turn
+        self._bring = bring
+        self._brought: object = None
         self._pages: Iterator[Page] | None = None
 
     async def next(self) -> Page:
         """Raises Refusal."""
         if self._turn is not None:
             await self._turn(self._user_id)
+        if self._bring is not None:
+            self._brought, self._bring = await self._bring(), None
         return await self._reader.serve(self._user_id, self._next)
 
     def _next(self, db: Database) -> Page:
@@ -85,7 +91,8 @@ class Readings:
         # A search or a file may take long, and must not hold up users who read messages.
         match reader_of(query):
             case "searches":
-                return Reading(self._readers.searcher, user_id, query, view, None)
+                return Reading(self._readers.searcher, user_id, query, view)
             case "files":
-                return Reading(self._transfers.reader, user_id, query, view, self._transfers.turn)
-        return Reading(self._readers.pick(), user_id, query, view, None)
+                bring = partial(self._transfers.bring, user_id, query, view)
+                return Reading(self._transfers.reader, user_id, query, view, self._transfers.turn, bring)
+        return Reading(self._readers.pick(), user_id, query, view)

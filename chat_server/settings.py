@@ -328,6 +328,9 @@ class Settings:
         "cluster-cert", _text, "off", "certificate that this node shows to NATS, PEM", (None,)
     )
     cluster_key: str | None = _option("cluster-key", _text, "off", "its key, a PEM file without a password", (None,))
+    file_cache_bytes: int = _option(
+        "file-cache", _size_bytes("1B", "1024GiB"), "1GB", "bytes of files that this node keeps on its disk"
+    )
     # The fields of the options that were given, and did not keep their defaults.
     given: frozenset[str] = frozenset()
 
@@ -437,6 +440,8 @@ def _check_cluster(settings: Settings) -> None:
         raise StartError(f"{given[0]} is for a node of a cluster, and --cluster is not given", status=2)
     if settings.reuse_port and 0 in (settings.port, settings.tls_port):
         raise StartError("--reuse-port shares a port, and a --port of 0 is a free one that nobody shares", status=2)
+    if "file_cache_bytes" in settings.given and not settings.cluster:
+        raise StartError("--file-cache is for a node of a cluster, and --cluster is not given", status=2)
     for first, second in (("--cluster-user", "--cluster-password-file"), ("--cluster-cert", "--cluster-key")):
         if (parts[first] is None) != (parts[second] is None):
             raise StartError(f"{first} and {second} belong together; one of them is missing", status=2)

@@ -12,6 +12,7 @@ from chat_server.cluster.chain import Chain
 from chat_server.cluster.heartbeats import Heartbeats, Vitals
 from chat_server.cluster.milestones import Milestones, StateComparison
 from chat_server.cluster.numbers import ClusterNumbers
+from chat_server.cluster.sealed_objects import SealedObjects
 from chat_server.cluster.side_processes import SideProcesses
 from chat_server.cluster.snapshot_keeper import SnapshotKeeper
 from chat_server.cluster.snapshots import (
@@ -107,6 +108,7 @@ async def open_member(
         rank=lambda: heartbeats.rank(),
         is_member=True,
         on_executed=chain.follow,
+        file_store=SealedObjects(objects),
     )
 
     def stop(why: str) -> None:

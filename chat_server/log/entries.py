@@ -158,10 +158,14 @@ class Ask(Internal, frozen=True, tag="ask"):
 
 
 class OpenUpload(Internal, frozen=True, tag="open_upload"):
-    """Open or resume an upload: the session with this lease, on the batch's node, sends its chunks from then on."""
+    """Open or resume an upload: the session with this lease, on the batch's node, sends its chunks from then on.
+
+    In a cluster `object` is where its bytes will be in the object store (see `store.files`).
+    """
 
     asked: SendFile
     lease: str
+    object: str | None = None
 
     @property
     def adds(self) -> bool:
@@ -173,11 +177,16 @@ class OpenUpload(Internal, frozen=True, tag="open_upload"):
 
 
 class CompleteUpload(Internal, frozen=True, tag="complete_upload"):
-    """Complete an upload: all of its bytes are on disk, and this is their sha256."""
+    """Complete an upload: all of its bytes are on disk, and this is their sha256.
+
+    In a cluster they are in `object`, and were read back from there; `secret` is the key to them.
+    """
 
     adds: ClassVar[bool] = True
     upload: int
     sha256: str
+    object: str | None = None
+    secret: bytes | None = None
 
 
 class LeaveUploads(Internal, frozen=True, tag="leave_uploads"):

@@ -240,6 +240,8 @@ def remove_account(context: Context, user: User) -> AccountDeleted:
 @rule(Departed)
 def note_departure(context: Context, command: Departed) -> None:
     accounts.set_seen(context.db, context.user_id, context.at_ms)
+    # A node that was killed says of none of its uploads that nobody holds them any more.
+    files.leave_of_user(context.db, context.user_id, context.elapsed_ms + files.UPLOAD_LIFE_MS)
 
 
 # ---- reading

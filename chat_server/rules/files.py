@@ -30,13 +30,13 @@ from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import find_chat, find_message, find_room, find_user
 from chat_server.rules.messages import find_earlier_reply, find_place, post, refuse_rate_limited, run_once
 from chat_server.rules.moderation import refuse_banned
-from chat_server.rules.outcomes import Answer, Opened
+from chat_server.rules.outcomes import Answer, Opened, Stale
 from chat_server.rules.registry import reading, rule
 from chat_server.rules.text_quota import refuse_over_text_quota
 from chat_server.store import accounts, files
 from chat_server.store.accounts import User
 from chat_server.store.blobs import Blobs, Damaged
-from chat_server.store.files import Uploading
+from chat_server.store.files import Stored, Uploading
 
 log = logging.getLogger("chat.files")
 
@@ -60,8 +60,10 @@ def open_upload(context: Context, command: OpenUpload) -> Upload | Opened:
     if not context.has_room:
         raise no_room_refusal()
     same = next((each for each in own if _is_same(each, asked)), None)
+    if command.object is not None and not files.is_bucket_open(files.bucket_of(command.object), context.elapsed_ms):
+        raise Stale
     if same is not None:
-        files.hold(context.db, same.id, context.node, command.lease, asked.key)
+        files.hold(context.db, same.id, context.node, command.lease, asked.key, command.object)
         return Opened(same.id, same.size)
     if asked.key is not None and any(each.key == asked.key for each in own):
         raise Refusal("bad_argument", "this key belongs to another upload that is under way; take a new one")
@@ -72,7 +74,7 @@ def open_upload(context: Context, command: OpenUpload) -> Upload | Opened:
     upload = files.insert_upload(
         context.db, author.id, asked.target, asked.name, asked.size, asked.sha256 or "", asked.key
     )
-    files.hold(context.db, upload, context.node, command.lease, asked.key)
+    files.hold(context.db, upload, context.node, command.lease, asked.key, command.object)
     return Opened(upload, asked.size)
 
 
@@ -134,10 +136,7 @@ def check_chunk(view: View, lease: str | None, command: Chunk) -> Uploading:
     if upload is None:
         raise unknown_upload_refusal(command.upload)
     if lease is None or upload.lease != lease:
-        raise Refusal(
-            "unknown_upload",
-            f"upload {upload.id} is not open on this connection; the same /send_file again goes on with it from here",
-        )
+        raise not_open_refusal(upload.id)
     _refuse_sending(view, author, upload.target, upload.name)
     return upload
 
@@ -146,12 +145,22 @@ def unknown_upload_refusal(upload: int) -> Refusal:
     return Refusal("unknown_upload", f"no upload {upload} of yours is under way; /send_file begins one")
 
 
+def not_open_refusal(upload: int) -> Refusal:
+    return Refusal(
+        "unknown_upload",
+        f"upload {upload} is not open on this connection; the same /send_file again goes on with it from here",
+    )
+
+
 @rule(CompleteUpload)
 def complete_upload(context: Context, command: CompleteUpload) -> Upload | Refusal:
     """Post the message of a completed upload, or delete the upload and return the refusal."""
     upload = files.find_upload(context.db, command.upload, context.user_id)
     if upload is None:
         raise unknown_upload_refusal(command.upload)
+    # Another node, or another connection, has gone on with it meanwhile.
+    if upload.object != command.object:
+        raise not_open_refusal(upload.id)
     author = context.user()
     try:
         _refuse_sending(context, author, upload.target, upload.name)
@@ -165,17 +174,26 @@ def complete_upload(context: Context, command: CompleteUpload) -> Upload | Refus
         _refuse_over_quota(context, author, 0)
     except Refusal as refusal:
         files.delete_upload(context.db, upload.id)
+        # The key to its bytes stands in the log.
+        context.db.unclean = context.db.unclean or command.secret is not None
         return refusal
     # From here on the key belongs to the message.
+    files.hand_over_object(context.db, upload.id)
     files.delete_upload(context.db, upload.id)
     content = _content(upload.target, upload.name, upload.size, upload.sha256)
-    return run_once(context, upload.key, content, Upload, lambda: _post(context, author, upload, command.sha256))
+    try:
+        return run_once(context, upload.key, content, Upload, lambda: _post(context, author, upload, command))
+    finally:
+        if command.object is not None:
+            files.drop_unused_object(context.db, command.object)
 
 
-def _post(context: Context, author: User, upload: Uploading, sha256: str) -> Upload:
+def _post(context: Context, author: User, upload: Uploading, command: CompleteUpload) -> Upload:
     place = find_place(context, author, upload.target)
-    file = File(upload.id, upload.name, upload.size, sha256)
+    file = File(upload.id, upload.name, upload.size, command.sha256)
     sent = post(context, author, place, upload.name, (), file=file)
+    if command.object is not None and command.secret is not None:
+        files.place_in_store(context.db, file.id, Stored(command.object, command.secret))
     context.counts["files"] += 1
     return Upload(upload.id, upload.size, sent.id, sent.at, file)
 
@@ -194,8 +212,9 @@ def leave_uploads(context: Context, command: LeaveUploads) -> None:
 
 
 def end_uploads(context: Context) -> None:
-    """Delete uploads whose users did not come back in time."""
+    """Delete uploads whose users did not come back in time, and buckets that are empty for good."""
     files.delete_expired_uploads(context.db, context.elapsed_ms, UPLOADS_ENDED_AT_ONCE_MAX)
+    files.delete_empty_buckets(context.db, context.elapsed_ms)
 
 
 @rule(Declined)
@@ -208,7 +227,7 @@ def refuse_declined(context: Context, command: Declined) -> None:
 
 @reading(GetFile, reader="files")
 def get_file(view: View, command: GetFile) -> Answer:
-    file = _find_file(view, command.file_id)
+    file = find_file(view, command.file_id)
     assert view.blobs is not None
     offset = command.offset or 0
     if offset > file.size:
@@ -227,7 +246,7 @@ def get_file(view: View, command: GetFile) -> Answer:
         yield [FileChunk(file.id, offset, b2a_base64(data, newline=False).decode(), head)]
         offset, head = offset + len(data), None
         # The asker may have lost the right to read it, and the file may be gone.
-        _find_file(view, command.file_id)
+        find_file(view, command.file_id)
     return FileSent(file.id, file.name, file.size, file.sha256)
 
 
@@ -249,7 +268,7 @@ def _damaged_refusal(file: File, how: str) -> Refusal:
     )
 
 
-def _find_file(view: View, file_id: int) -> File:
+def find_file(view: View, file_id: int) -> File:
     """Find a file in a message that the asker may read. Raises Refusal `unknown_file`."""
     found = files.find(view.db, file_id)
     try:

@@ -2,11 +2,12 @@
 
     <data>/uploads/7        the bytes that upload 7 has received
     <data>/uploads/7.abcd…  an empty note: upload 7 has put this blob in place, and may not be a file yet
+    <data>/uploads/fetched.… what was fetched from a cluster's object store, and is not whole yet
     <data>/files/ab/abcd…   a blob; equal bytes are stored once, however many files have them
 
-The database decides what is deleted. Blobs that it does not know stay, since it may be the wrong database. No other
-module touches these bytes, so an object store can replace this one in a cluster. All methods may raise OSError, and
-all are called on one thread.
+The database decides what is deleted. Blobs that it does not know stay, since it may be the wrong database. In a cluster
+the blobs are a cache (see `shared_files`). No other module touches these bytes. All methods may raise OSError, and all
+are called on one thread.
 """
 
 import errno
@@ -38,6 +39,8 @@ class Blobs:
         self._placed: dict[int, set[str]] = {}
         for each in self._parts.glob("[0-9]*.*"):
             self._placed.setdefault(int(each.stem), set()).add(each.suffix[1:])
+        for each in self._parts.glob("fetched.*"):
+            each.unlink(missing_ok=True)
         # Blobs that were whole when verified, each with the state of its file then.
         self._verified: dict[str, tuple[int, ...]] = {}
         # While there are holders nothing is deleted; the blobs to delete wait in `_unwanted`.
@@ -75,6 +78,14 @@ class Blobs:
             return before + len(data)
         finally:
             os.close(descriptor)
+
+    def read_part(self, upload: int, offset: int, length: int) -> bytes:
+        """Return so many bytes of a part, or fewer if they are not there."""
+        try:
+            with self._part(upload).open("rb", buffering=0) as part:
+                return os.pread(part.fileno(), length, offset)
+        except FileNotFoundError:
+            return b""
 
     def seal(self, upload: int) -> str:
         """Make the part durable and return its sha256."""
@@ -168,6 +179,37 @@ class Blobs:
         unwanted, self._unwanted = self._unwanted, set()
         return sorted(unwanted)
 
+    # ---- the cache of a cluster's node
+
+    def append_fetched(self, name: str, data: bytes) -> None:
+        with self._fetched(name).open("ab", buffering=0) as file:
+            os.fchmod(file.fileno(), 0o600)
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def place_fetched(self, name: str, sha256: str) -> None:
+        """Turn what was fetched into the blob of that sha256. Nothing is synced, since it can be fetched again."""
+        blob = self._blob(sha256)
+        blob.parent.mkdir(mode=0o700, exist_ok=True)
+        self._fetched(name).rename(blob)
+
+    def drop_fetched(self, name: str) -> None:
+        """Remove what was not put in place."""
+        self._fetched(name).unlink(missing_ok=True)
+
+    def evict(self, sha256: str) -> bool:
+        """Delete a blob that can be fetched again; False if it has to stay for now."""
+        if self._holders or any(sha256 in placed for placed in self._placed.values()):
+            return False
+        self._blob(sha256).unlink(missing_ok=True)
+        return True
+
+    def size(self, sha256: str) -> int | None:
+        try:
+            return self._blob(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
     def folders(self) -> Iterator[list[str]]:
         """Yield the names of all blobs, a folder at a time."""
         for folder in sorted(self._files.iterdir()):
@@ -175,6 +217,9 @@ class Blobs:
 
     def _part(self, upload: int) -> Path:
         return self._parts / str(upload)
+
+    def _fetched(self, name: str) -> Path:
+        return self._parts / f"fetched.{name}"
 
     def _note(self, upload: int, sha256: str) -> Path:
         return self._parts / f"{upload}.{sha256}"

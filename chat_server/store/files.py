@@ -1,7 +1,11 @@
 """Open uploads, the files of messages, and the bytes that may be removed from the disk.
 
 When a message or an upload is deleted, triggers of the tables (see `schema`) delete its file, free its reservation and
-note in `dropped` what it left on the disk.
+note in `dropped` what it left on the disk, and in the object store of a cluster.
+
+There each upload has an object, named `<bucket>/<random>` when the upload is opened or gone on with, so that whoever
+held it before can complete it no more. Its name is never used again. A bucket is for the objects of one period of
+elapsed time; it is deleted whole once nothing in it is of an upload or a file, since deleted objects leave bytes there.
 """
 
 from msgspec import Struct
@@ -16,12 +20,14 @@ from chat_server.store.database import Database
 UPLOAD_LIFE_MS = 600_000
 # Notes of what was dropped (see `local`). A machine follows each at once; only after a power cut it is behind.
 DROPPED_KEPT = 10_000
+# Objects go into the bucket of their day, and into that of the day before or after where clocks differ.
+BUCKET_MS = 24 * 3_600_000
 
 
 class Uploading(Struct, frozen=True):
     """An upload. Only the holder of the `lease` may send chunks; it is None while nobody holds the upload.
 
-    `sha256` is the announced one, or "" if none was announced.
+    `sha256` is the announced one, or "" if none was announced. `object` is None on a lone server.
     """
 
     id: int
@@ -32,9 +38,10 @@ class Uploading(Struct, frozen=True):
     size: int
     sha256: str
     key: Key | None
+    object: str | None
 
 
-_UPLOADS = """SELECT id, user_id, lease, target_kind, target_name, target_folded, name, size, sha256, key
+_UPLOADS = """SELECT id, user_id, lease, target_kind, target_name, target_folded, name, size, sha256, key, object
     FROM uploads WHERE """
 
 
@@ -63,11 +70,29 @@ def insert_upload(
     )
 
 
-def hold(db: Database, upload_id: int, node: str, lease: str, key: str | None) -> None:
-    """Let the holder of this lease on this node go on with the upload."""
+def hold(db: Database, upload_id: int, node: str, lease: str, key: str | None, object: str | None) -> None:
+    """Let the holder of this lease on this node go on with the upload, which then has this object and no other."""
+    if object is not None:
+        db.run(
+            "INSERT INTO dropped (object) SELECT object FROM uploads WHERE id = ? AND object IS NOT NULL", (upload_id,)
+        )
+        db.run("INSERT OR IGNORE INTO buckets VALUES (?)", (bucket_of(object),))
     db.run(
-        "UPDATE uploads SET node = ?, lease = ?, expires_ms = NULL, key = coalesce(key, ?) WHERE id = ?",
-        (node, lease, key, upload_id),
+        "UPDATE uploads SET node = ?, lease = ?, expires_ms = NULL, key = coalesce(key, ?), object = ? WHERE id = ?",
+        (node, lease, key, object, upload_id),
+    )
+
+
+def hand_over_object(db: Database, upload_id: int) -> None:
+    """Let the upload end without its object, which is to become a file's."""
+    db.run("UPDATE uploads SET object = NULL WHERE id = ?", (upload_id,))
+
+
+def drop_unused_object(db: Database, object: str) -> None:
+    """Note an object that was handed over as dropped if no file has it."""
+    db.run(
+        "INSERT INTO dropped (object) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM files WHERE object = ?)",
+        (object, object),
     )
 
 
@@ -78,6 +103,14 @@ def leave(db: Database, node: str, lease: str | None, expires_ms: int) -> None:
         "UPDATE uploads SET node = NULL, lease = NULL, expires_ms = ?"
         f" WHERE id IN (SELECT id FROM uploads WHERE {which} LIMIT ?)",
         (expires_ms, *bindings),
+    )
+
+
+def leave_of_user(db: Database, user_id: int, expires_ms: int) -> None:
+    """As `leave`, for all uploads of a user."""
+    db.run(
+        "UPDATE uploads SET node = NULL, lease = NULL, expires_ms = ? WHERE user_id = ? AND node IS NOT NULL",
+        (expires_ms, user_id),
     )
 
 
@@ -114,6 +147,13 @@ def bytes_of(db: Database, user_id: int) -> int:
 # ---- files
 
 
+class Stored(Struct, frozen=True):
+    """Where the bytes of a file are in the object store, and the key to them."""
+
+    object: str
+    secret: bytes
+
+
 def attach(db: Database, file: File, message_id: int, chat_id: int, user_id: int) -> None:
     """Insert a file and attach it to its message."""
     db.run(
@@ -127,6 +167,16 @@ def find(db: Database, file_id: int) -> tuple[File, int] | None:
     """Find a file and the id of its message."""
     row = db.one("SELECT id, name, size, sha256, message_id FROM files WHERE id = ?", (file_id,))
     return (File(*row[:4]), row[4]) if row else None
+
+
+def place_in_store(db: Database, file_id: int, stored: Stored) -> None:
+    db.run("UPDATE files SET object = ?, secret = ? WHERE id = ?", (stored.object, stored.secret, file_id))
+
+
+def place_of(db: Database, file_id: int) -> Stored | None:
+    """Return where the bytes of a file are in the object store; None for a file of a lone server."""
+    row = db.one("SELECT object, secret FROM files WHERE id = ? AND object IS NOT NULL", (file_id,))
+    return Stored(*row) if row else None
 
 
 def of_chat(db: Database, chat_id: int, before: int | None, limit: int) -> list[FileInChat]:
@@ -145,6 +195,34 @@ def of_chat(db: Database, chat_id: int, before: int | None, limit: int) -> list[
 
 def has_blob(db: Database, sha256: str) -> bool:
     return db.one("SELECT 1 FROM files WHERE sha256 = ? LIMIT 1", (sha256,)) is not None
+
+
+# ---- buckets of the object store
+
+
+def bucket_at(elapsed_ms: int) -> int:
+    """Return the number of the bucket for new objects."""
+    return elapsed_ms // BUCKET_MS
+
+
+def is_bucket_open(bucket: int, elapsed_ms: int) -> bool:
+    """Tell whether an upload may have its object in this bucket."""
+    return abs(bucket - bucket_at(elapsed_ms)) <= 1
+
+
+def bucket_of(object: str) -> int:
+    return int(object.partition("/")[0])
+
+
+def delete_empty_buckets(db: Database, elapsed_ms: int) -> None:
+    """Delete the buckets that nothing is in, and into which nothing can come any more."""
+    # "0" is the character behind "/".
+    own = "object >= number || '/' AND object < number || '0'"
+    db.run(
+        f"DELETE FROM buckets WHERE number < ? AND NOT EXISTS (SELECT 1 FROM files WHERE {own})"
+        f" AND NOT EXISTS (SELECT 1 FROM uploads WHERE {own})",
+        (bucket_at(elapsed_ms) - 1,),
+    )
 
 
 # ---- what may go

@@ -30,7 +30,7 @@ from chat_server.store.database import BUSY_MS_MAX, DAMAGED, STATEMENTS_CACHED, 
 log = logging.getLogger("chat.store")
 
 # Another version is made anew. It MUST change with the tables here and with how words are folded (`search.normalize`).
-VERSION = 1
+VERSION = 2
 # "chti" in ASCII.
 APPLICATION_ID = 0x63687469
 # Notes that are followed in one transaction.
@@ -56,8 +56,10 @@ CREATE TABLE word_blocks (
 ) STRICT;
 CREATE INDEX word_blocks_stale ON word_blocks (merging, id) WHERE stale OR merging;
 
--- What may be removed from the disk: all that an upload left there, or a blob that no file has any more.
-CREATE TABLE sweeps (id INTEGER PRIMARY KEY, upload INTEGER, sha256 TEXT) STRICT;
+-- What may be removed from the disk: all that an upload left there, or a blob that no file has any more; and from the
+-- object store of a cluster: an object or a bucket.
+CREATE TABLE sweeps (id INTEGER PRIMARY KEY, upload INTEGER, sha256 TEXT, object TEXT, bucket INTEGER) STRICT;
+CREATE INDEX sweeps_store ON sweeps (id) WHERE object IS NOT NULL OR bucket IS NOT NULL;
 """
 
 
@@ -70,14 +72,38 @@ class Sweep(Struct, frozen=True):
 
 
 def list_sweeps(db: Database, limit: int) -> list[Sweep]:
-    return [Sweep(*row) for row in db.all("SELECT id, upload, sha256 FROM sweeps ORDER BY id LIMIT ?", (limit,))]
+    return [
+        Sweep(*row)
+        for row in db.all(
+            "SELECT id, upload, sha256 FROM sweeps WHERE object IS NULL AND bucket IS NULL ORDER BY id LIMIT ?",
+            (limit,),
+        )
+    ]
+
+
+class StoreSweep(Struct, frozen=True):
+    """What is to be removed from the object store: this object, or this bucket."""
+
+    id: int
+    object: str | None
+    bucket: int | None
+
+
+def list_store_sweeps(db: Database, limit: int) -> list[StoreSweep]:
+    return [
+        StoreSweep(*row)
+        for row in db.all(
+            "SELECT id, object, bucket FROM sweeps WHERE object IS NOT NULL OR bucket IS NOT NULL ORDER BY id LIMIT ?",
+            (limit,),
+        )
+    ]
 
 
 class Local:
     """The machine's own database, written on the writer's thread alone.
 
     - `indexed`: the id up to which all messages are indexed.
-    - `has_sweeps`: whether something may be removed from the disk.
+    - `has_sweeps`: whether something may be removed from the disk or from the object store.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -104,7 +130,7 @@ class Local:
         """Do what the notes say that are not followed yet. Raises what SQLite does; nothing is lost then."""
         while True:
             notes = self.db.all(
-                "SELECT id, message_id, upload, sha256 FROM dropped WHERE id > ? ORDER BY id LIMIT ?",
+                "SELECT id, message_id, upload, sha256, object, bucket FROM dropped WHERE id > ? ORDER BY id LIMIT ?",
                 (self._followed, NOTES_AT_ONCE_MAX),
             )
             if not notes:
@@ -115,7 +141,7 @@ class Local:
                 search.refresh(self.db, {note[1] for note in notes if note[1] is not None}, self.indexed)
                 sweeps = [(note[0], *note[2:]) for note in notes if note[1] is None]
                 for sweep in sweeps:
-                    self.db.run("INSERT OR IGNORE INTO sweeps VALUES (?, ?, ?)", sweep)
+                    self.db.run("INSERT OR IGNORE INTO sweeps VALUES (?, ?, ?, ?, ?)", sweep)
                 self._save(notes[-1][0], self.indexed)
             self.has_sweeps = self.has_sweeps or bool(sweeps)
 

@@ -477,6 +477,31 @@ MIGRATIONS = (
         UPDATE messages SET replies = replies - 1 WHERE id = old.reply_to;
     END;
     """,
+    """
+    -- In a cluster the bytes of each file are an object of its own in the object store: its bucket and name (see
+    -- `files`). secret: the key to its bytes, which stands here and in the log alone. A lone server has neither.
+    ALTER TABLE uploads ADD COLUMN object TEXT;
+    ALTER TABLE files ADD COLUMN object TEXT;
+    ALTER TABLE files ADD COLUMN secret BLOB;
+    CREATE INDEX uploads_object ON uploads (object) WHERE object IS NOT NULL;
+    CREATE INDEX files_object ON files (object) WHERE object IS NOT NULL;
+
+    -- The buckets that may hold objects.
+    CREATE TABLE buckets (number INTEGER PRIMARY KEY) STRICT;
+
+    -- dropped: also the objects that no upload and no file has any more, and the buckets that are over.
+    ALTER TABLE dropped ADD COLUMN object TEXT;
+    ALTER TABLE dropped ADD COLUMN bucket INTEGER;
+    CREATE TRIGGER uploads_objects_go AFTER DELETE ON uploads WHEN old.object IS NOT NULL BEGIN
+        INSERT INTO dropped (object) VALUES (old.object);
+    END;
+    CREATE TRIGGER files_objects_go AFTER DELETE ON files WHEN old.object IS NOT NULL BEGIN
+        INSERT INTO dropped (object) VALUES (old.object);
+    END;
+    CREATE TRIGGER buckets_go AFTER DELETE ON buckets BEGIN
+        INSERT INTO dropped (bucket) VALUES (old.number);
+    END;
+    """,
 )
 
 

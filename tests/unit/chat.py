@@ -43,7 +43,7 @@ from chat_server.rules.outcomes import Ending, Entered, Move, Push, Stale
 from chat_server.rules.registry import RULES
 from chat_server.store.blobs import Blobs
 from chat_server.store.database import Database, open_reader, open_writer
-from chat_server.store.local import Local
+from chat_server.store.local import Local, list_sweeps
 from chat_server.transfers import remove_dropped
 from tests.unit.fakes import DAY_MS, HOUR_MS, FakeClock
 
@@ -122,7 +122,9 @@ class Chat:
 
     def sweep(self) -> None:
         """Remove from the disk what nobody needs."""
-        self.local.forget_sweeps(remove_dropped(self.db, self.blobs))
+        sweeps = list_sweeps(self.db, 100)
+        remove_dropped(self.db, self.blobs, sweeps)
+        self.local.forget_sweeps([each.id for each in sweeps])
 
     def configure(self, **limits: Any) -> None:
         self.limits = replace(self.limits, **limits)

@@ -30,6 +30,7 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
     "connections-per-address": NUMBERS, "sign-in-timeout": TIMES, "delayed-max": NUMBERS, "delayed-ahead-max": TIMES,
     "chats-max": NUMBERS, "link-ttl": TIMES, "token-ttl": TIMES, "presence-max": NUMBERS,
     "file-size-max": SIZES, "file-quota": SIZES, "text-quota": SIZES, "disk-reserve": SIZES,
+    "file-cache": SIZES,
     "message-ttl": TIMES, "absent-after": TIMES, "tls-cert": TEXTS, "tls-key": TEXTS, "tls-port": NUMBERS,
     "log-level": (("debug", "debug"), ("warning", "warning"), ("ERROR", "error")),
     "log-format": (("json", "json"), ("text", "text"), ("JSON", "json")),
@@ -44,7 +45,8 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
 # Further options for those that are refused on their own.
 TLS = {"tls-cert": "cert.pem", "tls-key": "key.pem", "tls-port": "8443"}
 CLUSTER = {"cluster": "tls://127.0.0.1", "node": "one", "cluster-user": "one", "cluster-password-file": "password"} | {
-    "cluster-ca": "ca.pem", "cluster-cert": "cert.pem", "cluster-key": "key.pem", "reuse-port": "on"
+    "cluster-ca": "ca.pem", "cluster-cert": "cert.pem", "cluster-key": "key.pem", "reuse-port": "on",
+    "file-cache": "1GB",
 }  # fmt: skip
 each_option = pytest.mark.parametrize("name", sorted(FIELDS))
 

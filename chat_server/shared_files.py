@@ -1,4 +1,4 @@
-"""The files of a cluster on one of its nodes: brought from the object store into a bounded cache on its disk.
+"""The files of a cluster on one of its nodes: from the object store into a bounded cache on its disk.
 
 The cache is the folder of the blobs (see `store.blobs`), and everything in it can be fetched again. A file that is read
 is pinned there. What the log drops goes from the cache by the same sweep as on a lone server.

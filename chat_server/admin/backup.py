@@ -21,6 +21,7 @@ from typing import IO, cast
 from chat_server.errors import StartError
 from chat_server.runtime import Runtime
 from chat_server.store import backup
+from chat_server.store.backup import StoredFile
 from chat_server.store.blobs import sync
 from chat_server.store.data_directory import FILES, LOCAL_FILES, LOCK, MOVED, OWNER, RESTORING, UPLOADS, DataDirectory
 from chat_server.store.database import FILE
@@ -30,13 +31,17 @@ CHUNK_BYTES = 1 << 20
 SYNC_BYTES = 8 << 20
 _PART = ".restore."
 # The paths of a chat's own files: see `blobs`.
-_OURS = re.compile(rf"{FILES}/[0-9a-f]{{2}}(/[0-9a-f]{{64}})?|{UPLOADS}/[0-9]+(\.[0-9a-f]{{64}})?")
+_OURS = re.compile(rf"{FILES}/[0-9a-f]{{2}}(/[0-9a-f]{{64}})?|{UPLOADS}/([0-9]+(\.[0-9a-f]{{64}})?|fetched\.[0-9a-f]+)")
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 
 
-def save(data: Path, file: Path, progress: Progress) -> int:
+Fetch = Callable[[list[StoredFile], Path], None]
+"""Called with files whose bytes this node of a cluster does not have, and a directory to put those into it can get."""
+
+
+def save(data: Path, file: Path, progress: Progress, fetch: Fetch | None = None) -> int:
     """Back up the chat in `data`, whether or not a server runs on it; return the size of the archive in bytes.
 
     Raises StartError. A killed backup leaves files whose names begin with a dot, never FILE.
@@ -53,7 +58,10 @@ def save(data: Path, file: Path, progress: Progress) -> int:
             progress("checking the database", 0, 1)
             backup.check(work / FILE)
             archive = work / "archive.tar"
-            _write(archive, work / FILE, data / FILES, progress)
+            away = [each for each in backup.files(work / FILE) if each.place and not _blob(data, each).exists()]
+            if away and fetch is not None:
+                fetch(away, work)
+            _write(archive, work, data, progress)
             _verify(archive, progress)
             sync(archive)
             archive.replace(file)
@@ -97,8 +105,10 @@ def _folder(prefix: str, within: Path) -> Iterator[Path]:
         yield Path(path)
 
 
-def _write(archive: Path, database: Path, files: Path, progress: Progress) -> None:
+def _write(archive: Path, work: Path, data: Path, progress: Progress) -> None:
+    """Write the database in `work` into the archive, and the files, those from `work` that were fetched into it."""
     sums: list[str] = []
+    database = work / FILE
     stored = backup.files(database)
     with (
         archive.open("xb") as file,
@@ -107,20 +117,25 @@ def _write(archive: Path, database: Path, files: Path, progress: Progress) -> No
         _add(tar, database, FILE, sums)
         for number, each in enumerate(stored, 1):
             progress("copying the files", number, len(stored))
-            name = f"{each.sha256[:2]}/{each.sha256}"
-            try:
-                digest = _add(tar, files / name, f"{FILES}/{name}", sums)
-            except FileNotFoundError:
-                digest = None
-            if digest != each.sha256:
+            path = next((path for path in (_blob(data, each), _blob(work, each)) if path.exists()), None)
+            digest = _add(tar, path, str(_blob(Path(), each)), sums) if path else None
+            # A cluster keeps no file for a backup: one that was deleted meanwhile is left out.
+            if digest != each.sha256 and not (
+                path is None and each.place and not backup.has_file(data / FILE, each.sha256)
+            ):
                 raise backup.Unusable(
                     f"the bytes of {each.name} (message #{each.message_id}) are {'damaged' if digest else 'missing'}:"
-                    f" {files / name}; put them back from an older backup, or /delete {each.message_id} as an operator"
+                    f" {_blob(data, each)}; put them back from an older backup, or /delete {each.message_id} as an"
+                    " operator"
                 )
         text = "".join(sums).encode()
         info = tarfile.TarInfo(SUMS)
         info.size, info.mode, info.mtime = len(text), 0o600, int(database.stat().st_mtime)
         tar.addfile(info, io.BytesIO(text))
+
+
+def _blob(directory: Path, each: StoredFile) -> Path:
+    return directory / FILES / each.sha256[:2] / each.sha256
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str, sums: list[str]) -> str:

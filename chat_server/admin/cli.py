@@ -35,6 +35,7 @@ from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import distance, iso
 from chat_server.runtime import SystemRuntime
 from chat_server.settings import Settings
+from chat_server.store.backup import StoredFile
 from chat_server.store.data_directory import TEMPORARY, DataDirectory
 from chat_server.store.database import DISK_ERRORS, FILE, LOCKED, open_unchanged
 from chat_server.store.state import count_dated_later
@@ -161,7 +162,11 @@ def _backup(chosen: Settings, file: Path) -> int:
             then = "nothing was saved; if it hangs, stop it: without a server a backup asks nobody"
             _show(_ask(sock, b"/backup", then), lambda line: None)
         with _progress() as progress:
-            size = backup.save(data, file, progress)
+
+            def fetch(files: list[StoredFile], to: Path) -> None:
+                cluster.fetch_files(SystemRuntime(), chosen, files, to, progress)
+
+            size = backup.save(data, file, progress, fetch if chosen.cluster else None)
     return _report(f"saved {data} into {file}: {describe_size(size)}, checked")
 
 

@@ -5,19 +5,22 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from chat_server.cluster import moving, nats_access, snapshots
+from chat_server.cluster import moving, moving_files, nats_access, snapshots
 from chat_server.cluster.snapshots import Description, Progress, SnapshotError
 from chat_server.errors import StartError
-from chat_server.log.stream import Objects, Streams
+from chat_server.log.stream import NotAppended, Objects, Streams
 from chat_server.protocol.file_names import describe_size
 from chat_server.runtime import Runtime
 from chat_server.settings import Settings
 from chat_server.store import digests
-from chat_server.store.data_directory import DATABASE, FILES, DataDirectory
+from chat_server.store.backup import StoredFile
+from chat_server.store.data_directory import DATABASE, DataDirectory
 from chat_server.store.database import open_unchanged
 
 R = TypeVar("R")
 
+# Files that are named when their bytes are missing.
+NAMED_MAX = 5
 # What connects to NATS for a command, where the settings name no node.
 _NODE = "admin"
 
@@ -45,12 +48,15 @@ def import_chat(runtime: Runtime, chosen: Settings, name: str, progress: Progres
         raise StartError(f"there is no directory {name}")
     with contextlib.closing(DataDirectory(name, moving=True)) as directory:
         files = _with_nats(
-            runtime, chosen, lambda streams, objects: moving.import_chat(streams, objects, directory, progress)
+            runtime,
+            chosen,
+            lambda streams, objects: moving.import_chat(streams, objects, directory, runtime.token_bytes, progress),
         )
-        told = f"moved the chat in {directory.path} into the cluster; start its nodes, with other data directories"
-        if files:
-            told += f"; copy {directory.path / FILES}, with {files} files, into the data directory of each node before"
-    return told
+        with_files = f" with {files} file{'s' if files != 1 else ''}" if files else ""
+        return (
+            f"moved the chat in {directory.path}{with_files} into the cluster; start its nodes, with other data"
+            " directories"
+        )
 
 
 def restore_alone(runtime: Runtime, chosen: Settings, progress: Progress) -> str:
@@ -61,7 +67,22 @@ def restore_alone(runtime: Runtime, chosen: Settings, progress: Progress) -> str
             chosen,
             lambda streams, objects: moving.restore_alone(objects, directory, runtime.token_hex(8), progress),
         )
-        return f"restored {_words(found)} into {directory.path}; start the server without --cluster"
+        told = f"restored {_words(found.description)} into {directory.path}; start the server without --cluster"
+        if found.missing:
+            names = ", ".join(f"{each.name} (message #{each.message_id})" for each in found.missing[:NAMED_MAX])
+            told += (
+                f"; the bytes of {len(found.missing)} files are not in the cluster any more, mostly since they were"
+                f" deleted after the snapshot: {names}{' …' if len(found.missing) > NAMED_MAX else ''}"
+            )
+        return told
+
+
+def fetch_files(runtime: Runtime, chosen: Settings, files: list[StoredFile], to: Path, progress: Progress) -> None:
+    """Fetch the bytes of files that the node does not have, as far as they are in the cluster. Raises StartError."""
+    try:
+        _with_nats(runtime, chosen, lambda streams, objects: moving_files.fetch(objects, files, to, progress))
+    except NotAppended as error:
+        raise StartError(f"nothing was saved, NATS cannot be read: {error}") from None
 
 
 def make_snapshot(runtime: Runtime, chosen: Settings, progress: Progress) -> str:

@@ -1,12 +1,15 @@
 """Moving a chat from a single server into a cluster, and from a snapshot to a single server."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from chat_server.cluster import snapshots
+from chat_server.cluster import moving_files, snapshots
 from chat_server.cluster.snapshots import Description, Progress, SnapshotError
 from chat_server.errors import StartError
 from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing, Objects, StreamLost, Streams
 from chat_server.store import backup
+from chat_server.store.backup import StoredFile
 from chat_server.store.blobs import sync
 from chat_server.store.data_directory import DATABASE, LOCK, MOVED, DataDirectory
 from chat_server.store.database import open_writer
@@ -15,11 +18,17 @@ from chat_server.store.database import open_writer
 _NONCE = "import"
 
 
-async def import_chat(streams: Streams, objects: Objects, directory: DataDirectory, progress: Progress) -> int:
+async def import_chat(
+    streams: Streams,
+    objects: Objects,
+    directory: DataDirectory,
+    token_bytes: Callable[[int], bytes],
+    progress: Progress,
+) -> int:
     """Make the chat in the directory the first snapshot of a log that is empty, and mark the directory.
 
     The mark comes first, so that there is never a moment at which both may go on. All of it can be run again after a
-    kill. Return how many files the chat has, whose bytes stay where they are. Raises StartError.
+    kill. Return how many files the chat has, whose bytes were moved too. Raises StartError.
     """
     data = directory.path
     if not (data / DATABASE).exists():
@@ -34,9 +43,11 @@ async def import_chat(streams: Streams, objects: Objects, directory: DataDirecto
             # The copy is brought up to date, and the chat stays as it was.
             open_writer(work).close()
             backup.enter_cluster(work / DATABASE)
-            wanted = snapshots.describe(work)
-            await _refuse_other_chat(objects, wanted)
+            await _refuse_other_chat(objects, snapshots.describe(work))
+            moving_files.refuse_damaged(data, work / DATABASE)
             _mark_moved(data)
+            count = await moving_files.store(objects, data, work / DATABASE, token_bytes, progress)
+            wanted = snapshots.describe(work)
             await snapshots.delete(objects, snapshots.bucket_of(wanted.position, _NONCE))
             _, bucket = await snapshots.store(objects, work, _NONCE, progress)
             try:
@@ -44,7 +55,7 @@ async def import_chat(streams: Streams, objects: Objects, directory: DataDirecto
             except StartError:
                 await snapshots.delete(objects, bucket)
                 raise
-            return len(backup.files(work / DATABASE))
+            return count
     except backup.Unusable as error:
         raise StartError(f"nothing was moved: {error}") from None
     except (NotAppended, FateUnknown, ObjectMissing, StreamLost) as error:
@@ -78,18 +89,30 @@ def _refuse_content(data: Path) -> None:
         raise StartError(f"the data directory {data} is not empty; choose another --data")
 
 
-async def restore_alone(objects: Objects, directory: DataDirectory, history: str, progress: Progress) -> Description:
-    """Put the newest snapshot into an empty directory, for a single server. Raises StartError."""
-    data = directory.path
+class Restored(NamedTuple):
+    """What was restored, and the files whose bytes were not in the object store any more."""
+
+    description: Description
+    missing: list[StoredFile]
+
+
+async def restore_alone(objects: Objects, directory: DataDirectory, history: str, progress: Progress) -> Restored:
+    """Put the newest snapshot into an empty directory, for a single server, with its files. Raises StartError."""
+    data, missing = directory.path, list[StoredFile]()
     _refuse_content(data)
+
+    async def prepare(database: Path) -> None:
+        missing.extend(await moving_files.fetch(objects, backup.files(database), data, progress))
+        backup.leave_cluster(database, history)
+
     try:
-        found = await snapshots.load_newest(
-            objects, data, progress, lambda database: backup.leave_cluster(database, history)
-        )
+        found = await snapshots.load_newest(objects, data, progress, prepare)
     except SnapshotError as error:
         raise StartError(str(error)) from None
     except NotAppended as error:
         raise StartError(f"nothing was restored, NATS cannot be read: {error}") from None
+    except OSError as error:
+        raise StartError(f"the chat cannot be written into {data}: {error.strerror or error}") from None
     if found is None:
         raise StartError("the cluster has no snapshot")
-    return found
+    return Restored(found, missing)

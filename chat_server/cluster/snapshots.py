@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -187,7 +187,10 @@ async def covered(objects: Objects) -> Position | None:
 
 
 async def load_newest(
-    objects: Objects, data: Path, progress: Progress = _silent, prepare: Callable[[Path], None] = lambda database: None
+    objects: Objects,
+    data: Path,
+    progress: Progress = _silent,
+    prepare: Callable[[Path], Awaitable[None]] | None = None,
 ) -> Description | None:
     """Put the newest sound snapshot in the place of the state in `data`; None if there is no snapshot at all.
 
@@ -208,7 +211,8 @@ async def load_newest(
                 continue
             except OSError as error:
                 raise SnapshotError(f"the snapshot cannot be written: {error.strerror or error}") from None
-            prepare(work / DATABASE)
+            if prepare is not None:
+                await prepare(work / DATABASE)
             _put_in_place(work / DATABASE, data)
             log.info("started from the snapshot %s, which chat-server %s made", bucket, description.program)
             return description

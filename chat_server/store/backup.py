@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from chat_server.store.database import FILE
-from chat_server.store.files import UPLOAD_LIFE_MS
+from chat_server.store.files import UPLOAD_LIFE_MS, Stored
 from chat_server.store.schema import APPLICATION_ID, VERSION
 
 # One step copies 1 MiB.
@@ -18,11 +18,15 @@ STEP_PAGES = 256
 
 
 class StoredFile(NamedTuple):
-    """A file of the chat: the checksum that names its bytes, its name, and a message that has it."""
+    """A file of the chat: the checksum that names its bytes, its name, and a message that has it.
+
+    In a cluster `place` says where its bytes are in the object store, and what the key to them is.
+    """
 
     sha256: str
     name: str
     message_id: int
+    place: tuple[str, bytes] | None = None
 
 
 class Unusable(Exception):
@@ -92,8 +96,44 @@ def files(path: Path) -> list[StoredFile]:
     with _open(path, apsw.SQLITE_OPEN_READONLY) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'files'").fetchall():
             return []
-        rows: Any = connection.execute("SELECT sha256, name, min(message_id) FROM files GROUP BY sha256").fetchall()
-    return [StoredFile(*row) for row in rows]
+        has_place = connection.execute("SELECT 1 FROM pragma_table_info('files') WHERE name = 'object'").fetchall()
+        place = "object, secret" if has_place else "NULL, NULL"
+        # SQLite takes the other columns from the row that has the minimum.
+        rows: Any = connection.execute(
+            f"SELECT sha256, name, min(message_id), {place} FROM files GROUP BY sha256"
+        ).fetchall()
+    return [StoredFile(row[0], row[1], row[2], (row[3], row[4]) if row[3] else None) for row in rows]
+
+
+def has_file(path: Path, sha256: str) -> bool:
+    """Tell whether a file of the database, which may be in use, has these bytes."""
+    with _open(path, apsw.SQLITE_OPEN_READONLY) as connection:
+        connection.set_busy_timeout(5_000)
+        return bool(connection.execute("SELECT 1 FROM files WHERE sha256 = ? LIMIT 1", (sha256,)).fetchall())
+
+
+def elapsed_ms(path: Path) -> int:
+    """Return how long the chat of a database has lived."""
+    with _open(path, apsw.SQLITE_OPEN_READONLY) as connection:
+        (found,) = connection.execute("SELECT elapsed_ms FROM state").fetchone() or (0,)
+        return int(found)
+
+
+def sha256_by_file(path: Path) -> dict[int, str]:
+    with _open(path, apsw.SQLITE_OPEN_READONLY) as connection:
+        rows: Any = connection.execute("SELECT id, sha256 FROM files ORDER BY id").fetchall()
+        return dict(rows)
+
+
+def place_files(path: Path, bucket: int, places: Mapping[int, Stored]) -> None:
+    """Note where the bytes of files are in a cluster's object store: all of them in this bucket."""
+    with _open(path, apsw.SQLITE_OPEN_READWRITE) as connection, connection:
+        if places:
+            connection.execute("INSERT OR IGNORE INTO buckets VALUES (?)", (bucket,))
+        connection.executemany(
+            "UPDATE files SET object = ?, secret = ? WHERE id = ?",
+            [(place.object, place.secret, file_id) for file_id, place in places.items()],
+        )
 
 
 def enter_cluster(path: Path) -> None:
@@ -129,6 +169,13 @@ def begin_history(path: Path, history: str) -> None:
         if connection.execute("SELECT 1 FROM pragma_table_info('state') WHERE name = 'stream'").fetchall():
             # No log has this history yet: a cluster's goes on without it.
             connection.execute("UPDATE state SET stream = 0, digest = x''")
+        # The objects are the cluster's, and the key to them is of no use elsewhere.
+        if connection.execute("SELECT 1 FROM pragma_table_info('files') WHERE name = 'object'").fetchall():
+            connection.execute("PRAGMA secure_delete = ON").fetchall()
+            connection.execute(
+                "UPDATE files SET object = NULL, secret = NULL; UPDATE uploads SET object = NULL; DELETE FROM buckets;"
+                "UPDATE dropped SET object = NULL, bucket = NULL WHERE object IS NOT NULL OR bucket IS NOT NULL;"
+            )
         # The node that held them is another one, and will never say that it is gone.
         if connection.execute("SELECT 1 FROM pragma_table_info('uploads') WHERE name = 'lease'").fetchall():
             connection.execute(

@@ -425,8 +425,8 @@ def test_the_cache_keeps_what_was_used_last(play: Callable[[Story], None]) -> No
             await fetch(bob, sent[each]["file"]["id"])
         await cluster.pass_time(1)
         assert cached(other) == sorted((digests[0], digests[2]))
-        for seed, each in enumerate(sent):
-            assert (await fetch(bob, each["file"]["id"]))[0] == bytes_of(100_000, seed)
+        for seed, reply in enumerate(sent):
+            assert (await fetch(bob, reply["file"]["id"]))[0] == bytes_of(100_000, seed)
         await cluster.pass_time(1)
         assert len(cached(other)) == 2
         # A start learns what is there.

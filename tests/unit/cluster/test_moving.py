@@ -1,7 +1,9 @@
 """Moving a chat into a cluster and out of it again: nothing is lost, and it never goes on in two places."""
 
+import hashlib
 from contextlib import closing
 from pathlib import Path
+from secrets import token_bytes
 
 import pytest
 
@@ -13,6 +15,8 @@ from chat_server.store.database import FILE, open_reader
 from tests.unit.chat import Chat
 from tests.unit.cluster.test_snapshots import MemoryObjects
 from tests.unit.store.test_upgrades import copy_old
+
+HELLO = hashlib.sha256(b"hello").hexdigest()
 
 
 class Streams:
@@ -55,7 +59,7 @@ def streams() -> Streams:
 
 async def move(old: Path, streams: Streams, objects: MemoryObjects) -> int:
     with closing(DataDirectory(str(old), moving=True)) as directory:
-        return await moving.import_chat(streams, objects, directory, silent)  # type: ignore[arg-type]
+        return await moving.import_chat(streams, objects, directory, token_bytes, silent)  # type: ignore[arg-type]
 
 
 def texts(path: Path) -> list[str]:
@@ -166,8 +170,31 @@ async def test_an_old_chat_is_brought_up_to_date_in_the_copy(
     path = tmp_path / "old"
     path.mkdir()
     before = (copy_old(path, 8) / FILE).read_bytes()
-    assert await move(path, streams, objects) == 1, "it has a file, whose bytes stay"
-    assert (path / FILE).read_bytes() == before
+    with pytest.raises(StartError, match=r"the bytes of notes.txt \(message #14\) are missing"):
+        await move(path, streams, objects)
+    assert not (path / MOVED).exists() and objects.all == {}
+    blob = path / "files" / HELLO[:2] / HELLO
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(b"hello")
+    assert await move(path, streams, objects) == 1
+    assert (path / FILE).read_bytes() == before and blob.read_bytes() == b"hello"
+    # It can be run again, and what the first try has left goes.
+    assert await move(path, streams, objects) == 1
+    (bucket,) = (bucket for bucket in objects.all if bucket.startswith("files-"))
+    assert len(objects.all[bucket]) == 1 and b"hello" not in b"".join(objects.all[bucket].values())
+    # And out of it again.
+    with closing(DataDirectory(str(tmp_path / "alone"))) as directory:
+        restored = await moving.restore_alone(objects, directory, "h", silent)
+    assert restored.missing == []
+    assert (tmp_path / "alone" / "files" / HELLO[:2] / HELLO).read_bytes() == b"hello"
+    with closing(open_reader(tmp_path / "alone")) as db:
+        assert db.all("SELECT object, secret FROM files") == [(None, None)]
+        assert db.value("SELECT count(*) FROM buckets") == 0
+    objects.all[bucket].clear()
+    with closing(DataDirectory(str(tmp_path / "without"))) as directory:
+        restored = await moving.restore_alone(objects, directory, "h", silent)
+    assert [(each.name, each.message_id) for each in restored.missing] == [("notes.txt", 14)]
+    assert not (tmp_path / "without" / "files" / HELLO[:2] / HELLO).exists()
 
 
 async def test_a_snapshot_is_restored_to_a_single_server(

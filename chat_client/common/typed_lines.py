@@ -13,7 +13,7 @@ from chat_client.common import wording
 from chat_client.common.local_commands import LocalCommand, find_local
 from chat_client.sdk.chat import Chat, Returned
 from chat_client.sdk.errors import Refused
-from chat_client.sdk.typed_line import Argument, asked_for, find, has_secret, read, secrets_to_ask
+from chat_client.sdk.typed_line import Argument, asked_for, find, has_open_chat_first, has_secret, read, secrets_to_ask
 from chat_server.protocol.connection import CommandForm
 from chat_server.protocol.sanitize import clean
 
@@ -112,6 +112,9 @@ def server_command(line: str, commands: Sequence[CommandForm], open_chat: str = 
     if typed is None:
         word = line[1:].split(" ", 1)[0]
         form = find(word, commands)
+        if form is not None and has_open_chat_first(form, line, open_chat):
+            # The server knows no open chat here: it is to say what is missing besides.
+            line = f"/{form.verb} {open_chat}{line[1 + len(word) :]}"
         return AskServer(line.replace("\n", " "), form.verb if form else word, None)
     return Post(typed.verb, typed.arguments) if typed.sends else AskServer(line, typed.verb, typed.arguments)
 

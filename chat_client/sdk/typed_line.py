@@ -102,6 +102,12 @@ def is_chat_for(argument: Argument, chat: str) -> bool:
     return bool(chat) and {"room": chat[:1] == "#", "user": chat[:1] == "@"}.get(argument["kind"], True)
 
 
+def has_open_chat_first(form: CommandForm, line: str, open_chat: str) -> bool:
+    """Whether the line leaves out the chat that its command begins with, for which the open one stands in."""
+    places = [] if any(each.get("marked") for each in form.arguments) else positional(form)
+    return bool(places) and is_left_out(form, 0, line.partition(" ")[2].lstrip(" "), open_chat)
+
+
 def is_left_out(form: CommandForm, place: int, rest: str, open_chat: str) -> bool:
     """Whether the line leaves out the argument at this place, for which the open chat stands in."""
     places = positional(form)

@@ -62,6 +62,7 @@ def test_intentions(line: str, asked: Intention | None) -> None:
     ("line", "asked"),
     [
         ("/invite erin", AskServer("/invite erin", "invite", {"chat": "#ops", "username": "erin"})),
+        ("/invite", AskServer("/invite #ops", "invite", None)),  # the server says that the user is missing
         ("/topic a new one", AskServer("/topic a new one", "topic", {"chat": "#ops", "text": "a new one"})),
         ("/names", AskServer("/names", "members", {"chat": "#ops"})),
         ("/history limit 5", AskServer("/history limit 5", "history", {"chat": "#ops", "limit": "5"})),

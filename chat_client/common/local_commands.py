@@ -234,7 +234,7 @@ def _first_unread(front_end: FrontEnd) -> Task:
 
 @local_command(
     "/goto <day>",
-    "shows what was said from a day or a time on: yesterday, monday 14:30, 2026-11-01, 2h",
+    "goes to a day or a time: yesterday, monday 9:30, 14:30, 2h",
     "/goto yesterday",
     argument("day", "day", rest=True),
 )

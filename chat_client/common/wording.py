@@ -34,6 +34,7 @@ from chat_server.protocol.files import Upload
 from chat_server.protocol.formats import TEXT
 from chat_server.protocol.rooms import Approved, Left
 from chat_server.protocol.sanitize import clean
+from chat_server.protocol.table import GROUPS
 from chat_server.protocol.times import clock_time, distance
 
 TEXT_CHARS_SHOWN = 60
@@ -234,10 +235,10 @@ def text_size(text: str, most: int | None) -> str:
 
 def overview(commands: Iterable[CommandForm]) -> Answer:
     """All the commands that there are here, by their groups."""
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {group: [] for group in GROUPS}
     for each in commands:
         groups.setdefault(each.group, []).append(f"/{each.verb}")
-    items = tuple(f"{group}: {'  '.join(verbs)}" for group, verbs in groups.items())
+    items = tuple(f"{group}: {'  '.join(verbs)}" for group, verbs in groups.items() if verbs)
     return Answer("/help <command> tells more of one, Tab completes them; /keys shows the keys", items)
 
 

@@ -91,7 +91,7 @@ def bar(screen: ScreenState, columns: int) -> Row:
         return _ends(told, right if fits else [], columns)  # the right end comes back when this has been told
     size = text_size(screen)
     if screen.composer.target is not None:
-        return _ends(_target(screen, screen.composer.target), [*size, ("hint", " Esc: not ")], columns)
+        return _ends(_target(screen, screen.composer.target), [*size, ("hint", " Esc cancels ")], columns)
     if screen.composer.usage:
         return _ends([("hint", f" {screen.composer.usage}")], right, columns)
     if size and screen.is_typing:
@@ -238,8 +238,8 @@ def _transfer(transfer: Transfer, cells: int) -> list[Fragment]:
 
 
 def status(screen: ScreenState, zone: tzinfo | None, columns: int) -> Row:
-    left = [*_connection(screen, zone)]
-    if screen.session.user and not isinstance(screen.session.connection, Lost):
+    left, connection = [*_connection(screen, zone)], screen.session.connection
+    if screen.session.user and not isinstance(connection, Lost):
         left += [("status-dim", " · "), ("status-name", screen.session.user)]
     held = sum(unsent.command.state == "held" for unsent in screen.unsent.values())
     if held:
@@ -248,6 +248,8 @@ def status(screen: ScreenState, zone: tzinfo | None, columns: int) -> Row:
         left += [("status-dim", " · "), ("status-warn", f"{len(screen.unsent)} to send")]
     if screen.session.ban is not None:
         left += [("status-dim", " · "), ("status-warn", _ban(screen, zone))]
+    elif isinstance(connection, Lost):
+        left += [("status-dim", f" · {safe(connection.why)}")]  # behind what asks for something, since it may be long
     elif limit := _limit(screen, zone):
         left += [("status-dim", " · "), limit]
     keys = _keys(screen, "keys_page", "keys") or ["/keys"]
@@ -269,8 +271,7 @@ def _connection(screen: ScreenState, zone: tzinfo | None) -> list[Fragment]:
         return [("status-dot", " ● "), ("status", safe(screen.session.server))]
     if isinstance(state, Lost):
         left = max(1, ceil(state.retry_at - screen.elapsed))
-        when = f" · next try in {left} s (/reconnect)"
-        return [("status-bad", " ○ not connected"), ("status-warn", when), ("status-dim", f" · {safe(state.why)}")]
+        return [("status-bad", " ○ not connected"), ("status-warn", f" · next try in {left} s (/reconnect)")]
     if isinstance(state, Ended):
         return [("status-bad", f" ○ {safe(state.why)}")]
     if isinstance(state, Connecting):

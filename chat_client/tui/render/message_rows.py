@@ -22,12 +22,13 @@ from chat_server.protocol.file_names import describe_size
 from chat_server.protocol.messages import File, Message
 
 GROUP_SECONDS_MAX = 300  # within which messages of one person stand together
+HEADING_CELLS_MAX = 14  # of the column for the headings of a list; a longer one goes into that of the texts
 NAMES_MAX = 3  # by name in a reaction; more are counted
 TEXT_ROWS_MAX = 400  # of one message
 REMEMBERED_MAX = 1000  # items whose rows are remembered
 
-# How an item of a list begins that has a heading: short, so that the text has room.
-_HEADING = re.compile(r"  ([^\s:][^:\n]{0,23}:) (?=\S)")
+# How an item of a list begins that has a heading.
+_HEADING = re.compile(r"  ([^\s:][^:\n]{0,39}:) (?=\S)")
 _NOTE_SIGNS = {"info": "·", "done": "✓", "error": "✗"}
 
 
@@ -137,10 +138,13 @@ def _labelled(text: str, style: str) -> Iterator[tuple[list[Fragment], list[Frag
     `online: bob, carol`, which have a column of their own."""
     lines = [(match[1], line[match.end() :]) if (match := _HEADING.match(line)) else ("", line)
              for line in text.split("\n")]  # fmt: skip
-    column = max((width(safe(label)) for label, _ in lines), default=0) + 1
+    column = min(HEADING_CELLS_MAX, max(width(safe(label)) for label, _ in lines)) + 1
     for label, rest in lines:
         if label:
-            yield [("", "  "), ("note-heading", pad(safe(label), column))], [(style, rest)]
+            label = safe(label)
+            long = [("note-heading", f"{label} ")] if width(label) >= column else []
+            before = [("", "  ")] if long else [("", "  "), ("note-heading", pad(label, column))]
+            yield before, [*long, (style, rest)]
         else:
             margin = len(rest) - len(rest.lstrip(" "))
             yield [("", " " * margin)], [(style, rest.lstrip(" "))]

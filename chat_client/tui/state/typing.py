@@ -126,7 +126,7 @@ def _refuse_overlong(screen: ScreenState, overlong: OverlongText) -> bool:
 def _offer_file(screen: ScreenState, overlong: OverlongText, is_typed: bool = False) -> None:
     """Offer to send as a file a text that no message can hold; one `is_typed` is then removed from the line."""
     target = screen.chats.open.name
-    words = f"{wording.text_size(overlong.text, overlong.most)}: send a file to {target}?"
+    words = f"send a file to {target}? {wording.text_size(overlong.text, overlong.most)}"
     screen.dialogs.question = Question(words, "file", (target, overlong.text, is_typed))
 
 

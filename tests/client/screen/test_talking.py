@@ -150,7 +150,7 @@ def test_what_was_typed_is_there_in_the_next_run_but_no_password(tmux: Tmux, ser
 def test_what_no_message_can_hold_goes_out_as_a_file(tmux: Tmux, server: Server) -> None:
     alice = tmux.client(server, "alice")
     alice.paste("x" * 5000)
-    alice.until("5,000 of 4,096 characters: send a file to main?")
+    alice.until("send a file to main? 1 line · 5,000 of 4,096 characters")
     alice.keys("Enter")
     bob = tmux.client(server, "bob")
     bob.until("pasted.txt")

@@ -1,7 +1,7 @@
 import pytest
 
 from chat_client.common.transfers import Transfer
-from chat_client.sdk.events import Ended
+from chat_client.sdk.events import Ended, Lost, Outgoing
 from chat_client.sdk.transfers import Progress
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.dialogs import Question
@@ -10,7 +10,7 @@ from chat_client.tui.state.requests import ResultsRequest, TypedRequest
 from chat_server.protocol.accounts import Banned
 from chat_server.protocol.messages import Found, MessagesShown
 from chat_server.protocol.rooms import ChatInfo
-from tests.client.people import Me, said
+from tests.client.people import START, Me, said
 
 
 def test_the_title_tells_what_is_unread_elsewhere_where_the_sides_are_folded_away() -> None:
@@ -135,7 +135,7 @@ def test_a_question_says_at_any_width_which_key_says_yes(columns: int) -> None:
     me.load()
     for text in (
         "paste 9 lines?",
-        "1 line · 50,000 of 4,096 characters: send a file to #a-chat-with-a-long-name?",
+        "send a file to #a-chat-with-a-long-name? 1 line · 50,000 of 4,096 characters",
     ):
         me.screen.dialogs.question = Question(text, "file")
         row = me.rows("bar")[0]
@@ -165,3 +165,14 @@ def test_what_one_can_do_is_whole_in_a_narrow_bar() -> None:
     assert me.text("bar").strip() == "↑ 160 unread · Alt-U · Esc: read"
     me.screen.tell("error", "an error of fifty characters, all of which matters")
     assert me.text("bar").strip() == "an error of fifty characters, all of which matters"
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_without_a_connection_what_waits_is_told_before_the_reason_which_may_be_long(held: bool) -> None:
+    me = Me(columns=80, rows=24)
+    me.load()
+    me.hear(Lost("a-long-name.example.org:8001: nothing listens there", me.screen.elapsed + 7.0))
+    me.hear(Outgoing("k", "send", {"target": "main", "text": "hi"}, START, "held" if held else "waiting"))
+    told = me.text("status")
+    assert "next try in 7 s (/reconnect)" in told
+    assert ("1 held: /confirm or /discard" if held else "1 to send · a-long-name") in told

@@ -133,6 +133,10 @@ def test_headings_of_a_list_have_a_column_of_their_own() -> None:
         "         chat #team: all read",
         "         15:30: no heading without a blank",
     ]
+    long = NoteItem(place=(1, 1), at=at(1), kind="done", text=told + "\n  chat #a-rather-long-name: " + "word " * 20)
+    heading, *others = text(rows_of(long, None, context(60)))[-3:]
+    assert heading.startswith("         chat #a-rather-long-name: word word")
+    assert all(row.startswith("           word word") for row in others)
     assert [style for style, part in rows[-2].fragments if "#team" in part] == ["note-heading"]
 
 

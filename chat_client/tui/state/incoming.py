@@ -122,7 +122,8 @@ def _take_notice(screen: ScreenState, event: Notice) -> ChatNote:
     if event.owner and (chat := chats.by_name.get(event.chat or "")):
         chat.owner = event.owner
     if screen.session.catching_up and event.chat is None and event.unread is None:
-        screen.session.welcome.append(event.text)
+        # Here the messages stand above it.
+        screen.session.welcome.append(event.text.removesuffix("; the last messages of main:"))
     name = event.chat if event.chat in chats.by_name else chats.open_name
     return None if screen.session.catching_up else _in_words(screen, name or "main", event)
 

@@ -325,7 +325,8 @@ def test_what_comes_below_the_screen_rings_and_is_marked_as_new() -> None:
 def test_a_newcomer_is_told_what_the_server_says_and_what_to_do_first() -> None:
     me = Me(connect=False)
     me.hear(Connecting("localhost:8000", 1))
-    me.hear(Notice("main takes 20 messages of yours in 1 h"), Notice("alice has no password"))
+    me.hear(Notice("welcome, alice; the last messages of main:"), Notice("main takes 20 messages of yours in 1 h"))
+    me.hear(Notice("alice has no password"))
     signed_in = SignedIn(
         user="alice", new=True, seq=0, history="h", chats=[ChatInfo("main", 0, 0, muted=False)], invitations=[],
         join_requests=[],
@@ -333,6 +334,7 @@ def test_a_newcomer_is_told_what_the_server_says_and_what_to_do_first() -> None:
     me.hear(Connected("localhost:8000", signed_in, False))
     me.load(said(1, "hello"))
     assert "main takes 20 messages of yours in 1 h" in me.text() and "alice has no password" in me.text()
+    assert "· welcome, alice\n" in me.text(), "the last messages stand above it"
     told = " ".join(me.text("left").replace("│", " ").split())
     assert "Ctrl-K write to a person" in told and "/create_chat #team" in told
     me.hear(Outgoing("k", "send", {"target": "main", "text": "hi"}, START, state="sent", reply=Sent(id=2, at=at(2))))

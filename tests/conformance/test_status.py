@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from chat_server.protocol.formats.wording import _LIMITS
 from tests.conformance.conftest import Start
 from tests.harness import Chat, JsonClient
 
@@ -74,3 +75,14 @@ async def test_over_a_restart(start: Start) -> None:
     chat.server.restart()
     after = await (await chat.json("alice")).ok("/status")
     assert (after["active"], after["inactive"], after["chats"]) == (["alice"], ["bob"], before["chats"])
+
+
+async def test_every_limit_is_told_in_words(chat: Chat) -> None:
+    """Each limit that a program is told has a name for people."""
+    alice = await chat.json()
+    limits = (await alice.ok("/status"))["limits"]
+    assert limits.keys() <= _LIMITS.keys() and all("_" not in words for words in _LIMITS.values())
+    person = await chat.text()
+    await person.ok("/send_all hi")
+    items, _ = await person.command("/status")
+    assert any(item.startswith("  stored texts: ") for item in items)

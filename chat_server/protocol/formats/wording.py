@@ -88,8 +88,10 @@ def _signed_in(reply: accounts.SignedIn, now: str) -> _Rendered:
 
 _LIMITS = {
     "main_messages": "messages to main",
+    "chats": "private chats",
     "delayed": "delayed messages",
     "file_bytes": "files",
+    "text_bytes": "stored texts",
     "reports": "reports in 24 h",
 }
 

@@ -43,10 +43,10 @@ def part(columns: int, rows: int, input_rows: int, bar: bool, left_entry: int, r
     """`left_entry` and `right_entry` are the columns of the longest entry of each pane; 0: it is not wanted."""
     left = right = 0
     if left_entry and columns >= LEFT_FROM:
-        left_max = 20 if columns < 100 else 22 if columns < 120 else 24 if columns < 180 else 30
+        left_max = 20 if columns < 100 else 22 if columns < 120 else 24 if columns < 180 else 40
         left = min(max(left_entry, LEFT_MIN), left_max)
     if right_entry and columns >= RIGHT_FROM:
-        right_max = 18 if columns < 120 else 22 if columns < 180 else 26
+        right_max = 18 if columns < 120 else 22 if columns < 180 else 32
         right = min(max(right_entry, RIGHT_MIN), right_max)
     wanted = max(1, min(input_rows, INPUT_ROWS_MAX, rows // 3))
     return Geometry(columns, rows, left, right, int(bar), wanted)

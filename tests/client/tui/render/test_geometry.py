@@ -36,7 +36,7 @@ def test_the_sides_fold_away() -> None:
 def test_the_sides_are_as_wide_as_their_longest_entry() -> None:
     assert sides(140, 19, 17) == (19, 17)
     assert sides(140, 3, 3) == (LEFT_MIN, RIGHT_MIN)
-    assert sides(200, 90, 90) == (30, 26)
+    assert sides(200, 90, 90) == (40, 32)
 
 
 def columns(me: Me, region: str) -> int:

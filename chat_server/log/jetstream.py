@@ -43,6 +43,8 @@ Json = dict[str, Any]
 APPEND_SECONDS = 3.0
 ASK_SECONDS = 5.0
 BEGIN_SECONDS = 10.0
+# A part of an object is tried again for so long: longer than an election takes.
+ELECTION_SECONDS = 10.0
 # Messages that the server sends ahead of their being read, and for how long it waits for so many.
 PULLED_MAX = 32
 PULL_SECONDS = 30
@@ -471,7 +473,7 @@ class NatsObjects:
             async for chunk in _cut(chunks):
                 digest.update(chunk)
                 size, count = size + len(chunk), count + 1
-                await _append(self._connection, stream, f"$O.{bucket}.C.{nuid}", chunk)
+                await self._append(stream, f"$O.{bucket}.C.{nuid}", chunk, {"Nats-Msg-Id": f"{nuid}-{count}"})
             described = {
                 "name": name,
                 "bucket": bucket,
@@ -483,7 +485,7 @@ class NatsObjects:
                 "options": {"max_chunk_size": CHUNK_BYTES},
             }
             data = json.dumps(described).encode()
-            await _append(self._connection, stream, _meta(bucket, name), data, {"Nats-Rollup": "sub"})
+            await self._append(stream, _meta(bucket, name), data, {"Nats-Rollup": "sub", "Nats-Msg-Id": nuid})
         except BaseException:
             with suppress(NotAppended):
                 await self._purge(bucket, f"$O.{bucket}.C.{nuid}")
@@ -513,6 +515,20 @@ class NatsObjects:
         if described is not None:
             await self._purge(bucket, _meta(bucket, name))
             await self._purge(bucket, f"$O.{bucket}.C.{described['nuid']}")
+
+    async def _append(self, stream: str, subject: str, data: bytes, headers: dict[str, str]) -> None:
+        """Append a part of an object, again and again over an election; its id lets NATS drop repetitions."""
+        runtime, is_unknown = self._connection.runtime, False
+        deadline = runtime.monotonic() + ELECTION_SECONDS
+        while True:
+            try:
+                await _append(self._connection, stream, subject, data, headers)
+                return
+            except (NotAppended, FateUnknown) as error:
+                is_unknown = is_unknown or isinstance(error, FateUnknown)
+                if runtime.monotonic() > deadline:
+                    raise (FateUnknown if is_unknown else NotAppended)(str(error)) from None
+            await runtime.sleep(RETRY_SECONDS)
 
     async def _describe(self, bucket: str, name: str) -> Json | None:
         """What the bucket says of an object; None if it is not there."""

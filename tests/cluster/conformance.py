@@ -7,6 +7,7 @@ _PUBLISHED = "what was published may be executed by the others: it is unknown wh
 _BACKUP = "a lone server's backup goes into a cluster by an import, and a node's goes nowhere but into a lone server"
 _SAYS_MORE = "the node has told of its connection to NATS before"
 _AT_ONCE = "several servers are started in one place at once, and would each start their NATS server there"
+_CACHE = "files/ is a cache of what NATS has: what is damaged or missing is fetched again, and what no file has goes"
 
 # By the beginnings of their names.
 REASONS = {
@@ -38,6 +39,8 @@ REASONS = {
     "test_another_chats_database_deletes_nothing": _BACKUP,
     "test_a_wrong_option_is_status_2": _AT_ONCE,
     "test_a_wrong_file_is_status_2": _AT_ONCE,
+    "test_damaged_bytes_are_not_sent_and_can_be_mended": _CACHE,
+    "test_what_no_row_tells_of_stays": _CACHE,
     "test_a_newer_database": _SAYS_MORE,
     "test_a_file_that_is_no_database": _SAYS_MORE,
     "test_a_database_of_another_program": _SAYS_MORE,

@@ -457,6 +457,26 @@ async def test_an_object_comes_back_as_it_was_put(one_server: NatsServers, conne
     assert "b1" not in await objects.buckets()
 
 
+async def test_an_object_is_put_while_nats_starts_anew(tmp_path: Path, connect: Connect) -> None:
+    servers = NatsServers(tmp_path / "nats", 1)
+    servers.start()
+    try:
+        objects, data = NatsObjects(await connect(servers.urls)), secrets.token_bytes(500_000)
+
+        async def interrupted() -> AsyncIterator[bytes]:
+            yield data[:300_000]
+            servers.all[0].kill()
+            starting = asyncio.create_task(asyncio.to_thread(servers.start))
+            yield data[300_000:]
+            await starting
+
+        await objects.begin("b1")
+        await objects.put("b1", "object", interrupted())
+        assert await whole(objects, "b1", "object") == data
+    finally:
+        servers.close()
+
+
 async def test_an_object_of_the_package_is_read_and_ours_by_the_package(
     one_server: NatsServers, connect: Connect
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from chat_server.chat_time import ChatTime
 from chat_server.delivery.delivery import Delivery
 from chat_server.disk_space import Space
-from chat_server.errors import Refusal, StartError
+from chat_server.errors import Refusal, StartError, not_done_refusal
 from chat_server.execution import Execution, execute_at_start
 from chat_server.freshness import Freshness
 from chat_server.log import Log
@@ -30,6 +30,7 @@ from chat_server.log.entries import (
     WrongBatch,
 )
 from chat_server.log.local import LocalLog
+from chat_server.log.versions import VERSION, version_needed
 from chat_server.metrics import Metrics
 from chat_server.passwords import Passwords, SignInGuard
 from chat_server.prepare import Preparer
@@ -56,6 +57,10 @@ WATCH_SECONDS = 0.5
 # Without a batch for so long a node of a cluster logs one, so that time goes on: there it is counted from batch to
 # batch, and in the end somebody must log one every 20 s.
 QUIET_MS = 15_000
+
+_NOT_KNOWN_TO_ALL = not_done_refusal(
+    "not all servers of this chat know this yet, since they are being upgraded; try again in a few minutes"
+)
 
 
 class Node:
@@ -234,12 +239,22 @@ class Node:
         `number` counts the session's commands in the log. `network` is what its address counts as.
         """
         origin = Origin(*self._identity, session, number) if session else None
-        self._log.submit(Entry(command, user_id, origin, network, self.space.has_room(command.announced_bytes)))
+        entry = Entry(command, user_id, origin, network, self.space.has_room(command.announced_bytes))
+        version = self._writer.state.version
+        if 0 < version < VERSION and version_needed(command) > version:
+            # Nobody is answered within the call.
+            self.runtime.call_soon(self._refuse, [entry], _NOT_KNOWN_TO_ALL)
+        else:
+            self._log.submit(entry)
 
     def _withdraw(self, entries: Sequence[Entry], refusal: Refusal) -> None:
         """Answer those whose commands the log does not wait for any longer."""
         if refusal.code == "unavailable":
             self.delivery.outage.suspect()
+        self._refuse(entries, refusal)
+
+    def _refuse(self, entries: Sequence[Entry], refusal: Refusal) -> None:
+        """Answer those whose commands are not logged."""
         seq = self.delivery.delivered
         self.delivery.deliver(Executed([Outcome(entry, refusal, [], seq) for entry in entries], seq, None, None))
 

@@ -42,7 +42,7 @@ class Vitals(Struct, frozen=True):
     """What a node says of itself with each beat: how far it has come in the log, and what it counts.
 
     `milestone` is the last batch at which all nodes compare their digests of outcomes. `version` is the newest version
-    of batches that the node knows, and `program` that of the program; `makes_snapshot` says whether it makes one now.
+    of the log that the node knows, and `program` that of the program; `makes_snapshot` says whether it makes one now.
     """
 
     position: Position
@@ -195,6 +195,15 @@ class Heartbeats:
         """The last milestones of the nodes that live, this one too, as far as they have come to any."""
         all_vitals = {name: member.vitals for name, member in self._members.items()} | {self._node: self._vitals()}
         return {name: vitals.milestone for name, vitals in all_vitals.items() if vitals and vitals.milestone}
+
+    def vitals(self) -> dict[str, Vitals] | None:
+        """What the nodes that live said of themselves last, this one too; None while that of one is not known."""
+        found = {self._node: self._vitals()}
+        for name, member in self._members.items():
+            if member.vitals is None:
+                return None
+            found[name] = member.vitals
+        return found if self.are_heard else None
 
     def statistics(self) -> Mapping[str, Mapping[str, int]]:
         counts = {name: member.vitals.counts for name, member in self._members.items() if member.vitals is not None}

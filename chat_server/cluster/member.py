@@ -23,12 +23,14 @@ from chat_server.cluster.snapshots import (
     refuse_mistaken,
     remove_leftovers,
 )
+from chat_server.cluster.upgrade import Upgrade
 from chat_server.disk_space import Space
 from chat_server.errors import StartError
 from chat_server.execution import execute_at_start
-from chat_server.log.entries import VERSION, Departed, Identity, WrongBatch
+from chat_server.log.entries import Departed, Identity, WrongBatch
 from chat_server.log.replicated import ReplicatedLog
 from chat_server.log.stream import Bus, NotAppended, Objects, StreamLost, Streams
+from chat_server.log.versions import VERSION
 from chat_server.node import Node
 from chat_server.runtime import Runtime
 from chat_server.settings import Settings
@@ -60,6 +62,7 @@ class ClusterNode(NamedTuple):
     chain: Chain
     keeper: SnapshotKeeper
     numbers: ClusterNumbers
+    upgrade: Upgrade
 
     async def start(self) -> None:
         """Have the node begin to write into the log, and be heard. Raises StartError."""
@@ -68,6 +71,7 @@ class ClusterNode(NamedTuple):
         await self.heartbeats.start()
         self.chain.start()
         self.keeper.start()
+        self.upgrade.start()
 
 
 async def open_member(
@@ -129,7 +133,8 @@ async def open_member(
         may_make=lambda: heartbeats.is_first() and not heartbeats.others_make_snapshot(),
     )
     numbers = ClusterNumbers(runtime, streams, objects, replicated, heartbeats, time.now, node.delivery.outage)
-    return ClusterNode(node, replicated, heartbeats, chain, keeper, numbers)
+    upgrade = Upgrade(runtime, replicated, heartbeats, lambda: writer.state.version)
+    return ClusterNode(node, replicated, heartbeats, chain, keeper, numbers, upgrade)
 
 
 async def _begin_state(runtime: Runtime, directory: Path, streams: Streams, objects: Objects) -> None:
@@ -173,7 +178,14 @@ async def _join(
             )
     time = ClusterTime(runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
     replicated = ReplicatedLog(
-        runtime, streams, time, name, history=state.history, position=state.position, digest=state.digest
+        runtime,
+        streams,
+        time,
+        name,
+        history=state.history,
+        position=state.position,
+        digest=state.digest,
+        version=lambda: writer.state.version,
     )
     replicated.on_executed = lambda position, now: milestones.passed(position, now.at_ms, writer.state.outcomes)
     await _catch_up(runtime, writer, replicated)

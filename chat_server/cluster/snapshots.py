@@ -21,11 +21,12 @@ from msgspec import Struct
 from chat_server import __version__
 from chat_server.errors import StartError
 from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing, Objects, Position
+from chat_server.log.versions import VERSION
 from chat_server.store import backup, digests
 from chat_server.store.blobs import sync
 from chat_server.store.data_directory import DATABASE, LOCAL_FILES
 from chat_server.store.database import open_unchanged
-from chat_server.store.schema import VERSION
+from chat_server.store.schema import VERSION as SCHEMA
 from chat_server.store.state import load
 
 log = logging.getLogger("chat.cluster")
@@ -46,8 +47,8 @@ MISTAKEN = "mistaken"
 class Description(Struct, frozen=True):
     """What is in a snapshot: how far its database is in the log, the digests, and the programs that can read it.
 
-    `digests` are those of all tables, `outcomes` is the running digest, `sha256` that of the database's bytes, and
-    `elapsed_ms` how long the chat had lived.
+    `schema` is the version of the tables, and `version` that of the log. `digests` are those of all tables,
+    `outcomes` is the running digest, `sha256` that of the database's bytes, and `elapsed_ms` how long the chat had lived.
     """
 
     position: Position
@@ -57,6 +58,7 @@ class Description(Struct, frozen=True):
     sha256: str
     size: int
     schema: int
+    version: int
     program: str
     at_ms: int
     elapsed_ms: int
@@ -126,8 +128,8 @@ def describe(directory: Path) -> Description:
         tables = digests.now_of_tables(db)
     assert state.history is not None, "it has executed a batch"
     return Description(
-        state.position, state.history, tables, state.outcomes, _sha256(path), path.stat().st_size, VERSION,
-        __version__, state.at_ms, state.elapsed_ms,
+        state.position, state.history, tables, state.outcomes, _sha256(path), path.stat().st_size, SCHEMA,
+        state.version, __version__, state.at_ms, state.elapsed_ms,
     )  # fmt: skip
 
 
@@ -224,10 +226,11 @@ async def load_newest(
 async def _fetch(objects: Objects, bucket: str, work: Path, progress: Progress) -> Description:
     """Write the database of a snapshot into a folder and check it. Raises ObjectMissing, Unusable, SnapshotError."""
     description = await _description(objects, bucket)
-    if description.schema > VERSION:
+    if description.schema > SCHEMA or description.version > VERSION:
         raise SnapshotError(
-            f"the newest snapshot has version {description.schema} of the database, and this program knows up to"
-            f" {VERSION}: use chat-server {description.program} or a newer one"
+            f"the newest snapshot has version {description.schema} of the database and {description.version} of the"
+            f" log, and this program knows up to {SCHEMA} and {VERSION}: use chat-server {description.program} or a"
+            " newer one"
         )
     path, digest = work / DATABASE, hashlib.sha256()
     with path.open("xb") as file:
@@ -241,7 +244,7 @@ async def _fetch(objects: Objects, bucket: str, work: Path, progress: Progress) 
     if digest.hexdigest() != description.sha256:
         raise ObjectMissing("its bytes have another sha256 than it says")
     backup.check(path)
-    if description.schema == VERSION and describe(work).digests != description.digests:
+    if description.schema == SCHEMA and describe(work).digests != description.digests:
         raise ObjectMissing("its tables have other digests than it says")
     return description
 

@@ -7,7 +7,7 @@ encoded twice.
 from msgspec import DecodeError, Raw, Struct
 from msgspec.msgpack import Decoder, Encoder
 
-from chat_server.log.entries import VERSION, Batch, Entry, wrong_version
+from chat_server.log.entries import Batch, Entry, WrongBatch, check_version
 from chat_server.log.stream import StreamRecord
 
 MAGIC = b"\0chatlog"
@@ -20,14 +20,16 @@ ENTRIES_BYTES_MAX = BATCH_BYTES_MAX - _ENVELOPE_BYTES_MAX
 
 _encoder = Encoder()
 _decoder = Decoder(Batch)
+# What a decoder may raise for bytes that somebody else has written.
+_UNREADABLE = (DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class NotOurs(Exception):
     """Raised for a message that no node of a chat has written; the text says why. All nodes skip it alike."""
 
 
-class _Encoded(Struct, array_like=True):
-    """A batch whose entries are encoded already; its fields MUST be those of `Batch`."""
+class _Encoded(Struct, array_like=True, forbid_unknown_fields=True):
+    """A batch whose entries are encoded; its fields MUST be those of `Batch`."""
 
     history: str
     node: str
@@ -37,6 +39,9 @@ class _Encoded(Struct, array_like=True):
     sent_ms: int
     entries: list[Raw]
     version: int
+
+
+_envelope_decoder = Decoder(_Encoded)
 
 
 def encode_entry(entry: Entry) -> bytes:
@@ -52,21 +57,37 @@ def encode(batch: Batch, entries: list[bytes] | None = None) -> bytes:
     return MAGIC + batch.version.to_bytes(_VERSION_BYTES) + _encoder.encode(encoded)
 
 
-def decode(record: StreamRecord) -> Batch:
-    """Decode the batch of a record. Raises NotOurs, and WrongBatch for one of a version that is not known here."""
+def decode(record: StreamRecord, history: str | None) -> Batch:
+    """Decode the batch of a record; `history` is that of the chat, None before its first batch.
+
+    Raises NotOurs. Raises WrongBatch for a version that is not known here, and for an entry that is not: another node
+    may know it, so that this one MUST NOT pass it over.
+    """
     data = record.data
     start = len(MAGIC) + _VERSION_BYTES
     if len(data) < start or not data.startswith(MAGIC):
         raise NotOurs("it was not written by chat-server")
     version = int.from_bytes(data[len(MAGIC) : start])
-    if version != VERSION:
-        raise wrong_version(record.position, version, record.node)
+    check_version(record.position, version, record.node)
+    envelope: Batch | _Encoded
+    unknown: Exception | None = None
     try:
-        batch = _decoder.decode(memoryview(data)[start:])
-    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NotOurs(f"it cannot be read: {error}") from None
-    if batch.version != version:
+        envelope = _decoder.decode(memoryview(data)[start:])
+    except _UNREADABLE as error:
+        unknown = error
+        try:
+            envelope = _envelope_decoder.decode(memoryview(data)[start:])
+        except _UNREADABLE:
+            raise NotOurs(f"it cannot be read: {error}") from None
+    if envelope.version != version:
         raise NotOurs("it has two versions")
-    if batch.node != record.node:
-        raise NotOurs(f"it says that node {batch.node[:40]!r} sent it")
-    return batch
+    if envelope.node != record.node:
+        raise NotOurs(f"it says that node {envelope.node[:40]!r} sent it")
+    if history is not None and envelope.history != history:
+        raise NotOurs(f"it is of the chat {envelope.history[:40]!r}")
+    if isinstance(envelope, _Encoded):
+        raise WrongBatch(
+            f"batch {record.position} of the log, from node {record.node}, has version {version}, and yet holds what"
+            f" this program does not know ({unknown}): start the chat-server that this node runs"
+        )
+    return envelope

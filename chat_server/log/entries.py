@@ -2,7 +2,7 @@
 
 An entry holds everything that its execution depends on besides the store: the times, drawn tokens (their hashes),
 verified passwords (the version that was seen), folded names, addresses. The same batches give the same database on any
-machine. `VERSION` grows when the meaning of an entry changes.
+machine. A new entry, and a new field of one, needs a new version of the log (see `versions`).
 
 Nothing here may hold a password or a token: the log is kept, and copied to other machines.
 """
@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias, Unio
 from msgspec import Struct
 
 from chat_server.log.stream import Position
+from chat_server.log.versions import OLDEST, VERSION
 from chat_server.protocol.arguments import RoomTarget, Target
 from chat_server.protocol.base import Command
 from chat_server.protocol.files import SendFile
 from chat_server.protocol.names import Name
 from chat_server.protocol.table import CONTROL, TABLE
 
-VERSION = 4
 # The user id of the machine itself, which asks over the control socket and may do what operators may.
 MACHINE = -1
 
 
-class Limits(Struct, frozen=True):
+class Limits(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The settings that rules depend on. Milliseconds, characters and counts as in `settings`."""
 
     passwordless: bool
@@ -55,7 +55,7 @@ class Limits(Struct, frozen=True):
     tries_window_ms: int = 0
 
 
-class Internal(Struct, frozen=True, tag_field="cmd"):
+class Internal(Struct, frozen=True, tag_field="cmd", omit_defaults=True, forbid_unknown_fields=True):
     """A command that no line can say: a preparation makes it from one that a line said, or the node itself does."""
 
     @property
@@ -246,6 +246,18 @@ class EndStream(Internal, frozen=True, tag="end_stream"):
     next: int
 
 
+class RaiseVersion(Internal, frozen=True, tag="raise_version"):
+    """Raise the version of the log, since all nodes that live know this one; a node that does not know it stops.
+
+    The entry is alone in its batch.
+    """
+
+    version: int
+
+
+# Those that are alone in their batch.
+ALONE = (EndStream, RaiseVersion)
+
 # What may stand in the log: the commands of the table that run from there, and those of the server itself.
 LOGGED: tuple[type[Command | Internal], ...] = (
     *(spec.build for spec in (*TABLE.values(), *CONTROL.values()) if spec.runs == "logged"),
@@ -264,7 +276,7 @@ class Identity(NamedTuple):
     incarnation: int
 
 
-class Origin(Struct, frozen=True, array_like=True):
+class Origin(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Where the reply goes: to the session with this number, of this start of this node.
 
     `number` counts the logged commands of the session from 1.
@@ -276,7 +288,7 @@ class Origin(Struct, frozen=True, array_like=True):
     number: int
 
 
-class Entry(Struct, frozen=True, array_like=True):
+class Entry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One command in the log.
 
     `origin` is None if nobody waits for a reply. `network` is what the sender's address counts as
@@ -291,12 +303,12 @@ class Entry(Struct, frozen=True, array_like=True):
     has_room: bool = True
 
 
-class Batch(Struct, frozen=True, array_like=True):
+class Batch(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The entries that one node took in one turn, as it puts them into the log.
 
     `history` is the random id of the chat that the log belongs to. `number` counts the batches of the node's
     `incarnation` from 1; two processes that take the same incarnation differ in their random `nonce`. `sent_ms` is the
-    node's wall clock.
+    node's wall clock. `version` is that of the log as the node knew it.
     """
 
     history: str
@@ -332,19 +344,32 @@ class WrongBatch(Exception):
     """The node MUST NOT go on with the log, or with this batch of it; the message is for whoever runs the server."""
 
 
-def check_belongs(batch: Batch, position: Position, history: str | None) -> None:
-    """Check that a database of this history may execute the batch; None is that of a new one. Raises WrongBatch."""
-    if batch.version != VERSION:
-        raise wrong_version(position, batch.version, batch.node)
-    if history is not None and batch.history != history:
+def check_belongs(batch: Batch, position: Position, history: str | None, version: int) -> None:
+    """Check that a database of this history and version may execute the batch; a new one has None and 0.
+
+    Raises WrongBatch.
+    """
+    check_version(position, batch.version, batch.node)
+    if history is None:
+        return
+    if batch.history != history:
         raise WrongBatch(
             f"batch {position} of the log is of the chat {batch.history}, and the database is of the chat"
             f" {history}: the one that belongs to the log must be put in its place"
         )
+    if batch.version > version:
+        raise WrongBatch(
+            f"batch {position} of the log, from node {batch.node}, has version {batch.version}, and the log has version"
+            f" {version} there, by a mistake of the server"
+        )
 
 
-def wrong_version(position: Position, version: int, node: str) -> WrongBatch:
-    return WrongBatch(
-        f"batch {position} of the log, from node {node}, has version {version}, and this program"
-        f" knows version {VERSION} alone: all nodes must run the same chat-server"
+def check_version(position: Position, version: int, node: str) -> None:
+    """Raise WrongBatch for a batch of a version that this program does not know."""
+    if OLDEST <= version <= VERSION:
+        return
+    known = f"version {VERSION}" if OLDEST == VERSION else f"versions {OLDEST} to {VERSION}"
+    raise WrongBatch(
+        f"batch {position} of the log, from node {node}, has version {version}, and this program knows {known}: start"
+        f" {'a newer' if version > VERSION else 'an older'} chat-server, as the other nodes run it"
     )

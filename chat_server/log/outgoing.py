@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_server.log.codec import ENTRIES_BYTES_MAX
-from chat_server.log.entries import Batch, Due, EndStream, Entry
+from chat_server.log.entries import ALONE, Batch, Due, Entry
 from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX
 
 # Of entries that wait, and those in flight; past it no further command is taken.
@@ -53,12 +53,12 @@ class Line:
         while self._waiting and len(taken) < ENTRIES_MAX and chars < TEXT_CHARS_MAX:
             command = self._waiting[0].entry.command
             size += len(self._waiting[0].data)
-            ends_stream = type(command) is EndStream
-            if taken and (size > ENTRIES_BYTES_MAX or ends_stream):
+            is_alone = type(command) in ALONE
+            if taken and (size > ENTRIES_BYTES_MAX or is_alone):
                 break
             taken.append(self._waiting.popleft())
             self.bytes -= len(taken[-1].data)
-            if ends_stream:
+            if is_alone:
                 break
             chars += len(getattr(command, "text", None) or "")
         return taken

@@ -19,6 +19,7 @@ from chat_server.log.entries import Batch, EndStream, Entry, Identity, OrderedBa
 from chat_server.log.incoming import Incoming, digest_of
 from chat_server.log.outgoing import WAITING_BYTES_MAX, Flight, Line, Waiting
 from chat_server.log.stream import FateUnknown, NotAppended, Position, StreamLost, StreamRecord, Streams
+from chat_server.log.versions import VERSION
 from chat_server.protocol.times import Now
 from chat_server.runtime import Future, Runtime, Task
 
@@ -58,8 +59,12 @@ class ReplicatedLog:
         history: str | None,
         position: Position,
         digest: bytes,
+        version: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`history`, `position` and `digest` are those of the store: of a new one None, (0, 0) and b""."""
+        """`history`, `position` and `digest` are those of the store: of a new one None, (0, 0) and b"".
+
+        `version` tells the version that the log has there, 0 before the first batch.
+        """
         # How many messages of the stream were none of this chat's.
         self.strays = 0
         # Everything up to here has been executed, or passed over as a stray.
@@ -69,6 +74,7 @@ class ReplicatedLog:
         self._time = time
         self._node = node
         self._history = history
+        self._version = version
         self._new_history = ""  # for a log without any batch
         self._identity: Identity | None = None
         self._nonce = b""
@@ -187,9 +193,7 @@ class ReplicatedLog:
             flight.is_found = True
             return flight.unanswered()
         try:
-            batch = decode(record)
-            if self._history is not None and batch.history != self._history:
-                raise NotOurs(f"it is of the chat {batch.history[:40]!r}")
+            batch = decode(record, self._history)
         except NotOurs as stray:
             self.strays += 1
             if self.strays in (1, 10, 100) or self.strays % 1000 == 0:
@@ -321,7 +325,8 @@ class ReplicatedLog:
         assert self._identity is not None
         entries = [each.entry for each in waiting]
         now_ms = self._runtime.now_ms()
-        batch = Batch(self._history or self._new_history, *self._identity, self._nonce, self._number, now_ms, entries)
+        own = (self._history or self._new_history, *self._identity, self._nonce, self._number)
+        batch = Batch(*own, now_ms, entries, self._version() or VERSION)
         return Flight(batch, encode(batch, [each.data for each in waiting]), waiting, told=told)
 
     async def _send(self, flight: Flight, stream: int) -> None:

@@ -44,14 +44,14 @@ FormatName = Literal["text", "json"]
 Names = tuple[str, ...]  # folded; whom a text names after an @
 
 
-class Username(Struct, frozen=True, array_like=True):
+class Username(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A user by name, `bob` or `@bob`. Names are compared by `folded`."""
 
     name: str
     folded: str
 
 
-class Target(Struct, frozen=True, array_like=True):
+class Target(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A chat by name: `main`, `#team`, or a user (`@bob`, `bob`) for the one-to-one chat."""
 
     kind: Literal["main", "room", "user"]
@@ -62,15 +62,15 @@ class Target(Struct, frozen=True, array_like=True):
         return {"main": "", "room": "#", "user": "@"}[self.kind] + self.name
 
 
-class RoomTarget(Target, frozen=True, array_like=True):
+class RoomTarget(Target, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A target that is a private chat."""
 
 
-class RoomName(Name, frozen=True, array_like=True):
+class RoomName(Name, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The name of a new private chat, without its #."""
 
 
-class Entrance(Struct, frozen=True):
+class Entrance(Struct, frozen=True, forbid_unknown_fields=True):
     """The way into a private chat: its name, for an invited user, or the code of a link, which is a secret."""
 
     room: Target | None
@@ -80,14 +80,14 @@ class Entrance(Struct, frozen=True):
         return f"Entrance({self.room or '...'})"
 
 
-class Delay(Struct, frozen=True, array_like=True):
+class Delay(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """When a delayed message is due: some time after its entry, or at a time. Exactly one is given, in milliseconds."""
 
     after_ms: int | None
     at_ms: int | None
 
 
-class SessionChoice(Struct, frozen=True, array_like=True):
+class SessionChoice(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One session of the user, or all of them if `number` is None."""
 
     number: int | None

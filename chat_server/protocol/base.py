@@ -79,7 +79,7 @@ class Spec(Struct, frozen=True):
         return self.who in ("strangers", "anyone")
 
 
-class Command(Struct, frozen=True, tag_field="cmd"):
+class Command(Struct, frozen=True, tag_field="cmd", omit_defaults=True, forbid_unknown_fields=True):
     """A parsed command. It is frozen, since it may wait, be logged, and be executed on another machine."""
 
     spec: ClassVar[Spec]

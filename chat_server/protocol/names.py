@@ -27,7 +27,7 @@ _WRITTEN_TOGETHER = (
 )
 
 
-class Name(Struct, frozen=True, array_like=True):
+class Name(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A valid name: as written, as compared (`folded`), and as it looks.
 
     Two names with the same `lookalike` are easily mistaken for each other. So are two with the same `shape`, their look

@@ -44,6 +44,11 @@ class Context:
         self.endings: list[Ending] = []
 
     @property
+    def version(self) -> int:
+        """The version of the log: what a later one changes in a rule is done from that version on (see `versions`)."""
+        return self.state.version
+
+    @property
     def counted_network(self) -> str:
         """The network that the command counts for, "" for this machine (see `addresses`)."""
         return counted_network(self.network)

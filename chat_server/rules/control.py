@@ -2,6 +2,7 @@
 
 from chat_server import shared_settings
 from chat_server.errors import Refusal
+from chat_server.log.versions import version_needed
 from chat_server.protocol.control import (
     AccountForgotten,
     Acts,
@@ -108,6 +109,9 @@ def change_settings(context: Context, command: ChangeSettings) -> SettingsChange
     asked = dict(zip(words[::2], words[1::2], strict=True))
     before = shared_settings.words_of(context.limits, operators.configured_names(context.db))
     limits, names = shared_settings.changed(context.limits, asked)
+    if version_needed(limits) > context.version:
+        # The code is that of nodes that do not know it at all.
+        raise Refusal("bad_argument", "not all servers of this chat know this setting yet: upgrade them first")
     configure(context, limits, names)
     now = shared_settings.words_of(context.limits, operators.configured_names(context.db))
     done = {option: now[option] for option in asked if now[option] != before[option]}

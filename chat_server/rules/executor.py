@@ -13,8 +13,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import Configure, EndStream, Entry, Limits, OrderedBatch, Verdict, check_belongs
+from chat_server.log.entries import (
+    Configure,
+    EndStream,
+    Entry,
+    Limits,
+    OrderedBatch,
+    RaiseVersion,
+    Verdict,
+    WrongBatch,
+    check_belongs,
+)
 from chat_server.log.stream import Position
+from chat_server.log.versions import VERSION
 from chat_server.protocol.times import BEGINNING_MS, Now
 from chat_server.rules.context import Context, View
 from chat_server.rules.outcomes import Ending, Move, Page, Push, Result, Stale
@@ -33,6 +44,19 @@ CLOCK_TRUSTED_MS = 60_000
 def end_stream(context: Context, command: EndStream) -> None:
     if command.next > context.state.position.stream:
         context.state.position, context.state.digest = Position(command.next, 0), b""
+
+
+@rule(RaiseVersion)
+def raise_version(context: Context, command: RaiseVersion) -> None:
+    state = context.state
+    if command.version <= state.version:
+        return
+    if command.version > VERSION:
+        raise WrongBatch(
+            f"the cluster went on to version {command.version} of the log at batch {state.position}, and this program"
+            f" knows up to {VERSION}: start a newer chat-server, as the other nodes run it"
+        )
+    states.raise_version(context.db, state, command.version)
 
 
 class Outcome(Struct, frozen=True):
@@ -99,11 +123,11 @@ class Executor:
     def execute(self, ordered: OrderedBatch) -> Executed:
         """Execute and commit. A batch that is not the next of its node is skipped; see `Executed`.
 
-        Raises WrongBatch for one of another chat or version.
+        Raises WrongBatch for one of another chat, or that needs a newer program.
         Raises NoRoom, LOCKED and SHORTAGES: certainly nothing was done, and the same batch may be executed again.
         Raises one of DISK_ERRORS: nothing of the batch may be acknowledged, and nothing after it.
         """
-        check_belongs(ordered.batch, ordered.position, self.state.history)
+        check_belongs(ordered.batch, ordered.position, self.state.history, self.state.version)
         if ordered.position <= self.state.position:
             return self._executed([], {}, "repeated", self._look_ahead())
         verdict = self._judge(ordered)
@@ -112,7 +136,7 @@ class Executor:
         try:
             return self._commit(ordered, self._execute_one)
         except Exception as error:
-            if is_of_this_machine(error):
+            if _is_no_outcome(error):
                 raise
             log.warning(
                 "batch %s failed; it is executed again with each entry on its own", ordered.position, exc_info=True
@@ -181,7 +205,7 @@ class Executor:
             state.elapsed_ms = self._elapsed_ms(ordered)
             state.at_ms = ordered.at_ms
             if state.history is None:
-                states.begin(self._db, state, batch.history)
+                states.begin(self._db, state, batch.history, batch.version)
             is_shared = bool(ordered.position.stream)
             if is_shared:
                 states.note_sender(
@@ -273,8 +297,7 @@ class Executor:
         try:
             outcome = self._execute_one(context, entry)
         except Exception as error:
-            # The outcome of a batch is the same on all machines, so no machine's fault may become part of it.
-            if is_of_this_machine(error):
+            if _is_no_outcome(error):
                 raise
             self._db.run("ROLLBACK TO entry")
             self._db.begin_batch()
@@ -299,6 +322,11 @@ class Executor:
             return Outcome(entry, refused, [], self.state.seq)
         self._limits = context.limits
         return Outcome(entry, result, context.pushes, self.state.seq, context.moves, context.endings)
+
+
+def _is_no_outcome(error: Exception) -> bool:
+    """The outcome of a batch is the same on all machines, so no machine's or program's limit may become part of it."""
+    return isinstance(error, WrongBatch) or is_of_this_machine(error)
 
 
 def read(view: View, query: Any) -> Iterator[Page]:

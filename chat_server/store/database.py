@@ -13,8 +13,9 @@ from typing import Any
 import apsw
 
 from chat_server.errors import StartError
+from chat_server.log import versions
 from chat_server.store.data_directory import DATABASE, LOCAL, refuse_lost_database, refuse_traces
-from chat_server.store.schema import APPLICATION_ID, INDEX_LEAVES, MIGRATIONS, VERSION, drop_index
+from chat_server.store.schema import APPLICATION_ID, CHANGES, INDEX_LEAVES, MIGRATIONS, VERSION, drop_index
 
 log = logging.getLogger("chat.store")
 
@@ -178,6 +179,7 @@ def open_writer(directory: Path, *, durable: bool = True) -> Database:
         database.run("PRAGMA secure_delete = ON")
         harden(database)
         _migrate(database, version, path)
+        _change_alone(database, path)
         # The last run's log may hold texts that the last run erased.
         database.unclean = True
     except DAMAGED as error:
@@ -266,3 +268,28 @@ def _migrate(database: Database, version: int, path: Path) -> None:
                 database.run("UPDATE state SET spared_ms = NULL WHERE stream = 0")
     if version < VERSION:
         log.info("database %s %s version %d", path, "is now at" if version else "created with", VERSION)
+
+
+def change_rows(database: Database, above: int, up_to: int) -> None:
+    """Do what the versions of the log above one, up to the other, do to rows. MUST be called in a transaction."""
+    for version in sorted(CHANGES):
+        if above < version <= up_to:
+            database.run(CHANGES[version])
+
+
+def _change_alone(database: Database, path: Path) -> None:
+    """Bring the rows of a single server to this program's version of the log; those of a cluster wait for the log.
+
+    Raises StartError.
+    """
+    history, stream, version = database.one("SELECT history, stream, version FROM state") or (None, 0, 0)
+    if version > versions.VERSION:
+        raise StartError(
+            f"the chat in {path.parent} has version {version} of the log, and this program knows up to"
+            f" {versions.VERSION}: use a newer chat-server"
+        )
+    if history is None or stream or version == versions.VERSION:
+        return
+    with database.connection:
+        change_rows(database, version, versions.VERSION)
+        database.run("UPDATE state SET version = ?, spared_ms = NULL", (versions.VERSION,))

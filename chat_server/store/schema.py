@@ -1,4 +1,9 @@
-"""The tables. Migrations are only ever appended: number N turns a database of version N - 1 into version N."""
+"""The tables. Migrations are only ever appended: number N turns a database of version N - 1 into version N.
+
+Those from `ADDING_FROM` on only add. What a new version of the log does to rows that are there is in `CHANGES`.
+"""
+
+from collections.abc import Mapping
 
 import apsw
 
@@ -502,7 +507,20 @@ MIGRATIONS = (
         INSERT INTO dropped (bucket) VALUES (old.number);
     END;
     """,
+    """
+    -- version: that of the log (see `log.versions`), 0 before the first batch.
+    ALTER TABLE state ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+    """,
 )
+
+# The migrations up to that of the first release may do anything. Each node of a cluster runs the later ones at its own
+# time, when its program is replaced, and older programs go on executing the same log: so these only add.
+ADDING_FROM = 22
+
+# What a version of the log does to rows that are there, and to what the rules see of the tables, such as triggers. In a
+# cluster it runs in the batch that raises the version, at the same place on all nodes; otherwise at a start. All
+# migrations have run before, those of later versions too.
+CHANGES: Mapping[int, str] = {}
 
 
 def drop_index(connection: apsw.Connection) -> None:

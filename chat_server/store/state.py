@@ -6,7 +6,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from chat_server.log.stream import Position
-from chat_server.store.database import Database
+from chat_server.store.database import Database, change_rows
 
 
 class Sender(Struct, frozen=True):
@@ -31,6 +31,7 @@ class State(Struct):
     - `position`, `digest`: where in the log the last batch stands, and the digest of its record there.
     - `limits`: `entries.Limits` as JSON.
     - `outcomes`: the running digest of what batches came to (see `digests`).
+    - `version`: that of the log (see `log.versions`), 0 before the first batch.
     - `sender`: the name of the node whose batch was executed last.
     - `spared_ms`: the time before which nothing counts as read; None until the first start after an upgrade or restore
       of a single server. In a cluster nothing but the log changes it.
@@ -45,6 +46,7 @@ class State(Struct):
     history: str | None
     spared_ms: int | None
     outcomes: bytes = b""
+    version: int = 0
     sender: str | None = None
     nodes: dict[str, Sender] = field(default_factory=dict)
 
@@ -52,16 +54,16 @@ class State(Struct):
 def load(db: Database) -> State:
     row = db.one(
         "SELECT seq, at_ms, elapsed_ms, stream, sequence, digest, limits, history, spared_ms, outcomes,"
-        " sender, number, sent_ms FROM state"
+        " version, sender, number, sent_ms FROM state"
     )
     assert row is not None
-    seq, at_ms, elapsed_ms, stream, sequence, digest, limits, history, spared_ms, outcomes, *last = row
-    state = State(seq, at_ms, elapsed_ms, Position(stream, sequence), digest, limits, history, spared_ms, outcomes)
+    seq, at_ms, elapsed_ms, stream, sequence, digest, *more, sender, number, sent_ms = row
+    state = State(seq, at_ms, elapsed_ms, Position(stream, sequence), digest, *more)
     for name, *columns in db.all("SELECT name, id, incarnation, nonce, number, sent_ms, elapsed_ms FROM nodes"):
         node = Sender(*columns)
-        if node.id == last[0]:
+        if node.id == sender:
             state.sender = name
-            node = replace(node, number=last[1], sent_ms=last[2], elapsed_ms=elapsed_ms)
+            node = replace(node, number=number, sent_ms=sent_ms, elapsed_ms=elapsed_ms)
         state.nodes[name] = node
     return state
 
@@ -111,10 +113,21 @@ def note_sender(
     state.nodes, state.sender = {**state.nodes, name: node}, name
 
 
-def begin(db: Database, state: State, history: str) -> None:
-    """Make a new database that of the chat with this history."""
-    state.history = history
-    db.run("UPDATE state SET history = ?", (history,))
+def begin(db: Database, state: State, history: str, version: int) -> None:
+    """Make a new database that of the chat with this history, whose log begins with this version."""
+    state.history, state.version = history, version
+    change_rows(db, 0, version)
+    db.run("UPDATE state SET history = ?, version = ?", (history, version))
+
+
+def raise_version(db: Database, state: State, version: int) -> None:
+    """Raise the version of the log of a cluster. As after an upgrade of a single server, nothing is removed for a life.
+
+    What is removed then may be what only the newer programs counted as read.
+    """
+    change_rows(db, state.version, version)
+    state.version, state.spared_ms = version, state.elapsed_ms
+    db.run("UPDATE state SET version = ?, spared_ms = ?", (version, state.spared_ms))
 
 
 def configure(db: Database, state: State, limits: str) -> None:

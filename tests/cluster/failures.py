@@ -25,10 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from chat_server.log.codec import MAGIC, encode
-from chat_server.log.entries import VERSION, Batch, Due, EndStream, Entry
+from chat_server.log.entries import Batch, Due, EndStream, Entry
 from chat_server.log.jetstream import ApiError, JetStreamChain, call, open_nats
 from chat_server.log.nats_connection import Nats
 from chat_server.log.stream import FateUnknown, NotAppended
+from chat_server.log.versions import VERSION
 from chat_server.runtime import SystemRuntime
 from chat_server.store import digests
 from chat_server.store.database import open_reader

@@ -81,18 +81,22 @@ class Place:
         self.name = name
         self.connections: dict[MemoryConnection, None] = {}
         self._servers = servers
-        self._settings = settings
-        self._path = path / name
-        self._path.mkdir(exist_ok=True)
+        self.settings = settings
+        self.path = path / name
+        self.path.mkdir(exist_ok=True)
+        self._process = Process(self.machine)
+
+    def renew(self) -> None:
+        """The next start is another process."""
         self._process = Process(self.machine)
 
     async def start(self) -> None:
         process, name = self._process, self.name
         objects = MemoryObjects(self._servers, process, name)
         member = await open_member(
-            self._settings,
+            self.settings,
             process,
-            self._path,
+            self.path,
             name,
             MemoryStreams(self._servers, process, name),
             MemoryBus(self._servers, process, name),
@@ -102,7 +106,7 @@ class Place:
         )
         self.member, self.node, self.heartbeats = member, member.node, member.heartbeats
         self.sessions = Sessions(
-            process, self.node, self._settings, ActionLog(process, json=False, enabled=False, stream=io.StringIO())
+            process, self.node, self.settings, ActionLog(process, json=False, enabled=False, stream=io.StringIO())
         )
         await member.start()
         self.running = process.spawn(self.node.run())

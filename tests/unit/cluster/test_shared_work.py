@@ -21,7 +21,7 @@ class Three:
 
     def dues(self) -> list[tuple[str, int]]:
         """Who has logged what is due, and when in ms."""
-        batches = [(record.at_ms, decode(record)) for record in self.stage.servers.streams[1]]
+        batches = [(record.at_ms, decode(record, None)) for record in self.stage.servers.streams[1]]
         return [(batch.node, at) for at, batch in batches for entry in batch.entries if isinstance(entry.command, Due)]
 
 

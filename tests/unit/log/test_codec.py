@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chat_server.log.codec import ENTRIES_BYTES_MAX, MAGIC, NotOurs, decode, encode, encode_entry
-from chat_server.log.entries import VERSION, Batch, Due, Enter, Entry, Origin, SetPassword, Told, WrongBatch
+from chat_server.log.entries import Batch, Due, Enter, Entry, Origin, SetPassword, Told, WrongBatch
 from chat_server.log.stream import Position, StreamRecord
+from chat_server.log.versions import OLDEST, VERSION
 from chat_server.protocol.arguments import Key, Text
 from chat_server.protocol.messages import SendAll
 from chat_server.protocol.names import check
@@ -27,12 +28,12 @@ def record(data: bytes, node: str = "n1") -> StreamRecord:
 
 def test_a_batch_reads_back_however_its_entries_were_encoded() -> None:
     data = encode(BATCH)
-    assert decode(record(data)) == BATCH
+    assert decode(record(data), None) == BATCH
     assert encode(BATCH, [encode_entry(entry) for entry in ENTRIES]) == data
 
 
 def test_a_batch_without_entries_reads_back() -> None:
-    assert decode(record(encode(replace(BATCH, entries=[])))).entries == []
+    assert decode(record(encode(replace(BATCH, entries=[]))), None).entries == []
 
 
 def test_what_is_around_the_entries_stays_in_its_bound() -> None:
@@ -47,13 +48,13 @@ def test_what_is_around_the_entries_stays_in_its_bound() -> None:
     "data",
     [
         b"", b"hello", MAGIC, MAGIC[:-1] + b"!" + encode(BATCH)[len(MAGIC) :], encode(BATCH)[:-1],
-        encode(BATCH) + b"!", encode(BATCH).replace(b"\xa2h1", b"\xa2h\xff"), encode(BATCH).replace(b"due", b"duo"),
+        encode(BATCH) + b"!", encode(BATCH).replace(b"\xa2h1", b"\xa2h\xff"),
     ],
     ids=lambda data: repr(data[:12]),
 )  # fmt: skip
 def test_what_no_node_has_written_is_told_from_batches(data: bytes) -> None:
     with pytest.raises(NotOurs):
-        decode(record(data))
+        decode(record(data), None)
 
 
 NEST = b"\x91" * 100_000
@@ -66,23 +67,45 @@ def test_no_bytes_are_a_fault_of_this_program(data: bytes, start: int, deep: byt
     header = MAGIC + VERSION.to_bytes(2)
     for made in (header + data, header + deep, whole[:start] + data + whole[start + len(data) :], whole + data):
         with suppress(NotOurs, WrongBatch):
-            decode(record(made))
+            decode(record(made), None)
 
 
 def test_a_sender_that_the_subject_does_not_name_is_nobody() -> None:
     with pytest.raises(NotOurs, match="'n1' sent it"):
-        decode(record(encode(BATCH), node="n2"))
+        decode(record(encode(BATCH), node="n2"), None)
 
 
-@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1, 65_535])
+@pytest.mark.parametrize("version", [OLDEST - 1, VERSION + 1, 65_535])
 def test_another_version_stops_the_node_before_anything_is_read(version: int) -> None:
     data = MAGIC + version.to_bytes(2) + b"what no version of today can read"
     with pytest.raises(WrongBatch, match=f"batch 1/7 .* has version {version}"):
-        decode(record(data))
+        decode(record(data), None)
 
 
-def test_a_field_that_a_later_program_adds_is_passed_over() -> None:
-    """An entry ends with it; a batch has its version there, which such a program leaves as it is."""
-    (short,) = (encode_entry(Entry(Due())),)
-    longer = bytes([short[0] + 1]) + short[1:] + b"\xc3"
-    assert decode(record(encode(BATCH, [longer]))).entries == [Entry(Due())]
+def test_a_batch_of_another_chat_is_nobodys_whatever_it_holds() -> None:
+    for data in (encode(BATCH), encode(BATCH).replace(b"due", b"duo")):
+        with pytest.raises(NotOurs, match="of the chat 'h1'"):
+            decode(record(data), "h2")
+    assert decode(record(encode(BATCH)), "h1") == BATCH
+
+
+def longer(entry: bytes) -> bytes:
+    """With one more field behind the others."""
+    return bytes([entry[0] + 1]) + entry[1:] + b"\xc3"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        encode_entry(Entry(Due())).replace(b"due", b"duo"),
+        encode_entry(Entry(Due())).replace(b"\x81\xa3cmd\xa3due", b"\x82\xa3cmd\xa3due\xa3new\x01"),
+        encode_entry(Entry(Told([1]))).replace(b"notices", b"notised"),
+        encode_entry(Entry(Told([1]))).replace(b"\x91\x01", b"\x91\xa1x"),
+        longer(encode_entry(Entry(Due()))),
+    ],
+    ids=["type", "field", "name of a field", "value", "field of the entry"],
+)
+def test_an_entry_that_is_not_known_stops_the_node(entry: bytes) -> None:
+    """A node that passed it over would differ from those that know it."""
+    with pytest.raises(WrongBatch, match=f"batch 1/7 .* node n1, has version {VERSION}, and yet holds what this prog"):
+        decode(record(encode(BATCH, [encode_entry(Entry(Due())), entry])), "h1")

@@ -1,22 +1,19 @@
 from pathlib import Path
 
 import apsw
-import pytest
 
 from chat_server.store import text_quota
 from chat_server.store.database import FILE, open_writer
-from chat_server.store.schema import MIGRATIONS
+from chat_server.store.schema import APPLICATION_ID, MIGRATIONS
 from tests.unit.chat import Chat
 
 
-def test_the_texts_of_an_older_database_are_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_texts_of_an_older_database_are_counted_once(tmp_path: Path) -> None:
     """The migration that brings the count finds what is stored, whatever migrations follow."""
     first = next(number for number, script in enumerate(MIGRATIONS) if "text_bytes" in script)
-    with monkeypatch.context() as older:
-        older.setattr("chat_server.store.database.MIGRATIONS", MIGRATIONS[:first])
-        older.setattr("chat_server.store.database.VERSION", first)
-        open_writer(tmp_path).close()
     with apsw.Connection(str(tmp_path / FILE)) as old:
+        for script in (*MIGRATIONS[:first], f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {first}"):
+            old.execute(script)
         old.execute("INSERT INTO users (id, name, folded, lookalike, shape, created_ms, away) VALUES"
                     " (7, 'a', 'a', 'a', 'a', 0, 'ü'), (8, 'b', 'b', 'b', 'b', 0, NULL)")  # fmt: skip
         old.execute("INSERT INTO messages (id, seq, chat_id, user_id, at_ms, text) VALUES"

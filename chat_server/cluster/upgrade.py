@@ -1,4 +1,4 @@
-"""The upgrade of a cluster: the version of its log is raised once all nodes that live know a newer one.
+"""The upgrade of a cluster: the version of the log is raised once all nodes know a newer one.
 
 Nodes are replaced one by one, and as long as an old one lives nothing changes for it. A node that is down meanwhile
 does not count: if it comes back with its old program, it stops where the version was raised, and says so.

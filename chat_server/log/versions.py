@@ -1,4 +1,4 @@
-"""The version of the log: what may stand in a batch, and what its rules do, alike on all nodes of a cluster.
+"""The versions of the log: what may stand in a batch, and what rules make of it, on all nodes alike.
 
 A cluster has the version in its state. While nodes of two programs run, the newer ones write what the older ones know,
 and refuse commands that need more. Once all nodes that live know a newer version, an entry raises it (see

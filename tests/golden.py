@@ -20,6 +20,7 @@ from chat_server.cluster.snapshots import Description
 from chat_server.log.codec import encode, encode_entry
 from chat_server.log.entries import LOGGED, Batch, Entry
 from chat_server.log.versions import VERSION, default_of
+from chat_server.store.schema import MIGRATIONS
 
 FOLDER = Path(__file__).parent / "data" / "log"
 ON_THE_BUS: tuple[type[Struct], ...] = (
@@ -56,6 +57,7 @@ def build() -> Golden:
         "batches": batches,
         "said": said,
         "descriptions": described,
+        "schema": len(MIGRATIONS),
     }
 
 

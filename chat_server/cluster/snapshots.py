@@ -47,8 +47,8 @@ MISTAKEN = "mistaken"
 class Description(Struct, frozen=True):
     """What is in a snapshot: how far its database is in the log, the digests, and the programs that can read it.
 
-    `schema` is the version of the tables, and `version` that of the log. `digests` are those of all tables,
-    `outcomes` is the running digest, `sha256` that of the database's bytes, and `elapsed_ms` how long the chat had lived.
+    `schema` is the version of the tables, and `version` that of the log. `digests` are those of all tables, `outcomes`
+    is the running digest, `sha256` that of the database's bytes, and `elapsed_ms` how long the chat had lived.
     """
 
     position: Position
@@ -66,6 +66,10 @@ class Description(Struct, frozen=True):
 
 class SnapshotError(Exception):
     """Raised when a snapshot could not be made or used; the message says why."""
+
+
+class _NewerTables(SnapshotError):
+    """Raised for a snapshot that a newer program made, of a log whose version this one knows: an older one will do."""
 
 
 Progress = Callable[[str, int, int], None]
@@ -196,13 +200,14 @@ async def load_newest(
 ) -> Description | None:
     """Put the newest sound snapshot in the place of the state in `data`; None if there is no snapshot at all.
 
-    A damaged one is told, and the one before is taken. The directory MUST be locked, and no server run on it; it may
-    be empty. `prepare` may change the database before it is put there. Raises SnapshotError, and NotAppended while the
-    object store cannot be read; then nothing is changed.
+    For a damaged one, which is told, and for one that a newer program made in an upgrade, the one before is taken. The
+    directory MUST be locked, and no server run on it; it may be empty. `prepare` may change the database before it is
+    put there. Raises SnapshotError, and NotAppended while the object store cannot be read; then nothing is changed.
     """
     remove_leftovers(data)
     buckets = await _buckets(objects)
     is_any = False
+    newer: _NewerTables | None = None
     for bucket in buckets:
         with folder(data) as work:
             try:
@@ -211,6 +216,9 @@ async def load_newest(
                 is_any = is_any or await _has_description(objects, bucket)
                 log.error("the snapshot %s is damaged or not whole (%s); the one before is taken", bucket, error)
                 continue
+            except _NewerTables as error:
+                newer = newer or error
+                continue
             except OSError as error:
                 raise SnapshotError(f"the snapshot cannot be written: {error.strerror or error}") from None
             if prepare is not None:
@@ -218,6 +226,8 @@ async def load_newest(
             _put_in_place(work / DATABASE, data)
             log.info("started from the snapshot %s, which chat-server %s made", bucket, description.program)
             return description
+    if newer is not None:
+        raise newer
     if is_any:
         raise SnapshotError("all snapshots are damaged: restore a backup")
     return None
@@ -227,7 +237,8 @@ async def _fetch(objects: Objects, bucket: str, work: Path, progress: Progress) 
     """Write the database of a snapshot into a folder and check it. Raises ObjectMissing, Unusable, SnapshotError."""
     description = await _description(objects, bucket)
     if description.schema > SCHEMA or description.version > VERSION:
-        raise SnapshotError(
+        refused = SnapshotError if description.version > VERSION else _NewerTables
+        raise refused(
             f"the newest snapshot has version {description.schema} of the database and {description.version} of the"
             f" log, and this program knows up to {SCHEMA} and {VERSION}: use chat-server {description.program} or a"
             " newer one"

@@ -101,7 +101,7 @@ class Place:
             MemoryStreams(self._servers, process, name),
             MemoryBus(self._servers, process, name),
             objects,
-            InlineProcesses(process, objects, self._path),
+            InlineProcesses(process, objects, self.path),
             lambda: {"connections": len(self.sessions), "deliveries": 0},
         )
         self.member, self.node, self.heartbeats = member, member.node, member.heartbeats

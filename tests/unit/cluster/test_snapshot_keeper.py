@@ -15,7 +15,7 @@ MINUTE = 60.0
 
 
 def made(stream: int, elapsed_ms: int) -> Description:
-    return Description(Position(stream, 5), "h", {}, b"", "", 0, 1, "1", elapsed_ms, elapsed_ms)
+    return Description(Position(stream, 5), "h", {}, b"", "", 0, 1, 5, "1", elapsed_ms, elapsed_ms)
 
 
 NOW = 10 * APART_MS

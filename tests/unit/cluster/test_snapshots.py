@@ -178,6 +178,23 @@ async def test_one_of_a_newer_program_is_refused(objects: MemoryObjects, chat: C
         await snapshots.load_newest(objects, tmp_path)
 
 
+async def test_an_old_program_takes_the_last_one_that_it_can_read(
+    objects: MemoryObjects, chat: Chat, tmp_path: Path
+) -> None:
+    """A new node made another one while the cluster was upgraded."""
+    first = await snapshots.make(objects, chat.path, "1")
+    chat.say("alice", "/send_all later")
+    bucket = objects.all[await make(objects, chat, "2")]
+    described = msgspec.json.decode(bucket["description"])
+    bucket["description"] = msgspec.json.encode({**described, "schema": 999})
+    (tmp_path / "new").mkdir()
+    assert await snapshots.load_newest(objects, tmp_path / "new") == first
+    bucket["description"] = msgspec.json.encode({**described, "version": 999})
+    (tmp_path / "newer").mkdir()
+    with pytest.raises(SnapshotError, match="and 999 of the log"):
+        await snapshots.load_newest(objects, tmp_path / "newer")
+
+
 @pytest.mark.parametrize("act", ["begin", "put", "get"])
 async def test_one_that_cannot_be_written_or_read_back_leaves_nothing(
     objects: MemoryObjects, chat: Chat, act: str, monkeypatch: pytest.MonkeyPatch

@@ -1,3 +1,4 @@
+import re
 import stat
 from pathlib import Path
 
@@ -5,8 +6,9 @@ import apsw
 import pytest
 
 from chat_server.errors import StartError
+from chat_server.log import versions
 from chat_server.store.database import FILE, open_reader, open_writer
-from chat_server.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from chat_server.store.schema import ADDING_FROM, APPLICATION_ID, CHANGES, MIGRATIONS, VERSION
 
 
 def test_a_database_is_created_durable_and_of_the_newest_version(tmp_path: Path) -> None:
@@ -135,3 +137,40 @@ def test_erased_texts_are_in_no_file_once_no_reader_needs_them(tmp_path: Path) -
     assert not found()
     for db in (writer, reader):
         db.close()
+
+
+# ---- what nodes of a cluster run at their own time
+
+_ADDS = re.compile(r"CREATE TABLE \w+ |ALTER TABLE \w+ ADD COLUMN |CREATE INDEX ")
+
+
+def only_adds(script: str) -> bool:
+    """Tell whether a migration leaves all that is there as it is, for programs that know nothing of it."""
+    statements = re.sub(r"--[^\n]*", "", script).split(";")
+    return all(_ADDS.match(each.strip()) for each in statements if each.strip())
+
+
+@pytest.mark.parametrize("script", MIGRATIONS[ADDING_FROM:])
+def test_a_migration_only_adds(script: str) -> None:
+    assert only_adds(script), "what changes rows, and triggers and unique indexes, belong into CHANGES"
+
+
+@pytest.mark.parametrize(
+    ("script", "adds"),
+    [
+        ("-- more; of it\nCREATE TABLE a (id INTEGER); CREATE INDEX a_id ON a (id);", True),
+        ("ALTER TABLE users ADD COLUMN waves INTEGER NOT NULL DEFAULT 0", True),
+        ("ALTER TABLE users ADD COLUMN waves INTEGER; UPDATE users SET waves = 1", False),
+        ("ALTER TABLE users DROP COLUMN away", False),
+        ("ALTER TABLE users RENAME COLUMN away TO gone", False),
+        ("CREATE UNIQUE INDEX users_away ON users (away)", False),
+        ("CREATE TRIGGER come AFTER INSERT ON users BEGIN DELETE FROM users; END;", False),
+        ("INSERT INTO users DEFAULT VALUES", False),
+    ],
+)
+def test_migrations_that_only_add_are_told_from_others(script: str, adds: bool) -> None:
+    assert only_adds(script) == adds
+
+
+def test_changes_of_rows_belong_to_versions_of_the_log() -> None:
+    assert all(versions.OLDEST < version <= versions.VERSION for version in CHANGES)

@@ -184,12 +184,16 @@ class Heartbeats:
         """How many of the nodes that live come before this one."""
         return sum(name < self._node for name in self._members)
 
-    def is_first(self) -> bool:
-        """Whether no node that lives comes before this one; of one that is cut off that is not known."""
-        return not self.is_cut_off and self.rank() == 0
+    def may_make_snapshot(self) -> bool:
+        """Whether this node is the first of those with the oldest program, and hears of no other that makes one.
 
-    def others_make_snapshot(self) -> bool:
-        return any(member.vitals is not None and member.vitals.makes_snapshot for member in self._members.values())
+        So all programs can read what it makes, and an upgrade may be given up.
+        """
+        known = {name: member.vitals for name, member in self._members.items() if member.vitals is not None}
+        if self.is_cut_off or any(vitals.makes_snapshot for vitals in known.values()):
+            return False
+        known[self._node] = self._vitals()
+        return self._node == min(known, key=lambda name: (known[name].version, name))
 
     def milestones(self) -> dict[str, Milestone]:
         """The last milestones of the nodes that live, this one too, as far as they have come to any."""

@@ -127,11 +127,8 @@ async def open_member(
         unheard=node.delivery.outage.suspect,
         heard=StateComparison(name, stop).compare,
     )
-    keeper = SnapshotKeeper(
-        *(runtime, replicated, objects, processes),
-        now=time.now,
-        may_make=lambda: heartbeats.is_first() and not heartbeats.others_make_snapshot(),
-    )
+    may_make = heartbeats.may_make_snapshot
+    keeper = SnapshotKeeper(runtime, replicated, objects, processes, now=time.now, may_make=may_make)
     numbers = ClusterNumbers(runtime, streams, objects, replicated, heartbeats, time.now, node.delivery.outage)
     upgrade = Upgrade(runtime, replicated, heartbeats, lambda: writer.state.version)
     return ClusterNode(node, replicated, heartbeats, chain, keeper, numbers, upgrade)

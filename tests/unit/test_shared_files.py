@@ -82,11 +82,11 @@ def stored(cluster: Cluster) -> dict[str, bytes]:
 
 
 def cached(place: Place) -> list[str]:
-    return sorted(path.name for path in (place._path / "files").rglob("*") if path.is_file())
+    return sorted(path.name for path in (place.path / "files").rglob("*") if path.is_file())
 
 
 def parts(place: Place) -> list[str]:
-    return sorted(path.name for path in (place._path / "uploads").iterdir())
+    return sorted(path.name for path in (place.path / "uploads").iterdir())
 
 
 def test_a_file_is_fetched_at_another_node(play: Callable[[Story], None]) -> None:
@@ -370,7 +370,7 @@ def test_damaged_bytes_are_fetched_again_or_refused(
         sent = await send(anna)
         number, digest = sent["file"]["id"], sent["file"]["sha256"]
         assert (await fetch(bob, number))[0] == DATA
-        blob = other._path / "files" / digest[:2] / digest
+        blob = other.path / "files" / digest[:2] / digest
         blob.write_bytes(b"x" + DATA[1:])
         assert (await fetch(bob, number))[0] == DATA and blob.read_bytes() == DATA
         blob.unlink()
@@ -448,7 +448,7 @@ def test_what_was_dropped_while_a_node_was_down_goes_from_its_cache(play: Callab
         assert len(cached(other)) == 1
         await anna.say_json(f"/delete {sent['id']}")
         # As if more had been dropped than notes are kept of.
-        (other._path / "local.db").unlink()
+        (other.path / "local.db").unlink()
         await one.stop()
         await one.start()
         await other.start()

@@ -31,11 +31,11 @@ RAISED_SECONDS = SETTLED_SECONDS + 5
 
 
 class OldNode:
-    """A node of an older program, as the others hear it; its name is before all others."""
+    """A node of an older program, as the others hear it; its name is behind all others."""
 
     def __init__(self, cluster: Cluster, version: int = VERSION) -> None:
         self._machine = cluster.machine
-        self._bus = MemoryBus(cluster.servers, cluster.machine, "a0")
+        self._bus = MemoryBus(cluster.servers, cluster.machine, "z0")
         self.version = version
         self._is_there = True
         self._machine.spawn(self._beat())
@@ -43,12 +43,12 @@ class OldNode:
     async def _beat(self) -> None:
         while self._is_there:
             vitals = Vitals(Position(1, 1), None, self.version, "0.1")
-            self._bus.publish(TOPIC, msgspec.msgpack.encode(Heartbeat("a0", 1, 0, vitals)))
+            self._bus.publish(TOPIC, msgspec.msgpack.encode(Heartbeat("z0", 1, 0, vitals)))
             await self._machine.sleep(BEAT_SECONDS)
 
     def leave(self) -> None:
         self._is_there = False
-        self._bus.publish(TOPIC, msgspec.msgpack.encode(Farewell("a0", 1, 0)))
+        self._bus.publish(TOPIC, msgspec.msgpack.encode(Farewell("z0", 1, 0)))
 
 
 def upgraded(
@@ -107,11 +107,13 @@ def test_nothing_is_new_until_all_know_it_and_then_it_is_on_all(
         assert not any("stale" in line for line in ben.lines), "nobody is told that the log is away"
         assert rows(places[0], "SELECT DISTINCT away FROM users") == [(None,)]
         assert set(versions_in_log(cluster)) == {VERSION}
+        assert not any(place.heartbeats.may_make_snapshot() for place in places), "an old node makes the snapshots"
         old.version = NEWER
         await cluster.pass_time(SETTLED_SECONDS - 2)
         assert version_of(places[0]) == VERSION, "a node that comes back by then is waited for"
         old.leave()
         await cluster.pass_time(RAISED_SECONDS)
+        assert [place.heartbeats.may_make_snapshot() for place in places] == [True, False]
         for place in places:
             assert version_of(place) == NEWER
             assert rows(place, "SELECT DISTINCT away FROM users") == [("changed",)]

@@ -37,8 +37,6 @@ TESTED_ELSEWHERE = {
     "log/jetstream.py": "tests/cluster/test_jetstream.py",
     "log/nats_connection.py": "tests/cluster/test_jetstream.py",
     "cluster/moving_files.py": "tests/unit/cluster/test_moving.py",
-    "log/incoming.py": "tests/unit/log/test_replicated.py",
-    "log/outgoing.py": "tests/unit/log/test_replicated.py",
     "execution.py": "tests/unit/test_node.py",
     "readings.py": "tests/unit/test_node.py",
     "writer.py": "tests/unit/test_node.py",

@@ -70,6 +70,13 @@ def test_no_bytes_are_a_fault_of_this_program(data: bytes, start: int, deep: byt
             decode(record(made), None)
 
 
+def test_a_batch_that_says_two_versions_is_nobody_s() -> None:
+    other = encode(replace(BATCH, version=VERSION + 1))
+    begin = len(MAGIC) + 2
+    with pytest.raises(NotOurs, match="two versions"):
+        decode(record(encode(BATCH)[:begin] + other[begin:]), None)
+
+
 def test_a_sender_that_the_subject_does_not_name_is_nobody() -> None:
     with pytest.raises(NotOurs, match="'n1' sent it"):
         decode(record(encode(BATCH), node="n2"), None)

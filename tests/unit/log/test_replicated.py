@@ -1,143 +1,27 @@
 """A replicated log on streams in memory: what becomes of entries, whatever the servers and the other nodes do."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from chat_server.chat_time import ClusterTime
 from chat_server.errors import Refusal, StartError
 from chat_server.log import replicated
 from chat_server.log.codec import ENTRIES_BYTES_MAX, encode
 from chat_server.log.entries import (
     Batch,
-    Configure,
     Departed,
     Due,
     EndStream,
     Entry,
-    Identity,
     Origin,
     UseTokens,
-    WrongBatch,
 )
 from chat_server.log.incoming import QUIET_SECONDS
 from chat_server.log.outgoing import WAITING_BYTES_MAX
-from chat_server.log.replicated import HOLD_SECONDS, HOLD_UNCONNECTED_SECONDS, ReplicatedLog
-from chat_server.log.stream import FateUnknown, NotAppended, Position
-from chat_server.rules import Executor
-from chat_server.rules.executor import Executed
-from chat_server.store.database import open_writer
-from tests.fake_runtime import FakeRuntime
-from tests.memory_stream import MemoryServers, MemoryStreams, Trouble
-from tests.unit.chat import LIMITS
-
-
-class Peer:
-    """A node of nothing but a log and a store. What it says are numbers, in the place of users."""
-
-    def __init__(self, servers: MemoryServers, path: Path, name: str, incarnation: int = 1) -> None:
-        path.mkdir(exist_ok=True)
-        self.machine = servers.machine
-        self.executor = Executor(open_writer(path))
-        state = self.executor.state
-        self.time = ClusterTime(self.machine, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
-        self.streams = MemoryStreams(servers, self.machine, name)
-        self.log = ReplicatedLog(
-            self.machine,
-            self.streams,
-            self.time,
-            name,
-            history=state.history,
-            position=state.position,
-            digest=state.digest,
-        )
-        self.identity = Identity(name, incarnation)
-        self.nonce = self.machine.token_bytes(8)
-        self.said: list[int] = []  # by anybody, as this peer has executed it
-        self.answered: list[int] = []
-        self.refused: list[tuple[int, Refusal]] = []
-        self.failure = ""
-
-    async def start(self, *, sets_limits: bool = False) -> None:
-        await self.log.open()
-        self.log.join(self.identity, self.nonce, f"chat of {self.identity.node}")
-        self.log.begin(self._withdraw)
-        if sets_limits:
-            self.log.submit(Entry(Configure(LIMITS)))
-        self.running = self.machine.spawn(self._run())
-
-    def _withdraw(self, entries: Sequence[Entry], refusal: Refusal) -> None:
-        self.refused += [(entry.user_id, refusal) for entry in entries]
-
-    async def _run(self) -> None:
-        try:
-            while (ordered := await self.log.next_batch()) is not None:
-                await self.machine.sleep(0.001)
-                executed: Executed = self.executor.execute(ordered)
-                self.log.executed(ordered, executed.verdict, executed.position, executed.now)
-                for outcome in executed.outcomes:
-                    if outcome.entry.user_id:
-                        self.said.append(outcome.entry.user_id)
-                        if outcome.entry.origin is not None and outcome.entry.origin.node == self.identity.node:
-                            self.answered.append(outcome.entry.user_id)
-        except WrongBatch as error:
-            self.failure = str(error)
-            self.log.close(abandon=True)
-
-    def say(self, *numbers: int) -> None:
-        for number in numbers:
-            self.log.submit(Entry(Departed(), number, Origin(*self.identity, 1, number)))
-
-    def refused_codes(self) -> dict[int, Any]:
-        return {number: refusal.fields.get("done", "unknown") for number, refusal in self.refused}
-
-    def close(self) -> None:
-        self.log.close(abandon=True)
-        self.executor.close()
-
-
-class Peers:
-    def __init__(self, path: Path) -> None:
-        self.machine = FakeRuntime(7)
-        self.servers = MemoryServers(self.machine)
-        self._path = path
-        self.all: list[Peer] = []
-
-    def make(self, name: str, incarnation: int = 1, store: str = "") -> Peer:
-        peer = Peer(self.servers, self._path / (store or name), name, incarnation)
-        self.all.append(peer)
-        return peer
-
-    async def start(self, name: str, incarnation: int = 1, store: str = "", *, sets_limits: bool = False) -> Peer:
-        peer = self.make(name, incarnation, store)
-        await peer.start(sets_limits=sets_limits)
-        return peer
-
-    async def pass_time(self, seconds: float = 1.0) -> None:
-        await self.machine.sleep(seconds)
-
-
-Play = Callable[[Callable[[Peers], Awaitable[None]]], None]
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Play:
-    def play(story: Callable[[Peers], Awaitable[None]]) -> None:
-        peers = Peers(tmp_path)
-
-        async def main() -> None:
-            try:
-                await story(peers)
-            finally:
-                for peer in peers.all:
-                    peer.close()
-
-        peers.machine.run(main())
-
-    return play
+from chat_server.log.replicated import HOLD_SECONDS, HOLD_UNCONNECTED_SECONDS
+from chat_server.log.stream import FateUnknown, NotAppended, Position, StreamLost
+from tests.memory_stream import Trouble
+from tests.unit.log.peers import Peers, Play
 
 
 def test_all_nodes_execute_what_any_of_them_says_in_one_order(play: Play) -> None:
@@ -240,6 +124,27 @@ def test_without_a_quorum_what_was_not_sent_is_withdrawn_and_what_was_is_not_kno
     play(story)
 
 
+def test_what_takes_long_to_be_executed_is_answered_before_what_was_said_later(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        a.execution_seconds = HOLD_SECONDS + 5
+        a.say(1, 2)
+        await peers.pass_time(1)
+        a.say(3)
+        await peers.pass_time(HOLD_SECONDS - 0.5)
+        assert list(a.refused_codes().items()) == [(1, "unknown"), (2, "unknown")]
+        await peers.pass_time(1)
+        assert list(a.refused_codes().items()) == [(1, "unknown"), (2, "unknown"), (3, False)]
+        a.execution_seconds = 0.001
+        await peers.pass_time(10)
+        a.say(4)
+        await peers.pass_time(1)
+        assert (a.said, a.answered) == ([1, 2, 4], [4])
+
+    play(story)
+
+
 def test_without_a_connection_nobody_waits_long(play: Play) -> None:
     async def story(peers: Peers) -> None:
         a = await peers.start("a", sets_limits=True)
@@ -255,6 +160,29 @@ def test_without_a_connection_nobody_waits_long(play: Play) -> None:
         peers.servers.join_again("a")
         await peers.pass_time(8)
         assert a.said == [2], "what nobody waits for goes on waiting"
+
+    play(story)
+
+
+def test_a_connection_that_was_lost_shortens_no_wait_before_it_or_after_it(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        peers.servers.trouble = Trouble(refused=1.0)
+        a.say(1)
+        await peers.pass_time(HOLD_UNCONNECTED_SECONDS + 1)
+        peers.servers.cut_off("a")
+        await peers.pass_time(HOLD_UNCONNECTED_SECONDS - 1)
+        assert not a.refused, "it may come back at once"
+        await peers.pass_time(1.5)
+        assert a.refused_codes() == {1: False}
+        peers.servers.join_again("a")
+        await peers.pass_time(1)
+        a.say(2)
+        await peers.pass_time(HOLD_SECONDS - 1)
+        assert 2 not in a.refused_codes(), "this is an election again"
+        await peers.pass_time(2)
+        assert a.refused_codes()[2] is False
 
     play(story)
 
@@ -385,6 +313,12 @@ def test_of_two_processes_that_are_the_same_start_the_first_that_writes_goes_on(
         await peers.pass_time()
         assert one.failure.startswith("another process has begun as node a") and not two.failure
         assert b.said == two.said == [2] and one.answered == []
+        # What the loser has sent meanwhile is passed over by the other, which goes on.
+        history = two.executor.state.history or ""
+        peers.servers.put(1, "a", encode(Batch(history, *one.identity, one.nonce, 1, 0, [Entry(Departed(), 9)])))
+        two.say(3)
+        await peers.pass_time()
+        assert not two.failure and two.answered == [2, 3] and b.said == [2, 3]
 
     play(story)
 
@@ -506,6 +440,52 @@ def test_catching_up_ends_with_what_was_there(play: Play) -> None:
         with pytest.raises(Refusal) as refused:
             await b.log.catch_up()
         assert (refused.value.code, refused.value.fields) == ("unavailable", {"done": False})
+
+    play(story)
+
+
+def test_catching_up_waits_for_what_is_not_executed_yet_through_the_next_stream(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        b = await peers.start("b")
+        await peers.pass_time()
+        b.execution_seconds = 1.0
+        a.say(1)
+        await peers.pass_time(0.1)
+        a.say(2)
+        await peers.pass_time(0.1)
+        await b.log.catch_up()
+        assert b.said == [1, 2]
+        a.say(3)
+        await peers.pass_time(0.1)
+        await a.log.begin_next_stream()
+        await peers.pass_time(0.1)
+        a.say(4)
+        await peers.pass_time(0.1)
+        assert (a.log.position.stream, b.log.position.stream) == (2, 1)
+        await b.log.catch_up()
+        assert b.said == [1, 2, 3, 4]
+
+    play(story)
+
+
+def test_catching_up_goes_on_where_a_stream_is_deleted_meanwhile(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        ask = a.streams.last
+
+        async def last(stream: int) -> int:
+            if stream > 1:
+                return await ask(stream)
+            await a.log.begin_next_stream()
+            while a.log.position.stream == 1:
+                await peers.pass_time(0.1)
+            raise StreamLost("it was deleted")
+
+        monkeypatch.setattr(a.streams, "last", last)
+        await a.log.catch_up()
+        assert a.log.position.stream == 2
 
     play(story)
 

@@ -197,14 +197,24 @@ def test_in_the_log_of_a_lone_server_the_place_alone_says_what_is_next(tmp_path:
 def test_a_restart_forgets_no_node(tmp_path: Path) -> None:
     chat = Chat(tmp_path, stream=1)
     chat.sign_in("alice")
-    for node, number in (("a", 1), ("b", 1), ("a", 2), ("c", 1), ("c", 2)):
-        assert judge(chat.executor, node, number, sent_ms=NOON_MS + number) == "executed"
+    for node, number, start in (("a", 1, 1), ("b", 1, 1), ("b", 1, 4), ("a", 2, 1), ("c", 1, 1), ("c", 2, 1)):
+        fields = {"incarnation": start, "nonce": bytes([start]), "sent_ms": NOON_MS + number}
+        assert judge(chat.executor, node, number, **fields) == "executed"
     nodes = chat.executor.state.nodes
     chat.close()
     executor = Executor(open_writer(tmp_path))
     assert executor.state.nodes == nodes and executor.state.sender == "c"
-    assert [judge(executor, node, 2) for node in "abc"] == ["repeated", "executed", "repeated"]
+    assert [judge(executor, node, 2, nonce=b"\1") for node in "abc"] == ["repeated"] * 3
+    assert judge(executor, "b", 2, incarnation=4, nonce=b"\4") == "executed"
     executor.close()
+
+
+def test_settings_of_a_batch_that_is_undone_do_not_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = Chat(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(NoRoom):
+        patch.setattr("chat_server.store.state.advance", lambda db, state: (_ for _ in ()).throw(NoRoom()))
+        chat.configure(page_messages=7)
+    assert chat.executor.limits is not None and chat.executor.limits.page_messages == LIMITS.page_messages
 
 
 def test_a_batch_that_is_undone_leaves_its_number_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,22 +1,27 @@
 """A run of a cluster from a seed: three nodes on streams in memory, with everything that servers and machines may do.
 
-The users are those of the lone server. They go from node to node, while nodes are killed, cut off, stopped and woken
-again beside their own successors, and the streams refuse, repeat, delay and forget.
+The users are those of the lone server, one of them with two devices. They go from node to node, while nodes are killed,
+cut off, stopped and woken again beside their own successors, while disks are full or lost with all that was on them and
+a new node joins, and the streams refuse, repeat, delay and forget.
 """
 
 import io
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from chat_server.action_log import ActionLog
+from chat_server.cluster import snapshots
 from chat_server.cluster.member import ClusterNode, open_member
+from chat_server.cluster.snapshots import SnapshotError
 from chat_server.frontend.sessions import Sessions
 from chat_server.log.stream import NotAppended
 from chat_server.store.data_directory import DataDirectory
-from chat_server.store.database import open_reader
+from chat_server.store.database import NoRoom, open_reader
 from tests.fake_runtime import FakeRuntime
 from tests.memory_stream import MemoryBus, MemoryObjects, MemoryServers, MemoryStreams, Trouble
 from tests.side_processes import InlineProcesses
@@ -26,9 +31,9 @@ from tests.simulation.server import Process
 from tests.simulation.users import JsonUser, TextUser, User
 from tests.simulation.world import SETTINGS, simulate
 
-NAMES = ["n1", "n2", "n3"]
+NAMES, NEWCOMER = ["n1", "n2", "n3"], "n4"
 SECONDS_MAX = 3000.0
-ENDED = "another process has begun as node"
+ENDED, FULL = "another process has begun as node", "the disk is full"
 TROUBLES = [
     Trouble(refused=0.3), Trouble(lost=0.2), Trouble(late=0.2), Trouble(forgotten=0.3), Trouble(repeated=0.4),
     Trouble(dropped=0.2), Trouble(restarted=0.02), Trouble(skipped=0.05), Trouble(silent=0.02),
@@ -131,6 +136,8 @@ class ClusterSimulation:
         self._copies = 0
         self._nodes: dict[str, SimulatedNode] = {}
         self._zombies: list[SimulatedNode] = []
+        # What was acknowledged is in the log, or in a snapshot.
+        self._snapshots = 0
 
     # ---- what users have of the world
 
@@ -174,6 +181,7 @@ class ClusterSimulation:
         for user in self.users:
             await user.come_in()
         alice, *others = self.users
+        self.users.append(JsonUser(self, "carol", "secret", "x"))
         for said in [
             alice.say("create_chat", chat=ROOM),
             *(alice.say("invite", chat=ROOM, username=other.name) for other in others),
@@ -194,23 +202,25 @@ class ClusterSimulation:
 
     def _copy(self, name: str) -> Path:
         """What is on the disk at this moment, for the next process."""
+        return Path(shutil.copytree(self._nodes[name].path, self._new_path(name)))
+
+    def _new_path(self, name: str) -> Path:
         self._copies += 1
-        copy = self._path.with_name(f"{name}-{self._copies}")
-        shutil.copytree(self._nodes[name].path, copy)
-        return copy
+        return self._path.with_name(f"{name}-{self._copies}")
 
     async def _misfortune(self) -> None:
-        name = self._random.choice(NAMES)
+        name = self._random.choice(list(self._nodes))
         seconds = self._random.choice([1.0, 5.0, 15.0])
         happens = self._random.choice([
             self._kill, self._replace, self._replace, self._stop, self._cut_off, self._cut_off, self._elect,
             self._trouble, self._trouble, self._trouble, self._end_stream, self._set_clock, self._put_stray,
+            self._fill_disk, self._lose_disk, self._join,
         ])  # fmt: skip
         self.tell(f"{happens.__name__} {name} {seconds}")
         if self._random.random() < 0.5:
             # In the middle of something else.
             self._servers.trouble = self._random.choice(TROUBLES)
-            await self._end_stream(self._random.choice(NAMES), seconds)
+            await self._end_stream(self._random.choice(list(self._nodes)), seconds)
         await happens(name, seconds)
         self._servers.trouble = Trouble()
 
@@ -248,16 +258,42 @@ class ClusterSimulation:
         await self.machine.sleep(3 * seconds)
         self._servers.trouble = Trouble()
 
-    async def _end_stream(self, name: str, seconds: float) -> None:
-        """As all nodes have come past the streams before, these may go."""
+    async def _fill_disk(self, name: str, seconds: float) -> None:
+        """What is in the log waits there until it can be executed, and what is said there is refused."""
         member = self._nodes[name].member
-        if member is not None:
-            try:
-                await member.log.begin_next_stream()
-                if all(node.member is not None and not node.is_stopped for node in self._nodes.values()):
-                    await member.log.delete_streams(min(self._stream_of(node) for node in self._nodes.values()))
-            except NotAppended:
-                return
+        if member is None:
+            return
+        executor, space = member.node._writer._executor, member.node.space
+        # A short while is over before the node looks how much room there is.
+        refuses = patch.object(space, "has_room", return_value=False) if seconds > 1 else nullcontext()
+        with patch.object(executor, "execute", side_effect=NoRoom(FULL)), refuses:
+            await self.machine.sleep(2 * seconds)
+
+    async def _lose_disk(self, name: str, seconds: float) -> None:
+        """The machine is replaced by a new one of the same name."""
+        self._nodes[name].kill()
+        await self._start(name, self._new_path(name))
+
+    async def _join(self, name: str, seconds: float) -> None:
+        if NEWCOMER not in self._nodes:
+            await self._start(NEWCOMER, self._new_path(NEWCOMER))
+
+    async def _end_stream(self, name: str, seconds: float) -> None:
+        """As all nodes have come past the streams before, and snapshots too, these may go."""
+        member = self._nodes[name].member
+        if member is None:
+            return
+        objects = MemoryObjects(self._servers, self.machine, name)
+        try:
+            await member.log.begin_next_stream()
+            self._snapshots += 1
+            await snapshots.make(objects, self._nodes[name].path, str(self._snapshots))
+            covered = await snapshots.covered(objects)
+            if covered and all(node.member is not None and not node.is_stopped for node in self._nodes.values()):
+                reached = min(self._stream_of(node) for node in self._nodes.values())
+                await member.log.delete_streams(min(reached, covered.stream))
+        except (NotAppended, SnapshotError):
+            return
 
     def _stream_of(self, node: SimulatedNode) -> int:
         assert node.member is not None
@@ -277,11 +313,15 @@ class ClusterSimulation:
         self.tell("all is well from here on")
         for zombie in self._zombies:
             await zombie.has_ended.wait()
+        for name, node in list(self._nodes.items()):
+            # A batch of the lost machine may come into the log after the new one has begun, which ends it once more.
+            if node.has_ended.is_set():
+                await self._start(name, node.path)
 
     async def _compare(self) -> None:
         """All nodes have come to the same place, with the same content, and it is what was acknowledged."""
         members = [node.member for node in self._nodes.values() if node.member is not None]
-        check(len(members) == len(NAMES), "a node has ended")
+        check(len(members) == len(self._nodes), "a node has ended")
         await compare(self.machine, list(self._nodes.values()))
         stored = self.ledger.check_store(self._nodes[NAMES[0]].path)
         for user in self.users:
@@ -321,4 +361,4 @@ def content(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def simulate_cluster(seed: int) -> list[str]:
-    return simulate(seed, ClusterSimulation, ENDED)
+    return simulate(seed, ClusterSimulation, (ENDED, FULL))

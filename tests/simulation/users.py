@@ -41,8 +41,10 @@ class World(Protocol):
 
 
 class User(ABC):
-    def __init__(self, world: World, name: str, password: str | None) -> None:
+    def __init__(self, world: World, name: str, password: str | None, device: str = "") -> None:
+        """`device` tells several of one user apart."""
         self.name = name
+        self.device = device
         self.is_signed_in = False
         self._world = world
         self._ledger = world.ledger
@@ -108,14 +110,14 @@ class User(ABC):
         self._is_orderly = False
 
     def _tell(self, what: str) -> None:
-        self._world.tell(f"{self.name}/{self._connections} {what}")
+        self._world.tell(f"{self.name}{self.device}/{self._connections} {what}")
 
     # ---- talking
 
     def say(self, verb: str, **fields: Any) -> Said:
         chat = text = None
         self._labels += 1
-        label = f"{self.name[0]}{self._labels}"
+        label = f"{self.name[0]}{self.device}{self._labels}"
         if verb in ("send_all", "send", "reply"):
             chat = self._known[fields["id"]][0] if verb == "reply" else self._chat(fields.get("target", "main"))
         if "text" in fields:
@@ -144,7 +146,7 @@ class User(ABC):
     def _new_text(self, root: str = "", revision: int = 0) -> str:
         if not root:
             self._roots += 1
-            root = f"{self.name}-{self._roots}"
+            root = f"{self.name}{self.device}-{self._roots}"
         size = self._random.choice([0, 5, 40, 300, 900])
         return f"{root}.{revision} " + "word " * (size // 5) + "end"
 
@@ -405,8 +407,8 @@ class TextUser(User):
 class JsonUser(User):
     """Follows the changes by seq from a position, and says again with its key what may have been lost."""
 
-    def __init__(self, world: World, name: str, password: str | None) -> None:
-        super().__init__(world, name, password)
+    def __init__(self, world: World, name: str, password: str | None, device: str = "") -> None:
+        super().__init__(world, name, password, device)
         self._token: str | None = None
         self._position = 0
         self._floor = 0  # what has not changed since was perhaps not shown

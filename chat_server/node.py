@@ -5,7 +5,7 @@ it is, the next one gathers in the log.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from chat_server.log.entries import (
     LeaveUploads,
     Limits,
     Logged,
+    Mark,
     Origin,
     Told,
     WrongBatch,
@@ -80,11 +81,13 @@ class Node:
         is_member: bool,
         on_executed: Callable[[Executed], None] = lambda executed: None,
         file_store: FileStore | None = None,
+        on_mark: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         """`live` tells what the running server counts, for /stats; `rank` its place among the nodes that live, from 0.
 
         A member of a cluster shares its settings with the other nodes (see `shared_settings`). `on_executed` is called
-        with each batch, before it is delivered. `file_store` is the cluster's. Raises StartError.
+        with each batch, before it is delivered, and `on_mark` is awaited behind each mark, before the next batch is
+        executed. `file_store` is the cluster's. Raises StartError.
         """
         self.runtime = runtime
         self._settings = settings
@@ -115,6 +118,7 @@ class Node:
         self._writer = writer
         self._log = log
         self._on_executed = on_executed
+        self._on_mark = on_mark
         self._execution = Execution(runtime, space, writer, log, self.readers, lambda: self.failure is not None)
         self._readings = Readings(runtime, time, limits, self.delivery, self.readers, self.transfers, live)
         self._schedule = self._make_schedule(rank, is_member)
@@ -291,6 +295,9 @@ class Node:
                 self._writer.tend(self._report_disk_failure)
                 if self._writer.has_sweeps:
                     self.transfers.sweep()
+                # A mark is alone in its batch.
+                if executed.outcomes and type(mark := executed.outcomes[0].entry.command) is Mark and self._on_mark:
+                    await self._on_mark(mark.mark)
         except (*DISK_ERRORS, Gone) as error:
             self._report_disk_failure(error)
         except WrongBatch as error:

@@ -92,7 +92,8 @@ class Server:
             self.node = open_alone(settings, runtime, directory, self._statistics)
             start = self.node.start
         self._sessions = Sessions(runtime, self.node, settings, self._actions)
-        self._control = ControlSocket(self.node, directory, settings.text_chars_max, self._actions)
+        verify = None if self._member is None else self._member.verification.verify
+        self._control = ControlSocket(self.node, directory, settings.text_chars_max, self._actions, verify)
         if settings.metrics_file is not None:
             try:
                 metrics.write(Path(settings.metrics_file), self._metrics(self._store_gauges()))

@@ -30,7 +30,9 @@ from chat_server.errors import StartError
 from chat_server.frontend.listener import tls_context
 from chat_server.passwords import hash_now
 from chat_server.protocol.arguments import is_one_line
+from chat_server.protocol.control import ClusterVerified
 from chat_server.protocol.file_names import describe_size
+from chat_server.protocol.formats.wording import differences, verified
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.times import distance, iso
 from chat_server.runtime import SystemRuntime
@@ -140,9 +142,7 @@ def _run(word: str, given: dict[str, Any]) -> int:
         return _report(f"restored {given['file']} into {path}; start the server")
     if word == "verify":
         os.nice(NICER)
-        with _progress() as progress:
-            told = cluster.verify(Path(chosen.data_dir).expanduser().absolute(), progress)
-        return _report(told)
+        return _verify(Path(chosen.data_dir).expanduser().absolute(), given["beside"])
     if word == "cluster" and given["act"] != "settings":
         return _cluster(chosen, given)
     if word == "invite" and given["act"] is None:
@@ -168,6 +168,29 @@ def _backup(chosen: Settings, file: Path) -> int:
 
             size = backup.save(data, file, progress, fetch if chosen.cluster else None)
     return _report(f"saved {data} into {file}: {describe_size(size)}, checked")
+
+
+def _verify(data: Path, beside: int | None) -> int:
+    """Compare the nodes of the cluster if one runs here; check the database alone otherwise."""
+    with _progress(beside) as progress:
+        if beside is not None:
+            cluster.read_when_told(data, _tell, sys.stdin.buffer.readline, progress)
+            return 0
+        sock = _connected(data) if cluster.is_of_member(data) else None
+        if sock is None:
+            return _report(cluster.verify(data, progress))
+    with sock:
+        line = next(_ask(sock, b'{"cmd":"verify"}', "nothing was compared"), b"")
+    if not line.startswith(b'{"type":"ok"'):
+        _show(iter([line] if line else []), lambda text: None)
+    found = msgspec.json.decode(line, type=ClusterVerified)
+    _report("\n".join((*differences(found), verified(found))))
+    return 0 if found.agree else 1
+
+
+def _tell(line: bytes) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
 
 
 def _cluster(chosen: Settings, given: dict[str, Any]) -> int:

@@ -5,17 +5,21 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
+from chat_server.admin.processes import OPENED, READY
 from chat_server.cluster import moving, moving_files, nats_access, snapshots
+from chat_server.cluster.side_processes import Digests
 from chat_server.cluster.snapshots import Description, Progress, SnapshotError
 from chat_server.errors import StartError
-from chat_server.log.stream import NotAppended, Objects, Streams
+from chat_server.log.stream import NotAppended, Objects, Position, Streams
 from chat_server.protocol.file_names import describe_size
 from chat_server.runtime import Runtime
 from chat_server.settings import Settings
 from chat_server.store import digests
 from chat_server.store.backup import StoredFile
 from chat_server.store.data_directory import DATABASE, DataDirectory
-from chat_server.store.database import open_unchanged
+from chat_server.store.database import Database, open_unchanged
 
 R = TypeVar("R")
 
@@ -115,27 +119,61 @@ def verify(data: Path, progress: Progress) -> str:
 
     It is read in one transaction.
     """
-    if not (data / DATABASE).exists():
-        raise StartError(f"there is no chat in {data}; name its directory with --data")
-    with contextlib.closing(open_unchanged(data)) as db:
+    with contextlib.closing(_open(data)) as db:
         db.run("BEGIN")
-        stream, sequence, rows = *(db.one("SELECT stream, sequence FROM state") or (0, 0)), 0
-        progress("checking the database", 0, 1)
-        for (problem,) in db.all("PRAGMA main.integrity_check(1)"):
-            if problem != "ok":
-                why = " ".join(problem.split())
-                raise StartError(f"the database in {data} is damaged: {why}; chat-server restore FILE --force")
-        lost = db.one("PRAGMA main.foreign_key_check")
-        if lost is not None:
-            raise StartError(f"the database in {data} is damaged: a row of {lost[0]} refers to nothing in {lost[2]}")
-        steps = digests.of_tables(db)
-        while True:
-            try:
-                rows += next(steps)
-            except StopIteration as stop:
-                tables = stop.value
-                break
+        (stream, sequence), tables, rows = _read(db, data, progress)
     return (
         f"the database is sound: {rows} rows in {len(tables)} tables at batch {sequence} of stream {stream};"
         f" digest {digests.total(tables)}"
     )
+
+
+def read_when_told(data: Path, tell: Callable[[bytes], None], wait: Callable[[], bytes], progress: Progress) -> None:
+    """Check the database as it is when told to open it, for the node that runs on it. Raises StartError."""
+    with contextlib.closing(_open(data)) as db:
+        tell(READY)
+        if not wait():
+            return
+        db.run("BEGIN")
+        # SQLite begins to read with the first statement.
+        _position(db)
+        tell(OPENED)
+        position, tables, _ = _read(db, data, progress)
+    tell(msgspec.json.encode(Digests(position, tables)) + b"\n")
+
+
+def is_of_member(data: Path) -> bool:
+    """Tell whether the directory is that of a node of a cluster."""
+    with contextlib.closing(_open(data)) as db:
+        return _position(db).stream > 0
+
+
+def _open(data: Path) -> Database:
+    """Raises StartError."""
+    if not (data / DATABASE).exists():
+        raise StartError(f"there is no chat in {data}; name its directory with --data")
+    return open_unchanged(data)
+
+
+def _position(db: Database) -> Position:
+    return Position(*(db.one("SELECT stream, sequence FROM state") or (0, 0)))
+
+
+def _read(db: Database, data: Path, progress: Progress) -> tuple[Position, dict[str, str], int]:
+    """Check the database, and compute its digests and count its rows, in one transaction. Raises StartError."""
+    position, rows = _position(db), 0
+    progress("checking the database", 0, 1)
+    for (problem,) in db.all("PRAGMA main.integrity_check(1)"):
+        if problem != "ok":
+            why = " ".join(problem.split())
+            raise StartError(f"the database in {data} is damaged: {why}; chat-server restore FILE --force")
+    lost = db.one("PRAGMA main.foreign_key_check")
+    if lost is not None:
+        raise StartError(f"the database in {data} is damaged: a row of {lost[0]} refers to nothing in {lost[2]}")
+    steps = digests.of_tables(db)
+    while True:
+        try:
+            rows += next(steps)
+        except StopIteration as stop:
+            return position, stop.value, rows
+        progress("reading the database", 0, 1)

@@ -22,7 +22,7 @@ from chat_server.log.entries import MACHINE
 from chat_server.node import Node
 from chat_server.protocol.base import Reply, Spec
 from chat_server.protocol.connection import Help, HelpText
-from chat_server.protocol.control import Backup
+from chat_server.protocol.control import Backup, ClusterVerified, Verify
 from chat_server.protocol.formats import format_of
 from chat_server.protocol.help import help_text
 from chat_server.protocol.lines import decode
@@ -46,6 +46,9 @@ PATH_BYTES_MAX = 100
 VERBS: dict[str, Spec] = {
     verb: spec for verb, spec in TABLE.items() if spec.who == "operators" or verb == "help"
 } | CONTROL
+
+
+Verifying = Callable[[], Coroutine[None, None, ClusterVerified]]
 
 
 class Backend(Protocol):
@@ -96,8 +99,10 @@ async def answer(backend: Backend, line: bytes, text_chars_max: int) -> AsyncIte
 class ControlConnection:
     """A connection over the socket: it has commands logged, but nothing is pushed to it."""
 
-    def __init__(self, node: Node, transport: asyncio.Transport) -> None:
+    def __init__(self, node: Node, transport: asyncio.Transport, verify: Verifying | None) -> None:
+        """`verify` compares the nodes of a cluster, if the node is one of them."""
         self._node = node
+        self._verify = verify
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._logged = 0
         self._transport = transport
@@ -120,6 +125,9 @@ class ControlConnection:
         return result
 
     async def read(self, query: Any) -> AsyncIterator[Page]:
+        if isinstance(query, Verify) and self._verify is not None:
+            yield Page(None, await self._verify())
+            return
         if isinstance(query, Backup) and not self.keeps_files:
             self.keeps_files = True
             await self._node.transfers.hold_files()
@@ -164,8 +172,17 @@ class _StreamProtocol(asyncio.StreamReaderProtocol):
 class ControlSocket:
     """Listens on `control.sock` in the data directory, whose lock the caller holds."""
 
-    def __init__(self, node: Node, directory: Path, text_chars_max: int, actions: ActionLog) -> None:
+    def __init__(
+        self,
+        node: Node,
+        directory: Path,
+        text_chars_max: int,
+        actions: ActionLog,
+        verify: Verifying | None = None,
+    ) -> None:
+        """`verify`: see `ControlConnection`."""
         self._node = node
+        self._verify = verify
         self._path = directory / SOCKET
         self._text_chars_max = text_chars_max
         self._actions = actions
@@ -197,7 +214,7 @@ class ControlSocket:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        connection = ControlConnection(self._node, cast(asyncio.Transport, writer.transport))
+        connection = ControlConnection(self._node, cast(asyncio.Transport, writer.transport), self._verify)
         try:
             while line := await reader.readline():
                 if line.strip():

@@ -3,9 +3,13 @@
 import asyncio
 import os
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
+from chat_server.cluster.side_processes import Digests, ReadingFailed
 from chat_server.cluster.snapshots import SnapshotError
 from chat_server.errors import StartError
 from chat_server.settings import Settings, options_of
@@ -14,6 +18,8 @@ from chat_server.settings import Settings, options_of
 _FIELDS = (
     "cluster", "node", "cluster_user", "cluster_password_file", "cluster_ca", "cluster_cert", "cluster_key",
 )  # fmt: skip
+# What a process that reads digests says when it waits to be told, and when it has opened the database.
+READY, OPENED = b"ready\n", b"opened\n"
 
 
 class NodeProcesses:
@@ -24,41 +30,89 @@ class NodeProcesses:
         self._running: set[Process] = set()
 
     async def make_snapshot(self) -> str:
-        process = await self._begin("cluster", "snapshot")
+        try:
+            process = await self._begin("cluster", "snapshot")
+        except OSError as error:
+            raise SnapshotError(f"no process could be started: {error.strerror or error}") from None
         try:
             told, why = await process.communicate()
         finally:
-            self._end(process)
+            self.end(process)
         if process.returncode:
-            raise SnapshotError(
-                why.decode(errors="replace").strip().removeprefix("chat-server: no snapshot was made: ")
-            )
-        return told.decode().strip()
+            raise SnapshotError(words_of(why).removeprefix("no snapshot was made: "))
+        return words_of(told)
+
+    async def begin_reading(self) -> "ReadingProcess":
+        try:
+            process = await self._begin("verify")
+        except OSError as error:
+            raise ReadingFailed(f"no process could be started: {error.strerror or error}") from None
+        reading = ReadingProcess(self, process)
+        try:
+            await reading.expect(READY)
+        except BaseException:
+            reading.close()
+            raise
+        return reading
 
     async def _begin(self, *words: str) -> Process:
-        """Raises SnapshotError."""
+        """Raises OSError."""
         # Only what this node was told counts, whatever the environment and the working directory hold.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
         arguments = ["-P", "-m", "chat_server", *words, "--beside", str(os.getpid()), *self._options]
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, *arguments, env=environment, stdin=DEVNULL, stdout=PIPE, stderr=PIPE,
-                # A Ctrl-C on the terminal is the node's, which ends it then.
-                start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise SnapshotError(f"no process could be started: {error.strerror or error}") from None
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, env=environment, stdin=PIPE, stdout=PIPE, stderr=PIPE,
+            # A Ctrl-C on the terminal is the node's, which ends it then.
+            start_new_session=True,
+        )  # fmt: skip
         self._running.add(process)
         return process
 
-    def _end(self, process: Process) -> None:
+    def end(self, process: Process) -> None:
         self._running.discard(process)
         if process.returncode is None:
             process.kill()
 
     def close(self) -> None:
         for process in list(self._running):
-            self._end(process)
+            self.end(process)
+
+
+class ReadingProcess:
+    """See `cluster.side_processes.DigestReader`."""
+
+    def __init__(self, processes: NodeProcesses, process: Process) -> None:
+        self._processes = processes
+        self._process = process
+
+    async def expect(self, word: bytes) -> None:
+        """Wait for the line. Raises ReadingFailed."""
+        await self._line(lambda line: line == word)
+
+    async def open(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"open\n")
+        await self.expect(OPENED)
+
+    async def digests(self) -> Digests:
+        line = await self._line(lambda line: line.startswith(b"{"))
+        return msgspec.json.decode(line, type=Digests)
+
+    async def _line(self, is_right: Callable[[bytes], bool]) -> bytes:
+        assert self._process.stdout is not None and self._process.stderr is not None
+        line = await self._process.stdout.readline()
+        if not is_right(line):
+            why = words_of(await self._process.stderr.read())
+            raise ReadingFailed(why or f"its process ended with status {self._process.returncode}")
+        return line
+
+    def close(self) -> None:
+        self._processes.end(self._process)
+
+
+def words_of(printed: bytes) -> str:
+    """What a subcommand has printed, without the program's name."""
+    return printed.decode(errors="replace").strip().removeprefix("chat-server: ")
 
 
 def end_without(node: int) -> None:

@@ -24,6 +24,7 @@ from chat_server.cluster.snapshots import (
     remove_leftovers,
 )
 from chat_server.cluster.upgrade import Upgrade
+from chat_server.cluster.verification import Verification
 from chat_server.disk_space import Space
 from chat_server.errors import StartError
 from chat_server.execution import execute_at_start
@@ -63,6 +64,7 @@ class ClusterNode(NamedTuple):
     keeper: SnapshotKeeper
     numbers: ClusterNumbers
     upgrade: Upgrade
+    verification: Verification
 
     async def start(self) -> None:
         """Have the node begin to write into the log, and be heard. Raises StartError."""
@@ -72,6 +74,7 @@ class ClusterNode(NamedTuple):
         self.chain.start()
         self.keeper.start()
         self.upgrade.start()
+        self.verification.start()
 
 
 async def open_member(
@@ -113,6 +116,7 @@ async def open_member(
         is_member=True,
         on_executed=chain.follow,
         file_store=SealedObjects(objects),
+        on_mark=lambda mark: verification.reach(mark),
     )
 
     def stop(why: str) -> None:
@@ -131,7 +135,8 @@ async def open_member(
     keeper = SnapshotKeeper(runtime, replicated, objects, processes, now=time.now, may_make=may_make)
     numbers = ClusterNumbers(runtime, streams, objects, replicated, heartbeats, time.now, node.delivery.outage)
     upgrade = Upgrade(runtime, replicated, heartbeats, lambda: writer.state.version)
-    return ClusterNode(node, replicated, heartbeats, chain, keeper, numbers, upgrade)
+    verification = Verification(runtime, bus, name, processes, submit=node.submit, living=lambda: heartbeats.living)
+    return ClusterNode(node, replicated, heartbeats, chain, keeper, numbers, upgrade, verification)
 
 
 async def _begin_state(runtime: Runtime, directory: Path, streams: Streams, objects: Objects) -> None:

@@ -255,8 +255,17 @@ class RaiseVersion(Internal, frozen=True, tag="raise_version"):
     version: int
 
 
+class Mark(Internal, frozen=True, tag="mark"):
+    """A place in the log at which nodes compare their states (see `cluster.verification`); it changes nothing.
+
+    The entry is alone in its batch.
+    """
+
+    mark: str
+
+
 # Those that are alone in their batch.
-ALONE = (EndStream, RaiseVersion)
+ALONE = (EndStream, RaiseVersion, Mark)
 
 # What may stand in the log: the commands of the table that run from there, and those of the server itself.
 LOGGED: tuple[type[Command | Internal], ...] = (

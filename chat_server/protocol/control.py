@@ -97,6 +97,25 @@ class AccountForgotten(Reply, frozen=True, omit_defaults=True):
     note: str | None = None
 
 
+class ClusterVerified(Reply, frozen=True):
+    """What the nodes hold at a batch of the log.
+
+    The nodes in `same` have all tables alike, with `digest`; they are most if `is_majority`. `different` has the tables
+    in which each other one differs from these; `failed` says why a node could not tell, and `unanswered` have not
+    answered. `agree` says that all have, and are the same.
+    """
+
+    agree: bool
+    batch: int
+    stream: int
+    same: list[str]
+    digest: str
+    is_majority: bool
+    different: dict[str, list[str]]
+    failed: dict[str, str]
+    unanswered: list[str]
+
+
 class Exported(Reply, frozen=True, omit_defaults=True):
     user: str
     records: int
@@ -281,6 +300,19 @@ class ShowSettings(Command, frozen=True, tag="settings"):
 )
 class ChangeSettings(Command, frozen=True, tag="change_settings"):
     changes: Text
+
+
+@command(
+    "verify",
+    group="Operators",
+    reply=ClusterVerified,
+    runs="reading",
+    who="machine",
+    help="compares what all nodes of a cluster hold at the same batch",
+    example="/verify",
+)
+class Verify(Command, frozen=True, tag="verify"):
+    pass
 
 
 @command(

@@ -2,6 +2,7 @@
 
 from chat_server import shared_settings
 from chat_server.errors import Refusal
+from chat_server.log.entries import Mark
 from chat_server.log.versions import version_needed
 from chat_server.protocol.control import (
     AccountForgotten,
@@ -11,6 +12,7 @@ from chat_server.protocol.control import (
     AuditedAct,
     Backup,
     ChangeSettings,
+    ClusterVerified,
     Dismiss,
     Export,
     Exported,
@@ -28,6 +30,7 @@ from chat_server.protocol.control import (
     ShowSettings,
     TimeRepaired,
     UserPasswordSet,
+    Verify,
 )
 from chat_server.protocol.times import iso
 from chat_server.rules.accounts import configure, remove_account
@@ -123,6 +126,11 @@ def change_settings(context: Context, command: ChangeSettings) -> SettingsChange
     return SettingsChanged(done, {option: before[option] for option in done}, note)
 
 
+@rule(Mark)
+def mark(context: Context, command: Mark) -> None:
+    """Nodes look at their tables behind it."""
+
+
 # ---- reading
 
 
@@ -158,6 +166,12 @@ def export_user(view: View, command: Export) -> Answer:
 def backup(view: View, command: Backup) -> FilesKept:
     """Reply at once. `ControlConnection`, which has the files, sees to it that they stay."""
     return FilesKept()
+
+
+@reading(Verify)
+def verify(view: View, command: Verify) -> ClusterVerified:
+    """Refuse. A `ControlConnection` of a node of a cluster, which has the other nodes, answers instead."""
+    raise Refusal("bad_argument", "no node of a cluster runs here; chat-server verify checks its database alone")
 
 
 @reading(Audit)

@@ -265,6 +265,25 @@ def _operator_list(reply: control.OperatorList, now: str) -> _Rendered:
     return items, _counted(len(items), "operator")
 
 
+def differences(reply: control.ClusterVerified) -> list[str]:
+    return [
+        *(f"{node} differs in {', '.join(tables)}" for node, tables in reply.different.items()),
+        *(f"{node} could not tell: {why}" for node, why in reply.failed.items()),
+        *(f"{node} did not answer" for node in reply.unanswered),
+    ]
+
+
+def verified(reply: control.ClusterVerified) -> str:
+    if not reply.same:
+        return "no node could tell what it holds"
+    told = f"{', '.join(reply.same)}: digest {reply.digest} at batch {reply.batch} of stream {reply.stream}"
+    if reply.different and not reply.is_majority:
+        return f"the nodes differ, and none can be told to be the wrong one; {told}"
+    if reply.different:
+        return f"most nodes hold the same, and others do not; {told}"
+    return f"{'all nodes hold the same' if reply.agree else 'not all nodes answered'}; {told}"
+
+
 REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
     accounts.SignedIn: _signed_in,
     accounts.SignedOut: lambda reply, now: (
@@ -405,6 +424,7 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
         [],
         f"the account {reply.user} and its texts are gone{_note(reply.note)}",
     ),
+    control.ClusterVerified: lambda reply, now: (differences(reply), verified(reply)),
     control.FilesKept: lambda reply, now: ([], "all files stay until this connection ends"),
     control.Exported: lambda reply, now: ([], f"{_counted(reply.records, 'record')} of {reply.user}"),
     control.TimeRepaired: lambda reply, now: (

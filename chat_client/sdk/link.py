@@ -28,6 +28,9 @@ GREETING_SECONDS_MAX = 20
 SILENT_SECONDS, TLS_SECONDS_MAX = 2, 5
 # A connection that is quiet for so long is pinged, and given up if no answer comes.
 QUIET_SECONDS, PONG_SECONDS_MAX = 60, 30
+# Where another server could answer what waits, the one that hangs is left sooner. In a cluster an answer may take 12 s.
+WAITING_QUIET_SECONDS, WAITING_PONG_SECONDS_MAX = 8, 16
+LOOK_SECONDS = 4
 READ_BYTES_MAX = 1 << 16
 SERVER_LINE_BYTES_MAX = 1 << 20
 # Lines that one command returned and nobody has taken yet; the last ones are kept.
@@ -62,12 +65,18 @@ class Link:
         on_push: Callable[[Event], None],
         room: Callable[[], Awaitable[None]],
         silent: Callable[[], Awaitable[None]] | None = None,
+        *,
+        has_others: bool = False,
     ) -> None:
-        """`silent` is called if no greeting comes; it raises LinkLost if it finds out why."""
+        """`silent` is called if no greeting comes; it raises LinkLost if it finds out why.
+
+        `has_others` says whether another server could be tried.
+        """
         self.line_bytes_max = LINE_BYTES_MAX_BEFORE_SIGN_IN
         self._runtime = runtime
         self._reader, self._writer = reader, writer
         self._on_push, self._room, self._silent = on_push, room, silent
+        self._has_others = has_others
         self._lines = LineBuffer(SERVER_LINE_BYTES_MAX)
         self._labels = map(str, itertools.count(1))
         self._requests: dict[str, Request] = {}
@@ -83,6 +92,8 @@ class Link:
         tls: ssl.SSLContext | None,
         on_push: Callable[[Event], None],
         room: Callable[[], Awaitable[None]],
+        *,
+        has_others: bool = False,
     ) -> "Link":
         """Raises LinkLost."""
         try:
@@ -97,7 +108,7 @@ class Link:
         except OSError as error:
             raise LinkLost(_words(error)) from None
         silent = partial(_refuse_tls, runtime, server) if tls is None else None
-        return cls(runtime, reader, writer, on_push, room, silent)
+        return cls(runtime, reader, writer, on_push, room, silent, has_others=has_others)
 
     @property
     def closed(self) -> bool:
@@ -162,10 +173,25 @@ class Link:
                     return await self._read_within(SILENT_SECONDS)
                 await self._silent()
             return await self._read_within(GREETING_SECONDS_MAX)
-        with contextlib.suppress(LinkLost):
-            return await self._read_within(QUIET_SECONDS)
-        self.command("ping", {}, Request(lambda _: None))
-        return await self._read_within(PONG_SECONDS_MAX)
+        return await self._read_or_ping()
+
+    async def _read_or_ping(self) -> bytes:
+        """Ping a server from which nothing comes, and give it up if there is no answer. What waits may begin later."""
+        silent, pinged = 0.0, None
+        while True:
+            waits = self._has_others and bool(self._requests)
+            quiet, patience = (
+                (WAITING_QUIET_SECONDS, WAITING_PONG_SECONDS_MAX) if waits else (QUIET_SECONDS, PONG_SECONDS_MAX)
+            )
+            if pinged is not None and silent - pinged >= patience:
+                raise LinkLost(f"nothing came from the server for {silent:g} s")
+            if pinged is None and silent >= quiet:
+                pinged = silent
+                self.command("ping", {}, Request(lambda _: None))
+            seconds = min(LOOK_SECONDS, quiet, patience)
+            with contextlib.suppress(LinkLost):
+                return await self._read_within(seconds)
+            silent += seconds
 
     async def _read_within(self, seconds: float) -> bytes:
         try:

@@ -129,7 +129,10 @@ class Supervisor:
         """Returns at its end: why it ended, or None if it has to be made again at once."""
         self._greeted = False
         try:
-            link = await Link.open(self._runtime, server, self._tls, self._take_pushed, self._room)
+            has_others = len(self._servers) > 1
+            link = await Link.open(
+                self._runtime, server, self._tls, self._take_pushed, self._room, has_others=has_others
+            )
         except LinkLost as lost:
             return CannotConnect(f"{server}: {lost}")
         reading = self._runtime.spawn(link.run())

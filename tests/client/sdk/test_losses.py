@@ -145,6 +145,26 @@ async def test_a_server_that_falls_silent(server: FakeServer, client: Client, mo
     assert isinstance(lost, Lost) and "nothing came from the server" in lost.why
 
 
+async def test_a_server_that_hangs_is_left_for_another_one_while_something_waits(
+    server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeServer() as other:
+        entering = client.enter(server, other)
+        await (await server.link()).sign_in()
+        chat = await entering
+        with monkeypatch.context() as patched:
+            patched.setattr(link, "LOOK_SECONDS", 0.02)
+            patched.setattr(link, "WAITING_QUIET_SECONDS", 0.02)
+            patched.setattr(link, "WAITING_PONG_SECONDS_MAX", 0.02)
+            await until(chat, Connected)
+            chat.post("send", target="main", text="one")
+            lost = (await until(chat, Lost))[-1]
+        assert isinstance(lost, Lost) and "nothing came from the server" in lost.why
+        far = await other.link()
+        await far.sign_in()
+        assert (await far.expect("send"))["text"] == "one"
+
+
 async def test_a_command_whose_answer_is_lost(server: FakeServer, client: Client) -> None:
     chat, link = await client.sign_in(server)
     command = asyncio.create_task(chat.command("who", username="alice"))

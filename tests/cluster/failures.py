@@ -192,7 +192,11 @@ class Failures:
     async def _add_node(self) -> None:
         """It starts from nothing, or from a snapshot and what came after it."""
         if self._chance.random() < 0.5:
-            await asyncio.to_thread(self._chance.choice(self._cluster.nodes).make_snapshot)
+            maker = self._chance.choice(self._cluster.nodes)
+            async with asyncio.timeout(SETTLE_SECONDS):
+                # An election may go on; whoever runs the command by a timer has it done the next time.
+                while not await asyncio.to_thread(maker.make_snapshot):
+                    await asyncio.sleep(1)
         name = f"n{len(self._cluster.nodes) + 1}"
         node = self._cluster.make_node(self._cluster.directory / name, name)
         await asyncio.to_thread(node.start)

@@ -132,7 +132,7 @@ async def test_three_nodes_from_the_examples_are_one_chat(files: Files, servers:
     try:
         for node in nodes[::2]:
             await asyncio.to_thread(node.start)
-        make_snapshot(nodes[0])
+        assert make_snapshot(nodes[0])
         await asyncio.to_thread(nodes[1].start)
         assert "started from the snapshot" in nodes[1].log
         async with signed_in(files, nodes[0], "alice") as alice, signed_in(files, nodes[2], "bob") as bob:

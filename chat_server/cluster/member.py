@@ -92,8 +92,9 @@ async def open_member(
 
     `live` is as for `Node`. Raises StartError.
     """
-    await _begin_state(runtime, directory, streams, objects)
+    # On a full disk nothing can be read before the spare file has given some of its room.
     space = Space(directory, settings.disk_reserve_bytes, runtime)
+    await _begin_state(runtime, directory, streams, objects)
     writer = Writer(runtime, directory, space, durable=False)
     try:
         # From the first batch on, the writer watches that all that belongs to the directory stays there.

@@ -9,6 +9,7 @@ from msgspec.msgpack import Decoder, Encoder
 
 from chat_server.log.entries import Batch, Entry, WrongBatch, check_version
 from chat_server.log.stream import StreamRecord
+from chat_server.log.versions import OLDEST, VERSION
 
 MAGIC = b"\0chatlog"
 _VERSION_BYTES = 2
@@ -28,6 +29,13 @@ class NotOurs(Exception):
     """Raised for a message that no node of a chat has written; the text says why. All nodes skip it alike."""
 
 
+class _Head(Struct, array_like=True):
+    """What the batches of all versions MUST begin with: it tells those of a version to come from rubbish."""
+
+    history: str
+    node: str
+
+
 class _Encoded(Struct, array_like=True, forbid_unknown_fields=True):
     """A batch whose entries are encoded; its fields MUST be those of `Batch`."""
 
@@ -41,6 +49,7 @@ class _Encoded(Struct, array_like=True, forbid_unknown_fields=True):
     version: int
 
 
+_head_decoder = Decoder(_Head)
 _envelope_decoder = Decoder(_Encoded)
 
 
@@ -68,6 +77,12 @@ def decode(record: StreamRecord, history: str | None) -> Batch:
     if len(data) < start or not data.startswith(MAGIC):
         raise NotOurs("it was not written by chat-server")
     version = int.from_bytes(data[len(MAGIC) : start])
+    if not OLDEST <= version <= VERSION:
+        try:
+            head = _head_decoder.decode(memoryview(data)[start:])
+        except _UNREADABLE as error:
+            raise NotOurs(f"it cannot be read: {error}") from None
+        _check_sender(head, record, history)
     check_version(record.position, version, record.node)
     envelope: Batch | _Encoded
     unknown: Exception | None = None
@@ -81,13 +96,18 @@ def decode(record: StreamRecord, history: str | None) -> Batch:
             raise NotOurs(f"it cannot be read: {error}") from None
     if envelope.version != version:
         raise NotOurs("it has two versions")
-    if envelope.node != record.node:
-        raise NotOurs(f"it says that node {envelope.node[:40]!r} sent it")
-    if history is not None and envelope.history != history:
-        raise NotOurs(f"it is of the chat {envelope.history[:40]!r}")
+    _check_sender(envelope, record, history)
     if isinstance(envelope, _Encoded):
         raise WrongBatch(
             f"batch {record.position} of the log, from node {record.node}, has version {version}, and yet holds what"
             f" this program does not know ({unknown}): start the chat-server that this node runs"
         )
     return envelope
+
+
+def _check_sender(sent: _Head | _Encoded | Batch, record: StreamRecord, history: str | None) -> None:
+    """Raise NotOurs for what is of another chat, or of a node that the subject does not name."""
+    if sent.node != record.node:
+        raise NotOurs(f"it says that node {sent.node[:40]!r} sent it")
+    if history is not None and sent.history != history:
+        raise NotOurs(f"it is of the chat {sent.history[:40]!r}")

@@ -166,6 +166,7 @@ class Failures:
             ("n1", b""),
             ("n2", magic + b"\xff" * 100),
             ("n2", magic),
+            ("n2", MAGIC + b"\xff" * 100),
             ("n3", another),
             ("n2", forged),
             ("n1", b"x" * 1_000_000),

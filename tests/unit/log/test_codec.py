@@ -82,9 +82,16 @@ def test_a_sender_that_the_subject_does_not_name_is_nobody() -> None:
         decode(record(encode(BATCH), node="n2"), None)
 
 
+@pytest.mark.parametrize("rest", [b"", b"\xff\xff", b"\xff" * 100, b"\0\x09\x92\xa2h1\xa2n2", b"\0\x09\x91\xa2h1"])
+def test_rubbish_behind_the_magic_stops_nobody(rest: bytes) -> None:
+    with pytest.raises(NotOurs):
+        decode(record(MAGIC + rest), None)
+
+
 @pytest.mark.parametrize("version", [OLDEST - 1, VERSION + 1, 65_535])
-def test_another_version_stops_the_node_before_anything_is_read(version: int) -> None:
-    data = MAGIC + version.to_bytes(2) + b"what no version of today can read"
+def test_another_version_stops_the_node_before_its_entries_are_read(version: int) -> None:
+    """All versions begin with the chat and the node; what they have behind it no version of today can read."""
+    data = MAGIC + version.to_bytes(2) + b"\x94\xa2h1\xa2n1\xc0\xc0"
     with pytest.raises(WrongBatch, match=f"batch 1/7 .* has version {version}"):
         decode(record(data), None)
 

@@ -79,6 +79,7 @@ class Nats:
         # Why the last attempt or connection failed.
         self.trouble = ""
         self._attempts: set[Task[None]] = set()
+        self._is_closed = False
         self._keeping = runtime.spawn(self._keep_connected())
 
     @property
@@ -86,6 +87,8 @@ class Nats:
         return self._client is not None and self._client.is_connected
 
     async def close(self) -> None:
+        # While it connects, the package may take the cancellation for itself.
+        self._is_closed = True
         self._keeping.cancel()
         with suppress(CancelledError):
             await self._keeping
@@ -95,7 +98,7 @@ class Nats:
     async def _keep_connected(self) -> None:
         # Nodes spread over the servers.
         urls = sorted(self._access.urls, key=lambda _: self.runtime.token_bytes(8))
-        while True:
+        while not self._is_closed:
             for url in urls:
                 client = await self._connect(url)
                 if client is None:
@@ -103,7 +106,7 @@ class Nats:
                 try:
                     log.info("connected to NATS at %s", place(url))
                     # The package does not always call back when a connection ends.
-                    while client.is_connected:
+                    while client.is_connected and not self._is_closed:
                         await self.runtime.sleep(RETRY_SECONDS)
                 finally:
                     self._drop(client)

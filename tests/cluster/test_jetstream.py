@@ -235,6 +235,17 @@ async def test_a_reading_outlives_lost_consumers_and_connections(one_server: Nat
             one_server.all[0].start()
 
 
+async def test_a_connection_that_is_closed_while_it_is_made_ends(one_server: NatsServers) -> None:
+    """The package takes a cancellation for itself in some of its turns."""
+    for turns in range(60):
+        connection = Nats(SystemRuntime(), NatsAccess(one_server.urls), "n1")
+        connection.listen("bus.nodes.*", lambda message: None)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(WAIT_SECONDS):
+            await connection.close()
+
+
 async def test_a_reading_that_is_closed_ends_whoever_waits_for_it(one_server: NatsServers, connect: Connect) -> None:
     connection = await connect(one_server.urls)
     chain, stream = await begin(connection)

@@ -29,6 +29,8 @@ Command = str | Json
 
 # Long enough for a machine that is busy with other things; a test that passes never waits for it.
 TIMEOUT_SECONDS = 20.0
+# A node looks for NATS for 15 s before it gives up.
+START_SECONDS = 60.0
 # It takes a tenth of a second, unless it waits for somebody.
 STOP_SECONDS_MAX = 10.0
 LINE_BYTES_MAX = 1 << 20
@@ -101,7 +103,7 @@ class Server:
     def refusal(self) -> tuple[int, str]:
         """The exit status and all that it says where it cannot start."""
         done = subprocess.run(
-            self.arguments(), capture_output=True, env=self.environment, cwd=self.data.parent, timeout=TIMEOUT_SECONDS
+            self.arguments(), capture_output=True, env=self.environment, cwd=self.data.parent, timeout=START_SECONDS
         )
         return done.returncode, (done.stdout + done.stderr).decode()
 

@@ -92,8 +92,7 @@ async def open_member(
 
     `live` is as for `Node`. Raises StartError.
     """
-    # On a full disk nothing can be read before the spare file has given some of its room.
-    space = Space(directory, settings.disk_reserve_bytes, runtime)
+    space = Space(directory, settings.disk_reserve_bytes, runtime)  # a full disk has to give way before it is read
     await _begin_state(runtime, directory, streams, objects)
     writer = Writer(runtime, directory, space, durable=False)
     try:

@@ -38,6 +38,8 @@ RETRY_SECONDS = 0.25
 # A stopped server or a cut cable is noticed after three of them.
 PING_SECONDS = 2
 
+_HUNG_UP = (ConnectionResetError, BrokenPipeError)
+
 
 class Disconnected(Exception):
     """Nothing came in time, or the connection has ended."""
@@ -79,6 +81,7 @@ class Nats:
         # Why the last attempt or connection failed.
         self.trouble = ""
         self._attempts: set[Task[None]] = set()
+        self._noted = ""  # what the package reported during the last attempt
         self._is_closed = False
         self._keeping = runtime.spawn(self._keep_connected())
 
@@ -117,6 +120,7 @@ class Nats:
         """Connect to one server and make all subscriptions; None where that fails, and `trouble` says why."""
         client = Client()
         access = self._access
+        self._noted = ""
 
         def password() -> str:
             # The package sends it in plain text where the server does not ask for TLS.
@@ -147,8 +151,12 @@ class Nats:
                 await client.flush(PING_SECONDS)
         except (OSError, nats.errors.Error, TimeoutError) as error:
             # What the server or the socket said before is more than the package's own "no servers available".
-            why = error if not isinstance(error, nats.errors.NoServersError) else self.trouble or error
-            self.trouble = f"{place(url)}: {told(why)}"
+            if isinstance(error, _HUNG_UP) and self.trouble and not self._noted:
+                # The server hung up before it was read why; an earlier attempt may have learnt it.
+                self._drop(client)
+                return None
+            why = self._noted if isinstance(error, (nats.errors.NoServersError, *_HUNG_UP)) else ""
+            self.trouble = f"{place(url)}: {why or told(error)}"
             self._drop(client)
             return None
         self.trouble = ""
@@ -183,7 +191,7 @@ class Nats:
         """Take a report of the package. One about a permission fails the request that it belongs to."""
         if not (isinstance(error, nats.errors.Error) and "permissions violation" in str(error).lower()):
             if str(error):
-                self.trouble = told(error)
+                self.trouble = self._noted = told(error)
             return
         log.error("%s", told(error))
         for subject, answer in self._waiting.values():

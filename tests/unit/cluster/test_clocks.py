@@ -41,7 +41,7 @@ def test_delays_and_bans_last_as_long_as_they_were_meant_to(tmp_path: Path, whos
             set_clock(a, ms)
         elif whose == "a node's at its start":
             await b.stop()
-            again = Place(cluster.servers, tmp_path, "b", b._settings)
+            again = Place(cluster.servers, tmp_path, "b", b.settings)
             set_clock(again, ms)
             await again.start()
             bob, carol = await again.connect("bob", format="json"), await again.connect("carol")

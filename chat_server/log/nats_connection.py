@@ -39,6 +39,8 @@ RETRY_SECONDS = 0.25
 PING_SECONDS = 2
 
 _HUNG_UP = (ConnectionResetError, BrokenPipeError)
+# The package may be writing when the server hangs up, and then reads no more what it has said.
+_WHY_HUNG_UP = "it hung up, as at its stop, or for a wrong user or password (Authorization Violation)"
 
 
 class Disconnected(Exception):
@@ -151,12 +153,13 @@ class Nats:
                 await client.flush(PING_SECONDS)
         except (OSError, nats.errors.Error, TimeoutError) as error:
             # What the server or the socket said before is more than the package's own "no servers available".
-            if isinstance(error, _HUNG_UP) and self.trouble and not self._noted:
-                # The server hung up before it was read why; an earlier attempt may have learnt it.
-                self._drop(client)
-                return None
-            why = self._noted if isinstance(error, (nats.errors.NoServersError, *_HUNG_UP)) else ""
-            self.trouble = f"{place(url)}: {why or told(error)}"
+            if isinstance(error, _HUNG_UP):
+                why = self._noted or _WHY_HUNG_UP
+            elif isinstance(error, nats.errors.NoServersError):
+                why = self._noted or told(error)
+            else:
+                why = told(error)
+            self.trouble = f"{place(url)}: {why}"
             self._drop(client)
             return None
         self.trouble = ""

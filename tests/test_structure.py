@@ -70,7 +70,6 @@ TESTED_ELSEWHERE = {
     "store/search.py": "tests/unit/rules/test_search.py",
     "admin/processes.py": "tests/cluster/test_snapshots.py",
     "cluster/side_processes.py": "tests/unit/cluster/test_snapshot_keeper.py",
-    "admin/cluster.py": "tests/conformance/test_verify.py",
     "store/accounts.py": "tests/unit/rules/test_accounts.py",
     "store/rooms.py": "tests/unit/rules/test_rooms.py",
     "store/chats.py": "tests/unit/rules/test_messages.py",

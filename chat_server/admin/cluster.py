@@ -25,6 +25,11 @@ R = TypeVar("R")
 
 # Files that are named when their bytes are missing.
 NAMED_MAX = 5
+# Each step of a snapshot is followed by a rest of so many times its length, and of so long at most.
+REST_FACTOR = 3.0
+REST_SECONDS_MAX = 0.2
+# What was erased has to be gone from NATS in time, so that a large database is not rested for any longer.
+RESTED_SECONDS_MAX = 240.0
 # What connects to NATS for a command, where the settings name no node.
 _NODE = "admin"
 
@@ -100,13 +105,29 @@ def make_snapshot(runtime: Runtime, chosen: Settings, progress: Progress) -> str
     with contextlib.closing(open_unchanged(data)) as db:
         if not db.value("SELECT stream FROM state"):
             raise StartError(f"the chat in {data} is that of a single server: chat-server cluster import moves it")
+    rested = paced(runtime, progress)
     try:
         made = _with_nats(
-            runtime, chosen, lambda streams, objects: snapshots.make(objects, data, runtime.token_hex(4), progress)
+            runtime, chosen, lambda streams, objects: snapshots.make(objects, data, runtime.token_hex(4), rested)
         )
     except SnapshotError as error:
         raise StartError(f"no snapshot was made: {error}") from None
     return f"made {_words(made)}, checked"
+
+
+def paced(runtime: Runtime, progress: Progress) -> Progress:
+    """Rest after each step. NATS stores it at its own priority, and syncs the same disks as people's messages do."""
+    first = begun = runtime.monotonic()
+
+    def step(what: str, done: int, total: int) -> None:
+        nonlocal begun
+        progress(what, done, total)
+        now = runtime.monotonic()
+        if now - first < RESTED_SECONDS_MAX:
+            runtime.block(min(REST_SECONDS_MAX, REST_FACTOR * (now - begun)))
+        begun = runtime.monotonic()
+
+    return step
 
 
 def _words(each: Description) -> str:

@@ -36,6 +36,7 @@ SECONDS_MAX = 3000.0
 ENDED, FULL = "another process has begun as node", "the disk is full"
 # The others go on, and delete streams, while a node is stopped for long.
 LEFT_BEHIND = "start this node from a snapshot"
+NOT_TAKEN = "no snapshot was made: the object store did not take it"
 TROUBLES = [
     Trouble(refused=0.3), Trouble(lost=0.2), Trouble(late=0.2), Trouble(forgotten=0.3), Trouble(repeated=0.4),
     Trouble(dropped=0.2), Trouble(restarted=0.02), Trouble(skipped=0.05), Trouble(silent=0.02),
@@ -364,4 +365,4 @@ def content(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def simulate_cluster(seed: int) -> list[str]:
-    return simulate(seed, ClusterSimulation, (ENDED, FULL, LEFT_BEHIND))
+    return simulate(seed, ClusterSimulation, (ENDED, FULL, LEFT_BEHIND, NOT_TAKEN))

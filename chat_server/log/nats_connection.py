@@ -193,7 +193,10 @@ class Nats:
     async def _note(self, error: Exception) -> None:
         """Take a report of the package. One about a permission fails the request that it belongs to."""
         if not (isinstance(error, nats.errors.Error) and "permissions violation" in str(error).lower()):
-            if str(error):
+            if isinstance(error, _HUNG_UP):
+                # It comes late, and says less than what is known of the attempt.
+                self.trouble = self.trouble or told(error)
+            elif str(error):
                 self.trouble = self._noted = told(error)
             return
         log.error("%s", told(error))

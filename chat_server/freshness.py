@@ -7,7 +7,7 @@ So before such a refusal the node executes the log up to its end, and the store 
 
 from collections.abc import Awaitable, Callable
 
-from chat_server.runtime import Future, Runtime, Task
+from chat_server.runtime import Runtime, Task, await_shared
 
 
 class Freshness:
@@ -40,12 +40,7 @@ class Freshness:
         """Those who ask while one catch-up is under way share the next one: strangers may ask thousands of times."""
         if self._next is None:
             self._next = self._runtime.spawn(self._run())
-        task = self._next
-        # Whoever asks may leave, and the others still wait for the same task.
-        done: Future[None] = self._runtime.future()
-        task.add_done_callback(lambda _: None if done.done() else done.set_result(None))
-        await done
-        task.result()
+        await await_shared(self._next)
 
     async def _run(self) -> None:
         async with self._lock:

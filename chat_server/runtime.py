@@ -137,6 +137,11 @@ class Runtime(ABC):
         return urlsafe_b64encode(self.token_bytes(size)).rstrip(b"=").decode()
 
 
+async def await_shared(task: Task[R]) -> R:
+    """Wait for a task that others may wait for, too. Whoever is cancelled leaves, and the task goes on for the rest."""
+    return await asyncio.shield(task)
+
+
 class SystemRuntime(Runtime):
     """The machine's clocks, its randomness and its threads, and asyncio's timers."""
 

@@ -15,7 +15,7 @@ from chat_server.errors import Refusal, not_done_refusal
 from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing
 from chat_server.protocol.messages import File
 from chat_server.rules.files import not_open_refusal
-from chat_server.runtime import Future, Runtime, Task
+from chat_server.runtime import Runtime, Task, await_shared
 from chat_server.store import files
 from chat_server.store.blobs import READ_BYTES, Blobs, Damaged
 from chat_server.store.database import READ_ERRORS, Database
@@ -48,6 +48,15 @@ class FileStore(Protocol):
 
     async def delete_bucket(self, bucket: int) -> None:
         """Delete a bucket, if it is there, with all that is in it. Raises NotAppended."""
+
+
+async def read_sha256(store: FileStore, object: str, secret: bytes) -> str:
+    """Read an object to its end; the sha256 of its bytes. Raises ObjectMissing, NotAppended."""
+    digest = hashlib.sha256()
+    async with aclosing(store.get(object, secret)) as pieces:
+        async for data in pieces:
+            digest.update(data)
+    return digest.hexdigest()
 
 
 class Pin:
@@ -147,13 +156,10 @@ class SharedFiles:
 
         Raises Refusal: certainly no file has it then.
         """
-        secret, digest = self._runtime.token_bytes(SECRET_BYTES), hashlib.sha256()
+        secret = self._runtime.token_bytes(SECRET_BYTES)
         try:
             await self._store.put(object, secret, self._read_part(user_id, upload, size))
-            async with aclosing(self._store.get(object, secret)) as pieces:
-                async for data in pieces:
-                    digest.update(data)
-            if digest.hexdigest() != sha256:
+            if await read_sha256(self._store, object, secret) != sha256:
                 raise ObjectMissing("it reads otherwise than it was written")
         except (NotAppended, FateUnknown, ObjectMissing) as error:
             log.error("the object store does not take upload %d: %s", upload, error)
@@ -220,11 +226,7 @@ class SharedFiles:
         task = self._fetching.get(stored.object)
         if task is None:
             task = self._fetching[stored.object] = self._runtime.spawn(self._fetch(user_id, file, stored))
-        # Whoever asks may leave, and the others still wait for the same task.
-        done: Future[None] = self._runtime.future()
-        task.add_done_callback(lambda _: None if done.done() else done.set_result(None))
-        await done
-        return task.result()
+        return await await_shared(task)
 
     async def _fetch(self, user_id: int, file: File, stored: Stored) -> Refusal | None:
         name = stored.object.partition("/")[2]

@@ -22,7 +22,7 @@ from chat_server.errors import StartError
 from chat_server.runtime import Runtime
 from chat_server.store import backup
 from chat_server.store.backup import StoredFile
-from chat_server.store.blobs import sync
+from chat_server.store.blobs import blob_path, sync
 from chat_server.store.data_directory import FILES, LOCAL_FILES, LOCK, MOVED, OWNER, RESTORING, UPLOADS, DataDirectory
 from chat_server.store.database import FILE
 
@@ -135,7 +135,7 @@ def _write(archive: Path, work: Path, data: Path, progress: Progress) -> None:
 
 
 def _blob(directory: Path, each: StoredFile) -> Path:
-    return directory / FILES / each.sha256[:2] / each.sha256
+    return blob_path(directory, each.sha256)
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str, sums: list[str]) -> str:

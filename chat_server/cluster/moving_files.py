@@ -10,25 +10,20 @@ from chat_server.cluster.sealed_objects import SealedObjects
 from chat_server.cluster.snapshots import Progress
 from chat_server.errors import StartError
 from chat_server.log.stream import ObjectMissing, Objects
-from chat_server.shared_files import NAME_BYTES, SECRET_BYTES
+from chat_server.shared_files import NAME_BYTES, SECRET_BYTES, read_sha256
 from chat_server.store import backup
 from chat_server.store.backup import StoredFile
-from chat_server.store.blobs import sync
-from chat_server.store.data_directory import FILES
+from chat_server.store.blobs import blob_path, sha256_of, sync
 from chat_server.store.files import Stored, bucket_at
 
 _READ_BYTES = 1 << 20
-
-
-def blob_path(data: Path, sha256: str) -> Path:
-    return data / FILES / sha256[:2] / sha256
 
 
 def refuse_damaged(data: Path, database: Path) -> None:
     """Raise StartError if the bytes of a file of the database are not in the directory as they should be."""
     for each in backup.files(database):
         path = blob_path(data, each.sha256)
-        if path.exists() and _sha256(path) == each.sha256:
+        if path.exists() and sha256_of(path) == each.sha256:
             continue
         how = "damaged" if path.exists() else "missing"
         raise StartError(
@@ -52,11 +47,7 @@ async def store(
         progress("moving the files", number, len(found))
         place = Stored(f"{bucket}/{token_bytes(NAME_BYTES).hex()}", token_bytes(SECRET_BYTES))
         await sealed.put(place.object, place.secret, _bytes_of(blob_path(data, sha256)))
-        digest = hashlib.sha256()
-        async with aclosing(sealed.get(place.object, place.secret)) as pieces:
-            async for piece in pieces:
-                digest.update(piece)
-        if digest.hexdigest() != sha256:
+        if await read_sha256(sealed, place.object, place.secret) != sha256:
             raise ObjectMissing(f"file {file_id} reads otherwise than it was written")
         places[file_id] = place
     backup.place_files(database, bucket, places)
@@ -98,8 +89,3 @@ async def _bytes_of(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
         while data := file.read(_READ_BYTES):
             yield data
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -81,19 +81,25 @@ class SnapshotKeeper:
             if self._log.is_closed or not self._may_make():
                 continue
             try:
-                if await self._is_due():
-                    await self._make()
-                await self._delete_covered()
+                await self._look()
             except NotAppended as error:
                 log.debug("the snapshots cannot be looked at for now: %s", error)
             except SnapshotError as error:
                 log.error("no snapshot was made: %s; it is tried again", error)
                 wait = AGAIN_SECONDS
 
-    async def _is_due(self) -> bool:
-        """Raises NotAppended."""
+    async def _look(self) -> None:
+        """Make a snapshot that is due, and delete the streams that the kept ones cover.
+
+        Raises NotAppended, SnapshotError.
+        """
         kept, streams = await snapshots.list_whole(self._objects), await self._log.list_streams()
-        return is_due(kept, streams, self._log.position.stream, self._now().elapsed_ms)
+        if is_due(kept, streams, self._log.position.stream, self._now().elapsed_ms):
+            await self._make()
+            kept = await snapshots.list_whole(self._objects)
+        covered = snapshots.covered(kept)
+        if covered is not None and min(streams, default=covered.stream) < covered.stream:
+            await self._log.delete_streams(covered.stream)
 
     async def _make(self) -> None:
         """Raises SnapshotError."""
@@ -105,9 +111,3 @@ class SnapshotKeeper:
                 log.info("%s", await self._processes.make_snapshot())
         finally:
             self.is_making = False
-
-    async def _delete_covered(self) -> None:
-        """Delete the streams of which all kept snapshots have everything. Raises NotAppended."""
-        covered = await snapshots.covered(self._objects)
-        if covered is not None:
-            await self._log.delete_streams(covered.stream)

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from chat_server.errors import StartError
 from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing, Objects, Position
 from chat_server.log.versions import VERSION
 from chat_server.store import backup, digests
-from chat_server.store.blobs import sync
+from chat_server.store.blobs import sha256_of, sync
 from chat_server.store.data_directory import DATABASE, LOCAL_FILES
 from chat_server.store.database import open_unchanged
 from chat_server.store.schema import VERSION as SCHEMA
@@ -132,7 +132,7 @@ def describe(directory: Path) -> Description:
         tables = digests.now_of_tables(db)
     assert state.history is not None, "it has executed a batch"
     return Description(
-        state.position, state.history, tables, state.outcomes, _sha256(path), path.stat().st_size, SCHEMA,
+        state.position, state.history, tables, state.outcomes, sha256_of(path), path.stat().st_size, SCHEMA,
         state.version, __version__, state.at_ms, state.elapsed_ms,
     )  # fmt: skip
 
@@ -156,7 +156,7 @@ async def _delete_old(objects: Objects) -> None:
     for bucket in await _buckets(objects):
         if kept >= KEPT:
             await delete(objects, bucket)
-        elif await _is_whole(objects, bucket):
+        elif await _description_if_whole(objects, bucket) is not None:
             kept += 1
         elif kept:
             await delete(objects, bucket)
@@ -171,22 +171,16 @@ async def delete(objects: Objects, bucket: str) -> None:
 
 async def list_whole(objects: Objects) -> list[Description]:
     """Return what is in the snapshots that are whole, the newest first. Raises NotAppended."""
-    found = []
-    for bucket in await _buckets(objects):
-        try:
-            found.append(await _description(objects, bucket))
-        except (ObjectMissing, msgspec.DecodeError):
-            continue
-    return found
+    found = [await _description_if_whole(objects, bucket) for bucket in await _buckets(objects)]
+    return [each for each in found if each is not None]
 
 
-async def covered(objects: Objects) -> Position | None:
-    """Return up to where all kept snapshots reach; None while there are fewer than are kept. Raises NotAppended.
+def covered(kept: Sequence[Description]) -> Position | None:
+    """Return up to where all kept snapshots reach; None while there are fewer than are kept.
 
-    A stream of which nothing is behind that may be deleted.
+    `kept` are the whole ones, the newest first. A stream of which nothing is behind that may be deleted.
     """
-    found = await list_whole(objects)
-    return found[KEPT - 1].position if len(found) >= KEPT else None
+    return kept[KEPT - 1].position if len(kept) >= KEPT else None
 
 
 # ---- starting from one
@@ -312,12 +306,11 @@ async def _has_description(objects: Objects, bucket: str) -> bool:
     return _DESCRIPTION in await objects.names(bucket)
 
 
-async def _is_whole(objects: Objects, bucket: str) -> bool:
+async def _description_if_whole(objects: Objects, bucket: str) -> Description | None:
     try:
-        await _description(objects, bucket)
+        return await _description(objects, bucket)
     except (ObjectMissing, msgspec.DecodeError):
-        return False
-    return True
+        return None
 
 
 async def _one(data: bytes) -> AsyncIterator[bytes]:
@@ -354,13 +347,6 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    for chunk in _chunks(path):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -29,6 +29,7 @@ class Damaged(Exception):
 
 class Blobs:
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._parts = directory / "uploads"
         self._files = directory / "files"
         for folder in (self._parts, self._files):
@@ -225,7 +226,17 @@ class Blobs:
         return self._parts / f"{upload}.{sha256}"
 
     def _blob(self, sha256: str) -> Path:
-        return self._files / sha256[:2] / sha256
+        return blob_path(self._directory, sha256)
+
+
+def blob_path(directory: Path, sha256: str) -> Path:
+    """Return where the data directory has the blob of this sha256, whether it is there or not."""
+    return directory / "files" / sha256[:2] / sha256
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _file_state(descriptor: int) -> tuple[int, ...]:

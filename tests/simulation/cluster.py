@@ -292,7 +292,7 @@ class ClusterSimulation:
             await member.log.begin_next_stream()
             self._snapshots += 1
             await snapshots.make(objects, self._nodes[name].path, str(self._snapshots))
-            covered = await snapshots.covered(objects)
+            covered = snapshots.covered(await snapshots.list_whole(objects))
             if covered and all(node.member is not None and not node.is_stopped for node in self._nodes.values()):
                 reached = min(self._stream_of(node) for node in self._nodes.values())
                 await member.log.delete_streams(min(reached, covered.stream))

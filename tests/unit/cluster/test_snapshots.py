@@ -109,14 +109,16 @@ async def test_a_node_starts_where_the_snapshot_was_made(objects: MemoryObjects,
 
 
 async def test_the_last_two_are_kept_and_the_rest_goes_whole(objects: MemoryObjects, chat: Chat) -> None:
-    assert await snapshots.covered(objects) is None
+    assert snapshots.covered(await snapshots.list_whole(objects)) is None
     made = []
     for number in range(4):
         objects.all[f"snapshot-00000000-{chat.executor.state.position.sequence:016}-killed"] = {"database": b"x"}
         chat.say("alice", f"/send_all {number}")
         made.append(await make(objects, chat, str(number)))
     assert set(objects.all) == set(made[-2:])
-    assert await snapshots.covered(objects) == Position(0, chat.executor.state.position.sequence - 1)
+    assert snapshots.covered(await snapshots.list_whole(objects)) == Position(
+        0, chat.executor.state.position.sequence - 1
+    )
     objects.all["files-1"] = {}
     await make(objects, chat, "9")
     assert "files-1" in objects.all, "buckets of others stay"

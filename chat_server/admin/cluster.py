@@ -100,11 +100,8 @@ def make_snapshot(runtime: Runtime, chosen: Settings, progress: Progress) -> str
     Raises StartError.
     """
     data = Path(chosen.data_dir).expanduser().absolute()
-    if not (data / DATABASE).exists():
-        raise StartError(f"there is no chat in {data}; name its directory with --data")
-    with contextlib.closing(open_unchanged(data)) as db:
-        if not db.value("SELECT stream FROM state"):
-            raise StartError(f"the chat in {data} is that of a single server: chat-server cluster import moves it")
+    if not is_of_member(data):
+        raise StartError(f"the chat in {data} is that of a single server: chat-server cluster import moves it")
     rested = paced(runtime, progress)
     try:
         made = _with_nats(

@@ -189,29 +189,28 @@ class Heartbeats:
 
         So all programs can read what it makes, and an upgrade may be given up.
         """
-        known = {name: member.vitals for name, member in self._members.items() if member.vitals is not None}
-        if self.is_cut_off or any(vitals.makes_snapshot for vitals in known.values()):
+        known = self._known_vitals()
+        others = (vitals for name, vitals in known.items() if name != self._node)
+        if self.is_cut_off or any(vitals.makes_snapshot for vitals in others):
             return False
-        known[self._node] = self._vitals()
         return self._node == min(known, key=lambda name: (known[name].version, name))
 
     def milestones(self) -> dict[str, Milestone]:
         """The last milestones of the nodes that live, this one too, as far as they have come to any."""
-        all_vitals = {name: member.vitals for name, member in self._members.items()} | {self._node: self._vitals()}
-        return {name: vitals.milestone for name, vitals in all_vitals.items() if vitals and vitals.milestone}
+        return {name: vitals.milestone for name, vitals in self._known_vitals().items() if vitals.milestone}
 
     def vitals(self) -> dict[str, Vitals] | None:
         """What the nodes that live said of themselves last, this one too; None while that of one is not known."""
-        found = {self._node: self._vitals()}
-        for name, member in self._members.items():
-            if member.vitals is None:
-                return None
-            found[name] = member.vitals
-        return found if self.are_heard else None
+        known = self._known_vitals()
+        return known if self.are_heard and len(known) == 1 + len(self._members) else None
+
+    def _known_vitals(self) -> dict[str, Vitals]:
+        """What the nodes that live said of themselves last, this one too; those that said nothing yet are left out."""
+        known = {name: member.vitals for name, member in self._members.items() if member.vitals is not None}
+        return known | {self._node: self._vitals()}
 
     def statistics(self) -> Mapping[str, Mapping[str, int]]:
-        counts = {name: member.vitals.counts for name, member in self._members.items() if member.vitals is not None}
-        return dict(sorted((counts | {self._node: self._vitals().counts}).items()))
+        return {name: vitals.counts for name, vitals in sorted(self._known_vitals().items())}
 
     # ---- from the start to the end
 

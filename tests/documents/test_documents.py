@@ -359,3 +359,10 @@ def test_alerts_rest_on_metrics_that_there_are() -> None:
         read("examples/prometheus-rules.yml"),
     )
     assert len(alerts) == read("examples/prometheus-rules.yml").count("alert:") >= 10
+
+
+def test_no_document_holds_the_marks_of_a_merge() -> None:
+    """Text has no compiler that stops at them."""
+    examples = [path for path in (ROOT / "examples").rglob("*") if path.is_file()]
+    marks = re.compile(r"^(<{7} |={7}$|>{7} )", re.MULTILINE)
+    assert [path.name for path in (*DOCUMENTS, *examples) if marks.search(path.read_text())] == []

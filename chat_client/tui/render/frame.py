@@ -32,11 +32,12 @@ class Region(Struct, frozen=True):
 
 
 class Frame(Struct, frozen=True):
-    """`input`: where the line that is typed stands (x, y, columns, rows). `drawn`: what the state is told of the frame.
-    `cursor`: whether the line has the keys."""
+    """`input`: where the line that is typed stands (x, y, columns, rows). `below_feed`: the rows of the bar, the line
+    and the status. `drawn`: what the state is told of the frame. `cursor`: whether the line has the keys."""
 
     regions: list[Region]
     input: tuple[int, int, int, int]
+    below_feed: int
     drawn: Drawn
     cursor: bool
 
@@ -60,6 +61,7 @@ def frame(screen: ScreenState, display: Display) -> Frame:
         Region("feed", middle, y, geometry.middle, feed_rows, "feed", [Row(())] * (feed_rows - len(rows)) + rows)
     ]
     y += feed_rows
+    below_feed = geometry.rows - y
     if geometry.framed:
         regions += [
             Region("title", middle, 0, geometry.middle, 1, "title", [title(screen, geometry)]),
@@ -77,7 +79,7 @@ def frame(screen: ScreenState, display: Display) -> Frame:
         regions.append(Region("right", x, 0, wide, height, "side", people_rows(screen, wide, height)))
     if screen.dialogs.finder is not None:
         regions.append(_finder(screen, geometry.columns, height))
-    return Frame(regions, (middle, y, geometry.middle, geometry.input), drawn, screen.is_typing)
+    return Frame(regions, (middle, y, geometry.middle, geometry.input), below_feed, drawn, screen.is_typing)
 
 
 def _finder(screen: ScreenState, columns: int, height: int) -> Region:

@@ -78,9 +78,8 @@ class FullScreen:
         self._window = Window(control, wrap_lines=True, get_line_prefix=self._prefix, style="class:input")
         self._dialog = Window(FormattedTextControl(focusable=True, show_cursor=False))
         panel = Panel(self._lay_out, self._window, self._dialog, self._mouse)
-        body = FloatContainer(
-            panel, [Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)]
-        )
+        self._menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True)
+        body = FloatContainer(panel, [self._menu])
         self.app: Application[int] = Application(
             layout=Layout(body, focused_element=self._window),
             key_bindings=Bindings(screen, self.line, history, self._acted, focused).keys,
@@ -136,6 +135,7 @@ class FullScreen:
         self._display = replace(self._display, input_rows=max(1, wanted))
         settle(self._screen, self._display)
         laid_out = frame(self._screen, self._display)
+        self._menu.bottom = laid_out.below_feed  # beside the cursor it would cover the bar, which says what one answers
         self._tell_drawn(laid_out.drawn)
         return laid_out
 

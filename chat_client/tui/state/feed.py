@@ -7,7 +7,7 @@ each item has, and answers with the anchor to which they lead (`settle`).
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import count
 from typing import Literal
 
@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_client.common.cells import width
-from chat_client.tui.state.items import Item, MessageItem, NoteItem, NoteKind, Place, UnsentItem
+from chat_client.tui.state.items import Item, MessageItem, NoteItem, NoteKind, Offer, Place, UnsentItem
 from chat_server.protocol.messages import Message
 
 ITEMS_MAX = 2000
@@ -202,10 +202,12 @@ class Feed:
         self.at_start = self.at_end = False
         self.extend(messages)
 
-    def add_note(self, kind: NoteKind, text: str, at: str, dismissable: bool = False) -> Place:
+    def add_note(
+        self, kind: NoteKind, text: str, at: str, dismissable: bool = False, offer: Offer | None = None
+    ) -> Place:
         """The place where it stands."""
         place = self._place_behind()
-        self.items.append(NoteItem(place=place, at=at, kind=kind, text=text, dismissable=dismissable))
+        self.items.append(NoteItem(place=place, at=at, kind=kind, text=text, dismissable=dismissable, offer=offer))
         self._trim_behind()
         return place
 
@@ -244,6 +246,10 @@ class Feed:
     def dismiss_answers(self) -> bool:
         """Remove the outcomes of commands; whether there were any."""
         return self._keep(lambda item: not _is_dismissable(item))
+
+    def withdraw(self, offers: Container[Offer]) -> bool:
+        """Remove the notes that offer one of these; whether there were any."""
+        return self._keep(lambda item: not (isinstance(item, NoteItem) and item.offer and item.offer in offers))
 
     def clear_notes(self) -> bool:
         """Remove all that exists only here: notes, and messages that were refused; whether there was any."""

@@ -8,8 +8,9 @@ from chat_client.common.mentions import mentions
 from chat_client.sdk.events import AnyEvent, Connected, Connecting, Ended, Forgotten, Lost, Outgoing, TokenNotKept
 from chat_client.tui.state.effects import Ring
 from chat_client.tui.state.history import load
-from chat_client.tui.state.notes import note_quietly
+from chat_client.tui.state.notes import note_quietly, withdraw_notes
 from chat_client.tui.state.outgoing import take_outgoing
+from chat_client.tui.state.roster import offer_of
 from chat_client.tui.state.screen_state import ScreenState
 from chat_server.protocol.accounts import ActiveBan, Banned, Unbanned
 from chat_server.protocol.base import Event
@@ -38,10 +39,12 @@ def handle(screen: ScreenState, event: AnyEvent, now: float, is_own: bool = Fals
         screen.tell("error", wording.state(event, screen.elapsed), 30.0)
     elif isinstance(event, Event):
         noted = _HANDLERS.get(type(event), _take_other)(screen, event)
+        withdraw_notes(screen)
         if noted is not None and noted[1] and not is_own:
-            note_quietly(screen, *noted)
+            note_quietly(screen, *noted, offer_of(event))
     else:
         _take_connection(screen, event)
+        withdraw_notes(screen)
 
 
 def _in_words(screen: ScreenState, chat: str, event: Event) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from chat_server.protocol.messages import Message
 
 Place = tuple[int, int]  # a message's id; the order of what stands behind it
 NoteKind = Literal["info", "done", "error"]
+Offer = tuple[str, ...]  # what a note says one may do, as ("invitation", "#team")
 
 
 class Item(Struct, frozen=True, eq=False):
@@ -29,11 +30,12 @@ class MessageItem(Item, frozen=True, eq=False, kw_only=True):
 
 class NoteItem(Item, frozen=True, eq=False, kw_only=True):
     """Told by the client or the server to this user alone. `dismissable`: the outcome of a command, which goes when it
-    has been read; what has happened in the chat stays."""
+    has been read; what has happened in the chat stays. `offer`: what it says one may do; it goes with that."""
 
     kind: NoteKind
     text: str
     dismissable: bool = False
+    offer: Offer | None = None
 
 
 class UnsentItem(Item, frozen=True, eq=False, kw_only=True):

@@ -1,7 +1,7 @@
 """Notes, which only this user sees: in the chats, and as answers to what was typed."""
 
 from chat_client.common.wording import Answer
-from chat_client.tui.state.items import NoteKind
+from chat_client.tui.state.items import NoteKind, Offer
 from chat_client.tui.state.screen_state import ScreenState
 from chat_server.protocol.times import iso
 
@@ -23,9 +23,17 @@ def note(screen: ScreenState, chat_name: str, kind: NoteKind, text: str, answer:
         screen.tell(kind, text.split("\n", 1)[0])
 
 
-def note_quietly(screen: ScreenState, chat_name: str, text: str) -> None:
+def note_quietly(screen: ScreenState, chat_name: str, text: str, offer: Offer | None = None) -> None:
     """Put a note into the chat, and move nothing."""
-    screen.chats.chat(chat_name).feed.add_note("info", text, time_of_day(screen))
+    screen.chats.chat(chat_name).feed.add_note("info", text, time_of_day(screen), offer=offer)
+
+
+def withdraw_notes(screen: ScreenState) -> None:
+    """Remove the notes that offer what cannot be had any more, wherever they stand."""
+    if screen.roster.withdrawn:
+        for chat in screen.chats.by_name.values():
+            chat.feed.withdraw(screen.roster.withdrawn)
+        screen.roster.withdrawn = []
 
 
 def note_answer(screen: ScreenState, chat_name: str, answer: Answer) -> None:

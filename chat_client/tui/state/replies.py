@@ -14,7 +14,7 @@ from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import Feed
 from chat_client.tui.state.history import give_up_page, take_page
 from chat_client.tui.state.navigation import mark_chat_read, open_chat, show_in_place
-from chat_client.tui.state.notes import note, note_answer, note_quietly
+from chat_client.tui.state.notes import note, note_answer, note_quietly, withdraw_notes
 from chat_client.tui.state.quotes import quote_of
 from chat_client.tui.state.requests import (
     ChangeRequest,
@@ -34,11 +34,14 @@ from chat_server.protocol.messages import Message
 from chat_server.protocol.people import BlockSet, StatusReport, TypingWatched
 from chat_server.protocol.rooms import ChatCreated, ChatLeft, Entering
 
+WELCOME = ("welcome",)  # what the server tells a newcomer
+
 
 def take_answer(screen: ScreenState, why: Purpose, verb: str, lines: Sequence[Event], reply: Reply, now: float) -> None:
     screen.now = now
     messages = [line for line in lines if isinstance(line, Message)]
     _learn(screen, verb, reply)
+    withdraw_notes(screen)
     match why:
         case HistoryRequest():
             take_page(screen, why, messages, _more(reply) is not None)
@@ -72,6 +75,8 @@ def take_refusal(screen: ScreenState, why: Purpose, error: ChatError, now: float
             note(screen, why.chat, "error", failed + wording.reason(error), answer=True)
         case TypedRequest():
             note(screen, why.chat, "error", _failed(why, error) + wording.reason(error), answer=True)
+            if isinstance(error, Refused) and error.code == "unknown_chat":
+                screen.ask("status")  # an invitation may have ended by a block, and no event says so
         case ThreadRequest() | ResultsRequest() | TimeRequest():
             note(screen, screen.chats.open_name, "error", wording.reason(error))
 
@@ -92,7 +97,7 @@ def _more(reply: Reply) -> str | None:
 def _note_welcome(screen: ScreenState) -> None:
     """Note what the server tells a newcomer, once the first page of main is there: that would take it away."""
     if screen.session.welcome and screen.chats.chat("main").loaded:
-        note_quietly(screen, "main", "\n".join(screen.session.welcome))
+        note_quietly(screen, "main", "\n".join(screen.session.welcome), WELCOME)
         screen.session.welcome = []
 
 
@@ -186,6 +191,9 @@ def _learn(screen: ScreenState, verb: str, reply: Reply) -> None:
         return
     if isinstance(reply, BlockSet):  # invitations and requests between the two end with a block, and no event says so
         screen.ask("status")
+        return
+    if verb == "password":
+        screen.roster.withdrawn.append(WELCOME)  # it asks for one
         return
     fields = reply.fields if isinstance(reply, OtherReply) else structs.asdict(reply)
     chat = fields.get("chat")

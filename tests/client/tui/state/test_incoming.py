@@ -1,9 +1,13 @@
 import pytest
 
+from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Connected, Connecting, Forgotten, Lost, Outgoing, TokenNotKept, Unknown
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.effects import Ring
-from chat_server.protocol.accounts import Banned, SignedIn, Unbanned
+from chat_client.tui.state.items import NoteItem
+from chat_client.tui.state.replies import take_answer, take_refusal
+from chat_client.tui.state.requests import TypedRequest
+from chat_server.protocol.accounts import Banned, PasswordSet, SignedIn, Unbanned
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.messages import DelayedFailed, DelayedSet, Expired, MessagesShown, ReadMarker, Sent
 from chat_server.protocol.people import PresenceChanged
@@ -185,6 +189,42 @@ def test_events_of_rooms() -> None:
     assert me.screen.chats.by_name["#team"].topic == "plans"
     me.hear(Left("#team", "alice", by="carol"))
     assert "#team" not in me.screen.chats.by_name and "carol removed you from #team" in me.text()
+
+
+@pytest.mark.parametrize("by", ["event", "status", "sign-in", "refusal"])
+def test_the_note_of_an_offer_goes_with_the_offer(by: str) -> None:
+    """It says what to type, and would say so for ever: the invitation was accepted, or taken back by a block."""
+    chats = ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 0, owner="alice", members=["alice"], muted=False)
+    me = Me(*chats)
+    me.load()
+    me.hear(Invited("#x", "bob"), JoinRequest("#team", "carol"), Invited("#y", "bob"))
+    asked = me.screen.chats.chat("#team").feed
+    assert "/join #x accepts" in " ".join(me.text().split()) and len(asked.items) == 1
+    if by == "event":
+        me.hear(Joined("#x", "alice"), Joined("#team", "carol"))
+    elif by == "status":
+        me.status(["alice", "bob"])
+    elif by == "sign-in":
+        me.connect(*chats, resumed=True)
+    else:
+        why = TypedRequest("main", "/join #x")
+        me.wanted()
+        take_refusal(me.screen, why, Refused("unknown_chat", "you are in no chat #x"), me.now)
+        assert me.asked("status")
+        me.status(["alice", "bob"])
+    notes = [item.text for item in asked.items if isinstance(item, NoteItem)]
+    assert notes == (["carol joined #team"] if by == "event" else [])
+    assert "/join #x accepts" not in " ".join(me.text().split())
+    assert ("/join #y accepts" in " ".join(me.text().split())) == (by == "event"), "the other invitation still stands"
+
+
+def test_a_newcomer_who_has_set_a_password_is_not_asked_for_one_any_more() -> None:
+    me = Me()
+    me.screen.session.welcome = ["alice has no password: /password <new> sets one"]
+    me.load(said(1))
+    assert "has no password" in me.text()
+    take_answer(me.screen, TypedRequest("main", "/password"), "password", [], PasswordSet(), me.now)
+    assert "has no password" not in me.text()
 
 
 def test_what_has_expired_is_gone() -> None:

@@ -9,6 +9,8 @@ Everything else that is raised is a bug and answers `internal`.
 
 from typing import Any
 
+from msgspec import DecodeError
+
 CODES = frozenset((
     "not_a_command", "unknown_command", "bad_argument", "bad_encoding", "line_too_long",
     "not_signed_in", "already_signed_in", "wrong_password", "password_required", "bad_token", "bad_name",
@@ -16,6 +18,10 @@ CODES = frozenset((
     "forbidden", "banned", "rate_limited", "too_fast", "too_many", "too_large", "already_reported", "not_yourself",
     "blocked", "exists", "busy", "unavailable", "internal",
 ))  # fmt: skip
+
+
+# What a decoder of msgspec may raise for bytes that somebody else has written.
+UNDECODABLE = (DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Refusal(Exception):

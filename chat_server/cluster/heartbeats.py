@@ -8,9 +8,9 @@ loss, and then that node is asked for all of its users. A node hears itself, too
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
-import msgspec
 from msgspec import Struct
 
+from chat_server.cluster.bus_messages import BusDecoder, encode
 from chat_server.cluster.milestones import Milestone
 from chat_server.delivery.connections import Connections
 from chat_server.delivery.peers import Present, SessionsElsewhere, UserSession
@@ -104,9 +104,6 @@ class _SessionsAnswer(Struct, frozen=True):
     sessions: list[UserSession]
 
 
-_decode = msgspec.msgpack.Decoder(Heartbeat | Changes | UsersPage | Farewell | Question).decode
-
-
 class Member:
     """Another node that lives."""
 
@@ -152,12 +149,17 @@ class Heartbeats:
         self._departed = departed
         self._unheard = unheard
         self._heard = heard
+        self._decoder = BusDecoder[Heartbeat | Changes | UsersPage | Farewell | Question](
+            Heartbeat | Changes | UsersPage | Farewell | Question, "something that a node said"
+        )
+        self._typing_decoder = BusDecoder[_TypingElsewhere](_TypingElsewhere, "who types on another node")
+        self._question_decoder = BusDecoder[_SessionsQuestion](_SessionsQuestion, "a question about sessions")
+        self._sessions_decoder = BusDecoder[_SessionsAnswer](_SessionsAnswer, "an answer about sessions")
         self._members: dict[str, Member] = {}
         self._number = 0
         self._changed: dict[int, Present] = {}
         self._unheard_beats = 0  # of this node's own
         self._has_lost_all = False
-        self._has_warned = False
         self._is_running = True
         self._timer: Timer | None = None
         self._changes_timer: Timer | None = None
@@ -233,7 +235,7 @@ class Heartbeats:
 
     def _say(self, said: _Said) -> None:
         if self._is_running:
-            self._bus.publish(TOPIC, msgspec.msgpack.encode(said))
+            self._bus.publish(TOPIC, encode(said))
 
     def _beat(self) -> None:
         self._timer = self._runtime.call_later(BEAT_SECONDS, self._beat)
@@ -309,13 +311,8 @@ class Heartbeats:
     # ---- hearing the others
 
     def _take(self, data: bytes) -> None:
-        try:
-            said = _decode(data)
-        except msgspec.DecodeError as error:
-            # A newer node may say more than this one understands.
-            if not self._has_warned:
-                log.warning("something that a node said is not understood, and left out, as what is like it: %s", error)
-            self._has_warned = True
+        said = self._decoder.decode(data)
+        if said is None:
             return
         if said.node == self._node:
             self._take_own(said)
@@ -405,15 +402,11 @@ class Heartbeats:
 
     def tell_typing(self, signal: TypingSignal) -> None:
         if self._is_running:
-            self._bus.publish(TYPING, msgspec.msgpack.encode(_TypingElsewhere(self._node, signal)))
+            self._bus.publish(TYPING, encode(_TypingElsewhere(self._node, signal)))
 
     def _take_typing(self, data: bytes) -> None:
-        try:
-            said = msgspec.msgpack.decode(data, type=_TypingElsewhere)
-        except msgspec.DecodeError as error:
-            log.debug("who types on another node is not understood, and left out: %s", error)
-            return
-        if said.node != self._node and self._is_running:
+        said = self._typing_decoder.decode(data)
+        if said is not None and said.node != self._node and self._is_running:
             self._typing(said.signal)
 
     # ---- sessions
@@ -422,22 +415,18 @@ class Heartbeats:
         asked = sorted(self._members)
         if not asked:
             return SessionsElsewhere([], [])
-        question = msgspec.msgpack.encode(_SessionsQuestion(self._node, user_id))
+        question = encode(_SessionsQuestion(self._node, user_id))
         sessions: list[UserSession] = []
         for data in await self._bus.ask(SESSIONS, question, ASK_SECONDS, len(asked)):
-            try:
-                answer = msgspec.msgpack.decode(data, type=_SessionsAnswer)
-            except msgspec.DecodeError as error:
-                log.warning("an answer about sessions is not understood, and left out: %s", error)
-                continue
-            if answer.node in asked:
+            answer = self._sessions_decoder.decode(data)
+            if answer is not None and answer.node in asked:
                 asked.remove(answer.node)
                 sessions += answer.sessions
         return SessionsElsewhere(sessions, asked)
 
     def _answer_sessions(self, data: bytes) -> bytes | None:
-        question = msgspec.msgpack.decode(data, type=_SessionsQuestion)
-        if question.node == self._node or not self._is_running:
+        question = self._question_decoder.decode(data)
+        if question is None or question.node == self._node or not self._is_running:
             return None
         sessions = self._connections.sessions_of_user(question.user_id)
-        return msgspec.msgpack.encode(_SessionsAnswer(self._node, sessions))
+        return encode(_SessionsAnswer(self._node, sessions))

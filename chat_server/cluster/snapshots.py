@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from chat_server import __version__
-from chat_server.errors import StartError
+from chat_server.errors import UNDECODABLE, StartError
 from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing, Objects, Position
 from chat_server.log.versions import VERSION
 from chat_server.store import backup, digests
@@ -206,7 +206,7 @@ async def load_newest(
         with folder(data) as work:
             try:
                 description = await _fetch(objects, bucket, work, progress)
-            except (ObjectMissing, backup.Unusable, msgspec.DecodeError) as error:
+            except (ObjectMissing, backup.Unusable) as error:
                 is_any = is_any or await _has_description(objects, bucket)
                 log.error("the snapshot %s is damaged or not whole (%s); the one before is taken", bucket, error)
                 continue
@@ -298,8 +298,12 @@ async def _buckets(objects: Objects) -> list[str]:
 
 
 async def _description(objects: Objects, bucket: str) -> Description:
+    """Raises ObjectMissing, NotAppended."""
     data = b"".join([chunk async for chunk in objects.get(bucket, _DESCRIPTION)])
-    return msgspec.json.decode(data, type=Description)
+    try:
+        return msgspec.json.decode(data, type=Description)
+    except UNDECODABLE as error:
+        raise ObjectMissing(f"its description cannot be read: {error}") from None
 
 
 async def _has_description(objects: Objects, bucket: str) -> bool:
@@ -309,7 +313,7 @@ async def _has_description(objects: Objects, bucket: str) -> bool:
 async def _description_if_whole(objects: Objects, bucket: str) -> Description | None:
     try:
         return await _description(objects, bucket)
-    except (ObjectMissing, msgspec.DecodeError):
+    except ObjectMissing:
         return None
 
 

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
+from chat_server.cluster.bus_messages import BusDecoder, encode
 from chat_server.cluster.side_processes import DigestReader, Digests, ReadingFailed, SideProcesses
 from chat_server.errors import Refusal
 from chat_server.log.entries import Mark
@@ -75,6 +75,8 @@ class Verification:
         self._processes = processes
         self._submit = submit
         self._living = living
+        self._question_decoder = BusDecoder[_Question](_Question, "a question about digests")
+        self._answer_decoder = BusDecoder[Answer](Answer, "an answer about digests")
         self._answer = Answer(node, "", "failed")
         self._reader: DigestReader | None = None
         self._working: Task[None] | None = None
@@ -87,16 +89,15 @@ class Verification:
     # ---- answering
 
     def _take_question(self, data: bytes) -> bytes | None:
-        try:
-            question = msgspec.msgpack.decode(data, type=_Question)
-        except msgspec.DecodeError:
+        question = self._question_decoder.decode(data)
+        if question is None:
             return None
         self._asked_at = self._runtime.monotonic()
         if question.mark != self._answer.mark:
             self._end()
             self._answer = Answer(self._node, question.mark, "begun")
             self._working = self._runtime.spawn(self._prepare(question.mark))
-        return msgspec.msgpack.encode(self._answer)
+        return encode(self._answer)
 
     def _set(self, mark: str, stage: Literal["ready", "reading", "done", "failed"], why: str = "") -> None:
         if self._answer.mark == mark and not self._answer.is_final:
@@ -190,14 +191,10 @@ class Verification:
         return compare(asked, answers)
 
     async def _ask(self, mark: str, asked: list[str], answers: dict[str, Answer], heard_at: dict[str, float]) -> None:
-        data = msgspec.msgpack.encode(_Question(mark))
+        data = encode(_Question(mark))
         for each in await self._bus.ask(TOPIC, data, ASK_SECONDS, len(asked)):
-            try:
-                answer = msgspec.msgpack.decode(each, type=Answer)
-            except msgspec.DecodeError as error:
-                log.warning("an answer of a node that is verified is not understood, and left out: %s", error)
-                continue
-            if answer.node in heard_at and answer.mark == mark:
+            answer = self._answer_decoder.decode(each)
+            if answer is not None and answer.node in heard_at and answer.mark == mark:
                 answers[answer.node] = answer
                 heard_at[answer.node] = self._runtime.monotonic()
 

@@ -4,9 +4,10 @@ Entries are encoded one by one as they come, so that the size of a batch is know
 encoded twice.
 """
 
-from msgspec import DecodeError, Raw, Struct
+from msgspec import Raw, Struct
 from msgspec.msgpack import Decoder, Encoder
 
+from chat_server.errors import UNDECODABLE
 from chat_server.log.entries import Batch, Entry, WrongBatch, check_version
 from chat_server.log.stream import StreamRecord
 from chat_server.log.versions import OLDEST, VERSION
@@ -21,8 +22,6 @@ ENTRIES_BYTES_MAX = BATCH_BYTES_MAX - _ENVELOPE_BYTES_MAX
 
 _encoder = Encoder()
 _decoder = Decoder(Batch)
-# What a decoder may raise for bytes that somebody else has written.
-_UNREADABLE = (DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class NotOurs(Exception):
@@ -80,7 +79,7 @@ def decode(record: StreamRecord, history: str | None) -> Batch:
     if not OLDEST <= version <= VERSION:
         try:
             head = _head_decoder.decode(memoryview(data)[start:])
-        except _UNREADABLE as error:
+        except UNDECODABLE as error:
             raise NotOurs(f"it cannot be read: {error}") from None
         _check_sender(head, record, history)
     check_version(record.position, version, record.node)
@@ -88,11 +87,11 @@ def decode(record: StreamRecord, history: str | None) -> Batch:
     unknown: Exception | None = None
     try:
         envelope = _decoder.decode(memoryview(data)[start:])
-    except _UNREADABLE as error:
+    except UNDECODABLE as error:
         unknown = error
         try:
             envelope = _envelope_decoder.decode(memoryview(data)[start:])
-        except _UNREADABLE:
+        except UNDECODABLE:
             raise NotOurs(f"it cannot be read: {error}") from None
     if envelope.version != version:
         raise NotOurs("it has two versions")

@@ -14,7 +14,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from chat_server.errors import StartError
+import msgspec
+from msgspec import Struct
+
+from chat_server.errors import UNDECODABLE, StartError
 from chat_server.log.codec import BATCH_BYTES_MAX
 from chat_server.log.nats_connection import (
     RETRY_SECONDS,
@@ -439,6 +442,15 @@ def _reported(topic: str) -> Iterator[None]:
 # ---- objects
 
 
+class _ObjectInfo(Struct):
+    """What this program needs of the description that NATS' own object stores have of an object."""
+
+    nuid: str
+    chunks: int = 0
+    digest: str = ""
+    deleted: bool = False
+
+
 class NatsObjects:
     """See `stream.Objects`. Chunks and their description are stored as NATS' own object stores are."""
 
@@ -460,10 +472,12 @@ class NatsObjects:
             info = await _info(self._connection, f"OBJ_{bucket}", {"subjects_filter": f"$O.{bucket}.M.>"})
         except StreamLost:
             return []
-        return [
-            base64.urlsafe_b64decode(subject.rpartition(".")[2]).decode()
-            for subject in info["state"].get("subjects") or {}
-        ]
+        names = []
+        for subject in info["state"].get("subjects") or {}:
+            # Whoever else writes into the bucket may name its objects otherwise.
+            with suppress(ValueError):
+                names.append(base64.urlsafe_b64decode(subject.rpartition(".")[2]).decode())
+        return names
 
     async def put(self, bucket: str, name: str, chunks: AsyncIterator[bytes]) -> None:
         old = await self._describe(bucket, name)
@@ -491,15 +505,15 @@ class NatsObjects:
                 await self._purge(bucket, f"$O.{bucket}.C.{nuid}")
             raise
         if old is not None:
-            await self._purge(bucket, f"$O.{bucket}.C.{old['nuid']}")
+            await self._purge(bucket, f"$O.{bucket}.C.{old.nuid}")
 
     async def get(self, bucket: str, name: str) -> AsyncIterator[bytes]:
         described = await self._describe(bucket, name)
         if described is None:
             raise ObjectMissing(f"there is no object {name} in the bucket {bucket}")
         digest, begin = hashlib.sha256(), 1
-        subject = f"$O.{bucket}.C.{described['nuid']}"
-        for _ in range(described["chunks"]):
+        subject = f"$O.{bucket}.C.{described.nuid}"
+        for _ in range(described.chunks):
             found = await self._find(bucket, {"seq": begin, "next_by_subj": subject})
             if found is None:
                 raise ObjectMissing(f"a part of the object {name} in the bucket {bucket} is gone")
@@ -507,14 +521,14 @@ class NatsObjects:
             begin = found["seq"] + 1
             digest.update(chunk)
             yield chunk
-        if _sha256(digest.digest()) != described["digest"]:
+        if _sha256(digest.digest()) != described.digest:
             raise ObjectMissing(f"the object {name} in the bucket {bucket} is damaged: its bytes have another sha256")
 
     async def delete(self, bucket: str, name: str) -> None:
         described = await self._describe(bucket, name)
         if described is not None:
             await self._purge(bucket, _meta(bucket, name))
-            await self._purge(bucket, f"$O.{bucket}.C.{described['nuid']}")
+            await self._purge(bucket, f"$O.{bucket}.C.{described.nuid}")
 
     async def _append(self, stream: str, subject: str, data: bytes, headers: dict[str, str]) -> None:
         """Append a part of an object, again and again over an election; its id lets NATS drop repetitions."""
@@ -530,11 +544,17 @@ class NatsObjects:
                     raise (FateUnknown if is_unknown else NotAppended)(str(error)) from None
             await runtime.sleep(RETRY_SECONDS)
 
-    async def _describe(self, bucket: str, name: str) -> Json | None:
-        """What the bucket says of an object; None if it is not there."""
+    async def _describe(self, bucket: str, name: str) -> _ObjectInfo | None:
+        """What the bucket says of an object; None if it is not there, or if what is said cannot be read."""
         found = await self._find(bucket, {"last_by_subj": _meta(bucket, name)})
-        described: Json | None = found and json.loads(base64.b64decode(found["data"]))
-        return None if described is None or described.get("deleted") else described
+        if found is None:
+            return None
+        try:
+            described = msgspec.json.decode(base64.b64decode(found.get("data", "")), type=_ObjectInfo)
+        except UNDECODABLE as error:
+            log.warning("the description of the object %s in the bucket %s cannot be read: %s", name, bucket, error)
+            return None
+        return None if described.deleted else described
 
     async def _find(self, bucket: str, which: Json) -> Json | None:
         """A message of the bucket, as the stream's leader has it; None if there is none. Raises NotAppended."""

@@ -503,6 +503,24 @@ async def test_an_object_of_the_package_is_read_and_ours_by_the_package(
     await objects.delete_bucket("both")
 
 
+@pytest.mark.parametrize("described", [b"", b"\xff\xfe", b"[" * 100_000, b'{"nuid": 5}', b"null"])
+async def test_an_object_whose_description_cannot_be_read_is_none(
+    one_server: NatsServers, connect: Connect, described: bytes
+) -> None:
+    connection = await connect(one_server.urls)
+    objects = NatsObjects(connection)
+    await objects.begin("spoiled")
+    for subject in (jetstream._meta("spoiled", "object"), "$O.spoiled.M.A"):
+        await jetstream._append(connection, "OBJ_spoiled", subject, described)
+    assert await objects.names("spoiled") == ["object"]
+    with pytest.raises(ObjectMissing):
+        await whole(objects, "spoiled", "object")
+    await objects.delete("spoiled", "object")
+    await objects.put("spoiled", "object", pieces(b"sound"))
+    assert await whole(objects, "spoiled", "object") == b"sound"
+    await objects.delete_bucket("spoiled")
+
+
 async def test_an_object_with_a_lost_or_changed_part_is_noticed(one_server: NatsServers, connect: Connect) -> None:
     connection = await connect(one_server.urls)
     objects = NatsObjects(connection)

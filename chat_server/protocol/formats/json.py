@@ -6,7 +6,7 @@ from typing import Any, Union
 import msgspec
 from msgspec.json import Decoder, Encoder
 
-from chat_server.errors import Refusal
+from chat_server.errors import UNDECODABLE, Refusal
 from chat_server.protocol import EVENTS
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.base import Command, Event, Reply, Spec
@@ -79,7 +79,7 @@ JSON = JsonFormat()
 def _json_object(text: str) -> dict[str, Any]:
     try:
         fields = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Refusal("bad_argument", f"this is not a JSON object: {why}") from None
     assert isinstance(fields, dict)

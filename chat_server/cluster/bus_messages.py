@@ -1,4 +1,4 @@
-"""What nodes tell each other over the message bus, as bytes: MessagePack, and what cannot be read is left out."""
+"""What nodes tell each other over the message bus, as bytes; what cannot be read is left out."""
 
 import logging
 from typing import Any, Generic, TypeVar

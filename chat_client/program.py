@@ -53,7 +53,7 @@ def _refuse(words: str, status: int) -> int:
 
 
 def _warn(words: str) -> None:
-    standard_streams.warn(f"{NAME}: {words}\n".replace("\n", " ").rstrip() + "\n")
+    standard_streams.warn(f"{NAME}: {wording.one_line(words)}\n")
 
 
 def _needs_stdout() -> None:
@@ -107,8 +107,10 @@ async def _plain(settings: Settings) -> int:
     from chat_client.plain.app import Plain
     from chat_client.plain.line_input import Input, Pipe, Prompt
     from chat_client.plain.lines import LineForm
+    from chat_client.tui.sections import SECTIONS
 
     _needs_stdout()
+    settings.check_tables(SECTIONS)
     log = _reading_log(settings)
     attended = at_terminal()
     keys = keymap(settings.section(KEYS))

@@ -21,6 +21,7 @@ from chat_client.standard_streams import decode
 NAME = "chat-client"
 Theme = Literal["dark", "light", "terminal", "mono"]
 EDIT = "settings"  # chat-client settings
+FILE_CHARS_MAX = 1_000_000
 GENERAL = Section(
     "",
     "Where to, as whom, and how.",
@@ -195,7 +196,11 @@ def _parted(table: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, 
 
 def _read_toml(path: Path, must_exist: bool) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8-sig") as file:  # some editors write a byte order mark
+            text = file.read(FILE_CHARS_MAX + 1)
+        if len(text) > FILE_CHARS_MAX:
+            raise UsageError(f"{path} has more than {FILE_CHARS_MAX:,} characters: it is no settings file")
+        return tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError) as error:  # HOME=/dev/null means that there is no file
         if must_exist:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None

@@ -5,6 +5,7 @@ Whoever obeys an entry declares it: the general ones `chat_client.settings`, tho
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 from msgspec import Struct
 
 Value = str | bool | int | list[str]
-_WORDS = {str: "a text", bool: "true or false", int: "a whole number", list: "a list of texts"}
+_WORDS = {str: "a text in quotes", bool: "true or false", int: "a whole number", list: "a list of texts in quotes"}
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_KNOWN_TOLD_MAX = 20  # names, in one line
 
 
 class SettingError(ValueError):
@@ -32,10 +35,13 @@ class Setting(Struct, frozen=True):
         kind = type(self.example)
         if kind is list and isinstance(value, str):
             value = [value]
-        if type(value) is not kind or (isinstance(value, list) and not all(isinstance(each, str) for each in value)):
-            raise SettingError(f"{self.name} is {_WORDS[kind]}")
+        texts = value if isinstance(value, list) else [value] if isinstance(value, str) else []
         if self.choices and value not in self.choices:
-            raise SettingError(f"{self.name} is {', '.join(self.choices)}, not {value}")
+            raise SettingError(f"{self.name} is {' or '.join(map(_toml, self.choices))}, not {value}")
+        if type(value) is not kind or (kind is list and not all(isinstance(each, str) for each in texts)):
+            raise SettingError(f"{self.name} is {_WORDS[kind]}")
+        if any(map(_CONTROL.search, texts)):  # a name with a NUL is no path, one with an Esc disturbs the terminal
+            raise SettingError(f"{self.name} has a control character in it")
         return value
 
 
@@ -51,15 +57,19 @@ class Section(Struct, frozen=True):
         known = {setting.name: setting for setting in self.settings}
         for name in table:
             if name not in known:
-                raise SettingError(unknown("an unknown key", name, known))
+                raise SettingError(unknown("an unknown entry", name, known))
         return {name: known[name].read(value) for name, value in table.items()}
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """The words for a name that there is not, with the one that was probably meant."""
     names = list(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.6)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(names)}" if names else "there are none"
+    if close := get_close_matches(name, names, n=1, cutoff=0.6):
+        hint = f"did you mean {close[0]}?"
+    elif len(names) > _KNOWN_TOLD_MAX:
+        hint = "docs/client.md lists them all"
+    else:
+        hint = f"known are {', '.join(names)}" if names else "there are none"
     return f"{what}: {name}; {hint}"
 
 

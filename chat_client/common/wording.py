@@ -110,26 +110,26 @@ def state(state: AnyEvent, elapsed: float) -> str:
     match state:
         case Connected(server=server, signed_in=signed_in, resumed=resumed):
             ban = f"; banned until {clock_time(local(signed_in.ban.until), '')}" if signed_in.ban else ""
-            return _line(f"{'back at' if resumed else 'connected to'} {server} as {signed_in.user}{ban}")
+            return one_line(f"{'back at' if resumed else 'connected to'} {server} as {signed_in.user}{ban}")
         case Lost(why=why, retry_at=retry_at):
             pause = distance(round(max(0.0, retry_at - elapsed) * 1000))
-            return _line(f"no connection: {why}; next try in {pause}, /reconnect tries now")
+            return one_line(f"no connection: {why}; next try in {pause}, /reconnect tries now")
         case Ended(code=code, why=why):
-            return "" if code == "closed" else _line(f"the connection has ended: {why}")
+            return "" if code == "closed" else one_line(f"the connection has ended: {why}")
         case Forgotten():
             return "the server was restored from an older copy: messages that you saw may be gone"
         case TokenNotKept(why=why):
-            return _line(f"the token cannot be kept: {why}; sign in anew next time")
+            return one_line(f"the token cannot be kept: {why}; sign in anew next time")
     return ""
 
 
 def lost_chat(chat: str) -> str:
     """A chat that the user is no longer in."""
-    return _line(f"{chat} is no longer yours")
+    return one_line(f"{chat} is no longer yours")
 
 
 def open_chat(chat: str) -> str:
-    return _line(f"what you type goes to {chat}")
+    return one_line(f"what you type goes to {chat}")
 
 
 # ---- what is sent
@@ -140,31 +140,31 @@ def outgoing(command: Outgoing, now: float) -> tuple[Kind, str]:
     started = short(command.summary)
     match command.state:
         case "sent" if isinstance(command.reply, Upload):
-            return "done", _line(f"sent #{command.reply.id}: {_file_name(command)}")
+            return "done", one_line(f"sent #{command.reply.id}: {_file_name(command)}")
         case "sent" if command.reply is not None:
             return "done", reply(command.reply, command.verb, now).done
         case "failed":
-            return "error", _line(f"{coded_reason(command.error)}; not sent: {started}")
+            return "error", one_line(f"{coded_reason(command.error)}; not sent: {started}")
         case "held":
-            return "info", _line(f"older than five minutes: {started}; /confirm sends what is held, /discard does not")
+            return "info", one_line(f"older than five minutes: {started}; /confirm sends what is held, /discard does not")
         case "waiting" if command.error is not None:
-            return "info", _line(f"waiting: {started}; {reason(command.error)}; it goes out again by itself")
+            return "info", one_line(f"waiting: {started}; {reason(command.error)}; it goes out again by itself")
         case "discarded" if command.verb == "send_file":
-            return "info", _line(f"{_file_name(command)}: cancelled")
+            return "info", one_line(f"{_file_name(command)}: cancelled")
         case "discarded":
-            return "info", _line(f"not sent: {started}")
-    return "info", _line(f"waiting: {started}")
+            return "info", one_line(f"not sent: {started}")
+    return "info", one_line(f"waiting: {started}")
 
 
 def unsent(command: Outgoing) -> str:
     """What is told of a command that still waits when one leaves."""
     fate = "it is not known whether this was sent" if command.in_doubt else "not sent"
-    return _line(f"{fate}: {short(command.summary)}")
+    return one_line(f"{fate}: {short(command.summary)}")
 
 
 def waiting(unsent: Iterable[tuple[str, Outgoing]]) -> Answer:
     """What `/waiting` lists: the commands that wait, each with its chat."""
-    items = tuple(_line(f"{chat}: {short(command.summary)} ({command.state})") for chat, command in unsent)
+    items = tuple(one_line(f"{chat}: {short(command.summary)} ({command.state})") for chat, command in unsent)
     return Answer(f"{len(items)} waiting to be sent" if items else NOTHING_WAITS, items)
 
 
@@ -180,7 +180,7 @@ def cancelled(name: str) -> str:
 
 
 def saved(file_id: int, path: Path) -> str:
-    return _line(f"file {file_id} is {path}")
+    return one_line(f"file {file_id} is {path}")
 
 
 def progress(progress: Progress) -> str:
@@ -197,17 +197,17 @@ def reason(error: Exception | None) -> str:
     """Why something was not done, in words alone: the code of a refusal is for programs."""
     match error:
         case Refused():
-            return _line(error.text)
+            return one_line(error.text)
         case OSError(filename=str(name)):
-            return _line(f"{Path(name).name}: {error.strerror or error}")
+            return one_line(f"{Path(name).name}: {error.strerror or error}")
         case OSError():
-            return _line(str(error.strerror or error))
-    return _line(str(error))
+            return one_line(str(error.strerror or error))
+    return one_line(str(error))
 
 
 def coded_reason(error: Exception | None) -> str:
     """The same with the code of a refusal before it, as the protocol writes it."""
-    return _line(f"{error.code}: {error.text}") if isinstance(error, Refused) else reason(error)
+    return one_line(f"{error.code}: {error.text}") if isinstance(error, Refused) else reason(error)
 
 
 def usage(form: CommandForm) -> str:
@@ -216,7 +216,7 @@ def usage(form: CommandForm) -> str:
 
 def ask_target(line: str, usage: str) -> str:
     """What is asked where a command that takes something away is typed without its target."""
-    return _line(f"which one? If you mean the open chat, say {line}; {usage}")
+    return one_line(f"which one? If you mean the open chat, say {line}; {usage}")
 
 
 def too_long(length: int, most: int) -> str:
@@ -266,5 +266,6 @@ def short(words: str) -> str:
     return first if first == words and len(words) <= TEXT_CHARS_SHOWN else f"{first[:TEXT_CHARS_SHOWN]}…"
 
 
-def _line(words: str) -> str:
-    return clean(words).replace("\n", " ")
+def one_line(words: str) -> str:
+    """The words for one line of a terminal."""
+    return clean(words).replace("\n", " ").rstrip()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chat_client.common.setting import Section, Setting
-from chat_client.settings import UsageError, load
+from chat_client.settings import FILE_CHARS_MAX, UsageError, load
 
 
 @pytest.fixture(autouse=True)
@@ -38,11 +38,30 @@ def test_the_command_line_wins_over_the_file(home: Path) -> None:
     assert load(["--config", file, "--theme", "mono"]).theme == "mono"
 
 
-@pytest.mark.parametrize("text", ["user = 3", "tls = 1", "bogus = 1", "user = ", 'theme = "pink"', "\ufeff"])
+@pytest.mark.parametrize(
+    "text",
+    ["user = 3", "tls = 1", "bogus = 1", "user = ", 'theme = "pink"', 'user = "a"\nuser = "b"', "[[keys]]",
+     'log = "a\\u0000b"', 'user = "\\u001b[31m"', "#" * (FILE_CHARS_MAX + 1)],
+)  # fmt: skip
 def test_a_wrong_file_is_one_line(home: Path, text: str) -> None:
     with pytest.raises(UsageError) as error:
         load(["--config", config(home, text)])
     assert "\n" not in str(error.value)
+
+
+def test_a_file_of_any_editor(home: Path) -> None:
+    (home / "c.toml").write_bytes(b'\xef\xbb\xbfuser = "alice"\r\nmouse = false\r\n')
+    settings = load(["--config", str(home / "c.toml")])
+    assert (settings.user, settings.mouse) == ("alice", False)
+
+
+def test_what_cannot_be_read_is_told(home: Path) -> None:
+    (home / "c.toml").mkdir()
+    with pytest.raises(UsageError, match=r"c\.toml: Is a directory"):
+        load(["--config", str(home / "c.toml")])
+    (home / "d.toml").write_bytes(b"user = '\xff'")
+    with pytest.raises(UsageError, match=r"d\.toml is not UTF-8"):
+        load(["--config", str(home / "d.toml")])
 
 
 def test_scripts() -> None:

@@ -52,7 +52,7 @@ def test_what_was_written_is_checked(file: Path, monkeypatch: pytest.MonkeyPatch
     assert "in order" in write_by("""echo 'user = "bob"' > "$1" """, file, monkeypatch)
     assert load(["--config", str(file)]).user == "bob"
     for wrong, words in {
-        "user = 3": "user is a text",
+        "user = 3": "user is a text in quotes",
         "[kyes]": "an unknown section: kyes",
         "[profiles.work]\\nsrever = 1": "did you mean server",
         "user =": "is not TOML",

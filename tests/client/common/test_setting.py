@@ -27,8 +27,10 @@ def test_entries_are_read() -> None:
     [
         ({"sides": 1}, "sides is true or false"),
         ({"width": True}, "width is a whole number"),
-        ({"clock": "13h"}, "clock is 24h, 12h, not 13h"),
+        ({"clock": "13h"}, 'clock is "24h" or "12h", not 13h'),
+        ({"clock": 24}, 'clock is "24h" or "12h", not 24'),
         ({"highlight": [1]}, "highlight is a list of texts"),
+        ({"highlight": ["a\0b"]}, "highlight has a control character in it"),
         ({"sidse": True}, "did you mean sides?"),
         ({"zzz": True}, "known are sides, width, clock, highlight"),
     ],

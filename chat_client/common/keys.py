@@ -142,7 +142,8 @@ def _typing() -> Iterator[KeyAction]:
                     "line", line="a line up, down; what was typed")  # fmt: skip
     yield KeyAction("line_down", ("↓", "Ctrl-N"), "goes a line down; from the last one, to what was typed after", group,
                     "line", line=None)  # fmt: skip
-    yield KeyAction("clear", ("Ctrl-C",), "clears the line; twice, leaves", group, "line", fixed=True)
+    # On the screen, since it ends whatever has the keys, and not the line alone.
+    yield KeyAction("clear", ("Ctrl-C",), "clears the line; twice, leaves", group, fixed=True)
     yield KeyAction("leave", ("Ctrl-D",), "leaves, while the line is empty", group, "empty", "/quit", fixed=True)
 
 
@@ -307,7 +308,8 @@ def _refuse_double(presses: Mapping[str, Sequence[Presses]], given: Iterable[str
                 is_once = other == name and keys.count(key) == 1
                 meets = ACTIONS[other].where in _MEET[ACTIONS[name].where]
                 if meets and not is_once and any(_overlap(key, each) for each in keys):
-                    raise SettingError(f"{name}: {write_key(key)} is the key of {other} already; give that another one")
+                    further = "" if ACTIONS[other].fixed else "; give that another one"
+                    raise SettingError(f"{name}: {write_key(key)} is the key of {other} already{further}")
 
 
 def _overlap(one: Presses, other: Presses) -> bool:

@@ -19,6 +19,7 @@ from chat_client.tui.state.keys import DEEDS, IN_DIALOGS
 from chat_client.tui.state.screen_state import ScreenState
 
 LEAVE_SECONDS = 2.0  # within which a second Ctrl-C leaves
+_ESC_AND_SLASH: Presses = ("escape", "/")  # which is also Alt-/, for a user who has set that
 
 
 class Bindings:
@@ -100,8 +101,7 @@ class Bindings:
         add(self.keys, self._keymap, "find_typed", find_typed, writing)
         add(self.keys, self._keymap, "break_line", lambda event: line.insert_text("\n"), writing)
 
-        @bind("escape", "/")
-        def _(event: KeyPressEvent) -> None:
+        def escape_and_begin_command(event: KeyPressEvent) -> None:
             """Esc and then a command, typed fast or through tmux, which waits before it passes an Esc on."""
             screen = self._screen
             if not screen.is_typing or screen.view is not None or screen.composer.target is not None:
@@ -109,6 +109,8 @@ class Bindings:
             self._acted()
             line.insert_text("/")
 
+        if not any(_ESC_AND_SLASH in self._keymap.presses(name) for name in ACTIONS):
+            bind(*_ESC_AND_SLASH)(escape_and_begin_command)
         self._bind_completion(writing)
         self._bind_ends(writing)
 

@@ -51,10 +51,17 @@ def test_what_is_read_can_be_bound_and_is_written_so_that_it_is_read_again(writt
         ("Alt--", ("escape", "-")),
         ("Ctrl-X Ctrl-E", ("c-x", "c-e")),
         ("Y", ("Y",)),
+        ("Shift-F", ("F",)),
     ],
 )
 def test_keys_as_people_write_them(written: str, presses: tuple[str, ...]) -> None:
     assert read_key(written) == presses
+
+
+def test_keys_as_they_are_shown() -> None:
+    assert [write_key(read_key(key)) for key in ("alt-shift-a", "ctrl-x ctrl-e", "Ctrl-Space", "backspace", "y")] == [
+        "Alt-Shift-A", "Ctrl-X Ctrl-E", "Ctrl-Space", "Backspace", "y",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -96,6 +103,8 @@ def test_given_keys_take_the_place_of_the_table_s() -> None:
         ({"sides": "s"}, "sides: s alone is text"),
         ({"send": "F7"}, "send is always Enter"),
         ({"reply": "e"}, "reply: e is the key of edit already"),
+        ({"reply": "Ctrl-C"}, "reply: Ctrl-C is the key of clear already"),
+        ({"previous_chat_from_empty_line": "Ctrl-K"}, "Ctrl-K is the key of jump already; give that another one"),
         ({"sides": "F7 F8"}, "begin with one like Ctrl-X"),
         ({"sides": "Ctrl-X", "bare": "Ctrl-X m"}, "Ctrl-X is the key of"),
     ],

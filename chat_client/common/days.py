@@ -1,5 +1,6 @@
-"""Days and times as people type them: `yesterday`, `monday`, `2026-11-01`, `14:30`, `3d`."""
+"""Days and times as people type them: `yesterday`, `monday`, `2026-11-01`, `14:30`, `2:30pm`, `3d`."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 
 from chat_client.sdk.errors import Refused
@@ -7,7 +8,8 @@ from chat_server.protocol.times import parse_duration
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NAMED = ("today", "yesterday", *WEEKDAYS)
-HELP = "a day is today, yesterday, monday or 2026-11-01, and may have a time: yesterday 14:30; or it is 14:30, 2h, 3d"
+HELP = "since when? A day, a time, or how long ago: yesterday, monday 9:30, 2026-11-01, 14:30, 2h, 3d"
+_TIME = re.compile(r"(\d{1,2})(?::(\d\d))?(?::(\d\d))? ?(am|pm)?", re.ASCII)
 
 
 def moment(words: str, now: float) -> str:
@@ -16,22 +18,22 @@ def moment(words: str, now: float) -> str:
     A day of the week is the last one before today, a time without a day the last one that has passed. Raises Refused
     `bad_argument`.
     """
-    here = datetime.fromtimestamp(now, UTC).astimezone().replace(tzinfo=None)
     try:
-        found = _moment(words.strip().lower(), here)
+        found = _moment(" ".join(words.lower().split()), datetime.fromtimestamp(now, UTC))
         return found.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except (ValueError, OverflowError):
         raise Refused("bad_argument", HELP) from None
 
 
-def _moment(words: str, here: datetime) -> datetime:
-    """The moment by this machine's clock. Raises ValueError or OverflowError."""
-    day, _, at = words.partition(" ")
-    if day[:1].isdigit() and not at and (ms := parse_duration(day)) is not None and not day[-1].isdigit():
-        return here - timedelta(milliseconds=ms)
-    if ":" in day and "-" not in day and not at:
-        found = datetime.combine(here.date(), _time(day))
+def _moment(words: str, now: datetime) -> datetime:
+    """A moment without a zone is one of this machine's clock. Raises ValueError or OverflowError."""
+    if words[-1:].isalpha() and (ms := parse_duration(words)) is not None:
+        return now - timedelta(milliseconds=ms)  # by the clock of the machine, an hour would be lost or counted twice
+    here = now.astimezone().replace(tzinfo=None)
+    if _TIME.fullmatch(words) and not words.isdigit():
+        found = datetime.combine(here.date(), _time(words))
         return found if found <= here else found - timedelta(days=1)
+    day, _, at = words.partition(" ")
     if "t" in day and day[:1].isdigit():
         return datetime.fromisoformat(words.upper())
     return datetime.combine(_day(day, here.date()), _time(at) if at else time())
@@ -47,5 +49,9 @@ def _day(word: str, today: date) -> date:
 
 
 def _time(word: str) -> time:
-    hour, _, rest = word.strip().partition(":")
-    return time.fromisoformat(f"{hour:0>2}:{rest or '00'}")
+    """Raises ValueError."""
+    match = _TIME.fullmatch(word)
+    if match is None or (match[4] and not 1 <= int(match[1]) <= 12):
+        raise ValueError(word)
+    hour = int(match[1]) % 12 + 12 * (match[4] == "pm") if match[4] else int(match[1])
+    return time(hour, int(match[2] or 0), int(match[3] or 0))

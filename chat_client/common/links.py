@@ -3,9 +3,10 @@
 import re
 from urllib.parse import quote
 
-PATTERN = r"https?://[^\s<>\"`]+"
+# It begins with the name of a host, and has nothing in it that is not seen: what opens is what is read.
+PATTERN = r"(?i:https?)://[\w\[](?:[^\s<>\"`\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff])*"
 _LINK = re.compile(PATTERN)
-_BEHIND = ".,;:!?'*_"  # belongs to the sentence, not to the link
+_BEHIND = ".,;:!?'*_…”’»"  # belongs to the sentence, not to the link
 
 
 def links(text: str) -> list[str]:

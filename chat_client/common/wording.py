@@ -146,7 +146,8 @@ def outgoing(command: Outgoing, now: float) -> tuple[Kind, str]:
         case "failed":
             return "error", one_line(f"{coded_reason(command.error)}; not sent: {started}")
         case "held":
-            return "info", one_line(f"older than five minutes: {started}; /confirm sends what is held, /discard does not")
+            words = f"held, since it is older than five minutes: {started}; /confirm sends it, /discard drops it"
+            return "info", one_line(words)
         case "waiting" if command.error is not None:
             return "info", one_line(f"waiting: {started}; {reason(command.error)}; it goes out again by itself")
         case "discarded" if command.verb == "send_file":

@@ -40,7 +40,7 @@ from chat_client.plain.missed import Missed, Shown
 from chat_client.sdk import clock
 from chat_client.sdk.chat import Chat
 from chat_client.sdk.errors import ChatError, Refused
-from chat_client.sdk.events import AnyEvent, Connected, Ended, Forgotten, Outgoing
+from chat_client.sdk.events import AnyEvent, Connected, Ended, Outgoing
 from chat_server.protocol.messages import Message, ReadMarker
 from chat_server.protocol.rooms import Left
 
@@ -160,8 +160,6 @@ class Plain:
             case Connected() if self.front_end.open.startswith("#"):
                 if self.front_end.open not in {chat.name for chat in event.signed_in.chats}:
                     self.front_end.lose_open_chat()
-            case Forgotten() if self._log is not None:
-                self._log.forget()
             case Ended() if event.code != "closed":
                 self._fail(ExitStatus.NO_CONNECTION)
 

@@ -164,8 +164,7 @@ class App:
                 self._recent.note(event, self._chat.user)
             if isinstance(event, Connected):
                 self._learn()
-            if isinstance(event, Forgotten) and self._log is not None:
-                self._log.forget()
+            if isinstance(event, Forgotten):
                 self._logged.clear()
             if isinstance(event, Outgoing):
                 self._transfers.settle(event)

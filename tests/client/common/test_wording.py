@@ -109,7 +109,10 @@ def command(state: Any, verb: str = "send", **fields: Any) -> Outgoing:
             command("waiting", error=Refused("unavailable", "the disk is full")),
             ("info", "waiting: hi; the disk is full; it goes out again by itself"),
         ),
-        (command("held"), ("info", "older than five minutes: hi; /confirm sends what is held, /discard does not")),
+        (
+            command("held"),
+            ("info", "held, since it is older than five minutes: hi; /confirm sends it, /discard drops it"),
+        ),
         (command("failed", error=Refused("banned", "no")), ("error", "banned: no; not sent: hi")),
         (command("discarded"), ("info", "not sent: hi")),
         (command("discarded", "send_file"), ("info", "a.png: cancelled")),

@@ -125,7 +125,7 @@ async def _plain(settings: Settings) -> int:
         form = LineForm(settings.times, settings.ids)
         kept = AccountFile(settings.data_dir / "accounts.json", account(chat.user, chat.history))
         listening = Listening(settings.highlight)
-        kept.restore_listening(listening)
+        listening.restore(kept.read().levels, kept.read().ignored)
         plain = Plain(
             chat,
             settings.downloads,

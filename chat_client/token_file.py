@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
-from chat_client.common.private_file import locked, replace
+from chat_client.common.private_file import locked, read, replace
 from chat_client.sdk.server_address import Server
 
 
@@ -35,8 +35,16 @@ def last_server(path: Path) -> str | None:
 
 def _read(path: Path) -> _Kept:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Kept)
-    except (OSError, msgspec.DecodeError):
+        return _read_or_fail(path)
+    except OSError:
+        return _Kept()
+
+
+def _read_or_fail(path: Path) -> _Kept:
+    """Raises OSError."""
+    try:
+        return msgspec.json.decode(read(path), type=_Kept)
+    except msgspec.DecodeError:
         return _Kept()
 
 
@@ -75,7 +83,7 @@ class TokenFile:
     def _changing(self) -> Iterator[_Kept]:
         """What is kept, to be changed while no other client does; it is written if it was. Raises OSError."""
         with locked(self._path):
-            kept = _read(self._path)
+            kept = _read_or_fail(self._path)
             before = msgspec.json.encode(kept)
             yield kept
             if msgspec.json.encode(kept) != before:

@@ -1,30 +1,35 @@
 """What is kept of an account between runs: drafts, pins, how much of a chat calls, and who is ignored.
 
-    {"alice@1f3c…": {"drafts": {"#team": "half a li"}, "pins": {"#ops": 2}, "levels": {"#ops": "all"}, "ignored": []}}
+    {"alice@1f3c…": {"drafts": {"#team": "half a li"}, "pins": {"#ops": 2}, "levels": {"#ops": "all"}, "ignored": {}}}
 
-An account is a user on a server's history. A file that cannot be read is as none. Bounded.
+An account is a user on a server's history. What is damaged is as none, and what is of another account stays as it is.
+Bounded.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field, structs
 
-from chat_client.common.listening import Level, Listening
-from chat_client.common.private_file import locked, replace
+from chat_client.common import wording
+from chat_client.common.listening import IGNORED_MAX, LEVELS_MAX, Level, Listening
+from chat_client.common.private_file import locked, read, replace
 
 ACCOUNTS_MAX = 20
 DRAFTS_MAX, DRAFT_CHARS_MAX = 100, 20_000
+PINS_MAX = 100
+_V = TypeVar("_V")
 
 
-class Kept(Struct):
-    """`pins`: chats with their numbers. The last one of each was changed last."""
+class Kept(Struct, frozen=True):
+    """`pins`: chats with their numbers; `ignored`: as in `Listening`. The last one of each was changed last."""
 
     drafts: dict[str, str] = field(default_factory=dict)
     pins: dict[str, int] = field(default_factory=dict)
     levels: dict[str, Level] = field(default_factory=dict)
-    ignored: list[str] = field(default_factory=list)
+    ignored: dict[str, str] = field(default_factory=dict)
 
 
 def account(user: str, history: str) -> str:
@@ -33,52 +38,72 @@ def account(user: str, history: str) -> str:
 
 
 class AccountFile:
+    """The file as one client sees it. Another one may write it meanwhile, so only what this one has changed is put."""
+
     def __init__(self, path: Path, account: str) -> None:
         self._path, self._account = path, account
+        self._last = Kept()  # as this client has read or put it last
+        self._has_failed = False
 
     def read(self) -> Kept:
-        return self._read_all().get(self._account, Kept())
-
-    def put_drafts(self, drafts: Mapping[str, str]) -> None:
-        """Keep these drafts, and drop those that are empty now. Raises OSError."""
-        with locked(self._path):
-            accounts = self._read_all()
-            kept = accounts.pop(self._account, Kept())
-            for chat, text in drafts.items():
-                kept.drafts.pop(chat, None)
-                if text:
-                    kept.drafts[chat] = text[:DRAFT_CHARS_MAX]
-            kept.drafts = dict(list(kept.drafts.items())[-DRAFTS_MAX:])
-            self._write(accounts, kept)
-
-    def put_pins(self, pins: Mapping[str, int]) -> None:
-        """Raises OSError."""
-        with locked(self._path):
-            accounts = self._read_all()
-            kept = accounts.pop(self._account, Kept())
-            kept.pins = dict(pins)
-            self._write(accounts, kept)
-
-    def put_listening(self, listening: Listening) -> None:
-        """Raises OSError."""
-        with locked(self._path):
-            accounts = self._read_all()
-            kept = accounts.pop(self._account, Kept())
-            kept.levels, kept.ignored = dict(listening.levels), list(listening.ignored.values())
-            self._write(accounts, kept)
-
-    def restore_listening(self, listening: Listening) -> None:
-        kept = self.read()
-        listening.levels = dict(kept.levels)
-        listening.ignored = {name.casefold(): name for name in kept.ignored}
-
-    def _read_all(self) -> dict[str, Kept]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Kept])
-        except (OSError, msgspec.DecodeError):
+            self._last = self._own(self._read_all())
+        except OSError:
+            self._last = Kept()
+        return self._last
+
+    def put(self, kept: Kept) -> str | None:
+        """Keep what has changed since the last time. Returns what is to be said if that fails, once."""
+        if kept == self._last:
+            return None
+        try:
+            self._change(self._last, kept)
+        except OSError as error:
+            has_failed, self._has_failed = self._has_failed, True
+            return None if has_failed else f"what you set is not kept for the next start: {wording.reason(error)}"
+        self._last = kept
+        return None
+
+    def put_listening(self, listening: Listening) -> str | None:
+        """The same for a part of it."""
+        return self.put(structs.replace(self._last, levels=dict(listening.levels), ignored=dict(listening.ignored)))
+
+    def _change(self, last: Kept, kept: Kept) -> None:
+        """Raises OSError."""
+        with locked(self._path):
+            accounts = self._read_all()
+            there = self._own(accounts)
+            drafts = _merged(last.drafts, kept.drafts, there.drafts, DRAFTS_MAX)
+            merged = Kept(
+                {chat: text[:DRAFT_CHARS_MAX] for chat, text in drafts.items()},
+                _merged(last.pins, kept.pins, there.pins, PINS_MAX),
+                _merged(last.levels, kept.levels, there.levels, LEVELS_MAX),
+                _merged(last.ignored, kept.ignored, there.ignored, IGNORED_MAX),
+            )
+            accounts.pop(self._account, None)
+            accounts[self._account] = Raw(msgspec.json.encode(merged))
+            replace(self._path, msgspec.json.encode(_last_of(accounts, ACCOUNTS_MAX)))
+
+    def _read_all(self) -> dict[str, Raw]:
+        """Raises OSError."""
+        try:
+            return msgspec.json.decode(read(self._path), type=dict[str, Raw])
+        except msgspec.DecodeError:
             return {}
 
-    def _write(self, accounts: dict[str, Kept], kept: Kept) -> None:
-        accounts[self._account] = kept
-        last = dict(list(accounts.items())[-ACCOUNTS_MAX:])
-        replace(self._path, msgspec.json.encode(last))
+    def _own(self, accounts: Mapping[str, Raw]) -> Kept:
+        try:
+            return msgspec.json.decode(accounts.get(self._account, b"{}"), type=Kept)
+        except msgspec.DecodeError:
+            return Kept()
+
+
+def _merged(last: Mapping[str, _V], now: Mapping[str, _V], there: Mapping[str, _V], most: int) -> dict[str, _V]:
+    """What is there, with the changes that have led from `last` to `now`."""
+    changed = {name: value for name, value in now.items() if last.get(name) != value}
+    stays = {name: value for name, value in there.items() if name not in changed and (name in now or name not in last)}
+    return _last_of(stays | changed, most)
+
+
+def _last_of(entries: Mapping[str, _V], most: int) -> dict[str, _V]:
+    return dict(list(entries.items())[-most:])

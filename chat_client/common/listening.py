@@ -1,7 +1,7 @@
 """What the user listens to: words that call, how much of each chat calls, and who is ignored in main."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeVar, get_args
 
 from msgspec import structs
@@ -16,14 +16,14 @@ _E = TypeVar("_E")
 
 
 class Listening:
-    """`changes` counts what the user has changed, so that whoever keeps it sees that there is something to keep."""
-
     def __init__(self, words: Iterable[str] = ()) -> None:
         self.set_words(words)
         self.levels: dict[str, Level] = {}  # of the chats that have another one than usual
         self.muted: set[str] = set()  # the chats that the server keeps as muted, for all devices
         self.ignored: dict[str, str] = {}  # names as they were typed, by those that are compared
-        self.changes = 0
+
+    def restore(self, levels: Mapping[str, Level], ignored: Mapping[str, str]) -> None:
+        self.levels, self.ignored = dict(levels), dict(ignored)
 
     def set_words(self, words: Iterable[str]) -> None:
         """The words that call; `prod*` is how one begins."""
@@ -62,7 +62,6 @@ class Listening:
         if level != usual_level(chat):
             self.levels[chat.casefold()] = level
             self.levels = dict(list(self.levels.items())[-LEVELS_MAX:])
-        self.changes += 1
 
     def ignore(self, user: str) -> bool:
         """Whether there was room for one more."""
@@ -70,12 +69,10 @@ class Listening:
         if len(self.ignored) >= IGNORED_MAX and name.casefold() not in self.ignored:
             return False
         self.ignored[name.casefold()] = name
-        self.changes += 1
         return True
 
     def unignore(self, user: str) -> bool:
         """Whether the user was ignored."""
-        self.changes += 1
         return self.ignored.pop(user.removeprefix("@").casefold(), None) is not None
 
 

@@ -21,6 +21,15 @@ def locked(path: Path) -> Iterator[None]:
         os.close(lock)
 
 
+def read(path: Path) -> bytes:
+    """Nothing if there is no file yet. Raises OSError: whoever took what cannot be read now for nothing would write
+    over it."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def replace(path: Path, content: bytes) -> None:
     """Raises OSError; the file is then as it was."""
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")  # of mode 0600

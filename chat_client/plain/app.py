@@ -60,7 +60,7 @@ class Plain:
         form: LineForm = EVERYTHING,
         log: ReadingLog | None = None,
         listening: Listening | None = None,
-        keep: Callable[[Listening], None] = lambda listening: None,
+        keep: Callable[[Listening], str | None] = lambda listening: None,
     ) -> None:
         self._listening, self._keep_listening = listening or Listening(), keep
         self._log = log
@@ -258,10 +258,9 @@ class Plain:
             case AskTarget(line, usage):
                 raise Refused("bad_argument", wording.ask_target(line, usage))
             case RunLocal(command, given):
-                changes = self._listening.changes
                 task = command.run(self.front_end, **given)
-                if self._listening.changes != changes:
-                    self._keep_listening(self._listening)
+                if (unkept := self._keep_listening(self._listening)) is not None:
+                    self._note("error", unkept)
                 return task
             case Refuse(error):
                 raise error

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, assert_never
 
 from chat_client.common import typed_lines, wording
-from chat_client.common.account_file import AccountFile, account
+from chat_client.common.account_file import AccountFile, Kept, account
 from chat_client.common.completion import Known, usage
 from chat_client.common.desktop import open_link
 from chat_client.common.editor import edited
@@ -57,7 +57,7 @@ from chat_client.tui.terminal.window import FullScreen
 DRAWS_MAX = 10  # a second, for what comes in
 DRAWING_SHARE_MAX = 0.4  # of the time
 TICK_SECONDS = 0.25
-DRAFTS_SECONDS = 2.0  # between two looks whether drafts have changed
+KEEP_SECONDS = 2.0  # between two looks whether there is something to keep for the next run
 EVENTS_AT_ONCE_MAX = 100  # between two looks at the keyboard
 LAST_SECONDS_MAX = 2.0  # for what is still on its way when one leaves
 
@@ -80,8 +80,7 @@ class App:
         self._asks_background = theme in (None, "terminal")
         self._background = BackgroundQuery(lambda told: self._view.set_theme(theme or fitting(told), told))
         self._kept = AccountFile(settings.data_dir / "accounts.json", account(chat.user, chat.history))
-        self._kept_drafts, self._kept_changes = dict[str, str](), 0
-        self._drafts_kept_at = 0.0
+        self._kept_at = 0.0
         self._history = InputHistory(
             settings.data_dir / "typed",
             lambda: account(chat.user, chat.history),
@@ -120,7 +119,6 @@ class App:
 
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
-        self._kept.restore_listening(self.screen.listening)
         self._restore()
         gc.freeze()  # what was imported stays: looking through it took 30 ms now and then
         asyncio.get_running_loop().set_exception_handler(self._faults.handle)
@@ -136,7 +134,7 @@ class App:
         finally:
             ticking.cancel()
             self._log_what_was_read()
-            self._keep_drafts()
+            self._keep()
             self._transfers.stop()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_SECONDS_MAX):
@@ -189,8 +187,8 @@ class App:
                     self._draw_soon()
                 self._carry_out()
                 self._log_what_was_read()
-                if clock.elapsed() - self._drafts_kept_at > DRAFTS_SECONDS:
-                    self._keep_drafts()
+                if clock.elapsed() - self._kept_at > KEEP_SECONDS:
+                    self._keep()
 
     def _log_what_was_read(self) -> None:
         """What the markers have passed since the last look; what was read before the start is no news."""
@@ -207,24 +205,18 @@ class App:
 
     def _restore(self) -> None:
         kept = self._kept.read()
-        self._kept_drafts = kept.drafts
+        self.screen.listening.restore(kept.levels, kept.ignored)
         self.screen.chats.take_pins(kept.pins)
-        restore_drafts(self.screen, self._kept_drafts)
+        restore_drafts(self.screen, kept.drafts)
         self._carry_out()
 
-    def _keep_drafts(self) -> None:
-        """Keep what has changed. Where that fails, nothing is lost as long as the client runs."""
-        self._drafts_kept_at = clock.elapsed()
-        if self.screen.listening.changes != self._kept_changes:
-            self._kept_changes = self.screen.listening.changes
-            with contextlib.suppress(OSError):
-                self._kept.put_listening(self.screen.listening)
-        drafts = current_drafts(self.screen)
-        changed = {chat: text for chat, text in drafts.items() if text != self._kept_drafts.get(chat, "")}
-        if changed:
-            with contextlib.suppress(OSError):
-                self._kept.put_drafts(changed)
-            self._kept_drafts = drafts
+    def _keep(self) -> None:
+        """Keep what has changed for the next run."""
+        self._kept_at = clock.elapsed()
+        screen, listening = self.screen, self.screen.listening
+        kept = Kept(current_drafts(screen), dict(screen.chats.pins), dict(listening.levels), dict(listening.ignored))
+        if words := self._kept.put(kept):
+            screen.tell("error", words, 30.0)
 
     def _draw_soon(self) -> None:
         if self._drawing is None:
@@ -336,8 +328,6 @@ class App:
                 self._spawn(self._report(fetching, chat))
             case e.CancelTransfers():
                 self._transfers.cancel()
-            case e.KeepPins(pins):
-                self._kept.put_pins(pins)
             case e.Redraw():
                 self._view.app.renderer.clear()
             case e.Exit():

@@ -2,10 +2,12 @@
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from errno import EIO
 from pathlib import Path
 
 import pytest
 
+from chat_client.common.private_file import replace
 from chat_client.sdk.server_address import read
 from chat_client.token_file import TokenFile, last_server
 
@@ -53,6 +55,28 @@ def test_no_stranger_is_sent_a_token(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
     tokens(path, "localhost").put("bob", "one")
     assert got(path, "stranger.org,localhost,localhost:8001,127.0.0.2") == [None, "one", None, None]
+
+
+def test_what_cannot_be_read_just_now_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> bytes:
+        raise OSError(EIO, "Input/output error")
+
+    path = tmp_path / "tokens.json"
+    tokens(path, "a:1").put("bob", "one")
+    with monkeypatch.context() as patch:
+        patch.setattr("chat_client.token_file.read", fail)
+        assert got(path, "a:1") == [None]
+        with pytest.raises(OSError, match="Input/output"):
+            tokens(path, "a:1").put("carol", "two")
+    assert got(path, "a:1") == ["one"]
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    path.mkdir()
+    with pytest.raises(OSError):
+        replace(path, b"x")
+    assert [file.name for file in tmp_path.iterdir()] == ["tokens.json"]
 
 
 def test_a_damaged_file_is_as_none(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class ChatList:
         self.order: Order = "name"
         self.pins: dict[str, int] = {}  # chats whose numbers stay; some may not be listed now
         self.unread_cycle: dict[str, int] = {}  # chats that Alt-A has shown, and their newest messages then
-        self.drafts: dict[str, str] = {}  # of chats that are not listed yet
+        self.drafts: dict[str, str] = {}  # of chats that are not listed now
         self._opened = {"main": None}  # the chats whose messages may be kept, the one that is open last
 
     def chat(self, name: str) -> ChatState:
@@ -114,8 +114,10 @@ class ChatList:
                     chat.unload()
 
     def remove(self, name: str) -> bool:
-        """Take a chat off the list; whether it was open. `main` is open then."""
-        self.by_name.pop(name, None)
+        """Take a chat off the list; whether it was open. `main` is open then. Its draft comes back if it does."""
+        chat = self.by_name.pop(name, None)
+        if chat is not None and chat.draft:
+            self.drafts[name] = chat.draft
         was_open = self.open_name == name
         if was_open:
             self.open_name = "main"

@@ -8,13 +8,12 @@ from chat_client.tui.state.screen_state import ScreenState
 
 
 def current_drafts(screen: ScreenState) -> dict[str, str]:
-    """The draft of each chat, empty where there is none; that of the open one is in the line. Nothing that may carry a
-    password is a draft."""
+    """The drafts of the chats; that of the open one is in the line. Nothing that may carry a password is a draft."""
     chats = screen.chats
     drafts = chats.drafts | {chat.name: chat.draft for chat in chats.by_name.values()}
     drafts[chats.open_name] = _typed(screen.composer)
     commands = screen.session.commands
-    return {chat: text if may_be_kept(text, commands) else "" for chat, text in drafts.items()}
+    return {chat: text for chat, text in drafts.items() if text and may_be_kept(text, commands)}
 
 
 def _typed(composer: Composer) -> str:

@@ -106,12 +106,6 @@ class CancelTransfers(Struct, frozen=True):
     pass
 
 
-class KeepPins(Struct, frozen=True):
-    """For the next run."""
-
-    pins: dict[str, int]
-
-
 class Redraw(Struct, frozen=True):
     """Draw all of the screen anew, whatever has disturbed it."""
 
@@ -137,7 +131,6 @@ Effect = (
     | SendText
     | DownloadFile
     | CancelTransfers
-    | KeepPins
     | Redraw
     | Exit
 )

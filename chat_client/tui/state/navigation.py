@@ -8,7 +8,7 @@ from chat_client.common.typed_lines import whole_line
 from chat_client.sdk.errors import Refused
 from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find, find_lines
-from chat_client.tui.state.effects import CancelTransfers, Exit, KeepPins, Run
+from chat_client.tui.state.effects import CancelTransfers, Exit, Run
 from chat_client.tui.state.feed import Anchor, Scroll
 from chat_client.tui.state.history import fetch, fetch_around, fetch_more, load, show_newest, show_unread
 from chat_client.tui.state.requests import NewestRequest, ResultsRequest, ThreadRequest, TimeRequest
@@ -72,7 +72,6 @@ def pin(screen: ScreenState, name: str, number: int | None = None) -> None:
         words = screen.chats.pin(name, number)
     except ValueError as error:
         raise Refused("bad_argument", str(error)) from None
-    screen.do(KeepPins(dict(screen.chats.pins)))
     screen.tell("done", words)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_client.common.account_file import AccountFile
+from chat_client.common.account_file import AccountFile, Kept
 from chat_client.common.listening import HIDDEN_TEXT, IGNORED_MAX, Level, Listening
 from chat_client.common.mentions import Attention, mentions
 from chat_client.sdk.events import Connected
@@ -76,13 +76,10 @@ def test_it_is_kept_for_the_account(tmp_path: Path) -> None:
     listening.set_level("#dev", "all")
     listening.set_level("#dev", "mentions")  # the usual one is not kept
     listening.ignore("Mallory")
-    assert listening.changes == 4
-    file.put_drafts({"main": "half"})
+    file.put(Kept(drafts={"main": "half"}))
     file.put_listening(listening)
+    kept = AccountFile(tmp_path / "accounts.json", "alice@1").read()
+    assert kept == Kept({"main": "half"}, {}, {"#ops": "all"}, {"mallory": "Mallory"})
     again = Listening()
-    file.restore_listening(again)
-    assert (again.levels, again.ignored) == ({"#ops": "all"}, {"mallory": "Mallory"})
-    assert file.read().drafts == {"main": "half"}
-    other = Listening()
-    AccountFile(tmp_path / "accounts.json", "bob@1").restore_listening(other)
-    assert not other.levels and not other.ignored
+    again.restore(kept.levels, kept.ignored)
+    assert (again.levels, again.ignored) == (listening.levels, listening.ignored)

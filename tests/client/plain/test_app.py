@@ -174,9 +174,8 @@ async def test_who_is_ignored_is_not_printed_and_a_level_says_what_rings(home: H
         await mallory.ok("/send bob psst")
         assert await running == 0
     assert not [line for line in source.said if "buy this" in line]
-    assert kept == [["mallory"], ["mallory", "main"], ["mallory", "main"]] and rung == ["louder"], (
-        "calls are a second apart"
-    )
+    assert kept[0] == ["mallory"] and kept[-1] == ["mallory", "main"]
+    assert rung == ["louder"], "calls are a second apart"
     assert "  mallory" in source.said
 
 

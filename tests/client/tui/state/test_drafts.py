@@ -28,15 +28,23 @@ def test_the_line_and_the_drafts_of_other_chats_come_back() -> None:
     later = Me(connect=False)
     restore_drafts(later.screen, kept | {"#gone": "old"})
     assert later.wanted() == [SetText("half a line")]
-    assert current_drafts(later.screen) == {"main": "", "#team": "for the team", "#gone": "old"}, "not listed yet"
+    assert current_drafts(later.screen) == {"#team": "for the team", "#gone": "old"}, "not listed yet"
     later.connect(ChatInfo("main", 0, 0, muted=False), TEAM)
     later.wanted()
     navigation.open_chat(later.screen, "#team")
     assert SetText("for the team") in later.wanted()
 
 
+def test_the_draft_of_a_chat_that_one_is_put_out_of_comes_back_with_it() -> None:
+    me = writing("")
+    me.screen.chats.chat("#team").draft = "half"
+    me.screen.chats.remove("#team")
+    assert current_drafts(me.screen) == {"#team": "half"}
+    assert me.screen.chats.chat("#team").draft == "half"
+
+
 def test_passwords_are_no_drafts() -> None:
-    assert current_drafts(writing("/password old new").screen) == {"main": "", "#team": ""}
+    assert current_drafts(writing("/password old new").screen) == {}
 
 
 def test_of_an_answer_its_text_is_kept_and_of_an_edit_what_stood_there_before() -> None:

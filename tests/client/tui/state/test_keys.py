@@ -2,7 +2,7 @@
 
 from chat_client.common.keys import ACTIONS
 from chat_client.tui.state import navigation
-from chat_client.tui.state.effects import Ask, KeepPins, SetText
+from chat_client.tui.state.effects import Ask, SetText
 from chat_client.tui.state.keys import DEEDS
 from chat_server.protocol.messages import MessagesShown
 from chat_server.protocol.rooms import ChatInfo
@@ -88,7 +88,7 @@ def test_a_chat_is_pinned_for_the_next_run() -> None:
     me.load(said(1))
     navigation.open_chat(me.screen, "#b")
     DEEDS["pin"](me.screen, "")
-    assert KeepPins({"#b": 2}) in me.wanted() and "#b is pinned: Alt-2 opens it" in me.text("bar")
+    assert me.screen.chats.pins == {"#b": 2} and "#b is pinned: Alt-2 opens it" in me.text("bar")
     navigation.open_chat(me.screen, "main")
     DEEDS["pin"](me.screen, "")
     assert "main is always number 1" in me.text("bar")

@@ -98,7 +98,6 @@ TESTED_ELSEWHERE = {
     "chat_client/common/private_file.py": "tests/client/test_token_file.py",
     "chat_client/plain/line_input.py": "tests/client/test_terminal.py",
     "chat_client/tui/sections.py": "tests/client/test_settings_editor.py",
-    "chat_client/tui/terminal/bindings.py": "tests/client/screen",
     "chat_client/tui/state/effects.py": "tests/client/tui/state/test_typing.py",
     "chat_client/tui/render/row.py": "tests/client/tui/render/test_viewport.py",
     "chat_client/tui/state/composer.py": "tests/client/tui/state/test_message_actions.py",

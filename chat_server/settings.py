@@ -514,7 +514,22 @@ def _read_file(path: str | None) -> dict[str, Any]:
     return table
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Takes options before, between and behind other arguments, and says what is wrong in one line."""
+
+    _is_parsing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        # argparse gives all optional arguments their values at once, and refuses those behind an option: all but the
+        # first of `cluster settings --data DIR page 30`.
+        if self._is_parsing or not any(each.nargs in ("?", "*") for each in self._get_positional_actions()):
+            return super().parse_known_args(args, namespace)
+        self._is_parsing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_parsing = False
+
     def error(self, message: str) -> Any:
         raise StartError(f"{message}; see chat-server --help", status=2)
 
@@ -525,7 +540,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line's settings."""
-    parser = _Parser(
+    parser = Parser(
         prog="chat-server",
         description="A line-based chat server. Try it with: nc localhost 8000",
         epilog="Each option is also an environment variable (CHAT_MAIN_RATE_LIMIT) and a key of the TOML file"

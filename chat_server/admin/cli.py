@@ -362,6 +362,10 @@ def _operator(given: dict[str, Any]) -> str:
 
 def _cluster_settings(given: dict[str, Any]) -> str:
     changes = given["changes"]
+    for field in settings.OPTIONS.keys() & settings.SHARED:
+        if (value := given.get(field)) is not None:
+            said = f"{settings.OPTIONS[field].name} {','.join(value) if isinstance(value, list) else value}"
+            raise StartError(f"--{said} changes nothing here; for all nodes: cluster settings {said}", status=2)
     if len(changes) % 2:
         raise StartError("name options and their values in turn: cluster settings main-rate-limit 50/1h", status=2)
     if not all(each.split() == [each] and is_one_line(each) for each in changes):

@@ -75,6 +75,7 @@ async def test_settings(start: Start, ready: Ready) -> None:
     assert "no node of a cluster" in refused(server, "cluster", "settings", "page", "7")
     assert done(server, "cluster", "settings").splitlines() == shown
     assert "in turn" in refused(server, "cluster", "settings", "page", status=2)
+    assert "for all nodes: cluster settings page 7" in refused(server, "cluster", "settings", "--page", "7", status=2)
 
 
 async def test_password(start: Start, ready: Ready) -> None:

@@ -1,0 +1,21 @@
+"""The command line of the subcommands."""
+
+import pytest
+
+from chat_server.admin.cli import parse
+
+LINES = [
+    "cluster settings", "cluster settings page 30 replay 5", "cluster import DIR", "cluster snapshot", "verify",
+    "operator add anna", "operator list", "invite", "invite revoke 3", "backup FILE", "restore FILE --force",
+    "forget anna --yes", "export anna", "stats",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_options_stand_before_between_and_behind_the_other_words(line: str) -> None:
+    words, options = line.split(), ["--data", "there", "--page", "7"]
+    word, given = parse(words)
+    assert word == words[0]
+    wanted = given | {"data_dir": "there", "page_messages": "7"}
+    for place in range(len(words) + 1):
+        assert parse([*words[:place], *options, *words[place:]]) == (word, wanted), place

@@ -180,6 +180,13 @@ class Node:
         """The settings that hold here now: the node's own, and the log's."""
         return with_limits(self._settings, self.limits)
 
+    @property
+    def history(self) -> str:
+        """The history of the chat. It MUST be known: a new chat has one once it is started."""
+        found = self._writer.state.history
+        assert found is not None
+        return found
+
     def _make_removal_notice(self) -> str:
         """Return what the first start after an upgrade or a restore says of messages to be removed, "" if none are.
 
@@ -220,8 +227,7 @@ class Node:
             raise StartError(str(error)) from None
         if any(isinstance(outcome.result, Refusal) for outcome in executed.outcomes):
             raise StartError("the settings could not be stored, by a mistake of the server, which is logged above")
-        assert self._writer.state.history is not None
-        claim(self._directory, self._writer.state.history)
+        claim(self._directory, self.history)
         self._limits_before = None
         refuse_open_door(self._settings, self.limits)
         named = await self.readers.pick().run(operators.configured_names)

@@ -21,15 +21,16 @@ from chat_server.cluster import nats_access
 from chat_server.cluster.member import ClusterNode, open_member
 from chat_server.errors import StartError
 from chat_server.frontend.acceptor import Acceptor
-from chat_server.frontend.listener import BACKLOG, listen, renew, tls_context
+from chat_server.frontend.listener import BACKLOG, claim_shared, listen, renew, tls_context
 from chat_server.frontend.session import Session
 from chat_server.frontend.sessions import Sessions
 from chat_server.frontend.transport import SocketTransport
 from chat_server.node import open_alone
+from chat_server.protocol.names import fold
 from chat_server.protocol.times import duration
 from chat_server.runtime import Runtime
 from chat_server.settings import Settings
-from chat_server.store import accounts, statistics
+from chat_server.store import accounts, operators, statistics
 from chat_server.store.data_directory import DataDirectory
 from chat_server.store.identity import name_of_node
 
@@ -67,6 +68,7 @@ class Server:
         self._nats: Nats | None = None
         self._member: ClusterNode | None = None
         self._processes: NodeProcesses | None = None
+        self._claims: list[socket.socket] = []
 
     async def _open_member(self) -> ClusterNode:
         """Raises StartError."""
@@ -104,6 +106,8 @@ class Server:
     async def run(self, started: Callable[[str], None]) -> None:
         """Listen until a signal comes or the disk fails; `started` is given the start lines. Raises StartError."""
         await self._start_node()
+        if self._settings.reuse_port:
+            self._claims = claim_shared((*self._plain, *self._tls), self.node.history)
         loop = asyncio.get_running_loop()
         acceptor = Acceptor(self._open, self._connections_max, self._settings.connections_per_address)
         for sock in self._plain:
@@ -236,16 +240,14 @@ class Server:
     # ---- what is said at the start
 
     async def _operator_names(self) -> str:
-        """The operators that the settings name; without an account or a password they are none yet."""
-        told = []
-        for name in self._settings.operators:
-            user = await self.node.readers.pick().run(accounts.by_name, name.folded)
+        """The operators that the chat's settings name; without an account or a password they are none yet."""
+        told, reader = [], self.node.readers.pick()
+        for name in await reader.run(operators.configured_names):
+            user = await reader.run(accounts.by_name, fold(name))
             missing = "" if user and user.password else " (has no password yet)" if user else " (has no account yet)"
-            told.append(name.name + missing)
+            told.append(name + missing)
             if user is None:
-                log.warning(
-                    "the operator %s has no account: whoever registers that name first is the operator", name.name
-                )
+                log.warning("the operator %s has no account: whoever registers that name first is the operator", name)
         return ", ".join(told)
 
     def _summary(self, operators: str) -> str:

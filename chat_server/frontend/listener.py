@@ -4,6 +4,9 @@ import errno
 import os
 import socket
 import ssl
+import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 from chat_server.errors import StartError
 
@@ -58,6 +61,36 @@ def listen(host: str, port: int, *, shared: bool = False) -> list[socket.socket]
             status=2,
         ) from None
     return sockets
+
+
+def claim_shared(listening: Iterable[socket.socket], chat: str) -> list[socket.socket]:
+    """Hold the addresses of these shared sockets for a chat, for as long as what is returned is open.
+
+    Raises StartError where another chat holds one: the kernel would give each of the two a part of the other's people,
+    and tells nobody. A claim is the name of a Unix socket without a file, which all on this machine can list, and which
+    ends with its process. It is made before the others are looked at, so that of two who start at once none is missed.
+    """
+    claims: list[socket.socket] = []
+    if sys.platform != "linux":  # elsewhere these names, and such a spreading, are unknown
+        return claims
+    for sock in listening:
+        address = "{}:{}".format(*sock.getsockname())
+        claims.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        claims[-1].bind(f"\0chat-server {address} {chat} {os.fstat(claims[-1].fileno()).st_ino}")
+        for other in _claims_of(address):
+            if other != chat:
+                raise StartError(
+                    f"the nodes of another chat listen on {address}, and --reuse-port is for those of one: choose"
+                    " another --port, or correct --cluster and --data"
+                )
+    return claims
+
+
+def _claims_of(address: str) -> list[str]:
+    """Return the chats that hold a shared address on this machine."""
+    lines = Path("/proc/net/unix").read_text(errors="replace").splitlines()
+    names = (line.partition(" @")[2].split(" ") for line in lines)
+    return [name[2] for name in names if len(name) == 4 and name[:2] == ["chat-server", address]]
 
 
 def _set_options(sock: socket.socket) -> None:

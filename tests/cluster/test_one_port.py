@@ -22,6 +22,11 @@ async def test_nodes_behind_one_port_are_one_chat(tmp_path: Path, one_server: Na
         assert one.port == two.port == port
         status, told = Server(tmp_path / "alone", "--port", str(port)).refusal()
         assert status == 1 and "in use" in told
+        other = NatsServers(tmp_path / "other", 1)
+        other.start()
+        status, told = ChatNode(tmp_path / "lost", "lost", other, *way).refusal()
+        other.close()
+        assert status == 1 and "the nodes of another chat listen on" in told
         people = [await chat.json(f"user{number}") for number in range(PEOPLE)]
         await people[0].ok("/send_all hello")
         for person in people[1:]:

@@ -51,6 +51,25 @@ async def test_three_nodes_are_one_chat(tmp_path: Path) -> None:
         assert "Traceback" not in node.log
 
 
+async def test_a_node_with_other_options_goes_on_with_those_of_the_cluster(
+    tmp_path: Path, one_server: NatsServers
+) -> None:
+    first = ChatNode(tmp_path / "n1", "n1", one_server, "--operator", "boss", "--page", "30")
+    second = ChatNode(tmp_path / "n2", "n2", one_server, "--operator", "eve", "--page", "7")
+    try:
+        await asyncio.to_thread(first.start)
+        await asyncio.to_thread(second.start)
+        said = await second.logged("the operator boss has no account")
+        assert "operator is boss in the whole cluster" in said and "page is 30 in" in said
+        assert "the operator eve" not in said
+        person = await Chat(second).json("anna")
+        assert (await person.ok("/format json"))["limits"]["page"] == 30
+        await person.close()
+    finally:
+        first.close()
+        second.close()
+
+
 async def test_a_stray_message_stops_nobody(tmp_path: Path, connect: Connect) -> None:
     cluster = LocalCluster(tmp_path, servers=1, nodes=2)
     chats: list[Chat] = []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from chat_server.errors import StartError
-from chat_server.frontend.listener import BACKLOG, listen
+from chat_server.frontend.listener import BACKLOG, claim_shared, listen
 
 HOST = "127.0.0.1"
 Bind = Callable[..., socket.socket]
@@ -71,3 +71,17 @@ def test_people_are_spread_over_those_who_listen_and_only_over_them(bind: Bind) 
     assert take(second) == 20
     for peer in peers:
         peer.close()
+
+
+def test_the_nodes_of_two_chats_do_not_share_a_port(bind: Bind) -> None:
+    port = bind(shared=True).getsockname()[1]
+    first, second, elsewhere = bind(port, shared=True), bind(port, shared=True), bind(shared=True)
+    claims = [*claim_shared([first], "one"), *claim_shared([second], "one")]
+    with pytest.raises(StartError, match=f"another chat listen on {HOST}:{port}, and --reuse-port is for those of one"):
+        claim_shared([elsewhere, bind(port, shared=True)], "two")
+    claims.pop().close()
+    with pytest.raises(StartError, match="another chat"):
+        claim_shared([second], "two")
+    claims.pop().close()
+    for claim in claim_shared([second, elsewhere], "two"):
+        claim.close()

@@ -244,7 +244,8 @@ class SharedFiles:
             log.warning("file %d cannot be fetched for now: %s", file.id, error)
             why = "the cluster's object store does not answer; try again in a moment, or at another server"
         except ObjectMissing as error:
-            log.error("the bytes of file %d, object %s, are lost: %s", file.id, stored.object, error)
+            if await self._reader.run(files.find, file.id) is not None:  # otherwise it was deleted meanwhile
+                log.error("the bytes of file %d, object %s, are lost: %s", file.id, stored.object, error)
             why = "they are damaged or missing in the cluster's object store, so that nothing is sent"
         except OSError as error:
             log.error("file %d does not go into the cache: %s", file.id, error)

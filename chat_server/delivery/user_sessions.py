@@ -27,6 +27,7 @@ class UserSessions:
         """List the user's connections; `asking` is the number of the one that asks."""
         elsewhere = await self._presence.peers.sessions_of(user_id)
         infos = [each.info for each in (*self._connections.sessions_of_user(user_id), *elsewhere.sessions)]
+        infos.sort(key=lambda info: (info.since, info.session))  # whichever node is asked
         note = None
         if elsewhere.unanswered:
             note = f"no answer from {_names(elsewhere)}: connections to {_it(elsewhere)} are missing here"

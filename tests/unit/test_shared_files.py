@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chat_server.log.stream import FateUnknown, NotAppended
+from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing
 from chat_server.settings import load
 from chat_server.shared_files import FETCHES_MAX, FileCache
 from chat_server.store import files
@@ -384,6 +384,29 @@ def test_damaged_bytes_are_fetched_again_or_refused(
             found.clear()
         assert (await fetch(bob, number))[1]["code"] == "unavailable"
         assert not blob.exists() and parts(other) == []
+
+    play(story)
+
+
+def test_a_file_that_is_deleted_while_it_is_fetched_is_not_lost(
+    play: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def get(self: MemoryObjects, bucket: str, name: str) -> AsyncIterator[bytes]:
+        while name in self._servers.buckets[bucket]:
+            await self._streams._runtime.sleep(0.1)
+        raise ObjectMissing("it is gone")
+        yield b""
+
+    async def story(cluster: Cluster) -> None:
+        _, _, anna, bob = await two(cluster)
+        sent = await send(anna)
+        monkeypatch.setattr(MemoryObjects, "get", get)
+        bob.send(f"@f /get_file {sent['file']['id']}")
+        await cluster.pass_time(1)
+        await anna.say_json(f"/delete {sent['id']}")
+        await cluster.pass_time(5)
+        (reply,) = [line for line in bob.take_lines() if '"f"' in line]
+        assert "unknown_file" in reply and "are lost" not in caplog.text
 
     play(story)
 

@@ -63,6 +63,8 @@ def test_sessions_of_all_nodes_are_listed_and_signed_out_by_number(tmp_path: Pat
         assert (await here.say("/sessions")).startswith("+ 3 connections")
         numbers = [int(match[1]) for line in here.take_lines() if (match := re.match(r"  (\d+)  127", line))]
         assert len(set(numbers)) == 3 and sorted(number % 1000 for number in numbers) == [1, 2, 2]
+        listed = (await other.say_json("/sessions"))["sessions"]
+        assert [each["session"] for each in listed] == numbers, "the oldest first, whichever node is asked"
         assert (await here.say("/sign_out 77")).startswith("- bad_argument: you have no session 77")
         theirs = [number for number in numbers if number % 1000 == 2]
         assert await here.say(f"/sign_out {theirs[0]}") == "+ signed out; 1 other connection closed"

@@ -41,7 +41,6 @@ TESTED_ELSEWHERE = {
     "readings.py": "tests/unit/test_node.py",
     "writer.py": "tests/unit/test_node.py",
     "prepare.py": "tests/conformance",
-    "admin/cli.py": "tests/conformance/test_command_line.py",
     "admin/backup.py": "tests/conformance/test_backup.py",
     "protocol/base.py": "tests/unit/protocol/test_commands.py",
     "protocol/accounts.py": "tests/unit/protocol/test_commands.py",

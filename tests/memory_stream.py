@@ -96,12 +96,14 @@ class MemoryServers:
     def way(self) -> float:
         return self.random.uniform(0, self.trouble.seconds_max)
 
-    def take(self, stream: int, node: str, data: bytes, unique: str) -> int:
+    def take(self, stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
         """Append it unless it was before, as far as that is remembered. Raises NotAppended."""
         if stream not in self.streams:
             raise NotAppended(f"stream {stream} is not there")
         if (stream, unique) in self._seen:
             return len(self.streams[stream])
+        if after not in (None, len(self.streams[stream])):
+            raise NotAppended(f"message {after} is not the last one")
         self._seen.add((stream, unique))
         if self.chance(self.trouble.dropped):
             return len(self.streams[stream]) + 1
@@ -168,7 +170,7 @@ class MemoryStreams:
             raise StreamLost(f"stream {stream} is not there")
         return len(self._servers.streams[stream])
 
-    async def append(self, stream: int, node: str, data: bytes, unique: str) -> int:
+    async def append(self, stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
         servers, trouble = self._servers, self._servers.trouble
         assert node == self._node, "a node may only send as itself"
         if not self.is_connected:
@@ -188,7 +190,7 @@ class MemoryStreams:
             servers.machine.call_later(late, servers.take_late, stream, node, data)
             await self._runtime.sleep(servers.random.uniform(0, PATIENCE_SECONDS))
             raise FateUnknown("nobody answers")
-        sequence = servers.take(stream, node, data, unique)
+        sequence = servers.take(stream, node, data, unique, after)
         await self._runtime.sleep(servers.way())
         if not self.is_connected or servers.chance(trouble.forgotten):
             await self._runtime.sleep(servers.random.uniform(0, PATIENCE_SECONDS))

@@ -60,9 +60,10 @@ CHUNK_BYTES = 128 << 10
 _NS = 1_000_000_000
 
 # The codes of errors in answers to a publication which say that nothing was stored: limits, and wrong addresses.
-_NOT_STORED = {10002, 10023, 10028, 10039, 10047, 10054, 10060, 10076}
+_NOT_STORED = {10002, 10023, 10028, 10039, 10047, 10054, 10060, 10071, 10076, 10164}
 _NO_MESSAGE, _NO_STREAM, _NOT_CLUSTERED, _OTHER_CONFIGURATION, _OVERLAP = 10037, 10059, 10074, 10058, 10065
 _DISABLED = {10039, 10076}
+_NO_QUORUM = 10008
 
 
 class ApiError(Exception):
@@ -101,6 +102,8 @@ async def open_nats(runtime: Runtime, access: NatsAccess, node: str, seconds: fl
                 try:
                     await call(connection, "INFO")
                 except ApiError as error:
+                    if error.code == _NO_QUORUM:
+                        return connection  # it is on, and whoever asks for streams waits for more servers
                     why = f"JetStream does not work: {error}"
                     if error.code in _DISABLED:
                         break
@@ -375,10 +378,12 @@ class JetStreamChain:
         last: int = (await _info(self._connection, _log(stream)))["state"]["last_seq"]
         return last
 
-    async def append(self, stream: int, node: str, data: bytes, unique: str) -> int:
+    async def append(self, stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
         # A message that is larger than the server takes would end the connection.
         assert len(data) <= BATCH_BYTES_MAX
-        return await _append(self._connection, _log(stream), f"log.{stream}.{node}", data, {"Nats-Msg-Id": unique})
+        headers = {"Nats-Msg-Id": unique}
+        headers |= {} if after is None else {"Nats-Expected-Last-Sequence": str(after)}
+        return await _append(self._connection, _log(stream), f"log.{stream}.{node}", data, headers)
 
     def read(self, after: Position) -> JetStreamRecords:
         return JetStreamRecords(self._connection, after)

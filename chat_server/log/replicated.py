@@ -336,8 +336,10 @@ class ReplicatedLog:
         # NATS drops what it was given before under this name, for a while.
         unique = f"{self._node}-{flight.batch.incarnation}-{digest_of(flight.data).hex()}-{flight.acks}"
         pause = AGAIN_SECONDS
+        # Of several nodes that begin at once, one begins the chat, and the others find it.
+        after = self.position.sequence if self._history is None else None
         try:
-            await self._streams.append(stream, self._node, flight.data, unique)
+            await self._streams.append(stream, self._node, flight.data, unique, after)
             flight.may_be_there, pause = True, ACKED_AGAIN_SECONDS
             flight.acks += 1
         except NotAppended as error:

@@ -70,10 +70,10 @@ class Streams(Protocol):
     async def last(self, stream: int) -> int:
         """The sequence of the last message in it, 0 for none. Raises NotAppended, StreamLost."""
 
-    async def append(self, stream: int, node: str, data: bytes, unique: str) -> int:
+    async def append(self, stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
         """Append a message on the node's subject; its sequence. `unique` lets the server drop a repetition.
 
-        Raises NotAppended, FateUnknown.
+        With `after`, that has to be the sequence of the last message in it. Raises NotAppended, FateUnknown.
         """
 
     def read(self, after: Position) -> Records:

@@ -109,6 +109,18 @@ async def test_a_repetition_is_stored_once_and_has_the_first_ones_sequence(
     assert await chain.last(stream) == 1
 
 
+async def test_a_message_that_has_to_follow_another_one_than_the_last_is_certainly_not_taken(
+    one_server: NatsServers, connect: Connect
+) -> None:
+    chain, stream = await begin(await connect(one_server.urls))
+    assert await chain.append(stream, "n1", b"first", "1", 0) == 1
+    for number, after in enumerate((0, 2)):
+        with pytest.raises(NotAppended, match="wrong last sequence"):
+            await chain.append(stream, "n2", b"other", f"other {number}", after)
+    assert await chain.append(stream, "n2", b"second", "2", 1) == 2
+    assert await chain.last(stream) == 2
+
+
 async def test_a_message_for_a_stream_that_is_not_there_is_certainly_not_taken(
     one_server: NatsServers, connect: Connect
 ) -> None:

@@ -11,6 +11,8 @@ from tests.cluster.nodes import ChatNode, LocalCluster
 from tests.cluster.servers import NatsServers
 from tests.harness import Chat, Server, texts
 
+WAIT_SECONDS = 60
+
 
 def refusal(node: Server) -> str:
     status, told = node.refusal()
@@ -93,6 +95,21 @@ async def test_a_stray_message_stops_nobody(tmp_path: Path, connect: Connect) ->
 def test_nats_that_is_not_there_is_said(tmp_path: Path) -> None:
     servers = NatsServers(tmp_path / "nats", 1)
     assert "Connection refused" in refusal(ChatNode(tmp_path / "data", "n1", servers))
+
+
+async def test_a_node_waits_until_enough_of_the_nats_servers_are_there(tmp_path: Path) -> None:
+    cluster = LocalCluster(tmp_path, nodes=1)
+    (node,) = cluster.nodes
+    try:
+        cluster.servers.all[0].start()
+        starting = asyncio.create_task(asyncio.to_thread(node.start))
+        async with asyncio.timeout(WAIT_SECONDS):
+            while "temporarily unavailable); it is waited for" not in node.log:
+                await asyncio.sleep(0.05)
+        cluster.servers.start()
+        await starting
+    finally:
+        cluster.close()
 
 
 async def test_a_stream_of_another_configuration_is_said(tmp_path: Path, connect: Connect) -> None:

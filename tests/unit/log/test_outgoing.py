@@ -93,7 +93,7 @@ def test_one_try_is_under_way_at_a_time_and_who_was_told_is_told_nothing_else(
         await peers.pass_time()
         append, tries = a.streams.append, 0
 
-        async def refuse_late(stream: int, node: str, data: bytes, unique: str) -> int:
+        async def refuse_late(stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
             nonlocal tries
             tries += 1
             await peers.pass_time(HOLD_SECONDS + 2)
@@ -125,11 +125,11 @@ def test_who_was_told_is_not_answered_by_a_batch_that_was_made_anew(
         append = a.streams.append
         refused: list[bytes] = []
 
-        async def lie(stream: int, node: str, data: bytes, unique: str) -> int:
+        async def lie(stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
             refused.append(data)
             raise NotAppended("no")
 
-        async def forget(stream: int, node: str, data: bytes, unique: str) -> int:
+        async def forget(stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
             raise FateUnknown("nobody answers")
 
         monkeypatch.setattr(a.streams, "append", lie)
@@ -173,7 +173,7 @@ def test_a_copy_of_a_batch_under_another_s_name_is_a_stray(play: Play, monkeypat
         await peers.pass_time()
         append, tries = a.streams.append, 0
 
-        async def copy_first(stream: int, node: str, data: bytes, unique: str) -> int:
+        async def copy_first(stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
             nonlocal tries
             tries += 1
             if tries == 1:

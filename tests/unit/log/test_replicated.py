@@ -50,6 +50,7 @@ def test_two_nodes_that_begin_at_once_begin_one_chat(play: Play) -> None:
         assert sorted(a.said) == [1, 2, 3] and a.said == b.said == c.said
         assert len({peer.executor.state.history for peer in (a, b, c)}) == 1
         assert sorted(a.answered + b.answered + c.answered) == [1, 2, 3]
+        assert [peer.log.strays for peer in (a, b, c)] == [0, 0, 0], "nothing of another chat is left behind"
 
     play(story)
 
@@ -198,7 +199,7 @@ def test_a_lie_of_the_server_about_what_it_did_not_take_loses_nothing(
         await peers.pass_time()
         append = a.streams.append
 
-        async def lie(stream: int, node: str, data: bytes, unique: str) -> int:
+        async def lie(stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
             peers.machine.call_later(13, peers.servers.put, stream, node, data)
             raise NotAppended("no")
 
@@ -225,7 +226,7 @@ def test_what_may_be_there_once_is_never_said_to_be_undone(play: Play, monkeypat
         await peers.pass_time()
         tries: list[int] = []
 
-        async def append(stream: int, node: str, data: bytes, unique: str) -> int:
+        async def append(stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
             tries.append(stream)
             if len(tries) == 1:
                 peers.machine.call_later(20, peers.servers.put, stream, node, data)
@@ -247,7 +248,7 @@ def test_what_is_on_its_way_is_not_known_either(play: Play, monkeypatch: pytest.
         a = await peers.start("a", sets_limits=True)
         await peers.pass_time()
 
-        async def append(stream: int, node: str, data: bytes, unique: str) -> int:
+        async def append(stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
             await peers.pass_time(20)
             return peers.servers.put(stream, node, data)
 

@@ -32,8 +32,11 @@ class ExampleNode(Server):
     """A node as its unit starts it, with the files and ports of this machine."""
 
     def __init__(self, files: "Files", name: str) -> None:
-        config = str(files.directory / "chat.toml")
-        super().__init__(files.directory / name, "--config", config, environment=files.environment(name))
+        unit = (EXAMPLES / "chat-server@.service").read_text()
+        (options,) = re.findall(r"^ExecStart=/usr/local/bin/chat-server (.+)$", unit, re.MULTILINE)
+        super().__init__(
+            files.directory / "data" / name, *options.replace("/etc/chat/%i.toml", files.config(name)).split()
+        )
 
     def arguments(self) -> list[str]:
         return [sys.executable, *self.program, *self.options]
@@ -57,9 +60,17 @@ class Files:
         for name, password in passwords.items():
             (directory / f"{name}.password").write_text(f"{password}\n")
         config = (EXAMPLES / "chat.toml").read_text().replace("0.0.0.0", "127.0.0.1").replace("8443", "0")
+        for there in ("/var/lib/chat/", "/run/", "/etc/chat/", "/etc/nats/"):
+            config = config.replace(there, f"{directory}/{'data/' if 'lib' in there else ''}")
+        (directory / "data").mkdir()
         for name, port in zip(NAMES, self.ports, strict=True):
             config = config.replace(f"{name}.example", f"localhost:{port}")
-        (directory / "chat.toml").write_text(config)
+        for name in NAMES:
+            (directory / f"chat-{name}").mkdir()
+            Path(self.config(name)).write_text(config.replace("NAME", name))
+
+    def config(self, name: str) -> str:
+        return str(self.directory / f"{name}.toml")
 
     def servers(self) -> list[NatsServer]:
         text = (EXAMPLES / "nats-server.conf").read_text().replace("/etc/nats/", f"{self.directory}/")
@@ -77,25 +88,9 @@ class Files:
             for name, port, route in zip(NAMES, self.ports, self._routes, strict=True)
         ]
 
-    def environment(self, name: str) -> dict[str, str]:
-        """What the unit of this node sets."""
-        unit = (EXAMPLES / "chat-server@.service").read_text()
-        words = " ".join(re.findall(r"^Environment=(.*)$", unit, re.MULTILINE)).split()
-        values = dict(word.split("=", 1) for word in words)
-        values["CHAT_CLUSTER_PASSWORD_FILE"] = values["CHAT_CLUSTER_PASSWORD_FILE"].replace("password", "%i.password")
-        there = {"/var/lib/chat": f"{self.directory}/data", "%d": str(self.directory), "%t": str(self.directory)}
-        (self.directory / "data").mkdir(exist_ok=True)
-        (self.directory / f"chat-{name}").mkdir(exist_ok=True)
-        for variable, value in values.items():
-            for old, new in there.items():
-                value = value.replace(old, new)
-            values[variable] = value.replace("%i", name)
-        return values
-
     async def connect(self, name: str) -> Nats:
         """To NATS, as this node."""
-        config = ["--config", str(self.directory / "chat.toml")]
-        return await connect(load(config, self.environment(name)), SystemRuntime(), name)
+        return await connect(load(["--config", self.config(name)], {}), SystemRuntime(), name)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from chat_server.cluster.bus_messages import BusDecoder, encode
 from chat_server.cluster.milestones import Milestone
-from chat_server.delivery.connections import Connections
+from chat_server.delivery.connections import NODES_MAX, Connections
 from chat_server.delivery.peers import Present, SessionsElsewhere, UserSession
 from chat_server.delivery.presence import PresenceTracker
 from chat_server.log.entries import Identity
@@ -30,6 +30,8 @@ SILENT_BEATS = 5
 CHANGES_SECONDS = 0.02
 # Of one message: with names of 128 bytes and words of 800 it stays under 512 KiB.
 USERS_MAX = 500
+# Of all users of a node: far more than one has connections.
+PAGES_MAX = 1000
 # A node tells all of its users at most so often, whoever asks.
 STATE_SECONDS = 0.2
 # After it was cut off, a node waits so long for the states of the others before it tells who has gone meanwhile.
@@ -257,8 +259,6 @@ class Heartbeats:
 
     def _cut_off(self) -> None:
         log.warning("this node does not hear itself: it is cut off from the others")
-        if self._return_timer is not None:
-            self._return_timer.cancel()
         self._members.clear()
         self._presence.lose_others()
 
@@ -266,7 +266,6 @@ class Heartbeats:
         """This node hears itself again, so it will hear the others: what they say now is asked for."""
         log.warning("this node hears itself again")
         self._say(Question(self._node, self._incarnation, self._number))
-        self._state_soon()
         self._return_timer = self._runtime.call_later(RETURN_SECONDS, self._miss)
 
     def _miss(self) -> None:
@@ -340,6 +339,8 @@ class Heartbeats:
         if isinstance(said, Farewell):
             return
         if member is None:
+            if len(self._members) >= NODES_MAX:
+                return
             log.info("node %s is heard", said.node)
             member = self._members[said.node] = Member(said.incarnation)
             self._has_lost_all = False
@@ -367,7 +368,7 @@ class Heartbeats:
     def _take_page(self, said: UsersPage, member: Member) -> None:
         if said.page == 0:
             member.pages = []
-        if said.page != len(member.pages):
+        if said.page != len(member.pages) or said.page >= PAGES_MAX:
             return
         member.pages.append(said)
         if not said.is_last:

@@ -5,12 +5,25 @@ from collections.abc import Awaitable, Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.msgpack import encode
 
 from chat_server.cluster import heartbeats
-from chat_server.cluster.heartbeats import SILENT_BEATS, TYPING, Heartbeats, Vitals
+from chat_server.cluster.heartbeats import (
+    RETURN_SECONDS,
+    SILENT_BEATS,
+    STATE_SECONDS,
+    TOPIC,
+    TYPING,
+    Changes,
+    Heartbeat,
+    Heartbeats,
+    UsersPage,
+    Vitals,
+)
 from chat_server.cluster.milestones import Milestone
 from chat_server.delivery.connections import Connections
-from chat_server.delivery.peers import UserSession
+from chat_server.delivery.peers import Present, UserSession
 from chat_server.delivery.presence import PresenceTracker
 from chat_server.log.entries import Identity
 from chat_server.log.stream import Position
@@ -79,6 +92,7 @@ class Node:
         self.runtime = exchange.runtime
         self.presence = PresenceTracker(self.runtime, 100, self._tell)
         self.counts = {"connections": 0}
+        self.version = 4
         self.port = Port(exchange, name)
         self.exchange = exchange
         self.beats = Heartbeats(
@@ -87,7 +101,9 @@ class Node:
             Identity(name, incarnation),
             self.presence,
             Connections(),
-            vitals=lambda: Vitals(Position(1, 7), Milestone(Position(1, 5), b"digest"), 4, "1.0", self.counts),
+            vitals=lambda: Vitals(
+                Position(1, 7), Milestone(Position(1, 5), b"digest"), self.version, "1.0", self.counts
+            ),
             typing=self.typing.append,
             departed=self.departed.append,
             unheard=lambda: self.unheard.append(True),
@@ -103,6 +119,9 @@ class Node:
     def go(self, user_id: int) -> None:
         if self.presence.go(user_id):
             self.departed.append(user_id)
+
+    def hear(self, said: Struct) -> None:
+        self.port.received[TOPIC](encode(said))
 
     def take_told(self) -> list[str]:
         told, self.told = self.told, []
@@ -272,7 +291,7 @@ def test_a_node_that_is_cut_off_shows_its_own_and_tells_nobody_that_all_others_w
         b.take_told()
         nodes.exchange.cut_off = {"a", "b", "c"}
         assert b.beats.are_heard
-        await nodes.pass_time(6)
+        await nodes.pass_time(SILENT_BEATS)
         assert b.beats.is_cut_off and not b.beats.are_heard
         assert b.presence.online == {2: "bob", 3: "carol"}
         a.go(1)
@@ -479,5 +498,143 @@ def test_who_types_is_told_to_the_other_nodes_and_not_again_at_home() -> None:
         a.beats.tell_typing(signal)
         await nodes.pass_time()
         assert b.typing == [signal], "it hears nobody any more"
+
+    run(test)
+
+
+def test_a_node_that_hears_others_and_not_itself_is_cut_off_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(nodes: Nodes) -> None:
+        a, b = await nodes.start("a"), await nodes.start("b")
+        b.come(2)
+        await nodes.pass_time()
+        monkeypatch.setattr(a.port, "publish", lambda topic, data: None)
+        for _ in range(2 * SILENT_BEATS):
+            await nodes.pass_time(1)
+            # Its own predecessor, who was stopped and wakes, is somebody else.
+            a.hear(Heartbeat("a", 0, 0, Vitals(Position(1, 7))))
+        assert a.beats.is_cut_off
+        assert a.presence.online == {} and a.beats.living == {}, "what it hears may be old"
+
+    run(test)
+
+
+def test_whoever_ends_while_it_comes_back_notes_nobody_as_gone() -> None:
+    async def test(nodes: Nodes) -> None:
+        a, b = await nodes.start("a"), await nodes.start("b")
+        b.come(1)
+        await nodes.pass_time()
+        nodes.exchange.cut_off = {"a"}
+        await nodes.pass_time(SILENT_BEATS + 1)
+        nodes.exchange.cut_off = set()
+        while a.beats.is_cut_off:
+            await nodes.pass_time(0.01)
+        a.beats.leave()
+        await nodes.pass_time(2 * RETURN_SECONDS)
+        assert a.departed == []
+
+    run(test)
+
+
+def test_the_first_node_with_the_oldest_program_makes_snapshots_unless_it_is_cut_off() -> None:
+    async def test(nodes: Nodes) -> None:
+        a, b, c = [await nodes.start(name) for name in "abc"]
+        await nodes.pass_time()
+        assert [node.beats.may_make_snapshot() for node in (a, b, c)] == [True, False, False]
+        a.version = 5
+        await nodes.pass_time(1)
+        assert [node.beats.may_make_snapshot() for node in (a, b, c)] == [False, True, False]
+        nodes.exchange.cut_off = {"b"}
+        await nodes.pass_time(SILENT_BEATS + 1)
+        assert [node.beats.may_make_snapshot() for node in (a, b, c)] == [False, False, True]
+
+    run(test)
+
+
+def test_what_all_say_of_themselves_is_known_once_all_have_said_it() -> None:
+    async def test(nodes: Nodes) -> None:
+        a = await nodes.start("a")
+        assert set(a.beats.vitals() or ()) == {"a"}
+        a.hear(Changes("b", 1, 1, []))
+        assert a.beats.vitals() is None
+        a.hear(Heartbeat("b", 1, 1, Vitals(Position(1, 7))))
+        assert set(a.beats.vitals() or ()) == {"a", "b"}
+
+    run(test)
+
+
+def test_users_who_come_just_before_all_are_told_are_told_and_so_are_later_ones() -> None:
+    async def test(nodes: Nodes) -> None:
+        a = await nodes.start("a")
+        starting = nodes.runtime.spawn(nodes.start("b"))
+        await nodes.pass_time(STATE_SECONDS - 0.01)
+        a.come(1)
+        b = await starting
+        a.come(2)
+        await nodes.pass_time(0.1)
+        assert b.presence.online == {1: "alice", 2: "bob"}
+
+    run(test)
+
+
+def test_what_is_told_again_costs_nothing() -> None:
+    async def test(nodes: Nodes) -> None:
+        a, b = await nodes.start("a"), await nodes.start("b")
+        for user_id in NAMES:
+            b.come(user_id)
+            await nodes.pass_time(0.1)
+        await nodes.pass_time(0.6)
+        before = nodes.exchange.messages
+        a.hear(Changes("b", 1, 2, [Present(1, "alice", online=False)]))
+        assert a.presence.online == NAMES and nodes.exchange.messages == before, "nothing is asked for"
+
+    run(test)
+
+
+def test_pages_of_users_that_do_not_follow_each_other_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeats, "PAGES_MAX", 3)
+
+    async def test(nodes: Nodes) -> None:
+        a = await nodes.start("a")
+        a.hear(Heartbeat("b", 1, 7, Vitals(Position(1, 7))))
+        users = [Present(user_id, name) for user_id, name in NAMES.items()]
+        a.hear(UsersPage("b", 1, 7, 0, False, users[:1]))
+        a.hear(UsersPage("b", 1, 7, 2, True, users[2:]))
+        assert a.presence.online == {}
+        a.hear(UsersPage("b", 1, 7, 1, False, users[1:2]))
+        a.hear(UsersPage("b", 1, 7, 2, True, users[2:]))
+        assert a.presence.online == NAMES
+        a.hear(Changes("b", 1, 8, [Present(1, "alice", online=False)]))
+        assert a.beats.living["b"].users == {2, 3, 4} == set(a.presence.online)
+        for page in range(10):
+            a.hear(UsersPage("b", 1, 9, page, False, users))
+        assert len(a.beats.living["b"].pages) == 3, "whoever never comes to an end is not kept"
+
+    run(test)
+
+
+def test_so_many_nodes_are_listened_to_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeats, "NODES_MAX", 3)
+
+    async def test(nodes: Nodes) -> None:
+        a = await nodes.start("a")
+        for number in range(9):
+            a.hear(Heartbeat(f"n{number}", 1, 0, Vitals(Position(1, 7))))
+        assert len(a.beats.living) == 3
+
+    run(test)
+
+
+def test_a_node_that_answers_twice_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(nodes: Nodes) -> None:
+        a, b = await nodes.start("a"), await nodes.start("b")
+        await nodes.pass_time()
+        monkeypatch.setattr(Connections, "sessions_of_user", lambda self, user_id: [SESSION])
+        answers = [answer for answer in [b.port.answered(encode(heartbeats._SessionsQuestion("a", 1)))] if answer]
+
+        async def ask(topic: str, data: bytes, seconds: float, answers_max: int) -> list[bytes]:
+            return answers * 2
+
+        monkeypatch.setattr(a.port, "ask", ask)
+        assert await a.beats.sessions_of(1) == ([SESSION], [])
 
     run(test)

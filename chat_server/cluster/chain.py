@@ -7,6 +7,7 @@ goes on in another stream soon after something was erased, and the old one is de
 import logging
 from collections.abc import Callable
 
+from chat_server.cluster.periodic import repeat
 from chat_server.errors import StartError
 from chat_server.log.replicated import ReplicatedLog
 from chat_server.log.stream import NotAppended
@@ -44,14 +45,11 @@ class Chain:
         self._has_erased = self._has_erased or executed.has_erased
 
     def start(self) -> None:
-        """Begin to look whether the stream has to end, until the log is closed."""
-        self._runtime.spawn(self._keep_looking())
+        """Begin to check whether the stream has to end."""
+        self._checking = repeat(self._runtime, self._log, self._check, CHECK_SECONDS)
 
-    async def _keep_looking(self) -> None:
-        while not self._log.is_closed:
-            await self._runtime.sleep(CHECK_SECONDS)
-            if not self._is_due() or self._log.is_closed:
-                continue
+    async def _check(self) -> float:
+        if self._is_due():
             stream = self._stream
             try:
                 await self._log.begin_next_stream()
@@ -59,6 +57,7 @@ class Chain:
                 log.warning("the stream behind %d cannot be made yet: %s", stream, error)
             except StartError as error:
                 log.error("the stream behind %d cannot be made: %s", stream, error)
+        return CHECK_SECONDS
 
     def _is_due(self) -> bool:
         ends_after = ERASED_SECONDS if self._has_erased else float("inf")

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from chat_server.cluster import snapshots
+from chat_server.cluster.periodic import repeat
 from chat_server.cluster.side_processes import SideProcesses
 from chat_server.cluster.snapshots import KEPT, Description, SnapshotError
 from chat_server.log.replicated import ReplicatedLog
@@ -31,17 +32,16 @@ ANNOUNCED_SECONDS = 3.0
 AGAIN_SECONDS = 60.0
 
 
-def is_due(kept: Sequence[Description], streams: Sequence[int], stream: int, elapsed_ms: int) -> bool:
+def is_due(kept: Sequence[Description], stream: int, elapsed_ms: int) -> bool:
     """Tell whether the node has to make one. `kept` are the whole snapshots, the newest first.
 
-    `streams` are those in NATS, `stream` the one that the log is in, and `elapsed_ms` how long the chat has lived.
+    `stream` is the one that the log is in, and `elapsed_ms` how long the chat has lived.
     """
     if not kept or kept[0].position.stream < stream:
         return True
     age_ms = elapsed_ms - kept[0].elapsed_ms
-    if len(kept) < KEPT or kept[KEPT - 1].position.stream < stream or min(streams, default=stream) < stream:
-        return age_ms >= SECOND_MS
-    return age_ms >= APART_MS
+    is_second_due = len(kept) < KEPT or kept[KEPT - 1].position.stream < stream
+    return age_ms >= (SECOND_MS if is_second_due else APART_MS)
 
 
 class SnapshotKeeper:
@@ -70,35 +70,31 @@ class SnapshotKeeper:
         self._may_make = may_make
 
     def start(self) -> None:
-        """Begin to look whether a snapshot is due, until the log is closed."""
-        self._runtime.spawn(self._keep_looking())
+        """Begin to check whether a snapshot is due."""
+        self._checking = repeat(self._runtime, self._log, self._check, FIRST_SECONDS)
 
-    async def _keep_looking(self) -> None:
-        wait = FIRST_SECONDS
-        while not self._log.is_closed:
-            await self._runtime.sleep(wait)
-            wait = CHECK_SECONDS
-            if self._log.is_closed or not self._may_make():
-                continue
+    async def _check(self) -> float:
+        if self._may_make():
             try:
-                await self._look()
+                await self._make_or_delete()
             except NotAppended as error:
                 log.debug("the snapshots cannot be looked at for now: %s", error)
             except SnapshotError as error:
-                log.error("no snapshot was made: %s; it is tried again", error)
-                wait = AGAIN_SECONDS
+                # A node that stops ends the process that makes one.
+                if not self._log.is_closed:
+                    log.error("no snapshot was made: %s; it is tried again", error)
+                return AGAIN_SECONDS
+        return CHECK_SECONDS
 
-    async def _look(self) -> None:
-        """Make a snapshot that is due, and delete the streams that the kept ones cover.
+    async def _make_or_delete(self) -> None:
+        """Make a snapshot that is due; otherwise delete the streams that the kept ones cover.
 
         Raises NotAppended, SnapshotError.
         """
-        kept, streams = await snapshots.list_whole(self._objects), await self._log.list_streams()
-        if is_due(kept, streams, self._log.position.stream, self._now().elapsed_ms):
+        kept = await snapshots.list_whole(self._objects)
+        if is_due(kept, self._log.position.stream, self._now().elapsed_ms):
             await self._make()
-            kept = await snapshots.list_whole(self._objects)
-        covered = snapshots.covered(kept)
-        if covered is not None and min(streams, default=covered.stream) < covered.stream:
+        elif (covered := snapshots.covered(kept)) is not None:
             await self._log.delete_streams(covered.stream)
 
     async def _make(self) -> None:

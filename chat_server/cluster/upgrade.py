@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from chat_server import __version__
 from chat_server.cluster.heartbeats import Heartbeats
+from chat_server.cluster.periodic import repeat
 from chat_server.log.entries import Entry, RaiseVersion
 from chat_server.log.replicated import ReplicatedLog
 from chat_server.log.versions import VERSION
@@ -32,6 +33,7 @@ class Upgrade:
         self._log = replicated
         self._heartbeats = heartbeats
         self._version = version
+        self._last_version = version()
         self._waits_for: list[str] | None = None  # as it was told last
         self._settled: tuple[int, float] = (0, 0.0)  # the version that all know, and since when
 
@@ -41,28 +43,27 @@ class Upgrade:
         return self._version() < VERSION
 
     def start(self) -> None:
-        """Begin to look whether all know a newer version, until this program's is reached or the log is closed."""
+        """Begin to check whether all nodes know a newer version, until the log has this program's."""
         if self.is_under_way:
             log.warning(
                 "this program knows version %d of the log, which has version %d until all nodes know a newer one:"
                 " commands that need it are refused until then", VERSION, self._version(),
             )  # fmt: skip
-            self._runtime.spawn(self._keep_looking())
+            self._checking = repeat(self._runtime, self._log, self._check, CHECK_SECONDS)
 
-    async def _keep_looking(self) -> None:
+    async def _check(self) -> float | None:
         version = self._version()
-        while not self._log.is_closed:
-            await self._runtime.sleep(CHECK_SECONDS)
-            if self._version() != version:
-                version = self._version()
-                log.warning("the cluster went on to version %d of the log; older programs stop there", version)
-                if not self.is_under_way:
-                    return
-            known = self._known_by_all()
-            if known > version and self._heartbeats.rank() == 0 and not self._log.is_closed:
-                log.info("all nodes that live know version %d of the log, which is raised", known)
-                self._log.submit(Entry(RaiseVersion(known)))
-                self._settled = (0, 0.0)
+        if version != self._last_version:
+            self._last_version = version
+            log.warning("the cluster went on to version %d of the log; older programs stop there", version)
+        if not self.is_under_way:
+            return None
+        known = self._known_by_all()
+        if known > version and self._heartbeats.rank() == 0:
+            log.info("all nodes that live know version %d of the log, which is raised", known)
+            self._log.submit(Entry(RaiseVersion(known)))
+            self._settled = (0, 0.0)
+        return CHECK_SECONDS
 
     def _known_by_all(self) -> int:
         """Return the newest version that all nodes that live have known for a while, 0 if there is none."""

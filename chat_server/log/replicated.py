@@ -403,10 +403,6 @@ class ReplicatedLog:
         if self.position.stream < next_stream:
             self.submit(Entry(EndStream(next_stream)))
 
-    async def list_streams(self) -> list[int]:
-        """As `Streams.list`."""
-        return await self._streams.list()
-
     async def delete_streams(self, before: int) -> None:
         """Delete the streams before this one: snapshots cover them. Raises NotAppended."""
         for stream in await self._streams.list():

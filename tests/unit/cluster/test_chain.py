@@ -6,6 +6,7 @@ import pytest
 
 from chat_server.cluster import chain as chains
 from chat_server.cluster.chain import Chain
+from chat_server.errors import StartError
 from chat_server.log.replicated import ReplicatedLog
 from chat_server.log.stream import NotAppended, Position
 from chat_server.rules.executor import Executed
@@ -17,11 +18,11 @@ class FakeLog:
         self.position = Position(1, 0)
         self.is_closed = False
         self.begun = 0
-        self.is_away = False
+        self.trouble: Exception | None = None
 
     async def begin_next_stream(self) -> None:
-        if self.is_away:
-            raise NotAppended("nobody answers")
+        if self.trouble is not None:
+            raise self.trouble
         self.begun += 1
 
 
@@ -77,17 +78,40 @@ def test_a_stream_ends_when_it_has_become_large() -> None:
     stage.machine.run(story())
 
 
-def test_the_node_before_in_rank_ends_it_first(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (NotAppended("nobody answers"), "the stream behind 1 cannot be made yet: nobody answers"),
+        (
+            StartError("it has another configuration"),
+            "the stream behind 1 cannot be made: it has another configuration",
+        ),
+        (AssertionError("a mistake"), "this is a bug"),
+    ],
+)
+def test_one_that_cannot_be_made_is_tried_again(
+    caplog: pytest.LogCaptureFixture, trouble: Exception, told: str
+) -> None:
+    stage = Stage()
+
+    async def story() -> None:
+        stage.chain.start()
+        stage.log.trouble = trouble
+        await stage.wait(chains.ERASED_SECONDS + 20)
+        stage.log.trouble = None
+        assert await stage.wait(70) > 0
+
+    stage.machine.run(story())
+    assert told in caplog.text
+
+
+def test_the_node_before_in_rank_ends_it_first() -> None:
     first, third = Stage(0), Stage(2)
 
     async def story(stage: Stage, seconds: float) -> None:
         stage.chain.start()
         assert await stage.wait(chains.ERASED_SECONDS + seconds) == 0
-        stage.log.is_away = True
-        await stage.wait(10)
-        stage.log.is_away = False
-        assert await stage.wait(10) > 0, "it is tried again"
+        assert await stage.wait(10) > 0
 
     first.machine.run(story(first, -1))
     third.machine.run(story(third, 2 * chains.RANK_SECONDS - 1))
-    assert "cannot be made yet: nobody answers" in caplog.text

@@ -1,13 +1,25 @@
 """When a snapshot is due, who makes it, and what goes then."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from chat_server.cluster import chain, snapshot_keeper, snapshots
-from chat_server.cluster.snapshot_keeper import APART_MS, FIRST_SECONDS, SECOND_MS, is_due
-from chat_server.cluster.snapshots import Description
-from chat_server.log.stream import NotAppended, Position
+from chat_server.cluster.side_processes import SideProcesses
+from chat_server.cluster.snapshot_keeper import (
+    ANNOUNCED_SECONDS,
+    APART_MS,
+    FIRST_SECONDS,
+    SECOND_MS,
+    SnapshotKeeper,
+    is_due,
+)
+from chat_server.cluster.snapshots import Description, SnapshotError
+from chat_server.log.replicated import ReplicatedLog
+from chat_server.log.stream import NotAppended, Objects, Position
+from chat_server.protocol.times import Now
+from tests.fake_runtime import FakeRuntime
 from tests.memory_stream import MemoryObjects
 from tests.unit.cluster.nodes import Cluster, Place, play
 
@@ -22,28 +34,28 @@ NOW = 10 * APART_MS
 
 
 @pytest.mark.parametrize(
-    ("kept", "streams", "expected"),
+    ("kept", "expected"),
     [
-        ([], [3], True),
-        ([made(3, NOW - 1), made(3, NOW - 1)], [3], False),
-        ([made(3, NOW - APART_MS), made(3, 0)], [3], True),
-        ([made(3, NOW - APART_MS + 1), made(3, 0)], [3], False),
+        ([], True),
+        ([made(3, NOW - 1), made(3, NOW - 1)], False),
+        ([made(3, NOW - APART_MS), made(3, 0)], True),
+        ([made(3, NOW - APART_MS + 1), made(3, 0)], False),
         # The log has gone on: at once, and once more.
-        ([made(2, NOW - 1), made(2, NOW - 1)], [2, 3], True),
-        ([made(3, NOW - SECOND_MS + 1), made(2, 0)], [2, 3], False),
-        ([made(3, NOW - SECOND_MS), made(2, 0)], [2, 3], True),
-        ([made(3, NOW - SECOND_MS), made(2, 0)], [3], True),
+        ([made(2, NOW - 1), made(2, NOW - 1)], True),
+        ([made(3, NOW - SECOND_MS + 1), made(2, 0)], False),
+        ([made(3, NOW - SECOND_MS), made(2, 0)], True),
+        ([made(3, NOW - SECOND_MS), made(2, 0)], True),
         # A stream that could not be deleted yet keeps nobody busy: it is only deleted.
-        ([made(3, NOW - 1), made(3, 0)], [2, 3], False),
+        ([made(3, NOW - 1), made(3, 0)], False),
         # The one that there is may be damaged.
-        ([made(3, NOW - SECOND_MS)], [3], True),
-        ([made(3, NOW - SECOND_MS + 1)], [3], False),
+        ([made(3, NOW - SECOND_MS)], True),
+        ([made(3, NOW - SECOND_MS + 1)], False),
         # The next stream is made ahead.
-        ([made(3, NOW - 1), made(3, NOW - 1)], [3, 4], False),
+        ([made(3, NOW - 1), made(3, NOW - 1)], False),
     ],
 )
-def test_when_one_is_due(kept: list[Description], streams: list[int], expected: bool) -> None:
-    assert is_due(kept, streams, 3, NOW) is expected
+def test_when_one_is_due(kept: list[Description], expected: bool) -> None:
+    assert is_due(kept, 3, NOW) is expected
 
 
 def buckets(cluster: Cluster) -> list[str]:
@@ -85,9 +97,9 @@ def test_the_first_node_makes_one_and_a_survivor_takes_over(tmp_path: Path, maki
         places[0].kill()
         await cluster.pass_time(15 * MINUTE)
         assert [path.name for path in making] == ["n1", "n2"] and len(buckets(cluster)) == 2
-        await cluster.pass_time(150 * MINUTE)
-        # Two of the stream that was begun after the start, and then one an hour.
-        assert [path.name for path in making] == ["n1", "n2", "n2", "n2", "n2"]
+        await cluster.pass_time(15 * MINUTE)
+        # The second one of the stream that was begun after the start.
+        assert [path.name for path in making] == ["n1", "n2", "n2"]
         assert len(buckets(cluster)) == 2
 
     play(tmp_path, story)
@@ -105,18 +117,79 @@ def test_a_newcomer_that_would_be_the_first_waits_for_the_one_that_is_made(tmp_p
     play(tmp_path, story)
 
 
-def test_of_nodes_that_do_not_hear_each_other_at_first_one_makes_it(tmp_path: Path, making: list[Path]) -> None:
-    async def story(cluster: Cluster) -> None:
-        one, two = await cluster.start("n1", "n2")
-        # As if neither had heard of the other before it begins.
-        for place in (one, two):
-            place.heartbeats._members.clear()
-        for keeper in (one.member.keeper, two.member.keeper):
-            keeper.is_making = False
-        await cluster.pass_time(10 * MINUTE)
-        assert {path.name for path in making} == {"n1"}
+class Keeping:
+    """A keeper alone, whose snapshots are lists; `may` says what the other nodes leave to it."""
 
-    play(tmp_path, story)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.machine = FakeRuntime()
+        self.kept: list[Description] = []
+        self.may = [True]
+        self.trouble: Exception | None = None
+        self.tried_at: list[float] = []
+        self.is_closed = False
+        self.position = Position(1, 5)
+        self.deleted_before: list[int] = []
+        monkeypatch.setattr(snapshots, "list_whole", self._list_whole)
+        log, processes = cast(ReplicatedLog, self), cast(SideProcesses, self)
+        self.keeper = SnapshotKeeper(
+            self.machine, log, cast(Objects, None), processes, now=lambda: Now(NOW, NOW), may_make=self._may_make
+        )
+
+    async def _list_whole(self, objects: Objects) -> list[Description]:
+        return self.kept
+
+    def _may_make(self) -> bool:
+        return self.may.pop(0) if len(self.may) > 1 else self.may[0]
+
+    async def make_snapshot(self) -> str:
+        self.tried_at.append(self.machine.monotonic())
+        assert self.keeper.is_making
+        await self.machine.sleep(20)
+        if self.trouble is not None:
+            raise self.trouble
+        self.kept = [made(self.position.stream, NOW), *self.kept][:2]
+        return "made it"
+
+    async def delete_streams(self, before: int) -> None:
+        self.deleted_before.append(before)
+
+    def run(self, seconds: float) -> None:
+        async def story() -> None:
+            self.keeper.start()
+            await self.machine.sleep(seconds)
+            self.is_closed = True
+            await self.machine.sleep(100)
+
+        self.machine.run(story())
+
+
+def test_one_is_made_some_seconds_after_it_was_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    keeping = Keeping(monkeypatch)
+    keeping.run(FIRST_SECONDS + 100)
+    assert keeping.tried_at == [FIRST_SECONDS + ANNOUNCED_SECONDS] and not keeping.keeper.is_making
+
+
+def test_whoever_hears_of_another_one_that_makes_it_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    keeping = Keeping(monkeypatch)
+    keeping.may = [True, False]
+    keeping.run(FIRST_SECONDS + 100)
+    assert keeping.tried_at == [] and not keeping.keeper.is_making
+
+
+def test_after_a_failure_there_is_a_pause(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    keeping = Keeping(monkeypatch)
+    keeping.trouble = SnapshotError("no quorum")
+    keeping.run(FIRST_SECONDS + 3 * snapshot_keeper.AGAIN_SECONDS)
+    assert len(keeping.tried_at) == 3 and not keeping.keeper.is_making
+    assert caplog.text.count("no snapshot was made: no quorum; it is tried again") == 2, "it is not at the stop"
+
+
+def test_the_streams_that_two_snapshots_cover_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    keeping = Keeping(monkeypatch)
+    keeping.kept = [made(4, NOW), made(3, NOW)]
+    keeping.position = Position(4, 5)
+    keeping.run(FIRST_SECONDS + 20)
+    assert set(keeping.deleted_before) == {3} and keeping.tried_at == []
 
 
 async def erase(place: Place, name: str = "alice") -> None:

@@ -4,23 +4,25 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from chat_server.cluster import snapshots
-from chat_server.cluster.heartbeats import BEAT_SECONDS, TOPIC, Farewell, Heartbeat, Vitals
-from chat_server.cluster.upgrade import SETTLED_SECONDS
+from chat_server.cluster.heartbeats import BEAT_SECONDS, TOPIC, Farewell, Heartbeat, Heartbeats, Vitals
+from chat_server.cluster.upgrade import SETTLED_SECONDS, Upgrade
 from chat_server.errors import StartError
 from chat_server.log.codec import decode
 from chat_server.log.entries import MACHINE, Entry, RaiseVersion
+from chat_server.log.replicated import ReplicatedLog
 from chat_server.log.stream import Position
 from chat_server.log.versions import VERSION
 from chat_server.protocol.control import ChangeSettings
 from chat_server.settings import load
 from chat_server.store import digests
 from chat_server.store.database import open_reader
+from tests.fake_runtime import FakeRuntime
 from tests.memory_stream import MemoryBus, MemoryObjects
 from tests.unit.chat import Chat
 from tests.unit.cluster.nodes import SETTINGS, Cluster, Place, play
@@ -70,6 +72,69 @@ def upgraded(
         await story(cluster, places)
 
     play(path, told)
+
+
+class Waiting:
+    """An upgrade alone; `nodes` are the versions of all nodes that live, None while one is not known."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, rank: int = 0) -> None:
+        run_program(monkeypatch, NEWER)
+        self.machine = FakeRuntime()
+        self.nodes: dict[str, int] | None = {"n1": NEWER, "n2": NEWER}
+        self.is_closed = False
+        self.version = VERSION
+        self.raised_at: list[float] = []
+        self.rank = lambda: rank
+        self.upgrade = Upgrade(self.machine, cast(ReplicatedLog, self), cast(Heartbeats, self), lambda: self.version)
+
+    def vitals(self) -> dict[str, Vitals] | None:
+        if self.nodes is None:
+            return None
+        return {name: Vitals(Position(1, 1), None, version, "0.1") for name, version in self.nodes.items()}
+
+    def submit(self, entry: Entry) -> None:
+        assert entry.command == RaiseVersion(NEWER)
+        self.raised_at.append(self.machine.monotonic())
+
+    def run(self, story: Callable[[], Awaitable[None]]) -> None:
+        async def told() -> None:
+            self.upgrade.start()
+            await story()
+            self.is_closed = True
+
+        self.machine.run(told())
+
+
+def test_all_have_to_know_it_for_a_while_without_a_break(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    waiting = Waiting(monkeypatch)
+    sleep = waiting.machine.sleep
+
+    async def story() -> None:
+        for gap in ({"n1": NEWER, "n2": VERSION}, None):
+            await sleep(SETTLED_SECONDS - 1)
+            waiting.nodes = gap
+            await sleep(5)
+            waiting.nodes = {"n1": NEWER, "n2": NEWER}
+        await sleep(SETTLED_SECONDS - 1)
+        assert waiting.raised_at == []
+        await sleep(3)
+        assert len(waiting.raised_at) == 1
+        await sleep(SETTLED_SECONDS + 2)
+        assert len(waiting.raised_at) == 2, "it may have been lost, and is not said all the time"
+        waiting.version = NEWER
+        await sleep(10 * SETTLED_SECONDS)
+        assert len(waiting.raised_at) == 2
+
+    waiting.run(story)
+    assert caplog.text.count("waits for") == caplog.text.count("waits for n2 (0.1)") == 1
+
+
+def test_one_node_raises_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = Waiting(monkeypatch, rank=1)
+    waiting.run(lambda: waiting.machine.sleep(10 * SETTLED_SECONDS))
+    assert waiting.raised_at == []
 
 
 def version_of(place: Place) -> int:

@@ -111,6 +111,8 @@ def state(state: AnyEvent, elapsed: float) -> str:
         case Connected(server=server, signed_in=signed_in, resumed=resumed):
             ban = f"; banned until {clock_time(local(signed_in.ban.until), '')}" if signed_in.ban else ""
             return one_line(f"{'back at' if resumed else 'connected to'} {server} as {signed_in.user}{ban}")
+        case Lost(why=why, going_to=str(server)):
+            return one_line(f"{why}; going on at {server}")
         case Lost(why=why, retry_at=retry_at):
             pause = distance(round(max(0.0, retry_at - elapsed) * 1000))
             return one_line(f"no connection: {why}; next try in {pause}, /reconnect tries now")
@@ -149,7 +151,9 @@ def outgoing(command: Outgoing, now: float) -> tuple[Kind, str]:
             words = f"held, since it is older than five minutes: {started}; /confirm sends it, /discard drops it"
             return "info", one_line(words)
         case "waiting" if command.error is not None:
-            return "info", one_line(f"waiting: {started}; {reason(command.error)}; it goes out again by itself")
+            # What the refusal advises, such as to try again, the client does.
+            why = reason(command.error).removeprefix("nothing was done: ").partition("; ")[0]
+            return "info", one_line(f"waiting: {started}; {why}; it goes out again by itself")
         case "discarded" if command.verb == "send_file":
             return "info", one_line(f"{_file_name(command)}: cancelled")
         case "discarded":

@@ -6,13 +6,14 @@ It writes and decides nothing: what an event changes for the line that is typed 
 from collections.abc import Callable, Iterable
 
 from chat_client.common import wording
+from chat_client.common.losses import Losses
 from chat_client.common.transfers import Transfer
 from chat_client.common.wording import Answer, Kind
 from chat_client.plain import lines
 from chat_client.plain.lines import EVERYTHING, LineForm
 from chat_client.sdk import clock
 from chat_client.sdk.chat import Chat
-from chat_client.sdk.events import AnyEvent, Connected, Lost, Outgoing
+from chat_client.sdk.events import AnyEvent, Connected, Outgoing
 from chat_server.protocol.base import Event
 from chat_server.protocol.messages import Message, Sent
 
@@ -24,7 +25,7 @@ class Column:
 
     def __init__(self, chat: Chat, write: Callable[[str], None], form: LineForm = EVERYTHING) -> None:
         self._chat, self._write, self._form = chat, write, form
-        self._last_loss = ""  # why the connection was lost, as it was last told
+        self.losses = Losses()
 
     # ---- what comes
 
@@ -42,7 +43,7 @@ class Column:
             self._print(lines.event(event, self._chat.user, clock.now(), self._form))
 
     def _show_outgoing(self, command: Outgoing) -> None:
-        if command.state == "waiting" and command.error is None:
+        if (command.state == "waiting" and command.error is None) or command.is_shown:
             return
         if (sent := sent_message(command, self._chat.user)) is not None:
             self.print_events([sent])
@@ -61,14 +62,8 @@ class Column:
         self.note(*wording.outgoing(command, clock.now()))
 
     def _show_state(self, state: AnyEvent) -> None:
-        """A loss is told once, however many tries fail for the same reason."""
-        if isinstance(state, Lost):
-            is_news, self._last_loss = state.why != self._last_loss, state.why
-            if not is_news:
-                return
-        elif isinstance(state, Connected):
-            self._last_loss = ""
-        self.note("info", wording.state(state, clock.elapsed()))
+        if self.losses.is_news(state):
+            self.note("info", wording.state(state, clock.elapsed()))
 
     def show_progress(self, transfer: Transfer) -> None:
         """A line now and then, for what takes longer."""
@@ -94,8 +89,8 @@ class Column:
 
 
 def sent_message(command: Outgoing, me: str) -> Message | None:
-    """The message that came of it: one's own is not pushed to where it was sent from."""
+    """The message that came of it, unless that has come by itself: mostly it is not pushed to where it was sent from."""
     reply = command.reply
-    if command.state != "sent" or not isinstance(reply, Sent) or command.target is None:
+    if command.state != "sent" or command.is_shown or not isinstance(reply, Sent) or command.target is None:
         return None
     return Message(reply.id, reply.id, command.target, me, reply.at, command.text)

@@ -169,6 +169,7 @@ class PlainFrontEnd(FrontEnd):
         self._column.note("info", KEYS)
 
     def reconnect(self) -> None:
+        self._column.losses.tell_next()
         self._chat.reconnect()
 
     def confirm(self) -> None:

@@ -11,6 +11,7 @@ from msgspec.json import Encoder
 
 from chat_client import standard_streams
 from chat_client.common import wording
+from chat_client.common.losses import Losses
 from chat_client.plain import lines
 from chat_client.sdk import clock
 from chat_client.sdk.chat import Chat
@@ -74,8 +75,9 @@ async def follow(chat: Chat, wanted: str, write: Write, warn: Write, json: bool)
     if wanted != EVERY_CHAT:
         wanted = await _name(chat, wanted)
     encode = Encoder().encode
-    since_now = False
+    since_now, losses = False, Losses()
     async for event in chat:
+        is_news = losses.is_news(event)
         match event:
             case Connected():
                 since_now = True
@@ -85,8 +87,8 @@ async def follow(chat: Chat, wanted: str, write: Write, warn: Write, json: bool)
                     write(f"{line if standard_streams.is_utf_8() else json_of(loads(line))}\n")
                 else:
                     write("".join(f"{line}\n" for line in lines.event(event, chat.user, clock.now())))
-            case Lost():
-                warn(f"no connection: {event.why}")
+            case Lost() if is_news:
+                warn(wording.state(event, 0) if event.going_to else f"no connection: {event.why}")
             case TokenNotKept():
                 warn(wording.state(event, 0))
             case Ended(code="closed"):

@@ -290,6 +290,7 @@ class Chat:
         """A sending command was answered, or the connection broke."""
         match answer:
             case Refused(code="unavailable"):
+                self._supervisor.alternatives.begin_trouble()
                 self._tell(self._queue.put_back(key, answer))
                 if self._resuming is None:
                     pause = self._backoff.next_pause(self.runtime.uniform)
@@ -300,9 +301,10 @@ class Chat:
             case ChatError():
                 changed = self._queue.fail(key, answer)
             case _:
-                changed = self._queue.settle(key, answer)
-                if isinstance(answer, Sent | Upload) and answer.id is not None:
-                    self._supervisor.position.note_sent(answer.id)
+                id_ = answer.id if isinstance(answer, Sent | Upload) else None
+                is_shown = id_ is not None and not self._supervisor.position.note_sent(id_)
+                changed = self._queue.settle(key, answer, is_shown=is_shown)
+                self._supervisor.alternatives.end_trouble()
         self._backoff.reset()
         self._tell(changed)
         self._pump()

@@ -35,10 +35,14 @@ class Connected(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """The connection is gone. The next try is at `retry_at` of `sdk.clock.elapsed`, or at `Chat.reconnect`."""
+    """The connection is gone. The next try is at `retry_at` of `sdk.clock.elapsed`, or at `Chat.reconnect`.
+
+    `going_to`: the server was of no use, and was left for this one, which is.
+    """
 
     why: str
     retry_at: float
+    going_to: str | None = None
 
 
 class Ended(Struct, frozen=True):
@@ -94,6 +98,7 @@ class Outgoing(Struct, frozen=True):
     in_doubt: bool = False  # it went out and the connection broke: the server may have it; the key keeps it single
     reply: Reply | None = None
     error: ChatError | None = None
+    is_shown: bool = False  # sent: its `Message` has come before
 
     @property
     def target(self) -> str | None:

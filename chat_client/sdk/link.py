@@ -246,8 +246,9 @@ class Link:
         for request in requests.values():
             request.on_answer(Disconnected(f"{why}; whether it was done is not known", None))
 
-    def hang_up(self) -> None:
-        """Close, after what was written has gone out."""
+    def hang_up(self, why: str | None = None) -> None:
+        """Close, after what was written has gone out; `why` is what is told of the loss."""
+        self._why = why or self._why
         self._writer.close()
 
     async def close(self) -> None:

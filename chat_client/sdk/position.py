@@ -50,9 +50,9 @@ class Position:
         way, where this connection is behind."""
         return self._remember(message.id, message.seq)
 
-    def note_sent(self, id_: int) -> None:
-        """A message of one's own has this id: as it was sent it is no news any more."""
-        self._remember(id_, id_)
+    def note_sent(self, id_: int) -> bool:
+        """A message of one's own has this id: whether it is news, which as it was sent it is no more after this."""
+        return self._remember(id_, id_)
 
     def take_sign_in(self, seq: int, history: str) -> bool:
         """All up to `seq` has come. True if the server has another history: then nothing is known, and what has come

@@ -100,8 +100,8 @@ class SendQueue:
 
     # ---- answers
 
-    def settle(self, key: str, reply: Reply) -> list[Outgoing]:
-        return self._end(key, state="sent", reply=reply)
+    def settle(self, key: str, reply: Reply, *, is_shown: bool = False) -> list[Outgoing]:
+        return self._end(key, state="sent", reply=reply, is_shown=is_shown)
 
     def fail(self, key: str, error: ChatError) -> list[Outgoing]:
         return self._end(key, state="failed", error=error)

@@ -4,13 +4,14 @@ Tells the states in the order that `chat_client.sdk.events` describes. `link` is
 connection is lost; `on_ready` and `on_lost` are called on either.
 """
 
-import itertools
 import ssl
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeGuard
 
+from chat_client.sdk.alternatives import Alternatives
 from chat_client.sdk.backoff import Backoff
 from chat_client.sdk.credentials import Credentials
 from chat_client.sdk.errors import CannotConnect, ChatError, Disconnected, Refused
@@ -22,7 +23,7 @@ from chat_client.sdk.runtime import CancelledError, Future, Runtime
 from chat_client.sdk.server_address import Server
 from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.base import Event
-from chat_server.protocol.connection import Closing, CommandForm, FormatSet
+from chat_server.protocol.connection import Closing, CommandForm, FormatSet, Notice
 from chat_server.protocol.messages import Message
 
 LINE_BYTES_MAX = 1 << 16
@@ -69,7 +70,9 @@ class Supervisor:
         self.position, self.credentials = position, credentials
         self.entered: Future[None] = runtime.future()
         self._hooks = hooks
-        self._servers, self._tls, self._client = servers, tls, client
+        self._servers, self._tls, self._client = deque(servers), tls, client  # in the order in which they are tried
+        self.alternatives = Alternatives(runtime, servers, tls)
+        self._going_to: Server | None = None
         self._backoff, self._events = backoff, events
         self._tries_left = None if patient else len(servers)  # until the first sign-in
         self._failures: list[str] = []  # since the first server was tried
@@ -107,7 +110,9 @@ class Supervisor:
     async def run(self) -> None:
         """Ends after `Ended`, or with the first connection's error in `entered`."""
         attempt = 0
-        for server in itertools.cycle(self._servers):
+        while True:
+            server = self._servers[0]
+            self._servers.rotate(-1)
             attempt += 1
             self._set(Connecting(str(server), attempt))
             error = await self._one_connection(server)
@@ -123,6 +128,11 @@ class Supervisor:
             if self._final is not None:
                 self.end(*self._final)
                 return
+            if self._going_to is not None:
+                self._servers.rotate(-self._servers.index(self._going_to))
+                self._set(Lost(str(error), self._runtime.elapsed(), str(self._going_to)))
+                self._going_to = None
+                continue
             await self._pause(error, tried_all=attempt % len(self._servers) == 0)
 
     async def _one_connection(self, server: Server) -> ChatError | None:
@@ -136,6 +146,7 @@ class Supervisor:
         except LinkLost as lost:
             return CannotConnect(f"{server}: {lost}")
         reading = self._runtime.spawn(link.run())
+        leaving = self._runtime.spawn(self._leave_in_trouble(link, server))
         try:
             with suppress(Disconnected):  # the reader knows why
                 await self._sign_in(link, server)
@@ -150,12 +161,21 @@ class Supervisor:
             pass
         finally:
             reading.cancel()
+            leaving.cancel()
+            self.alternatives.begin_anew()
             self._link = None
             self._hooks.on_lost()
             await link.close()
-            with suppress(CancelledError, LinkLost):
-                await reading
+            for task in (reading, leaving):
+                with suppress(CancelledError, LinkLost):
+                    await task
         return None
+
+    async def _leave_in_trouble(self, link: Link, server: Server) -> None:
+        """Leave a server that has been of no use for long, once another one is sound."""
+        if len(self._servers) > 1:
+            self._going_to = await self.alternatives.find(server)
+            link.hang_up("it takes nothing for now")
 
     def _refuses_entry(self, error: ChatError) -> bool:
         """Before the first sign-in an error is an exception of `connect`, unless it is patient."""
@@ -276,6 +296,8 @@ class Supervisor:
         if isinstance(event, Closing) and event.code in FINAL:
             self._final = self._final or (event.code, event.reason)
             self.credentials.end()
+        if isinstance(event, Notice) and event.stale is not None:
+            self.alternatives.begin_trouble() if event.stale else self.alternatives.end_trouble()
         if not isinstance(event, Message) or self.position.take_pushed(event):
             self._events.put(event)
 

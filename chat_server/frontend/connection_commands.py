@@ -84,6 +84,7 @@ def set_format(here: Speaker, command: SetFormat) -> Reply:
         protocol=PROTOCOL_VERSION,
         commands=_forms(),
         limits=here.port.public_limits(),
+        stale=here.port.is_stale(),
     )
 
 

@@ -56,6 +56,9 @@ class Port(Protocol):
     def public_limits(self) -> dict[str, Any]:
         """Return the limits that programs are told, as they are now."""
 
+    def is_stale(self) -> bool:
+        """Tell whether the node has lost its cluster."""
+
     def is_log_full(self) -> bool:
         """Tell whether so much waits for the log that no further command should be taken."""
 

@@ -223,6 +223,9 @@ class Session:
     def public_limits(self) -> dict[str, Any]:
         return self._node.settings.public_limits()
 
+    def is_stale(self) -> bool:
+        return self._delivery.outage.is_on
+
     def is_log_full(self) -> bool:
         return self._node.is_full
 

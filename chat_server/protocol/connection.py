@@ -45,12 +45,15 @@ class CommandForm(Struct, frozen=True):
 
 
 class FormatSet(Reply, frozen=True, omit_defaults=True):
+    """`stale`: the node has lost its cluster, and lets nobody in."""
+
     format: str
     server: str | None = None
     version: str | None = None
     protocol: int | None = None
     commands: list[CommandForm] | None = None
     limits: dict[str, Any] | None = None
+    stale: bool = False
 
 
 class Pong(Reply, frozen=True, omit_defaults=True):

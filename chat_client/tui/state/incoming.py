@@ -254,6 +254,8 @@ def _take_connection(screen: ScreenState, event: Connecting | Connected | Lost |
     else:
         for chat in chats.by_name.values():
             chat.requested.clear()
+    if isinstance(event, Lost) and event.going_to is not None:
+        note_quietly(screen, chats.open_name, wording.state(event, screen.elapsed))
     if isinstance(event, Ended) and event.code != "closed":
         # In the chat, where all of it can be read; the bar has room for what to do.
         note_quietly(screen, chats.open_name, wording.state(event, screen.elapsed))

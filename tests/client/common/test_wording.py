@@ -87,6 +87,7 @@ def test_what_is_not_known_is_told_by_its_fields() -> None:
         (Connected("a:1", SIGNED_IN, False), "connected to a:1 as bob"),
         (Connected("a:1", SIGNED_IN, True), "back at a:1 as bob"),
         (Lost("gone", 1005.2), "no connection: gone; next try in 6 s, /reconnect tries now"),
+        (Lost("a:1: it takes nothing for now", 1000.0, "b:1"), "a:1: it takes nothing for now; going on at b:1"),
         (Ended("signed_out", "signed out"), "the connection has ended: signed out"),
         (Ended("closed", "closed"), ""),
         (Forgotten(), "the server was restored from an older copy: messages that you saw may be gone"),

@@ -12,7 +12,7 @@ from chat_client.exit_status import ExitStatus
 from chat_client.plain.app import Plain, _stop
 from chat_client.sdk.chat import connect
 from tests.client.conftest import Home
-from tests.client.fake import FakeServer
+from tests.client.fake import AT, FakeServer, message
 from tests.client.programs import written
 from tests.client.sdk.played import Client, client, server
 from tests.harness import TIMEOUT_SECONDS
@@ -263,3 +263,19 @@ async def test_stopping_a_task_lets_a_cancellation_through() -> None:
         await stopping
     may_end.set()
     await asyncio.wait({task})
+
+
+async def test_a_message_whose_answer_was_lost_is_shown_once(server: FakeServer, client: Client) -> None:
+    """It comes by itself, as from another device; then its key is sent again, and answered."""
+    chat, link = await client.sign_in(server)
+    source = Lines(("hi (#11)", "/quit"))
+    running = asyncio.create_task(Plain(chat, Path("."), source.write).run(source))
+    chat.post("send", target="main", text="hi")
+    link.refuse(await link.expect("send"), "unavailable")
+    again = await link.expect("send")
+    link.write(message(11, sender="bob", text="hi"))
+    link.ok(again, id=11, at=AT)
+    link.ok(await link.expect("quit"))
+    link.lose()
+    await running
+    assert sum("hi (#11)" in line for line in source.said) == 1, source.said

@@ -70,9 +70,10 @@ async def test_what_was_not_answered_goes_out_again_with_its_key(server: FakeSer
     assert (await chat.wait_until_settled(later.key)).state == "sent"
     events = await until(chat, Connected)
     assert ids(events) == [12], "the first was acknowledged: it is no news"
-    states = [(each.key, each.state) for each in [*(await until(chat, Outgoing)), *(await until(chat, Outgoing))]
+    states = [(each.key, each.state, each.is_shown)
+              for each in [*(await until(chat, Outgoing)), *(await until(chat, Outgoing))]
               if isinstance(each, Outgoing)]  # fmt: skip
-    assert states == [(second["key"], "sent"), (later.key, "sent")]
+    assert states == [(second["key"], "sent", True), (later.key, "sent", False)]
     assert chat.outgoing == []
     with pytest.raises(KeyError):
         await chat.wait_until_settled(later.key)

@@ -312,6 +312,9 @@ class Bench:
     def public_limits(self) -> dict[str, Any]:
         return load([], {}).public_limits()
 
+    def is_stale(self) -> bool:
+        return False
+
     def is_log_full(self) -> bool:
         return self.log_is_full
 

@@ -146,6 +146,14 @@ def test_the_bar_names_the_server_to_which_one_has_moved() -> None:
     assert "● b.example:8001" in me.text("status")
 
 
+def test_a_server_that_was_left_for_another_one_is_told_of() -> None:
+    me = Me()
+    me.load()
+    me.hear(Lost("localhost:8000: it takes nothing for now", me.screen.elapsed, "b.example:8001"))
+    me.connect(resumed=True)
+    assert "localhost:8000: it takes nothing for now; going on at b.example:8001" in me.text()
+
+
 def test_the_bar_says_how_old_everything_is_while_the_server_has_lost_its_cluster() -> None:
     me = Me()
     me.hear(Notice("this server has lost its cluster", stale=True, as_of=at(1)))

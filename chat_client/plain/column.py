@@ -89,7 +89,7 @@ class Column:
 
 
 def sent_message(command: Outgoing, me: str) -> Message | None:
-    """The message that came of it, unless that has come by itself: mostly it is not pushed to where it was sent from."""
+    """The message that came of it: one's own is mostly not pushed to where it was sent from. None if it was."""
     reply = command.reply
     if command.state != "sent" or command.is_shown or not isinstance(reply, Sent) or command.target is None:
         return None

@@ -269,7 +269,7 @@ async def test_a_message_whose_answer_was_lost_is_shown_once(server: FakeServer,
     """It comes by itself, as from another device; then its key is sent again, and answered."""
     chat, link = await client.sign_in(server)
     source = Lines(("hi (#11)", "/quit"))
-    running = asyncio.create_task(Plain(chat, Path("."), source.write).run(source))
+    running = asyncio.create_task(Plain(chat, Path(), source.write).run(source))
     chat.post("send", target="main", text="hi")
     link.refuse(await link.expect("send"), "unavailable")
     again = await link.expect("send")

@@ -5,7 +5,7 @@ from datetime import UTC
 from typing import Any
 
 from chat_client.sdk.events import Connected, Connecting
-from chat_client.tui.render.bars import hint
+from chat_client.tui.render.bar import hint
 from chat_client.tui.render.frame import Frame, frame, settle
 from chat_client.tui.render.row import Display
 from chat_client.tui.state.effects import Ask, Effect

@@ -6,11 +6,12 @@ The state's moves are settled before a frame is made (`settle`): how many rows a
 from msgspec import Struct
 
 from chat_client.common.cells import row_width, wrap
-from chat_client.tui.render.bars import bar, status, title
+from chat_client.tui.render.bar import bar_rows
 from chat_client.tui.render.geometry import Geometry, geometry_of
 from chat_client.tui.render.keys_page import first_row, keys_rows
 from chat_client.tui.render.row import Display, Row
 from chat_client.tui.render.side_panels import chat_rows, finder_rows, people_rows
+from chat_client.tui.render.title_and_status import status, title
 from chat_client.tui.render.viewport import Viewport, anchor_after_moves, context_of
 from chat_client.tui.state.navigation import settle_feed, settle_keys_page
 from chat_client.tui.state.read_tracking import Drawn
@@ -69,8 +70,9 @@ def frame(screen: ScreenState, display: Display) -> Frame:
                    [status(screen, display.zone, geometry.columns)]),
         ]  # fmt: skip
     if geometry.bar:
-        regions.append(Region("bar", middle, y, geometry.middle, 1, "bar", [bar(screen, geometry.middle)]))
-        y += 1
+        rows = bar_rows(screen, geometry.middle, geometry.bar)
+        regions.append(Region("bar", middle, y, geometry.middle, geometry.bar, "bar", rows))
+        y += geometry.bar
     height = geometry.rows - 1
     if geometry.left:
         regions.append(Region("left", 0, 0, geometry.left, height, "side", chat_rows(screen, geometry.left, height)))

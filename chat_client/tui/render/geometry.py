@@ -2,16 +2,16 @@
 
 from msgspec import Struct, structs
 
-from chat_client.tui.render.row import Display
+from chat_client.tui.render.bar import BAR_ROWS_MAX, bar_rows, needs_bar
+from chat_client.tui.render.row import INPUT_ROWS_MAX, Display
 from chat_client.tui.render.side_panels import widest_chat_entry, widest_person_entry
 from chat_client.tui.state.screen_state import ScreenState
 
 COLUMNS_MIN, ROWS_MIN = 20, 5
 LEFT_FROM, RIGHT_FROM = 76, 104  # columns of the terminal from which a side pane is shown
 LEFT_MIN, RIGHT_MIN = 16, 14  # columns of a pane, which is otherwise as wide as its longest entry
+MIDDLE_WANTED = 76  # columns: for as many the sides give way, the right one first, as far as their least
 BAR_FROM = 24  # rows of the terminal from which the bar over the input has its row always
-INPUT_ROWS_MAX = 6
-NEAR_LIMIT = 0.9  # of what a message may have, from which on the bar says it in amber
 
 
 class Geometry(Struct, frozen=True):
@@ -48,6 +48,8 @@ def part(columns: int, rows: int, input_rows: int, bar: bool, left_entry: int, r
     if right_entry and columns >= RIGHT_FROM:
         right_max = 18 if columns < 120 else 22 if columns < 180 else 32
         right = min(max(right_entry, RIGHT_MIN), right_max)
+        right = max(RIGHT_MIN, min(right, columns - left - MIDDLE_WANTED))
+        left = left and max(LEFT_MIN, min(left, columns - right - MIDDLE_WANTED))
     wanted = max(1, min(input_rows, INPUT_ROWS_MAX, rows // 3))
     return Geometry(columns, rows, left, right, int(bar), wanted)
 
@@ -63,27 +65,19 @@ def geometry_of(screen: ScreenState, display: Display, is_scrolled: bool | None 
         if screen.side_panels == "both" and not screen.chats.open.is_direct:  # the title says it of a chat of two
             right = widest_person_entry(screen)
     parts = part(display.columns, display.rows, display.input_rows, bar, left, right)
-    return structs.replace(
+    parts = structs.replace(
         parts,
         left=_set(display.look.left, parts.left, display.columns),
         right=_set(display.look.right, parts.right, display.columns),
     )
+    rows = len(bar_rows(screen, parts.middle, _bar_rows_max(display.rows)))
+    return structs.replace(parts, bar=rows) if parts.bar and rows > 1 else parts
+
+
+def _bar_rows_max(rows: int) -> int:
+    return min(BAR_ROWS_MAX, max(1, rows // 4))
 
 
 def _set(wanted: int, needed: int, columns: int) -> int:
     """The columns of a pane that is shown: those that the user has set, at most a third of the screen."""
     return min(wanted, columns // 3) if wanted and needed else needed
-
-
-def needs_bar(screen: ScreenState, is_scrolled: bool) -> bool:
-    """Whether the bar over the input says something."""
-    composer = screen.composer
-    return (
-        is_scrolled
-        or screen.reading.unread_above > 0
-        or bool(composer.target or composer.usage or screen.dialogs.question or screen.flash or screen.transfers)
-        or bool(screen.feed.selected)
-        or (screen.shows_chat and screen.feed.ends_with_answer)
-        or screen.composer.text.count("\n") >= INPUT_ROWS_MAX
-        or len(screen.composer.text) >= screen.session.text_max * NEAR_LIMIT
-    )

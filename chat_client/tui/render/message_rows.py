@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_client.common import wording
-from chat_client.common.cells import Fragment, fit, pad, safe, width, wrap
+from chat_client.common.cells import Fragment, fit, fit_middle, pad, safe, width, wrap
 from chat_client.common.mentions import mentions
 from chat_client.tui.render import markup
 from chat_client.tui.render.colours import name_style
@@ -207,7 +207,7 @@ def _head(hour: str, name: str, shown: str, context: RowContext) -> list[Fragmen
     style = "name-own" if name == context.me else name_style(name)
     return [
         ("time", pad(hour, context.look.time_cells, right=True) + " "),
-        (style, pad(shown, context.name_cells, right=True) + "  "),
+        (style, pad(fit_middle(shown, context.name_cells), context.name_cells, right=True) + "  "),
     ]
 
 
@@ -248,7 +248,7 @@ def _quote_line(quote: tuple[int, str, str], cells: int) -> list[Fragment]:
     id, who, text = quote
     if not who:
         return [("quote-line", "╭ "), ("quote", f"#{id}")]
-    who = fit(who, 16)
+    who = fit_middle(who, 16)
     return [("quote-line", "╭ "), (name_style(who), who + " "), ("quote", fit(text, max(1, cells - 3 - width(who))))]
 
 

@@ -4,7 +4,10 @@ from datetime import tzinfo
 
 from msgspec import Struct
 
+from chat_client.common.cells import Fragment, cut, row_width
 from chat_client.tui.render.look import Look
+
+INPUT_ROWS_MAX = 6
 
 
 class Row(Struct, frozen=True):
@@ -27,3 +30,11 @@ class Display(Struct, frozen=True):
     input_rows: int = 1
     zone: tzinfo | None = None
     look: Look = Look()
+
+
+def ends(left: list[Fragment], right: list[Fragment], columns: int) -> Row:
+    """What stands at both ends; the left one gives way, but for half of the row."""
+    right = list(cut(right, max(columns // 2, columns - row_width(left))))
+    space = columns - row_width(right)
+    left = list(cut(left, space))
+    return Row((*left, ("", " " * (space - row_width(left))), *right))

@@ -12,7 +12,7 @@ from chat_client.tui.state.roster import recent_speakers
 from chat_client.tui.state.screen_state import ScreenState
 
 UNREAD_SHOWN_MAX = 999
-_FIRST_STEP_CELLS = 23  # of the longest line for a newcomer
+_FIRST_STEP_CELLS = 24  # of the longest line for a newcomer; where there are less, a shorter one says it
 _UNREAD_CELLS = 4
 _NAME_CELLS_MAX = 24  # of a person; no pane is wider
 Line = Row | tuple[int, ChatState]  # a chat with its number, which is laid out only where it is in sight
@@ -91,13 +91,14 @@ def _first_steps(screen: ScreenState, cells: int) -> list[Line]:
     """What a newcomer may do besides writing to everyone, until the first line is sent."""
     if not screen.session.is_new:
         return []
-    steps: tuple[tuple[str, str | None], ...] = (
-        (f"{screen.keymap.first('jump') or '/open'} write to a person", None),
-        ("/create_chat #team", "/create_chat #team"),
-    )
+    jump = screen.keymap.first("jump") or "/open"
+    to_a_person = f"{jump} write to a person"
+    if width(to_a_person) >= cells:
+        to_a_person = f"{jump} to a person"
+    steps: tuple[tuple[str, str | None], ...] = ((to_a_person, None), ("/create_chat #team", "/create_chat #team"))
     rows: list[Line] = [Row(())]
     for words, command in steps:
-        for line in wrap([("hint", words)], cells - 2):
+        for line in wrap([("hint", words)], cells - 1):
             rows.append(Row((("", " "), *line), command=command))
     return rows
 
@@ -209,7 +210,7 @@ def _person(screen: ScreenState, name: str, online: bool, cells: int) -> Row:
     style = "name-own" if name == screen.session.user else name_style(name) if online else "dim"
     owner = " ★" if screen.chats.open.owner == name else ""
     chat = None if name == screen.session.user else f"@{name}"
-    text = fit(name, cells - 3 - width(owner))
+    text = fit_middle(name, cells - 3 - width(owner))
     return Row((("", " "), dot, ("", " "), (style, text), ("dim", owner)), chat=chat)
 
 

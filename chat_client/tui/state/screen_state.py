@@ -50,11 +50,12 @@ class View(Struct):
 
 
 class Flash(Struct, frozen=True):
-    """Told for a moment over the input, until this time of `elapsed`."""
+    """Told over the input until this time of `elapsed`; what is about a `line`, only as long as that stands there."""
 
     kind: NoteKind
     text: str
     until: float
+    line: str | None = None
 
 
 class Unsent(Struct, frozen=True):
@@ -193,9 +194,15 @@ class ScreenState:
             for id in self.quotes.ask(ids):
                 self.ask("history", QuoteRequest(id), chat=self.chats.open_name, around=id, limit=1)
 
-    def tell(self, kind: NoteKind, text: str, seconds: float = 5.0) -> None:
-        """For a moment, over the input."""
-        self.flash = Flash(kind, text, self.elapsed + seconds)
+    def tell(self, kind: NoteKind, text: str, seconds: float = 5.0, line: str | None = None) -> None:
+        """For a moment, over the input; about a `line`, as long as that stands there."""
+        self.flash = Flash(kind, text, self.elapsed + seconds, line)
+
+    @property
+    def told(self) -> Flash | None:
+        """What is told just now."""
+        flash = self.flash
+        return flash if flash is not None and flash.line in (None, self.composer.text) else None
 
     def change(self, chat: str, verb: str, id: int, value: str = "") -> None:
         """Do this to a message."""

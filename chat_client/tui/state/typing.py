@@ -62,7 +62,7 @@ def submit(screen: ScreenState, line: str) -> bool:
             _ask_server(screen, command)
         case AskTarget(line, usage):
             screen.set_text(line)
-            screen.tell("info", f"Enter means the open chat; {usage}", 8.0)
+            screen.tell("info", f"Enter means the open chat; {usage}", 8.0, line)
             return False
         case Refuse(error):
             _refuse(screen, error)
@@ -117,10 +117,14 @@ def _send(screen: ScreenState, text: str) -> None:
 def _refuse_overlong(screen: ScreenState, overlong: OverlongText) -> bool:
     """It stays in the line, and may go as a file; but a thread takes no files."""
     if screen.view is not None:
-        screen.tell("error", f"{wording.too_long(overlong.length, overlong.most)}; send it in parts", 8.0)
+        _refuse_overlong_text(screen, overlong.length, overlong.most)
     elif _is_open(screen):
         _offer_file(screen, overlong, is_typed=True)
     return False
+
+
+def _refuse_overlong_text(screen: ScreenState, length: int, most: int) -> None:
+    screen.tell("error", f"{wording.too_long(length, most)}; send it in parts", 8.0, screen.composer.text)
 
 
 def _offer_file(screen: ScreenState, overlong: OverlongText, is_typed: bool = False) -> None:
@@ -135,7 +139,7 @@ def _offer_file(screen: ScreenState, overlong: OverlongText, is_typed: bool = Fa
 
 def _compose(screen: ScreenState, target: ComposeTarget, text: str) -> bool:
     if (most := screen.session.text_max) < len(text):
-        screen.tell("error", f"{wording.too_long(len(text), most)}; send it in parts", 8.0)
+        _refuse_overlong_text(screen, len(text), most)
         return False
     if target.kind == "reply":
         screen.do(PostMessage("reply", {"id": target.id, "text": text}))
@@ -171,7 +175,7 @@ def _react(screen: ScreenState, target: ComposeTarget, text: str) -> bool:
     emoji = _emoji(word)
     if emoji == ":" or any(char.isalpha() for char in emoji):
         words = f"{safe(excerpt(word))[:40]} is no emoji: 👍, or :name: with Tab; Esc goes back to the line"
-        screen.tell("error", words)
+        screen.tell("error", words, line=text)
         return False
     verb = "unreact" if screen.has_reacted(target.id, emoji) else "react"
     screen.change(target.chat, verb, target.id, emoji)

@@ -19,11 +19,11 @@ from prompt_toolkit.output import Output
 from chat_client.common.completion import opens_list
 from chat_client.common.input_history import InputHistory, TypedBuffer
 from chat_client.common.line_editing import Glyphs, set_keys
-from chat_client.tui.render.bars import hint
+from chat_client.tui.render.bar import hint
 from chat_client.tui.render.frame import Frame, Region, frame, settle
-from chat_client.tui.render.geometry import INPUT_ROWS_MAX, geometry_of
+from chat_client.tui.render.geometry import geometry_of
 from chat_client.tui.render.look import DEFAULT_LOOK, Look
-from chat_client.tui.render.row import Display, Row
+from chat_client.tui.render.row import INPUT_ROWS_MAX, Display, Row
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.read_tracking import Drawn
 from chat_client.tui.state.screen_state import ScreenState

@@ -29,7 +29,7 @@ def sides(columns: int, left: int, right: int) -> tuple[int, int]:
 def test_the_sides_fold_away() -> None:
     assert sides(60, 30, 30) == (0, 0)
     assert sides(90, 30, 30) == (20, 0)
-    assert sides(110, 30, 30) == (22, 18)
+    assert sides(140, 30, 30) == (24, 22)
     assert sides(110, 0, 0) == (0, 0)
 
 
@@ -37,6 +37,12 @@ def test_the_sides_are_as_wide_as_their_longest_entry() -> None:
     assert sides(140, 19, 17) == (19, 17)
     assert sides(140, 3, 3) == (LEFT_MIN, RIGHT_MIN)
     assert sides(200, 90, 90) == (40, 32)
+
+
+def test_the_sides_give_way_to_the_text() -> None:
+    """With names of twenty letters the text had 50 of 110 columns."""
+    assert sides(110, 30, 30) == (20, 14) and sides(104, 30, 30) == (LEFT_MIN, RIGHT_MIN)
+    assert sides(110, 3, 30) == (LEFT_MIN, 18) and sides(120, 30, 30) == (24, 20)
 
 
 def columns(me: Me, region: str) -> int:

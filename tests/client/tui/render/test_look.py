@@ -29,7 +29,7 @@ def test_messages_stand_behind_the_columns_that_one_has_set() -> None:
     me = Me()
     me.load(said(1, "hello", who="konstantin"))
     me.display = Display(110, 34, zone=UTC, look=Look(names=6, seconds=True, clock="12"))
-    assert "  8:00:01am konst…  hello" in me.text()
+    assert "  8:00:01am kon…in  hello" in me.text()
 
 
 def test_panes_are_as_wide_as_one_has_set() -> None:

@@ -90,3 +90,12 @@ def test_the_dialog_shows_what_was_found() -> None:
     assert "jump to tea" in rows[0] and "#team" in rows[1] and "@tea" in rows[2]
     me.screen.dialogs.finder = Finder("zzz")
     assert "nothing has this" in me.text("finder")
+
+
+def test_long_names_are_told_apart_by_their_ends() -> None:
+    names = ["deploy-of-production", "deploy-of-staging-b"]
+    me = Me(columns=110)
+    me.status(["alice", *names])
+    me.load(*(said(id, who=who) for id, who in enumerate(names, 1)))
+    for region in ("feed", "right"):
+        assert "tion" in me.text(region) and "g-b" in me.text(region), region

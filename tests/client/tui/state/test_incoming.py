@@ -383,8 +383,12 @@ def test_a_newcomer_is_told_what_the_server_says_and_what_to_do_first() -> None:
     me.load(said(1, "hello"))
     assert "main takes 20 messages of yours in 1 h" in me.text() and "alice has no password" in me.text()
     assert "· welcome, alice\n" in me.text(), "the last messages stand above it"
-    told = " ".join(me.text("left").replace("│", " ").split())
-    assert "Ctrl-K write to a person" in told and "/create_chat #team" in told
+    for columns in (80, 110, 140):
+        me.resize(columns, 34)
+        told = "\n".join(me.rows("left"))
+        assert " Ctrl-K to a person" in told and " /create_chat #team" in told, "each in one row"
+    me.resize(200, 50)
+    assert " Ctrl-K write to a person " in me.text("left")
     me.hear(Outgoing("k", "send", {"target": "main", "text": "hi"}, START, state="sent", reply=Sent(id=2, at=at(2))))
     assert "Ctrl-K" not in me.text("left") and "alice has no password" in me.text()
 

@@ -1,7 +1,6 @@
 import pytest
 
 from chat_client.common.transfers import Transfer
-from chat_client.sdk.events import Ended, Lost, Outgoing
 from chat_client.sdk.transfers import Progress
 from chat_client.tui.state import message_actions, navigation
 from chat_client.tui.state.dialogs import Question
@@ -10,16 +9,7 @@ from chat_client.tui.state.requests import ResultsRequest, TypedRequest
 from chat_server.protocol.accounts import Banned
 from chat_server.protocol.messages import Found, MessagesShown
 from chat_server.protocol.rooms import ChatInfo
-from tests.client.people import START, Me, said
-
-
-def test_the_title_tells_what_is_unread_elsewhere_where_the_sides_are_folded_away() -> None:
-    me = Me(
-        ChatInfo("main", 0, 0, muted=False), ChatInfo("#team", 0, 4, topic="plans", muted=False), columns=60, rows=15
-    )
-    assert me.text("title").split() == ["main", "everyone", "#team", "4"]
-    navigation.open_chat(me.screen, "#team")
-    assert "#team  plans" in me.text("title")
+from tests.client.people import Me, said
 
 
 def test_a_file_on_its_way_has_a_meter_and_a_speed() -> None:
@@ -36,24 +26,6 @@ def test_how_far_a_file_is_is_not_cut_off(columns: int, name: str) -> None:
     me.screen.transfers[1] = Transfer(name, True, Progress(2_999_000, 3_000_000, 13_900_000, 1))
     bar = me.text("bar")
     assert "99 % of 2.9 MiB, 13.3 MiB/s, 1 s left" in bar and "Alt-X" in bar and f"↑ {name[:3]}" in bar
-
-
-def test_an_end_is_told() -> None:
-    me = Me()
-    me.hear(Ended("signed_out", "signed out from elsewhere"))
-    assert "○ signed out from elsewhere" in me.text("status")
-
-
-def test_one_line_is_one_line_whatever_it_holds() -> None:
-    me = Me(ChatInfo("main", 0, 0, topic="one\ntwo\x1b[2J", muted=False))
-    assert len(me.rows("title")) == 1 and "\x1b" not in me.text("title") and "\n" not in me.text("title")
-
-
-def test_the_most_pressing_of_many_chats_is_told_and_how_many_more() -> None:
-    teams = [ChatInfo(f"#team{number}", 0, 1, muted=False) for number in range(9)]
-    me = Me(ChatInfo("main", 0, 0, muted=False), *teams, ChatInfo("@bob", 0, 2, muted=False), columns=60, rows=15)
-    me.hear(said(1, "@alice", chat="#team7"))
-    assert me.text("title").split() == ["main", "everyone", "#team7", "@1", "2", "@bob", "2", "+8"]
 
 
 def test_a_small_screen_says_too_that_one_has_scrolled_up() -> None:
@@ -138,8 +110,11 @@ def test_a_question_says_at_any_width_which_key_says_yes(columns: int) -> None:
         "send a file to #a-chat-with-a-long-name? 1 line · 50,000 of 4,096 characters",
     ):
         me.screen.dialogs.question = Question(text, "file")
-        row = me.rows("bar")[0]
-        assert " Enter: yes" in row and row.startswith(f" {text[:12]}")
+        asked = " ".join(me.text("bar").split())
+        assert asked.startswith(text if columns > 40 else text[:12]) and " Enter: yes" in asked
+        me.resize(columns, 9)
+        assert "Enter: yes" in me.text("bar") and me.text("bar").startswith(f" {text[:12]}")
+        me.resize(columns, 34)
 
 
 def test_a_long_text_says_how_long_it_is() -> None:
@@ -167,12 +142,32 @@ def test_what_one_can_do_is_whole_in_a_narrow_bar() -> None:
     assert me.text("bar").strip() == "an error of fifty characters, all of which matters"
 
 
-@pytest.mark.parametrize("held", [False, True])
-def test_without_a_connection_what_waits_is_told_before_the_reason_which_may_be_long(held: bool) -> None:
-    me = Me(columns=80, rows=24)
+REFUSED = (
+    "nothing goes between you and bob: one of you has blocked the other; see /blocked, or ask whoever runs the server"
+)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 110, 140, 200])
+def test_what_is_told_is_told_whole(columns: int) -> None:
+    """The end says what to do: `see /blo…` stood there."""
+    me = Me(columns=columns)
+    me.load(*(said(id) for id in range(1, 41)))
+    rows = len(me.rows("feed")) + len(me.rows("bar"))
+    me.screen.tell("error", REFUSED)
+    assert " ".join(me.text("bar").split()) == REFUSED
+    assert len(me.rows("feed")) + len(me.rows("bar")) == rows and "text 40" in me.rows("feed")[-1]
+    me.screen.tell("error", "word " * 300)
+    assert len(me.rows("bar")) == 3 and me.rows("bar")[-1].endswith("…")
+    me.resize(columns, 9)
+    assert len(me.rows("bar")) <= 2
+
+
+def test_what_is_told_of_a_line_goes_with_it() -> None:
+    """It told how to use `/leave` long after something else was sent."""
+    me = Me()
     me.load()
-    me.hear(Lost("a-long-name.example.org:8001: nothing listens there", me.screen.elapsed + 7.0))
-    me.hear(Outgoing("k", "send", {"target": "main", "text": "hi"}, START, "held" if held else "waiting"))
-    told = me.text("status")
-    assert "next try in 7 s (/reconnect)" in told
-    assert ("1 held: /confirm or /discard" if held else "1 to send · a-long-name") in told
+    me.screen.composer.text = "/leave #ops"
+    me.screen.tell("info", "Enter means the open chat", line="/leave #ops")
+    assert "Enter means the open chat" in me.text("bar")
+    me.screen.composer.text = ""
+    assert "Enter means" not in me.text("bar")

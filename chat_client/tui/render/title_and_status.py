@@ -19,8 +19,8 @@ _SERVER_CELLS_MIN = 8
 def title(screen: ScreenState, geometry: Geometry) -> Row:
     chat, view = screen.chats.open, screen.view
     if screen.dialogs.keys_page is not None:
-        return ends([("title-name", " keys"), ("title-dim", "   also: /help, /help <command>")],
-                     [("title-dim", "PgUp PgDn · Esc ")], geometry.middle)  # fmt: skip
+        keys: list[Fragment] = [("title-name", " keys"), ("title-dim", "   also: /help, /help <command>")]
+        return ends(keys, [("title-dim", "PgUp PgDn · Esc ")], geometry.middle)
     if view is not None:
         many = len(view.feed.messages)
         shown = f"{many}{'' if view.feed.at_start else '+'} message{'' if many == 1 else 's'}"

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw, Struct, field, structs
 
 from chat_client.common import wording
-from chat_client.common.listening import IGNORED_MAX, LEVELS_MAX, Level, Listening
+from chat_client.common.listening import IGNORED_MAX, LEVELS_MAX, Listening, SetLevel
 from chat_client.common.private_file import locked, read, replace
 
 ACCOUNTS_MAX = 20
@@ -28,7 +28,7 @@ class Kept(Struct, frozen=True):
 
     drafts: dict[str, str] = field(default_factory=dict)
     pins: dict[str, int] = field(default_factory=dict)
-    levels: dict[str, Level] = field(default_factory=dict)
+    levels: dict[str, SetLevel] = field(default_factory=dict)
     ignored: dict[str, str] = field(default_factory=dict)
 
 

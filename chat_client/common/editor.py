@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from signal import Signals
 
 USUAL = ("sensible-editor", "nano", "vi")
 
@@ -34,7 +35,7 @@ async def edited(text: str, terminal: AbstractAsyncContextManager[None]) -> str:
         async with terminal:
             status = await (await asyncio.create_subprocess_exec(*command)).wait()
         if status:
-            raise OSError(f"{command[0]} ended with {status}; the line is as it was")
+            raise OSError(f"{command[0]} {_ended(status)}; the line is as it was")
         return _read(path)
     finally:
         _remove(path)
@@ -47,8 +48,14 @@ def _written(text: str) -> Path:
     return Path(name)
 
 
+def _ended(status: int) -> str:
+    return f"ended with {status}" if status > 0 else f"was ended by {Signals(-status).name}"
+
+
 def _read(path: Path) -> str:
-    return path.read_bytes().decode("utf-8", "replace").rstrip("\n")
+    """The text as it would be typed, whatever line ends and marks the editor writes."""
+    text = path.read_bytes().decode("utf-8-sig", "replace")
+    return text.replace("\r\n", "\n").rstrip("\n")
 
 
 def _remove(path: Path) -> None:

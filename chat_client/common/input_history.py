@@ -11,6 +11,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
 
+from chat_client.common.private_file import locked, replace
 from chat_client.common.typed_lines import may_be_kept
 from chat_server.protocol.connection import CommandForm
 
@@ -57,7 +58,7 @@ class InputHistory:
         """Whether it may be kept at all."""
         if not may_be_kept(entry.line, self._commands()):
             return False
-        self._write([entry], os.O_APPEND)
+        self._append(entry)
         return True
 
     def _read(self) -> list[_Entry]:
@@ -67,15 +68,19 @@ class InputHistory:
                 with contextlib.suppress(msgspec.DecodeError):
                     entries.append(msgspec.json.decode(line, type=_Entry))
         if len(entries) > 2 * ENTRIES_MAX:
-            self._write(entries[-ENTRIES_MAX:], os.O_TRUNC)
+            with contextlib.suppress(OSError), locked(self._path):
+                replace(self._path, b"".join(map(_encode, entries[-ENTRIES_MAX:])))
         return entries[-ENTRIES_MAX:]
 
-    def _write(self, entries: list[_Entry], how: int) -> None:
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            number = os.open(self._path, os.O_WRONLY | os.O_CREAT | how, 0o600)
+    def _append(self, entry: _Entry) -> None:
+        with contextlib.suppress(OSError), locked(self._path):
+            number = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             with os.fdopen(number, "wb") as file:
-                file.write(b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries))
+                file.write(_encode(entry))
+
+
+def _encode(entry: _Entry) -> bytes:
+    return msgspec.json.encode(entry) + b"\n"
 
 
 class TypedBuffer(Buffer):

@@ -8,8 +8,9 @@ from msgspec import structs
 
 from chat_server.protocol.messages import Message
 
-Level = Literal["all", "mentions", "none"]
-LEVELS: tuple[Level, ...] = get_args(Level)
+SetLevel = Literal["all", "mentions"]
+Level = SetLevel | Literal["none"]  # none: the chat is muted
+LEVELS: tuple[Level, ...] = (*get_args(SetLevel), "none")
 IGNORED_MAX, LEVELS_MAX = 100, 500
 HIDDEN_TEXT = "(hidden: you ignore whoever wrote this)"
 _E = TypeVar("_E")
@@ -18,11 +19,11 @@ _E = TypeVar("_E")
 class Listening:
     def __init__(self, words: Iterable[str] = ()) -> None:
         self.set_words(words)
-        self.levels: dict[str, Level] = {}  # of the chats that have another one than usual
+        self.levels: dict[str, SetLevel] = {}  # of the chats that have another one than usual
         self.muted: set[str] = set()  # the chats that the server keeps as muted, for all devices
         self.ignored: dict[str, str] = {}  # names as they were typed, by those that are compared
 
-    def restore(self, levels: Mapping[str, Level], ignored: Mapping[str, str]) -> None:
+    def restore(self, levels: Mapping[str, SetLevel], ignored: Mapping[str, str]) -> None:
         self.levels, self.ignored = dict(levels), dict(ignored)
 
     def set_words(self, words: Iterable[str]) -> None:
@@ -47,7 +48,7 @@ class Listening:
             return structs.replace(event, mentions=[*(event.mentions or ()), me])
         return event
 
-    def level(self, chat: str) -> Level | None:
+    def level(self, chat: str) -> SetLevel | None:
         """None: the usual one, which is all in a chat of two, and mentions elsewhere."""
         return self.levels.get(chat.casefold())
 
@@ -57,7 +58,7 @@ class Listening:
             return "none"
         return self.level(chat) or usual_level(chat)
 
-    def set_level(self, chat: str, level: Level) -> None:
+    def set_level(self, chat: str, level: SetLevel) -> None:
         self.levels.pop(chat.casefold(), None)
         if level != usual_level(chat):
             self.levels[chat.casefold()] = level
@@ -76,5 +77,5 @@ class Listening:
         return self.ignored.pop(user.removeprefix("@").casefold(), None) is not None
 
 
-def usual_level(chat: str) -> Level:
+def usual_level(chat: str) -> SetLevel:
     return "all" if chat.startswith("@") else "mentions"

@@ -31,6 +31,11 @@ class FrontEnd(ABC):
 
     @property
     @abstractmethod
+    def user(self) -> str:
+        """Who is signed in."""
+
+    @property
+    @abstractmethod
     def unsent(self) -> Sequence[tuple[str, Outgoing]]:
         """What waits to be sent, each with its chat."""
 
@@ -280,10 +285,13 @@ def _level(front_end: FrontEnd, chat: str, level: str | None = None) -> Task:
     wanted = next((each for each in LEVELS if each == level.lower()), None)
     if wanted is None:
         raise Refused("bad_argument", wording.usage(LOCAL["level"].form))
+    # That nothing calls is kept by the server alone, for all devices: kept here too, it would outlast an /unmute.
+    if wanted == "none":
+        return front_end.ask_server(f"/mute {name}")
+    was_muted = front_end.listening.level_now(name) == "none"
     front_end.listening.set_level(name, wanted)
     front_end.answer(Answer(_level_in_words(name, wanted)))
-    # The server keeps for all devices that nothing calls.
-    return front_end.ask_server(f"/mute {name}" if wanted == "none" else f"/unmute {name}")
+    return front_end.ask_server(f"/unmute {name}") if was_muted else None
 
 
 def _level_in_words(chat: str, level: Level) -> str:
@@ -299,6 +307,8 @@ def _level_in_words(chat: str, level: Level) -> str:
 )
 def _ignore(front_end: FrontEnd, username: str | None = None) -> None:
     ignored = front_end.listening.ignored
+    if username is not None and username.removeprefix("@").casefold() == front_end.user.casefold():
+        raise Refused("not_yourself", "you cannot ignore yourself")
     if username is None:
         front_end.answer(
             Answer(f"{len(ignored)} ignored in main; /unignore <username> ends it", tuple(ignored.values()))

@@ -74,7 +74,7 @@ class Attention:
 
     def _calls(self, message: Message, me: str) -> bool:
         level = self._listening.level(message.chat)
-        if message.chat in self._listening.muted or level == "none" or message.deleted or message.from_ == me:
+        if message.chat in self._listening.muted or message.deleted or message.from_ == me:
             return False
         if self._listening.hides(message):
             return False

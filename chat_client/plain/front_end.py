@@ -50,6 +50,10 @@ class PlainFrontEnd(FrontEnd):
         return with_local(self._chat.commands)
 
     @property
+    def user(self) -> str:
+        return self._chat.user
+
+    @property
     def unsent(self) -> list[tuple[str, Outgoing]]:
         return [(command.target or command.verb, command) for command in self._chat.outgoing]
 

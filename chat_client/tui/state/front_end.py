@@ -38,6 +38,10 @@ class ScreenFrontEnd(FrontEnd):
         return self._screen.session.commands
 
     @property
+    def user(self) -> str:
+        return self._screen.session.user
+
+    @property
     def unsent(self) -> Sequence[tuple[str, Outgoing]]:
         return [(unsent.chat, unsent.command) for unsent in self._screen.unsent.values()]
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from chat_client.common.account_file import AccountFile, Kept
-from chat_client.common.listening import HIDDEN_TEXT, IGNORED_MAX, Level, Listening
+from chat_client.common.listening import HIDDEN_TEXT, IGNORED_MAX, Listening, SetLevel
 from chat_client.common.mentions import Attention, mentions
 from chat_client.sdk.events import Connected
 from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.connection import Notice
+from chat_server.protocol.messages import File
 from chat_server.protocol.people import Muted
 from tests.client.people import said
 
@@ -26,8 +27,13 @@ def test_words_call_as_the_name_does(text: str, calls: bool) -> None:
     heard = listening.hear(said(1, text, mentions=["bob"]), "alice")
     assert mentions(heard, "alice") == calls and heard.text == text
     assert heard.mentions is not None and "bob" in heard.mentions
-    assert not mentions(listening.hear(said(2, text, who="alice"), "alice"), "alice")
+    own = said(2, text, who="alice")
+    assert listening.hear(own, "alice") is own
     assert not mentions(Listening([]).hear(said(1, text), "alice"), "alice")
+
+
+def test_who_is_called_by_a_word_and_by_name_is_mentioned_once() -> None:
+    assert Listening(["deploy"]).hear(said(1, "deploy @alice"), "alice").mentions == ["alice"]
 
 
 def test_who_is_ignored_is_hidden_in_main_alone_and_calls_nobody() -> None:
@@ -35,6 +41,9 @@ def test_who_is_ignored_is_hidden_in_main_alone_and_calls_nobody() -> None:
     assert listening.ignore("@Bob")
     hidden = listening.hear(said(1, "deploy @alice"), "alice")
     assert (hidden.id, hidden.text, hidden.mentions) == (1, HIDDEN_TEXT, None) and listening.hides(hidden)
+    sent = said(1, "a.png", file=File(7, "a.png", 1, "0"), reactions={"👍": ["carol"]})
+    hidden = listening.hear(sent, "alice")
+    assert (hidden.file, hidden.reactions) == (None, None)
     for other in (said(2, "x", chat="#ops"), said(3, "x", who="carol"), said(4, HIDDEN_TEXT, who="carol")):
         assert listening.hear(other, "alice") == other and not listening.hides(other)
     notice = Notice("x")
@@ -54,10 +63,10 @@ def test_no_more_are_ignored_than_may_be() -> None:
     [
         (None, "main", "x", False), (None, "main", "@alice", True), (None, "@bob", "x", True),
         ("all", "main", "x", True), ("mentions", "@bob", "x", False), ("mentions", "@bob", "@alice", True),
-        ("none", "main", "@alice", False), ("all", "#OPS", "x", True),
+        ("all", "#OPS", "x", True),
     ],
 )  # fmt: skip
-def test_levels(level: Level | None, chat: str, text: str, rings: bool) -> None:
+def test_levels(level: SetLevel | None, chat: str, text: str, rings: bool) -> None:
     listening = Listening()
     attention = Attention(listening)
     if level is not None:
@@ -67,6 +76,20 @@ def test_levels(level: Level | None, chat: str, text: str, rings: bool) -> None:
     assert attention.call(said(3, text, chat=chat, who="alice"), "alice", 20) is None
     attention.call(Muted(chat, True), "alice", 30)
     assert attention.call(said(4, text, chat=chat), "alice", 40) is None, "muted by another device"
+    assert listening.level_now(chat.upper()) == "none"
+    attention.call(Muted(chat, False), "alice", 50)
+    assert (attention.call(said(5, text, chat=chat), "alice", 60) is not None) == rings, "it calls as before"
+
+
+def test_what_is_hidden_does_not_ring_though_all_of_the_chat_does() -> None:
+    listening = Listening(["deploy"])
+    listening.set_level("main", "all")
+    listening.ignore("bob")
+    attention = Attention(listening)
+    attention.call(Connected("a:1", SignedIn("alice", False, 1, "h", [], [], []), False), "alice", 0)
+    for id, who, rings in ((2, "bob", False), (3, "carol", True)):
+        heard = listening.hear(said(id, "deploy", who=who), "alice")
+        assert (attention.call(heard, "alice", 10.0 * id) is not None) == rings
 
 
 def test_it_is_kept_for_the_account(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chat_client.common.listening import Listening
+from chat_client.common.listening import HIDDEN_TEXT, Listening
+from chat_client.common.reading_log import ReadingLog
 from chat_client.exit_status import ExitStatus
 from chat_client.plain.app import Plain, _stop
 from chat_client.sdk.chat import connect
@@ -165,7 +166,8 @@ async def test_who_is_ignored_is_not_printed_and_a_level_says_what_rings(home: H
             is_set_up.set()
 
     async with connect(home.address, user="bob") as chat:
-        plain = Plain(chat, home.folder, source.write, lambda call: rung.append(call.text), keep=keep)
+        log = ReadingLog(home.folder / "log")
+        plain = Plain(chat, home.folder, source.write, lambda call: rung.append(call.text), log=log, keep=keep)
         running = asyncio.create_task(plain.run(source))
         async with asyncio.timeout(TIMEOUT_SECONDS):
             await is_set_up.wait()
@@ -173,7 +175,8 @@ async def test_who_is_ignored_is_not_printed_and_a_level_says_what_rings(home: H
         await alice.ok("/send_all louder")
         await mallory.ok("/send bob psst")
         assert await running == 0
-    assert not [line for line in source.said if "buy this" in line]
+    assert not [line for line in source.said if "buy this" in line or HIDDEN_TEXT in line]
+    assert "HIDDEN" not in (home.folder / "log" / "main.log").read_text().replace(HIDDEN_TEXT, "HIDDEN")
     assert kept[0] == ["mallory"] and kept[-1] == ["mallory", "main"]
     assert rung == ["louder"], "calls are a second apart"
     assert "  mallory" in source.said

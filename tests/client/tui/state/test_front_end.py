@@ -5,12 +5,12 @@ import pytest
 from chat_client.common.keys import ACTIONS
 from chat_client.common.local_commands import LOCAL, find_local, with_local
 from chat_client.tui.state import navigation
-from chat_client.tui.state.effects import Copy, Redraw, SetText
+from chat_client.tui.state.effects import Copy, Redraw, Run, SetText
 from chat_client.tui.state.keys import DEEDS
 from chat_client.tui.state.replies import take_answer
 from chat_client.tui.state.typing import submit
 from chat_server.protocol.help import command_forms
-from chat_server.protocol.people import BlockSet
+from chat_server.protocol.people import BlockSet, Muted
 from chat_server.protocol.rooms import ChatInfo
 from chat_server.protocol.table import VERBS
 from tests.client.people import Me, said
@@ -46,6 +46,41 @@ def test_every_local_command_does_something_and_is_taken(verb: str) -> None:
     before = seen(me)
     assert submit(me.screen, LOCAL[verb].form.example)
     assert seen(me) != before
+
+
+def test_a_level_is_kept_here_and_none_by_the_server_for_all_devices() -> None:
+    me = ready()
+    listening = me.screen.listening
+    submit(me.screen, "/level all")
+    assert listening.level_now("#team") == "all" and not me.wanted(), "the server has nothing to do with it"
+    submit(me.screen, "/level none")
+    assert [effect.command.line for effect in me.wanted(Run)] == ["/mute #team"]
+    me.hear(Muted("#team", True))
+    assert listening.level_now("#team") == "none"
+    submit(me.screen, "/level")
+    assert "nothing in #team calls you" in me.text()
+    me.hear(Muted("#team", False))
+    assert listening.level_now("#team") == "all", "as before"
+    me.hear(Muted("#team", True))
+    submit(me.screen, "/level mentions")
+    assert [effect.command.line for effect in me.wanted(Run)] == ["/unmute #team"]
+
+
+def test_nobody_ignores_themselves_and_main_s_number_is_not_given_away() -> None:
+    me = ready()
+    submit(me.screen, "/ignore @Alice")
+    assert not me.screen.listening.ignored and "you cannot ignore yourself" in me.text()
+    submit(me.screen, "/pin #team 1")
+    assert not me.screen.chats.pins and "one of 2 to 9" in me.text()
+
+
+def test_what_is_cleared_is_not_told_to_be_nothing() -> None:
+    me = ready()
+    submit(me.screen, "/ignore")
+    submit(me.screen, "/clear")
+    assert "ignored in main" not in me.text() and me.screen.flash is None
+    submit(me.screen, "/clear")
+    assert me.screen.flash is not None and "nothing to clear" in me.screen.flash.text
 
 
 TYPED = [

@@ -6,7 +6,7 @@ Whoever obeys an entry declares it: the general ones `chat_client.settings`, tho
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -22,6 +22,13 @@ class SettingError(ValueError):
     """What is wrong with an entry of the file, in words."""
 
 
+class Rule(Struct, frozen=True):
+    """What an entry has to be besides its type: `is_right` of such a value, and in `words`."""
+
+    is_right: Callable[[Any], bool]
+    words: str
+
+
 class Setting(Struct, frozen=True):
     """An entry. `example` is its default, or shows how it is written if there is none; the entry has its type."""
 
@@ -29,6 +36,7 @@ class Setting(Struct, frozen=True):
     example: Value
     help: str
     choices: tuple[str, ...] = ()
+    rule: Rule | None = None
 
     def read(self, value: Any) -> Any:
         """The value as it stands in the file; one text does for a list of them. Raises SettingError."""
@@ -42,6 +50,8 @@ class Setting(Struct, frozen=True):
             raise SettingError(f"{self.name} is {_WORDS[kind]}")
         if any(map(_CONTROL.search, texts)):  # a name with a NUL is no path, one with an Esc disturbs the terminal
             raise SettingError(f"{self.name} has a control character in it")
+        if self.rule is not None and not self.rule.is_right(value):
+            raise SettingError(f"{self.name} is {self.rule.words}")
         return value
 
 

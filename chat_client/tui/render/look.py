@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-from chat_client.common.setting import Section, Setting, SettingError
+from chat_client.common.setting import Rule, Section, Setting
 from chat_client.tui.state.screen_state import Sides
 
 Clock = Literal["24", "12"]
@@ -31,37 +31,32 @@ class Look(Struct, frozen=True):
 DEFAULT_LOOK = Look()
 
 
-class _RangeSection(Section, frozen=True):
-    ranges: Mapping[str, tuple[int, int]] = {}  # the least and the most of an entry; a pane may have 0 as well
-
-    def read(self, table: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises SettingError."""
-        given = Section.read(self, table)
-        for name, (least, most) in self.ranges.items():
-            if name in given and not least <= given[name] <= most and (self.name != "panes" or given[name]):
-                raise SettingError(f"{name} is a number from {least} to {most}")
-        return given
-
-
-COLUMNS = _RangeSection(
+_NAMES = Rule(
+    lambda cells: NAME_CELLS_MIN <= cells <= NAME_CELLS_MOST, f"a number from {NAME_CELLS_MIN} to {NAME_CELLS_MOST}"
+)
+_PANE = Rule(
+    lambda columns: columns == 0 or PANE_COLUMNS_MIN <= columns <= PANE_COLUMNS_MOST,
+    f"0, or a number from {PANE_COLUMNS_MIN} to {PANE_COLUMNS_MOST}",
+)
+COLUMNS = Section(
     "columns",
     "The columns of the full screen beside each message.",
     (
-        Setting("names", 14, "the most cells of the column of names, which is as wide as the longest name"),
+        Setting(
+            "names", 14, "the most cells of the column of names, which is as wide as the longest name", rule=_NAMES
+        ),
         Setting("seconds", False, "the seconds of each time"),
         Setting("clock", "24", "24 hours, or 12 with am and pm", get_args(Clock)),
     ),
-    {"names": (NAME_CELLS_MIN, NAME_CELLS_MOST)},
 )
-PANES = _RangeSection(
+PANES = Section(
     "panes",
     "The sides of the full screen, where there is room for them.",
     (
         Setting("sides", "both", "which are shown at the start", get_args(Sides)),
-        Setting("left", 0, "the columns of the left one; 0: as wide as its longest entry"),
-        Setting("right", 0, "the columns of the right one; 0: as wide as its longest entry"),
+        Setting("left", 0, "the columns of the left one; 0: as wide as its longest entry", rule=_PANE),
+        Setting("right", 0, "the columns of the right one; 0: as wide as its longest entry", rule=_PANE),
     ),
-    dict.fromkeys(("left", "right"), (PANE_COLUMNS_MIN, PANE_COLUMNS_MOST)),
 )
 
 

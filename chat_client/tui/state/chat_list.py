@@ -1,7 +1,7 @@
 """The list of the user's chats: their order and numbers, those that are pinned, and the open one."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from chat_client.common.chat_order import chat_order
 from chat_client.common.setting import Section, Setting
@@ -13,9 +13,7 @@ CHATS = Section(
     "chats",
     "The list of chats.",
     (
-        Setting(
-            "order", "name", "by name, the unread ones first, or the latest ones first", ("name", "unread", "latest")
-        ),
+        Setting("order", "name", "by name, the unread ones first, or the latest ones first", get_args(Order)),
     ),
 )
 LOADED_MAX = 20  # chats whose messages are kept

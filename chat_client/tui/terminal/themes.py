@@ -14,7 +14,7 @@ from msgspec import structs
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
-from chat_client.common.setting import Section, Setting, SettingError
+from chat_client.common.setting import Rule, Section, Setting
 from chat_client.tui.render.colours import NAME_COLOURS
 from chat_client.tui.terminal.contrast import Colour, colour, contrast, distance_to_all, luminance
 from chat_client.tui.terminal.palettes import (
@@ -52,21 +52,20 @@ _COLOUR = re.compile("#[0-9a-fA-F]{6}", re.ASCII)
 _NAMES = (14, 6, 10, 2, 11, 3, 13, 5, 12, 4)
 
 
-class _ColourSection(Section, frozen=True):
-    def read(self, table: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises SettingError."""
-        given = Section.read(self, table)
-        for name, value in given.items():
-            if not value or not all(map(_COLOUR.fullmatch, value if isinstance(value, list) else [value])):
-                raise SettingError(f"{name}: a colour is written like #7aa2f7")
-        return given
+def _is_colour(value: str | list[str]) -> bool:
+    return bool(value) and all(map(_COLOUR.fullmatch, value if isinstance(value, list) else [value]))
 
 
-COLOURS = _ColourSection(
+COLOURS = Section(
     "colours",
     "Colours in place of those of the themes dark and light; the examples are those of dark.",
     tuple(
-        Setting(name, list(value) if isinstance(value, tuple) else value, MEANINGS[name])
+        Setting(
+            name,
+            list(value) if isinstance(value, tuple) else value,
+            MEANINGS[name],
+            rule=Rule(_is_colour, "written like #7aa2f7"),
+        )
         for name, value in structs.asdict(DARK).items()
     ),
 )

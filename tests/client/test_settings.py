@@ -68,6 +68,7 @@ def test_scripts() -> None:
     settings = load(["--send", "main", "backup", "done"])
     assert (settings.send, settings.text) == ("main", "backup done")
     assert load(["--send", "#ops"]).text is None
+    assert load(["settings"]).edit and not load(["--send", "main", "settings"]).edit
     settings = load(["--follow", "main", "--json"])
     assert (settings.follow, settings.json) == ("main", True)
 
@@ -104,6 +105,12 @@ def test_a_profile_stands_over_the_rest_and_has_its_own_folder(home: Path) -> No
 def test_a_wrong_profile(home: Path, text: str) -> None:
     with pytest.raises(UsageError):
         load(["--config", config(home, text), "--profile", "x"])
+
+
+def test_no_profile_has_a_folder_outside_of_that_of_the_profiles(home: Path) -> None:
+    for name in ("../x", "..", "", "a/b", "-x", "ж"):
+        with pytest.raises(UsageError, match="the name of a profile has letters"):
+            load(["--config", config(home, f'[profiles."{name}"]')])
 
 
 def test_a_section_is_read_by_whoever_declares_it(home: Path) -> None:

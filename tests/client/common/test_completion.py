@@ -44,6 +44,7 @@ def texts(before: str, known: Known = KNOWN) -> list[str]:
         ("/send_file bob ph", ["/send_file bob phone.txt", "/send_file bob phdir/"]),
         ("/topic @c", ["/topic @carol "]),
         ("/members b", ["/members bob ", "/members Bill "]),
+        ("/invite ", ["/invite bob ", "/invite Bill ", "/invite carol ", "/invite #ops "]),
     ],
 )
 def test_what_follows_the_open_chat_is_completed_without_it(before: str, after: list[str]) -> None:

@@ -101,6 +101,7 @@ def test_given_keys_take_the_place_of_the_table_s() -> None:
         ({"sides": "Ctrl-W"}, "sides: Ctrl-W is the key of cut_word_left already"),
         ({"sides": "Enter"}, "sides: Enter is the key of"),
         ({"sides": "s"}, "sides: s alone is text"),
+        ({"left": "F3"}, "left: F3 is the key of bare already"),
         ({"send": "F7"}, "send is always Enter"),
         ({"reply": "e"}, "reply: e is the key of edit already"),
         ({"reply": "Ctrl-C"}, "reply: Ctrl-C is the key of clear already"),
@@ -118,4 +119,5 @@ def test_what_cannot_be_set_is_refused_in_one_line(given: dict[str, object], wor
 
 def test_the_same_key_may_act_where_the_other_does_not() -> None:
     assert keymap({"reply": ["↑"], "chosen_up": ["k"]}).first("reply") == "↑"
+    assert keymap({"open_result": ["o"]}).first("open_result") == "o", "nothing is typed where it acts"
     assert keymap({"jump": ["Ctrl-W"]}).first("jump") == "Ctrl-W", "it cuts a word where something stands behind it"

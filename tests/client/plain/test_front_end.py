@@ -10,11 +10,12 @@ from chat_client.common.local_commands import LOCAL
 from chat_client.plain.app import Plain
 from chat_client.sdk.chat import Returned
 from chat_client.sdk.errors import Refused
-from chat_client.sdk.events import Connected, Outgoing
+from chat_client.sdk.events import AnyEvent, Connected, Connecting, Outgoing
 from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.help import command_forms
 from chat_server.protocol.messages import Message, Talking
 from tests.client.conftest import Home
+from tests.client.people import said
 from tests.client.plain.test_app import Lines, plain
 
 SIGNED_IN = SignedIn("alice", False, 1, "h", [], [], [])
@@ -124,6 +125,15 @@ async def test_a_day_is_asked_for_in_the_open_chat(column: Column, monkeypatch: 
     assert column.chat.asked[-1].startswith("/history #team since yesterday 1795000000")
     column.plain.front_end.open = ""
     assert (await column.type("/goto yesterday"))[0].startswith("- bad_argument: no chat is open")
+
+
+async def test_a_chat_of_which_something_was_not_shown_is_not_marked_as_read(column: Column) -> None:
+    missed = [said(id, chat="main" if id < 30 else "#ops") for id in range(1, 32)]
+    events: list[AnyEvent] = [Connecting("a:1", 1), *missed, column.chat.state]
+    for event in events:
+        column.plain._take(event)
+    await column.type("/ping")
+    assert [asked for asked in column.chat.asked if asked.startswith("read")] == ["read {'chat': '#ops', 'id': 31}"]
 
 
 async def test_all_chats_are_marked_as_read_up_to_their_newest_messages(home: Home) -> None:

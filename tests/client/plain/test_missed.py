@@ -6,7 +6,7 @@ from chat_client.plain.app import Plain
 from chat_client.plain.lines import LineForm
 from chat_client.plain.missed import SHOWN_MAX, Missed
 from chat_client.sdk.chat import connect
-from chat_client.sdk.events import Connected, Connecting
+from chat_client.sdk.events import Connected, Connecting, Ended
 from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import ReadMarker
@@ -55,6 +55,14 @@ def test_a_chat_is_marked_again_when_what_was_left_out_is_read() -> None:
     assert not missed.may_mark_read("main")
     missed.follow(ReadMarker("main", 10))
     assert missed.may_mark_read("main")
+
+
+def test_what_has_come_is_shown_where_the_connection_ends_meanwhile() -> None:
+    missed = Missed()
+    missed.follow(Connecting("a:1", 1))
+    assert missed.hold(said(1))
+    shown = missed.follow(Ended("account_deleted", "gone"))
+    assert shown is not None and shown.events == [said(1)]
 
 
 async def test_in_the_client(home: Home) -> None:

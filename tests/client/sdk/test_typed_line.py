@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_client.common.local_commands import LOCAL
 from chat_client.sdk.typed_line import Typed, asked_for, find, has_secret, read, secret_from, secrets_to_ask
 from chat_server.protocol.arguments import KINDS, Target
 from chat_server.protocol.base import Spec
@@ -39,6 +40,19 @@ WORDS = st.lists(
 )
 def test_read(line: str, typed: Typed) -> None:
     assert read(line, COMMANDS) == typed
+
+
+@pytest.mark.parametrize(
+    ("line", "arguments"),
+    [
+        ("/send_file ~/my photo.png", {"target": "#ops", "path": "~/my photo.png"}),
+        ("/send_file ./a b", {"target": "#ops", "path": "./a b"}),
+        ("/send_file bob a b", {"target": "bob", "path": "a b"}),
+    ],
+)
+def test_a_path_is_told_from_a_chat_that_is_left_out(line: str, arguments: dict[str, str]) -> None:
+    typed = read(line, [LOCAL["send_file"].form], "#ops")
+    assert typed is not None and typed.arguments == arguments
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import DummyInput
 from prompt_toolkit.output import DummyOutput
 
+from chat_client.common.reading_log import ReadingLog
 from chat_client.settings import Settings
 from chat_client.tui.app import App
 from chat_client.tui.state import effects as e
 from tests.client.fake import FakeServer
+from tests.client.people import said
 from tests.client.sdk.played import Client, client, server
 
 __all__ = ["client", "server"]  # fixtures
@@ -33,6 +35,27 @@ async def test_a_fault_in_one_effect_loses_no_other(
     assert app._view.line.text == "kept" and not app.screen.effects
     assert "a fault in the client: RuntimeError: cannot copy this" in str(app.screen.flash)
     assert "in fail" in (tmp_path / "faults.log").read_text()
+
+
+async def test_the_log_has_what_was_read_since_the_start_and_nothing_of_whom_one_ignores(
+    server: FakeServer, client: Client, tmp_path: Path
+) -> None:
+    chat, _ = await client.sign_in(server)
+    settings = Settings(downloads=tmp_path, data_dir=tmp_path, config_file=tmp_path / "config.toml")
+    with create_app_session(input=DummyInput(), output=DummyOutput()):
+        app = App(chat, settings, ReadingLog(tmp_path / "log"))
+    listening, main = app.screen.listening, app.screen.chats.open
+    listening.ignore("mallory")
+    main.feed.at_end = True
+    main.read = 1
+    app._log_what_was_read()
+    for message in (said(1, "long ago"), said(2, "hello"), said(3, "buy", who="mallory"), said(4, "not read yet")):
+        main.add(listening.hear(message, "alice"), "alice")
+    main.mark_read(3, "alice")
+    app._log_what_was_read()
+    assert [line.split(" ", 2)[2] for line in (tmp_path / "log" / "main.log").read_text().splitlines()] == [
+        "main bob: hello (#2)"
+    ]
 
 
 async def test_a_link_is_copied_where_there_is_no_desktop(

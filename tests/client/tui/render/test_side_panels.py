@@ -75,6 +75,14 @@ def test_members_of_a_chat_online_or_not_and_its_owner() -> None:
     assert "bob ★" in text and "○ zoe" in text and "carol" not in text
 
 
+def test_the_side_is_as_wide_as_its_longest_member_with_a_star() -> None:
+    team = ChatInfo("#team", 0, 0, owner="a-name-of-15-ce", members=["a-name-of-15-ce", "alice"], muted=False)
+    me = Me(ChatInfo("main", 0, 0, muted=False), team, columns=180)
+    me.status(["alice"], team)
+    navigation.open_chat(me.screen, "#team")
+    assert "a-name-of-15-ce ★" in me.text("right")
+
+
 def test_more_people_than_rows() -> None:
     me = Me()
     me.status([f"user{number}" for number in range(100)])

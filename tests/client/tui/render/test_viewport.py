@@ -174,6 +174,9 @@ def test_the_column_of_names_is_as_wide_as_the_longest_name_seen() -> None:
     me = Me()
     me.load(said(1, "short", who="bo"))
     assert name_cells(me.screen, 80, 14) == NAME_CELLS_MIN == len("alice")
+    me.screen.session.user = "alexandra"
+    assert name_cells(me.screen, 80, 14) == len("alexandra"), "who has not spoken yet will"
+    me.screen.session.user = "alice"
     me.hear(said(2, "long", who="konstantin"))
     assert name_cells(me.screen, 80, 14) == len("konstantin")
     assert next(row for row in me.rows() if "short" in row).index("short") == 1 + 6 + len("konstantin") + 2

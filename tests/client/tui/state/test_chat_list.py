@@ -111,6 +111,10 @@ def test_a_pinned_chat_keeps_its_number() -> None:
     assert "#c" not in one.pins
     with pytest.raises(ValueError, match="2 is the number of @bob"):
         one.pin("#a", 2)
+    assert one.pin("@bob", 7) == "@bob is pinned: Alt-7 opens it", "another number moves it"
+    one.remove("@bob")
+    one.pin("#a", 7)
+    assert one.pins == {"#a": 7}, "the number of a chat that is not there is free"
     with pytest.raises(ValueError, match="main is always number 1"):
         one.pin("main")
     many = chats(*(f"#{number}" for number in range(10)))

@@ -7,7 +7,7 @@ from chat_client.tui.state.composer import ComposeTarget
 from chat_client.tui.state.effects import PostMessage
 from chat_client.tui.state.own_typing import TELL_SECONDS, note_typing
 from chat_server.protocol.people import TypingWatched
-from chat_server.protocol.rooms import ChatInfo
+from chat_server.protocol.rooms import ChatInfo, Left
 from tests.client.people import Me
 
 CHATS = [ChatInfo(name, 0, 0, muted=False) for name in ("main", "#ops", "@bob")]
@@ -69,6 +69,14 @@ def test_what_is_typed_and_sent_at_once_is_told_by_the_message_alone() -> None:
     alice.screen.composer.text = ""
     note_typing(alice.screen)
     assert [type(effect) for effect in alice.wanted()] == [PostMessage]
+
+
+def test_a_chat_that_one_was_put_out_of_is_told_nothing_more() -> None:
+    alice = me()
+    assert typed(alice, "h") == [("#ops", True)]
+    alice.hear(Left("#ops", "alice", by="bob"))
+    tick(alice, 1)
+    assert told(alice) == []
 
 
 def test_who_goes_to_another_chat_does_not_type_in_the_first_any_more() -> None:

@@ -1,6 +1,7 @@
 """Who types is shown in the bar."""
 
 from chat_client.tui.state import navigation, terminal_events
+from chat_client.tui.state.typists import USERS_MAX
 from chat_server.protocol.people import TYPING_SECONDS, Typing
 from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
@@ -34,9 +35,18 @@ def test_the_bar_names_those_who_type_in_the_open_chat_until_it_is_over() -> Non
     assert "typing" not in alice.text("bar")
 
 
+def test_no_more_are_remembered_than_may_be() -> None:
+    alice = in_ops()
+    alice.hear(*(Typing("#ops", f"user{number}", True) for number in range(USERS_MAX + 5)))
+    assert len(alice.screen.typists.of("#ops")) == USERS_MAX
+    alice.hear(Typing("#ops", "user0", False), Typing("#ops", "late", True))
+    assert alice.screen.typists.of("#ops")[-1] == "late"
+
+
 def test_what_matters_is_told_in_its_place() -> None:
     alice = in_ops(columns=40)
     alice.hear(Typing("#ops", "a" * 32, True), Typing("#ops", "b" * 32, True))
+    assert "aaa" not in alice.text("bar")
     assert "typing" not in alice.text("bar"), "there is no room for it"
     alice = in_ops()
     alice.hear(Typing("#ops", "bob", True))

@@ -40,6 +40,12 @@ async def asked(
     return found, "".join(key.data for key in get_typeahead(terminal))
 
 
+def test_nothing_is_taken_for_an_answer_before_there_is_a_question() -> None:
+    found = list[TerminalColours]()
+    BackgroundQuery(found.append).take(LIGHT)
+    assert not found
+
+
 @pytest.mark.parametrize(
     ("answer", "theme", "typed"),
     [

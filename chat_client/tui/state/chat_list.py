@@ -12,9 +12,7 @@ PIN_NUMBERS = range(2, 10)  # main is number 1
 CHATS = Section(
     "chats",
     "The list of chats.",
-    (
-        Setting("order", "name", "by name, the unread ones first, or the latest ones first", get_args(Order)),
-    ),
+    (Setting("order", "name", "by name, the unread ones first, or the latest ones first", get_args(Order)),),
 )
 LOADED_MAX = 20  # chats whose messages are kept
 

@@ -98,8 +98,6 @@ class Incoming:
     async def _is_next(self, record: StreamRecord) -> bool:
         """Tell whether the record follows the last one; what was given out before is passed over."""
         position = record.position
-        if position.stream != self.position.stream:
-            return False
         if not self._is_checked:
             if position != self._executed:
                 await self._bridge_gap(position)
@@ -130,15 +128,15 @@ class Incoming:
 
     async def _look_for_more(self) -> None:
         """Begin another subscription if the stream has more than this one gives."""
-        stream, sequence = self.position
         try:
-            last = await self._streams.last(stream)
+            last = await self._streams.last(self.position.stream)
         except NotAppended:
             return
         except StreamLost as lost:
             raise self._lost(str(lost)) from None
-        if last > sequence and self.position == (stream, sequence) and (self._next is None or not self._next.done()):
-            log.warning("the log has come to %s/%d, and nothing has come since %s", stream, last, self.position)
+        end = Position(self.position.stream, last)
+        if self.position < end and (self._next is None or not self._next.done()):
+            log.warning("the log has come to %s, and nothing has come since %s", end, self.position)
             self.read_again()
 
     def _lost(self, what: str) -> WrongBatch:

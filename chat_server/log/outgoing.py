@@ -6,7 +6,6 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from chat_server.log.codec import ENTRIES_BYTES_MAX
 from chat_server.log.entries import ALONE, Batch, Due, Entry
@@ -116,11 +115,3 @@ class Flight(Struct, eq=False):
         while self.told < len(self.waiting) and is_over(self.waiting[self.told].since):
             self.told += 1
         return [each.entry for each in self.waiting[begin : self.told] if each.entry.origin is not None]
-
-    def unanswered(self) -> Batch:
-        """Return the batch as it is executed here: nobody waits for the replies of those that were told."""
-        if not self.told:
-            return self.batch
-        entries = self.batch.entries
-        told = [replace(entry, origin=None) for entry in entries[: self.told]]
-        return replace(self.batch, entries=[*told, *entries[self.told :]])

@@ -191,7 +191,7 @@ class ReplicatedLog:
         flight = self._flight
         if flight is not None and record.node == self._node and record.data == flight.data:
             flight.is_found = True
-            return flight.unanswered()
+            return flight.batch
         try:
             batch = decode(record, self._history)
         except NotOurs as stray:
@@ -210,7 +210,7 @@ class ReplicatedLog:
             self._time.follow(now)
             self._history = batch.history
         self.on_executed(position, now)
-        self._incoming.note_executed(position, ordered.digest if position == ordered.position else b"")
+        self._incoming.note_executed(position, ordered.digest)
         if batch.node == self._node and self._identity is not None:
             told = self._settle(ordered, verdict)
         if self._flight is not None and self._history not in (None, self._flight.batch.history):
@@ -239,19 +239,16 @@ class ReplicatedLog:
                 raise WrongBatch(f"batch {batch.number} of this node was {verdict}, by a mistake of the server")
             return 0
         self._number = batch.number + 1
+        self._changed.set()
         if flight is None:
             return 0
-        told = flight.told if flight.is_found else 0
-        if flight.is_found:
-            self._warn_of_clocks(ordered)
-            self._flight = None
-            if self._is_over():
-                self._incoming.wake()
-        else:
+        if not flight.is_found:
             # A try of another batch, which had certainly failed as it was said, was in the stream with this number.
             self._flight = self._make_flight(flight.waiting, flight.told)
-        self._changed.set()
-        return told
+            return 0
+        self._flight = None
+        self._warn_of_clocks(ordered)
+        return flight.told
 
     def _advance(self, position: Position) -> None:
         self.position = position
@@ -400,8 +397,7 @@ class ReplicatedLog:
         """Make the next stream, and have the log go on there. Raises NotAppended, StartError."""
         next_stream = self.position.stream + 1
         await self._streams.begin(next_stream)
-        if self.position.stream < next_stream:
-            self.submit(Entry(EndStream(next_stream)))
+        self.submit(Entry(EndStream(next_stream)))
 
     async def delete_streams(self, before: int) -> None:
         """Delete the streams before this one: snapshots cover them. Raises NotAppended."""

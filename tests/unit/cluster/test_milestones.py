@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chat_server.cluster.milestones import APART_MS, Milestone, Milestones, StateComparison, are_different, odd_ones_out
@@ -36,7 +36,7 @@ def test_nobody_is_named_without_a_majority() -> None:
 
 
 def test_a_node_that_is_at_another_batch_is_not_odd() -> None:
-    said = {"n1": at(5, A), "n2": at(4, B), "n3": at(5, A), "n4": at(6, C)}
+    said = {"n1": at(5, A), "n2": at(4, B), "n3": at(5, A), "n4": at(5, A)}
     assert odd_ones_out(said) == [] and not are_different(said)
 
 
@@ -49,6 +49,7 @@ def test_those_who_are_named_are_always_a_minority(digests: list[bytes]) -> None
     assert not named or len(left) == 1
 
 
+@example(seed=0, steps=[APART_MS, -1000, 2000], starts=2)
 @given(seed=st.integers(), steps=st.lists(st.integers(-3000, 7000), max_size=50), starts=st.integers(0, 20))
 def test_a_node_that_starts_later_has_the_same_milestones(seed: int, steps: list[int], starts: int) -> None:
     """The log's clock may go back."""
@@ -62,6 +63,12 @@ def test_a_node_that_starts_later_has_the_same_milestones(seed: int, steps: list
         if number > starts:
             other.passed(*batch)
         assert other.last in (None, one.last)
+
+
+def test_a_start_is_no_milestone() -> None:
+    milestones = Milestones(100 * APART_MS)
+    milestones.passed(Position(1, 7), 100 * APART_MS + 1, A)
+    assert milestones.last is None
 
 
 def test_a_milestone_is_the_first_batch_of_ten_seconds() -> None:

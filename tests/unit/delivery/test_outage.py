@@ -20,6 +20,7 @@ async def test_who_is_signed_in_is_told_once_how_old_it_is_and_once_that_it_is_o
     alice, bob = await room.connect("alice"), await room.connect("bob", "json")
     stranger = Peer(room, "carol", "text")
     outage = room.delivery.outage
+    outage.note_batch(NOON_MS - 60_000)
     outage.note_batch(NOON_MS)
     room.runtime.advance(SILENT_SECONDS * 1000)
     for _ in range(3):
@@ -75,6 +76,10 @@ async def test_meanwhile_nobody_is_let_in_and_the_log_is_tried(room: Room) -> No
     assert (refused.value.code, refused.value.fields) == ("unavailable", {"done": False})
     assert [outage.take_probe(), outage.take_probe()] == [True, False], "it waits in the log's line"
     outage.note_batch(NOON_MS + 10_000)
+    room.runtime.advance(10_000)
+    outage.suspect()
+    outage.note_batch(NOON_MS + 20_000)
+    assert not outage.take_probe(), "it is over already"
     room.runtime.advance(10_000)
     outage.suspect()
     assert outage.take_probe()

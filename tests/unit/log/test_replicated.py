@@ -18,7 +18,7 @@ from chat_server.log.entries import (
 )
 from chat_server.log.incoming import QUIET_SECONDS
 from chat_server.log.outgoing import WAITING_BYTES_MAX
-from chat_server.log.replicated import HOLD_SECONDS, HOLD_UNCONNECTED_SECONDS
+from chat_server.log.replicated import ACKED_AGAIN_SECONDS, HOLD_SECONDS, HOLD_UNCONNECTED_SECONDS
 from chat_server.log.stream import FateUnknown, NotAppended, Position, StreamLost
 from tests.memory_stream import Trouble
 from tests.unit.log.peers import Peers, Play
@@ -115,6 +115,7 @@ def test_without_a_quorum_what_was_not_sent_is_withdrawn_and_what_was_is_not_kno
         assert not a.refused
         await peers.pass_time(3)
         assert a.refused_codes() == {1: "unknown", 2: False, 3: False}
+        assert "cannot reach the others" in a.refused[1][1].text
         assert "look with /history, or send it again with the same key" in a.refused[0][1].text
         peers.servers.trouble = Trouble()
         a.say(4)
@@ -137,6 +138,7 @@ def test_what_takes_long_to_be_executed_is_answered_before_what_was_said_later(p
         assert list(a.refused_codes().items()) == [(1, "unknown"), (2, "unknown")]
         await peers.pass_time(1)
         assert list(a.refused_codes().items()) == [(1, "unknown"), (2, "unknown"), (3, False)]
+        assert "held up by its own disk" in a.refused[2][1].text
         a.execution_seconds = 0.001
         await peers.pass_time(10)
         a.say(4)
@@ -340,6 +342,9 @@ def test_the_log_goes_on_in_the_next_stream(play: Play) -> None:
         assert sorted(a.answered + b.answered) == sorted(a.said)
         await b.log.delete_streams(5)
         assert sorted(peers.servers.streams) == [5, 6]
+        await a.streams.begin(7)
+        await b.log.delete_streams(8)
+        assert sorted(peers.servers.streams) == [6, 7], "never the one that it reads, nor one made ahead"
         a.say(51)
         await peers.pass_time()
         assert b.said[-1] == 51
@@ -515,6 +520,7 @@ def test_what_no_batch_can_hold_is_refused(play: Play) -> None:
         a = await peers.start("a", sets_limits=True)
         tokens = UseTokens([bytes(32)] * (ENTRIES_BYTES_MAX // 32))
         a.log.submit(Entry(tokens, 1, Origin("a", 1, 1, 1)))
+        assert a.refused == [], "nobody is answered within the call"
         a.say(2)
         await peers.pass_time()
         ((number, refusal),) = a.refused
@@ -574,3 +580,92 @@ def test_the_time_is_that_of_the_log_and_goes_on_between_batches(play: Play, cap
 
 def test_positions_are_written_as_people_read_them() -> None:
     assert f"{Position(2, 17)}" == "2/17" and replicated.HOLD_SECONDS > 9
+
+
+def test_a_log_of_which_nothing_is_left_is_not_begun_anew(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        a.close()
+        peers.servers.streams.clear()
+        with pytest.raises(StartError, match="stream 1 of the log.*start it from a snapshot"):
+            await peers.start("a", incarnation=2)
+        assert peers.servers.streams == {}
+
+    play(story)
+
+
+def test_a_log_that_is_closed_ends_once_what_waits_was_withdrawn(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        peers.servers.trouble = Trouble(refused=1.0)
+        a.say(1)
+        a.log.close()
+        await peers.pass_time(HOLD_SECONDS + 1)
+        assert a.refused_codes() == {1: False} and a.running.done()
+
+    play(story)
+
+
+def test_a_log_that_is_abandoned_sends_nothing_any_more(play: Play) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        peers.servers.trouble = Trouble(seconds_max=3.0)
+        a.say(1)
+        await peers.pass_time(0.01)
+        tasks = list(a.log._tasks)
+        a.log.close(abandon=True)
+        await peers.pass_time(0.01)
+        assert len(tasks) == 3 and all(task.cancelled() for task in tasks) and a.running.done()
+        await peers.pass_time(10)
+        assert len(peers.servers.streams[1]) == 1
+
+    play(story)
+
+
+def test_what_was_acknowledged_is_not_sent_again_for_a_while_and_counts_as_waiting(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        assert (a.log.waiting_bytes, a.log.waiting_seconds) == (0, 0)
+        tried_at: list[float] = []
+
+        async def lose(stream: int, node: str, data: bytes, unique: str) -> int:
+            tried_at.append(peers.machine.monotonic())
+            return 2
+
+        monkeypatch.setattr(a.streams, "append", lose)
+        a.say(1)
+        await peers.pass_time(ACKED_AGAIN_SECONDS - 1)
+        assert len(tried_at) == 1
+        assert a.log.waiting_bytes > 0 and 3.9 < a.log.waiting_seconds < 4.1
+        await peers.pass_time(2)
+        assert len(tried_at) == 2
+
+    play(story)
+
+
+def test_what_is_being_executed_is_not_said_to_be_undone_whatever_the_server_said(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        a.execution_seconds = HOLD_SECONDS + 5
+
+        async def lie(stream: int, node: str, data: bytes, unique: str) -> int:
+            peers.servers.put(stream, node, data)
+            raise NotAppended("no")
+
+        monkeypatch.setattr(a.streams, "append", lie)
+        a.say(1)
+        await peers.pass_time(HOLD_SECONDS + 1)
+        assert a.refused_codes() == {1: "unknown"}
+        await peers.pass_time(10)
+        assert (a.said, a.answered) == ([1], [])
+
+    play(story)

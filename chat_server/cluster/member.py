@@ -119,17 +119,13 @@ async def open_member(
         on_mark=lambda mark: verification.reach(mark),
     )
 
-    def stop(why: str) -> None:
-        mark_mistaken(directory)
-        node.fail(f"{why}; its next start is from a snapshot")
-
     heartbeats = Heartbeats(
         *(runtime, bus, identity, node.delivery.presence, node.delivery.connections),
         vitals=lambda: Vitals(replicated.position, milestones.last, VERSION, __version__, live(), keeper.is_making),
         typing=node.delivery.typing.take,
         departed=lambda user_id: node.submit(Departed(), user_id),
         unheard=node.delivery.outage.suspect,
-        heard=StateComparison(name, stop).compare,
+        heard=StateComparison(name, lambda why: _stop_odd_one(node, directory, why)).compare,
     )
     may_make = heartbeats.may_make_snapshot
     keeper = SnapshotKeeper(runtime, replicated, objects, processes, now=time.now, may_make=may_make)
@@ -137,6 +133,16 @@ async def open_member(
     upgrade = Upgrade(runtime, replicated, heartbeats, lambda: writer.state.version)
     verification = Verification(runtime, bus, name, processes, submit=node.submit, living=lambda: heartbeats.living)
     return ClusterNode(node, replicated, heartbeats, chain, keeper, numbers, upgrade, verification)
+
+
+def _stop_odd_one(node: Node, directory: Path, why: str) -> None:
+    """Stop a node whose state is wrong, and have its next start replace that."""
+    try:
+        mark_mistaken(directory)
+        then = "its next start is from a snapshot"
+    except OSError as error:
+        then = f"start it again with an empty directory, since {directory} takes no note of it ({error.strerror})"
+    node.fail(f"{why}; {then}")
 
 
 async def _begin_state(runtime: Runtime, directory: Path, streams: Streams, objects: Objects) -> None:
@@ -147,7 +153,6 @@ async def _begin_state(runtime: Runtime, directory: Path, streams: Streams, obje
         if not there or not stream or stream in there:
             return
         log.warning("stream %d of the log, where this node was, is gone: it starts again from a snapshot", stream)
-        mark_mistaken(directory)
     try:
         await _when_reached(runtime, lambda: load_newest(objects, directory))
     except SnapshotError as error:

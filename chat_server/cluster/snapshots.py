@@ -199,27 +199,27 @@ async def load_newest(
     put there. Raises SnapshotError, and NotAppended while the object store cannot be read; then nothing is changed.
     """
     remove_leftovers(data)
-    buckets = await _buckets(objects)
     is_any = False
     newer: _NewerTables | None = None
-    for bucket in buckets:
-        with folder(data) as work:
-            try:
-                description = await _fetch(objects, bucket, work, progress)
-            except (ObjectMissing, backup.Unusable) as error:
-                is_any = is_any or await _has_description(objects, bucket)
-                log.error("the snapshot %s is damaged or not whole (%s); the one before is taken", bucket, error)
-                continue
-            except _NewerTables as error:
-                newer = newer or error
-                continue
-            except OSError as error:
-                raise SnapshotError(f"the snapshot cannot be written: {error.strerror or error}") from None
-            if prepare is not None:
-                await prepare(work / DATABASE)
-            _put_in_place(work / DATABASE, data)
-            log.info("started from the snapshot %s, which chat-server %s made", bucket, description.program)
-            return description
+    try:
+        for bucket in await _buckets(objects):
+            with folder(data) as work:
+                try:
+                    description = await _fetch(objects, bucket, work, progress)
+                except (ObjectMissing, backup.Unusable) as error:
+                    is_any = is_any or await _has_description(objects, bucket)
+                    log.error("the snapshot %s is damaged or not whole (%s); the one before is taken", bucket, error)
+                    continue
+                except _NewerTables as error:
+                    newer = newer or error
+                    continue
+                if prepare is not None:
+                    await prepare(work / DATABASE)
+                _put_in_place(work / DATABASE, data)
+                log.info("started from the snapshot %s, which chat-server %s made", bucket, description.program)
+                return description
+    except OSError as error:
+        raise SnapshotError(f"the snapshot cannot be written into {data}: {error.strerror or error}") from None
     if newer is not None:
         raise newer
     if is_any:

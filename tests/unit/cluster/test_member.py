@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from errno import ENOSPC
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,14 +13,16 @@ from typing import Any
 import apsw
 import pytest
 
+from chat_server.cluster import member as opening
+from chat_server.cluster import snapshots
 from chat_server.cluster.member import REACH_SECONDS, ClusterNode, open_member
 from chat_server.cluster.snapshots import MISTAKEN, Description, make
 from chat_server.errors import StartError
 from chat_server.log import replicated
-from chat_server.log.stream import Position
+from chat_server.log.stream import Position, StreamLost
 from chat_server.node import QUIET_MS, open_alone
 from chat_server.settings import load
-from chat_server.store.data_directory import DATABASE
+from chat_server.store.data_directory import DATABASE, OWNER
 from chat_server.store.database import open_reader, open_writer
 from chat_server.store.identity import FILE
 from tests.fake_runtime import FakeRuntime
@@ -291,5 +295,155 @@ def test_the_odd_one_stops_and_starts_again_from_a_snapshot(play: Play, caplog: 
         await compare(stage.machine, [nodes[0], again, nodes[2]])
         with closing(open_reader(stage.path / "n2")) as db:
             assert db.value("SELECT ban_until_ms FROM users") == 0
+
+    play(story)
+
+
+def test_a_node_whose_log_is_gone_keeps_what_it_has(play: Play) -> None:
+    """It may be the last copy, and the snapshot is older."""
+
+    async def story(stage: Stage) -> None:
+        one = await stage.start("n1")
+        alice = Person(stage, one)
+        alice.say("/sign_in alice")
+        await alice.replies(3)
+        await snapshot(stage, "n1", "1")
+        alice.say("/send_all after the snapshot")
+        await alice.replies(3)
+        one.kill()
+        stage.servers.streams.clear()
+        for _ in range(2):
+            with pytest.raises(StartError, match=r"stream 1 of the log.* is not there any more"):
+                await stage.open("n1")
+        with closing(open_reader(stage.path / "n1")) as db:
+            assert db.value("SELECT text FROM messages") == "after the snapshot"
+
+    play(story)
+
+
+def test_a_wrong_state_is_not_gone_on_with_where_there_is_no_snapshot(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        member = await stage.open("n1")
+        await member.start()
+        member.node.close()
+        (stage.path / "n1" / MISTAKEN).touch()
+        with pytest.raises(StartError, match="differs from that of the other nodes, and there is no snapshot"):
+            await stage.open("n1")
+
+    play(story)
+
+
+def test_a_new_node_catches_up_through_all_streams(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        one = await stage.start("n1")
+        alice = Person(stage, one)
+        alice.say("/sign_in alice")
+        assert one.member is not None
+        for number in range(3):
+            await one.member.log.begin_next_stream()
+            alice.say(f"/send_all {number}")
+            await alice.replies(3)
+        two = await stage.open("n2")
+        assert two.log.position == one.member.log.position and two.log.position.stream == 4
+        two.node.close()
+
+    play(story)
+
+
+def test_a_start_is_newer_than_all_that_the_log_knows(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        for _ in range(3):
+            member = await stage.open("n1")
+            await member.start()
+            member.node.close()
+        (stage.path / "n1" / FILE).unlink()
+        (await stage.open("n1")).node.close()
+        assert (stage.path / "n1" / FILE).read_text() == "n1 4\n"
+
+    play(story)
+
+
+def test_a_start_that_fails_leaves_the_database_closed_and_the_log_as_it_was(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        member = await stage.open("n1")
+        await member.start()
+        member.node.close()
+        before = len(stage.servers.streams[1])
+        (stage.path / "n1" / OWNER).write_text("another")
+        with pytest.raises(StartError, match="belong to another database"):
+            await stage.open("n1")
+        assert not list((stage.path / "n1").glob("*-wal")) and len(stage.servers.streams[1]) == before
+
+    play(story)
+
+
+def test_a_stream_that_goes_while_a_node_catches_up_ends_its_start(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.start("n1")
+
+        async def last(streams: MemoryStreams, stream: int) -> int:
+            raise StreamLost("stream 1 was made anew")
+
+        monkeypatch.setattr(MemoryStreams, "last", last)
+        with pytest.raises(StartError, match="stream 1 was made anew"):
+            await stage.open("n2")
+
+    play(story)
+
+
+def test_who_makes_a_snapshot_and_who_hears_nobody_is_said(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        one = await stage.start("n1")
+        assert one.member is not None
+        for is_making in (True, False):
+            one.member.keeper.is_making = is_making
+            assert one.member.heartbeats.vitals()["n1"].makes_snapshot is is_making  # type: ignore[index]
+        alice = Person(stage, one)
+        alice.say("/sign_in alice")
+        await alice.replies()
+        stage.servers.cut_off("n1")
+        await stage.machine.sleep(10)
+        assert [line["stale"] for line in alice.lines if line["type"] == "notice"] == [True], (
+            "though nobody said a word"
+        )
+
+    play(story)
+
+
+@pytest.mark.parametrize("which", ["folder", "_put_in_place"])
+def test_a_disk_that_takes_no_snapshot_ends_the_start_with_a_word(
+    play: Play, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    async def story(stage: Stage) -> None:
+        one = await stage.start("n1")
+        await stage.machine.sleep(3)
+        await snapshot(stage, "n1", "1")
+        assert one.member is not None
+
+        def full(*arguments: Path) -> None:
+            raise OSError(ENOSPC, os.strerror(ENOSPC), str(arguments[0]))
+
+        monkeypatch.setattr(snapshots, which, full)
+        with pytest.raises(StartError, match=r"the snapshot cannot be written into .*n2: No space left on device"):
+            await stage.open("n2")
+
+    play(story)
+
+
+def test_the_odd_one_stops_also_where_its_disk_takes_no_note_of_it(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        nodes = [await stage.start(name) for name in ("n1", "n2", "n3")]
+        members = [each.member for each in nodes if each.member]
+        await stage.machine.sleep(15)
+
+        def full(directory: Path) -> None:
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+        monkeypatch.setattr(opening, "mark_mistaken", full)
+        members[1].node._writer.state.outcomes = b"odd"
+        await stage.machine.sleep(40)
+        failure = members[1].node.failure or ""
+        assert "has differed from that of the others" in failure
+        assert "start it again with an empty directory" in failure and "No space left on device" in failure
 
     play(story)

@@ -8,6 +8,7 @@ from chat_server.log.local import TEXT_CHARS_MAX
 from chat_server.log.outgoing import Flight, Line, Waiting
 from chat_server.log.replicated import ACKED_AGAIN_SECONDS, HOLD_SECONDS
 from chat_server.log.stream import FateUnknown, NotAppended
+from chat_server.protocol.arguments import Text
 from chat_server.protocol.messages import SendAll
 from tests.memory_stream import Trouble
 from tests.unit.log.peers import Peers, Play
@@ -54,7 +55,7 @@ def test_the_end_of_a_stream_is_alone_in_its_batch() -> None:
 def test_a_batch_takes_no_more_text_than_a_turn_may_take() -> None:
     line = Line()
     for _ in range(3):
-        line.add(Waiting(Entry(SendAll(text="x" * (TEXT_CHARS_MAX // 2 + 1))), b"-", 0.0))
+        line.add(Waiting(Entry(SendAll(Text("x" * (TEXT_CHARS_MAX // 2 + 1)))), b"-", 0.0))
     assert [len(line.take()), len(line.take())] == [2, 1]
 
 

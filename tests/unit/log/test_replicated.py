@@ -588,7 +588,7 @@ def test_a_log_of_which_nothing_is_left_is_not_begun_anew(play: Play) -> None:
         await peers.pass_time()
         a.close()
         peers.servers.streams.clear()
-        with pytest.raises(StartError, match="stream 1 of the log.*start it from a snapshot"):
+        with pytest.raises(StartError, match=r"stream 1 of the log.*start it from a snapshot"):
             await peers.start("a", incarnation=2)
         assert peers.servers.streams == {}
 

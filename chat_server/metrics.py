@@ -7,7 +7,7 @@ when a file is written. To add a counter, add a row to `COUNTERS`, and `counters
 import os
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,9 @@ GAUGES: dict[str, str] = {
     "cluster_odd_nodes": "Nodes whose state differs from that of most, or from each other; must be 0.",
     "cluster_snapshots": "Whole snapshots that are kept.",
     "cluster_snapshot_age_seconds": "Age of the newest; missing without any.",
+    "cluster_upgrading": "1 while this node's program knows a newer version of the log than it has.",
+    "cluster_file_cache_bytes": "Bytes of files that this node keeps on its disk.",
+    "cluster_file_cache_max_bytes": "Past so many, those used longest ago go (--file-cache).",
 }
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
@@ -82,8 +85,10 @@ class Histogram:
 
 
 class Metrics:
-    def __init__(self, start_ms: int) -> None:
+    def __init__(self, start_ms: int, node: str = "") -> None:
+        """`node` is the name of a node of a cluster, "" on a lone server."""
         self.start_ms = start_ms
+        self._node = node
         self.counters: Counter[str] = Counter()
         self.batch_entries = Histogram(_SIZES)
         self.batch_seconds = Histogram(_SECONDS)
@@ -109,9 +114,28 @@ class Metrics:
         from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
         registry = CollectorRegistry()
-        registry.register(_Collector(self, gauges, {**self.counters, **counters}, refusals))
-        ProcessCollector(registry=registry)
+        own = _Collector(self, gauges, {**self.counters, **counters}, refusals)
+        # node_exporter, which collects this file, has metrics of its own process, and takes no name twice.
+        process = ProcessCollector(namespace="chat", registry=None)
+        registry.register(_Labelled((own, process), self._node))
         return generate_latest(registry)
+
+
+class _Labelled:
+    """The families of some collectors, with the name of a node.
+
+    Several nodes of one machine write into one directory, and node_exporter refuses all of it where two are alike.
+    """
+
+    def __init__(self, collectors: Sequence[Any], node: str) -> None:
+        self._collectors = collectors
+        self._labels = {"node": node} if node else {}
+
+    def collect(self) -> Iterator[Any]:
+        for collector in self._collectors:
+            for family in collector.collect():
+                family.samples = [each._replace(labels={**self._labels, **each.labels}) for each in family.samples]
+                yield family
 
 
 class _Collector:

@@ -96,7 +96,7 @@ class Node:
         self._limits_before: Limits | None = (is_member and writer.limits) or own
         # The reason why nothing may be acknowledged any more, once that is so.
         self.failure: str | None = None
-        self.metrics = Metrics(runtime.now_ms())
+        self.metrics = Metrics(runtime.now_ms(), identity.node if is_member else "")
         self.space = space
         self.time = time
         self.readers = Readers(runtime, directory)

@@ -67,7 +67,7 @@ class FileCache:
     """Which blobs are on the disk, in the order of their last use. It belongs to the loop."""
 
     def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
+        self.bytes_max = bytes_max
         self.bytes = 0
         self._sizes: dict[str, int] = {}
         self._pins: WeakValueDictionary[str, Pin] = WeakValueDictionary()
@@ -96,7 +96,7 @@ class FileCache:
         """The blobs that have to go, so that the cache has its size and so many bytes are freed on the disk."""
         found, left, freed = [], self.bytes, 0
         for sha256, size in self._sizes.items():
-            if left <= self._bytes_max and freed >= wanted_bytes:
+            if left <= self.bytes_max and freed >= wanted_bytes:
                 break
             if not self.is_pinned(sha256):
                 found.append(sha256)

@@ -10,6 +10,7 @@ from chat_server.log.replicated import ReplicatedLog
 from chat_server.log.stream import NotAppended, Objects, StreamLost, Streams
 from chat_server.protocol.times import Now
 from chat_server.runtime import Runtime
+from chat_server.shared_files import FileCache
 
 # The file is written without what takes longer.
 ASK_SECONDS = 5.0
@@ -29,6 +30,8 @@ class ClusterNumbers:
         heartbeats: Heartbeats,
         now: Callable[[], Now],
         outage: Outage,
+        is_upgrading: Callable[[], bool],
+        cache: FileCache,
     ) -> None:
         self._runtime = runtime
         self._streams = streams
@@ -37,6 +40,8 @@ class ClusterNumbers:
         self._heartbeats = heartbeats
         self._now = now
         self._outage = outage
+        self._is_upgrading = is_upgrading
+        self._cache = cache
         self._lag: int | None = None
         self._snapshots: list[int] | None = None  # their times, the newest first
         self._listed_at = float("-inf")
@@ -70,6 +75,9 @@ class ClusterNumbers:
             "cluster_nodes": 1 + len(self._heartbeats.living),
             "cluster_heard": self._heartbeats.are_heard,
             "cluster_odd_nodes": count_odd(self._heartbeats.milestones()),
+            "cluster_upgrading": self._is_upgrading(),
+            "cluster_file_cache_bytes": self._cache.bytes,
+            "cluster_file_cache_max_bytes": self._cache.bytes_max,
         }
         if self._lag is not None:
             found["cluster_lag"] = self._lag

@@ -140,7 +140,10 @@ async def test_three_nodes_from_the_examples_are_one_chat(files: Files, servers:
             async with signed_in(files, nodes[1], "alice"):
                 assert len((await alice.ok("/sessions"))["sessions"]) == 2, "the other node was asked, and has answered"
         for name in NAMES:
-            assert "chat_cluster_connected 1.0" in (files.directory / f"chat-{name}" / "chat.prom").read_text()
+            assert (
+                f'chat_cluster_connected{{node="{name}"}} 1.0'
+                in (files.directory / f"chat-{name}" / "chat.prom").read_text()
+            )
         for node in nodes:
             assert node.terminate() == 0 and "iolation" not in node.log, node.log
     finally:

@@ -34,7 +34,16 @@ def test_the_client_library_reads_what_was_counted() -> None:
     assert found["chat_batch_entries_sum"] == 102
     assert found["chat_commit_seconds_bucket{le=0.0002}"] == 2 and found["chat_batch_seconds_count"] == 3
     assert (found["chat_refusals_total{code=banned}"], found["chat_refusals_total{code=too_fast}"]) == (2, 1)
-    assert found["process_resident_memory_bytes"] > 0
+    assert found["chat_process_resident_memory_bytes"] > 0
+    assert all(name.startswith("chat_") for name in found), "node_exporter has a process of its own"
+
+
+def test_no_two_nodes_have_the_same_numbers() -> None:
+    one, two = (
+        samples(Metrics(NOON_MS, node).render({"connections": 1}, {}, {"banned": 1})) for node in ("one", "two")
+    )
+    assert len(one) == len(two) and not one.keys() & two.keys()
+    assert one["chat_connections{node=one}"] == 1 and one["chat_refusals_total{code=banned}{node=one}"] == 1
 
 
 @pytest.mark.parametrize(("value", "buckets"), [(0, [1, 1, 1]), (1, [1, 1, 1]), (1.5, [0, 1, 1]), (3, [0, 0, 1])])

@@ -31,8 +31,13 @@ def test_the_numbers_of_a_sound_cluster_and_of_one_whose_log_is_away(tmp_path: P
         assert found["cluster_position"] == len(cluster.servers.streams[1])
         assert found["cluster_lag"] == found["cluster_waiting_bytes"] == found["cluster_waiting_seconds"] == 0
         assert found["cluster_connected"] == found["cluster_reached"] == found["cluster_heard"] == 1
-        assert (found["cluster_nodes"], found["cluster_odd_nodes"]) == (2, 0)
+        assert (found["cluster_nodes"], found["cluster_odd_nodes"], found["cluster_upgrading"]) == (2, 0, 0)
         assert 0 < found["cluster_silent_seconds"] < 20
+        assert (found["cluster_file_cache_bytes"], found["cluster_file_cache_max_bytes"]) == (0, 1 << 30)
+        shared = two.node.transfers.shared
+        assert shared is not None
+        shared.keep("ab" * 32, 7)
+        assert (await numbers_of(two))["cluster_file_cache_bytes"] == 7
         assert found["cluster_snapshots"] == 0 and "cluster_snapshot_age_seconds" not in found
 
         await make(MemoryObjects(cluster.servers, cluster.machine, "one"), tmp_path / "one", "nonce")

@@ -173,12 +173,14 @@ def test_nothing_is_new_until_all_know_it_and_then_it_is_on_all(
         assert rows(places[0], "SELECT DISTINCT away FROM users") == [(None,)]
         assert set(versions_in_log(cluster)) == {VERSION}
         assert not any(place.heartbeats.may_make_snapshot() for place in places), "an old node makes the snapshots"
+        assert [place.member.numbers.gauges()["cluster_upgrading"] for place in places] == [1, 1]
         old.version = NEWER
         await cluster.pass_time(SETTLED_SECONDS - 2)
         assert version_of(places[0]) == VERSION, "a node that comes back by then is waited for"
         old.leave()
         await cluster.pass_time(RAISED_SECONDS)
         assert [place.heartbeats.may_make_snapshot() for place in places] == [True, False]
+        assert [place.member.numbers.gauges()["cluster_upgrading"] for place in places] == [0, 0]
         for place in places:
             assert version_of(place) == NEWER
             assert rows(place, "SELECT DISTINCT away FROM users") == [("changed",)]

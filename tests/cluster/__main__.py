@@ -19,7 +19,7 @@ WORDS = """\
   resume NAME      let it go on
   start NAME       start it again
   wipe NAME        kill it, and remove its data
-  quit             end all, and remove all data (Ctrl-C, too)
+  quit             end all, and remove all data (Ctrl-C and Ctrl-D, too)
 NAME is one of {names}; several may be named at once."""
 
 
@@ -30,6 +30,7 @@ class Console:
         self._things: dict[str, NatsServer | ChatNode] = {}
         self._things.update({server.name: server for server in cluster.servers.all})
         self._things.update({node.name: node for node in cluster.nodes})
+        self._paused: set[str] = set()
         self._acts: dict[str, Callable[[NatsServer | ChatNode], None]] = {
             "kill": _kill, "stop": _stop, "start": _start, "wipe": _wipe,
             "pause": lambda each: each.pause(), "resume": lambda each: each.resume(),
@@ -42,19 +43,34 @@ class Console:
     def take(self, line: str) -> str:
         """Do it; what there is to say."""
         word, *names = line.split() or ["help"]
+        if unknown := [name for name in names if name not in self._things]:
+            return f"there is no {unknown[0]}; NAME is one of {', '.join(self._things)}"
         if word == "list":
-            names = list(self._things)
-        elif word not in self._acts or not names or not set(names) <= self._things.keys():
-            return self.help
-        for name in names if word != "list" else ():
+            return self._describe(names or list(self._things))
+        if word not in self._acts:
+            return self.help if word == "help" else f"{word} is none of these:\n{self.help}"
+        if not names:
+            return f"{word} what? NAME is one of {', '.join(self._things)}"
+        for name in names:
             each = self._things[name]
             if word in ("pause", "resume") and not each.is_running:
                 return f"{name} does not run: start {name}"
+            if word == "start" and name in self._paused:
+                return f"{name} is paused: resume {name}"
+            (self._paused.add if word == "pause" else self._paused.discard)(name)
             try:
                 self._acts[word](each)
             except AssertionError as error:
                 return f"{name} does not start: {str(error).splitlines()[-1]}"  # what it said last
-        return "\n".join(f"{name} {'runs' if self._things[name].is_running else 'does not run'}" for name in names)
+        return self._describe(names)
+
+    def _describe(self, names: list[str]) -> str:
+        def state(name: str) -> str:
+            if not self._things[name].is_running:
+                return "does not run"
+            return "is paused" if name in self._paused else "runs"
+
+        return "\n".join(f"{name} {state(name)}" for name in names)
 
 
 def _kill(each: NatsServer | ChatNode) -> None:
@@ -105,7 +121,8 @@ def main() -> None:
                 if line.strip() == "quit":
                     return
                 print(console.take(line), flush=True)
-            signal.pause()  # there is no terminal
+            if not sys.stdin.isatty():  # nobody has pressed Ctrl-D
+                signal.pause()
         except KeyboardInterrupt:
             return
         finally:

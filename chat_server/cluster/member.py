@@ -130,13 +130,7 @@ async def open_member(
     may_make = heartbeats.may_make_snapshot
     keeper = SnapshotKeeper(runtime, replicated, objects, processes, now=time.now, may_make=may_make)
     upgrade = Upgrade(runtime, replicated, heartbeats, lambda: writer.state.version)
-    files = node.transfers.shared
-    assert files is not None, "it has the file store of the cluster"
-    numbers = ClusterNumbers(
-        *(runtime, streams, objects, replicated, heartbeats, time.now, node.delivery.outage),
-        is_upgrading=lambda: upgrade.is_under_way,
-        cache=files.cache,
-    )
+    numbers = ClusterNumbers(runtime, streams, objects, replicated, heartbeats, upgrade, node)
     verification = Verification(runtime, bus, name, processes, submit=node.submit, living=lambda: heartbeats.living)
     return ClusterNode(node, replicated, heartbeats, chain, keeper, numbers, upgrade, verification)
 

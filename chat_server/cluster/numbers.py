@@ -1,16 +1,15 @@
 """The numbers of a member of a cluster, for `--metrics-file`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from chat_server.cluster.heartbeats import Heartbeats
 from chat_server.cluster.milestones import Milestone, odd_ones_out
 from chat_server.cluster.snapshots import list_whole
-from chat_server.delivery.outage import Outage
+from chat_server.cluster.upgrade import Upgrade
 from chat_server.log.replicated import ReplicatedLog
 from chat_server.log.stream import NotAppended, Objects, StreamLost, Streams
-from chat_server.protocol.times import Now
+from chat_server.node import Node
 from chat_server.runtime import Runtime
-from chat_server.shared_files import FileCache
 
 # The file is written without what takes longer.
 ASK_SECONDS = 5.0
@@ -28,20 +27,19 @@ class ClusterNumbers:
         objects: Objects,
         replicated: ReplicatedLog,
         heartbeats: Heartbeats,
-        now: Callable[[], Now],
-        outage: Outage,
-        is_upgrading: Callable[[], bool],
-        cache: FileCache,
+        upgrade: Upgrade,
+        node: Node,
     ) -> None:
         self._runtime = runtime
         self._streams = streams
         self._objects = objects
         self._log = replicated
         self._heartbeats = heartbeats
-        self._now = now
-        self._outage = outage
-        self._is_upgrading = is_upgrading
-        self._cache = cache
+        self._upgrade = upgrade
+        assert node.transfers.shared is not None, "it has the file store of the cluster"
+        self._cache = node.transfers.shared.cache
+        self._time = node.time
+        self._outage = node.delivery.outage
         self._lag: int | None = None
         self._snapshots: list[int] | None = None  # their times, the newest first
         self._listed_at = float("-inf")
@@ -75,7 +73,7 @@ class ClusterNumbers:
             "cluster_nodes": 1 + len(self._heartbeats.living),
             "cluster_heard": self._heartbeats.are_heard,
             "cluster_odd_nodes": count_odd(self._heartbeats.milestones()),
-            "cluster_upgrading": self._is_upgrading(),
+            "cluster_upgrading": self._upgrade.is_under_way,
             "cluster_file_cache_bytes": self._cache.bytes,
             "cluster_file_cache_max_bytes": self._cache.bytes_max,
         }
@@ -84,7 +82,7 @@ class ClusterNumbers:
         if self._snapshots is not None:
             found["cluster_snapshots"] = len(self._snapshots)
             if self._snapshots:
-                found["cluster_snapshot_age_seconds"] = max(0, self._now().at_ms - self._snapshots[0]) / 1000
+                found["cluster_snapshot_age_seconds"] = max(0, self._time.now().at_ms - self._snapshots[0]) / 1000
         return found
 
     def counters(self) -> dict[str, int]:

@@ -5,7 +5,7 @@ with the matrices of Machado, Oliveira and Fernandes (2009) at full severity.
 """
 
 from functools import lru_cache
-from math import dist
+from math import dist, hypot
 from typing import Literal
 
 Colour = tuple[float, float, float]  # red, green and blue, each from 0 to 1
@@ -52,6 +52,12 @@ def distance(one: Colour, other: Colour, vision: Vision = "full") -> float:
 def distance_to_all(one: Colour, other: Colour) -> float:
     """The least distance in any vision."""
     return min(distance(one, other, vision) for vision in VISIONS)
+
+
+def chroma(of: Colour) -> float:
+    """How far it is from a grey, which has none."""
+    _, a, b = _lab(of, "full")
+    return hypot(a, b)
 
 
 def _linear(of: Colour) -> Colour:

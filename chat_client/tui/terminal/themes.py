@@ -16,7 +16,7 @@ from prompt_toolkit.styles import Style
 
 from chat_client.common.setting import Rule, Section, Setting
 from chat_client.tui.render.colours import NAME_COLOURS
-from chat_client.tui.terminal.contrast import Colour, colour, contrast, distance_to_all, luminance
+from chat_client.tui.terminal.contrast import Colour, chroma, colour, contrast, distance_to_all, luminance
 from chat_client.tui.terminal.palettes import (
     DARK,
     DARK_256,
@@ -34,6 +34,7 @@ Depth = Literal["16", "256", "truecolor"]
 
 CONTRAST_MIN = 4.5  # of a text, by WCAG AA
 DISTANCE_MIN = 13.0  # of two names, by CIE76, in each vision
+CHROMA_MIN = 20.0  # of a name or a sign: four of Solarized's bright colours are the greys of its texts
 # The parts of TERM by which terminals are known that have 24-bit colours, or 256. COLORTERM says it better, but ssh
 # rarely forwards it.
 _TRUECOLOR_TERMS = ("kitty", "alacritty", "foot", "ghostty", "wezterm", "contour", "rio", "direct", "iterm2")
@@ -134,8 +135,9 @@ def _terminal_styles(told: TerminalColours, term: str) -> dict[str, str]:
     defaults = LINUX if term.startswith("linux") else XTERM
     sixteen = [told.sixteen.get(number, colour(default)) for number, default in enumerate(defaults)]
     ground = told.ground or sixteen[0]
-    signs = {kind: f"bold {_readable(numbers, sixteen, ground)}".rstrip() for kind, numbers in _SIGNS.items()}
-    names = _distinct_names(sixteen, ground)
+    may = [_is_readable(each, ground) and chroma(each) >= CHROMA_MIN for each in sixteen]
+    signs = {kind: next((_sign(each, may) for each in numbers if may[each]), "bold") for kind, numbers in _SIGNS.items()}
+    names = _distinct_names(sixteen, may)
     coloured = {
         "prompt": "accent", "chat-mark": "accent", "bar-chosen": "accent", "scrolled": "accent", "key": "accent",
         "day": "accent", "new": "accent", "new-line": "accent", "name-own": "own", "bar-own": "own",
@@ -150,18 +152,23 @@ def _terminal_styles(told: TerminalColours, term: str) -> dict[str, str]:
     }
 
 
-def _readable(numbers: tuple[int, ...], sixteen: list[Colour], ground: Colour) -> str:
-    """The first of these that can be read on the ground; none: the default colour can."""
-    return next((ANSI[number] for number in numbers if contrast(sixteen[number], ground) >= CONTRAST_MIN), "")
+def _is_readable(one: Colour, ground: Colour) -> bool:
+    return contrast(one, ground) >= CONTRAST_MIN
 
 
-def _distinct_names(sixteen: list[Colour], ground: Colour) -> list[str]:
+def _sign(number: int, may: list[bool]) -> str:
+    """Bold, unless that makes it a colour that cannot be read: many terminals draw a bold one of the first eight as the
+    bright one, on a white xterm magenta at 3.1."""
+    return f"{'bold' if number >= 8 or may[number + 8] else 'nobold'} {ANSI[number]}"
+
+
+def _distinct_names(sixteen: list[Colour], may: list[bool]) -> list[str]:
+    """A name of the first eight is never bold, even where what it stands in is: it would have another one's colour."""
     chosen: list[int] = []
     for number in _NAMES:
-        is_read = contrast(sixteen[number], ground) >= CONTRAST_MIN
-        if is_read and all(distance_to_all(sixteen[number], sixteen[other]) >= DISTANCE_MIN for other in chosen):
+        if may[number] and all(distance_to_all(sixteen[number], sixteen[each]) >= DISTANCE_MIN for each in chosen):
             chosen.append(number)
-    return [ANSI[number] for number in chosen] or [""]
+    return [ANSI[number] if number >= 8 else f"nobold {ANSI[number]}" for number in chosen] or [""]
 
 
 def styles(

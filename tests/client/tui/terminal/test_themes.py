@@ -10,10 +10,11 @@ from prompt_toolkit.styles import Style
 
 from chat_client.common.setting import SettingError
 from chat_client.tui.render.colours import NAME_COLOURS
-from chat_client.tui.terminal.contrast import VISIONS, Colour, colour, contrast, distance, distance_to_all
+from chat_client.tui.terminal.contrast import VISIONS, Colour, chroma, colour, contrast, distance, distance_to_all
 from chat_client.tui.terminal.palettes import LINUX, XTERM, TerminalColours
 from chat_client.tui.terminal.themes import (
     ANSI,
+    CHROMA_MIN,
     COLOURS,
     CONTRAST_MIN,
     DISTANCE_MIN,
@@ -64,6 +65,7 @@ TERMINALS = {
     "xterm": (XTERM, "#000000"), "white xterm": (XTERM, "#ffffff"), "linux": (LINUX, "#000000"),
     "solarized dark": (SOLARIZED, "#002b36"), "solarized light": (SOLARIZED, "#fdf6e3"),
 }  # fmt: skip
+FEWEST = {"xterm": 5, "white xterm": 3, "linux": 5, "solarized dark": 2, "solarized light": 0}  # colours of names
 
 
 def on(style: Style, ground: str, text: str) -> tuple[Colour, Colour]:
@@ -117,19 +119,29 @@ def test_red_means_failed_and_nothing_else(name: ThemeName) -> None:
 
 @pytest.mark.parametrize("terminal", TERMINALS)
 def test_with_sixteen_colours_names_and_signs_are_those_that_can_be_read(terminal: str) -> None:
+    """As they are drawn: xterm, the console and many others draw a bold one of the first eight as the bright one."""
     sixteen, ground = TERMINALS[terminal]
     told = TerminalColours(colour(ground), {number: colour(each) for number, each in enumerate(sixteen)})
-    looks = styles("terminal", "16", told)
-    by_name = dict(zip(ANSI, sixteen, strict=True))
+    looks, style = styles("terminal", "16", told), theme("terminal", "16", told)
     assert not any("#" in look or "bg:" in look for look in looks.values())  # the ground stays the terminal's own
-    coloured = {part for look in looks.values() for part in look.split() if part.startswith("ansi")}
-    for each in coloured:
-        assert contrast(colour(by_name[each]), colour(ground)) >= CONTRAST_MIN, each
-    names = {looks[name] for name in NAMES} - {""}
-    for one, other in combinations(names, 2):
-        assert distance_to_all(colour(by_name[one]), colour(by_name[other])) >= DISTANCE_MIN, (one, other)
-    if terminal in ("xterm", "linux"):
-        assert len(names) >= 5
+
+    def drawn(under: str, text: str) -> Colour | None:
+        attrs = style.get_attrs_for_style_str(" ".join(f"class:{each}" for each in (*under.split(), text)))
+        if not attrs.color:
+            return None
+        number = ANSI.index(attrs.color)
+        return colour(sixteen[number + 8 if attrs.bold and number < 8 else number])
+
+    for under, texts in GROUNDS.items():
+        for text in texts:
+            found = drawn(under, text)
+            assert found is None or contrast(found, colour(ground)) >= CONTRAST_MIN, f"{text} on {under}"
+            assert found is None or chroma(found) >= CHROMA_MIN, f"{text} on {under} is grey"
+    for under in ("feed", "feed mention", "feed chosen", "side"):
+        names = {drawn(under, name) for name in NAMES} - {None}
+        assert len(names) >= FEWEST[terminal]
+        for one, other in combinations(names, 2):
+            assert one and other and distance_to_all(one, other) >= DISTANCE_MIN, (one, other)
 
 
 def test_a_terminal_that_tells_nothing_has_the_colours_of_its_kind() -> None:

@@ -108,8 +108,9 @@ def _of_a_message() -> Iterator[KeyAction]:
     yield KeyAction("choose_up", ("Alt-↑",), "chooses the message above: then keys act on it", group,
                     line="chooses a message; then, once:")  # fmt: skip
     yield KeyAction("choose_down", ("Alt-↓",), "chooses the message below", group, line=None)
-    yield KeyAction("chosen_up", ("↑",), "goes to the message above", group, "chosen", line="the next one up or down")
-    yield KeyAction("chosen_down", ("↓",), "goes to the message below", group, "chosen", line=None)
+    yield KeyAction("chosen_up", ("↑", "Ctrl-P"), "goes to the message above", group, "chosen",
+                    line="the next one up or down")  # fmt: skip
+    yield KeyAction("chosen_down", ("↓", "Ctrl-N"), "goes to the message below", group, "chosen", line=None)
     yield KeyAction("reply", ("r",), "replies", group, "chosen", "/reply")
     yield KeyAction("quote", (">",), "quotes it in the line", group, "chosen", "/quote")
     yield KeyAction("react", ("+", ":"), "reacts; again with the same emoji takes it back", group, "chosen", "/react",
@@ -277,6 +278,11 @@ class Keymap:
     def shown(self, name: str) -> list[str]:
         """The names of its keys."""
         return [write_key(each) for each in self._presses[name]]
+
+    @property
+    def prefixes(self) -> set[str]:
+        """The presses, like Ctrl-X, that wait for another one."""
+        return {presses[0] for name in ACTIONS for presses in self._presses[name] if len(presses) > 1} - {"escape"}
 
     def first(self, name: str) -> str:
         """The name of its first key; empty if it has none."""

@@ -34,7 +34,7 @@ from wcwidth import grapheme_boundary_before, iter_graphemes
 from chat_client.common.cells import glyphs, safe
 from chat_client.common.completion import Known, complete
 from chat_client.common.key_decoder import FOCUS_IN, FOCUS_OUT, REPLACEMENT, Keyboard, name
-from chat_client.common.keys import ACTIONS, Keymap
+from chat_client.common.keys import Keymap
 from chat_client.sdk.typed_line import secret_from
 from chat_server.protocol.connection import CommandForm
 
@@ -295,9 +295,8 @@ def _keys(keymap: Keymap, told: Callable[[str], None], suspend: Callable[[], Non
     def _(event: KeyPressEvent) -> None:
         told(f"{name(event.key_sequence)} does nothing here")
 
-    for prefix in {presses[0] for action in ACTIONS for presses in keymap.presses(action) if len(presses) > 1}:
-        if prefix != "escape":
-            _swallow_unknown(keys, prefix, told)
+    for prefix in keymap.prefixes:
+        _swallow_unknown(keys, prefix, told)
     for action, handler in EDITOR.items():
         for presses in keymap.presses(action):
             when = buffer_has_focus & _WHEN.get(action, _EVER)

@@ -24,7 +24,7 @@ def bar_rows(screen: ScreenState, columns: int, most: int) -> list[Row]:
     if screen.dialogs.question is not None:
         return _rows(_question(screen.dialogs.question, columns, most))
     right = _scrolled(screen)
-    if screen.bare or screen.told is None:
+    if screen.told is None:
         return [_bar(screen, right, columns)]
     lines = _told(screen, screen.told, columns, most)
     if len(lines) == 1 and row_width(lines[0]) + row_width(right) <= columns:
@@ -116,6 +116,8 @@ def hint(screen: ScreenState) -> str:
 
 def _mode(screen: ScreenState) -> list[Fragment]:
     """What keys or the next line do that is not said now, while something else is told."""
+    if screen.bare:
+        return [("composing", f" {screen.keymap.first('bare') or '/bare'} shows all ")]
     if screen.is_choosing:
         return [("chosen-id", f" #{screen.feed.selected} ")]
     return _target(screen, screen.composer.target)[:1] if screen.composer.target is not None else []

@@ -25,6 +25,10 @@ class Finder(Struct):
     lines: tuple[str, ...] | None = None
     at: int = 0
 
+    def step(self, by: int, last: int) -> None:
+        """Choose the one that is so many further down, or the `last`."""
+        self.at = min(last, max(0, min(self.at, last) + by))
+
 
 class KeysPage(Struct):
     """`top` is its first row on the screen; `moves` are those that the renderer has not settled yet."""
@@ -42,6 +46,11 @@ class Dialogs(Struct):
     def is_open(self) -> bool:
         """Whether one of them has the keys."""
         return self.question is not None or self.finder is not None or self.keys_page is not None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether one goes up and down in it."""
+        return self.question is None and (self.finder is not None or self.keys_page is not None)
 
     def close(self) -> None:
         self.question = self.finder = self.keys_page = None

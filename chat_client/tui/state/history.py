@@ -8,7 +8,7 @@ from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.effects import Run
 from chat_client.tui.state.feed import ITEMS_MAX, Anchor
 from chat_client.tui.state.requests import HistoryRequest, ResultsRequest, Side
-from chat_client.tui.state.screen_state import ScreenState
+from chat_client.tui.state.screen_state import ScreenState, View
 from chat_server.protocol.messages import Message
 
 PAGE_MESSAGES = 100
@@ -37,13 +37,19 @@ def fetch_around(screen: ScreenState, id: int) -> None:
     fetch(screen, chat, "around", id)
 
 
+def _go_on(screen: ScreenState, view: View) -> None:
+    """Ask for the next page of what a command has found."""
+    assert view.more is not None
+    more, view.more = view.more, None  # asked once; the answer says whether there is more
+    screen.do(Run(whole_line(more), ResultsRequest(view.title, more=True)))
+
+
 def fetch_more(screen: ScreenState) -> None:
     """Ask for the next page where one comes near to a side of what is kept."""
     if screen.view is not None:
         view = screen.view
         if view.more is not None and (view.feed.is_near_start or view.feed.steps_left < STEPS_AHEAD):
-            more, view.more = view.more, None  # asked once; the answer says whether there is more
-            screen.do(Run(whole_line(more), ResultsRequest(view.title, more=True)))
+            _go_on(screen, view)
         return
     chat = screen.chats.open
     feed = chat.feed
@@ -51,6 +57,20 @@ def fetch_more(screen: ScreenState) -> None:
         fetch(screen, chat, "before", feed.first_id)
     if not feed.at_end and chat.loaded and feed.is_near_end and feed.last_id is not None:
         fetch(screen, chat, "after", feed.last_id)
+
+
+def fetch_older(screen: ScreenState) -> bool:
+    """Ask for what is before what is kept; whether there may be any."""
+    view, feed = screen.view, screen.feed
+    if view is not None:
+        if view.more is None:
+            return False
+        _go_on(screen, view)
+    elif feed.at_start or feed.first_id is None:
+        return False
+    else:
+        fetch(screen, screen.chats.open, "before", feed.first_id)
+    return True
 
 
 def show_newest(screen: ScreenState) -> None:

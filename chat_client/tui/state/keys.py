@@ -61,4 +61,5 @@ DEEDS: dict[str, Do] = {
     "bare": lambda screen, text: navigation.toggle_bare(screen),
     "cancel_transfers": lambda screen, text: navigation.cancel_transfers(screen),
 }
-IN_DIALOGS = frozenset(("keys_page", "page_up", "page_down", "rows_up", "rows_down", "back"))  # these work there too
+# These work in dialogs, too.
+IN_DIALOGS = frozenset(("keys_page", "page_up", "page_down", "rows_up", "rows_down", "oldest", "newest", "back"))

@@ -10,10 +10,18 @@ from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find, find_lines
 from chat_client.tui.state.effects import CancelTransfers, Exit, Run
 from chat_client.tui.state.feed import Anchor, Scroll
-from chat_client.tui.state.history import fetch, fetch_around, fetch_more, load, show_newest, show_unread
+from chat_client.tui.state.history import fetch_around, fetch_more, fetch_older, load, show_newest, show_unread
 from chat_client.tui.state.requests import NewestRequest, ResultsRequest, ThreadRequest, TimeRequest
 from chat_client.tui.state.screen_state import ScreenState, Sides
 from chat_server.protocol.messages import Message
+
+FINDER_PAGE_ROWS = 10
+DIALOG_ROWS_MAX = 10_000  # in none are more
+SIDES_IN_WORDS: dict[Sides, str] = {
+    "both": "both sides, as far as there is room",
+    "left": "the left side alone",
+    "none": "no sides",
+}
 
 
 def open_chat(screen: ScreenState, name: str, text: str = "") -> None:
@@ -106,6 +114,13 @@ def open_finder(screen: ScreenState) -> None:
     screen.dialogs.finder = Finder()
 
 
+def toggle_finder(screen: ScreenState) -> None:
+    if screen.dialogs.finder is None:
+        open_finder(screen)
+    else:
+        screen.dialogs.finder = None
+
+
 def find_typed(screen: ScreenState, lines: Sequence[str], text: str) -> None:
     """Have the user choose from the lines that were typed in this chat, those with the `text` of the line first."""
     if not lines:
@@ -142,26 +157,26 @@ def open_found(screen: ScreenState, text: str) -> None:
 def type_into_finder(screen: ScreenState, text: str) -> None:
     finder = screen.dialogs.finder
     assert finder is not None
-    finder.text += "".join(filter(str.isprintable, text))
-    finder.at = 0
+    seek(screen, finder.text + "".join(filter(str.isprintable, text)))
 
 
-def step_in_dialog(screen: ScreenState, by: int) -> None:
-    """Choose the next one down (1) or up (-1) of what the finder has found; or scroll the page of keys by a row."""
-    if (finder := screen.dialogs.finder) is not None:
-        last = max(0, len(found(screen)) - 1)
-        finder.at = min(last, max(0, finder.at + by))
-    elif screen.dialogs.keys_page is not None:
-        scroll(screen, -by)
+def seek(screen: ScreenState, text: str) -> None:
+    """Have the finder look for this."""
+    finder = screen.dialogs.finder
+    assert finder is not None
+    finder.text, finder.at = text, 0
 
 
 # ---- through what was said
 
 
 def scroll(screen: ScreenState, rows: int = 0, pages: int = 0) -> None:
-    """Up by so many rows and screenfuls; down, if negative."""
+    """Up by so many rows and screenfuls; down, if negative. What has the keys moves: a dialog with a list, or the
+    feed."""
     if screen.dialogs.keys_page is not None:
         screen.dialogs.keys_page.moves.append(Scroll(rows, pages))
+    elif screen.dialogs.finder is not None:
+        screen.dialogs.finder.step(-rows - pages * FINDER_PAGE_ROWS, max(0, len(found(screen)) - 1))
     else:
         screen.feed.scroll(rows, pages)
 
@@ -234,14 +249,18 @@ def mark_chat_read(screen: ScreenState, chat: ChatState, id: int) -> None:
 def show_oldest(screen: ScreenState) -> None:
     """Scroll to the beginning of what is shown; of a chat the pages before come from the server."""
     feed = screen.feed
-    if screen.view is None and not feed.at_start:
+    if screen.dialogs.is_list:
+        scroll(screen, rows=DIALOG_ROWS_MAX)
+    elif screen.view is None and not feed.at_start:
         fetch_around(screen, 1)
     elif feed.first_id is not None:
         feed.reveal(feed.first_id, "top")
 
 
 def show_end(screen: ScreenState) -> None:
-    if screen.view is None:
+    if screen.dialogs.is_list:
+        scroll(screen, rows=-DIALOG_ROWS_MAX)
+    elif screen.view is None:
         show_newest(screen)
     else:
         screen.feed.follow_end()
@@ -264,11 +283,10 @@ def show_mention(screen: ScreenState, by: int) -> None:
             feed.reveal(id, "middle")
         else:
             fetch_around(screen, id)
-    elif by < 0 and screen.view is None and not feed.at_start and feed.first_id is not None:
-        fetch(screen, screen.chats.open, "before", feed.first_id)
+    elif by < 0 and fetch_older(screen):
         screen.tell("info", "no mention in what is here; older messages are on their way")
     else:
-        screen.tell("info", f"no {'mention before' if by < 0 else 'mention behind'} this")
+        screen.tell("info", f"no mention {'above' if by < 0 else 'below'} this")
 
 
 def begin_command(screen: ScreenState, command: str, text: str) -> None:
@@ -339,7 +357,11 @@ def toggle_keys_page(screen: ScreenState) -> None:
 def cycle_sides(screen: ScreenState) -> None:
     """Both sides, the left one alone, none."""
     following: dict[Sides, Sides] = {"both": "left", "left": "none", "none": "both"}
+    if screen.bare:
+        screen.tell("info", "the sides are hidden")
+        return
     screen.side_panels = following[screen.side_panels]
+    screen.tell("info", SIDES_IN_WORDS[screen.side_panels])
 
 
 def toggle_bare(screen: ScreenState) -> None:

@@ -38,6 +38,9 @@ class Bindings:
         self._cleared_at = -LEAVE_SECONDS
         self.keys = KeyBindings()
         self._in_dialog = Condition(lambda: screen.dialogs.is_open)
+        self._in_list = Condition(lambda: screen.dialogs.is_list)
+        self._in_finder = Condition(lambda: screen.dialogs.is_list and screen.dialogs.finder is not None)
+        self._flash_before = self._answer = screen.flash  # what was told before the key, and what the key was told
         self._choosing = Condition(lambda: screen.is_choosing)
         self._among_results = Condition(self._is_among_results)
         self._is_empty = Condition(lambda: screen.is_typing and not line.text)
@@ -181,7 +184,7 @@ class Bindings:
 
         @bind(Keys.Any, filter=self._in_dialog)
         def _(event: KeyPressEvent) -> None:
-            is_text = event.data.isprintable()
+            is_text = event.data != "" and event.data.isprintable()
             if isinstance(event.key_sequence[-1].key, Keys) and dialogs.question is None:
                 screen.tell("info", f"{key_name(event.key_sequence)} does nothing here")
             elif dialogs.finder is not None and is_text:
@@ -194,6 +197,13 @@ class Bindings:
                 typing.answer_question(screen, False)
             self._acted()
 
+        def say_no(event: KeyPressEvent) -> None:
+            typing.answer_question(screen, False)
+            self._acted()
+
+        for first in ("escape", *self._keymap.prefixes):
+            bind(first, Keys.Any, filter=Condition(lambda: dialogs.question is not None))(say_no)
+
         @bind("enter", filter=self._in_dialog)
         def _(event: KeyPressEvent) -> None:
             if dialogs.finder is not None:
@@ -204,38 +214,50 @@ class Bindings:
                 navigation.escape(screen)
             self._acted()
 
-        @bind("backspace", filter=self._in_dialog)
+        @bind("backspace", filter=self._in_finder)
         def _(event: KeyPressEvent) -> None:
-            if dialogs.finder is not None:
-                dialogs.finder.text = dialogs.finder.text[:-1]
+            navigation.seek(screen, dialogs.finder.text[:-1] if dialogs.finder is not None else "")
             self._acted()
 
-        def close(event: KeyPressEvent) -> None:
-            navigation.escape(screen)
-            self._acted()
-
-        add(self.keys, self._keymap, "jump", close, self._in_dialog)
-
-        @bind("c-u", filter=self._in_dialog)
+        @bind("c-u", filter=self._in_finder)
         def _(event: KeyPressEvent) -> None:
-            if dialogs.finder is not None:
-                dialogs.finder.text = ""
+            navigation.seek(screen, "")
             self._acted()
 
-        def step(event: KeyPressEvent) -> None:
-            navigation.step_in_dialog(screen, 1)
-            self._acted()
+        self._bind_moves()
 
-        add(self.keys, self._keymap, "find_typed", step, self._in_dialog)
+    def _bind_moves(self) -> None:
+        """Bind what moves within the finder and the page of keys."""
+        screen = self._screen
 
-        for name, by in (("up", -1), ("down", 1), ("tab", 1), ("c-p", -1), ("c-n", 1)):
-            self._bind_step(name, by)
+        def doing(deed: Callable[[], object]) -> Callable[[KeyPressEvent], None]:
+            def handler(event: KeyPressEvent) -> None:
+                deed()
+                self._acted()
 
-    def _bind_step(self, name: str, by: int) -> None:
-        @self.keys.add(name, filter=self._in_dialog)
-        def _(event: KeyPressEvent) -> None:
-            navigation.step_in_dialog(self._screen, by)
-            self._acted()
+            return handler
+
+        up, down = doing(lambda: navigation.scroll(screen, 1)), doing(lambda: navigation.scroll(screen, -1))
+        for name, move in {"up": up, "down": down, "tab": down, "s-tab": up, "c-p": up, "c-n": down}.items():
+            self.keys.add(name, filter=self._in_list)(move)
+        for action, deed in {
+            "find_typed": down,
+            "line_begin": doing(lambda: navigation.show_oldest(screen)),
+            "line_end": doing(lambda: navigation.show_end(screen)),
+            "jump": doing(lambda: navigation.toggle_finder(screen)),
+        }.items():
+            add(self.keys, self._keymap, action, deed, self._in_list)
+
+    def before_key(self) -> None:
+        """What the key before was told ends, so that it hides nothing of what this one brings. Errors stay."""
+        if self._answer is not None and self._screen.flash is self._answer:
+            self._screen.flash = None
+        self._flash_before, self._answer = self._screen.flash, None
+
+    def after_key(self) -> None:
+        told = self._screen.flash
+        if told is not None and told is not self._flash_before and told.kind != "error":
+            self._answer = told
 
     def _bind_text(self) -> None:
         """Bind text that is no key of a dialog nor of a message."""

@@ -136,7 +136,9 @@ def _terminal_styles(told: TerminalColours, term: str) -> dict[str, str]:
     sixteen = [told.sixteen.get(number, colour(default)) for number, default in enumerate(defaults)]
     ground = told.ground or sixteen[0]
     may = [_is_readable(each, ground) and chroma(each) >= CHROMA_MIN for each in sixteen]
-    signs = {kind: next((_sign(each, may) for each in numbers if may[each]), "bold") for kind, numbers in _SIGNS.items()}
+    signs = {
+        kind: next((_sign(each, may) for each in numbers if may[each]), "bold") for kind, numbers in _SIGNS.items()
+    }
     names = _distinct_names(sixteen, may)
     coloured = {
         "prompt": "accent", "chat-mark": "accent", "bar-chosen": "accent", "scrolled": "accent", "key": "accent",

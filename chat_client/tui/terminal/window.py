@@ -80,9 +80,10 @@ class FullScreen:
         panel = Panel(self._lay_out, self._window, self._dialog, self._mouse)
         self._menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True)
         body = FloatContainer(panel, [self._menu])
+        bindings = Bindings(screen, self.line, history, self._acted, focused)
         self.app: Application[int] = Application(
             layout=Layout(body, focused_element=self._window),
-            key_bindings=Bindings(screen, self.line, history, self._acted, focused).keys,
+            key_bindings=bindings.keys,
             style=theme(theme_name, self._depth, term=self._term, given=self._given),
             include_default_pygments_style=False,
             full_screen=True,
@@ -94,6 +95,8 @@ class FullScreen:
             output=output,
         )
         set_keys(self.app, screen.keymap, self._told, suspend, answered, expects_answer)
+        self.app.key_processor.before_key_press += lambda keys: bindings.before_key()
+        self.app.key_processor.after_key_press += lambda keys: bindings.after_key()
         self.app.before_render += self._direct_keys
         self.app.before_render += lambda app: app.output.write_raw(FRAME_BEGIN)
         self.app.after_render += self._end_frame

@@ -30,7 +30,7 @@ def test_mentions_are_gone_through_in_both_directions() -> None:
     for _ in range(4):
         navigation.show_mention(me.screen, 1)
         me.settle()
-    assert me.screen.feed.selected == 50 and "no mention behind this" in me.text("bar")
+    assert me.screen.feed.selected == 50 and "no mention below this" in me.text("bar")
     me.wanted()
     me.screen.feed.selected = 10
     navigation.show_mention(me.screen, -1)

@@ -1,14 +1,165 @@
-"""Which keys are bound to what; what they do is tested in tests/client/tui/state and tests/client/screen."""
+"""Keys as they are pressed, in each state of the screen: with a line, a menu, a dialog, a chosen message, or bare."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+from prompt_toolkit.application.current import set_app
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.keys import Keys
+from prompt_toolkit.completion import DummyCompleter
+from prompt_toolkit.input import DummyInput
+from prompt_toolkit.key_binding.key_processor import KeyPress, _Flush
+from prompt_toolkit.keys import KEY_ALIASES, Keys
+from prompt_toolkit.output import DummyOutput
 
 from chat_client.common.input_history import InputHistory
-from chat_client.common.keys import keymap
+from chat_client.common.keys import keymap, read_key
+from chat_client.tui.state import navigation
+from chat_client.tui.state.effects import Ask, SetText
 from chat_client.tui.terminal.bindings import Bindings
-from tests.client.people import Me
+from chat_client.tui.terminal.window import FullScreen
+from chat_server.protocol.rooms import ChatInfo
+from tests.client.people import Me, said
+
+CHATS = ("main", "#team", "@bob")
+
+
+class Keyboard:
+    """What alice types; her screen says what came of it."""
+
+    def __init__(self, me: Me, view: FullScreen) -> None:
+        self.me, self._view = me, view
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            for press in read_key(key):
+                named = Keys(KEY_ALIASES.get(press, press)) if len(press) > 1 else press
+                self._view.app.key_processor.feed(KeyPress(named, press if len(press) == 1 else "\x1b["))
+            self._view.app.key_processor.feed(_Flush)
+            self._view.app.key_processor.process_keys()
+            for effect in self.me.wanted(SetText):
+                self._view.line.text = effect.text
+
+    def type(self, text: str) -> None:
+        self.press(*text)
+
+    @property
+    def line(self) -> str:
+        return self._view.line.text
+
+    @property
+    def bar(self) -> str:
+        return self.me.text("bar")
+
+
+@pytest.fixture
+async def keyboard(tmp_path: Path) -> AsyncIterator[Keyboard]:
+    me = Me(*(ChatInfo(name, 0, 0, muted=False) for name in CHATS))
+    me.load(*(said(id) for id in range(1, 60)), said(60, who="alice"))
+    typed = InputHistory(tmp_path / "typed", lambda: "alice", lambda: "main", list)
+    view = FullScreen(
+        me.screen, "dark", typed, DummyCompleter(), me.settle, lambda focused: None, lambda drawn: None, lambda: None,
+        lambda answer: None, lambda: False, input=DummyInput(), output=DummyOutput(),
+    )  # fmt: skip
+    with set_app(view.app):
+        yield Keyboard(me, view)
+    await asyncio.sleep(0)
+
+
+async def test_what_a_key_was_told_ends_with_the_next_one(keyboard: Keyboard) -> None:
+    for told, key in (("nothing unread elsewhere", "F4"), ("no mention below", "Alt-N"), ("does nothing", "Shift-Tab")):
+        keyboard.press(key)
+        assert told in keyboard.bar
+    keyboard.type("h")
+    assert keyboard.me.screen.flash is None
+    keyboard.me.screen.tell("info", "the server says this")
+    keyboard.me.screen.tell("error", "and this failed")
+    keyboard.press("Alt-N", "Alt-Home", "x")
+    assert keyboard.me.screen.flash is None
+    keyboard.me.screen.tell("info", "what no key was told stays for its time")
+    keyboard.press("x", "Alt-Home", "Alt-End")
+    assert "stays for its time" in keyboard.bar
+
+
+async def test_an_error_that_a_key_was_told_stays(keyboard: Keyboard) -> None:
+    keyboard.press("Alt-↑", "Alt-↑", "e", "Alt-Home")
+    assert "only your own messages can be edited" in keyboard.bar
+
+
+async def test_a_list_is_gone_through_by_the_keys_of_any_list(keyboard: Keyboard) -> None:
+    screen = keyboard.me.screen
+    keyboard.me.hear(*(said(100 + id, who=f"user{id}", chat=f"@user{id}") for id in range(40)))
+    keyboard.press("Ctrl-K")
+    assert screen.dialogs.finder is not None
+    seen, many = [], len(navigation.found(screen))
+    for key in ("Ctrl-N", "↓", "Tab", "Ctrl-P", "Shift-Tab", "↑", "PgDn", "PgUp", "Alt-PgDn", "Alt-PgUp"):
+        keyboard.press(key)
+        seen.append(screen.dialogs.finder.at)
+    assert seen == [1, 2, 3, 2, 1, 0, navigation.FINDER_PAGE_ROWS, 0, 3, 0]
+    for end, begin in (("Alt-End", "Alt-Home"), ("End", "Home"), ("Ctrl-E", "Ctrl-A")):
+        keyboard.press(end)
+        assert screen.dialogs.finder.at == many - 1
+        keyboard.press(begin)
+        assert screen.dialogs.finder.at == 0
+    assert not screen.is_scrolled, "what stands behind the list stays"
+    keyboard.press("Ctrl-K")
+    assert not screen.dialogs.is_open
+
+
+async def test_the_page_of_keys_is_gone_through_like_a_list(keyboard: Keyboard) -> None:
+    keyboard.me.resize(80, 24)
+    dialogs = keyboard.me.screen.dialogs
+    keyboard.press("F1", "Alt-End")
+    assert dialogs.keys_page is not None
+    end = dialogs.keys_page.top
+    keyboard.press("PgUp", "Home")
+    assert dialogs.keys_page.top == 0 < end
+    keyboard.press("End", "Shift-Tab")
+    assert dialogs.keys_page.top == end - 1
+    keyboard.press("Ctrl-K")
+    assert dialogs.keys_page is None and dialogs.finder is not None
+
+
+NO = ("Ctrl-N", "Tab", "Shift-Tab", "Ctrl-K", "Ctrl-R", "↑", "F5", "Alt-P", "Ctrl-Home", "Shift-↑", "Backspace",
+      "Ctrl-U", "Ctrl-X Ctrl-P", "Ctrl-X Ctrl-A", "Alt-Q")  # fmt: skip
+
+
+@pytest.mark.parametrize("key", NO)
+async def test_each_other_key_says_no_to_a_question(keyboard: Keyboard, key: str) -> None:
+    keyboard.press("Alt-↑", "d")
+    assert "delete #60" in keyboard.bar
+    keyboard.press(key)
+    assert not keyboard.me.screen.dialogs.is_open and keyboard.line == ""
+    assert not keyboard.me.wanted(Ask)
+
+
+async def test_a_chosen_message_is_left_and_found_by_control_keys_too(keyboard: Keyboard) -> None:
+    keyboard.press("Alt-↑", "Ctrl-P", "Ctrl-P")
+    assert keyboard.me.screen.feed.selected == 58
+    keyboard.press("Ctrl-N")
+    assert keyboard.me.screen.feed.selected == 59 and keyboard.me.screen.is_choosing
+
+
+async def test_the_bare_screen_says_what_a_key_was_told(keyboard: Keyboard) -> None:
+    keyboard.press("F3")
+    assert "text alone" in keyboard.bar and "F3 shows all" in keyboard.bar
+    for told, key in (
+        ("no mention below", "Alt-N"),
+        ("sides are hidden", "F2"),
+        ("Shift-Tab does nothing", "Shift-Tab"),
+    ):
+        keyboard.press(key)
+        assert told in keyboard.bar and "F3 shows all" in keyboard.bar
+    keyboard.press("F3")
+    assert keyboard.me.screen.side_panels == "both"
+
+
+async def test_the_sides_say_what_is_shown_since_it_may_look_the_same(keyboard: Keyboard) -> None:
+    keyboard.me.resize(80, 24)
+    for words in ("the left side alone", "no sides", "both sides"):
+        keyboard.press("F2")
+        assert words in keyboard.bar
 
 
 def bound(tmp_path: Path, given: dict[str, list[str]]) -> int:

@@ -7,9 +7,11 @@ old client completes a new command.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
+from operator import itemgetter
 
 from msgspec import Struct
 
+from chat_client.common.cells import width
 from chat_client.common.days import NAMED
 from chat_client.common.emoji import EMOJIS
 from chat_client.common.listening import LEVELS
@@ -17,6 +19,9 @@ from chat_client.sdk.typed_line import Argument, find, is_chat_for, is_path, pai
 from chat_server.protocol.connection import CommandForm
 
 CANDIDATES_MAX = 120
+HINT_CELLS_MAX = 60  # of what a command does, so that a list has room for it in 80 columns
+# What one does most stands first in the list of all commands.
+_GROUPS = ("Write", "Read", "Chats", "People", "Client", "Connection", "Start", "Operators")
 
 
 class Candidate(Struct, frozen=True):
@@ -226,11 +231,21 @@ def _emojis(word: str) -> Found:
 
 def _verbs(word: str, known: Known, slash: bool) -> Found:
     typed, mark = word.removeprefix("/").lower(), "/" if slash else ""
+    found: list[tuple[int, Candidate]] = []
     for form in known.commands:
-        for name in (form.verb, *form.aliases):
-            if name.startswith(typed):
-                yield Candidate(f"{mark}{name} ", len(word), f"{mark}{name}", form.help)
-                break
+        name = next((name for name in (form.verb, *form.aliases) if name.startswith(typed)), None)
+        if name is not None:
+            place = _GROUPS.index(form.group) if form.group in _GROUPS else len(_GROUPS)
+            place = -1 if name == typed else place
+            found.append((place, Candidate(f"{mark}{name} ", len(word), f"{mark}{name}", _in_short(form.help))))
+    found.sort(key=itemgetter(0))
+    return (candidate for _, candidate in found)
+
+
+def _in_short(help: str) -> str:
+    """What a command does, without its details: the whole stands over the line as soon as it is chosen."""
+    short = re.split("[;:] ", help, maxsplit=1)[0]
+    return short if width(short) <= HINT_CELLS_MAX else short.split(", ", 1)[0]
 
 
 def _matching(word: str, entries: Iterable[tuple[str, str]]) -> Found:

@@ -115,7 +115,7 @@ def test_examples(before: str, after: list[str]) -> None:
 
 def test_what_a_list_shows() -> None:
     (history,) = complete("/hist", KNOWN)
-    assert (history.shows, history.hint) == ("/history", "a page of a chat, old or new; marks nothing")
+    assert (history.shows, history.hint) == ("/history", "a page of a chat, old or new")
     assert [(each.shows, each.hint) for each in complete("/reply 7", KNOWN)] == [("#7", "carol: x")]
 
 
@@ -181,3 +181,18 @@ def test_a_candidate_leads_on(length: int) -> None:
     """Typing on from a verb's beginning keeps the verb among the candidates."""
     for form in KNOWN.commands:
         assert f"/{form.verb} " in texts(f"/{form.verb}"[: length + 1])
+
+
+def test_what_one_does_most_stands_first_among_the_commands() -> None:
+    """The first eight of the list are what fits on the screen: they were for the owners of chats."""
+    assert {"/send ", "/send_all ", "/reply ", "/react "} <= set(texts("/")[:8])
+    assert texts("/re")[:3] == ["/reply ", "/react ", "/read "]
+    assert texts("/read")[:2] == ["/read ", "/read_all "]
+    assert texts("/")[-1] == "/stats ", "what is for operators stands last"
+
+
+def test_a_list_says_in_short_what_each_command_does() -> None:
+    for found in complete("/", KNOWN):
+        assert 0 < len(found.hint) <= 60 and found.hint[-1] not in ",;:", found.text
+    (leave,) = complete("/leav", KNOWN)
+    assert leave.hint == "leaves a chat"

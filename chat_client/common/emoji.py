@@ -22,3 +22,9 @@ _ALL = {
 _FIRST = ("thumbsup", "heart", "joy", "tada", "eyes", "pray", "fire", "rocket", "check", "clap", "thinking", "wave",
           "smile", "sob", "100", "ok", "thumbsdown")  # fmt: skip
 EMOJIS = {name: _ALL[name] for name in dict.fromkeys((*_FIRST, *_ALL))}
+
+
+def emoji_of(word: str) -> str:
+    """The emoji of a name, with or without its colons; anything else is what it is, like `+1` and `:)`."""
+    name = word.strip(":")
+    return EMOJIS[name] if name in EMOJIS and (name != word or any(map(str.isalpha, name))) else word

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from chat_client.common import wording
+from chat_client.common.emoji import emoji_of
 from chat_client.common.local_commands import LocalCommand, find_local
 from chat_client.sdk.chat import Chat, Returned
 from chat_client.sdk.errors import Refused
@@ -116,7 +117,15 @@ def server_command(line: str, commands: Sequence[CommandForm], open_chat: str = 
             # The server knows no open chat here: it is to say what is missing besides.
             line = f"/{form.verb} {open_chat}{line[1 + len(word) :]}"
         return AskServer(line.replace("\n", " "), form.verb if form else word, None)
-    return Post(typed.verb, typed.arguments) if typed.sends else AskServer(line, typed.verb, typed.arguments)
+    if typed.sends:
+        return Post(typed.verb, typed.arguments)
+    return AskServer(line, typed.verb, _with_emojis(typed.arguments, find(typed.verb, commands)))
+
+
+def _with_emojis(arguments: dict[str, Any], form: CommandForm | None) -> dict[str, Any]:
+    """The arguments with emojis in place of their names, which the server does not know: `/react 42 :tada:`."""
+    emojis = {each["name"] for each in form.arguments if each["kind"] == "emoji"} if form else ()
+    return {name: emoji_of(value) if name in emojis else value for name, value in arguments.items()}
 
 
 def whole_line(line: str) -> AskServer:

@@ -134,3 +134,11 @@ def test_what_one_does_is_a_text_between_stars() -> None:
     assert intention("/me waves  ", CONTEXT) == Say("*waves*")
     assert isinstance(intention("/me", CONTEXT), Refuse)
     assert isinstance(intention(f"/me {'x' * 5000}", CONTEXT), OverlongText)
+
+
+@pytest.mark.parametrize("word", [":tada:", "tada", "🎉"])
+def test_a_reaction_may_be_named(word: str) -> None:
+    """`:tada:` completed to an emoji, but typed to its end it was refused."""
+    line = f"/react 7 {word}"
+    assert server_command(line, COMMANDS) == AskServer(line, "react", {"id": "7", "emoji": "🎉"})
+    assert server_command(f"/send bob {word}", COMMANDS) == Post("send", {"target": "bob", "text": word})

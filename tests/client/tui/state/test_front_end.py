@@ -158,3 +158,15 @@ def test_a_block_shows_at_once_what_ended_with_it() -> None:
     (run,) = me.wanted()
     take_answer(me.screen, run.why, "block", [], BlockSet("bob", True), me.now)
     assert me.asked("status")
+
+
+def test_one_command_has_one_answer() -> None:
+    """`/level … all` told besides that a chat was not muted which nobody had muted."""
+    me = ready()
+    submit(me.screen, "/level all")
+    assert not me.wanted(Run) and "all that is said in #team calls you" in me.text()
+    submit(me.screen, "/level none")
+    assert [each.command.line for each in me.wanted(Run)] == ["/mute #team"] and "nothing in #team" not in me.text()
+    me.hear(Muted("#team", True))
+    submit(me.screen, "/level mentions")
+    assert [each.command.line for each in me.wanted(Run)] == ["/unmute #team"]

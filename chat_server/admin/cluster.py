@@ -10,7 +10,7 @@ import msgspec
 from chat_server.admin.processes import OPENED, READY
 from chat_server.cluster import moving, moving_files, nats_access, snapshots
 from chat_server.cluster.side_processes import Digests
-from chat_server.cluster.snapshots import Description, Progress, SnapshotError
+from chat_server.cluster.snapshots import Description, NotTaken, Progress, SnapshotError
 from chat_server.errors import StartError
 from chat_server.log.stream import NotAppended, Objects, Position, Streams
 from chat_server.protocol.file_names import describe_size
@@ -30,12 +30,18 @@ REST_FACTOR = 3.0
 REST_SECONDS_MAX = 0.2
 # What was erased has to be gone from NATS in time, so that a large database is not rested for any longer.
 RESTED_SECONDS_MAX = 240.0
+# An election among NATS servers takes 4 to 9 s, and one may be followed by another.
+ELECTION_SECONDS = 20.0
+AGAIN_SECONDS = 1.0
 # What connects to NATS for a command, where the settings name no node.
 _NODE = "admin"
 
 
 def _with_nats(runtime: Runtime, chosen: Settings, do: Callable[[Streams, Objects], Awaitable[R]]) -> R:
-    """Do it with the streams and the object store of `--cluster`. Raises StartError."""
+    """Do it with the streams and the object store of `--cluster`, again while an election may be going on.
+
+    Raises StartError, and what the last try raised.
+    """
     if not chosen.cluster:
         raise StartError("say with --cluster which NATS servers are meant", status=2)
 
@@ -44,11 +50,22 @@ def _with_nats(runtime: Runtime, chosen: Settings, do: Callable[[Streams, Object
         from chat_server.log.jetstream import JetStreamChain, NatsObjects
 
         try:
-            return await do(JetStreamChain(nats), NatsObjects(nats))
+            return await _patiently(runtime, lambda: do(JetStreamChain(nats), NatsObjects(nats)))
         finally:
             await nats.close()
 
     return runtime.run(connected())
+
+
+async def _patiently(runtime: Runtime, do: Callable[[], Awaitable[R]]) -> R:
+    deadline = runtime.monotonic() + ELECTION_SECONDS
+    while True:
+        try:
+            return await do()
+        except (NotAppended, NotTaken):
+            if runtime.monotonic() > deadline:
+                raise
+        await runtime.sleep(AGAIN_SECONDS)
 
 
 def import_chat(runtime: Runtime, chosen: Settings, name: str, progress: Progress) -> str:
@@ -71,11 +88,14 @@ def import_chat(runtime: Runtime, chosen: Settings, name: str, progress: Progres
 def restore_alone(runtime: Runtime, chosen: Settings, progress: Progress) -> str:
     """Put the newest snapshot into the empty data directory; return what to tell. Raises StartError."""
     with contextlib.closing(DataDirectory(chosen.data_dir)) as directory:
-        found = _with_nats(
-            runtime,
-            chosen,
-            lambda streams, objects: moving.restore_alone(objects, directory, runtime.token_hex(8), progress),
-        )
+        try:
+            found = _with_nats(
+                runtime,
+                chosen,
+                lambda streams, objects: moving.restore_alone(objects, directory, runtime.token_hex(8), progress),
+            )
+        except NotAppended as error:
+            raise StartError(f"nothing was restored, NATS cannot be read: {error}") from None
         told = f"restored {_words(found.description)} into {directory.path}; start the server without --cluster"
         if found.missing:
             names = ", ".join(f"{each.name} (message #{each.message_id})" for each in found.missing[:NAMED_MAX])

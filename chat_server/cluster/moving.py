@@ -1,5 +1,6 @@
 """Moving a chat from a single server into a cluster, and from a snapshot to a single server."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing, Obje
 from chat_server.store import backup
 from chat_server.store.backup import StoredFile
 from chat_server.store.blobs import sync
-from chat_server.store.data_directory import DATABASE, LOCK, MOVED, DataDirectory
+from chat_server.store.data_directory import DATABASE, FILES, LOCK, MOVED, DataDirectory
 from chat_server.store.database import open_writer
 
 # A part of the bucket's name. It is always the same, so that an import that is run again replaces what a kill left.
@@ -97,7 +98,10 @@ class Restored(NamedTuple):
 
 
 async def restore_alone(objects: Objects, directory: DataDirectory, history: str, progress: Progress) -> Restored:
-    """Put the newest snapshot into an empty directory, for a single server, with its files. Raises StartError."""
+    """Put the newest snapshot into an empty directory, for a single server, with its files.
+
+    Raises StartError, and NotAppended while NATS cannot be read. Then the directory is empty as before.
+    """
     data, missing = directory.path, list[StoredFile]()
     _refuse_content(data)
 
@@ -107,10 +111,11 @@ async def restore_alone(objects: Objects, directory: DataDirectory, history: str
 
     try:
         found = await snapshots.load_newest(objects, data, progress, prepare)
+    except NotAppended:
+        shutil.rmtree(data / FILES, ignore_errors=True)
+        raise
     except SnapshotError as error:
         raise StartError(str(error)) from None
-    except NotAppended as error:
-        raise StartError(f"nothing was restored, NATS cannot be read: {error}") from None
     except OSError as error:
         raise StartError(f"the chat cannot be written into {data}: {error.strerror or error}") from None
     if found is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from chat_server.cluster.sealed_objects import SealedObjects
 from chat_server.cluster.snapshots import Progress
 from chat_server.errors import StartError
-from chat_server.log.stream import ObjectMissing, Objects
+from chat_server.log.stream import NotAppended, ObjectMissing, Objects
 from chat_server.shared_files import NAME_BYTES, SECRET_BYTES, read_sha256
 from chat_server.store import backup
 from chat_server.store.backup import StoredFile
@@ -57,12 +57,14 @@ async def store(
 async def fetch(objects: Objects, wanted: Iterable[StoredFile], data: Path, progress: Progress) -> list[StoredFile]:
     """Fetch the bytes of files into a directory, durably; return the files that are not in the object store.
 
-    Raises NotAppended, OSError.
+    Raises NotAppended, OSError. What was fetched until then stays, and is not fetched again.
     """
     sealed, missing, wanted = SealedObjects(objects), [], list(wanted)
     for number, each in enumerate(wanted, 1):
         progress("fetching the files", number, len(wanted))
         path = blob_path(data, each.sha256)
+        if path.exists():
+            continue
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             if each.place is None:
@@ -81,6 +83,9 @@ async def fetch(objects: Objects, wanted: Iterable[StoredFile], data: Path, prog
         except ObjectMissing:
             path.unlink(missing_ok=True)
             missing.append(each)
+        except NotAppended:
+            path.unlink()
+            raise
         sync(path.parent)
     return missing
 

@@ -68,6 +68,10 @@ class SnapshotError(Exception):
     """Raised when a snapshot could not be made or used; the message says why."""
 
 
+class NotTaken(SnapshotError):
+    """Raised for a snapshot that NATS did not take, as during an election; another try may succeed."""
+
+
 class _NewerTables(SnapshotError):
     """Raised for a snapshot that a newer program made, of a log whose version this one knows: an older one will do."""
 
@@ -101,7 +105,7 @@ async def make(objects: Objects, data: Path, nonce: str, progress: Progress = _s
     except OSError as error:
         raise SnapshotError(f"the database cannot be copied: {error.strerror or error}") from None
     except (NotAppended, FateUnknown, ObjectMissing) as error:
-        raise SnapshotError(f"the object store did not take it: {error}") from None
+        raise NotTaken(f"the object store did not take it: {error}") from None
     return description
 
 
@@ -207,8 +211,11 @@ async def load_newest(
                 try:
                     description = await _fetch(objects, bucket, work, progress)
                 except (ObjectMissing, backup.Unusable) as error:
-                    is_any = is_any or await _has_description(objects, bucket)
-                    log.error("the snapshot %s is damaged or not whole (%s); the one before is taken", bucket, error)
+                    if await _has_description(objects, bucket):
+                        is_any = True
+                        log.error("the snapshot %s is damaged (%s); the one before is taken", bucket, error)
+                    else:
+                        log.info("the snapshot %s was not finished (yet); the one before is taken", bucket)
                     continue
                 except _NewerTables as error:
                     newer = newer or error

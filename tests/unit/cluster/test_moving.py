@@ -1,6 +1,7 @@
 """Moving a chat into a cluster and out of it again: nothing is lost, and it never goes on in two places."""
 
 import hashlib
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from secrets import token_bytes
@@ -8,6 +9,7 @@ from secrets import token_bytes
 import pytest
 
 from chat_server.cluster import moving, snapshots
+from chat_server.cluster.sealed_objects import SealedObjects
 from chat_server.errors import StartError
 from chat_server.log.stream import NotAppended, Position
 from chat_server.store.data_directory import MOVED, DataDirectory
@@ -30,6 +32,11 @@ class Streams:
 
     async def last(self, stream: int) -> int:
         return self.lasts[stream]
+
+
+async def _break_off(objects: object, name: str, secret: bytes) -> AsyncIterator[bytes]:
+    yield b"he"
+    raise NotAppended("an election goes on")
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -165,7 +172,7 @@ async def test_nats_that_is_away_is_told(
 
 
 async def test_an_old_chat_is_brought_up_to_date_in_the_copy(
-    streams: Streams, objects: MemoryObjects, tmp_path: Path
+    streams: Streams, objects: MemoryObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "old"
     path.mkdir()
@@ -190,6 +197,13 @@ async def test_an_old_chat_is_brought_up_to_date_in_the_copy(
     with closing(open_reader(tmp_path / "alone")) as db:
         assert db.all("SELECT object, secret FROM files") == [(None, None)]
         assert db.value("SELECT count(*) FROM buckets") == 0
+    # NATS may go away in the middle of it; it is as if nothing had been tried then.
+    with closing(DataDirectory(str(tmp_path / "again"))) as directory, monkeypatch.context() as patched:
+        patched.setattr(SealedObjects, "get", _break_off)
+        with pytest.raises(NotAppended):
+            await moving.restore_alone(objects, directory, "h", silent)
+        patched.undo()
+        assert (await moving.restore_alone(objects, directory, "h", silent)).missing == []
     objects.all[bucket].clear()
     with closing(DataDirectory(str(tmp_path / "without"))) as directory:
         restored = await moving.restore_alone(objects, directory, "h", silent)

@@ -13,21 +13,20 @@ from chat_server.chat_time import ChatTime
 from chat_server.delivery.delivery import Delivery
 from chat_server.disk_space import Space
 from chat_server.errors import Refusal, StartError, not_done_refusal
-from chat_server.execution import Execution, execute_at_start
 from chat_server.freshness import Freshness
 from chat_server.log import Log
 from chat_server.log.entries import (
     Configure,
-    Departed,
     Due,
     Entry,
+    ForgetNotices,
     Identity,
     LeaveUploads,
     Limits,
     Logged,
     Mark,
+    NoteDeparture,
     Origin,
-    Told,
     WrongBatch,
 )
 from chat_server.log.local import LocalLog
@@ -37,6 +36,7 @@ from chat_server.passwords import Passwords, SignInGuard
 from chat_server.prepare import Preparer
 from chat_server.protocol.times import clock_time, duration, iso
 from chat_server.readings import Reading, Readings
+from chat_server.retrying_executor import RetryingExecutor, execute_at_start
 from chat_server.rules.executor import Executed, Outcome
 from chat_server.runtime import Runtime
 from chat_server.schedule import Schedule
@@ -119,7 +119,7 @@ class Node:
         self._log = log
         self._on_executed = on_executed
         self._on_mark = on_mark
-        self._execution = Execution(runtime, space, writer, log, self.readers, lambda: self.failure is not None)
+        self._executor = RetryingExecutor(runtime, space, writer, log, self.readers, lambda: self.failure is not None)
         self._readings = Readings(runtime, time, limits, self.delivery, self.readers, self.transfers, live)
         self._schedule = self._make_schedule(rank, is_member)
         self._gone = False
@@ -149,9 +149,9 @@ class Node:
             seq=seq,
             outbox_bytes_max=settings.outbox_bytes_max,
             presence_max=settings.presence_max,
-            told=lambda user_id, notices: self.submit(Told(notices), user_id),
+            told=lambda user_id, notices: self.submit(ForgetNotices(notices), user_id),
             detached=self.transfers.leave,
-            departed=lambda user_id: self.submit(Departed(), user_id),
+            departed=lambda user_id: self.submit(NoteDeparture(), user_id),
         )
 
     def _make_schedule(self, rank: Callable[[], int], is_member: bool) -> Schedule:
@@ -282,7 +282,7 @@ class Node:
         try:
             while (ordered := await self._log.next_batch()) is not None and not self.failure:
                 begun = self.runtime.monotonic()
-                executed = await self._execution.execute(ordered)
+                executed = await self._executor.execute(ordered)
                 if executed is None:
                     break
                 told = self._log.executed(ordered, executed.verdict, executed.position, executed.now)
@@ -343,7 +343,7 @@ class Node:
         """Take no more commands; `run` ends when those that were submitted are done."""
         self.delivery.presence.peers.leave()
         self._schedule.finish()
-        self._execution.is_finishing = True
+        self._executor.is_finishing = True
         self._log.close()
 
     def close(self) -> None:

@@ -42,7 +42,7 @@ from chat_server.rules.accounts import bad_token_refusal, no_account_refusal
 from chat_server.rules.context import View
 from chat_server.rules.outcomes import Prepared
 from chat_server.rules.registration import refuse_registration
-from chat_server.rules.typing import typing_signal
+from chat_server.rules.typing_signals import typing_signal
 from chat_server.rules.wrong_passwords import counted_as, next_try_ms, wrong_password_refusal
 from chat_server.runtime import Runtime
 from chat_server.store import accounts

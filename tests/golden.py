@@ -15,7 +15,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields, replace
 
-from chat_server.cluster import heartbeats
+from chat_server.cluster import heartbeats, verification
 from chat_server.cluster.snapshots import Description
 from chat_server.log.codec import encode, encode_entry
 from chat_server.log.entries import LOGGED, Batch, Entry
@@ -25,7 +25,8 @@ from chat_server.store.schema import MIGRATIONS
 FOLDER = Path(__file__).parent / "data" / "log"
 ON_THE_BUS: tuple[type[Struct], ...] = (
     *(heartbeats.Heartbeat, heartbeats.Changes, heartbeats.UsersPage, heartbeats.Farewell, heartbeats.Question),
-    *(heartbeats._SessionsQuestion, heartbeats._SessionsAnswer),
+    *(heartbeats._SessionsQuestion, heartbeats._SessionsAnswer, heartbeats._TypingElsewhere),
+    *(verification._Question, verification.Answer),
 )
 
 Golden = dict[str, Any]

@@ -37,7 +37,7 @@ TESTED_ELSEWHERE = {
     "log/jetstream.py": "tests/cluster/test_jetstream.py",
     "log/nats_connection.py": "tests/cluster/test_jetstream.py",
     "cluster/moving_files.py": "tests/unit/cluster/test_moving.py",
-    "execution.py": "tests/unit/test_node.py",
+    "retrying_executor.py": "tests/unit/test_node.py",
     "readings.py": "tests/unit/test_node.py",
     "writer.py": "tests/unit/test_node.py",
     "prepare.py": "tests/conformance",

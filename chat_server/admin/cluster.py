@@ -69,7 +69,7 @@ async def _patiently(runtime: Runtime, do: Callable[[], Awaitable[R]]) -> R:
 
 
 def import_chat(runtime: Runtime, chosen: Settings, name: str, progress: Progress) -> str:
-    """Move the chat in the directory `name` into the cluster; return what to tell. Raises StartError."""
+    """MembershipChange the chat in the directory `name` into the cluster; return what to tell. Raises StartError."""
     if not Path(name).expanduser().is_dir():
         raise StartError(f"there is no directory {name}")
     with contextlib.closing(DataDirectory(name, moving=True)) as directory:

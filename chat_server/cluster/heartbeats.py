@@ -17,7 +17,7 @@ from chat_server.delivery.peers import Present, SessionsElsewhere, UserSession
 from chat_server.delivery.presence import PresenceTracker
 from chat_server.log.entries import Identity
 from chat_server.log.stream import Bus, Position
-from chat_server.rules.typing import TypingSignal
+from chat_server.rules.typing_signals import TypingSignal
 from chat_server.runtime import Runtime, Timer
 
 log = logging.getLogger("chat.cluster")

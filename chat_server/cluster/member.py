@@ -27,12 +27,12 @@ from chat_server.cluster.upgrade import Upgrade
 from chat_server.cluster.verification import Verification
 from chat_server.disk_space import Space
 from chat_server.errors import StartError
-from chat_server.execution import execute_at_start
-from chat_server.log.entries import Departed, Identity, WrongBatch
+from chat_server.log.entries import Identity, NoteDeparture, WrongBatch
 from chat_server.log.replicated import ReplicatedLog
 from chat_server.log.stream import Bus, NotAppended, Objects, StreamLost, Streams
 from chat_server.log.versions import VERSION
 from chat_server.node import Node
+from chat_server.retrying_executor import execute_at_start
 from chat_server.runtime import Runtime
 from chat_server.settings import Settings
 from chat_server.store.blobs import Blobs
@@ -123,7 +123,7 @@ async def open_member(
         *(runtime, bus, identity, node.delivery.presence, node.delivery.connections),
         vitals=lambda: Vitals(replicated.position, milestones.last, VERSION, __version__, live(), keeper.is_making),
         typing=node.delivery.typing.take,
-        departed=lambda user_id: node.submit(Departed(), user_id),
+        departed=lambda user_id: node.submit(NoteDeparture(), user_id),
         unheard=node.delivery.outage.suspect,
         heard=StateComparison(name, lambda why: _stop_odd_one(node, directory, why)).compare,
     )

@@ -10,7 +10,7 @@ from chat_server.delivery.outage import Outage
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.presence import PresenceTracker
 from chat_server.delivery.routing import Ended, route
-from chat_server.delivery.typing import TypingSignals
+from chat_server.delivery.typing_signals import TypingSignals
 from chat_server.delivery.user_sessions import UserSessions
 from chat_server.log.entries import Identity
 from chat_server.rules.executor import Executed

@@ -21,7 +21,7 @@ from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.times import iso
 from chat_server.rules.executor import Outcome
-from chat_server.rules.outcomes import Move
+from chat_server.rules.outcomes import MembershipChange
 
 log = logging.getLogger("chat.delivery")
 
@@ -108,7 +108,7 @@ class FanOut:
         """Keep what catching up does not find in the store; return the notices that a live connection is told now."""
         told: dict[int, list[int]] = {}
         for step in plan.for_later:
-            if isinstance(step, Move):
+            if isinstance(step, MembershipChange):
                 for connection in self._connections.of_user(step.user_id):
                     connection.outbox.move(step.name, came=step.came)
                 continue

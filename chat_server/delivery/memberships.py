@@ -1,12 +1,12 @@
 """The private chats of connected users, as of the outcome that is being routed.
 
-A user's chats come with the sign-in (`Entered`) and change with each `Move`, both in the order of the log. The store is
-ahead of that and MUST NOT be asked.
+A user's chats come with the sign-in (`Entered`) and change with each `MembershipChange`, both in the order of the
+log. The store is ahead of that and MUST NOT be asked.
 """
 
 from collections.abc import Collection, Set
 
-from chat_server.rules.outcomes import Entered, Move
+from chat_server.rules.outcomes import Entered, MembershipChange
 
 _NONE: frozenset[int] = frozenset()
 
@@ -24,14 +24,14 @@ class Memberships:
             for room in entered.rooms:
                 self._add(entered.user_id, room)
 
-    def move(self, move: Move) -> None:
+    def change(self, change: MembershipChange) -> None:
         """Users without a connection are not tracked."""
-        if move.user_id not in self._rooms:
+        if change.user_id not in self._rooms:
             return
-        if move.came:
-            self._add(move.user_id, move.room)
+        if change.came:
+            self._add(change.user_id, change.room)
         else:
-            self._take(move.user_id, move.room)
+            self._take(change.user_id, change.room)
 
     def forget(self, user_id: int) -> None:
         """The user's last connection is gone."""

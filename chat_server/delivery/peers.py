@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from chat_server.protocol.connection import SessionInfo
-from chat_server.rules.typing import TypingSignal
+from chat_server.rules.typing_signals import TypingSignal
 
 
 class Present(Struct, frozen=True, array_like=True):

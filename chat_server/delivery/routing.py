@@ -11,7 +11,7 @@ from chat_server.log.entries import Identity, Origin
 from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
 from chat_server.rules.executor import Executed, Outcome
-from chat_server.rules.outcomes import Ending, Entered, Move, Push
+from chat_server.rules.outcomes import Ending, Entered, MembershipChange, Push
 
 _ALL = (EVERYONE,)
 
@@ -51,8 +51,8 @@ class Plan(Struct):
     events: RoutedEvents = field(default_factory=RoutedEvents)
     # Those who asked, with the outcomes of what they asked.
     replies: dict[int, list[IndexedOutcome]] = field(default_factory=dict)
-    # For those who are behind, in the order of the batch: a move changes what they may be told of the chat.
-    for_later: list[Kept | Move] = field(default_factory=list)
+    # For those who are behind, in the order of the batch: each change of membership changes what they may be told.
+    for_later: list[Kept | MembershipChange] = field(default_factory=list)
     presence: list[tuple[int, PresenceChanged]] = field(default_factory=list)
     entered: list[Entered] = field(default_factory=list)
     endings: dict[int, Ended] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class _Router:
         self._connected = connected
         self._order = 0
         # Somebody comes into these private chats or leaves them in this batch.
-        self._moving = {move.room for outcome in executed.outcomes for move in outcome.moves}
+        self._changing = {change.room for outcome in executed.outcomes for change in outcome.membership_changes}
         self._entering: dict[int, list[tuple[int, bytes | None]]] = {}
         self.plan = Plan(executed.seq)
         for index, outcome in enumerate(executed.outcomes):
@@ -85,12 +85,12 @@ class _Router:
             self._enter(asker, outcome.result)
         for ending in outcome.endings:
             self._end(asker, outcome.entry.origin, ending)
-        if outcome.moves:
-            self._move(outcome.moves, came=False)
+        if outcome.membership_changes:
+            self._change_memberships(outcome.membership_changes, came=False)
         for push in outcome.pushes:
             self._push(index, outcome, asker, push)
-        if outcome.moves:
-            self._move(outcome.moves, came=True)
+        if outcome.membership_changes:
+            self._change_memberships(outcome.membership_changes, came=True)
 
     def _asking_session(self, origin: Origin | None) -> int:
         """Who waits for the reply here; 0 for nobody. A former process of this node had other sessions."""
@@ -114,11 +114,11 @@ class _Router:
             if how != "kept" and ending.is_of(session if knows_numbers else 0, token):
                 self.plan.endings.setdefault(session, Ended(ending, how))
 
-    def _move(self, moves: Iterable[Move], *, came: bool) -> None:
-        for move in moves:
-            if move.came == came:
-                self._memberships.move(move)
-                self.plan.for_later.append(move)
+    def _change_memberships(self, changes: Iterable[MembershipChange], *, came: bool) -> None:
+        for change in changes:
+            if change.came == came:
+                self._memberships.change(change)
+                self.plan.for_later.append(change)
 
     def _push(self, index: int, outcome: Outcome, asker: int, push: Push) -> None:
         if type(push.event) is PresenceChanged:
@@ -135,7 +135,7 @@ class _Router:
     def _audiences(self, push: Push) -> Iterable[Audience]:
         if push.room:
             members = self._memberships.users(push.room)
-            if push.room not in self._moving:
+            if push.room not in self._changing:
                 return (Audience(0, (push.room,)),) if members else ()
             # Whoever is in the chat at this moment.
             users: Iterable[int] = members

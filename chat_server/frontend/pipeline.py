@@ -19,7 +19,7 @@ from chat_server.frontend.connection_commands import CONNECTION_COMMANDS, check_
 from chat_server.frontend.intake import Intake
 from chat_server.frontend.port import Port
 from chat_server.frontend.rate_limits import CommandRate
-from chat_server.log.entries import Logged, Seen, Told
+from chat_server.log.entries import ForgetNotices, Logged, MarkSeen
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.connection import Closing, Notice
@@ -258,7 +258,7 @@ class Pipeline:
             self._show(exclusive, page.events)
         elif isinstance(page.end, tuple):
             command, reply = page.end
-            if isinstance(command, Told):
+            if isinstance(command, ForgetNotices):
                 self.outbox.note_told(command.notices)
             self._submit_exclusive(exclusive, command, lambda _: reply)
         else:
@@ -513,14 +513,14 @@ class Pipeline:
         self.port.attach(entered, seq)
 
     def _mark_what_was_seen(self) -> None:
-        """Move the read markers of a text session: a person who types has read what stands above."""
+        """MembershipChange the read markers of a text session: a person who types has read what stands above."""
         outbox = self.outbox
         if not (outbox.live and outbox.format.activity_marks_read and self.port.is_all_taken()):
             return
         if self.user_id and outbox.position > self._marked:
             self._marked = outbox.position
             # It is logged like a command, so that the line's own command is answered after it.
-            self._submit(Seen(self._marked, self._shown_from), Pending("", None, 0.0, silent=True))
+            self._submit(MarkSeen(self._marked, self._shown_from), Pending("", None, 0.0, silent=True))
 
     # ---- the end
 
@@ -529,7 +529,7 @@ class Pipeline:
         outbox, port = self.outbox, self.port
         user_id, last = self.user_id, None
         if outbox.live and outbox.format.activity_marks_read and outbox.position > self._marked:
-            last = Seen(outbox.position, self._shown_from)
+            last = MarkSeen(outbox.position, self._shown_from)
         port.detach()
         self.closing = True
         self._drop_exclusive()

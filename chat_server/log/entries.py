@@ -198,11 +198,11 @@ class LeaveUploads(Internal, frozen=True, tag="leave_uploads"):
     lease: str | None
 
 
-class Declined(Internal, frozen=True, tag="declined"):
-    """Stand in for a command that its node had no room for. Every node refuses it in the same place."""
+class RefuseForRoom(Internal, frozen=True, tag="refuse_for_room"):
+    """Refuse the command in whose place this stands, as every node does: its own node had no room for it."""
 
 
-class Seen(Internal, frozen=True, tag="seen"):
+class MarkSeen(Internal, frozen=True, tag="mark_seen"):
     """Mark everything up to `seq` as read: a text session was sent it, and then gave a sign of life.
 
     Messages up to `shown_from` were not shown, since the session said that it knew them; those unread stay unread.
@@ -219,13 +219,13 @@ class MarkRead(Internal, frozen=True, tag="mark_read"):
     up_to: int
 
 
-class Told(Internal, frozen=True, tag="told"):
-    """Forget these kept events: their user was told."""
+class ForgetNotices(Internal, frozen=True, tag="forget_notices"):
+    """Forget these kept events, since their user has been told."""
 
     notices: list[int]
 
 
-class Departed(Internal, frozen=True, tag="departed"):
+class NoteDeparture(Internal, frozen=True, tag="note_departure"):
     """Note that the user's last connection ended."""
 
 

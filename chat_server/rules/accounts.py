@@ -8,13 +8,13 @@ from chat_server.errors import Refusal, no_room_refusal
 from chat_server.log.entries import (
     CloseAccount,
     Configure,
-    Departed,
     EndTokens,
     Enter,
     EnterByToken,
+    ForgetNotices,
     Limits,
+    NoteDeparture,
     SetPassword,
-    Told,
     UseTokens,
 )
 from chat_server.protocol.accounts import AccountDeleted, ActiveBan, PasswordSet, SignedIn, SignedOut
@@ -237,8 +237,8 @@ def remove_account(context: Context, user: User) -> AccountDeleted:
     return AccountDeleted(user.name)
 
 
-@rule(Departed)
-def note_departure(context: Context, command: Departed) -> None:
+@rule(NoteDeparture)
+def note_departure(context: Context, command: NoteDeparture) -> None:
     accounts.set_seen(context.db, context.user_id, context.at_ms)
     # A node that was killed says of none of its uploads that nobody holds them any more.
     files.leave_of_user(context.db, context.user_id, context.elapsed_ms + files.UPLOAD_LIFE_MS)
@@ -284,7 +284,7 @@ def welcome(view: View, command: Welcome) -> Answer:
         token=command.token,
         ban=_ban(view, user),
     )
-    return (Told([notice for notice, _ in kept]), reply) if kept else reply
+    return (ForgetNotices([notice for notice, _ in kept]), reply) if kept else reply
 
 
 def _asker(view: View) -> User:

@@ -11,7 +11,7 @@ from chat_server.errors import Refusal
 from chat_server.log.entries import Entry, Limits
 from chat_server.protocol.base import Event
 from chat_server.protocol.times import Now, iso
-from chat_server.rules.outcomes import Ending, Move, Push
+from chat_server.rules.outcomes import Ending, MembershipChange, Push
 from chat_server.store import accounts, notices
 from chat_server.store.accounts import User
 from chat_server.store.blobs import Blobs
@@ -40,7 +40,7 @@ class Context:
         self.network = entry.network
         self.has_room = entry.has_room
         self.pushes: list[Push] = []
-        self.moves: list[Move] = []
+        self.membership_changes: list[MembershipChange] = []
         self.endings: list[Ending] = []
 
     @property

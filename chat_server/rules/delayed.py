@@ -1,7 +1,7 @@
 """Delayed messages: setting and cancelling them, and the `Due` command, which does all that is due."""
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import Due, Told
+from chat_server.log.entries import Due, ForgetNotices
 from chat_server.protocol.arguments import Delay, Target
 from chat_server.protocol.base import Event
 from chat_server.protocol.messages import (
@@ -182,7 +182,7 @@ def _settle(context: Context, each: Delayed, event: Event) -> None:
     context.push_kept(event, each.user_id)
 
 
-@rule(Told)
-def forget_notices(context: Context, command: Told) -> None:
+@rule(ForgetNotices)
+def forget_notices(context: Context, command: ForgetNotices) -> None:
     for notice in command.notices:
         notices.delete(context.db, context.user_id, notice)

@@ -28,7 +28,7 @@ from chat_server.log.stream import Position
 from chat_server.log.versions import VERSION
 from chat_server.protocol.times import BEGINNING_MS, Now
 from chat_server.rules.context import Context, View
-from chat_server.rules.outcomes import Ending, Move, Page, Push, Result, Stale
+from chat_server.rules.outcomes import Ending, MembershipChange, Page, Push, Result, Stale
 from chat_server.rules.registry import READINGS, RULES, rule
 from chat_server.store import digests, erasures, retention
 from chat_server.store import state as states
@@ -66,7 +66,7 @@ class Outcome(Struct, frozen=True):
     result: Result | Refusal | Stale
     pushes: list[Push]
     seq: int
-    moves: Sequence[Move] = ()
+    membership_changes: Sequence[MembershipChange] = ()
     endings: Sequence[Ending] = ()
 
     @property
@@ -321,7 +321,7 @@ class Executor:
         except (Refusal, Stale) as refused:
             return Outcome(entry, refused, [], self.state.seq)
         self._limits = context.limits
-        return Outcome(entry, result, context.pushes, self.state.seq, context.moves, context.endings)
+        return Outcome(entry, result, context.pushes, self.state.seq, context.membership_changes, context.endings)
 
 
 def _is_no_outcome(error: Exception) -> bool:

@@ -9,7 +9,7 @@ from binascii import b2a_base64
 from collections.abc import Iterator
 
 from chat_server.errors import Refusal, no_room_refusal
-from chat_server.log.entries import CompleteUpload, Declined, LeaveUploads, OpenUpload
+from chat_server.log.entries import CompleteUpload, LeaveUploads, OpenUpload, RefuseForRoom
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.file_names import PIECE_BYTES, describe_size
 from chat_server.protocol.files import (
@@ -217,8 +217,8 @@ def end_uploads(context: Context) -> None:
     files.delete_empty_buckets(context.db, context.elapsed_ms)
 
 
-@rule(Declined)
-def refuse_declined(context: Context, command: Declined) -> None:
+@rule(RefuseForRoom)
+def refuse_for_room(context: Context, command: RefuseForRoom) -> None:
     raise no_room_refusal()
 
 

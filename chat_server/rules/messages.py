@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import MarkRead, Seen
+from chat_server.log.entries import MarkRead, MarkSeen
 from chat_server.protocol.arguments import Key, Names, Target
 from chat_server.protocol.base import Reply
 from chat_server.protocol.messages import (
@@ -219,14 +219,14 @@ def mark_read(context: Context, command: MarkRead) -> None:
         _move_marker(context, command.chat_id, membership.name, command.up_to)
 
 
-@rule(Seen)
-def mark_seen(context: Context, command: Seen) -> None:
+@rule(MarkSeen)
+def mark_seen(context: Context, command: MarkSeen) -> None:
     for chat, newest in chats.find_unread_chats(context.db, context.user_id, command.seq, command.shown_from):
         _set_marker(context, chat.chat_id, chat.name, chat.read_id, newest)
 
 
 def _move_marker(context: Context, chat_id: int, name: str, up_to: int) -> int:
-    """Move the marker forwards, at most to the chat's newest message. Return its position then."""
+    """MembershipChange the marker forwards, at most to the chat's newest message. Return its position then."""
     marker = chats.read_id(context.db, context.user_id, chat_id)
     wanted = min(up_to, messages.newest_id(context.db, chat_id))
     if wanted <= marker:

@@ -24,7 +24,7 @@ class Push(Struct, frozen=True):
     before: int = 0
 
 
-class Move(Struct, frozen=True):
+class MembershipChange(Struct, frozen=True):
     """A change of membership: a user joined a private chat (`came`) or left it.
 
     For the pushes of the same entry, a user who joins is not in the chat yet, and one who leaves is in it no more. An

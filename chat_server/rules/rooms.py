@@ -48,7 +48,7 @@ from chat_server.rules.blocks import refuse_blocked
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import find_room, find_user, unknown_chat_refusal, unknown_user_refusal
 from chat_server.rules.moderation import refuse_banned
-from chat_server.rules.outcomes import Move
+from chat_server.rules.outcomes import MembershipChange
 from chat_server.rules.registry import reading, rule
 from chat_server.rules.retention import note_read_ranges
 from chat_server.rules.text_quota import refuse_without_room
@@ -326,14 +326,14 @@ def _add_member(context: Context, room: Room, user: User) -> None:
     rooms.join(context.db, room.id, user.id, context.elapsed_ms)
     rooms.end_invitation(context.db, room.id, user.id)
     rooms.end_request(context.db, room.id, user.id)
-    context.moves.append(Move(user.id, room.id, room.name, True))
+    context.membership_changes.append(MembershipChange(user.id, room.id, room.name, True))
 
 
 def _remove_member(context: Context, room: Room, user: User, told: Event) -> None:
     """Remove a user from a chat and tell the others. An owner hands it over; the last member ends it."""
     marker = chats.read_id(context.db, user.id, room.id)
     rooms.leave(context.db, room.id, user.id)
-    context.moves.append(Move(user.id, room.id, room.name, False))
+    context.membership_changes.append(MembershipChange(user.id, room.id, room.name, False))
     heir = rooms.longest_member(context.db, room.id)
     if heir is None:
         files.delete_uploads_to(context.db, room.id)

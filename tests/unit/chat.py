@@ -39,7 +39,7 @@ from chat_server.protocol.rooms import InviteLink, Join, LinkMade
 from chat_server.rules import Executed, Executor, read
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.context import View
-from chat_server.rules.outcomes import Ending, Entered, Move, Push, Stale
+from chat_server.rules.outcomes import Ending, Entered, MembershipChange, Push, Stale
 from chat_server.rules.registry import RULES
 from chat_server.store.blobs import Blobs
 from chat_server.store.database import Database, open_reader, open_writer
@@ -85,7 +85,7 @@ class Said(Struct):
     events: list[Event]
     pushes: list[Push]
     logged: Logged | None = None
-    moves: Sequence[Move] = ()
+    membership_changes: Sequence[MembershipChange] = ()
     endings: Sequence[Ending] = ()
 
     @property
@@ -151,7 +151,9 @@ class Chat:
         (outcome,) = self.batch(Entry(command, asker, network=network)).outcomes
         if isinstance(outcome.result, Refusal | Stale):
             raise outcome.result
-        return Said(outcome.result, [], outcome.pushes, moves=outcome.moves, endings=outcome.endings)
+        return Said(
+            outcome.result, [], outcome.pushes, membership_changes=outcome.membership_changes, endings=outcome.endings
+        )
 
     def say(self, name: str, line: str, network: str = LOOPBACK) -> Said:
         command = self.prepared(line)

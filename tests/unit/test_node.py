@@ -22,7 +22,7 @@ from chat_server.protocol.people import ONLY_HERE, Who
 from chat_server.protocol.times import iso
 from chat_server.rules.executor import Executed, Executor, Outcome
 from chat_server.rules.outcomes import Entered, Prepared
-from chat_server.rules.typing import TypingSignal
+from chat_server.rules.typing_signals import TypingSignal
 from chat_server.settings import load
 from chat_server.store import database, idempotency_keys
 from chat_server.store.database import FILE, NoRoom, open_reader

@@ -12,7 +12,7 @@ from chat_server.cluster.bus_messages import BusDecoder
 from chat_server.cluster.heartbeats import Changes, Heartbeat, UsersPage, Vitals
 from chat_server.delivery.peers import Present
 from chat_server.log.stream import ObjectMissing, Position
-from chat_server.rules.typing import TypingSignal
+from chat_server.rules.typing_signals import TypingSignal
 from tests.fake_runtime import FakeRuntime
 from tests.memory_stream import MemoryObjects, MemoryServers
 from tests.unit.cluster.test_heartbeats import Nodes, run

@@ -29,7 +29,7 @@ from chat_server.log.entries import Identity
 from chat_server.log.stream import Position
 from chat_server.protocol.connection import SessionInfo
 from chat_server.protocol.people import PresenceChanged
-from chat_server.rules.typing import TypingSignal
+from chat_server.rules.typing_signals import TypingSignal
 from tests.fake_runtime import FakeRuntime
 
 NAMES = {1: "alice", 2: "bob", 3: "carol", 4: "dave"}

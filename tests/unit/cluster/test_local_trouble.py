@@ -7,10 +7,10 @@ from typing import Any
 import apsw
 import pytest
 
-from chat_server.execution import AGAIN_SECONDS
 from chat_server.log.entries import OrderedBatch
 from chat_server.log.replicated import HOLD_SECONDS
 from chat_server.node import Node
+from chat_server.retrying_executor import AGAIN_SECONDS
 from chat_server.rules.executor import Executed, Executor
 from chat_server.store.database import NoRoom, open_reader
 from chat_server.writer import LOCKED_SECONDS_MAX

@@ -4,7 +4,18 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from chat_server.log.entries import MACHINE, CloseAccount, Due, EndTokens, Enter, Entry, Origin, Seen, SetPassword, Told
+from chat_server.log.entries import (
+    MACHINE,
+    CloseAccount,
+    Due,
+    EndTokens,
+    Enter,
+    Entry,
+    ForgetNotices,
+    MarkSeen,
+    Origin,
+    SetPassword,
+)
 from chat_server.protocol.accounts import SignOut
 from chat_server.protocol.arguments import Username
 from chat_server.protocol.messages import ReadMarker
@@ -223,7 +234,7 @@ async def test_who_comes_back_while_it_happens_is_told_once(room: Room) -> None:
     welcome = room.chat.ask("alice", Welcome(False, signed_in_at, None, None))
     peer.outbox.write("".join(f"{line}\n" for line in shown(welcome.events, room.delivery.now())).encode())
     peer.outbox.note_shown(welcome.events, signed_in_at)
-    assert isinstance(welcome.logged, Told)
+    assert isinstance(welcome.logged, ForgetNotices)
     peer.outbox.note_told(welcome.logged.notices)
     peer.outbox.release()
     await room.quiet()
@@ -287,6 +298,6 @@ async def test_deliveries_are_counted(room: Room) -> None:
 async def test_a_text_sessions_signs_of_life_move_markers_for_the_others(room: Room) -> None:
     program, bob = await room.connect("alice", "json"), await room.connect("bob")
     room.deliver(bob.says("/send_all one"), bob.says("/send alice two"))
-    room.deliver(Entry(Seen(2), room.chat.ids["alice"]))
+    room.deliver(Entry(MarkSeen(2), room.chat.ids["alice"]))
     markers = [msgspec.convert(each, ReadMarker) for each in program.objects if each["type"] == "read"]
     assert markers == [ReadMarker("main", 1), ReadMarker("@bob", 2)]

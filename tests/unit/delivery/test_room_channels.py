@@ -255,7 +255,9 @@ async def _nobody_sees(path: Path, batches: list[tuple[list[tuple[str, str]], in
                 *(Entry(room.chat.prepared(f"{line} {'x' * 40}" if "said" in line else line), room.chat.ids[name])
                   for name, line in batch)
             )  # fmt: skip
-            moved = {(move.user_id, move.room) for outcome in executed.outcomes for move in outcome.moves}
+            moved = {
+                (change.user_id, change.room) for outcome in executed.outcomes for change in outcome.membership_changes
+            }
             assert not any(getattr(each.result, "code", "") == "internal" for each in executed.outcomes)
             room.delivery.deliver(executed)
             await room.quiet()

@@ -16,7 +16,7 @@ from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
 from chat_server.rules.executor import Executed, Outcome
-from chat_server.rules.outcomes import Ending, Entered, Move, Push
+from chat_server.rules.outcomes import Ending, Entered, MembershipChange, Push
 
 HERE = Identity("here", 2)
 USERS, ROOMS = (1, 2, 3), (7, 8)
@@ -37,13 +37,13 @@ audiences = st.one_of(
     st.builds(lambda room: {"room": room}, rooms),
 )
 pushes = st.lists(st.tuples(st.booleans(), audiences), max_size=3)
-moves = st.lists(st.builds(Move, users, rooms, st.just("#x"), st.booleans()), max_size=2)
+membership_changes = st.lists(st.builds(MembershipChange, users, rooms, st.just("#x"), st.booleans()), max_size=2)
 endings = st.builds(
     Ending, users, st.just("code"), st.just("reason"),
     st.sampled_from((None, 11, 21)), st.sampled_from((None, b"t1")), st.sampled_from(("closed", "kept", "signed_out")),
 )  # fmt: skip
 outcomes: st.SearchStrategy[Any] = st.one_of(
-    st.tuples(origins, pushes, moves, st.lists(endings, max_size=1), st.none()),
+    st.tuples(origins, pushes, membership_changes, st.lists(endings, max_size=1), st.none()),
     st.tuples(
         st.just(Origin("here", 2, STRANGER, 1)), st.just([]), st.just([]), st.just([]),
         st.builds(Entered, users, st.just("x"), st.just(False), st.just((7,)), st.none(), st.just(b"t1")),
@@ -98,18 +98,19 @@ class Expected(Struct):
                 is_of = ending.is_of(0 if is_former else session, token)
                 if how != "kept" and is_of and session not in self.endings:
                     self.endings[session] = Ended(ending, how)
-        self.move(outcome.moves, came=False)
+        self.change(outcome.membership_changes, came=False)
         for push in outcome.pushes:
             for user_id in SESSIONS:
                 is_member = push.room in self.members[user_id]
                 if is_member if push.room else push.users is None or user_id in push.users:
                     self.events[user_id].append(push.event)
-        self.move(outcome.moves, came=True)
+        self.change(outcome.membership_changes, came=True)
 
-    def move(self, moves: Iterable[Move], *, came: bool) -> None:
-        for move in moves:
-            if move.came == came and move.user_id in self.members:
-                (self.members[move.user_id].add if came else self.members[move.user_id].discard)(move.room)
+    def change(self, changes: Iterable[MembershipChange], *, came: bool) -> None:
+        for change in changes:
+            if change.came == came and change.user_id in self.members:
+                rooms = self.members[change.user_id]
+                (rooms.add if came else rooms.discard)(change.room)
 
 
 def setting() -> tuple[Memberships, Expected]:
@@ -149,7 +150,7 @@ def kept_for(plan: Plan, user_id: int, memberships: Memberships) -> list[Kept]:
 
 def test_moves_stand_between_what_is_told_later_in_their_place() -> None:
     memberships, _ = setting()
-    comes, goes = Move(2, 8, "#b", True), Move(1, 8, "#b", False)
+    comes, goes = MembershipChange(2, 8, "#b", True), MembershipChange(1, 8, "#b", False)
     batch = Executed(
         [
             Outcome(Entry(Due()), None, [Push(Notice("one"), room=8)], 0, [comes]),
@@ -158,7 +159,7 @@ def test_moves_stand_between_what_is_told_later_in_their_place() -> None:
         0, None, None,
     )  # fmt: skip
     later = route(batch, HERE, memberships, FakeConnected()).for_later
-    found = [each if isinstance(each, Move) else (each.audience.user_id, each.asker) for each in later]
+    found = [each if isinstance(each, MembershipChange) else (each.audience.user_id, each.asker) for each in later]
     assert found == [(1, 0), comes, goes, (2, 21)], "who comes was not there before, and who goes hears no more"
 
 

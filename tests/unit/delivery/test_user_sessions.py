@@ -9,7 +9,7 @@ from chat_server.protocol.accounts import SignOut
 from chat_server.protocol.arguments import SessionChoice
 from chat_server.protocol.connection import SessionInfo
 from chat_server.protocol.people import ONLY_HERE
-from chat_server.rules.typing import TypingSignal
+from chat_server.rules.typing_signals import TypingSignal
 from tests.unit.delivery.room import Room
 
 

@@ -19,7 +19,7 @@ from chat_server.delivery.shown_states import OwnState
 from chat_server.errors import Refusal
 from chat_server.frontend.pipeline import Pipeline
 from chat_server.frontend.rate_limits import Allowances, CommandRate
-from chat_server.log.entries import EndTokens, Enter, Entry, Logged, Origin, Seen, SetPassword
+from chat_server.log.entries import EndTokens, Enter, Entry, Logged, MarkSeen, Origin, SetPassword
 from chat_server.protocol.accounts import PasswordSet, SignedIn, SignedOut, SignIn, SignOut
 from chat_server.protocol.connection import ListSessions, Pong, SessionInfo, SessionList
 from chat_server.protocol.messages import Message, SendAll, Sent
@@ -129,7 +129,7 @@ class Bench:
             return Entered(1, command.name.name, False)
         if isinstance(command, SetPassword):
             return PasswordSet()
-        return None if isinstance(command, Seen) else Pong()
+        return None if isinstance(command, MarkSeen) else Pong()
 
     def push(self, count: int = 1) -> None:
         """A batch of so many messages of others is delivered."""
@@ -256,7 +256,7 @@ class Bench:
 
     def submit(self, command: Logged, user_id: int, number: int) -> None:
         assert not self.hung_up or not number
-        assert self.work is None or isinstance(command, Seen), "nothing is logged beside a command that is alone"
+        assert self.work is None or isinstance(command, MarkSeen), "nothing is logged beside a command that is alone"
         self.log.append((command, user_id, number))
         self.logged.append(command)
 
@@ -276,7 +276,7 @@ class Bench:
     def _begin(self, kind: str, what: Any) -> None:
         assert not self.hung_up
         assert self.work is None, "one thing at a time"
-        assert all(isinstance(each, Seen) for each, _, _ in self.log), "what is alone waits for what is in the log"
+        assert all(isinstance(each, MarkSeen) for each, _, _ in self.log), "what is alone waits for what is in the log"
         self.work = kind, what
         self.work_begun.append(kind)
 

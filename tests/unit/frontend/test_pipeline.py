@@ -7,7 +7,7 @@ import pytest
 from chat_server.errors import Refusal
 from chat_server.frontend import pipeline as p
 from chat_server.frontend.intake import STRANGER_LINE_BYTES_MAX
-from chat_server.log.entries import EndTokens, Logged, MarkRead, Seen, SetPassword, Told
+from chat_server.log.entries import EndTokens, ForgetNotices, Logged, MarkRead, MarkSeen, SetPassword
 from chat_server.protocol.accounts import PasswordSet
 from chat_server.protocol.arguments import Text
 from chat_server.protocol.connection import Notice, Pong, SessionInfo
@@ -138,13 +138,13 @@ def test_what_has_no_room_is_refused_behind_what_is_in_the_log(bench: Bench) -> 
 def test_what_was_seen_and_could_not_be_noted_is_noted_with_the_next_line(bench: Bench) -> None:
     bench.push(7)
     bench.say("@k1 /send_all refused")
-    assert bench.logged == [Seen(7), SendAll(Text("refused"))]
+    assert bench.logged == [MarkSeen(7), SendAll(Text("refused"))]
     bench.deliver(2, lambda command: REFUSAL)
     assert bench.replies == [("k1", REFUSAL.code)], "of what nobody typed nothing is told"
     for _ in range(2):
         bench.say("/mute main")
         bench.deliver()
-    assert [command for command in bench.logged if isinstance(command, Seen)] == [Seen(7), Seen(7)]
+    assert [command for command in bench.logged if isinstance(command, MarkSeen)] == [MarkSeen(7), MarkSeen(7)]
 
 
 def test_while_the_log_is_full_nothing_is_taken_or_read(bench: Bench) -> None:
@@ -207,7 +207,7 @@ def test_what_was_seen_meanwhile_is_not_taken_for_its_outcome(bench: Bench) -> N
     for make in (Stale, PasswordSet):
         bench.push()
         bench.say("/ping")
-        assert isinstance(bench.logged[-1], Seen)
+        assert isinstance(bench.logged[-1], MarkSeen)
         bench.deliver()
         assert bench.lines[-1].startswith("[") and bench.work is not None and bench.work[0] == "prepare"
         bench.answer()
@@ -315,7 +315,7 @@ def test_what_a_reading_has_to_log_comes_before_its_reply(bench: Bench) -> None:
 def test_what_was_told_by_a_command_is_not_told_again(bench: Bench) -> None:
     bench.say("/history main")
     bench.outbox.keep(Notice("kept"), 5)
-    bench.answer(Page(None, (Told([5]), Pong())))
+    bench.answer(Page(None, (ForgetNotices([5]), Pong())))
     bench.deliver()
     bench.settle_down()
     assert bench.lines == ["+ pong"]
@@ -651,7 +651,7 @@ def test_a_chunk_gives_no_turn_to_others() -> None:
 def test_who_types_has_seen_what_stands_above(bench: Bench) -> None:
     bench.push(3)
     bench.say("@k1 /send_all x")
-    assert bench.logged == [Seen(3), SendAll(Text("x"))], "before what was typed"
+    assert bench.logged == [MarkSeen(3), SendAll(Text("x"))], "before what was typed"
     bench.deliver()
     assert len(bench.lines) == 4 and bench.replies == [("k1", "ok")]
     bench.say("/ping")
@@ -660,7 +660,7 @@ def test_who_types_has_seen_what_stands_above(bench: Bench) -> None:
     bench.receive(b"/pi")
     assert len(bench.logged) == 2, "not a line yet"
     bench.receive(b"ng\n")
-    assert bench.logged[2:] == [Seen(5)]
+    assert bench.logged[2:] == [MarkSeen(5)]
 
 
 def test_what_came_between_is_not_seen_with_ones_own_message(bench: Bench) -> None:
@@ -668,7 +668,7 @@ def test_what_came_between_is_not_seen_with_ones_own_message(bench: Bench) -> No
     bench.push()
     bench.deliver()
     bench.say("/ping")
-    assert bench.logged[1:] == [Seen(2)]
+    assert bench.logged[1:] == [MarkSeen(2)]
 
 
 @pytest.mark.parametrize("why", ["a program", "not taken", "behind"])
@@ -694,7 +694,7 @@ def test_what_was_not_shown_since_it_was_known_stays_unread() -> None:
     bench.settle_down()
     bench.logged.clear()
     bench.say("/ping")
-    assert bench.logged == [Seen(9, 7)]
+    assert bench.logged == [MarkSeen(9, 7)]
 
 
 def test_who_knows_more_than_there_is_has_all_of_it_unread() -> None:
@@ -706,7 +706,7 @@ def test_who_knows_more_than_there_is_has_all_of_it_unread() -> None:
     bench.settle_down()
     bench.logged.clear()
     bench.say("/ping")
-    assert bench.logged == [Seen(9, 9)]
+    assert bench.logged == [MarkSeen(9, 9)]
 
 
 def test_what_one_user_has_seen_another_has_not(bench: Bench) -> None:
@@ -715,13 +715,13 @@ def test_what_one_user_has_seen_another_has_not(bench: Bench) -> None:
     bench.settle_down()
     bench.logged.clear()
     bench.say("/ping")
-    assert bench.logged == [Seen(3)]
+    assert bench.logged == [MarkSeen(3)]
 
 
 def test_the_end_of_the_input_is_a_sign_of_life(bench: Bench) -> None:
     bench.push(2)
     bench.eof()
-    assert bench.logged == [Seen(2)] and not bench.hung_up
+    assert bench.logged == [MarkSeen(2)] and not bench.hung_up
     bench.deliver()
     assert bench.hung_up
 
@@ -747,7 +747,7 @@ def test_who_ends_the_session_has_seen_what_was_taken(bench: Bench, goodbye: boo
         bench.eof()
     assert bench.hung_up and bench.logged == [] and bench.when_taken is not None
     bench.when_taken()
-    assert bench.log == bench.log.__class__([(Seen(2), 1, 0)])
+    assert bench.log == bench.log.__class__([(MarkSeen(2), 1, 0)])
 
 
 def test_a_program_that_ends_has_seen_nothing_by_that(bench: Bench) -> None:
@@ -762,11 +762,11 @@ def test_a_program_that_ends_has_seen_nothing_by_that(bench: Bench) -> None:
 def test_what_was_seen_before_is_not_marked_again_at_the_end(bench: Bench) -> None:
     bench.push(2)
     bench.say("/quit")
-    assert bench.logged == [Seen(2)]
+    assert bench.logged == [MarkSeen(2)]
     bench.deliver()
     assert bench.hung_up and bench.when_taken is not None
     bench.when_taken()
-    assert bench.logged == [Seen(2)]
+    assert bench.logged == [MarkSeen(2)]
 
 
 @pytest.mark.parametrize("lines", [[], ["/send_all x"], ["/history main"], ["/send_all x", "/password y", "/ping"]])
@@ -868,7 +868,7 @@ def test_what_is_in_the_log_at_a_stop_is_told_to_be_in_doubt(bench: Bench) -> No
 def test_of_what_was_seen_nothing_is_said_at_a_stop(bench: Bench) -> None:
     bench.push()
     bench.say("/ping")
-    assert bench.logged == [Seen(1)]
+    assert bench.logged == [MarkSeen(1)]
     bench.forget()
     bench.pipeline.fail(Refusal("unavailable", "unknown"), bench.clock)
     assert bench.lines == [] and bench.actions == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chat_server.errors import Refusal
 from chat_server.frontend import pipeline as p
-from chat_server.log.entries import Logged, MarkRead, Seen, SetPassword
+from chat_server.log.entries import Logged, MarkRead, MarkSeen, SetPassword
 from chat_server.protocol.connection import Pong
 from chat_server.protocol.files import Chunk, SendFile
 from chat_server.protocol.messages import History, Messages, SendAll
@@ -274,7 +274,7 @@ def test_at_a_stop_everything_in_the_log_is_told_to_be_in_doubt(
     if bench.hung_up:
         return
     bench.pipeline.stop()
-    told, in_doubt = len(bench.replies), [each for each in bench.log if not isinstance(each[0], Seen)]
+    told, in_doubt = len(bench.replies), [each for each in bench.log if not isinstance(each[0], MarkSeen)]
     bench.pipeline.fail(Refusal("unavailable", "nobody knows"), bench.clock)
     bench.pipeline.close("shutdown", "stop", bench.clock)
     late = play.bench.replies[told:]

@@ -6,7 +6,7 @@ from typing import Any
 
 from chat_server.chat_time import ClusterTime
 from chat_server.errors import Refusal
-from chat_server.log.entries import Configure, Departed, Entry, Identity, Origin, WrongBatch
+from chat_server.log.entries import Configure, Entry, Identity, NoteDeparture, Origin, WrongBatch
 from chat_server.log.replicated import ReplicatedLog
 from chat_server.rules import Executor
 from chat_server.rules.executor import Executed
@@ -72,7 +72,7 @@ class Peer:
 
     def say(self, *numbers: int) -> None:
         for number in numbers:
-            self.log.submit(Entry(Departed(), number, Origin(*self.identity, 1, number)))
+            self.log.submit(Entry(NoteDeparture(), number, Origin(*self.identity, 1, number)))
 
     def refused_codes(self) -> dict[int, Any]:
         return {number: refusal.fields.get("done", "unknown") for number, refusal in self.refused}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chat_server.log.codec import ENTRIES_BYTES_MAX, MAGIC, NotOurs, decode, encode, encode_entry
-from chat_server.log.entries import Batch, Due, Enter, Entry, Origin, SetPassword, Told, WrongBatch
+from chat_server.log.entries import Batch, Due, Enter, Entry, ForgetNotices, Origin, SetPassword, WrongBatch
 from chat_server.log.stream import Position, StreamRecord
 from chat_server.log.versions import OLDEST, VERSION
 from chat_server.protocol.arguments import Key, Text
@@ -15,7 +15,7 @@ from chat_server.protocol.messages import SendAll
 from chat_server.protocol.names import check
 
 COMMANDS: list[Any] = [
-    Due(), Told([1, 2]), SetPassword(0, "h1", b"\0\xff"), Enter(check("Анна"), 0, "h", True, b"t"),
+    Due(), ForgetNotices([1, 2]), SetPassword(0, "h1", b"\0\xff"), Enter(check("Анна"), 0, "h", True, b"t"),
     SendAll(Text("hi 👋"), Key("key-1")),
 ]  # fmt: skip
 ENTRIES = [Entry(command, 1, Origin("n1", 2, 3, 4), "192.0.2.1", False) for command in COMMANDS] + [Entry(Due())]
@@ -113,8 +113,8 @@ def longer(entry: bytes) -> bytes:
     [
         encode_entry(Entry(Due())).replace(b"due", b"duo"),
         encode_entry(Entry(Due())).replace(b"\x81\xa3cmd\xa3due", b"\x82\xa3cmd\xa3due\xa3new\x01"),
-        encode_entry(Entry(Told([1]))).replace(b"notices", b"notised"),
-        encode_entry(Entry(Told([1]))).replace(b"\x91\x01", b"\x91\xa1x"),
+        encode_entry(Entry(ForgetNotices([1]))).replace(b"notices", b"notised"),
+        encode_entry(Entry(ForgetNotices([1]))).replace(b"\x91\x01", b"\x91\xa1x"),
         longer(encode_entry(Entry(Due()))),
     ],
     ids=["type", "field", "name of a field", "value", "field of the entry"],

@@ -3,7 +3,7 @@
 import pytest
 
 from chat_server.log.codec import encode
-from chat_server.log.entries import Batch, Departed, Due, EndStream, Entry, Origin
+from chat_server.log.entries import Batch, Due, EndStream, Entry, NoteDeparture, Origin
 from chat_server.log.local import TEXT_CHARS_MAX
 from chat_server.log.outgoing import Flight, Line, Waiting
 from chat_server.log.replicated import ACKED_AGAIN_SECONDS, HOLD_SECONDS
@@ -17,7 +17,7 @@ ORIGIN = Origin("a", 1, 1, 1)
 
 
 def waiting(number: int, origin: Origin | None = ORIGIN) -> Waiting:
-    return Waiting(Entry(Departed(), number, origin), bytes(number), float(number))
+    return Waiting(Entry(NoteDeparture(), number, origin), bytes(number), float(number))
 
 
 def numbers(taken: list[Waiting]) -> list[int]:
@@ -46,10 +46,10 @@ def test_what_nobody_waits_for_is_not_withdrawn_and_keeps_its_place() -> None:
 
 def test_the_end_of_a_stream_is_alone_in_its_batch() -> None:
     line = Line()
-    for command in (Departed(), EndStream(2), EndStream(3), Departed(), Departed()):
+    for command in (NoteDeparture(), EndStream(2), EndStream(3), NoteDeparture(), NoteDeparture()):
         line.add(Waiting(Entry(command), b"-", 0.0))
     batches = [[type(each.entry.command) for each in line.take()] for _ in range(4)]
-    assert batches == [[Departed], [EndStream], [EndStream], [Departed, Departed]] and not line
+    assert batches == [[NoteDeparture], [EndStream], [EndStream], [NoteDeparture, NoteDeparture]] and not line
 
 
 def test_a_batch_takes_no_more_text_than_a_turn_may_take() -> None:
@@ -61,9 +61,9 @@ def test_a_batch_takes_no_more_text_than_a_turn_may_take() -> None:
 
 def test_one_due_waits_however_often_it_is_logged() -> None:
     line = Line()
-    for command in (Due(), Departed(), Due(), Due()):
+    for command in (Due(), NoteDeparture(), Due(), Due()):
         line.add(Waiting(Entry(command), b"-", 0.0))
-    assert [type(each.entry.command) for each in line.take()] == [Due, Departed]
+    assert [type(each.entry.command) for each in line.take()] == [Due, NoteDeparture]
     line.add(Waiting(Entry(Due()), b"-", 0.0))
     assert len(line.take()) == 1, "the one before is on its way, and may be over before this one has come"
 
@@ -114,7 +114,7 @@ def test_one_try_is_under_way_at_a_time_and_who_was_told_is_told_nothing_else(
             a.say(1)
             for _ in range(5):
                 await peers.pass_time(0.1)
-                a.log.submit(Entry(Departed(), 7))
+                a.log.submit(Entry(NoteDeparture(), 7))
             await peers.pass_time(HOLD_SECONDS + 3)
             assert tries == 2 and a.refused_codes() == {1: "unknown"} and len(a.refused) == 1
         a.streams.append = append  # type: ignore[method-assign]

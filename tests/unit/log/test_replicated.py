@@ -9,10 +9,10 @@ from chat_server.log import replicated
 from chat_server.log.codec import ENTRIES_BYTES_MAX, encode
 from chat_server.log.entries import (
     Batch,
-    Departed,
     Due,
     EndStream,
     Entry,
+    NoteDeparture,
     Origin,
     UseTokens,
 )
@@ -155,7 +155,7 @@ def test_without_a_connection_nobody_waits_long(play: Play) -> None:
         peers.servers.cut_off("a")
         await peers.pass_time(20)
         a.say(1)
-        a.log.submit(Entry(Departed(), 2))
+        a.log.submit(Entry(NoteDeparture(), 2))
         await peers.pass_time(HOLD_UNCONNECTED_SECONDS - 0.5)
         assert not a.refused
         await peers.pass_time(1)
@@ -270,8 +270,8 @@ def test_strays_are_passed_over_by_all_and_counted(play: Play, caplog: pytest.Lo
         await peers.pass_time()
         history = a.executor.state.history
         assert history is not None
-        said = encode(Batch(history, "b", 1, b"", 1, 0, [Entry(Departed(), 9)]))
-        foreign = encode(Batch("another", "a", 9, b"", 1, 0, [Entry(Departed(), 9)]))
+        said = encode(Batch(history, "b", 1, b"", 1, 0, [Entry(NoteDeparture(), 9)]))
+        foreign = encode(Batch("another", "a", 9, b"", 1, 0, [Entry(NoteDeparture(), 9)]))
         for node, data in (("x", b"hello"), ("a", said), ("a", foreign)):
             peers.servers.put(1, node, data)
         a.say(1)
@@ -318,7 +318,7 @@ def test_of_two_processes_that_are_the_same_start_the_first_that_writes_goes_on(
         assert b.said == two.said == [2] and one.answered == []
         # What the loser has sent meanwhile is passed over by the other, which goes on.
         history = two.executor.state.history or ""
-        peers.servers.put(1, "a", encode(Batch(history, *one.identity, one.nonce, 1, 0, [Entry(Departed(), 9)])))
+        peers.servers.put(1, "a", encode(Batch(history, *one.identity, one.nonce, 1, 0, [Entry(NoteDeparture(), 9)])))
         two.say(3)
         await peers.pass_time()
         assert not two.failure and two.answered == [2, 3] and b.said == [2, 3]
@@ -383,7 +383,7 @@ def test_a_stream_that_was_put_back_is_not_gone_on_with(play: Play) -> None:
         a.close()
         history = a.executor.state.history or ""
         peers.servers.streams[1].pop()
-        peers.servers.put(1, "b", encode(Batch(history, "b", 1, b"", 1, 0, [Entry(Departed(), 9)])))
+        peers.servers.put(1, "b", encode(Batch(history, "b", 1, b"", 1, 0, [Entry(NoteDeparture(), 9)])))
         again = await peers.start("a", incarnation=2)
         await peers.pass_time(QUIET_SECONDS)
         assert "is not the one that this node has executed" in again.failure
@@ -400,7 +400,7 @@ def test_a_connection_that_comes_back_is_checked_too(play: Play) -> None:
         await peers.pass_time()
         history = a.executor.state.history or ""
         peers.servers.streams[1].pop()
-        peers.servers.put(1, "b", encode(Batch(history, "b", 1, b"", 1, 0, [Entry(Departed(), 9)])))
+        peers.servers.put(1, "b", encode(Batch(history, "b", 1, b"", 1, 0, [Entry(NoteDeparture(), 9)])))
         peers.servers.join_again("a")
         await peers.pass_time(2 * QUIET_SECONDS)
         assert "is not the one that this node has executed" in a.failure
@@ -634,7 +634,7 @@ def test_what_was_acknowledged_is_not_sent_again_for_a_while_and_counts_as_waiti
         assert (a.log.waiting_bytes, a.log.waiting_seconds) == (0, 0)
         tried_at: list[float] = []
 
-        async def lose(stream: int, node: str, data: bytes, unique: str) -> int:
+        async def lose(stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
             tried_at.append(peers.machine.monotonic())
             return 2
 
@@ -657,7 +657,7 @@ def test_what_is_being_executed_is_not_said_to_be_undone_whatever_the_server_sai
         await peers.pass_time()
         a.execution_seconds = HOLD_SECONDS + 5
 
-        async def lie(stream: int, node: str, data: bytes, unique: str) -> int:
+        async def lie(stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
             peers.servers.put(stream, node, data)
             raise NotAppended("no")
 

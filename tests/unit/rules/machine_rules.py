@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import CompleteUpload, LeaveUploads, Seen
+from chat_server.log.entries import CompleteUpload, LeaveUploads, MarkSeen
 from chat_server.protocol.files import Chunk
 from chat_server.rules.context import View
 from chat_server.rules.files import check_chunk
@@ -181,7 +181,7 @@ class MessageRules(Machine):
         if drawn.name in self.model.alive():
             up_to = max(0, self.model.seq - drawn.back)
             self.model.seen(drawn.name, up_to)
-            self.chat.do(Seen(up_to), drawn.name)
+            self.chat.do(MarkSeen(up_to), drawn.name)
 
     def all_but_one_read(self, drawn: Drawn) -> None:
         """Let all but one read, and some time pass, so that messages expire."""

@@ -6,12 +6,12 @@ from chat_server.errors import Refusal
 from chat_server.log.entries import (
     MACHINE,
     CloseAccount,
-    Departed,
     Due,
     EndTokens,
     Enter,
     EnterByToken,
     Logged,
+    NoteDeparture,
     SetPassword,
     UseTokens,
 )
@@ -272,7 +272,7 @@ def test_status_and_who(chat: Chat) -> None:
     assert status.inactive == ["alice", "bob", "carol"] and status.ban is None
     assert status.limits["reports"] == Limit(0, 10)
     chat.clock.advance(HOUR_MS)
-    chat.do(Departed(), "bob")
+    chat.do(NoteDeparture(), "bob")
     chat.clock.advance(HOUR_MS)
     assert chat.say("alice", "/who @BOB").reply.last_seen == iso(NOON_MS + HOUR_MS)
     assert refusal_of(chat, "alice", "/who nobody").code == "unknown_user"

@@ -1,6 +1,6 @@
 import pytest
 
-from chat_server.log.entries import MACHINE, CloseAccount, Told
+from chat_server.log.entries import MACHINE, CloseAccount, ForgetNotices
 from chat_server.protocol.arguments import Duration, Username
 from chat_server.protocol.formats.json import decode_event
 from chat_server.protocol.messages import (
@@ -124,7 +124,7 @@ def test_the_outcome_is_kept_until_its_author_was_told(chat: Chat) -> None:
     assert push.users == (chat.ids["alice"],)
     notice = chat.dump()["notices"][0][-1]
     assert decode_event(notice) == push.event
-    chat.do(Told([push.notice]), "bob")
+    chat.do(ForgetNotices([push.notice]), "bob")
     assert DelayedSent(1, 1) in chat.come_back("alice").events
     assert DelayedSent(1, 1) not in chat.come_back("alice").events
     assert chat.dump()["notices"] == []

@@ -17,7 +17,7 @@ from chat_server.protocol.rooms import (
     PendingRequest,
     RequestApproved,
 )
-from chat_server.rules.outcomes import Move
+from chat_server.rules.outcomes import MembershipChange
 from chat_server.store import files
 from tests.unit.chat import Chat, events_in, events_to, refusal_of
 from tests.unit.rules.rooms import bring_in, chats_of, refusal_codes, take_notices
@@ -41,7 +41,9 @@ def check_gone(chat: Chat, name: str, id_: int) -> None:
 def test_a_member_who_leaves_loses_the_whole_chat(team: Chat) -> None:
     id_ = team.say("bob", "/send #team hi").reply.id
     said = team.say("bob", "/leave #team")
-    assert said.reply == ChatLeft("#Team") and said.moves == [Move(team.ids["bob"], 2, "#Team", False)]
+    assert said.reply == ChatLeft("#Team") and said.membership_changes == [
+        MembershipChange(team.ids["bob"], 2, "#Team", False)
+    ]
     assert events_in(said.pushes) == events_to(said.pushes, team.ids["bob"]) == [Left("#Team", "bob")]
     check_gone(team, "bob", id_)
     assert take_notices(team, "bob") == []
@@ -164,7 +166,7 @@ def test_an_account_that_ends_leaves_all_chats(team: Chat) -> None:
     team.say("alice", "/send #team hi")
     said = team.do(CloseAccount(0), "alice")
     alice = team.ids["alice"]
-    assert {(move.user_id, move.name, move.came) for move in said.moves} == {
+    assert {(move.user_id, move.name, move.came) for move in said.membership_changes} == {
         (alice, "#Team", False),
         (alice, "#own", False),
     }

@@ -1,7 +1,7 @@
 import pytest
 
 from chat_server.errors import Refusal
-from chat_server.log.entries import MACHINE, MarkRead, OpenUpload, Seen
+from chat_server.log.entries import MACHINE, MarkRead, MarkSeen, OpenUpload
 from chat_server.protocol.arguments import Username
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.files import SendFile
@@ -153,10 +153,10 @@ def test_messages_seen_by_a_text_session_are_read_in_every_chat(chat: Chat) -> N
     chat.say("bob", "/send_all one")
     chat.say("bob", "/send alice two")
     chat.say("bob", "/send_all three")
-    pushes = chat.do(Seen(2), "alice").pushes
+    pushes = chat.do(MarkSeen(2), "alice").pushes
     assert events_to(pushes, chat.ids["alice"]) == [ReadMarker("main", 1), ReadMarker("@bob", 2)]
     assert chat.come_back("alice").texts == ["three"]
-    assert chat.do(Seen(1), "alice").pushes == []
+    assert chat.do(MarkSeen(1), "alice").pushes == []
 
 
 def test_only_members_can_mark_a_chat_as_read(chat: Chat) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.log.entries import Accept, CloseAccount, EnterByToken, Seen
+from chat_server.log.entries import Accept, CloseAccount, EnterByToken, MarkSeen
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import Expired, MarkedRead, Message, MessagesShown
@@ -87,7 +87,7 @@ def test_an_unread_message_waits_for_all_who_were_members(chat: Chat) -> None:
 
 def test_both_users_are_told_with_the_name_each_sees(chat: Chat) -> None:
     chat.say("alice", "/send bob hi")
-    chat.do(Seen(1), "bob")
+    chat.do(MarkSeen(1), "bob")
     chat.clock.advance(HOUR_MS)
     pushes = chat.due()
     assert events_to(pushes, chat.ids["alice"]) == [Expired("@bob", [1])]
@@ -103,7 +103,7 @@ def test_messages_read_within_a_second_are_removed_together(chat: Chat) -> None:
     for _ in range(3):
         chat.say("alice", "/send bob hi")
         chat.clock.advance(300)
-        chat.do(Seen(chat.executor.state.seq), "bob")
+        chat.do(MarkSeen(chat.executor.state.seq), "bob")
     assert chat.db.all("SELECT read_ms, above, up_to FROM read_ranges WHERE user_id = 0 OR chat_id <> 1") == [
         (NOON_MS + 1000, 0, 3)
     ]
@@ -256,8 +256,8 @@ def test_messages_of_many_chats_are_removed_in_portions(chat: Chat) -> None:
     chat.sign_in(*names)
     chat.batch(*(chat.entry(name, line) for name in names for line in ("/send alice hi", "/send bob hi")))
     seq = chat.executor.state.seq
-    chat.do(Seen(seq), "alice")
-    chat.do(Seen(seq), "bob")
+    chat.do(MarkSeen(seq), "alice")
+    chat.do(MarkSeen(seq), "bob")
     let_pass(chat, HOUR_MS)
     assert 0 < len(stored_ids(chat)) <= 40
     assert let_pass(chat, 0) == []

@@ -6,7 +6,7 @@ from chat_server.protocol.people import Limit
 from chat_server.protocol.rooms import ChatCreated, Joined, MemberList, TopicChanged, TopicShown
 from chat_server.protocol.times import iso
 from chat_server.rules import rooms
-from chat_server.rules.outcomes import Move
+from chat_server.rules.outcomes import MembershipChange
 from tests.unit.chat import Chat, Said, events_in, events_to, refusal_of
 from tests.unit.fakes import NOON_MS
 from tests.unit.rules.rooms import bring_in, chats_of, refusal_codes
@@ -18,7 +18,7 @@ def test_the_creator_owns_a_chat_and_is_told_on_other_connections(chat: Chat) ->
     said = chat.say("alice", "/create #Team")
     assert said.reply == ChatCreated("#Team")
     assert events_to(said.pushes, chat.ids["alice"]) == [Joined("#Team", "alice")] and events_in(said.pushes) == []
-    assert said.moves == [Move(chat.ids["alice"], 2, "#Team", True)]
+    assert said.membership_changes == [MembershipChange(chat.ids["alice"], 2, "#Team", True)]
     assert chat.say("alice", "/members #TEAM").reply == MemberList("#Team", "alice", ["alice"])
     assert chats_of(chat, "alice") == ["main", "#Team"] and chats_of(chat, "bob") == ["main"]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chat_server.delivery.typing import TOLD_SECONDS
+from chat_server.delivery.typing_signals import TOLD_SECONDS
 from chat_server.protocol.people import TYPING_SECONDS
-from chat_server.rules.typing import TypingSignal
+from chat_server.rules.typing_signals import TypingSignal
 from tests.unit.delivery.room import Peer, Room
 
 

@@ -5,7 +5,7 @@ from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.presence import PresenceTracker
 from chat_server.protocol.formats import Format
 from chat_server.protocol.people import TYPING_SECONDS, Typing
-from chat_server.rules.typing import TypingSignal
+from chat_server.rules.typing_signals import TypingSignal
 from chat_server.runtime import Clock
 
 # Of one user others are told so often, whatever a program says; between two times it may tell once that this ended.

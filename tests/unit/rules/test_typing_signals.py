@@ -5,9 +5,9 @@ import pytest
 from chat_server.errors import Refusal
 from chat_server.protocol.parse import parse
 from chat_server.protocol.people import TellTyping
-from chat_server.rules import typing
+from chat_server.rules import typing_signals
 from chat_server.rules.context import View
-from chat_server.rules.typing import TypingSignal, typing_signal
+from chat_server.rules.typing_signals import TypingSignal, typing_signal
 from tests.unit.chat import LIMITS, Chat
 
 
@@ -44,5 +44,5 @@ def test_the_other_one_of_two_once_something_was_said(chat: Chat) -> None:
 
 def test_nobody_in_main_nor_in_a_large_chat(team: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     assert told(team, "bob", "/typing main").readers == ()
-    monkeypatch.setattr(typing, "READERS_MAX", 0)
+    monkeypatch.setattr(typing_signals, "READERS_MAX", 0)
     assert told(team, "bob", "/typing #team").readers == ()

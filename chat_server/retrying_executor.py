@@ -1,4 +1,4 @@
-"""Execution of a batch until it is on disk, through locks, a full disk and other local trouble.
+"""The executor that tries a batch until it is on disk, through locks, a full disk and the like.
 
 A lock of another program, a full disk, and a lack of files or memory concern one machine, but the outcome of a batch
 is the same on all. So a batch that others may have is retried until it is done. A batch that only this node has, which
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from chat_server.disk_space import Space
 from chat_server.errors import Refusal, StartError, no_room_refusal, not_done_refusal
 from chat_server.log import Log
-from chat_server.log.entries import Declined, Entry, OrderedBatch, WrongBatch
+from chat_server.log.entries import Entry, OrderedBatch, RefuseForRoom, WrongBatch
 from chat_server.rules.executor import Executed, Outcome
 from chat_server.runtime import Runtime
 from chat_server.store import idempotency_keys
@@ -34,7 +34,7 @@ _KEY_WAS_USED = Refusal(
 )
 
 
-class Execution:
+class RetryingExecutor:
     def __init__(
         self,
         runtime: Runtime,
@@ -90,7 +90,7 @@ class Execution:
 
     async def _execute_without_room(self, ordered: OrderedBatch) -> Executed:
         """Execute what adds nothing, in the room that can still be made."""
-        more = any(type(entry.command) is not Declined for entry in ordered.batch.entries)
+        more = any(type(entry.command) is not RefuseForRoom for entry in ordered.batch.entries)
         while more:
             more = await self._writer.make_room()
             try:
@@ -162,4 +162,4 @@ def _shortage(error: Exception) -> str:
 
 def _without_room(entry: Entry) -> Entry:
     """Return the entry as it is ordered on a full disk: every node refuses what would add something."""
-    return replace(entry, command=Declined()) if entry.command.adds else replace(entry, has_room=False)
+    return replace(entry, command=RefuseForRoom()) if entry.command.adds else replace(entry, has_room=False)

@@ -26,6 +26,7 @@ from chat_server.frontend.session import Session
 from chat_server.frontend.sessions import Sessions
 from chat_server.frontend.transport import SocketTransport
 from chat_server.node import open_alone
+from chat_server.protocol import lookalikes  # noqa: F401  # loaded before somebody waits for the check of a name
 from chat_server.protocol.names import fold
 from chat_server.protocol.times import duration
 from chat_server.runtime import Runtime

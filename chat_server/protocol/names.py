@@ -1,15 +1,13 @@
 """Names of users and chats: which are valid, equal, or too much alike.
 
 The result (`Name`) travels with the command, so that every node that replays the log gets the same names. Nodes agree
-on it, too: properties come from `characters`, look-alikes from Unicode's confusables.txt (UTS 39), and NFKC and case
+on it, too: properties come from `characters`, look-alikes from Unicode's list (see `lookalikes`), and NFKC and case
 folding never change for an assigned character. A character that this Python does not know is refused, since its other
 case is not known either.
 """
 
 import unicodedata
-from functools import lru_cache
 
-from confusable_homoglyphs import categories, confusables
 from msgspec import Struct
 
 from chat_server.errors import Refusal
@@ -19,12 +17,6 @@ NAME_CHARS_MAX = 32
 # The length of a name before it is normalized, which takes long for a text made for that.
 RAW_CHARS_MAX = 128
 RESERVED = frozenset(("main", "all", "server", "system", "me", "you"))
-# Scripts that are written together in one language (UTS 39, "augmented script sets").
-_WRITTEN_TOGETHER = (
-    frozenset(("HAN", "HIRAGANA", "KATAKANA")),
-    frozenset(("HAN", "HANGUL")),
-    frozenset(("HAN", "BOPOMOFO")),
-)
 
 
 class Name(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -57,45 +49,18 @@ def fold(name: str) -> str:
 
 def check(name: str) -> Name:
     """Return the name of a new user or (after its `#`) of a new chat. Raises Refusal `bad_name`."""
+    from chat_server.protocol.lookalikes import is_like_reserved, is_punctuation, lookalike, mixed_scripts
+
     shown = unicodedata.normalize("NFKC", name) if len(name) <= RAW_CHARS_MAX else name
     if not 1 <= len(shown) <= NAME_CHARS_MAX:
         raise Refusal("bad_name", f"a name has 1 to {NAME_CHARS_MAX} characters, this one has {len(shown)}")
-    if not may_be_named(shown) or any(_is_punctuation(char) or unicodedata.category(char) == "Cn" for char in shown):
+    if not may_be_named(shown) or any(is_punctuation(char) or unicodedata.category(char) == "Cn" for char in shown):
         raise Refusal("bad_name", "a name has letters, digits, _, - and . only, like anna or anna_2")
     if not (is_alphanumeric(shown[0]) and is_alphanumeric(shown[-1])):
         raise Refusal("bad_name", "a name starts and ends with a letter or a digit, like anna or anna_2")
-    scripts = {categories.alias(char) for char in shown} - {"COMMON", "INHERITED"}
-    if len(scripts) > 1 and not any(scripts <= together for together in _WRITTEN_TOGETHER):
-        raise Refusal("bad_name", f"a name is written in one script; this one mixes {' and '.join(sorted(scripts))}")
-    folded, looks = fold(shown), lookalike(shown)
-    shape = lookalike(shown.upper())
-    if folded in RESERVED or looks in _LIKE_RESERVED or (not shown.isascii() and shape in _SHAPED_LIKE_RESERVED):
+    if scripts := mixed_scripts(shown):
+        raise Refusal("bad_name", f"a name is written in one script; this one mixes {' and '.join(scripts)}")
+    folded = fold(shown)
+    if folded in RESERVED or is_like_reserved(shown):
         raise Refusal("bad_name", f"the name {shown} is reserved or looks like one that is; choose another one")
-    return Name(shown, folded, looks, shape)
-
-
-def _is_punctuation(char: str) -> bool:
-    """Tell whether a Latin letter looks like punctuation, like letters for clicks and stops (! and ? in most fonts)."""
-    prototype = _prototype(char)
-    return categories.alias(char) == "LATIN" and len(prototype) == 1 and not is_alphanumeric(prototype)
-
-
-def lookalike(name: str) -> str:
-    """Return the skeleton of a name. Two names with the same skeleton are easily mistaken for each other."""
-    return fold("".join(_prototype(char) for char in name))
-
-
-@lru_cache(maxsize=4096)
-def _prototype(char: str) -> str:
-    # The library lists a class from both ends: the prototype with all its look-alikes, and each of those with the
-    # prototype alone. In a class of two, the lower character stands for both.
-    alike = confusables.confusables_data.get(char, ())
-    if len(alike) != 1:
-        return char
-    prototype: str = alike[0]["c"]
-    back = confusables.confusables_data.get(prototype, ())
-    return min(char, prototype) if len(back) == 1 else prototype
-
-
-_LIKE_RESERVED = frozenset(lookalike(name) for name in RESERVED)
-_SHAPED_LIKE_RESERVED = frozenset(lookalike(name.upper()) for name in RESERVED)
+    return Name(shown, folded, lookalike(shown), lookalike(shown.upper()))

@@ -83,8 +83,14 @@ async def test_no_connection(home: Home, server: str, words: str, mode: tuple[st
     assert words in error and error.count("\n") == 1
 
 
-async def test_a_script_does_not_wait_for_what_only_a_screen_needs(home: Home) -> None:
-    code = "import sys, chat_client.__main__; sys.exit('prompt_toolkit' in sys.modules)"
+async def test_nobody_waits_for_what_is_not_needed(home: Home) -> None:
+    """A script for what only a screen needs, a client for what only a server needs."""
+    code = """if True:
+        import sys, chat_client.__main__
+        assert "prompt_toolkit" not in sys.modules
+        import chat_client.tui.app, chat_client.plain.app
+        assert "confusable_homoglyphs" not in sys.modules
+    """
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=home.environment)
     assert await process.wait() == 0
 

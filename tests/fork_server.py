@@ -7,6 +7,7 @@ with programs of their own.
 
 import atexit
 import contextlib
+import gc
 import importlib.util
 import json
 import os
@@ -17,10 +18,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 REQUEST_BYTES_MAX = 1 << 17
 # What Python and the loader read of the environment before the program begins. PYTHONPATH is that of these files.
@@ -222,20 +224,42 @@ def _become(request: dict[str, Any]) -> list[str]:
 
 
 def _import_all() -> None:
-    for module in ("uvloop", "chat_server.__main__", "chat_client.program"):
+    for module in ("uvloop", "chat_server.__main__", "chat_client.__main__", "chat_client.plain.app"):
         importlib.import_module(module)
+    importlib.import_module("chat_server.store.database").blank()
+    gc.collect()
+    gc.freeze()  # so that no page is copied for the sake of looking for garbage in it
 
 
-def _run(arguments: list[str]) -> None:
+def _run(arguments: list[str]) -> int:
     """As `python -m module ...` or `python file ...` does; what is imported already is not read again."""
     if arguments[0] == "-m":
         found = importlib.util.find_spec(f"{arguments[1]}.__main__")
         assert found is not None and found.origin is not None
         arguments = [found.origin, *arguments[2:]]
     sys.argv = arguments
-    runpy.run_path(arguments[0], run_name="__main__")
+    try:
+        runpy.run_path(arguments[0], run_name="__main__")
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        return end.code or 0
+    return 0
+
+
+def _end(status: int) -> NoReturn:
+    """As Python ends, but for taking all modules apart: that took two thirds of the time of a short program."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    gc.collect()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(status)  # Python has words and a status for that
+    os._exit(status)
 
 
 if __name__ == "__main__":
     _import_all()
-    _run(serve(socket.socket(fileno=int(sys.argv[1]))))
+    _end(_run(serve(socket.socket(fileno=int(sys.argv[1])))))

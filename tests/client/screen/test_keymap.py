@@ -103,7 +103,7 @@ def test_a_pinned_chat_keeps_its_number_after_a_restart(tmux: Tmux, server: Serv
     alice.keys("C-x", "C-p")
     alice.until("▌2 #zoo")
     alice.until("3 #team2")
-    alice.tmux("kill-session", "-t", "alice")
+    tmux.kill(alice)
     again = tmux.client(server, "alice")
     again.until("2 #zoo")
     again.keys("M-2")

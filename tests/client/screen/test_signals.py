@@ -118,6 +118,6 @@ async def test_a_terminal_that_is_closed_is_no_fault(home: Home, tmux: Tmux, opt
     number = process("alice", home)
     watched = select.poll()
     watched.register(os.pidfd_open(number), select.POLLIN)
-    terminal.tmux("kill-session", "-t", terminal.name)
+    tmux.kill(terminal)
     assert watched.poll(TIMEOUT_SECONDS * 1000), "it ends"
     assert not list(home.folder.rglob("faults.log"))

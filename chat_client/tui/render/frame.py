@@ -12,7 +12,7 @@ from chat_client.tui.render.keys_page import first_row, keys_rows
 from chat_client.tui.render.row import Display, Row
 from chat_client.tui.render.side_panels import chat_rows, finder_rows, people_rows
 from chat_client.tui.render.title_and_status import status, title
-from chat_client.tui.render.viewport import Viewport, anchor_after_moves, context_of
+from chat_client.tui.render.viewport import Viewport, anchor_after_moves, anchor_of_full_screen, context_of
 from chat_client.tui.state.navigation import settle_feed, settle_keys_page
 from chat_client.tui.state.read_tracking import Drawn
 from chat_client.tui.state.screen_state import ScreenState
@@ -21,7 +21,8 @@ FINDER_COLUMNS_MAX, LINES_COLUMNS_MAX, FINDER_ROWS_MAX = 48, 90, 14
 
 
 class Region(Struct, frozen=True):
-    """Rows at a place; `style` is under all of them and what they leave free."""
+    """Rows at a place; `style` is under all of them and what they leave free, which is not drawn at all unless it
+    `fills`."""
 
     name: str
     x: int
@@ -30,6 +31,7 @@ class Region(Struct, frozen=True):
     height: int
     style: str
     rows: list[Row]
+    fills: bool = True
 
 
 class Frame(Struct, frozen=True):
@@ -51,6 +53,8 @@ def settle(screen: ScreenState, display: Display) -> None:
         settle_keys_page(screen, first_row(keys_page, screen.keymap, geometry.feed_columns, geometry.feed_rows))
     if screen.feed.moves:
         settle_feed(screen, anchor_after_moves(screen, display))
+    elif (anchor := anchor_of_full_screen(screen, display)) != screen.feed.anchor:
+        settle_feed(screen, anchor)
 
 
 def frame(screen: ScreenState, display: Display) -> Frame:
@@ -58,8 +62,10 @@ def frame(screen: ScreenState, display: Display) -> Frame:
     feed_rows, middle = geometry.feed_rows, geometry.left
     rows, drawn = _middle(screen, display, geometry)
     y = int(geometry.framed)
+    rows = [Row(())] * (feed_rows - len(rows)) + rows
+    is_bare = not geometry.framed  # what is copied has no blanks behind it
     regions = [
-        Region("feed", middle, y, geometry.middle, feed_rows, "feed", [Row(())] * (feed_rows - len(rows)) + rows)
+        Region("feed", middle, y, geometry.middle, feed_rows, "bare" if is_bare else "feed", rows, fills=not is_bare)
     ]
     y += feed_rows
     below_feed = geometry.rows - y

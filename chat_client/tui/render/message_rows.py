@@ -111,9 +111,9 @@ def _bare_rows(item: Item, context: RowContext) -> Iterator[Row]:
         text, id = item.message.text or (item.message.file.name if item.message.file else ""), item.message.id
     elif isinstance(item, NoteItem | UnsentItem):
         text = item.text
-    fill = "chosen" if id is not None and id == context.selected else ""
-    for line in wrap([("body", text)], context.width)[:TEXT_ROWS_MAX]:
-        yield Row(tuple(line), fill, id)
+    style = "bare-chosen" if id is not None and id == context.selected else "bare"
+    for line in wrap([(style, text)], context.width)[:TEXT_ROWS_MAX]:
+        yield Row(tuple(line), id=id)
 
 
 def _rule(text: str, style: str, cells: int) -> Row:

@@ -51,6 +51,14 @@ def anchor_after_moves(screen: ScreenState, display: Display) -> Anchor | None:
     return anchor
 
 
+def anchor_of_full_screen(screen: ScreenState, display: Display) -> Anchor | None:
+    """The anchor, unless rows stayed free above while there is more below: the screen has grown, or its rows have."""
+    feed = screen.feed
+    if feed.anchor is None or not feed.at_start or screen.dialogs.keys_page is not None:
+        return feed.anchor
+    return _follow(screen, display, feed.anchor, Scroll())
+
+
 def _follow(screen: ScreenState, display: Display, anchor: Anchor | None, move: Move) -> Anchor | None:
     feed, chat = screen.feed, screen.chats.open
     is_scrolled = screen.view is None and chat.loaded and (anchor is not None or not feed.at_end)

@@ -46,6 +46,11 @@ class DrawnRow(defaultdict[int, Char]):
             self._apart = True
             self.update(_cells(dict(super().items())))
         super().__setitem__(column, char)
+        self._ends = ((max(column, self._ends[0][0]), _DRAWN),)
+
+    def end_behind(self, runs: Runs) -> None:
+        """Leave free what stands behind these, so that it is erased and not drawn as blanks."""
+        self._ends = ((max((column + run.width - 1 for column, run in runs.items()), default=0), _DRAWN),)
 
     def items(self) -> Any:
         """The renderer only looks for the end of the row in it."""
@@ -88,7 +93,7 @@ class Panel(Container):
         self._line, self._dialog = line, dialog
         self._on_mouse = on_mouse
         self._frame: Frame | None = None
-        self._rows: dict[tuple[str, str, tuple[Fragment, ...], int, int], Runs] = {}
+        self._rows: dict[tuple[str, str, tuple[Fragment, ...], int, int, bool], Runs] = {}
         self._styles: dict[str, str] = {}
 
     def reset(self) -> None:
@@ -135,23 +140,25 @@ class Panel(Container):
     def _draw(self, screen: Screen, region: Region, columns: int) -> None:
         wide = min(region.columns, columns - region.x)
         for number, row in enumerate(region.rows[: region.height], region.y):
-            drawn, runs = screen.data_buffer[number], self._row(region.style, row, region.x, wide)
+            drawn, runs = screen.data_buffer[number], self._row(region.style, row, region.x, wide, region.fills)
             if region.name == "finder":
                 for column, cell in _cells(runs).items():
                     drawn[column] = cell
-            else:
-                drawn.update(runs)
+                continue
+            drawn.update(runs)
+            if not region.fills and isinstance(drawn, DrawnRow):
+                drawn.end_behind(runs)
 
-    def _row(self, style: str, row: Row, x: int, columns: int) -> Runs:
-        key = (style, row.fill, row.fragments, x, columns)
+    def _row(self, style: str, row: Row, x: int, columns: int, fills: bool) -> Runs:
+        key = (style, row.fill, row.fragments, x, columns, fills)
         runs = self._rows.get(key)
         if runs is None:
             if len(self._rows) >= REMEMBERED_MAX:
                 self._rows.clear()
-            runs = self._rows[key] = self._make_runs(f"{style} {row.fill}", row.fragments, x, x + columns)
+            runs = self._rows[key] = self._make_runs(f"{style} {row.fill}", row.fragments, x, x + columns, fills)
         return runs
 
-    def _make_runs(self, under: str, fragments: tuple[Fragment, ...], x: int, end: int) -> Runs:
+    def _make_runs(self, under: str, fragments: tuple[Fragment, ...], x: int, end: int, fills: bool) -> Runs:
         runs: Runs = {}
         for style, text in fragments:
             text, wide = taken(text, end - x)
@@ -160,7 +167,7 @@ class Panel(Container):
                 text = linked(text, address) if address else text
                 runs[x] = _run(text, self._classes(f"{under} {style}"), wide)
                 x += wide
-        if x < end:
+        if x < end and fills:
             runs[x] = _run(" " * (end - x), self._classes(under), end - x)
         return runs
 

@@ -75,6 +75,7 @@ COLOURS = Section(
 def _colour_styles(c: Palette) -> dict[str, str]:
     text, dim = c.text, c.dim
     styles = {
+        "bare-chosen": "bold",
         "page": f"bg:{c.page} {text}", "feed": f"bg:{c.page} {text}", "title": f"bg:{c.side} {text}",
         "title-name": f"bold {c.strong}", "title-dim": dim, "side": f"bg:{c.side} {text}",
         "edge": c.faint, "bar": f"bg:{c.page} {dim}", "input": f"bg:{c.side} {c.strong}",
@@ -116,6 +117,7 @@ def _colour_styles(c: Palette) -> dict[str, str]:
 
 
 _MONO = {
+    "bare-chosen": "bold",
     "title": "reverse", "title-name": "bold", "status": "reverse", "status-bad": "bold", "status-name": "bold",
     "heading": "bold", "chat-open": "bold reverse", "chat-unread": "bold", "badge-mention": "bold reverse",
     "badge": "bold", "name-own": "bold", "me": "bold underline", "link": "underline", "day": "bold",

@@ -103,6 +103,8 @@ def test_the_bare_screen_shows_the_text_alone() -> None:
     assert {region.name for region in frame.regions} == {"feed", "bar"}
     assert [row for row in me.rows() if row] == ["a **bold** word", "    indented", "an answer"]
     assert "F3 shows all" in me.text("bar") and frame.input[2] == 110
+    (feed,) = [region for region in frame.regions if region.name == "feed"]
+    assert not feed.fills and {style for row in feed.rows for style, _ in row.fragments} == {"bare"}
     assert sum(region.height for region in frame.regions) + frame.input[3] == 34
     navigation.escape(me.screen)
     assert "bob" in me.text() and me.text("left")

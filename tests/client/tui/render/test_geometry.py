@@ -32,7 +32,7 @@ def test_the_sides_fold_away() -> None:
     assert sides(140, 30, 30) == (24, 22)
     assert sides(110, 0, 0) == (0, 0)
     assert (sides(75, 18, 18), sides(76, 18, 18)) == ((0, 0), (18, 0))
-    assert (sides(103, 18, 18), sides(104, 18, 18)) == ((18, 0), (18, 18))
+    assert (sides(103, 18, 18), sides(104, 18, 18)) == ((18, 0), (LEFT_MIN, RIGHT_MIN))
 
 
 def test_the_sides_are_as_wide_as_their_longest_entry() -> None:

@@ -7,6 +7,7 @@ from chat_client.tui.render.look import NAME_CELLS_MIN
 from chat_client.tui.render.message_rows import RowContext
 from chat_client.tui.render.row import Row
 from chat_client.tui.render.viewport import Viewport, name_cells, page_rows
+from chat_client.tui.state import navigation
 from chat_client.tui.state.feed import Feed, Reveal, Scroll
 from tests.client.people import Me, said
 from tests.client.tui.state.test_feed import feed
@@ -185,3 +186,17 @@ def test_the_column_of_names_is_as_wide_as_the_longest_name_seen() -> None:
     assert name_cells(me.screen, 77, 14) == 11  # in a narrow feed the text needs the columns more
     assert name_cells(me.screen, 40, 14) == 8
     assert name_cells(me.screen, 200, 20) == 20 and name_cells(me.screen, 200, 6) == name_cells(me.screen, 40, 6) == 6
+
+
+def test_no_rows_stay_free_above_while_there_is_more_below() -> None:
+    """The terminal becomes larger, or the sides go away, while one looks at the first messages."""
+    me = Me(columns=80, rows=24)
+    me.load(*(said(id, f"text {id} " + "word " * 20) for id in range(1, 50)))
+    navigation.show_oldest(me.screen)
+    assert me.rows()[0] and me.screen.is_scrolled
+    me.resize(200, 40)
+    assert me.rows()[0] and "text 1 " in me.text() and me.screen.is_scrolled
+    navigation.toggle_bare(me.screen)
+    assert me.rows()[0].startswith("text 1 ")
+    me.resize(200, 120)
+    assert "text 49" in me.text() and not me.screen.is_scrolled and "newer below" not in me.text("bar")

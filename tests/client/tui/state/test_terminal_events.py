@@ -67,6 +67,7 @@ def test_what_passed_while_one_looked_elsewhere_is_not_read(away: str) -> None:
         case "view":
             navigation.toggle_keys_page(me.screen)
         case "scrolled":
+            me.screen.feed.at_start = False  # there is more above, so that one can scroll
             me.screen.feed.settle(Anchor((1, 0)))
         case "connection":
             me.hear(Lost("gone", me.now), Connecting("localhost:8000", 1))

@@ -38,6 +38,23 @@ def test_each_row_is_covered_whole_by_few_runs() -> None:
     assert sum(len(dict.keys(rows[number])) for number in range(ROWS - 2)) < 10 * ROWS
 
 
+def test_the_bare_screen_draws_nothing_behind_its_texts() -> None:
+    """Blanks that are drawn are selected and copied."""
+    me = Me()
+    me.load(said(1, "if so:\n\n    this 漢"), said(2, "x" * COLUMNS))
+    navigation.toggle_bare(me.screen)
+
+    def ends() -> list[int]:
+        rows = drawn(me).data_buffer
+        return [max(column for column, _ in rows[number].items()) for number in range(ROWS - 2)]
+
+    assert ends()[-4:] == [len("if so:") - 1, 0, len("    this 漢"), COLUMNS - 1] and max(ends()[:-4]) == 0
+    navigation.open_finder(me.screen)
+    over = drawn(me).data_buffer[2]
+    assert "jump to" in "".join(over[column].char for column in range(COLUMNS))
+    assert max(column for column, _ in over.items()) > COLUMNS // 2, "what is drawn over it is drawn whole"
+
+
 def test_what_is_drawn_over_a_row_takes_it_apart() -> None:
     row = DrawnRow(COLUMNS)
     run = Char("x")

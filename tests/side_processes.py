@@ -8,6 +8,7 @@ from chat_server.log.stream import Objects
 from chat_server.runtime import Runtime
 from chat_server.store import digests
 from chat_server.store.database import open_reader
+from chat_server.store.schema import VERSION as SCHEMA
 from chat_server.store.state import load
 
 
@@ -41,7 +42,7 @@ class InlineReader:
 
     async def digests(self) -> Digests:
         await self._runtime.sleep(5.0)
-        return Digests(load(self._db).position, digests.now_of_tables(self._db))
+        return Digests(load(self._db).position, digests.now_of_tables(self._db), SCHEMA)
 
     def close(self) -> None:
         self._db.close()

@@ -20,6 +20,7 @@ from chat_server.store import digests
 from chat_server.store.backup import StoredFile
 from chat_server.store.data_directory import DATABASE, DataDirectory
 from chat_server.store.database import Database, open_unchanged
+from chat_server.store.schema import VERSION as SCHEMA
 
 R = TypeVar("R")
 
@@ -177,7 +178,7 @@ def read_when_told(data: Path, tell: Callable[[bytes], None], wait: Callable[[],
         _position(db)
         tell(OPENED)
         position, tables, _ = _read(db, data, progress)
-    tell(msgspec.json.encode(Digests(position, tables)) + b"\n")
+    tell(msgspec.json.encode(Digests(position, tables, SCHEMA)) + b"\n")
 
 
 def is_of_member(data: Path) -> bool:

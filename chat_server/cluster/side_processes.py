@@ -8,10 +8,11 @@ from chat_server.log.stream import Position
 
 
 class Digests(Struct, frozen=True):
-    """The digests of all tables (see `store.digests`) as of a batch."""
+    """The digests of all tables (see `store.digests`) as of a batch; `schema` is the version of the tables."""
 
     position: Position
     tables: dict[str, str]
+    schema: int
 
 
 class ReadingFailed(Exception):

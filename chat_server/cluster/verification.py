@@ -8,13 +8,13 @@ at a low priority. What a node has come to is asked for again and again, since t
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
 from chat_server.cluster.bus_messages import BusDecoder, encode
 from chat_server.cluster.side_processes import DigestReader, Digests, ReadingFailed, SideProcesses
-from chat_server.errors import Refusal
+from chat_server.errors import Refusal, not_done_refusal
 from chat_server.log.entries import Mark
 from chat_server.log.stream import Bus, Position
 from chat_server.protocol.control import ClusterVerified
@@ -31,6 +31,8 @@ READY_SECONDS = 20.0
 # A node from which no answer came for so long is given up.
 SILENT_SECONDS = 10.0
 DIGESTS_SECONDS = 570.0
+# A log that takes anything brings the mark to a first node within this time, also through an election.
+MARK_SECONDS = 20.0
 # For so long a node waits with its next batch; opening takes a millisecond.
 OPEN_SECONDS = 1.0
 # Nobody asks any more, so that the process ends.
@@ -172,7 +174,7 @@ class Verification:
         answers: dict[str, Answer] = {}
         heard_at = dict.fromkeys(asked, self._runtime.monotonic())
         begun = self._runtime.monotonic()
-        is_marked = False
+        marked_at: float | None = None
         while self._runtime.monotonic() - begun < DIGESTS_SECONDS:
             await self._ask(mark, asked, answers, heard_at)
             waited_for = [
@@ -184,9 +186,12 @@ class Verification:
             if not waited_for:
                 break
             is_ready = all(node in answers and answers[node].stage != "begun" for node in waited_for)
-            if not is_marked and (is_ready or self._runtime.monotonic() - begun > READY_SECONDS):
-                is_marked = True
+            if marked_at is None and (is_ready or self._runtime.monotonic() - begun > READY_SECONDS):
+                marked_at = self._runtime.monotonic()
                 self._submit(Mark(mark))
+            is_reached = any(each.stage in ("reading", "done") for each in answers.values())
+            if marked_at is not None and not is_reached and self._runtime.monotonic() - marked_at > MARK_SECONDS:
+                raise not_done_refusal("the log of the cluster takes nothing for now; verify again once it does")
             await self._runtime.sleep(AGAIN_SECONDS)
         return compare(asked, answers)
 
@@ -199,31 +204,50 @@ class Verification:
                 heard_at[answer.node] = self._runtime.monotonic()
 
 
+class _Alike(NamedTuple):
+    """Nodes of one version of the tables: those that hold the same as most, and in which tables the others differ."""
+
+    same: list[str]
+    model: Digests
+    different: dict[str, list[str]]
+    is_majority: bool
+
+
 def compare(asked: list[str], answers: dict[str, Answer]) -> ClusterVerified:
     """Compare what the nodes have found. Where most agree, the others differ; otherwise all that are not alike do."""
-    found = {node: answers[node].found for node in asked if node in answers and answers[node].found is not None}
+    found: dict[int, dict[str, Digests]] = {}
+    for node in asked:
+        if node in answers and (digests_of := answers[node].found) is not None:
+            found.setdefault(digests_of.schema, {})[node] = digests_of
     failed = {node: answers[node].why for node in asked if node in answers and answers[node].stage == "failed"}
-    unanswered = [node for node in asked if node not in found and node not in failed]
-    common, count = None, 0
-    if found:
-        totals = {node: (each.position, digests.total(each.tables)) for node, each in found.items() if each}
-        common, count = Counter(totals.values()).most_common(1)[0]
-    same = [node for node in found if totals[node] == common]
-    model = found[same[0]] if same else None
-    different = {
-        node: sorted(name for name in {*each.tables, *model.tables} if each.tables.get(name) != model.tables.get(name))
-        for node, each in found.items()
-        if each and model and node not in same
-    }
-    stream, sequence = model.position if model else Position(0, 0)
+    told = {node for nodes in found.values() for node in nodes}
+    unanswered = [node for node in asked if node not in told and node not in failed]
+    groups = [_compare_alike(nodes) for _, nodes in sorted(found.items(), key=lambda each: (-len(each[1]), each[0]))]
+    different = {node: tables for group in groups for node, tables in group.different.items()}
+    most = groups[0] if groups else None
+    stream, sequence = most.model.position if most else Position(0, 0)
     return ClusterVerified(
         agree=not different and not failed and not unanswered,
         batch=sequence,
         stream=stream,
-        same=same,
-        digest=common[1] if common else "",
+        same=most.same if most else [],
+        digest=digests.total(most.model.tables) if most else "",
         different=different,
-        is_majority=count * 2 > len(found),
+        is_majority=all(group.is_majority for group in groups),
         failed=failed,
         unanswered=unanswered,
+        apart=sorted(node for group in groups[1:] for node in group.same),
     )
+
+
+def _compare_alike(found: dict[str, Digests]) -> _Alike:
+    totals = {node: (each.position, digests.total(each.tables)) for node, each in found.items()}
+    common, count = Counter(totals.values()).most_common(1)[0]
+    same = [node for node in found if totals[node] == common]
+    model = found[same[0]]
+    different = {
+        node: sorted(name for name in {*each.tables, *model.tables} if each.tables.get(name) != model.tables.get(name))
+        for node, each in found.items()
+        if node not in same
+    }
+    return _Alike(same, model, different, count * 2 > len(found))

@@ -363,19 +363,19 @@ class JetStreamChain:
 
     async def begin(self, stream: int) -> None:
         # Nobody can take a single message out of it; the stream as a whole can be deleted.
-        config = {
-            "subjects": [f"log.{stream}.*"],
-            "duplicate_window": 120 * _NS,
-            "deny_delete": True,
-            "deny_purge": True,
-        }
+        subjects = [f"log.{stream}.*"]
+        config = {"subjects": subjects, "duplicate_window": 120 * _NS, "deny_delete": True, "deny_purge": True}
         await _begin(self._connection, _log(stream), config)
 
     async def delete(self, stream: int) -> None:
         await _delete(self._connection, _log(stream))
 
     async def last(self, stream: int) -> int:
-        last: int = (await _info(self._connection, _log(stream)))["state"]["last_seq"]
+        info = await _info(self._connection, _log(stream))
+        # Of servers without a quorum, one may go on telling what it had come to.
+        if "leader" not in info.get("cluster", {"leader": "the only server"}):
+            raise NotAppended(f"the stream {_log(stream)} has no leader: too few of its servers are there")
+        last: int = info["state"]["last_seq"]
         return last
 
     async def append(self, stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:

@@ -102,7 +102,8 @@ class ClusterVerified(Reply, frozen=True):
 
     The nodes in `same` have all tables alike, with `digest`; they are most if `is_majority`. `different` has the tables
     in which each other one differs from these; `failed` says why a node could not tell, and `unanswered` have not
-    answered. `agree` says that all have, and are the same.
+    answered. Nodes whose tables have another version, as during an upgrade, are `apart`: they are compared with each
+    other alone. `agree` says that all have answered, and none differs.
     """
 
     agree: bool
@@ -114,6 +115,7 @@ class ClusterVerified(Reply, frozen=True):
     different: dict[str, list[str]]
     failed: dict[str, str]
     unanswered: list[str]
+    apart: list[str]
 
 
 class Exported(Reply, frozen=True, omit_defaults=True):

@@ -367,6 +367,25 @@ async def test_the_loss_of_the_leader_loses_repeats_and_reorders_nothing(
     assert [int(each.data) for each in again] == read[50:]
 
 
+async def test_the_end_of_a_stream_without_a_leader_is_not_known(tmp_path: Path, connect: Connect) -> None:
+    servers = NatsServers(tmp_path, 3)
+    servers.start()
+    try:
+        chain, stream = await begin(await connect(servers.urls))
+        await appended(chain, stream, b"x")
+        for server in servers.all[1:]:
+            server.kill()
+        async with asyncio.timeout(2 * WAIT_SECONDS):
+            with pytest.raises(NotAppended):
+                while True:
+                    assert await chain.last(stream) == 1  # until the leader has noticed
+                    await asyncio.sleep(0.5)
+        servers.start()
+        assert await settled(chain.last, stream) == 1
+    finally:
+        servers.close()
+
+
 async def test_a_deleted_stream_and_bucket_leave_no_byte_in_the_files(
     three_servers: NatsServers, connect: Connect
 ) -> None:

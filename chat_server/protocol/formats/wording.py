@@ -270,6 +270,10 @@ def differences(reply: control.ClusterVerified) -> list[str]:
         *(f"{node} differs in {', '.join(tables)}" for node, tables in reply.different.items()),
         *(f"{node} could not tell: {why}" for node, why in reply.failed.items()),
         *(f"{node} did not answer" for node in reply.unanswered),
+        *(
+            f"{node} has the tables of another version, as during an upgrade: verify again once that is over"
+            for node in reply.apart
+        ),
     ]
 
 
@@ -281,7 +285,9 @@ def verified(reply: control.ClusterVerified) -> str:
         return f"the nodes differ, and none can be told to be the wrong one; {told}"
     if reply.different:
         return f"most nodes hold the same, and others do not; {told}"
-    return f"{'all nodes hold the same' if reply.agree else 'not all nodes answered'}; {told}"
+    if not reply.agree:
+        return f"not all nodes answered; {told}"
+    return f"all nodes {'of one version ' if reply.apart else ''}hold the same; {told}"
 
 
 REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {

@@ -7,7 +7,7 @@ import apsw
 import pytest
 
 from chat_server.cluster.side_processes import Digests, ReadingFailed
-from chat_server.cluster.verification import SILENT_SECONDS, Answer, compare
+from chat_server.cluster.verification import MARK_SECONDS, READY_SECONDS, SILENT_SECONDS, Answer, compare
 from chat_server.errors import Refusal
 from chat_server.log.stream import Position
 from chat_server.protocol.control import ClusterVerified
@@ -17,8 +17,8 @@ from tests.side_processes import InlineProcesses, InlineReader
 from tests.unit.cluster.nodes import Cluster, Place, play
 
 
-def told(node: str, users: str = "a", sequence: int = 5) -> Answer:
-    return Answer(node, "m", "done", found=Digests(Position(1, sequence), {"users": users, "chats": "c"}))
+def told(node: str, users: str = "a", sequence: int = 5, schema: int = 1) -> Answer:
+    return Answer(node, "m", "done", found=Digests(Position(1, sequence), {"users": users, "chats": "c"}, schema))
 
 
 def compared(*answers: Answer, asked: str = "abc") -> ClusterVerified:
@@ -50,6 +50,29 @@ def test_who_did_not_tell_is_named() -> None:
     assert differences(found) == ["b could not tell: the database is damaged", "c did not answer"]
     assert "not all nodes answered" in verified(found)
     assert verified(compared()) == "no node could tell what it holds"
+
+
+def test_nodes_of_different_versions_are_compared_with_their_like() -> None:
+    found = compared(told("a"), told("b"), told("c", "with a column", schema=2))
+    assert found.agree and found.same == ["a", "b"] and found.apart == ["c"] and found.different == {}
+    assert verified(found).startswith("all nodes of one version hold the same; a, b: digest ")
+    (line,) = differences(found)
+    assert line.startswith("c has the tables of another version")
+    found = compared(told("a", "wide", schema=2), told("b"), told("c", "other", schema=2), told("d"), asked="abcd")
+    assert not found.agree and not found.is_majority
+    assert found.same == ["b", "d"] and found.apart == ["a"] and found.different == {"c": ["users"]}
+
+
+def test_a_log_that_takes_nothing_is_said(tmp_path: Path) -> None:
+    async def story(cluster: Cluster) -> None:
+        places = await cluster.start("n1", "n2")
+        cluster.servers.elect(1000)
+        begun = cluster.machine.monotonic()
+        with pytest.raises(Refusal, match="the log of the cluster takes nothing for now"):
+            await places[0].member.verification.verify()
+        assert cluster.machine.monotonic() - begun < READY_SECONDS + MARK_SECONDS + 5
+
+    play(tmp_path, story)
 
 
 def flip(place: Place) -> None:

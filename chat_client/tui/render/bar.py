@@ -65,19 +65,16 @@ def _bar(screen: ScreenState, right: list[Fragment], columns: int) -> Row:
     return ends(_typists(screen, columns - row_width(right)), right, columns)
 
 
-def _lines(words: list[Fragment], columns: int) -> list[list[Fragment]]:
-    """Each begins with a blank, as they do."""
-    lines = wrap(words, columns)
-    if len(lines) > 1:
-        first, *others = wrap(words, columns - 1)
-        lines = [first, *([("", " "), *line] for line in others)]
-    return lines
+def _lines(words: list[Fragment], columns: int, most: int) -> list[list[Fragment]]:
+    """Each begins with a blank, as the words do, where that takes no row too many."""
+    first, *others = wrap(words, columns - 1)
+    return [first, *([("", " "), *line] for line in others)] if 0 < len(others) < most else wrap(words, columns)
 
 
 def _question(question: Question, columns: int, most: int) -> list[list[Fragment]]:
     """Which key says yes is never cut off."""
     for hint in (" Enter: yes · any other key: no", " Enter: yes"):
-        lines = _lines([("question", f" {safe(question.text)} "), ("hint", hint)], columns)
+        lines = _lines([("question", f" {safe(question.text)} "), ("hint", hint)], columns, most)
         if len(lines) <= most:
             return lines
     return [[("question", f" {fit(question.text, columns - 2 - width(hint))} "), ("hint", hint)]]
@@ -85,7 +82,7 @@ def _question(question: Question, columns: int, most: int) -> list[list[Fragment
 
 def _told(screen: ScreenState, flash: Flash, columns: int, most: int) -> list[list[Fragment]]:
     style = f"note-{flash.kind}"
-    lines = _lines([*_mode(screen), (style, f" {safe(flash.text)}")], columns)
+    lines = _lines([*_mode(screen), (style, f" {safe(flash.text)}")], columns, most)
     if len(lines) > most:
         lines = [*lines[: most - 1], [*cut(lines[most - 1], columns - 1), (style, "…")]]
     return lines

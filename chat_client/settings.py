@@ -24,22 +24,30 @@ EDIT = "settings"  # chat-client settings
 FILE_CHARS_MAX = 1_000_000
 GENERAL = Section(
     "",
-    "Where to, as whom, and how.",
+    "The server, the name, and how the client behaves.",
     (
-        Setting("server", "chat.example.org:8001", "the server; several of one cluster with commas; else the last one"),
-        Setting("user", "alice", "who signs in; else who signed in there last"),
+        Setting(
+            "server",
+            "chat.example.org:8001",
+            "the server, or several of one cluster, with commas; by default the last one",
+        ),
+        Setting("user", "alice", "the name to sign in with; by default the last one there"),
         Setting("tls", False, "speak TLS"),
-        Setting("ca", "~/ca.pem", "the authority (PEM) that signed the server's certificate; speaks TLS"),
-        Setting("plain", False, "one column and no full screen"),
+        Setting("ca", "~/ca.pem", "who signed the server's certificate (PEM), if the system does not know; speaks TLS"),
+        Setting("plain", False, "one column instead of the full screen"),
         Setting("times", True, "in one column: the time before each message"),
         Setting("ids", True, "in one column: the id behind each message, by which one answers it"),
-        Setting("theme", "dark", "the colours; else those that fit the terminal", get_args(Theme)),
+        Setting("theme", "dark", "the colours; by default what fits the terminal", get_args(Theme)),
         Setting("downloads", "~/Downloads", "the folder for received files"),
-        Setting("log", "~/chat-log", "a folder for a log of what was read: the server removes it"),
-        Setting("mouse", True, "take the mouse: clicks and the wheel"),
-        Setting("highlight", ["deploy", "prod*"], "words that call as your name does; prod* is how one begins"),
-        Setting("notify", True, "bell and notifications of the desktop"),
-        Setting("typing", False, "in private chats: tell others that you type, and see it of those who tell you"),
+        Setting("log", "~/chat-log", "a folder that keeps what you have read; the server removes messages"),
+        Setting("mouse", True, "use the mouse: clicks and the wheel"),
+        Setting(
+            "highlight",
+            ["deploy", "prod*"],
+            "words that call you as your name does; prod* is every word that begins so",
+        ),
+        Setting("notify", True, "ring the bell and show notifications on the desktop"),
+        Setting("typing", False, "in private chats, show others when you type, and see when they do"),
     ),
 )
 FILE_KEYS = tuple(setting.name for setting in GENERAL.settings)
@@ -223,18 +231,18 @@ def option_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--version", action="version", version=f"{NAME} {VERSION}")
     add("--server", metavar="HOST:PORT[,…]", help="the server; several of one cluster are tried in turn")
-    add("--user", metavar="NAME", help="who signs in")
+    add("--user", metavar="NAME", help="the name to sign in with")
     add("--tls", action="store_true", default=None, help="speak TLS")
     add("--ca", metavar="FILE", help="who signed the server's certificate (PEM), if the system does not know")
-    add("--plain", action="store_true", default=None, help="one column and no full screen")
-    add("--theme", metavar="|".join(get_args(Theme)), help="the colours (those that fit the terminal)")
+    add("--plain", action="store_true", default=None, help="one column instead of the full screen")
+    add("--theme", metavar="|".join(get_args(Theme)), help="the colours; by default what fits the terminal")
     add("--downloads", metavar="DIR", help="where received files go")
-    add("--log", metavar="DIR", help="keep a log of what was read there: a file for each chat")
-    add("--profile", metavar="NAME", help="a section [profiles.NAME] of that file, with tokens of its own")
-    add("--config", metavar="FILE", help=f"the file with settings; {NAME} {EDIT} opens it in your editor")
+    add("--log", metavar="DIR", help="log what was read: a file for each chat")
+    add("--profile", metavar="NAME", help="use [profiles.NAME] of the settings file, with its own tokens")
+    add("--config", metavar="FILE", help=f"another settings file; {NAME} {EDIT} opens it in your editor")
     scripts = parser.add_argument_group("for scripts")
-    scripts.add_argument("--send", metavar="TARGET", help="send one message: the text behind it, or what stdin has")
-    scripts.add_argument("--follow", metavar="CHAT", help="print what is said in a chat from now on, or in all")
+    scripts.add_argument("--send", metavar="TARGET", help="send one message: the text that follows, or stdin")
+    scripts.add_argument("--follow", metavar="CHAT", help="print what is said in a chat, or in `all`, from now on")
     scripts.add_argument("--register", action="store_true", help="make an account for a name that has none")
     scripts.add_argument("--json", action="store_true", help="print JSON lines")
     scripts.add_argument("text", nargs="*", metavar="TEXT", help=argparse.SUPPRESS)

@@ -14,12 +14,12 @@ from chat_client.settings import GENERAL, Settings, UsageError, check_file
 from chat_client.startup import at_terminal
 
 _HEAD = """\
-# The settings of chat-client. Take the # before an entry away to set it; what the command line says wins.
-# docs/client.md says more.
+# The settings of chat-client. Remove the # before an entry to set it. The command line wins over this file.
+# docs/client.md explains more.
 
 """
 _PROFILES = """\
-# Profiles, for `chat-client --profile work`: what stands there wins over what stands above. A profile has its own
+# Profiles, for `chat-client --profile work`. The entries of a profile win over those above. Each profile has its own
 # tokens, typed lines and drafts.
 #[profiles.work]
 #server = "chat.example.org:8001"
@@ -42,7 +42,7 @@ def edit(settings: Settings, sections: Sequence[Section]) -> ExitStatus:
     if status:
         raise UsageError(f"{command[0]} ended with {status}; {path} is as it left it")
     check_file(path, sections)
-    standard_streams.out(f"{path} is in order; the next start obeys it\n")
+    standard_streams.out(f"{path} is fine; it takes effect at the next start\n")
     return ExitStatus.DONE
 
 

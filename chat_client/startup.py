@@ -71,14 +71,14 @@ def _servers(last: str | None, interactive: bool) -> tuple[str, ...]:
 
 def _user(server: str, interactive: bool) -> str:
     if not interactive:
-        raise UsageError("who signs in? --user NAME")
+        raise UsageError("no name was given: --user NAME")
     try:
         default = getpass.getuser()
     except (KeyError, OSError):
         default = ""
     user = _ask(f"your name at {server}{f' [{default}]' if default else ''}: ") or default
     if not user:
-        raise UsageError("who signs in? --user NAME")
+        raise UsageError("no name was given: --user NAME")
     return user
 
 
@@ -87,7 +87,7 @@ def _ask(words: str) -> str:
         try:
             return _line(words)
         except EOFError:
-            raise UsageError("nothing was answered") from None
+            raise UsageError("there was no answer") from None
 
 
 def _line(words: str) -> str:
@@ -109,10 +109,10 @@ async def _ask_password(words: str) -> str | None:
 
 async def _offer_password(chat: Chat) -> None:
     """Ask a newcomer, whose name anybody could sign in with, for a password; Enter leaves it without one."""
-    words = f"new here; a password, so that nobody else signs in as {chat.user} (Enter: none): "
+    words = f"{chat.user} is new. A password keeps others from using that name (Enter: none): "
     while password := await _answer(partial(_secret, words), secret=True):
         if await _answer(partial(_secret, "once more: "), secret=True) != password:
-            words = "the two are not the same; a password (Enter: none): "
+            words = "the two differ; a password (Enter: none): "
             continue
         try:
             await chat.command("password", new=password)

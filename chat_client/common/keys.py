@@ -15,7 +15,7 @@ from chat_client.common.setting import Section, Setting, SettingError, unknown
 # while the line is empty. end: while nothing stands behind the cursor. chosen: while keys act on a message. results:
 # among results, while nothing is typed. listed: while a menu of completions is open.
 Where = Literal["screen", "line", "empty", "end", "chosen", "results", "listed"]
-GROUPS = ("Chats", "Looking", "A message", "Typing", "In the line", "Else")
+GROUPS = ("Chats", "Looking", "A message", "Typing", "In the line", "Other")
 # Where two actions cannot have the same key: one of them would never get it.
 _MEET: dict[Where, frozenset[Where]] = {
     "screen": frozenset(("screen", "line", "empty", "end", "chosen", "results", "listed")),
@@ -55,25 +55,26 @@ def _rows() -> Iterator[KeyAction]:
 
 def _chats() -> Iterator[KeyAction]:
     for number in range(1, 10):
-        words = "the chat of a number; the last" if number == 1 else None
+        words = "a chat by its number; the last" if number == 1 else None
         help = f"opens the chat with number {number}"
         yield KeyAction(f"chat_{number}", (f"Alt-{number}",), help, "Chats", command="/open", line=words)
     yield KeyAction("last_chat", ("Alt-0",), "opens the chat that was open before this one", "Chats",
                     command="/last", line=None)  # fmt: skip
     yield KeyAction("previous_chat", ("Alt-←", "Ctrl-PgUp", "F5"), "opens the chat before this one", "Chats",
-                    command="/previous", line="the chat before, the next one")  # fmt: skip
+                    command="/previous", line="the previous, the next chat")  # fmt: skip
     yield KeyAction("next_chat", ("Alt-→", "Ctrl-PgDn", "F6"), "opens the next chat of the list", "Chats",
                     command="/next", line=None)  # fmt: skip
-    yield KeyAction("previous_chat_from_empty_line", ("Ctrl-P",), "does the same while the line is empty", "Chats",
-                    "empty", "/previous", line="the same, from an empty line")  # fmt: skip
-    yield KeyAction("next_chat_from_empty_line", ("Ctrl-N",), "does the same while the line is empty", "Chats",
+    yield KeyAction("previous_chat_from_empty_line", ("Ctrl-P",),
+                    "opens the chat before this one, while the line is empty", "Chats", "empty", "/previous",
+                    line="the same, from an empty line")  # fmt: skip
+    yield KeyAction("next_chat_from_empty_line", ("Ctrl-N",), "opens the next chat, while the line is empty", "Chats",
                     "empty", "/next", line=None)  # fmt: skip
     yield KeyAction("next_unread", ("Alt-A", "F4"), "opens the next unread chat, mentions first", "Chats",
                     command="/unread", line="the next unread chat")  # fmt: skip
-    yield KeyAction("pin", ("Ctrl-X Ctrl-P",), "pins the chat, so that its number stays, or takes that back", "Chats",
-                    command="/pin", line="pins the chat; its number stays")  # fmt: skip
+    yield KeyAction("pin", ("Ctrl-X Ctrl-P",), "pins the chat, so that it keeps its number, or unpins it", "Chats",
+                    command="/pin", line="pins the chat at its number")  # fmt: skip
     yield KeyAction("read_all", ("Ctrl-X Ctrl-R",), "marks all chats as read", "Chats", command="/read_all")
-    yield KeyAction("jump", ("Ctrl-K",), "jumps to a chat or a person; where text stands behind the cursor, cuts it",
+    yield KeyAction("jump", ("Ctrl-K",), "jumps to a chat or a person; with text after the cursor, cuts that",
                     "Chats", "end", "/open", line="jumps to a chat or a person")  # fmt: skip
 
 
@@ -87,25 +88,27 @@ def _looking() -> Iterator[KeyAction]:
     yield KeyAction("newest", ("Alt-End",), "shows the newest message", group, line=None)
     yield KeyAction("first_unread", ("Alt-U",), "shows the first unread message", group, command="/first_unread",
                     line="the first unread message")  # fmt: skip
-    yield KeyAction("previous_mention", ("Alt-P",), "shows the mention before", group, line="the mention before, next")
+    yield KeyAction(
+        "previous_mention", ("Alt-P",), "shows the previous mention", group, line="the previous, next mention"
+    )
     yield KeyAction("next_mention", ("Alt-N",), "shows the next mention", group, line=None)
     yield KeyAction("go_to_time", ("Ctrl-X Ctrl-G",), "goes to a day or a time: yesterday, 14:30, 2026-11-01", group,
                     command="/goto", line="goes to a day or a time")  # fmt: skip
-    yield KeyAction("search", ("Ctrl-F",), "begins a search; what was typed comes back behind it", group,
-                    command="/search", line="searches; among what was found:")  # fmt: skip
-    yield KeyAction("open_result", ("Enter",), "opens a result in its place", group, "results",
-                    line="opens it in its place")  # fmt: skip
-    yield KeyAction("result_up", ("↑",), "goes to the result before", group, "results", line="the one before, the next")
+    yield KeyAction("search", ("Ctrl-F",), "begins a search; what stood in the line comes back afterwards", group,
+                    command="/search", line="searches; among the results:")  # fmt: skip
+    yield KeyAction("open_result", ("Enter",), "shows a result where it was said", group, "results",
+                    line="shows it where it was said")  # fmt: skip
+    yield KeyAction("result_up", ("↑",), "goes to the previous result", group, "results", line="the previous, the next")
     yield KeyAction("result_down", ("↓",), "goes to the next result", group, "results", line=None)
     yield KeyAction("sides", ("F2",), "shows both sides, the left one, none", group, command="/sides",
                     line="both sides, the left one, none")  # fmt: skip
-    yield KeyAction("back", ("Esc",), "goes one step back; from where one has scrolled to, to the end", group,
+    yield KeyAction("back", ("Esc",), "goes one step back; after scrolling up, to the end", group,
                     fixed=True, line="one step back, and to the end")  # fmt: skip
 
 
 def _of_a_message() -> Iterator[KeyAction]:
     group = "A message"
-    yield KeyAction("choose_up", ("Alt-↑",), "chooses the message above: then keys act on it", group,
+    yield KeyAction("choose_up", ("Alt-↑",), "chooses the message above; keys then act on it", group,
                     line="chooses a message; then, once:")  # fmt: skip
     yield KeyAction("choose_down", ("Alt-↓",), "chooses the message below", group, line=None)
     yield KeyAction("chosen_up", ("↑", "Ctrl-P"), "goes to the message above", group, "chosen",
@@ -113,12 +116,12 @@ def _of_a_message() -> Iterator[KeyAction]:
     yield KeyAction("chosen_down", ("↓", "Ctrl-N"), "goes to the message below", group, "chosen", line=None)
     yield KeyAction("reply", ("r",), "replies", group, "chosen", "/reply")
     yield KeyAction("quote", (">",), "quotes it in the line", group, "chosen", "/quote")
-    yield KeyAction("react", ("+", ":"), "reacts; again with the same emoji takes it back", group, "chosen", "/react",
-                    line="reacts; again: takes it back")  # fmt: skip
+    yield KeyAction("react", ("+", ":"), "reacts; the same emoji again takes it back", group, "chosen", "/react",
+                    line="reacts, or takes it back")  # fmt: skip
     yield KeyAction("edit", ("e",), "edits", group, "chosen", "/edit")
     yield KeyAction("delete", ("d",), "deletes; Enter confirms", group, "chosen", "/delete")
-    yield KeyAction("open_message", ("Enter",), "opens its thread; a result, in its place", group, "chosen", "/thread",
-                    line="opens its thread, or its place")  # fmt: skip
+    yield KeyAction("open_message", ("Enter",), "opens its thread; shows a result where it was said", group, "chosen",
+                    "/thread", line="opens its thread")  # fmt: skip
     yield KeyAction("thread", ("t",), "opens its thread", group, "chosen", "/thread", line=None)
     yield KeyAction("copy_id", ("y",), "copies its id", group, "chosen", line="copies its id, its text")
     yield KeyAction("copy_text", ("Y",), "copies its text", group, "chosen", "/copy", line=None)
@@ -130,8 +133,9 @@ def _typing() -> Iterator[KeyAction]:
     group = "Typing"
     yield KeyAction("send", ("Enter", "Ctrl-J"), "sends; / begins a command, // a text with a slash", group, "line",
                     fixed=True, line="sends; / a command, // a text")  # fmt: skip
-    yield KeyAction("break_line", ("Alt-Enter",), "breaks the line, as Shift-Enter does where it can be told", group,
-                    "line", line="breaks the line")  # fmt: skip
+    yield KeyAction("break_line", ("Alt-Enter",),
+                    "begins a new line, as Shift-Enter does where the terminal reports it", group, "line",
+                    line="begins a new line")  # fmt: skip
     yield KeyAction("complete", ("Tab",), "completes commands, names, chats, ids, paths, :emojis", group, "line",
                     fixed=True, line="completes; back in the menu")  # fmt: skip
     yield KeyAction("complete_back", ("Shift-Tab",), "goes back in the menu", group, "listed", line=None)
@@ -155,18 +159,18 @@ def _in_the_line() -> Iterator[KeyAction]:
         ("right", ("→",), "goes a character right", None),
         ("word_left", ("Ctrl-←", "Alt-B"), "goes a word left", "a word left, right"),
         ("word_right", ("Ctrl-→", "Alt-F"), "goes a word right", None),
-        ("line_begin", ("Home", "Ctrl-A"), "goes to the begin of the line", "the begin, the end of the line"),
+        ("line_start", ("Home", "Ctrl-A"), "goes to the start of the line", "the start, the end of the line"),
         ("line_end", ("End", "Ctrl-E"), "goes to the end of the line", None),
-        ("text_begin", ("Ctrl-Home",), "goes to the begin of all that is typed", "of all that is typed"),
-        ("text_end", ("Ctrl-End",), "goes to the end of all that is typed", None),
+        ("text_start", ("Ctrl-Home",), "goes to the start of the text", "the start, the end of the text"),
+        ("text_end", ("Ctrl-End",), "goes to the end of the text", None),
         ("delete_left", ("Backspace",), "deletes the character before the cursor", "deletes a character"),
         ("delete_right", ("Delete", "Ctrl-D"), "deletes the character at the cursor", None),
-        ("cut_word_left", ("Ctrl-W",), "cuts the word before the cursor", "cuts a word before, behind"),
-        ("cut_word_right", ("Alt-D", "Ctrl-Delete"), "cuts the word behind the cursor", None),
+        ("cut_word_left", ("Ctrl-W",), "cuts the word before the cursor", "cuts the word before, after"),
+        ("cut_word_right", ("Alt-D", "Ctrl-Delete"), "cuts the word after the cursor", None),
         ("cut_part_left", ("Alt-Backspace",), "cuts the letters and digits before the cursor", None),
-        ("cut_left", ("Ctrl-U",), "cuts what stands before the cursor", "cuts all before, all behind"),
-        ("cut_right", ("Ctrl-K",), "cuts what stands behind the cursor", None),
-        ("paste_cut", ("Ctrl-Y",), "puts back what was cut", "puts back what was cut; undoes"),
+        ("cut_left", ("Ctrl-U",), "cuts everything before the cursor", "cuts all before, all after"),
+        ("cut_right", ("Ctrl-K",), "cuts everything after the cursor", None),
+        ("paste_cut", ("Ctrl-Y",), "pastes what was cut", "pastes what was cut; undoes"),
         ("undo", ("Ctrl-_",), "undoes", None),
         ("swap", ("Ctrl-T",), "swaps two characters", "swaps two characters"),
     ):
@@ -174,14 +178,14 @@ def _in_the_line() -> Iterator[KeyAction]:
 
 
 def _rest() -> Iterator[KeyAction]:
-    group = "Else"
+    group = "Other"
     yield KeyAction("keys_page", ("F1",), "shows all keys", group, command="/keys")
-    yield KeyAction("bare", ("F3",), "shows the text alone, to select it with the mouse; again: all", group,
-                    command="/bare", line="the text alone, to select it")  # fmt: skip
+    yield KeyAction("bare", ("F3",), "shows only the text, to select it with the mouse; again: everything", group,
+                    command="/bare", line="only the text, to select it")  # fmt: skip
     yield KeyAction("cancel_transfers", ("Alt-X",), "cancels the files on their way", group, command="/cancel")
-    yield KeyAction("redraw", ("Ctrl-L",), "draws the screen anew", group, "line", "/redraw",
-                    line="draws anew; stops until fg")  # fmt: skip
-    yield KeyAction("suspend", ("Ctrl-Z",), "stops the client until fg", group, "line", line=None)
+    yield KeyAction("redraw", ("Ctrl-L",), "redraws the screen", group, "line", "/redraw",
+                    line="redraws; suspends until fg")  # fmt: skip
+    yield KeyAction("suspend", ("Ctrl-Z",), "suspends the client until fg", group, "line", line=None)
 
 
 ACTIONS: dict[str, KeyAction] = {action.name: action for action in _rows()}

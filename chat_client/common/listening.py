@@ -12,7 +12,7 @@ SetLevel = Literal["all", "mentions"]
 Level = SetLevel | Literal["none"]  # none: the chat is muted
 LEVELS: tuple[Level, ...] = (*get_args(SetLevel), "none")
 IGNORED_MAX, LEVELS_MAX = 100, 500
-HIDDEN_TEXT = "(hidden: you ignore whoever wrote this)"
+HIDDEN_TEXT = "(hidden: you ignore this user)"
 _E = TypeVar("_E")
 
 

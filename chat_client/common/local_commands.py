@@ -203,7 +203,7 @@ def with_local(commands: Sequence[CommandForm]) -> list[CommandForm]:
 
 @local_command(
     "/open <chat>",
-    "opens a chat: what you type goes there; alone it asks which one",
+    "opens a chat, where your text then goes; alone it asks which one",
     "/open @bob",
     argument("chat", "target", required=False),
     aliases=("talk",),
@@ -249,7 +249,7 @@ def _goto(front_end: FrontEnd, day: str) -> Task:
 
 @local_command(
     "/pin [chat] [number]",
-    "pins a chat, so that its number stays, or takes that back",
+    "pins a chat, so that it keeps its number, or unpins it",
     "/pin #ops 3",
     argument("chat", "target", required=False),
     argument("number", "word", required=False),
@@ -272,7 +272,7 @@ def _read_all(front_end: FrontEnd) -> Task:
 
 @local_command(
     "/level <chat> [all|mentions|none]",
-    "how much of a chat calls you: all of it, what mentions you, nothing; without a level it says which one it is",
+    "sets how much of a chat calls you: all of it, mentions, or none; without a level it says which",
     "/level #ops all",
     argument("chat", "target", fills=True),
     argument("level", "level", required=False) | {"words": LEVELS},
@@ -295,13 +295,16 @@ def _level(front_end: FrontEnd, chat: str, level: str | None = None) -> Task:
 
 
 def _level_in_words(chat: str, level: Level) -> str:
-    words = {"all": "all that is said", "mentions": "what mentions you", "none": "nothing"}[level]
-    return f"{words} in {chat} calls you"
+    return {
+        "all": f"every message in {chat} calls you",
+        "mentions": f"mentions of you in {chat} call you",
+        "none": f"nothing in {chat} calls you",
+    }[level]
 
 
 @local_command(
     "/ignore [username]",
-    "hides what a user says in main, from you alone; alone it lists them",
+    "hides from you what a user says in main; alone it lists whom you ignore",
     "/ignore mallory",
     argument("username", "user", required=False),
 )
@@ -316,7 +319,7 @@ def _ignore(front_end: FrontEnd, username: str | None = None) -> None:
     elif front_end.listening.ignore(username):
         front_end.answer(Answer(f"{username} is hidden in main from now on; /unignore {username} ends it"))
     else:
-        raise Refused("too_many", f"you ignore {len(ignored)} users already; /unignore <username> frees a place")
+        raise Refused("too_many", f"you ignore {len(ignored)} users already; /unignore <username> makes room")
 
 
 @local_command(
@@ -324,7 +327,7 @@ def _ignore(front_end: FrontEnd, username: str | None = None) -> None:
 )
 def _unignore(front_end: FrontEnd, username: str) -> None:
     if not front_end.listening.unignore(username):
-        raise Refused("unknown_user", f"you do not ignore {username}; /ignore lists whom you do")
+        raise Refused("unknown_user", f"you do not ignore {username}; /ignore lists whom you ignore")
     front_end.answer(Answer(f"{username} is shown in main again"))
 
 
@@ -354,12 +357,12 @@ def _waiting(front_end: FrontEnd) -> None:
     front_end.answer(wording.waiting(front_end.unsent))
 
 
-@local_command("/confirm", "sends what is held because it is old", "/confirm")
+@local_command("/confirm", "sends the messages that are held because they are old", "/confirm")
 def _confirm(front_end: FrontEnd) -> Task:
     return front_end.confirm()
 
 
-@local_command("/discard", "throws away what is held because it is old", "/discard")
+@local_command("/discard", "drops the messages that are held because they are old", "/discard")
 def _discard(front_end: FrontEnd) -> Task:
     return front_end.discard()
 
@@ -389,7 +392,7 @@ def _get_file(front_end: FrontEnd, id: str, name: str | None = None) -> Task:
     return front_end.get_file(_number(id, "get_file"), name, opens=False)
 
 
-@local_command("/open_file <id>", "fetches a file, and the desktop opens it", "/open_file 7", argument("id", "file"))
+@local_command("/open_file <id>", "fetches a file and opens it on the desktop", "/open_file 7", argument("id", "file"))
 def _open_file(front_end: FrontEnd, id: str) -> Task:
     return front_end.get_file(_number(id, "open_file"), None, opens=True)
 
@@ -435,7 +438,7 @@ def _sides(front_end: FrontEnd) -> Task:
     return front_end.toggle_sides()
 
 
-@local_command("/bare", "shows the text alone, to select it with the mouse; again: all", "/bare")
+@local_command("/bare", "shows only the text, to select it with the mouse; again: everything", "/bare")
 def _bare(front_end: FrontEnd) -> Task:
     return front_end.toggle_bare()
 
@@ -445,19 +448,19 @@ def _clear(front_end: FrontEnd) -> Task:
     return front_end.clear()
 
 
-@local_command("/redraw", "draws the screen anew", "/redraw")
+@local_command("/redraw", "redraws the screen", "/redraw")
 def _redraw(front_end: FrontEnd) -> Task:
     return front_end.redraw()
 
 
-@local_command("/reconnect", "tries to connect at once", "/reconnect")
+@local_command("/reconnect", "tries to connect now", "/reconnect")
 def _reconnect(front_end: FrontEnd) -> Task:
     return front_end.reconnect()
 
 
 @local_command(
     "/help [command]",
-    "lists the commands, or tells how one is used",
+    "lists the commands, or explains one",
     "/help open",
     argument("command", "word", required=False),
 )

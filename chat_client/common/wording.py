@@ -121,13 +121,13 @@ def state(state: AnyEvent, elapsed: float) -> str:
         case Forgotten():
             return "the server was restored from an older copy: messages that you saw may be gone"
         case TokenNotKept(why=why):
-            return one_line(f"the token cannot be kept: {why}; sign in anew next time")
+            return one_line(f"the token cannot be kept: {why}; sign in again next time")
     return ""
 
 
 def lost_chat(chat: str) -> str:
     """A chat that the user is no longer in."""
-    return one_line(f"{chat} is no longer yours")
+    return one_line(f"you are no longer in {chat}")
 
 
 def open_chat(chat: str) -> str:
@@ -153,7 +153,7 @@ def outgoing(command: Outgoing, now: float) -> tuple[Kind, str]:
         case "waiting" if command.error is not None:
             # What the refusal advises, such as to try again, the client does.
             why = reason(command.error).removeprefix("nothing was done: ").partition("; ")[0]
-            return "info", one_line(f"waiting: {started}; {why}; it goes out again by itself")
+            return "info", one_line(f"waiting: {started}; {why}; it is sent again later")
         case "discarded" if command.verb == "send_file":
             return "info", one_line(f"{_file_name(command)}: cancelled")
         case "discarded":
@@ -244,7 +244,7 @@ def overview(commands: Iterable[CommandForm]) -> Answer:
     for each in commands:
         groups.setdefault(each.group, []).append(f"/{each.verb}")
     items = tuple(f"{group}: {'  '.join(verbs)}" for group, verbs in groups.items() if verbs)
-    return Answer("/help <command> tells more of one, Tab completes them; /keys shows the keys", items)
+    return Answer("/help <command> explains one, Tab completes them, /keys shows the keys", items)
 
 
 def help(form: CommandForm) -> Answer:

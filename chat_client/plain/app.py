@@ -165,7 +165,7 @@ class Plain:
 
     def _show_missed(self, shown: Shown) -> None:
         for chat, count in shown.left_out.items():
-            words = f"{chat}: {count} more before these; /messages {chat} shows what is unread from the first on"
+            words = f"{chat}: {count} more unread before these; /messages {chat} shows them"
             self._note("info", words)
         for event in shown.events:
             self._missed.follow(event)
@@ -217,7 +217,7 @@ class Plain:
             if asked or not source.attended or not (left := self._would_be_lost()):
                 return
             asked = True
-            self._note("info", f"{left} not sent yet, /waiting lists it; leave once more to leave all the same")
+            self._note("info", f"{left} not sent yet, /waiting lists them; leave again to leave anyway")
 
     async def _start(self, intention: Intention, source: Input) -> None:
         """Nothing that a person has typed holds up the next line, but for what asks for a password. The lines of a pipe
@@ -244,7 +244,7 @@ class Plain:
             case Say(text) if self.front_end.open:
                 self._column.show_posted(self._chat.post("send", target=self.front_end.open, text=text))
             case Say():
-                raise Refused("unknown_chat", "no chat is open, nothing was sent: /open <chat> says where it goes")
+                raise Refused("unknown_chat", "no chat is open, nothing was sent: /open <chat> first")
             case OverlongText(text, length, most):
                 words = f"{wording.too_long(length, most)}; not sent: {wording.short(text)}"
                 self._refuse(Refused("too_large", words))
@@ -274,7 +274,7 @@ class Plain:
             words = name if name == "password" else f"{name} password"
             secret = await source.secret(f"{words}{'' if argument['required'] else ' (Enter: none)'}: ")
             if name == "new" and secret and await source.secret(f"{words} once more: ") != secret:
-                raise Refused("bad_argument", "the two are not the same; nothing was changed")
+                raise Refused("bad_argument", "the two passwords differ; nothing was changed")
             if not secret and (secret is None or argument["required"]):
                 raise Refused("bad_argument", "no password was typed; nothing was changed")
             if secret:

@@ -85,7 +85,7 @@ class PlainFrontEnd(FrontEnd):
     def lose_open_chat(self) -> None:
         """Open no chat: lines typed from now on may have been meant only for the one that is gone."""
         gone, self.open = self.open, ""
-        self._column.note("info", f"{wording.lost_chat(gone)}; what you type goes nowhere: /open <chat> says where to")
+        self._column.note("info", f"{wording.lost_chat(gone)}; what you type goes nowhere until you /open a chat")
 
     def go_to(self, chat: str) -> None:
         if chat != self.open:
@@ -119,7 +119,7 @@ class PlainFrontEnd(FrontEnd):
         return self.open_chat(self._last)
 
     def open_unread_chat(self) -> Task:
-        raise _lacking("all is shown here as it comes; /status tells what is unread")
+        raise _lacking("everything is shown here as it comes; /status tells what is unread")
 
     def pin(self, name: str | None, number: int | None) -> Task:
         raise _lacking("no chat has a number here; /open <chat> opens one")
@@ -144,24 +144,24 @@ class PlainFrontEnd(FrontEnd):
         return self.ask_server(f"/history {self.open} since {days.moment(when, clock.now())}")
 
     def copy(self, message_id: int) -> Task:
-        raise _lacking("there is no clipboard here; the terminal's own selection copies")
+        raise _lacking("there is no clipboard here; select the text in the terminal")
 
     def open_editor(self) -> None:
         if self.edit_next is None:
-            raise _lacking("there is no line to edit here; a terminal is needed")
+            raise _lacking("an editor needs a terminal, and there is none here")
         self.edit_next()
 
     def quote(self, message_id: int) -> Task:
-        raise _lacking("nothing is kept here to quote; a line that begins with > shows as a quote")
+        raise _lacking("no messages are kept here to quote; begin a line with > yourself")
 
     def open_link(self, message_id: int, number: int) -> Task:
-        raise _lacking("links stand in the text, where most terminals open them")
+        raise _lacking("links stand in the text; most terminals open them on a click")
 
     def toggle_bare(self) -> Task:
         raise _lacking("the mouse always selects text here")
 
     def toggle_sides(self) -> Task:
-        raise _lacking("there is one column here, and nothing at its sides")
+        raise _lacking("there is one column here, and no sides")
 
     def clear(self) -> Task:
         raise _lacking("what was printed stays in the terminal")

@@ -256,7 +256,7 @@ async def test_what_is_wrong_with_a_certificate_is_told_apart(home: Home, tmp_pa
 async def test_a_home_that_cannot_be_used_costs_the_token_alone(home: Home, mode: tuple[str, ...]) -> None:
     status, out, error = await run(home, *mode, HOME="/dev/null")
     assert status == 0 and "Traceback" not in error
-    assert "the token cannot be kept: Not a directory; sign in anew next time" in out + error
+    assert "the token cannot be kept: Not a directory; sign in again next time" in out + error
 
 
 @pytest.mark.parametrize("mode", [("--send", "main", "hi"), ("--follow", "main"), ("--plain",)])

@@ -49,7 +49,7 @@ def test_the_file_is_made_once_and_holds_every_entry(file: Path) -> None:
 
 @pytest.mark.usefixtures("at_a_terminal")
 def test_what_was_written_is_checked(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "in order" in write_by("""echo 'user = "bob"' > "$1" """, file, monkeypatch)
+    assert "is fine" in write_by("""echo 'user = "bob"' > "$1" """, file, monkeypatch)
     assert load(["--config", str(file)]).user == "bob"
     for wrong, words in {
         "user = 3": "user is a text in quotes",
@@ -60,7 +60,7 @@ def test_what_was_written_is_checked(file: Path, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(UsageError, match=words):
             write_by(f"""printf '{wrong}\\n' > "$1" """, file, monkeypatch)
     # A file that is wrong can be opened all the same: this is how it is put right.
-    assert "in order" in write_by(""": > "$1" """, file, monkeypatch)
+    assert "is fine" in write_by(""": > "$1" """, file, monkeypatch)
 
 
 @pytest.mark.usefixtures("at_a_terminal")

@@ -39,7 +39,7 @@ def _rows(lines: list[list[Fragment]]) -> list[Row]:
 def _bar(screen: ScreenState, right: list[Fragment], columns: int) -> Row:
     if screen.bare:
         key = screen.keymap.first("bare") or "/bare"
-        return ends([("composing", f" text alone, to be selected · {key} shows all ")], right, columns)
+        return ends([("composing", f" only the text, to select it · {key} shows everything ")], right, columns)
     size = text_size(screen)
     if screen.composer.target is not None:
         return ends(_target(screen, screen.composer.target), [*size, ("hint", " Esc cancels ")], columns)
@@ -48,9 +48,7 @@ def _bar(screen: ScreenState, right: list[Fragment], columns: int) -> Row:
     if size and screen.is_typing:
         return ends(size, right, columns)
     if screen.shows_results and screen.composer.text and screen.is_typing:
-        return ends(
-            [("hint", f" Enter sends this to {screen.chats.addressee} and leaves what was found")], right, columns
-        )
+        return ends([("hint", f" Enter sends this to {screen.chats.addressee} and closes the results")], right, columns)
     if screen.selected is not None:
         return Row(cut(_choices(screen, screen.selected, columns), columns))
     if screen.transfers:
@@ -61,7 +59,7 @@ def _bar(screen: ScreenState, right: list[Fragment], columns: int) -> Row:
             [part for transfer in screen.transfers.values() for part in _transfer(transfer, space)], right, columns
         )
     if not right and screen.shows_chat and screen.feed.ends_with_answer:
-        right = [("hint", " Esc: clears the answer ")]
+        right = [("hint", " Esc clears the answer ")]
     return ends(_typists(screen, columns - row_width(right)), right, columns)
 
 
@@ -116,14 +114,14 @@ def hint(screen: ScreenState) -> str:
     name = screen.chats.addressee
     if screen.view is not None and screen.view.kind == "thread":
         can_answer = screen.view.answered is not None
-        return f"answer in this thread, to {name}" if can_answer else "nothing is left here to answer · Esc"
+        return f"reply in this thread, to {name}" if can_answer else "nothing is left here to reply to · Esc"
     return f"message to {name} · / for commands"
 
 
 def _mode(screen: ScreenState) -> list[Fragment]:
     """What keys or the next line do that is not said now, while something else is told."""
     if screen.bare:
-        return [("composing", f" {screen.keymap.first('bare') or '/bare'} shows all ")]
+        return [("composing", f" {screen.keymap.first('bare') or '/bare'} shows everything ")]
     if screen.is_choosing:
         return [("chosen-id", f" #{screen.feed.selected} ")]
     return _target(screen, screen.composer.target)[:1] if screen.composer.target is not None else []
@@ -136,7 +134,7 @@ def _choices(screen: ScreenState, message: Message, columns: int) -> list[Fragme
         words, style = _actions(screen, message), "chosen-id"
     elif screen.shows_results:
         acts, step = keys_for(screen, "choose_up", "acts on it"), keys_for(screen, "result_up result_down", "step")
-        words, style = [*step, *keys_for(screen, "open_result", "opens its place"), *acts, "Esc back"], "hint"
+        words, style = [*step, *keys_for(screen, "open_result", "shows it in its chat"), *acts, "Esc back"], "hint"
     else:
         words, style = [*keys_for(screen, "choose_up", "acts on it"), "Esc"], "hint"
     while width(id + " · ".join(words)) > columns and len(words) > 1:
@@ -175,7 +173,7 @@ def _scrolled(screen: ScreenState) -> list[Fragment]:
         return []
     if screen.reading.unread_above:
         key = screen.keymap.first("first_unread") or "/first_unread"
-        return [("scrolled", f" ↑ {count(screen.reading.unread_above)} unread · {key} · Esc: read ")]
+        return [("scrolled", f" ↑ {count(screen.reading.unread_above)} unread · {key} · Esc marks it read ")]
     if not screen.is_scrolled:
         return []
     new = screen.chats.open.unread

@@ -138,8 +138,10 @@ def _empty_texts(screen: ScreenState) -> list[str]:
     who = "everyone" if chat.name == "main" else f"only {chat.name[1:]} and you" if chat.is_direct else "its members"
     brings = [f"/invite {chat.name} <username> brings others in"] if chat.name.startswith("#") else []
     return [
-        "what was said here has expired" if chat.had_messages else "nothing was said here yet: write the first line",
+        "what was said here has expired"
+        if chat.had_messages
+        else "nothing has been said here yet: write the first line",
         f"Enter sends it, {who} can read it",
         *brings,
-        f"/ and Tab list the commands · {screen.keymap.first('keys_page') or '/keys'} all keys",
+        f"/ and Tab list the commands · {screen.keymap.first('keys_page') or '/keys'} shows all keys",
     ]

@@ -12,7 +12,7 @@ TWO_COLUMNS_FROM = 100
 SIGNS = (
     ("✓", "the server has it, on disk"),
     ("◌ waiting", "it waits for an answer"),
-    ("◌ held", "/confirm sends it, /discard not"),
+    ("◌ held", "/confirm sends, /discard drops"),
     ("✗", "the server refused it, and why"),
     ("╭ ╰", "what a message answers"),
     ("● ○ ◐", "online, offline, away; ★ owner"),

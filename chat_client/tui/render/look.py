@@ -42,10 +42,8 @@ COLUMNS = Section(
     "columns",
     "The columns of the full screen beside each message.",
     (
-        Setting(
-            "names", 14, "the most cells of the column of names, which is as wide as the longest name", rule=_NAMES
-        ),
-        Setting("seconds", False, "the seconds of each time"),
+        Setting("names", 14, "the greatest width of the column of names", rule=_NAMES),
+        Setting("seconds", False, "show seconds"),
         Setting("clock", "24", "24 hours, or 12 with am and pm", get_args(Clock)),
     ),
 )
@@ -53,9 +51,9 @@ PANES = Section(
     "panes",
     "The sides of the full screen, where there is room for them.",
     (
-        Setting("sides", "both", "which are shown at the start", get_args(Sides)),
-        Setting("left", 0, "the columns of the left one; 0: as wide as its longest entry", rule=_PANE),
-        Setting("right", 0, "the columns of the right one; 0: as wide as its longest entry", rule=_PANE),
+        Setting("sides", "both", "which sides are shown at the start", get_args(Sides)),
+        Setting("left", 0, "the width of the left one in columns; 0: as wide as its longest entry", rule=_PANE),
+        Setting("right", 0, "the width of the right one in columns; 0: as wide as its longest entry", rule=_PANE),
     ),
 )
 

@@ -234,7 +234,7 @@ def finder_rows(screen: ScreenState, columns: int, height: int) -> list[Row]:
         opens = name if finder.lines is None else None
         rows.append(Row((("", "  "), (style, pad(shows, space)), *unread), style, chat=opens))
     if not names:
-        rows.append(Row((("dim", "  nothing has this in it"),)))
+        rows.append(Row((("dim", "  nothing matches"),)))
     does = "opens" if finder.lines is None else "puts it into the line"
     rows.append(Row((("dim", f"  ↑ ↓ choose · Enter {does} · Esc"),)))
     return rows

@@ -12,7 +12,7 @@ PIN_NUMBERS = range(2, 10)  # main is number 1
 CHATS = Section(
     "chats",
     "The list of chats.",
-    (Setting("order", "name", "by name, the unread ones first, or the latest ones first", get_args(Order)),),
+    (Setting("order", "name", "by name, with the unread ones first, or with the latest ones first", get_args(Order)),),
 )
 LOADED_MAX = 20  # chats whose messages are kept
 
@@ -69,13 +69,13 @@ class ChatList:
             raise ValueError("main is always number 1")
         if name in self.pins and number in (None, self.pins[name]):
             del self.pins[name]
-            return f"{name} is not pinned any more"
+            return f"{name} is no longer pinned"
         taken = {each: of for of, each in self.pins.items() if of in self.by_name and of != name}
         wanted = next((each for each in PIN_NUMBERS if each not in taken), None) if number is None else number
         if wanted is None:
-            raise ValueError(f"{len(PIN_NUMBERS)} chats are pinned, and no number is left; /pin <chat> takes one back")
+            raise ValueError(f"{len(PIN_NUMBERS)} chats are pinned, and no number is left; /pin <chat> unpins one")
         if wanted in taken:
-            raise ValueError(f"{wanted} is the number of {taken[wanted]}; /pin {taken[wanted]} takes it back")
+            raise ValueError(f"{wanted} is the number of {taken[wanted]}; /pin {taken[wanted]} unpins that")
         self.pins = {of: each for of, each in self.pins.items() if each != wanted} | {name: wanted}
         return f"{name} is pinned: Alt-{wanted} opens it"
 

@@ -63,7 +63,7 @@ class ScreenFrontEnd(FrontEnd):
         elif name.startswith("@"):
             self.ask_server(f"/get_chat_with {name}")  # a stranger: the server knows whether there is one
         else:
-            raise Refused("unknown_chat", f"you are in no chat {safe(name)}; Ctrl-K shows yours")
+            raise Refused("unknown_chat", f"you are in no chat {safe(name)}; /open lists yours")
 
     def pick_chat(self) -> None:
         navigation.open_finder(self._screen)
@@ -98,7 +98,7 @@ class ScreenFrontEnd(FrontEnd):
     def copy(self, message_id: int) -> None:
         message = self._screen.message(message_id)
         if message is None or not message.text:
-            raise Refused("unknown_message", f"there is no text of #{message_id} here; /history shows older messages")
+            raise Refused("unknown_message", f"the text of #{message_id} is not here; /history shows older messages")
         message_actions.copy_text(self._screen, message)
 
     def open_editor(self) -> None:
@@ -107,7 +107,7 @@ class ScreenFrontEnd(FrontEnd):
     def quote(self, message_id: int) -> None:
         message = self._screen.message(message_id)
         if message is None or not message.text:
-            raise Refused("unknown_message", f"there is no text of #{message_id} here; /history shows older messages")
+            raise Refused("unknown_message", f"the text of #{message_id} is not here; /history shows older messages")
         self._screen.set_text(message_actions.quoted(message))
 
     def open_link(self, message_id: int, number: int) -> None:

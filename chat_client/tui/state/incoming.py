@@ -19,7 +19,7 @@ from chat_server.protocol.messages import DelayedSent, Expired, Message, ReadMar
 from chat_server.protocol.people import Muted, PresenceChanged, Typing
 from chat_server.protocol.rooms import Approved, Invited, Joined, JoinRequest, Left, TopicChanged
 
-OVER = "the connection has ended: Ctrl-D leaves, a new start signs in"
+OVER = "the connection has ended: Ctrl-D leaves; start again to sign in"
 
 ChatNote = tuple[str, str] | None  # the chat in which it is noted, and the words
 
@@ -189,7 +189,7 @@ def _take_topic_changed(screen: ScreenState, event: TopicChanged) -> ChatNote:
 def _take_expired(screen: ScreenState, event: Expired) -> ChatNote:
     target = screen.composer.target
     if target is not None and target.id in event.ids:
-        screen.tell("error", f"#{target.id} has expired; Esc leaves it", 30.0)
+        screen.tell("error", f"#{target.id} has expired; Esc gives it up", 30.0)
     elif screen.is_choosing and screen.feed.selected in event.ids:
         screen.tell("info", f"#{screen.feed.selected} has expired; what you type is text")
     if screen.view:

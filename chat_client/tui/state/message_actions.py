@@ -62,11 +62,11 @@ def compose(screen: ScreenState, kind: Literal["reply", "edit", "react"], text: 
     if message is None:
         return
     if message.deleted:
-        screen.tell("error", "it was deleted")
+        screen.tell("error", "this message was deleted")
     elif screen.session.ban is not None:
-        screen.tell("error", "you are banned: of what you wrote you can only delete")
+        screen.tell("error", "you are banned: you can only delete your own messages")
     elif kind == "edit" and message.from_ != screen.session.user:
-        screen.tell("error", "only your own messages can be edited; r replies")
+        screen.tell("error", "only your own messages can be edited")
     else:
         screen.end_choosing()
         edited = screen.changes.text_of(message)
@@ -97,7 +97,7 @@ def delete(screen: ScreenState) -> None:
     if message is None:
         return
     if message.deleted:
-        screen.tell("error", "it was deleted")
+        screen.tell("error", "this message was deleted")
     elif not screen.may_delete(message):
         screen.tell("error", "only your own messages can be deleted")
     else:
@@ -129,7 +129,7 @@ def open_link(screen: ScreenState, message: Message, number: int = 1) -> None:
     """Open the link of this number in the message, from 1 on, or copy it where there is no desktop."""
     found = links(message.text or "")
     if number > len(found):
-        many = {0: "no link", 1: "one link"}.get(len(found), f"{len(found)} links")
+        many = {0: "no link", 1: "only one link"}.get(len(found), f"{len(found)} links")
         screen.tell("error", f"#{message.id} has {many}")
         return
     link = found[number - 1]

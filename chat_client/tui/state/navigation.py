@@ -124,7 +124,7 @@ def toggle_finder(screen: ScreenState) -> None:
 def find_typed(screen: ScreenState, lines: Sequence[str], text: str) -> None:
     """Have the user choose from the lines that were typed in this chat, those with the `text` of the line first."""
     if not lines:
-        screen.tell("info", f"nothing was typed in {safe(screen.chats.open_name)} before")
+        screen.tell("info", f"nothing was typed in {safe(screen.chats.open_name)} yet")
         return
     screen.dialogs.close()
     sought = "" if "\n" in text else text
@@ -284,7 +284,7 @@ def show_mention(screen: ScreenState, by: int) -> None:
         else:
             fetch_around(screen, id)
     elif by < 0 and fetch_older(screen):
-        screen.tell("info", "no mention in what is here; older messages are on their way")
+        screen.tell("info", "no mention in the messages here; older ones are on their way")
     else:
         screen.tell("info", f"no mention {'above' if by < 0 else 'below'} this")
 
@@ -295,7 +295,7 @@ def begin_command(screen: ScreenState, command: str, text: str) -> None:
         screen.composer.aside = text
         screen.set_text(f"{command} ")
     else:
-        screen.tell("info", "Esc first: the line is a command, an answer or an edit")
+        screen.tell("info", "Esc first: the line holds a command, a reply or an edit")
 
 
 def show_first_unread(screen: ScreenState) -> None:
@@ -390,6 +390,6 @@ def leave(screen: ScreenState) -> None:
     if screen.transfers:
         lost.append("a file is on its way")
     if lost:
-        screen.dialogs.question = Question(f"{' and '.join(lost)}: leave all the same?", "leave")
+        screen.dialogs.question = Question(f"{' and '.join(lost)}: leave anyway?", "leave")
     else:
         screen.do(Exit())

@@ -138,7 +138,7 @@ def _show_results(screen: ScreenState, why: ResultsRequest, messages: list[Messa
     elif not messages and view is not None:
         screen.tell("info", "no more results")
     elif not messages:
-        note(screen, screen.chats.open_name, "info", f"nothing was found: {why.title}")
+        note(screen, screen.chats.open_name, "info", f"nothing found: {why.title}")
     elif view is not None and why.more:
         view.feed.extend(messages)
         view.more = more

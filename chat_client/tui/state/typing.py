@@ -62,7 +62,7 @@ def submit(screen: ScreenState, line: str) -> bool:
             _ask_server(screen, command)
         case AskTarget(line, usage):
             screen.set_text(line)
-            screen.tell("info", f"Enter means the open chat; {usage}", 8.0, line)
+            screen.tell("info", f"Enter does it for the open chat; {usage}", 8.0, line)
             return False
         case Refuse(error):
             _refuse(screen, error)
@@ -84,7 +84,7 @@ def _say(screen: ScreenState, text: str) -> bool:
     view = screen.view
     if view is not None and view.kind == "thread":
         if view.answered is None:
-            screen.tell("error", "nothing is left in this thread to answer; Esc goes back to the chat")
+            screen.tell("error", "nothing is left in this thread to reply to; Esc goes back to the chat")
             return False
         screen.do(PostMessage("reply", {"id": view.answered, "text": text}))
         view.feed.follow_end()
@@ -92,7 +92,7 @@ def _say(screen: ScreenState, text: str) -> bool:
         return True
     screen.view = None
     if (gone := screen.chats.removed_from) is not None:
-        words = f"send this to {safe(screen.chats.addressee)}? you are not in {safe(gone)} any more"
+        words = f"send this to {safe(screen.chats.addressee)}? you are no longer in {safe(gone)}"
         screen.dialogs.question = Question(words, "elsewhere", text)
         return False
     _send(screen, text)
@@ -130,7 +130,7 @@ def _refuse_overlong_text(screen: ScreenState, length: int, most: int) -> None:
 def _offer_file(screen: ScreenState, overlong: OverlongText, is_typed: bool = False) -> None:
     """Offer to send as a file a text that no message can hold; one `is_typed` is then removed from the line."""
     target = screen.chats.open.name
-    words = f"send a file to {target}? {wording.text_size(overlong.text, overlong.most)}"
+    words = f"send it to {target} as a file? {wording.text_size(overlong.text, overlong.most)}"
     screen.dialogs.question = Question(words, "file", (target, overlong.text, is_typed))
 
 
@@ -146,7 +146,7 @@ def _compose(screen: ScreenState, target: ComposeTarget, text: str) -> bool:
         if screen.view is None:
             show_newest(screen)
     elif not screen.session.is_online:
-        screen.tell("error", "there is no connection: it can be changed when there is one; Esc leaves it as it is")
+        screen.tell("error", "not connected: Enter changes it once there is a connection; Esc gives it up")
         return False
     elif not (_edit(screen, target, text) if target.kind == "edit" else _react(screen, target, text)):
         return False
@@ -159,7 +159,7 @@ def _compose(screen: ScreenState, target: ComposeTarget, text: str) -> bool:
 def _edit(screen: ScreenState, target: ComposeTarget, text: str) -> bool:
     message = screen.message(target.id)
     if message is not None and message.deleted:
-        screen.tell("error", "it was deleted meanwhile; Esc leaves it")
+        screen.tell("error", "it was deleted meanwhile; Esc gives it up")
         return False
     now = target.text if message is None else screen.changes.text_of(message)
     if now != target.text:
@@ -174,7 +174,7 @@ def _react(screen: ScreenState, target: ComposeTarget, text: str) -> bool:
     word = text.strip()
     emoji = _emoji(word)
     if emoji == ":" or any(char.isalpha() for char in emoji):
-        words = f"{safe(excerpt(word))[:40]} is no emoji: 👍, or :name: with Tab; Esc goes back to the line"
+        words = f"{safe(excerpt(word))[:40]} is not an emoji: type one, or :name: and Tab; Esc goes back"
         screen.tell("error", words, line=text)
         return False
     verb = "unreact" if screen.has_reacted(target.id, emoji) else "react"

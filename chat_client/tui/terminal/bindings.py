@@ -242,7 +242,7 @@ class Bindings:
             self.keys.add(name, filter=self._in_list)(move)
         for action, deed in {
             "find_typed": down,
-            "line_begin": doing(lambda: navigation.show_oldest(screen)),
+            "line_start": doing(lambda: navigation.show_oldest(screen)),
             "line_end": doing(lambda: navigation.show_end(screen)),
             "jump": doing(lambda: navigation.toggle_finder(screen)),
         }.items():
@@ -274,5 +274,5 @@ class Bindings:
 
         @bind(Keys.Any, filter=self._choosing)
         def _(event: KeyPressEvent) -> None:
-            screen.tell("info", "this key does nothing to a message; Esc goes back to the line", 2.0)
+            screen.tell("info", "this key does nothing with a message; Esc goes back to the line", 2.0)
             self._acted()

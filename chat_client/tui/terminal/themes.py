@@ -59,7 +59,7 @@ def _is_colour(value: str | list[str]) -> bool:
 
 COLOURS = Section(
     "colours",
-    "Colours in place of those of the themes dark and light; the examples are those of dark.",
+    "Colours that replace those of the themes dark and light; the examples are those of dark.",
     tuple(
         Setting(
             name,

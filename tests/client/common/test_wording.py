@@ -91,7 +91,10 @@ def test_what_is_not_known_is_told_by_its_fields() -> None:
         (Ended("signed_out", "signed out"), "the connection has ended: signed out"),
         (Ended("closed", "closed"), ""),
         (Forgotten(), "the server was restored from an older copy: messages that you saw may be gone"),
-        (TokenNotKept("a full disk"), "the token cannot be kept: a full disk; sign in anew next time"),
+        (
+            TokenNotKept("a full disk"),
+            "the token cannot be kept: a full disk; sign in again next time",
+        ),
     ],
 )
 def test_states(state: AnyEvent, words: str) -> None:
@@ -108,7 +111,7 @@ def command(state: Any, verb: str = "send", **fields: Any) -> Outgoing:
         (command("waiting"), ("info", "waiting: hi")),
         (
             command("waiting", error=Refused("unavailable", "the disk is full")),
-            ("info", "waiting: hi; the disk is full; it goes out again by itself"),
+            ("info", "waiting: hi; the disk is full; it is sent again later"),
         ),
         (
             command("held"),

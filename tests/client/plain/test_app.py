@@ -132,7 +132,7 @@ async def test_what_was_meant_for_a_chat_that_is_gone_goes_nowhere_else(home: Ho
     source = Lines(
         ("connected to", "/open #team"),
         ("goes to #team", "removed yet?"),
-        ("no longer yours", "a secret of the team"),
+        ("no longer in #team", "a secret of the team"),
         ("no chat is open", "/open @nobody"),
         ("unknown_user", "a secret of two"),
     )
@@ -151,7 +151,7 @@ async def test_who_is_ignored_is_not_printed_and_a_level_says_what_rings(home: H
         ("connected to", "/ignore mallory"),
         ("mallory is hidden in main", "/level all"),
         ("main alice: louder", "/level"),
-        ("all that is said in main calls you", "/level none"),
+        ("every message in main calls you", "/level none"),
         ("+ main is muted", "/level main"),
         ("nothing in main calls you", "/history"),
         ("@mallory: psst", "/ignore"),

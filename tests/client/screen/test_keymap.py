@@ -38,7 +38,7 @@ def test_keys_of_other_clients(tmux: Tmux, server: Server) -> None:
     alice.keys("C-f")
     alice.until("❯ /search")
     alice.enter("nowhere")
-    alice.until("nothing was found")
+    alice.until("nothing found")
     alice.until("❯ some")
     alice.keys("F2")
     alice.without("here · ")

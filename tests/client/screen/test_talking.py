@@ -101,7 +101,7 @@ def test_a_paste_that_was_sent_as_a_file_leaves_none_behind(
     monkeypatch.setenv("TMPDIR", str(folder))
     alice = tmux.client(server, "alice")
     alice.paste("x" * 5000)
-    alice.until("send a file to main?")
+    alice.until("send it to main as a file?")
     alice.keys("Enter")
     alice.until("pasted.txt")
     assert list(folder.glob("chat-client-*/pasted.txt"))
@@ -150,7 +150,7 @@ def test_what_was_typed_is_there_in_the_next_run_but_no_password(tmux: Tmux, ser
 def test_what_no_message_can_hold_goes_out_as_a_file(tmux: Tmux, server: Server) -> None:
     alice = tmux.client(server, "alice")
     alice.paste("x" * 5000)
-    alice.until("send a file to main? 1 line · 5,000 of 4,096 characters")
+    alice.until("send it to main as a file? 1 line · 5,000 of 4,096 characters")
     alice.keys("Enter")
     bob = tmux.client(server, "bob")
     bob.until("pasted.txt")

@@ -68,7 +68,7 @@ def test_below_what_was_found_it_is_said_where_a_text_goes() -> None:
     me.load()
     take_answer(me.screen, ResultsRequest("search · x"), "search", [said(9, chat="@bob")], Found(1), me.now)
     me.screen.composer.text = "just between us"
-    assert me.text("bar").startswith(" Enter sends this to everyone and leaves")
+    assert me.text("bar").startswith(" Enter sends this to everyone and closes")
     me.screen.composer.text = ""
     why = TypedRequest("main", "/history @bob limit 5")
     take_answer(me.screen, why, "history", [said(9, chat="@bob")], MessagesShown("@bob", 1), me.now)
@@ -107,7 +107,7 @@ def test_a_question_says_at_any_width_which_key_says_yes(columns: int) -> None:
     me.load()
     for text in (
         "paste 9 lines?",
-        "send a file to #a-chat-with-a-long-name? 1 line · 50,000 of 4,096 characters",
+        "send it to #a-chat-with-a-long-name as a file? 1 line · 50,000 of 4,096 characters",
     ):
         me.screen.dialogs.question = Question(text, "file")
         asked = " ".join(me.text("bar").split())
@@ -137,7 +137,7 @@ def test_what_one_can_do_is_whole_in_a_narrow_bar() -> None:
     me = Me(ChatInfo("main", 0, 40, muted=False), columns=60, rows=24)
     me.load(*(said(id) for id in range(1, 41)))
     me.screen.reading.unread_above = 160
-    assert me.text("bar").strip() == "↑ 160 unread · Alt-U · Esc: read"
+    assert me.text("bar").strip() == "↑ 160 unread · Alt-U · Esc marks it read"
     me.screen.tell("error", "an error of fifty characters, all of which matters")
     assert me.text("bar").strip() == "an error of fifty characters, all of which matters"
 
@@ -168,7 +168,7 @@ def test_what_is_told_of_a_line_goes_with_it() -> None:
     me = Me()
     me.load()
     me.screen.composer.text = "/leave #ops"
-    me.screen.tell("info", "Enter means the open chat", line="/leave #ops")
-    assert "Enter means the open chat" in me.text("bar")
+    me.screen.tell("info", "Enter does it for the open chat", line="/leave #ops")
+    assert "Enter does it for the open chat" in me.text("bar")
     me.screen.composer.text = ""
-    assert "Enter means" not in me.text("bar")
+    assert "Enter does it" not in me.text("bar")

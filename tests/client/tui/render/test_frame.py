@@ -66,7 +66,7 @@ def test_an_empty_chat_says_so() -> None:
     me = Me()
     assert "loading" in me.text()
     me.load()
-    assert "nothing was said here yet" in me.text() and "F1 all keys" in me.text()
+    assert "nothing has been said here yet" in me.text() and "F1 shows all keys" in me.text()
     navigation.open_chat(me.screen, "#team")
     me.load(chat="#team")
     assert "/invite #team <username>" in me.text()
@@ -83,7 +83,7 @@ def test_a_chat_whose_messages_have_expired_does_not_say_that_nothing_was_said()
     assert "what was said here has expired" in me.text(), "the server lists no chat of two in which nothing was said"
     navigation.open_chat(me.screen, "#team")
     me.load(chat="#team")
-    assert "nothing was said here yet" in me.text()
+    assert "nothing has been said here yet" in me.text()
     me.hear(said(9, chat="#team"), Expired("#team", [9]))
     assert "what was said here has expired" in me.text()
 
@@ -102,7 +102,7 @@ def test_the_bare_screen_shows_the_text_alone() -> None:
     frame = me.frame()
     assert {region.name for region in frame.regions} == {"feed", "bar"}
     assert [row for row in me.rows() if row] == ["a **bold** word", "    indented", "an answer"]
-    assert "F3 shows all" in me.text("bar") and frame.input[2] == 110
+    assert "F3 shows everything" in me.text("bar") and frame.input[2] == 110
     (feed,) = [region for region in frame.regions if region.name == "feed"]
     assert not feed.fills and {style for row in feed.rows for style, _ in row.fragments} == {"bare"}
     assert sum(region.height for region in frame.regions) + frame.input[3] == 34

@@ -97,7 +97,7 @@ def test_the_dialog_shows_what_was_found() -> None:
     rows = me.rows("finder")
     assert "jump to tea" in rows[0] and "#team" in rows[1] and "@tea" in rows[2]
     me.screen.dialogs.finder = Finder("zzz")
-    assert "nothing has this" in me.text("finder")
+    assert "nothing matches" in me.text("finder")
 
 
 def test_long_names_are_told_apart_by_their_ends() -> None:

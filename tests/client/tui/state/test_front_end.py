@@ -142,7 +142,7 @@ def test_the_text_of_a_message_is_copied() -> None:
     submit(me.screen, "/copy #6")
     assert me.wanted() == [Copy("here")] and "copied the text of #6" in me.text("bar")
     submit(me.screen, "/copy 99")
-    assert not me.wanted() and "there is no text of #99 here" in me.text()
+    assert not me.wanted() and "the text of #99 is not here" in me.text()
 
 
 def test_drawing_anew() -> None:
@@ -164,7 +164,7 @@ def test_one_command_has_one_answer() -> None:
     """`/level … all` told besides that a chat was not muted which nobody had muted."""
     me = ready()
     submit(me.screen, "/level all")
-    assert not me.wanted(Run) and "all that is said in #team calls you" in me.text()
+    assert not me.wanted(Run) and "every message in #team calls you" in me.text()
     submit(me.screen, "/level none")
     assert [each.command.line for each in me.wanted(Run)] == ["/mute #team"] and "nothing in #team" not in me.text()
     me.hear(Muted("#team", True))

@@ -128,7 +128,7 @@ def test_a_page_that_the_server_refuses_is_not_asked_for_again() -> None:
     me = Me()
     (ask,) = me.asked("history")
     take_refusal(me.screen, ask.why, Refused("unknown_chat", "there is no such chat"), me.now)
-    assert "nothing was said here yet" in me.text()
+    assert "nothing has been said here yet" in me.text()
     navigation.scroll(me.screen, 5)
     me.now += 1
     tick(me.screen, me.now)

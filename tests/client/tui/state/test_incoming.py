@@ -280,7 +280,7 @@ def test_a_token_that_cannot_be_kept_is_told_though_the_first_page_comes() -> No
     me = Me()
     me.hear(TokenNotKept("Not a directory"))
     me.load(said(1))
-    assert "the token cannot be kept: Not a directory; sign in anew next time" in me.text("bar")
+    assert "the token cannot be kept: Not a directory; sign in again next time" in me.text("bar")
 
 
 @pytest.mark.parametrize("does", ["chooses", "replies"])

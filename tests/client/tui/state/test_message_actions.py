@@ -89,7 +89,7 @@ def test_without_a_connection_what_was_typed_stays(kind: str) -> None:
     compose(me, kind)
     me.hear(Lost("localhost:8000: it closed", 0.0))
     assert not submit(me.screen, ":👍") and me.screen.composer.target is not None
-    assert "there is no connection" in me.text("bar")
+    assert "not connected: Enter changes it" in me.text("bar")
 
 
 @pytest.mark.parametrize("how", ["removed", "while away", "left elsewhere"])
@@ -104,7 +104,7 @@ def test_what_was_typed_in_a_chat_that_is_gone_goes_to_main_only_when_that_is_sa
         me.hear(Left("#team", "alice", "bob" if how == "removed" else None))
     assert me.screen.chats.open_name == "main"
     assert not submit(me.screen, me.screen.composer.text) and not me.wanted(PostMessage)
-    assert me.text("bar").startswith(" send this to everyone? you are not in #team any more  Enter: yes")
+    assert me.text("bar").startswith(" send this to everyone? you are no longer in #team  Enter: yes")
     answer_question(me.screen, False)
     assert not submit(me.screen, me.screen.composer.text) and not me.wanted(PostMessage), "it is asked until it is said"
     answer_question(me.screen, True)

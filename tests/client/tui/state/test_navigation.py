@@ -119,7 +119,7 @@ def test_a_thread_is_a_view_of_its_own_and_lives() -> None:
     (ask,) = me.asked("thread")
     me.answer(ask, [said(5, "the root"), said(6, "a comment", reply_to=5)], ThreadShown(5, "main", 1))
     assert me.rows("title")[0].strip().startswith("main · thread · the root")
-    assert me.hint == "answer in this thread, to everyone"
+    assert me.hint == "reply in this thread, to everyone"
     me.hear(said(200, "another", reply_to=6), said(201, "elsewhere"))
     assert "another" in me.text() and "elsewhere" not in me.text()
     navigation.escape(me.screen)
@@ -150,7 +150,7 @@ def test_nothing_found() -> None:
     navigation.search(me.screen, "needle")
     (run,) = me.wanted(Run)
     take_answer(me.screen, run.why, "search", [], MessagesShown("main", 0), me.now)
-    assert "nothing was found: search · needle" in me.text() and me.screen.view is None
+    assert "nothing found: search · needle" in me.text() and me.screen.view is None
 
 
 def test_only_own_messages_are_edited() -> None:
@@ -175,7 +175,7 @@ def test_a_thread_opens_its_chat_and_what_stood_in_the_line_stays_in_the_other()
     me.answer(ask, [said(5, "just us", chat="@bob")], ThreadShown(5, "@bob", 0))
     assert me.screen.chats.open_name == "@bob" and me.screen.chats.by_name["main"].draft == "meant for all"
     assert me.rows("title")[0].strip().startswith("@bob · thread · just us")
-    assert me.hint == "answer in this thread, to bob"
+    assert me.hint == "reply in this thread, to bob"
     assert any("▌" in row and "bob" in row for row in me.rows("left"))
     navigation.escape(me.screen)
     assert me.screen.view is None and me.screen.chats.open_name == "@bob"

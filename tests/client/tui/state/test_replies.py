@@ -128,7 +128,7 @@ def test_a_search_that_has_found_nothing_yet_goes_on() -> None:
         and "nothing" not in me.text()
     )
     take_answer(me.screen, ResultsRequest("search · x"), "search", [], Found(0), me.now)
-    assert "nothing was found: search · x" in me.text()
+    assert "nothing found: search · x" in me.text()
 
 
 def test_a_quote_is_fetched_when_it_is_on_the_screen() -> None:

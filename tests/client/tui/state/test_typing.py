@@ -109,7 +109,7 @@ def test_what_takes_something_away_waits_for_an_enter_on_the_whole_line() -> Non
     assert not submit(me.screen, "/block")
     assert me.wanted() == [SetText("/block @bob")]
     me.screen.composer.text = "/block @bob"
-    assert "Enter means the open chat" in me.text("bar")
+    assert "Enter does it for the open chat" in me.text("bar")
     assert submit(me.screen, "/block @bob")
     assert [effect.command.line for effect in me.wanted(Run)] == ["/block @bob"]
 
@@ -244,7 +244,7 @@ def test_a_word_in_place_of_an_emoji_stays_in_the_line() -> None:
     message_actions.compose(me.screen, "react")
     assert not submit(me.screen, "hello there") and not submit(me.screen, ":")
     me.screen.composer.text = ":"
-    assert me.screen.composer.target is not None and not me.wanted(Ask) and "is no emoji" in me.text("bar")
+    assert me.screen.composer.target is not None and not me.wanted(Ask) and "is not an emoji" in me.text("bar")
 
 
 def test_what_is_typed_at_a_question_is_typed() -> None:
@@ -268,7 +268,7 @@ def test_what_is_too_long_for_a_message_may_go_out_as_a_file() -> None:
     me = ready()
     text = "x" * (me.screen.session.text_max + 1)
     paste(me.screen, text)
-    assert "send a file to main?" in me.text("bar")
+    assert "send it to main as a file?" in me.text("bar")
     answer_question(me.screen, True)
     assert me.wanted() == [SendText("main", text)]
     assert not submit(me.screen, text) and not me.wanted()
@@ -300,7 +300,7 @@ def test_a_thread_whose_beginning_is_gone_is_answered_where_it_can_be() -> None:
     submit(me.screen, "to what is left")
     assert me.wanted(PostMessage) == [PostMessage("reply", {"id": 5, "text": "to what is left"})]
     me.hear(said(5, seq=9, deleted=True), Expired("main", [6]))
-    assert me.hint == "nothing is left here to answer · Esc"
+    assert me.hint == "nothing is left here to reply to · Esc"
     assert not submit(me.screen, "to nobody") and not me.wanted(PostMessage)
     assert "nothing is left in this thread" in me.text("bar")
 
@@ -327,7 +327,7 @@ def test_a_long_answer_is_shown_from_its_beginning_on() -> None:
     submit(me.screen, "/help")
     assert me.rows()[0].split()[:2] == ["✓", "/help"] and "newer below" in me.text("bar")
     navigation.escape(me.screen)
-    assert "/quit" in me.text() and "Esc: clears the answer" in me.text("bar")
+    assert "/quit" in me.text() and "Esc clears the answer" in me.text("bar")
     navigation.escape(me.screen)
     assert "/quit" not in me.text() and "text 3" in me.text()
 

@@ -143,14 +143,14 @@ async def test_a_chosen_message_is_left_and_found_by_control_keys_too(keyboard: 
 
 async def test_the_bare_screen_says_what_a_key_was_told(keyboard: Keyboard) -> None:
     keyboard.press("F3")
-    assert "text alone" in keyboard.bar and "F3 shows all" in keyboard.bar
+    assert "only the text" in keyboard.bar and "F3 shows everything" in keyboard.bar
     for told, key in (
         ("no mention below", "Alt-N"),
         ("sides are hidden", "F2"),
         ("Shift-Tab does nothing", "Shift-Tab"),
     ):
         keyboard.press(key)
-        assert told in keyboard.bar and "F3 shows all" in keyboard.bar
+        assert told in keyboard.bar and "F3 shows everything" in keyboard.bar
     keyboard.press("F3")
     assert keyboard.me.screen.side_panels == "both"
 

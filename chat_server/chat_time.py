@@ -6,6 +6,7 @@ and wait is stored and compared in it, so that no step of the wall clock stretch
 """
 
 import logging
+from typing import Protocol
 
 from chat_server.protocol.times import BEGINNING_MS, Now
 from chat_server.runtime import Clock, Mutex
@@ -20,8 +21,20 @@ _READINGS = 5
 _LOGGED_MS_MIN = 1000
 
 
-class ChatTime:
+class ChatTime(Protocol):
     """The two times of a chat while a process runs it. Any thread may ask for them.
+
+    `steps` counts how often the wall clock was set; then both times have to be stored at once.
+    """
+
+    @property
+    def steps(self) -> int: ...
+
+    def now(self) -> Now: ...
+
+
+class LocalTime:
+    """The times of a single server, by its own clocks.
 
     `elapsed_ms` of a new chat is the wall clock's time, so that 0 means never. While the process runs, it grows with
     the monotonic clock. Over the stop before, it grew by the difference of the wall clock, at least by 0; a stop during
@@ -80,16 +93,17 @@ class ChatTime:
         )
 
 
-class ClusterTime(ChatTime):
+class ClusterTime:
     """The times of a cluster, as one of its nodes knows them: those of the last batch, and what has passed since.
 
     The node's own wall clock is not asked: all nodes show the same time, and one that is wrong misleads nobody.
     """
 
+    steps = 0
+
     def __init__(self, clock: Clock, *, at_ms: int, elapsed_ms: int) -> None:
         """The times are those of the last batch that the store has executed; 0 for a new chat."""
         self._clock = clock
-        self.steps = 0
         self.follow(Now(at_ms, elapsed_ms))
 
     def follow(self, now: Now) -> None:

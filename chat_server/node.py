@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chat_server.chat_time import ChatTime
+from chat_server.chat_time import ChatTime, LocalTime
 from chat_server.delivery.delivery import Delivery
 from chat_server.disk_space import Space
 from chat_server.errors import Refusal, StartError, not_done_refusal
@@ -375,7 +375,7 @@ def open_alone(
             " of the cluster into a new directory"
         )
     identity = begin_incarnation(directory, runtime.token_hex(4), {})
-    time = ChatTime(runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
+    time = LocalTime(runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
     log = open_log(runtime, time, identity, history=history, position=state.position)
     return Node(
         settings,

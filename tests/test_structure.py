@@ -67,7 +67,6 @@ TESTED_ELSEWHERE = {
     "store/blocks.py": "tests/unit/rules/test_blocks.py",
     "store/erasures.py": "tests/unit/rules/test_erasure.py",
     "store/search.py": "tests/unit/rules/test_search.py",
-    "admin/processes.py": "tests/cluster/test_snapshots.py",
     "cluster/periodic.py": "tests/unit/cluster/test_chain.py",
     "cluster/side_processes.py": "tests/unit/cluster/test_snapshot_keeper.py",
     "store/accounts.py": "tests/unit/rules/test_accounts.py",

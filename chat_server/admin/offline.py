@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from chat_server.chat_time import ChatTime
+from chat_server.chat_time import LocalTime
 from chat_server.disk_space import SPARE
 from chat_server.errors import Refusal, StartError
 from chat_server.log.entries import MACHINE, Batch, Entry, Erase, Limits, OrderedBatch
@@ -112,7 +112,7 @@ class Offline:
             yield page
 
     def _now(self, state: State) -> Now:
-        return ChatTime(self._runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms).now()
+        return LocalTime(self._runtime, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms).now()
 
     def _limits_of(self, state: State) -> Limits:
         if state.limits is None:

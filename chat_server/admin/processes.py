@@ -39,7 +39,8 @@ class NodeProcesses:
         finally:
             self.end(process)
         if process.returncode:
-            raise SnapshotError(words_of(why).removeprefix("no snapshot was made: "))
+            words = words_of(why).removeprefix("no snapshot was made: ")
+            raise SnapshotError(words or f"its process ended with status {process.returncode}")
         return words_of(told)
 
     async def begin_reading(self) -> "ReadingProcess":
@@ -95,7 +96,8 @@ class ReadingProcess:
         await self.expect(OPENED)
 
     async def digests(self) -> Digests:
-        line = await self._line(lambda line: line.startswith(b"{"))
+        # A process that is killed may leave a part of its line.
+        line = await self._line(lambda line: line.startswith(b"{") and line.endswith(b"\n"))
         return msgspec.json.decode(line, type=Digests)
 
     async def _line(self, is_right: Callable[[bytes], bool]) -> bytes:
@@ -103,7 +105,7 @@ class ReadingProcess:
         line = await self._process.stdout.readline()
         if not is_right(line):
             why = words_of(await self._process.stderr.read())
-            raise ReadingFailed(why or f"its process ended with status {self._process.returncode}")
+            raise ReadingFailed(why or f"its process ended with status {await self._process.wait()}")
         return line
 
     def close(self) -> None:

@@ -193,8 +193,8 @@ async def _join(
         position=state.position,
         digest=state.digest,
         version=lambda: writer.state.version,
+        on_executed=lambda position, now: milestones.note_batch(position, now.at_ms, writer.state.outcomes),
     )
-    replicated.on_executed = lambda position, now: milestones.passed(position, now.at_ms, writer.state.outcomes)
     await _catch_up(runtime, writer, replicated)
     known = {node: sender.incarnation for node, sender in writer.state.nodes.items()}
     identity = begin_incarnation(directory, name, known)

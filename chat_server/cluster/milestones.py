@@ -24,14 +24,14 @@ class Milestone(NamedTuple):
 
 
 class Milestones:
-    """The last milestone of this node. `passed` MUST be told of each batch in its order."""
+    """The last milestone of this node. `note_batch` MUST be called with each batch in its order."""
 
     def __init__(self, at_ms: int) -> None:
         """`at_ms` is the time of the batch that was executed last."""
         self.last: Milestone | None = None
         self._period = at_ms // APART_MS
 
-    def passed(self, position: Position, at_ms: int, digest: bytes) -> None:
+    def note_batch(self, position: Position, at_ms: int, digest: bytes) -> None:
         period = at_ms // APART_MS
         # The clock of the log may go back. All nodes see it do so at the same batch.
         if period != self._period:

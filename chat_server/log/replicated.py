@@ -60,10 +60,12 @@ class ReplicatedLog:
         position: Position,
         digest: bytes,
         version: Callable[[], int] = lambda: 0,
+        on_executed: Callable[[Position, Now], None] = lambda position, now: None,
     ) -> None:
         """`history`, `position` and `digest` are those of the store: of a new one None, (0, 0) and b"".
 
-        `version` tells the version that the log has there, 0 before the first batch.
+        `version` tells the version that the log has there, 0 before the first batch. `on_executed` is called with each
+        place up to which everything has been executed, in their order, and with the times there.
         """
         # How many messages of the stream were none of this chat's.
         self.strays = 0
@@ -84,8 +86,7 @@ class ReplicatedLog:
         self._flight: Flight | None = None
         self._changed = runtime.event()
         self._tasks: dict[Task[None], None] = {}
-        # Called with each position up to which everything has been executed, in their order.
-        self.on_executed: Callable[[Position, Now], None] = lambda position, now: None
+        self._on_executed = on_executed
         self._withdraw: Withdraw = lambda entries, refusal: None
         self._waiting_for: list[tuple[Position, Future[None]]] = []
         self._unconnected_since: float | None = None
@@ -209,7 +210,7 @@ class ReplicatedLog:
         if verdict == "executed":
             self._time.follow(now)
             self._history = batch.history
-        self.on_executed(position, now)
+        self._on_executed(position, now)
         self._incoming.note_executed(position, ordered.digest)
         if batch.node == self._node and self._identity is not None:
             told = self._settle(ordered, verdict)

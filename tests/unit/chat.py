@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chat_server.chat_time import ChatTime
+from chat_server.chat_time import LocalTime
 from chat_server.errors import Refusal
 from chat_server.log.entries import (
     Accept,
@@ -102,7 +102,7 @@ class Chat:
         self.executor = Executor(open_writer(path))
         self.local = Local(path)
         state = self.executor.state
-        self.time = ChatTime(self.clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
+        self.time = LocalTime(self.clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
         self.db = open_reader(path, local=True)
         self.blobs = Blobs(path)
         self.number = state.nodes["n1"].number if "n1" in state.nodes else state.position.sequence

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.chat_time import STEP_MS_MIN, ChatTime, ClusterTime, _length
+from chat_server.chat_time import STEP_MS_MIN, ClusterTime, LocalTime, _length
 from chat_server.protocol.times import Now
 from tests.unit.fakes import DAY_MS, HOUR_MS, NOON_MS, FakeClock
 
@@ -15,7 +15,7 @@ STEPS_MS = (HOUR_MS, -HOUR_MS, 30 * DAY_MS, -30 * DAY_MS)
 
 def test_a_new_chat_begins_where_the_wall_clock_stands() -> None:
     clock = FakeClock()
-    time = ChatTime(clock, at_ms=0, elapsed_ms=0)
+    time = LocalTime(clock, at_ms=0, elapsed_ms=0)
     assert time.now() == (NOON_MS, NOON_MS)
     clock.advance(1234)
     assert time.now() == (NOON_MS + 1234, NOON_MS + 1234)
@@ -24,7 +24,7 @@ def test_a_new_chat_begins_where_the_wall_clock_stands() -> None:
 @pytest.mark.parametrize("step_ms", STEPS_MS)
 def test_a_step_moves_the_wall_clock_alone_and_is_logged_once(step_ms: int, caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeClock()
-    time = ChatTime(clock, at_ms=0, elapsed_ms=0)
+    time = LocalTime(clock, at_ms=0, elapsed_ms=0)
     clock.advance(1000)
     clock.step(step_ms)
     for passed in (1000, 2000, 3000):
@@ -42,7 +42,7 @@ def test_a_length_is_told_in_the_unit_that_it_comes_to() -> None:
 
 def test_less_than_a_step_is_no_step(caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeClock()
-    time = ChatTime(clock, at_ms=0, elapsed_ms=0)
+    time = LocalTime(clock, at_ms=0, elapsed_ms=0)
     clock.step(STEP_MS_MIN)
     assert time.now() == (NOON_MS, NOON_MS), "the two stay as far apart as they were"
     clock.step(1)
@@ -51,7 +51,7 @@ def test_less_than_a_step_is_no_step(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_0_is_long_ago_also_where_the_clock_begins_in_1970() -> None:
-    now = ChatTime(FakeClock(1000), at_ms=0, elapsed_ms=0).now()
+    now = LocalTime(FakeClock(1000), at_ms=0, elapsed_ms=0).now()
     assert now.at_ms == 1000 and now.elapsed_ms > 365 * DAY_MS
 
 
@@ -65,7 +65,7 @@ def test_a_thread_that_was_held_up_between_the_two_clocks_sees_no_step(caplog: p
             return super().now_ms()
 
     clock = Slow()
-    time = ChatTime(clock, at_ms=0, elapsed_ms=0)
+    time = LocalTime(clock, at_ms=0, elapsed_ms=0)
     clock.held_up_ms = 10 * STEP_MS_MIN
     assert time.now() == (NOON_MS, NOON_MS)
     assert time.steps == 0 and caplog.records == []
@@ -78,7 +78,7 @@ def test_a_thread_that_was_held_up_between_the_two_clocks_sees_no_step(caplog: p
 def test_over_a_stop_it_grows_by_the_difference_of_the_wall_clock_at_least_0(
     stopped_ms: int, lived_ms: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    now = ChatTime(FakeClock(NOON_MS + stopped_ms), at_ms=NOON_MS, elapsed_ms=NOON_MS - DAY_MS).now()
+    now = LocalTime(FakeClock(NOON_MS + stopped_ms), at_ms=NOON_MS, elapsed_ms=NOON_MS - DAY_MS).now()
     assert now == (NOON_MS + stopped_ms, NOON_MS - DAY_MS + lived_ms)
     assert [record.levelno for record in caplog.records] == ([logging.WARNING] if stopped_ms < 0 else [])
 
@@ -86,7 +86,7 @@ def test_over_a_stop_it_grows_by_the_difference_of_the_wall_clock_at_least_0(
 @given(st.lists(st.tuples(st.sampled_from(("advance", "step", "restart")), st.integers(0, 40 * DAY_MS), st.booleans())))
 def test_it_never_goes_back_and_grows_by_no_step(doings: list[tuple[str, int, bool]]) -> None:
     clock = FakeClock()
-    time = ChatTime(clock, at_ms=0, elapsed_ms=0)
+    time = LocalTime(clock, at_ms=0, elapsed_ms=0)
     for what, ms, back in doings:
         before = time.now()
         if what == "advance":
@@ -99,7 +99,7 @@ def test_it_never_goes_back_and_grows_by_no_step(doings: list[tuple[str, int, bo
             assert abs(time.now().at_ms - clock.now_ms()) <= STEP_MS_MIN
         else:
             clock.advance(ms)
-            time = ChatTime(clock, at_ms=before.at_ms, elapsed_ms=before.elapsed_ms)
+            time = LocalTime(clock, at_ms=before.at_ms, elapsed_ms=before.elapsed_ms)
             assert before.elapsed_ms + ms <= time.now().elapsed_ms <= before.elapsed_ms + ms + STEP_MS_MIN
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chat_server.chat_time import ChatTime
+from chat_server.chat_time import LocalTime
 from chat_server.errors import Refusal
 from chat_server.passwords import THREADS, TRIED_MAX, WAITING_MAX, Passwords, SignInGuard
 from chat_server.runtime import SystemRuntime
@@ -135,7 +135,7 @@ class Door:
 
     def __init__(self) -> None:
         self.runtime = FakeRuntime()
-        self.time = ChatTime(self.runtime, at_ms=0, elapsed_ms=0)
+        self.time = LocalTime(self.runtime, at_ms=0, elapsed_ms=0)
         self.guard = SignInGuard(self.runtime, self.time)
         self.begun_ms = self.time.now().elapsed_ms
         self.checked: list[int] = []  # when, in ms since the beginning

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chat_server.chat_time import ChatTime
+from chat_server.chat_time import LocalTime
 from chat_server.log.entries import Due, UseTokens
 from chat_server.schedule import LOST_MS, OVERDUE_MS, RANK_MS, TIDY_MS, TOKENS_AT_ONCE, Schedule
 from tests.fake_runtime import FakeRuntime
@@ -16,7 +16,7 @@ from tests.unit.fakes import DAY_MS, NOON_MS
 class Scheduled:
     def __init__(self, rank: int = 0, quiet_ms: int | None = None) -> None:
         self.runtime = FakeRuntime()
-        self.time = ChatTime(self.runtime, at_ms=NOON_MS, elapsed_ms=NOON_MS)
+        self.time = LocalTime(self.runtime, at_ms=NOON_MS, elapsed_ms=NOON_MS)
         self.logged: list[Any] = []
         self.tokens: list[bytes] = []
         self.limits = LIMITS

@@ -59,22 +59,22 @@ def test_a_node_that_starts_later_has_the_same_milestones(seed: int, steps: list
     batches = [(Position(1, number), time, generator.randbytes(4)) for number, time in enumerate(times)]
     one, other = Milestones(0), Milestones(times[min(starts, len(times) - 1)])
     for number, batch in enumerate(batches):
-        one.passed(*batch)
+        one.note_batch(*batch)
         if number > starts:
-            other.passed(*batch)
+            other.note_batch(*batch)
         assert other.last in (None, one.last)
 
 
 def test_a_start_is_no_milestone() -> None:
     milestones = Milestones(100 * APART_MS)
-    milestones.passed(Position(1, 7), 100 * APART_MS + 1, A)
+    milestones.note_batch(Position(1, 7), 100 * APART_MS + 1, A)
     assert milestones.last is None
 
 
 def test_a_milestone_is_the_first_batch_of_ten_seconds() -> None:
     milestones = Milestones(0)
     for sequence, at_ms in enumerate([1, APART_MS - 1, APART_MS, APART_MS + 1, 3 * APART_MS], 1):
-        milestones.passed(Position(1, sequence), at_ms, bytes([sequence]))
+        milestones.note_batch(Position(1, sequence), at_ms, bytes([sequence]))
         expected = {1: None, 2: None, 3: 3, 4: 3, 5: 5}[sequence]
         assert milestones.last == (None if expected is None else at(expected, bytes([expected])))
 

@@ -123,6 +123,7 @@ class Keeping:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.machine = FakeRuntime()
         self.kept: list[Description] = []
+        self.is_away = False
         self.may = [True]
         self.trouble: Exception | None = None
         self.tried_at: list[float] = []
@@ -136,6 +137,8 @@ class Keeping:
         )
 
     async def _list_whole(self, objects: Objects) -> list[Description]:
+        if self.is_away:
+            raise NotAppended("nobody answers")
         return self.kept
 
     def _may_make(self) -> bool:
@@ -182,6 +185,15 @@ def test_after_a_failure_there_is_a_pause(monkeypatch: pytest.MonkeyPatch, caplo
     keeping.run(FIRST_SECONDS + 3 * snapshot_keeper.AGAIN_SECONDS)
     assert len(keeping.tried_at) == 3 and not keeping.keeper.is_making
     assert caplog.text.count("no snapshot was made: no quorum; it is tried again") == 2, "it is not at the stop"
+
+
+def test_while_nats_is_away_nothing_is_made_and_nothing_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeping = Keeping(monkeypatch)
+    keeping.is_away = True
+    keeping.run(FIRST_SECONDS + 100)
+    assert keeping.tried_at == [] and not caplog.records
 
 
 def test_the_streams_that_two_snapshots_cover_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:

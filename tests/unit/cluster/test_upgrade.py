@@ -125,7 +125,7 @@ def test_all_have_to_know_it_for_a_while_without_a_break(
         assert len(waiting.raised_at) == 2, "it may have been lost, and is not said all the time"
         waiting.version = NEWER
         await sleep(10 * SETTLED_SECONDS)
-        assert len(waiting.raised_at) == 2
+        assert len(waiting.raised_at) == 2 and waiting.upgrade._checking.done()
 
     waiting.run(story)
     assert caplog.text.count("waits for") == caplog.text.count("waits for n2 (0.1)") == 1

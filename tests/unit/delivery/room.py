@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from chat_server.chat_time import ChatTime
+from chat_server.chat_time import LocalTime
 from chat_server.delivery.delivery import Delivery
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
@@ -118,7 +118,7 @@ class Room:
         self.departed: list[int] = []
         self.delivery = Delivery(
             self.runtime,
-            ChatTime(self.runtime, at_ms=0, elapsed_ms=0),
+            LocalTime(self.runtime, at_ms=0, elapsed_ms=0),
             IDENTITY,
             seq=self.chat.executor.state.seq,
             outbox_bytes_max=outbox_bytes_max,

@@ -10,7 +10,7 @@ from tests.unit.delivery.room import Peer, Room, open_room
 from tests.unit.fakes import NOON_MS
 
 AWAY = (
-    "* this server has lost its cluster: what you see is as of 12:00:00 UTC, and what you send is refused until it is"
+    "* this server has lost its cluster: what you see is as of 11:59:00 UTC, and what you send is refused until it is"
     " back"
 )
 BACK = "* this server has its cluster again: all is up to date, and goes on"
@@ -20,13 +20,13 @@ async def test_who_is_signed_in_is_told_once_how_old_it_is_and_once_that_it_is_o
     alice, bob = await room.connect("alice"), await room.connect("bob", "json")
     stranger = Peer(room, "carol", "text")
     outage = room.delivery.outage
-    outage.note_batch(NOON_MS - 60_000)
     outage.note_batch(NOON_MS)
+    outage.note_batch(NOON_MS - 60_000)
     room.runtime.advance(SILENT_SECONDS * 1000)
     for _ in range(3):
         outage.suspect()
     assert alice.lines == [AWAY]
-    told = {"type": "notice", "text": AWAY[2:], "stale": True, "as_of": "2026-11-21T12:00:00.000Z"}
+    told = {"type": "notice", "text": AWAY[2:], "stale": True, "as_of": "2026-11-21T11:59:00.000Z"}
     assert bob.objects == [told]
     outage.note_batch(NOON_MS + 5000)
     outage.note_batch(NOON_MS + 6000)

@@ -54,6 +54,12 @@ def choice(number: int | None) -> SignOut:
     return SignOut(SessionChoice(number))
 
 
+async def test_a_lone_node_lists_its_own_without_a_note(room: Room) -> None:
+    alice = await room.connect("alice")
+    listed = await room.delivery.sessions.list(room.chat.ids["alice"], alice.number)
+    assert len(listed.sessions) == 1 and listed.note is None
+
+
 async def test_those_elsewhere_are_listed_too(room: Room, others: OtherNodes) -> None:
     alice = await room.connect("alice")
     listed = await room.delivery.sessions.list(room.chat.ids["alice"], alice.number)

@@ -68,7 +68,7 @@ def test_what_a_subscription_gives_again_is_not_given_out_again(play: Play) -> N
     async def story(peers: Peers) -> None:
         a = await peers.start("a", sets_limits=True)
         executed: list[Position] = []
-        a.log.on_executed = lambda position, now: executed.append(position)
+        a.log._on_executed = lambda position, now: executed.append(position)
         for number in range(1, 6):
             a.say(number)
             await peers.pass_time(0.5)

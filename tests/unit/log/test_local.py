@@ -3,7 +3,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.chat_time import ChatTime
+from chat_server.chat_time import LocalTime
 from chat_server.log import Log
 from chat_server.log.entries import Batch, Due, Entry, Identity, OrderedBatch
 from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX, LocalLog
@@ -20,7 +20,7 @@ def entry(number: int, chars: int = 1) -> Entry:
 
 
 def start(clock: FakeClock | None = None) -> LocalLog:
-    time = ChatTime(clock or FakeClock(), at_ms=NOON_MS, elapsed_ms=NOON_MS)
+    time = LocalTime(clock or FakeClock(), at_ms=NOON_MS, elapsed_ms=NOON_MS)
     return LocalLog(FakeRuntime(), time, Identity("n1", 2), history="h1", position=Position(0, 7))
 
 

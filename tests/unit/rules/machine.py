@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from chat_server.chat_time import ChatTime
+from chat_server.chat_time import LocalTime
 from chat_server.errors import Refusal
 from chat_server.log.entries import CloseAccount, Configure, Entry
 from chat_server.protocol.base import Event
@@ -200,7 +200,7 @@ class Machine(RuleBasedStateMachine):
         self.model.now_ms = state.elapsed_ms + max(0, now_ms - state.at_ms)
         self.model.offset_ms = now_ms - self.model.now_ms
         self.chat.executor._load()
-        self.chat.time = ChatTime(self.chat.clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
+        self.chat.time = LocalTime(self.chat.clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
         self.time_passes(0)
 
     def time_passes(self, minutes: int) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from chat_server.chat_time import ChatTime
+from chat_server.chat_time import LocalTime
 from chat_server.errors import Refusal
 from chat_server.log.entries import MACHINE, Enter, EnterByToken, LeaveUploads
 from chat_server.protocol.arguments import Sha256
@@ -192,7 +192,7 @@ def restart(chat: Chat, step_ms: int = 0) -> None:
     state = chat.executor.state
     chat.executor._load()
     chat.clock.step(step_ms)
-    chat.time = ChatTime(chat.clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
+    chat.time = LocalTime(chat.clock, at_ms=state.at_ms, elapsed_ms=state.elapsed_ms)
 
 
 @pytest.mark.parametrize("step_ms", STEPS_MS, ids=lambda ms: f"{ms // HOUR_MS}h")

@@ -29,6 +29,7 @@ from chat_server.protocol.messages import Sent
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
 from chat_server.protocol.people import Reported
+from chat_server.protocol.times import BEGINNING_MS
 from chat_server.rules import Executor
 from chat_server.rules.registry import RULES
 from chat_server.store.database import NoRoom, open_reader, open_writer
@@ -293,6 +294,13 @@ def test_what_the_chat_has_lived_since_the_senders_last_batch_is_not_counted_twi
     assert executor.state.elapsed_ms - lived_ms == 1000, "only the log's clock has gone on for an hour"
     executor.execute(of(executor, "c", 1, at_ms=at_ms + 9 * HOUR_MS))
     assert executor.state.elapsed_ms - lived_ms == 1000 + 60_000, "a node that nobody knows yet can say little"
+
+
+def test_a_new_chat_has_lived_for_a_while_whatever_the_log_s_clock_says(tmp_path: Path) -> None:
+    """No time of it is 0, which means never."""
+    executor = Executor(open_writer(tmp_path))
+    first = Batch("h", "a", 1, b"", 1, 0, [Entry(Configure(LIMITS))])
+    assert executor.execute(OrderedBatch(first, Position(1, 1), 5)).now == (5, BEGINNING_MS)
 
 
 def test_the_time_that_the_chat_has_lived_never_goes_back(tmp_path: Path) -> None:

@@ -1,0 +1,30 @@
+"""Processes beside a node that do not do what they were begun for."""
+
+import sys
+from asyncio.subprocess import PIPE, create_subprocess_exec
+from pathlib import Path
+
+import pytest
+
+from chat_server.admin.processes import NodeProcesses, ReadingProcess
+from chat_server.cluster.side_processes import ReadingFailed
+from chat_server.settings import load
+
+ENDS = "import sys; sys.stdout.write({said!r}); sys.stderr.write({why!r}); sys.exit(3)"
+
+
+@pytest.mark.parametrize(
+    ("said", "why", "told"),
+    [
+        ('{"position":[1,', "", "its process ended with status 3"),
+        ("", "", "its process ended with status 3"),
+        ("", "chat-server: the database is damaged\n", "the database is damaged"),
+    ],
+)
+async def test_one_that_ends_before_it_has_answered_has_failed(said: str, why: str, told: str) -> None:
+    program = ENDS.format(said=said, why=why)
+    process = await create_subprocess_exec(sys.executable, "-c", program, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    reading = ReadingProcess(NodeProcesses(load([], {}), Path()), process)
+    with pytest.raises(ReadingFailed, match=f"^{told}$"):
+        await reading.digests()
+    reading.close()

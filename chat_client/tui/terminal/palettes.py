@@ -97,14 +97,10 @@ LIGHT_256 = Palette(
 )  # fmt: skip
 NAME_GROUNDS = ("page", "side", "chosen", "mention")  # on which names stand
 
-# The sixteen colours of terminals that do not tell theirs: those of xterm, and of Linux's console.
+# The sixteen colours of a terminal that does not tell its own. Those of Linux's console lead to the same choices.
 XTERM = (
     "#000000", "#cd0000", "#00cd00", "#cdcd00", "#0000ee", "#cd00cd", "#00cdcd", "#e5e5e5",
     "#7f7f7f", "#ff0000", "#00ff00", "#ffff00", "#5c5cff", "#ff00ff", "#00ffff", "#ffffff",
-)  # fmt: skip
-LINUX = (
-    "#000000", "#aa0000", "#00aa00", "#aa5500", "#0000aa", "#aa00aa", "#00aaaa", "#aaaaaa",
-    "#555555", "#ff5555", "#55ff55", "#ffff55", "#5555ff", "#ff55ff", "#55ffff", "#ffffff",
 )  # fmt: skip
 
 

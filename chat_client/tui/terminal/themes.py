@@ -22,7 +22,6 @@ from chat_client.tui.terminal.palettes import (
     DARK_256,
     LIGHT,
     LIGHT_256,
-    LINUX,
     MEANINGS,
     XTERM,
     Palette,
@@ -132,10 +131,9 @@ _MONO = {
 }  # fmt: skip
 
 
-def _terminal_styles(told: TerminalColours, term: str) -> dict[str, str]:
+def _terminal_styles(told: TerminalColours) -> dict[str, str]:
     """The signs and names have those of the sixteen that can be read on the terminal's ground."""
-    defaults = LINUX if term.startswith("linux") else XTERM
-    sixteen = [told.sixteen.get(number, colour(default)) for number, default in enumerate(defaults)]
+    sixteen = [told.sixteen.get(number, colour(default)) for number, default in enumerate(XTERM)]
     ground = told.ground or sixteen[0]
     may = [_is_readable(each, ground) and chroma(each) >= CHROMA_MIN for each in sixteen]
     signs = {
@@ -179,7 +177,6 @@ def styles(
     name: ThemeName,
     depth: Depth = "truecolor",
     told: TerminalColours | None = None,
-    term: str = "",
     given: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """How each style looks. `told`: what the terminal has told of its colours, for the theme `terminal`. `given`: the
@@ -187,7 +184,7 @@ def styles(
     if name == "mono":
         return _MONO
     if name == "terminal":
-        return _terminal_styles(told or TerminalColours(), term)
+        return _terminal_styles(told or TerminalColours())
     palette = _PALETTES[name, "256" if depth == "16" else depth]
     return _colour_styles(structs.replace(palette, **given) if given else palette)
 
@@ -196,10 +193,9 @@ def theme(
     name: ThemeName,
     depth: Depth = "truecolor",
     told: TerminalColours | None = None,
-    term: str = "",
     given: Mapping[str, Any] | None = None,
 ) -> Style:
-    return Style(list(styles(name, depth, told, term, given).items()))
+    return Style(list(styles(name, depth, told, given).items()))
 
 
 def depth_for(environment: Mapping[str, str]) -> Depth:

@@ -62,7 +62,7 @@ class FullScreen:
     ) -> None:
         self._screen, self._tell_acted, self._tell_drawn = screen, acted, drawn
         self._display, self._given = Display(80, 24, look=look), colours
-        self._depth, self._term = depth_for(os.environ), os.environ.get("TERM", "")
+        self._depth = depth_for(os.environ)
         self.line = TypedBuffer(
             history=history.current(),
             completer=completer,
@@ -84,7 +84,7 @@ class FullScreen:
         self.app: Application[int] = Application(
             layout=Layout(body, focused_element=self._window),
             key_bindings=bindings.keys,
-            style=theme(theme_name, self._depth, term=self._term, given=self._given),
+            style=theme(theme_name, self._depth, given=self._given),
             include_default_pygments_style=False,
             full_screen=True,
             enable_page_navigation_bindings=False,
@@ -103,7 +103,7 @@ class FullScreen:
 
     def set_theme(self, name: ThemeName, told: TerminalColours) -> None:
         """The theme MUST be of as many colours as the one before."""
-        self.app.style = theme(name, self._depth, told, self._term, self._given)
+        self.app.style = theme(name, self._depth, told, self._given)
         self.app.invalidate()
 
     def _acted(self) -> None:

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from chat_client.tui.render.colours import NAME_COLOURS
 from chat_client.tui.terminal.contrast import colour, contrast, distance_to_all
-from chat_client.tui.terminal.palettes import DARK, DARK_256, LIGHT, LIGHT_256, LINUX, NAME_GROUNDS, XTERM, Palette
+from chat_client.tui.terminal.palettes import DARK, DARK_256, LIGHT, LIGHT_256, NAME_GROUNDS, XTERM, Palette
 
 
 @pytest.mark.parametrize("palette", [DARK, DARK_256, LIGHT, LIGHT_256])
@@ -21,8 +21,8 @@ def test_names_are_as_good_as_the_search_that_drew_them(palette: Palette) -> Non
 
 def test_every_colour_is_written_alike() -> None:
     palettes = [structs.asdict(palette) for palette in (DARK, DARK_256, LIGHT, LIGHT_256)]
-    colours = [*XTERM, *LINUX]
+    colours = [*XTERM]
     for palette in palettes:
         colours += [*palette.pop("names"), *palette.values()]
     assert all(re.fullmatch("#[0-9a-f]{6}", each) for each in colours)
-    assert len(XTERM) == len(LINUX) == 16
+    assert len(XTERM) == 16

@@ -41,7 +41,7 @@ Fetch = Callable[[list[StoredFile], Path], None]
 """Called with files whose bytes this node of a cluster does not have, and a directory to put those into it can get."""
 
 
-def save(data: Path, file: Path, progress: Progress, fetch: Fetch | None = None) -> int:
+def save(data: Path, file: Path, progress: Progress, fetch: Fetch) -> int:
     """Back up the chat in `data`, whether or not a server runs on it; return the size of the archive in bytes.
 
     Raises StartError. A killed backup leaves files whose names begin with a dot, never FILE.
@@ -59,7 +59,7 @@ def save(data: Path, file: Path, progress: Progress, fetch: Fetch | None = None)
             backup.check(work / FILE)
             archive = work / "archive.tar"
             away = [each for each in backup.files(work / FILE) if each.place and not _blob(data, each).exists()]
-            if away and fetch is not None:
+            if away:
                 fetch(away, work)
             _write(archive, work, data, progress)
             _verify(archive, progress)

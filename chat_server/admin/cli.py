@@ -174,7 +174,7 @@ def _backup(chosen: Settings, file: Path) -> int:
             def fetch(files: list[StoredFile], to: Path) -> None:
                 cluster.fetch_files(SystemRuntime(), chosen, files, to, progress)
 
-            size = backup.save(data, file, progress, fetch if chosen.cluster else None)
+            size = backup.save(data, file, progress, fetch)
     return _report(f"saved {data} into {file}: {describe_size(size)}, checked")
 
 

@@ -44,7 +44,9 @@ def _with_nats(runtime: Runtime, chosen: Settings, do: Callable[[Streams, Object
     Raises StartError, and what the last try raised.
     """
     if not chosen.cluster:
-        raise StartError("say with --cluster which NATS servers are meant", status=2)
+        raise StartError(
+            "say with --cluster which NATS servers are meant, with the same options as for a node", status=2
+        )
 
     async def connected() -> R:
         nats = await nats_access.connect(chosen, runtime, chosen.node or _NODE)
@@ -109,6 +111,12 @@ def restore_alone(runtime: Runtime, chosen: Settings, progress: Progress) -> str
 
 def fetch_files(runtime: Runtime, chosen: Settings, files: list[StoredFile], to: Path, progress: Progress) -> None:
     """Fetch the bytes of files that the node does not have, as far as they are in the cluster. Raises StartError."""
+    if not chosen.cluster:
+        raise StartError(
+            f"nothing was saved: this node of a cluster does not have the bytes of {len(files)} of its files, such as"
+            f" {files[0].name}; say where to fetch them, with the same --cluster options or --config as for the node",
+            status=2,
+        )
     try:
         _with_nats(runtime, chosen, lambda streams, objects: moving_files.fetch(objects, files, to, progress))
     except NotAppended as error:

@@ -70,14 +70,17 @@ async def _refuse_used(streams: Streams) -> None:
     for stream in await streams.list():
         if stream > 1 or await streams.last(stream):
             raise StartError(
-                "the log of this cluster is not empty, and a chat can be moved into an empty one alone: stop its nodes,"
-                " and delete its streams and buckets in NATS if nobody needs them"
+                "the log of this cluster is not empty, and a chat can be moved into an empty one alone: stop its nodes"
+                " and NATS servers, and empty the store_dir of these, if nobody needs what is there"
             )
 
 
 async def _refuse_other_chat(objects: Objects, wanted: Description) -> None:
     if any(each.history != wanted.history for each in await snapshots.list_whole(objects)):
-        raise StartError("this cluster has a snapshot of another chat: delete its buckets in NATS if nobody needs them")
+        raise StartError(
+            "this cluster has a snapshot of another chat: stop its NATS servers and empty their store_dir, if nobody"
+            " needs what is there"
+        )
 
 
 def _mark_moved(data: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cluster.nodes import LocalCluster
 from tests.cluster.servers import files_with
+from tests.conformance.operating import done, refused
 from tests.conformance.uploads import bytes_of, chunk, digest, fetch, open_upload, send_file, send_rest
 from tests.harness import Chat
 
@@ -55,6 +56,12 @@ async def test_a_file_goes_from_node_to_node(tmp_path: Path) -> None:
             data_of_it = cluster.nodes[0].data
             while list(data_of_it.glob("uploads/*")) or (data_of_it / "files" / blob).exists():
                 await asyncio.sleep(0.05)
+        # A backup of this node has to fetch the other one from where only its options lead.
+        words = ("backup", str(tmp_path / "b.tar"))
+        why = await asyncio.to_thread(refused, cluster.nodes[0], *words, status=2)
+        assert "the bytes of 1 of its files, such as b.bin; say where" in why and "--cluster" in why
+        urls = ",".join(cluster.servers.urls)
+        assert "saved" in await asyncio.to_thread(done, cluster.nodes[0], *words, "--cluster", urls)
         back = await Chat(cluster.nodes[0]).json("dora")
         assert (await fetch(back, f"/get_file {second['file']['id']}"))[0] == other
         await back.close()

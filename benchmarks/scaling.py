@@ -11,6 +11,7 @@ Only ratios of one run mean something. CPU times say more than seconds where the
 import argparse
 import asyncio
 import os
+import resource
 import statistics
 import tempfile
 import time
@@ -348,6 +349,8 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=200, help="readers in main")
     parser.add_argument("--messages", type=int, default=8000)
     options = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if options.what == "stream":
         asyncio.run(measure_stream(options))
     elif options.what == "nodes":

@@ -43,7 +43,10 @@ class Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         if self.returncode is None:
-            if not select.select([self._ended], [], [], timeout)[0]:
+            # select() takes no descriptor past 1,023, and a benchmark may have thousands of connections.
+            waiting = select.poll()
+            waiting.register(self._ended, select.POLLIN)
+            if not waiting.poll(None if timeout is None else 1000 * timeout):
                 raise subprocess.TimeoutExpired([str(self.pid)], timeout or 0)
             status = os.read(self._ended, 16)
             os.close(self._ended)

@@ -1,8 +1,8 @@
 """The freshness of a refusal: other nodes may have shown what this one has not executed yet.
 
 A sign-in and a resume go through the log, so a node that lets somebody in has executed all that any node had shown by
-then. A refusal does not, and could rest on a password, an account or a token that is no longer, or not yet, that one.
-So before such a refusal the node executes the log up to its end, and the store is looked at once more.
+then. A refusal does not, so it could rest on an old password, or on an account or token that is gone or not there yet.
+Before such a refusal the node executes the log up to its end, and looks at the store once more.
 """
 
 from collections.abc import Awaitable, Callable

@@ -55,8 +55,8 @@ log = logging.getLogger("chat.node")
 
 # How often the node checks that the data directory is still there, and that the disk has room for the spare file.
 WATCH_SECONDS = 0.5
-# Without a batch for so long a node of a cluster logs one, so that time goes on: there it is counted from batch to
-# batch, and in the end somebody must log one every 20 s.
+# After this time without a batch a node of a cluster logs one, so that time goes on: there it is counted from batch to
+# batch, and somebody has to log one at least every 20 s.
 QUIET_MS = 15_000
 
 _NOT_KNOWN_TO_ALL = not_done_refusal(
@@ -86,7 +86,7 @@ class Node:
         """`live` tells what the running server counts, for /stats; `rank` its place among the nodes that live, from 0.
 
         A member of a cluster shares its settings with the other nodes (see `shared_settings`). `on_executed` is called
-        with each batch, before it is delivered, and `on_mark` is awaited behind each mark, before the next batch is
+        with each batch, before it is delivered, and `on_mark` is awaited after each mark, before the next batch is
         executed. `file_store` is the cluster's. Raises StartError.
         """
         self.runtime = runtime

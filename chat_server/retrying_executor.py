@@ -24,7 +24,7 @@ from chat_server.writer import LOCKED_AGAIN_SECONDS, LOCKED_SECONDS_MAX, Writer,
 
 log = logging.getLogger("chat.node")
 
-# What could not be done, and no user asked for, is retried after so long.
+# What could not be done, and no user asked for, is retried after this time.
 AGAIN_SECONDS = 1.0
 # The same trouble is logged at most once in so long.
 TELL_SECONDS = 10.0

@@ -1,8 +1,8 @@
 """The schedule: when the node itself logs what is due, and the use of connected tokens.
 
 What is due concerns all nodes, and one of them has to log it: each waits a little longer than the one before it in
-rank, and logs only what is still due then. If two do, the second finds nothing left. The use of tokens, and taking
-files off the disk, each node does for its own connections and its own disk.
+rank, and logs only what is still due then. If two do, the second finds nothing left to do. Each node logs the use of
+tokens for its own connections, and takes files off its own disk.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from chat_server.log.entries import Due, Limits, Logged, UseTokens
 from chat_server.protocol.times import Now
 from chat_server.runtime import Runtime, Timer
 
-# A timer sleeps at most so long: what is set for a time of day is due as soon as the wall clock is set to it.
+# A timer sleeps no longer: what is set for a time of day is due as soon as the wall clock is set to that time.
 TIMER_SECONDS_MAX = 0.5
 # What has expired is removed at least this often.
 TIDY_MS = 3_600_000
@@ -20,7 +20,7 @@ TOKENS_AT_ONCE = 500
 # What is still due after a `Due` was more than one batch takes, or fails: it is not retried at full speed.
 OVERDUE_MS = 10
 RANK_MS = 200
-# A `Due` that was not executed for so long was lost on its way, and is logged again.
+# A `Due` that was not executed within this time was lost on its way, and is logged again.
 LOST_MS = 30_000
 
 

@@ -30,7 +30,7 @@ NAME_BYTES = 16
 # Files on their way from the object store at once; each holds a few pieces in memory.
 FETCHES_MAX = 32
 SWEPT_AT_ONCE_MAX = 100
-# What could not be removed from the object store is tried again after so long.
+# What could not be removed from the object store is tried again after this time.
 SWEEP_AGAIN_SECONDS = 5.0
 
 

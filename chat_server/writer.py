@@ -24,7 +24,7 @@ LOCKED_AGAIN_SECONDS = 0.2
 # Erased texts stand in SQLite's log for at most about so long; while a reader needs it, it is tried again.
 SCRUB_SECONDS = 2.0
 SCRUB_AGAIN_SECONDS = 0.2
-# What this machine could not do for its own database is tried again after so long.
+# What this machine could not do for its own database is tried again after this time.
 FOLLOW_AGAIN_SECONDS = 1.0
 
 R = TypeVar("R")

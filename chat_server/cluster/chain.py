@@ -16,16 +16,16 @@ from chat_server.runtime import Runtime
 
 log = logging.getLogger("chat.cluster")
 
-# A stream in which something was erased ends after so long. With the checks and the ranks it is less than 10 minutes.
+# A stream in which something was erased ends after this time; with the checks and the ranks, in less than 10 minutes.
 ERASED_SECONDS = 540.0
-# One that holds so much ends in any case: a new node replays what the last snapshot does not have.
+# A stream of this many messages ends in any case, since a new node replays all that the last snapshot lacks.
 STREAM_MESSAGES_MAX = 1_000_000
 CHECK_SECONDS = 5.0
 RANK_SECONDS = 5.0
 
 
 class Chain:
-    """Each node waits a little longer than the one before it in rank. Two that end a stream do no more than one."""
+    """Each node waits a little longer than the one before it. If two end a stream, one of them changes nothing."""
 
     def __init__(self, runtime: Runtime, replicated: ReplicatedLog, rank: Callable[[], int]) -> None:
         self._runtime = runtime
@@ -33,7 +33,7 @@ class Chain:
         self._rank = rank
         self._stream = replicated.position.stream
         self._begun_at = runtime.monotonic()
-        # What was erased in the stream before this start is not known.
+        # Whether something was erased in this stream before this start is not known.
         self._has_erased = True
 
     def follow(self, executed: Executed) -> None:
@@ -54,9 +54,9 @@ class Chain:
             try:
                 await self._log.begin_next_stream()
             except NotAppended as error:
-                log.warning("the stream behind %d cannot be made yet: %s", stream, error)
+                log.warning("the stream after %d cannot be made yet: %s", stream, error)
             except StartError as error:
-                log.error("the stream behind %d cannot be made: %s", stream, error)
+                log.error("the stream after %d cannot be made: %s", stream, error)
         return CHECK_SECONDS
 
     def _is_due(self) -> bool:

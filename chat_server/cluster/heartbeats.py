@@ -23,18 +23,18 @@ from chat_server.runtime import Runtime, Timer
 log = logging.getLogger("chat.cluster")
 
 BEAT_SECONDS = 1.0
-# A node from which nothing was heard for so many of one's own beats is gone, so its users are offline within 6 s.
-# These are beats and not seconds, since a process that was stopped for a while has missed nothing of its own making.
+# A node counts as gone after this many of one's own beats without a word from it, so its users are offline within 6 s.
+# Beats are counted and not seconds: a process that was stopped for a while has itself to blame for what it missed.
 SILENT_BEATS = 5
-# What changes within this time is told in one message.
+# Changes within this time are told in one message.
 CHANGES_SECONDS = 0.02
-# Of one message: with names of 128 bytes and words of 800 it stays under 512 KiB.
+# In one message, which is below 512 KiB even if all names have 128 bytes and all reasons for being away 800.
 USERS_MAX = 500
-# Of all users of a node: far more than one has connections.
+# In the list of all users of a node. No node has that many connections.
 PAGES_MAX = 1000
-# A node tells all of its users at most so often, whoever asks.
+# The shortest time between two lists of all users of a node, however many nodes ask.
 STATE_SECONDS = 0.2
-# After it was cut off, a node waits so long for the states of the others before it tells who has gone meanwhile.
+# A node that was cut off waits this long for the lists of the others before it says who has gone meanwhile.
 RETURN_SECONDS = 2.0
 ASK_SECONDS = 1.0
 TOPIC, SESSIONS, TYPING = "nodes", "sessions", "typing"
@@ -56,7 +56,7 @@ class Vitals(Struct, frozen=True):
 
 
 class _Said(Struct, frozen=True, tag_field="type"):
-    """`number` counts what the node in this incarnation has said of its users."""
+    """Something that a node says. `number` counts what this incarnation of it has said of its users."""
 
     node: str
     incarnation: int
@@ -68,7 +68,7 @@ class Heartbeat(_Said, frozen=True, tag="beat"):
 
 
 class Changes(_Said, frozen=True, tag="changes"):
-    """What is new of some users of a node."""
+    """Users of a node who came, went, or are away or back."""
 
     users: list[Present]
 
@@ -82,11 +82,11 @@ class UsersPage(_Said, frozen=True, tag="state"):
 
 
 class Farewell(_Said, frozen=True, tag="farewell"):
-    """The node ends in order."""
+    """The node is stopping."""
 
 
 class Question(_Said, frozen=True, tag="question"):
-    """Ask a node for all of its users, or all nodes if `whose` is empty."""
+    """Asks a node for all of its users, or all nodes if `whose` is empty."""
 
     whose: str = ""
 
@@ -113,7 +113,7 @@ class Member:
         self.incarnation = incarnation
         self.silent_beats = 0
         self.vitals: Vitals | None = None
-        # What it has said of its users; None until all of them are known.
+        # That of the last thing it has said of its users; None until all of them are known.
         self.number: int | None = None
         self.users: set[int] = set()
         self.pages: list[UsersPage] = []
@@ -136,10 +136,10 @@ class Heartbeats:
         unheard: Callable[[], None],
         heard: Callable[[Mapping[str, Milestone]], None] = lambda milestones: None,
     ) -> None:
-        """`typing` takes what users of other nodes tell; `departed` logs that a user of a dead node is gone; `heard`
-        is called with the last milestones of all nodes that live whenever one of them is heard.
+        """`typing` takes the signals of users of other nodes, and `departed` logs that a user of a dead node is gone.
 
-        `unheard` is called once a second while this node is cut off.
+        `heard` is called with the last milestones of all living nodes whenever one of them is heard, and `unheard` once
+        a second while this node is cut off.
         """
         self._runtime = runtime
         self._bus = bus
@@ -185,13 +185,13 @@ class Heartbeats:
         return self._members
 
     def rank(self) -> int:
-        """How many of the nodes that live come before this one."""
+        """How many of the living nodes come before this one."""
         return sum(name < self._node for name in self._members)
 
     def may_make_snapshot(self) -> bool:
-        """Whether this node is the first of those with the oldest program, and hears of no other that makes one.
+        """Whether this node is the first of those with the oldest program, and no other one is making a snapshot.
 
-        So all programs can read what it makes, and an upgrade may be given up.
+        Programs of all nodes can then read it, so an upgrade may be given up.
         """
         known = self._known_vitals()
         others = (vitals for name, vitals in known.items() if name != self._node)
@@ -200,16 +200,16 @@ class Heartbeats:
         return self._node == min(known, key=lambda name: (known[name].version, name))
 
     def milestones(self) -> dict[str, Milestone]:
-        """The last milestones of the nodes that live, this one too, as far as they have come to any."""
+        """The last milestones of the living nodes, including this one, as far as they have any."""
         return {name: vitals.milestone for name, vitals in self._known_vitals().items() if vitals.milestone}
 
     def vitals(self) -> dict[str, Vitals] | None:
-        """What the nodes that live said of themselves last, this one too; None while that of one is not known."""
+        """What each living node last said of itself, including this one; None while one has said nothing yet."""
         known = self._known_vitals()
         return known if self.are_heard and len(known) == 1 + len(self._members) else None
 
     def _known_vitals(self) -> dict[str, Vitals]:
-        """What the nodes that live said of themselves last, this one too; those that said nothing yet are left out."""
+        """What each living node last said of itself, including this one; nodes that said nothing yet are left out."""
         known = {name: member.vitals for name, member in self._members.items() if member.vitals is not None}
         return known | {self._node: self._vitals()}
 
@@ -219,7 +219,7 @@ class Heartbeats:
     # ---- from the start to the end
 
     async def start(self) -> None:
-        """Begin to be heard, and learn who is connected to the other nodes, before anybody is let in here."""
+        """Begin to be heard, and learn who is connected to the other nodes before anybody is let in here."""
         self._bus.subscribe(TOPIC, self._take)
         self._bus.subscribe(TYPING, self._take_typing)
         self._bus.answer(SESSIONS, self._answer_sessions)
@@ -250,7 +250,7 @@ class Heartbeats:
         else:
             for node, member in list(self._members.items()):
                 member.silent_beats += 1
-                # If not even this node's last beat was heard, this node may be the one that is cut off.
+                # If this node did not even hear its own last beat, it may be the one that is cut off.
                 if member.silent_beats >= SILENT_BEATS and self._unheard_beats == 1:
                     log.warning("node %s has not been heard for %d s: it counts as gone", node, SILENT_BEATS)
                     self._has_lost_all = len(self._members) == 1
@@ -263,7 +263,7 @@ class Heartbeats:
         self._presence.lose_others()
 
     def _return(self) -> None:
-        """This node hears itself again, so it will hear the others: what they say now is asked for."""
+        """This node hears itself again, so it will hear the others: they are asked for their users."""
         log.warning("this node hears itself again")
         self._say(Question(self._node, self._incarnation, self._number))
         self._return_timer = self._runtime.call_later(RETURN_SECONDS, self._miss)
@@ -273,7 +273,7 @@ class Heartbeats:
             self._note_departure(user_id)
 
     def _note_departure(self, user_id: int) -> None:
-        """Have one of the nodes log that a user is gone whose own node did not."""
+        """Have one of the nodes log the departure of a user whose own node did not log it."""
         if self.rank() == 0:
             self._departed(user_id)
 
@@ -331,7 +331,7 @@ class Heartbeats:
             return
         member = self._members.get(said.node)
         if member is not None and said.incarnation < member.incarnation:
-            # It was stopped for a while, and its successor is here already.
+            # This process was stopped for a while, and its successor is already here.
             return
         if member is not None and (isinstance(said, Farewell) or said.incarnation > member.incarnation):
             self._lose(said.node)
@@ -361,7 +361,7 @@ class Heartbeats:
                 self._take_page(said, member)
 
     def _ask(self, node: str, member: Member) -> None:
-        """Ask for all users of a node of which something was not heard, or nothing yet."""
+        """Ask a node for all of its users, since something of them was missed or nothing is known yet."""
         member.number, member.pages = None, []
         self._say(Question(self._node, self._incarnation, self._number, node))
 

@@ -46,7 +46,7 @@ log = logging.getLogger("chat.cluster")
 # After a power cut all machines start at once, and the servers of the log may take a while to find each other.
 REACH_SECONDS = 60.0
 REACH_AGAIN_SECONDS = 1.0
-# A node has caught up if there was no more left: the rest comes while it starts.
+# A node has caught up once no more batches than this are left: they come while it starts.
 LEFT_MAX = 100
 PROGRESS_SECONDS = 10.0
 NONCE_BYTES = 8
@@ -92,7 +92,8 @@ async def open_member(
 
     `live` is as for `Node`. Raises StartError.
     """
-    space = Space(directory, settings.disk_reserve_bytes, runtime)  # a full disk has to give way before it is read
+    # On a full disk this makes the room that reading needs.
+    space = Space(directory, settings.disk_reserve_bytes, runtime)
     await _begin_state(runtime, directory, streams, objects)
     writer = Writer(runtime, directory, space, durable=False)
     try:
@@ -146,7 +147,7 @@ def _stop_odd_one(node: Node, directory: Path, why: str) -> None:
 
 
 async def _begin_state(runtime: Runtime, directory: Path, streams: Streams, objects: Objects) -> None:
-    """Start from the newest snapshot where the directory has no state, or none that can go on. Raises StartError."""
+    """Start from the newest snapshot if the directory has no state, or one that cannot go on. Raises StartError."""
     remove_leftovers(directory)
     if (directory / DATABASE).exists() and not is_mistaken(directory):
         there, stream = await _when_reached(runtime, streams.list), _stream_of(directory)
@@ -170,10 +171,9 @@ def _stream_of(directory: Path) -> int:
 async def _join(
     runtime: Runtime, directory: Path, name: str, streams: Streams, writer: Writer, milestones: Milestones
 ) -> tuple[ClusterTime, ReplicatedLog, Identity]:
-    """Execute the log up to its end, then take the start after the last one of the node that it knows.
+    """Execute the log up to its end, then take the incarnation after the node's last one in the log. Raises StartError.
 
-    Another process that takes the same one is told from this one by its nonce: whoever writes second ends. Raises
-    StartError.
+    If another process takes the same incarnation, their nonces differ, and the one that writes second ends.
     """
     state = writer.state
     if state.history is not None:

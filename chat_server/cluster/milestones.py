@@ -1,7 +1,8 @@
 """Milestones: the digests by which running nodes notice that one of them has another state.
 
-A node says with each heartbeat what its running digest was at its last milestone. Positions would seldom be equal while
-people write, so a milestone is the first batch of each ten seconds of the log's own time: all nodes have the same ones.
+With each heartbeat a node says what its running digest was at its last milestone. While people write, two nodes are
+seldom at the same position, so a milestone is the first batch of each ten seconds of the log's own time. All nodes have
+the same milestones.
 """
 
 import logging
@@ -39,10 +40,9 @@ class Milestones:
 
 
 def odd_ones_out(said: Mapping[str, Milestone]) -> list[str]:
-    """Name the nodes whose state is another one than that of most; `said` has the last milestones of all that live.
+    """Name the nodes whose state differs from that of most; `said` has the last milestones of all living nodes.
 
-    Most are more than half of all. So of two nodes that differ neither is named, and a node that lags behind is left
-    out of it.
+    Most means more than half. So of two nodes that differ neither is named, and a node that lags behind is not either.
     """
     if not said:
         return []
@@ -60,7 +60,7 @@ def are_different(said: Mapping[str, Milestone]) -> bool:
 
 
 class StateComparison:
-    """Stops this node if its state is another one than that of most, and warns of others."""
+    """Stops this node if its state differs from that of most, and warns of others that do."""
 
     def __init__(self, node: str, fail: Callable[[str], None]) -> None:
         self._node = node
@@ -68,7 +68,7 @@ class StateComparison:
         self._warned: list[str] | None = None  # of these nodes
 
     def compare(self, said: Mapping[str, Milestone]) -> None:
-        """`said` has the last milestones of all nodes that live, this one too."""
+        """`said` has the last milestones of all living nodes, including this one."""
         if not are_different(said):
             return
         odd = odd_ones_out(said)

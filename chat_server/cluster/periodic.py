@@ -15,7 +15,7 @@ AGAIN_SECONDS = 60.0
 def repeat(
     runtime: Runtime, replicated: ReplicatedLog, work: Callable[[], Awaitable[float | None]], first_seconds: float
 ) -> Task[None]:
-    """Do the work after so many seconds, and then as often as it says: it returns the next pause, None at its end."""
+    """Do the work after `first_seconds`, and then after each pause that it returns; None ends it."""
 
     async def keep_on() -> None:
         seconds: float | None = first_seconds

@@ -1,9 +1,9 @@
 """The keeper of snapshots: one node at a time makes them, and what two of them cover goes from NATS.
 
-A snapshot is due when the last one is an hour old, so that a new node has little to execute; and soon after the log
-went on in another stream, and once more after that. For the stream before holds texts that were erased, and so does a
-snapshot that was made before the erasure: the stream is deleted whole once all kept snapshots are behind it, and the
-older snapshots go with the newer ones.
+A snapshot is due when the last one is an hour old, so that a new node has little to execute. After the log went on in
+another stream, two more are due: one at once, and a second one a little later. For the old stream holds texts that were
+erased, and so does any snapshot that was made before. The stream is deleted whole once all kept snapshots are of a
+later one, and each new snapshot replaces the oldest.
 """
 
 import logging
@@ -21,13 +21,13 @@ from chat_server.runtime import Runtime
 log = logging.getLogger("chat.cluster")
 
 CHECK_SECONDS = 5.0
-# A node that has just begun has enough to do.
+# A node that has just started has enough to do.
 FIRST_SECONDS = 60.0
 APART_MS = 3_600_000
-# How long after the first snapshot of a stream the second one is made, which frees the streams before. With the time
-# that a stream goes on, an erased text is gone from NATS after 18 minutes and what two snapshots take to be made.
+# How long after the first snapshot of a stream the second one is made, after which the older streams can go. Together
+# with how long a stream goes on, an erased text is gone from NATS after 18 minutes plus the making of two snapshots.
 SECOND_MS = 540_000
-# All nodes have heard by then that one is going to make a snapshot.
+# By then all nodes have heard that one of them is going to make a snapshot.
 ANNOUNCED_SECONDS = 3.0
 AGAIN_SECONDS = 60.0
 
@@ -45,7 +45,7 @@ def is_due(kept: Sequence[Description], stream: int, elapsed_ms: int) -> bool:
 
 
 class SnapshotKeeper:
-    """Makes snapshots while this node is the first of those that live, and no other one makes any.
+    """Makes snapshots while this node is the first of the living ones and no other node is making one.
 
     `is_making` is told to the other nodes.
     """
@@ -60,7 +60,7 @@ class SnapshotKeeper:
         now: Callable[[], Now],
         may_make: Callable[[], bool],
     ) -> None:
-        """`may_make` tells whether this node is the first, as far as it knows, and no other one makes a snapshot."""
+        """`may_make` tells whether this node is the first, as far as it knows, and no other node is making one."""
         self.is_making = False
         self._runtime = runtime
         self._log = replicated
@@ -102,7 +102,7 @@ class SnapshotKeeper:
         self.is_making = True
         try:
             await self._runtime.sleep(ANNOUNCED_SECONDS)
-            # Of two that thought themselves the first, one knows better by now; both if they began at once.
+            # If two nodes took themselves for the first, at least one of them has heard of the other by now.
             if self._may_make() and not self._log.is_closed:
                 log.info("%s", await self._processes.make_snapshot())
         finally:

@@ -1,7 +1,7 @@
 """The upgrade of a cluster: the version of the log is raised once all nodes know a newer one.
 
-Nodes are replaced one by one, and as long as an old one lives nothing changes for it. A node that is down meanwhile
-does not count: if it comes back with its old program, it stops where the version was raised, and says so.
+Nodes are replaced one by one, and nothing changes as long as an old one is alive. A node that is down meanwhile does
+not count: if it comes back with its old program, it stops where the version was raised, and says so.
 """
 
 import logging
@@ -18,12 +18,12 @@ from chat_server.runtime import Runtime
 log = logging.getLogger("chat.cluster")
 
 CHECK_SECONDS = 1.0
-# The nodes that live must have known the newer version for so long. One that is being restarted has come back by then.
+# All living nodes must have known the newer version for this time. One that is being restarted is back by then.
 SETTLED_SECONDS = 10.0
 
 
 class Upgrade:
-    """The node of rank 0 raises the version. Two that do so do no more than one."""
+    """The node of rank 0 raises the version. If two do, the second changes nothing."""
 
     def __init__(
         self, runtime: Runtime, replicated: ReplicatedLog, heartbeats: Heartbeats, version: Callable[[], int]
@@ -60,13 +60,13 @@ class Upgrade:
             return None
         known = self._known_by_all()
         if known > version and self._heartbeats.rank() == 0:
-            log.info("all nodes that live know version %d of the log, which is raised", known)
+            log.info("all living nodes know version %d of the log: it is raised to that", known)
             self._log.submit(Entry(RaiseVersion(known)))
             self._settled = (0, 0.0)
         return CHECK_SECONDS
 
     def _known_by_all(self) -> int:
-        """Return the newest version that all nodes that live have known for a while, 0 if there is none."""
+        """Return the newest version that all living nodes have known for a while, 0 if there is none."""
         now, vitals = self._runtime.monotonic(), self._heartbeats.vitals()
         if vitals is None:
             self._settled = (0, now)

@@ -26,16 +26,16 @@ log = logging.getLogger("chat.cluster")
 TOPIC = "digests"
 ASK_SECONDS = 1.0
 AGAIN_SECONDS = 0.5
-# Starting a process takes a second or so on a busy machine; the mark comes without those that took longer.
+# Starting a process takes a second or so on a busy machine. The mark does not wait for nodes that take longer.
 READY_SECONDS = 20.0
-# A node from which no answer came for so long is given up.
+# A node that has not answered for this time is given up.
 SILENT_SECONDS = 10.0
 DIGESTS_SECONDS = 570.0
 # A log that takes anything brings the mark to a first node within this time, also through an election.
 MARK_SECONDS = 20.0
-# For so long a node waits with its next batch; opening takes a millisecond.
+# The longest that a node waits with its next batch; opening takes a millisecond.
 OPEN_SECONDS = 1.0
-# Nobody asks any more, so that the process ends.
+# If nobody has asked for this time, the process ends.
 FORGOTTEN_SECONDS = 30.0
 
 

@@ -8,7 +8,7 @@ from chat_server.protocol.connection import Notice
 from chat_server.protocol.times import iso, moment
 from chat_server.runtime import Clock
 
-# A log out of which something came within this time is there, whatever else failed.
+# A log that gave out something within this time is there, whatever else failed.
 SILENT_SECONDS = 4.0
 
 
@@ -33,7 +33,7 @@ class Outage:
         self._heard_at, self._as_of_ms = self._clock.monotonic(), at_ms
         if self.is_on:
             self.is_on = False
-            self._tell(Notice("this server has its cluster again: all is up to date, and goes on", stale=False))
+            self._tell(Notice("this server has its cluster back: all is up to date again", stale=False))
 
     def suspect(self) -> None:
         """Something says that the log is away: the node hears nobody, or could not log something."""
@@ -46,7 +46,7 @@ class Outage:
         self._tell(Notice(f"{words} until it is back", stale=True, as_of=as_of))
 
     def take_probe(self) -> bool:
-        """Tell, once in each outage, that something should be logged: once it comes out, the log is back.
+        """Return whether something should be logged to notice the log's return; True once in each outage.
 
         What no user asked for waits in the log's line for as long as it takes.
         """

@@ -12,7 +12,7 @@ from chat_server.rules.typing_signals import TypingSignal
 class Present(Struct, frozen=True, array_like=True):
     """A user of a node, as it tells the others.
 
-    `is_noted` says of one who went that the node logs the departure: it knows of no other connection of the user.
+    Where the user went, `is_noted` says that the node logs the departure, since it knows of no other connection.
     """
 
     user_id: int
@@ -53,7 +53,7 @@ class Peers(Protocol):
         """What the nodes count, this one too, by their names; nothing without a cluster."""
 
     def leave(self) -> None:
-        """This node is going to stop: the others take its users for gone, and one of them logs it."""
+        """Say that this node is stopping: its users are gone, and one of the others logs that."""
 
 
 class _NoPeers:

@@ -6,7 +6,7 @@ from chat_server.delivery.peers import ALONE, Peers, Present
 from chat_server.protocol.people import PresenceChanged
 from chat_server.runtime import Runtime
 
-# Of one user's coming, going and being away others are told so often within so long, and then the state at its end.
+# How many changes of one user's presence others are told within this time; at its end they are told the last state.
 PRESENCE_TOLD_MAX = 10
 PRESENCE_SECONDS = 10.0
 

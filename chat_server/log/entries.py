@@ -240,7 +240,7 @@ class Due(Internal, frozen=True, tag="due"):
 class EndStream(Internal, frozen=True, tag="end_stream"):
     """End the stream of the log that this stands in: the log goes on at the beginning of the stream `next`.
 
-    The entry is alone in its batch. What stands behind it in its stream is executed by nobody.
+    The entry is alone in its batch. Nobody executes what stands after it in its stream.
     """
 
     next: int

@@ -10,9 +10,9 @@ from chat_server.runtime import Runtime, Task
 
 log = logging.getLogger("chat.log")
 
-# After so long without a record, the stream is asked whether it has more: subscriptions may end without a word.
+# After this time without a record, the stream is asked whether it has more: a subscription may end without a word.
 QUIET_SECONDS = 5.0
-# A gap is read again after so long, and is one of the stream itself if it is still there after so many tries.
+# A gap is read again after this time. If it is still there after so many tries, the stream itself has it.
 GAP_SECONDS = 0.5
 GAP_TRIES_MAX = 10
 DIGEST_BYTES = 16
@@ -23,11 +23,11 @@ def digest_of(data: bytes) -> bytes:
 
 
 class Incoming:
-    """Each reading begins with the record that was executed last, which has to be the one that stands there now."""
+    """Each reading begins with the record that was executed last, to check that the stream still has the same one."""
 
     def __init__(self, runtime: Runtime, streams: Streams, position: Position, digest: bytes) -> None:
         """`position` is that of the batch executed last, and `digest` that of its record."""
-        # The last record that was given out.
+        # That of the last record that was given out.
         self.position = position
         self._runtime = runtime
         self._streams = streams
@@ -72,7 +72,7 @@ class Incoming:
         return None
 
     async def _next_record(self) -> StreamRecord | None:
-        """Wait for what the subscription gives; None if it has to be looked again whether to wait at all."""
+        """Wait for the next record of the subscription; None if it has to be decided anew whether to wait at all."""
         if self._records is None:
             stream, sequence = self._executed
             self._is_checked = not sequence
@@ -96,7 +96,7 @@ class Incoming:
             raise self._lost(str(lost)) from None
 
     async def _is_next(self, record: StreamRecord) -> bool:
-        """Tell whether the record follows the last one; what was given out before is passed over."""
+        """Tell whether the record follows the last one. One that was given out before does not."""
         position = record.position
         if not self._is_checked:
             if position != self._executed:
@@ -118,16 +118,16 @@ class Incoming:
         return True
 
     async def _bridge_gap(self, position: Position) -> None:
-        """Read again in front of a gap before this place. Raises WrongBatch if it is one of the stream itself."""
+        """Read again what a gap before this place has left out. Raises WrongBatch if the stream itself has the gap."""
         self._gaps += 1
         if self._gaps >= GAP_TRIES_MAX:
-            raise self._lost(f"it goes on with {position}, behind {self.position}")
-        log.warning("the log went on with %s behind %s; it is read again", position, self.position)
+            raise self._lost(f"{self.position} is followed by {position}")
+        log.warning("%s of the log was followed by %s; it is read again", self.position, position)
         self.read_again()
         await self._runtime.sleep(GAP_SECONDS)
 
     async def _look_for_more(self) -> None:
-        """Begin another subscription if the stream has more than this one gives."""
+        """Begin another subscription if this one does not give all that the stream has."""
         try:
             last = await self._streams.last(self.position.stream)
         except NotAppended:

@@ -46,9 +46,9 @@ Json = dict[str, Any]
 APPEND_SECONDS = 3.0
 ASK_SECONDS = 5.0
 BEGIN_SECONDS = 10.0
-# A part of an object is tried again for so long: longer than an election takes.
+# A part of an object is tried again for this time, which is longer than an election takes.
 ELECTION_SECONDS = 10.0
-# Messages that the server sends ahead of their being read, and for how long it waits for so many.
+# How many messages the server sends before they are read, and how long it waits for that many.
 PULLED_MAX = 32
 PULL_SECONDS = 30
 HEARTBEAT_SECONDS = 1
@@ -92,7 +92,7 @@ def _answer(message: NatsMessage) -> Json:
 
 
 async def open_nats(runtime: Runtime, access: NatsAccess, node: str, seconds: float = 15.0) -> Nats:
-    """Connect to NATS, and see that JetStream answers. Raises StartError once that has failed for so long."""
+    """Connect to NATS, and see that JetStream answers. Raises StartError once that has failed for `seconds`."""
     connection = Nats(runtime, access, node)
     why = ""
     try:
@@ -132,7 +132,7 @@ class JetStreamRecords:
     """See `stream.Records`.
 
     What reads is a consumer at one of the servers, of which it asks a bounded number of messages ahead. When it is
-    silent for three heartbeats, or its messages do not follow one another, a new one goes on behind what was given.
+    silent for three heartbeats, or its messages do not follow one another, a new one goes on after what was given.
     """
 
     def __init__(self, connection: Nats, after: Position) -> None:
@@ -152,7 +152,7 @@ class JetStreamRecords:
                 inbox = self._inbox or await self._open()
                 record = self._take(await self._receive(inbox))
             except (_Broken, ApiError, NotAppended, Disconnected) as error:
-                log.debug("%s is read anew behind %d: %s", _log(self._stream), self._last, error)
+                log.debug("%s is read anew after %d: %s", _log(self._stream), self._last, error)
                 self._end()
                 await self._connection.runtime.sleep(RETRY_SECONDS)
             else:
@@ -214,13 +214,12 @@ class JetStreamRecords:
                 self._asked -= 1
                 return message
             # A word of the server: a sign of life, the end of the time that it was asked to wait, or of the consumer.
-            headers = message.headers
             if message.status in ("404", "408"):
                 self._asked = 0
             elif message.status != "100":
-                raise _Broken(f"{message.status} {headers.get('Description', '')}")
-            # What was dropped last has nothing behind it that could show the gap.
-            if headers.get("Nats-Last-Consumer", str(self._delivered)) != str(self._delivered):
+                raise _Broken(f"{message.status} {message.headers.get('Description', '')}")
+            # If the last messages were dropped, no later one shows the gap.
+            if message.headers.get("Nats-Last-Consumer", str(self._delivered)) != str(self._delivered):
                 raise _Broken("messages of the consumer were dropped")
 
     def _take(self, message: NatsMessage) -> StreamRecord | None:
@@ -233,7 +232,9 @@ class JetStreamRecords:
         if number != self._delivered:
             raise _Broken(f"message {number} of the consumer came in the place of {self._delivered}")
         if sequence > self._last + 1:
-            raise StreamLost(f"{_log(self._stream)} goes on with message {sequence} behind {self._last}: some are gone")
+            raise StreamLost(
+                f"{_log(self._stream)} goes on with message {sequence} after {self._last}: those between are gone"
+            )
         if sequence <= self._last:
             if sequence == self._last and at_ns != self._last_ns:
                 raise StreamLost(f"message {sequence} of {_log(self._stream)} is not the one that was read before")

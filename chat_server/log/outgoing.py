@@ -11,7 +11,7 @@ from chat_server.log.codec import ENTRIES_BYTES_MAX
 from chat_server.log.entries import ALONE, Batch, Due, Entry
 from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX
 
-# Of entries that wait, and those in flight; past it no further command is taken.
+# Of entries that wait or are in flight. Past it no further command is taken.
 WAITING_BYTES_MAX = 8 << 20
 
 
@@ -39,7 +39,7 @@ class Line:
         return self._waiting[0].since if self._waiting else None
 
     def add(self, waiting: Waiting) -> None:
-        """One `Due` does all that is due: while NATS is away they would gather."""
+        """A second `Due` is dropped, since one does all that is due, and they would gather while NATS is away."""
         if type(waiting.entry.command) is Due and any(type(each.entry.command) is Due for each in self._waiting):
             return
         self._waiting.append(waiting)
@@ -67,7 +67,7 @@ class Line:
         self.bytes += sum(len(each.data) for each in taken)
 
     def withdraw(self, is_over: Callable[[float], bool]) -> list[Entry]:
-        """Take out those that somebody waits for and that have waited for too long. The others go on waiting."""
+        """Take out the entries that have waited for too long and that somebody waits for. The others stay."""
         if not self._waiting or not is_over(self._waiting[0].since):
             return []
         over = list(takewhile(lambda each: is_over(each.since), self._waiting))
@@ -81,8 +81,8 @@ class Line:
 class Flight(Struct, eq=False):
     """A batch that is on its way into the log, until it has been executed here.
 
-    The same number is sent again until the stream shows what became of it; an ack says only that this is worth while.
-    Of the entries, the oldest `told` are answered already.
+    It is sent again under the same number until the stream shows what became of it; an ack only says that the stream
+    should have it. The oldest `told` of its entries are answered already.
     """
 
     batch: Batch
@@ -93,7 +93,7 @@ class Flight(Struct, eq=False):
     # It was read from the stream, and is being executed.
     is_found: bool = False
     told: int = 0
-    # Tries that ended with an ack. The server MUST NOT take the next one for a repetition of what it has lost.
+    # Tries that ended with an ack. If the server has lost one of them, it MUST NOT take the next for a repetition.
     acks: int = 0
     # The streams that it is being sent to, and the last one.
     sending: list[int] = []

@@ -1,8 +1,8 @@
 """The log of a cluster: streams that all nodes read, and that each of them writes its batches into.
 
-The decisions are here and in `incoming` and `outgoing`, and NATS is behind the ports (`stream`). A node has one batch
-in flight. Whether it is in the stream is learnt from the stream alone: it is sent again with the same number until it
-has been executed here, and what the stream has twice is executed once.
+All decisions are made here and in `incoming` and `outgoing`; NATS is behind the ports (`stream`). A node has one batch
+in flight. Only the stream itself tells whether it has the batch, which is sent again under the same number until it has
+been executed here. What the stream has twice is executed once.
 """
 
 import logging
@@ -30,7 +30,7 @@ log = logging.getLogger("chat.log")
 HOLD_SECONDS = 12.0
 HOLD_UNCONNECTED_SECONDS = 5.0
 WATCH_SECONDS = 0.25
-# A try that failed is repeated after the first, one that was acknowledged and has not been executed after the second.
+# A try that failed is repeated after the first time; one that was acknowledged but not executed, after the second.
 AGAIN_SECONDS = 0.25
 ACKED_AGAIN_SECONDS = 5.0
 # Two clocks that differ by more are worth a warning, this often.
@@ -67,9 +67,9 @@ class ReplicatedLog:
         `version` tells the version that the log has there, 0 before the first batch. `on_executed` is called with each
         place up to which everything has been executed, in their order, and with the times there.
         """
-        # How many messages of the stream were none of this chat's.
+        # How many messages of the stream were not this chat's.
         self.strays = 0
-        # Everything up to here has been executed, or passed over as a stray.
+        # Everything up to here was executed, or passed over as a stray.
         self.position = position if position.stream else Position(1, 0)
         self._runtime = runtime
         self._streams = streams
@@ -201,7 +201,7 @@ class ReplicatedLog:
                 log.warning("message %s of the log is passed over: %s (%d so far)", record.position, stray, self.strays)
             return None
         if batch.node == self._node:
-            # Nobody waits for it: a former process sent it, or it was withdrawn.
+            # Nobody waits for it any more: an earlier process sent it, or it was withdrawn.
             batch = replace(batch, entries=[replace(entry, origin=None) for entry in batch.entries])
         return batch
 
@@ -219,13 +219,13 @@ class ReplicatedLog:
             self._flight = self._make_flight(self._flight.waiting)
             self._changed.set()
         if position.stream != ordered.position.stream:
-            # What is on its way to the old stream will be executed by nobody.
+            # Nobody will execute what is on its way to the old stream.
             self._changed.set()
         self._advance(position)
         return told
 
     def _settle(self, ordered: OrderedBatch, verdict: Verdict) -> int:
-        """Learn what became of a batch of this node, and of how many entries one was told. Raises WrongBatch."""
+        """Learn what became of a batch of this node. Return how many of its entries are answered. Raises WrongBatch."""
         assert self._identity is not None
         batch, flight = ordered.batch, self._flight
         own = (*self._identity, self._nonce)
@@ -244,7 +244,7 @@ class ReplicatedLog:
         if flight is None:
             return 0
         if not flight.is_found:
-            # A try of another batch, which had certainly failed as it was said, was in the stream with this number.
+            # An earlier batch with this number is in the stream, although the server said that it was not taken.
             self._flight = self._make_flight(flight.waiting, flight.told)
             return 0
         self._flight = None
@@ -261,7 +261,7 @@ class ReplicatedLog:
                     future.set_result(None)
 
     def _warn_of_clocks(self, ordered: OrderedBatch) -> None:
-        """The log's time of a batch lies between its sending and now, unless one of the clocks is wrong."""
+        """Warn where the log's time of a batch is not between its sending and now: one of the clocks is wrong."""
         now_ms, monotonic = self._runtime.now_ms(), self._runtime.monotonic()
         behind_ms = max(ordered.at_ms - now_ms, ordered.batch.sent_ms - ordered.at_ms)
         if behind_ms > CLOCKS_DIFFER_MS and monotonic - self._warned_at > WARN_SECONDS:
@@ -375,7 +375,7 @@ class ReplicatedLog:
 
         flight = self._flight
         if flight is not None and flight.waiting and is_over(flight.waiting[0].since):
-            # What was found is being executed, for which a full disk or a lock may leave no room for long.
+            # What was found is being executed, which a full disk or a lock may hold up for long.
             if flight.may_be_there or flight.is_found or flight.sending or flight.told:
                 self._tell(flight.tell(is_over), _UNKNOWN)
             else:

@@ -128,7 +128,7 @@ def change_settings(context: Context, command: ChangeSettings) -> SettingsChange
 
 @rule(Mark)
 def mark(context: Context, command: Mark) -> None:
-    """Nodes look at their tables behind it."""
+    """Change nothing: nodes compare their tables as of here."""
 
 
 # ---- reading

@@ -22,7 +22,7 @@ from chat_server.store.accounts import User
 from chat_server.store.database import Database
 from chat_server.store.wrong_passwords import WrongPasswords
 
-# Below the limit, too, wrong passwords that count together are at least so long apart: each is an entry in the log.
+# Even below the limit, wrong passwords that count together are at least this far apart: each is an entry in the log.
 PAUSE_MS = 1000
 # In place of a network, for whoever gives a password while signed in to the account.
 _SIGNED_IN = "signed in"

@@ -14,7 +14,7 @@ from tests.client.fake import AT, FakeServer, Json, message
 from tests.client.sdk.played import Client, until
 
 STALE: Json = {"type": "notice", "text": "this server has lost its cluster", "stale": True, "as_of": AT}
-BACK: Json = {"type": "notice", "text": "this server has its cluster again", "stale": False}
+BACK: Json = {"type": "notice", "text": "this server has its cluster back", "stale": False}
 
 
 @pytest.fixture

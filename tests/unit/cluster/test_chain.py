@@ -81,10 +81,10 @@ def test_a_stream_ends_when_it_has_become_large() -> None:
 @pytest.mark.parametrize(
     ("trouble", "told"),
     [
-        (NotAppended("nobody answers"), "the stream behind 1 cannot be made yet: nobody answers"),
+        (NotAppended("nobody answers"), "the stream after 1 cannot be made yet: nobody answers"),
         (
             StartError("it has another configuration"),
-            "the stream behind 1 cannot be made: it has another configuration",
+            "the stream after 1 cannot be made: it has another configuration",
         ),
         (AssertionError("a mistake"), "this is a bug"),
     ],

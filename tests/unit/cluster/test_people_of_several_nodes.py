@@ -175,7 +175,7 @@ def test_while_nats_is_away_users_read_on_and_are_told_once(tmp_path: Path) -> N
             cluster.servers.join_again(node)
         await cluster.pass_time(10)
         assert [line for line in alice.take_lines() if line.startswith("* this server")] == [
-            "* this server has its cluster again: all is up to date, and goes on"
+            "* this server has its cluster back: all is up to date again"
         ]
         assert '"stale":false' in "".join(bob.lines[-3:])
         assert (await alice.say("/send_all back")).startswith("+ sent")
@@ -235,7 +235,7 @@ def test_a_node_that_alone_is_cut_off_is_left_by_newcomers(tmp_path: Path) -> No
         await cluster.pass_time(10)
         lines = alice.take_lines()
         assert [line for line in lines if line.startswith("* this server")] == [
-            "* this server has its cluster again: all is up to date, and goes on"
+            "* this server has its cluster back: all is up to date again"
         ]
         assert "* carol is online" in lines and any("bob: hello" in line for line in lines)
         assert not any("bob is" in line for line in lines), "bob never went"

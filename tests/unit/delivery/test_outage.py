@@ -13,7 +13,7 @@ AWAY = (
     "* this server has lost its cluster: what you see is as of 11:59:00 UTC, and what you send is refused until it is"
     " back"
 )
-BACK = "* this server has its cluster again: all is up to date, and goes on"
+BACK = "* this server has its cluster back: all is up to date again"
 
 
 async def test_who_is_signed_in_is_told_once_how_old_it_is_and_once_that_it_is_over(room: Room) -> None:

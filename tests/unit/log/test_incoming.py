@@ -42,7 +42,7 @@ def test_a_gap_of_the_stream_itself_ends_the_node(play: Play) -> None:
         peers.servers.join_again("b")
         await peers.pass_time((GAP_TRIES_MAX + 2) * (GAP_SECONDS + 1))
         assert b.said == [1]
-        assert "it goes on with 1/4, behind 1/2" in b.failure and "start this node from a snapshot" in b.failure
+        assert "1/2 is followed by 1/4" in b.failure and "start this node from a snapshot" in b.failure
 
     play(story)
 

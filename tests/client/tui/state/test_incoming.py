@@ -160,7 +160,7 @@ def test_the_bar_says_how_old_everything_is_while_the_server_has_lost_its_cluste
     assert "this server has lost its cluster" in me.text() and "◌ localhost:8000, as of 08:00" in me.text("status")
     me.hear(Notice("an announcement", by="carol"))
     assert "as of" in me.text("status")
-    me.hear(Notice("this server has its cluster again", stale=False))
+    me.hear(Notice("this server has its cluster back", stale=False))
     assert "● localhost:8000" in me.text("status")
     me.hear(Notice("this server has lost its cluster", stale=True, as_of=at(2)), Lost("gone", me.screen.elapsed))
     me.connect(resumed=True)

@@ -4,7 +4,8 @@
     runtime.advance(500)          # on any loop: the timers that are due by then are called, in their order
     runtime.run(main())           # in a loop of its own: time jumps to the next timer when nothing else is left to do
 
-In that loop a timer or a thread that goes around the runtime is an error, and so is a program that waits for nothing.
+In that loop a timer or a thread that goes around the runtime is an error, and so is a program that waits for nothing, or
+a task that fails and is asked by nobody.
 """
 
 import asyncio
@@ -97,8 +98,12 @@ class FakeRuntime(FakeClock, Runtime):
         super().advance(seconds * 1000)
 
     def run(self, main: Coroutine[Any, Any, R]) -> R:
-        with asyncio.Runner(loop_factory=lambda: SimulatedLoop(self)) as runner:
-            return runner.run(main)
+        loop = SimulatedLoop(self)
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            result = runner.run(main)
+        for error in loop.unasked:
+            raise error
+        return result
 
 
 class InlineWorker:
@@ -160,6 +165,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._runtime = runtime
         self._selector = self
+        self.unasked: list[BaseException] = []
 
     def time(self) -> float:
         return self._runtime.monotonic()
@@ -169,6 +175,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             assert self._runtime.advance_to_next(), "nothing is left that could happen, and the program waits for it"
         assert not seconds, "a timer goes around the runtime"
         return []
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Something failed, and nobody has asked for it, which asyncio would only log."""
+        self.unasked.append(context.get("exception") or AssertionError(context["message"]))
 
     def _process_events(self, events: list[Any]) -> None:
         pass

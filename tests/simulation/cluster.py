@@ -58,8 +58,9 @@ class SimulatedNode:
         self._connections: dict[MemoryConnection, None] = {}
         self.is_stopped = False
         self.has_ended = machine.event()
+        self._error: BaseException | None = None
 
-    async def run(self) -> None:
+    async def _run(self) -> None:
         """From its start to its end. Raises StartError."""
         process, name = self._process, self.name
         self._directory = DataDirectory(str(self.path))
@@ -91,9 +92,28 @@ class SimulatedNode:
         if not running.cancelled() and (bug := running.exception()):
             raise bug
 
-    def begin(self) -> "Any":
-        self._running = self._process.spawn(self.run())
-        return self._running
+    async def start(self) -> None:
+        """Returns when people may connect. Raises StartError."""
+        running = self._process.spawn(self._run())
+        running.add_done_callback(self._end)
+        while self.member is None:
+            if running.done():
+                raise self.take_error()
+            await self._machine.sleep(0.1)
+
+    def _end(self, running: Any) -> None:
+        if not running.cancelled():
+            self._error = running.exception()
+
+    def take_error(self) -> BaseException:
+        """What its process failed with, when it was meant to."""
+        error, self._error = self._error, None
+        return error or AssertionError(f"{self.name} has not failed")
+
+    def check(self) -> None:
+        """Raise what its process failed with, which nobody else may have noticed: others take its place."""
+        if self._error is not None:
+            raise self._error
 
     def connect(
         self, take_bytes_max: int, received: Callable[[bytes], None], ended: Callable[[], None]
@@ -139,6 +159,7 @@ class ClusterSimulation:
         self._path = path
         self._copies = 0
         self._nodes: dict[str, SimulatedNode] = {}
+        self._begun: list[SimulatedNode] = []
         self._zombies: list[SimulatedNode] = []
         # What was acknowledged is in the log, or in a snapshot.
         self._snapshots = 0
@@ -169,6 +190,8 @@ class ClusterSimulation:
             for _ in range(self._random.randint(6, 12)):
                 await self.machine.sleep(self._random.expovariate(1 / 3))
                 await self._misfortune()
+                for node in self._begun:
+                    node.check()
             await self._heal()
             for user in self.users:
                 user.be_calm()
@@ -197,12 +220,9 @@ class ClusterSimulation:
 
     async def _start(self, name: str, path: Path) -> None:
         node = self._nodes[name] = SimulatedNode(self.machine, self._servers, name, path)
+        self._begun.append(node)
         self.tell(f"{name} starts")
-        running = node.begin()
-        while node.member is None:
-            if running.done():
-                raise running.exception() or AssertionError(f"{name} ended at its start")
-            await self.machine.sleep(0.1)
+        await node.start()
 
     def _copy(self, name: str) -> Path:
         """What is on the disk at this moment, for the next process."""
@@ -324,6 +344,8 @@ class ClusterSimulation:
 
     async def _compare(self) -> None:
         """All nodes have come to the same place, with the same content, and it is what was acknowledged."""
+        for node in self._begun:
+            node.check()
         members = [node.member for node in self._nodes.values() if node.member is not None]
         check(len(members) == len(self._nodes), "a node has ended")
         await compare(self.machine, list(self._nodes.values()))

@@ -73,7 +73,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
             monkeypatch.setattr(Executor, "execute", fail)
             await story(machines)
 
-        stage.machine.run(main())
+        stage.run(main())
 
     return play
 
@@ -137,7 +137,7 @@ def test_a_disk_that_fails_ends_its_node_and_no_other(play: Play) -> None:
         (reply,) = await bob.replies(5)
         assert reply["code"] == "unavailable" and "done" not in reply
         assert node.failure is not None and "the disk failed" in node.failure
-        assert "the disk failed" in str(machines.two._running.exception())
+        assert "the disk failed" in str(machines.two.take_error())
         alice.say("/send_all it goes on")
         assert [reply["type"] for reply in await alice.replies()] == ["ok"]
         machines.fault = None

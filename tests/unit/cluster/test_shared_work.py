@@ -39,7 +39,7 @@ def play(tmp_path: Path) -> Play:
             await story(Three(stage, nodes))
             await compare(stage.machine, nodes)
 
-        stage.machine.run(main())
+        stage.run(main())
 
     return play
 

@@ -75,7 +75,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Story], N
             lags[NODES[-1]] = LAG_SECONDS
             await story(Chat(stage, nodes))
 
-        stage.machine.run(main())
+        stage.run(main())
 
     return play
 

@@ -85,6 +85,7 @@ class Place:
         self.path = path / name
         self.path.mkdir(exist_ok=True)
         self._process = Process(self.machine)
+        self.may_fail = False
 
     def renew(self) -> None:
         """The next start is another process."""
@@ -138,12 +139,18 @@ class Cluster:
         self.machine = FakeRuntime(11)
         self.servers = MemoryServers(self.machine)
         self._path = path
+        self._places: list[Place] = []
 
     async def start(self, *names: str, settings: Settings = SETTINGS) -> list[Place]:
         places = [Place(self.servers, self._path, name, settings) for name in names]
         for place in places:
             await place.start()
+            self._places.append(place)
         return places
+
+    def check(self) -> None:
+        for place in self._places:
+            assert place.may_fail or place.node.failure is None, f"{place.name} failed: {place.node.failure}"
 
     async def pass_time(self, seconds: float) -> None:
         await self.machine.sleep(seconds)
@@ -152,3 +159,4 @@ class Cluster:
 def play(path: Path, story: Callable[[Cluster], Awaitable[None]]) -> None:
     cluster = Cluster(path)
     cluster.machine.run(story(cluster))  # type: ignore[arg-type]
+    cluster.check()

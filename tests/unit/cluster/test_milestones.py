@@ -102,6 +102,7 @@ def test_a_node_that_came_to_another_state_stops_and_the_others_go_on(tmp_path: 
         alice = await a.connect("alice")
         await cluster.pass_time(30)
         assert not any(place.node.failure for place in (a, b, c))
+        b.may_fail = True
         b.node._writer.state.outcomes = bytes(len(b.node._writer.state.outcomes))
         for _ in range(30):
             await alice.say("/send_all hi")

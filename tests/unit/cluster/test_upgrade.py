@@ -232,6 +232,7 @@ def test_an_old_node_that_runs_stops_where_the_version_is_raised(
     async def story(cluster: Cluster) -> None:
         run_program(monkeypatch, VERSION)
         one, two = await cluster.start("n1", "n2")
+        one.may_fail = two.may_fail = True
         one.node._log.submit(Entry(RaiseVersion(NEWER)))
         await cluster.pass_time(3)
         for place in (one, two):

@@ -75,8 +75,7 @@ async def test_ctrl_z_and_back(home: Home, client: tuple[Terminal, str]) -> None
     terminal.enter("echo $((6*7))")
     terminal.until("42")
     terminal.enter("fg")
-    terminal.until(lambda screen: "half a line" in last(screen))
-    assert modes(terminal) == before
+    terminal.until(lambda screen: "half a line" in last(screen) and modes(terminal) == before)
     terminal.keys("Enter")
     terminal.until("half a line (#1)" if "main>" in shows else "alice  half a line")
 
@@ -88,8 +87,7 @@ async def test_stopped_from_outside_and_back(home: Home, client: tuple[Terminal,
     os.kill(process("alice", home), number)
     terminal.until("Stopped")
     terminal.enter("reset -I 2>/dev/null; clear; fg")
-    terminal.until(lambda screen: shows.split()[0] in last(screen))
-    assert modes(terminal) == before
+    terminal.until(lambda screen: shows.split()[0] in last(screen) and modes(terminal) == before)
     terminal.enter("here again")
     terminal.until("here again (#1)" if "main>" in shows else "alice  here again")
 

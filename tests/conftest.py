@@ -1,4 +1,4 @@
-"""The profile of hypothesis for all tests, and the garbage that none of them makes.
+"""What holds for all tests: the profile of hypothesis, the garbage that nobody looks for, the signals.
 
 `unit` tries the same examples every time, so that a run that was green is green again. `thorough` (`make test-all`) and
 `deep` look further, at random.
@@ -6,6 +6,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -29,3 +30,10 @@ def pytest_collection() -> Generator[None, object, object]:
     gc.freeze()
     gc.enable()
     return result
+
+
+# Under nohup, or in the background of a script, the tests ignore these, and what they start would do so too: no program
+# is handed a handler.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda number, frame: None)

@@ -4,8 +4,8 @@
     runtime.advance(500)          # on any loop: the timers that are due by then are called, in their order
     runtime.run(main())           # in a loop of its own: time jumps to the next timer when nothing else is left to do
 
-In that loop a timer or a thread that goes around the runtime is an error, and so is a program that waits for nothing, or
-a task that fails and is asked by nobody.
+In that loop a timer or a thread that goes around the runtime is an error, and so is a program that waits for nothing,
+or a task that fails and is asked by nobody.
 """
 
 import asyncio

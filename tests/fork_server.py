@@ -74,9 +74,7 @@ def start(
     """A program of the chat. Streams are descriptors, DEVNULL or PIPE."""
     if arguments[0] == sys.executable and _read_at_start(environment) == _read_at_start(os.environ):
         return _SERVER.start(arguments[1:], environment, cwd, stdin, stdout, stderr)
-    return subprocess.Popen(
-        arguments, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, cwd=cwd, preexec_fn=_hear_ctrl_c
-    )
+    return subprocess.Popen(arguments, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, cwd=cwd)
 
 
 def run(
@@ -95,11 +93,6 @@ def run(
             program.wait()
         out, errors = (os.pread(file.fileno(), 1 << 30, 0).decode() for file in (stdout, stderr))
         return subprocess.CompletedProcess(arguments, status, out, errors)
-
-
-def _hear_ctrl_c() -> None:
-    """Tests that run in the background ignore it, and what they start would too."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
@@ -194,7 +187,6 @@ def serve(requests: socket.socket) -> list[str]:
             continue
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _hear_ctrl_c()
         for number, each in enumerate(streams):
             os.dup2(each, number)
         for each in (*streams, ended, waking, woken, requests.detach(), *running.values()):
@@ -227,7 +219,7 @@ def _become(request: dict[str, Any]) -> list[str]:
 
 
 def _import_all() -> None:
-    for module in ("uvloop", "chat_server.__main__", "chat_client.__main__", "chat_client.plain.app"):
+    for module in ("uvloop", "chat_server.__main__", "chat_client.program", "chat_client.plain.app"):
         importlib.import_module(module)
     importlib.import_module("chat_server.store.database").blank()
     gc.collect()

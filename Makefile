@@ -1,6 +1,6 @@
 # make run    installs into .venv what the server needs, and starts it (options: make run ARGS="--port 9000")
 # make test   installs what the checks need too, and runs them all: at most three minutes on two idle cores
-# make test-all  the same with all rounds of the kills and many more, random examples: a quarter of an hour
+# make test-all  the same with all rounds of the kills, many more random examples, and flake8: a quarter of an hour
 # make cluster  starts three NATS servers and three nodes on loopback, and takes what is to be killed and started
 # make test-cluster  tests the cluster on NATS servers of its own: ten minutes
 # make bench  measures the fan-out against bare write() calls (needs a C compiler)
@@ -22,16 +22,18 @@ run: $(VENV)/installed
 cluster: $(VENV)/installed
 	@exec $(BIN)/python -m tests.cluster
 
-test: check unit
+# The types are checked on one core while the tests begin on the other.
+test: $(VENV)/installed
+	@$(MAKE) --no-print-directory -j 2 check unit
 
 test-all: export TESTS := all
 test-all: export HYPOTHESIS_PROFILE := thorough
 test-all: check unit
+	$(BIN)/flake8 .
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8 .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 

@@ -90,16 +90,16 @@ def _entries(group: str, keymap: Keymap) -> list[tuple[str, str]]:
 
 
 def _keys(actions: list[KeyAction], keymap: Keymap) -> str:
-    """The first key of each action, then the second ones, as many as there is room for."""
+    """The first key of each action, then those of the second ones and so on for which there is room."""
     shown = [keymap.shown(action.name) for action in actions]
     if len(actions) >= 10:  # Alt-1 to Alt-9, and Alt-0
         return (
             f"{keymap.first(actions[0].name)} … {keymap.first(actions[-2].name)[-1]}, {keymap.first(actions[-1].name)}"
         )
-    words = ""
-    for at in range(max(map(len, shown), default=0)):
-        for key in (keys[at] for keys in shown if at < len(keys)):
-            if width(f"{words} {key}") > _KEY_CELLS and words:
-                return words
-            words = f"{words} {key}".strip()
+    firsts = [keys[0] for keys in shown if keys]
+    while width(words := " ".join(firsts)) > _KEY_CELLS and len(firsts) > 1:
+        firsts.pop()
+    for at in range(1, max(map(len, shown), default=0)):
+        more = " ".join((words, *(keys[at] for keys in shown if at < len(keys))))
+        words = more if width(more) <= _KEY_CELLS else words
     return words or "(no key)"

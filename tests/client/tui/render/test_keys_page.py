@@ -13,6 +13,8 @@ def test_all_keys_are_on_the_page(columns: int) -> None:
     text = me.text()
     assert all(keymap().first(name).removeprefix("Alt-") in text for name in ACTIONS if name[-1] not in "2345678")
     assert "Shift+drag" in text and "◌ held" in text
+    assert "Alt-← Alt-→ F5 F6 " in text, "those of Ctrl-PgUp and Ctrl-PgDn have no room, the shorter ones behind have"
+    assert "Home End  " in text, "not Ctrl-A without Ctrl-E"
 
 
 def test_a_small_screen_scrolls_it() -> None:

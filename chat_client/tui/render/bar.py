@@ -50,7 +50,8 @@ def _bar(screen: ScreenState, right: list[Fragment], columns: int) -> Row:
     if screen.shows_results and screen.composer.text and screen.is_typing:
         return ends([("hint", f" Enter sends this to {screen.chats.addressee} and closes the results")], right, columns)
     if screen.selected is not None:
-        return Row(cut(_choices(screen, screen.selected, columns), columns))
+        choices = list(cut(_choices(screen, screen.selected, columns), columns))
+        return ends(choices, right if row_width(choices) + row_width(right) <= columns else [], columns)
     if screen.transfers:
         key = screen.keymap.first("cancel_transfers") or "/cancel"
         right = [("hint", f" {key} cancels " if columns >= _FULL_HINT_COLUMNS else f" {key} ")]

@@ -26,7 +26,9 @@ def fetch(screen: ScreenState, chat: ChatState, side: Side, id: int | None = Non
     if side in chat.requested or not screen.session.is_online:
         return
     chat.requested.add(side)
-    where: dict[str, Any] = {} if id is None else {"around" if side == "unread" else side: id}
+    where: dict[str, Any] = {"after": 0} if side == "oldest" else {}
+    if id is not None:
+        where = {"around" if side == "unread" else side: id}
     screen.ask("history", HistoryRequest(chat.name, side, id), chat=chat.name, limit=PAGE_MESSAGES, **where)
 
 
@@ -35,6 +37,10 @@ def fetch_around(screen: ScreenState, id: int) -> None:
     chat = screen.chats.open
     chat.requested.discard("newest")
     fetch(screen, chat, "around", id)
+
+
+def fetch_oldest(screen: ScreenState) -> None:
+    fetch(screen, screen.chats.open, "oldest")
 
 
 def _go_on(screen: ScreenState, view: View) -> None:
@@ -110,6 +116,13 @@ def take_page(screen: ScreenState, request: HistoryRequest, messages: Sequence[M
         _reach_end(screen, chat)
     elif request.side in ("around", "unread"):
         _restart_in_middle(chat, request, messages)
+    elif request.side == "oldest":
+        feed.restart(messages)
+        feed.at_start = chat.loaded = True
+        if messages:
+            feed.reveal(messages[0].id, "top")
+        if not more:
+            _reach_end(screen, chat)
     elif request.side == "before" and feed.first_id == request.id:
         feed.extend(messages)
         feed.at_start = not more

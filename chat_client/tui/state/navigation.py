@@ -10,7 +10,15 @@ from chat_client.tui.state.chat_state import ChatState
 from chat_client.tui.state.dialogs import Finder, KeysPage, Question, find, find_lines
 from chat_client.tui.state.effects import CancelTransfers, Exit, Run
 from chat_client.tui.state.feed import Anchor, Scroll
-from chat_client.tui.state.history import fetch_around, fetch_more, fetch_older, load, show_newest, show_unread
+from chat_client.tui.state.history import (
+    fetch_around,
+    fetch_more,
+    fetch_older,
+    fetch_oldest,
+    load,
+    show_newest,
+    show_unread,
+)
 from chat_client.tui.state.requests import NewestRequest, ResultsRequest, ThreadRequest, TimeRequest
 from chat_client.tui.state.screen_state import ScreenState, Sides
 from chat_server.protocol.messages import Message
@@ -252,7 +260,7 @@ def show_oldest(screen: ScreenState) -> None:
     if screen.dialogs.is_list:
         scroll(screen, rows=DIALOG_ROWS_MAX)
     elif screen.view is None and not feed.at_start:
-        fetch_around(screen, 1)
+        fetch_oldest(screen)
     elif feed.first_id is not None:
         feed.reveal(feed.first_id, "top")
 

@@ -4,12 +4,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-Side = Literal["newest", "before", "after", "around", "unread"]
+Side = Literal["newest", "oldest", "before", "after", "around", "unread"]
 
 
 class HistoryRequest(Struct, frozen=True):
-    """A page of a chat: the newest one, one next to the feed on either side, or the one around `id`. `unread`: the page
-    with the first unread message, around `id`, or the newest one if all of them are on it (`id` is None)."""
+    """A page of a chat: the newest or the oldest one, one next to the feed on either side, or the one around `id`.
+    `unread`: the page with the first unread message, around `id`, or the newest one if all of them are on it (`id` is
+    None)."""
 
     chat: str
     side: Side

@@ -53,7 +53,8 @@ def tick(screen: ScreenState, now: float) -> bool:
     if session.is_online and screen.elapsed - screen.roster.asked_at >= STATUS_SECONDS:
         screen.roster.asked_at = screen.elapsed
         screen.ask("status")
-    if session.is_online and not screen.feed.at_start and screen.feed.anchor is not None:
+    is_whole = screen.feed.at_start and screen.feed.at_end
+    if session.is_online and not is_whole and screen.feed.anchor is not None:
         fetch_more(screen)
     return changed
 

@@ -63,6 +63,17 @@ def test_what_is_told_for_a_moment_does_not_hide_what_keys_do() -> None:
     assert me.text("bar").startswith(" editing  the server closes")
 
 
+def test_a_selected_message_leaves_room_to_say_what_is_below() -> None:
+    me = Me(columns=110)
+    me.load(*(said(id) for id in range(1, 60)))
+    message_actions.choose(me.screen, -1)
+    assert me.text("bar").endswith("Esc")
+    me.screen.feed.scroll(40)
+    assert "r reply" in me.text("bar") and me.text("bar").endswith("↓ newer below · Esc")
+    me.resize(60, 34)
+    assert "r reply" in me.text("bar") and "newer below" not in me.text("bar")
+
+
 def test_below_what_was_found_it_is_said_where_a_text_goes() -> None:
     me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
     me.load()

@@ -3,7 +3,9 @@
 from chat_client.common.keys import ACTIONS
 from chat_client.tui.state import navigation
 from chat_client.tui.state.effects import Ask, SetText
+from chat_client.tui.state.feed import Anchor
 from chat_client.tui.state.keys import DEEDS
+from chat_client.tui.state.terminal_events import tick
 from chat_server.protocol.messages import MessagesShown
 from chat_server.protocol.rooms import ChatInfo
 from tests.client.people import Me, said
@@ -42,11 +44,19 @@ def test_the_oldest_message_is_fetched_and_the_newest_comes_back() -> None:
     me.load(*(said(id) for id in range(200, 300)), more=True)
     DEEDS["oldest"](me.screen, "")
     (ask,) = me.asked("history")
-    assert ask.arguments["around"] == 1
-    me.screen.chats.open.feed.at_start = True
-    DEEDS["oldest"](me.screen, "")
+    assert ask.arguments["after"] == 0
+    me.answer(ask, [said(id) for id in range(71, 171)], MessagesShown("main", 100, more="/history more"))
     me.settle()
-    assert "text 200" in me.text() and me.screen.is_scrolled
+    assert "text 71" in me.rows()[1] and me.screen.is_scrolled and me.screen.feed.selected is None
+    assert not me.asked("history"), "the newer ones are asked for when one comes near to them"
+    DEEDS["page_down"](me.screen, "")
+    DEEDS["oldest"](me.screen, "")
+    assert not me.asked("history") and "text 71" in me.rows()[1]
+    me.screen.feed.settle(Anchor((170, 0)))
+    tick(me.screen, me.now)
+    (ask,) = me.asked("history")
+    assert ask.arguments["after"] == 170
+    me.answer(ask, [said(id) for id in range(171, 300)], MessagesShown("main", 129))
     DEEDS["newest"](me.screen, "")
     me.settle()
     assert "text 299" in me.text() and not me.screen.is_scrolled

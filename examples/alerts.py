@@ -53,10 +53,17 @@ async def main(server: str, port: str = "9099") -> None:
     async with connect(server, user=user, password=password, patient=True) as chat:
 
         class Webhook(BaseHTTPRequestHandler):
+            timeout = SECONDS_MAX  # for the body of a request
+
             def do_POST(self) -> None:
-                body = self.rfile.read(min(int(self.headers.get("Content-Length", 0)), BODY_BYTES_MAX))
-                telling = asyncio.run_coroutine_threadsafe(tell(chat, self.path, body), loop)
-                status, words = telling.result(SECONDS_MAX)
+                try:
+                    length = max(0, min(int(self.headers.get("Content-Length", 0)), BODY_BYTES_MAX))
+                    telling = asyncio.run_coroutine_threadsafe(tell(chat, self.path, self.rfile.read(length)), loop)
+                    status, words = telling.result(SECONDS_MAX)
+                except ValueError:
+                    status, words = 400, "the length of the request is no number"
+                except TimeoutError:
+                    status, words = 503, f"no answer within {SECONDS_MAX} s"
                 self.send_response(status)
                 self.end_headers()
                 self.wfile.write(f"{words}\n".encode())

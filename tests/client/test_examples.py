@@ -99,6 +99,11 @@ async def test_alerts(home: Home) -> None:
         assert status == 400 and "you are in no chat" in words
         for wrong in (b"{", b"[]", b"{}", b'{"alerts": 1}', b'{"alerts": [1]}', b'{"alerts": []}'):
             assert (await tell("/ops", wrong))[0] == 400, wrong
+        host, _, port = url.rpartition("/")[2].partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /ops HTTP/1.0\r\nContent-Length: many\r\n\r\n")
+        assert b" 400 " in await reader.readline()
+        writer.close()
     finally:
         process.kill()
         await process.wait()
@@ -172,5 +177,9 @@ async def test_cron_tells_a_failure_alone(home: Home) -> None:
     assert (status, said) == (3, "")
     first, *rest = (await alice.event("message", chat="#ops"))["text"].splitlines()
     assert first.endswith(": sh -c echo disk full; exit 3 failed (3)") and rest == ["disk full"]
+    script = r"printf 'ü%.0s' $(seq 2000); printf '\377'; exit 5"  # its last 3,000 bytes begin within a character
+    status, said = await run([*program, "sh", "-c", script], home, CHAT_CLIENT=chat_client)
+    assert (status, said) == (5, "")
+    assert (await alice.event("message", chat="#ops"))["text"].splitlines()[-1] == "ü" * 1499
     status, said = await run([*program, "sh", "-c", "echo oh; exit 4"], home, CHAT_CLIENT="false")
     assert (status, said) == (4, "oh\n"), "where the chat cannot be told, cron's mail tells it"

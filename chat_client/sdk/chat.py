@@ -140,6 +140,15 @@ class Chat:
         """
         return await self._request(verb, arguments, lambda link, request: link.command(verb, arguments, request))
 
+    def tell_typing(self, chat: str, typing: bool = True) -> None:
+        """Tell others that the user types in a chat, or does not any more; nobody, where there is no connection.
+
+        It is written before this returns, so that a message that is posted next ends it: an indicator that came behind
+        the message would stay for seconds.
+        """
+        if (link := self._supervisor.link) is not None:
+            link.command("typing", {"chat": chat, "typing": typing}, Request(lambda answer: None))
+
     async def line(self, line: str) -> Returned:
         """A line as a person types it: `/history main limit 50`. One line; raises as `command`."""
         if not line.startswith("/") or "\n" in line:

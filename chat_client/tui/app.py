@@ -115,7 +115,7 @@ class App:
         self._view.app.before_render += lambda app: self._begin_drawing()
         self._view.app.after_render += lambda app: self._end_drawing()
         self._sets_text = False
-        self._view.line.on_text_changed += lambda line: self._on_text_changed()
+        self._view.line.on_text_changed += lambda line: self._note_typed()
 
     async def run(self) -> int:
         """Until the user leaves; the exit status."""
@@ -248,14 +248,13 @@ class App:
         focus(self.screen, focused, self._now())
         self._draw_soon()
 
-    def _on_text_changed(self) -> None:
-        self._note_typed()
-        if not self._sets_text:
-            note_typing(self.screen)
-
     def _note_typed(self) -> None:
-        before = self._view.line.document.text_before_cursor
-        self.screen.composer.text = self._view.line.text
+        """After each change of the line, and after each action: the line tells nobody that it was emptied by one."""
+        before, text = self._view.line.document.text_before_cursor, self._view.line.text
+        is_changed = text != self.screen.composer.text
+        self.screen.composer.text = text
+        if is_changed and not self._sets_text:
+            note_typing(self.screen)
         self.screen.composer.usage = ""
         if before.startswith("/"):
             self.screen.composer.usage = usage(before, self.screen.session.commands) or ""
@@ -292,6 +291,8 @@ class App:
                 self._spawn(self._ask(verb, self._chat.command(verb, **arguments), why))
             case e.Run(command, why):
                 self._spawn(self._ask(command.verb, typed_lines.ask(self._chat, command), why))
+            case e.TellTyping(chat, typing):
+                self._chat.tell_typing(chat, typing)
             case e.PostMessage(verb, arguments):
                 self._show_outgoing(self._chat.post(verb, **arguments))
             case e.Confirm():

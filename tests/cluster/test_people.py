@@ -40,6 +40,12 @@ async def test_presence_and_sessions_are_those_of_all_nodes(stage: Stage) -> Non
     await alice.ok("/presence on")
     bob = await two.json("bob")
     await alice.event("presence", user="bob", online=True)
+    await bob.ok("/send alice hi")  # before anything was said between two nobody is told that one types
+    await alice.ok({"cmd": "watch_typing", "watch": True})
+    for typing in (True, False):
+        await bob.ok({"cmd": "typing", "chat": "@alice", "typing": typing})
+        seen = await alice.event("typing", typing=typing)
+        assert (seen["chat"], seen["user"]) == ("@bob", "bob")
     there = await two.json("alice")
     listed = (await alice.ok("/sessions"))["sessions"]
     numbers = [each["session"] for each in listed]

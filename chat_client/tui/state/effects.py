@@ -23,6 +23,13 @@ class Run(Struct, frozen=True):
     why: TypedRequest | ResultsRequest
 
 
+class TellTyping(Struct, frozen=True):
+    """Others are told that the user types in a chat, or does not any more."""
+
+    chat: str
+    typing: bool
+
+
 class PostMessage(Struct, frozen=True):
     """A message to send, once."""
 
@@ -117,6 +124,7 @@ class Exit(Struct, frozen=True):
 Effect = (
     Ask
     | Run
+    | TellTyping
     | PostMessage
     | Confirm
     | Discard

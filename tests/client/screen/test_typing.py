@@ -1,5 +1,7 @@
 """What was typed before, drafts, and the lists that open while one types."""
 
+from pathlib import Path
+
 from chat_client.common.input_history import ENTRIES_MAX
 from tests.client.tmux import Tmux
 from tests.harness import Server
@@ -112,3 +114,32 @@ def test_a_long_text_is_written_in_an_editor(tmux: Tmux, server: Server) -> None
     alice.until("the editor: ")
     alice.enter("still here")
     bob.until("still here")
+
+
+def test_both_sides_that_want_it_see_each_other_type(tmux: Tmux, server: Server, tmp_path: Path) -> None:
+    people = []
+    for name in ("alice", "bob"):
+        settings = tmp_path / name / "chat-client" / "config.toml"
+        settings.parent.mkdir(parents=True)
+        settings.write_text("typing = true\n")
+        people.append(tmux.client(server, name, columns=80, rows=24))
+    alice, bob = people
+    alice.enter("/open bob")
+    alice.until("❯ message to bob")
+    alice.enter("hi")
+    bob.unread("alice", 1)
+    bob.enter("/open alice")
+    bob.until("❯ message to alice")
+    assert "is typing" not in bob.screen(), "the message has ended it"
+    bob.type("half a")
+    alice.until("bob is typing …")
+    bob.keys("C-c")
+    alice.without("is typing")
+    alice.type("/who bob")  # a command is nobody's business
+    alice.until("❯ /who bob")
+    assert "is typing" not in bob.screen()
+    alice.keys("C-u")
+    alice.type("yes")
+    bob.until("alice is typing …")
+    alice.keys("Enter")
+    bob.until(lambda screen: "  yes" in screen and "is typing" not in screen)

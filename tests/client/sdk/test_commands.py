@@ -59,6 +59,22 @@ async def test_a_refusal(server: FakeServer, client: Client) -> None:
         await sending
 
 
+async def test_a_message_is_written_behind_what_was_told_of_its_typing(server: FakeServer, client: Client) -> None:
+    """The other way round it was shown for six seconds after the message that somebody types."""
+    chat, link = await client.sign_in(server)
+    chat.tell_typing("@bob")
+    chat.post("send", target="@bob", text="hi")
+    chat.tell_typing("@bob", False)
+    written = [await link.next() for _ in range(3)]
+    assert [(each["cmd"], each.get("typing")) for each in written] == [
+        ("typing", True), ("send", None), ("typing", False)
+    ]  # fmt: skip
+    link.refuse(written[0], "unknown_chat")
+    link.lose()
+    await until(chat, Lost)
+    chat.tell_typing("@bob")
+
+
 async def test_what_no_server_could_take_is_refused_here(server: FakeServer, client: Client) -> None:
     chat, _ = await client.sign_in(server)
     with pytest.raises(Refused, match="line_too_long"):

@@ -150,7 +150,7 @@ async def test_a_hook_of_git_tells_what_was_pushed(home: Home, tmp_path: Path) -
         assert status == 0, said
 
     bare, clone = tmp_path / "app.git", tmp_path / "clone"
-    await git("init", "-q", "--bare", str(bare), cwd=tmp_path)
+    await git("init", "-q", "--bare", "-b", "trunk", str(bare), cwd=tmp_path)  # the first push makes what HEAD names
     shutil.copy(EXAMPLES / "post-receive", bare / "hooks")
     await git("clone", "-q", str(bare), str(clone), cwd=tmp_path)
     await git("checkout", "-q", "-b", "trunk", cwd=clone)

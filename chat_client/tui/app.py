@@ -291,7 +291,7 @@ class App:
                 self._spawn(self._ask(verb, self._chat.command(verb, **arguments), why))
             case e.Run(command, why):
                 self._spawn(self._ask(command.verb, typed_lines.ask(self._chat, command), why))
-            case e.TellTyping(chat, typing):
+            case e.SignalTyping(chat, typing):
                 self._chat.tell_typing(chat, typing)
             case e.PostMessage(verb, arguments):
                 self._show_outgoing(self._chat.post(verb, **arguments))

@@ -23,7 +23,7 @@ class Run(Struct, frozen=True):
     why: TypedRequest | ResultsRequest
 
 
-class TellTyping(Struct, frozen=True):
+class SignalTyping(Struct, frozen=True):
     """Others are told that the user types in a chat, or does not any more."""
 
     chat: str
@@ -124,7 +124,7 @@ class Exit(Struct, frozen=True):
 Effect = (
     Ask
     | Run
-    | TellTyping
+    | SignalTyping
     | PostMessage
     | Confirm
     | Discard

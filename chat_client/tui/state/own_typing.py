@@ -1,6 +1,6 @@
 """One's own typing: when others are told of it."""
 
-from chat_client.tui.state.effects import PostMessage, TellTyping
+from chat_client.tui.state.effects import PostMessage, SignalTyping
 from chat_client.tui.state.screen_state import ScreenState
 
 TELL_SECONDS = 3.0  # it holds for twice as long
@@ -14,7 +14,7 @@ def note_typing(screen: ScreenState) -> None:
     if not composer.text:
         if any(isinstance(effect, PostMessage) for effect in screen.effects):
             # The message tells that it is done: what is still to be told would come behind it, and hold on.
-            screen.effects = [each for each in screen.effects if not isinstance(each, TellTyping)]
+            screen.effects = [each for each in screen.effects if not isinstance(each, SignalTyping)]
             typists.told_in = ""
         note_absence(screen, emptied=True)
         return
@@ -24,7 +24,7 @@ def note_typing(screen: ScreenState) -> None:
     if chat != typists.told_in or screen.elapsed - typists.told_at >= TELL_SECONDS:
         note_absence(screen)
         typists.told_in, typists.told_at = chat, screen.elapsed
-        screen.do(TellTyping(chat, True))
+        screen.do(SignalTyping(chat, True))
 
 
 def note_absence(screen: ScreenState, *, emptied: bool = False) -> None:
@@ -33,4 +33,4 @@ def note_absence(screen: ScreenState, *, emptied: bool = False) -> None:
     if typists.told_in and (emptied or typists.told_in != screen.chats.open_name):
         chat, typists.told_in = typists.told_in, ""
         if chat in screen.chats.by_name:
-            screen.do(TellTyping(chat, False))
+            screen.do(SignalTyping(chat, False))

@@ -4,7 +4,7 @@ import pytest
 
 from chat_client.tui.state import navigation, terminal_events
 from chat_client.tui.state.composer import ComposeTarget
-from chat_client.tui.state.effects import PostMessage, TellTyping
+from chat_client.tui.state.effects import PostMessage, SignalTyping
 from chat_client.tui.state.own_typing import TELL_SECONDS, note_typing
 from chat_server.protocol.people import TypingWatched
 from chat_server.protocol.rooms import ChatInfo, Left
@@ -35,7 +35,7 @@ def typed(me: Me, text: str) -> list[tuple[str, bool]]:
 
 
 def told(me: Me) -> list[tuple[str, bool]]:
-    return [(each.chat, each.typing) for each in me.wanted(TellTyping)]
+    return [(each.chat, each.typing) for each in me.wanted(SignalTyping)]
 
 
 def tick(me: Me, seconds: float) -> None:

@@ -487,7 +487,8 @@ class NatsObjects:
 
     async def put(self, bucket: str, name: str, chunks: AsyncIterator[bytes]) -> None:
         old = await self._describe(bucket, name)
-        stream, nuid = f"OBJ_{bucket}", self._connection.runtime.token_hex(11)
+        # With the object's name in it, so that what a killed put left is found by `delete`.
+        stream, nuid = f"OBJ_{bucket}", f"{_token(name)}.{self._connection.runtime.token_hex(11)}"
         digest, size, count = hashlib.sha256(), 0, 0
         try:
             async for chunk in _cut(chunks):
@@ -531,10 +532,10 @@ class NatsObjects:
             raise ObjectMissing(f"the object {name} in the bucket {bucket} is damaged: its bytes have another sha256")
 
     async def delete(self, bucket: str, name: str) -> None:
-        described = await self._describe(bucket, name)
-        if described is not None:
-            await self._purge(bucket, _meta(bucket, name))
-            await self._purge(bucket, f"$O.{bucket}.C.{described.nuid}")
+        for subject in (_meta(bucket, name), f"$O.{bucket}.C.{_token(name)}.*"):
+            # All nodes delete the same objects, and a purge is written by all servers even where nothing is left.
+            if await self._find(bucket, {"seq": 1, "next_by_subj": subject}) is not None:
+                await self._purge(bucket, subject)
 
     async def _append(self, stream: str, subject: str, data: bytes, headers: dict[str, str]) -> None:
         """Append a part of an object, again and again over an election; its id lets NATS drop repetitions."""
@@ -581,7 +582,11 @@ class NatsObjects:
 
 
 def _meta(bucket: str, name: str) -> str:
-    return f"$O.{bucket}.M.{base64.urlsafe_b64encode(name.encode()).decode()}"
+    return f"$O.{bucket}.M.{_token(name)}"
+
+
+def _token(name: str) -> str:
+    return base64.urlsafe_b64encode(name.encode()).decode()
 
 
 def _sha256(digest: bytes) -> str:

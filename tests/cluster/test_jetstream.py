@@ -580,6 +580,32 @@ async def test_an_upload_that_fails_leaves_no_object(one_server: NatsServers, co
     await objects.delete_bucket("half")
 
 
+async def test_what_a_killed_put_left_goes_with_its_object(
+    one_server: NatsServers, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await connect(one_server.urls)
+    objects, killed = NatsObjects(connection), NatsObjects(await connect(one_server.urls))
+    await objects.begin("left")
+    await objects.put("left", "other", pieces(b"y" * 1000))
+    left = (await call(connection, "STREAM.INFO.OBJ_left"))["state"]["messages"]
+
+    async def hanging() -> AsyncIterator[bytes]:
+        yield b"x" * 300_000
+        raise RuntimeError("killed")
+
+    async def purge(bucket: str, subject: str) -> None:
+        """A process that is gone purges nothing."""
+
+    monkeypatch.setattr(killed, "_purge", purge)
+    with pytest.raises(RuntimeError, match="killed"):
+        await killed.put("left", "object", hanging())
+    assert (await call(connection, "STREAM.INFO.OBJ_left"))["state"]["messages"] > left
+    await objects.delete("left", "object")
+    assert (await call(connection, "STREAM.INFO.OBJ_left"))["state"]["messages"] == left
+    assert await whole(objects, "left", "other") == b"y" * 1000
+    await objects.delete_bucket("left")
+
+
 async def test_an_object_that_is_large_is_read_in_linear_time(one_server: NatsServers, connect: Connect) -> None:
     objects = NatsObjects(await connect(one_server.urls))
     await objects.begin("large")

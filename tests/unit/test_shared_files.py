@@ -494,7 +494,7 @@ def test_an_upload_at_a_node_that_is_gone_ends(play: Callable[[Story], None]) ->
     play(story)
 
 
-def test_a_bucket_goes_once_it_is_empty_and_its_days_are_over(
+def test_a_bucket_goes_once_it_is_empty_and_its_time_is_over(
     play: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "BUCKET_MS", 60_000)

@@ -496,15 +496,10 @@ class NatsObjects:
                 size, count = size + len(chunk), count + 1
                 await self._append(stream, f"$O.{bucket}.C.{nuid}", chunk, {"Nats-Msg-Id": f"{nuid}-{count}"})
             described = {
-                "name": name,
-                "bucket": bucket,
-                "nuid": nuid,
-                "size": size,
-                "chunks": count,
-                "digest": _sha256(digest.digest()),
-                "mtime": "0001-01-01T00:00:00Z",
+                "name": name, "bucket": bucket, "nuid": nuid, "size": size, "chunks": count,
+                "digest": _sha256(digest.digest()), "mtime": "0001-01-01T00:00:00Z",
                 "options": {"max_chunk_size": CHUNK_BYTES},
-            }
+            }  # fmt: skip
             data = json.dumps(described).encode()
             await self._append(stream, _meta(bucket, name), data, {"Nats-Rollup": "sub", "Nats-Msg-Id": nuid})
         except BaseException:

@@ -21,8 +21,8 @@ from chat_server.store.database import Database
 UPLOAD_LIFE_MS = 600_000
 # Notes of what was dropped (see `local`). A machine follows each at once; only after a power cut it is behind.
 DROPPED_KEPT = 10_000
-# Objects go into the bucket of their week, and into that of the week before or after where clocks differ. A bucket costs
-# each of three NATS servers 0.25 MB of memory and 0.014 % of a core, and stays for ever where messages are kept for ever.
+# Objects go into the bucket of their week, and into that of the week before or after where clocks differ. A bucket
+# costs each of three NATS servers 0.25 MB of memory and 0.014 % of a core, and stays for ever if a file in it does.
 BUCKET_MS = 7 * 24 * 3_600_000
 
 

@@ -98,7 +98,7 @@ async def _follow(settings: Settings, wanted: str) -> int:
 
 async def _plain(settings: Settings) -> int:
     # Imported where it is needed: a script need not wait for it.
-    from chat_client.common.account_file import AccountFile, account
+    from chat_client.common.account_file import account
     from chat_client.common.desktop import Notifier
     from chat_client.common.input_history import InputHistory
     from chat_client.common.keys import KEYS, keymap
@@ -123,9 +123,6 @@ async def _plain(settings: Settings) -> int:
 
         rings = settings.notify and attended and at_terminal(sys.stdout)
         form = LineForm(settings.times, settings.ids)
-        kept = AccountFile(settings.data_dir / "accounts.json", account(chat.user, chat.history))
-        listening = Listening(settings.highlight)
-        listening.restore(kept.read().levels, kept.read().ignored)
         plain = Plain(
             chat,
             settings.downloads,
@@ -133,8 +130,7 @@ async def _plain(settings: Settings) -> int:
             ring if rings else lambda call: None,
             form,
             log,
-            listening,
-            kept.put_listening,
+            Listening(settings.highlight),
         )
         faults = Faults(settings.data_dir, lambda words: standard_streams.out(f"- {words}\n"))
         asyncio.get_running_loop().set_exception_handler(faults.handle)

@@ -65,6 +65,7 @@ TESTED_ELSEWHERE = {
     "delivery/missed_messages.py": "tests/unit/delivery/test_outbox.py",
     "store/schema.py": "tests/unit/store/test_database.py",
     "store/blocks.py": "tests/unit/rules/test_blocks.py",
+    "store/preferences.py": "tests/unit/rules/test_attention.py",
     "store/erasures.py": "tests/unit/rules/test_erasure.py",
     "store/search.py": "tests/unit/rules/test_search.py",
     "cluster/periodic.py": "tests/unit/cluster/test_chain.py",

@@ -1,6 +1,6 @@
-"""What is kept of an account between runs: drafts, pins, how much of a chat calls, and who is ignored.
+"""What is kept of an account between runs on this machine: drafts and pins.
 
-    {"alice@1f3c…": {"drafts": {"#team": "half a li"}, "pins": {"#ops": 2}, "levels": {"#ops": "all"}, "ignored": {}}}
+    {"alice@1f3c…": {"drafts": {"#team": "half a li"}, "pins": {"#ops": 2}}}
 
 An account is a user on a server's history. What is damaged is as none, and what is of another account stays as it is.
 Bounded.
@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from msgspec import Raw, Struct, field, structs
+from msgspec import Raw, Struct, field
 
 from chat_client.common import wording
-from chat_client.common.listening import IGNORED_MAX, LEVELS_MAX, Listening, SetLevel
 from chat_client.common.private_file import locked, read, replace
 
 ACCOUNTS_MAX = 20
@@ -24,12 +23,10 @@ _V = TypeVar("_V")
 
 
 class Kept(Struct, frozen=True):
-    """`pins`: chats with their numbers; `ignored`: as in `Listening`. The last one of each was changed last."""
+    """`pins`: chats with their numbers. The last one of each was changed last."""
 
     drafts: dict[str, str] = field(default_factory=dict)
     pins: dict[str, int] = field(default_factory=dict)
-    levels: dict[str, SetLevel] = field(default_factory=dict)
-    ignored: dict[str, str] = field(default_factory=dict)
 
 
 def account(user: str, history: str) -> str:
@@ -64,10 +61,6 @@ class AccountFile:
         self._last = kept
         return None
 
-    def put_listening(self, listening: Listening) -> str | None:
-        """The same for a part of it."""
-        return self.put(structs.replace(self._last, levels=dict(listening.levels), ignored=dict(listening.ignored)))
-
     def _change(self, last: Kept, kept: Kept) -> None:
         """Raises OSError."""
         with locked(self._path):
@@ -77,8 +70,6 @@ class AccountFile:
             merged = Kept(
                 {chat: text[:DRAFT_CHARS_MAX] for chat, text in drafts.items()},
                 _merged(last.pins, kept.pins, there.pins, PINS_MAX),
-                _merged(last.levels, kept.levels, there.levels, LEVELS_MAX),
-                _merged(last.ignored, kept.ignored, there.ignored, IGNORED_MAX),
             )
             accounts.pop(self._account, None)
             accounts[self._account] = Raw(msgspec.json.encode(merged))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from msgspec import Struct, structs
 
 from chat_client.common import wording
-from chat_client.common.listening import LEVELS, Level, Listening
+from chat_client.common.listening import LEVELS, Listening, level_in_words, line_to_ignore
 from chat_client.common.wording import Answer
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Outgoing, chat_name
@@ -49,8 +49,8 @@ class FrontEnd(ABC):
         """Show what a command has done, and what it lists."""
 
     @abstractmethod
-    def ask_server(self, line: str) -> Task:
-        """Have the server execute this line."""
+    def ask_server(self, *lines: str) -> Task:
+        """Have the server execute these lines, one after the other."""
 
     @abstractmethod
     def open_chat(self, name: str) -> Task: ...
@@ -280,26 +280,12 @@ def _read_all(front_end: FrontEnd) -> Task:
 def _level(front_end: FrontEnd, chat: str, level: str | None = None) -> Task:
     name = chat_name(chat)
     if level is None:
-        front_end.answer(Answer(_level_in_words(name, front_end.listening.level_now(name))))
+        front_end.answer(Answer(level_in_words(name, front_end.listening.level_now(name))))
         return None
     wanted = next((each for each in LEVELS if each == level.lower()), None)
     if wanted is None:
         raise Refused("bad_argument", wording.usage(LOCAL["level"].form))
-    # That nothing calls is kept by the server alone, for all devices: kept here too, it would outlast an /unmute.
-    if wanted == "none":
-        return front_end.ask_server(f"/mute {name}")
-    was_muted = front_end.listening.level_now(name) == "none"
-    front_end.listening.set_level(name, wanted)
-    front_end.answer(Answer(_level_in_words(name, wanted)))
-    return front_end.ask_server(f"/unmute {name}") if was_muted else None
-
-
-def _level_in_words(chat: str, level: Level) -> str:
-    return {
-        "all": f"every message in {chat} calls you",
-        "mentions": f"mentions of you in {chat} call you",
-        "none": f"nothing in {chat} calls you",
-    }[level]
+    return front_end.ask_server(*front_end.listening.lines_for_level(name, wanted))
 
 
 @local_command(
@@ -308,27 +294,23 @@ def _level_in_words(chat: str, level: Level) -> str:
     "/ignore mallory",
     argument("username", "user", required=False),
 )
-def _ignore(front_end: FrontEnd, username: str | None = None) -> None:
-    ignored = front_end.listening.ignored
+def _ignore(front_end: FrontEnd, username: str | None = None) -> Task:
     if username is not None and username.removeprefix("@").casefold() == front_end.user.casefold():
         raise Refused("not_yourself", "you cannot ignore yourself")
-    if username is None:
-        front_end.answer(
-            Answer(f"{len(ignored)} ignored in main; /unignore <username> ends it", tuple(ignored.values()))
-        )
-    elif front_end.listening.ignore(username):
-        front_end.answer(Answer(f"{username} is hidden in main from now on; /unignore {username} ends it"))
-    else:
-        raise Refused("too_many", f"you ignore {len(ignored)} users already; /unignore <username> makes room")
+    if username is not None:
+        return front_end.ask_server(line_to_ignore(username, is_ignored=True))
+    ignored = front_end.listening.ignored
+    front_end.answer(Answer(f"{len(ignored)} ignored in main; /unignore <username> ends it", tuple(ignored.values())))
+    return None
 
 
 @local_command(
     "/unignore <username>", "shows what the user says in main again", "/unignore mallory", argument("username", "user")
 )
-def _unignore(front_end: FrontEnd, username: str) -> None:
-    if not front_end.listening.unignore(username):
+def _unignore(front_end: FrontEnd, username: str) -> Task:
+    if username.removeprefix("@").casefold() not in front_end.listening.ignored:
         raise Refused("unknown_user", f"you do not ignore {username}; /ignore lists whom you ignore")
-    front_end.answer(Answer(f"{username} is shown in main again"))
+    return front_end.ask_server(line_to_ignore(username, is_ignored=False))
 
 
 # ---- what is sent

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from chat_client.common.listening import preference_in_words
 from chat_client.sdk import clock
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import (
@@ -32,6 +33,7 @@ from chat_server.protocol.connection import Closing, CommandForm
 from chat_server.protocol.file_names import describe_size
 from chat_server.protocol.files import Upload
 from chat_server.protocol.formats import TEXT
+from chat_server.protocol.people import PreferenceSet
 from chat_server.protocol.rooms import Approved, Left
 from chat_server.protocol.sanitize import clean
 from chat_server.protocol.table import GROUPS
@@ -75,6 +77,8 @@ def event(event: Event, me: str, now: float) -> str:
 def reply(reply: Reply, verb: str, now: float) -> Answer:
     if isinstance(reply, OtherReply):
         return Answer(clean(_named("", reply.fields)) or f"{verb}: done")
+    if isinstance(reply, PreferenceSet) and (words := preference_in_words(reply.name, reply.value)) is not None:
+        return Answer(clean(words))
     lines = clean(TEXT.reply(reply, "", None, local_now(now)).decode()).removesuffix("\n")
     *items, done = lines.replace(_CONTINUED, "\0").split("\n")
     return Answer(_broken(done.removeprefix("+ ")), tuple(_broken(item.removeprefix("  ")) for item in items))

@@ -60,9 +60,8 @@ class Plain:
         form: LineForm = EVERYTHING,
         log: ReadingLog | None = None,
         listening: Listening | None = None,
-        keep: Callable[[Listening], str | None] = lambda listening: None,
     ) -> None:
-        self._listening, self._keep_listening = listening or Listening(), keep
+        self._listening = listening or Listening()
         self._log = log
         self._chat, self._column, self._ring = chat, Column(chat, write, form), ring
         self._missed = Missed()
@@ -258,10 +257,7 @@ class Plain:
             case AskTarget(line, usage):
                 raise Refused("bad_argument", wording.ask_target(line, usage))
             case RunLocal(command, given):
-                task = command.run(self.front_end, **given)
-                if (unkept := self._keep_listening(self._listening)) is not None:
-                    self._note("error", unkept)
-                return task
+                return command.run(self.front_end, **given)
             case Refuse(error):
                 raise error
         return None

@@ -64,8 +64,9 @@ class PlainFrontEnd(FrontEnd):
     def answer(self, answer: Answer) -> None:
         self._column.answer(answer)
 
-    def ask_server(self, line: str) -> Task:
-        return self.ask(typed_lines.whole_line(line))
+    async def ask_server(self, *lines: str) -> None:
+        for line in lines:
+            await self.ask(typed_lines.whole_line(line))
 
     async def ask(self, command: AskServer) -> None:
         returned = await typed_lines.ask(self._chat, command)

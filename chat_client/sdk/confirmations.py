@@ -11,7 +11,7 @@ from typing import Any
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import Changed, MarkedRead, Message, MessagesShown, ReadMarker
-from chat_server.protocol.people import AwaySet, Muted, MuteSet, PresenceChanged
+from chat_server.protocol.people import AwaySet, Muted, MuteSet, PreferenceChanged, PreferenceSet, PresenceChanged
 from chat_server.protocol.rooms import (
     ChatCreated,
     ChatLeft,
@@ -37,6 +37,8 @@ def events(verb: str, arguments: Mapping[str, Any], lines: Sequence[Event], repl
             return [ReadMarker(chat, line.id) for line in lines[-1:] if isinstance(line, Message)]
         case MuteSet(chat=chat, muted=muted):
             return [Muted(chat, muted)]
+        case PreferenceSet(name=name, value=value):
+            return [PreferenceChanged(name, value)]
         case AwaySet(away=away):
             return [PresenceChanged(me, True, away)]
         case ChatCreated(chat=chat) | Entering(chat=chat, asked=False):

@@ -205,7 +205,6 @@ class App:
 
     def _restore(self) -> None:
         kept = self._kept.read()
-        self.screen.listening.restore(kept.levels, kept.ignored)
         self.screen.chats.take_pins(kept.pins)
         restore_drafts(self.screen, kept.drafts)
         self._carry_out()
@@ -213,10 +212,8 @@ class App:
     def _keep(self) -> None:
         """Keep what has changed for the next run."""
         self._kept_at = clock.elapsed()
-        screen, listening = self.screen, self.screen.listening
-        kept = Kept(current_drafts(screen), dict(screen.chats.pins), dict(listening.levels), dict(listening.ignored))
-        if words := self._kept.put(kept):
-            screen.tell("error", words, 30.0)
+        if words := self._kept.put(Kept(current_drafts(self.screen), dict(self.screen.chats.pins))):
+            self.screen.tell("error", words, 30.0)
 
     def _draw_soon(self) -> None:
         if self._drawing is None:

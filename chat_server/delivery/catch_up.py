@@ -12,7 +12,7 @@ from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.shown_states import OwnState, ShownStates
 from chat_server.protocol.base import Event
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, ReadMarker
-from chat_server.protocol.people import Muted, PresenceChanged
+from chat_server.protocol.people import Muted, PreferenceChanged, PresenceChanged
 
 HELD_EVENTS_MAX = 1000
 
@@ -108,6 +108,8 @@ class CatchUp:
             key = PresenceChanged, event.user
         elif isinstance(event, ReadMarker | Muted):
             key = type(event), event.chat
+        elif isinstance(event, PreferenceChanged):
+            key = PreferenceChanged, event.name
         elif isinstance(event, Expired):
             key = Expired, event.chat
             before, _ = self._held.get(key, (None, 0))

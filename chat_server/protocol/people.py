@@ -1,9 +1,9 @@
-"""People: who is online or away, mutes and blocks, and reports of users."""
+"""People: who is online or away, mutes, blocks and preferences, and reports of users."""
 
 from msgspec import Struct
 
 from chat_server.protocol.accounts import ActiveBan
-from chat_server.protocol.arguments import OnOff, Reason, Target, Username
+from chat_server.protocol.arguments import Key, OnOff, Reason, Target, Username
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.rooms import ChatInfo, Invitation, PendingRequest
 from chat_server.protocol.table import command
@@ -31,6 +31,19 @@ class Typing(Event, frozen=True, tag="typing"):
 class Muted(Event, frozen=True, tag="muted"):
     chat: str
     muted: bool
+
+
+class PreferencesTold(Event, frozen=True, tag="preferences"):
+    """All that there are, where there are any; a sign-in returns it before the messages."""
+
+    preferences: dict[str, str]
+
+
+class PreferenceChanged(Event, frozen=True, tag="preference"):
+    """Without a value it is there no more."""
+
+    name: str
+    value: str | None = None
 
 
 class Limit(Struct, frozen=True, omit_defaults=True):
@@ -73,6 +86,11 @@ class AwaySet(Reply, frozen=True, omit_defaults=True):
 class MuteSet(Reply, frozen=True, omit_defaults=True):
     chat: str
     muted: bool
+
+
+class PreferenceSet(Reply, frozen=True, omit_defaults=True):
+    name: str
+    value: str | None = None
 
 
 class BlockSet(Reply, frozen=True, omit_defaults=True):
@@ -122,6 +140,21 @@ class Mute(Command, frozen=True, tag="mute"):
 @command("unmute", group="Read", reply=MuteSet, runs="logged", fills="chat", help="ends /mute", example="/unmute main")
 class Unmute(Command, frozen=True, tag="unmute"):
     chat: Target
+
+
+@command(
+    "preference",
+    group="Read",
+    reply=PreferenceSet,
+    runs="logged",
+    help="for clients: keeps a word of theirs with your account, for all your devices; without a value it goes",
+    example="/preference level:#team all",
+)
+class SetPreference(Command, frozen=True, tag="preference"):
+    """What the names and values mean is up to the clients."""
+
+    name: Key
+    value: Reason | None = None
 
 
 @command(

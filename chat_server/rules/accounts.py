@@ -22,7 +22,7 @@ from chat_server.protocol.arguments import ID_MAX
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.formats import json
 from chat_server.protocol.names import Name
-from chat_server.protocol.people import Limit, Status, StatusReport, Who, WhoReport
+from chat_server.protocol.people import Limit, PreferencesTold, Status, StatusReport, Who, WhoReport
 from chat_server.protocol.rooms import ChatInfo, Invitation, PendingRequest
 from chat_server.protocol.times import DAY_MS, duration, iso
 from chat_server.rules import erasure
@@ -43,6 +43,7 @@ from chat_server.store import (
     moderation,
     notices,
     operators,
+    preferences,
     registrations,
     retention,
     rooms,
@@ -256,6 +257,9 @@ def welcome(view: View, command: Welcome) -> Answer:
     user = _asker(view)
     memberships = chats.of_user(view.db, view.user_id)
     listed = _list_chats(view, user, command.up_to)
+    if kept_for_clients := preferences.of_user(view.db, view.user_id):
+        # Before the messages: whom one ignores is not shown.
+        yield [PreferencesTold(kept_for_clients)]
     if command.new:
         page = messages.load_page(
             view.db, MAIN, "main", view.limits.replay_messages, below=command.up_to + 1, newest_first=True

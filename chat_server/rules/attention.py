@@ -1,16 +1,28 @@
-"""Attention: muted chats, and users who are away."""
+"""Attention: muted chats, preferences of clients, and users who are away."""
 
 from chat_server.errors import Refusal
 from chat_server.protocol.arguments import Target
-from chat_server.protocol.people import Away, AwaySet, Mute, Muted, MuteSet, PresenceChanged, Unmute
+from chat_server.protocol.people import (
+    Away,
+    AwaySet,
+    Mute,
+    Muted,
+    MuteSet,
+    PreferenceChanged,
+    PreferenceSet,
+    PresenceChanged,
+    SetPreference,
+    Unmute,
+)
 from chat_server.rules.context import Context
 from chat_server.rules.lookup import find_chat
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.registry import rule
 from chat_server.rules.text_quota import refuse_without_room
-from chat_server.store import accounts, chats
+from chat_server.store import accounts, chats, preferences
 
 AWAY_CHARS_MAX = 200
+PREFERENCES_MAX, PREFERENCE_CHARS_MAX = 1000, 200
 
 
 @rule(Mute)
@@ -30,6 +42,24 @@ def _set_muted(context: Context, chat: Target, muted: bool) -> MuteSet:
     if chats.set_muted(context.db, context.user_id, chat_id, muted):
         context.push(Muted(name, muted), context.user_id)
     return MuteSet(name, muted)
+
+
+@rule(SetPreference)
+def set_preference(context: Context, command: SetPreference) -> PreferenceSet:
+    user_id, name, value = context.user().id, command.name, command.value or None
+    found = preferences.of_user(context.db, user_id)
+    if value == found.get(name):
+        return PreferenceSet(name, value)
+    if value is None:
+        preferences.delete(context.db, user_id, name)
+    elif len(value) > PREFERENCE_CHARS_MAX:
+        raise Refusal("too_large", f"a value has at most {PREFERENCE_CHARS_MAX} characters, this one {len(value)}")
+    elif name not in found and len(found) >= PREFERENCES_MAX:
+        raise Refusal("too_many", f"{PREFERENCES_MAX} preferences are kept; take one away with /preference <name>")
+    else:
+        preferences.put(context.db, user_id, name, value)
+    context.push(PreferenceChanged(name, value), user_id)
+    return PreferenceSet(name, value)
 
 
 @rule(Away)

@@ -102,6 +102,8 @@ def delete_membership(db: Database, user_id: int, chat_id: int) -> None:
 _ROWS = (
     "DELETE FROM keys WHERE user_id = ?1 AND key IN (SELECT key FROM keys WHERE user_id = ?1 ORDER BY key LIMIT ?2)",
     "DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE user_id = ?1 ORDER BY id LIMIT ?2)",
+    "DELETE FROM preferences WHERE user_id = ?1 AND name IN"
+    " (SELECT name FROM preferences WHERE user_id = ?1 ORDER BY name LIMIT ?2)",
     "DELETE FROM blocks WHERE user_id = ?1 AND blocked_id IN"
     " (SELECT blocked_id FROM blocks WHERE user_id = ?1 ORDER BY blocked_id LIMIT ?2)",
     "DELETE FROM blocks WHERE blocked_id = ?1 AND user_id IN"

@@ -38,6 +38,7 @@ RECORDS = {
         WHERE j.user_id = ?1 ORDER BY j.id""",
     "blocked": """SELECT u.name AS user FROM blocks b JOIN users u ON u.id = b.blocked_id WHERE b.user_id = ?1
         ORDER BY u.id""",
+    "preference": "SELECT name, value FROM preferences WHERE user_id = ?1 ORDER BY name",
     "reaction": "SELECT message_id, emoji FROM reactions WHERE user_id = ?1 ORDER BY message_id, emoji",
     "delayed": """SELECT d.id, coalesce('@' || u.name, d.room_name, 'main') AS target,
         iif(d.by_clock, NULL, d.due_ms) AS due_ms, iif(d.by_clock, d.due_ms, NULL) AS due_at_ms, d.text

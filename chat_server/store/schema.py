@@ -511,11 +511,18 @@ MIGRATIONS = (
     -- version: that of the log (see `log.versions`), 0 before the first batch.
     ALTER TABLE state ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- What clients keep with an account. Only they know what the names and values mean.
+    CREATE TABLE preferences (
+        user_id INTEGER NOT NULL REFERENCES users, name TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (user_id, name)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 # The migrations up to that of the first release may do anything. Each node of a cluster runs the later ones at its own
 # time, when its program is replaced, and older programs go on executing the same log: so these only add.
-ADDING_FROM = 22
+ADDING_FROM = 23
 
 # What a version of the log does to rows that are there, and to what the rules see of the tables, such as triggers. In a
 # cluster it runs in the batch that raises the version, at the same place on all nodes; otherwise at a start. All

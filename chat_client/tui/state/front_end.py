@@ -52,8 +52,9 @@ class ScreenFrontEnd(FrontEnd):
     def answer(self, answer: Answer) -> None:
         note_answer(self._screen, self._screen.chats.open_name, answer)
 
-    def ask_server(self, line: str) -> None:
-        self._screen.do(Run(whole_line(line), TypedRequest(self._screen.chats.open_name, safe(line))))
+    def ask_server(self, *lines: str) -> None:
+        for line in lines:
+            self._screen.do(Run(whole_line(line), TypedRequest(self._screen.chats.open_name, safe(line))))
 
     def open_chat(self, name: str) -> None:
         screen = self._screen

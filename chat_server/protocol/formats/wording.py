@@ -31,6 +31,9 @@ EVENTS: dict[type[Event], Callable[[Any, str], str | None]] = {
     messages.ReadMarker: lambda event, now: None,
     # People are told what was said, not that it will be.
     people.Typing: lambda event, now: None,
+    # What they mean is known to clients alone.
+    people.PreferencesTold: lambda event, now: None,
+    people.PreferenceChanged: lambda event, now: None,
     people.Muted: lambda event, now: f"{event.chat} is {'muted now' if event.muted else 'no longer muted'}",
     accounts.Banned: lambda event, now: (
         f"you are banned {describe_end(event.until, now)}: {event.reason}; you can still read"
@@ -364,6 +367,10 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
     people.MuteSet: lambda reply, now: (
         [],
         f"{reply.chat} is muted; /unmute {reply.chat} ends it" if reply.muted else f"{reply.chat} is not muted",
+    ),
+    people.PreferenceSet: lambda reply, now: (
+        [],
+        f"{reply.name} is “{reply.value}” on all your devices" if reply.value else f"{reply.name} is not kept any more",
     ),
     people.AwaySet: _away,
     people.BlockSet: lambda reply, now: (

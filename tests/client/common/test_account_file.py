@@ -12,7 +12,7 @@ def test_what_an_account_has_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "data" / "accounts.json"
     alice, bob = AccountFile(path, account("Alice", "h")), AccountFile(path, account("bob", "h"))
     assert alice.read() == Kept()
-    kept = Kept({"main": "half", "#team": "a"}, {"#ops": 2}, {"#ops": "all"}, {"mallory": "Mallory"})
+    kept = Kept({"main": "half", "#team": "a"}, {"#ops": 2})
     assert alice.put(kept) is None
     assert bob.put(Kept({"main": "bob's"})) is None
     assert AccountFile(path, account("alice", "h")).read() == kept
@@ -35,12 +35,10 @@ def test_of_two_clients_each_puts_only_what_it_has_changed(tmp_path: Path) -> No
     AccountFile(path, "a").put(Kept({"main": "old", "#x": "old"}, {"#ops": 2}))
     one, other = AccountFile(path, "a"), AccountFile(path, "a")
     first, second = one.read(), other.read()
-    one.put(Kept({"main": "new"}, first.pins, {"#ops": "all"}))
-    other.put(Kept(second.drafts, second.pins | {"#dev": 3}, {}, {"mallory": "Mallory"}))
-    one.put(Kept({"main": "newer"}, {}, {"#ops": "all"}))
-    assert AccountFile(path, "a").read() == Kept(
-        {"main": "newer"}, {"#dev": 3}, {"#ops": "all"}, {"mallory": "Mallory"}
-    )
+    one.put(Kept({"main": "new"}, first.pins))
+    other.put(Kept(second.drafts, second.pins | {"#dev": 3}))
+    one.put(Kept({"main": "newer"}, {}))
+    assert AccountFile(path, "a").read() == Kept({"main": "newer"}, {"#dev": 3})
 
 
 def test_it_is_bounded_and_what_was_changed_last_stays(tmp_path: Path) -> None:
@@ -63,7 +61,7 @@ def test_what_is_damaged_is_as_none_and_what_is_of_others_stays(tmp_path: Path) 
     path.write_text('{"a": {"drafts"')
     AccountFile(path, "a").put(Kept({"main": "x"}))
     assert AccountFile(path, "a").read().drafts == {"main": "x"}
-    path.write_text('{"a": {"levels": {"#ops": "of a later version"}}, "b": {"later": [1, 2]}}')
+    path.write_text('{"a": {"pins": {"#ops": "of a later version"}}, "b": {"later": [1, 2]}}')
     assert AccountFile(path, "a").read() == Kept()
     AccountFile(path, "a").put(Kept({"main": "x"}))
     assert '"b":{"later": [1, 2]}' in path.read_text()

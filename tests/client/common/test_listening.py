@@ -1,18 +1,36 @@
-"""What one listens to: words, levels and who is ignored, and that it is there again in the next run."""
-
-from pathlib import Path
+"""What one listens to: words, levels and who is ignored, which the server keeps for all devices."""
 
 import pytest
 
-from chat_client.common.account_file import AccountFile, Kept
-from chat_client.common.listening import HIDDEN_TEXT, IGNORED_MAX, Listening, SetLevel
+from chat_client.common.listening import (
+    HIDDEN_TEXT,
+    LEVELS,
+    Level,
+    Listening,
+    SetLevel,
+    line_to_ignore,
+    preference_in_words,
+    usual_level,
+)
 from chat_client.common.mentions import Attention, mentions
-from chat_client.sdk.events import Connected
+from chat_client.sdk.events import Connected, Connecting
 from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import File
-from chat_server.protocol.people import Muted
+from chat_server.protocol.people import Muted, PreferenceChanged, PreferencesTold
 from tests.client.people import said
+
+CONNECTED = Connected("a:1", SignedIn("alice", False, 1, "h", [], [], []), False)
+
+
+def ask(listening: Listening, *lines: str) -> None:
+    """What the server would tell of these commands."""
+    for line in lines:
+        verb, name, *value = line.split()
+        if verb == "/preference":
+            listening.hear(PreferenceChanged(name, value[0] if value else None), "alice")
+        else:
+            (listening.muted.add if verb == "/mute" else listening.muted.discard)(name)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +56,7 @@ def test_who_is_called_by_a_word_and_by_name_is_mentioned_once() -> None:
 
 def test_who_is_ignored_is_hidden_in_main_alone_and_calls_nobody() -> None:
     listening = Listening(["deploy"])
-    assert listening.ignore("@Bob")
+    ask(listening, line_to_ignore("@Bob", is_ignored=True))
     hidden = listening.hear(said(1, "deploy @alice"), "alice")
     assert (hidden.id, hidden.text, hidden.mentions) == (1, HIDDEN_TEXT, None) and listening.hides(hidden)
     sent = said(1, "a.png", file=File(7, "a.png", 1, "0"), reactions={"👍": ["carol"]})
@@ -48,14 +66,8 @@ def test_who_is_ignored_is_hidden_in_main_alone_and_calls_nobody() -> None:
         assert listening.hear(other, "alice") == other and not listening.hides(other)
     notice = Notice("x")
     assert listening.hear(notice, "alice") is notice
-    assert listening.unignore("bob") and not listening.unignore("bob")
+    ask(listening, line_to_ignore("bob", is_ignored=False))
     assert listening.hear(said(5, "x"), "alice").text == "x"
-
-
-def test_no_more_are_ignored_than_may_be() -> None:
-    listening = Listening()
-    assert all(listening.ignore(f"user{number}") for number in range(IGNORED_MAX))
-    assert not listening.ignore("one-more") and listening.ignore("USER1")
 
 
 @pytest.mark.parametrize(
@@ -70,8 +82,8 @@ def test_levels(level: SetLevel | None, chat: str, text: str, rings: bool) -> No
     listening = Listening()
     attention = Attention(listening)
     if level is not None:
-        listening.set_level(chat.lower(), level)
-    attention.call(Connected("a:1", SignedIn("alice", False, 1, "h", [], [], []), False), "alice", 0)
+        listening.hear(PreferenceChanged(f"level:{chat.casefold()}", level), "alice")
+    attention.call(CONNECTED, "alice", 0)
     assert (attention.call(said(2, text, chat=chat), "alice", 10) is not None) == rings
     assert attention.call(said(3, text, chat=chat, who="alice"), "alice", 20) is None
     attention.call(Muted(chat, True), "alice", 30)
@@ -83,8 +95,7 @@ def test_levels(level: SetLevel | None, chat: str, text: str, rings: bool) -> No
 
 def test_what_is_hidden_does_not_ring_though_all_of_the_chat_does() -> None:
     listening = Listening(["deploy"])
-    listening.set_level("main", "all")
-    listening.ignore("bob")
+    ask(listening, *listening.lines_for_level("main", "all"), line_to_ignore("bob", is_ignored=True))
     attention = Attention(listening)
     attention.call(Connected("a:1", SignedIn("alice", False, 1, "h", [], [], []), False), "alice", 0)
     for id, who, rings in ((2, "bob", False), (3, "carol", True)):
@@ -92,17 +103,38 @@ def test_what_is_hidden_does_not_ring_though_all_of_the_chat_does() -> None:
         assert (attention.call(heard, "alice", 10.0 * id) is not None) == rings
 
 
-def test_it_is_kept_for_the_account(tmp_path: Path) -> None:
-    file = AccountFile(tmp_path / "accounts.json", "alice@1")
+def test_what_another_device_sets_is_heard_and_each_sign_in_tells_all() -> None:
     listening = Listening()
-    listening.set_level("#ops", "all")
-    listening.set_level("#dev", "all")
-    listening.set_level("#dev", "mentions")  # the usual one is not kept
-    listening.ignore("Mallory")
-    file.put(Kept(drafts={"main": "half"}))
-    file.put_listening(listening)
-    kept = AccountFile(tmp_path / "accounts.json", "alice@1").read()
-    assert kept == Kept({"main": "half"}, {}, {"#ops": "all"}, {"mallory": "Mallory"})
-    again = Listening()
-    again.restore(kept.levels, kept.ignored)
-    assert (again.levels, again.ignored) == (listening.levels, listening.ignored)
+    for event in (
+        Connecting("a:1", 1), PreferencesTold({"level:#ops": "all", "ignore:bob": "Bob", "colour": "red"}), CONNECTED,
+        PreferenceChanged("level:#dev", "all"), PreferenceChanged("level:#dev", "of a later version"),
+    ):  # fmt: skip
+        assert listening.hear(event, "alice") is event
+    assert (listening.levels, listening.ignored) == ({"#ops": "all"}, {"bob": "Bob"})
+    listening.hear(Connecting("a:1", 1), "alice")
+    assert listening.ignored, "until it is known"
+    listening.hear(CONNECTED, "alice")
+    assert (listening.levels, listening.ignored) == ({}, {}), "there are none any more"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("before", LEVELS)
+@pytest.mark.parametrize("chat", ["main", "@Bob"])
+def test_what_is_asked_for_a_level_sets_it(chat: str, before: Level, level: Level) -> None:
+    listening = Listening()
+    for each in (before, level):
+        ask(listening, *listening.lines_for_level(chat, each))
+        assert listening.level_now(chat) == each
+    assert level == "none" or (level == usual_level(chat)) == (listening.level(chat) is None)
+
+
+def test_what_was_set_is_said() -> None:
+    said_of = {
+        ("level:main", None): "mentions of you in main call you",
+        ("level:@bob", None): "every message in @bob calls you",
+        ("level:#ops", "all"): "every message in #ops calls you",
+        ("ignore:bob", "Bob"): "Bob is hidden in main from now on; /unignore Bob ends it",
+        ("ignore:bob", None): "bob is shown in main again",
+    }
+    assert {each: preference_in_words(*each) for each in said_of} == said_of
+    assert preference_in_words("colour", "red") is None

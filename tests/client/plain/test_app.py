@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_client.common.listening import HIDDEN_TEXT, Listening
+from chat_client.common.listening import HIDDEN_TEXT
 from chat_client.common.reading_log import ReadingLog
 from chat_client.exit_status import ExitStatus
 from chat_client.plain.app import Plain, _stop
@@ -150,34 +150,26 @@ async def test_who_is_ignored_is_not_printed_and_a_level_says_what_rings(home: H
     source = Lines(
         ("connected to", "/ignore mallory"),
         ("mallory is hidden in main", "/level all"),
-        ("main alice: louder", "/level"),
-        ("every message in main calls you", "/level none"),
+        ("every message in main calls you", "/ping ready"),
+        ("main alice: louder", "/level none"),
         ("+ main is muted", "/level main"),
         ("nothing in main calls you", "/history"),
         ("@mallory: psst", "/ignore"),
     )
     rung: list[str] = []
-    kept: list[list[str]] = []
-    is_set_up = asyncio.Event()
-
-    def keep(listening: Listening) -> None:
-        kept.append([*listening.ignored, *listening.levels])
-        if listening.levels:
-            is_set_up.set()
-
     async with connect(home.address, user="bob") as chat:
         log = ReadingLog(home.folder / "log")
-        plain = Plain(chat, home.folder, source.write, lambda call: rung.append(call.text), log=log, keep=keep)
+        plain = Plain(chat, home.folder, source.write, lambda call: rung.append(call.text), log=log)
+        other_device = await home.chat.json("bob")
         running = asyncio.create_task(plain.run(source))
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            await is_set_up.wait()
+        await other_device.event("preference", name="ignore:mallory", value="mallory")
+        await other_device.event("preference", name="level:main", value="all")
         await mallory.ok("/send_all buy this")
         await alice.ok("/send_all louder")
         await mallory.ok("/send bob psst")
         assert await running == 0
     assert not [line for line in source.said if "buy this" in line or HIDDEN_TEXT in line]
     assert "HIDDEN" not in (home.folder / "log" / "main.log").read_text().replace(HIDDEN_TEXT, "HIDDEN")
-    assert kept[0] == ["mallory"] and kept[-1] == ["mallory", "main"]
     assert rung == ["louder"], "calls are a second apart"
     assert "  mallory" in source.said
 

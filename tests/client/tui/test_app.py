@@ -45,7 +45,7 @@ async def test_the_log_has_what_was_read_since_the_start_and_nothing_of_whom_one
     with create_app_session(input=DummyInput(), output=DummyOutput()):
         app = App(chat, settings, ReadingLog(tmp_path / "log"))
     listening, main = app.screen.listening, app.screen.chats.open
-    listening.ignore("mallory")
+    listening.ignored["mallory"] = "Mallory"
     main.feed.at_end = True
     main.read = 1
     app._log_what_was_read()

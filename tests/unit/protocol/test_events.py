@@ -12,7 +12,7 @@ from chat_server.protocol.files import FileChunk
 from chat_server.protocol.formats import JSON, TEXT
 from chat_server.protocol.formats.json import decode_event
 from chat_server.protocol.messages import DelayedFailed, DelayedSent, Expired, File, Message, ReadMarker
-from chat_server.protocol.people import Muted, PresenceChanged, Typing
+from chat_server.protocol.people import Muted, PreferenceChanged, PreferencesTold, PresenceChanged, Typing
 from chat_server.protocol.rooms import Approved, Denied, Invited, Joined, JoinRequest, Left, TopicChanged
 
 TODAY = "2026-11-21"
@@ -59,6 +59,9 @@ TABLE: list[tuple[Event, str, str]] = [
         '{"type":"presence","user":"bob","online":true,"away":"at lunch"}',
     ),
     (Muted("main", True), "* main is muted now", '{"type":"muted","chat":"main","muted":true}'),
+    (PreferenceChanged("level:#ops", "all"), "", '{"type":"preference","name":"level:#ops","value":"all"}'),
+    (PreferenceChanged("level:#ops"), "", '{"type":"preference","name":"level:#ops"}'),
+    (PreferencesTold({"a": "b"}), "", '{"type":"preferences","preferences":{"a":"b"}}'),
     (Muted("@bob", False), "* @bob is no longer muted", '{"type":"muted","chat":"@bob","muted":false}'),
     (
         FileChunk(9, 0, "aGVsbG8=", File(9, "a b.png", 1234, "ab")),

@@ -1,6 +1,17 @@
+import pytest
+
 from chat_server.log.entries import CloseAccount
-from chat_server.protocol.people import AwaySet, Muted, MuteSet, PresenceChanged
-from chat_server.rules.attention import AWAY_CHARS_MAX
+from chat_server.protocol.people import (
+    AwaySet,
+    Muted,
+    MuteSet,
+    PreferenceChanged,
+    PreferenceSet,
+    PreferencesTold,
+    PresenceChanged,
+)
+from chat_server.rules import attention
+from chat_server.rules.attention import AWAY_CHARS_MAX, PREFERENCE_CHARS_MAX
 from tests.unit.chat import Chat, refusal_of
 
 
@@ -29,6 +40,35 @@ def test_chats_that_cannot_be_muted(chat: Chat) -> None:
         assert refusal_of(chat, "alice", f"/{verb} #no").code == "unknown_chat"
         assert refusal_of(chat, "alice", f"/{verb} nobody").code == "unknown_user"
         assert refusal_of(chat, "alice", f"/{verb} alice").code == "not_yourself"
+
+
+def test_preferences_are_kept_for_all_devices_and_told_before_all_messages(chat: Chat) -> None:
+    chat.say("bob", "/send alice hi")
+    said = chat.say("alice", "/preference level:#ops  all  of\tit ")
+    assert said.reply == PreferenceSet("level:#ops", "all of it")
+    changed = PreferenceChanged("level:#ops", "all of it")
+    assert [(push.event, push.users) for push in said.pushes] == [(changed, (chat.ids["alice"],))]
+    assert chat.say("alice", "/preference level:#ops all of it").pushes == [], "nothing new"
+    chat.say("alice", "/preference ignore:bob Bob")
+    told = PreferencesTold({"ignore:bob": "Bob", "level:#ops": "all of it"})
+    assert chat.come_back("alice").events[0] == told
+    assert not any(isinstance(event, PreferencesTold) for event in chat.come_back("bob").events)
+    said = chat.say("alice", "/preference level:#ops")
+    assert (said.reply, [push.event for push in said.pushes]) == (
+        PreferenceSet("level:#ops"), [PreferenceChanged("level:#ops")],
+    )  # fmt: skip
+    assert chat.say("alice", "/preference level:#ops").pushes == []
+
+
+def test_preferences_are_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "PREFERENCES_MAX", 2)
+    assert refusal_of(chat, "alice", f"/preference a {'x' * (PREFERENCE_CHARS_MAX + 1)}").code == "too_large"
+    for name in "aba":
+        chat.say("alice", f"/preference {name} {'x' * PREFERENCE_CHARS_MAX}")
+    assert refusal_of(chat, "alice", "/preference c x").code == "too_many"
+    chat.say("alice", "/preference a y")
+    chat.say("alice", "/preference a")
+    assert chat.say("alice", "/preference c x").reply == PreferenceSet("c", "x")
 
 
 def test_away_and_back(chat: Chat) -> None:

@@ -27,7 +27,7 @@ NO_MESSAGE = 99_999
 NO_CHAT = {
     "sign_in", "resume", "sign_out", "password", "delete_account", "cancel_delayed", "delayed", "status", "who",
     "report", "presence", "help", "format", "ping", "sessions", "quit", "away", "block", "unblock", "blocked",
-    "watch_typing", "chunk", "cancel_upload", "ban", "unban", "kick", "reports", "announce", "stats",
+    "watch_typing", "preference", "chunk", "cancel_upload", "ban", "unban", "kick", "reports", "announce", "stats",
 }  # fmt: skip
 # One line of each command for operators alone.
 OPERATORS_LINES = {

@@ -21,7 +21,8 @@ from pathlib import Path
 from chat_server.errors import Refusal
 from chat_server.log.codec import encode, encode_entry
 from chat_server.log.entries import Batch, Entry
-from chat_server.log.jetstream import JetStreamChain, open_nats
+from chat_server.log.jetstream import JetStreamChain
+from chat_server.log.jetstream_api import open_nats
 from chat_server.log.nats_connection import NatsAccess
 from chat_server.runtime import SystemRuntime
 from tests.cluster.nodes import ChatNode

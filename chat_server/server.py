@@ -77,7 +77,9 @@ class Server:
         name = name_of_node(directory, settings.node, runtime.token_hex(4))
         self._nats = await nats_access.connect(settings, runtime, name)
         # These packages are there where there is a connection.
-        from chat_server.log.jetstream import JetStreamChain, NatsBus, NatsObjects
+        from chat_server.log.jetstream import JetStreamChain
+        from chat_server.log.nats_bus import NatsBus
+        from chat_server.log.nats_objects import NatsObjects
 
         streams, bus, objects = JetStreamChain(self._nats), NatsBus(self._nats), NatsObjects(self._nats)
         self._processes = NodeProcesses(replace(settings, node=name), directory)

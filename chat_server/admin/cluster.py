@@ -50,7 +50,8 @@ def _with_nats(runtime: Runtime, chosen: Settings, do: Callable[[Streams, Object
 
     async def connected() -> R:
         nats = await nats_access.connect(chosen, runtime, chosen.node or _NODE)
-        from chat_server.log.jetstream import JetStreamChain, NatsObjects
+        from chat_server.log.jetstream import JetStreamChain
+        from chat_server.log.nats_objects import NatsObjects
 
         try:
             return await _patiently(runtime, lambda: do(JetStreamChain(nats), NatsObjects(nats)))

@@ -18,7 +18,7 @@ async def connect(settings: Settings, runtime: Runtime, node: str) -> "Nats":
         # The packages of the extra `cluster` are needed from here on, and by no server that is alone.
         import cryptography  # noqa: F401
 
-        from chat_server.log.jetstream import open_nats
+        from chat_server.log.jetstream_api import open_nats
         from chat_server.log.nats_connection import NatsAccess
     except ModuleNotFoundError as error:
         raise StartError(

@@ -1,7 +1,7 @@
 """The ports of a replicated log: the streams, the message bus and the object store that it needs.
 
-`log/jetstream.py` implements them with NATS, and the tests in memory. Whoever uses them decides everything else, so the
-decisions can be tested without a server.
+`jetstream`, `nats_bus` and `nats_objects` implement them with NATS, and the tests in memory. Whoever uses them decides
+everything else, so the decisions can be tested without a server.
 """
 
 from collections.abc import AsyncIterator, Callable

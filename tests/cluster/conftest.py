@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from chat_server.log.jetstream import open_nats
+from chat_server.log.jetstream_api import open_nats
 from chat_server.log.nats_connection import Nats, NatsAccess
 from chat_server.runtime import SystemRuntime
 from tests.cluster.servers import NatsServers

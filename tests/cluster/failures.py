@@ -26,7 +26,8 @@ from typing import Any
 
 from chat_server.log.codec import MAGIC, encode
 from chat_server.log.entries import Batch, Due, EndStream, Entry
-from chat_server.log.jetstream import ApiError, JetStreamChain, call, open_nats
+from chat_server.log.jetstream import JetStreamChain
+from chat_server.log.jetstream_api import ApiError, call, open_nats
 from chat_server.log.nats_connection import Nats
 from chat_server.log.stream import FateUnknown, NotAppended
 from chat_server.log.versions import VERSION

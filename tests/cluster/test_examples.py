@@ -14,8 +14,11 @@ import pytest
 import trustme
 
 from chat_server.cluster.nats_access import connect
-from chat_server.log.jetstream import ApiError, JetStreamChain, NatsBus, NatsObjects, call
+from chat_server.log.jetstream import JetStreamChain
+from chat_server.log.jetstream_api import ApiError, call
+from chat_server.log.nats_bus import NatsBus
 from chat_server.log.nats_connection import Nats
+from chat_server.log.nats_objects import NatsObjects
 from chat_server.log.stream import NotAppended, Position
 from chat_server.runtime import SystemRuntime
 from chat_server.settings import load

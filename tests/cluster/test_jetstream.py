@@ -12,10 +12,13 @@ import pytest
 from nats.aio.client import Client
 
 from chat_server.errors import StartError
-from chat_server.log import jetstream, nats_connection
+from chat_server.log import jetstream, nats_connection, nats_objects
 from chat_server.log.codec import BATCH_BYTES_MAX
-from chat_server.log.jetstream import JetStreamChain, NatsBus, NatsObjects, call, open_nats
+from chat_server.log.jetstream import JetStreamChain
+from chat_server.log.jetstream_api import append, call, open_nats
+from chat_server.log.nats_bus import NatsBus
 from chat_server.log.nats_connection import Nats, NatsAccess
+from chat_server.log.nats_objects import NatsObjects
 from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing, Position, Records, StreamLost, StreamRecord
 from chat_server.runtime import SystemRuntime
 from tests.cluster.conftest import Connect
@@ -480,7 +483,7 @@ async def test_an_object_comes_back_as_it_was_put(one_server: NatsServers, conne
     objects = NatsObjects(await connect(one_server.urls))
     await objects.begin("b1")
     await objects.begin("b1")
-    for size in (0, 1, jetstream.CHUNK_BYTES, 1_000_000):
+    for size in (0, 1, nats_objects.CHUNK_BYTES, 1_000_000):
         data = secrets.token_bytes(size)
         await objects.put("b1", f"object of {size}", pieces(data))
         assert await whole(objects, "b1", f"object of {size}") == data
@@ -541,8 +544,8 @@ async def test_an_object_whose_description_cannot_be_read_is_none(
     connection = await connect(one_server.urls)
     objects = NatsObjects(connection)
     await objects.begin("spoiled")
-    for subject in (jetstream._meta("spoiled", "object"), "$O.spoiled.M.A"):
-        await jetstream._append(connection, "OBJ_spoiled", subject, described)
+    for subject in (nats_objects._meta("spoiled", "object"), "$O.spoiled.M.A"):
+        await append(connection, "OBJ_spoiled", subject, described)
     assert await objects.names("spoiled") == ["object"]
     with pytest.raises(ObjectMissing):
         await whole(objects, "spoiled", "object")
@@ -623,7 +626,7 @@ async def test_an_object_that_is_large_is_read_in_linear_time(one_server: NatsSe
         read.update(chunk)
         most = max(most, len(chunk))
     assert read.digest() == digest.digest()
-    assert most <= jetstream.CHUNK_BYTES
+    assert most <= nats_objects.CHUNK_BYTES
     await objects.delete_bucket("large")
 
 
@@ -640,6 +643,19 @@ async def test_a_server_that_is_not_there_is_named() -> None:
     (port,) = free_ports(1)
     told = await fails([f"nats://127.0.0.1:{port}"])
     assert f"nats://127.0.0.1:{port}" in told and "refused" in told.lower()
+
+
+async def test_a_server_that_is_alone_for_now_is_connected(tmp_path: Path) -> None:
+    """Whoever asks for streams waits for the others."""
+    servers = NatsServers(tmp_path, 3)
+    try:
+        servers.all[0].start()
+        connection = await open_nats(SystemRuntime(), NatsAccess(servers.urls), "n1")
+        servers.start()
+        await begin(connection)
+        await connection.close()
+    finally:
+        servers.close()
 
 
 async def test_what_a_server_lacks_is_named(tmp_path: Path) -> None:

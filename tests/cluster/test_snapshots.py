@@ -10,7 +10,8 @@ import pytest
 
 from chat_server.cluster import snapshots
 from chat_server.cluster.snapshots import Description
-from chat_server.log.jetstream import JetStreamChain, NatsObjects
+from chat_server.log.jetstream import JetStreamChain
+from chat_server.log.nats_objects import NatsObjects
 from chat_server.log.stream import NotAppended
 from tests.cluster.conftest import Connect
 from tests.cluster.nodes import HastyNode, LocalCluster

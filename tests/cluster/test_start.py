@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.log.jetstream import call
+from chat_server.log.jetstream_api import call
 from tests.cluster.conftest import Connect
 from tests.cluster.nodes import ChatNode, LocalCluster
 from tests.cluster.servers import NatsServers

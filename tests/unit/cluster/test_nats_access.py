@@ -12,7 +12,7 @@ from tests.fake_runtime import FakeRuntime
 
 @pytest.mark.parametrize("package", ["nats", "cryptography"])
 async def test_a_package_that_is_not_installed_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("chat_server.log.jetstream", "chat_server.log.nats_connection"):
+    for name in ("chat_server.log.jetstream_api", "chat_server.log.nats_connection"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(StartError, match=f"the package {package}.*, which is not installed: pip install"):

@@ -122,7 +122,7 @@ async def _plain(settings: Settings) -> int:
             notifier.show(call.title, call.text)
 
         rings = settings.notify and attended and at_terminal(sys.stdout)
-        form = LineForm(settings.times, settings.ids)
+        form = LineForm(settings.times, settings.ids, settings.presence)
         plain = Plain(
             chat,
             settings.downloads,

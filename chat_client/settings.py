@@ -37,6 +37,7 @@ GENERAL = Section(
         Setting("plain", False, "one column instead of the full screen"),
         Setting("times", True, "in one column: the time before each message"),
         Setting("ids", True, "in one column: the id behind each message, by which one answers it"),
+        Setting("presence", True, "in one column: who comes and goes"),
         Setting("theme", "dark", "the colours; by default what fits the terminal", get_args(Theme)),
         Setting("downloads", "~/Downloads", "the folder for received files"),
         Setting("log", "~/chat-log", "a folder that keeps what you have read; the server removes messages"),
@@ -68,6 +69,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     plain: bool = False
     times: bool = True
     ids: bool = True
+    presence: bool = True
     theme: Theme | None = None  # None: what fits the terminal
     downloads: Path
     log: Path | None = None  # the folder of the log of what was read

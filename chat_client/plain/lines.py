@@ -10,6 +10,7 @@ from chat_client.common.wording import Answer, Kind
 from chat_server.protocol.base import Event
 from chat_server.protocol.files import FileChunk
 from chat_server.protocol.messages import Message
+from chat_server.protocol.people import PresenceChanged
 
 _MARKS: dict[Kind, str] = {"info": "* ", "done": "+ ", "error": "- "}
 _CONTINUED = "\n    | "
@@ -21,10 +22,11 @@ def note(kind: Kind, text: str) -> list[str]:
 
 
 class LineForm(Struct, frozen=True):
-    """What a line of a message has besides who says what where."""
+    """What is printed besides who says what where: the time and the id of a message, and who comes and goes."""
 
     times: bool = True
     ids: bool = True
+    presence: bool = True
 
 
 EVERYTHING = LineForm()
@@ -32,6 +34,8 @@ EVERYTHING = LineForm()
 
 def event(event: Event, me: str, now: float, form: LineForm = EVERYTHING) -> list[str]:
     """A message has its time and place before it, and no mark."""
+    if isinstance(event, PresenceChanged) and not form.presence:
+        return []
     if not isinstance(event, Message):
         return _lines("" if isinstance(event, FileChunk) else "* ", wording.event(event, me, now))
     first, *more = _lines("", wording.event(event, me, now))

@@ -13,6 +13,7 @@ from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.formats import TEXT
 from chat_server.protocol.messages import Message
+from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.rooms import Approved, Left
 from chat_server.protocol.sanitize import clean
 from tests.unit.protocol import samples
@@ -25,6 +26,15 @@ def test_marks() -> None:
     assert lines.note("info", "") == []
     assert lines.answer(Answer("two", ("one\nmore", "two"))) == ["  one", "    | more", "  two", "+ two"]
     assert lines.event(Notice("late", by="bob"), "me", NOW) == ["* announcement by bob: late"]
+
+
+def test_who_comes_and_goes_may_be_left_out() -> None:
+    """In a chat of hundreds a screen reader read nothing else."""
+    comes, away = PresenceChanged("bob", True), PresenceChanged("bob", True, away="lunch")
+    assert lines.event(comes, "me", NOW) == ["* bob is online"] and lines.event(away, "me", NOW)
+    form = lines.LineForm(presence=False)
+    assert lines.event(comes, "me", NOW, form) == lines.event(away, "me", NOW, form) == []
+    assert lines.event(Left("#x", "bob"), "me", NOW, form) == ["* bob left #x"]
 
 
 def test_a_message_tells_how_many_answer_it() -> None:

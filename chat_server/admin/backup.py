@@ -41,10 +41,11 @@ Fetch = Callable[[list[StoredFile], Path], None]
 """Called with files whose bytes this node of a cluster does not have, and a directory to put those into it can get."""
 
 
-def save(data: Path, file: Path, progress: Progress, fetch: Fetch) -> int:
+def save(data: Path, file: Path, progress: Progress, fetch: Fetch, lost: list[StoredFile] | None = None) -> int:
     """Back up the chat in `data`, whether or not a server runs on it; return the size of the archive in bytes.
 
-    Raises StartError. A killed backup leaves files whose names begin with a dot, never FILE.
+    `lost` takes the files whose bytes are not to be had; without it, one of these is refused. A killed backup leaves
+    files whose names begin with a dot, never FILE. Raises StartError.
     """
     if not (data / FILE).exists():
         raise StartError(f"there is no chat in {data}; name its directory with --data")
@@ -61,7 +62,7 @@ def save(data: Path, file: Path, progress: Progress, fetch: Fetch) -> int:
             away = [each for each in backup.files(work / FILE) if each.place and not _blob(data, each).exists()]
             if away:
                 fetch(away, work)
-            _write(archive, work, data, progress)
+            _write(archive, work, data, progress, lost)
             _verify(archive, progress)
             sync(archive)
             archive.replace(file)
@@ -105,7 +106,7 @@ def _folder(prefix: str, within: Path) -> Iterator[Path]:
         yield Path(path)
 
 
-def _write(archive: Path, work: Path, data: Path, progress: Progress) -> None:
+def _write(archive: Path, work: Path, data: Path, progress: Progress, lost: list[StoredFile] | None) -> None:
     """Write the database in `work` into the archive, and the files, those from `work` that were fetched into it."""
     sums: list[str] = []
     database = work / FILE
@@ -118,16 +119,17 @@ def _write(archive: Path, work: Path, data: Path, progress: Progress) -> None:
         for number, each in enumerate(stored, 1):
             progress("copying the files", number, len(stored))
             path = next((path for path in (_blob(data, each), _blob(work, each)) if path.exists()), None)
-            digest = _add(tar, path, str(_blob(Path(), each)), sums) if path else None
+            digest = _add(tar, path, str(_blob(Path(), each)), sums, each.sha256) if path else None
             # A cluster keeps no file for a backup: one that was deleted meanwhile is left out.
-            if digest != each.sha256 and not (
-                path is None and each.place and not backup.has_file(data / FILE, each.sha256)
-            ):
+            if digest == each.sha256 or (path is None and each.place and not backup.has_file(data / FILE, each.sha256)):
+                continue
+            if lost is None:
                 raise backup.Unusable(
                     f"the bytes of {each.name} (message #{each.message_id}) are {'damaged' if digest else 'missing'}:"
                     f" {_blob(data, each)}; put them back from an older backup, or /delete {each.message_id} as an"
-                    " operator"
+                    " operator, or leave all such files out with --without-lost-files"
                 )
+            lost.append(each)
         text = "".join(sums).encode()
         info = tarfile.TarInfo(SUMS)
         info.size, info.mode, info.mtime = len(text), 0o600, int(database.stat().st_mtime)
@@ -138,14 +140,16 @@ def _blob(directory: Path, each: StoredFile) -> Path:
     return blob_path(directory, each.sha256)
 
 
-def _add(tar: tarfile.TarFile, path: Path, name: str, sums: list[str]) -> str:
-    """Add the file; return its sha256."""
+def _add(tar: tarfile.TarFile, path: Path, name: str, sums: list[str], wanted: str | None = None) -> str:
+    """Add the file, unless it has another sha256 than is wanted; return the one that it has."""
     with path.open("rb") as file:
         info = tar.gettarinfo(arcname=name, fileobj=file)
         info.uid = info.gid = 0
         info.uname = info.gname = ""
         info.mode = 0o600
         digest = _digest(file)
+        if wanted not in (None, digest):
+            return digest
         file.seek(0)
         tar.addfile(info, file)
     sums.append(f"{digest}  {name}\n")

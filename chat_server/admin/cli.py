@@ -94,6 +94,10 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
     of["backup"].add_argument("file", metavar="FILE", help="where to; one that is there is replaced")
     of["restore"].add_argument("file", metavar="FILE", help="a backup")
     of["restore"].add_argument("--force", action="store_true", help="replaces what is in the data directory")
+    for word in ("backup", "cluster"):
+        of[word].add_argument(
+            "--without-lost-files", action="store_true", help="leaves out files whose bytes are missing or damaged"
+        )
     for word in ("export", "forget", "password", "unban"):
         of[word].add_argument("user", metavar="USER")
     of["forget"].add_argument("--yes", action="store_true", help="does not ask whether it is meant")
@@ -142,7 +146,7 @@ def _run(word: str, given: dict[str, Any]) -> int:
         raise StartError("the data of --data :memory: is gone when its server stops; name a directory", status=2)
     os.umask(0o077)
     if word == "backup":
-        return _backup(chosen, Path(given["file"]))
+        return _backup(chosen, Path(given["file"]), given["without_lost_files"])
     if word == "restore":
         _refuse_other_user(Path(chosen.data_dir))
         with _progress() as progress:
@@ -158,7 +162,7 @@ def _run(word: str, given: dict[str, Any]) -> int:
     return _send(chosen, _LINES[word](given), json=word == "export")
 
 
-def _backup(chosen: Settings, file: Path) -> int:
+def _backup(chosen: Settings, file: Path, without_lost: bool) -> int:
     # The server comes first.
     os.nice(NICER)
     data = Path(chosen.data_dir).expanduser().absolute()
@@ -172,10 +176,12 @@ def _backup(chosen: Settings, file: Path) -> int:
         with _progress() as progress:
 
             def fetch(files: list[StoredFile], to: Path) -> None:
-                cluster.fetch_files(SystemRuntime(), chosen, files, to, progress)
+                if chosen.cluster or not without_lost:
+                    cluster.fetch_files(SystemRuntime(), chosen, files, to, progress)
 
-            size = backup.save(data, file, progress, fetch)
-    return _report(f"saved {data} into {file}: {describe_size(size)}, checked")
+            lost: list[StoredFile] | None = [] if without_lost else None
+            size = backup.save(data, file, progress, fetch, lost)
+    return _report(f"saved {data} into {file}: {describe_size(size)}, checked{cluster.words_of_lost(lost or [])}")
 
 
 def _verify(data: Path, beside: int | None) -> int:
@@ -211,7 +217,7 @@ def _cluster(chosen: Settings, given: dict[str, Any]) -> int:
     runtime = SystemRuntime()
     with _progress(given["beside"]) as progress:
         if act == "import":
-            told = cluster.import_chat(runtime, chosen, rest[0], progress)
+            told = cluster.import_chat(runtime, chosen, rest[0], progress, given["without_lost_files"])
         elif act == "restore":
             told = cluster.restore_alone(runtime, chosen, progress)
         else:

@@ -1,7 +1,7 @@
 """The administrator's commands for the state of a chat: moving it, snapshots, and verifying it."""
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -72,20 +72,26 @@ async def _patiently(runtime: Runtime, do: Callable[[], Awaitable[R]]) -> R:
         await runtime.sleep(AGAIN_SECONDS)
 
 
-def import_chat(runtime: Runtime, chosen: Settings, name: str, progress: Progress) -> str:
-    """MembershipChange the chat in the directory `name` into the cluster; return what to tell. Raises StartError."""
+def import_chat(runtime: Runtime, chosen: Settings, name: str, progress: Progress, without_lost: bool) -> str:
+    """Move the chat in the directory `name` into the cluster; return what to tell. Raises StartError.
+
+    `without_lost` leaves out files whose bytes are missing or damaged.
+    """
     if not Path(name).expanduser().is_dir():
         raise StartError(f"there is no directory {name}")
+    lost: list[StoredFile] | None = [] if without_lost else None
     with contextlib.closing(DataDirectory(name, moving=True)) as directory:
         files = _with_nats(
             runtime,
             chosen,
-            lambda streams, objects: moving.import_chat(streams, objects, directory, runtime.token_bytes, progress),
+            lambda streams, objects: moving.import_chat(
+                streams, objects, directory, runtime.token_bytes, progress, lost
+            ),
         )
         with_files = f" with {files} file{'s' if files != 1 else ''}" if files else ""
         return (
             f"moved the chat in {directory.path}{with_files} into the cluster; start its nodes, with other data"
-            " directories"
+            f" directories{words_of_lost(lost or [])}"
         )
 
 
@@ -102,12 +108,24 @@ def restore_alone(runtime: Runtime, chosen: Settings, progress: Progress) -> str
             raise StartError(f"nothing was restored, NATS cannot be read: {error}") from None
         told = f"restored {_words(found.description)} into {directory.path}; start the server without --cluster"
         if found.missing:
-            names = ", ".join(f"{each.name} (message #{each.message_id})" for each in found.missing[:NAMED_MAX])
             told += (
                 f"; the bytes of {len(found.missing)} files are not in the cluster any more, mostly since they were"
-                f" deleted after the snapshot: {names}{' …' if len(found.missing) > NAMED_MAX else ''}"
+                f" deleted after the snapshot: {_names_of(found.missing)}"
             )
         return told
+
+
+def _names_of(files: Sequence[StoredFile]) -> str:
+    names = ", ".join(f"{each.name} (message #{each.message_id})" for each in files[:NAMED_MAX])
+    return names + (" …" if len(files) > NAMED_MAX else "")
+
+
+def words_of_lost(files: Sequence[StoredFile]) -> str:
+    """What follows what was done without these files."""
+    if not files:
+        return ""
+    count = "is a file" if len(files) == 1 else f"are {len(files)} files"
+    return f"; left out {count}, whose bytes are lost: {_names_of(files)}"
 
 
 def fetch_files(runtime: Runtime, chosen: Settings, files: list[StoredFile], to: Path, progress: Progress) -> None:

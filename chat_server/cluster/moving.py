@@ -25,11 +25,13 @@ async def import_chat(
     directory: DataDirectory,
     token_bytes: Callable[[int], bytes],
     progress: Progress,
+    lost: list[StoredFile] | None = None,
 ) -> int:
     """Make the chat in the directory the first snapshot of a log that is empty, and mark the directory.
 
     The mark comes first, so that there is never a moment at which both may go on. All of it can be run again after a
-    kill. Return how many files the chat has, whose bytes were moved too. Raises StartError.
+    kill. Return how many files the chat has, whose bytes were moved too. `lost` takes those whose bytes are not to be
+    had; without it, one of these is refused. Raises StartError.
     """
     data = directory.path
     if not (data / DATABASE).exists():
@@ -45,9 +47,13 @@ async def import_chat(
             open_writer(work).close()
             backup.enter_cluster(work / DATABASE)
             await _refuse_other_chat(objects, snapshots.describe(work))
-            moving_files.refuse_damaged(data, work / DATABASE)
+            missing = moving_files.find_lost(data, work / DATABASE)
+            if lost is None:
+                moving_files.refuse_lost(data, missing)
+            else:
+                lost += missing
             _mark_moved(data)
-            count = await moving_files.store(objects, data, work / DATABASE, token_bytes, progress)
+            count = await moving_files.store(objects, data, work / DATABASE, token_bytes, progress, missing)
             wanted = snapshots.describe(work)
             await snapshots.delete(objects, snapshots.bucket_of(wanted.position, _NONCE))
             _, bucket = await snapshots.store(objects, work, _NONCE, progress)

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -19,30 +19,44 @@ from chat_server.store.files import Stored, bucket_at
 _READ_BYTES = 1 << 20
 
 
-def refuse_damaged(data: Path, database: Path) -> None:
-    """Raise StartError if the bytes of a file of the database are not in the directory as they should be."""
-    for each in backup.files(database):
+def find_lost(data: Path, database: Path) -> list[StoredFile]:
+    """Return the files of the database whose bytes are not in the directory as they should be."""
+
+    def is_sound(each: StoredFile) -> bool:
         path = blob_path(data, each.sha256)
-        if path.exists() and sha256_of(path) == each.sha256:
-            continue
-        how = "damaged" if path.exists() else "missing"
+        return path.exists() and sha256_of(path) == each.sha256
+
+    return [each for each in backup.files(database) if not is_sound(each)]
+
+
+def refuse_lost(data: Path, lost: Sequence[StoredFile]) -> None:
+    """Raise StartError for the first of these files."""
+    for each in lost:
+        path = blob_path(data, each.sha256)
         raise StartError(
-            f"nothing was moved: the bytes of {each.name} (message #{each.message_id}) are {how}: {path}; put them back"
-            f" from a backup, or start the server and /delete {each.message_id} as an operator"
+            f"nothing was moved: the bytes of {each.name} (message #{each.message_id}) are"
+            f" {'damaged' if path.exists() else 'missing'}: {path}; put them back from a backup, or start the server"
+            f" and /delete {each.message_id} as an operator, or leave all such files out with --without-lost-files"
         )
 
 
 async def store(
-    objects: Objects, data: Path, database: Path, token_bytes: Callable[[int], bytes], progress: Progress
+    objects: Objects,
+    data: Path,
+    database: Path,
+    token_bytes: Callable[[int], bytes],
+    progress: Progress,
+    lost: Sequence[StoredFile] = (),
 ) -> int:
-    """Put the bytes of all files of the database into an empty object store, each as an object of its own.
+    """Put the bytes of all files of the database but the lost ones into an empty object store, each as an object.
 
     Return how many there are. Raises NotAppended, FateUnknown, ObjectMissing.
     """
     sealed, bucket, places = SealedObjects(objects), bucket_at(backup.elapsed_ms(database)), {}
     # What an earlier try has left. Nobody uses it: the log is empty.
     await sealed.delete_bucket(bucket)
-    found = backup.sha256_by_file(database)
+    without = {each.sha256 for each in lost}
+    found = {file_id: sha256 for file_id, sha256 in backup.sha256_by_file(database).items() if sha256 not in without}
     for number, (file_id, sha256) in enumerate(found.items(), 1):
         progress("moving the files", number, len(found))
         place = Stored(f"{bucket}/{token_bytes(NAME_BYTES).hex()}", token_bytes(SECRET_BYTES))

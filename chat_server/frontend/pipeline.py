@@ -513,7 +513,7 @@ class Pipeline:
         self.port.attach(entered, seq)
 
     def _mark_what_was_seen(self) -> None:
-        """MembershipChange the read markers of a text session: a person who types has read what stands above."""
+        """Move the read markers of a text session: a person who types has read what stands above."""
         outbox = self.outbox
         if not (outbox.live and outbox.format.activity_marks_read and self.port.is_all_taken()):
             return

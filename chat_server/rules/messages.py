@@ -226,7 +226,7 @@ def mark_seen(context: Context, command: MarkSeen) -> None:
 
 
 def _move_marker(context: Context, chat_id: int, name: str, up_to: int) -> int:
-    """MembershipChange the marker forwards, at most to the chat's newest message. Return its position then."""
+    """Move the marker forwards, at most to the chat's newest message. Return its position then."""
     marker = chats.read_id(context.db, context.user_id, chat_id)
     wanted = min(up_to, messages.newest_id(context.db, chat_id))
     if wanted <= marker:

@@ -122,7 +122,7 @@ def read_id(db: Database, user_id: int, chat_id: int) -> int:
 
 
 def move_read_marker(db: Database, user_id: int, chat_id: int, read_id: int, elapsed_ms: int) -> None:
-    """MembershipChange the marker, which also shows that its user is not absent."""
+    """Move the marker, which also shows that its user is not absent."""
     db.run(
         "UPDATE members SET read_id = ?, moved_ms = ?, absent = 0 WHERE user_id = ? AND chat_id = ?",
         (read_id, elapsed_ms, user_id, chat_id),

@@ -92,5 +92,5 @@ def _delayed(row: Row) -> Delayed:
 
 
 def reschedule(db: Database, user_id: int, from_ms: int, to_ms: int) -> None:
-    """MembershipChange the messages that wait for the end of a ban to its new end."""
+    """Move the messages that wait for the end of a ban to its new end."""
     db.run("UPDATE delayed SET due_ms = ? WHERE user_id = ? AND due_ms = ? AND by_clock = 0", (to_ms, user_id, from_ms))

@@ -39,6 +39,7 @@ REASONS = {
     "test_another_chats_database_deletes_nothing": _BACKUP,
     "test_a_wrong_option_is_status_2": _AT_ONCE,
     "test_a_wrong_file_is_status_2": _AT_ONCE,
+    "test_a_file_whose_bytes_are_not_what_they_were": _CACHE,
     "test_damaged_bytes_are_not_sent_and_can_be_mended": _CACHE,
     "test_what_no_row_tells_of_stays": _CACHE,
     "test_a_newer_database": _SAYS_MORE,

@@ -160,6 +160,15 @@ async def test_a_file_whose_bytes_are_not_what_they_were(start: Start, tmp_path:
     blob.unlink()
     assert "are missing" in refused(chat.server, "backup", str(tmp_path / "b.tar"))
     assert hidden(tmp_path) == []
+    kept = await send_file(await chat.json("anna"), "main", "b.png", bytes_of(1001))
+    for lost in (None, bytes_of(999)):
+        if lost is not None:
+            blob.write_bytes(lost)
+        told = done(chat.server, "backup", str(tmp_path / "b.tar"), "--without-lost-files")
+        assert f"left out is a file, whose bytes are lost: a.png (message #{sent['id']})" in told
+        again = Server(tmp_path / f"again {lost is None}")
+        done(again, "restore", str(tmp_path / "b.tar"))
+        assert blob_of(again, kept["file"]["sha256"]).exists() and not blob_of(again, sent["file"]["sha256"]).exists()
 
 
 async def test_a_kill_in_the_middle_leaves_no_half_file(start: Start, tmp_path: Path) -> None:

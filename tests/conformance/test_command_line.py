@@ -104,7 +104,8 @@ async def test_forget(start: Start, ready: Ready) -> None:
     bob = await chat.json("bob")
     server = ready(chat)
     assert "--yes" in refused(server, "forget", "bob", status=2)
-    assert done(server, "forget", "bob", "--yes") == "the account bob and its texts are gone\n"
+    # A cluster adds by when the disks have lost them.
+    assert done(server, "forget", "bob", "--yes").startswith("the account bob and its texts are gone")
     assert (await bob.event("closing"))["code"] in ("account_deleted", "shutdown")
     assert refused(server, "forget", "bob", "--yes").startswith("unknown_user: ")
     running(server)

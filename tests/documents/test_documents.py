@@ -221,7 +221,8 @@ def test_the_keys_of_the_client() -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_no_option_that_does_not_exist(path: Path) -> None:
-    ours = {option.name for option in OPTIONS.values()} | {"config", "help", "version", "yes", "force"}
+    ours = {option.name for option in OPTIONS.values()} | {"config", "help", "version"}
+    ours |= {"yes", "force", "without-lost-files"}  # of subcommands
     ours |= client_options()
     named = set(re.findall(r"(?<=`)--([a-z][a-z-]+)", path.read_text()))
     assert named <= ours

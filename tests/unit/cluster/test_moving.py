@@ -12,6 +12,7 @@ from chat_server.cluster import moving, snapshots
 from chat_server.cluster.sealed_objects import SealedObjects
 from chat_server.errors import StartError
 from chat_server.log.stream import NotAppended, Position
+from chat_server.store.backup import StoredFile
 from chat_server.store.data_directory import MOVED, DataDirectory
 from chat_server.store.database import FILE, open_reader
 from tests.unit.chat import Chat
@@ -64,9 +65,9 @@ def streams() -> Streams:
     return Streams()
 
 
-async def move(old: Path, streams: Streams, objects: MemoryObjects) -> int:
+async def move(old: Path, streams: Streams, objects: MemoryObjects, lost: list[StoredFile] | None = None) -> int:
     with closing(DataDirectory(str(old), moving=True)) as directory:
-        return await moving.import_chat(streams, objects, directory, token_bytes, silent)  # type: ignore[arg-type]
+        return await moving.import_chat(streams, objects, directory, token_bytes, silent, lost)  # type: ignore[arg-type]
 
 
 def texts(path: Path) -> list[str]:
@@ -180,6 +181,9 @@ async def test_an_old_chat_is_brought_up_to_date_in_the_copy(
     with pytest.raises(StartError, match=r"the bytes of notes.txt \(message #14\) are missing"):
         await move(path, streams, objects)
     assert not (path / MOVED).exists() and objects.all == {}
+    lost: list[StoredFile] = []
+    assert await move(path, streams, objects, lost) == 0, "whoever says so goes on without it"
+    assert [(each.name, each.message_id) for each in lost] == [("notes.txt", 14)]
     blob = path / "files" / HELLO[:2] / HELLO
     blob.parent.mkdir(parents=True)
     blob.write_bytes(b"hello")

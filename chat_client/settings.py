@@ -97,7 +97,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             raise UsageError(f"{self.config_file}: [{section.name}]: {error}") from None
 
     def check_tables(self, sections: Sequence[Section]) -> None:
-        """Raises UsageError if there is a table that is none of these sections, or one is wrong."""
+        """Raises UsageError for a table that is none of these sections, or that has a mistake."""
         names = [section.name for section in sections]
         for name in self.tables:
             if name not in names:
@@ -111,7 +111,7 @@ def load(arguments: Sequence[str]) -> Settings:
     given = _in_words(vars(option_parser().parse_args(arguments)))
     config_file = Path(given["config"] or Path(platformdirs.user_config_dir(NAME, appauthor=False)) / "config.toml")
     if given["text"] == [EDIT] and given["send"] is None:
-        # A file that is wrong is not read, since this is how it is put right.
+        # The file is not read, so that one with a mistake can be put right.
         return Settings(edit=True, downloads=Path(), data_dir=data_dir(), config_file=config_file)
     profile = given["profile"]
     values, tables = _read_file(config_file, given["config"] is not None, profile)

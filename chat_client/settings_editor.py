@@ -1,4 +1,4 @@
-"""The command `chat-client settings`: the settings file in the editor, with a comment on every entry"""
+"""The command `chat-client settings`: the settings file in the editor, with a comment on every entry."""
 
 import os
 import subprocess

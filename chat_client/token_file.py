@@ -3,7 +3,7 @@
     {"last": "localhost:8000", "servers": {"localhost:8000": {"last": "bob", "tokens": {"bob": "..."}}}}
 
 A token belongs to a server, however that is written (`Server.identity`), and is given to no other. Servers that are
-named together are one cluster, where a token is good everywhere. A file that cannot be read is as none. Writing
+named together are one cluster, where a token is good everywhere. A file that cannot be read counts as empty. Writing
 replaces it whole, under a lock: two clients that started at once lost one of their tokens without it.
 """
 

@@ -2,8 +2,8 @@
 
     {"alice@1f3c…": {"drafts": {"#team": "half a li"}, "pins": {"#ops": 2}}}
 
-An account is a user on a server's history. What is damaged is as none, and what is of another account stays as it is.
-Bounded.
+An account is a user on a server's history. Damaged entries count as missing, and those of other accounts are left
+alone. Bounded.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class AccountFile:
         return self._last
 
     def put(self, kept: Kept) -> str | None:
-        """Keep what has changed since the last time. Returns what is to be said if that fails, once."""
+        """Keep what has changed since the last time. Returns what to tell the user if that fails for the first time."""
         if kept == self._last:
             return None
         try:

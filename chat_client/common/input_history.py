@@ -1,4 +1,4 @@
-"""What was typed between runs, each chat apart: a private, bounded file without secrets."""
+"""The lines typed in earlier runs, kept apart for each chat: a private, bounded file without secrets."""
 
 import contextlib
 import os
@@ -86,8 +86,7 @@ def _encode(entry: _Entry) -> bytes:
 class TypedBuffer(Buffer):
     """A line that has its history from the beginning.
 
-    prompt_toolkit loads it after a frame, so that a ↑ right behind Enter, or behind a key that opens a chat, found
-    nothing.
+    prompt_toolkit loads it after a frame, so ↑ right after Enter, or after a key that opens a chat, found nothing.
     """
 
     def reset(self, document: Document | None = None, append_to_history: bool = False) -> None:
@@ -97,7 +96,7 @@ class TypedBuffer(Buffer):
         self._Buffer__working_index = len(older)  # its own property would tell of another text
 
     def load_history_if_not_yet_loaded(self) -> None:
-        """It is there."""
+        """It is loaded already."""
 
 
 class ChatHistory(History):

@@ -31,8 +31,8 @@ Presses = tuple[str, ...]  # keys that are pressed one after the other, by promp
 
 
 class KeyAction(Struct, frozen=True):
-    """`command` does the same when it is typed; what only moves what is in sight has none. `line` describes it on the
-    page of keys together with the actions behind it whose `line` is None. A `fixed` one cannot be set."""
+    """`command` does the same when it is typed; an action that only scrolls has none. `line` describes it on the page
+    of keys, together with the actions after it whose `line` is None. A `fixed` one cannot be set."""
 
     name: str
     keys: tuple[str, ...]
@@ -295,7 +295,7 @@ class Keymap:
 
 def keymap(given: Mapping[str, Sequence[str]] = {}) -> Keymap:
     """The table with the keys that a user has `given`; an empty list leaves an action none. Raises SettingError with
-    one line: a key that there is not, or that two actions would have."""
+    one line for a key that does not exist, or that two actions would have."""
     presses = {name: _read_all(name, given.get(name, action.keys)) for name, action in ACTIONS.items()}
     _refuse_double(presses, given)
     return Keymap(presses)

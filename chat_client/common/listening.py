@@ -65,7 +65,8 @@ class Listening:
         return message.text == HIDDEN_TEXT and message.from_.casefold() in self.ignored
 
     def hear(self, event: _E, me: str) -> _E:
-        """The event as it is for this user: a word that calls counts as a mention, and who is ignored is not read.
+        """The event as it is for this user: a word that calls counts as a mention, and what an ignored user says is
+        hidden.
 
         A hidden message keeps its place, so that read markers and counts are the server's own.
         """

@@ -22,8 +22,8 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def read(path: Path) -> bytes:
-    """Nothing if there is no file yet. Raises OSError: whoever took what cannot be read now for nothing would write
-    over it."""
+    """Nothing if there is no file yet. Raises OSError: a file that cannot be read now is not empty, and whoever took it
+    for that would write over it."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -38,7 +38,8 @@ class ReadingLog:
         self._has_failed = False
 
     def note(self, message: Message, me: str) -> str | None:
-        """Write a message that was read, unless it is there already. Returns what is to be said if that fails, once."""
+        """Write a message that was read, unless it is there already. Returns what to tell the user if
+        that fails for the first time."""
         if self._has_failed or message.deleted:
             return None
         try:

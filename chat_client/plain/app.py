@@ -219,7 +219,7 @@ class Plain:
             self._note("info", f"{left} not sent yet, /waiting lists them; leave again to leave anyway")
 
     async def _start(self, intention: Intention, source: Input) -> None:
-        """Nothing that a person has typed holds up the next line, but for what asks for a password. The lines of a pipe
+        """Nothing that a person has typed holds up the next line, except what asks for a password. The lines of a pipe
         are carried out one after the other."""
         try:
             task = self._carry_out(intention, source)

@@ -1,4 +1,4 @@
-"""The sections of the settings file that are the full screen's: keys, colours and columns.
+"""The sections of the settings file besides the general entries: keys, chats, colours, columns, panes.
 
 A module of the full screen declares its `Section` (`common.setting`) beside what obeys it, and is named here.
 `Settings.section` then gives its entries.

@@ -265,7 +265,7 @@ class SetPresence(Command, frozen=True, tag="presence"):
     reply=TypingWatched,
     runs="connection",
     usage={"watch": "<on|off>"},
-    help="whether this connection is told who types; only programs are, in JSON",
+    help="whether this connection is told who is typing; only programs are, in JSON",
     example="/watch_typing on",
     unlisted=True,
 )
@@ -279,7 +279,7 @@ class WatchTyping(Command, frozen=True, tag="watch_typing"):
     reply=TypingTold,
     runs="prepared",
     usage={"typing": "[on|off]"},
-    help="tells those in a chat who watch that you type there, for 6 seconds, or that you do not any more",
+    help="tells those in a chat who watch for it that you are typing, for 6 seconds, or that you have stopped",
     example="/typing #ops",
     unlisted=True,
 )

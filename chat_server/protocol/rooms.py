@@ -254,7 +254,7 @@ class Decline(Command, frozen=True, tag="decline"):
     adds=True,
     usage={"chat": "<#chat>"},
     fills="chat",
-    help="lets in who asked; for the owner",
+    help="lets in a user who asked; for the owner",
     example="/approve #team carol",
 )
 class Approve(Command, frozen=True, tag="approve"):
@@ -269,7 +269,7 @@ class Approve(Command, frozen=True, tag="approve"):
     runs="logged",
     usage={"chat": "<#chat>"},
     fills="chat",
-    help="refuses who asked; for the owner",
+    help="refuses a user who asked; for the owner",
     example="/deny #team carol",
 )
 class Deny(Command, frozen=True, tag="deny"):
@@ -285,7 +285,7 @@ class Deny(Command, frozen=True, tag="deny"):
     runs="reading",
     usage={"chat": "<#chat>"},
     fills="chat",
-    help="who is in a chat, who came first stands first; after a user, the next ones",
+    help="who is in a chat, in the order in which they came; after a user, the next ones",
     example="/members #team",
 )
 class Members(Command, frozen=True, tag="members"):
@@ -301,7 +301,7 @@ class Members(Command, frozen=True, tag="members"):
     runs="logged",
     usage={"chat": "<#chat>"},
     asks="chat",
-    help="leaves a chat; the owner's goes to the longest member, and it ends with its last one",
+    help="leaves a chat; an owner's goes to the longest member, and it ends with its last member",
     example="/leave #team",
 )
 class Leave(Command, frozen=True, tag="leave"):

@@ -207,7 +207,7 @@ def depth_for(environment: Mapping[str, str]) -> Depth:
 
 
 def color_depth(name: ThemeName, depth: Depth) -> ColorDepth:
-    """What prompt_toolkit calls it. Who names a theme with colours of its own has 256 of them at least."""
+    """What prompt_toolkit calls it. A user who names `dark` or `light` gets at least 256 colours."""
     if name == "mono":
         return ColorDepth.DEPTH_1_BIT
     if name == "terminal":

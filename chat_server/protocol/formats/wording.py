@@ -391,7 +391,7 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
         [],
         "a program here is told who types" if reply.watch else "nobody here is told who types",
     ),
-    people.TypingTold: lambda reply, now: ([], "told" if reply.typing else "told that you do not type any more"),
+    people.TypingTold: lambda reply, now: ([], "told" if reply.typing else "told that you have stopped typing"),
     connection.HelpText: lambda reply, now: (reply.help[:-1], reply.help[-1]),
     connection.FormatSet: lambda reply, now: ([], f"you receive {reply.format} from now on"),
     connection.Pong: lambda reply, now: ([], "pong" if reply.word is None else f"pong {reply.word}"),

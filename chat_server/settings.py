@@ -255,7 +255,7 @@ class Settings:
         "message-ttl", _duration_ms, "1h", "life of a message once all have read it", (None,)
     )
     absent_after_ms: int | None = _option(
-        "absent-after", _duration_ms, "30d", "a message waits for so long for who does not read it", (None,)
+        "absent-after", _duration_ms, "30d", "how long a message waits for a user who does not read it", (None,)
     )
     reports_to_ban: int = _option("report-limit", _number(1, 1000), "3", "different reporters that ban")
     ban_ms: int = _option("ban-duration", _duration_ms, "4h", "how long a ban by reports lasts")
@@ -280,7 +280,9 @@ class Settings:
     outbox_bytes_max: int = _option(
         "outbox-max", _size_bytes("4KiB", "1GiB"), "256KiB", "pending output of one connection"
     )
-    stall_ms: int = _option("stall-timeout", _duration_ms, "60s", "a reader that takes nothing for so long is closed")
+    stall_ms: int = _option(
+        "stall-timeout", _duration_ms, "60s", "how long a reader may take nothing before it is closed"
+    )
     command_rate: Rate | None = _option("command-rate", _rate, "10/1s", "commands of one connection", (None,))
     command_burst: int = _option("command-burst", _number(1, 100_000), "20", "commands at once, ahead of that rate")
     sign_in_tries: Rate | None = _option(

@@ -219,7 +219,7 @@ class Node:
                 ordered = await self._log.next_batch()
                 assert ordered is not None
                 executed = await execute_at_start(self.runtime, self._writer, ordered)
-                self._log.executed(ordered, executed.verdict, executed.position, executed.now)
+                self._log.note_executed(ordered, executed.verdict, executed.position, executed.now)
                 self._on_executed(executed)
                 batch = ordered.batch
                 is_own = (batch.node, batch.incarnation) == self._identity and executed.verdict == "executed"
@@ -285,7 +285,7 @@ class Node:
                 executed = await self._executor.execute(ordered)
                 if executed is None:
                     break
-                told = self._log.executed(ordered, executed.verdict, executed.position, executed.now)
+                told = self._log.note_executed(ordered, executed.verdict, executed.position, executed.now)
                 if told:
                     executed = executed.without_waiting(told)
                 self._on_executed(executed)

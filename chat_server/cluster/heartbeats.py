@@ -55,7 +55,7 @@ class Vitals(Struct, frozen=True):
     makes_snapshot: bool = False
 
 
-class _Said(Struct, frozen=True, tag_field="type"):
+class _NodeMessage(Struct, frozen=True, tag_field="type"):
     """Something that a node says. `number` counts what this incarnation of it has said of its users."""
 
     node: str
@@ -63,17 +63,17 @@ class _Said(Struct, frozen=True, tag_field="type"):
     number: int
 
 
-class Heartbeat(_Said, frozen=True, tag="beat"):
+class Heartbeat(_NodeMessage, frozen=True, tag="beat"):
     vitals: Vitals
 
 
-class Changes(_Said, frozen=True, tag="changes"):
+class Changes(_NodeMessage, frozen=True, tag="changes"):
     """Users of a node who came, went, or are away or back."""
 
     users: list[Present]
 
 
-class UsersPage(_Said, frozen=True, tag="state"):
+class UsersPage(_NodeMessage, frozen=True, tag="state"):
     """A page of all users of a node, after the changes up to `number`; the pages follow each other."""
 
     page: int
@@ -81,11 +81,11 @@ class UsersPage(_Said, frozen=True, tag="state"):
     users: list[Present]
 
 
-class Farewell(_Said, frozen=True, tag="farewell"):
+class Farewell(_NodeMessage, frozen=True, tag="farewell"):
     """The node is stopping."""
 
 
-class Question(_Said, frozen=True, tag="question"):
+class Question(_NodeMessage, frozen=True, tag="question"):
     """Asks a node for all of its users, or all nodes if `whose` is empty."""
 
     whose: str = ""
@@ -106,7 +106,7 @@ class _SessionsAnswer(Struct, frozen=True):
     sessions: list[UserSession]
 
 
-class Member:
+class Peer:
     """Another node that lives."""
 
     def __init__(self, incarnation: int) -> None:
@@ -157,7 +157,7 @@ class Heartbeats:
         self._typing_decoder = BusDecoder[_TypingElsewhere](_TypingElsewhere, "who types on another node")
         self._question_decoder = BusDecoder[_SessionsQuestion](_SessionsQuestion, "a question about sessions")
         self._sessions_decoder = BusDecoder[_SessionsAnswer](_SessionsAnswer, "an answer about sessions")
-        self._members: dict[str, Member] = {}
+        self._peers: dict[str, Peer] = {}
         self._number = 0
         self._changed: dict[int, Present] = {}
         self._unheard_beats = 0  # of this node's own
@@ -180,13 +180,13 @@ class Heartbeats:
         return not self.is_cut_off and not self._has_lost_all
 
     @property
-    def living(self) -> dict[str, Member]:
+    def living(self) -> dict[str, Peer]:
         """The other nodes, by their names."""
-        return self._members
+        return self._peers
 
     def rank(self) -> int:
         """How many of the living nodes come before this one."""
-        return sum(name < self._node for name in self._members)
+        return sum(name < self._node for name in self._peers)
 
     def may_make_snapshot(self) -> bool:
         """Whether this node is the first of those with the oldest program, and no other one is making a snapshot.
@@ -206,11 +206,11 @@ class Heartbeats:
     def vitals(self) -> dict[str, Vitals] | None:
         """What each living node last said of itself, including this one; None while one has said nothing yet."""
         known = self._known_vitals()
-        return known if self.are_heard and len(known) == 1 + len(self._members) else None
+        return known if self.are_heard and len(known) == 1 + len(self._peers) else None
 
     def _known_vitals(self) -> dict[str, Vitals]:
         """What each living node last said of itself, including this one; nodes that said nothing yet are left out."""
-        known = {name: member.vitals for name, member in self._members.items() if member.vitals is not None}
+        known = {name: peer.vitals for name, peer in self._peers.items() if peer.vitals is not None}
         return known | {self._node: self._vitals()}
 
     def statistics(self) -> Mapping[str, Mapping[str, int]]:
@@ -235,9 +235,9 @@ class Heartbeats:
             if timer is not None:
                 timer.cancel()
 
-    def _say(self, said: _Said) -> None:
+    def _say(self, message: _NodeMessage) -> None:
         if self._is_running:
-            self._bus.publish(TOPIC, encode(said))
+            self._bus.publish(TOPIC, encode(message))
 
     def _beat(self) -> None:
         self._timer = self._runtime.call_later(BEAT_SECONDS, self._beat)
@@ -248,18 +248,18 @@ class Heartbeats:
                 self._cut_off()
             self._unheard()
         else:
-            for node, member in list(self._members.items()):
-                member.silent_beats += 1
+            for node, peer in list(self._peers.items()):
+                peer.silent_beats += 1
                 # If this node did not even hear its own last beat, it may be the one that is cut off.
-                if member.silent_beats >= SILENT_BEATS and self._unheard_beats == 1:
+                if peer.silent_beats >= SILENT_BEATS and self._unheard_beats == 1:
                     log.warning("node %s has not been heard for %d s: it counts as gone", node, SILENT_BEATS)
-                    self._has_lost_all = len(self._members) == 1
+                    self._has_lost_all = len(self._peers) == 1
                     self._lose(node)
         self._say(Heartbeat(self._node, self._incarnation, self._number, self._vitals()))
 
     def _cut_off(self) -> None:
         log.warning("this node does not hear itself: it is cut off from the others")
-        self._members.clear()
+        self._peers.clear()
         self._presence.lose_others()
 
     def _return(self) -> None:
@@ -310,94 +310,94 @@ class Heartbeats:
     # ---- hearing the others
 
     def _take(self, data: bytes) -> None:
-        said = self._decoder.decode(data)
-        if said is None:
+        message = self._decoder.decode(data)
+        if message is None:
             return
-        if said.node == self._node:
-            self._take_own(said)
+        if message.node == self._node:
+            self._take_own(message)
         elif self._is_running and not self.is_cut_off:
-            self._take_others(said)
+            self._take_others(message)
 
-    def _take_own(self, said: _Said) -> None:
-        if said.incarnation == self._incarnation and isinstance(said, Heartbeat):
+    def _take_own(self, message: _NodeMessage) -> None:
+        if message.incarnation == self._incarnation and isinstance(message, Heartbeat):
             was_cut_off, self._unheard_beats = self.is_cut_off, 0
             if was_cut_off:
                 self._return()
 
-    def _take_others(self, said: _Said) -> None:
-        if isinstance(said, Question):
-            if said.whose in ("", self._node):
+    def _take_others(self, message: _NodeMessage) -> None:
+        if isinstance(message, Question):
+            if message.whose in ("", self._node):
                 self._state_soon()
             return
-        member = self._members.get(said.node)
-        if member is not None and said.incarnation < member.incarnation:
+        peer = self._peers.get(message.node)
+        if peer is not None and message.incarnation < peer.incarnation:
             # This process was stopped for a while, and its successor is already here.
             return
-        if member is not None and (isinstance(said, Farewell) or said.incarnation > member.incarnation):
-            self._lose(said.node)
-            member = None
-        if isinstance(said, Farewell):
+        if peer is not None and (isinstance(message, Farewell) or message.incarnation > peer.incarnation):
+            self._lose(message.node)
+            peer = None
+        if isinstance(message, Farewell):
             return
-        if member is None:
-            if len(self._members) >= NODES_MAX:
+        if peer is None:
+            if len(self._peers) >= NODES_MAX:
                 return
-            log.info("node %s is heard", said.node)
-            member = self._members[said.node] = Member(said.incarnation)
+            log.info("node %s is heard", message.node)
+            peer = self._peers[message.node] = Peer(message.incarnation)
             self._has_lost_all = False
-        member.silent_beats = 0
-        match said:
+        peer.silent_beats = 0
+        match message:
             case Heartbeat():
-                member.vitals = said.vitals
-                if member.number != said.number:
-                    self._ask(said.node, member)
+                peer.vitals = message.vitals
+                if peer.number != message.number:
+                    self._ask(message.node, peer)
                 self._heard(self.milestones())
-            case Changes() if member.number is not None:
-                if said.number == member.number + 1:
-                    member.number = said.number
-                    self._take_users(said.node, member, said.users)
-                elif said.number > member.number:
-                    self._ask(said.node, member)
-            case UsersPage() if member.number != said.number:
-                self._take_page(said, member)
+            case Changes() if peer.number is not None:
+                if message.number == peer.number + 1:
+                    peer.number = message.number
+                    self._take_users(message.node, peer, message.users)
+                elif message.number > peer.number:
+                    self._ask(message.node, peer)
+            case UsersPage() if peer.number != message.number:
+                self._take_page(message, peer)
 
-    def _ask(self, node: str, member: Member) -> None:
+    def _ask(self, node: str, peer: Peer) -> None:
         """Ask a node for all of its users, since something of them was missed or nothing is known yet."""
-        member.number, member.pages = None, []
+        peer.number, peer.pages = None, []
         self._say(Question(self._node, self._incarnation, self._number, node))
 
-    def _take_page(self, said: UsersPage, member: Member) -> None:
-        if said.page == 0:
-            member.pages = []
-        if said.page != len(member.pages) or said.page >= PAGES_MAX:
+    def _take_page(self, message: UsersPage, peer: Peer) -> None:
+        if message.page == 0:
+            peer.pages = []
+        if message.page != len(peer.pages) or message.page >= PAGES_MAX:
             return
-        member.pages.append(said)
-        if not said.is_last:
+        peer.pages.append(message)
+        if not message.is_last:
             return
-        users = [user for page in member.pages for user in page.users]
-        member.pages = []
-        member.number = said.number
-        gone = member.users - {user.user_id for user in users}
-        self._take_users(said.node, member, users)
-        self._drop(said.node, member, sorted(gone))
+        users = [user for page in peer.pages for user in page.users]
+        peer.pages = []
+        peer.number = message.number
+        gone = peer.users - {user.user_id for user in users}
+        self._take_users(message.node, peer, users)
+        self._drop(message.node, peer, sorted(gone))
 
-    def _take_users(self, node: str, member: Member, users: list[Present]) -> None:
+    def _take_users(self, node: str, peer: Peer, users: list[Present]) -> None:
         for user in users:
             if user.online:
-                member.users.add(user.user_id)
+                peer.users.add(user.user_id)
                 self._presence.come_elsewhere(node, user)
             else:
-                self._drop(node, member, [user.user_id], is_noted=user.is_noted)
+                self._drop(node, peer, [user.user_id], is_noted=user.is_noted)
 
-    def _drop(self, node: str, member: Member, users: Iterable[int], *, is_noted: bool = False) -> None:
+    def _drop(self, node: str, peer: Peer, users: Iterable[int], *, is_noted: bool = False) -> None:
         """These users have no connection to the node any more."""
         for user_id in users:
-            member.users.discard(user_id)
+            peer.users.discard(user_id)
             if self._presence.go_elsewhere(node, user_id) and not is_noted:
                 self._note_departure(user_id)
 
     def _lose(self, node: str) -> None:
-        member = self._members.pop(node)
-        self._drop(node, member, sorted(member.users))
+        peer = self._peers.pop(node)
+        self._drop(node, peer, sorted(peer.users))
 
     # ---- who types
 
@@ -406,14 +406,14 @@ class Heartbeats:
             self._bus.publish(TYPING, encode(_TypingElsewhere(self._node, signal)))
 
     def _take_typing(self, data: bytes) -> None:
-        said = self._typing_decoder.decode(data)
-        if said is not None and said.node != self._node and self._is_running:
-            self._typing(said.signal)
+        message = self._typing_decoder.decode(data)
+        if message is not None and message.node != self._node and self._is_running:
+            self._typing(message.signal)
 
     # ---- sessions
 
     async def sessions_of(self, user_id: int) -> SessionsElsewhere:
-        asked = sorted(self._members)
+        asked = sorted(self._peers)
         if not asked:
             return SessionsElsewhere([], [])
         question = encode(_SessionsQuestion(self._node, user_id))

@@ -213,7 +213,7 @@ async def _catch_up(runtime: Runtime, writer: Writer, replicated: ReplicatedLog)
             told_at = runtime.monotonic()
             while (ordered := await replicated.next_before(end)) is not None:
                 executed = await execute_at_start(runtime, writer, ordered)
-                replicated.executed(ordered, executed.verdict, executed.position, executed.now)
+                replicated.note_executed(ordered, executed.verdict, executed.position, executed.now)
                 left += 1
                 if runtime.monotonic() - told_at > PROGRESS_SECONDS:
                     told_at = runtime.monotonic()

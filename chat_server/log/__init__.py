@@ -35,7 +35,7 @@ class Log(Protocol):
     async def next_batch(self) -> OrderedBatch | None:
         """The batch that follows the one given out last; None once the log is closed and empty. Raises WrongBatch."""
 
-    def executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> int:
+    def note_executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> int:
         """Take note that the batch given out last is in the store, which has come so far. Raises WrongBatch.
 
         Returns how many of its entries, from the first on, were withdrawn while it was executed: nobody waits for them.

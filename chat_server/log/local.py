@@ -73,7 +73,7 @@ class LocalLog:
             chars += len(getattr(entry.command, "text", None) or "")
         return entries
 
-    def executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> int:
+    def note_executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> int:
         if verdict != "executed":
             raise WrongBatch(
                 f"batch {ordered.position} is none that the database expected: it was changed behind the server's back"

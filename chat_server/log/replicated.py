@@ -205,7 +205,7 @@ class ReplicatedLog:
             batch = replace(batch, entries=[replace(entry, origin=None) for entry in batch.entries])
         return batch
 
-    def executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> int:
+    def note_executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> int:
         batch, told = ordered.batch, 0
         if verdict == "executed":
             self._time.follow(now)

@@ -59,7 +59,7 @@ class Peer:
             while (ordered := await self.log.next_batch()) is not None:
                 await self.machine.sleep(self.execution_seconds)
                 executed: Executed = self.executor.execute(ordered)
-                told = self.log.executed(ordered, executed.verdict, executed.position, executed.now)
+                told = self.log.note_executed(ordered, executed.verdict, executed.position, executed.now)
                 executed = executed.without_waiting(told)
                 for outcome in executed.outcomes:
                     if outcome.entry.user_id:

@@ -163,10 +163,12 @@ class Plain:
                 self._fail(ExitStatus.NO_CONNECTION)
 
     def _show_missed(self, shown: Shown) -> None:
-        for chat, count in shown.left_out.items():
-            words = f"{chat}: {count} more unread before these; /messages {chat} shows them"
-            self._note("info", words)
+        """What is left out is told in front of the messages, behind the numbers of all that is unread."""
+        left_out = list(shown.left_out.items())
         for event in shown.events:
+            while left_out and isinstance(event, Message):
+                chat, count = left_out.pop(0)
+                self._note("info", f"{chat}: {count} more unread before these; /messages {chat} shows them")
             self._missed.follow(event)
             self._show(event, False)
 

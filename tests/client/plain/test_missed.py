@@ -72,7 +72,8 @@ async def test_in_the_client(home: Home) -> None:
     for _ in range(2):  # the second start shows the same: nothing was read by the first one
         status, lines = await plain(home, "bob", ("connected to", "/ping here"), ("here", "/ping there"))
         assert status == 0
-        assert "* main: 10 more unread before these; /messages main shows them" in lines
+        told = lines.index("* main: 10 more unread before these; /messages main shows them")
+        assert lines[told - 1] == "* 30 unread: main 30" and "number 11 " in lines[told + 1]
         assert [line.split(": ")[1].split(" (")[0] for line in lines if line.startswith("[")] == [
             f"number {number}" for number in range(11, 31)
         ]

@@ -88,27 +88,33 @@ def _fragments(text: str, style: str, me: str | None) -> Iterator[Fragment]:
     yield style, text[start:]
 
 
-def code_lines(text: str, style: str, cells: int) -> list[list[Fragment]]:
-    """Code on one ground, cut hard where it is too long."""
+def code_lines(text: str, style: str, cells: int, query: str = "") -> list[list[Fragment]]:
+    """Code on one ground, cut hard where it is too long, with the words set apart that the query has found."""
     inside = max(2, cells - 2)  # the edge before it, the mark of a cut behind it
     lines: list[list[Fragment]] = []
     for line in text.split("\n"):
-        rows = _cut_hard(line, inside)
+        code: list[Fragment] = [(f"{style} code", line)]
+        rows = _cut_hard(mark_found(code, query) if query else code, inside)
         for number, row in enumerate(rows):
-            space = " " * (inside - row_width([("", row)]))
+            space = " " * (inside - row_width(row))
             mark = CUT_MARK if number + 1 < len(rows) else " "
-            lines.append([(f"{style} code mark", _EDGE), (f"{style} code", row + space), (f"{style} code mark", mark)])
+            lines.append([(f"{style} code mark", _EDGE), *row, (f"{style} code", space), (f"{style} code mark", mark)])
     return lines
 
 
-def _cut_hard(line: str, cells: int) -> list[str]:
-    rows, used = [""], 0
-    for glyph, wide in glyphs(line):
-        if used + wide > cells:
-            rows.append("")
-            used = 0
-        rows[-1] += glyph
-        used += wide
+def _cut_hard(line: list[Fragment], cells: int) -> list[list[Fragment]]:
+    rows: list[list[Fragment]] = [[]]
+    used = 0
+    for style, text in line:
+        part = ""
+        for glyph, wide in glyphs(text):
+            if used + wide > cells:
+                rows[-1].append((style, part))
+                rows.append([])
+                part, used = "", 0
+            part += glyph
+            used += wide
+        rows[-1].append((style, part))
     return rows
 
 

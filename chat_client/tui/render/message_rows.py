@@ -294,7 +294,7 @@ def _text_lines(
     lines: list[list[Fragment]] = []
     for number, part in enumerate(parts):
         if part.kind == "code":
-            lines += markup.code_lines(part.text, style, cells)
+            lines += markup.code_lines(part.text, style, cells, context.query)
             continue
         prose = markup.fragments(part.text, style, me)
         if context.query:

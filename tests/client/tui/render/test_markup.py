@@ -98,3 +98,12 @@ def test_the_words_that_a_search_has_found_are_marked(query: str, text: str, fou
     parts = mark_found([("body", text)], query)
     assert [part for style, part in parts if "found" in style.split()] == found
     assert "".join(part for _, part in parts) == text
+
+
+def test_what_was_found_in_code_is_marked_also_where_it_is_cut() -> None:
+    rows = code_lines("needle = 1\nxxxxxneedles needle", "body", 12, "needle")
+    found = [[text for style, text in row if "found" in style.split()] for row in rows]
+    assert found == [["needle"], [], ["needle"]]
+    rows = code_lines("xxx needle()", "body", 10, "needle")
+    assert [[text for style, text in row if "found" in style.split()] for row in rows] == [["need"], ["le"]]
+    assert {row_width(row) for row in rows} == {10}

@@ -36,8 +36,11 @@ def event(event: Event, me: str, now: float, form: LineForm = EVERYTHING) -> lis
     """A message has its time and place before it, and no mark."""
     if isinstance(event, PresenceChanged) and not form.presence:
         return []
+    if isinstance(event, FileChunk):  # two lines, the bytes with a mark of their own
+        told = wording.event(event, me, now).split("\n")
+        return [line if line.startswith("= ") else f"* {line}" for line in told if line]
     if not isinstance(event, Message):
-        return _lines("" if isinstance(event, FileChunk) else "* ", wording.event(event, me, now))
+        return _lines("* ", wording.event(event, me, now))
     first, *more = _lines("", wording.event(event, me, now))
     if not form.times:
         first = first.partition("] ")[2]

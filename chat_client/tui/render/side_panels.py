@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from chat_client.common.cells import Fragment, cut, fit, fit_middle, pad, row_width, safe, width, wrap
+from chat_client.common.chat_order import natural_order
 from chat_client.tui.render.colours import name_style
 from chat_client.tui.render.row import Row
 from chat_client.tui.state.chat_state import ChatState
@@ -195,7 +196,7 @@ def _present(screen: ScreenState) -> tuple[list[str], list[str]]:
         if chat.is_direct:
             known = [chat.name[1:], screen.session.user]
     order = {name: place for place, name in enumerate(recent_speakers([chat], ""))}
-    known.sort(key=lambda name: (order.get(name, len(order)), name.casefold()))
+    known.sort(key=lambda name: (order.get(name, len(order)), natural_order(name)))
     here: list[str] = []
     away: list[str] = []
     for name in known:

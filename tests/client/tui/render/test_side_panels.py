@@ -107,3 +107,10 @@ def test_long_names_are_told_apart_by_their_ends() -> None:
     me.load(*(said(id, who=who) for id, who in enumerate(names, 1)))
     for region in ("feed", "right"):
         assert "tion" in me.text(region) and "g-b" in me.text(region), region
+
+
+def test_people_stand_in_the_order_in_which_one_counts() -> None:
+    me = Me()
+    me.status(["alice", "node10", "node2", "Node1"])
+    names = [row.split()[-1] for row in me.rows("right")[1:5]]
+    assert names == ["alice", "Node1", "node2", "node10"]

@@ -52,7 +52,7 @@ GAUGES: dict[str, str] = {
     "cluster_silent_seconds": "For how long no batch has come out of the log; in a sound cluster one comes every 20 s.",
     "cluster_waiting_bytes": "Entries of this node that wait for the log; past 8 MiB no command is taken.",
     "cluster_waiting_seconds": "For how long the oldest of them has waited; after 12 s it is answered unavailable.",
-    "cluster_nodes": "Nodes that live as far as this one hears, itself too.",
+    "cluster_nodes": "Living nodes as far as this one hears, including itself.",
     "cluster_heard": "1 while this node hears the others, so that it knows who is online there.",
     "cluster_odd_nodes": "Nodes whose state differs from that of most, or from each other; must be 0.",
     "cluster_snapshots": "Whole snapshots that are kept.",

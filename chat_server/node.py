@@ -83,7 +83,7 @@ class Node:
         file_store: FileStore | None = None,
         on_mark: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """`live` tells what the running server counts, for /stats; `rank` its place among the nodes that live, from 0.
+        """`live` tells what the running server counts, for /stats; `rank` its place among the living nodes, from 0.
 
         A member of a cluster shares its settings with the other nodes (see `shared_settings`). `on_executed` is called
         with each batch, before it is delivered, and `on_mark` is awaited after each mark, before the next batch is

@@ -36,7 +36,7 @@ class Schedule:
         tokens: Callable[[], list[bytes]],
         limits: Callable[[], Limits],
     ) -> None:
-        """`rank` is the node's place among those that live, from 0; `tokens` are those of the connections.
+        """`rank` is the node's place among the living ones, from 0; `tokens` are those of the connections.
 
         Without any batch for `quiet_ms` a `Due` is logged all the same.
         """

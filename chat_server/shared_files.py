@@ -73,7 +73,7 @@ class FileCache:
         self._pins: WeakValueDictionary[str, Pin] = WeakValueDictionary()
 
     def pin(self, sha256: str) -> Pin:
-        """Keep a blob, whether it is there yet or not. It counts as used now."""
+        """Keep a blob, whether or not it is there yet. It counts as used now."""
         pin = self._pins.get(sha256) or Pin()
         self._pins[sha256] = pin
         if sha256 in self._sizes:
@@ -160,7 +160,7 @@ class SharedFiles:
         try:
             await self._store.put(object, secret, self._read_part(user_id, upload, size))
             if await read_sha256(self._store, object, secret) != sha256:
-                raise ObjectMissing("it reads otherwise than it was written")
+                raise ObjectMissing("it reads differently from what was written")
         except (NotAppended, FateUnknown, ObjectMissing) as error:
             log.error("the object store does not take upload %d: %s", upload, error)
             raise not_done_refusal(

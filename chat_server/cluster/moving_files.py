@@ -62,7 +62,7 @@ async def store(
         place = Stored(f"{bucket}/{token_bytes(NAME_BYTES).hex()}", token_bytes(SECRET_BYTES))
         await sealed.put(place.object, place.secret, _bytes_of(blob_path(data, sha256)))
         if await read_sha256(sealed, place.object, place.secret) != sha256:
-            raise ObjectMissing(f"file {file_id} reads otherwise than it was written")
+            raise ObjectMissing(f"file {file_id} reads differently from what was written")
         places[file_id] = place
     backup.place_files(database, bucket, places)
     return len(places)

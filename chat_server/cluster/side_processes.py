@@ -36,7 +36,7 @@ class SideProcesses(Protocol):
     """Each reads the node's database by itself, and ends with the node."""
 
     async def make_snapshot(self) -> str:
-        """Make a snapshot (see `snapshots`); what to tell of it. Raises SnapshotError."""
+        """Make a snapshot (see `snapshots`); what to log of it. Raises SnapshotError."""
 
     async def begin_reading(self) -> DigestReader:
         """Begin a process that waits to be told to open the database. Raises ReadingFailed."""

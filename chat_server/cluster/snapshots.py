@@ -77,7 +77,7 @@ class _NewerTables(SnapshotError):
 
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and of how much."""
+"""Called with what is being done, how much of it is done, and how much there is to do."""
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -144,18 +144,18 @@ def describe(directory: Path) -> Description:
 async def _check(objects: Objects, bucket: str, wanted: Description, progress: Progress) -> None:
     """Read a snapshot back, as a node that starts would. Raises ObjectMissing."""
     if await _description(objects, bucket) != wanted:
-        raise ObjectMissing("its description reads otherwise than it was written")
+        raise ObjectMissing("its description reads differently from what was written")
     digest, size = hashlib.sha256(), 0
     async for data in _plain(objects, bucket):
         digest.update(data)
         size += len(data)
         progress("checking the snapshot", size, wanted.size)
     if digest.hexdigest() != wanted.sha256:
-        raise ObjectMissing("its bytes read otherwise than they were written")
+        raise ObjectMissing("its bytes read differently from what was written")
 
 
 async def _delete_old(objects: Objects) -> None:
-    """Delete all but the last whole ones, and what is left of those that were not finished before them."""
+    """Delete all but the last whole ones, and what older unfinished ones have left."""
     kept = 0
     for bucket in await _buckets(objects):
         if kept >= KEPT:
@@ -180,9 +180,9 @@ async def list_whole(objects: Objects) -> list[Description]:
 
 
 def covered(kept: Sequence[Description]) -> Position | None:
-    """Return up to where all kept snapshots reach; None while there are fewer than are kept.
+    """Return the position that all kept snapshots have reached; None while there are fewer than KEPT.
 
-    `kept` are the whole ones, the newest first. A stream of which nothing is behind that may be deleted.
+    `kept` are the whole ones, the newest first. All streams before that position may be deleted.
     """
     return kept[KEPT - 1].position if len(kept) >= KEPT else None
 
@@ -198,9 +198,9 @@ async def load_newest(
 ) -> Description | None:
     """Put the newest sound snapshot in the place of the state in `data`; None if there is no snapshot at all.
 
-    For a damaged one, which is told, and for one that a newer program made in an upgrade, the one before is taken. The
-    directory MUST be locked, and no server run on it; it may be empty. `prepare` may change the database before it is
-    put there. Raises SnapshotError, and NotAppended while the object store cannot be read; then nothing is changed.
+    A damaged one is logged and the one before is taken, as for one that a newer program made during an upgrade. The
+    directory MUST be locked with no server running on it; it may be empty. `prepare` may change the database before it
+    is put there. Raises SnapshotError, and NotAppended while the object store cannot be read; then nothing is changed.
     """
     remove_leftovers(data)
     is_any = False
@@ -339,7 +339,7 @@ async def _compressed(path: Path, size: int, progress: Progress) -> AsyncIterato
 
 
 async def _plain(objects: Objects, bucket: str) -> AsyncIterator[bytes]:
-    """Yield the bytes of the database. Raises ObjectMissing for a stream of bytes that nothing was compressed to."""
+    """Yield the bytes of the database. Raises ObjectMissing where they are not what was compressed."""
     press = zlib.decompressobj()
     try:
         async for chunk in objects.get(bucket, _DATABASE):

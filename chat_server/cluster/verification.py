@@ -2,7 +2,7 @@
 
 The batch is a mark, alone in its batch. Every node begins a process beside it before the mark is logged; at the mark
 the process opens its read transaction, for which the node waits before it executes the next batch, and then computes
-at a low priority. What a node has come to is asked for again and again, since the message bus may lose what it is told.
+at a low priority. Nodes are asked again and again for what they have come to, since the message bus may lose an answer.
 """
 
 import logging
@@ -70,7 +70,7 @@ class Verification:
         submit: Callable[[Mark], None],
         living: Callable[[], Iterable[str]],
     ) -> None:
-        """`living` names the other nodes that live; `submit` logs a mark."""
+        """`living` names the other living nodes; `submit` logs a mark."""
         self._runtime = runtime
         self._bus = bus
         self._node = node
@@ -160,7 +160,7 @@ class Verification:
     # ---- asking
 
     async def verify(self) -> ClusterVerified:
-        """Compare the nodes that live, this one too. Raises Refusal."""
+        """Compare all living nodes, including this one. Raises Refusal."""
         if self._is_asking:
             raise Refusal("busy", "this node is verifying already; wait for that to end")
         self._is_asking = True

@@ -40,9 +40,9 @@ class UserSessions:
         )
 
     async def to_end(self, user_id: int, asking: int, command: SignOut) -> tuple[EndTokens, Callable[[], int]]:
-        """Return what is logged to sign out, and what counts the other connections that end by that.
+        """Return what is logged to sign out, and a function that counts the other connections that end by that.
 
-        It is asked for its count while the batch is delivered. Raises Refusal.
+        The function is called while the batch is delivered. Raises Refusal.
         """
         number = command.session.number if command.session else asking
         own = {each.info.session: each for each in self._connections.sessions_of_user(user_id)}

@@ -247,7 +247,7 @@ class EndStream(Internal, frozen=True, tag="end_stream"):
 
 
 class RaiseVersion(Internal, frozen=True, tag="raise_version"):
-    """Raise the version of the log, since all nodes that live know this one; a node that does not know it stops.
+    """Raise the version of the log, since all living nodes know this one; a node that does not know it stops.
 
     The entry is alone in its batch.
     """

@@ -76,7 +76,7 @@ class LocalLog:
     def note_executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> int:
         if verdict != "executed":
             raise WrongBatch(
-                f"batch {ordered.position} is none that the database expected: it was changed behind the server's back"
+                f"batch {ordered.position} is not the one that the database expects: something else has changed it"
             )
         return 0
 

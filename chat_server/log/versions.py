@@ -1,7 +1,7 @@
 """The versions of the log: what may stand in a batch, and what rules make of it, on all nodes alike.
 
 A cluster has the version in its state. While nodes of two programs run, the newer ones write what the older ones know,
-and refuse commands that need more. Once all nodes that live know a newer version, an entry raises it (see
+and refuse commands that need more. Once all living nodes know a newer version, an entry raises it (see
 `entries.RaiseVersion` and `cluster.upgrade`); a node that does not know it stops there.
 
 An entry that uses nothing new is encoded as it always was: what has its default is left out of it.

@@ -78,8 +78,9 @@ class Outcome(Struct, frozen=True):
 
 
 class Executed(Struct, frozen=True):
-    """A batch that is on disk, or changes nothing, as `verdict` says. `position` and `now` are where the store
-    is in the log, and at which times.
+    """A batch that is on disk, or changes nothing, as `verdict` says.
+
+    `position` and `now` say where the store is in the log, and the times there.
 
     The node logs the next `Due` at `next_due_ms` in elapsed time or at `next_due_at_ms` by the wall clock, whichever
     comes first; each is None if nothing waits for it. `commit_seconds` is how long the commit took, with its fsync.

@@ -531,7 +531,7 @@ def test_a_batch_that_does_not_belong_here_stops_the_node_and_says_why(tmp_path:
         assert await chat.settle() == []
 
     failure = run(tmp_path, do).node.failure
-    assert failure is not None and "none that the database expected" in failure
+    assert failure is not None and "not the one that the database expects" in failure
 
 
 # ---- reading

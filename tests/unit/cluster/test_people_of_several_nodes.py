@@ -166,6 +166,7 @@ def test_while_nats_is_away_users_read_on_and_are_told_once(tmp_path: Path) -> N
         (told,) = alice.take_lines()
         assert told.startswith("* this server has lost its cluster: what you see is as of ")
         assert '"stale":true,"as_of":"2026-' in bob.lines[-1]
+        assert (await bob.say_json("/format json"))["stale"] is True, "whoever asks before signing in is told, too"
         assert (await alice.say("/history main")) == "+ 1 message of main"
         assert "knows only who is connected to it" in await alice.say("/who bob")
         assert (await alice.say("/send_all lost")).startswith("- unavailable: ")
@@ -178,6 +179,7 @@ def test_while_nats_is_away_users_read_on_and_are_told_once(tmp_path: Path) -> N
             "* this server has its cluster back: all is up to date again"
         ]
         assert '"stale":false' in "".join(bob.lines[-3:])
+        assert "stale" not in await bob.say_json("/format json")
         assert (await alice.say("/send_all back")).startswith("+ sent")
         assert (await _comes(cluster, b, "carol")).startswith("+")
         assert not [line for line in (*alice.lines, *bob.lines) if "is offline" in line or '"online":false' in line]

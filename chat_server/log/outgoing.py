@@ -8,11 +8,14 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from chat_server.log.codec import ENTRIES_BYTES_MAX
-from chat_server.log.entries import ALONE, Batch, Due, Entry
+from chat_server.log.entries import ALONE, Batch, Due, EndStream, Entry, RaiseVersion
 from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX
 
 # Of entries that wait or are in flight. Past it no further command is taken.
 WAITING_BYTES_MAX = 8 << 20
+
+# The node logs these again and again until they are done: one is as good as many equal ones.
+_ONCE = (Due, EndStream, RaiseVersion)
 
 
 class Waiting(NamedTuple):
@@ -39,8 +42,9 @@ class Line:
         return self._waiting[0].since if self._waiting else None
 
     def add(self, waiting: Waiting) -> None:
-        """A second `Due` is dropped, since one does all that is due, and they would gather while NATS is away."""
-        if type(waiting.entry.command) is Due and any(type(each.entry.command) is Due for each in self._waiting):
+        """Put an entry in line, unless one like it waits that does the same: they would gather while NATS is away."""
+        command = waiting.entry.command
+        if type(command) in _ONCE and any(each.entry.command == command for each in self._waiting):
             return
         self._waiting.append(waiting)
         self.bytes += len(waiting.data)

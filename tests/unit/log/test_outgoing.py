@@ -3,7 +3,7 @@
 import pytest
 
 from chat_server.log.codec import encode
-from chat_server.log.entries import Batch, Due, EndStream, Entry, NoteDeparture, Origin
+from chat_server.log.entries import Batch, Due, EndStream, Entry, NoteDeparture, Origin, RaiseVersion
 from chat_server.log.local import TEXT_CHARS_MAX
 from chat_server.log.outgoing import Flight, Line, Waiting
 from chat_server.log.replicated import ACKED_AGAIN_SECONDS, HOLD_SECONDS
@@ -66,6 +66,14 @@ def test_one_due_waits_however_often_it_is_logged() -> None:
     assert [type(each.entry.command) for each in line.take()] == [Due, NoteDeparture]
     line.add(Waiting(Entry(Due()), b"-", 0.0))
     assert len(line.take()) == 1, "the one before is on its way, and may be over before this one has come"
+
+
+def test_what_the_node_logs_until_it_is_done_waits_once() -> None:
+    line = Line()
+    for command in (EndStream(2), EndStream(2), RaiseVersion(6), RaiseVersion(6), EndStream(3), NoteDeparture()) * 2:
+        line.add(Waiting(Entry(command), b"-", 0.0))
+    batches = [[each.entry.command for each in line.take()] for _ in range(4)]
+    assert batches == [[EndStream(2)], [RaiseVersion(6)], [EndStream(3)], [NoteDeparture(), NoteDeparture()]]
 
 
 def test_those_who_are_told_are_told_once_and_nobody_else() -> None:

@@ -295,6 +295,8 @@ def _level(front_end: FrontEnd, chat: str, level: str | None = None) -> Task:
     argument("username", "user", required=False),
 )
 def _ignore(front_end: FrontEnd, username: str | None = None) -> Task:
+    if username is not None and not chat_name(username).startswith("@"):
+        raise Refused("bad_argument", wording.usage(LOCAL["ignore"].form))
     if username is not None and username.removeprefix("@").casefold() == front_end.user.casefold():
         raise Refused("not_yourself", "you cannot ignore yourself")
     if username is not None:
@@ -405,7 +407,7 @@ def _quote(front_end: FrontEnd, id: str) -> Task:
     argument("number", "word", required=False),
 )
 def _open_link(front_end: FrontEnd, id: str, number: str = "1") -> Task:
-    if not (number.isascii() and number.isdigit() and 0 < len(number) < 5):
+    if not (number.isascii() and number.isdigit() and 0 < int(number[:5]) < 10_000):
         raise Refused("bad_argument", f"the number of a link is 1 or more, not {number}")
     return front_end.open_link(_number(id, "open_link"), int(number))
 

@@ -11,8 +11,9 @@ from chat_client.sdk.local_time import local_now
 from chat_server.protocol import EVENTS
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Closing, Notice
+from chat_server.protocol.files import FileChunk
 from chat_server.protocol.formats import TEXT
-from chat_server.protocol.messages import Message
+from chat_server.protocol.messages import File, Message
 from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.rooms import Approved, Left
 from chat_server.protocol.sanitize import clean
@@ -43,6 +44,12 @@ def test_a_message_tells_how_many_answer_it() -> None:
     assert first.endswith(" main bob: one (2 replies) (#7)") and more == "    | two"
     bare = lines.event(replace(message, replies=1, text="one"), "me", NOW, lines.LineForm(times=False, ids=False))
     assert bare == ["main bob: one (1 reply)"]
+
+
+def test_the_first_bytes_of_a_file_stand_behind_its_name() -> None:
+    file = File(7, "a.png", 4, "0")
+    assert lines.event(FileChunk(7, 0, "AAAA", file), "me", NOW) == ["* file 7 a.png 4", "= AAAA"]
+    assert lines.event(FileChunk(7, 4, "AAAA"), "me", NOW) == ["= AAAA"]
 
 
 # In the words of the client, since they tell what it does next.

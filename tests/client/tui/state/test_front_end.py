@@ -5,12 +5,12 @@ import pytest
 from chat_client.common.keys import ACTIONS
 from chat_client.common.local_commands import LOCAL, find_local, with_local
 from chat_client.tui.state import navigation
-from chat_client.tui.state.effects import Copy, Redraw, Run, SetText
+from chat_client.tui.state.effects import Copy, OpenLink, Redraw, Run, SetText
 from chat_client.tui.state.keys import DEEDS
 from chat_client.tui.state.replies import take_answer
 from chat_client.tui.state.typing import submit
 from chat_server.protocol.help import command_forms
-from chat_server.protocol.people import BlockSet, Muted
+from chat_server.protocol.people import BlockSet, Muted, PreferenceChanged
 from chat_server.protocol.rooms import ChatInfo
 from chat_server.protocol.table import VERBS
 from tests.client.people import Me, said
@@ -48,30 +48,43 @@ def test_every_local_command_does_something_and_is_taken(verb: str) -> None:
     assert seen(me) != before
 
 
-def test_a_level_is_kept_here_and_none_by_the_server_for_all_devices() -> None:
+def test_a_level_and_that_nothing_calls_are_kept_apart_by_the_server() -> None:
     me = ready()
     listening = me.screen.listening
-    submit(me.screen, "/level all")
-    assert listening.level_now("#team") == "all" and not me.wanted(), "the server has nothing to do with it"
-    submit(me.screen, "/level none")
-    assert [effect.command.line for effect in me.wanted(Run)] == ["/mute #team"]
+
+    def asked(line: str) -> list[str]:
+        submit(me.screen, line)
+        return [effect.command.line for effect in me.wanted(Run)]
+
+    assert asked("/level all") == ["/preference level:#team all"], "nobody has muted it"
+    listening.hear(PreferenceChanged("level:#team", "all"), "alice")
+    assert asked("/level none") == ["/mute #team"]
     me.hear(Muted("#team", True))
-    assert listening.level_now("#team") == "none"
-    submit(me.screen, "/level")
-    assert "nothing in #team calls you" in me.text()
+    assert asked("/level") == [] and "nothing in #team calls you" in me.text()
     me.hear(Muted("#team", False))
     assert listening.level_now("#team") == "all", "as before"
     me.hear(Muted("#team", True))
-    submit(me.screen, "/level mentions")
-    assert [effect.command.line for effect in me.wanted(Run)] == ["/unmute #team"]
+    assert asked("/level mentions") == ["/unmute #team", "/preference level:#team "]
 
 
 def test_nobody_ignores_themselves_and_main_s_number_is_not_given_away() -> None:
     me = ready()
     submit(me.screen, "/ignore @Alice")
     assert not me.screen.listening.ignored and "you cannot ignore yourself" in me.text()
+    for chat in ("#team", "main"):
+        submit(me.screen, f"/ignore {chat}")
+        assert not me.screen.listening.ignored and "usage: /ignore" in me.text()
     submit(me.screen, "/pin #team 1")
     assert not me.screen.chats.pins and "one of 2 to 9" in me.text()
+
+
+@pytest.mark.parametrize("number", ["0", "00", "-1", "x", "²", "12345"])
+def test_no_link_has_such_a_number(number: str) -> None:
+    me = ready()
+    for message in (said(7, "none", chat="#team"), said(8, "https://a.example https://b.example", chat="#team")):
+        me.hear(message)
+        submit(me.screen, f"/open_link {message.id} {number}")
+        assert "the number of a link is 1 or more" in me.text() and not me.wanted(OpenLink)
 
 
 def test_what_is_cleared_is_not_told_to_be_nothing() -> None:
@@ -158,15 +171,3 @@ def test_a_block_shows_at_once_what_ended_with_it() -> None:
     (run,) = me.wanted()
     take_answer(me.screen, run.why, "block", [], BlockSet("bob", True), me.now)
     assert me.asked("status")
-
-
-def test_one_command_has_one_answer() -> None:
-    """`/level … all` told besides that a chat was not muted which nobody had muted."""
-    me = ready()
-    submit(me.screen, "/level all")
-    assert not me.wanted(Run) and "every message in #team calls you" in me.text()
-    submit(me.screen, "/level none")
-    assert [each.command.line for each in me.wanted(Run)] == ["/mute #team"] and "nothing in #team" not in me.text()
-    me.hear(Muted("#team", True))
-    submit(me.screen, "/level mentions")
-    assert [each.command.line for each in me.wanted(Run)] == ["/unmute #team"]

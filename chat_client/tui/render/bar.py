@@ -71,11 +71,12 @@ def _lines(words: list[Fragment], columns: int, most: int) -> list[list[Fragment
 
 
 def _question(question: Question, columns: int, most: int) -> list[list[Fragment]]:
-    """Which key says yes is never cut off."""
-    for hint in (" Enter: yes · any other key: no", " Enter: yes"):
-        lines = _lines([("question", f" {safe(question.text)} "), ("hint", hint)], columns, most)
-        if len(lines) <= most:
-            return lines
+    """Which key says yes is never cut off; which ones say no is left out where it would take a row of its own."""
+    asked, hint = ("question", f" {safe(question.text)} "), " Enter: yes"
+    hints = (f"{hint} · any other key: no", hint)
+    lines = min((_lines([asked, ("hint", each)], columns, most) for each in hints), key=len)
+    if len(lines) <= most:
+        return lines
     return [[("question", f" {fit(question.text, columns - 2 - width(hint))} "), ("hint", hint)]]
 
 

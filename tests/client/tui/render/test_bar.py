@@ -128,6 +128,15 @@ def test_a_question_says_at_any_width_which_key_says_yes(columns: int) -> None:
         me.resize(columns, 34)
 
 
+def test_which_keys_say_no_takes_no_row_of_its_own() -> None:
+    me = Me(columns=80)
+    me.load()
+    me.screen.dialogs.question = Question("paste 30 lines · 80 of 4,096 characters?", "paste")
+    assert me.text("bar") == " paste 30 lines · 80 of 4,096 characters?  Enter: yes"
+    me.resize(110, 34)
+    assert me.text("bar").endswith(" Enter: yes · any other key: no")
+
+
 def test_a_long_text_says_how_long_it_is() -> None:
     me = Me()
     me.screen.composer.text = "\n" * 200

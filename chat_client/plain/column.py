@@ -17,6 +17,7 @@ from chat_client.sdk.events import AnyEvent, Connected, Outgoing
 from chat_server.protocol.base import Event
 from chat_server.protocol.messages import Message, Sent
 
+PRINTED_MAX = 200  # messages of which it is known how they were printed last
 PROGRESS_SECONDS = 2.0  # between two lines about a file on its way
 
 
@@ -25,6 +26,7 @@ class Column:
 
     def __init__(self, chat: Chat, write: Callable[[str], None], form: LineForm = EVERYTHING) -> None:
         self._chat, self._write, self._form = chat, write, form
+        self._printed: dict[int, Message] = {}  # as they were last, by their ids
         self.losses = Losses()
 
     # ---- what comes
@@ -35,12 +37,32 @@ class Column:
             self._show_outgoing(event)
         elif not isinstance(event, Event):
             self._show_state(event)
-        elif isinstance(event, Message) or not is_own:
+        elif isinstance(event, Message):
+            self._show_message(event)
+        elif not is_own:
             self.print_events([event])
+
+    def _show_message(self, message: Message) -> None:
+        """Of a message that was printed, reactions alone are told in short: it would be read aloud for each again."""
+        before = self._printed.get(message.id)
+        told = lines.reactions(before, message, self._form) if before is not None else None
+        if told is None:
+            self.print_events([message])
+        else:
+            self._keep(message)
+            self._print(told)
 
     def print_events(self, events: Iterable[Event]) -> None:
         for event in events:
             self._print(lines.event(event, self._chat.user, clock.now(), self._form))
+            if isinstance(event, Message):
+                self._keep(event)
+
+    def _keep(self, message: Message) -> None:
+        self._printed.pop(message.id, None)
+        self._printed[message.id] = message
+        if len(self._printed) > PRINTED_MAX:
+            del self._printed[next(iter(self._printed))]
 
     def _show_outgoing(self, command: Outgoing) -> None:
         if (command.state == "waiting" and command.error is None) or command.is_shown:

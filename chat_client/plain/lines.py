@@ -4,6 +4,7 @@
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chat_client.common import wording
 from chat_client.common.wording import Answer, Kind
@@ -47,6 +48,25 @@ def event(event: Event, me: str, now: float, form: LineForm = EVERYTHING) -> lis
     id = f" (#{event.id})"
     replies = f" ({wording.replies(event.replies)})" if event.replies else ""
     return [first.removesuffix(id) + replies + (id if form.ids else ""), *more]
+
+
+def reactions(before: Message, now: Message, form: LineForm = EVERYTHING) -> list[str] | None:
+    """Who has reacted or taken that back since the message was printed; None: something else of it is different."""
+    if _without_reactions(before) != _without_reactions(now) or now.seq <= before.seq:
+        return None
+    was, is_ = _reactions(before), _reactions(now)
+    acts = [f"{who} reacts with {emoji} to" for emoji, who in is_ if (emoji, who) not in was]
+    acts += [f"{who} takes {emoji} back from" for emoji, who in was if (emoji, who) not in is_]
+    id = f" (#{now.id})" if form.ids else ""
+    return [line for act in acts for line in note("info", f"{act} {now.from_}: {wording.short(now.text or '')}{id}")]
+
+
+def _without_reactions(message: Message) -> Message:
+    return replace(message, seq=0, reactions=None, replies=0, last_reply=None)
+
+
+def _reactions(message: Message) -> list[tuple[str, str]]:
+    return [(emoji, who) for emoji, names in (message.reactions or {}).items() for who in names]
 
 
 def answer(answer: Answer) -> list[str]:

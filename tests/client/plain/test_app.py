@@ -107,7 +107,7 @@ async def test_ones_own_changes_are_told_once(home: Home) -> None:
         ("connected to", "mine"),
         ("mine (#", "/edit 2 changed"),
         ("changed (edited) (#2)", "/react 1 👍"),
-        ("hello (👍 bob) (#1)", "/create #team"),
+        ("bob reacts with 👍 to alice: hello (#1)", "/create #team"),
         ("#team", "/open #team"),
         ("goes to #team", "/topic #team plans"),
         ("plans", "/mute #team"),
@@ -116,7 +116,7 @@ async def test_ones_own_changes_are_told_once(home: Home) -> None:
     ]
     status, said = await plain(home, "bob", *steps)
     assert status == 0
-    for shown in ("changed (edited)", "changed #2", "hello (👍 bob)", "+ changed #1", "plans", "muted"):
+    for shown in ("changed (edited)", "changed #2", "* bob reacts with 👍", "+ changed #1", "plans", "muted"):
         assert sum(shown in line for line in said) == 1, (shown, said)
     assert sum("#team" in line for line in said if line.startswith("* ")) == 1, "where what is typed goes"
 

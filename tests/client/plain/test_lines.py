@@ -38,6 +38,22 @@ def test_who_comes_and_goes_may_be_left_out() -> None:
     assert lines.event(Left("#x", "bob"), "me", NOW, form) == ["* bob left #x"]
 
 
+def test_a_reaction_is_told_without_the_message_over_again() -> None:
+    """A long message was read aloud once more for each of them."""
+    said = Message(7, 7, "main", "alice", "2026-11-21T12:00:00.000Z", "hello\nall", reactions={"👍": ["bob"]})
+    now = replace(said, seq=9, reactions={"🎉": ["bob", "carol"]})
+    assert lines.reactions(said, now) == [
+        "* bob reacts with 🎉 to alice: hello… (#7)",
+        "* carol reacts with 🎉 to alice: hello… (#7)",
+        "* bob takes 👍 back from alice: hello… (#7)",
+    ]
+    assert lines.reactions(said, now, lines.LineForm(ids=False)) == [
+        line.removesuffix(" (#7)") for line in lines.reactions(said, now) or []
+    ]
+    for other in (replace(now, text="hello"), replace(now, deleted=True), said):
+        assert lines.reactions(said, other) is None
+
+
 def test_a_message_tells_how_many_answer_it() -> None:
     message = Message(7, 7, "main", "bob", "2026-11-21T12:00:00.000Z", "one\ntwo", replies=2, last_reply=9)
     first, more = lines.event(message, "me", NOW)

@@ -46,8 +46,8 @@ class Alternatives:
 
     async def find(self, current: Server) -> Server:
         """Wait until the current server has been in trouble for long without a break, and another one is sound."""
-        begin = self._servers.index(current) + 1
-        others = [*self._servers[begin:], *self._servers[: begin - 1]]
+        begin = self._servers.index(current)
+        others = [each for each in (*self._servers[begin:], *self._servers[:begin]) if each != current]
         while True:
             await self._wait_for_trouble(self._patience.next_pause(self._runtime.uniform))
             for other in others:

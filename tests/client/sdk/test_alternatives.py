@@ -120,7 +120,11 @@ async def test_one_that_is_well_again_is_not_left(servers: list[FakeServer], cli
 
 
 async def test_without_another_server_it_stays(server: FakeServer, client: Client) -> None:
-    chat, link = await client.sign_in(server)
+    """Also where it is named twice."""
+    entering = client.enter(server, server)
+    link = await server.link()
+    await link.sign_in()
+    chat = await entering
     link.write(STALE)
     await until(chat, Notice)
     ping = asyncio.create_task(chat.command("ping"))

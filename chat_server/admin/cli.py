@@ -103,17 +103,26 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
     of["forget"].add_argument("--yes", action="store_true", help="does not ask whether it is meant")
     of["invite"].add_argument("act", choices=("list", "revoke"), nargs="?", help="the codes that wait; ends one")
     of["invite"].add_argument("code", metavar="NUMBER", nargs="?", help="that of the list")
-    of["operator"].add_argument("act", choices=("add", "remove", "list"))
+    _add_act(of["operator"], "add", "remove", "list")
     of["operator"].add_argument("user", metavar="NAME", nargs="?")
-    of["cluster"].add_argument("act", choices=("settings", "import", "snapshot", "restore"))
+    _add_act(of["cluster"], "settings", "import", "snapshot", "restore")
     of["cluster"].add_argument(
-        "changes", metavar="OPTION VALUE", nargs="*", help="such as: main-rate-limit 50/1h; for import the DIR"
+        "changes",
+        metavar="OPTION VALUE",
+        nargs="*",
+        default=[],
+        help="such as: main-rate-limit 50/1h; for import the DIR",
     )
     for word in ("cluster", "verify"):
         # Only a node says that, of itself: see `processes`.
         of[word].add_argument("--beside", type=int, help=argparse.SUPPRESS)
     given = vars(parser.parse_args(arguments))
     return given.pop("word"), given
+
+
+def _add_act(parser: argparse.ArgumentParser, *acts: str) -> None:
+    # Without a metavar the error of a missing one names it “act”, which nobody has ever seen.
+    parser.add_argument("act", choices=acts, metavar=f"{{{','.join(acts)}}}")
 
 
 def run(word: str, given: dict[str, Any]) -> int:

@@ -298,7 +298,7 @@ def on_a_terminal(server: Server, words: list[str], *typed: str) -> tuple[int, s
     [
         (("nonsense",), "nonsense"),
         (("export",), "USER"),
-        (("operator",), "act"),
+        (("operator",), "{add,remove,list}"),
         (("operator", "add"), "NAME"),
         (("operator", "list", "bob"), "takes no NAME"),
         (("check", "--tls-cert", "/no", "--tls-key", "/no", "--tls-port", "1"), "cannot use --tls-cert /no"),

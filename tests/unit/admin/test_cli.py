@@ -3,6 +3,7 @@
 import pytest
 
 from chat_server.admin.cli import parse
+from chat_server.errors import StartError
 
 LINES = [
     "cluster settings", "cluster settings page 30 replay 5", "cluster import DIR", "cluster snapshot", "verify",
@@ -19,3 +20,18 @@ def test_options_stand_before_between_and_behind_the_other_words(line: str) -> N
     wanted = given | {"data_dir": "there", "page_messages": "7"}
     for place in range(len(words) + 1):
         assert parse([*words[:place], *options, *words[place:]]) == (word, wanted), place
+
+
+@pytest.mark.parametrize(
+    ("word", "missing"),
+    [
+        ("operator", "{add,remove,list}"),
+        ("cluster", "{settings,import,snapshot,restore}"),
+        ("backup", "FILE"),
+        ("export", "USER"),
+    ],
+)
+def test_what_is_missing_is_named_as_the_help_names_it(word: str, missing: str) -> None:
+    with pytest.raises(StartError) as caught:
+        parse([word])
+    assert str(caught.value) == f"the following arguments are required: {missing}; see chat-server --help"

@@ -17,7 +17,7 @@ from chat_server.delivery.shown_states import OwnState, ShownStates
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, ReadMarker
-from chat_server.protocol.people import PresenceChanged
+from chat_server.protocol.people import PreferenceChanged, PresenceChanged
 from chat_server.protocol.rooms import Left, TopicChanged
 from tests.unit.fakes import FakeTransport
 
@@ -139,6 +139,14 @@ def test_of_what_tells_the_present_only_the_last_is_held() -> None:
     for event in (bob, carol, first, away, second, notice, notice):
         catch_up.hold(event)
     assert [event for event, _ in catch_up.held()] == [away, carol, second, notice, notice]
+
+
+def test_of_each_preference_only_the_last_is_held() -> None:
+    catch_up = behind(0)
+    gone, set_again, other = PreferenceChanged("a"), PreferenceChanged("a", "2"), PreferenceChanged("b", "1")
+    for event in (PreferenceChanged("a", "1"), other, gone, set_again):
+        catch_up.hold(event)
+    assert [event for event, _ in catch_up.held()] == [set_again, other]
 
 
 def test_expired_ids_are_joined_by_chat_and_bounded() -> None:

@@ -178,7 +178,7 @@ def _find_place_now(context: Context, author: User, each: Delayed) -> Place | st
 
 
 def _settle(context: Context, each: Delayed, event: Event) -> None:
-    delayed.delete(context.db, each.id)
+    delayed.delete(context.db, each.id, is_sent=isinstance(event, DelayedSent))
     context.push_kept(event, each.user_id)
 
 

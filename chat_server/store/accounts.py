@@ -93,6 +93,7 @@ def update(db: Database, user_id: int, changes: str, *values: object) -> None:
 
 
 def set_password(db: Database, user_id: int, password: str) -> None:
+    db.unclean = True  # it may have had one
     update(db, user_id, "password = ?, password_version = password_version + 1", password)
 
 
@@ -127,6 +128,7 @@ def away_text(db: Database, user_id: int) -> str | None:
 
 
 def set_away(db: Database, user_id: int, text: str | None) -> None:
+    db.unclean = db.unclean or away_text(db, user_id) is not None
     update(db, user_id, "away = ?", text)
 
 
@@ -148,6 +150,7 @@ def names(db: Database, limit: int, after: str = "") -> list[tuple[int, str]]:
 
 def delete(db: Database, user_id: int, at_ms: int) -> None:
     """Delete all that lets somebody act for the account. Its name stays taken; `erasures` removes the rest."""
+    db.unclean = True
     gone = "password = NULL, password_version = 0, seen_ms = NULL, ban_reason = NULL, ban_open = 0, away = NULL"
     update(db, user_id, f"deleted_ms = ?, {gone}", at_ms)
     for table in ("tokens", "delayed", "uploads", "networks", "wrong_passwords"):

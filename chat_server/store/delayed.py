@@ -52,13 +52,17 @@ def insert(
     )
 
 
-def delete(db: Database, delayed_id: int) -> None:
+def delete(db: Database, delayed_id: int, *, is_sent: bool) -> None:
+    """Delete a delayed message. The text of one that was sent is that of a message now."""
     db.run("DELETE FROM delayed WHERE id = ?", (delayed_id,))
+    db.unclean = db.unclean or not is_sent
 
 
 def delete_own(db: Database, delayed_id: int, user_id: int) -> bool:
     db.run("DELETE FROM delayed WHERE id = ? AND user_id = ?", (delayed_id, user_id))
-    return db.connection.changes() > 0
+    is_gone = db.connection.changes() > 0
+    db.unclean = db.unclean or is_gone
+    return is_gone
 
 
 def postpone(db: Database, delayed_id: int, due_ms: int) -> None:

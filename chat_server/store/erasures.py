@@ -120,4 +120,5 @@ def erase_rows(db: Database, user_id: int, limit: int) -> int:
         if left:
             db.run(sql, (user_id, left))
             left -= db.connection.changes()
+    db.unclean = db.unclean or left < limit
     return limit - left

@@ -10,7 +10,9 @@ def of_user(db: Database, user_id: int) -> dict[str, str]:
 
 def put(db: Database, user_id: int, name: str, value: str) -> None:
     db.run("INSERT OR REPLACE INTO preferences VALUES (?, ?, ?)", (user_id, name, value))
+    db.unclean = True  # it may have had another value
 
 
 def delete(db: Database, user_id: int, name: str) -> None:
     db.run("DELETE FROM preferences WHERE user_id = ? AND name = ?", (user_id, name))
+    db.unclean = True

@@ -86,6 +86,7 @@ def set_owner(db: Database, chat_id: int, owner: int) -> None:
 
 def set_topic(db: Database, chat_id: int, topic: str | None) -> None:
     db.run("UPDATE chats SET topic = ? WHERE id = ?", (topic, chat_id))
+    db.unclean = True  # it may have had one
 
 
 # ---- members
@@ -274,6 +275,7 @@ def clear_ended(db: Database, limit: int) -> None:
     chat_id = db.value("SELECT id FROM chats WHERE kind = 'ended' ORDER BY id LIMIT 1")
     if chat_id is not None and messages.clear(db, chat_id, limit) < limit:
         db.run("DELETE FROM chats WHERE id = ?", (chat_id,))
+        db.unclean = True
 
 
 def forget_user(db: Database, user_id: int) -> None:

@@ -22,6 +22,7 @@ from chat_server.log.entries import (
     Entry,
     Limits,
     OrderedBatch,
+    SetPassword,
     WrongBatch,
 )
 from chat_server.log.stream import Position
@@ -246,8 +247,16 @@ def test_a_batch_says_whether_it_erased_something(tmp_path: Path, monkeypatch: p
     chat.sign_in("alice")
     db = chat.executor._db
     db.unclean = False
-    for line, erases in (("/send_all hi", False), ("/edit 1 ho", True), ("/send_all hi", False), ("/delete 1", True)):
+    for line, erases in (
+        ("/send_all hi", False), ("/edit 1 ho", True), ("/send_all hi", False), ("/delete 1", True),
+        ("/away lunch", False), ("/away tea", True), ("/back", True), ("/back", False),
+        ("/send_delayed main 1h later", False), ("/cancel_delayed 1", True), ("/cancel_delayed 1", False),
+        ("/create_chat #a", False), ("/topic #a tea", True), ("/topic #a cakes", True), ("/leave #a", False),
+        ("/preference a b", True), ("/preference a b", False), ("/preference a", True), ("/mute main", False),
+    ):  # fmt: skip
         assert chat.batch(chat.entry("alice", line)).has_erased == erases, line
+    assert chat.batch(Entry(SetPassword(0, "hash", None), chat.ids["alice"])).has_erased, "an old one might be guessed"
+    assert chat.batch(Entry(CloseAccount(1), chat.ids["alice"])).has_erased, "also one that wrote nothing"
     assert db.unclean, "what is to be scrubbed stays so, whatever comes after"
     with monkeypatch.context() as patch, pytest.raises(NoRoom):
         patch.setattr("chat_server.store.state.advance", lambda db, state: (_ for _ in ()).throw(NoRoom()))

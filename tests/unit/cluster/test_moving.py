@@ -67,7 +67,8 @@ def streams() -> Streams:
 
 async def move(old: Path, streams: Streams, objects: MemoryObjects, lost: list[StoredFile] | None = None) -> int:
     with closing(DataDirectory(str(old), moving=True)) as directory:
-        return await moving.import_chat(streams, objects, directory, token_bytes, silent, lost)  # type: ignore[arg-type]
+        given = (streams, objects, directory, token_bytes, silent, lost)
+        return await moving.import_chat(*given)  # type: ignore[arg-type]
 
 
 def texts(path: Path) -> list[str]:

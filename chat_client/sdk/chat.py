@@ -77,7 +77,8 @@ class Chat:
         self.is_own = False  # whether a command on this very connection caused the last event
         self._settling: dict[str, list[Future[Outgoing]]] = {}
         self._changed = runtime.event()  # whether there is a connection
-        self._supervisor = make_supervisor(self._events, Hooks(self._on_ready, self._on_lost, self._on_forgotten))
+        hooks = Hooks(self._on_ready, self._on_lost, self._on_forgotten, self._on_recovered)
+        self._supervisor = make_supervisor(self._events, hooks)
         self._task = runtime.spawn(self._run())
 
     # ---- what is known
@@ -458,6 +459,12 @@ class Chat:
         self._changed.set()
         self._backoff.reset()
         self._go_on()
+
+    def _on_recovered(self) -> None:
+        """What the server could not take goes out at once; in a long outage the pauses have grown to a minute."""
+        self._backoff.reset()
+        if self._resuming is not None:
+            self._go_on()
 
     def _on_forgotten(self) -> None:
         self._tell(self._queue.hold_doubtful())

@@ -38,12 +38,13 @@ class _OtherHistory(Exception):
 
 
 class Hooks(NamedTuple):
-    """What the supervisor calls when there is a connection, when it is lost, and when the server has another history:
-    what it knew before is forgotten."""
+    """What the supervisor calls when there is a connection, when it is lost, when the server has another history (what
+    it knew before is forgotten), and when the server has its cluster back."""
 
     on_ready: Callable[[], None]
     on_lost: Callable[[], None]
     on_forgotten: Callable[[], None]
+    on_recovered: Callable[[], None]
 
 
 class Supervisor:
@@ -297,7 +298,11 @@ class Supervisor:
             self._final = self._final or (event.code, event.reason)
             self.credentials.end()
         if isinstance(event, Notice) and event.stale is not None:
-            self.alternatives.begin_trouble() if event.stale else self.alternatives.end_trouble()
+            if event.stale:
+                self.alternatives.begin_trouble()
+            else:
+                self.alternatives.end_trouble()
+                self._hooks.on_recovered()
         if not isinstance(event, Message) or self.position.take_pushed(event):
             self._events.put(event)
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from chat_client.sdk import alternatives
+from chat_client.sdk.backoff import Backoff
 from chat_client.sdk.events import Connected, Lost, Outgoing
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import Message
@@ -117,6 +118,16 @@ async def test_one_that_is_well_again_is_not_left(servers: list[FakeServer], cli
     link.ok(await link.expect("ping"))
     await ping
     assert isinstance(chat.state, Connected) and chat.state.server == servers[0].address
+
+
+async def test_what_waits_goes_out_when_the_server_has_its_cluster_back(server: FakeServer, client: Client) -> None:
+    chat, link = await client.sign_in(server, backoff=Backoff(1000.0, 1000.0))
+    link.write(STALE)
+    chat.post("send", target="main", text="it waits")
+    command = await link.expect("send")
+    link.refuse(command, "unavailable", done=False)
+    link.write(BACK)
+    assert (await link.expect("send"))["key"] == command["key"]
 
 
 async def test_without_another_server_it_stays(server: FakeServer, client: Client) -> None:

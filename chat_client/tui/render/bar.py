@@ -38,8 +38,9 @@ def _rows(lines: list[list[Fragment]]) -> list[Row]:
 
 def _bar(screen: ScreenState, right: list[Fragment], columns: int) -> Row:
     if screen.bare:
-        key = screen.keymap.first("bare") or "/bare"
-        return ends([("composing", f" only the text, to select it · {key} shows everything ")], right, columns)
+        back = _mode(screen)
+        left: list[Fragment] = [("composing", " only the text, to select it ·"), *back]
+        return ends(left if row_width(left) <= columns else back, right, columns)
     size = text_size(screen)
     if screen.composer.target is not None:
         return ends(_target(screen, screen.composer.target), [*size, ("hint", " Esc cancels ")], columns)

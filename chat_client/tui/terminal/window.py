@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from msgspec.structs import replace
 from prompt_toolkit.application import Application
@@ -11,6 +11,7 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
 from prompt_toolkit.layout import BufferControl, Float, FloatContainer, FormattedTextControl, Layout, Window
+from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import Processor
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
@@ -35,6 +36,22 @@ from chat_client.tui.terminal.terminal import FRAME_BEGIN, FRAME_END
 from chat_client.tui.terminal.themes import ThemeName, color_depth, depth_for, theme
 
 WHEEL_ROWS = 3
+MENU_ROWS_MAX = 8
+
+
+class Menu(Float):
+    """The list of completions. Beside the cursor, or higher than there is room over the bar, it would cover the bar,
+    which says what one answers."""
+
+    def __init__(self) -> None:
+        menu = CompletionsMenu(scroll_offset=1)
+        super().__init__(menu, xcursor=True)
+        self._rows_max = MENU_ROWS_MAX
+        cast(Window, menu.content).height = lambda: Dimension(min=1, max=self._rows_max)
+
+    def stand_above(self, below: int, rows: int) -> None:
+        """So many of the screen's rows are below it."""
+        self.bottom, self._rows_max = below, max(1, min(MENU_ROWS_MAX, rows - below))
 
 
 class FullScreen:
@@ -78,7 +95,7 @@ class FullScreen:
         self._window = Window(control, wrap_lines=True, get_line_prefix=self._prefix, style="class:input")
         self._dialog = Window(FormattedTextControl(focusable=True, show_cursor=False))
         panel = Panel(self._lay_out, self._window, self._dialog, self._mouse)
-        self._menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True)
+        self._menu = Menu()
         body = FloatContainer(panel, [self._menu])
         bindings = Bindings(screen, self.line, history, self._acted, focused)
         self.app: Application[int] = Application(
@@ -138,7 +155,7 @@ class FullScreen:
         self._display = replace(self._display, input_rows=max(1, wanted))
         settle(self._screen, self._display)
         laid_out = frame(self._screen, self._display)
-        self._menu.bottom = laid_out.below_feed  # beside the cursor it would cover the bar, which says what one answers
+        self._menu.stand_above(laid_out.below_feed, rows)
         self._tell_drawn(laid_out.drawn)
         return laid_out
 

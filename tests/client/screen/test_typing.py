@@ -78,6 +78,9 @@ def test_lists_open_while_one_types(tmux: Tmux, server: Server) -> None:
     alice.type("+")
     shown = [":thumbsup:", ":heart:", "reacting to"]  # the list covers nothing of what one answers
     alice.until(lambda screen: all(each in screen for each in shown))
+    alice.resize(40, 10)
+    alice.until(lambda screen: ":heart:" in screen and "reacting to bob" in screen)
+    alice.resize(110, 34)
     alice.keys("Escape")
     alice.until(lambda screen: ":heart:" not in screen and "reacting to" not in screen)
     alice.keys("M-Up", "M-Up")

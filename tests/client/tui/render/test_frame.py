@@ -102,7 +102,10 @@ def test_the_bare_screen_shows_the_text_alone() -> None:
     frame = me.frame()
     assert {region.name for region in frame.regions} == {"feed", "bar"}
     assert [row for row in me.rows() if row] == ["a **bold** word", "    indented", "an answer"]
-    assert "F3 shows everything" in me.text("bar") and frame.input[2] == 110
+    assert "only the text" in me.text("bar") and "F3 shows everything" in me.text("bar") and frame.input[2] == 110
+    me.resize(40, 10)
+    assert me.text("bar").strip() == "F3 shows everything"
+    me.resize(110, 34)
     (feed,) = [region for region in frame.regions if region.name == "feed"]
     assert not feed.fills and {style for row in feed.rows for style, _ in row.fragments} == {"bare"}
     assert sum(region.height for region in frame.regions) + frame.input[3] == 34

@@ -142,9 +142,10 @@ SAID = {
 
 
 @pytest.mark.parametrize("rest", SAID)
-@pytest.mark.parametrize("buffered", ["", "1"])
-def test_what_is_wrong_outside_is_one_line(tmp_path: Path, rest: str, buffered: str) -> None:
-    _check_said(tmp_path, f'"$@" {rest}', *SAID[rest], PYTHONUNBUFFERED=buffered)
+def test_what_is_wrong_outside_is_one_line(tmp_path: Path, rest: str) -> None:
+    # What cannot be written fails where it is printed, or where it is flushed.
+    for buffered in ["", "1"][: 1 + ("/dev/full" in rest)]:
+        _check_said(tmp_path, f'"$@" {rest}', *SAID[rest], PYTHONUNBUFFERED=buffered)
 
 
 @pytest.mark.parametrize("limit", [8, 20, 64])

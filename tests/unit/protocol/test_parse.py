@@ -82,9 +82,18 @@ def test_json_nested_too_deeply_is_refused(depth: int) -> None:
 # ---- both forms say the same
 
 
+OPS = Target("room", "ops", "ops")
+
+
 @pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.verb)
-@given(data=st.data())
-def test_a_line_and_a_json_object_give_the_same_command(spec: Spec, data: st.DataObject) -> None:
+@given(
+    data=st.data(), label=st.from_regex(r"[A-Za-z0-9_.-]{1,32}", fullmatch=True),
+    talk=st.sampled_from((TALK, MAIN, OPS)),
+)  # fmt: skip
+def test_a_line_and_a_json_object_give_the_same_command(
+    spec: Spec, data: st.DataObject, label: str, talk: Target
+) -> None:
+    """Both with a label, too. The open chat stands in for nothing that is said, and never in JSON."""
     line, obj, sound = data.draw(both_forms(spec))
     by_line, by_json = read(line), read(obj)
     assert by_line.verb == by_json.verb == spec.verb
@@ -94,21 +103,18 @@ def test_a_line_and_a_json_object_give_the_same_command(spec: Spec, data: st.Dat
         assert not sound
     else:
         assert type(by_line.command) is spec.build
-
-
-@pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.verb)
-@given(label=st.from_regex(r"[A-Za-z0-9_.-]{1,32}", fullmatch=True), data=st.data())
-def test_a_label_may_stand_before_any_command(spec: Spec, label: str, data: st.DataObject) -> None:
-    line, obj, _ = data.draw(both_forms(spec))
-    for labelled in (f"@{label} {line}", json.dumps({**json.loads(obj), "label": label})):
+    fields = json.loads(obj)
+    for labelled in (f"@{label} {line}", json.dumps({**fields, "label": label})):
         parsed = read(labelled)
-        assert parsed.label == label
-        assert parsed.command == read(line).command
+        assert parsed.label == label and parsed.command == by_line.command
+    assert by_line.command in (None, read(line, talk).command)
+    assert read(obj, talk).command == by_json.command
+    for argument in spec.arguments:
+        fields.pop(argument.name, None)
+        assert read(json.dumps(fields), talk).command == read(json.dumps(fields)).command
 
 
 # ---- the open chat
-
-OPS = Target("room", "ops", "ops")
 
 
 @pytest.mark.parametrize(
@@ -163,19 +169,6 @@ def test_what_takes_something_away_asks(line: str, talk: Target, whole: str) -> 
 def test_a_text_to_somebody_is_never_for_the_open_chat() -> None:
     for line in ("/send bob", "/send_delayed 5m tea", "/reply 7", "/join", "/search in:main"):
         assert code(line, OPS) == "bad_argument"
-
-
-@pytest.mark.parametrize("spec", TABLE.values(), ids=lambda spec: spec.verb)
-@given(data=st.data(), talk=st.sampled_from((TALK, MAIN, OPS)))
-def test_it_stands_in_for_nothing_that_is_said_and_never_in_json(spec: Spec, data: st.DataObject, talk: Target) -> None:
-    line, obj, _ = data.draw(both_forms(spec))
-    said = read(line)
-    assert said.command in (None, read(line, talk).command)
-    assert read(obj, talk).command == read(obj).command
-    fields = json.loads(obj)
-    for argument in spec.arguments:
-        fields.pop(argument.name, None)
-        assert read(json.dumps(fields), talk).command == read(json.dumps(fields)).command
 
 
 # ---- refusals

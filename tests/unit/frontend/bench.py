@@ -41,6 +41,10 @@ def message(number: int) -> Message:
     return Message(id=number, seq=number, chat="main", from_="bob", at=NOON, text=f"yours {number}")
 
 
+def texts(logged: list[Logged]) -> list[str]:
+    return [command.text for command in logged if isinstance(command, SendAll)]
+
+
 class Bench:
     """It is the pipeline's port, the feed and the owner of its outbox.
 

@@ -24,7 +24,7 @@ from chat_server.runtime import SystemRuntime
 from chat_server.settings import load
 from tests.cluster.nodes import make_snapshot
 from tests.cluster.servers import NatsServer, free_ports
-from tests.cluster.test_jetstream import pieces, settled
+from tests.cluster.streams import pieces, settled
 from tests.harness import JsonClient, Server
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"

@@ -45,7 +45,7 @@ def tree(package: str) -> str:
         )  # fmt: skip
 
     def lines(folder: Path, indent: str) -> Iterator[str]:
-        for path in sorted(folder.iterdir(), key=lambda path: (rank(path), path.name)):
+        for path in sorted(folder.glob("[!.]*"), key=lambda path: (rank(path), path.name)):
             if (path / "__init__.py").exists():
                 yield f"{indent}{path.name + '/':<24} {summary(path / '__init__.py')}"
                 yield from lines(path, indent + "  ")

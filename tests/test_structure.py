@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "chat_server"
 CLIENT = ROOT / "chat_client"
 # The server's files by their path in it; the client's with `chat_client/` before it.
-SOURCES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))} | {
-    str(path.relative_to(ROOT)): path for path in sorted(CLIENT.rglob("*.py"))
+SOURCES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("[!.]*.py"))} | {
+    str(path.relative_to(ROOT)): path for path in sorted(CLIENT.rglob("[!.]*.py"))
 }
 LINES_MAX, FUNCTION_LINES_MAX = 600, 60
 

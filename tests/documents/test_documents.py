@@ -24,7 +24,7 @@ from chat_server.settings import OPTIONS, SHARED, load
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "chat_server"
-DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"))
+DOCUMENTS = sorted((*ROOT.glob("[!.]*.md"), *(ROOT / "docs").glob("[!.]*.md"), ROOT / "benchmarks" / "README.md"))
 # Where a path in a document may begin, besides the document's own folder.
 BASES = (ROOT, PACKAGE, ROOT / "chat_client")
 # Folders of the data directory, and of the client's.
@@ -146,7 +146,7 @@ def test_error_codes() -> None:
 
 
 def test_codes_that_no_command_answers_are_marked() -> None:
-    sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py") if path.name != "errors.py")
+    sources = "".join(path.read_text() for path in PACKAGE.rglob("[!.]*.py") if path.name != "errors.py")
     unused = {code for code in CODES if f'"{code}"' not in sources}
     reserved = {
         quoted(row["code"])[0] for row in rows("docs/protocol.md", "code") if "Reserved" in row["what it means"]
@@ -155,7 +155,7 @@ def test_codes_that_no_command_answers_are_marked() -> None:
 
 
 def test_closing_codes() -> None:
-    sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    sources = "".join(path.read_text() for path in PACKAGE.rglob("[!.]*.py"))
     used = set(re.findall(r'(?:\.close\(|\.hang_up\([\w.]+,|\bClosing\(\w+,)\s*"(\w+)"[,)]', sources))
     assert {quoted(row["closing code"])[0] for row in rows("docs/protocol.md", "closing code")} == used
 
@@ -259,7 +259,7 @@ def test_the_layout_is_that_of_the_tree() -> None:
 
 def test_a_file_says_in_one_short_sentence_what_it_is() -> None:
     summary = runpy.run_path(str(ROOT / "docs" / "layout.py"))["summary"]
-    files = [path for package in ("chat_server", "chat_client") for path in (ROOT / package).rglob("*.py")]
+    files = [path for package in ("chat_server", "chat_client") for path in (ROOT / package).rglob("[!.]*.py")]
     assert [path for path in files if not 0 < len(summary(path)) < 100] == []
 
 
@@ -364,6 +364,6 @@ def test_alerts_rest_on_metrics_that_there_are() -> None:
 
 def test_no_document_holds_the_marks_of_a_merge() -> None:
     """Text has no compiler that stops at them."""
-    examples = [path for path in (ROOT / "examples").rglob("*") if path.is_file()]
+    examples = [path for path in (ROOT / "examples").rglob("[!.]*") if path.is_file()]
     marks = re.compile(rb"^(<{7} |={7}$|>{7} )", re.MULTILINE)  # bytes: what Python compiled may stand there too
     assert [path.name for path in (*DOCUMENTS, *examples) if marks.search(path.read_bytes())] == []

@@ -1,11 +1,13 @@
 """Nodes of a chat on NATS servers, all on loopback: they can be killed, stopped and woken, and their databases read."""
 
+import asyncio
 import atexit
 import contextlib
 import signal
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import apsw
@@ -15,7 +17,7 @@ from chat_server.log.nats_connection import NatsAccess
 from tests.cluster.networks import Network
 from tests.cluster.servers import NatsServers, files_with
 from tests.fork_server import run
-from tests.harness import Server, SteppedServer
+from tests.harness import Chat, Server, SteppedServer
 
 
 class ChatNode(Server):
@@ -167,6 +169,22 @@ class LocalCluster:
             return NatsAccess(self.servers.urls)
         tls = ssl.create_default_context(cafile=str(self.directory / "ca.pem"))
         return NatsAccess(self.servers.urls, "node", "secret", tls)
+
+
+@asynccontextmanager
+async def running(cluster: LocalCluster) -> AsyncIterator[list[Chat]]:
+    """A cluster from its start to its end, and who connects to each of its nodes, which log no mistake meanwhile."""
+    chats: list[Chat] = []
+    try:
+        await asyncio.to_thread(cluster.start)
+        chats = [Chat(node) for node in cluster.nodes]
+        yield chats
+    finally:
+        for chat in chats:
+            await chat.close()
+        cluster.close()
+    for node in cluster.nodes:
+        assert "Traceback" not in node.log, node.log
 
 
 def write_certificates(directory: Path, addresses: list[str]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import LocalCluster
+from tests.cluster.nodes import LocalCluster, running
 from tests.cluster.servers import files_with
 from tests.conformance.operating import done, refused
 from tests.conformance.uploads import bytes_of, chunk, digest, fetch, open_upload, send_file, send_rest
@@ -21,10 +21,7 @@ PIECES = [DATA[start : start + 64] for start in range(0, len(DATA), 50_000)]
 @pytest.mark.smoke
 async def test_a_file_goes_from_node_to_node(tmp_path: Path) -> None:
     cluster = LocalCluster(tmp_path, "--main-rate-limit", "off", "--command-rate", "off")
-    chats: list[Chat] = []
-    try:
-        await asyncio.to_thread(cluster.start)
-        chats = [Chat(node) for node in cluster.nodes]
+    async with running(cluster) as chats:
         anna, bob, carol = [await chat.json(name) for chat, name in zip(chats, ("anna", "bob", "carol"), strict=True)]
         sent = await send_file(anna, "main", "a.bin", DATA)
         await bob.event("message", text="a.bin")
@@ -65,21 +62,12 @@ async def test_a_file_goes_from_node_to_node(tmp_path: Path) -> None:
         back = await Chat(cluster.nodes[0]).json("dora")
         assert (await fetch(back, f"/get_file {second['file']['id']}"))[0] == other
         await back.close()
-    finally:
-        for chat in chats:
-            await chat.close()
-        cluster.close()
-    for node in cluster.nodes:
-        assert "Traceback" not in node.log
 
 
 async def test_a_node_is_killed_once_it_was_put(tmp_path: Path) -> None:
     """The last chunk is on its way; whatever became of it, the same key sends the file once."""
     cluster = LocalCluster(tmp_path, "--main-rate-limit", "off", "--command-rate", "off", servers=1, nodes=2)
-    chats: list[Chat] = []
-    try:
-        await asyncio.to_thread(cluster.start)
-        chats = [Chat(node) for node in cluster.nodes]
+    async with running(cluster) as chats:
         anna, bob = await chats[0].json("anna"), await chats[1].json("bob")
         for pause in (0.0, 0.05, 0.15, 0.4):
             data = bytes_of(200_000, round(100 * pause))
@@ -104,7 +92,3 @@ async def test_a_node_is_killed_once_it_was_put(tmp_path: Path) -> None:
         listed = await bob.ok("/files main")
         assert len(listed["files"]) == 4
         await anna.close()
-    finally:
-        for chat in chats:
-            await chat.close()
-        cluster.close()

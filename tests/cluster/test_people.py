@@ -9,29 +9,21 @@ import pytest
 from chat_client.sdk.chat import connect
 from chat_client.sdk.events import Connected
 from chat_server.protocol.messages import Message
-from tests.cluster.nodes import LocalCluster
+from tests.cluster.nodes import LocalCluster, running
 from tests.harness import TIMEOUT_SECONDS, Chat
 
 
 class Stage:
-    def __init__(self, cluster: LocalCluster) -> None:
+    def __init__(self, cluster: LocalCluster, chats: list[Chat]) -> None:
         self.cluster = cluster
-        self.chats = [Chat(node) for node in cluster.nodes]
+        self.chats = chats
 
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     cluster = LocalCluster(tmp_path, "--main-rate-limit", "off", servers=1, nodes=2)
-    try:
-        await asyncio.to_thread(cluster.start)
-        stage = Stage(cluster)
-        yield stage
-        for chat in stage.chats:
-            await chat.close()
-    finally:
-        cluster.close()
-    for node in cluster.nodes:
-        assert "Traceback" not in node.log
+    async with running(cluster) as chats:
+        yield Stage(cluster, chats)
 
 
 async def test_presence_and_sessions_are_those_of_all_nodes(stage: Stage) -> None:

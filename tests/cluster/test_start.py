@@ -7,7 +7,7 @@ import pytest
 
 from chat_server.log.jetstream_api import call
 from tests.cluster.conftest import Connect
-from tests.cluster.nodes import ChatNode, LocalCluster
+from tests.cluster.nodes import ChatNode, LocalCluster, running
 from tests.cluster.servers import NatsServers
 from tests.harness import Chat, Server, texts
 
@@ -25,10 +25,7 @@ def refusal(node: Server) -> str:
 @pytest.mark.smoke
 async def test_three_nodes_are_one_chat(tmp_path: Path) -> None:
     cluster = LocalCluster(tmp_path, "--main-rate-limit", "off")
-    chats: list[Chat] = []
-    try:
-        await asyncio.to_thread(cluster.start)
-        chats = [Chat(node) for node in cluster.nodes]
+    async with running(cluster) as chats:
         people = [await chat.json(f"user{number}") for number, chat in enumerate(chats)]
         for sender in people:
             await sender.ok(f"/send_all from {sender.name}")
@@ -45,12 +42,6 @@ async def test_three_nodes_are_one_chat(tmp_path: Path) -> None:
         shown, _ = await back.command("/sign_in user0")
         assert "meanwhile" in texts(shown)
         await back.close()
-    finally:
-        for chat in chats:
-            await chat.close()
-        cluster.close()
-    for node in cluster.nodes:
-        assert "Traceback" not in node.log
 
 
 async def test_a_node_with_other_options_goes_on_with_those_of_the_cluster(
@@ -74,22 +65,15 @@ async def test_a_node_with_other_options_goes_on_with_those_of_the_cluster(
 
 async def test_a_stray_message_stops_nobody(tmp_path: Path, connect: Connect) -> None:
     cluster = LocalCluster(tmp_path, servers=1, nodes=2)
-    chats: list[Chat] = []
-    try:
-        await asyncio.to_thread(cluster.start)
+    async with running(cluster) as chats:
         connection = await connect(cluster.servers.urls, "stranger")
         for subject, data in (("log.1.stranger", b"hello"), ("log.1.n1", b""), ("log.1.n2", b"\xff" * 100)):
             await connection.request(subject, data, 10)
-        chats = [Chat(node) for node in cluster.nodes]
         one, two = [await chat.json() for chat in chats]
         await one.ok("/send_all hello")
         await two.event("message", text="hello")
         for node in cluster.nodes:
             assert "passed over" in node.log
-    finally:
-        for chat in chats:
-            await chat.close()
-        cluster.close()
 
 
 def test_nats_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -6,17 +6,13 @@ from pathlib import Path
 
 import apsw
 
-from tests.cluster.nodes import LocalCluster
+from tests.cluster.nodes import LocalCluster, running
 from tests.conformance.operating import done, word
-from tests.harness import Chat
 
 
 async def test_nodes_are_compared_at_one_batch(tmp_path: Path) -> None:
     cluster = LocalCluster(tmp_path, "--main-rate-limit", "off", "--command-rate", "off", servers=1)
-    chats: list[Chat] = []
-    try:
-        await asyncio.to_thread(cluster.start)
-        chats = [Chat(node) for node in cluster.nodes]
+    async with running(cluster) as chats:
         alice = await chats[0].json("alice")
         verifying = asyncio.create_task(asyncio.to_thread(done, cluster.nodes[1], "verify"))
         while not verifying.done():
@@ -35,9 +31,3 @@ async def test_nodes_are_compared_at_one_batch(tmp_path: Path) -> None:
         cluster.nodes[2].resume()
         # It counts as gone once it has been silent for five seconds.
         assert ended.returncode == ("n3" in ended.stdout), ended
-    finally:
-        for chat in chats:
-            await chat.close()
-        cluster.close()
-    for node in cluster.nodes:
-        assert "Traceback" not in node.log

@@ -1,6 +1,5 @@
-"""A node with its store and its log, in one thread and in virtual time: what it does about this machine's troubles."""
+"""A node with its store and its log, in one thread and in virtual time."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,135 +9,21 @@ from msgspec.structs import replace
 
 from chat_server.delivery.peers import Present, SessionsElsewhere
 from chat_server.errors import Refusal, StartError, not_done_refusal
-from chat_server.log.entries import MACHINE, Batch, Configure, Due, Enter, OrderedBatch
-from chat_server.log.local import LocalLog
-from chat_server.log.stream import Position
-from chat_server.node import Node, open_alone
+from chat_server.log.entries import MACHINE, Configure, Due, Enter
+from chat_server.node import Node
 from chat_server.prepare import Asker
-from chat_server.protocol.messages import Sent
 from chat_server.protocol.names import check
-from chat_server.protocol.parse import parse
 from chat_server.protocol.people import ONLY_HERE, Who
 from chat_server.protocol.times import iso
-from chat_server.rules.executor import Executed, Executor, Outcome
-from chat_server.rules.outcomes import Entered, Prepared
+from chat_server.rules.outcomes import Prepared
 from chat_server.rules.typing_signals import TypingSignal
 from chat_server.settings import load
-from chat_server.store import database, idempotency_keys
-from chat_server.store.database import FILE, NoRoom, open_reader
+from chat_server.store.database import FILE, open_reader
 from tests.fake_runtime import FakeRuntime
 from tests.unit.fakes import NOON_MS
+from tests.unit.one_node import Chat, codes, command, run
 
-SETTINGS = load(["--disk-reserve", "off"], {})
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite itself waits for no lock: its time is not the runtime's."""
-    monkeypatch.setattr(database, "BUSY_MS_MAX", 0)
-
-
-def run(path: Path, do: Callable[["Chat"], Awaitable[None]]) -> "Chat":
-    runtime = FakeRuntime()
-    chat = Chat(runtime, path)
-
-    async def main() -> None:
-        try:
-            await chat.node.start()
-            running = runtime.spawn(chat.node.run())
-            await do(chat)
-            chat.node.finish()
-            await running
-        finally:
-            chat.node.close()
-
-    runtime.run(main())
-    return chat
-
-
-class Chat:
-    """Alice speaks to a node as its session 1."""
-
-    def __init__(self, runtime: FakeRuntime, path: Path) -> None:
-        self.runtime = runtime
-        self.path = path
-        self.node: Node = open_alone(SETTINGS, runtime, path)
-        self.log = self.node._log
-        self.outcomes: list[Outcome] = []
-        self._said = 0
-        deliver = self.node.delivery.deliver
-
-        def note(executed: Executed) -> None:
-            self.outcomes += [outcome for outcome in executed.outcomes if outcome.entry.origin is not None]
-            deliver(executed)
-
-        self.node.delivery.deliver = note  # type: ignore[method-assign]
-
-    def submit(self, command: Any, user_id: int = 1) -> None:
-        self._said += 1
-        self.node.submit(command, user_id, session=1, number=self._said)
-
-    def say(self, *lines: str) -> None:
-        for line in lines:
-            self.submit(parse(line, text_chars_max=100).command)
-
-    async def settle(self, seconds: float = 0.1) -> list[Any]:
-        """What came of all that was said since the last time."""
-        await self.runtime.sleep(seconds)
-        outcomes, self.outcomes = self.outcomes, []
-        return [outcome.result for outcome in outcomes]
-
-    async def sign_in(self) -> None:
-        self.submit(Enter(check("alice"), 0, None, False, None), 0)
-        (entered,) = await self.settle()
-        assert isinstance(entered, Entered)
-
-    def lock(self) -> apsw.Connection:
-        """Another program keeps the database locked, until this is closed."""
-        other = apsw.Connection(str(self.path / FILE))
-        other.execute("BEGIN IMMEDIATE")
-        return other
-
-    @property
-    def limits(self) -> object:
-        db = open_reader(self.path)
-        try:
-            return db.value("SELECT limits FROM state")
-        finally:
-            db.close()
-
-
-def share(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log is one that others read too: what it has given out stands."""
-    monkeypatch.setattr(LocalLog, "amend", lambda self, ordered, entries: None)
-
-
-class Faults:
-    """Has the next batches, but for those of the start, fail like this."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.waiting: list[Exception] = []
-        self.batches: list[Batch] = []
-        execute = Executor.execute
-
-        def fail(executor: Executor, ordered: OrderedBatch) -> Executed:
-            batch = ordered.batch
-            if not any(type(entry.command) is Configure for entry in batch.entries):
-                self.batches.append(batch)
-                if self.waiting:
-                    raise self.waiting.pop(0)
-            return execute(executor, ordered)
-
-        monkeypatch.setattr(Executor, "execute", fail)
-
-
-@pytest.fixture
-def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
-    return Faults(monkeypatch)
-
-
-def codes(results: list[Any]) -> list[str]:
-    return [result.code if isinstance(result, Refusal) else type(result).__name__ for result in results]
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 # ---- the start
@@ -187,7 +72,7 @@ def test_a_lock_that_stays_stops_the_start_and_says_so(tmp_path: Path) -> None:
 
 def open_member(monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
     """From now on nodes start with these options as nodes of a cluster."""
-    monkeypatch.setattr("tests.unit.test_node.SETTINGS", load(["--disk-reserve", "off", *options], {}))
+    monkeypatch.setattr("tests.unit.one_node.SETTINGS", load(["--disk-reserve", "off", *options], {}))
     monkeypatch.setattr("chat_server.node.Node", lambda *given, **more: Node(*given, **{**more, "is_member": True}))
 
 
@@ -273,178 +158,6 @@ def test_a_start_leaves_the_uploads_of_this_node_alone(tmp_path: Path) -> None:
     db.close()
 
 
-def command(line: str) -> Any:
-    return parse(line, text_chars_max=100).command
-
-
-# ---- a node that is alone
-
-
-def test_alone_a_lock_is_waited_for_and_then_what_was_said_is_refused(tmp_path: Path) -> None:
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        other = chat.lock()
-        chat.runtime.call_later(10, other.close)
-        chat.say("/send_all waits")
-        assert codes(await chat.settle(11)) == ["Sent"]
-        other = chat.lock()
-        chat.say("/send_all refused")
-        (refusal,) = await chat.settle(31)
-        assert (refusal.code, refusal.fields) == ("unavailable", {"done": False})
-        other.close()
-        chat.say("/send_all goes on")
-        (sent,) = await chat.settle()
-        assert isinstance(sent, Sent) and sent.id == 2
-
-    run(tmp_path, do)
-
-
-def test_at_the_stop_a_lock_is_not_waited_for(tmp_path: Path) -> None:
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        other = chat.lock()
-        chat.say("/send_all refused")
-        assert await chat.settle(5) == []
-        chat.node.finish()
-        assert codes(await chat.settle(1)) == ["unavailable"]
-        other.close()
-
-    run(tmp_path, do)
-
-
-@pytest.mark.parametrize("readable", [True, False])
-def test_alone_what_may_have_been_done_is_not_said_to_be_undone(
-    tmp_path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch, readable: bool
-) -> None:
-    """The answer to the first try with this key may have got lost: the second must not be told that it was not done."""
-    line = '{"cmd":"send_all","text":"hi","key":"%s"}'
-
-    def find(*args: object) -> None:
-        raise apsw.BusyError("locked")
-
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        chat.say(line % "k1")
-        (sent,) = await chat.settle()
-        if not readable:
-            monkeypatch.setattr(idempotency_keys, "find", find)
-        faults.waiting = [MemoryError()]
-        chat.say(line % "k1", line % "k2")
-        known, new = await chat.settle()
-        assert [known.fields, new.fields] == [{}, {"done": False} if readable else {}]
-        monkeypatch.undo()
-        chat.say(line % "k1")
-        assert await chat.settle() == [sent]
-
-    run(tmp_path, do)
-
-
-@pytest.mark.parametrize("fault", [MemoryError(), apsw.NoMemError("m"), apsw.CantOpenError("f")], ids=repr)
-def test_alone_what_runs_short_refuses_what_was_said_and_nothing_else(
-    tmp_path: Path, faults: Faults, fault: Exception
-) -> None:
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        faults.waiting = [fault]
-        chat.say("/send_all refused")
-        assert codes(await chat.settle()) == ["unavailable"]
-        chat.say("/send_all goes on")
-        assert codes(await chat.settle()) == ["Sent"]
-
-    run(tmp_path, do)
-    numbers = [batch.number for batch in faults.batches]
-    assert numbers == sorted(numbers) and len(set(numbers)) == len(numbers) - 1, "its number is given again"
-
-
-def test_alone_a_full_disk_refuses_what_adds_in_its_place_and_does_the_rest(tmp_path: Path, faults: Faults) -> None:
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        chat.say("/send_all one", "/send_all two")
-        await chat.settle()
-        faults.waiting = [NoRoom("full")]
-        chat.say("/delete 1", "/send_all three", "/delete 2")
-        assert codes(await chat.settle()) == ["Changed", "unavailable", "Changed"]
-        chat.say("/send_all four")
-        assert codes(await chat.settle()) == ["Sent"]
-
-    run(tmp_path, do)
-
-
-def test_alone_a_full_disk_takes_no_longer_text_either(tmp_path: Path, faults: Faults) -> None:
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        chat.say("/send_all four")
-        await chat.settle()
-        faults.waiting = [NoRoom("full")]
-        chat.say("/edit 1 longer", "/edit 1 five")
-        assert codes(await chat.settle()) == ["unavailable", "Changed"]
-
-    run(tmp_path, do)
-
-
-def test_alone_nothing_is_executed_where_all_of_it_adds(tmp_path: Path, faults: Faults) -> None:
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        faults.waiting, faults.batches = [NoRoom("full")], []
-        chat.say("/send_all one", "/send_all two")
-        assert codes(await chat.settle()) == ["unavailable", "unavailable"]
-        assert len(faults.batches) == 1
-
-    run(tmp_path, do)
-
-
-def test_what_nobody_asked_for_is_tried_again(tmp_path: Path, faults: Faults) -> None:
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        sent = command("/send_all later")
-        faults.waiting = [MemoryError()]
-        chat.node.submit(sent, 1)
-        await chat.settle(2)
-        chat.say("/send_all now")
-        (now,) = await chat.settle()
-        assert now.id == 2
-
-    run(tmp_path, do)
-
-
-# ---- a log that others read too
-
-
-@pytest.mark.parametrize(
-    "fault", [NoRoom("full"), apsw.BusyError("locked"), apsw.CantOpenError("f"), MemoryError()], ids=repr
-)
-def test_what_is_ordered_for_all_is_executed_to_the_same_outcome_however_long_it_takes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: Faults, fault: Exception
-) -> None:
-    share(monkeypatch)
-
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        faults.waiting = [fault] * 300
-        chat.say("/send_all one", "/delete 1")
-        assert await chat.settle(50) == [], "it is tried again, and not at full speed"
-        assert len(faults.waiting) > 40
-        assert codes(await chat.settle(350)) == ["Sent", "Changed"]
-
-    run(tmp_path, do)
-
-
-def test_a_node_that_fails_meanwhile_waits_no_longer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: Faults
-) -> None:
-    share(monkeypatch)
-
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        faults.waiting = [apsw.BusyError("locked")] * 1000
-        chat.say("/send_all one")
-        await chat.settle(5)
-        chat.node.transfers.on_failure(OSError("the disk is gone"))
-        assert await chat.settle(1) == []
-
-    assert run(tmp_path, do).node.failure == "the disk failed: the disk is gone"
-
-
 # ---- what the node does by itself
 
 
@@ -504,34 +217,6 @@ def test_erased_texts_leave_the_log_of_sqlite_as_soon_as_no_reader_needs_it(tmp_
         assert not executor.unclean
 
     run(tmp_path, do)
-
-
-# ---- what stops a node
-
-
-@pytest.mark.parametrize("error", [apsw.IOError("disk I/O error"), apsw.CorruptError("damaged")], ids=repr)
-def test_a_disk_that_fails_acknowledges_nothing_and_stops_the_node(
-    tmp_path: Path, faults: Faults, error: Exception
-) -> None:
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        faults.waiting = [error]
-        chat.say("/send_all one")
-        assert await chat.settle() == []
-
-    assert run(tmp_path, do).node.failure == f"the disk failed: {error}"
-
-
-def test_a_batch_that_does_not_belong_here_stops_the_node_and_says_why(tmp_path: Path) -> None:
-    async def do(chat: Chat) -> None:
-        await chat.sign_in()
-        assert isinstance(chat.log, LocalLog)
-        chat.log._position = Position(0, chat.log._position.sequence + 5)
-        chat.say("/send_all one")
-        assert await chat.settle() == []
-
-    failure = run(tmp_path, do).node.failure
-    assert failure is not None and "not the one that the database expects" in failure
 
 
 # ---- reading

@@ -104,7 +104,8 @@ async def test_leaving(two: tuple[Terminal, Terminal]) -> None:
     alice.keys("C-c")
     alice.until(lambda screen: screen.rstrip().splitlines()[-1] == "main>")
     alice.keys("C-c")
-    alice.until("* Ctrl-C again, or Ctrl-D, leaves")
+    # While a line is printed the terminal is not in raw mode, and Ctrl-C would be a signal.
+    alice.until(lambda screen: screen.rstrip().endswith("* Ctrl-C again, or Ctrl-D, leaves\nmain>"))
     alice.keys("C-c")
     screen = alice.until("left with 0")
     assert "Traceback" not in screen and "not to be sent (#" not in screen

@@ -246,9 +246,9 @@ class Pipe:
             yield line
 
     async def secret(self, words: str) -> str | None:
-        sys.stdout.write(words)
-        sys.stdout.flush()
-        with not_echoed(self._stdin):
+        with not_echoed(self._stdin):  # before anything asks for it: who types at once must not be shown it either
+            sys.stdout.write(words)
+            sys.stdout.flush()
             line = await self._read.get()
         if line is None:
             self._read.put_nowait(None)

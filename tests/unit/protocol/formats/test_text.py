@@ -26,7 +26,7 @@ from chat_server.protocol.messages import (
     ThreadShown,
 )
 from chat_server.protocol.operators import StatsReport
-from chat_server.protocol.people import ONLY_HERE, Typing, WhoReport
+from chat_server.protocol.people import ONLY_HERE, PreferenceChanged, PreferencesTold, Typing, WhoReport
 from tests.unit.protocol.samples import REPLIES, samples
 from tests.unit.strategies import cleaned
 
@@ -62,7 +62,7 @@ def without_more(data: bytes) -> list[str]:
 def test_no_text_of_a_user_forges_a_line_in_an_event(cls: type[Event], data: st.DataObject) -> None:
     event = data.draw(samples(cls))
     first = "[" if cls is Message else "* "
-    wanted = [] if cls in (ReadMarker, Expired, Typing) else [first]
+    wanted = [] if cls in (ReadMarker, Expired, Typing, PreferencesTold, PreferenceChanged) else [first]
     if isinstance(event, FileChunk):
         wanted = [*(["* "] if event.file else []), "= "]
     assert without_more(TEXT.event(event, TODAY)) == wanted

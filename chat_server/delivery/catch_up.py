@@ -4,7 +4,7 @@ It exists from the moment a connection stops being live until it is live again.
 """
 
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -78,6 +78,11 @@ class CatchUp:
     def add_late_reply(self, seq: int, data: bytes, own: Sequence[OwnState]) -> None:
         self.shown.add_own(own)
         self.late_replies.append(LateReply(seq, data))
+
+    def write_late_replies(self, write: Callable[[bytes], None]) -> None:
+        """Write them now, since their places are not reached any more."""
+        while self.late_replies:
+            write(self.late_replies.popleft().data)
 
     # ---- private chats that the user leaves
 

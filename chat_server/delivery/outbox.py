@@ -151,8 +151,7 @@ class Outbox:
             if catch_up.missed is not None:
                 self._end_line()
                 self._paced = None
-            for late in catch_up.late_replies:
-                self.write(late.data)
+            catch_up.write_late_replies(self.write)
         self.user_id = 0
         self.holding = False
 
@@ -309,6 +308,12 @@ class Outbox:
             self.write(data)
         elif data:
             self._catch_up.add_late_reply(seq, data, own)
+
+    def reply_at_end(self, data: bytes) -> None:
+        """The reply to a command whose connection ends: those that still wait for their place go before it."""
+        if self._catch_up is not None:
+            self._catch_up.write_late_replies(self.write)
+        self.write(data)
 
     def keep(self, event: Event, notice: int = 0) -> None:
         """Tell an event that is not in the store as a message once the connection is live again."""

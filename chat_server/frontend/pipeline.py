@@ -178,7 +178,7 @@ class Pipeline:
         in_flight, self._in_flight = self._in_flight, {}
         for pending in in_flight.values():
             if not pending.silent:
-                self.outbox.write(self._render(refusal, pending.verb, pending.label, pending.started))
+                self.outbox.reply_at_end(self._render(refusal, pending.verb, pending.label, pending.started))
 
     def close(self, code: str, reason: str, now: float) -> None:
         """Send the reason, then hang up."""

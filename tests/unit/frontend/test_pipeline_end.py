@@ -145,6 +145,17 @@ def test_what_is_in_the_log_at_a_stop_is_told_to_be_in_doubt(bench: Bench) -> No
     assert len(bench.replies) == 2
 
 
+def test_what_is_in_doubt_at_a_stop_is_told_behind_the_replies_that_wait_for_their_place(bench: Bench) -> None:
+    bench.say("@k1 /send_all x", "@k2 /send_all y")
+    bench.outbox.pause()
+    bench.push()
+    bench.deliver(1)
+    assert bench.replies == []
+    bench.pipeline.stop()
+    bench.pipeline.fail(Refusal("unavailable", "unknown"), bench.clock)
+    assert bench.replies == [("k1", "ok"), ("k2", "unavailable")]
+
+
 def test_of_what_was_seen_nothing_is_said_at_a_stop(bench: Bench) -> None:
     bench.push()
     bench.say("/ping")

@@ -1,4 +1,4 @@
-"""What holds for all tests: the profile of hypothesis, the garbage that nobody looks for, the signals.
+"""What holds for all tests: the profile of hypothesis, the garbage that nobody looks for, signals and terminal.
 
 `unit` tries the same examples every time, so that a run that was green is green again. `thorough` (`make test-all`) and
 `deep` look further, at random.
@@ -37,3 +37,6 @@ def pytest_collection() -> Generator[None, object, object]:
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda number, frame: None)
+
+# In a dumb terminal, like that of cron, prompt_toolkit asks in another way.
+os.environ["TERM"] = "xterm-256color"

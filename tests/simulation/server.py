@@ -21,6 +21,19 @@ Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
 
+class _Timer:
+    """A timer of a process. It can be cancelled, too, when it has gone off while the process was stopped."""
+
+    inner: Timer
+
+    def __init__(self) -> None:
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+        self.inner.cancel()
+
+
 class Process(Runtime):
     """What one process has of the machine's runtime: once it is killed nothing of it goes on.
 
@@ -49,7 +62,14 @@ class Process(Runtime):
         return self._machine.run(main)
 
     def call_later(self, seconds: float, function: Callable[[*Args], object], *args: *Args) -> Timer:
-        return self._machine.call_later(seconds, self._unless_killed(function), *args)
+        timer = _Timer()
+
+        def ring(*args: *Args) -> None:
+            if not timer.is_cancelled:
+                function(*args)
+
+        timer.inner = self._machine.call_later(seconds, self._unless_killed(ring), *args)
+        return timer
 
     def call_soon(self, function: Callable[[*Args], object], *args: *Args) -> Timer:
         return self._machine.call_soon(self._unless_killed(function), *args)

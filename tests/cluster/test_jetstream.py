@@ -160,7 +160,7 @@ async def test_a_reading_ends_where_messages_are_gone(one_server: NatsServers, c
     await call(connection, f"STREAM.MSG.DELETE.log-{stream}", {"seq": 3})
     records = chain.read(Position(stream, 0))
     assert [each.data for each in await take(records, 2)] == [b"0", b"1"]
-    with pytest.raises(StreamLost, match="message 4 behind 2"):
+    with pytest.raises(StreamLost, match="message 4 after 2"):
         await records.next()
 
 

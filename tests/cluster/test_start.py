@@ -88,7 +88,7 @@ async def test_a_node_waits_until_enough_of_the_nats_servers_are_there(tmp_path:
         cluster.servers.all[0].start()
         starting = asyncio.create_task(asyncio.to_thread(node.start))
         async with asyncio.timeout(WAIT_SECONDS):
-            while "temporarily unavailable); it is waited for" not in node.log:
+            while "the log of the cluster cannot be reached yet" not in node.log:
                 await asyncio.sleep(0.05)
         cluster.servers.start()
         await starting

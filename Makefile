@@ -1,7 +1,8 @@
-# make run    installs into .venv what the server needs, and starts it (options: make run ARGS="--port 9000")
-# make test   installs what the checks need too, and runs them all: at most three minutes on two idle cores
+# Each installs into .venv first what is missing there.
+# make run    starts the server (options: make run ARGS="--port 9000")
+# make test   runs the checks (also alone: make check) and the tests: at most three minutes on two idle cores
 # make test-all  the same with all rounds of the kills, many more random examples, and flake8: a quarter of an hour
-# make cluster  starts three NATS servers and three nodes on loopback, and takes what is to be killed and started
+# make cluster  starts three NATS servers and three nodes on loopback, and kills and starts what one names
 # make test-cluster  tests the cluster on NATS servers of its own: ten minutes
 # make bench  measures the fan-out against bare write() calls (needs a C compiler)
 # make format writes the code as the formatter wants it

@@ -48,7 +48,7 @@ GENERAL = Section(
             "words that call you as your name does; prod* is every word that begins so",
         ),
         Setting("notify", True, "ring the bell and show notifications on the desktop"),
-        Setting("typing", False, "in private chats, show others when you type, and see when they do"),
+        Setting("typing", False, "in private chats and chats of two, show others when you type, and see when they do"),
     ),
 )
 FILE_KEYS = tuple(setting.name for setting in GENERAL.settings)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 
 WAITING_BYTES_MAX = 1 << 20
-# At the end of the program the lines that wait have so long to be taken.
+# At the end of the program the lines that wait have this time to be taken.
 DRAIN_SECONDS = 0.3
 
 

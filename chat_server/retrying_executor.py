@@ -26,7 +26,7 @@ log = logging.getLogger("chat.node")
 
 # What could not be done, and no user asked for, is retried after this time.
 AGAIN_SECONDS = 1.0
-# The same trouble is logged at most once in so long.
+# The same trouble is logged at most once in this time.
 TELL_SECONDS = 10.0
 _LOCKED = not_done_refusal("another program keeps the database locked; try again in a moment")
 _KEY_WAS_USED = Refusal(

@@ -261,7 +261,7 @@ class Settings:
     ban_ms: int = _option("ban-duration", _duration_ms, "4h", "how long a ban by reports lasts")
     reports_per_day: int = _option("reports-per-day", _number(1, 100_000), "10", "reports by one user in 24 h")
     report_min_age_ms: int = _option(
-        "report-min-age", _duration_ms, "1h", "age of an account whose reports count; off while on loopback alone", (0,)
+        "report-min-age", _duration_ms, "1h", "least age of an account whose reports count; off on loopback alone", (0,)
     )
     file_bytes_max: int = _option("file-size-max", _size_bytes("1B", "1GiB"), "5MB", "bytes of one file")
     file_quota_bytes: int = _option(
@@ -285,9 +285,7 @@ class Settings:
     )
     command_rate: Rate | None = _option("command-rate", _rate, "10/1s", "commands of one connection", (None,))
     command_burst: int = _option("command-burst", _number(1, 100_000), "20", "commands at once, ahead of that rate")
-    sign_in_tries: Rate | None = _option(
-        "sign-in-tries", _rate, "5/10m", "wrong passwords for an account and address", (None,)
-    )
+    sign_in_tries: Rate | None = _option("sign-in-tries", _rate, "5/10m", "wrong passwords for an account", (None,))
     registration: str = _option(
         "registration", _one_of("open", "invite", "closed"), "open", "who may register; with invite, who has a code"
     )
@@ -307,7 +305,7 @@ class Settings:
     link_ttl_ms: int = _option("link-ttl", _duration_ms, "24h", "life of a code of /invite_link")
     token_ttl_ms: int = _option("token-ttl", _duration_ms, "30d", "life of a sign-in token since its last use")
     presence_max: int = _option(
-        "presence-max", _number(0, 1_000_000), "500", "users online up to which all are told", (0,)
+        "presence-max", _number(0, 1_000_000), "500", "users online up to which all are told who comes and goes", (0,)
     )
     log_level: str = _option("log-level", _one_of("debug", "info", "warning", "error"), "info", "least level logged")
     log_format: str = _option("log-format", _one_of("text", "json"), "text", "log lines for people or programs")

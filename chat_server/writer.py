@@ -18,10 +18,10 @@ from chat_server.store.state import State
 
 log = logging.getLogger("chat.node")
 
-# While another program keeps the database locked, commands and the start wait for at most so long.
+# While another program keeps the database locked, commands and the start wait for at most this time.
 LOCKED_SECONDS_MAX = 30.0
 LOCKED_AGAIN_SECONDS = 0.2
-# Erased texts stand in SQLite's log for at most about so long; while a reader needs it, it is tried again.
+# Erased texts stand in SQLite's log for at most about this time; while a reader needs it, it is tried again.
 SCRUB_SECONDS = 2.0
 SCRUB_AGAIN_SECONDS = 0.2
 # What this machine could not do for its own database is tried again after this time.

@@ -55,7 +55,7 @@ class Alternatives:
                     return other
 
     async def _wait_for_trouble(self, seconds: float) -> None:
-        """Wait until there has been trouble for so long without a break."""
+        """Wait until there has been trouble for this time without a break."""
         while True:
             await self._in_trouble.wait()
             try:

@@ -26,7 +26,7 @@ CONNECT_SECONDS_MAX = 20
 GREETING_SECONDS_MAX = 20
 # A server greets at once. One that is silent may wait for the client to speak first, as with TLS.
 SILENT_SECONDS, TLS_SECONDS_MAX = 2, 5
-# A connection that is quiet for so long is pinged, and given up if no answer comes.
+# A connection that is quiet for this time is pinged, and given up if no answer comes.
 QUIET_SECONDS, PONG_SECONDS_MAX = 60, 30
 # Where another server could answer what waits, the one that hangs is left sooner. In a cluster an answer may take 12 s.
 WAITING_QUIET_SECONDS, WAITING_PONG_SECONDS_MAX = 8, 16

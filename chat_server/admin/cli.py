@@ -60,11 +60,11 @@ COMMANDS = {
     "forget": "removes an account and its texts, for ever",
     "password": "sets a user's password; asks for it, or reads it from stdin",
     "invite": "draws a code with which one account may be made where --registration is invite",
-    "operator": "names operators, or takes the name away, or lists them",
+    "operator": "makes a user an operator, ends that, or lists them",
     "unban": "ends a user's ban",
     "audit": "lists what operators did",
-    "stats": "tells how much there is and goes on",
-    "cluster": "settings of all nodes; import DIR moves a chat in; snapshot makes one; restore takes it out",
+    "stats": "tells how much there is, and what the server has counted",
+    "cluster": "settings of all nodes; import DIR moves a chat in, restore moves it out; snapshot makes one now",
     "verify": "checks the database, also while people chat, and prints the digest of all that it holds",
     "repair-time": "dates what a wrong clock left in the future with times that have been",
 }
@@ -76,7 +76,7 @@ _WHICH_CHAT = "--data DIR or --config FILE say which chat, as they do for the se
 def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
     """Return the word (None starts the server) and everything given with it. Raises StartError."""
     parser = settings.parser()
-    words = parser.add_subparsers(dest="word", metavar="WORD", title="other words than none, which starts the server")
+    words = parser.add_subparsers(dest="word", metavar="WORD", title="subcommands, without which the server starts")
     of: dict[str, argparse.ArgumentParser] = {}
     # Made once: made anew for each word they took 8 ms of every start.
     hidden, shown = (argparse.ArgumentParser(add_help=False) for _ in range(2))

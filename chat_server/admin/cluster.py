@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 # Files that are named when their bytes are missing.
 NAMED_MAX = 5
-# Each step of a snapshot is followed by a rest of so many times its length, and of so long at most.
+# Each step of a snapshot is followed by a rest of this many times its length, and of this time at most.
 REST_FACTOR = 3.0
 REST_SECONDS_MAX = 0.2
 # What was erased has to be gone from NATS in time, so that a large database is not rested for any longer.

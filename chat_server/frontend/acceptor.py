@@ -30,8 +30,8 @@ DESCRIPTORS_RESERVED = 64
 # Of these, so many stay free for the database and for files, whatever else uses up the others.
 SPARE_DESCRIPTORS = 16
 PAUSE_SECONDS = 1.0
-# A refused connection stays open for so long: bytes that its peer still sends would otherwise reset it before the peer
-# has read the refusal. While so many are open, further ones are cut at once.
+# A refused connection stays open for this time: bytes that its peer still sends would otherwise reset it before the
+# peer has read the refusal. While this many are open, further ones are cut at once.
 REFUSAL_SECONDS = 1.0
 REFUSALS_MAX = 16
 # These errors mean that a connection was gone before it was accepted (accept(2)). Any other would come again at once.

@@ -37,7 +37,7 @@ from chat_server.settings import Settings
 IN_FLIGHT_MAX = 256
 PREPARE_TRIES_MAX = 5
 LINES_A_TURN_MAX = 256
-# While the log is full, each connection looks again after so long.
+# While the log is full, each connection looks again after this time.
 LOG_FULL_SECONDS = 0.5
 # A chunk of a file that has so many takes nothing off the rate of commands.
 FREE_CHUNK_BYTES = 8192

@@ -58,7 +58,7 @@ class AccountDeleted(Reply, frozen=True, omit_defaults=True):
     runs="prepared",
     who="strangers",
     json_only=("register",),
-    help="signs in; the first time, registers the name, where the server asks for it with a code that invites",
+    help="signs in; the first time it registers the name, with an invitation code where the server asks for one",
     example="/sign_in anna",
 )
 class SignIn(Command, frozen=True, tag="sign_in"):

@@ -149,7 +149,7 @@ class Announce(Command, frozen=True, tag="announce"):
     reply=StatsReport,
     runs="reading",
     who="operators",
-    help="how much there is and goes on",
+    help="how much there is, and what the server has counted",
     example="/stats",
 )
 class Stats(Command, frozen=True, tag="stats"):

@@ -147,7 +147,7 @@ class Unmute(Command, frozen=True, tag="unmute"):
     group="Read",
     reply=PreferenceSet,
     runs="logged",
-    help="for clients: keeps a word of theirs with your account, for all your devices; without a value it goes",
+    help="for clients: keeps a value with your account, for all your devices; without a value it is removed",
     example="/preference level:#team all",
 )
 class SetPreference(Command, frozen=True, tag="preference"):

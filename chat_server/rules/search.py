@@ -21,9 +21,9 @@ from chat_server.store.database import Database
 # The words of one search.
 TOKENS_MAX = 64
 PREFIX_CHARS_MIN = 2
-# A page that has taken so long ends where it is; `more` goes on from there.
+# A page that has taken this time ends where it is; `more` goes on from there.
 SECONDS_MAX = 0.03
-# After so long other readers come in between.
+# After this time other readers come in between.
 LOOK_SECONDS_MAX = 0.005
 
 

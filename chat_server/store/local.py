@@ -35,7 +35,7 @@ VERSION = 2
 APPLICATION_ID = 0x63687469
 # Notes that are followed in one transaction.
 NOTES_AT_ONCE_MAX = 2000
-# The next messages are indexed, and a step of tidying is taken, about so long after a message was sent.
+# The next messages are indexed, and a step of tidying is taken, about this time after a message was sent.
 INDEX_AFTER_SECONDS = 0.25
 # The more blocks have to be tidied, the more often such a step comes, up to so many times as often. A block takes about
 # eleven steps, and about twenty blocks are done within 10 s.

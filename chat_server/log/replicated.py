@@ -93,6 +93,7 @@ class ReplicatedLog:
         self._was_connected = True
         self._warned_at = float("-inf")
         self._is_closed = self._is_abandoned = False
+        self._bug: BaseException | None = None
 
     # ---- the start
 
@@ -131,9 +132,11 @@ class ReplicatedLog:
         task.add_done_callback(self._end_task)
 
     def _end_task(self, task: Task[None]) -> None:
+        """A bug ends the reading, too: a node that writes nothing more would go on, and refuse all that people say."""
         del self._tasks[task]
         if not task.cancelled() and (bug := task.exception()):
-            log.critical("writing into the log failed: this is a bug", exc_info=bug)
+            self._bug = self._bug or bug
+            self._incoming.wake()
 
     # ---- entries in
 
@@ -170,7 +173,10 @@ class ReplicatedLog:
     # ---- batches out
 
     async def next_batch(self) -> OrderedBatch | None:
-        return await self._next(self._is_over)
+        ordered = await self._next(self._is_over)
+        if self._bug is not None:
+            raise self._bug
+        return ordered
 
     async def next_before(self, end: Position) -> OrderedBatch | None:
         """The next batch up to this place; None once the log has been executed so far. Raises WrongBatch."""
@@ -185,7 +191,8 @@ class ReplicatedLog:
         return None
 
     def _is_over(self) -> bool:
-        return self._is_abandoned or (self._is_closed and not self._line and self._flight is None)
+        is_done = self._is_closed and not self._line and self._flight is None
+        return is_done or self._is_abandoned or self._bug is not None
 
     def _read(self, record: StreamRecord) -> Batch | None:
         """Return the batch of a record; None for a stray. Raises WrongBatch."""
@@ -216,7 +223,7 @@ class ReplicatedLog:
             told = self._settle(ordered, verdict)
         if self._flight is not None and self._history not in (None, self._flight.batch.history):
             # Two nodes began at once, and the other one's chat is the one that has begun.
-            self._flight = self._make_flight(self._flight.waiting)
+            self._flight = self._make_flight(self._flight.waiting, self._flight.told)
             self._changed.set()
         if position.stream != ordered.position.stream:
             # Nobody will execute what is on its way to the old stream.
@@ -308,7 +315,7 @@ class ReplicatedLog:
             if flight is not None and not flight.is_found and self.position.stream not in flight.sending:
                 wait = flight.again_at - self._runtime.monotonic()
                 if wait <= 0 or flight.stream != self.position.stream:
-                    self._spawn(self._send(flight, self.position.stream))
+                    self._begin_sending(flight, self.position.stream)
                     wait = None
             if wait is None:
                 await self._changed.wait()
@@ -327,10 +334,14 @@ class ReplicatedLog:
         batch = Batch(*own, now_ms, entries, self._version() or VERSION)
         return Flight(batch, encode(batch, [each.data for each in waiting]), waiting, told=told)
 
-    async def _send(self, flight: Flight, stream: int) -> None:
-        """Try once. What comes of it is learnt from the stream."""
+    def _begin_sending(self, flight: Flight, stream: int) -> None:
+        # Noted before the task runs: what is withdrawn until then would still be sent, and is not certainly undone.
         flight.stream = stream
         flight.sending = [*flight.sending, stream]
+        self._spawn(self._send(flight, stream))
+
+    async def _send(self, flight: Flight, stream: int) -> None:
+        """Try once. What comes of it is learnt from the stream."""
         # NATS drops what it was given before under this name, for a while.
         unique = f"{self._node}-{flight.batch.incarnation}-{digest_of(flight.data).hex()}-{flight.acks}"
         pause = AGAIN_SECONDS
@@ -345,6 +356,11 @@ class ReplicatedLog:
         except FateUnknown as error:
             log.debug("batch %d may have been taken: %s", flight.batch.number, error)
             flight.may_be_there = True
+        except Exception:
+            log.exception(
+                "batch %d may have been taken, by a bug in the sending; it is sent again", flight.batch.number
+            )
+            flight.may_be_there, pause = True, ACKED_AGAIN_SECONDS
         finally:
             flight.sending = [each for each in flight.sending if each != stream]
             flight.again_at = self._runtime.monotonic() + pause

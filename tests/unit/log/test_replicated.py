@@ -1,6 +1,8 @@
 """A replicated log on streams in memory: what becomes of entries, whatever the servers and the other nodes do."""
 
 import logging
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -260,6 +262,38 @@ def test_what_is_on_its_way_is_not_known_either(play: Play, monkeypatch: pytest.
         assert a.refused_codes() == {1: "unknown"}
         await peers.pass_time(10)
         assert a.said == [1] and a.answered == []
+
+    play(story)
+
+
+def test_a_try_that_begins_at_the_end_of_the_wait_is_on_its_way(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tries are refused at once, and the one that begins in the moment of the withdrawal is taken."""
+
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+        withdrawn_at: list[float] = []
+
+        async def append(stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
+            if withdrawn_at:
+                return peers.servers.put(stream, node, data)
+            raise NotAppended("no")
+
+        spawn = a.log._spawn
+
+        def spawn_late(work: Coroutine[Any, Any, None]) -> None:
+            """Have the time be up before the try has begun to run."""
+            spawn(work)
+            if peers.machine.monotonic() - said_at > HOLD_SECONDS - 0.3:
+                withdrawn_at.append(peers.machine.monotonic())
+                a.log._withdraw_late(said_at + HOLD_SECONDS)
+
+        monkeypatch.setattr(a.streams, "append", append)
+        monkeypatch.setattr(a.log, "_spawn", spawn_late)
+        said_at = peers.machine.monotonic()
+        a.say(1)
+        await peers.pass_time(HOLD_SECONDS + 5)
+        assert withdrawn_at and a.said == [1] and a.refused_codes() == {1: "unknown"}
 
     play(story)
 
@@ -667,5 +701,45 @@ def test_what_is_being_executed_is_not_said_to_be_undone_whatever_the_server_sai
         assert a.refused_codes() == {1: "unknown"}
         await peers.pass_time(10)
         assert (a.said, a.answered) == ([1], [])
+
+    play(story)
+
+
+@pytest.mark.parametrize("part", ["_make_flight", "_withdraw_late"])
+def test_a_mistake_in_the_sending_ends_the_node(play: Play, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    """A node that can write nothing more would go on, and refuse all that people say."""
+
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+
+        def fail(*arguments: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(a.log, part, fail)
+        a.say(1)
+        await peers.pass_time()
+        assert a.running.done() and isinstance(a.running.exception(), ZeroDivisionError)
+
+    play(story)
+
+
+def test_a_mistake_in_one_try_is_logged_and_the_batch_may_be_there(
+    play: Play, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(peers: Peers) -> None:
+        a = await peers.start("a", sets_limits=True)
+        await peers.pass_time()
+
+        async def fail(stream: int, node: str, data: bytes, unique: str, after: int | None = None) -> int:
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(a.streams, "append", fail)
+            a.say(1)
+            await peers.pass_time(HOLD_SECONDS + 1)
+            assert a.refused_codes() == {1: "unknown"} and "a bug in the sending" in caplog.text
+        await peers.pass_time(ACKED_AGAIN_SECONDS + 1)
+        assert a.said == [1] and a.answered == []
 
     play(story)

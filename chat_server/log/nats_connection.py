@@ -133,6 +133,13 @@ class Nats:
                 raise nats.errors.Error("it does not speak TLS")
             return access.password or ""
 
+        async def note(error: Exception) -> None:
+            if isinstance(error, OSError | nats.errors.UnexpectedEOF):
+                # At its closing the package would write what is left, for which uvloop raises an error if the socket is
+                # closed. Nobody catches it, and the subscriptions would never end.
+                client._pending, client._pending_data_size = [], 0
+            await self._note(error)
+
         try:
             async with self.runtime.timeout(CONNECT_SECONDS):
                 await client.connect(
@@ -141,7 +148,7 @@ class Nats:
                     user=access.user,
                     password=password if access.user is not None else None,
                     tls=access.tls,
-                    error_cb=self._note,
+                    error_cb=note,
                     allow_reconnect=False,
                     # Of one attempt; 0 would stand for any number.
                     max_reconnect_attempts=1,
@@ -151,10 +158,12 @@ class Nats:
                 )
                 self._check(client)
                 self._inbox = client.new_inbox()
-                for subject, received in ((f"{self._inbox}.*", self._take_answer), *self._listeners):
+                listeners = [(f"{self._inbox}.*", self._take_answer), *self._listeners]
+                for subject, received in listeners:
                     await client.subscribe(subject, cb=_calling(received))
                 await client.flush(PING_SECONDS)
-        except (OSError, nats.errors.Error, TimeoutError) as error:
+        # The package lets through what it did not expect, such as a ValueError for what no NATS server says.
+        except Exception as error:
             # What the server or the socket said before is more than the package's own "no servers available".
             if isinstance(error, _HUNG_UP):
                 why = self._noted or _WHY_HUNG_UP
@@ -167,6 +176,9 @@ class Nats:
             return None
         self.trouble = ""
         self._client = client
+        # `listen` may have been called since.
+        for subject, received in self._listeners[len(listeners) - 1 :]:
+            self._attempt(client.subscribe(subject, cb=_calling(received)))
         self._connected.set()
         return client
 

@@ -1,5 +1,8 @@
 """Opening a connection to NATS: what is missing or too old is named."""
 
+import asyncio
+import gc
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -7,10 +10,12 @@ import pytest
 from chat_server.errors import StartError
 from chat_server.log import nats_connection
 from chat_server.log.jetstream_api import open_nats
-from chat_server.log.nats_connection import NatsAccess
+from chat_server.log.nats_connection import Nats, NatsAccess
 from chat_server.runtime import SystemRuntime
 from tests.cluster.servers import NatsServers, free_ports
 from tests.cluster.streams import begin
+
+INFO = b'INFO {"version": "2.15.1", "max_payload": 1048576, "headers": true}\r\n'
 
 
 async def fails(urls: list[str], **access: object) -> str:
@@ -73,3 +78,81 @@ async def test_an_old_server_is_not_used(one_server: NatsServers, monkeypatch: p
 async def test_a_password_in_a_url_is_not_told() -> None:
     (port,) = free_ports(1)
     assert "secret" not in await fails([f"nats://somebody:secret@127.0.0.1:{port}"])
+
+
+async def test_what_is_no_nats_server_is_tried_again() -> None:
+    """The package has an error of its own for most of what it does not expect, and none for this line."""
+    tries, is_tried_again = 0, asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal tries
+        tries += 1
+        if tries > 2:
+            is_tried_again.set()
+        writer.write(b"INFO\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        connection = Nats(SystemRuntime(), NatsAccess([f"nats://127.0.0.1:{port}"]), "n1")
+        await is_tried_again.wait()
+        assert f"127.0.0.1:{port}: not enough values" in connection.trouble
+        await connection.close()
+
+
+async def test_who_begins_to_listen_during_the_connecting_is_subscribed() -> None:
+    is_subscribed = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(INFO)
+        pings = 0
+        async for line in reader:
+            if line.startswith(b"PING"):
+                pings += 1
+                if pings == 2:
+                    # All that was listened to before has been subscribed.
+                    connection.listen("later", lambda message: None)
+                writer.write(b"PONG\r\n")
+            elif line.startswith(b"SUB later "):
+                is_subscribed.set()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        connection = Nats(SystemRuntime(), NatsAccess([f"nats://127.0.0.1:{port}"]), "n1")
+        await is_subscribed.wait()
+        await connection.close()
+
+
+def test_a_connection_that_breaks_off_leaves_no_task_and_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    """The loop is the server's own: there a write to a socket that is closed is an error."""
+
+    async def main() -> None:
+        writers: list[asyncio.StreamWriter] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            writer.write(INFO)
+            with suppress(OSError):
+                async for line in reader:
+                    if line.startswith(b"PING"):
+                        writer.write(b"PONG\r\n")
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            connection = Nats(SystemRuntime(), NatsAccess([f"nats://127.0.0.1:{port}"]), "n1")
+            connection.listen("a", lambda message: None)
+            for connections in range(1, 4):
+                while len(writers) < connections or not connection.is_connected:
+                    await asyncio.sleep(0.01)
+                writers[-1].transport.abort()
+                while connection.is_connected:
+                    connection.publish("x", b"y" * 10_000)
+                    await asyncio.sleep(0)
+            await connection.close()
+        gc.collect()
+
+    SystemRuntime().run(main())
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []

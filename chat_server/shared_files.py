@@ -226,7 +226,12 @@ class SharedFiles:
         task = self._fetching.get(stored.object)
         if task is None:
             task = self._fetching[stored.object] = self._runtime.spawn(self._fetch(user_id, file, stored))
+            task.add_done_callback(lambda _: self._end_fetch(stored.object))
         return await await_shared(task)
+
+    def _end_fetch(self, object: str) -> None:
+        del self._fetching[object]
+        self._fetched.set()
 
     async def _fetch(self, user_id: int, file: File, stored: Stored) -> Refusal | None:
         name = stored.object.partition("/")[2]
@@ -253,8 +258,6 @@ class SharedFiles:
         finally:
             with suppress(OSError):
                 await self._reader.run(lambda db: self._blobs.drop_fetched(name))
-            del self._fetching[stored.object]
-            self._fetched.set()
         return not_done_refusal(f"the bytes of {file.name} cannot be had: {why}")
 
     async def _copy(self, user_id: int, file: File, stored: Stored, name: str) -> None:

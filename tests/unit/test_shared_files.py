@@ -9,13 +9,14 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing
 from chat_server.settings import load
 from chat_server.shared_files import FETCHES_MAX, FileCache
 from chat_server.store import files
-from chat_server.store.blobs import Blobs
+from chat_server.store.blobs import Blobs, blob_path
 from tests.conformance.uploads import bytes_of, chunk
 from tests.memory_stream import MemoryObjects
 from tests.unit.cluster.nodes import Cluster, Person, Place
@@ -293,6 +294,26 @@ def test_whoever_held_the_upload_before_cannot_complete_it(
         assert refused["code"] in ("unknown_upload", "unavailable")
         assert (await fetch(anna, sent["file"]["id"]))[0] == DATA
         assert len(stored(cluster)) == 1
+
+    play(story)
+
+
+def test_a_disk_that_fails_once_does_not_keep_a_file_away_for_ever(
+    play: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(cluster: Cluster) -> None:
+        _, other, anna, bob = await two(cluster)
+        sent = await send(anna)
+        digest = hashlib.sha256(DATA).hexdigest()
+
+        def fail(blobs: Blobs, name: str) -> None:
+            raise apsw.IOError("it is worn out")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Blobs, "drop_fetched", fail)
+            assert (await fetch(bob, sent["file"]["id"]))[1]["code"] == "unavailable"
+        blob_path(other.path, digest).unlink()
+        assert (await fetch(bob, sent["file"]["id"]))[0] == DATA
 
     play(story)
 

@@ -109,7 +109,7 @@ class Restored(NamedTuple):
 async def restore_alone(objects: Objects, directory: DataDirectory, history: str, progress: Progress) -> Restored:
     """Put the newest snapshot into an empty directory, for a single server, with its files.
 
-    Raises StartError, and NotAppended while NATS cannot be read. Then the directory is empty as before.
+    Raises StartError, and NotAppended while NATS cannot be read. Whatever it raises, the directory is empty as before.
     """
     data, missing = directory.path, list[StoredFile]()
     _refuse_content(data)
@@ -120,13 +120,11 @@ async def restore_alone(objects: Objects, directory: DataDirectory, history: str
 
     try:
         found = await snapshots.load_newest(objects, data, progress, prepare)
-    except NotAppended:
+    except BaseException as error:
         shutil.rmtree(data / FILES, ignore_errors=True)
+        if isinstance(error, SnapshotError):
+            raise StartError(str(error)) from None
         raise
-    except SnapshotError as error:
-        raise StartError(str(error)) from None
-    except OSError as error:
-        raise StartError(f"the chat cannot be written into {data}: {error.strerror or error}") from None
     if found is None:
         raise StartError("the cluster has no snapshot")
     return Restored(found, missing)

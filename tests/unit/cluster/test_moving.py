@@ -1,5 +1,6 @@
 """Moving a chat into a cluster and out of it again: nothing is lost, and it never goes on in two places."""
 
+import errno
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -8,12 +9,12 @@ from secrets import token_bytes
 
 import pytest
 
-from chat_server.cluster import moving, snapshots
+from chat_server.cluster import moving, moving_files, snapshots
 from chat_server.cluster.sealed_objects import SealedObjects
 from chat_server.errors import StartError
 from chat_server.log.stream import NotAppended, Position
 from chat_server.store.backup import StoredFile
-from chat_server.store.data_directory import MOVED, DataDirectory
+from chat_server.store.data_directory import FILES, LOCK, MOVED, DataDirectory
 from chat_server.store.database import FILE, open_reader
 from tests.unit.chat import Chat
 from tests.unit.cluster.test_snapshots import MemoryObjects
@@ -229,6 +230,25 @@ async def test_a_snapshot_is_restored_to_a_single_server(
     assert texts(chat.path) == [*texts(old), "it goes on"]
     chat.close()
     with closing(DataDirectory(str(tmp_path / "alone"))) as directory, pytest.raises(StartError, match="not empty"):
+        await moving.restore_alone(objects, directory, "h", silent)
+
+
+async def test_a_full_disk_leaves_the_directory_as_it_was(
+    old: Path, streams: Streams, objects: MemoryObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the next try would be refused, since the directory is not empty."""
+    await move(old, streams, objects)
+
+    async def fill(objects: object, wanted: object, data: Path, progress: object) -> list[StoredFile]:
+        (data / FILES / "ab").mkdir(parents=True)
+        (data / FILES / "ab" / "abcd").write_bytes(b"half of")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with closing(DataDirectory(str(tmp_path / "alone"))) as directory:
+        with monkeypatch.context() as patched, pytest.raises(StartError, match="No space left on device"):
+            patched.setattr(moving_files, "fetch", fill)
+            await moving.restore_alone(objects, directory, "h", silent)
+        assert [path.name for path in directory.path.iterdir()] == [LOCK]
         await moving.restore_alone(objects, directory, "h", silent)
 
 

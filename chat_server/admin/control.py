@@ -237,6 +237,9 @@ class ControlSocket:
         clock = self._node.runtime
         begun = clock.monotonic()
         async for data, verb, result in answer(connection, line, self._text_chars_max):
+            if writer.is_closing():
+                # uvloop makes a RuntimeError of the write, and asyncio this.
+                raise ConnectionResetError("whoever asked has left")
             writer.write(data)
             await writer.drain()
             if verb:

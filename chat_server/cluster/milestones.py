@@ -59,6 +59,14 @@ def are_different(said: Mapping[str, Milestone]) -> bool:
     return len(set(said.values())) > len({each.position for each in said.values()})
 
 
+def count_odd(said: Mapping[str, Milestone]) -> int:
+    """Count the nodes whose state differs from that of most; where none is that of most, all that differ."""
+    if odd := odd_ones_out(said):
+        return len(odd)
+    all_said = said.values()
+    return sum(any(each.position == other.position and each != other for other in all_said) for each in all_said)
+
+
 class StateComparison:
     """Stops this node if its state differs from that of most, and warns of others that do."""
 

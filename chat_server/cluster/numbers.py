@@ -1,9 +1,7 @@
 """The numbers of a member of a cluster, for `--metrics-file`."""
 
-from collections.abc import Mapping
-
 from chat_server.cluster.heartbeats import Heartbeats
-from chat_server.cluster.milestones import Milestone, odd_ones_out
+from chat_server.cluster.milestones import count_odd
 from chat_server.cluster.snapshots import list_whole
 from chat_server.cluster.upgrade import Upgrade
 from chat_server.log.replicated import ReplicatedLog
@@ -87,11 +85,3 @@ class ClusterNumbers:
 
     def counters(self) -> dict[str, int]:
         return {"cluster_strays": self._log.strays}
-
-
-def count_odd(said: Mapping[str, Milestone]) -> int:
-    """Count the nodes whose state differs from that of most; where none is that of most, all that differ."""
-    if odd := odd_ones_out(said):
-        return len(odd)
-    all_said = said.values()
-    return sum(any(each.position == other.position and each != other for other in all_said) for each in all_said)

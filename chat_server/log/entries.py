@@ -19,6 +19,9 @@ from chat_server.protocol.files import SendFile
 from chat_server.protocol.names import Name
 from chat_server.protocol.table import CONTROL, TABLE
 
+# Of one batch. Bounds how long a turn takes, and what is written to one connection at once.
+ENTRIES_MAX = 1000
+TEXT_CHARS_MAX = 49_152
 # The user id of the machine itself, which asks over the control socket and may do what operators may.
 MACHINE = -1
 
@@ -310,6 +313,11 @@ class Entry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     origin: Origin | None = None
     network: str = ""
     has_room: bool = True
+
+    @property
+    def text_chars(self) -> int:
+        """How many characters of text it brings into its batch."""
+        return len(getattr(self.command, "text", None) or "")
 
 
 class Batch(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -11,14 +11,19 @@ from msgspec.structs import replace
 
 from chat_server.chat_time import ChatTime
 from chat_server.log import Withdraw
-from chat_server.log.entries import Batch, Entry, Identity, OrderedBatch, Verdict, WrongBatch
+from chat_server.log.entries import (
+    ENTRIES_MAX,
+    TEXT_CHARS_MAX,
+    Batch,
+    Entry,
+    Identity,
+    OrderedBatch,
+    Verdict,
+    WrongBatch,
+)
 from chat_server.log.stream import Position
 from chat_server.protocol.times import Now
 from chat_server.runtime import Runtime
-
-# Of one batch. Bounds how long a turn takes, and what is written to one connection at once.
-ENTRIES_MAX = 1000
-TEXT_CHARS_MAX = 49_152
 
 
 class LocalLog:
@@ -70,7 +75,7 @@ class LocalLog:
         while self._waiting and len(entries) < ENTRIES_MAX and chars < TEXT_CHARS_MAX:
             entry = self._waiting.popleft()
             entries.append(entry)
-            chars += len(getattr(entry.command, "text", None) or "")
+            chars += entry.text_chars
         return entries
 
     def note_executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> int:

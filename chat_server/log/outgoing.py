@@ -8,8 +8,16 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from chat_server.log.codec import ENTRIES_BYTES_MAX
-from chat_server.log.entries import ALONE, Batch, Due, EndStream, Entry, RaiseVersion
-from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX
+from chat_server.log.entries import (
+    ALONE,
+    ENTRIES_MAX,
+    TEXT_CHARS_MAX,
+    Batch,
+    Due,
+    EndStream,
+    Entry,
+    RaiseVersion,
+)
 
 # Of entries that wait or are in flight. Past it no further command is taken.
 WAITING_BYTES_MAX = 8 << 20
@@ -54,16 +62,16 @@ class Line:
         taken: list[Waiting] = []
         size = chars = 0
         while self._waiting and len(taken) < ENTRIES_MAX and chars < TEXT_CHARS_MAX:
-            command = self._waiting[0].entry.command
+            entry = self._waiting[0].entry
             size += len(self._waiting[0].data)
-            is_alone = type(command) in ALONE
+            is_alone = type(entry.command) in ALONE
             if taken and (size > ENTRIES_BYTES_MAX or is_alone):
                 break
             taken.append(self._waiting.popleft())
             self.bytes -= len(taken[-1].data)
             if is_alone:
                 break
-            chars += len(getattr(command, "text", None) or "")
+            chars += entry.text_chars
         return taken
 
     def give_back(self, taken: list[Waiting]) -> None:

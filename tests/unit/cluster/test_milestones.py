@@ -7,7 +7,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat_server.cluster.milestones import APART_MS, Milestone, Milestones, StateComparison, are_different, odd_ones_out
+from chat_server.cluster.milestones import (
+    APART_MS,
+    Milestone,
+    Milestones,
+    StateComparison,
+    are_different,
+    count_odd,
+    odd_ones_out,
+)
 from chat_server.log.stream import Position
 from tests.unit.cluster.nodes import Cluster, play
 
@@ -22,6 +30,12 @@ def test_the_odd_one_of_three_is_named() -> None:
     said = {"n1": at(5, A), "n2": at(5, B), "n3": at(5, A)}
     assert odd_ones_out(said) == ["n2"] and are_different(said)
     assert odd_ones_out({**said, "n2": at(5, A)}) == [] and not are_different({**said, "n2": at(5, A)})
+
+
+@pytest.mark.parametrize(("digests", "count"), [("aaa", 0), ("aab", 1), ("ab", 2), ("abc", 3), ("a", 0), ("", 0)])
+def test_odd_nodes_are_counted(digests: str, count: int) -> None:
+    said = {str(number): Milestone(Position(1, 5), digest.encode()) for number, digest in enumerate(digests)}
+    assert count_odd(said) == count
 
 
 def test_nobody_is_named_without_a_majority() -> None:

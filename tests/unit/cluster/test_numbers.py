@@ -2,12 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
-from chat_server.cluster.milestones import Milestone
-from chat_server.cluster.numbers import SNAPSHOTS_SECONDS, count_odd
+from chat_server.cluster.numbers import SNAPSHOTS_SECONDS
 from chat_server.cluster.snapshots import make
-from chat_server.log.stream import Position
 from chat_server.metrics import COUNTERS, GAUGES
 from tests.memory_stream import MemoryObjects
 from tests.unit.cluster.nodes import Cluster, Place
@@ -78,9 +74,3 @@ def test_a_node_that_has_died_is_not_counted(tmp_path: Path) -> None:
         assert (found["cluster_nodes"], found["cluster_heard"]) == (1, 0)
 
     cluster.machine.run(story())
-
-
-@pytest.mark.parametrize(("digests", "count"), [("aaa", 0), ("aab", 1), ("ab", 2), ("abc", 3), ("a", 0), ("", 0)])
-def test_odd_nodes_are_counted(digests: str, count: int) -> None:
-    said = {str(number): Milestone(Position(1, 5), digest.encode()) for number, digest in enumerate(digests)}
-    assert count_odd(said) == count

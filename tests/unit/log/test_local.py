@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from chat_server.chat_time import LocalTime
 from chat_server.log import Log
-from chat_server.log.entries import Batch, Due, Entry, Identity, OrderedBatch
-from chat_server.log.local import ENTRIES_MAX, TEXT_CHARS_MAX, LocalLog
+from chat_server.log.entries import ENTRIES_MAX, TEXT_CHARS_MAX, Batch, Due, Entry, Identity, OrderedBatch
+from chat_server.log.local import LocalLog
 from chat_server.log.stream import Position
 from chat_server.protocol.arguments import RoomTarget, Text, Topic
 from chat_server.protocol.messages import SendAll

@@ -3,8 +3,7 @@
 import pytest
 
 from chat_server.log.codec import encode
-from chat_server.log.entries import Batch, Due, EndStream, Entry, NoteDeparture, Origin, RaiseVersion
-from chat_server.log.local import TEXT_CHARS_MAX
+from chat_server.log.entries import TEXT_CHARS_MAX, Batch, Due, EndStream, Entry, NoteDeparture, Origin, RaiseVersion
 from chat_server.log.outgoing import Flight, Line, Waiting
 from chat_server.log.replicated import ACKED_AGAIN_SECONDS, HOLD_SECONDS
 from chat_server.log.stream import FateUnknown, NotAppended

@@ -162,16 +162,8 @@ class Nats:
                 for subject, received in listeners:
                     await client.subscribe(subject, cb=_calling(received))
                 await client.flush(PING_SECONDS)
-        # The package lets through what it did not expect, such as a ValueError for what no NATS server says.
         except Exception as error:
-            # What the server or the socket said before is more than the package's own "no servers available".
-            if isinstance(error, _HUNG_UP):
-                why = self._noted or _WHY_HUNG_UP
-            elif isinstance(error, nats.errors.NoServersError):
-                why = self._noted or told(error)
-            else:
-                why = told(error)
-            self.trouble = f"{place(url)}: {why}"
+            self.trouble = f"{place(url)}: {self._why_failed(error)}"
             self._drop(client)
             return None
         self.trouble = ""
@@ -181,6 +173,17 @@ class Nats:
             self._attempt(client.subscribe(subject, cb=_calling(received)))
         self._connected.set()
         return client
+
+    def _why_failed(self, error: Exception) -> str:
+        """Tell why an attempt failed: what the server or the socket said is more than the package's own words."""
+        if isinstance(error, _HUNG_UP):
+            return self._noted or _WHY_HUNG_UP
+        if isinstance(error, nats.errors.NoServersError):
+            return self._noted or told(error)
+        if isinstance(error, OSError | nats.errors.Error):
+            return told(error)
+        # The package lets through what it did not expect, such as a ValueError where a line has no second word.
+        return f"it does not answer as a NATS server does ({told(error)})"
 
     def _check(self, client: Client) -> None:
         """Raise Error where the server cannot be used."""

@@ -97,7 +97,7 @@ async def test_what_is_no_nats_server_is_tried_again() -> None:
         port = server.sockets[0].getsockname()[1]
         connection = Nats(SystemRuntime(), NatsAccess([f"nats://127.0.0.1:{port}"]), "n1")
         await is_tried_again.wait()
-        assert f"127.0.0.1:{port}: not enough values" in connection.trouble
+        assert f"127.0.0.1:{port}: it does not answer as a NATS server does" in connection.trouble
         await connection.close()
 
 

@@ -1,7 +1,7 @@
 # Each installs into .venv first what is missing there.
 # make run    starts the server (options: make run ARGS="--port 9000")
-# make test   runs the checks (also alone: make check) and the tests: at most three minutes on two idle cores
-# make test-all  the same with all rounds of the kills, many more random examples, and flake8: a quarter of an hour
+# make test   runs all checks (also alone: make check) and tests: at most three minutes on two idle cores
+# make test-all  the same with all rounds of the kills and many more random examples: a quarter of an hour
 # make cluster  starts three NATS servers and three nodes on loopback, and kills and starts what one names
 # make test-cluster  tests the cluster on NATS servers of its own: ten minutes
 # make bench  measures the fan-out against bare write() calls (needs a C compiler)
@@ -23,18 +23,18 @@ run: $(VENV)/installed
 cluster: $(VENV)/installed
 	@exec $(BIN)/python -m tests.cluster
 
-# The types are checked on one core while the tests begin on the other.
+# The checks run on one core while the tests begin on the other.
 test: $(VENV)/installed
 	@$(MAKE) --no-print-directory -j 2 check unit
 
 test-all: export TESTS := all
 test-all: export HYPOTHESIS_PROFILE := thorough
 test-all: check unit
-	$(BIN)/flake8 .
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/flake8 .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 

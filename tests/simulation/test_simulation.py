@@ -37,4 +37,5 @@ def test_a_seed_decides_everything() -> None:
         for hash_seed in ("1", "2")
     ]
     one, other = (run.communicate()[0] for run in runs)
-    assert one == other and len(one.splitlines()) > 500
+    # The stories of these seeds have 300 to 3,000 lines; which one has how many, each text of the server changes.
+    assert one == other and len(one.splitlines()) > 100

@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 from prompt_toolkit.application import Application, in_terminal
+from prompt_toolkit.input.vt100 import cooked_mode
 
 
 class Suspension:
@@ -39,7 +40,8 @@ class Suspension:
             self._end()
             self._is_given_away = True
             try:
-                yield
+                with self._cooked():
+                    yield
             finally:
                 self._is_given_away = False
                 self._begin()
@@ -53,8 +55,13 @@ class Suspension:
     async def _stop(self) -> None:
         async with in_terminal():
             self._end()
-            _stop_job()
+            with self._cooked():
+                _stop_job()
             self._begin()
+
+    def _cooked(self) -> AbstractContextManager[None]:
+        """As other programs expect the terminal; `PromptKeyboard` leaves it raw."""
+        return cooked_mode(self._app.input.fileno())
 
     def _resumed(self) -> None:
         """Set all modes again: SIGSTOP gives no warning, and the shell has changed them since."""

@@ -17,6 +17,7 @@ from msgspec import Struct
 from prompt_toolkit import PromptSession
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_searching
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
 from prompt_toolkit.output import Output
@@ -60,6 +61,17 @@ class Input(Protocol):
         ...
 
 
+class PromptKeyboard(Vt100Input):
+    """A terminal that stays in raw mode while a line is printed.
+
+    prompt_toolkit leaves it for that. What was typed meanwhile was shown twice, Ctrl-C ended the client, and Ctrl-D was
+    lost.
+    """
+
+    def cooked_mode(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
 class Prompt:
     """A line editor at the foot of what was said: the keys of `line_editing`, history, completion."""
 
@@ -76,6 +88,7 @@ class Prompt:
         self._words, self._keymap = words, keymap
         self._leaving = self._edits = False
         self._session: PromptSession[str] = PromptSession(
+            input=PromptKeyboard(sys.stdin),
             history=history.current(),
             completer=Candidates(known),
             complete_style=CompleteStyle.READLINE_LIKE,
@@ -170,7 +183,7 @@ class Prompt:
             _tell(f"! the editor: {error.strerror or error}\n")
 
     async def secret(self, words: str) -> str | None:
-        session = PromptSession[str](erase_when_done=True, is_password=True)
+        session = PromptSession[str](input=PromptKeyboard(sys.stdin), erase_when_done=True, is_password=True)
         keys = KeyBindings()
         keys.add("enter")(lambda event: event.current_buffer.validate_and_handle())
         for key in ("c-c", "c-d"):
@@ -183,7 +196,8 @@ class Prompt:
 
     @contextmanager
     def output(self) -> Iterator[None]:
-        with patch_stdout(), self._suspension.watched():
+        # Between two prompts, too.
+        with self._session.input.raw_mode(), patch_stdout(), self._suspension.watched():
             yield
 
 

@@ -26,9 +26,9 @@ def main() -> None:
     try:
         _mend_streams()
         _refuse_what_is_not_utf8(sys.argv[1:])
-        word, given = cli.parse(sys.argv[1:])
-        if word is not None:
-            sys.exit(cli.run(word, given))
+        subcommand, given = cli.parse(sys.argv[1:])
+        if subcommand is not None:
+            sys.exit(cli.run(subcommand, given))
         _start(resolve(given))
     except StartError as error:
         print(f"chat-server: {error}", file=sys.stderr)

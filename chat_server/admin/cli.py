@@ -7,14 +7,17 @@ docs/operations.md.
 
 import argparse
 import contextlib
+import fcntl
 import getpass
 import hashlib
 import logging
 import os
 import pwd
+import select
 import signal
 import socket
 import sys
+import termios
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +50,8 @@ T = TypeVar("T")
 # Nobody would notice a clock that is ahead by less than this.
 AHEAD_MS_MIN = 1000
 ANSWER_SECONDS = 600.0
+# A server that runs has read a line by then, however long the answer takes.
+TAKEN_SECONDS = 10.0
 CODE_BYTES = 24
 KEEP_SECONDS = 20.0
 _BAR_CHARS = 30
@@ -74,32 +79,34 @@ _WHICH_CHAT = "--data DIR or --config FILE say which chat, as they do for the se
 
 
 def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
-    """Return the word (None starts the server) and everything given with it. Raises StartError."""
+    """Return the subcommand (None starts the server) and everything given with it. Raises StartError."""
     parser = settings.parser()
-    words = parser.add_subparsers(dest="word", metavar="WORD", title="subcommands, without which the server starts")
+    subcommands = parser.add_subparsers(
+        dest="subcommand", metavar="SUBCOMMAND", title="subcommands, without which the server starts"
+    )
     of: dict[str, argparse.ArgumentParser] = {}
-    # Made once: made anew for each word they took 8 ms of every start.
+    # Made once: made anew for each subcommand they took 8 ms of every start.
     hidden, shown = (argparse.ArgumentParser(add_help=False) for _ in range(2))
     settings.add_options(hidden, default=argparse.SUPPRESS, shown=False)
     settings.add_options(shown, default=argparse.SUPPRESS)
-    for word, help in COMMANDS.items():
-        of[word] = words.add_parser(
-            word,
+    for name, help in COMMANDS.items():
+        of[name] = subcommands.add_parser(
+            name,
             help=help,
-            description=f"chat-server {word}: {help}.",
+            description=f"chat-server {name}: {help}.",
             epilog=_WHICH_CHAT,
             allow_abbrev=False,
-            parents=[shown if word == "check" else hidden],
+            parents=[shown if name == "check" else hidden],
         )
     of["backup"].add_argument("file", metavar="FILE", help="where to; one that is there is replaced")
     of["restore"].add_argument("file", metavar="FILE", help="a backup")
     of["restore"].add_argument("--force", action="store_true", help="replaces what is in the data directory")
-    for word in ("backup", "cluster"):
-        of[word].add_argument(
+    for name in ("backup", "cluster"):
+        of[name].add_argument(
             "--without-lost-files", action="store_true", help="leaves out files whose bytes are missing or damaged"
         )
-    for word in ("export", "forget", "password", "unban"):
-        of[word].add_argument("user", metavar="USER")
+    for name in ("export", "forget", "password", "unban"):
+        of[name].add_argument("user", metavar="USER")
     of["forget"].add_argument("--yes", action="store_true", help="does not ask whether it is meant")
     of["invite"].add_argument("act", choices=("list", "revoke"), nargs="?", help="the codes that wait; ends one")
     of["invite"].add_argument("code", metavar="NUMBER", nargs="?", help="that of the list")
@@ -113,11 +120,11 @@ def parse(arguments: list[str]) -> tuple[str | None, dict[str, Any]]:
         default=[],
         help="such as: main-rate-limit 50/1h; for import the DIR",
     )
-    for word in ("cluster", "verify"):
+    for name in ("cluster", "verify"):
         # Only a node says that, of itself: see `processes`.
-        of[word].add_argument("--beside", type=int, help=argparse.SUPPRESS)
+        of[name].add_argument("--beside", type=int, help=argparse.SUPPRESS)
     given = vars(parser.parse_args(arguments))
-    return given.pop("word"), given
+    return given.pop("subcommand"), given
 
 
 def _add_act(parser: argparse.ArgumentParser, *acts: str) -> None:
@@ -125,8 +132,8 @@ def _add_act(parser: argparse.ArgumentParser, *acts: str) -> None:
     parser.add_argument("act", choices=acts, metavar=f"{{{','.join(acts)}}}")
 
 
-def run(word: str, given: dict[str, Any]) -> int:
-    """Do what the word says; return the exit status. Raises StartError."""
+def run(subcommand: str, given: dict[str, Any]) -> int:
+    """Do what the subcommand says; return the exit status. Raises StartError."""
     # A refusal is one line. Only faults of the program itself are shown as they are logged.
     handler = logging.StreamHandler()
     handler.addFilter(lambda record: record.exc_info is not None)
@@ -135,7 +142,7 @@ def run(word: str, given: dict[str, Any]) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
     try:
-        status = _run(word, given)
+        status = _run(subcommand, given)
         _print("", flush=True)
         return status
     except (*DISK_ERRORS, LOCKED) as error:
@@ -147,28 +154,28 @@ def _end(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _run(word: str, given: dict[str, Any]) -> int:
-    if word == "check":
+def _run(subcommand: str, given: dict[str, Any]) -> int:
+    if subcommand == "check":
         return _check(given)
     chosen = settings.resolve(given)
     if chosen.data_dir == TEMPORARY:
         raise StartError("the data of --data :memory: is gone when its server stops; name a directory", status=2)
     os.umask(0o077)
-    if word == "backup":
+    if subcommand == "backup":
         return _backup(chosen, Path(given["file"]), given["without_lost_files"])
-    if word == "restore":
+    if subcommand == "restore":
         _refuse_other_user(Path(chosen.data_dir))
         with _progress() as progress:
             path = backup.restore(SystemRuntime(), Path(given["file"]), chosen.data_dir, given["force"], progress)
         return _report(f"restored {given['file']} into {path}; start the server")
-    if word == "verify":
+    if subcommand == "verify":
         os.nice(NICER)
         return _verify(Path(chosen.data_dir).expanduser().absolute(), given["beside"])
-    if word == "cluster" and given["act"] != "settings":
+    if subcommand == "cluster" and given["act"] != "settings":
         return _cluster(chosen, given)
-    if word == "invite" and given["act"] is None:
+    if subcommand == "invite" and given["act"] is None:
         return _invite(chosen)
-    return _send(chosen, _LINES[word](given), json=word == "export")
+    return _send(chosen, _LINES[subcommand](given), json=subcommand == "export")
 
 
 def _backup(chosen: Settings, file: Path, without_lost: bool) -> int:
@@ -468,10 +475,23 @@ def _ask(sock: socket.socket, line: bytes, then: str = "whether it was done is n
     """Yield the lines of the answer. Raises StartError; `then` says what that means."""
     try:
         sock.sendall(line + b"\n")
+        if not select.select([sock], [], [], TAKEN_SECONDS)[0] and _unread_bytes(sock):
+            raise StartError(
+                "the server does not take this: it has no open file left, as its log says then, or it hangs;"
+                " it may still do it once it goes on"
+            )
         with sock.makefile("rb") as file:
             yield from file
     except OSError as error:
         raise StartError(f"the server does not answer: {error}; {then}") from None
+
+
+def _unread_bytes(sock: socket.socket) -> int:
+    """Return how many bytes the other side has not read; 0 where the system does not tell, as it does on Linux."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
 
 
 def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[bytes, None, None]:

@@ -8,7 +8,9 @@ from time import monotonic
 
 import pytest
 
+from chat_server.admin import cli
 from chat_server.admin.control import CONNECTIONS_MAX
+from chat_server.errors import StartError
 from tests.conformance.conftest import Start
 from tests.conformance.operating import done, refused
 from tests.conformance.uploads import fetch, send_file
@@ -67,7 +69,9 @@ async def test_without_any_descriptor_the_store_is_read_all_the_same(start: Star
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
 
 
-async def test_whoever_runs_the_server_gets_in_again_once_there_are_descriptors(start: Start) -> None:
+async def test_whoever_runs_the_server_is_told_and_gets_in_again_once_there_are_descriptors(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chat = start("--log-level", "warning")
     process = chat.server.process
     assert process is not None
@@ -76,6 +80,11 @@ async def test_whoever_runs_the_server_gets_in_again_once_there_are_descriptors(
     with socket.socket(socket.AF_UNIX) as waiting:
         waiting.connect(str(chat.server.data / "control.sock"))
         await chat.server.logged("none is accepted")
+        monkeypatch.setattr(cli, "TAKEN_SECONDS", 0.01)
+        asking = cli._connected(chat.server.data)
+        assert asking is not None
+        with asking, pytest.raises(StartError, match="it has no open file left"):
+            next(cli._ask(asking, b"/stats"))
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
         assert "live" in done(chat.server, "stats")
 

@@ -16,7 +16,8 @@ from chat_server.frontend.acceptor import limit_connections
 from chat_server.line_writer import LineWriter
 from chat_server.runtime import SystemRuntime, thread_refused
 from chat_server.server import Server
-from chat_server.settings import Settings, is_utf8, resolve
+from chat_server.setting_kinds import is_utf8
+from chat_server.settings import Settings, resolve
 from chat_server.store.data_directory import DataDirectory
 
 log = logging.getLogger("chat.server")

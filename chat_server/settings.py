@@ -7,12 +7,10 @@ listens. `off` becomes None, or 0 where a zero means the same. The names of fiel
 
 import argparse
 import os
-import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -20,43 +18,35 @@ import platformdirs
 
 from chat_server import __version__
 from chat_server.addresses import is_loopback
-from chat_server.errors import Refusal, StartError
-from chat_server.protocol.arguments import DURATION_MS_MAX
-from chat_server.protocol.names import Name, check
-from chat_server.protocol.times import duration, parse_duration
-
-_SIZE = re.compile(r"(\d{1,12}) ?(KiB|KB|MiB|MB|GiB|GB|B)?", re.ASCII | re.IGNORECASE)
-RATE_COUNT_MAX = 1_000_000_000
-# MB means 1,048,576 bytes here, as people who share files count.
-_SIZE_UNITS = {
-    "": 1,
-    "b": 1,
-    "kib": 1 << 10,
-    "kb": 1 << 10,
-    "mib": 1 << 20,
-    "mb": 1 << 20,
-    "gib": 1 << 30,
-    "gb": 1 << 30,
-}
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A count in a window of time, like `20/1h`."""
-
-    count: int
-    window_ms: int
-
-    def __str__(self) -> str:
-        return f"{self.count}/{duration(self.window_ms)}"
+from chat_server.errors import StartError
+from chat_server.protocol.names import Name
+from chat_server.protocol.times import duration
+from chat_server.setting_kinds import (
+    ADDRESS,
+    DIRECTORY,
+    DURATION,
+    FILE,
+    NAME,
+    NATS_URLS,
+    NODE,
+    ON_OR_OFF,
+    RATE,
+    USERNAME,
+    Rate,
+    ValueKind,
+    number,
+    one_of,
+    size,
+    size_words,
+)
 
 
 @dataclass(frozen=True)
 class Option:
-    """The name, the parser and the help of one setting. `off` is the value of the word `off`, if that is allowed."""
+    """The name, the kind and the help of one setting. `off` is the value of the word `off`, if that is allowed."""
 
     name: str
-    parse: Callable[[str], Any]
+    kind: ValueKind
     default: str
     help: str
     off: tuple[Any] | None = None
@@ -73,7 +63,7 @@ class Option:
         if self.off is not None and text.lower() == "off":
             return self.off[0]
         try:
-            return self.parse(text)
+            return self.kind.parse(text)
         except ValueError as error:
             off = " or off" if self.off is not None else ""
             raise StartError(f"{source}: expected {error}{off}, got “{text}”", status=2) from None
@@ -82,72 +72,6 @@ class Option:
 def _word(raw: object) -> str:
     """Return a value of TOML or of the command line as a word."""
     return ("on" if raw else "off") if isinstance(raw, bool) else str(raw)
-
-
-def _text(text: str) -> str:
-    if not text or "\0" in text or not is_utf8(text):
-        raise ValueError("a text in UTF-8")
-    return text
-
-
-def is_utf8(text: str) -> bool:
-    """Tell whether a text is UTF-8. One from the command line, the environment or a file name may have other bytes."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _directory(text: str) -> str:
-    """Return a path that is UTF-8 throughout, since SQLite takes no other."""
-    try:
-        if is_utf8(str(Path(_text(text)).expanduser().absolute())):
-            return text
-    except (OSError, RuntimeError):
-        # The user of a ~user does not exist, or the working directory is gone.
-        pass
-    raise ValueError("a directory whose whole name is UTF-8 and can be found")
-
-
-def _duration_ms(text: str) -> int:
-    ms = parse_duration(text)
-    if ms is None or not 0 < ms <= DURATION_MS_MAX:
-        raise ValueError("a duration like 90s, 5m, 2h or 1d (at most 36500d)")
-    return ms
-
-
-def _rate(text: str) -> Rate:
-    count, slash, window = text.partition("/")
-    if not (slash and count.isascii() and count.isdigit() and 0 < int(count) <= RATE_COUNT_MAX):
-        raise ValueError("a rate like 20/1h")
-    try:
-        return Rate(int(count), _duration_ms(window))
-    except ValueError:
-        raise ValueError("a rate like 20/1h") from None
-
-
-def _size_bytes(least: str, most: str) -> Callable[[str], int]:
-    def size(text: str) -> int | None:
-        match = _SIZE.fullmatch(text)
-        return int(match[1]) * _SIZE_UNITS[(match[2] or "").lower()] if match else None
-
-    least_bytes, most_bytes = size(least) or 0, size(most) or 0
-
-    def parse(text: str) -> int:
-        found = size(text)
-        if found is None or not least_bytes <= found <= most_bytes:
-            raise ValueError(f"a size from {least} to {most}")
-        return found
-
-    return parse
-
-
-def _size_words(size_bytes: int) -> str:
-    for unit in ("GB", "MB", "KB"):
-        if size_bytes % _SIZE_UNITS[unit.lower()] == 0:
-            return f"{size_bytes // _SIZE_UNITS[unit.lower()]}{unit}"
-    return f"{size_bytes}B"
 
 
 def words(field: str, value: Any) -> str:
@@ -161,7 +85,7 @@ def words(field: str, value: Any) -> str:
         return "on"
     if field.endswith("_ms"):
         return duration(value) if value % 1000 == 0 else f"{Decimal(value) / 1000}s"
-    return _size_words(value) if "_bytes" in field else str(value)
+    return size_words(value) if "_bytes" in field else str(value)
 
 
 def options_of(settings: "Settings", fields: Sequence[str]) -> list[str]:
@@ -169,167 +93,107 @@ def options_of(settings: "Settings", fields: Sequence[str]) -> list[str]:
     return [f"--{OPTIONS[each].name}={words(each, getattr(settings, each))}" for each in fields]
 
 
-def _number(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _on(text: str) -> bool:
-    if text.lower() not in ("on", "true", "yes", "1"):
-        raise ValueError("on")
-    return True
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in words:
-            raise ValueError(" or ".join(words))
-        return text.lower()
-
-    return parse
-
-
-def _username(text: str) -> Name:
-    try:
-        return check(text)
-    except Refusal as refusal:
-        raise ValueError(f"a username ({refusal.text})") from None
-
-
-def _nats_url(text: str) -> str:
-    """Return the URL of a NATS server; `nats://` and port 4222 may be left out."""
-    try:
-        parts = urlsplit(text if "://" in text else f"nats://{text}")
-        port = 4222 if parts.port is None else parts.port
-    except ValueError:
-        parts, port = urlsplit(""), 0
-    if parts.scheme not in ("nats", "tls") or not re.fullmatch(r"[\w.:\[\]-]+", parts.netloc + parts.path, re.ASCII):
-        raise ValueError(
-            "URLs of NATS servers like nats://one,two,three or tls://one:4222,two:4222, without a password"
-        )
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _node_name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text, re.ASCII):
-        raise ValueError("a name of at most 32 letters, digits, - and _")
-    return text
-
-
 def _option(
     name: str,
-    parse: Callable[[str], Any],
+    kind: ValueKind,
     default: str,
     help: str,
     off: tuple[Any] | None = None,
     many: bool = False,
 ) -> Any:
-    return field(metadata={"option": Option(name, parse, default, help, off, many)})
+    return field(metadata={"option": Option(name, kind, default, help, off, many)})
 
 
 @dataclass(frozen=True)
 class Settings:
-    host: str = _option("host", _text, "127.0.0.1", "address to listen on")
+    host: str = _option("host", ADDRESS, "127.0.0.1", "address to listen on")
     port: int | None = _option(
-        "port", _number(0, 65535), "8000", "port to listen on; 0 takes a free one, off leaves TLS alone", (None,)
+        "port", number(0, 65535), "8000", "port to listen on; 0 takes a free one, off leaves TLS alone", (None,)
     )
-    data_dir: str = _option("data", _directory, "", "directory of the database; :memory: is a temporary one")
-    tls_cert: str | None = _option("tls-cert", _text, "off", "certificate for TLS with its chain, a PEM file", (None,))
-    tls_key: str | None = _option("tls-key", _text, "off", "its key, a PEM file without a password", (None,))
-    tls_port: int | None = _option("tls-port", _number(0, 65535), "off", "port for TLS 1.2 and up", (None,))
+    data_dir: str = _option("data", DIRECTORY, "", "directory of the database; :memory: is a temporary one")
+    tls_cert: str | None = _option("tls-cert", FILE, "off", "certificate for TLS with its chain, a PEM file", (None,))
+    tls_key: str | None = _option("tls-key", FILE, "off", "its key, a PEM file without a password", (None,))
+    tls_port: int | None = _option("tls-port", number(0, 65535), "off", "port for TLS 1.2 and up", (None,))
     operators: tuple[Name, ...] = _option(
-        "operator", _username, "none", "an operator; again for more of them", many=True
+        "operator", USERNAME, "none", "an operator; again for more of them", many=True
     )
     allow_passwordless: bool = _option(
-        "allow-passwordless", _on, "off", "accounts without a password beyond loopback", (False,)
+        "allow-passwordless", ON_OR_OFF, "off", "accounts without a password beyond loopback", (False,)
     )
-    replay_messages: int = _option("replay", _number(0, 1000), "20", "messages of main that a newcomer sees")
-    page_messages: int = _option("page", _number(1, 200), "20", "messages of a page")
-    main_rate: Rate | None = _option("main-rate-limit", _rate, "20/1h", "messages of one user in main", (None,))
+    replay_messages: int = _option("replay", number(0, 1000), "20", "messages of main that a newcomer sees")
+    page_messages: int = _option("page", number(1, 200), "20", "messages of a page")
+    main_rate: Rate | None = _option("main-rate-limit", RATE, "20/1h", "messages of one user in main", (None,))
     message_ttl_ms: int | None = _option(
-        "message-ttl", _duration_ms, "1h", "life of a message once all have read it", (None,)
+        "message-ttl", DURATION, "1h", "life of a message once all have read it", (None,)
     )
     absent_after_ms: int | None = _option(
-        "absent-after", _duration_ms, "30d", "how long a message waits for a user who does not read it", (None,)
+        "absent-after", DURATION, "30d", "how long a message waits for a user who does not read it", (None,)
     )
-    reports_to_ban: int = _option("report-limit", _number(1, 1000), "3", "different reporters that ban")
-    ban_ms: int = _option("ban-duration", _duration_ms, "4h", "how long a ban by reports lasts")
-    reports_per_day: int = _option("reports-per-day", _number(1, 100_000), "10", "reports by one user in 24 h")
+    reports_to_ban: int = _option("report-limit", number(1, 1000), "3", "different reporters that ban")
+    ban_ms: int = _option("ban-duration", DURATION, "4h", "how long a ban by reports lasts")
+    reports_per_day: int = _option("reports-per-day", number(1, 100_000), "10", "reports by one user in 24 h")
     report_min_age_ms: int = _option(
-        "report-min-age", _duration_ms, "1h", "least age of an account whose reports count; off on loopback alone", (0,)
+        "report-min-age", DURATION, "1h", "least age of an account whose reports count; off on loopback alone", (0,)
     )
-    file_bytes_max: int = _option("file-size-max", _size_bytes("1B", "1GiB"), "5MB", "bytes of one file")
-    file_quota_bytes: int = _option(
-        "file-quota", _size_bytes("1B", "1024GiB"), "100MB", "bytes of all files of one user"
-    )
+    file_bytes_max: int = _option("file-size-max", size("1B", "1GiB"), "5MB", "bytes of one file")
+    file_quota_bytes: int = _option("file-quota", size("1B", "1024GiB"), "100MB", "bytes of all files of one user")
     text_quota_bytes: int = _option(
-        "text-quota", _size_bytes("1B", "1024GiB"), "50MB", "bytes of all stored texts of one user"
+        "text-quota", size("1B", "1024GiB"), "50MB", "bytes of all stored texts of one user"
     )
     disk_reserve_bytes: int = _option(
-        "disk-reserve", _size_bytes("1B", "1024GiB"), "256MB", "room on the disk below which nothing new is taken", (0,)
+        "disk-reserve", size("1B", "1024GiB"), "256MB", "room on the disk below which nothing new is taken", (0,)
     )
-    text_chars_max: int = _option("text-max", _number(1, 60_000), "4096", "characters of one text")
-    line_bytes_max: int = _option(
-        "line-max", _size_bytes("256B", "1MiB"), "64KiB", "bytes of one line after signing in"
-    )
-    outbox_bytes_max: int = _option(
-        "outbox-max", _size_bytes("4KiB", "1GiB"), "256KiB", "pending output of one connection"
-    )
-    stall_ms: int = _option(
-        "stall-timeout", _duration_ms, "60s", "how long a reader may take nothing before it is closed"
-    )
-    command_rate: Rate | None = _option("command-rate", _rate, "10/1s", "commands of one connection", (None,))
-    command_burst: int = _option("command-burst", _number(1, 100_000), "20", "commands at once, ahead of that rate")
-    sign_in_tries: Rate | None = _option("sign-in-tries", _rate, "5/10m", "wrong passwords for an account", (None,))
+    text_chars_max: int = _option("text-max", number(1, 60_000), "4096", "characters of one text")
+    line_bytes_max: int = _option("line-max", size("256B", "1MiB"), "64KiB", "bytes of one line after signing in")
+    outbox_bytes_max: int = _option("outbox-max", size("4KiB", "1GiB"), "256KiB", "pending output of one connection")
+    stall_ms: int = _option("stall-timeout", DURATION, "60s", "how long a reader may take nothing before it is closed")
+    command_rate: Rate | None = _option("command-rate", RATE, "10/1s", "commands of one connection", (None,))
+    command_burst: int = _option("command-burst", number(1, 100_000), "20", "commands at once, ahead of that rate")
+    sign_in_tries: Rate | None = _option("sign-in-tries", RATE, "5/10m", "wrong passwords for an account", (None,))
     registration: str = _option(
-        "registration", _one_of("open", "invite", "closed"), "open", "who may register; with invite, who has a code"
+        "registration", one_of("open", "invite", "closed"), "open", "who may register; with invite, who has a code"
     )
     accounts_rate: Rate | None = _option(
-        "accounts-per-address", _rate, "10/1h", "accounts made from one address; loopback is exempt", (None,)
+        "accounts-per-address", RATE, "10/1h", "accounts made from one address; loopback is exempt", (None,)
     )
-    connections_max: int = _option("connections-max", _number(1, 1_000_000), "10000", "connections at once")
+    connections_max: int = _option("connections-max", number(1, 1_000_000), "10000", "connections at once")
     connections_per_address: int | None = _option(
-        "connections-per-address", _number(1, 1_000_000), "64", "of them from one address; loopback is exempt", (None,)
+        "connections-per-address", number(1, 1_000_000), "64", "of them from one address; loopback is exempt", (None,)
     )
     sign_in_timeout_ms: int | None = _option(
-        "sign-in-timeout", _duration_ms, "60s", "time to sign in; loopback is exempt", (None,)
+        "sign-in-timeout", DURATION, "60s", "time to sign in; loopback is exempt", (None,)
     )
-    delayed_max: int = _option("delayed-max", _number(1, 100_000), "100", "delayed messages of one user that wait")
-    delayed_ahead_ms: int = _option("delayed-ahead-max", _duration_ms, "365d", "how far ahead one may be")
-    chats_max: int = _option("chats-max", _number(1, 10_000), "100", "private chats of one user")
-    link_ttl_ms: int = _option("link-ttl", _duration_ms, "24h", "life of a code of /invite_link")
-    token_ttl_ms: int = _option("token-ttl", _duration_ms, "30d", "life of a sign-in token since its last use")
+    delayed_max: int = _option("delayed-max", number(1, 100_000), "100", "delayed messages of one user that wait")
+    delayed_ahead_ms: int = _option("delayed-ahead-max", DURATION, "365d", "how far ahead one may be")
+    chats_max: int = _option("chats-max", number(1, 10_000), "100", "private chats of one user")
+    link_ttl_ms: int = _option("link-ttl", DURATION, "24h", "life of a code of /invite_link")
+    token_ttl_ms: int = _option("token-ttl", DURATION, "30d", "life of a sign-in token since its last use")
     presence_max: int = _option(
-        "presence-max", _number(0, 1_000_000), "500", "users online up to which all are told who comes and goes", (0,)
+        "presence-max", number(0, 1_000_000), "500", "users online up to which all are told who comes and goes", (0,)
     )
-    log_level: str = _option("log-level", _one_of("debug", "info", "warning", "error"), "info", "least level logged")
-    log_format: str = _option("log-format", _one_of("text", "json"), "text", "log lines for people or programs")
-    metrics_file: str | None = _option("metrics-file", _text, "off", "numbers for Prometheus, every 15 s", (None,))
+    log_level: str = _option("log-level", one_of("debug", "info", "warning", "error"), "info", "least level logged")
+    log_format: str = _option("log-format", one_of("text", "json"), "text", "log lines for people or programs")
+    metrics_file: str | None = _option("metrics-file", FILE, "off", "numbers for Prometheus, every 15 s", (None,))
     cluster: tuple[str, ...] = _option(
-        "cluster", _nats_url, "none", "NATS servers whose JetStream is the log of all nodes", many=True
+        "cluster", NATS_URLS, "none", "NATS servers whose JetStream is the log of all nodes", many=True
     )
-    node: str | None = _option("node", _node_name, "off", "name of this node in the cluster; off draws one", (None,))
+    node: str | None = _option("node", NODE, "off", "name of this node in the cluster; off draws one", (None,))
     reuse_port: bool = _option(
-        "reuse-port", _on, "off", "share the ports with other nodes of the cluster on this machine", (False,)
+        "reuse-port", ON_OR_OFF, "off", "share the ports with other nodes of the cluster on this machine", (False,)
     )
-    cluster_user: str | None = _option("cluster-user", _text, "off", "this node's user in NATS", (None,))
+    cluster_user: str | None = _option("cluster-user", NAME, "off", "this node's user in NATS", (None,))
     cluster_password_file: str | None = _option(
-        "cluster-password-file", _text, "off", "file that holds its password", (None,)
+        "cluster-password-file", FILE, "off", "file that holds its password", (None,)
     )
     cluster_ca: str | None = _option(
-        "cluster-ca", _text, "off", "certificates that vouch for the NATS servers, PEM; off: the system's", (None,)
+        "cluster-ca", FILE, "off", "certificates that vouch for the NATS servers, PEM; off: the system's", (None,)
     )
     cluster_cert: str | None = _option(
-        "cluster-cert", _text, "off", "certificate that this node shows to NATS, PEM", (None,)
+        "cluster-cert", FILE, "off", "certificate that this node shows to NATS, PEM", (None,)
     )
-    cluster_key: str | None = _option("cluster-key", _text, "off", "its key, a PEM file without a password", (None,))
+    cluster_key: str | None = _option("cluster-key", FILE, "off", "its key, a PEM file without a password", (None,))
     file_cache_bytes: int = _option(
-        "file-cache", _size_bytes("1B", "1024GiB"), "1GB", "bytes of files that this node keeps on its disk"
+        "file-cache", size("1B", "1024GiB"), "1GB", "bytes of files that this node keeps on its disk"
     )
     # The fields of the options that were given, and did not keep their defaults.
     given: frozenset[str] = frozenset()
@@ -562,9 +426,10 @@ def add_options(parser: argparse.ArgumentParser, *, default: str | None = None, 
     for name, option in OPTIONS.items():
         said = option.default or "the user's data directory"
         off = "" if option.off is None or said == "off" else ", or off"
-        if option.parse is _on:
-            add(option.name, option.help, dest=name, nargs="?", const="on", metavar="on|off")
+        metavar = option.kind.metavar
+        if option.kind is ON_OR_OFF:
+            add(option.name, option.help, dest=name, nargs="?", const="on", metavar=metavar)
         elif option.many:
-            add(option.name, option.help, dest=name, action="append", metavar="X")
+            add(option.name, option.help, dest=name, action="append", metavar=metavar)
         else:
-            add(option.name, f"{option.help} ({said}{off})", dest=name, metavar="X")
+            add(option.name, f"{option.help} ({said}{off})", dest=name, metavar=metavar)

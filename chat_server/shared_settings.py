@@ -12,7 +12,8 @@ from typing import Any
 from chat_server.errors import Refusal, StartError
 from chat_server.log.entries import Limits
 from chat_server.protocol.names import Name
-from chat_server.settings import OPTIONS, SHARED, Rate, Settings, words
+from chat_server.setting_kinds import Rate
+from chat_server.settings import OPTIONS, SHARED, Settings, words
 
 _OPERATORS = "operators"
 # Rates stand in the limits as a count and a window.

@@ -6,7 +6,7 @@ one user together get no more done than four would.
 
 from collections.abc import Hashable
 
-from chat_server.settings import Rate
+from chat_server.setting_kinds import Rate
 
 # All connections of one user, or of one remote address, together may do so many times as much as one connection.
 USER_FACTOR = 4

@@ -5,7 +5,8 @@ import pytest
 
 from chat_server.errors import StartError
 from chat_server.protocol.names import check
-from chat_server.settings import OPTIONS, Rate, Settings, load
+from chat_server.setting_kinds import Rate
+from chat_server.settings import OPTIONS, Settings, load
 
 FIELDS = {option.name: field for field, option in OPTIONS.items()}
 SECONDS, MINUTES, HOURS = 1000, 60_000, 3_600_000

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from chat_server.errors import Refusal, StartError
 from chat_server.log.entries import Limits
 from chat_server.protocol.names import check
-from chat_server.settings import OPTIONS, SHARED, Rate, load, words
+from chat_server.setting_kinds import Rate
+from chat_server.settings import OPTIONS, SHARED, load, words
 from chat_server.shared_settings import changed, differences, limits_of, refuse_open_door, with_limits, words_of
 from tests.unit.fakes import DAY_MS
 

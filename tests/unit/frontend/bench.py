@@ -27,7 +27,8 @@ from chat_server.rules.accounts import Welcome
 from chat_server.rules.executor import Outcome
 from chat_server.rules.moderation import Barred
 from chat_server.rules.outcomes import Entered, Opened, Page, Prepared
-from chat_server.settings import Rate, load, resolve
+from chat_server.setting_kinds import Rate
+from chat_server.settings import load, resolve
 
 NOON = "2026-11-21T12:00:00.000Z"
 BLOCK_BYTES_MAX = 400

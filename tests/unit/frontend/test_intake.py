@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from chat_server.errors import Refusal
 from chat_server.frontend.intake import STRANGER_LINE_BYTES_MAX, WAITING_BYTES_MAX, Intake
 from chat_server.frontend.rate_limits import Allowances, CommandRate
-from chat_server.settings import Rate
+from chat_server.setting_kinds import Rate
 
 LINE_BYTES_MAX = 20_000
 

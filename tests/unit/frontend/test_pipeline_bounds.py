@@ -10,7 +10,7 @@ from chat_server.protocol.connection import Pong
 from chat_server.protocol.messages import Changed, Message
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.outcomes import Page
-from chat_server.settings import Rate
+from chat_server.setting_kinds import Rate
 from tests.unit.frontend.bench import NOON, Bench, message, texts
 
 # ---- signing in and out

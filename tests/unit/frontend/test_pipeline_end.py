@@ -5,7 +5,7 @@ import pytest
 from chat_server.errors import Refusal
 from chat_server.log.entries import MarkSeen
 from chat_server.rules.outcomes import Page
-from chat_server.settings import Rate
+from chat_server.setting_kinds import Rate
 from tests.unit.frontend.bench import Bench, message
 
 

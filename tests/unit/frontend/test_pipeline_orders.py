@@ -16,7 +16,7 @@ from chat_server.protocol.connection import Pong
 from chat_server.protocol.files import Chunk, SendFile
 from chat_server.protocol.messages import History, Messages, SendAll
 from chat_server.rules.outcomes import Opened, Page, Prepared, Stale
-from chat_server.settings import Rate
+from chat_server.setting_kinds import Rate
 from tests.unit.frontend.bench import Bench, message
 
 Reply = tuple[str, str]

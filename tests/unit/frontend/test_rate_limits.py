@@ -1,5 +1,5 @@
 from chat_server.frontend.rate_limits import KEPT_MAX, USER_FACTOR, Allowance, Allowances
-from chat_server.settings import Rate
+from chat_server.setting_kinds import Rate
 
 TEN_A_SECOND = Rate(10, 1000)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn, cast
 
 from chat_server import action_log, handlers
-from chat_server.admin import cli
+from chat_server.admin import cli, command_line
 from chat_server.errors import StartError
 from chat_server.frontend.acceptor import limit_connections
 from chat_server.line_writer import LineWriter
@@ -27,7 +27,7 @@ def main() -> None:
     try:
         _mend_streams()
         _refuse_what_is_not_utf8(sys.argv[1:])
-        subcommand, given = cli.parse(sys.argv[1:])
+        subcommand, given = command_line.parse(sys.argv[1:])
         if subcommand is not None:
             sys.exit(cli.run(subcommand, given))
         _start(resolve(given))

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import chat_server.frontend.connection_commands  # noqa: F401 (it registers its handlers)
+import chat_server.server  # noqa: F401 (with it all handlers are registered)
 from chat_client.common.local_commands import LOCAL as LOCAL_COMMANDS
 from chat_server import handlers
-from chat_server.admin import cli
+from chat_server.admin import command_line
 from chat_server.protocol.help import help_on, help_text, overview
 from chat_server.protocol.table import CONTROL, VERBS
 from tests.imports import imported_at_once, is_within, tree, uses
@@ -26,6 +26,7 @@ LINES_MAX, FUNCTION_LINES_MAX = 600, 60
 
 # Those without a file of their own in tests/unit, and what tests them.
 TESTED_ELSEWHERE = {
+    "admin/cli.py": "tests/conformance/test_command_line.py",
     "chat_client/signals.py": "tests/client/screen/test_signals.py",
     "chat_client/common/suspension.py": "tests/client/screen/test_signals.py",
     "__main__.py": "tests/conformance",
@@ -191,7 +192,7 @@ def test_every_command_stands_in_its_document() -> None:
     """Those of the protocol's table in docs/protocol.md, which tests/documents holds row by row."""
     for document, names in {
         "client.md": [f"/{verb}" for verb in LOCAL_COMMANDS],
-        "operations.md": cli.COMMANDS,
+        "operations.md": command_line.SUBCOMMANDS,
     }.items():
         text = (ROOT / "docs" / document).read_text()
         assert [name for name in names if not re.search(rf"`{name}\b", text)] == [], document

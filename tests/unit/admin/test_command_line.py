@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_server.admin.cli import parse
+from chat_server.admin.command_line import parse
 from chat_server.errors import StartError
 
 LINES = [

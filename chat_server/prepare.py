@@ -31,13 +31,27 @@ from chat_server.log.entries import (
     WrongPassword,
 )
 from chat_server.passwords import Passwords, SignInGuard, Waiter
-from chat_server.protocol.accounts import DeleteAccount, Password, Resume, SignedOut, SignIn, SignOut
+from chat_server.protocol.accounts import (
+    DeleteAccount,
+    ListTokens,
+    Password,
+    Resume,
+    RevokeToken,
+    SignedOut,
+    SignIn,
+    SignOut,
+    TokenInfo,
+    TokenList,
+    TokenRevoked,
+)
+from chat_server.protocol.arguments import TOKEN_ID_DIGITS
 from chat_server.protocol.base import Command, Reply
 from chat_server.protocol.connection import ListSessions
 from chat_server.protocol.files import Chunk, SendFile, Upload
 from chat_server.protocol.names import Name, fold
 from chat_server.protocol.people import TellTyping, TypingTold
 from chat_server.protocol.rooms import InviteLink, Join
+from chat_server.protocol.times import iso
 from chat_server.rules.accounts import bad_token_refusal, no_account_refusal
 from chat_server.rules.context import View
 from chat_server.rules.outcomes import Prepared
@@ -46,7 +60,7 @@ from chat_server.rules.typing_signals import typing_signal
 from chat_server.rules.wrong_passwords import counted_as, next_try_ms, wrong_password_refusal
 from chat_server.runtime import Runtime
 from chat_server.store import accounts
-from chat_server.store.accounts import User
+from chat_server.store.accounts import StoredToken, User
 from chat_server.store.database import Database
 from chat_server.store.readers import Readers
 from chat_server.transfers import Transfers
@@ -60,13 +74,14 @@ _OF_THE_STORE = frozenset((
 
 
 class Asker(Struct, frozen=True):
-    """The connection that asks. `token` is the hash of the one that it came in by."""
+    """The connection that asks. `token` is the hash of the one that it came in by, `client` the name of its program."""
 
     user_id: int
     session: int
     connection: Waiter
     token: bytes | None
     wants_token: bool
+    client: str | None = None
 
 
 PREPARATIONS: Handlers[Callable[["Preparer", Asker, Any], Awaitable[Prepared | Reply]]] = Handlers("prepared")
@@ -135,6 +150,7 @@ class Preparer:
                 token_hash,
                 command.register,
                 code,
+                asker.client,
             ),
             token,
         )
@@ -146,7 +162,7 @@ class Preparer:
         # When each try was logged, 300 strangers who tried tokens raised the p99 of everybody else from 63 to 400 ms.
         if await self._readers.pick().run(accounts.user_of_token, token_hash, 0) is None:
             raise bad_token_refusal()
-        return Prepared(EnterByToken(token_hash), command.token, position=command.position)
+        return Prepared(EnterByToken(token_hash, asker.client), command.token, position=command.position)
 
     @preparation(SignOut)
     async def sign_out(self, asker: Asker, command: SignOut) -> Prepared:
@@ -156,6 +172,38 @@ class Preparer:
     @preparation(ListSessions)
     async def list_sessions(self, asker: Asker, command: ListSessions) -> Reply:
         return await self._delivery.sessions.list(asker.user_id, asker.session)
+
+    @preparation(ListTokens)
+    async def list_tokens(self, asker: Asker, command: ListTokens) -> Reply:
+        connected, note = await self._delivery.sessions.tokens(asker.user_id)
+        wall_ms = self._time.now().wall_ms
+        listed = [
+            TokenInfo(
+                token_id=id_of_token(each.hash),
+                used=iso(wall_ms(each.used_ms)),
+                made=None if each.made_ms is None else iso(wall_ms(each.made_ms)),
+                client=each.client,
+                address=each.network or None,
+                connected=each.hash in connected,
+                this=each.hash == asker.token,
+            )
+            for each in await self._tokens(asker)
+        ]
+        return TokenList(listed, note)
+
+    @preparation(RevokeToken)
+    async def revoke_token(self, asker: Asker, command: RevokeToken) -> Prepared:
+        found = [each.hash for each in await self._tokens(asker) if id_of_token(each.hash) == command.token_id]
+        if not found:
+            raise Refusal("bad_token", f"you have no token {command.token_id}; /tokens lists them")
+        if found[0] == asker.token:
+            raise Refusal("bad_argument", "this connection came in by that token; /sign_out ends both")
+        end, count = await self._delivery.sessions.to_end_token(asker.user_id, asker.session, found[0])
+        return Prepared(end, reply=lambda _: TokenRevoked(command.token_id, count()))
+
+    async def _tokens(self, asker: Asker) -> list[StoredToken]:
+        used_after_ms = self._time.now().elapsed_ms - self._limits().token_ttl_ms
+        return await self._readers.pick().run(accounts.tokens_of, asker.user_id, used_after_ms)
 
     @preparation(TellTyping)
     async def tell_typing(self, asker: Asker, command: TellTyping) -> Reply:
@@ -244,6 +292,11 @@ class Preparer:
 
     def _view(self, db: Database) -> View:
         return View(db, 0, self._time.now(), self._limits(), {})
+
+
+def id_of_token(token_hash: bytes) -> str:
+    """The name of a token among those of its user. It tells nothing that helps to guess the token."""
+    return token_hash.hex()[:TOKEN_ID_DIGITS]
 
 
 def hash_token(token: str) -> bytes:

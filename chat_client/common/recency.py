@@ -8,6 +8,7 @@ from chat_client.common.completion import Known
 from chat_client.common.local_commands import with_local
 from chat_client.common.wording import short
 from chat_client.sdk.events import AnyEvent, Connected, Outgoing
+from chat_server.protocol.accounts import TokenList, TokenRevoked
 from chat_server.protocol.base import Reply
 from chat_server.protocol.connection import CommandForm
 from chat_server.protocol.files import Upload
@@ -28,6 +29,7 @@ class Recent:
         self._chats: dict[str, None] = {"main": None}
         self._messages: dict[int, tuple[str, str]] = {}  # chat, how it begins
         self._files: dict[int, str] = {}
+        self._tokens: dict[str, str] = {}  # as they were listed last, with what uses them
 
     @property
     def chats(self) -> list[str]:
@@ -45,6 +47,14 @@ class Recent:
             case StatusReport():
                 for user in (*event.inactive, *event.active)[-USERS_MAX:]:
                     _touch(self._users, user, None, USERS_MAX)
+            case TokenList(tokens=tokens):
+                self._tokens = {
+                    each.token_id: "  ".join(filter(None, (each.client, each.address)))
+                    for each in tokens
+                    if not each.this
+                }
+            case TokenRevoked(token_id=token_id):
+                self._tokens.pop(token_id, None)
             case Connected(signed_in=signed_in):
                 invited = [each.chat for each in signed_in.invitations]
                 for name in (*invited, *(chat.name for chat in signed_in.chats))[-CHATS_MAX:]:
@@ -85,6 +95,7 @@ class Recent:
             chats=list(dict.fromkeys([*([open_chat] if open_chat else []), *reversed(self._chats)])),
             messages=[(id, begins) for id, (_, begins) in messages],
             files=list(reversed(self._files.items())),
+            tokens=list(self._tokens.items()),
             paths=paths,
             open_chat=open_chat,
         )

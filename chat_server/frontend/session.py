@@ -145,7 +145,9 @@ class Session:
         self._node.submit(command, user_id, self.number if number else 0, number, self.network)
 
     def prepare(self, command: Any) -> None:
-        asker = Asker(self.outbox.user_id, self.number, self, self.token, self.outbox.format.wants_token)
+        asker = Asker(
+            self.outbox.user_id, self.number, self, self.token, self.outbox.format.wants_token, self.pipeline.client
+        )
         self._work(self._node.preparer.prepare(asker, command), self.pipeline.prepared)
 
     def look_at_upload(self, opened: Opened) -> None:

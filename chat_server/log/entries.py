@@ -24,6 +24,8 @@ ENTRIES_MAX = 1000
 TEXT_CHARS_MAX = 49_152
 # The user id of the machine itself, which asks over the control socket and may do what operators may.
 MACHINE = -1
+# No session has this number.
+NO_SESSION = 0
 
 
 class Limits(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -88,7 +90,8 @@ class Enter(Internal, frozen=True, tag="enter"):
 
     `saw_version` is the version of the password that was checked, 0 if there was no account or no password. `new_hash`
     is the hash of the password to register with. `token_hash` is None for a session that needs no token. `register`
-    says whether a new name may be registered. `code` is the SHA-256 of an invitation code.
+    says whether a new name may be registered. `code` is the SHA-256 of an invitation code. `client` is the program that
+    asks.
     """
 
     name: Name
@@ -98,14 +101,19 @@ class Enter(Internal, frozen=True, tag="enter"):
     token_hash: bytes | None
     register: bool = True
     code: bytes | None = None
+    client: str | None = None
 
 
 class EnterByToken(Internal, frozen=True, tag="enter_by_token"):
     token_hash: bytes
+    client: str | None = None
 
 
 class EndTokens(Internal, frozen=True, tag="end_tokens"):
-    """Sign out a session, with the token that it came in by, or all sessions of the user if `session` is None."""
+    """Sign out a session, with the token that it came in by, or all sessions of the user if `session` is None.
+
+    With `NO_SESSION` the token ends, with the sessions that came in by it, wherever they are.
+    """
 
     session: int | None
     token: bytes | None = None

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from chat_server.protocol.arguments import Id, OnOff, Secret, SessionChoice, Token
+from chat_server.protocol.arguments import Id, OnOff, Secret, SessionChoice, Token, TokenId
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.names import Name
 from chat_server.protocol.rooms import ChatInfo, Invitation, PendingRequest
@@ -36,6 +36,36 @@ class SignedIn(Reply, frozen=True, omit_defaults=True):
 
 
 class SignedOut(Reply, frozen=True, omit_defaults=True):
+    closed: int
+
+
+class TokenInfo(Struct, frozen=True, omit_defaults=True):
+    """One of the user's tokens. `token_id` names it, and is no secret.
+
+    `client` and `address` are those of the last sign-in by it; `address` is what counts as one (IPv6: the network).
+    `connected` marks one by which connections are there, `this` the one of the connection that asks.
+    """
+
+    token_id: str
+    used: str
+    made: str | None = None
+    client: str | None = None
+    address: str | None = None
+    connected: bool = False
+    this: bool = False
+
+
+class TokenList(Reply, frozen=True, omit_defaults=True):
+    """`note` says that connections to other nodes may be missing in it."""
+
+    tokens: list[TokenInfo]
+    note: str | None = None
+
+
+class TokenRevoked(Reply, frozen=True, omit_defaults=True):
+    """`closed` counts the connections that had come in by it."""
+
+    token_id: str
     closed: int
 
 
@@ -99,6 +129,30 @@ class Resume(Command, frozen=True, tag="resume"):
 )
 class SignOut(Command, frozen=True, tag="sign_out"):
     session: SessionChoice | None = None
+
+
+@command(
+    "tokens",
+    group="Start",
+    reply=TokenList,
+    runs="prepared",
+    help="lists the tokens that programs sign in with to your account: which program, from where, and when last",
+    example="/tokens",
+)
+class ListTokens(Command, frozen=True, tag="tokens"):
+    pass
+
+
+@command(
+    "revoke_token",
+    group="Start",
+    reply=TokenRevoked,
+    runs="prepared",
+    help="ends one of these tokens; its connections close, and nobody signs in with it again",
+    example="/revoke_token 3f9a1c07",
+)
+class RevokeToken(Command, frozen=True, tag="revoke_token"):
+    token_id: TokenId
 
 
 @command(

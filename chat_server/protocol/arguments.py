@@ -4,6 +4,7 @@ A command's fields are annotated with these types; `KINDS` says how a word of a 
 add a kind, add a type and its row in `KINDS`.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Literal, NewType
 
@@ -22,12 +23,15 @@ DURATION_MS_MAX = 36_500 * DAY_MS
 EMOJI_CHARS_MAX = 16
 NOTHING_SHOWS = "the text is empty, or nothing of it can be seen"
 TOPIC_CHARS_MAX = 300
+# Enough to tell the tokens of one user apart.
+TOKEN_ID_DIGITS = 8
 
 Word = NewType("Word", str)
 Text = NewType("Text", str)  # cleaned, not empty
 Reason = NewType("Reason", str)  # cleaned, one line, may be empty
 Secret = NewType("Secret", str)
 Token = NewType("Token", str)
+TokenId = NewType("TokenId", str)  # hexadecimal, in small letters
 Id = NewType("Id", int)
 Count = NewType("Count", int)
 Key = NewType("Key", str)
@@ -137,6 +141,12 @@ def is_one_line(raw: str) -> bool:
 
 def _token(raw: str) -> Token:
     return Token(raw)
+
+
+def _token_id(raw: str) -> TokenId:
+    if not re.fullmatch(f"[0-9a-fA-F]{{{TOKEN_ID_DIGITS}}}", raw):
+        raise Refusal("bad_argument", f"a token is named by {TOKEN_ID_DIGITS} of 0-9 and a-f, as /tokens lists it")
+    return TokenId(raw.lower())
 
 
 def _user(raw: str) -> Username:
@@ -289,6 +299,7 @@ KINDS: dict[Any, Kind] = {
     Reason: Kind("reason", _reason, takes_rest=True),
     Secret: Kind("secret", _secret),
     Token: Kind("token", _token),
+    TokenId: Kind("token_id", _token_id),
     Name: Kind("name", _name),
     Username: Kind("user", _user, of_chat=_user_of),
     Target: Kind("target", _target, of_chat=lambda chat: chat),

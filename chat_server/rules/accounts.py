@@ -95,7 +95,9 @@ def enter(context: Context, command: Enter) -> Entered:
         name, user_id, new = user.name, user.id, False
         _note_presence(context, user_id)
     if command.token_hash is not None:
-        ended = accounts.insert_token(context.db, command.token_hash, user_id, context.elapsed_ms)
+        ended = accounts.insert_token(
+            context.db, command.token_hash, user_id, context.elapsed_ms, command.client, context.network
+        )
         _close_connections_of(
             context, ended, f"only the {accounts.TOKENS_MAX} newest sign-ins of a user last; sign in again"
         )
@@ -175,7 +177,7 @@ def enter_by_token(context: Context, command: EnterByToken) -> Entered:
     if not user:
         raise bad_token_refusal()
     _refuse_passwordless(context, user)
-    accounts.touch_token(context.db, command.token_hash, context.elapsed_ms)
+    accounts.enter_by_token(context.db, command.token_hash, context.elapsed_ms, command.client, context.network)
     _note_presence(context, user.id)
     return _let_in(context, user.id, user.name, False, command)
 

@@ -160,7 +160,19 @@ def delete(db: Database, user_id: int, at_ms: int) -> None:
 # ---- tokens
 
 
-def insert_token(db: Database, token_hash: bytes, user_id: int, elapsed_ms: int) -> list[tuple[int, bytes]]:
+class StoredToken(Struct, frozen=True):
+    """A token by its hash. `made_ms` and `network` are None for one that is older than these columns."""
+
+    hash: bytes
+    made_ms: int | None
+    used_ms: int
+    client: str | None
+    network: str | None
+
+
+def insert_token(
+    db: Database, token_hash: bytes, user_id: int, elapsed_ms: int, client: str | None, network: str
+) -> list[tuple[int, bytes]]:
     """Insert a token. Beyond TOKENS_MAX the least recently used one ends. Return the users and hashes that ended."""
     ended = db.all(
         "DELETE FROM tokens WHERE hash IN"
@@ -168,7 +180,10 @@ def insert_token(db: Database, token_hash: bytes, user_id: int, elapsed_ms: int)
         " RETURNING user_id, hash",
         (user_id, TOKENS_MAX - 1),
     )
-    db.run("INSERT INTO tokens VALUES (?, ?, ?)", (token_hash, user_id, elapsed_ms))
+    db.run(
+        "INSERT INTO tokens (hash, user_id, used_ms, made_ms, client, network) VALUES (?1, ?2, ?3, ?3, ?4, ?5)",
+        (token_hash, user_id, elapsed_ms, client, network),
+    )
     return [(of, token) for of, token in ended]
 
 
@@ -178,6 +193,24 @@ def user_of_token(db: Database, token_hash: bytes, used_after_ms: int) -> int | 
         "SELECT user_id FROM tokens WHERE hash = ? AND used_ms > ?", (token_hash, used_after_ms)
     )
     return user_id
+
+
+def tokens_of(db: Database, user_id: int, used_after_ms: int) -> list[StoredToken]:
+    """Return the user's tokens that were used after that time, those used last first."""
+    rows = db.all(
+        "SELECT hash, made_ms, used_ms, client, network FROM tokens WHERE user_id = ? AND used_ms > ?"
+        " ORDER BY used_ms DESC, hash",
+        (user_id, used_after_ms),
+    )
+    return [StoredToken(*row) for row in rows]
+
+
+def enter_by_token(db: Database, token_hash: bytes, elapsed_ms: int, client: str | None, network: str) -> None:
+    """Note a sign-in by the token: when, by which program, and from which network."""
+    db.run(
+        "UPDATE tokens SET used_ms = ?, client = ?, network = ? WHERE hash = ?",
+        (elapsed_ms, client, network, token_hash),
+    )
 
 
 def touch_token(db: Database, token_hash: bytes, elapsed_ms: int) -> None:

@@ -1,7 +1,8 @@
 """Everything that is stored about one user, a bounded page at a time.
 
-Passwords, tokens and keys themselves are left out; the export only says that they exist. A new table that stores
-something about a user MUST be listed in `RECORDS` or in `UNTOLD`; a test compares them with the schema.
+Passwords, tokens and keys themselves are left out; the export only says that they exist, and how tokens were used. A
+new table that stores something about a user MUST be listed in `RECORDS` or in `UNTOLD`; a test compares them with
+the schema.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ RECORDS = {
     "account": """SELECT name, created_ms, seen_ms AS seen_at_ms, password IS NOT NULL AS has_password,
         ban_until_ms, ban_reason, rate_start_ms, rate_count, away FROM users WHERE id = ?1""",
     "operator": "SELECT o.by_option FROM operators o JOIN users u ON u.folded = o.folded WHERE u.id = ?1",
-    "token": "SELECT used_ms FROM tokens WHERE user_id = ?1 ORDER BY used_ms, hash",
+    "token": "SELECT made_ms, used_ms, client, network FROM tokens WHERE user_id = ?1 ORDER BY used_ms, hash",
     "network": "SELECT network, used_ms FROM networks WHERE user_id = ?1 ORDER BY used_ms, network",
     "wrong_passwords": """SELECT counted_as, count, last_ms FROM wrong_passwords WHERE user_id = ?1
         ORDER BY number""",

@@ -518,11 +518,18 @@ MIGRATIONS = (
         PRIMARY KEY (user_id, name)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    -- Of a token: when it was made, and the program and the network that last signed in by it. NULL: it is older than
+    -- these columns.
+    ALTER TABLE tokens ADD COLUMN made_ms INTEGER;
+    ALTER TABLE tokens ADD COLUMN client TEXT;
+    ALTER TABLE tokens ADD COLUMN network TEXT;
+    """,
 )
 
 # The migrations up to that of the first release may do anything. Each node of a cluster runs the later ones at its own
 # time, when its program is replaced, and older programs go on executing the same log: so these only add.
-ADDING_FROM = 23
+ADDING_FROM = 24
 
 # What a version of the log does to rows that are there, and to what the rules see of the tables, such as triggers. In a
 # cluster it runs in the batch that raises the version, at the same place on all nodes; otherwise at a start. All

@@ -22,7 +22,7 @@ RIGHT: dict[str, Any] = {
     "entrance": "#nowhere", "id": 1, "count": 5, "size": 5, "delay": "5m", "duration": "5m", "text": "hi",
     "reason": "rude", "topic": "tea", "word": "one", "secret": "pass", "token": "t0ken", "key": "k1", "format": "json",
     "on_off": "off", "emoji": "👍", "file_name": "a.png", "sha256": SHA256, "base64": "aGVsbG8=", "sessions": 99,
-    "time": "2026-11-01",
+    "time": "2026-11-01", "token_id": "0123abcd",
 }  # fmt: skip
 # What it may not, as it stands on a line and as a string in JSON. The kinds that are not here may be anything.
 WRONG: dict[str, tuple[str, ...]] = {
@@ -48,13 +48,17 @@ WRONG: dict[str, tuple[str, ...]] = {
     "sha256": ("abc", "g" * 64),
     "base64": ("aGVsbG8", "!!!!"),
     "sessions": ("x", "-1"),
+    "token_id": ("", "0123abc", "0123abcde", "0123abcg", "0123-abc"),
 }
 BY_WORDS_ALONE = {"sha256", "duration"}  # on a line another word is taken for the next argument
 # Of JSON, beside its own kinds.
 OTHER_TYPES: tuple[Any, ...] = ([], {}, ["main"])
 
 # What each kind is refused with where there is no such thing.
-UNKNOWN = {"target": "unknown_user", "user": "unknown_user", "room": "unknown_chat", "entrance": "unknown_chat"}
+UNKNOWN = {
+    "target": "unknown_user", "user": "unknown_user", "room": "unknown_chat", "entrance": "unknown_chat",
+    "token_id": "bad_token",
+}  # fmt: skip
 UNKNOWN_IDS = {
     "id": "unknown_message", "delayed_id": "unknown_delayed", "file_id": "unknown_file", "upload": "unknown_upload",
 }  # fmt: skip
@@ -223,7 +227,8 @@ async def test_what_is_not_there_is_refused_by_its_kind(start: Start) -> None:
     for spec, argument in naming():
         given = in_chat(spec, own)
         code = UNKNOWN_IDS.get(argument.name) or UNKNOWN[argument.kind.name]
-        there_are_none = {"unknown_user": ("nobody", "@nobody"), "unknown_chat": ("#nowhere",)}.get(code, (10**8,))
+        names = {"unknown_user": ("nobody", "@nobody"), "unknown_chat": ("#nowhere",), "bad_token": ("0123abcd",)}
+        there_are_none = names.get(code, (10**8,))
         if argument.kind.name == "target":
             there_are_none = ("nobody", "@nobody", "@main")
             for room in ("#nowhere", "#main"):

@@ -74,6 +74,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "sha256": st.from_regex(r"[0-9a-fA-F]{64}", fullmatch=True),
     "base64": base64s,
     "sessions": st.sampled_from(("all", "ALL")) | _numbers,
+    "token_id": st.from_regex(r"[0-9a-fA-F]{8}", fullmatch=True),
 }
 
 

@@ -212,6 +212,16 @@ def _sessions(reply: connection.SessionList, now: str) -> _Rendered:
     return items, f"{_counted(len(items), 'connection')}; /sign_out <session> ends one{_note(reply.note)}"
 
 
+def _tokens(reply: accounts.TokenList, now: str) -> _Rendered:
+    items = []
+    for each in reply.tokens:
+        made = f"since {moment(each.made, now)}" if each.made else "since long ago"
+        where = "(this one)" if each.this else "(connected)" if each.connected else f"used {moment(each.used, now)}"
+        items.append("  ".join(filter(None, (each.token_id, each.client, each.address, made, where))))
+    ends = "; /revoke_token <token_id> ends one" if items else ""
+    return items, f"{_counted(len(items), 'token')}{ends}{_note(reply.note)}"
+
+
 def _talking(reply: messages.Talking, now: str) -> _Rendered:
     if reply.target is None:
         return [], "lines without a slash go nowhere now"
@@ -300,6 +310,11 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
         f"signed out; {reply.closed} other connection{'s' if reply.closed != 1 else ''} closed"
         if reply.closed
         else "signed out; /sign_in <username> signs in again",
+    ),
+    accounts.TokenList: _tokens,
+    accounts.TokenRevoked: lambda reply, now: (
+        [],
+        f"nobody signs in with the token {reply.token_id} any more; {_counted(reply.closed, 'connection')} closed",
     ),
     accounts.PasswordSet: lambda reply, now: (
         [],

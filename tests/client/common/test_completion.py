@@ -18,6 +18,7 @@ KNOWN = Known(
     chats=["main", "@carol", "#ops"],
     messages=[(142, "bob: hi"), (14, "bob: ho"), (7, "carol: x")],
     files=[(9, "photo.png")],
+    tokens=[("3f9a1c07", "phone"), ("3e000001", "")],
     paths=lambda typed: [f"{typed}one.txt", f"{typed}dir/"],
 )
 
@@ -57,6 +58,8 @@ def test_what_follows_the_open_chat_is_completed_without_it(before: str, after: 
         ("/his", ["/history "]),
         ("/HIS", ["/history "]),
         ("/con", ["/confirm "]),
+        ("/revoke_token 3F", ["/revoke_token 3f9a1c07 "]),
+        ("/revoke_token ", ["/revoke_token 3f9a1c07 ", "/revoke_token 3e000001 "]),
         ("/who ", ["/who bob ", "/who Bill ", "/who carol "]),
         ("/who b", ["/who bob ", "/who Bill "]),
         ("/who @b", ["/who @bob ", "/who @Bill "]),

@@ -5,7 +5,7 @@ from msgspec import structs
 from chat_client.common import recency
 from chat_client.common.recency import Recent
 from chat_client.sdk.events import Connected, Outgoing
-from chat_server.protocol.accounts import SignedIn
+from chat_server.protocol.accounts import SignedIn, TokenInfo, TokenList, TokenRevoked
 from chat_server.protocol.help import command_forms
 from chat_server.protocol.messages import File, Message, Sent
 from chat_server.protocol.people import PresenceChanged, StatusReport
@@ -32,6 +32,16 @@ def test_who_spoke_last_comes_first() -> None:
     assert known.chats == ["#ops", "main", "@carol"]
     assert known.messages == [(3, "bob: hi"), (2, "carol: two…"), (1, "bob: hi")]
     assert "open" in [form.verb for form in known.commands]
+
+
+def test_tokens_are_known_as_they_were_listed_last() -> None:
+    seen = Recent()
+    at = "2026-11-21T12:00:00.000Z"
+    seen.note(TokenList([TokenInfo("0a", at, client="old"), TokenInfo("0b", at, this=True)]))
+    seen.note(TokenList([TokenInfo("1a", at, client="phone", address="192.0.2.7"), TokenInfo("1b", at)]))
+    assert seen.known((), "main", "me", None).tokens == [("1a", "phone  192.0.2.7"), ("1b", "")]
+    seen.note(TokenRevoked("1a", 0))
+    assert seen.known((), "main", "me", None).tokens == [("1b", "")]
 
 
 def test_what_belongs_to_the_open_chat_comes_first() -> None:

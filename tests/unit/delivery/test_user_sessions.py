@@ -148,3 +148,22 @@ async def test_numbers_of_connections_are_those_of_the_node(room: Room) -> None:
     room.delivery.connections.number_for_node(7)
     alice, bob = await room.connect("alice"), await room.connect("bob")
     assert (alice.number, bob.number) == (1007, 2007)
+
+
+async def test_the_tokens_of_connections_to_any_node(room: Room, others: OtherNodes) -> None:
+    (await room.connect("alice")).token = b"t2"
+    alice = room.chat.ids["alice"]
+    assert await room.delivery.sessions.tokens(alice) == ({b"t1", b"t2"}, None)
+    others.unanswered = ["n2"]
+    tokens, note = await room.delivery.sessions.tokens(alice)
+    assert (tokens, (note or "")[:17]) == ({b"t2"}, "no answer from n2")
+
+
+async def test_a_token_ends_on_all_nodes(room: Room, others: OtherNodes) -> None:
+    asking = await room.connect("alice")
+    alice = room.chat.ids["alice"]
+    end, count = await room.delivery.sessions.to_end_token(alice, asking.number, b"t1")
+    assert (end, count()) == (EndTokens(0, b"t1"), 1)
+    others.unanswered = ["n2"]
+    end, _ = await room.delivery.sessions.to_end_token(alice, asking.number, b"t1")
+    assert end == EndTokens(0, b"t1"), "the log reaches nodes that do not answer"

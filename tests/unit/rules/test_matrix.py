@@ -25,9 +25,10 @@ NO_MESSAGE = 99_999
 
 # Commands that name neither a chat nor a message, among them those about users and about one's own uploads.
 NO_CHAT = {
-    "sign_in", "resume", "sign_out", "password", "delete_account", "cancel_delayed", "delayed", "status", "who",
-    "report", "presence", "help", "format", "ping", "sessions", "quit", "away", "block", "unblock", "blocked",
-    "watch_typing", "preference", "chunk", "cancel_upload", "ban", "unban", "kick", "reports", "announce", "stats",
+    "sign_in", "resume", "sign_out", "tokens", "revoke_token", "password", "delete_account", "cancel_delayed",
+    "delayed", "status", "who", "report", "presence", "help", "format", "ping", "sessions", "quit", "away", "block",
+    "unblock", "blocked", "watch_typing", "preference", "chunk", "cancel_upload", "ban", "unban", "kick", "reports",
+    "announce", "stats",
 }  # fmt: skip
 # One line of each command for operators alone.
 OPERATORS_LINES = {

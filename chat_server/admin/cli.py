@@ -25,6 +25,7 @@ import msgspec
 
 from chat_server import settings
 from chat_server.admin import backup, cluster
+from chat_server.admin.command_line import COMPLETIONS, COMPLETIONS_DIRECTORY
 from chat_server.admin.control import SOCKET, answer, short_address
 from chat_server.admin.offline import Offline
 from chat_server.admin.processes import end_without
@@ -82,6 +83,8 @@ def _end(number: int, frame: object) -> None:
 def _run(subcommand: str, given: dict[str, Any]) -> int:
     if subcommand == "check":
         return _check(given)
+    if subcommand == "completion":
+        return _completion(COMPLETIONS[given["shell"]])
     chosen = settings.resolve(given)
     if chosen.data_dir == TEMPORARY:
         raise StartError("the data of --data :memory: is gone when its server stops; name a directory", status=2)
@@ -101,6 +104,12 @@ def _run(subcommand: str, given: dict[str, Any]) -> int:
     if subcommand == "invite" and given["act"] is None:
         return _invite(chosen)
     return _send(chosen, _LINES[subcommand](given), json=subcommand == "export")
+
+
+def _completion(name: str) -> int:
+    for program in ("chat-server", "chat-client"):
+        _print((COMPLETIONS_DIRECTORY / name.format(program)).read_text())
+    return 0
 
 
 def _backup(chosen: Settings, file: Path, without_lost: bool) -> int:

@@ -1,6 +1,7 @@
 """The command line of chat-server: the options of the server, and the subcommands with theirs."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from chat_server import settings
@@ -20,9 +21,13 @@ SUBCOMMANDS = {
     "cluster": "settings of all nodes; import DIR moves a chat in, restore moves it out; snapshot makes one now",
     "verify": "checks the database, also while people chat, and prints the digest of all that it holds",
     "repair-time": "dates what a wrong clock left in the future with times that have been",
+    "completion": "prints what makes the shell complete the command lines of chat-server and chat-client",
 }
 
 
+# The shells that have completions, and the names of their scripts.
+COMPLETIONS = {"bash": "{}.bash", "zsh": "_{}", "fish": "{}.fish"}
+COMPLETIONS_DIRECTORY = Path(__file__).parent / "completions"
 _WHICH_CHAT = "--data DIR or --config FILE say which chat, as they do for the server; see chat-server --help."
 
 
@@ -66,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     of["invite"].add_argument("code", metavar="NUMBER", nargs="?", help="that of the list")
     _add_act(of["operator"], "add", "remove", "list")
     of["operator"].add_argument("user", metavar="NAME", nargs="?")
+    of["completion"].add_argument("shell", choices=tuple(COMPLETIONS), metavar=f"{{{','.join(COMPLETIONS)}}}")
     _add_act(of["cluster"], "settings", "import", "snapshot", "restore")
     of["cluster"].add_argument(
         "changes",

@@ -4,7 +4,8 @@
 # make test-all  the same with all rounds of the kills and many more random examples: a quarter of an hour
 # make cluster  starts three NATS servers and three nodes on loopback, and kills and starts what one names
 # make test-cluster  tests the cluster on NATS servers of its own: ten minutes
-# make bench  measures the fan-out against bare write() calls (needs a C compiler)
+# make bench  measures all that docs/performance.md shows, and writes it anew: an idle machine, an hour, a C compiler
+# make bench-quick  what a message takes of a processor, in under two minutes: for before and after a change
 # make format writes the code as the formatter wants it
 
 PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
@@ -15,7 +16,7 @@ ARGS ?=
 # What was compiled is kept, whatever the environment says: the tests start hundreds of programs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run cluster test test-all test-cluster check unit format bench clean
+.PHONY: run cluster test test-all test-cluster check unit format bench bench-quick clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/chat-server $(ARGS)
@@ -49,8 +50,17 @@ format: $(VENV)/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+REPORT := docs/performance.md
+
 bench: $(VENV)/installed
-	$(BIN)/python benchmarks/fanout.py
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	$(BIN)/python -m benchmarks.bench --write $(REPORT)
+	$(BIN)/python -m benchmarks.arrivals --write $(REPORT)
+	$(BIN)/python -m benchmarks.search --write $(REPORT)
+	$(BIN)/python -m benchmarks.growth --write $(REPORT)
+
+bench-quick: $(VENV)/installed
+	@$(BIN)/python -m benchmarks.bench --quick --instructions
 
 clean:
 	rm -rf $(VENV)

@@ -6,7 +6,7 @@ counts from the moment at which the server accepted the connection. Between the 
 write back what it reads gets one too: how long that takes is what the machine itself costs just then. With --day so
 many messages go through the client, as fast as it takes them, and what it holds is told on the way.
 
-    python benchmarks/client.py [--stored 10000] [--rate 200] [--keys 300] [--columns 200] [--rows 60] [--day 0]
+    python -m benchmarks.client [--stored 10000] [--rate 200] [--keys 300] [--columns 200] [--rows 60] [--day 0]
 """
 
 import argparse

@@ -3,7 +3,7 @@
 One sender in main, one message at a time; 50 others receive. Then the same beside 10 uploads and 10 downloads that go
 as fast as they may. The server has one core, everything else the other. Rounds of both in turn; medians.
 
-    python benchmarks/files.py [--transfers 20] [--messages 500] [--rounds 3]
+    python -m benchmarks.files [--transfers 20] [--messages 500] [--rounds 3]
 """
 
 import argparse
@@ -19,7 +19,7 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 
-from fanout import pinned, running, running_beside
+from benchmarks.programs import pinned, running, running_beside
 
 RECEIVERS = 50
 FILE_BYTES = 5 << 20

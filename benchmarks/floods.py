@@ -3,7 +3,7 @@
 Ten people each send eight messages a second to a friend. Each flood is what one account does with default limits as
 fast as the server lets it. Both are measured against the same server in turn; medians of the rounds.
 
-    python benchmarks/floods.py [--rounds 3] [--seconds 5] [flood ...]
+    python -m benchmarks.floods [--rounds 3] [--seconds 5] [flood ...]
 """
 
 import argparse
@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
-from fanout import pinned, running, running_beside
+from benchmarks.programs import pinned, running, running_beside
 
 PEOPLE = 10
 PAUSE_SECONDS = 0.125

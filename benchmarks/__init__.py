@@ -1,0 +1,1 @@
+"""Measurements of the server and the client; `make bench` runs them."""

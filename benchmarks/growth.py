@@ -1,0 +1,115 @@
+"""How the server's cost grows: with receivers, messages in flight, stored messages, users and chats; as plots.
+
+    python -m benchmarks.growth [--only NAME ...] [--rounds 3] [--stored-max 1000000] [--write docs/performance.md]
+
+Each series changes one number. A plot has three curves over it: deliveries a second, the p99 from the sender to a
+receiver, and the server's own processor time for a message.
+"""
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+from matplotlib import pyplot
+
+from benchmarks.made_chat import OPTIONS, make
+from benchmarks.programs import chat_server, run_load
+from benchmarks.report import as_table, write
+
+MESSAGES = 4000
+COLUMNS = ("deliveries a second", "p99, ms", "user CPU, µs a message")
+
+
+class Point(NamedTuple):
+    rate: float
+    p99_ms: float
+    user: float
+
+
+class Series(NamedTuple):
+    """`measure` gives the point of one number."""
+
+    name: str
+    numbers: list[int]
+    measure: Callable[[int], Point]
+
+
+def point(data: str | None = None, **load: int) -> Point:
+    kind = "pairs" if "pairs" in load else "main"
+    sizes = {"senders": load.pop("pairs")} if kind == "pairs" else {}
+    with chat_server(data, *OPTIONS) as server:
+        found, usage = run_load(server, kind, prefix="load", **{"messages": MESSAGES, **sizes, **load})
+    return Point(found["deliveries"] / found["seconds"], found["p99_ms"], usage.user / found["messages"] * 1e6)
+
+
+def in_made_chat(messages: int, users: int, chats: int, **load: int) -> Point:
+    """In a chat of this size. It is made for each point, since the load writes into it."""
+    with tempfile.TemporaryDirectory() as data:
+        make(Path(data), messages, users, chats)
+        return point(data, **load)
+
+
+def series(stored_max: int) -> list[Series]:
+    stored = [size for size in (1000, 10_000, 100_000, 1_000_000, 10_000_000) if size <= stored_max]
+    return [
+        Series("receivers", [10, 30, 100, 400, 1000, 3000], lambda n: point(readers=n, window=10)),
+        Series("messages in flight", [1, 3, 10, 30, 100, 300], lambda n: point(readers=400, window=n)),
+        Series("senders", [1, 10, 100, 400], lambda n: point(readers=400 - n + 1, senders=n, window=100)),
+        Series("stored messages, to 400", stored, lambda n: in_made_chat(n, 2000, 2000, readers=400, window=10)),
+        Series("stored messages, to 1", stored, lambda n: in_made_chat(n, 2000, 2000, pairs=1, window=10)),
+        Series("users", [10, 1000, 100_000], lambda n: in_made_chat(10_000, n, 1, readers=400, window=10)),
+        Series("chats of two", [10, 1000, 10_000], lambda n: in_made_chat(10_000, 2000, n, pairs=1, window=10)),
+    ]
+
+
+def median(measure: Callable[[], Point], rounds: int) -> Point:
+    return Point(*(statistics.median(each) for each in zip(*(measure() for _ in range(rounds)), strict=True)))
+
+
+def draw(path: Path, name: str, numbers: list[int], points: list[Point]) -> None:
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "chat", "font.family": "sans-serif", "font.size": 9})
+    figure, axes = pyplot.subplots(1, 3, figsize=(10, 2.8), layout="constrained")
+    for axis, title, values in zip(axes, COLUMNS, zip(*points, strict=True), strict=True):
+        axis.plot(numbers, values, marker="o", color="#2b6cb0")
+        axis.set(xscale="log", xlabel=name, title=title, ylim=(0, max(values) * 1.15))
+        axis.grid(visible=True, alpha=0.3)
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="series whose names begin so")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--stored-max", type=int, default=1_000_000)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the document; the plots stand in plots beside it")
+    options = parser.parse_args()
+    shown: list[str] = []
+    for name, numbers, measure in series(options.stored_max):
+        if options.only and not name.startswith(tuple(options.only)):
+            continue
+        points = []
+        for number in numbers:
+            points.append(median(partial(measure, number), options.rounds))
+            rate, p99_ms, user = points[-1]
+            print(f"{name}: {number:>10,}  {rate:>12,.0f}/s  p99 {p99_ms:8.1f} ms  {user:8.1f} µs user", flush=True)
+        if options.write:
+            plot = f"plots/{name.replace(', ', '-').replace(' ', '-')}.svg"
+            draw(options.write.parent / plot, name, numbers, points)
+            rows = [
+                [f"{n:,}", f"{p.rate:,.0f}", f"{p.p99_ms:.1f}", f"{p.user:.1f}"]
+                for n, p in zip(numbers, points, strict=True)
+            ]
+            shown += [f"![{name}]({plot})", as_table([name, *COLUMNS], rows)]
+    if options.write:
+        write(options.write, "\n\n".join(shown), rounds=options.rounds)
+
+
+if __name__ == "__main__":
+    main()

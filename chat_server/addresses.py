@@ -1,18 +1,23 @@
 """Addresses of peers: how they are written, which are loopback, and which count together."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 # A user with one IPv6 address usually has the whole network of this size: 2 ** 64 addresses.
 IPV6_NETWORK_BITS = 64
+# Parsing an address took a thirtieth of a sign-in, and most come from few addresses.
+_CACHED = 1024
 
 
+@lru_cache(_CACHED)
 def plain_address(address: str) -> str:
     """Return the address as people write it. A socket of both families has `::ffff:192.0.2.7` for an IPv4 peer."""
     parsed = _parse(address)
     return str(parsed) if isinstance(parsed, IPv4Address) else address
 
 
+@lru_cache(_CACHED)
 def network_of(address: str) -> str:
     """Return what the address counts as wherever addresses are compared: IPv4 as itself, IPv6 as its /64."""
     parsed = _parse(address)
@@ -26,6 +31,7 @@ def counted_network(network: str) -> str:
     return "" if network in _OWN_NETWORKS or is_loopback(network) else network
 
 
+@lru_cache(_CACHED)
 def is_loopback(address: str) -> bool:
     """Tell whether the address is of this machine: `127.0.0.1`, `::1`, `localhost`."""
     parsed = _parse(address)

@@ -79,9 +79,9 @@ async def answer(backend: Backend, line: bytes, text_chars_max: int) -> AsyncIte
             reply = await backend.order(parsed.command)
         else:
             async for page in backend.read(parsed.command):
-                for event in page.events or ():
+                for event in page.events:
                     yield format.event(event, backend.now(), label), "", ""
-                if page.events is None:
+                if page.end is not None:
                     assert isinstance(page.end, Reply)
                     reply = page.end
     except Refusal as refusal:
@@ -126,15 +126,17 @@ class ControlConnection:
 
     async def read(self, query: Any) -> AsyncIterator[Page]:
         if isinstance(query, Verify) and self._verify is not None:
-            yield Page(None, await self._verify())
+            yield Page((), await self._verify())
             return
         if isinstance(query, Backup) and not self.keeps_files:
             self.keeps_files = True
             await self._node.transfers.hold_files()
         reading = self._node.read(MACHINE, query)
-        while (page := await reading.next()).events is not None:
+        while True:
+            page = await reading.next()
             yield page
-        yield page
+            if page.end is not None:
+                return
 
     def settle(self, outcome: Outcome) -> bytes:
         assert outcome.entry.origin is not None

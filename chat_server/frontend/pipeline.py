@@ -7,7 +7,7 @@ Inputs are method calls, most of them with the time; what is to be done is asked
 answered by a later input, never within the call that asks for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -30,7 +30,7 @@ from chat_server.protocol.table import TABLE
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.executor import Outcome
 from chat_server.rules.moderation import Barred
-from chat_server.rules.outcomes import Entered, Opened, Page, Prepared, Stale
+from chat_server.rules.outcomes import Entered, Opened, Page, Prepared, Stale, Then
 from chat_server.rules.registry import RULES
 from chat_server.settings import Settings
 
@@ -249,21 +249,10 @@ class Pipeline:
             self._submit_exclusive(exclusive, prepared.command, prepared.reply)
 
     def page(self, page: Page, now: float) -> None:
-        """Show the next page of the query, or its end."""
+        """Show the next page of the query."""
         self._now = now
-        exclusive = self._exclusive
-        if exclusive is None:
-            return
-        if page.events is not None:
-            self._show(exclusive, page.events)
-        elif isinstance(page.end, tuple):
-            command, reply = page.end
-            if isinstance(command, ForgetNotices):
-                self.outbox.note_told(command.notices)
-            self._submit_exclusive(exclusive, command, lambda _: reply)
-        else:
-            assert page.end is not None
-            self._show_end(exclusive, page.end)
+        if self._exclusive is not None:
+            self._show(self._exclusive, page)
 
     def refused(self, refusal: Refusal, now: float) -> None:
         """Refuse the exclusive command: it cannot be prepared, or its query cannot be answered."""
@@ -442,34 +431,37 @@ class Pipeline:
         exclusive.up_to = self.outbox.position
         self.port.read(query)
 
-    def _show(self, exclusive: Exclusive, events: Sequence[Event]) -> None:
-        """Write a page as fast as the other side takes it, then ask for the next one."""
-        now, format, label = self.port.now(), self.outbox.format, exclusive.parsed.label
+    def _show(self, exclusive: Exclusive, page: Page) -> None:
+        """Write a page, and the reply behind the last one, as fast as the other side takes them; then go on."""
 
         def shown(written: bool) -> None:
             if written and self._exclusive is exclusive:
                 if isinstance(exclusive.query, Welcome):
-                    self.outbox.note_shown(events, exclusive.up_to)
-                self.port.read_on()
+                    self.outbox.note_shown(page.events, exclusive.up_to)
+                self._go_on_reading(exclusive, page.end)
 
-        self.outbox.write_paced(
-            (format.event(event, now, label) for event in events if self.outbox.may_show(event)), shown
-        )
+        self.outbox.write_paced(self._lines_of(exclusive, page), shown)
 
-    def _show_end(self, exclusive: Exclusive, reply: Reply) -> None:
-        if isinstance(exclusive.query, Welcome):
-            self._reply(exclusive.parsed, reply, exclusive.started)
+    def _lines_of(self, exclusive: Exclusive, page: Page) -> Iterator[bytes]:
+        now, format, outbox, parsed = self.port.now(), self.outbox.format, self.outbox, exclusive.parsed
+        for event in page.events:
+            if outbox.may_show(event):
+                yield format.event(event, now, parsed.label)
+        if isinstance(page.end, Reply):
+            yield self._render(page.end, parsed.verb, parsed.label, exclusive.started)
+
+    def _go_on_reading(self, exclusive: Exclusive, end: Reply | Then | None) -> None:
+        if end is None:
+            self.port.read_on()
+        elif isinstance(end, Reply):
+            if isinstance(exclusive.query, Talk):
+                self._talk = exclusive.query.target
             self._end_exclusive()
-            return
-
-        def shown(written: bool) -> None:
-            if written and self._exclusive is exclusive:
-                if isinstance(exclusive.query, Talk):
-                    self._talk = exclusive.query.target
-                self._end_exclusive()
-
-        parsed = exclusive.parsed
-        self.outbox.write_paced([self._render(reply, parsed.verb, parsed.label, exclusive.started)], shown)
+        else:
+            command, reply = end
+            if isinstance(command, ForgetNotices):
+                self.outbox.note_told(command.notices)
+            self._submit_exclusive(exclusive, command, lambda _: reply)
 
     def _refuse_exclusive(self, exclusive: Exclusive, refusal: Refusal) -> None:
         self._reply(exclusive.parsed, refusal, exclusive.started)

@@ -20,7 +20,7 @@ _WRITTEN_TOGETHER = (
 
 def mixed_scripts(name: str) -> list[str]:
     """Return the scripts of a name in which scripts are mixed that nobody writes together, or none."""
-    scripts = {categories.alias(char) for char in name} - {"COMMON", "INHERITED"}
+    scripts = set(map(_script, name)) - {"COMMON", "INHERITED"}
     is_mixed = len(scripts) > 1 and not any(scripts <= together for together in _WRITTEN_TOGETHER)
     return sorted(scripts) if is_mixed else []
 
@@ -28,7 +28,7 @@ def mixed_scripts(name: str) -> list[str]:
 def is_punctuation(char: str) -> bool:
     """Tell whether a Latin letter looks like punctuation, like letters for clicks and stops (! and ? in most fonts)."""
     prototype = _prototype(char)
-    return categories.alias(char) == "LATIN" and len(prototype) == 1 and not is_alphanumeric(prototype)
+    return _script(char) == "LATIN" and len(prototype) == 1 and not is_alphanumeric(prototype)
 
 
 def lookalike(name: str) -> str:
@@ -41,6 +41,12 @@ def is_like_reserved(name: str) -> bool:
     return lookalike(name) in _LIKE_RESERVED or (
         not name.isascii() and lookalike(name.upper()) in _SHAPED_LIKE_RESERVED
     )
+
+
+@lru_cache(maxsize=4096)
+def _script(char: str) -> str:
+    script: str = categories.alias(char)
+    return script
 
 
 @lru_cache(maxsize=4096)

@@ -31,7 +31,12 @@ class Now(NamedTuple):
 @lru_cache(maxsize=4096)
 def iso(ms: int) -> str:
     """Format a time as `2026-11-21T12:00:01.250Z`. It is cached, since all messages of a batch have the same time."""
-    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
+    return f"{_iso_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _iso_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def parse_iso(text: str) -> int | None:

@@ -19,6 +19,7 @@ from chat_server.log.entries import (
 )
 from chat_server.protocol.accounts import AccountDeleted, ActiveBan, PasswordSet, SignedIn, SignedOut
 from chat_server.protocol.arguments import ID_MAX
+from chat_server.protocol.base import Event
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.formats import json
 from chat_server.protocol.names import Name
@@ -29,7 +30,7 @@ from chat_server.rules import erasure
 from chat_server.rules.authorization import is_operator
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import unknown_user_refusal
-from chat_server.rules.outcomes import Answer, Ending, Entered, Stale
+from chat_server.rules.outcomes import Answer, Ending, Entered, Page, Stale
 from chat_server.rules.registration import note_registration, refuse_registration
 from chat_server.rules.registry import reading, rule
 from chat_server.rules.rooms import leave_all
@@ -259,24 +260,27 @@ def welcome(view: View, command: Welcome) -> Answer:
     user = _asker(view)
     memberships = chats.of_user(view.db, view.user_id)
     listed = _list_chats(view, user, command.up_to)
-    if kept_for_clients := preferences.of_user(view.db, view.user_id):
-        # Before the messages: whom one ignores is not shown.
-        yield [PreferencesTold(kept_for_clients)]
+    # Before the messages: whom one ignores is not shown.
+    kept_for_clients = preferences.of_user(view.db, view.user_id)
+    page: list[Event] = [PreferencesTold(kept_for_clients)] if kept_for_clients else []
     if command.new:
-        page = messages.load_page(
+        if last := messages.load_page(
             view.db, MAIN, "main", view.limits.replay_messages, below=command.up_to + 1, newest_first=True
-        )
-        yield [Notice(f"welcome, {user.name}; the last messages of main:"), *page] if page else []
-        yield [Notice(words) for words in _first_words(view, user)]
+        ):
+            page += [Notice(f"welcome, {user.name}; the last messages of main:"), *last]
+        page += [Notice(words) for words in _first_words(view, user)]
     elif command.position is not None:
         ranges = [Range(each.chat_id, each.name, command.position, command.up_to) for each in memberships]
+        yield page
+        page = []
         yield from messages.load_new_and_changed(view.db, ranges)
     else:
-        yield [_unread_notice(listed)]
+        yield [*page, _unread_notice(listed)]
+        page = []
         ranges = [Range(each.chat_id, each.name, each.read_id, command.up_to) for each in memberships]
         yield from messages.load_new(view.db, ranges, not_by=view.user_id)
     kept = notices.of_user(view.db, view.user_id, NOTICES_MAX)
-    yield [json.decode_event(event) for _, event in kept]
+    page += [json.decode_event(event) for _, event in kept]
     history = state.load(view.db).history
     assert history is not None
     reply = SignedIn(
@@ -290,7 +294,7 @@ def welcome(view: View, command: Welcome) -> Answer:
         token=command.token,
         ban=_ban(view, user),
     )
-    return (ForgetNotices([notice for notice, _ in kept]), reply) if kept else reply
+    return Page(page, (ForgetNotices([notice for notice, _ in kept]), reply) if kept else reply)
 
 
 def _asker(view: View) -> User:

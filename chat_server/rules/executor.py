@@ -331,11 +331,11 @@ def _is_no_outcome(error: Exception) -> bool:
 
 
 def read(view: View, query: Any) -> Iterator[Page]:
-    """Answer a query: yield pages of events, then the end. Raises Refusal."""
+    """Answer a query: yield pages of events, the last of them with the end. Raises Refusal."""
     answer = READINGS[type(query)](view, query)
     while isinstance(answer, Generator):
         try:
             yield Page(next(answer))
         except StopIteration as stop:
             answer = stop.value
-    yield Page(None, answer)
+    yield answer if isinstance(answer, Page) else Page((), answer)

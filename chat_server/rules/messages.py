@@ -31,7 +31,7 @@ from chat_server.rules.blocks import blocked_refusal, find_mentioned
 from chat_server.rules.context import Context, View
 from chat_server.rules.lookup import MAIN_PLACE, Place, find_chat, find_room, find_user, place_between
 from chat_server.rules.moderation import refuse_banned
-from chat_server.rules.outcomes import Answer
+from chat_server.rules.outcomes import Answer, LastPage, Page
 from chat_server.rules.registry import reading, rule
 from chat_server.rules.retention import note_read_ranges
 from chat_server.rules.text_quota import refuse_without_room
@@ -263,19 +263,17 @@ def get_chat_with(view: View, command: GetChatWith) -> Answer:
     newest = messages.newest_id(view.db, chat_id)
     last = messages.load_page(view.db, chat_id, name, view.limits.page_messages, newest_first=True)
     unread = messages.load_unread_page(view.db, view.user_id, chat_id, name, marker, 1)
-    count = len(last)
     if unread and last and unread[0].id < last[0].id:
         count = 0
         for page in messages.load_new(view.db, [Range(chat_id, name, unread[0].id - 1, newest)]):
             count += len(page)
             yield page
-    else:
-        yield last
-    return MarkRead(chat_id, newest), MessagesShown(name, count)
+        return MarkRead(chat_id, newest), MessagesShown(name, count)
+    return Page(last, (MarkRead(chat_id, newest), MessagesShown(name, len(last))))
 
 
 @reading(Messages)
-def unread_messages(view: View, command: Messages) -> Answer:
+def unread_messages(view: View, command: Messages) -> LastPage:
     chat_id, name = find_chat(view.db, view.user_id, command.chat)
     more = f"/history {name}"
     if chat_id is None:
@@ -284,15 +282,13 @@ def unread_messages(view: View, command: Messages) -> Answer:
     page = messages.load_unread_page(view.db, view.user_id, chat_id, name, marker, view.limits.page_messages)
     if not page:
         return MessagesShown(name, 0, unread=0, more=more)
-    yield page
     left = messages.count_unread(view.db, view.user_id, chat_id, page[-1].id)
-    return MarkRead(chat_id, page[-1].id), MessagesShown(
-        name, len(page), unread=left, more=f"/messages {name}" if left else None
-    )
+    shown = MessagesShown(name, len(page), unread=left, more=f"/messages {name}" if left else None)
+    return Page(page, (MarkRead(chat_id, page[-1].id), shown))
 
 
 @reading(History)
-def history(view: View, command: History) -> Answer:
+def history(view: View, command: History) -> LastPage:
     chat_id, name = find_chat(view.db, view.user_id, command.chat)
     if chat_id is None:
         return MessagesShown(name, 0)
@@ -300,7 +296,6 @@ def history(view: View, command: History) -> Answer:
     if limit > HISTORY_PAGE_MAX:
         raise Refusal("bad_argument", f"a page has at most {HISTORY_PAGE_MAX} messages; usage: {History.spec.usage}")
     page = _history_page(view, command, chat_id, name, limit)
-    yield page
     if not page:
         return MessagesShown(name, 0)
     if command.after is not None or command.since is not None:
@@ -310,7 +305,7 @@ def history(view: View, command: History) -> Answer:
         more = f"/history {name} before {page[0].id}" if older else None
     if more and command.limit is not None:
         more += f" limit {command.limit}"
-    return MessagesShown(name, len(page), more=more)
+    return Page(page, MessagesShown(name, len(page), more=more))
 
 
 def _history_page(view: View, command: History, chat_id: int, name: str, limit: int) -> list[Message]:

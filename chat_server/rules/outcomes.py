@@ -83,15 +83,18 @@ class Stale(Exception):
 
 Result = Reply | Entered | Opened | Refusal | None
 Then = tuple[Logged, Reply]
-Answer = Generator[Sequence[Event], None, Reply | Then]
-"""Pages of events, then the reply, or a command to log before the reply is sent."""
 
 
 class Page(Struct, frozen=True):
-    """A page of a reading, or its end: `events` is None, and `end` the reply, or a command to log before it."""
+    """A page of a reading. The last one has the `end`: the reply, or a command to log before the reply is sent."""
 
-    events: Sequence[Event] | None
+    events: Sequence[Event]
     end: Reply | Then | None = None
+
+
+LastPage = Page | Reply | Then
+Answer = Generator[Sequence[Event], None, LastPage]
+"""Pages of events, then the last one or the end alone. Two pages are two ways to the reader's thread and back."""
 
 
 class Prepared(Struct, frozen=True):

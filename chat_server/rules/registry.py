@@ -1,7 +1,7 @@
 """The registry of rules and readings by their commands.
 
     @rule(Command)     changes the store: runs on the writer's thread in the batch's transaction; returns its reply
-    @reading(Query)    reads a snapshot: runs on a reader's thread; returns its reply, after yielding pages of events
+    @reading(Query)    reads a snapshot: runs on a reader's thread; yields pages of events, the last with its reply
 
 A rule checks first and writes after, so that a Refusal has nothing to undo. It MUST depend on the store and the entry
 alone, and on no clock, random source, setting or order of a set, so that the same log gives the same database.
@@ -12,16 +12,16 @@ from functools import wraps
 from typing import Any, Literal, TypeVar
 
 from chat_server.handlers import Handlers
-from chat_server.protocol.base import Command, Reply
+from chat_server.protocol.base import Command
 from chat_server.rules.authorization import refuse_non_operators
 from chat_server.rules.context import Context, View
-from chat_server.rules.outcomes import Answer, Result
+from chat_server.rules.outcomes import Answer, LastPage, Result
 
 # The thread that reads. Searches and files may take long, so they do not hold up readers of messages.
 ReaderName = Literal["messages", "searches", "files"]
 
 RULES: Handlers[Callable[[Context, Any], Result]] = Handlers("logged")
-READINGS: Handlers[Callable[[View, Any], Answer | Reply]] = Handlers("reading")
+READINGS: Handlers[Callable[[View, Any], Answer | LastPage]] = Handlers("reading")
 _READERS: dict[type, ReaderName] = {}
 _SHOWING_ONLINE: set[type] = set()
 _Function = TypeVar("_Function", bound=Callable[..., Any])

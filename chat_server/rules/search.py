@@ -13,7 +13,7 @@ from chat_server.protocol.messages import Found, Message, Search
 from chat_server.protocol.search_query import Piece, pieces
 from chat_server.rules.context import View
 from chat_server.rules.lookup import find_chat, unknown_user_refusal
-from chat_server.rules.outcomes import Answer
+from chat_server.rules.outcomes import Answer, Page
 from chat_server.rules.registry import reading
 from chat_server.store import accounts, chats, messages, search
 from chat_server.store.database import Database
@@ -41,13 +41,13 @@ def search_messages(view: View, command: Search) -> Answer:
         wanted = view.limits.page_messages - count
         ids, looked_down_to = _look_up(view, match, below, wanted + 1)
         page = _load_visible(view, ids[:wanted])
-        yield page
         count += len(page)
         if len(ids) > wanted:
-            return Found(count, _next_search(command, sought, ids[wanted - 1] if wanted else below), note)
+            return Page(page, Found(count, _next_search(command, sought, ids[wanted - 1] if wanted else below), note))
         below = looked_down_to
         if below and view.clock() >= ends:
-            return Found(count, _next_search(command, sought, below), note)
+            return Page(page, Found(count, _next_search(command, sought, below), note))
+        yield page
     return Found(count)
 
 

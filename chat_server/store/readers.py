@@ -16,7 +16,33 @@ from chat_server.store.database import Database, open_reader
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Portions of jobs that the thread has: while it works on one, the next one waits there.
 SUBMITTED_MAX = 2
+# A way to the thread and back costs about as much as a look-up, so each way takes as many jobs as the thread does in
+# this time, but at least one. It is short, since a job in the way of others must not hold them up.
+PORTION_SECONDS = 0.001
+PORTION_JOBS_MAX = 32
+
+
+class _Job:
+    """What one user waits for. The thread leaves the result or the error here; the future belongs to the loop."""
+
+    __slots__ = ("done", "error", "function", "result", "user_id")
+
+    def __init__(self, user_id: int, function: Callable[[], Any], done: Future[Any]) -> None:
+        self.user_id = user_id
+        self.function = function
+        self.done = done
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def finish(self) -> None:
+        if self.done.done():
+            return
+        if self.error is not None:
+            self.done.set_exception(self.error)
+        else:
+            self.done.set_result(self.result)
 
 
 class Reader:
@@ -27,8 +53,10 @@ class Reader:
         self._runtime = runtime
         self._thread = runtime.worker(f"reader-{name}")
         self._db = self._thread.run_blocking(partial(open_reader, directory, local=local))
+        # Those whose turn has come, but for which the thread had no time left.
+        self._next: deque[_Job] = deque()
         # The jobs that wait, by user. A user who has been served goes to the end.
-        self._waiting: dict[int, deque[tuple[Future[Any], Callable[[], Any]]]] = {}
+        self._waiting: dict[int, deque[_Job]] = {}
         self._submitted = 0
 
     async def run(self, function: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -40,43 +68,65 @@ class Reader:
     ) -> R:
         """Run a function as `run` does, for a user, when it is the user's turn."""
         done: Future[R] = self._runtime.future()
-        job = partial(self._on_snapshot, function, *args, **kwargs)
-        self._waiting.setdefault(user_id, deque()).append((done, job))
+        job = _Job(user_id, partial(function, self._db, *args, **kwargs), done)
+        self._waiting.setdefault(user_id, deque()).append(job)
         self._submit_jobs()
         return await done
 
     def _submit_jobs(self) -> None:
-        """Keep the thread busy: while it runs one job, one more waits there, and all others here."""
-        while self._waiting and self._submitted < SUBMITTED_MAX:
-            user_id = next(iter(self._waiting))
-            jobs = self._waiting.pop(user_id)
-            done, job = jobs.popleft()
-            if jobs:
-                self._waiting[user_id] = jobs
-            if not done.done():
-                self._submitted += 1
-                running = self._thread.run(job)
-                running.add_done_callback(partial(self._finish, done))
+        """Keep the thread busy: while it does one portion, the next one waits there, and all others here."""
+        while self._submitted < SUBMITTED_MAX and (jobs := self._take_jobs()):
+            self._submitted += 1
+            self._thread.run(self._do, jobs).add_done_callback(partial(self._finish, jobs))
 
-    def _finish(self, done: Future[Any], running: Future[Any]) -> None:
-        self._submitted -= 1
-        self._submit_jobs()
-        error = None if running.cancelled() else running.exception()
-        if done.done():
-            return
-        if running.cancelled():
-            done.cancel()
-        elif error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(running.result())
+    def _take_jobs(self) -> list[_Job]:
+        jobs: list[_Job] = []
+        while len(jobs) < PORTION_JOBS_MAX and (self._next or self._waiting):
+            job = self._next.popleft() if self._next else self._take_turn()
+            if not job.done.done():
+                jobs.append(job)
+        return jobs
 
-    def _on_snapshot(self, function: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def _take_turn(self) -> _Job:
+        user_id = next(iter(self._waiting))
+        jobs = self._waiting.pop(user_id)
+        job = jobs.popleft()
+        if jobs:
+            self._waiting[user_id] = jobs
+        return job
+
+    def _do(self, jobs: list[_Job]) -> int:
+        """Do the first of these jobs on the thread; return how many were done in time."""
+        begun = self._runtime.monotonic()
+        for number, job in enumerate(jobs):
+            if number and self._runtime.monotonic() - begun > PORTION_SECONDS:
+                return number
+            if job.done.done():
+                continue
+            try:
+                job.result = self._on_snapshot(job.function)
+            except Exception as error:
+                job.error = error
+        return len(jobs)
+
+    def _on_snapshot(self, function: Callable[[], Any]) -> Any:
         self._db.run("BEGIN")
         try:
-            return function(self._db, *args, **kwargs)
+            return function()
         finally:
             self._db.run("END")
+
+    def _finish(self, jobs: list[_Job], running: Future[int]) -> None:
+        self._submitted -= 1
+        if running.cancelled():
+            for job in jobs:
+                job.done.cancel()
+            return
+        done = running.result()
+        self._next.extendleft(reversed(jobs[done:]))
+        self._submit_jobs()
+        for job in jobs[:done]:
+            job.finish()
 
     def close(self) -> None:
         self._thread.run_blocking(self._db.close)

@@ -183,8 +183,9 @@ class Chat:
 
     def ask_as(self, user_id: int, query: Any, name: str = "") -> Said:
         view = View(self.db, user_id, self.time.now(), self.executor.limits or self.limits, {}, blobs=self.blobs)
-        *pages, last = read(view, query)
-        events = [event for page in pages for event in page.events or ()]
+        pages = list(read(view, query))
+        events = [event for page in pages for event in page.events]
+        last = pages[-1]
         if not isinstance(last.end, tuple):
             return Said(last.end, events, [])
         command, reply = last.end

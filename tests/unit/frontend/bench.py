@@ -161,7 +161,7 @@ class Bench:
         if isinstance(what, Barred):
             return what.refusal
         if kind == "read":
-            return Page(None, SignedIn("x", False, 0, "h", [], [], []) if isinstance(what, Welcome) else Pong())
+            return Page((), SignedIn("x", False, 0, "h", [], [], []) if isinstance(what, Welcome) else Pong())
         if kind == "upload":
             return Pong()
         if isinstance(what, SignOut):

@@ -144,7 +144,7 @@ class Play:
             if number % 3:
                 return Page([message(0)] * (number % 40))
             if isinstance(what, Messages):
-                return Page(None, (MarkRead(1, 1), Pong()))
+                return Page((), (MarkRead(1, 1), Pong()))
         return None
 
     def finish(self) -> None:

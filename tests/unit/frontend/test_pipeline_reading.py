@@ -19,7 +19,7 @@ def test_pages_come_before_the_reply_and_pushes_behind_it(bench: Bench) -> None:
     bench.answer(Page([message(1)]))
     bench.push()
     bench.answer(Page([]))
-    bench.answer(Page(None, Pong("end")))
+    bench.answer(Page((), Pong("end")))
     bench.settle_down()
     assert [line.split(" ")[0] for line in bench.lines] == ["[12:00:00]", "+", "[12:00:00]", "+"]
     assert bench.replies == [("k1", "ok"), ("k2", "ok")] and bench.work_begun == ["read"] * 3
@@ -41,7 +41,7 @@ def test_the_next_page_is_read_when_this_one_was_taken(bench: Bench) -> None:
     bench.take()
     assert bench.shown_ids == list(range(1, 40)) and bench.work
     bench.block()
-    bench.answer(Page(None, Pong()))
+    bench.answer(Page((), Pong()))
     bench.take()
     bench.settle_down()
     assert bench.lines[-1] == "+ pong"
@@ -57,7 +57,7 @@ def test_a_page_shows_nothing_of_a_chat_that_one_left_meanwhile(bench: Bench) ->
 def test_what_a_reading_has_to_log_comes_before_its_reply(bench: Bench) -> None:
     bench.say("@k1 /messages main", "@k2 /ping")
     bench.answer(Page([message(1)]))
-    bench.answer(Page(None, (MarkRead(1, 1), Pong("read"))))
+    bench.answer(Page((), (MarkRead(1, 1), Pong("read"))))
     assert bench.logged == [MarkRead(1, 1)] and bench.replies == []
     bench.deliver()
     bench.settle_down()
@@ -67,7 +67,7 @@ def test_what_a_reading_has_to_log_comes_before_its_reply(bench: Bench) -> None:
 def test_what_was_told_by_a_command_is_not_told_again(bench: Bench) -> None:
     bench.say("/history main")
     bench.outbox.keep(Notice("kept"), 5)
-    bench.answer(Page(None, (ForgetNotices([5]), Pong())))
+    bench.answer(Page((), (ForgetNotices([5]), Pong())))
     bench.deliver()
     bench.settle_down()
     assert bench.lines == ["+ pong"]

@@ -430,7 +430,8 @@ def test_a_search_looks_at_some_blocks_at_a_time_and_ends_early(chat: Chat) -> N
 
 def read_whole(reading: Iterable[Page]) -> tuple[list[str | None], str]:
     """Return the texts that a reading shows, and the command for the next page."""
-    *pages, last = reading
-    texts = [event.text for page in pages for event in page.events or () if isinstance(event, Message)]
+    pages = list(reading)
+    last = pages[-1]
+    texts = [event.text for page in pages for event in page.events if isinstance(event, Message)]
     assert isinstance(last.end, Found)
     return texts, last.end.more or ""

@@ -9,11 +9,13 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, cast
 
-from chat_server import action_log, handlers
+from chat_server import handlers
+from chat_server.action_log import LineForm, drop_notice
 from chat_server.admin import cli, command_line
 from chat_server.errors import StartError
 from chat_server.frontend.acceptor import limit_connections
 from chat_server.line_writer import LineWriter
+from chat_server.log_destination import LogDestination, is_journal
 from chat_server.runtime import SystemRuntime, thread_refused
 from chat_server.server import Server
 from chat_server.setting_kinds import is_utf8
@@ -89,23 +91,25 @@ def _start(settings: Settings) -> None:
     # Nobody else may read what is written here.
     os.umask(0o077)
     # From here on nothing that is printed or logged waits for its reader.
-    runtime, json = SystemRuntime(), settings.log_format == "json"
+    runtime = SystemRuntime()
+    descriptor = sys.stderr.fileno()
+    form = LineForm(runtime, json=settings.log_format == "json", for_journal=is_journal(descriptor))
     try:
         out = LineWriter(sys.stdout.fileno(), on_failure=_log_lost_start_lines)
-        err = LineWriter(sys.stderr.fileno(), drop_notice=action_log.drop_notice(runtime, json=json))
+        err = LineWriter(descriptor, drop_notice=drop_notice(form))
+        sys.stdout, sys.stderr = out, err
+        directory = DataDirectory(settings.data_dir)
+        destination = LogDestination(settings, runtime, directory.path, err, form)
     except RuntimeError as error:
         raise thread_refused(error) from None
-    sys.stdout, sys.stderr = out, err
-    actions = action_log.set_up(runtime, err, level=settings.log_level, json=json)
-    connections_max = limit_connections(settings.connections_max)
-    directory = DataDirectory(settings.data_dir)
     # The objects made so far stay for ever, and messages make no cycles: collect garbage rarely.
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
     # The writer takes the interpreter's lock anew after each statement: beside transfers of files it would wait 5 ms.
     sys.setswitchinterval(0.0005)
     try:
-        runtime.run(_serve(settings, runtime, directory, actions, connections_max))
+        connections_max = limit_connections(settings.connections_max)
+        runtime.run(_serve(settings, runtime, directory, destination, connections_max))
     finally:
         directory.close()
 
@@ -118,10 +122,10 @@ async def _serve(
     settings: Settings,
     runtime: SystemRuntime,
     directory: DataDirectory,
-    actions: action_log.ActionLog,
+    destination: LogDestination,
     connections_max: int,
 ) -> None:
-    server = Server(settings, runtime, directory, actions, connections_max)
+    server = Server(settings, runtime, directory, destination, connections_max)
     await server.run(lambda summary: print(summary, flush=True))
 
 

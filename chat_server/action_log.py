@@ -1,13 +1,13 @@
-"""The log of actions: one line a command with user, verb, result and time, but no content.
+"""The log of actions: one line an action with user, verb, result and time, but no content.
 
 The lines of one turn of the loop are written together, so that logging a message costs less than storing it. Nor does
-logging wait for whoever reads the log: see `line_writer`.
+logging wait for whoever reads the log: see `line_writer`. `admin/trace.py` reads these lines again.
 """
 
 import io
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -17,76 +17,171 @@ from chat_server.runtime import Clock, Runtime
 
 _encode = msgspec.json.Encoder().encode
 
+# What journald takes for the priority of a line, behind which it writes the time by itself (sd-daemon(3)).
+_PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+DROPPED = "%d lines of the log were dropped: nobody took them"
+# Of one line; the rest is on the next one.
+IDS_A_LINE = 100
+
+
+class LineForm:
+    """How lines begin: for the journal (`for_journal`) with their priority, elsewhere with the time and the level."""
+
+    def __init__(self, clock: Clock, *, json: bool, for_journal: bool = False) -> None:
+        self.json = json
+        self._clock = clock
+        self._for_journal = for_journal
+
+    def head(self, level: str) -> str:
+        """Return what a line of this level begins with, the time in it."""
+        priority = f"<{_PRIORITIES.get(level, 6)}>" if self._for_journal else ""
+        return priority if self.json or self._for_journal else f"{self.at()} {level} "
+
+    def at(self) -> str:
+        return iso(self._clock.now_ms())
+
 
 class ActionLog:
-    def __init__(self, runtime: Runtime, *, json: bool, enabled: bool, stream: io.TextIOBase) -> None:
+    def __init__(self, runtime: Runtime, form: LineForm, *, enabled: bool, stream: io.TextIOBase) -> None:
         self._runtime = runtime
         self._stream = stream
-        self._render: Callable[..., str] = _as_json if json else _as_text
-        self._enabled = enabled
-        self._lines: list[tuple[str, str, str, float, int, str]] = []
+        self._form = form
+        self.enabled = enabled
+        self._actions: list[tuple[str, str, str, float, int, str, int, int]] = []
+        self._facts: list[tuple[str, dict[str, Any]]] = []
         self.refusals: Counter[str] = Counter()  # by code, since the start
 
-    def add(self, who: str, what: str, result: str, seconds: float, session: int, address: str) -> None:
-        """`what` is the verb, `result` is ok or the code of the refusal. MUST be called on the loop."""
+    def add(
+        self, who: str, what: str, result: str, seconds: float, session: int, address: str, id: int = 0, seq: int = 0
+    ) -> None:
+        """`what` is the verb, `result` is ok or the code of the refusal. MUST be called on the loop.
+
+        `id` is the message that it is about, `seq` that of its change; 0 where there is none.
+        """
         if result != "ok":
             self.refusals[result] += 1
-        if not self._enabled:
+        if not self.enabled:
             return
-        if not self._lines:
+        if not self._actions and not self._facts:
             self._runtime.call_soon(self.flush)
-        self._lines.append((who, what, result, seconds, session, address))
+        self._actions.append((who, what, result, seconds, session, address, id, seq))
+
+    def add_fact(self, kind: str, fields: dict[str, Any]) -> None:
+        """Log what nobody did: a batch, or what has expired. MUST be called on the loop."""
+        if not self.enabled:
+            return
+        if not self._actions and not self._facts:
+            self._runtime.call_soon(self.flush)
+        self._facts.append((kind, fields))
 
     def flush(self) -> None:
-        at = iso(self._runtime.now_ms())
-        text = "".join([self._render(at, *line) for line in self._lines])
-        self._lines.clear()
-        self._stream.write(text)
+        form, head = self._form, self._form.head("INFO")
+        if form.json:
+            at = form.at()
+            lines = [_action_as_json(head, at, *each) for each in self._actions]
+            lines += [_fact_as_json(head, at, *each) for each in self._facts]
+        else:
+            lines = [_action_as_text(head, *each) for each in self._actions]
+            lines += [_fact_as_text(head, *each) for each in self._facts]
+        self._actions.clear()
+        self._facts.clear()
+        self._stream.write("".join(lines))
         self._stream.flush()
 
 
-def _as_text(at: str, who: str, what: str, result: str, seconds: float, session: int, address: str) -> str:
-    ms = f"{seconds * 1000:.1f}"
-    return f"{at} INFO action user={who or '-'} session={session} address={address} do={what} result={result} ms={ms}\n"
+def _action_as_text(
+    head: str, who: str, what: str, result: str, seconds: float, session: int, address: str, id: int, seq: int
+) -> str:
+    message = "" if not id else f" id={id}" if not seq else f" id={id} seq={seq}"
+    return (
+        f"{head}action user={who or '-'} session={session} address={address} do={what} result={result}"
+        f" ms={seconds * 1000:.1f}{message}\n"
+    )
 
 
-def _as_json(at: str, who: str, what: str, result: str, seconds: float, session: int, address: str) -> str:
+def _action_as_json(
+    head: str, at: str, who: str, what: str, result: str, seconds: float, session: int, address: str, id: int, seq: int
+) -> str:
     line: dict[str, Any] = {"at": at, "level": "info", "user": who or None, "session": session, "address": address}
-    return _encode({**line, "do": what, "result": result, "ms": round(seconds * 1000, 1)}).decode() + "\n"
+    line |= {"do": what, "result": result, "ms": round(seconds * 1000, 1)}
+    if id:
+        line["id"] = id
+    if seq:
+        line["seq"] = seq
+    return f"{head}{_encode(line).decode()}\n"
+
+
+def _fact_as_text(head: str, kind: str, fields: dict[str, Any]) -> str:
+    return f"{head}{kind} {' '.join([f'{name}={value}' for name, value in fields.items()])}\n"
+
+
+def _fact_as_json(head: str, at: str, kind: str, fields: dict[str, Any]) -> str:
+    return f"{head}{_encode({'at': at, 'level': 'info', 'fact': kind, **fields}).decode()}\n"
+
+
+def in_ranges(numbers: list[int]) -> str:
+    """Write ascending numbers as ranges: `1-40,43`."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in ranges)
 
 
 class _Formatter(logging.Formatter):
     """All other lines have the same form: time, level, logger, text."""
 
-    def __init__(self, clock: Clock, *, json: bool) -> None:
+    def __init__(self, form: LineForm) -> None:
         super().__init__()
-        self._clock = clock
-        self._json = json
+        self._form = form
 
     def format(self, record: logging.LogRecord) -> str:
-        at, text = iso(self._clock.now_ms()), record.getMessage()
+        head, text = self._form.head(record.levelname), record.getMessage()
         trace = self.formatException(record.exc_info) if record.exc_info else ""
-        if self._json:
-            fields: dict[str, Any] = {"at": at, "level": record.levelname.lower(), "from": record.name, "text": text}
-            return _encode({**fields, "trace": trace} if trace else fields).decode()
-        return "\n".join(filter(None, (f"{at} {record.levelname} {record.name} {text}", trace)))
+        if self._form.json:
+            fields: dict[str, Any] = {"at": self._form.at(), "level": record.levelname.lower()}
+            fields |= {"from": record.name, "text": text}
+            return head + _encode({**fields, "trace": trace} if trace else fields).decode()
+        line = f"{head}{record.name} {text}"
+        if not trace:
+            return line
+        # For the journal each line is one of its own.
+        indent = head if head.startswith("<") else ""
+        return "\n".join((line, *(indent + each for each in trace.splitlines())))
 
 
-def drop_notice(clock: Clock, *, json: bool) -> Callable[[int], str]:
+def line_of(form: LineForm, level: int, name: str, text: str, *args: object) -> str:
+    """Return a line that is written past the logging of the process."""
+    return _Formatter(form).format(logging.LogRecord(name, level, "", 0, text, args, None)) + "\n"
+
+
+def drop_notice(form: LineForm, why: str = DROPPED) -> Callable[[int], str]:
     """Return a function that makes the line about so many dropped lines of the log."""
-    formatter = _Formatter(clock, json=json)
-
-    def notice(dropped: int) -> str:
-        text = "%d lines of the log were dropped: nobody took them"
-        record = logging.LogRecord("chat.log", logging.WARNING, "", 0, text, (dropped,), None)
-        return formatter.format(record) + "\n"
-
-    return notice
+    return lambda dropped: line_of(form, logging.WARNING, "chat.log", why, dropped)
 
 
-def set_up(runtime: Runtime, stream: io.TextIOBase, *, level: str, json: bool) -> ActionLog:
-    """Send the logging of the whole process to the stream, in one form."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(_Formatter(runtime, json=json))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    return ActionLog(runtime, json=json, enabled=level in ("debug", "info"), stream=stream)
+def set_up(runtime: Runtime, streams: Mapping[io.TextIOBase, LineForm], *, level: str) -> ActionLog:
+    """Send the logging of the whole process to the first stream, and warnings to the others, each in its form."""
+    handlers: list[logging.Handler] = []
+    for stream, form in streams.items():
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(_Formatter(form))
+        if handlers:
+            handler.setLevel(logging.WARNING)
+        handlers.append(handler)
+    logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
+    main = next(iter(streams))
+    return ActionLog(runtime, streams[main], enabled=is_enabled(level), stream=main)
+
+
+def set_level(actions: ActionLog, level: str) -> None:
+    """Log from this level on."""
+    logging.getLogger().setLevel(level.upper())
+    actions.enabled = is_enabled(level)
+
+
+def is_enabled(level: str) -> bool:
+    """Tell whether actions are logged at this level."""
+    return level in ("debug", "info")

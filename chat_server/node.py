@@ -11,6 +11,7 @@ from typing import Any
 
 from chat_server.chat_time import ChatTime, LocalTime
 from chat_server.delivery.delivery import Delivery
+from chat_server.delivery.rendering import RoutedEvents
 from chat_server.disk_space import Space
 from chat_server.errors import Refusal, StartError, not_done_refusal
 from chat_server.freshness import Freshness
@@ -65,6 +66,9 @@ _NOT_KNOWN_TO_ALL = not_done_refusal(
 
 
 class Node:
+    # Called after each batch, with the seq before it and its events.
+    on_delivered: Callable[[Executed, int, RoutedEvents], None] | None = None
+
     def __init__(
         self,
         settings: Settings,
@@ -294,7 +298,10 @@ class Node:
                 self.metrics.count_batch(
                     len(ordered.batch.entries), seconds, executed.commit_seconds, changes, executed.counts
                 )
-                self.delivery.deliver(executed)
+                before = self.delivery.delivered
+                events = self.delivery.deliver(executed)
+                if self.on_delivered is not None:
+                    self.on_delivered(executed, before, events)
                 self.delivery.outage.note_batch(executed.now.at_ms)
                 done = "dues" in executed.counts
                 self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms, done=done)

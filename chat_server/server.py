@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import apsw
 
 from chat_server import __version__, metrics
-from chat_server.action_log import ActionLog
 from chat_server.addresses import is_loopback
 from chat_server.admin.control import ControlSocket
 from chat_server.admin.processes import NodeProcesses
@@ -25,6 +24,7 @@ from chat_server.frontend.listener import BACKLOG, claim_shared, listen, renew, 
 from chat_server.frontend.session import Session
 from chat_server.frontend.sessions import Sessions
 from chat_server.frontend.transport import SocketTransport
+from chat_server.log_destination import LogDestination
 from chat_server.node import open_alone
 from chat_server.protocol import lookalikes  # noqa: F401  # loaded before somebody waits for the check of a name
 from chat_server.protocol.names import fold
@@ -34,6 +34,7 @@ from chat_server.settings import Settings
 from chat_server.store import accounts, operators, statistics
 from chat_server.store.data_directory import DataDirectory
 from chat_server.store.identity import name_of_node
+from chat_server.trail import Trail
 
 if TYPE_CHECKING:
     from chat_server.log.nats_connection import Nats
@@ -47,7 +48,7 @@ class Server:
         settings: Settings,
         runtime: Runtime,
         directory: DataDirectory,
-        actions: ActionLog,
+        destination: LogDestination,
         connections_max: int,
     ) -> None:
         """`connections_max`: see `limit_connections`. Raises StartError.
@@ -61,7 +62,8 @@ class Server:
         self._settings = settings
         self._runtime = runtime
         self._directory = directory
-        self._actions = actions
+        self._destination = destination
+        self._actions = destination.actions
         self._connections_max = connections_max
         self._stop = runtime.event()
         self._begun = runtime.monotonic()
@@ -96,6 +98,7 @@ class Server:
         else:
             self.node = open_alone(settings, runtime, directory, self._statistics)
             start = self.node.start
+        self.node.on_delivered = Trail(self._actions, self.node.delivery.feed, is_member=self._member is not None).note
         self._sessions = Sessions(runtime, self.node, settings, self._actions)
         verify = None if self._member is None else self._member.verification.verify
         self._control = ControlSocket(self.node, directory, settings.text_chars_max, self._actions, verify)
@@ -275,6 +278,7 @@ class Server:
                 f"  reports    {settings.reports_to_ban} ban for {duration(settings.ban_ms)}",
                 f"  accounts   {'with or without' if self.node.limits.passwordless else 'with'} a password",
                 *([f"  operators  {operators}"] if operators else []),
+                *([f"  log        {self._destination.path}"] if self._destination.path else []),
                 *([f"  removing   {self.node.removal_notice}"] if self.node.removal_notice else []),
                 f"  open       up to {self._connections_max} connections",
                 f"try it: {try_it}",

@@ -53,6 +53,12 @@ def _text(text: str) -> str:
     return text
 
 
+def _log_file(text: str) -> str:
+    if text.lower() == "off":
+        raise ValueError("a file, auto, or - for stderr")
+    return _text(text)
+
+
 def is_utf8(text: str) -> bool:
     """Tell whether a text is UTF-8. One from the command line, the environment or a file name may have other bytes."""
     try:
@@ -166,6 +172,7 @@ def _node_name(text: str) -> str:
 
 
 ADDRESS, FILE, NAME = (ValueKind(metavar, _text) for metavar in ("ADDRESS", "FILE", "NAME"))
+LOG_FILE = ValueKind("FILE", _log_file)
 DIRECTORY, NODE = ValueKind("DIR", _directory), ValueKind("NAME", _node_name)
 DURATION, RATE = ValueKind("DURATION", _duration_ms), ValueKind("RATE", _rate)
 ON_OR_OFF = ValueKind("on|off", _on, ("on", "off"))

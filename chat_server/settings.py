@@ -26,6 +26,7 @@ from chat_server.setting_kinds import (
     DIRECTORY,
     DURATION,
     FILE,
+    LOG_FILE,
     NAME,
     NATS_URLS,
     NODE,
@@ -173,6 +174,9 @@ class Settings:
     )
     log_level: str = _option("log-level", one_of("debug", "info", "warning", "error"), "info", "least level logged")
     log_format: str = _option("log-format", one_of("text", "json"), "text", "log lines for people or programs")
+    log_file: str = _option(
+        "log-file", LOG_FILE, "auto", "file of the log, - for stderr; auto: a file with the data on a terminal"
+    )
     metrics_file: str | None = _option("metrics-file", FILE, "off", "numbers for Prometheus, every 15 s", (None,))
     cluster: tuple[str, ...] = _option(
         "cluster", NATS_URLS, "none", "NATS servers whose JetStream is the log of all nodes", many=True

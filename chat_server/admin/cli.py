@@ -24,13 +24,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from chat_server import settings
-from chat_server.admin import backup, cluster
+from chat_server.admin import backup, cluster, trace
 from chat_server.admin.command_line import COMPLETIONS, COMPLETIONS_DIRECTORY
 from chat_server.admin.control import SOCKET, answer, short_address
 from chat_server.admin.offline import Offline
 from chat_server.admin.processes import end_without
 from chat_server.errors import StartError
 from chat_server.frontend.listener import tls_context
+from chat_server.log_destination import file_of
+from chat_server.log_file import NAME
 from chat_server.passwords import hash_now
 from chat_server.protocol.arguments import is_one_line
 from chat_server.protocol.control import ClusterVerified
@@ -96,6 +98,8 @@ def _run(subcommand: str, given: dict[str, Any]) -> int:
         with _progress() as progress:
             path = backup.restore(SystemRuntime(), Path(given["file"]), chosen.data_dir, given["force"], progress)
         return _report(f"restored {given['file']} into {path}; start the server")
+    if subcommand == "trace":
+        return _trace(chosen, given)
     if subcommand == "verify":
         os.nice(NICER)
         return _verify(Path(chosen.data_dir).expanduser().absolute(), given["beside"])
@@ -150,6 +154,13 @@ def _verify(data: Path, beside: int | None) -> int:
     found = msgspec.json.decode(line, type=ClusterVerified)
     _report("\n".join((*differences(found), verified(found))))
     return 0 if found.agree else 1
+
+
+def _trace(chosen: Settings, given: dict[str, Any]) -> int:
+    log = file_of(chosen, Path(chosen.data_dir).expanduser().absolute(), on_terminal=True)
+    lines = trace.read_lines(given["files"], log or Path(chosen.data_dir).expanduser() / NAME)
+    trace.trace(given["target"], lines, lambda text: _print(text + "\n"))
+    return 0
 
 
 def _tell(line: bytes) -> None:
@@ -436,7 +447,7 @@ def _answers_offline(path: Path, chosen: Settings, line: bytes) -> Generator[byt
     try:
         backend = Offline(SystemRuntime(), directory)
         try:
-            for data, _, _ in _without_loop(answer(backend, line, chosen.text_chars_max)):
+            for data, *_ in _without_loop(answer(backend, line, chosen.text_chars_max)):
                 yield from data.splitlines(keepends=True)
         finally:
             backend.close()

@@ -19,6 +19,7 @@ SUBCOMMANDS = {
     "audit": "lists what operators did",
     "stats": "tells how much there is, and what the server has counted",
     "cluster": "settings of all nodes; import DIR moves a chat in, restore moves it out; snapshot makes one now",
+    "trace": "tells the way of a message (#42), a user (@anna) or a session (session=7) through the log",
     "verify": "checks the database, also while people chat, and prints the digest of all that it holds",
     "repair-time": "dates what a wrong clock left in the future with times that have been",
     "completion": "prints what makes the shell complete the command lines of chat-server and chat-client",
@@ -64,6 +65,10 @@ def parser() -> argparse.ArgumentParser:
         of[name].add_argument(
             "--without-lost-files", action="store_true", help="leaves out files whose bytes are missing or damaged"
         )
+    of["trace"].add_argument("target", metavar="TARGET", help="#42, @anna or session=7")
+    of["trace"].add_argument(
+        "files", metavar="FILE", nargs="*", help="files of the log, the oldest first; - is stdin, as from journalctl"
+    )
     for name in ("export", "forget", "password", "unban"):
         of[name].add_argument("user", metavar="USER")
     of["forget"].add_argument("--yes", action="store_true", help="does not ask whether it is meant")

@@ -63,8 +63,11 @@ class Backend(Protocol):
         """Answer a query, page by page. Raises Refusal."""
 
 
-async def answer(backend: Backend, line: bytes, text_chars_max: int) -> AsyncIterator[tuple[bytes, str, str]]:
-    """Yield the lines that answer this one, the last with the verb and `ok` or the code of the refusal."""
+async def answer(backend: Backend, line: bytes, text_chars_max: int) -> AsyncIterator[tuple[bytes, str, str, str]]:
+    """Yield the lines that answer this one.
+
+    The last one comes with the verb, with `ok` or the code of the refusal, and with the user whom it is about, if any.
+    """
     format = format_of(line.decode(errors="replace"))
     verb, label, result = "", None, "ok"
     reply: Reply | Refusal | None = None
@@ -80,7 +83,7 @@ async def answer(backend: Backend, line: bytes, text_chars_max: int) -> AsyncIte
         else:
             async for page in backend.read(parsed.command):
                 for event in page.events:
-                    yield format.event(event, backend.now(), label), "", ""
+                    yield format.event(event, backend.now(), label), "", "", ""
                 if page.end is not None:
                     assert isinstance(page.end, Reply)
                     reply = page.end
@@ -90,7 +93,7 @@ async def answer(backend: Backend, line: bytes, text_chars_max: int) -> AsyncIte
         log.error("the disk failed while the answer to %s was read: %s", verb, error)
         reply, result = UNREADABLE, UNREADABLE.code
     assert reply is not None
-    yield format.answer(reply, verb, label, backend.now()), verb or "-", result
+    yield format.answer(reply, verb, label, backend.now()), verb or "-", result, getattr(reply, "user", "")
 
 
 # ---- beside a running server
@@ -238,7 +241,7 @@ class ControlSocket:
     async def _answer(self, connection: ControlConnection, line: bytes, writer: asyncio.StreamWriter) -> None:
         clock = self._node.runtime
         begun = clock.monotonic()
-        async for data, verb, result in answer(connection, line, self._text_chars_max):
+        async for data, verb, result, user in answer(connection, line, self._text_chars_max):
             if writer.is_closing():
                 # uvloop makes a RuntimeError of the write, and asyncio this.
                 raise ConnectionResetError("whoever asked has left")
@@ -246,6 +249,8 @@ class ControlSocket:
             await writer.drain()
             if verb:
                 self._actions.add("server", verb, result, clock.monotonic() - begun, connection.number, "control")
+            if user:
+                self._actions.add_fact("act", {"do": verb, "of": user})
 
     def close(self) -> None:
         self._acceptor.close()

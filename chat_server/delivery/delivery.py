@@ -9,6 +9,7 @@ from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outage import Outage
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.presence import PresenceTracker
+from chat_server.delivery.rendering import RoutedEvents
 from chat_server.delivery.routing import Ended, route
 from chat_server.delivery.typing_signals import TypingSignals
 from chat_server.delivery.user_sessions import UserSessions
@@ -91,7 +92,8 @@ class Delivery:
 
     # ---- a batch
 
-    def deliver(self, executed: Executed) -> None:
+    def deliver(self, executed: Executed) -> RoutedEvents:
+        """Return the events, by who received them."""
         plan = route(executed, self._identity, self.memberships, self.connections)
         self._endings = plan.endings
         for user_id, change in plan.presence:
@@ -110,6 +112,7 @@ class Delivery:
         for entered in plan.entered:
             if not self.connections.has_user(entered.user_id):
                 self.memberships.forget(entered.user_id)
+        return plan.events
 
     def _ending(self, user_id: int) -> list[int]:
         """The numbers of the user's connections that end with the batch that is being delivered."""

@@ -12,7 +12,7 @@ from chat_server.chat_time import ChatTime
 from chat_server.delivery.connections import Connections, Receiver
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
-from chat_server.delivery.rendering import EVERYONE, Audience, BatchRendering, IndexedReply, RoutedEvents
+from chat_server.delivery.rendering import EVERYONE, Audience, BatchRendering, IndexedReply, RoutedEvent, RoutedEvents
 from chat_server.delivery.routing import IndexedOutcome, Plan
 from chat_server.delivery.shown_states import OwnState
 from chat_server.protocol.base import Event
@@ -201,6 +201,16 @@ class FanOut:
         for room, own in events.rooms.items():
             self.deliveries += len(own) * len(self._memberships.users(room))
 
+    def count_receivers(self, events: RoutedEvents) -> dict[int, int]:
+        """Count the connections that each change of a message went to, by its seq, as `deliveries` are counted."""
+        live = sum(map(len, self._live.values()))
+        counts = {routed.event.seq: live for routed in events.everyone if isinstance(routed.event, Message)}
+        for user_id, own in events.users.items():
+            _add(counts, own, len(self._connections.of_user(user_id)))
+        for room, own in events.rooms.items():
+            _add(counts, own, len(self._memberships.users(room)))
+        return counts
+
     # ---- besides the batches
 
     def tell_all(self, event: Event) -> None:
@@ -233,6 +243,12 @@ class _Batch(NamedTuple):
     rendering: BatchRendering
     before: int
     """The seq of the last batch before."""
+
+
+def _add(counts: dict[int, int], events: Iterable[RoutedEvent], receivers: int) -> None:
+    for routed in events:
+        if isinstance(routed.event, Message):
+            counts[routed.event.seq] = counts.get(routed.event.seq, 0) + receivers
 
 
 def own_states(outcome: Outcome) -> list[OwnState]:

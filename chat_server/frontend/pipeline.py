@@ -23,6 +23,7 @@ from chat_server.log.entries import ForgetNotices, Logged, MarkSeen
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.connection import Closing, Notice
+from chat_server.protocol.files import Upload
 from chat_server.protocol.lines import UnendedLine, decode
 from chat_server.protocol.messages import Changed, Sent, Talk
 from chat_server.protocol.parse import Parsed, parse
@@ -488,11 +489,20 @@ class Pipeline:
 
     def _render(self, reply: Reply | Refusal, verb: str, label: str | None, started: float) -> bytes:
         """Render the final reply, and add it to the log of actions."""
-        result = reply.code if isinstance(reply, Refusal) else "ok"
+        result, id, seq, now = "ok", 0, 0, ""
+        if type(reply) is Sent:
+            # The most frequent reply has no time that depends on today's date.
+            id = reply.id
+        else:
+            now = self.port.now()
+            if type(reply) is Changed:
+                id, seq = reply.id, reply.seq
+            elif isinstance(reply, Refusal):
+                result = reply.code
+            elif type(reply) is Upload:
+                id = reply.id or 0
         if not verb or not TABLE[verb].unlisted:
-            self.port.log_action(self.name or self._tried_name, verb or "-", result, self._now - started)
-        # The most frequent reply has no time that depends on today's date.
-        now = "" if type(reply) is Sent else self.port.now()
+            self.port.log_action(self.name or self._tried_name, verb or "-", result, self._now - started, id, seq)
         return self.outbox.format.answer(reply, verb, label, now)
 
     # ---- signing in, and what a person has seen

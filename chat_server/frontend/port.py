@@ -68,4 +68,5 @@ class Port(Protocol):
     def now(self) -> str:
         """Return the time in ISO 8601, against which other times are shown."""
 
-    def log_action(self, who: str, verb: str, result: str, seconds: float) -> None: ...
+    def log_action(self, who: str, verb: str, result: str, seconds: float, id: int, seq: int) -> None:
+        """`id` is the message that it is about, `seq` that of its change; 0 where there is none."""

@@ -237,8 +237,8 @@ class Session:
     def now(self) -> str:
         return self._delivery.now()
 
-    def log_action(self, who: str, verb: str, result: str, seconds: float) -> None:
-        self._actions.add(who, verb, result, seconds, self.number, self.address)
+    def log_action(self, who: str, verb: str, result: str, seconds: float, id: int, seq: int) -> None:
+        self._actions.add(who, verb, result, seconds, self.number, self.address, id, seq)
 
     # ---- the waiter for a password
 

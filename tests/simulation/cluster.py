@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from chat_server.action_log import ActionLog
+from chat_server.action_log import ActionLog, LineForm
 from chat_server.cluster import snapshots
 from chat_server.cluster.member import ClusterNode, open_member
 from chat_server.cluster.snapshots import SnapshotError
@@ -70,7 +70,7 @@ class SimulatedNode:
         member = await open_member(SETTINGS, process, self.path, name, streams, bus, objects, processes)
         await member.start()
         node = member.node
-        actions = ActionLog(process, json=False, enabled=False, stream=io.StringIO())
+        actions = ActionLog(process, LineForm(process, json=False), enabled=False, stream=io.StringIO())
         self._sessions = Sessions(process, node, SETTINGS, actions)
         running = process.spawn(node.run())
         watching = process.spawn(self._sessions.watch_stalled())

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
-from chat_server.action_log import ActionLog
+from chat_server.action_log import ActionLog, LineForm
 from chat_server.frontend.sessions import Sessions
 from chat_server.log import Log
 from chat_server.node import open_alone
@@ -117,7 +117,7 @@ class SimulatedServer:
         self._process = Process(machine)
         self._directory = DataDirectory(str(path))
         self.node = open_alone(settings, self._process, path, open_log=open_log)
-        actions = ActionLog(self._process, json=False, enabled=False, stream=io.StringIO())
+        actions = ActionLog(self._process, LineForm(self._process, json=False), enabled=False, stream=io.StringIO())
         self._sessions = Sessions(self._process, self.node, settings, actions)
         self._connections: dict[MemoryConnection, None] = {}
         self._is_accepting = False

@@ -7,6 +7,7 @@ from typing import Any
 import apsw
 import pytest
 
+from chat_server.delivery.rendering import RoutedEvents
 from chat_server.errors import Refusal
 from chat_server.log.entries import Batch, Configure, Enter, OrderedBatch
 from chat_server.log.local import LocalLog
@@ -52,9 +53,9 @@ class Chat:
         self._said = 0
         deliver = self.node.delivery.deliver
 
-        def note(executed: Executed) -> None:
+        def note(executed: Executed) -> RoutedEvents:
             self.outcomes += [outcome for outcome in executed.outcomes if outcome.entry.origin is not None]
-            deliver(executed)
+            return deliver(executed)
 
         self.node.delivery.deliver = note  # type: ignore[method-assign]
 

@@ -34,6 +34,7 @@ EXAMPLES: dict[str, tuple[tuple[str, Any], ...]] = {
     "file-cache": SIZES,
     "message-ttl": TIMES, "absent-after": TIMES, "tls-cert": TEXTS, "tls-key": TEXTS, "tls-port": NUMBERS,
     "log-level": (("debug", "debug"), ("warning", "warning"), ("ERROR", "error")),
+    "log-file": (("auto", "auto"), ("-", "-"), ("/var/log/chat.log", "/var/log/chat.log")),
     "log-format": (("json", "json"), ("text", "text"), ("JSON", "json")),
     "cluster": (
         ("nats://127.0.0.1,127.0.0.2:4333", ("nats://127.0.0.1:4222", "nats://127.0.0.2:4333")),
@@ -108,7 +109,7 @@ def test_the_defaults_are_those_of_the_protocol_page() -> None:
 
 @each_option
 def test_a_wrong_value_names_the_option_and_what_is_expected(name: str, config: Path) -> None:
-    if name in ("host", "data", "tls-cert", "tls-key", "metrics-file") or name.startswith("cluster-"):
+    if name in ("host", "data", "tls-cert", "tls-key", "log-file", "metrics-file") or name.startswith("cluster-"):
         return
     wrong = "٣ nonsense"
     config.write_text(f'{name} = "{wrong}"\n')

@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
-from chat_server.action_log import ActionLog
+from chat_server.action_log import ActionLog, LineForm
 from chat_server.admin import control
 from chat_server.admin.control import SOCKET, ControlSocket, answer
 from chat_server.protocol.base import Reply
@@ -37,7 +37,7 @@ class Unreadable:
 
 async def test_a_disk_that_cannot_be_read_is_told_as_that_and_logged_as_that(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        ((data, verb, result),) = [each async for each in answer(Unreadable(), b'{"cmd":"stats","label":"7f"}', 100)]
+        ((data, verb, result, _),) = [each async for each in answer(Unreadable(), b'{"cmd":"stats","label":"7f"}', 100)]
     said = json.loads(data)
     assert (said["code"], said["done"], said["label"]) == ("unavailable", False, "7f")
     assert (verb, result) == ("stats", "unavailable")
@@ -54,12 +54,12 @@ def test_who_leaves_in_the_middle_of_an_answer_is_no_mistake_of_the_server(
     async def main() -> None:
         client = socket.socket(socket.AF_UNIX)
 
-        async def two_lines(backend: Any, line: bytes, chars_max: int) -> AsyncIterator[tuple[bytes, str, str]]:
-            yield b"one\n", "", ""
+        async def two_lines(backend: Any, line: bytes, chars_max: int) -> AsyncIterator[tuple[bytes, str, str, str]]:
+            yield b"one\n", "", "", ""
             client.close()
             while not backend.transport.is_closing():
                 await asyncio.sleep(0.01)
-            yield b"two\n", "audit", "ok"
+            yield b"two\n", "audit", "ok", ""
 
         def connection(node: Any, transport: asyncio.Transport, verify: Any) -> Any:
             return SimpleNamespace(transport=transport, number=7, keeps_files=False, close=has_ended.set)
@@ -68,7 +68,7 @@ def test_who_leaves_in_the_middle_of_an_answer_is_no_mistake_of_the_server(
         monkeypatch.setattr(control, "answer", two_lines)
         monkeypatch.setattr(control, "ControlConnection", connection)
         runtime = SystemRuntime()
-        actions = ActionLog(runtime, json=False, enabled=False, stream=io.StringIO())
+        actions = ActionLog(runtime, LineForm(runtime, json=False), enabled=False, stream=io.StringIO())
         listener = ControlSocket(SimpleNamespace(runtime=runtime), tmp_path, 1000, actions)  # type: ignore[arg-type]
         listener.open()
         client.connect(str(tmp_path / SOCKET))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from chat_server.action_log import ActionLog
+from chat_server.action_log import ActionLog, LineForm
 from chat_server.cluster.member import open_member
 from chat_server.frontend.sessions import Sessions
 from chat_server.settings import Settings, load
@@ -107,7 +107,10 @@ class Place:
         )
         self.member, self.node, self.heartbeats = member, member.node, member.heartbeats
         self.sessions = Sessions(
-            process, self.node, self.settings, ActionLog(process, json=False, enabled=False, stream=io.StringIO())
+            process,
+            self.node,
+            self.settings,
+            ActionLog(process, LineForm(process, json=False), enabled=False, stream=io.StringIO()),
         )
         await member.start()
         self.running = process.spawn(self.node.run())

@@ -329,7 +329,7 @@ class Bench:
     def now(self) -> str:
         return NOON
 
-    def log_action(self, who: str, verb: str, result: str, seconds: float) -> None:
+    def log_action(self, who: str, verb: str, result: str, seconds: float, id: int, seq: int) -> None:
         self.actions.append((who, verb, result, round(seconds, 6)))
 
     # ---- the feed and the owner of the outbox

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from chat_server.action_log import ActionLog
+from chat_server.action_log import ActionLog, LineForm
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.frontend.rate_limits import Allowances
 from chat_server.frontend.session import Session
@@ -29,7 +29,9 @@ def test_a_page_that_cannot_be_read_ends_the_connection(tmp_path: Path, caplog: 
     """It cannot be kept true to the chat any more; its user comes back and is shown the rest."""
     runtime, transport = FakeRuntime(), FakeTransport()
     node = open_alone(SETTINGS, runtime, tmp_path)
-    actions = ActionLog(runtime, json=False, enabled=False, stream=cast(io.TextIOBase, io.StringIO()))
+    actions = ActionLog(
+        runtime, LineForm(runtime, json=False), enabled=False, stream=cast(io.TextIOBase, io.StringIO())
+    )
 
     async def main() -> None:
         await node.start()

@@ -1,0 +1,58 @@
+"""The trail of messages in the log: what became of batches, delayed and expired messages."""
+
+from typing import Any
+
+from chat_server.action_log import IDS_A_LINE, ActionLog, in_ranges
+from chat_server.delivery.fanout import FanOut
+from chat_server.delivery.rendering import RoutedEvents
+from chat_server.log.entries import Due
+from chat_server.protocol.messages import Expired, Message
+from chat_server.rules.executor import Executed
+
+
+class Trail:
+    """Notes each batch that was delivered. One that changed no message leaves no line."""
+
+    def __init__(self, actions: ActionLog, feed: FanOut, *, is_member: bool) -> None:
+        self._actions = actions
+        self._feed = feed
+        self._is_member = is_member
+
+    def note(self, executed: Executed, before: int, events: RoutedEvents) -> None:
+        """`before` is the seq of the batch before; `events` are those that were routed."""
+        if not self._actions.enabled:
+            return
+        if executed.seq > before:
+            self._actions.add_fact("batch", self._describe(executed, before, events))
+        if executed.counts:
+            self._note_what_was_due(executed)
+
+    def _describe(self, executed: Executed, before: int, events: RoutedEvents) -> dict[str, Any]:
+        stream, sequence = executed.position
+        fields: dict[str, Any] = {"number": f"{stream}/{sequence}" if self._is_member else sequence}
+        if self._is_member and (origin := executed.outcomes[0].entry.origin) is not None:
+            fields["node"] = origin.node
+        receivers = self._feed.count_receivers(events)
+        counts = [receivers.get(seq, 0) for seq in range(before + 1, executed.seq + 1)]
+        told = counts[:1] if counts.count(counts[0]) == len(counts) else counts
+        return fields | {
+            "seq": f"{before + 1}-{executed.seq}" if executed.seq > before + 1 else executed.seq,
+            "entries": len(executed.outcomes),
+            "to": ",".join(map(str, told)),
+            "commit_ms": round(executed.commit_seconds * 1000, 1),
+        }
+
+    def _note_what_was_due(self, executed: Executed) -> None:
+        expired: set[int] = set()
+        for outcome in executed.outcomes:
+            is_due, sent = type(outcome.entry.command) is Due, set()
+            for push in outcome.pushes:
+                event = push.event
+                if type(event) is Expired:
+                    expired.update(event.ids)
+                elif is_due and isinstance(event, Message) and event.id == event.seq and event.id not in sent:
+                    sent.add(event.id)
+                    self._actions.add(event.from_, "delayed", "ok", 0.0, 0, "-", event.id)
+        ids = sorted(expired)
+        for first in range(0, len(ids), IDS_A_LINE):
+            self._actions.add_fact("expired", {"ids": in_ranges(ids[first : first + IDS_A_LINE])})

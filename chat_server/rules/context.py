@@ -24,7 +24,9 @@ class Context:
 
     def __init__(self, db: Database, state: State, limits: Limits | None, node: str) -> None:
         """`node` is the node that the batch comes from."""
+        assert db.cache is not None
         self.db = db
+        self.cache = db.cache
         self.node = node
         self.state = state
         self.now = Now(state.at_ms, state.elapsed_ms)

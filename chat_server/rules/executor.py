@@ -111,7 +111,9 @@ class Executor:
 
     def __init__(self, db: Database, monotonic: Callable[[], float] = lambda: 0.0) -> None:
         """`monotonic` only measures; no execution depends on it."""
+        assert db.cache is not None
         self._db = db
+        self._cache = db.cache
         self._monotonic = monotonic
         self._load()
 
@@ -226,7 +228,7 @@ class Executor:
     ) -> Executed:
         """Execute in a transaction, and note the place in the log in it."""
         kept, limits = replace(self.state), self._limits
-        self._db.begin_batch()
+        self._cache.begin_batch()
         was_unclean, self._db.unclean = self._db.unclean, False
         try:
             self._db.run("BEGIN IMMEDIATE")
@@ -243,6 +245,7 @@ class Executor:
             full = isinstance(error, DISK_ERRORS) and self._db.is_full(error)
             if self._db.connection.in_transaction:
                 self._db.run("ROLLBACK")
+            self._cache.forget()
             # The state is restored from memory, since a locked or full database may not be readable.
             self.state, self._limits = kept, limits
             if full:
@@ -301,7 +304,7 @@ class Executor:
             if _is_no_outcome(error):
                 raise
             self._db.run("ROLLBACK TO entry")
-            self._db.begin_batch()
+            self._cache.forget()
             self.state.seq, self._limits = seq, limits
             context.counts = counts
             if limits is not None:

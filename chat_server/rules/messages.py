@@ -78,6 +78,14 @@ def find_place(context: Context, author: User, target: Target) -> Place:
     """
     if target.kind == "main":
         return MAIN_PLACE
+    key = (author.id, target.kind, target.folded)
+    place: Place | None = context.cache.places.get(key)
+    if place is None:
+        place = context.cache.places[key] = _look_up_place(context, author, target)
+    return place
+
+
+def _look_up_place(context: Context, author: User, target: Target) -> Place:
     if target.kind == "room":
         room = find_room(context.db, author.id, target)
         return Place(room.id, room.name)

@@ -32,12 +32,13 @@ class User(Struct, frozen=True):
 
 
 def by_id(db: Database, user_id: int) -> User | None:
-    if db.users is None:
+    cache = db.cache
+    if cache is None:
         row = db.one(_BY_ID, (user_id,))
         return User(*row) if row else None
-    user: User | None = db.users.get(user_id)
+    user: User | None = cache.users.get(user_id)
     if user is None and (row := db.one(_BY_ID, (user_id,))):
-        user = db.users[user_id] = User(*row)
+        user = cache.users[user_id] = User(*row)
     return user
 
 
@@ -86,10 +87,10 @@ def insert(db: Database, name: Name, password: str | None, at_ms: int, elapsed_m
 
 
 def update(db: Database, user_id: int, changes: str, *values: object) -> None:
-    """Change a user's row and drop it from the cache of this batch. No other function may change such a row."""
+    """Change a user's row and drop it from the cache. No other function may change such a row."""
     db.run(f"UPDATE users SET {changes} WHERE id = ?", (*values, user_id))
-    if db.users is not None:
-        db.users.pop(user_id, None)
+    if db.cache is not None:
+        db.cache.users.pop(user_id, None)
 
 
 def set_password(db: Database, user_id: int, password: str) -> None:
@@ -116,9 +117,9 @@ def last_seen_ms(db: Database, user_id: int) -> int | None:
 
 def set_rate(db: Database, user: User, start_ms: int, count: int) -> None:
     update(db, user.id, "rate_start_ms = ?, rate_count = ?", start_ms, count)
-    if db.users is not None:
+    if db.cache is not None:
         # A user who writes in main often writes again. The new row is known, so it need not be read.
-        db.users[user.id] = replace(user, rate_start_ms=start_ms, rate_count=count)
+        db.cache.users[user.id] = replace(user, rate_start_ms=start_ms, rate_count=count)
 
 
 def away_text(db: Database, user_id: int) -> str | None:
@@ -153,6 +154,7 @@ def delete(db: Database, user_id: int, at_ms: int) -> None:
     db.unclean = True
     gone = "password = NULL, password_version = 0, seen_ms = NULL, ban_reason = NULL, ban_open = 0, away = NULL"
     update(db, user_id, f"deleted_ms = ?, {gone}", at_ms)
+    db.forget_places()
     for table in ("tokens", "delayed", "uploads", "networks", "wrong_passwords"):
         db.run(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
 

@@ -5,6 +5,7 @@ from chat_server.store.database import Database
 
 def insert(db: Database, user_id: int, blocked_id: int) -> None:
     db.run("INSERT OR IGNORE INTO blocks VALUES (?, ?)", (user_id, blocked_id))
+    db.forget_places()
 
 
 def delete(db: Database, user_id: int, blocked_id: int) -> None:

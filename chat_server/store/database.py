@@ -16,6 +16,7 @@ import apsw
 
 from chat_server.errors import StartError
 from chat_server.log import versions
+from chat_server.store.cache import Cache
 from chat_server.store.data_directory import DATABASE, LOCAL, refuse_lost_database, refuse_traces
 from chat_server.store.schema import APPLICATION_ID, CHANGES, INDEX_LEAVES, MIGRATIONS, VERSION, drop_index
 
@@ -80,14 +81,18 @@ class Database:
         self.run = connection.cursor().execute
         # Each call makes a cursor of its own, for rows that are read one by one while other statements run.
         self.rows = connection.execute
-        # The users that the writer has read in this transaction, by id (see `accounts`). Readers cache nothing.
-        self.users: dict[int, Any] | None = None
-        # How much the texts of users take, as `text_quota` reckons with in this transaction.
-        self.text_bytes: dict[int, int] = {}
+        # That of the one who writes; readers have none.
+        self.cache: Cache | None = None
 
-    def begin_batch(self) -> None:
-        """Forget what was read in an earlier transaction."""
-        self.users, self.text_bytes = {}, {}
+    def forget_places(self) -> None:
+        """Forget where users may write (see `cache`): somewhere one of them may not any more."""
+        if self.cache is not None:
+            self.cache.forget_places()
+
+    def forget_text_bytes(self) -> None:
+        """Forget how much texts take: a topic, which is among the texts of the chat's owner, has come to somebody."""
+        if self.cache is not None:
+            self.cache.text_bytes.clear()
 
     def one(self, sql: str, bindings: Row = ()) -> Row | None:
         rows = self.run(sql, bindings).fetchall()
@@ -167,7 +172,7 @@ def open_writer(directory: Path, *, durable: bool = True) -> Database:
         connection = apsw.Connection(str(path), statementcachesize=STATEMENTS_CACHED)
         connection.set_busy_timeout(BUSY_MS_MAX)
         database = Database(connection)
-        database.begin_batch()
+        database.cache = Cache()
         version = _known_version(database, path)
         if not version:
             refuse_traces(directory, "has nothing in it")
@@ -302,6 +307,8 @@ def change_rows(database: Database, above: int, up_to: int) -> None:
     for version in sorted(CHANGES):
         if above < version <= up_to:
             database.run(CHANGES[version])
+    if database.cache is not None:
+        database.cache.forget()
 
 
 def _change_alone(database: Database, path: Path) -> None:

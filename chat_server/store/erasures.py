@@ -97,6 +97,7 @@ def find_memberships(db: Database, user_id: int, limit: int) -> list[tuple[int, 
 
 def delete_membership(db: Database, user_id: int, chat_id: int) -> None:
     db.run("DELETE FROM members WHERE user_id = ? AND chat_id = ?", (user_id, chat_id))
+    db.forget_places()
 
 
 _ROWS = (

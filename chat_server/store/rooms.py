@@ -82,11 +82,13 @@ def insert(db: Database, name: Name, owner: int) -> Room:
 
 def set_owner(db: Database, chat_id: int, owner: int) -> None:
     db.run("UPDATE chats SET owner = ? WHERE id = ?", (owner, chat_id))
+    db.forget_text_bytes()
 
 
 def set_topic(db: Database, chat_id: int, topic: str | None) -> None:
     db.run("UPDATE chats SET topic = ? WHERE id = ?", (topic, chat_id))
     db.unclean = True  # it may have had one
+    db.forget_text_bytes()
 
 
 # ---- members
@@ -104,6 +106,7 @@ def join(db: Database, chat_id: int, user_id: int, elapsed_ms: int) -> None:
 
 def leave(db: Database, chat_id: int, user_id: int) -> None:
     db.run("DELETE FROM members WHERE user_id = ? AND chat_id = ?", (user_id, chat_id))
+    db.forget_places()
 
 
 def is_member(db: Database, chat_id: int, user_id: int) -> bool:
@@ -268,6 +271,7 @@ def end(db: Database, chat_id: int) -> None:
         " topic = NULL WHERE id = ?",
         (chat_id,),
     )
+    db.forget_places()
 
 
 def clear_ended(db: Database, limit: int) -> None:

@@ -13,13 +13,14 @@ def reserve(db: Database, user_id: int, more: int, most: int) -> int | None:
     The quota is read once a batch and user: what is freed within the batch counts only where nothing else is left. Read
     for each message it took 2 of the 14 µs that executing one does.
     """
-    used = db.text_bytes.get(user_id)
+    cache = db.cache
+    used = None if cache is None else cache.text_bytes.get(user_id)
     if used is None or used + more > most:
         used = bytes_of(db, user_id)
         if used + more > most:
             return used
-    if db.users is not None:
-        db.text_bytes[user_id] = used + more
+    if cache is not None:
+        cache.text_bytes[user_id] = used + more
     return None
 
 

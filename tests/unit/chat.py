@@ -39,8 +39,10 @@ from chat_server.protocol.rooms import InviteLink, Join, LinkMade
 from chat_server.rules import Executed, Executor, read
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.context import View
+from chat_server.rules.lookup import Place, place_between
 from chat_server.rules.outcomes import Ending, Entered, MembershipChange, Push, Stale
 from chat_server.rules.registry import RULES
+from chat_server.store import accounts, chats, rooms, text_quota
 from chat_server.store.blobs import Blobs
 from chat_server.store.database import Database, open_reader, open_writer
 from chat_server.store.local import Local, list_sweeps
@@ -117,6 +119,7 @@ class Chat:
         state = self.executor.state
         history, sequence = state.history or "history-1", state.position.sequence + 1
         executed = self.executor.execute(batch(self.number, self.time.now(), entries, history, sequence, self.stream))
+        check_cache(self.executor)
         self.local.follow()
         return executed
 
@@ -211,6 +214,32 @@ class Chat:
         self.db.close()
         self.local.close()
         self.executor.close()
+
+
+def check_cache(executor: Executor) -> None:
+    """Whatever the writer's cache holds stands in the store just so."""
+    db = executor._db
+    cache, db.cache = db.cache, None
+    assert cache is not None
+    for user_id, user in cache.users.items():
+        assert user == accounts.by_id(db, user_id)
+    for (user_id, kind, folded), place in cache.places.items():
+        assert place == _place(db, user_id, kind, folded)
+    for user_id, used in cache.text_bytes.items():
+        assert used >= text_quota.bytes_of(db, user_id)
+    db.cache = cache
+
+
+def _place(db: Database, user_id: int, kind: str, folded: str) -> Place | None:
+    """Where the user may write; None if there is nothing yet, or the user may not."""
+    if kind == "room":
+        room = rooms.of_member(db, user_id, folded)
+        return Place(room.id, room.name) if room else None
+    one, other = accounts.by_id(db, user_id), accounts.by_name(db, folded)
+    if one is None or other is None:
+        return None
+    chat_id, is_open = chats.find_direct_if_open(db, one.id, other.id)
+    return place_between(chat_id, (one.id, one.name), (other.id, other.name)) if chat_id and is_open else None
 
 
 def dump(db: Database) -> dict[str, list[tuple[Any, ...]]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.store import digests
+from chat_server.store import accounts, digests
 from chat_server.store.database import Database, open_writer
 from tests.unit.chat import Chat
 from tests.unit.fakes import HOUR_MS
@@ -69,7 +69,7 @@ def test_the_running_digest_is_stored_with_its_batch(chat: Chat) -> None:
 def test_an_outcome_that_differs_changes_the_running_digest(chat: Chat, tmp_path: Path) -> None:
     other = Chat(tmp_path / "other", stream=1)
     talk(other)
-    other.executor._db.run("UPDATE users SET ban_until_ms = ? WHERE name = 'bob'", (1 << 60,))
+    accounts.update(other.executor._db, other.ids["bob"], "ban_until_ms = ?", 1 << 60)
     for each in (chat, other):
         each.batch(each.entry("bob", "/send_all hi"))
     assert chat.executor.state.outcomes != other.executor.state.outcomes

@@ -3,7 +3,6 @@
 import argparse
 import os
 import re
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -208,9 +207,6 @@ def _read_toml(path: Path, must_exist: bool) -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8-sig") as file:  # some editors write a byte order mark
             text = file.read(FILE_CHARS_MAX + 1)
-        if len(text) > FILE_CHARS_MAX:
-            raise UsageError(f"{path} has more than {FILE_CHARS_MAX:,} characters: it is no settings file")
-        return tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError) as error:  # HOME=/dev/null means that there is no file
         if must_exist:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None
@@ -219,6 +215,13 @@ def _read_toml(path: Path, must_exist: bool) -> dict[str, Any]:
         raise UsageError(f"cannot read {path}: {error.strerror}; --config /dev/null does without it") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8: {error.reason} in byte {error.start}") from None
+    if len(text) > FILE_CHARS_MAX:
+        raise UsageError(f"{path} has more than {FILE_CHARS_MAX:,} characters: it is no settings file")
+
+    import tomllib  # 2 ms that a start without a file need not take
+
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
 

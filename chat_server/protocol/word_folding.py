@@ -9,13 +9,13 @@ version, must rebuild the index (`store.local.VERSION`). The index decides what 
 import re
 from unicodedata import ucd_3_2_0
 
-import regex
+from chat_server.protocol.characters import pattern
 
 _normalize = ucd_3_2_0.normalize
 # Signs separate words. NFKD turns some, like the trade mark sign, into letters, which would become part of the word.
-_PARTING = regex.compile(r"[\p{So}&&[\u2100-\u214f\u2460-\u24ff\u3200-\u33ff\U0001f100-\U0001f2ff]]", regex.V1)
+_PARTING = r"[\p{So}&&[\u2100-\u214f\u2460-\u24ff\u3200-\u33ff\U0001f100-\U0001f2ff]]"
 # Invisible within a word: soft hyphens, joiners, marks of direction, variation selectors, fillers.
-_HIDDEN = regex.compile(r"[\p{DI}\p{Cf}]+", regex.V1)
+_HIDDEN = r"[\p{DI}\p{Cf}]+"
 
 # Accents, except for those of Cyrillic letters that have a key of their own (й ў ї ѓ ќ). The points and vowel signs of
 # Hebrew, Arabic and Syriac, and the mark that turns an alef into one with hamza; the stroke that only lengthens a word;
@@ -49,5 +49,5 @@ def fold_words(text: str) -> str:
     """Return the text with its words in the form in which they are compared."""
     if text.isascii():
         return text.lower()
-    text = _normalize("NFKD", _HIDDEN.sub("", _PARTING.sub(" ", text)))
+    text = _normalize("NFKD", pattern(_HIDDEN).sub("", pattern(_PARTING).sub(" ", text)))
     return _normalize("NFC", _OTHERS.sub(lambda match: _LETTERS[match[0]], _MARKS.sub("", text).casefold()))

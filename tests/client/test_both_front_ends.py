@@ -21,6 +21,7 @@ from chat_client.tui.state.requests import TypedRequest
 from chat_server.protocol import EVENTS
 from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.connection import HelpText
 from chat_server.protocol.files import FileChunk
 from chat_server.protocol.messages import DelayedSet, Message
 from chat_server.protocol.people import BlockList, Muted
@@ -120,12 +121,13 @@ def test_what_became_of_what_was_sent(command: Outgoing) -> None:
 @given(st.one_of(*map(samples.samples, samples.REPLIES)))
 @example(BlockList(["", "bob", ""]))
 @example(BlockList([""]))
+@example(HelpText([""]))
 def test_what_both_tell_of_a_reply_they_tell_in_the_same_words(reply: Reply) -> None:
     both = Both()
     take_answer(both.me.screen, TypedRequest("main", "/x"), "x", [], in_team(reply), START)
     notes = [item.text for item in both.me.screen.chats.chat("main").feed.items if isinstance(item, NoteItem)]
     both.plain.front_end.show_reply("x", in_team(reply))
-    *items, done = both.words()
+    *items, done = both.words() or [""]
     assert not notes or [note.rstrip() for note in notes] == ["\n  ".join((done, *items)).rstrip()]
 
 

@@ -5,9 +5,9 @@
 #    source ~/.local/share/bash_completion/chat-server
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_chat_server_subparsers=(check backup restore export forget password invite operator unban audit stats cluster verify repair-time completion)
+_shtab_chat_server_subparsers=(check backup restore export forget password invite operator unban audit stats cluster trace verify repair-time completion)
 
-_shtab_chat_server_check_option_strings=(-h --help --config --host --port --data --tls-cert --tls-key --tls-port --operator --allow-passwordless --replay --page --main-rate-limit --message-ttl --absent-after --report-limit --ban-duration --reports-per-day --report-min-age --file-size-max --file-quota --text-quota --disk-reserve --text-max --line-max --outbox-max --stall-timeout --command-rate --command-burst --sign-in-tries --registration --accounts-per-address --connections-max --connections-per-address --sign-in-timeout --delayed-max --delayed-ahead-max --chats-max --link-ttl --token-ttl --presence-max --log-level --log-format --metrics-file --cluster --node --reuse-port --cluster-user --cluster-password-file --cluster-ca --cluster-cert --cluster-key --file-cache)
+_shtab_chat_server_check_option_strings=(-h --help --config --host --port --data --tls-cert --tls-key --tls-port --operator --allow-passwordless --replay --page --main-rate-limit --message-ttl --absent-after --report-limit --ban-duration --reports-per-day --report-min-age --file-size-max --file-quota --text-quota --disk-reserve --text-max --line-max --outbox-max --stall-timeout --command-rate --command-burst --sign-in-tries --registration --accounts-per-address --connections-max --connections-per-address --sign-in-timeout --delayed-max --delayed-ahead-max --chats-max --link-ttl --token-ttl --presence-max --log-level --log-format --log-file --metrics-file --cluster --node --reuse-port --cluster-user --cluster-password-file --cluster-ca --cluster-cert --cluster-key --file-cache)
 _shtab_chat_server_backup_option_strings=(-h --help --config --data --without-lost-files)
 _shtab_chat_server_restore_option_strings=(-h --help --config --data --force)
 _shtab_chat_server_export_option_strings=(-h --help --config --data)
@@ -19,15 +19,17 @@ _shtab_chat_server_unban_option_strings=(-h --help --config --data)
 _shtab_chat_server_audit_option_strings=(-h --help --config --data)
 _shtab_chat_server_stats_option_strings=(-h --help --config --data)
 _shtab_chat_server_cluster_option_strings=(-h --help --config --data --without-lost-files)
+_shtab_chat_server_trace_option_strings=(-h --help --config --data)
 _shtab_chat_server_verify_option_strings=(-h --help --config --data)
 _shtab_chat_server_repair_time_option_strings=(-h --help --config --data)
 _shtab_chat_server_completion_option_strings=(-h --help --config --data)
-_shtab_chat_server_option_strings=(-h --help --version --config --host --port --data --tls-cert --tls-key --tls-port --operator --allow-passwordless --replay --page --main-rate-limit --message-ttl --absent-after --report-limit --ban-duration --reports-per-day --report-min-age --file-size-max --file-quota --text-quota --disk-reserve --text-max --line-max --outbox-max --stall-timeout --command-rate --command-burst --sign-in-tries --registration --accounts-per-address --connections-max --connections-per-address --sign-in-timeout --delayed-max --delayed-ahead-max --chats-max --link-ttl --token-ttl --presence-max --log-level --log-format --metrics-file --cluster --node --reuse-port --cluster-user --cluster-password-file --cluster-ca --cluster-cert --cluster-key --file-cache)
+_shtab_chat_server_option_strings=(-h --help --version --config --host --port --data --tls-cert --tls-key --tls-port --operator --allow-passwordless --replay --page --main-rate-limit --message-ttl --absent-after --report-limit --ban-duration --reports-per-day --report-min-age --file-size-max --file-quota --text-quota --disk-reserve --text-max --line-max --outbox-max --stall-timeout --command-rate --command-burst --sign-in-tries --registration --accounts-per-address --connections-max --connections-per-address --sign-in-timeout --delayed-max --delayed-ahead-max --chats-max --link-ttl --token-ttl --presence-max --log-level --log-format --log-file --metrics-file --cluster --node --reuse-port --cluster-user --cluster-password-file --cluster-ca --cluster-cert --cluster-key --file-cache)
 
 _shtab_chat_server_check___config_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_check___data_COMPGEN=_shtab_compgen_dirs
 _shtab_chat_server_check___tls_cert_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_check___tls_key_COMPGEN=_shtab_compgen_files
+_shtab_chat_server_check___log_file_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_check___metrics_file_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_check___cluster_password_file_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_check___cluster_ca_COMPGEN=_shtab_compgen_files
@@ -57,6 +59,9 @@ _shtab_chat_server_stats___config_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_stats___data_COMPGEN=_shtab_compgen_dirs
 _shtab_chat_server_cluster___config_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_cluster___data_COMPGEN=_shtab_compgen_dirs
+_shtab_chat_server_trace_pos_1_COMPGEN=_shtab_compgen_files
+_shtab_chat_server_trace___config_COMPGEN=_shtab_compgen_files
+_shtab_chat_server_trace___data_COMPGEN=_shtab_compgen_dirs
 _shtab_chat_server_verify___config_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_verify___data_COMPGEN=_shtab_compgen_dirs
 _shtab_chat_server_repair_time___config_COMPGEN=_shtab_compgen_files
@@ -67,6 +72,7 @@ _shtab_chat_server___config_COMPGEN=_shtab_compgen_files
 _shtab_chat_server___data_COMPGEN=_shtab_compgen_dirs
 _shtab_chat_server___tls_cert_COMPGEN=_shtab_compgen_files
 _shtab_chat_server___tls_key_COMPGEN=_shtab_compgen_files
+_shtab_chat_server___log_file_COMPGEN=_shtab_compgen_files
 _shtab_chat_server___metrics_file_COMPGEN=_shtab_compgen_files
 _shtab_chat_server___cluster_password_file_COMPGEN=_shtab_compgen_files
 _shtab_chat_server___cluster_ca_COMPGEN=_shtab_compgen_files
@@ -83,7 +89,7 @@ _shtab_chat_server_operator_pos_0_choices=(add remove list)
 _shtab_chat_server_cluster_pos_0_choices=(settings import snapshot restore)
 _shtab_chat_server_cluster_pos_1_choices=(operator allow-passwordless replay page main-rate-limit message-ttl absent-after report-limit ban-duration reports-per-day report-min-age file-size-max file-quota text-quota sign-in-tries registration accounts-per-address delayed-max delayed-ahead-max chats-max link-ttl token-ttl)
 _shtab_chat_server_completion_pos_0_choices=(bash zsh fish)
-_shtab_chat_server_pos_0_choices=(check backup restore export forget password invite operator unban audit stats cluster verify repair-time completion)
+_shtab_chat_server_pos_0_choices=(check backup restore export forget password invite operator unban audit stats cluster trace verify repair-time completion)
 _shtab_chat_server___allow_passwordless_choices=(on off)
 _shtab_chat_server___registration_choices=(open invite closed)
 _shtab_chat_server___log_level_choices=(debug info warning error)
@@ -121,6 +127,9 @@ _shtab_chat_server_cluster_pos_1_nargs='*'
 _shtab_chat_server_cluster__h_nargs=0
 _shtab_chat_server_cluster___help_nargs=0
 _shtab_chat_server_cluster___without_lost_files_nargs=0
+_shtab_chat_server_trace_pos_1_nargs='*'
+_shtab_chat_server_trace__h_nargs=0
+_shtab_chat_server_trace___help_nargs=0
 _shtab_chat_server_verify__h_nargs=0
 _shtab_chat_server_verify___help_nargs=0
 _shtab_chat_server_repair_time__h_nargs=0

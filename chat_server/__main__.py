@@ -18,6 +18,7 @@ from chat_server.line_writer import LineWriter
 from chat_server.log_destination import LogDestination, is_journal
 from chat_server.runtime import SystemRuntime, thread_refused
 from chat_server.server import Server
+from chat_server.service_manager import ServiceManager
 from chat_server.setting_kinds import is_utf8
 from chat_server.settings import Settings, resolve
 from chat_server.store.data_directory import DataDirectory
@@ -92,6 +93,8 @@ def _start(settings: Settings) -> None:
     os.umask(0o077)
     # From here on nothing that is printed or logged waits for its reader.
     runtime = SystemRuntime()
+    manager = ServiceManager(runtime)
+    manager.tell_starting()
     descriptor = sys.stderr.fileno()
     form = LineForm(runtime, json=settings.log_format == "json", for_journal=is_journal(descriptor))
     try:
@@ -109,7 +112,7 @@ def _start(settings: Settings) -> None:
     sys.setswitchinterval(0.0005)
     try:
         connections_max = limit_connections(settings.connections_max)
-        runtime.run(_serve(settings, runtime, directory, destination, connections_max))
+        runtime.run(_serve(settings, runtime, directory, destination, manager, connections_max))
     finally:
         directory.close()
 
@@ -123,9 +126,10 @@ async def _serve(
     runtime: SystemRuntime,
     directory: DataDirectory,
     destination: LogDestination,
+    manager: ServiceManager,
     connections_max: int,
 ) -> None:
-    server = Server(settings, runtime, directory, destination, connections_max)
+    server = Server(settings, runtime, directory, destination, manager, connections_max)
     await server.run(lambda summary: print(summary, flush=True))
 
 

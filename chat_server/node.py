@@ -39,7 +39,7 @@ from chat_server.protocol.times import clock_time, duration, iso
 from chat_server.readings import Reading, Readings
 from chat_server.retrying_executor import RetryingExecutor, execute_at_start
 from chat_server.rules.executor import Executed, Outcome
-from chat_server.runtime import Runtime
+from chat_server.runtime import Future, Runtime
 from chat_server.schedule import Schedule
 from chat_server.settings import Settings
 from chat_server.shared_files import FileStore
@@ -271,6 +271,10 @@ class Node:
         """Answer those whose commands are not logged."""
         seq = self.delivery.delivered
         self.delivery.deliver(Executed([Outcome(entry, refusal, [], seq) for entry in entries], seq, None, None))
+
+    def send_pulse(self) -> Future[str]:
+        """See `writer_pulse`."""
+        return self._writer.send_pulse()
 
     @property
     def is_full(self) -> bool:

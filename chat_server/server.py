@@ -20,7 +20,7 @@ from chat_server.cluster import nats_access
 from chat_server.cluster.member import ClusterNode, open_member
 from chat_server.errors import StartError
 from chat_server.frontend.acceptor import Acceptor
-from chat_server.frontend.listener import BACKLOG, claim_shared, listen, renew, tls_context
+from chat_server.frontend.listener import BACKLOG, adopt, claim_shared, listen, renew, tls_context
 from chat_server.frontend.session import Session
 from chat_server.frontend.sessions import Sessions
 from chat_server.frontend.transport import SocketTransport
@@ -30,16 +30,21 @@ from chat_server.protocol import lookalikes  # noqa: F401  # loaded before someb
 from chat_server.protocol.names import fold
 from chat_server.protocol.times import duration
 from chat_server.runtime import Runtime
+from chat_server.service_manager import ServiceManager
 from chat_server.settings import Settings
 from chat_server.store import accounts, operators, statistics
 from chat_server.store.data_directory import DataDirectory
 from chat_server.store.identity import name_of_node
 from chat_server.trail import Trail
+from chat_server.writer_pulse import WriterPulse
 
 if TYPE_CHECKING:
     from chat_server.log.nats_connection import Nats
 
 log = logging.getLogger("chat.server")
+
+# How often the service manager is told the status.
+STATUS_SECONDS = 15.0
 
 
 class Server:
@@ -49,16 +54,16 @@ class Server:
         runtime: Runtime,
         directory: DataDirectory,
         destination: LogDestination,
+        manager: ServiceManager,
         connections_max: int,
     ) -> None:
         """`connections_max`: see `limit_connections`. Raises StartError.
 
         The ports are taken before the store is opened, so that a server that cannot listen changes nothing.
         """
-        host, shared = settings.host, settings.reuse_port
-        self._plain = [] if settings.port is None else listen(host, settings.port, shared=shared)
-        self._tls = [] if settings.tls_port is None else listen(host, settings.tls_port, shared=shared)
         self._tls_context = _tls_context(settings)
+        self._plain, self._tls = _listening(settings, manager)
+        self._manager = manager
         self._settings = settings
         self._runtime = runtime
         self._directory = directory
@@ -112,33 +117,22 @@ class Server:
     async def run(self, started: Callable[[str], None]) -> None:
         """Listen until a signal comes or the disk fails; `started` is given the start lines. Raises StartError."""
         await self._start_node()
-        if self._settings.reuse_port:
-            self._claims = claim_shared((*self._plain, *self._tls), self.node.history)
-        loop = asyncio.get_running_loop()
-        acceptor = Acceptor(self._open, self._connections_max, self._settings.connections_per_address)
-        for sock in self._plain:
-            acceptor.listen(sock, None)
-        for sock in self._tls:
-            acceptor.listen(sock, self._tls_context)
-        if self._settings.reuse_port:
-            for sock in (*self._plain, *self._tls):
-                sock.listen(BACKLOG)
+        acceptor = self._begin_to_accept()
         self._control.open()
-        handlers = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._hang_up}
-        for number, handler in handlers.items():
-            # A signal that nohup or a shell without job control has ignored stays ignored.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, handler)
+        self._handle_signals()
         running = self._runtime.spawn(self.node.run())
         running.add_done_callback(lambda _: self._stop.set())
         tasks = [
             running,
             self._runtime.spawn(self._sessions.watch_stalled()),
             self._runtime.spawn(self._keep_writing_metrics()),
+            self._runtime.spawn(self._keep_telling_manager()),
         ]
         started(self._summary(await self._operator_names()))
+        self._manager.tell_ready(self._status())
         try:
             await self._stop.wait()
+            self._manager.tell_stopping()
             acceptor.close()
             await self._sessions.finish(running)
         finally:
@@ -161,6 +155,48 @@ class Server:
         if not running.cancelled() and (bug := running.exception()):
             log.critical("the node failed: this is a bug", exc_info=bug)
             raise StartError("stopped by a mistake of the server, which is logged above")
+
+    def _begin_to_accept(self) -> Acceptor:
+        """Raises StartError."""
+        if self._settings.reuse_port:
+            self._claims = claim_shared((*self._plain, *self._tls), self.node.history)
+        acceptor = Acceptor(self._open, self._connections_max, self._settings.connections_per_address)
+        for sock in self._plain:
+            acceptor.listen(sock, None)
+        for sock in self._tls:
+            acceptor.listen(sock, self._tls_context)
+        if self._settings.reuse_port:
+            for sock in (*self._plain, *self._tls):
+                sock.listen(BACKLOG)
+        return acceptor
+
+    def _handle_signals(self) -> None:
+        handlers = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._hang_up}
+        for number, handler in handlers.items():
+            # A signal that nohup or a shell without job control has ignored stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                asyncio.get_running_loop().add_signal_handler(number, handler)
+
+    # ---- the service manager
+
+    def _status(self) -> str:
+        """Return what `systemctl status` shows."""
+        online, messages = len(self.node.delivery.presence.online), self.node.metrics.counters["messages"]
+        return f"{online} people online over {len(self._sessions)} connections; {messages} messages since the start"
+
+    async def _keep_telling_manager(self) -> None:
+        """Tell the manager the status, and the watchdog that loop and writer are alive."""
+        manager, pulse = self._manager, WriterPulse(self.node.send_pulse)
+        watchdog = manager.watchdog_seconds
+        is_alive = True
+        while manager.is_there:
+            await self._runtime.sleep(min(STATUS_SECONDS, watchdog / 2 if watchdog else STATUS_SECONDS))
+            manager.tell_status(self._status())
+            was_alive, is_alive = is_alive, pulse.is_alive()
+            if is_alive:
+                manager.tell_alive()
+            elif was_alive:
+                log.critical("the writer's thread does nothing any more: this is a bug; the watchdog is not told")
 
     def _hang_up(self) -> None:
         """Stop, since the terminal is gone; with TLS, read the certificate again instead."""
@@ -290,6 +326,22 @@ def _tls_context(settings: Settings) -> ssl.SSLContext | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     return tls_context(settings.tls_cert, settings.tls_key)
+
+
+def _listening(settings: Settings, manager: ServiceManager) -> tuple[list[socket.socket], list[socket.socket]]:
+    """Return the sockets without and with TLS: those that were passed, or new ones. Raises StartError."""
+    if manager.sockets:
+        plain, tls = (
+            [adopt(each.sock) for each in manager.sockets if each.is_tls == is_tls] for is_tls in (False, True)
+        )
+        if tls and settings.tls_cert is None:
+            raise StartError("a socket named tls was passed, but there is no --tls-cert", status=2)
+        if settings.tls_cert is not None and not tls:
+            log.warning("nobody can use the --tls-cert: no socket named tls was passed (FileDescriptorName=tls)")
+        return plain, tls
+    host, shared = settings.host, settings.reuse_port
+    plain = [] if settings.port is None else listen(host, settings.port, shared=shared)
+    return plain, [] if settings.tls_port is None else listen(host, settings.tls_port, shared=shared)
 
 
 def _addresses(sockets: list[socket.socket], suffix: str = "") -> str:

@@ -21,6 +21,7 @@ from chat_server.addresses import is_loopback
 from chat_server.errors import StartError
 from chat_server.protocol.names import Name
 from chat_server.protocol.times import duration
+from chat_server.service_manager import passed_host
 from chat_server.setting_kinds import (
     ADDRESS,
     DIRECTORY,
@@ -275,7 +276,8 @@ def resolve(given: Mapping[str, Any], environment: Mapping[str, str] = os.enviro
     chosen = choices(given, environment)
     said = frozenset(name for name, choice in chosen.items() if choice.source not in (DEFAULT, _ON_LOOPBACK))
     settings = Settings(**{name: choice.value for name, choice in chosen.items()}, given=said)
-    _check_ports(settings)
+    if chosen["host"].source != PASSED:
+        _check_ports(settings)
     _check_cluster(settings)
     return settings
 
@@ -332,8 +334,11 @@ def _check_cluster(settings: Settings) -> None:
 
 def choices(given: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Choice]:
     """Return the choice of each setting, by the name of its field."""
+    passed = passed_host(environment)
     file = _read_file(given.get("config") or environment.get("CHAT_CONFIG"))
     chosen = {name: _choose(name, option, given, environment, file) for name, option in OPTIONS.items()}
+    if passed is not None:
+        chosen["host"] = Choice(OPTIONS["host"], passed, PASSED, passed)
     age = chosen["report_min_age_ms"]
     if is_loopback(chosen["host"].value) and age.source == DEFAULT:
         chosen["report_min_age_ms"] = Choice(age.option, "off", _ON_LOOPBACK, 0)
@@ -341,6 +346,7 @@ def choices(given: Mapping[str, Any], environment: Mapping[str, str] = os.enviro
 
 
 DEFAULT = "default"
+PASSED = "that of the sockets that were passed"
 _ON_LOOPBACK = "since only loopback is listened on"
 
 

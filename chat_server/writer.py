@@ -9,12 +9,13 @@ from chat_server.disk_space import Space
 from chat_server.errors import StartError
 from chat_server.log.entries import Limits, OrderedBatch
 from chat_server.rules.executor import Executed, Executor
-from chat_server.runtime import Runtime, Task
+from chat_server.runtime import Future, Runtime, Task
 from chat_server.store import files
 from chat_server.store.data_directory import OpenFiles
 from chat_server.store.database import DAMAGED, DISK_ERRORS, LOCKED, is_of_this_machine, open_writer
 from chat_server.store.local import INDEX_AFTER_SECONDS, Local
 from chat_server.store.state import State
+from chat_server.writer_pulse import own_task
 
 log = logging.getLogger("chat.node")
 
@@ -113,6 +114,10 @@ class Writer:
         """Raises Gone."""
         if self._files is not None:
             self._files.check()
+
+    def send_pulse(self) -> Future[str]:
+        """See `writer_pulse`."""
+        return self._thread.run(own_task)
 
     async def make_room(self) -> bool:
         """Give up some of the spare file; whether that made room, so that another try is worth while."""

@@ -125,6 +125,7 @@ AT_THE_SOCKETS = {
     "admin/processes.py": {"asyncio"},
     "server.py": {"asyncio"},
     "line_writer.py": {"threading"},
+    "service_manager.py": {"threading"},
 }
 # Where a runtime is made; everything else is handed one.
 PROGRAMS = ("__main__.py", "admin/cli.py")

@@ -35,7 +35,7 @@ def listen(host: str, port: int, *, shared: bool = False) -> list[socket.socket]
         for family, _, _, _, address in dict.fromkeys(found):
             sock = socket.socket(family, socket.SOCK_STREAM)
             sockets.append(sock)
-            _set_options(sock)
+            set_options(sock)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
             if shared:
@@ -61,6 +61,12 @@ def listen(host: str, port: int, *, shared: bool = False) -> list[socket.socket]
             status=2,
         ) from None
     return sockets
+
+
+def adopt(sock: socket.socket) -> socket.socket:
+    """Take over a listening socket that somebody else opened."""
+    set_options(sock)
+    return sock
 
 
 def claim_shared(listening: Iterable[socket.socket], chat: str) -> list[socket.socket]:
@@ -93,7 +99,7 @@ def _claims_of(address: str) -> list[str]:
     return [name[2] for name in names if len(name) == 4 and name[:2] == ["chat-server", address]]
 
 
-def _set_options(sock: socket.socket) -> None:
+def set_options(sock: socket.socket) -> None:
     """Set the options of a listening socket, which the sockets that it accepts inherit."""
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

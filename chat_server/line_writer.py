@@ -48,9 +48,10 @@ class LineWriter(io.TextIOBase):
             if self._waiting_bytes + len(data) > WAITING_BYTES_MAX:
                 self._dropped += data.count(b"\n")
             else:
+                if not self._waiting:
+                    self._changed.notify_all()
                 self._waiting.append(data)
                 self._waiting_bytes += len(data)
-                self._changed.notify_all()
         return len(text)
 
     def writable(self) -> bool:

@@ -54,7 +54,8 @@ class Connections:
         self._step = 1
         self._receivers: dict[int, Receiver] = {}
         self._outboxes: dict[int, Outbox] = {}
-        self._by_user: dict[int, dict[int, UserConnection]] = {}
+        # A user with one connection, as most have, has no dict for it, which would take 230 bytes.
+        self._by_user: dict[int, UserConnection | dict[int, UserConnection]] = {}
 
     def number_for_node(self, node: int) -> None:
         """Give numbers that no other node of the cluster gives. `node` is this node's own number, from 1.
@@ -89,12 +90,19 @@ class Connections:
         return self._outboxes.get(number)
 
     def attach(self, connection: UserConnection, user_id: int) -> None:
-        self._by_user.setdefault(user_id, {})[connection.number] = connection
+        known = self._by_user.get(user_id)
+        if known is None:
+            self._by_user[user_id] = connection
+        elif isinstance(known, dict):
+            known[connection.number] = connection
+        else:
+            self._by_user[user_id] = {known.number: known, connection.number: connection}
 
     def detach(self, connection: UserConnection, user_id: int) -> None:
-        connected = self._by_user[user_id]
-        del connected[connection.number]
-        if not connected:
+        known = self._by_user[user_id]
+        if isinstance(known, dict):
+            del known[connection.number]
+        if not isinstance(known, dict) or not known:
             del self._by_user[user_id]
 
     def has_user(self, user_id: int) -> bool:
@@ -102,19 +110,25 @@ class Connections:
 
     def of_user(self, user_id: int) -> list[UserConnection]:
         """The user's connections, the oldest first."""
-        return list(self._by_user.get(user_id, {}).values())
+        known = self._by_user.get(user_id)
+        if known is None:
+            return []
+        return list(known.values()) if isinstance(known, dict) else [known]
 
     def find_of_user(self, user_id: int, number: int) -> UserConnection | None:
-        return self._by_user.get(user_id, {}).get(number)
+        known = self._by_user.get(user_id)
+        if isinstance(known, dict):
+            return known.get(number)
+        return known if known is not None and known.number == number else None
 
     def tokens_of_user(self, user_id: int) -> Iterable[tuple[int, bytes | None]]:
         """The number of each of the user's connections, and the token that it came in by."""
-        return [(number, each.token) for number, each in self._by_user.get(user_id, {}).items()]
+        return [(each.number, each.token) for each in self.of_user(user_id)]
 
     def sessions_of_user(self, user_id: int) -> list[UserSession]:
         return [UserSession(each.describe(), each.token) for each in self.of_user(user_id)[:SESSIONS_MAX]]
 
     def tokens(self) -> list[bytes]:
         """The tokens by which users' connections came in; each once, in a defined order."""
-        connections = (connection for own in self._by_user.values() for connection in own.values())
+        connections = (connection for user_id in self._by_user for connection in self.of_user(user_id))
         return sorted({each.token for each in connections if each.token is not None})

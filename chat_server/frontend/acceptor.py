@@ -41,9 +41,10 @@ _GONE = {
 }  # fmt: skip
 
 
-# Makes the protocol of a connection from this address. The protocol calls the function, which gives the connection's
-# place back, when the connection is lost.
 Open = Callable[[str, Callable[[], None]], asyncio.BaseProtocol]
+"""Makes the protocol of a connection from this address. The protocol calls the function, which gives the connection's
+place back, when the connection is lost.
+"""
 
 
 def limit_connections(wanted: int) -> int:
@@ -154,25 +155,22 @@ class Acceptor:
         return None
 
     async def _connect(self, sock: socket.socket, context: ssl.SSLContext | None, address: str, network: str) -> None:
-        is_counted = True
-
-        def release() -> None:
-            nonlocal is_counted
-            if is_counted:
-                is_counted = False
-                self.count -= 1
-                self._of_network[network] -= 1
-                if not self._of_network[network]:
-                    del self._of_network[network]
-
+        place = _Place(self, network)
         try:
-            await _take_over(lambda: self._open(address, release), sock, context)
+            await _take_over(lambda: self._open(address, place), sock, context)
         except OSError as error:
             log.debug("a connection from %s was lost before it began: %s", address, error)
-            release()
+            place()
         except BaseException:
-            release()
+            place()
             raise
+
+    def release(self, network: str) -> None:
+        """A connection from this network is gone."""
+        self.count -= 1
+        self._of_network[network] -= 1
+        if not self._of_network[network]:
+            del self._of_network[network]
 
     # ---- connections that are refused
 
@@ -204,6 +202,21 @@ class Acceptor:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+class _Place:
+    """The place of a connection among those that are counted. It is called to give the place back; once counts."""
+
+    __slots__ = ("_acceptor", "_network")
+
+    def __init__(self, acceptor: Acceptor, network: str) -> None:
+        self._acceptor: Acceptor | None = acceptor
+        self._network = network
+
+    def __call__(self) -> None:
+        acceptor, self._acceptor = self._acceptor, None
+        if acceptor is not None:
+            acceptor.release(self._network)
 
 
 class _RefusedConnection(asyncio.Protocol):

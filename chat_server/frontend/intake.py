@@ -12,6 +12,8 @@ STRANGER_LINE_BYTES_MAX = 4096
 class Intake:
     """`turn_at` is the time at which the rate of commands lets the next line pass; None while none waits for that."""
 
+    __slots__ = ("_line_bytes_max", "_lines", "_rate", "_stranger_line_bytes_max", "turn_at")
+
     def __init__(self, line_bytes_max: int, rate: CommandRate) -> None:
         self.turn_at: float | None = None
         self._line_bytes_max = line_bytes_max

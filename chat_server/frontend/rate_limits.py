@@ -16,13 +16,13 @@ KEPT_MAX = 10_000
 
 
 class Allowance:
-    """A bucket that fills at `rate` up to `burst`. Times are monotonic seconds."""
+    """A bucket that gets `per_second`, up to `burst`. Times are monotonic seconds."""
 
     __slots__ = ("_at", "_burst", "_left", "_per_second")
 
-    def __init__(self, rate: Rate, burst: int, now: float) -> None:
-        self._per_second = rate.count * 1000 / rate.window_ms
-        self._burst = self._left = float(burst)
+    def __init__(self, per_second: float, burst: float, now: float) -> None:
+        self._per_second = per_second
+        self._burst = self._left = burst
         self._at = now
 
     def reserve(self, now: float) -> float:
@@ -48,13 +48,14 @@ class Allowances:
     """The buckets of all connections, by the settings `command-rate` and `command-burst`; none without a rate."""
 
     def __init__(self, rate: Rate | None, burst: int) -> None:
-        self._rate = rate
-        self._burst = burst
+        # Commands a second; None without a rate. All buckets of connections share these two numbers.
+        self._per_second = None if rate is None else rate.count * 1000 / rate.window_ms
+        self._burst = float(burst)
         self._shared: dict[Hashable, Allowance] = {}
         self._sweep_past = KEPT_MAX
 
     def of_connection(self, now: float) -> list[Allowance]:
-        return [] if self._rate is None else [Allowance(self._rate, self._burst, now)]
+        return [] if self._per_second is None else [Allowance(self._per_second, self._burst, now)]
 
     def of_user(self, user_id: int, now: float) -> list[Allowance]:
         return self._of(user_id, USER_FACTOR, now)
@@ -64,20 +65,21 @@ class Allowances:
 
     def _of(self, key: Hashable, factor: int, now: float) -> list[Allowance]:
         """A shared bucket outlives its connections, so that coming back does not fill it."""
-        if self._rate is None:
+        if self._per_second is None:
             return []
         found = self._shared.get(key)
         if found is None:
             if len(self._shared) >= self._sweep_past:
                 self._shared = {key: each for key, each in self._shared.items() if not each.is_full(now)}
                 self._sweep_past = max(KEPT_MAX, 2 * len(self._shared))
-            rate = Rate(self._rate.count * factor, self._rate.window_ms)
-            found = self._shared[key] = Allowance(rate, self._burst * factor, now)
+            found = self._shared[key] = Allowance(self._per_second * factor, self._burst * factor, now)
         return [found]
 
 
 class CommandRate:
     """The rates that bind one connection: its own, that of its address, and that of its user once it has one."""
+
+    __slots__ = ("_allowances", "_own")
 
     def __init__(self, allowances: Allowances, network: str | None, now: float) -> None:
         """`network` is what the address counts as, None for this machine, whose connections count alone."""

@@ -20,7 +20,7 @@ from chat_server.protocol.connection import SessionInfo
 from chat_server.protocol.times import iso
 from chat_server.readings import Reading
 from chat_server.rules.executor import Outcome
-from chat_server.rules.outcomes import Entered, Opened
+from chat_server.rules.outcomes import Entered, Opened, Page
 from chat_server.runtime import Runtime, Task, Timer
 from chat_server.settings import Settings
 from chat_server.store.database import READ_ERRORS
@@ -42,7 +42,7 @@ class Session:
         allowances: Allowances,
         transport: Transport,
         address: str,
-        on_lost: Callable[[], None],
+        on_lost: "Callable[[Session], None]",
     ) -> None:
         """`on_lost` is called when the connection is lost."""
         self.transport = transport
@@ -98,7 +98,7 @@ class Session:
         log.debug("session %d: disconnected", self.number)
         self.pipeline.lost(self._runtime.monotonic())
         self._delivery.remove(self)
-        self._on_lost()
+        self._on_lost(self)
         if self._page_task is not None:
             self._page_task.cancel()
 
@@ -131,7 +131,9 @@ class Session:
     async def _read_page(self, missed: MissedMessages) -> None:
         try:
             reader = self._node.readers.of(self.number)
-            self.outbox.take_page(missed, await reader.serve(missed.user_id, missed.next_page))
+            page = await reader.serve(missed.user_id, missed.next_page)
+            self._page_task = None
+            self.outbox.take_page(missed, page)
         except Exception:
             log.exception("catching up failed; the connection is closed")
             self.abort()
@@ -159,7 +161,14 @@ class Session:
 
     def read_on(self) -> None:
         assert self._reading is not None
-        self._work(self._reading.next(), self.pipeline.page)
+        self._work(self._next_page(self._reading), self.pipeline.page)
+
+    async def _next_page(self, reading: Reading) -> Page:
+        page = await reading.next()
+        if page.end is not None and self._reading is reading:
+            # It holds 2 kB, and most connections ask for nothing after their sign-in.
+            self._reading = None
+        return page
 
     def give_up(self) -> None:
         if self._task is not None:

@@ -30,8 +30,10 @@ class Sessions:
         self._settings = settings
         self._actions = actions
         self._allowances = Allowances(settings.command_rate, settings.command_burst)
-        # A dict for its order: a set of sessions is ordered by their addresses in memory.
-        self._sessions: dict[Session, None] = {}
+        # With what each calls at its end. A dict for its order: a set is ordered by addresses in memory.
+        self._sessions: dict[Session, Callable[[], None]] = {}
+        # One bound method for all of them.
+        self._on_lost = self._forget
         self._stalled: dict[Session, tuple[int, float]] = {}
 
     def __len__(self) -> int:
@@ -42,16 +44,21 @@ class Sessions:
 
     def open(self, transport: Transport, address: str, release: Callable[[], None]) -> Session:
         """Open the session of a new connection. `release` is called when the connection is lost."""
-
-        def forget() -> None:
-            del self._sessions[session]
-            release()
-
         session = Session(
-            self._runtime, self._node, self._settings, self._actions, self._allowances, transport, address, forget
+            self._runtime,
+            self._node,
+            self._settings,
+            self._actions,
+            self._allowances,
+            transport,
+            address,
+            self._on_lost,
         )
-        self._sessions[session] = None
+        self._sessions[session] = release
         return session
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.pop(session)()
 
     async def watch_stalled(self) -> None:
         """Close connections whose peer has taken nothing for `stall_ms` while output waits; slow ones are served."""

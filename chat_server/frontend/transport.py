@@ -88,7 +88,8 @@ class SocketTransport(asyncio.BufferedProtocol):
     write: Callable[[bytes], None]
 
     def __init__(self, open: Callable[["SocketTransport"], Handler], unsent_bytes_max: int) -> None:
-        self._open = open
+        # None once it was called.
+        self._open: Callable[[SocketTransport], Handler] | None = open
         self._unsent_bytes_max = unsent_bytes_max
         self._ending = False
         self._is_lost = False
@@ -102,7 +103,9 @@ class SocketTransport(asyncio.BufferedProtocol):
         self._connection = cast(asyncio.Transport, transport)
         self._connection.set_write_buffer_limits(high=self._unsent_bytes_max, low=self._unsent_bytes_max // 4)
         self.write = self._connection.write
-        self._handler = self._open(self)
+        open, self._open = self._open, None
+        assert open is not None
+        self._handler = open(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return _read_buffer[: self._handler.read_bytes_max]

@@ -1,18 +1,16 @@
 from chat_server.frontend.rate_limits import KEPT_MAX, USER_FACTOR, Allowance, Allowances
 from chat_server.setting_kinds import Rate
 
-TEN_A_SECOND = Rate(10, 1000)
-
 
 def test_a_burst_goes_at_once_and_then_one_after_the_other() -> None:
-    bucket = Allowance(TEN_A_SECOND, 3, now=5.0)
+    bucket = Allowance(10.0, 3.0, now=5.0)
     waits = [round(bucket.reserve(5.0), 6) for _ in range(6)]
     assert waits == [0, 0, 0, 0.1, 0.2, 0.3], "each reservation has its own place in line"
     assert round(bucket.reserve(5.25), 6) == 0.15
 
 
 def test_it_fills_up_to_the_burst_and_no_further() -> None:
-    bucket = Allowance(TEN_A_SECOND, 2, now=0.0)
+    bucket = Allowance(10.0, 2.0, now=0.0)
     for _ in range(2):
         bucket.reserve(0.0)
     assert not bucket.is_full(0.1)
@@ -21,7 +19,7 @@ def test_it_fills_up_to_the_burst_and_no_further() -> None:
 
 
 def test_what_is_given_back_is_there_for_the_next() -> None:
-    bucket = Allowance(TEN_A_SECOND, 1, now=0.0)
+    bucket = Allowance(10.0, 1.0, now=0.0)
     bucket.reserve(0.0)
     bucket.give_back()
     assert bucket.reserve(0.0) == 0
@@ -33,7 +31,7 @@ def test_what_is_given_back_is_there_for_the_next() -> None:
 
 
 def test_a_shared_bucket_is_larger_and_outlives_its_connections() -> None:
-    allowances = Allowances(TEN_A_SECOND, 5)
+    allowances = Allowances(Rate(10, 1000), 5)
     (bucket,) = allowances.of_user(1, 0.0)
     assert [bucket.reserve(0.0) > 0 for _ in range(5 * USER_FACTOR + 1)] == [False] * 5 * USER_FACTOR + [True]
     assert allowances.of_user(1, 0.0) == [bucket] != allowances.of_user(2, 0.0)
@@ -41,7 +39,7 @@ def test_a_shared_bucket_is_larger_and_outlives_its_connections() -> None:
 
 
 def test_only_those_that_are_full_are_forgotten() -> None:
-    allowances = Allowances(TEN_A_SECOND, 5)
+    allowances = Allowances(Rate(10, 1000), 5)
     (used,) = allowances.of_user(0, 0.0)
     for _ in range(20):
         used.reserve(0.0)

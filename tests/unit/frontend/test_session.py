@@ -36,7 +36,14 @@ def test_a_page_that_cannot_be_read_ends_the_connection(tmp_path: Path, caplog: 
     async def main() -> None:
         await node.start()
         session = Session(
-            runtime, node, SETTINGS, actions, Allowances(None, 1), cast(Transport, transport), "127.0.0.1", lambda: None
+            runtime,
+            node,
+            SETTINGS,
+            actions,
+            Allowances(None, 1),
+            cast(Transport, transport),
+            "127.0.0.1",
+            lambda _: None,
         )
         session.read_page(Unreadable(1, 0, 1, by_id=True))
         await runtime.sleep(1)

@@ -58,6 +58,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.arrivals --write $(REPORT)
 	$(BIN)/python -m benchmarks.search --write $(REPORT)
 	$(BIN)/python -m benchmarks.growth --write $(REPORT)
+	$(BIN)/python -m benchmarks.client --write $(REPORT)
 
 bench-quick: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.bench --quick --instructions

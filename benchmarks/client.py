@@ -2,11 +2,12 @@
 
 A real server with STORED messages in main, somebody who writes RATE a second, and the client in a pseudo terminal. Each
 key is a character that nobody else writes; it counts as shown when it comes out of the terminal. The first screen
-counts from the moment at which the server accepted the connection. Between the keys, a program that does nothing but
-write back what it reads gets one too: how long that takes is what the machine itself costs just then. With --day so
-many messages go through the client, as fast as it takes them, and what it holds is told on the way.
+counts from the start of the program, beside what it takes to import prompt_toolkit alone. Between the keys, a program
+that does nothing but write back what it reads gets one too: how long that takes is what the machine itself costs just
+then. With --day so many messages go through the client, as fast as it takes them, and what it holds is told on the way.
 
     python -m benchmarks.client [--stored 10000] [--rate 200] [--keys 300] [--columns 200] [--rows 60] [--day 0]
+                                [--write docs/performance.md]
 """
 
 import argparse
@@ -25,13 +26,13 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
+from benchmarks.report import as_table, write
 from chat_client import Chat, connect
-from chat_server.protocol.connection import SessionList
 
 KEY_FIRST, KEYS_DIFFERENT, KEYS_A_LINE = 0x1E00, 250, 30
+STARTS = 9
 PAUSE_SECONDS = 0.06  # between two keys: who types fast
 SHOWN_SECONDS_MAX = 10.0
 DAY_SHOWN_SECONDS_MAX = 600.0
@@ -140,7 +141,7 @@ async def fill(chat: Chat, count: int) -> None:
         await chat.wait_until_settled(chat.outgoing[-1].key)
 
 
-async def write(chat: Chat, rate: int) -> None:
+async def write_at(chat: Chat, rate: int) -> None:
     """So many messages a second, evenly."""
     began, number = time.perf_counter(), 0
     while True:
@@ -149,18 +150,33 @@ async def write(chat: Chat, rate: int) -> None:
         await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
 
 
-async def first_screen(screen: Screen, port: int) -> None:
+async def first_screen_seconds(port: int, home: str, options: argparse.Namespace) -> float:
+    """From the start of the program until a message shows."""
+    screen = Screen(client(port), home, options.columns, options.rows)
     await screen.shows(b"line ")
-    shown, started = time.time(), time.perf_counter() - screen.began
-    async with connect(f"localhost:{port}", user=TYPIST) as watcher:
-        reply = (await watcher.command("sessions")).reply
-        assert isinstance(reply, SessionList)
-        connected = min(datetime.fromisoformat(each.since).timestamp() for each in reply.sessions if not each.this)
-    print(f"first screen: {(shown - connected) * 1000:.0f} ms from the connection,"
-          f" {started * 1000:.0f} ms from the start of the program")  # fmt: skip
+    took = time.perf_counter() - screen.began
+    screen.write(b"\x04")
+    screen.close()
+    return took
 
 
-async def keys(screen: Screen, echo: Screen, options: argparse.Namespace) -> None:
+def import_seconds() -> float:
+    """What a program takes that only imports prompt_toolkit."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import prompt_toolkit"], check=True)
+    return time.perf_counter() - began
+
+
+async def starts(port: int, home: str, options: argparse.Namespace) -> list[list[str]]:
+    """Both in turn; the first start makes what later ones find."""
+    await first_screen_seconds(port, home, options)
+    pairs = [(await first_screen_seconds(port, home, options), import_seconds()) for _ in range(STARTS)]
+    first, imports = map(list, zip(*pairs, strict=True))
+    ratio = statistics.median(screen / importing for screen, importing in pairs)
+    return [["the first screen", *told(first)], [f"import prompt_toolkit ({ratio:.2f} times as long)", *told(imports)]]
+
+
+async def keys(screen: Screen, echo: Screen, options: argparse.Namespace) -> list[list[str]]:
     times, floor = [], []
     before, cpu, began = screen.resident_mb(), screen.cpu_seconds(), time.perf_counter()
     for number in range(options.keys):
@@ -172,15 +188,17 @@ async def keys(screen: Screen, echo: Screen, options: argparse.Namespace) -> Non
             screen.write(b"\x15")
         await asyncio.sleep(PAUSE_SECONDS / 2)
     cpu, wall = screen.cpu_seconds() - cpu, time.perf_counter() - began
-    print(f"a key shows, {options.rate} messages a second coming in: {told(times)}; {cpu / wall:.0%} of a core")
-    print(f"a key that is only written back: {told(floor)}")
-    print(f"resident: {before:.0f} MB before, {screen.resident_mb():.0f} MB after")
+    print(f"{cpu / wall:.0%} of a core; resident: {before:.0f} MB before, {screen.resident_mb():.0f} MB after")
+    return [
+        [f"a key, {options.rate} messages a second coming in", *told(times)],
+        ["a key that is only written back", *told(floor)],
+    ]
 
 
-def told(times: list[float]) -> str:
+def told(times: list[float]) -> list[str]:
+    """The median, the p99 and the longest, in milliseconds."""
     times.sort()
-    median, late = statistics.median(times), times[int(len(times) * 0.99)]
-    return f"median {median * 1000:.1f} ms, p99 {late * 1000:.1f} ms, max {times[-1] * 1000:.1f} ms"
+    return [f"{1000 * each:.1f}" for each in (statistics.median(times), times[int(len(times) * 0.99)], times[-1])]
 
 
 async def day(screen: Screen, chat: Chat, count: int) -> None:
@@ -193,34 +211,44 @@ async def day(screen: Screen, chat: Chat, count: int) -> None:
         print(f"resident after {count // 10 * (part + 1):,} messages: {screen.resident_mb():.1f} MB", flush=True)
 
 
-async def measure(options: argparse.Namespace, port: int, home: str) -> None:
+def client(port: int) -> list[str]:
+    return ["-m", "chat_client", "--server", f"localhost:{port}", "--user", TYPIST]
+
+
+async def measure(options: argparse.Namespace, port: int, home: str) -> list[list[str]]:
     async with connect(f"localhost:{port}", user="writer") as chat:
         reading = asyncio.create_task(drain(chat))
         await fill(chat, options.stored)
-        client = ["-m", "chat_client", "--server", f"localhost:{port}", "--user", TYPIST]
-        screen = Screen(client, home, options.columns, options.rows)
-        await first_screen(screen, port)
+        rows = await starts(port, home, options)
+        screen = Screen(client(port), home, options.columns, options.rows)
         echo = Screen(["-c", ECHO], home, options.columns, options.rows)
+        await screen.shows(b"line ")
         if options.day:
             await day(screen, chat, options.day)
-        writing = asyncio.create_task(write(chat, options.rate)) if options.rate else None
+        writing = asyncio.create_task(write_at(chat, options.rate)) if options.rate else None
         await asyncio.sleep(2)
-        await keys(screen, echo, options)
+        rows += await keys(screen, echo, options)
         screen.write(b"\x15\x04")
         for task in (writing, reading):
             if task is not None:
                 task.cancel()
         screen.close()
         echo.close()
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     for name, default in (("stored", 10_000), ("rate", 200), ("keys", 300), ("columns", 200), ("rows", 60), ("day", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the document whose table is written anew")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, running(f"{folder}/data") as port:
-        asyncio.run(measure(options, port, folder))
+        rows = asyncio.run(measure(options, port, folder))
+    table = as_table([f"milliseconds, at {options.columns}x{options.rows}", "median", "p99", "longest"], rows)
+    print(table)
+    if options.write:
+        write(options.write, table, rounds=STARTS)
 
 
 if __name__ == "__main__":

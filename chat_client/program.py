@@ -144,6 +144,7 @@ async def _plain(settings: Settings) -> int:
             )
             source = Prompt(plain.prompt, plain.known, lambda: chat.commands, history, keys)
             plain.front_end.edit_next = source.edit_next
+            plain.put_back = source.put_back
         else:
             source = Pipe(attended)
         return await plain.run(source)

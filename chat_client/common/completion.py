@@ -184,7 +184,7 @@ def _of_kind(argument: Argument, word: str, known: Known) -> Found:
         case "user":
             at = "@" if word.startswith("@") else ""
             return _matching(word, ((f"{at}{user} ", "") for user in known.users))
-        case "target" | "room" | "entrance":
+        case "target" | "room" | "shared" | "entrance":
             return _matching(word, _targets(argument, word, known))
         case "id":
             return _numbered(word, known.messages)
@@ -198,6 +198,8 @@ def _of_kind(argument: Argument, word: str, known: Known) -> Found:
             return _matching(word, ((f"{day} ", "") for day in NAMED))
         case "level":
             return _matching(word, ((f"{level} ", "") for level in LEVELS))
+        case "interval":
+            return _matching(word, ((f"{interval} ", "") for interval in ("off", "10s", "30s", "1m", "5m", "1h")))
         case "on_off":
             return _matching(word, (("on ", ""), ("off ", "")))
         case "sessions":
@@ -209,10 +211,13 @@ def _of_kind(argument: Argument, word: str, known: Known) -> Found:
 
 def _targets(argument: Argument, word: str, known: Known) -> Iterator[tuple[str, str]]:
     """Chats as they are named, then users: with `@` only if it was typed, since both forms mean the same."""
-    chats = [chat for chat in known.chats if argument["kind"] == "target" or chat.startswith("#")]
+    kind = argument["kind"]
+    chats = [
+        chat for chat in known.chats if kind == "target" or chat.startswith("#") or (kind, chat) == ("shared", "main")
+    ]
     bare = {} if word.startswith("@") else {chat: chat.removeprefix("@") for chat in chats}
     yield from ((f"{bare.get(chat, chat)} ", "") for chat in chats)
-    if argument["kind"] == "target":
+    if kind == "target":
         at = "@" if word.startswith("@") else ""
         yield from ((f"{at}{user} ", "") for user in known.users if f"@{user}" not in chats)
 

@@ -72,6 +72,7 @@ class Plain:
         self._shown: dict[str, int] = {}  # the newest message of each chat that was shown and is not marked as read
         self._running: set[asyncio.Task[None]] = set()
         self._status = ExitStatus.DONE
+        self.put_back: Callable[[str], None] | None = None  # puts a line into the prompt, where there is one
 
     def prompt(self) -> str:
         """What stands before the line that is typed."""
@@ -147,6 +148,7 @@ class Plain:
                     self._keep(sent)
                 if event.state == "failed":
                     self._fail(of_line(event.error))
+                    self._put_back(event)
             case Message():
                 self._note_shown(event)
             case ReadMarker() if self._shown.get(event.chat, 0) <= event.id:
@@ -161,6 +163,12 @@ class Plain:
                     self.front_end.lose_open_chat()
             case Ended() if event.code != "closed":
                 self._fail(ExitStatus.NO_CONNECTION)
+
+    def _put_back(self, refused: Outgoing) -> None:
+        """A message that came too soon stands in the prompt again, where there is one."""
+        is_plain = refused.verb in ("send", "send_all") and refused.target == self.front_end.open
+        if is_plain and self.put_back is not None and getattr(refused.error, "code", "") == "rate_limited":
+            self.put_back(refused.text)
 
     def _show_missed(self, shown: Shown) -> None:
         """What is left out is told in front of the messages, behind the numbers of all that is unread."""

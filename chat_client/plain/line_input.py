@@ -87,6 +87,7 @@ class Prompt:
     ) -> None:
         self._words, self._keymap = words, keymap
         self._leaving = self._edits = False
+        self._default = ""
         self._session: PromptSession[str] = PromptSession(
             input=PromptKeyboard(sys.stdin),
             history=history.current(),
@@ -157,8 +158,10 @@ class Prompt:
         while True:
             try:
                 edits, self._edits = self._edits, False
+                default, self._default = self._default, ""
                 yield await self._session.prompt_async(
                     self._words,
+                    default=default,
                     handle_sigint=False,
                     set_exception_handler=False,
                     pre_run=self._open_editor if edits else None,
@@ -169,6 +172,14 @@ class Prompt:
     def edit_next(self) -> None:
         """Have the user's editor opened for the next line."""
         self._edits = True
+
+    def put_back(self, text: str) -> None:
+        """Have a line that could not be sent yet stand in the prompt again, unless something else is typed there."""
+        line = self._session.default_buffer
+        if not self._session.app.is_running:
+            self._default = text
+        elif not line.text:
+            line.document = Document(text)
 
     def _open_editor(self) -> None:
         self._session.app.create_background_task(self._edit())

@@ -21,6 +21,8 @@ from chat_server.protocol.rooms import (
     MemberRemoved,
     OwnerSet,
     RequestApproved,
+    SlowModeChanged,
+    SlowModeShown,
     TopicChanged,
     TopicShown,
 )
@@ -53,4 +55,6 @@ def events(verb: str, arguments: Mapping[str, Any], lines: Sequence[Event], repl
             return [Notice(f"{owner} owns {chat} now", chat=chat, owner=owner)]
         case TopicShown(chat=chat, topic=topic) if arguments.get("text") is not None:
             return [TopicChanged(chat, topic or "", me)]
+        case SlowModeShown(chat=chat, seconds=seconds) if arguments.get("interval") is not None:
+            return [SlowModeChanged(chat, seconds, me)]
     return []

@@ -20,6 +20,7 @@ from chat_server.protocol.times import DAY_MS, TIME_MS_MAX, parse_duration, pars
 ID_MAX = (1 << 63) - 1
 KEY_CHARS_MAX = 64
 DURATION_MS_MAX = 36_500 * DAY_MS
+INTERVAL_MS_MAX = DAY_MS
 EMOJI_CHARS_MAX = 16
 NOTHING_SHOWS = "the text is empty, or nothing of it can be seen"
 TOPIC_CHARS_MAX = 300
@@ -39,6 +40,7 @@ OnOff = NewType("OnOff", bool)
 Emoji = NewType("Emoji", str)
 Topic = NewType("Topic", str)  # cleaned, one line; empty: none
 Duration = NewType("Duration", int)  # milliseconds
+Interval = NewType("Interval", int)  # milliseconds, whole seconds; 0: none
 Moment = NewType("Moment", int)  # milliseconds of the wall clock
 FileName = NewType("FileName", str)  # one component of a path
 Size = NewType("Size", int)  # bytes
@@ -68,6 +70,10 @@ class Target(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 class RoomTarget(Target, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A target that is a private chat."""
+
+
+class SharedTarget(Target, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A target that is no chat of two: main or a private chat."""
 
 
 class RoomName(Name, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -178,6 +184,13 @@ def _room(raw: str) -> RoomTarget:
     return RoomTarget(target.kind, target.name, target.folded)
 
 
+def _shared(raw: str) -> SharedTarget:
+    target = _target(raw)
+    if target.kind == "user":
+        raise Refusal("bad_argument", f"it is main, or a private chat like #team, not {_short(raw)}")
+    return SharedTarget(target.kind, target.name, target.folded)
+
+
 def _room_name(raw: str) -> RoomName:
     _room(raw)
     name = check(raw[1:])
@@ -203,6 +216,10 @@ def _topic(raw: str) -> Topic:
 
 def _room_of(chat: Target) -> RoomTarget | None:
     return RoomTarget(chat.kind, chat.name, chat.folded) if chat.kind == "room" else None
+
+
+def _shared_of(chat: Target) -> SharedTarget | None:
+    return None if chat.kind == "user" else SharedTarget(chat.kind, chat.name, chat.folded)
 
 
 def _user_of(chat: Target) -> Username | None:
@@ -240,6 +257,14 @@ def _length(raw: str | float) -> Duration:
     if ms is None or not 0 < ms <= DURATION_MS_MAX:
         raise Refusal("bad_argument", f"a duration is 90s, 5m, 2h, 1d or seconds, up to 36500d, not {_short(raw)}")
     return Duration(ms)
+
+
+def _interval(raw: str | float) -> Interval:
+    text = f"{raw:.9f}" if isinstance(raw, float) else str(raw)
+    ms = 0 if text.lower() == "off" else parse_duration(text)
+    if ms is None or ms % 1000 or not 0 <= ms <= INTERVAL_MS_MAX:
+        raise Refusal("bad_argument", f"it is 30s, 5m, 1h or seconds, up to 24h, or off, not {_short(raw)}")
+    return Interval(ms)
 
 
 def _moment(raw: str) -> Moment:
@@ -304,6 +329,7 @@ KINDS: dict[Any, Kind] = {
     Username: Kind("user", _user, of_chat=_user_of),
     Target: Kind("target", _target, of_chat=lambda chat: chat),
     RoomTarget: Kind("room", _room, starts="#", of_chat=_room_of),
+    SharedTarget: Kind("shared", _shared, starts="#mM", of_chat=_shared_of),
     RoomName: Kind("room_name", _room_name),
     Entrance: Kind("entrance", _entrance),
     Topic: Kind("topic", _topic, takes_rest=True),
@@ -311,6 +337,7 @@ KINDS: dict[Any, Kind] = {
     Count: Kind("count", _number("a number", 1), (str, int, float)),
     Delay: Kind("delay", _delay, (str, int, float)),
     Duration: Kind("duration", _length, (str, int, float), starts="0123456789"),
+    Interval: Kind("interval", _interval, (str, int, float)),
     Moment: Kind("time", _moment),
     Key: Kind("key", _key),
     FormatName: Kind("format", _format),

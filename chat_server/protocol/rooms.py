@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from chat_server.protocol.arguments import Entrance, RoomName, RoomTarget, Topic, Username
+from chat_server.protocol.arguments import Entrance, Interval, RoomName, RoomTarget, SharedTarget, Topic, Username
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.table import command
 
@@ -46,10 +46,18 @@ class TopicChanged(Event, frozen=True, tag="topic"):
     by: str
 
 
+class SlowModeChanged(Event, frozen=True, tag="slow_mode"):
+    """The least time between two messages of one user there, in seconds; 0: none any more."""
+
+    chat: str
+    seconds: int
+    by: str
+
+
 class ChatInfo(Struct, frozen=True, omit_defaults=True):
     """One of the user's chats. `read` is the read marker, an id; one-to-one and private chats have `members`.
 
-    `more` is the command that lists the members who are not in it.
+    `more` is the command that lists the members who are not in it. `slow_mode` has the seconds of one that is on.
     """
 
     name: str
@@ -60,6 +68,7 @@ class ChatInfo(Struct, frozen=True, omit_defaults=True):
     topic: str | None = None
     members: list[str] | None = None
     more: str | None = None
+    slow_mode: int = 0
 
 
 class Invitation(Struct, frozen=True):
@@ -148,6 +157,13 @@ class TopicShown(Reply, frozen=True, omit_defaults=True):
 
     chat: str
     topic: str | None = None
+
+
+class SlowModeShown(Reply, frozen=True, omit_defaults=True):
+    """The current slow mode; 0 for none. `seconds` is always there."""
+
+    chat: str
+    seconds: int
 
 
 # ---- commands
@@ -352,3 +368,20 @@ class Give(Command, frozen=True, tag="give"):
 class SetTopic(Command, frozen=True, tag="topic"):
     chat: RoomTarget
     text: Topic | None = None
+
+
+@command(
+    "slow_mode",
+    "slow",
+    group="Chats",
+    reply=SlowModeShown,
+    runs="logged",
+    seen_by_others=True,
+    usage={"chat": "<#chat|main>", "interval": "[30s|off]"},
+    fills="chat",
+    help="how long each person waits between two messages in a chat: shows it; owner and operators set it",
+    example="/slow_mode #team 30s",
+)
+class SetSlowMode(Command, frozen=True, tag="slow_mode"):
+    chat: SharedTarget
+    interval: Interval | None = None

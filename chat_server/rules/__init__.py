@@ -17,11 +17,13 @@ from chat_server.rules import (
     retention,
     rooms,
     search,
+    slow_mode,
     threads,
 )  # fmt: skip
 from chat_server.rules.executor import Executed, Executor, Outcome, read
 
 __all__ = [
     "Executed", "Executor", "Outcome", "accounts", "attention", "blocks", "control", "delayed", "erasure", "files",
-    "messages", "moderation", "operators", "read", "retention", "rooms", "search", "threads",
+    "messages", "moderation", "operators", "read", "retention", "rooms", "search", "slow_mode",
+    "threads",
 ]  # fmt: skip

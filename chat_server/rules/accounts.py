@@ -48,6 +48,7 @@ from chat_server.store import (
     registrations,
     retention,
     rooms,
+    slow_mode,
     state,
     text_quota,
 )
@@ -318,7 +319,15 @@ def _list_chats(view: View, user: User, up_to: int = ID_MAX) -> list[ChatInfo]:
         room = private.get(each.chat_id)
         if room is None:
             members = [user.name, each.name[1:]] if each.name.startswith("@") else None
-            return ChatInfo(name=each.name, read=each.read_id, unread=unread, muted=each.muted, members=members)
+            slow_ms = slow_mode.interval_ms(view.db, MAIN) if each.chat_id == MAIN else 0
+            return ChatInfo(
+                name=each.name,
+                read=each.read_id,
+                unread=unread,
+                muted=each.muted,
+                members=members,
+                slow_mode=slow_ms // 1000,
+            )
         owner = accounts.by_id(view.db, room.owner)
         names = rooms.member_names(view.db, room.id, left + 1)
         more = f"/members {room.name}" if len(names) > left else None
@@ -332,6 +341,7 @@ def _list_chats(view: View, user: User, up_to: int = ID_MAX) -> list[ChatInfo]:
             topic=room.topic,
             members=members,
             more=more,
+            slow_mode=room.slow_ms // 1000,
         )
 
     return [chat(each) for each in chats.of_user(view.db, user.id)]

@@ -26,6 +26,7 @@ from chat_server.rules.messages import KEY_LIFE_MS, direct_place, main_limit_end
 from chat_server.rules.moderation import end_bans, refuse_banned
 from chat_server.rules.registry import reading, rule
 from chat_server.rules.retention import expire_messages, mark_absent_members
+from chat_server.rules.slow_mode import free_ms
 from chat_server.rules.text_quota import refuse_without_room
 from chat_server.store import accounts, blocks, delayed, files, idempotency_keys, notices, rooms
 from chat_server.store.accounts import User
@@ -54,17 +55,33 @@ def _set_delayed(context: Context, command: SendDelayed) -> DelayedSet:
     if delayed.count_of(context.db, author.id) >= limits.delayed_max:
         raise Refusal("too_many", f"you have {limits.delayed_max} delayed messages waiting; cancel one or wait for one")
     delayed_id = delayed.insert(context.db, author.id, receiver, room, when, command.text, command.mentions)
-    due_ms, earliest_ms = _shown_ms(context, when), _earliest_ms(context, author, command.target.kind == "main", when)
+    chat_id = MAIN if command.target.kind == "main" else room[0] if room else None
+    due_ms, earliest_ms = _shown_ms(context, when), _earliest_ms(context, author, chat_id, when)
     note = None
     if earliest_ms > due_ms:
-        note = f"you have sent as many messages to main as one may until then ({limits.main_rate_count})"
+        limit_ms = main_limit_ends_ms(context, author) if chat_id == MAIN else None
+        if limit_ms is not None and context.now.wall_ms(limit_ms) == earliest_ms:
+            note = f"you have sent as many messages to main as one may until then ({limits.main_rate_count})"
+        else:
+            note = "the chat is in slow mode, and you have written just now"
     return DelayedSet(delayed_id, iso(earliest_ms), note)
 
 
-def _earliest_ms(asked: Context | View, author: User, to_main: bool, when: DueTime) -> int:
-    """Return when a message can be sent at the earliest: not before a ban ends, or the limit of messages in main."""
-    free_ms = main_limit_ends_ms(asked, author) if to_main else None
-    return max(_shown_ms(asked, when), *(asked.now.wall_ms(each) for each in (author.ban_until_ms, free_ms or 0)))
+def _earliest_ms(asked: Context | View, author: User, chat_id: int | None, when: DueTime) -> int:
+    """Return when a message can be sent at the earliest: not before a ban ends, or what `_free_ms` says."""
+    ends_ms = (author.ban_until_ms, _free_ms(asked, author, chat_id))
+    return max(_shown_ms(asked, when), *(asked.now.wall_ms(each) for each in ends_ms))
+
+
+def _free_ms(asked: Context | View, author: User, chat_id: int | None) -> int:
+    """Return the elapsed time from which the author may write in main or a private chat; 0 if now.
+
+    These are the limits that count messages. A chat of two, which is None, has none.
+    """
+    if chat_id is None:
+        return 0
+    limit_ms = main_limit_ends_ms(asked, author) if chat_id == MAIN else None
+    return max(limit_ms or 0, free_ms(asked, author.id, chat_id))
 
 
 def _receiver(context: Context, author: User, target: Target) -> tuple[int | None, tuple[int, str] | None]:
@@ -117,7 +134,7 @@ def list_delayed(view: View, command: ListDelayed) -> DelayedList:
     if author is None:
         return DelayedList([])
     waiting = [
-        (_earliest_ms(view, author, each.target_user is None and each.room_id is None, each.when), each)
+        (_earliest_ms(view, author, None if each.target_user else each.room_id or MAIN, each.when), each)
         for each in delayed.of_user(view.db, view.user_id)
     ]
     waiting.sort(key=lambda shown: (shown[0], shown[1].id))
@@ -155,9 +172,9 @@ def _send(context: Context, each: Delayed) -> None:
     if isinstance(place, str):
         _settle(context, each, DelayedFailed(each.id, place))
         return
-    free_ms = main_limit_ends_ms(context, author) if place.chat_id == MAIN else None
-    if free_ms is not None:
-        delayed.postpone(context.db, each.id, free_ms)
+    held_ms = _free_ms(context, author, place.chat_id)
+    if held_ms:
+        delayed.postpone(context.db, each.id, held_ms)
         return
     sent = post(context, author, place, each.text, each.named, delayed=True)
     _settle(context, each, DelayedSent(each.id, sent.id))

@@ -32,10 +32,12 @@ from chat_server.rules.messages import find_earlier_reply, find_place, post, ref
 from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.outcomes import Answer, Opened, Stale
 from chat_server.rules.registry import reading, rule
+from chat_server.rules.slow_mode import refuse_held_up
 from chat_server.rules.text_quota import refuse_over_text_quota
 from chat_server.store import accounts, files
 from chat_server.store.accounts import User
 from chat_server.store.blobs import Blobs, Damaged
+from chat_server.store.chats import MAIN
 from chat_server.store.files import Stored, Uploading
 
 log = logging.getLogger("chat.files")
@@ -94,9 +96,11 @@ def _refuse_sending(asked: Context | View, author: User, target: Target, name: s
     refuse_banned(asked, author)
     refuse_over_text_quota(asked, author.id, name)
     if target.kind == "main":
+        refuse_held_up(asked, author.id, MAIN, "main")
         refuse_rate_limited(asked, author)
     elif target.kind == "room":
-        find_room(asked.db, author.id, target)
+        room = find_room(asked.db, author.id, target)
+        refuse_held_up(asked, author.id, room.id, room.name)
     else:
         refuse_blocked(asked, author, find_user(asked.db, target.name, target.folded, author.id))
 

@@ -19,12 +19,13 @@ class Place(Struct, frozen=True):
     """The place of a message: a chat, and the name that its readers see.
 
     `readers` are the two users of a one-to-one chat, each with the name that the user sees. Any other chat has one
-    `name` for all.
+    `name` for all. `slow_ms` is that of a private chat.
     """
 
     chat_id: int
     name: str = ""
     readers: tuple[tuple[int, str], ...] = ()
+    slow_ms: int = 0
 
     def name_for(self, reader: int) -> str:
         return self.name or dict(self.readers)[reader]
@@ -70,8 +71,8 @@ def place_anywhere(db: Database, chat_id: int) -> Place | None:
         return MAIN_PLACE
     if pair := chats.users_of_direct(db, chat_id):
         return place_between(chat_id, *pair)
-    name = chats.room_name(db, chat_id)
-    return Place(chat_id, name) if name else None
+    room = chats.find_room(db, chat_id)
+    return Place(chat_id, room[0], slow_ms=room[1]) if room else None
 
 
 def unknown_user_refusal(name: str) -> Refusal:

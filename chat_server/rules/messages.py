@@ -34,8 +34,9 @@ from chat_server.rules.moderation import refuse_banned
 from chat_server.rules.outcomes import Answer, LastPage, Page
 from chat_server.rules.registry import reading, rule
 from chat_server.rules.retention import note_read_ranges
+from chat_server.rules.slow_mode import is_exempt, refuse_too_soon
 from chat_server.rules.text_quota import refuse_without_room
-from chat_server.store import chats, files, idempotency_keys, messages
+from chat_server.store import chats, files, idempotency_keys, messages, slow_mode
 from chat_server.store.accounts import User, set_rate
 from chat_server.store.chats import MAIN
 from chat_server.store.messages import Range
@@ -88,7 +89,7 @@ def find_place(context: Context, author: User, target: Target) -> Place:
 def _look_up_place(context: Context, author: User, target: Target) -> Place:
     if target.kind == "room":
         room = find_room(context.db, author.id, target)
-        return Place(room.id, room.name)
+        return Place(room.id, room.name, slow_ms=room.slow_ms)
     return direct_place(context, author, find_user(context.db, target.name, target.folded, author.id))
 
 
@@ -102,11 +103,18 @@ def post(
     reply_to: int | None = None,
     file: File | None = None,
 ) -> Sent:
-    """Store a message and push it. The caller has checked that the author may write it; only main's limit is checked.
+    """Store a message and push it. The caller has checked that the author may write it; only the limits that count
+    messages are checked: slow mode, and main's limit.
 
     `named` are the folded names that the text mentions.
     """
+    slow_ms = slow_mode.main_interval_ms(context.db) if place.chat_id == MAIN else place.slow_ms
+    is_slowed = slow_ms > 0 and not is_exempt(context.db, author.id, place.chat_id)
+    if is_slowed:
+        refuse_too_soon(context, author.id, place.chat_id, place.name, slow_ms)
     left = _count_in_main(context, author) if place.chat_id == MAIN else None
+    if is_slowed:
+        slow_mode.note_sent(context.db, place.chat_id, author.id, context.elapsed_ms, slow_ms)
     seq, at = context.next_seq(), context.at
     mentions = find_mentioned(context, author, place.chat_id, named) if named else None
     messages.insert(

@@ -155,7 +155,7 @@ def delete(db: Database, user_id: int, at_ms: int) -> None:
     gone = "password = NULL, password_version = 0, seen_ms = NULL, ban_reason = NULL, ban_open = 0, away = NULL"
     update(db, user_id, f"deleted_ms = ?, {gone}", at_ms)
     db.forget_places()
-    for table in ("tokens", "delayed", "uploads", "networks", "wrong_passwords"):
+    for table in ("tokens", "delayed", "uploads", "networks", "wrong_passwords", "slow_posts"):
         db.run(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
 
 

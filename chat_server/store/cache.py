@@ -4,8 +4,8 @@ It outlives a batch, so whoever goes on talking is not looked up again: three st
 a message between two people took to execute. It holds nothing of what is not there. Three rules keep it right:
 
 - Whatever changes an account does so in `accounts.update`, which forgets the account.
-- Whatever ends a place for somebody calls `forget_places`: a member who leaves, a chat that ends, a block, the end of
-  an account. All places are forgotten then, since that is rare beside messages.
+- Whatever ends or changes a place for somebody calls `forget_places`: a member who leaves, a chat that ends, a block,
+  the end of an account, slow mode. All places are forgotten then, since that is rare beside messages.
 - Whatever is undone takes the whole cache with it.
 
 Readers' threads have no cache.
@@ -20,12 +20,14 @@ KEPT_MAX = 10_000
 class Cache:
     """- `users`: accounts by id (see `accounts`).
     - `places`: where a user may write, by the user's id, and the kind and the folded name of the target.
+    - `main_slow_ms`: the slow mode of main, None if it was not read yet.
     - `text_bytes`: how much the texts of users take at most, as `text_quota` reckons with in this batch.
     """
 
     def __init__(self) -> None:
         self.users: dict[int, Any] = {}
         self.places: dict[tuple[int, str, str], Any] = {}
+        self.main_slow_ms: int | None = None
         self.text_bytes: dict[int, int] = {}
 
     def begin_batch(self) -> None:
@@ -37,9 +39,10 @@ class Cache:
 
     def forget_places(self) -> None:
         self.places.clear()
+        self.main_slow_ms = None
 
     def forget(self) -> None:
         """Forget everything, since what was read may have been undone."""
         self.users.clear()
-        self.places.clear()
+        self.forget_places()
         self.text_bytes.clear()

@@ -83,10 +83,10 @@ def users_of_direct(db: Database, chat_id: int) -> list[tuple[int, str]]:
     return [(user_id, name) for user_id, name in rows]
 
 
-def room_name(db: Database, chat_id: int) -> str | None:
-    """Return the name of a private chat that has not ended, None for any other chat."""
-    name: str | None = db.value("SELECT name FROM chats WHERE id = ? AND kind = 'room'", (chat_id,))
-    return name
+def find_room(db: Database, chat_id: int) -> tuple[str, int] | None:
+    """Return the name and the slow mode of a private chat that has not ended, None for any other chat."""
+    row = db.one("SELECT name, slow_ms FROM chats WHERE id = ? AND kind = 'room'", (chat_id,))
+    return row and (row[0], row[1])
 
 
 def unblocked_members(db: Database, chat_id: int, user_id: int, limit: int) -> list[int]:

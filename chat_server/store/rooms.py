@@ -4,21 +4,22 @@ import msgspec
 from msgspec import Struct
 
 from chat_server.protocol.names import Name
-from chat_server.store import messages, notices
+from chat_server.store import messages, notices, slow_mode
 from chat_server.store.database import ROWS_MAX, Database
 
 # The links of one chat that have not expired. Beyond it, the one that would expire first ends.
 LINKS_MAX = 100
-_COLUMNS = "c.id, c.name, c.owner, c.topic"
+_COLUMNS = "c.id, c.name, c.owner, c.topic, c.slow_ms"
 
 
 class Room(Struct, frozen=True):
-    """A private chat. `name` begins with #; `owner` is a user's id."""
+    """A private chat. `name` begins with #; `owner` is a user's id; `slow_ms` is 0 without slow mode."""
 
     id: int
     name: str
     owner: int
     topic: str | None
+    slow_ms: int = 0
 
 
 def of_member(db: Database, user_id: int, folded: str) -> Room | None:
@@ -264,11 +265,12 @@ def delete_old_links(db: Database, elapsed_ms: int, limit: int) -> None:
 def end(db: Database, chat_id: int) -> None:
     """End a chat whose last member has left: from here on nobody finds it. `clear_ended` removes its messages."""
     delete_links(db, chat_id)
+    slow_mode.forget_chat(db, chat_id)
     _end_waiting(db, "invitations", "chat_id = ?", (chat_id,))
     _end_waiting(db, "join_requests", "chat_id = ?", (chat_id,))
     db.run(
         "UPDATE chats SET kind = 'ended', name = NULL, folded = NULL, lookalike = NULL, shape = NULL, owner = NULL,"
-        " topic = NULL WHERE id = ?",
+        " topic = NULL, slow_ms = 0 WHERE id = ?",
         (chat_id,),
     )
     db.forget_places()

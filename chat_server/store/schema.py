@@ -525,11 +525,23 @@ MIGRATIONS = (
     ALTER TABLE tokens ADD COLUMN client TEXT;
     ALTER TABLE tokens ADD COLUMN network TEXT;
     """,
+    """
+    -- slow_ms: the least time between two messages of one user in main or a private chat; 0: none.
+    ALTER TABLE chats ADD COLUMN slow_ms INTEGER NOT NULL DEFAULT 0;
+
+    -- When users whose next message has to wait for that last wrote there, in elapsed time.
+    CREATE TABLE slow_posts (
+        chat_id INTEGER NOT NULL REFERENCES chats, user_id INTEGER NOT NULL REFERENCES users, sent_ms INTEGER NOT NULL,
+        PRIMARY KEY (chat_id, user_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX slow_posts_sent ON slow_posts (chat_id, sent_ms);
+    CREATE INDEX slow_posts_user ON slow_posts (user_id);
+    """,
 )
 
 # The migrations up to that of the first release may do anything. Each node of a cluster runs the later ones at its own
 # time, when its program is replaced, and older programs go on executing the same log: so these only add.
-ADDING_FROM = 24
+ADDING_FROM = 25
 
 # What a version of the log does to rows that are there, and to what the rules see of the tables, such as triggers. In a
 # cluster it runs in the batch that raises the version, at the same place on all nodes; otherwise at a start. All

@@ -22,7 +22,7 @@ RIGHT: dict[str, Any] = {
     "entrance": "#nowhere", "id": 1, "count": 5, "size": 5, "delay": "5m", "duration": "5m", "text": "hi",
     "reason": "rude", "topic": "tea", "word": "one", "secret": "pass", "token": "t0ken", "key": "k1", "format": "json",
     "on_off": "off", "emoji": "👍", "file_name": "a.png", "sha256": SHA256, "base64": "aGVsbG8=", "sessions": 99,
-    "time": "2026-11-01", "token_id": "0123abcd",
+    "time": "2026-11-01", "token_id": "0123abcd", "shared": "#nowhere", "interval": "30s",
 }  # fmt: skip
 # What it may not, as it stands on a line and as a string in JSON. The kinds that are not here may be anything.
 WRONG: dict[str, tuple[str, ...]] = {
@@ -48,6 +48,8 @@ WRONG: dict[str, tuple[str, ...]] = {
     "sha256": ("abc", "g" * 64),
     "base64": ("aGVsbG8", "!!!!"),
     "sessions": ("x", "-1"),
+    "shared": ("team", "@team", "#"),
+    "interval": ("x", "-5", "1.5", "25h", "86401"),
     "token_id": ("", "0123abc", "0123abcde", "0123abcg", "0123-abc"),
 }
 BY_WORDS_ALONE = {"sha256", "duration"}  # on a line another word is taken for the next argument
@@ -57,6 +59,7 @@ OTHER_TYPES: tuple[Any, ...] = ([], {}, ["main"])
 # What each kind is refused with where there is no such thing.
 UNKNOWN = {
     "target": "unknown_user", "user": "unknown_user", "room": "unknown_chat", "entrance": "unknown_chat",
+    "shared": "unknown_chat",
     "token_id": "bad_token",
 }  # fmt: skip
 UNKNOWN_IDS = {
@@ -68,8 +71,10 @@ MAY_BE_ONESELF = {"who", "reports", "approve", "deny"}
 # What a ban forbids.
 SEEN_BY_OTHERS = {
     "create_chat", "invite", "invite_link", "join", "approve", "topic", "send_all", "send", "reply", "edit", "react",
-    "unreact", "send_delayed", "away", "send_file", "chunk",
+    "unreact", "send_delayed", "away", "send_file", "chunk", "slow_mode",
 }  # fmt: skip
+# What may be left out, and then changes nothing that others see.
+SETS = {"text": "tea", "interval": "30s"}
 # Commands that end or change the connection that says them.
 ABOUT_THE_CONNECTION = {"sign_in", "resume", "sign_out", "password", "delete_account", "quit", "format"}
 
@@ -197,7 +202,7 @@ async def test_a_ban_forbids_what_others_would_see_and_nothing_else(start: Start
     expected = {}
     for spec in TABLE.values():
         if spec.verb not in ABOUT_THE_CONNECTION:
-            fields = fields_of(spec) | ({"text": "tea"} if "text" in spec.names else {})
+            fields = fields_of(spec) | {name: value for name, value in SETS.items() if name in spec.names}
             expected.update(dict.fromkeys(both(spec, fields), "banned" if spec.verb in SEEN_BY_OTHERS else ""))
     specs = [TABLE[verb] for verb in SEEN_BY_OTHERS]
     expected |= dict.fromkeys(wrong_lines(specs), "banned")

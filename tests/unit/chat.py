@@ -42,7 +42,7 @@ from chat_server.rules.context import View
 from chat_server.rules.lookup import Place, place_between
 from chat_server.rules.outcomes import Ending, Entered, MembershipChange, Push, Stale
 from chat_server.rules.registry import RULES
-from chat_server.store import accounts, chats, rooms, text_quota
+from chat_server.store import accounts, chats, rooms, slow_mode, text_quota
 from chat_server.store.blobs import Blobs
 from chat_server.store.database import Database, open_reader, open_writer
 from chat_server.store.local import Local, list_sweeps
@@ -225,6 +225,7 @@ def check_cache(executor: Executor) -> None:
         assert user == accounts.by_id(db, user_id)
     for (user_id, kind, folded), place in cache.places.items():
         assert place == _place(db, user_id, kind, folded)
+    assert cache.main_slow_ms in (None, slow_mode.interval_ms(db, chats.MAIN))
     for user_id, used in cache.text_bytes.items():
         assert used >= text_quota.bytes_of(db, user_id)
     db.cache = cache
@@ -234,7 +235,7 @@ def _place(db: Database, user_id: int, kind: str, folded: str) -> Place | None:
     """Where the user may write; None if there is nothing yet, or the user may not."""
     if kind == "room":
         room = rooms.of_member(db, user_id, folded)
-        return Place(room.id, room.name) if room else None
+        return Place(room.id, room.name, slow_ms=room.slow_ms) if room else None
     one, other = accounts.by_id(db, user_id), accounts.by_name(db, folded)
     if one is None or other is None:
         return None

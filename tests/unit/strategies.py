@@ -59,6 +59,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "room": names.map("#{}".format),
     "room_name": names.map("#{}".format),
     "entrance": names.map("#{}".format) | _tight_words.filter(lambda word: word[0] != "#"),
+    "shared": names.map("#{}".format) | st.sampled_from(("main", "Main")),
+    "interval": st.integers(0, 86_400) | st.sampled_from(("off", "OFF", "30s", "5m", "24h", "1d")),
     "topic": _line_text.filter(lambda text: not text.startswith(" ") and not is_blank(clean(text))) | st.just('""'),
     "id": _numbers,
     "count": _numbers,

@@ -11,7 +11,7 @@ from chat_client.tui.render.row import Row, ends
 from chat_client.tui.render.side_panels import badge
 from chat_client.tui.render.times import moment, seconds
 from chat_client.tui.state.screen_state import ScreenState
-from chat_server.protocol.times import distance
+from chat_server.protocol.times import distance, duration
 
 _SERVER_CELLS_MIN = 8
 
@@ -60,7 +60,8 @@ def _about(screen: ScreenState) -> str:
             return f"away: {screen.roster.away[person]}"
         return "online" if screen.roster.online.get(person) else "offline: will see it when back"
     topic = chat.topic or ("everyone" if chat.name == "main" else "")
-    return f"{topic}{' · muted' if chat.muted else ''}"
+    slow = f"slow mode: {duration(chat.slow_mode * 1000)}" if chat.slow_mode else ""
+    return " · ".join(filter(None, (topic, slow, "muted" if chat.muted else "")))
 
 
 def status(screen: ScreenState, zone: tzinfo | None, columns: int) -> Row:

@@ -20,6 +20,7 @@ class ChatState:
         self.muted = False
         self.owner: str | None = None
         self.topic: str | None = None
+        self.slow_mode = 0  # seconds; 0: none
         self.members: list[str] | None = None
         self.draft = ""
         self.newest = 0  # the highest id; 0: not known
@@ -50,7 +51,7 @@ class ChatState:
 
     def describe(self, chat: ChatInfo) -> None:
         self.listed = True
-        self.muted, self.owner, self.topic = chat.muted, chat.owner, chat.topic
+        self.muted, self.owner, self.topic, self.slow_mode = chat.muted, chat.owner, chat.topic, chat.slow_mode
         if chat.members is not None:
             self.members = list(chat.members)
 

@@ -17,7 +17,7 @@ from chat_server.protocol.base import Event
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.messages import DelayedSent, Expired, Message, ReadMarker
 from chat_server.protocol.people import Muted, PresenceChanged, Typing
-from chat_server.protocol.rooms import Approved, Invited, Joined, JoinRequest, Left, TopicChanged
+from chat_server.protocol.rooms import Approved, Invited, Joined, JoinRequest, Left, SlowModeChanged, TopicChanged
 
 OVER = "the connection has ended: Ctrl-D leaves; start again to sign in"
 
@@ -186,6 +186,11 @@ def _take_topic_changed(screen: ScreenState, event: TopicChanged) -> ChatNote:
     return _in_words(screen, event.chat, event)
 
 
+def _take_slow_mode_changed(screen: ScreenState, event: SlowModeChanged) -> ChatNote:
+    screen.chats.chat(event.chat).slow_mode = event.seconds
+    return _in_words(screen, event.chat, event)
+
+
 def _take_expired(screen: ScreenState, event: Expired) -> ChatNote:
     target = screen.composer.target
     if target is not None and target.id in event.ids:
@@ -226,6 +231,7 @@ _HANDLERS: dict[type[Event], Callable[[ScreenState, Any], ChatNote]] = {
     Left: _take_left,
     Approved: _take_approved,
     TopicChanged: _take_topic_changed,
+    SlowModeChanged: _take_slow_mode_changed,
     Expired: _take_expired,
     Muted: _take_muted,
     Closing: _take_closing,

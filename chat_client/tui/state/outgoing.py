@@ -53,11 +53,27 @@ def _show_waiting(screen: ScreenState, chat: ChatState, command: Outgoing, reply
 
 def _show_refused(screen: ScreenState, chat: ChatState, command: Outgoing, reply_to: int | None) -> None:
     why = wording.reason(command.error).removeprefix("nothing was sent: ")
+    if _may_go_later(screen, chat, command):
+        screen.set_text(command.text)
+        screen.tell("error", why, 8.0)
+        screen.ask("status")
+        return
     chat.feed.add_refused(command.key, command.summary, _time(command), why, reply_to)
     if not screen.shows_end_of(chat):
         screen.tell("error", why)
     if getattr(command.error, "code", "") in ("rate_limited", "banned"):
         screen.ask("status")
+
+
+def _may_go_later(screen: ScreenState, chat: ChatState, command: Outgoing) -> bool:
+    """Whether a message that came too soon goes back into the line, where Enter sends it again: nothing else may
+    stand there."""
+    is_plain = command.verb in ("send", "send_all") and chat is screen.chats.open and screen.view is None
+    composer, dialogs = screen.composer, screen.dialogs
+    is_free = (
+        not composer.text and composer.target is None and not dialogs.is_open and screen.chats.removed_from is None
+    )
+    return is_plain and is_free and getattr(command.error, "code", "") == "rate_limited"
 
 
 def _show_sent(screen: ScreenState, chat: ChatState, command: Outgoing, reply_to: int | None) -> None:

@@ -207,6 +207,8 @@ def _learn(screen: ScreenState, verb: str, reply: Reply) -> None:
         screen.chats.chat(chat).members = [_name(member) for member in fields["members"]]
     elif verb == "topic" and "topic" in fields:
         screen.chats.chat(chat).topic = fields["topic"]
+    elif verb == "slow_mode" and isinstance(fields.get("seconds"), int):
+        screen.chats.chat(chat).slow_mode = fields["seconds"]
 
 
 def _learn_status(screen: ScreenState, report: StatusReport) -> None:

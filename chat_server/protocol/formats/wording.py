@@ -9,7 +9,7 @@ from typing import Any
 from chat_server.protocol import accounts, connection, control, files, messages, operators, people, rooms
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.file_names import describe_size
-from chat_server.protocol.times import describe_end, moment
+from chat_server.protocol.times import describe_end, duration, moment
 
 
 def describe_file(file: messages.File) -> str:
@@ -62,6 +62,11 @@ EVENTS: dict[type[Event], Callable[[Any, str], str | None]] = {
         f"{event.by} set the topic of {event.chat}: {event.topic}"
         if event.topic
         else f"{event.by} took the topic of {event.chat} away"
+    ),
+    rooms.SlowModeChanged: lambda event, now: (
+        f"{event.by} put {event.chat} in slow mode: everybody may send one message in {duration(event.seconds * 1000)}"
+        if event.seconds
+        else f"{event.by} ended the slow mode of {event.chat}"
     ),
     # What was read long ago scrolls away by itself.
     messages.Expired: lambda event, now: None,
@@ -138,8 +143,9 @@ def _chat(chat: rooms.ChatInfo) -> str:
     members = f", with {', '.join(chat.members)}" if chat.members and not chat.name.startswith("@") else ""
     more = f" and others ({chat.more})" if chat.more else ""
     topic = f", about: {chat.topic}" if chat.topic else ""
+    slow = f", slow mode: {duration(chat.slow_mode * 1000)}" if chat.slow_mode else ""
     unread = f"{chat.unread} unread" if chat.unread else "all read"
-    return f"chat {chat.name}: {unread}{muted}{owner}{members}{more}{topic}"
+    return f"chat {chat.name}: {unread}{muted}{owner}{members}{more}{slow}{topic}"
 
 
 def _who(reply: people.WhoReport, now: str) -> _Rendered:
@@ -377,6 +383,12 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
     rooms.TopicShown: lambda reply, now: (
         [],
         f"the topic of {reply.chat}: {reply.topic}" if reply.topic else f"{reply.chat} has no topic",
+    ),
+    rooms.SlowModeShown: lambda reply, now: (
+        [],
+        f"{reply.chat} is in slow mode: everybody may send one message in {duration(reply.seconds * 1000)}"
+        if reply.seconds
+        else f"{reply.chat} is not in slow mode",
     ),
     messages.Found: _found,
     people.MuteSet: lambda reply, now: (

@@ -58,6 +58,8 @@ def test_what_follows_the_open_chat_is_completed_without_it(before: str, after: 
         ("/his", ["/history "]),
         ("/HIS", ["/history "]),
         ("/con", ["/confirm "]),
+        ("/slow_mode ", ["/slow_mode main ", "/slow_mode #ops "]),
+        ("/slow_mode #ops 3", ["/slow_mode #ops 30s "]),
         ("/revoke_token 3F", ["/revoke_token 3f9a1c07 "]),
         ("/revoke_token ", ["/revoke_token 3f9a1c07 ", "/revoke_token 3e000001 "]),
         ("/who ", ["/who bob ", "/who Bill ", "/who carol "]),

@@ -207,6 +207,20 @@ async def test_a_command_whose_fate_is_not_known_outweighs_a_refusal(
     assert await asyncio.wait_for(running, TIMEOUT_SECONDS) == ExitStatus.NOT_KNOWN
 
 
+async def test_what_came_too_soon_goes_back_into_the_prompt(server: FakeServer, client: Client, tmp_path: Path) -> None:
+    chat, link = await client.sign_in(server)
+    source = Lines(("", "first"), ("rate_limited", "second"), ("banned", ""))
+    source.said.append("* begun")
+    app = Plain(chat, tmp_path, source.write)
+    back: list[str] = []
+    app.put_back = back.append
+    running = asyncio.create_task(app.run(source))
+    for code in ("rate_limited", "banned"):
+        link.refuse(await link.expect("send"), code)
+    await asyncio.wait_for(running, TIMEOUT_SECONDS)
+    assert back == ["first"], "what is refused for another reason would only be refused again"
+
+
 async def test_what_has_no_answer_when_the_server_ends_it_is_told(
     server: FakeServer, client: Client, tmp_path: Path
 ) -> None:

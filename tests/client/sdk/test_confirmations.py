@@ -8,7 +8,7 @@ from chat_server.protocol.base import Event
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.messages import Message, ReadMarker
 from chat_server.protocol.people import Muted, PresenceChanged
-from chat_server.protocol.rooms import Invited, Joined, Left, TopicChanged
+from chat_server.protocol.rooms import Invited, Joined, Left, SlowModeChanged, TopicChanged
 from tests.client.conftest import Home
 from tests.harness import TIMEOUT_SECONDS
 
@@ -25,6 +25,9 @@ STEPS: list[tuple[str, type[Event] | None]] = [
     ("/create_chat #team", Joined),
     ("/topic #team plans", TopicChanged),
     ("/topic #team", None),
+    ("/slow_mode #team 30s", SlowModeChanged),
+    ("/slow_mode #team", None),
+    ("/slow_mode #team off", SlowModeChanged),
     ('/topic #team ""', TopicChanged),
     ("/invite #team bob", None),
     ("bob: /join #team", Joined),
@@ -41,7 +44,7 @@ STEPS: list[tuple[str, type[Event] | None]] = [
 ]
 
 
-CHANGES = (Message, ReadMarker, Muted, Joined, Left, Notice, TopicChanged, Invited)
+CHANGES = (Message, ReadMarker, Muted, Joined, Left, Notice, TopicChanged, SlowModeChanged, Invited)
 
 
 async def seen(chat: Chat, until: str, *kinds: type[Event]) -> list[tuple[Event, bool]]:

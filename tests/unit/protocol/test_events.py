@@ -13,7 +13,16 @@ from chat_server.protocol.formats import JSON, TEXT
 from chat_server.protocol.formats.json import decode_event
 from chat_server.protocol.messages import DelayedFailed, DelayedSent, Expired, File, Message, ReadMarker
 from chat_server.protocol.people import Muted, PreferenceChanged, PreferencesTold, PresenceChanged, Typing
-from chat_server.protocol.rooms import Approved, Denied, Invited, Joined, JoinRequest, Left, TopicChanged
+from chat_server.protocol.rooms import (
+    Approved,
+    Denied,
+    Invited,
+    Joined,
+    JoinRequest,
+    Left,
+    SlowModeChanged,
+    TopicChanged,
+)
 
 TODAY = "2026-11-21"
 AT = "2026-11-21T12:00:01.250Z"
@@ -157,6 +166,16 @@ TABLE: list[tuple[Event, str, str]] = [
         TopicChanged("#team", "", "bob"),
         "* bob took the topic of #team away",
         '{"type":"topic","chat":"#team","topic":"","by":"bob"}',
+    ),
+    (
+        SlowModeChanged("#team", 90, "bob"),
+        "* bob put #team in slow mode: everybody may send one message in 90s",
+        '{"type":"slow_mode","chat":"#team","seconds":90,"by":"bob"}',
+    ),
+    (
+        SlowModeChanged("main", 0, "bob"),
+        "* bob ended the slow mode of main",
+        '{"type":"slow_mode","chat":"main","seconds":0,"by":"bob"}',
     ),
     (
         Notice("bob owns #team now", chat="#team", owner="bob"),

@@ -27,7 +27,7 @@ LINES = (
     "/send {} hi", "/send {} hi", "/send {} again", "/send #team hi", "/send #team hi", "/send_all hi @{}",
     "/block {}", "/unblock {}", "/create_chat #team", "/invite #team {}", "/join #team", "/leave #team",
     "/remove #team {}", "/give #team {}", "/topic #team what it is about", "/away out", "/ban {} 1h", "/unban {}",
-    "/report {}", "/delete_account", "/sign_in {}",
+    "/report {}", "/delete_account", "/sign_in {}", "/slow_mode #team 30s", "/slow_mode #team off",
 )  # fmt: skip
 # What somebody says of or to somebody.
 said = st.tuples(st.integers(1, 4), st.sampled_from(LINES), st.sampled_from(NAMES))

@@ -4,7 +4,7 @@ from chat_client.sdk.events import Ended, Lost, Outgoing
 from chat_client.tui.state import navigation
 from chat_server.protocol.accounts import Banned
 from chat_server.protocol.people import Limit
-from chat_server.protocol.rooms import ChatInfo
+from chat_server.protocol.rooms import ChatInfo, SlowModeChanged
 from tests.client.people import START, Me, said
 
 
@@ -15,6 +15,13 @@ def test_the_title_tells_what_is_unread_elsewhere_where_the_sides_are_folded_awa
     assert me.text("title").split() == ["main", "everyone", "#team", "4"]
     navigation.open_chat(me.screen, "#team")
     assert "#team  plans" in me.text("title")
+
+
+def test_the_title_tells_of_slow_mode() -> None:
+    me = Me(ChatInfo("main", 0, 0, muted=True, slow_mode=90))
+    assert "main  everyone · slow mode: 90s · muted" in me.text("title")
+    me.hear(SlowModeChanged("main", 0, "bob"))
+    assert "main  everyone · muted" in me.text("title") and "bob ended the slow mode of main" in me.text()
 
 
 def test_an_end_is_told() -> None:

@@ -3,6 +3,8 @@ from msgspec.structs import replace
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Outgoing
 from chat_client.tui.state import navigation
+from chat_client.tui.state.composer import ComposeTarget
+from chat_client.tui.state.effects import Ask, SetText
 from chat_server.protocol.files import Upload
 from chat_server.protocol.messages import Expired, File, Sent, ThreadShown
 from chat_server.protocol.people import Limit
@@ -48,13 +50,39 @@ def test_what_is_held_asks() -> None:
     assert "hello" not in me.text()
 
 
-def test_a_limit_is_told_once_and_without_its_code() -> None:
+TOO_SOON = Refused("rate_limited", "nothing was sent: you have sent the 20 messages that one may until 09:00:00 UTC")
+
+
+def test_what_came_too_soon_stands_in_the_line_again() -> None:
     me = Me()
     me.load()
-    why = "nothing was sent: you have sent the 20 messages that one may until 09:00:00 UTC"
-    me.hear(outgoing("waiting"), outgoing("failed", error=Refused("rate_limited", why)))
-    assert "✗ not sent: you have sent the 20" in me.text()
-    assert "rate_limited" not in me.text() + me.text("bar")
+    me.hear(outgoing("waiting"), outgoing("failed", error=TOO_SOON))
+    effects = me.wanted(SetText, Ask)
+    assert effects[-2] == SetText("hello") and effects[-1].verb == "status"
+    assert "hello" not in me.text()
+    assert "you have sent the 20" in me.text("bar") and "rate_limited" not in me.text("bar")
+
+
+def test_where_something_else_stands_in_the_line_it_stays_in_the_chat_with_the_reason() -> None:
+    def typing(me: Me) -> None:
+        me.screen.composer.text = "next"
+
+    def elsewhere(me: Me) -> None:
+        navigation.open_chat(me.screen, "@bob")
+
+    def answering(me: Me) -> None:
+        me.screen.composer.target = ComposeTarget("reply", 1, "main")
+
+    for meanwhile in (typing, elsewhere, answering):
+        me = Me(ChatInfo("main", 0, 0, muted=False), ChatInfo("@bob", 0, 0, muted=False))
+        me.load(said(1))
+        me.hear(outgoing("waiting"))
+        meanwhile(me)
+        me.hear(outgoing("failed", error=TOO_SOON))
+        assert me.wanted(SetText) in ([], [SetText("")]), meanwhile
+        navigation.open_chat(me.screen, "main")
+        assert "hello ✗ not sent: you have sent the 20" in me.text(), meanwhile
+        assert "rate_limited" not in me.text() + me.text("bar")
 
 
 def test_another_message_that_waits_stands_behind_it_and_each_goes_by_itself() -> None:

@@ -29,6 +29,7 @@ from chat_server.protocol.rooms import (
     Joined,
     Left,
     RequestDenied,
+    SlowModeChanged,
     TopicChanged,
 )
 from tests.client.people import Me, at, said
@@ -217,6 +218,7 @@ CONFIRMED: list[tuple[Event, Callable[[ScreenState], bool]]] = [
     (Muted("#team", True), lambda screen: screen.chats.by_name["#team"].muted),
     (PresenceChanged("alice", True, "lunch"), lambda screen: screen.roster.away == {"alice": "lunch"}),
     (TopicChanged("#team", "plans", "alice"), lambda screen: screen.chats.by_name["#team"].topic == "plans"),
+    (SlowModeChanged("#team", 30, "alice"), lambda screen: screen.chats.by_name["#team"].slow_mode == 30),
     (Joined("#new", "alice"), lambda screen: "#new" in screen.chats.by_name and not screen.roster.invitations),
     (Joined("#team", "carol"), lambda screen: screen.chats.by_name["#team"].members == ["alice", "bob", "carol"]),
     (Left("#team", "bob", "alice"), lambda screen: screen.chats.by_name["#team"].members == ["alice"]),

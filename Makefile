@@ -4,6 +4,8 @@
 # make test-all  the same with all rounds of the kills and many more random examples: a quarter of an hour
 # make cluster  starts three NATS servers and three nodes on loopback, and kills and starts what one names
 # make test-cluster  tests the cluster on NATS servers of its own: ten minutes
+# make deb    builds a Debian package in dist/
+# make test-install  installs it on a machine of its own, starts, upgrades and removes it: two minutes, as root
 # make bench  measures all that docs/performance.md shows, and writes it anew: an idle machine, an hour, a C compiler
 # make bench-quick  what a message takes of a processor, in under two minutes: for before and after a change
 # make format writes the code as the formatter wants it
@@ -16,7 +18,7 @@ ARGS ?=
 # What was compiled is kept, whatever the environment says: the tests start hundreds of programs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run cluster test test-all test-cluster check unit format bench bench-quick clean
+.PHONY: run cluster deb test test-all test-cluster test-install check unit format bench bench-quick clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/chat-server $(ARGS)
@@ -30,7 +32,7 @@ test: $(VENV)/installed
 
 test-all: export TESTS := all
 test-all: export HYPOTHESIS_PROFILE := thorough
-test-all: check unit
+test-all: check unit test-install
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check .
@@ -40,11 +42,17 @@ check: $(VENV)/installed
 	$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/installed
-	$(BIN)/pytest -n 3 --dist worksteal --ignore tests/cluster
+	$(BIN)/pytest -n 3 --dist worksteal --ignore tests/cluster --ignore tests/install
 
 test-cluster: $(VENV)/installed
 	$(BIN)/pytest tests/cluster
 	ON_NATS=yes $(BIN)/pytest -n 2 --dist worksteal tests/conformance
+
+test-install: $(VENV)/installed
+	$(BIN)/pytest tests/install
+
+deb: $(VENV)/installed
+	@packaging/deb/build $(BIN)/python dist
 
 format: $(VENV)/installed
 	$(BIN)/ruff format .

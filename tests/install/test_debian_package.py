@@ -1,0 +1,139 @@
+"""The Debian package: installed, started, upgraded, removed and purged by dpkg, where systemd runs and where not."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.install.machine import Files, Machine, needs
+
+ROOT = Path(__file__).parents[2]
+CONFIGURATION = "/etc/chat-server/chat-server.toml"
+UNIT = "chat-server.service"
+TALK = "/sign_in anna\n/send_all is it there?\n/quit\n"
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package itself: the one that PACKAGE names, or a new one."""
+    needs("dpkg-deb")
+    if built := os.environ.get("PACKAGE"):
+        return Path(built).absolute()
+    directory = tmp_path_factory.mktemp("package")
+    build = [str(ROOT / "packaging" / "deb" / "build"), sys.executable, str(directory)]
+    subprocess.run(build, check=True, stderr=subprocess.DEVNULL, timeout=600)
+    (package,) = directory.glob("chat-server_*.deb")
+    return package
+
+
+@pytest.fixture
+def files(tmp_path: Path, package: Path) -> Iterator[Files]:
+    needs("dpkg", "chroot")
+    with Files(tmp_path) as files:
+        (files.root / "package.deb").write_bytes(package.read_bytes())
+        yield files
+
+
+@pytest.fixture
+def machine(tmp_path: Path, package: Path) -> Iterator[Machine]:
+    needs("dpkg", "systemd-nspawn", "nsenter", "nc")
+    with Machine(tmp_path) as machine:
+        (machine.root / "package.deb").write_bytes(package.read_bytes())
+        yield machine
+
+
+def talk(machine: Machine, lines: str = TALK) -> str:
+    waiting = f"until nc -z 127.0.0.1 8000; do systemctl is-active {UNIT} || exit 0; sleep 0.2; done"
+    assert "failed" not in machine.run("sh", "-c", waiting), machine.run("journalctl", "-u", UNIT, "--no-pager")
+    return machine.run("nc", "-q", "5", "127.0.0.1", "8000", given=lines)
+
+
+def main_pid(machine: Machine) -> str:
+    return machine.run("systemctl", "show", "--property=MainPID", "--value", UNIT).strip()
+
+
+def test_lintian_finds_nothing(package: Path) -> None:
+    needs("lintian")
+    done = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "warning,error", str(package)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_night_on_a_machine_with_systemd(machine: Machine) -> None:
+    machine.run("dpkg", "-i", "/package.deb")
+    assert machine.run("systemctl", "is-enabled", UNIT).strip() == "enabled"
+    assert "+ sent #1" in talk(machine), machine.run("journalctl", "-u", UNIT, "--no-pager")
+    data, configuration = machine.root / "var/lib/chat-server", machine.root / CONFIGURATION[1:]
+    assert machine.run("stat", "-c", "%U %a", "/var/lib/chat-server").split() == ["chat-server", "700"]
+    # The administrator asks, as the server's user.
+    as_server = ("runuser", "-u", "chat-server", "--", "chat-server")
+    assert "messages" in machine.run(*as_server, "stats", "--config", CONFIGURATION)
+    machine.run(*as_server, "backup", "/tmp/chat.tar", "--config", CONFIGURATION)
+    # A mistake in the configuration is no endless loop of starts.
+    good = configuration.read_text()
+    configuration.write_text(f"{good}\nprot = 1\n")
+    machine.run("systemctl", "restart", UNIT, status=-1)
+    machine.run("sh", "-c", f"until systemctl is-failed {UNIT}; do sleep 0.2; done")
+    assert "unknown key: prot" in machine.run("journalctl", "-u", UNIT, "--no-pager")
+    assert machine.run("systemctl", "show", "--property=NRestarts", "--value", UNIT).strip() == "0"
+    configuration.write_text(f"{good}\npage = 7\n")
+    machine.run("systemctl", "reset-failed", UNIT)
+    machine.run("systemctl", "start", UNIT)
+    assert "is it there?" in talk(machine, "/sign_in berta\n/quit\n")
+    # It comes back when it is killed, and after an upgrade; the configuration stays as it was written.
+    before = main_pid(machine)
+    machine.run("kill", "-KILL", before)
+    again = (
+        f"until systemctl is-active {UNIT} && [ $(systemctl show -P MainPID {UNIT}) != {before} ]; do sleep 0.2; done"
+    )
+    machine.run("sh", "-c", again)
+    before = main_pid(machine)
+    machine.run("dpkg", "-i", "/package.deb")
+    assert main_pid(machine) not in ("0", before)
+    assert "page = 7" in configuration.read_text()
+    assert "is it there?" in talk(machine, "/sign_in cora\n/quit\n")
+    # What an administrator has switched off stays off.
+    machine.run("systemctl", "disable", "--now", UNIT)
+    machine.run("dpkg", "-i", "/package.deb")
+    assert machine.run("systemctl", "is-enabled", UNIT, status=1).strip() == "disabled"
+    machine.run("systemctl", "enable", "--now", UNIT)
+    # Removing leaves the chat and its configuration, purging leaves nothing.
+    machine.run("dpkg", "--remove", "chat-server")
+    assert main_pid(machine) == "0"
+    assert (data / "chat.db").exists() and configuration.exists()
+    assert not (machine.root / "usr/lib/chat-server").exists()
+    machine.run("dpkg", "--purge", "chat-server")
+    left = machine.run(
+        "find", "/etc", "/usr", "/lib", "/var/lib", "-path", "*chat-server*", "-not", "-path", "*/work/*"
+    )
+    assert left == ""
+
+
+def test_installing_and_removing_without_systemd(files: Files) -> None:
+    files.run("dpkg", "-i", "/package.deb")
+    assert files.run("chat-server", "--version").startswith("chat-server ")
+    assert files.run("chat-client", "--version").startswith("chat-client ")
+    told = files.run("chat-server", "check", "--config", CONFIGURATION)
+    assert "data = /var/lib/chat-server" in told
+    assert "chat-server.toml" in files.run("man", "--path", "chat-server.toml") + files.run(
+        "man", "-w", "chat-server.toml"
+    )
+    # What a user keeps in Python does not reach it.
+    (files.root / "tmp/msgspec.py").write_text("raise SystemExit('taken from the wrong place')")
+    assert files.run("env", "PYTHONPATH=/tmp", "chat-server", "--version").startswith("chat-server ")
+    # A node of a cluster starts helpers with the same Python.
+    assert files.run("/usr/lib/chat-server/bin/python", "-m", "chat_server", "--version").startswith("chat-server ")
+    files.run(
+        "/usr/lib/chat-server/bin/python", "-IBc", "import nats, cryptography.hazmat.primitives.ciphers.aead, uvloop"
+    )
+    assert files.run("getent", "passwd", "chat-server").split(":")[-1].strip() == "/usr/sbin/nologin"
+    files.run("dpkg", "-i", "/package.deb")
+    files.run("dpkg", "--remove", "chat-server")
+    assert (files.root / CONFIGURATION[1:]).exists() and not (files.root / "usr/lib/chat-server").exists()
+    files.run("dpkg", "--purge", "chat-server")
+    assert not (files.root / "etc/chat-server").exists()

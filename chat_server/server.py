@@ -20,7 +20,7 @@ from chat_server.cluster import nats_access
 from chat_server.cluster.member import ClusterNode, open_member
 from chat_server.errors import StartError
 from chat_server.frontend.acceptor import Acceptor
-from chat_server.frontend.listener import BACKLOG, adopt, claim_shared, listen, renew, tls_context
+from chat_server.frontend.listener import BACKLOG, adopt, claim_shared, listen, map_read_buffers, renew, tls_context
 from chat_server.frontend.session import Session
 from chat_server.frontend.sessions import Sessions
 from chat_server.frontend.transport import SocketTransport
@@ -325,6 +325,7 @@ class Server:
 def _tls_context(settings: Settings) -> ssl.SSLContext | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
+    map_read_buffers()
     return tls_context(settings.tls_cert, settings.tls_key)
 
 

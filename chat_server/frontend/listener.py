@@ -1,11 +1,13 @@
 """The listening sockets, and the certificate for those that speak TLS."""
 
+import ctypes
 import errno
 import os
 import socket
 import ssl
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from chat_server.errors import StartError
@@ -17,6 +19,10 @@ NOT_SENT_BYTES_MAX = 131_072
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
 
+# glibc, malloc.h
+_M_MMAP_THRESHOLD = -3
+# uvloop, sslproto.pyx
+TLS_READ_BUFFER_BYTES = 256 * 1024
 # Linux; the constant is missing in Python before 3.12.
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 
@@ -107,6 +113,17 @@ def set_options(sock: socket.socket) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOT_SENT_BYTES_MAX)
     for option, value in KEEPALIVE:
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def map_read_buffers() -> None:
+    """Have the C library map the read buffers of TLS connections, each in pages of its own.
+
+    uvloop allocates 256 KiB for each of them, and a connection that says little touches one page of that. Once some of
+    these have ended, glibc takes them from its heap instead, where the buffer lies on what the handshake before it had
+    used: a connection, signed in and idle, took 50 kB, and takes 29 kB in pages of its own.
+    """
+    with suppress(OSError, AttributeError):  # another C library has no such option, or nothing to mend
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, TLS_READ_BUFFER_BYTES)
 
 
 def tls_context(certificate: str, key: str) -> ssl.SSLContext:

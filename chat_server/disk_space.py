@@ -46,15 +46,24 @@ class Space:
     def free_bytes(self) -> int:
         now = self._clock.monotonic()
         if now - self._looked >= LOOK_SECONDS:
-            self._looked = now
-            self._free_bytes, _ = _free_and_total(self._directory)
-            # New content may not take the room that the spare file still needs.
-            self._kept_bytes = self.reserve_bytes + max(0, self._spare_bytes - _size(self._spare))
+            self._look(now)
         return self._free_bytes
+
+    def _look(self, now: float) -> None:
+        self._looked = now
+        self._free_bytes, _ = _free_and_total(self._directory)
+        # New content may not take the room that the spare file still needs.
+        self._kept_bytes = self.reserve_bytes + max(0, self._spare_bytes - _size(self._spare))
 
     def has_room(self, wanted_bytes: int = 0) -> bool:
         """Tell whether so much new content may be taken in."""
-        return not self.reserve_bytes or self.free_bytes() - wanted_bytes >= self._kept_bytes
+        if not self.reserve_bytes:
+            return True
+        # Each command asks, so nothing is called for it that is not needed.
+        now = self._clock.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._look(now)
+        return self._free_bytes - wanted_bytes >= self._kept_bytes
 
     def look_again(self) -> None:
         """Forget the last look at the disk."""

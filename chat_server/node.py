@@ -252,7 +252,8 @@ class Node:
 
         `number` counts the session's commands in the log. `network` is what its address counts as.
         """
-        origin = Origin(*self._identity, session, number) if session else None
+        node, incarnation = self._identity
+        origin = Origin(node, incarnation, session, number) if session else None
         entry = Entry(command, user_id, origin, network, self.space.has_room(command.announced_bytes))
         version = self._writer.state.version
         if 0 < version < VERSION and version_needed(command) > version:

@@ -44,6 +44,8 @@ LOG_FULL_SECONDS = 0.5
 FREE_CHUNK_BYTES = 8192
 # A change goes to all who see the message, with the names of all who reacted: so many names cost as much as a command.
 NAMES_A_COMMAND = 256
+# A tuple, since a union would be made anew for each outcome.
+_ANSWERED_LATER = (Entered, Opened, Stale)
 
 
 class Pending(Struct):
@@ -126,9 +128,10 @@ class Pipeline:
             if self._intake.feed(data, stranger=stranger):
                 self._mark_what_was_seen()
                 self._go_on()
+            else:
+                self._throttle()
         except UnendedLine:
             self.close("line_too_long", "1 MiB came without a line end", now)
-        self._throttle()
 
     def eof(self, now: float) -> None:
         """Nothing more will come. Finish the commands that were taken, then hang up."""
@@ -212,7 +215,7 @@ class Pipeline:
             self._marked = 0
         if isinstance(result, Entered):
             self._enter(result, outcome.seq)
-        if isinstance(result, Entered | Opened | Stale) or pending.silent:
+        if isinstance(result, _ANSWERED_LATER) or pending.silent:
             return b""
         reply = result if isinstance(result, Refusal) or pending.reply is None else pending.reply(result)
         assert reply is not None
@@ -273,8 +276,9 @@ class Pipeline:
             return
         self._going_on = True
         try:
-            lines_left = LINES_A_TURN_MAX
-            while not self.closing and self._exclusive is None and self._may_go_on():
+            # What one turn adds to a full log is bounded, so it is asked once.
+            lines_left, is_log_full = LINES_A_TURN_MAX, self.port.is_log_full()
+            while not (self.closing or is_log_full) and self._exclusive is None and self._may_go_on():
                 if not lines_left:
                     # The other sessions first.
                     self._go_on_at = self._now
@@ -298,9 +302,10 @@ class Pipeline:
             self._hang_up()
 
     def _may_go_on(self) -> bool:
-        if self._stopping or self.outbox.paused or len(self._in_flight) >= IN_FLIGHT_MAX or self.port.is_log_full():
+        outbox = self.outbox
+        if self._stopping or outbox.paused or len(self._in_flight) >= IN_FLIGHT_MAX:
             return False
-        return self.outbox.live or not self.user_id
+        return outbox.live or not outbox.user_id
 
     def _has_nothing_to_do(self) -> bool:
         return not self.is_busy() and not self._intake.has_line() and self.outbox.is_idle
@@ -517,9 +522,9 @@ class Pipeline:
     def _mark_what_was_seen(self) -> None:
         """Move the read markers of a text session: a person who types has read what stands above."""
         outbox = self.outbox
-        if not (outbox.live and outbox.format.activity_marks_read and self.port.is_all_taken()):
+        if not (outbox.live and outbox.format.activity_marks_read and outbox.position > self._marked):
             return
-        if self.user_id and outbox.position > self._marked:
+        if self.user_id and self.port.is_all_taken():
             self._marked = outbox.position
             # It is logged like a command, so that the line's own command is answered after it.
             self._submit(MarkSeen(self._marked, self._shown_from), Pending("", None, 0.0, silent=True))

@@ -90,6 +90,9 @@ class CommandRate:
 
     def reserve(self, user_id: int, now: float) -> float:
         """Take one command off all of them; return how many seconds to wait before it may be executed."""
+        if not self._own:
+            # Without a rate there are no buckets at all.
+            return 0.0
         seconds = 0.0
         for each in self._all(user_id, now):
             seconds = max(seconds, each.reserve(now))
@@ -101,5 +104,4 @@ class CommandRate:
             each.give_back(-commands)
 
     def _all(self, user_id: int, now: float) -> list[Allowance]:
-        # Without a rate there are none at all.
         return self._own + self._allowances.of_user(user_id, now) if user_id and self._own else self._own

@@ -167,8 +167,9 @@ def _name(raw: str) -> Name:
 
 
 def _target(raw: str) -> Target:
-    kind: Literal["room", "user"] = "room" if raw.startswith("#") else "user"
-    bare = raw[1:] if raw[:1] in ("#", "@") else raw
+    first = raw[:1]
+    kind: Literal["room", "user"] = "room" if first == "#" else "user"
+    bare = raw[1:] if first == "#" or first == "@" else raw
     if not bare:
         raise Refusal("bad_argument", "a target is a username, @username, #chat or main")
     folded = fold(bare)

@@ -56,6 +56,10 @@ class LineBuffer:
         """
         kept_max = self._line_bytes_max if kept_max is None else min(kept_max, self._line_bytes_max)
         data = bytes(data)
+        if not self._unended_bytes and data.endswith(b"\n") and len(data) <= kept_max:
+            # Whole lines, none of which is too long, as nearly everybody sends them.
+            self._data += data
+            return True
         first_end, last_end = data.find(b"\n"), data.rfind(b"\n")
         if first_end < 0:
             self._extend(data, kept_max)
@@ -81,7 +85,7 @@ class LineBuffer:
         if not self._cut and not self.has_line():
             return None
         line = self._cut.pop()
-        limit = min(line_bytes_max, self._line_bytes_max)
+        limit = line_bytes_max if line_bytes_max < self._line_bytes_max else self._line_bytes_max
         if len(line) >= limit:
             raise Refusal("line_too_long", f"a line has at most {limit} bytes here; this one was thrown away unread")
         return line.removesuffix(b"\r")
@@ -89,8 +93,8 @@ class LineBuffer:
 
 def _bare(line: bytearray) -> bytes:
     """Return the line without a byte order mark and without the commands of telnet."""
-    bare = _TELNET.sub(b"", line) if b"\xff" in line else bytes(line)
-    return bare.removeprefix(_BOM)
+    bare = _TELNET.sub(b"", line) if b"\xff" in line else line
+    return bytes(bare.removeprefix(_BOM))
 
 
 def decode(line: bytes) -> str:

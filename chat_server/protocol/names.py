@@ -39,6 +39,9 @@ def fold(name: str) -> str:
     """
     if len(name) > RAW_CHARS_MAX:
         return ""
+    if name.isascii():
+        # NFKC changes nothing of it, and folds its case as `lower` does. That takes a sixth of the time.
+        return name.lower()
     for _ in range(3):
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
         if folded == name:

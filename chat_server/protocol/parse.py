@@ -57,12 +57,13 @@ def parse(text: str, *, text_chars_max: int, talk: Target | None = None, verbs: 
 
 def _spec(word: str, verbs: Mapping[str, Spec]) -> Spec:
     verb = word.lower()
-    if verb not in verbs:
+    spec = verbs.get(verb)
+    if spec is None:
         shown = clean(word).split("\n", 1)[0][:32]
         close = nearest(verb, verbs)
         hint = f"did you mean /{close}? " if close else ""
         raise Refusal("unknown_command", f"there is no /{shown}; {hint}/help lists the commands")
-    return verbs[verb]
+    return spec
 
 
 def _check_text(command: Command, text_chars_max: int) -> None:

@@ -71,8 +71,10 @@ class TextFormat(Format):
                 break
             if argument.kind.takes_rest:
                 word, rest = rest, ""
+            elif rest[0] == '"':
+                word, rest = _quoted(spec, rest)
             else:
-                word, rest = _word(spec, rest)
+                word, _, rest = rest.partition(" ")
             values[argument.field] = read_value(spec, argument, word)
         if rest:
             _pairs(spec, rest, values)
@@ -117,13 +119,10 @@ def _open_chat(spec: Spec, argument: Argument, rest: str, required_after: int, t
     return chat if leaves_out_chat(rest, required_after, argument.kind.starts, spec.pairs) else None
 
 
-def _word(spec: Spec, rest: str) -> tuple[str, str]:
-    if rest.startswith('"'):
-        word, quote, rest = rest[1:].partition('"')
-        if not quote:
-            raise usage_refusal(spec, 'a quote is not closed: "like this"')
-        return word, rest
-    word, _, rest = rest.partition(" ")
+def _quoted(spec: Spec, rest: str) -> tuple[str, str]:
+    word, quote, rest = rest[1:].partition('"')
+    if not quote:
+        raise usage_refusal(spec, 'a quote is not closed: "like this"')
     return word, rest
 
 

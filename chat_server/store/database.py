@@ -7,6 +7,7 @@ without: what a power cut takes from it, it executes again from the log.
 
 import errno
 import logging
+from collections.abc import Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -110,6 +111,10 @@ class Database:
         """Insert a row and return its id."""
         self.run(sql, bindings)
         return self.connection.last_insert_rowid()
+
+    def run_for_each(self, sql: str, rows: Sequence[Row]) -> None:
+        """Run a statement once for each of the rows of bindings."""
+        self.connection.executemany(sql, rows)
 
     def run_in_portions(self, sql: str, bindings: Row = (), most: int | None = None) -> None:
         """Run a statement again and again until no row is left or `most` rows are done, ROWS_MAX rows at a time.

@@ -27,6 +27,9 @@ MERGED_PAGES_MAX = 64
 BEHIND_IDS_MAX = 32_768
 # Ids in a block. FTS5 may look at so many to find nothing, and a removal rewrites so many.
 BLOCK_IDS = 1 << 14
+# A block that grows is written in so many segments before FTS5 merges some; it is rewritten as one when it is complete.
+# Merged by fours, as FTS5 does by itself, each word was written three times over: a third of what indexing took.
+SEGMENTS_MAX = 64
 
 _TOKENIZER = ("unicode61", "remove_diacritics", "2", "categories", "L* M* N* Co")
 # Prefixes of two and three letters are indexed too, since many words share them.
@@ -42,14 +45,13 @@ _ROWS = """SELECT m.id, m.text,
         'c' || m.chat_id || ' u' || m.user_id || coalesce(' s' || c.low_user || ' s' || c.high_user, '')
     FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.text IS NOT NULL AND """
 _RANGE, _LISTED = "m.id > ? AND m.id <= ?", "m.id IN (SELECT value FROM json_each(?)) AND m.id <= ?"
-# The id at which a step from one end of a range ends; NULL if the step covers the whole range.
-_END_OF_STEP = """SELECT CASE WHEN count(*) = ?3 OR max(total) > ?4
-        THEN coalesce({0}(id) FILTER (WHERE total <= ?4), {1}(id)) END
-    FROM (SELECT id, sum(size) OVER (ORDER BY id {2}) AS total FROM (
+# The id at which a step down from the end of a range ends; NULL if the step covers the whole range.
+_FIRST_OF_STEP = """SELECT CASE WHEN count(*) = ?3 OR max(total) > ?4
+        THEN coalesce(min(id) FILTER (WHERE total <= ?4), max(id)) END
+    FROM (SELECT id, sum(size) OVER (ORDER BY id DESC) AS total FROM (
         SELECT id, coalesce(octet_length(text), 0) AS size FROM messages WHERE id > ?1 AND id < ?2
-        ORDER BY id {2} LIMIT ?3))"""
-_LAST_OF_STEP, _FIRST_OF_STEP = _END_OF_STEP.format("max", "min", "ASC"), _END_OF_STEP.format("min", "max", "DESC")
-_INSERT = "INSERT INTO {0} (rowid, text, scope) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)"
+        ORDER BY id DESC LIMIT ?3))"""
+_INSERT = "INSERT INTO {0} (rowid, text, scope) VALUES (?, ?, ?)"
 
 
 def space_out(text: str) -> str:
@@ -78,10 +80,15 @@ def index_step(db: Database, after: int, newest: int) -> int:
     """Index the next messages after this id, as many as one step may. Return the id up to which all are indexed."""
     block = _block_of(after + 1)
     end = (block + 1) * BLOCK_IDS - 1
-    newest = min(newest, end)
-    last: int | None = db.value(_LAST_OF_STEP, (after, newest + 1, STEP_MESSAGES_MAX, STEP_TEXT_BYTES_MAX))
-    up_to = newest if last is None else last
-    _insert(db, block, _rows(db, _RANGE, (after, up_to)))
+    rows: list[Row] = []
+    size, up_to = 0, min(newest, end)
+    for row in db.rows(f"{_ROWS}{_RANGE} ORDER BY m.id LIMIT ?", (after, up_to, STEP_MESSAGES_MAX + 1)):
+        size += len(row[1].encode())
+        if rows and (size > STEP_TEXT_BYTES_MAX or len(rows) == STEP_MESSAGES_MAX):
+            up_to = rows[-1][0]
+            break
+        rows.append(_normalized(row))
+    _insert(db, block, rows)
     if up_to == end:
         _mark_stale(db, block)
     return up_to
@@ -147,12 +154,16 @@ def _mark_stale(db: Database, block: int) -> None:
     """
     db.run("UPDATE word_blocks SET stale = 1 WHERE id = ? AND NOT stale", (block,))
     if db.connection.changes():
-        for option in ("automerge", "deletemerge"):
-            db.run(f"INSERT INTO {_table_of(block)} ({_table_of(block)}, rank) VALUES (?, 0)", (option,))
+        _set_options(db, block, automerge=0, deletemerge=0)
 
 
 def _rows(db: Database, which: str, bindings: Row) -> list[Row]:
-    return [(id_, normalize(text), scope) for id_, text, scope in db.rows(_ROWS + which, bindings)]
+    return [_normalized(row) for row in db.rows(_ROWS + which, bindings)]
+
+
+def _normalized(row: Row) -> Row:
+    id_, text, scope = row
+    return id_, normalize(text), scope
 
 
 def _insert(db: Database, block: int, rows: list[Row]) -> None:
@@ -161,11 +172,13 @@ def _insert(db: Database, block: int, rows: list[Row]) -> None:
     if not _has_table(db, block):
         db.run(_TABLE.format(_table_of(block)))
         db.run("INSERT INTO word_blocks (id) VALUES (?)", (block,))
-    db.run(_INSERT.format(_table_of(block)), (_json(rows),))
+        _set_options(db, block, automerge=0, crisismerge=SEGMENTS_MAX)
+    db.run_for_each(_INSERT.format(_table_of(block)), rows)
 
 
-def _json(rows: list[Row]) -> str:
-    return msgspec.json.encode(rows).decode()
+def _set_options(db: Database, block: int, **options: int) -> None:
+    for option, value in options.items():
+        db.run(f"INSERT INTO {_table_of(block)} ({_table_of(block)}, rank) VALUES (?, ?)", (option, value))
 
 
 def _block_of(message_id: int) -> int:
@@ -211,7 +224,7 @@ def find_unindexed(db: Database, match: str, after: int, below: int, limit: int)
     own = Database(apsw.Connection(":memory:"))
     try:
         own.run(_TABLE.format("words"))
-        own.run(_INSERT.format("words"), (_json(rows),))
+        own.run_for_each(_INSERT.format("words"), rows)
         return _find(own, "words", match, below, limit)
     finally:
         own.close()

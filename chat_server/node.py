@@ -103,7 +103,7 @@ class Node:
         self.metrics = Metrics(runtime.now_ms(), identity.node if is_member else "")
         self.space = space
         self.time = time
-        self.readers = Readers(runtime, directory)
+        self.readers = Readers(runtime, directory, writer.changed_messages)
         limits = self._limits_now
         self.transfers = self._make_transfers(settings, directory, writer, file_store)
         self.passwords = Passwords(runtime)

@@ -15,6 +15,7 @@ from chat_server.store.data_directory import OpenFiles
 from chat_server.store.database import DAMAGED, DISK_ERRORS, LOCKED, is_of_this_machine, open_writer
 from chat_server.store.local import INDEX_AFTER_SECONDS, Local
 from chat_server.store.state import State
+from chat_server.store.stretches import ChangedMessages
 from chat_server.writer_pulse import own_task
 
 log = logging.getLogger("chat.node")
@@ -75,6 +76,11 @@ class Writer:
     def limits(self) -> Limits | None:
         """See `Executor.limits`."""
         return self._executor.limits
+
+    @property
+    def changed_messages(self) -> ChangedMessages:
+        """See `Executor.changed_messages`."""
+        return self._executor.changed_messages
 
     def count_read(self) -> int:
         """How many messages all have read. Only before the first batch."""

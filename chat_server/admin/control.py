@@ -29,7 +29,7 @@ from chat_server.protocol.lines import decode
 from chat_server.protocol.parse import parse
 from chat_server.protocol.table import CONTROL, TABLE
 from chat_server.rules.executor import Outcome
-from chat_server.rules.outcomes import Page
+from chat_server.rules.outcomes import Page, events_of
 from chat_server.rules.registry import RULES
 from chat_server.store.database import READ_ERRORS
 
@@ -82,7 +82,7 @@ async def answer(backend: Backend, line: bytes, text_chars_max: int) -> AsyncIte
             reply = await backend.order(parsed.command)
         else:
             async for page in backend.read(parsed.command):
-                for event in page.events:
+                for event in events_of(page.events):
                     yield format.event(event, backend.now(), label), "", "", ""
                 if page.end is not None:
                     assert isinstance(page.end, Reply)

@@ -17,8 +17,8 @@ from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.shown_states import OwnState, ShownStates
 from chat_server.protocol.base import Event
 from chat_server.protocol.formats import TEXT, Format
-from chat_server.protocol.messages import Message
 from chat_server.protocol.people import PresenceChanged
+from chat_server.store.stretches import Stretch
 
 log = logging.getLogger("chat.delivery")
 
@@ -56,7 +56,7 @@ class Owner(Protocol):
 
 
 class _PacedLines:
-    """Lines that are written as fast as the reader takes them."""
+    """Lines that are written as fast as the reader takes them. Those of a stretch come together, as one line would."""
 
     __slots__ = ("done", "lines", "waiting")
 
@@ -266,7 +266,7 @@ class Outbox:
                 self._paced = None
                 paced.done(True)
 
-    def take_page(self, missed: MissedMessages, page: Sequence[Message] | None) -> None:
+    def take_page(self, missed: MissedMessages, page: Sequence[Stretch] | None) -> None:
         """A page of what was asked for, None after the last."""
         catch_up = self._catch_up
         if catch_up is None or catch_up.missed is not missed:
@@ -276,8 +276,8 @@ class Outbox:
             catch_up.finish_reading()
             self.catch_up()
         else:
-            now = self._feed.now()
-            lines = (self.format.event(message, now) for message in catch_up.to_show(page))
+            now, format = self._feed.now(), self.format
+            lines = (stretch.render(format, now, start, stop) for stretch, start, stop in catch_up.to_show(page))
             self.write_paced(lines, lambda written: self._owner.read_page(missed) if written else None)
 
     # ---- while not live
@@ -329,10 +329,24 @@ class Outbox:
         else:
             self._catch_up.go(chat)
 
+    def lines(self, page: Sequence[Event | Stretch], now: str, label: str | None) -> Iterator[bytes]:
+        """The lines of a page of a command with this label, without what the user must not see any more."""
+        format = self.format
+        for part in page:
+            if not isinstance(part, Stretch):
+                if self.may_show(part):
+                    yield format.event(part, now, label)
+                continue
+            spans = ((0, len(part)),) if part.is_of_everyone else ((at, at + 1) for at in range(len(part)))
+            for start, stop in spans:
+                if part.is_of_everyone or self.may_show(part.messages[start]):
+                    lines = part.render(format, now, start, stop)
+                    yield lines if label is None else format.label_lines(lines, label)
+
     def may_show(self, event: Event) -> bool:
         return self._catch_up is None or self._catch_up.may_show(event)
 
-    def note_shown(self, page: Sequence[Event], up_to: int) -> None:
+    def note_shown(self, page: Sequence[Event | Stretch], up_to: int) -> None:
         """See `CatchUp.note_shown`."""
         if self._catch_up is not None:
             self._catch_up.note_shown(page, up_to)

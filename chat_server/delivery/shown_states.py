@@ -71,6 +71,10 @@ class ShownStates:
             return True
         return message.seq not in self._own or not self._knows(message.id, message.seq)
 
+    def must_show_all(self, newest: int, stop: int) -> bool:
+        """Whether `must_show` says so of all messages of a page with no newer seq than this, without a look at each."""
+        return newest <= stop and not self._ahead and not self._own
+
     def finish_pages(self, stop: int, store_seq: int, *, by_id: bool) -> None:
         """All pages up to `stop` were shown; by their end the store had come to `store_seq`."""
         self._store_seq = store_seq

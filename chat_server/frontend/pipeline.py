@@ -449,10 +449,8 @@ class Pipeline:
         self.outbox.write_paced(self._lines_of(exclusive, page), shown)
 
     def _lines_of(self, exclusive: Exclusive, page: Page) -> Iterator[bytes]:
-        now, format, outbox, parsed = self.port.now(), self.outbox.format, self.outbox, exclusive.parsed
-        for event in page.events:
-            if outbox.may_show(event):
-                yield format.event(event, now, parsed.label)
+        parsed = exclusive.parsed
+        yield from self.outbox.lines(page.events, self.port.now(), parsed.label)
         if isinstance(page.end, Reply):
             yield self._render(page.end, parsed.verb, parsed.label, exclusive.started)
 

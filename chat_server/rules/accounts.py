@@ -40,6 +40,7 @@ from chat_server.store import (
     chats,
     delayed,
     files,
+    message_pages,
     messages,
     moderation,
     notices,
@@ -54,7 +55,7 @@ from chat_server.store import (
 )
 from chat_server.store.accounts import User
 from chat_server.store.chats import MAIN, Membership
-from chat_server.store.messages import Range
+from chat_server.store.message_pages import Range
 
 LIST_MAX = 1000
 NOTICES_MAX = 1000
@@ -274,12 +275,12 @@ def welcome(view: View, command: Welcome) -> Answer:
         ranges = [Range(each.chat_id, each.name, command.position, command.up_to) for each in memberships]
         yield page
         page = []
-        yield from messages.load_new_and_changed(view.db, ranges)
+        yield from message_pages.load_new_and_changed(view.db, ranges)
     else:
         yield [*page, _unread_notice(listed)]
         page = []
         ranges = [Range(each.chat_id, each.name, each.read_id, command.up_to) for each in memberships]
-        yield from messages.load_new(view.db, ranges, not_by=view.user_id)
+        yield from message_pages.load_new(view.db, ranges, not_by=view.user_id)
     kept = notices.of_user(view.db, view.user_id, NOTICES_MAX)
     page += [json.decode_event(event) for _, event in kept]
     history = state.load(view.db).history

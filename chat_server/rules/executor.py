@@ -33,6 +33,7 @@ from chat_server.rules.registry import READINGS, RULES, rule
 from chat_server.store import digests, erasures, retention
 from chat_server.store import state as states
 from chat_server.store.database import DISK_ERRORS, Database, NoRoom, is_of_this_machine
+from chat_server.store.stretches import ChangedMessages
 
 log = logging.getLogger("chat.rules")
 
@@ -185,6 +186,11 @@ class Executor:
         return erasures.first(self._db) is not None
 
     @property
+    def changed_messages(self) -> ChangedMessages:
+        """What batches change of messages that were stored before."""
+        return self._db.changed_messages
+
+    @property
     def unclean(self) -> bool:
         """Tell whether texts were erased that may still be in SQLite's log."""
         return self._db.unclean
@@ -231,6 +237,7 @@ class Executor:
         self._cache.begin_batch()
         was_unclean, self._db.unclean = self._db.unclean, False
         try:
+            self._db.changed_messages.position = ordered.position
             self._db.run("BEGIN IMMEDIATE")
             # A rule that ends the stream moves on from here.
             self.state.position, self.state.digest = ordered.position, ordered.digest

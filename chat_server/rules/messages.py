@@ -36,10 +36,10 @@ from chat_server.rules.registry import reading, rule
 from chat_server.rules.retention import note_read_ranges
 from chat_server.rules.slow_mode import is_exempt, refuse_too_soon
 from chat_server.rules.text_quota import refuse_without_room
-from chat_server.store import chats, files, idempotency_keys, messages, slow_mode
+from chat_server.store import chats, files, idempotency_keys, message_pages, messages, slow_mode
 from chat_server.store.accounts import User, set_rate
 from chat_server.store.chats import MAIN
-from chat_server.store.messages import Range
+from chat_server.store.message_pages import Range
 
 MAIN_TARGET = Target("main", "main", "main")
 KEY_LIFE_MS = DAY_MS
@@ -281,8 +281,8 @@ def get_chat_with(view: View, command: GetChatWith) -> Answer:
     unread = messages.load_unread_page(view.db, view.user_id, chat_id, name, marker, 1)
     if unread and last and unread[0].id < last[0].id:
         count = 0
-        for page in messages.load_new(view.db, [Range(chat_id, name, unread[0].id - 1, newest)]):
-            count += len(page)
+        for page in message_pages.load_new(view.db, [Range(chat_id, name, unread[0].id - 1, newest)]):
+            count += sum(map(len, page))
             yield page
         return MarkRead(chat_id, newest), MessagesShown(name, count)
     return Page(last, (MarkRead(chat_id, newest), MessagesShown(name, len(last))))

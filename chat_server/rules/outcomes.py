@@ -1,6 +1,6 @@
 """The outcomes of commands: what was prepared or read, and results of rules with their effects."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -8,6 +8,7 @@ from msgspec import Struct
 from chat_server.errors import Refusal
 from chat_server.log.entries import Logged
 from chat_server.protocol.base import Event, Reply
+from chat_server.store.stretches import Stretch
 
 
 class Push(Struct, frozen=True):
@@ -83,17 +84,28 @@ class Stale(Exception):
 
 Result = Reply | Entered | Opened | Refusal | None
 Then = tuple[Logged, Reply]
+Item = Event | Stretch
+"""What a reading shows: an event, or several messages that may be shared with other readings."""
+
+
+def events_of(page: Iterable[Item]) -> Iterator[Event]:
+    """One after the other."""
+    for part in page:
+        if isinstance(part, Stretch):
+            yield from part
+        else:
+            yield part
 
 
 class Page(Struct, frozen=True):
     """A page of a reading. The last one has the `end`: the reply, or a command to log before the reply is sent."""
 
-    events: Sequence[Event]
+    events: Sequence[Item]
     end: Reply | Then | None = None
 
 
 LastPage = Page | Reply | Then
-Answer = Generator[Sequence[Event], None, LastPage]
+Answer = Generator[Sequence[Item], None, LastPage]
 """Pages of events, then the last one or the end alone. Two pages are two ways to the reader's thread and back."""
 
 

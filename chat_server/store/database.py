@@ -20,6 +20,7 @@ from chat_server.log import versions
 from chat_server.store.cache import Cache
 from chat_server.store.data_directory import DATABASE, LOCAL, refuse_lost_database, refuse_traces
 from chat_server.store.schema import APPLICATION_ID, CHANGES, INDEX_LEAVES, MIGRATIONS, VERSION, drop_index
+from chat_server.store.stretches import ChangedMessages, Stretches
 
 log = logging.getLogger("chat.store")
 
@@ -84,6 +85,10 @@ class Database:
         self.rows = connection.execute
         # That of the one who writes; readers have none.
         self.cache: Cache | None = None
+        # What the writer's batches change of messages, for its readers.
+        self.changed_messages = ChangedMessages()
+        # What a reader keeps of the chats that many read.
+        self.stretches: Stretches | None = None
 
     def forget_places(self) -> None:
         """Forget where users may write (see `cache`): somewhere one of them may not any more."""
@@ -195,6 +200,7 @@ def open_writer(directory: Path, *, durable: bool = True) -> Database:
         else:
             _create(database, path)
         _change_alone(database, path)
+        database.changed_messages.watch(connection)
         # The last run's log may hold texts that the last run erased.
         database.unclean = True
     except DAMAGED as error:

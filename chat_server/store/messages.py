@@ -1,13 +1,11 @@
-"""Messages: writing them, and loading them in order, a bounded page at a time.
+"""Messages: writing them, and loading some of them in order.
 
-Messages are loaded as `protocol.messages.Message`, as their reader sees them. A page ends after `PAGE_MESSAGES_MAX`
-messages or about `PAGE_TEXT_CHARS_MAX` characters, whichever comes first, so that a slow reader holds only so much.
+Messages are loaded as `protocol.messages.Message`, as their reader sees them.
 """
 
-from collections.abc import Iterable, Iterator
-from heapq import heappop, heappush, merge
+from collections.abc import Iterator
+from heapq import heappop, heappush
 from itertools import islice
-from operator import itemgetter
 
 import msgspec
 from msgspec import Struct
@@ -18,23 +16,15 @@ from chat_server.protocol.times import iso
 from chat_server.store import files
 from chat_server.store.database import Database, Row
 
-PAGE_MESSAGES_MAX = 200
-PAGE_TEXT_CHARS_MAX = 24_576
+# A thread is loaded so many messages at a time.
+THREAD_PAGE_MAX = 200
 # One statement looks at no more ids.
 DATED_AT_ONCE_MAX = 2000
 
-_SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, coalesce(m.deleted_ms, a.deleted_ms),
-    m.edited_ms, m.reply_to, m.replies, m.reactions, m.mentions, m.file_id
+# The columns that `to_messages` takes; the last one is the author.
+SELECT = """SELECT m.id, m.seq, m.chat_id, a.name, m.at_ms, m.text, m.delayed, coalesce(m.deleted_ms, a.deleted_ms),
+    m.edited_ms, m.reply_to, m.replies, m.reactions, m.mentions, m.file_id, m.user_id
     FROM messages m JOIN users a ON a.id = m.user_id WHERE """
-
-
-class Range(Struct):
-    """The messages of one chat with `after` < id (or seq) <= `up_to`. `name` is the chat's as the reader sees it."""
-
-    chat_id: int
-    name: str
-    after: int
-    up_to: int
 
 
 class StoredMessage(Struct, frozen=True):
@@ -216,96 +206,45 @@ def count_unread(db: Database, user_id: int, chat_id: int, read_id: int, up_to: 
     return count
 
 
-_NEW = _SELECT + "m.chat_id = ?1 AND m.id > ?2 AND m.id <= ?3 AND m.user_id <> ?4 ORDER BY m.id"
-_UNCHANGED = _SELECT + "m.chat_id = ?1 AND m.id > ?2 AND m.id <= ?3 AND m.seq = m.id ORDER BY m.id"
-_CHANGED = _SELECT + "m.chat_id = ?1 AND m.seq > ?2 AND m.seq <= ?3 AND m.seq <> m.id ORDER BY m.seq"
-# People are told in one line that an account was deleted, and not message by message.
-_CHANGED_BY_PEOPLE = _CHANGED.replace("ORDER", "AND a.deleted_ms IS NULL ORDER")
-_BY_ID, _BY_SEQ = 0, 1
-
-
-def load_new(db: Database, ranges: Iterable[Range], *, not_by: int = 0) -> Iterator[list[Message]]:
-    """Load pages of the messages of all these chats by id, in their newest state, except for those of one author."""
-    return _load_pages(db, (_NEW,), (not_by,), list(ranges), _BY_ID)
-
-
-def load_changed(db: Database, ranges: Iterable[Range]) -> Iterator[list[Message]]:
-    """Load pages of the messages that changed in these ranges of seq, sorted by seq, as people are told of them."""
-    return _load_pages(db, (_CHANGED_BY_PEOPLE,), (), list(ranges), _BY_SEQ)
-
-
-def load_new_and_changed(db: Database, ranges: Iterable[Range]) -> Iterator[list[Message]]:
-    """Load pages of all messages that are new or changed in these ranges of seq, sorted by seq, for programs."""
-    return _load_pages(db, (_UNCHANGED, _CHANGED), (), list(ranges), _BY_SEQ)
-
-
-def _load_pages(
-    db: Database, queries: tuple[str, ...], bindings: Row, ranges: list[Range], key: int
-) -> Iterator[list[Message]]:
-    def rows(sql: str, each: Range) -> Iterator[Row]:
-        return iter(db.rows(sql, (each.chat_id, each.after, each.up_to, *bindings)))
-
-    # Chats with nothing in range are left out first, since a user may have hundreds of them.
-    ranges = [each for each in ranges if any(next(rows(sql, each), None) for sql in queries)]
-    names = {each.chat_id: each.name for each in ranges}
-    while ranges:
-        merged = merge(*(rows(sql, each) for each in ranges for sql in queries), key=itemgetter(key))
-        taken: list[Row] = []
-        chars = 0
-        for row in merged:
-            taken.append(row)
-            chars += len(row[5] or "")
-            if len(taken) >= PAGE_MESSAGES_MAX or chars >= PAGE_TEXT_CHARS_MAX:
-                break
-        else:
-            ranges = []
-        # The statements end here, so that no snapshot is held between two pages, however slow the reader is.
-        del merged
-        for each in ranges:
-            each.after = taken[-1][key]
-        if taken:
-            yield _to_messages(db, taken, names)
-
-
 def load_page(
     db: Database, chat_id: int, name: str, limit: int, *, above: int = 0, below: int | None = None, newest_first: bool
 ) -> list[Message]:
     """Load the newest or the oldest `limit` messages with `above` < id < `below`, always sorted by id."""
     order = "DESC" if newest_first else "ASC"
     rows = db.all(
-        f"{_SELECT} m.chat_id = ? AND m.id > ? AND m.id < ? ORDER BY m.id {order} LIMIT ?",
+        f"{SELECT} m.chat_id = ? AND m.id > ? AND m.id < ? ORDER BY m.id {order} LIMIT ?",
         (chat_id, above, below if below is not None else ID_MAX, limit),
     )
-    return _to_messages(db, rows[::-1] if newest_first else rows, {chat_id: name})
+    return to_messages(db, rows[::-1] if newest_first else rows, {chat_id: name})
 
 
 def load_unread_page(db: Database, user_id: int, chat_id: int, name: str, read_id: int, limit: int) -> list[Message]:
     """Load the first `limit` messages of other users above the marker, sorted by id."""
     rows = db.all(
-        f"{_SELECT} m.chat_id = ? AND m.id > ? AND m.user_id <> ? ORDER BY m.id LIMIT ?",
+        f"{SELECT} m.chat_id = ? AND m.id > ? AND m.user_id <> ? ORDER BY m.id LIMIT ?",
         (chat_id, read_id, user_id, limit),
     )
-    return _to_messages(db, rows, {chat_id: name})
+    return to_messages(db, rows, {chat_id: name})
 
 
 def load_one(db: Database, message_id: int, chat: str) -> Message:
     """Load a message that exists, in its newest state; `chat` is its chat's name as the reader sees it."""
-    (row,) = db.all(f"{_SELECT} m.id = ?", (message_id,))
-    return _to_messages(db, [row], {row[2]: chat})[0]
+    (row,) = db.all(f"{SELECT} m.id = ?", (message_id,))
+    return to_messages(db, [row], {row[2]: chat})[0]
 
 
 def load_several(db: Database, ids: list[int], chat: str = "") -> list[tuple[int, Message]]:
     """Load those of these messages that exist, sorted by id, each with its chat's id. `chat` names all their chats."""
     listed = (msgspec.json.encode(ids).decode(),)
-    rows = db.all(f"{_SELECT} m.id IN (SELECT value FROM json_each(?)) ORDER BY m.id", listed)
+    rows = db.all(f"{SELECT} m.id IN (SELECT value FROM json_each(?)) ORDER BY m.id", listed)
     chats = [row[2] for row in rows]
-    return list(zip(chats, _to_messages(db, rows, dict.fromkeys(chats, chat)), strict=True))
+    return list(zip(chats, to_messages(db, rows, dict.fromkeys(chats, chat)), strict=True))
 
 
 def load_thread(db: Database, root: int, chat: str) -> Iterator[list[Message]]:
     """Load pages of a message and all its comments, and comments on these, sorted by id."""
     ids = _thread_ids(db, root)
-    while page := list(islice(ids, PAGE_MESSAGES_MAX)):
+    while page := list(islice(ids, THREAD_PAGE_MAX)):
         yield [message for _, message in load_several(db, page, chat)]
 
 
@@ -327,7 +266,7 @@ def _thread_ids(db: Database, root: int) -> Iterator[int]:
 _NEXT_COMMENT = "SELECT id FROM messages WHERE reply_to = ? AND id > ? ORDER BY id LIMIT 1"
 
 
-def _to_messages(db: Database, rows: list[Row], names: dict[int, str]) -> list[Message]:
+def to_messages(db: Database, rows: list[Row], names: dict[int, str]) -> list[Message]:
     """Convert rows to messages as their reader sees them; `names` are the names of their chats by id."""
     return [_to_message(db, row, names[row[2]]) for row in rows]
 
@@ -372,6 +311,7 @@ def _to_message(db: Database, row: Row, chat: str) -> Message:
         reactions,
         mentions,
         file_id,
+        _,
     ) = row
     last_reply = _last_reply(db, id_) if replies else None
     if deleted_ms is not None:

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from chat_server.runtime import Future, Runtime
 from chat_server.store.database import Database, open_reader
+from chat_server.store.stretches import ChangedMessages, Stretches
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,11 +49,24 @@ class _Job:
 class Reader:
     """A reading thread that users take turns on: a user with a hundred jobs holds others up for no more than one."""
 
-    def __init__(self, runtime: Runtime, directory: Path, name: str, *, local: bool = False) -> None:
-        """With `local` it also reads the machine's own database."""
+    def __init__(
+        self,
+        runtime: Runtime,
+        directory: Path,
+        name: str,
+        changed: ChangedMessages | None = None,
+        *,
+        local: bool = False,
+    ) -> None:
+        """With the writer's `changed` messages it keeps what many read.
+
+        With `local` it also reads the machine's own database.
+        """
         self._runtime = runtime
         self._thread = runtime.worker(f"reader-{name}")
         self._db = self._thread.run_blocking(partial(open_reader, directory, local=local))
+        if changed is not None:
+            self._db.stretches = Stretches(changed)
         # Those whose turn has come, but for which the thread had no time left.
         self._next: deque[_Job] = deque()
         # The jobs that wait, by user. A user who has been served goes to the end.
@@ -111,6 +125,8 @@ class Reader:
 
     def _on_snapshot(self, function: Callable[[], Any]) -> Any:
         self._db.run("BEGIN")
+        if self._db.stretches is not None:
+            self._db.stretches.is_current = False
         try:
             return function()
         finally:
@@ -136,8 +152,8 @@ class Reader:
 class Readers:
     """All readers. `searcher` runs searches alone, so that readers of messages never wait for a search."""
 
-    def __init__(self, runtime: Runtime, directory: Path, count: int = 2) -> None:
-        self._readers = [Reader(runtime, directory, str(number)) for number in range(count)]
+    def __init__(self, runtime: Runtime, directory: Path, changed: ChangedMessages, count: int = 2) -> None:
+        self._readers = [Reader(runtime, directory, str(number), changed) for number in range(count)]
         self.searcher = Reader(runtime, directory, "search", local=True)
         self._turn = itertools.cycle(self._readers)
 

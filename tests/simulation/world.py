@@ -14,7 +14,7 @@ from chat_server import passwords
 from chat_server.log import Log
 from chat_server.log.local import LocalLog
 from chat_server.settings import load
-from chat_server.store import messages
+from chat_server.store import message_pages, stretches
 from tests.fake_runtime import FakeRuntime
 from tests.simulation.connection import MemoryConnection
 from tests.simulation.kept_log import Kept
@@ -30,7 +30,7 @@ SETTINGS = load(
     ],
     {},
 )
-PAGE_MESSAGES_MAX, PAGE_TEXT_CHARS_MAX = 5, 1500
+PAGE_MESSAGES_MAX, PAGE_TEXT_CHARS_MAX, STRETCH_MESSAGES_MAX = 5, 1500, 4
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1, type=Type.ID)
 SECONDS_MAX = 900.0
 MEMORY = Path("/dev/shm")
@@ -201,8 +201,9 @@ def simulate(seed: int, make: Callable[[int, Path], Run] = Simulation, expected:
     errors = Errors()
     with ExitStack() as stack:
         path = stack.enter_context(_directory())
-        stack.enter_context(patch.object(messages, "PAGE_MESSAGES_MAX", PAGE_MESSAGES_MAX))
-        stack.enter_context(patch.object(messages, "PAGE_TEXT_CHARS_MAX", PAGE_TEXT_CHARS_MAX))
+        stack.enter_context(patch.object(message_pages, "PAGE_MESSAGES_MAX", PAGE_MESSAGES_MAX))
+        stack.enter_context(patch.object(message_pages, "PAGE_TEXT_CHARS_MAX", PAGE_TEXT_CHARS_MAX))
+        stack.enter_context(patch.object(stretches, "STRETCH_MESSAGES_MAX", STRETCH_MESSAGES_MAX))
         stack.enter_context(patch.object(passwords, "_HASHER", HASHER))
         logging.getLogger().addHandler(errors)
         stack.callback(logging.getLogger().removeHandler, errors)

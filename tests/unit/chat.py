@@ -40,7 +40,7 @@ from chat_server.rules import Executed, Executor, read
 from chat_server.rules.accounts import Welcome
 from chat_server.rules.context import View
 from chat_server.rules.lookup import Place, place_between
-from chat_server.rules.outcomes import Ending, Entered, MembershipChange, Push, Stale
+from chat_server.rules.outcomes import Ending, Entered, MembershipChange, Push, Stale, events_of
 from chat_server.rules.registry import RULES
 from chat_server.store import accounts, chats, rooms, slow_mode, text_quota
 from chat_server.store.blobs import Blobs
@@ -187,7 +187,7 @@ class Chat:
     def ask_as(self, user_id: int, query: Any, name: str = "") -> Said:
         view = View(self.db, user_id, self.time.now(), self.executor.limits or self.limits, {}, blobs=self.blobs)
         pages = list(read(view, query))
-        events = [event for page in pages for event in page.events]
+        events = [event for page in pages for event in events_of(page.events)]
         last = pages[-1]
         if not isinstance(last.end, tuple):
             return Said(last.end, events, [])

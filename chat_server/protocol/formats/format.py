@@ -42,6 +42,10 @@ class Format(ABC):
         """The lines of an event; `label` is that of the command that returned it."""
 
     @abstractmethod
+    def label_lines(self, lines: bytes, label: str) -> bytes:
+        """The lines of events as `event` makes them with a label, out of those without one."""
+
+    @abstractmethod
     def reply(self, reply: Reply, verb: str, label: str | None, now: str) -> bytes: ...
 
     @abstractmethod

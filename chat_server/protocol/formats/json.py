@@ -65,6 +65,10 @@ class JsonFormat(Format):
             line = line[:-1] + b',"label":' + _encode(label) + b"}"
         return line + b"\n"
 
+    def label_lines(self, lines: bytes, label: str) -> bytes:
+        # No line break stands within a line, so these two bytes are where one ends.
+        return lines.replace(b"}\n", b',"label":' + _encode(label) + b"}\n")
+
     def reply(self, reply: Reply, verb: str, label: str | None, now: str) -> bytes:
         return _head("ok", verb, label) + _tail(_encode(reply))
 

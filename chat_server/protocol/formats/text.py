@@ -90,6 +90,9 @@ class TextFormat(Format):
         words = EVENTS[type(event)](event, now)
         return b"" if words is None else f"* {_indented(words)}\n".encode()
 
+    def label_lines(self, lines: bytes, label: str) -> bytes:
+        return lines
+
     def reply(self, reply: Reply, verb: str, label: str | None, now: str) -> bytes:
         """The items that the reply lists, then the reply."""
         if type(reply) is Sent and label is None and reply.note is None:

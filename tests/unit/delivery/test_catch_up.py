@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import pytest
@@ -19,6 +19,7 @@ from chat_server.protocol.formats import FORMATS
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, Message, ReadMarker
 from chat_server.protocol.people import PreferenceChanged, PresenceChanged
 from chat_server.protocol.rooms import Left, TopicChanged
+from chat_server.store.stretches import Stretch
 from tests.unit.fakes import FakeTransport
 
 AT = "2026-11-21T12:00:00Z"
@@ -38,6 +39,20 @@ def reading(catch_up: CatchUp, delivered: int, *, by_id: bool = True) -> MissedM
     missed = catch_up.read_next(ALICE, delivered, by_id=by_id)
     assert missed is not None
     return missed
+
+
+def stretches(messages: Sequence[Message], length: int = 2) -> list[Stretch]:
+    parts = [list(messages[at : at + length]) for at in range(0, len(messages), length)]
+    return [Stretch(part, [each.id for each in part], [ALICE + 1] * len(part)) for part in parts]
+
+
+def shown_one_by_one(catch_up: CatchUp, page: Sequence[Message]) -> Iterator[Message]:
+    for stretch, start, stop in catch_up.to_show(stretches(page)):
+        yield from stretch.messages[start:stop]
+
+
+def shown(catch_up: CatchUp, page: Sequence[Message]) -> list[Message]:
+    return list(shown_one_by_one(catch_up, page))
 
 
 # ---- what is shown
@@ -70,11 +85,11 @@ def test_each_late_reply_has_its_own_place() -> None:
 def test_a_state_from_after_the_stop_is_shown_once_and_waited_for(by_id: bool) -> None:
     catch_up = behind(10)
     reading(catch_up, 12, by_id=by_id)
-    assert len(list(catch_up.to_show([message(11, 14), message(12)]))) == 2
+    assert len(shown(catch_up, [message(11, 14), message(12)])) == 2
     catch_up.finish_reading()
     assert not catch_up.is_complete(12), "one message is newer than what was delivered"
     reading(catch_up, 14, by_id=by_id)
-    assert list(catch_up.to_show([message(13), message(11, 14)])) == [message(13)]
+    assert shown(catch_up, [message(13), message(11, 14)]) == [message(13)]
     catch_up.finish_reading()
     assert catch_up.is_complete(14)
 
@@ -83,7 +98,7 @@ def test_a_still_newer_state_is_shown_again() -> None:
     catch_up = behind(10)
     catch_up.note_shown([message(11, 14), message(9)], 10)
     reading(catch_up, 15)
-    assert list(catch_up.to_show([message(11, 15)])) == [message(11, 15)]
+    assert shown(catch_up, [message(11, 15)]) == [message(11, 15)]
 
 
 def test_the_reply_alone_tells_of_ones_own_change_to_what_was_shown() -> None:
@@ -92,7 +107,7 @@ def test_the_reply_alone_tells_of_ones_own_change_to_what_was_shown() -> None:
     catch_up.add_late_reply(16, b"+ changed\n", own)
     reading(catch_up, 16)
     page = [message(12), message(5, 13), message(11, 14), message(6, 16)]
-    assert list(catch_up.to_show(page)) == [message(11, 14), message(6, 16)], "11 is new, and 6 was changed before"
+    assert shown(catch_up, page) == [message(11, 14), message(6, 16)], "11 is new, and 6 was changed before"
 
 
 def test_what_a_page_by_seq_showed_is_not_what_was_shown_before() -> None:
@@ -104,8 +119,8 @@ def test_what_a_page_by_seq_showed_is_not_what_was_shown_before() -> None:
         catch_up.finish_reading()
         catch_up.add_late_reply(14, b"+ changed\n", [OwnState(12, 14, 12)])
         reading(catch_up, 14, by_id=order)
-    assert list(by_seq.to_show([message(12, 14)])) == [message(12, 14)]
-    assert list(by_id.to_show([message(12, 14)])) == []
+    assert shown(by_seq, [message(12, 14)]) == [message(12, 14)]
+    assert shown(by_id, [message(12, 14)]) == []
 
 
 def test_all_is_shown_once_the_store_had_nothing_newer() -> None:
@@ -114,16 +129,19 @@ def test_all_is_shown_once_the_store_had_nothing_newer() -> None:
     catch_up.finish_reading()
     catch_up.add_late_reply(14, b"+ changed\n", [OwnState(12, 14, 12)])
     reading(catch_up, 14, by_id=False)
-    assert list(catch_up.to_show([message(12, 14)])) == []
+    assert shown(catch_up, [message(12, 14)]) == []
 
 
 def test_nothing_of_a_chat_is_shown_after_leaving_it_whenever_it_was_read() -> None:
     catch_up = behind(10)
     reading(catch_up, 20)
-    shown = catch_up.to_show([message(11, chat="#team"), message(12, chat="#team"), message(13)])
-    assert next(shown).id == 11
+    ids = (
+        each.id
+        for each in shown_one_by_one(catch_up, [message(11, chat="#team"), message(12, chat="#team"), message(13)])
+    )
+    assert next(ids) == 11
     catch_up.go("#team")
-    assert next(shown).id == 13
+    assert next(ids) == 13
     assert catch_up.may_show(Left("#team", "alice", "bob")), "that one was removed is shown"
     catch_up.come("#team")
     assert catch_up.may_show(message(14, chat="#team"))
@@ -319,7 +337,7 @@ class Reader(RuleBasedStateMachine):
         shown = [each for each in page if phase == 0 or each.id <= missed.start]
         if not page:
             missed.store_seq = self.seq
-        self.outbox.take_page(missed, shown if page else None)
+        self.outbox.take_page(missed, stretches(shown) if page else None)
 
     def page(self, missed: MissedMessages, phase: int, after: int) -> list[Message]:
         newest = [message(*state) for state in self.stored.items()]
@@ -437,9 +455,9 @@ def test_a_page_that_comes_after_signing_out_is_nobodys() -> None:
     machine.outbox.attach(ALICE, 0)
     machine.outbox.release()
     first, second = machine.asked
-    machine.outbox.take_page(first, [message(1)])
+    machine.outbox.take_page(first, stretches([message(1)]))
     assert machine.transport.lines == []
-    machine.outbox.take_page(second, [message(1)])
+    machine.outbox.take_page(second, stretches([message(1)]))
     assert len(machine.transport.lines) == 1
     machine.outbox.take_page(second, None)
     assert machine.outbox.live

@@ -29,6 +29,7 @@ from chat_server.rules.moderation import Barred
 from chat_server.rules.outcomes import Entered, Opened, Page, Prepared
 from chat_server.setting_kinds import Rate
 from chat_server.settings import load, resolve
+from chat_server.store.stretches import Stretch
 
 NOON = "2026-11-21T12:00:00.000Z"
 BLOCK_BYTES_MAX = 400
@@ -183,12 +184,12 @@ class Bench:
         missed, self.missed = self.missed, None
         self.outbox.take_page(missed, self._missed_page(missed))
 
-    def _missed_page(self, missed: MissedMessages) -> list[Message] | None:
+    def _missed_page(self, missed: MissedMessages) -> list[Stretch] | None:
         page = [each for each in self.messages if missed.start < each.seq <= missed.stop]
         if not page or missed in self._read:
             return None
         self._read.append(missed)
-        return page
+        return [Stretch(page, [each.seq for each in page], [0] * len(page))]
 
     def block(self) -> None:
         self.stuck = True

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chat_server.protocol.messages import Message
 from chat_server.store import messages
 from chat_server.store.chats import MAIN
-from chat_server.store.messages import PAGE_MESSAGES_MAX, PAGE_TEXT_CHARS_MAX, Range, StoredMessage
+from chat_server.store.messages import StoredMessage
 from tests.unit.chat import Chat
 
 
@@ -26,36 +25,6 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
     chat.batch(*entries)
     yield chat
     chat.close()
-
-
-def ranges(after: int, up_to: int) -> list[Range]:
-    return [Range(MAIN, "main", after, up_to), Range(2, "@bob", after, up_to)]
-
-
-def flat(pages: Iterator[list[Message]]) -> list[int]:
-    found = []
-    for page in pages:
-        assert 0 < len(page) <= PAGE_MESSAGES_MAX
-        assert sum(len(message.text or "") for message in page[:-1]) < PAGE_TEXT_CHARS_MAX
-        found += [message.id for message in page]
-    return found
-
-
-@given(st.integers(0, 610), st.integers(0, 610))
-def test_pages_have_each_message_of_the_range_once_in_order(chat: Chat, after: int, up_to: int) -> None:
-    expected = list(range(after + 1, min(up_to, 600) + 1))
-    assert flat(messages.load_new(chat.db, ranges(after, up_to))) == expected
-    assert flat(messages.load_new_and_changed(chat.db, ranges(after, up_to))) == expected
-    assert flat(messages.load_changed(chat.db, ranges(after, up_to))) == []
-    others = [id_ for id_ in expected if id_ % 3 != 1]
-    assert flat(messages.load_new(chat.db, ranges(after, up_to), not_by=chat.ids["alice"])) == others
-
-
-def test_no_snapshot_is_held_between_two_pages(chat: Chat) -> None:
-    pages = messages.load_new(chat.db, ranges(0, 700))
-    assert len(next(pages)) > 0
-    last = chat.say("bob", "/send_all late").reply.id
-    assert flat(pages)[-1] == last
 
 
 @given(st.integers(1, 50), st.integers(0, 610), st.integers(0, 610), st.booleans())
@@ -96,19 +65,6 @@ def few(tmp_path: Path) -> Iterator[Chat]:
         chat.say("alice", line)
     yield chat
     chat.close()
-
-
-def states(pages: Iterator[list[Message]]) -> list[tuple[int, int]]:
-    return [(message.id, message.seq) for page in pages for message in page]
-
-
-def test_changed_messages_come_by_seq_and_new_ones_by_id(few: Chat) -> None:
-    for line in ("/edit 4 x", "/react 1 +1", "/delete 2", "/react 4 +1"):
-        few.say("alice", line)
-    assert states(messages.load_changed(few.db, ranges(5, 9))) == [(1, 7), (2, 8), (4, 9)]
-    assert states(messages.load_changed(few.db, ranges(7, 8))) == [(2, 8)]
-    assert states(messages.load_new(few.db, ranges(0, 5))) == [(1, 7), (2, 8), (3, 3), (4, 9), (5, 5)]
-    assert states(messages.load_new_and_changed(few.db, ranges(2, 9))) == [(3, 3), (5, 5), (1, 7), (2, 8), (4, 9)]
 
 
 def test_a_message_counts_its_reactions(few: Chat) -> None:

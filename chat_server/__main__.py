@@ -6,7 +6,8 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NoReturn, cast
 
 from chat_server import handlers
@@ -33,7 +34,8 @@ def main() -> None:
         subcommand, given = command_line.parse(sys.argv[1:])
         if subcommand is not None:
             sys.exit(cli.run(subcommand, given))
-        _start(resolve(given))
+        # What the service manager put there is taken out later, and is needed to read the settings again.
+        _start(partial(resolve, given, dict(os.environ)))
     except StartError as error:
         print(f"chat-server: {error}", file=sys.stderr)
         sys.exit(error.status)
@@ -86,8 +88,9 @@ def _fail(error: OSError) -> NoReturn:
     sys.exit(1)
 
 
-def _start(settings: Settings) -> None:
+def _start(read_settings: Callable[[], Settings]) -> None:
     """Run the server until it stops. Raises StartError."""
+    settings = read_settings()
     handlers.check()
     # Nobody else may read what is written here.
     os.umask(0o077)
@@ -112,7 +115,7 @@ def _start(settings: Settings) -> None:
     sys.setswitchinterval(0.0005)
     try:
         connections_max = limit_connections(settings.connections_max)
-        runtime.run(_serve(settings, runtime, directory, destination, manager, connections_max))
+        runtime.run(_serve(settings, read_settings, runtime, directory, destination, manager, connections_max))
     finally:
         directory.close()
 
@@ -123,13 +126,14 @@ def _log_lost_start_lines(error: OSError) -> None:
 
 async def _serve(
     settings: Settings,
+    read_settings: Callable[[], Settings],
     runtime: SystemRuntime,
     directory: DataDirectory,
     destination: LogDestination,
     manager: ServiceManager,
     connections_max: int,
 ) -> None:
-    server = Server(settings, runtime, directory, destination, manager, connections_max)
+    server = Server(settings, read_settings, runtime, directory, destination, manager, connections_max)
     await server.run(lambda summary: print(summary, flush=True))
 
 

@@ -55,6 +55,12 @@ class Space:
         # New content may not take the room that the spare file still needs.
         self._kept_bytes = self.reserve_bytes + max(0, self._spare_bytes - _size(self._spare))
 
+    def set_reserve(self, reserve_bytes: int) -> None:
+        _, total_bytes = _free_and_total(self._directory)
+        self.reserve_bytes = reserve_bytes
+        self._spare_bytes = min(SPARE_BYTES_MAX, reserve_bytes, total_bytes // SPARE_PART)
+        self.look_again()
+
     def has_room(self, wanted_bytes: int = 0) -> bool:
         """Tell whether so much new content may be taken in."""
         if not self.reserve_bytes:

@@ -95,6 +95,7 @@ class Node:
         """
         self.runtime = runtime
         self._settings = settings
+        self.is_member = is_member
         own = limits_of(settings)
         # Those that hold until the log has been read; None from then on.
         self._limits_before: Limits | None = (is_member and writer.limits) or own
@@ -190,6 +191,18 @@ class Node:
         found = self._writer.state.history
         assert found is not None
         return found
+
+    def take_settings(self, settings: Settings) -> None:
+        """Use these from now on; what the log has of them follows with a batch."""
+        own, before = limits_of(settings), (limits_of(self._settings), self._settings.operators)
+        self._settings = settings
+        self.space.set_reserve(settings.disk_reserve_bytes)
+        self.delivery.presence.online_max = settings.presence_max
+        self.delivery.feed.write_bytes_max = settings.outbox_bytes_max // 2
+        if self.transfers.shared is not None:
+            self.transfers.shared.cache.bytes_max = settings.file_cache_bytes
+        if not self.is_member and (own, settings.operators) != before:
+            self.submit(Configure(own, list(settings.operators)))
 
     def _make_removal_notice(self) -> str:
         """Return what the first start after an upgrade or a restore says of messages to be removed, "" if none are.

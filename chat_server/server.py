@@ -1,11 +1,12 @@
 """The server around the node and its sessions: listening sockets, signals, metrics, and the end."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,8 @@ from chat_server.admin.control import ControlSocket
 from chat_server.admin.processes import NodeProcesses
 from chat_server.cluster import nats_access
 from chat_server.cluster.member import ClusterNode, open_member
-from chat_server.errors import StartError
-from chat_server.frontend.acceptor import Acceptor
+from chat_server.errors import Refusal, StartError
+from chat_server.frontend.acceptor import Acceptor, limit_connections
 from chat_server.frontend.listener import BACKLOG, adopt, claim_shared, listen, map_read_buffers, renew, tls_context
 from chat_server.frontend.session import Session
 from chat_server.frontend.sessions import Sessions
@@ -27,11 +28,14 @@ from chat_server.frontend.transport import SocketTransport
 from chat_server.log_destination import LogDestination
 from chat_server.node import open_alone
 from chat_server.protocol import lookalikes  # noqa: F401  # loaded before somebody waits for the check of a name
+from chat_server.protocol.base import Reply
+from chat_server.protocol.control import Reload, Reloaded, Verify
 from chat_server.protocol.names import fold
 from chat_server.protocol.times import duration
+from chat_server.reloading import NewSettings, compare, has_terminal
 from chat_server.runtime import Runtime
 from chat_server.service_manager import ServiceManager
-from chat_server.settings import Settings
+from chat_server.settings import Settings, refuse_without_directory
 from chat_server.store import accounts, operators, statistics
 from chat_server.store.data_directory import DataDirectory
 from chat_server.store.identity import name_of_node
@@ -51,19 +55,22 @@ class Server:
     def __init__(
         self,
         settings: Settings,
+        read_settings: Callable[[], Settings],
         runtime: Runtime,
         directory: DataDirectory,
         destination: LogDestination,
         manager: ServiceManager,
         connections_max: int,
     ) -> None:
-        """`connections_max`: see `limit_connections`. Raises StartError.
+        """`connections_max`: see `limit_connections`; `read_settings` reads the settings again. Raises StartError.
 
         The ports are taken before the store is opened, so that a server that cannot listen changes nothing.
         """
         self._tls_context = _tls_context(settings)
         self._plain, self._tls = _listening(settings, manager)
         self._manager = manager
+        self._read_settings = read_settings
+        self._had_terminal = has_terminal()
         self._settings = settings
         self._runtime = runtime
         self._directory = directory
@@ -105,8 +112,10 @@ class Server:
             start = self.node.start
         self.node.on_delivered = Trail(self._actions, self.node.delivery.feed, is_member=self._member is not None).note
         self._sessions = Sessions(runtime, self.node, settings, self._actions)
-        verify = None if self._member is None else self._member.verification.verify
-        self._control = ControlSocket(self.node, directory, settings.text_chars_max, self._actions, verify)
+        asides: dict[type, Callable[[], Coroutine[None, None, Reply]]] = {Reload: self._answer_reload}
+        if self._member is not None:
+            asides[Verify] = self._member.verification.verify
+        self._control = ControlSocket(self.node, directory, settings.text_chars_max, self._actions, asides)
         if settings.metrics_file is not None:
             try:
                 metrics.write(Path(settings.metrics_file), self._metrics(self._store_gauges()))
@@ -117,7 +126,7 @@ class Server:
     async def run(self, started: Callable[[str], None]) -> None:
         """Listen until a signal comes or the disk fails; `started` is given the start lines. Raises StartError."""
         await self._start_node()
-        acceptor = self._begin_to_accept()
+        acceptor = self._acceptor = self._begin_to_accept()
         self._control.open()
         self._handle_signals()
         running = self._runtime.spawn(self.node.run())
@@ -198,17 +207,53 @@ class Server:
             elif was_alive:
                 log.critical("the writer's thread does nothing any more: this is a bug; the watchdog is not told")
 
+    # ---- reading the settings again
+
     def _hang_up(self) -> None:
-        """Stop, since the terminal is gone; with TLS, read the certificate again instead."""
-        settings, context = self._settings, self._tls_context
-        if context is None or settings.tls_cert is None or settings.tls_key is None:
+        """Read the settings again; stop if that came since the terminal was closed."""
+        if self._had_terminal and not has_terminal():
             self._stop.set()
             return
+        with contextlib.suppress(StartError):
+            self._reload()
+
+    async def _answer_reload(self) -> Reloaded:
+        """Raises Refusal."""
         try:
-            renew(context, settings.tls_cert, settings.tls_key)
-            log.info("the certificate was read again; new connections are shown it")
+            found = self._reload()
         except StartError as error:
-            log.error("%s; the old certificate stays", error)
+            raise Refusal("bad_argument", f"{error}; the settings from before hold") from None
+        return Reloaded(found.changes, found.at_restart)
+
+    def _reload(self) -> NewSettings:
+        """Read the settings and the certificate again. Raises StartError, and then nothing has changed."""
+        self._manager.tell_reloading()
+        try:
+            found = compare(self._settings, self._read_settings(), is_member=self.node.is_member)
+            self._take_settings(found.settings)
+        except StartError as error:
+            log.error("the settings were not read again: %s; those from before hold", error)
+            raise
+        finally:
+            self._manager.tell_ready(self._status())
+        for line in (*found.changes, *found.at_restart):
+            log.info("%s", line)
+        log.info("the settings were read again: %d changes", len(found.changes))
+        return found
+
+    def _take_settings(self, settings: Settings) -> None:
+        """Raises StartError, and then nothing has changed."""
+        refuse_without_directory(settings.metrics_file)
+        connections_max = limit_connections(settings.connections_max)
+        if self._tls_context is not None:
+            renew(self._tls_context, settings.tls_cert or "", settings.tls_key or "")
+            log.info("the certificate was read again; new connections are shown it")
+        self._settings, self._connections_max = settings, connections_max
+        self._destination.reload(settings)
+        self._acceptor.limit(connections_max, settings.connections_per_address)
+        self._control.text_chars_max = settings.text_chars_max
+        self._sessions.take_settings(settings)
+        self.node.take_settings(settings)
 
     # ---- connections
 
@@ -272,8 +317,10 @@ class Server:
             log.error("cannot write the metrics file %s: %s", path, error.strerror)
 
     async def _keep_writing_metrics(self) -> None:
-        while self._settings.metrics_file is not None:
+        while True:
             await self._runtime.sleep(metrics.WRITE_SECONDS)
+            if self._settings.metrics_file is None:
+                continue
             if self._member is not None:
                 await self._member.numbers.ask()
             stored = await self._metrics_worker.run(self._store_gauges)

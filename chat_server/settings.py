@@ -11,7 +11,8 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -42,6 +43,10 @@ from chat_server.setting_kinds import (
     size_words,
 )
 
+# When a setting takes effect that is read again while the server runs (see `reloading`): at once, for connections that
+# are made from then on, or only at the next start.
+Effect = Literal["now", "for new connections", "at a restart"]
+
 
 @dataclass(frozen=True)
 class Option:
@@ -52,6 +57,7 @@ class Option:
     default: str
     help: str
     off: tuple[Any] | None = None
+    takes_effect: "Effect" = "now"
     many: bool = False  # may be given several times, or with commas, or in the file as a list
 
     def read(self, raw: object, source: str) -> Any:
@@ -80,7 +86,7 @@ def words(field: str, value: Any) -> str:
     """Return the words that mean this value of the field."""
     option = OPTIONS[field]
     if option.many:
-        return ",".join(map(str, value)) or option.default
+        return ",".join(each.name if isinstance(each, Name) else each for each in value) or option.default
     if option.off is not None and value == option.off[0]:
         return "off"
     if value is True:
@@ -101,21 +107,31 @@ def _option(
     default: str,
     help: str,
     off: tuple[Any] | None = None,
+    takes_effect: "Effect" = "now",
     many: bool = False,
 ) -> Any:
-    return field(metadata={"option": Option(name, kind, default, help, off, many)})
+    return field(metadata={"option": Option(name, kind, default, help, off, takes_effect, many)})
 
 
 @dataclass(frozen=True)
 class Settings:
-    host: str = _option("host", ADDRESS, "127.0.0.1", "address to listen on")
+    host: str = _option("host", ADDRESS, "127.0.0.1", "address to listen on", takes_effect="at a restart")
     port: int | None = _option(
-        "port", number(0, 65535), "8000", "port to listen on; 0 takes a free one, off leaves TLS alone", (None,)
+        "port",
+        number(0, 65535),
+        "8000",
+        "port to listen on; 0 takes a free one, off leaves TLS alone",
+        (None,),
+        takes_effect="at a restart",
     )
-    data_dir: str = _option("data", DIRECTORY, "", "directory of the database; :memory: is a temporary one")
+    data_dir: str = _option(
+        "data", DIRECTORY, "", "directory of the database; :memory: is a temporary one", takes_effect="at a restart"
+    )
     tls_cert: str | None = _option("tls-cert", FILE, "off", "certificate for TLS with its chain, a PEM file", (None,))
     tls_key: str | None = _option("tls-key", FILE, "off", "its key, a PEM file without a password", (None,))
-    tls_port: int | None = _option("tls-port", number(0, 65535), "off", "port for TLS 1.2 and up", (None,))
+    tls_port: int | None = _option(
+        "tls-port", number(0, 65535), "off", "port for TLS 1.2 and up", (None,), takes_effect="at a restart"
+    )
     operators: tuple[Name, ...] = _option(
         "operator", USERNAME, "none", "an operator; again for more of them", many=True
     )
@@ -146,11 +162,31 @@ class Settings:
         "disk-reserve", size("1B", "1024GiB"), "256MB", "room on the disk below which nothing new is taken", (0,)
     )
     text_chars_max: int = _option("text-max", number(1, 60_000), "4096", "characters of one text")
-    line_bytes_max: int = _option("line-max", size("256B", "1MiB"), "64KiB", "bytes of one line after signing in")
-    outbox_bytes_max: int = _option("outbox-max", size("4KiB", "1GiB"), "256KiB", "pending output of one connection")
+    line_bytes_max: int = _option(
+        "line-max",
+        size("256B", "1MiB"),
+        "64KiB",
+        "bytes of one line after signing in",
+        takes_effect="for new connections",
+    )
+    outbox_bytes_max: int = _option(
+        "outbox-max",
+        size("4KiB", "1GiB"),
+        "256KiB",
+        "pending output of one connection",
+        takes_effect="for new connections",
+    )
     stall_ms: int = _option("stall-timeout", DURATION, "60s", "how long a reader may take nothing before it is closed")
-    command_rate: Rate | None = _option("command-rate", RATE, "10/1s", "commands of one connection", (None,))
-    command_burst: int = _option("command-burst", number(1, 100_000), "20", "commands at once, ahead of that rate")
+    command_rate: Rate | None = _option(
+        "command-rate", RATE, "10/1s", "commands of one connection", (None,), takes_effect="for new connections"
+    )
+    command_burst: int = _option(
+        "command-burst",
+        number(1, 100_000),
+        "20",
+        "commands at once, ahead of that rate",
+        takes_effect="for new connections",
+    )
     sign_in_tries: Rate | None = _option("sign-in-tries", RATE, "5/10m", "wrong passwords for an account", (None,))
     registration: str = _option(
         "registration", one_of("open", "invite", "closed"), "open", "who may register; with invite, who has a code"
@@ -163,7 +199,12 @@ class Settings:
         "connections-per-address", number(1, 1_000_000), "64", "of them from one address; loopback is exempt", (None,)
     )
     sign_in_timeout_ms: int | None = _option(
-        "sign-in-timeout", DURATION, "60s", "time to sign in; loopback is exempt", (None,)
+        "sign-in-timeout",
+        DURATION,
+        "60s",
+        "time to sign in; loopback is exempt",
+        (None,),
+        takes_effect="for new connections",
     )
     delayed_max: int = _option("delayed-max", number(1, 100_000), "100", "delayed messages of one user that wait")
     delayed_ahead_ms: int = _option("delayed-ahead-max", DURATION, "365d", "how far ahead one may be")
@@ -174,29 +215,61 @@ class Settings:
         "presence-max", number(0, 1_000_000), "500", "users online up to which all are told who comes and goes", (0,)
     )
     log_level: str = _option("log-level", one_of("debug", "info", "warning", "error"), "info", "least level logged")
-    log_format: str = _option("log-format", one_of("text", "json"), "text", "log lines for people or programs")
+    log_format: str = _option(
+        "log-format", one_of("text", "json"), "text", "log lines for people or programs", takes_effect="at a restart"
+    )
     log_file: str = _option(
-        "log-file", LOG_FILE, "auto", "file of the log, - for stderr; auto: a file with the data on a terminal"
+        "log-file",
+        LOG_FILE,
+        "auto",
+        "file of the log, - for stderr; auto: a file with the data on a terminal",
+        takes_effect="at a restart",
     )
     metrics_file: str | None = _option("metrics-file", FILE, "off", "numbers for Prometheus, every 15 s", (None,))
     cluster: tuple[str, ...] = _option(
-        "cluster", NATS_URLS, "none", "NATS servers whose JetStream is the log of all nodes", many=True
+        "cluster",
+        NATS_URLS,
+        "none",
+        "NATS servers whose JetStream is the log of all nodes",
+        many=True,
+        takes_effect="at a restart",
     )
-    node: str | None = _option("node", NODE, "off", "name of this node in the cluster; off draws one", (None,))
+    node: str | None = _option(
+        "node", NODE, "off", "name of this node in the cluster; off draws one", (None,), takes_effect="at a restart"
+    )
     reuse_port: bool = _option(
-        "reuse-port", ON_OR_OFF, "off", "share the ports with other nodes of the cluster on this machine", (False,)
+        "reuse-port",
+        ON_OR_OFF,
+        "off",
+        "share the ports with other nodes of the cluster on this machine",
+        (False,),
+        takes_effect="at a restart",
     )
-    cluster_user: str | None = _option("cluster-user", NAME, "off", "this node's user in NATS", (None,))
+    cluster_user: str | None = _option(
+        "cluster-user", NAME, "off", "this node's user in NATS", (None,), takes_effect="at a restart"
+    )
     cluster_password_file: str | None = _option(
-        "cluster-password-file", FILE, "off", "file that holds its password", (None,)
+        "cluster-password-file", FILE, "off", "file that holds its password", (None,), takes_effect="at a restart"
     )
     cluster_ca: str | None = _option(
-        "cluster-ca", FILE, "off", "certificates that vouch for the NATS servers, PEM; off: the system's", (None,)
+        "cluster-ca",
+        FILE,
+        "off",
+        "certificates that vouch for the NATS servers, PEM; off: the system's",
+        (None,),
+        takes_effect="at a restart",
     )
     cluster_cert: str | None = _option(
-        "cluster-cert", FILE, "off", "certificate that this node shows to NATS, PEM", (None,)
+        "cluster-cert",
+        FILE,
+        "off",
+        "certificate that this node shows to NATS, PEM",
+        (None,),
+        takes_effect="at a restart",
     )
-    cluster_key: str | None = _option("cluster-key", FILE, "off", "its key, a PEM file without a password", (None,))
+    cluster_key: str | None = _option(
+        "cluster-key", FILE, "off", "its key, a PEM file without a password", (None,), takes_effect="at a restart"
+    )
     file_cache_bytes: int = _option(
         "file-cache", size("1B", "1024GiB"), "1GB", "bytes of files that this node keeps on its disk"
     )
@@ -290,6 +363,12 @@ def _check_ports(settings: Settings) -> None:
         raise StartError(f"TLS needs all of {', '.join(parts)}; {missing[0]} is missing", status=2)
     if missing and settings.port is None:
         raise StartError("--port off leaves TLS alone, but there is no --tls-port: nobody could connect", status=2)
+
+
+def refuse_without_directory(metrics_file: str | None) -> None:
+    """Raise StartError if there is no directory for the metrics file."""
+    if metrics_file is not None and not Path(metrics_file).parent.is_dir():
+        raise StartError(f"the metrics file {metrics_file} cannot be written: there is no such directory")
 
 
 def _check_cluster(settings: Settings) -> None:

@@ -209,8 +209,7 @@ def _check(given: dict[str, Any]) -> int:
     chosen = settings.resolve(given)
     if chosen.tls_cert is not None and chosen.tls_key is not None:
         tls_context(chosen.tls_cert, chosen.tls_key)
-    if chosen.metrics_file is not None and not Path(chosen.metrics_file).parent.is_dir():
-        raise StartError(f"the metrics file {chosen.metrics_file} cannot be written: there is no such directory")
+    settings.refuse_without_directory(chosen.metrics_file)
     for choice in settings.choices(given).values():
         _print(f"{choice.option.name} = {choice.said}  ({choice.source})\n")
     _print("".join(f"stored: {line}\n" for line in _check_times(Path(chosen.data_dir).expanduser())))
@@ -358,6 +357,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "audit": lambda given: "/audit",
     "cluster": _cluster_settings,
     "stats": lambda given: "/stats",
+    "reload": lambda given: "/reload",
     "repair-time": lambda given: "/repair_time",
 }
 

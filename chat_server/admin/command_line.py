@@ -19,6 +19,7 @@ SUBCOMMANDS = {
     "audit": "lists what operators did",
     "stats": "tells how much there is, and what the server has counted",
     "cluster": "settings of all nodes; import DIR moves a chat in, restore moves it out; snapshot makes one now",
+    "reload": "has the running server read its settings and its certificate again; says what waits for a restart",
     "trace": "tells the way of a message (#42), a user (@anna) or a session (session=7) through the log",
     "verify": "checks the database, also while people chat, and prints the digest of all that it holds",
     "repair-time": "dates what a wrong clock left in the future with times that have been",

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -22,7 +22,7 @@ from chat_server.log.entries import MACHINE
 from chat_server.node import Node
 from chat_server.protocol.base import Reply, Spec
 from chat_server.protocol.connection import Help, HelpText
-from chat_server.protocol.control import Backup, ClusterVerified, Verify
+from chat_server.protocol.control import Backup
 from chat_server.protocol.formats import format_of
 from chat_server.protocol.help import help_text
 from chat_server.protocol.lines import decode
@@ -48,7 +48,8 @@ VERBS: dict[str, Spec] = {
 } | CONTROL
 
 
-Verifying = Callable[[], Coroutine[None, None, ClusterVerified]]
+# What the server itself answers, beside the node: by the type of the query.
+Asides = Mapping[type, Callable[[], Coroutine[None, None, Reply]]]
 
 
 class Backend(Protocol):
@@ -102,10 +103,9 @@ async def answer(backend: Backend, line: bytes, text_chars_max: int) -> AsyncIte
 class ControlConnection:
     """A connection over the socket: it has commands logged, but nothing is pushed to it."""
 
-    def __init__(self, node: Node, transport: asyncio.Transport, verify: Verifying | None) -> None:
-        """`verify` compares the nodes of a cluster, if the node is one of them."""
+    def __init__(self, node: Node, transport: asyncio.Transport, asides: Asides) -> None:
         self._node = node
-        self._verify = verify
+        self._asides = asides
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._logged = 0
         self._transport = transport
@@ -128,8 +128,8 @@ class ControlConnection:
         return result
 
     async def read(self, query: Any) -> AsyncIterator[Page]:
-        if isinstance(query, Verify) and self._verify is not None:
-            yield Page((), await self._verify())
+        if type(query) in self._asides:
+            yield Page((), await self._asides[type(query)]())
             return
         if isinstance(query, Backup) and not self.keeps_files:
             self.keeps_files = True
@@ -183,13 +183,12 @@ class ControlSocket:
         directory: Path,
         text_chars_max: int,
         actions: ActionLog,
-        verify: Verifying | None = None,
+        asides: Asides,
     ) -> None:
-        """`verify`: see `ControlConnection`."""
         self._node = node
-        self._verify = verify
+        self._asides = asides
         self._path = directory / SOCKET
-        self._text_chars_max = text_chars_max
+        self.text_chars_max = text_chars_max
         self._actions = actions
         self._acceptor = Acceptor(self._open, CONNECTIONS_MAX, None, spare=SPARE_DESCRIPTORS)
         self._bound = 0
@@ -219,7 +218,7 @@ class ControlSocket:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        connection = ControlConnection(self._node, cast(asyncio.Transport, writer.transport), self._verify)
+        connection = ControlConnection(self._node, cast(asyncio.Transport, writer.transport), self._asides)
         try:
             while line := await reader.readline():
                 if line.strip():
@@ -241,7 +240,7 @@ class ControlSocket:
     async def _answer(self, connection: ControlConnection, line: bytes, writer: asyncio.StreamWriter) -> None:
         clock = self._node.runtime
         begun = clock.monotonic()
-        async for data, verb, result, user in answer(connection, line, self._text_chars_max):
+        async for data, verb, result, user in answer(connection, line, self.text_chars_max):
             if writer.is_closing():
                 # uvloop makes a RuntimeError of the write, and asyncio this.
                 raise ConnectionResetError("whoever asked has left")

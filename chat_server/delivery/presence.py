@@ -17,7 +17,7 @@ class PresenceTracker:
     def __init__(self, runtime: Runtime, online_max: int, tell: Callable[[dict[int, PresenceChanged]], None]) -> None:
         """`tell` is called with what is new by user id, while at most `online_max` users are online."""
         self._runtime = runtime
-        self._online_max = online_max
+        self.online_max = online_max
         self._tell = tell
         self.peers: Peers = ALONE
         self.online: dict[int, str] = {}  # the names of all who have a connection to any node, by user id
@@ -139,7 +139,7 @@ class PresenceTracker:
             else:
                 self._announced[user_id] = now
             events[user_id] = PresenceChanged(name, now is not None, now or None)
-        if events and len(self.online) <= self._online_max:
+        if events and len(self.online) <= self.online_max:
             self._tell(events)
 
     def _may_tell_of(self, user_id: int) -> bool:

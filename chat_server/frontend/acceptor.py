@@ -83,6 +83,10 @@ class Acceptor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refusals = 0
 
+    def limit(self, most: int, most_of_network: int | None) -> None:
+        """Accept so many from now on. Nobody who is connected is cut."""
+        self._most, self._most_of_network = most, most_of_network
+
     def listen(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """Accept from this socket until `close`, with TLS if there is a context."""
         self._listening[sock] = context

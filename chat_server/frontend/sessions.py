@@ -42,6 +42,13 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(self._sessions)
 
+    def take_settings(self, settings: Settings) -> None:
+        """Use these from now on. Those who are connected keep their rates and the bounds of their lines."""
+        self._settings = settings
+        self._allowances = Allowances(settings.command_rate, settings.command_burst)
+        for session in self._sessions:
+            session.pipeline.settings = settings
+
     def open(self, transport: Transport, address: str, release: Callable[[], None]) -> Session:
         """Open the session of a new connection. `release` is called when the connection is lost."""
         session = Session(
@@ -62,8 +69,8 @@ class Sessions:
 
     async def watch_stalled(self) -> None:
         """Close connections whose peer has taken nothing for `stall_ms` while output waits; slow ones are served."""
-        limit = self._settings.stall_ms / 1000
         while True:
+            limit = self._settings.stall_ms / 1000
             await self._runtime.sleep(min(limit / 4, 5.0))
             now = self._runtime.monotonic()
             seen: dict[Session, tuple[int, float]] = {}

@@ -118,6 +118,13 @@ class ClusterVerified(Reply, frozen=True):
     apart: list[str]
 
 
+class Reloaded(Reply, frozen=True):
+    """The settings were read again: a line for each that changed, and for each that changes with the next start."""
+
+    changes: list[str]
+    at_restart: list[str]
+
+
 class Exported(Reply, frozen=True, omit_defaults=True):
     user: str
     records: int
@@ -314,6 +321,19 @@ class ChangeSettings(Command, frozen=True, tag="change_settings"):
     example="/verify",
 )
 class Verify(Command, frozen=True, tag="verify"):
+    pass
+
+
+@command(
+    "reload",
+    group="Operators",
+    reply=Reloaded,
+    runs="reading",
+    who="machine",
+    help="reads the settings again, and the certificate",
+    example="/reload",
+)
+class Reload(Command, frozen=True, tag="reload"):
     pass
 
 

@@ -23,6 +23,8 @@ from chat_server.protocol.control import (
     OperatorList,
     OperatorSet,
     Record,
+    Reload,
+    Reloaded,
     RepairTime,
     SetPasswordOf,
     SettingsChanged,
@@ -172,6 +174,12 @@ def backup(view: View, command: Backup) -> FilesKept:
 def verify(view: View, command: Verify) -> ClusterVerified:
     """Refuse. A `ControlConnection` of a node of a cluster, which has the other nodes, answers instead."""
     raise Refusal("bad_argument", "no node of a cluster runs here; chat-server verify checks its database alone")
+
+
+@reading(Reload)
+def reload(view: View, command: Reload) -> Reloaded:
+    """Refuse. The running server, which has the settings, answers instead."""
+    raise Refusal("bad_argument", "no server runs here; one reads its settings when it starts")
 
 
 @reading(Audit)

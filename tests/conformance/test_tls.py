@@ -115,7 +115,7 @@ async def test_a_new_certificate_is_shown_after_a_hang_up_and_a_bad_one_never(
     with pytest.raises(ssl.SSLCertVerificationError):
         await connect(chat.server, before)
     certificate.key.write_text("no key")
-    await _hang_up(chat.server, "the old certificate stays")
+    await _hang_up(chat.server, "the settings were not read again: cannot use --tls-cert")
     await connect(chat.server, certificate.trusted())
     await stays.command("/ping")
 

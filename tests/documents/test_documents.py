@@ -190,6 +190,8 @@ def test_options() -> None:
         assert row["default"] == default, option.name
         assert (row["off"] == "yes") == (option.off is not None), option.name
         assert (row["cluster"] == "yes") == (field in SHARED), option.name
+        words = {"now": "at once", "for new connections": "new connections", "at a restart": "restart"}
+        assert row["reload"] == words[option.takes_effect], option.name
         assert (row["environment"], row["TOML key"]) == (f"`{variable}`", f"`{option.name}`")
 
 

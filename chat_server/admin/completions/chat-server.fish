@@ -50,7 +50,7 @@ function _shtab_chat_server_using
   test "$_shtab_chat_server_cmdpath" = "$argv"
 end
 
-set -g _shtab_chat_server_commands check backup restore export forget password invite operator unban audit stats cluster trace verify repair-time completion
+set -g _shtab_chat_server_commands check backup restore export forget password invite operator unban audit stats cluster reload trace verify repair-time completion
 set -g _shtab_chat_server_opts_with_value --absent-after --accounts-per-address --allow-passwordless --ban-duration --chats-max --cluster --cluster-ca --cluster-cert --cluster-key --cluster-password-file --cluster-user --command-burst --command-rate --config --connections-max --connections-per-address --data --delayed-ahead-max --delayed-max --disk-reserve --file-cache --file-quota --file-size-max --host --line-max --link-ttl --log-file --log-format --log-level --main-rate-limit --message-ttl --metrics-file --node --operator --outbox-max --page --port --presence-max --registration --replay --report-limit --report-min-age --reports-per-day --reuse-port --sign-in-timeout --sign-in-tries --stall-timeout --text-max --text-quota --tls-cert --tls-key --tls-port --token-ttl
 
 complete -c chat-server -e
@@ -220,6 +220,10 @@ complete -c chat-server -n '_shtab_chat_server_using cluster' -l data -xka "(__f
 complete -c chat-server -n '_shtab_chat_server_using cluster' -l without-lost-files -d 'leaves out files whose bytes are missing or damaged'
 complete -c chat-server -n '_shtab_chat_server_using cluster; and test $_shtab_chat_server_npos -eq 0' -ka "settings import snapshot restore" -d '{settings,import,snapshot,restore}'
 complete -c chat-server -n '_shtab_chat_server_using cluster; and test $_shtab_chat_server_npos -ge 1' -ka "operator allow-passwordless replay page main-rate-limit message-ttl absent-after report-limit ban-duration reports-per-day report-min-age file-size-max file-quota text-quota sign-in-tries registration accounts-per-address delayed-max delayed-ahead-max chats-max link-ttl token-ttl" -d 'such as: main-rate-limit 50/1h; for import the DIR'
+complete -c chat-server -n '_shtab_chat_server_using; and test $_shtab_chat_server_npos -eq 0' -a reload -d 'chat-server reload: has the running server read its settings and its certificate again; says what waits for a restart.'
+complete -c chat-server -n '_shtab_chat_server_using reload' -s h -l help -d 'show this help message and exit'
+complete -c chat-server -n '_shtab_chat_server_using reload' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'TOML file with settings'
+complete -c chat-server -n '_shtab_chat_server_using reload' -l data -xka "(__fish_complete_directories)" -d 'directory of the database'
 complete -c chat-server -n '_shtab_chat_server_using; and test $_shtab_chat_server_npos -eq 0' -a trace -d 'chat-server trace: tells the way of a message (#42), a user (@anna) or a session (session=7) through the log.'
 complete -c chat-server -n '_shtab_chat_server_using trace' -s h -l help -d 'show this help message and exit'
 complete -c chat-server -n '_shtab_chat_server_using trace' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'TOML file with settings'

@@ -465,6 +465,10 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
         f"the account {reply.user} and its texts are gone{_note(reply.note)}",
     ),
     control.ClusterVerified: lambda reply, now: (differences(reply), verified(reply)),
+    control.Reloaded: lambda reply, now: (
+        [*reply.changes, *reply.at_restart],
+        f"the settings were read again: {_counted(len(reply.changes), 'change')}",
+    ),
     control.FilesKept: lambda reply, now: ([], "all files stay until this connection ends"),
     control.Exported: lambda reply, now: ([], f"{_counted(reply.records, 'record')} of {reply.user}"),
     control.TimeRepaired: lambda reply, now: (

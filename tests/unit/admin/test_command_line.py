@@ -9,6 +9,7 @@ LINES = [
     "cluster settings", "cluster settings page 30 replay 5", "cluster import DIR", "cluster snapshot", "verify",
     "operator add anna", "operator list", "invite", "invite revoke 3", "backup FILE", "restore FILE --force",
     "forget anna --yes", "export anna", "stats",
+    "reload", "trace #42", "trace @anna - one.log",
 ]  # fmt: skip
 
 

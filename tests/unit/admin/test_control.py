@@ -69,7 +69,8 @@ def test_who_leaves_in_the_middle_of_an_answer_is_no_mistake_of_the_server(
         monkeypatch.setattr(control, "ControlConnection", connection)
         runtime = SystemRuntime()
         actions = ActionLog(runtime, LineForm(runtime, json=False), enabled=False, stream=io.StringIO())
-        listener = ControlSocket(SimpleNamespace(runtime=runtime), tmp_path, 1000, actions)  # type: ignore[arg-type]
+        node: Any = SimpleNamespace(runtime=runtime)
+        listener = ControlSocket(node, tmp_path, 1000, actions, {})
         listener.open()
         client.connect(str(tmp_path / SOCKET))
         client.send(b"/audit\n")

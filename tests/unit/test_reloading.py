@@ -1,0 +1,81 @@
+"""Each option, by its row: what is read again takes effect as the row says, and nothing else does."""
+
+import os
+import pty
+from pathlib import Path
+
+import pytest
+
+from chat_server.reloading import compare, has_terminal
+from chat_server.settings import OPTIONS, SHARED, Settings, load, resolve
+from tests.unit.test_settings import CLUSTER, EXAMPLES, FIELDS, TLS
+
+each_option = pytest.mark.parametrize("name", sorted(FIELDS))
+
+
+def read(name: str, said: str) -> Settings:
+    """The settings with this value, and with those that it cannot be without."""
+    others = {**(TLS if name.startswith("tls-") else {}), **(CLUSTER if name in CLUSTER else {})}
+    return resolve({FIELDS[each]: value for each, value in {**others, name: said}.items()}, {})
+
+
+def examples(name: str) -> tuple[Settings, Settings]:
+    """Two that differ in this option."""
+    found = [read(name, said) for said, _ in EXAMPLES[name]] if name not in ("cluster",) else []
+    old = found[0] if found else read(name, "tls://127.0.0.1")
+    for new in (*found[1:], *([] if found else [read(name, "tls://localhost")])):
+        if getattr(new, FIELDS[name]) != getattr(old, FIELDS[name]):
+            return old, new
+    raise AssertionError(f"{name} has no two examples that differ")
+
+
+@each_option
+@pytest.mark.parametrize("is_member", [False, True])
+def test_an_option_takes_effect_as_its_row_says(name: str, is_member: bool) -> None:
+    old, new = examples(name)
+    field, option = FIELDS[name], OPTIONS[FIELDS[name]]
+    found = compare(old, new, is_member=is_member)
+    if option.takes_effect == "at a restart":
+        assert getattr(found.settings, field) == getattr(old, field)
+        lines, others = found.at_restart, found.changes
+    else:
+        assert getattr(found.settings, field) == getattr(new, field)
+        lines, others = found.changes, found.at_restart
+    others = [line for line in others if not line.startswith(("report-min-age ", "host "))]
+    assert others == []
+    if is_member and field in SHARED:
+        assert lines == [], "that is the cluster's"
+        return
+    (line,) = [line for line in lines if line.startswith(f"{name} ")]
+    assert ("for new connections" in line) == (option.takes_effect == "for new connections")
+    assert "\n" not in line
+    same = compare(found.settings, new, is_member=is_member)
+    assert same.changes == [] and getattr(same.settings, field) == getattr(found.settings, field)
+
+
+def test_tls_is_switched_at_a_restart_alone() -> None:
+    """Its port is opened there."""
+    plain, tls = load([], {}), read("tls-cert", "cert.pem")
+    for old, new in ((plain, tls), (tls, plain)):
+        found = compare(old, new, is_member=False)
+        assert (found.settings.tls_cert, found.settings.tls_key) == (old.tls_cert, old.tls_key)
+        assert [line.split()[0] for line in found.at_restart] == ["tls-cert", "tls-key", "tls-port"]
+
+
+def test_a_terminal_that_is_closed_controls_nobody_any_more(tmp_path: Path) -> None:
+    """As a child sees it: it says what it has before and after."""
+    said = tmp_path / "said"
+    child, terminal = pty.fork()
+    if child == 0:
+        import signal
+
+        signal.signal(signal.SIGHUP, lambda *_: None)
+        before = has_terminal()
+        os.write(1, b"ready\n")
+        signal.pause()
+        said.write_text(f"{before} {has_terminal()}")
+        os._exit(0)
+    assert os.read(terminal, 100).startswith(b"ready")
+    os.close(terminal)
+    os.waitpid(child, 0)
+    assert said.read_text() == "True False"

@@ -5,12 +5,14 @@ it is, the next one gathers in the log.
 """
 
 import logging
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from chat_server.chat_time import ChatTime, LocalTime
 from chat_server.delivery.delivery import Delivery
+from chat_server.delivery.live_outboxes import WriteNow
 from chat_server.delivery.rendering import RoutedEvents
 from chat_server.disk_space import Space
 from chat_server.errors import Refusal, StartError, not_done_refusal
@@ -86,6 +88,7 @@ class Node:
         on_executed: Callable[[Executed], None] = lambda executed: None,
         file_store: FileStore | None = None,
         on_mark: Callable[[str], Awaitable[None]] | None = None,
+        write_now: WriteNow = os.write,
     ) -> None:
         """`live` tells what the running server counts, for /stats; `rank` its place among the living nodes, from 0.
 
@@ -109,19 +112,17 @@ class Node:
         self.transfers = self._make_transfers(settings, directory, writer, file_store)
         self.passwords = Passwords(runtime)
         guard = SignInGuard(runtime, time)
-        self.delivery = self._make_delivery(settings, identity, writer.state.seq)
+        self.delivery = self._make_delivery(settings, identity, writer.state.seq, write_now)
         freshness = Freshness(runtime, log.catch_up, lambda: self.metrics.counters["batches"], is_alone=not is_member)
         self.preparer = Preparer(
             runtime, self.readers, limits, time, self.passwords, guard, self.transfers, self.delivery, freshness
         )
-        self._directory = directory
-        self._identity = identity
+        self._directory, self._identity = directory, identity
         self._begins_with: list[Logged] = [
             Configure(own, list(settings.operators), only_first=is_member),
             LeaveUploads(None),
         ]
-        self._writer = writer
-        self._log = log
+        self._writer, self._log = writer, log
         self._on_executed = on_executed
         self._on_mark = on_mark
         self._executor = RetryingExecutor(runtime, space, writer, log, self.readers, lambda: self.failure is not None)
@@ -146,7 +147,7 @@ class Node:
             self.space.has_room,
         )
 
-    def _make_delivery(self, settings: Settings, identity: Identity, seq: int) -> Delivery:
+    def _make_delivery(self, settings: Settings, identity: Identity, seq: int, write_now: WriteNow) -> Delivery:
         return Delivery(
             self.runtime,
             self.time,
@@ -157,6 +158,7 @@ class Node:
             told=lambda user_id, notices: self.submit(ForgetNotices(notices), user_id),
             detached=self.transfers.leave,
             departed=lambda user_id: self.submit(NoteDeparture(), user_id),
+            write_now=write_now,
         )
 
     def _make_schedule(self, rank: Callable[[], int], is_member: bool) -> Schedule:
@@ -386,6 +388,7 @@ def open_alone(
     directory: Path,
     live: Callable[[], dict[str, int]] = dict,
     open_log: Callable[..., Log] = LocalLog,
+    write_now: WriteNow = os.write,
 ) -> Node:
     """Open a node with a log of its own, which `open_log` makes. `live`: see `Node`. Raises StartError."""
     space = Space(directory, settings.disk_reserve_bytes, runtime)
@@ -414,4 +417,5 @@ def open_alone(
         live=live,
         rank=lambda: 0,
         is_member=False,
+        write_now=write_now,
     )

@@ -136,6 +136,7 @@ DETERMINISTIC = ("protocol/", "rules/", "store/")
 SANS_IO = (
     "frontend/pipeline.py", "frontend/intake.py", "frontend/port.py", "frontend/rate_limits.py",
     "frontend/connection_commands.py", "delivery/outbox.py", "delivery/catch_up.py",
+    "delivery/live_outboxes.py",
 )  # fmt: skip
 # Readers are threads, which the loop waits for.
 THREADED = ("store/readers.py",)

@@ -4,6 +4,7 @@
     routing          plans who receives what of a batch; pure
     rendering        the bytes of a batch, shared by all who receive the same
     fanout           writes the plan
+    live_outboxes    the writes to all who are up to date
     outbox           what one connection is sent, and how fast; no I/O
     catch_up         the state of a connection that is behind; pure
     shown_states     which states of messages it was shown meanwhile; pure

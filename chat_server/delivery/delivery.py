@@ -5,6 +5,7 @@ from collections.abc import Callable
 from chat_server.chat_time import ChatTime
 from chat_server.delivery.connections import Connections, Receiver, UserConnection
 from chat_server.delivery.fanout import FanOut, TellNotices, abort
+from chat_server.delivery.live_outboxes import WriteNow
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outage import Outage
 from chat_server.delivery.outbox import Outbox
@@ -31,6 +32,7 @@ class Delivery:
         told: TellNotices,
         detached: Callable[[int], None],
         departed: Callable[[int], None],
+        write_now: WriteNow,
     ) -> None:
         """`seq` is that of the last batch; replies go to the sessions of this `identity` alone.
 
@@ -42,7 +44,9 @@ class Delivery:
         self._departed = departed
         self.connections = Connections()
         self.memberships = Memberships()
-        self.feed = FanOut(time, self.connections, self.memberships, told, seq=seq, bytes_max=outbox_bytes_max)
+        self.feed = FanOut(
+            time, self.connections, self.memberships, told, write_now, seq=seq, bytes_max=outbox_bytes_max
+        )
         self.presence = PresenceTracker(runtime, presence_max, self.feed.tell_presence)
         self.typing = TypingSignals(runtime, self.connections, self.memberships, self.presence)
         self.outage = Outage(runtime, time, self.feed.tell_all)

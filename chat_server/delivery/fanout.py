@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from chat_server.chat_time import ChatTime
 from chat_server.delivery.connections import Connections, Receiver
+from chat_server.delivery.live_outboxes import LiveOutboxes, WriteNow
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.rendering import EVERYONE, Audience, BatchRendering, IndexedReply, RoutedEvent, RoutedEvents
@@ -38,6 +39,7 @@ class FanOut:
         connections: Connections,
         memberships: Memberships,
         told: TellNotices,
+        write_now: WriteNow,
         *,
         seq: int,
         bytes_max: int,
@@ -51,7 +53,7 @@ class FanOut:
         self._time = time
         self._connections = connections
         self._memberships = memberships
-        self._live: dict[Format, dict[Outbox, None]] = {format: {} for format in FORMATS.values()}
+        self._live: dict[Format, LiveOutboxes] = {format: LiveOutboxes(write_now) for format in FORMATS.values()}
         self._behind: dict[Outbox, None] = {}
 
     def now(self) -> str:
@@ -70,14 +72,17 @@ class FanOut:
 
     def joined(self, outbox: Outbox) -> None:
         self._behind.pop(outbox, None)
-        self._live[outbox.format][outbox] = None
+        self._live[outbox.format].add(outbox)
 
     def told(self, user_id: int, notices: list[int]) -> None:
         self._told(user_id, notices)
 
     def left(self, outbox: Outbox) -> None:
-        self._live[outbox.format].pop(outbox, None)
+        self._live[outbox.format].remove(outbox)
         self._behind[outbox] = None
+
+    def queue(self, outbox: Outbox) -> None:
+        self._live[outbox.format].queue(outbox)
 
     # ---- a batch
 
@@ -151,7 +156,7 @@ class FanOut:
             lines = batch.rendering.lines_for(self._audience(outbox, batch), outbox.format)
             own = (state for _, outcome in outcomes for state in own_states(outcome))
             if len(lines.data) <= self.write_bytes_max and not outbox.may_lack(own, batch.before):
-                outbox.write(lines.with_replies(replies))
+                self._live[outbox.format].write(outbox, lines.with_replies(replies))
                 return
             self._leave_to_store(outbox, batch, {index for index, _ in outcomes})
         for (_, outcome), (_, data) in zip(outcomes, replies, strict=True):
@@ -171,7 +176,7 @@ class FanOut:
         if len(data) > self.write_bytes_max:
             self._leave_to_store(outbox, batch)
         else:
-            outbox.write(data)
+            self._live[outbox.format].write(outbox, data)
 
     def _leave_to_store(self, outbox: Outbox, batch: "_Batch", own: Container[int] = ()) -> None:
         """A batch that is too much to be written at once is read from the store, page by page."""
@@ -181,17 +186,15 @@ class FanOut:
 
     def _write_to_others(self, batch: "_Batch", done: dict[Outbox, None]) -> None:
         for format, live in self._live.items():
-            others = live.copy()  # a write may pause its connection, which leaves then
-            for outbox in done:
-                others.pop(outbox, None)
-            if not others:
+            if not live:
                 continue
             data = batch.rendering.lines_for(EVERYONE, format).data
             if len(data) > self.write_bytes_max:
-                for outbox in others:
-                    self._leave_to_store(outbox, batch)
+                for outbox in live:
+                    if outbox not in done:
+                        self._leave_to_store(outbox, batch)
             elif data:
-                send_to_all(others, data)
+                live.write_to_others(data, done)
 
     def _count(self, events: RoutedEvents) -> None:
         """Of a batch at once, so about: in a private chat who is behind is counted, a second device is not."""
@@ -218,7 +221,7 @@ class FanOut:
         behind = list(self._behind)  # a write may pause its connection, which has been told then
         for format, live in self._live.items():
             data = format.event(event, self.now())
-            for outbox in list(live):
+            for outbox in live:
                 outbox.write(data)
         for outbox in behind:
             outbox.keep(event)
@@ -258,12 +261,6 @@ def own_states(outcome: Outcome) -> list[OwnState]:
         for push in outcome.pushes
         if isinstance(push.event, Message)
     ]
-
-
-def send_to_all(outboxes: Iterable[Outbox], data: bytes) -> None:
-    """The hot loop: nothing is done for one receiver that can be done once for all."""
-    for outbox in outboxes:
-        outbox.send(data)
 
 
 def abort(receiver: Receiver) -> None:

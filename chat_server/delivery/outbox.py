@@ -36,6 +36,9 @@ class Feed(Protocol):
 
     def joined(self, outbox: "Outbox") -> None: ...
 
+    def queue(self, outbox: "Outbox") -> None:
+        """An outbox with a descriptor is going to be written to through its transport."""
+
     def left(self, outbox: "Outbox") -> None: ...
 
     def told(self, user_id: int, notices: list[int]) -> None:
@@ -44,6 +47,9 @@ class Feed(Protocol):
 
 class Owner(Protocol):
     """The connection of an outbox, which does what the outbox asks for."""
+
+    def find_descriptor(self) -> int:
+        """See `Transport.find_descriptor`."""
 
     def read_page(self, missed: MissedMessages) -> None:
         """Read the next page and hand it to `Outbox.take_page`; never within this call."""
@@ -90,7 +96,7 @@ class _PacedLines:
 class Outbox:
     __slots__ = (
         "_catch_up", "_feed", "_owner", "_paced", "_shown",
-        "closed", "format", "holding", "live", "paused", "presence", "send", "user_id",
+        "closed", "descriptor", "format", "holding", "live", "paused", "presence", "send", "user_id",
         "watches_typing",
     )  # fmt: skip
 
@@ -104,6 +110,7 @@ class Outbox:
         self.presence = True
         self.watches_typing = False
         self.live = False
+        self.descriptor = -1  # its socket, while it is live and nothing waits to be sent (see `live_outboxes`)
         self.paused = False  # the transport holds enough
         self.closed = False
         self.holding = False  # a command is returning lines
@@ -126,6 +133,8 @@ class Outbox:
     def write(self, data: bytes) -> None:
         """Write now. What is written while live MUST be the batch that is being delivered, or a reply."""
         if data and not self.closed:
+            if self.descriptor >= 0:
+                self._feed.queue(self)
             self._end_line()
             self.send(data)
 
@@ -133,6 +142,10 @@ class Outbox:
         """A long line is written in pieces: what is not of it, such as the last words of a connection, comes behind."""
         if self._paced is not None and (rest := self._paced.rest_of_line()):
             self.send(rest)
+
+    def find_descriptor(self) -> int:
+        """See `Transport.find_descriptor`."""
+        return self._owner.find_descriptor()
 
     # ---- becoming live and not
 

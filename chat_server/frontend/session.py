@@ -125,6 +125,9 @@ class Session:
 
     # ---- the owner of its outbox
 
+    def find_descriptor(self) -> int:
+        return self.transport.find_descriptor()
+
     def read_page(self, missed: MissedMessages) -> None:
         self._page_task = self._runtime.spawn(self._read_page(missed))
 

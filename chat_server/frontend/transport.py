@@ -54,6 +54,12 @@ class Transport(Protocol):
     def write(self) -> Callable[[bytes], None]:
         """Send behind what was written before; it never blocks. The outbox keeps this function and calls it itself."""
 
+    def find_descriptor(self) -> int:
+        """The descriptor of the socket, if what is written to it now comes behind all that was written, else -1.
+
+        It may be used until `write` is called again, or the handler is told that the connection is lost.
+        """
+
     def pause_reading(self) -> None: ...
 
     def resume_reading(self) -> None: ...
@@ -103,6 +109,9 @@ class SocketTransport(asyncio.BufferedProtocol):
         self._connection = cast(asyncio.Transport, transport)
         self._connection.set_write_buffer_limits(high=self._unsent_bytes_max, low=self._unsent_bytes_max // 4)
         self.write = self._connection.write
+        # With TLS nothing but asyncio can write to the socket.
+        sock = self._kernel_socket() if self._connection.get_extra_info("ssl_object") is None else None
+        self._descriptor = -1 if sock is None else sock.fileno()
         open, self._open = self._open, None
         assert open is not None
         self._handler = open(self)
@@ -146,6 +155,9 @@ class SocketTransport(asyncio.BufferedProtocol):
         return not self._ending and not self._has_eof
 
     # ---- bytes out
+
+    def find_descriptor(self) -> int:
+        return -1 if self._ending or self.waiting_bytes() else self._descriptor
 
     def waiting_bytes(self) -> int:
         return self._connection.get_write_buffer_size()

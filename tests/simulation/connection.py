@@ -21,8 +21,12 @@ class MemoryConnection:
         take_bytes_max: int,
         received: Callable[[bytes], None],
         ended: Callable[[], None],
+        descriptor: int = -1,
     ) -> None:
-        """`received` and `ended` are the user's; `take_bytes_max` is how much the user takes at once."""
+        """`received` and `ended` are the user's; `take_bytes_max` is how much the user takes at once.
+
+        With a descriptor the server may write to the connection past its transport (see `write_now`).
+        """
         self._machine = machine
         self._random = machine.random
         self._unsent_bytes_max = unsent_bytes_max
@@ -30,6 +34,7 @@ class MemoryConnection:
         self._received = received
         self._ended: Callable[[], None] | None = ended
         self._handler: Handler | None = None
+        self._descriptor = descriptor
         self._to_server = bytearray()
         self._to_user = bytearray()
         self._is_reading = True
@@ -149,6 +154,22 @@ class MemoryConnection:
             assert self._handler is not None
             self._handler.blocked()
         self._take_soon()
+
+    def find_descriptor(self) -> int:
+        return -1 if self._is_ending or self.waiting_bytes() else self._descriptor
+
+    def write_now(self, data: bytes) -> int:
+        """The kernel takes as much as it has room for, or less."""
+        assert not self._is_lost, "the descriptor may be another connection's by now"
+        assert not self.waiting_bytes(), "what waits would come later"
+        room = min(len(data), KERNEL_BYTES - len(self._to_user))
+        if self._random.random() < 0.2:
+            room = self._random.randint(0, room)
+        if room <= 0:
+            raise BlockingIOError
+        self._to_user += data[:room]
+        self._take_soon()
+        return room
 
     def pause_reading(self) -> None:
         self._is_reading = False

@@ -4,6 +4,7 @@ import io
 import shutil
 from collections.abc import Callable, Coroutine
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -116,10 +117,11 @@ class SimulatedServer:
         self._settings = settings
         self._process = Process(machine)
         self._directory = DataDirectory(str(path))
-        self.node = open_alone(settings, self._process, path, open_log=open_log)
+        self.node = open_alone(settings, self._process, path, open_log=open_log, write_now=self._write_now)
         actions = ActionLog(self._process, LineForm(self._process, json=False), enabled=False, stream=io.StringIO())
         self._sessions = Sessions(self._process, self.node, settings, actions)
         self._connections: dict[MemoryConnection, None] = {}
+        self._by_descriptor: dict[int, MemoryConnection] = {}
         self._is_accepting = False
 
     async def start(self) -> None:
@@ -135,12 +137,20 @@ class SimulatedServer:
         if not self._is_accepting:
             return None
         unsent_bytes_max = self._settings.outbox_bytes_max // 2
-        connection = MemoryConnection(self._machine, unsent_bytes_max, take_bytes_max, received, ended)
+        # As the kernel does: the lowest that is free.
+        descriptor = next(number for number in count() if number not in self._by_descriptor)
+        connection = MemoryConnection(self._machine, unsent_bytes_max, take_bytes_max, received, ended, descriptor)
         self._connections[connection] = None
-        connection.open(
-            lambda transport: self._sessions.open(transport, "127.0.0.1", lambda: self._connections.pop(connection))
-        )
+        self._by_descriptor[descriptor] = connection
+
+        def release() -> None:
+            del self._connections[connection], self._by_descriptor[descriptor]
+
+        connection.open(lambda transport: self._sessions.open(transport, "127.0.0.1", release))
         return connection
+
+    def _write_now(self, descriptor: int, data: bytes) -> int:
+        return self._by_descriptor[descriptor].write_now(data)
 
     async def stop(self) -> None:
         self._is_accepting = False

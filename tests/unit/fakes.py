@@ -45,7 +45,10 @@ class FakeTransport(asyncio.Transport):
         self.taken = b""
         self.waiting = b""
         self.most_waiting = 0
-        self.writes = 0
+        self.writes = self.writes_now = 0
+        self.fits: int | None = None
+        self.stuck_after = False  # what is written through the transport waits
+        self.is_reset = False
         self.aborted = False
         self.paused = False
         self.on_pause: Callable[[], None] = lambda: None
@@ -53,7 +56,7 @@ class FakeTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.writes += 1
-        if not self.stuck:
+        if not (self.stuck or self.stuck_after):
             self.taken += bytes(data)
             return
         self.waiting += bytes(data)
@@ -61,6 +64,18 @@ class FakeTransport(asyncio.Transport):
         if len(self.waiting) > self.high and not self.paused:
             self.paused = True
             self.on_pause()
+
+    def write_now(self, data: bytes) -> int:
+        """What is written past the transport: the kernel takes `fits` bytes of it, or all."""
+        assert not self.waiting, "what waits would come later"
+        if self.is_reset:
+            raise ConnectionResetError
+        if self.stuck or self.fits == 0:
+            raise BlockingIOError
+        data = data[: self.fits]
+        self.writes_now += 1
+        self.taken += data
+        return len(data)
 
     def take(self, size: int | None = None) -> None:
         """The peer takes so many bytes (all of them)."""

@@ -42,9 +42,13 @@ class Peer:
         self.transport.on_pause = self.outbox.pause
         self.transport.on_resume = self.outbox.resume
         self.number = room.delivery.add(self, self.outbox)
+        self.descriptor = -1
         self.batches_settled = 0
         self.closed = ""
         self.token: bytes | None = None
+
+    def find_descriptor(self) -> int:
+        return -1 if self.transport.waiting else self.descriptor
 
     def read_page(self, missed: MissedMessages) -> None:
         self.room.asked.append((self, missed))
@@ -116,6 +120,8 @@ class Room:
         self.chat.sign_in("alice", "bob", "carol")
         self.told: list[tuple[int, list[int]]] = []
         self.departed: list[int] = []
+        # The transports of the peers whose sockets may be written to, by their descriptors.
+        self.open_sockets: dict[int, FakeTransport] = {}
         self.delivery = Delivery(
             self.runtime,
             LocalTime(self.runtime, at_ms=0, elapsed_ms=0),
@@ -126,6 +132,7 @@ class Room:
             told=lambda user_id, notices: self.told.append((user_id, notices)),
             detached=lambda session: None,
             departed=self.departed.append,
+            write_now=lambda descriptor, data: self.open_sockets[descriptor].write_now(data),
         )
         self.feed = self.delivery.feed
         # Pages that connections which are behind have asked for.

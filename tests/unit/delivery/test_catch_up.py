@@ -229,6 +229,8 @@ class FakeFeed:
 
     def left(self, outbox: Outbox) -> None: ...
 
+    def queue(self, outbox: Outbox) -> None: ...
+
     def told(self, user_id: int, notices: list[int]) -> None: ...
 
 
@@ -269,6 +271,9 @@ class Reader(RuleBasedStateMachine):
         self.outbox.release()
 
     # What the outbox asks for.
+
+    def find_descriptor(self) -> int:
+        raise AssertionError
 
     def read_page(self, missed: MissedMessages) -> None:
         self.asked.append(missed)

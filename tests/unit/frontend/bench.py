@@ -341,6 +341,12 @@ class Bench:
     def left(self, outbox: Outbox) -> None:
         pass
 
+    def queue(self, outbox: Outbox) -> None:
+        pass
+
+    def find_descriptor(self) -> int:
+        raise AssertionError
+
     def told(self, user_id: int, notices: list[int]) -> None:
         pass
 

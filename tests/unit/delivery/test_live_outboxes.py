@@ -1,0 +1,182 @@
+"""Batches that are written past the transports: in order, each byte once, and to no socket but the receiver's own."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server.delivery.live_outboxes import LiveOutboxes
+from chat_server.delivery.outbox import Outbox
+from chat_server.protocol.connection import Notice
+from tests.unit.delivery.room import Peer, Room
+from tests.unit.fakes import FakeTransport
+
+
+async def connect(room: Room, name: str) -> Peer:
+    """A peer with a socket; the lowest free descriptor, as the kernel gives them."""
+    peer = await room.connect(name)
+    peer.descriptor = next(number for number in range(99) if number not in room.open_sockets)
+    room.open_sockets[peer.descriptor] = peer.transport
+    return peer
+
+
+def say(room: Room, sender: Peer, *texts: str) -> None:
+    room.deliver(*(sender.says(f"/send_all {text}") for text in texts))
+
+
+def texts_of(peer: Peer) -> list[str]:
+    return [line.split(": ", 1)[1].partition(" (#")[0] for line in peer.lines if line.startswith("[")]
+
+
+async def test_a_batch_goes_past_the_transports_to_all_and_to_whom_it_answers(room: Room) -> None:
+    alice, bob, carol = [await connect(room, name) for name in ("alice", "bob", "carol")]
+    say(room, alice, "one", "two")
+    room.deliver(bob.says("/send carol three"))
+    assert [peer.transport.writes_now for peer in (alice, bob, carol)] == [1, 2, 2]
+    assert [peer.transport.writes for peer in (alice, bob, carol)] == [0, 0, 0]
+    assert texts_of(bob) == ["one", "two"] and texts_of(carol) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("fits", [0, 1, 20])
+async def test_what_the_kernel_does_not_take_follows_through_the_transport(room: Room, fits: int) -> None:
+    alice, bob, carol = [await connect(room, name) for name in ("alice", "bob", "carol")]
+    say(room, alice, "one")
+    bob.transport.fits, bob.transport.stuck_after = fits, True
+    say(room, alice, "two")
+    assert bob.transport.waiting and bob.outbox.live
+    # While something waits, nothing is written past it, whatever the kernel would take.
+    bob.transport.fits = None
+    say(room, alice, "three")
+    room.deliver(bob.says("/send_all four"))
+    bob.transport.take()
+    assert texts_of(bob) == ["one", "two", "three"] and bob.lines[-1].startswith("+ sent")
+    assert texts_of(carol) == ["one", "two", "three", "four"]
+    before = bob.transport.writes
+    say(room, alice, "five")
+    assert texts_of(bob)[-1] == "five" and bob.transport.writes == before
+
+
+async def test_what_is_written_through_the_transport_is_not_overtaken(room: Room) -> None:
+    alice, bob = [await connect(room, name) for name in ("alice", "bob")]
+    say(room, alice, "one")
+    bob.transport.stuck_after = True
+    room.feed.tell_all(Notice("soon"))
+    say(room, alice, "two")
+    assert bob.transport.waiting.decode().count("\n") == 2
+    bob.transport.take()
+    assert [line[:6] for line in bob.lines[-2:]] == ["* soon", bob.lines[-1][:6]] and texts_of(bob) == ["one", "two"]
+
+
+async def test_a_reset_in_the_middle_of_a_batch_concerns_its_connection_alone(room: Room) -> None:
+    alice, bob, carol = [await connect(room, name) for name in ("alice", "bob", "carol")]
+    bob.transport.is_reset = True
+    say(room, alice, "one")
+    assert texts_of(carol) == ["one"]
+    # Its transport is asked to write it, finds out, and says so.
+    assert bob.transport.writes == 1
+
+
+async def test_a_pause_within_a_batch_leaves_the_rest_to_the_store(room: Room) -> None:
+    alice, bob, carol = [await connect(room, name) for name in ("alice", "bob", "carol")]
+    bob.transport.fits, bob.transport.stuck_after, bob.transport.high = 10, True, 0
+    say(room, alice, "one", "two")
+    assert bob.outbox.paused and not bob.outbox.live and bob.outbox.descriptor == -1
+    say(room, alice, "three")
+    assert texts_of(carol) == ["one", "two", "three"]
+    bob.transport.fits, bob.transport.stuck_after = None, False
+    await room.flow()
+    assert texts_of(bob) == ["one", "two", "three"]
+
+
+async def test_the_descriptor_of_a_lost_connection_is_written_to_no_more(room: Room) -> None:
+    alice, bob = [await connect(room, name) for name in ("alice", "bob")]
+    say(room, alice, "one")
+    bob.outbox.close()
+    room.delivery.remove(bob)
+    # The kernel gives the number to a file of somebody else.
+    del room.open_sockets[bob.descriptor]
+    other = room.open_sockets[bob.descriptor] = FakeTransport()
+    carol = await connect(room, "carol")
+    say(room, alice, "two")
+    assert texts_of(carol) == ["two"] and texts_of(bob) == ["one"] and not other.taken
+
+
+class _Receiver:
+    """An outbox of nobody, with a kernel that has room for so many bytes."""
+
+    def __init__(self, feed: "_Feed") -> None:
+        self.transport = FakeTransport()
+        self.transport.stuck_after = True
+        self.outbox = Outbox(feed, self.transport.write, self)
+        self.outbox.live = True
+        self.written = b""
+
+    def find_descriptor(self) -> int:
+        return -1 if self.transport.waiting else id(self) % (1 << 31)
+
+    def read_page(self, missed: object) -> None: ...
+
+    def went_live(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class _Feed:
+    delivered, write_bytes_max = 0, 1 << 20
+
+    def __init__(self, count: int) -> None:
+        self.receivers = [_Receiver(self) for _ in range(count)]
+        by_descriptor = {each.find_descriptor(): each.transport for each in self.receivers}
+        self.live = LiveOutboxes(lambda descriptor, data: by_descriptor[descriptor].write_now(data))
+        for each in self.receivers:
+            self.live.add(each.outbox)
+
+    def queue(self, outbox: Outbox) -> None:
+        self.live.queue(outbox)
+
+    def now(self) -> str:
+        return ""
+
+    def joined(self, outbox: Outbox) -> None: ...
+
+    def left(self, outbox: Outbox) -> None: ...
+
+    def told(self, user_id: int, notices: list[int]) -> None: ...
+
+
+_steps = st.one_of(
+    st.tuples(st.just("all"), st.sets(st.integers(0, 2)), st.integers(1, 9)),
+    st.tuples(st.sampled_from(["own", "besides", "room", "take", "come again"]), st.integers(0, 2), st.integers(1, 9)),
+)
+
+
+@given(st.lists(_steps, max_size=30))
+def test_everybody_gets_each_byte_once_and_in_order(steps: list[tuple[str, object, int]]) -> None:
+    """`done` get nothing of a batch for all; `room` is what the kernel has, `take` what the transport sends on."""
+    feed = _Feed(3)
+    for number, (step, whom, size) in enumerate(steps):
+        data = bytes([number]) * size
+        if isinstance(whom, set):
+            feed.live.write_to_others(data, {feed.receivers[each].outbox: None for each in whom})
+            for place, receiver in enumerate(feed.receivers):
+                receiver.written += b"" if place in whom else data
+            continue
+        assert isinstance(whom, int)
+        receiver = feed.receivers[whom]
+        if step == "own":
+            feed.live.write(receiver.outbox, data)
+            receiver.written += data
+        elif step == "besides":
+            receiver.outbox.write(data)
+            receiver.written += data
+        elif step == "room":
+            receiver.transport.fits = size - 1
+        elif step == "take":
+            receiver.transport.take(size)
+        else:
+            feed.live.remove(receiver.outbox)
+            assert receiver.outbox not in list(feed.live)
+            feed.live.add(receiver.outbox)
+        assert len(feed.live) == 3
+    for receiver in feed.receivers:
+        receiver.transport.take()
+        assert receiver.transport.taken == receiver.written

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chat_server import settings
-from chat_server.admin import backup, cluster, trace
+from chat_server.admin import backup, cluster, setup, trace
 from chat_server.admin.command_line import COMPLETIONS, COMPLETIONS_DIRECTORY
 from chat_server.admin.control import SOCKET, answer, short_address
 from chat_server.admin.offline import Offline
@@ -85,6 +85,8 @@ def _end(number: int, frame: object) -> None:
 def _run(subcommand: str, given: dict[str, Any]) -> int:
     if subcommand == "check":
         return _check(given)
+    if subcommand == "setup":
+        return _report(setup.set_up(given, _ask_person, SystemRuntime().now_ms()))
     if subcommand == "completion":
         return _completion(COMPLETIONS[given["shell"]])
     chosen = settings.resolve(given)
@@ -108,6 +110,24 @@ def _run(subcommand: str, given: dict[str, Any]) -> int:
     if subcommand == "invite" and given["act"] is None:
         return _invite(chosen)
     return _send(chosen, _LINES[subcommand](given), json=subcommand == "export")
+
+
+def _ask_person(question: str, default: str, check: Callable[[str], T]) -> T:
+    """Ask until an answer passes the check. Answers from a pipe cannot be corrected. Raises StartError."""
+    while True:
+        sys.stderr.write(f"{question} [{default}]: ")
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not sys.stdin.isatty():
+            sys.stderr.write("\n")
+        if not line:
+            raise StartError("the answers ended; nothing was written", status=2)
+        try:
+            return check(line.strip() or default)
+        except ValueError as error:
+            if not sys.stdin.isatty():
+                raise StartError(f"{error}; nothing was written", status=2) from None
+            sys.stderr.write(f"  {error}\n")
 
 
 def _completion(name: str) -> int:

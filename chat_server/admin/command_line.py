@@ -7,6 +7,7 @@ from typing import Any
 from chat_server import settings
 
 SUBCOMMANDS = {
+    "setup": "asks four questions, checks the answers, and writes a configuration",
     "check": "shows the settings that would hold, and whether they can; and whether what is stored lies in the future",
     "backup": "saves everything into FILE, also while people chat",
     "restore": "puts a backup into an empty data directory, of a server that does not run",

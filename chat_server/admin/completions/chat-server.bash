@@ -5,8 +5,9 @@
 #    source ~/.local/share/bash_completion/chat-server
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_chat_server_subparsers=(check backup restore export forget password invite operator unban audit stats cluster reload trace verify repair-time completion)
+_shtab_chat_server_subparsers=(setup check backup restore export forget password invite operator unban audit stats cluster reload trace verify repair-time completion)
 
+_shtab_chat_server_setup_option_strings=(-h --help --config --data)
 _shtab_chat_server_check_option_strings=(-h --help --config --host --port --data --tls-cert --tls-key --tls-port --operator --allow-passwordless --replay --page --main-rate-limit --message-ttl --absent-after --report-limit --ban-duration --reports-per-day --report-min-age --file-size-max --file-quota --text-quota --disk-reserve --text-max --line-max --outbox-max --stall-timeout --command-rate --command-burst --sign-in-tries --registration --accounts-per-address --connections-max --connections-per-address --sign-in-timeout --delayed-max --delayed-ahead-max --chats-max --link-ttl --token-ttl --presence-max --log-level --log-format --log-file --metrics-file --cluster --node --reuse-port --cluster-user --cluster-password-file --cluster-ca --cluster-cert --cluster-key --file-cache)
 _shtab_chat_server_backup_option_strings=(-h --help --config --data --without-lost-files)
 _shtab_chat_server_restore_option_strings=(-h --help --config --data --force)
@@ -26,6 +27,8 @@ _shtab_chat_server_repair_time_option_strings=(-h --help --config --data)
 _shtab_chat_server_completion_option_strings=(-h --help --config --data)
 _shtab_chat_server_option_strings=(-h --help --version --config --host --port --data --tls-cert --tls-key --tls-port --operator --allow-passwordless --replay --page --main-rate-limit --message-ttl --absent-after --report-limit --ban-duration --reports-per-day --report-min-age --file-size-max --file-quota --text-quota --disk-reserve --text-max --line-max --outbox-max --stall-timeout --command-rate --command-burst --sign-in-tries --registration --accounts-per-address --connections-max --connections-per-address --sign-in-timeout --delayed-max --delayed-ahead-max --chats-max --link-ttl --token-ttl --presence-max --log-level --log-format --log-file --metrics-file --cluster --node --reuse-port --cluster-user --cluster-password-file --cluster-ca --cluster-cert --cluster-key --file-cache)
 
+_shtab_chat_server_setup___config_COMPGEN=_shtab_compgen_files
+_shtab_chat_server_setup___data_COMPGEN=_shtab_compgen_dirs
 _shtab_chat_server_check___config_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_check___data_COMPGEN=_shtab_compgen_dirs
 _shtab_chat_server_check___tls_cert_COMPGEN=_shtab_compgen_files
@@ -92,13 +95,15 @@ _shtab_chat_server_operator_pos_0_choices=(add remove list)
 _shtab_chat_server_cluster_pos_0_choices=(settings import snapshot restore)
 _shtab_chat_server_cluster_pos_1_choices=(operator allow-passwordless replay page main-rate-limit message-ttl absent-after report-limit ban-duration reports-per-day report-min-age file-size-max file-quota text-quota sign-in-tries registration accounts-per-address delayed-max delayed-ahead-max chats-max link-ttl token-ttl)
 _shtab_chat_server_completion_pos_0_choices=(bash zsh fish)
-_shtab_chat_server_pos_0_choices=(check backup restore export forget password invite operator unban audit stats cluster reload trace verify repair-time completion)
+_shtab_chat_server_pos_0_choices=(setup check backup restore export forget password invite operator unban audit stats cluster reload trace verify repair-time completion)
 _shtab_chat_server___allow_passwordless_choices=(on off)
 _shtab_chat_server___registration_choices=(open invite closed)
 _shtab_chat_server___log_level_choices=(debug info warning error)
 _shtab_chat_server___log_format_choices=(text json)
 _shtab_chat_server___reuse_port_choices=(on off)
 
+_shtab_chat_server_setup__h_nargs=0
+_shtab_chat_server_setup___help_nargs=0
 _shtab_chat_server_check__h_nargs=0
 _shtab_chat_server_check___help_nargs=0
 _shtab_chat_server_check___allow_passwordless_nargs='?'

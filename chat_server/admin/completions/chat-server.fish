@@ -50,7 +50,7 @@ function _shtab_chat_server_using
   test "$_shtab_chat_server_cmdpath" = "$argv"
 end
 
-set -g _shtab_chat_server_commands check backup restore export forget password invite operator unban audit stats cluster reload trace verify repair-time completion
+set -g _shtab_chat_server_commands setup check backup restore export forget password invite operator unban audit stats cluster reload trace verify repair-time completion
 set -g _shtab_chat_server_opts_with_value --absent-after --accounts-per-address --allow-passwordless --ban-duration --chats-max --cluster --cluster-ca --cluster-cert --cluster-key --cluster-password-file --cluster-user --command-burst --command-rate --config --connections-max --connections-per-address --data --delayed-ahead-max --delayed-max --disk-reserve --file-cache --file-quota --file-size-max --host --line-max --link-ttl --log-file --log-format --log-level --main-rate-limit --message-ttl --metrics-file --node --operator --outbox-max --page --port --presence-max --registration --replay --report-limit --report-min-age --reports-per-day --reuse-port --sign-in-timeout --sign-in-tries --stall-timeout --text-max --text-quota --tls-cert --tls-key --tls-port --token-ttl
 
 complete -c chat-server -e
@@ -111,6 +111,10 @@ complete -c chat-server -n _shtab_chat_server_using -l cluster-ca -xka "(__fish_
 complete -c chat-server -n _shtab_chat_server_using -l cluster-cert -xka "(__fish_complete_path (commandline -ct))" -d 'certificate that this node shows to NATS, PEM (off)'
 complete -c chat-server -n _shtab_chat_server_using -l cluster-key -xka "(__fish_complete_path (commandline -ct))" -d 'its key, a PEM file without a password (off)'
 complete -c chat-server -n _shtab_chat_server_using -l file-cache -x -d 'bytes of files that this node keeps on its disk (1GB)'
+complete -c chat-server -n '_shtab_chat_server_using; and test $_shtab_chat_server_npos -eq 0' -a setup -d 'chat-server setup: asks four questions, checks the answers, and writes a configuration.'
+complete -c chat-server -n '_shtab_chat_server_using setup' -s h -l help -d 'show this help message and exit'
+complete -c chat-server -n '_shtab_chat_server_using setup' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'TOML file with settings'
+complete -c chat-server -n '_shtab_chat_server_using setup' -l data -xka "(__fish_complete_directories)" -d 'directory of the database'
 complete -c chat-server -n '_shtab_chat_server_using; and test $_shtab_chat_server_npos -eq 0' -a check -d 'chat-server check: shows the settings that would hold, and whether they can; and whether what is stored lies in the future.'
 complete -c chat-server -n '_shtab_chat_server_using check' -s h -l help -d 'show this help message and exit'
 complete -c chat-server -n '_shtab_chat_server_using check' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'TOML file with settings'

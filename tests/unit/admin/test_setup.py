@@ -1,0 +1,139 @@
+"""The questions of `chat-server setup`: answers are checked, and what is written is what the server takes."""
+
+import datetime
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from chat_server.admin import setup
+from chat_server.errors import StartError
+from chat_server.settings import Settings, load
+
+NOW_MS = 1_796_000_000_000  # in November 2026
+DEFAULT = ""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> setup.Locations:
+    """That of a user."""
+    place = setup.Locations(tmp_path / "config" / "chat-server.toml", tmp_path / "data", False)
+    monkeypatch.setattr(setup.Locations, "here", lambda config: place)
+    return place
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as sock:
+        return int(sock.getsockname()[1])
+
+
+def pem_files(directory: Path, end: datetime.datetime | None = None) -> tuple[str, str]:
+    issued = trustme.CA().issue_cert("localhost", not_after=end, not_before=datetime.datetime(2020, 1, 1))
+    directory.mkdir(exist_ok=True)
+    certificate, key = directory / "fullchain.pem", directory / "privkey.pem"
+    certificate.write_bytes(issued.cert_chain_pems[0].bytes())
+    key.write_bytes(issued.private_key_pem.bytes())
+    return str(certificate), str(key)
+
+
+def answer(*answers: str, **given: str) -> str:
+    """Answer each question in turn, and all further ones with their defaults. What is refused ends it."""
+    left: Iterator[str] = iter(answers)
+
+    def ask(question: str, default: str, check: Callable[[str], Any]) -> Any:
+        return check(next(left, DEFAULT) or default)
+
+    told = setup.set_up(given, ask, NOW_MS)
+    assert list(left) == []
+    return told
+
+
+def written(place: setup.Locations) -> Settings:
+    return load(["--config", str(place.config)], {})
+
+
+def test_the_machine_alone(place: setup.Locations) -> None:
+    port = free_port()
+    told = answer("machine", f"127.0.0.1:{port}")
+    settings = written(place)
+    assert (settings.host, settings.port, settings.data_dir) == ("127.0.0.1", port, str(place.data))
+    assert told.splitlines() == [f"wrote {place.config}", f"start it: chat-server --config {place.config}"]
+    assert not place.data.exists(), "the server makes it"
+
+
+def test_the_internet_with_tls(place: setup.Locations) -> None:
+    port, (certificate, key) = free_port(), pem_files(place.config.parent)
+    told = answer("int", f"127.0.0.1:{port}", DEFAULT, DEFAULT, "anna", registration="invite")
+    settings = written(place)
+    assert (settings.port, settings.tls_port) == (None, port)
+    assert (settings.tls_cert, settings.tls_key) == (certificate, key)
+    assert [str(name.name) for name in settings.operators] == ["anna"]
+    assert settings.registration == "invite", "what is given on the command line is written too"
+    assert "sign in as anna at once" in told
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        (["everybody"], "it is one of machine, network, internet"),
+        (["machine", "8000"], "an address and a port"),
+        (["machine", "127.0.0.1:0"], "an address and a port"),
+        (["machine", "127.0.0.1:{taken}"], "is in use by another program"),
+        (["network", "192.0.2.1:8000"], "cannot listen on 192.0.2.1:8000"),
+        (["machine", DEFAULT, "{tmp}/file"], "is no directory"),
+        (["machine", DEFAULT, "{tmp}/file/below"], "is no directory"),
+        (["machine", DEFAULT, DEFAULT, "a b"], "a username"),
+        (["internet", DEFAULT, "{tmp}/nowhere"], "cannot use {tmp}/nowhere/fullchain.pem"),
+        (["internet", DEFAULT, "a b c"], "two files"),
+        (["internet", DEFAULT, "{tmp}/over"], "ended at 2026-01-01T00:00:00"),
+        (["internet", DEFAULT, "{tmp}/one/fullchain.pem {tmp}/two/privkey.pem"], "cannot use"),
+    ],
+)
+def test_a_wrong_answer_is_refused_at_once(
+    place: setup.Locations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: list[str], why: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    for name, end in (("one", None), ("two", None), ("over", datetime.datetime(2026, 1, 1))):
+        pem_files(tmp_path / name, end)
+    monkeypatch.setattr(setup, "WHO", {who: f"127.0.0.1:{free_port()}" for who in setup.WHO})
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        taken.settimeout(0)
+        monkeypatch.setattr(setup, "GREETING_SECONDS", 0.05)
+        words = [each.format(tmp=tmp_path, taken=taken.getsockname()[1]) for each in answers]
+        with pytest.raises(ValueError) as caught:
+            answer(*words)
+    assert why.format(tmp=tmp_path) in str(caught.value)
+    assert not place.config.exists()
+
+
+def test_a_file_that_is_there_is_replaced_by_consent_alone(place: setup.Locations) -> None:
+    answer("machine", f"127.0.0.1:{free_port()}")
+    first = place.config.read_text()
+    with pytest.raises(StartError, match="nothing was written"):
+        answer()
+    assert place.config.read_text() == first
+    answer("yes", "machine", f"127.0.0.1:{free_port()}")
+    assert place.config.read_text() != first
+    assert [path.name for path in place.config.parent.iterdir()] == [place.config.name]
+
+
+def test_a_wrong_option_leaves_nothing(place: setup.Locations) -> None:
+    with pytest.raises(StartError, match="page"):
+        answer("machine", f"127.0.0.1:{free_port()}", page_messages="many")
+    assert list(place.config.parent.iterdir()) == []
+
+
+def test_root_is_told_what_the_server_may_not_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert setup.Locations.here(None).config == Path("/etc/chat-server/chat-server.toml")
+    config = tmp_path / "chat.toml"
+    with pytest.raises(ValueError, match="below 1024"):
+        answer("internet", "127.0.0.1:443", config=str(config))
+    told = answer("machine", f"127.0.0.1:{free_port()}", str(tmp_path / "data"), config=str(config))
+    assert "systemctl restart chat-server" in told and f"ReadWritePaths={tmp_path}/data" in told
+    assert config.stat().st_mode & 0o777 == 0o644, "the server runs as another user"

@@ -1,51 +1,73 @@
-"""What a certificate says of itself: when it ends."""
+"""When the certificates in a PEM file are valid, read from their DER.
 
+Python's ssl tells this only of a certificate that it has verified, which one that is over never is.
+"""
+
+import binascii
+import re
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
-_UTC_TIME, _VERSION = 0x17, 0xA0
-_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_SEQUENCE, _UTC_TIME, _GENERALIZED_TIME, _VERSION = 0x30, 0x17, 0x18, 0xA0
 
 
-def end_ms(path: Path) -> int:
-    """Return when the first certificate of a PEM file ends. Raises OSError, and ValueError for what is none.
+class Validity(NamedTuple):
+    """In milliseconds since 1970."""
 
-    Python reads no certificate but that of a peer that it has verified, so its time is looked up in the DER itself.
-    """
-    text = path.read_text(encoding="ascii", errors="replace")
-    begin, end = text.find(_BEGIN), text.find(_END)
-    if not 0 <= begin < end:
-        raise ValueError("no certificate is in it")
+    begins_ms: int
+    ends_ms: int
+
+
+def validity(file: str) -> Validity:
+    """Return when all certificates of the chain are valid. Raises OSError, and ValueError where none can be read."""
+    text = Path(file).read_text(encoding="ascii", errors="replace")
     try:
-        body = _content(_content(ssl.PEM_cert_to_DER_cert(text[begin : end + len(_END)])))
-        if body[0] == _VERSION:
-            body = _rest(body)
-        for _ in ("serial number", "algorithm", "issuer"):
-            body = _rest(body)
-        last = _rest(_content(body))
-        time = _content(last).decode("ascii")
-    except (IndexError, UnicodeDecodeError) as error:
-        raise ValueError("the certificate is damaged") from error
-    until_utc = datetime.strptime(time, "%y%m%d%H%M%SZ" if last[0] == _UTC_TIME else "%Y%m%d%H%M%SZ")
-    return int(until_utc.replace(tzinfo=UTC).timestamp() * 1000)
+        found = [_validity(ssl.PEM_cert_to_DER_cert(each)) for each in _PEM.findall(text)]
+    except binascii.Error:
+        raise ValueError("a certificate in it is damaged") from None
+    if not found:
+        raise ValueError("there is no certificate in it")
+    return Validity(max(each.begins_ms for each in found), min(each.ends_ms for each in found))
 
 
-def _split(der: bytes) -> tuple[int, int]:
-    """Return where the content of the first element begins, and where it ends. Raises IndexError."""
-    length, begin = der[1], 2
+def _validity(der: bytes) -> Validity:
+    """RFC 5280, 4.1: version, serial number, signature and issuer come before the validity."""
+    try:
+        certificate, _ = _take(der, _SEQUENCE)
+        rest, _ = _take(certificate, _SEQUENCE)
+        if rest[0] == _VERSION:
+            _, rest = _take(rest)
+        for _ in range(3):
+            _, rest = _take(rest)
+        times, _ = _take(rest, _SEQUENCE)
+        (begins, rest), tag = _take(times), times[0]
+        return Validity(_time_ms(tag, begins), _time_ms(rest[0], _take(rest)[0]))
+    except IndexError:
+        raise ValueError("a certificate in it is cut off") from None
+
+
+def _take(der: bytes, wanted: int | None = None) -> tuple[bytes, bytes]:
+    """Return the content of the first element, and what follows it. Raises ValueError and IndexError."""
+    if wanted is not None and der[0] != wanted:
+        raise ValueError("a certificate in it has another form than X.509")
+    length, start = der[1], 2
     if length & 0x80:
-        begin += length & 0x7F
-        length = int.from_bytes(der[2:begin])
-    if begin + length > len(der):
+        start += length & 0x7F
+        length = int.from_bytes(der[2:start], "big")
+    if len(der) < start + length:
         raise IndexError
-    return begin, begin + length
+    return der[start : start + length], der[start + length :]
 
 
-def _content(der: bytes) -> bytes:
-    begin, end = _split(der)
-    return der[begin:end]
-
-
-def _rest(der: bytes) -> bytes:
-    return der[_split(der)[1] :]
+def _time_ms(tag: int, content: bytes) -> int:
+    """Raises ValueError."""
+    text = content.decode("ascii", "replace")
+    if tag == _UTC_TIME:
+        # Two digits: 50 to 99 are of the 20th century.
+        text = ("19" if int(text[:2]) >= 50 else "20") + text
+    elif tag != _GENERALIZED_TIME:
+        raise ValueError("a certificate in it has no time of its end")
+    return int(datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp() * 1000)

@@ -40,6 +40,8 @@ GAUGES: dict[str, str] = {
     "text_quota_bytes": "What the stored texts of one user may have (--text-quota).",
     "disk_free_bytes": "Room on the disk of the data directory.",
     "disk_reserve_bytes": "The room below which nothing new is taken (--disk-reserve).",
+    "disk_seconds_left": "When there is no room for anything new, at the rate of the last day; missing if not known.",
+    "certificate_seconds_left": "For how long the certificate for TLS is valid; missing without one.",
     "database_bytes": "The database file.",
     "database_free_bytes": "Of this, pages that are used again.",
     "wal_bytes": "SQLite's log, chat.db-wal.",

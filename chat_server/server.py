@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from chat_server import __version__, metrics
+from chat_server import __version__, certificates, metrics
 from chat_server.addresses import is_loopback
 from chat_server.admin.control import ControlSocket
 from chat_server.admin.processes import NodeProcesses
@@ -27,8 +27,10 @@ from chat_server.frontend.sessions import Sessions
 from chat_server.frontend.transport import SocketTransport
 from chat_server.log_destination import LogDestination
 from chat_server.node import open_alone
+from chat_server.outlook import CHECK_SECONDS, Outlook
 from chat_server.protocol import lookalikes  # noqa: F401  # loaded before somebody waits for the check of a name
 from chat_server.protocol.base import Reply
+from chat_server.protocol.connection import Notice
 from chat_server.protocol.control import Reload, Reloaded, Verify
 from chat_server.protocol.names import fold
 from chat_server.protocol.times import duration
@@ -38,6 +40,7 @@ from chat_server.service_manager import ServiceManager
 from chat_server.settings import Settings, refuse_without_directory
 from chat_server.store import accounts, operators, statistics
 from chat_server.store.data_directory import DataDirectory
+from chat_server.store.database import READ_ERRORS
 from chat_server.store.identity import name_of_node
 from chat_server.trail import Trail
 from chat_server.writer_pulse import WriterPulse
@@ -111,6 +114,8 @@ class Server:
             self.node = open_alone(settings, runtime, directory, self._statistics)
             start = self.node.start
         self.node.on_delivered = Trail(self._actions, self.node.delivery.feed, is_member=self._member is not None).note
+        self._outlook = Outlook(runtime, self.node.space, self._warn_operators)
+        self._look_at_certificate()
         self._sessions = Sessions(runtime, self.node, settings, self._actions)
         asides: dict[type, Callable[[], Coroutine[None, None, Reply]]] = {Reload: self._answer_reload}
         if self._member is not None:
@@ -136,6 +141,7 @@ class Server:
             self._runtime.spawn(self._sessions.watch_stalled()),
             self._runtime.spawn(self._keep_writing_metrics()),
             self._runtime.spawn(self._keep_telling_manager()),
+            self._runtime.spawn(self._keep_looking_ahead()),
         ]
         started(self._summary(await self._operator_names()))
         self._manager.tell_ready(self._status())
@@ -248,12 +254,38 @@ class Server:
         if self._tls_context is not None:
             renew(self._tls_context, settings.tls_cert or "", settings.tls_key or "")
             log.info("the certificate was read again; new connections are shown it")
+            self._look_at_certificate(settings.tls_cert)
+            self._outlook.check()
         self._settings, self._connections_max = settings, connections_max
         self._destination.reload(settings)
         self._acceptor.limit(connections_max, settings.connections_per_address)
         self._control.text_chars_max = settings.text_chars_max
         self._sessions.take_settings(settings)
         self.node.take_settings(settings)
+
+    # ---- warnings
+
+    def _look_at_certificate(self, file: str | None = None) -> None:
+        """Without a file, at that of the start."""
+        file = file or self._settings.tls_cert
+        try:
+            self._outlook.certificate = None if file is None else certificates.validity(file)
+        except (OSError, ValueError) as error:
+            self._outlook.certificate = None
+            log.warning("nobody will be warned before the certificate %s ends: %s", file, error)
+
+    async def _keep_looking_ahead(self) -> None:
+        while True:
+            self._outlook.check()
+            await self._runtime.sleep(CHECK_SECONDS)
+
+    def _warn_operators(self, text: str) -> None:
+        self._runtime.spawn(self._tell_operators(text))
+
+    async def _tell_operators(self, text: str) -> None:
+        with contextlib.suppress(*READ_ERRORS):
+            ids = await self.node.readers.pick().run(operators.ids)
+            self.node.delivery.feed.tell_users(ids, Notice(f"to the operators: {text}"))
 
     # ---- connections
 
@@ -275,6 +307,7 @@ class Server:
             "disk_free_bytes": self.node.space.free_bytes(),
             "disk_reserve_bytes": self.node.space.reserve_bytes,
             "uptime_seconds": int(self._runtime.monotonic() - self._begun),
+            **self._outlook.counts(),
         }
 
     def _store_gauges(self) -> dict[str, float]:
@@ -298,6 +331,7 @@ class Server:
             "text_quota_bytes": self.node.limits.text_quota_bytes,
             "disk_free_bytes": self.node.space.free_bytes(),
             "disk_reserve_bytes": self.node.space.reserve_bytes,
+            **self._outlook.gauges(),
             **stored,
             **(self._member.numbers.gauges() if self._member else {}),
         }

@@ -15,7 +15,7 @@ from typing import Any
 
 import platformdirs
 
-from chat_server.certificates import end_ms
+from chat_server.certificates import validity
 from chat_server.errors import StartError
 from chat_server.frontend.listener import listen, tls_context
 from chat_server.protocol.times import iso
@@ -159,7 +159,7 @@ def _certificate(answer: str, place: Locations, now_ms: int) -> tuple[str, str]:
     certificate, key = (str(Path(word).expanduser().absolute()) for word in words)
     try:
         tls_context(certificate, key)
-        until_ms = end_ms(Path(certificate))
+        until_ms = validity(certificate).ends_ms
     except StartError as error:
         raise ValueError(str(error).replace("--tls-cert ", "").replace("with --tls-key", "with")) from None
     if until_ms <= now_ms:

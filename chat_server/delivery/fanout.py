@@ -226,6 +226,16 @@ class FanOut:
         for outbox in behind:
             outbox.keep(event)
 
+    def tell_users(self, user_ids: Iterable[int], event: Event) -> None:
+        """Tell these users, on all their connections, of what is in no batch."""
+        for user_id in user_ids:
+            for connection in self._connections.of_user(user_id):
+                outbox = connection.outbox
+                if outbox.live:
+                    outbox.write(outbox.format.event(event, self.now()))
+                else:
+                    outbox.keep(event)
+
     def tell_presence(self, changes: dict[int, PresenceChanged]) -> None:
         """Tell everyone who wants to know of these users, by their ids; nobody is told of oneself."""
         behind = list(self._behind)

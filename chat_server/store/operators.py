@@ -55,6 +55,12 @@ def is_named(db: Database, user_id: int) -> bool:
     return db.one(sql, (user_id,)) is not None
 
 
+def ids(db: Database) -> list[int]:
+    """Return the users who are operators."""
+    sql = "SELECT DISTINCT u.id FROM users u JOIN operators o ON o.folded = u.folded WHERE u.deleted_ms IS NULL"
+    return [id for (id,) in db.all(f"{sql} AND u.password IS NOT NULL ORDER BY u.id")]
+
+
 def list_named(db: Database) -> list[NamedOperator]:
     rows = db.all(
         "SELECT coalesce(u.name, o.name), o.by_option, u.id IS NOT NULL, u.password IS NOT NULL FROM operators o"

@@ -5,12 +5,14 @@ import re
 import signal
 import socket
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
 
 from tests.conformance.conftest import Start
+from tests.conformance.operating import done, json_operator, text_operator
 from tests.harness import Server, TextClient
 
 HOST = "localhost"
@@ -23,9 +25,9 @@ class Certificate:
         self.cert, self.key = directory / "cert.pem", directory / "key.pem"
         self.renew()
 
-    def renew(self) -> None:
+    def renew(self, ends: datetime | None = None) -> None:
         self.authority = trustme.CA()
-        issued = self.authority.issue_cert(HOST)
+        issued = self.authority.issue_cert(HOST, not_after=ends)
         self.cert.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         self.key.write_bytes(issued.private_key_pem.bytes())
 
@@ -138,3 +140,31 @@ def test_what_cannot_be_used_is_one_clear_line(
         path.write_text(content)
     status, said = Server(tmp_path / "data", *certificate.options).refusal()
     assert status == 2 and said.startswith("chat-server: cannot use --tls-cert") and said.count("\n") == 1
+
+
+async def test_a_certificate_that_ends_soon_is_told_the_operators_who_are_signed_in(
+    start: Start, certificate: Certificate, tmp_path: Path
+) -> None:
+    """And stands in the log, in `/stats` and in the metrics; one that was renewed is asked for anew."""
+    ends = datetime.now(UTC) + timedelta(days=5, hours=1)
+    certificate.renew(ends)
+    chat = start(*certificate.options, "--operator", "boss", "--metrics-file", str(tmp_path / "chat.prom"))
+    assert "the certificate for TLS ends in 5 d 1 h, at " in await chat.server.logged("; put a new one there")
+    boss, people = await json_operator(chat), await text_operator(chat)
+    assert (await boss.ok("/stats"))["live"]["certificate_days_left"] == 5
+    assert "certificate days left: 5" in "\n".join((await people.command("/stats"))[0])
+    nobody = await chat.json()
+    certificate.renew(datetime.now(UTC) + timedelta(hours=20))
+    done(chat.server, "reload")
+    notice = await boss.event("notice")
+    assert notice["text"].startswith("to the operators: the certificate for TLS ends in 2")
+    assert any(line.startswith("* to the operators: the certificate") for line in await people.roundtrip())
+    assert not [line for line in await nobody.roundtrip() if line["type"] == "notice"]
+    certificate.renew(datetime.now(UTC) + timedelta(days=90))
+    done(chat.server, "reload")
+    assert (await boss.ok("/stats"))["live"]["certificate_days_left"] == 89
+    assert chat.server.terminate() == 0
+    (seconds,) = re.findall(
+        r"^chat_certificate_seconds_left (\S+)$", (tmp_path / "chat.prom").read_text(), re.MULTILINE
+    )
+    assert 89 * 86_400 < float(seconds) < 90 * 86_400

@@ -1,4 +1,5 @@
-import datetime
+import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -6,32 +7,70 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.certificates import end_ms
+from chat_server import certificates
+from chat_server.certificates import Validity, validity
+
+CA = trustme.CA()
+# With a year of two digits, and with one of four (RFC 5280: from 2050 on).
+TIMES = [
+    (datetime(2026, 11, 1, 12, 0, 1, tzinfo=UTC), datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)),
+    (datetime(1999, 12, 31, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)),
+    (datetime(2050, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC)),
+]
 
 
-@pytest.mark.parametrize("end", ["2026-12-24T18:00:00", "2049-12-31T23:59:59", "2050-01-01T00:00:00"])
-def test_the_end_of_a_certificate(tmp_path: Path, end: str) -> None:
-    """Years from 2050 on are written with four digits."""
-    at = datetime.datetime.fromisoformat(end)
-    issued = trustme.CA().issue_cert("localhost", not_after=at, not_before=datetime.datetime(2020, 1, 1))
-    path = tmp_path / "cert.pem"
-    path.write_bytes(b"".join((b"said before it\n", *(pem.bytes() for pem in issued.cert_chain_pems), b"behind it")))
-    assert end_ms(path) == int(at.replace(tzinfo=datetime.UTC).timestamp() * 1000)
+def ms(time: datetime) -> int:
+    return int(time.timestamp() * 1000)
 
 
-CERTIFICATE = trustme.CA().issue_cert("localhost").cert_chain_pems[0].bytes().decode()
+def pem(begins: datetime, ends: datetime) -> bytes:
+    return CA.issue_cert("localhost", not_before=begins, not_after=ends).cert_chain_pems[0].bytes()
+
+
+@pytest.mark.parametrize(("begins", "ends"), TIMES)
+def test_when_a_certificate_is_valid(tmp_path: Path, begins: datetime, ends: datetime) -> None:
+    (tmp_path / "cert.pem").write_bytes(pem(begins, ends))
+    assert validity(str(tmp_path / "cert.pem")) == Validity(ms(begins), ms(ends))
+
+
+def test_a_chain_is_valid_while_all_of_it_is(tmp_path: Path) -> None:
+    (begins, ends), day = TIMES[0], timedelta(days=1)
+    chain = b"a text before\n" + pem(begins, ends) + pem(begins + day, ends - day)
+    (tmp_path / "cert.pem").write_bytes(chain)
+    assert validity(str(tmp_path / "cert.pem")) == Validity(ms(begins + day), ms(ends - day))
+
+
+@pytest.mark.parametrize("content", ["", "nonsense", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"])
+def test_what_is_no_certificate_is_said(tmp_path: Path, content: str) -> None:
+    (tmp_path / "cert.pem").write_text(content)
+    with pytest.raises(ValueError, match="certificate"):
+        validity(str(tmp_path / "cert.pem"))
+
+
+# One for all examples: the signature of another is longer or shorter.
+DER = ssl.PEM_cert_to_DER_cert(pem(*TIMES[0]).decode())
+
+
+@given(st.data())
+def test_bytes_that_are_damaged_are_no_other_error(data: st.DataObject) -> None:
+    der = bytearray(DER)
+    for _ in range(3):
+        der[data.draw(st.integers(0, len(der) - 1))] = data.draw(st.integers(0, 255))
+    del der[data.draw(st.integers(0, len(der))) :]
+    try:
+        certificates._validity(bytes(der))
+    except ValueError as error:
+        assert str(error)
+
+
 PEM = st.text("ABCDEFabcdef0123+/=\n", max_size=200).map(
     lambda body: f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----"
 )
-CUT = st.integers(30, len(CERTIFICATE)).map(lambda at: f"{CERTIFICATE[:at]}\n-----END CERTIFICATE-----\n")
 
 
-@given(st.text() | PEM | CUT)
-def test_what_is_no_certificate_is_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+@given(st.text() | PEM)
+def test_any_other_file_is_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.pem"
     path.write_text(text)
-    try:
-        end_ms(path)
-    except ValueError:
-        return
-    assert text.startswith(CERTIFICATE[:400]), "its beginning has the time"
+    with pytest.raises(ValueError, match="certificate"):
+        validity(str(path))

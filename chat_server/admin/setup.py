@@ -24,6 +24,7 @@ from chat_server.settings import OPTIONS, resolve
 
 # The user whom the unit of systemd runs the server as, and where that user may write.
 SERVICE, SERVICE_DATA = "chat-server", Path("/var/lib/chat-server")
+SERVICE_CONFIG = Path("/etc/chat-server/chat-server.toml")
 PRIVILEGED_PORTS = range(1, 1024)
 GREETING_SECONDS = 3.0
 MACHINE, NETWORK, INTERNET = "machine", "network", "internet"
@@ -48,7 +49,7 @@ class Locations:
     @classmethod
     def here(cls, config: str | None) -> "Locations":
         if os.geteuid() == 0:
-            return cls(Path(config or "/etc/chat-server/chat-server.toml"), SERVICE_DATA, True)
+            return cls(Path(config or SERVICE_CONFIG), SERVICE_DATA, True)
         user = Path(platformdirs.user_config_dir("chat-server", appauthor=False)) / "chat-server.toml"
         data = Path(platformdirs.user_data_dir("chat-server", appauthor=False))
         return cls(Path(config).expanduser() if config else user, data, False)
@@ -226,7 +227,7 @@ def _write(place: Locations, lines: dict[str, Any]) -> None:
 
 def _next_steps(place: Locations, who: str, lines: dict[str, Any], operator: str | None) -> list[str]:
     steps = [f"wrote {place.config}"]
-    if place.of_machine:
+    if place.of_machine and place.config == SERVICE_CONFIG:
         steps.append("start it: systemctl enable chat-server; systemctl restart chat-server")
         if Path(lines["data"]) != SERVICE_DATA:
             steps.append(f"the unit may write into {SERVICE_DATA} alone: systemctl edit chat-server, and add")

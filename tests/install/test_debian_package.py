@@ -1,18 +1,21 @@
 """The Debian package: installed, started, upgraded, removed and purged by dpkg, where systemd runs and where not."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.install.machine import Files, Machine, needs
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = "/etc/chat-server/chat-server.toml"
 UNIT = "chat-server.service"
+LINEAGE = "etc/letsencrypt/live/chat.example.org"
 TALK = "/sign_in anna\n/send_all is it there?\n/quit\n"
 
 
@@ -109,6 +112,44 @@ def test_a_night_on_a_machine_with_systemd(machine: Machine) -> None:
         "find", "/etc", "/usr", "/lib", "/var/lib", "-path", "*chat-server*", "-not", "-path", "*/work/*"
     )
     assert left == ""
+
+
+def test_from_nothing_to_a_server_with_tls_as_the_documents_say(machine: Machine) -> None:
+    """Without a network, apt is replaced by dpkg, and certbot by files and a call of its hook."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    part = text[text.index("## From nothing to a server with TLS") :]
+    (commands, dialogue) = re.findall(r"```(?:sh|console)\n(.*?)```", part, re.DOTALL)[:2]
+    lineage = machine.root / LINEAGE
+    lineage.mkdir(parents=True)
+    issued = trustme.CA().issue_cert("chat.example.org")
+    (lineage / "fullchain.pem").write_bytes(issued.cert_chain_pems[0].bytes())
+    issued.private_key_pem.write_to_path(str(lineage / "privkey.pem"))
+    for name, script in {
+        "sudo": 'exec "$@"',
+        "apt": "exec dpkg -i /package.deb",
+        "certbot": f'while [ "$1" != --deploy-hook ]; do shift; done; RENEWED_LINEAGE=/{LINEAGE} exec "$2"',
+    }.items():
+        stub = machine.root / "usr/bin" / name
+        stub.write_text(f"#!/bin/sh\n{script}\n")
+        stub.chmod(0o755)
+    answers = "".join(
+        f"{line.partition(']: ')[2]}\n" for line in dialogue.splitlines() if line.endswith(":") or "]: " in line
+    )
+    for line in commands.splitlines():
+        told = machine.run("sh", "-c", line, given=answers)
+        if line.endswith("setup"):
+            asked = re.sub(r"\]: ?.*$", "]:", dialogue, flags=re.MULTILINE)
+            assert re.sub(r" +$", "", told, flags=re.MULTILINE).startswith(asked)
+            assert "then sign in as alice at once" in told
+    greeting = machine.run(
+        "sh", "-c", "echo /quit | timeout 30 openssl s_client -quiet -connect [::1]:8443 2>/dev/null"
+    )
+    assert greeting.startswith("* chat-server") and "+ goodbye" in greeting
+    # The certificate is renewed, and read again.
+    pid = main_pid(machine)
+    machine.run("sh", "-c", commands.splitlines()[1])
+    machine.run("sh", "-c", f"until journalctl -u {UNIT} | grep -q 'certificate'; do sleep 0.2; done")
+    assert main_pid(machine) == pid
 
 
 def test_nobody_is_refused_while_the_server_restarts(machine: Machine) -> None:

@@ -130,10 +130,12 @@ def test_a_wrong_option_leaves_nothing(place: setup.Locations) -> None:
 
 def test_root_is_told_what_the_server_may_not_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert setup.Locations.here(None).config == Path("/etc/chat-server/chat-server.toml")
-    config = tmp_path / "chat.toml"
+    monkeypatch.setattr(setup, "SERVICE_CONFIG", config := tmp_path / "chat.toml")
+    assert setup.Locations.here(None).config == config
     with pytest.raises(ValueError, match="below 1024"):
-        answer("internet", "127.0.0.1:443", config=str(config))
-    told = answer("machine", f"127.0.0.1:{free_port()}", str(tmp_path / "data"), config=str(config))
+        answer("internet", "127.0.0.1:443")
+    told = answer("machine", f"127.0.0.1:{free_port()}", str(tmp_path / "data"))
     assert "systemctl restart chat-server" in told and f"ReadWritePaths={tmp_path}/data" in told
+    told = answer("machine", f"127.0.0.1:{free_port()}", config=str(tmp_path / "other.toml"))
+    assert f"start it: chat-server --config {tmp_path}/other.toml" in told, "the unit has another file"
     assert config.stat().st_mode & 0o777 == 0o644, "the server runs as another user"

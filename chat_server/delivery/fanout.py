@@ -91,17 +91,18 @@ class FanOut:
 
         Return the notices that users have been told, by user id.
         """
-        batch = _Batch(plan.events, BatchRendering(plan.events, self.now()), self.delivered)
+        audiences = plan.events.audiences(self._memberships.users)
+        batch = _Batch(plan.events, audiences, BatchRendering(plan.events, self.now()), self.delivered)
         self.delivered = plan.seq
         told = self._keep(plan)
         done: dict[Outbox, None] = {}
         for session, outcomes in plan.replies.items():
             self._settle(session, outcomes, batch, done)
-        for user_id in self._with_own_audience(plan.events):
+        for user_id, audience in audiences.items():
             for connection in self._connections.of_user(user_id):
                 if connection.outbox not in done:
                     done[connection.outbox] = None
-                    self._write_own(connection.outbox, batch)
+                    self._write_own(connection.outbox, audience, batch)
         if plan.events.everyone:
             self._write_to_others(batch, done)
         self._count(plan.events)
@@ -153,26 +154,20 @@ class FanOut:
         self, outbox: Outbox, outcomes: list[IndexedOutcome], replies: list[IndexedReply], batch: "_Batch"
     ) -> None:
         if outbox.live:
-            lines = batch.rendering.lines_for(self._audience(outbox, batch), outbox.format)
+            format = outbox.format
+            data = batch.rendering.data_for(batch.audience(outbox), format, replies)
             own = (state for _, outcome in outcomes for state in own_states(outcome))
-            if len(lines.data) <= self.write_bytes_max and not outbox.may_lack(own, batch.before):
-                self._live[outbox.format].write(outbox, lines.with_replies(replies))
+            if len(data) <= self.write_bytes_max and not outbox.may_lack(own, batch.before):
+                self._live[format].write(outbox, data)
                 return
             self._leave_to_store(outbox, batch, {index for index, _ in outcomes})
         for (_, outcome), (_, data) in zip(outcomes, replies, strict=True):
             outbox.reply_as_of(outcome.seq, data, own_states(outcome))
 
-    def _with_own_audience(self, events: RoutedEvents) -> Iterable[int]:
-        in_rooms = (user_id for room in sorted(events.rooms) for user_id in self._memberships.users(room))
-        return dict.fromkeys((*events.users, *in_rooms))
-
-    def _audience(self, outbox: Outbox, batch: "_Batch") -> Audience:
-        return batch.events.audience(outbox.user_id, self._memberships.rooms(outbox.user_id))
-
-    def _write_own(self, outbox: Outbox, batch: "_Batch") -> None:
+    def _write_own(self, outbox: Outbox, audience: Audience, batch: "_Batch") -> None:
         if not outbox.live:
             return
-        data = batch.rendering.lines_for(self._audience(outbox, batch), outbox.format).data
+        data = batch.rendering.data_for(audience, outbox.format)
         if len(data) > self.write_bytes_max:
             self._leave_to_store(outbox, batch)
         else:
@@ -181,7 +176,7 @@ class FanOut:
     def _leave_to_store(self, outbox: Outbox, batch: "_Batch", own: Container[int] = ()) -> None:
         """A batch that is too much to be written at once is read from the store, page by page."""
         outbox.lag(batch.before)
-        for routed in batch.events.not_stored(self._audience(outbox, batch), own):
+        for routed in batch.events.not_stored(batch.audience(outbox), own):
             outbox.keep(routed.event, routed.notice)
 
     def _write_to_others(self, batch: "_Batch", done: dict[Outbox, None]) -> None:
@@ -253,9 +248,13 @@ class FanOut:
 
 class _Batch(NamedTuple):
     events: RoutedEvents
+    audiences: dict[int, Audience]
     rendering: BatchRendering
     before: int
     """The seq of the last batch before."""
+
+    def audience(self, outbox: Outbox) -> Audience:
+        return self.audiences.get(outbox.user_id, EVERYONE)
 
 
 def _add(counts: dict[int, int], events: Iterable[RoutedEvent], receivers: int) -> None:

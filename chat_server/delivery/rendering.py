@@ -1,7 +1,7 @@
 """The bytes of one batch, rendered once for each format and shared by all receivers."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Set
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import accumulate
 from operator import attrgetter
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from chat_server.protocol.base import Event
-from chat_server.protocol.formats import Format
+from chat_server.protocol.formats import FORMATS, Format
 from chat_server.protocol.messages import Message
 
 
@@ -59,17 +59,26 @@ class RoutedEvents:
         else:
             self.everyone.append(routed)
 
-    def audience(self, user_id: int, rooms: Set[int]) -> Audience:
-        """The audience of a user who is in these private chats."""
-        own = user_id if user_id in self.users else 0
-        return Audience(own, tuple(sorted(self.rooms.keys() & rooms)) if self.rooms else ())
+    def audiences(self, members: Callable[[int], Iterable[int]]) -> dict[int, Audience]:
+        """The audiences of all users but those who receive only what everyone does; `members` are those of a room."""
+        found = {user_id: Audience(user_id) for user_id in self.users}
+        for room in sorted(self.rooms):
+            # Most are in no other chat of the batch, and share this one.
+            shared = Audience(0, (room,))
+            for user_id in members(room):
+                before = found.get(user_id)
+                found[user_id] = shared if before is None else Audience(before.user_id, (*before.rooms, room))
+        return found
 
     def of(self, audience: Audience) -> list[RoutedEvent]:
         """All that these connections receive, in the order of the batch."""
-        if audience == EVERYONE:
+        user_id, rooms = audience
+        if not (user_id or rooms):
             return self.everyone
-        events = [*self.everyone, *self.users.get(audience.user_id, ())]
-        for room in audience.rooms:
+        if not (rooms or self.everyone):
+            return self.users.get(user_id, [])
+        events = [*self.everyone, *self.users.get(user_id, ())]
+        for room in rooms:
             events += self.rooms[room]
         return sorted(events, key=attrgetter("order"))
 
@@ -93,7 +102,7 @@ class SharedLines(Struct, frozen=True):
     outcomes: list[int]
     offsets: list[int]
 
-    def with_replies(self, replies: list[IndexedReply]) -> bytes:
+    def with_replies(self, replies: Sequence[IndexedReply]) -> bytes:
         """The lines with each reply in its place, and without the lines of the outcomes that they reply to."""
         parts: list[bytes] = []
         start = 0
@@ -112,21 +121,44 @@ class BatchRendering:
         """`now`, ISO 8601, is the time from which people's times are shown."""
         self._events = events
         self._now = now
-        self._lines: dict[Format, dict[int, bytes]] = {}
+        self._lines: dict[Format, dict[int, bytes]] = {format: {} for format in FORMATS.values()}
         self._shared: dict[tuple[Audience, Format], SharedLines] = {}
+
+    def data_for(self, audience: Audience, format: Format, replies: Sequence[IndexedReply] = ()) -> bytes:
+        """The lines of a connection, with the replies to its commands in the places of their own lines."""
+        if audience.user_id:
+            return self._own_data(self._events.of(audience), format, replies)
+        lines = self.lines_for(audience, format)
+        return lines.with_replies(replies) if replies else lines.data
 
     def lines_for(self, audience: Audience, format: Format) -> SharedLines:
         shared = self._shared.get((audience, format))
         if shared is None:
             events = self._events.of(audience)
-            rendered = self._lines.setdefault(format, {})
-            lines: list[bytes] = []
-            for routed in events:
-                line = rendered.get(routed.order)
-                if line is None:
-                    line = rendered[routed.order] = format.event(routed.event, self._now)
-                lines.append(line)
+            lines = [self._line(routed, format) for routed in events]
             offsets = [0, *accumulate(map(len, lines))]
             shared = SharedLines(b"".join(lines), [routed.outcome for routed in events], offsets)
             self._shared[audience, format] = shared
         return shared
+
+    def _own_data(self, events: list[RoutedEvent], format: Format, replies: Sequence[IndexedReply]) -> bytes:
+        """Of one user, with whom at most another device shares it: what replies take the place of is not rendered."""
+        parts: list[bytes] = []
+        place, count = 0, len(events)
+        for outcome, reply in replies:
+            while place < count and events[place].outcome < outcome:
+                parts.append(self._line(events[place], format))
+                place += 1
+            parts.append(reply)
+            while place < count and events[place].outcome == outcome:
+                place += 1
+        for routed in events[place:]:
+            parts.append(self._line(routed, format))
+        return b"".join(parts)
+
+    def _line(self, routed: RoutedEvent, format: Format) -> bytes:
+        rendered = self._lines[format]
+        line = rendered.get(routed.order)
+        if line is None:
+            line = rendered[routed.order] = format.event(routed.event, self._now)
+        return line

@@ -126,11 +126,19 @@ class _Router:
             return
         self._order += 1
         routed = RoutedEvent(self._order, index, push.event, push.notice)
-        stored = isinstance(push.event, Message)
-        for audience in self._audiences(push):
-            self.plan.events.add(audience, routed)
-            if not stored:
+        if not isinstance(push.event, Message):
+            for audience in self._audiences(push):
+                self.plan.events.add(audience, routed)
                 self.plan.for_later.append(Kept(routed, audience, asker))
+        elif push.room:
+            for audience in self._audiences(push):
+                self.plan.events.add(audience, routed)
+        elif push.users is None:
+            self.plan.events.everyone.append(routed)
+        else:
+            for user_id in push.users:
+                if self._connected.has_user(user_id):
+                    self.plan.events.users.setdefault(user_id, []).append(routed)
 
     def _audiences(self, push: Push) -> Iterable[Audience]:
         if push.room:

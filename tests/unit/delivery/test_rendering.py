@@ -41,6 +41,10 @@ def routed(batch: Batch) -> RoutedEvents:
     return events
 
 
+def members(room: int) -> list[int]:
+    return [user_id for user_id, rooms in IN.items() if room in rooms]
+
+
 class Rendered:
     """A batch, and what each user's connections share of it."""
 
@@ -48,8 +52,11 @@ class Rendered:
         self.events = routed(batch)
         self.rendering = BatchRendering(self.events, TODAY)
 
+    def audience(self, user_id: int) -> Audience:
+        return self.events.audiences(members).get(user_id, EVERYONE)
+
     def of(self, user_id: int, format: Format) -> SharedLines:
-        return self.rendering.lines_for(self.events.audience(user_id, IN.get(user_id, set())), format)
+        return self.rendering.lines_for(self.audience(user_id), format)
 
 
 def naive(batch: Batch, user_id: int, format: Format, replies: dict[int, bytes]) -> bytes:
@@ -70,9 +77,13 @@ def test_replies_are_put_in_place_as_if_all_had_been_made_for_one(
     format: Format, batch: Batch, user_id: int, own: set[int]
 ) -> None:
     replies = {index: f"+ reply {index}\n".encode() for index in sorted(own) if index < len(batch)}
-    lines = Rendered(batch).of(user_id, format)
-    assert lines.with_replies(list(replies.items())) == naive(batch, user_id, format, replies)
-    assert lines.data == lines.with_replies([]) == naive(batch, user_id, format, {})
+    rendered = Rendered(batch)
+    audience, lines = rendered.audience(user_id), rendered.of(user_id, format)
+    with_replies, without = naive(batch, user_id, format, replies), naive(batch, user_id, format, {})
+    assert lines.with_replies(list(replies.items())) == with_replies
+    assert lines.data == lines.with_replies([]) == without
+    assert rendered.rendering.data_for(audience, format, list(replies.items())) == with_replies
+    assert rendered.rendering.data_for(audience, format) == without
 
 
 @given(batches)
@@ -88,7 +99,8 @@ def test_the_offsets_are_those_of_the_lines(batch: Batch) -> None:
 def test_the_same_audience_shares_the_same_bytes() -> None:
     batch = Rendered([[(EVERYONE, "all")], [(Audience(ALICE), "alice")], [(Audience(0, (TEAM,)), "team")]])
     assert batch.of(99, TEXT) is batch.of(98, TEXT) is batch.rendering.lines_for(EVERYONE, TEXT)
-    assert batch.events.audience(BOB, {TEAM}) == batch.events.audience(99, {TEAM, 12}) == Audience(0, (TEAM,))
+    assert batch.audience(BOB) == Audience(0, (TEAM,)) and batch.audience(99) == EVERYONE
+    assert batch.audience(ALICE) == Audience(ALICE, (TEAM,))
     assert batch.of(ALICE, TEXT) is batch.of(ALICE, TEXT)
     assert batch.of(ALICE, TEXT) is not batch.of(ALICE, JSON)
 
@@ -109,13 +121,32 @@ def test_an_event_is_rendered_once_for_each_format(monkeypatch: pytest.MonkeyPat
     assert sorted(made) == ["json"] * 3 + ["text"] * 3
 
 
+def test_what_a_reply_takes_the_place_of_is_not_rendered_for_its_user_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = Rendered([[(Audience(ALICE), "own"), (Audience(BOB), "own")], [(Audience(ALICE), "bob's")]])
+    made: list[Event] = []
+
+    def render(format: Format, event: Event, now: str) -> bytes:
+        made.append(event)
+        return b"line\n"
+
+    monkeypatch.setattr(TextFormat, "event", render)
+    assert batch.rendering.data_for(batch.audience(ALICE), TEXT, [(0, b"+ sent\n")]) == b"+ sent\nline\n"
+    assert made == [Notice("bob's")]
+
+
+def test_members_of_one_chat_share_their_audience() -> None:
+    batch = Rendered([[(Audience(0, (TEAM,)), "team")]])
+    found = batch.events.audiences(members)
+    assert found[ALICE] is found[BOB] and found.keys() == {ALICE, BOB}
+
+
 def test_what_is_not_stored_comes_with_its_notice_in_the_order_of_the_batch() -> None:
     events, order = RoutedEvents(), 0
     for outcome, audience in enumerate((Audience(ALICE), EVERYONE, Audience(0, (TEAM,)), Audience(BOB))):
         for event in (message(), PresenceChanged("bob", True)):
             order += 1
             events.add(audience, RoutedEvent(order, outcome, event, notice=outcome + 1))
-    alice = events.audience(ALICE, {TEAM})
+    alice = events.audiences(lambda room: [ALICE])[ALICE]
     assert [each.notice for each in events.not_stored(alice, ())] == [1, 2, 3]
     assert [each.notice for each in events.not_stored(alice, {0, 2})] == [2]
     assert [each.event for each in events.not_stored(EVERYONE, ())] == [PresenceChanged("bob", True)]

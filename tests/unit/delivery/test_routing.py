@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from chat_server.delivery.memberships import Memberships
-from chat_server.delivery.rendering import Audience
+from chat_server.delivery.rendering import EVERYONE, Audience
 from chat_server.delivery.routing import Ended, Kept, Plan, route
 from chat_server.log.entries import Due, Entry, Identity, Origin
 from chat_server.protocol.base import Event
@@ -134,7 +134,7 @@ def test_each_receives_what_it_should_exactly_once_in_the_order_of_the_batch(dra
     assert plan.endings == expected.endings
     assert plan.entered == [outcome.result for outcome in batch.outcomes if isinstance(outcome.result, Entered)]
     for user_id in SESSIONS:
-        received = plan.events.of(plan.events.audience(user_id, memberships.rooms(user_id)))
+        received = plan.events.of(plan.events.audiences(memberships.users).get(user_id, EVERYONE))
         assert [each.event for each in received] == expected.events[user_id]
         outcome_of = {id(push.event): index for index, each in enumerate(batch.outcomes) for push in each.pushes}
         assert [each.outcome for each in received] == [outcome_of[id(each.event)] for each in received]

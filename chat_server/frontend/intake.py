@@ -12,30 +12,30 @@ STRANGER_LINE_BYTES_MAX = 4096
 class Intake:
     """`turn_at` is the time at which the rate of commands lets the next line pass; None while none waits for that."""
 
-    __slots__ = ("_line_bytes_max", "_lines", "_rate", "_stranger_line_bytes_max", "turn_at")
+    __slots__ = ("_line_bytes_max", "_rate", "_stranger_line_bytes_max", "lines", "turn_at")
 
     def __init__(self, line_bytes_max: int, rate: CommandRate) -> None:
         self.turn_at: float | None = None
         self._line_bytes_max = line_bytes_max
         self._stranger_line_bytes_max = min(line_bytes_max, STRANGER_LINE_BYTES_MAX)
-        self._lines = LineBuffer(line_bytes_max)
+        self.lines = LineBuffer(line_bytes_max)
         self._rate = rate
 
     def feed(self, data: bytes | memoryview, *, stranger: bool) -> bool:
         """Take in what was read; tell whether it ended a line. Raises UnendedLine."""
-        return self._lines.feed(data, self._stranger_line_bytes_max if stranger else None)
+        return self.lines.feed(data, self._stranger_line_bytes_max if stranger else None)
 
     def has_line(self) -> bool:
-        return self._lines.has_line()
+        return self.lines.has_line()
 
     def take(self, user_id: int, now: float) -> bytes | None:
         """Return the next line; None if there is none, or the rate of commands delays it.
 
         Raises Refusal `line_too_long` in place of a line that is too long.
         """
-        if not self._lines.has_line() or not self._has_turn(user_id, now):
+        if not self.lines.has_line() or not self._has_turn(user_id, now):
             return None
-        return self._lines.take(self._line_bytes_max if user_id else self._stranger_line_bytes_max)
+        return self.lines.take(self._line_bytes_max if user_id else self._stranger_line_bytes_max)
 
     def _has_turn(self, user_id: int, now: float) -> bool:
         if self.turn_at is None:
@@ -51,8 +51,8 @@ class Intake:
     def is_full(self, *, stranger: bool, busy: bool) -> bool:
         """Tell whether so much waits that nothing more should be read."""
         # An unfinished line has a bound of its own, so reading goes on; behind a sign-in its bound is not known yet.
-        held_up = self._lines.has_line() or (stranger and busy)
-        return held_up and self._lines.pending_bytes >= (STRANGER_LINE_BYTES_MAX if stranger else WAITING_BYTES_MAX)
+        held_up = self.lines.has_line() or (stranger and busy)
+        return held_up and self.lines.pending_bytes >= (STRANGER_LINE_BYTES_MAX if stranger else WAITING_BYTES_MAX)
 
     def charge(self, user_id: int, commands: float, now: float) -> None:
         """Count what was done as so many more commands, so that the next ones wait longer, or shorter if negative."""

@@ -24,7 +24,7 @@ from chat_server.protocol.arguments import Target
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.files import Upload
-from chat_server.protocol.lines import UnendedLine, decode
+from chat_server.protocol.lines import TELNET_MARK, UnendedLine, decode
 from chat_server.protocol.messages import Changed, Sent, Talk
 from chat_server.protocol.parse import Parsed, parse
 from chat_server.protocol.table import TABLE
@@ -125,7 +125,11 @@ class Pipeline:
         try:
             # A line behind a sign-in may be as long as a line of a user.
             stranger = not (self.user_id or self.is_busy() or self._intake.has_line())
-            if self._intake.feed(data, stranger=stranger):
+            has_line = self._intake.feed(data, stranger=stranger)
+            if self._intake.lines.is_mark_wanted and not self.outbox.paused:
+                self._intake.lines.is_mark_wanted = False
+                self.outbox.write(TELNET_MARK)
+            if has_line:
                 self._mark_what_was_seen()
                 self._go_on()
             else:

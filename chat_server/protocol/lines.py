@@ -16,6 +16,12 @@ LINES_CUT_AT_ONCE = 256
 # KiB of starts and no end held the loop for 30 s when `.*?` looked for the end from each.
 _TELNET = re.compile(rb"\xff[\xf0-\xf9]|\xff[\xfb-\xfe].|(?<!\xff)\xff\xfa(?:[^\xff]|\xff\xff)*+\xff\xf0", re.DOTALL)
 _BOM = b"\xef\xbb\xbf"
+# At Ctrl-C, and at bytes of UTF-8 that it takes for a key, telnet asks for a timing mark (RFC 860) and shows nothing
+# more before the answer: IAC DO TIMING-MARK, and IAC WONT.
+_ASKS_FOR_MARK, TELNET_MARK = b"\xff\xfd\x06", b"\xff\xfc\x06"
+# Keys that a terminal without a line editor puts into the line: arrows, Ctrl-D. In front of `/password secret` they
+# made a text of it that the open chat was shown.
+_KEYS = re.compile(rb"(?:\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])|[\x01-\x08\x0b-\x1f\x7f])+(?=[/{])")
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 
@@ -24,13 +30,15 @@ class UnendedLine(Exception):
 
 
 class LineBuffer:
-    __slots__ = ("_cut", "_data", "_line_bytes_max", "_unended_bytes")
+    __slots__ = ("_cut", "_data", "_is_telnet", "_line_bytes_max", "_unended_bytes", "is_mark_wanted")
 
     def __init__(self, line_bytes_max: int) -> None:
         self._line_bytes_max = line_bytes_max
         self._data = bytearray()
         # The next one last. An empty deque takes 624 bytes, an empty list 56.
         self._cut: list[bytes] = []
+        self._is_telnet = False
+        self.is_mark_wanted = False
         self._unended_bytes = 0  # of the last, unfinished line, including what is past its bound
 
     @property
@@ -56,6 +64,8 @@ class LineBuffer:
         """
         kept_max = self._line_bytes_max if kept_max is None else min(kept_max, self._line_bytes_max)
         data = bytes(data)
+        if self._is_telnet or b"\xff" in data:
+            data = self._read_telnet(data)
         if not self._unended_bytes and data.endswith(b"\n") and len(data) <= kept_max:
             # Whole lines, none of which is too long, as nearly everybody sends them.
             self._data += data
@@ -69,6 +79,14 @@ class LineBuffer:
         self._unended_bytes = 0
         self._extend(data[last_end + 1 :], kept_max)
         return True
+
+    def _read_telnet(self, data: bytes) -> bytes:
+        """Note what telnet wants, and have CR NUL end a line, as Enter does where it sends each key at once."""
+        self._is_telnet = True
+        self.is_mark_wanted = self.is_mark_wanted or _ASKS_FOR_MARK in data
+        if data.startswith(b"\0") and self._data.endswith(b"\r"):
+            data = b"\n" + data[1:]
+        return data.replace(b"\r\0", b"\r\n")
 
     def _extend(self, piece: bytes, kept_max: int) -> None:
         """Extend the unfinished line. Bytes past its bound are counted, but not kept."""
@@ -92,9 +110,12 @@ class LineBuffer:
 
 
 def _bare(line: bytearray) -> bytes:
-    """Return the line without a byte order mark and without the commands of telnet."""
+    """Return the line without a byte order mark and the commands of telnet, and a command without keys before it."""
     bare = _TELNET.sub(b"", line) if b"\xff" in line else line
-    return bytes(bare.removeprefix(_BOM))
+    bare = bare.removeprefix(_BOM)
+    if bare and bare[0] < 0x20 and (keys := _KEYS.match(bare)):
+        bare = bare[keys.end() :]
+    return bytes(bare)
 
 
 def decode(line: bytes) -> str:

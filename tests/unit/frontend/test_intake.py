@@ -45,7 +45,7 @@ def test_a_line_has_the_limit_of_whoever_says_it() -> None:
 def test_of_a_strangers_line_no_more_is_kept_than_it_may_have() -> None:
     intake = make()
     intake.feed(b"x" * LINE_BYTES_MAX, stranger=True)
-    assert intake._lines.pending_bytes == STRANGER_LINE_BYTES_MAX
+    assert intake.lines.pending_bytes == STRANGER_LINE_BYTES_MAX
 
 
 def test_a_line_over_the_rate_waits_for_its_turn_alone() -> None:
@@ -91,7 +91,7 @@ def test_enough_waits_behind_a_line_not_in_one() -> None:
     assert intake.is_full(stranger=False, busy=False)
     while intake.is_full(stranger=False, busy=False):
         assert intake.take(1, 0.0)
-    assert intake._lines.pending_bytes < WAITING_BYTES_MAX
+    assert intake.lines.pending_bytes < WAITING_BYTES_MAX
 
 
 def test_behind_a_sign_in_an_unfinished_line_is_enough() -> None:

@@ -158,7 +158,7 @@ def test_of_a_stranger_no_more_is_kept_than_a_line_may_have() -> None:
     bench = Bench()
     for _ in range(10):
         bench.receive(b"x" * 1000)
-    assert bench.pipeline._intake._lines.pending_bytes <= STRANGER_LINE_BYTES_MAX
+    assert bench.pipeline._intake.lines.pending_bytes <= STRANGER_LINE_BYTES_MAX
     bench.receive(b"\n@k1 /ping\n")
     assert bench.lines[1].startswith("- line_too_long") and bench.replies == [("k1", "ok")]
 

@@ -154,6 +154,13 @@ IAC_DO, IAC_SB = b"\xff\xfd\x03", b"\xff\xfa\x1f\x00P\x00\x18\xff\xf0"
         (b"\xef\xbb\xbf\n\xef\xbb\xbf\r\n", []),
         # A window of 255 columns: IAC stands twice where it is a parameter.
         (b"\xff\xfa\x1f\x00\xff\xff\x00\x18\xff\xf0/ping\n", [b"/ping"]),
+        # Enter where telnet sends each key at once. It says so first: elsewhere a NUL is refused.
+        (b"\xff\xfd\x03\xff\xfd\x01/ping\r\0/ping a\r\0\r\0/ping b\r\n", [b"/ping", b"/ping a", b"/ping b"]),
+        (b"/ping\r\0/ping\n", [b"/ping\r\0/ping"]),
+        (b"\xff\xfd\x03a\0b\n", [b"a\0b"]),
+        # Keys in front of a command: arrows, Home, F1, Delete, Ctrl-D. A text is cleaned where it is read.
+        (b"\x1b[A\x1b[1;5C\x1bOH\x1bOP\x1b[3~\x04/ping\n\x04{}\n", [b"/ping", b"{}"]),
+        (b"\x1b[31mred /ping\n\x04a\n", [b"\x1b[31mred /ping", b"\x04a"]),
         # Not telnet's, and no UTF-8: refused when it is read as text.
         (b"\xff a\n\xff\n", [b"\xff a", b"\xff"]),
     ],
@@ -164,6 +171,14 @@ def test_what_programs_put_before_a_line_is_not_of_it(data: bytes, lines: list[b
     for place in range(len(data)):
         bytewise.feed(data[place : place + 1])
     assert take_all(whole, 100) == take_all(bytewise, 100) == lines
+
+
+def test_telnet_that_waits_for_a_mark_is_noticed() -> None:
+    buffer = LineBuffer(100)
+    buffer.feed(b"\xff\xfd\x03/ping\r\n")
+    assert not buffer.is_mark_wanted
+    buffer.feed(b"\xff\xf4\xff\xfd\x06")
+    assert buffer.is_mark_wanted
 
 
 def test_of_a_strangers_line_no_more_is_kept_than_it_may_have() -> None:

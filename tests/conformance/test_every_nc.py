@@ -1,0 +1,284 @@
+"""Every `nc` there is: what people at a terminal and scripts with a pipe have in place of a client.
+
+Each program that is installed talks to the server: at a terminal, over a pipe that ends, and until /quit. With CI=true
+in the environment one that is missing is a failure. README.md says what each of them needs.
+"""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Literal
+
+import pytest
+import trustme
+from msgspec import Struct
+
+from tests.conformance.conftest import UNLIMITED
+from tests.harness import TIMEOUT_SECONDS, Server, unique
+
+HOST = "127.0.0.1"
+# It begins with a command of openssl's own, and has two and four bytes a character.
+TEXT = "Quite right: grüße 👍 привет 日本"
+# telnet takes some bytes of UTF-8 for keys of its own.
+TELNETS_TEXT = "Quite right: grüße 👍"
+# A terminal takes at most 4,095 bytes of one line.
+LONG = "é" * 1900
+
+
+class Program(Struct, frozen=True):
+    """`arguments` come after the program, with {port} and {tls} for the two ports.
+
+    - `leaves`: whether /quit ends it, or only with another Enter, since it waits for the keyboard.
+    - `at_end`: what comes of a pipe that ends: it shows all that is answered and ends; or waits for the server to hang
+      up, so that the last line has to be /quit; or breaks off, so that the pipe has to stay open until the answer.
+    """
+
+    arguments: str
+    package: str
+    leaves: bool = True
+    at_end: Literal["shows", "waits", "breaks off"] = "shows"
+
+
+PROGRAMS = {
+    "nc.openbsd": Program(f"-N {HOST} {{port}}", "netcat-openbsd"),
+    "nc.traditional": Program(f"{HOST} {{port}}", "netcat-traditional", at_end="waits"),
+    "ncat": Program(f"{HOST} {{port}}", "ncat", leaves=False),
+    "busybox": Program(f"nc {HOST} {{port}}", "busybox"),
+    "socat": Program(f"- TCP:{HOST}:{{port}}", "socat"),
+    "telnet": Program(f"{HOST} {{port}}", "inetutils-telnet", at_end="breaks off"),
+    "plink": Program(f"-raw -P {{port}} {HOST}", "putty-tools", leaves=False),
+    "openssl": Program(f"s_client -quiet -connect {HOST}:{{tls}}", "openssl", at_end="waits"),
+    "bash": Program(
+        f"-c 'exec 3<>/dev/tcp/{HOST}/{{port}}; cat <&0 >&3 & cat <&3'", "bash", at_end="waits"
+    ),
+}  # fmt: skip
+
+
+def _text_for(name: str) -> str:
+    return TELNETS_TEXT if name == "telnet" else TEXT
+
+
+def _found(name: str) -> bool:
+    if shutil.which(name) is not None:
+        return True
+    missing = f"{name} is not installed: apt-get install {PROGRAMS[name].package}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+@pytest.fixture(scope="module")
+def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    folder: Path = tmp_path_factory.mktemp("nc")
+    chain = folder / "chain.pem"
+    trustme.CA().issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(str(chain))
+    server = Server(folder / "data", *UNLIMITED, "--tls-cert", str(chain), "--tls-key", str(chain), "--tls-port", "0")
+    server.start()
+    tls = re.search(r":(\d+) \(TLS\)", server.listening)
+    assert tls is not None
+    yield {"port": str(server.port), "tls": tls[1]}
+    server.close()
+    assert "Traceback" not in server.log
+
+
+class Window:
+    """A program at a terminal of its own, or between two pipes."""
+
+    def __init__(self, name: str, ports: dict[str, str], *, at_terminal: bool) -> None:
+        line = f"exec {name} {PROGRAMS[name].arguments.format(**ports)}"
+        self.shown = b""
+        if at_terminal:
+            self._read, terminal = pty.openpty()
+            self._write = self._read
+
+            def control() -> None:
+                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+            self.process = subprocess.Popen(
+                ["sh", "-c", line], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+                preexec_fn=control,
+            )  # fmt: skip
+            os.close(terminal)
+        else:
+            self.process = subprocess.Popen(
+                ["sh", "-c", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+            assert self.process.stdin is not None and self.process.stdout is not None
+            self._read, self._write = self.process.stdout.fileno(), self.process.stdin.fileno()
+
+    def type(self, text: str) -> None:
+        os.write(self._write, text.encode())
+
+    def end_of_input(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def expect(self, words: str) -> None:
+        """Wait for a line that has these words, and forget what came up to it."""
+        wanted = re.compile(f"^[^\r\n]*{re.escape(words)}[^\r\n]*\r?\n".encode(), re.MULTILINE)
+        end = monotonic() + TIMEOUT_SECONDS
+        while (found := wanted.search(self.shown)) is None:
+            assert self._take(end), f"{words!r} did not come; {self.shown[-500:]!r} did"
+        self.shown = self.shown[found.end() :]
+
+    def end(self) -> str:
+        """Wait until the program has ended; return what else it showed."""
+        end = monotonic() + TIMEOUT_SECONDS
+        while self._take(end):
+            pass
+        self.process.wait(max(0.1, end - monotonic()))
+        return self.shown.decode()
+
+    def _take(self, end: float) -> bool:
+        if not select.select([self._read], [], [], max(0.0, end - monotonic()))[0]:
+            return False
+        try:
+            data = os.read(self._read, 65_536)
+        except OSError:  # so ends a terminal without a program
+            return False
+        self.shown += data
+        return bool(data)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin is None:
+            os.close(self._read)
+        else:
+            assert self.process.stdout is not None
+            self.process.stdin.close()
+            self.process.stdout.close()
+
+
+@pytest.fixture
+def opened(ports: dict[str, str]) -> Iterator[list[Window]]:
+    windows: list[Window] = []
+    yield windows
+    for window in windows:
+        window.close()
+
+
+each_program = pytest.mark.parametrize("name", PROGRAMS)
+
+
+@each_program
+def test_a_person_at_a_terminal(name: str, ports: dict[str, str], opened: list[Window]) -> None:
+    assert _found(name)
+    window = Window(name, ports, at_terminal=True)
+    opened.append(window)
+    window.expect("/help for all commands")
+    window.type(f"/sign_in {unique('nc')}\r")
+    window.expect("+ signed in as")
+    window.type("/talk main\r")
+    window.expect("+ talking to main")
+    texts = (_text_for(name), "Right", LONG)
+    for text in texts:
+        window.type(f"{text}\r")
+        window.expect("+ sent #")
+    window.type("/history main limit 3\r")
+    for text in texts:
+        window.expect(f": {text} (#")
+    window.type("/quit\r")
+    window.expect("+ goodbye")
+    while not PROGRAMS[name].leaves and window.process.poll() is None:
+        # The first one may still be taken.
+        with contextlib.suppress(OSError):
+            window.type("\r")
+        select.select([], [], [], 0.05)
+    window.end()
+
+
+@each_program
+def test_a_pipe_that_ends(name: str, ports: dict[str, str], opened: list[Window]) -> None:
+    assert _found(name)
+    window = Window(name, ports, at_terminal=False)
+    opened.append(window)
+    lines = [
+        f"/sign_in {unique('nc')}",
+        f"/send_all {_text_for(name)}",
+        f"/send_all {LONG * 2}",
+        "/history main limit 2",
+        "/ping last",
+    ]
+    at_end = PROGRAMS[name].at_end
+    window.type("".join(f"{line}\n" for line in lines))
+    if at_end == "waits":
+        window.type("/quit\n")
+    if at_end != "breaks off":
+        window.end_of_input()
+    for words in (
+        "+ signed in as",
+        "+ sent #",
+        "+ sent #",
+        f": {_text_for(name)} (#",
+        f": {LONG * 2} (#",
+        "+ pong last",
+    ):
+        window.expect(words)
+    if at_end == "breaks off":
+        window.end_of_input()
+    window.end()
+
+
+def test_telnet_that_sends_each_key_at_once(ports: dict[str, str], opened: list[Window]) -> None:
+    """Enter is CR NUL then, and what it negotiates stands in the first line."""
+    assert _found("telnet")
+    window = Window("telnet", ports, at_terminal=True)
+    opened.append(window)
+    window.expect("/help for all commands")
+    window.type("\x1d")
+    window.type("mode character\r")
+    window.expect("mode character")
+    window.type("/ping one\r")
+    window.expect("+ pong one")
+    window.type("/ping two\r")
+    window.expect("+ pong two")
+    window.type("/quit\r")
+    window.expect("+ goodbye")
+    window.end()
+
+
+def test_telnet_goes_on_after_a_key_that_it_takes_for_itself(ports: dict[str, str], opened: list[Window]) -> None:
+    """Ctrl-C, or one byte of `Ü`: it shows nothing more before the server answers it, and loses that byte."""
+    assert _found("telnet")
+    window = Window("telnet", ports, at_terminal=True)
+    opened.append(window)
+    window.expect("/help for all commands")
+    window.type("\x03")
+    window.type("/ping after\r")
+    window.expect("+ pong after")
+    window.type("/ping Übung\r")
+    window.expect("- bad_encoding")
+    window.type("/quit\r")
+    window.expect("+ goodbye")
+    window.end()
+
+
+def test_keys_before_a_command_make_no_text_of_it(ports: dict[str, str], opened: list[Window]) -> None:
+    """Without a line editor, the arrow is in the line."""
+    assert _found("nc.openbsd")
+    window = Window("nc.openbsd", ports, at_terminal=True)
+    opened.append(window)
+    window.expect("/help for all commands")
+    window.type(f"/sign_in {unique('nc')}\r")
+    window.type("/talk main\r")
+    window.expect("+ talking to main")
+    window.type("\x1b[A\x1b[D/ping here\r")
+    window.expect("+ pong here")
+
+
+def test_the_readme_names_each_of_them() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    section = readme.partition("\n## Every `nc`\n")[2].partition("\n## ")[0]
+    for name in PROGRAMS:
+        assert f"| `{name}" in section, name

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import re
 import runpy
 import tomllib
@@ -362,6 +363,47 @@ def test_alerts_rest_on_metrics_that_there_are() -> None:
         read("examples/prometheus-rules.yml"),
     )
     assert len(alerts) == read("examples/prometheus-rules.yml").count("alert:") >= 10
+
+
+def shown_metrics() -> dict[str, list[str]]:
+    """The metrics of each panel of the dashboard, by its title."""
+    dashboard = json.loads(read("examples/grafana-dashboard.json"))
+    panels = {panel["title"]: panel for panel in dashboard["panels"] if panel["type"] != "row"}
+    assert len(panels) == sum(panel["type"] != "row" for panel in dashboard["panels"]), "each has a title of its own"
+    said = {
+        title: re.findall(r"\bchat_[a-z_]+", " ".join(target["expr"] for target in panel["targets"]))
+        for title, panel in panels.items()
+    }
+    return {title: [re.sub(r"_(sum|count|bucket)$", "", name) for name in names] for title, names in said.items()}
+
+
+def test_the_dashboard_shows_all_metrics_and_no_other() -> None:
+    """A counter that is shown as it is, and a gauge as a rate, say nothing."""
+    shown = {name for names in shown_metrics().values() for name in names}
+    names = {re.sub(r"_(sum|count|bucket)$", "", name) for name in metric_names()}
+    # Beside what is shown, nobody looks at them.
+    assert names - shown == {"chat_process_virtual_memory_bytes", "chat_process_start_time_seconds"}
+    assert shown <= names
+    exprs = re.findall(r'"expr": "(.*)"', read("examples/grafana-dashboard.json"))
+    for expr in exprs:
+        assert ("_total{" in expr or "_bucket{" in expr or "_sum{" in expr) == ("rate(" in expr or "increase(" in expr)
+        assert expr.count("(") == expr.count(")") and expr.count("{") == expr.count("}")
+        assert "$instance" in expr
+
+
+def test_panels_of_the_dashboard_do_not_cover_each_other() -> None:
+    cells: set[tuple[int, int]] = set()
+    for panel in json.loads(read("examples/grafana-dashboard.json"))["panels"]:
+        at = panel["gridPos"]
+        own = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not own & cells and at["x"] + at["w"] <= 24, panel["title"]
+        cells |= own
+
+
+def test_what_is_alerted_of_is_shown() -> None:
+    alerted = set(re.findall(r"\bchat_[a-z_]+", read("examples/prometheus-rules.yml")))
+    shown = {name for names in shown_metrics().values() for name in names}
+    assert {re.sub(r"_(sum|count|bucket)$", "", name) for name in alerted} <= shown
 
 
 def test_no_document_holds_the_marks_of_a_merge() -> None:

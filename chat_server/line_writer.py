@@ -13,6 +13,9 @@ import threading
 from collections.abc import Callable
 
 WAITING_BYTES_MAX = 1 << 20
+# After each write the thread lets lines gather for this time. Whenever it wakes, it takes the interpreter from the loop:
+# with 400 people who write, that was once for every few messages, and 20 of the 99 µs that each of them took.
+GATHER_SECONDS = 0.02
 # At the end of the program the lines that wait have this time to be taken.
 DRAIN_SECONDS = 0.3
 
@@ -39,6 +42,7 @@ class LineWriter(io.TextIOBase):
         self._waiting_bytes = 0
         self._dropped = 0
         self._writing = False
+        self._hurry = threading.Event()
         threading.Thread(target=self._run, name=f"lines to {descriptor}", daemon=True).start()
         atexit.register(self.drain)
 
@@ -65,8 +69,11 @@ class LineWriter(io.TextIOBase):
 
     def drain(self) -> bool:
         """Wait for a moment at most until everything is written. Return whether it is."""
+        self._hurry.set()
         with self._changed:
-            return self._changed.wait_for(lambda: not self._waiting and not self._writing, DRAIN_SECONDS)
+            is_drained = self._changed.wait_for(lambda: not self._waiting and not self._writing, DRAIN_SECONDS)
+        self._hurry.clear()
+        return is_drained
 
     def _run(self) -> None:
         while True:
@@ -88,6 +95,7 @@ class LineWriter(io.TextIOBase):
                 self._dropped += lost
                 self._writing = False
                 self._changed.notify_all()
+            self._hurry.wait(GATHER_SECONDS)
 
     def _write_all(self, data: bytes) -> None:
         """Raises OSError: a disk is full, a terminal or a reader is gone."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from chat_server.chat_time import LocalTime
 from chat_server.log import Log
 from chat_server.log.entries import ENTRIES_MAX, TEXT_CHARS_MAX, Batch, Due, Entry, Identity, OrderedBatch
-from chat_server.log.local import LocalLog
+from chat_server.log.local import LOOKS_MAX, LocalLog
 from chat_server.log.stream import Position
 from chat_server.protocol.arguments import RoomTarget, Text, Topic
 from chat_server.protocol.messages import SendAll
@@ -58,6 +58,32 @@ async def test_a_batch_waits_for_its_first_entry() -> None:
     log.submit(Entry(Due()))
     ordered = await waiting
     assert ordered is not None and ordered.batch.entries == [Entry(Due())]
+
+
+async def test_a_batch_takes_what_still_comes_while_it_is_looked_for() -> None:
+    log = start()
+
+    async def come(count: int) -> None:
+        for number in range(count):
+            log.submit(entry(number))
+            await asyncio.sleep(0)
+
+    for count, taken in ((4, 4), (100, LOOKS_MAX + 1)):
+        coming = asyncio.ensure_future(come(count))
+        assert len((await take(log)).batch.entries) == taken
+        coming.cancel()
+
+
+async def test_a_log_that_is_abandoned_while_it_is_looked_at_gives_no_batch() -> None:
+    for looks in range(4):
+        log = start()
+        log.submit(entry(1))
+        taking = asyncio.ensure_future(log.next_batch())
+        for _ in range(looks):
+            await asyncio.sleep(0)
+        is_late = taking.done()
+        log.close(abandon=True)
+        assert is_late or await taking is None
 
 
 async def test_a_batch_has_the_times_of_its_taking() -> None:

@@ -25,7 +25,6 @@ from chat_server.log.stream import Position
 from chat_server.protocol.times import Now
 from chat_server.runtime import Runtime
 
-
 # As long as a look at the sockets finds more, another one follows, up to so many. With 400 people who write, batches of
 # 55 messages became those of 75, and each message takes 148 µs of the processor, with all writes, where it took 161.
 LOOKS_MAX = 8

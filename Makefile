@@ -3,6 +3,7 @@
 # make test   runs all checks (also alone: make check) and tests: at most three minutes on two idle cores
 # make test-all  the same with all rounds of the kills and many more random examples: a quarter of an hour
 # make cluster  starts three NATS servers and three nodes on loopback, and kills and starts what one names
+# make test-compiled  the same as make test on the compiled build, which it makes first: a C compiler, five minutes
 # make test-cluster  tests the cluster on NATS servers of its own: ten minutes
 # make deb    builds a Debian package in dist/
 # make test-install  installs it on a machine of its own, starts, upgrades and removes it: two minutes, as root
@@ -18,7 +19,7 @@ ARGS ?=
 # What was compiled is kept, whatever the environment says: the tests start hundreds of programs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run cluster deb test test-all test-cluster test-install check unit format bench bench-quick clean
+.PHONY: run cluster deb test test-all test-compiled test-cluster test-install check unit format bench bench-quick clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/chat-server $(ARGS)
@@ -43,6 +44,9 @@ check: $(VENV)/installed
 
 unit: $(VENV)/installed
 	$(BIN)/pytest -n 3 --dist worksteal --ignore tests/cluster --ignore tests/install
+
+test-compiled:
+	PYTHON=$(PYTHON) packaging/test-compiled $(ARGS)
 
 test-cluster: $(VENV)/installed
 	$(BIN)/pytest tests/cluster
@@ -72,7 +76,7 @@ bench-quick: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.bench --quick --instructions
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-compiled build
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found" >&2; exit 1; }

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from chat_client.sdk.version import VERSION as __version__
+from chat_server import __version__
 
 if TYPE_CHECKING:
     from chat_client.sdk.chat import Chat, connect

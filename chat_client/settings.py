@@ -14,8 +14,9 @@ from chat_client.common.file_paths import expanded
 from chat_client.common.setting import Section, Setting, SettingError, unknown
 from chat_client.exit_status import SUMMARY
 from chat_client.sdk.server_address import read as read_servers
-from chat_client.sdk.version import VERSION
 from chat_client.standard_streams import decode
+from chat_server import __version__
+from chat_server.build import BUILD
 
 NAME = "chat-client"
 Theme = Literal["dark", "light", "terminal", "mono"]
@@ -234,7 +235,7 @@ class _Parser(argparse.ArgumentParser):
 def option_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=NAME, description="A chat in the terminal.", epilog=SUMMARY, allow_abbrev=False)
     add = parser.add_argument
-    add("--version", action="version", version=f"{NAME} {VERSION}")
+    add("--version", action="version", version=f"{NAME} {__version__} ({BUILD})")
     add("--server", metavar="HOST:PORT[,…]", help="the server; several of one cluster are tried in turn")
     add("--user", metavar="NAME", help="the name to sign in with")
     add("--tls", action="store_true", default=None, help="speak TLS")

@@ -19,6 +19,7 @@ import platformdirs
 
 from chat_server import __version__
 from chat_server.addresses import is_loopback
+from chat_server.build import BUILD
 from chat_server.errors import StartError
 from chat_server.protocol.names import Name
 from chat_server.protocol.times import duration
@@ -500,7 +501,7 @@ def parser() -> argparse.ArgumentParser:
         " (main-rate-limit). Durations: 90s, 5m, 2h, 1d; rates: 20/1h; sizes: 256KiB, 5MB.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"chat-server {__version__}")
+    parser.add_argument("--version", action="version", version=f"chat-server {__version__} ({BUILD})")
     add_options(parser)
     return parser
 

@@ -93,7 +93,6 @@ TESTED_ELSEWHERE = {
     "chat_client/plain/script.py": "tests/client/test_command.py",
     "chat_client/plain/column.py": "tests/client/test_both_front_ends.py",
     "chat_client/sdk/chat.py": "tests/client/sdk/test_commands.py",
-    "chat_client/sdk/version.py": "tests/client/sdk/test_signing_in.py",
     "chat_client/sdk/errors.py": "tests/client/sdk/test_commands.py",
     "chat_client/sdk/runtime.py": "tests/client/sdk/test_signing_in.py",
     "chat_client/sdk/link.py": "tests/client/sdk/test_losses.py",
@@ -364,7 +363,8 @@ def test_the_client_has_one_source_of_time_and_no_pause_goes_by_the_time_of_day(
 @of_each(THE_CLIENTS)
 def test_the_client_knows_of_the_server_only_what_they_say_to_each_other(name: str) -> None:
     of_the_server = [used for used in uses(SOURCES[name]) if is_within(used, "chat_server")]
-    assert all(is_within(used, "chat_server.protocol", "chat_server.errors") for used in of_the_server)
+    shared = ("chat_server.protocol", "chat_server.errors", "chat_server.build", "chat_server.__version__")
+    assert all(is_within(used, *shared) for used in of_the_server)
 
 
 def test_a_class_has_its_name_alone_among_those_that_a_module_can_import() -> None:

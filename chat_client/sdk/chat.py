@@ -33,7 +33,7 @@ from chat_client.sdk.server_address import read as read_servers
 from chat_client.sdk.supervisor import Hooks, Supervisor
 from chat_client.sdk.transfers import OnProgress, Progress
 from chat_client.sdk.typed_line import Typed, find, read
-from chat_client.sdk.version import VERSION
+from chat_server import __version__
 from chat_server.protocol.accounts import SignedIn
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import CommandForm
@@ -492,7 +492,7 @@ async def connect(
     count_down: CountDown | None = None,
     register: bool = True,
     tls: ssl.SSLContext | bool = False,
-    client: str = f"chat-client/{VERSION}",
+    client: str = f"chat-client/{__version__}",
     patient: bool = False,
     backoff: Backoff | None = None,
     runtime: Runtime | None = None,

@@ -130,5 +130,5 @@ class Connections:
 
     def tokens(self) -> list[bytes]:
         """The tokens by which users' connections came in; each once, in a defined order."""
-        connections = (connection for user_id in self._by_user for connection in self.of_user(user_id))
-        return sorted({each.token for each in connections if each.token is not None})
+        tokens = {each.token for user_id in self._by_user for each in self.of_user(user_id)}
+        return sorted(token for token in tokens if token is not None)

@@ -120,8 +120,8 @@ class Delivery:
 
     def _ending(self, user_id: int) -> list[int]:
         """The numbers of the user's connections that end with the batch that is being delivered."""
-        own = (connection.number for connection in self.connections.of_user(user_id))
-        return [number for number in own if number in self._endings]
+        connected = self.connections.of_user(user_id)
+        return [connection.number for connection in connected if connection.number in self._endings]
 
     def _end(self) -> None:
         endings, self._endings = self._endings, {}

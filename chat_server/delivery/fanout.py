@@ -6,6 +6,7 @@ behind costs nothing. The session of a command gets its reply in the command's p
 
 import logging
 from collections.abc import Callable, Container, Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from chat_server.chat_time import ChatTime
@@ -156,7 +157,7 @@ class FanOut:
         if outbox.live:
             format = outbox.format
             data = batch.rendering.data_for(batch.audience(outbox), format, replies)
-            own = (state for _, outcome in outcomes for state in own_states(outcome))
+            own = chain.from_iterable(map(own_states, [outcome for _, outcome in outcomes]))
             if len(data) <= self.write_bytes_max and not outbox.may_lack(own, batch.before):
                 self._live[format].write(outbox, data)
                 return

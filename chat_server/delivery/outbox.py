@@ -289,9 +289,13 @@ class Outbox:
             catch_up.finish_reading()
             self.catch_up()
         else:
-            now, format = self._feed.now(), self.format
-            lines = (stretch.render(format, now, start, stop) for stretch, start, stop in catch_up.to_show(page))
+            lines = self._lines_of(catch_up, page)
             self.write_paced(lines, lambda written: self._owner.read_page(missed) if written else None)
+
+    def _lines_of(self, catch_up: CatchUp, page: Sequence[Stretch]) -> Iterator[bytes]:
+        now, format = self._feed.now(), self.format
+        for stretch, start, stop in catch_up.to_show(page):
+            yield stretch.render(format, now, start, stop)
 
     # ---- while not live
 
@@ -350,7 +354,7 @@ class Outbox:
                 if self.may_show(part):
                     yield format.event(part, now, label)
                 continue
-            spans = ((0, len(part)),) if part.is_of_everyone else ((at, at + 1) for at in range(len(part)))
+            spans = [(0, len(part))] if part.is_of_everyone else [(at, at + 1) for at in range(len(part))]
             for start, stop in spans:
                 if part.is_of_everyone or self.may_show(part.messages[start]):
                     lines = part.render(format, now, start, stop)

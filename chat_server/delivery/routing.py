@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, Protocol
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.rendering import EVERYONE, Audience, RoutedEvent, RoutedEvents
@@ -48,14 +48,14 @@ class Plan(Struct):
     """What becomes of a batch here. Sessions are named by their numbers; some of them may be gone."""
 
     seq: int
-    events: RoutedEvents = field(default_factory=RoutedEvents)
+    events: RoutedEvents
     # Those who asked, with the outcomes of what they asked.
-    replies: dict[int, list[IndexedOutcome]] = field(default_factory=dict)
+    replies: dict[int, list[IndexedOutcome]] = {}
     # For those who are behind, in the order of the batch: each change of membership changes what they may be told.
-    for_later: list[Kept | MembershipChange] = field(default_factory=list)
-    presence: list[tuple[int, PresenceChanged]] = field(default_factory=list)
-    entered: list[Entered] = field(default_factory=list)
-    endings: dict[int, Ended] = field(default_factory=dict)
+    for_later: list[Kept | MembershipChange] = []
+    presence: list[tuple[int, PresenceChanged]] = []
+    entered: list[Entered] = []
+    endings: dict[int, Ended] = {}
 
 
 def route(executed: Executed, identity: Identity, memberships: Memberships, connected: Connected) -> Plan:
@@ -72,7 +72,7 @@ class _Router:
         # Somebody comes into these private chats or leaves them in this batch.
         self._changing = {change.room for outcome in executed.outcomes for change in outcome.membership_changes}
         self._entering: dict[int, list[tuple[int, bytes | None]]] = {}
-        self.plan = Plan(executed.seq)
+        self.plan = Plan(executed.seq, RoutedEvents())
         for index, outcome in enumerate(executed.outcomes):
             self._route_outcome(index, outcome)
 

@@ -8,7 +8,7 @@ import re
 from chat_server.protocol.characters import has_visible
 
 # C0 (but TAB and LF), DEL, C1, and the bidi embeddings, overrides and isolates; lone surrogates, which UTF-8 lacks.
-_REMOVED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_REMOVED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LINE_ENDS = re.compile("[\u2028\u2029]")
 
 

@@ -223,7 +223,7 @@ class Executor:
             context = Context(self._db, state, self._limits, batch.node)
             outcomes = [execute(context, entry) for entry in batch.entries]
             if is_shared:
-                codes = ((outcome.seq, outcome.code) for outcome in outcomes)
+                codes = [(outcome.seq, outcome.code) for outcome in outcomes]
                 state.outcomes = digests.after_batch(state.outcomes, state.seq, state.at_ms, state.elapsed_ms, codes)
             return outcomes, context.counts
 

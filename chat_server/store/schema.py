@@ -43,7 +43,7 @@ INDEX_LEAVES = """
     END;
     """
 
-MIGRATIONS = (
+MIGRATIONS: tuple[str, ...] = (
     """
     -- One row. seq: the last id or change given out; at_ms: the last batch's time; applied: its number in the log;
     -- limits: the last Configure entry as JSON; history: the random id of this database.

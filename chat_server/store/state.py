@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from chat_server.log.stream import Position
@@ -48,7 +48,7 @@ class State(Struct):
     outcomes: bytes = b""
     version: int = 0
     sender: str | None = None
-    nodes: dict[str, Sender] = field(default_factory=dict)
+    nodes: dict[str, Sender] = {}
 
 
 def load(db: Database) -> State:

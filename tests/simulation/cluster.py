@@ -19,7 +19,9 @@ from chat_server.cluster import snapshots
 from chat_server.cluster.member import ClusterNode, open_member
 from chat_server.cluster.snapshots import SnapshotError
 from chat_server.frontend.sessions import Sessions
+from chat_server.log.entries import OrderedBatch
 from chat_server.log.stream import NotAppended
+from chat_server.rules.executor import Executed, Executor
 from chat_server.store.data_directory import DataDirectory
 from chat_server.store.database import NoRoom, open_reader
 from tests.fake_runtime import FakeRuntime
@@ -43,6 +45,19 @@ TROUBLES = [
     Trouble(seconds_max=1.0),
     Trouble(refused=0.1, lost=0.1, late=0.1, forgotten=0.1, repeated=0.1, restarted=0.01, skipped=0.02, silent=0.01),
 ]  # fmt: skip
+
+
+class FullDisk:
+    """An executor whose disk is full."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def execute(self, ordered: OrderedBatch) -> Executed:
+        raise NoRoom(FULL)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._executor, name)
 
 
 class SimulatedNode:
@@ -287,10 +302,10 @@ class ClusterSimulation:
         member = self._nodes[name].member
         if member is None:
             return
-        executor, space = member.node._writer._executor, member.node.space
+        writer, space = member.node._writer, member.node.space
         # A short while is over before the node looks how much room there is.
         refuses = patch.object(space, "has_room", return_value=False) if seconds > 1 else nullcontext()
-        with patch.object(executor, "execute", side_effect=NoRoom(FULL)), refuses:
+        with patch.object(writer, "_executor", FullDisk(writer._executor)), refuses:
             await self.machine.sleep(2 * seconds)
 
     async def _lose_disk(self, name: str, seconds: float) -> None:

@@ -5,8 +5,9 @@ those who asked for them are gone, though sessions with their numbers may be the
 """
 
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
+from chat_server.log import Log
 from chat_server.log.entries import Entry, OrderedBatch
 from chat_server.log.local import LocalLog
 from chat_server.log.stream import Position
@@ -25,7 +26,7 @@ class Kept:
         self._machine = machine
         self._log: KeptLog | None = None
 
-    def open(self, *args: Any, position: Position, **kwargs: Any) -> "KeptLog":
+    def open(self, *args: Any, position: Position, **kwargs: Any) -> Log:
         if self.ordered is not None and self.ordered.position > position:
             self.waiting.extendleft(reversed(self.ordered.batch.entries))
         random = self._machine.random
@@ -33,7 +34,7 @@ class Kept:
         under_way = [self.waiting.pop() for _ in range(count)]
         self._machine.call_later(random.uniform(0, UNDER_WAY_SECONDS_MAX), self._arrive, under_way[::-1])
         self._log = KeptLog(self, *args, position=position, **kwargs)
-        return self._log
+        return cast(Log, self._log)
 
     def _arrive(self, entries: list[Entry]) -> None:
         assert self._log is not None
@@ -41,17 +42,22 @@ class Kept:
         self._log.wake()
 
 
-class KeptLog(LocalLog):
+class KeptLog:
+    """A local log, but for what it keeps and that nothing is amended."""
+
     def __init__(self, kept: Kept, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        self._log = LocalLog(*args, **kwargs)
+        self._log._waiting = kept.waiting
         self._kept = kept
-        self._waiting = kept.waiting
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
 
     def wake(self) -> None:
-        self._wake.set()
+        self._log._wake.set()
 
     async def next_batch(self) -> OrderedBatch | None:
-        ordered = await super().next_batch()
+        ordered = await self._log.next_batch()
         if ordered is not None:
             self._kept.ordered = ordered
         return ordered

@@ -7,7 +7,6 @@ from typing import Any
 import apsw
 import pytest
 
-from chat_server.delivery.rendering import RoutedEvents
 from chat_server.errors import Refusal
 from chat_server.log.entries import Batch, Configure, Enter, OrderedBatch
 from chat_server.log.local import LocalLog
@@ -41,27 +40,40 @@ def run(path: Path, do: Callable[["Chat"], Awaitable[None]]) -> "Chat":
     return chat
 
 
+class Session:
+    """The receiver of what became of Alice's commands."""
+
+    number = 0
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+
+    def settle(self, outcome: Outcome) -> bytes:
+        self.outcomes.append(outcome)
+        return b""
+
+    def settled(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
 class Chat:
-    """Alice speaks to a node as its session 1."""
+    """Alice speaks to a node as its first session."""
 
     def __init__(self, runtime: FakeRuntime, path: Path) -> None:
         self.runtime = runtime
         self.path = path
         self.node: Node = open_alone(SETTINGS, runtime, path)
         self.log = self.node._log
-        self.outcomes: list[Outcome] = []
         self._said = 0
-        deliver = self.node.delivery.deliver
-
-        def note(executed: Executed) -> RoutedEvents:
-            self.outcomes += [outcome for outcome in executed.outcomes if outcome.entry.origin is not None]
-            return deliver(executed)
-
-        self.node.delivery.deliver = note  # type: ignore[method-assign]
+        self.session = Session()
+        self.session.number = self.node.delivery.add(self.session)
 
     def submit(self, command: Any, user_id: int = 1) -> None:
         self._said += 1
-        self.node.submit(command, user_id, session=1, number=self._said)
+        self.node.submit(command, user_id, session=self.session.number, number=self._said)
 
     def say(self, *lines: str) -> None:
         for line in lines:
@@ -70,7 +82,7 @@ class Chat:
     async def settle(self, seconds: float = 0.1) -> list[Any]:
         """What came of all that was said since the last time."""
         await self.runtime.sleep(seconds)
-        outcomes, self.outcomes = self.outcomes, []
+        outcomes, self.session.outcomes = self.session.outcomes, []
         return [outcome.result for outcome in outcomes]
 
     async def sign_in(self) -> None:

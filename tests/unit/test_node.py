@@ -1,7 +1,7 @@
 """A node with its store and its log, in one thread and in virtual time."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apsw
 import pytest
@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from chat_server.delivery.peers import Present, SessionsElsewhere
 from chat_server.errors import Refusal, StartError, not_done_refusal
-from chat_server.log.entries import MACHINE, Configure, Due, Enter
+from chat_server.log import Log
+from chat_server.log.entries import MACHINE, Configure, Due, Enter, Entry
 from chat_server.node import Node
 from chat_server.prepare import Asker
 from chat_server.protocol.names import check
@@ -283,6 +284,16 @@ def test_what_is_known_of_other_nodes_is_told_by_who_status_and_stats(tmp_path: 
     run(tmp_path, do)
 
 
+class AwayLog:
+    """A log that orders nothing, and keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.entries: list[Any] = []
+
+    def submit(self, entry: Entry) -> None:
+        self.entries.append(entry)
+
+
 def test_nobody_is_let_in_while_the_log_is_away_and_it_is_tried_until_it_is_there(tmp_path: Path) -> None:
     async def do(chat: Chat) -> None:
         asker = Asker(0, 1, None, None, False)  # type: ignore[arg-type]
@@ -291,8 +302,8 @@ def test_nobody_is_let_in_while_the_log_is_away_and_it_is_tried_until_it_is_ther
         prepared = await chat.node.preparer.prepare(asker, command("/sign_in alice"))
         assert isinstance(prepared, Prepared)
         await chat.settle(10)
-        submit, lost = chat.log.submit, list[Any]()
-        chat.log.submit = lost.append  # type: ignore[assignment, method-assign]
+        away = AwayLog()
+        lost, chat.node._log = away.entries, cast(Log, away)
         chat.submit(prepared.command, 0)
         await chat.settle(5)
         chat.node._withdraw(lost, not_done_refusal("nothing is connected"))
@@ -303,7 +314,7 @@ def test_nobody_is_let_in_while_the_log_is_away_and_it_is_tried_until_it_is_ther
             assert refused.value.fields == {"done": False}
         assert [type(entry.command) for entry in lost[1:]] == [Due], "the log keeps it until it is back"
         assert [notice.stale for notice in tell] == [True]
-        chat.log.submit = submit  # type: ignore[method-assign]
+        chat.node._log = chat.log
         chat.log.submit(lost[1])
         await chat.settle(3)
         assert [notice.stale for notice in tell] == [True, False]

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from chat_server.log.entries import CloseAccount, EndTokens, Entry
 from chat_server.protocol.formats import JSON, TEXT
-from chat_server.protocol.formats.text import TextFormat
 from chat_server.protocol.messages import EXPIRED_IDS_MAX, Expired, History, Message
 from chat_server.rules.accounts import Welcome
 from tests.unit.delivery.room import Peer, Room, open_room, shown
@@ -466,14 +465,14 @@ async def test_a_line_that_was_written_in_part_is_ended_before_anything_else(
 
 
 async def test_a_line_that_cannot_be_made_ends_the_connection(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    alice, bob = await room.connect("alice"), await room.connect("bob")
+    alice, bob = await room.connect("alice", "json"), await room.connect("bob")
     stop_reading(alice)
     await fill(room, bob, 60)
 
-    def broken(*args: object) -> None:
+    def broken(event: object) -> bytes:
         raise ValueError
 
-    monkeypatch.setattr(TextFormat, "event", broken)
+    monkeypatch.setattr("chat_server.protocol.formats.json._encode", broken)
     await room.flow()
     assert alice.transport.aborted and not alice.outbox.live
 

@@ -1,3 +1,5 @@
+from typing import Any, cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +15,7 @@ from chat_server.delivery.rendering import (
 from chat_server.protocol.base import Event
 from chat_server.protocol.connection import Notice
 from chat_server.protocol.formats import JSON, TEXT, Format
-from chat_server.protocol.formats.json import JsonFormat
-from chat_server.protocol.formats.text import TextFormat
+from chat_server.protocol.formats.wording import EVENTS
 from chat_server.protocol.people import PresenceChanged
 from tests.unit.protocol.test_events import TABLE, message
 
@@ -108,12 +109,16 @@ def test_the_same_audience_shares_the_same_bytes() -> None:
 def test_an_event_is_rendered_once_for_each_format(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 
-    def count(format: Format, event: Event, now: str) -> bytes:
-        made.append(format.name)
-        return b"line\n"
+    def as_json(event: Event) -> bytes:
+        made.append("json")
+        return b"{}"
 
-    for each in (TextFormat, JsonFormat):
-        monkeypatch.setattr(each, "event", count)
+    def as_words(event: Event, now: str) -> str:
+        made.append("text")
+        return "line"
+
+    monkeypatch.setattr("chat_server.protocol.formats.json._encode", as_json)
+    monkeypatch.setitem(cast(dict[type, Any], EVENTS), Notice, as_words)
     batch = Rendered([[(EVERYONE, "all"), (Audience(ALICE), "alice"), (Audience(0, (TEAM,)), "team")]])
     for user_id in (ALICE, BOB, 99):
         for format in (TEXT, JSON):
@@ -125,12 +130,12 @@ def test_what_a_reply_takes_the_place_of_is_not_rendered_for_its_user_alone(monk
     batch = Rendered([[(Audience(ALICE), "own"), (Audience(BOB), "own")], [(Audience(ALICE), "bob's")]])
     made: list[Event] = []
 
-    def render(format: Format, event: Event, now: str) -> bytes:
+    def render(event: Event, now: str) -> str:
         made.append(event)
-        return b"line\n"
+        return "line"
 
-    monkeypatch.setattr(TextFormat, "event", render)
-    assert batch.rendering.data_for(batch.audience(ALICE), TEXT, [(0, b"+ sent\n")]) == b"+ sent\nline\n"
+    monkeypatch.setitem(cast(dict[type, Any], EVENTS), Notice, render)
+    assert batch.rendering.data_for(batch.audience(ALICE), TEXT, [(0, b"+ sent\n")]) == b"+ sent\n* line\n"
     assert made == [Notice("bob's")]
 
 

@@ -2,6 +2,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,12 +28,13 @@ from chat_server.log.entries import (
     WrongBatch,
 )
 from chat_server.log.stream import Position
-from chat_server.protocol.messages import Sent
+from chat_server.protocol.messages import SendAll, Sent
 from chat_server.protocol.names import check
 from chat_server.protocol.parse import parse
 from chat_server.protocol.people import Reported
 from chat_server.protocol.times import BEGINNING_MS
 from chat_server.rules import Executor
+from chat_server.rules.context import Context
 from chat_server.rules.registry import RULES
 from chat_server.store.database import NoRoom, open_reader, open_writer
 from tests.unit.chat import LIMITS, Chat, batch, dump, refusal_of
@@ -211,10 +214,19 @@ def test_a_restart_forgets_no_node(tmp_path: Path) -> None:
     executor.close()
 
 
+def followed_by_no_room(rule: Callable[..., Any]) -> Callable[..., Any]:
+    def execute(context: Context, command: Any) -> None:
+        with suppress(Refusal):
+            rule(context, command)
+        raise NoRoom
+
+    return execute
+
+
 def test_settings_of_a_batch_that_is_undone_do_not_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = Chat(tmp_path)
     with monkeypatch.context() as patch, pytest.raises(NoRoom):
-        patch.setattr("chat_server.store.state.advance", lambda db, state: (_ for _ in ()).throw(NoRoom()))
+        patch.setitem(RULES, Configure, followed_by_no_room(RULES[Configure]))
         chat.configure(page_messages=7)
     assert chat.executor.limits is not None and chat.executor.limits.page_messages == LIMITS.page_messages
 
@@ -259,7 +271,7 @@ def test_a_batch_says_whether_it_erased_something(tmp_path: Path, monkeypatch: p
     assert chat.batch(Entry(CloseAccount(1), chat.ids["alice"])).has_erased, "also one that wrote nothing"
     assert db.unclean, "what is to be scrubbed stays so, whatever comes after"
     with monkeypatch.context() as patch, pytest.raises(NoRoom):
-        patch.setattr("chat_server.store.state.advance", lambda db, state: (_ for _ in ()).throw(NoRoom()))
+        patch.setitem(RULES, SendAll, followed_by_no_room(RULES[SendAll]))
         chat.batch(chat.entry("alice", "/send_all ha"))
     assert db.unclean
 

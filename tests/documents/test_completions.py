@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.admin.command_line import COMPLETIONS, COMPLETIONS_DIRECTORY
+from chat_server.admin.command_line import COMPLETIONS_DIRECTORY
 
 ROOT = Path(__file__).parents[2]
 # What was typed, of which the last word is completed, and something that is offered for it, and something that is not.
@@ -49,11 +49,10 @@ def test_the_scripts_are_those_of_the_parsers() -> None:
     assert scripts == there, "run: .venv/bin/python docs/completions.py"
 
 
-@pytest.mark.parametrize("name", COMPLETIONS)
-def test_the_server_prints_the_scripts_of_both_programs(name: str) -> None:
-    told = output(sys.executable, "-m", "chat_server", "completion", name)
-    names = [COMPLETIONS[name].format(program) for program in ("chat-server", "chat-client")]
-    assert told == "".join((COMPLETIONS_DIRECTORY / each).read_text() for each in names)
+def test_the_server_prints_the_scripts_of_both_programs() -> None:
+    scripts = [COMPLETIONS_DIRECTORY / f"chat-{program}.fish" for program in ("server", "client")]
+    told = output(sys.executable, "-m", "chat_server", "completion", "fish")
+    assert told == "".join(path.read_text() for path in scripts)
 
 
 @each_line

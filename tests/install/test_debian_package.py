@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 CONFIGURATION = "/etc/chat-server/chat-server.toml"
 UNIT = "chat-server.service"
 LINEAGE = "etc/letsencrypt/live/chat.example.org"
-TALK = "/sign_in anna\n/send_all is it there?\n/quit\n"
+TALK = "/sign_in anna\n/password set-by-argon2\n/send_all is it there?\n/quit\n"
 
 
 @pytest.fixture(scope="session")
@@ -75,8 +75,9 @@ def test_a_night_on_a_machine_with_systemd(machine: Machine) -> None:
     as_server = ("runuser", "-u", "chat-server", "--", "chat-server")
     assert "messages" in machine.run(*as_server, "stats", "--config", CONFIGURATION)
     machine.run(*as_server, "backup", "/tmp/chat.tar", "--config", CONFIGURATION)
+    # What the comments propose works: there is a place for the numbers that the server may write to.
+    good = re.sub(r"^# (metrics-file)", r"\1", configuration.read_text(), flags=re.MULTILINE)
     # A mistake in the configuration is no endless loop of starts.
-    good = configuration.read_text()
     configuration.write_text(f"{good}\nprot = 1\n")
     machine.run("systemctl", "restart", UNIT, status=1)
     assert "unknown key: prot" in machine.run("journalctl", "-u", UNIT, "--no-pager")
@@ -85,6 +86,8 @@ def test_a_night_on_a_machine_with_systemd(machine: Machine) -> None:
     machine.run("systemctl", "reset-failed", UNIT)
     machine.run("systemctl", "start", UNIT)
     assert "is it there?" in talk(machine, "/sign_in berta\n/quit\n")
+    assert "chat_start_time_seconds" in machine.run("cat", "/run/chat-server/chat.prom")
+    assert machine.run("stat", "-c", "%a", "/run/chat-server", "/run/chat-server/chat.prom").split() == ["755", "644"]
     # It comes back when it is killed, and after an upgrade; the configuration stays as it was written.
     before = main_pid(machine)
     machine.run("kill", "-KILL", before)

@@ -126,9 +126,10 @@ class BatchRendering:
 
     def data_for(self, audience: Audience, format: Format, replies: Sequence[IndexedReply] = ()) -> bytes:
         """The lines of a connection, with the replies to its commands in the places of their own lines."""
-        if audience.user_id:
+        user_id, rooms = audience
+        if user_id and not self._is_all_replied(user_id, replies):
             return self._own_data(self._events.of(audience), format, replies)
-        lines = self.lines_for(audience, format)
+        lines = self.lines_for(Audience(0, rooms) if user_id else audience, format)
         return lines.with_replies(replies) if replies else lines.data
 
     def lines_for(self, audience: Audience, format: Format) -> SharedLines:
@@ -140,6 +141,16 @@ class BatchRendering:
             shared = SharedLines(b"".join(lines), [routed.outcome for routed in events], offsets)
             self._shared[audience, format] = shared
         return shared
+
+    def _is_all_replied(self, user_id: int, replies: Sequence[IndexedReply]) -> bool:
+        """Whether all that is for this user alone comes of the commands replied to, such as one's own read marker.
+
+        With 400 people who all talk it is so for most of them: what they share with everyone is not joined for each.
+        """
+        if not (self._events.everyone or self._events.rooms):
+            return False
+        replied = {outcome for outcome, _ in replies}
+        return all(routed.outcome in replied for routed in self._events.users[user_id])
 
     def _own_data(self, events: list[RoutedEvent], format: Format, replies: Sequence[IndexedReply]) -> bytes:
         """Of one user, with whom at most another device shares it: what replies take the place of is not rendered."""

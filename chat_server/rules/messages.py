@@ -237,8 +237,8 @@ def mark_read(context: Context, command: MarkRead) -> None:
 
 @rule(MarkSeen)
 def mark_seen(context: Context, command: MarkSeen) -> None:
-    for chat, newest in chats.find_unread_chats(context.db, context.user_id, command.seq, command.shown_from):
-        _set_marker(context, chat.chat_id, chat.name, chat.read_id, newest)
+    for chat in chats.find_unread_chats(context.db, context.user_id, command.seq, command.shown_from):
+        _set_marker(context, chat.chat_id, chat.name, chat.read_id, chat.newest_id)
 
 
 def _move_marker(context: Context, chat_id: int, name: str, up_to: int) -> int:

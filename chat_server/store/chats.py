@@ -137,8 +137,17 @@ def set_muted(db: Database, user_id: int, chat_id: int, muted: bool) -> bool:
     return db.connection.changes() > 0
 
 
-def find_unread_chats(db: Database, user_id: int, up_to: int, shown_from: int) -> list[tuple[Membership, int]]:
-    """Find the user's chats whose newest message up to the id `up_to` is above the marker, each with that message's id.
+class Unread(Struct, frozen=True):
+    """A chat of a user with unread messages: its name as the user sees it, the marker, and the id of the newest one."""
+
+    chat_id: int
+    name: str
+    read_id: int
+    newest_id: int
+
+
+def find_unread_chats(db: Database, user_id: int, up_to: int, shown_from: int) -> list[Unread]:
+    """Find the user's chats whose newest message up to the id `up_to` is above the marker.
 
     Chats that have unread messages up to the id `shown_from` are left out.
     """
@@ -153,10 +162,16 @@ def find_unread_chats(db: Database, user_id: int, up_to: int, shown_from: int) -
             continue
         if shown_from > marker and _unread_between(db, user_id, chat_id, marker, shown_from):
             continue
-        chat = find_membership(db, user_id, chat_id)
-        assert chat is not None
-        found.append((chat, newest))
+        found.append(Unread(chat_id, _name_for(db, user_id, chat_id), marker, newest))
     return found
+
+
+def _name_for(db: Database, user_id: int, chat_id: int) -> str:
+    """Return the name of a chat as a member sees it."""
+    if chat_id == MAIN:
+        return "main"
+    name: str = db.value(f"SELECT {_NAME} FROM chats c WHERE c.id = ?2", (user_id, chat_id))
+    return name
 
 
 def _unread_between(db: Database, user_id: int, chat_id: int, after: int, up_to: int) -> bool:

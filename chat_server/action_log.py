@@ -48,7 +48,9 @@ class ActionLog:
         self._form = form
         self.enabled = enabled
         self._actions: list[tuple[str, str, str, float, int, str, int, int]] = []
+        self._batches: list[tuple[str, str, str, int, str, float]] = []
         self._facts: list[tuple[str, dict[str, Any]]] = []
+        self._is_due = False  # something waits for `flush`
         self.refusals: Counter[str] = Counter()  # by code, since the start
 
     def add(
@@ -62,15 +64,25 @@ class ActionLog:
             self.refusals[result] += 1
         if not self.enabled:
             return
-        if not self._actions and not self._facts:
+        if not self._is_due:
+            self._is_due = True
             self._runtime.call_soon(self.flush)
         self._actions.append((who, what, result, seconds, session, address, id, seq))
 
+    def add_batch(self, number: str, node: str, seqs: str, entries: int, told: str, seconds: float) -> None:
+        """Log a batch that changed messages; `seconds` is its commit. MUST be called on the loop."""
+        if not self._is_due:
+            self._is_due = True
+            self._runtime.call_soon(self.flush)
+        # Each batch pays for this: a line made of a dict of its fields cost twice as much, 2 µs.
+        self._batches.append((number, node, seqs, entries, told, seconds))
+
     def add_fact(self, kind: str, fields: dict[str, Any]) -> None:
-        """Log what nobody did: a batch, or what has expired. MUST be called on the loop."""
+        """Log what nobody did, such as what has expired. MUST be called on the loop."""
         if not self.enabled:
             return
-        if not self._actions and not self._facts:
+        if not self._is_due:
+            self._is_due = True
             self._runtime.call_soon(self.flush)
         self._facts.append((kind, fields))
 
@@ -79,12 +91,16 @@ class ActionLog:
         if form.json:
             at = form.at()
             lines = [_action_as_json(head, at, *each) for each in self._actions]
+            lines += [_batch_as_json(head, at, *each) for each in self._batches]
             lines += [_fact_as_json(head, at, *each) for each in self._facts]
         else:
             lines = [_action_as_text(head, *each) for each in self._actions]
+            lines += [_batch_as_text(head, *each) for each in self._batches]
             lines += [_fact_as_text(head, *each) for each in self._facts]
         self._actions.clear()
+        self._batches.clear()
         self._facts.clear()
+        self._is_due = False
         self._stream.write("".join(lines))
         self._stream.flush()
 
@@ -109,6 +125,20 @@ def _action_as_json(
     if seq:
         line["seq"] = seq
     return f"{head}{_encode(line).decode()}\n"
+
+
+def _batch_as_text(head: str, number: str, node: str, seqs: str, entries: int, told: str, seconds: float) -> str:
+    of = f" node={node}" if node else ""
+    return f"{head}batch number={number}{of} seq={seqs} entries={entries} to={told} commit_ms={seconds * 1000:.1f}\n"
+
+
+def _batch_as_json(
+    head: str, at: str, number: str, node: str, seqs: str, entries: int, told: str, seconds: float
+) -> str:
+    fields: dict[str, Any] = {"number": number, "seq": seqs, "entries": entries, "to": told}
+    if node:
+        fields["node"] = node
+    return _fact_as_json(head, at, "batch", {**fields, "commit_ms": round(seconds * 1000, 1)})
 
 
 def _fact_as_text(head: str, kind: str, fields: dict[str, Any]) -> str:

@@ -1,7 +1,5 @@
 """The trail of messages in the log: what became of batches, delayed and expired messages."""
 
-from typing import Any
-
 from chat_server.action_log import IDS_A_LINE, ActionLog, in_ranges
 from chat_server.delivery.fanout import FanOut
 from chat_server.delivery.rendering import RoutedEvents
@@ -23,24 +21,25 @@ class Trail:
         if not self._actions.enabled:
             return
         if executed.seq > before:
-            self._actions.add_fact("batch", self._describe(executed, before, events))
+            self._note_batch(executed, before, events)
         if executed.counts:
             self._note_what_was_due(executed)
 
-    def _describe(self, executed: Executed, before: int, events: RoutedEvents) -> dict[str, Any]:
-        stream, sequence = executed.position
-        fields: dict[str, Any] = {"number": f"{stream}/{sequence}" if self._is_member else sequence}
-        if self._is_member and (origin := executed.outcomes[0].entry.origin) is not None:
-            fields["node"] = origin.node
+    def _note_batch(self, executed: Executed, before: int, events: RoutedEvents) -> None:
+        (stream, sequence), first, last = executed.position, before + 1, executed.seq
+        number, node = str(sequence), ""
+        if self._is_member:
+            number, origin = f"{stream}/{sequence}", executed.outcomes[0].entry.origin
+            node = origin.node if origin is not None else ""
         receivers = self._feed.count_receivers(events)
-        counts = [receivers.get(seq, 0) for seq in range(before + 1, executed.seq + 1)]
-        told = counts[:1] if counts.count(counts[0]) == len(counts) else counts
-        return fields | {
-            "seq": f"{before + 1}-{executed.seq}" if executed.seq > before + 1 else executed.seq,
-            "entries": len(executed.outcomes),
-            "to": ",".join(map(str, told)),
-            "commit_ms": round(executed.commit_seconds * 1000, 1),
-        }
+        if first == last:
+            seqs, told = str(first), str(receivers.get(first, 0))
+        else:
+            counts = [receivers.get(seq, 0) for seq in range(first, last + 1)]
+            seqs, told = f"{first}-{last}", str(counts[0])
+            if counts.count(counts[0]) != len(counts):
+                told = ",".join(map(str, counts))
+        self._actions.add_batch(number, node, seqs, len(executed.outcomes), told, executed.commit_seconds)
 
     def _note_what_was_due(self, executed: Executed) -> None:
         expired: set[int] = set()

@@ -75,12 +75,12 @@ async def test_what_an_action_and_a_batch_are_about_and_in_the_journal_no_time_b
     log = ActionLog(FakeRuntime(), LineForm(FakeRuntime(), json=False, for_journal=True), enabled=True, stream=stream)
     log.add("alice", "send_all", "ok", 0.001, 3, "::1", 41)
     log.add("alice", "edit", "ok", 0.001, 3, "::1", 41, 42)
-    log.add_fact("batch", {"number": 7, "seq": "41-42"})
+    log.add_batch("7", "", "41-42", 2, "3,4", 0.0004)
     log.flush()
     assert stream.getvalue().splitlines() == [
         "<6>action user=alice session=3 address=::1 do=send_all result=ok ms=1.0 id=41",
         "<6>action user=alice session=3 address=::1 do=edit result=ok ms=1.0 id=41 seq=42",
-        "<6>batch number=7 seq=41-42",
+        "<6>batch number=7 seq=41-42 entries=2 to=3,4 commit_ms=0.4",
     ]
     assert stream.writes == 1
 

@@ -20,10 +20,23 @@ class Trail:
         """`before` is the seq of the batch before; `events` are those that were routed."""
         if not self._actions.enabled:
             return
+        if self._feed.unanswered:
+            self._note_unanswered()
         if executed.seq > before:
             self._note_batch(executed, before, events)
         if executed.counts:
             self._note_what_was_due(executed)
+
+    def _note_unanswered(self) -> None:
+        """Log the messages of those who were gone before the answer, with which an action is logged otherwise."""
+        for outcome in self._feed.unanswered:
+            messages = (push.event for push in outcome.pushes if isinstance(push.event, Message))
+            message = next(messages, None)
+            if message is None or outcome.entry.origin is None:
+                continue
+            seq = 0 if message.seq == message.id else message.seq
+            session = outcome.entry.origin.session
+            self._actions.add(message.from_, "unanswered", "ok", 0.0, session, "-", message.id, seq)
 
     def _note_batch(self, executed: Executed, before: int, events: RoutedEvents) -> None:
         (stream, sequence), first, last = executed.position, before + 1, executed.seq

@@ -21,6 +21,10 @@ from chat_server.protocol.names import fold
 KINDS = ("action", "batch", "expired", "act")
 _TEXT = re.compile(rf"^(?P<before>.*?)(?:<\d>)?(?:INFO )?(?P<kind>{'|'.join(KINDS)}) (?P<fields>[a-z_]+=.*)$")
 _JSON = re.compile(r"^(?P<before>.*?)(?:<\d>)?(?P<line>\{.*\})$")
+_HOW = {
+    "delayed": "a delayed message whose time had come",
+    "unanswered": "its connection was gone before the answer",
+}
 _FIELD = re.compile(r"([a-z_]+)=(\S*)")
 _RANGE = re.compile(r"(\d{1,18})(?:-(\d{1,18}))?", re.ASCII)
 _TARGET = re.compile(r"#(?P<id>[1-9]\d{0,17})|@?(?P<user>[^\s#=]+)|session=(?P<session>\d{1,18})")
@@ -128,9 +132,9 @@ class MessageStory(Telling):
         if seq:
             self._waits_for.add(seq)
             yield f"{line.at}  changed by {line.fields.get('do')}, {_by(line)}: {_answer(line)}, seq {seq}"
-        elif line.fields.get("do") == "delayed":
+        elif (how := _HOW.get(line.fields.get("do", ""))) is not None:
             self._author, self._has_sender = line.fields.get("user", ""), True
-            yield f"{line.at}  sent {_by(line)}: a delayed message whose time had come"
+            yield f"{line.at}  sent {_by(line)}: {how}"
         else:
             self._author, self._has_sender = line.fields.get("user", ""), True
             yield f"{line.at}  came in by {line.fields.get('do')}, {_by(line)}: {_answer(line)}"
@@ -167,8 +171,8 @@ class MessageStory(Telling):
             return f"there is no message #{self._id}: that seq was a change of #{self._changed}"
         if self._is_on_disk:
             return (
-                f"the log does not say who sent #{self._id}: the connection was gone before the answer, another"
-                " node has the line, or the seq is not that of a message"
+                f"the log does not say who sent #{self._id}: another node has the line, or the"
+                " seq is not that of a message"
             )
         if self._first_seq is None:
             return f"the log has no batches of messages from {first} to {last}; with --log-level warning it has none"

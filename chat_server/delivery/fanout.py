@@ -50,6 +50,7 @@ class FanOut:
         # A live connection has less than the other half in its transport.
         self.write_bytes_max = bytes_max // 2
         self._told = told
+        self.unanswered: list[Outcome] = []  # of the last batch, whose connections are gone
         self.deliveries = 0  # lines of events that connections got, counted a batch at a time: own ones are in it
         self._time = time
         self._connections = connections
@@ -97,6 +98,7 @@ class FanOut:
         self.delivered = plan.seq
         told = self._keep(plan)
         done: dict[Outbox, None] = {}
+        self.unanswered = []
         for session, outcomes in plan.replies.items():
             self._settle(session, outcomes, batch, done)
         for user_id, audience in audiences.items():
@@ -141,6 +143,7 @@ class FanOut:
     def _settle(self, session: int, outcomes: list[IndexedOutcome], batch: "_Batch", done: dict[Outbox, None]) -> None:
         receiver, outbox = self._connections.find(session), self._connections.outbox_of(session)
         if receiver is None:
+            self.unanswered += [outcome for _, outcome in outcomes]
             return
         if outbox is not None:
             done[outbox] = None

@@ -37,7 +37,11 @@ def test_a_batch_of_messages_leaves_a_line_and_any_other_none(tmp_path: Path, is
     lines = [
         re.sub(r"^\S+ INFO |number=\S+ | commit_ms=\S+|node=\w+ ", "", line) for line in stream.getvalue().splitlines()
     ]
+    # Alice has no connection here.
+    unanswered = "action user=alice session=1 address=- do=unanswered result=ok ms=0.0"
     assert lines == [
+        f"{unanswered} id=1",
+        f"{unanswered} id=2",
         "batch seq=1-2 entries=2 to=0",
         "action user=alice session=0 address=- do=delayed result=ok ms=0.0 id=3",
         "batch seq=3 entries=1 to=0",

@@ -29,6 +29,8 @@ async def story(target: str, json: bool, for_journal: bool) -> list[str]:
     log.add_batch("1/10", "n1", "8", 1, "2", 0.0005)
     log.add("carol", "delayed", "ok", 0.0, 0, "-", 9)
     log.add_batch("11", "", "9", 1, "0", 0.0005)
+    log.add("dan", "unanswered", "ok", 0.0, 8, "-", 10)
+    log.add_batch("12", "", "10", 1, "0", 0.0005)
     log.add_fact("expired", {"ids": "1-3,9"})
     log.add("server", "forget", "ok", 0.1, 6, "control")
     log.add_fact("act", {"do": "forget", "of": "anna"})
@@ -59,6 +61,9 @@ async def test_the_way_of_a_message(json: bool, for_journal: bool) -> None:
         "on disk as seq 9 with batch 11 (commands: 1, commit: 0.5 ms); connections told: 0",
         "expired: all have read it, and its time is over",
     ]
+    assert (await story("#10", json, for_journal))[0] == (
+        "sent by dan, session 8 from -: its connection was gone before the answer"
+    )
 
 
 @pytest.mark.parametrize(("json", "for_journal"), FORMS)
@@ -75,7 +80,7 @@ async def test_what_a_user_or_a_session_did(json: bool, for_journal: bool) -> No
     ("target", "words"),
     [
         ("#4", "does not reach back to #4: it begins at 2026-11-21T12:00:00.000Z with seq 5"),
-        ("#10", "there is no #10 yet: the log ends at 2026-11-21T12:00:00.000Z with seq 9"),
+        ("#11", "there is no #11 yet: the log ends at 2026-11-21T12:00:00.000Z with seq 10"),
         ("#8", "there is no message #8: that seq was a change of #7"),
         ("#5", "does not say who sent #5"), ("@nobody", "@nobody did nothing that the log has"),
         ("#0", "nothing to trace"), ("a b", "nothing to trace"), ("", "nothing to trace"),

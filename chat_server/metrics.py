@@ -29,6 +29,7 @@ COUNTERS: dict[str, str] = {
 GAUGES: dict[str, str] = {
     "connections": "Open connections to this node.",
     "users_online": "Users who have a connection; in a cluster, to any node that is heard.",
+    "overload_level": "What an overloaded server sheds: 0 nothing, 1 signals, 2 reading, 3 strangers, 4 messages too.",
     "outbox_bytes": "Output that waits in the server for readers.",
     "outbox_bytes_most": "Of this, that of the connection that has most.",
     "messages_stored": "Messages in the database, deleted ones that keep their place too.",

@@ -35,6 +35,7 @@ from chat_server.log.entries import (
 from chat_server.log.local import LocalLog
 from chat_server.log.versions import VERSION, version_needed
 from chat_server.metrics import Metrics
+from chat_server.overload import Overload
 from chat_server.passwords import Passwords, SignInGuard
 from chat_server.prepare import Preparer
 from chat_server.protocol.times import clock_time, duration, iso
@@ -46,6 +47,7 @@ from chat_server.schedule import Schedule
 from chat_server.settings import Settings
 from chat_server.shared_files import FileStore
 from chat_server.shared_settings import differences, limits_of, refuse_open_door, with_limits
+from chat_server.shedding import Shedding
 from chat_server.store import operators
 from chat_server.store.data_directory import Gone, claim
 from chat_server.store.database import DISK_ERRORS
@@ -111,12 +113,11 @@ class Node:
         limits = self._limits_now
         self.transfers = self._make_transfers(settings, directory, writer, file_store)
         self.passwords = Passwords(runtime)
-        guard = SignInGuard(runtime, time)
+        overload = Overload()
         self.delivery = self._make_delivery(settings, identity, writer.state.seq, write_now)
         freshness = Freshness(runtime, log.catch_up, lambda: self.metrics.counters["batches"], is_alone=not is_member)
-        self.preparer = Preparer(
-            runtime, self.readers, limits, time, self.passwords, guard, self.transfers, self.delivery, freshness
-        )
+        self.shedding = Shedding(runtime, overload, log, self.readers, self.delivery)
+        self.preparer = self._make_preparer(freshness, overload)
         self._directory, self._identity = directory, identity
         self._begins_with: list[Logged] = [
             Configure(own, list(settings.operators), only_first=is_member),
@@ -145,6 +146,20 @@ class Node:
             store,
             settings.file_cache_bytes,
             self.space.has_room,
+        )
+
+    def _make_preparer(self, freshness: Freshness, overload: Overload) -> Preparer:
+        return Preparer(
+            self.runtime,
+            self.readers,
+            self._limits_now,
+            self.time,
+            self.passwords,
+            SignInGuard(self.runtime, self.time),
+            self.transfers,
+            self.delivery,
+            freshness,
+            overload,
         )
 
     def _make_delivery(self, settings: Settings, identity: Identity, seq: int, write_now: WriteNow) -> Delivery:
@@ -306,6 +321,7 @@ class Node:
         try:
             while (ordered := await self._log.next_batch()) is not None and not self.failure:
                 begun = self.runtime.monotonic()
+                self.shedding.begin_batch(begun)
                 executed = await self._executor.execute(ordered)
                 if executed is None:
                     break
@@ -323,6 +339,7 @@ class Node:
                 if self.on_delivered is not None:
                     self.on_delivered(executed, before, events)
                 self.delivery.outage.note_batch(executed.now.at_ms)
+                self.shedding.end_batch(self.runtime.monotonic())
                 done = "dues" in executed.counts
                 self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms, done=done)
                 self._writer.tend(self._report_disk_failure)
@@ -344,6 +361,7 @@ class Node:
 
     async def _watch(self) -> None:
         while True:
+            looked = self.runtime.monotonic()
             try:
                 self._writer.check_files()
             except Gone as gone:
@@ -353,6 +371,7 @@ class Node:
             if self.delivery.outage.take_probe():
                 self.submit(Due())
             await self.runtime.sleep(WATCH_SECONDS)
+            self.shedding.look(self.runtime.monotonic() - looked - WATCH_SECONDS)
 
     def _report_disk_failure(self, error: Exception) -> None:
         """Stop the node. A failed fsync is never retried: what the disk holds is known only after a restart."""

@@ -30,6 +30,7 @@ from chat_server.log.entries import (
     SetPassword,
     WrongPassword,
 )
+from chat_server.overload import STRANGERS, Overload, refusal_of
 from chat_server.passwords import Passwords, SignInGuard, Waiter
 from chat_server.protocol.accounts import (
     DeleteAccount,
@@ -59,7 +60,7 @@ from chat_server.rules.registration import refuse_registration
 from chat_server.rules.typing_signals import typing_signal
 from chat_server.rules.wrong_passwords import counted_as, next_try_ms, wrong_password_refusal
 from chat_server.runtime import Runtime
-from chat_server.store import accounts
+from chat_server.store import accounts, operators, registrations
 from chat_server.store.accounts import StoredToken, User
 from chat_server.store.database import Database
 from chat_server.store.readers import Readers
@@ -100,6 +101,7 @@ class Preparer:
         transfers: Transfers,
         delivery: Delivery,
         freshness: Freshness,
+        overload: Overload,
     ) -> None:
         self._runtime = runtime
         self._readers = readers
@@ -110,6 +112,7 @@ class Preparer:
         self._guard = guard
         self._delivery = delivery
         self._freshness = freshness
+        self._overload = overload
 
     async def prepare(self, asker: Asker, command: Command) -> Prepared | Reply:
         """Return what has to be logged, or the reply to a command that is done already. Raises Refusal."""
@@ -126,6 +129,8 @@ class Preparer:
         self._delivery.outage.refuse_newcomer()
         name, password = command.username, command.password
         user = await self._readers.pick().run(accounts.by_name, name.folded)
+        if self._overload.level >= STRANGERS:
+            await self._readers.pick().run(self._refuse_stranger, asker, user)
         saw_version = user.password_version if user else 0
         new_hash, code = None, hash_token(command.code) if command.code else None
         if user is not None and user.password is not None:
@@ -261,6 +266,15 @@ class Preparer:
         if user is None:
             raise Refusal("not_signed_in", "this account has been deleted")
         return user
+
+    def _refuse_stranger(self, db: Database, asker: Asker, user: User | None) -> None:
+        """Let in only whom an overloaded server knows: operators, and users from networks that they used before."""
+        network = asker.connection.network
+        is_known = user is not None and (
+            operators.is_named(db, user.id) or registrations.is_known_network(db, user.id, network)
+        )
+        if counted_network(network) and not is_known:
+            raise refusal_of(STRANGERS)
 
     def _refuse_registration(self, db: Database, asker: Asker, name: Name, code: bytes | None) -> None:
         """A registration that would be refused in the end is not worth a hash."""

@@ -306,6 +306,7 @@ class Server:
             "deliveries": self.node.delivery.feed.deliveries,
             "disk_free_bytes": self.node.space.free_bytes(),
             "disk_reserve_bytes": self.node.space.reserve_bytes,
+            "overload_level": self.node.shedding.level,
             "uptime_seconds": int(self._runtime.monotonic() - self._begun),
             **self._outlook.counts(),
         }
@@ -332,6 +333,7 @@ class Server:
             "disk_free_bytes": self.node.space.free_bytes(),
             "disk_reserve_bytes": self.node.space.reserve_bytes,
             **self._outlook.gauges(),
+            "overload_level": self.node.shedding.level,
             **stored,
             **(self._member.numbers.gauges() if self._member else {}),
         }

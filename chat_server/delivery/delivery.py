@@ -63,6 +63,11 @@ class Delivery:
     def now(self) -> str:
         return self.feed.now()
 
+    def put_off_signals(self, put_off: bool) -> None:
+        """Tell nobody who types, comes or goes while the server has too much to do."""
+        self.typing.is_put_off = put_off
+        self.presence.put_off(put_off)
+
     # ---- who is connected
 
     def add(self, receiver: Receiver, outbox: Outbox | None = None) -> int:

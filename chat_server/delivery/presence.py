@@ -29,6 +29,7 @@ class PresenceTracker:
         self._changed: dict[int, str] = {}  # the names of those to be told of in this turn
         self._told_times: dict[int, int] = {}  # how often in these PRESENCE_SECONDS
         self._told_enough: dict[int, str] = {}  # who changed again after that
+        self._is_put_off = False  # the server has too much to do
 
     # ---- this node
 
@@ -107,6 +108,12 @@ class PresenceTracker:
 
     # ---- telling
 
+    def put_off(self, put_off: bool) -> None:
+        """Tell nothing for a while, and at its end what has become of all who came and went meanwhile."""
+        self._is_put_off = put_off
+        if not put_off:
+            self._announce()
+
     def _forget(self, user_id: int) -> None:
         self._away.pop(user_id, None)
         self._announce_soon(user_id, self.online.pop(user_id))
@@ -125,6 +132,8 @@ class PresenceTracker:
 
     def _announce(self) -> None:
         """Tell of all changes of this turn at once; who came and went in it is not worth a word."""
+        if self._is_put_off:
+            return
         changed, self._changed = self._changed, {}
         events: dict[int, PresenceChanged] = {}
         for user_id, name in changed.items():

@@ -19,6 +19,7 @@ class TypingSignals:
         self, clock: Clock, connections: Connections, memberships: Memberships, presence: PresenceTracker
     ) -> None:
         self._clock = clock
+        self.is_put_off = False  # the server has too much to do
         self._connections = connections
         self._memberships = memberships
         self._presence = presence
@@ -29,7 +30,7 @@ class TypingSignals:
 
     def tell(self, user_id: int, signal: TypingSignal) -> None:
         """A user of this node types, or does not any more."""
-        if signal.readers and self._is_worth_telling(user_id, signal):
+        if not self.is_put_off and signal.readers and self._is_worth_telling(user_id, signal):
             self.take(signal)
             self._presence.peers.tell_typing(signal)
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from chat_server import __version__
 from chat_server.delivery.outbox import Outbox
-from chat_server.errors import Refusal, no_room_refusal
+from chat_server.errors import Refusal
 from chat_server.frontend.connection_commands import CONNECTION_COMMANDS, check_signed_in
 from chat_server.frontend.intake import Intake
 from chat_server.frontend.port import Port
@@ -292,7 +292,7 @@ class Pipeline:
                 parsed = self._next or self._take()
                 if parsed is None:
                     break
-                error = parsed.error or self._no_room_for(parsed)
+                error = parsed.error or (self.port.why_not(parsed.command) if parsed.command else None)
                 if self._in_flight and (error is not None or type(parsed.command) not in RULES):
                     # What is refused is answered now, or after a look at the store: behind those in the log.
                     self._next = parsed
@@ -383,12 +383,6 @@ class Pipeline:
                 self._hang_up()
         else:
             self._begin_exclusive(Exclusive(parsed, command, self._now))
-
-    def _no_room_for(self, parsed: Parsed) -> Refusal | None:
-        """Return the refusal of a command that would store something new on a full disk."""
-        if parsed.command is None or not parsed.command.adds:
-            return None
-        return None if self.port.has_room(parsed.command.announced_bytes) else no_room_refusal()
 
     def _submit(self, command: Logged, pending: Pending) -> None:
         self._number += 1

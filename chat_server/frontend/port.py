@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from chat_server.errors import Refusal
 from chat_server.log.entries import Logged
+from chat_server.protocol.base import Command
 from chat_server.rules.outcomes import Entered, Opened
 
 
@@ -62,8 +64,8 @@ class Port(Protocol):
     def is_log_full(self) -> bool:
         """Tell whether so much waits for the log that no further command should be taken."""
 
-    def has_room(self, wanted_bytes: int) -> bool:
-        """Tell whether the disk has room for something new of that size."""
+    def why_not(self, command: Command) -> Refusal | None:
+        """Return why the node does not take this command now: its disk has no room, or it has too much to do."""
 
     def now(self) -> str:
         """Return the time in ISO 8601, against which other times are shown."""

@@ -8,7 +8,7 @@ from chat_server.action_log import ActionLog
 from chat_server.addresses import is_loopback, network_of
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
-from chat_server.errors import UNREADABLE, Refusal
+from chat_server.errors import UNREADABLE, Refusal, no_room_refusal
 from chat_server.frontend.intake import STRANGER_LINE_BYTES_MAX
 from chat_server.frontend.pipeline import Pipeline
 from chat_server.frontend.rate_limits import Allowances, CommandRate
@@ -16,6 +16,7 @@ from chat_server.frontend.transport import READ_BYTES_MAX, Transport
 from chat_server.log.entries import Logged
 from chat_server.node import Node
 from chat_server.prepare import Asker
+from chat_server.protocol.base import Command
 from chat_server.protocol.connection import SessionInfo
 from chat_server.protocol.times import iso
 from chat_server.readings import Reading
@@ -243,8 +244,13 @@ class Session:
     def is_log_full(self) -> bool:
         return self._node.is_full
 
-    def has_room(self, wanted_bytes: int) -> bool:
-        return self._node.space.has_room(wanted_bytes)
+    def why_not(self, command: Command) -> Refusal | None:
+        node = self._node
+        if command.adds and not node.space.has_room(command.announced_bytes):
+            return no_room_refusal()
+        if node.shedding.level and not self.local:
+            return node.shedding.refusal(command, self.outbox.user_id)
+        return None
 
     def now(self) -> str:
         return self._delivery.now()

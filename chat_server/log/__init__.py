@@ -26,6 +26,10 @@ class Log(Protocol):
     def is_full(self) -> bool:
         """Whether so much waits that no further command should be taken."""
 
+    @property
+    def backlog_seconds(self) -> float:
+        """For how long what waits has waited because there is too much of it, at least."""
+
     def begin(self, withdraw: Withdraw) -> None:
         """Begin to give out batches; called once, on the loop, before `next_batch`."""
 

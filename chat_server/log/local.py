@@ -44,8 +44,15 @@ class LocalLog:
         self._position = position
         self._number = 0
         self._waiting: deque[Entry] = deque()
+        # How many entries were taken, and how many there had been at times at which some were left to wait.
+        self._taken = 0
+        self._left_at: deque[tuple[int, float]] = deque()
         self._wake = runtime.event()
         self._closed = False
+
+    @property
+    def backlog_seconds(self) -> float:
+        return self._runtime.monotonic() - self._left_at[0][1] if self._left_at else 0.0
 
     def submit(self, entry: Entry) -> None:
         if not self._closed:
@@ -87,7 +94,16 @@ class LocalLog:
             entry = self._waiting.popleft()
             entries.append(entry)
             chars += entry.text_chars
+        self._note_backlog(len(entries))
         return entries
+
+    def _note_backlog(self, taken: int) -> None:
+        """Once a batch, so that no entry needs the time at which it came."""
+        self._taken += taken
+        while self._left_at and self._left_at[0][0] <= self._taken:
+            self._left_at.popleft()
+        if self._waiting:
+            self._left_at.append((self._taken + len(self._waiting), self._runtime.monotonic()))
 
     def note_executed(self, ordered: OrderedBatch, verdict: Verdict, position: Position, now: Now) -> int:
         if verdict != "executed":
@@ -110,4 +126,5 @@ class LocalLog:
         self._closed = True
         if abandon:
             self._waiting.clear()
+            self._left_at.clear()
         self._wake.set()

@@ -145,6 +145,11 @@ class ReplicatedLog:
         return self.waiting_bytes >= WAITING_BYTES_MAX
 
     @property
+    def backlog_seconds(self) -> float:
+        # What waits, waits for NATS, and has bounds of its own: see `is_full` and `_keep_watching`.
+        return 0.0
+
+    @property
     def waiting_bytes(self) -> int:
         """Of entries that wait, and of those in flight."""
         return self._line.bytes + (self._flight.bytes if self._flight else 0)

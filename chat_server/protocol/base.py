@@ -58,6 +58,8 @@ class Spec(Struct, frozen=True):
     seen_by_others: bool
     # It always stores something new, for which the disk must have room.
     adds: bool
+    # It reads or carries much, so that an overloaded server refuses it before others: see `overload`.
+    costly: bool
     # Its reply is the last line of the connection.
     hangs_up: bool
     # A program says it by itself, again and again: no list of commands has it, and the log of actions neither.

@@ -72,6 +72,7 @@ class FileList(Reply, frozen=True, omit_defaults=True):
     fills="target",
     help="opens an upload; its bytes follow with /chunk. The same again goes on after a lost connection",
     example='/send_file bob "my photo.png" 1234',
+    costly=True,
 )
 class SendFile(Command, frozen=True, tag="send_file"):
     target: Target
@@ -123,6 +124,7 @@ class CancelUpload(Command, frozen=True, tag="cancel_upload"):
     runs="reading",
     help="the bytes of a file, as lines = <base64>",
     example="/get_file 7",
+    costly=True,
 )
 class GetFile(Command, frozen=True, tag="get_file"):
     file_id: Id

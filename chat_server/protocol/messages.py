@@ -333,6 +333,7 @@ class ListDelayed(Command, frozen=True, tag="delayed"):
     fills="username",
     help="the last messages with a user, or all the unread ones if they are more; marks them read",
     example="/get_chat_with bob",
+    costly=True,
 )
 class GetChatWith(Command, frozen=True, tag="get_chat_with"):
     username: Username
@@ -346,6 +347,7 @@ class GetChatWith(Command, frozen=True, tag="get_chat_with"):
     fills="chat",
     help="the next unread messages of a chat, and marks them read; again for more",
     example="/messages main",
+    costly=True,
 )
 class Messages(Command, frozen=True, tag="messages"):
     chat: Target
@@ -365,6 +367,7 @@ class Messages(Command, frozen=True, tag="messages"):
     fills="chat",
     help="a page of a chat, old or new; marks nothing",
     example="/history main before 120 limit 50",
+    costly=True,
 )
 class History(Command, frozen=True, tag="history"):
     chat: Target
@@ -382,6 +385,7 @@ class History(Command, frozen=True, tag="history"):
     runs="reading",
     help="a message and the comments on it, nested ones too",
     example="/thread 42",
+    costly=True,
 )
 class ShowThread(Command, frozen=True, tag="thread"):
     id: Id
@@ -396,6 +400,7 @@ class ShowThread(Command, frozen=True, tag="thread"):
     marked=("in", "from", "before"),
     help='finds messages, the newest first: words, "phrases", beginnings like wor*; in a chat, from a user',
     example='/search lunch "the old mill" in:main from:bob',
+    costly=True,
 )
 class Search(Command, frozen=True, tag="search"):
     words: Text

@@ -35,6 +35,7 @@ def command(
     who: Role = "users",
     seen_by_others: bool = False,
     adds: bool = False,
+    costly: bool = False,
     hangs_up: bool = False,
     unlisted: bool = False,
     usage: dict[str, str] | None = None,
@@ -49,11 +50,9 @@ def command(
 ) -> Callable[[_C], _C]:
     """Enter a class into the table, or into `CONTROL` if only the administrator may say it.
 
-    `usage` words an argument otherwise than as `<name>` ("" leaves it to another argument's); `order` is the order on a
-    line, if it is not that of the fields; `also` gives an argument a second name in the JSON form. The open chat stands
-    in for the argument that `fills` names where a line leaves it out; that of `asks` it takes away, so it is asked for.
+    `usage` words an argument otherwise than as `<name>` ("" leaves it to another's); `order` is the order on a line, if
+    it is not that of the fields; `also` is a second name in the JSON form. The open chat `fills` or `asks` for one.
     """
-    assert group in GROUPS and help and example, verb
 
     def enter(cls: _C) -> _C:
         ways = {"pair": pairs, "marked": marked, "json_only": json_only}
@@ -69,6 +68,7 @@ def command(
             runs=runs,
             seen_by_others=seen_by_others,
             adds=adds,
+            costly=costly,
             hangs_up=hangs_up,
             unlisted=unlisted,
             usage=" ".join((f"/{verb}", *(argument.usage for argument in arguments if argument.usage))),
@@ -87,6 +87,7 @@ def command(
 
 
 def _enter(spec: Spec) -> None:
+    assert spec.group in GROUPS and spec.help and spec.example, spec.verb
     if spec.who == "machine":
         CONTROL[spec.verb] = spec
         return

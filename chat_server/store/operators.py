@@ -35,6 +35,15 @@ def configured_names(db: Database) -> list[str]:
     return [name for (name,) in db.all("SELECT name FROM operators WHERE by_option ORDER BY folded")]
 
 
+def user_ids(db: Database) -> list[int]:
+    """Return the ids of the users who are operators: those named as such who have a password."""
+    rows = db.all(
+        "SELECT u.id FROM users u JOIN operators o ON o.folded = u.folded"
+        " WHERE u.deleted_ms IS NULL AND u.password IS NOT NULL"
+    )
+    return [user_id for (user_id,) in rows]
+
+
 def add(db: Database, folded: str, name: str) -> None:
     db.run("INSERT OR IGNORE INTO operators VALUES (?, 0, ?)", (folded, name))
 

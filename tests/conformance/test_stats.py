@@ -20,7 +20,7 @@ async def test_json(start: Start) -> None:
     assert (reply["texts"], reply["texts_most"], reply["text_quota"]) == (2, 2, 50 << 20)
     live.pop("disk_days_left", None)  # known after an hour
     assert live.keys() == {"connections", "users_online", "messages", "deliveries", "uptime_seconds",
-                           "disk_free_bytes", "disk_reserve_bytes"}  # fmt: skip
+                           "disk_free_bytes", "disk_reserve_bytes", "overload_level"}  # fmt: skip
     assert live["disk_free_bytes"] > live["disk_reserve_bytes"] == 256 << 20
     assert (live["connections"], live["users_online"], live["messages"]) == (2, 2, 1)
     await chat.close()

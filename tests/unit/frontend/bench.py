@@ -16,11 +16,12 @@ from typing import Any
 from chat_server.delivery.missed_messages import MissedMessages
 from chat_server.delivery.outbox import Outbox
 from chat_server.delivery.shown_states import OwnState
-from chat_server.errors import Refusal
+from chat_server.errors import Refusal, no_room_refusal
 from chat_server.frontend.pipeline import Pipeline
 from chat_server.frontend.rate_limits import Allowances, CommandRate
 from chat_server.log.entries import EndTokens, Enter, Entry, Logged, MarkSeen, Origin, SetPassword
 from chat_server.protocol.accounts import PasswordSet, SignedIn, SignedOut, SignIn, SignOut
+from chat_server.protocol.base import Command
 from chat_server.protocol.connection import ListSessions, Pong, SessionInfo, SessionList
 from chat_server.protocol.messages import Message, SendAll, Sent
 from chat_server.rules.accounts import Welcome
@@ -324,8 +325,8 @@ class Bench:
     def is_log_full(self) -> bool:
         return self.log_is_full
 
-    def has_room(self, wanted_bytes: int) -> bool:
-        return wanted_bytes < self.room_bytes
+    def why_not(self, command: Command) -> Refusal | None:
+        return no_room_refusal() if command.adds and command.announced_bytes >= self.room_bytes else None
 
     def now(self) -> str:
         return NOON

@@ -1,0 +1,80 @@
+"""Overload: how long commands wait, and what is put off or refused then, in which order.
+
+A level begins when commands have waited for its time throughout `BEGINS_SECONDS`, and ends when they have waited for
+less than half of it throughout `ENDS_SECONDS`: the server sheds what people miss least, and goes back step by step. It
+is measured twice a second, not for each command. Nothing that was acknowledged is ever taken back. Operators, and those
+who connect from this machine, are refused nothing, so that somebody can look and act.
+"""
+
+from typing import NamedTuple
+
+from chat_server.errors import Refusal
+
+BEGINS_SECONDS, ENDS_SECONDS = 2.0, 5.0
+
+
+class Level(NamedTuple):
+    """`wait` is the wait from which on it begins, in seconds; `words` say what is shed, beside that of those before."""
+
+    wait: float
+    words: str
+
+
+# The first is that of a server that is not overloaded.
+LEVELS = (
+    Level(0.0, "nothing is put off or refused"),
+    Level(0.5, "who types, comes and goes is not told"),
+    Level(1.0, "history, searches and files are refused"),
+    Level(2.5, "sign-ins of strangers are refused"),
+    Level(10.0, "new messages are refused"),
+)
+SIGNALS, READINGS, STRANGERS, MESSAGES = range(1, len(LEVELS))
+
+
+class Overload:
+    """The level of overload now. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self.level = 0
+        # Since when the wait has been that of each level, without a break, and below half of that of the present one.
+        self._above: list[float | None] = [None] * len(LEVELS)
+        self._below: float | None = None
+
+    def note(self, wait: float, stuck: float, now: float) -> bool:
+        """Take note of how long commands wait now; tell whether the level has changed.
+
+        `stuck` is for how long one batch has been on its way to the disk. It counts for the last level alone: reading
+        goes on beside a disk that takes nothing.
+        """
+        before = self.level
+        for level in range(1, len(LEVELS)):
+            waited = max(wait, stuck) if level == MESSAGES else wait
+            if waited < LEVELS[level].wait:
+                self._above[level] = None
+                continue
+            since = self._above[level]
+            if since is None:
+                self._above[level] = now
+            elif now - since >= BEGINS_SECONDS:
+                self.level = max(self.level, level)
+        self._go_back(max(wait, stuck) if self.level == MESSAGES else wait, now)
+        return self.level != before
+
+    def _go_back(self, waited: float, now: float) -> None:
+        if not self.level or waited >= LEVELS[self.level].wait / 2:
+            self._below = None
+        elif self._below is None:
+            self._below = now
+        elif now - self._below >= ENDS_SECONDS:
+            self.level -= 1
+            self._below = None
+
+
+def refusal_of(level: int) -> Refusal:
+    """Build the refusal of what this level sheds."""
+    what, again = {
+        READINGS: ("history, searches and files have to wait; messages go on", "10 s"),
+        STRANGERS: ("only those are let in who have a token, or come from a network that they used before", "a minute"),
+        MESSAGES: ("no new messages are taken", "10 s"),
+    }[level]
+    return Refusal("busy", f"the server has more to do than it can: {what}. Try again in {again}")

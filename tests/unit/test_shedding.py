@@ -1,0 +1,171 @@
+"""What an overloaded server sheds, for whom, and how it is told."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from chat_server.action_log import ActionLog, LineForm
+from chat_server.delivery.presence import PresenceTracker
+from chat_server.frontend.rate_limits import Allowances
+from chat_server.frontend.session import Session
+from chat_server.frontend.transport import Transport
+from chat_server.log.entries import MACHINE
+from chat_server.overload import BEGINS_SECONDS, LEVELS, MESSAGES, READINGS, STRANGERS
+from chat_server.protocol.arguments import Username
+from chat_server.protocol.control import Appoint
+from chat_server.protocol.people import PresenceChanged
+from chat_server.protocol.table import TABLE
+from tests.fake_runtime import FakeRuntime
+from tests.unit import one_node
+from tests.unit.fakes import FakeTransport
+
+
+class Taking(FakeTransport):
+    """Its peer takes everything at once."""
+
+    def is_all_taken(self) -> bool:
+        return True
+
+    def is_there(self) -> bool:
+        return True
+
+    def find_descriptor(self) -> int:
+        return -1
+
+
+class Speaker:
+    """A session from an address, of a node that another test class drives."""
+
+    def __init__(self, chat: one_node.Chat, address: str) -> None:
+        self.transport = Taking()
+        form = LineForm(chat.runtime, json=False)
+        actions = ActionLog(chat.runtime, form, enabled=False, stream=cast(io.TextIOBase, io.StringIO()))
+        self._chat = chat
+        self.session = Session(
+            chat.runtime,
+            chat.node,
+            one_node.SETTINGS,
+            actions,
+            Allowances(None, 1),
+            cast(Transport, self.transport),
+            address,
+            lambda _: None,
+        )
+        self.transport.taken = b""
+
+    async def says(self, line: str) -> str:
+        """The last line of the answer."""
+        self.transport.taken = b""
+        self.session.receive(memoryview(f"{line}\n".encode()))
+        await self._chat.runtime.sleep(0.1)
+        return self.transport.taken.decode().splitlines()[-1]
+
+
+STRANGE = "192.0.2.7"
+
+
+def at_level(path: Path, level: int, do: Any) -> None:
+    async def main(chat: one_node.Chat) -> None:
+        alice = Speaker(chat, STRANGE)
+        assert (await alice.says("/sign_in alice")).startswith("+ ")
+        chat.node.shedding._overload.level = level
+        await do(chat, alice)
+        chat.node.shedding._overload.level = 0
+
+    one_node.run(path, main)
+
+
+def test_history_and_files_are_refused_first_and_messages_go_on(tmp_path: Path) -> None:
+    async def do(chat: one_node.Chat, alice: Speaker) -> None:
+        for line in ("/history main", "/search tea", "/messages main", "/send_file main x.txt 5"):
+            assert (await alice.says(line)).startswith("- busy: the server has more to do than it can: history"), line
+        assert await alice.says("/send_all tea") == "+ sent #1"
+        assert (await alice.says("/who alice")).startswith("+ ")
+        assert (await Speaker(chat, STRANGE).says("/sign_in bob")).startswith("+ "), "strangers are let in"
+
+    at_level(tmp_path, READINGS, do)
+
+
+def test_strangers_are_refused_before_messages_are(tmp_path: Path) -> None:
+    async def do(chat: one_node.Chat, alice: Speaker) -> None:
+        stranger = Speaker(chat, STRANGE)
+        assert (await stranger.says("/sign_in bob")).startswith("- busy: the server has more to do than it can: only")
+        assert (await Speaker(chat, "192.0.2.8").says("/sign_in alice")).startswith("- busy"), "from elsewhere"
+        assert (await stranger.says("/sign_in alice")).startswith("+ "), "from where alice was before"
+        assert (await Speaker(chat, "127.0.0.1").says("/sign_in carol")).startswith("+ "), "from this machine"
+        assert await alice.says("/send_all tea") == "+ sent #1"
+
+    at_level(tmp_path, STRANGERS, do)
+
+
+def test_new_messages_are_refused_last_and_never_those_of_this_machine(tmp_path: Path) -> None:
+    async def do(chat: one_node.Chat, alice: Speaker) -> None:
+        assert (await alice.says("/send_all tea")).startswith("- busy: the server has more to do than it can: no new")
+        assert (await alice.says("/read main 0")).startswith("+ "), "what stores nothing new goes on"
+        said = json.loads((await alice.says("/format json")) and await alice.says('{"cmd":"send_all","text":"tea"}'))
+        assert (said["type"], said["code"]) == ("error", "busy")
+        here = Speaker(chat, "127.0.0.1")
+        await here.says("/sign_in bob")
+        assert await here.says("/send_all tea") == "+ sent #1"
+
+    at_level(tmp_path, MESSAGES, do)
+
+
+def test_operators_are_refused_nothing(tmp_path: Path) -> None:
+    async def do(chat: one_node.Chat, alice: Speaker) -> None:
+        assert (await alice.says("/password secret-word")).startswith("+ ")
+        chat.submit(Appoint(Username("alice", "alice")), MACHINE)
+        await chat.settle()
+        await chat.node.shedding.learn_operators()
+        assert await alice.says("/send_all tea") == "+ sent #1"
+        assert (await alice.says("/history main")).startswith("+ ")
+
+    at_level(tmp_path, MESSAGES, do)
+
+
+def test_the_node_measures_it_and_tells_its_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def do(chat: one_node.Chat) -> None:
+        await chat.sign_in()
+        other = chat.lock()
+        chat.say("/send_all tea")
+        await chat.runtime.sleep(LEVELS[MESSAGES].wait + BEGINS_SECONDS + 2)
+        assert chat.node.shedding._overload.level == MESSAGES
+        other.close()
+        await chat.runtime.sleep(60)
+        assert chat.node.shedding._overload.level == 0
+        assert one_node.codes(await chat.settle()) == ["Sent"], "what was taken is done"
+
+    one_node.run(tmp_path, do)
+    told = [record.message for record in caplog.records if record.message.startswith("overload")]
+    assert told[0].startswith("overload, level 4 of 4: commands wait for 1") and told[0].endswith(LEVELS[4].words)
+    assert told[-1] == "overload, level 0 of 4: commands wait for 0.0 s; nothing is put off or refused"
+
+
+# ---- presence
+
+
+def test_presence_is_told_when_it_is_over_as_it_is_then() -> None:
+    runtime, told = FakeRuntime(), list[dict[int, PresenceChanged]]()
+
+    async def main() -> None:
+        presence = PresenceTracker(runtime, 10, told.append)
+        presence.put_off(True)
+        presence.come(1, "alice", None)
+        presence.come(2, "bob", None)
+        await runtime.sleep(1)
+        presence.go(2)
+        await runtime.sleep(1)
+        assert told == []
+        presence.put_off(False)
+        await runtime.sleep(1)
+
+    runtime.run(main())
+    assert told == [{1: PresenceChanged("alice", True, None)}]
+
+
+def test_what_is_costly_adds_or_reads_much() -> None:
+    costly = {verb for verb, spec in TABLE.items() if spec.costly}
+    assert costly == {"history", "search", "messages", "get_chat_with", "thread", "get_file", "send_file"}

@@ -22,9 +22,9 @@ from chat_server.store.database import Database
 TOKENS_MAX = 64
 PREFIX_CHARS_MIN = 2
 # A page that has taken this time ends where it is; `more` goes on from there.
-SECONDS_MAX = 0.03
+SECONDS_MAX = 0.02
 # After this time other readers come in between.
-LOOK_SECONDS_MAX = 0.005
+LOOK_SECONDS_MAX = 0.003
 
 
 @reading(Search, reader="searches")

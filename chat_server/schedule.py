@@ -17,8 +17,10 @@ TIMER_SECONDS_MAX = 0.5
 # What has expired is removed at least this often.
 TIDY_MS = 3_600_000
 TOKENS_AT_ONCE = 500
-# What is still due after a `Due` was more than one batch takes, or fails: it is not retried at full speed.
+# What is still due after a `Due` was more than one batch takes, or fails: it is not retried at full speed. The others
+# have the log for so many times as long as the `Due` took, so that it takes at most a fifth of the disk's time.
 OVERDUE_MS = 10
+REST_FACTOR, REST_MS_MAX = 4, 250
 RANK_MS = 200
 # A `Due` that was not executed within this time was lost on its way, and is logged again.
 LOST_MS = 30_000
@@ -54,6 +56,8 @@ class Schedule:
         self._batch_ms = self._used_ms = self._held_ms = time.now().elapsed_ms
         self._tidy_ms = self._batch_ms + TIDY_MS
         self._steps = time.steps
+        # When this node logged the `Due` that it waits for.
+        self._logged_ms: int | None = None
 
     def arm(self, due_ms: int | None, due_at_ms: int | None, *, done: bool) -> None:
         """Wait for what is due next by either of the two times, at the latest for the next tidying up.
@@ -70,7 +74,9 @@ class Schedule:
         self._batch_ms = self._time.now().elapsed_ms
         if done:
             self._tidy_ms = self._batch_ms + TIDY_MS
-            self._held_ms = self._batch_ms + OVERDUE_MS + self._rank() * RANK_MS
+            took_ms = 0 if self._logged_ms is None else self._batch_ms - self._logged_ms
+            rest_ms = max(OVERDUE_MS, min(REST_FACTOR * took_ms, REST_MS_MAX))
+            self._held_ms, self._logged_ms = self._batch_ms + rest_ms + self._rank() * RANK_MS, None
         self._wait()
 
     def _wait(self) -> None:
@@ -102,7 +108,7 @@ class Schedule:
         # If the clock was set, both times are stored at once: over a stop the wall clock's difference counts.
         if self._due_wait_ms(now) <= 0 or self._steps != self._time.steps:
             self._steps = self._time.steps
-            self._held_ms = now.elapsed_ms + LOST_MS
+            self._held_ms, self._logged_ms = now.elapsed_ms + LOST_MS, now.elapsed_ms
             self._submit(Due())
         self._wait()
 

@@ -18,9 +18,9 @@ EVERYBODY = 0
 # The time of reading is rounded up to this, so that messages read within it are removed together.
 READ_STEP_MS = 1000
 # The bounds of one `Due`, so that nobody waits long for it.
-LOOKED_AT_MAX = 2000
-RANGES_MAX = 500
-MEMBERS_MAX = 500
+LOOKED_AT_MAX = 200
+RANGES_MAX = 200
+MEMBERS_MAX = 100
 
 
 def note_read_ranges(context: Context, chat_id: int, user_id: int, marker: int) -> None:

@@ -37,9 +37,11 @@ APPLICATION_ID = 0x63687469
 NOTES_AT_ONCE_MAX = 2000
 # The next messages are indexed, and a step of tidying is taken, about this time after a message was sent.
 INDEX_AFTER_SECONDS = 0.25
-# The more blocks have to be tidied, the more often such a step comes, up to so many times as often. A block takes about
-# eleven steps, and about twenty blocks are done within 10 s.
+# An index that is far behind is advanced so many times as often.
 HASTE_MAX = 8
+# Each block that has to be tidied makes such a step come so many times as often again, up to the second figure. A block
+# takes about 45 steps, and about twenty blocks are done within 15 s.
+TIDY_HASTE, TIDY_HASTE_MAX = 8, 32
 
 _TABLES = """
 -- One row. history: the chat's; followed: the last note of `dropped` that was followed; indexed: the id up to which
@@ -167,8 +169,9 @@ class Local:
         stale = search.count_stale_blocks(self.db)
         if self.indexed == seq and not stale:
             return None
-        haste = HASTE_MAX if seq - self.indexed > search.BEHIND_IDS_MAX else 2 * stale
-        return INDEX_AFTER_SECONDS / max(1, min(haste, HASTE_MAX))
+        is_behind = seq - self.indexed > search.BEHIND_IDS_MAX
+        haste = HASTE_MAX if is_behind else min(TIDY_HASTE * stale, TIDY_HASTE_MAX)
+        return INDEX_AFTER_SECONDS / max(1, haste)
 
     def finish(self) -> None:
         """Follow, and remove all words that are not of a text any more from the index's pages."""

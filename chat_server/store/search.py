@@ -22,7 +22,8 @@ from chat_server.store.database import Database, Row
 # One step indexes no more, since it holds up the writer.
 STEP_MESSAGES_MAX = 1000
 STEP_TEXT_BYTES_MAX = 65_536
-MERGED_PAGES_MAX = 64
+# Pages of the index that one step rewrites. With 64, a step held the writer up for 20 ms.
+MERGED_PAGES_MAX = 16
 # If the index lags behind by more ids, each batch advances it.
 BEHIND_IDS_MAX = 32_768
 # Ids in a block. FTS5 may look at so many to find nothing, and a removal rewrites so many.

@@ -7,7 +7,16 @@ from msgspec.structs import replace
 
 from chat_server.chat_time import LocalTime
 from chat_server.log.entries import Due, UseTokens
-from chat_server.schedule import LOST_MS, OVERDUE_MS, RANK_MS, TIDY_MS, TOKENS_AT_ONCE, Schedule
+from chat_server.schedule import (
+    LOST_MS,
+    OVERDUE_MS,
+    RANK_MS,
+    REST_FACTOR,
+    REST_MS_MAX,
+    TIDY_MS,
+    TOKENS_AT_ONCE,
+    Schedule,
+)
 from tests.fake_runtime import FakeRuntime
 from tests.unit.chat import LIMITS
 from tests.unit.fakes import DAY_MS, NOON_MS
@@ -191,6 +200,22 @@ def test_a_node_waits_by_its_rank(rank: int) -> None:
     assert scheduled.logged == []
     scheduled.runtime.advance(1)
     assert scheduled.logged == [Due()]
+
+
+@pytest.mark.parametrize(
+    ("took_ms", "rest_ms"),
+    [(0, OVERDUE_MS), (1, OVERDUE_MS), (20, REST_FACTOR * 20), (LOST_MS - 1, REST_MS_MAX)],
+)
+def test_others_have_the_log_for_longer_than_what_is_due(scheduled: Scheduled, took_ms: int, rest_ms: int) -> None:
+    scheduled.arm(1)
+    scheduled.runtime.advance(1)
+    for count in (1, 2):
+        assert scheduled.logged == [Due()] * count
+        scheduled.runtime.advance(took_ms)
+        scheduled.arm(-1000, done=True)
+        scheduled.runtime.advance(rest_ms - 1)
+        assert scheduled.logged == [Due()] * count
+        scheduled.runtime.advance(1)
 
 
 def test_what_another_node_has_done_meanwhile_is_not_logged() -> None:

@@ -18,7 +18,7 @@ from chat_server.rules.context import View
 from chat_server.rules.outcomes import Page
 from chat_server.rules.search import TOKENS_MAX
 from chat_server.store import search
-from chat_server.store.local import HASTE_MAX, INDEX_AFTER_SECONDS
+from chat_server.store.local import HASTE_MAX, INDEX_AFTER_SECONDS, TIDY_HASTE, TIDY_HASTE_MAX
 from tests.unit.chat import Chat, refusal_of
 from tests.unit.strategies import cleaned
 
@@ -232,11 +232,11 @@ def test_many_blocks_are_tidied_faster(chat: Chat, monkeypatch: pytest.MonkeyPat
     count_tidy_steps(chat)
     assert chat.local.step() is None
     chat.say("alice", "/delete 1")
-    assert chat.local.step() == INDEX_AFTER_SECONDS / 2
+    assert chat.local.step() == INDEX_AFTER_SECONDS / TIDY_HASTE
     count_tidy_steps(chat)
     for number in range(4, 100, 4):
         chat.say("alice", f"/delete {number}")
-    assert chat.local.step() == INDEX_AFTER_SECONDS / HASTE_MAX
+    assert chat.local.step() == INDEX_AFTER_SECONDS / TIDY_HASTE_MAX
 
 
 def test_a_deleted_account_loses_its_words(chat: Chat) -> None:

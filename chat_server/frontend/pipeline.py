@@ -24,7 +24,7 @@ from chat_server.protocol.arguments import Target
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.files import Upload
-from chat_server.protocol.lines import TELNET_MARK, UnendedLine, decode
+from chat_server.protocol.lines import TELNET_MARK, UnendedLine, decode, is_http_request
 from chat_server.protocol.messages import Changed, Sent, Talk
 from chat_server.protocol.parse import Parsed, parse
 from chat_server.protocol.table import TABLE
@@ -318,6 +318,11 @@ class Pipeline:
         """Take the next command, or the refusal of its line; None if none may be taken now."""
         try:
             line = self._intake.take(self.user_id, self._now)
+            if line is not None and not self.user_id and is_http_request(line):
+                # A page that somebody reads on this machine may post lines to loopback: where accounts need no
+                # password, they were executed.
+                self.close("http", "this is no web server; nothing of the request was executed", self._now)
+                return None
             if line is not None:
                 return parse(decode(line), text_chars_max=self.settings.text_chars_max, talk=self._talk)
         except Refusal as refusal:

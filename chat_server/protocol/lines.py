@@ -22,6 +22,7 @@ _ASKS_FOR_MARK, TELNET_MARK = b"\xff\xfd\x06", b"\xff\xfc\x06"
 # Keys that a terminal without a line editor puts into the line: arrows, Ctrl-D. In front of `/password secret` they
 # made a text of it that the open chat was shown.
 _KEYS = re.compile(rb"(?:\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])|[\x01-\x08\x0b-\x1f\x7f])+(?=[/{])")
+_HTTP_REQUEST = re.compile(rb"[A-Z]{3,16} \S+ HTTP/\d")
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 
@@ -116,6 +117,11 @@ def _bare(line: bytearray) -> bytes:
     if bare and bare[0] < 0x20 and (keys := _KEYS.match(bare)):
         bare = bare[keys.end() :]
     return bytes(bare)
+
+
+def is_http_request(line: bytes) -> bool:
+    """Tell whether the line begins a request of a web browser, whose body any page may have written."""
+    return _HTTP_REQUEST.match(line) is not None
 
 
 def decode(line: bytes) -> str:

@@ -96,3 +96,20 @@ async def test_one_notice_of_a_deleted_account(chat: Chat) -> None:
     await gone.ok(f"/delete_account {name}")
     notices = [each for each in await watcher.roundtrip() if each["type"] == "notice" and name in each["text"]]
     assert len(notices) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "OPTIONS"])
+async def test_what_a_web_page_posts_is_not_executed(chat: Chat, method: str) -> None:
+    """A page can have a browser on this machine send it to loopback, where an account may need no password."""
+    alice = await chat.json()
+    page = await chat.connection()
+    body = f"/sign_in {alice.name}\n/send_all from a page\n"
+    head = f"{method} / HTTP/1.1\r\nHost: localhost:8000\r\nContent-Length: {len(body)}\r\n\r\n"
+    await page.send_bytes((head + body).encode())
+    assert (await page.rest())[1:] == ["* closing: this is no web server; nothing of the request was executed"]
+    assert await alice.roundtrip() == []
+    # Whoever is signed in may write of it.
+    person = await chat.text()
+    await person.ok("/talk main")
+    await person.send(f"{method} / HTTP/1.1")
+    assert (await alice.event("message"))["text"] == f"{method} / HTTP/1.1"

@@ -7,6 +7,7 @@
 # make test-cluster  tests the cluster on NATS servers of its own: ten minutes
 # make deb    builds a Debian package in dist/
 # make test-install  installs it on a machine of its own, starts, upgrades and removes it: two minutes, as root
+# make release  builds what is published in dist/: source distribution, wheels, Debian package, SHA256SUMS
 # make bench  measures all that docs/performance.md shows, and writes it anew: an idle machine, an hour, a C compiler
 # make bench-quick  what a message takes of a processor, in under two minutes: for before and after a change
 # make format writes the code as the formatter wants it
@@ -19,7 +20,7 @@ ARGS ?=
 # What was compiled is kept, whatever the environment says: the tests start hundreds of programs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run cluster deb test test-all test-compiled test-cluster test-install check unit format bench bench-quick clean
+.PHONY: run cluster deb release test test-all test-compiled test-cluster test-install check unit format bench bench-quick clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/chat-server $(ARGS)
@@ -57,6 +58,9 @@ test-install: $(VENV)/installed
 
 deb: $(VENV)/installed
 	@packaging/deb/build $(BIN)/python dist
+
+release: $(VENV)/installed
+	@packaging/release $(BIN)/python dist
 
 format: $(VENV)/installed
 	$(BIN)/ruff format .

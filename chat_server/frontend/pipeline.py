@@ -292,8 +292,9 @@ class Pipeline:
                 parsed = self._next or self._take()
                 if parsed is None:
                     break
-                error = parsed.error or (self.port.why_not(parsed.command) if parsed.command else None)
-                if self._in_flight and (error is not None or type(parsed.command) not in RULES):
+                command = parsed.command
+                error = parsed.error if command is None else self.port.why_not(command)
+                if self._in_flight and (error is not None or type(command) not in RULES):
                     # What is refused is answered now, or after a look at the store: behind those in the log.
                     self._next = parsed
                     break

@@ -14,7 +14,7 @@ from chat_server.errors import Refusal
 from chat_server.protocol.characters import is_signs
 from chat_server.protocol.file_names import chunk_data, file_name, sha256_hex
 from chat_server.protocol.names import Name, check, fold
-from chat_server.protocol.sanitize import clean, is_blank
+from chat_server.protocol.sanitize import clean, is_blank, visible
 from chat_server.protocol.times import DAY_MS, TIME_MS_MAX, parse_duration, parse_iso
 
 ID_MAX = (1 << 63) - 1
@@ -120,8 +120,8 @@ class Kind(Struct, frozen=True):
 
 
 def _text(raw: str) -> Text:
-    text = clean(raw)
-    if is_blank(text):
+    text = visible(raw)
+    if not text:
         raise Refusal("bad_argument", NOTHING_SHOWS)
     return Text(text)
 

@@ -19,6 +19,14 @@ def clean(text: str) -> str:
     return _REMOVED.sub("", _LINE_ENDS.sub("\n", text))
 
 
+def visible(text: str) -> str:
+    """Return the text as `clean` does, or "" if nothing of it is visible."""
+    if text.isascii() and text.isprintable():
+        return "" if text.isspace() else text
+    text = clean(text)
+    return text if has_visible(text) else ""
+
+
 def is_blank(text: str) -> bool:
     """Tell whether nothing of the text is visible."""
     if text.isascii() and text.isprintable():

@@ -18,7 +18,7 @@ from chat_server.protocol.formats.format import LABEL, Format, Head, read_value,
 from chat_server.protocol.formats.wording import EVENTS, REPLIES, describe_file
 from chat_server.protocol.left_out import leaves_out, leaves_out_chat
 from chat_server.protocol.messages import Message, Send, SendAll, Sent
-from chat_server.protocol.sanitize import clean, is_blank
+from chat_server.protocol.sanitize import clean, visible
 from chat_server.protocol.search_query import PIECE
 from chat_server.protocol.times import clock_time
 
@@ -47,8 +47,8 @@ class TextFormat(Format):
     def without_verb(self, text: str, talk: Target | None) -> Command:
         if talk is None:
             raise Refusal("not_a_command", _NOT_A_COMMAND + (_TO_ONE if text.startswith("@") else ""))
-        body = clean(text)
-        if is_blank(body):
+        body = visible(text)
+        if not body:
             raise Refusal("bad_argument", NOTHING_SHOWS)
         return SendAll(Text(body)) if talk.kind == "main" else Send(talk, Text(body))
 

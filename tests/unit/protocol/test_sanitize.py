@@ -4,7 +4,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 
-from chat_server.protocol.sanitize import clean, is_blank
+from chat_server.protocol.sanitize import clean, is_blank, visible
 from tests.unit.strategies import any_text
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -25,6 +25,11 @@ def test_what_is_clean_stays_as_it_is(text: str) -> None:
 @given(any_text)
 def test_it_can_always_be_written_as_utf8(text: str) -> None:
     clean(text).encode()
+
+
+@given(any_text)
+def test_what_is_visible_is_clean_and_not_blank(text: str) -> None:
+    assert visible(text) == ("" if is_blank(clean(text)) else clean(text))
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def act(chat: Chat, user: str, what: str, id_: int) -> None:
 
 
 @settings(max_examples=settings().max_examples // 4)
-@given(steps, st.sampled_from((3000, 8000, 1 << 20)), st.booleans())
+@given(steps, st.sampled_from((2500, 6000, 1 << 20)), st.booleans())
 def test_nobody_sees_a_difference(story: list[tuple[str, tuple[str, int], int, str]], kept: int, many: bool) -> None:
     with (
         TemporaryDirectory() as directory,

@@ -10,8 +10,9 @@ from chat_server.errors import Refusal
 from chat_server.protocol import EVENTS
 from chat_server.protocol.base import Event, Reply
 from chat_server.protocol.connection import Pong
-from chat_server.protocol.formats import JSON
+from chat_server.protocol.formats import FORMATS, JSON, Format
 from chat_server.protocol.formats.json import decode_event
+from chat_server.protocol.messages import Message
 from tests.unit.protocol.samples import REPLIES, samples
 from tests.unit.strategies import cleaned
 
@@ -74,3 +75,12 @@ def test_no_field_of_an_event_or_reply_is_hidden_by_the_line_itself() -> None:
     for cls in (*EVENTS, *REPLIES):
         names = {field.encode_name for field in msgspec.structs.fields(cls)}
         assert not names & {"type", "re", "label"}, cls
+
+
+@pytest.mark.parametrize("format", FORMATS.values())
+@pytest.mark.parametrize("text", ["hi", "}\n{", 'a "}" and\n}\n\n', "\\n}\\", "ünï ☃"])
+def test_lines_can_be_labelled_after_they_were_made(format: Format, text: str) -> None:
+    events = [Message(number, number, "main", "bob", "2026-11-21T12:00:00Z", text=text) for number in (1, 2)]
+    now = "2026-11-21T13:00:00Z"
+    lines = b"".join(format.event(event, now) for event in events)
+    assert format.label_lines(lines, "a.1") == b"".join(format.event(event, now, "a.1") for event in events)

@@ -38,6 +38,41 @@ def is_loopback(address: str) -> bool:
     return address == "localhost" or (parsed is not None and any(parsed in network for network in LOOPBACK))
 
 
+def bare_address(address: str) -> str:
+    """Return the address without the scope of a link-local one, and an IPv4 address as such."""
+    return str(_parse(address) or address)
+
+
+def parse_network(text: str) -> str | None:
+    """Return an address or a network in CIDR notation in its one form; None if it is none.
+
+    An IPv6 address stands for its /64, since its user usually has all of that.
+    """
+    address, slash, length = text.partition("/")
+    parsed = _parse(address)
+    if parsed is None or "%" in text:
+        return None
+    if not slash:
+        length = str(IPV6_NETWORK_BITS if isinstance(parsed, IPv6Address) else parsed.max_prefixlen)
+    elif ":" in address and isinstance(parsed, IPv4Address):
+        return None
+    try:
+        return str(ip_network(f"{parsed}/{length}", strict=False)) if length.isdecimal() else None
+    except ValueError:
+        return None
+
+
+def covers(network: str, other: str) -> bool:
+    """Tell whether a network has an address of another one."""
+    one, two = ip_network(network), ip_network(other) if other else None
+    return two is not None and one.version == two.version and one.overlaps(two)
+
+
+def is_own_network(network: str) -> bool:
+    """Tell whether a network has an address of loopback."""
+    return any(covers(network, str(each)) for each in LOOPBACK)
+
+
 def _parse(address: str) -> IPv4Address | IPv6Address | None:
     """Parse an address without the scope of a link-local one; None if it is no address."""
     try:

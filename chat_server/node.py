@@ -15,6 +15,7 @@ from chat_server.delivery.delivery import Delivery
 from chat_server.delivery.live_outboxes import WriteNow
 from chat_server.delivery.rendering import RoutedEvents
 from chat_server.disk_space import Space
+from chat_server.doorkeeper import Doorkeeper
 from chat_server.errors import Refusal, StartError, not_done_refusal
 from chat_server.freshness import Freshness
 from chat_server.log import Log
@@ -48,9 +49,9 @@ from chat_server.settings import Settings
 from chat_server.shared_files import FileStore
 from chat_server.shared_settings import differences, limits_of, refuse_open_door, with_limits
 from chat_server.shedding import Shedding
-from chat_server.store import operators
+from chat_server.store import address_bans, operators
 from chat_server.store.data_directory import Gone, claim
-from chat_server.store.database import DISK_ERRORS
+from chat_server.store.database import DISK_ERRORS, READ_ERRORS
 from chat_server.store.identity import begin_incarnation
 from chat_server.store.readers import Readers
 from chat_server.transfers import Transfers
@@ -72,6 +73,8 @@ _NOT_KNOWN_TO_ALL = not_done_refusal(
 class Node:
     # Called after each batch, with the seq before it and its events.
     on_delivered: Callable[[Executed, int, RoutedEvents], None] | None = None
+    # Called after the bans of addresses have changed.
+    on_bans: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -114,6 +117,7 @@ class Node:
         self.transfers = self._make_transfers(settings, directory, writer, file_store)
         self.passwords = Passwords(runtime)
         overload = Overload()
+        self.doorkeeper = Doorkeeper()
         self.delivery = self._make_delivery(settings, identity, writer.state.seq, write_now)
         freshness = Freshness(runtime, log.catch_up, lambda: self.metrics.counters["batches"], is_alone=not is_member)
         self.shedding = Shedding(runtime, overload, log, self.readers, self.delivery)
@@ -263,6 +267,7 @@ class Node:
             raise StartError("the settings could not be stored, by a mistake of the server, which is logged above")
         claim(self._directory, self.history)
         self._limits_before = None
+        await self._read_bans()
         refuse_open_door(self._settings, self.limits)
         named = await self.readers.pick().run(operators.configured_names)
         for difference in differences(self._settings, self.limits, named):
@@ -341,6 +346,8 @@ class Node:
                 self.delivery.outage.note_batch(executed.now.at_ms)
                 self.shedding.end_batch(self.runtime.monotonic())
                 done = "dues" in executed.counts
+                if "address_bans" in executed.counts:
+                    await self._read_bans()
                 self._schedule.arm(executed.next_due_ms, executed.next_due_at_ms, done=done)
                 self._writer.tend(self._report_disk_failure)
                 if self._writer.has_sweeps:
@@ -358,6 +365,16 @@ class Node:
             self._schedule.stop()
             self._writer.stop_tending()
             self.transfers.stop_sweeping()
+
+    async def _read_bans(self) -> None:
+        try:
+            bans = await self.readers.pick().run(address_bans.list_all, self.time.now().elapsed_ms)
+        except READ_ERRORS as error:
+            log.error("the bans of addresses cannot be read; the old ones hold: %s", error)
+            return
+        self.doorkeeper.read(bans)
+        if self.on_bans is not None:
+            self.on_bans()
 
     async def _watch(self) -> None:
         while True:

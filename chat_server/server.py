@@ -175,7 +175,13 @@ class Server:
         """Raises StartError."""
         if self._settings.reuse_port:
             self._claims = claim_shared((*self._plain, *self._tls), self.node.history)
-        acceptor = Acceptor(self._open, self._connections_max, self._settings.connections_per_address)
+        acceptor = Acceptor(
+            self._open,
+            self._connections_max,
+            self._settings.connections_per_address,
+            why_banned=lambda address: self.node.doorkeeper.why_not(address, self.node.time.now()),
+        )
+        self.node.on_bans = self._sessions.close_banned
         for sock in self._plain:
             acceptor.listen(sock, None)
         for sock in self._tls:

@@ -73,6 +73,7 @@ TESTED_ELSEWHERE = {
     "store/erasures.py": "tests/unit/rules/test_erasure.py",
     "store/search.py": "tests/unit/rules/test_search.py",
     "store/slow_mode.py": "tests/unit/rules/test_slow_mode.py",
+    "store/address_bans.py": "tests/unit/rules/test_address_bans.py",
     "cluster/periodic.py": "tests/unit/cluster/test_chain.py",
     "cluster/side_processes.py": "tests/unit/cluster/test_snapshot_keeper.py",
     "store/accounts.py": "tests/unit/rules/test_accounts.py",

@@ -47,6 +47,10 @@ place back, when the connection is lost.
 """
 
 
+WhyBanned = Callable[[str], str | None]
+"""Tells why nobody may connect from an address; None if one may."""
+
+
 def limit_connections(wanted: int) -> int:
     """Raise the limit on open files if need be; return how many of these connections it allows. Raises StartError."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -71,12 +75,21 @@ class Acceptor:
     `spare` open files stay free for others.
     """
 
-    def __init__(self, open: Open, most: int, most_of_network: int | None, *, spare: int = SPARE_DESCRIPTORS) -> None:
+    def __init__(
+        self,
+        open: Open,
+        most: int,
+        most_of_network: int | None,
+        *,
+        spare: int = SPARE_DESCRIPTORS,
+        why_banned: WhyBanned = lambda address: None,
+    ) -> None:
         self.count = 0
         self._open = open
         self._most = most
         self._most_of_network = most_of_network
         self._spare = spare
+        self._why_banned = why_banned
         self._of_network: Counter[str] = Counter()
         self._listening: dict[socket.socket, ssl.SSLContext | None] = {}
         self._pause: asyncio.TimerHandle | None = None
@@ -118,7 +131,8 @@ class Acceptor:
             sock.setblocking(False)
             # The kernel gives the lowest free number, so a high one shows how few are left.
             if sock.fileno() >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - self._spare:
-                self._refuse(sock, context, "the server has no open file left for you; try again in a few seconds")
+                why = "the server has no open file left for you; try again in a few seconds"
+                self._refuse(sock, context, Closing(why, "busy"))
                 self._pause_for("few open files are left")
                 return
             # The peer of a Unix socket has no address.
@@ -150,12 +164,15 @@ class Acceptor:
         self._of_network[network] += 1
         self._start(self._connect(sock, context, address, network))
 
-    def _why_not(self, address: str, network: str) -> str | None:
+    def _why_not(self, address: str, network: str) -> Closing | None:
+        if banned := self._why_banned(address):
+            return Closing(banned, "banned")
         if self.count >= self._most:
-            return f"the server has all the {self._most} connections that it takes; try again later"
+            return Closing(f"the server has all the {self._most} connections that it takes; try again later", "busy")
         most = self._most_of_network
         if most is not None and self._of_network[network] >= most and not is_loopback(address):
-            return f"your address has all the {most} connections that one may have; close one, then connect again"
+            why = f"your address has all the {most} connections that one may have; close one, then connect again"
+            return Closing(why, "busy")
         return None
 
     async def _connect(self, sock: socket.socket, context: ssl.SSLContext | None, address: str, network: str) -> None:
@@ -178,7 +195,7 @@ class Acceptor:
 
     # ---- connections that are refused
 
-    def _refuse(self, sock: socket.socket, context: ssl.SSLContext | None, why: str) -> None:
+    def _refuse(self, sock: socket.socket, context: ssl.SSLContext | None, why: Closing) -> None:
         if self._refusals >= REFUSALS_MAX:
             if context is None:
                 # Nothing was sent before, so the kernel takes the line at once even if nobody reads it.
@@ -189,7 +206,7 @@ class Acceptor:
         self._refusals += 1
         self._start(self._send_refusal(sock, context, why))
 
-    async def _send_refusal(self, sock: socket.socket, context: ssl.SSLContext | None, why: str) -> None:
+    async def _send_refusal(self, sock: socket.socket, context: ssl.SSLContext | None, why: Closing) -> None:
         ended = asyncio.get_running_loop().create_future()
         try:
             transport = await _take_over(lambda: _RefusedConnection(_refusal_line(why), ended), sock, context)
@@ -243,8 +260,8 @@ class _RefusedConnection(asyncio.Protocol):
             self._ended.set_result(None)
 
 
-def _refusal_line(why: str) -> bytes:
-    return TEXT.event(Closing(why, "busy"), "")
+def _refusal_line(why: Closing) -> bytes:
+    return TEXT.event(why, "")
 
 
 async def _take_over(

@@ -67,6 +67,13 @@ class Sessions:
     def _forget(self, session: Session) -> None:
         self._sessions.pop(session)()
 
+    def close_banned(self) -> None:
+        """Close the connections from addresses that are banned."""
+        now = self._node.time.now()
+        for session in list(self._sessions):
+            if why := self._node.doorkeeper.why_not(session.address, now):
+                session.close("banned", why)
+
     async def watch_stalled(self) -> None:
         """Close connections whose peer has taken nothing for `stall_ms` while output waits; slow ones are served."""
         while True:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NewType
 
 from msgspec import Struct
 
+from chat_server.addresses import parse_network
 from chat_server.errors import Refusal
 from chat_server.protocol.characters import is_signs
 from chat_server.protocol.file_names import chunk_data, file_name, sha256_hex
@@ -47,6 +48,7 @@ Size = NewType("Size", int)  # bytes
 Sha256 = NewType("Sha256", str)  # hexadecimal, in small letters
 Data = NewType("Data", bytes)  # base64 on the wire
 FormatName = Literal["text", "json"]
+Network = NewType("Network", str)  # in CIDR notation
 Names = tuple[str, ...]  # folded; whom a text names after an @
 
 
@@ -277,6 +279,16 @@ def _moment(raw: str) -> Moment:
     return Moment(ms)
 
 
+def _network(raw: str) -> Network:
+    network = parse_network(raw)
+    if network is None:
+        raise Refusal("bad_argument", f"an address is like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/48, not {_short(raw)}")
+    least = 16 if ":" in network else 8
+    if int(network.partition("/")[2]) < least:
+        raise Refusal("bad_argument", f"{network} is too much at once: a network has at least /{least} here")
+    return Network(network)
+
+
 def _format(raw: str) -> FormatName:
     match raw.lower():
         case "text":
@@ -337,6 +349,7 @@ KINDS: dict[Any, Kind] = {
     Id: Kind("id", _number("an id", 0), (str, int, float)),
     Count: Kind("count", _number("a number", 1), (str, int, float)),
     Delay: Kind("delay", _delay, (str, int, float)),
+    Network: Kind("address", _network),
     Duration: Kind("duration", _length, (str, int, float), starts="0123456789"),
     Interval: Kind("interval", _interval, (str, int, float)),
     Moment: Kind("time", _moment),

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chat_server.protocol.accounts import ActiveBan
-from chat_server.protocol.arguments import Duration, Reason, Text, Username
+from chat_server.protocol.arguments import Duration, Network, Reason, Text, Username
 from chat_server.protocol.base import Command, Reply
 from chat_server.protocol.table import command
 
@@ -72,6 +72,30 @@ class StatsReport(Reply, frozen=True, omit_defaults=True):
     nodes: dict[str, dict[str, int]] | None = None
 
 
+class AddressBanned(Reply, frozen=True, omit_defaults=True):
+    """`address` is the network that is banned; without `until` for good."""
+
+    address: str
+    reason: str
+    until: str | None = None
+
+
+class AddressUnbanned(Reply, frozen=True, omit_defaults=True):
+    address: str
+    note: str | None = None
+
+
+class BannedAddress(Struct, frozen=True, omit_defaults=True):
+    address: str
+    reason: str
+    by: str
+    until: str | None = None
+
+
+class AddressBanList(Reply, frozen=True, omit_defaults=True):
+    bans: list[BannedAddress]
+
+
 # ---- commands
 
 
@@ -101,6 +125,47 @@ class Ban(Command, frozen=True, tag="ban"):
 )
 class Unban(Command, frozen=True, tag="unban"):
     username: Username
+
+
+@command(
+    "ban_address",
+    group="Operators",
+    reply=AddressBanned,
+    runs="logged",
+    who="operators",
+    help="lets nobody connect from an address or network",
+    example="/ban_address 192.0.2.0/24 2d floods",
+)
+class BanAddress(Command, frozen=True, tag="ban_address"):
+    address: Network
+    duration: Duration | None = None
+    reason: Reason | None = None
+
+
+@command(
+    "unban_address",
+    group="Operators",
+    reply=AddressUnbanned,
+    runs="logged",
+    who="operators",
+    help="ends the ban of an address or network",
+    example="/unban_address 192.0.2.0/24",
+)
+class UnbanAddress(Command, frozen=True, tag="unban_address"):
+    address: Network
+
+
+@command(
+    "banned_addresses",
+    group="Operators",
+    reply=AddressBanList,
+    runs="reading",
+    who="operators",
+    help="lists the addresses and networks that are banned",
+    example="/banned_addresses",
+)
+class BannedAddresses(Command, frozen=True, tag="banned_addresses"):
+    pass
 
 
 @command(

@@ -5,6 +5,7 @@
 
 from chat_server.rules import (
     accounts,
+    address_bans,
     attention,
     blocks,
     control,
@@ -23,7 +24,7 @@ from chat_server.rules import (
 from chat_server.rules.executor import Executed, Executor, Outcome, read
 
 __all__ = [
-    "Executed", "Executor", "Outcome", "accounts", "attention", "blocks", "control", "delayed", "erasure", "files",
-    "messages", "moderation", "operators", "read", "retention", "rooms", "search", "slow_mode",
+    "Executed", "Executor", "Outcome", "accounts", "address_bans", "attention", "blocks", "control", "delayed",
+    "erasure", "files", "messages", "moderation", "operators", "read", "retention", "rooms", "search", "slow_mode",
     "threads",
 ]  # fmt: skip

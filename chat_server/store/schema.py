@@ -537,6 +537,12 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX slow_posts_sent ON slow_posts (chat_id, sent_ms);
     CREATE INDEX slow_posts_user ON slow_posts (user_id);
     """,
+    """
+    -- Networks from which nobody may connect, in CIDR notation. until_ms: elapsed time; NULL: for good.
+    CREATE TABLE address_bans (
+        network TEXT PRIMARY KEY, until_ms INTEGER, reason TEXT NOT NULL, banned_by TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 # The migrations up to that of the first release may do anything. Each node of a cluster runs the later ones at its own

@@ -9,7 +9,9 @@ from tests.conformance.conftest import Start
 from tests.conformance.operating import SECRET, done, json_operator, refused
 
 LINES = {
-    "ban": "/ban bob", "unban": "/unban bob", "kick": "/kick bob", "reports": "/reports", "announce": "/announce hi",
+    "ban": "/ban bob", "unban": "/unban bob", "ban_address": "/ban_address 192.0.2.7",
+    "unban_address": "/unban_address 192.0.2.7", "banned_addresses": "/banned_addresses",
+    "kick": "/kick bob", "reports": "/reports", "announce": "/announce hi",
     "stats": "/stats",
 }  # fmt: skip
 
@@ -112,7 +114,10 @@ async def test_named_by_the_command(start: Start) -> None:
     await chat.server.logged("has no account")
 
 
-async def test_help_shows_them_in_one_line(start: Start) -> None:
+async def test_help_shows_them_behind_all_others(start: Start) -> None:
     text = await start().text("bob")
     items, _ = await text.command("/help")
-    assert items[-1] == "  Operators  /ban  /unban  /kick  /reports  /announce  /stats"
+    assert items[-2:] == [
+        "  Operators  /ban  /unban  /ban_address  /unban_address  /banned_addresses",
+        "             /kick  /reports  /announce  /stats",
+    ]

@@ -239,6 +239,15 @@ def _members(reply: rooms.MemberList, now: str) -> _Rendered:
     return items, f"{len(items)} in {reply.chat}" + (f"; {reply.more} for more" if reply.more else "")
 
 
+def _banned_until(until: str | None, now: str) -> str:
+    return "for good" if until is None else describe_end(until, now)
+
+
+def _address_ban_list(reply: operators.AddressBanList, now: str) -> tuple[list[str], str]:
+    lines = [f"{each.address} {_banned_until(each.until, now)}, by {each.by}: {each.reason}" for each in reply.bans]
+    return lines, f"{len(lines)} networks are banned" if len(lines) != 1 else "1 network is banned"
+
+
 def _report_list(reply: operators.ReportList, now: str) -> _Rendered:
     items = [
         f"{moment(each.at, now)}  {each.user} by {each.by}{'' if each.counted else ' (not counted)'}"
@@ -429,6 +438,12 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
         f"{reply.user} is banned {describe_end(reply.until, now)}: {reply.reason}",
     ),
     operators.UserUnbanned: lambda reply, now: ([], reply.note or f"the ban of {reply.user} is over"),
+    operators.AddressBanned: lambda reply, now: (
+        [],
+        f"{reply.address} is banned {_banned_until(reply.until, now)}: {reply.reason}",
+    ),
+    operators.AddressUnbanned: lambda reply, now: ([], reply.note or f"the ban of {reply.address} is over"),
+    operators.AddressBanList: _address_ban_list,
     operators.Kicked: lambda reply, now: ([], f"the connections of {reply.user} are closed"),
     operators.Announced: lambda reply, now: ([], "everybody who is connected is told"),
     operators.ReportList: _report_list,

@@ -186,3 +186,13 @@ async def test_without_descriptors_accepting_pauses_and_goes_on(
 
 def _no_descriptor(sock: socket.socket) -> tuple[socket.socket, object]:
     raise OSError(errno.EMFILE, "Too many open files")
+
+
+async def test_a_banned_address_is_told_so_and_takes_no_place() -> None:
+    banned = {HOST: "your address is banned: bots"}
+    peers = Peers(Acceptor(lambda _, release: Greeting(release), 1, None, why_banned=banned.get), None)
+    assert await peers.refused() == b"* closing: your address is banned: bots\n"
+    assert peers.acceptor.count == 0
+    banned.clear()
+    assert await (await peers.connect()).readline() == b"hello\n"
+    peers.acceptor.close()

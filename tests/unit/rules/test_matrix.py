@@ -27,12 +27,15 @@ NO_MESSAGE = 99_999
 NO_CHAT = {
     "sign_in", "resume", "sign_out", "tokens", "revoke_token", "password", "delete_account", "cancel_delayed",
     "delayed", "status", "who", "report", "presence", "help", "format", "ping", "sessions", "quit", "away", "block",
-    "unblock", "blocked", "watch_typing", "preference", "chunk", "cancel_upload", "ban", "unban", "kick", "reports",
+    "unblock", "blocked", "watch_typing", "preference", "chunk", "cancel_upload", "ban", "unban",
+    "ban_address", "unban_address", "banned_addresses", "kick", "reports",
     "announce", "stats",
 }  # fmt: skip
 # One line of each command for operators alone.
 OPERATORS_LINES = {
-    "ban": "/ban guest 1h", "unban": "/unban guest", "kick": "/kick guest", "reports": "/reports",
+    "ban": "/ban guest 1h", "unban": "/unban guest", "ban_address": "/ban_address 192.0.2.7",
+    "unban_address": "/unban_address 192.0.2.7", "banned_addresses": "/banned_addresses",
+    "kick": "/kick guest", "reports": "/reports",
     "announce": "/announce hear hear", "stats": "/stats",
 }  # fmt: skip
 

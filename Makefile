@@ -2,6 +2,7 @@
 # make run    starts the server (options: make run ARGS="--port 9000")
 # make test   runs all checks (also alone: make check) and tests: at most three minutes on two idle cores
 # make test-all  the same with all rounds of the kills and many more random examples: a quarter of an hour
+# make test-pythons  the tests on each other Python from 3.11 on that is found
 # make cluster  starts three NATS servers and three nodes on loopback, and kills and starts what one names
 # make test-compiled  the same as make test on the compiled build, which it makes first: a C compiler, five minutes
 # make test-cluster  tests the cluster on NATS servers of its own: ten minutes
@@ -20,7 +21,7 @@ ARGS ?=
 # What was compiled is kept, whatever the environment says: the tests start hundreds of programs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run cluster deb release test test-all test-compiled test-cluster test-install check unit format bench bench-quick clean
+.PHONY: run cluster deb release test test-all test-pythons test-compiled test-cluster test-install check unit format bench bench-quick clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/chat-server $(ARGS)
@@ -35,6 +36,17 @@ test: $(VENV)/installed
 test-all: export TESTS := all
 test-all: export HYPOTHESIS_PROFILE := thorough
 test-all: check unit test-install
+
+# Each Python that is found, also those of pyenv, but for that of $(VENV): in an environment of its own.
+PYTHONS = $(foreach minor,11 12 13 14,$(firstword $(wildcard $(HOME)/.pyenv/versions/3.$(minor).*/bin/python) $(shell command -v python3.$(minor))))
+
+test-pythons: $(VENV)/installed
+	@set -e; for python in $(PYTHONS); do \
+	    version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	    [ $$version != $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])') ] || continue; \
+	    echo "Python $$version ($$python)"; \
+	    $(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python unit; \
+	done
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check .
@@ -80,7 +92,7 @@ bench-quick: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.bench --quick --instructions
 
 clean:
-	rm -rf $(VENV) .venv-compiled build
+	rm -rf $(VENV) .venv-* build
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found" >&2; exit 1; }

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import platform
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +100,13 @@ class Server:
         from chat_server.log.nats_bus import NatsBus
         from chat_server.log.nats_objects import NatsObjects
 
+        loop = asyncio.get_running_loop()
+        if nats_access.has_unbounded_writes(sys.version_info[:3], has_uvloop="uvloop" in type(loop).__module__):
+            log.warning(
+                "asyncio of Python %s does not wait for a slow NATS server, so that memory may grow without a bound:"
+                " install uvloop, or Python 3.12.9, 3.13.2 or newer",
+                platform.python_version(),
+            )
         streams, bus, objects = JetStreamChain(self._nats), NatsBus(self._nats), NatsObjects(self._nats)
         self._processes = NodeProcesses(replace(settings, node=name), directory)
         return await open_member(

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from chat_server.log.nats_connection import Nats
 
 
+def has_unbounded_writes(version: tuple[int, int, int], *, has_uvloop: bool) -> bool:
+    """Tell whether asyncio's `writelines`, by which nats-py writes, would not wait for a slow reader.
+
+    3.12.0 to 3.12.8 and 3.13.0 to 3.13.1 do not pause their protocol (CVE-2024-12254); uvloop's does.
+    """
+    return not has_uvloop and ((3, 12, 0) <= version <= (3, 12, 8) or (3, 13, 0) <= version <= (3, 13, 1))
+
+
 async def connect(settings: Settings, runtime: Runtime, node: str) -> "Nats":
     """Connect to the servers of `--cluster` as this node. Raises StartError."""
     try:

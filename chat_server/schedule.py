@@ -18,9 +18,10 @@ TIMER_SECONDS_MAX = 0.5
 TIDY_MS = 3_600_000
 TOKENS_AT_ONCE = 500
 # What is still due after a `Due` was more than one batch takes, or fails: it is not retried at full speed. The others
-# have the log for so many times as long as the `Due` took, so that it takes at most a fifth of the disk's time.
+# have the log for so many times as long as the `Due` took, so that it takes about a fifth of the disk's time, but
+# for less than RANK_MS, after which the next node in rank would log one.
 OVERDUE_MS = 10
-REST_FACTOR, REST_MS_MAX = 4, 250
+REST_FACTOR, REST_MS_MAX = 4, 150
 RANK_MS = 200
 # A `Due` that was not executed within this time was lost on its way, and is logged again.
 LOST_MS = 30_000

@@ -20,6 +20,7 @@ from chat_server.frontend.intake import Intake
 from chat_server.frontend.port import Port
 from chat_server.frontend.rate_limits import CommandRate
 from chat_server.log.entries import ForgetNotices, Logged, MarkSeen
+from chat_server.protocol.accounts import Resume, SignIn
 from chat_server.protocol.arguments import Target
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.connection import Closing, Notice
@@ -96,6 +97,7 @@ class Pipeline:
         self._in_flight: dict[int, Pending] = {}  # by number
         self._number = 0  # of the last command that was logged
         self._exclusive: Exclusive | None = None
+        self._is_web_request = False
         self._tried_name = ""  # the name of the sign-in under way
         self._going_on = False
         self._is_reading = True
@@ -319,12 +321,9 @@ class Pipeline:
         """Take the next command, or the refusal of its line; None if none may be taken now."""
         try:
             line = self._intake.take(self.user_id, self._now)
-            if line is not None and not self.user_id and is_http_request(line):
-                # A page that somebody reads on this machine may post lines to loopback: where accounts need no
-                # password, they were executed.
-                self.close("http", "this is no web server; nothing of the request was executed", self._now)
-                return None
             if line is not None:
+                if not self.user_id and is_http_request(line):
+                    self._is_web_request = True
                 return parse(decode(line), text_chars_max=self.settings.text_chars_max, talk=self._talk)
         except Refusal as refusal:
             return Parsed("", None, error=refusal)
@@ -369,6 +368,11 @@ class Pipeline:
     def _execute(self, parsed: Parsed, error: Refusal | None) -> None:
         """`error` is why it cannot be done, as far as that is known here."""
         command: Any = parsed.command
+        if self._is_web_request and isinstance(command, SignIn | Resume):
+            # A page that somebody reads on this machine may post lines to loopback: where accounts need no password,
+            # they were executed.
+            self.close("http", "a web page may have written this sign-in; nothing of it was executed", self._now)
+            return
         try:
             check_signed_in(self, parsed.verb)
             if error is not None:

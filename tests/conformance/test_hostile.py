@@ -99,14 +99,17 @@ async def test_one_notice_of_a_deleted_account(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "OPTIONS"])
-async def test_what_a_web_page_posts_is_not_executed(chat: Chat, method: str) -> None:
+@pytest.mark.parametrize("form", ["/sign_in {}", '{{"cmd": "sign_in", "username": "{}"}}', "/resume {}"])
+async def test_what_a_web_page_posts_signs_nobody_in(chat: Chat, method: str, form: str) -> None:
     """A page can have a browser on this machine send it to loopback, where an account may need no password."""
     alice = await chat.json()
     page = await chat.connection()
-    body = f"/sign_in {alice.name}\n/send_all from a page\n"
+    body = f"{form.format(alice.name)}\n/send_all from a page\n"
     head = f"{method} / HTTP/1.1\r\nHost: localhost:8000\r\nContent-Length: {len(body)}\r\n\r\n"
     await page.send_bytes((head + body).encode())
-    assert (await page.rest())[1:] == ["* closing: this is no web server; nothing of the request was executed"]
+    *refused, last = (await page.rest())[1:]
+    assert last == "* closing: a web page may have written this sign-in; nothing of it was executed"
+    assert len(refused) == 3 and all(line.startswith("- not_a_command: ") for line in refused)
     assert await alice.roundtrip() == []
     # Whoever is signed in may write of it.
     person = await chat.text()

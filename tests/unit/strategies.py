@@ -76,6 +76,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "sha256": st.from_regex(r"[0-9a-fA-F]{64}", fullmatch=True),
     "base64": base64s,
     "sessions": st.sampled_from(("all", "ALL")) | _numbers,
+    "address": st.ip_addresses().map(str)
+    | st.tuples(st.ip_addresses(v=4), st.integers(8, 32)).map(lambda each: f"{each[0]}/{each[1]}"),
     "token_id": st.from_regex(r"[0-9a-fA-F]{8}", fullmatch=True),
 }
 

@@ -8,8 +8,12 @@ from chat_server.protocol.table import TABLE, VERBS, command
 
 @pytest.mark.parametrize(("group", "help", "example"), [("Start", "", "/x"), ("Start", "x", ""), ("None", "x", "/x")])
 def test_a_command_without_help_example_or_group_does_not_import(group: str, help: str, example: str) -> None:
+    class Nameless(Command, frozen=True, tag="x"):
+        pass
+
     with pytest.raises(AssertionError):
-        command("x", group=group, reply=Pong, runs="connection", help=help, example=example)
+        command("x", group=group, reply=Pong, runs="connection", help=help, example=example)(Nameless)
+    assert "x" not in TABLE
 
 
 def test_a_verb_is_given_once() -> None:

@@ -1,13 +1,20 @@
 """Each option, by its row: what is read again takes effect as the row says, and nothing else does."""
 
+import io
 import os
 import pty
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from chat_server.action_log import ActionLog, LineForm
+from chat_server.frontend.sessions import Sessions
+from chat_server.node import Node
 from chat_server.reloading import compare, has_terminal
 from chat_server.settings import OPTIONS, SHARED, Settings, load, resolve
+from tests.unit.one_node import SETTINGS, Chat, run
 from tests.unit.test_settings import CLUSTER, EXAMPLES, FIELDS, TLS
 
 each_option = pytest.mark.parametrize("name", sorted(FIELDS))
@@ -79,3 +86,36 @@ def test_a_terminal_that_is_closed_controls_nobody_any_more(tmp_path: Path) -> N
     os.close(terminal)
     os.waitpid(child, 0)
     assert said.read_text() == "True False"
+
+
+# Where the server keeps each of its own options that take effect while it runs.
+HELD: dict[str, Callable[[Node, Sessions], object]] = {
+    "text-max": lambda node, sessions: sessions._settings.text_chars_max,
+    "line-max": lambda node, sessions: sessions._settings.line_bytes_max,
+    "outbox-max": lambda node, sessions: node.delivery.feed.write_bytes_max * 2,
+    "stall-timeout": lambda node, sessions: sessions._settings.stall_ms,
+    "sign-in-timeout": lambda node, sessions: sessions._settings.sign_in_timeout_ms,
+    "presence-max": lambda node, sessions: node.delivery.presence.online_max,
+    "disk-reserve": lambda node, sessions: node.space.reserve_bytes,
+}
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_is_read_again_gets_to_where_it_is_held(tmp_path: Path) -> None:
+    """Of the options that stand in the log of the chat, the log has the new value."""
+
+    async def take(chat: Chat) -> None:
+        node = chat.node
+        actions = ActionLog(chat.runtime, LineForm(chat.runtime, json=False), enabled=False, stream=io.StringIO())
+        sessions = Sessions(chat.runtime, node, SETTINGS, actions)
+        for name in (*HELD, *sorted(OPTIONS[field].name for field in SHARED - {"operators", "allow_passwordless"})):
+            field = FIELDS[name]
+            for new in examples(name):
+                settings = replace(SETTINGS, **{field: getattr(new, field)})
+                sessions.take_settings(settings)
+                node.take_settings(settings)
+                await chat.settle()
+                held = HELD[name](node, sessions) if name in HELD else getattr(node.settings, field)
+                assert held == getattr(new, field), name
+
+    run(tmp_path, take)

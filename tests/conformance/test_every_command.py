@@ -23,6 +23,7 @@ RIGHT: dict[str, Any] = {
     "reason": "rude", "topic": "tea", "word": "one", "secret": "pass", "token": "t0ken", "key": "k1", "format": "json",
     "on_off": "off", "emoji": "👍", "file_name": "a.png", "sha256": SHA256, "base64": "aGVsbG8=", "sessions": 99,
     "time": "2026-11-01", "token_id": "0123abcd", "shared": "#nowhere", "interval": "30s",
+    "address": "192.0.2.7",
 }  # fmt: skip
 # What it may not, as it stands on a line and as a string in JSON. The kinds that are not here may be anything.
 WRONG: dict[str, tuple[str, ...]] = {
@@ -50,6 +51,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "sessions": ("x", "-1"),
     "shared": ("team", "@team", "#"),
     "interval": ("x", "-5", "1.5", "25h", "86401"),
+    "address": ("", "x", "192.0.2.7/33", "0.0.0.0/0"),
     "token_id": ("", "0123abc", "0123abcde", "0123abcg", "0123-abc"),
 }
 BY_WORDS_ALONE = {"sha256", "duration"}  # on a line another word is taken for the next argument

@@ -52,13 +52,13 @@ def client(home: Home, user: str) -> str:
     return " ".join(home.arguments(user=user))
 
 
-def test_every_program_is_tested_and_named_in_the_document() -> None:
-    tested = Path(__file__).read_text() + (Path(__file__).parent / "test_bot.py").read_text()
-    document = (EXAMPLES.parent / "docs" / "bots.md").read_text()
+def test_every_example_is_tested_and_named_in_a_document() -> None:
+    root = EXAMPLES.parent
+    tests = "".join(path.read_text() for path in (root / "tests").rglob("*.py"))
+    documents = "".join((root / "docs" / name).read_text() for name in ("bots.md", "operations.md"))
     for path in EXAMPLES.glob("[!.]*[!~]"):  # what editors leave stands there too
-        # Rules for alerts are no program of the API: `tests/documents` reads them.
-        if path.is_file() and path.suffix != ".yml":
-            assert f'"{path.name}"' in tested and f"(../examples/{path.name})" in document, path.name
+        if path.is_file() and path.suffix != ".dockerignore":
+            assert f'{path.name}"' in tests and path.name in documents, path.name
 
 
 # ---- Alertmanager and Grafana

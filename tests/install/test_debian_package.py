@@ -122,6 +122,7 @@ def test_from_nothing_to_a_server_with_tls_as_the_documents_say(machine: Machine
     text = (ROOT / "docs" / "operations.md").read_text()
     part = text[text.index("## From nothing to a server with TLS") :]
     (commands, dialogue) = re.findall(r"```(?:sh|console)\n(.*?)```", part, re.DOTALL)[:2]
+    assert "certbot-deploy" in commands
     lineage = machine.root / LINEAGE
     lineage.mkdir(parents=True)
     issued = trustme.CA().issue_cert("chat.example.org")

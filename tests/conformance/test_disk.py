@@ -147,7 +147,8 @@ async def test_what_the_disk_did_not_take_is_refused_and_the_server_goes_on(star
     assert len(stored) == len(sender.acknowledged), "what was refused is there"
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert {reply["type"] for reply in await client.pipeline(map(sender.command, range(600)))} == {"ok"}
-    assert "the disk is full" in chat.server.log and process.poll() is None
+    await chat.server.logged("the disk is full")
+    assert process.poll() is None
     await chat.close()
     chat.server.kill()
     chat.server.start()

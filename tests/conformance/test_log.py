@@ -19,6 +19,8 @@ async def test_a_message_is_traced_beside_the_server_and_without_it(start: Start
     await alice.ok(f"/edit {id} hello")
     await bob.ok(f"/react {id} +1")
     await alice.ok("/delete_account alice")
+    while "delete_account" not in done(chat.server, "trace", f"#{id}"):
+        """Lines of the log gather for 20 ms."""
     for _ in range(2):
         told = [line.partition("  ")[2] for line in done(chat.server, "trace", f"#{id}").splitlines()]
         assert told[0].startswith("came in by send_all, by alice, session 1 from 127.0.0.1: ok after ")

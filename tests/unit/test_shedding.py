@@ -126,6 +126,7 @@ def test_operators_are_refused_nothing(tmp_path: Path) -> None:
     at_level(tmp_path, MESSAGES, do)
 
 
+@pytest.mark.usefixtures("at_once")
 def test_the_node_measures_it_and_tells_its_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def do(chat: one_node.Chat) -> None:
         await chat.sign_in()

@@ -113,8 +113,8 @@ static void write_turn(void)
 /* ---- pairs, behind SQL */
 
 static sqlite3 *db;
-static sqlite3_int64 *users; /* the ids of u0, u1 ... */
-static sqlite3_stmt *begin, *by_id, *bytes_of, *by_name, *chat_of, *insert, *advance, *commit;
+static sqlite3_int64 *users, *chats; /* the ids of u0, u1 ..., and of the chats of the pairs */
+static sqlite3_stmt *begin, *bytes_of, *insert, *advance, *commit;
 
 static sqlite3_stmt *statement(const char *sql)
 {
@@ -138,58 +138,72 @@ static void run(sqlite3_stmt *made)
     sqlite3_reset(made);
 }
 
-/* The statements of the server for one message between two people. */
+/* The bundled SQLite of the server has this function; that of a system may be older than 3.43. */
+static void octet_length(sqlite3_context *context, int arguments, sqlite3_value **values)
+{
+    (void)arguments;
+    sqlite3_result_int(context, sqlite3_value_bytes(values[0]));
+}
+
+/* The first column of the first row, 0 without any. */
+static sqlite3_int64 first_of(sqlite3_stmt *made)
+{
+    sqlite3_int64 found = sqlite3_step(made) == SQLITE_ROW ? sqlite3_column_int64(made, 0) : 0;
+    sqlite3_reset(made);
+    return found;
+}
+
+/* The statements of the server for messages between two people, who and whose chat it keeps in memory. */
 static void open_database(const char *path)
 {
     if (sqlite3_open(path, &db) != SQLITE_OK)
         exit(1);
+    sqlite3_create_function(db, "octet_length", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+                            octet_length, NULL, NULL);
     sqlite3_exec(db, "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON", 0, 0, 0);
     begin = statement("BEGIN IMMEDIATE");
-    by_id = statement("SELECT id, name, password, password_version, created_ms, ban_until_ms, ban_reason, rate_start_ms,"
-                      " rate_count FROM users WHERE id = ? AND deleted_ms IS NULL");
     bytes_of = statement("SELECT bytes FROM text_bytes WHERE user_id = ?");
-    by_name = statement("SELECT id, name, password, password_version, created_ms, ban_until_ms, ban_reason,"
-                        " rate_start_ms, rate_count FROM users WHERE folded = ? AND deleted_ms IS NULL");
-    chat_of = statement("SELECT (SELECT id FROM chats WHERE low_user = ?1 AND high_user = ?2), NOT EXISTS (SELECT 1 FROM"
-                        " blocks WHERE user_id = ?1 AND blocked_id = ?2) AND NOT EXISTS (SELECT 1 FROM blocks WHERE"
-                        " user_id = ?2 AND blocked_id = ?1)");
     insert = statement("INSERT INTO messages (id, seq, chat_id, user_id, at_ms, elapsed_ms, text, delayed, reply_to,"
                        " mentions, alone) VALUES (?1, ?1, ?2, ?3, ?4, ?4, ?5, 0, NULL, NULL, NOT EXISTS (SELECT 1 FROM"
                        " members WHERE chat_id = ?2 AND absent = 0 AND user_id <> ?3))");
     advance = statement("UPDATE state SET seq = ?, sequence = sequence + 1");
     commit = statement("COMMIT");
+    sqlite3_stmt *by_name = statement("SELECT id FROM users WHERE folded = ?");
     users = calloc((size_t)n, sizeof *users);
     for (int i = 0; i < n; i++) {
         char name[32];
         sqlite3_bind_text(by_name, 1, name, snprintf(name, sizeof name, "u%d", i), SQLITE_STATIC);
-        if (sqlite3_step(by_name) == SQLITE_ROW)
-            users[i] = sqlite3_column_int64(by_name, 0);
-        sqlite3_reset(by_name);
+        users[i] = first_of(by_name);
     }
+    sqlite3_finalize(by_name);
+    sqlite3_stmt *chat_of = statement("SELECT id FROM chats WHERE low_user = ?1 AND high_user = ?2");
+    chats = calloc((size_t)n, sizeof *chats);
+    for (int i = 0; i + 1 < n; i += 2) {
+        int low = users[i] < users[i + 1] ? i : i + 1;
+        sqlite3_bind_int64(chat_of, 1, users[low]);
+        sqlite3_bind_int64(chat_of, 2, users[low == i ? i + 1 : i]);
+        if (!(chats[i] = first_of(chat_of))) {
+            fprintf(stderr, "floor: u%d and u%d have no chat\n", i, i + 1);
+            exit(1);
+        }
+    }
+    sqlite3_finalize(chat_of);
     sqlite3_stmt *seq = statement("SELECT seq FROM state");
-    if (sqlite3_step(seq) == SQLITE_ROW)
-        id = (long)sqlite3_column_int64(seq, 0);
+    id = (long)first_of(seq);
     sqlite3_finalize(seq);
 }
 
 static void store(const struct message *message, long number)
 {
-    sqlite3_int64 from = users[message->from], to = users[message->from + 1];
-    char name[32];
-    int size = snprintf(name, sizeof name, "u%d", message->from + 1);
-    sqlite3_bind_int64(by_id, 1, from);
-    run(by_id);
-    sqlite3_bind_int64(bytes_of, 1, from);
-    run(bytes_of);
-    sqlite3_bind_text(by_name, 1, name, size, SQLITE_STATIC);
-    run(by_name);
-    sqlite3_bind_int64(chat_of, 1, from < to ? from : to);
-    sqlite3_bind_int64(chat_of, 2, from < to ? to : from);
-    sqlite3_int64 chat = sqlite3_step(chat_of) == SQLITE_ROW ? sqlite3_column_int64(chat_of, 0) : 0;
-    sqlite3_reset(chat_of);
+    static int last = -1;
+    if (message->from != last) {
+        sqlite3_bind_int64(bytes_of, 1, users[message->from]);
+        run(bytes_of);
+    }
+    last = message->from;
     sqlite3_bind_int64(insert, 1, number);
-    sqlite3_bind_int64(insert, 2, chat);
-    sqlite3_bind_int64(insert, 3, from);
+    sqlite3_bind_int64(insert, 2, chats[message->from]);
+    sqlite3_bind_int64(insert, 3, users[message->from]);
     sqlite3_bind_int64(insert, 4, 1);
     sqlite3_bind_text(insert, 5, block + message->at, (int)message->size, SQLITE_STATIC);
     run(insert);

@@ -41,6 +41,7 @@
 #define STAMP 17 /* ~ and 16 hexadecimal digits: when the message was sent, in nanoseconds */
 #define EVENTS_MAX 1024
 #define WAIT_MS 20000
+#define JOINS 64 /* at once */
 
 enum protocol { TEXT, JSON, IRC, BARE };
 enum line { OTHER, MESSAGE, ACKNOWLEDGEMENT, REFUSAL, PING };
@@ -467,9 +468,14 @@ int main(int argc, char **argv)
         return 0;
     }
     if (main) {
-        for (int i = 0; protocol == IRC && i < count; i++) {
-            say(&peers[i], 1, "JOIN #main\r\n");
-            wait_for(&peers[i]);
+        /* Not one by one: ngIRCd leaves Nagle's algorithm on, and each answer would wait for 40 ms and more. */
+        for (int i = 0; protocol == IRC && i < count + JOINS; i++) {
+            if (i < count) {
+                say(&peers[i], 1, "JOIN #main\r\n");
+                flush(&peers[i]);
+            }
+            if (i >= JOINS)
+                wait_for(&peers[i - JOINS]);
         }
         for (int i = readers; i < count; i++)
             prepare(i, "");

@@ -481,7 +481,8 @@ int main(int argc, char **argv)
             prepare(i, "");
         peers[0].acknowledges = -2;
     } else if (rooms) {
-        make_chats();
+        if (protocol != BARE) /* a floor sends to all */
+            make_chats();
         for (int i = 0; i < count; i++) {
             char target[256];
             snprintf(target, sizeof target, "#%s-%d", prefix, i / senders);

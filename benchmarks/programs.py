@@ -26,6 +26,7 @@ SERVER_CORE, LOAD_CORE = "0", "1"
 LIBRARIES = {"floor": ["-lsqlite3"]}
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 START_SECONDS_MAX = 20.0
+END_SECONDS_MAX = 10.0
 
 _INSPIRCD = """
 <server name="bench.invalid" description="bench" network="bench">
@@ -117,7 +118,11 @@ def started(command: list[str]) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(END_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()  # now and then ngIRCd does not hear of the signal before something else happens
+            process.wait()
         assert process.stdout is not None
         process.stdout.close()
 
@@ -156,7 +161,7 @@ def chat_server(data: str | None = None, *options: str, before: Sequence[str] = 
         with started(pinned(SERVER_CORE, *command)) as process:
             assert process.stdout is not None
             said = process.stdout.readline()
-            found = re.search(r":(\d+)$", said.strip())
+            found = re.search(r":(\d+)(?: \(TLS\))?$", said.strip())
             assert found, said
             yield Program(int(found[1]), process.pid)
 

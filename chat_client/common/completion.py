@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from chat_client.common.cells import width
 from chat_client.common.days import NAMED
-from chat_client.common.emoji import EMOJIS
+from chat_client.common.emoji import emojis
 from chat_client.common.listening import LEVELS
 from chat_client.sdk.typed_line import Argument, find, is_chat_for, is_path, pairs_of, positional
 from chat_server.protocol.connection import CommandForm
@@ -230,11 +230,11 @@ def _numbered(word: str, numbered: Sequence[tuple[int, str]]) -> Found:
 
 
 def _emojis(word: str) -> Found:
-    name = word.removeprefix(":").removesuffix(":").lower()
-    begin = [known for known in EMOJIS if known.startswith(name)]
-    within = [known for known in EMOJIS if name in known[1:] and known not in begin]
+    name, named = word.removeprefix(":").removesuffix(":").lower(), emojis()
+    begin = [known for known in named if known.startswith(name)]
+    within = [known for known in named if name in known[1:] and not known.startswith(name)]
     for known in (*begin, *within):
-        yield Candidate(f"{EMOJIS[known]} ", len(word), EMOJIS[known], f":{known}:")
+        yield Candidate(f"{named[known]} ", len(word), named[known], f":{known}:")
 
 
 def _verbs(word: str, known: Known, slash: bool) -> Found:

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from chat_client.common import typed_lines, wording
 from chat_client.common.cells import safe
-from chat_client.common.emoji import EMOJIS
+from chat_client.common.emoji import emojis
 from chat_client.common.local_commands import LocalCommand
 from chat_client.common.typed_lines import (
     AskSecrets,
@@ -185,7 +185,7 @@ def _react(screen: ScreenState, target: ComposeTarget, text: str) -> bool:
 def _emoji(word: str) -> str:
     """The emoji of what follows the `:` in the line: a name, an emoji, or a sign like `:)`."""
     rest = word.removeprefix(":")
-    return EMOJIS.get(word.strip(":"), word if rest.isascii() else rest)
+    return emojis().get(word.strip(":"), word if rest.isascii() else rest)
 
 
 # ---- commands

@@ -72,7 +72,7 @@ def test_what_follows_the_open_chat_is_completed_without_it(before: str, after: 
         ("/reply 14", ["/reply 142 ", "/reply 14 "]),
         ("/reply #7", ["/reply 7 "]),
         ("/react 7 :thumbsu", ["/react 7 👍 "]),
-        ("/react 7 tad", ["/react 7 🎉 "]),
+        ("/react 7 tada", ["/react 7 🎉 "]),
         (
             "/history main ",
             [
@@ -102,9 +102,9 @@ def test_what_follows_the_open_chat_is_completed_without_it(before: str, after: 
         ("hi bo", ["hi @bob "]),
         ("B", ["@bob ", "@Bill "]),
         ("bo ", []),
-        ("hi :fir", ["hi 🔥 "]),
-        ("(:fir", ["(🔥 "]),
-        ("/reply 7 so :fir", ["/reply 7 so 🔥 "]),
+        ("hi :firec", ["hi 🧨 "]),
+        ("(:firec", ["(🧨 "]),
+        ("/reply 7 so :firec", ["/reply 7 so 🧨 "]),
         ("at 10:fir", []),
         ("http://a:fir", []),
         ("two\n@bo", ["two\n@bob "]),

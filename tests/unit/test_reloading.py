@@ -76,10 +76,11 @@ def test_a_terminal_that_is_closed_controls_nobody_any_more(tmp_path: Path) -> N
     if child == 0:
         import signal
 
-        signal.signal(signal.SIGHUP, lambda *_: None)
+        # Blocked, so that it cannot come before it is waited for.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
         before = has_terminal()
         os.write(1, b"ready\n")
-        signal.pause()
+        signal.sigwait([signal.SIGHUP])
         said.write_text(f"{before} {has_terminal()}")
         os._exit(0)
     assert os.read(terminal, 100).startswith(b"ready")

@@ -12,7 +12,7 @@ import trustme
 import uvloop
 
 from chat_server.frontend.transport import SocketTransport
-from tests.unit.frontend.test_transport import Recorder, until
+from tests.unit.frontend.test_transport import Recorder, connected_sockets, until
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
@@ -39,14 +39,7 @@ class Pair(Recorder):
 
 async def connect(context: ssl.SSLContext | None = None) -> Pair:
     loop = asyncio.get_running_loop()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        peer = socket.socket()
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        peer.setblocking(False)
-        await loop.sock_connect(peer, listening.getsockname())
-        sock, _ = listening.accept()
-    sock.setblocking(False)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    peer, sock = await connected_sockets()
     _, transport = await loop.connect_accepted_socket(lambda: SocketTransport(Pair, UNSENT_BYTES_MAX), sock)
     assert isinstance(transport, SocketTransport)
     pair = transport._handler

@@ -66,24 +66,29 @@ class Pair:
         await asyncio.get_running_loop().sock_sendall(self.peer, data)
 
 
-@pytest.fixture
-async def pair() -> AsyncIterator[Pair]:
-    loop = asyncio.get_running_loop()
+async def connected_sockets() -> tuple[socket.socket, socket.socket]:
+    """The peer's socket and the server's, with small buffers in the kernel."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         peer = socket.socket()
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.setblocking(False)
-        await loop.sock_connect(peer, listening.getsockname())
+        await asyncio.get_running_loop().sock_connect(peer, listening.getsockname())
         sock, _ = listening.accept()
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return peer, sock
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    peer, sock = await connected_sockets()
     handlers: list[Recorder] = []
 
     def open(transport: SocketTransport) -> Recorder:
         handlers.append(Recorder(transport))
         return handlers[-1]
 
-    await loop.connect_accepted_socket(lambda: SocketTransport(open, UNSENT_BYTES_MAX), sock)
+    await asyncio.get_running_loop().connect_accepted_socket(lambda: SocketTransport(open, UNSENT_BYTES_MAX), sock)
     yield Pair(handlers[0], peer)
     handlers[0].transport.abort()
     peer.close()

@@ -20,6 +20,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.ports import free_port
+
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
 SERVER_CORE, LOAD_CORE = "0", "1"
@@ -227,13 +229,6 @@ def _irc_server(configuration: str, *command: str) -> Iterator[Program]:
 
 def is_installed(name: str) -> bool:
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is not None
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
 
 
 def _listens(port: int) -> bool:

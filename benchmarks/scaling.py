@@ -26,8 +26,9 @@ from chat_server.log.jetstream_api import open_nats
 from chat_server.log.nats_connection import NatsAccess
 from chat_server.runtime import SystemRuntime
 from tests.cluster.nodes import ChatNode
-from tests.cluster.servers import NatsServers, free_ports
+from tests.cluster.servers import NatsServers
 from tests.harness import Server
+from tests.ports import free_port
 from tests.unit.chat import Chat
 
 TEXT = "as long as what people say to each other in a chat usually is"
@@ -156,7 +157,7 @@ async def measure_nodes(options: argparse.Namespace) -> None:
 
 async def measure_servers(directory: Path, load: "Load", name: str, nodes: int, options: argparse.Namespace) -> None:
     nats = NatsServers(directory / "nats", 1)
-    (port,) = free_ports(1)
+    port = free_port()
     servers: list[Server] = [Server(directory / "alone", *OPEN)]
     if nodes:
         nats.start()

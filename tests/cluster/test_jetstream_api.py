@@ -12,8 +12,9 @@ from chat_server.log import nats_connection
 from chat_server.log.jetstream_api import open_nats
 from chat_server.log.nats_connection import Nats, NatsAccess
 from chat_server.runtime import SystemRuntime
-from tests.cluster.servers import NatsServers, free_ports
+from tests.cluster.servers import NatsServers
 from tests.cluster.streams import begin
+from tests.ports import free_port
 
 INFO = b'INFO {"version": "2.15.1", "max_payload": 1048576, "headers": true}\r\n'
 
@@ -25,7 +26,7 @@ async def fails(urls: list[str], **access: object) -> str:
 
 
 async def test_a_server_that_is_not_there_is_named() -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     told = await fails([f"nats://127.0.0.1:{port}"])
     assert f"nats://127.0.0.1:{port}" in told and "refused" in told.lower()
 
@@ -76,7 +77,7 @@ async def test_an_old_server_is_not_used(one_server: NatsServers, monkeypatch: p
 
 
 async def test_a_password_in_a_url_is_not_told() -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     assert "secret" not in await fails([f"nats://somebody:secret@127.0.0.1:{port}"])
 
 

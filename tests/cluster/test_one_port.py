@@ -4,15 +4,16 @@ import asyncio
 from pathlib import Path
 
 from tests.cluster.nodes import ChatNode
-from tests.cluster.servers import NatsServers, free_ports
+from tests.cluster.servers import NatsServers
 from tests.harness import Chat, Server
+from tests.ports import free_port
 
 # All of them come to the same node once in millions of runs.
 PEOPLE = 24
 
 
 async def test_nodes_behind_one_port_are_one_chat(tmp_path: Path, one_server: NatsServers) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     way = ("--port", str(port), "--reuse-port", "--main-rate-limit", "off")
     one, two = (ChatNode(tmp_path / name, name, one_server, *way) for name in ("one", "two"))
     chat = Chat(one)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chat_server.settings import load
 from tests.harness import TIMEOUT_SECONDS, Chat
-from tests.unit.admin.test_setup import free_port
+from tests.ports import free_port
 
 SETUP = (sys.executable, "-m", "chat_server", "setup")
 

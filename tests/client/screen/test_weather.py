@@ -13,13 +13,11 @@ def test_the_server_goes_and_comes_back(tmux: Tmux, server: Server) -> None:
     alice, bob = tmux.client(server, "alice"), tmux.client(server, "bob")
     alice.type("before", enter=True)
     bob.until("alice  before")
-    port = server.port
     server.kill()
     alice.until(re.compile(r"next try in \d+ s").search)  # type: ignore[arg-type]
     alice.type("while away", enter=True)
     alice.until("while away ◌ waiting")
     alice.until("1 to send")
-    server.options = (*server.options, "--port", str(port))
     server.start()
     alice.type("/reconnect", enter=True)
     alice.until("while away ✓")

@@ -14,6 +14,7 @@ import trustme
 from chat_server.admin import setup
 from chat_server.errors import StartError
 from chat_server.settings import Settings, load
+from tests.ports import free_port
 
 NOW_MS = 1_796_000_000_000  # in November 2026
 DEFAULT = ""
@@ -25,11 +26,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> setup.Locations:
     place = setup.Locations(tmp_path / "config" / "chat-server.toml", tmp_path / "data", False)
     monkeypatch.setattr(setup.Locations, "here", lambda config: place)
     return place
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as sock:
-        return int(sock.getsockname()[1])
 
 
 def pem_files(directory: Path, end: datetime.datetime | None = None) -> tuple[str, str]:

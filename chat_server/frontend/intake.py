@@ -10,12 +10,16 @@ STRANGER_LINE_BYTES_MAX = 4096
 
 
 class Intake:
-    """`turn_at` is the time at which the rate of commands lets the next line pass; None while none waits for that."""
+    """`turn_at` is the time at which the rate of commands lets the next line pass; None while none waits for that.
 
-    __slots__ = ("_line_bytes_max", "_rate", "_stranger_line_bytes_max", "lines", "turn_at")
+    `is_browser` tells whether a line from before a sign-in is how a web browser begins.
+    """
+
+    __slots__ = ("_line_bytes_max", "_rate", "_stranger_line_bytes_max", "is_browser", "lines", "turn_at")
 
     def __init__(self, line_bytes_max: int, rate: CommandRate) -> None:
         self.turn_at: float | None = None
+        self.is_browser = False
         self._line_bytes_max = line_bytes_max
         self._stranger_line_bytes_max = min(line_bytes_max, STRANGER_LINE_BYTES_MAX)
         self.lines = LineBuffer(line_bytes_max)
@@ -35,7 +39,10 @@ class Intake:
         """
         if not self.lines.has_line() or not self._has_turn(user_id, now):
             return None
-        return self.lines.take(self._line_bytes_max if user_id else self._stranger_line_bytes_max)
+        if user_id:
+            return self.lines.take(self._line_bytes_max)
+        self.is_browser = self.is_browser or self.lines.begins_like_browser(self._stranger_line_bytes_max)
+        return self.lines.take(self._stranger_line_bytes_max)
 
     def _has_turn(self, user_id: int, now: float) -> bool:
         if self.turn_at is None:

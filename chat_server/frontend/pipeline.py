@@ -25,7 +25,7 @@ from chat_server.protocol.arguments import Target
 from chat_server.protocol.base import Command, Event, Reply
 from chat_server.protocol.connection import Closing, Notice
 from chat_server.protocol.files import Upload
-from chat_server.protocol.lines import TELNET_MARK, UnendedLine, decode, is_http_request
+from chat_server.protocol.lines import TELNET_MARK, UnendedLine, decode
 from chat_server.protocol.messages import Changed, Sent, Talk
 from chat_server.protocol.parse import Parsed, parse
 from chat_server.protocol.table import TABLE
@@ -97,7 +97,6 @@ class Pipeline:
         self._in_flight: dict[int, Pending] = {}  # by number
         self._number = 0  # of the last command that was logged
         self._exclusive: Exclusive | None = None
-        self._is_web_request = False
         self._tried_name = ""  # the name of the sign-in under way
         self._going_on = False
         self._is_reading = True
@@ -322,8 +321,6 @@ class Pipeline:
         try:
             line = self._intake.take(self.user_id, self._now)
             if line is not None:
-                if not self.user_id and is_http_request(line):
-                    self._is_web_request = True
                 return parse(decode(line), text_chars_max=self.settings.text_chars_max, talk=self._talk)
         except Refusal as refusal:
             return Parsed("", None, error=refusal)
@@ -368,7 +365,7 @@ class Pipeline:
     def _execute(self, parsed: Parsed, error: Refusal | None) -> None:
         """`error` is why it cannot be done, as far as that is known here."""
         command: Any = parsed.command
-        if self._is_web_request and isinstance(command, SignIn | Resume):
+        if self._intake.is_browser and isinstance(command, SignIn | Resume):
             # A page that somebody reads on this machine may post lines to loopback: where accounts need no password,
             # they were executed.
             self.close("http", "a web page may have written this sign-in; nothing of it was executed", self._now)

@@ -21,8 +21,12 @@ _BOM = b"\xef\xbb\xbf"
 _ASKS_FOR_MARK, TELNET_MARK = b"\xff\xfd\x06", b"\xff\xfc\x06"
 # Keys that a terminal without a line editor puts into the line: arrows, Ctrl-D. In front of `/password secret` they
 # made a text of it that the open chat was shown.
-_KEYS = re.compile(rb"(?:\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])|[\x01-\x08\x0b-\x1f\x7f])+(?=[/{])")
-_HTTP_REQUEST = re.compile(rb"[A-Z]{3,16} \S+ HTTP/\d")
+# Of a TLS handshake they are no keys: see `begins_like_browser`.
+_KEYS = re.compile(rb"(?!\x16\x03)(?:\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])|[\x01-\x08\x0b-\x1f\x7f])+(?=[/{])")
+# What a web browser begins a connection with: a request of HTTP, or a TLS handshake. Of an address with 4 KiB no more
+# is kept than its beginning: a page that posted to one of 4,080 characters was let in.
+_BROWSER = re.compile(rb"[A-Z]{3,16} \S+ HTTP/\d|\x16\x03")
+_CUT_REQUEST = re.compile(rb"[A-Z]{3,16} \S+(?: [HTP/]{0,5})?\Z")
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 
@@ -96,6 +100,18 @@ class LineBuffer:
         if self._unended_bytes > UNENDED_BYTES_MAX:
             raise UnendedLine
 
+    def begins_like_browser(self, line_bytes_max: int) -> bool:
+        """Tell whether the next line is how a web browser begins, whose next lines any page may have written.
+
+        A page chooses the body of a request; and it can have what its own server put into a TLS handshake, as a session
+        to be resumed, sent to another server.
+        """
+        if not self._cut and not self.has_line():
+            return False
+        line = self._cut[-1]
+        is_cut = len(line) >= min(line_bytes_max, self._line_bytes_max)
+        return bool(_BROWSER.match(line) or (is_cut and _CUT_REQUEST.match(line)))
+
     def take(self, line_bytes_max: int) -> bytes | None:
         """Return the next line that is not empty, without its end; None if none waits.
 
@@ -117,11 +133,6 @@ def _bare(line: bytearray) -> bytes:
     if bare and bare[0] < 0x20 and (keys := _KEYS.match(bare)):
         bare = bare[keys.end() :]
     return bytes(bare)
-
-
-def is_http_request(line: bytes) -> bool:
-    """Tell whether the line begins a request of a web browser, whose body any page may have written."""
-    return _HTTP_REQUEST.match(line) is not None
 
 
 def decode(line: bytes) -> str:

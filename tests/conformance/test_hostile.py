@@ -116,3 +116,34 @@ async def test_what_a_web_page_posts_signs_nobody_in(chat: Chat, method: str, fo
     await person.ok("/talk main")
     await person.send(f"{method} / HTTP/1.1")
     assert (await alice.event("message"))["text"] == f"{method} / HTTP/1.1"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(b"POST /%b HTTP/1.1\r\n\r\n" % (b"a" * length) for length in (4070, 4080, 4089, 4090, 5000, 70_000)),
+        b"\r\nPOST / HTTP/1.1\r\n\r\n",
+        b"GET http://localhost/ HTTP/1.0\r\n\r\n",
+        b"CONNECT localhost:8000 HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        # By https to the plain port: a handshake has the session that the page's own server gave it to resume.
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n",
+        b"\x16\x03\x01/\x00\x01\xfc\x03\x03\n",
+        b"\x16\x03\x01\n",
+        b"\x16\x03\x03" + b"x" * 12_000 + b"\n",
+    ],
+)
+async def test_nothing_that_a_browser_begins_with_lets_a_sign_in_through(chat: Chat, head: bytes) -> None:
+    alice = await chat.json()
+    page = await chat.connection()
+    await page.send_bytes(head + f"/sign_in {alice.name}\n/send_all from a page\n".encode())
+    assert (await page.rest())[-1] == "* closing: a web page may have written this sign-in; nothing of it was executed"
+    assert await alice.roundtrip() == []
+
+
+@pytest.mark.parametrize("line", ["HELLO there", "GET it: HTTP", "x" * 5000, "HELLO there " * 500])
+async def test_what_a_person_typed_before_does_not_forbid_a_sign_in(chat: Chat, line: str) -> None:
+    person = await chat.text_stranger()
+    await person.send(line)
+    await person.ok(f"/sign_in {unique('anna')}")

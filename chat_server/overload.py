@@ -6,6 +6,7 @@ is measured twice a second, not for each command. Nothing that was acknowledged 
 who connect from this machine, are refused nothing, so that somebody can look and act.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from chat_server.errors import Refusal
@@ -31,25 +32,19 @@ LEVELS = (
 SIGNALS, READINGS, STRANGERS, MESSAGES = range(1, len(LEVELS))
 
 
-class Overload:
-    """The level of overload now. Times are monotonic seconds."""
+class _Gauge:
+    """Which of some levels holds, each of which begins at a wait of its own. Times are monotonic seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, waits: Sequence[float]) -> None:
         self.level = 0
+        self._waits = waits
         # Since when the wait has been that of each level, without a break, and below half of that of the present one.
-        self._above: list[float | None] = [None] * len(LEVELS)
+        self._above: list[float | None] = [None] * len(waits)
         self._below: float | None = None
 
-    def note(self, wait: float, stuck: float, now: float) -> bool:
-        """Take note of how long commands wait now; tell whether the level has changed.
-
-        `stuck` is for how long one batch has been on its way to the disk. It counts for the last level alone: reading
-        goes on beside a disk that takes nothing.
-        """
-        before = self.level
-        for level in range(1, len(LEVELS)):
-            waited = max(wait, stuck) if level == MESSAGES else wait
-            if waited < LEVELS[level].wait:
+    def note(self, waited: float, now: float) -> None:
+        for level in range(1, len(self._waits)):
+            if waited < self._waits[level]:
                 self._above[level] = None
                 continue
             since = self._above[level]
@@ -57,11 +52,10 @@ class Overload:
                 self._above[level] = now
             elif now - since >= BEGINS_SECONDS:
                 self.level = max(self.level, level)
-        self._go_back(max(wait, stuck) if self.level == MESSAGES else wait, now)
-        return self.level != before
+        self._go_back(waited, now)
 
     def _go_back(self, waited: float, now: float) -> None:
-        if not self.level or waited >= LEVELS[self.level].wait / 2:
+        if not self.level or waited >= self._waits[self.level] / 2:
             self._below = None
         elif self._below is None:
             self._below = now
@@ -70,11 +64,44 @@ class Overload:
             self._below = None
 
 
-def refusal_of(level: int) -> Refusal:
-    """Build the refusal of what this level sheds."""
-    what, again = {
-        READINGS: ("history, searches and files have to wait; messages go on", "10 s"),
-        STRANGERS: ("only those are let in who have a token, or come from a network that they used before", "a minute"),
-        MESSAGES: ("no new messages are taken", "10 s"),
-    }[level]
-    return Refusal("busy", f"the server has more to do than it can: {what}. Try again in {again}")
+class Overload:
+    """What an overloaded server sheds now.
+
+    A batch that is stuck on its way to the disk sheds what would have to be stored, and nothing else: reading goes on
+    beside a disk that takes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._waiting = _Gauge([level.wait for level in LEVELS])
+        self._stuck = _Gauge([0.0, LEVELS[MESSAGES].wait])
+
+    @property
+    def level(self) -> int:
+        return MESSAGES if self._stuck.level else self._waiting.level
+
+    def is_shed(self, level: int) -> bool:
+        """Tell whether what this level sheds is shed now."""
+        return self._waiting.level >= level or (level >= STRANGERS and self._stuck.level > 0)
+
+    def note(self, wait: float, stuck: float, now: float) -> bool:
+        """Take note of how long commands wait now; tell whether anything has changed.
+
+        `stuck` is for how long one batch has been on its way to the disk.
+        """
+        before = (self._waiting.level, self._stuck.level)
+        self._waiting.note(wait, now)
+        self._stuck.note(stuck, now)
+        return (self._waiting.level, self._stuck.level) != before
+
+    def refusal_of(self, level: int) -> Refusal:
+        """Build the refusal of what this level sheds."""
+        messages = "no new messages are taken" if self.is_shed(MESSAGES) else "messages go on"
+        what, again = {
+            READINGS: (f"history, searches and files have to wait, and {messages}", "10 s"),
+            STRANGERS: (
+                "only those are let in who have a token, or come from a network that they used before",
+                "a minute",
+            ),
+            MESSAGES: ("no new messages are taken", "10 s"),
+        }[level]
+        return Refusal("busy", f"the server has more to do than it can: {what}; try again in {again}")

@@ -30,7 +30,7 @@ from chat_server.log.entries import (
     SetPassword,
     WrongPassword,
 )
-from chat_server.overload import STRANGERS, Overload, refusal_of
+from chat_server.overload import STRANGERS, Overload
 from chat_server.passwords import Passwords, SignInGuard, Waiter
 from chat_server.protocol.accounts import (
     DeleteAccount,
@@ -129,7 +129,7 @@ class Preparer:
         self._delivery.outage.refuse_newcomer()
         name, password = command.username, command.password
         user = await self._readers.pick().run(accounts.by_name, name.folded)
-        if self._overload.level >= STRANGERS:
+        if self._overload.is_shed(STRANGERS):
             await self._readers.pick().run(self._refuse_stranger, asker, user)
         saw_version = user.password_version if user else 0
         new_hash, code = None, hash_token(command.code) if command.code else None
@@ -274,7 +274,7 @@ class Preparer:
             operators.is_named(db, user.id) or registrations.is_known_network(db, user.id, network)
         )
         if counted_network(network) and not is_known:
-            raise refusal_of(STRANGERS)
+            raise self._overload.refusal_of(STRANGERS)
 
     def _refuse_registration(self, db: Database, asker: Asker, name: Name, code: bytes | None) -> None:
         """A registration that would be refused in the end is not worth a hash."""

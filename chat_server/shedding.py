@@ -5,7 +5,7 @@ import logging
 from chat_server.delivery.delivery import Delivery
 from chat_server.errors import Refusal
 from chat_server.log import Log
-from chat_server.overload import LEVELS, MESSAGES, READINGS, SIGNALS, Overload, refusal_of
+from chat_server.overload import LEVELS, MESSAGES, READINGS, SIGNALS, Overload
 from chat_server.protocol.base import Command
 from chat_server.runtime import Runtime
 from chat_server.store import operators
@@ -24,9 +24,9 @@ class Shedding:
         self._queue = queue
         self._readers = readers
         self._delivery = delivery
-        # When the batch under way was begun, and how long the longest took since the last look.
+        # When the batch under way was begun, how long the last one took, and the longest since the last look.
         self._batch_begun: float | None = None
-        self._longest_batch = 0.0
+        self._last_batch = self._longest_batch = 0.0
         # They are refused nothing. They are looked up when refusals begin.
         self._operators: frozenset[int] = frozenset()
 
@@ -40,25 +40,30 @@ class Shedding:
     def end_batch(self, now: float) -> None:
         """It was executed and delivered."""
         assert self._batch_begun is not None
-        self._longest_batch = max(self._longest_batch, now - self._batch_begun)
+        self._last_batch = now - self._batch_begun
+        self._longest_batch = max(self._longest_batch, self._last_batch)
         self._batch_begun = None
 
     def look(self, lag: float) -> None:
         """Take note of how long commands wait; `lag` is how much later than it should the loop came here."""
         now, begun = self._runtime.monotonic(), self._batch_begun
-        wait, self._longest_batch = max(lag, self._longest_batch, self._queue.backlog_seconds), 0.0
-        stuck = 0.0 if begun is None else now - begun
+        batch, self._longest_batch = self._longest_batch, 0.0
+        stuck = 0.0
+        if begun is not None:
+            # Of batches that take longer than from look to look, most looks see none end: at 3 s each, no level began.
+            batch, stuck = max(batch, self._last_batch), now - begun
+        wait = max(lag, batch, self._queue.backlog_seconds)
         if not self._overload.note(wait, stuck, now):
             return
         waited = f"commands wait for {max(wait, stuck):.1f} s"
         log.warning("overload, level %d of %d: %s; %s", self.level, len(LEVELS) - 1, waited, LEVELS[self.level].words)
-        self._delivery.put_off_signals(self.level >= SIGNALS)
-        if self.level >= READINGS:
+        self._delivery.put_off_signals(self._overload.is_shed(SIGNALS))
+        if self._overload.is_shed(READINGS) or self._overload.is_shed(MESSAGES):
             self._runtime.spawn(self.learn_operators())
 
     async def learn_operators(self) -> None:
         try:
-            self._operators = frozenset(await self._readers.pick().run(operators.user_ids))
+            self._operators = frozenset(await self._readers.pick().run(operators.ids))
         except READ_ERRORS as error:
             log.error("the operators cannot be read, so they are refused like everybody: %s", error)
 
@@ -66,6 +71,8 @@ class Shedding:
         """Return why an overloaded server does not take this command of a user now; None if it does."""
         if user_id in self._operators:
             return None
-        if self.level >= MESSAGES and command.spec.adds:
-            return refusal_of(MESSAGES)
-        return refusal_of(READINGS) if self.level >= READINGS and command.spec.costly else None
+        if command.spec.adds and self._overload.is_shed(MESSAGES):
+            return self._overload.refusal_of(MESSAGES)
+        if command.spec.costly and self._overload.is_shed(READINGS):
+            return self._overload.refusal_of(READINGS)
+        return None

@@ -35,15 +35,6 @@ def configured_names(db: Database) -> list[str]:
     return [name for (name,) in db.all("SELECT name FROM operators WHERE by_option ORDER BY folded")]
 
 
-def user_ids(db: Database) -> list[int]:
-    """Return the ids of the users who are operators: those named as such who have a password."""
-    rows = db.all(
-        "SELECT u.id FROM users u JOIN operators o ON o.folded = u.folded"
-        " WHERE u.deleted_ms IS NULL AND u.password IS NOT NULL"
-    )
-    return [user_id for (user_id,) in rows]
-
-
 def add(db: Database, folded: str, name: str) -> None:
     db.run("INSERT OR IGNORE INTO operators VALUES (?, 0, ?)", (folded, name))
 
@@ -68,6 +59,12 @@ def ids(db: Database) -> list[int]:
     """Return the users who are operators."""
     sql = "SELECT DISTINCT u.id FROM users u JOIN operators o ON o.folded = u.folded WHERE u.deleted_ms IS NULL"
     return [id for (id,) in db.all(f"{sql} AND u.password IS NOT NULL ORDER BY u.id")]
+
+
+def ids_by_network(db: Database) -> list[tuple[int, str]]:
+    """Return the networks that operators signed in from, as far as they are remembered, each with the operator."""
+    sql = "SELECT n.user_id, n.network FROM networks n WHERE n.user_id = ? ORDER BY n.network"
+    return [(user_id, network) for each in ids(db) for user_id, network in db.all(sql, (each,))]
 
 
 def list_named(db: Database) -> list[NamedOperator]:

@@ -8,16 +8,21 @@ from typing import Any, cast
 import pytest
 
 from chat_server.action_log import ActionLog, LineForm
+from chat_server.delivery.delivery import Delivery
 from chat_server.delivery.presence import PresenceTracker
 from chat_server.frontend.rate_limits import Allowances
 from chat_server.frontend.session import Session
 from chat_server.frontend.transport import Transport
+from chat_server.log import Log
 from chat_server.log.entries import MACHINE
-from chat_server.overload import BEGINS_SECONDS, LEVELS, MESSAGES, READINGS, STRANGERS
+from chat_server.node import WATCH_SECONDS
+from chat_server.overload import BEGINS_SECONDS, LEVELS, MESSAGES, READINGS, STRANGERS, Overload
 from chat_server.protocol.arguments import Username
 from chat_server.protocol.control import Appoint
 from chat_server.protocol.people import PresenceChanged
 from chat_server.protocol.table import TABLE
+from chat_server.shedding import Shedding
+from chat_server.store.readers import Readers
 from tests.fake_runtime import FakeRuntime
 from tests.unit import one_node
 from tests.unit.fakes import FakeTransport
@@ -71,9 +76,10 @@ def at_level(path: Path, level: int, do: Any) -> None:
     async def main(chat: one_node.Chat) -> None:
         alice = Speaker(chat, STRANGE)
         assert (await alice.says("/sign_in alice")).startswith("+ ")
-        chat.node.shedding._overload.level = level
+        waiting = chat.node.shedding._overload._waiting
+        waiting.level = level
         await do(chat, alice)
-        chat.node.shedding._overload.level = 0
+        waiting.level = 0
 
     one_node.run(path, main)
 
@@ -126,6 +132,59 @@ def test_operators_are_refused_nothing(tmp_path: Path) -> None:
     at_level(tmp_path, MESSAGES, do)
 
 
+def test_beside_a_disk_that_takes_nothing_reading_goes_on(tmp_path: Path) -> None:
+    async def do(chat: one_node.Chat, alice: Speaker) -> None:
+        chat.node.shedding._overload._stuck.level = 1
+        assert await alice.says("/history main") == "+ no messages in main"
+        assert (await alice.says("/send_all tea")).startswith("- busy: the server has more to do than it can: no new")
+        assert (await Speaker(chat, STRANGE).says("/sign_in bob")).startswith("- busy: "), "it could not be stored"
+        chat.node.shedding._overload._waiting.level = READINGS
+        assert (await alice.says("/history main")).endswith("no new messages are taken; try again in 10 s")
+
+    at_level(tmp_path, 0, do)
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.3, 3.0, 11.0])
+def test_slow_batches_are_noticed_however_long_they_take(seconds: float, caplog: pytest.LogCaptureFixture) -> None:
+    """Most looks see none of them end."""
+    runtime, overload = FakeRuntime(), Overload()
+    shedding = Shedding(runtime, overload, cast(Log, Queue()), cast(Readers, Nobody()), cast(Delivery, Nobody()))
+
+    async def batches() -> None:
+        for _ in range(round(60 / seconds)):
+            shedding.begin_batch(runtime.monotonic())
+            await runtime.sleep(seconds)
+            shedding.end_batch(runtime.monotonic())
+
+    async def main() -> None:
+        writing = runtime.spawn(batches())
+        levels = []
+        while not writing.done():
+            await runtime.sleep(WATCH_SECONDS)
+            shedding.look(0.0)
+            levels.append(shedding.level)
+        assert max(levels) == max(number for number, level in enumerate(LEVELS) if level.wait <= seconds)
+        assert levels == sorted(levels), "it neither ends nor begins anew between two batches"
+
+    runtime.run(main())
+
+
+class Queue:
+    backlog_seconds = 0.0
+
+
+class Nobody:
+    """No connections, and a store without operators."""
+
+    def put_off_signals(self, is_on: bool) -> None: ...
+
+    def pick(self) -> "Nobody":
+        return self
+
+    async def run(self, do: object) -> list[int]:
+        return []
+
+
 @pytest.mark.usefixtures("at_once")
 def test_the_node_measures_it_and_tells_its_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def do(chat: one_node.Chat) -> None:
@@ -133,10 +192,10 @@ def test_the_node_measures_it_and_tells_its_log(tmp_path: Path, caplog: pytest.L
         other = chat.lock()
         chat.say("/send_all tea")
         await chat.runtime.sleep(LEVELS[MESSAGES].wait + BEGINS_SECONDS + 2)
-        assert chat.node.shedding._overload.level == MESSAGES
+        assert chat.node.shedding.level == MESSAGES
         other.close()
         await chat.runtime.sleep(60)
-        assert chat.node.shedding._overload.level == 0
+        assert chat.node.shedding.level == 0
         assert one_node.codes(await chat.settle()) == ["Sent"], "what was taken is done"
 
     one_node.run(tmp_path, do)

@@ -71,7 +71,7 @@ class Chat:
         self._files: dict[str, _File] = {}  # the files that wait, by the keys of their commands
         self._uploads: dict[str, Task[None]] = {}
         self._uploading: set[Task[None]] = set()  # and those that are being cancelled
-        self._backoff = backoff  # after `unavailable`
+        self._backoff = backoff  # after `unavailable` and `busy`
         self._resuming: Timer | None = None
         self._waiting: set[Future[Any]] = set()  # for answers
         self.is_own = False  # whether a command on this very connection caused the last event
@@ -299,8 +299,9 @@ class Chat:
     def _settle_command(self, key: str, answer: Answer) -> None:
         """A sending command was answered, or the connection broke."""
         match answer:
-            case Refused(code="unavailable"):
-                self._supervisor.alternatives.begin_trouble()
+            case Refused(code="unavailable" | "busy"):
+                if answer.code == "unavailable":
+                    self._supervisor.alternatives.begin_trouble()
                 self._tell(self._queue.put_back(key, answer))
                 if self._resuming is None:
                     pause = self._backoff.next_pause(self.runtime.uniform)

@@ -83,7 +83,7 @@ class Outgoing(Struct, frozen=True):
     """A sending command as it stands now. The same `key` is the same command; each change of `state` is an event.
 
     waiting     goes out, or has gone out and was not answered yet, or waits for the connection; with an `error`: the
-                server could not take it (`unavailable`), and it goes out again
+                server could not take it (`unavailable`, `busy`), and it goes out again
     held        waited more than five minutes: goes out after `Chat.confirm`, or never after `Chat.discard`
     sent        the server has it: `reply` is its `ok` (`Sent` with `id` and `at`, `DelayedSet`, ...)
     failed      the server refused it: `error`

@@ -3,8 +3,8 @@ and the time (`now`, by `clock.elapsed`).
 
 Each sending command has a `key` and keeps it until it is answered: after an unknown outcome it goes out again with the
 same key, and the server sends one message for both. What has waited for longer than HELD_AFTER_SECONDS when the
-connection comes back is held until it is confirmed. After `unavailable` nothing overtakes: the commands that were
-answered so go out again first, one after the other, and only then later ones.
+connection comes back is held until it is confirmed. After `unavailable` or `busy` nothing overtakes: the commands that
+were answered so go out again first, one after the other, and only then later ones.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class _Entry(Struct):
     )
     in_flight: bool = False
     opened: bool = False  # an upload whose bytes are on their way
-    again: bool = False  # the last answer was `unavailable`
+    again: bool = False  # the last answer was `unavailable` or `busy`
 
     @property
     def key(self) -> str:

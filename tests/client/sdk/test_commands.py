@@ -86,19 +86,22 @@ async def test_what_no_server_could_take_is_refused_here(server: FakeServer, cli
             await chat.line(line)
 
 
-async def test_nothing_overtakes_what_was_answered_unavailable(server: FakeServer, client: Client) -> None:
+@pytest.mark.parametrize(("code", "in_doubt"), [("unavailable", True), ("busy", False)])
+async def test_nothing_overtakes_what_the_server_could_not_take(
+    server: FakeServer, client: Client, code: str, in_doubt: bool
+) -> None:
     chat, link = await client.sign_in(server)
     first = chat.post("send", target="main", text="first")
-    link.refuse(await link.expect("send"), "unavailable")
+    link.refuse(await link.expect("send"), code)
     told = (await until(chat, Outgoing))[-1]
-    assert isinstance(told, Outgoing) and (told.state, told.in_doubt) == ("waiting", True)
-    assert told.error is not None and "it is not known whether it was done" in str(told.error)
+    assert isinstance(told, Outgoing) and (told.state, told.in_doubt) == ("waiting", in_doubt)
+    assert told.error is not None and ("it is not known whether it was done" in str(told.error)) == in_doubt
     chat.post("send", target="main", text="second")
     chat.post("send", target="main", text="third")
     for _ in range(3):
         again = await link.expect("send")
         assert (again["key"], again["text"]) == (first.key, "first")
-        link.refuse(again, "unavailable", done=False)
+        link.refuse(again, code, done=False)
     ping = asyncio.create_task(chat.command("ping"))
     answered = {"first": await link.next()}
     if answered["first"]["cmd"] == "ping":

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
+from math import inf
 
 from chat_server.addresses import bare_address, is_loopback
+from chat_server.protocol.connection import ADDRESS_BANNED
 from chat_server.protocol.times import Now, until
 from chat_server.store.address_bans import AddressBan
 
@@ -26,17 +28,22 @@ class Doorkeeper:
         """Return why nobody may connect from this address now; None if one may. This machine's own are never banned."""
         if not self._bans or not address or is_loopback(address):
             return None
-        parsed = ip_address(bare_address(address))
+        parsed, found = ip_address(bare_address(address)), None
         for (version, length), bans in self._bans.items():
             if version != parsed.version:
                 continue
             unused = parsed.max_prefixlen - length
             ban = bans.get(int(parsed) >> unused << unused)
-            if ban is not None and (ban.until_ms is None or ban.until_ms > now.elapsed_ms):
-                return _words(ban, now)
-        return None
+            # Of several the one that ends last says when one may come back.
+            if ban is not None and _end(ban) > (_end(found) if found else now.elapsed_ms):
+                found = ban
+        return _words(found, now) if found else None
+
+
+def _end(ban: AddressBan) -> float:
+    return inf if ban.until_ms is None else ban.until_ms
 
 
 def _words(ban: AddressBan, now: Now) -> str:
     end = "" if ban.until_ms is None else f" {until(now.wall_ms(ban.until_ms), now.at_ms)}"
-    return f"your address is banned{end}: {ban.reason}"
+    return f"{ADDRESS_BANNED}{end}: {ban.reason}"

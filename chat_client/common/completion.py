@@ -38,8 +38,9 @@ class Known(Struct, frozen=True):
     """The names and numbers that candidates are made of.
 
     `users`: recent speakers first; `chats`: `main`, `#team`, `@bob`, the open one first; `messages`: newest first, each
-    with the beginning of its text; `files`: ids with names; `tokens`: ids with what uses them; `paths`: the entries
-    that begin with what was typed (directories end with `/`); `open_chat`: what may be left out of a command.
+    with the beginning of its text; `files`: ids with names; `tokens`: ids with what uses them; `networks`: the
+    banned ones, with why; `paths`: the entries that begin with what was typed (directories end with `/`); `open_chat`:
+    what may be left out of a command.
     """
 
     commands: Sequence[CommandForm] = ()
@@ -48,6 +49,7 @@ class Known(Struct, frozen=True):
     messages: Sequence[tuple[int, str]] = ()
     files: Sequence[tuple[int, str]] = ()
     tokens: Sequence[tuple[str, str]] = ()
+    networks: Sequence[tuple[str, str]] = ()
     paths: Callable[[str], Iterable[str]] | None = None
     open_chat: str = ""
 
@@ -192,6 +194,8 @@ def _of_kind(argument: Argument, word: str, known: Known) -> Found:
             return _numbered(word, known.files)
         case "token_id":
             return _matching(word, ((f"{token} ", hint) for token, hint in known.tokens))
+        case "address":
+            return _matching(word, ((f"{network} ", reason) for network, reason in known.networks))
         case "emoji":
             return _emojis(word)
         case "day":

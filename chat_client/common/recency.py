@@ -13,6 +13,7 @@ from chat_server.protocol.base import Reply
 from chat_server.protocol.connection import CommandForm
 from chat_server.protocol.files import Upload
 from chat_server.protocol.messages import Message, Sent
+from chat_server.protocol.operators import AddressBanList, AddressBanned, AddressUnbanned
 from chat_server.protocol.people import PresenceChanged, StatusReport
 from chat_server.protocol.rooms import Approved, Invited, Joined, Left
 
@@ -30,6 +31,7 @@ class Recent:
         self._messages: dict[int, tuple[str, str]] = {}  # chat, how it begins
         self._files: dict[int, str] = {}
         self._tokens: dict[str, str] = {}  # as they were listed last, with what uses them
+        self._networks: dict[str, str] = {}  # the banned ones, as they were listed last, with why
 
     @property
     def chats(self) -> list[str]:
@@ -55,6 +57,12 @@ class Recent:
                 }
             case TokenRevoked(token_id=token_id):
                 self._tokens.pop(token_id, None)
+            case AddressBanList(bans=bans):
+                self._networks = {each.address: short(each.reason) for each in bans}
+            case AddressBanned(address=network, reason=reason):
+                self._networks[network] = short(reason)
+            case AddressUnbanned(address=network):
+                self._networks.pop(network, None)
             case Connected(signed_in=signed_in):
                 invited = [each.chat for each in signed_in.invitations]
                 for name in (*invited, *(chat.name for chat in signed_in.chats))[-CHATS_MAX:]:
@@ -96,6 +104,7 @@ class Recent:
             messages=[(id, begins) for id, (_, begins) in messages],
             files=list(reversed(self._files.items())),
             tokens=list(self._tokens.items()),
+            networks=list(self._networks.items()),
             paths=paths,
             open_chat=open_chat,
         )

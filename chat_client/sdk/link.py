@@ -19,7 +19,7 @@ from chat_client.sdk.runtime import Future, Runtime
 from chat_client.sdk.server_address import Server
 from chat_server.errors import Refusal
 from chat_server.protocol.base import Event, Reply
-from chat_server.protocol.connection import Closing
+from chat_server.protocol.connection import ADDRESS_BANNED, Closing
 from chat_server.protocol.lines import LineBuffer, UnendedLine
 
 CONNECT_SECONDS_MAX = 20
@@ -45,6 +45,10 @@ Answer = Reply | ChatError
 
 class LinkLost(Exception):
     """The connection is gone; the message says why, for a person."""
+
+
+class TurnedAway(LinkLost):
+    """The address is banned. Another try would end so, too."""
 
 
 class Request:
@@ -219,7 +223,8 @@ class Link:
             raise LinkLost("what answers there is no chat server")
         words = line[2:].decode("utf-8", "replace")
         if words.startswith("closing: "):
-            raise LinkLost(words.removeprefix("closing: "))
+            why = words.removeprefix("closing: ")
+            raise TurnedAway(why) if why.startswith(ADDRESS_BANNED) else LinkLost(why)
         self._greeted.set_result(None)
 
     def _dispatch(self, line: codec.Line) -> None:

@@ -17,7 +17,7 @@ from chat_client.sdk.credentials import Credentials
 from chat_client.sdk.errors import CannotConnect, ChatError, Disconnected, Refused
 from chat_client.sdk.event_queue import EventQueue
 from chat_client.sdk.events import Connected, Connecting, Ended, Forgotten, Lost, State, TokenNotKept
-from chat_client.sdk.link import Answer, Link, LinkLost, Request
+from chat_client.sdk.link import Answer, Link, LinkLost, Request, TurnedAway
 from chat_client.sdk.position import Position
 from chat_client.sdk.runtime import CancelledError, Future, Runtime
 from chat_client.sdk.server_address import Server
@@ -29,8 +29,9 @@ from chat_server.protocol.messages import Message
 LINE_BYTES_MAX = 1 << 16
 # Refusals that pass; a sign-in that is refused with any other code is refused for good.
 PASSING = frozenset(("busy", "too_fast", "unavailable", "internal"))
+BANNED = "banned"
 # The codes with which a server closes a connection that must not be made again.
-FINAL = frozenset(("signed_out", "account_deleted"))
+FINAL = frozenset(("signed_out", "account_deleted", BANNED))
 
 
 class _OtherHistory(Exception):
@@ -153,6 +154,8 @@ class Supervisor:
                 await self._sign_in(link, server)
             await reading
         except LinkLost as lost:
+            if isinstance(lost, TurnedAway):
+                self._final = self._final or (BANNED, str(lost))
             return CannotConnect(f"{server}: {lost}")
         except Refused as refused:
             if refused.code not in PASSING:
@@ -296,7 +299,8 @@ class Supervisor:
     def _take_pushed(self, event: Event) -> None:
         if isinstance(event, Closing) and event.code in FINAL:
             self._final = self._final or (event.code, event.reason)
-            self.credentials.end()
+            if event.code != BANNED:
+                self.credentials.end()
         if isinstance(event, Notice) and event.stale is not None:
             if event.stale:
                 self.alternatives.begin_trouble()

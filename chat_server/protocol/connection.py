@@ -23,6 +23,11 @@ class Notice(Event, frozen=True, tag="notice"):
     as_of: str | None = None
 
 
+# So begins the reason of `closing` with the code `banned`. A connection that is refused has the text format, where no
+# code stands.
+ADDRESS_BANNED = "your address is banned"
+
+
 class Closing(Event, frozen=True, tag="closing"):
     reason: str
     code: str

@@ -47,6 +47,16 @@ def test_a_ban_ends_at_its_time() -> None:
     assert made.why_not("192.0.2.7", Now(NOON_MS, NOW.elapsed_ms + 60_000)) is None
 
 
+def test_of_several_bans_the_one_that_ends_last_is_told() -> None:
+    made, soon, late = Doorkeeper(), NOW.elapsed_ms + 60_000, NOW.elapsed_ms + 120_000
+    bans = [AddressBan(f"192.0.2.0/{length}", end, "bots", "boss") for length, end in ((24, soon), (25, late), (26, 5))]
+    for order in (bans, bans[::-1]):
+        made.read(order)
+        assert made.why_not("192.0.2.7", NOW) == "your address is banned until 12:02:00 UTC, in 2 min: bots"
+    made.read([*bans, AddressBan("192.0.2.7/32", None, "for good", "boss")])
+    assert made.why_not("192.0.2.7", NOW) == "your address is banned: for good"
+
+
 addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str)
 
 

@@ -19,6 +19,7 @@ KNOWN = Known(
     messages=[(142, "bob: hi"), (14, "bob: ho"), (7, "carol: x")],
     files=[(9, "photo.png")],
     tokens=[("3f9a1c07", "phone"), ("3e000001", "")],
+    networks=[("192.0.2.0/24", "bots"), ("2001:db8::/64", "")],
     paths=lambda typed: [f"{typed}one.txt", f"{typed}dir/"],
 )
 
@@ -61,6 +62,8 @@ def test_what_follows_the_open_chat_is_completed_without_it(before: str, after: 
         ("/slow_mode ", ["/slow_mode main ", "/slow_mode #ops "]),
         ("/slow_mode #ops 3", ["/slow_mode #ops 30s "]),
         ("/revoke_token 3F", ["/revoke_token 3f9a1c07 "]),
+        ("/unban_address ", ["/unban_address 192.0.2.0/24 ", "/unban_address 2001:db8::/64 "]),
+        ("/ban_address 200", ["/ban_address 2001:db8::/64 "]),
         ("/revoke_token ", ["/revoke_token 3f9a1c07 ", "/revoke_token 3e000001 "]),
         ("/who ", ["/who bob ", "/who Bill ", "/who carol "]),
         ("/who b", ["/who bob ", "/who Bill "]),

@@ -8,6 +8,7 @@ from chat_client.sdk.events import Connected, Outgoing
 from chat_server.protocol.accounts import SignedIn, TokenInfo, TokenList, TokenRevoked
 from chat_server.protocol.help import command_forms
 from chat_server.protocol.messages import File, Message, Sent
+from chat_server.protocol.operators import AddressBanList, AddressBanned, AddressUnbanned, BannedAddress
 from chat_server.protocol.people import PresenceChanged, StatusReport
 from chat_server.protocol.rooms import ChatInfo, Invited, Joined, Left
 
@@ -32,6 +33,16 @@ def test_who_spoke_last_comes_first() -> None:
     assert known.chats == ["#ops", "main", "@carol"]
     assert known.messages == [(3, "bob: hi"), (2, "carol: two…"), (1, "bob: hi")]
     assert "open" in [form.verb for form in known.commands]
+
+
+def test_banned_networks_are_known_as_they_were_listed_or_changed_last() -> None:
+    seen = Recent()
+    seen.note(AddressBanList([BannedAddress("192.0.2.0/24", "bots", "boss")]))
+    seen.note(AddressBanned("2001:db8::/64", "floods"))
+    known = seen.known((), "main", "me", None)
+    assert known.networks == [("192.0.2.0/24", "bots"), ("2001:db8::/64", "floods")]
+    seen.note(AddressUnbanned("192.0.2.0/24"))
+    assert seen.known((), "main", "me", None).networks == [("2001:db8::/64", "floods")]
 
 
 def test_tokens_are_known_as_they_were_listed_last() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from chat_client.sdk.errors import Disconnected
 from chat_client.sdk.events import (  # fmt: skip
+    Connected,
     Ended,
     Lost,
 )
@@ -32,6 +33,33 @@ async def test_signed_out_from_elsewhere(server: FakeServer, client: Client) -> 
     link.write({"type": "closing", "reason": "signed out elsewhere", "code": "signed_out"})
     link.lose()
     assert (await until(chat, Ended))[-1] == Ended("signed_out", "signed out elsewhere")
+
+
+async def test_a_banned_address_is_told_and_not_tried_again(server: FakeServer, client: Client) -> None:
+    chat, link = await client.sign_in(server)
+    reason = "your address is banned until 14:00:00 UTC, in 2 h: bots"
+    link.write({"type": "closing", "reason": reason, "code": "banned"})
+    link.lose()
+    assert (await until(chat, Ended))[-1] == Ended("banned", reason)
+    assert chat.token is not None, "it is good again when the ban is over"
+
+
+async def test_an_address_that_was_banned_while_there_was_no_connection(server: FakeServer, client: Client) -> None:
+    chat, link = await client.sign_in(server)
+    link.lose()
+    link = await server.link()
+    link.write("* closing: your address is banned: bots")
+    link.lose()
+    assert (await until(chat, Ended))[-1] == Ended("banned", "your address is banned: bots")
+
+
+async def test_whoever_is_kicked_comes_back(server: FakeServer, client: Client) -> None:
+    chat, link = await client.sign_in(server)
+    link.write({"type": "closing", "reason": "calm down", "code": "kicked"})
+    link.lose()
+    assert "calm down" in str((await until(chat, Lost))[-1])
+    await (await server.link()).sign_in()
+    await until(chat, Connected)
 
 
 async def test_a_sign_in_that_is_refused_later(server: FakeServer, client: Client) -> None:

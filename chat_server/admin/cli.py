@@ -325,6 +325,20 @@ def _password(given: dict[str, Any]) -> str:
     return f"/set_password {name} {hash_now(secret)}"
 
 
+def _address(given: dict[str, Any]) -> str:
+    address: str = given["address"]
+    if address.split() != [address] or not is_one_line(address):
+        raise StartError(f"“{' '.join(clean(address).split())}” is no address", status=2)
+    return address
+
+
+def _reason(given: dict[str, Any]) -> str:
+    reason = " ".join(given["rest"])
+    if not is_one_line(reason):
+        raise StartError("a reason is one line", status=2)
+    return reason
+
+
 def _invite(chosen: Settings) -> int:
     """Print the code alone on stdout, for scripts; only its hash leaves this process otherwise."""
     code = SystemRuntime().token_urlsafe(CODE_BYTES)
@@ -374,6 +388,9 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "invite": _codes,
     "operator": _operator,
     "unban": lambda given: f"/unban {_name(given)}",
+    "ban-address": lambda given: f"/ban_address {_address(given)} {_reason(given)}",
+    "unban-address": lambda given: f"/unban_address {_address(given)}",
+    "banned-addresses": lambda given: "/banned_addresses",
     "audit": lambda given: "/audit",
     "cluster": _cluster_settings,
     "stats": lambda given: "/stats",

@@ -17,6 +17,9 @@ SUBCOMMANDS = {
     "invite": "draws a code with which one account may be made where --registration is invite",
     "operator": "makes a user an operator, ends that, or lists them",
     "unban": "ends a user's ban",
+    "ban-address": "lets nobody connect from an address or network",
+    "unban-address": "ends the ban of an address or network",
+    "banned-addresses": "lists the addresses and networks that are banned",
     "audit": "lists what operators did",
     "stats": "tells how much there is, and what the server has counted",
     "cluster": "settings of all nodes; import DIR moves a chat in, restore moves it out; snapshot makes one now",
@@ -73,6 +76,11 @@ def parser() -> argparse.ArgumentParser:
     )
     for name in ("export", "forget", "password", "unban"):
         of[name].add_argument("user", metavar="USER")
+    for name in ("ban-address", "unban-address"):
+        of[name].add_argument("address", metavar="ADDRESS", help="192.0.2.7, 192.0.2.0/24 or 2001:db8::/48")
+    of["ban-address"].add_argument(
+        "rest", metavar="DURATION REASON", nargs="*", help="such as: 2d floods; both may lack"
+    )
     of["forget"].add_argument("--yes", action="store_true", help="does not ask whether it is meant")
     of["invite"].add_argument("act", choices=("list", "revoke"), nargs="?", help="the codes that wait; ends one")
     of["invite"].add_argument("code", metavar="NUMBER", nargs="?", help="that of the list")

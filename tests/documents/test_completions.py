@@ -17,7 +17,7 @@ from chat_server.admin.command_line import COMPLETIONS_DIRECTORY
 ROOT = Path(__file__).parents[2]
 # What was typed, of which the last word is completed, and something that is offered for it, and something that is not.
 LINES = [
-    ("chat-server ba", "backup", "stats"),
+    ("chat-server bac", "backup", "stats"),
     ("chat-server --tls-c", "--tls-cert", "--port"),
     ("chat-server --log-level w", "warning", "error"),
     ("chat-server operator r", "remove", "add"),

@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/chat-server
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_chat_server_subparsers=(setup check backup restore export forget password invite operator unban audit stats cluster reload trace verify repair-time completion)
+_shtab_chat_server_subparsers=(setup check backup restore export forget password invite operator unban ban-address unban-address banned-addresses audit stats cluster reload trace verify repair-time completion)
 
 _shtab_chat_server_setup_option_strings=(-h --help --config --data)
 _shtab_chat_server_check_option_strings=(-h --help --config --host --port --data --tls-cert --tls-key --tls-port --operator --allow-passwordless --replay --page --main-rate-limit --message-ttl --absent-after --report-limit --ban-duration --reports-per-day --report-min-age --file-size-max --file-quota --text-quota --disk-reserve --text-max --line-max --outbox-max --stall-timeout --command-rate --command-burst --sign-in-tries --registration --accounts-per-address --connections-max --connections-per-address --sign-in-timeout --delayed-max --delayed-ahead-max --chats-max --link-ttl --token-ttl --presence-max --log-level --log-format --log-file --metrics-file --cluster --node --reuse-port --cluster-user --cluster-password-file --cluster-ca --cluster-cert --cluster-key --file-cache)
@@ -17,6 +17,9 @@ _shtab_chat_server_password_option_strings=(-h --help --config --data)
 _shtab_chat_server_invite_option_strings=(-h --help --config --data)
 _shtab_chat_server_operator_option_strings=(-h --help --config --data)
 _shtab_chat_server_unban_option_strings=(-h --help --config --data)
+_shtab_chat_server_ban_address_option_strings=(-h --help --config --data)
+_shtab_chat_server_unban_address_option_strings=(-h --help --config --data)
+_shtab_chat_server_banned_addresses_option_strings=(-h --help --config --data)
 _shtab_chat_server_audit_option_strings=(-h --help --config --data)
 _shtab_chat_server_stats_option_strings=(-h --help --config --data)
 _shtab_chat_server_cluster_option_strings=(-h --help --config --data --without-lost-files)
@@ -57,6 +60,12 @@ _shtab_chat_server_operator___config_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_operator___data_COMPGEN=_shtab_compgen_dirs
 _shtab_chat_server_unban___config_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_unban___data_COMPGEN=_shtab_compgen_dirs
+_shtab_chat_server_ban_address___config_COMPGEN=_shtab_compgen_files
+_shtab_chat_server_ban_address___data_COMPGEN=_shtab_compgen_dirs
+_shtab_chat_server_unban_address___config_COMPGEN=_shtab_compgen_files
+_shtab_chat_server_unban_address___data_COMPGEN=_shtab_compgen_dirs
+_shtab_chat_server_banned_addresses___config_COMPGEN=_shtab_compgen_files
+_shtab_chat_server_banned_addresses___data_COMPGEN=_shtab_compgen_dirs
 _shtab_chat_server_audit___config_COMPGEN=_shtab_compgen_files
 _shtab_chat_server_audit___data_COMPGEN=_shtab_compgen_dirs
 _shtab_chat_server_stats___config_COMPGEN=_shtab_compgen_files
@@ -95,7 +104,7 @@ _shtab_chat_server_operator_pos_0_choices=(add remove list)
 _shtab_chat_server_cluster_pos_0_choices=(settings import snapshot restore)
 _shtab_chat_server_cluster_pos_1_choices=(operator allow-passwordless replay page main-rate-limit message-ttl absent-after report-limit ban-duration reports-per-day report-min-age file-size-max file-quota text-quota sign-in-tries registration accounts-per-address delayed-max delayed-ahead-max chats-max link-ttl token-ttl)
 _shtab_chat_server_completion_pos_0_choices=(bash zsh fish)
-_shtab_chat_server_pos_0_choices=(setup check backup restore export forget password invite operator unban audit stats cluster reload trace verify repair-time completion)
+_shtab_chat_server_pos_0_choices=(setup check backup restore export forget password invite operator unban ban-address unban-address banned-addresses audit stats cluster reload trace verify repair-time completion)
 _shtab_chat_server___allow_passwordless_choices=(on off)
 _shtab_chat_server___registration_choices=(open invite closed)
 _shtab_chat_server___log_level_choices=(debug info warning error)
@@ -127,6 +136,13 @@ _shtab_chat_server_operator__h_nargs=0
 _shtab_chat_server_operator___help_nargs=0
 _shtab_chat_server_unban__h_nargs=0
 _shtab_chat_server_unban___help_nargs=0
+_shtab_chat_server_ban_address_pos_1_nargs='*'
+_shtab_chat_server_ban_address__h_nargs=0
+_shtab_chat_server_ban_address___help_nargs=0
+_shtab_chat_server_unban_address__h_nargs=0
+_shtab_chat_server_unban_address___help_nargs=0
+_shtab_chat_server_banned_addresses__h_nargs=0
+_shtab_chat_server_banned_addresses___help_nargs=0
 _shtab_chat_server_audit__h_nargs=0
 _shtab_chat_server_audit___help_nargs=0
 _shtab_chat_server_stats__h_nargs=0

@@ -50,7 +50,7 @@ function _shtab_chat_server_using
   test "$_shtab_chat_server_cmdpath" = "$argv"
 end
 
-set -g _shtab_chat_server_commands setup check backup restore export forget password invite operator unban audit stats cluster reload trace verify repair-time completion
+set -g _shtab_chat_server_commands setup check backup restore export forget password invite operator unban ban-address unban-address banned-addresses audit stats cluster reload trace verify repair-time completion
 set -g _shtab_chat_server_opts_with_value --absent-after --accounts-per-address --allow-passwordless --ban-duration --chats-max --cluster --cluster-ca --cluster-cert --cluster-key --cluster-password-file --cluster-user --command-burst --command-rate --config --connections-max --connections-per-address --data --delayed-ahead-max --delayed-max --disk-reserve --file-cache --file-quota --file-size-max --host --line-max --link-ttl --log-file --log-format --log-level --main-rate-limit --message-ttl --metrics-file --node --operator --outbox-max --page --port --presence-max --registration --replay --report-limit --report-min-age --reports-per-day --reuse-port --sign-in-timeout --sign-in-tries --stall-timeout --text-max --text-quota --tls-cert --tls-key --tls-port --token-ttl
 
 complete -c chat-server -e
@@ -209,6 +209,18 @@ complete -c chat-server -n '_shtab_chat_server_using; and test $_shtab_chat_serv
 complete -c chat-server -n '_shtab_chat_server_using unban' -s h -l help -d 'show this help message and exit'
 complete -c chat-server -n '_shtab_chat_server_using unban' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'TOML file with settings'
 complete -c chat-server -n '_shtab_chat_server_using unban' -l data -xka "(__fish_complete_directories)" -d 'directory of the database'
+complete -c chat-server -n '_shtab_chat_server_using; and test $_shtab_chat_server_npos -eq 0' -a ban-address -d 'chat-server ban-address: lets nobody connect from an address or network.'
+complete -c chat-server -n '_shtab_chat_server_using ban-address' -s h -l help -d 'show this help message and exit'
+complete -c chat-server -n '_shtab_chat_server_using ban-address' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'TOML file with settings'
+complete -c chat-server -n '_shtab_chat_server_using ban-address' -l data -xka "(__fish_complete_directories)" -d 'directory of the database'
+complete -c chat-server -n '_shtab_chat_server_using; and test $_shtab_chat_server_npos -eq 0' -a unban-address -d 'chat-server unban-address: ends the ban of an address or network.'
+complete -c chat-server -n '_shtab_chat_server_using unban-address' -s h -l help -d 'show this help message and exit'
+complete -c chat-server -n '_shtab_chat_server_using unban-address' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'TOML file with settings'
+complete -c chat-server -n '_shtab_chat_server_using unban-address' -l data -xka "(__fish_complete_directories)" -d 'directory of the database'
+complete -c chat-server -n '_shtab_chat_server_using; and test $_shtab_chat_server_npos -eq 0' -a banned-addresses -d 'chat-server banned-addresses: lists the addresses and networks that are banned.'
+complete -c chat-server -n '_shtab_chat_server_using banned-addresses' -s h -l help -d 'show this help message and exit'
+complete -c chat-server -n '_shtab_chat_server_using banned-addresses' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'TOML file with settings'
+complete -c chat-server -n '_shtab_chat_server_using banned-addresses' -l data -xka "(__fish_complete_directories)" -d 'directory of the database'
 complete -c chat-server -n '_shtab_chat_server_using; and test $_shtab_chat_server_npos -eq 0' -a audit -d 'chat-server audit: lists what operators did.'
 complete -c chat-server -n '_shtab_chat_server_using audit' -s h -l help -d 'show this help message and exit'
 complete -c chat-server -n '_shtab_chat_server_using audit' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'TOML file with settings'

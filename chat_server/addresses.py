@@ -68,6 +68,11 @@ def covers(network: str, other: str) -> bool:
     return two is not None and one.version == two.version and one.overlaps(two)
 
 
+def is_within(network: str, other: str) -> bool:
+    """Tell whether all of a network is in another one."""
+    return covers(network, other) and ip_network(network).prefixlen >= ip_network(other).prefixlen
+
+
 def is_own_network(network: str) -> bool:
     """Tell whether a network has an address of loopback."""
     return any(covers(network, str(each)) for each in LOOPBACK)

@@ -10,6 +10,7 @@ from chat_server.frontend.rate_limits import Allowances
 from chat_server.frontend.session import Session
 from chat_server.frontend.transport import Transport
 from chat_server.node import Node
+from chat_server.protocol.times import Now
 from chat_server.runtime import Future, Runtime
 from chat_server.settings import Settings
 
@@ -62,6 +63,8 @@ class Sessions:
             self._on_lost,
         )
         self._sessions[session] = release
+        # A TLS handshake may have taken longer than the ban of its address.
+        self._close_banned(session, self._node.time.now())
         return session
 
     def _forget(self, session: Session) -> None:
@@ -71,8 +74,11 @@ class Sessions:
         """Close the connections from addresses that are banned."""
         now = self._node.time.now()
         for session in list(self._sessions):
-            if why := self._node.doorkeeper.why_not(session.address, now):
-                session.close("banned", why)
+            self._close_banned(session, now)
+
+    def _close_banned(self, session: Session, now: Now) -> None:
+        if why := self._node.doorkeeper.why_not(session.address, now):
+            session.close("banned", why)
 
     async def watch_stalled(self) -> None:
         """Close connections whose peer has taken nothing for `stall_ms` while output waits; slow ones are served."""

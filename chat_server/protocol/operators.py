@@ -78,6 +78,7 @@ class AddressBanned(Reply, frozen=True, omit_defaults=True):
     address: str
     reason: str
     until: str | None = None
+    note: str | None = None
 
 
 class AddressUnbanned(Reply, frozen=True, omit_defaults=True):

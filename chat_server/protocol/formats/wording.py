@@ -439,7 +439,7 @@ REPLIES: dict[type[Reply], Callable[[Any, str], _Rendered]] = {
     ),
     operators.UserUnbanned: lambda reply, now: ([], reply.note or f"the ban of {reply.user} is over"),
     operators.AddressBanned: lambda reply, now: (
-        [],
+        [reply.note] if reply.note else [],
         f"{reply.address} is banned {_banned_until(reply.until, now)}: {reply.reason}",
     ),
     operators.AddressUnbanned: lambda reply, now: ([], reply.note or f"the ban of {reply.address} is over"),

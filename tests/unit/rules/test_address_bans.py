@@ -60,6 +60,31 @@ def test_there_are_not_too_many(chat: Chat, boss: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(address_bans, "BANS_MAX", 1)
     chat.say(boss, "/ban_address 192.0.2.7")
     assert refusal_of(chat, boss, "/ban_address 192.0.2.8").code == "too_many"
+    assert chat.say(boss, "/ban_address 192.0.2.7 1h").reply.until, "one that is there is changed"
+
+
+def test_a_larger_ban_that_goes_on_is_told(chat: Chat, boss: str) -> None:
+    chat.say(boss, "/ban_address 192.0.2.0/24")
+    chat.say(boss, "/ban_address 192.0.2.7")
+    assert chat.say(boss, "/unban_address 192.0.2.7").reply.note == (
+        "the ban of 192.0.2.7/32 is over, but nobody may connect from there: 192.0.2.0/24 is banned, too"
+    )
+    assert chat.say(boss, "/unban_address 192.0.2.7").reply.note == (
+        "192.0.2.7/32 has no ban of its own, but 192.0.2.0/24 is banned: /unban_address that"
+    )
+    assert "is not banned" in chat.say(boss, "/unban_address 192.0.0.0/16").reply.note
+
+
+def test_an_operator_who_would_be_kept_out_is_told_of(chat: Chat, boss: str) -> None:
+    chat.sign_in("dora", new_hash="h", password_given=True, network="192.0.2.7")
+    assert chat.say(boss, "/ban_address 192.0.2.0/24").reply.note is None, "she is no operator"
+    chat.do(Appoint(Username("dora", "dora")), user_id=MACHINE)
+    note = "an operator has signed in from there before, and is kept out, too"
+    assert chat.say(boss, "/ban_address 192.0.2.0/24").reply.note == note
+    assert chat.say("dora", "/ban_address 192.0.2.7").reply.note == (
+        "you have signed in from there before, and are kept out there, too"
+    )
+    assert chat.say(boss, "/ban_address 198.51.100.0/24").reply.note is None
 
 
 def test_nobody_from_there_stays_or_comes_and_the_operator_does(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from math import ceil
+from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from chat_client.sdk import clock
@@ -20,6 +21,7 @@ from chat_client.settings import Settings, UsageError
 from chat_client.signals import asking
 from chat_client.standard_streams import decode
 from chat_client.token_file import TokenFile, last_server
+from chat_server.protocol.sanitize import clean
 
 DEFAULT_SERVER = "localhost:8000"
 NOT_UTF_8 = "that was not UTF-8"
@@ -42,7 +44,7 @@ async def open_chat(settings: Settings, *, interactive: bool) -> AsyncIterator[C
     tokens_file = settings.data_dir / "tokens.json"
     servers = settings.servers or _servers(last_server(tokens_file), interactive)
     try:
-        tokens = TokenFile(tokens_file, read(servers))
+        tokens = TokenFile(tokens_file, read(servers), tls=settings.tls or settings.ca is not None)
     except ValueError as error:
         raise UsageError(str(error)) from None
     known = settings.user or tokens.last_user()
@@ -55,7 +57,7 @@ async def open_chat(settings: Settings, *, interactive: bool) -> AsyncIterator[C
         ask_code=_ask_code if interactive else None,
         count_down=_count_down,
         register=settings.register or (interactive and settings.send is None and settings.follow is None),
-        tls=_tls(settings),
+        tls=_tls(settings.ca) if settings.ca is not None else tokens.tls,
     ) as chat:
         # Whoever was not asked for a name knows what to do, and is told by the server that there is no password.
         if not known and not has_asked_password and chat.signed_in is not None and chat.signed_in.new:
@@ -91,9 +93,9 @@ def _ask(words: str) -> str:
 
 
 def _line(words: str) -> str:
-    """Raises EOFError."""
+    """Raises EOFError. The words may have a name that the server told."""
     while True:
-        sys.stdout.write(words)
+        sys.stdout.write(clean(words))
         sys.stdout.flush()
         if not (line := sys.stdin.buffer.readline()):
             raise EOFError
@@ -157,7 +159,7 @@ def _password(words: str) -> str:
 def _secret(words: str) -> str:
     while True:
         try:
-            return getpass.getpass(words)
+            return getpass.getpass(clean(words))
         except UnicodeDecodeError:
             sys.stderr.write(f"{NOT_UTF_8}\n")
 
@@ -178,13 +180,11 @@ async def _count_down(words: str, seconds: float) -> None:
             sys.stderr.write("\n")
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | bool:
-    if settings.ca is None:
-        return settings.tls
+def _tls(ca: Path) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=settings.ca)
+        return ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"cannot use {settings.ca}: {error.strerror or error}") from None
+        raise UsageError(f"cannot use {ca}: {error.strerror or error}") from None
 
 
 def at_terminal(stream: TextIO | None = None) -> bool:

@@ -1,10 +1,12 @@
 """The private file with the tokens of all servers, so that the next start just connects.
 
-    {"last": "localhost:8000", "servers": {"localhost:8000": {"last": "bob", "tokens": {"bob": "..."}}}}
+    {"last": "localhost:8000", "servers": {"localhost:8000": {"last": "bob", "tls": false, "tokens": {"bob": "..."}}}}
 
-A token belongs to a server, however that is written (`Server.identity`), and is given to no other. Servers that are
-named together are one cluster, where a token is good everywhere. A file that cannot be read counts as empty. Writing
-replaces it whole, under a lock: two clients that started at once lost one of their tokens without it.
+A server that was signed in to over TLS is never spoken to without: whoever stands in between would be sent the token as
+it is, or asked for the password, by the first start that leaves `--tls` out. A token belongs to a server, however that
+is written (`Server.identity`), and is given to no other. Servers that are named together are one cluster, where a token
+is good everywhere. A file that cannot be read counts as empty. Writing replaces it whole, under a lock: two clients
+that started at once lost one of their tokens without it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +22,7 @@ from chat_client.sdk.server_address import Server
 
 class _Server(Struct):
     last: str = ""
+    tls: bool = False
     tokens: dict[str, str] = field(default_factory=dict)
 
 
@@ -49,14 +52,18 @@ def _read_or_fail(path: Path) -> _Kept:
 
 
 class TokenFile:
-    def __init__(self, path: Path, servers: Sequence[Server]) -> None:
+    def __init__(self, path: Path, servers: Sequence[Server], *, tls: bool = False) -> None:
+        """`tls`: the user wants it, whatever was before."""
         self._path, self._servers = path, servers
+        self.tls = tls or any(each.tls for each in self._known())
 
     def last_user(self) -> str | None:
         """The user who signed in there last."""
+        return next((each.last for each in self._known() if each.last.casefold() in each.tokens), None)
+
+    def _known(self) -> list[_Server]:
         kept = _read(self._path).servers
-        found = (kept[each.identity] for each in self._servers if each.identity in kept)
-        return next((each.last for each in found if each.last.casefold() in each.tokens), None)
+        return [kept[each.identity] for each in self._servers if each.identity in kept]
 
     def get(self, user: str, server: Server) -> str | None:
         kept = _read(self._path).servers.get(server.identity)
@@ -68,7 +75,7 @@ class TokenFile:
             kept.last = ",".join(map(str, self._servers))
             for each in self._servers:
                 server = kept.servers.setdefault(each.identity, _Server())
-                server.last = user
+                server.last, server.tls = user, self.tls
                 server.tokens[user.casefold()] = token
 
     def drop(self, user: str, token: str) -> None:

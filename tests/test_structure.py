@@ -99,7 +99,6 @@ TESTED_ELSEWHERE = {
     "chat_client/sdk/link.py": "tests/client/sdk/test_losses.py",
     "chat_client/sdk/credentials.py": "tests/client/sdk/test_signing_in.py",
     "chat_client/sdk/supervisor.py": "tests/client/sdk/test_losses.py",
-    "chat_client/startup.py": "tests/client/test_command.py",
     "chat_client/common/private_file.py": "tests/client/test_token_file.py",
     "chat_client/tui/sections.py": "tests/client/test_settings_editor.py",
     "chat_client/tui/state/effects.py": "tests/client/tui/state/test_typing.py",

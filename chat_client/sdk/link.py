@@ -296,7 +296,7 @@ def _tls_words(error: ssl.SSLError, server: Server) -> str:
     if not isinstance(error, ssl.SSLCertVerificationError):
         is_plain = error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_EOF_WHILE_READING")
         return (
-            "it does not speak TLS there; without --tls and --ca, or at another port?"
+            "it does not speak TLS there, which --tls, --ca or an earlier sign-in there asks for; at another port?"
             if is_plain
             else (f"no TLS: {error.reason or error}")
         )

@@ -15,6 +15,8 @@ import pytest
 import trustme
 
 from chat_client.plain.app import LAST_SECONDS_MAX
+from chat_client.sdk.server_address import read
+from chat_client.token_file import TokenFile
 from tests.client.conftest import Home
 from tests.conformance.test_tls import tls_port
 from tests.harness import Server
@@ -219,14 +221,33 @@ async def test_settings_come_from_a_file(home: Home) -> None:
 async def test_tls(home: Home, private: tuple[Server, Path]) -> None:
     server, ca = private
     sending = ("--server", f"localhost:{tls_port(server)}", "--send", "main", "hi")
-    assert await run(home, *sending, "--tls", "--ca", str(ca)) == (0, "", "")
-    assert await run(home, *sending, "--tls", "--ca", str(ca)) == (0, "", "")
-    status, _, error = await run(home, *sending, "--tls")
-    assert status == 3 and "nobody known here has signed it; --ca FILE" in error
     status, _, error = await run(home, *sending)
     assert status == 3 and "it speaks TLS there; use --tls" in error
+    assert await run(home, *sending, "--tls", "--ca", str(ca)) == (0, "", "")
+    assert await run(home, *sending, "--tls", "--ca", str(ca)) == (0, "", "")
+    for tls in (["--tls"], []):
+        status, _, error = await run(home, *sending, *tls)
+        assert status == 3 and "nobody known here has signed it; --ca FILE" in error
     status, _, error = await run(home, *sending, "--tls", "--server", home.address)
     assert status == 3 and "it does not speak TLS there" in error
+
+
+async def test_whoever_stands_in_for_a_server_with_tls_is_sent_no_token(home: Home) -> None:
+    """A start without `--tls` used to hand over the token as it is, to whoever greeted."""
+    got: list[bytes] = []
+
+    async def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* chat-server 1.0: /sign_in <name> to come in\n")
+        got.append(await reader.read(1000))
+        writer.close()
+
+    async with await asyncio.start_server(pretend, "127.0.0.1", 0) as server:
+        address = "localhost:{1}".format(*server.sockets[0].getsockname())
+        folder = home.folder / ".local/share/chat-client"
+        TokenFile(folder / "tokens.json", read(address), tls=True).put("bob", "secret")
+        status, _, error = await run(home, "--server", address, "--send", "main", "hi")
+    assert status == 3 and "an earlier sign-in" in error
+    assert len(got) == 1 and got[0].startswith(b"\x16\x03") and b"secret" not in got[0]
 
 
 async def test_what_is_wrong_with_a_certificate_is_told_apart(home: Home, tmp_path: Path) -> None:

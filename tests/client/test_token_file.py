@@ -57,6 +57,18 @@ def test_no_stranger_is_sent_a_token(tmp_path: Path) -> None:
     assert got(path, "stranger.org,localhost,localhost:8001,127.0.0.2") == [None, "one", None, None]
 
 
+def test_a_server_that_spoke_tls_is_not_spoken_to_without(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    tokens(path, "plain.org").put("bob", "one")
+    TokenFile(path, read("secure.org,other.org"), tls=True).put("bob", "two")
+    assert not tokens(path, "plain.org").tls and not tokens(path, "secure.org:9").tls
+    assert tokens(path, "SECURE.org.").tls and tokens(path, "plain.org,other.org").tls
+    again = tokens(path, "secure.org")
+    again.put("bob", "three")
+    again.drop("bob", "three")
+    assert tokens(path, "secure.org").tls, "also without a token: it would be the password that is asked for"
+
+
 def test_what_cannot_be_read_just_now_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(path: Path) -> bytes:
         raise OSError(EIO, "Input/output error")

@@ -1,6 +1,5 @@
 """Settings that are read again while the server runs: what takes effect, and what waits for a restart."""
 
-import os
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -38,12 +37,3 @@ def compare(old: Settings, new: Settings, *, is_member: bool) -> NewSettings:
         since = ", for new connections" if option.takes_effect == "for new connections" else ""
         changes.append(f"{option.name} is {words(field, now)} now{since}; it was {words(field, was)}")
     return NewSettings(replace(old, **taken), changes, at_restart)  # type: ignore[arg-type]
-
-
-def has_terminal() -> bool:
-    """Tell whether a terminal controls this process. Once that terminal is closed, none does."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC))
-    except OSError:
-        return False
-    return True

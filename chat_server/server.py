@@ -27,6 +27,7 @@ from chat_server.frontend.listener import BACKLOG, adopt, claim_shared, listen, 
 from chat_server.frontend.session import Session
 from chat_server.frontend.sessions import Sessions
 from chat_server.frontend.transport import SocketTransport
+from chat_server.hang_up import HangUp
 from chat_server.log_destination import LogDestination
 from chat_server.node import open_alone
 from chat_server.outlook import CHECK_SECONDS, Outlook
@@ -36,7 +37,7 @@ from chat_server.protocol.connection import Notice
 from chat_server.protocol.control import Reload, Reloaded, Verify
 from chat_server.protocol.names import fold
 from chat_server.protocol.times import duration
-from chat_server.reloading import NewSettings, compare, has_terminal
+from chat_server.reloading import NewSettings, compare
 from chat_server.runtime import Runtime
 from chat_server.service_manager import ServiceManager
 from chat_server.settings import Settings, refuse_without_directory
@@ -65,6 +66,7 @@ class Server:
         directory: DataDirectory,
         destination: LogDestination,
         manager: ServiceManager,
+        hang_up: HangUp,
         connections_max: int,
     ) -> None:
         """`connections_max`: see `limit_connections`; `read_settings` reads the settings again. Raises StartError.
@@ -75,7 +77,7 @@ class Server:
         self._plain, self._tls = _listening(settings, manager)
         self._manager = manager
         self._read_settings = read_settings
-        self._had_terminal = has_terminal()
+        self._hang_up = hang_up
         self._settings = settings
         self._runtime = runtime
         self._directory = directory
@@ -154,6 +156,8 @@ class Server:
         ]
         started(self._summary(await self._operator_names()))
         self._manager.tell_ready(self._status())
+        if self._hang_up.came:
+            self._take_hang_up()
         try:
             await self._stop.wait()
             self._manager.tell_stopping()
@@ -201,7 +205,7 @@ class Server:
         return acceptor
 
     def _handle_signals(self) -> None:
-        handlers = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._hang_up}
+        handlers = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._take_hang_up}
         for number, handler in handlers.items():
             # A signal that nohup or a shell without job control has ignored stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -230,9 +234,9 @@ class Server:
 
     # ---- reading the settings again
 
-    def _hang_up(self) -> None:
+    def _take_hang_up(self) -> None:
         """Read the settings again; stop if that came since the terminal was closed."""
-        if self._had_terminal and not has_terminal():
+        if self._hang_up.has_lost_terminal():
             self._stop.set()
             return
         with contextlib.suppress(StartError):
@@ -259,7 +263,8 @@ class Server:
             self._manager.tell_ready(self._status())
         for line in (*found.changes, *found.at_restart):
             log.info("%s", line)
-        log.info("the settings were read again: %d changes", len(found.changes))
+        changes = len(found.changes)
+        log.info("the settings were read again: %d %s", changes, "change" if changes == 1 else "changes")
         return found
 
     def _take_settings(self, settings: Settings) -> None:

@@ -219,7 +219,7 @@ def _become(request: dict[str, Any]) -> list[str]:
 
 
 def _import_all() -> None:
-    for module in ("uvloop", "chat_server.__main__", "chat_client.program", "chat_client.plain.app"):
+    for module in ("uvloop", "chat_server.program", "chat_client.program", "chat_client.plain.app"):
         importlib.import_module(module)
     importlib.import_module("chat_server.store.database").blank()
     gc.collect()

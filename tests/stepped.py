@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from chat_server import __main__, runtime
+from chat_server import program, runtime
+from chat_server.__main__ import main
 
 AHEAD = Path(os.environ["CLOCK"])
 
@@ -14,5 +15,5 @@ class SteppedRuntime(runtime.SystemRuntime):
 
 
 if __name__ == "__main__":
-    __main__.SystemRuntime = SteppedRuntime  # type: ignore[attr-defined]
-    __main__.main()
+    program.SystemRuntime = SteppedRuntime  # type: ignore[attr-defined]
+    main()

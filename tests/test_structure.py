@@ -30,6 +30,7 @@ TESTED_ELSEWHERE = {
     "chat_client/signals.py": "tests/client/screen/test_signals.py",
     "chat_client/common/suspension.py": "tests/client/screen/test_signals.py",
     "__main__.py": "tests/conformance",
+    "program.py": "tests/conformance",
     "server.py": "tests/conformance",
     "frontend/sessions.py": "tests/simulation",
     "frontend/port.py": "tests/unit/frontend/test_pipeline.py",
@@ -128,7 +129,7 @@ AT_THE_SOCKETS = {
     "service_manager.py": {"threading"},
 }
 # Where a runtime is made; everything else is handed one.
-PROGRAMS = ("__main__.py", "admin/cli.py")
+PROGRAMS = ("program.py", "admin/cli.py")
 # Pure, or the same on every machine that replays the log: no time, no chance, no network.
 DETERMINISTIC = ("protocol/", "rules/", "store/")
 # What a session does and when, and what it is sent: every input is a call, with the time where it counts.
@@ -245,7 +246,7 @@ def test_only_the_command_itself_prints(name: str) -> None:
         for node in ast.walk(tree(SOURCES[name]))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     )
-    assert name == "admin/cli.py" or name.endswith("__main__.py") or not list(printing)
+    assert name in PROGRAMS or name == "chat_client/program.py" or not list(printing)
 
 
 def test_a_row_of_users_is_changed_in_one_place() -> None:

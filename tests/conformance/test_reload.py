@@ -1,10 +1,12 @@
 """Settings that are read again: by SIGHUP and by `chat-server reload`, and what becomes of wrong ones."""
 
+import contextlib
 import os
 import pty
 import signal
 from pathlib import Path
 
+import apsw
 import pytest
 
 from tests.conformance.conftest import UNLIMITED, Start
@@ -124,3 +126,40 @@ def test_a_terminal_that_is_closed_stops_it(tmp_path: Path) -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert log.read_text().endswith(" INFO chat.server stopped\n")
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["the terminal is open", "the terminal is closed"])
+def test_sighup_before_it_listens_waits_until_then_but_for_a_closed_terminal(tmp_path: Path, is_open: bool) -> None:
+    """A start may take long: here another program keeps the database locked."""
+    server = Server(tmp_path / "data", *UNLIMITED)
+    server.start()
+    assert server.terminate() == 0
+    with contextlib.closing(apsw.Connection(str(server.data / "chat.db"))) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execve(server.arguments()[0], server.arguments(), server.environment)
+        shown = b""
+        while b"it is waited for" not in shown:
+            shown += os.read(terminal, 1 << 16)
+        if is_open:
+            os.kill(child, signal.SIGHUP)
+        else:
+            os.close(terminal)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGHUP
+            return
+    while b"try it: " not in shown:
+        shown += os.read(terminal, 1 << 16)
+    while HUNG_UP not in (server.data / "chat-server.log").read_text():
+        os.sched_yield()
+    os.kill(child, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    os.close(terminal)
+
+
+def test_a_server_that_a_watchdog_ends_tells_where_its_threads_were(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", *UNLIMITED)
+    server.start()
+    assert server.end(signal.SIGABRT) == -signal.SIGABRT
+    assert "Fatal Python error: Aborted" in server.log and "in run" in server.log

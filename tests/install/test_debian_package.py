@@ -79,6 +79,9 @@ def test_a_night_on_a_machine_with_systemd(machine: Machine) -> None:
     good = re.sub(r"^# (metrics-file)", r"\1", configuration.read_text(), flags=re.MULTILINE)
     # A mistake in the configuration is no endless loop of starts.
     configuration.write_text(f"{good}\nprot = 1\n")
+    running = main_pid(machine)
+    machine.run("systemctl", "reload", UNIT, status=1)
+    assert main_pid(machine) == running
     machine.run("systemctl", "restart", UNIT, status=1)
     assert "unknown key: prot" in machine.run("journalctl", "-u", UNIT, "--no-pager")
     assert machine.run("systemctl", "show", "--property=NRestarts", "--value", UNIT).strip() == "0"

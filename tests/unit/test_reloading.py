@@ -1,8 +1,6 @@
 """Each option, by its row: what is read again takes effect as the row says, and nothing else does."""
 
 import io
-import os
-import pty
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +10,7 @@ import pytest
 from chat_server.action_log import ActionLog, LineForm
 from chat_server.frontend.sessions import Sessions
 from chat_server.node import Node
-from chat_server.reloading import compare, has_terminal
+from chat_server.reloading import compare
 from chat_server.settings import OPTIONS, SHARED, Settings, load, resolve
 from tests.unit.one_node import SETTINGS, Chat, run
 from tests.unit.test_settings import CLUSTER, EXAMPLES, FIELDS, TLS
@@ -67,26 +65,6 @@ def test_tls_is_switched_at_a_restart_alone() -> None:
         found = compare(old, new, is_member=False)
         assert (found.settings.tls_cert, found.settings.tls_key) == (old.tls_cert, old.tls_key)
         assert [line.split()[0] for line in found.at_restart] == ["tls-cert", "tls-key", "tls-port"]
-
-
-def test_a_terminal_that_is_closed_controls_nobody_any_more(tmp_path: Path) -> None:
-    """As a child sees it: it says what it has before and after."""
-    said = tmp_path / "said"
-    child, terminal = pty.fork()
-    if child == 0:
-        import signal
-
-        # Blocked, so that it cannot come before it is waited for.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
-        before = has_terminal()
-        os.write(1, b"ready\n")
-        signal.sigwait([signal.SIGHUP])
-        said.write_text(f"{before} {has_terminal()}")
-        os._exit(0)
-    assert os.read(terminal, 100).startswith(b"ready")
-    os.close(terminal)
-    os.waitpid(child, 0)
-    assert said.read_text() == "True False"
 
 
 # Where the server keeps each of its own options that take effect while it runs.

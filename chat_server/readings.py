@@ -13,6 +13,7 @@ from chat_server.rules.context import View
 from chat_server.rules.outcomes import Page
 from chat_server.rules.registry import has_online_users, reader_of
 from chat_server.runtime import Clock
+from chat_server.shared_files import Pin
 from chat_server.store.database import Database
 from chat_server.store.readers import Reader, Readers
 from chat_server.transfers import Transfers
@@ -28,25 +29,37 @@ class Reading:
         query: Any,
         view: Callable[[Database], View],
         turn: Callable[[int], Awaitable[None]] | None = None,
-        bring: Callable[[], Awaitable[object]] | None = None,
+        bring: Callable[[], Awaitable[Pin | None]] | None = None,
     ) -> None:
-        """`turn` is awaited before each page, and `bring` before the first; what it gives is kept until the end."""
+        """`turn` is awaited before each page, and `bring` before the first; its pin is kept until the end."""
         self._reader = reader
         self._user_id = user_id
         self._query = query
         self._view = view
         self._turn = turn
         self._bring = bring
-        self._brought: object = None
+        self._pin: Pin | None = None
         self._pages: Iterator[Page] | None = None
 
     async def next(self) -> Page:
-        """Raises Refusal."""
-        if self._turn is not None:
-            await self._turn(self._user_id)
-        if self._bring is not None:
-            self._brought, self._bring = await self._bring(), None
-        return await self._reader.serve(self._user_id, self._next)
+        """Raises Refusal, and is over then."""
+        try:
+            if self._turn is not None:
+                await self._turn(self._user_id)
+            if self._bring is not None:
+                self._pin, self._bring = await self._bring(), None
+            page = await self._reader.serve(self._user_id, self._next)
+        except BaseException:
+            self.close()
+            raise
+        if page.end is not None:
+            self.close()
+        return page
+
+    def close(self) -> None:
+        """Nobody wants another page."""
+        if self._pin is not None:
+            self._pin.release()
 
     def _next(self, db: Database) -> Page:
         if self._pages is None:

@@ -6,10 +6,10 @@ is pinned there. What the log drops goes from the cache by the same sweep as on 
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import Protocol
-from weakref import WeakValueDictionary
 
 from chat_server.errors import Refusal, not_done_refusal
 from chat_server.log.stream import FateUnknown, NotAppended, ObjectMissing
@@ -60,7 +60,25 @@ async def read_sha256(store: FileStore, object: str, secret: bytes) -> str:
 
 
 class Pin:
-    """Keeps a blob in the cache for as long as somebody has this."""
+    """Keeps a blob in the cache until it is released.
+
+    It counts, and does not go by references: the frames of an error that somebody holds have some, and a pin that only
+    the garbage collector found stayed for minutes.
+    """
+
+    def __init__(self, pins: Counter[str], sha256: str) -> None:
+        self._pins = pins
+        self._sha256 = sha256
+        self._is_released = False
+        pins[sha256] += 1
+
+    def release(self) -> None:
+        """A second time it does nothing."""
+        if not self._is_released:
+            self._is_released = True
+            self._pins[self._sha256] -= 1
+            if not self._pins[self._sha256]:
+                del self._pins[self._sha256]
 
 
 class FileCache:
@@ -70,15 +88,13 @@ class FileCache:
         self.bytes_max = bytes_max
         self.bytes = 0
         self._sizes: dict[str, int] = {}
-        self._pins: WeakValueDictionary[str, Pin] = WeakValueDictionary()
+        self._pins: Counter[str] = Counter()
 
     def pin(self, sha256: str) -> Pin:
         """Keep a blob, whether or not it is there yet. It counts as used now."""
-        pin = self._pins.get(sha256) or Pin()
-        self._pins[sha256] = pin
         if sha256 in self._sizes:
             self._sizes[sha256] = self._sizes.pop(sha256)
-        return pin
+        return Pin(self._pins, sha256)
 
     def is_pinned(self, sha256: str) -> bool:
         """Any thread may ask."""
@@ -195,19 +211,22 @@ class SharedFiles:
     # ---- out of it
 
     async def bring(self, user_id: int, find: Callable[[Database], tuple[File, Stored | None]]) -> Pin:
-        """Have the bytes of the file that `find` finds on the disk, whole and checked, until the pin goes.
+        """Have the bytes of the file that `find` finds on the disk, whole and checked, until the pin is released.
 
         Raises Refusal.
         """
         file, stored = await self._reader.serve(user_id, find)
         pin = self.cache.pin(file.sha256)
-        if stored is None or await self._is_whole(user_id, file.sha256):
-            return pin
-        refusal = await self._fetch_with_others(user_id, file, stored)
-        if refusal is not None:
-            # It may have been deleted meanwhile.
-            await self._reader.serve(user_id, find)
-            raise refusal
+        try:
+            if stored is not None and not await self._is_whole(user_id, file.sha256):
+                refusal = await self._fetch_with_others(user_id, file, stored)
+                if refusal is not None:
+                    # It may have been deleted meanwhile.
+                    await self._reader.serve(user_id, find)
+                    raise refusal
+        except BaseException:
+            pin.release()
+            raise
         return pin
 
     async def _is_whole(self, user_id: int, sha256: str) -> bool:

@@ -237,7 +237,7 @@ class Transfers:
     # ---- files that are read
 
     async def bring(self, user_id: int, query: GetFile, view: Callable[[Database], View]) -> Pin | None:
-        """Have the bytes of a file on this machine's disk for as long as somebody has the pin. Raises Refusal."""
+        """Have the bytes of a file on this machine's disk until the pin is released. Raises Refusal."""
         if self.shared is None:
             return None
         return await self.shared.bring(

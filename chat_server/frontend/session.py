@@ -177,6 +177,9 @@ class Session:
     def give_up(self) -> None:
         if self._task is not None:
             self._task.cancel()
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
 
     def _work(self, work: Awaitable[Any], then: Callable[[Any, float], None]) -> None:
         self._task = self._runtime.spawn(self._run(work, then))

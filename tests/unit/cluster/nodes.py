@@ -69,6 +69,10 @@ class Person:
         reply: dict[str, Any] = json.loads(await self.say(line, seconds))
         return reply
 
+    def nap(self, seconds: float) -> None:
+        """Take nothing of what the server sends for so long."""
+        self._connection.nap(seconds)
+
     def leave(self) -> None:
         self._connection.reset()
 

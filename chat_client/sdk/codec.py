@@ -11,12 +11,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder, Encoder
+from msgspec.structs import replace
 
 from chat_client.sdk.errors import UNCERTAIN, Refused
 from chat_client.sdk.events import OtherReply, Unknown
 from chat_client.sdk.local_time import local_text
 from chat_server.protocol import EVENTS
 from chat_server.protocol.base import Event, Reply
+from chat_server.protocol.connection import Closing
 from chat_server.protocol.formats.json import decode_event
 from chat_server.protocol.table import TABLE
 
@@ -51,7 +53,7 @@ def decode(line: bytes, now: float) -> Line | None:
             return Line(_reply(head.re, line), head.label)
         case "error":
             return Line(_refused(line, now), head.label)
-    return Line(_known_event(line) if head.type in _events else _unknown(head.type, line), head.label)
+    return Line(_known_event(line, now) if head.type in _events else _unknown(head.type, line), head.label)
 
 
 def _reply(verb: str, line: bytes) -> Reply:
@@ -79,9 +81,10 @@ def _refused(line: bytes, now: float) -> Refused:
     return refused if known in refused.text else Refused(refused.code, f"{refused.text}; {known}", fields)
 
 
-def _known_event(line: bytes) -> Event:
+def _known_event(line: bytes, now: float) -> Event:
     try:
-        return decode_event(line)
+        event = decode_event(line)
+        return replace(event, reason=local_text(event.reason, {}, now)) if isinstance(event, Closing) else event
     except msgspec.ValidationError as error:
         return _unknown(str(_fields(line)["type"]), line, str(error))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from chat_client.sdk import codec
 from chat_client.sdk.errors import ChatError, Disconnected, Refused
+from chat_client.sdk.local_time import local_text
 from chat_client.sdk.runtime import Future, Runtime
 from chat_client.sdk.server_address import Server
 from chat_server.errors import Refusal
@@ -223,7 +224,7 @@ class Link:
             raise LinkLost("what answers there is no chat server")
         words = line[2:].decode("utf-8", "replace")
         if words.startswith("closing: "):
-            why = words.removeprefix("closing: ")
+            why = local_text(words.removeprefix("closing: "), {}, self._runtime.now())
             raise TurnedAway(why) if why.startswith(ADDRESS_BANNED) else LinkLost(why)
         self._greeted.set_result(None)
 

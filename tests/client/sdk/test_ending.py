@@ -37,7 +37,7 @@ async def test_signed_out_from_elsewhere(server: FakeServer, client: Client) -> 
 
 async def test_a_banned_address_is_told_and_not_tried_again(server: FakeServer, client: Client) -> None:
     chat, link = await client.sign_in(server)
-    reason = "your address is banned until 14:00:00 UTC, in 2 h: bots"
+    reason = "your address is banned: bots"
     link.write({"type": "closing", "reason": reason, "code": "banned"})
     link.lose()
     assert (await until(chat, Ended))[-1] == Ended("banned", reason)

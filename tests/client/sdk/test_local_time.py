@@ -10,6 +10,7 @@ from chat_client.sdk import codec
 from chat_client.sdk.errors import Refused
 from chat_client.sdk.events import Unknown
 from chat_client.sdk.local_time import local_text
+from chat_server.protocol.connection import Closing
 from chat_server.protocol.messages import DelayedList, DelayedMessage
 from chat_server.protocol.times import parse_iso
 
@@ -63,6 +64,14 @@ def test_refusals_are_local_from_the_wire_on(zone: Zone) -> None:
     assert isinstance(refused, Refused)
     assert (str(refused), refused.text) == ("banned: you are banned until 23:51:37", "you are banned until 23:51:37")
     assert refused.fields == {"until": "2026-11-29T20:51:37.000Z"}, "programs have it as it came"
+
+
+def test_so_is_why_a_server_closes(zone: Zone) -> None:
+    zone("Europe/Moscow")
+    reason = b'"reason":"your address is banned until 20:51:37 UTC, in 2 h: bots"'
+    line = codec.decode(b'{"type":"closing",%s,"code":"banned"}' % reason, NOW)
+    assert line is not None
+    assert line.what == Closing("your address is banned until 23:51:37, in 2 h: bots", "banned")
 
 
 def test_replies_and_events(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:

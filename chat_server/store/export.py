@@ -30,7 +30,7 @@ RECORDS = {
         ORDER BY number""",
     "membership": f"""SELECT {_CHAT} AS chat, m.read_id AS read, m.muted FROM members m JOIN chats c ON c.id = m.chat_id
         WHERE m.user_id = ?1 ORDER BY c.id""",
-    "owned_chat": "SELECT name, topic FROM chats WHERE owner = ?1 ORDER BY id",
+    "owned_chat": "SELECT name, topic, nullif(slow_ms / 1000, 0) AS slow_mode FROM chats WHERE owner = ?1 ORDER BY id",
     "slow_post": """SELECT coalesce(c.name, c.kind) AS chat, p.sent_ms FROM slow_posts p
         JOIN chats c ON c.id = p.chat_id WHERE p.user_id = ?1 ORDER BY c.id""",
     "invitation": """SELECT c.name AS chat, b.name AS by FROM invitations i JOIN chats c ON c.id = i.chat_id

@@ -22,7 +22,10 @@ async def test_a_chat_goes_in_and_out(tmp_path: Path, one_server: NatsServers) -
     old = Server(tmp_path / "old")
     old.start()
     chat = Chat(old)
-    await (await chat.json("alice")).ok("/send_all said alone")
+    alice = await chat.json("alice")
+    for line in ("/send_all said alone", "/create_chat #team", "/slow_mode #team 1h"):
+        await alice.ok(line)
+    await asyncio.to_thread(done, old, "ban-address", "192.0.2.7")
     await chat.close()
     way = ("--cluster", ",".join(one_server.urls))
     running = await asyncio.to_thread(refused, old, "cluster", "import", str(old.data), *way)
@@ -37,6 +40,7 @@ async def test_a_chat_goes_in_and_out(tmp_path: Path, one_server: NatsServers) -
     chat = Chat(one)
     alice = await chat.json("alice")
     await alice.ok("/send_all said in the cluster")
+    assert (await alice.ok("/slow_mode #team"))["seconds"] == 3600
     assert "not empty" in await asyncio.to_thread(refused, old, "cluster", "import", str(old.data), *way)
     assert "made the snapshot of batch" in await asyncio.to_thread(done, one, "cluster", "snapshot", *way)
     await alice.ok("/send_all said later")
@@ -52,5 +56,7 @@ async def test_a_chat_goes_in_and_out(tmp_path: Path, one_server: NatsServers) -
     assert "not empty" in await asyncio.to_thread(refused, alone, "cluster", "restore", *way)
     await asyncio.to_thread(alone.start)
     assert await history(alone) == ["said alone", "said in the cluster"]
+    for server in (two, alone):
+        assert "192.0.2.7/32" in await asyncio.to_thread(done, server, "banned-addresses")
     for server in (one, two, alone):
         server.close()

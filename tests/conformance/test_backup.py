@@ -17,7 +17,7 @@ import pytest
 from chat_server.store.data_directory import LOCAL
 from chat_server.store.database import open_reader
 from tests.conformance.conftest import Start
-from tests.conformance.operating import done, refused, word
+from tests.conformance.operating import done, json_operator, refused, word
 from tests.conformance.uploads import bytes_of, only, send_file
 from tests.harness import TIMEOUT_SECONDS, Chat, JsonClient, Server, texts
 from tests.unit.chat import dump
@@ -100,11 +100,14 @@ _CHANGED = "SELECT history, spared_ms FROM state"
 
 
 async def test_a_restored_chat_is_the_same_but_for_its_history(start: Start, tmp_path: Path) -> None:
-    chat = start()
-    bob = await chat.json("bob")
+    chat = start("--operator", "boss")
+    boss, bob = await json_operator(chat), await chat.json("bob")
     await bob.pipeline(f"/send_all {number}" for number in range(50))
     await bob.ok("/send_delayed main 1d later")
+    await boss.ok("/ban_address 192.0.2.0/24 bots")
+    await boss.ok("/slow_mode main 1d")
     sent = await send_file(bob, "main", "a.png", bytes_of(3_000_000))
+    await boss.ok(f"/read main {sent['id']}")
     await chat.close()
     assert chat.server.terminate() == 0
     done(chat.server, "backup", str(tmp_path / "b.tar"))
@@ -121,6 +124,10 @@ async def test_a_restored_chat_is_the_same_but_for_its_history(start: Start, tmp
     assert not (copy.data / LOCAL).exists(), "each machine makes its own"
     copy.start()
     await copy.logged("51 messages that all have read will be removed from ")
+    there = Chat(copy)
+    assert await (await there.json("bob")).code("/send_all too soon") == "rate_limited"
+    await there.close()
+    assert "192.0.2.0/24 for good" in done(copy, "banned-addresses")
     copy.restart()
     assert copy.log.count("messages that all have read will be removed") == 1, "the first start alone"
     copy.close()

@@ -22,7 +22,7 @@ class Level(NamedTuple):
 
 
 # The first is that of a server that is not overloaded.
-LEVELS = (
+LEVELS: tuple[Level, ...] = (
     Level(0.0, "nothing is put off or refused"),
     Level(0.5, "who types, comes and goes is not told"),
     Level(1.0, "history, searches and files are refused"),

@@ -1,5 +1,6 @@
 /* Loaded before a program (LD_PRELOAD), fails calls that concern files, as the file $FAILING says: lines
-   "call errno end-of-path", read anew at each call, so that a test begins and ends a fault while the program runs. */
+   "call errno end-of-path", read anew at each call, so that a test begins and ends a fault while the program runs.
+   A call with a number below zero takes so many milliseconds longer instead. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,8 +33,11 @@ static int fails(const char *call, int descriptor) {
     char *state, *line = strtok_r(told, "\n", &state);
     for (; line; line = strtok_r(NULL, "\n", &state))
         if (sscanf(line, "%15s %d %255s", which, &number, end) == 3 && !strcmp(which, call) && matches(path, end)) {
-            errno = number;
-            return 1;
+            if (number >= 0) {
+                errno = number;
+                return 1;
+            }
+            usleep(-1000 * number);
         }
     return 0;
 }

@@ -25,10 +25,10 @@ DATA = bytes_of(50_000, 5)
 
 
 class FailingServer(Server):
-    def __init__(self, data: Path, library: Path) -> None:
+    def __init__(self, data: Path, library: Path, *options: str) -> None:
         self._faults = data.with_name("faults")
         super().__init__(
-            data, *UNLIMITED, "--disk-reserve", "off", "--log-level", "warning",
+            data, *UNLIMITED, "--disk-reserve", "off", "--log-level", "warning", *options,
             environment={"LD_PRELOAD": str(library), "FAILING": str(self._faults)},
         )  # fmt: skip
 

@@ -103,7 +103,7 @@ class Link:
         """Raises LinkLost."""
         try:
             async with runtime.timeout(CONNECT_SECONDS_MAX):
-                reader, writer = await asyncio.open_connection(server.host, server.port, ssl=tls)
+                reader, writer = await _connect(server, tls)
         except TimeoutError:
             raise LinkLost(f"no answer within {CONNECT_SECONDS_MAX} s") from None
         except ssl.SSLError as error:
@@ -266,6 +266,19 @@ class Link:
                 await self._writer.wait_closed()
 
 
+async def _connect(server: Server, tls: ssl.SSLContext | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Raises OSError.
+
+    `localhost` is 127.0.0.1, where a server listens by default, before it is anything else: most systems try ::1 first,
+    and any user of the machine who listened there was sent the token.
+    """
+    if server.host.lower() == "localhost":
+        with contextlib.suppress(ConnectionRefusedError):
+            name = server.host if tls is not None else None
+            return await asyncio.open_connection("127.0.0.1", server.port, ssl=tls, server_hostname=name)
+    return await asyncio.open_connection(server.host, server.port, ssl=tls)
+
+
 def _words(error: OSError) -> str:
     """The reason in words for a person, without what asyncio adds around it."""
     if isinstance(error, ConnectionRefusedError):
@@ -281,7 +294,7 @@ async def _refuse_tls(runtime: Runtime, server: Server) -> None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         async with runtime.timeout(TLS_SECONDS_MAX):
-            _, writer = await asyncio.open_connection(server.host, server.port, ssl=context)
+            _, writer = await _connect(server, context)
     except ssl.SSLError as error:
         speaks = "ALERT" in (error.reason or "")  # that is TLS too
     except OSError:

@@ -296,9 +296,16 @@ def damaged(file: Path) -> dict[str, bytes]:
     with tarfile.open(evil, "w") as tar:
         for name in ("chat.db", "files/../../escaped"):
             tar.addfile(tarfile.TarInfo(name))
+    # A terabyte of zeros in one block: without the refusal it would be written out.
+    sparse = file.with_name("sparse")
+    with tarfile.open(sparse, "w", format=tarfile.PAX_FORMAT) as tar:
+        hollow = tarfile.TarInfo("files/aa/" + "a" * 64)
+        hollow.pax_headers = {"GNU.sparse.size": str(1 << 40), "GNU.sparse.map": f"{1 << 40},0"}
+        tar.addfile(hollow)
     return {
         "cut": whole[: len(whole) // 2], "without-sums": whole[: sums.offset] + b"\0" * 1024, "flipped": bytes(flipped),
         "text": b"hello\n" * 1000, "nothing": b"", "evil": evil.read_bytes(),
+        "sparse": sparse.read_bytes(),
     }  # fmt: skip
 
 

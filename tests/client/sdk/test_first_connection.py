@@ -1,5 +1,9 @@
 """The first connection: nothing listens, something else does, or one of several servers answers."""
 
+import asyncio
+import socket
+from typing import Any
+
 import pytest
 
 from chat_client.sdk.backoff import Backoff
@@ -93,3 +97,26 @@ async def test_servers_that_all_let_nobody_in_are_told_as_refused(server: FakeSe
         with pytest.raises(Refused) as refused:
             await entering
     assert refused.value.code == "unavailable"
+
+
+async def test_localhost_is_where_a_server_listens_by_default(
+    server: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever listens at the other address of that name hears nothing."""
+    async with FakeServer() as stranger:
+
+        async def resolve(host: str, port: int, **options: Any) -> list[Any]:
+            address = ("127.0.0.1", int(stranger.address.rpartition(":")[2]))
+            return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+        server.address = server.address.replace("127.0.0.1", "localhost")
+        entering = client.enter(server)
+        await (await server.link()).sign_in()
+        await entering
+        # Where nobody listens there, it is what the system says.
+        server._server.close()
+        entering = Client().enter(server)
+        (await stranger.link()).lose()
+        with pytest.raises(CannotConnect):
+            await entering

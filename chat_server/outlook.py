@@ -1,7 +1,7 @@
 """The outlook: warnings before a certificate ends and before the disk is full.
 
 They are logged, and told to the operators who are signed in: of a certificate when 30 days, 7 days and 1 day are left,
-and once a day when it is over; of the disk once a day.
+and once a day when it is over; of the disk once a day, and at once when nothing new is taken any more.
 """
 
 import logging
@@ -16,8 +16,9 @@ from chat_server.runtime import Clock
 
 log = logging.getLogger("chat.outlook")
 
-# How often all of this is looked at.
+# How often all of this is looked at, and how often whether there is room for anything new.
 CHECK_SECONDS = 600.0
+ROOM_SECONDS = 1.0
 DAYS_BEFORE_END = (30, 7, 1)
 DAY_SECONDS = 86_400.0
 # The rate at which the disk fills is that of the last day, and not guessed from less than an hour.
@@ -26,6 +27,8 @@ RATE_SECONDS, RATE_SECONDS_MIN = DAY_SECONDS, 3_600.0
 # reserve, or so much if there is none.
 FULL_DAYS = 3
 LITTLE_BYTES = 512 << 20
+# A disk has room again once so much more is free, so that one about as full as that is not told of every second.
+ROOM_BYTES = 4 << 20
 
 
 class Forecast:
@@ -62,6 +65,7 @@ class Outlook:
         self._forecast = Forecast()
         self._told_stage: tuple[Validity, str] | None = None
         self._told_at: dict[str, float] = {}
+        self._is_full = False
 
     # ---- numbers
 
@@ -89,6 +93,23 @@ class Outlook:
         self._forecast.add(self._clock.monotonic(), self._space.free_bytes())
         self._check_certificate()
         self._check_disk()
+
+    def check_room(self) -> None:
+        """Tell when nothing new is taken any more, and when it is again. MUST be called every ROOM_SECONDS."""
+        if self._is_full:
+            if self._space.has_room(ROOM_BYTES):
+                self._is_full = False
+                del self._told_at["disk"]
+                self._warn("the disk has room again: what is new is taken")
+        elif not self._space.has_room():
+            self._is_full = True
+            self._told_at["disk"] = self._clock.monotonic()
+            free, reserve = describe_size(self._space.free_bytes()), describe_size(self._space.reserve_bytes)
+            self._warn(
+                f"the disk is nearly full: {free} are free, and {reserve} stay free (--disk-reserve); nothing new is"
+                " taken until you make room",
+                logging.ERROR,
+            )
 
     def _check_certificate(self) -> None:
         found = self.certificate
@@ -137,6 +158,6 @@ class Outlook:
         self._told_at[what] = now
         return True
 
-    def _warn(self, text: str) -> None:
-        log.warning("%s", text)
+    def _warn(self, text: str, level: int = logging.WARNING) -> None:
+        log.log(level, "%s", text)
         self._tell(text)

@@ -30,7 +30,7 @@ from chat_server.frontend.transport import SocketTransport
 from chat_server.hang_up import HangUp
 from chat_server.log_destination import LogDestination
 from chat_server.node import open_alone
-from chat_server.outlook import CHECK_SECONDS, Outlook
+from chat_server.outlook import CHECK_SECONDS, ROOM_SECONDS, Outlook
 from chat_server.protocol import lookalikes  # noqa: F401  # loaded before somebody waits for the check of a name
 from chat_server.protocol.base import Reply
 from chat_server.protocol.connection import Notice
@@ -153,6 +153,7 @@ class Server:
             self._runtime.spawn(self._keep_writing_metrics()),
             self._runtime.spawn(self._keep_telling_manager()),
             self._runtime.spawn(self._keep_looking_ahead()),
+            self._runtime.spawn(self._keep_watching_room()),
         ]
         started(self._summary(await self._operator_names()))
         self._manager.tell_ready(self._status())
@@ -298,6 +299,11 @@ class Server:
         while True:
             self._outlook.check()
             await self._runtime.sleep(CHECK_SECONDS)
+
+    async def _keep_watching_room(self) -> None:
+        while True:
+            self._outlook.check_room()
+            await self._runtime.sleep(ROOM_SECONDS)
 
     def _warn_operators(self, text: str) -> None:
         self._runtime.spawn(self._tell_operators(text))

@@ -70,6 +70,7 @@ async def test_below_the_reserve_nothing_new_is_taken_and_all_else_goes_on(start
     assert_not_done(await anna.refused("/topic #team something much longer"))
     assert_not_done(await anna.refused("/away for long"))
     assert_not_done(await (await chat.json_stranger()).refused("/sign_in newcomer"))
+    await chat.server.logged(" ERROR chat.outlook the disk is nearly full: ")
     newcomer = await chat.text_stranger()
     assert (await newcomer.command("/sign_in newcomer"))[1].startswith("- unavailable: nothing was done")
     for line in (

@@ -6,7 +6,7 @@ import pytest
 
 from chat_server.certificates import Validity
 from chat_server.disk_space import Space
-from chat_server.outlook import CHECK_SECONDS, Forecast, Outlook
+from chat_server.outlook import CHECK_SECONDS, ROOM_BYTES, ROOM_SECONDS, Forecast, Outlook
 from chat_server.protocol.times import DAY_MS, HOUR_MS
 from tests.unit.fakes import NOON_MS, FakeClock
 
@@ -87,6 +87,29 @@ def test_a_disk_with_little_room_is_told_of_though_it_does_not_fill(
     watch.watch(2)
     assert [round(day) for day, _ in watch.told] == [0, 1]
     assert all("the disk has little room" in text for _, text in watch.told)
+
+
+def test_a_disk_that_takes_nothing_new_is_told_of_at_once_and_when_it_does_again(
+    watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def look_at(*free: int) -> list[str]:
+        del watch.told[:]
+        for watch.free in free:
+            watch.clock.advance(ROOM_SECONDS * 1000)
+            watch.outlook.check_room()
+        return [text for _, text in watch.told]
+
+    assert look_at(RESERVE * 3, RESERVE * 2) == []
+    (text,) = look_at(100 << 20, 0, RESERVE + (16 << 20), 0)
+    assert text.startswith("the disk is nearly full: 100 MiB are free, and 256 MiB stay free")
+    assert caplog.records[-1].levelname == "ERROR"
+    watch.watch(0.9)
+    assert len(watch.told) == 1, "once a day"
+    (text,) = look_at(RESERVE, RESERVE + (16 << 20) + ROOM_BYTES)
+    assert text == "the disk has room again: what is new is taken"
+    watch.outlook.check()
+    assert "the disk has little room" in watch.told[-1][1]
+    assert len(look_at(RESERVE - 1)) == 1, "it is full anew"
 
 
 def test_the_forecast_is_of_the_last_day() -> None:

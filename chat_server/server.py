@@ -152,8 +152,8 @@ class Server:
             self._runtime.spawn(self._sessions.watch_stalled()),
             self._runtime.spawn(self._keep_writing_metrics()),
             self._runtime.spawn(self._keep_telling_manager()),
-            self._runtime.spawn(self._keep_looking_ahead()),
             self._runtime.spawn(self._keep_watching_room()),
+            self._runtime.spawn(self._keep_looking_ahead()),
         ]
         started(self._summary(await self._operator_names()))
         self._manager.tell_ready(self._status())

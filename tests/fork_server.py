@@ -72,7 +72,8 @@ def start(
     stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL, stderr: int = subprocess.DEVNULL,
 ) -> "Forked | subprocess.Popen[bytes]":  # fmt: skip
     """A program of the chat. Streams are descriptors, DEVNULL or PIPE."""
-    if arguments[0] == sys.executable and _read_at_start(environment) == _read_at_start(os.environ):
+    is_python = arguments[0] == sys.executable and arguments[1] != "-c"
+    if is_python and _read_at_start(environment) == _read_at_start(os.environ):
         return _SERVER.start(arguments[1:], environment, cwd, stdin, stdout, stderr)
     return subprocess.Popen(arguments, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, cwd=cwd)
 
@@ -106,6 +107,7 @@ class ForkServer:
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
+        self._mutex = threading.Lock()  # a thread would read the id of another's program
 
     def start(
         self, arguments: list[str], environment: Mapping[str, str], cwd: Path, stdin: int, stdout: int, stderr: int
@@ -126,11 +128,12 @@ class ForkServer:
             theirs.append(stream)
         ended, tell = os.pipe()
         request = json.dumps({"arguments": arguments, "environment": dict(environment), "cwd": str(cwd)}).encode()
-        connection = self._connection()
-        socket.send_fds(connection, [request], [*theirs, tell])
+        with self._mutex:
+            connection = self._connection()
+            socket.send_fds(connection, [request], [*theirs, tell])
+            pid = int(connection.recv(16))
         for each in (*ours, tell):
             os.close(each)
-        pid = int(connection.recv(16))
         return Forked(pid, ended, pipes)
 
     def _connection(self) -> socket.socket:

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 import apsw
 
-from tests.fork_server import Forked, start
+from tests.fork_server import Forked, run, start
 
 Json = dict[str, Any]
 Line = TypeVar("Line", str, Json)
@@ -66,6 +66,8 @@ class Server:
     """The server, on a port of its own. It can be killed, stopped and started again on the same data."""
 
     program: tuple[str, ...] = ("-m", "chat_server")
+    # Those of this process that run now.
+    running: ClassVar[set["Server"]] = set()
     # Makes what each server needs beside it, from the place of its data.
     make_beside: ClassVar[Callable[[Path], Beside] | None] = None
 
@@ -92,26 +94,33 @@ class Server:
     def start(self, stderr: int | None = None) -> None:
         """Returns when it listens; the log grows on from the last run, where it does not go to `stderr`."""
         with self._log.open("ab") as log:
-            arguments, stream = self.arguments(), log.fileno() if stderr is None else stderr
-            self.process = start(arguments, self.environment, self.data.parent, stdout=subprocess.PIPE, stderr=stream)
+            self.process = self._begin(log.fileno() if stderr is None else stderr)
+        Server.running.add(self)
         assert self.process.stdout is not None
         self.listening = self.process.stdout.readline().decode()
         found = re.search(r" listening on [^,]*:(\d+)", self.listening)
         assert found, f"the server did not start: {self.listening}{self.log}"
         self.port = int(found[1])
 
+    def _begin(self, stderr: int) -> "Forked | subprocess.Popen[bytes]":
+        return start(self.arguments(), self.environment, self.data.parent, stdout=subprocess.PIPE, stderr=stderr)
+
     def refusal(self) -> tuple[int, str]:
         """The exit status and all that it says where it cannot start."""
-        done = subprocess.run(
-            self.arguments(), capture_output=True, env=self.environment, cwd=self.data.parent, timeout=START_SECONDS
-        )
-        return done.returncode, (done.stdout + done.stderr).decode()
+        done = run(self.arguments(), self.environment, self.data.parent, timeout=START_SECONDS)
+        return done.returncode, done.stdout + done.stderr
 
     def end(self, number: signal.Signals, timeout: float = TIMEOUT_SECONDS) -> int:
         """Its exit status after this signal."""
         assert self.process is not None
+        self.process.send_signal(number)
+        return self.ended(timeout)
+
+    def ended(self, timeout: float = TIMEOUT_SECONDS) -> int:
+        """Its exit status, once it has ended."""
+        assert self.process is not None
         process, self.process = self.process, None
-        process.send_signal(number)
+        Server.running.discard(self)
         try:
             return process.wait(timeout)
         finally:

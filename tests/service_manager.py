@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -40,19 +39,13 @@ class ManagedServer(Server):
         self._notified.setblocking(False)
         self.told: list[dict[str, str]] = []
 
-    def start(self, stderr: int | None = None) -> None:
+    def _begin(self, stderr: int) -> "subprocess.Popen[bytes]":
         numbers = [sock.fileno() for sock in self._sockets]
         moves = " ".join(f"{3 + index}<&{number}" for index, number in enumerate(numbers))
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                ["bash", "-c", f"{_SCRIPT} {moves}", "bash", *self.arguments()], env=self.environment,
-                cwd=self.data.parent, stdout=subprocess.PIPE, stderr=log, pass_fds=numbers,
-            )  # fmt: skip
-        assert self.process.stdout is not None
-        self.listening = self.process.stdout.readline().decode()
-        found = re.search(r" listening on [^,]*:(\d+)", self.listening)
-        assert found, f"the server did not start: {self.listening}{self.log}"
-        self.port = int(found[1])
+        return subprocess.Popen(
+            ["bash", "-c", f"{_SCRIPT} {moves}", "bash", *self.arguments()], env=self.environment,
+            cwd=self.data.parent, stdout=subprocess.PIPE, stderr=stderr, pass_fds=numbers,
+        )  # fmt: skip
 
     async def hears(self, line: str) -> dict[str, str]:
         """The next thing that it tells with this line; what it told before is in `told`."""

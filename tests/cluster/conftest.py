@@ -8,6 +8,9 @@ from chat_server.log.jetstream_api import open_nats
 from chat_server.log.nats_connection import Nats, NatsAccess
 from chat_server.runtime import SystemRuntime
 from tests.cluster.servers import NatsServers
+from tests.conformance.conftest import nothing_outlives_its_test
+
+__all__ = ["nothing_outlives_its_test"]
 
 Connect = Callable[..., Awaitable[Nats]]
 

@@ -29,6 +29,16 @@ if os.environ.get("ON_NATS") == "yes":
 UNLIMITED = ("--command-rate", "off", "--main-rate-limit", "off", "--message-ttl", "off")
 
 
+@pytest.fixture(autouse=True)
+def nothing_outlives_its_test() -> Iterator[None]:
+    """A server that a test started ends with it, also where the test fails before it says so."""
+    before = set(Server.running)
+    yield
+    for server in Server.running - before:
+        server.kill()
+        server.close()
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("server") / "data", *UNLIMITED)

@@ -15,7 +15,7 @@ import pytest
 from chat_server.store.data_directory import OWNER
 from tests.conformance.conftest import Start
 from tests.conformance.uploads import bytes_of, digest, fetch, send_file, stored
-from tests.harness import TIMEOUT_SECONDS, Chat, Server
+from tests.harness import Chat, Server
 
 DATA = bytes_of(100_000, 3)
 
@@ -132,14 +132,11 @@ async def test_what_is_taken_away_is_a_failed_disk(start: Start, how: str) -> No
     chat = start()
     anna = await chat.json("anna")
     await anna.ok("/send_all before")
-    process = chat.server.process
-    assert process is not None
     TAKEN[how](chat.server.data)
     replies = [line for line in await anna.end() if '"re":"send_all"' in line]
     assert replies == []
-    assert process.wait(TIMEOUT_SECONDS) == 1
+    assert chat.server.ended() == 1
     assert "the disk failed" in chat.server.log and str(chat.server.data) in chat.server.log
-    chat.server.process = None
 
 
 async def test_nothing_is_acknowledged_into_files_that_are_gone(start: Start) -> None:
@@ -152,22 +149,18 @@ async def test_nothing_is_acknowledged_into_files_that_are_gone(start: Start) ->
     remove_all(chat.server.data)
     process.send_signal(signal.SIGCONT)
     assert not [line for line in await anna.rest() if '"type":"ok"' in line]
-    assert process.wait(TIMEOUT_SECONDS) == 1
-    chat.server.process = None
+    assert chat.server.ended() == 1
 
 
 async def test_nothing_is_acknowledged_into_a_log_that_was_emptied(start: Start) -> None:
     chat = start()
     anna = await chat.json("anna")
     await anna.ok("/send_all before")
-    process = chat.server.process
-    assert process is not None
     os.truncate(chat.server.data / "chat.db-wal", 0)
     reply = await anna.refused("/send_all after")
     assert reply["code"] == "unavailable" and "done" not in reply
-    assert process.wait(TIMEOUT_SECONDS) == 1
+    assert chat.server.ended() == 1
     assert "chat.db-wal was emptied" in chat.server.log
-    chat.server.process = None
 
 
 async def test_the_last_server_leaves_the_files_of_the_next_one(start: Start, tmp_path: Path) -> None:
@@ -182,8 +175,7 @@ async def test_the_last_server_leaves_the_files_of_the_next_one(start: Start, tm
     anna = await next_one.json("anna")
     await anna.ok("/send_all hi")
     process.send_signal(signal.SIGCONT)
-    assert process.wait(TIMEOUT_SECONDS) == 1
-    chat.server.process = None
+    assert chat.server.ended() == 1
     await anna.ok("/send_all still here")
     assert all((data / name).exists() for name in ("chat.db-wal", "chat.db-shm", "control.sock", "lock"))
     await next_one.close()

@@ -20,7 +20,6 @@ from tests.harness import Chat, Json, JsonClient, Server
 
 SOURCE = Path(__file__).parents[1] / "failing.c"
 LOG, DATABASE, PART = "/chat.db-wal", "/chat.db", "/uploads/2"
-STOPS_S = 20
 DATA = bytes_of(50_000, 5)
 
 
@@ -36,14 +35,6 @@ class FailingServer(Server):
         new = self._faults.with_suffix(".new")
         new.write_text("".join(f"{call} {number} {path}\n" for call, number, path in faults))
         new.replace(self._faults)
-
-    def stopped(self) -> int:
-        """Its exit status, once it has stopped by itself."""
-        assert self.process is not None and self.process.stdout is not None
-        status = self.process.wait(STOPS_S)
-        self.process.stdout.close()
-        self.process = None
-        return status
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +94,7 @@ async def test_a_disk_that_failed_ends_the_server(failing: Failing, fault: tuple
         while (reply := await say(client, sender, number))["type"] == "ok":
             number += 1
         assert reply["code"] == "unavailable" and "done" not in reply, "nobody knows what is on the disk"
-    assert server.stopped() == 1 and "the disk failed" in server.log
+    assert server.ended() == 1 and "the disk failed" in server.log
     await assert_kept(chat, server, sender)
 
 
@@ -136,7 +127,7 @@ async def test_a_disk_that_fails_under_a_file_ends_the_server(failing: Failing, 
     while reply["type"] == "ok":
         _, reply = await client.command(chunk(opened["upload"], DATA[reply["received"] : reply["received"] + 30_000]))
     assert reply["code"] == "unavailable" and "done" not in reply
-    assert server.stopped() == 1
+    assert server.ended() == 1
     await chat.close()
     server.fail()
     server.start()

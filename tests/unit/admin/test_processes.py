@@ -29,6 +29,7 @@ async def test_one_that_ends_before_it_has_answered_has_failed(said: str, why: s
     with pytest.raises(ReadingFailed, match=f"^{told}$"):
         await reading.digests()
     reading.close()
+    await process.wait()  # what is left of it would belong to a loop that is closed
 
 
 def test_one_that_was_killed_before_it_is_told_to_open_has_failed() -> None:

@@ -126,7 +126,8 @@ class SocketTransport(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         self._has_eof = True
         self._handler.eof()
-        return not self._ending
+        # TLS has no half-close. asyncio would write a warning into the log of each who asks for one.
+        return not self._ending and self._connection.can_write_eof()
 
     def pause_writing(self) -> None:
         self._handler.blocked()

@@ -13,7 +13,7 @@ import select
 import shutil
 import subprocess
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Literal
@@ -171,20 +171,31 @@ def opened(ports: dict[str, str]) -> Iterator[list[Window]]:
 each_program = pytest.mark.parametrize("name", PROGRAMS)
 
 
+@pytest.fixture
+def at_terminal(ports: dict[str, str], opened: list[Window]) -> Callable[[str], Window]:
+    """A window of this program whose greeting was read."""
+
+    def open(name: str) -> Window:
+        assert _found(name)
+        window = Window(name, ports, at_terminal=True)
+        opened.append(window)
+        window.expect("/help for all commands")
+        return window
+
+    return open
+
+
 @each_program
-def test_a_person_at_a_terminal(name: str, ports: dict[str, str], opened: list[Window]) -> None:
-    assert _found(name)
-    window = Window(name, ports, at_terminal=True)
-    opened.append(window)
-    window.expect("/help for all commands")
-    window.type(f"/sign_in {unique('nc')}\r")
-    window.expect("+ signed in as")
-    window.type("/talk main\r")
-    window.expect("+ talking to main")
+def test_a_person_at_a_terminal(name: str, at_terminal: Callable[[str], Window]) -> None:
+    window = at_terminal(name)
     texts = (_text_for(name), "Right", LONG)
-    for text in texts:
-        window.type(f"{text}\r")
-        window.expect("+ sent #")
+    for line, answer in (
+        (f"/sign_in {unique('nc')}", "+ signed in as"),
+        ("/talk main", "+ talking to main"),
+        *((text, "+ sent #") for text in texts),
+    ):
+        window.type(f"{line}\r")
+        window.expect(answer)
     window.type("/history main limit 3\r")
     for text in texts:
         window.expect(f": {text} (#")
@@ -203,78 +214,48 @@ def test_a_pipe_that_ends(name: str, ports: dict[str, str], opened: list[Window]
     assert _found(name)
     window = Window(name, ports, at_terminal=False)
     opened.append(window)
-    lines = [
-        f"/sign_in {unique('nc')}",
-        f"/send_all {_text_for(name)}",
-        f"/send_all {LONG * 2}",
-        "/history main limit 2",
-        "/ping last",
-    ]
-    at_end = PROGRAMS[name].at_end
-    window.type("".join(f"{line}\n" for line in lines))
-    if at_end == "waits":
-        window.type("/quit\n")
+    at_end, text = PROGRAMS[name].at_end, _text_for(name)
+    lines = [f"/sign_in {unique('nc')}", f"/send_all {text}", f"/send_all {LONG * 2}", "/history main limit 2"]
+    window.type("".join(f"{line}\n" for line in (*lines, "/ping last", *(["/quit"] if at_end == "waits" else []))))
     if at_end != "breaks off":
         window.end_of_input()
-    for words in (
-        "+ signed in as",
-        "+ sent #",
-        "+ sent #",
-        f": {_text_for(name)} (#",
-        f": {LONG * 2} (#",
-        "+ pong last",
-    ):
+    for words in ("+ signed in as", "+ sent #", "+ sent #", f": {text} (#", f": {LONG * 2} (#", "+ pong last"):
         window.expect(words)
     if at_end == "breaks off":
         window.end_of_input()
     window.end()
 
 
-def test_telnet_that_sends_each_key_at_once(ports: dict[str, str], opened: list[Window]) -> None:
-    """Enter is CR NUL then, and what it negotiates stands in the first line."""
-    assert _found("telnet")
-    window = Window("telnet", ports, at_terminal=True)
-    opened.append(window)
-    window.expect("/help for all commands")
-    window.type("\x1d")
-    window.type("mode character\r")
-    window.expect("mode character")
-    window.type("/ping one\r")
-    window.expect("+ pong one")
-    window.type("/ping two\r")
-    window.expect("+ pong two")
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        # It sends each key at once: Enter is CR NUL then, and what it negotiates stands in the first line.
+        ("telnet", [
+            ("\x1d", None), ("mode character\r", "mode character"),
+            ("/ping one\r", "+ pong one"), ("/ping two\r", "+ pong two"),
+        ]),
+        # A key that it takes for itself, Ctrl-C or one byte of `Ü`: it shows nothing more before the server answers
+        # it, and loses that byte.
+        ("telnet", [("\x03", None), ("/ping after\r", "+ pong after"), ("/ping Übung\r", "- bad_encoding")]),
+        # Without a line editor an arrow is in the line; it makes no text of a command.
+        ("nc.openbsd", [
+            (f"/sign_in {unique('nc')}\r", "+ signed in as"), ("/talk main\r", "+ talking to main"),
+            ("\x1b[A\x1b[D/ping here\r", "+ pong here"),
+        ]),
+    ],
+    ids=["each key at once", "keys of telnet", "arrows"],
+)  # fmt: skip
+def test_keys_that_are_no_letters(
+    name: str, typed: list[tuple[str, str | None]], at_terminal: Callable[[str], Window]
+) -> None:
+    window = at_terminal(name)
+    for keys, answer in typed:
+        window.type(keys)
+        if answer is not None:
+            window.expect(answer)
     window.type("/quit\r")
     window.expect("+ goodbye")
     window.end()
-
-
-def test_telnet_goes_on_after_a_key_that_it_takes_for_itself(ports: dict[str, str], opened: list[Window]) -> None:
-    """Ctrl-C, or one byte of `Ü`: it shows nothing more before the server answers it, and loses that byte."""
-    assert _found("telnet")
-    window = Window("telnet", ports, at_terminal=True)
-    opened.append(window)
-    window.expect("/help for all commands")
-    window.type("\x03")
-    window.type("/ping after\r")
-    window.expect("+ pong after")
-    window.type("/ping Übung\r")
-    window.expect("- bad_encoding")
-    window.type("/quit\r")
-    window.expect("+ goodbye")
-    window.end()
-
-
-def test_keys_before_a_command_make_no_text_of_it(ports: dict[str, str], opened: list[Window]) -> None:
-    """Without a line editor, the arrow is in the line."""
-    assert _found("nc.openbsd")
-    window = Window("nc.openbsd", ports, at_terminal=True)
-    opened.append(window)
-    window.expect("/help for all commands")
-    window.type(f"/sign_in {unique('nc')}\r")
-    window.type("/talk main\r")
-    window.expect("+ talking to main")
-    window.type("\x1b[A\x1b[D/ping here\r")
-    window.expect("+ pong here")
 
 
 def test_the_readme_names_each_of_them() -> None:

@@ -79,6 +79,11 @@ async def test_quit_is_answered_before_the_end(start: Start, certificate: Certif
     client = await connect(chat.server, certificate.trusted())
     await client.send("/sign_in secret", "/send_all hi", "/quit")
     assert (await client.rest())[-2:] == ["+ sent #1", "+ goodbye"]
+    client = await connect(chat.server, certificate.trusted())
+    client.writer.close()
+    await client.writer.wait_closed()
+    assert await (await connect(chat.server, certificate.trusted())).ok("/ping") == "pong"
+    assert "asyncio" not in chat.server.log, "whoever ends a connection is nothing to warn of"
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")

@@ -1,8 +1,9 @@
 # Each installs into .venv first what is missing there.
 # make run    starts the server (options: make run ARGS="--port 9000")
 # make test   runs all checks (also alone: make check) and tests: at most three minutes on two idle cores
-# make test-all  the same with all rounds of the kills and many more random examples: a quarter of an hour
-# make test-pythons  the tests on each other Python from 3.11 on that is found
+# make test-all  the same with all rounds of the kills and many more random examples, what is installed, and the other
+#                Pythons: half an hour, as root
+# make test-pythons  the tests on each other Python from 3.11 on that is found: on 3.12 and 3.13, six minutes
 # make cluster  starts three NATS servers and three nodes on loopback, and kills and starts what one names
 # make test-compiled  the same as make test on the compiled build, which it makes first: a C compiler, five minutes
 # make test-cluster  tests the cluster on NATS servers of its own: ten minutes
@@ -13,7 +14,8 @@
 # make bench-quick  what a message takes of a processor, in under two minutes: for before and after a change
 # make format writes the code as the formatter wants it
 
-PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
+# The newest of those that the tests are run on, before any other.
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3.14 python3,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
@@ -33,17 +35,22 @@ cluster: $(VENV)/installed
 test: $(VENV)/installed
 	@$(MAKE) --no-print-directory -j 2 check unit
 
-test-all: export TESTS := all
-test-all: export HYPOTHESIS_PROFILE := thorough
-test-all: check unit test-install
+test-all: check
+	@TESTS=all HYPOTHESIS_PROFILE=thorough $(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory test-install test-pythons
 
-# Each Python that is found, also those of pyenv, but for that of $(VENV): in an environment of its own.
-PYTHONS = $(foreach minor,11 12 13 14,$(firstword $(wildcard $(HOME)/.pyenv/versions/3.$(minor).*/bin/python) $(shell command -v python3.$(minor))))
+# The newest Python of each minor version that is found, also by pyenv, but for that of $(VENV): in an environment of
+# its own. A pyenv that has a version set for another folder alone leaves a command that does not run.
+PYENV_ROOT ?= $(HOME)/.pyenv
+MINOR = $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
+PYTHONS = $(foreach minor,11 12 13 14,$(firstword \
+    $(shell ls -d $(PYENV_ROOT)/versions/3.$(minor).*/bin/python 2>/dev/null | sort -rV) \
+    $(if $(shell $(call MINOR,python3.$(minor))),python3.$(minor))))
 
 test-pythons: $(VENV)/installed
-	@set -e; for python in $(PYTHONS); do \
-	    version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
-	    [ $$version != $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])') ] || continue; \
+	@set -e; own=$$($(call MINOR,$(BIN)/python)); for python in $(PYTHONS); do \
+	    version=$$($(call MINOR,$$python)); \
+	    [ $$version != $$own ] || continue; \
 	    echo "Python $$version ($$python)"; \
 	    $(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python unit; \
 	done

@@ -5,7 +5,8 @@ chat.sign_in("alice", "bob")
 chat.say("alice", "/send bob hi").reply     the reply; a refusal is raised
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ from chat_server.rules.outcomes import Ending, Entered, MembershipChange, Push, 
 from chat_server.rules.registry import RULES
 from chat_server.store import accounts, chats, rooms, slow_mode, text_quota
 from chat_server.store.blobs import Blobs
-from chat_server.store.database import Database, open_reader, open_writer
+from chat_server.store.database import Database, NoRoom, open_reader, open_writer
 from chat_server.store.local import Local, list_sweeps
 from chat_server.transfers import remove_dropped
 from tests.unit.fakes import DAY_MS, HOUR_MS, FakeClock
@@ -214,6 +215,20 @@ class Chat:
         self.db.close()
         self.local.close()
         self.executor.close()
+
+
+@contextmanager
+def failing_commits(executor: Executor) -> Iterator[None]:
+    """Batches are executed to their end, and then there is no room for them: everything of them is undone."""
+
+    def fail() -> bool:
+        raise NoRoom
+
+    executor._db.connection.set_commit_hook(fail)
+    try:
+        yield
+    finally:
+        executor._db.connection.set_commit_hook(None)
 
 
 def check_cache(executor: Executor) -> None:

@@ -17,9 +17,9 @@ from chat_server.protocol.people import Report
 from chat_server.protocol.rooms import Join
 from chat_server.rules import Executor
 from chat_server.rules.registry import RULES
-from chat_server.store import cache, state
+from chat_server.store import cache
 from chat_server.store.database import FILE, NoRoom, open_writer
-from tests.unit.chat import LIMITS, batch, check_cache, dump
+from tests.unit.chat import LIMITS, batch, check_cache, dump, failing_commits
 
 NOW = (1_795_266_000_000, 1_795_266_000_000)
 NAMES = ("anna", "ben", "cora", "dirk")
@@ -57,10 +57,6 @@ def faulty_report(context: Any, command: Report) -> None:
     raise ZeroDivisionError
 
 
-def no_room(*_: object) -> None:
-    raise NoRoom
-
-
 @cache_of_functions
 def begun() -> tempfile.TemporaryDirectory[str]:
     """Return a chat to copy, in which all know each other."""
@@ -93,8 +89,7 @@ class Twin:
         return [repr((each.result, each.pushes, each.seq, each.membership_changes)) for each in outcomes]
 
     def undo(self, entries: list[Entry]) -> None:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(NoRoom):
-            patch.setattr(state, "advance", no_room)
+        with pytest.raises(NoRoom), failing_commits(self.executor):
             self.executor.execute(batch(self.number + 1, NOW, entries))
 
 

@@ -109,10 +109,8 @@ def _action_as_text(
     head: str, who: str, what: str, result: str, seconds: float, session: int, address: str, id: int, seq: int
 ) -> str:
     message = "" if not id else f" id={id}" if not seq else f" id={id} seq={seq}"
-    return (
-        f"{head}action user={who or '-'} session={session} address={address} do={what} result={result}"
-        f" ms={seconds * 1000:.1f}{message}\n"
-    )
+    user, ms = who or "-", format(seconds * 1000, ".1f")
+    return f"{head}action user={user} session={session} address={address} do={what} result={result} ms={ms}{message}\n"
 
 
 def _action_as_json(
@@ -129,7 +127,8 @@ def _action_as_json(
 
 def _batch_as_text(head: str, number: str, node: str, seqs: str, entries: int, told: str, seconds: float) -> str:
     of = f" node={node}" if node else ""
-    return f"{head}batch number={number}{of} seq={seqs} entries={entries} to={told} commit_ms={seconds * 1000:.1f}\n"
+    ms = format(seconds * 1000, ".1f")
+    return f"{head}batch number={number}{of} seq={seqs} entries={entries} to={told} commit_ms={ms}\n"
 
 
 def _batch_as_json(

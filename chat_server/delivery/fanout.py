@@ -263,8 +263,10 @@ class _Batch(NamedTuple):
 
 def _add(counts: dict[int, int], events: Iterable[RoutedEvent], receivers: int) -> None:
     for routed in events:
-        if isinstance(routed.event, Message):
-            counts[routed.event.seq] = counts.get(routed.event.seq, 0) + receivers
+        event = routed.event
+        if isinstance(event, Message):
+            seq = event.seq
+            counts[seq] = counts.get(seq, 0) + receivers
 
 
 def own_states(outcome: Outcome) -> list[OwnState]:

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, Protocol
 
-from msgspec import Struct
-
 from chat_server.delivery.memberships import Memberships
 from chat_server.delivery.rendering import EVERYONE, Audience, RoutedEvent, RoutedEvents
 from chat_server.log.entries import Identity, Origin
@@ -44,18 +42,21 @@ IndexedOutcome = tuple[int, Outcome]
 """An outcome, behind its index in the batch."""
 
 
-class Plan(Struct):
+class Plan:
     """What becomes of a batch here. Sessions are named by their numbers; some of them may be gone."""
 
-    seq: int
-    events: RoutedEvents
-    # Those who asked, with the outcomes of what they asked.
-    replies: dict[int, list[IndexedOutcome]] = {}
-    # For those who are behind, in the order of the batch: each change of membership changes what they may be told.
-    for_later: list[Kept | MembershipChange] = []
-    presence: list[tuple[int, PresenceChanged]] = []
-    entered: list[Entered] = []
-    endings: dict[int, Ended] = {}
+    __slots__ = ("endings", "entered", "events", "for_later", "presence", "replies", "seq")
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.events = RoutedEvents()
+        # Those who asked, with the outcomes of what they asked.
+        self.replies: dict[int, list[IndexedOutcome]] = {}
+        # For those who are behind, in the order of the batch: each change of membership changes what they may be told.
+        self.for_later: list[Kept | MembershipChange] = []
+        self.presence: list[tuple[int, PresenceChanged]] = []
+        self.entered: list[Entered] = []
+        self.endings: dict[int, Ended] = {}
 
 
 def route(executed: Executed, identity: Identity, memberships: Memberships, connected: Connected) -> Plan:
@@ -72,25 +73,25 @@ class _Router:
         # Somebody comes into these private chats or leaves them in this batch.
         self._changing = {change.room for outcome in executed.outcomes for change in outcome.membership_changes}
         self._entering: dict[int, list[tuple[int, bytes | None]]] = {}
-        self.plan = Plan(executed.seq, RoutedEvents())
+        self.plan = Plan(executed.seq)
         for index, outcome in enumerate(executed.outcomes):
             self._route_outcome(index, outcome)
 
     def _route_outcome(self, index: int, outcome: Outcome) -> None:
-        plan = self.plan
-        asker = self._asking_session(outcome.entry.origin)
+        origin, result, changes = outcome.entry.origin, outcome.result, outcome.membership_changes
+        asker = self._asking_session(origin)
         if asker:
-            plan.replies.setdefault(asker, []).append((index, outcome))
-        if type(outcome.result) is Entered:
-            self._enter(asker, outcome.result)
+            self.plan.replies.setdefault(asker, []).append((index, outcome))
+        if type(result) is Entered:
+            self._enter(asker, result)
         for ending in outcome.endings:
-            self._end(asker, outcome.entry.origin, ending)
-        if outcome.membership_changes:
-            self._change_memberships(outcome.membership_changes, came=False)
+            self._end(asker, origin, ending)
+        if changes:
+            self._change_memberships(changes, came=False)
         for push in outcome.pushes:
             self._push(index, outcome, asker, push)
-        if outcome.membership_changes:
-            self._change_memberships(outcome.membership_changes, came=True)
+        if changes:
+            self._change_memberships(changes, came=True)
 
     def _asking_session(self, origin: Origin | None) -> int:
         """Who waits for the reply here; 0 for nobody. A former process of this node had other sessions."""
@@ -121,24 +122,26 @@ class _Router:
                 self.plan.for_later.append(change)
 
     def _push(self, index: int, outcome: Outcome, asker: int, push: Push) -> None:
-        if type(push.event) is PresenceChanged:
-            self.plan.presence.append((outcome.entry.user_id, push.event))
+        # Each field is read once: in the compiled build that costs 25 ns.
+        plan, event, users = self.plan, push.event, push.users
+        if type(event) is PresenceChanged:
+            plan.presence.append((outcome.entry.user_id, event))
             return
         self._order += 1
-        routed = RoutedEvent(self._order, index, push.event, push.notice)
-        if not isinstance(push.event, Message):
+        routed = RoutedEvent(self._order, index, event, push.notice)
+        if not isinstance(event, Message):
             for audience in self._audiences(push):
-                self.plan.events.add(audience, routed)
-                self.plan.for_later.append(Kept(routed, audience, asker))
+                plan.events.add(audience, routed)
+                plan.for_later.append(Kept(routed, audience, asker))
         elif push.room:
             for audience in self._audiences(push):
-                self.plan.events.add(audience, routed)
-        elif push.users is None:
-            self.plan.events.everyone.append(routed)
+                plan.events.add(audience, routed)
+        elif users is None:
+            plan.events.everyone.append(routed)
         else:
-            for user_id in push.users:
+            for user_id in users:
                 if self._connected.has_user(user_id):
-                    self.plan.events.users.setdefault(user_id, []).append(routed)
+                    plan.events.users.setdefault(user_id, []).append(routed)
 
     def _audiences(self, push: Push) -> Iterable[Audience]:
         if push.room:

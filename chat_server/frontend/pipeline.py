@@ -45,8 +45,6 @@ LOG_FULL_SECONDS = 0.5
 FREE_CHUNK_BYTES = 8192
 # A change goes to all who see the message, with the names of all who reacted: so many names cost as much as a command.
 NAMES_A_COMMAND = 256
-# A tuple, since a union would be made anew for each outcome.
-_ANSWERED_LATER = (Entered, Opened, Stale)
 
 
 class Pending(Struct):
@@ -210,25 +208,31 @@ class Pipeline:
     def outcome(self, outcome: Outcome, now: float) -> bytes:
         """Take the outcome of a logged command; return the bytes of its reply, which the caller writes in place."""
         self._now = now
-        assert outcome.entry.origin is not None
-        pending = self._in_flight.pop(outcome.entry.origin.number)
-        result = outcome.result
+        origin, result = outcome.entry.origin, outcome.result
+        assert origin is not None
+        pending = self._in_flight.pop(origin.number)
         if pending.exclusive and self._exclusive is not None:
             self._exclusive.outcome = outcome
-        if pending.silent and isinstance(result, Refusal):
-            # What was seen is noted with the next sign of life.
-            self._marked = 0
-        if isinstance(result, Entered):
-            self._enter(result, outcome.seq)
-        if isinstance(result, _ANSWERED_LATER) or pending.silent:
+        if pending.silent:
+            if isinstance(result, Refusal):
+                # What was seen is noted with the next sign of life.
+                self._marked = 0
             return b""
-        reply = result if isinstance(result, Refusal) or pending.reply is None else pending.reply(result)
-        assert reply is not None
-        if isinstance(result, Changed) and result.message and (reactions := result.message.reactions):
+        # Not isinstance, which takes 0.2 µs to tell that a Struct is not another one.
+        if type(result) is Sent:
+            if result.id == self._marked + 1:
+                # Only the session's own message came since then, so there is nothing new to read.
+                self._marked = result.id
+        elif type(result) is Entered:
+            self._enter(result, outcome.seq)
+            return b""
+        elif type(result) is Opened or type(result) is Stale:
+            return b""
+        elif type(result) is Changed and result.message and (reactions := result.message.reactions):
             self._charge(sum(map(len, reactions.values())) / NAMES_A_COMMAND)
-        if isinstance(result, Sent) and result.id == self._marked + 1:
-            # Only the session's own message came since then, so there is nothing new to read.
-            self._marked = result.id
+        make_reply = pending.reply
+        reply = result if make_reply is None or isinstance(result, Refusal) else make_reply(result)
+        assert reply is not None
         return self._render(reply, pending.verb, pending.label, pending.started)
 
     def delivered(self, now: float) -> None:

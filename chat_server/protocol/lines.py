@@ -6,6 +6,7 @@ little more than its bytes, and its limit is the one that holds when it is taken
 """
 
 import re
+from typing import Final
 
 from chat_server.errors import Refusal
 
@@ -16,6 +17,9 @@ LINES_CUT_AT_ONCE = 256
 # KiB of starts and no end held the loop for 30 s when `.*?` looked for the end from each.
 _TELNET = re.compile(rb"\xff[\xf0-\xf9]|\xff[\xfb-\xfe].|(?<!\xff)\xff\xfa(?:[^\xff]|\xff\xff)*+\xff\xf0", re.DOTALL)
 _BOM = b"\xef\xbb\xbf"
+# A byte is looked for by its number: looking for bytes raises and drops an exception each time, 0.3 µs.
+_NEWLINE: Final = 0x0A
+_IAC: Final = 0xFF
 # At Ctrl-C, and at bytes of UTF-8 that it takes for a key, telnet asks for a timing mark (RFC 860) and shows nothing
 # more before the answer: IAC DO TIMING-MARK, and IAC WONT.
 _ASKS_FOR_MARK, TELNET_MARK = b"\xff\xfd\x06", b"\xff\xfc\x06"
@@ -53,7 +57,7 @@ class LineBuffer:
 
     def has_line(self) -> bool:
         """Tell whether a whole line waits that is not empty."""
-        while not self._cut and b"\n" in self._data:
+        while not self._cut and _NEWLINE in self._data:
             empty = _EMPTY_LINES.match(self._data)
             if empty is not None:
                 del self._data[: empty.end()]
@@ -69,7 +73,7 @@ class LineBuffer:
         """
         kept_max = self._line_bytes_max if kept_max is None else min(kept_max, self._line_bytes_max)
         data = bytes(data)
-        if self._is_telnet or b"\xff" in data:
+        if self._is_telnet or _IAC in data:
             data = self._read_telnet(data)
         if not self._unended_bytes and data.endswith(b"\n") and len(data) <= kept_max:
             # Whole lines, none of which is too long, as nearly everybody sends them.
@@ -128,7 +132,7 @@ class LineBuffer:
 
 def _bare(line: bytearray) -> bytes:
     """Return the line without a byte order mark and the commands of telnet, and a command without keys before it."""
-    bare = _TELNET.sub(b"", line) if b"\xff" in line else line
+    bare = _TELNET.sub(b"", line) if _IAC in line else line
     bare = bare.removeprefix(_BOM)
     if bare and bare[0] < 0x20 and (keys := _KEYS.match(bare)):
         bare = bare[keys.end() :]

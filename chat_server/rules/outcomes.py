@@ -1,7 +1,7 @@
 """The outcomes of commands: what was prepared or read, and results of rules with their effects."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 from msgspec import Struct
 
@@ -57,6 +57,7 @@ class Ending(Struct, frozen=True):
         return everyone or session == self.session or (token is not None and token == self.token)
 
 
+@final
 class Entered(Struct, frozen=True):
     """A sign-in: the user of a session, the token that it signed in by, and the private chats that the user is in.
 
@@ -71,6 +72,7 @@ class Entered(Struct, frozen=True):
     token: bytes | None = None
 
 
+@final
 class Opened(Struct, frozen=True):
     """An upload that waits for its bytes. The reply follows once it is known how many of the `size` are there."""
 
@@ -78,6 +80,7 @@ class Opened(Struct, frozen=True):
     size: int
 
 
+@final
 class Stale(Exception):
     """Raised when what *prepare* looked at has changed since, so that the command has to be prepared again."""
 
